@@ -1,0 +1,169 @@
+/* millwright.h: load a tree ensemble as its training library saved it, and predict with it.
+ *
+ * This is the whole public interface of libmillwright. Nothing else is exported.
+ *
+ *     mw_error err;
+ *     mw_model *model;
+ *     if (mw_model_load("model.json", &model, &err) != MW_OK)
+ *         fprintf(stderr, "%s: %s\n", err.where, err.what);
+ *     double score[1];
+ *     mw_matrix rows = {features, MW_FLOAT32, 1, 28, 28, 1};
+ *     mw_model_predict(model, &rows, MW_PREDICTION, NULL, score, 1, &err);
+ *     mw_model_free(model);
+ *
+ * Rules that hold for every function:
+ *   - It returns MW_OK, or a status and a filled `err`; outputs are written only on MW_OK.
+ *   - `err` may be NULL when the caller wants the status alone.
+ *   - A model is read-only once loaded: any number of threads may share it.
+ *   - A model's code is never run and no pickle is ever read: models are data.
+ */
+#ifndef MILLWRIGHT_H
+#define MILLWRIGHT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MW_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define MW_API __attribute__((visibility("default")))
+#define MW_CHECKED __attribute__((warn_unused_result))
+#else
+#define MW_API
+#define MW_CHECKED
+#endif
+
+/* ---- status and error ------------------------------------------------------------------- */
+
+/* What the program branches on. Each maps once to an HTTP status and an exit code. */
+typedef enum mw_status {
+    MW_OK = 0,
+    MW_BAD_ARGUMENT, /* the call itself is wrong: mend the caller */
+    MW_BAD_DATA,     /* the file or body is damaged or malformed: mend the data */
+    MW_MISMATCH,     /* well-formed, but not what this model takes */
+    MW_UNSUPPORTED,  /* well-formed, but Millwright cannot do it (yet): convert or wait */
+    MW_NOT_FOUND,
+    MW_CONFLICT,
+    MW_NO_MEMORY, /* memory is gone, or a stated budget would be passed */
+    MW_BUSY,      /* try again later */
+    MW_IO         /* the system refused to read or write */
+} mw_status;
+
+/* What people read; plain memory, so it works when memory is gone.
+ * Every text is NUL-ended, lower case, without a full stop; empty when there is nothing to say. */
+typedef struct mw_error {
+    mw_status status;
+    int code;        /* stable number, shown as MW2007; `mw help MW2007` explains; 0 = none */
+    char what[256];  /* what is wrong: "child 91 is outside 0..62" */
+    char where[256]; /* the place, outermost first: "model.json: trees[12].left_children[3]" */
+    char why[256];   /* the deeper cause, where one is known: "the file is cut short" */
+    char mend[256];  /* how to mend it: "export the model again" */
+} mw_error;
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+typedef enum mw_dtype {
+    MW_FLOAT32 = 0,
+    MW_FLOAT64 = 1
+} mw_dtype;
+
+/* A borrowed view of (n_rows, n_columns) numbers; NaN = missing.
+ * Value (r, c) stands at data[r * row_stride + c * column_stride], strides in elements.
+ * Row-major:    row_stride = n_columns, column_stride = 1.
+ * Column-major: row_stride = 1,         column_stride = n_rows.
+ * A categorical feature takes its code (0, 1, ...) as a number. */
+typedef struct mw_matrix {
+    const void *data;
+    mw_dtype dtype;
+    size_t n_rows, n_columns;
+    ptrdiff_t row_stride, column_stride;
+} mw_matrix;
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+typedef struct mw_model mw_model;
+typedef struct mw_scratch mw_scratch;
+
+/* What a loaded model is. All pointers are borrowed and live as long as the model. */
+typedef struct mw_model_description {
+    const char *format;          /* "xgboost json", "xgboost ubjson", "lightgbm text" */
+    const char *library_version; /* of the library that saved it, "" when not recorded */
+    const char *objective;       /* as the library names it: "binary:logistic" */
+    size_t n_trees, n_features, n_nodes, n_leaves;
+    size_t max_depth;                 /* edges from root to deepest leaf */
+    size_t n_margins;                 /* margins (raw scores) a row */
+    size_t n_predictions;             /* values a row after the objective's transform */
+    size_t n_classes;                 /* 0 when the model is not a classifier, 2 when binary */
+    size_t memory_bytes;              /* held by the model once loaded */
+    const char *const *feature_names; /* n_features, or NULL when the model knows none */
+} mw_model_description;
+
+/* Which values to compute. */
+typedef enum mw_output {
+    MW_PREDICTION = 0, /* after the objective's transform: what the library's predict() returns */
+    MW_MARGIN = 1      /* raw score before it */
+} mw_output;
+
+/* Load a model file, or an MLflow model folder (with MLmodel) that holds one.
+ *
+ *   path       file or folder; the format is told from the content, never from the name
+ *   ret_model  owned by the caller; mw_model_free
+ *
+ * Fails:  MW_IO           the file cannot be read
+ *         MW_BAD_DATA     cut short, damaged, cyclic or hostile; err names file, place and mend
+ *         MW_UNSUPPORTED  an objective or feature not supported yet, or a format that is not read
+ *         MW_NO_MEMORY
+ * Cost:   O(file size); memory at most a small multiple of the file while loading
+ */
+MW_API MW_CHECKED mw_status mw_model_load(const char *path, mw_model **ret_model, mw_error *err);
+
+/* The same from memory. `name` stands for the file in messages; `bytes` is borrowed for the call. */
+MW_API MW_CHECKED mw_status mw_model_load_bytes(const void *bytes, size_t bytes_size,
+                                                const char *name, mw_model **ret_model,
+                                                mw_error *err);
+
+/* Frees the model; NULL is fine. No thread may be predicting with it. */
+MW_API void mw_model_free(mw_model *model);
+
+/* Describes the model; borrowed, lives as long as the model. Never NULL. */
+MW_API const mw_model_description *mw_model_describe(const mw_model *model);
+
+/* Working memory of one thread. Grows on first use, then is reused: with it a call allocates nothing.
+ * Any model may use any scratch; two threads may not use one scratch at the same time. */
+MW_API MW_CHECKED mw_status mw_scratch_new(mw_scratch **ret_scratch, mw_error *err);
+MW_API void mw_scratch_free(mw_scratch *scratch);
+
+/* Predict a batch.
+ *
+ *   model          borrowed; any number of threads may share it
+ *   rows           borrowed; n_columns must equal the model's n_features
+ *   output         MW_PREDICTION: ret_values is (n_rows, n_predictions)
+ *                  MW_MARGIN:     ret_values is (n_rows, n_margins)
+ *   scratch        this thread's, or NULL to allocate one for the call
+ *   ret_values     caller's, row-major float64. XGBoost computes in float32: each value is then
+ *                  exactly a float32, and a cast to float gives the library's own bits
+ *   values_count   how many float64 ret_values holds; at least n_rows * outputs
+ *
+ * Exactness: XGBoost margins are bit-equal to the library's, transformed values to 1 ulp of float32;
+ *            LightGBM raw scores agree to 1e-12 relative (they are summed in its order).
+ * Fails:  MW_MISMATCH      n_columns is not the model's
+ *         MW_BAD_ARGUMENT  ret_values is too small, data is NULL, or the dtype is unknown
+ *         MW_NO_MEMORY     scratch could not grow
+ */
+MW_API MW_CHECKED mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows,
+                                             mw_output output, mw_scratch *scratch,
+                                             double *ret_values, size_t values_count,
+                                             mw_error *err);
+
+/* The library's version, "0.1.0". */
+MW_API const char *mw_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

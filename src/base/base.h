@@ -1,0 +1,35 @@
+/* base: what every room stands on. Knows nothing of models, sockets or rows.
+ *
+ *   error.h   status, error and the one renderer for each reader
+ *   text.h    mw_view (borrowed text) and mw_buf (growing text with a cap)
+ *   arena.h   memory that lives as long as a request or a model
+ *   limits.h  every cap of the program, in one place
+ *   scan.h    JSON pull scanner: no allocation, place of every error
+ *   number.h  text to number and back, correctly rounded, shortest form
+ *   json.h    JSON text out; small documents in (jansson behind the door)
+ *   yaml.h    YAML documents in, with line and column of every node (libyaml behind the door)
+ *   file.h    whole files in, atomic files out
+ *   clock.h   monotonic and wall time, replaceable in tests
+ *   log.h     one line an event on stderr
+ *   pool.h    threads for work that may take long or block
+ */
+#ifndef BASE_BASE_H
+#define BASE_BASE_H
+
+#include "banned.h"
+#include "error.h"
+#include "text.h"
+#include "arena.h"
+#include "limits.h"
+#include "number.h"
+#include "scan.h"
+#include "json.h"
+#include "yaml.h"
+#include "file.h"
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+
+#define MW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

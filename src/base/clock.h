@@ -1,0 +1,15 @@
+/* Time. Tests may set it by hand. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Nanoseconds on a clock that never goes back (CLOCK_MONOTONIC). For durations. */
+uint64_t mw_clock_ns(void);
+/* Milliseconds since 1970 (CLOCK_REALTIME). For dates that people read. */
+int64_t mw_clock_wall_ms(void);
+/* Tests: both clocks return these values until released with NULL. The pointed-to values may
+ * change between calls. Not for use while other threads read the clock. */
+void mw_clock_pin(const uint64_t *ns, const int64_t *wall_ms);
+
+#endif

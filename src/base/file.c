@@ -1,0 +1,136 @@
+/* Whole files in, atomic files out. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "banned.h"
+
+static mw_status open_file(const char *path, int *ret_fd, mw_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) {
+        mw_fail(err, MW_E_FILE_NOT_FOUND, "no such file");
+        return mw_mend(err, "check the path; it is taken relative to the current folder");
+    }
+    if (fd < 0) {
+        mw_fail_errno(err, "open", errno);
+        return mw_mend(err, "check that this user may read it");
+    }
+    *ret_fd = fd;
+    return MW_OK;
+}
+
+static mw_status check_kind(int fd, size_t cap_bytes, size_t *ret_size, mw_error *err)
+{
+    struct stat about;
+    if (fstat(fd, &about) != 0)
+        return mw_fail_errno(err, "stat", errno);
+    if (!S_ISREG(about.st_mode)) {
+        mw_fail(err, MW_E_FILE_READ, "not a regular file");
+        return mw_mend(err, "give the path of a file");
+    }
+    if ((unsigned long long)about.st_size > cap_bytes) {
+        mw_fail(err, MW_E_FILE_TOO_LARGE, "%lld bytes, over the limit of %zu",
+                (long long)about.st_size, cap_bytes);
+        return mw_mend(err, "check that this is the file you meant");
+    }
+    *ret_size = (size_t)about.st_size;
+    return MW_OK;
+}
+
+static mw_status read_all(int fd, mw_file *file, mw_error *err)
+{
+    size_t done = 0;
+    while (done < file->size) {
+        ssize_t got = read(fd, file->data + done, file->size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return mw_fail_errno(err, "read", errno);
+        if (got == 0)
+            break; /* cut short while we read: what is there is the file */
+        done += (size_t)got;
+    }
+    file->size = done;
+    file->data[done] = '\0';
+    return MW_OK;
+}
+
+mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw_error *err)
+{
+    int fd = -1;
+    mw_file file = {0};
+    mw_status status = open_file(path, &fd, err);
+    if (status == MW_OK)
+        status = check_kind(fd, cap_bytes, &file.size, err);
+    if (status == MW_OK) {
+        file.data = malloc(file.size + 1);
+        status = file.data ? read_all(fd, &file, err) : mw_fail_memory(err, "the file");
+    }
+    if (fd >= 0)
+        close(fd);
+    if (status != MW_OK) {
+        free(file.data);
+        mw_at(err, "%s", path);
+        return status;
+    }
+    *ret_file = file;
+    return MW_OK;
+}
+
+void mw_file_done(mw_file *file)
+{
+    free(file->data);
+    *file = (mw_file){0};
+}
+
+static bool write_all(int fd, mw_view content)
+{
+    while (content.size > 0) {
+        ssize_t put = write(fd, content.data, content.size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        content.data += put;
+        content.size -= (size_t)put;
+    }
+    return true;
+}
+
+mw_status mw_file_write(const char *path, mw_view content, mw_error *err)
+{
+    char beside[4096];
+    int length = snprintf(beside, sizeof beside, "%s.XXXXXX", path);
+    if (length < 0 || (size_t)length >= sizeof beside) {
+        mw_fail(err, MW_E_FILE_WRITE, "the path is too long");
+        return mw_mend(err, "use a path of at most 4,000 bytes");
+    }
+    int fd = mkstemp(beside);
+    bool written = fd >= 0 && write_all(fd, content) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
+    int reason = errno;
+    if (fd >= 0 && close(fd) != 0 && written) {
+        written = false;
+        reason = errno;
+    }
+    if (written && rename(beside, path) == 0)
+        return MW_OK;
+    if (written)
+        reason = errno;
+    if (fd >= 0)
+        unlink(beside);
+    mw_fail(err, MW_E_FILE_WRITE, "cannot write: %s", strerror(reason));
+    mw_at(err, "%s", path);
+    return mw_mend(err, "check free space and the folder's permissions; the old file is untouched");
+}
+
+bool mw_file_is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}

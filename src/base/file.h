@@ -1,0 +1,27 @@
+/* Whole files in, atomic files out. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "error.h"
+
+/* A file's bytes, mapped read-only. Someone who cuts the file short while it is mapped would make
+ * reads fault, so the content is copied into private memory: slower by a memcpy, never a crash. */
+typedef struct mw_file {
+    char *data; /* NUL-ended beyond size */
+    size_t size;
+} mw_file;
+
+/* Read a whole regular file of at most cap_bytes ("-" is not special here).
+ * Fails: MW_NOT_FOUND, MW_IO, MW_NO_MEMORY (over the cap); err->where is the path. */
+MW_CHECKED mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file,
+                                  mw_error *err);
+void mw_file_done(mw_file *file);
+
+/* Write a file so that a reader, or a crash, sees the old content or the new, never a mixture:
+ * write beside it, fsync, rename. */
+MW_CHECKED mw_status mw_file_write(const char *path, mw_view content, mw_error *err);
+
+/* True when path names a folder. */
+bool mw_file_is_folder(const char *path);
+
+#endif

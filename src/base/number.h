@@ -1,0 +1,33 @@
+/* Numbers as text, both ways: correctly rounded in, shortest form out, independent of locale. */
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Longest text that the writers below produce, with room for a closing NUL. */
+#define MW_NUMBER_TEXT_BYTES 40
+
+/* Read a decimal number at `at`, before `end`: [+-]digits[.digits][(e|E)[+-]digits].
+ * Returns the first byte behind it and the nearest double (ties to even), or NULL when no number
+ * stands there. JSON's stricter grammar (no '+', no leading zeros, digits on both sides of the
+ * point) is checked when `json` is set. Overflow gives an infinity, underflow zero.
+ * Never reads at or beyond `end`. Source: Clinger (1990) for short numbers, Lemire, "Number Parsing
+ * at a Gigabyte per Second" (2021), otherwise; strtod for what both leave open. */
+const char *mw_number_read(const char *at, const char *end, bool json, double *ret_value);
+
+/* A whole field: number, or one of nan, NaN, NAN, inf, Infinity, -inf ... ; surrounding blanks are
+ * allowed. False when anything else stands there or it is empty. */
+bool mw_number_parse(const char *text, size_t size, double *ret_value);
+
+/* Shortest text that reads back to the same bits, the nearest to the value among these; as
+ * JavaScript and Python write it: 1e+30 -> 1e+30, 0.1 -> 0.1, 5 -> 5.0 when `keep_point` else 5.
+ * NaN -> "NaN", infinities -> "Infinity", "-Infinity" (the caller decides whether its format has
+ * them). Returns the count of bytes; writes no NUL. `out` holds MW_NUMBER_TEXT_BYTES.
+ * Source: Giulietti, "The Schubfach way to render doubles" (2020). */
+size_t mw_number_write_double(char *out, double value, bool keep_point);
+size_t mw_number_write_float(char *out, float value, bool keep_point);
+size_t mw_number_write_int(char *out, int64_t value);
+
+#endif

@@ -1,0 +1,110 @@
+/* One queue under one mutex: jobs here are long, so the lock is never what they wait for. */
+#include "pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "limits.h"
+
+#include "banned.h"
+
+struct mw_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t has_work;
+    mw_job *first, *last;
+    atomic_size_t waiting;
+    bool ending;
+    unsigned n_threads;
+    pthread_t threads[];
+};
+
+static mw_job *take_job(mw_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->first && !pool->ending)
+        pthread_cond_wait(&pool->has_work, &pool->lock);
+    mw_job *job = pool->first;
+    if (job) {
+        pool->first = job->next;
+        atomic_fetch_sub(&pool->waiting, 1);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return job;
+}
+
+static void *run_jobs(void *argument)
+{
+    mw_pool *pool = argument;
+    for (mw_job *job; (job = take_job(pool));)
+        job->run(job);
+    return NULL;
+}
+
+/* Signals belong to the main thread: a worker that took SIGTERM would only delay it. */
+static unsigned start_threads(mw_pool *pool, unsigned n_threads)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    unsigned started = 0;
+    while (started < n_threads &&
+           pthread_create(&pool->threads[started], NULL, run_jobs, pool) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+mw_status mw_pool_new(unsigned n_threads, mw_pool **ret_pool, mw_error *err)
+{
+    if (n_threads == 0 || n_threads > MW_LIMIT_THREADS)
+        return mw_fail(err, MW_E_NO_MEMORY, "%u threads, allowed are 1..%d", n_threads,
+                       MW_LIMIT_THREADS);
+    mw_pool *pool = calloc(1, sizeof *pool + n_threads * sizeof pool->threads[0]);
+    if (!pool)
+        return mw_fail_memory(err, "the thread pool");
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->has_work, NULL);
+    pool->n_threads = start_threads(pool, n_threads);
+    if (pool->n_threads < n_threads) {
+        mw_pool_free(pool);
+        return mw_fail_memory(err, "a thread");
+    }
+    *ret_pool = pool;
+    return MW_OK;
+}
+
+void mw_pool_free(mw_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    pthread_cond_broadcast(&pool->has_work);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->n_threads; i++)
+        pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->has_work);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+void mw_pool_submit(mw_pool *pool, mw_job *job)
+{
+    job->next = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->first)
+        pool->last->next = job;
+    else
+        pool->first = job;
+    pool->last = job;
+    atomic_fetch_add(&pool->waiting, 1);
+    pthread_cond_signal(&pool->has_work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+size_t mw_pool_waiting(const mw_pool *pool)
+{
+    return atomic_load(&pool->waiting);
+}

@@ -1,0 +1,139 @@
+/* Views and buffers. */
+#include "text.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "banned.h"
+
+bool mw_view_is_nocase(mw_view view, const char *text)
+{
+    size_t i = 0;
+    for (; i < view.size && text[i]; i++)
+        if (tolower((unsigned char)view.data[i]) != tolower((unsigned char)text[i]))
+            return false;
+    return i == view.size && !text[i];
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+mw_view mw_view_trim(mw_view view)
+{
+    while (view.size > 0 && is_blank(view.data[0])) {
+        view.data++;
+        view.size--;
+    }
+    while (view.size > 0 && is_blank(view.data[view.size - 1]))
+        view.size--;
+    return view;
+}
+
+size_t mw_view_distance(mw_view a, mw_view b, size_t limit)
+{
+    enum { LONGEST = 64 };
+    if (a.size > LONGEST || b.size > LONGEST)
+        return mw_view_equal(a, b) ? 0 : limit + 1;
+    size_t row[LONGEST + 1];
+    for (size_t j = 0; j <= b.size; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.size; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.size; j++) {
+            size_t change = diagonal + (a.data[i - 1] != b.data[j - 1]);
+            size_t gap = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < gap ? change : gap;
+        }
+    }
+    return row[b.size] <= limit ? row[b.size] : limit + 1;
+}
+
+static char empty_text[1] = "";
+
+void mw_buf_init(mw_buf *buf, size_t cap)
+{
+    *buf = (mw_buf){.data = empty_text, .cap = cap};
+}
+
+void mw_buf_done(mw_buf *buf)
+{
+    if (buf->capacity > 0)
+        free(buf->data);
+    mw_buf_init(buf, buf->cap);
+}
+
+void mw_buf_reset(mw_buf *buf)
+{
+    buf->size = 0;
+    buf->failed = false;
+    if (buf->capacity > 0)
+        buf->data[0] = '\0';
+}
+
+bool mw_buf_reserve(mw_buf *buf, size_t extra)
+{
+    assert(buf->data);
+    if (buf->failed || extra > buf->cap || buf->size > buf->cap - extra) {
+        buf->failed = true;
+        return false;
+    }
+    size_t needed = buf->size + extra + 1; /* + the closing NUL */
+    if (needed <= buf->capacity)
+        return true;
+    size_t capacity = buf->capacity ? buf->capacity * 2 : 256;
+    if (capacity < needed)
+        capacity = needed;
+    char *data = realloc(buf->capacity ? buf->data : NULL, capacity);
+    if (!data) {
+        buf->failed = true;
+        return false;
+    }
+    buf->data = data;
+    buf->capacity = capacity;
+    buf->data[buf->size] = '\0';
+    return true;
+}
+
+void mw_buf_bytes(mw_buf *buf, const void *data, size_t size)
+{
+    if (size == 0 || !mw_buf_reserve(buf, size))
+        return;
+    memcpy(buf->data + buf->size, data, size);
+    buf->size += size;
+    buf->data[buf->size] = '\0';
+}
+
+void mw_buf_text(mw_buf *buf, const char *text)
+{
+    mw_buf_bytes(buf, text, strlen(text));
+}
+
+void mw_buf_view(mw_buf *buf, mw_view view)
+{
+    mw_buf_bytes(buf, view.data, view.size);
+}
+
+void mw_buf_char(mw_buf *buf, char c)
+{
+    mw_buf_bytes(buf, &c, 1);
+}
+
+void mw_buf_format(mw_buf *buf, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int needed = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (needed > 0 && mw_buf_reserve(buf, (size_t)needed)) {
+        vsnprintf(buf->data + buf->size, (size_t)needed + 1, format, again);
+        buf->size += (size_t)needed;
+    }
+    va_end(again);
+}

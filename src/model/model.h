@@ -1,0 +1,156 @@
+/* model: a file becomes a forest. Data only: nothing in it is ever run.
+ *
+ *     bytes --> kind (told from content) --> one reader a format --> checks --> mw_forest
+ *
+ * An mw_forest is the one form that predict and explain know. It keeps every number that the
+ * library saved at full precision, so that a prediction can be equal to the last bit.
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "base/base.h"
+#include "table/table.h"
+
+typedef enum mw_format {
+    MW_FORMAT_XGBOOST_JSON,
+    MW_FORMAT_XGBOOST_UBJSON,
+    MW_FORMAT_LIGHTGBM_TEXT
+} mw_format;
+
+/* "xgboost json", "xgboost ubjson", "lightgbm text". */
+const char *mw_format_name(mw_format format);
+
+/* From margins to predictions. Computed in float32 for XGBoost, in float64 for LightGBM. */
+typedef enum mw_transform {
+    MW_TRANSFORM_IDENTITY,
+    MW_TRANSFORM_SIGMOID,     /* 1 / (1 + exp(-scale * x)), each margin for itself (also OVA) */
+    MW_TRANSFORM_SOFTMAX,     /* over the n_margins of a row */
+    MW_TRANSFORM_ARGMAX,      /* index of the largest margin, first wins: 1 value a row */
+    MW_TRANSFORM_EXP,         /* exp(x) */
+    MW_TRANSFORM_HINGE,       /* x > 0 ? 1 : 0 */
+    MW_TRANSFORM_SIGNED_SQUARE, /* sign(x) * x * x: LightGBM's "regression sqrt" */
+    MW_TRANSFORM_LOG1P_EXP    /* log(1 + exp(x)): LightGBM's cross_entropy_lambda */
+} mw_transform;
+
+/* Node flags. A node goes left or right by these rules, in this order:
+ *
+ *   categorical (MW_NODE_CATEGORICAL)
+ *     NaN                         -> MW_NODE_DEFAULT_LEFT side
+ *     code = truncated to integer; code in the node's set
+ *                                 -> left if MW_NODE_SET_LEFT, else right
+ *     not in the set, negative, beyond the set, >= 2^24
+ *                                 -> the other side
+ *   numeric
+ *     NaN and missing kind is not NAN      -> x = 0 (then the rules below)
+ *     kind ZERO and |x| <= 1e-35 (as float: kZeroThreshold) -> default side
+ *     kind NAN and x is NaN                -> default side
+ *     MW_NODE_LESS_EQUAL: left iff x <= threshold, else left iff x < threshold
+ *
+ * XGBoost: kind NAN, "<", sets go right. LightGBM: "<=", sets go left, NaN category right. */
+enum {
+    MW_NODE_CATEGORICAL = 1 << 0,
+    MW_NODE_DEFAULT_LEFT = 1 << 1,
+    MW_NODE_LESS_EQUAL = 1 << 2,
+    MW_NODE_SET_LEFT = 1 << 3,
+    MW_NODE_MISSING_NONE = 0 << 4,
+    MW_NODE_MISSING_ZERO = 1 << 4,
+    MW_NODE_MISSING_NAN = 2 << 4,
+    MW_NODE_MISSING_MASK = 3 << 4
+};
+
+#define MW_NO_CHILD UINT32_MAX  /* left == right == MW_NO_CHILD: a leaf */
+#define MW_ALL_OUTPUTS UINT32_MAX /* tree_output of a tree with vector leaves */
+
+/* A set of categories: bits category_words[begin .. end). Bit c of 32-bit words. */
+typedef struct mw_category_set {
+    uint32_t begin, end;
+} mw_category_set;
+
+/* A linear leaf (LightGBM linear_tree): value = constant + sum coefficient * x[feature], and the
+ * plain leaf value when any of these x is NaN or infinite. */
+typedef struct mw_linear_leaf {
+    double constant;
+    uint32_t begin, end; /* slice of linear_features / linear_coefficients */
+} mw_linear_leaf;
+
+/* The forest. Read-only once made; any number of threads may share it.
+ * Nodes of all trees stand in one array; node indexes inside a tree count from its first node,
+ * which is its root. Every tree was checked: children inside the tree, each node reached at most
+ * once, no cycle, depth <= MW_LIMIT_TREE_DEPTH, features < n_features, sets inside their table. */
+typedef struct mw_forest {
+    /* what it is */
+    mw_format format;
+    const char *library_version; /* "3.2.0"; "" when not recorded */
+    const char *objective;       /* as the library names it */
+    mw_schema schema;            /* n_features columns */
+    size_t n_features;
+    size_t n_margins;     /* per row, before the transform */
+    size_t n_predictions; /* per row, after it */
+    size_t n_classes;     /* 0: not a classifier */
+    const mw_view *class_labels; /* n_classes, or NULL: "0", "1", ... */
+    size_t n_iterations;
+    ptrdiff_t best_iteration; /* from early stopping; -1 when not recorded. All trees are used, as
+                                 the libraries' Booster.predict does; the reader of an sklearn
+                                 wrapper's model has already cut the trees */
+    size_t file_bytes;
+
+    /* sum: float32 in tree order from base_margin (XGBoost), or float64 from 0 (LightGBM) */
+    bool sum_float32;
+    const double *base_margin; /* n_margins; exactly float32 when sum_float32 */
+    double divide_by;          /* after summing: number of iterations for averaged forests, else 1 */
+    mw_transform transform;
+    double scale; /* of MW_TRANSFORM_SIGMOID */
+
+    /* trees */
+    size_t n_trees, n_nodes, n_leaves, max_depth;
+    const uint32_t *tree_start;  /* n_trees + 1: first node of each tree */
+    const uint32_t *tree_output; /* margin that the tree adds to, or MW_ALL_OUTPUTS */
+    const float *tree_weight;    /* DART: leaf * weight, product rounded to float32; NULL = none */
+
+    /* nodes */
+    const uint32_t *left, *right; /* within the tree; MW_NO_CHILD in a leaf */
+    const uint32_t *feature;      /* 0 in a leaf */
+    const double *threshold;      /* exactly float32 for XGBoost */
+    const uint8_t *flags;
+    const uint32_t *set;   /* categorical node: index into category_sets; else 0. NULL = none */
+    const double *value;   /* leaf value; 0 in a split */
+    const double *cover;   /* sum of hessian, or row count; NULL when not saved */
+    const uint32_t *leaf_vector; /* vector leaf: offset of n_margins values in leaf_values; NULL */
+    const double *leaf_values;
+    const uint32_t *leaf_linear; /* linear leaf: index into linear_leaves; NULL = none */
+
+    const mw_category_set *category_sets;
+    size_t n_category_sets;
+    const uint32_t *category_words;
+    const mw_linear_leaf *linear_leaves;
+    const uint32_t *linear_features;
+    const double *linear_coefficients;
+
+    /* gblinear: margin[m] = base + bias[m] + sum_f x[f] * weight[f][m], NaN passed over; NULL = trees */
+    const double *linear_weights; /* (n_features + 1, n_margins), bias last */
+
+    mw_arena arena; /* holds all of the above */
+} mw_forest;
+
+/* Read a model file or an MLflow model folder. The kind is told from content.
+ *
+ *   path        borrowed
+ *   ret_forest  owned by the caller; mw_forest_free
+ *
+ * Fails: MW_NOT_FOUND, MW_IO; MW_BAD_DATA (cut short, damaged, cyclic, too deep), MW_UNSUPPORTED
+ * (unknown objective or booster, pickled model, old binary format, and so on); err names the file,
+ * the place inside it and the mend. */
+MW_CHECKED mw_status mw_forest_load(const char *path, mw_forest **ret_forest, mw_error *err);
+/* The same from memory; `name` stands for the file in messages. */
+MW_CHECKED mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest,
+                                    mw_error *err);
+void mw_forest_free(mw_forest *forest);
+
+/* Bytes the forest holds. */
+size_t mw_forest_memory_bytes(const mw_forest *forest);
+
+/* One sentence a limit: what Millwright cannot do with this model, "" when nothing.
+ * Borrowed from the forest. */
+const char *mw_forest_cannot(const mw_forest *forest);
+
+#endif

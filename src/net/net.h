@@ -1,0 +1,144 @@
+/* net: bytes on sockets become requests, answers become bytes. Knows no models.
+ *
+ *      listener -> loop (one a core): accept, read, parse -> mw_exchange -> handler -> write
+ *                                                            `-> deferred, answered from any thread
+ *
+ * One request and its answer is an mw_exchange, whatever carried it: an HTTP/1.1 message today, an
+ * HTTP/2 stream or a gRPC call tomorrow. A connection is a byte transport (plain today, TLS tomorrow)
+ * and a protocol (HTTP/1.1 today) behind two small function tables, so that they join without a
+ * rewrite (connection.h).
+ *
+ * Limits and total time-outs are options with defaults from base/limits.h. A request that is not
+ * strictly HTTP is refused and its connection closed (RFC 9112; the table in docs/reference/http.md).
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "base/base.h"
+
+typedef enum mw_method {
+    MW_GET,
+    MW_HEAD,
+    MW_POST,
+    MW_PUT,
+    MW_PATCH,
+    MW_DELETE,
+    MW_OPTIONS,
+    MW_METHOD_OTHER /* any other token; method_text tells */
+} mw_method;
+
+const char *mw_method_name(mw_method method);
+
+typedef struct mw_header {
+    mw_view name, value; /* value without surrounding blanks */
+} mw_header;
+
+typedef struct mw_exchange mw_exchange;
+
+/* ---- the request; views live until the answer has been given ----------------------------------- */
+
+struct mw_exchange {
+    mw_method method;
+    mw_view method_text;
+    mw_view target;   /* as sent: "/v2/models/a%20b?x=1" */
+    mw_view path;     /* before '?', still percent-encoded */
+    mw_view query;    /* behind '?', still encoded; empty when there is none */
+    const mw_header *headers;
+    size_t n_headers;
+    mw_view body;     /* whole, chunked bodies joined, content-encoding not touched */
+    mw_view content_type; /* "" when absent */
+    unsigned loop;    /* which loop carries it, 0..n_loops-1: for counters without locks */
+    uint64_t received_ns; /* clock when the whole request had arrived */
+    mw_arena *arena;  /* the request's memory; dropped after the answer */
+    void *user;       /* the handler's, NULL at first; kept over a deferral */
+
+    /* ---- the answer; the handler fills these, then replies ------------------------------------- */
+    int status;            /* 200 at first */
+    mw_view reply_type;    /* Content-Type; empty = none. Must live until replied (arena or literal) */
+    mw_view reply_headers; /* further header lines, each ended by CRLF; arena or literal */
+    mw_buf *reply;         /* body; reset and owned by the connection, capped by max_reply_bytes */
+    bool close_after;      /* close the connection behind this answer */
+};
+
+/* The value of a request header (any case), or {NULL, 0}. The last one wins when it is repeated. */
+mw_view mw_exchange_header(const mw_exchange *exchange, const char *name);
+/* Percent-decode (strictly: %XX only) into the arena; false on a malformed escape. */
+bool mw_percent_decode(mw_view text, mw_arena *arena, mw_view *ret_text);
+/* The body with Content-Encoding gzip or deflate undone, into the arena; the body itself when there
+ * is none. Fails: MW_UNSUPPORTED (other encodings: 415), MW_BAD_DATA, MW_NO_MEMORY (would pass
+ * cap_bytes: 413). */
+MW_CHECKED mw_status mw_exchange_inflate(mw_exchange *exchange, size_t cap_bytes, mw_view *ret_body,
+                                         mw_error *err);
+/* Compress the reply by what Accept-Encoding allows (gzip, deflate), when it is worth it; sets the
+ * header. To be called last. For large replies only. */
+MW_CHECKED mw_status mw_exchange_deflate(mw_exchange *exchange, mw_error *err);
+
+/* Give the answer. Exactly once an exchange, from the handler or, after mw_exchange_defer, from any
+ * thread. The exchange must not be touched afterwards. */
+void mw_exchange_reply(mw_exchange *exchange);
+/* Say, inside the handler, that the answer comes later. The loop goes on with others. */
+void mw_exchange_defer(mw_exchange *exchange);
+/* True when the client has hung up meanwhile (deferred work may then be cut short; the reply is
+ * still due, and dropped). */
+bool mw_exchange_is_gone(const mw_exchange *exchange);
+
+/* ---- the server ------------------------------------------------------------------------------------ */
+
+/* Runs on the loop: must not block and should take less than about 1 ms; else defer. */
+typedef void mw_handler(void *user, mw_exchange *exchange);
+/* Called by net itself for errors before a request exists (400, 408, 413, 414, 431, 503 ...): fill
+ * reply_type and reply of the exchange; method and path may be empty. NULL = a plain sentence. */
+typedef void mw_fault_handler(void *user, mw_exchange *exchange, const mw_error *err);
+
+typedef struct mw_server_options {
+    const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "host:port"; port 0 picks one */
+    unsigned n_loops;
+    size_t max_head_bytes, max_target_bytes, max_headers, max_body_bytes, max_reply_bytes;
+    size_t max_connections; /* over all loops */
+    unsigned head_ms, body_ms, idle_ms, write_ms;
+    mw_handler *handler;
+    mw_fault_handler *fault;
+    void *user;
+} mw_server_options;
+
+/* Everything from base/limits.h, one loop, "127.0.0.1:8080". */
+void mw_server_options_init(mw_server_options *options);
+
+typedef struct mw_server mw_server;
+
+/* Bind and listen; nothing is accepted yet. Fails: MW_CONFLICT (address in use; err names the
+ * process when it can be told), MW_BAD_ARGUMENT (address), MW_IO. */
+MW_CHECKED mw_status mw_server_open(const mw_server_options *options, mw_server **ret_server,
+                                    mw_error *err);
+/* "127.0.0.1:41233": the address that was really bound. Borrowed. */
+const char *mw_server_address(const mw_server *server);
+/* Start one thread a loop. */
+MW_CHECKED mw_status mw_server_start(mw_server *server, mw_error *err);
+/* Stop accepting, let requests in flight finish (each answer says Connection: close, idle connections
+ * are closed at once), at most `seconds`; then close what is left. Returns the number of requests
+ * that were cut off. Any thread may call it, once. */
+size_t mw_server_drain(mw_server *server, unsigned seconds);
+/* Ends the loops and frees everything. NULL is fine. */
+void mw_server_close(mw_server *server);
+
+/* Counts since start, summed over loops; for /metrics. */
+typedef struct mw_server_counts {
+    uint64_t accepted, refused, requests, bytes_in, bytes_out;
+    uint64_t timeouts, faults; /* closed by a time-out; refused before a handler saw them */
+    uint64_t connections, in_flight; /* now */
+} mw_server_counts;
+void mw_server_count(const mw_server *server, mw_server_counts *ret_counts);
+
+/* ---- a small client, for `demo` and tests --------------------------------------------------------- */
+
+typedef struct mw_client mw_client;
+/* One keep-alive connection, blocking, with a time-out for each call. */
+MW_CHECKED mw_status mw_client_open(const char *address, unsigned timeout_ms, mw_client **ret_client,
+                                    mw_error *err);
+/* Send a request and read the answer. ret_body is valid until the next call. */
+MW_CHECKED mw_status mw_client_call(mw_client *client, const char *method, const char *path,
+                                    const char *content_type, mw_view body, int *ret_status,
+                                    mw_view *ret_body, mw_error *err);
+void mw_client_close(mw_client *client);
+
+#endif

@@ -1,0 +1,43 @@
+/* predict: a forest and rows become margins and predictions, equal to the training library's.
+ *
+ *     mw_forest --(once)--> mw_predictor: nodes laid out for the kernels
+ *     rows (float32 or float64, any stride) --> kernel --> margins --> transform --> values
+ *
+ * Exactness is the first law: trees are summed in file order, in float32 for XGBoost and float64 for
+ * LightGBM, whatever the kernel, the batch size or the number of threads.
+ */
+#ifndef PREDICT_PREDICT_H
+#define PREDICT_PREDICT_H
+
+#include "base/base.h"
+#include "model/model.h"
+
+typedef struct mw_predictor mw_predictor;
+
+/* Lay a forest out for prediction. The forest is borrowed and must outlive the predictor.
+ * Fails: MW_NO_MEMORY. Cost: O(nodes). */
+MW_CHECKED mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor,
+                                      mw_error *err);
+void mw_predictor_free(mw_predictor *predictor);
+size_t mw_predictor_memory_bytes(const mw_predictor *predictor);
+/* Values a row for MW_PREDICTION or MW_MARGIN. */
+size_t mw_predictor_outputs(const mw_predictor *predictor, mw_output output);
+/* True when values are exactly float32 (XGBoost). */
+bool mw_predictor_is_float32(const mw_predictor *predictor);
+/* The kernel in use: "scalar", "avx2", ... (MW_CPU=scalar in the environment forces it). */
+const char *mw_predictor_kernel(const mw_predictor *predictor);
+
+/* mw_scratch_new, mw_scratch_free: see millwright.h. */
+
+/* Predict. Rows must have n_features columns (checked). ret_values: (n_rows, outputs) float64.
+ * Allocates nothing once scratch is warm for this batch size; takes no lock. */
+MW_CHECKED mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows,
+                                      mw_output output, mw_scratch *scratch, double *ret_values,
+                                      mw_error *err);
+
+/* The same with rows split over n_threads threads of its own; for files, not for requests. */
+MW_CHECKED mw_status mw_predict_parallel(const mw_predictor *predictor, const mw_matrix *rows,
+                                         mw_output output, unsigned n_threads, double *ret_values,
+                                         mw_error *err);
+
+#endif

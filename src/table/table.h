@@ -1,0 +1,136 @@
+/* table: rows of a request or file become one dense batch of numbers that a model can read.
+ *
+ *     JSON body, CSV text, tensor bytes --> [schema: which column is which] --> mw_batch (float64)
+ *
+ * Why float64: LightGBM decides on doubles and XGBoost on floats. A double holds both exactly, and
+ * the one rounding to float32 that XGBoost needs happens where it is read, as NumPy does it.
+ */
+#ifndef TABLE_TABLE_H
+#define TABLE_TABLE_H
+
+#include "base/base.h"
+
+/* ---- schema: what a model wants to be given --------------------------------------------------- */
+
+typedef enum mw_column_type {
+    MW_COLUMN_FLOAT64, /* also when nothing is known */
+    MW_COLUMN_FLOAT32, /* values are rounded to float32 on the way in */
+    MW_COLUMN_INT64,
+    MW_COLUMN_INT32,
+    MW_COLUMN_BOOL,
+    MW_COLUMN_CATEGORY /* a code 0.., or a text that `categories` maps to its code */
+} mw_column_type;
+
+/* The word for it in messages, model show and metadata: "float64", "category". */
+const char *mw_column_type_name(mw_column_type type);
+
+typedef struct mw_column {
+    mw_view name; /* never empty: "f3" is made up when the model knows no names */
+    mw_column_type type;
+    bool optional;             /* may be absent from a request: then every row is missing */
+    const mw_view *categories; /* texts of codes 0..n_categories-1; NULL: codes come as numbers */
+    size_t n_categories;
+} mw_column;
+
+/* Which columns, in the order of the model's features. Read-only once made; any thread may use it. */
+typedef struct mw_schema {
+    const mw_column *columns;
+    size_t n_columns;
+    bool named;            /* the names are the model's own: columns are matched by name */
+    const uint32_t *index; /* open-addressed hash of names; behind the door */
+    size_t index_size;     /* a power of two */
+} mw_schema;
+
+/* Make a schema over `columns`; copies everything into `arena`, which must outlive it.
+ * Fails: MW_BAD_DATA when two columns have one name, MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named,
+                                    mw_arena *arena, mw_schema *ret_schema, mw_error *err);
+/* Position of the column called `name`, or -1. */
+ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name);
+/* The code of a category's text, or -1. */
+ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
+
+/* ---- batch ------------------------------------------------------------------------------------ */
+
+/* Dense rows: value (r, c) at values[r * n_columns + c]; NaN = missing. Memory is the arena's. */
+typedef struct mw_batch {
+    double *values;
+    size_t n_rows, n_columns;
+} mw_batch;
+
+/* The batch as the predictor takes it. */
+mw_matrix mw_batch_matrix(const mw_batch *batch);
+
+/* Room for n_rows rows of the schema, every value NaN. */
+MW_CHECKED mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
+                                   mw_batch *ret_batch, mw_error *err);
+
+/* ---- JSON bodies -------------------------------------------------------------------------------- */
+
+/* Every reader below checks each cell against its column: text in a number column, a category that
+ * was not in training, a missing or unknown column, rows of unequal length are MW_MISMATCH errors
+ * that name row (from 0) and column and say how to mend it. `null` and NaN mean missing.
+ * Columns: matched by name when the body names them and the schema is `named`; otherwise by
+ * position, and then the count must be equal. Extra named columns are passed over, as MLflow does.
+ * The caller owns `arena`; the batch and what it needs live there until it is reset. */
+
+/* An MLflow /invocations body: an object with exactly one of dataframe_split, dataframe_records,
+ * instances, inputs; beside it `params` and unknown keys are passed over. `instances` and `inputs`
+ * take rows, scalars (one column), objects by column, and named tensors, as MLflow does. */
+MW_CHECKED mw_status mw_batch_read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
+                                          mw_batch *ret_batch, mw_error *err);
+
+/* A KServe V1 body: {"instances": [row or object, ...]} or {"inputs": ...}. */
+MW_CHECKED mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
+                                          mw_batch *ret_batch, mw_error *err);
+
+/* JSON lines: one array (by position) or object (by name) a line. */
+MW_CHECKED mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *schema,
+                                              mw_arena *arena, mw_batch *ret_batch, mw_error *err);
+
+/* ---- CSV ------------------------------------------------------------------------------------------ */
+
+/* RFC 4180 with LF, CRLF or CR line ends, quotes, a UTF-8 byte-order mark. Missing: empty, NaN, nan,
+ * NA, N/A, null, NULL, None, as pandas reads them. The first line is the header.
+ *
+ * A reader keeps the header's mapping, so that a file can be read piece by piece:
+ *
+ *     mw_csv_reader_init -> mw_csv_read_rows (as often as there is text) -> n rows each
+ */
+typedef struct mw_csv_reader {
+    const mw_schema *schema;
+    ptrdiff_t *column_of_field; /* schema position of each field of a line, or -1 = passed over */
+    size_t n_fields;
+    uint64_t line; /* of the next byte, from 1, for messages */
+} mw_csv_reader;
+
+/* Read the header line (whole, at the start of `text`) and match its names to the schema.
+ * *ret_used is where the first row begins. Memory of the mapping comes from `arena`. */
+MW_CHECKED mw_status mw_csv_reader_init(mw_csv_reader *reader, mw_view text,
+                                        const mw_schema *schema, mw_arena *arena, size_t *ret_used,
+                                        mw_error *err);
+/* Read whole rows, at most max_rows, from the start of `text`. With `last` the final line needs no
+ * line end; without, an unfinished line is left. *ret_used bytes were read. */
+MW_CHECKED mw_status mw_csv_read_rows(mw_csv_reader *reader, mw_view text, bool last,
+                                      size_t max_rows, mw_arena *arena, mw_batch *ret_batch,
+                                      size_t *ret_used, mw_error *err);
+/* A whole text/csv body. */
+MW_CHECKED mw_status mw_batch_read_csv(mw_view body, const mw_schema *schema, mw_arena *arena,
+                                       mw_batch *ret_batch, mw_error *err);
+
+/* ---- one cell ---------------------------------------------------------------------------------------- */
+
+/* For readers in other rooms (tensors of the Open Inference Protocol): check and store a value.
+ * `row` and `column` must lie inside the batch. */
+MW_CHECKED mw_status mw_batch_put_number(mw_batch *batch, const mw_schema *schema, size_t row,
+                                         size_t column, double value, mw_error *err);
+/* Text: a category of the column; in a number column the text of a number is taken ("3.5"), and an
+ * empty text is missing, because BYTES tensors and CSV carry numbers so. */
+MW_CHECKED mw_status mw_batch_put_text(mw_batch *batch, const mw_schema *schema, size_t row,
+                                       size_t column, mw_view text, mw_error *err);
+/* "column 'x' is missing": the schema has required columns that `present` (n_columns flags) lacks.
+ * Fills err with the first few missing names and the nearest given one. */
+MW_CHECKED mw_status mw_schema_check_present(const mw_schema *schema, const bool *present,
+                                             const mw_view *given, size_t n_given, mw_error *err);
+
+#endif
