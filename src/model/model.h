@@ -29,7 +29,11 @@ typedef enum mw_transform {
     MW_TRANSFORM_EXP,         /* exp(x) */
     MW_TRANSFORM_HINGE,       /* x > 0 ? 1 : 0 */
     MW_TRANSFORM_SIGNED_SQUARE, /* sign(x) * x * x: LightGBM's "regression sqrt" */
-    MW_TRANSFORM_LOG1P_EXP    /* log(1 + exp(x)): LightGBM's cross_entropy_lambda */
+    MW_TRANSFORM_LOG1P_EXP,   /* log(1 + exp(x)): LightGBM's cross_entropy_lambda */
+    /* What a scikit-learn classifier answers: labels, not probabilities (MLflow serves these). */
+    MW_TRANSFORM_SIGMOID_LABEL, /* each margin: sigmoid as above, then > 0.5 ? 1 : 0 */
+    MW_TRANSFORM_SOFTMAX_LABEL  /* softmax as above, then the index of the largest probability,
+                                   first wins (two margins may round to one probability): 1 value */
 } mw_transform;
 
 /* Node flags. A node goes left or right by these rules, in this order:
