@@ -79,8 +79,9 @@ typedef struct mw_linear_leaf {
 
 /* The forest. Read-only once made; any number of threads may share it.
  * Nodes of all trees stand in one array; node indexes inside a tree count from its first node,
- * which is its root. Every tree was checked: children inside the tree, each node reached at most
- * once, no cycle, depth <= MW_LIMIT_TREE_DEPTH, features < n_features, sets inside their table. */
+ * which is its root. Every tree was checked: children inside the tree, each node reached exactly
+ * once, no cycle, depth <= MW_LIMIT_TREE_DEPTH, features < n_features, sets inside their table; no
+ * threshold and no leaf is NaN (infinities may be). A feature's schema position is its index. */
 typedef struct mw_forest {
     /* what it is */
     mw_format format;
@@ -101,7 +102,9 @@ typedef struct mw_forest {
     /* sum: float32 in tree order from base_margin (XGBoost), or float64 from 0 (LightGBM) */
     bool sum_float32;
     const double *base_margin; /* n_margins; exactly float32 when sum_float32 */
-    double divide_by;          /* after summing: number of iterations for averaged forests, else 1 */
+    double divide_by; /* number of iterations for LightGBM's averaged forests (rf), else 1. Only
+                         predictions are divided, before the transform: LightGBM's raw score is the
+                         undivided sum */
     mw_transform transform;
     double scale; /* of MW_TRANSFORM_SIGMOID */
 
