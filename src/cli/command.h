@@ -1,0 +1,186 @@
+/* The command table: every command, argument and option stands here once.
+ *
+ *     options[] ----> parse.c (flags)   settings.c (environment)   config.c (YAML keys)
+ *     commands[] ---> help.c   man.c   markdown.c   completion.c   schema.c
+ *
+ * A new option: add an id below and a row in options.c; name it in the mask of the commands that
+ * take it. A new command: write command_<name>.c and add a row in commands.c. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "base/base.h"
+
+/* ---- options
+ * -------------------------------------------------------------------------------------- */
+
+typedef enum cli_kind {
+    CLI_KIND_FLAG,    /* true or false; on the command line its presence is true */
+    CLI_KIND_TEXT,    /* anything */
+    CLI_KIND_FILE,    /* a path; "-" may mean a standard stream */
+    CLI_KIND_FOLDER,  /* a path */
+    CLI_KIND_ADDRESS, /* ADDR:PORT, :PORT, PORT or ADDR; becomes "addr:port" */
+    CLI_KIND_COUNT,   /* a whole number */
+    CLI_KIND_SIZE,    /* bytes: 16MiB, 1.5GB, 4096 */
+    CLI_KIND_TIME,    /* milliseconds: 500ms, 10s, 2m; the unit is needed */
+    CLI_KIND_SECONDS, /* seconds: 30, 30s, 2m */
+    CLI_KIND_CHOICE   /* one of `choices`; the number is its index */
+} cli_kind;
+
+typedef enum cli_option_id {
+    /* everywhere */
+    CLI_HELP,
+    CLI_VERSION,
+    CLI_QUIET,
+    CLI_VERBOSE,
+    CLI_NO_COLOR,
+    /* shared */
+    CLI_CONFIG,
+    CLI_JSON,
+    CLI_OUTPUT,
+    /* serve */
+    CLI_LISTEN,
+    CLI_DATA,
+    CLI_THREADS,
+    CLI_DRAIN_SECONDS,
+    CLI_MODELS,
+    CLI_ALLOW_PUBLIC,
+    CLI_MAX_BODY,
+    CLI_MAX_CONNECTIONS,
+    CLI_HEAD_TIMEOUT,
+    CLI_BODY_TIMEOUT,
+    CLI_IDLE_TIMEOUT,
+    CLI_WRITE_TIMEOUT,
+    CLI_LOG_LEVEL,
+    /* predict */
+    CLI_INPUT,
+    CLI_FORMAT,
+    CLI_RAW,
+    /* demo */
+    CLI_ONCE,
+    CLI_SPEED,
+    CLI_EXAMPLES,
+    /* config, help */
+    CLI_ORIGIN,
+    CLI_MAN,
+    CLI_MARKDOWN,
+    CLI_N_OPTIONS
+} cli_option_id;
+
+typedef struct cli_option {
+    const char *name; /* "max-body": flag --max-body, environment MW_MAX_BODY */
+    char letter;      /* 'o' for -o; 0 = none */
+    bool flag_only;   /* not by environment: --help, --version */
+    cli_kind kind;
+    const char *value;    /* word for the value in help: "SIZE"; NULL for a flag */
+    const char *fallback; /* default, as a user would write it; NULL = none */
+    const char *auto_is;  /* what happens without a value, where fallback cannot tell */
+    const char *config; /* "server.max_body": YAML key, environment MW_SERVER__MAX_BODY; or NULL */
+    uint64_t min, max;  /* of COUNT, SIZE, TIME, SECONDS */
+    const char *const *choices; /* of CHOICE, NULL-ended */
+    const char *help;           /* one clause, lower case, no full stop */
+} cli_option;
+
+/* Indexed by cli_option_id. */
+extern const cli_option cli_options[CLI_N_OPTIONS];
+
+#define CLI_TAKES(id) (UINT64_C(1) << (id))
+/* The mask of options that every command takes. */
+#define CLI_EVERYWHERE                                                     \
+    (CLI_TAKES(CLI_HELP) | CLI_TAKES(CLI_VERSION) | CLI_TAKES(CLI_QUIET) | \
+     CLI_TAKES(CLI_VERBOSE) | CLI_TAKES(CLI_NO_COLOR))
+
+/* Option by "max-body" or by letter; CLI_N_OPTIONS when there is none. */
+cli_option_id cli_option_named(mw_view name);
+cli_option_id cli_option_lettered(char letter);
+/* Option by configuration key: section "server", key "max_body". */
+cli_option_id cli_option_configured(mw_view section, mw_view key);
+/* "MW_MAX_BODY", and "MW_SERVER__MAX_BODY" (empty when it has no configuration key). */
+void cli_option_environment(const cli_option *option, mw_buf *ret_alias, mw_buf *ret_canonical);
+/* "server" of "server.max_body", and "max_body". Empty without a configuration key. */
+mw_view cli_option_section(const cli_option *option);
+const char *cli_option_key(const cli_option *option);
+/* "1..256", "1KiB..4GiB", "true or false", "error|warn|info|debug": what may stand there. */
+void cli_option_range(const cli_option *option, mw_buf *out);
+/* A value as people write it: 16777216 -> "16MiB", 5000 -> "5s". */
+void cli_write_size(mw_buf *out, uint64_t bytes);
+void cli_write_time(mw_buf *out, uint64_t ms);
+
+/* ---- commands
+ * ---------------------------------------------------------------------------------------- */
+
+struct cli_call;
+/* Runs a command. A non-OK status prints err and gives its exit code; a command with an answer of
+ * its own (a check that says no) returns MW_OK and sets call->exit_code. */
+typedef mw_status cli_run(struct cli_call *call, mw_error *err);
+
+typedef struct cli_argument {
+    const char *name; /* "MODEL" */
+    const char *help;
+    unsigned min, max;          /* how many; UINT_MAX = any number */
+    const char *const *choices; /* NULL: a path or free text */
+    bool is_path;               /* for completion */
+} cli_argument;
+
+typedef struct cli_example {
+    const char *line; /* "mw serve model.json" */
+    const char *what;
+} cli_example;
+
+enum { CLI_MAX_ARGUMENTS = 2, CLI_MAX_EXAMPLES = 5 };
+
+typedef struct cli_command {
+    const char *name;    /* one or two words: "serve", "model show" */
+    const char *group;   /* heading in the overview: "Start" */
+    const char *summary; /* a clause for lists */
+    const char *about;   /* sentences; paragraphs parted by an empty line */
+    cli_argument arguments[CLI_MAX_ARGUMENTS + 1]; /* ended by an empty row */
+    uint64_t options;                              /* mask of CLI_TAKES, without CLI_EVERYWHERE */
+    cli_example examples[CLI_MAX_EXAMPLES + 1];    /* ended by an empty row */
+    bool reads_config;                             /* YAML files and MW_SECTION__KEY are read */
+    cli_run *run;
+} cli_command;
+
+/* All commands, in the order of the overview. */
+const cli_command *cli_commands(size_t *ret_count);
+/* The command of this exact name, or NULL. */
+const cli_command *cli_command_named(mw_view name);
+/* True when some command's name begins with this word and a blank: "model". */
+bool cli_is_group(mw_view word);
+static inline bool cli_command_takes(const cli_command *command, cli_option_id id)
+{
+    return ((command->options | CLI_EVERYWHERE) >> id) & 1;
+}
+/* "serve MODEL... [options]". */
+void cli_command_usage(const cli_command *command, mw_buf *out);
+
+/* ---- what the commands are; command_<name>.c
+ * ----------------------------------------------------- */
+
+cli_run cli_run_serve, cli_run_predict, cli_run_model_show, cli_run_demo, cli_run_config_show,
+    cli_run_config_check, cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version;
+
+/* ---- topics of `help`; topics.c
+ * --------------------------------------------------------------------- */
+
+typedef struct cli_topic {
+    const char *name, *summary;
+    const char *text; /* paragraphs; a line that begins with a blank is kept as it is */
+} cli_topic;
+
+const cli_topic *cli_topics(size_t *ret_count);
+const cli_topic *cli_topic_named(mw_view name);
+
+/* ---- the word that was meant
+ * -------------------------------------------------------------------------- */
+
+/* Offer candidates one by one; the nearest within reach stays. */
+typedef struct cli_nearest {
+    mw_view typed;
+    const char *name; /* NULL: none is near */
+    size_t distance;
+} cli_nearest;
+
+cli_nearest cli_nearest_to(mw_view typed);
+void cli_nearest_offer(cli_nearest *nearest, const char *candidate);
+
+#endif

@@ -1,0 +1,207 @@
+/* The command table. Examples stand first in every help text, so they are chosen with care: a test
+ * parses each of them. */
+#include "command.h"
+
+#include <limits.h>
+
+#define SERVER_LIMITS                                                                         \
+    (CLI_TAKES(CLI_MAX_BODY) | CLI_TAKES(CLI_MAX_CONNECTIONS) | CLI_TAKES(CLI_HEAD_TIMEOUT) | \
+     CLI_TAKES(CLI_BODY_TIMEOUT) | CLI_TAKES(CLI_IDLE_TIMEOUT) | CLI_TAKES(CLI_WRITE_TIMEOUT))
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+#define MODEL_HELP "model file as the training library saved it, or an MLflow model folder"
+
+static const cli_command commands[] = {
+    {
+        .name = "serve",
+        .group = "Start",
+        .summary = "serve models over HTTP",
+        .about =
+            "Serves one or several models in the MLflow scoring protocol, the Open Inference "
+            "Protocol v2 and the KServe v1 protocol, with metrics for Prometheus. A model is an "
+            "XGBoost file (JSON or UBJSON), a LightGBM text file, or an MLflow folder that "
+            "holds one; the kind is told from the content.\n\n"
+            "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
+            "alone also answers at /invocations.\n\n"
+            "SIGHUP loads all model files again, all or none, while traffic runs. SIGTERM and "
+            "Ctrl-C stop accepting, finish what is in flight, and end with exit code 0; a second "
+            "one stops at once.",
+        .arguments = {{"MODEL",
+                       "[NAME=]PATH of a " MODEL_HELP
+                       "; without any, the endpoints of the configuration",
+                       0, UINT_MAX, NULL, true}},
+        .options = CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_LISTEN) |
+                   CLI_TAKES(CLI_DATA) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_DRAIN_SECONDS) |
+                   CLI_TAKES(CLI_MODELS) | CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) |
+                   SERVER_LIMITS,
+        .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
+                     {"mw serve churn=v3.ubj price=price.txt --listen :9000",
+                      "two models under their own names"},
+                     {"mw serve model.json --listen :0 --json",
+                      "any free port; the first line says which"},
+                     {"mw serve --config millwright.yaml", "everything from a file"}},
+        .reads_config = true,
+        .run = cli_run_serve,
+    },
+    {
+        .name = "demo",
+        .group = "Start",
+        .summary = "see a server at work, with example models and traffic",
+        .about =
+            "Starts a server with the example models, sends it real requests in every protocol, "
+            "prints what happens, and swaps a model under traffic. Then it leaves the server "
+            "running, with a line to try it yourself. Nothing is kept.",
+        .options = CLI_TAKES(CLI_ONCE) | CLI_TAKES(CLI_SPEED) | CLI_TAKES(CLI_LISTEN) |
+                   CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_EXAMPLES),
+        .examples = {{"mw demo", "until Ctrl-C"},
+                     {"mw demo --once", "about five seconds, then exit 0"},
+                     {"mw demo --speed 10", "ten times the traffic"}},
+        .run = cli_run_demo,
+    },
+    {
+        .name = "predict",
+        .group = "Daily",
+        .summary = "predict rows of a file",
+        .about =
+            "Reads rows as CSV with a header line, or as JSON lines, and writes predictions as "
+            "CSV: one column 'prediction', or one column for each class or output. Columns are "
+            "matched by name when the model knows its feature names, by position otherwise. "
+            "Empty, NaN, nan, NA, N/A, null, NULL and None mean missing.\n\n"
+            "Rows are read in pieces: a file may be larger than memory. Predictions are equal to "
+            "those of the training library.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
+                      {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_FORMAT) | CLI_TAKES(CLI_RAW) |
+                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_JSON),
+        .examples = {{"mw predict model.json rows.csv", "predictions on standard output"},
+                     {"mw predict model.json --input rows.csv --output scores.csv",
+                      "into a file, which appears whole or not at all"},
+                     {"mw predict model.txt - --raw --format csv", "margins for rows from a pipe"},
+                     {"mw predict model.ubj rows.jsonl --json", "JSON lines in, JSON lines out"}},
+        .run = cli_run_predict,
+    },
+    {
+        .name = "model show",
+        .group = "Models",
+        .summary = "show what a model file holds",
+        .about =
+            "Reads a model and shows its format, objective, trees, features and classes, what it "
+            "costs in memory, and what Millwright cannot do with it, if anything.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw model show model.json", NULL},
+                     {"mw model show mlflow-model/ --json", "for programs"}},
+        .run = cli_run_model_show,
+    },
+    {
+        .name = "config show",
+        .group = "Setup",
+        .summary = "show the settings in force, and where each came from",
+        .about =
+            "Resolves flags, environment, configuration files and defaults as 'mw serve' would, "
+            "and prints the result.",
+        .options = CLI_TAKES(CLI_ORIGIN) | CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) |
+                   CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw config show", NULL},
+                     {"mw config show --origin", "with the flag, variable or line that set it"},
+                     {"mw config show --config prod.yaml --json", "of another file, for programs"}},
+        .reads_config = true,
+        .run = cli_run_config_show,
+    },
+    {
+        .name = "config check",
+        .group = "Setup",
+        .summary = "check a configuration file",
+        .about =
+            "Reads the file as 'mw serve' would and says what is wrong with it. Exit code 0 when "
+            "it is good, 6 when it is not, 3 when it does not exist.",
+        .arguments = {{"FILE", "configuration file", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw config check millwright.yaml", NULL},
+                     {"mw config check", "./millwright.yaml"}},
+        .run = cli_run_config_check,
+    },
+    {
+        .name = "config schema",
+        .group = "Setup",
+        .summary = "list all configuration keys",
+        .about = "Lists the keys of the configuration file with type, range, default and meaning. "
+                 "With --json it is a JSON Schema, which editors use to check and complete.",
+        .arguments = {{"SECTION", "only this section: server, endpoints", 0, 1, NULL, false}},
+        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw config schema", NULL},
+                     {"mw config schema server", "one section"},
+                     {"mw config schema --json -o millwright.schema.json", "for an editor"}},
+        .run = cli_run_config_schema,
+    },
+    {
+        .name = "completion",
+        .group = "Setup",
+        .summary = "write the completion script of a shell",
+        .about =
+            "Installed packages bring these files along; this command is for a program that was "
+            "built by hand.",
+        .arguments = {{"SHELL", "bash, zsh or fish", 1, 1, shells, false}},
+        .options = CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw completion bash", "to try it: eval \"$(mw completion bash)\""},
+                     {"mw completion fish -o ~/.config/fish/completions/mw.fish", NULL}},
+        .run = cli_run_completion,
+    },
+    {
+        .name = "help",
+        .group = "Setup",
+        .summary = "explain a command, a topic or an error code",
+        .about = "Without an argument it lists commands and topics.",
+        .arguments = {{"TOPIC", "command, topic or error code", 0, 2, NULL, false}},
+        .options = CLI_TAKES(CLI_MAN) | CLI_TAKES(CLI_MARKDOWN) | CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw help serve", NULL},
+                     {"mw help config", "a topic"},
+                     {"mw help MW1003", "an error code"},
+                     {"mw help --man -o millwright.1", "the man page"}},
+        .run = cli_run_help,
+    },
+    {
+        .name = "version",
+        .group = "Setup",
+        .summary = "show the version",
+        .about = "The same as --version.",
+        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw version", NULL}, {"mw version --json", "for programs"}},
+        .run = cli_run_version,
+    },
+};
+
+const cli_command *cli_commands(size_t *ret_count)
+{
+    *ret_count = MW_COUNT(commands);
+    return commands;
+}
+
+const cli_command *cli_command_named(mw_view name)
+{
+    for (size_t i = 0; i < MW_COUNT(commands); i++)
+        if (mw_view_is(name, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+bool cli_is_group(mw_view word)
+{
+    for (size_t i = 0; i < MW_COUNT(commands); i++) {
+        const char *blank = strchr(commands[i].name, ' ');
+        if (blank &&
+            mw_view_equal(word, (mw_view){commands[i].name, (size_t)(blank - commands[i].name)}))
+            return true;
+    }
+    return false;
+}
+
+void cli_command_usage(const cli_command *command, mw_buf *out)
+{
+    mw_buf_text(out, command->name);
+    for (const cli_argument *a = command->arguments; a->name; a++)
+        mw_buf_format(out, " %s%s%s%s", a->min == 0 ? "[" : "", a->name, a->max > 1 ? "..." : "",
+                      a->min == 0 ? "]" : "");
+    mw_buf_text(out, " [OPTION...]");
+}

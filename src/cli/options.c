@@ -1,0 +1,307 @@
+/* The option table, and what can be told from one row. */
+#include "command.h"
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const row_formats[] = {"csv", "jsonl", NULL};
+static const char *const markdown_pages[] = {"cli", "config", "errors", NULL};
+
+enum { MS_PER_SECOND = 1000, MS_PER_HOUR = 3600 * MS_PER_SECOND };
+
+const cli_option cli_options[CLI_N_OPTIONS] = {
+    [CLI_HELP] = {.name = "help",
+                  .letter = 'h',
+                  .flag_only = true,
+                  .kind = CLI_KIND_FLAG,
+                  .help = "show how to use the command"},
+    [CLI_VERSION] = {.name = "version",
+                     .flag_only = true,
+                     .kind = CLI_KIND_FLAG,
+                     .help = "show the version"},
+    [CLI_QUIET] = {.name = "quiet",
+                   .letter = 'q',
+                   .kind = CLI_KIND_FLAG,
+                   .help = "no progress, hints or notices; warnings and errors only"},
+    [CLI_VERBOSE] = {.name = "verbose",
+                     .letter = 'v',
+                     .kind = CLI_KIND_FLAG,
+                     .help = "say more about what is done"},
+    [CLI_NO_COLOR] = {.name = "no-color",
+                      .kind = CLI_KIND_FLAG,
+                      .help = "no colour, even on a terminal; NO_COLOR in the environment does the "
+                              "same"},
+    [CLI_CONFIG] = {.name = "config",
+                    .kind = CLI_KIND_FILE,
+                    .value = "FILE",
+                    .help = "read settings from this YAML file as well"},
+    [CLI_JSON] = {.name = "json",
+                  .kind = CLI_KIND_FLAG,
+                  .help = "result as JSON: one object, or one a line"},
+    [CLI_OUTPUT] = {.name = "output",
+                    .letter = 'o',
+                    .kind = CLI_KIND_FILE,
+                    .value = "FILE",
+                    .auto_is = "standard output",
+                    .help = "write the result to this file; it appears whole or not at all"},
+    [CLI_LISTEN] = {.name = "listen",
+                    .kind = CLI_KIND_ADDRESS,
+                    .value = "ADDR:PORT",
+                    .fallback = "127.0.0.1:8080",
+                    .config = "server.listen",
+                    .help = "address to listen on; port 0 picks a free one and prints it"},
+    [CLI_DATA] = {.name = "data",
+                  .kind = CLI_KIND_FOLDER,
+                  .value = "DIR",
+                  .fallback = "./mw-data",
+                  .config = "server.data",
+                  .help = "folder for the server's state; made when it is missing"},
+    [CLI_THREADS] = {.name = "threads",
+                     .kind = CLI_KIND_COUNT,
+                     .value = "N",
+                     .auto_is = "the cores this process may use",
+                     .config = "server.threads",
+                     .min = 1,
+                     .max = MW_LIMIT_THREADS,
+                     .help = "threads that serve or predict"},
+    [CLI_DRAIN_SECONDS] = {.name = "drain-seconds",
+                           .kind = CLI_KIND_SECONDS,
+                           .value = "N",
+                           .fallback = "30",
+                           .config = "server.drain_seconds",
+                           .min = 0,
+                           .max = 3600,
+                           .help = "how long a stopping server waits for requests in flight"},
+    [CLI_MODELS] = {.name = "models",
+                    .kind = CLI_KIND_FOLDER,
+                    .value = "DIR",
+                    .auto_is = "only models named at start",
+                    .config = "server.models",
+                    .help = "folder in which load requests may find further models"},
+    [CLI_ALLOW_PUBLIC] = {.name = "allow-public",
+                          .kind = CLI_KIND_FLAG,
+                          .fallback = "false",
+                          .config = "server.allow_public",
+                          .help = "listen on an address that other machines can reach; there is no "
+                                  "authentication yet, so a proxy or network rules must guard it"},
+    [CLI_MAX_BODY] = {.name = "max-body",
+                      .kind = CLI_KIND_SIZE,
+                      .value = "SIZE",
+                      .fallback = "16MiB",
+                      .config = "server.max_body",
+                      .min = 1024,
+                      .max = 4 * MW_GIB,
+                      .help = "largest request body; beyond it the answer is 413"},
+    [CLI_MAX_CONNECTIONS] = {.name = "max-connections",
+                             .kind = CLI_KIND_COUNT,
+                             .value = "N",
+                             .fallback = "10000",
+                             .config = "server.max_connections",
+                             .min = 1,
+                             .max = 1000000,
+                             .help = "open connections; beyond it the answer is 503"},
+    [CLI_HEAD_TIMEOUT] = {.name = "head-timeout",
+                          .kind = CLI_KIND_TIME,
+                          .value = "TIME",
+                          .fallback = "5s",
+                          .config = "server.head_timeout",
+                          .min = 10,
+                          .max = MS_PER_HOUR,
+                          .help = "time for a whole request head to arrive"},
+    [CLI_BODY_TIMEOUT] = {.name = "body-timeout",
+                          .kind = CLI_KIND_TIME,
+                          .value = "TIME",
+                          .fallback = "30s",
+                          .config = "server.body_timeout",
+                          .min = 10,
+                          .max = MS_PER_HOUR,
+                          .help = "time for a whole request body to arrive"},
+    [CLI_IDLE_TIMEOUT] = {.name = "idle-timeout",
+                          .kind = CLI_KIND_TIME,
+                          .value = "TIME",
+                          .fallback = "75s",
+                          .config = "server.idle_timeout",
+                          .min = 10,
+                          .max = MS_PER_HOUR,
+                          .help = "time a connection may stay open between requests"},
+    [CLI_WRITE_TIMEOUT] = {.name = "write-timeout",
+                           .kind = CLI_KIND_TIME,
+                           .value = "TIME",
+                           .fallback = "30s",
+                           .config = "server.write_timeout",
+                           .min = 10,
+                           .max = MS_PER_HOUR,
+                           .help = "time for a client to take a whole answer"},
+    [CLI_LOG_LEVEL] = {.name = "log-level",
+                       .kind = CLI_KIND_CHOICE,
+                       .value = "LEVEL",
+                       .fallback = "info",
+                       .config = "server.log_level",
+                       .choices = log_levels,
+                       .help = "what is logged on standard error; -q and -v go before it"},
+    [CLI_INPUT] = {.name = "input",
+                   .letter = 'i',
+                   .kind = CLI_KIND_FILE,
+                   .value = "FILE",
+                   .help = "rows to read; - is standard input"},
+    [CLI_FORMAT] = {.name = "format",
+                    .kind = CLI_KIND_CHOICE,
+                    .value = "FORMAT",
+                    .auto_is = "told from the file's name, then from its content",
+                    .choices = row_formats,
+                    .help = "format of the rows"},
+    [CLI_RAW] = {.name = "raw",
+                 .kind = CLI_KIND_FLAG,
+                 .help = "margins (raw scores) instead of predictions"},
+    [CLI_ONCE] = {.name = "once",
+                  .kind = CLI_KIND_FLAG,
+                  .help = "end after about five seconds; exit 0 when no request failed"},
+    [CLI_SPEED] = {.name = "speed",
+                   .kind = CLI_KIND_COUNT,
+                   .value = "N",
+                   .fallback = "1",
+                   .min = 1,
+                   .max = 1000,
+                   .help = "traffic, in steps of 1,000 requests a second"},
+    [CLI_EXAMPLES] = {.name = "examples",
+                      .kind = CLI_KIND_FOLDER,
+                      .value = "DIR",
+                      .auto_is = "the examples that came with the program",
+                      .help = "folder with rows (*.csv) and models of the same names in models/"},
+    [CLI_ORIGIN] = {.name = "origin",
+                    .kind = CLI_KIND_FLAG,
+                    .help = "show where each value came from"},
+    [CLI_MAN] = {.name = "man",
+                 .flag_only = true,
+                 .kind = CLI_KIND_FLAG,
+                 .help = "write the man page (mdoc)"},
+    [CLI_MARKDOWN] = {.name = "markdown",
+                      .flag_only = true,
+                      .kind = CLI_KIND_CHOICE,
+                      .value = "PAGE",
+                      .choices = markdown_pages,
+                      .help = "write a page of the reference"},
+};
+
+cli_option_id cli_option_named(mw_view name)
+{
+    int id = 0;
+    while (id < CLI_N_OPTIONS && !mw_view_is(name, cli_options[id].name))
+        id++;
+    return (cli_option_id)id;
+}
+
+cli_option_id cli_option_lettered(char letter)
+{
+    int id = 0;
+    while (id < CLI_N_OPTIONS && (cli_options[id].letter != letter || !letter))
+        id++;
+    return (cli_option_id)id;
+}
+
+mw_view cli_option_section(const cli_option *option)
+{
+    if (!option->config)
+        return (mw_view){NULL, 0};
+    return (mw_view){option->config, (size_t)(strchr(option->config, '.') - option->config)};
+}
+
+const char *cli_option_key(const cli_option *option)
+{
+    return option->config ? strchr(option->config, '.') + 1 : "";
+}
+
+cli_option_id cli_option_configured(mw_view section, mw_view key)
+{
+    for (int id = 0; id < CLI_N_OPTIONS; id++) {
+        const cli_option *option = &cli_options[id];
+        if (option->config && mw_view_equal(cli_option_section(option), section) &&
+            mw_view_is(key, cli_option_key(option)))
+            return (cli_option_id)id;
+    }
+    return CLI_N_OPTIONS;
+}
+
+static void write_capitals(mw_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '.')
+            mw_buf_text(out, "__");
+        else if (*text == '-')
+            mw_buf_char(out, '_');
+        else
+            mw_buf_char(out, *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text);
+    }
+}
+
+void cli_option_environment(const cli_option *option, mw_buf *ret_alias, mw_buf *ret_canonical)
+{
+    mw_buf_reset(ret_alias);
+    mw_buf_reset(ret_canonical);
+    if (option->flag_only)
+        return;
+    mw_buf_text(ret_alias, "MW_");
+    write_capitals(ret_alias, option->name);
+    if (!option->config)
+        return;
+    mw_buf_text(ret_canonical, "MW_");
+    write_capitals(ret_canonical, option->config);
+}
+
+/* The largest unit that divides the value. */
+static void write_in_units(mw_buf *out, uint64_t value, const char *const *names,
+                           const uint64_t *sizes, size_t n_units)
+{
+    size_t unit = 0;
+    for (size_t i = 1; i < n_units; i++)
+        if (value > 0 && value % sizes[i] == 0)
+            unit = i;
+    mw_buf_format(out, "%llu%s", (unsigned long long)(value / sizes[unit]), names[unit]);
+}
+
+void cli_write_size(mw_buf *out, uint64_t bytes)
+{
+    static const char *const names[] = {"", "KiB", "MiB", "GiB"};
+    static const uint64_t sizes[] = {1, MW_KIB, MW_MIB, MW_GIB};
+    write_in_units(out, bytes, names, sizes, MW_COUNT(sizes));
+}
+
+void cli_write_time(mw_buf *out, uint64_t ms)
+{
+    static const char *const names[] = {"ms", "s", "m", "h"};
+    static const uint64_t sizes[] = {1, MS_PER_SECOND, 60 * MS_PER_SECOND, MS_PER_HOUR};
+    write_in_units(out, ms, names, sizes, MW_COUNT(sizes));
+}
+
+void cli_option_range(const cli_option *option, mw_buf *out)
+{
+    switch (option->kind) {
+    case CLI_KIND_FLAG:
+        mw_buf_text(out, "true or false");
+        break;
+    case CLI_KIND_TEXT:
+    case CLI_KIND_FILE:
+    case CLI_KIND_FOLDER:
+        break;
+    case CLI_KIND_ADDRESS:
+        mw_buf_text(out, "ADDR:PORT, :PORT, PORT or ADDR");
+        break;
+    case CLI_KIND_COUNT:
+    case CLI_KIND_SECONDS:
+        mw_buf_format(out, "%llu..%llu", (unsigned long long)option->min,
+                      (unsigned long long)option->max);
+        break;
+    case CLI_KIND_SIZE:
+        cli_write_size(out, option->min);
+        mw_buf_text(out, "..");
+        cli_write_size(out, option->max);
+        break;
+    case CLI_KIND_TIME:
+        cli_write_time(out, option->min);
+        mw_buf_text(out, "..");
+        cli_write_time(out, option->max);
+        break;
+    case CLI_KIND_CHOICE:
+        for (size_t i = 0; option->choices[i]; i++)
+            mw_buf_format(out, "%s%s", i ? "|" : "", option->choices[i]);
+        break;
+    }
+}
