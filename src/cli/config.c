@@ -1,0 +1,380 @@
+/* YAML nodes -> settings and endpoints. */
+#include "config.h"
+
+#include <limits.h>
+
+const cli_endpoint_key cli_endpoint_keys[] = {
+    {"name", "name in URLs and metrics (default: the file's name without its ending)", false},
+    {"model", "path of a model file or MLflow model folder", true},
+};
+const size_t cli_n_endpoint_keys = MW_COUNT(cli_endpoint_keys);
+
+typedef struct config_reader {
+    cli_call *call;
+    const char *name, *folder;
+    cli_place *place;
+} config_reader;
+
+static mw_status at_place(config_reader *in, unsigned line, unsigned column, size_t width,
+                          mw_error *err)
+{
+    *in->place = (cli_place){line, column, (unsigned)width};
+    return mw_at(err, "%s:%u:%u", in->name, line, column);
+}
+
+static mw_status at_node(config_reader *in, const mw_yaml *node, mw_error *err)
+{
+    return at_place(in, node->line, node->column, node->text.size + 2 * node->quoted, err);
+}
+
+static mw_status at_key(config_reader *in, const mw_yaml *node, mw_error *err)
+{
+    return at_place(in, node->key_line, node->key_column, node->key.size, err);
+}
+
+static const char *kind_word(const mw_yaml *node)
+{
+    switch (node->kind) {
+    case MW_YAML_LIST:
+        return "a list";
+    case MW_YAML_MAP:
+        return "a map";
+    case MW_YAML_SCALAR:
+        break;
+    }
+    return mw_yaml_is_null(node) ? "nothing" : "a single value";
+}
+
+static mw_status expect_kind(config_reader *in, const mw_yaml *node, mw_yaml_kind kind,
+                             const char *subject, const char *shape, mw_error *err)
+{
+    if (node->kind == kind)
+        return MW_OK;
+    mw_fail(err, MW_E_CONFIG_SHAPE, "%s must be %s, but is %s", subject,
+            kind == MW_YAML_LIST  ? "a list"
+            : kind == MW_YAML_MAP ? "a map"
+                                  : "a single value",
+            kind_word(node));
+    mw_mend(err, "%s", shape);
+    return node->key.data ? at_key(in, node, err) : at_node(in, node, err);
+}
+
+/* ---- sections of options
+ * -------------------------------------------------------------------------------- */
+
+static mw_status fail_unknown_key(config_reader *in, const mw_yaml *node, mw_view section,
+                                  cli_nearest nearest, mw_error *err)
+{
+    if (section.size > 0)
+        mw_fail(err, MW_E_CONFIG_KEY, "unknown key \"%.*s\" under \"%.*s\"", MW_VIEW_ARG(node->key),
+                MW_VIEW_ARG(section));
+    else
+        mw_fail(err, MW_E_CONFIG_KEY, "unknown key \"%.*s\"", MW_VIEW_ARG(node->key));
+    mw_buf mend;
+    mw_buf_init(&mend, sizeof err->mend);
+    if (nearest.name)
+        mw_buf_format(&mend, "did you mean \"%s\"?  ", nearest.name);
+    mw_buf_format(&mend, "all keys: mw config schema%s%.*s", section.size ? " " : "",
+                  MW_VIEW_ARG(section));
+    mw_mend(err, "%s", mend.data);
+    mw_buf_done(&mend);
+    return at_key(in, node, err);
+}
+
+static cli_nearest nearest_key(mw_view section, mw_view typed)
+{
+    cli_nearest nearest = cli_nearest_to(typed);
+    for (int id = 0; id < CLI_N_OPTIONS; id++)
+        if (cli_options[id].config && mw_view_equal(cli_option_section(&cli_options[id]), section))
+            cli_nearest_offer(&nearest, cli_option_key(&cli_options[id]));
+    return nearest;
+}
+
+/* "data/x" beside "conf/millwright.yaml" -> "conf/data/x". */
+static bool join_path(const char *folder, mw_view path, mw_buf *out)
+{
+    bool absolute = path.size > 0 && path.data[0] == '/';
+    if (!absolute && folder[0])
+        mw_buf_format(out, "%s/", folder);
+    mw_buf_view(out, path);
+    return !out->failed;
+}
+
+/* What YAML's core schema would not read as text: quotes around a number or switch are a slip. */
+static bool is_quoted_wrongly(const cli_option *option, const mw_yaml *node)
+{
+    return node->quoted && (option->kind == CLI_KIND_FLAG || option->kind == CLI_KIND_COUNT);
+}
+
+static mw_status put_value(config_reader *in, cli_option_id id, const mw_yaml *node, mw_error *err)
+{
+    const cli_option *option = &cli_options[id];
+    char place[300];
+    snprintf(place, sizeof place, "%s:%u:%u", in->name, node->line, node->column);
+    mw_view text = mw_yaml_is_null(node) ? (mw_view){"", 0} : node->text;
+    bool strict_flag = option->kind == CLI_KIND_FLAG && !mw_yaml_is_null(node) &&
+                       !mw_view_is(text, "true") && !mw_view_is(text, "false");
+    if (is_quoted_wrongly(option, node) || strict_flag) {
+        mw_fail(err, MW_E_OPTION_VALUE, "'%.*s' is not %s", MW_VIEW_ARG(text),
+                option->kind == CLI_KIND_FLAG ? "true or false" : "a whole number");
+        mw_mend(err, "write %s%s", option->kind == CLI_KIND_FLAG ? "true or false" : "the number",
+                node->quoted ? " without quotes" : "");
+        return at_node(in, node, err);
+    }
+    mw_buf path;
+    mw_buf_init(&path, PATH_MAX);
+    bool is_path = option->kind == CLI_KIND_FILE || option->kind == CLI_KIND_FOLDER;
+    if (is_path && text.size > 0 && join_path(in->folder, text, &path))
+        text = mw_buf_as_view(&path);
+    mw_status status = cli_setting_put(in->call, id, text, CLI_FROM_FILE, place, err);
+    mw_buf_done(&path);
+    if (status != MW_OK)
+        *in->place =
+            (cli_place){node->line, node->column, (unsigned)(node->text.size + 2 * node->quoted)};
+    return status;
+}
+
+static mw_status read_section(config_reader *in, const mw_yaml *section, mw_error *err)
+{
+    if (mw_yaml_is_null(section))
+        return MW_OK; /* "server:" with every line below it commented out */
+    MW_TRY(expect_kind(in, section, MW_YAML_MAP, "a section",
+                       "write its settings as 'key: value', "
+                       "each on a line of its own, indented",
+                       err));
+    for (const mw_yaml *node = section->first; node; node = node->next) {
+        cli_option_id id = cli_option_configured(section->key, node->key);
+        if (id == CLI_N_OPTIONS)
+            return fail_unknown_key(in, node, section->key, nearest_key(section->key, node->key),
+                                    err);
+        MW_TRY(expect_kind(in, node, MW_YAML_SCALAR, "a setting", "write one plain value", err));
+        MW_TRY(put_value(in, id, node, err));
+    }
+    return MW_OK;
+}
+
+/* ---- endpoints
+ * ---------------------------------------------------------------------------------------------- */
+
+static mw_status read_endpoint_text(config_reader *in, const mw_yaml *node, const char **ret_text,
+                                    mw_error *err)
+{
+    if (!node)
+        return MW_OK;
+    MW_TRY(expect_kind(in, node, MW_YAML_SCALAR, "a setting", "write one plain value", err));
+    if (node->text.size == 0 || mw_yaml_is_null(node) ||
+        memchr(node->text.data, '\0', node->text.size)) {
+        mw_fail(err, MW_E_OPTION_VALUE, "the value is empty or holds a zero byte");
+        mw_mend(err, "write a name, or a path");
+        return at_node(in, node, err);
+    }
+    *ret_text = mw_arena_text(&in->call->arena, node->text);
+    return *ret_text ? MW_OK : mw_fail_memory(err, "the configuration");
+}
+
+static mw_status check_endpoint_keys(config_reader *in, const mw_yaml *item, mw_error *err)
+{
+    for (const mw_yaml *node = item->first; node; node = node->next) {
+        bool known = false;
+        cli_nearest nearest = cli_nearest_to(node->key);
+        for (size_t i = 0; i < cli_n_endpoint_keys; i++) {
+            known = known || mw_view_is(node->key, cli_endpoint_keys[i].name);
+            cli_nearest_offer(&nearest, cli_endpoint_keys[i].name);
+        }
+        if (!known)
+            return fail_unknown_key(in, node, MW_VIEW("endpoints"), nearest, err);
+    }
+    return MW_OK;
+}
+
+static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpoint *ret_endpoint,
+                               mw_error *err)
+{
+    cli_endpoint endpoint = {NULL, NULL, NULL};
+    char place[300];
+    MW_TRY(expect_kind(in, item, MW_YAML_MAP, "an endpoint", "write '- model: PATH'", err));
+    MW_TRY(check_endpoint_keys(in, item, err));
+    MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "name"), &endpoint.name, err));
+    MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "model"), &endpoint.model, err));
+    if (!endpoint.model) {
+        mw_fail(err, MW_E_CONFIG_SHAPE, "the endpoint has no \"model\"");
+        mw_mend(err, "add 'model: PATH' to it");
+        return at_node(in, item, err);
+    }
+    mw_buf path;
+    mw_buf_init(&path, PATH_MAX);
+    bool joined = join_path(in->folder, mw_view_of(endpoint.model), &path);
+    endpoint.model = joined ? mw_arena_text(&in->call->arena, mw_buf_as_view(&path)) : NULL;
+    mw_buf_done(&path);
+    snprintf(place, sizeof place, "%s:%u:%u", in->name, item->line, item->column);
+    endpoint.place = mw_arena_text(&in->call->arena, mw_view_of(place));
+    if (!endpoint.model || !endpoint.place)
+        return mw_fail_memory(err, "the configuration");
+    *ret_endpoint = endpoint;
+    return MW_OK;
+}
+
+static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error *err)
+{
+    if (mw_yaml_is_null(list))
+        return MW_OK;
+    MW_TRY(expect_kind(in, list, MW_YAML_LIST, "\"endpoints\"",
+                       "write a list: '- name: churn', and below it 'model: PATH'", err));
+    if (list->count > MW_LIMIT_ENDPOINTS) {
+        mw_fail(err, MW_E_CONFIG_SHAPE, "%zu endpoints, over the limit of %d", list->count,
+                MW_LIMIT_ENDPOINTS);
+        mw_mend(err, "serve the rest from a second server");
+        return at_key(in, list, err);
+    }
+    cli_endpoint *endpoints =
+        mw_arena_take_zeroed(&in->call->arena, list->count + 1, sizeof *endpoints);
+    if (!endpoints)
+        return mw_fail_memory(err, "the configuration");
+    size_t n_endpoints = 0;
+    for (const mw_yaml *item = list->first; item; item = item->next)
+        MW_TRY(read_endpoint(in, item, &endpoints[n_endpoints++], err));
+    in->call->endpoints = endpoints;
+    in->call->n_endpoints = n_endpoints;
+    return MW_OK;
+}
+
+/* ---- the document
+ * --------------------------------------------------------------------------------------------- */
+
+static bool is_section(mw_view key)
+{
+    for (int id = 0; id < CLI_N_OPTIONS; id++)
+        if (cli_options[id].config && mw_view_equal(cli_option_section(&cli_options[id]), key))
+            return true;
+    return false;
+}
+
+static cli_nearest nearest_section(mw_view typed)
+{
+    cli_nearest nearest = cli_nearest_to(typed);
+    cli_nearest_offer(&nearest, "server");
+    cli_nearest_offer(&nearest, "endpoints");
+    return nearest;
+}
+
+static mw_status read_root(config_reader *in, const mw_yaml *root, mw_error *err)
+{
+    MW_TRY(expect_kind(in, root, MW_YAML_MAP, "the configuration",
+                       "begin with 'server:' or 'endpoints:'", err));
+    for (const mw_yaml *node = root->first; node; node = node->next) {
+        if (mw_view_is(node->key, "endpoints"))
+            MW_TRY(read_endpoints(in, node, err));
+        else if (is_section(node->key))
+            MW_TRY(read_section(in, node, err));
+        else
+            return fail_unknown_key(in, node, (mw_view){NULL, 0}, nearest_section(node->key), err);
+    }
+    return MW_OK;
+}
+
+/* The YAML reader says "name:3:7"; the excerpt needs the numbers. */
+static void place_of_syntax(const mw_error *err, const char *name, cli_place *ret_place)
+{
+    size_t size = strlen(name);
+    unsigned line, column;
+    if (strncmp(err->where, name, size) == 0 &&
+        sscanf(err->where + size, ":%u:%u", &line, &column) == 2)
+        *ret_place = (cli_place){line, column, 1};
+}
+
+mw_status cli_config_read(cli_call *call, mw_view text, const char *name, const char *folder,
+                          cli_place *ret_place, mw_error *err)
+{
+    config_reader in = {call, name, folder, ret_place};
+    mw_yaml_document *document;
+    *ret_place = (cli_place){0, 0, 0};
+    mw_status status = mw_yaml_read(text, name, &document, err);
+    if (status != MW_OK) {
+        place_of_syntax(err, name, ret_place);
+        return status;
+    }
+    status = read_root(&in, mw_yaml_root(document), err);
+    mw_yaml_free(document);
+    return status;
+}
+
+mw_status cli_config_load(cli_call *call, const char *path, mw_error *err)
+{
+    mw_file file;
+    cli_place place;
+    char folder[PATH_MAX] = "";
+    const char *slash = strrchr(path, '/');
+    if (slash && (size_t)(slash - path) < sizeof folder)
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    MW_TRY(mw_file_read(path, MW_LIMIT_CONFIG_FILE_BYTES, &file, err));
+    mw_view text = {file.data, file.size};
+    mw_status status = cli_config_read(call, text, path, folder, &place, err);
+    if (status != MW_OK) {
+        mw_buf_reset(&call->excerpt);
+        cli_write_excerpt(&call->excerpt, text, place);
+    }
+    mw_file_done(&file);
+    return status;
+}
+
+/* ---- the excerpt
+ * --------------------------------------------------------------------------------------------------
+ */
+
+enum {
+    EXCERPT_WIDTH = 100, /* characters of the line that are shown */
+    CARETS_MAX = 40
+};
+
+static mw_view line_of(mw_view text, unsigned line)
+{
+    while (line > 1 && text.size > 0) {
+        const char *end = memchr(text.data, '\n', text.size);
+        size_t used = end ? (size_t)(end - text.data) + 1 : text.size;
+        text.data += used;
+        text.size -= used;
+        line--;
+    }
+    const char *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
+    if (end)
+        text.size = (size_t)(end - text.data);
+    return text;
+}
+
+static bool starts_character(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+/* Characters [begin, end) of the line; control bytes as blanks, so that the caret stays in place.
+ */
+static void write_characters(mw_buf *out, mw_view line, unsigned begin, unsigned end)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < line.size; i++) {
+        n += starts_character(line.data[i]);
+        if (n > end)
+            break;
+        if (n > begin)
+            mw_buf_char(out, (unsigned char)line.data[i] < ' ' || line.data[i] == 0x7f
+                                 ? ' '
+                                 : line.data[i]);
+    }
+}
+
+void cli_write_excerpt(mw_buf *out, mw_view text, cli_place place)
+{
+    if (place.line == 0 || place.column == 0)
+        return;
+    mw_view line = line_of(text, place.line);
+    unsigned begin = place.column > EXCERPT_WIDTH / 2 ? place.column - EXCERPT_WIDTH / 2 : 0;
+    mw_buf_format(out, "%4u | ", place.line);
+    write_characters(out, line, begin, begin + EXCERPT_WIDTH);
+    mw_buf_text(out, "\n     | ");
+    for (unsigned i = begin + 1; i < place.column; i++)
+        mw_buf_char(out, ' ');
+    unsigned width = place.width < 1 ? 1 : place.width > CARETS_MAX ? CARETS_MAX : place.width;
+    for (unsigned i = 0; i < width; i++)
+        mw_buf_char(out, '^');
+    mw_buf_char(out, '\n');
+}
