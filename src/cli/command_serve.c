@@ -1,0 +1,282 @@
+/* serve: wire the rooms, say so, and wait for signals.
+ *
+ *     SIGHUP           load every model file again, all or none
+ *     SIGTERM, SIGINT  first: drain, then exit 0; second: stop at once, exit 130
+ *
+ * Signals are blocked in every thread and read from a descriptor here, so no handler ever runs. */
+#include "announce.h"
+#include "state.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { TEXT_BYTES_MAX = 4 << 20 };
+
+/* A model as it is told about. The fleet owns its own; this one is dropped once announced. */
+typedef struct described {
+    mw_forest *forest;
+    uint64_t load_ns;
+} described;
+
+typedef struct serving {
+    const cli_call *call;
+    cli_endpoint *endpoints;
+    described *described; /* n_endpoints; until they have been announced */
+    size_t n_endpoints;
+    cli_house house;
+    cli_state state;
+    int signal_fd, drained_fd;
+    bool draining;
+    pthread_t drainer;
+    size_t n_cut_off; /* requests; valid once drained */
+} serving;
+
+/* ---- what to serve
+ * --------------------------------------------------------------------------------------------- */
+
+static mw_status endpoint_at(const cli_call *call, size_t i, mw_arena *arena,
+                             cli_endpoint *ret_endpoint, mw_error *err)
+{
+    if (call->n_arguments > 0)
+        return cli_endpoint_read(call->arguments[i], arena, ret_endpoint, err);
+    cli_endpoint endpoint = call->endpoints[i];
+    if (!endpoint.name)
+        MW_TRY(cli_endpoint_default_name(endpoint.model, arena, &endpoint.name, err));
+    *ret_endpoint = endpoint;
+    return MW_OK;
+}
+
+/* Models on the command line replace those of the configuration. */
+static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
+{
+    const cli_call *call = self->call;
+    self->n_endpoints = call->n_arguments > 0 ? call->n_arguments : call->n_endpoints;
+    if (self->n_endpoints == 0) {
+        mw_fail(err, MW_E_NO_MODEL, "no model to serve");
+        return mw_mend(err, "mw serve model.json, or list 'endpoints' in millwright.yaml");
+    }
+    self->endpoints = mw_arena_take_zeroed(arena, self->n_endpoints, sizeof *self->endpoints);
+    if (!self->endpoints)
+        return mw_fail_memory(err, "the endpoints");
+    for (size_t i = 0; i < self->n_endpoints; i++)
+        MW_TRY(endpoint_at(call, i, arena, &self->endpoints[i], err));
+    return MW_OK;
+}
+
+/* ---- what is said
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void write_lines(const serving *self, mw_buf *out)
+{
+    bool quiet = cli_is_on(self->call, CLI_QUIET);
+    for (size_t i = 0; i < self->n_endpoints && !quiet; i++) {
+        mw_buf_text(out, "loaded   ");
+        if (self->n_endpoints > 1)
+            mw_buf_format(out, "%s: ", self->endpoints[i].name);
+        cli_write_forest(self->described[i].forest, out);
+        mw_buf_format(out, "; %.0f ms\n", (double)self->described[i].load_ns / 1e6);
+    }
+    mw_buf_format(out, "serving  %s%s\n", self->house.url,
+                  quiet ? "" : "   metrics /metrics   api /openapi.json");
+    if (quiet)
+        return;
+    mw_buf_text(out, "try      ");
+    cli_write_curl(self->house.url, self->endpoints[0].name, self->n_endpoints == 1,
+                   self->described[0].forest, out);
+    mw_buf_char(out, '\n');
+}
+
+static void write_json(const serving *self, mw_buf *out)
+{
+    const char *address = mw_server_address(self->house.server);
+    mw_buf_text(out, "{\"event\":\"serving\",\"url\":");
+    mw_json_write_text(out, mw_view_of(self->house.url));
+    mw_buf_text(out, ",\"address\":");
+    mw_json_write_text(out, mw_view_of(address));
+    mw_buf_format(out, ",\"port\":%s,\"pid\":%ld,\"models\":[", strrchr(address, ':') + 1,
+                  (long)getpid());
+    for (size_t i = 0; i < self->n_endpoints; i++) {
+        const mw_forest *forest = self->described[i].forest;
+        mw_buf_text(out, i ? ",{\"name\":" : "{\"name\":");
+        mw_json_write_text(out, mw_view_of(self->endpoints[i].name));
+        mw_buf_text(out, ",\"path\":");
+        mw_json_write_text(out, mw_view_of(self->endpoints[i].model));
+        mw_buf_format(out, ",\"format\":\"%s\",\"trees\":%zu,\"features\":%zu}",
+                      mw_format_name(forest->format), forest->n_trees, forest->n_features);
+    }
+    mw_buf_text(out, "]}\n");
+}
+
+static mw_status describe(serving *self, mw_arena *arena, mw_error *err)
+{
+    self->described = mw_arena_take_zeroed(arena, self->n_endpoints, sizeof *self->described);
+    if (!self->described)
+        return mw_fail_memory(err, "the endpoints");
+    for (size_t i = 0; i < self->n_endpoints; i++) {
+        uint64_t began = mw_clock_ns();
+        MW_TRY(mw_forest_load(self->endpoints[i].model, &self->described[i].forest, err));
+        self->described[i].load_ns = mw_clock_ns() - began;
+    }
+    return MW_OK;
+}
+
+static void forget_described(serving *self)
+{
+    for (size_t i = 0; self->described && i < self->n_endpoints; i++)
+        mw_forest_free(self->described[i].forest);
+    self->described = NULL;
+}
+
+/* One write, so that whoever reads the pipe never sees half of it. */
+static mw_status announce(const serving *self, mw_error *err)
+{
+    mw_buf out;
+    mw_buf_init(&out, TEXT_BYTES_MAX);
+    if (cli_is_on(self->call, CLI_JSON))
+        write_json(self, &out);
+    else
+        write_lines(self, &out);
+    mw_status status = cli_put(self->call, &out, err);
+    mw_buf_done(&out);
+    return status;
+}
+
+/* ---- signals
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static mw_status fail_system(const char *what, mw_error *err)
+{
+    mw_fail(err, MW_E_SYSTEM, "cannot %s: %s", what, strerror(errno));
+    return mw_mend(err, "check the limits of the process (ulimit -a)");
+}
+
+static mw_status open_signals(serving *self, mw_error *err)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts: they inherit it */
+    self->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    self->drained_fd = eventfd(0, EFD_CLOEXEC);
+    return self->signal_fd >= 0 && self->drained_fd >= 0 ? MW_OK
+                                                         : fail_system("watch for signals", err);
+}
+
+static void reload(const serving *self)
+{
+    mw_error err;
+    uint64_t began = mw_clock_ns();
+    if (mw_fleet_reload_all(self->house.fleet, &err) == MW_OK)
+        mw_log(MW_LOG_INFO, "reloaded %zu model%s in %.0f ms", self->n_endpoints,
+               self->n_endpoints == 1 ? "" : "s", (double)(mw_clock_ns() - began) / 1e6);
+    else
+        mw_log_error(MW_LOG_ERROR, "reload refused, all models stay as they were", &err);
+}
+
+static void *drain(void *given)
+{
+    serving *self = given;
+    uint64_t one = 1;
+    self->n_cut_off = mw_server_drain(self->house.server,
+                                      (unsigned)self->call->settings[CLI_DRAIN_SECONDS].number);
+    ssize_t put = write(self->drained_fd, &one, sizeof one);
+    (void)put; /* an eventfd that is open takes a 1 */
+    return NULL;
+}
+
+static void start_drain(serving *self, const char *signal_name)
+{
+    mw_log(MW_LOG_INFO, "%s: draining, at most %s s; once more stops at once", signal_name,
+           self->call->settings[CLI_DRAIN_SECONDS].text);
+    mw_fleet_set_draining(self->house.fleet);
+    self->draining = pthread_create(&self->drainer, NULL, drain, self) == 0;
+    if (!self->draining) { /* no thread to be had: drain here, deaf to a second signal */
+        drain(self);
+        self->drainer = pthread_self();
+        self->draining = true;
+    }
+}
+
+static void stop_at_once(serving *self)
+{
+    mw_log(MW_LOG_WARN, "second signal: stopped at once");
+    cli_state_close(&self->state);
+    _exit(CLI_EXIT_INTERRUPTED);
+}
+
+static void take_signal(serving *self)
+{
+    struct signalfd_siginfo info;
+    if (read(self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (info.ssi_signo == SIGHUP) {
+        if (!self->draining)
+            reload(self);
+    } else if (self->draining)
+        stop_at_once(self);
+    else
+        start_drain(self, info.ssi_signo == SIGTERM ? "SIGTERM" : "Ctrl-C");
+}
+
+/* Returns when the server has drained. */
+static void wait_for_signals(serving *self)
+{
+    struct pollfd events[2] = {{.fd = self->signal_fd, .events = POLLIN},
+                               {.fd = self->drained_fd, .events = POLLIN}};
+    while (!(events[1].revents & POLLIN)) {
+        if (poll(events, 2, -1) < 0 && errno != EINTR)
+            break;
+        if (events[0].revents & POLLIN)
+            take_signal(self);
+    }
+    if (!pthread_equal(self->drainer, pthread_self()))
+        pthread_join(self->drainer, NULL);
+}
+
+/* ---- run
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static mw_status run(serving *self, mw_arena *arena, mw_error *err)
+{
+    const cli_call *call = self->call;
+    MW_TRY(gather_endpoints(self, arena, err));
+    MW_TRY(open_signals(self, err));
+    MW_TRY(cli_house_open(call, self->endpoints, self->n_endpoints, call->settings[CLI_LISTEN].text,
+                          &self->house, err));
+    MW_TRY(cli_state_open(&self->state, call->settings[CLI_DATA].text,
+                          mw_server_address(self->house.server), err));
+    MW_TRY(cli_house_start(&self->house, err));
+    MW_TRY(describe(self, arena, err));
+    MW_TRY(announce(self, err));
+    forget_described(self);
+    wait_for_signals(self);
+    if (self->n_cut_off > 0)
+        mw_log(MW_LOG_WARN, "stopped; %zu requests were cut off", self->n_cut_off);
+    else
+        mw_log(MW_LOG_INFO, "stopped; nothing was cut off");
+    return MW_OK;
+}
+
+mw_status cli_run_serve(cli_call *call, mw_error *err)
+{
+    serving self = {.call = call, .state.fd = -1, .signal_fd = -1, .drained_fd = -1};
+    mw_status status = run(&self, &call->arena, err);
+    forget_described(&self);
+    cli_state_close(&self.state);
+    cli_house_close(&self.house);
+    if (self.signal_fd >= 0)
+        close(self.signal_fd);
+    if (self.drained_fd >= 0)
+        close(self.drained_fd);
+    return status;
+}

@@ -1,0 +1,81 @@
+/* Which name a model is served under. */
+#include "house.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <unistd.h>
+
+static bool is_name_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
+}
+
+static bool is_name(mw_view text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (!is_name_byte(text.data[i]))
+            return false;
+    return text.size > 0 && text.size <= MW_LIMIT_NAME_BYTES;
+}
+
+/* "models/churn.v3.json" -> "churn.v3"; "models/churn/" -> "churn" */
+static mw_view stem_of(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    const char *slash = memrchr(path, '/', size);
+    mw_view name = {path, size};
+    if (slash)
+        name = (mw_view){slash + 1, size - (size_t)(slash + 1 - path)};
+    const char *point = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
+    if (point && point > name.data && !mw_file_is_folder(path))
+        name.size = (size_t)(point - name.data);
+    return name;
+}
+
+mw_status cli_endpoint_default_name(const char *path, mw_arena *arena, const char **ret_name,
+                                    mw_error *err)
+{
+    char real[PATH_MAX];
+    mw_view stem = stem_of(path);
+    if (mw_view_is(stem, ".") || mw_view_is(stem, "..") || mw_view_is(stem, "/"))
+        stem = realpath(path, real) ? stem_of(real) : (mw_view){NULL, 0};
+    if (stem.size > MW_LIMIT_NAME_BYTES)
+        stem.size = MW_LIMIT_NAME_BYTES;
+    char *name = mw_arena_text(arena, stem);
+    if (!name)
+        return mw_fail_memory(err, "the names");
+    for (char *c = name; *c; c++)
+        if (!is_name_byte(*c))
+            *c = '-';
+    if (!*name) {
+        mw_fail(err, MW_E_ENDPOINT_NAME, "no name can be made from '%s'", path);
+        return mw_mend(err, "give one: NAME=%s", path);
+    }
+    *ret_name = name;
+    return MW_OK;
+}
+
+/* What stands before '=' is a name, unless the whole is a path that exists ("a=b/model.json"). */
+mw_status cli_endpoint_read(const char *text, mw_arena *arena, cli_endpoint *ret_endpoint,
+                            mw_error *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || access(text, F_OK) == 0) {
+        cli_endpoint endpoint = {NULL, text, NULL};
+        MW_TRY(cli_endpoint_default_name(text, arena, &endpoint.name, err));
+        *ret_endpoint = endpoint;
+        return MW_OK;
+    }
+    mw_view name = {text, (size_t)(equals - text)};
+    if (!is_name(name) || !equals[1]) {
+        mw_fail(err, MW_E_ENDPOINT_NAME, "'%s' is not NAME=PATH", text);
+        return mw_mend(err, "use letters, digits, '_', '-' and '.' in the name: churn=model.json");
+    }
+    char *kept = mw_arena_text(arena, name);
+    if (!kept)
+        return mw_fail_memory(err, "the names");
+    *ret_endpoint = (cli_endpoint){kept, equals + 1, NULL};
+    return MW_OK;
+}

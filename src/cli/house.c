@@ -1,0 +1,129 @@
+/* Wiring: settings -> fleet, api, server. */
+#include "house.h"
+#include "api/api.h"
+
+/* ---- the address
+ * -------------------------------------------------------------------------------------------- */
+
+static const char *port_of(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    return colon ? colon + 1 : "8080";
+}
+
+/* Nobody asks who is there yet, so other machines are kept out unless the user says so. */
+static mw_status refuse_public(const cli_call *call, const char *listen, mw_error *err)
+{
+    if (cli_address_is_local(listen) || cli_is_on(call, CLI_ALLOW_PUBLIC))
+        return MW_OK;
+    mw_fail(err, MW_E_LISTEN_PUBLIC, "%s can be reached from other machines", listen);
+    mw_why(err, "this version has no authentication");
+    return mw_mend(err,
+                   "--listen 127.0.0.1:%s behind a proxy, or --allow-public where the network is "
+                   "guarded",
+                   port_of(listen));
+}
+
+/* net says that and by whom the address is taken; only here it is known what to type instead. */
+static mw_status mend_listen(const cli_call *call, const char *listen, mw_status status,
+                             mw_error *err)
+{
+    uint64_t port;
+    if (status != MW_CONFLICT)
+        return status;
+    err->code = MW_E_LISTEN_IN_USE;
+    bool known = cli_read_whole(mw_view_of(port_of(listen)), &port) && port < 65535;
+    return mw_mend(err, "mw %s%s%s --listen 127.0.0.1:%u", call->command->name,
+                   call->n_arguments ? " " : "", call->n_arguments ? call->arguments[0] : "",
+                   known ? (unsigned)port + 1 : 0);
+}
+
+/* ---- options
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t number(const cli_call *call, cli_option_id id, uint64_t fallback)
+{
+    return call->settings[id].text ? call->settings[id].number : fallback;
+}
+
+static void fill_options(const cli_call *call, const char *listen, unsigned n_loops,
+                         mw_server_options *ret_options)
+{
+    mw_server_options *o = ret_options;
+    mw_server_options_init(o);
+    o->listen = listen;
+    o->n_loops = n_loops;
+    o->max_body_bytes = (size_t)number(call, CLI_MAX_BODY, o->max_body_bytes);
+    o->max_connections = (size_t)number(call, CLI_MAX_CONNECTIONS, o->max_connections);
+    o->head_ms = (unsigned)number(call, CLI_HEAD_TIMEOUT, o->head_ms);
+    o->body_ms = (unsigned)number(call, CLI_BODY_TIMEOUT, o->body_ms);
+    o->idle_ms = (unsigned)number(call, CLI_IDLE_TIMEOUT, o->idle_ms);
+    o->write_ms = (unsigned)number(call, CLI_WRITE_TIMEOUT, o->write_ms);
+}
+
+static mw_status add_models(cli_house *house, const cli_endpoint *endpoints, size_t n_endpoints,
+                            mw_error *err)
+{
+    for (size_t i = 0; i < n_endpoints; i++) {
+        mw_status status = mw_fleet_add(house->fleet, endpoints[i].name, endpoints[i].model, err);
+        if (status == MW_CONFLICT)
+            mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
+        if (status != MW_OK)
+            return endpoints[i].place ? mw_at(err, "%s", endpoints[i].place) : status;
+    }
+    return MW_OK;
+}
+
+static mw_status open_rooms(const cli_call *call, const cli_endpoint *endpoints, size_t n_endpoints,
+                            const char *listen, cli_house *house, mw_error *err)
+{
+    uint64_t threads = call->settings[CLI_THREADS].number;
+    unsigned n_loops = threads ? (unsigned)threads : cli_cores();
+    mw_server_options options;
+    fill_options(call, listen, n_loops, &options);
+    mw_fleet_options fleet_options = {
+        .n_loops = n_loops,
+        .max_body_bytes = options.max_body_bytes,
+        .model_folder = call->settings[CLI_MODELS].text,
+    };
+    MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
+    MW_TRY(add_models(house, endpoints, n_endpoints, err));
+    MW_TRY(mw_api_new(house->fleet, &house->api, err));
+    options.handler = mw_api_handle;
+    options.fault = mw_api_fault;
+    options.user = house->api;
+    mw_status status = mw_server_open(&options, &house->server, err);
+    if (status != MW_OK)
+        return mend_listen(call, listen, status, err);
+    mw_api_set_server(house->api, house->server);
+    snprintf(house->url, sizeof house->url, "http://%s", mw_server_address(house->server));
+    return MW_OK;
+}
+
+mw_status cli_house_open(const cli_call *call, const cli_endpoint *endpoints, size_t n_endpoints,
+                         const char *listen, cli_house *ret_house, mw_error *err)
+{
+    cli_house house = {NULL, NULL, NULL, ""};
+    MW_TRY(refuse_public(call, listen, err));
+    mw_status status = open_rooms(call, endpoints, n_endpoints, listen, &house, err);
+    if (status != MW_OK) {
+        cli_house_close(&house);
+        return status;
+    }
+    *ret_house = house;
+    return MW_OK;
+}
+
+mw_status cli_house_start(cli_house *house, mw_error *err)
+{
+    return mw_server_start(house->server, err);
+}
+
+void cli_house_close(cli_house *house)
+{
+    mw_server_close(house->server);
+    mw_api_free(house->api);
+    mw_fleet_free(house->fleet);
+    *house = (cli_house){NULL, NULL, NULL, ""};
+}

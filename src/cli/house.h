@@ -1,0 +1,46 @@
+/* The rooms wired together: a fleet of models behind the protocols behind a server. What `serve`
+ * and `demo` share. */
+#ifndef CLI_HOUSE_H
+#define CLI_HOUSE_H
+
+#include "call.h"
+#include "serve/serve.h"
+
+typedef struct mw_api mw_api; /* of api/api.h, which only house.c opens */
+
+/* Cores this process may use: affinity mask and container quota; at least 1. */
+unsigned cli_cores(void);
+
+typedef struct cli_house {
+    mw_fleet *fleet;
+    mw_api *api;
+    mw_server *server;
+    char url[300]; /* "http://127.0.0.1:8080" */
+} cli_house;
+
+/* Load the models and bind the address; nothing is accepted until cli_house_start.
+ *
+ *   endpoints  borrowed for the call; at least one
+ *   listen     "127.0.0.1:8080"
+ *
+ * Fails: as loading a model does; MW_CONFLICT (MW1101) when the address is in use; MW_BAD_ARGUMENT
+ * (MW1102) when it is public and --allow-public was not said. */
+MW_CHECKED mw_status cli_house_open(const cli_call *call, const cli_endpoint *endpoints,
+                                    size_t n_endpoints, const char *listen, cli_house *ret_house,
+                                    mw_error *err);
+MW_CHECKED mw_status cli_house_start(cli_house *house, mw_error *err);
+/* Ends the server and frees everything. An all-zero house is fine. */
+void cli_house_close(cli_house *house);
+
+/* ---- endpoint.c
+ * ------------------------------------------------------------------------------------------- */
+
+/* "churn=models/v3.json" -> {"churn", "models/v3.json"}; "models/v3.json" -> {"v3", ...}.
+ * Text is kept in the arena. Fails: MW_BAD_ARGUMENT (MW1011). */
+MW_CHECKED mw_status cli_endpoint_read(const char *text, mw_arena *arena,
+                                       cli_endpoint *ret_endpoint, mw_error *err);
+/* A name for the model at `path`: the file's name without its ending. */
+MW_CHECKED mw_status cli_endpoint_default_name(const char *path, mw_arena *arena,
+                                               const char **ret_name, mw_error *err);
+
+#endif
