@@ -3,8 +3,8 @@
  *     mw_forest --(once)--> mw_predictor: nodes laid out for the kernels
  *     rows (float32 or float64, any stride) --> kernel --> margins --> transform --> values
  *
- * Exactness is the first law: trees are summed in file order, in float32 for XGBoost and float64 for
- * LightGBM, whatever the kernel, the batch size or the number of threads.
+ * Exactness is the first law: trees are summed in file order, in float32 for XGBoost and float64
+ * for LightGBM, whatever the kernel, the batch size or the number of threads.
  */
 #ifndef PREDICT_PREDICT_H
 #define PREDICT_PREDICT_H

@@ -1,0 +1,184 @@
+/* The public C library: include/millwright.h over model and predict.
+ *
+ *     mw_model = mw_forest (what the file said)
+ *              + mw_predictor (laid out for the kernels)
+ *              + mw_model_description (what a caller may ask)
+ *
+ * Every argument from outside is checked here: a wrong call is an error, never a crash. */
+#include <stdlib.h>
+
+#include "model/model.h"
+#include "predict/predict.h"
+
+#include "base/banned.h"
+
+struct mw_model {
+    mw_forest *forest;
+    mw_predictor *predictor;
+    mw_model_description description;
+    char **names; /* n_features texts in one block with the pointers; NULL when not known */
+};
+
+/* ---- description --------------------------------------------------------------------------- */
+
+/* Names are views in the schema; C callers want NUL-ended texts. One block: pointers, then bytes.
+ */
+static mw_status copy_names(const mw_schema *schema, char ***ret_names, mw_error *err)
+{
+    *ret_names = NULL;
+    if (!schema->named || schema->n_columns == 0)
+        return MW_OK;
+    size_t bytes = schema->n_columns * sizeof(char *);
+    for (size_t c = 0; c < schema->n_columns; c++)
+        bytes += schema->columns[c].name.size + 1;
+    char **names = malloc(bytes);
+    if (!names)
+        return mw_fail_memory(err, "the names of the features");
+    char *end = (char *)(names + schema->n_columns);
+    for (size_t c = 0; c < schema->n_columns; c++) {
+        mw_view name = schema->columns[c].name;
+        names[c] = end;
+        memcpy(end, name.data, name.size);
+        end[name.size] = '\0';
+        end += name.size + 1;
+    }
+    *ret_names = names;
+    return MW_OK;
+}
+
+static void describe(mw_model *model)
+{
+    const mw_forest *forest = model->forest;
+    model->description = (mw_model_description){
+        .format = mw_format_name(forest->format),
+        .library_version = forest->library_version ? forest->library_version : "",
+        .objective = forest->objective ? forest->objective : "",
+        .n_trees = forest->n_trees,
+        .n_features = forest->n_features,
+        .n_nodes = forest->n_nodes,
+        .n_leaves = forest->n_leaves,
+        .max_depth = forest->max_depth,
+        .n_margins = forest->n_margins,
+        .n_predictions = forest->n_predictions,
+        .n_classes = forest->n_classes,
+        .memory_bytes = sizeof *model + mw_forest_memory_bytes(forest) +
+                        mw_predictor_memory_bytes(model->predictor),
+        .feature_names = (const char *const *)model->names,
+    };
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+/* Takes the forest, also when it fails. */
+static mw_status make_model(mw_forest *forest, mw_model **ret_model, mw_error *err)
+{
+    mw_model *model = calloc(1, sizeof *model);
+    if (!model) {
+        mw_forest_free(forest);
+        return mw_fail_memory(err, "the model");
+    }
+    model->forest = forest;
+    mw_status status = mw_predictor_new(forest, &model->predictor, err);
+    if (status == MW_OK)
+        status = copy_names(&forest->schema, &model->names, err);
+    if (status != MW_OK) {
+        mw_model_free(model);
+        return status;
+    }
+    describe(model);
+    *ret_model = model;
+    return MW_OK;
+}
+
+static mw_status fail_null(mw_error *err, const char *argument)
+{
+    mw_fail(err, MW_E_NULL_ARGUMENT, "'%s' is NULL", argument);
+    return mw_mend(err, "millwright.h says which arguments may be NULL");
+}
+
+mw_status mw_model_load(const char *path, mw_model **ret_model, mw_error *err)
+{
+    if (!path)
+        return fail_null(err, "path");
+    if (!ret_model)
+        return fail_null(err, "ret_model");
+    mw_forest *forest;
+    MW_TRY(mw_forest_load(path, &forest, err));
+    return make_model(forest, ret_model, err);
+}
+
+mw_status mw_model_load_bytes(const void *bytes, size_t bytes_size, const char *name,
+                              mw_model **ret_model, mw_error *err)
+{
+    if (!bytes && bytes_size > 0)
+        return fail_null(err, "bytes");
+    if (!ret_model)
+        return fail_null(err, "ret_model");
+    mw_forest *forest;
+    mw_view view = {bytes ? bytes : "", bytes_size};
+    MW_TRY(mw_forest_read(view, name ? name : "model", &forest, err));
+    return make_model(forest, ret_model, err);
+}
+
+void mw_model_free(mw_model *model)
+{
+    if (!model)
+        return;
+    mw_predictor_free(model->predictor);
+    mw_forest_free(model->forest);
+    free(model->names);
+    free(model);
+}
+
+const mw_model_description *mw_model_describe(const mw_model *model)
+{
+    static const mw_model_description nothing = {
+        .format = "", .library_version = "", .objective = ""};
+    return model ? &model->description : &nothing;
+}
+
+/* ---- predict ------------------------------------------------------------------------------- */
+
+static mw_status check_room(const mw_model *model, const mw_matrix *rows, mw_output output,
+                            size_t values_count, mw_error *err)
+{
+    size_t outputs = mw_predictor_outputs(model->predictor, output), wanted;
+    if (!__builtin_mul_overflow(rows->n_rows, outputs, &wanted) && wanted <= values_count)
+        return MW_OK;
+    mw_fail(err, MW_E_VALUES_TOO_SMALL, "ret_values holds %zu numbers, %zu rows of %zu are to come",
+            values_count, rows->n_rows, outputs);
+    return mw_mend(err, "give room for n_rows * %s",
+                   output == MW_MARGIN ? "n_margins" : "n_predictions");
+}
+
+static mw_status check_call(const mw_model *model, const mw_matrix *rows, const double *values,
+                            mw_error *err)
+{
+    if (!model)
+        return fail_null(err, "model");
+    if (!rows)
+        return fail_null(err, "rows");
+    if (!values && rows->n_rows > 0)
+        return fail_null(err, "ret_values");
+    return MW_OK;
+}
+
+mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows, mw_output output,
+                           mw_scratch *scratch, double *ret_values, size_t values_count,
+                           mw_error *err)
+{
+    MW_TRY(check_call(model, rows, ret_values, err));
+    MW_TRY(check_room(model, rows, output, values_count, err));
+    mw_scratch *own = NULL;
+    if (!scratch)
+        MW_TRY(mw_scratch_new(&own, err));
+    mw_status status =
+        mw_predict_batch(model->predictor, rows, output, scratch ? scratch : own, ret_values, err);
+    mw_scratch_free(own);
+    return status;
+}
+
+const char *mw_version(void)
+{
+    return MW_VERSION;
+}

@@ -1,0 +1,51 @@
+/* A batch, block by block: sum the trees, transform, widen. */
+#include "predictor.h"
+
+#include "base/banned.h"
+
+static mw_status check_shape(const mw_forest *forest, const mw_matrix *rows, mw_error *err)
+{
+    if (rows->n_columns == forest->n_features)
+        return MW_OK;
+    mw_fail(err, MW_E_FEATURE_COUNT, "rows have %zu columns, the model takes %zu features",
+            rows->n_columns, forest->n_features);
+    return mw_mend(err, "give every feature of the model in its order; what is missing is NaN");
+}
+
+mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw_output output,
+                        mw_error *err)
+{
+    if (rows->dtype != MW_FLOAT32 && rows->dtype != MW_FLOAT64)
+        return mw_fail(err, MW_E_DTYPE, "dtype %d is unknown", (int)rows->dtype);
+    if (output != MW_PREDICTION && output != MW_MARGIN)
+        return mw_fail(err, MW_E_OUTPUT_KIND, "output %d is unknown", (int)output);
+    MW_TRY(check_shape(predictor->forest, rows, err));
+    if (!rows->data && rows->n_rows > 0 && rows->n_columns > 0)
+        return mw_fail(err, MW_E_NULL_ARGUMENT, "'rows.data' is NULL");
+    return MW_OK;
+}
+
+void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
+                  mw_output output, mw_scratch *scratch, double *ret_values)
+{
+    size_t outputs = mw_predictor_outputs(predictor, output);
+    predict_block block = {.rows = rows, .memory = scratch->memory};
+    double *row = (double *)((char *)scratch->memory + predictor->memory_bytes);
+    block.sums = row + predictor->forest->n_margins;
+    for (block.first = first; block.first < end; block.first += block.n_rows) {
+        size_t left = end - block.first;
+        block.n_rows = left < PREDICT_BLOCK_ROWS ? left : PREDICT_BLOCK_ROWS;
+        predictor->kernel->sum(predictor->forest, predictor->layout, &block);
+        predict_finish(predictor->forest, output, block.n_rows, block.sums, row, ret_values);
+        ret_values += block.n_rows * outputs;
+    }
+}
+
+mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows, mw_output output,
+                           mw_scratch *scratch, double *ret_values, mw_error *err)
+{
+    MW_TRY(predict_check(predictor, rows, output, err));
+    MW_TRY(predict_scratch_reserve(scratch, predictor, err));
+    predict_rows(predictor, rows, 0, rows->n_rows, output, scratch, ret_values);
+    return MW_OK;
+}

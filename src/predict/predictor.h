@@ -1,0 +1,85 @@
+/* What the files of predict share: the predictor, its kernels, scratch.
+ *
+ *   rows of a batch, PREDICT_BLOCK_ROWS at a time
+ *        |  kernel->sum: margins in the library's own precision
+ *        v
+ *   sums: float32 (XGBoost) or float64 (LightGBM), (n_rows, n_margins)
+ *        |  predict_finish: transform in that precision, widen
+ *        v
+ *   values: float64, (n_rows, outputs)
+ */
+#ifndef PREDICT_PREDICTOR_H
+#define PREDICT_PREDICTOR_H
+
+#include "predict.h"
+
+/* Rows that go through the forest together. 64 rows of 57 float columns are 14 kB: they stay in
+ * the first-level cache while the trees stream by. */
+enum { PREDICT_BLOCK_ROWS = 64 };
+
+/* A part of a batch: rows [first, first + n_rows) of `rows`, n_rows <= PREDICT_BLOCK_ROWS. */
+typedef struct predict_block {
+    const mw_matrix *rows;
+    size_t first, n_rows;
+    void *memory; /* kernel->memory_bytes, 64-byte aligned */
+    void *sums;   /* (n_rows, n_margins) float or double: see mw_forest.sum_float32 */
+} predict_block;
+
+/* One way to walk the trees. All give the same bits. The best one that takes a forest is chosen
+ * once, when the predictor is made. */
+typedef struct predict_kernel {
+    const char *name;
+    /* Lay the forest out. *ret_layout = NULL with MW_OK: this kernel does not take this forest. */
+    mw_status (*lay_out)(const mw_forest *forest, void **ret_layout, mw_error *err);
+    void (*free_layout)(void *layout);
+    size_t (*layout_bytes)(const void *layout);
+    size_t (*memory_bytes)(const mw_forest *forest, const void *layout);
+    void (*sum)(const mw_forest *forest, const void *layout, const predict_block *block);
+} predict_kernel;
+
+extern const predict_kernel predict_scalar;      /* the specification: takes every forest */
+extern const predict_kernel predict_interleaved; /* eight walks at a time, portable C */
+
+struct mw_predictor {
+    const mw_forest *forest;
+    const predict_kernel *kernel;
+    void *layout;
+    size_t memory_bytes; /* of the kernel, rounded up to whole cache lines */
+};
+
+struct mw_scratch {
+    void *memory;
+    size_t size;
+};
+
+enum { PREDICT_LINE = 64 }; /* bytes of a cache line */
+
+/* Room for one block of this predictor. Grows, never shrinks. */
+MW_CHECKED mw_status predict_scratch_reserve(mw_scratch *scratch, const mw_predictor *predictor,
+                                             mw_error *err);
+/* All that can be wrong with a call. */
+MW_CHECKED mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows,
+                                   mw_output output, mw_error *err);
+/* Rows [first, end) into ret_values, which begins at row `first`. Checked and reserved before. */
+void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
+                  mw_output output, mw_scratch *scratch, double *ret_values);
+
+/* sums (n_rows, n_margins) become values (n_rows, outputs). `row` holds n_margins. */
+void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
+                    double *row, double *ret_values);
+
+/* Value (row, column) of a matrix. The caller's array may have any alignment. */
+static inline double predict_read(const mw_matrix *rows, size_t row, size_t column)
+{
+    ptrdiff_t at = (ptrdiff_t)row * rows->row_stride + (ptrdiff_t)column * rows->column_stride;
+    if (rows->dtype == MW_FLOAT32) {
+        float x;
+        memcpy(&x, (const char *)rows->data + at * (ptrdiff_t)sizeof x, sizeof x);
+        return (double)x;
+    }
+    double x;
+    memcpy(&x, (const char *)rows->data + at * (ptrdiff_t)sizeof x, sizeof x);
+    return x;
+}
+
+#endif

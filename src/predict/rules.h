@@ -1,0 +1,79 @@
+/* The rules by which a node sends a value left or right, stated once (model.h has them in words).
+ * Every kernel either calls these functions or is tested against the one that does. */
+#ifndef PREDICT_RULES_H
+#define PREDICT_RULES_H
+
+#include <math.h>
+
+#include "model/model.h"
+
+/* LightGBM's kZeroThreshold: a float literal in a double. What lies within it is zero: its predict
+ * functions drop such values when they copy a row, before any tree sees them. */
+static const double predict_zero = (double)1e-35f;
+
+/* Categories from here on are in no set; XGBoost holds a code in a float32. */
+static const double predict_category_end = (double)(1 << 24);
+
+static inline bool predict_is_zero(double x)
+{
+    return x >= -predict_zero && x <= predict_zero;
+}
+
+static inline bool predict_set_holds(const mw_forest *forest, uint32_t set, uint32_t code)
+{
+    const mw_category_set *words = &forest->category_sets[set];
+    uint32_t word = code / 32;
+    return word < words->end - words->begin &&
+           (forest->category_words[words->begin + word] >> (code % 32) & 1);
+}
+
+/* XGBoost asks whether the float is negative, LightGBM whether the truncated integer is: -0.5 is
+ * no category for one and category 0 for the other. */
+static inline bool predict_is_category(double x, bool less_equal)
+{
+    return (less_equal ? x > -1 : x >= 0) && x < predict_category_end;
+}
+
+static inline bool predict_category_left(const mw_forest *forest, size_t node, double x)
+{
+    uint8_t flags = forest->flags[node];
+    if (isnan(x))
+        return flags & MW_NODE_DEFAULT_LEFT;
+    bool lightgbm = flags & MW_NODE_SET_LEFT;
+    bool held = predict_is_category(x, lightgbm) &&
+                predict_set_holds(forest, forest->set[node], (uint32_t)(int32_t)x);
+    return held == lightgbm;
+}
+
+static inline bool predict_number_left(uint8_t flags, double threshold, double x)
+{
+    uint8_t missing = flags & MW_NODE_MISSING_MASK;
+    bool is_nan = isnan(x);
+    if (is_nan && missing != MW_NODE_MISSING_NAN) {
+        x = 0;
+        is_nan = false;
+    }
+    if ((missing == MW_NODE_MISSING_NAN && is_nan) ||
+        (missing == MW_NODE_MISSING_ZERO && predict_is_zero(x)))
+        return flags & MW_NODE_DEFAULT_LEFT;
+    return flags & MW_NODE_LESS_EQUAL ? x <= threshold : x < threshold;
+}
+
+/* True when row value `x` goes left at `node` (an index into the forest's arrays). */
+static inline bool predict_goes_left(const mw_forest *forest, size_t node, double x)
+{
+    if (forest->flags[node] & MW_NODE_CATEGORICAL)
+        return predict_category_left(forest, node, x);
+    return predict_number_left(forest->flags[node], forest->threshold[node], x);
+}
+
+/* A row value as the training library's trees see it. XGBoost holds rows in float32: one rounding,
+ * as NumPy does it. LightGBM holds doubles, without what it takes for zero. */
+static inline double predict_value(bool float32, double x)
+{
+    if (float32)
+        return (double)(float)x;
+    return predict_is_zero(x) ? 0 : x;
+}
+
+#endif

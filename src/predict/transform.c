@@ -1,0 +1,136 @@
+/* From margins to predictions, as the training libraries compute it.
+ *
+ * Values travel as doubles; XGBoost's are float32 in a double, and each operation on them is done
+ * in float32, so that they agree to the last ulp. Overflow is sane by itself: XGBoost caps -x
+ * before expf, LightGBM's exp may be infinite and then gives 0, both subtract the largest margin
+ * before a softmax. NaN stays NaN, except in a label, where no comparison with it holds. */
+#include "predictor.h"
+
+#include <math.h>
+
+#include "base/banned.h"
+
+/* XGBoost caps -x here, so that expf stays finite: exp(88.7) is near FLT_MAX. */
+static const float sigmoid_cap = 88.7f;
+
+static double sigmoid(const mw_forest *forest, double x)
+{
+    if (!forest->sum_float32)
+        return 1 / (1 + exp(-forest->scale * x));
+    float negative = -(float)forest->scale * (float)x;
+    float capped = sigmoid_cap < negative ? sigmoid_cap : negative; /* NaN stays NaN */
+    return (double)(1.0f / (expf(capped) + 1.0f));
+}
+
+static double exponential(const mw_forest *forest, double x)
+{
+    return forest->sum_float32 ? (double)expf((float)x) : exp(x);
+}
+
+static double signed_square(const mw_forest *forest, double x)
+{
+    return forest->sum_float32 ? (double)(fabsf((float)x) * (float)x) : fabs(x) * x;
+}
+
+static double log1p_exp(const mw_forest *forest, double x)
+{
+    return forest->sum_float32 ? (double)log1pf(expf((float)x)) : log1p(exp(x));
+}
+
+/* XGBoost, too, sums in double; it then rounds the sum once and divides floats. */
+static void softmax(const mw_forest *forest, double *row)
+{
+    size_t n = forest->n_margins;
+    double largest = row[0], sum = 0;
+    for (size_t m = 1; m < n; m++)
+        largest = fmax(row[m], largest);
+    for (size_t m = 0; m < n; m++) {
+        /* Two floats' difference, rounded to double and then to float, is the float difference. */
+        row[m] = exponential(forest, row[m] - largest);
+        sum += row[m];
+    }
+    for (size_t m = 0; m < n; m++)
+        row[m] = forest->sum_float32 ? (double)((float)row[m] / (float)sum) : row[m] / sum;
+}
+
+static double argmax(const double *row, size_t n)
+{
+    size_t best = 0;
+    for (size_t m = 1; m < n; m++) {
+        if (row[m] > row[best])
+            best = m;
+    }
+    return (double)best;
+}
+
+/* In place; then the first n_predictions values of `row` are the predictions. */
+static void transform_row(const mw_forest *forest, double *row)
+{
+    size_t n = forest->n_margins;
+    switch (forest->transform) {
+    case MW_TRANSFORM_IDENTITY:
+        break;
+    case MW_TRANSFORM_SIGMOID:
+        for (size_t m = 0; m < n; m++)
+            row[m] = sigmoid(forest, row[m]);
+        break;
+    case MW_TRANSFORM_SIGMOID_LABEL:
+        for (size_t m = 0; m < n; m++)
+            row[m] = sigmoid(forest, row[m]) > 0.5;
+        break;
+    case MW_TRANSFORM_SOFTMAX:
+        softmax(forest, row);
+        break;
+    case MW_TRANSFORM_SOFTMAX_LABEL:
+        softmax(forest, row);
+        row[0] = argmax(row, n);
+        break;
+    case MW_TRANSFORM_ARGMAX:
+        row[0] = argmax(row, n);
+        break;
+    case MW_TRANSFORM_EXP:
+        for (size_t m = 0; m < n; m++)
+            row[m] = exponential(forest, row[m]);
+        break;
+    case MW_TRANSFORM_HINGE:
+        for (size_t m = 0; m < n; m++)
+            row[m] = row[m] > 0;
+        break;
+    case MW_TRANSFORM_SIGNED_SQUARE:
+        for (size_t m = 0; m < n; m++)
+            row[m] = signed_square(forest, row[m]);
+        break;
+    case MW_TRANSFORM_LOG1P_EXP:
+        for (size_t m = 0; m < n; m++)
+            row[m] = log1p_exp(forest, row[m]);
+        break;
+    }
+}
+
+static void widen(const mw_forest *forest, size_t row, const void *sums, double *ret_margins)
+{
+    size_t n = forest->n_margins;
+    if (!forest->sum_float32) {
+        memcpy(ret_margins, (const double *)sums + row * n, n * sizeof *ret_margins);
+        return;
+    }
+    const float *margins = (const float *)sums + row * n;
+    for (size_t m = 0; m < n; m++)
+        ret_margins[m] = (double)margins[m];
+}
+
+void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
+                    double *row, double *ret_values)
+{
+    size_t outputs = output == MW_MARGIN ? forest->n_margins : forest->n_predictions;
+    for (size_t r = 0; r < n_rows; r++) {
+        widen(forest, r, sums, row);
+        if (output == MW_PREDICTION) {
+            /* LightGBM's raw score of an averaged forest is the bare sum. */
+            for (size_t m = 0; forest->divide_by != 1 && m < forest->n_margins; m++)
+                row[m] /= forest->divide_by;
+            transform_row(forest, row);
+        }
+        memcpy(ret_values + r * outputs, row, outputs * sizeof *row);
+    }
+}
