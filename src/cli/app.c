@@ -27,11 +27,15 @@ static int show_overview(const cli_call *call, bool was_asked_for)
     return was_asked_for && put >= 0 ? CLI_EXIT_OK : CLI_EXIT_USAGE;
 }
 
-static mw_status show_command_help(cli_call *call, mw_error *err)
+/* Of the command, or of the group that its first word names. */
+static mw_status show_help(cli_call *call, mw_error *err)
 {
     mw_buf out;
     mw_buf_init(&out, 1 << 16);
-    cli_write_command_help(&call->terminal, call->command, &out);
+    if (call->command)
+        cli_write_command_help(&call->terminal, call->command, &out);
+    else
+        cli_write_group_help(&call->terminal, mw_view_of(call->word), &out);
     mw_status status = cli_put(call, &out, err);
     mw_buf_done(&out);
     return status;
@@ -61,8 +65,8 @@ static mw_status answer(cli_call *call, int argc, char **argv, mw_error *err)
     mw_status status = cli_parse(call, argc, argv, err);
     cli_terminal_look(&call->terminal, cli_is_on(call, CLI_NO_COLOR));
     bool asks_help = cli_is_on(call, CLI_HELP);
-    if (asks_help && call->command)
-        return show_command_help(call, err);
+    if (asks_help && (call->command || cli_is_group(mw_view_of(call->word))))
+        return show_help(call, err);
     if (asks_help && !call->word) {
         call->exit_code = show_overview(call, true);
         return MW_OK;

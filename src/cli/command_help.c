@@ -33,23 +33,6 @@ static mw_status fail_topic(const char *word, mw_error *err)
     return mw_mend(err, "see mw help");
 }
 
-/* Every command of a group: `mw help config` is the topic, `mw help model` the group. */
-static bool write_group(const cli_terminal *terminal, mw_view word, mw_buf *out)
-{
-    size_t n_commands;
-    const cli_command *commands = cli_commands(&n_commands);
-    if (!cli_is_group(word))
-        return false;
-    for (size_t i = 0; i < n_commands; i++)
-        if (strncmp(commands[i].name, word.data, word.size) == 0 &&
-            commands[i].name[word.size] == ' ') {
-            if (out->size > 0)
-                mw_buf_char(out, '\n');
-            cli_write_command_help(terminal, &commands[i], out);
-        }
-    return true;
-}
-
 static mw_status write_subject(const cli_terminal *terminal, const char *word, mw_buf *out,
                                mw_error *err)
 {
@@ -65,7 +48,7 @@ static mw_status write_subject(const cli_terminal *terminal, const char *word, m
         cli_write_code(terminal, code, out);
     else if (strcmp(word, "errors") == 0)
         cli_write_codes(terminal, out);
-    else if (!write_group(terminal, name, out))
+    else if (!cli_write_group_help(terminal, name, out))
         return fail_topic(word, err);
     return MW_OK;
 }

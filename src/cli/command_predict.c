@@ -311,7 +311,14 @@ static mw_status run(prediction *job, mw_error *err)
     MW_TRY(predict_all(job, err));
     cli_sink *sink = job->sink;
     job->sink = NULL;
-    return cli_sink_finish(sink, err);
+    MW_TRY(cli_sink_finish(sink, err));
+    if (cli_is_on(call, CLI_VERBOSE)) {
+        clear_progress(job);
+        cli_note(call, "%llu rows in %.3f s, %u threads, kernel %s",
+                 (unsigned long long)job->n_rows, (double)(mw_clock_ns() - job->began_ns) / 1e9,
+                 job->n_threads, mw_predictor_kernel(job->predictor));
+    }
+    return MW_OK;
 }
 
 mw_status cli_run_predict(cli_call *call, mw_error *err)

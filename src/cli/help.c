@@ -137,6 +137,22 @@ void cli_write_command_help(const cli_terminal *terminal, const cli_command *com
     mw_buf_char(out, '\n');
 }
 
+bool cli_write_group_help(const cli_terminal *terminal, mw_view word, mw_buf *out)
+{
+    size_t n_commands;
+    const cli_command *commands = cli_commands(&n_commands);
+    if (!cli_is_group(word))
+        return false;
+    for (size_t i = 0; i < n_commands; i++)
+        if (strncmp(commands[i].name, word.data, word.size) == 0 &&
+            commands[i].name[word.size] == ' ') {
+            if (out->size > 0)
+                mw_buf_char(out, '\n');
+            cli_write_command_help(terminal, &commands[i], out);
+        }
+    return true;
+}
+
 static void command_groups(const cli_terminal *terminal, mw_buf *out)
 {
     size_t n_commands;

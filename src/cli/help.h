@@ -8,6 +8,8 @@
 void cli_write_overview(const cli_terminal *terminal, mw_buf *out);
 /* `mw COMMAND --help`: examples first. */
 void cli_write_command_help(const cli_terminal *terminal, const cli_command *command, mw_buf *out);
+/* `mw model --help`: every command of the group; false when the word names none. */
+bool cli_write_group_help(const cli_terminal *terminal, mw_view word, mw_buf *out);
 void cli_write_topic(const cli_terminal *terminal, const cli_topic *topic, mw_buf *out);
 /* `mw help MW2007`. */
 void cli_write_code(const cli_terminal *terminal, const mw_code_row *row, mw_buf *out);

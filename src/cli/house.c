@@ -97,6 +97,8 @@ static mw_status open_rooms(const cli_call *call, const cli_endpoint *endpoints,
     if (status != MW_OK)
         return mend_listen(call, listen, status, err);
     mw_api_set_server(house->api, house->server);
+    mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
+           options.max_body_bytes, options.max_connections);
     snprintf(house->url, sizeof house->url, "http://%s", mw_server_address(house->server));
     return MW_OK;
 }

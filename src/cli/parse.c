@@ -130,19 +130,33 @@ static void find_command(reader *in, const char **ret_first, const char **ret_se
     *ret_second = words[1];
 }
 
-static mw_status fail_unknown_command(const char *first, const char *second, mw_error *err)
+/* The command that was meant: by its whole name, or, for "modl show", by the group's. */
+static void suggest_command(const char *typed, char *ret_name, size_t name_size)
 {
-    char typed[128];
     size_t n_commands;
     const cli_command *commands = cli_commands(&n_commands);
+    cli_nearest nearest = cli_nearest_to(mw_view_of(typed));
+    for (size_t i = 0; i < n_commands; i++) {
+        char first[32];
+        size_t before = nearest.distance;
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(commands[i].name, " "),
+                 commands[i].name);
+        cli_nearest_offer(&nearest, commands[i].name);
+        cli_nearest_offer(&nearest, first);
+        if (nearest.distance < before)
+            snprintf(ret_name, name_size, "%s", nearest.name);
+    }
+}
+
+static mw_status fail_unknown_command(const char *first, const char *second, mw_error *err)
+{
+    char typed[128], meant[64] = "";
     bool in_group = second && cli_is_group(mw_view_of(first));
     snprintf(typed, sizeof typed, "%s%s%s", first, in_group ? " " : "", in_group ? second : "");
-    cli_nearest nearest = cli_nearest_to(mw_view_of(typed));
-    for (size_t i = 0; i < n_commands; i++)
-        cli_nearest_offer(&nearest, commands[i].name);
+    suggest_command(typed, meant, sizeof meant);
     mw_fail(err, MW_E_UNKNOWN_COMMAND, "unknown command '%s'", typed);
-    if (nearest.name)
-        return mw_mend(err, "did you mean 'mw %s'?  all commands: mw help", nearest.name);
+    if (meant[0])
+        return mw_mend(err, "did you mean 'mw %s'?  all commands: mw help", meant);
     return mw_mend(err, "see mw help");
 }
 

@@ -86,6 +86,8 @@ static const struct fault_case {
 } fault_cases[] = {
     {"mw sevre x", MW_E_UNKNOWN_COMMAND, "unknown command 'sevre'",
      "did you mean 'mw serve'?  all commands: mw help"},
+    {"mw modl show x", MW_E_UNKNOWN_COMMAND, "unknown command 'modl'",
+     "did you mean 'mw model'?  all commands: mw help"},
     {"mw promote x", MW_E_UNKNOWN_COMMAND, "unknown command 'promote'", "see mw help"},
     {"mw model shwo", MW_E_UNKNOWN_COMMAND, "unknown command 'model shwo'",
      "did you mean 'mw model show'?  all commands: mw help"},
