@@ -17,6 +17,19 @@
 #define MW_LIMIT_BODY_MS 30000
 #define MW_LIMIT_IDLE_MS 75000
 #define MW_LIMIT_WRITE_MS 30000
+#define MW_LIMIT_METHOD_BYTES 32
+#define MW_LIMIT_CHUNK_DIGITS 16
+#define MW_LIMIT_CHUNK_EXTENSION_BYTES (4 * MW_KIB) /* of a whole body: 400 beyond */
+#define MW_LIMIT_BODY_RATE 1000                     /* bytes a second, after the first: */
+#define MW_LIMIT_BODY_RATE_MS 5000
+#define MW_LIMIT_WRITE_STEP_BYTES (1 * MW_MIB) /* MW_LIMIT_WRITE_MS is for each of these */
+#define MW_LIMIT_LINGER_MS 2000                /* a refused client's bytes are read so long, */
+#define MW_LIMIT_LINGER_BYTES (32 * MW_MIB)    /* and so many, that it sees the answer */
+#define MW_LIMIT_DRAIN_IDLE_MS 250 /* draining waits so long for a busy client's next request */
+#define MW_LIMIT_KEPT_BYTES (1 * MW_MIB)  /* a body or reply buffer beyond is not kept warm */
+#define MW_LIMIT_KEPT_EXCHANGES 32        /* kept warm by each loop */
+#define MW_LIMIT_KEPT_READ_BUFFERS 64     /* the same */
+#define MW_LIMIT_DEFLATE_FROM_BYTES 1400  /* smaller replies fit a packet: not worth compressing */
 #define MW_LIMIT_DRAIN_SECONDS 30
 #define MW_LIMIT_THREADS 256
 
@@ -35,6 +48,8 @@
 #define MW_LIMIT_TREE_NODES (1 << 26)
 #define MW_LIMIT_FEATURES (1 << 22)
 #define MW_LIMIT_OUTPUTS 65536
+#define MW_LIMIT_CATEGORY (1 << 24)               /* codes below; XGBoost's own limit */
+#define MW_LIMIT_CATEGORY_WORDS ((size_t)1 << 25) /* of 32 bits, over all sets of a model */
 
 /* files */
 #define MW_LIMIT_CONFIG_FILE_BYTES (1 * MW_MIB)

@@ -98,6 +98,7 @@ typedef struct mw_forest {
                                  the libraries' Booster.predict does; the reader of an sklearn
                                  wrapper's model has already cut the trees */
     size_t file_bytes;
+    const char *cannot; /* for mw_forest_cannot */
 
     /* sum: float32 in tree order from base_margin (XGBoost), or float64 from 0 (LightGBM) */
     bool sum_float32;

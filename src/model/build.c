@@ -1,0 +1,295 @@
+/* Growing arrays while parsing; one arena afterwards.
+ *
+ * Each list is copied into the arena and freed before the next, so that at no time two copies of
+ * the whole forest stand in memory. */
+#include "build.h"
+
+#include "check.h"
+
+enum { LIST_FIRST_ITEMS = 64 };
+
+void *model_list_add(model_list *list, size_t n)
+{
+    size_t wanted, bytes;
+    if (__builtin_add_overflow(list->count, n, &wanted))
+        return NULL;
+    if (wanted > list->capacity || !list->items) {
+        size_t capacity = list->capacity + list->capacity / 2 + LIST_FIRST_ITEMS;
+        if (capacity < wanted)
+            capacity = wanted;
+        if (__builtin_mul_overflow(capacity, list->item_bytes, &bytes))
+            return NULL;
+        void *grown = realloc(list->items, bytes);
+        if (!grown)
+            return NULL;
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    void *added = (char *)list->items + list->count * list->item_bytes;
+    list->count = wanted;
+    return added;
+}
+
+bool model_list_pad(model_list *list, size_t count)
+{
+    if (count <= list->count)
+        return true;
+    size_t missing = count - list->count;
+    void *added = model_list_add(list, missing);
+    if (!added)
+        return false;
+    memset(added, 0, missing * list->item_bytes);
+    return true;
+}
+
+void model_list_done(model_list *list)
+{
+    free(list->items);
+    list->items = NULL;
+    list->count = list->capacity = 0;
+}
+
+/* Every list once, with the size of its items: init, done and finish walk this table. */
+#define EACH_NODE_LIST(X) \
+    X(left, uint32_t)     \
+    X(right, uint32_t)    \
+    X(feature, uint32_t)  \
+    X(threshold, double)  \
+    X(flags, uint8_t)     \
+    X(value, double)
+#define EACH_OPTIONAL_LIST(X) \
+    X(set, uint32_t)          \
+    X(cover, double)          \
+    X(leaf_vector, uint32_t)  \
+    X(leaf_linear, uint32_t)
+#define EACH_OTHER_LIST(X)            \
+    X(tree_start, uint32_t)           \
+    X(tree_output, uint32_t)          \
+    X(tree_weight, float)             \
+    X(leaf_values, double)            \
+    X(category_sets, mw_category_set) \
+    X(category_words, uint32_t)       \
+    X(linear_leaves, mw_linear_leaf)  \
+    X(linear_features, uint32_t)      \
+    X(linear_coefficients, double)
+#define EACH_LIST(X) EACH_NODE_LIST(X) EACH_OPTIONAL_LIST(X) EACH_OTHER_LIST(X)
+
+mw_status model_build_init(model_build *build, const model_places *places, size_t file_bytes,
+                           mw_error *err)
+{
+    *build = (model_build){.places = places};
+#define SET_ITEM_BYTES(name, type) build->name.item_bytes = sizeof(type);
+    EACH_LIST(SET_ITEM_BYTES)
+#undef SET_ITEM_BYTES
+    build->forest = calloc(1, sizeof *build->forest);
+    if (!build->forest)
+        return mw_fail_memory(err, "a model");
+    mw_forest *forest = build->forest;
+    mw_arena_init(&forest->arena, MW_KIB, SIZE_MAX);
+    forest->file_bytes = file_bytes;
+    forest->library_version = forest->objective = forest->cannot = "";
+    forest->best_iteration = -1;
+    forest->divide_by = forest->scale = 1;
+    return MW_OK;
+}
+
+void model_build_done(model_build *build)
+{
+#define FREE_LIST(name, type) model_list_done(&build->name);
+    EACH_LIST(FREE_LIST)
+#undef FREE_LIST
+    mw_forest_free(build->forest);
+    build->forest = NULL;
+}
+
+/* Node indexes are 32 bits wide, and one of them means "none". */
+static mw_status check_room(const model_build *build, size_t n_nodes, mw_error *err)
+{
+    if (build->tree_output.count >= MW_LIMIT_TREES) {
+        mw_fail(err, MW_E_MODEL_LIMIT, "more than %d trees", MW_LIMIT_TREES);
+        return mw_mend(err, "train fewer trees, or with a larger learning rate");
+    }
+    if (n_nodes > MW_LIMIT_TREE_NODES || build->left.count > UINT32_MAX - 1 - n_nodes) {
+        mw_fail(err, MW_E_MODEL_LIMIT, "more nodes than %d in a tree or %u in all",
+                MW_LIMIT_TREE_NODES, UINT32_MAX - 1);
+        return mw_mend(err, "train smaller trees");
+    }
+    return MW_OK;
+}
+
+mw_status model_build_tree(model_build *build, size_t n_nodes, uint32_t output, size_t *ret_first,
+                           mw_error *err)
+{
+    MW_TRY(check_room(build, n_nodes, err));
+    size_t first = build->left.count;
+    uint32_t *start = model_list_add(&build->tree_start, 1);
+    uint32_t *tree_output = model_list_add(&build->tree_output, 1);
+    bool ok = start && tree_output;
+#define ADD_NODES(name, type) ok = ok && model_list_add(&build->name, n_nodes);
+    EACH_NODE_LIST(ADD_NODES)
+#undef ADD_NODES
+    if (!ok)
+        return mw_fail_memory(err, "the nodes of a tree");
+    *start = (uint32_t)first;
+    *tree_output = output;
+    *ret_first = first;
+    return MW_OK;
+}
+
+mw_status model_build_use(model_build *build, model_list *optional, mw_error *err)
+{
+    if (!model_list_pad(optional, build->left.count))
+        return mw_fail_memory(err, "the nodes of a tree");
+    return MW_OK;
+}
+
+mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set, uint32_t **ret_words,
+                          mw_error *err)
+{
+    size_t begin = build->category_words.count;
+    if (words > MW_LIMIT_CATEGORY_WORDS || begin > MW_LIMIT_CATEGORY_WORDS - words) {
+        mw_fail(err, MW_E_MODEL_LIMIT, "the sets of categories take more than %zu MiB",
+                MW_LIMIT_CATEGORY_WORDS * sizeof(uint32_t) / MW_MIB);
+        return mw_mend(err, "number the categories from 0 without gaps, or merge rare ones");
+    }
+    mw_category_set *set = model_list_add(&build->category_sets, 1);
+    if (!set || !model_list_pad(&build->category_words, begin + words))
+        return mw_fail_memory(err, "sets of categories");
+    *set = (mw_category_set){(uint32_t)begin, (uint32_t)(begin + words)};
+    *ret_set = (uint32_t)(build->category_sets.count - 1);
+    *ret_words = (uint32_t *)build->category_words.items + begin;
+    return MW_OK;
+}
+
+/* ---- handing over ------------------------------------------------------------------------ */
+
+/* NULL for an empty list, so that an array nobody used is absent in the forest. */
+static mw_status move_list(mw_arena *arena, model_list *list, const void **ret_items, mw_error *err)
+{
+    *ret_items = NULL;
+    if (list->count > 0) {
+        size_t bytes = list->count * list->item_bytes;
+        void *copy = mw_arena_take(arena, bytes);
+        if (!copy)
+            return mw_fail_memory(err, "a model");
+        memcpy(copy, list->items, bytes);
+        *ret_items = copy;
+    }
+    model_list_done(list);
+    return MW_OK;
+}
+
+static mw_status move_lists(model_build *build, mw_error *err)
+{
+    mw_forest *forest = build->forest;
+    const void *items;
+#define MOVE_LIST(name, type)                                     \
+    MW_TRY(move_list(&forest->arena, &build->name, &items, err)); \
+    forest->name = items;
+    EACH_LIST(MOVE_LIST)
+#undef MOVE_LIST
+    return MW_OK;
+}
+
+/* Nodes that no path reaches (XGBoost leaves deleted ones behind) move out; the others keep their
+ * order. `level` is 0 for them. */
+static size_t compact_tree(model_build *build, size_t first, size_t n_nodes, size_t to,
+                           const uint32_t *level, uint32_t *new_index)
+{
+    uint32_t kept = 0;
+    for (size_t node = 0; node < n_nodes; node++)
+        new_index[node] = level[node] ? kept++ : MW_NO_CHILD;
+#define MOVE_NODE(name, type)                                      \
+    if (build->name.count > 0) {                                   \
+        type *items = build->name.items;                           \
+        for (size_t node = 0; node < n_nodes; node++)              \
+            if (level[node])                                       \
+                items[to + new_index[node]] = items[first + node]; \
+    }
+    EACH_NODE_LIST(MOVE_NODE)
+    EACH_OPTIONAL_LIST(MOVE_NODE)
+#undef MOVE_NODE
+    uint32_t *left = (uint32_t *)build->left.items + to;
+    uint32_t *right = (uint32_t *)build->right.items + to;
+    for (uint32_t node = 0; node < kept; node++) {
+        if (left[node] == MW_NO_CHILD)
+            continue;
+        left[node] = new_index[left[node]];
+        right[node] = new_index[right[node]];
+    }
+    return kept;
+}
+
+/* Checks every tree, drops dead nodes and closes tree_start. `scratch` holds two numbers for
+ * each node of the largest tree. */
+static mw_status settle_trees(model_build *build, uint32_t *scratch, size_t largest, mw_error *err)
+{
+    mw_forest *forest = build->forest;
+    uint32_t *start = build->tree_start.items;
+    uint32_t *level = scratch, *stack = scratch + largest;
+    size_t to = 0;
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        size_t first = start[tree], n_nodes = start[tree + 1] - first;
+        model_tree_shape shape;
+        MW_TRY(model_check_tree(build, tree, first, n_nodes, level, stack, &shape, err));
+        start[tree] = (uint32_t)to;
+        if (to == first && shape.n_reached == n_nodes)
+            to += n_nodes;
+        else
+            to += compact_tree(build, first, n_nodes, to, level, stack);
+        forest->n_leaves += shape.n_leaves;
+        if (shape.depth > forest->max_depth)
+            forest->max_depth = shape.depth;
+    }
+    start[forest->n_trees] = (uint32_t)to;
+    forest->n_nodes = to;
+    return MW_OK;
+}
+
+static size_t largest_tree(const uint32_t *start, size_t n_trees)
+{
+    size_t largest = 0;
+    for (size_t tree = 0; tree < n_trees; tree++)
+        if (start[tree + 1] - start[tree] > largest)
+            largest = start[tree + 1] - start[tree];
+    return largest;
+}
+
+static mw_status check_and_compact(model_build *build, mw_error *err)
+{
+    mw_forest *forest = build->forest;
+    size_t n_nodes = build->left.count;
+    forest->n_trees = build->tree_output.count;
+    uint32_t *end = model_list_add(&build->tree_start, 1);
+    if (!end)
+        return mw_fail_memory(err, "a model");
+    *end = (uint32_t)n_nodes;
+#define PAD_LIST(name, type)                                             \
+    if (build->name.count > 0 && !model_list_pad(&build->name, n_nodes)) \
+        return mw_fail_memory(err, "a model");
+    EACH_OPTIONAL_LIST(PAD_LIST)
+#undef PAD_LIST
+    size_t largest = largest_tree(build->tree_start.items, forest->n_trees);
+    uint32_t *scratch = calloc(2 * largest + 1, sizeof *scratch);
+    if (!scratch)
+        return mw_fail_memory(err, "checks of a tree");
+    mw_status status = settle_trees(build, scratch, largest, err);
+    free(scratch);
+#define CUT_LIST(name, type)                 \
+    if (build->name.count > forest->n_nodes) \
+        build->name.count = forest->n_nodes;
+    EACH_NODE_LIST(CUT_LIST)
+    EACH_OPTIONAL_LIST(CUT_LIST)
+#undef CUT_LIST
+    return status;
+}
+
+mw_status model_build_finish(model_build *build, mw_forest **ret_forest, mw_error *err)
+{
+    MW_TRY(check_and_compact(build, err));
+    build->forest->n_category_sets = build->category_sets.count;
+    MW_TRY(move_lists(build, err));
+    *ret_forest = build->forest;
+    build->forest = NULL;
+    return MW_OK;
+}

@@ -1,0 +1,64 @@
+/* build: what every reader fills while it parses, and what becomes of it.
+ *
+ *     reader --> growing arrays --> checks, dropping of dead nodes --> one arena --> mw_forest
+ *
+ * A reader adds a whole tree's nodes at once, then writes them; it never sizes anything by a number
+ * that the file merely declares.
+ */
+#ifndef MODEL_BUILD_H
+#define MODEL_BUILD_H
+
+#include "model.h"
+
+/* A growing array. `items` is never valid across an add. */
+typedef struct model_list {
+    void *items;
+    size_t count, capacity;
+    size_t item_bytes;
+} model_list;
+
+/* `n` new items at the end, not cleared; NULL when memory is gone. */
+void *model_list_add(model_list *list, size_t n);
+/* Append zeros until there are `count` items. */
+bool model_list_pad(model_list *list, size_t count);
+void model_list_done(model_list *list);
+
+/* A reader's own place names, for messages of the common checks: "trees[12].left_children[3]" or
+ * "Tree=12: left_child[3]". */
+typedef struct model_places {
+    const char *tree, *tree_end; /* around the tree's number: "trees[" "]." */
+    const char *left, *right, *feature, *threshold, *value;
+} model_places;
+
+/* The forest in the making. Node arrays run in parallel; those marked (*) stay empty until a tree
+ * needs them, and are then padded with zeros for the nodes before. */
+typedef struct model_build {
+    mw_forest *forest; /* header fields are the reader's to set; its arena holds small things */
+    const model_places *places;
+    model_list tree_start, tree_output, tree_weight;
+    model_list left, right, feature, threshold, flags, value;
+    model_list set, cover, leaf_vector, leaf_linear; /* (*) */
+    model_list leaf_values, category_sets, category_words;
+    model_list linear_leaves, linear_features, linear_coefficients;
+} model_build;
+
+MW_CHECKED mw_status model_build_init(model_build *build, const model_places *places,
+                                      size_t file_bytes, mw_error *err);
+/* Frees what the build still holds; also after model_build_finish. */
+void model_build_done(model_build *build);
+
+/* A new tree of n_nodes >= 1 nodes; *ret_first is the index of its root in the node arrays. All
+ * fields of all its nodes are then the caller's to write. */
+MW_CHECKED mw_status model_build_tree(model_build *build, size_t n_nodes, uint32_t output,
+                                      size_t *ret_first, mw_error *err);
+/* Room in an optional array (*) for the nodes there are. */
+MW_CHECKED mw_status model_build_use(model_build *build, model_list *optional, mw_error *err);
+/* A new set over `words` cleared words; *ret_set is its index. */
+MW_CHECKED mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set,
+                                     uint32_t **ret_words, mw_error *err);
+
+/* Check all trees, compact, and hand the forest over. n_features, n_margins and the schema must be
+ * set. On failure the build still owns everything. */
+MW_CHECKED mw_status model_build_finish(model_build *build, mw_forest **ret_forest, mw_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* A walk from the root that trusts nothing.
+ *
+ *     stack: [root] -> pop node -> check it -> push its children, unless already reached
+ *
+ * Each node is pushed at most once, since the second arrival is an error: so the stack never needs
+ * more than n_nodes places, and a cycle cannot turn. */
+#include "check.h"
+
+#include <math.h>
+
+/* One tree under the walk. */
+typedef struct walk {
+    const model_build *build;
+    size_t tree, first, n_nodes;
+    const uint32_t *left, *right;
+    uint32_t *level, *stack;
+    size_t n_stack;
+} walk;
+
+static const char *damaged = "save the model again; this file was damaged or edited by hand";
+
+static mw_status at_node(const walk *w, const char *field, size_t node, mw_error *err)
+{
+    if (err->mend[0] == '\0')
+        mw_mend(err, "%s", damaged);
+    const model_places *places = w->build->places;
+    return mw_at(err, "%s%zu%s%s[%zu]", places->tree, w->tree, places->tree_end, field, node);
+}
+
+static mw_status push_child(walk *w, uint32_t node, uint32_t child, const char *field,
+                            mw_error *err)
+{
+    if (child >= w->n_nodes) {
+        mw_fail(err, MW_E_TREE_CHILD, "child %u is outside 0..%zu", child, w->n_nodes - 1);
+        return at_node(w, field, node, err);
+    }
+    if (w->level[child] != 0) {
+        mw_fail(err, MW_E_TREE_SHAPE, "node %u is reached twice", child);
+        mw_why(err, "two paths, or a cycle, lead to it; in a tree there is one");
+        return at_node(w, field, node, err);
+    }
+    if (w->level[node] > MW_LIMIT_TREE_DEPTH) {
+        mw_fail(err, MW_E_TREE_SHAPE, "the tree is deeper than %d", MW_LIMIT_TREE_DEPTH);
+        mw_mend(err, "train with a smaller max_depth");
+        return at_node(w, field, node, err);
+    }
+    w->level[child] = w->level[node] + 1;
+    w->stack[w->n_stack++] = child;
+    return MW_OK;
+}
+
+static mw_status check_split(walk *w, uint32_t node, mw_error *err)
+{
+    const model_build *build = w->build;
+    size_t at = w->first + node;
+    uint32_t feature = ((const uint32_t *)build->feature.items)[at];
+    if (feature >= build->forest->n_features) {
+        mw_fail(err, MW_E_TREE_FEATURE, "feature %u is outside 0..%zd", feature,
+                (ptrdiff_t)build->forest->n_features - 1);
+        return at_node(w, build->places->feature, node, err);
+    }
+    bool categorical = ((const uint8_t *)build->flags.items)[at] & MW_NODE_CATEGORICAL;
+    if (!categorical && isnan(((const double *)build->threshold.items)[at])) {
+        mw_fail(err, MW_E_TREE_VALUE, "a threshold is not a number");
+        return at_node(w, build->places->threshold, node, err);
+    }
+    MW_TRY(push_child(w, node, w->right[node], build->places->right, err));
+    return push_child(w, node, w->left[node], build->places->left, err);
+}
+
+static mw_status check_leaf(const walk *w, uint32_t node, mw_error *err)
+{
+    if (!isnan(((const double *)w->build->value.items)[w->first + node]))
+        return MW_OK;
+    mw_fail(err, MW_E_TREE_VALUE, "a leaf is not a number");
+    mw_why(err, "the training diverged, or the file was damaged");
+    mw_mend(err, "train again with finite labels and weights, then save the model again");
+    return at_node(w, w->build->places->value, node, err);
+}
+
+static mw_status walk_tree(walk *w, model_tree_shape *shape, mw_error *err)
+{
+    uint32_t deepest = 1;
+    w->level[0] = 1;
+    w->stack[w->n_stack++] = 0;
+    while (w->n_stack > 0) {
+        uint32_t node = w->stack[--w->n_stack];
+        shape->n_reached++;
+        if (w->level[node] > deepest)
+            deepest = w->level[node];
+        if (w->left[node] == MW_NO_CHILD && w->right[node] == MW_NO_CHILD) {
+            shape->n_leaves++;
+            MW_TRY(check_leaf(w, node, err));
+        } else {
+            MW_TRY(check_split(w, node, err));
+        }
+    }
+    shape->depth = deepest - 1;
+    return MW_OK;
+}
+
+mw_status model_check_tree(const model_build *build, size_t tree, size_t first, size_t n_nodes,
+                           uint32_t *level, uint32_t *stack, model_tree_shape *ret_shape,
+                           mw_error *err)
+{
+    walk w = {.build = build,
+              .tree = tree,
+              .first = first,
+              .n_nodes = n_nodes,
+              .left = (const uint32_t *)build->left.items + first,
+              .right = (const uint32_t *)build->right.items + first,
+              .level = level,
+              .stack = stack};
+    model_tree_shape shape = {0};
+    memset(level, 0, n_nodes * sizeof *level);
+    MW_TRY(walk_tree(&w, &shape, err));
+    *ret_shape = shape;
+    return MW_OK;
+}

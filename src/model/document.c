@@ -1,0 +1,223 @@
+/* One view of JSON and UBJSON; see document.h. */
+#include "document.h"
+
+#include <locale.h>
+
+#include "names.h"
+
+void model_document_init(model_document *doc, mw_view bytes, bool binary, mw_arena *arena)
+{
+    *doc = (model_document){.binary = binary, .arena = arena};
+    if (binary) {
+        model_ubjson_init(&doc->ubjson, bytes);
+        return;
+    }
+    mw_scan_init(&doc->json, bytes);
+    doc->json.allow_nan = true;
+}
+
+mw_scan_kind model_document_peek(model_document *doc)
+{
+    return doc->binary ? model_ubjson_peek(&doc->ubjson) : mw_scan_peek(&doc->json);
+}
+
+mw_status model_document_object_begin(model_document *doc, mw_error *err)
+{
+    return doc->binary ? model_ubjson_object_begin(&doc->ubjson, err)
+                       : mw_scan_object_begin(&doc->json, err);
+}
+
+mw_status model_document_object_next(model_document *doc, mw_view *ret_key, bool *ret_more,
+                                     mw_error *err)
+{
+    return doc->binary ? model_ubjson_object_next(&doc->ubjson, ret_key, ret_more, err)
+                       : mw_scan_object_next(&doc->json, doc->arena, ret_key, ret_more, err);
+}
+
+mw_status model_document_array_begin(model_document *doc, mw_error *err)
+{
+    return doc->binary ? model_ubjson_array_begin(&doc->ubjson, err)
+                       : mw_scan_array_begin(&doc->json, err);
+}
+
+mw_status model_document_array_next(model_document *doc, bool *ret_more, mw_error *err)
+{
+    return doc->binary ? model_ubjson_array_next(&doc->ubjson, ret_more, err)
+                       : mw_scan_array_next(&doc->json, ret_more, err);
+}
+
+static mw_status read_bool(model_document *doc, bool *ret_value, mw_error *err)
+{
+    return doc->binary ? model_ubjson_bool(&doc->ubjson, ret_value, err)
+                       : mw_scan_bool(&doc->json, ret_value, err);
+}
+
+mw_status model_document_number(model_document *doc, double *ret_value, mw_error *err)
+{
+    return doc->binary ? model_ubjson_number(&doc->ubjson, ret_value, err)
+                       : mw_scan_number(&doc->json, ret_value, err);
+}
+
+mw_status model_document_integer(model_document *doc, int64_t *ret_value, mw_error *err)
+{
+    return doc->binary ? model_ubjson_integer(&doc->ubjson, ret_value, err)
+                       : mw_scan_integer(&doc->json, ret_value, err);
+}
+
+mw_status model_document_string(model_document *doc, mw_view *ret_text, mw_error *err)
+{
+    return doc->binary ? model_ubjson_string(&doc->ubjson, ret_text, err)
+                       : mw_scan_string(&doc->json, doc->arena, ret_text, err);
+}
+
+mw_status model_document_skip(model_document *doc, mw_error *err)
+{
+    return doc->binary ? model_ubjson_skip(&doc->ubjson, err) : mw_scan_skip(&doc->json, NULL, err);
+}
+
+mw_status model_document_end(model_document *doc, mw_error *err)
+{
+    return doc->binary ? model_ubjson_end(&doc->ubjson, err) : mw_scan_end(&doc->json, err);
+}
+
+mw_status model_document_integer_or_text(model_document *doc, int64_t *ret_value, mw_error *err)
+{
+    if (model_document_peek(doc) != MW_SCAN_STRING)
+        return model_document_integer(doc, ret_value, err);
+    mw_view text;
+    MW_TRY(model_document_string(doc, &text, err));
+    if (model_parse_integer(text, ret_value))
+        return MW_OK;
+    return mw_fail(err, MW_E_MODEL_SYNTAX, "'%.*s' is not an integer", MW_VIEW_ARG(text));
+}
+
+/* ---- whole arrays ---------------------------------------------------------------------------- */
+
+float model_float_of(double value, mw_view text)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint64_t below_float = ((uint64_t)1 << 29) - 1, halfway = (uint64_t)1 << 28;
+    char copy[64];
+    if ((bits & below_float) != halfway || text.size >= sizeof copy)
+        return (float)value;
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!plain)
+        return (float)value;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    float rounded = strtof_l(copy, NULL, plain);
+    freelocale(plain);
+    return rounded;
+}
+
+static mw_status read_json_float(mw_scan *scan, float *ret_value, mw_error *err)
+{
+    double value = 0;
+    mw_scan_peek(scan); /* white space is behind us: the number's text begins here */
+    const char *begin = scan->at;
+    MW_TRY(mw_scan_number(scan, &value, err));
+    *ret_value = model_float_of(value, (mw_view){begin, (size_t)(scan->at - begin)});
+    return MW_OK;
+}
+
+static mw_status read_float(model_document *doc, float *ret_value, mw_error *err)
+{
+    double value = 0;
+    if (!doc->binary)
+        return read_json_float(&doc->json, ret_value, err);
+    MW_TRY(model_ubjson_number(&doc->ubjson, &value, err));
+    *ret_value = (float)value;
+    return MW_OK;
+}
+
+mw_status model_document_floats(model_document *doc, model_list *ret_floats, mw_error *err)
+{
+    bool more = false;
+    ret_floats->count = 0;
+    MW_TRY(model_document_array_begin(doc, err));
+    for (;;) {
+        MW_TRY(model_document_array_next(doc, &more, err));
+        if (!more)
+            return MW_OK;
+        float *value = model_list_add(ret_floats, 1);
+        if (!value)
+            return mw_fail_memory(err, "an array of numbers");
+        MW_TRY(read_float(doc, value, err));
+    }
+}
+
+static mw_status read_integer_or_bool(model_document *doc, int64_t *ret_value, mw_error *err)
+{
+    mw_scan_kind kind = model_document_peek(doc);
+    if (kind != MW_SCAN_TRUE && kind != MW_SCAN_FALSE)
+        return model_document_integer(doc, ret_value, err);
+    bool value = false;
+    MW_TRY(read_bool(doc, &value, err));
+    *ret_value = value;
+    return MW_OK;
+}
+
+mw_status model_document_integers(model_document *doc, model_list *ret_integers, mw_error *err)
+{
+    bool more = false;
+    ret_integers->count = 0;
+    MW_TRY(model_document_array_begin(doc, err));
+    for (;;) {
+        MW_TRY(model_document_array_next(doc, &more, err));
+        if (!more)
+            return MW_OK;
+        int64_t *value = model_list_add(ret_integers, 1);
+        if (!value)
+            return mw_fail_memory(err, "an array of numbers");
+        MW_TRY(read_integer_or_bool(doc, value, err));
+    }
+}
+
+mw_status model_document_strings(model_document *doc, model_list *ret_views, mw_error *err)
+{
+    bool more = false;
+    ret_views->count = 0;
+    MW_TRY(model_document_array_begin(doc, err));
+    for (;;) {
+        MW_TRY(model_document_array_next(doc, &more, err));
+        if (!more)
+            return MW_OK;
+        mw_view *text = model_list_add(ret_views, 1);
+        if (!text)
+            return mw_fail_memory(err, "an array of texts");
+        MW_TRY(model_document_string(doc, text, err));
+    }
+}
+
+/* ---- keys
+ * ---------------------------------------------------------------------------------------- */
+
+static size_t find_name(const char *const *names, size_t n_names, mw_view key)
+{
+    size_t i = 0;
+    while (i < n_names && !mw_view_is(key, names[i]))
+        i++;
+    return i;
+}
+
+mw_status model_document_key(model_document *doc, const char *const *names, size_t n_names,
+                             uint32_t *seen, size_t *ret_key, bool *ret_more, mw_error *err)
+{
+    mw_view key;
+    for (;;) {
+        MW_TRY(model_document_object_next(doc, &key, ret_more, err));
+        if (!*ret_more)
+            return MW_OK;
+        size_t found = find_name(names, n_names, key);
+        if (found == n_names) {
+            MW_TRY(model_document_skip(doc, err));
+            continue;
+        }
+        if (*seen & (uint32_t)1 << found)
+            return mw_fail(err, MW_E_MODEL_SYNTAX, "key '%s' stands twice", names[found]);
+        *seen |= (uint32_t)1 << found;
+        *ret_key = found;
+        return MW_OK;
+    }
+}

@@ -1,0 +1,83 @@
+/* The door: files and bytes in, forests out. */
+#include "model.h"
+
+#include "kind.h"
+#include "lightgbm.h"
+#include "xgboost.h"
+
+const char *mw_format_name(mw_format format)
+{
+    switch (format) {
+    case MW_FORMAT_XGBOOST_JSON:
+        return "xgboost json";
+    case MW_FORMAT_XGBOOST_UBJSON:
+        return "xgboost ubjson";
+    case MW_FORMAT_LIGHTGBM_TEXT:
+        return "lightgbm text";
+    }
+    return "unknown";
+}
+
+static mw_status read_kind(mw_view bytes, model_kind kind, mw_forest **ret_forest, mw_error *err)
+{
+    switch (kind) {
+    case MODEL_KIND_JSON:
+        return model_xgb_read(bytes, false, ret_forest, err);
+    case MODEL_KIND_UBJSON:
+        return model_xgb_read(bytes, true, ret_forest, err);
+    case MODEL_KIND_LIGHTGBM:
+        break;
+    }
+    return model_lgb_read(bytes, ret_forest, err);
+}
+
+mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest, mw_error *err)
+{
+    mw_error own; /* the readers below look into the error they fill */
+    mw_error *error = err ? err : &own;
+    model_kind kind = MODEL_KIND_JSON;
+    mw_status status = model_kind_tell(bytes, &kind, error);
+    if (status == MW_OK)
+        status = read_kind(model_kind_body(bytes), kind, ret_forest, error);
+    if (status == MW_OK)
+        return MW_OK;
+    if (error->mend[0] == '\0' && status == MW_BAD_DATA)
+        mw_mend(error, "save or copy the model again; this file was cut short or damaged");
+    mw_at(error, "%s", name);
+    return status;
+}
+
+static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *err)
+{
+    mw_file file;
+    MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
+    mw_status status = mw_forest_read((mw_view){file.data, file.size}, path, ret_forest, err);
+    mw_file_done(&file);
+    return status;
+}
+
+mw_status mw_forest_load(const char *path, mw_forest **ret_forest, mw_error *err)
+{
+    mw_error own;
+    mw_error *error = err ? err : &own;
+    return load_file(path, ret_forest, error);
+}
+
+void mw_forest_free(mw_forest *forest)
+{
+    if (!forest)
+        return;
+    /* the arena may hold the forest's own texts, never the forest itself */
+    mw_arena_done(&forest->arena);
+    free(forest);
+}
+
+size_t mw_forest_memory_bytes(const mw_forest *forest)
+{
+    return sizeof *forest + mw_arena_held_bytes(&forest->arena);
+}
+
+const char *mw_forest_cannot(const mw_forest *forest)
+{
+    return forest->cannot;
+}

@@ -1,0 +1,185 @@
+/* Telling a file by its first bytes. Formats that are not read have a row in the table below, so
+ * that the answer is never just "unknown". */
+#include "kind.h"
+
+#include "names.h"
+
+#define SAVE_AS_JSON                                                       \
+    "save the model with booster.save_model('model.json') in XGBoost, or " \
+    "booster.save_model('model.txt') in LightGBM"
+#define NO_PICKLE "loading one runs the code inside it, and Millwright never runs a model's code"
+
+typedef struct foreign_kind {
+    mw_view begins; /* bytes the file begins with */
+    mw_code code;
+    const char *what, *why, *mend;
+} foreign_kind;
+
+static const foreign_kind foreign_kinds[] = {
+    {MW_VIEW("\x80\x02"), MW_E_MODEL_PICKLE, "this is a pickle", NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("\x80\x03"), MW_E_MODEL_PICKLE, "this is a pickle", NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("\x80\x04"), MW_E_MODEL_PICKLE, "this is a pickle", NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("\x80\x05"), MW_E_MODEL_PICKLE, "this is a pickle", NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("ccopy_reg"), MW_E_MODEL_PICKLE, "this is a pickle", NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("PK\x03\x04"), MW_E_MODEL_PICKLE, "this is a zip archive",
+     "skops, PyTorch, Keras and NumPy files are such archives, some with pickles inside",
+     "unpack it when the model lies inside as a file; otherwise " SAVE_AS_JSON},
+    {MW_VIEW("\x1f\x8b"), MW_E_MODEL_FORMAT, "this file is compressed (gzip)",
+     "a compressed joblib file is a pickle, which is never read",
+     "unpack it first when a model file lies inside: gunzip model.json.gz"},
+    {MW_VIEW("BZh"), MW_E_MODEL_FORMAT, "this file is compressed (bzip2)", "",
+     "unpack it first: bunzip2 model.json.bz2"},
+    {MW_VIEW("\xfd"
+             "7zXZ"),
+     MW_E_MODEL_FORMAT, "this file is compressed (xz)", "", "unpack it first: unxz model.json.xz"},
+    {MW_VIEW("\x28\xb5\x2f\xfd"), MW_E_MODEL_FORMAT, "this file is compressed (zstd)", "",
+     "unpack it first: unzstd model.json.zst"},
+    {MW_VIEW("x\x9c"), MW_E_MODEL_PICKLE, "this is a compressed joblib file, that is, a pickle",
+     NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("CBM1"), MW_E_MODEL_FORMAT, "CatBoost models are not read yet", "",
+     "train the model with XGBoost or LightGBM"},
+    {MW_VIEW("binf"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
+     "load it with XGBoost 2.x or older and save it with booster.save_model('model.json')"},
+    {MW_VIEW("bs64"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
+     "load it with XGBoost 2.x or older and save it with booster.save_model('model.json')"},
+    {MW_VIEW("booster["), MW_E_MODEL_DUMP, "this is XGBoost's dump_model() output, not a model", "",
+     "save the model with booster.save_model('model.json')"},
+    {MW_VIEW("\x89HDF"), MW_E_MODEL_FORMAT, "this is an HDF5 file; neural networks are not read",
+     "", "Millwright reads XGBoost and LightGBM models"},
+    {MW_VIEW("\x93NUMPY"), MW_E_MODEL_KIND, "this is a NumPy array, not a model", "",
+     "give the path of a model file"},
+    {MW_VIEW("\x7f"
+             "ELF"),
+     MW_E_MODEL_KIND, "this is a program, not a model",
+     "a compiled model (treelite, lleaves) is code, and Millwright never runs a model's code",
+     SAVE_AS_JSON},
+    {MW_VIEW("version https://git-lfs"), MW_E_MODEL_KIND,
+     "this is a Git LFS pointer, not the model itself", "the file's content was not fetched",
+     "run: git lfs pull"},
+    {MW_VIEW("<?xml"), MW_E_MODEL_FORMAT, "this is XML; PMML models are not read", "",
+     SAVE_AS_JSON},
+    {MW_VIEW("<PMML"), MW_E_MODEL_FORMAT, "PMML models are not read", "", SAVE_AS_JSON},
+    {MW_VIEW("<"), MW_E_MODEL_KIND, "this is HTML or XML, not a model",
+     "a download that needs a login often gives a web page instead of the file",
+     "fetch the model file again, and look into it"},
+};
+
+static mw_status fail_foreign(const foreign_kind *kind, mw_error *err)
+{
+    mw_fail(err, kind->code, "%s", kind->what);
+    if (kind->why[0])
+        mw_why(err, "%s", kind->why);
+    return mw_mend(err, "%s", kind->mend);
+}
+
+static const foreign_kind *find_foreign(mw_view bytes)
+{
+    for (size_t i = 0; i < MW_COUNT(foreign_kinds); i++) {
+        mw_view begins = foreign_kinds[i].begins;
+        if (bytes.size >= begins.size && memcmp(bytes.data, begins.data, begins.size) == 0)
+            return &foreign_kinds[i];
+    }
+    return NULL;
+}
+
+enum { LOOK_BYTES = 4096 };
+
+static bool has_text(mw_view bytes, const char *text)
+{
+    size_t size = bytes.size < LOOK_BYTES ? bytes.size : LOOK_BYTES;
+    return memmem(bytes.data, size, text, strlen(text)) != NULL;
+}
+
+static bool has_control_bytes(mw_view bytes)
+{
+    size_t size = bytes.size < LOOK_BYTES ? bytes.size : LOOK_BYTES;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f')
+            return true;
+    }
+    return false;
+}
+
+/* No magic number at the start: told by words inside. */
+static mw_status tell_binary(mw_view bytes, mw_error *err)
+{
+    if (has_text(bytes, "gbtree") || has_text(bytes, "gblinear") || has_text(bytes, "dart")) {
+        mw_fail(err, MW_E_MODEL_OLD_BINARY, "this looks like XGBoost's old binary format");
+        return mw_mend(err, "load it with XGBoost 2.x or older and save it with "
+                            "booster.save_model('model.json')");
+    }
+    if (bytes.data[0] == '\x08' && (has_text(bytes, "onnx") || has_text(bytes, "ai."))) {
+        mw_fail(err, MW_E_MODEL_FORMAT, "ONNX models are not read yet");
+        return mw_mend(err, SAVE_AS_JSON);
+    }
+    mw_fail(err, MW_E_MODEL_KIND, "this is not a model file that Millwright knows");
+    return mw_mend(err, "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), or an "
+                        "MLflow model folder");
+}
+
+static mw_status tell_text(mw_view bytes, mw_error *err)
+{
+    if (has_text(bytes, "\nflavors:") || mw_view_starts(bytes, "flavors:")) {
+        mw_fail(err, MW_E_MODEL_KIND, "this is the MLmodel file of an MLflow model, not the model");
+        return mw_mend(err, "give the path of its folder");
+    }
+    if (bytes.data[0] == '[' && has_text(bytes, "\"nodeid\"")) {
+        mw_fail(err, MW_E_MODEL_DUMP, "this is XGBoost's dump_model() output, not a model");
+        return mw_mend(err, "save the model with booster.save_model('model.json')");
+    }
+    if (mw_view_starts(bytes, "Tree=") || mw_view_starts(bytes, "version=")) {
+        mw_fail(err, MW_E_MODEL_CUT_SHORT, "this is a part of a LightGBM model without its start");
+        return mw_mend(err, "save the model again with booster.save_model('model.txt')");
+    }
+    mw_fail(err, MW_E_MODEL_KIND, "this is text, but not a model");
+    return mw_mend(err, "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), or an "
+                        "MLflow model folder");
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* JSON goes on with a quote or '}', UBJSON with the length marker of a key. */
+static bool object_is_binary(mw_view bytes)
+{
+    return bytes.size > 1 && memchr("LlIiU", bytes.data[1], 5) != NULL;
+}
+
+static bool is_lightgbm(mw_view bytes)
+{
+    return mw_view_starts(bytes, "tree\n") || mw_view_starts(bytes, "tree\r\n");
+}
+
+mw_view model_kind_body(mw_view bytes)
+{
+    mw_view rest = bytes;
+    if (mw_view_starts(rest, "\xef\xbb\xbf"))
+        rest = (mw_view){rest.data + 3, rest.size - 3};
+    while (rest.size > 0 && is_blank(rest.data[0]))
+        rest = (mw_view){rest.data + 1, rest.size - 1};
+    return rest;
+}
+
+mw_status model_kind_tell(mw_view bytes, model_kind *ret_kind, mw_error *err)
+{
+    mw_view rest = model_kind_body(bytes);
+    if (rest.size == 0) {
+        mw_fail(err, MW_E_MODEL_EMPTY, "the file is empty");
+        return mw_mend(err, "save or copy the model again");
+    }
+    const foreign_kind *foreign = find_foreign(rest);
+    if (foreign)
+        return fail_foreign(foreign, err);
+    if (rest.data[0] == '{') {
+        *ret_kind = object_is_binary(rest) ? MODEL_KIND_UBJSON : MODEL_KIND_JSON;
+        return MW_OK;
+    }
+    if (is_lightgbm(rest)) {
+        *ret_kind = MODEL_KIND_LIGHTGBM;
+        return MW_OK;
+    }
+    return has_control_bytes(bytes) ? tell_binary(bytes, err) : tell_text(rest, err);
+}
