@@ -6,7 +6,7 @@
 #include "base/banned.h"
 
 /* Best first; the last one takes every forest. */
-static const predict_kernel *const kernels[] = {&predict_scalar};
+static const predict_kernel *const kernels[] = {&predict_interleaved, &predict_scalar};
 
 static mw_status fail_kernel_name(mw_error *err, const char *name)
 {

@@ -1,0 +1,386 @@
+/* A forest laid out for eight interleaved walks; see interleaved.h for the picture.
+ *
+ *   1. survey   depth of every tree, widest distance to a left child
+ *   2. plan     groups of eight trees, perfect or general, and where each begins
+ *   3. fill     nodes and leaves
+ */
+#include "interleaved.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "rules.h"
+
+#include "base/banned.h"
+
+/* Perfect groups may have this many times the leaves of their trees. More would cost more cache
+ * than the offsets save. */
+enum { PADDING_MAX = 4 };
+
+/* All that laying out needs; thrown away afterwards. */
+typedef struct layout_draft {
+    const mw_forest *forest;
+    predict_layout *layout;
+    unsigned *depth;  /* n_trees */
+    size_t *n_leaves; /* n_trees */
+    uint32_t *queue;  /* nodes of one tree, breadth first */
+} layout_draft;
+
+static bool is_leaf(const mw_forest *forest, size_t node)
+{
+    return forest->left[node] == MW_NO_CHILD;
+}
+
+/* ---- survey -------------------------------------------------------------------------------- */
+
+/* List one tree breadth first: children stand side by side, left first.
+ * *ret_farthest: largest distance from a node to its left child. Returns the number of nodes. */
+static size_t list_tree(layout_draft *draft, size_t tree, size_t *ret_farthest)
+{
+    const mw_forest *forest = draft->forest;
+    size_t root = forest->tree_start[tree], n_listed = 1, level_end = 1, n_leaves = 0;
+    unsigned depth = 0;
+    *ret_farthest = 0;
+    draft->queue[0] = 0;
+    for (size_t i = 0; i < n_listed; i++) {
+        if (i == level_end) {
+            level_end = n_listed;
+            depth++;
+        }
+        size_t node = root + draft->queue[i];
+        if (is_leaf(forest, node)) {
+            n_leaves++;
+            continue;
+        }
+        if (n_listed - i > *ret_farthest)
+            *ret_farthest = n_listed - i;
+        draft->queue[n_listed++] = forest->left[node];
+        draft->queue[n_listed++] = forest->right[node];
+    }
+    draft->depth[tree] = depth;
+    draft->n_leaves[tree] = n_leaves;
+    return n_listed;
+}
+
+static predict_width choose_width(const layout_draft *draft, size_t farthest)
+{
+    if (!draft->forest->sum_float32)
+        return PREDICT_FLOAT64;
+    size_t last_column = (draft->layout->columns.n_columns - 1) * sizeof(float);
+    return last_column <= UINT16_MAX && farthest <= UINT16_MAX ? PREDICT_FLOAT32 : PREDICT_WIDE;
+}
+
+static void survey(layout_draft *draft)
+{
+    size_t farthest_of_all = 0;
+    for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
+        size_t farthest;
+        list_tree(draft, tree, &farthest);
+        if (farthest > farthest_of_all)
+            farthest_of_all = farthest;
+    }
+    draft->layout->width = choose_width(draft, farthest_of_all);
+}
+
+/* ---- plan ---------------------------------------------------------------------------------- */
+
+static predict_group plan_group(const layout_draft *draft, size_t first_tree)
+{
+    size_t n_trees = draft->forest->n_trees - first_tree, n_leaves = 0;
+    predict_group group = {.first_tree = first_tree};
+    group.n_trees = n_trees < PREDICT_LANES ? (unsigned)n_trees : PREDICT_LANES;
+    for (size_t tree = first_tree; tree < first_tree + group.n_trees; tree++) {
+        n_leaves += draft->n_leaves[tree];
+        if (draft->depth[tree] > group.depth)
+            group.depth = draft->depth[tree];
+    }
+    group.perfect = group.depth <= PREDICT_PERFECT_DEPTH_MAX &&
+                    (size_t)group.n_trees << group.depth <= PADDING_MAX * n_leaves;
+    return group;
+}
+
+static void plan(layout_draft *draft)
+{
+    predict_layout *layout = draft->layout;
+    const mw_forest *forest = draft->forest;
+    for (size_t g = 0; g < layout->n_groups; g++) {
+        predict_group group = plan_group(draft, g * PREDICT_LANES);
+        group.nodes = layout->n_nodes;
+        group.leaves = layout->n_leaves;
+        layout->groups[g] = group;
+        if (group.perfect) {
+            layout->n_nodes += (((size_t)1 << group.depth) - 1) * PREDICT_LANES;
+            layout->n_leaves += ((size_t)1 << group.depth) * PREDICT_LANES;
+            continue;
+        }
+        for (size_t tree = group.first_tree; tree < group.first_tree + group.n_trees; tree++) {
+            layout->root[tree] = layout->n_nodes;
+            layout->n_nodes += forest->tree_start[tree + 1] - forest->tree_start[tree];
+        }
+    }
+    /* Lanes beyond the last tree walk its last tree again; nobody adds what they find. */
+    for (size_t tree = forest->n_trees; tree < layout->n_groups * PREDICT_LANES; tree++)
+        layout->root[tree] = layout->root[forest->n_trees - 1];
+}
+
+/* ---- fill ---------------------------------------------------------------------------------- */
+
+/* LightGBM takes every |x| <= 1e-35 for zero. Where a threshold lies inside that band, moving it to
+ * the band's edge gives the same answers without touching the rows:
+ *
+ *        -z        0        z
+ *    -----[--------|--------]-----      0 <= t < z: zeros go left, so does all up to z
+ *                                      -z <= t < 0: zeros go right, so does all from -z    */
+static double without_zero_band(double threshold)
+{
+    if (threshold >= 0 && threshold < predict_zero)
+        return predict_zero;
+    if (threshold < 0 && threshold >= -predict_zero)
+        return nextafter(-predict_zero, -INFINITY);
+    return threshold;
+}
+
+static double plain_threshold(const layout_draft *draft, size_t node)
+{
+    const mw_forest *forest = draft->forest;
+    if (forest->flags[node] & MW_NODE_CATEGORICAL)
+        return 0;
+    double threshold = forest->threshold[node];
+    return draft->layout->columns.less_equal ? without_zero_band(threshold) : threshold;
+}
+
+/* The leaf as it is added: dart's weight is folded in with the rounding of the library. */
+static double plain_leaf(const mw_forest *forest, size_t tree, size_t node)
+{
+    double value = forest->value[node];
+    if (!forest->tree_weight)
+        return value;
+    if (!forest->sum_float32)
+        return value * (double)forest->tree_weight[tree];
+    float product = (float)value * forest->tree_weight[tree];
+    return (double)product;
+}
+
+static void put_node(const layout_draft *draft, size_t at, double threshold, size_t column,
+                     size_t child)
+{
+    predict_layout *layout = draft->layout;
+    if (layout->width == PREDICT_FLOAT32)
+        ((predict_node32 *)layout->nodes)[at] =
+            (predict_node32){(float)threshold, (uint16_t)(column * sizeof(float)), (uint16_t)child};
+    else
+        ((predict_node64 *)layout->nodes)[at] =
+            (predict_node64){threshold, (uint32_t)(column * sizeof(double)), (uint32_t)child};
+}
+
+static void put_leaf(const layout_draft *draft, size_t at, double value)
+{
+    predict_layout *layout = draft->layout;
+    if (layout->width == PREDICT_FLOAT64)
+        ((double *)layout->leaves)[at] = value;
+    else
+        ((float *)layout->leaves)[at] = (float)value;
+}
+
+/* Walk the places of a perfect tree; where the tree ends early, its leaf stands on both sides. */
+static void fill_perfect_tree(const layout_draft *draft, const predict_group *group, unsigned lane)
+{
+    const mw_forest *forest = draft->forest;
+    size_t tree = group->first_tree + lane, root = forest->tree_start[tree];
+    size_t n_inner = ((size_t)1 << group->depth) - 1;
+    uint32_t node_of_place[2 << PREDICT_PERFECT_DEPTH_MAX];
+    node_of_place[0] = 0;
+    for (size_t place = 0; place < n_inner; place++) {
+        uint32_t here = node_of_place[place];
+        size_t node = root + here, at = group->nodes + place * PREDICT_LANES + lane;
+        bool ended = is_leaf(forest, node);
+        node_of_place[2 * place + 1] = ended ? here : forest->left[node];
+        node_of_place[2 * place + 2] = ended ? here : forest->right[node];
+        if (ended)
+            put_node(draft, at, 0, 0, 0);
+        else
+            put_node(draft, at, plain_threshold(draft, node), draft->layout->columns.of_node[node],
+                     0);
+    }
+    for (size_t i = 0; i <= n_inner; i++)
+        put_leaf(draft, group->leaves + i * PREDICT_LANES + lane,
+                 plain_leaf(forest, tree, root + node_of_place[n_inner + i]));
+}
+
+static void fill_general_tree(layout_draft *draft, size_t tree)
+{
+    const mw_forest *forest = draft->forest;
+    size_t root = forest->tree_start[tree], begin = draft->layout->root[tree], farthest;
+    size_t n_nodes = list_tree(draft, tree, &farthest), next_child = 1;
+    for (size_t i = 0; i < n_nodes; i++) {
+        size_t node = root + draft->queue[i];
+        if (is_leaf(forest, node)) {
+            put_node(draft, begin + i, plain_leaf(forest, tree, node), 0, 0);
+            continue;
+        }
+        put_node(draft, begin + i, plain_threshold(draft, node),
+                 draft->layout->columns.of_node[node], next_child - i);
+        next_child += 2;
+    }
+}
+
+static void fill(layout_draft *draft)
+{
+    for (size_t g = 0; g < draft->layout->n_groups; g++) {
+        const predict_group *group = &draft->layout->groups[g];
+        for (unsigned lane = 0; lane < group->n_trees; lane++) {
+            if (group->perfect)
+                fill_perfect_tree(draft, group, lane);
+            else
+                fill_general_tree(draft, group->first_tree + lane);
+        }
+    }
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static size_t largest_tree(const mw_forest *forest)
+{
+    size_t largest = 1;
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree];
+        if (n_nodes > largest)
+            largest = n_nodes;
+    }
+    return largest;
+}
+
+/* Cleared, so that the lanes of an unfinished last group walk through zeros: column 0, place by
+ * place, to a leaf of 0. */
+static bool take_nodes(predict_layout *layout)
+{
+    size_t node_bytes =
+        layout->width == PREDICT_FLOAT32 ? sizeof(predict_node32) : sizeof(predict_node64);
+    size_t leaf_bytes = layout->width == PREDICT_FLOAT64 ? sizeof(double) : sizeof(float);
+    size_t nodes = (layout->n_nodes + 1) * node_bytes, leaves = (layout->n_leaves + 1) * leaf_bytes;
+    if (posix_memalign(&layout->nodes, PREDICT_LINE, nodes) != 0 ||
+        posix_memalign(&layout->leaves, PREDICT_LINE, leaves) != 0)
+        return false;
+    memset(layout->nodes, 0, nodes);
+    memset(layout->leaves, 0, leaves);
+    layout->bytes += nodes + leaves;
+    return true;
+}
+
+static bool take_plan(layout_draft *draft)
+{
+    predict_layout *layout = draft->layout;
+    size_t n_trees = draft->forest->n_trees;
+    layout->n_groups = (n_trees + PREDICT_LANES - 1) / PREDICT_LANES;
+    layout->groups = calloc(layout->n_groups + 1, sizeof *layout->groups);
+    layout->root = calloc(layout->n_groups * PREDICT_LANES + 1, sizeof *layout->root);
+    draft->depth = calloc(n_trees + 1, sizeof *draft->depth);
+    draft->n_leaves = calloc(n_trees + 1, sizeof *draft->n_leaves);
+    draft->queue = calloc(largest_tree(draft->forest), sizeof *draft->queue);
+    layout->bytes = sizeof *layout + layout->n_groups * sizeof *layout->groups +
+                    layout->n_groups * PREDICT_LANES * sizeof *layout->root +
+                    layout->columns.n_columns * 2 * sizeof *layout->columns.feature;
+    return layout->groups && layout->root && draft->depth && draft->n_leaves && draft->queue;
+}
+
+static mw_status lay_out(const mw_forest *forest, predict_layout *layout, mw_error *err)
+{
+    layout_draft draft = {.forest = forest, .layout = layout};
+    bool enough = take_plan(&draft);
+    if (enough) {
+        survey(&draft);
+        plan(&draft);
+        enough = take_nodes(layout);
+    }
+    if (enough)
+        fill(&draft);
+    free(draft.depth);
+    free(draft.n_leaves);
+    free(draft.queue);
+    predict_columns_seal(&layout->columns);
+    return enough ? MW_OK : mw_fail_memory(err, "the nodes of a predictor");
+}
+
+/* Leaves that hold more than a number go the slow way. */
+static bool leaves_are_numbers(const mw_forest *forest)
+{
+    if (forest->linear_weights || forest->leaf_linear)
+        return false;
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        if (forest->tree_output[tree] == MW_ALL_OUTPUTS)
+            return false;
+    }
+    return true;
+}
+
+mw_status predict_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
+{
+    predict_columns columns;
+    bool plain = leaves_are_numbers(forest);
+    if (plain)
+        MW_TRY(predict_columns_make(forest, &columns, &plain, err));
+    *ret_layout = NULL;
+    if (!plain)
+        return MW_OK;
+    predict_layout *layout = calloc(1, sizeof *layout);
+    if (!layout) {
+        predict_columns_done(&columns);
+        return mw_fail_memory(err, "the layout of a predictor");
+    }
+    layout->columns = columns;
+    mw_status status = lay_out(forest, layout, err);
+    if (status != MW_OK) {
+        predict_layout_free(layout);
+        return status;
+    }
+    *ret_layout = layout;
+    return MW_OK;
+}
+
+void predict_layout_free(void *untyped)
+{
+    predict_layout *layout = untyped;
+    if (!layout)
+        return;
+    predict_columns_done(&layout->columns);
+    free(layout->groups);
+    free(layout->root);
+    free(layout->nodes);
+    free(layout->leaves);
+    free(layout);
+}
+
+/* ---- the kernel's row in the table --------------------------------------------------------- */
+
+static size_t layout_bytes(const void *untyped)
+{
+    const predict_layout *layout = untyped;
+    return layout->bytes;
+}
+
+static size_t memory_bytes(const mw_forest *forest, const void *untyped)
+{
+    (void)forest;
+    const predict_layout *layout = untyped;
+    size_t real_bytes = layout->width == PREDICT_FLOAT32 ? sizeof(float) : sizeof(double);
+    return PREDICT_BLOCK_ROWS * layout->columns.n_columns * real_bytes;
+}
+
+static void sum_block(const mw_forest *forest, const void *untyped, const predict_block *block)
+{
+    const predict_layout *layout = untyped;
+    switch (layout->width) {
+    case PREDICT_FLOAT32:
+        predict_sum_float32(forest, layout, block);
+        break;
+    case PREDICT_FLOAT64:
+        predict_sum_float64(forest, layout, block);
+        break;
+    case PREDICT_WIDE:
+        predict_sum_wide(forest, layout, block);
+        break;
+    }
+}
+
+const predict_kernel predict_interleaved = {"interleaved", predict_layout_make, predict_layout_free,
+                                            layout_bytes,  memory_bytes,        sum_block};

@@ -1,0 +1,357 @@
+/* Every kernel against the specification, bit by bit: random forests, odd rows, odd shapes. */
+#include "../test.h"
+
+#include "predict/interleaved.h"
+
+#include "random_forest.h"
+
+/* ---- the two ways that are compared --------------------------------------------------------- */
+
+static double *predict_with(const char *kernel, const mw_forest *forest, const mw_matrix *rows,
+                            mw_output output, const char **ret_used)
+{
+    mw_error err;
+    mw_predictor *predictor;
+    mw_scratch *scratch;
+    setenv("MW_CPU", kernel, 1);
+    assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, &err), MW_OK);
+    size_t count = rows->n_rows * mw_predictor_outputs(predictor, output);
+    double *values = malloc((count + 1) * sizeof *values);
+    values[count] = 12345; /* a guard: nothing may be written behind the last value */
+    assert_int_equal(mw_predict_batch(predictor, rows, output, scratch, values, &err), MW_OK);
+    assert_true(values[count] == 12345);
+    *ret_used = mw_predictor_kernel(predictor);
+    mw_scratch_free(scratch);
+    mw_predictor_free(predictor);
+    return values;
+}
+
+static void compare(const char *name, const mw_forest *forest, const mw_matrix *rows,
+                    const char *kernel, bool must_take)
+{
+    const char *used;
+    double *expected = predict_with("scalar", forest, rows, MW_MARGIN, &used);
+    assert_string_equal(used, "scalar");
+    double *got = predict_with(kernel, forest, rows, MW_MARGIN, &used);
+    if (must_take)
+        assert_string_equal(used, kernel);
+    for (size_t i = 0; i < rows->n_rows * forest->n_margins; i++) {
+        if (memcmp(&got[i], &expected[i], sizeof got[i]) != 0)
+            fail_msg("%s: %zu rows, value %zu: %s gives %a, the specification %a", name,
+                     rows->n_rows, i, used, got[i], expected[i]);
+    }
+    free(expected);
+    free(got);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+enum { ROWS_MAX = 200 };
+
+static double row_value(chance *from, double missing)
+{
+    if (chance_unit(from) < missing)
+        return NAN;
+    return chance_value(from, false);
+}
+
+/* The same numbers in one of six shapes. Memory in `ret_memory`, to be freed. */
+static mw_matrix make_rows(chance *from, size_t n_rows, size_t n_columns, unsigned shape,
+                           double missing, void **ret_memory)
+{
+    enum { FLOAT = 1, COLUMN_MAJOR = 2, GAPS = 4 };
+    size_t gap = shape & GAPS ? 3 : 1;
+    mw_matrix rows = {.n_rows = n_rows, .n_columns = n_columns};
+    rows.dtype = shape & FLOAT ? MW_FLOAT32 : MW_FLOAT64;
+    rows.row_stride = (ptrdiff_t)(shape & COLUMN_MAJOR ? gap : n_columns * gap);
+    rows.column_stride = (ptrdiff_t)(shape & COLUMN_MAJOR ? (n_rows + 1) * gap : gap);
+    size_t width = shape & FLOAT ? sizeof(float) : sizeof(double);
+    char *memory = calloc((n_rows + 2) * (n_columns + 2) * gap, width);
+    char *data = memory + 1; /* aligned to nothing */
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t c = 0; c < n_columns; c++) {
+            double value = row_value(from, missing);
+            float narrow = (float)value;
+            size_t at = r * (size_t)rows.row_stride + c * (size_t)rows.column_stride;
+            memcpy(data + at * width, shape & FLOAT ? (void *)&narrow : (void *)&value, width);
+        }
+    }
+    rows.data = data;
+    *ret_memory = memory;
+    return rows;
+}
+
+static const forest_wish wishes[] = {
+    {.name = "xgboost depth 6", .n_trees = 20, .n_features = 7, .n_margins = 1, .depth_max = 6},
+    {.name = "xgboost ragged",
+     .n_trees = 29,
+     .n_features = 5,
+     .n_margins = 1,
+     .depth_max = 9,
+     .stop = 0.2},
+    {.name = "xgboost stumps", .n_trees = 9, .n_features = 3, .n_margins = 1, .depth_max = 1},
+    {.name = "xgboost depth 0", .n_trees = 11, .n_features = 3, .n_margins = 1},
+    {.name = "xgboost no trees", .n_features = 3, .n_margins = 2},
+    {.name = "xgboost chains",
+     .n_trees = 12,
+     .n_features = 4,
+     .n_margins = 1,
+     .depth_max = 64,
+     .lopsided = 1},
+    {.name = "xgboost lopsided",
+     .n_trees = 13,
+     .n_features = 9,
+     .n_margins = 1,
+     .depth_max = 40,
+     .lopsided = 0.85},
+    {.name = "xgboost classes",
+     .n_trees = 21,
+     .n_features = 6,
+     .n_margins = 3,
+     .depth_max = 5,
+     .stop = 0.1},
+    {.name = "xgboost dart",
+     .n_trees = 17,
+     .n_features = 6,
+     .n_margins = 1,
+     .depth_max = 5,
+     .dart = true},
+    {.name = "xgboost sets",
+     .n_trees = 17,
+     .n_features = 6,
+     .n_margins = 2,
+     .depth_max = 5,
+     .categorical = 0.4},
+    {.name = "xgboost sets only",
+     .n_trees = 8,
+     .n_features = 3,
+     .n_margins = 1,
+     .depth_max = 4,
+     .categorical = 1},
+    {.name = "lightgbm depth 6",
+     .lightgbm = true,
+     .n_trees = 20,
+     .n_features = 7,
+     .n_margins = 1,
+     .depth_max = 6},
+    {.name = "lightgbm leaf-wise",
+     .lightgbm = true,
+     .n_trees = 18,
+     .n_features = 7,
+     .n_margins = 1,
+     .depth_max = 30,
+     .lopsided = 0.8},
+    {.name = "lightgbm classes",
+     .lightgbm = true,
+     .n_trees = 20,
+     .n_features = 5,
+     .n_margins = 4,
+     .depth_max = 7,
+     .stop = 0.3},
+    {.name = "lightgbm sets",
+     .lightgbm = true,
+     .n_trees = 10,
+     .n_features = 5,
+     .n_margins = 1,
+     .depth_max = 6,
+     .categorical = 0.5},
+    {.name = "lightgbm one leaf", .lightgbm = true, .n_trees = 1, .n_features = 1, .n_margins = 1},
+};
+
+/* ---- tests ------------------------------------------------------------------------------------
+ */
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {0, 1, 2, 4, 5, 7, 8, 9, 63, 64, 65, 130};
+    for (size_t w = 0; w < MW_COUNT(wishes); w++) {
+        mw_forest *forest = random_forest(&wishes[w], 77 + w);
+        chance from = {w};
+        for (size_t i = 0; i < MW_COUNT(counts); i++) {
+            void *memory;
+            mw_matrix rows = make_rows(&from, counts[i], forest->n_features, i % 8, 0.1, &memory);
+            compare(wishes[w].name, forest, &rows, "interleaved", true);
+            free(memory);
+        }
+        random_forest_free(forest);
+    }
+}
+
+static void test_every_layout_of_rows(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < MW_COUNT(wishes); w++) {
+        mw_forest *forest = random_forest(&wishes[w], 1000 + w);
+        for (unsigned shape = 0; shape < 8; shape++) {
+            chance from = {shape};
+            void *memory;
+            mw_matrix rows = make_rows(&from, 70, forest->n_features, shape, 0.05, &memory);
+            compare(wishes[w].name, forest, &rows, "interleaved", true);
+            free(memory);
+        }
+        random_forest_free(forest);
+    }
+}
+
+static void test_all_missing(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < MW_COUNT(wishes); w++) {
+        mw_forest *forest = random_forest(&wishes[w], 2000 + w);
+        chance from = {w};
+        void *memory;
+        mw_matrix rows = make_rows(&from, 9, forest->n_features, 0, 1, &memory);
+        compare(wishes[w].name, forest, &rows, "interleaved", true);
+        free(memory);
+        random_forest_free(forest);
+    }
+}
+
+/* Over 16,384 columns do not fit a float32 node: the wide form must be chosen, and agree. */
+static void test_wide_nodes(void **state)
+{
+    (void)state;
+    static const forest_wish wish = {.name = "wide",
+                                     .n_trees = 4,
+                                     .n_features = 30000,
+                                     .n_margins = 1,
+                                     .depth_max = 14,
+                                     .lopsided = 0.01};
+    mw_forest *forest = random_forest(&wish, 1);
+    void *layout;
+    assert_int_equal(predict_layout_make(forest, &layout, NULL), MW_OK);
+    assert_int_equal(((predict_layout *)layout)->width, PREDICT_WIDE);
+    predict_layout_free(layout);
+    for (size_t n_rows = 1; n_rows < 20; n_rows += 9) {
+        chance from = {n_rows};
+        void *memory;
+        mw_matrix rows = make_rows(&from, n_rows, wish.n_features, 0, 0.1, &memory);
+        compare(wish.name, forest, &rows, "interleaved", true);
+        free(memory);
+    }
+    random_forest_free(forest);
+}
+
+/* Vector leaves and linear leaves are walked by the specification: it must be chosen for them. */
+static void test_stand_in(void **state)
+{
+    (void)state;
+    static const forest_wish special[] = {
+        {.name = "vectors",
+         .n_trees = 5,
+         .n_features = 4,
+         .n_margins = 3,
+         .depth_max = 4,
+         .vector_leaves = true},
+        {.name = "linear",
+         .lightgbm = true,
+         .n_trees = 5,
+         .n_features = 4,
+         .n_margins = 1,
+         .depth_max = 4,
+         .linear_leaves = true},
+    };
+    for (size_t i = 0; i < MW_COUNT(special); i++) {
+        mw_forest *forest = random_forest(&special[i], i);
+        mw_error err;
+        mw_predictor *predictor;
+        unsetenv("MW_CPU");
+        assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_OK);
+        assert_string_equal(mw_predictor_kernel(predictor), "scalar");
+        mw_predictor_free(predictor);
+        random_forest_free(forest);
+    }
+}
+
+/* A default-left node that compares with -inf, and a leaf of -inf, cannot be a plain comparison. */
+static void test_infinite_nodes(void **state)
+{
+    (void)state;
+    static const double x[] = {NAN, -INFINITY, 0, INFINITY};
+    for (unsigned lightgbm = 0; lightgbm < 2; lightgbm++) {
+        forest_wish wish = {.name = "infinite",
+                            .lightgbm = lightgbm,
+                            .n_trees = 1,
+                            .n_features = 1,
+                            .n_margins = 1,
+                            .depth_max = 1};
+        mw_forest *forest = random_forest(&wish, 3);
+        ((double *)forest->threshold)[0] = -INFINITY;
+        ((uint8_t *)forest->flags)[0] |= MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN;
+        mw_matrix rows = {x, MW_FLOAT64, MW_COUNT(x), 1, 1, 1};
+        compare("threshold", forest, &rows, "interleaved", false);
+        ((double *)forest->value)[1] = -INFINITY;
+        compare("leaf", forest, &rows, "interleaved", false);
+        random_forest_free(forest);
+    }
+}
+
+/* LightGBM takes |x| <= 1e-35 for zero before it compares, so a threshold of 1e-300 lets 1e-36
+ * pass to the left, and one of -1e-300 sends -1e-36 to the right. Checked with LightGBM 4.7. */
+static void test_zero_band(void **state)
+{
+    (void)state;
+    static const double x[] = {-1, -1.1e-35, -1e-36, -1e-310, -0.0, 0, 1e-310, 1e-36, 1.1e-35, 1};
+    static const struct {
+        double threshold;
+        const char *left; /* one letter a value of x: l or r */
+    } cases[] = {
+        {1e-300, "llllllllrr"},         {0, "llllllllrr"},
+        {-0.0, "llllllllrr"},           {-1e-300, "llrrrrrrrr"},
+        {(double)1e-35f, "llllllllrr"}, {-(double)1e-35f, "llrrrrrrrr"},
+    };
+    forest_wish wish = {.name = "zero",
+                        .lightgbm = true,
+                        .n_trees = 1,
+                        .n_features = 1,
+                        .n_margins = 1,
+                        .depth_max = 1};
+    mw_forest *forest = random_forest(&wish, 3);
+    ((uint8_t *)forest->flags)[0] = MW_NODE_LESS_EQUAL;
+    mw_matrix rows = {x, MW_FLOAT64, MW_COUNT(x), 1, 1, 1};
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        ((double *)forest->threshold)[0] = cases[i].threshold;
+        const char *used;
+        double *values = predict_with("scalar", forest, &rows, MW_MARGIN, &used);
+        for (size_t r = 0; r < MW_COUNT(x); r++) {
+            bool left = values[r] == forest->value[forest->left[0]];
+            if (left != (cases[i].left[r] == 'l'))
+                fail_msg("threshold %g, x %g: went %s", cases[i].threshold, x[r],
+                         left ? "left" : "right");
+        }
+        free(values);
+        compare("zero band", forest, &rows, "interleaved", true);
+    }
+    random_forest_free(forest);
+}
+
+static void test_kernel_names(void **state)
+{
+    (void)state;
+    forest_wish wish = {.n_trees = 1, .n_features = 1, .n_margins = 1};
+    mw_forest *forest = random_forest(&wish, 1);
+    mw_error err;
+    mw_predictor *predictor;
+    setenv("MW_CPU", "abacus", 1);
+    assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_BAD_ARGUMENT);
+    assert_string_equal(err.where, "environment MW_CPU");
+    assert_non_null(strstr(err.mend, "interleaved"));
+    setenv("MW_CPU", "", 1);
+    assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_OK);
+    assert_string_equal(mw_predictor_kernel(predictor), "interleaved");
+    mw_predictor_free(predictor);
+    random_forest_free(forest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_every_layout_of_rows),
+        cmocka_unit_test(test_all_missing), cmocka_unit_test(test_wide_nodes),
+        cmocka_unit_test(test_stand_in),    cmocka_unit_test(test_infinite_nodes),
+        cmocka_unit_test(test_zero_band),   cmocka_unit_test(test_kernel_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
