@@ -30,6 +30,11 @@ typedef struct mw_column {
     bool optional;             /* may be absent from a request: then every row is missing */
     const mw_view *categories; /* texts of codes 0..n_categories-1; NULL: codes come as numbers */
     size_t n_categories;
+    bool categories_are_numbers; /* their texts are numbers: a number is looked up by its value */
+    bool unknown_is_missing;     /* a category that was not in training reads as missing (what LightGBM
+                                    does with a pandas column); otherwise it is an error */
+    const uint32_t *category_index; /* made by mw_schema_make; behind the door */
+    size_t category_index_size;
 } mw_column;
 
 /* Which columns, in the order of the model's features. Read-only once made; any thread may use it. */

@@ -1,0 +1,174 @@
+/* The schema: columns by position, by name (open addressing), and categories by text. */
+#include "table.h"
+
+static uint64_t hash_text(mw_view text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (size_t i = 0; i < text.size; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+const char *mw_column_type_name(mw_column_type type)
+{
+    static const char *const names[] = {
+        [MW_COLUMN_FLOAT64] = "float64", [MW_COLUMN_FLOAT32] = "float32",
+        [MW_COLUMN_INT64] = "int64",     [MW_COLUMN_INT32] = "int32",
+        [MW_COLUMN_BOOL] = "bool",       [MW_COLUMN_CATEGORY] = "category",
+    };
+    return names[type];
+}
+
+/* ---- an index: slots of 1 + position, 0 = free; at most half full ------------------------------- */
+
+static size_t index_size_for(size_t n)
+{
+    size_t size = 8;
+    while (size < 2 * n)
+        size *= 2;
+    return size;
+}
+
+/* The slot that holds `text`, or the free slot where it belongs. */
+static size_t find_slot(const uint32_t *index, size_t size, mw_view text, const void *items,
+                        mw_view (*text_of)(const void *items, size_t i))
+{
+    size_t slot = (size_t)hash_text(text) & (size - 1);
+    while (index[slot] != 0 && !mw_view_equal(text_of(items, index[slot] - 1), text))
+        slot = (slot + 1) & (size - 1);
+    return slot;
+}
+
+static mw_view column_text(const void *items, size_t i)
+{
+    return ((const mw_column *)items)[i].name;
+}
+
+static mw_view category_text(const void *items, size_t i)
+{
+    return ((const mw_view *)items)[i];
+}
+
+static bool copy_view(mw_arena *arena, mw_view *view)
+{
+    const char *copy = mw_arena_text(arena, *view);
+    if (copy)
+        view->data = copy;
+    return copy != NULL;
+}
+
+static mw_status copy_categories(mw_column *column, mw_arena *arena, mw_error *err)
+{
+    if (!column->categories)
+        return MW_OK;
+    size_t n = column->n_categories, size = index_size_for(n);
+    mw_view *texts = mw_arena_take_zeroed(arena, n, sizeof *texts);
+    uint32_t *index = mw_arena_take_zeroed(arena, size, sizeof *index);
+    if (!texts || !index)
+        return mw_fail_memory(err, "categories");
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = column->categories[i];
+        if (!copy_view(arena, &texts[i]))
+            return mw_fail_memory(err, "categories");
+        size_t slot = find_slot(index, size, texts[i], texts, category_text);
+        if (index[slot] == 0) /* a text that stands twice keeps its first code */
+            index[slot] = (uint32_t)i + 1;
+    }
+    column->categories = texts;
+    column->category_index = index;
+    column->category_index_size = size;
+    return MW_OK;
+}
+
+mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named, mw_arena *arena,
+                         mw_schema *ret_schema, mw_error *err)
+{
+    size_t size = index_size_for(n_columns);
+    mw_column *copies = mw_arena_take_zeroed(arena, n_columns, sizeof *copies);
+    uint32_t *index = mw_arena_take_zeroed(arena, size, sizeof *index);
+    if (!copies || !index)
+        return mw_fail_memory(err, "columns");
+    for (size_t i = 0; i < n_columns; i++) {
+        copies[i] = columns[i];
+        if (!copy_view(arena, &copies[i].name))
+            return mw_fail_memory(err, "columns");
+        MW_TRY(copy_categories(&copies[i], arena, err));
+        size_t slot = find_slot(index, size, copies[i].name, copies, column_text);
+        if (index[slot] != 0) {
+            mw_fail(err, MW_E_TABLE_NAME_TWICE, "two columns are called '%.*s'",
+                    MW_VIEW_ARG(copies[i].name));
+            return mw_mend(err, "give every column a name of its own");
+        }
+        index[slot] = (uint32_t)i + 1;
+    }
+    *ret_schema = (mw_schema){copies, n_columns, named, index, size};
+    return MW_OK;
+}
+
+ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name)
+{
+    if (schema->index_size == 0)
+        return -1;
+    size_t slot = find_slot(schema->index, schema->index_size, name, schema->columns, column_text);
+    return (ptrdiff_t)schema->index[slot] - 1;
+}
+
+ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
+{
+    if (!column->category_index)
+        return -1;
+    size_t slot = find_slot(column->category_index, column->category_index_size, text,
+                            column->categories, category_text);
+    return (ptrdiff_t)column->category_index[slot] - 1;
+}
+
+/* ---- what is missing, said so that it can be mended ------------------------------------------------ */
+
+static ptrdiff_t nearest_name(mw_view wanted, const mw_view *given, size_t n_given)
+{
+    size_t best = 3; /* farther names are no typing error */
+    ptrdiff_t found = -1;
+    for (size_t i = 0; i < n_given && i < 1000; i++) {
+        size_t distance = mw_view_distance(wanted, given[i], 2);
+        if (distance < best) {
+            best = distance;
+            found = (ptrdiff_t)i;
+        }
+    }
+    return found;
+}
+
+mw_status mw_schema_check_present(const mw_schema *schema, const bool *present,
+                                  const mw_view *given, size_t n_given, mw_error *err)
+{
+    enum { NAMES_SHOWN = 5 };
+    size_t n_missing = 0, first = 0;
+    mw_buf names;
+    mw_buf_init(&names, 1024);
+    for (size_t i = 0; i < schema->n_columns; i++) {
+        if (present[i] || schema->columns[i].optional)
+            continue;
+        if (n_missing == 0)
+            first = i;
+        if (n_missing++ < NAMES_SHOWN)
+            mw_buf_format(&names, "%s'%.*s'", n_missing > 1 ? ", " : "",
+                          MW_VIEW_ARG(schema->columns[i].name));
+    }
+    if (n_missing == 0) {
+        mw_buf_done(&names);
+        return MW_OK;
+    }
+    if (n_missing > NAMES_SHOWN)
+        mw_buf_format(&names, " and %zu more", n_missing - NAMES_SHOWN);
+    mw_status status =
+        mw_fail(err, MW_E_TABLE_COLUMN_MISSING, "%s missing: %s",
+                n_missing == 1 ? "a column is" : "columns are", names.data);
+    mw_buf_done(&names);
+    ptrdiff_t near = nearest_name(schema->columns[first].name, given, n_given);
+    if (near >= 0)
+        mw_mend(err, "did you mean '%.*s' where you sent '%.*s'?",
+                MW_VIEW_ARG(schema->columns[first].name), MW_VIEW_ARG(given[near]));
+    else
+        mw_mend(err, "send every column that the model was trained on; null where a value is missing");
+    return status;
+}
