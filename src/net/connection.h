@@ -1,0 +1,178 @@
+/* A connection: a byte transport below, a protocol above, buffers and a timer between.
+ *
+ *        socket                                     handler
+ *          |                                           |
+ *     net_transport  --in-->  net_connection  --->  net_protocol  --->  net_exchange (1 or many)
+ *     (plain; TLS)   <-out--  buffers, timer        (HTTP/1.1; HTTP/2, gRPC)
+ *
+ * A connection belongs to one loop; only that loop's thread touches it. Memory while idle is this
+ * struct alone: read buffers and exchanges come from the loop when bytes arrive, and go back.
+ */
+#ifndef NET_CONNECTION_H
+#define NET_CONNECTION_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "net.h"
+#include "parser.h"
+#include "chunks.h"
+#include "timers.h"
+
+typedef struct net_loop net_loop;
+typedef struct net_connection net_connection;
+typedef struct net_exchange net_exchange;
+
+/* Mail to a loop from any thread. */
+typedef struct net_letter {
+    struct net_letter *next;
+    enum { NET_LETTER_REPLY, NET_LETTER_CONNECTION } kind;
+} net_letter;
+
+/* ---- transport: how bytes move -----------------------------------------------------------------
+ */
+
+enum {
+    NET_AGAIN = -1, /* nothing now; the loop will say when */
+    NET_BROKEN = -2 /* the connection is of no use any more */
+};
+
+typedef struct net_transport {
+    /* Bytes read, 0 at the end, NET_AGAIN or NET_BROKEN. */
+    ssize_t (*read)(net_connection *connection, void *data, size_t size);
+    ssize_t (*write)(net_connection *connection, const struct iovec *pieces, int n_pieces);
+    /* Tell the peer that nothing more will be written. */
+    void (*finish)(net_connection *connection);
+} net_transport;
+
+extern const net_transport net_plain;
+
+/* ---- protocol: what bytes mean -----------------------------------------------------------------
+ */
+
+typedef struct net_protocol {
+    void (*on_open)(net_connection *connection);
+    /* Bytes may be read, or the socket takes bytes again: go on where it stopped. */
+    void (*on_ready)(net_connection *connection);
+    /* The peer has closed its side while exchanges are under way. */
+    void (*on_hang_up)(net_connection *connection);
+    void (*on_timeout)(net_connection *connection, net_timer_kind kind);
+    /* A deferred exchange was answered. */
+    void (*on_reply)(net_connection *connection, net_exchange *exchange);
+    /* The server is about to stop: finish what is begun, take nothing new. */
+    void (*on_drain)(net_connection *connection);
+    /* Answer the connection with a refusal before it has said anything. */
+    void (*on_refuse)(net_connection *connection, int refusal, const mw_error *err);
+    /* The connection is being closed: give back what is not held by others. */
+    void (*on_close)(net_connection *connection);
+    /* Is something under way that closing would cut off? */
+    bool (*is_busy)(const net_connection *connection);
+} net_protocol;
+
+extern const net_protocol net_http1;
+
+/* ---- HTTP/1.1's own state
+ * -------------------------------------------------------------------------- */
+
+typedef enum net_http1_state {
+    NET_HTTP1_HEAD,      /* reading a head, or waiting for one */
+    NET_HTTP1_BODY,      /* reading a body of known length */
+    NET_HTTP1_CHUNKS,    /* reading a chunked body */
+    NET_HTTP1_ANSWERING, /* the handler has it */
+    NET_HTTP1_LINGERING  /* refused: reading on so that the client sees why */
+} net_http1_state;
+
+typedef struct net_http1_state_block {
+    net_exchange *exchange; /* from the whole head to the answer */
+    net_http1_state state;
+    bool keep_alive, closing; /* closing: nothing is read behind the answer being written */
+    bool refused;
+    bool says_keep_alive; /* HTTP/1.0 wants to be told */
+    bool body_in_place;   /* in the read buffer, behind the head */
+    uint32_t body_offset; /* in the read buffer */
+    uint64_t body_bytes;  /* of a body of known length */
+    uint64_t body_read_bytes, lingered_bytes;
+    uint64_t body_begin_ns;
+    net_head_parser parser;
+    net_chunks chunks;
+} net_http1_state_block;
+
+/* ---- connection
+ * ------------------------------------------------------------------------------------- */
+
+/* Bytes read but not yet used: data[begin..end). */
+typedef struct net_input {
+    char *data; /* NULL, a buffer of the loop, or (capacity smaller) parked bytes */
+    uint32_t begin, end, capacity;
+} net_input;
+
+struct net_connection {
+    net_connection *before, *after; /* in the loop's list, or `after` in a list of free ones */
+    net_connection *ready_next;     /* in the loop's list of those with more to read */
+    net_letter letter;              /* while it is handed to another loop */
+    net_loop *loop;
+    const net_transport *transport;
+    const net_protocol *protocol;
+    net_timer timer;
+    int fd;               /* -1 once closed; the struct stays while n_exchanges > 0 */
+    uint32_t n_exchanges; /* deferred, held by others */
+    uint32_t n_requests;
+    bool may_read;      /* reading has not yet said NET_AGAIN since the last event */
+    bool write_blocked; /* `out` waits for the socket */
+    bool watches_write; /* EPOLLOUT is registered */
+    bool is_ready;      /* in the ready list */
+    bool peer_finished;
+    net_input in;
+    mw_buf out;                /* what the socket did not take; empty nearly always */
+    size_t out_written;        /* of `out` */
+    size_t step_written_bytes; /* since the write timer was set */
+    net_http1_state_block http1;
+};
+
+/* Read into the connection's input (a buffer is fetched when it has none; unused bytes move to its
+ * begin when `may_move`). Returns as the transport, also NET_BROKEN when memory is gone. */
+ssize_t net_connection_read(net_connection *connection, bool may_move);
+/* Read straight into `data`. */
+ssize_t net_connection_read_into(net_connection *connection, void *data, size_t size);
+/* Give the read buffer back; what is unused is kept in a piece of memory just as large. */
+void net_connection_park(net_connection *connection);
+
+/* What is written in one wake-up is gathered in the loop's buffer. NULL when memory is gone. */
+mw_buf *net_connection_gather(net_connection *connection);
+/* Send what was gathered, then `body` (may be NULL), in one system call. What the socket does not
+ * take now is kept (a large body by taking its memory) and sent when it does. False when the
+ * connection was closed, or is blocked: stop and return. */
+bool net_connection_flush(net_connection *connection, mw_buf *body);
+/* The socket takes bytes again: send what is left. The same result. */
+bool net_connection_resume(net_connection *connection);
+/* Close the socket and, when no exchange is held by others, give back the struct. */
+void net_connection_close(net_connection *connection);
+/* Give back the struct of a closed connection, when its last exchange was answered. */
+void net_connection_release(net_connection *connection);
+
+/* ---- exchange
+ * ---------------------------------------------------------------------------------------- */
+
+typedef enum net_exchange_state {
+    NET_EXCHANGE_OPEN,
+    NET_EXCHANGE_DEFERRED,
+    NET_EXCHANGE_REPLIED
+} net_exchange_state;
+
+/* The public struct first, so that a pointer to it is a pointer to this. */
+struct net_exchange {
+    mw_exchange shown;
+    net_letter letter;
+    net_connection *connection;
+    net_loop *home; /* whose memory it is */
+    net_exchange *next_free;
+    net_exchange_state state;
+    atomic_bool is_gone;
+    mw_arena arena;
+    mw_buf reply;
+    mw_buf body;         /* of requests that do not fit the read buffer, or come in chunks */
+    mw_header headers[]; /* options.max_headers */
+};
+
+#endif

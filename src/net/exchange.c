@@ -1,0 +1,101 @@
+/* Exchanges: what handlers see and call. */
+#include <assert.h>
+#include <ctype.h>
+
+#include "exchange.h"
+#include "token.h"
+
+net_exchange *net_begin_exchange(net_connection *connection)
+{
+    net_exchange *exchange = net_loop_take_exchange(connection->loop);
+    if (!exchange)
+        return NULL;
+    exchange->connection = connection;
+    exchange->state = NET_EXCHANGE_OPEN;
+    atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
+    exchange->shown = (mw_exchange){
+        .method = MW_METHOD_OTHER,
+        .loop = connection->loop->index,
+        .arena = &exchange->arena,
+        .status = 200,
+        .reply = &exchange->reply,
+    };
+    return exchange;
+}
+
+void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,
+                    const mw_error *err)
+{
+    mw_buf_reset(exchange->reply);
+    exchange->status = refusal;
+    exchange->reply_type = (mw_view){NULL, 0};
+    exchange->reply_headers = (mw_view){NULL, 0};
+    if (server->options.fault) {
+        server->options.fault(server->options.user, exchange, err);
+        return;
+    }
+    exchange->reply_type = MW_VIEW("text/plain; charset=utf-8");
+    mw_error_sentence(err, exchange->reply);
+    mw_buf_char(exchange->reply, '\n');
+}
+
+mw_view mw_exchange_header(const mw_exchange *exchange, const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = exchange->n_headers; i-- > 0;) {
+        const mw_header *header = &exchange->headers[i];
+        if (header->name.size == size && mw_view_is_nocase(header->name, name))
+            return header->value;
+    }
+    return (mw_view){NULL, 0};
+}
+
+bool mw_percent_decode(mw_view text, mw_arena *arena, mw_view *ret_text)
+{
+    if (text.size == 0 || !memchr(text.data, '%', text.size)) {
+        *ret_text = text;
+        return true;
+    }
+    char *out = mw_arena_take(arena, text.size);
+    if (!out)
+        return false;
+    size_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] != '%') {
+            out[size++] = text.data[i];
+            continue;
+        }
+        int high = i + 2 < text.size ? net_hex_value(text.data[i + 1]) : -1;
+        int low = high >= 0 ? net_hex_value(text.data[i + 2]) : -1;
+        if (low < 0)
+            return false;
+        out[size++] = (char)(high << 4 | low);
+        i += 2;
+    }
+    *ret_text = (mw_view){out, size};
+    return true;
+}
+
+void mw_exchange_defer(mw_exchange *shown)
+{
+    net_exchange *exchange = (net_exchange *)shown;
+    assert(exchange->state == NET_EXCHANGE_OPEN);
+    exchange->state = NET_EXCHANGE_DEFERRED;
+}
+
+void mw_exchange_reply(mw_exchange *shown)
+{
+    net_exchange *exchange = (net_exchange *)shown;
+    if (exchange->state == NET_EXCHANGE_DEFERRED) {
+        net_loop_post(exchange->home, &exchange->letter);
+        return;
+    }
+    assert(exchange->state == NET_EXCHANGE_OPEN);
+    exchange->state = NET_EXCHANGE_REPLIED;
+}
+
+bool mw_exchange_is_gone(const mw_exchange *shown)
+{
+    const net_exchange *exchange = (const net_exchange *)shown;
+    return atomic_load_explicit(&exchange->is_gone, memory_order_relaxed);
+}

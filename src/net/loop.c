@@ -1,0 +1,301 @@
+/* The loop's thread: wait, serve events, read mail, act on phases and time-outs.
+ *
+ * Sockets are watched edge-triggered and registered once, so a request costs no epoll_ctl. */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+enum { EVENTS_A_TURN = 128, NS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
+
+/* ---- mail
+ * -------------------------------------------------------------------------------------------- */
+
+static void wake(net_loop *loop)
+{
+    uint64_t one = 1;
+    ssize_t n = write(loop->wake_fd, &one, sizeof one);
+    (void)n; /* fails only when the counter is full: then it is awake already */
+}
+
+/* A stack that many push to and the loop takes whole. Who finds it empty wakes the loop. */
+void net_loop_post(net_loop *loop, net_letter *letter)
+{
+    if (!letter) {
+        wake(loop);
+        return;
+    }
+    net_letter *top = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    do
+        letter->next = top;
+    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &top, letter, memory_order_release,
+                                                  memory_order_relaxed));
+    if (!top)
+        wake(loop);
+}
+
+/* In the order they were sent. */
+static net_letter *take_mail(net_loop *loop)
+{
+    net_letter *newest = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
+    net_letter *oldest = NULL;
+    while (newest) {
+        net_letter *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+#define OWNER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+static void deliver_reply(net_loop *loop, net_exchange *exchange)
+{
+    net_connection *connection = exchange->connection;
+    connection->n_exchanges--;
+    loop->n_live_exchanges--;
+    net_count(&loop->counts.in_flight, (uint64_t)-1);
+    if (connection->fd >= 0) {
+        connection->protocol->on_reply(connection, exchange);
+        return;
+    }
+    net_loop_give_exchange(loop, exchange); /* the client is gone */
+    if (connection->n_exchanges == 0)
+        net_connection_release(connection);
+}
+
+static void read_mail(net_loop *loop)
+{
+    for (net_letter *letter = take_mail(loop), *next; letter; letter = next) {
+        next = letter->next;
+        if (letter->kind == NET_LETTER_REPLY)
+            deliver_reply(loop, OWNER_OF(letter, net_exchange, letter));
+        else
+            (void)net_loop_adopt(loop, OWNER_OF(letter, net_connection, letter));
+    }
+}
+
+/* ---- events
+ * ------------------------------------------------------------------------------------------ */
+
+void net_loop_again(net_loop *loop, net_connection *connection)
+{
+    if (connection->is_ready)
+        return;
+    connection->is_ready = true;
+    connection->ready_next = loop->ready;
+    loop->ready = connection;
+}
+
+static void serve_connection(net_connection *connection, uint32_t events)
+{
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        connection->may_read = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        connection->peer_finished = true;
+        connection->protocol->on_hang_up(connection);
+    }
+    /* Both directions are down: nobody will read an answer. Elsewhere reading tells. */
+    if ((events & (EPOLLHUP | EPOLLERR)) &&
+        (connection->n_exchanges > 0 || connection->write_blocked)) {
+        net_connection_close(connection);
+        return;
+    }
+    if (connection->write_blocked && !((events & EPOLLOUT) && net_connection_resume(connection)))
+        return;
+    connection->protocol->on_ready(connection);
+}
+
+static void serve_event(net_loop *loop, const struct epoll_event *event)
+{
+    if (event->data.ptr == loop) {
+        uint64_t count;
+        ssize_t n = read(loop->wake_fd, &count, sizeof count);
+        (void)n;
+    } else if (event->data.ptr == loop->server) {
+        (void)net_loop_accept(loop);
+    } else {
+        serve_connection(event->data.ptr, event->events);
+    }
+}
+
+static void serve_ready(net_loop *loop)
+{
+    net_connection *ready = loop->ready;
+    loop->ready = NULL;
+    while (ready) {
+        net_connection *next = ready->ready_next;
+        ready->is_ready = false;
+        ready->protocol->on_ready(ready);
+        ready = next;
+    }
+}
+
+static void serve_timeouts(net_loop *loop)
+{
+    net_timer_kind kind;
+    net_timer *timer;
+    while ((timer = net_timers_due(&loop->timers, loop->now_ns, &kind))) {
+        net_connection *connection = OWNER_OF(timer, net_connection, timer);
+        connection->protocol->on_timeout(connection, kind);
+    }
+}
+
+/* ---- phases
+ * ------------------------------------------------------------------------------------------ */
+
+static void for_each_connection(net_loop *loop, void (*act)(net_connection *connection))
+{
+    for (net_connection *connection = loop->connections, *after; connection; connection = after) {
+        after = connection->after;
+        act(connection);
+    }
+}
+
+static void drain_connection(net_connection *connection)
+{
+    connection->protocol->on_drain(connection);
+}
+
+static void cut_connection(net_connection *connection)
+{
+    if (connection->protocol->is_busy(connection))
+        atomic_fetch_add(&connection->loop->server->n_cut, 1);
+    net_connection_close(connection);
+}
+
+static void announce_emptied(net_loop *loop)
+{
+    mw_server *server = loop->server;
+    loop->emptied = true;
+    pthread_mutex_lock(&server->lock);
+    server->n_emptied++;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void follow_phase(net_loop *loop)
+{
+    net_phase wanted = (net_phase)atomic_load(&loop->server->phase);
+    if (wanted > loop->phase && loop->phase == NET_RUNNING) {
+        while (net_loop_accept(loop)) /* those whom the kernel let in are served */
+            continue;
+        loop->phase = NET_DRAINING;
+        net_loop_stop_listening(loop);
+        for_each_connection(loop, drain_connection);
+    }
+    if (wanted == NET_STOPPING && loop->phase == NET_DRAINING) {
+        loop->phase = NET_STOPPING;
+        for_each_connection(loop, cut_connection);
+        announce_emptied(loop);
+    }
+}
+
+/* ---- time
+ * -------------------------------------------------------------------------------------------- */
+
+const char *net_loop_date(net_loop *loop, size_t *ret_size)
+{
+    enum { DATE_LINE_BYTES = 37 };
+    if (loop->now_ns >= loop->date_until_ns) {
+        int64_t wall_ms = mw_clock_wall_ms();
+        time_t seconds = (time_t)(wall_ms / MS_PER_SECOND);
+        struct tm utc;
+        gmtime_r(&seconds, &utc);
+        strftime(loop->date, sizeof loop->date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+        loop->date_until_ns =
+            loop->now_ns + (uint64_t)(MS_PER_SECOND - wall_ms % MS_PER_SECOND) * NS_PER_MS;
+    }
+    *ret_size = DATE_LINE_BYTES;
+    return loop->date;
+}
+
+/* ---- life
+ * -------------------------------------------------------------------------------------------- */
+
+void *net_loop_run(void *argument)
+{
+    net_loop *loop = argument;
+    struct epoll_event events[EVENTS_A_TURN];
+    while (loop->phase != NET_STOPPING || loop->n_live_exchanges > 0) {
+        int wait_ms = loop->ready ? 0 : net_timers_wait_ms(&loop->timers, loop->now_ns);
+        int n = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, wait_ms);
+        loop->now_ns = mw_clock_ns();
+        serve_ready(loop);
+        for (int i = 0; i < n; i++)
+            serve_event(loop, &events[i]);
+        read_mail(loop);
+        follow_phase(loop);
+        serve_timeouts(loop);
+    }
+    return NULL;
+}
+
+static mw_status open_descriptors(net_loop *loop, mw_error *err)
+{
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct epoll_event wake_event = {.events = EPOLLIN, .data.ptr = loop};
+    struct epoll_event listen_event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
+                                       .data.ptr = loop->server};
+    if (loop->epoll_fd >= 0 && loop->wake_fd >= 0 && loop->spare_fd >= 0 &&
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &wake_event) == 0 &&
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->server->listen_fd, &listen_event) == 0)
+        return MW_OK;
+    mw_fail(err, MW_E_SOCKET, "cannot make an event descriptor: %s", strerror(errno));
+    return mw_mend(err, "raise the limit of open files (ulimit -n)");
+}
+
+static void set_periods(net_loop *loop)
+{
+    const mw_server_options *options = &loop->server->options;
+    /* A body is looked at about once a second, and exactly at its end. */
+    unsigned looks = (options->body_ms + MS_PER_SECOND - 1) / MS_PER_SECOND;
+    net_timers_init(&loop->timers, (unsigned[NET_N_TIMERS]){
+                                       [NET_TIMER_HEAD] = options->head_ms,
+                                       [NET_TIMER_BODY] = options->body_ms / (looks ? looks : 1),
+                                       [NET_TIMER_IDLE] = options->idle_ms,
+                                       [NET_TIMER_WRITE] = options->write_ms,
+                                       [NET_TIMER_LINGER] = MW_LIMIT_LINGER_MS,
+                                       [NET_TIMER_DRAIN] = MW_LIMIT_DRAIN_IDLE_MS,
+                                   });
+}
+
+mw_status net_loop_init(net_loop *loop, mw_server *server, unsigned index, mw_error *err)
+{
+    enum { LEAST_BUFFER_BYTES = 16 * 1024 };
+    loop->server = server;
+    loop->index = index;
+    loop->epoll_fd = loop->wake_fd = loop->spare_fd = -1;
+    loop->listening = true;
+    loop->now_ns = mw_clock_ns();
+    size_t wanted = 2 * server->head_limits.head_bytes;
+    loop->buffer_bytes = (uint32_t)(wanted > LEAST_BUFFER_BYTES ? wanted : LEAST_BUFFER_BYTES);
+    mw_buf_init(&loop->gathered, SIZE_MAX / 4);
+    set_periods(loop);
+    return open_descriptors(loop, err);
+}
+
+static void close_descriptor(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The thread has ended, or never begun: what another loop handed over since is closed here. */
+void net_loop_done(net_loop *loop)
+{
+    loop->phase = NET_STOPPING;
+    read_mail(loop);
+    for_each_connection(loop, cut_connection);
+    net_loop_free_pools(loop);
+    mw_buf_done(&loop->gathered);
+    close_descriptor(loop->epoll_fd);
+    close_descriptor(loop->wake_fd);
+    close_descriptor(loop->spare_fd);
+}

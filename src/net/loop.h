@@ -1,0 +1,110 @@
+/* A loop: one thread, one epoll, its connections. And the server, which is loops and a listener.
+ *
+ * All loops wait on the one listening socket (EPOLLEXCLUSIVE: the kernel wakes one that sleeps).
+ * The loop that accepts keeps the connection, or hands it to the loop with the fewest. So a few
+ * long-lived clients spread evenly, which a SO_REUSEPORT listener a loop does not do: there the
+ * kernel spreads by hash, and 4 clients on 4 loops leave one idle 9 times in 10. And without
+ * SO_REUSEPORT a second server on the same port fails, as it must, instead of sharing it silently.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <pthread.h>
+
+#include "connection.h"
+
+typedef enum net_phase {
+    NET_RUNNING,
+    NET_DRAINING, /* the listener is closed, requests under way are finished */
+    NET_STOPPING  /* everything is closed; loops end when no exchange is held by others */
+} net_phase;
+
+/* Written by the loop's thread only, read by any: relaxed loads and stores, no locked add. */
+typedef struct net_counts {
+    _Atomic uint64_t accepted, refused, requests, bytes_in, bytes_out, timeouts, faults, in_flight;
+} net_counts;
+
+typedef struct net_free_buffer net_free_buffer; /* pools.c */
+
+struct net_loop {
+    mw_server *server;
+    unsigned index;
+    pthread_t thread;
+    int epoll_fd, wake_fd;
+    int spare_fd;    /* given up for a moment when descriptors run out; see accept.c */
+    bool listening;  /* the listener is in this epoll */
+    bool emptied;    /* all connections were closed in NET_STOPPING */
+    net_phase phase; /* the last one acted upon */
+    uint64_t now_ns; /* read once a wake-up */
+    uint64_t date_until_ns;
+    char date[40]; /* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
+
+    net_timers timers;
+    net_connection *connections, *ready;
+    size_t n_live_exchanges; /* held by others */
+
+    mw_buf gathered;
+
+    /* kept warm */
+    net_connection *free_connections;
+    net_exchange *free_exchanges;
+    net_free_buffer *free_buffers;
+    size_t n_free_connections, n_free_exchanges, n_free_buffers;
+    uint32_t buffer_bytes;
+
+    _Alignas(64) _Atomic(net_letter *) inbox;
+    _Alignas(64) atomic_size_t n_connections;
+    _Alignas(64) net_counts counts;
+};
+
+struct mw_server {
+    mw_server_options options;
+    net_head_limits head_limits;
+    char address[128];
+    int listen_fd;
+    unsigned n_started;
+    atomic_int phase;
+    atomic_uint n_listening; /* loops that still have the listener */
+    atomic_size_t n_cut;
+    pthread_mutex_t lock; /* for `changed`: a loop became empty */
+    pthread_cond_t changed;
+    unsigned n_emptied;
+    net_loop *loops;
+};
+
+static inline void net_count(_Atomic uint64_t *counter, uint64_t more)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + more, memory_order_relaxed);
+}
+
+/* loop.c */
+MW_CHECKED mw_status net_loop_init(net_loop *loop, mw_server *server, unsigned index,
+                                   mw_error *err);
+void net_loop_done(net_loop *loop);
+/* The thread's function; the argument is the loop. */
+void *net_loop_run(void *argument);
+/* From any thread: post a letter, or only wake it up (NULL). */
+void net_loop_post(net_loop *loop, net_letter *letter);
+/* Come back to this connection after the others had their turn. */
+void net_loop_again(net_loop *loop, net_connection *connection);
+const char *net_loop_date(net_loop *loop, size_t *ret_size);
+
+/* pools.c: what a loop keeps warm */
+net_connection *net_loop_take_connection(net_loop *loop);
+void net_loop_give_connection(net_loop *loop, net_connection *connection);
+net_exchange *net_loop_take_exchange(net_loop *loop);
+void net_loop_give_exchange(net_loop *loop, net_exchange *exchange);
+char *net_loop_take_buffer(net_loop *loop);
+void net_loop_give_buffer(net_loop *loop, char *buffer);
+void net_loop_free_pools(net_loop *loop);
+
+/* accept.c */
+/* Let in those who wait, at most a turn's worth; true when more may wait. */
+bool net_loop_accept(net_loop *loop);
+/* Take a connection, accepted here or elsewhere, into this loop; false when it had to be closed. */
+bool net_loop_adopt(net_loop *loop, net_connection *connection);
+/* Stop listening; the last loop to do so closes the socket. */
+void net_loop_stop_listening(net_loop *loop);
+
+#endif

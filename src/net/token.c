@@ -1,0 +1,115 @@
+/* Byte classes and the few shapes made of them. */
+#include "token.h"
+
+#define T NET_TOKEN
+#define V NET_VALUE
+#define G NET_TARGET
+#define H NET_HOST
+#define ALNUM (T | V | G | H)
+
+/* Targets leave out '"' '#' '<' '>': no URL library sends these unescaped. */
+const uint8_t net_char_classes[256] = {
+    ['\t'] = V,
+    [' '] = V,
+    ['!'] = T | V | G | H,
+    ['"'] = V,
+    ['#'] = T | V,
+    ['$'] = T | V | G | H,
+    ['%'] = T | V | G | H,
+    ['&'] = T | V | G | H,
+    ['\''] = T | V | G | H,
+    ['('] = V | G | H,
+    [')'] = V | G | H,
+    ['*'] = T | V | G | H,
+    ['+'] = T | V | G | H,
+    [','] = V | G | H,
+    ['-'] = T | V | G | H,
+    ['.'] = T | V | G | H,
+    ['/'] = V | G,
+    ['0' ... '9'] = ALNUM,
+    [':'] = V | G | H,
+    [';'] = V | G | H,
+    ['<'] = V,
+    ['='] = V | G | H,
+    ['>'] = V,
+    ['?'] = V | G,
+    ['@'] = V | G,
+    ['A' ... 'Z'] = ALNUM,
+    ['['] = V | G | H,
+    ['\\'] = V | G,
+    [']'] = V | G | H,
+    ['^'] = T | V | G,
+    ['_'] = T | V | G | H,
+    ['`'] = T | V | G,
+    ['a' ... 'z'] = ALNUM,
+    ['{'] = V | G,
+    ['|'] = T | V | G,
+    ['}'] = V | G,
+    ['~'] = T | V | G | H,
+    [0x80 ... 0xff] = V,
+};
+
+int net_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+bool net_is_host(mw_view text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (!(net_char_classes[(unsigned char)text.data[i]] & NET_HOST))
+            return false;
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+const char *net_split_header(mw_view line, mw_header *ret_header)
+{
+    if (is_blank(line.data[0]))
+        return "a header line begins with a blank (folded lines are not read)";
+    const char *at = line.data, *end = line.data + line.size;
+    while (at < end && net_is_token_char(*at))
+        at++;
+    if (at == end)
+        return "a header line has no colon";
+    if (*at != ':' || at == line.data)
+        return is_blank(*at) ? "a blank stands before the colon of a header"
+                             : "a header name holds a byte that may not stand there";
+    ret_header->name = (mw_view){line.data, (size_t)(at - line.data)};
+    at++;
+    while (at < end && is_blank(*at))
+        at++;
+    const char *last = at;
+    for (const char *c = at; c < end; c++) {
+        if (!net_is_value_char(*c))
+            return "a header value holds a control byte";
+        if (!is_blank(*c))
+            last = c + 1;
+    }
+    ret_header->value = (mw_view){at, (size_t)(last - at)};
+    return NULL;
+}
+
+bool net_next_item(mw_view *list, mw_view *ret_item)
+{
+    while (list->size > 0) {
+        const char *comma = memchr(list->data, ',', list->size);
+        size_t size = comma ? (size_t)(comma - list->data) : list->size;
+        mw_view item = mw_view_trim((mw_view){list->data, size});
+        size_t used = comma ? size + 1 : size;
+        list->data += used;
+        list->size -= used;
+        if (item.size > 0) {
+            *ret_item = item;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,46 @@
+/* The small grammar that HTTP's parts share: which bytes may stand where (RFC 9110 § 5.6). */
+#ifndef NET_TOKEN_H
+#define NET_TOKEN_H
+
+#include "net.h"
+
+enum {
+    NET_TOKEN = 1,  /* method and header names */
+    NET_VALUE = 2,  /* header values: visible, blank, tab and bytes from 0x80 */
+    NET_TARGET = 4, /* request targets: what URL libraries leave unescaped somewhere */
+    NET_HOST = 8    /* host names, IPv6 brackets, port */
+};
+
+extern const uint8_t net_char_classes[256];
+
+static inline bool net_is_token_char(char c)
+{
+    return net_char_classes[(unsigned char)c] & NET_TOKEN;
+}
+
+static inline bool net_is_value_char(char c)
+{
+    return net_char_classes[(unsigned char)c] & NET_VALUE;
+}
+
+static inline bool net_is_target_char(char c)
+{
+    return net_char_classes[(unsigned char)c] & NET_TARGET;
+}
+
+static inline bool net_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* 0..15, or -1. */
+int net_hex_value(char c);
+/* "name", "name:8080", "[::1]:8080" or nothing at all (RFC 9112 § 3.2 allows an empty Host). */
+bool net_is_host(mw_view text);
+/* A header line without its line end becomes name and trimmed value. Returns NULL, or what is wrong
+ * with the line. */
+const char *net_split_header(mw_view line, mw_header *ret_header);
+/* Take the next item off a comma-separated list; empty items are passed over. */
+bool net_next_item(mw_view *list, mw_view *ret_item);
+
+#endif
