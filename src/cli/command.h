@@ -41,6 +41,7 @@ typedef enum cli_option_id {
     CLI_LISTEN,
     CLI_DATA,
     CLI_THREADS,
+    CLI_WORKERS,
     CLI_DRAIN_SECONDS,
     CLI_MODELS,
     CLI_ALLOW_PUBLIC,

@@ -32,9 +32,9 @@ static const cli_command commands[] = {
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
         .options = CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_LISTEN) |
-                   CLI_TAKES(CLI_DATA) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_DRAIN_SECONDS) |
-                   CLI_TAKES(CLI_MODELS) | CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) |
-                   SERVER_LIMITS,
+                   CLI_TAKES(CLI_DATA) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_WORKERS) |
+                   CLI_TAKES(CLI_DRAIN_SECONDS) | CLI_TAKES(CLI_MODELS) |
+                   CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) | SERVER_LIMITS,
         .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
                      {"mw serve churn=v3.ubj price=price.txt --listen :9000",
                       "two models under their own names"},

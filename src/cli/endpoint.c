@@ -27,7 +27,7 @@ static mw_view stem_of(const char *path)
     const char *slash = memrchr(path, '/', size);
     mw_view name = {path, size};
     if (slash)
-        name = (mw_view){slash + 1, size - (size_t)(slash + 1 - path)};
+        name = (mw_view){slash + 1, size - (size_t)(slash + 1 - path)}; /* "/" gives "" */
     const char *point = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
     if (point && point > name.data && !mw_file_is_folder(path))
         name.size = (size_t)(point - name.data);

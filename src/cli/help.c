@@ -110,7 +110,10 @@ static void option_list(const cli_terminal *terminal, uint64_t mask, mw_buf *out
 
 void cli_write_command_help(const cli_terminal *terminal, const cli_command *command, mw_buf *out)
 {
-    mw_buf_format(out, "mw %s: %s\n", command->name, command->summary);
+    char title[256];
+    snprintf(title, sizeof title, "mw %s: %s", command->name, command->summary);
+    cli_wrap(out, title, 0, 0, terminal->width);
+    mw_buf_char(out, '\n');
     examples(terminal, command, out);
     heading(terminal, "Usage", out);
     mw_buf_text(out, "  mw ");

@@ -84,6 +84,7 @@ static mw_status open_rooms(const cli_call *call, const cli_endpoint *endpoints,
     fill_options(call, listen, n_loops, &options);
     mw_fleet_options fleet_options = {
         .n_loops = n_loops,
+        .n_workers = (unsigned)call->settings[CLI_WORKERS].number, /* 0: as many as loops */
         .max_body_bytes = options.max_body_bytes,
         .model_folder = call->settings[CLI_MODELS].text,
     };

@@ -95,8 +95,8 @@ static void test_folder_names(void **state)
     mw_arena_init(&arena, 4096, MW_MIB);
     assert_int_equal(cli_endpoint_default_name("/usr/lib/", &arena, &name, &err), MW_OK);
     assert_string_equal(name, "lib");
-    assert_int_equal(cli_endpoint_default_name("/", &arena, &name, &err), MW_OK);
-    assert_string_equal(name, "-");
+    assert_int_equal(cli_endpoint_default_name("/", &arena, &name, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(err.code, MW_E_ENDPOINT_NAME);
     assert_int_equal(cli_endpoint_default_name("/usr/lib/.", &arena, &name, &err), MW_OK);
     assert_string_equal(name, "lib");
     mw_arena_done(&arena);
