@@ -161,6 +161,26 @@ mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set, u
     return MW_OK;
 }
 
+static void cut_list(model_list *list, size_t count)
+{
+    if (list->count > count)
+        list->count = count;
+}
+
+void model_build_cut(model_build *build, size_t n_trees)
+{
+    if (n_trees >= build->tree_start.count)
+        return;
+    size_t n_nodes = ((const uint32_t *)build->tree_start.items)[n_trees];
+#define CUT_NODES(name, type) cut_list(&build->name, n_nodes);
+    EACH_NODE_LIST(CUT_NODES)
+    EACH_OPTIONAL_LIST(CUT_NODES)
+#undef CUT_NODES
+    cut_list(&build->tree_start, n_trees);
+    cut_list(&build->tree_output, n_trees);
+    cut_list(&build->tree_weight, n_trees);
+}
+
 /* ---- handing over ------------------------------------------------------------------------ */
 
 /* NULL for an empty list, so that an array nobody used is absent in the forest. */
@@ -275,9 +295,7 @@ static mw_status check_and_compact(model_build *build, mw_error *err)
         return mw_fail_memory(err, "checks of a tree");
     mw_status status = settle_trees(build, scratch, largest, err);
     free(scratch);
-#define CUT_LIST(name, type)                 \
-    if (build->name.count > forest->n_nodes) \
-        build->name.count = forest->n_nodes;
+#define CUT_LIST(name, type) cut_list(&build->name, forest->n_nodes);
     EACH_NODE_LIST(CUT_LIST)
     EACH_OPTIONAL_LIST(CUT_LIST)
 #undef CUT_LIST

@@ -57,6 +57,9 @@ MW_CHECKED mw_status model_build_use(model_build *build, model_list *optional, m
 MW_CHECKED mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set,
                                      uint32_t **ret_words, mw_error *err);
 
+/* Drop all trees behind the first n_trees. */
+void model_build_cut(model_build *build, size_t n_trees);
+
 /* Check all trees, compact, and hand the forest over. n_features, n_margins and the schema must be
  * set. On failure the build still owns everything. */
 MW_CHECKED mw_status model_build_finish(model_build *build, mw_forest **ret_forest, mw_error *err);

@@ -3,6 +3,8 @@
 
 #include "kind.h"
 #include "lightgbm.h"
+#include "mlmodel.h"
+#include "read.h"
 #include "xgboost.h"
 
 const char *mw_format_name(mw_format format)
@@ -18,33 +20,38 @@ const char *mw_format_name(mw_format format)
     return "unknown";
 }
 
-static mw_status read_kind(mw_view bytes, model_kind kind, mw_forest **ret_forest, mw_error *err)
+static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_forest **ret_forest,
+                           mw_error *err)
 {
     switch (kind) {
     case MODEL_KIND_JSON:
-        return model_xgb_read(bytes, false, ret_forest, err);
+        return model_xgb_read(bytes, false, best_only, ret_forest, err);
     case MODEL_KIND_UBJSON:
-        return model_xgb_read(bytes, true, ret_forest, err);
+        return model_xgb_read(bytes, true, best_only, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:
         break;
     }
     return model_lgb_read(bytes, ret_forest, err);
 }
 
-mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest, mw_error *err)
+mw_status model_read(mw_view bytes, const char *name, bool best_only, mw_forest **ret_forest,
+                     mw_error *err)
 {
-    mw_error own; /* the readers below look into the error they fill */
-    mw_error *error = err ? err : &own;
     model_kind kind = MODEL_KIND_JSON;
-    mw_status status = model_kind_tell(bytes, &kind, error);
+    mw_status status = model_kind_tell(bytes, &kind, err);
     if (status == MW_OK)
-        status = read_kind(model_kind_body(bytes), kind, ret_forest, error);
+        status = read_kind(model_kind_body(bytes), kind, best_only, ret_forest, err);
     if (status == MW_OK)
         return MW_OK;
-    if (error->mend[0] == '\0' && status == MW_BAD_DATA)
-        mw_mend(error, "save or copy the model again; this file was cut short or damaged");
-    mw_at(error, "%s", name);
-    return status;
+    if (err->mend[0] == '\0' && status == MW_BAD_DATA)
+        mw_mend(err, "save or copy the model again; this file was cut short or damaged");
+    return mw_at(err, "%s", name);
+}
+
+mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest, mw_error *err)
+{
+    mw_error own; /* the readers look into the error they fill */
+    return model_read(bytes, name, false, ret_forest, err ? err : &own);
 }
 
 static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *err)
@@ -60,7 +67,8 @@ mw_status mw_forest_load(const char *path, mw_forest **ret_forest, mw_error *err
 {
     mw_error own;
     mw_error *error = err ? err : &own;
-    return load_file(path, ret_forest, error);
+    return mw_file_is_folder(path) ? model_mlmodel_load(path, ret_forest, error)
+                                   : load_file(path, ret_forest, error);
 }
 
 void mw_forest_free(mw_forest *forest)

@@ -196,6 +196,8 @@ static void give_categories(mw_column *columns, size_t n, const model_list *list
             continue;
         columns[i].categories = list->count > 0 ? list->texts : NULL;
         columns[i].n_categories = list->count;
+        columns[i].categories_are_numbers = list->numbers;
+        columns[i].unknown_is_missing = true; /* pandas gives code -1, LightGBM makes it NaN */
         list++;
     }
 }

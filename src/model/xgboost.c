@@ -414,6 +414,7 @@ static void fill_column(const model_xgb *xgb, size_t i, mw_column *column)
         column->type = MW_COLUMN_CATEGORY;
         column->categories = categories[i].texts;
         column->n_categories = categories[i].count;
+        column->categories_are_numbers = categories[i].numbers;
     }
 }
 
@@ -493,18 +494,50 @@ static mw_status set_weights(model_xgb *xgb, mw_error *err)
     return MW_OK;
 }
 
-/* Rounds: from the offsets where they are saved (2.0+), else counted. */
-static void set_iterations(model_xgb *xgb)
+/* iteration_indptr (2.0+) gives the first tree of each round and, at its end, the count of trees.
+ */
+static mw_status check_iteration_starts(const model_xgb *xgb, mw_error *err)
+{
+    const int64_t *start = xgb->iteration_starts.items;
+    size_t n = xgb->iteration_starts.count;
+    bool wrong = n > 0 && (start[0] != 0 || start[n - 1] != (int64_t)xgb->build.tree_output.count);
+    for (size_t i = 1; i < n && !wrong; i++)
+        wrong = start[i] < start[i - 1];
+    if (!wrong)
+        return MW_OK;
+    mw_fail(err, MW_E_MODEL_COUNT, "the rounds do not ascend from 0 to the %zu trees",
+            xgb->build.tree_output.count);
+    return damaged("learner.gradient_booster.model.iteration_indptr", err);
+}
+
+/* Trees of a round, where the file does not say where rounds begin. */
+static size_t trees_a_round(const model_xgb *xgb)
+{
+    size_t groups = xgb->vector_size > 1 ? 1 : xgb->build.forest->n_margins;
+    size_t parallel = xgb->n_parallel > 1 ? (size_t)xgb->n_parallel : 1, product;
+    return __builtin_mul_overflow(groups, parallel, &product) ? SIZE_MAX : product;
+}
+
+static mw_status set_iterations(model_xgb *xgb, mw_error *err)
 {
     mw_forest *forest = xgb->build.forest;
-    size_t n = xgb->build.tree_output.count;
-    const uint32_t *output = xgb->build.tree_output.items;
-    size_t groups = n > 0 && output[0] == MW_ALL_OUTPUTS ? 1 : forest->n_margins;
-    size_t a_round = groups * (xgb->n_parallel > 1 ? (size_t)xgb->n_parallel : 1);
-    if (xgb->iteration_starts.count > 1)
+    MW_TRY(check_iteration_starts(xgb, err));
+    if (xgb->iteration_starts.count > 0)
         forest->n_iterations = xgb->iteration_starts.count - 1;
     else
-        forest->n_iterations = xgb->has_linear ? (size_t)xgb->n_rounds : n / a_round;
+        forest->n_iterations = xgb->build.tree_output.count / trees_a_round(xgb);
+    return MW_OK;
+}
+
+static void cut_to_best(model_xgb *xgb)
+{
+    mw_forest *forest = xgb->build.forest;
+    size_t kept = (size_t)forest->best_iteration + 1;
+    const int64_t *start = xgb->iteration_starts.items;
+    if (!xgb->best_only || forest->best_iteration < 0 || kept >= forest->n_iterations)
+        return;
+    forest->n_iterations = kept;
+    model_build_cut(&xgb->build, start ? (size_t)start[kept] : kept * trees_a_round(xgb));
 }
 
 static mw_status set_linear(model_xgb *xgb, mw_error *err)
@@ -523,6 +556,7 @@ static mw_status set_linear(model_xgb *xgb, mw_error *err)
     for (size_t i = 0; i < wanted; i++)
         weights[i] = (double)from[i];
     forest->linear_weights = weights;
+    forest->n_iterations = xgb->n_rounds > 0 ? (size_t)xgb->n_rounds : 0;
     return MW_OK;
 }
 
@@ -536,14 +570,13 @@ static mw_status settle(model_xgb *xgb, mw_error *err)
     MW_TRY(set_version(xgb, err));
     MW_TRY(set_schema(xgb, err));
     forest->sum_float32 = true;
-    if (mw_view_is(xgb->booster, "gblinear")) {
-        set_iterations(xgb);
+    if (mw_view_is(xgb->booster, "gblinear"))
         return set_linear(xgb, err);
-    }
     MW_TRY(set_outputs(xgb, err));
     MW_TRY(check_vector_size(xgb, err));
     MW_TRY(set_weights(xgb, err));
-    set_iterations(xgb);
+    MW_TRY(set_iterations(xgb, err));
+    cut_to_best(xgb);
     return MW_OK;
 }
 
@@ -551,11 +584,11 @@ static mw_status settle(model_xgb *xgb, mw_error *err)
  * -----------------------------------------------------------------------------------------------
  */
 
-#define EACH_XGB_LIST(X)                                                            \
-    X(names, mw_view)                                                               \
-    X(types, mw_view)                                                               \
-    X(categories, model_xgb_categories) X(tree_info, int64_t) X(weight_drop, float) \
-        X(iteration_starts, int64_t) X(linear, float)
+#define EACH_XGB_LIST(X)                \
+    X(names, mw_view)                   \
+    X(types, mw_view)                   \
+    X(categories, model_xgb_categories) \
+    X(tree_info, int64_t) X(weight_drop, float) X(iteration_starts, int64_t) X(linear, float)
 
 static mw_status init_xgb(model_xgb *xgb, mw_view bytes, bool binary, mw_error *err)
 {
@@ -579,10 +612,12 @@ static void done_xgb(model_xgb *xgb)
     model_build_done(&xgb->build);
 }
 
-mw_status model_xgb_read(mw_view bytes, bool binary, mw_forest **ret_forest, mw_error *err)
+mw_status model_xgb_read(mw_view bytes, bool binary, bool best_only, mw_forest **ret_forest,
+                         mw_error *err)
 {
     model_xgb xgb;
     mw_status status = init_xgb(&xgb, bytes, binary, err);
+    xgb.best_only = best_only;
     if (status == MW_OK)
         status = read_document(&xgb, err);
     if (status == MW_OK)

@@ -53,7 +53,7 @@ typedef struct model_xgb {
     int64_t version[3];
     int64_t n_features, n_classes, n_targets, n_parallel, n_trees_declared, n_rounds;
     int64_t vector_size; /* of trees with vector leaves; 0 when there are none */
-    bool has_learner, has_trees, has_linear;
+    bool has_learner, has_trees, has_linear, best_only;
     mw_view foreign; /* first top-level key that is not XGBoost's */
 } model_xgb;
 
@@ -62,8 +62,9 @@ MW_CHECKED mw_status model_xgb_set_objective(model_xgb *xgb, mw_error *err);
 /* Set base_margin from base_score; the objective and n_margins are set. */
 MW_CHECKED mw_status model_xgb_set_base(model_xgb *xgb, mw_error *err);
 
-/* A whole model. The caller has told JSON from UBJSON. */
-MW_CHECKED mw_status model_xgb_read(mw_view bytes, bool binary, mw_forest **ret_forest,
-                                    mw_error *err);
+/* A whole model. The caller has told JSON from UBJSON. With `best_only` the trees behind the best
+ * iteration are dropped. */
+MW_CHECKED mw_status model_xgb_read(mw_view bytes, bool binary, bool best_only,
+                                    mw_forest **ret_forest, mw_error *err);
 
 #endif

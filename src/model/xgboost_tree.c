@@ -47,11 +47,12 @@ static const char *const tree_keys[] = {
     [KEY_PARAM] = "tree_param",
 };
 
-#define EACH_INTEGER_LIST(X)                                                                    \
-    X(left)                                                                                     \
-    X(right)                                                                                    \
-    X(feature) X(default_left) X(split_type) X(categories) X(category_nodes) X(category_starts) \
-        X(category_sizes)
+#define EACH_INTEGER_LIST(X) \
+    X(left)                  \
+    X(right)                 \
+    X(feature)               \
+    X(default_left)          \
+    X(split_type) X(categories) X(category_nodes) X(category_starts) X(category_sizes)
 #define EACH_FLOAT_LIST(X) X(condition) X(cover) X(base_weights) X(leaf_weights)
 
 void model_xgb_tree_init(model_xgb_tree *tree)
