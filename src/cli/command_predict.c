@@ -43,7 +43,7 @@ typedef struct prediction {
     double *values;
     uint64_t n_rows, next_line;
     uint64_t began_ns, shown_ns;
-    bool bar_shown;
+    bool bar_shown, header_written;
 } prediction;
 
 /* ---- progress
@@ -167,6 +167,18 @@ static mw_view whole_lines(mw_view text, bool last, size_t max_rows, uint64_t *r
     return (mw_view){text.data, used};
 }
 
+/* The reader was given one line, and says so: "line 1: row 0, column 'age'". Our place says more.
+ */
+static void drop_inner_place(mw_error *err)
+{
+    static const char *const inner[] = {"line 1: ", "row 0, ", "row 0"};
+    for (size_t i = 0; i < MW_COUNT(inner); i++) {
+        size_t size = strlen(inner[i]);
+        if (strncmp(err->where, inner[i], size) == 0)
+            memmove(err->where, err->where + size, strlen(err->where + size) + 1);
+    }
+}
+
 /* The reader counts rows from the start of its text; find the line of the file that it refused. */
 static mw_status place_json_fault(prediction *job, mw_view lines, mw_error *err)
 {
@@ -178,8 +190,10 @@ static mw_status place_json_fault(prediction *job, mw_view lines, mw_error *err)
         mw_arena_reset(&job->rows);
         if (mw_view_trim(one).size > 0 &&
             (status = mw_batch_read_json_lines(one, &job->forest->schema, &job->rows, &ignored,
-                                               err)) != MW_OK)
+                                               err)) != MW_OK) {
+            drop_inner_place(err);
             return mw_at(err, "%s:%llu", job->source.name, (unsigned long long)line);
+        }
         lines.data += one.size;
         lines.size -= one.size;
     }
@@ -211,6 +225,15 @@ static mw_status read_csv_batch(prediction *job, mw_batch *ret_batch, size_t *re
     return status == MW_OK ? MW_OK : mw_at(err, "%s", job->source.name);
 }
 
+/* Not before the first rows were good: a file that is wrong from the start gives no output at all.
+ */
+static void write_header(prediction *job)
+{
+    if (!job->header_written)
+        cli_scores_header(&job->scores, &job->text);
+    job->header_written = true;
+}
+
 static mw_status predict_rows(prediction *job, const mw_batch *batch, mw_error *err)
 {
     mw_matrix matrix = mw_batch_matrix(batch);
@@ -218,6 +241,7 @@ static mw_status predict_rows(prediction *job, const mw_batch *batch, mw_error *
     unsigned n_threads = worth < job->n_threads ? (unsigned)worth : job->n_threads;
     MW_TRY(mw_predict_parallel(job->predictor, &matrix, job->output, n_threads, job->values, err));
     mw_buf_reset(&job->text);
+    write_header(job);
     for (size_t row = 0; row < batch->n_rows; row++) {
         cli_scores_row(&job->scores, job->values + row * job->scores.n_outputs, &job->text);
         if (job->text.size > MW_MIB) {
@@ -233,9 +257,6 @@ static mw_status predict_rows(prediction *job, const mw_batch *batch, mw_error *
 
 static mw_status predict_all(prediction *job, mw_error *err)
 {
-    mw_buf_reset(&job->text);
-    cli_scores_header(&job->scores, &job->text);
-    MW_TRY(cli_sink_write(job->sink, mw_buf_as_view(&job->text), err));
     while (!cli_sink_is_broken(job->sink)) {
         mw_batch batch;
         size_t used = 0;
@@ -258,7 +279,9 @@ static mw_status predict_all(prediction *job, mw_error *err)
             return cli_fail_interrupted(err);
         show_progress(job);
     }
-    return MW_OK;
+    mw_buf_reset(&job->text);
+    write_header(job); /* of a file without rows */
+    return cli_sink_write(job->sink, mw_buf_as_view(&job->text), err);
 }
 
 /* ---- set up and run
