@@ -30,14 +30,14 @@ static size_t find_leaf(const mw_forest *forest, size_t tree, const double *row)
 }
 
 /* LightGBM's linear leaf: constant + sum of coefficient * x, in this order; the plain value when
- * any of these x is missing or infinite. */
+ * any of these x is missing. Infinity counts as a number here, as it does in LightGBM 4.7. */
 static double linear_value(const mw_forest *forest, size_t leaf, const double *row)
 {
     const mw_linear_leaf *linear = &forest->linear_leaves[forest->leaf_linear[leaf]];
     double sum = linear->constant;
     for (uint32_t i = linear->begin; i < linear->end; i++) {
         double x = row[forest->linear_features[i]];
-        if (!isfinite(x))
+        if (isnan(x))
             return forest->value[leaf];
         sum += forest->linear_coefficients[i] * x;
     }
@@ -87,11 +87,13 @@ static void sum_trees_float64(const mw_forest *forest, const double *row, double
     }
 }
 
+/* XGBoost 3.2 begins every output of a gblinear at the first output's base score, also where the
+ * file holds one for each class. */
 static void sum_linear(const mw_forest *forest, const double *row, float *sums)
 {
     const double *bias = forest->linear_weights + forest->n_features * forest->n_margins;
     for (size_t m = 0; m < forest->n_margins; m++) {
-        float sum = (float)bias[m] + sums[m];
+        float sum = (float)bias[m] + (float)forest->base_margin[0];
         for (size_t f = 0; f < forest->n_features; f++) {
             if (isnan(row[f]))
                 continue;
@@ -105,12 +107,13 @@ static void sum_linear(const mw_forest *forest, const double *row, float *sums)
 
 static void sum_row_float32(const mw_forest *forest, const double *row, float *sums)
 {
+    if (forest->linear_weights) {
+        sum_linear(forest, row, sums);
+        return;
+    }
     for (size_t m = 0; m < forest->n_margins; m++)
         sums[m] = (float)forest->base_margin[m];
-    if (forest->linear_weights)
-        sum_linear(forest, row, sums);
-    else
-        sum_trees_float32(forest, row, sums);
+    sum_trees_float32(forest, row, sums);
 }
 
 static void sum_row_float64(const mw_forest *forest, const double *row, double *sums)

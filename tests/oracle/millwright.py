@@ -1,0 +1,110 @@
+"""libmillwright for the tests: millwright.h through ctypes.
+
+The library is found by MW_LIBRARY, or in the newest build* folder of the repository.
+"""
+import ctypes
+import os
+import pathlib
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PREDICTION, MARGIN = 0, 1
+DTYPES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
+
+
+class Matrix(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("dtype", ctypes.c_int), ("n_rows", ctypes.c_size_t),
+                ("n_columns", ctypes.c_size_t), ("row_stride", ctypes.c_ssize_t),
+                ("column_stride", ctypes.c_ssize_t)]
+
+
+class ErrorText(ctypes.Structure):
+    _fields_ = [("status", ctypes.c_int), ("code", ctypes.c_int), ("what", ctypes.c_char * 256),
+                ("where", ctypes.c_char * 256), ("why", ctypes.c_char * 256),
+                ("mend", ctypes.c_char * 256)]
+
+
+class Description(ctypes.Structure):
+    _fields_ = ([(name, ctypes.c_char_p) for name in ("format", "library_version", "objective")] +
+                [(name, ctypes.c_size_t) for name in
+                 ("n_trees", "n_features", "n_nodes", "n_leaves", "max_depth", "n_margins",
+                  "n_predictions", "n_classes", "memory_bytes")] +
+                [("feature_names", ctypes.POINTER(ctypes.c_char_p))])
+
+
+class Failure(Exception):
+    def __init__(self, error):
+        self.status, self.code = error.status, error.code
+        texts = [getattr(error, name).decode() for name in ("where", "what", "why", "mend")]
+        super().__init__("; ".join(text for text in texts if text))
+
+
+def library_path():
+    if "MW_LIBRARY" in os.environ:
+        return os.environ["MW_LIBRARY"]
+    found = sorted(ROOT.glob("build*/include/libmillwright.so"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError("no libmillwright.so: build first, or set MW_LIBRARY")
+    return str(found[-1])
+
+
+def _open():
+    lib = ctypes.CDLL(library_path())
+    lib.mw_model_describe.restype = ctypes.POINTER(Description)
+    lib.mw_model_describe.argtypes = [ctypes.c_void_p]
+    lib.mw_model_free.argtypes = [ctypes.c_void_p]
+    lib.mw_model_free.restype = None
+    lib.mw_version.restype = ctypes.c_char_p
+    lib.mw_model_load.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p]
+    lib.mw_model_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
+                                     ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
+                                     ctypes.c_void_p]
+    return lib
+
+
+LIBRARY = _open()
+
+
+class Model:
+    """One loaded model. `kernel` forces a kernel ("scalar"); None lets the library choose."""
+
+    def __init__(self, path, kernel=None):
+        error, handle = ErrorText(), ctypes.c_void_p()
+        before = os.environ.pop("MW_CPU", None)
+        if kernel:
+            os.environ["MW_CPU"] = kernel
+        try:
+            status = LIBRARY.mw_model_load(str(path).encode(), ctypes.byref(handle),
+                                           ctypes.byref(error))
+        finally:
+            os.environ.pop("MW_CPU", None)
+            if before is not None:
+                os.environ["MW_CPU"] = before
+        if status != 0:
+            raise Failure(error)
+        self.handle = handle
+        self.about = LIBRARY.mw_model_describe(handle).contents
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            LIBRARY.mw_model_free(self.handle)
+
+    def predict(self, rows, output=PREDICTION):
+        """(n_rows, outputs) float64. Takes any strides: nothing is copied on the way in."""
+        assert rows.dtype in DTYPES and rows.ndim == 2
+        width = rows.dtype.itemsize
+        assert all(stride % width == 0 for stride in rows.strides)
+        matrix = Matrix(rows.ctypes.data, DTYPES[rows.dtype], *rows.shape,
+                        *(stride // width for stride in rows.strides))
+        outputs = self.about.n_margins if output == MARGIN else self.about.n_predictions
+        values = np.full((rows.shape[0], outputs), np.nan)
+        error = ErrorText()
+        status = LIBRARY.mw_model_predict(self.handle, ctypes.byref(matrix), output, None,
+                                          values.ctypes.data, values.size, ctypes.byref(error))
+        if status != 0:
+            raise Failure(error)
+        return values
+
+    def margin(self, rows):
+        return self.predict(rows, MARGIN)

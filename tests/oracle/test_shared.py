@@ -1,0 +1,40 @@
+"""Models and outputs that were made elsewhere: ../shared/data/models, where it is there."""
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from conftest import ulps
+from millwright import ROOT, Model
+
+FOLDER = ROOT.parent / "shared" / "data" / "models"
+if not (FOLDER / "index.json").exists():
+    pytest.skip(f"no {FOLDER}", allow_module_level=True)
+
+INDEX = json.loads((FOLDER / "index.json").read_text())["models"]
+CASES = [(name, file) for name, entry in INDEX.items() for file in entry["files"]
+         if entry["family"].startswith(("xgboost", "lightgbm"))]
+
+
+def read(path, prefixes=None):
+    with open(path, newline="") as file:
+        table = list(csv.reader(file))
+    picked = [i for i, name in enumerate(table[0])
+              if prefixes is None or name.split("_")[0] in prefixes]
+    return np.array([[float(row[i]) if row[i] else np.nan for i in picked] for row in table[1:]])
+
+
+@pytest.mark.parametrize("kernel", [None, "scalar"])
+@pytest.mark.parametrize("name, file", CASES)
+def test_recorded_outputs(name, file, kernel):
+    model = Model(FOLDER / file, kernel)
+    rows = read(FOLDER / INDEX[name]["input"])
+    margin = read(FOLDER / f"{name}.out.csv", {"margin"})
+    prediction = read(FOLDER / f"{name}.out.csv", {"pred"})
+    if INDEX[name]["family"].startswith("xgboost"):
+        assert np.array_equal(model.margin(rows).astype(np.float32), margin.astype(np.float32))
+        assert ulps(model.predict(rows), prediction).max() <= 1
+    else:
+        np.testing.assert_allclose(model.margin(rows), margin, rtol=1e-12)
+        np.testing.assert_allclose(model.predict(rows), prediction, rtol=1e-12)
