@@ -43,7 +43,8 @@ mw_status model_read(mw_view bytes, const char *name, bool best_only, mw_forest 
         status = read_kind(model_kind_body(bytes), kind, best_only, ret_forest, err);
     if (status == MW_OK)
         return MW_OK;
-    if (err->mend[0] == '\0' && status == MW_BAD_DATA)
+    bool of_scanner = err->code >= MW_E_JSON_SYNTAX; /* its mend is for those who send JSON */
+    if (status == MW_BAD_DATA && (of_scanner || err->mend[0] == '\0'))
         mw_mend(err, "save or copy the model again; this file was cut short or damaged");
     return mw_at(err, "%s", name);
 }

@@ -202,7 +202,8 @@ static mw_status begin_tree(model_lgb *lgb, mw_view value, mw_error *err)
         return MW_OK;
     mw_fail(err, MW_E_MODEL_SYNTAX, "expected tree %zu, found '%.*s'", expected,
             MW_VIEW_ARG(value));
-    return mw_mend(err, "%s", again);
+    mw_mend(err, "%s", again);
+    return mw_at(err, "line %zu", lgb->lines.number);
 }
 
 /* Lines of one tree, up to the next tree or the end of trees. */
@@ -221,7 +222,8 @@ static mw_status take_tree_line(model_lgb *lgb, mw_view line, bool *in_tree, mw_
     if (!*in_tree || lgb->ended || model_lgb_tree_line(&lgb->tree, key, value, err) == MW_OK)
         return MW_OK;
     mw_at(err, "%.*s", MW_VIEW_ARG(key));
-    return mw_at(err, "Tree=%zu", lgb->build.tree_output.count);
+    mw_at(err, "Tree=%zu", lgb->build.tree_output.count);
+    return mw_at(err, "line %zu", lgb->lines.number);
 }
 
 static mw_status read_trees(model_lgb *lgb, mw_view first_line, mw_error *err)
@@ -229,8 +231,7 @@ static mw_status read_trees(model_lgb *lgb, mw_view first_line, mw_error *err)
     bool in_tree = false;
     mw_view line = first_line;
     do {
-        if (take_tree_line(lgb, line, &in_tree, err) != MW_OK)
-            return mw_at(err, "line %zu", lgb->lines.number);
+        MW_TRY(take_tree_line(lgb, line, &in_tree, err));
     } while (!lgb->ended && model_lines_next(&lgb->lines, &line));
     if (lgb->ended)
         return MW_OK;

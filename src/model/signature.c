@@ -231,7 +231,8 @@ static mw_status lay_over(mw_forest *forest, const mw_json *inputs, mw_column *c
 mw_status model_signature_apply(mw_forest *forest, mw_view inputs, mw_error *err)
 {
     mw_json *root = NULL;
-    MW_TRY(mw_json_read(inputs, &root, err));
+    if (mw_json_read(inputs, &root, err) != MW_OK)
+        return misfit(err);
     mw_column *columns = calloc(forest->schema.n_columns + 1, sizeof *columns);
     mw_status status =
         columns ? lay_over(forest, root, columns, err) : mw_fail_memory(err, "a signature");
