@@ -7,10 +7,13 @@
  * Trees stand in groups of eight in file order (the last group may have fewer), in one of two
  * forms:
  *
- *   perfect    all eight padded to one depth; children of node i are 2i + 1 and 2i + 2, and node i
- *              of the eight trees stand side by side, so that one offset serves all:
+ *   perfect    all eight padded to one depth d; children of node i are 2i (left) and 2i + 1, the
+ *              root is 1. A tree is three arrays, and the next tree stands right behind it:
  *
- *                  node 0 of trees 0..7 | node 1 of trees 0..7 | ...      leaves likewise
+ *                  threshold[2^d] | column[2^d] | leaf[2^d]      (place 0 of the first two unused)
+ *
+ *              All distances are known for a given d, so a step is six instructions: a load of the
+ *              column, of the threshold, a comparison with x, and three to make 2i + (x >= t).
  *
  *   general    for deep or lopsided trees: each tree for itself, breadth first, a node knows the
  *              distance to its left child and the right one stands behind it. A leaf compares its
@@ -29,14 +32,15 @@
 
 enum {
     PREDICT_LANES = 8,
-    PREDICT_PERFECT_DEPTH_MAX = 10, /* beyond, padding is never worth it */
+    PREDICT_PERFECT_DEPTH_MAX = 8, /* each depth has walks of its own; deeper is rarely dense */
 };
 
-/* `column` is the byte offset of the column in a row of them. */
+/* A node of the general form. `column` is the byte offset of the column in a row of them, here and
+ * in the perfect form. */
 typedef struct predict_node32 {
-    float threshold; /* general leaf: its value */
+    float threshold; /* in a leaf: its value */
     uint16_t column;
-    uint16_t child; /* general: nodes from here to the left child; 0 in a leaf */
+    uint16_t child; /* nodes from here to the left child; 0 in a leaf */
 } predict_node32;
 
 typedef struct predict_node64 {
@@ -46,11 +50,10 @@ typedef struct predict_node64 {
 } predict_node64;
 
 typedef struct predict_group {
-    size_t nodes;  /* perfect: index of the group's first node */
-    size_t leaves; /* perfect: index of the group's first leaf */
+    size_t begin; /* perfect: byte where the first tree begins in layout->perfect */
     size_t first_tree;
     unsigned n_trees; /* 1..PREDICT_LANES */
-    unsigned depth;   /* of the deepest tree */
+    unsigned depth;   /* of the deepest tree; perfect: at least 1 */
     bool perfect;
 } predict_group;
 
@@ -65,12 +68,30 @@ typedef struct predict_layout {
     predict_width width;
     predict_group *groups;
     size_t n_groups;
-    size_t *root; /* n_trees: general: index of the tree's first node */
-    void *nodes;  /* predict_node32 or predict_node64 */
-    void *leaves; /* float or double, as the sums; of perfect groups */
-    size_t n_nodes, n_leaves;
-    size_t bytes;
+    size_t *root;  /* n_trees: general: index of the tree's first node */
+    void *nodes;   /* of general groups: predict_node32 or predict_node64 */
+    char *perfect; /* trees of perfect groups */
+    size_t n_nodes, perfect_bytes;
+    size_t bytes; /* of everything */
 } predict_layout;
+
+/* Bytes of a threshold, a column and a leaf in a perfect tree. */
+typedef struct predict_widths {
+    size_t threshold, column, leaf;
+} predict_widths;
+
+static inline predict_widths predict_widths_of(predict_width width)
+{
+    switch (width) {
+    case PREDICT_FLOAT32:
+        return (predict_widths){sizeof(float), sizeof(uint16_t), sizeof(float)};
+    case PREDICT_FLOAT64:
+        return (predict_widths){sizeof(double), sizeof(uint32_t), sizeof(double)};
+    case PREDICT_WIDE:
+        break;
+    }
+    return (predict_widths){sizeof(double), sizeof(uint32_t), sizeof(float)};
+}
 
 MW_CHECKED mw_status predict_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
 void predict_layout_free(void *layout);

@@ -1,6 +1,7 @@
 /* The interleaved walk, written once for three pairs of number types. The includer defines
  *
  *   NODE         predict_node32 or predict_node64
+ *   COLUMN       type of a column's byte offset in a perfect tree
  *   REAL         type of thresholds and columns
  *   SUM          type of leaves and sums
  *   VALUE(x)     a row value (double) as this library's trees see it
@@ -8,7 +9,7 @@
  *   SUM_BLOCK    name of the function that it gets
  *
  * Legend: k = lane of a tree in its group, r = lane of a row in its pack, at = where a walk stands
- * (perfect: byte offset, general: pointer), x = columns. Interleaving:
+ * (perfect: place, general: pointer), x = columns. Interleaving:
  *
  *   one row      x[column]                   8 trees in lanes
  *   pack         x[column][8 rows]           8 rows in lanes, one tree
@@ -21,13 +22,22 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The lanes must live in registers: without full unrolling they go through memory, and the walk
- * is 1.6 times slower. */
-#if defined(__clang__)
-#define EACH_LANE(i) _Pragma("clang loop unroll(full)") for (size_t i = 0; i < PREDICT_LANES; i++)
-#else
-#define EACH_LANE(i) _Pragma("GCC unroll 8") for (size_t i = 0; i < PREDICT_LANES; i++)
-#endif
+/* Do something for each lane, the lane's number a constant from the start. A loop, even one that
+ * the compiler unrolls, ends in addresses that cost one instruction more at every step. */
+#define LANE(i, number, ...) \
+    {                        \
+        enum { i = number }; \
+        __VA_ARGS__;         \
+    }
+#define EACH_LANE(i, ...)   \
+    LANE(i, 0, __VA_ARGS__) \
+    LANE(i, 1, __VA_ARGS__) \
+    LANE(i, 2, __VA_ARGS__) \
+    LANE(i, 3, __VA_ARGS__) \
+    LANE(i, 4, __VA_ARGS__) \
+    LANE(i, 5, __VA_ARGS__) \
+    LANE(i, 6, __VA_ARGS__) \
+    LANE(i, 7, __VA_ARGS__)
 
 /* ---- columns ------------------------------------------------------------------------------- */
 
@@ -117,16 +127,24 @@ INLINE REAL column_of_pack(const REAL *x, size_t column, size_t r)
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-/* Children of node i are 2i + 1 and 2i + 2; eight trees make a row of nodes. */
-INLINE size_t next_perfect(size_t at, bool left)
+/* Bytes of a perfect tree; `depth` is a constant wherever this is used in a walk. */
+#define PERFECT_BYTES(depth) ((sizeof(REAL) + sizeof(COLUMN) + sizeof(SUM)) << (depth))
+
+INLINE REAL perfect_threshold(const char *tree, size_t at)
 {
-    enum { ROW = PREDICT_LANES * sizeof(NODE) };
-    return 2 * at + 2 * ROW - (left ? ROW : 0);
+    return ((const REAL *)tree)[at];
 }
 
-INLINE const NODE *node_at(const NODE *nodes, size_t at)
+INLINE size_t perfect_column(const char *tree, unsigned depth, size_t at)
 {
-    return (const NODE *)((const char *)nodes + at);
+    return ((const COLUMN *)(tree + (sizeof(REAL) << depth)))[at];
+}
+
+/* Places 2^depth .. 2^(depth + 1) - 1 are the leaves. */
+INLINE SUM perfect_leaf(const char *tree, unsigned depth, size_t at)
+{
+    const char *leaves = tree + ((sizeof(REAL) + sizeof(COLUMN)) << depth);
+    return ((const SUM *)leaves)[at - ((size_t)1 << depth)];
 }
 
 INLINE const NODE *next_general(const NODE *at, bool left)
@@ -134,27 +152,22 @@ INLINE const NODE *next_general(const NODE *at, bool left)
     return at + at->child + (left ? 0 : 1);
 }
 
-/* Index of the leaf where a walk of `depth` steps ended; lane not added. */
-INLINE size_t leaf_index(size_t at, unsigned depth)
-{
-    return at / sizeof(NODE) - (((size_t)1 << depth) - 1) * PREDICT_LANES;
-}
-
 /* ---- one row, eight trees ------------------------------------------------------------------ */
 
-INLINE void walk_perfect_row(const NODE *nodes, const SUM *leaves, unsigned depth, const REAL *x,
-                             SUM *ret_leaf)
+INLINE size_t next_of_row(const char *tree, unsigned depth, const REAL *x, size_t at)
 {
-    size_t at[PREDICT_LANES] = {0};
+    REAL value = column_of_row(x, perfect_column(tree, depth, at));
+    return 2 * at + !LEFT(value, perfect_threshold(tree, at));
+}
+
+INLINE void walk_perfect_row(const char *trees, unsigned depth, const REAL *x, SUM *ret_leaf)
+{
+    size_t at[PREDICT_LANES];
+    EACH_LANE(k, at[k] = 1)
     for (unsigned level = 0; level < depth; level++) {
-        EACH_LANE(k)
-        {
-            const NODE *node = node_at(nodes, at[k]) + k;
-            at[k] = next_perfect(at[k], LEFT(column_of_row(x, node->column), node->threshold));
-        }
+        EACH_LANE(k, at[k] = next_of_row(trees + k * PERFECT_BYTES(depth), depth, x, at[k]))
     }
-    EACH_LANE(k)
-    ret_leaf[k] = leaves[leaf_index(at[k], depth) + k];
+    EACH_LANE(k, ret_leaf[k] = perfect_leaf(trees + k * PERFECT_BYTES(depth), depth, at[k]))
 }
 
 INLINE void walk_general_row(const NODE *nodes, const size_t *root, unsigned depth, const REAL *x,
@@ -162,35 +175,56 @@ INLINE void walk_general_row(const NODE *nodes, const size_t *root, unsigned dep
 {
     enum { STEPS = 4 }; /* between two looks whether all have arrived */
     const NODE *at[PREDICT_LANES];
-    EACH_LANE(k)
-    at[k] = nodes + root[k];
+    EACH_LANE(k, at[k] = nodes + root[k])
     for (unsigned level = 0; level < depth; level += STEPS) {
         unsigned on_the_way = 0;
         for (unsigned step = 0; step < STEPS; step++) {
-            EACH_LANE(k)
-            at[k] = next_general(at[k], LEFT(column_of_row(x, at[k]->column), at[k]->threshold));
+            EACH_LANE(k, at[k] = next_general(
+                             at[k], LEFT(column_of_row(x, at[k]->column), at[k]->threshold)))
         }
-        EACH_LANE(k)
-        on_the_way |= at[k]->child;
+        EACH_LANE(k, on_the_way |= at[k]->child)
         if (!on_the_way)
             break;
     }
-    EACH_LANE(k)
-    ret_leaf[k] = (SUM)at[k]->threshold;
+    EACH_LANE(k, ret_leaf[k] = (SUM)at[k]->threshold)
+}
+
+/* One walk a depth: with the depth a constant, every distance in a tree is one too. */
+static void walk_row(const predict_layout *layout, const predict_group *group, const REAL *x,
+                     SUM *ret_leaf)
+{
+    const char *trees = layout->perfect + group->begin;
+    if (!group->perfect) {
+        walk_general_row(layout->nodes, layout->root + group->first_tree, group->depth, x,
+                         ret_leaf);
+        return;
+    }
+#define WALK(depth)                                  \
+    case depth:                                      \
+        walk_perfect_row(trees, depth, x, ret_leaf); \
+        break
+    switch (group->depth) {
+        WALK(1);
+        WALK(2);
+        WALK(3);
+        WALK(4);
+        WALK(5);
+        WALK(6);
+        WALK(7);
+        WALK(8);
+    default:
+        assert(!"a perfect group is 1 to 8 deep");
+    }
+#undef WALK
 }
 
 static void sum_row(const mw_forest *forest, const predict_layout *layout, const REAL *x, SUM *sums)
 {
-    const NODE *nodes = layout->nodes;
-    const SUM *leaves = layout->leaves;
     for (size_t g = 0; g < layout->n_groups; g++) {
         const predict_group *group = &layout->groups[g];
-        SUM leaf[PREDICT_LANES];
-        if (group->perfect)
-            walk_perfect_row(nodes + group->nodes, leaves + group->leaves, group->depth, x, leaf);
-        else
-            walk_general_row(nodes, layout->root + group->first_tree, group->depth, x, leaf);
         const uint32_t *output = forest->tree_output + group->first_tree;
+        SUM leaf[PREDICT_LANES];
+        walk_row(layout, group, x, leaf);
         for (unsigned k = 0; k < group->n_trees; k++)
             sums[output[k]] += leaf[k];
     }
@@ -198,66 +232,109 @@ static void sum_row(const mw_forest *forest, const predict_layout *layout, const
 
 /* ---- eight rows, one tree ------------------------------------------------------------------ */
 
-INLINE void walk_perfect_pack(const NODE *nodes, const SUM *leaves, unsigned depth, const REAL *x,
-                              SUM *ret_leaf)
+INLINE size_t next_of_pack(const char *tree, unsigned depth, const REAL *x, size_t r, size_t at)
 {
-    size_t at[PREDICT_LANES] = {0};
+    REAL value = column_of_pack(x, perfect_column(tree, depth, at), r);
+    return 2 * at + !LEFT(value, perfect_threshold(tree, at));
+}
+
+INLINE void walk_perfect_pack(const char *tree, unsigned depth, const REAL *x, SUM *ret_leaf)
+{
+    size_t at[PREDICT_LANES];
+    EACH_LANE(r, at[r] = 1)
     for (unsigned level = 0; level < depth; level++) {
-        EACH_LANE(r)
-        {
-            const NODE *node = node_at(nodes, at[r]);
-            at[r] = next_perfect(at[r], LEFT(column_of_pack(x, node->column, r), node->threshold));
-        }
+        EACH_LANE(r, at[r] = next_of_pack(tree, depth, x, r, at[r]))
     }
-    EACH_LANE(r)
-    ret_leaf[r] = leaves[leaf_index(at[r], depth)];
+    EACH_LANE(r, ret_leaf[r] = perfect_leaf(tree, depth, at[r]))
 }
 
 INLINE void walk_general_pack(const NODE *root, unsigned depth, const REAL *x, SUM *ret_leaf)
 {
     enum { STEPS = 4 };
     const NODE *at[PREDICT_LANES];
-    EACH_LANE(r)
-    at[r] = root;
+    EACH_LANE(r, at[r] = root)
     for (unsigned level = 0; level < depth; level += STEPS) {
         unsigned on_the_way = 0;
         for (unsigned step = 0; step < STEPS; step++) {
-            EACH_LANE(r)
-            at[r] =
-                next_general(at[r], LEFT(column_of_pack(x, at[r]->column, r), at[r]->threshold));
+            EACH_LANE(r, at[r] = next_general(
+                             at[r], LEFT(column_of_pack(x, at[r]->column, r), at[r]->threshold)))
         }
-        EACH_LANE(r)
-        on_the_way |= at[r]->child;
+        EACH_LANE(r, on_the_way |= at[r]->child)
         if (!on_the_way)
             break;
     }
-    EACH_LANE(r)
-    ret_leaf[r] = (SUM)at[r]->threshold;
+    EACH_LANE(r, ret_leaf[r] = (SUM)at[r]->threshold)
 }
 
-/* Tree by tree, so that each row's sum keeps the file's order; all packs through a tree while its
- * nodes are in the cache. */
+/* All packs of a block through one tree, while its nodes are in the nearest cache. */
+typedef struct packs {
+    const REAL *x;
+    size_t n_packs, pack_values; /* values from one pack to the next */
+    SUM *sums;                   /* of the tree's output */
+    size_t n_margins;
+} packs;
+
+INLINE void add_leaves(const packs *all, size_t p, const SUM *leaf)
+{
+    SUM *sums = all->sums + p * PREDICT_LANES * all->n_margins;
+    EACH_LANE(r, sums[r * all->n_margins] += leaf[r])
+}
+
+INLINE void walk_perfect_packs(const char *tree, unsigned depth, const packs *all)
+{
+    for (size_t p = 0; p < all->n_packs; p++) {
+        SUM leaf[PREDICT_LANES];
+        walk_perfect_pack(tree, depth, all->x + p * all->pack_values, leaf);
+        add_leaves(all, p, leaf);
+    }
+}
+
+static void walk_general_packs(const NODE *root, unsigned depth, const packs *all)
+{
+    for (size_t p = 0; p < all->n_packs; p++) {
+        SUM leaf[PREDICT_LANES];
+        walk_general_pack(root, depth, all->x + p * all->pack_values, leaf);
+        add_leaves(all, p, leaf);
+    }
+}
+
+static void walk_packs(const predict_layout *layout, size_t tree, const packs *all)
+{
+    const predict_group *group = &layout->groups[tree / PREDICT_LANES];
+    size_t k = tree % PREDICT_LANES;
+    const char *trees = layout->perfect + group->begin;
+    if (!group->perfect) {
+        walk_general_packs((const NODE *)layout->nodes + layout->root[tree], group->depth, all);
+        return;
+    }
+#define WALK(depth)                                                       \
+    case depth:                                                           \
+        walk_perfect_packs(trees + k * PERFECT_BYTES(depth), depth, all); \
+        break
+    switch (group->depth) {
+        WALK(1);
+        WALK(2);
+        WALK(3);
+        WALK(4);
+        WALK(5);
+        WALK(6);
+        WALK(7);
+        WALK(8);
+    default:
+        assert(!"a perfect group is 1 to 8 deep");
+    }
+#undef WALK
+}
+
+/* Tree by tree, so that each row's sum keeps the file's order. */
 static void sum_packs(const mw_forest *forest, const predict_layout *layout, const REAL *x,
                       size_t n_packs, SUM *sums)
 {
-    size_t n_margins = forest->n_margins, pack_values = layout->columns.n_columns * PREDICT_LANES;
-    const NODE *nodes = layout->nodes;
-    const SUM *leaves = layout->leaves;
+    packs all = {.x = x, .n_packs = n_packs, .n_margins = forest->n_margins};
+    all.pack_values = layout->columns.n_columns * PREDICT_LANES;
     for (size_t tree = 0; tree < forest->n_trees; tree++) {
-        const predict_group *group = &layout->groups[tree / PREDICT_LANES];
-        size_t k = tree % PREDICT_LANES;
-        SUM *sum = sums + forest->tree_output[tree];
-        for (size_t p = 0; p < n_packs; p++, sum += PREDICT_LANES * n_margins) {
-            const REAL *pack = x + p * pack_values;
-            SUM leaf[PREDICT_LANES];
-            if (group->perfect)
-                walk_perfect_pack(nodes + group->nodes + k, leaves + group->leaves + k,
-                                  group->depth, pack, leaf);
-            else
-                walk_general_pack(nodes + layout->root[tree], group->depth, pack, leaf);
-            EACH_LANE(r)
-            sum[r * n_margins] += leaf[r];
-        }
+        all.sums = sums + forest->tree_output[tree];
+        walk_packs(layout, tree, &all);
     }
 }
 

@@ -94,9 +94,22 @@ static predict_group plan_group(const layout_draft *draft, size_t first_tree)
         if (draft->depth[tree] > group.depth)
             group.depth = draft->depth[tree];
     }
+    if (group.depth == 0)
+        group.depth = 1; /* a perfect tree has a root to compare with */
     group.perfect = group.depth <= PREDICT_PERFECT_DEPTH_MAX &&
                     (size_t)group.n_trees << group.depth <= PADDING_MAX * n_leaves;
     return group;
+}
+
+static size_t whole_lines(size_t bytes)
+{
+    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
+}
+
+static size_t perfect_tree_bytes(const predict_layout *layout, unsigned depth)
+{
+    predict_widths widths = predict_widths_of(layout->width);
+    return (widths.threshold + widths.column + widths.leaf) << depth;
 }
 
 static void plan(layout_draft *draft)
@@ -105,12 +118,11 @@ static void plan(layout_draft *draft)
     const mw_forest *forest = draft->forest;
     for (size_t g = 0; g < layout->n_groups; g++) {
         predict_group group = plan_group(draft, g * PREDICT_LANES);
-        group.nodes = layout->n_nodes;
-        group.leaves = layout->n_leaves;
+        group.begin = layout->perfect_bytes;
         layout->groups[g] = group;
         if (group.perfect) {
-            layout->n_nodes += (((size_t)1 << group.depth) - 1) * PREDICT_LANES;
-            layout->n_leaves += ((size_t)1 << group.depth) * PREDICT_LANES;
+            layout->perfect_bytes +=
+                whole_lines(PREDICT_LANES * perfect_tree_bytes(layout, group.depth));
             continue;
         }
         for (size_t tree = group.first_tree; tree < group.first_tree + group.n_trees; tree++) {
@@ -161,6 +173,58 @@ static double plain_leaf(const mw_forest *forest, size_t tree, size_t node)
     return (double)product;
 }
 
+static void put_real(char *to, bool float32, double value)
+{
+    if (float32) {
+        float narrow = (float)value;
+        memcpy(to, &narrow, sizeof narrow);
+    } else {
+        memcpy(to, &value, sizeof value);
+    }
+}
+
+static void put_column(char *to, predict_width width, size_t column)
+{
+    if (width == PREDICT_FLOAT32) {
+        uint16_t offset = (uint16_t)(column * sizeof(float));
+        memcpy(to, &offset, sizeof offset);
+    } else {
+        uint32_t offset = (uint32_t)(column * sizeof(double));
+        memcpy(to, &offset, sizeof offset);
+    }
+}
+
+/* Go through the places of a perfect tree; where the tree ends early, its leaf stands on both
+ * sides, behind a node that compares 0 with column 0. */
+static void fill_perfect_tree(const layout_draft *draft, const predict_group *group, unsigned lane)
+{
+    const mw_forest *forest = draft->forest;
+    const predict_layout *layout = draft->layout;
+    predict_widths widths = predict_widths_of(layout->width);
+    size_t tree = group->first_tree + lane, root = forest->tree_start[tree];
+    size_t n_leaves = (size_t)1 << group->depth;
+    char *thresholds =
+        layout->perfect + group->begin + lane * perfect_tree_bytes(layout, group->depth);
+    char *columns = thresholds + n_leaves * widths.threshold;
+    char *leaves = columns + n_leaves * widths.column;
+    uint32_t node_of_place[2 << PREDICT_PERFECT_DEPTH_MAX];
+    node_of_place[1] = 0;
+    for (size_t place = 1; place < n_leaves; place++) {
+        uint32_t here = node_of_place[place];
+        size_t node = root + here;
+        bool ended = is_leaf(forest, node);
+        node_of_place[2 * place] = ended ? here : forest->left[node];
+        node_of_place[2 * place + 1] = ended ? here : forest->right[node];
+        put_real(thresholds + place * widths.threshold, layout->width == PREDICT_FLOAT32,
+                 ended ? 0 : plain_threshold(draft, node));
+        put_column(columns + place * widths.column, layout->width,
+                   ended ? 0 : layout->columns.of_node[node]);
+    }
+    for (size_t i = 0; i < n_leaves; i++)
+        put_real(leaves + i * widths.leaf, layout->width != PREDICT_FLOAT64,
+                 plain_leaf(forest, tree, root + node_of_place[n_leaves + i]));
+}
+
 static void put_node(const layout_draft *draft, size_t at, double threshold, size_t column,
                      size_t child)
 {
@@ -171,40 +235,6 @@ static void put_node(const layout_draft *draft, size_t at, double threshold, siz
     else
         ((predict_node64 *)layout->nodes)[at] =
             (predict_node64){threshold, (uint32_t)(column * sizeof(double)), (uint32_t)child};
-}
-
-static void put_leaf(const layout_draft *draft, size_t at, double value)
-{
-    predict_layout *layout = draft->layout;
-    if (layout->width == PREDICT_FLOAT64)
-        ((double *)layout->leaves)[at] = value;
-    else
-        ((float *)layout->leaves)[at] = (float)value;
-}
-
-/* Walk the places of a perfect tree; where the tree ends early, its leaf stands on both sides. */
-static void fill_perfect_tree(const layout_draft *draft, const predict_group *group, unsigned lane)
-{
-    const mw_forest *forest = draft->forest;
-    size_t tree = group->first_tree + lane, root = forest->tree_start[tree];
-    size_t n_inner = ((size_t)1 << group->depth) - 1;
-    uint32_t node_of_place[2 << PREDICT_PERFECT_DEPTH_MAX];
-    node_of_place[0] = 0;
-    for (size_t place = 0; place < n_inner; place++) {
-        uint32_t here = node_of_place[place];
-        size_t node = root + here, at = group->nodes + place * PREDICT_LANES + lane;
-        bool ended = is_leaf(forest, node);
-        node_of_place[2 * place + 1] = ended ? here : forest->left[node];
-        node_of_place[2 * place + 2] = ended ? here : forest->right[node];
-        if (ended)
-            put_node(draft, at, 0, 0, 0);
-        else
-            put_node(draft, at, plain_threshold(draft, node), draft->layout->columns.of_node[node],
-                     0);
-    }
-    for (size_t i = 0; i <= n_inner; i++)
-        put_leaf(draft, group->leaves + i * PREDICT_LANES + lane,
-                 plain_leaf(forest, tree, root + node_of_place[n_inner + i]));
 }
 
 static void fill_general_tree(layout_draft *draft, size_t tree)
@@ -252,19 +282,26 @@ static size_t largest_tree(const mw_forest *forest)
 
 /* Cleared, so that the lanes of an unfinished last group walk through zeros: column 0, place by
  * place, to a leaf of 0. */
+static bool take_cleared(size_t bytes, void **ret_memory)
+{
+    if (posix_memalign(ret_memory, PREDICT_LINE, bytes + PREDICT_LINE) != 0) {
+        *ret_memory = NULL;
+        return false;
+    }
+    memset(*ret_memory, 0, bytes + PREDICT_LINE);
+    return true;
+}
+
 static bool take_nodes(predict_layout *layout)
 {
-    size_t node_bytes =
+    size_t node =
         layout->width == PREDICT_FLOAT32 ? sizeof(predict_node32) : sizeof(predict_node64);
-    size_t leaf_bytes = layout->width == PREDICT_FLOAT64 ? sizeof(double) : sizeof(float);
-    size_t nodes = (layout->n_nodes + 1) * node_bytes, leaves = (layout->n_leaves + 1) * leaf_bytes;
-    if (posix_memalign(&layout->nodes, PREDICT_LINE, nodes) != 0 ||
-        posix_memalign(&layout->leaves, PREDICT_LINE, leaves) != 0)
-        return false;
-    memset(layout->nodes, 0, nodes);
-    memset(layout->leaves, 0, leaves);
-    layout->bytes += nodes + leaves;
-    return true;
+    void *perfect = NULL;
+    bool taken = take_cleared(layout->n_nodes * node, &layout->nodes) &&
+                 take_cleared(layout->perfect_bytes, &perfect);
+    layout->perfect = perfect;
+    layout->bytes += layout->n_nodes * node + layout->perfect_bytes;
+    return taken;
 }
 
 static bool take_plan(layout_draft *draft)
@@ -346,7 +383,7 @@ void predict_layout_free(void *untyped)
     free(layout->groups);
     free(layout->root);
     free(layout->nodes);
-    free(layout->leaves);
+    free(layout->perfect);
     free(layout);
 }
 
