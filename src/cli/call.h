@@ -22,6 +22,7 @@ typedef struct cli_setting {
 typedef struct cli_endpoint {
     const char *name, *model; /* model: a path, already relative to the working folder */
     const char *place;        /* "millwright.yaml:4:5"; NULL: from the command line */
+    uint64_t load_ns;         /* how long loading took; written by cli_house_open */
 } cli_endpoint;
 
 typedef struct cli_terminal {

@@ -25,7 +25,7 @@ static void human_row(const cli_call *call, const char *key, const char *value, 
     mw_buf_text(out, value);
     if (with_origin) {
         mw_buf_char(out, ' ');
-        cli_pad(out, start, 50);
+        cli_pad(out, start, 56);
         mw_buf_text(out, origin);
     }
     mw_buf_char(out, '\n');

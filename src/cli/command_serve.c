@@ -17,16 +17,9 @@
 
 enum { TEXT_BYTES_MAX = 4 << 20 };
 
-/* A model as it is told about. The fleet owns its own; this one is dropped once announced. */
-typedef struct described {
-    mw_forest *forest;
-    uint64_t load_ns;
-} described;
-
 typedef struct serving {
     const cli_call *call;
     cli_endpoint *endpoints;
-    described *described; /* n_endpoints; until they have been announced */
     size_t n_endpoints;
     cli_house house;
     cli_state state;
@@ -72,24 +65,55 @@ static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* What the walk over the fleet writes; endpoints come in the order they were added. */
+typedef struct telling {
+    const serving *self;
+    size_t number;
+    mw_buf *out, *hint;
+} telling;
+
+static void tell_line(void *user, const mw_endpoint_info *info)
+{
+    telling *t = user;
+    const serving *self = t->self;
+    if (!info->forest)
+        return;
+    mw_buf_text(t->out, "loaded   ");
+    if (self->n_endpoints > 1)
+        mw_buf_format(t->out, "%s: ", info->name);
+    cli_write_forest(info->forest, t->out);
+    mw_buf_format(t->out, "; %.0f ms\n", (double)self->endpoints[t->number].load_ns / 1e6);
+    if (t->number == 0)
+        cli_write_curl(self->house.url, info->name, self->n_endpoints == 1, info->forest, t->hint);
+    t->number++;
+}
+
 static void write_lines(const serving *self, mw_buf *out)
 {
-    bool quiet = cli_is_on(self->call, CLI_QUIET);
-    for (size_t i = 0; i < self->n_endpoints && !quiet; i++) {
-        mw_buf_text(out, "loaded   ");
-        if (self->n_endpoints > 1)
-            mw_buf_format(out, "%s: ", self->endpoints[i].name);
-        cli_write_forest(self->described[i].forest, out);
-        mw_buf_format(out, "; %.0f ms\n", (double)self->described[i].load_ns / 1e6);
-    }
-    mw_buf_format(out, "serving  %s%s\n", self->house.url,
-                  quiet ? "" : "   metrics /metrics   api /openapi.json");
-    if (quiet)
+    mw_buf hint;
+    mw_buf_init(&hint, TEXT_BYTES_MAX);
+    if (cli_is_on(self->call, CLI_QUIET)) {
+        mw_buf_format(out, "serving  %s\n", self->house.url);
         return;
-    mw_buf_text(out, "try      ");
-    cli_write_curl(self->house.url, self->endpoints[0].name, self->n_endpoints == 1,
-                   self->described[0].forest, out);
-    mw_buf_char(out, '\n');
+    }
+    mw_fleet_each(self->house.fleet, tell_line, &(telling){self, 0, out, &hint});
+    mw_buf_format(out, "serving  %s   metrics /metrics   api /openapi.json\ntry      %s\n",
+                  self->house.url, hint.data);
+    mw_buf_done(&hint);
+}
+
+static void tell_json(void *user, const mw_endpoint_info *info)
+{
+    telling *t = user;
+    mw_buf_text(t->out, t->number++ ? ",{\"name\":" : "{\"name\":");
+    mw_json_write_text(t->out, mw_view_of(info->name));
+    mw_buf_text(t->out, ",\"path\":");
+    mw_json_write_text(t->out, mw_view_of(info->path));
+    if (info->forest)
+        mw_buf_format(t->out, ",\"format\":\"%s\",\"trees\":%zu,\"features\":%zu",
+                      mw_format_name(info->forest->format), info->forest->n_trees,
+                      info->forest->n_features);
+    mw_buf_char(t->out, '}');
 }
 
 static void write_json(const serving *self, mw_buf *out)
@@ -101,36 +125,8 @@ static void write_json(const serving *self, mw_buf *out)
     mw_json_write_text(out, mw_view_of(address));
     mw_buf_format(out, ",\"port\":%s,\"pid\":%ld,\"models\":[", strrchr(address, ':') + 1,
                   (long)getpid());
-    for (size_t i = 0; i < self->n_endpoints; i++) {
-        const mw_forest *forest = self->described[i].forest;
-        mw_buf_text(out, i ? ",{\"name\":" : "{\"name\":");
-        mw_json_write_text(out, mw_view_of(self->endpoints[i].name));
-        mw_buf_text(out, ",\"path\":");
-        mw_json_write_text(out, mw_view_of(self->endpoints[i].model));
-        mw_buf_format(out, ",\"format\":\"%s\",\"trees\":%zu,\"features\":%zu}",
-                      mw_format_name(forest->format), forest->n_trees, forest->n_features);
-    }
+    mw_fleet_each(self->house.fleet, tell_json, &(telling){self, 0, out, NULL});
     mw_buf_text(out, "]}\n");
-}
-
-static mw_status describe(serving *self, mw_arena *arena, mw_error *err)
-{
-    self->described = mw_arena_take_zeroed(arena, self->n_endpoints, sizeof *self->described);
-    if (!self->described)
-        return mw_fail_memory(err, "the endpoints");
-    for (size_t i = 0; i < self->n_endpoints; i++) {
-        uint64_t began = mw_clock_ns();
-        MW_TRY(mw_forest_load(self->endpoints[i].model, &self->described[i].forest, err));
-        self->described[i].load_ns = mw_clock_ns() - began;
-    }
-    return MW_OK;
-}
-
-static void forget_described(serving *self)
-{
-    for (size_t i = 0; self->described && i < self->n_endpoints; i++)
-        mw_forest_free(self->described[i].forest);
-    self->described = NULL;
 }
 
 /* One write, so that whoever reads the pipe never sees half of it. */
@@ -256,9 +252,7 @@ static mw_status run(serving *self, mw_arena *arena, mw_error *err)
     MW_TRY(cli_state_open(&self->state, call->settings[CLI_DATA].text,
                           mw_server_address(self->house.server), err));
     MW_TRY(cli_house_start(&self->house, err));
-    MW_TRY(describe(self, arena, err));
     MW_TRY(announce(self, err));
-    forget_described(self);
     wait_for_signals(self);
     if (self->n_cut_off > 0)
         mw_log(MW_LOG_WARN, "stopped; %zu requests were cut off", self->n_cut_off);
@@ -271,7 +265,6 @@ mw_status cli_run_serve(cli_call *call, mw_error *err)
 {
     serving self = {.call = call, .state.fd = -1, .signal_fd = -1, .drained_fd = -1};
     mw_status status = run(&self, &call->arena, err);
-    forget_described(&self);
     cli_state_close(&self.state);
     cli_house_close(&self.house);
     if (self.signal_fd >= 0)

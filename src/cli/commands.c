@@ -98,9 +98,8 @@ static const cli_command commands[] = {
         .name = "config show",
         .group = "Setup",
         .summary = "show the settings in force, and where each came from",
-        .about =
-            "Resolves flags, environment, configuration files and defaults as 'mw serve' would, "
-            "and prints the result.",
+        .about = "Resolves environment, configuration files and defaults as 'mw serve' would, "
+                 "and prints the result.",
         .options = CLI_TAKES(CLI_ORIGIN) | CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) |
                    CLI_TAKES(CLI_OUTPUT),
         .examples = {{"mw config show", NULL},

@@ -190,7 +190,7 @@ static mw_status check_endpoint_keys(config_reader *in, const mw_yaml *item, mw_
 static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpoint *ret_endpoint,
                                mw_error *err)
 {
-    cli_endpoint endpoint = {NULL, NULL, NULL};
+    cli_endpoint endpoint = {0};
     char place[300];
     MW_TRY(expect_kind(in, item, MW_YAML_MAP, "an endpoint", "write '- model: PATH'", err));
     MW_TRY(check_endpoint_keys(in, item, err));

@@ -123,7 +123,7 @@ static mw_status load_example(demo_examples *examples, const char *folder, const
     char model[PATH_MAX + 512];
     snprintf(model, sizeof model, "%s/models/%s", folder, file);
     example->endpoint =
-        (cli_endpoint){name, mw_arena_text(&examples->arena, mw_view_of(model)), NULL};
+        (cli_endpoint){.name = name, .model = mw_arena_text(&examples->arena, mw_view_of(model))};
     if (!example->endpoint.model)
         return mw_fail_memory(err, "the examples");
     MW_TRY(mw_forest_load(model, &example->forest, err));

@@ -63,7 +63,7 @@ mw_status cli_endpoint_read(const char *text, mw_arena *arena, cli_endpoint *ret
 {
     const char *equals = strchr(text, '=');
     if (!equals || access(text, F_OK) == 0) {
-        cli_endpoint endpoint = {NULL, text, NULL};
+        cli_endpoint endpoint = {.model = text};
         MW_TRY(cli_endpoint_default_name(text, arena, &endpoint.name, err));
         *ret_endpoint = endpoint;
         return MW_OK;
@@ -76,6 +76,6 @@ mw_status cli_endpoint_read(const char *text, mw_arena *arena, cli_endpoint *ret
     char *kept = mw_arena_text(arena, name);
     if (!kept)
         return mw_fail_memory(err, "the names");
-    *ret_endpoint = (cli_endpoint){kept, equals + 1, NULL};
+    *ret_endpoint = (cli_endpoint){.name = kept, .model = equals + 1};
     return MW_OK;
 }

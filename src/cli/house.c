@@ -62,11 +62,13 @@ static void fill_options(const cli_call *call, const char *listen, unsigned n_lo
     o->write_ms = (unsigned)number(call, CLI_WRITE_TIMEOUT, o->write_ms);
 }
 
-static mw_status add_models(cli_house *house, const cli_endpoint *endpoints, size_t n_endpoints,
+static mw_status add_models(cli_house *house, cli_endpoint *endpoints, size_t n_endpoints,
                             mw_error *err)
 {
     for (size_t i = 0; i < n_endpoints; i++) {
+        uint64_t began = mw_clock_ns();
         mw_status status = mw_fleet_add(house->fleet, endpoints[i].name, endpoints[i].model, err);
+        endpoints[i].load_ns = mw_clock_ns() - began;
         if (status == MW_CONFLICT)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)
@@ -75,7 +77,7 @@ static mw_status add_models(cli_house *house, const cli_endpoint *endpoints, siz
     return MW_OK;
 }
 
-static mw_status open_rooms(const cli_call *call, const cli_endpoint *endpoints, size_t n_endpoints,
+static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const char *listen, cli_house *house, mw_error *err)
 {
     uint64_t threads = call->settings[CLI_THREADS].number;
@@ -104,7 +106,7 @@ static mw_status open_rooms(const cli_call *call, const cli_endpoint *endpoints,
     return MW_OK;
 }
 
-mw_status cli_house_open(const cli_call *call, const cli_endpoint *endpoints, size_t n_endpoints,
+mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                          const char *listen, cli_house *ret_house, mw_error *err)
 {
     cli_house house = {NULL, NULL, NULL, ""};

@@ -20,12 +20,12 @@ typedef struct cli_house {
 
 /* Load the models and bind the address; nothing is accepted until cli_house_start.
  *
- *   endpoints  borrowed for the call; at least one
+ *   endpoints  borrowed for the call; at least one; their load_ns is written
  *   listen     "127.0.0.1:8080"
  *
  * Fails: as loading a model does; MW_CONFLICT (MW1101) when the address is in use; MW_BAD_ARGUMENT
  * (MW1102) when it is public and --allow-public was not said. */
-MW_CHECKED mw_status cli_house_open(const cli_call *call, const cli_endpoint *endpoints,
+MW_CHECKED mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints,
                                     size_t n_endpoints, const char *listen, cli_house *ret_house,
                                     mw_error *err);
 MW_CHECKED mw_status cli_house_start(cli_house *house, mw_error *err);

@@ -72,7 +72,7 @@ static void test_endpoints(void **state)
     mw_arena_init(&arena, 4096, MW_MIB);
     for (size_t i = 0; i < MW_COUNT(endpoint_cases); i++) {
         const struct endpoint_case *c = &endpoint_cases[i];
-        cli_endpoint endpoint = {NULL, NULL, NULL};
+        cli_endpoint endpoint = {0};
         mw_error err = {0};
         mw_status status = cli_endpoint_read(c->text, &arena, &endpoint, &err);
         if ((status == MW_OK) != (c->name != NULL))
