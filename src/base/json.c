@@ -4,114 +4,104 @@
 #include <jansson.h>
 #include <math.h>
 
-#include "limits.h"
 #include "number.h"
+#include "scan.h"
+#include "utf8.h"
 
 #include "banned.h"
 
-/* ---- out ------------------------------------------------------------------------------------------ */
-
-/* Bytes of the UTF-8 character at `at`, 0 when none stands there (RFC 3629). */
-static size_t utf8_length(const unsigned char *at, size_t left)
-{
-    static const struct {
-        unsigned char mask, lead, size, second_min, second_max, exactly;
-    } forms[] = {
-        {0x80, 0x00, 1, 0, 0, 0},          {0xe0, 0xc0, 2, 0x80, 0xbf, 0},
-        {0xff, 0xe0, 3, 0xa0, 0xbf, 0xe0}, {0xff, 0xed, 3, 0x80, 0x9f, 0xed},
-        {0xf0, 0xe0, 3, 0x80, 0xbf, 0},    {0xff, 0xf0, 4, 0x90, 0xbf, 0xf0},
-        {0xff, 0xf4, 4, 0x80, 0x8f, 0xf4}, {0xf8, 0xf0, 4, 0x80, 0xbf, 0},
-    };
-    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
-        if ((at[0] & forms[f].mask) != forms[f].lead)
-            continue;
-        if (forms[f].size > left || at[0] == 0xc0 || at[0] == 0xc1 || at[0] > 0xf4)
-            return 0;
-        if (forms[f].size > 1 && (at[1] < forms[f].second_min || at[1] > forms[f].second_max))
-            return 0;
-        for (size_t i = 2; i < forms[f].size; i++)
-            if ((at[i] & 0xc0) != 0x80)
-                return 0;
-        return forms[f].size;
-    }
-    return 0;
-}
+/* ---- out ---------------------------------------------------------------------------------------
+ */
 
 static void write_escape(mw_buf *out, unsigned char c)
 {
-    static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-    const char *found = c ? strchr(plain, c) : NULL;
+    static const char meanings[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const char *found = memchr(meanings, c, sizeof meanings - 1);
     if (found)
-        mw_buf_format(out, "\\%c", letters[found - plain]);
+        mw_buf_format(out, "\\%c", letters[found - meanings]);
     else
         mw_buf_format(out, "\\u%04x", c);
 }
 
 void mw_json_write_text(mw_buf *out, mw_view text)
 {
+    const char *at = text.data, *end = text.data + text.size, *unwritten = at;
     mw_buf_char(out, '"');
-    size_t begin = 0, i = 0;
-    while (i < text.size) {
-        unsigned char c = (unsigned char)text.data[i];
-        bool plain = c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
-        size_t step = utf8_length((const unsigned char *)text.data + i, text.size - i);
-        if (plain && step > 0) {
-            i += step;
+    while (at < end) {
+        unsigned char c = (unsigned char)*at;
+        bool escape = c < 0x20 || c == '"' || c == '\\';
+        size_t length = utf8_length(at, end);
+        if (!escape && length > 0) {
+            at += length;
             continue;
         }
-        mw_buf_bytes(out, text.data + begin, i - begin);
-        if (plain)
-            mw_buf_text(out, "\xef\xbf\xbd"); /* U+FFFD stands for what is not UTF-8 */
-        else
+        mw_buf_bytes(out, unwritten, (size_t)(at - unwritten));
+        if (escape)
             write_escape(out, c);
-        begin = ++i;
+        else
+            mw_buf_text(out, "\xef\xbf\xbd"); /* U+FFFD stands for a byte that is not UTF-8 */
+        unwritten = ++at;
     }
-    mw_buf_bytes(out, text.data + begin, text.size - begin);
+    mw_buf_bytes(out, unwritten, (size_t)(end - unwritten));
     mw_buf_char(out, '"');
 }
 
 void mw_json_write_double(mw_buf *out, double value)
 {
-    if (!isfinite(value)) {
+    char text[MW_NUMBER_TEXT_BYTES];
+    if (isfinite(value))
+        mw_buf_bytes(out, text, mw_number_write_double(text, value, true));
+    else
         mw_buf_text(out, "null");
-    } else if (mw_buf_reserve(out, MW_NUMBER_TEXT_BYTES)) {
-        out->size += mw_number_write_double(out->data + out->size, value, true);
-        out->data[out->size] = '\0';
-    }
 }
 
 void mw_json_write_float(mw_buf *out, float value)
 {
-    if (!isfinite(value)) {
+    char text[MW_NUMBER_TEXT_BYTES];
+    if (isfinite(value))
+        mw_buf_bytes(out, text, mw_number_write_float(text, value, true));
+    else
         mw_buf_text(out, "null");
-    } else if (mw_buf_reserve(out, MW_NUMBER_TEXT_BYTES)) {
-        out->size += mw_number_write_float(out->data + out->size, value, true);
-        out->data[out->size] = '\0';
-    }
 }
 
 void mw_json_write_int(mw_buf *out, int64_t value)
 {
-    if (mw_buf_reserve(out, MW_NUMBER_TEXT_BYTES)) {
-        out->size += mw_number_write_int(out->data + out->size, value);
-        out->data[out->size] = '\0';
-    }
+    char text[MW_NUMBER_TEXT_BYTES];
+    mw_buf_bytes(out, text, mw_number_write_int(text, value));
 }
 
-/* ---- in --------------------------------------------------------------------------------------------- */
+/* ---- in ----------------------------------------------------------------------------------------
+ */
+
+/* jansson recurses; the scanner does not, so it looks at the depth first. What else is wrong
+ * jansson says, with line and column: these texts are edited by people. */
+static mw_status check_depth(mw_view text, mw_error *err)
+{
+    mw_scan scan;
+    mw_error fault;
+    mw_scan_init(&scan, text);
+    if (mw_scan_skip(&scan, NULL, &fault) == MW_OK || fault.code != MW_E_JSON_DEPTH)
+        return MW_OK;
+    if (err)
+        *err = fault;
+    return fault.status;
+}
 
 mw_status mw_json_read(mw_view text, mw_json **ret_root, mw_error *err)
 {
     json_error_t fault;
+    MW_TRY(check_depth(text, err));
     json_t *root = json_loadb(text.size ? text.data : "", text.size,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-    if (!root) {
-        mw_fail(err, MW_E_JSON_SYNTAX, "%s", fault.text);
-        mw_at(err, "line %d, column %d", fault.line, fault.column);
-        return mw_mend(err, "give JSON as RFC 8259 defines it");
+    if (root) {
+        *ret_root = root;
+        return MW_OK;
     }
-    *ret_root = root;
-    return MW_OK;
+    if (json_error_code(&fault) == json_error_out_of_memory)
+        return mw_fail_memory(err, "a JSON document");
+    mw_fail(err, MW_E_JSON_SYNTAX, "%s", fault.text);
+    mw_at(err, "line %d, column %d", fault.line, fault.column);
+    return mw_mend(err, "give JSON as RFC 8259 defines it, each key once");
 }
 
 void mw_json_free(mw_json *root)

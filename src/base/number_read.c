@@ -3,7 +3,7 @@
  *     "-12.5e3"  ->  digits 125, power 2  ->  125 * 10^2
  *
  * Three ways, the first that is certain of its answer:
- *   1. digits below 2^53 and a power within +-22: both are exact doubles, so one multiplication or
+ *   1. up to 15 digits and a power within +-22: both are exact doubles, so one multiplication or
  *      division rounds correctly (Clinger, 1990).
  *   2. up to 19 digits: digits times the first 128 bits of the power (Lemire, 2021); the bits that
  *      the product lacks cannot change the rounding (Mushtak and Lemire, 2023).
@@ -25,11 +25,11 @@
 #include "banned.h"
 
 enum {
-    WORD_DIGITS_MAX = 19,     /* any so many digits fit uint64_t */
+    WORD_DIGITS_MAX = 19,     /* any so many digits fit uint64_t, */
+    EXACT_DIGITS_MAX = 15,    /* and so many a double */
     EXACT_POWER_MAX = 22,     /* 10^22 is a double, 10^23 is not */
     DECIDING_DIGITS_MAX = 780 /* a tie between doubles has at most 767 digits */
 };
-#define EXACT_DIGITS_MAX (UINT64_C(1) << 53)
 /* No text that fits memory brings such an exponent back into range. */
 #define EXPONENT_MAX INT64_C(1000000000000000)
 
@@ -136,6 +136,13 @@ static inline const char *read_parts(const char *at, const char *end, bool json,
 /* ---- rounding ----------------------------------------------------------------------------------
  */
 
+static inline uint64_t bits_of_double(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static inline double double_of_bits(uint64_t bits)
 {
     double value;
@@ -196,9 +203,10 @@ static inline double round_exact(uint64_t digits, int power)
     return power < 0 ? (double)digits / powers[-power] : (double)digits * powers[power];
 }
 
-static inline double round_digits(uint64_t digits, int64_t power)
+/* Mostly `digits` is known to be exact by its count: cheaper to foresee than its size. */
+static inline double round_digits(uint64_t digits, size_t n_digits, int64_t power)
 {
-    if (digits <= EXACT_DIGITS_MAX && power >= -EXACT_POWER_MAX && power <= EXACT_POWER_MAX)
+    if (n_digits <= EXACT_DIGITS_MAX && power >= -EXACT_POWER_MAX && power <= EXACT_POWER_MAX)
         return round_exact(digits, (int)power);
     return scale(digits, power);
 }
@@ -232,11 +240,11 @@ static double ask_strtod(const char *at, const char *behind, int64_t power)
 }
 
 /* Leading zeros do not count; the first 19 digits mostly decide alone. */
-static __attribute__((noinline)) double round_long(const number_parts *parts)
+static __attribute__((noinline)) double round_long(number_parts parts)
 {
-    const char *at = parts->first;
-    size_t n_left = parts->n_digits;
-    for (; at < parts->behind && (*at == '0' || *at == '.'); at++)
+    const char *at = parts.first;
+    size_t n_left = parts.n_digits;
+    for (; at < parts.behind && (*at == '0' || *at == '.'); at++)
         n_left -= *at == '0';
     const char *first = at;
     uint64_t digits = 0;
@@ -247,11 +255,11 @@ static __attribute__((noinline)) double round_long(const number_parts *parts)
         digits = digits * 10 + (uint64_t)(*at - '0');
         i++;
     }
-    int64_t power = parts->power + (int64_t)(n_left - n_taken);
+    int64_t power = parts.power + (int64_t)(n_left - n_taken);
     double below = scale(digits, power);
     if (n_left == n_taken || below == scale(digits + 1, power))
         return below;
-    return ask_strtod(first, parts->behind, parts->power);
+    return ask_strtod(first, parts.behind, parts.power);
 }
 
 /* ---- the door ----------------------------------------------------------------------------------
@@ -259,17 +267,19 @@ static __attribute__((noinline)) double round_long(const number_parts *parts)
 
 const char *mw_number_read(const char *at, const char *end, bool json, double *ret_value)
 {
-    bool negative = at < end && *at == '-';
-    if (negative || (!json && at < end && *at == '+'))
+    /* Signs of data are a coin's throw: steps without a branch, which would be foreseen wrongly. */
+    uint64_t negative = at < end && *at == '-';
+    at += negative;
+    if (!json && !negative && at < end && *at == '+')
         at++;
     number_parts parts;
     const char *behind = read_parts(at, end, json, &parts);
     if (!behind)
         return NULL;
     double value = __builtin_expect(parts.n_digits <= WORD_DIGITS_MAX, 1)
-                       ? round_digits(parts.digits, parts.power)
-                       : round_long(&parts);
-    *ret_value = negative ? -value : value;
+                       ? round_digits(parts.digits, parts.n_digits, parts.power)
+                       : round_long(parts);
+    *ret_value = double_of_bits(bits_of_double(value) | negative << 63);
     return behind;
 }
 

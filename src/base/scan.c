@@ -1,84 +1,148 @@
-/* The JSON pull scanner. One pass over borrowed text; `at` is always the next unread byte. */
+/* The JSON pull scanner. One pass over borrowed text; `at` is always the next unread byte, and on
+ * failure the byte that is wrong. Texts are in scan_text.c; the hot paths inline in scan.h. */
 #include "scan.h"
 
 #include <math.h>
 
 #include "limits.h"
-#include "number.h"
+#include "scan_text.h"
 
 #include "banned.h"
 
+enum {
+    EXCERPT_BYTES = 24, /* of a wrong word, shown in messages */
+    FOUND_BYTES = EXCERPT_BYTES + 16
+};
+
+#define FOUR_BYTES(first, kind) \
+    [(first)] = (kind), [(first) + 1] = (kind), [(first) + 2] = (kind), [(first) + 3] = (kind)
+
+const uint8_t scan_kinds[256] = {
+    ['{'] = MW_SCAN_OBJECT, ['['] = MW_SCAN_ARRAY,           ['"'] = MW_SCAN_STRING,
+    ['t'] = MW_SCAN_TRUE,   ['f'] = MW_SCAN_FALSE,           ['n'] = MW_SCAN_NULL,
+    ['-'] = MW_SCAN_NUMBER, FOUR_BYTES('0', MW_SCAN_NUMBER), FOUR_BYTES('4', MW_SCAN_NUMBER),
+    ['8'] = MW_SCAN_NUMBER, ['9'] = MW_SCAN_NUMBER,          ['N'] = SCAN_NAN_WORD,
+    ['I'] = SCAN_NAN_WORD,
+};
+
 void mw_scan_init(mw_scan *scan, mw_view text)
 {
-    *scan = (mw_scan){.begin = text.data, .at = text.data, .end = text.data + text.size};
+    const char *begin = text.data ? text.data : "";
+    *scan = (mw_scan){.begin = begin, .at = begin, .end = begin + text.size};
 }
 
-static inline void skip_space(mw_scan *scan)
+/* Indented texts: eight spaces at a time. */
+const char *scan_long_space(const char *at, const char *end)
 {
-    const char *at = scan->at;
-    while (at < scan->end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) {
         at++;
-    scan->at = at;
-}
-
-mw_scan_kind mw_scan_peek(mw_scan *scan)
-{
-    skip_space(scan);
-    if (scan->at == scan->end)
-        return MW_SCAN_END;
-    switch (*scan->at) {
-    case '{':
-        return MW_SCAN_OBJECT;
-    case '[':
-        return MW_SCAN_ARRAY;
-    case '"':
-        return MW_SCAN_STRING;
-    case 't':
-        return MW_SCAN_TRUE;
-    case 'f':
-        return MW_SCAN_FALSE;
-    case 'n':
-        return MW_SCAN_NULL;
-    case 'N':
-    case 'I':
-        return scan->allow_nan ? MW_SCAN_NUMBER : MW_SCAN_WRONG;
-    default:
-        return *scan->at == '-' || (*scan->at >= '0' && *scan->at <= '9') ? MW_SCAN_NUMBER
-                                                                           : MW_SCAN_WRONG;
+        while (end - at >= 8 && memcmp(at, "        ", 8) == 0)
+            at += 8;
     }
+    return at;
 }
 
 const char *mw_scan_kind_name(mw_scan_kind kind)
 {
     static const char *const names[] = {
-        [MW_SCAN_OBJECT] = "an object", [MW_SCAN_ARRAY] = "an array",
-        [MW_SCAN_STRING] = "text",      [MW_SCAN_NUMBER] = "a number",
-        [MW_SCAN_TRUE] = "true",        [MW_SCAN_FALSE] = "false",
-        [MW_SCAN_NULL] = "null",        [MW_SCAN_END] = "the end of the text",
         [MW_SCAN_WRONG] = "a byte that begins no value",
+        [MW_SCAN_OBJECT] = "an object",
+        [MW_SCAN_ARRAY] = "an array",
+        [MW_SCAN_STRING] = "text",
+        [MW_SCAN_NUMBER] = "a number",
+        [MW_SCAN_TRUE] = "true",
+        [MW_SCAN_FALSE] = "false",
+        [MW_SCAN_NULL] = "null",
+        [MW_SCAN_END] = "the end of the text",
     };
     return names[kind];
 }
 
+/* ---- errors ------------------------------------------------------------------------------------
+ */
+
 static mw_status fail_here(mw_scan *scan, mw_error *err)
 {
     mw_at(err, "byte %zu", (size_t)(scan->at - scan->begin));
-    return mw_mend(err, "send JSON as RFC 8259 defines it");
+    return mw_mend(err, "give JSON as RFC 8259 defines it");
+}
+
+static bool is_word_byte(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
+           c == '-' || c == '.' || c == '_';
+}
+
+/* The word at the scanner's place: "NaN", "01", "True", or nothing. */
+static mw_view word_here(const mw_scan *scan)
+{
+    const char *at = scan->at;
+    while (at < scan->end && is_word_byte(*at))
+        at++;
+    return (mw_view){scan->at, (size_t)(at - scan->at)};
+}
+
+static bool is_sound(const mw_scan *scan, mw_scan_kind kind, mw_view word)
+{
+    double value;
+    switch (kind) {
+    case MW_SCAN_WRONG:
+        return false;
+    case MW_SCAN_NUMBER:
+        return mw_number_read(scan->at, scan->end, true, &value) == word.data + word.size;
+    case MW_SCAN_TRUE:
+    case MW_SCAN_FALSE:
+    case MW_SCAN_NULL:
+        return mw_view_is(word, mw_scan_kind_name(kind));
+    default:
+        return true;
+    }
+}
+
+/* "text", "a number", or, for what is no value, what it looks like: "'01'", "','", "byte 0xff". */
+static void describe(mw_scan *scan, char found[FOUND_BYTES])
+{
+    mw_scan_kind kind = mw_scan_peek(scan);
+    mw_view word = word_here(scan);
+    if (is_sound(scan, kind, word)) {
+        snprintf(found, FOUND_BYTES, "%s", mw_scan_kind_name(kind));
+        return;
+    }
+    unsigned char byte = (unsigned char)*scan->at;
+    if (word.size > EXCERPT_BYTES)
+        snprintf(found, FOUND_BYTES, "'%.*s...'", EXCERPT_BYTES - 3, word.data);
+    else if (word.size > 0)
+        snprintf(found, FOUND_BYTES, "'%.*s'", MW_VIEW_ARG(word));
+    else if (byte > ' ' && byte < 0x7f)
+        snprintf(found, FOUND_BYTES, "'%c'", byte);
+    else
+        snprintf(found, FOUND_BYTES, "byte 0x%02x", byte);
 }
 
 mw_status mw_scan_expected(mw_scan *scan, const char *what, mw_error *err)
 {
-    const char *found = mw_scan_kind_name(mw_scan_peek(scan));
+    char found[FOUND_BYTES];
+    describe(scan, found);
     mw_fail(err, MW_E_JSON_SYNTAX, "expected %s, found %s", what, found);
-    return fail_here(scan, err);
+    bool mark = scan->at == scan->begin && scan->end - scan->at >= 3 &&
+                memcmp(scan->at, "\xef\xbb\xbf", 3) == 0;
+    if (!mark)
+        return fail_here(scan, err);
+    mw_at(err, "byte 0");
+    return mw_mend(err, "save the text as UTF-8 without a byte order mark");
 }
+
+/* ---- brackets ----------------------------------------------------------------------------------
+ */
 
 static mw_status enter(mw_scan *scan, mw_error *err)
 {
-    if (++scan->depth > MW_LIMIT_JSON_DEPTH) {
+    if (scan->depth >= MW_LIMIT_JSON_DEPTH) {
         mw_fail(err, MW_E_JSON_DEPTH, "nested deeper than %d levels", MW_LIMIT_JSON_DEPTH);
-        return fail_here(scan, err);
+        mw_at(err, "byte %zu", (size_t)(scan->at - scan->begin));
+        return mw_mend(err, "flatten it: nothing that is read here is nested so deeply");
     }
+    scan->depth++;
     scan->at++;
     scan->fresh = true;
     return MW_OK;
@@ -86,60 +150,74 @@ static mw_status enter(mw_scan *scan, mw_error *err)
 
 mw_status mw_scan_object_begin(mw_scan *scan, mw_error *err)
 {
-    skip_space(scan);
-    if (scan->at == scan->end || *scan->at != '{')
+    if (mw_scan_peek(scan) != MW_SCAN_OBJECT)
         return mw_scan_expected(scan, "an object", err);
     return enter(scan, err);
 }
 
 mw_status mw_scan_array_begin(mw_scan *scan, mw_error *err)
 {
-    skip_space(scan);
-    if (scan->at == scan->end || *scan->at != '[')
+    if (mw_scan_peek(scan) != MW_SCAN_ARRAY)
         return mw_scan_expected(scan, "an array", err);
     return enter(scan, err);
 }
 
 /* Behind an element: ',' and another one, or the closing bracket. */
-static mw_status next_element(mw_scan *scan, char closing, bool *ret_more, mw_error *err)
+mw_status scan_next(mw_scan *scan, char closing, bool *ret_more, mw_error *err)
 {
-    skip_space(scan);
+    scan_skip_space(scan);
     char c = scan->at < scan->end ? *scan->at : '\0';
-    if (c == closing) {
-        scan->at++;
-        scan->depth--;
-        scan->fresh = false;
-        *ret_more = false;
-        return MW_OK;
-    }
-    if (!scan->fresh) {
-        if (c != ',')
-            return mw_scan_expected(scan, closing == ']' ? "',' or ']'" : "',' or '}'", err);
-        scan->at++;
-    }
+    bool more = c != closing;
+    if (more && !scan->fresh && c != ',')
+        return mw_scan_expected(scan, closing == ']' ? "',' or ']'" : "',' or '}'", err);
+    scan->at += !more || !scan->fresh;
+    scan->depth -= !more;
     scan->fresh = false;
-    *ret_more = true;
+    *ret_more = more;
     return MW_OK;
 }
 
-mw_status mw_scan_array_next(mw_scan *scan, bool *ret_more, mw_error *err)
+/* Text, still escaped, and the ':' behind a key. */
+static mw_status pass_text(mw_scan *scan, mw_view *ret_raw, bool *ret_escapes, mw_error *err)
 {
-    return next_element(scan, ']', ret_more, err);
+    if (mw_scan_peek(scan) != MW_SCAN_STRING)
+        return mw_scan_expected(scan, "text", err);
+    const char *first = scan->at + 1, *fault, *fault_at;
+    const char *behind = scan_pass_text(first, scan->end, ret_escapes, &fault, &fault_at);
+    if (!behind) {
+        scan->at = fault_at;
+        mw_fail(err, MW_E_JSON_SYNTAX, "%s", fault);
+        return fail_here(scan, err);
+    }
+    *ret_raw = (mw_view){first, (size_t)(behind - 1 - first)};
+    scan->at = behind;
+    return MW_OK;
 }
 
-mw_status mw_scan_object_next(mw_scan *scan, mw_arena *arena, mw_view *ret_key, bool *ret_more,
-                              mw_error *err)
+static mw_status pass_colon(mw_scan *scan, mw_error *err)
 {
-    MW_TRY(next_element(scan, '}', ret_more, err));
-    if (!*ret_more)
-        return MW_OK;
-    MW_TRY(mw_scan_string(scan, arena, ret_key, err));
-    skip_space(scan);
+    scan_skip_space(scan);
     if (scan->at == scan->end || *scan->at != ':')
         return mw_scan_expected(scan, "':'", err);
     scan->at++;
     return MW_OK;
 }
+
+mw_status mw_scan_object_next(mw_scan *scan, mw_arena *arena, mw_view *ret_key, bool *ret_more,
+                              mw_error *err)
+{
+    bool more = false;
+    MW_TRY(scan_next(scan, '}', &more, err));
+    if (more) {
+        MW_TRY(mw_scan_string(scan, arena, ret_key, err));
+        MW_TRY(pass_colon(scan, err));
+    }
+    *ret_more = more;
+    return MW_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------------------
+ */
 
 static bool take_word(mw_scan *scan, const char *word)
 {
@@ -150,50 +228,45 @@ static bool take_word(mw_scan *scan, const char *word)
     return true;
 }
 
-static bool take_special(mw_scan *scan, double *ret_value)
+mw_status scan_nan_word(mw_scan *scan, double *ret_value, mw_error *err)
 {
-    if (take_word(scan, "NaN"))
+    if (scan->allow_nan && take_word(scan, "NaN"))
         *ret_value = NAN;
-    else if (take_word(scan, "Infinity"))
+    else if (scan->allow_nan && take_word(scan, "Infinity"))
         *ret_value = INFINITY;
-    else if (take_word(scan, "-Infinity"))
+    else if (scan->allow_nan && take_word(scan, "-Infinity"))
         *ret_value = -INFINITY;
     else
-        return false;
-    return true;
+        return mw_scan_expected(scan, "a number", err);
+    return MW_OK;
 }
 
-mw_status mw_scan_number(mw_scan *scan, double *ret_value, mw_error *err)
+/* A number, but not a whole one: its text tells more than its kind. */
+static mw_status fail_integer(mw_scan *scan, mw_error *err)
 {
-    skip_space(scan);
-    const char *behind = mw_number_read(scan->at, scan->end, true, ret_value);
-    if (behind) {
-        scan->at = behind;
-        return MW_OK;
-    }
-    if (scan->allow_nan && take_special(scan, ret_value))
-        return MW_OK;
-    return mw_scan_expected(scan, "a number", err);
+    mw_view word = word_here(scan);
+    if (!is_sound(scan, mw_scan_peek(scan), word) || word.size == 0 || word.size > EXCERPT_BYTES)
+        return mw_scan_expected(scan, "a whole number of at most 64 bits", err);
+    mw_fail(err, MW_E_JSON_SYNTAX, "expected a whole number of at most 64 bits, found %.*s",
+            MW_VIEW_ARG(word));
+    mw_at(err, "byte %zu", (size_t)(scan->at - scan->begin));
+    return mw_mend(err, "give it without fraction and exponent, within -2^63 and 2^63 - 1");
 }
 
 mw_status mw_scan_integer(mw_scan *scan, int64_t *ret_value, mw_error *err)
 {
-    skip_space(scan);
-    const char *at = scan->at;
-    bool negative = at < scan->end && *at == '-';
-    at += negative;
-    const char *first = at;
-    int64_t value = 0;
-    bool fits = true;
-    for (; at < scan->end && *at >= '0' && *at <= '9'; at++) {
-        int digit = *at - '0';
+    scan_skip_space(scan);
+    const char *at = scan->at, *end = scan->end;
+    bool negative = at < end && *at == '-', fits = true;
+    const char *first = at += negative;
+    int64_t value = 0; /* counted downwards: the lowest number has no positive twin */
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
         fits = fits && !__builtin_mul_overflow(value, 10, &value) &&
-               !__builtin_sub_overflow(value, digit, &value);
-    }
-    bool fraction = at < scan->end && (*at == '.' || *at == 'e' || *at == 'E');
+               !__builtin_sub_overflow(value, *at - '0', &value);
+    bool more = at < end && (*at == '.' || *at == 'e' || *at == 'E');
     fits = fits && (negative || value != INT64_MIN);
-    if (at == first || fraction || !fits || (*first == '0' && at - first > 1))
-        return mw_scan_expected(scan, "a whole number of at most 64 bits", err);
+    if (at == first || (*first == '0' && at - first > 1) || more || !fits)
+        return fail_integer(scan, err);
     scan->at = at;
     *ret_value = negative ? value : -value;
     return MW_OK;
@@ -201,7 +274,7 @@ mw_status mw_scan_integer(mw_scan *scan, int64_t *ret_value, mw_error *err)
 
 mw_status mw_scan_bool(mw_scan *scan, bool *ret_value, mw_error *err)
 {
-    skip_space(scan);
+    scan_skip_space(scan);
     if (take_word(scan, "true"))
         *ret_value = true;
     else if (take_word(scan, "false"))
@@ -213,183 +286,43 @@ mw_status mw_scan_bool(mw_scan *scan, bool *ret_value, mw_error *err)
 
 mw_status mw_scan_null(mw_scan *scan, mw_error *err)
 {
-    skip_space(scan);
+    scan_skip_space(scan);
     return take_word(scan, "null") ? MW_OK : mw_scan_expected(scan, "null", err);
-}
-
-/* ---- text ------------------------------------------------------------------------------------ */
-
-/* Bytes of the UTF-8 character at `at` (RFC 3629: no overlong forms, no surrogates), 0 = none. */
-static size_t utf8_length(const unsigned char *at, const unsigned char *end)
-{
-    size_t left = (size_t)(end - at);
-    if (at[0] < 0x80)
-        return 1;
-    if (at[0] >= 0xc2 && at[0] <= 0xdf)
-        return left >= 2 && (at[1] & 0xc0) == 0x80 ? 2 : 0;
-    if ((at[0] & 0xf0) == 0xe0) {
-        if (left < 3 || (at[1] & 0xc0) != 0x80 || (at[2] & 0xc0) != 0x80)
-            return 0;
-        if (at[0] == 0xe0 && at[1] < 0xa0)
-            return 0;
-        return at[0] == 0xed && at[1] >= 0xa0 ? 0 : 3;
-    }
-    if (at[0] < 0xf0 || at[0] > 0xf4 || left < 4)
-        return 0;
-    for (int i = 1; i < 4; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    if (at[0] == 0xf0 && at[1] < 0x90)
-        return 0;
-    return at[0] == 0xf4 && at[1] >= 0x90 ? 0 : 4;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The four digits behind "\u"; -1 when they are not there. */
-static int read_hex4(const char *at, const char *end)
-{
-    if (end - at < 4)
-        return -1;
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0)
-            return -1;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
-/* Length of the escape at `at` (a backslash), its character in *ret_char; 0 when it is wrong. */
-static size_t read_escape(const char *at, const char *end, uint32_t *ret_char)
-{
-    static const char plain[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
-    if (end - at < 2)
-        return 0;
-    const char *found = at[1] ? strchr(plain, at[1]) : NULL;
-    if (found) {
-        *ret_char = (unsigned char)meaning[found - plain];
-        return 2;
-    }
-    int first = at[1] == 'u' ? read_hex4(at + 2, end) : -1;
-    if (first < 0 || (first >= 0xdc00 && first <= 0xdfff))
-        return 0;
-    *ret_char = (uint32_t)first;
-    if (first < 0xd800 || first > 0xdbff)
-        return 6;
-    int second = end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? read_hex4(at + 8, end) : -1;
-    if (second < 0xdc00 || second > 0xdfff)
-        return 0;
-    *ret_char = 0x10000 + (((uint32_t)first - 0xd800) << 10) + ((uint32_t)second - 0xdc00);
-    return 12;
-}
-
-static char *write_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-    } else if (c < 0x800) {
-        *out++ = (char)(0xc0 | (c >> 6));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        *out++ = (char)(0xe0 | (c >> 12));
-        *out++ = (char)(0x80 | ((c >> 6) & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    } else {
-        *out++ = (char)(0xf0 | (c >> 18));
-        *out++ = (char)(0x80 | ((c >> 12) & 0x3f));
-        *out++ = (char)(0x80 | ((c >> 6) & 0x3f));
-        *out++ = (char)(0x80 | (c & 0x3f));
-    }
-    return out;
-}
-
-static mw_status fail_text(mw_scan *scan, const char *at, const char *what, mw_error *err)
-{
-    scan->at = at;
-    mw_fail(err, MW_E_JSON_SYNTAX, "%s", what);
-    return fail_here(scan, err);
-}
-
-/* Passes over text from behind the opening quote to behind the closing one, and checks it. */
-static mw_status pass_text(mw_scan *scan, bool *ret_escapes, mw_error *err)
-{
-    const char *at = scan->at, *end = scan->end;
-    bool escapes = false;
-    for (;;) {
-        if (at == end)
-            return fail_text(scan, at, "text without a closing quote", err);
-        unsigned char c = (unsigned char)*at;
-        if (c == '"')
-            break;
-        if (c < 0x20)
-            return fail_text(scan, at, "a control byte inside text", err);
-        uint32_t unused;
-        size_t step = 1;
-        if (c == '\\') {
-            step = read_escape(at, end, &unused);
-            escapes = true;
-        } else if (c >= 0x80) {
-            step = utf8_length((const unsigned char *)at, (const unsigned char *)end);
-        }
-        if (step == 0)
-            return fail_text(scan, at, c == '\\' ? "a wrong escape" : "not UTF-8", err);
-        at += step;
-    }
-    scan->at = at + 1;
-    *ret_escapes = escapes;
-    return MW_OK;
 }
 
 mw_status mw_scan_string(mw_scan *scan, mw_arena *arena, mw_view *ret_text, mw_error *err)
 {
-    skip_space(scan);
-    if (scan->at == scan->end || *scan->at != '"')
-        return mw_scan_expected(scan, "text", err);
-    const char *first = ++scan->at;
+    mw_view raw;
     bool escapes = false;
-    MW_TRY(pass_text(scan, &escapes, err));
-    mw_view raw = {first, (size_t)(scan->at - 1 - first)};
+    MW_TRY(pass_text(scan, &raw, &escapes, err));
     if (!escapes) {
         *ret_text = raw;
         return MW_OK;
     }
-    /* decoded text is never longer than its escaped form */
-    char *text = arena ? mw_arena_take(arena, raw.size) : NULL;
+    if (!arena) {
+        scan->at = raw.data;
+        mw_fail(err, MW_E_JSON_SYNTAX, "escapes in text that must stand plainly");
+        return fail_here(scan, err);
+    }
+    char *text = mw_arena_take(arena, raw.size);
     if (!text)
         return mw_fail_memory(err, "text with escapes");
-    char *out = text;
-    for (const char *at = first; at < first + raw.size;) {
-        uint32_t c;
-        if (*at != '\\') {
-            *out++ = *at++;
-            continue;
-        }
-        at += read_escape(at, scan->end, &c);
-        out = write_utf8(out, c);
-    }
-    *ret_text = (mw_view){text, (size_t)(out - text)};
+    char *behind = scan_decode_text(text, raw.data, raw.data + raw.size);
+    *ret_text = (mw_view){text, (size_t)(behind - text)};
     return MW_OK;
 }
 
-/* ---- passing over ------------------------------------------------------------------------------ */
+/* ---- passing over ------------------------------------------------------------------------------
+ */
 
-static mw_status skip_plain(mw_scan *scan, mw_error *err)
+static mw_status skip_plain(mw_scan *scan, mw_scan_kind kind, mw_error *err)
 {
     double number;
-    bool flag, escapes;
-    switch (mw_scan_peek(scan)) {
+    bool flag;
+    mw_view text;
+    switch (kind) {
     case MW_SCAN_STRING:
-        scan->at++;
-        return pass_text(scan, &escapes, err);
+        return pass_text(scan, &text, &flag, err);
     case MW_SCAN_NUMBER:
         return mw_scan_number(scan, &number, err);
     case MW_SCAN_TRUE:
@@ -402,41 +335,42 @@ static mw_status skip_plain(mw_scan *scan, mw_error *err)
     }
 }
 
+/* To the next value inside the bracket that is open, key passed, or out of it. */
+static mw_status skip_to_next(mw_scan *scan, bool object, bool *ret_more, mw_error *err)
+{
+    if (!object)
+        return mw_scan_array_next(scan, ret_more, err);
+    mw_view key;
+    bool escapes;
+    MW_TRY(scan_next(scan, '}', ret_more, err));
+    if (*ret_more) {
+        MW_TRY(pass_text(scan, &key, &escapes, err));
+        MW_TRY(pass_colon(scan, err));
+    }
+    return MW_OK;
+}
+
 /* No recursion: which brackets are open stands in one bit a level. */
 mw_status mw_scan_skip(mw_scan *scan, mw_view *ret_text, mw_error *err)
 {
     _Static_assert(MW_LIMIT_JSON_DEPTH <= 64, "one bit a level");
-    skip_space(scan);
+    scan_skip_space(scan);
     const char *first = scan->at;
-    unsigned base = scan->depth;
-    uint64_t is_object = 0;
+    const unsigned outside = scan->depth;
+    uint64_t objects = 0; /* the newest level is the lowest bit */
     do {
         mw_scan_kind kind = mw_scan_peek(scan);
         if (kind == MW_SCAN_OBJECT || kind == MW_SCAN_ARRAY) {
             MW_TRY(enter(scan, err));
-            uint64_t bit = UINT64_C(1) << (scan->depth - 1);
-            is_object = kind == MW_SCAN_OBJECT ? is_object | bit : is_object & ~bit;
+            objects = objects << 1 | (kind == MW_SCAN_OBJECT);
         } else {
-            MW_TRY(skip_plain(scan, err));
+            MW_TRY(skip_plain(scan, kind, err));
         }
-        bool more = false;
-        while (scan->depth > base && !more) {
-            bool object = is_object >> (scan->depth - 1) & 1;
-            MW_TRY(next_element(scan, object ? '}' : ']', &more, err));
-            if (!more || !object)
-                continue;
-            bool escapes;
-            skip_space(scan);
-            if (scan->at == scan->end || *scan->at != '"')
-                return mw_scan_expected(scan, "text", err);
-            scan->at++;
-            MW_TRY(pass_text(scan, &escapes, err));
-            skip_space(scan);
-            if (scan->at == scan->end || *scan->at != ':')
-                return mw_scan_expected(scan, "':'", err);
-            scan->at++;
+        for (bool more = false; scan->depth > outside && !more;) {
+            MW_TRY(skip_to_next(scan, objects & 1, &more, err));
+            objects = more ? objects : objects >> 1;
         }
-    } while (scan->depth > base);
+    } while (scan->depth > outside);
     scan->fresh = false;
     if (ret_text)
         *ret_text = (mw_view){first, (size_t)(scan->at - first)};
@@ -445,8 +379,7 @@ mw_status mw_scan_skip(mw_scan *scan, mw_view *ret_text, mw_error *err)
 
 mw_status mw_scan_end(mw_scan *scan, mw_error *err)
 {
-    skip_space(scan);
-    if (scan->at != scan->end)
+    if (mw_scan_peek(scan) != MW_SCAN_END)
         return mw_scan_expected(scan, "the end of the text", err);
     return MW_OK;
 }
