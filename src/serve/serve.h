@@ -1,11 +1,12 @@
 /* serve: the data plane. Endpoints are found, rows are decoded, predicted and answered, models are
  * swapped under traffic, in the protocols that clients already speak.
  *
- *     exchange -> route -> pin the plan -> rows -> predict -> reply
- *                                                    `-> tap (monitors join here, behind the answer)
+ *     exchange -> (api's route table) -> handler -> pin the plan -> rows -> predict -> reply
+ *                                                                              `-> tap: monitors join
+ *                                                                                  here, behind the answer
  *
  * What a loop serves is one immutable plan, reached by one atomic pointer. A new plan is built aside
- * and swapped; the old one is freed when no loop reads it (plan.c).
+ * and swapped in; the old one is freed when no loop reads it (plan.c).
  */
 #ifndef SERVE_SERVE_H
 #define SERVE_SERVE_H
@@ -14,50 +15,138 @@
 #include "net/net.h"
 #include "predict/predict.h"
 
+/* ---- the fleet --------------------------------------------------------------------------------------- */
+
 typedef struct mw_fleet mw_fleet;
 
+/* Sees the rows and values of an answered request; runs on the thread that answered, must not block.
+ * Everything is borrowed for the call. */
+typedef void mw_tap(void *user, const char *endpoint, unsigned version, const mw_batch *rows,
+                    const double *values, size_t n_outputs);
+
 typedef struct mw_fleet_options {
-    unsigned n_loops;   /* must equal the server's */
-    unsigned n_workers; /* threads for bodies too large for a loop; 0 = as many as loops */
-    size_t max_body_bytes; /* also of a body after decompression */
-    const char *model_folder; /* --models DIR: where load requests may find models not named at start;
-                                 NULL = only those named at start */
+    unsigned n_loops;         /* must equal the server's */
+    unsigned n_workers;       /* threads for bodies too large for a loop; 0 = as many as loops */
+    size_t max_body_bytes;    /* also of a body after decompression */
+    const char *model_folder; /* where load requests may find models that were not named at start
+                                 (NAME, NAME.json, NAME.ubj, NAME.txt); NULL = only those named */
+    mw_tap *tap;              /* NULL = none */
+    void *tap_user;
 } mw_fleet_options;
 
 MW_CHECKED mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet,
                                   mw_error *err);
-/* Nothing may be in flight. NULL is fine. */
+/* The server must have been closed. NULL is fine. */
 void mw_fleet_free(mw_fleet *fleet);
 
-/* Add an endpoint that serves the model at `path` (borrowed for the call), and load it.
- * Fails as mw_forest_load, or MW_CONFLICT when the name is taken, MW_BAD_ARGUMENT when the name is
- * not 1..250 bytes of letters, digits and _ - . (it stands in URLs and labels). */
+/* Add an endpoint that serves the model at `path` (borrowed for the call), and load it. Any thread;
+ * blocks for the load. Fails as mw_forest_load; MW_CONFLICT when the name is taken; MW_BAD_ARGUMENT
+ * when it is not 1..250 letters, digits and _ - . (it stands in addresses and labels). */
 MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path,
                                   mw_error *err);
-/* Load the endpoint's file again and swap it in; on failure the old model goes on serving.
- * Also loads an endpoint that was unloaded. Any thread; blocks for the load. */
+/* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also loads
+ * one that was unloaded, or that stands in the model folder. Any thread; blocks for the load. */
 MW_CHECKED mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err);
-/* Every endpoint; all or nothing: when one fails no model is swapped. For SIGHUP. */
+/* Every endpoint that is loaded; all or nothing: when one fails no model is swapped. */
 MW_CHECKED mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err);
 /* Stop serving it; its name, path and counters are kept. */
 MW_CHECKED mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error *err);
-/* From now on /v2/health/ready answers 503: the server is about to stop. */
+/* From now on readiness is denied: the server is about to stop. */
 void mw_fleet_set_draining(mw_fleet *fleet);
 
-/* What an endpoint is now; texts are copied into the caller's arena. */
+/* ---- looking at it: for metrics and the description of the interface ----------------------------------- */
+
+enum {
+    MW_N_LATENCY_BUCKETS = 17 /* finite ones; the last count is of all beyond */
+};
+/* Upper bounds in seconds, ascending. */
+extern const double mw_latency_bounds[MW_N_LATENCY_BUCKETS];
+
+typedef enum mw_protocol {
+    MW_PROTOCOL_MLFLOW,
+    MW_PROTOCOL_OIP,
+    MW_PROTOCOL_KSERVE_V1,
+    MW_N_PROTOCOLS
+} mw_protocol;
+
+const char *mw_protocol_name(mw_protocol protocol);
+
+/* HTTP statuses that predictions are answered with; others count as the last, "other". */
+enum {
+    MW_N_CODES = 9
+};
+extern const int mw_counted_codes[MW_N_CODES];
+
+/* Sums over all threads since start. */
+typedef struct mw_endpoint_counts {
+    uint64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
+    uint64_t latency[MW_N_LATENCY_BUCKETS + 1]; /* not cumulative */
+    uint64_t latency_ns, rows, request_bytes, response_bytes, in_flight;
+    uint64_t predict_ns, last_ms;
+    uint64_t loads_ok, loads_failed;
+} mw_endpoint_counts;
+
 typedef struct mw_endpoint_info {
-    mw_view name, path;
-    unsigned version;     /* 1, 2, ... counts loads */
+    const char *name, *path;
+    unsigned version; /* 1, 2, ... counts loads; 0 = never loaded */
     bool ready;
-    mw_view reason;       /* why it is not ready, or what the last failed reload said */
+    const char *reason; /* what the last failed load said; "" = nothing */
     size_t memory_bytes;
-    const mw_forest *forest; /* NULL when not ready; only valid while the plan is pinned */
+    const mw_forest *forest; /* NULL when not ready */
+    mw_endpoint_counts counts;
 } mw_endpoint_info;
 
-/* Prediction protocols, one file each. Each looks at method and path; true = it took the exchange
- * (answered, or deferred). `loop` of the exchange selects counters and scratch. */
-bool serve_mlflow(mw_fleet *fleet, mw_exchange *exchange);    /* /invocations, /ping, ... */
-bool serve_oip(mw_fleet *fleet, mw_exchange *exchange);       /* /v2... */
-bool serve_kserve_v1(mw_fleet *fleet, mw_exchange *exchange); /* /v1/models... */
+/* Calls `see` for every endpoint in the order they were added; `info` is valid during the call only.
+ * Holds the lock that loads take, not the one requests take (they take none). */
+void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
+                   void *user);
+bool mw_fleet_is_draining(const mw_fleet *fleet);
+
+/* ---- handlers: what a route calls ------------------------------------------------------------------------- */
+
+/* Decoded parts of the path; empty when the route has none. */
+typedef struct mw_params {
+    mw_view name, version;
+} mw_params;
+
+/* Takes the exchange: answers it, or defers it. */
+typedef void mw_serve_handler(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params);
+
+/* MLflow's scoring server */
+mw_serve_handler serve_invocations; /* POST /invocations, /endpoints/{name}/invocations */
+mw_serve_handler serve_ping;        /* GET /ping, /health */
+mw_serve_handler serve_version;     /* GET /version */
+
+/* Open Inference Protocol v2 */
+mw_serve_handler serve_oip_server;   /* GET /v2 */
+mw_serve_handler serve_oip_live;     /* GET /v2/health/live */
+mw_serve_handler serve_oip_ready;    /* GET /v2/health/ready */
+mw_serve_handler serve_oip_models;   /* GET /v2/models */
+mw_serve_handler serve_oip_model;    /* GET /v2/models/{name}[/versions/{version}] */
+mw_serve_handler serve_oip_is_ready; /* GET .../ready */
+mw_serve_handler serve_oip_config;   /* GET .../config */
+mw_serve_handler serve_oip_stats;    /* GET .../stats, /v2/models/stats */
+mw_serve_handler serve_oip_infer;    /* POST .../infer */
+mw_serve_handler serve_oip_index;    /* POST /v2/repository/index */
+mw_serve_handler serve_oip_load;     /* POST /v2/repository/models/{name}/load */
+mw_serve_handler serve_oip_unload;   /* POST /v2/repository/models/{name}/unload */
+mw_serve_handler serve_oip_memory;   /* shared memory: refused with a sentence */
+
+/* KServe V1 */
+mw_serve_handler serve_kserve_models;  /* GET /v1/models */
+mw_serve_handler serve_kserve_model;   /* GET /v1/models/{name} */
+mw_serve_handler serve_kserve_predict; /* POST /v1/models/{name}:predict */
+
+/* Which error body a client of this path expects. */
+typedef enum mw_error_style {
+    MW_STYLE_PLAIN,  /* {"error": "..."} of our own, with code and mend */
+    MW_STYLE_MLFLOW, /* {"error_code": "BAD_REQUEST", "message": "..."} */
+    MW_STYLE_KSERVE  /* {"error": "..."}: V1 and V2 alike */
+} mw_error_style;
+
+mw_error_style mw_style_of_path(mw_view path);
+/* Fill the exchange with the error in the path's own style; http_status 0 = by the error's status.
+ * Does not reply. */
+void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status);
 
 #endif

@@ -1,0 +1,134 @@
+/* From an exchange to its handler. */
+#include <stdlib.h>
+
+#include "route.h"
+
+struct mw_api {
+    mw_fleet *fleet;
+    mw_server *server;
+    double started_seconds;
+};
+
+mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err)
+{
+    mw_api *api = calloc(1, sizeof *api);
+    if (!api)
+        return mw_fail_memory(err, "the routes");
+    *api = (mw_api){fleet, NULL, (double)mw_clock_wall_ms() / 1000};
+    *ret_api = api;
+    return MW_OK;
+}
+
+void mw_api_free(mw_api *api)
+{
+    free(api);
+}
+
+void mw_api_set_server(mw_api *api, mw_server *server)
+{
+    api->server = server;
+}
+
+mw_fleet *api_fleet(mw_api *api)
+{
+    return api->fleet;
+}
+
+mw_server *api_server(mw_api *api)
+{
+    return api->server;
+}
+
+double api_started_seconds(const mw_api *api)
+{
+    return api->started_seconds;
+}
+
+/* ---- what no route takes ---------------------------------------------------------------------------------- */
+
+static void reply_error(mw_exchange *exchange, const mw_error *err, int http_status)
+{
+    mw_serve_error(exchange, err, http_status);
+    mw_exchange_reply(exchange);
+}
+
+static void reply_not_found(mw_exchange *exchange)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_ROUTE_UNKNOWN, "nothing stands at this address");
+    mw_mend(&err, "GET /openapi.json lists what does");
+    reply_error(exchange, &err, 404);
+}
+
+/* "Allow: GET, HEAD, OPTIONS\r\n" */
+static void set_allow(mw_exchange *exchange, unsigned methods)
+{
+    char line[96] = "Allow: ";
+    size_t used = strlen(line);
+    for (mw_method method = MW_GET; method < MW_METHOD_OTHER; method++) {
+        unsigned taken = methods | (methods & 1u << MW_GET ? 1u << MW_HEAD : 0) | 1u << MW_OPTIONS;
+        if (taken & 1u << method)
+            used += (size_t)snprintf(line + used, sizeof line - used, "%s%s", used > 7 ? ", " : "",
+                                     mw_method_name(method));
+    }
+    snprintf(line + used, sizeof line - used, "\r\n");
+    const char *kept = mw_arena_text(exchange->arena, mw_view_of(line));
+    if (kept)
+        exchange->reply_headers = mw_view_of(kept);
+}
+
+static void reply_other_method(mw_exchange *exchange, unsigned methods)
+{
+    set_allow(exchange, methods);
+    if (exchange->method == MW_OPTIONS) {
+        exchange->status = 204;
+        mw_exchange_reply(exchange);
+        return;
+    }
+    mw_error err;
+    mw_fail(&err, MW_E_ROUTE_METHOD, "this address does not take %.*s",
+            MW_VIEW_ARG(exchange->method_text));
+    mw_mend(&err, "use a method of the Allow header");
+    reply_error(exchange, &err, 405);
+}
+
+static void reply_bad_escape(mw_exchange *exchange)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_ROUTE_ENCODING, "a malformed percent escape in the address");
+    mw_mend(&err, "write %%25 for a percent sign");
+    reply_error(exchange, &err, 400);
+}
+
+static void reply_options_of_server(mw_exchange *exchange)
+{
+    set_allow(exchange, 1u << MW_GET | 1u << MW_POST);
+    exchange->status = 204;
+    mw_exchange_reply(exchange);
+}
+
+/* ---- doors --------------------------------------------------------------------------------------------------- */
+
+void mw_api_handle(void *user, mw_exchange *exchange)
+{
+    mw_api *api = user;
+    api_match match = api_find_route(exchange);
+    if (match.route && match.bad_escape)
+        reply_bad_escape(exchange);
+    else if (match.route && match.route->serve)
+        match.route->serve(api->fleet, exchange, &match.params);
+    else if (match.route)
+        match.route->own(api, exchange);
+    else if (match.methods)
+        reply_other_method(exchange, match.methods);
+    else if (exchange->method == MW_OPTIONS && mw_view_is(exchange->path, "*"))
+        reply_options_of_server(exchange);
+    else
+        reply_not_found(exchange);
+}
+
+void mw_api_fault(void *user, mw_exchange *exchange, const mw_error *err)
+{
+    (void)user;
+    mw_serve_error(exchange, err, exchange->status); /* net has set it */
+}

@@ -1,0 +1,27 @@
+/* api: the one route table, and what speaks about the server rather than predicting: metrics, the
+ * description of the interface, the front page.
+ *
+ *     exchange -> route table (path, methods) -> handler of serve or of this room
+ *
+ * The same table answers 404, 405 with Allow, HEAD and OPTIONS, and writes /openapi.json.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/base.h"
+#include "net/net.h"
+#include "serve/serve.h"
+
+typedef struct mw_api mw_api;
+
+/* The fleet is borrowed and must outlive the api. */
+MW_CHECKED mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err);
+void mw_api_free(mw_api *api);
+/* The server whose connections /metrics counts; borrowed, NULL = none. */
+void mw_api_set_server(mw_api *api, mw_server *server);
+
+/* Give these to mw_server_options with `user` = the api. */
+void mw_api_handle(void *api, mw_exchange *exchange);
+void mw_api_fault(void *api, mw_exchange *exchange, const mw_error *err);
+
+#endif

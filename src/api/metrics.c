@@ -1,0 +1,265 @@
+/* /metrics: Prometheus text 0.0.4, or OpenMetrics 1.0 when the client asks for it.
+ *
+ * One row a family, one writer for both formats: they differ in the name on the TYPE line of counters
+ * (OpenMetrics leaves "_total" out) and in the closing "# EOF". */
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "route.h"
+
+typedef struct metrics_page {
+    mw_buf *out;
+    bool open; /* OpenMetrics */
+    const struct metric *metric;
+} metrics_page;
+
+typedef struct metric {
+    const char *name, *type, *help;
+    void (*write)(metrics_page *page, const mw_endpoint_info *info);
+} metric;
+
+/* ---- lines -------------------------------------------------------------------------------------------------- */
+
+static void write_head(metrics_page *page, const char *name, const char *type, const char *help)
+{
+    size_t size = strlen(name);
+    bool counter = strcmp(type, "counter") == 0;
+    if (page->open && counter)
+        size -= strlen("_total");
+    mw_buf_format(page->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)size, name, help, (int)size,
+                  name, type);
+}
+
+static void write_number(mw_buf *out, double value)
+{
+    char text[MW_NUMBER_TEXT_BYTES];
+    mw_buf_bytes(out, text, mw_number_write_double(text, value, false));
+}
+
+static void write_plain(metrics_page *page, const char *name, const char *type, const char *help,
+                        double value)
+{
+    write_head(page, name, type, help);
+    mw_buf_format(page->out, "%s ", name);
+    write_number(page->out, value);
+    mw_buf_char(page->out, '\n');
+}
+
+/* name{endpoint="churn"} value. Names of endpoints hold no byte that would need an escape. */
+static void write_value(metrics_page *page, const mw_endpoint_info *info, double value)
+{
+    mw_buf_format(page->out, "%s{endpoint=\"%s\"} ", page->metric->name, info->name);
+    write_number(page->out, value);
+    mw_buf_char(page->out, '\n');
+}
+
+/* ---- families of an endpoint ----------------------------------------------------------------------------------- */
+
+static void write_requests(metrics_page *page, const mw_endpoint_info *info)
+{
+    for (size_t p = 0; p < MW_N_PROTOCOLS; p++) {
+        for (size_t c = 0; c < MW_N_CODES; c++) {
+            uint64_t count = info->counts.requests[p][c];
+            if (count == 0)
+                continue;
+            mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",protocol=\"%s\",code=\"",
+                          page->metric->name, info->name, info->version,
+                          mw_protocol_name((mw_protocol)p));
+            if (mw_counted_codes[c])
+                mw_buf_format(page->out, "%d\"} ", mw_counted_codes[c]);
+            else
+                mw_buf_text(page->out, "other\"} ");
+            mw_buf_format(page->out, "%llu\n", (unsigned long long)count);
+        }
+    }
+}
+
+static void write_latency(metrics_page *page, const mw_endpoint_info *info)
+{
+    const char *name = page->metric->name;
+    uint64_t below = 0;
+    for (size_t i = 0; i < MW_N_LATENCY_BUCKETS; i++) {
+        below += info->counts.latency[i];
+        mw_buf_format(page->out, "%s_bucket{endpoint=\"%s\",le=\"", name, info->name);
+        char text[MW_NUMBER_TEXT_BYTES]; /* OpenMetrics wants "1.0" */
+        mw_buf_bytes(page->out, text,
+                     mw_number_write_double(text, mw_latency_bounds[i], page->open));
+        mw_buf_format(page->out, "\"} %llu\n", (unsigned long long)below);
+    }
+    below += info->counts.latency[MW_N_LATENCY_BUCKETS];
+    mw_buf_format(page->out, "%s_bucket{endpoint=\"%s\",le=\"+Inf\"} %llu\n", name, info->name,
+                  (unsigned long long)below);
+    mw_buf_format(page->out, "%s_sum{endpoint=\"%s\"} ", name, info->name);
+    write_number(page->out, (double)info->counts.latency_ns * 1e-9);
+    mw_buf_format(page->out, "\n%s_count{endpoint=\"%s\"} %llu\n", name, info->name,
+                  (unsigned long long)below);
+}
+
+static void write_rows(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.rows);
+}
+
+static void write_request_bytes(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.request_bytes);
+}
+
+static void write_response_bytes(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.response_bytes);
+}
+
+static void write_in_flight(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.in_flight);
+}
+
+static void write_predict_seconds(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.predict_ns * 1e-9);
+}
+
+static void write_memory(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->memory_bytes);
+}
+
+static void write_ready(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, info->ready);
+}
+
+static void write_loads(metrics_page *page, const mw_endpoint_info *info)
+{
+    const char *name = page->metric->name;
+    mw_buf_format(page->out, "%s{endpoint=\"%s\",result=\"ok\"} %llu\n", name, info->name,
+                  (unsigned long long)info->counts.loads_ok);
+    mw_buf_format(page->out, "%s{endpoint=\"%s\",result=\"failed\"} %llu\n", name, info->name,
+                  (unsigned long long)info->counts.loads_failed);
+}
+
+static const metric families[] = {
+    {"mw_requests_total", "counter", "Prediction requests answered, by status code.",
+     write_requests},
+    {"mw_request_duration_seconds", "histogram",
+     "Time from the whole request received to its answer made.", write_latency},
+    {"mw_rows_total", "counter", "Rows predicted.", write_rows},
+    {"mw_request_bytes_total", "counter", "Bytes of prediction request bodies.",
+     write_request_bytes},
+    {"mw_response_bytes_total", "counter", "Bytes of prediction answers.", write_response_bytes},
+    {"mw_in_flight_requests", "gauge", "Prediction requests being worked on.", write_in_flight},
+    {"mw_predict_seconds_total", "counter", "Time spent in the model itself.",
+     write_predict_seconds},
+    {"mw_model_memory_bytes", "gauge", "Memory held by the loaded model.", write_memory},
+    {"mw_model_ready", "gauge", "1 while a model is loaded.", write_ready},
+    {"mw_model_loads_total", "counter", "Model files loaded, by result.", write_loads},
+};
+
+static void write_family_row(void *user, const mw_endpoint_info *info)
+{
+    metrics_page *page = user;
+    page->metric->write(page, info);
+}
+
+/* ---- the server and the process ------------------------------------------------------------------------------------ */
+
+static void write_server(metrics_page *page, const mw_server *server)
+{
+    mw_server_counts counts;
+    if (!server)
+        return;
+    mw_server_count(server, &counts);
+    write_plain(page, "mw_http_requests_total", "counter", "HTTP requests of every kind.",
+                (double)counts.requests);
+    write_plain(page, "mw_http_connections_accepted_total", "counter", "Connections accepted.",
+                (double)counts.accepted);
+    write_plain(page, "mw_http_connections_refused_total", "counter",
+                "Connections refused over the limit.", (double)counts.refused);
+    write_plain(page, "mw_http_timeouts_total", "counter", "Connections closed by a time-out.",
+                (double)counts.timeouts);
+    write_plain(page, "mw_http_faults_total", "counter",
+                "Requests refused before a handler saw them.", (double)counts.faults);
+    write_plain(page, "mw_http_connections", "gauge", "Open connections.",
+                (double)counts.connections);
+    write_plain(page, "mw_http_received_bytes_total", "counter", "Bytes received.",
+                (double)counts.bytes_in);
+    write_plain(page, "mw_http_sent_bytes_total", "counter", "Bytes sent.",
+                (double)counts.bytes_out);
+}
+
+static double resident_bytes(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file) {
+        if (fscanf(file, "%*s %ld", &pages) != 1)
+            pages = 0;
+        fclose(file);
+    }
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder)
+        return 0;
+    double n = -1; /* the folder's own */
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        n += entry->d_name[0] != '.';
+    closedir(folder);
+    return n;
+}
+
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
+}
+
+static void write_process(metrics_page *page, const mw_api *api)
+{
+    struct rusage usage;
+    struct rlimit files;
+    getrusage(RUSAGE_SELF, &usage);
+    getrlimit(RLIMIT_NOFILE, &files);
+    write_plain(page, "process_cpu_seconds_total", "counter", "User and system CPU time.",
+                seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+    write_plain(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
+                resident_bytes());
+    write_plain(page, "process_open_fds", "gauge", "Open file descriptors.", open_descriptors());
+    write_plain(page, "process_max_fds", "gauge", "Most open file descriptors allowed.",
+                (double)files.rlim_cur);
+    write_plain(page, "process_start_time_seconds", "gauge",
+                "When the process began, in seconds since 1970.", api_started_seconds(api));
+}
+
+static void write_build(metrics_page *page)
+{
+    write_head(page, "mw_build_info", "gauge", "Version of the program; always 1.");
+    mw_buf_text(page->out, "mw_build_info{version=\"" MW_VERSION "\"} 1\n");
+}
+
+void api_metrics(mw_api *api, mw_exchange *exchange)
+{
+    mw_view accept = mw_exchange_header(exchange, "Accept");
+    static const char open_type[] = "application/openmetrics-text";
+    metrics_page page = {.out = exchange->reply,
+                         .open = accept.data &&
+                                 memmem(accept.data, accept.size, open_type, strlen(open_type))};
+    write_build(&page);
+    for (size_t i = 0; i < MW_COUNT(families); i++) {
+        page.metric = &families[i];
+        write_head(&page, families[i].name, families[i].type, families[i].help);
+        mw_fleet_each(api_fleet(api), write_family_row, &page);
+    }
+    write_server(&page, api_server(api));
+    write_process(&page, api);
+    if (page.open)
+        mw_buf_text(page.out, "# EOF\n");
+    exchange->reply_type =
+        page.open ? MW_VIEW("application/openmetrics-text; version=1.0.0; charset=utf-8")
+                  : MW_VIEW("text/plain; version=0.0.4; charset=utf-8");
+    mw_exchange_reply(exchange);
+}

@@ -1,0 +1,217 @@
+/* /openapi.json: the route table and the loaded models, as OpenAPI 3.1.
+ *
+ * It says what the server really does, so exactly that a generator of requests can be run against it: each
+ * model has paths of its own, because each takes other rows. Schemas of bodies are in openapi_bodies.c. */
+#include "openapi.h"
+
+static void write_text(mw_buf *out, const char *text)
+{
+    mw_json_write_text(out, mw_view_of(text));
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------ */
+
+static void write_content(mw_buf *out, const char *type, const char *schema)
+{
+    mw_buf_format(out, "\"%s\": {\"schema\": %s}", type, schema);
+}
+
+static void write_answer_content(mw_buf *out, api_answer answer)
+{
+    static const char object[] = "{\"type\": \"object\"}", array[] = "{\"type\": \"array\"}";
+    mw_buf_text(out, ", \"content\": {");
+    switch (answer) {
+    case API_ANSWER_TEXT:
+        /* MLflow's health answers call themselves JSON and are not */
+        mw_buf_text(out, "\"application/json\": {}");
+        break;
+    case API_ANSWER_PREDICTIONS:
+        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Predictions\"}");
+        break;
+    case API_ANSWER_INFER:
+        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/InferResponse\"}");
+        mw_buf_text(out, ", \"application/octet-stream\": {}");
+        break;
+    case API_ANSWER_MODELS:
+        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Models\"}");
+        break;
+    case API_ANSWER_ARRAY:
+        write_content(out, "application/json", array);
+        break;
+    case API_ANSWER_METRICS:
+        mw_buf_text(out, "\"text/plain\": {\"schema\": {\"type\": \"string\"}}, "
+                         "\"application/openmetrics-text\": {\"schema\": {\"type\": \"string\"}}");
+        break;
+    case API_ANSWER_PAGE:
+        write_content(out, "text/html", "{\"type\": \"string\"}");
+        break;
+    case API_ANSWER_EMPTY:
+        mw_buf_text(out, "\"application/json\": {}");
+        break;
+    case API_ANSWER_OBJECT:
+        write_content(out, "application/json", object);
+        break;
+    }
+    mw_buf_char(out, '}');
+}
+
+static const char *error_schema(const api_route *route)
+{
+    switch (mw_style_of_path(mw_view_of(route->path))) {
+    case MW_STYLE_MLFLOW:
+        return "{\"$ref\": \"#/components/schemas/MlflowError\"}";
+    default:
+        return "{\"$ref\": \"#/components/schemas/Error\"}";
+    }
+}
+
+static void write_error(mw_buf *out, const api_route *route, int status, const char *meaning)
+{
+    bool as_text = status == 415 && route->body == API_BODY_MLFLOW;
+    mw_buf_format(out, ", \"%d\": {\"description\": \"%s\", \"content\": {", status, meaning);
+    write_content(out, "application/json", error_schema(route));
+    if (as_text)
+        mw_buf_text(out, ", \"text/plain\": {\"schema\": {\"type\": \"string\"}}");
+    mw_buf_text(out, "}}");
+}
+
+static void write_not_ready(mw_buf *out, const api_route *route, int status, const char *meaning)
+{
+    if (route->answer == API_ANSWER_TEXT || strcmp(route->id, "ready") == 0 ||
+        strcmp(route->id, "kserve_model") == 0)
+        mw_buf_format(out, ", \"%d\": {\"description\": \"%s\", \"content\": "
+                           "{\"application/json\": {}}}", status, meaning);
+    else
+        write_error(out, route, status, meaning);
+}
+
+static void write_answers(mw_buf *out, const api_route *route)
+{
+    mw_buf_text(out, "\"responses\": {\"200\": {\"description\": \"OK\"");
+    write_answer_content(out, route->answer);
+    mw_buf_char(out, '}');
+    /* net itself refuses what is no HTTP, whatever the route */
+    write_error(out, route, 400, "The request is malformed, or its rows do not fit the model");
+    if (route->may & API_MAY_404)
+        write_not_ready(out, route, 404, "No such model, or it is not loaded");
+    if (route->may & API_MAY_413)
+        write_error(out, route, 413, "The body is over the limit");
+    if (route->may & API_MAY_415)
+        write_error(out, route, 415, "The content type or encoding is not read");
+    if (route->may & API_MAY_503)
+        write_not_ready(out, route, 503, "The server is draining or out of memory");
+    mw_buf_char(out, '}');
+}
+
+/* ---- operations ------------------------------------------------------------------------------------------------- */
+
+static void write_operation(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
+{
+    mw_buf_format(out, "\"%s\": {\"operationId\": \"%s%s%s\", \"summary\": ",
+                  route->method == MW_GET ? "get" : "post", route->id, model ? "_" : "",
+                  model ? model->name : "");
+    write_text(out, route->summary);
+    mw_buf_text(out, ", ");
+    if (strstr(route->path, "{version}"))
+        mw_buf_format(out,
+                      "\"parameters\": [{\"name\": \"version\", \"in\": \"path\", \"required\": true, "
+                      "\"schema\": {\"type\": \"string\", \"enum\": [\"%u\"]}}], ",
+                      model ? model->version : 1);
+    openapi_write_body(out, route->body, model);
+    write_answers(out, route);
+    mw_buf_char(out, '}');
+}
+
+/* "/v2/models/{name}/infer" -> "/v2/models/churn/infer" */
+static void write_path(mw_buf *out, const char *pattern, const mw_endpoint_info *model)
+{
+    const char *brace = model ? strstr(pattern, "{name}") : NULL;
+    mw_buf_char(out, '"');
+    if (brace)
+        mw_buf_format(out, "%.*s%s%s", (int)(brace - pattern), pattern, model->name,
+                      brace + strlen("{name}"));
+    else
+        mw_buf_text(out, pattern);
+    mw_buf_text(out, "\": {");
+}
+
+typedef struct openapi_page {
+    mw_buf *out;
+    size_t n_paths, n_models;
+} openapi_page;
+
+static void write_route(openapi_page *page, const api_route *route, const mw_endpoint_info *model)
+{
+    mw_buf_text(page->out, page->n_paths++ > 0 ? ", " : "");
+    write_path(page->out, route->path, model);
+    write_operation(page->out, route, model);
+    mw_buf_char(page->out, '}');
+}
+
+static void write_model_routes(void *user, const mw_endpoint_info *info)
+{
+    openapi_page *page = user;
+    size_t n_routes;
+    const api_route *routes = api_routes(&n_routes);
+    for (size_t i = 0; i < n_routes; i++) {
+        bool about_models = strstr(routes[i].path, "{name}") != NULL;
+        bool is_load = strcmp(routes[i].id, "repository_load") == 0;
+        if (about_models && (info->forest || is_load))
+            write_route(page, &routes[i], info);
+    }
+    page->n_models++;
+}
+
+/* /invocations takes the rows of the only model. */
+static void write_only_model(void *user, const mw_endpoint_info *info)
+{
+    openapi_page *page = user;
+    size_t n_routes;
+    const api_route *routes = api_routes(&n_routes);
+    for (size_t i = 0; i < n_routes; i++)
+        if (strcmp(routes[i].path, "/invocations") == 0 && info->forest)
+            write_route(page, &routes[i], info);
+}
+
+static void write_server_routes(openapi_page *page)
+{
+    size_t n_routes;
+    const api_route *routes = api_routes(&n_routes);
+    for (size_t i = 0; i < n_routes; i++)
+        if (!strstr(routes[i].path, "{name}") && strcmp(routes[i].path, "/invocations") != 0)
+            write_route(page, &routes[i], NULL);
+}
+
+static const char components[] =
+    "\"components\": {\"schemas\": {"
+    "\"Error\": {\"type\": \"object\", \"required\": [\"error\"], \"properties\": {\"error\": "
+    "{\"type\": \"string\"}}}, "
+    "\"MlflowError\": {\"type\": \"object\", \"required\": [\"error_code\", \"message\"], "
+    "\"properties\": {\"error_code\": {\"type\": \"string\"}, \"message\": {\"type\": \"string\"}}}, "
+    "\"Predictions\": {\"type\": \"object\", \"required\": [\"predictions\"], \"properties\": "
+    "{\"predictions\": {\"type\": \"array\", \"items\": {\"anyOf\": [{\"type\": [\"number\", "
+    "\"null\"]}, {\"type\": \"array\", \"items\": {\"type\": [\"number\", \"null\"]}}]}}}}, "
+    "\"Models\": {\"type\": \"object\", \"required\": [\"models\"], \"properties\": {\"models\": "
+    "{\"type\": \"array\", \"items\": {\"type\": \"string\"}}}}, "
+    "\"InferResponse\": {\"type\": \"object\", \"required\": [\"model_name\", \"outputs\"], "
+    "\"properties\": {\"model_name\": {\"type\": \"string\"}, \"model_version\": {\"type\": "
+    "\"string\"}, \"id\": {\"type\": \"string\"}, \"outputs\": {\"type\": \"array\", \"items\": "
+    "{\"type\": \"object\", \"required\": [\"name\", \"shape\", \"datatype\"]}}}}}}";
+
+void api_openapi(mw_api *api, mw_exchange *exchange)
+{
+    mw_buf *out = exchange->reply;
+    openapi_page page = {out, 0, 0};
+    mw_buf_text(out, "{\"openapi\": \"3.1.0\", \"info\": {\"title\": \"Millwright\", \"version\": "
+                     "\"" MW_VERSION "\", \"license\": {\"name\": \"Apache-2.0\", \"identifier\": "
+                     "\"Apache-2.0\"}}, \"paths\": {");
+    write_server_routes(&page);
+    mw_fleet_each(api_fleet(api), write_model_routes, &page);
+    if (page.n_models == 1)
+        mw_fleet_each(api_fleet(api), write_only_model, &page);
+    mw_buf_text(out, "}, ");
+    mw_buf_text(out, components);
+    mw_buf_char(out, '}');
+    exchange->reply_type = MW_VIEW("application/json");
+    mw_exchange_reply(exchange);
+}

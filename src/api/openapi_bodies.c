@@ -1,0 +1,262 @@
+/* JSON Schemas of request bodies, from a model's own columns. */
+#include "openapi.h"
+
+/* ---- cells and rows ----------------------------------------------------------------------------------------- */
+
+static void write_category(mw_buf *out, const mw_column *column)
+{
+    static const char *const missing[] = {"", "NaN", "nan", "NA", "N/A", "null", "NULL", "None"};
+    mw_buf_text(out, "{\"anyOf\": [{\"type\": [\"number\", \"boolean\", \"null\"]}, {\"enum\": [");
+    for (size_t i = 0; i < MW_COUNT(missing); i++)
+        mw_buf_format(out, "%s\"%s\"", i > 0 ? ", " : "", missing[i]);
+    for (size_t i = 0; i < column->n_categories; i++) {
+        mw_buf_text(out, ", ");
+        mw_json_write_text(out, column->categories[i]);
+    }
+    mw_buf_text(out, "]}]}");
+}
+
+static void write_cell(mw_buf *out, const mw_column *column)
+{
+    switch (column->type) {
+    case MW_COLUMN_INT64:
+        mw_buf_text(out, "{\"type\": [\"integer\", \"boolean\", \"null\"], \"minimum\": "
+                         "-9223372036854775000, \"maximum\": 9223372036854775000}");
+        break;
+    case MW_COLUMN_INT32:
+        mw_buf_text(out, "{\"type\": [\"integer\", \"boolean\", \"null\"], \"minimum\": -2147483648, "
+                         "\"maximum\": 2147483647}");
+        break;
+    case MW_COLUMN_BOOL:
+        mw_buf_text(out, "{\"enum\": [true, false, 0, 1, null]}");
+        break;
+    case MW_COLUMN_CATEGORY:
+        if (column->categories) {
+            write_category(out, column);
+            break;
+        }
+        mw_buf_text(out, "{\"type\": [\"number\", \"boolean\", \"null\"]}");
+        break;
+    default:
+        mw_buf_text(out, "{\"type\": [\"number\", \"boolean\", \"null\"]}");
+    }
+}
+
+static bool same_cells(const mw_schema *schema)
+{
+    for (size_t i = 0; i < schema->n_columns; i++)
+        if (schema->columns[i].type != MW_COLUMN_FLOAT64 &&
+            schema->columns[i].type != MW_COLUMN_FLOAT32)
+            return false;
+    return true;
+}
+
+/* A row by position: exactly one value for each column. */
+static void write_list_row(mw_buf *out, const mw_schema *schema)
+{
+    size_t n = schema->n_columns;
+    mw_buf_format(out, "{\"type\": \"array\", \"minItems\": %zu, \"maxItems\": %zu, ", n, n);
+    if (same_cells(schema)) {
+        mw_buf_text(out, "\"items\": ");
+        write_cell(out, &schema->columns[0]);
+    } else {
+        mw_buf_text(out, "\"prefixItems\": [");
+        for (size_t i = 0; i < n; i++) {
+            mw_buf_text(out, i > 0 ? ", " : "");
+            write_cell(out, &schema->columns[i]);
+        }
+        mw_buf_char(out, ']');
+    }
+    mw_buf_char(out, '}');
+}
+
+static void write_members(mw_buf *out, const mw_schema *schema, const char *before,
+                          const char *behind)
+{
+    mw_buf_text(out, "\"required\": [");
+    for (size_t i = 0, n = 0; i < schema->n_columns; i++) {
+        if (schema->columns[i].optional)
+            continue;
+        mw_buf_text(out, n++ > 0 ? ", " : "");
+        mw_json_write_text(out, schema->columns[i].name);
+    }
+    mw_buf_text(out, "], \"properties\": {");
+    for (size_t i = 0; i < schema->n_columns; i++) {
+        mw_buf_text(out, i > 0 ? ", " : "");
+        mw_json_write_text(out, schema->columns[i].name);
+        mw_buf_text(out, ": ");
+        mw_buf_text(out, before);
+        write_cell(out, &schema->columns[i]);
+        mw_buf_text(out, behind);
+    }
+    mw_buf_char(out, '}');
+}
+
+/* Rows by name. A model without names of its own takes any, as many as it has columns and the same in
+ * every row, which a schema can only say of a single row. */
+static void write_record_rows(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf_text(out, "{\"type\": \"array\", ");
+    if (schema->named) {
+        mw_buf_text(out, "\"items\": {\"type\": \"object\", ");
+        write_members(out, schema, "", "");
+    } else {
+        mw_buf_format(out,
+                      "\"maxItems\": 1, \"items\": {\"type\": \"object\", \"minProperties\": %zu, "
+                      "\"maxProperties\": %zu, \"additionalProperties\": ",
+                      schema->n_columns, schema->n_columns);
+        write_cell(out, &schema->columns[0]);
+    }
+    mw_buf_text(out, "}}");
+}
+
+static void write_list_rows(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf_text(out, "{\"type\": \"array\", \"items\": ");
+    write_list_row(out, schema);
+    mw_buf_char(out, '}');
+}
+
+/* ---- MLflow and KServe V1 ---------------------------------------------------------------------------------------- */
+
+static void write_split(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf_text(out, "{\"type\": \"object\", \"required\": [\"data\"], \"properties\": {\"columns\": ");
+    if (schema->named) {
+        mw_buf_text(out, "{\"const\": [");
+        for (size_t i = 0; i < schema->n_columns; i++) {
+            mw_buf_text(out, i > 0 ? ", " : "");
+            mw_json_write_text(out, schema->columns[i].name);
+        }
+        mw_buf_text(out, "]}");
+    } else {
+        mw_buf_format(out,
+                      "{\"type\": \"array\", \"minItems\": %zu, \"maxItems\": %zu, \"items\": {\"type\": "
+                      "[\"string\", \"number\"]}}",
+                      schema->n_columns, schema->n_columns);
+    }
+    mw_buf_text(out, ", \"data\": ");
+    write_list_rows(out, schema);
+    mw_buf_text(out, "}}");
+}
+
+static void write_rows(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf_text(out, "{\"anyOf\": [");
+    write_list_rows(out, schema);
+    mw_buf_text(out, ", ");
+    write_record_rows(out, schema);
+    if (schema->n_columns == 1) {
+        mw_buf_text(out, ", {\"type\": \"array\", \"items\": ");
+        write_cell(out, &schema->columns[0]);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_text(out, "]}");
+}
+
+/* inputs also takes {column: [values]}; lengths must be equal, so the schema shows one row. */
+static void write_inputs(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf_text(out, "{\"anyOf\": [");
+    write_rows(out, schema);
+    if (schema->named) {
+        mw_buf_text(out, ", {\"type\": \"object\", ");
+        write_members(out, schema, "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, \"items\": ",
+                      "}");
+        mw_buf_char(out, '}');
+    }
+    mw_buf_text(out, "]}");
+}
+
+/* One of the forms and none of the others; what else stands there is passed over. */
+static void write_form(mw_buf *out, const char *const *forms, size_t n_forms, size_t which,
+                       const mw_schema *schema)
+{
+    mw_buf_format(out, "%s{\"type\": \"object\", \"required\": [\"%s\"], \"not\": {\"anyOf\": [",
+                  which > 0 ? ", " : "", forms[which]);
+    for (size_t i = 0, n = 0; i < n_forms; i++)
+        if (i != which)
+            mw_buf_format(out, "%s{\"required\": [\"%s\"]}", n++ > 0 ? ", " : "", forms[i]);
+    mw_buf_format(out, "]}, \"properties\": {\"%s\": ", forms[which]);
+    if (strcmp(forms[which], "dataframe_split") == 0)
+        write_split(out, schema);
+    else if (strcmp(forms[which], "dataframe_records") == 0)
+        write_record_rows(out, schema);
+    else if (strcmp(forms[which], "instances") == 0)
+        write_rows(out, schema);
+    else
+        write_inputs(out, schema);
+    mw_buf_text(out, "}}");
+}
+
+static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms,
+                        const mw_schema *schema)
+{
+    mw_buf_text(out, "\"application/json\": {\"schema\": {\"anyOf\": [");
+    for (size_t i = 0; i < n_forms; i++)
+        write_form(out, forms, n_forms, i, schema);
+    mw_buf_text(out, "]}}");
+}
+
+/* ---- Open Inference Protocol --------------------------------------------------------------------------------------- */
+
+/* Parameters that would change what the request means are described in the protocol, not here. */
+static const char free_parameters[] =
+    "{\"type\": \"object\", \"propertyNames\": {\"not\": {\"pattern\": "
+    "\"^(binary_data|classification|shared_memory)\"}}}";
+
+/* One matrix of one row: a schema cannot say that shape and data agree. */
+static void write_infer(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf_format(
+        out,
+        "\"application/json\": {\"schema\": {\"type\": \"object\", \"required\": [\"inputs\"], "
+        "\"properties\": {\"id\": {\"type\": \"string\"}, \"parameters\": %s, \"outputs\": {\"type\": "
+        "\"array\", \"maxItems\": 1, \"items\": {\"type\": \"object\", \"required\": [\"name\"], "
+        "\"properties\": {\"name\": {\"const\": \"output\"}, \"parameters\": %s}}}, \"inputs\": "
+        "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, \"items\": {\"type\": \"object\", "
+        "\"required\": [\"name\", \"shape\", \"datatype\", \"data\"], \"properties\": {\"name\": "
+        "{\"type\": \"string\"}, \"parameters\": %s, \"shape\": {\"const\": [1, %zu]}, "
+        "\"datatype\": {\"enum\": [\"FP32\", \"FP64\"]}, \"data\": {\"anyOf\": [",
+        free_parameters, free_parameters, free_parameters, schema->n_columns);
+    write_list_row(out, schema);
+    mw_buf_text(out, ", {\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, \"items\": ");
+    write_list_row(out, schema);
+    mw_buf_text(out, "}]}}}}}}}");
+}
+
+/* ---- bodies ------------------------------------------------------------------------------------------------------------ */
+
+static const char *const mlflow_forms[] = {"dataframe_split", "dataframe_records", "instances",
+                                           "inputs"};
+static const char *const kserve_forms[] = {"instances", "inputs"};
+
+void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *model)
+{
+    const mw_schema *schema = model && model->forest ? &model->forest->schema : NULL;
+    bool rows = body == API_BODY_MLFLOW || body == API_BODY_OIP || body == API_BODY_KSERVE;
+    if (body == API_BODY_NONE || (rows && !schema))
+        return;
+    mw_buf_format(out, "\"requestBody\": {\"required\": %s, \"content\": {", rows ? "true" : "false");
+    switch (body) {
+    case API_BODY_MLFLOW:
+        write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), schema);
+        break;
+    case API_BODY_KSERVE:
+        write_forms(out, kserve_forms, MW_COUNT(kserve_forms), schema);
+        break;
+    case API_BODY_OIP:
+        write_infer(out, schema);
+        break;
+    case API_BODY_INDEX:
+        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\"}}");
+        break;
+    case API_BODY_CONTROL:
+        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
+                         "{\"parameters\": {\"type\": \"object\", \"maxProperties\": 0}}}}");
+        break;
+    case API_BODY_NONE:
+        break;
+    }
+    mw_buf_text(out, "}}, ");
+}

@@ -1,0 +1,168 @@
+/* The table, and how a path finds its row. Hot rows stand first: the search is linear. */
+#include "route.h"
+
+#define PREDICTS (API_MAY_400 | API_MAY_404 | API_MAY_413 | API_MAY_415 | API_MAY_503)
+#define LOOKS_UP (API_MAY_404 | API_MAY_503)
+
+static const api_route routes[] = {
+    /* predictions */
+    {MW_POST, "/invocations", serve_invocations, NULL, "invocations",
+     "Predict with the only model (MLflow)", API_BODY_MLFLOW, API_ANSWER_PREDICTIONS, PREDICTS},
+    {MW_POST, "/endpoints/{name}/invocations", serve_invocations, NULL, "endpoint_invocations",
+     "Predict with a model (MLflow)", API_BODY_MLFLOW, API_ANSWER_PREDICTIONS, PREDICTS},
+    {MW_POST, "/v2/models/{name}/infer", serve_oip_infer, NULL, "infer",
+     "Predict (Open Inference Protocol)", API_BODY_OIP, API_ANSWER_INFER, PREDICTS},
+    {MW_POST, "/v2/models/{name}/versions/{version}/infer", serve_oip_infer, NULL, "infer_version",
+     "Predict with a version (Open Inference Protocol)", API_BODY_OIP, API_ANSWER_INFER, PREDICTS},
+    {MW_POST, "/v1/models/{name}:predict", serve_kserve_predict, NULL, "kserve_predict",
+     "Predict (KServe V1)", API_BODY_KSERVE, API_ANSWER_PREDICTIONS, PREDICTS},
+    /* health */
+    {MW_GET, "/ping", serve_ping, NULL, "ping", "Is a model loaded? (MLflow)", API_BODY_NONE,
+     API_ANSWER_TEXT, API_MAY_404},
+    {MW_GET, "/health", serve_ping, NULL, "health", "Is a model loaded? (MLflow)", API_BODY_NONE,
+     API_ANSWER_TEXT, API_MAY_404},
+    {MW_GET, "/version", serve_version, NULL, "version", "The server's version (MLflow)",
+     API_BODY_NONE, API_ANSWER_TEXT, 0},
+    {MW_GET, "/v2/health/live", serve_oip_live, NULL, "live", "Is the server alive?", API_BODY_NONE,
+     API_ANSWER_OBJECT, 0},
+    {MW_GET, "/v2/health/ready", serve_oip_ready, NULL, "ready",
+     "Does the server take requests? 503 while it drains", API_BODY_NONE, API_ANSWER_OBJECT,
+     API_MAY_503},
+    /* Open Inference Protocol: metadata */
+    {MW_GET, "/v2", serve_oip_server, NULL, "server_metadata", "Name, version and extensions",
+     API_BODY_NONE, API_ANSWER_OBJECT, 0},
+    {MW_GET, "/v2/models", serve_oip_models, NULL, "models", "Names of the models", API_BODY_NONE,
+     API_ANSWER_MODELS, 0},
+    {MW_GET, "/v2/models/stats", serve_oip_stats, NULL, "all_stats", "Statistics of all models",
+     API_BODY_NONE, API_ANSWER_OBJECT, 0},
+    {MW_GET, "/v2/models/{name}", serve_oip_model, NULL, "model_metadata",
+     "A model's inputs and outputs", API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/ready", serve_oip_is_ready, NULL, "model_ready", "Is it loaded?",
+     API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/config", serve_oip_config, NULL, "model_config",
+     "A model's configuration", API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/stats", serve_oip_stats, NULL, "model_stats", "A model's statistics",
+     API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/versions/{version}", serve_oip_model, NULL,
+     "model_version_metadata", "A version's inputs and outputs", API_BODY_NONE, API_ANSWER_OBJECT,
+     LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/versions/{version}/ready", serve_oip_is_ready, NULL,
+     "model_version_ready", "Is the version loaded?", API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/versions/{version}/config", serve_oip_config, NULL,
+     "model_version_config", "A version's configuration", API_BODY_NONE, API_ANSWER_OBJECT,
+     LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/versions/{version}/stats", serve_oip_stats, NULL,
+     "model_version_stats", "A version's statistics", API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    /* Open Inference Protocol: repository */
+    {MW_POST, "/v2/repository/index", serve_oip_index, NULL, "repository_index",
+     "Models and their states", API_BODY_INDEX, API_ANSWER_ARRAY, API_MAY_400 | API_MAY_413},
+    {MW_POST, "/v2/repository/models/{name}/load", serve_oip_load, NULL, "repository_load",
+     "Load a model's file again and swap it in", API_BODY_CONTROL, API_ANSWER_EMPTY,
+     API_MAY_400 | API_MAY_404 | API_MAY_413},
+    {MW_POST, "/v2/repository/models/{name}/unload", serve_oip_unload, NULL, "repository_unload",
+     "Stop serving a model", API_BODY_CONTROL, API_ANSWER_EMPTY,
+     API_MAY_400 | API_MAY_404 | API_MAY_413},
+    /* KServe V1 */
+    {MW_GET, "/v1/models", serve_kserve_models, NULL, "kserve_models", "Names of the models",
+     API_BODY_NONE, API_ANSWER_MODELS, 0},
+    {MW_GET, "/v1/models/{name}", serve_kserve_model, NULL, "kserve_model", "Is it ready?",
+     API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    /* about the server */
+    {MW_GET, "/metrics", NULL, api_metrics, "metrics", "Prometheus and OpenMetrics", API_BODY_NONE,
+     API_ANSWER_METRICS, 0},
+    {MW_GET, "/openapi.json", NULL, api_openapi, "openapi", "This description", API_BODY_NONE,
+     API_ANSWER_OBJECT, 0},
+    {MW_GET, "/", NULL, api_index, "index", "What is here, for people", API_BODY_NONE,
+     API_ANSWER_PAGE, 0},
+};
+
+const api_route *api_routes(size_t *ret_count)
+{
+    *ret_count = MW_COUNT(routes);
+    return routes;
+}
+
+/* ---- matching ------------------------------------------------------------------------------------------- */
+
+/* The parameter "{name}" or "{version}" at `pattern` takes the path up to the byte that follows it in the
+ * pattern (or a '/', or the end). */
+static bool take_parameter(const char **pattern, mw_view *path, mw_view *ret_value)
+{
+    const char *close = strchr(*pattern, '}');
+    char stop = close[1];
+    size_t size = 0;
+    while (size < path->size && path->data[size] != '/')
+        size++;
+    if (stop == ':') { /* ":predict" may arrive as "%3Apredict"; the name itself may hold no colon */
+        for (size_t i = 0; i < size; i++) {
+            if (path->data[i] == ':' ||
+                (i + 2 < size && path->data[i] == '%' && path->data[i + 1] == '3' &&
+                 (path->data[i + 2] == 'A' || path->data[i + 2] == 'a'))) {
+                size = i;
+                break;
+            }
+        }
+    }
+    *ret_value = (mw_view){path->data, size};
+    *pattern = close + 1;
+    *path = (mw_view){path->data + size, path->size - size};
+    return size > 0;
+}
+
+static bool match_literal(const char **pattern, mw_view *path)
+{
+    if (**pattern == ':' && path->size >= 3 && path->data[0] == '%') {
+        *path = (mw_view){path->data + 3, path->size - 3};
+        ++*pattern;
+        return true;
+    }
+    if (path->size == 0 || path->data[0] != **pattern)
+        return false;
+    *path = (mw_view){path->data + 1, path->size - 1};
+    ++*pattern;
+    return true;
+}
+
+static bool match_path(const char *pattern, mw_view path, mw_params *params)
+{
+    *params = (mw_params){{NULL, 0}, {NULL, 0}};
+    while (*pattern) {
+        if (*pattern == '{') {
+            mw_view *value = pattern[1] == 'n' ? &params->name : &params->version;
+            if (!take_parameter(&pattern, &path, value))
+                return false;
+        } else if (!match_literal(&pattern, &path)) {
+            return false;
+        }
+    }
+    return path.size == 0;
+}
+
+static bool decode(mw_exchange *exchange, mw_view *value)
+{
+    return !value->data || !memchr(value->data, '%', value->size) ||
+           mw_percent_decode(*value, exchange->arena, value);
+}
+
+api_match api_find_route(mw_exchange *exchange)
+{
+    api_match match = {0};
+    mw_method asked = exchange->method == MW_HEAD ? MW_GET : exchange->method;
+    mw_view path = exchange->path;
+    if (path.size > 1 && path.data[path.size - 1] == '/')
+        path.size--; /* clients differ about the last slash */
+    for (size_t i = 0; i < MW_COUNT(routes); i++) {
+        mw_params params;
+        if (!match_path(routes[i].path, path, &params))
+            continue;
+        match.methods |= 1u << routes[i].method;
+        if (routes[i].method != asked || match.route)
+            continue;
+        match.route = &routes[i];
+        match.params = params;
+    }
+    if (match.route)
+        match.bad_escape =
+            !decode(exchange, &match.params.name) || !decode(exchange, &match.params.version);
+    return match;
+}

@@ -1,0 +1,73 @@
+/* The route table: every address that the server answers stands here once. */
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "api.h"
+
+/* Handlers of this room take the api; those of serve take the fleet. */
+typedef void api_handler(mw_api *api, mw_exchange *exchange);
+
+typedef enum api_body {
+    API_BODY_NONE,
+    API_BODY_MLFLOW,  /* JSON or CSV */
+    API_BODY_OIP,     /* JSON, or JSON and bytes */
+    API_BODY_KSERVE,  /* JSON */
+    API_BODY_INDEX,   /* {"ready": bool}, optional */
+    API_BODY_CONTROL  /* {"parameters": {}}, optional */
+} api_body;
+
+typedef enum api_answer {
+    API_ANSWER_TEXT,        /* a bare line as application/json, as MLflow has it */
+    API_ANSWER_PREDICTIONS, /* {"predictions": [...]} */
+    API_ANSWER_INFER,
+    API_ANSWER_OBJECT,      /* a JSON object */
+    API_ANSWER_MODELS,      /* {"models": [names]} */
+    API_ANSWER_ARRAY,       /* a JSON array */
+    API_ANSWER_EMPTY,
+    API_ANSWER_METRICS,
+    API_ANSWER_PAGE
+} api_answer;
+
+/* Which answers besides 200 a route may give, for the description. */
+enum {
+    API_MAY_400 = 1 << 0,
+    API_MAY_404 = 1 << 1,
+    API_MAY_413 = 1 << 2,
+    API_MAY_415 = 1 << 3,
+    API_MAY_503 = 1 << 4
+};
+
+typedef struct api_route {
+    mw_method method; /* MW_GET also answers HEAD */
+    const char *path; /* "/v2/models/{name}/infer" */
+    mw_serve_handler *serve;
+    api_handler *own;
+    const char *id;      /* operationId */
+    const char *summary;
+    api_body body;
+    api_answer answer;
+    unsigned may;
+} api_route;
+
+const api_route *api_routes(size_t *ret_count);
+
+typedef struct api_match {
+    const api_route *route; /* NULL: no route, or none with this method */
+    unsigned methods;       /* bit per mw_method that the path takes; 0 = no such path */
+    mw_params params;
+    bool bad_escape;
+} api_match;
+
+/* Find the route of a request. Parameters are percent-decoded into the exchange's arena. */
+api_match api_find_route(mw_exchange *exchange);
+
+api_handler api_metrics;
+api_handler api_openapi;
+api_handler api_index;
+
+mw_fleet *api_fleet(mw_api *api);
+mw_server *api_server(mw_api *api);
+/* When the process began, in seconds since 1970. */
+double api_started_seconds(const mw_api *api);
+
+#endif

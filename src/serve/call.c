@@ -1,0 +1,275 @@
+/* The course of a prediction; see call.h. */
+#include "call.h"
+
+#include <math.h>
+
+/* A body of this size takes about a millisecond to read and predict; longer ones would hold up the other
+ * connections of the loop. */
+#define LOOP_BODY_BYTES (128 * MW_KIB)
+
+const double mw_latency_bounds[MW_N_LATENCY_BUCKETS] = {
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+    0.05,    0.1,    0.25,    0.5,    1,     2.5,    5,     10};
+
+const int mw_counted_codes[MW_N_CODES] = {200, 400, 404, 405, 413, 415, 500, 503, 0};
+
+const char *mw_protocol_name(mw_protocol protocol)
+{
+    static const char *const names[] = {"mlflow", "oip", "kserve_v1"};
+    return names[protocol];
+}
+
+/* ---- counters ------------------------------------------------------------------------------------------- */
+
+static void add(atomic_uint_least64_t *counter, uint64_t amount)
+{
+    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+static size_t code_index(int status)
+{
+    size_t i = 0;
+    while (i < MW_N_CODES - 1 && mw_counted_codes[i] != status)
+        i++;
+    return i;
+}
+
+static size_t bucket_index(uint64_t ns)
+{
+    double seconds = (double)ns * 1e-9;
+    size_t i = 0;
+    while (i < MW_N_LATENCY_BUCKETS && seconds > mw_latency_bounds[i])
+        i++;
+    return i;
+}
+
+static serve_counts *counts_of(const serve_call *call, bool on_loop)
+{
+    unsigned slot = on_loop ? call->exchange->loop : serve_workers_slot(call->fleet);
+    return &call->slot.endpoint->counts[slot];
+}
+
+static void count_answer(const serve_call *call, serve_counts *counts)
+{
+    uint64_t ns = mw_clock_ns() - call->exchange->received_ns;
+    add(&counts->requests[call->protocol][code_index(call->exchange->status)], 1);
+    add(&counts->latency[bucket_index(ns)], 1);
+    add(&counts->latency_ns, ns);
+    add(&counts->request_bytes, call->exchange->body.size);
+    add(&counts->response_bytes, call->exchange->reply->size);
+    if (call->exchange->status == 200) {
+        add(&counts->rows, call->rows.n_rows);
+        atomic_store_explicit(&counts->last_ms, (uint64_t)mw_clock_wall_ms(), memory_order_relaxed);
+    }
+}
+
+/* ---- replies -------------------------------------------------------------------------------------------- */
+
+void serve_reply(mw_exchange *exchange, int status, const char *type)
+{
+    exchange->status = status;
+    exchange->reply_type = mw_view_of(type);
+    mw_exchange_reply(exchange);
+}
+
+void serve_reply_error(mw_exchange *exchange, const mw_error *err, int http_status)
+{
+    mw_serve_error(exchange, err, http_status);
+    mw_exchange_reply(exchange);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------------------ */
+
+static mw_status fail_not_found(const serve_plan *plan, mw_view name, mw_error *err)
+{
+    if (name.size == 0) {
+        mw_fail(err, MW_E_ENDPOINT_WHICH, "this server has %zu endpoints, and the address names none",
+                plan->n_slots);
+        return mw_mend(err, "use /endpoints/%s/invocations",
+                       plan->n_slots ? plan->slots[0].endpoint->name : "NAME");
+    }
+    mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%.*s'", MW_VIEW_ARG(name));
+    return mw_mend(err, "GET /v2/models lists the models of this server");
+}
+
+static mw_status find_slot(const serve_plan *plan, mw_view name, mw_view version,
+                           const serve_slot **ret_slot, mw_error *err)
+{
+    const serve_slot *slot = name.size == 0 ? (plan->n_slots == 1 ? &plan->slots[0] : NULL)
+                                            : serve_plan_find(plan, name);
+    if (!slot)
+        return fail_not_found(plan, name, err);
+    if (!slot->model) {
+        mw_fail(err, MW_E_ENDPOINT_UNLOADED, "the model '%s' is not loaded", slot->endpoint->name);
+        return mw_mend(err, "POST /v2/repository/models/%s/load", slot->endpoint->name);
+    }
+    if (version.size > 0 && !mw_view_is(version, slot->model->version_text)) {
+        mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "the model '%s' has no version '%.*s'",
+                slot->endpoint->name, MW_VIEW_ARG(version));
+        return mw_mend(err, "version %s is served; leave the version out to get it",
+                       slot->model->version_text);
+    }
+    *ret_slot = slot;
+    return MW_OK;
+}
+
+mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw_protocol protocol,
+                           mw_view name, mw_view version, serve_call **ret_call, mw_error *err)
+{
+    const serve_slot *slot = NULL;
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    serve_call *call = mw_arena_take_zeroed(exchange->arena, 1, sizeof *call);
+    mw_status status =
+        call ? find_slot(plan, name, version, &slot, err) : mw_fail_memory(err, "the request");
+    if (status != MW_OK) {
+        serve_plan_unpin(fleet, exchange->loop);
+        return status;
+    }
+    call->fleet = fleet;
+    call->exchange = exchange;
+    call->protocol = protocol;
+    call->body = exchange->body;
+    call->slot = *slot;
+    add(&counts_of(call, true)->started, 1);
+    *ret_call = call;
+    return MW_OK;
+}
+
+void serve_call_finish(serve_call *call)
+{
+    count_answer(call, counts_of(call, true));
+    serve_plan_unpin(call->fleet, call->exchange->loop);
+    mw_exchange_reply(call->exchange);
+}
+
+void serve_call_fail(serve_call *call, const mw_error *err, int http_status)
+{
+    mw_serve_error(call->exchange, err, http_status);
+    serve_call_finish(call);
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------- */
+
+static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
+{
+    const serve_model *model = call->slot.model;
+    size_t n_values, bytes;
+    bool fits = !__builtin_mul_overflow(call->rows.n_rows, model->n_outputs, &n_values) &&
+                !__builtin_mul_overflow(n_values, sizeof(double), &bytes);
+    call->values = fits ? mw_arena_take(call->exchange->arena, bytes) : NULL;
+    if (!call->values)
+        return mw_fail_memory(err, "the predictions");
+    if (call->rows.n_rows == 0)
+        return MW_OK;
+    uint64_t began = mw_clock_ns();
+    mw_matrix rows = mw_batch_matrix(&call->rows);
+    MW_TRY(mw_predict_batch(model->predictor, &rows, MW_PREDICTION, scratch, call->values, err));
+    add(&counts->predict_ns, mw_clock_ns() - began);
+    return MW_OK;
+}
+
+/* A reply worth compressing where the client allows it. */
+enum {
+    DEFLATE_BYTES = 4096
+};
+
+static mw_status finish_reply(serve_call *call, mw_error *err)
+{
+    if (call->exchange->reply->failed) {
+        mw_fail(err, MW_E_SERVE_REPLY_LARGE, "the answer is too large");
+        return mw_mend(err, "send fewer rows at a time");
+    }
+    if (call->exchange->reply->size >= DEFLATE_BYTES)
+        return mw_exchange_deflate(call->exchange, err);
+    return MW_OK;
+}
+
+static void run(serve_call *call, mw_scratch *scratch, serve_counts *counts)
+{
+    mw_error err;
+    mw_exchange *exchange = call->exchange;
+    exchange->status = 200;
+    int http_status = 0;
+    mw_status status = mw_exchange_inflate(exchange, serve_max_body(call->fleet), &call->body, &err);
+    if (status != MW_OK)
+        http_status = status == MW_NO_MEMORY ? 413 : status == MW_UNSUPPORTED ? 415 : 0;
+    if (status == MW_OK)
+        status = call->read(call, &err);
+    if (status == MW_OK)
+        status = predict(call, scratch, counts, &err);
+    if (status == MW_OK)
+        status = call->write(call, &err);
+    if (status == MW_OK)
+        status = finish_reply(call, &err);
+    if (status != MW_OK)
+        mw_serve_error(exchange, &err, http_status);
+    else
+        serve_tap(call->fleet, &call->slot, &call->rows, call->values);
+    count_answer(call, counts);
+}
+
+static void run_job(mw_job *job)
+{
+    serve_call *call = (serve_call *)((char *)job - offsetof(serve_call, job));
+    serve_model *model = call->slot.model;
+    mw_exchange *exchange = call->exchange;
+    mw_fleet *fleet = call->fleet;
+    mw_scratch *scratch = serve_scratch_take(fleet);
+    if (scratch && !mw_exchange_is_gone(exchange))
+        run(call, scratch, counts_of(call, false));
+    else if (!scratch) {
+        mw_error err;
+        (void)mw_fail_memory(&err, "the prediction");
+        mw_serve_error(exchange, &err, 0);
+        count_answer(call, counts_of(call, false));
+    } else {
+        count_answer(call, counts_of(call, false)); /* no one waits for it any more */
+    }
+    if (scratch)
+        serve_scratch_give(fleet, scratch);
+    serve_model_unref(model);
+    mw_exchange_reply(exchange);
+}
+
+void serve_call_run(serve_call *call)
+{
+    mw_exchange *exchange = call->exchange;
+    mw_fleet *fleet = call->fleet;
+    unsigned loop = exchange->loop;
+    if (exchange->body.size <= LOOP_BODY_BYTES) {
+        run(call, serve_loop_scratch(fleet, loop), counts_of(call, true));
+        serve_plan_unpin(fleet, loop);
+        mw_exchange_reply(exchange);
+        return;
+    }
+    serve_model_ref(call->slot.model);
+    serve_plan_unpin(fleet, loop);
+    call->job.run = run_job;
+    mw_exchange_defer(exchange);
+    mw_pool_submit(serve_pool(fleet), &call->job);
+}
+
+/* ---- media types --------------------------------------------------------------------------------------------- */
+
+serve_media serve_media_of(mw_view content_type)
+{
+    serve_media media = {.is_utf8 = true};
+    for (bool first = true; content_type.size > 0 || first; first = false) {
+        const char *semicolon = content_type.size ? memchr(content_type.data, ';', content_type.size)
+                                                  : NULL;
+        size_t size = semicolon ? (size_t)(semicolon - content_type.data) : content_type.size;
+        mw_view part = mw_view_trim((mw_view){content_type.data, size});
+        size_t step = semicolon ? size + 1 : size;
+        content_type = (mw_view){content_type.data + step, content_type.size - step};
+        if (first)
+            media.type = part;
+        else if (part.size >= 8 && mw_view_is_nocase((mw_view){part.data, 8}, "charset="))
+            media.is_utf8 = mw_view_is_nocase((mw_view){part.data + 8, part.size - 8}, "utf-8") ||
+                            mw_view_is_nocase((mw_view){part.data + 8, part.size - 8}, "\"utf-8\"");
+        else if (part.size > 0)
+            media.has_parameters = true;
+        if (content_type.size == 0)
+            break;
+    }
+    return media;
+}

@@ -1,0 +1,57 @@
+/* One prediction, whatever protocol asked for it. */
+#ifndef SERVE_CALL_H
+#define SERVE_CALL_H
+
+#include "plan.h"
+
+/* Lives in the exchange's arena. A protocol fills the first part and calls serve_call_run:
+ *
+ *     read (body -> rows)  ->  predict  ->  write (values -> reply)  ->  counters, tap
+ *
+ * on the loop, or on the pool when the body is large. An error is written in the protocol's own form. */
+typedef struct serve_call serve_call;
+struct serve_call {
+    mw_fleet *fleet;
+    mw_exchange *exchange;
+    mw_protocol protocol;
+    mw_view body; /* content-encoding undone */
+    mw_status (*read)(serve_call *call, mw_error *err); /* sets rows */
+    mw_status (*write)(serve_call *call, mw_error *err); /* writes the reply */
+    void *protocol_data;
+
+    serve_slot slot; /* a copy: valid while pinned, or while a reference is held */
+    mw_batch rows;
+    double *values; /* (rows.n_rows, model->n_outputs) */
+    mw_job job;
+};
+
+/* Begin a call to the endpoint `name`; empty = the only one. The plan is pinned on MW_OK, until
+ * serve_call_run or serve_call_fail. Fails: MW_NOT_FOUND (unknown, or not loaded). `version` may be empty. */
+MW_CHECKED mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw_protocol protocol,
+                                      mw_view name, mw_view version, serve_call **ret_call,
+                                      mw_error *err);
+/* Undo the content-encoding, read, predict, write, reply; now or on the pool. */
+void serve_call_run(serve_call *call);
+/* Answer with an error instead. http_status 0 = by the error's status. */
+void serve_call_fail(serve_call *call, const mw_error *err, int http_status);
+
+/* Answer with what the exchange holds already. */
+void serve_call_finish(serve_call *call);
+/* {"predictions": [...]}: one value a row, or a list where the model gives several. */
+MW_CHECKED mw_status serve_write_predictions(serve_call *call, mw_error *err);
+
+/* Reply with what stands in exchange->reply. */
+void serve_reply(mw_exchange *exchange, int status, const char *type);
+/* Reply with an error that no endpoint is to be charged for. */
+void serve_reply_error(mw_exchange *exchange, const mw_error *err, int http_status);
+
+/* application/json, text/csv, ...: the type without parameters, and whether these are only
+ * charset=utf-8. */
+typedef struct serve_media {
+    mw_view type;
+    bool is_utf8;        /* no charset, or utf-8 */
+    bool has_parameters; /* others than charset */
+} serve_media;
+serve_media serve_media_of(mw_view content_type);
+
+#endif

@@ -1,0 +1,66 @@
+/* Each protocol's own error body; the sentence inside is the same everywhere. */
+#include "serve.h"
+
+mw_error_style mw_style_of_path(mw_view path)
+{
+    static const struct {
+        const char *prefix;
+        mw_error_style style;
+    } styles[] = {
+        {"/v2", MW_STYLE_KSERVE},        {"/v1", MW_STYLE_KSERVE},
+        {"/invocations", MW_STYLE_MLFLOW}, {"/endpoints/", MW_STYLE_MLFLOW},
+        {"/ping", MW_STYLE_MLFLOW},      {"/health", MW_STYLE_MLFLOW},
+        {"/version", MW_STYLE_MLFLOW},
+    };
+    for (size_t i = 0; i < MW_COUNT(styles); i++)
+        if (mw_view_starts(path, styles[i].prefix))
+            return styles[i].style;
+    return MW_STYLE_PLAIN;
+}
+
+/* MLflow's names for what went wrong. */
+static const char *mlflow_code(int http_status)
+{
+    switch (http_status) {
+    case 404:
+        return "RESOURCE_DOES_NOT_EXIST";
+    case 413:
+    case 429:
+        return "REQUEST_LIMIT_EXCEEDED";
+    case 500:
+        return "INTERNAL_ERROR";
+    case 503:
+        return "TEMPORARILY_UNAVAILABLE";
+    default:
+        return "BAD_REQUEST";
+    }
+}
+
+static void write_body(mw_error_style style, const mw_error *err, int http_status, mw_buf *out)
+{
+    mw_buf sentence;
+    mw_buf_init(&sentence, 2048);
+    mw_error_sentence(err, &sentence);
+    mw_view text = mw_buf_as_view(&sentence);
+    if (style == MW_STYLE_MLFLOW) {
+        mw_buf_format(out, "{\"error_code\": \"%s\", \"message\": ", mlflow_code(http_status));
+        mw_json_write_text(out, text);
+    } else {
+        mw_buf_text(out, "{\"error\": ");
+        mw_json_write_text(out, text);
+    }
+    if (style == MW_STYLE_PLAIN)
+        mw_buf_format(out, ", \"code\": \"MW%d\"", err->code);
+    mw_buf_char(out, '}');
+    mw_buf_done(&sentence);
+}
+
+void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status)
+{
+    if (http_status == 0)
+        http_status = mw_status_http(err->status);
+    exchange->status = http_status;
+    exchange->reply_type = MW_VIEW("application/json");
+    mw_buf_reset(exchange->reply);
+    write_body(mw_style_of_path(exchange->path), err, http_status, exchange->reply);
+}

@@ -1,0 +1,476 @@
+/* The fleet: endpoints by name, and the swap of plans.
+ *
+ * Two locks, none of them on a request's path: `loading` is held by whoever changes the fleet, for as long
+ * as reading and checking a file takes; `lock` guards for moments what /metrics looks at. A failed load
+ * changes nothing but the reason that is shown. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "plan.h"
+
+struct mw_fleet {
+    mw_fleet_options options;
+    char *model_folder;
+    pthread_mutex_t loading; /* one change at a time; the changer may read everything below */
+    pthread_mutex_t lock;    /* guards endpoints and what stands in them, but not counters */
+    serve_endpoint **endpoints;
+    size_t n_endpoints;
+    _Atomic(serve_plan *) plan;
+    atomic_bool draining;
+    mw_pool *pool;
+    pthread_mutex_t scratch_lock;
+    mw_scratch *free_scratch[MW_LIMIT_THREADS];
+    size_t n_free_scratch;
+    serve_loop *loops;
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+static mw_status make_loops(mw_fleet *fleet, mw_error *err)
+{
+    size_t bytes = fleet->options.n_loops * sizeof *fleet->loops;
+    if (posix_memalign((void **)&fleet->loops, 64, bytes) != 0)
+        return mw_fail_memory(err, "the loops");
+    memset((void *)fleet->loops, 0, bytes);
+    for (unsigned i = 0; i < fleet->options.n_loops; i++)
+        MW_TRY(mw_scratch_new(&fleet->loops[i].scratch, err));
+    return MW_OK;
+}
+
+static mw_status build(mw_fleet *fleet, const mw_fleet_options *options, mw_error *err)
+{
+    fleet->options = *options;
+    if (fleet->options.n_workers == 0)
+        fleet->options.n_workers = options->n_loops;
+    if (options->model_folder && !(fleet->model_folder = strdup(options->model_folder)))
+        return mw_fail_memory(err, "the fleet");
+    serve_plan *empty;
+    MW_TRY(serve_plan_make(NULL, 0, &empty, err));
+    atomic_store(&fleet->plan, empty);
+    MW_TRY(make_loops(fleet, err));
+    return mw_pool_new(fleet->options.n_workers, &fleet->pool, err);
+}
+
+mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet, mw_error *err)
+{
+    mw_fleet *fleet = calloc(1, sizeof *fleet);
+    if (!fleet)
+        return mw_fail_memory(err, "the fleet");
+    pthread_mutex_init(&fleet->loading, NULL);
+    pthread_mutex_init(&fleet->lock, NULL);
+    pthread_mutex_init(&fleet->scratch_lock, NULL);
+    mw_status status = build(fleet, options, err);
+    if (status != MW_OK) {
+        mw_fleet_free(fleet);
+        return status;
+    }
+    *ret_fleet = fleet;
+    return MW_OK;
+}
+
+static void free_endpoint(serve_endpoint *endpoint)
+{
+    if (!endpoint)
+        return;
+    serve_model_unref(endpoint->model);
+    free(endpoint->counts);
+    free(endpoint->name);
+    free(endpoint->path);
+    free(endpoint);
+}
+
+void mw_fleet_free(mw_fleet *fleet)
+{
+    if (!fleet)
+        return;
+    mw_pool_free(fleet->pool);
+    serve_plan_free(atomic_load(&fleet->plan));
+    for (size_t i = 0; i < fleet->n_endpoints; i++)
+        free_endpoint(fleet->endpoints[i]);
+    for (unsigned i = 0; fleet->loops && i < fleet->options.n_loops; i++)
+        mw_scratch_free(fleet->loops[i].scratch);
+    for (size_t i = 0; i < fleet->n_free_scratch; i++)
+        mw_scratch_free(fleet->free_scratch[i]);
+    pthread_mutex_destroy(&fleet->scratch_lock);
+    pthread_mutex_destroy(&fleet->lock);
+    pthread_mutex_destroy(&fleet->loading);
+    free(fleet->endpoints);
+    free(fleet->model_folder);
+    free(fleet->loops);
+    free(fleet);
+}
+
+/* ---- the swap ---------------------------------------------------------------------------------------------- */
+
+const serve_plan *serve_plan_pin(mw_fleet *fleet, unsigned loop)
+{
+    serve_loop *mine = &fleet->loops[loop];
+    for (;;) {
+        serve_plan *plan = atomic_load(&fleet->plan);
+        atomic_store(&mine->pinned, plan);
+        if (plan == atomic_load(&fleet->plan)) /* else it may have been freed before we wrote */
+            return plan;
+    }
+}
+
+void serve_plan_unpin(mw_fleet *fleet, unsigned loop)
+{
+    atomic_store_explicit(&fleet->loops[loop].pinned, NULL, memory_order_release);
+}
+
+static void wait_until_unread(const mw_fleet *fleet, const serve_plan *plan)
+{
+    for (unsigned i = 0; i < fleet->options.n_loops; i++)
+        while (atomic_load(&fleet->loops[i].pinned) == plan)
+            usleep(50);
+}
+
+/* Builds the plan of the endpoints as they are now and swaps it in. */
+static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
+{
+    serve_plan *plan;
+    MW_TRY(serve_plan_make(fleet->endpoints, fleet->n_endpoints, &plan, err));
+    serve_plan *old = atomic_exchange(&fleet->plan, plan);
+    wait_until_unread(fleet, old);
+    serve_plan_free(old);
+    return MW_OK;
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------------- */
+
+static mw_status check_name(const char *name, mw_error *err)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    size_t size = strlen(name);
+    if (size > 0 && size <= MW_LIMIT_NAME_BYTES && strspn(name, allowed) == size && name[0] != '.')
+        return MW_OK;
+    mw_fail(err, MW_E_SERVE_NAME, "'%s' cannot be the name of an endpoint", name);
+    return mw_mend(err, "use 1..%d letters, digits, _ - and ., not beginning with a point",
+                   MW_LIMIT_NAME_BYTES);
+}
+
+static serve_endpoint *find_endpoint(const mw_fleet *fleet, const char *name)
+{
+    for (size_t i = 0; i < fleet->n_endpoints; i++)
+        if (strcmp(fleet->endpoints[i]->name, name) == 0)
+            return fleet->endpoints[i];
+    return NULL;
+}
+
+static void note_failure(mw_fleet *fleet, serve_endpoint *endpoint, const mw_error *err)
+{
+    mw_buf sentence;
+    mw_buf_init(&sentence, 2048);
+    mw_error_sentence(err, &sentence);
+    pthread_mutex_lock(&fleet->lock);
+    snprintf(endpoint->reason, sizeof endpoint->reason, "%s", sentence.data);
+    endpoint->loads_failed++;
+    pthread_mutex_unlock(&fleet->lock);
+    mw_buf_done(&sentence);
+}
+
+static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, serve_model **ret_model, mw_error *err)
+{
+    mw_error own;
+    mw_error *said = err ? err : &own;
+    mw_status status = serve_model_load(endpoint->path, endpoint->version + 1, ret_model, said);
+    if (status != MW_OK)
+        note_failure(fleet, endpoint, said);
+    return status;
+}
+
+/* The endpoint takes over `model` (NULL = unloaded); its old one stays alive as long as a plan or a
+ * request holds it. */
+static void take_model(mw_fleet *fleet, serve_endpoint *endpoint, serve_model *model)
+{
+    pthread_mutex_lock(&fleet->lock);
+    serve_model *old = endpoint->model;
+    endpoint->model = model;
+    if (model) {
+        endpoint->version = model->version;
+        endpoint->loads_ok++;
+    }
+    endpoint->reason[0] = '\0';
+    pthread_mutex_unlock(&fleet->lock);
+    serve_model_unref(old);
+}
+
+static mw_status make_endpoint(const mw_fleet *fleet, const char *name, const char *path,
+                               serve_endpoint **ret_endpoint, mw_error *err)
+{
+    serve_endpoint *endpoint = calloc(1, sizeof *endpoint);
+    size_t bytes = (fleet->options.n_loops + 1) * sizeof *endpoint->counts;
+    if (!endpoint)
+        return mw_fail_memory(err, "an endpoint");
+    endpoint->name = strdup(name);
+    endpoint->path = strdup(path);
+    if (!endpoint->name || !endpoint->path ||
+        posix_memalign((void **)&endpoint->counts, 64, bytes) != 0) {
+        free_endpoint(endpoint);
+        return mw_fail_memory(err, "an endpoint");
+    }
+    memset((void *)endpoint->counts, 0, bytes);
+    *ret_endpoint = endpoint;
+    return MW_OK;
+}
+
+static mw_status check_room(const mw_fleet *fleet, const char *name, mw_error *err)
+{
+    MW_TRY(check_name(name, err));
+    if (find_endpoint(fleet, name)) {
+        mw_fail(err, MW_E_ENDPOINT_TAKEN, "the name '%s' is taken by another endpoint", name);
+        return mw_mend(err, "give each model a name of its own: name=path");
+    }
+    if (fleet->n_endpoints < MW_LIMIT_ENDPOINTS)
+        return MW_OK;
+    mw_fail(err, MW_E_SERVE_NAME, "more than %d endpoints", MW_LIMIT_ENDPOINTS);
+    return mw_mend(err, "spread them over several servers");
+}
+
+static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+{
+    MW_TRY(check_room(fleet, name, err));
+    serve_endpoint *endpoint = NULL;
+    serve_model *model = NULL;
+    MW_TRY(make_endpoint(fleet, name, path, &endpoint, err));
+    mw_status status = load_next(fleet, endpoint, &model, err);
+    if (status != MW_OK) {
+        free_endpoint(endpoint);
+        return status;
+    }
+    take_model(fleet, endpoint, model);
+    pthread_mutex_lock(&fleet->lock);
+    size_t n = fleet->n_endpoints;
+    serve_endpoint **wider = realloc(fleet->endpoints, (n + 1) * sizeof *wider);
+    if (wider) {
+        fleet->endpoints = wider;
+        fleet->endpoints[fleet->n_endpoints++] = endpoint;
+    }
+    pthread_mutex_unlock(&fleet->lock);
+    if (wider)
+        return swap_plan(fleet, err);
+    free_endpoint(endpoint);
+    return mw_fail_memory(err, "an endpoint");
+}
+
+mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    mw_status status = add_locked(fleet, name, path, err);
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
+}
+
+static mw_status fail_unknown(const char *name, mw_error *err)
+{
+    mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%s'", name);
+    return mw_mend(err, "GET /v2/models lists the models of this server");
+}
+
+/* A model that was not named at start: NAME, NAME.json, ... in the model folder. */
+static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *err)
+{
+    static const char *const endings[] = {"", ".json", ".ubj", ".txt"};
+    if (!fleet->model_folder || check_name(name, NULL) != MW_OK)
+        return fail_unknown(name, err);
+    for (size_t i = 0; i < MW_COUNT(endings); i++) {
+        char path[4096];
+        int size = snprintf(path, sizeof path, "%s/%s%s", fleet->model_folder, name, endings[i]);
+        if (size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0)
+            return add_locked(fleet, name, path, err);
+    }
+    return fail_unknown(name, err);
+}
+
+static mw_status reload_locked(mw_fleet *fleet, const char *name, mw_error *err)
+{
+    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    if (!endpoint)
+        return add_from_folder(fleet, name, err);
+    serve_model *model;
+    MW_TRY(load_next(fleet, endpoint, &model, err));
+    take_model(fleet, endpoint, model);
+    return swap_plan(fleet, err);
+}
+
+mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    mw_status status = reload_locked(fleet, name, err);
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
+}
+
+static mw_status reload_all_locked(mw_fleet *fleet, mw_error *err)
+{
+    size_t n = fleet->n_endpoints;
+    serve_model **models = calloc(n + 1, sizeof *models);
+    if (!models)
+        return mw_fail_memory(err, "the reload");
+    mw_status status = MW_OK;
+    for (size_t i = 0; i < n && status == MW_OK; i++) {
+        if (!fleet->endpoints[i]->model)
+            continue; /* unloaded by someone's wish: stays so */
+        status = load_next(fleet, fleet->endpoints[i], &models[i], err);
+        if (status != MW_OK)
+            mw_at(err, "endpoint '%s'", fleet->endpoints[i]->name);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (models[i] && status == MW_OK)
+            take_model(fleet, fleet->endpoints[i], models[i]);
+        else
+            serve_model_unref(models[i]);
+    }
+    free(models);
+    return status == MW_OK ? swap_plan(fleet, err) : status;
+}
+
+mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    mw_status status = reload_all_locked(fleet, err);
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
+}
+
+mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    mw_status status = MW_OK;
+    if (!endpoint) {
+        status = fail_unknown(name, err);
+    } else if (endpoint->model) {
+        take_model(fleet, endpoint, NULL);
+        status = swap_plan(fleet, err);
+    }
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
+}
+
+void mw_fleet_set_draining(mw_fleet *fleet)
+{
+    atomic_store(&fleet->draining, true);
+}
+
+bool mw_fleet_is_draining(const mw_fleet *fleet)
+{
+    return atomic_load(&fleet->draining);
+}
+
+/* ---- looking at it ------------------------------------------------------------------------------------------- */
+
+static uint64_t get(const atomic_uint_least64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_counts(const serve_counts *from, mw_endpoint_counts *sum, uint64_t *n_started)
+{
+    uint64_t answered = 0;
+    for (size_t p = 0; p < MW_N_PROTOCOLS; p++) {
+        for (size_t c = 0; c < MW_N_CODES; c++) {
+            uint64_t count = get(&from->requests[p][c]);
+            sum->requests[p][c] += count;
+            answered += count;
+        }
+    }
+    for (size_t i = 0; i <= MW_N_LATENCY_BUCKETS; i++)
+        sum->latency[i] += get(&from->latency[i]);
+    sum->latency_ns += get(&from->latency_ns);
+    sum->rows += get(&from->rows);
+    sum->request_bytes += get(&from->request_bytes);
+    sum->response_bytes += get(&from->response_bytes);
+    sum->predict_ns += get(&from->predict_ns);
+    uint64_t last = get(&from->last_ms);
+    sum->last_ms = last > sum->last_ms ? last : sum->last_ms;
+    *n_started += get(&from->started);
+    sum->in_flight += answered; /* turned into started - answered below */
+}
+
+static void sum_counts(const mw_fleet *fleet, const serve_endpoint *endpoint,
+                       mw_endpoint_counts *ret_counts)
+{
+    *ret_counts = (mw_endpoint_counts){.loads_ok = endpoint->loads_ok,
+                                       .loads_failed = endpoint->loads_failed};
+    uint64_t n_started = 0;
+    for (unsigned i = 0; i <= fleet->options.n_loops; i++)
+        add_counts(&endpoint->counts[i], ret_counts, &n_started);
+    uint64_t answered = ret_counts->in_flight;
+    ret_counts->in_flight = n_started > answered ? n_started - answered : 0;
+}
+
+void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
+                   void *user)
+{
+    pthread_mutex_lock(&fleet->lock);
+    for (size_t i = 0; i < fleet->n_endpoints; i++) {
+        const serve_endpoint *endpoint = fleet->endpoints[i];
+        mw_endpoint_info info = {
+            .name = endpoint->name,
+            .path = endpoint->path,
+            .version = endpoint->version,
+            .ready = endpoint->model != NULL,
+            .reason = endpoint->reason,
+            .memory_bytes = endpoint->model ? endpoint->model->memory_bytes : 0,
+            .forest = endpoint->model ? endpoint->model->forest : NULL,
+        };
+        sum_counts(fleet, endpoint, &info.counts);
+        see(user, &info);
+    }
+    pthread_mutex_unlock(&fleet->lock);
+}
+
+/* ---- working memory ------------------------------------------------------------------------------------------- */
+
+mw_scratch *serve_scratch_take(mw_fleet *fleet)
+{
+    mw_scratch *scratch = NULL;
+    pthread_mutex_lock(&fleet->scratch_lock);
+    if (fleet->n_free_scratch > 0)
+        scratch = fleet->free_scratch[--fleet->n_free_scratch];
+    pthread_mutex_unlock(&fleet->scratch_lock);
+    if (!scratch && mw_scratch_new(&scratch, NULL) != MW_OK)
+        return NULL;
+    return scratch;
+}
+
+void serve_scratch_give(mw_fleet *fleet, mw_scratch *scratch)
+{
+    pthread_mutex_lock(&fleet->scratch_lock);
+    bool kept = fleet->n_free_scratch < MW_COUNT(fleet->free_scratch);
+    if (kept)
+        fleet->free_scratch[fleet->n_free_scratch++] = scratch;
+    pthread_mutex_unlock(&fleet->scratch_lock);
+    if (!kept)
+        mw_scratch_free(scratch);
+}
+
+mw_scratch *serve_loop_scratch(mw_fleet *fleet, unsigned loop)
+{
+    return fleet->loops[loop].scratch;
+}
+
+mw_pool *serve_pool(mw_fleet *fleet)
+{
+    return fleet->pool;
+}
+
+size_t serve_max_body(const mw_fleet *fleet)
+{
+    return fleet->options.max_body_bytes;
+}
+
+unsigned serve_workers_slot(const mw_fleet *fleet)
+{
+    return fleet->options.n_loops;
+}
+
+void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_batch *rows, const double *values)
+{
+    if (fleet->options.tap)
+        fleet->options.tap(fleet->options.tap_user, slot->endpoint->name, slot->model->version, rows,
+                           values, slot->model->n_outputs);
+}

@@ -1,0 +1,72 @@
+/* KServe V1: /v1/models. */
+#include "call.h"
+
+void serve_kserve_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)params;
+    mw_buf *out = exchange->reply;
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    mw_buf_text(out, "{\"models\": [");
+    for (size_t i = 0; i < plan->n_slots; i++) {
+        if (i > 0)
+            mw_buf_text(out, ", ");
+        mw_json_write_text(out, mw_view_of(plan->slots[i].endpoint->name));
+    }
+    mw_buf_text(out, "]}");
+    serve_plan_unpin(fleet, exchange->loop);
+    serve_reply(exchange, 200, "application/json");
+}
+
+static void reply_unknown(mw_exchange *exchange, mw_view name)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_ENDPOINT_UNKNOWN, "Model with name %.*s does not exist", MW_VIEW_ARG(name));
+    mw_mend(&err, "GET /v1/models lists the models of this server");
+    serve_reply_error(exchange, &err, 404);
+}
+
+void serve_kserve_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    const serve_slot *slot = serve_plan_find(plan, params->name);
+    bool known = slot && slot->model, ready = known && !mw_fleet_is_draining(fleet);
+    serve_plan_unpin(fleet, exchange->loop);
+    if (!known) {
+        reply_unknown(exchange, params->name);
+        return;
+    }
+    mw_buf_text(exchange->reply, "{\"name\": ");
+    mw_json_write_text(exchange->reply, params->name);
+    mw_buf_text(exchange->reply, ready ? ", \"ready\": true}" : ", \"ready\": false}");
+    serve_reply(exchange, ready ? 200 : 503, "application/json");
+}
+
+static mw_status read_body(serve_call *call, mw_error *err)
+{
+    return mw_batch_read_kserve(call->body, &call->slot.model->forest->schema,
+                                call->exchange->arena, &call->rows, err);
+}
+
+void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    mw_error err;
+    serve_call *call;
+    if (serve_call_begin(fleet, exchange, MW_PROTOCOL_KSERVE_V1, params->name, (mw_view){NULL, 0},
+                         &call, &err) != MW_OK) {
+        if (err.status == MW_NOT_FOUND)
+            reply_unknown(exchange, params->name);
+        else
+            serve_reply_error(exchange, &err, 0);
+        return;
+    }
+    call->read = read_body;
+    call->write = serve_write_predictions;
+    serve_media media = serve_media_of(exchange->content_type);
+    if (media.type.size > 0 && !mw_view_is_nocase(media.type, "application/json")) {
+        mw_fail(&err, MW_E_CONTENT_TYPE, "this content type is not read");
+        mw_mend(&err, "send application/json");
+        serve_call_fail(call, &err, 415);
+        return;
+    }
+    serve_call_run(call);
+}

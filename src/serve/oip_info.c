@@ -1,0 +1,380 @@
+/* What stands around inference in the Open Inference Protocol: health, metadata, configuration,
+ * statistics, the model repository. */
+#include "call.h"
+
+#include "oip_datatype.h"
+
+/* ---- the server --------------------------------------------------------------------------------------------- */
+
+void serve_oip_server(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)fleet;
+    (void)params;
+    mw_buf_text(exchange->reply,
+                "{\"name\": \"millwright\", \"version\": \"" MW_VERSION "\", \"extensions\": "
+                "[\"binary_tensor_data\", \"classification\", \"model_configuration\", "
+                "\"model_repository\", \"model_repository(unload_dependents)\", \"statistics\"]}");
+    serve_reply(exchange, 200, "application/json");
+}
+
+void serve_oip_live(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)fleet;
+    (void)params;
+    mw_buf_text(exchange->reply, "{\"live\": true}");
+    serve_reply(exchange, 200, "application/json");
+}
+
+void serve_oip_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)params;
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    bool ready = plan->n_slots > 0 && !mw_fleet_is_draining(fleet);
+    serve_plan_unpin(fleet, exchange->loop);
+    mw_buf_text(exchange->reply, ready ? "{\"ready\": true}" : "{\"ready\": false}");
+    serve_reply(exchange, ready ? 200 : 503, "application/json");
+}
+
+void serve_oip_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    serve_kserve_models(fleet, exchange, params);
+}
+
+/* ---- one model -------------------------------------------------------------------------------------------------- */
+
+/* A slot for reading, with the plan pinned; replies with the error and returns NULL otherwise. */
+static const serve_slot *pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    mw_error err;
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    const serve_slot *slot = serve_plan_find(plan, params->name);
+    bool other_version = slot && slot->model && params->version.size > 0 &&
+                         !mw_view_is(params->version, slot->model->version_text);
+    if (slot && slot->model && !other_version)
+        return slot;
+    if (slot && !slot->model) {
+        mw_fail(&err, MW_E_ENDPOINT_UNLOADED, "the model '%s' is not loaded", slot->endpoint->name);
+        mw_mend(&err, "POST /v2/repository/models/%s/load", slot->endpoint->name);
+    } else {
+        mw_fail(&err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%.*s'%s",
+                MW_VIEW_ARG(params->name), other_version ? " in this version" : "");
+        mw_mend(&err, "GET /v2/models lists the models of this server");
+    }
+    serve_plan_unpin(fleet, exchange->loop);
+    serve_reply_error(exchange, &err, 0);
+    return NULL;
+}
+
+static const char *platform_of(const mw_forest *forest)
+{
+    return forest->format == MW_FORMAT_LIGHTGBM_TEXT ? "lightgbm" : "xgboost";
+}
+
+static bool has_categories(const mw_schema *schema)
+{
+    for (size_t i = 0; i < schema->n_columns; i++)
+        if (schema->columns[i].categories)
+            return true;
+    return false;
+}
+
+static const char *column_datatype(const mw_column *column, const char *wide)
+{
+    switch (column->type) {
+    case MW_COLUMN_FLOAT64:
+        return wide;
+    case MW_COLUMN_FLOAT32:
+        return "FP32";
+    case MW_COLUMN_INT64:
+        return "INT64";
+    case MW_COLUMN_INT32:
+        return "INT32";
+    case MW_COLUMN_BOOL:
+        return "BOOL";
+    case MW_COLUMN_CATEGORY:
+        return column->categories ? "BYTES" : "INT64";
+    }
+    return wide;
+}
+
+/* One matrix for models of numbers; a tensor for each column where texts are categories, which no matrix
+ * of numbers could carry. Both forms are read whichever is shown. */
+static void write_inputs(const serve_model *model, mw_buf *out)
+{
+    const mw_schema *schema = &model->forest->schema;
+    const char *wide = mw_predictor_is_float32(model->predictor) ? "FP32" : "FP64";
+    mw_buf_text(out, "\"inputs\": [");
+    if (!has_categories(schema)) {
+        mw_buf_format(out, "{\"name\": \"input\", \"datatype\": \"%s\", \"shape\": [-1, %zu]}", wide,
+                      schema->n_columns);
+    } else {
+        for (size_t i = 0; i < schema->n_columns; i++) {
+            mw_buf_text(out, i > 0 ? ", {\"name\": " : "{\"name\": ");
+            mw_json_write_text(out, schema->columns[i].name);
+            mw_buf_format(out, ", \"datatype\": \"%s\", \"shape\": [-1]}",
+                          column_datatype(&schema->columns[i], wide));
+        }
+    }
+    mw_buf_char(out, ']');
+}
+
+static void write_output(const serve_model *model, mw_buf *out)
+{
+    mw_buf_format(out, "\"outputs\": [{\"name\": \"output\", \"datatype\": \"%s\", \"shape\": [-1",
+                  mw_predictor_is_float32(model->predictor) ? "FP32" : "FP64");
+    if (model->n_outputs != 1)
+        mw_buf_format(out, ", %zu", model->n_outputs);
+    mw_buf_text(out, "]}]");
+}
+
+void serve_oip_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    const serve_slot *slot = pin_slot(fleet, exchange, params);
+    if (!slot)
+        return;
+    mw_buf *out = exchange->reply;
+    mw_buf_text(out, "{\"name\": ");
+    mw_json_write_text(out, mw_view_of(slot->endpoint->name));
+    mw_buf_format(out, ", \"versions\": [\"%s\"], \"platform\": \"%s\", ",
+                  slot->model->version_text, platform_of(slot->model->forest));
+    write_inputs(slot->model, out);
+    mw_buf_text(out, ", ");
+    write_output(slot->model, out);
+    mw_buf_char(out, '}');
+    serve_plan_unpin(fleet, exchange->loop);
+    serve_reply(exchange, 200, "application/json");
+}
+
+void serve_oip_is_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    const serve_slot *slot = pin_slot(fleet, exchange, params);
+    if (!slot)
+        return;
+    mw_buf_text(exchange->reply, "{\"name\": ");
+    mw_json_write_text(exchange->reply, mw_view_of(slot->endpoint->name));
+    mw_buf_text(exchange->reply, ", \"ready\": true}");
+    serve_plan_unpin(fleet, exchange->loop);
+    serve_reply(exchange, 200, "application/json");
+}
+
+/* Triton's ModelConfig, as far as it has a meaning here. */
+void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    const serve_slot *slot = pin_slot(fleet, exchange, params);
+    if (!slot)
+        return;
+    mw_buf *out = exchange->reply;
+    const serve_model *model = slot->model;
+    const char *type = mw_predictor_is_float32(model->predictor) ? "TYPE_FP32" : "TYPE_FP64";
+    mw_buf_text(out, "{\"name\": ");
+    mw_json_write_text(out, mw_view_of(slot->endpoint->name));
+    mw_buf_format(out,
+                  ", \"platform\": \"%s\", \"backend\": \"millwright\", \"max_batch_size\": 0, "
+                  "\"input\": [{\"name\": \"input\", \"data_type\": \"%s\", \"dims\": [-1, %zu]}], "
+                  "\"output\": [{\"name\": \"output\", \"data_type\": \"%s\", \"dims\": [-1",
+                  platform_of(model->forest), type, model->forest->n_features, type);
+    if (model->n_outputs != 1)
+        mw_buf_format(out, ", %zu", model->n_outputs);
+    mw_buf_text(out, "]}]}");
+    serve_plan_unpin(fleet, exchange->loop);
+    serve_reply(exchange, 200, "application/json");
+}
+
+/* ---- statistics ---------------------------------------------------------------------------------------------------- */
+
+typedef struct stats_page {
+    mw_buf *out;
+    mw_view only; /* empty = all */
+    size_t n_written;
+} stats_page;
+
+static void write_duration(mw_buf *out, const char *name, uint64_t count, uint64_t ns, bool last)
+{
+    mw_buf_format(out, "\"%s\": {\"count\": %llu, \"ns\": %llu}%s", name, (unsigned long long)count,
+                  (unsigned long long)ns, last ? "" : ", ");
+}
+
+static void write_stats(void *user, const mw_endpoint_info *info)
+{
+    stats_page *page = user;
+    if (!info->ready || (page->only.size > 0 && !mw_view_is(page->only, info->name)))
+        return;
+    uint64_t n_ok = 0, n_failed = 0;
+    for (size_t p = 0; p < MW_N_PROTOCOLS; p++)
+        for (size_t c = 0; c < MW_N_CODES; c++)
+            *(mw_counted_codes[c] == 200 ? &n_ok : &n_failed) += info->counts.requests[p][c];
+    mw_buf *out = page->out;
+    mw_buf_text(out, page->n_written++ > 0 ? ", {\"name\": " : "{\"name\": ");
+    mw_json_write_text(out, mw_view_of(info->name));
+    mw_buf_format(out,
+                  ", \"version\": \"%u\", \"last_inference\": %llu, \"inference_count\": %llu, "
+                  "\"execution_count\": %llu, \"inference_stats\": {",
+                  info->version, (unsigned long long)info->counts.last_ms,
+                  (unsigned long long)info->counts.rows, (unsigned long long)n_ok);
+    write_duration(out, "success", n_ok, info->counts.latency_ns, false);
+    write_duration(out, "fail", n_failed, 0, false);
+    write_duration(out, "queue", n_ok, 0, false);
+    write_duration(out, "compute_input", n_ok, 0, false);
+    write_duration(out, "compute_infer", n_ok, info->counts.predict_ns, false);
+    write_duration(out, "compute_output", n_ok, 0, false);
+    write_duration(out, "cache_hit", 0, 0, false);
+    write_duration(out, "cache_miss", 0, 0, true);
+    mw_buf_format(out,
+                  "}, \"response_stats\": {}, \"batch_stats\": [], \"memory_usage\": "
+                  "[{\"type\": \"CPU\", \"id\": 0, \"byte_size\": %zu}]}",
+                  info->memory_bytes);
+}
+
+void serve_oip_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    if (params->name.size > 0) {
+        if (!pin_slot(fleet, exchange, params))
+            return;
+        serve_plan_unpin(fleet, exchange->loop);
+    }
+    stats_page page = {exchange->reply, params->name, 0};
+    mw_buf_text(exchange->reply, "{\"model_stats\": [");
+    mw_fleet_each(fleet, write_stats, &page);
+    mw_buf_text(exchange->reply, "]}");
+    serve_reply(exchange, 200, "application/json");
+}
+
+/* ---- the repository --------------------------------------------------------------------------------------------------- */
+
+/* A control request's body is small JSON or nothing. */
+static mw_status read_control(mw_exchange *exchange, mw_json **ret_root, mw_error *err)
+{
+    *ret_root = NULL;
+    mw_view body = mw_view_trim(exchange->body);
+    if (body.size == 0)
+        return MW_OK;
+    mw_json *root;
+    MW_TRY(mw_json_read(body, &root, err));
+    const mw_json *parameters = mw_json_is_object(root) ? mw_json_member(root, "parameters") : NULL;
+    const char *wrong = !mw_json_is_object(root) ? "the body is no JSON object"
+                        : parameters && !mw_json_is_object(parameters) ? "parameters is no object"
+                                                                       : NULL;
+    if (!wrong) {
+        *ret_root = root;
+        return MW_OK;
+    }
+    mw_json_free(root);
+    mw_fail(err, MW_E_OIP_REQUEST, "%s", wrong);
+    return mw_mend(err, "send {} or nothing");
+}
+
+typedef struct index_page {
+    mw_buf *out;
+    bool only_ready;
+    size_t n_written;
+} index_page;
+
+static void write_index(void *user, const mw_endpoint_info *info)
+{
+    index_page *page = user;
+    if (page->only_ready && !info->ready)
+        return;
+    mw_buf_text(page->out, page->n_written++ > 0 ? ", {\"name\": " : "{\"name\": ");
+    mw_json_write_text(page->out, mw_view_of(info->name));
+    mw_buf_format(page->out, ", \"version\": \"%u\", \"state\": \"%s\", \"reason\": ", info->version,
+                  info->ready ? "READY" : "UNAVAILABLE");
+    mw_json_write_text(page->out, mw_view_of(info->reason[0] ? info->reason
+                                             : info->ready   ? ""
+                                                             : "unloaded"));
+    mw_buf_char(page->out, '}');
+}
+
+void serve_oip_index(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)params;
+    mw_error err;
+    mw_json *root;
+    if (read_control(exchange, &root, &err) != MW_OK) {
+        serve_reply_error(exchange, &err, 0);
+        return;
+    }
+    index_page page = {exchange->reply, root && mw_json_bool(mw_json_member(root, "ready"), false),
+                       0};
+    mw_json_free(root);
+    mw_buf_char(exchange->reply, '[');
+    mw_fleet_each(fleet, write_index, &page);
+    mw_buf_char(exchange->reply, ']');
+    serve_reply(exchange, 200, "application/json");
+}
+
+/* Loading reads and checks a file: it goes to the pool. */
+typedef struct control_job {
+    mw_job job;
+    mw_fleet *fleet;
+    mw_exchange *exchange;
+    const char *name;
+    bool load;
+} control_job;
+
+static void run_control(mw_job *job)
+{
+    control_job *control = (control_job *)((char *)job - offsetof(control_job, job));
+    mw_exchange *exchange = control->exchange;
+    mw_error err;
+    mw_status status = control->load ? mw_fleet_reload(control->fleet, control->name, &err)
+                                     : mw_fleet_unload(control->fleet, control->name, &err);
+    if (status == MW_OK) {
+        mw_log(MW_LOG_INFO, "model '%s' %s", control->name, control->load ? "loaded" : "unloaded");
+        serve_reply(exchange, 200, "application/json");
+    } else {
+        mw_log_error(MW_LOG_WARN, control->load ? "cannot load a model" : "cannot unload a model",
+                     &err);
+        /* the client's request was right: what failed stands on the server's disk */
+        serve_reply_error(exchange, &err, err.code == MW_E_ENDPOINT_UNKNOWN ? 404 : 400);
+    }
+}
+
+static mw_status check_load(const mw_json *root, mw_error *err)
+{
+    const mw_json *parameters = root ? mw_json_member(root, "parameters") : NULL;
+    if (!parameters || mw_json_count(parameters) == 0 ||
+        (mw_json_count(parameters) == 1 && mw_json_member(parameters, "unload_dependents")))
+        return MW_OK;
+    mw_fail(err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
+    return mw_mend(err, "leave the parameters 'config' and 'file:...' out");
+}
+
+static void control(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params, bool load)
+{
+    mw_error err;
+    mw_json *root = NULL;
+    control_job *job = mw_arena_take_zeroed(exchange->arena, 1, sizeof *job);
+    char *name = mw_arena_text(exchange->arena, params->name);
+    mw_status status =
+        job && name ? read_control(exchange, &root, &err) : mw_fail_memory(&err, "the request");
+    if (status == MW_OK)
+        status = check_load(root, &err);
+    mw_json_free(root);
+    if (status != MW_OK) {
+        serve_reply_error(exchange, &err, 0);
+        return;
+    }
+    *job = (control_job){{NULL, run_control}, fleet, exchange, name, load};
+    mw_exchange_defer(exchange);
+    mw_pool_submit(serve_pool(fleet), &job->job);
+}
+
+void serve_oip_load(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    control(fleet, exchange, params, true);
+}
+
+void serve_oip_unload(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    control(fleet, exchange, params, false);
+}
+
+void serve_oip_memory(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)fleet;
+    (void)params;
+    mw_error err;
+    mw_fail(&err, MW_E_OIP_MEMORY, "shared memory is not offered");
+    mw_mend(&err, "send the tensors' bytes in the request");
+    serve_reply_error(exchange, &err, 400);
+}

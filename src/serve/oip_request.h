@@ -1,0 +1,51 @@
+/* An infer request of the Open Inference Protocol, read but not yet turned into rows. */
+#ifndef SERVE_OIP_REQUEST_H
+#define SERVE_OIP_REQUEST_H
+
+#include "oip_datatype.h"
+#include "call.h"
+
+enum {
+    OIP_MAX_DIMENSIONS = 8,
+    OIP_MAX_OUTPUTS = 16
+};
+
+typedef struct oip_tensor {
+    mw_view name, datatype_name;
+    oip_datatype datatype;
+    int64_t shape[OIP_MAX_DIMENSIONS];
+    size_t n_dimensions;
+    size_t n_elements;    /* product of the shape */
+    mw_view data;         /* JSON text of "data"; empty when the tensor is binary */
+    bool is_binary, has_datatype, has_shape, has_data;
+    size_t binary_bytes;  /* binary_data_size */
+    const char *binary;   /* its bytes, behind the JSON */
+} oip_tensor;
+
+typedef struct oip_output {
+    mw_view name;
+    bool binary;            /* wanted as bytes */
+    bool says_binary;       /* binary_data was given */
+    int64_t classification; /* top-n wanted; 0 = values */
+} oip_output;
+
+typedef struct oip_request {
+    mw_view id_text; /* JSON text of "id", empty when not given */
+    bool binary_output; /* parameters.binary_data_output */
+    oip_tensor *inputs;
+    size_t n_inputs, inputs_capacity;
+    oip_output outputs[OIP_MAX_OUTPUTS];
+    size_t n_outputs;
+    bool has_inputs;
+} oip_request;
+
+/* Reads the JSON part and lays out the binary tensors behind it. `json_bytes` is the length of the JSON
+ * part: Inference-Header-Content-Length, or the body's. Everything is borrowed from body and arena. */
+MW_CHECKED mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,
+                                      oip_request *ret_request, mw_error *err);
+
+/* The tensors as rows: one [n, features] tensor, or one tensor [n] or [n, 1] for each column. */
+MW_CHECKED mw_status oip_read_rows(const oip_request *request, const mw_schema *schema,
+                                   mw_arena *arena, mw_batch *ret_batch, mw_error *err);
+
+#endif

@@ -1,0 +1,83 @@
+/* Between the files of serve: models in use, the plan, the endpoint's counters. */
+#ifndef SERVE_PLAN_H
+#define SERVE_PLAN_H
+
+#include <stdatomic.h>
+
+#include "serve.h"
+
+/* A loaded model. Lives until its last user lets go: the plan holds one reference, every deferred
+ * request another. */
+typedef struct serve_model {
+    atomic_uint references;
+    mw_forest *forest;
+    mw_predictor *predictor;
+    unsigned version;
+    char version_text[12];
+    size_t n_outputs;
+    size_t memory_bytes;
+} serve_model;
+
+MW_CHECKED mw_status serve_model_load(const char *path, unsigned version, serve_model **ret_model,
+                                      mw_error *err);
+void serve_model_ref(serve_model *model);
+void serve_model_unref(serve_model *model);
+
+/* Counters of one endpoint that one thread of control writes: a loop, or (the last) all workers.
+ * On lines of its own, so that loops do not share any. */
+typedef struct serve_counts {
+    _Alignas(64) atomic_uint_least64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
+    atomic_uint_least64_t latency[MW_N_LATENCY_BUCKETS + 1];
+    atomic_uint_least64_t latency_ns, rows, request_bytes, response_bytes;
+    atomic_uint_least64_t started, predict_ns, last_ms;
+} serve_counts;
+
+/* What is kept of an endpoint whatever it serves. Never freed before the fleet. */
+typedef struct serve_endpoint {
+    char *name, *path;
+    char reason[512];
+    unsigned version; /* of the last load */
+    serve_model *model; /* NULL = unloaded; guarded by the fleet's lock */
+    serve_counts *counts; /* n_loops + 1 */
+    uint64_t loads_ok, loads_failed;
+} serve_endpoint;
+
+typedef struct serve_slot {
+    serve_endpoint *endpoint;
+    serve_model *model; /* NULL = unloaded */
+} serve_slot;
+
+/* Immutable. Slots stand in the order endpoints were added; a small hash finds them by name. */
+typedef struct serve_plan {
+    size_t n_slots, index_size;
+    uint32_t *index;
+    serve_slot slots[];
+} serve_plan;
+
+MW_CHECKED mw_status serve_plan_make(serve_endpoint *const *endpoints, size_t n_endpoints,
+                                     serve_plan **ret_plan, mw_error *err);
+/* Lets go of its models. */
+void serve_plan_free(serve_plan *plan);
+const serve_slot *serve_plan_find(const serve_plan *plan, mw_view name);
+
+/* One line a loop: the plan it reads now, and its working memory. */
+typedef struct serve_loop {
+    _Alignas(64) _Atomic(serve_plan *) pinned;
+    mw_scratch *scratch;
+} serve_loop;
+
+/* The plan, safe to read until unpinned. One pin a loop at a time. */
+const serve_plan *serve_plan_pin(mw_fleet *fleet, unsigned loop);
+void serve_plan_unpin(mw_fleet *fleet, unsigned loop);
+
+/* Working memory for a job on the pool, from a list; NULL when memory is gone. */
+mw_scratch *serve_scratch_take(mw_fleet *fleet);
+void serve_scratch_give(mw_fleet *fleet, mw_scratch *scratch);
+
+mw_scratch *serve_loop_scratch(mw_fleet *fleet, unsigned loop);
+mw_pool *serve_pool(mw_fleet *fleet);
+size_t serve_max_body(const mw_fleet *fleet);
+unsigned serve_workers_slot(const mw_fleet *fleet); /* index of the workers' counters */
+void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_batch *rows, const double *values);
+
+#endif
