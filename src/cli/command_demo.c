@@ -113,8 +113,7 @@ static mw_status swap_model(demo *self, mw_error *err)
         mw_why(err, "%.*s", MW_VIEW_ARG(answer));
     } else if (called == MW_OK)
         mw_buf_format(&self->text,
-                      "%6.1f s  swapped %s for its file's present content, under "
-                      "traffic: POST %s\n",
+                      "%6.1f s  loaded %s again while requests are in flight: POST %s\n",
                       seconds_since(self->began_ns), name, path);
     mw_client_close(client);
     say(self);

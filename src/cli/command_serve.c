@@ -255,7 +255,8 @@ static mw_status run(serving *self, mw_arena *arena, mw_error *err)
     MW_TRY(announce(self, err));
     wait_for_signals(self);
     if (self->n_cut_off > 0)
-        mw_log(MW_LOG_WARN, "stopped; %zu requests were cut off", self->n_cut_off);
+        mw_log(MW_LOG_WARN, "stopped; %zu request%s cut off", self->n_cut_off,
+               self->n_cut_off == 1 ? " was" : "s were");
     else
         mw_log(MW_LOG_INFO, "stopped; nothing was cut off");
     return MW_OK;

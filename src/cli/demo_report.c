@@ -81,13 +81,13 @@ size_t demo_bin(const demo_example *example, const double *values)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-enum { BAR_WIDTH = 40, MODEL_COLUMN = DEMO_BINS + 4 };
+enum { BAR_WIDTH = 40, PREDICTIONS_COLUMN = 47, MODEL_COLUMN = DEMO_BINS + 4 };
 
 void demo_write_heading(const demo_examples *examples, mw_buf *out)
 {
     mw_buf_text(out,
                 "    time  requests/s  p50 ms  p99 ms  errors   predictions, from low to high\n");
-    mw_buf_text(out, "                                             ");
+    mw_buf_format(out, "%*s", PREDICTIONS_COLUMN, "");
     for (size_t e = 0; e < examples->count; e++)
         mw_buf_format(out, "%-*.*s", MODEL_COLUMN, MODEL_COLUMN - 1, examples->of[e].endpoint.name);
     mw_buf_char(out, '\n');
@@ -151,7 +151,8 @@ void demo_write_histograms(const demo_examples *examples, const demo_sum *sum, m
         for (size_t i = 0; i < n_bins; i++) {
             uint64_t count = sum->predictions[e][i];
             bin_label(example, i, out);
-            mw_buf_format(out, "  %-*.*s %llu\n", BAR_WIDTH, (int)(count * BAR_WIDTH / most), bar,
+            mw_buf_format(out, "  %-*.*s %llu\n", BAR_WIDTH,
+                          (int)((count * BAR_WIDTH + most - 1) / most), bar,
                           (unsigned long long)count);
         }
     }
