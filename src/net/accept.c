@@ -99,11 +99,19 @@ static void welcome(net_loop *loop, int fd)
         net_loop_post(chosen, &connection->letter);
 }
 
+static void hold_spare(net_loop *loop)
+{
+    if (loop->spare_fd < 0)
+        loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 /* Out of descriptors: the waiting client would keep the listener readable and the loop spinning. So
  * give up the spare descriptor, take the client with it, and close both. */
 static bool shed_one(net_loop *loop)
 {
-    close(loop->spare_fd);
+    if (loop->spare_fd >= 0)
+        close(loop->spare_fd);
+    loop->spare_fd = -1;
     int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
@@ -112,10 +120,10 @@ static bool shed_one(net_loop *loop)
         (void)n;
         close(fd);
         net_count(&loop->counts.refused, 1);
+    } else {
+        poll(NULL, 0, SHORTAGE_PAUSE_MS); /* another thread was quicker: at least do not spin */
     }
-    loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        poll(NULL, 0, SHORTAGE_PAUSE_MS); /* another thread took it: at least do not spin */
+    hold_spare(loop);
     return fd >= 0;
 }
 
@@ -123,6 +131,7 @@ bool net_loop_accept(net_loop *loop)
 {
     if (!loop->listening)
         return false;
+    hold_spare(loop);
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
         int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
