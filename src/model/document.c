@@ -131,10 +131,50 @@ static mw_status read_float(model_document *doc, float *ret_value, mw_error *err
     return MW_OK;
 }
 
+/* A typed array, whole; *ret_done = false when the array is not one. */
+static mw_status take_float_run(model_document *doc, model_list *floats, bool *ret_done,
+                                mw_error *err)
+{
+    model_ubjson_run run;
+    *ret_done = false;
+    if (!doc->binary)
+        return MW_OK;
+    MW_TRY(model_ubjson_take_run(&doc->ubjson, ret_done, &run, err));
+    if (!*ret_done)
+        return MW_OK;
+    float *values = model_list_add(floats, run.count);
+    if (!values)
+        return mw_fail_memory(err, "an array of numbers");
+    model_ubjson_run_floats(&run, values);
+    return MW_OK;
+}
+
+static mw_status take_integer_run(model_document *doc, model_list *integers, bool *ret_done,
+                                  mw_error *err)
+{
+    model_ubjson_run run;
+    *ret_done = false;
+    if (!doc->binary)
+        return MW_OK;
+    MW_TRY(model_ubjson_take_run(&doc->ubjson, ret_done, &run, err));
+    if (!*ret_done)
+        return MW_OK;
+    int64_t *values = model_list_add(integers, run.count);
+    if (!values)
+        return mw_fail_memory(err, "an array of numbers");
+    if (model_ubjson_run_integers(&run, values))
+        return MW_OK;
+    return mw_fail(err, MW_E_MODEL_SYNTAX, "expected integers, found an array of type '%c'",
+                   run.type);
+}
+
 mw_status model_document_floats(model_document *doc, model_list *ret_floats, mw_error *err)
 {
-    bool more = false;
+    bool more = false, done = false;
     ret_floats->count = 0;
+    MW_TRY(take_float_run(doc, ret_floats, &done, err));
+    if (done)
+        return MW_OK;
     MW_TRY(model_document_array_begin(doc, err));
     for (;;) {
         MW_TRY(model_document_array_next(doc, &more, err));
@@ -160,8 +200,11 @@ static mw_status read_integer_or_bool(model_document *doc, int64_t *ret_value, m
 
 mw_status model_document_integers(model_document *doc, model_list *ret_integers, mw_error *err)
 {
-    bool more = false;
+    bool more = false, done = false;
     ret_integers->count = 0;
+    MW_TRY(take_integer_run(doc, ret_integers, &done, err));
+    if (done)
+        return MW_OK;
     MW_TRY(model_document_array_begin(doc, err));
     for (;;) {
         MW_TRY(model_document_array_next(doc, &more, err));

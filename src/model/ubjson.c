@@ -116,7 +116,7 @@ mw_scan_kind model_ubjson_peek(const model_ubjson *scan)
 /* ---- numbers ------------------------------------------------------------------------------ */
 
 /* Payload bytes of a fixed-size type, 0 for others. */
-static size_t payload_bytes(int marker)
+static inline size_t payload_bytes(int marker)
 {
     switch (marker) {
     case 'i':
@@ -135,7 +135,7 @@ static size_t payload_bytes(int marker)
     }
 }
 
-static uint64_t big_endian(const unsigned char *at, size_t size)
+static inline uint64_t big_endian(const unsigned char *at, size_t size)
 {
     uint64_t bits = 0;
     for (size_t i = 0; i < size; i++)
@@ -144,7 +144,7 @@ static uint64_t big_endian(const unsigned char *at, size_t size)
 }
 
 /* The integer of a type at `at`; false when the type is no integer. */
-static bool integer_at(int marker, const unsigned char *at, int64_t *value)
+static inline bool integer_at(int marker, const unsigned char *at, int64_t *value)
 {
     switch (marker) {
     case 'i':
@@ -167,17 +167,17 @@ static bool integer_at(int marker, const unsigned char *at, int64_t *value)
     }
 }
 
-static double float_at(int marker, const unsigned char *at)
+static inline double float_at(int marker, const unsigned char *at)
 {
-    uint64_t bits = big_endian(at, payload_bytes(marker));
     double wide;
     float narrow;
-    uint32_t low = (uint32_t)bits;
     if (marker == 'D') {
+        uint64_t bits = big_endian(at, sizeof wide);
         memcpy(&wide, &bits, sizeof wide);
         return wide;
     }
-    memcpy(&narrow, &low, sizeof narrow);
+    uint32_t bits = (uint32_t)big_endian(at, sizeof narrow);
+    memcpy(&narrow, &bits, sizeof narrow);
     return (double)narrow;
 }
 
@@ -378,6 +378,39 @@ mw_status model_ubjson_array_next(model_ubjson *scan, bool *ret_more, mw_error *
     if (!*ret_more)
         scan->depth--;
     return MW_OK;
+}
+
+mw_status model_ubjson_take_run(model_ubjson *scan, bool *ret_typed, model_ubjson_run *ret_run,
+                                mw_error *err)
+{
+    *ret_typed = peek_marker(scan) == '[' && bytes_left(scan) > 1 && scan->at[1] == '$';
+    if (!*ret_typed)
+        return MW_OK;
+    MW_TRY(model_ubjson_array_begin(scan, err)); /* has seen that the payload is there */
+    const model_ubjson_level *level = innermost(scan);
+    *ret_run = (model_ubjson_run){level->type, (size_t)level->left, scan->at};
+    scan->at += level->left * payload_bytes((unsigned char)level->type);
+    scan->depth--;
+    return MW_OK;
+}
+
+void model_ubjson_run_floats(const model_ubjson_run *run, float *out)
+{
+    size_t step = payload_bytes((unsigned char)run->type);
+    int64_t whole;
+    for (size_t i = 0; i < run->count; i++) {
+        const unsigned char *at = run->at + i * step;
+        out[i] = integer_at(run->type, at, &whole) ? (float)whole : (float)float_at(run->type, at);
+    }
+}
+
+bool model_ubjson_run_integers(const model_ubjson_run *run, int64_t *out)
+{
+    size_t step = payload_bytes((unsigned char)run->type);
+    for (size_t i = 0; i < run->count; i++)
+        if (!integer_at(run->type, run->at + i * step, &out[i]))
+            return false;
+    return true;
 }
 
 /* A value without parts of its own; typed arrays are passed over whole by their opener. */

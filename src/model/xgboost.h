@@ -16,8 +16,9 @@ typedef struct model_xgb_tree {
     model_list left, right, feature, default_left, split_type;              /* int64_t */
     model_list condition, cover, base_weights, leaf_weights;                /* float */
     model_list categories, category_nodes, category_starts, category_sizes; /* int64_t */
-    int64_t leaf_vector_size; /* 0 or 1: plain leaves */
-    bool has_leaf_weights;
+    int64_t leaf_vector_size;       /* 0 or 1: plain leaves */
+    model_document base_weights_at; /* where they stand: read only when leaves are vectors */
+    bool has_leaf_weights, has_base_weights;
 } model_xgb_tree;
 
 void model_xgb_tree_init(model_xgb_tree *tree);

@@ -80,7 +80,7 @@ static void empty_tree(model_xgb_tree *tree)
     EACH_INTEGER_LIST(EMPTY_LIST)
     EACH_FLOAT_LIST(EMPTY_LIST)
     tree->leaf_vector_size = 1;
-    tree->has_leaf_weights = false;
+    tree->has_leaf_weights = tree->has_base_weights = false;
 }
 
 /* ---- arrays in ------------------------------------------------------------------------------- */
@@ -103,8 +103,10 @@ static mw_status read_param(model_xgb_tree *tree, model_document *doc, mw_error 
 static mw_status read_array(model_xgb_tree *tree, model_document *doc, size_t key, mw_error *err)
 {
     switch ((enum tree_key)key) {
-    case KEY_BASE_WEIGHTS: /* wanted only for vector leaves, but these are known at the end */
-        return model_document_floats(doc, &tree->base_weights, err);
+    case KEY_BASE_WEIGHTS: /* seldom wanted, and whether it is stands behind: keep the place */
+        tree->base_weights_at = *doc;
+        tree->has_base_weights = true;
+        return model_document_skip(doc, err);
     case KEY_CATEGORIES:
         return model_document_integers(doc, &tree->categories, err);
     case KEY_CATEGORY_NODES:
@@ -373,12 +375,14 @@ static mw_status write_leaf_vector(const model_xgb_tree *tree, model_build *buil
     return MW_OK;
 }
 
-static mw_status write_leaf_vectors(const model_xgb_tree *tree, model_build *build, size_t first,
+static mw_status write_leaf_vectors(model_xgb_tree *tree, model_build *build, size_t first,
                                     mw_error *err)
 {
     const int64_t *left = tree->left.items;
     if (tree->leaf_vector_size <= 1)
         return MW_OK;
+    if (!tree->has_leaf_weights && tree->has_base_weights)
+        MW_TRY(model_document_floats(&tree->base_weights_at, &tree->base_weights, err));
     MW_TRY(model_build_use(build, &build->leaf_vector, err));
     for (size_t i = 0; i < tree->left.count; i++)
         if (left[i] == -1)

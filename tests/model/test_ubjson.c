@@ -108,6 +108,54 @@ static void test_arrays(void **state)
     }
 }
 
+static const struct run_case {
+    const char *name;
+    mw_view bytes;
+    mw_status status;
+    bool typed, whole;
+    size_t count;
+    float last;
+} run_cases[] = {
+    {"int32", BYTES("[$l#" LONG("\2") "\0\0\0\1\xff\xff\xff\xff"), MW_OK, true, true, 2, -1},
+    {"uint8", BYTES("[$U#" LONG("\3") "\1\2\xff"), MW_OK, true, true, 3, 255},
+    {"int64", BYTES("[$L#" LONG("\1") "\0\0\0\0\0\0\0\7"), MW_OK, true, true, 1, 7},
+    {"float32", BYTES("[$d#" LONG("\1") "\xbf\x80\0\0"), MW_OK, true, false, 1, -1},
+    {"float64", BYTES("[$D#" LONG("\1") "\x40\0\0\0\0\0\0\0"), MW_OK, true, false, 1, 2},
+    {"empty", BYTES("[$d#" LONG("\0")), MW_OK, true, true, 0, 0},
+    {"counted", BYTES("[#" LONG("\1") "i\1"), MW_OK, false, false, 0, 0},
+    {"no array", BYTES("i\1"), MW_OK, false, false, 0, 0},
+    {"nothing", BYTES(""), MW_OK, false, false, 0, 0},
+    {"cut", BYTES("[$l#" LONG("\2") "\0\0\0\1\xff\xff\xff"), MW_BAD_DATA, true, false, 0, 0},
+};
+
+static void test_runs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(run_cases); i++) {
+        const struct run_case *c = &run_cases[i];
+        model_ubjson scan;
+        model_ubjson_run run = {0};
+        mw_error err;
+        bool typed;
+        float floats[4] = {0};
+        int64_t integers[4];
+        model_ubjson_init(&scan, c->bytes);
+        mw_status status = model_ubjson_take_run(&scan, &typed, &run, &err);
+        if (status != c->status || typed != c->typed)
+            fail_msg("%s: status %d", c->name, (int)status);
+        if (status != MW_OK || !typed) {
+            assert_ptr_equal(typed ? NULL : scan.at, typed ? NULL : scan.begin);
+            continue;
+        }
+        assert_int_equal(run.count, c->count);
+        assert_int_equal(model_ubjson_end(&scan, &err), MW_OK);
+        model_ubjson_run_floats(&run, floats);
+        assert_true(run.count == 0 || floats[run.count - 1] == c->last);
+        assert_int_equal(model_ubjson_run_integers(&run, integers), c->whole);
+        assert_true(!c->whole || run.count == 0 || integers[run.count - 1] == (int64_t)c->last);
+    }
+}
+
 /* {"a": [1, {"b": "x"}], "c": typed, "d": true} "z" */
 static const char nested[] = "{" LONG("\1") "a[#" LONG("\2") "i\1{" LONG("\1") "bS" LONG(
     "\1") "x}" LONG("\1") "c[$d#" LONG("\1") "\0\0\0\0" LONG("\1") "dT}";
@@ -173,8 +221,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_integer_is_no_float),
-        cmocka_unit_test(test_arrays),  cmocka_unit_test(test_skip),
-        cmocka_unit_test(test_depth),   cmocka_unit_test(test_text),
+        cmocka_unit_test(test_arrays),  cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_skip),    cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
