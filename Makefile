@@ -5,24 +5,32 @@
 #   make debug      build-debug/, sanitizers    make fuzz     hunt, FUZZ_SECONDS=60 a target
 #   make bench      figures against the peers   make install  honours DESTDIR and PREFIX
 #   make deps       install what a build needs  make help     this list
+#   make format     clang-format every C file   make clean    remove the build folders
+#
+# A first build installs what is missing (apt; sudo only when you are not root). DEMO=once lets the
+# demo end by itself.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 FUZZ_SECONDS ?= 60
-MESON ?= $(shell tools/find-meson.sh)
-SANITIZE = -Db_sanitize=address,undefined -Dbuildtype=debug
+MESON = "$$(tools/find-meson.sh)"
 
 .DEFAULT_GOAL := build
 .PHONY: build deps demo check test debug fuzz bench install format clean help
 
-build: deps $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
 
-# -O2 with symbols: the kernels choose their own level, and a crash report without symbols is no report.
+# meson's debugoptimized: -O2 with symbols. The kernels ask for -O3 themselves, so a plain release
+# would gain nothing measurable, and a crash report without symbols is no report.
 $(BUILD)/build.ninja:
-	@tools/find-meson.sh >/dev/null
-	@$$(tools/find-meson.sh) setup $(BUILD) --prefix=$(PREFIX) >/dev/null && echo "configured $(BUILD)"
+	@tools/install-deps.sh build
+	@$(MESON) setup $(BUILD) --prefix=$(PREFIX)
+
+build-debug/build.ninja:
+	@tools/install-deps.sh build
+	@$(MESON) setup build-debug -Db_sanitize=address,undefined -Dbuildtype=debug
 
 deps:
 	@tools/install-deps.sh build
@@ -30,35 +38,37 @@ deps:
 demo: build
 	@$(BUILD)/millwright demo $(if $(filter once,$(DEMO)),--once)
 
-check: deps
+check: build
 	@tools/install-deps.sh check
-	@tools/run-tests.sh check
+	@tools/run_tests.py check
 
-test: deps
-	@tools/run-tests.sh all
+test: build
+	@tools/install-deps.sh test
+	@tools/run_tests.py all
 
-debug: deps
-	@[ -f build-debug/build.ninja ] || $$(tools/find-meson.sh) setup build-debug $(SANITIZE) >/dev/null
-	@ninja -C build-debug --quiet && echo "built build-debug/millwright"
+debug: build-debug/build.ninja
+	@ninja -C build-debug
 
-fuzz: deps
+fuzz:
 	@tools/install-deps.sh fuzz
-	@tools/run-fuzz.sh $(FUZZ_SECONDS)
+	@tools/run_fuzz.py --seconds $(FUZZ_SECONDS)
 
 bench: build
 	@tools/install-deps.sh bench
-	@bench/run.sh
+	@tools/python-env.sh .venv-bench bench/requirements.txt
+	@.venv-bench/bin/python bench/run.py
 
+# Another PREFIX than the one configured is taken over; DESTDIR stands before it.
 install: build
-	@$$(tools/find-meson.sh) configure $(BUILD) -Dprefix=$(PREFIX) >/dev/null
-	@DESTDIR=$(DESTDIR) $$(tools/find-meson.sh) install -C $(BUILD) --quiet
+	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --quiet
 	@echo "installed under $(DESTDIR)$(PREFIX)"
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-debug build-fuzz
+	rm -rf build build-debug build-fuzz build-thread
 
 help:
-	@sed -n '3,7s/^# *//p' Makefile
+	@sed -n '3,8s/^# *//p' Makefile

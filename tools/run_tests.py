@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Run the tests and add up what they say.
+
+    tools/run_tests.py check            tidy and unit tests of build/, in seconds
+    tools/run_tests.py all              every suite; what `make test` runs
+    tools/run_tests.py SUITE...         some of them: see --list
+
+Each suite prints one line; its whole output is kept in build/test-logs/<suite>.log, and the end of
+it is shown when something failed. The last line is `N passed, N failed, N skipped` over all suites,
+and the exit code is 1 when anything failed. A test program that dies counts as one failure, and so
+does a suite that ends without saying how it went.
+"""
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build/test-logs"
+VENV = ROOT / ".venv-test"
+FUZZ_SECONDS = 8  # a target, in `all`; `make fuzz` hunts longer
+SHOWN_BYTES = 6000
+
+
+@dataclasses.dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run(log, command, **environment):
+    """Runs a command with its output appended to the log; returns its exit code."""
+    log.write(f"\n$ {' '.join(map(str, command))}\n")
+    log.flush()
+    return subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, check=False,
+                          env={**os.environ, **environment}).returncode
+
+
+# ---- meson and cmocka --------------------------------------------------------------------------
+
+
+def count_cmocka(text, exit_code):
+    """Adds up cmocka's closing lines; a program that died before them is one failure."""
+    def total(word):
+        return sum(map(int, re.findall(rf"\[ +{word} +\] (\d+) test\(s\)[.,]", text)))
+    counts = Counts(total("PASSED"), total("FAILED"), total("SKIPPED"))
+    if exit_code and not counts.failed:
+        counts.failed = 1
+    if not counts.passed + counts.failed + counts.skipped:
+        counts.passed = 1  # a replayed corpus: it says nothing, and it ended well
+    return counts
+
+
+def count_meson(build):
+    counts = Counts()
+    for line in (build / "meson-logs/testlog.json").read_text(encoding="utf-8").splitlines():
+        result = json.loads(line)
+        text = (result.get("stdout") or "") + (result.get("stderr") or "")
+        counts.add(count_cmocka(text, 0 if result["result"] == "OK" else 1))
+    return counts
+
+
+def unit_tests(log, folder, suites=("unit",), options=()):
+    """Unit tests of one build folder, which is made when it is missing."""
+    build = ROOT / folder
+    meson = subprocess.check_output([ROOT / "tools/find-meson.sh"], text=True).strip()
+    if not (build / "build.ninja").exists() and run(log, [meson, "setup", build, ROOT, *options]):
+        return Counts(failed=1)
+    (build / "meson-logs/testlog.json").unlink(missing_ok=True)
+    picked = [word for suite in suites for word in ("--suite", suite)]
+    code = run(log, [meson, "test", "-C", build, "--print-errorlogs", *picked],
+               UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
+    if not (build / "meson-logs/testlog.json").exists():
+        return Counts(failed=1)  # it did not even compile
+    counts = count_meson(build)
+    counts.failed += bool(code) and not counts.failed
+    return counts
+
+
+def suite_unit(log):
+    return unit_tests(log, "build")
+
+
+def suite_unit_sanitized(log):
+    return unit_tests(log, "build-debug",
+                      options=["-Db_sanitize=address,undefined", "-Dbuildtype=debug"])
+
+
+def suite_unit_threads(log):
+    """Rooms with threads, under the thread sanitizer."""
+    return unit_tests(log, "build-thread", suites=("base", "net", "serve", "api"),
+                      options=["-Db_sanitize=thread", "-Db_lundef=false"])
+
+
+# ---- Python ------------------------------------------------------------------------------------
+
+
+def suite_tidy(log):
+    """Plain unittest: it needs no environment, so that `make check` can run it."""
+    mark = log.tell()
+    code = run(log, [sys.executable, "-B", "-m", "unittest", "-v", "tests/tidy/test_tidy.py"])
+    log.seek(mark)
+    text = log.read()
+    ran = re.search(r"^Ran (\d+) tests?", text, re.M)
+    bad = sum(map(int, re.findall(r"(?:failures|errors)=(\d+)", text)))
+    skipped = sum(map(int, re.findall(r"skipped=(\d+)", text)))
+    if not ran or (code and not bad):
+        return Counts(failed=1)
+    return Counts(int(ran[1]) - bad - skipped, bad, skipped)
+
+
+def pytest(log, *arguments, **environment):
+    report = LOGS / (pathlib.Path(log.name).stem + ".xml")
+    report.unlink(missing_ok=True)
+    code = run(log, [VENV / "bin/python", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
+                     f"--junitxml={report}", *arguments], **environment)
+    if not report.exists():
+        return Counts(failed=1)
+    counts = Counts()
+    for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+        failed = int(suite.get("failures")) + int(suite.get("errors"))
+        skipped = int(suite.get("skipped"))
+        counts.add(Counts(max(0, int(suite.get("tests")) - failed - skipped), failed, skipped))
+    counts.failed += bool(code) and not counts.failed
+    return counts
+
+
+def suite_oracle(log):
+    return pytest(log, "tests/oracle", MW_LIBRARY=str(ROOT / "build/include/libmillwright.so"))
+
+
+def suite_wire(log):
+    return pytest(log, "tests/wire", MW_BINARY=str(ROOT / "build/millwright"))
+
+
+def suite_wire_sanitized(log):
+    """What hostile clients send, against the program that watches its own memory."""
+    if run(log, ["make", "--no-print-directory", "debug"]):
+        return Counts(failed=1)
+    return pytest(log, "tests/wire", "-m", "hostile",
+                  MW_BINARY=str(ROOT / "build-debug/millwright"),
+                  ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
+
+
+def suite_fuzz(log):
+    mark = log.tell()
+    run(log, [ROOT / "tools/run_fuzz.py", "--seconds", str(FUZZ_SECONDS)])
+    log.seek(mark)
+    last = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", log.read(), re.M)
+    return Counts(*map(int, last[-1])) if last else Counts(failed=1)
+
+
+# ---- all of them -------------------------------------------------------------------------------
+
+SUITES = {
+    "tidy": suite_tidy,
+    "unit": suite_unit,
+    "unit-sanitized": suite_unit_sanitized,
+    "unit-threads": suite_unit_threads,
+    "oracle": suite_oracle,
+    "wire": suite_wire,
+    "wire-sanitized": suite_wire_sanitized,
+    "fuzz": suite_fuzz,
+}
+NEED_PYTHON = {"oracle", "wire", "wire-sanitized"}
+
+
+def wanted_suites(words):
+    if words == ["check"]:
+        return ["tidy", "unit"]
+    return list(SUITES) if words == ["all"] else words
+
+
+def prepare(names):
+    """The Python environment, for the suites that need it; its making is told, it takes minutes."""
+    if not NEED_PYTHON.intersection(names):
+        return True
+    return subprocess.run([ROOT / "tools/python-env.sh", VENV, ROOT / "tests/requirements.txt"],
+                          check=False).returncode == 0
+
+
+def run_suite(name):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with open(LOGS / f"{name}.log", "w+", encoding="utf-8", errors="replace") as log:
+        counts = SUITES[name](log)
+        log.flush()
+        if counts.failed:
+            log.seek(0)
+            print(f"---- the end of {log.name}\n{log.read()[-SHOWN_BYTES:]}\n----")
+    print(f"{name:15} {counts}   {time.monotonic() - began:.0f} s", flush=True)
+    return counts
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    options.add_argument("suites", nargs="*", default=["check"], metavar="SUITE")
+    options.add_argument("--list", action="store_true", help="name the suites")
+    given = options.parse_args()
+    if given.list:
+        print("\n".join(SUITES))
+        return 0
+    names = wanted_suites(given.suites)
+    for name in names:
+        if name not in SUITES:
+            options.error(f"no suite '{name}'; there are: check, all, {', '.join(SUITES)}")
+    total = Counts()
+    if not prepare(names):
+        total.failed = 1
+        names = [name for name in names if name not in NEED_PYTHON]
+    for name in names:
+        total.add(run_suite(name))
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
