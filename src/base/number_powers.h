@@ -15,7 +15,9 @@ typedef struct number_power {
     uint64_t high, low;
 } number_power;
 
-extern const number_power number_powers[NUMBER_POWER_LAST - NUMBER_POWER_FIRST + 1];
+/* hidden: read without a detour through the shared library's table of symbols */
+extern __attribute__((visibility("hidden")))
+const number_power number_powers[NUMBER_POWER_LAST - NUMBER_POWER_FIRST + 1];
 
 static inline const number_power *number_power_of_ten(int q)
 {

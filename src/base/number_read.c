@@ -242,22 +242,23 @@ static double ask_strtod(const char *at, const char *behind, int64_t power)
 /* Leading zeros do not count; the first 19 digits mostly decide alone. */
 static __attribute__((noinline)) double round_long(number_parts parts)
 {
-    const char *at = parts.first;
+    const char *first = parts.first;
     size_t n_left = parts.n_digits;
-    for (; at < parts.behind && (*at == '0' || *at == '.'); at++)
-        n_left -= *at == '0';
-    const char *first = at;
+    for (; first < parts.behind && (*first == '0' || *first == '.'); first++)
+        n_left -= *first == '0';
+    if (n_left <= WORD_DIGITS_MAX)
+        return scale(parts.digits, parts.power); /* 0.00012345678901234567 */
     uint64_t digits = 0;
-    size_t n_taken = n_left < WORD_DIGITS_MAX ? n_left : WORD_DIGITS_MAX;
-    for (size_t i = 0; i < n_taken; at++) {
+    size_t n_taken = 0;
+    for (const char *at = first; n_taken < WORD_DIGITS_MAX; at++) {
         if (*at == '.')
             continue;
         digits = digits * 10 + (uint64_t)(*at - '0');
-        i++;
+        n_taken++;
     }
     int64_t power = parts.power + (int64_t)(n_left - n_taken);
     double below = scale(digits, power);
-    if (n_left == n_taken || below == scale(digits + 1, power))
+    if (below == scale(digits + 1, power))
         return below;
     return ask_strtod(first, parts.behind, parts.power);
 }
@@ -267,11 +268,18 @@ static __attribute__((noinline)) double round_long(number_parts parts)
 
 const char *mw_number_read(const char *at, const char *end, bool json, double *ret_value)
 {
-    /* Signs of data are a coin's throw: steps without a branch, which would be foreseen wrongly. */
-    uint64_t negative = at < end && *at == '-';
-    at += negative;
-    if (!json && !negative && at < end && *at == '+')
+    if (!json && at < end && *at == '+') {
         at++;
+        if (at < end && *at == '-')
+            return NULL;
+    }
+    if (at == end)
+        return NULL;
+    /* The signs of data cannot be foreseen: a step without a branch. Compilers see that, and make
+     * it one; hiding where the value comes from keeps them from it. 3 of 15 ns a number. */
+    uint64_t negative = *at == '-';
+    __asm__("" : "+r"(negative));
+    at += negative;
     number_parts parts;
     const char *behind = read_parts(at, end, json, &parts);
     if (!behind)

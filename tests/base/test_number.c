@@ -165,7 +165,7 @@ static void test_random_texts(void **state)
         char text[80];
         size_t used = 0;
         uint64_t shape = random_bits();
-        unsigned n_whole = shape % 22, n_fraction = (shape >> 8) % 24;
+        unsigned n_whole = (unsigned)(shape % 22), n_fraction = (unsigned)((shape >> 8) % 24);
         if (shape >> 16 & 1)
             text[used++] = '-';
         for (unsigned d = 0; d < n_whole; d++)
@@ -174,7 +174,7 @@ static void test_random_texts(void **state)
             text[used++] = '0';
         if (n_fraction > 0)
             text[used++] = '.';
-        unsigned n_zeros = (shape >> 40) % 3 ? 0 : (shape >> 44) % (n_fraction + 1);
+        unsigned n_zeros = (shape >> 40) % 3 ? 0 : (unsigned)((shape >> 44) % (n_fraction + 1));
         for (unsigned d = 0; d < n_fraction; d++)
             text[used++] = d < n_zeros ? '0' : (char)('0' + random_bits() % 10);
         int range = shape >> 17 & 1 ? 30 : 345;

@@ -1,0 +1,196 @@
+/* Files: read whole or refused with the path, written whole or not at all. */
+#include "../test.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+static char folder[64];
+
+static int enter_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/mw-test-file-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    DIR *open = opendir(folder);
+    for (struct dirent *entry; open && (entry = readdir(open));)
+        if (entry->d_name[0] != '.')
+            remove(path_of(entry->d_name));
+    if (open)
+        closedir(open);
+    return rmdir(folder);
+}
+
+static size_t count_entries(void)
+{
+    size_t n = 0;
+    DIR *open = opendir(folder);
+    assert_non_null(open);
+    for (struct dirent *entry; (entry = readdir(open));)
+        n += entry->d_name[0] != '.';
+    closedir(open);
+    return n;
+}
+
+static void assert_content(const char *path, mw_view expected)
+{
+    mw_file file;
+    mw_error err;
+    if (mw_file_read(path, MW_MIB, &file, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+    assert_true(mw_view_equal((mw_view){file.data, file.size}, expected));
+    assert_int_equal(file.data[file.size], '\0');
+    mw_file_done(&file);
+    assert_null(file.data);
+}
+
+static void test_written_and_read(void **state)
+{
+    (void)state;
+    mw_error err;
+    const char *path = path_of("a");
+    assert_int_equal(mw_file_write(path, MW_VIEW("old\0bytes"), &err), MW_OK);
+    assert_content(path, MW_VIEW("old\0bytes"));
+    assert_int_equal(mw_file_write(path, MW_VIEW("new"), &err), MW_OK);
+    assert_content(path, MW_VIEW("new"));
+    assert_int_equal(mw_file_write(path, (mw_view){NULL, 0}, &err), MW_OK);
+    assert_content(path, (mw_view){NULL, 0});
+    assert_int_equal(count_entries(), 1);
+    struct stat about;
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0644);
+}
+
+static void test_reading_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        int code;
+    } cases[] = {
+        {"/nowhere/at/all", MW_E_FILE_NOT_FOUND},
+        {"", MW_E_FILE_NOT_FOUND},
+        {"/tmp", MW_E_FILE_READ},      /* a folder */
+        {"/dev/null", MW_E_FILE_READ}, /* a device: endless ones would fill memory */
+        {"/dev/zero", MW_E_FILE_READ},
+        {"/etc/passwd/x", MW_E_FILE_READ}, /* a file where a folder should be */
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_file file = {0};
+        mw_error err = {0};
+        assert_int_not_equal(mw_file_read(cases[i].path, MW_MIB, &file, &err), MW_OK);
+        if (err.code != cases[i].code)
+            fail_msg("'%s': %d '%s'", cases[i].path, err.code, err.what);
+        assert_string_equal(err.where, cases[i].path);
+        assert_null(file.data);
+    }
+}
+
+/* A pipe without a writer must not hold the program. */
+static void test_a_pipe_is_refused_at_once(void **state)
+{
+    (void)state;
+    mw_file file;
+    mw_error err;
+    const char *path = path_of("pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(mw_file_read(path, MW_MIB, &file, &err), MW_IO);
+    remove(path);
+}
+
+static void test_cap(void **state)
+{
+    (void)state;
+    mw_file file;
+    mw_error err;
+    const char *path = path_of("capped");
+    assert_int_equal(mw_file_write(path, MW_VIEW("12345"), &err), MW_OK);
+    assert_int_equal(mw_file_read(path, 4, &file, &err), MW_NO_MEMORY);
+    assert_int_equal(err.code, MW_E_FILE_TOO_LARGE);
+    assert_string_equal(err.what, "5 bytes, over the limit of 4");
+    assert_int_equal(mw_file_read(path, 5, &file, &err), MW_OK);
+    mw_file_done(&file);
+    remove(path);
+}
+
+static void test_folders(void **state)
+{
+    (void)state;
+    mw_error err;
+    assert_true(mw_file_is_folder(folder));
+    assert_int_equal(mw_file_write(path_of("plain"), MW_VIEW("x"), &err), MW_OK);
+    assert_false(mw_file_is_folder(path_of("plain")));
+    assert_false(mw_file_is_folder(path_of("absent")));
+}
+
+static void test_writing_where_nothing_can_be(void **state)
+{
+    (void)state;
+    mw_error err = {0};
+    const char *path = path_of("absent/x");
+    assert_int_equal(mw_file_write(path, MW_VIEW("x"), &err), MW_IO);
+    assert_int_equal(err.code, MW_E_FILE_WRITE);
+    assert_string_equal(err.where, path);
+    assert_int_equal(mw_file_write(folder, MW_VIEW("x"), &err), MW_IO); /* a folder stands there */
+    char longest[5000];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_int_equal(mw_file_write(longest, MW_VIEW("x"), &err), MW_IO);
+    assert_string_equal(err.what, "the path is too long");
+}
+
+/* A full disk, by the limit on a file's size, which holds for root too: the old content stays and
+ * nothing is left beside it. */
+static void test_a_full_disk_leaves_the_old_content(void **state)
+{
+    (void)state;
+    mw_error err = {0};
+    const char *path = path_of("kept");
+    size_t n_before = count_entries();
+    assert_int_equal(mw_file_write(path, MW_VIEW("old"), &err), MW_OK);
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 4096;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    static char large[100000];
+    mw_status status = mw_file_write(path, (mw_view){large, sizeof large}, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, MW_IO);
+    assert_int_equal(err.code, MW_E_FILE_WRITE);
+    assert_string_equal(err.where, path);
+    assert_content(path, MW_VIEW("old"));
+    assert_int_equal(count_entries(), n_before + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_written_and_read),
+        cmocka_unit_test(test_reading_refused),
+        cmocka_unit_test(test_a_pipe_is_refused_at_once),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_writing_where_nothing_can_be),
+        cmocka_unit_test(test_a_full_disk_leaves_the_old_content),
+    };
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
