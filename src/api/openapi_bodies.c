@@ -5,6 +5,10 @@
 
 static void write_category(mw_buf *out, const mw_column *column)
 {
+    if (column->unknown_is_missing) { /* then every text is one that the model takes */
+        mw_buf_text(out, "{\"type\": [\"string\", \"number\", \"boolean\", \"null\"]}");
+        return;
+    }
     static const char *const missing[] = {"", "NaN", "nan", "NA", "N/A", "null", "NULL", "None"};
     mw_buf_text(out, "{\"anyOf\": [{\"type\": [\"number\", \"boolean\", \"null\"]}, {\"enum\": [");
     for (size_t i = 0; i < MW_COUNT(missing); i++)
@@ -225,6 +229,34 @@ static void write_infer(mw_buf *out, const mw_schema *schema)
     mw_buf_text(out, "}]}}}}}}}");
 }
 
+/* ---- CSV -------------------------------------------------------------------------------------------------- */
+
+/* The header and one row of missing values: an example, because a schema cannot say what CSV is. */
+static void write_csv(mw_buf *out, const mw_schema *schema)
+{
+    mw_buf text;
+    mw_buf_init(&text, MW_LIMIT_REPLY_BYTES);
+    for (size_t i = 0; i < schema->n_columns; i++) {
+        mw_view name = schema->columns[i].name;
+        bool quoted = memchr(name.data, ',', name.size) || memchr(name.data, '"', name.size);
+        mw_buf_text(&text, i > 0 ? "," : "");
+        mw_buf_text(&text, quoted ? "\"" : "");
+        for (size_t j = 0; j < name.size; j++) {
+            mw_buf_text(&text, name.data[j] == '"' ? "\"" : "");
+            mw_buf_char(&text, name.data[j]);
+        }
+        mw_buf_text(&text, quoted ? "\"" : "");
+    }
+    mw_buf_char(&text, '\n');
+    for (size_t i = 0; i < schema->n_columns; i++)
+        mw_buf_text(&text, i > 0 ? ",NA" : "NA");
+    mw_buf_char(&text, '\n');
+    mw_buf_text(out, ", \"text/csv\": {\"schema\": {\"const\": ");
+    mw_json_write_text(out, mw_buf_as_view(&text));
+    mw_buf_text(out, "}}");
+    mw_buf_done(&text);
+}
+
 /* ---- bodies ------------------------------------------------------------------------------------------------------------ */
 
 static const char *const mlflow_forms[] = {"dataframe_split", "dataframe_records", "instances",
@@ -241,6 +273,7 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
     switch (body) {
     case API_BODY_MLFLOW:
         write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), schema);
+        write_csv(out, schema);
         break;
     case API_BODY_KSERVE:
         write_forms(out, kserve_forms, MW_COUNT(kserve_forms), schema);
@@ -249,7 +282,9 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
         write_infer(out, schema);
         break;
     case API_BODY_INDEX:
-        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\"}}");
+        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
+                         "{\"ready\": {\"type\": \"boolean\"}, \"parameters\": {\"type\": "
+                         "\"object\"}}}}");
         break;
     case API_BODY_CONTROL:
         mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "

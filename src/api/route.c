@@ -84,43 +84,35 @@ const api_route *api_routes(size_t *ret_count)
 
 /* ---- matching ------------------------------------------------------------------------------------------- */
 
-/* The parameter "{name}" or "{version}" at `pattern` takes the path up to the byte that follows it in the
- * pattern (or a '/', or the end). */
+/* Bytes of a colon at `at`: ":predict" may arrive as "%3Apredict". 0 = none. */
+static size_t colon_size(const char *at, size_t left)
+{
+    if (left >= 1 && at[0] == ':')
+        return 1;
+    return left >= 3 && at[0] == '%' && at[1] == '3' && (at[2] == 'A' || at[2] == 'a') ? 3 : 0;
+}
+
+/* The parameter "{name}" or "{version}" at `pattern` takes the path up to a '/', a colon (names hold none) or
+ * the end. */
 static bool take_parameter(const char **pattern, mw_view *path, mw_view *ret_value)
 {
-    const char *close = strchr(*pattern, '}');
-    char stop = close[1];
     size_t size = 0;
-    while (size < path->size && path->data[size] != '/')
+    while (size < path->size && path->data[size] != '/' &&
+           colon_size(path->data + size, path->size - size) == 0)
         size++;
-    if (stop == ':') { /* ":predict" may arrive as "%3Apredict"; the name itself may hold no colon */
-        for (size_t i = 0; i < size; i++) {
-            if (path->data[i] == ':' ||
-                (i + 2 < size && path->data[i] == '%' && path->data[i + 1] == '3' &&
-                 (path->data[i + 2] == 'A' || path->data[i + 2] == 'a'))) {
-                size = i;
-                break;
-            }
-        }
-    }
     *ret_value = (mw_view){path->data, size};
-    *pattern = close + 1;
+    *pattern = strchr(*pattern, '}') + 1;
     *path = (mw_view){path->data + size, path->size - size};
     return size > 0;
 }
 
 static bool match_literal(const char **pattern, mw_view *path)
 {
-    if (**pattern == ':' && path->size >= 3 && path->data[0] == '%') {
-        *path = (mw_view){path->data + 3, path->size - 3};
-        ++*pattern;
-        return true;
-    }
-    if (path->size == 0 || path->data[0] != **pattern)
-        return false;
-    *path = (mw_view){path->data + 1, path->size - 1};
+    size_t size = **pattern == ':' ? colon_size(path->data, path->size)
+                                   : (path->size > 0 && path->data[0] == **pattern);
+    *path = (mw_view){path->data + size, path->size - size};
     ++*pattern;
-    return true;
+    return size > 0;
 }
 
 static bool match_path(const char *pattern, mw_view path, mw_params *params)

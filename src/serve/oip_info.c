@@ -241,26 +241,49 @@ void serve_oip_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
 
 /* ---- the repository --------------------------------------------------------------------------------------------------- */
 
-/* A control request's body is small JSON or nothing. */
-static mw_status read_control(mw_exchange *exchange, mw_json **ret_root, mw_error *err)
+/* What a control request may say. */
+typedef struct control_body {
+    bool ready;         /* repository/index: only models that are ready */
+    bool has_overrides; /* parameters that would replace the model's files or configuration */
+} control_body;
+
+static mw_status read_control_parameters(mw_scan *scan, mw_arena *arena, control_body *ret,
+                                         mw_error *err)
 {
-    *ret_root = NULL;
-    mw_view body = mw_view_trim(exchange->body);
-    if (body.size == 0)
-        return MW_OK;
-    mw_json *root;
-    MW_TRY(mw_json_read(body, &root, err));
-    const mw_json *parameters = mw_json_is_object(root) ? mw_json_member(root, "parameters") : NULL;
-    const char *wrong = !mw_json_is_object(root) ? "the body is no JSON object"
-                        : parameters && !mw_json_is_object(parameters) ? "parameters is no object"
-                                                                       : NULL;
-    if (!wrong) {
-        *ret_root = root;
-        return MW_OK;
+    bool more;
+    MW_TRY(mw_scan_object_begin(scan, err));
+    for (;;) {
+        mw_view key;
+        MW_TRY(mw_scan_object_next(scan, arena, &key, &more, err));
+        if (!more)
+            return MW_OK;
+        MW_TRY(mw_scan_skip(scan, NULL, err));
+        ret->has_overrides = ret->has_overrides || !mw_view_is(key, "unload_dependents");
     }
-    mw_json_free(root);
-    mw_fail(err, MW_E_OIP_REQUEST, "%s", wrong);
-    return mw_mend(err, "send {} or nothing");
+}
+
+/* {"ready": true, "parameters": {...}}, or nothing. */
+static mw_status read_control(const mw_exchange *exchange, control_body *ret, mw_error *err)
+{
+    mw_scan scan;
+    bool more;
+    *ret = (control_body){false, false};
+    mw_scan_init(&scan, exchange->body);
+    if (mw_scan_peek(&scan) == MW_SCAN_END)
+        return MW_OK;
+    MW_TRY(mw_scan_object_begin(&scan, err));
+    for (;;) {
+        mw_view key;
+        MW_TRY(mw_scan_object_next(&scan, exchange->arena, &key, &more, err));
+        if (!more)
+            return mw_scan_end(&scan, err);
+        if (mw_view_is(key, "parameters"))
+            MW_TRY(read_control_parameters(&scan, exchange->arena, ret, err));
+        else if (mw_view_is(key, "ready"))
+            MW_TRY(mw_scan_bool(&scan, &ret->ready, err));
+        else
+            MW_TRY(mw_scan_skip(&scan, NULL, err));
+    }
 }
 
 typedef struct index_page {
@@ -288,14 +311,12 @@ void serve_oip_index(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
 {
     (void)params;
     mw_error err;
-    mw_json *root;
-    if (read_control(exchange, &root, &err) != MW_OK) {
+    control_body asked;
+    if (read_control(exchange, &asked, &err) != MW_OK) {
         serve_reply_error(exchange, &err, 0);
         return;
     }
-    index_page page = {exchange->reply, root && mw_json_bool(mw_json_member(root, "ready"), false),
-                       0};
-    mw_json_free(root);
+    index_page page = {exchange->reply, asked.ready, 0};
     mw_buf_char(exchange->reply, '[');
     mw_fleet_each(fleet, write_index, &page);
     mw_buf_char(exchange->reply, ']');
@@ -329,27 +350,18 @@ static void run_control(mw_job *job)
     }
 }
 
-static mw_status check_load(const mw_json *root, mw_error *err)
-{
-    const mw_json *parameters = root ? mw_json_member(root, "parameters") : NULL;
-    if (!parameters || mw_json_count(parameters) == 0 ||
-        (mw_json_count(parameters) == 1 && mw_json_member(parameters, "unload_dependents")))
-        return MW_OK;
-    mw_fail(err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
-    return mw_mend(err, "leave the parameters 'config' and 'file:...' out");
-}
-
 static void control(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params, bool load)
 {
     mw_error err;
-    mw_json *root = NULL;
+    control_body asked;
     control_job *job = mw_arena_take_zeroed(exchange->arena, 1, sizeof *job);
     char *name = mw_arena_text(exchange->arena, params->name);
     mw_status status =
-        job && name ? read_control(exchange, &root, &err) : mw_fail_memory(&err, "the request");
-    if (status == MW_OK)
-        status = check_load(root, &err);
-    mw_json_free(root);
+        job && name ? read_control(exchange, &asked, &err) : mw_fail_memory(&err, "the request");
+    if (status == MW_OK && asked.has_overrides) {
+        status = mw_fail(&err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
+        mw_mend(&err, "leave the parameters 'config' and 'file:...' out");
+    }
     if (status != MW_OK) {
         serve_reply_error(exchange, &err, 0);
         return;

@@ -230,14 +230,17 @@ static mw_status begin_records(table_json *json, mw_error *err)
     return json->present ? MW_OK : mw_fail_memory(err, "the columns");
 }
 
-mw_status table_check_records(table_json *json, mw_error *err)
+static mw_status check_keys(const table_json *json, mw_error *err)
 {
     const mw_schema *schema = json->rows.schema;
-    if (json->rows.n_rows == 0 || !json->present)
-        return MW_OK;
     if (!schema->named && json->n_keys != schema->n_columns)
         return table_fail_count(schema, json->n_keys, err);
     return mw_schema_check_present(schema, json->present, json->keys, json->n_keys, err);
+}
+
+mw_status table_check_records(table_json *json, mw_error *err)
+{
+    return json->rows.n_rows == 0 || !json->present ? MW_OK : check_keys(json, err);
 }
 
 mw_status table_read_records(table_json *json, mw_error *err)
@@ -372,7 +375,7 @@ mw_status table_read_columns(table_json *json, mw_error *err)
         ptrdiff_t column;
         MW_TRY(mw_scan_object_next(&json->scan, json->arena, &key, &more, err));
         if (!more)
-            return table_check_records(json, err);
+            return check_keys(json, err);
         MW_TRY(find_key(json, key, SIZE_MAX, true, &column, err));
         if (column < 0) {
             MW_TRY(mw_scan_skip(&json->scan, NULL, err));
