@@ -7,7 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#ifndef __clang__ /* its fortified headers make macros of these, which it then warns about */
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll atof gets \
     gmtime localtime asctime ctime tmpnam
+#endif
 
 #endif

@@ -21,7 +21,7 @@
 
 struct mw_yaml_document {
     mw_arena arena;
-    mw_yaml *root;
+    mw_yaml *root = NULL;
 };
 
 /* What a node unfolds to, itself included. */

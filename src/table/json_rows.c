@@ -203,7 +203,8 @@ static mw_status find_key(table_json *json, mw_view key, size_t place, bool firs
 
 static mw_status read_record(table_json *json, double *cells, mw_error *err)
 {
-    bool more, first = json->rows.n_rows == 1;
+    bool more, first = !json->seen_record;
+    json->seen_record = true;
     MW_TRY(mw_scan_object_begin(&json->scan, err));
     for (size_t place = 0;; place++) {
         mw_view key;

@@ -14,6 +14,7 @@ typedef struct table_json {
     table_mapping records;
     size_t n_keys, keys_capacity;
     bool *present; /* schema columns that any record has filled */
+    bool seen_record;
 } table_json;
 
 void table_json_init(table_json *json, mw_view body, const mw_schema *schema, mw_arena *arena);

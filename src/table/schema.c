@@ -126,10 +126,10 @@ ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
 
 static ptrdiff_t nearest_name(mw_view wanted, const mw_view *given, size_t n_given)
 {
-    size_t best = 3; /* farther names are no typing error */
+    size_t most = wanted.size < 6 ? 1 : 2, best = most + 1; /* farther names are no typing error */
     ptrdiff_t found = -1;
     for (size_t i = 0; i < n_given && i < 1000; i++) {
-        size_t distance = mw_view_distance(wanted, given[i], 2);
+        size_t distance = mw_view_distance(wanted, given[i], most);
         if (distance < best) {
             best = distance;
             found = (ptrdiff_t)i;

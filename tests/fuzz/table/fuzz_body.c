@@ -1,0 +1,38 @@
+/* Prediction bodies: the first byte picks reader and schema. Whatever is accepted is a whole batch. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "schema.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef mw_status reader(mw_view body, const mw_schema *schema, mw_arena *arena, mw_batch *ret_batch,
+                         mw_error *err);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static reader *const readers[] = {mw_batch_read_mlflow, mw_batch_read_kserve,
+                                      mw_batch_read_json_lines, mw_batch_read_csv};
+    if (size == 0)
+        return 0;
+    mw_arena arena;
+    mw_schema schema;
+    mw_arena_init(&arena, 4 * MW_KIB, 16 * MW_MIB);
+    fuzz_make_schema((data[0] >> 2) % 3, &arena, &schema);
+    mw_batch batch;
+    mw_error err;
+    mw_view body = {(const char *)data + 1, size - 1};
+    if (readers[data[0] % 4](body, &schema, &arena, &batch, &err) == MW_OK) {
+        if (batch.n_columns != schema.n_columns)
+            abort();
+        double sum = 0; /* every cell can be read */
+        for (size_t i = 0; i < batch.n_rows * batch.n_columns; i++)
+            sum += batch.values[i];
+        volatile double sink = sum;
+        (void)sink;
+    } else if (!err.what[0] || !err.mend[0]) {
+        abort();
+    }
+    mw_arena_done(&arena);
+    return 0;
+}
