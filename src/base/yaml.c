@@ -21,7 +21,7 @@
 
 struct mw_yaml_document {
     mw_arena arena;
-    mw_yaml *root = NULL;
+    mw_yaml *root;
 };
 
 /* What a node unfolds to, itself included. */
