@@ -17,7 +17,9 @@ enum { READ_BYTES = 16 * 1024, NS_PER_MS = 1000000 };
 struct mw_client {
     char *address;
     unsigned timeout_ms;
-    int fd; /* -1 when the next call has to connect */
+    int fd;         /* -1 when the next call has to connect */
+    bool is_proven; /* this connection has answered before */
+    bool has_heard; /* bytes of the present answer have come */
     uint64_t deadline_ns;
     mw_buf in;   /* the answer as it came */
     mw_buf out;  /* the request's head */
@@ -80,6 +82,7 @@ static void disconnect(mw_client *client)
     if (client->fd >= 0)
         close(client->fd);
     client->fd = -1;
+    client->is_proven = false;
 }
 
 static mw_status connect_to(mw_client *client, const struct addrinfo *where, mw_error *err)
@@ -151,6 +154,7 @@ static mw_status receive(mw_client *client, bool *ret_ended, mw_error *err)
         ssize_t n = recv(client->fd, client->in.data + client->in.size, room, 0);
         if (n >= 0) {
             client->in.size += (size_t)n;
+            client->has_heard = client->has_heard || n > 0;
             *ret_ended = n == 0;
             return MW_OK;
         }
@@ -323,6 +327,7 @@ static mw_status exchange_once(mw_client *client, const char *method, mw_view bo
     enum { SMALL_BODY_BYTES = 64 * 1024 };
     MW_TRY(ensure_connected(client, err));
     mw_buf_reset(&client->in);
+    client->has_heard = false;
     size_t head_bytes = client->out.size;
     bool is_small = body.size <= SMALL_BODY_BYTES;
     if (is_small)
@@ -348,12 +353,12 @@ mw_status mw_client_call(mw_client *client, const char *method, const char *path
         return mw_fail_memory(err, "the request");
     answer_head head = {0};
     mw_view reply;
-    bool is_reused = client->fd >= 0;
+    bool is_proven = client->is_proven;
     begin_call(client);
     mw_status status = exchange_once(client, method, body, &head, &reply, err);
     /* The server may have closed an idle connection while this request was on its way: nothing of
      * an answer has come, so ask once more on a fresh one. */
-    if (status != MW_OK && status != MW_BUSY && is_reused && client->in.size == 0) {
+    if (status != MW_OK && status != MW_BUSY && is_proven && !client->has_heard) {
         disconnect(client);
         status = exchange_once(client, method, body, &head, &reply, err);
     }
@@ -361,6 +366,7 @@ mw_status mw_client_call(mw_client *client, const char *method, const char *path
         disconnect(client);
     if (status != MW_OK)
         return status;
+    client->is_proven = client->fd >= 0;
     *ret_status = head.status;
     *ret_body = reply;
     return MW_OK;
