@@ -232,7 +232,9 @@ mw_status model_mlmodel_load(const char *folder, mw_forest **ret_forest, mw_erro
     mw_yaml_document *document = NULL;
     mw_buf_init(&path, MW_LIMIT_MLMODEL_FILE_BYTES);
     mw_buf_format(&path, "%s/MLmodel", folder);
-    mw_status status = mw_file_read(path.data, MW_LIMIT_MLMODEL_FILE_BYTES, &file, err);
+    mw_status status = path.failed
+                           ? mw_fail_memory(err, "a path")
+                           : mw_file_read(path.data, MW_LIMIT_MLMODEL_FILE_BYTES, &file, err);
     mw_buf_done(&path);
     if (status == MW_NOT_FOUND) {
         mw_fail(err, MW_E_MLMODEL_MISSING, "the folder has no file 'MLmodel'");
