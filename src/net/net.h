@@ -48,7 +48,7 @@ struct mw_exchange {
     mw_view body;     /* whole, chunked bodies joined, content-encoding not touched */
     mw_view content_type; /* "" when absent */
     unsigned loop;    /* which loop carries it, 0..n_loops-1: for counters without locks */
-    uint64_t received_ns; /* clock when the whole request had arrived */
+    uint64_t received_ns; /* mw_clock_ns of the wake-up in which the whole request was there */
     mw_arena *arena;  /* the request's memory; dropped after the answer */
     void *user;       /* the handler's, NULL at first; kept over a deferral */
 
@@ -78,8 +78,8 @@ MW_CHECKED mw_status mw_exchange_deflate(mw_exchange *exchange, mw_error *err);
 void mw_exchange_reply(mw_exchange *exchange);
 /* Say, inside the handler, that the answer comes later. The loop goes on with others. */
 void mw_exchange_defer(mw_exchange *exchange);
-/* True when the client has hung up meanwhile (deferred work may then be cut short; the reply is
- * still due, and dropped). */
+/* True when the client has hung up meanwhile: deferred work may then be cut short. The reply is still
+ * due. It is dropped, unless the client has closed its sending half only and can still read. */
 bool mw_exchange_is_gone(const mw_exchange *exchange);
 
 /* ---- the server ------------------------------------------------------------------------------------ */
@@ -95,7 +95,8 @@ typedef struct mw_server_options {
     unsigned n_loops;
     size_t max_head_bytes, max_target_bytes, max_headers, max_body_bytes, max_reply_bytes;
     size_t max_connections; /* over all loops */
-    unsigned head_ms, body_ms, idle_ms, write_ms;
+    unsigned head_ms, body_ms, idle_ms; /* totals */
+    unsigned write_ms;                  /* for each MiB of an answer */
     mw_handler *handler;
     mw_fault_handler *fault;
     void *user;
@@ -114,18 +115,20 @@ MW_CHECKED mw_status mw_server_open(const mw_server_options *options, mw_server 
 const char *mw_server_address(const mw_server *server);
 /* Start one thread a loop. */
 MW_CHECKED mw_status mw_server_start(mw_server *server, mw_error *err);
-/* Stop accepting, let requests in flight finish (each answer says Connection: close, idle connections
- * are closed at once), at most `seconds`; then close what is left. Returns the number of requests
- * that were cut off. Any thread may call it, once. */
+/* Stop accepting, let requests in flight finish (each answer says Connection: close; connections idle
+ * for more than MW_LIMIT_DRAIN_IDLE_MS are closed at once, others after as long without a request, so
+ * that a busy client loses none), at most `seconds`; then close what is left. Returns the number of
+ * requests that were cut off. Any thread may call it, once. */
 size_t mw_server_drain(mw_server *server, unsigned seconds);
-/* Ends the loops and frees everything. NULL is fine. */
+/* Ends the loops and frees everything. Waits for exchanges that are still deferred: their replies are
+ * due, so whoever answers them (a pool) must outlive the server. NULL is fine. */
 void mw_server_close(mw_server *server);
 
 /* Counts since start, summed over loops; for /metrics. */
 typedef struct mw_server_counts {
     uint64_t accepted, refused, requests, bytes_in, bytes_out;
-    uint64_t timeouts, faults; /* closed by a time-out; refused before a handler saw them */
-    uint64_t connections, in_flight; /* now */
+    uint64_t timeouts, faults; /* ended by a time-out; answered by net itself (400, 408, 413 ...) */
+    uint64_t connections, in_flight; /* now; in_flight: the handler has it */
 } mw_server_counts;
 void mw_server_count(const mw_server *server, mw_server_counts *ret_counts);
 
