@@ -91,6 +91,12 @@ mw_status mw_json_read(mw_view text, mw_json **ret_root, mw_error *err)
 {
     json_error_t fault;
     MW_TRY(check_depth(text, err));
+    const char *zero = text.size ? memchr(text.data, '\0', text.size) : NULL;
+    if (zero) { /* where jansson would stop and be content */
+        mw_fail(err, MW_E_JSON_SYNTAX, "a zero byte");
+        mw_at(err, "byte %zu", (size_t)(zero - text.data));
+        return mw_mend(err, "give JSON as UTF-8 text");
+    }
     json_t *root = json_loadb(text.size ? text.data : "", text.size,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (root) {

@@ -181,6 +181,16 @@ static void test_documents_refused(void **state)
     }
 }
 
+static void test_a_zero_byte_does_not_end_the_text(void **state)
+{
+    (void)state;
+    mw_json *root = NULL;
+    mw_error err;
+    assert_int_equal(mw_json_read(MW_VIEW("[1]\0]"), &root, &err), MW_BAD_DATA);
+    assert_string_equal(err.where, "byte 3");
+    assert_null(root);
+}
+
 static void test_depth(void **state)
 {
     (void)state;
@@ -206,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_documents_refused),
+        cmocka_unit_test(test_a_zero_byte_does_not_end_the_text),
         cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
