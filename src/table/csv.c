@@ -226,21 +226,22 @@ static mw_status read_line(const mw_csv_reader *reader, const char **at, const c
     }
 }
 
-/* Behind the last line end of `text` that ends a row (one inside quotes does not), with at most
- * `max_rows` line ends; quotes only open where a field begins. A CR at the very end may be half of CRLF. */
-static const char *end_of_rows(mw_view text, bool last)
+/* Behind the last line end of `text` that ends a row (one inside quotes does not; a quote opens only where a
+ * field begins). A CR at the very end may be half of a CRLF. */
+static const char *end_of_rows(mw_view text)
 {
-    if (last)
-        return text.data + text.size;
-    bool quoted = false;
+    bool quoted = false, at_field = true;
     const char *whole = text.data;
     for (const char *at = text.data, *end = at + text.size; at < end; at++) {
-        if (*at == '"')
-            quoted = !quoted;
-        else if (!quoted && *at == '\n')
-            whole = at + 1;
-        else if (!quoted && *at == '\r' && at + 1 < end)
-            whole = at[1] == '\n' ? at + 2 : at + 1;
+        if (quoted) {
+            quoted = *at != '"';
+            at_field = !quoted && at + 1 < end && at[1] == '"'; /* a doubled quote opens again */
+            continue;
+        }
+        if (*at == '\n' || (*at == '\r' && at + 1 < end))
+            whole = *at == '\r' && at[1] == '\n' ? at + 2 : at + 1;
+        quoted = at_field && *at == '"';
+        at_field = *at == ',' || is_line_end(*at);
     }
     return whole;
 }
@@ -248,11 +249,12 @@ static const char *end_of_rows(mw_view text, bool last)
 /* Without a quote in sight the last line end is found from behind. */
 static const char *last_whole_line(mw_view text, bool last)
 {
-    if (!last && !memchr(text.data, '"', text.size) && !memchr(text.data, '\r', text.size)) {
-        const char *found = memrchr(text.data, '\n', text.size);
-        return found ? found + 1 : text.data;
-    }
-    return end_of_rows(text, last);
+    if (last)
+        return text.data + text.size;
+    if (memchr(text.data, '"', text.size) || memchr(text.data, '\r', text.size))
+        return end_of_rows(text);
+    const char *found = memrchr(text.data, '\n', text.size);
+    return found ? found + 1 : text.data;
 }
 
 mw_status mw_csv_read_rows(mw_csv_reader *reader, mw_view text, bool last, size_t max_rows,
