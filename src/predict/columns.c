@@ -1,15 +1,10 @@
 /* Which (feature, rule) pairs a forest uses; see columns.h for the picture. */
 #include "columns.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-#include "rules.h"
-
 #include "base/banned.h"
-
-/* Beyond this many category columns it is cheaper to test the few sets that a row meets on its way
- * than all sets of the forest. */
-enum { CATEGORY_COLUMNS_MAX = 1024 };
 
 static bool is_leaf(const mw_forest *forest, size_t node)
 {
@@ -20,7 +15,7 @@ static predict_rule rule_of(uint8_t flags)
 {
     bool left = flags & MW_NODE_DEFAULT_LEFT;
     if (flags & MW_NODE_CATEGORICAL)
-        return PREDICT_CATEGORY;
+        return left == ((flags & MW_NODE_SET_LEFT) != 0) ? PREDICT_SET_NAN_IN : PREDICT_SET_NAN_OUT;
     switch (flags & MW_NODE_MISSING_MASK) {
     case MW_NODE_MISSING_NAN:
         return left ? PREDICT_NAN_LEFT : PREDICT_NAN_RIGHT;
@@ -41,8 +36,11 @@ static bool leaf_is_plain(const mw_forest *forest, size_t node)
 static bool node_is_plain(const mw_forest *forest, size_t node, bool less_equal)
 {
     uint8_t flags = forest->flags[node];
-    if (flags & MW_NODE_CATEGORICAL)
-        return true;
+    /* Sets go left where numbers compare with <=, and NaN then goes right: LightGBM. */
+    if (flags & MW_NODE_CATEGORICAL) {
+        bool set_left = flags & MW_NODE_SET_LEFT;
+        return set_left == less_equal && !(set_left && (flags & MW_NODE_DEFAULT_LEFT));
+    }
     double threshold = forest->threshold[node];
     if (((flags & MW_NODE_LESS_EQUAL) != 0) != less_equal || isnan(threshold))
         return false;
@@ -62,7 +60,6 @@ static bool compares_less_equal(const mw_forest *forest)
 
 static bool forest_is_plain(const mw_forest *forest, bool less_equal)
 {
-    size_t n_category = 0;
     if (less_equal == forest->sum_float32)
         return false;
     for (size_t node = 0; node < forest->n_nodes; node++) {
@@ -70,22 +67,13 @@ static bool forest_is_plain(const mw_forest *forest, bool less_equal)
                                            : node_is_plain(forest, node, less_equal);
         if (!plain)
             return false;
-        n_category += !is_leaf(forest, node) && (forest->flags[node] & MW_NODE_CATEGORICAL);
     }
-    return n_category <= CATEGORY_COLUMNS_MAX;
+    return true;
 }
 
 /* ---- numbering ----------------------------------------------------------------------------- */
 
-static uint32_t add_column(predict_columns *columns, uint32_t feature, size_t node)
-{
-    uint32_t column = (uint32_t)columns->n_columns++;
-    columns->feature[column] = feature;
-    columns->node[column] = (uint32_t)node;
-    return column;
-}
-
-/* Columns of one rule about numbers: one a feature that some node uses with it.
+/* Columns of one rule: one a feature that some node uses with it.
  * `column_of` (n_features) is 0 where there is none yet. */
 static void number_rule(const mw_forest *forest, predict_rule rule, uint32_t *column_of,
                         predict_columns *columns)
@@ -95,34 +83,26 @@ static void number_rule(const mw_forest *forest, predict_rule rule, uint32_t *co
         if (is_leaf(forest, node) || rule_of(forest->flags[node]) != rule)
             continue;
         uint32_t feature = forest->feature[node];
-        if (column_of[feature] == 0)
-            column_of[feature] = add_column(columns, feature, node);
+        if (column_of[feature] == 0) {
+            column_of[feature] = (uint32_t)columns->n_columns++;
+            columns->feature[column_of[feature]] = feature;
+        }
         columns->of_node[node] = column_of[feature];
-    }
-}
-
-static void number_sets(const mw_forest *forest, predict_columns *columns)
-{
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (!is_leaf(forest, node) && rule_of(forest->flags[node]) == PREDICT_CATEGORY)
-            columns->of_node[node] = add_column(columns, forest->feature[node], node);
     }
 }
 
 static size_t columns_at_most(const mw_forest *forest)
 {
-    size_t pairs = forest->n_features * PREDICT_CATEGORY;
-    size_t splits = forest->n_nodes;
-    return 1 + CATEGORY_COLUMNS_MAX + (pairs < splits ? pairs : splits);
+    size_t pairs = forest->n_features * PREDICT_RULES, splits = forest->n_nodes;
+    return 1 + (pairs < splits ? pairs : splits);
 }
 
 static bool take_memory(const mw_forest *forest, predict_columns *columns)
 {
     size_t most = columns_at_most(forest);
     columns->feature = calloc(most, sizeof *columns->feature);
-    columns->node = calloc(most, sizeof *columns->node);
     columns->of_node = calloc(forest->n_nodes + 1, sizeof *columns->of_node);
-    return columns->feature && columns->node && columns->of_node;
+    return columns->feature && columns->of_node;
 }
 
 static bool number_columns(const mw_forest *forest, predict_columns *columns)
@@ -133,10 +113,7 @@ static bool number_columns(const mw_forest *forest, predict_columns *columns)
     columns->n_columns = 1;
     for (predict_rule rule = 0; rule < PREDICT_RULES; rule++) {
         columns->begin[rule] = columns->n_columns;
-        if (rule == PREDICT_CATEGORY)
-            number_sets(forest, columns);
-        else
-            number_rule(forest, rule, column_of, columns);
+        number_rule(forest, rule, column_of, columns);
     }
     columns->begin[PREDICT_RULES] = columns->n_columns;
     free(column_of);
@@ -170,7 +147,6 @@ void predict_columns_seal(predict_columns *columns)
 void predict_columns_done(predict_columns *columns)
 {
     free(columns->feature);
-    free(columns->node);
     free(columns->of_node);
     *columns = (predict_columns){0};
 }

@@ -9,9 +9,10 @@
  *     column 5:   0.7   -inf      NaN goes left    x < t: -inf is always less
  *     column 9:   0.7    NaN      NaN goes right   x < t: NaN never is
  *
- * A set of categories is a column too: -inf where the code goes left, +inf where right, and the
- * node compares with 0. Column 0 is -inf in every row: nodes that must go left (padding, a leaf
- * that waits for deeper trees) compare with it.
+ * A feature with categories is a column of codes, each as 2^52 + code, whose low 32 bits are the
+ * code. No code (negative, beyond 2^24, mostly also NaN) is a code that no set holds. Column 0 is
+ * -inf in every row: nodes that must go left (padding, a leaf that waits for deeper trees) compare
+ * with it.
  */
 #ifndef PREDICT_COLUMNS_H
 #define PREDICT_COLUMNS_H
@@ -25,7 +26,8 @@ typedef enum predict_rule {
     PREDICT_NAN_IS_ZERO,
     PREDICT_ZERO_LEFT, /* NaN and LightGBM's zero */
     PREDICT_ZERO_RIGHT,
-    PREDICT_CATEGORY,
+    PREDICT_SET_NAN_OUT, /* categories; NaN goes where codes go that are not in the set */
+    PREDICT_SET_NAN_IN,  /* categories; NaN goes where codes of the set go */
     PREDICT_RULES
 } predict_rule;
 
@@ -33,14 +35,21 @@ typedef struct predict_columns {
     size_t n_columns;                /* column 0 included */
     size_t begin[PREDICT_RULES + 1]; /* columns of rule r: begin[r] .. begin[r + 1] */
     uint32_t *feature;               /* n_columns */
-    uint32_t *node;    /* n_columns; a category column: a node with its set and flags */
-    uint32_t *of_node; /* n_nodes of the forest; 0 in a leaf. Only while laying out */
-    bool less_equal;   /* every number node compares with <=, else with < */
+    uint32_t *of_node;               /* n_nodes of the forest; 0 in a leaf. Only while laying out */
+    bool less_equal;                 /* every number node compares with <=, else with < */
 } predict_columns;
 
+/* A code that no set holds: sets have fewer than 2^19 words of 32 bits (2^24 categories). */
+#define PREDICT_NO_CATEGORY UINT32_MAX
+
+static inline bool predict_columns_hold_sets(const predict_columns *columns)
+{
+    return columns->n_columns > columns->begin[PREDICT_SET_NAN_OUT];
+}
+
 /* Find the columns of a forest.
- * *ret_plain = false: the kernels that compare columns cannot take it (mixed comparisons, more
- * category sets than are worth a column each, a threshold of -inf that NaN must pass). */
+ * *ret_plain = false: the kernels that compare columns cannot take it (mixed comparisons, a
+ * threshold of -inf that NaN must pass). */
 MW_CHECKED mw_status predict_columns_make(const mw_forest *forest, predict_columns *ret_columns,
                                           bool *ret_plain, mw_error *err);
 /* The map of nodes is not needed after laying out. */

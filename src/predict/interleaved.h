@@ -21,9 +21,9 @@
  *
  *                  root 1 | a 1 | b 2 | c 0 | d 0 | e 0 | f 0
  *
- * Three instances of interleaved_kernel.h walk it: float32 nodes (XGBoost), float64 nodes
- * (LightGBM), and float64 nodes with float32 sums for XGBoost models whose columns or distances
- * do not fit the 16 bits of a float32 node.
+ * Five instances of interleaved_kernel.h walk it: float32 nodes (XGBoost), float64 nodes
+ * (LightGBM), float64 nodes with float32 sums for XGBoost models whose columns or distances do not
+ * fit the 16 bits of a float32 node, and general nodes with category sets for either library.
  */
 #ifndef PREDICT_INTERLEAVED_H
 #define PREDICT_INTERLEAVED_H
@@ -49,6 +49,19 @@ typedef struct predict_node64 {
     uint32_t child;
 } predict_node64;
 
+/* A node that may ask for a category instead: it has a set of `size` words then, and
+ *
+ *     left = (x compared with threshold) xor (code of x is in the set)
+ *
+ * with a threshold that gives all codes one answer: -inf for LightGBM, whose sets go left, +inf for
+ * XGBoost, whose sets go right. A number's node has an empty set. No branch asks which it is. */
+typedef struct predict_node_set {
+    double threshold;
+    uint32_t column;
+    uint32_t child;
+    uint32_t begin, size; /* of the forest's category words */
+} predict_node_set;
+
 typedef struct predict_group {
     size_t begin; /* perfect: byte where the first tree begins in layout->perfect */
     size_t first_tree;
@@ -60,7 +73,9 @@ typedef struct predict_group {
 typedef enum predict_width {
     PREDICT_FLOAT32, /* float32 nodes, float32 sums */
     PREDICT_FLOAT64, /* float64 nodes, float64 sums */
-    PREDICT_WIDE     /* float64 nodes, float32 sums */
+    PREDICT_WIDE,    /* float64 nodes, float32 sums */
+    PREDICT_SETS32,  /* nodes with sets, float32 sums */
+    PREDICT_SETS64   /* nodes with sets, float64 sums */
 } predict_width;
 
 typedef struct predict_layout {
@@ -68,30 +83,13 @@ typedef struct predict_layout {
     predict_width width;
     predict_group *groups;
     size_t n_groups;
-    size_t *root;  /* n_trees: general: index of the tree's first node */
-    void *nodes;   /* of general groups: predict_node32 or predict_node64 */
-    char *perfect; /* trees of perfect groups */
+    size_t *root;    /* n_trees: general: index of the tree's first node */
+    void *nodes;     /* of general groups: predict_node32, _node64 or _node_set */
+    char *perfect;   /* trees of perfect groups */
+    uint32_t *words; /* the forest's category words and one of 0, so that word 0 can be read */
     size_t n_nodes, perfect_bytes;
     size_t bytes; /* of everything */
 } predict_layout;
-
-/* Bytes of a threshold, a column and a leaf in a perfect tree. */
-typedef struct predict_widths {
-    size_t threshold, column, leaf;
-} predict_widths;
-
-static inline predict_widths predict_widths_of(predict_width width)
-{
-    switch (width) {
-    case PREDICT_FLOAT32:
-        return (predict_widths){sizeof(float), sizeof(uint16_t), sizeof(float)};
-    case PREDICT_FLOAT64:
-        return (predict_widths){sizeof(double), sizeof(uint32_t), sizeof(double)};
-    case PREDICT_WIDE:
-        break;
-    }
-    return (predict_widths){sizeof(double), sizeof(uint32_t), sizeof(float)};
-}
 
 MW_CHECKED mw_status predict_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
 void predict_layout_free(void *layout);
@@ -103,5 +101,9 @@ void predict_sum_float64(const mw_forest *forest, const predict_layout *layout,
                          const predict_block *block);
 void predict_sum_wide(const mw_forest *forest, const predict_layout *layout,
                       const predict_block *block);
+void predict_sum_sets32(const mw_forest *forest, const predict_layout *layout,
+                        const predict_block *block);
+void predict_sum_sets64(const mw_forest *forest, const predict_layout *layout,
+                        const predict_block *block);
 
 #endif

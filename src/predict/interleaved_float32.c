@@ -1,5 +1,6 @@
 /* XGBoost: float32 throughout, x < t goes left. */
 #define NODE predict_node32
+#define HAS_SETS 0
 #define COLUMN uint16_t
 #define REAL float
 #define SUM float

@@ -1,6 +1,7 @@
-/* The interleaved walk, written once for three pairs of number types. The includer defines
+/* The interleaved walk, written once for five kinds of node. The includer defines
  *
- *   NODE         predict_node32 or predict_node64
+ *   NODE         predict_node32, predict_node64 or predict_node_set
+ *   HAS_SETS     1 for predict_node_set (general trees only), else 0
  *   COLUMN       type of a column's byte offset in a perfect tree
  *   REAL         type of thresholds and columns
  *   SUM          type of leaves and sums
@@ -88,16 +89,32 @@ INLINE void load_numbers(const predict_columns *columns, source from, bool float
     }
 }
 
-static void load_categories(const mw_forest *forest, const predict_columns *columns,
-                            const mw_matrix *rows, size_t row, REAL *x, size_t lanes)
+#if HAS_SETS
+/* The low half of a column of codes is the code; the whole compares as a number below +inf, or as
+ * a NaN, which is not below it: see predict_node_set. */
+static double code_as_number(uint32_t code, bool is_number)
 {
-    for (size_t c = columns->begin[PREDICT_CATEGORY]; c < columns->n_columns; c++) {
-        double value =
-            predict_value(forest->sum_float32, predict_read(rows, row, columns->feature[c]));
-        bool left = predict_goes_left(forest, columns->node[c], value);
-        x[c * lanes] = left ? -(REAL)INFINITY : (REAL)INFINITY;
+    uint64_t bits = (is_number ? UINT64_C(0x4330000000000000) /* 2^52 */
+                               : UINT64_C(0x7ff8000000000000) /* NaN */) |
+                    code;
+    double number;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+static void load_codes(const mw_forest *forest, const predict_columns *columns,
+                       const mw_matrix *rows, size_t row, REAL *x, size_t lanes)
+{
+    bool float32 = forest->sum_float32;
+    for (size_t c = columns->begin[PREDICT_SET_NAN_OUT]; c < columns->n_columns; c++) {
+        double value = predict_value(float32, predict_read(rows, row, columns->feature[c]));
+        bool in = isnan(value) && c >= columns->begin[PREDICT_SET_NAN_IN];
+        bool known = predict_is_category(value, columns->less_equal);
+        uint32_t code = known ? (uint32_t)(int32_t)value : PREDICT_NO_CATEGORY;
+        x[c * lanes] = code_as_number(code, !in);
     }
 }
+#endif
 
 /* Row `row` into x[column * lanes]. */
 INLINE void load_row(const mw_forest *forest, const predict_columns *columns, const mw_matrix *rows,
@@ -111,8 +128,11 @@ INLINE void load_row(const mw_forest *forest, const predict_columns *columns, co
         load_numbers(columns, from, true, x, lanes);
     else
         load_numbers(columns, from, false, x, lanes);
-    if (columns->begin[PREDICT_CATEGORY] < columns->n_columns)
-        load_categories(forest, columns, rows, row, x, lanes);
+#if HAS_SETS
+    load_codes(forest, columns, rows, row, x, lanes);
+#else
+    (void)forest;
+#endif
 }
 
 INLINE REAL column_of_row(const REAL *x, size_t column)
@@ -127,6 +147,7 @@ INLINE REAL column_of_pack(const REAL *x, size_t column, size_t r)
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
+#if !HAS_SETS
 /* Bytes of a perfect tree; `depth` is a constant wherever this is used in a walk. */
 #define PERFECT_BYTES(depth) ((sizeof(REAL) + sizeof(COLUMN) + sizeof(SUM)) << (depth))
 
@@ -146,14 +167,33 @@ INLINE SUM perfect_leaf(const char *tree, unsigned depth, size_t at)
     const char *leaves = tree + ((sizeof(REAL) + sizeof(COLUMN)) << depth);
     return ((const SUM *)leaves)[at - ((size_t)1 << depth)];
 }
+#endif
 
-INLINE const NODE *next_general(const NODE *at, bool left)
+#if HAS_SETS
+INLINE bool set_holds(const uint32_t *words, const NODE *node, REAL value)
 {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t code = (uint32_t)bits, word = code / 32;
+    uint32_t inside = word < node->size;
+    return words[node->begin + (inside ? word : 0)] >> (code % 32) & inside;
+}
+#endif
+
+INLINE const NODE *next_general(const NODE *at, REAL value, const uint32_t *words)
+{
+    bool left = LEFT(value, at->threshold);
+#if HAS_SETS
+    left ^= set_holds(words, at, value);
+#else
+    (void)words;
+#endif
     return at + at->child + (left ? 0 : 1);
 }
 
 /* ---- one row, eight trees ------------------------------------------------------------------ */
 
+#if !HAS_SETS
 INLINE size_t next_of_row(const char *tree, unsigned depth, const REAL *x, size_t at)
 {
     REAL value = column_of_row(x, perfect_column(tree, depth, at));
@@ -169,18 +209,21 @@ INLINE void walk_perfect_row(const char *trees, unsigned depth, const REAL *x, S
     }
     EACH_LANE(k, ret_leaf[k] = perfect_leaf(trees + k * PERFECT_BYTES(depth), depth, at[k]))
 }
+#endif
 
-INLINE void walk_general_row(const NODE *nodes, const size_t *root, unsigned depth, const REAL *x,
-                             SUM *ret_leaf)
+INLINE void walk_general_row(const predict_layout *layout, const predict_group *group,
+                             const REAL *x, SUM *ret_leaf)
 {
     enum { STEPS = 4 }; /* between two looks whether all have arrived */
-    const NODE *at[PREDICT_LANES];
+    const NODE *nodes = layout->nodes, *at[PREDICT_LANES];
+    const size_t *root = layout->root + group->first_tree;
+    const uint32_t *words = layout->words;
+    unsigned depth = group->depth;
     EACH_LANE(k, at[k] = nodes + root[k])
     for (unsigned level = 0; level < depth; level += STEPS) {
         unsigned on_the_way = 0;
         for (unsigned step = 0; step < STEPS; step++) {
-            EACH_LANE(k, at[k] = next_general(
-                             at[k], LEFT(column_of_row(x, at[k]->column), at[k]->threshold)))
+            EACH_LANE(k, at[k] = next_general(at[k], column_of_row(x, at[k]->column), words))
         }
         EACH_LANE(k, on_the_way |= at[k]->child)
         if (!on_the_way)
@@ -193,12 +236,12 @@ INLINE void walk_general_row(const NODE *nodes, const size_t *root, unsigned dep
 static void walk_row(const predict_layout *layout, const predict_group *group, const REAL *x,
                      SUM *ret_leaf)
 {
-    const char *trees = layout->perfect + group->begin;
     if (!group->perfect) {
-        walk_general_row(layout->nodes, layout->root + group->first_tree, group->depth, x,
-                         ret_leaf);
+        walk_general_row(layout, group, x, ret_leaf);
         return;
     }
+#if !HAS_SETS
+    const char *trees = layout->perfect + group->begin;
 #define WALK(depth)                                  \
     case depth:                                      \
         walk_perfect_row(trees, depth, x, ret_leaf); \
@@ -213,9 +256,10 @@ static void walk_row(const predict_layout *layout, const predict_group *group, c
         WALK(7);
         WALK(8);
     default:
-        assert(!"a perfect group is 1 to 8 deep");
+        assert(false); /* a perfect group is 1 to 8 deep */
     }
 #undef WALK
+#endif
 }
 
 static void sum_row(const mw_forest *forest, const predict_layout *layout, const REAL *x, SUM *sums)
@@ -232,6 +276,7 @@ static void sum_row(const mw_forest *forest, const predict_layout *layout, const
 
 /* ---- eight rows, one tree ------------------------------------------------------------------ */
 
+#if !HAS_SETS
 INLINE size_t next_of_pack(const char *tree, unsigned depth, const REAL *x, size_t r, size_t at)
 {
     REAL value = column_of_pack(x, perfect_column(tree, depth, at), r);
@@ -247,8 +292,10 @@ INLINE void walk_perfect_pack(const char *tree, unsigned depth, const REAL *x, S
     }
     EACH_LANE(r, ret_leaf[r] = perfect_leaf(tree, depth, at[r]))
 }
+#endif
 
-INLINE void walk_general_pack(const NODE *root, unsigned depth, const REAL *x, SUM *ret_leaf)
+INLINE void walk_general_pack(const NODE *root, const uint32_t *words, unsigned depth,
+                              const REAL *x, SUM *ret_leaf)
 {
     enum { STEPS = 4 };
     const NODE *at[PREDICT_LANES];
@@ -256,8 +303,7 @@ INLINE void walk_general_pack(const NODE *root, unsigned depth, const REAL *x, S
     for (unsigned level = 0; level < depth; level += STEPS) {
         unsigned on_the_way = 0;
         for (unsigned step = 0; step < STEPS; step++) {
-            EACH_LANE(r, at[r] = next_general(
-                             at[r], LEFT(column_of_pack(x, at[r]->column, r), at[r]->threshold)))
+            EACH_LANE(r, at[r] = next_general(at[r], column_of_pack(x, at[r]->column, r), words))
         }
         EACH_LANE(r, on_the_way |= at[r]->child)
         if (!on_the_way)
@@ -280,6 +326,7 @@ INLINE void add_leaves(const packs *all, size_t p, const SUM *leaf)
     EACH_LANE(r, sums[r * all->n_margins] += leaf[r])
 }
 
+#if !HAS_SETS
 INLINE void walk_perfect_packs(const char *tree, unsigned depth, const packs *all)
 {
     for (size_t p = 0; p < all->n_packs; p++) {
@@ -288,12 +335,15 @@ INLINE void walk_perfect_packs(const char *tree, unsigned depth, const packs *al
         add_leaves(all, p, leaf);
     }
 }
+#endif
 
-static void walk_general_packs(const NODE *root, unsigned depth, const packs *all)
+static void walk_general_packs(const predict_layout *layout, size_t tree, unsigned depth,
+                               const packs *all)
 {
+    const NODE *root = (const NODE *)layout->nodes + layout->root[tree];
     for (size_t p = 0; p < all->n_packs; p++) {
         SUM leaf[PREDICT_LANES];
-        walk_general_pack(root, depth, all->x + p * all->pack_values, leaf);
+        walk_general_pack(root, layout->words, depth, all->x + p * all->pack_values, leaf);
         add_leaves(all, p, leaf);
     }
 }
@@ -301,12 +351,13 @@ static void walk_general_packs(const NODE *root, unsigned depth, const packs *al
 static void walk_packs(const predict_layout *layout, size_t tree, const packs *all)
 {
     const predict_group *group = &layout->groups[tree / PREDICT_LANES];
-    size_t k = tree % PREDICT_LANES;
-    const char *trees = layout->perfect + group->begin;
     if (!group->perfect) {
-        walk_general_packs((const NODE *)layout->nodes + layout->root[tree], group->depth, all);
+        walk_general_packs(layout, tree, group->depth, all);
         return;
     }
+#if !HAS_SETS
+    const char *trees = layout->perfect + group->begin;
+    size_t k = tree % PREDICT_LANES;
 #define WALK(depth)                                                       \
     case depth:                                                           \
         walk_perfect_packs(trees + k * PERFECT_BYTES(depth), depth, all); \
@@ -321,9 +372,10 @@ static void walk_packs(const predict_layout *layout, size_t tree, const packs *a
         WALK(7);
         WALK(8);
     default:
-        assert(!"a perfect group is 1 to 8 deep");
+        assert(false); /* a perfect group is 1 to 8 deep */
     }
 #undef WALK
+#endif
 }
 
 /* Tree by tree, so that each row's sum keeps the file's order. */

@@ -17,6 +17,21 @@
  * than the offsets save. */
 enum { PADDING_MAX = 4 };
 
+/* What the instances of the kernel differ in. Widths are bytes; 0: no perfect trees. */
+typedef struct instance {
+    size_t node, threshold, column, leaf;
+    size_t x; /* one value of a column */
+    void (*sum)(const mw_forest *forest, const predict_layout *layout, const predict_block *block);
+} instance;
+
+static const instance instances[] = {
+    [PREDICT_FLOAT32] = {sizeof(predict_node32), 4, 2, 4, 4, predict_sum_float32},
+    [PREDICT_FLOAT64] = {sizeof(predict_node64), 8, 4, 8, 8, predict_sum_float64},
+    [PREDICT_WIDE] = {sizeof(predict_node64), 8, 4, 4, 8, predict_sum_wide},
+    [PREDICT_SETS32] = {sizeof(predict_node_set), 0, 0, 0, 8, predict_sum_sets32},
+    [PREDICT_SETS64] = {sizeof(predict_node_set), 0, 0, 0, 8, predict_sum_sets64},
+};
+
 /* All that laying out needs; thrown away afterwards. */
 typedef struct layout_draft {
     const mw_forest *forest;
@@ -64,9 +79,13 @@ static size_t list_tree(layout_draft *draft, size_t tree, size_t *ret_farthest)
 
 static predict_width choose_width(const layout_draft *draft, size_t farthest)
 {
-    if (!draft->forest->sum_float32)
+    const predict_columns *columns = &draft->layout->columns;
+    bool float32 = draft->forest->sum_float32;
+    if (predict_columns_hold_sets(columns))
+        return float32 ? PREDICT_SETS32 : PREDICT_SETS64;
+    if (!float32)
         return PREDICT_FLOAT64;
-    size_t last_column = (draft->layout->columns.n_columns - 1) * sizeof(float);
+    size_t last_column = (columns->n_columns - 1) * sizeof(float);
     return last_column <= UINT16_MAX && farthest <= UINT16_MAX ? PREDICT_FLOAT32 : PREDICT_WIDE;
 }
 
@@ -96,7 +115,8 @@ static predict_group plan_group(const layout_draft *draft, size_t first_tree)
     }
     if (group.depth == 0)
         group.depth = 1; /* a perfect tree has a root to compare with */
-    group.perfect = group.depth <= PREDICT_PERFECT_DEPTH_MAX &&
+    group.perfect = instances[draft->layout->width].leaf > 0 &&
+                    group.depth <= PREDICT_PERFECT_DEPTH_MAX &&
                     (size_t)group.n_trees << group.depth <= PADDING_MAX * n_leaves;
     return group;
 }
@@ -108,8 +128,8 @@ static size_t whole_lines(size_t bytes)
 
 static size_t perfect_tree_bytes(const predict_layout *layout, unsigned depth)
 {
-    predict_widths widths = predict_widths_of(layout->width);
-    return (widths.threshold + widths.column + widths.leaf) << depth;
+    const instance *widths = &instances[layout->width];
+    return (widths->threshold + widths->column + widths->leaf) << depth;
 }
 
 static void plan(layout_draft *draft)
@@ -156,7 +176,7 @@ static double plain_threshold(const layout_draft *draft, size_t node)
 {
     const mw_forest *forest = draft->forest;
     if (forest->flags[node] & MW_NODE_CATEGORICAL)
-        return 0;
+        return draft->layout->columns.less_equal ? -INFINITY : INFINITY;
     double threshold = forest->threshold[node];
     return draft->layout->columns.less_equal ? without_zero_band(threshold) : threshold;
 }
@@ -173,25 +193,24 @@ static double plain_leaf(const mw_forest *forest, size_t tree, size_t node)
     return (double)product;
 }
 
-static void put_real(char *to, bool float32, double value)
+static void put_real(char *to, size_t width, double value)
 {
-    if (float32) {
-        float narrow = (float)value;
-        memcpy(to, &narrow, sizeof narrow);
-    } else {
-        memcpy(to, &value, sizeof value);
-    }
+    float narrow = (float)value;
+    if (width == sizeof narrow)
+        memcpy(to, &narrow, width);
+    else
+        memcpy(to, &value, width);
 }
 
-static void put_column(char *to, predict_width width, size_t column)
+/* The byte offset of a column in a row of them. */
+static void put_column(char *to, const instance *widths, size_t column)
 {
-    if (width == PREDICT_FLOAT32) {
-        uint16_t offset = (uint16_t)(column * sizeof(float));
+    uint32_t offset = (uint32_t)(column * widths->x);
+    uint16_t narrow = (uint16_t)offset;
+    if (widths->column == sizeof narrow)
+        memcpy(to, &narrow, sizeof narrow);
+    else
         memcpy(to, &offset, sizeof offset);
-    } else {
-        uint32_t offset = (uint32_t)(column * sizeof(double));
-        memcpy(to, &offset, sizeof offset);
-    }
 }
 
 /* Go through the places of a perfect tree; where the tree ends early, its leaf stands on both
@@ -200,13 +219,13 @@ static void fill_perfect_tree(const layout_draft *draft, const predict_group *gr
 {
     const mw_forest *forest = draft->forest;
     const predict_layout *layout = draft->layout;
-    predict_widths widths = predict_widths_of(layout->width);
+    const instance *widths = &instances[layout->width];
     size_t tree = group->first_tree + lane, root = forest->tree_start[tree];
     size_t n_leaves = (size_t)1 << group->depth;
     char *thresholds =
         layout->perfect + group->begin + lane * perfect_tree_bytes(layout, group->depth);
-    char *columns = thresholds + n_leaves * widths.threshold;
-    char *leaves = columns + n_leaves * widths.column;
+    char *columns = thresholds + n_leaves * widths->threshold;
+    char *leaves = columns + n_leaves * widths->column;
     uint32_t node_of_place[2 << PREDICT_PERFECT_DEPTH_MAX];
     node_of_place[1] = 0;
     for (size_t place = 1; place < n_leaves; place++) {
@@ -215,26 +234,39 @@ static void fill_perfect_tree(const layout_draft *draft, const predict_group *gr
         bool ended = is_leaf(forest, node);
         node_of_place[2 * place] = ended ? here : forest->left[node];
         node_of_place[2 * place + 1] = ended ? here : forest->right[node];
-        put_real(thresholds + place * widths.threshold, layout->width == PREDICT_FLOAT32,
+        put_real(thresholds + place * widths->threshold, widths->threshold,
                  ended ? 0 : plain_threshold(draft, node));
-        put_column(columns + place * widths.column, layout->width,
+        put_column(columns + place * widths->column, widths,
                    ended ? 0 : layout->columns.of_node[node]);
     }
     for (size_t i = 0; i < n_leaves; i++)
-        put_real(leaves + i * widths.leaf, layout->width != PREDICT_FLOAT64,
+        put_real(leaves + i * widths->leaf, widths->leaf,
                  plain_leaf(forest, tree, root + node_of_place[n_leaves + i]));
 }
 
-static void put_node(const layout_draft *draft, size_t at, double threshold, size_t column,
+/* `node` of the forest becomes node `at` of the layout. */
+static void put_node(const layout_draft *draft, size_t at, size_t node, double threshold,
                      size_t child)
 {
     predict_layout *layout = draft->layout;
-    if (layout->width == PREDICT_FLOAT32)
+    const mw_forest *forest = draft->forest;
+    uint32_t column = layout->columns.of_node[node];
+    uint32_t offset = (uint32_t)(column * instances[layout->width].x);
+    if (layout->width == PREDICT_FLOAT32) {
         ((predict_node32 *)layout->nodes)[at] =
-            (predict_node32){(float)threshold, (uint16_t)(column * sizeof(float)), (uint16_t)child};
-    else
+            (predict_node32){(float)threshold, (uint16_t)offset, (uint16_t)child};
+    } else if (layout->width != PREDICT_SETS32 && layout->width != PREDICT_SETS64) {
         ((predict_node64 *)layout->nodes)[at] =
-            (predict_node64){threshold, (uint32_t)(column * sizeof(double)), (uint32_t)child};
+            (predict_node64){threshold, offset, (uint32_t)child};
+    } else {
+        mw_category_set set = {0, 0};
+        if (!is_leaf(forest, node) && (forest->flags[node] & MW_NODE_CATEGORICAL))
+            set = forest->category_sets[forest->set[node]];
+        if (set.begin == set.end)
+            set = (mw_category_set){0, 0};
+        ((predict_node_set *)layout->nodes)[at] =
+            (predict_node_set){threshold, offset, (uint32_t)child, set.begin, set.end - set.begin};
+    }
 }
 
 static void fill_general_tree(layout_draft *draft, size_t tree)
@@ -245,11 +277,10 @@ static void fill_general_tree(layout_draft *draft, size_t tree)
     for (size_t i = 0; i < n_nodes; i++) {
         size_t node = root + draft->queue[i];
         if (is_leaf(forest, node)) {
-            put_node(draft, begin + i, plain_leaf(forest, tree, node), 0, 0);
+            put_node(draft, begin + i, node, plain_leaf(forest, tree, node), 0);
             continue;
         }
-        put_node(draft, begin + i, plain_threshold(draft, node),
-                 draft->layout->columns.of_node[node], next_child - i);
+        put_node(draft, begin + i, node, plain_threshold(draft, node), next_child - i);
         next_child += 2;
     }
 }
@@ -292,10 +323,25 @@ static bool take_cleared(size_t bytes, void **ret_memory)
     return true;
 }
 
+static bool copy_words(const mw_forest *forest, predict_layout *layout)
+{
+    size_t n_words = 0;
+    for (size_t i = 0; i < forest->n_category_sets; i++) {
+        if (forest->category_sets[i].end > n_words)
+            n_words = forest->category_sets[i].end;
+    }
+    layout->words = calloc(n_words + 1, sizeof *layout->words);
+    if (!layout->words)
+        return false;
+    if (n_words > 0)
+        memcpy(layout->words, forest->category_words, n_words * sizeof *layout->words);
+    layout->bytes += n_words * sizeof *layout->words;
+    return true;
+}
+
 static bool take_nodes(predict_layout *layout)
 {
-    size_t node =
-        layout->width == PREDICT_FLOAT32 ? sizeof(predict_node32) : sizeof(predict_node64);
+    size_t node = instances[layout->width].node;
     void *perfect = NULL;
     bool taken = take_cleared(layout->n_nodes * node, &layout->nodes) &&
                  take_cleared(layout->perfect_bytes, &perfect);
@@ -316,7 +362,7 @@ static bool take_plan(layout_draft *draft)
     draft->queue = calloc(largest_tree(draft->forest), sizeof *draft->queue);
     layout->bytes = sizeof *layout + layout->n_groups * sizeof *layout->groups +
                     layout->n_groups * PREDICT_LANES * sizeof *layout->root +
-                    layout->columns.n_columns * 2 * sizeof *layout->columns.feature;
+                    layout->columns.n_columns * sizeof *layout->columns.feature;
     return layout->groups && layout->root && draft->depth && draft->n_leaves && draft->queue;
 }
 
@@ -327,7 +373,7 @@ static mw_status lay_out(const mw_forest *forest, predict_layout *layout, mw_err
     if (enough) {
         survey(&draft);
         plan(&draft);
-        enough = take_nodes(layout);
+        enough = take_nodes(layout) && copy_words(forest, layout);
     }
     if (enough)
         fill(&draft);
@@ -384,6 +430,7 @@ void predict_layout_free(void *untyped)
     free(layout->root);
     free(layout->nodes);
     free(layout->perfect);
+    free(layout->words);
     free(layout);
 }
 
@@ -399,24 +446,13 @@ static size_t memory_bytes(const mw_forest *forest, const void *untyped)
 {
     (void)forest;
     const predict_layout *layout = untyped;
-    size_t real_bytes = layout->width == PREDICT_FLOAT32 ? sizeof(float) : sizeof(double);
-    return PREDICT_BLOCK_ROWS * layout->columns.n_columns * real_bytes;
+    return PREDICT_BLOCK_ROWS * layout->columns.n_columns * instances[layout->width].x;
 }
 
 static void sum_block(const mw_forest *forest, const void *untyped, const predict_block *block)
 {
     const predict_layout *layout = untyped;
-    switch (layout->width) {
-    case PREDICT_FLOAT32:
-        predict_sum_float32(forest, layout, block);
-        break;
-    case PREDICT_FLOAT64:
-        predict_sum_float64(forest, layout, block);
-        break;
-    case PREDICT_WIDE:
-        predict_sum_wide(forest, layout, block);
-        break;
-    }
+    instances[layout->width].sum(forest, layout, block);
 }
 
 const predict_kernel predict_interleaved = {"interleaved", predict_layout_make, predict_layout_free,

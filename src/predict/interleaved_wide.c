@@ -1,6 +1,7 @@
 /* XGBoost models too large for float32 nodes: floats compared as doubles, which is the same
  * comparison, and summed as floats. */
 #define NODE predict_node64
+#define HAS_SETS 0
 #define COLUMN uint32_t
 #define REAL double
 #define SUM float

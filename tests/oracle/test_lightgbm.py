@@ -206,8 +206,8 @@ def test_categories(tmp_path, n_categories, more):
     check(train(rows, target, 12, **CATEGORY, **more), rows, tmp_path)
 
 
-def test_many_sets_go_the_slow_way_too(tmp_path):
-    """More category sets than are worth a column each: another kernel, the same answers."""
+def test_many_sets(tmp_path):
+    """Thousands of sets, each asked for by few rows."""
     rows, target = categorical_rows(60)
     check(train(rows, target, 120, num_leaves=31, **CATEGORY), rows, tmp_path)
 

@@ -59,6 +59,8 @@ static inline double chance_value(chance *from, bool float32)
         double value = odd[chance_below(from, MW_COUNT(odd))];
         return float32 ? (double)(float)value : value;
     }
+    if (chance_below(from, 4) == 0)
+        return (double)chance_below(from, 80); /* a category, beyond the sets at times */
     return (double)chance_below(from, 64) / 4 - 4;
 }
 
