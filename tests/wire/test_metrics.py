@@ -1,0 +1,111 @@
+"""/metrics: promtool has no complaint about the text format, Prometheus's own parser none about
+OpenMetrics, and what is counted moves."""
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+# What Prometheus 2.42 and 3 send.
+ASKS_OPEN = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;" \
+    "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+ASKS_OPEN_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6," \
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+ROWS = {"instances": [[1, 2, 3, 4]] * 5}
+
+
+def promtool(text):
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, check=False,
+                          capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_promtool_is_content(fleet):
+    assert fleet.post("/v1/models/plain:predict", json=ROWS).status_code == 200
+    assert fleet.post("/v1/models/plain:predict", json={}).status_code == 400
+    fleet.get("/v2/models/nobody")
+    promtool(fleet.get("/metrics").text)
+
+
+@pytest.mark.parametrize("accept,expected", [
+    ("", TEXT), ("*/*", TEXT), ("text/plain", TEXT), ("text/plain;version=0.0.4", TEXT),
+    (ASKS_OPEN, OPEN), (ASKS_OPEN_3, OPEN), ("application/openmetrics-text", OPEN),
+    ("application/openmetrics-text;q=0, text/plain", TEXT), ("text/html", TEXT),
+])
+def test_content_types(fleet, accept, expected):
+    answer = fleet.get("/metrics", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == expected
+
+
+def test_open_metrics_is_read_by_the_strict_parser(fleet):
+    text = fleet.get("/metrics", headers={"Accept": ASKS_OPEN}).text
+    assert text.endswith("# EOF\n")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["mw_requests"].type == "counter"
+    assert families["mw_request_duration_seconds"].type == "histogram"
+    assert families["process_resident_memory_bytes"].type == "gauge"
+    assert all(family.documentation for family in families.values())
+
+
+def test_formats_hold_the_same(fleet):
+    """Same families, and for what does not move by asking the same values."""
+    text = fleet.get("/metrics").text
+    assert "# EOF" not in text and "# TYPE mw_requests_total counter" in text
+    answer = fleet.get("/metrics", headers={"Accept": ASKS_OPEN}).text
+
+    def steady(lines):
+        return [line for line in lines.splitlines() if line.startswith(("mw_rows", "mw_model"))]
+    assert steady(text) == steady(answer) and len(steady(text)) > 5
+
+
+def test_counters_move(serve, models):
+    server = serve(f"a={models.paths['plain']}", f"b={models.paths['levels']}")
+
+    def moved(before, name):
+        return server.samples().get(name, 0) - before.get(name, 0)
+    before = server.samples()
+    for _ in range(3):
+        server.post("/endpoints/a/invocations", json=ROWS)
+    server.post("/v1/models/a:predict", json=ROWS)
+    server.post("/v1/models/a:predict", json={"instances": [["x"]]})
+    after = server.samples()
+    requests = {name: value for name, value in after.items() if name.startswith("mw_requests_total")}
+    assert sum(requests.values()) == 5
+    assert sum(value for name, value in requests.items() if 'code="200"' in name) == 4
+    assert sum(value for name, value in requests.items() if 'code="400"' in name) == 1
+    assert all('endpoint="a"' in name and 'version="1"' in name for name in requests)
+    assert moved(before, 'mw_rows_total{endpoint="a"}') == 20
+    assert moved(before, 'mw_rows_total{endpoint="b"}') == 0
+    assert moved(before, 'mw_request_bytes_total{endpoint="a"}') > 5 * 20
+    assert moved(before, 'mw_response_bytes_total{endpoint="a"}') > 4 * 20
+    assert moved(before, 'mw_request_duration_seconds_count{endpoint="a"}') == 5
+    assert moved(before, 'mw_request_duration_seconds_bucket{endpoint="a",le="+Inf"}') == 5
+    assert after['mw_request_duration_seconds_sum{endpoint="a"}'] > 0
+    assert after['mw_in_flight_requests{endpoint="a"}'] == 0
+    assert after['mw_model_memory_bytes{endpoint="a"}'] > 1000
+    assert after['mw_model_ready{endpoint="a"}'] == 1
+    assert after["process_resident_memory_bytes"] > 1 << 20
+    assert after["process_open_fds"] >= 4
+
+
+def test_histogram_is_cumulative(fleet):
+    fleet.post("/v1/models/plain:predict", json=ROWS)
+    samples = fleet.samples()
+    buckets = [value for name, value in samples.items()
+               if name.startswith('mw_request_duration_seconds_bucket{endpoint="plain"')]
+    assert buckets == sorted(buckets) and len(buckets) > 10
+    assert buckets[-1] == samples['mw_request_duration_seconds_count{endpoint="plain"}'] > 0
+
+
+def test_loads_and_readiness(serve, models):
+    server = serve(f"a={models.paths['plain']}")
+    assert server.post("/v2/repository/models/a/unload").status_code == 200
+    assert server.samples()['mw_model_ready{endpoint="a"}'] == 0
+    assert server.post("/v2/repository/models/a/load").status_code == 200
+    samples = server.samples()
+    assert samples['mw_model_ready{endpoint="a"}'] == 1
+    assert samples['mw_model_loads_total{endpoint="a",result="ok"}'] == 2

@@ -1,0 +1,69 @@
+"""/openapi.json is valid OpenAPI 3.1, lists what is served, and is what the server really does."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import openapi_spec_validator
+import pytest
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "25"))  # an operation
+SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def described(fleet):
+    answer = fleet.get("/openapi.json")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def test_is_valid_openapi(described):
+    assert described["openapi"].startswith("3.1")
+    openapi_spec_validator.validate(described)
+
+
+def test_describes_every_protocol(described, alone, models):
+    """Models are named in the addresses, so that a reader can try each one as it stands."""
+    paths = set(described["paths"])
+    for path in ("/ping", "/health", "/version", "/v2", "/v2/health/live", "/v2/health/ready",
+                 "/v2/models", "/v2/repository/index", "/v1/models", "/metrics", "/openapi.json"):
+        assert path in paths
+    for name in models.paths:
+        for path in (f"/endpoints/{name}/invocations", f"/v2/models/{name}",
+                     f"/v2/models/{name}/ready", f"/v2/models/{name}/infer",
+                     f"/v2/repository/models/{name}/load", f"/v1/models/{name}",
+                     f"/v1/models/{name}:predict"):
+            assert path in paths
+    assert "/invocations" not in paths  # several models: it could not tell which
+    assert "/invocations" in alone.get("/openapi.json").json()["paths"]
+
+
+def test_what_is_described_is_answered(serve, models):
+    """Every described operation answers as described; every other method is refused with Allow."""
+    server = serve(f"plain={models.paths['plain']}", f"towns={models.paths['towns']}")
+    paths = server.get("/openapi.json").json()["paths"]
+    for path, operations in sorted(paths.items(), key=lambda entry: "/unload" in entry[0]):
+        place = path.replace("{name}", "plain").replace("{version}", "1")
+        for method in ("get", "post", "put", "delete", "patch"):
+            answer = server.session.request(method, server.url + place, timeout=20)
+            if method in operations:
+                assert str(answer.status_code) in operations[method]["responses"], \
+                    (method, path, answer.status_code, answer.text)
+            else:
+                assert answer.status_code == 405, (method, path, answer.status_code)
+                assert set(answer.headers["allow"].lower().split(", ")) >= set(operations)
+
+
+@pytest.mark.hostile
+def test_schemathesis_finds_no_difference(serve, models, tmp_path):
+    """Made-up requests, good and bad, to every operation: each answer must be as described."""
+    server = serve(f"plain={models.paths['plain']}", f"towns={models.paths['towns']}")
+    program = pathlib.Path(sys.executable).with_name("schemathesis")
+    command = [program, "run", server.url + "/openapi.json", "--max-examples", str(EXAMPLES),
+               "--seed", "7", "--phases", "examples,coverage,fuzzing", "--no-color",
+               "--request-timeout", "20", "--generation-database", "none"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=tmp_path,
+                          check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+    assert server.get("/v2/health/live").status_code == 200
