@@ -231,21 +231,21 @@ static bool read_known(reading *r, mw_header header)
 {
     switch (header.name.size) {
     case 4:
-        return !mw_view_is_nocase(header.name, "host") || read_host(r, header.value);
+        return !net_is_name(header.name, "host") || read_host(r, header.value);
     case 6:
-        return !mw_view_is_nocase(header.name, "expect") || read_expect(r, header.value);
+        return !net_is_name(header.name, "expect") || read_expect(r, header.value);
     case 10:
-        if (mw_view_is_nocase(header.name, "connection"))
+        if (net_is_name(header.name, "connection"))
             read_connection(r, header.value);
         return true;
     case 12:
-        if (mw_view_is_nocase(header.name, "content-type"))
+        if (net_is_name(header.name, "content-type"))
             r->head->content_type = header.value;
         return true;
     case 14:
-        return !mw_view_is_nocase(header.name, "content-length") || read_length(r, header.value);
+        return !net_is_name(header.name, "content-length") || read_length(r, header.value);
     case 17:
-        return !mw_view_is_nocase(header.name, "transfer-encoding") || read_coding(r, header.value);
+        return !net_is_name(header.name, "transfer-encoding") || read_coding(r, header.value);
     default:
         return true;
     }

@@ -33,6 +33,16 @@ static inline bool net_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* Is this token the name `lower` (same size, small letters and '-')? Of all bytes that a token may
+ * hold, only a letter's other case differs from it by the bit 0x20. */
+static inline bool net_is_name(mw_view token, const char *lower)
+{
+    for (size_t i = 0; i < token.size; i++)
+        if ((token.data[i] | 0x20) != lower[i])
+            return false;
+    return true;
+}
+
 /* 0..15, or -1. */
 int net_hex_value(char c);
 /* "name", "name:8080", "[::1]:8080" or nothing at all (RFC 9112 § 3.2 allows an empty Host). */
