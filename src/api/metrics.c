@@ -16,6 +16,7 @@ typedef struct metrics_page {
 
 typedef struct metric {
     const char *name, *type, *help;
+    bool by_version; /* one line for each version, else one for each endpoint */
     void (*write)(metrics_page *page, const mw_endpoint_info *info);
 } metric;
 
@@ -49,7 +50,10 @@ static void write_plain(metrics_page *page, const char *name, const char *type, 
 /* name{endpoint="churn"} value. Names of endpoints hold no byte that would need an escape. */
 static void write_value(metrics_page *page, const mw_endpoint_info *info, double value)
 {
-    mw_buf_format(page->out, "%s{endpoint=\"%s\"} ", page->metric->name, info->name);
+    mw_buf_format(page->out, "%s{endpoint=\"%s\"", page->metric->name, info->name);
+    if (page->metric->by_version)
+        mw_buf_format(page->out, ",version=\"%u\"", info->version);
+    mw_buf_text(page->out, "} ");
     write_number(page->out, value);
     mw_buf_char(page->out, '\n');
 }
@@ -81,19 +85,21 @@ static void write_latency(metrics_page *page, const mw_endpoint_info *info)
     uint64_t below = 0;
     for (size_t i = 0; i < MW_N_LATENCY_BUCKETS; i++) {
         below += info->counts.latency[i];
-        mw_buf_format(page->out, "%s_bucket{endpoint=\"%s\",le=\"", name, info->name);
+        mw_buf_format(page->out, "%s_bucket{endpoint=\"%s\",version=\"%u\",le=\"", name, info->name,
+                      info->version);
         char text[MW_NUMBER_TEXT_BYTES]; /* OpenMetrics wants "1.0" */
         mw_buf_bytes(page->out, text,
                      mw_number_write_double(text, mw_latency_bounds[i], page->open));
         mw_buf_format(page->out, "\"} %llu\n", (unsigned long long)below);
     }
     below += info->counts.latency[MW_N_LATENCY_BUCKETS];
-    mw_buf_format(page->out, "%s_bucket{endpoint=\"%s\",le=\"+Inf\"} %llu\n", name, info->name,
-                  (unsigned long long)below);
-    mw_buf_format(page->out, "%s_sum{endpoint=\"%s\"} ", name, info->name);
+    mw_buf_format(page->out, "%s_bucket{endpoint=\"%s\",version=\"%u\",le=\"+Inf\"} %llu\n", name,
+                  info->name, info->version, (unsigned long long)below);
+    mw_buf_format(page->out, "%s_sum{endpoint=\"%s\",version=\"%u\"} ", name, info->name,
+                  info->version);
     write_number(page->out, (double)info->counts.latency_ns * 1e-9);
-    mw_buf_format(page->out, "\n%s_count{endpoint=\"%s\"} %llu\n", name, info->name,
-                  (unsigned long long)below);
+    mw_buf_format(page->out, "\n%s_count{endpoint=\"%s\",version=\"%u\"} %llu\n", name, info->name,
+                  info->version, (unsigned long long)below);
 }
 
 static void write_rows(metrics_page *page, const mw_endpoint_info *info)
@@ -135,26 +141,26 @@ static void write_loads(metrics_page *page, const mw_endpoint_info *info)
 {
     const char *name = page->metric->name;
     mw_buf_format(page->out, "%s{endpoint=\"%s\",result=\"ok\"} %llu\n", name, info->name,
-                  (unsigned long long)info->counts.loads_ok);
+                  (unsigned long long)info->loads_ok);
     mw_buf_format(page->out, "%s{endpoint=\"%s\",result=\"failed\"} %llu\n", name, info->name,
-                  (unsigned long long)info->counts.loads_failed);
+                  (unsigned long long)info->loads_failed);
 }
 
 static const metric families[] = {
-    {"mw_requests_total", "counter", "Prediction requests answered, by status code.",
+    {"mw_requests_total", "counter", "Prediction requests answered, by status code.", true,
      write_requests},
     {"mw_request_duration_seconds", "histogram",
-     "Time from the whole request received to its answer made.", write_latency},
-    {"mw_rows_total", "counter", "Rows predicted.", write_rows},
-    {"mw_request_bytes_total", "counter", "Bytes of prediction request bodies.",
+     "Time from the whole request received to its answer made.", true, write_latency},
+    {"mw_rows_total", "counter", "Rows predicted.", true, write_rows},
+    {"mw_request_bytes_total", "counter", "Bytes of prediction request bodies.", true,
      write_request_bytes},
-    {"mw_response_bytes_total", "counter", "Bytes of prediction answers.", write_response_bytes},
-    {"mw_in_flight_requests", "gauge", "Prediction requests being worked on.", write_in_flight},
-    {"mw_predict_seconds_total", "counter", "Time spent in the model itself.",
+    {"mw_response_bytes_total", "counter", "Bytes of prediction answers.", true, write_response_bytes},
+    {"mw_in_flight_requests", "gauge", "Prediction requests being worked on.", true, write_in_flight},
+    {"mw_predict_seconds_total", "counter", "Time spent in the model itself.", true,
      write_predict_seconds},
-    {"mw_model_memory_bytes", "gauge", "Memory held by the loaded model.", write_memory},
-    {"mw_model_ready", "gauge", "1 while a model is loaded.", write_ready},
-    {"mw_model_loads_total", "counter", "Model files loaded, by result.", write_loads},
+    {"mw_model_memory_bytes", "gauge", "Memory held by the loaded model.", false, write_memory},
+    {"mw_model_ready", "gauge", "1 while a model is loaded.", false, write_ready},
+    {"mw_model_loads_total", "counter", "Model files loaded, by result.", false, write_loads},
 };
 
 static void write_family_row(void *user, const mw_endpoint_info *info)
@@ -252,7 +258,8 @@ void api_metrics(mw_api *api, mw_exchange *exchange)
     for (size_t i = 0; i < MW_COUNT(families); i++) {
         page.metric = &families[i];
         write_head(&page, families[i].name, families[i].type, families[i].help);
-        mw_fleet_each(api_fleet(api), write_family_row, &page);
+        (families[i].by_version ? mw_fleet_each_version : mw_fleet_each)(api_fleet(api),
+                                                                         write_family_row, &page);
     }
     write_server(&page, api_server(api));
     write_process(&page, api);

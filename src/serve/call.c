@@ -46,7 +46,7 @@ static size_t bucket_index(uint64_t ns)
 static serve_counts *counts_of(const serve_call *call, bool on_loop)
 {
     unsigned slot = on_loop ? call->exchange->loop : serve_workers_slot(call->fleet);
-    return &call->slot.endpoint->counts[slot];
+    return &call->slot.model->tally->counts[slot];
 }
 
 static void count_answer(const serve_call *call, serve_counts *counts)

@@ -74,7 +74,8 @@ static void free_endpoint(serve_endpoint *endpoint)
     if (!endpoint)
         return;
     serve_model_unref(endpoint->model);
-    free(endpoint->counts);
+    for (size_t i = 0; i < endpoint->n_tallies; i++)
+        serve_tally_unref(endpoint->tallies[i]);
     free(endpoint->name);
     free(endpoint->path);
     free(endpoint);
@@ -175,10 +176,22 @@ static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, serve_mode
 {
     mw_error own;
     mw_error *said = err ? err : &own;
-    mw_status status = serve_model_load(endpoint->path, endpoint->version + 1, ret_model, said);
+    mw_status status = serve_model_load(endpoint->path, endpoint->version + 1,
+                                        fleet->options.n_loops + 1, ret_model, said);
     if (status != MW_OK)
         note_failure(fleet, endpoint, said);
     return status;
+}
+
+static void keep_tally(serve_endpoint *endpoint, serve_tally *tally)
+{
+    if (endpoint->n_tallies == SERVE_KEPT_VERSIONS) {
+        serve_tally_unref(endpoint->tallies[0]);
+        memmove(&endpoint->tallies[0], &endpoint->tallies[1],
+                --endpoint->n_tallies * sizeof endpoint->tallies[0]);
+    }
+    atomic_fetch_add_explicit(&tally->references, 1, memory_order_relaxed);
+    endpoint->tallies[endpoint->n_tallies++] = tally;
 }
 
 /* The endpoint takes over `model` (NULL = unloaded); its old one stays alive as long as a plan or a
@@ -191,27 +204,25 @@ static void take_model(mw_fleet *fleet, serve_endpoint *endpoint, serve_model *m
     if (model) {
         endpoint->version = model->version;
         endpoint->loads_ok++;
+        keep_tally(endpoint, model->tally);
     }
     endpoint->reason[0] = '\0';
     pthread_mutex_unlock(&fleet->lock);
     serve_model_unref(old);
 }
 
-static mw_status make_endpoint(const mw_fleet *fleet, const char *name, const char *path,
-                               serve_endpoint **ret_endpoint, mw_error *err)
+static mw_status make_endpoint(const char *name, const char *path, serve_endpoint **ret_endpoint,
+                               mw_error *err)
 {
     serve_endpoint *endpoint = calloc(1, sizeof *endpoint);
-    size_t bytes = (fleet->options.n_loops + 1) * sizeof *endpoint->counts;
     if (!endpoint)
         return mw_fail_memory(err, "an endpoint");
     endpoint->name = strdup(name);
     endpoint->path = strdup(path);
-    if (!endpoint->name || !endpoint->path ||
-        posix_memalign((void **)&endpoint->counts, 64, bytes) != 0) {
+    if (!endpoint->name || !endpoint->path) {
         free_endpoint(endpoint);
         return mw_fail_memory(err, "an endpoint");
     }
-    memset((void *)endpoint->counts, 0, bytes);
     *ret_endpoint = endpoint;
     return MW_OK;
 }
@@ -234,7 +245,7 @@ static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
     MW_TRY(check_room(fleet, name, err));
     serve_endpoint *endpoint = NULL;
     serve_model *model = NULL;
-    MW_TRY(make_endpoint(fleet, name, path, &endpoint, err));
+    MW_TRY(make_endpoint(name, path, &endpoint, err));
     mw_status status = load_next(fleet, endpoint, &model, err);
     if (status != MW_OK) {
         free_endpoint(endpoint);
@@ -390,16 +401,31 @@ static void add_counts(const serve_counts *from, mw_endpoint_counts *sum, uint64
     sum->in_flight += answered; /* turned into started - answered below */
 }
 
-static void sum_counts(const mw_fleet *fleet, const serve_endpoint *endpoint,
+static void sum_counts(const mw_fleet *fleet, const serve_tally *tally,
                        mw_endpoint_counts *ret_counts)
 {
-    *ret_counts = (mw_endpoint_counts){.loads_ok = endpoint->loads_ok,
-                                       .loads_failed = endpoint->loads_failed};
+    *ret_counts = (mw_endpoint_counts){0};
     uint64_t n_started = 0;
     for (unsigned i = 0; i <= fleet->options.n_loops; i++)
-        add_counts(&endpoint->counts[i], ret_counts, &n_started);
+        add_counts(&tally->counts[i], ret_counts, &n_started);
     uint64_t answered = ret_counts->in_flight;
     ret_counts->in_flight = n_started > answered ? n_started - answered : 0;
+}
+
+static mw_endpoint_info describe(const serve_endpoint *endpoint)
+{
+    const serve_model *model = endpoint->model;
+    return (mw_endpoint_info){
+        .name = endpoint->name,
+        .path = endpoint->path,
+        .version = endpoint->version,
+        .ready = model != NULL,
+        .reason = endpoint->reason,
+        .memory_bytes = model ? model->memory_bytes : 0,
+        .forest = model ? model->forest : NULL,
+        .loads_ok = endpoint->loads_ok,
+        .loads_failed = endpoint->loads_failed,
+    };
 }
 
 void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
@@ -408,17 +434,25 @@ void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_in
     pthread_mutex_lock(&fleet->lock);
     for (size_t i = 0; i < fleet->n_endpoints; i++) {
         const serve_endpoint *endpoint = fleet->endpoints[i];
-        mw_endpoint_info info = {
-            .name = endpoint->name,
-            .path = endpoint->path,
-            .version = endpoint->version,
-            .ready = endpoint->model != NULL,
-            .reason = endpoint->reason,
-            .memory_bytes = endpoint->model ? endpoint->model->memory_bytes : 0,
-            .forest = endpoint->model ? endpoint->model->forest : NULL,
-        };
-        sum_counts(fleet, endpoint, &info.counts);
+        mw_endpoint_info info = describe(endpoint);
+        sum_counts(fleet, endpoint->tallies[endpoint->n_tallies - 1], &info.counts);
         see(user, &info);
+    }
+    pthread_mutex_unlock(&fleet->lock);
+}
+
+void mw_fleet_each_version(mw_fleet *fleet,
+                           void (*see)(void *user, const mw_endpoint_info *info), void *user)
+{
+    pthread_mutex_lock(&fleet->lock);
+    for (size_t i = 0; i < fleet->n_endpoints; i++) {
+        const serve_endpoint *endpoint = fleet->endpoints[i];
+        mw_endpoint_info info = describe(endpoint);
+        for (size_t v = 0; v < endpoint->n_tallies; v++) {
+            info.version = endpoint->tallies[v]->version;
+            sum_counts(fleet, endpoint->tallies[v], &info.counts);
+            see(user, &info);
+        }
     }
     pthread_mutex_unlock(&fleet->lock);
 }

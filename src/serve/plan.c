@@ -14,15 +14,38 @@
 
 /* ---- models ------------------------------------------------------------------------------------------- */
 
+void serve_tally_unref(serve_tally *tally)
+{
+    if (!tally || atomic_fetch_sub_explicit(&tally->references, 1, memory_order_acq_rel) != 1)
+        return;
+    free(tally->counts);
+    free(tally);
+}
+
+static serve_tally *make_tally(unsigned version, size_t n_counters)
+{
+    serve_tally *tally = calloc(1, sizeof *tally);
+    size_t bytes = n_counters * sizeof *tally->counts;
+    if (!tally || posix_memalign((void **)&tally->counts, 64, bytes) != 0) {
+        free(tally);
+        return NULL;
+    }
+    memset((void *)tally->counts, 0, bytes);
+    atomic_init(&tally->references, 1);
+    tally->version = version;
+    return tally;
+}
+
 static void free_model(serve_model *model)
 {
+    serve_tally_unref(model->tally);
     mw_predictor_free(model->predictor);
     mw_forest_free(model->forest);
     free(model);
 }
 
-mw_status serve_model_load(const char *path, unsigned version, serve_model **ret_model,
-                           mw_error *err)
+mw_status serve_model_load(const char *path, unsigned version, size_t n_counters,
+                           serve_model **ret_model, mw_error *err)
 {
     serve_model *model = calloc(1, sizeof *model);
     if (!model)
@@ -30,6 +53,8 @@ mw_status serve_model_load(const char *path, unsigned version, serve_model **ret
     mw_status status = mw_forest_load(path, &model->forest, err);
     if (status == MW_OK)
         status = mw_predictor_new(model->forest, &model->predictor, err);
+    if (status == MW_OK && !(model->tally = make_tally(version, n_counters)))
+        status = mw_fail_memory(err, "counters");
     if (status != MW_OK) {
         free_model(model);
         return status;

@@ -6,24 +6,7 @@
 
 #include "serve.h"
 
-/* A loaded model. Lives until its last user lets go: the plan holds one reference, every deferred
- * request another. */
-typedef struct serve_model {
-    atomic_uint references;
-    mw_forest *forest;
-    mw_predictor *predictor;
-    unsigned version;
-    char version_text[12];
-    size_t n_outputs;
-    size_t memory_bytes;
-} serve_model;
-
-MW_CHECKED mw_status serve_model_load(const char *path, unsigned version, serve_model **ret_model,
-                                      mw_error *err);
-void serve_model_ref(serve_model *model);
-void serve_model_unref(serve_model *model);
-
-/* Counters of one endpoint that one thread of control writes: a loop, or (the last) all workers.
+/* Counters of one version that one thread of control writes: a loop, or (the last) all workers.
  * On lines of its own, so that loops do not share any. */
 typedef struct serve_counts {
     _Alignas(64) atomic_uint_least64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
@@ -32,13 +15,47 @@ typedef struct serve_counts {
     atomic_uint_least64_t started, predict_ns, last_ms;
 } serve_counts;
 
+/* What one version of an endpoint has done. Outlives its model, so that the last numbers of a version that
+ * was replaced can still be read; versions' numbers are never added up. */
+typedef struct serve_tally {
+    atomic_uint references;
+    unsigned version;
+    serve_counts *counts; /* n_loops + 1 */
+} serve_tally;
+
+void serve_tally_unref(serve_tally *tally);
+
+/* A loaded model. Lives until its last user lets go: the plan holds one reference, every deferred
+ * request another. */
+typedef struct serve_model {
+    atomic_uint references;
+    mw_forest *forest;
+    mw_predictor *predictor;
+    serve_tally *tally; /* holds a reference */
+    unsigned version;
+    char version_text[12];
+    size_t n_outputs;
+    size_t memory_bytes;
+} serve_model;
+
+/* n_counters: loops and one for all workers. */
+MW_CHECKED mw_status serve_model_load(const char *path, unsigned version, size_t n_counters,
+                                      serve_model **ret_model, mw_error *err);
+void serve_model_ref(serve_model *model);
+void serve_model_unref(serve_model *model);
+
+enum {
+    SERVE_KEPT_VERSIONS = 8 /* whose numbers /metrics shows */
+};
+
 /* What is kept of an endpoint whatever it serves. Never freed before the fleet. */
 typedef struct serve_endpoint {
     char *name, *path;
     char reason[512];
     unsigned version; /* of the last load */
     serve_model *model; /* NULL = unloaded; guarded by the fleet's lock */
-    serve_counts *counts; /* n_loops + 1 */
+    serve_tally *tallies[SERVE_KEPT_VERSIONS]; /* of the newest versions, oldest first */
+    size_t n_tallies;
     uint64_t loads_ok, loads_failed;
 } serve_endpoint;
 

@@ -77,13 +77,12 @@ enum {
 };
 extern const int mw_counted_codes[MW_N_CODES];
 
-/* Sums over all threads since start. */
+/* What one version has done: sums over all threads since it was loaded. */
 typedef struct mw_endpoint_counts {
     uint64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
     uint64_t latency[MW_N_LATENCY_BUCKETS + 1]; /* not cumulative */
     uint64_t latency_ns, rows, request_bytes, response_bytes, in_flight;
     uint64_t predict_ns, last_ms;
-    uint64_t loads_ok, loads_failed;
 } mw_endpoint_counts;
 
 typedef struct mw_endpoint_info {
@@ -93,13 +92,18 @@ typedef struct mw_endpoint_info {
     const char *reason; /* what the last failed load said; "" = nothing */
     size_t memory_bytes;
     const mw_forest *forest; /* NULL when not ready */
-    mw_endpoint_counts counts;
+    uint64_t loads_ok, loads_failed; /* of the endpoint's files, since start */
+    mw_endpoint_counts counts;       /* of `version` */
 } mw_endpoint_info;
 
 /* Calls `see` for every endpoint in the order they were added; `info` is valid during the call only.
  * Holds the lock that loads take, not the one requests take (they take none). */
 void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
                    void *user);
+/* The same for the newest eight versions of each endpoint, oldest first: `version` and `counts` are that
+ * version's, all else is the endpoint's as it is now. */
+void mw_fleet_each_version(mw_fleet *fleet,
+                           void (*see)(void *user, const mw_endpoint_info *info), void *user);
 bool mw_fleet_is_draining(const mw_fleet *fleet);
 
 /* ---- handlers: what a route calls ------------------------------------------------------------------------- */
