@@ -21,11 +21,11 @@ const char *mw_number_read(const char *at, const char *end, bool json, double *r
  * allowed. False when anything else stands there or it is empty. */
 bool mw_number_parse(const char *text, size_t size, double *ret_value);
 
-/* Shortest text that reads back to the same bits, the nearest to the value among these; as
- * JavaScript and Python write it: 1e+30 -> 1e+30, 0.1 -> 0.1, 5 -> 5.0 when `keep_point` else 5.
- * NaN -> "NaN", infinities -> "Infinity", "-Infinity" (the caller decides whether its format has
- * them). Returns the count of bytes; writes no NUL. `out` holds MW_NUMBER_TEXT_BYTES.
- * Source: Giulietti, "The Schubfach way to render doubles" (2020). */
+/* Shortest text that reads back to the same bits, the nearest to the value among these; laid out as
+ * Python does: 0.0001, 1e-05, 1e+16. 5 -> 5.0 when `keep_point`, else 5. NaN -> "NaN", infinities
+ * -> "Infinity", "-Infinity" (the caller decides whether its format has them). Returns the count of
+ * bytes; writes no NUL. `out` holds MW_NUMBER_TEXT_BYTES, all of which may be written over. Source:
+ * Giulietti, "The Schubfach way to render doubles" (2020). */
 size_t mw_number_write_double(char *out, double value, bool keep_point);
 size_t mw_number_write_float(char *out, float value, bool keep_point);
 size_t mw_number_write_int(char *out, int64_t value);

@@ -149,81 +149,97 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
-/* Digits right-aligned before `end`; returns the first. */
-static char *write_digits(char *end, uint64_t value)
+/* Eight digits, zeros in front: halves, then pairs, which do not wait for each other. */
+static inline void write_eight(char *out, uint32_t value)
 {
-    while (value >= 100) {
-        end -= 2;
-        memcpy(end, digit_pairs + 2 * (value % 100), 2);
-        value /= 100;
+    uint32_t high = value / 10000, low = value % 10000;
+    memcpy(out, digit_pairs + (size_t)2 * (high / 100), 2);
+    memcpy(out + 2, digit_pairs + (size_t)2 * (high % 100), 2);
+    memcpy(out + 4, digit_pairs + (size_t)2 * (low / 100), 2);
+    memcpy(out + 6, digit_pairs + (size_t)2 * (low % 100), 2);
+}
+
+/* Digits right-aligned before `end`; returns the first. */
+static inline char *write_digits(char *end, uint64_t value)
+{
+    while (value >= 100000000) {
+        end -= 8;
+        write_eight(end, (uint32_t)(value % 100000000));
+        value /= 100000000;
     }
-    if (value >= 10) {
+    uint32_t rest = (uint32_t)value;
+    while (rest >= 100) {
         end -= 2;
-        memcpy(end, digit_pairs + 2 * value, 2);
+        memcpy(end, digit_pairs + (size_t)2 * (rest % 100), 2);
+        rest /= 100;
+    }
+    if (rest >= 10) {
+        end -= 2;
+        memcpy(end, digit_pairs + (size_t)2 * rest, 2);
         return end;
     }
-    *--end = (char)('0' + value);
+    *--end = (char)('0' + rest);
     return end;
 }
 
-static char *append(char *out, const char *bytes, size_t size)
-{
-    memcpy(out, bytes, size);
-    return out + size;
-}
-
-static char *append_zeros(char *out, size_t count)
-{
-    memset(out, '0', count);
-    return out + count;
-}
+/* The digits of a number, as they are laid out: followed by zeros, so that DIGITS_MAX bytes can be
+ * copied from any of them. Copies of a fixed size are two instructions, others a call. */
+typedef struct number_digits {
+    const char *first;
+    size_t count;
+    int exponent; /* the first digit has the value of 10^exponent */
+} number_digits;
 
 /* 1.5e-07, 1e+16: at least two digits of exponent. */
-static char *lay_out_scientific(char *out, const char *digits, size_t n_digits, int exponent)
+static char *lay_out_scientific(char *out, const number_digits *digits)
 {
-    *out++ = digits[0];
-    if (n_digits > 1) {
-        *out++ = '.';
-        out = append(out, digits + 1, n_digits - 1);
-    }
+    int exponent = digits->exponent;
+    memcpy(out + 1, digits->first, DIGITS_MAX);
+    out[0] = digits->first[0];
+    out[1] = '.';
+    out += digits->count > 1 ? digits->count + 1 : 1;
     *out++ = 'e';
     *out++ = exponent < 0 ? '-' : '+';
     unsigned size = (unsigned)(exponent < 0 ? -exponent : exponent);
     if (size >= 100)
         *out++ = (char)('0' + size / 100);
-    return append(out, digit_pairs + (size_t)2 * (size % 100), 2);
+    memcpy(out, digit_pairs + (size_t)2 * (size % 100), 2);
+    return out + 2;
 }
 
-/* digits[0] has the value of 10^exponent. */
-static char *lay_out(char *out, const char *digits, size_t n_digits, int exponent, bool keep_point)
+static inline char *lay_out(char *out, const number_digits *digits, bool keep_point)
 {
+    int exponent = digits->exponent;
     if (exponent < SCIENTIFIC_BELOW || exponent >= SCIENTIFIC_FROM)
-        return lay_out_scientific(out, digits, n_digits, exponent);
+        return lay_out_scientific(out, digits);
     if (exponent < 0) {
-        out = append(out, "0.", 2);
-        out = append_zeros(out, (size_t)(-exponent - 1));
-        return append(out, digits, n_digits);
+        memcpy(out, "0.000", 5);
+        out += 1 - exponent;
+        memcpy(out, digits->first, DIGITS_MAX);
+        return out + digits->count;
     }
     size_t n_whole = (size_t)exponent + 1;
-    if (n_digits > n_whole) {
-        out = append(out, digits, n_whole);
-        *out++ = '.';
-        return append(out, digits + n_whole, n_digits - n_whole);
+    memcpy(out, digits->first, DIGITS_MAX);
+    if (digits->count > n_whole) {
+        out[n_whole] = '.';
+        memcpy(out + n_whole + 1, digits->first + n_whole, DIGITS_MAX);
+        return out + digits->count + 1;
     }
-    out = append(out, digits, n_digits);
-    out = append_zeros(out, n_whole - n_digits);
-    return keep_point ? append(out, ".0", 2) : out;
+    out += n_whole;
+    if (keep_point)
+        memcpy(out, ".0", 2);
+    return keep_point ? out + 2 : out;
 }
 
-static char *write_decimal(char *out, number_decimal decimal, bool keep_point)
+static inline char *write_decimal(char *out, number_decimal decimal, bool keep_point)
 {
-    char buffer[DIGITS_MAX];
-    char *end = buffer + sizeof buffer;
+    char buffer[2 * DIGITS_MAX], *end = buffer + DIGITS_MAX;
+    memset(end, '0', DIGITS_MAX);
     const char *first = write_digits(end, decimal.digits);
     int exponent = decimal.power + (int)(end - first) - 1;
     while (end - first > 1 && end[-1] == '0')
         end--;
-    return lay_out(out, first, (size_t)(end - first), exponent, keep_point);
+    return lay_out(out, &(number_digits){first, (size_t)(end - first), exponent}, keep_point);
 }
 
 static size_t write_special(char *out, bool nan, bool negative)
@@ -263,6 +279,6 @@ size_t mw_number_write_int(char *out, int64_t value)
     if (value < 0)
         *at++ = '-';
     const char *first = write_digits(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-    at = append(at, first, (size_t)(end - first));
-    return (size_t)(at - out);
+    memcpy(at, first, (size_t)(end - first));
+    return (size_t)(at - out) + (size_t)(end - first);
 }

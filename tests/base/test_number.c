@@ -436,6 +436,36 @@ static void test_words(void **state)
     assert_string_equal(text, "NaN");
 }
 
+/* The longest texts of each layout, in exactly the bytes that are promised. */
+static void test_writes_within_its_bytes(void **state)
+{
+    (void)state;
+    static const double values[] = {-1.2345678901234567e-300,
+                                    -1234567890123456.7,
+                                    -123456789012345.67,
+                                    -0.00012345678901234567,
+                                    -1.2345678901234567,
+                                    -9007199254740991.0,
+                                    -1e15,
+                                    -NAN,
+                                    -INFINITY,
+                                    -5e-324};
+    for (size_t i = 0; i < MW_COUNT(values); i++) {
+        char *tight = malloc(MW_NUMBER_TEXT_BYTES);
+        double back = 0;
+        assert_non_null(tight);
+        size_t size = mw_number_write_double(tight, values[i], true);
+        assert_true(mw_number_parse(tight, size, &back));
+        assert_true(isnan(values[i]) ? isnan(back) : back == values[i]);
+        size = mw_number_write_float(tight, (float)values[i], true);
+        assert_true(mw_number_parse(tight, size, &back));
+        assert_true(isnan(values[i]) ? isnan(back) : (float)back == (float)values[i]);
+        size = mw_number_write_int(tight, INT64_MIN);
+        assert_int_equal(size, 20);
+        free(tight);
+    }
+}
+
 static void check_double_comes_back(double value)
 {
     char text[MW_NUMBER_TEXT_BYTES + 1], exact[40];
@@ -561,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_doubles_as_python_writes_them),
         cmocka_unit_test(test_floats),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_writes_within_its_bytes),
         cmocka_unit_test(test_random_doubles_come_back),
         cmocka_unit_test(test_random_floats_come_back),
         cmocka_unit_test(test_nothing_shorter_or_nearer),

@@ -306,6 +306,7 @@ static void test_text_is_borrowed_or_decoded(void **state)
         mw_scan_init(&scan, mw_view_of(cases[i].json));
         mw_status status = mw_scan_string(&scan, NULL, &text, &err);
         assert_int_equal(status, cases[i].borrowed ? MW_OK : MW_BAD_DATA);
+        mw_arena_done(&arena);
         mw_arena_init(&arena, 4096, 1);
         mw_scan_init(&scan, mw_view_of(cases[i].json));
         status = mw_scan_string(&scan, &arena, &text, &err);
