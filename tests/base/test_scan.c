@@ -115,6 +115,8 @@ static void test_documents_refused(void **state)
         {"\"\\ud800\"", 1, "a wrong escape in text"},
         {"\"\\ude00\"", 1, "a wrong escape in text"},
         {"\"\\ud83d\\u0041\"", 1, "a wrong escape in text"},
+        {"\"\\ud83d\\ud83d\"", 1, "a wrong escape in text"},
+        {"\"\\ud83d\\ue000\"", 1, "a wrong escape in text"},
         {"\"\\ud83dxxude00\"", 1, "a wrong escape in text"},
         {"\"\xff\"", 1, "text that is not UTF-8"},
         {"\"\x80\"", 1, "text that is not UTF-8"},

@@ -286,6 +286,19 @@ static void test_unfolding_is_limited(void **state)
         mw_buf_format(&text, "a%d: &a%d [*a%d]\n", i, i, i - 1);
     assert_int_equal(read_buf(&text, &err), MW_BAD_DATA);
     assert_string_equal(err.what, "nested too deeply, aliases unfolded");
+
+    /* the levels around an alias count as well: 1 + 8 + 8 is one too many, 1 + 8 + 7 is not */
+    for (unsigned inner = 7; inner <= 8; inner++) {
+        mw_buf_text(&text, "- &a ");
+        repeat(&text, "[", inner);
+        repeat(&text, "]", inner);
+        mw_buf_text(&text, "\n- ");
+        repeat(&text, "[", 8);
+        mw_buf_text(&text, "*a");
+        repeat(&text, "]", 8);
+        assert_int_equal(read_buf(&text, &err),
+                         1 + 8 + inner > MW_LIMIT_YAML_DEPTH ? MW_BAD_DATA : MW_OK);
+    }
     mw_buf_done(&text);
 }
 
