@@ -71,7 +71,7 @@ typedef struct mw_category_set {
 } mw_category_set;
 
 /* A linear leaf (LightGBM linear_tree): value = constant + sum coefficient * x[feature], and the
- * plain leaf value when any of these x is NaN or infinite. */
+ * plain leaf value when any of these x is NaN (measured on LightGBM 4.7: infinities take part). */
 typedef struct mw_linear_leaf {
     double constant;
     uint32_t begin, end; /* slice of linear_features / linear_coefficients */

@@ -117,11 +117,19 @@ static mw_status read_scores(mw_view text, model_list *scores, mw_error *err)
     return MW_OK;
 }
 
+/* XGBoost keeps a probability this far from 0 and 1 when it loads a model: it saves 1 itself when all labels
+ * of the training data are equal. */
+static float clamp_probability(float p)
+{
+    const float margin = 1e-6f;
+    return p < margin ? margin : p > 1.0f - margin ? 1.0f - margin : p;
+}
+
 static float link_margin(base_link link, float score)
 {
     switch (link) {
     case LINK_LOGIT:
-        return -logf(1.0f / score - 1.0f);
+        return -logf(1.0f / clamp_probability(score) - 1.0f);
     case LINK_LOG:
         return logf(score);
     case LINK_NONE:
@@ -143,7 +151,7 @@ static mw_status set_margins(model_xgb *xgb, const model_list *scores, mw_error 
     for (size_t i = 0; i < forest->n_margins; i++) {
         float own = score[scores->count == 1 ? 0 : i];
         margins[i] = (double)link_margin(link, own);
-        if (isnan(margins[i]) || (link == LINK_LOGIT && !(own > 0.0f && own < 1.0f)))
+        if (isnan(margins[i]) || (link == LINK_LOGIT && !(own >= 0.0f && own <= 1.0f)))
             return wrong_base(xgb->base_score, "is outside the objective's range", err);
     }
     forest->base_margin = margins;

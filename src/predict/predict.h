@@ -15,7 +15,7 @@
 typedef struct mw_predictor mw_predictor;
 
 /* Lay a forest out for prediction. The forest is borrowed and must outlive the predictor.
- * Fails: MW_NO_MEMORY. Cost: O(nodes). */
+ * Fails: MW_NO_MEMORY; MW_BAD_ARGUMENT when MW_CPU names no kernel. Cost: O(nodes). */
 MW_CHECKED mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor,
                                       mw_error *err);
 void mw_predictor_free(mw_predictor *predictor);
