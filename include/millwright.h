@@ -67,10 +67,7 @@ typedef struct mw_error {
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-typedef enum mw_dtype {
-    MW_FLOAT32 = 0,
-    MW_FLOAT64 = 1
-} mw_dtype;
+typedef enum mw_dtype { MW_FLOAT32 = 0, MW_FLOAT64 = 1 } mw_dtype;
 
 /* A borrowed view of (n_rows, n_columns) numbers; NaN = missing.
  * Value (r, c) stands at data[r * row_stride + c * column_stride], strides in elements.
@@ -122,7 +119,8 @@ typedef enum mw_output {
  */
 MW_API MW_CHECKED mw_status mw_model_load(const char *path, mw_model **ret_model, mw_error *err);
 
-/* The same from memory. `name` stands for the file in messages; `bytes` is borrowed for the call. */
+/* The same from memory. `name` stands for the file in messages; `bytes` is borrowed for the call.
+ */
 MW_API MW_CHECKED mw_status mw_model_load_bytes(const void *bytes, size_t bytes_size,
                                                 const char *name, mw_model **ret_model,
                                                 mw_error *err);
@@ -133,8 +131,8 @@ MW_API void mw_model_free(mw_model *model);
 /* Describes the model; borrowed, lives as long as the model. Never NULL. */
 MW_API const mw_model_description *mw_model_describe(const mw_model *model);
 
-/* Working memory of one thread. Grows on first use, then is reused: with it a call allocates nothing.
- * Any model may use any scratch; two threads may not use one scratch at the same time. */
+/* Working memory of one thread. Grows on first use, then is reused: with it a call allocates
+ * nothing. Any model may use any scratch; two threads may not use one scratch at the same time. */
 MW_API MW_CHECKED mw_status mw_scratch_new(mw_scratch **ret_scratch, mw_error *err);
 MW_API void mw_scratch_free(mw_scratch *scratch);
 
@@ -149,11 +147,10 @@ MW_API void mw_scratch_free(mw_scratch *scratch);
  *                  exactly a float32, and a cast to float gives the library's own bits
  *   values_count   how many float64 ret_values holds; at least n_rows * outputs
  *
- * Exactness: XGBoost margins are bit-equal to the library's, transformed values to 1 ulp of float32;
- *            LightGBM raw scores agree to 1e-12 relative (they are summed in its order).
- * Fails:  MW_MISMATCH      n_columns is not the model's
- *         MW_BAD_ARGUMENT  ret_values is too small, data is NULL, or the dtype is unknown
- *         MW_NO_MEMORY     scratch could not grow
+ * Exactness: XGBoost margins are bit-equal to the library's, transformed values to 1 ulp of
+ * float32; LightGBM raw scores agree to 1e-12 relative (they are summed in its order). Fails:
+ * MW_MISMATCH      n_columns is not the model's MW_BAD_ARGUMENT  ret_values is too small, data is
+ * NULL, or the dtype is unknown MW_NO_MEMORY     scratch could not grow
  */
 MW_API MW_CHECKED mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows,
                                              mw_output output, mw_scratch *scratch,

@@ -50,9 +50,10 @@ void api_index(mw_api *api, mw_exchange *exchange)
         "<h1>Millwright " MW_VERSION "</h1><table><thead><tr><th>Model<th>State<th>Kind<th>Trees"
         "<th>Features<th>Requests<th>Address</thead>");
     mw_fleet_each(api_fleet(api), write_row, out);
-    mw_buf_text(out, "</table><p>MLflow scoring, Open Inference Protocol v2 and KServe V1 are spoken "
-                     "here: <a href=\"/openapi.json\">openapi.json</a>, <a href=\"/v2\">v2</a>, <a "
-                     "href=\"/metrics\">metrics</a>.");
+    mw_buf_text(out,
+                "</table><p>MLflow scoring, Open Inference Protocol v2 and KServe V1 are spoken "
+                "here: <a href=\"/openapi.json\">openapi.json</a>, <a href=\"/v2\">v2</a>, <a "
+                "href=\"/metrics\">metrics</a>.");
     exchange->reply_type = MW_VIEW("text/html; charset=utf-8");
     mw_exchange_reply(exchange);
 }

@@ -1,7 +1,7 @@
 /* /metrics: Prometheus text 0.0.4, or OpenMetrics 1.0 when the client asks for it.
  *
- * One row a family, one writer for both formats: they differ in the name on the TYPE line of counters
- * (OpenMetrics leaves "_total" out) and in the closing "# EOF". */
+ * One row a family, one writer for both formats: they differ in the name on the TYPE line of
+ * counters (OpenMetrics leaves "_total" out) and in the closing "# EOF". */
 #include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -20,7 +20,9 @@ typedef struct metric {
     void (*write)(metrics_page *page, const mw_endpoint_info *info);
 } metric;
 
-/* ---- lines -------------------------------------------------------------------------------------------------- */
+/* ---- lines
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void write_head(metrics_page *page, const char *name, const char *type, const char *help)
 {
@@ -58,7 +60,8 @@ static void write_value(metrics_page *page, const mw_endpoint_info *info, double
     mw_buf_char(page->out, '\n');
 }
 
-/* ---- families of an endpoint ----------------------------------------------------------------------------------- */
+/* ---- families of an endpoint
+ * ----------------------------------------------------------------------------------- */
 
 static void write_requests(metrics_page *page, const mw_endpoint_info *info)
 {
@@ -154,8 +157,10 @@ static const metric families[] = {
     {"mw_rows_total", "counter", "Rows predicted.", true, write_rows},
     {"mw_request_bytes_total", "counter", "Bytes of prediction request bodies.", true,
      write_request_bytes},
-    {"mw_response_bytes_total", "counter", "Bytes of prediction answers.", true, write_response_bytes},
-    {"mw_in_flight_requests", "gauge", "Prediction requests being worked on.", true, write_in_flight},
+    {"mw_response_bytes_total", "counter", "Bytes of prediction answers.", true,
+     write_response_bytes},
+    {"mw_in_flight_requests", "gauge", "Prediction requests being worked on.", true,
+     write_in_flight},
     {"mw_predict_seconds_total", "counter", "Time spent in the model itself.", true,
      write_predict_seconds},
     {"mw_model_memory_bytes", "gauge", "Memory held by the loaded model.", false, write_memory},
@@ -169,7 +174,8 @@ static void write_family_row(void *user, const mw_endpoint_info *info)
     page->metric->write(page, info);
 }
 
-/* ---- the server and the process ------------------------------------------------------------------------------------ */
+/* ---- the server and the process
+ * ------------------------------------------------------------------------------------ */
 
 static void write_server(metrics_page *page, const mw_server *server)
 {

@@ -1,7 +1,8 @@
 /* /openapi.json: the route table and the loaded models, as OpenAPI 3.1.
  *
- * It says what the server really does, so exactly that a generator of requests can be run against it: each
- * model has paths of its own, because each takes other rows. Schemas of bodies are in openapi_bodies.c. */
+ * It says what the server really does, so exactly that a generator of requests can be run against
+ * it: each model has paths of its own, because each takes other rows. Schemas of bodies are in
+ * openapi_bodies.c. */
 #include "openapi.h"
 
 static void write_text(mw_buf *out, const char *text)
@@ -9,7 +10,9 @@ static void write_text(mw_buf *out, const char *text)
     mw_json_write_text(out, mw_view_of(text));
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void write_content(mw_buf *out, const char *type, const char *schema)
 {
@@ -29,7 +32,8 @@ static void write_answer_content(mw_buf *out, api_answer answer)
         write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Predictions\"}");
         break;
     case API_ANSWER_INFER:
-        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/InferResponse\"}");
+        write_content(out, "application/json",
+                      "{\"$ref\": \"#/components/schemas/InferResponse\"}");
         mw_buf_text(out, ", \"application/octet-stream\": {}");
         break;
     case API_ANSWER_MODELS:
@@ -79,8 +83,10 @@ static void write_not_ready(mw_buf *out, const api_route *route, int status, con
 {
     if (route->answer == API_ANSWER_TEXT || strcmp(route->id, "ready") == 0 ||
         strcmp(route->id, "kserve_model") == 0)
-        mw_buf_format(out, ", \"%d\": {\"description\": \"%s\", \"content\": "
-                           "{\"application/json\": {}}}", status, meaning);
+        mw_buf_format(out,
+                      ", \"%d\": {\"description\": \"%s\", \"content\": "
+                      "{\"application/json\": {}}}",
+                      status, meaning);
     else
         write_error(out, route, status, meaning);
 }
@@ -103,7 +109,9 @@ static void write_answers(mw_buf *out, const api_route *route)
     mw_buf_char(out, '}');
 }
 
-/* ---- operations ------------------------------------------------------------------------------------------------- */
+/* ---- operations
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void write_operation(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
 {
@@ -113,10 +121,11 @@ static void write_operation(mw_buf *out, const api_route *route, const mw_endpoi
     write_text(out, route->summary);
     mw_buf_text(out, ", ");
     if (strstr(route->path, "{version}"))
-        mw_buf_format(out,
-                      "\"parameters\": [{\"name\": \"version\", \"in\": \"path\", \"required\": true, "
-                      "\"schema\": {\"type\": \"string\", \"enum\": [\"%u\"]}}], ",
-                      model ? model->version : 1);
+        mw_buf_format(
+            out,
+            "\"parameters\": [{\"name\": \"version\", \"in\": \"path\", \"required\": true, "
+            "\"schema\": {\"type\": \"string\", \"enum\": [\"%u\"]}}], ",
+            model ? model->version : 1);
     openapi_write_body(out, route->body, model);
     write_answers(out, route);
     mw_buf_char(out, '}');
@@ -187,7 +196,8 @@ static const char components[] =
     "\"Error\": {\"type\": \"object\", \"required\": [\"error\"], \"properties\": {\"error\": "
     "{\"type\": \"string\"}}}, "
     "\"MlflowError\": {\"type\": \"object\", \"required\": [\"error_code\", \"message\"], "
-    "\"properties\": {\"error_code\": {\"type\": \"string\"}, \"message\": {\"type\": \"string\"}}}, "
+    "\"properties\": {\"error_code\": {\"type\": \"string\"}, \"message\": {\"type\": "
+    "\"string\"}}}, "
     "\"Predictions\": {\"type\": \"object\", \"required\": [\"predictions\"], \"properties\": "
     "{\"predictions\": {\"type\": \"array\", \"items\": {\"anyOf\": [{\"type\": [\"number\", "
     "\"null\"]}, {\"type\": \"array\", \"items\": {\"type\": [\"number\", \"null\"]}}]}}}}, "

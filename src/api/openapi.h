@@ -4,8 +4,8 @@
 
 #include "route.h"
 
-/* "requestBody": {...}, with a comma behind it; nothing for API_BODY_NONE. `model` may be NULL where the
- * body is not about rows. */
+/* "requestBody": {...}, with a comma behind it; nothing for API_BODY_NONE. `model` may be NULL
+ * where the body is not about rows. */
 void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *model);
 
 #endif

@@ -1,7 +1,8 @@
 /* JSON Schemas of request bodies, from a model's own columns. */
 #include "openapi.h"
 
-/* ---- cells and rows ----------------------------------------------------------------------------------------- */
+/* ---- cells and rows
+ * ----------------------------------------------------------------------------------------- */
 
 static void write_category(mw_buf *out, const mw_column *column)
 {
@@ -28,8 +29,9 @@ static void write_cell(mw_buf *out, const mw_column *column)
                          "-9223372036854775000, \"maximum\": 9223372036854775000}");
         break;
     case MW_COLUMN_INT32:
-        mw_buf_text(out, "{\"type\": [\"integer\", \"boolean\", \"null\"], \"minimum\": -2147483648, "
-                         "\"maximum\": 2147483647}");
+        mw_buf_text(out,
+                    "{\"type\": [\"integer\", \"boolean\", \"null\"], \"minimum\": -2147483648, "
+                    "\"maximum\": 2147483647}");
         break;
     case MW_COLUMN_BOOL:
         mw_buf_text(out, "{\"enum\": [true, false, 0, 1, null]}");
@@ -96,8 +98,8 @@ static void write_members(mw_buf *out, const mw_schema *schema, const char *befo
     mw_buf_char(out, '}');
 }
 
-/* Rows by name. A model without names of its own takes any, as many as it has columns and the same in
- * every row, which a schema can only say of a single row. */
+/* Rows by name. A model without names of its own takes any, as many as it has columns and the same
+ * in every row, which a schema can only say of a single row. */
 static void write_record_rows(mw_buf *out, const mw_schema *schema)
 {
     mw_buf_text(out, "{\"type\": \"array\", ");
@@ -121,11 +123,13 @@ static void write_list_rows(mw_buf *out, const mw_schema *schema)
     mw_buf_char(out, '}');
 }
 
-/* ---- MLflow and KServe V1 ---------------------------------------------------------------------------------------- */
+/* ---- MLflow and KServe V1
+ * ---------------------------------------------------------------------------------------- */
 
 static void write_split(mw_buf *out, const mw_schema *schema)
 {
-    mw_buf_text(out, "{\"type\": \"object\", \"required\": [\"data\"], \"properties\": {\"columns\": ");
+    mw_buf_text(out,
+                "{\"type\": \"object\", \"required\": [\"data\"], \"properties\": {\"columns\": ");
     if (schema->named) {
         mw_buf_text(out, "{\"const\": [");
         for (size_t i = 0; i < schema->n_columns; i++) {
@@ -134,10 +138,11 @@ static void write_split(mw_buf *out, const mw_schema *schema)
         }
         mw_buf_text(out, "]}");
     } else {
-        mw_buf_format(out,
-                      "{\"type\": \"array\", \"minItems\": %zu, \"maxItems\": %zu, \"items\": {\"type\": "
-                      "[\"string\", \"number\"]}}",
-                      schema->n_columns, schema->n_columns);
+        mw_buf_format(
+            out,
+            "{\"type\": \"array\", \"minItems\": %zu, \"maxItems\": %zu, \"items\": {\"type\": "
+            "[\"string\", \"number\"]}}",
+            schema->n_columns, schema->n_columns);
     }
     mw_buf_text(out, ", \"data\": ");
     write_list_rows(out, schema);
@@ -165,8 +170,8 @@ static void write_inputs(mw_buf *out, const mw_schema *schema)
     write_rows(out, schema);
     if (schema->named) {
         mw_buf_text(out, ", {\"type\": \"object\", ");
-        write_members(out, schema, "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, \"items\": ",
-                      "}");
+        write_members(out, schema,
+                      "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, \"items\": ", "}");
         mw_buf_char(out, '}');
     }
     mw_buf_text(out, "]}");
@@ -202,7 +207,8 @@ static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms,
     mw_buf_text(out, "]}}");
 }
 
-/* ---- Open Inference Protocol --------------------------------------------------------------------------------------- */
+/* ---- Open Inference Protocol
+ * --------------------------------------------------------------------------------------- */
 
 /* Parameters that would change what the request means are described in the protocol, not here. */
 static const char free_parameters[] =
@@ -215,7 +221,8 @@ static void write_infer(mw_buf *out, const mw_schema *schema)
     mw_buf_format(
         out,
         "\"application/json\": {\"schema\": {\"type\": \"object\", \"required\": [\"inputs\"], "
-        "\"properties\": {\"id\": {\"type\": \"string\"}, \"parameters\": %s, \"outputs\": {\"type\": "
+        "\"properties\": {\"id\": {\"type\": \"string\"}, \"parameters\": %s, \"outputs\": "
+        "{\"type\": "
         "\"array\", \"maxItems\": 1, \"items\": {\"type\": \"object\", \"required\": [\"name\"], "
         "\"properties\": {\"name\": {\"const\": \"output\"}, \"parameters\": %s}}}, \"inputs\": "
         "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, \"items\": {\"type\": \"object\", "
@@ -229,7 +236,9 @@ static void write_infer(mw_buf *out, const mw_schema *schema)
     mw_buf_text(out, "}]}}}}}}}");
 }
 
-/* ---- CSV -------------------------------------------------------------------------------------------------- */
+/* ---- CSV
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* The header and one row of missing values: an example, because a schema cannot say what CSV is. */
 static void write_csv(mw_buf *out, const mw_schema *schema)
@@ -257,7 +266,9 @@ static void write_csv(mw_buf *out, const mw_schema *schema)
     mw_buf_done(&text);
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------------------------------ */
+/* ---- bodies
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const mlflow_forms[] = {"dataframe_split", "dataframe_records", "instances",
                                            "inputs"};
@@ -269,7 +280,8 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
     bool rows = body == API_BODY_MLFLOW || body == API_BODY_OIP || body == API_BODY_KSERVE;
     if (body == API_BODY_NONE || (rows && !schema))
         return;
-    mw_buf_format(out, "\"requestBody\": {\"required\": %s, \"content\": {", rows ? "true" : "false");
+    mw_buf_format(out, "\"requestBody\": {\"required\": %s, \"content\": {",
+                  rows ? "true" : "false");
     switch (body) {
     case API_BODY_MLFLOW:
         write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), schema);
@@ -282,13 +294,15 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
         write_infer(out, schema);
         break;
     case API_BODY_INDEX:
-        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
-                         "{\"ready\": {\"type\": \"boolean\"}, \"parameters\": {\"type\": "
-                         "\"object\"}}}}");
+        mw_buf_text(out,
+                    "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
+                    "{\"ready\": {\"type\": \"boolean\"}, \"parameters\": {\"type\": "
+                    "\"object\"}}}}");
         break;
     case API_BODY_CONTROL:
-        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
-                         "{\"parameters\": {\"type\": \"object\", \"maxProperties\": 0}}}}");
+        mw_buf_text(out,
+                    "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
+                    "{\"parameters\": {\"type\": \"object\", \"maxProperties\": 0}}}}");
         break;
     case API_BODY_NONE:
         break;

@@ -41,8 +41,8 @@ static const api_route routes[] = {
      API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
     {MW_GET, "/v2/models/{name}/config", serve_oip_config, NULL, "model_config",
      "A model's configuration", API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
-    {MW_GET, "/v2/models/{name}/stats", serve_oip_stats, NULL, "model_stats", "A model's statistics",
-     API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
+    {MW_GET, "/v2/models/{name}/stats", serve_oip_stats, NULL, "model_stats",
+     "A model's statistics", API_BODY_NONE, API_ANSWER_OBJECT, LOOKS_UP},
     {MW_GET, "/v2/models/{name}/versions/{version}", serve_oip_model, NULL,
      "model_version_metadata", "A version's inputs and outputs", API_BODY_NONE, API_ANSWER_OBJECT,
      LOOKS_UP},
@@ -82,7 +82,8 @@ const api_route *api_routes(size_t *ret_count)
     return routes;
 }
 
-/* ---- matching ------------------------------------------------------------------------------------------- */
+/* ---- matching
+ * ------------------------------------------------------------------------------------------- */
 
 /* Bytes of a colon at `at`: ":predict" may arrive as "%3Apredict". 0 = none. */
 static size_t colon_size(const char *at, size_t left)
@@ -92,8 +93,8 @@ static size_t colon_size(const char *at, size_t left)
     return left >= 3 && at[0] == '%' && at[1] == '3' && (at[2] == 'A' || at[2] == 'a') ? 3 : 0;
 }
 
-/* The parameter "{name}" or "{version}" at `pattern` takes the path up to a '/', a colon (names hold none) or
- * the end. */
+/* The parameter "{name}" or "{version}" at `pattern` takes the path up to a '/', a colon (names
+ * hold none) or the end. */
 static bool take_parameter(const char **pattern, mw_view *path, mw_view *ret_value)
 {
     size_t size = 0;

@@ -9,20 +9,20 @@ typedef void api_handler(mw_api *api, mw_exchange *exchange);
 
 typedef enum api_body {
     API_BODY_NONE,
-    API_BODY_MLFLOW,  /* JSON or CSV */
-    API_BODY_OIP,     /* JSON, or JSON and bytes */
-    API_BODY_KSERVE,  /* JSON */
-    API_BODY_INDEX,   /* {"ready": bool}, optional */
-    API_BODY_CONTROL  /* {"parameters": {}}, optional */
+    API_BODY_MLFLOW, /* JSON or CSV */
+    API_BODY_OIP,    /* JSON, or JSON and bytes */
+    API_BODY_KSERVE, /* JSON */
+    API_BODY_INDEX,  /* {"ready": bool}, optional */
+    API_BODY_CONTROL /* {"parameters": {}}, optional */
 } api_body;
 
 typedef enum api_answer {
     API_ANSWER_TEXT,        /* a bare line as application/json, as MLflow has it */
     API_ANSWER_PREDICTIONS, /* {"predictions": [...]} */
     API_ANSWER_INFER,
-    API_ANSWER_OBJECT,      /* a JSON object */
-    API_ANSWER_MODELS,      /* {"models": [names]} */
-    API_ANSWER_ARRAY,       /* a JSON array */
+    API_ANSWER_OBJECT, /* a JSON object */
+    API_ANSWER_MODELS, /* {"models": [names]} */
+    API_ANSWER_ARRAY,  /* a JSON array */
     API_ANSWER_EMPTY,
     API_ANSWER_METRICS,
     API_ANSWER_PAGE
@@ -42,7 +42,7 @@ typedef struct api_route {
     const char *path; /* "/v2/models/{name}/infer" */
     mw_serve_handler *serve;
     api_handler *own;
-    const char *id;      /* operationId */
+    const char *id; /* operationId */
     const char *summary;
     api_body body;
     api_answer answer;

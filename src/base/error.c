@@ -155,9 +155,9 @@ void mw_error_sentence(const mw_error *err, mw_buf *out)
 static const struct status_row {
     int exit_code, http;
 } status_rows[] = {
-    [MW_OK] = {0, 200},        [MW_BAD_ARGUMENT] = {2, 400}, [MW_BAD_DATA] = {1, 400},
-    [MW_MISMATCH] = {1, 400},  [MW_UNSUPPORTED] = {1, 400},  [MW_NOT_FOUND] = {3, 404},
-    [MW_CONFLICT] = {5, 409},  [MW_NO_MEMORY] = {1, 503},    [MW_BUSY] = {7, 503},
+    [MW_OK] = {0, 200},       [MW_BAD_ARGUMENT] = {2, 400}, [MW_BAD_DATA] = {1, 400},
+    [MW_MISMATCH] = {1, 400}, [MW_UNSUPPORTED] = {1, 400},  [MW_NOT_FOUND] = {3, 404},
+    [MW_CONFLICT] = {5, 409}, [MW_NO_MEMORY] = {1, 503},    [MW_BUSY] = {7, 503},
     [MW_IO] = {1, 500},
 };
 

@@ -61,7 +61,8 @@ mw_status mw_fail_errno(mw_error *err, const char *verb, int errno_value);
  *       fix: export the model again                                          [MW2007]       */
 void mw_error_print(const mw_error *err, mw_buf *out);
 /* One line, for protocol bodies and the log:
- *     trees[12].left_children[3]: child 91 is outside 0..62; fix: export the model again [MW2007] */
+ *     trees[12].left_children[3]: child 91 is outside 0..62; fix: export the model again [MW2007]
+ */
 void mw_error_sentence(const mw_error *err, mw_buf *out);
 
 /* The one mapping from status to exit code (0 ok, 1 failed, 2 usage, 3 not found, ...)
@@ -69,11 +70,11 @@ void mw_error_sentence(const mw_error *err, mw_buf *out);
 int mw_status_exit_code(mw_status status);
 int mw_status_http(mw_status status);
 
-#define MW_TRY(call) \
-    do { \
+#define MW_TRY(call)                      \
+    do {                                  \
         mw_status mw_try_status = (call); \
-        if (mw_try_status != MW_OK) \
-            return mw_try_status; \
+        if (mw_try_status != MW_OK)       \
+            return mw_try_status;         \
     } while (0)
 
 #endif

@@ -17,7 +17,8 @@ void mw_json_write_int(mw_buf *out, int64_t value);
 
 typedef struct json_t mw_json; /* a node of a document; borrowed from its root */
 
-/* Parse a whole document. Depth and size are limited by the caller's text. ret_root: mw_json_free */
+/* Parse a whole document. Depth and size are limited by the caller's text. ret_root: mw_json_free
+ */
 MW_CHECKED mw_status mw_json_read(mw_view text, mw_json **ret_root, mw_error *err);
 void mw_json_free(mw_json *root);
 

@@ -26,10 +26,10 @@
 #define MW_LIMIT_LINGER_MS 2000                /* a refused client's bytes are read so long, */
 #define MW_LIMIT_LINGER_BYTES (32 * MW_MIB)    /* and so many, that it sees the answer */
 #define MW_LIMIT_DRAIN_IDLE_MS 250 /* draining waits so long for a busy client's next request */
-#define MW_LIMIT_KEPT_BYTES (1 * MW_MIB)  /* a body or reply buffer beyond is not kept warm */
-#define MW_LIMIT_KEPT_EXCHANGES 32        /* kept warm by each loop */
-#define MW_LIMIT_KEPT_READ_BUFFERS 64     /* the same */
-#define MW_LIMIT_DEFLATE_FROM_BYTES 1400  /* smaller replies fit a packet: not worth compressing */
+#define MW_LIMIT_KEPT_BYTES (1 * MW_MIB) /* a body or reply buffer beyond is not kept warm */
+#define MW_LIMIT_KEPT_EXCHANGES 32       /* kept warm by each loop */
+#define MW_LIMIT_KEPT_READ_BUFFERS 64    /* the same */
+#define MW_LIMIT_DEFLATE_FROM_BYTES 1400 /* smaller replies fit a packet: not worth compressing */
 #define MW_LIMIT_DRAIN_SECONDS 30
 #define MW_LIMIT_THREADS 256
 

@@ -26,8 +26,8 @@ static size_t write_prefix(char *line, size_t size, mw_log_level level)
     struct tm utc;
     gmtime_r(&seconds, &utc);
     size_t used = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
-    int more = snprintf(line + used, size - used, ".%03dZ %s ", (int)(wall_ms % 1000),
-                        level_names[level]);
+    int more =
+        snprintf(line + used, size - used, ".%03dZ %s ", (int)(wall_ms % 1000), level_names[level]);
     return used + (size_t)more;
 }
 

@@ -8,12 +8,7 @@
 
 #include "error.h"
 
-typedef enum mw_log_level {
-    MW_LOG_ERROR = 0,
-    MW_LOG_WARN,
-    MW_LOG_INFO,
-    MW_LOG_DEBUG
-} mw_log_level;
+typedef enum mw_log_level { MW_LOG_ERROR = 0, MW_LOG_WARN, MW_LOG_INFO, MW_LOG_DEBUG } mw_log_level;
 
 /* Lines above this level are dropped. Default MW_LOG_INFO. */
 void mw_log_set_level(mw_log_level level);

@@ -57,7 +57,7 @@ typedef struct mw_buf {
 
 void mw_buf_init(mw_buf *buf, size_t cap);
 void mw_buf_done(mw_buf *buf);
-void mw_buf_reset(mw_buf *buf); /* empty, keeps memory, clears `failed` */
+void mw_buf_reset(mw_buf *buf);                 /* empty, keeps memory, clears `failed` */
 bool mw_buf_reserve(mw_buf *buf, size_t extra); /* room for `extra` more bytes */
 void mw_buf_bytes(mw_buf *buf, const void *data, size_t size);
 void mw_buf_text(mw_buf *buf, const char *text);

@@ -7,11 +7,7 @@
 
 #include "error.h"
 
-typedef enum mw_yaml_kind {
-    MW_YAML_SCALAR,
-    MW_YAML_LIST,
-    MW_YAML_MAP
-} mw_yaml_kind;
+typedef enum mw_yaml_kind { MW_YAML_SCALAR, MW_YAML_LIST, MW_YAML_MAP } mw_yaml_kind;
 
 /* A node; the tree is read-only and owned by its root. */
 typedef struct mw_yaml mw_yaml;

@@ -23,13 +23,13 @@ const char *mw_format_name(mw_format format);
 /* From margins to predictions. Computed in float32 for XGBoost, in float64 for LightGBM. */
 typedef enum mw_transform {
     MW_TRANSFORM_IDENTITY,
-    MW_TRANSFORM_SIGMOID,     /* 1 / (1 + exp(-scale * x)), each margin for itself (also OVA) */
-    MW_TRANSFORM_SOFTMAX,     /* over the n_margins of a row */
-    MW_TRANSFORM_ARGMAX,      /* index of the largest margin, first wins: 1 value a row */
-    MW_TRANSFORM_EXP,         /* exp(x) */
-    MW_TRANSFORM_HINGE,       /* x > 0 ? 1 : 0 */
+    MW_TRANSFORM_SIGMOID,       /* 1 / (1 + exp(-scale * x)), each margin for itself (also OVA) */
+    MW_TRANSFORM_SOFTMAX,       /* over the n_margins of a row */
+    MW_TRANSFORM_ARGMAX,        /* index of the largest margin, first wins: 1 value a row */
+    MW_TRANSFORM_EXP,           /* exp(x) */
+    MW_TRANSFORM_HINGE,         /* x > 0 ? 1 : 0 */
     MW_TRANSFORM_SIGNED_SQUARE, /* sign(x) * x * x: LightGBM's "regression sqrt" */
-    MW_TRANSFORM_LOG1P_EXP,   /* log(1 + exp(x)): LightGBM's cross_entropy_lambda */
+    MW_TRANSFORM_LOG1P_EXP,     /* log(1 + exp(x)): LightGBM's cross_entropy_lambda */
     /* What a scikit-learn classifier answers: labels, not probabilities (MLflow serves these). */
     MW_TRANSFORM_SIGMOID_LABEL, /* each margin: sigmoid as above, then > 0.5 ? 1 : 0 */
     MW_TRANSFORM_SOFTMAX_LABEL  /* softmax as above, then the index of the largest probability,
@@ -62,7 +62,7 @@ enum {
     MW_NODE_MISSING_MASK = 3 << 4
 };
 
-#define MW_NO_CHILD UINT32_MAX  /* left == right == MW_NO_CHILD: a leaf */
+#define MW_NO_CHILD UINT32_MAX    /* left == right == MW_NO_CHILD: a leaf */
 #define MW_ALL_OUTPUTS UINT32_MAX /* tree_output of a tree with vector leaves */
 
 /* A set of categories: bits category_words[begin .. end). Bit c of 32-bit words. */
@@ -89,9 +89,9 @@ typedef struct mw_forest {
     const char *objective;       /* as the library names it */
     mw_schema schema;            /* n_features columns */
     size_t n_features;
-    size_t n_margins;     /* per row, before the transform */
-    size_t n_predictions; /* per row, after it */
-    size_t n_classes;     /* 0: not a classifier */
+    size_t n_margins;            /* per row, before the transform */
+    size_t n_predictions;        /* per row, after it */
+    size_t n_classes;            /* 0: not a classifier */
     const mw_view *class_labels; /* n_classes, or NULL: "0", "1", ... */
     size_t n_iterations;
     ptrdiff_t best_iteration; /* from early stopping; -1 when not recorded. All trees are used, as
@@ -120,9 +120,9 @@ typedef struct mw_forest {
     const uint32_t *feature;      /* 0 in a leaf */
     const double *threshold;      /* exactly float32 for XGBoost */
     const uint8_t *flags;
-    const uint32_t *set;   /* categorical node: index into category_sets; else 0. NULL = none */
-    const double *value;   /* leaf value; 0 in a split */
-    const double *cover;   /* sum of hessian, or row count; NULL when not saved */
+    const uint32_t *set; /* categorical node: index into category_sets; else 0. NULL = none */
+    const double *value; /* leaf value; 0 in a split */
+    const double *cover; /* sum of hessian, or row count; NULL when not saved */
     const uint32_t *leaf_vector; /* vector leaf: offset of n_margins values in leaf_values; NULL */
     const double *leaf_values;
     const uint32_t *leaf_linear; /* linear leaf: index into linear_leaves; NULL = none */
@@ -134,7 +134,8 @@ typedef struct mw_forest {
     const uint32_t *linear_features;
     const double *linear_coefficients;
 
-    /* gblinear: margin[m] = base + bias[m] + sum_f x[f] * weight[f][m], NaN passed over; NULL = trees */
+    /* gblinear: margin[m] = base + bias[m] + sum_f x[f] * weight[f][m], NaN passed over; NULL =
+     * trees */
     const double *linear_weights; /* (n_features + 1, n_margins), bias last */
 
     mw_arena arena; /* holds all of the above */

@@ -117,8 +117,8 @@ static mw_status read_scores(mw_view text, model_list *scores, mw_error *err)
     return MW_OK;
 }
 
-/* XGBoost keeps a probability this far from 0 and 1 when it loads a model: it saves 1 itself when all labels
- * of the training data are equal. */
+/* XGBoost keeps a probability this far from 0 and 1 when it loads a model: it saves 1 itself when
+ * all labels of the training data are equal. */
 static float clamp_probability(float p)
 {
     const float margin = 1e-6f;

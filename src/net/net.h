@@ -4,12 +4,13 @@
  *                                                            `-> deferred, answered from any thread
  *
  * One request and its answer is an mw_exchange, whatever carried it: an HTTP/1.1 message today, an
- * HTTP/2 stream or a gRPC call tomorrow. A connection is a byte transport (plain today, TLS tomorrow)
- * and a protocol (HTTP/1.1 today) behind two small function tables, so that they join without a
- * rewrite (connection.h).
+ * HTTP/2 stream or a gRPC call tomorrow. A connection is a byte transport (plain today, TLS
+ * tomorrow) and a protocol (HTTP/1.1 today) behind two small function tables, so that they join
+ * without a rewrite (connection.h).
  *
  * Limits and total time-outs are options with defaults from base/limits.h. A request that is not
- * strictly HTTP is refused and its connection closed (RFC 9112; the table in docs/reference/http.md).
+ * strictly HTTP is refused and its connection closed (RFC 9112; the table in
+ * docs/reference/http.md).
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -35,26 +36,28 @@ typedef struct mw_header {
 
 typedef struct mw_exchange mw_exchange;
 
-/* ---- the request; views live until the answer has been given ----------------------------------- */
+/* ---- the request; views live until the answer has been given -----------------------------------
+ */
 
 struct mw_exchange {
     mw_method method;
     mw_view method_text;
-    mw_view target;   /* as sent: "/v2/models/a%20b?x=1" */
-    mw_view path;     /* before '?', still percent-encoded */
-    mw_view query;    /* behind '?', still encoded; empty when there is none */
+    mw_view target; /* as sent: "/v2/models/a%20b?x=1" */
+    mw_view path;   /* before '?', still percent-encoded */
+    mw_view query;  /* behind '?', still encoded; empty when there is none */
     const mw_header *headers;
     size_t n_headers;
-    mw_view body;     /* whole, chunked bodies joined, content-encoding not touched */
+    mw_view body;         /* whole, chunked bodies joined, content-encoding not touched */
     mw_view content_type; /* "" when absent */
-    unsigned loop;    /* which loop carries it, 0..n_loops-1: for counters without locks */
+    unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
     uint64_t received_ns; /* mw_clock_ns of the wake-up in which the whole request was there */
-    mw_arena *arena;  /* the request's memory; dropped after the answer */
-    void *user;       /* the handler's, NULL at first; kept over a deferral */
+    mw_arena *arena;      /* the request's memory; dropped after the answer */
+    void *user;           /* the handler's, NULL at first; kept over a deferral */
 
-    /* ---- the answer; the handler fills these, then replies ------------------------------------- */
-    int status;            /* 200 at first */
-    mw_view reply_type;    /* Content-Type; empty = none. Must live until replied (arena or literal) */
+    /* ---- the answer; the handler fills these, then replies -------------------------------------
+     */
+    int status;         /* 200 at first */
+    mw_view reply_type; /* Content-Type; empty = none. Must live until replied (arena or literal) */
     mw_view reply_headers; /* further header lines, each ended by CRLF; arena or literal */
     mw_buf *reply;         /* body; reset and owned by the connection, capped by max_reply_bytes */
     bool close_after;      /* close the connection behind this answer */
@@ -78,11 +81,13 @@ MW_CHECKED mw_status mw_exchange_deflate(mw_exchange *exchange, mw_error *err);
 void mw_exchange_reply(mw_exchange *exchange);
 /* Say, inside the handler, that the answer comes later. The loop goes on with others. */
 void mw_exchange_defer(mw_exchange *exchange);
-/* True when the client has hung up meanwhile: deferred work may then be cut short. The reply is still
- * due. It is dropped, unless the client has closed its sending half only and can still read. */
+/* True when the client has hung up meanwhile: deferred work may then be cut short. The reply is
+ * still due. It is dropped, unless the client has closed its sending half only and can still read.
+ */
 bool mw_exchange_is_gone(const mw_exchange *exchange);
 
-/* ---- the server ------------------------------------------------------------------------------------ */
+/* ---- the server
+ * ------------------------------------------------------------------------------------ */
 
 /* Runs on the loop: must not block and should take less than about 1 ms; else defer. */
 typedef void mw_handler(void *user, mw_exchange *exchange);
@@ -94,7 +99,7 @@ typedef struct mw_server_options {
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "host:port"; port 0 picks one */
     unsigned n_loops;
     size_t max_head_bytes, max_target_bytes, max_headers, max_body_bytes, max_reply_bytes;
-    size_t max_connections; /* over all loops */
+    size_t max_connections;             /* over all loops */
     unsigned head_ms, body_ms, idle_ms; /* totals */
     unsigned write_ms;                  /* for each MiB of an answer */
     mw_handler *handler;
@@ -115,13 +120,13 @@ MW_CHECKED mw_status mw_server_open(const mw_server_options *options, mw_server 
 const char *mw_server_address(const mw_server *server);
 /* Start one thread a loop. */
 MW_CHECKED mw_status mw_server_start(mw_server *server, mw_error *err);
-/* Stop accepting, let requests in flight finish (each answer says Connection: close; connections idle
- * for more than MW_LIMIT_DRAIN_IDLE_MS are closed at once, others after as long without a request, so
- * that a busy client loses none), at most `seconds`; then close what is left. Returns the number of
- * requests that were cut off. Any thread may call it, once. */
+/* Stop accepting, let requests in flight finish (each answer says Connection: close; connections
+ * idle for more than MW_LIMIT_DRAIN_IDLE_MS are closed at once, others after as long without a
+ * request, so that a busy client loses none), at most `seconds`; then close what is left. Returns
+ * the number of requests that were cut off. Any thread may call it, once. */
 size_t mw_server_drain(mw_server *server, unsigned seconds);
-/* Ends the loops and frees everything. Waits for exchanges that are still deferred: their replies are
- * due, so whoever answers them (a pool) must outlive the server. NULL is fine. */
+/* Ends the loops and frees everything. Waits for exchanges that are still deferred: their replies
+ * are due, so whoever answers them (a pool) must outlive the server. NULL is fine. */
 void mw_server_close(mw_server *server);
 
 /* Counts since start, summed over loops; for /metrics. */
@@ -132,12 +137,13 @@ typedef struct mw_server_counts {
 } mw_server_counts;
 void mw_server_count(const mw_server *server, mw_server_counts *ret_counts);
 
-/* ---- a small client, for `demo` and tests --------------------------------------------------------- */
+/* ---- a small client, for `demo` and tests
+ * --------------------------------------------------------- */
 
 typedef struct mw_client mw_client;
 /* One keep-alive connection, blocking, with a time-out for each call. */
-MW_CHECKED mw_status mw_client_open(const char *address, unsigned timeout_ms, mw_client **ret_client,
-                                    mw_error *err);
+MW_CHECKED mw_status mw_client_open(const char *address, unsigned timeout_ms,
+                                    mw_client **ret_client, mw_error *err);
 /* Send a request and read the answer. ret_body is valid until the next call. */
 MW_CHECKED mw_status mw_client_call(mw_client *client, const char *method, const char *path,
                                     const char *content_type, mw_view body, int *ret_status,

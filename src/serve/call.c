@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-/* A body of this size takes about a millisecond to read and predict; longer ones would hold up the other
- * connections of the loop. */
+/* A body of this size takes about a millisecond to read and predict; longer ones would hold up the
+ * other connections of the loop. */
 #define LOOP_BODY_BYTES (128 * MW_KIB)
 
 const double mw_latency_bounds[MW_N_LATENCY_BUCKETS] = {
@@ -19,7 +19,8 @@ const char *mw_protocol_name(mw_protocol protocol)
     return names[protocol];
 }
 
-/* ---- counters ------------------------------------------------------------------------------------------- */
+/* ---- counters
+ * ------------------------------------------------------------------------------------------- */
 
 static void add(atomic_uint_least64_t *counter, uint64_t amount)
 {
@@ -63,7 +64,8 @@ static void count_answer(const serve_call *call, serve_counts *counts)
     }
 }
 
-/* ---- replies -------------------------------------------------------------------------------------------- */
+/* ---- replies
+ * -------------------------------------------------------------------------------------------- */
 
 void serve_reply(mw_exchange *exchange, int status, const char *type)
 {
@@ -78,13 +80,14 @@ void serve_reply_error(mw_exchange *exchange, const mw_error *err, int http_stat
     mw_exchange_reply(exchange);
 }
 
-/* ---- beginning ------------------------------------------------------------------------------------------ */
+/* ---- beginning
+ * ------------------------------------------------------------------------------------------ */
 
 static mw_status fail_not_found(const serve_plan *plan, mw_view name, mw_error *err)
 {
     if (name.size == 0) {
-        mw_fail(err, MW_E_ENDPOINT_WHICH, "this server has %zu endpoints, and the address names none",
-                plan->n_slots);
+        mw_fail(err, MW_E_ENDPOINT_WHICH,
+                "this server has %zu endpoints, and the address names none", plan->n_slots);
         return mw_mend(err, "use /endpoints/%s/invocations",
                        plan->n_slots ? plan->slots[0].endpoint->name : "NAME");
     }
@@ -148,7 +151,9 @@ void serve_call_fail(serve_call *call, const mw_error *err, int http_status)
     serve_call_finish(call);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------- */
+/* ---- running
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
 {
@@ -169,9 +174,7 @@ static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *co
 }
 
 /* A reply worth compressing where the client allows it. */
-enum {
-    DEFLATE_BYTES = 4096
-};
+enum { DEFLATE_BYTES = 4096 };
 
 static mw_status finish_reply(serve_call *call, mw_error *err)
 {
@@ -190,7 +193,8 @@ static void run(serve_call *call, mw_scratch *scratch, serve_counts *counts)
     mw_exchange *exchange = call->exchange;
     exchange->status = 200;
     int http_status = 0;
-    mw_status status = mw_exchange_inflate(exchange, serve_max_body(call->fleet), &call->body, &err);
+    mw_status status =
+        mw_exchange_inflate(exchange, serve_max_body(call->fleet), &call->body, &err);
     if (status != MW_OK)
         http_status = status == MW_NO_MEMORY ? 413 : status == MW_UNSUPPORTED ? 415 : 0;
     if (status == MW_OK)
@@ -249,14 +253,15 @@ void serve_call_run(serve_call *call)
     mw_pool_submit(serve_pool(fleet), &call->job);
 }
 
-/* ---- media types --------------------------------------------------------------------------------------------- */
+/* ---- media types
+ * --------------------------------------------------------------------------------------------- */
 
 serve_media serve_media_of(mw_view content_type)
 {
     serve_media media = {.is_utf8 = true};
     for (bool first = true; content_type.size > 0 || first; first = false) {
-        const char *semicolon = content_type.size ? memchr(content_type.data, ';', content_type.size)
-                                                  : NULL;
+        const char *semicolon =
+            content_type.size ? memchr(content_type.data, ';', content_type.size) : NULL;
         size_t size = semicolon ? (size_t)(semicolon - content_type.data) : content_type.size;
         mw_view part = mw_view_trim((mw_view){content_type.data, size});
         size_t step = semicolon ? size + 1 : size;

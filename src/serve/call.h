@@ -8,14 +8,15 @@
  *
  *     read (body -> rows)  ->  predict  ->  write (values -> reply)  ->  counters, tap
  *
- * on the loop, or on the pool when the body is large. An error is written in the protocol's own form. */
+ * on the loop, or on the pool when the body is large. An error is written in the protocol's own
+ * form. */
 typedef struct serve_call serve_call;
 struct serve_call {
     mw_fleet *fleet;
     mw_exchange *exchange;
     mw_protocol protocol;
-    mw_view body; /* content-encoding undone */
-    mw_status (*read)(serve_call *call, mw_error *err); /* sets rows */
+    mw_view body;                                        /* content-encoding undone */
+    mw_status (*read)(serve_call *call, mw_error *err);  /* sets rows */
     mw_status (*write)(serve_call *call, mw_error *err); /* writes the reply */
     void *protocol_data;
 
@@ -26,7 +27,8 @@ struct serve_call {
 };
 
 /* Begin a call to the endpoint `name`; empty = the only one. The plan is pinned on MW_OK, until
- * serve_call_run or serve_call_fail. Fails: MW_NOT_FOUND (unknown, or not loaded). `version` may be empty. */
+ * serve_call_run or serve_call_fail. Fails: MW_NOT_FOUND (unknown, or not loaded). `version` may be
+ * empty. */
 MW_CHECKED mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw_protocol protocol,
                                       mw_view name, mw_view version, serve_call **ret_call,
                                       mw_error *err);

@@ -1,8 +1,8 @@
 /* The fleet: endpoints by name, and the swap of plans.
  *
- * Two locks, none of them on a request's path: `loading` is held by whoever changes the fleet, for as long
- * as reading and checking a file takes; `lock` guards for moments what /metrics looks at. A failed load
- * changes nothing but the reason that is shown. */
+ * Two locks, none of them on a request's path: `loading` is held by whoever changes the fleet, for
+ * as long as reading and checking a file takes; `lock` guards for moments what /metrics looks at. A
+ * failed load changes nothing but the reason that is shown. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,7 +25,9 @@ struct mw_fleet {
     serve_loop *loops;
 };
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static mw_status make_loops(mw_fleet *fleet, mw_error *err)
 {
@@ -102,7 +104,8 @@ void mw_fleet_free(mw_fleet *fleet)
     free(fleet);
 }
 
-/* ---- the swap ---------------------------------------------------------------------------------------------- */
+/* ---- the swap
+ * ---------------------------------------------------------------------------------------------- */
 
 const serve_plan *serve_plan_pin(mw_fleet *fleet, unsigned loop)
 {
@@ -138,7 +141,9 @@ static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
     return MW_OK;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------- */
+/* ---- loading
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static mw_status check_name(const char *name, mw_error *err)
 {
@@ -172,7 +177,8 @@ static void note_failure(mw_fleet *fleet, serve_endpoint *endpoint, const mw_err
     mw_buf_done(&sentence);
 }
 
-static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, serve_model **ret_model, mw_error *err)
+static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, serve_model **ret_model,
+                           mw_error *err)
 {
     mw_error own;
     mw_error *said = err ? err : &own;
@@ -371,7 +377,8 @@ bool mw_fleet_is_draining(const mw_fleet *fleet)
     return atomic_load(&fleet->draining);
 }
 
-/* ---- looking at it ------------------------------------------------------------------------------------------- */
+/* ---- looking at it
+ * ------------------------------------------------------------------------------------------- */
 
 static uint64_t get(const atomic_uint_least64_t *counter)
 {
@@ -441,8 +448,8 @@ void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_in
     pthread_mutex_unlock(&fleet->lock);
 }
 
-void mw_fleet_each_version(mw_fleet *fleet,
-                           void (*see)(void *user, const mw_endpoint_info *info), void *user)
+void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
+                           void *user)
 {
     pthread_mutex_lock(&fleet->lock);
     for (size_t i = 0; i < fleet->n_endpoints; i++) {
@@ -457,7 +464,8 @@ void mw_fleet_each_version(mw_fleet *fleet,
     pthread_mutex_unlock(&fleet->lock);
 }
 
-/* ---- working memory ------------------------------------------------------------------------------------------- */
+/* ---- working memory
+ * ------------------------------------------------------------------------------------------- */
 
 mw_scratch *serve_scratch_take(mw_fleet *fleet)
 {
@@ -505,6 +513,6 @@ unsigned serve_workers_slot(const mw_fleet *fleet)
 void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_batch *rows, const double *values)
 {
     if (fleet->options.tap)
-        fleet->options.tap(fleet->options.tap_user, slot->endpoint->name, slot->model->version, rows,
-                           values, slot->model->n_outputs);
+        fleet->options.tap(fleet->options.tap_user, slot->endpoint->name, slot->model->version,
+                           rows, values, slot->model->n_outputs);
 }

@@ -1,7 +1,8 @@
 /* MLflow's scoring server: /invocations and what stands around it. */
 #include "call.h"
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------ */
 
 static mw_status read_json(serve_call *call, mw_error *err)
 {
@@ -15,14 +16,16 @@ static mw_status read_csv(serve_call *call, mw_error *err)
                              &call->rows, err);
 }
 
-/* ---- content types ----------------------------------------------------------------------------------------- */
+/* ---- content types
+ * ----------------------------------------------------------------------------------------- */
 
 /* MLflow answers these as plain text. */
 static void refuse_type(serve_call *call, const char *sentence)
 {
-    mw_buf_format(call->exchange->reply,
-                  "%s; fix: send application/json or text/csv, without parameters but charset=utf-8",
-                  sentence);
+    mw_buf_format(
+        call->exchange->reply,
+        "%s; fix: send application/json or text/csv, without parameters but charset=utf-8",
+        sentence);
     call->exchange->status = 415;
     call->exchange->reply_type = MW_VIEW("text/plain; charset=utf-8");
     serve_call_finish(call);
@@ -52,7 +55,9 @@ void serve_invocations(mw_fleet *fleet, mw_exchange *exchange, const mw_params *
         serve_call_run(call);
 }
 
-/* ---- health ------------------------------------------------------------------------------------------------- */
+/* ---- health
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool any_ready(mw_fleet *fleet, unsigned loop)
 {

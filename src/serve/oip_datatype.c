@@ -1,5 +1,5 @@
-/* Datatypes of the Open Inference Protocol. Elements are little-endian on the wire; the machines that are
- * supported are, too. */
+/* Datatypes of the Open Inference Protocol. Elements are little-endian on the wire; the machines
+ * that are supported are, too. */
 #include "oip_datatype.h"
 
 #include <math.h>
@@ -52,11 +52,11 @@ static double bfloat_value(uint16_t bits)
     return (double)value;
 }
 
-#define READ(type)                  \
-    do {                            \
-        type value;                 \
+#define READ(type)                        \
+    do {                                  \
+        type value;                       \
         memcpy(&value, at, sizeof value); \
-        return (double)value;       \
+        return (double)value;             \
     } while (0)
 
 double oip_read_element(oip_datatype datatype, const unsigned char *at)

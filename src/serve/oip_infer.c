@@ -1,11 +1,13 @@
-/* POST /v2/models/{name}[/versions/{version}]/infer: tensors in, tensors out, as JSON or as bytes. */
+/* POST /v2/models/{name}[/versions/{version}]/infer: tensors in, tensors out, as JSON or as bytes.
+ */
 #include "oip_request.h"
 
 #include <math.h>
 
 static const char output_name[] = "output";
 
-/* ---- reading --------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------- */
 
 static mw_status check_outputs(const oip_request *request, mw_error *err)
 {
@@ -53,7 +55,8 @@ static mw_status read_infer(serve_call *call, mw_error *err)
                          &call->rows, err);
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------- */
 
 static bool is_float32(const serve_call *call)
 {
@@ -182,8 +185,8 @@ static mw_status write_values(serve_call *call, const oip_request *request, bool
     return set_binary_header(call, json_bytes, err);
 }
 
-static mw_status write_classes(serve_call *call, const oip_request *request, size_t top, bool binary,
-                               mw_error *err)
+static mw_status write_classes(serve_call *call, const oip_request *request, size_t top,
+                               bool binary, mw_error *err)
 {
     mw_buf texts, *out = call->exchange->reply;
     size_t n_outputs = call->slot.model->n_outputs, n = top < n_outputs ? top : n_outputs;
@@ -218,7 +221,8 @@ static mw_status write_infer(serve_call *call, mw_error *err)
     return write_values(call, request, binary, err);
 }
 
-/* ---- the route --------------------------------------------------------------------------------------------- */
+/* ---- the route
+ * --------------------------------------------------------------------------------------------- */
 
 void serve_oip_infer(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {

@@ -4,7 +4,8 @@
 
 #include "oip_datatype.h"
 
-/* ---- the server --------------------------------------------------------------------------------------------- */
+/* ---- the server
+ * --------------------------------------------------------------------------------------------- */
 
 void serve_oip_server(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
@@ -40,7 +41,9 @@ void serve_oip_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
     serve_kserve_models(fleet, exchange, params);
 }
 
-/* ---- one model -------------------------------------------------------------------------------------------------- */
+/* ---- one model
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* A slot for reading, with the plan pinned; replies with the error and returns NULL otherwise. */
 static const serve_slot *pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
@@ -97,16 +100,16 @@ static const char *column_datatype(const mw_column *column, const char *wide)
     return wide;
 }
 
-/* One matrix for models of numbers; a tensor for each column where texts are categories, which no matrix
- * of numbers could carry. Both forms are read whichever is shown. */
+/* One matrix for models of numbers; a tensor for each column where texts are categories, which no
+ * matrix of numbers could carry. Both forms are read whichever is shown. */
 static void write_inputs(const serve_model *model, mw_buf *out)
 {
     const mw_schema *schema = &model->forest->schema;
     const char *wide = mw_predictor_is_float32(model->predictor) ? "FP32" : "FP64";
     mw_buf_text(out, "\"inputs\": [");
     if (!has_categories(schema)) {
-        mw_buf_format(out, "{\"name\": \"input\", \"datatype\": \"%s\", \"shape\": [-1, %zu]}", wide,
-                      schema->n_columns);
+        mw_buf_format(out, "{\"name\": \"input\", \"datatype\": \"%s\", \"shape\": [-1, %zu]}",
+                      wide, schema->n_columns);
     } else {
         for (size_t i = 0; i < schema->n_columns; i++) {
             mw_buf_text(out, i > 0 ? ", {\"name\": " : "{\"name\": ");
@@ -180,7 +183,9 @@ void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
     serve_reply(exchange, 200, "application/json");
 }
 
-/* ---- statistics ---------------------------------------------------------------------------------------------------- */
+/* ---- statistics
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct stats_page {
     mw_buf *out;
@@ -239,7 +244,9 @@ void serve_oip_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
     serve_reply(exchange, 200, "application/json");
 }
 
-/* ---- the repository --------------------------------------------------------------------------------------------------- */
+/* ---- the repository
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* What a control request may say. */
 typedef struct control_body {
@@ -299,7 +306,8 @@ static void write_index(void *user, const mw_endpoint_info *info)
         return;
     mw_buf_text(page->out, page->n_written++ > 0 ? ", {\"name\": " : "{\"name\": ");
     mw_json_write_text(page->out, mw_view_of(info->name));
-    mw_buf_format(page->out, ", \"version\": \"%u\", \"state\": \"%s\", \"reason\": ", info->version,
+    mw_buf_format(page->out,
+                  ", \"version\": \"%u\", \"state\": \"%s\", \"reason\": ", info->version,
                   info->ready ? "READY" : "UNAVAILABLE");
     mw_json_write_text(page->out, mw_view_of(info->reason[0] ? info->reason
                                              : info->ready   ? ""
@@ -359,7 +367,8 @@ static void control(mw_fleet *fleet, mw_exchange *exchange, const mw_params *par
     mw_status status =
         job && name ? read_control(exchange, &asked, &err) : mw_fail_memory(&err, "the request");
     if (status == MW_OK && asked.has_overrides) {
-        status = mw_fail(&err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
+        status =
+            mw_fail(&err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
         mw_mend(&err, "leave the parameters 'config' and 'file:...' out");
     }
     if (status != MW_OK) {

@@ -7,9 +7,11 @@ static mw_status fail_request(mw_error *err, const char *what)
     return mw_mend(err, "send {\"inputs\": [{\"name\", \"shape\", \"datatype\", \"data\"}]}");
 }
 
-/* ---- parameters ----------------------------------------------------------------------------------------- */
+/* ---- parameters
+ * ----------------------------------------------------------------------------------------- */
 
-/* What our reading of parameters looks for; others are checked to be plain values and passed over. */
+/* What our reading of parameters looks for; others are checked to be plain values and passed over.
+ */
 typedef struct oip_parameters {
     int64_t binary_data_size, classification;
     bool has_size, has_classification, binary_data, has_binary_data;
@@ -55,7 +57,8 @@ static mw_status read_parameters(mw_scan *scan, mw_arena *arena, oip_parameters 
     return mw_mend(err, "send the tensor's bytes in the request");
 }
 
-/* ---- one input -------------------------------------------------------------------------------------------- */
+/* ---- one input
+ * -------------------------------------------------------------------------------------------- */
 
 static mw_status read_shape(mw_scan *scan, oip_tensor *tensor, mw_error *err)
 {
@@ -183,7 +186,9 @@ static mw_status read_inputs(mw_scan *scan, mw_arena *arena, oip_request *reques
     }
 }
 
-/* ---- outputs ----------------------------------------------------------------------------------------------- */
+/* ---- outputs
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static mw_status read_output(mw_scan *scan, mw_arena *arena, oip_output *output, mw_error *err)
 {
@@ -227,7 +232,9 @@ static mw_status read_outputs(mw_scan *scan, mw_arena *arena, oip_request *reque
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static mw_status read_member(mw_scan *scan, mw_arena *arena, mw_view key, oip_request *request,
                              mw_error *err)
@@ -283,7 +290,8 @@ static mw_status lay_out_binary(mw_view binary, oip_request *request, mw_error *
             mw_fail(err, MW_E_OIP_BINARY, "binary_data_size says %zu bytes, the body has %zu left",
                     tensor->binary_bytes, binary.size - used);
             mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
-            return mw_mend(err, "send the tensors' bytes behind the JSON, in the order of the inputs");
+            return mw_mend(err,
+                           "send the tensors' bytes behind the JSON, in the order of the inputs");
         }
         if (!lengths_fit ||
             (element > 0 && (__builtin_mul_overflow(tensor->n_elements, element, &wanted) ||
@@ -307,12 +315,14 @@ mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,
 {
     oip_request request = {0};
     if (json_bytes > body.size) {
-        mw_fail(err, MW_E_OIP_BINARY, "Inference-Header-Content-Length is %zu, the body has %zu bytes",
-                json_bytes, body.size);
+        mw_fail(err, MW_E_OIP_BINARY,
+                "Inference-Header-Content-Length is %zu, the body has %zu bytes", json_bytes,
+                body.size);
         return mw_mend(err, "make it the length of the JSON part");
     }
     MW_TRY(read_json((mw_view){body.data, json_bytes}, arena, &request, err));
-    MW_TRY(lay_out_binary((mw_view){body.data + json_bytes, body.size - json_bytes}, &request, err));
+    MW_TRY(
+        lay_out_binary((mw_view){body.data + json_bytes, body.size - json_bytes}, &request, err));
     *ret_request = request;
     return MW_OK;
 }

@@ -5,21 +5,18 @@
 #include "oip_datatype.h"
 #include "call.h"
 
-enum {
-    OIP_MAX_DIMENSIONS = 8,
-    OIP_MAX_OUTPUTS = 16
-};
+enum { OIP_MAX_DIMENSIONS = 8, OIP_MAX_OUTPUTS = 16 };
 
 typedef struct oip_tensor {
     mw_view name, datatype_name;
     oip_datatype datatype;
     int64_t shape[OIP_MAX_DIMENSIONS];
     size_t n_dimensions;
-    size_t n_elements;    /* product of the shape */
-    mw_view data;         /* JSON text of "data"; empty when the tensor is binary */
+    size_t n_elements; /* product of the shape */
+    mw_view data;      /* JSON text of "data"; empty when the tensor is binary */
     bool is_binary, has_datatype, has_shape, has_data;
-    size_t binary_bytes;  /* binary_data_size */
-    const char *binary;   /* its bytes, behind the JSON */
+    size_t binary_bytes; /* binary_data_size */
+    const char *binary;  /* its bytes, behind the JSON */
 } oip_tensor;
 
 typedef struct oip_output {
@@ -30,7 +27,7 @@ typedef struct oip_output {
 } oip_output;
 
 typedef struct oip_request {
-    mw_view id_text; /* JSON text of "id", empty when not given */
+    mw_view id_text;    /* JSON text of "id", empty when not given */
     bool binary_output; /* parameters.binary_data_output */
     oip_tensor *inputs;
     size_t n_inputs, inputs_capacity;
@@ -39,8 +36,9 @@ typedef struct oip_request {
     bool has_inputs;
 } oip_request;
 
-/* Reads the JSON part and lays out the binary tensors behind it. `json_bytes` is the length of the JSON
- * part: Inference-Header-Content-Length, or the body's. Everything is borrowed from body and arena. */
+/* Reads the JSON part and lays out the binary tensors behind it. `json_bytes` is the length of the
+ * JSON part: Inference-Header-Content-Length, or the body's. Everything is borrowed from body and
+ * arena. */
 MW_CHECKED mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,
                                       oip_request *ret_request, mw_error *err);
 

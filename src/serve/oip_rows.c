@@ -39,10 +39,12 @@ static mw_status fail_elements(const oip_tensor *tensor, size_t found, mw_error 
     return mw_mend(err, "send as many elements as the shape says");
 }
 
-/* ---- binary ---------------------------------------------------------------------------------------------- */
+/* ---- binary
+ * ---------------------------------------------------------------------------------------------- */
 
 /* uint32 length, bytes; again and again. */
-static mw_status read_binary_texts(const oip_tensor *tensor, const oip_target *target, mw_error *err)
+static mw_status read_binary_texts(const oip_tensor *tensor, const oip_target *target,
+                                   mw_error *err)
 {
     const char *at = tensor->binary, *end = at + tensor->binary_bytes;
     for (size_t i = 0; i < tensor->n_elements; i++) {
@@ -69,9 +71,12 @@ static mw_status read_binary(const oip_tensor *tensor, const oip_target *target,
     return MW_OK;
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------------------- */
+/* ---- JSON
+ * --------------------------------------------------------------------------------------------------
+ */
 
-static mw_status fail_kind(mw_scan *scan, const oip_tensor *tensor, const char *wanted, mw_error *err)
+static mw_status fail_kind(mw_scan *scan, const oip_tensor *tensor, const char *wanted,
+                           mw_error *err)
 {
     (void)mw_scan_expected(scan, wanted, err);
     return mw_mend(err, "send elements of the datatype %s", oip_datatype_name(tensor->datatype));
@@ -173,10 +178,11 @@ static mw_status read_tensor(const oip_tensor *tensor, const oip_target *target,
     return status;
 }
 
-/* ---- which tensor is what ------------------------------------------------------------------------------------ */
+/* ---- which tensor is what
+ * ------------------------------------------------------------------------------------ */
 
-/* One tensor is the whole matrix when its shape says so: [n, features], or [features] for one row of a
- * model with several columns. */
+/* One tensor is the whole matrix when its shape says so: [n, features], or [features] for one row
+ * of a model with several columns. */
 static bool is_matrix(const oip_request *request, const mw_schema *schema)
 {
     const oip_tensor *only = &request->inputs[0];
@@ -219,8 +225,8 @@ static mw_status find_column(const oip_request *request, size_t i, const mw_sche
     if (*ret_column < 0 && !schema->named && request->n_inputs == schema->n_columns)
         *ret_column = (ptrdiff_t)i;
     if (*ret_column >= 0) {
-        bool column_shape = tensor->n_dimensions == 1 ||
-                            (tensor->n_dimensions == 2 && tensor->shape[1] == 1);
+        bool column_shape =
+            tensor->n_dimensions == 1 || (tensor->n_dimensions == 2 && tensor->shape[1] == 1);
         bool same_rows = tensor->n_elements == request->inputs[0].n_elements;
         return column_shape && same_rows ? MW_OK : fail_shape(tensor, schema, err);
     }

@@ -5,14 +5,15 @@
  *      plan:   [old: churn v1, fraud v3]  -swap->  [new: churn v2, fraud v3]
  *
  * A loop writes the plan it reads into its own line before it reads it (a hazard pointer: Michael,
- * "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004). Who swaps waits until no line
- * names the old plan; requests on a loop take about a millisecond at most, so that wait is short. Longer
- * ones go to the pool and hold a reference to their model instead. */
+ * "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004). Who swaps waits until no
+ * line names the old plan; requests on a loop take about a millisecond at most, so that wait is
+ * short. Longer ones go to the pool and hold a reference to their model instead. */
 #include "plan.h"
 
 #include <stdlib.h>
 
-/* ---- models ------------------------------------------------------------------------------------------- */
+/* ---- models
+ * ------------------------------------------------------------------------------------------- */
 
 void serve_tally_unref(serve_tally *tally)
 {
@@ -80,7 +81,8 @@ void serve_model_unref(serve_model *model)
         free_model(model);
 }
 
-/* ---- the plan -------------------------------------------------------------------------------------------- */
+/* ---- the plan
+ * -------------------------------------------------------------------------------------------- */
 
 static size_t hash_name(mw_view name)
 {

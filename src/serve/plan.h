@@ -15,8 +15,8 @@ typedef struct serve_counts {
     atomic_uint_least64_t started, predict_ns, last_ms;
 } serve_counts;
 
-/* What one version of an endpoint has done. Outlives its model, so that the last numbers of a version that
- * was replaced can still be read; versions' numbers are never added up. */
+/* What one version of an endpoint has done. Outlives its model, so that the last numbers of a
+ * version that was replaced can still be read; versions' numbers are never added up. */
 typedef struct serve_tally {
     atomic_uint references;
     unsigned version;
@@ -52,8 +52,8 @@ enum {
 typedef struct serve_endpoint {
     char *name, *path;
     char reason[512];
-    unsigned version; /* of the last load */
-    serve_model *model; /* NULL = unloaded; guarded by the fleet's lock */
+    unsigned version;                          /* of the last load */
+    serve_model *model;                        /* NULL = unloaded; guarded by the fleet's lock */
     serve_tally *tallies[SERVE_KEPT_VERSIONS]; /* of the newest versions, oldest first */
     size_t n_tallies;
     uint64_t loads_ok, loads_failed;

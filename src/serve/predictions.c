@@ -7,8 +7,8 @@ static bool answers_with_labels(const mw_forest *forest)
            forest->transform == MW_TRANSFORM_SOFTMAX_LABEL;
 }
 
-/* float32 values are printed at full double width, as MLflow does: whoever reads doubles then has exactly
- * the library's float. */
+/* float32 values are printed at full double width, as MLflow does: whoever reads doubles then has
+ * exactly the library's float. */
 static void write_value(mw_buf *out, double value, bool label)
 {
     if (label)
@@ -43,4 +43,3 @@ mw_status serve_write_predictions(serve_call *call, mw_error *err)
     call->exchange->reply_type = MW_VIEW("application/json");
     return MW_OK;
 }
-

@@ -2,11 +2,11 @@
  * swapped under traffic, in the protocols that clients already speak.
  *
  *     exchange -> (api's route table) -> handler -> pin the plan -> rows -> predict -> reply
- *                                                                              `-> tap: monitors join
- *                                                                                  here, behind the answer
+ *                                                                              `-> tap: monitors
+ * join here, behind the answer
  *
- * What a loop serves is one immutable plan, reached by one atomic pointer. A new plan is built aside
- * and swapped in; the old one is freed when no loop reads it (plan.c).
+ * What a loop serves is one immutable plan, reached by one atomic pointer. A new plan is built
+ * aside and swapped in; the old one is freed when no loop reads it (plan.c).
  */
 #ifndef SERVE_SERVE_H
 #define SERVE_SERVE_H
@@ -15,12 +15,13 @@
 #include "net/net.h"
 #include "predict/predict.h"
 
-/* ---- the fleet --------------------------------------------------------------------------------------- */
+/* ---- the fleet
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct mw_fleet mw_fleet;
 
-/* Sees the rows and values of an answered request; runs on the thread that answered, must not block.
- * Everything is borrowed for the call. */
+/* Sees the rows and values of an answered request; runs on the thread that answered, must not
+ * block. Everything is borrowed for the call. */
 typedef void mw_tap(void *user, const char *endpoint, unsigned version, const mw_batch *rows,
                     const double *values, size_t n_outputs);
 
@@ -44,8 +45,9 @@ void mw_fleet_free(mw_fleet *fleet);
  * when it is not 1..250 letters, digits and _ - . (it stands in addresses and labels). */
 MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path,
                                   mw_error *err);
-/* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also loads
- * one that was unloaded, or that stands in the model folder. Any thread; blocks for the load. */
+/* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also
+ * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
+ */
 MW_CHECKED mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err);
 /* Every endpoint that is loaded; all or nothing: when one fails no model is swapped. */
 MW_CHECKED mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err);
@@ -54,7 +56,8 @@ MW_CHECKED mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error
 /* From now on readiness is denied: the server is about to stop. */
 void mw_fleet_set_draining(mw_fleet *fleet);
 
-/* ---- looking at it: for metrics and the description of the interface ----------------------------------- */
+/* ---- looking at it: for metrics and the description of the interface
+ * ----------------------------------- */
 
 enum {
     MW_N_LATENCY_BUCKETS = 17 /* finite ones; the last count is of all beyond */
@@ -72,9 +75,7 @@ typedef enum mw_protocol {
 const char *mw_protocol_name(mw_protocol protocol);
 
 /* HTTP statuses that predictions are answered with; others count as the last, "other". */
-enum {
-    MW_N_CODES = 9
-};
+enum { MW_N_CODES = 9 };
 extern const int mw_counted_codes[MW_N_CODES];
 
 /* What one version has done: sums over all threads since it was loaded. */
@@ -91,22 +92,23 @@ typedef struct mw_endpoint_info {
     bool ready;
     const char *reason; /* what the last failed load said; "" = nothing */
     size_t memory_bytes;
-    const mw_forest *forest; /* NULL when not ready */
+    const mw_forest *forest;         /* NULL when not ready */
     uint64_t loads_ok, loads_failed; /* of the endpoint's files, since start */
     mw_endpoint_counts counts;       /* of `version` */
 } mw_endpoint_info;
 
-/* Calls `see` for every endpoint in the order they were added; `info` is valid during the call only.
- * Holds the lock that loads take, not the one requests take (they take none). */
+/* Calls `see` for every endpoint in the order they were added; `info` is valid during the call
+ * only. Holds the lock that loads take, not the one requests take (they take none). */
 void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
                    void *user);
-/* The same for the newest eight versions of each endpoint, oldest first: `version` and `counts` are that
- * version's, all else is the endpoint's as it is now. */
-void mw_fleet_each_version(mw_fleet *fleet,
-                           void (*see)(void *user, const mw_endpoint_info *info), void *user);
+/* The same for the newest eight versions of each endpoint, oldest first: `version` and `counts` are
+ * that version's, all else is the endpoint's as it is now. */
+void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
+                           void *user);
 bool mw_fleet_is_draining(const mw_fleet *fleet);
 
-/* ---- handlers: what a route calls ------------------------------------------------------------------------- */
+/* ---- handlers: what a route calls
+ * ------------------------------------------------------------------------- */
 
 /* Decoded parts of the path; empty when the route has none. */
 typedef struct mw_params {

@@ -8,8 +8,8 @@
 
 mw_matrix mw_batch_matrix(const mw_batch *batch)
 {
-    return (mw_matrix){batch->values,    MW_FLOAT64, batch->n_rows, batch->n_columns,
-                       (ptrdiff_t)batch->n_columns, 1};
+    return (mw_matrix){
+        batch->values, MW_FLOAT64, batch->n_rows, batch->n_columns, (ptrdiff_t)batch->n_columns, 1};
 }
 
 mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
@@ -66,8 +66,8 @@ static mw_status category_code(const mw_column *column, double value, double *re
         ptrdiff_t code = find_numeric_category(column, value);
         if (code < 0 && !column->unknown_is_missing) {
             char text[MW_NUMBER_TEXT_BYTES];
-            return fail_category(
-                column, (mw_view){text, mw_number_write_double(text, value, false)}, err);
+            return fail_category(column,
+                                 (mw_view){text, mw_number_write_double(text, value, false)}, err);
         }
         *ret_value = code < 0 ? (double)NAN : (double)code;
         return MW_OK;
@@ -120,7 +120,7 @@ mw_status table_convert_number(const mw_column *column, double value, double *re
 
 bool table_is_missing(mw_view text)
 {
-    static const char *const words[] = {"NaN", "nan", "NA",   "N/A", "null", "NULL",
+    static const char *const words[] = {"NaN",  "nan", "NA",   "N/A",  "null", "NULL",
                                         "None", "n/a", "<NA>", "#N/A", "-nan", "-NaN"};
     if (text.size == 0)
         return true;
@@ -161,8 +161,8 @@ mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_
     }
     if (mw_number_parse(trimmed.data, trimmed.size, &value))
         return table_convert_number(column, value, ret_value, err);
-    if (column->type == MW_COLUMN_BOOL && (mw_view_is_nocase(trimmed, "true") ||
-                                           mw_view_is_nocase(trimmed, "false"))) {
+    if (column->type == MW_COLUMN_BOOL &&
+        (mw_view_is_nocase(trimmed, "true") || mw_view_is_nocase(trimmed, "false"))) {
         *ret_value = trimmed.size == 4;
         return MW_OK;
     }

@@ -20,8 +20,8 @@ typedef struct table_mapping {
     size_t n_fields;
 } table_mapping;
 
-/* By the names of a header. Checks that none stands twice and none is missing; a schema without names
- * of its own takes them by position, and then the count must be equal. */
+/* By the names of a header. Checks that none stands twice and none is missing; a schema without
+ * names of its own takes them by position, and then the count must be equal. */
 mw_status table_map_names(const mw_schema *schema, const mw_view *names, size_t n_names,
                           mw_arena *arena, table_mapping *ret_mapping, mw_error *err);
 /* By position. */
@@ -39,8 +39,8 @@ typedef struct table_rows {
 } table_rows;
 
 void table_rows_init(table_rows *rows, const mw_schema *schema, mw_arena *arena);
-/* One more row, all missing: its cells, or NULL when memory is gone. `expect_more` rows are likely to
- * follow: room is made for them at once. */
+/* One more row, all missing: its cells, or NULL when memory is gone. `expect_more` rows are likely
+ * to follow: room is made for them at once. */
 double *table_rows_add(table_rows *rows, size_t expect_more, mw_error *err);
 mw_batch table_rows_batch(const table_rows *rows);
 

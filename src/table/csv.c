@@ -1,7 +1,8 @@
 /* CSV by RFC 4180, piece by piece.
  *
  *     age,income,"city, state"\r\n     header: names, matched to the schema once
- *     31,52000.5,"Austin, TX"\r\n      rows: plain numbers are read in place; all else takes the slow way
+ *     31,52000.5,"Austin, TX"\r\n      rows: plain numbers are read in place; all else takes the
+ * slow way
  */
 #include <math.h>
 
@@ -81,7 +82,8 @@ static mw_status fail_line(const mw_csv_reader *reader, mw_error *err)
     return mw_at(err, "line %llu", (unsigned long long)reader->line);
 }
 
-/* ---- header ------------------------------------------------------------------------------------------- */
+/* ---- header
+ * ------------------------------------------------------------------------------------------- */
 
 static mw_status read_header(mw_csv_reader *reader, const char **at, const char *end,
                              mw_arena *arena, mw_view **ret_names, size_t *ret_count, mw_error *err)
@@ -114,7 +116,8 @@ static mw_status read_header(mw_csv_reader *reader, const char **at, const char 
 }
 
 /* A first line of numbers is a row, not a header: taking it for names would lose it in silence. */
-static mw_status check_header(const mw_schema *schema, const mw_view *names, size_t n, mw_error *err)
+static mw_status check_header(const mw_schema *schema, const mw_view *names, size_t n,
+                              mw_error *err)
 {
     double number;
     for (size_t i = 0; i < n; i++)
@@ -167,11 +170,14 @@ mw_status mw_csv_reader_init(mw_csv_reader *reader, mw_view text, const mw_schem
     return MW_OK;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------ */
+/* ---- rows
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static mw_status fail_field_count(const mw_csv_reader *reader, size_t n, bool more, mw_error *err)
 {
-    mw_fail(err, MW_E_TABLE_COUNT, more ? "more than the header's %zu fields" : "%zu fields, the header has %zu",
+    mw_fail(err, MW_E_TABLE_COUNT,
+            more ? "more than the header's %zu fields" : "%zu fields, the header has %zu",
             more ? reader->n_fields : n, reader->n_fields);
     mw_mend(err, "give every line as many fields as the header");
     return fail_line(reader, err);
@@ -226,8 +232,8 @@ static mw_status read_line(const mw_csv_reader *reader, const char **at, const c
     }
 }
 
-/* Behind the last line end of `text` that ends a row (one inside quotes does not; a quote opens only where a
- * field begins). A CR at the very end may be half of a CRLF. */
+/* Behind the last line end of `text` that ends a row (one inside quotes does not; a quote opens
+ * only where a field begins). A CR at the very end may be half of a CRLF. */
 static const char *end_of_rows(mw_view text)
 {
     bool quoted = false, at_field = true;

@@ -11,7 +11,8 @@ void table_json_init(table_json *json, mw_view body, const mw_schema *schema, mw
     table_rows_init(&json->rows, schema, arena);
 }
 
-/* ---- one cell ---------------------------------------------------------------------------------------- */
+/* ---- one cell
+ * ---------------------------------------------------------------------------------------- */
 
 static mw_status check_finite(double value, const char *text, mw_error *err)
 {
@@ -82,7 +83,8 @@ static inline mw_status read_cell(table_json *json, size_t column, double *cells
     return table_at(err, json->rows.schema, json->rows.n_rows - 1, column);
 }
 
-/* ---- lists -------------------------------------------------------------------------------------------- */
+/* ---- lists
+ * -------------------------------------------------------------------------------------------- */
 
 static mw_status fail_row(table_json *json, mw_error *err)
 {
@@ -149,10 +151,11 @@ mw_status table_read_lists(table_json *json, const table_mapping *mapping, mw_er
     }
 }
 
-/* ---- records -------------------------------------------------------------------------------------------- */
+/* ---- records
+ * -------------------------------------------------------------------------------------------- */
 
-/* What the i-th key of a record fills. Records repeat their keys in one order, so the key is compared
- * with what stood there before; else it is looked for. */
+/* What the i-th key of a record fills. Records repeat their keys in one order, so the key is
+ * compared with what stood there before; else it is looked for. */
 static mw_status add_key(table_json *json, mw_view key, ptrdiff_t column, mw_error *err)
 {
     if (json->n_keys == json->keys_capacity) {
@@ -267,7 +270,8 @@ mw_status table_read_records(table_json *json, mw_error *err)
     }
 }
 
-/* ---- rows of any form ---------------------------------------------------------------------------------- */
+/* ---- rows of any form
+ * ---------------------------------------------------------------------------------- */
 
 static mw_status read_scalars(table_json *json, mw_error *err)
 {
@@ -320,7 +324,8 @@ mw_status table_read_one_row(table_json *json, mw_error *err)
     return read_list_row(json, &mapping, cells, err);
 }
 
-/* ---- columns ---------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * ---------------------------------------------------------------------------------------------- */
 
 /* A value, or a list of exactly one: [[1], [2]] is a column of two rows. */
 static mw_status read_column_cell(table_json *json, size_t column, double *cells, mw_error *err)
@@ -392,7 +397,9 @@ mw_status table_read_columns(table_json *json, mw_error *err)
     }
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------- */
+/* ---- names
+ * --------------------------------------------------------------------------------------------------
+ */
 
 mw_status table_read_names(table_json *json, mw_view **ret_names, size_t *ret_count, mw_error *err)
 {

@@ -19,7 +19,8 @@ const char *mw_column_type_name(mw_column_type type)
     return names[type];
 }
 
-/* ---- an index: slots of 1 + position, 0 = free; at most half full ------------------------------- */
+/* ---- an index: slots of 1 + position, 0 = free; at most half full -------------------------------
+ */
 
 static size_t index_size_for(size_t n)
 {
@@ -122,7 +123,8 @@ ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
     return (ptrdiff_t)column->category_index[slot] - 1;
 }
 
-/* ---- what is missing, said so that it can be mended ------------------------------------------------ */
+/* ---- what is missing, said so that it can be mended
+ * ------------------------------------------------ */
 
 static ptrdiff_t nearest_name(mw_view wanted, const mw_view *given, size_t n_given)
 {
@@ -160,15 +162,15 @@ mw_status mw_schema_check_present(const mw_schema *schema, const bool *present,
     }
     if (n_missing > NAMES_SHOWN)
         mw_buf_format(&names, " and %zu more", n_missing - NAMES_SHOWN);
-    mw_status status =
-        mw_fail(err, MW_E_TABLE_COLUMN_MISSING, "%s missing: %s",
-                n_missing == 1 ? "a column is" : "columns are", names.data);
+    mw_status status = mw_fail(err, MW_E_TABLE_COLUMN_MISSING, "%s missing: %s",
+                               n_missing == 1 ? "a column is" : "columns are", names.data);
     mw_buf_done(&names);
     ptrdiff_t near = nearest_name(schema->columns[first].name, given, n_given);
     if (near >= 0)
         mw_mend(err, "did you mean '%.*s' where you sent '%.*s'?",
                 MW_VIEW_ARG(schema->columns[first].name), MW_VIEW_ARG(given[near]));
     else
-        mw_mend(err, "send every column that the model was trained on; null where a value is missing");
+        mw_mend(err,
+                "send every column that the model was trained on; null where a value is missing");
     return status;
 }

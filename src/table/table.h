@@ -10,7 +10,8 @@
 
 #include "base/base.h"
 
-/* ---- schema: what a model wants to be given --------------------------------------------------- */
+/* ---- schema: what a model wants to be given ---------------------------------------------------
+ */
 
 typedef enum mw_column_type {
     MW_COLUMN_FLOAT64, /* also when nothing is known */
@@ -31,13 +32,14 @@ typedef struct mw_column {
     const mw_view *categories; /* texts of codes 0..n_categories-1; NULL: codes come as numbers */
     size_t n_categories;
     bool categories_are_numbers; /* their texts are numbers: a number is looked up by its value */
-    bool unknown_is_missing;     /* a category that was not in training reads as missing (what LightGBM
-                                    does with a pandas column); otherwise it is an error */
+    bool unknown_is_missing; /* a category that was not in training reads as missing (what LightGBM
+                                does with a pandas column); otherwise it is an error */
     const uint32_t *category_index; /* made by mw_schema_make; behind the door */
     size_t category_index_size;
 } mw_column;
 
-/* Which columns, in the order of the model's features. Read-only once made; any thread may use it. */
+/* Which columns, in the order of the model's features. Read-only once made; any thread may use it.
+ */
 typedef struct mw_schema {
     const mw_column *columns;
     size_t n_columns;
@@ -55,7 +57,8 @@ ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name);
 /* The code of a category's text, or -1. */
 ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
 
-/* ---- batch ------------------------------------------------------------------------------------ */
+/* ---- batch ------------------------------------------------------------------------------------
+ */
 
 /* Dense rows: value (r, c) at values[r * n_columns + c]; NaN = missing. Memory is the arena's. */
 typedef struct mw_batch {
@@ -70,7 +73,8 @@ mw_matrix mw_batch_matrix(const mw_batch *batch);
 MW_CHECKED mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
                                    mw_batch *ret_batch, mw_error *err);
 
-/* ---- JSON bodies -------------------------------------------------------------------------------- */
+/* ---- JSON bodies --------------------------------------------------------------------------------
+ */
 
 /* Every reader below checks each cell against its column: text in a number column, a category that
  * was not in training, a missing or unknown column, rows of unequal length are MW_MISMATCH errors
@@ -93,10 +97,11 @@ MW_CHECKED mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema,
 MW_CHECKED mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *schema,
                                               mw_arena *arena, mw_batch *ret_batch, mw_error *err);
 
-/* ---- CSV ------------------------------------------------------------------------------------------ */
+/* ---- CSV
+ * ------------------------------------------------------------------------------------------ */
 
-/* RFC 4180 with LF, CRLF or CR line ends, quotes, a UTF-8 byte-order mark. Missing: empty, NaN, nan,
- * NA, N/A, null, NULL, None, as pandas reads them. The first line is the header.
+/* RFC 4180 with LF, CRLF or CR line ends, quotes, a UTF-8 byte-order mark. Missing: empty, NaN,
+ * nan, NA, N/A, null, NULL, None, as pandas reads them. The first line is the header.
  *
  * A reader keeps the header's mapping, so that a file can be read piece by piece:
  *
@@ -123,7 +128,8 @@ MW_CHECKED mw_status mw_csv_read_rows(mw_csv_reader *reader, mw_view text, bool 
 MW_CHECKED mw_status mw_batch_read_csv(mw_view body, const mw_schema *schema, mw_arena *arena,
                                        mw_batch *ret_batch, mw_error *err);
 
-/* ---- one cell ---------------------------------------------------------------------------------------- */
+/* ---- one cell
+ * ---------------------------------------------------------------------------------------- */
 
 /* For readers in other rooms (tensors of the Open Inference Protocol): check and store a value.
  * `row` and `column` must lie inside the batch. */

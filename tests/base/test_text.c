@@ -10,11 +10,12 @@ static void test_distance(void **state)
         const char *a, *b;
         size_t limit, expected;
     } cases[] = {
-        {"workers", "wokers", 3, 1}, {"age", "age", 3, 0},      {"", "abc", 3, 3},
+        {"workers", "wokers", 3, 1}, {"age", "age", 3, 0},        {"", "abc", 3, 3},
         {"abc", "", 2, 3},           {"kitten", "sitting", 5, 3}, {"abcdef", "uvwxyz", 2, 3},
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
-        size_t got = mw_view_distance(mw_view_of(cases[i].a), mw_view_of(cases[i].b), cases[i].limit);
+        size_t got =
+            mw_view_distance(mw_view_of(cases[i].a), mw_view_of(cases[i].b), cases[i].limit);
         if (got != cases[i].expected)
             fail_msg("%s ~ %s: got %zu, expected %zu", cases[i].a, cases[i].b, got,
                      cases[i].expected);

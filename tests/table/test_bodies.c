@@ -13,15 +13,23 @@ static int set_up(void **state)
     (void)state;
     static const mw_view cities[] = {{"Austin", 6}, {"Boston", 6}};
     static const mw_view sizes[] = {{"1", 1}, {"2.5", 3}};
-    const mw_column three[] = {{.name = MW_VIEW("age")}, {.name = MW_VIEW("income")},
+    const mw_column three[] = {{.name = MW_VIEW("age")},
+                               {.name = MW_VIEW("income")},
                                {.name = MW_VIEW("debt"), .optional = true}};
     const mw_column made_up[] = {{.name = MW_VIEW("f0")}, {.name = MW_VIEW("f1")}};
     const mw_column of_types[] = {
         {.name = MW_VIEW("n"), .type = MW_COLUMN_INT32},
         {.name = MW_VIEW("b"), .type = MW_COLUMN_BOOL},
-        {.name = MW_VIEW("city"), .type = MW_COLUMN_CATEGORY, .categories = cities, .n_categories = 2},
-        {.name = MW_VIEW("size"), .type = MW_COLUMN_CATEGORY, .categories = sizes, .n_categories = 2,
-         .categories_are_numbers = true, .unknown_is_missing = true},
+        {.name = MW_VIEW("city"),
+         .type = MW_COLUMN_CATEGORY,
+         .categories = cities,
+         .n_categories = 2},
+        {.name = MW_VIEW("size"),
+         .type = MW_COLUMN_CATEGORY,
+         .categories = sizes,
+         .n_categories = 2,
+         .categories_are_numbers = true,
+         .unknown_is_missing = true},
         {.name = MW_VIEW("f"), .type = MW_COLUMN_FLOAT32},
     };
     mw_arena_init(&arena, 64 * MW_KIB, 64 * MW_MIB);
@@ -49,33 +57,68 @@ typedef struct good_body {
 } good_body;
 
 static const good_body mlflow_bodies[] = {
-    {"split", &named, "{\"dataframe_split\":{\"columns\":[\"age\",\"income\",\"debt\"],\"data\":[[1,2.5,3],[4,null,6]]}}",
-     2, {1, 2.5, 3, 4, MISSING, 6}},
-    {"split, other order and extra column", &named,
-     "{\"dataframe_split\":{\"columns\":[\"x\",\"debt\",\"income\",\"age\"],\"data\":[[\"text\",3,2,1]]}}", 1, {1, 2, 3}},
-    {"split, data before columns", &named,
-     "{\"dataframe_split\":{\"index\":[0],\"data\":[[2,1]],\"columns\":[\"income\",\"age\"]},\"params\":{\"a\":1}}", 1,
+    {"split",
+     &named,
+     "{\"dataframe_split\":{\"columns\":[\"age\",\"income\",\"debt\"],\"data\":[[1,2.5,3],[4,null,"
+     "6]]}}",
+     2,
+     {1, 2.5, 3, 4, MISSING, 6}},
+    {"split, other order and extra column",
+     &named,
+     "{\"dataframe_split\":{\"columns\":[\"x\",\"debt\",\"income\",\"age\"],\"data\":[[\"text\",3,"
+     "2,1]]}}",
+     1,
+     {1, 2, 3}},
+    {"split, data before columns",
+     &named,
+     "{\"dataframe_split\":{\"index\":[0],\"data\":[[2,1]],\"columns\":[\"income\",\"age\"]},"
+     "\"params\":{\"a\":1}}",
+     1,
      {1, 2, MISSING}},
     {"split without columns", &named, "{\"dataframe_split\":{\"data\":[[1,2,3]]}}", 1, {1, 2, 3}},
-    {"split, no rows", &named, "{\"dataframe_split\":{\"columns\":[\"age\",\"income\"],\"data\":[]}}", 0, {0}},
-    {"records", &named, "{\"dataframe_records\":[{\"age\":1,\"income\":2},{\"income\":4,\"age\":3,\"debt\":5}]}", 2,
+    {"split, no rows",
+     &named,
+     "{\"dataframe_split\":{\"columns\":[\"age\",\"income\"],\"data\":[]}}",
+     0,
+     {0}},
+    {"records",
+     &named,
+     "{\"dataframe_records\":[{\"age\":1,\"income\":2},{\"income\":4,\"age\":3,\"debt\":5}]}",
+     2,
      {1, 2, MISSING, 3, 4, 5}},
-    {"records, a key absent in one row", &named, "{\"dataframe_records\":[{\"age\":1,\"income\":2},{\"age\":3}]}", 2,
+    {"records, a key absent in one row",
+     &named,
+     "{\"dataframe_records\":[{\"age\":1,\"income\":2},{\"age\":3}]}",
+     2,
      {1, 2, MISSING, 3, MISSING, MISSING}},
-    {"records, escaped key", &named, "{\"dataframe_records\":[{\"\\u0061ge\":1,\"income\":NaN}]}", 1,
+    {"records, escaped key",
+     &named,
+     "{\"dataframe_records\":[{\"\\u0061ge\":1,\"income\":NaN}]}",
+     1,
      {1, MISSING, MISSING}},
     {"instances, lists", &unnamed, "{\"instances\":[[1,-2e3],[true,false]]}", 2, {1, -2000, 1, 0}},
-    {"instances, objects without known names", &unnamed, "{\"instances\":[{\"a\":1,\"b\":2},{\"b\":4,\"a\":3}]}", 2,
+    {"instances, objects without known names",
+     &unnamed,
+     "{\"instances\":[{\"a\":1,\"b\":2},{\"b\":4,\"a\":3}]}",
+     2,
      {1, 2, 3, 4}},
-    {"inputs, columns", &named, "{\"inputs\":{\"age\":[1,2],\"income\":[[3],[4]]}}", 2,
+    {"inputs, columns",
+     &named,
+     "{\"inputs\":{\"age\":[1,2],\"income\":[[3],[4]]}}",
+     2,
      {1, 3, MISSING, 2, 4, MISSING}},
     {"inputs, rows", &unnamed, "{\"inputs\":[[1,2]]}", 1, {1, 2}},
-    {"types", &typed,
+    {"types",
+     &typed,
      "{\"dataframe_records\":[{\"n\":7,\"b\":true,\"city\":\"Boston\",\"size\":2.5,\"f\":0.1},"
      "{\"n\":null,\"b\":0,\"city\":null,\"size\":99,\"f\":1}]}",
-     2, {7, 1, 1, 1, 0.10000000149011612, MISSING, 0, MISSING, MISSING, 1}},
-    {"category as text of a number", &typed,
-     "{\"dataframe_records\":[{\"n\":1,\"b\":1,\"city\":\"Austin\",\"size\":\"2.50\",\"f\":0}]}", 1, {1, 1, 0, 1, 0}},
+     2,
+     {7, 1, 1, 1, 0.10000000149011612, MISSING, 0, MISSING, MISSING, 1}},
+    {"category as text of a number",
+     &typed,
+     "{\"dataframe_records\":[{\"n\":1,\"b\":1,\"city\":\"Austin\",\"size\":\"2.50\",\"f\":0}]}",
+     1,
+     {1, 1, 0, 1, 0}},
 };
 
 static void compare(const good_body *c, const mw_batch *batch)
@@ -115,30 +158,36 @@ static const struct bad_body {
     {"behind the end", &unnamed, "{\"instances\":[[1,2]]} x", "", "expected the end"},
     {"missing column", &named, "{\"dataframe_records\":[{\"age\":1}]}", "dataframe_records",
      "a column is missing: 'income'"},
-    {"missing column in split", &named, "{\"dataframe_split\":{\"columns\":[\"age\",\"incom\"],\"data\":[]}}",
-     "dataframe_split", "'income'"},
-    {"text in a number column", &named, "{\"dataframe_records\":[{\"age\":1,\"income\":2},{\"age\":\"old\",\"income\":2}]}",
+    {"missing column in split", &named,
+     "{\"dataframe_split\":{\"columns\":[\"age\",\"incom\"],\"data\":[]}}", "dataframe_split",
+     "'income'"},
+    {"text in a number column", &named,
+     "{\"dataframe_records\":[{\"age\":1,\"income\":2},{\"age\":\"old\",\"income\":2}]}",
      "row 1, column 'age'", "'old'"},
     {"too few", &named, "{\"instances\":[[1,2,3],[1,2]]}", "row 1", "2 values, the model takes 3"},
     {"too many", &unnamed, "{\"instances\":[[1,2,3]]}", "row 0", "3 values, the model takes 2"},
     {"row shorter than its columns", &named,
-     "{\"dataframe_split\":{\"columns\":[\"age\",\"income\",\"x\",\"y\"],\"data\":[[1,2,3]]}}", "row 0",
-     "3 values for 4 columns"},
-    {"one name twice", &named, "{\"dataframe_split\":{\"columns\":[\"age\",\"income\",\"age\"],\"data\":[]}}", "",
+     "{\"dataframe_split\":{\"columns\":[\"age\",\"income\",\"x\",\"y\"],\"data\":[[1,2,3]]}}",
+     "row 0", "3 values for 4 columns"},
+    {"one name twice", &named,
+     "{\"dataframe_split\":{\"columns\":[\"age\",\"income\",\"age\"],\"data\":[]}}", "",
      "two columns are called 'age'"},
-    {"columns of unequal length", &named, "{\"inputs\":{\"age\":[1,2],\"income\":[3]}}", "column 'income'",
-     "same number of rows"},
+    {"columns of unequal length", &named, "{\"inputs\":{\"age\":[1,2],\"income\":[3]}}",
+     "column 'income'", "same number of rows"},
     {"columns of unequal length, longer", &named, "{\"inputs\":{\"age\":[1],\"income\":[3,4]}}",
      "column 'income'", "same number of rows"},
     {"no columns at all", &named, "{\"inputs\":{}}", "inputs", "columns are missing"},
-    {"fraction", &typed, "{\"dataframe_records\":[{\"n\":1.5}]}", "row 0, column 'n'", "1.5 is no int32"},
-    {"unknown category", &typed, "{\"dataframe_records\":[{\"city\":\"Paris\"}]}", "column 'city'", "'Paris'"},
+    {"fraction", &typed, "{\"dataframe_records\":[{\"n\":1.5}]}", "row 0, column 'n'",
+     "1.5 is no int32"},
+    {"unknown category", &typed, "{\"dataframe_records\":[{\"city\":\"Paris\"}]}", "column 'city'",
+     "'Paris'"},
     {"not a bool", &typed, "{\"dataframe_records\":[{\"b\":2}]}", "column 'b'", "2 is no bool"},
     {"too large", &unnamed, "{\"instances\":[[1e999,1]]}", "column 'f0'", "beyond"},
-    {"nested too deeply", &unnamed, "{\"instances\":[[[1,2]]]}", "column 'f0'", "expected a number"},
+    {"nested too deeply", &unnamed, "{\"instances\":[[[1,2]]]}", "column 'f0'",
+     "expected a number"},
     {"a scalar for a row", &unnamed, "{\"instances\":[[1,2],3]}", "row 1", "expected a list"},
-    {"another column in a later row", &unnamed, "{\"instances\":[{\"a\":1,\"b\":2},{\"a\":1,\"c\":2}]}", "row 1",
-     "'c' is one too many"},
+    {"another column in a later row", &unnamed,
+     "{\"instances\":[{\"a\":1,\"b\":2},{\"a\":1,\"c\":2}]}", "row 1", "'c' is one too many"},
     {"leading zero", &unnamed, "{\"instances\":[[01,2]]}", "", "expected"},
     {"not UTF-8", &named, "{\"dataframe_records\":[{\"\xff\":1}]}", "", "UTF-8"},
 };
@@ -189,7 +238,8 @@ static void test_many_rows(void **state)
     mw_buf_text(&body, "]}");
     mw_batch batch;
     mw_error err;
-    assert_int_equal(mw_batch_read_mlflow(mw_buf_as_view(&body), &unnamed, &arena, &batch, &err), MW_OK);
+    assert_int_equal(mw_batch_read_mlflow(mw_buf_as_view(&body), &unnamed, &arena, &batch, &err),
+                     MW_OK);
     assert_int_equal(batch.n_rows, N_ROWS);
     for (int i = 0; i < N_ROWS; i++) {
         assert_true(batch.values[2 * i] == i);
@@ -203,23 +253,26 @@ static void test_kserve_and_lines(void **state)
     (void)state;
     mw_batch batch;
     mw_error err;
-    assert_int_equal(mw_batch_read_kserve(MW_VIEW("{\"instances\":[[1,2]]}"), &unnamed, &arena, &batch,
-                                          &err), MW_OK);
-    assert_int_not_equal(mw_batch_read_kserve(MW_VIEW("{\"dataframe_split\":{\"data\":[]}}"), &unnamed,
-                                              &arena, &batch, &err), MW_OK);
-    assert_int_equal(mw_batch_read_json_lines(MW_VIEW("[1,2]\n\n {\"f0\":3,\"f1\":4} \r\n"), &unnamed, &arena,
-                                              &batch, &err), MW_OK);
-    assert_int_equal(batch.n_rows, 2);
-    assert_int_not_equal(mw_batch_read_json_lines(MW_VIEW("[1,2]\n[3]\n"), &unnamed, &arena, &batch, &err),
+    assert_int_equal(
+        mw_batch_read_kserve(MW_VIEW("{\"instances\":[[1,2]]}"), &unnamed, &arena, &batch, &err),
+        MW_OK);
+    assert_int_not_equal(mw_batch_read_kserve(MW_VIEW("{\"dataframe_split\":{\"data\":[]}}"),
+                                              &unnamed, &arena, &batch, &err),
                          MW_OK);
+    assert_int_equal(mw_batch_read_json_lines(MW_VIEW("[1,2]\n\n {\"f0\":3,\"f1\":4} \r\n"),
+                                              &unnamed, &arena, &batch, &err),
+                     MW_OK);
+    assert_int_equal(batch.n_rows, 2);
+    assert_int_not_equal(
+        mw_batch_read_json_lines(MW_VIEW("[1,2]\n[3]\n"), &unnamed, &arena, &batch, &err), MW_OK);
     assert_non_null(strstr(err.where, "line 2"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mlflow_bodies), cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_cut_bodies),    cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_mlflow_bodies),    cmocka_unit_test(test_bad_bodies),
+        cmocka_unit_test(test_cut_bodies),       cmocka_unit_test(test_many_rows),
         cmocka_unit_test(test_kserve_and_lines),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -14,7 +14,9 @@ static int set_up(void **state)
     static const mw_view cities[] = {{"Austin, TX", 10}, {"the \"Hub\"", 9}};
     const mw_column columns[] = {{.name = MW_VIEW("age")},
                                  {.name = MW_VIEW("income")},
-                                 {.name = MW_VIEW("city"), .type = MW_COLUMN_CATEGORY, .categories = cities,
+                                 {.name = MW_VIEW("city"),
+                                  .type = MW_COLUMN_CATEGORY,
+                                  .categories = cities,
                                   .n_categories = 2}};
     const mw_column made_up[] = {{.name = MW_VIEW("f0")}, {.name = MW_VIEW("f1")}};
     mw_arena_init(&arena, 64 * MW_KIB, 64 * MW_MIB);
@@ -39,8 +41,15 @@ static const struct good_csv {
     {"other order, extra field", "x,city,income,age\nzz,\"the \"\"Hub\"\"\",2,1\n", 1, {1, 2, 1}},
     {"CRLF, no last line end", "age,income,city\r\n1,2,NA\r\n3,4,nan", 2, {1, 2, NAN, 3, 4, NAN}},
     {"CR", "age,income,city\r1,2,\r3,4,\r", 2, {1, 2, NAN, 3, 4, NAN}},
-    {"byte-order mark", "\xef\xbb\xbf" "age,income,city\n1,2,\n", 1, {1, 2, NAN}},
-    {"missing words", "age,income,city\nNaN,null,NULL\nNA,None,N/A\n", 2, {NAN, NAN, NAN, NAN, NAN, NAN}},
+    {"byte-order mark",
+     "\xef\xbb\xbf"
+     "age,income,city\n1,2,\n",
+     1,
+     {1, 2, NAN}},
+    {"missing words",
+     "age,income,city\nNaN,null,NULL\nNA,None,N/A\n",
+     2,
+     {NAN, NAN, NAN, NAN, NAN, NAN}},
     {"blanks and quotes around numbers", "age,income,city\n 1 ,\"2\",\n", 1, {1, 2, NAN}},
     {"quoted line end passed over", "x,age,income,city\n\"a\nb\",1,2,\n", 1, {1, 2, NAN}},
     {"empty lines", "age,income,city\n\n1,2,\n\n", 1, {1, 2, NAN}},
@@ -79,7 +88,8 @@ static const struct bad_csv {
     {"text behind a quote", &schema, "age,income,city\n\"1\"x,2,\n", "line 2", "quote"},
     {"unknown category", &schema, "age,income,city\n1,2,Paris\n", "column 'city'", "'Paris'"},
     {"numbers for a header", &unnamed, "1,2\n3,4\n", "line 1", "numbers"},
-    {"positional, other count", &unnamed, "a,b,c\n1,2,3\n", "line 1", "3 values, the model takes 2"},
+    {"positional, other count", &unnamed, "a,b,c\n1,2,3\n", "line 1",
+     "3 values, the model takes 2"},
     {"one name twice", &schema, "age,income,city,age\n", "line 1", "two columns"},
 };
 
@@ -89,7 +99,8 @@ static void test_bad(void **state)
     for (size_t i = 0; i < MW_COUNT(bad); i++) {
         mw_batch batch;
         mw_error err;
-        if (mw_batch_read_csv(mw_view_of(bad[i].text), bad[i].schema, &arena, &batch, &err) == MW_OK)
+        if (mw_batch_read_csv(mw_view_of(bad[i].text), bad[i].schema, &arena, &batch, &err) ==
+            MW_OK)
             fail_msg("%s: accepted", bad[i].name);
         if (!strstr(err.where, bad[i].where) || !strstr(err.what, bad[i].what) || !err.mend[0])
             fail_msg("%s: '%s': '%s'", bad[i].name, err.where, err.what);
@@ -100,7 +111,8 @@ static void test_bad(void **state)
 static void test_pieces(void **state)
 {
     (void)state;
-    static const char text[] = "age,income,city\r\n1,2,\"Austin, TX\"\r\n3,4,\"the \"\"Hub\"\"\"\r\n5,6,\r\n7,8,NA";
+    static const char text[] =
+        "age,income,city\r\n1,2,\"Austin, TX\"\r\n3,4,\"the \"\"Hub\"\"\"\r\n5,6,\r\n7,8,NA";
     mw_view whole = mw_view_of(text);
     for (size_t cut = 17; cut <= whole.size; cut++) {
         mw_csv_reader reader;
@@ -108,11 +120,13 @@ static void test_pieces(void **state)
         mw_error err;
         size_t header, used, rest;
         assert_int_equal(mw_csv_reader_init(&reader, whole, &schema, &arena, &header, &err), MW_OK);
-        assert_int_equal(mw_csv_read_rows(&reader, (mw_view){text + header, cut - header}, false, SIZE_MAX,
-                                          &arena, &first, &used, &err), MW_OK);
+        assert_int_equal(mw_csv_read_rows(&reader, (mw_view){text + header, cut - header}, false,
+                                          SIZE_MAX, &arena, &first, &used, &err),
+                         MW_OK);
         size_t at = header + used;
-        assert_int_equal(mw_csv_read_rows(&reader, (mw_view){text + at, whole.size - at}, true, SIZE_MAX,
-                                          &arena, &second, &rest, &err), MW_OK);
+        assert_int_equal(mw_csv_read_rows(&reader, (mw_view){text + at, whole.size - at}, true,
+                                          SIZE_MAX, &arena, &second, &rest, &err),
+                         MW_OK);
         if (first.n_rows + second.n_rows != 4)
             fail_msg("cut at %zu: %zu + %zu rows", cut, first.n_rows, second.n_rows);
         double last = second.n_rows ? second.values[(second.n_rows - 1) * 3] : first.values[9];
@@ -129,8 +143,9 @@ static void test_max_rows(void **state)
     size_t header, used;
     mw_view text = MW_VIEW("age,income,city\n1,2,\n3,4,\n5,6,\n");
     assert_int_equal(mw_csv_reader_init(&reader, text, &schema, &arena, &header, &err), MW_OK);
-    assert_int_equal(mw_csv_read_rows(&reader, (mw_view){text.data + header, text.size - header}, true, 2,
-                                      &arena, &batch, &used, &err), MW_OK);
+    assert_int_equal(mw_csv_read_rows(&reader, (mw_view){text.data + header, text.size - header},
+                                      true, 2, &arena, &batch, &used, &err),
+                     MW_OK);
     assert_int_equal(batch.n_rows, 2);
     assert_int_equal(used, 10);
     assert_int_equal(reader.line, 4);

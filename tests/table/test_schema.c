@@ -45,7 +45,9 @@ static void test_many_categories(void **state)
     static mw_view categories[N];
     for (size_t i = 0; i < N; i++)
         categories[i] = (mw_view){texts[i], (size_t)snprintf(texts[i], sizeof texts[i], "c%zu", i)};
-    const mw_column column = {.name = MW_VIEW("c"), .type = MW_COLUMN_CATEGORY, .categories = categories,
+    const mw_column column = {.name = MW_VIEW("c"),
+                              .type = MW_COLUMN_CATEGORY,
+                              .categories = categories,
                               .n_categories = N};
     mw_arena arena;
     mw_schema schema;
@@ -60,7 +62,8 @@ static void test_many_categories(void **state)
 static void test_missing_columns_are_named(void **state)
 {
     (void)state;
-    const mw_column columns[] = {{.name = MW_VIEW("age")}, {.name = MW_VIEW("income")},
+    const mw_column columns[] = {{.name = MW_VIEW("age")},
+                                 {.name = MW_VIEW("income")},
                                  {.name = MW_VIEW("note"), .optional = true}};
     mw_arena arena;
     mw_schema schema;

@@ -1,4 +1,5 @@
-/* Prediction bodies: the first byte picks reader and schema. Whatever is accepted is a whole batch. */
+/* Prediction bodies: the first byte picks reader and schema. Whatever is accepted is a whole batch.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -6,8 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-typedef mw_status reader(mw_view body, const mw_schema *schema, mw_arena *arena, mw_batch *ret_batch,
-                         mw_error *err);
+typedef mw_status reader(mw_view body, const mw_schema *schema, mw_arena *arena,
+                         mw_batch *ret_batch, mw_error *err);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -14,11 +14,11 @@ static mw_status read_in_pieces(mw_view text, size_t cut, const mw_schema *schem
     size_t header, used, rest;
     MW_TRY(mw_csv_reader_init(&reader, text, schema, arena, &header, NULL));
     size_t end = header + cut % (text.size - header + 1);
-    MW_TRY(mw_csv_read_rows(&reader, (mw_view){text.data + header, end - header}, false, SIZE_MAX, arena,
-                            first, &used, NULL));
+    MW_TRY(mw_csv_read_rows(&reader, (mw_view){text.data + header, end - header}, false, SIZE_MAX,
+                            arena, first, &used, NULL));
     size_t at = header + used;
-    return mw_csv_read_rows(&reader, (mw_view){text.data + at, text.size - at}, true, SIZE_MAX, arena,
-                            second, &rest, NULL);
+    return mw_csv_read_rows(&reader, (mw_view){text.data + at, text.size - at}, true, SIZE_MAX,
+                            arena, second, &rest, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,15 +8,19 @@
 static inline void fuzz_make_schema(unsigned which, mw_arena *arena, mw_schema *ret_schema)
 {
     static const mw_view cities[] = {{"Austin", 6}, {"1", 1}};
-    static const mw_column named[] = {{.name = {"a", 1}}, {.name = {"b", 1}},
-                                      {.name = {"c", 1}, .optional = true}};
+    static const mw_column named[] = {
+        {.name = {"a", 1}}, {.name = {"b", 1}}, {.name = {"c", 1}, .optional = true}};
     static const mw_column unnamed[] = {{.name = {"f0", 2}}, {.name = {"f1", 2}}};
     static const mw_column typed[] = {
         {.name = {"a", 1}, .type = MW_COLUMN_INT32},
         {.name = {"b", 1}, .type = MW_COLUMN_BOOL},
         {.name = {"c", 1}, .type = MW_COLUMN_CATEGORY, .categories = cities, .n_categories = 2},
-        {.name = {"d", 1}, .type = MW_COLUMN_CATEGORY, .categories = cities, .n_categories = 2,
-         .categories_are_numbers = true, .unknown_is_missing = true},
+        {.name = {"d", 1},
+         .type = MW_COLUMN_CATEGORY,
+         .categories = cities,
+         .n_categories = 2,
+         .categories_are_numbers = true,
+         .unknown_is_missing = true},
     };
     mw_status status = which == 0   ? mw_schema_make(named, 3, true, arena, ret_schema, NULL)
                        : which == 1 ? mw_schema_make(unnamed, 2, false, arena, ret_schema, NULL)
