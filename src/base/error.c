@@ -37,7 +37,8 @@ static void clean_text(char *text)
 }
 
 /* A text that does not fit ends in "..." and never in half a UTF-8 character. */
-static void format_text(char *out, size_t out_size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void format_text(char *out, size_t out_size,
+                                                              const char *format, va_list args)
 {
     int needed = vsnprintf(out, out_size, format, args);
     if (needed < 0)

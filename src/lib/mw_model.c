@@ -19,7 +19,7 @@ struct mw_model {
     char **names; /* n_features texts in one block with the pointers; NULL when not known */
 };
 
-/* ---- description --------------------------------------------------------------------------- */
+/* ---- description ----------------------------------------------------------------------------- */
 
 /* Names are views in the schema; C callers want NUL-ended texts. One block: pointers, then bytes.
  */
@@ -67,7 +67,7 @@ static void describe(mw_model *model)
     };
 }
 
-/* ---- life ---------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* Takes the forest, also when it fails. */
 static mw_status make_model(mw_forest *forest, mw_model **ret_model, mw_error *err)
@@ -137,7 +137,7 @@ const mw_model_description *mw_model_describe(const mw_model *model)
     return model ? &model->description : &nothing;
 }
 
-/* ---- predict ------------------------------------------------------------------------------- */
+/* ---- predict --------------------------------------------------------------------------------- */
 
 static mw_status check_room(const mw_model *model, const mw_matrix *rows, mw_output output,
                             size_t values_count, mw_error *err)

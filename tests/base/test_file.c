@@ -20,7 +20,7 @@ static int enter_folder(void **state)
 
 static const char *path_of(const char *name)
 {
-    static char path[128];
+    static char path[sizeof folder + 256 + 1];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }

@@ -8,12 +8,17 @@ build=$1 source=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-prefix=$(meson introspect "$build" --buildoptions | python3 -c '
+meson=$("$source/tools/find-meson.sh")
+prefix=$("$meson" introspect "$build" --buildoptions | python3 -c '
 import json, sys
 print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
-DESTDIR=$folder meson install -C "$build" --no-rebuild --tags devel,runtime >"$folder/log" 2>&1 ||
+DESTDIR=$folder "$meson" install -C "$build" --no-rebuild >"$folder/log" 2>&1 ||
     { cat "$folder/log"; exit 1; }
 root=$folder$prefix
+for file in bin/millwright bin/mw share/man/man1/mw.1 \
+    share/bash-completion/completions/millwright share/zsh/site-functions/_millwright; do
+    test -s "$root/$file" || { echo "$file is not installed"; exit 1; }
+done
 pc=$(find "$root" -name millwright.pc)
 library=$(dirname "$(find "$root" -name libmillwright.so)")
 export PKG_CONFIG_PATH="$(dirname "$pc")" PKG_CONFIG_SYSROOT_DIR="$folder"
@@ -22,10 +27,11 @@ flags="-std=gnu11 -Wall -Wextra -Wpedantic -Werror ${MW_SANITIZE:+-fsanitize=$MW
 
 test "$(pkg-config --modversion millwright)" = "$(sed -n 's/#define MW_VERSION "\(.*\)"/\1/p' \
     "$root/include/millwright.h")"
-cc $flags "$source/examples/c/predict.c" -o "$folder/shared" $(pkg-config --cflags --libs millwright)
+cc $flags "$source/examples/c/predict.c" -o "$folder/shared" \
+    $(pkg-config --cflags --libs millwright)
 cc $flags "$source/examples/c/predict.c" -o "$folder/static" $(pkg-config --cflags millwright) \
-    "$library/libmillwright.a" $(PKG_CONFIG_SYSROOT_DIR= pkg-config --static --libs-only-l millwright |
-        sed 's/-lmillwright//')
+    "$library/libmillwright.a" $(PKG_CONFIG_SYSROOT_DIR= \
+        pkg-config --static --libs-only-l millwright | sed 's/-lmillwright//')
 
 model=$source/examples/models/credit.json
 LD_LIBRARY_PATH=$library "$folder/shared" "$model" | grep -q 'binary:logistic'
@@ -46,12 +52,16 @@ cat >"$folder/same.c" <<'END'
 #include <millwright.h>
 int mw_fail(void);
 int mw_fail(void) { return 7; }
-int main(void) { mw_model *m; return mw_model_load("/nowhere", &m, 0) == MW_NOT_FOUND ? mw_fail() : 1; }
+int main(void)
+{
+    mw_model *m;
+    return mw_model_load("/nowhere", &m, 0) == MW_NOT_FOUND ? mw_fail() : 1;
+}
 END
 if ! nm -g --defined-only "$library/libmillwright.a" 2>/dev/null | grep -q ' mw_fail$'; then
     cc $flags "$folder/same.c" -o "$folder/same" $(pkg-config --cflags millwright) \
-        "$library/libmillwright.a" $(PKG_CONFIG_SYSROOT_DIR= pkg-config --static --libs-only-l millwright |
-            sed 's/-lmillwright//')
+        "$library/libmillwright.a" $(PKG_CONFIG_SYSROOT_DIR= \
+            pkg-config --static --libs-only-l millwright | sed 's/-lmillwright//')
     "$folder/same" && exit 1 || test $? = 7
 fi
 
