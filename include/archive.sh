@@ -15,7 +15,8 @@ shift
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# Not quoted: the compiler may be "ccache cc". -r refuses --gc-sections and the like: bare flags only.
+# Not quoted: the compiler may be "ccache cc". -r refuses --gc-sections and the like:
+# bare flags only.
 $compiler -nostdlib -r -o "$folder/millwright.o" -Wl,--whole-archive "$@" -Wl,--no-whole-archive
 "$objcopy" --localize-hidden "$folder/millwright.o"
 rm -f "$output"

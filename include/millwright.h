@@ -38,7 +38,7 @@ extern "C" {
 #define MW_CHECKED
 #endif
 
-/* ---- status and error ------------------------------------------------------------------- */
+/* ---- status and error ------------------------------------------------------------------------ */
 
 /* What the program branches on. Each maps once to an HTTP status and an exit code. */
 typedef enum mw_status {
@@ -65,7 +65,7 @@ typedef struct mw_error {
     char mend[256];  /* how to mend it: "export the model again" */
 } mw_error;
 
-/* ---- rows --------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 typedef enum mw_dtype { MW_FLOAT32 = 0, MW_FLOAT64 = 1 } mw_dtype;
 
@@ -81,7 +81,7 @@ typedef struct mw_matrix {
     ptrdiff_t row_stride, column_stride;
 } mw_matrix;
 
-/* ---- models --------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 typedef struct mw_model mw_model;
 typedef struct mw_scratch mw_scratch;

@@ -41,7 +41,8 @@ def main(path):
     lines += ["};",
               f"_Static_assert(NUMBER_POWER_FIRST == {FIRST} && NUMBER_POWER_LAST == {LAST} &&",
               f"               NUMBER_POWER_FIRST_EXACT == {FIRST_EXACT} &&",
-              f'               NUMBER_POWER_LAST_EXACT == {LAST_EXACT}, "header and script agree");',
+              f'               NUMBER_POWER_LAST_EXACT == {LAST_EXACT}, '
+              '"header and script agree");',
               ""]
     with open(path, "w", encoding="ascii") as out:
         out.write("\n".join(lines))

@@ -44,8 +44,7 @@ double api_started_seconds(const mw_api *api)
     return api->started_seconds;
 }
 
-/* ---- what no route takes
- * ---------------------------------------------------------------------------------- */
+/* ---- what no route takes --------------------------------------------------------------------- */
 
 static void reply_error(mw_exchange *exchange, const mw_error *err, int http_status)
 {
@@ -108,9 +107,7 @@ static void reply_options_of_server(mw_exchange *exchange)
     mw_exchange_reply(exchange);
 }
 
-/* ---- doors
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- doors ----------------------------------------------------------------------------------- */
 
 void mw_api_handle(void *user, mw_exchange *exchange)
 {

@@ -20,9 +20,7 @@ typedef struct metric {
     void (*write)(metrics_page *page, const mw_endpoint_info *info);
 } metric;
 
-/* ---- lines
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void write_head(metrics_page *page, const char *name, const char *type, const char *help)
 {
@@ -60,8 +58,7 @@ static void write_value(metrics_page *page, const mw_endpoint_info *info, double
     mw_buf_char(page->out, '\n');
 }
 
-/* ---- families of an endpoint
- * ----------------------------------------------------------------------------------- */
+/* ---- families of an endpoint ----------------------------------------------------------------- */
 
 static void write_requests(metrics_page *page, const mw_endpoint_info *info)
 {
@@ -174,8 +171,7 @@ static void write_family_row(void *user, const mw_endpoint_info *info)
     page->metric->write(page, info);
 }
 
-/* ---- the server and the process
- * ------------------------------------------------------------------------------------ */
+/* ---- the server and the process -------------------------------------------------------------- */
 
 static void write_server(metrics_page *page, const mw_server *server)
 {

@@ -10,9 +10,7 @@ static void write_text(mw_buf *out, const char *text)
     mw_json_write_text(out, mw_view_of(text));
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void write_content(mw_buf *out, const char *type, const char *schema)
 {
@@ -109,9 +107,7 @@ static void write_answers(mw_buf *out, const api_route *route)
     mw_buf_char(out, '}');
 }
 
-/* ---- operations
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static void write_operation(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
 {

@@ -1,8 +1,7 @@
 /* JSON Schemas of request bodies, from a model's own columns. */
 #include "openapi.h"
 
-/* ---- cells and rows
- * ----------------------------------------------------------------------------------------- */
+/* ---- cells and rows -------------------------------------------------------------------------- */
 
 static void write_category(mw_buf *out, const mw_column *column)
 {
@@ -123,8 +122,7 @@ static void write_list_rows(mw_buf *out, const mw_schema *schema)
     mw_buf_char(out, '}');
 }
 
-/* ---- MLflow and KServe V1
- * ---------------------------------------------------------------------------------------- */
+/* ---- MLflow and KServe V1 -------------------------------------------------------------------- */
 
 static void write_split(mw_buf *out, const mw_schema *schema)
 {
@@ -207,8 +205,7 @@ static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms,
     mw_buf_text(out, "]}}");
 }
 
-/* ---- Open Inference Protocol
- * --------------------------------------------------------------------------------------- */
+/* ---- Open Inference Protocol ----------------------------------------------------------------- */
 
 /* Parameters that would change what the request means are described in the protocol, not here. */
 static const char free_parameters[] =
@@ -236,9 +233,7 @@ static void write_infer(mw_buf *out, const mw_schema *schema)
     mw_buf_text(out, "}]}}}}}}}");
 }
 
-/* ---- CSV
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 
 /* The header and one row of missing values: an example, because a schema cannot say what CSV is. */
 static void write_csv(mw_buf *out, const mw_schema *schema)
@@ -266,9 +261,7 @@ static void write_csv(mw_buf *out, const mw_schema *schema)
     mw_buf_done(&text);
 }
 
-/* ---- bodies
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static const char *const mlflow_forms[] = {"dataframe_split", "dataframe_records", "instances",
                                            "inputs"};

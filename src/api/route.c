@@ -82,8 +82,7 @@ const api_route *api_routes(size_t *ret_count)
     return routes;
 }
 
-/* ---- matching
- * ------------------------------------------------------------------------------------------- */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 /* Bytes of a colon at `at`: ":predict" may arrive as "%3Apredict". 0 = none. */
 static size_t colon_size(const char *at, size_t left)

@@ -37,8 +37,7 @@ typedef struct number_binary {
     bool closer_below; /* a power of two: its lower neighbour is at half the distance */
 } number_binary;
 
-/* ---- the fewest digits
- * --------------------------------------------------------------------------- */
+/* ---- the fewest digits ----------------------------------------------------------------------- */
 
 /* ten * quarters, its first bits only; the lowest of them says whether anything was cut off: then
  * comparisons with whole quarters come out as if it were exact. */
@@ -141,8 +140,7 @@ static number_decimal decimal_of_float(float value)
                                          fraction == 0 && exponent > 1});
 }
 
-/* ---- the layout
- * ---------------------------------------------------------------------------------- */
+/* ---- the layout ------------------------------------------------------------------------------ */
 
 static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
                                   "25262728293031323334353637383940414243444546474849"

@@ -58,8 +58,7 @@ static inline bool cli_is_on(const cli_call *call, cli_option_id id)
     return call->settings[id].number != 0;
 }
 
-/* ---- parse.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- parse.c --------------------------------------------------------------------------------- */
 
 /* argv -> command, arguments and the settings of flags. An option that appears again replaces the
  * earlier one. --help and --version are settings like others: the caller looks at them first.
@@ -70,8 +69,7 @@ MW_CHECKED mw_status cli_parse(cli_call *call, int argc, char *const *argv, mw_e
  */
 MW_CHECKED mw_status cli_check_arguments(const cli_call *call, mw_error *err);
 
-/* ---- settings.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- settings.c ------------------------------------------------------------------------------ */
 
 /* Fill what flags left open: environment, then files, then defaults; only options the command
  * takes. `environment` is a NULL-ended list of "NAME=value". Fails: as cli_value_read and
@@ -81,8 +79,7 @@ MW_CHECKED mw_status cli_settings_resolve(cli_call *call, char *const *environme
 MW_CHECKED mw_status cli_setting_put(cli_call *call, cli_option_id id, mw_view text,
                                      cli_origin origin, const char *place, mw_error *err);
 
-/* ---- terminal.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- terminal.c ------------------------------------------------------------------------------ */
 
 /* Look at the streams, NO_COLOR, TERM and COLUMNS. */
 void cli_terminal_look(cli_terminal *terminal, bool no_color);

@@ -10,8 +10,7 @@
 
 #include "base/base.h"
 
-/* ---- options
- * -------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 typedef enum cli_kind {
     CLI_KIND_FLAG,    /* true or false; on the command line its presence is true */
@@ -106,8 +105,7 @@ void cli_option_range(const cli_option *option, mw_buf *out);
 void cli_write_size(mw_buf *out, uint64_t bytes);
 void cli_write_time(mw_buf *out, uint64_t ms);
 
-/* ---- commands
- * ---------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 struct cli_call;
 /* Runs a command. A non-OK status prints err and gives its exit code; a command with an answer of
@@ -154,14 +152,12 @@ static inline bool cli_command_takes(const cli_command *command, cli_option_id i
 /* "serve MODEL... [options]". */
 void cli_command_usage(const cli_command *command, mw_buf *out);
 
-/* ---- what the commands are; command_<name>.c
- * ----------------------------------------------------- */
+/* ---- what the commands are; command_<name>.c ------------------------------------------------- */
 
 cli_run cli_run_serve, cli_run_predict, cli_run_model_show, cli_run_demo, cli_run_config_show,
     cli_run_config_check, cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version;
 
-/* ---- topics of `help`; topics.c
- * --------------------------------------------------------------------- */
+/* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 
 typedef struct cli_topic {
     const char *name, *summary;
@@ -171,8 +167,7 @@ typedef struct cli_topic {
 const cli_topic *cli_topics(size_t *ret_count);
 const cli_topic *cli_topic_named(mw_view name);
 
-/* ---- the word that was meant
- * -------------------------------------------------------------------------- */
+/* ---- the word that was meant ----------------------------------------------------------------- */
 
 /* Offer candidates one by one; the nearest within reach stays. */
 typedef struct cli_nearest {

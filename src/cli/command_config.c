@@ -7,8 +7,7 @@
 
 enum { TEXT_BYTES_MAX = 1 << 20 };
 
-/* ---- show
- * --------------------------------------------------------------------------------------------- */
+/* ---- show ------------------------------------------------------------------------------------ */
 
 static void human_row(const cli_call *call, const char *key, const char *value, const char *origin,
                       mw_buf *out)
@@ -134,8 +133,7 @@ mw_status cli_run_config_show(cli_call *call, mw_error *err)
     return status;
 }
 
-/* ---- check
- * -------------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 static void write_verdict(const cli_call *call, const char *path, const mw_error *fault,
                           mw_buf *out)
@@ -181,8 +179,7 @@ mw_status cli_run_config_check(cli_call *call, mw_error *err)
     return status;
 }
 
-/* ---- schema
- * ------------------------------------------------------------------------------------------- */
+/* ---- schema ---------------------------------------------------------------------------------- */
 
 mw_status cli_run_config_schema(cli_call *call, mw_error *err)
 {

@@ -44,9 +44,7 @@ static double seconds_since(uint64_t began_ns)
     return (double)(mw_clock_ns() - began_ns) / 1e9;
 }
 
-/* ---- start
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static mw_status open_house(demo *self, mw_error *err)
 {
@@ -92,9 +90,7 @@ static void say_what_to_try(demo *self)
     say(self);
 }
 
-/* ---- run
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* Load a model's file again while requests are in flight, through HTTP as an operator would. */
 static mw_status swap_model(demo *self, mw_error *err)

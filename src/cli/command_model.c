@@ -42,8 +42,7 @@ static void class_label(const mw_forest *forest, size_t i, mw_buf *out)
         mw_buf_format(out, "%zu", i);
 }
 
-/* ---- for people and pipes
- * ----------------------------------------------------------------------------------- */
+/* ---- for people and pipes -------------------------------------------------------------------- */
 
 static void human_bytes(mw_buf *out, size_t bytes)
 {
@@ -168,8 +167,7 @@ static void write_text(mw_buf *out, bool tty, const shown_model *model)
     feature_lines(out, tty, &forest->schema);
 }
 
-/* ---- for programs
- * ------------------------------------------------------------------------------------------- */
+/* ---- for programs ---------------------------------------------------------------------------- */
 
 static void json_text(mw_buf *out, const char *name, const char *value)
 {

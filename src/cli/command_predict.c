@@ -46,9 +46,7 @@ typedef struct prediction {
     bool bar_shown, header_written;
 } prediction;
 
-/* ---- progress
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 static uint64_t ms_between(uint64_t from_ns, uint64_t to_ns)
 {
@@ -81,8 +79,7 @@ static void clear_progress(prediction *job)
     job->bar_shown = false;
 }
 
-/* ---- what the rows are
- * ---------------------------------------------------------------------------------------- */
+/* ---- what the rows are ----------------------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *ending)
 {
@@ -147,9 +144,7 @@ static mw_status begin_rows(prediction *job, const char *path, mw_error *err)
     return MW_OK;
 }
 
-/* ---- batches
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 /* Whole lines of the text, at most max_rows; also how many. */
 static mw_view whole_lines(mw_view text, bool last, size_t max_rows, uint64_t *ret_lines)
@@ -284,8 +279,7 @@ static mw_status predict_all(prediction *job, mw_error *err)
     return cli_sink_write(job->sink, mw_buf_as_view(&job->text), err);
 }
 
-/* ---- set up and run
- * ------------------------------------------------------------------------------------------ */
+/* ---- set up and run -------------------------------------------------------------------------- */
 
 static mw_status find_input(const cli_call *call, const char **ret_path, mw_error *err)
 {

@@ -29,8 +29,7 @@ typedef struct serving {
     size_t n_cut_off; /* requests; valid once drained */
 } serving;
 
-/* ---- what to serve
- * --------------------------------------------------------------------------------------------- */
+/* ---- what to serve --------------------------------------------------------------------------- */
 
 static mw_status endpoint_at(const cli_call *call, size_t i, mw_arena *arena,
                              cli_endpoint *ret_endpoint, mw_error *err)
@@ -61,9 +60,7 @@ static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
     return MW_OK;
 }
 
-/* ---- what is said
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- what is said ---------------------------------------------------------------------------- */
 
 /* What the walk over the fleet writes; endpoints come in the order they were added. */
 typedef struct telling {
@@ -143,9 +140,7 @@ static mw_status announce(const serving *self, mw_error *err)
     return status;
 }
 
-/* ---- signals
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static mw_status fail_system(const char *what, mw_error *err)
 {
@@ -238,9 +233,7 @@ static void wait_for_signals(serving *self)
         pthread_join(self->drainer, NULL);
 }
 
-/* ---- run
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 static mw_status run(serving *self, mw_arena *arena, mw_error *err)
 {

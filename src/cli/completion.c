@@ -2,8 +2,7 @@
  * options, choices and paths; they never start the program, so a slow disk cannot stall a shell. */
 #include "help.h"
 
-/* ---- shared
- * ------------------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 /* "model" of "model show"; the whole name for one word. */
 static mw_view first_word(const cli_command *command)
@@ -81,9 +80,7 @@ static void quoted(const char *text, mw_buf *out)
     mw_buf_char(out, '\'');
 }
 
-/* ---- bash
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- bash ------------------------------------------------------------------------------------ */
 
 static void bash_options(const cli_command *command, mw_buf *out)
 {
@@ -195,9 +192,7 @@ static void write_bash(mw_buf *out)
                      "complete -F _millwright millwright mw\n");
 }
 
-/* ---- zsh
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- zsh ------------------------------------------------------------------------------------- */
 
 /* _arguments reads ':' and brackets as its own. */
 static void zsh_help(const char *help, mw_buf *out)
@@ -302,9 +297,7 @@ static void write_zsh(mw_buf *out)
     mw_buf_text(out, "    esac\n}\n_millwright \"$@\"\n");
 }
 
-/* ---- fish
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- fish ------------------------------------------------------------------------------------ */
 
 static void fish_condition(const char *program, const cli_command *command, mw_buf *out)
 {

@@ -59,8 +59,7 @@ static mw_status expect_kind(config_reader *in, const mw_yaml *node, mw_yaml_kin
     return node->key.data ? at_key(in, node, err) : at_node(in, node, err);
 }
 
-/* ---- sections of options
- * -------------------------------------------------------------------------------- */
+/* ---- sections of options --------------------------------------------------------------------- */
 
 static mw_status fail_unknown_key(config_reader *in, const mw_yaml *node, mw_view section,
                                   cli_nearest nearest, mw_error *err)
@@ -153,8 +152,7 @@ static mw_status read_section(config_reader *in, const mw_yaml *section, mw_erro
     return MW_OK;
 }
 
-/* ---- endpoints
- * ---------------------------------------------------------------------------------------------- */
+/* ---- endpoints ------------------------------------------------------------------------------- */
 
 static mw_status read_endpoint_text(config_reader *in, const mw_yaml *node, const char **ret_text,
                                     mw_error *err)
@@ -238,8 +236,7 @@ static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error
     return MW_OK;
 }
 
-/* ---- the document
- * --------------------------------------------------------------------------------------------- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 static bool is_section(mw_view key)
 {
@@ -317,9 +314,7 @@ mw_status cli_config_load(cli_call *call, const char *path, mw_error *err)
     return status;
 }
 
-/* ---- the excerpt
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the excerpt ----------------------------------------------------------------------------- */
 
 enum {
     EXCERPT_WIDTH = 100, /* characters of the line that are shown */

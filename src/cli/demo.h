@@ -20,8 +20,7 @@ enum {
     DEMO_LATENCY_BINS = 512 /* eight for each doubling of nanoseconds */
 };
 
-/* ---- demo_examples.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- demo_examples.c ------------------------------------------------------------------------- */
 
 typedef struct demo_example {
     cli_endpoint endpoint;
@@ -46,8 +45,7 @@ void demo_examples_free(demo_examples *examples);
 /* What the histogram shows of a row's values: the value, or the likeliest class. */
 double demo_shown_value(const demo_example *example, const double *values);
 
-/* ---- demo_bodies.c
- * --------------------------------------------------------------------------------------------- */
+/* ---- demo_bodies.c --------------------------------------------------------------------------- */
 
 typedef enum demo_protocol {
     DEMO_MLFLOW_SPLIT,
@@ -63,8 +61,7 @@ void demo_write_request(demo_protocol protocol, const demo_example *example, siz
 /* True when the answer holds the expected values of these rows. */
 bool demo_answer_is_right(mw_view answer, const demo_example *example, size_t row, size_t n_rows);
 
-/* ---- demo_traffic.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- demo_traffic.c -------------------------------------------------------------------------- */
 
 /* Counts of one client; written by its thread, read by the reporter. */
 typedef struct demo_tally {
@@ -91,8 +88,7 @@ MW_CHECKED mw_status demo_traffic_start(demo_traffic *traffic, const demo_exampl
 /* Ask the clients to end and wait for them. */
 void demo_traffic_stop(demo_traffic *traffic);
 
-/* ---- demo_report.c
- * --------------------------------------------------------------------------------------------- */
+/* ---- demo_report.c --------------------------------------------------------------------------- */
 
 /* All clients added up. */
 typedef struct demo_sum {

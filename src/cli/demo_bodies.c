@@ -124,9 +124,7 @@ void demo_write_request(demo_protocol protocol, const demo_example *example, siz
     }
 }
 
-/* ---- answers
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 typedef struct comparison {
     const double *expected;

@@ -9,9 +9,7 @@
 #define EXAMPLE_FILE_BYTES_MAX (64 * MW_MIB)
 #define ARENA_BYTES_MAX (512 * MW_MIB)
 
-/* ---- where
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- where ----------------------------------------------------------------------------------- */
 
 static bool holds_models(const char *folder)
 {
@@ -48,9 +46,7 @@ static mw_status fail_missing(const char *folder, mw_error *err)
     return mw_mend(err, "run it from the sources, or name the folder: --examples DIR");
 }
 
-/* ---- load
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 static mw_status read_rows(demo_example *example, const char *path, mw_arena *arena, mw_error *err)
 {

@@ -1,9 +1,7 @@
 /* What the demo prints: a line a second, histograms at the end. */
 #include "demo.h"
 
-/* ---- latency
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- latency --------------------------------------------------------------------------------- */
 
 enum {
     SUB_BITS = 3, /* eight bins for each doubling: a bin is 12.5 % wide at most */
@@ -58,9 +56,7 @@ void demo_sum_up(const demo_traffic *traffic, demo_sum *ret_sum)
     }
 }
 
-/* ---- predictions
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- predictions ----------------------------------------------------------------------------- */
 
 static bool shows_classes(const demo_example *example)
 {
@@ -77,9 +73,7 @@ size_t demo_bin(const demo_example *example, const double *values)
     return bin < DEMO_BINS ? bin : DEMO_BINS - 1;
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 enum { BAR_WIDTH = 40, PREDICTIONS_COLUMN = 47, MODEL_COLUMN = DEMO_BINS + 4 };
 

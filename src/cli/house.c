@@ -2,8 +2,7 @@
 #include "house.h"
 #include "api/api.h"
 
-/* ---- the address
- * -------------------------------------------------------------------------------------------- */
+/* ---- the address ----------------------------------------------------------------------------- */
 
 static const char *port_of(const char *address)
 {
@@ -38,9 +37,7 @@ static mw_status mend_listen(const cli_call *call, const char *listen, mw_status
                    known ? (unsigned)port + 1 : 0);
 }
 
-/* ---- options
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static uint64_t number(const cli_call *call, cli_option_id id, uint64_t fallback)
 {

@@ -32,8 +32,7 @@ MW_CHECKED mw_status cli_house_start(cli_house *house, mw_error *err);
 /* Ends the server and frees everything. An all-zero house is fine. */
 void cli_house_close(cli_house *house);
 
-/* ---- endpoint.c
- * ------------------------------------------------------------------------------------------- */
+/* ---- endpoint.c ------------------------------------------------------------------------------ */
 
 /* "churn=models/v3.json" -> {"churn", "models/v3.json"}; "models/v3.json" -> {"v3", ...}.
  * Text is kept in the arena. Fails: MW_BAD_ARGUMENT (MW1011). */

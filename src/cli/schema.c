@@ -42,8 +42,7 @@ static bool section_exists(const char *section)
     return exists;
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static void schema_row(const cli_terminal *terminal, const char *key, const char *type,
                        const char *facts, const char *help, mw_buf *out)
@@ -87,8 +86,7 @@ bool cli_write_schema(const cli_terminal *terminal, const char *section, mw_buf 
     return true;
 }
 
-/* ---- JSON Schema
- * ------------------------------------------------------------------------------------------- */
+/* ---- JSON Schema ----------------------------------------------------------------------------- */
 
 static void json_type(const cli_option *option, mw_buf *out)
 {

@@ -25,8 +25,7 @@ mw_status cli_setting_put(cli_call *call, cli_option_id id, mw_view text, cli_or
     return MW_OK;
 }
 
-/* ---- environment
- * -------------------------------------------------------------------------------------- */
+/* ---- environment ----------------------------------------------------------------------------- */
 
 /* The value of NAME in the list, or NULL. */
 static const char *variable(char *const *environment, const char *name)
@@ -111,9 +110,7 @@ static mw_status refuse_unknown_variables(char *const *environment, mw_error *er
     return status;
 }
 
-/* ---- files
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static mw_status read_optional_file(cli_call *call, const char *path, mw_error *err)
 {

@@ -39,8 +39,7 @@ static inline void cli_source_consume(cli_source *source, size_t size)
     source->begin += size;
 }
 
-/* ---- interrupt.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- interrupt.c ----------------------------------------------------------------------------- */
 
 /* From now on SIGINT and SIGTERM set a flag and wake a blocking read. */
 void cli_interrupt_watch(void);

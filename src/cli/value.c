@@ -115,8 +115,7 @@ bool cli_read_seconds(mw_view text, uint64_t *ret_seconds)
     return true;
 }
 
-/* ---- addresses
- * ------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool is_port(mw_view text)
 {
@@ -183,8 +182,7 @@ bool cli_address_is_local(const char *address)
     return true;
 }
 
-/* ---- by kind
- * ----------------------------------------------------------------------------------------- */
+/* ---- by kind --------------------------------------------------------------------------------- */
 
 static bool read_flag(mw_view text, uint64_t *ret_value)
 {

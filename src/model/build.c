@@ -181,7 +181,7 @@ void model_build_cut(model_build *build, size_t n_trees)
     cut_list(&build->tree_weight, n_trees);
 }
 
-/* ---- handing over ------------------------------------------------------------------------ */
+/* ---- handing over ---------------------------------------------------------------------------- */
 
 /* NULL for an empty list, so that an array nobody used is absent in the forest. */
 static mw_status move_list(mw_arena *arena, model_list *list, const void **ret_items, mw_error *err)

@@ -233,8 +233,7 @@ mw_status model_document_strings(model_document *doc, model_list *ret_views, mw_
     }
 }
 
-/* ---- keys
- * ---------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static size_t find_name(const char *const *names, size_t n_names, mw_view key)
 {

@@ -25,7 +25,7 @@ static const model_places lgb_places = {
 
 static const char *const again = "save the model again with booster.save_model('model.txt')";
 
-/* ---- lines ---------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 bool model_lines_next(model_lines *lines, mw_view *ret_line)
 {
@@ -281,8 +281,7 @@ static void read_tail(model_lgb *lgb)
     }
 }
 
-/* ---- a whole model
- * -------------------------------------------------------------------------------- */
+/* ---- a whole model --------------------------------------------------------------------------- */
 
 static void settle(model_lgb *lgb)
 {

@@ -254,8 +254,7 @@ static mw_status check_categories(const model_lgb_tree *tree, mw_error *err)
     return MW_OK;
 }
 
-/* ---- nodes out
- * ------------------------------------------------------------------------------------ */
+/* ---- nodes out ------------------------------------------------------------------------------- */
 
 /* Inner node, or leaf behind them; what is neither becomes an index that the common check refuses
  * and that is not "none". */
@@ -318,8 +317,7 @@ static mw_status write_cover(const model_lgb_tree *tree, model_build *build, siz
     return MW_OK;
 }
 
-/* ---- sets of categories
- * ---------------------------------------------------------------------------- */
+/* ---- sets of categories ---------------------------------------------------------------------- */
 
 static mw_status write_set(const model_lgb_tree *tree, model_build *build, size_t at, mw_error *err)
 {
@@ -358,8 +356,7 @@ static mw_status write_sets(const model_lgb_tree *tree, model_build *build, size
     return MW_OK;
 }
 
-/* ---- linear leaves
- * ------------------------------------------------------------------------------------ */
+/* ---- linear leaves --------------------------------------------------------------------------- */
 
 static mw_status check_linear(const model_lgb_tree *tree, mw_error *err)
 {

@@ -23,8 +23,7 @@ static mw_status at_node(const mw_yaml *node, mw_error *err)
     return mw_at(err, "MLmodel:%u:%u", node->line, node->column);
 }
 
-/* ---- which flavor
- * -------------------------------------------------------------------------------- */
+/* ---- which flavor ---------------------------------------------------------------------------- */
 
 /* "python_function, sklearn" */
 static void list_keys(const mw_yaml *map, char *out, size_t out_size)
@@ -152,8 +151,7 @@ static mw_status read_mlmodel(const mw_yaml *root, mlmodel *ml, mw_error *err)
     return check_path(ml, err);
 }
 
-/* ---- how it predicts
- * ------------------------------------------------------------------------------- */
+/* ---- how it predicts ------------------------------------------------------------------------- */
 
 /* XGBClassifier.predict: > 0.5 of each probability, or the most probable class. */
 static mw_status answer_labels(mw_forest *forest, mw_error *err)

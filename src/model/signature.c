@@ -120,8 +120,7 @@ static mw_status find_column(signature *sig, mw_view feature, const mw_column **
     return MW_OK;
 }
 
-/* ---- laying over
- * ----------------------------------------------------------------------------------- */
+/* ---- laying over ----------------------------------------------------------------------------- */
 
 /* A category stays one: its values are codes or texts, whatever the signature calls them. */
 static mw_status lay_column(const mw_column *from, mw_column *to, mw_error *err)

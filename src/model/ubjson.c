@@ -113,7 +113,7 @@ mw_scan_kind model_ubjson_peek(const model_ubjson *scan)
     }
 }
 
-/* ---- numbers ------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Payload bytes of a fixed-size type, 0 for others. */
 static inline size_t payload_bytes(int marker)
@@ -234,7 +234,7 @@ mw_status model_ubjson_bool(model_ubjson *scan, bool *ret_value, mw_error *err)
     return MW_OK;
 }
 
-/* ---- text ----------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* A length or count: an integer with its own marker, whatever array it stands in. */
 static mw_status take_length(model_ubjson *scan, uint64_t *ret_length, mw_error *err)

@@ -258,8 +258,7 @@ static mw_status read_version(model_xgb *xgb, mw_error *err)
     return status;
 }
 
-/* ---- what the document is, when it is no model
- * --------------------------------------------------- */
+/* ---- what the document is, when it is no model ----------------------------------------------- */
 
 static mw_status no_model(const model_xgb *xgb, mw_error *err)
 {
@@ -327,8 +326,7 @@ static mw_status read_document(model_xgb *xgb, mw_error *err)
     return xgb->has_learner ? MW_OK : no_model(xgb, err);
 }
 
-/* ---- settling
- * -------------------------------------------------------------------------------------- */
+/* ---- settling -------------------------------------------------------------------------------- */
 
 static mw_status damaged(const char *place, mw_error *err)
 {
@@ -580,9 +578,7 @@ static mw_status settle(model_xgb *xgb, mw_error *err)
     return MW_OK;
 }
 
-/* ---- life
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 #define EACH_XGB_LIST(X)                \
     X(names, mw_view)                   \

@@ -250,8 +250,7 @@ static mw_status write_cover(const model_xgb_tree *tree, model_build *build, siz
     return MW_OK;
 }
 
-/* ---- sets of categories
- * ----------------------------------------------------------------------------- */
+/* ---- sets of categories ---------------------------------------------------------------------- */
 
 static mw_status largest_code(const int64_t *codes, size_t count, int64_t *ret_largest,
                               mw_error *err)
@@ -337,8 +336,7 @@ static mw_status check_types(const model_xgb_tree *tree, const model_build *buil
     return MW_OK;
 }
 
-/* ---- vector leaves
- * ---------------------------------------------------------------------------------- */
+/* ---- vector leaves --------------------------------------------------------------------------- */
 
 /* The k values of leaf `node`, or NULL when its slot does not exist. */
 static const float *leaf_values_of(const model_xgb_tree *tree, size_t node)

@@ -34,8 +34,7 @@ typedef struct answer_head {
     bool has_length, is_chunked, closes;
 } answer_head;
 
-/* ---- waiting
- * -------------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static mw_status fail_timeout(const mw_client *client, mw_error *err)
 {
@@ -74,8 +73,7 @@ static mw_status wait_for(mw_client *client, short events, mw_error *err)
     }
 }
 
-/* ---- connecting
- * ----------------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static void disconnect(mw_client *client)
 {
@@ -125,8 +123,7 @@ static void begin_call(mw_client *client)
     client->deadline_ns = mw_clock_ns() + (uint64_t)client->timeout_ms * NS_PER_MS;
 }
 
-/* ---- moving bytes
- * --------------------------------------------------------------------------------- */
+/* ---- moving bytes ---------------------------------------------------------------------------- */
 
 static mw_status send_all(mw_client *client, mw_view text, mw_error *err)
 {
@@ -165,8 +162,7 @@ static mw_status receive(mw_client *client, bool *ret_ended, mw_error *err)
     }
 }
 
-/* ---- reading the answer
- * --------------------------------------------------------------------------- */
+/* ---- reading the answer ---------------------------------------------------------------------- */
 
 static bool read_length(mw_view text, uint64_t *ret_length)
 {
@@ -304,8 +300,7 @@ static mw_status read_body(mw_client *client, answer_head *head, mw_view *ret_bo
     return MW_OK;
 }
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static bool write_head(mw_client *client, const char *method, const char *path,
                        const char *content_type, mw_view body)

@@ -5,8 +5,7 @@
 
 #include "loop.h"
 
-/* ---- in
- * ------------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 /* Give the unused bytes a buffer of the loop's size. */
 static bool fetch_buffer(net_connection *connection)
@@ -82,8 +81,7 @@ void net_connection_park(net_connection *connection)
     *in = (net_input){.data = parked, .end = size, .capacity = size};
 }
 
-/* ---- out
- * ------------------------------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void swap_bytes(mw_buf *a, mw_buf *b)
 {
@@ -212,8 +210,7 @@ bool net_connection_resume(net_connection *connection)
     return true;
 }
 
-/* ---- the end
- * ---------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void leave_lists(net_connection *connection)
 {

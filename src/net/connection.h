@@ -72,8 +72,7 @@ typedef struct net_protocol {
 
 extern const net_protocol net_http1;
 
-/* ---- HTTP/1.1's own state
- * -------------------------------------------------------------------------- */
+/* ---- HTTP/1.1's own state -------------------------------------------------------------------- */
 
 typedef enum net_http1_state {
     NET_HTTP1_HEAD,      /* reading a head, or waiting for one */
@@ -98,8 +97,7 @@ typedef struct net_http1_state_block {
     net_chunks chunks;
 } net_http1_state_block;
 
-/* ---- connection
- * ------------------------------------------------------------------------------------- */
+/* ---- connection ------------------------------------------------------------------------------ */
 
 /* Bytes read but not yet used: data[begin..end). */
 typedef struct net_input {
@@ -151,8 +149,7 @@ void net_connection_close(net_connection *connection);
 /* Give back the struct of a closed connection, when its last exchange was answered. */
 void net_connection_release(net_connection *connection);
 
-/* ---- exchange
- * ---------------------------------------------------------------------------------------- */
+/* ---- exchange -------------------------------------------------------------------------------- */
 
 typedef enum net_exchange_state {
     NET_EXCHANGE_OPEN,

@@ -28,8 +28,7 @@ static void init_stream(z_stream *stream, mw_arena *arena, mw_view in)
                          .avail_in = (uInt)in.size};
 }
 
-/* ---- in
- * ---------------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static encoding name_encoding(mw_view name)
 {
@@ -147,8 +146,7 @@ mw_status mw_exchange_inflate(mw_exchange *exchange, size_t cap_bytes, mw_view *
     return status;
 }
 
-/* ---- out
- * --------------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 /* The weight of "gzip;q=0.5" in thousandths; 1000 when none is given or it is not a number. */
 static unsigned read_weight(mw_view item)

@@ -36,8 +36,7 @@ static net_http1_state_block *state_of(net_connection *connection)
     return &connection->http1;
 }
 
-/* ---- answering
- * ----------------------------------------------------------------------------------- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 /* Drop the request's bytes and be ready for the next head. */
 static void finish_request(net_connection *connection)
@@ -138,8 +137,7 @@ static step refuse_silence(net_connection *connection)
     return refuse(connection, 500, &err);
 }
 
-/* ---- from whole request to handler
- * --------------------------------------------------------------- */
+/* ---- from whole request to handler ----------------------------------------------------------- */
 
 static step dispatch(net_connection *connection)
 {
@@ -165,8 +163,7 @@ static step dispatch(net_connection *connection)
     return answer(connection, exchange);
 }
 
-/* ---- bodies
- * ------------------------------------------------------------------------------------------ */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static step read_body(net_connection *connection)
 {
@@ -258,8 +255,7 @@ static step begin_body(net_connection *connection, const net_head *head)
     return STEP_ON;
 }
 
-/* ---- heads
- * ------------------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 static void show_request(net_connection *connection, net_exchange *exchange, const net_head *head)
 {
@@ -320,8 +316,7 @@ static step read_head(net_connection *connection)
     return begin_body(connection, &head);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static ssize_t read_own_body(net_connection *connection)
 {
@@ -389,8 +384,7 @@ static void rest(net_connection *connection)
     }
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* Closing a socket with unread bytes makes the kernel send a reset, which may destroy the answer
  * before the client has read it. So where bytes may be unread: finish writing, and read on for a
@@ -413,8 +407,7 @@ static bool end(net_connection *connection)
     return true;
 }
 
-/* ---- the machine
- * ----------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static step take_step(net_connection *connection)
 {
@@ -474,8 +467,7 @@ static void advance(net_connection *connection)
     }
 }
 
-/* ---- what the loop calls
- * --------------------------------------------------------------------------- */
+/* ---- what the loop calls --------------------------------------------------------------------- */
 
 static void http1_open(net_connection *connection)
 {

@@ -86,8 +86,7 @@ void mw_exchange_defer(mw_exchange *exchange);
  */
 bool mw_exchange_is_gone(const mw_exchange *exchange);
 
-/* ---- the server
- * ------------------------------------------------------------------------------------ */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 /* Runs on the loop: must not block and should take less than about 1 ms; else defer. */
 typedef void mw_handler(void *user, mw_exchange *exchange);
@@ -137,8 +136,7 @@ typedef struct mw_server_counts {
 } mw_server_counts;
 void mw_server_count(const mw_server *server, mw_server_counts *ret_counts);
 
-/* ---- a small client, for `demo` and tests
- * --------------------------------------------------------- */
+/* ---- a small client, for `demo` and tests ---------------------------------------------------- */
 
 typedef struct mw_client mw_client;
 /* One keep-alive connection, blocking, with a time-out for each call. */

@@ -3,8 +3,7 @@
  * so there is no lock; and a warm server asks the system for no memory. */
 #include "loop.h"
 
-/* ---- read buffers
- * --------------------------------------------------------------------------------- */
+/* ---- read buffers ---------------------------------------------------------------------------- */
 
 struct net_free_buffer {
     net_free_buffer *next;
@@ -32,8 +31,7 @@ void net_loop_give_buffer(net_loop *loop, char *data)
     loop->n_free_buffers++;
 }
 
-/* ---- connections
- * ------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 net_connection *net_loop_take_connection(net_loop *loop)
 {
@@ -63,8 +61,7 @@ void net_loop_give_connection(net_loop *loop, net_connection *connection)
     loop->n_free_connections++;
 }
 
-/* ---- exchanges
- * --------------------------------------------------------------------------------------- */
+/* ---- exchanges ------------------------------------------------------------------------------- */
 
 static net_exchange *new_exchange(net_loop *loop)
 {

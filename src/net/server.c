@@ -26,8 +26,7 @@ void mw_server_options_init(mw_server_options *options)
     };
 }
 
-/* ---- open
- * ---------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static mw_status check_options(const mw_server_options *options, mw_error *err)
 {
@@ -105,8 +104,7 @@ const char *mw_server_address(const mw_server *server)
     return server->address;
 }
 
-/* ---- start
- * --------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /* Signals belong to the main thread; the new threads inherit this mask. */
 static int start_loops(mw_server *server)
@@ -138,8 +136,7 @@ mw_status mw_server_start(mw_server *server, mw_error *err)
     return mw_mend(err, "use fewer threads, or raise the limit of processes (ulimit -u)");
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void enter_phase(mw_server *server, net_phase phase)
 {
@@ -201,8 +198,7 @@ void mw_server_close(mw_server *server)
     free(server);
 }
 
-/* ---- counts
- * ---------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 void mw_server_count(const mw_server *server, mw_server_counts *ret_counts)
 {

@@ -71,7 +71,7 @@ static bool forest_is_plain(const mw_forest *forest, bool less_equal)
     return true;
 }
 
-/* ---- numbering ----------------------------------------------------------------------------- */
+/* ---- numbering ------------------------------------------------------------------------------- */
 
 /* Columns of one rule: one a feature that some node uses with it.
  * `column_of` (n_features) is 0 where there is none yet. */

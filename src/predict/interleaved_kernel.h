@@ -40,7 +40,7 @@
     LANE(i, 6, __VA_ARGS__) \
     LANE(i, 7, __VA_ARGS__)
 
-/* ---- columns ------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 /* Bytes from one feature of a row to the next, and where the row begins. */
 typedef struct source {
@@ -145,7 +145,7 @@ INLINE REAL column_of_pack(const REAL *x, size_t column, size_t r)
     return ((const REAL *)((const char *)x + column * PREDICT_LANES))[r];
 }
 
-/* ---- steps --------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 #if !HAS_SETS
 /* Bytes of a perfect tree; `depth` is a constant wherever this is used in a walk. */
@@ -191,7 +191,7 @@ INLINE const NODE *next_general(const NODE *at, REAL value, const uint32_t *word
     return at + at->child + (left ? 0 : 1);
 }
 
-/* ---- one row, eight trees ------------------------------------------------------------------ */
+/* ---- one row, eight trees -------------------------------------------------------------------- */
 
 #if !HAS_SETS
 INLINE size_t next_of_row(const char *tree, unsigned depth, const REAL *x, size_t at)
@@ -274,7 +274,7 @@ static void sum_row(const mw_forest *forest, const predict_layout *layout, const
     }
 }
 
-/* ---- eight rows, one tree ------------------------------------------------------------------ */
+/* ---- eight rows, one tree -------------------------------------------------------------------- */
 
 #if !HAS_SETS
 INLINE size_t next_of_pack(const char *tree, unsigned depth, const REAL *x, size_t r, size_t at)
@@ -390,7 +390,7 @@ static void sum_packs(const mw_forest *forest, const predict_layout *layout, con
     }
 }
 
-/* ---- a block ------------------------------------------------------------------------------- */
+/* ---- a block --------------------------------------------------------------------------------- */
 
 static void begin_sums(const mw_forest *forest, size_t n_rows, SUM *sums)
 {

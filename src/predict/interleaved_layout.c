@@ -46,7 +46,7 @@ static bool is_leaf(const mw_forest *forest, size_t node)
     return forest->left[node] == MW_NO_CHILD;
 }
 
-/* ---- survey -------------------------------------------------------------------------------- */
+/* ---- survey ---------------------------------------------------------------------------------- */
 
 /* List one tree breadth first: children stand side by side, left first.
  * *ret_farthest: largest distance from a node to its left child. Returns the number of nodes. */
@@ -101,7 +101,7 @@ static void survey(layout_draft *draft)
     draft->layout->width = choose_width(draft, farthest_of_all);
 }
 
-/* ---- plan ---------------------------------------------------------------------------------- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 static predict_group plan_group(const layout_draft *draft, size_t first_tree)
 {
@@ -155,7 +155,7 @@ static void plan(layout_draft *draft)
         layout->root[tree] = layout->root[forest->n_trees - 1];
 }
 
-/* ---- fill ---------------------------------------------------------------------------------- */
+/* ---- fill ------------------------------------------------------------------------------------ */
 
 /* LightGBM takes every |x| <= 1e-35 for zero. Where a threshold lies inside that band, moving it to
  * the band's edge gives the same answers without touching the rows:
@@ -298,7 +298,7 @@ static void fill(layout_draft *draft)
     }
 }
 
-/* ---- the whole ----------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static size_t largest_tree(const mw_forest *forest)
 {
@@ -434,7 +434,7 @@ void predict_layout_free(void *untyped)
     free(layout);
 }
 
-/* ---- the kernel's row in the table --------------------------------------------------------- */
+/* ---- the kernel's row in the table ----------------------------------------------------------- */
 
 static size_t layout_bytes(const void *untyped)
 {

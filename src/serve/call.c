@@ -19,8 +19,7 @@ const char *mw_protocol_name(mw_protocol protocol)
     return names[protocol];
 }
 
-/* ---- counters
- * ------------------------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 static void add(atomic_uint_least64_t *counter, uint64_t amount)
 {
@@ -64,8 +63,7 @@ static void count_answer(const serve_call *call, serve_counts *counts)
     }
 }
 
-/* ---- replies
- * -------------------------------------------------------------------------------------------- */
+/* ---- replies --------------------------------------------------------------------------------- */
 
 void serve_reply(mw_exchange *exchange, int status, const char *type)
 {
@@ -80,8 +78,7 @@ void serve_reply_error(mw_exchange *exchange, const mw_error *err, int http_stat
     mw_exchange_reply(exchange);
 }
 
-/* ---- beginning
- * ------------------------------------------------------------------------------------------ */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 static mw_status fail_not_found(const serve_plan *plan, mw_view name, mw_error *err)
 {
@@ -151,9 +148,7 @@ void serve_call_fail(serve_call *call, const mw_error *err, int http_status)
     serve_call_finish(call);
 }
 
-/* ---- running
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
 {
@@ -253,8 +248,7 @@ void serve_call_run(serve_call *call)
     mw_pool_submit(serve_pool(fleet), &call->job);
 }
 
-/* ---- media types
- * --------------------------------------------------------------------------------------------- */
+/* ---- media types ----------------------------------------------------------------------------- */
 
 serve_media serve_media_of(mw_view content_type)
 {

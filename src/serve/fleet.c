@@ -25,9 +25,7 @@ struct mw_fleet {
     serve_loop *loops;
 };
 
-/* ---- life
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static mw_status make_loops(mw_fleet *fleet, mw_error *err)
 {
@@ -104,8 +102,7 @@ void mw_fleet_free(mw_fleet *fleet)
     free(fleet);
 }
 
-/* ---- the swap
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the swap -------------------------------------------------------------------------------- */
 
 const serve_plan *serve_plan_pin(mw_fleet *fleet, unsigned loop)
 {
@@ -141,9 +138,7 @@ static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
     return MW_OK;
 }
 
-/* ---- loading
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static mw_status check_name(const char *name, mw_error *err)
 {
@@ -377,8 +372,7 @@ bool mw_fleet_is_draining(const mw_fleet *fleet)
     return atomic_load(&fleet->draining);
 }
 
-/* ---- looking at it
- * ------------------------------------------------------------------------------------------- */
+/* ---- looking at it --------------------------------------------------------------------------- */
 
 static uint64_t get(const atomic_uint_least64_t *counter)
 {
@@ -464,8 +458,7 @@ void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_end
     pthread_mutex_unlock(&fleet->lock);
 }
 
-/* ---- working memory
- * ------------------------------------------------------------------------------------------- */
+/* ---- working memory -------------------------------------------------------------------------- */
 
 mw_scratch *serve_scratch_take(mw_fleet *fleet)
 {

@@ -1,8 +1,7 @@
 /* MLflow's scoring server: /invocations and what stands around it. */
 #include "call.h"
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static mw_status read_json(serve_call *call, mw_error *err)
 {
@@ -16,8 +15,7 @@ static mw_status read_csv(serve_call *call, mw_error *err)
                              &call->rows, err);
 }
 
-/* ---- content types
- * ----------------------------------------------------------------------------------------- */
+/* ---- content types --------------------------------------------------------------------------- */
 
 /* MLflow answers these as plain text. */
 static void refuse_type(serve_call *call, const char *sentence)
@@ -55,9 +53,7 @@ void serve_invocations(mw_fleet *fleet, mw_exchange *exchange, const mw_params *
         serve_call_run(call);
 }
 
-/* ---- health
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 static bool any_ready(mw_fleet *fleet, unsigned loop)
 {

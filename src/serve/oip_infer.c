@@ -6,8 +6,7 @@
 
 static const char output_name[] = "output";
 
-/* ---- reading
- * --------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static mw_status check_outputs(const oip_request *request, mw_error *err)
 {
@@ -55,8 +54,7 @@ static mw_status read_infer(serve_call *call, mw_error *err)
                          &call->rows, err);
 }
 
-/* ---- writing
- * --------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static bool is_float32(const serve_call *call)
 {
@@ -221,8 +219,7 @@ static mw_status write_infer(serve_call *call, mw_error *err)
     return write_values(call, request, binary, err);
 }
 
-/* ---- the route
- * --------------------------------------------------------------------------------------------- */
+/* ---- the route ------------------------------------------------------------------------------- */
 
 void serve_oip_infer(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {

@@ -4,8 +4,7 @@
 
 #include "oip_datatype.h"
 
-/* ---- the server
- * --------------------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 void serve_oip_server(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
@@ -41,9 +40,7 @@ void serve_oip_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
     serve_kserve_models(fleet, exchange, params);
 }
 
-/* ---- one model
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- one model ------------------------------------------------------------------------------- */
 
 /* A slot for reading, with the plan pinned; replies with the error and returns NULL otherwise. */
 static const serve_slot *pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
@@ -183,9 +180,7 @@ void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
     serve_reply(exchange, 200, "application/json");
 }
 
-/* ---- statistics
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 typedef struct stats_page {
     mw_buf *out;
@@ -244,9 +239,7 @@ void serve_oip_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
     serve_reply(exchange, 200, "application/json");
 }
 
-/* ---- the repository
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the repository -------------------------------------------------------------------------- */
 
 /* What a control request may say. */
 typedef struct control_body {

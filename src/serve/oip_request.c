@@ -7,8 +7,7 @@ static mw_status fail_request(mw_error *err, const char *what)
     return mw_mend(err, "send {\"inputs\": [{\"name\", \"shape\", \"datatype\", \"data\"}]}");
 }
 
-/* ---- parameters
- * ----------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 /* What our reading of parameters looks for; others are checked to be plain values and passed over.
  */
@@ -57,8 +56,7 @@ static mw_status read_parameters(mw_scan *scan, mw_arena *arena, oip_parameters 
     return mw_mend(err, "send the tensor's bytes in the request");
 }
 
-/* ---- one input
- * -------------------------------------------------------------------------------------------- */
+/* ---- one input ------------------------------------------------------------------------------- */
 
 static mw_status read_shape(mw_scan *scan, oip_tensor *tensor, mw_error *err)
 {
@@ -186,9 +184,7 @@ static mw_status read_inputs(mw_scan *scan, mw_arena *arena, oip_request *reques
     }
 }
 
-/* ---- outputs
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 static mw_status read_output(mw_scan *scan, mw_arena *arena, oip_output *output, mw_error *err)
 {
@@ -232,9 +228,7 @@ static mw_status read_outputs(mw_scan *scan, mw_arena *arena, oip_request *reque
     }
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static mw_status read_member(mw_scan *scan, mw_arena *arena, mw_view key, oip_request *request,
                              mw_error *err)

@@ -39,8 +39,7 @@ static mw_status fail_elements(const oip_tensor *tensor, size_t found, mw_error 
     return mw_mend(err, "send as many elements as the shape says");
 }
 
-/* ---- binary
- * ---------------------------------------------------------------------------------------------- */
+/* ---- binary ---------------------------------------------------------------------------------- */
 
 /* uint32 length, bytes; again and again. */
 static mw_status read_binary_texts(const oip_tensor *tensor, const oip_target *target,
@@ -71,9 +70,7 @@ static mw_status read_binary(const oip_tensor *tensor, const oip_target *target,
     return MW_OK;
 }
 
-/* ---- JSON
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static mw_status fail_kind(mw_scan *scan, const oip_tensor *tensor, const char *wanted,
                            mw_error *err)
@@ -178,8 +175,7 @@ static mw_status read_tensor(const oip_tensor *tensor, const oip_target *target,
     return status;
 }
 
-/* ---- which tensor is what
- * ------------------------------------------------------------------------------------ */
+/* ---- which tensor is what -------------------------------------------------------------------- */
 
 /* One tensor is the whole matrix when its shape says so: [n, features], or [features] for one row
  * of a model with several columns. */

@@ -15,8 +15,7 @@
 #include "net/net.h"
 #include "predict/predict.h"
 
-/* ---- the fleet
- * --------------------------------------------------------------------------------------- */
+/* ---- the fleet ------------------------------------------------------------------------------- */
 
 typedef struct mw_fleet mw_fleet;
 
@@ -56,8 +55,7 @@ MW_CHECKED mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error
 /* From now on readiness is denied: the server is about to stop. */
 void mw_fleet_set_draining(mw_fleet *fleet);
 
-/* ---- looking at it: for metrics and the description of the interface
- * ----------------------------------- */
+/* ---- looking at it: for metrics and the description of the interface ------------------------- */
 
 enum {
     MW_N_LATENCY_BUCKETS = 17 /* finite ones; the last count is of all beyond */
@@ -107,8 +105,7 @@ void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_end
                            void *user);
 bool mw_fleet_is_draining(const mw_fleet *fleet);
 
-/* ---- handlers: what a route calls
- * ------------------------------------------------------------------------- */
+/* ---- handlers: what a route calls ------------------------------------------------------------ */
 
 /* Decoded parts of the path; empty when the route has none. */
 typedef struct mw_params {

@@ -19,8 +19,7 @@ static body_form tell_form(mw_view key)
     return FORM_NONE;
 }
 
-/* ---- dataframe_split
- * -------------------------------------------------------------------------------- */
+/* ---- dataframe_split ------------------------------------------------------------------------- */
 
 /* {"columns": [...], "index": [...], "data": [[...], ...]} in any order. When data comes before the
  * columns it is passed over (and so checked), and read once they are known. */
@@ -87,8 +86,7 @@ static mw_status read_split(table_json *json, mw_error *err)
     return MW_OK;
 }
 
-/* ---- MLflow
- * -------------------------------------------------------------------------------------------- */
+/* ---- MLflow ---------------------------------------------------------------------------------- */
 
 static mw_status read_inputs(table_json *json, mw_error *err)
 {
@@ -162,8 +160,7 @@ mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema, mw_arena *
                      "expected a JSON object with \"instances\" or \"inputs\"", ret_batch, err);
 }
 
-/* ---- JSON lines
- * ------------------------------------------------------------------------------------------ */
+/* ---- JSON lines ------------------------------------------------------------------------------ */
 
 mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *schema, mw_arena *arena,
                                    mw_batch *ret_batch, mw_error *err)

@@ -82,8 +82,7 @@ static mw_status fail_line(const mw_csv_reader *reader, mw_error *err)
     return mw_at(err, "line %llu", (unsigned long long)reader->line);
 }
 
-/* ---- header
- * ------------------------------------------------------------------------------------------- */
+/* ---- header ---------------------------------------------------------------------------------- */
 
 static mw_status read_header(mw_csv_reader *reader, const char **at, const char *end,
                              mw_arena *arena, mw_view **ret_names, size_t *ret_count, mw_error *err)
@@ -170,9 +169,7 @@ mw_status mw_csv_reader_init(mw_csv_reader *reader, mw_view text, const mw_schem
     return MW_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static mw_status fail_field_count(const mw_csv_reader *reader, size_t n, bool more, mw_error *err)
 {

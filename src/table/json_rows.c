@@ -11,8 +11,7 @@ void table_json_init(table_json *json, mw_view body, const mw_schema *schema, mw
     table_rows_init(&json->rows, schema, arena);
 }
 
-/* ---- one cell
- * ---------------------------------------------------------------------------------------- */
+/* ---- one cell -------------------------------------------------------------------------------- */
 
 static mw_status check_finite(double value, const char *text, mw_error *err)
 {
@@ -83,8 +82,7 @@ static inline mw_status read_cell(table_json *json, size_t column, double *cells
     return table_at(err, json->rows.schema, json->rows.n_rows - 1, column);
 }
 
-/* ---- lists
- * -------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static mw_status fail_row(table_json *json, mw_error *err)
 {
@@ -151,8 +149,7 @@ mw_status table_read_lists(table_json *json, const table_mapping *mapping, mw_er
     }
 }
 
-/* ---- records
- * -------------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 /* What the i-th key of a record fills. Records repeat their keys in one order, so the key is
  * compared with what stood there before; else it is looked for. */
@@ -270,8 +267,7 @@ mw_status table_read_records(table_json *json, mw_error *err)
     }
 }
 
-/* ---- rows of any form
- * ---------------------------------------------------------------------------------- */
+/* ---- rows of any form ------------------------------------------------------------------------ */
 
 static mw_status read_scalars(table_json *json, mw_error *err)
 {
@@ -324,8 +320,7 @@ mw_status table_read_one_row(table_json *json, mw_error *err)
     return read_list_row(json, &mapping, cells, err);
 }
 
-/* ---- columns
- * ---------------------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 /* A value, or a list of exactly one: [[1], [2]] is a column of two rows. */
 static mw_status read_column_cell(table_json *json, size_t column, double *cells, mw_error *err)
@@ -397,9 +392,7 @@ mw_status table_read_columns(table_json *json, mw_error *err)
     }
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 mw_status table_read_names(table_json *json, mw_view **ret_names, size_t *ret_count, mw_error *err)
 {

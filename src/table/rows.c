@@ -47,8 +47,7 @@ mw_batch table_rows_batch(const table_rows *rows)
     return (mw_batch){rows->values, rows->n_rows, rows->schema->n_columns};
 }
 
-/* ---- mappings
- * -------------------------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------------------------- */
 
 mw_status table_fail_count(const mw_schema *schema, size_t n_given, mw_error *err)
 {

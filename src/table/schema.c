@@ -123,8 +123,7 @@ ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
     return (ptrdiff_t)column->category_index[slot] - 1;
 }
 
-/* ---- what is missing, said so that it can be mended
- * ------------------------------------------------ */
+/* ---- what is missing, said so that it can be mended ------------------------------------------ */
 
 static ptrdiff_t nearest_name(mw_view wanted, const mw_view *given, size_t n_given)
 {

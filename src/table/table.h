@@ -97,8 +97,7 @@ MW_CHECKED mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema,
 MW_CHECKED mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *schema,
                                               mw_arena *arena, mw_batch *ret_batch, mw_error *err);
 
-/* ---- CSV
- * ------------------------------------------------------------------------------------------ */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 
 /* RFC 4180 with LF, CRLF or CR line ends, quotes, a UTF-8 byte-order mark. Missing: empty, NaN,
  * nan, NA, N/A, null, NULL, None, as pandas reads them. The first line is the header.
@@ -128,8 +127,7 @@ MW_CHECKED mw_status mw_csv_read_rows(mw_csv_reader *reader, mw_view text, bool 
 MW_CHECKED mw_status mw_batch_read_csv(mw_view body, const mw_schema *schema, mw_arena *arena,
                                        mw_batch *ret_batch, mw_error *err);
 
-/* ---- one cell
- * ---------------------------------------------------------------------------------------- */
+/* ---- one cell -------------------------------------------------------------------------------- */
 
 /* For readers in other rooms (tensors of the Open Inference Protocol): check and store a value.
  * `row` and `column` must lie inside the batch. */

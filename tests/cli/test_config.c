@@ -163,9 +163,7 @@ static void test_excerpt_of_odd_lines(void **state)
     mw_buf_done(&out);
 }
 
-/* ---- precedence
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- precedence ------------------------------------------------------------------------------ */
 
 static void put_file(const char *path, const char *text)
 {

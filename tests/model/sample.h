@@ -200,8 +200,7 @@ static inline void sample_to_ubjson(mw_view json, mw_buf *out)
     assert_false(out->failed);
 }
 
-/* ---- LightGBM
- * ------------------------------------------------------------------------------------ */
+/* ---- LightGBM -------------------------------------------------------------------------------- */
 
 /* Tree 0: node 0: x0 <= 0.5 ? leaf 0 : node 1; node 1: x1 in {1, 33} ? leaf 1 : leaf 2.
  * Tree 1: one leaf. */
@@ -258,8 +257,7 @@ static inline void sample_lgb_write(const sample_lgb *s, mw_buf *out)
     assert_false(out->failed);
 }
 
-/* ---- reading
- * ---------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* A forest that must be read. */
 static inline mw_forest *sample_read(mw_view bytes)

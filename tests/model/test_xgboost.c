@@ -89,8 +89,7 @@ static void test_cut_everywhere(void **state)
     mw_buf_done(&json);
 }
 
-/* ---- base_score
- * ---------------------------------------------------------------------------------- */
+/* ---- base_score ------------------------------------------------------------------------------ */
 
 static const struct base_case {
     const char *objective, *base_score, *n_classes, *n_targets, *tree_info;
@@ -135,8 +134,7 @@ static void test_base_score(void **state)
     }
 }
 
-/* ---- objectives
- * ------------------------------------------------------------------------------------ */
+/* ---- objectives ------------------------------------------------------------------------------ */
 
 static const struct objective_case {
     const char *name, *n_classes;
@@ -186,8 +184,7 @@ static void test_objectives(void **state)
     }
 }
 
-/* ---- boosters
- * --------------------------------------------------------------------------------------- */
+/* ---- boosters -------------------------------------------------------------------------------- */
 
 static void test_dart_old(void **state)
 {
@@ -229,8 +226,7 @@ static void test_linear(void **state)
     mw_forest_free(forest);
 }
 
-/* ---- trees
- * ------------------------------------------------------------------------------------------- */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 static void test_deleted_nodes(void **state)
 {
@@ -322,8 +318,7 @@ static void test_float_rounding(void **state)
     mw_forest_free(forest);
 }
 
-/* ---- categories of data frames
- * ------------------------------------------------------------------------- */
+/* ---- categories of data frames --------------------------------------------------------------- */
 
 static void test_category_texts(void **state)
 {
@@ -368,8 +363,7 @@ static void test_category_texts_damaged_by_the_library(void **state)
     mw_forest_free(forest);
 }
 
-/* ---- wrong in one part
- * ---------------------------------------------------------------------------------- */
+/* ---- wrong in one part ----------------------------------------------------------------------- */
 
 #define TREE "learner.gradient_booster.model.trees[0]."
 #define MODEL "learner.gradient_booster.model."

@@ -61,8 +61,7 @@ static void test_percent_decode(void **state)
     }
 }
 
-/* ---- in
- * ------------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static mw_view deflate_by(const char *data, size_t size, int window_bits)
 {
@@ -184,8 +183,7 @@ static void test_bomb(void **state)
     mw_arena_done(&small);
 }
 
-/* ---- out
- * ------------------------------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static const struct accept_case {
     const char *accept, *expected; /* NULL = not compressed */

@@ -427,8 +427,7 @@ static void test_hang_ups_anywhere(void **state)
     assert_int_equal(counts.in_flight, 0);
 }
 
-/* ---- many
- * ----------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 static void test_many_idle_connections(void **state)
 {

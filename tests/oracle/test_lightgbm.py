@@ -1,4 +1,4 @@
-"""Every objective, booster and input of LightGBM that Millwright promises, against LightGBM itself."""
+"""Every objective, booster and input of LightGBM that we promise, against LightGBM itself."""
 import re
 import threading
 
@@ -13,7 +13,7 @@ lgb = pytest.importorskip("lightgbm")
 KERNELS = [None, "scalar"]
 
 
-# ---- comparing -------------------------------------------------------------------------------------
+# ---- comparing -----------------------------------------------------------------------------------
 
 def compare(model, rows, raw, prediction):
     n = len(rows)
@@ -45,7 +45,7 @@ def train(rows, label, rounds=8, **params):
     return lgb.train(params, lgb.Dataset(rows, label, params={"verbose": -1}, **data), rounds)
 
 
-# ---- objectives ------------------------------------------------------------------------------------
+# ---- objectives ----------------------------------------------------------------------------------
 
 def positive(y):
     return np.exp(y / 4)
@@ -104,7 +104,7 @@ def test_custom_objective(rows, target, tmp_path):
     check(booster, rows, tmp_path)
 
 
-# ---- boosters and trees ----------------------------------------------------------------------------
+# ---- boosters and trees --------------------------------------------------------------------------
 
 BAGGED = {"bagging_freq": 1, "bagging_fraction": 0.6, "feature_fraction": 0.8}
 TREES = {
@@ -132,7 +132,8 @@ def test_trees(rows, target, tmp_path, name):
 ])
 @pytest.mark.parametrize("boosting", ["rf", "dart"])
 def test_boosting_with_objective(rows, target, tmp_path, objective, label, more, boosting):
-    booster = train(rows, label(target), 12, objective=objective, boosting=boosting, **BAGGED, **more)
+    booster = train(rows, label(target), 12, objective=objective, boosting=boosting,
+                    **BAGGED, **more)
     check(booster, rows, tmp_path)
 
 
@@ -153,7 +154,8 @@ def test_early_stopping(rows, target, tmp_path):
     data = lgb.Dataset(rows[:300], target[:300])
     booster = lgb.train({"verbose": -1, "num_threads": 1}, data, 200,
                         valid_sets=[lgb.Dataset(rows[300:], noise[300:], reference=data)],
-                        callbacks=[lgb.early_stopping(4, verbose=False)], keep_training_booster=True)
+                        callbacks=[lgb.early_stopping(4, verbose=False)],
+                        keep_training_booster=True)
     assert 0 < booster.best_iteration < booster.current_iteration()
     check(booster, rows, tmp_path)
     path = tmp_path / "all.txt"
@@ -162,7 +164,7 @@ def test_early_stopping(rows, target, tmp_path):
     compare(Model(path), rows, raw, booster.predict(rows, num_iteration=-1))
 
 
-# ---- missing values --------------------------------------------------------------------------------
+# ---- missing values ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("params", [
     {}, {"use_missing": False}, {"zero_as_missing": True},
@@ -181,7 +183,7 @@ def test_missing(rows, target, tmp_path, params, holes_in_training):
     check(booster, near, tmp_path)
 
 
-# ---- categories ------------------------------------------------------------------------------------
+# ---- categories ----------------------------------------------------------------------------------
 
 def categorical_rows(n_categories):
     random = np.random.default_rng(n_categories)
@@ -217,15 +219,16 @@ def test_odd_categories(tmp_path, params):
     """Negative, fractional, never seen, beyond every set, beyond int: LightGBM decides."""
     rows, target = categorical_rows(40)
     booster = train(rows, target, 12, **CATEGORY, **params)
-    odd = np.array([-1, -0.5, -0.99, -0.0, 0.5, 3.999, 39, 40, 63, 64, 1e3, 2.0 ** 24 - 1, 2.0 ** 24,
-                    2.0 ** 31 - 1, 2.0 ** 31, 4e9, 1e300, -1e300, np.inf, -np.inf, np.nan])
+    odd = np.array([-1, -0.5, -0.99, -0.0, 0.5, 3.999, 39, 40, 63, 64, 1e3, 2.0 ** 24 - 1,
+                    2.0 ** 24, 2.0 ** 31 - 1, 2.0 ** 31, 4e9, 1e300, -1e300,
+                    np.inf, -np.inf, np.nan])
     served = np.zeros((len(odd) * 2, 4))
     served[: len(odd), 0] = odd
     served[len(odd):, 1] = odd
     check(booster, served, tmp_path)
 
 
-# ---- numbers at their edges ------------------------------------------------------------------------
+# ---- numbers at their edges ----------------------------------------------------------------------
 
 def thresholds(booster):
     features, cuts = [], []
@@ -279,7 +282,7 @@ def test_threshold_inside_zero(rows, target, tmp_path, cut):
     check(booster, np.repeat(np.array(near)[:, None], N_FEATURES, axis=1), tmp_path)
 
 
-# ---- shapes of rows --------------------------------------------------------------------------------
+# ---- shapes of rows ------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def one_model(rows, target, tmp_path_factory):

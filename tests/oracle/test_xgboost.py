@@ -1,4 +1,4 @@
-"""Every objective, booster and input of XGBoost that Millwright promises, against XGBoost itself."""
+"""Every objective, booster and input of XGBoost that we promise, against XGBoost itself."""
 import json
 import threading
 
@@ -13,7 +13,7 @@ xgb = pytest.importorskip("xgboost")
 KERNELS = [None, "scalar"]
 
 
-# ---- comparing -------------------------------------------------------------------------------------
+# ---- comparing -----------------------------------------------------------------------------------
 
 def compare(model, rows, margin, prediction):
     """Bit for bit before the transform, one ulp after it."""
@@ -45,7 +45,8 @@ def check(booster, rows, folder, **dmatrix):
 
 
 def train(rows, label, rounds=8, **params):
-    dmatrix = {name: params.pop(name) for name in ("group", "weight", "feature_types") if name in params}
+    dmatrix = {name: params.pop(name) for name in ("group", "weight", "feature_types")
+               if name in params}
     group = dmatrix.pop("group", None)
     data = xgb.DMatrix(rows, label, enable_categorical="feature_types" in dmatrix, **dmatrix)
     if group is not None:
@@ -53,7 +54,7 @@ def train(rows, label, rounds=8, **params):
     return xgb.train({"max_depth": 4, "nthread": 1, "seed": 1, **params}, data, rounds)
 
 
-# ---- objectives ------------------------------------------------------------------------------------
+# ---- objectives ----------------------------------------------------------------------------------
 
 def positive(y):
     return np.exp(y / 4)
@@ -130,7 +131,7 @@ def test_custom_objective(rows, target, tmp_path):
     check(booster, rows, tmp_path)
 
 
-# ---- boosters and trees ----------------------------------------------------------------------------
+# ---- boosters and trees --------------------------------------------------------------------------
 
 TREES = {
     "exact": {"tree_method": "exact"},
@@ -193,7 +194,7 @@ def test_vector_leaves_of_classes(rows, target, tmp_path):
     check(booster, rows, tmp_path)
 
 
-# ---- base_score, early stopping --------------------------------------------------------------------
+# ---- base_score, early stopping ------------------------------------------------------------------
 
 @pytest.mark.parametrize("objective, label, base_score", [
     ("reg:squarederror", lambda y: y, 0.0), ("reg:squarederror", lambda y: y, -123.456),
@@ -237,7 +238,7 @@ def test_base_score_as_older_files_have_it(rows, target, tmp_path, text):
 
 
 def test_early_stopping(rows, target, tmp_path):
-    """Booster.predict uses all trees, whatever best_iteration says; a slice is a model of its own."""
+    """Booster.predict uses all trees, whatever best_iteration says; a slice is its own model."""
     noise = np.random.default_rng(3).permutation(target)
     data, watch = xgb.DMatrix(rows[:300], target[:300]), xgb.DMatrix(rows[300:], noise[300:])
     booster = xgb.train({"max_depth": 4, "nthread": 1}, data, 200, evals=[(watch, "watch")],
@@ -247,7 +248,7 @@ def test_early_stopping(rows, target, tmp_path):
     check(booster[: booster.best_iteration + 1], rows, tmp_path)
 
 
-# ---- missing values --------------------------------------------------------------------------------
+# ---- missing values ------------------------------------------------------------------------------
 
 def test_missing_only_when_served(rows, target, tmp_path):
     """Trained without a missing value: the default side is what training left there."""
@@ -267,7 +268,7 @@ def test_whole_column_missing(rows, target, tmp_path):
     check(train(rows, target), holes, tmp_path)
 
 
-# ---- categories ------------------------------------------------------------------------------------
+# ---- categories ----------------------------------------------------------------------------------
 
 def categorical_rows(n_categories):
     random = np.random.default_rng(n_categories)
@@ -283,7 +284,8 @@ def categorical_rows(n_categories):
 TYPES = ["c", "c", "float", "q"]
 
 
-@pytest.mark.parametrize("n_categories, onehot", [(2, 4), (4, 100), (12, 100), (12, 1), (64, 1), (300, 1)])
+@pytest.mark.parametrize("n_categories, onehot", [
+    (2, 4), (4, 100), (12, 100), (12, 1), (64, 1), (300, 1)])
 def test_categories(tmp_path, n_categories, onehot):
     rows, target = categorical_rows(n_categories)
     booster = train(rows, target, 12, max_cat_to_onehot=onehot, feature_types=TYPES, max_depth=6)
@@ -306,7 +308,7 @@ def test_odd_categories(tmp_path):
         compare(Model(path, kernel), served, margin, margin)
 
 
-# ---- numbers at their edges ------------------------------------------------------------------------
+# ---- numbers at their edges ----------------------------------------------------------------------
 
 def thresholds(booster):
     table = booster.trees_to_dataframe()
@@ -315,11 +317,12 @@ def thresholds(booster):
 
 
 def edge_rows(booster):
-    """For each split: x on the threshold and on its neighbours, the rest of the row missing or 0."""
+    """For each split: x on the threshold and its neighbours, the rest of the row missing or 0."""
     features, cuts = thresholds(booster)
     rows = []
     for feature, cut in zip(features, cuts):
-        for value in (cut, np.nextafter(cut, np.float32(-np.inf)), np.nextafter(cut, np.float32(np.inf))):
+        for value in (cut, np.nextafter(cut, np.float32(-np.inf)),
+                      np.nextafter(cut, np.float32(np.inf))):
             for rest in (np.nan, 0):
                 row = np.full(N_FEATURES, rest, np.float32)
                 row[feature] = value
@@ -336,7 +339,8 @@ def test_doubles_between_floats(rows, target, tmp_path):
     """A double is rounded to float32 once, to nearest, before any comparison."""
     booster = train(rows, target, 10)
     edges = edge_rows(booster).astype(np.float64)
-    between = edges + np.abs(edges) * 2.0 ** -25 * np.random.default_rng(1).choice([-1, 1, 0.99], edges.shape)
+    step = np.random.default_rng(1).choice([-1, 1, 0.99], edges.shape)
+    between = edges + np.abs(edges) * 2.0 ** -25 * step
     check(booster, between, tmp_path)
 
 
@@ -367,7 +371,7 @@ def test_doubles_beyond_float32(rows, target, tmp_path):
         compare(Model(path, kernel), served, margin, margin)
 
 
-# ---- shapes of rows --------------------------------------------------------------------------------
+# ---- shapes of rows ------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def one_model(rows, target, tmp_path_factory):
@@ -390,7 +394,8 @@ def test_strides(rows, one_model):
     wide = np.zeros((len(rows) * 2, N_FEATURES * 3), np.float32)
     wide[::2, ::3] = rows
     shapes = {"float32": rows.astype(np.float32), "Fortran": np.asfortranarray(rows),
-              "Fortran float32": np.asfortranarray(rows.astype(np.float32)), "strided": wide[::2, ::3]}
+              "Fortran float32": np.asfortranarray(rows.astype(np.float32)),
+              "strided": wide[::2, ::3]}
     for name, served in shapes.items():
         assert np.array_equal(model.margin(served), margin), name
     assert np.array_equal(model.margin(rows[::-1]), margin[::-1])

@@ -5,7 +5,7 @@
 
 #include "random_forest.h"
 
-/* ---- the two ways that are compared --------------------------------------------------------- */
+/* ---- the two ways that are compared ---------------------------------------------------------- */
 
 static double *predict_with(const char *kernel, const mw_forest *forest, const mw_matrix *rows,
                             mw_output output, const char **ret_used)

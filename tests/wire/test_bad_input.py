@@ -91,7 +91,8 @@ def test_rows_that_do_not_fit(alone, case):
 @pytest.mark.parametrize("text", [
     b"", b"{", b'{"inputs": [', b'{"instances": [[1,2,3,4]]', b"\xff\xfe", b"nul", b'"text"',
     b'{"instances": [[1,2,3,4]]}}', b'{"instances": [[1 2]]}', b"\0", b"{" * 5000,
-    b"[" * 100000, b'{"a":' * 70 + b"1" + b"}" * 70, b'{"instances": [' + b"[" * 90 + b"]" * 90 + b"]}",
+    b"[" * 100000, b'{"a":' * 70 + b"1" + b"}" * 70,
+    b'{"instances": [' + b"[" * 90 + b"]" * 90 + b"]}",
     b'{"instances": [[1, 2, 3, 4.]]}', b'{"instances": [[+1, 2, 3, 4]]}',
     b'{"instances": [["\\ud800", 2, 3, 4]]}', b'{"instances": [["\x01", 2, 3, 4]]}',
 ], ids=lambda text: repr(text[:24]))
@@ -108,7 +109,8 @@ def test_the_place_of_a_fault_is_told(alone):
 
 
 @pytest.mark.parametrize("path,error_key", [
-    ("/invocations", None), ("/v1/models/plain:predict", "error"), ("/v2/models/plain/infer", "error")])
+    ("/invocations", None), ("/v1/models/plain:predict", "error"),
+    ("/v2/models/plain/infer", "error")])
 def test_body_over_the_limit(alone, path, error_key):
     answer = alone.post(path, data=b" " * ((16 << 20) + 1), headers=JSON)
     assert answer.status_code == 413
@@ -138,14 +140,18 @@ def test_wrong_content_type(alone, path):
 
 
 @pytest.mark.parametrize("method,path,status,word", [
-    ("GET", "/", 200, ""), ("GET", "/nothing", 404, "openapi.json"), ("GET", "/v2/nothing", 404, ""),
+    ("GET", "/", 200, ""), ("GET", "/nothing", 404, "openapi.json"),
+    ("GET", "/v2/nothing", 404, ""),
     ("GET", "/v2/models/nobody", 404, "nobody"), ("GET", "/v2/models/nobody/ready", 404, "nobody"),
-    ("POST", "/v2/models/nobody/infer", 404, "nobody"), ("GET", "/v2/models/plain/versions/9", 404, "version"),
+    ("POST", "/v2/models/nobody/infer", 404, "nobody"),
+    ("GET", "/v2/models/plain/versions/9", 404, "version"),
     ("POST", "/v2/models/plain/versions/9/infer", 404, "9"),
     ("POST", "/v2/models/plain/versions/x/infer", 404, "x"),
-    ("POST", "/v1/models/nobody:predict", 404, "nobody"), ("GET", "/v1/models/nobody", 404, "nobody"),
+    ("POST", "/v1/models/nobody:predict", 404, "nobody"),
+    ("GET", "/v1/models/nobody", 404, "nobody"),
     ("POST", "/endpoints/nobody/invocations", 404, "nobody"), ("GET", "/invocations/x", 404, ""),
-    ("GET", "/v2/models/%zz", 400, ""), ("GET", "/v2/models/%", 400, ""), ("GET", "//ping", 404, ""),
+    ("GET", "/v2/models/%zz", 400, ""), ("GET", "/v2/models/%", 400, ""),
+    ("GET", "//ping", 404, ""),
     ("GET", "/v2/models/../models", 404, ""), ("GET", "/%00", 404, ""), ("POST", "/ping", 405, ""),
     ("POST", "/metrics", 405, ""), ("DELETE", "/v2/models/plain", 405, ""),
     ("BREW", "/ping", 405, ""),

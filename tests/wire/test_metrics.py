@@ -73,7 +73,8 @@ def test_counters_move(serve, models):
     server.post("/v1/models/a:predict", json=ROWS)
     server.post("/v1/models/a:predict", json={"instances": [["x"]]})
     after = server.samples()
-    requests = {name: value for name, value in after.items() if name.startswith("mw_requests_total")}
+    requests = {name: value for name, value in after.items()
+                if name.startswith("mw_requests_total")}
     assert sum(requests.values()) == 5
     assert sum(value for name, value in requests.items() if 'code="200"' in name) == 4
     assert sum(value for name, value in requests.items() if 'code="400"' in name) == 1

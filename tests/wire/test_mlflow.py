@@ -78,8 +78,8 @@ BODIES = {
 }
 
 
-# Where our answer is not MLflow's, on purpose, and why. Each is still checked: when the difference is
-# gone, the line must go too.
+# Where our answer is not MLflow's, on purpose, and why. Each is still checked: when the difference
+# is gone, the line must go too.
 WE_ANSWER = {  # MLflow refuses with 400
     "columns are matched by name without a signature too": [
         ("unsigned", "split, shuffled columns"), ("unsigned", "split, extra column"),
@@ -149,7 +149,8 @@ CSV_BODIES = {
     "shuffled": "late,age,debt,income\n1,44,4000,31000.5\n",
     "extra column": "income,debt,age,late,x\n31000.5,4000,44,1,9\n",
     "missing column": "income,debt,age\n31000.5,4000,44\n",
-    "spellings of missing": "income,debt,age,late\n1,NaN,44,1\n1,NA,44,1\n1,null,44,1\n1,nan,44,1\n",
+    "spellings of missing": "income,debt,age,late\n1,NaN,44,1\n"
+                           "1,NA,44,1\n1,null,44,1\n1,nan,44,1\n",
     "header only": "income,debt,age,late\n",
     "words": "income,debt,age,late\nmuch,4000,44,1\n",
     "empty": "",

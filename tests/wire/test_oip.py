@@ -65,7 +65,8 @@ def test_inputs_are_told_as_they_are_taken(client):
 def test_config_and_index(client, models):
     assert client.get_model_config("plain")["name"] == "plain"
     index = client.get_model_repository_index()
-    assert {entry["name"]: entry["state"] for entry in index} == dict.fromkeys(models.paths, "READY")
+    assert {entry["name"]: entry["state"] for entry in index} == \
+        dict.fromkeys(models.paths, "READY")
     assert all(entry["version"] == "1" for entry in index)
 
 
@@ -218,7 +219,8 @@ def test_errors_are_exceptions_with_a_sentence(client, rows):
         ("plain", [tensor("input", np.zeros((2, 3), np.float32), "FP32")], "4"),
         ("plain", [tensor("income", np.zeros(2, np.float32), "FP32")], "debt"),
         ("plain", [tensor("income", np.zeros(2), "FP64"), tensor("debt", np.zeros(3), "FP64"),
-                   tensor("age", np.zeros(2), "FP64"), tensor("late", np.zeros(2), "FP64")], "debt"),
+                   tensor("age", np.zeros(2), "FP64"),
+                   tensor("late", np.zeros(2), "FP64")], "debt"),
         ("plain", [tensor("input", np.array([[b"a"] * 4], dtype=object), "BYTES")], ""),
     ]
     for name, inputs, word in cases:

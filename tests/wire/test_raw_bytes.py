@@ -73,7 +73,8 @@ REFUSED = {
     "NUL in a value": (request(b"X-A: a\0b", LENGTH, body=ROW), 400),
     "control byte in a value": (request(b"X-A: a\x07b", LENGTH, body=ROW), 400),
     "bare CR in a value": (request(b"X-A: a\rb", LENGTH, body=ROW), 400),
-    "bare LF as a line end": (b"POST " + PATH + b" HTTP/1.1\nHost: a\n" + LENGTH + b"\n\n" + ROW, 400),
+    "bare LF as a line end": (
+        b"POST " + PATH + b" HTTP/1.1\nHost: a\n" + LENGTH + b"\n\n" + ROW, 400),
     "bad chunk size": (request(CHUNKED, body=b"zz\r\nabc\r\n0\r\n\r\n"), 400),
     "chunk size with a sign": (request(CHUNKED, body=b"+1d\r\n" + ROW + b"\r\n0\r\n\r\n"), 400),
     "chunk size 0x": (request(CHUNKED, body=b"0x1d\r\n" + ROW + b"\r\n0\r\n\r\n"), 400),
@@ -82,8 +83,10 @@ REFUSED = {
     "chunk ended by a bare LF": (request(CHUNKED, body=b"1d\n" + ROW + b"\n0\n\n"), 400),
     "transfer-encoding gzip": (request(b"Transfer-Encoding: gzip", body=ROW), 501),
     "transfer-encoding chunked twice": (request(CHUNKED, CHUNKED, body=CHUNKS), (400, 501)),
-    "transfer-encoding gzip, chunked": (request(b"Transfer-Encoding: gzip, chunked", body=CHUNKS), 501),
-    "transfer-encoding xchunked": (request(b"Transfer-Encoding: xchunked", body=CHUNKS), (400, 501)),
+    "transfer-encoding gzip, chunked": (
+        request(b"Transfer-Encoding: gzip, chunked", body=CHUNKS), 501),
+    "transfer-encoding xchunked": (
+        request(b"Transfer-Encoding: xchunked", body=CHUNKS), (400, 501)),
     "transfer-encoding in HTTP/1.0": (
         request(CHUNKED, body=CHUNKS, line=b"POST " + PATH + b" HTTP/1.0"), 400),
     "no version": (request(LENGTH, body=ROW, line=b"POST " + PATH), 400),
@@ -100,7 +103,8 @@ REFUSED = {
     "a TLS client": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200, 400),
     "head over 8 KiB": (request(b"X-A: " + b"a" * 9000, LENGTH, body=ROW), 431),
     "101 headers": (request(*(b"X-%d: 1" % i for i in range(120)), LENGTH, body=ROW), 431),
-    "target over 4 KiB": (request(LENGTH, body=ROW, line=b"POST /" + b"a" * 5000 + b" HTTP/1.1"), 414),
+    "target over 4 KiB": (
+        request(LENGTH, body=ROW, line=b"POST /" + b"a" * 5000 + b" HTTP/1.1"), 414),
     "body over 16 MiB, announced": (request(b"Content-Length: 16777217", body=b"x"), 413),
     "body over 16 MiB, one chunk": (request(CHUNKED, body=b"1000001\r\n"), 413),
     "body over 16 MiB, announced, expecting": (
@@ -204,7 +208,8 @@ def test_connection_close_is_honoured(alone):
     assert statuses(text) == [200] and closed
     text, closed = ask(alone, request(line=b"GET /ping HTTP/1.0"), wait=3)
     assert statuses(text) == [200] and closed
-    text, closed = ask(alone, request(b"Connection: keep-alive", line=b"GET /ping HTTP/1.0"), wait=0.3)
+    text, closed = ask(alone, request(b"Connection: keep-alive", line=b"GET /ping HTTP/1.0"),
+                       wait=0.3)
     assert statuses(text) == [200] and not closed
 
 

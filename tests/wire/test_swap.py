@@ -13,6 +13,8 @@ from conftest import Server, complaint
 
 ROW = b'{"instances": [[31000.5, 4000, 44, 1]]}'
 PATH = "/v1/models/a:predict"
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n".encode()
+JSON = {"Content-Type": "application/json"}
 
 
 class Load:
@@ -27,7 +29,7 @@ class Load:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         while not self.stopping.is_set():
             try:
-                connection.request("POST", PATH, self.body, {"Content-Type": "application/json"})
+                connection.request("POST", PATH, self.body, JSON)
                 answer = connection.getresponse()
                 self.answers.append((answer.status, answer.read()))
             except (OSError, http.client.HTTPException) as fault:
@@ -83,7 +85,7 @@ def expected_bodies(server, file, two):
     for content in (two[1], two[0]):
         replace(file, content)
         assert server.post("/v2/repository/models/a/load").status_code == 200
-        bodies.append(server.post(PATH, data=ROW, headers={"Content-Type": "application/json"}).content)
+        bodies.append(server.post(PATH, data=ROW, headers=JSON).content)
     assert bodies[0] != bodies[1]
     return set(bodies)
 
@@ -108,7 +110,7 @@ def test_swap_under_load(serve, file, two, way, reconnect):
             load.wait_for(20)
     assert not load.faults
     assert {status for status, _ in load.answers} == {200}
-    assert {body for _, body in load.answers} == expected, "each answer is of one model, and both came"
+    assert {body for _, body in load.answers} == expected, "one model an answer, and both came"
     loads = server.samples()['mw_model_loads_total{endpoint="a",result="ok"}']
     assert loads == 1 + 2 + n_swaps
 
@@ -163,9 +165,9 @@ def test_unload_answers_or_says_so(serve, file):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_drain_finishes_what_is_in_flight(serve, file, number):
-    """A request whose body is half sent when the signal comes is answered, and the exit code is 0."""
+    """A request whose body is half sent at the signal is answered, and the exit code is 0."""
     server = serve(f"a={file}")
-    head = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(ROW)
+    head = HEAD % len(ROW)
     with server.connect() as slow, server.connect() as idle:
         slow.sendall(head + ROW[:10])
         idle.sendall(b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -200,7 +202,7 @@ def test_drain_under_load_loses_nothing(serve, file):
 def test_drain_has_an_end(serve, file):
     server = serve(f"a={file}", "--drain-seconds", "1")
     with server.connect() as slow:
-        slow.sendall(b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nx")
+        slow.sendall(HEAD % 99 + b"x")
         time.sleep(0.1)
         began = time.monotonic()
         server.signal(signal.SIGTERM)
@@ -212,7 +214,7 @@ def test_drain_has_an_end(serve, file):
 def test_a_second_signal_stops_at_once(tmp_path, file):
     server = Server(tmp_path, f"a={file}")
     with server.connect() as slow:
-        slow.sendall(b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nx")
+        slow.sendall(HEAD % 99 + b"x")
         time.sleep(0.1)
         server.signal(signal.SIGINT)
         server.wait_said("draining")
@@ -225,8 +227,7 @@ def test_ready_is_denied_while_draining(serve, file):
     """Balancers look at readiness on connections they keep."""
     server = serve(f"a={file}")
     with server.connect() as busy, server.connect() as probe:
-        busy.sendall(b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
-                     % len(ROW))
+        busy.sendall(HEAD % len(ROW))
         # the probe has begun its request when the signal comes, so it is in flight
         probe.sendall(b"GET /v2/health/ready HTTP/1.1\r\n")
         time.sleep(0.1)
@@ -250,5 +251,5 @@ def test_killed_and_started_again(tmp_path, file):
     assert load.answers
     again = Server(tmp_path, f"a={file}", listen=f"127.0.0.1:{first.port}")
     assert again.port == first.port
-    assert again.post(PATH, data=ROW, headers={"Content-Type": "application/json"}).status_code == 200
+    assert again.post(PATH, data=ROW, headers=JSON).status_code == 200
     assert again.stop() == 0
