@@ -251,11 +251,8 @@ static void write_build(metrics_page *page)
 
 void api_metrics(mw_api *api, mw_exchange *exchange)
 {
-    mw_view accept = mw_exchange_header(exchange, "Accept");
-    static const char open_type[] = "application/openmetrics-text";
     metrics_page page = {.out = exchange->reply,
-                         .open = accept.data &&
-                                 memmem(accept.data, accept.size, open_type, strlen(open_type))};
+                         .open = mw_exchange_names_type(exchange, "application/openmetrics-text")};
     write_build(&page);
     for (size_t i = 0; i < MW_COUNT(families); i++) {
         page.metric = &families[i];

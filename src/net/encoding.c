@@ -148,41 +148,21 @@ mw_status mw_exchange_inflate(mw_exchange *exchange, size_t cap_bytes, mw_view *
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-/* The weight of "gzip;q=0.5" in thousandths; 1000 when none is given or it is not a number. */
-static unsigned read_weight(mw_view item)
-{
-    const char *mark = memchr(item.data, ';', item.size);
-    if (!mark)
-        return 1000;
-    mw_view rest = mw_view_trim((mw_view){mark + 1, item.size - (size_t)(mark + 1 - item.data)});
-    double weight;
-    if (rest.size < 3 || (rest.data[0] | 0x20) != 'q' || rest.data[1] != '=' ||
-        !mw_number_parse(rest.data + 2, rest.size - 2, &weight) || !(weight >= 0 && weight <= 1))
-        return 1000;
-    return (unsigned)(weight * 1000);
-}
-
-static mw_view name_of(mw_view item)
-{
-    const char *mark = memchr(item.data, ';', item.size);
-    return mw_view_trim((mw_view){item.data, mark ? (size_t)(mark - item.data) : item.size});
-}
-
 /* The client's best among gzip and deflate; gzip when it does not mind (RFC 9110 § 12.5.3). */
 static encoding choose_encoding(mw_view accepted)
 {
     int gzip = -1, deflate = -1, other = -1;
     mw_view item;
     while (net_next_item(&accepted, &item)) {
-        mw_view name = name_of(item);
-        int weight = (int)read_weight(item);
+        unsigned weight;
+        mw_view name = net_split_weight(item, &weight);
         encoding form = name_encoding(name);
         if (form == ENCODING_GZIP)
-            gzip = weight;
+            gzip = (int)weight;
         else if (form == ENCODING_DEFLATE)
-            deflate = weight;
+            deflate = (int)weight;
         else if (mw_view_is(name, "*"))
-            other = weight;
+            other = (int)weight;
     }
     gzip = gzip < 0 ? other : gzip;
     deflate = deflate < 0 ? other : deflate;

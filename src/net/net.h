@@ -65,6 +65,9 @@ struct mw_exchange {
 
 /* The value of a request header (any case), or {NULL, 0}. The last one wins when it is repeated. */
 mw_view mw_exchange_header(const mw_exchange *exchange, const char *name);
+/* Whether Accept names this media type, at a weight above 0. Wildcards do not count: they ask for
+ * nothing in particular. */
+bool mw_exchange_names_type(const mw_exchange *exchange, const char *media_type);
 /* Percent-decode (strictly: %XX only) into the arena; false on a malformed escape. */
 bool mw_percent_decode(mw_view text, mw_arena *arena, mw_view *ret_text);
 /* The body with Content-Encoding gzip or deflate undone, into the arena; the body itself when there

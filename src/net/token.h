@@ -52,5 +52,8 @@ bool net_is_host(mw_view text);
 const char *net_split_header(mw_view line, mw_header *ret_header);
 /* Take the next item off a comma-separated list; empty items are passed over. */
 bool net_next_item(mw_view *list, mw_view *ret_item);
+/* "text/plain;version=1;q=0.5" is the name text/plain of weight 500 (thousandths; 1000 when none is
+ * given). Other parameters are passed over. */
+mw_view net_split_weight(mw_view item, unsigned *ret_weight);
 
 #endif

@@ -204,6 +204,38 @@ static const struct accept_case {
     {"GZip ; q=1.0", "gzip"},
 };
 
+static void test_names_type(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool expected;
+    } cases[] = {
+        {NULL, false},
+        {"", false},
+        {"*/*", false},
+        {"application/json", false},
+        {"text/plainer", false},
+        {"text/plain", true},
+        {"Text/Plain", true},
+        {"text/html, text/plain", true},
+        {"text/plain;version=0.0.4", true},
+        {"text/plain; version=0.0.4 ; q=0.1", true},
+        {"text/plain;version=0.0.4;q=0", false},
+        {"text/plain ; Q=0.000", false},
+        {"text/plain;q=0, text/plain;version=1", true},
+        {"text/plain;q=2", true},
+        {"text/plain;q=", true},
+        {";q=0,,text/plain", true},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_header header = {MW_VIEW("Accept"), mw_view_of(cases[i].accept)};
+        mw_exchange exchange = {.headers = &header, .n_headers = cases[i].accept ? 1 : 0};
+        if (mw_exchange_names_type(&exchange, "text/plain") != cases[i].expected)
+            fail_msg("Accept: %s", cases[i].accept);
+    }
+}
+
 static void expect_compressed(const mw_exchange *exchange, const char *encoding, const char *data,
                               size_t size)
 {
@@ -282,6 +314,7 @@ int main(void)
         TEST(test_inflate_plain_and_unknown),
         TEST(test_inflate_members_and_rubbish),
         TEST(test_bomb),
+        TEST(test_names_type),
         TEST(test_deflate),
         TEST(test_deflate_leaves_alone),
     };

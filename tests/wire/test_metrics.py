@@ -79,14 +79,15 @@ def test_counters_move(serve, models):
     assert sum(value for name, value in requests.items() if 'code="200"' in name) == 4
     assert sum(value for name, value in requests.items() if 'code="400"' in name) == 1
     assert all('endpoint="a"' in name and 'version="1"' in name for name in requests)
-    assert moved(before, 'mw_rows_total{endpoint="a"}') == 20
-    assert moved(before, 'mw_rows_total{endpoint="b"}') == 0
-    assert moved(before, 'mw_request_bytes_total{endpoint="a"}') > 5 * 20
-    assert moved(before, 'mw_response_bytes_total{endpoint="a"}') > 4 * 20
-    assert moved(before, 'mw_request_duration_seconds_count{endpoint="a"}') == 5
-    assert moved(before, 'mw_request_duration_seconds_bucket{endpoint="a",le="+Inf"}') == 5
-    assert after['mw_request_duration_seconds_sum{endpoint="a"}'] > 0
-    assert after['mw_in_flight_requests{endpoint="a"}'] == 0
+    assert moved(before, 'mw_rows_total{endpoint="a",version="1"}') == 20
+    assert moved(before, 'mw_rows_total{endpoint="b",version="1"}') == 0
+    assert moved(before, 'mw_request_bytes_total{endpoint="a",version="1"}') > 5 * 20
+    assert moved(before, 'mw_response_bytes_total{endpoint="a",version="1"}') > 4 * 20
+    assert moved(before, 'mw_request_duration_seconds_count{endpoint="a",version="1"}') == 5
+    every = 'mw_request_duration_seconds_bucket{endpoint="a",version="1",le="+Inf"}'
+    assert moved(before, every) == 5
+    assert after['mw_request_duration_seconds_sum{endpoint="a",version="1"}'] > 0
+    assert after['mw_in_flight_requests{endpoint="a",version="1"}'] == 0
     assert after['mw_model_memory_bytes{endpoint="a"}'] > 1000
     assert after['mw_model_ready{endpoint="a"}'] == 1
     assert after["process_resident_memory_bytes"] > 1 << 20
@@ -96,10 +97,11 @@ def test_counters_move(serve, models):
 def test_histogram_is_cumulative(fleet):
     fleet.post("/v1/models/plain:predict", json=ROWS)
     samples = fleet.samples()
-    buckets = [value for name, value in samples.items()
-               if name.startswith('mw_request_duration_seconds_bucket{endpoint="plain"')]
+    bucket = 'mw_request_duration_seconds_bucket{endpoint="plain",version="1",'
+    buckets = [value for name, value in samples.items() if name.startswith(bucket)]
     assert buckets == sorted(buckets) and len(buckets) > 10
-    assert buckets[-1] == samples['mw_request_duration_seconds_count{endpoint="plain"}'] > 0
+    count = 'mw_request_duration_seconds_count{endpoint="plain",version="1"}'
+    assert buckets[-1] == samples[count] > 0
 
 
 def test_loads_and_readiness(serve, models):
