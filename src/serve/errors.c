@@ -18,9 +18,11 @@ mw_error_style mw_style_of_path(mw_view path)
     return MW_STYLE_PLAIN;
 }
 
-/* MLflow's names for what went wrong. */
-static const char *mlflow_code(int http_status)
+/* MLflow's names for what went wrong. Columns that break the signature have one of their own. */
+static const char *mlflow_code(const mw_error *err, int http_status)
 {
+    if (err->code == MW_E_TABLE_COLUMN_MISSING || err->code == MW_E_TABLE_COLUMNS)
+        return "INVALID_PARAMETER_VALUE";
     switch (http_status) {
     case 404:
         return "RESOURCE_DOES_NOT_EXIST";
@@ -43,7 +45,7 @@ static void write_body(mw_error_style style, const mw_error *err, int http_statu
     mw_error_sentence(err, &sentence);
     mw_view text = mw_buf_as_view(&sentence);
     if (style == MW_STYLE_MLFLOW) {
-        mw_buf_format(out, "{\"error_code\": \"%s\", \"message\": ", mlflow_code(http_status));
+        mw_buf_format(out, "{\"error_code\": \"%s\", \"message\": ", mlflow_code(err, http_status));
         mw_json_write_text(out, text);
     } else {
         mw_buf_text(out, "{\"error\": ");

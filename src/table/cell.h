@@ -27,8 +27,9 @@ mw_status table_map_names(const mw_schema *schema, const mw_view *names, size_t 
 /* By position. */
 mw_status table_map_positions(const mw_schema *schema, mw_arena *arena, table_mapping *ret_mapping,
                               mw_error *err);
-/* "5 values, the model takes 3". */
-mw_status table_fail_count(const mw_schema *schema, size_t n_given, mw_error *err);
+/* "5 values, the model takes 3"; code TABLE_COUNT where a row is at fault, TABLE_COLUMNS where the
+ * columns as a whole are. */
+mw_status table_fail_count(mw_code code, const mw_schema *schema, size_t n_given, mw_error *err);
 
 /* Rows that grow: the batch of a body whose count of rows is not known before its end. */
 typedef struct table_rows {

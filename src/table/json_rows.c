@@ -93,7 +93,7 @@ static mw_status fail_row_length(table_json *json, size_t n_given, const table_m
                                  mw_error *err)
 {
     if (mapping->n_fields == json->rows.schema->n_columns) {
-        table_fail_count(json->rows.schema, n_given, err);
+        table_fail_count(MW_E_TABLE_COUNT, json->rows.schema, n_given, err);
     } else {
         mw_fail(err, MW_E_TABLE_COUNT, "%zu values for %zu columns", n_given, mapping->n_fields);
         mw_mend(err, "send one value for each column, null where one is missing");
@@ -193,7 +193,7 @@ static mw_status find_key(table_json *json, mw_view key, size_t place, bool firs
         }
     }
     if (!first_record || json->n_keys == schema->n_columns) {
-        mw_fail(err, MW_E_TABLE_COUNT, "the column '%.*s' is one too many: the model takes %zu",
+        mw_fail(err, MW_E_TABLE_COLUMNS, "the column '%.*s' is one too many: the model takes %zu",
                 MW_VIEW_ARG(key), schema->n_columns);
         return mw_mend(err, "send the same %zu columns in every row", schema->n_columns);
     }
@@ -235,7 +235,7 @@ static mw_status check_keys(const table_json *json, mw_error *err)
 {
     const mw_schema *schema = json->rows.schema;
     if (!schema->named && json->n_keys != schema->n_columns)
-        return table_fail_count(schema, json->n_keys, err);
+        return table_fail_count(MW_E_TABLE_COLUMNS, schema, json->n_keys, err);
     return mw_schema_check_present(schema, json->present, json->keys, json->n_keys, err);
 }
 
@@ -281,7 +281,7 @@ static mw_status read_scalars(table_json *json, mw_error *err)
         if (!cells)
             return MW_NO_MEMORY;
         if (json->rows.schema->n_columns != 1) {
-            table_fail_count(json->rows.schema, 1, err);
+            table_fail_count(MW_E_TABLE_COUNT, json->rows.schema, 1, err);
             return fail_row(json, err);
         }
         MW_TRY(read_cell(json, 0, cells, err));
@@ -359,7 +359,7 @@ static mw_status read_column(table_json *json, size_t column, bool first, mw_err
     }
     json->rows.n_rows = first ? n_rows : total;
     if (!first && (more || n_rows != total)) {
-        mw_fail(err, MW_E_TABLE_COUNT, "the columns do not have the same number of rows");
+        mw_fail(err, MW_E_TABLE_COLUMNS, "the columns do not have the same number of rows");
         mw_at(err, "column '%.*s'", MW_VIEW_ARG(schema->columns[column].name));
         return mw_mend(err, "send %zu values, as in the first column", total);
     }

@@ -49,9 +49,9 @@ mw_batch table_rows_batch(const table_rows *rows)
 
 /* ---- mappings -------------------------------------------------------------------------------- */
 
-mw_status table_fail_count(const mw_schema *schema, size_t n_given, mw_error *err)
+mw_status table_fail_count(mw_code code, const mw_schema *schema, size_t n_given, mw_error *err)
 {
-    mw_fail(err, MW_E_TABLE_COUNT, "%zu values, the model takes %zu", n_given, schema->n_columns);
+    mw_fail(err, code, "%zu values, the model takes %zu", n_given, schema->n_columns);
     return mw_mend(err, n_given < schema->n_columns
                             ? "send every column, null where a value is missing"
                             : "send only the columns that the model was trained on");
@@ -82,7 +82,7 @@ mw_status table_map_names(const mw_schema *schema, const mw_view *names, size_t 
 {
     if (!schema->named) {
         if (n_names != schema->n_columns)
-            return table_fail_count(schema, n_names, err);
+            return table_fail_count(MW_E_TABLE_COLUMNS, schema, n_names, err);
         return table_map_positions(schema, arena, ret_mapping, err);
     }
     table_mapping mapping;
