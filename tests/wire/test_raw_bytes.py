@@ -335,7 +335,7 @@ def test_hanging_up_leaks_nothing(serve, models):
 
     def settled():
         end = time.monotonic() + 10
-        flying = 'mw_in_flight_requests{endpoint="plain"}'
+        flying = 'mw_in_flight_requests{endpoint="plain",version="1"}'
         while time.monotonic() < end:
             sample = server.samples()
             if (sample["mw_http_connections"], sample[flying]) == (1, 0):
