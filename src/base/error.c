@@ -52,12 +52,19 @@ __attribute__((format(printf, 3, 0))) static void format_text(char *out, size_t 
     clean_text(out);
 }
 
+/* A caller that wants the status alone gives no error; its status still has to pass through mw_at
+ * and mw_mend, so the text goes where nobody reads it. */
+static mw_error *or_unread(mw_error *err)
+{
+    static _Thread_local mw_error unread;
+    return err ? err : &unread;
+}
+
 mw_status mw_fail(mw_error *err, mw_code code, const char *format, ...)
 {
     const mw_code_row *row = mw_code_find((int)code);
     mw_status status = row ? row->status : MW_BAD_ARGUMENT;
-    if (!err)
-        return status;
+    err = or_unread(err);
     err->status = status;
     err->code = (int)code;
     err->where[0] = err->why[0] = err->mend[0] = '\0';
@@ -81,8 +88,7 @@ static void join_places(char *out, size_t out_size, const char *outer, const cha
 
 mw_status mw_at(mw_error *err, const char *format, ...)
 {
-    if (!err)
-        return MW_BAD_ARGUMENT;
+    err = or_unread(err);
     char place[sizeof err->where], joined[sizeof err->where];
     va_list args;
     va_start(args, format);
@@ -95,8 +101,7 @@ mw_status mw_at(mw_error *err, const char *format, ...)
 
 mw_status mw_why(mw_error *err, const char *format, ...)
 {
-    if (!err)
-        return MW_BAD_ARGUMENT;
+    err = or_unread(err);
     va_list args;
     va_start(args, format);
     format_text(err->why, sizeof err->why, format, args);
@@ -106,8 +111,7 @@ mw_status mw_why(mw_error *err, const char *format, ...)
 
 mw_status mw_mend(mw_error *err, const char *format, ...)
 {
-    if (!err)
-        return MW_BAD_ARGUMENT;
+    err = or_unread(err);
     va_list args;
     va_start(args, format);
     format_text(err->mend, sizeof err->mend, format, args);

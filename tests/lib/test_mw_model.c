@@ -96,6 +96,12 @@ static void test_wrong_loads(void **state)
     assert_non_null(strstr(err.where, "cut.json"));
     assert_int_equal(mw_model_load_bytes(json, sizeof json - 1, "x", NULL, &err), MW_BAD_ARGUMENT);
     assert_int_equal(mw_model_load(NULL, NULL, NULL), MW_BAD_ARGUMENT);
+    /* the status is the same, whether the caller wants the text or not */
+    mw_model *none = NULL;
+    assert_int_equal(mw_model_load("nowhere.json", &none, NULL), MW_NOT_FOUND);
+    assert_int_equal(mw_model_load_bytes("{", 1, "cut.json", &none, NULL), MW_BAD_DATA);
+    assert_int_equal(mw_model_load_bytes("\x80\x04pickle", 8, "a.pkl", &none, NULL),
+                     MW_UNSUPPORTED);
     assert_ptr_equal(model, state);
     assert_int_equal(mw_scratch_new(NULL, &err), MW_BAD_ARGUMENT);
     mw_model_free(NULL);
