@@ -444,7 +444,7 @@ static const struct wrong_case {
      "learner.gradient_booster.model", "no weights"},
     {"objective", PART(objective), "\"reg:secret\"", MW_UNSUPPORTED, "learner.objective.name",
      "unknown objective 'reg:secret'"},
-    {"base outside", PART(base_score), "\"1E0\"", MW_BAD_DATA,
+    {"base outside", PART(base_score), "\"1.5E0\"", MW_BAD_DATA,
      "learner.learner_model_param.base_score", "outside the objective's range"},
     {"base NaN", PART(base_score), "\"nan\"", MW_BAD_DATA, "learner.learner_model_param.base_score",
      "outside"},
