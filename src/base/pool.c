@@ -14,31 +14,62 @@ struct mw_pool {
     pthread_mutex_t lock;
     pthread_cond_t has_work;
     mw_job *first, *last;
+    mw_crew *crews; /* that more threads may join */
+    pthread_cond_t crew_left;
     atomic_size_t waiting;
     bool ending;
     unsigned n_threads;
     pthread_t threads[];
 };
 
-static mw_job *take_job(mw_pool *pool)
+/* Those below hold the lock on entry and on return, and let it go while they work. */
+
+static void run_job(mw_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
-    while (!pool->first && !pool->ending)
-        pthread_cond_wait(&pool->has_work, &pool->lock);
     mw_job *job = pool->first;
-    if (job) {
-        pool->first = job->next;
-        atomic_fetch_sub(&pool->waiting, 1);
-    }
+    pool->first = job->next;
+    atomic_fetch_sub(&pool->waiting, 1);
     pthread_mutex_unlock(&pool->lock);
-    return job;
+    job->run(job);
+    pthread_mutex_lock(&pool->lock);
 }
 
-static void *run_jobs(void *argument)
+/* No one is to join any more; the crew may have been closed before. */
+static void close_crew(mw_pool *pool, const mw_crew *crew)
+{
+    mw_crew **link = &pool->crews;
+    while (*link && *link != crew)
+        link = &(*link)->next;
+    if (*link)
+        *link = crew->next;
+}
+
+static void run_crew(mw_pool *pool, mw_crew *crew)
+{
+    crew->n_inside++;
+    pthread_mutex_unlock(&pool->lock);
+    crew->run(crew);
+    pthread_mutex_lock(&pool->lock);
+    close_crew(pool, crew);
+    if (--crew->n_inside == 0)
+        pthread_cond_broadcast(&pool->crew_left);
+}
+
+static void *work(void *argument)
 {
     mw_pool *pool = argument;
-    for (mw_job *job; (job = take_job(pool));)
-        job->run(job);
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        if (pool->first)
+            run_job(pool);
+        else if (pool->crews)
+            run_crew(pool, pool->crews);
+        else if (pool->ending)
+            break;
+        else
+            pthread_cond_wait(&pool->has_work, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
@@ -49,8 +80,7 @@ static unsigned start_threads(mw_pool *pool, unsigned n_threads)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     unsigned started = 0;
-    while (started < n_threads &&
-           pthread_create(&pool->threads[started], NULL, run_jobs, pool) == 0)
+    while (started < n_threads && pthread_create(&pool->threads[started], NULL, work, pool) == 0)
         started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
@@ -66,6 +96,7 @@ mw_status mw_pool_new(unsigned n_threads, mw_pool **ret_pool, mw_error *err)
         return mw_fail_memory(err, "the thread pool");
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->has_work, NULL);
+    pthread_cond_init(&pool->crew_left, NULL);
     pool->n_threads = start_threads(pool, n_threads);
     if (pool->n_threads < n_threads) {
         mw_pool_free(pool);
@@ -85,6 +116,7 @@ void mw_pool_free(mw_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->n_threads; i++)
         pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->crew_left);
     pthread_cond_destroy(&pool->has_work);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
@@ -101,6 +133,19 @@ void mw_pool_submit(mw_pool *pool, mw_job *job)
     pool->last = job;
     atomic_fetch_add(&pool->waiting, 1);
     pthread_cond_signal(&pool->has_work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void mw_pool_join(mw_pool *pool, mw_crew *crew)
+{
+    pthread_mutex_lock(&pool->lock);
+    crew->n_inside = 0;
+    crew->next = pool->crews;
+    pool->crews = crew;
+    pthread_cond_broadcast(&pool->has_work);
+    run_crew(pool, crew);
+    while (crew->n_inside > 0)
+        pthread_cond_wait(&pool->crew_left, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
 }
 

@@ -16,7 +16,7 @@
 #define ARENA_BLOCK_BYTES (1 * MW_MIB)
 
 enum {
-    ROWS_A_THREAD = 1024, /* fewer are not worth starting a thread */
+    PARALLEL_ROWS = 1024, /* fewer are not worth starting threads */
     ROWS_BATCH_MAX = 1 << 18,
     PROGRESS_AFTER_MS = 1000,
     PROGRESS_EVERY_MS = 200,
@@ -31,6 +31,7 @@ typedef struct prediction {
     mw_predictor *predictor;
     mw_output output;
     unsigned n_threads;
+    mw_pool *pool;   /* the other threads, once there was work for them */
     size_t max_rows; /* of a batch */
     row_format format;
     cli_source source;
@@ -232,9 +233,9 @@ static void write_header(prediction *job)
 static mw_status predict_rows(prediction *job, const mw_batch *batch, mw_error *err)
 {
     mw_matrix matrix = mw_batch_matrix(batch);
-    size_t worth = 1 + batch->n_rows / ROWS_A_THREAD;
-    unsigned n_threads = worth < job->n_threads ? (unsigned)worth : job->n_threads;
-    MW_TRY(mw_predict_parallel(job->predictor, &matrix, job->output, n_threads, job->values, err));
+    if (!job->pool && job->n_threads > 1 && batch->n_rows >= PARALLEL_ROWS)
+        MW_TRY(mw_pool_new(job->n_threads - 1, &job->pool, err));
+    MW_TRY(mw_predict_parallel(job->predictor, &matrix, job->output, job->pool, job->values, err));
     mw_buf_reset(&job->text);
     write_header(job);
     for (size_t row = 0; row < batch->n_rows; row++) {
@@ -353,6 +354,7 @@ mw_status cli_run_predict(cli_call *call, mw_error *err)
     clear_progress(&job);
     cli_sink_abandon(job.sink);
     cli_source_close(&job.source);
+    mw_pool_free(job.pool);
     free(job.values);
     mw_buf_done(&job.text);
     mw_predictor_free(job.predictor);

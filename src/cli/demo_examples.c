@@ -97,8 +97,8 @@ static mw_status predict_rows(demo_example *example, mw_arena *arena, mw_error *
     example->n_outputs = mw_predictor_outputs(predictor, MW_PREDICTION);
     example->expected =
         mw_arena_take_zeroed(arena, example->rows.n_rows * example->n_outputs, sizeof(double));
-    mw_status status = example->expected ? mw_predict_parallel(predictor, &rows, MW_PREDICTION, 1,
-                                                               example->expected, err)
+    mw_status status = example->expected ? mw_predict_parallel(predictor, &rows, MW_PREDICTION,
+                                                               NULL, example->expected, err)
                                          : mw_fail_memory(err, "the expected answers");
     mw_predictor_free(predictor);
     if (status == MW_OK)

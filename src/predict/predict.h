@@ -35,9 +35,11 @@ MW_CHECKED mw_status mw_predict_batch(const mw_predictor *predictor, const mw_ma
                                       mw_output output, mw_scratch *scratch, double *ret_values,
                                       mw_error *err);
 
-/* The same with rows split over n_threads threads of its own; for files, not for requests. */
+/* The same values, with the rows split over this thread and those of `pool` that are idle (NULL:
+ * this one alone). Each thread takes scratch memory of its own, so this is for thousands of rows.
+ * Fails: also MW_NO_MEMORY. */
 MW_CHECKED mw_status mw_predict_parallel(const mw_predictor *predictor, const mw_matrix *rows,
-                                         mw_output output, unsigned n_threads, double *ret_values,
+                                         mw_output output, mw_pool *pool, double *ret_values,
                                          mw_error *err);
 
 #endif

@@ -150,6 +150,9 @@ void serve_call_fail(serve_call *call, const mw_error *err, int http_status)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
+/* About a millisecond of a usual model: worth sharing with threads that are idle. */
+enum { PARALLEL_ROWS = 2048 };
+
 static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
 {
     const serve_model *model = call->slot.model;
@@ -163,7 +166,12 @@ static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *co
         return MW_OK;
     uint64_t began = mw_clock_ns();
     mw_matrix rows = mw_batch_matrix(&call->rows);
-    MW_TRY(mw_predict_batch(model->predictor, &rows, MW_PREDICTION, scratch, call->values, err));
+    if (call->rows.n_rows >= PARALLEL_ROWS)
+        MW_TRY(mw_predict_parallel(model->predictor, &rows, MW_PREDICTION, serve_pool(call->fleet),
+                                   call->values, err));
+    else
+        MW_TRY(
+            mw_predict_batch(model->predictor, &rows, MW_PREDICTION, scratch, call->values, err));
     add(&counts->predict_ns, mw_clock_ns() - began);
     return MW_OK;
 }

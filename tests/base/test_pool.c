@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
@@ -29,6 +30,83 @@ static void test_every_job_runs_once(void **state)
     assert_int_equal(atomic_load(&n_run), N_JOBS);
 }
 
+/* ---- crews ----------------------------------------------------------------------------------- */
+
+enum { N_PIECES = 500 };
+
+typedef struct counting {
+    mw_crew crew; /* first */
+    atomic_size_t next;
+    atomic_int taken[N_PIECES];
+    atomic_int n_threads;
+} counting;
+
+static void count_pieces(mw_crew *crew)
+{
+    counting *self = (counting *)crew;
+    atomic_fetch_add(&self->n_threads, 1);
+    for (size_t i; (i = atomic_fetch_add(&self->next, 1)) < N_PIECES;) {
+        atomic_fetch_add(&self->taken[i], 1);
+        usleep(10);
+    }
+}
+
+static void expect_each_once(counting *work)
+{
+    for (size_t i = 0; i < N_PIECES; i++)
+        assert_int_equal(atomic_load(&work->taken[i]), 1);
+}
+
+static void test_idle_threads_join(void **state)
+{
+    (void)state;
+    mw_pool *pool;
+    mw_error err;
+    assert_int_equal(mw_pool_new(3, &pool, &err), MW_OK);
+    int most = 0;
+    for (int i = 0; i < 20; i++) {
+        counting work = {.crew.run = count_pieces};
+        mw_pool_join(pool, &work.crew);
+        expect_each_once(&work);
+        int n_threads = atomic_load(&work.n_threads);
+        most = n_threads > most ? n_threads : most;
+    }
+    mw_pool_free(pool);
+    assert_in_range(most, 2, 4);
+}
+
+typedef struct joining {
+    mw_job job; /* first */
+    mw_pool *pool;
+    counting work;
+} joining;
+
+static void join_from_job(mw_job *job)
+{
+    joining *self = (joining *)job;
+    mw_pool_join(self->pool, &self->work.crew);
+}
+
+/* Every thread of the pool has a crew of its own: none may wait for another. */
+static void test_busy_threads_do_not_wait(void **state)
+{
+    (void)state;
+    enum { N_JOBS = 8 };
+    static joining jobs[N_JOBS];
+    mw_pool *pool;
+    mw_error err;
+    assert_int_equal(mw_pool_new(2, &pool, &err), MW_OK);
+    for (size_t i = 0; i < N_JOBS; i++) {
+        jobs[i].job.run = join_from_job;
+        jobs[i].pool = pool;
+        jobs[i].work.crew.run = count_pieces;
+        mw_pool_submit(pool, &jobs[i].job);
+    }
+    mw_pool_free(pool);
+    for (size_t i = 0; i < N_JOBS; i++)
+        expect_each_once(&jobs[i].work);
+}
+
 static void test_bad_counts(void **state)
 {
     (void)state;
@@ -44,6 +122,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_job_runs_once),
+        cmocka_unit_test(test_idle_threads_join),
+        cmocka_unit_test(test_busy_threads_do_not_wait),
         cmocka_unit_test(test_bad_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
