@@ -35,7 +35,8 @@ build-debug/build.ninja:
 deps:
 	@tools/install-deps.sh build
 
-demo: build
+demo: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) millwright
 	@$(BUILD)/millwright demo $(if $(filter once,$(DEMO)),--once)
 
 check: build
