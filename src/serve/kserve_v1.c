@@ -44,7 +44,7 @@ void serve_kserve_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params 
 static mw_status read_body(serve_call *call, mw_error *err)
 {
     return mw_batch_read_kserve(call->body, &call->slot.model->forest->schema,
-                                call->exchange->arena, &call->rows, err);
+                                call->exchange->arena, serve_pool(call->fleet), &call->rows, err);
 }
 
 void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)

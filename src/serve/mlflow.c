@@ -6,7 +6,7 @@
 static mw_status read_json(serve_call *call, mw_error *err)
 {
     return mw_batch_read_mlflow(call->body, &call->slot.model->forest->schema,
-                                call->exchange->arena, &call->rows, err);
+                                call->exchange->arena, serve_pool(call->fleet), &call->rows, err);
 }
 
 static mw_status read_csv(serve_call *call, mw_error *err)

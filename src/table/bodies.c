@@ -110,11 +110,12 @@ static mw_status read_form(table_json *json, body_form form, mw_error *err)
 }
 
 /* An object that holds exactly one of the forms; `allowed` has a bit for each. */
-static mw_status read_body(mw_view body, const mw_schema *schema, mw_arena *arena, unsigned allowed,
-                           const char *rule, mw_batch *ret_batch, mw_error *err)
+static mw_status read_body(mw_view body, const mw_schema *schema, mw_arena *arena, mw_pool *pool,
+                           unsigned allowed, const char *rule, mw_batch *ret_batch, mw_error *err)
 {
     table_json json;
     table_json_init(&json, body, schema, arena);
+    json.pool = pool;
     unsigned n_forms = 0;
     bool more;
     MW_TRY(mw_scan_object_begin(&json.scan, err));
@@ -143,20 +144,20 @@ static mw_status read_body(mw_view body, const mw_schema *schema, mw_arena *aren
 }
 
 mw_status mw_batch_read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
-                               mw_batch *ret_batch, mw_error *err)
+                               mw_pool *pool, mw_batch *ret_batch, mw_error *err)
 {
     const unsigned allowed =
         1u << FORM_SPLIT | 1u << FORM_RECORDS | 1u << FORM_INSTANCES | 1u << FORM_INPUTS;
-    return read_body(body, schema, arena, allowed,
+    return read_body(body, schema, arena, pool, allowed,
                      "the input must be a JSON object with exactly one of the fields "
                      "'dataframe_split', 'dataframe_records', 'instances', 'inputs'",
                      ret_batch, err);
 }
 
 mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
-                               mw_batch *ret_batch, mw_error *err)
+                               mw_pool *pool, mw_batch *ret_batch, mw_error *err)
 {
-    return read_body(body, schema, arena, 1u << FORM_INSTANCES | 1u << FORM_INPUTS,
+    return read_body(body, schema, arena, pool, 1u << FORM_INSTANCES | 1u << FORM_INPUTS,
                      "expected a JSON object with \"instances\" or \"inputs\"", ret_batch, err);
 }
 

@@ -43,6 +43,9 @@ void table_rows_init(table_rows *rows, const mw_schema *schema, mw_arena *arena)
 /* One more row, all missing: its cells, or NULL when memory is gone. `expect_more` rows are likely
  * to follow: room is made for them at once. */
 double *table_rows_add(table_rows *rows, size_t expect_more, mw_error *err);
+/* Room for `n_more` rows behind those that are there, which the caller fills and then counts; NULL
+ * when there is no memory. */
+double *table_rows_reserve(table_rows *rows, size_t n_more);
 mw_batch table_rows_batch(const table_rows *rows);
 
 #endif

@@ -133,18 +133,24 @@ static size_t expected_rows(const table_json *json, const char *row_begin)
 
 mw_status table_read_lists(table_json *json, const table_mapping *mapping, mw_error *err)
 {
-    bool more;
+    bool more, plain = table_is_plain(json->rows.schema, mapping);
     size_t expect = 0;
     MW_TRY(mw_scan_array_begin(&json->scan, err));
     for (;;) {
         MW_TRY(mw_scan_array_next(&json->scan, &more, err));
         if (!more)
             return MW_OK;
-        const char *row_begin = json->scan.at;
+        scan_skip_space(&json->scan);
+        const char *row_begin = json->scan.at, *behind = NULL;
         double *cells = table_rows_add(&json->rows, expect, err);
         if (!cells)
             return MW_NO_MEMORY;
-        MW_TRY(read_list_row(json, mapping, cells, err));
+        if (plain && (behind = table_plain_row(row_begin, json->scan.end, mapping, cells)))
+            json->scan.at = behind;
+        else
+            MW_TRY(read_list_row(json, mapping, cells, err));
+        if (behind && json->pool && expect == 0)
+            table_read_plain_lists(json, mapping);
         expect = expected_rows(json, row_begin);
     }
 }

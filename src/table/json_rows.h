@@ -9,6 +9,7 @@ typedef struct table_json {
     mw_scan scan;
     table_rows rows;
     mw_arena *arena;
+    mw_pool *pool; /* whose idle threads may help with a large body, or NULL */
     /* records: the keys of the first record, in its order, and what they fill */
     mw_view *keys;
     table_mapping records;
@@ -33,5 +34,17 @@ mw_status table_read_names(table_json *json, mw_view **ret_names, size_t *ret_co
 mw_status table_read_one_row(table_json *json, mw_error *err);
 /* After the last record: every required column must have been there. */
 mw_status table_check_records(table_json *json, mw_error *err);
+
+/* ---- json_plain.c ---------------------------------------------------------------------------- */
+
+/* Whether the fields are number columns, all of them: then a row is mostly a list of numbers. */
+bool table_is_plain(const mw_schema *schema, const table_mapping *mapping);
+/* Read a list of numbers and null at `at`, one a field. Returns the byte behind it, or NULL when it
+ * is anything else; then some cells may have been written. */
+const char *table_plain_row(const char *at, const char *end, const table_mapping *mapping,
+                            double *cells);
+/* Behind a row: read as many of the next as are plain, by several threads, when they are many.
+ * What is left (perhaps all) is the caller's to read. */
+void table_read_plain_lists(table_json *json, const table_mapping *mapping);
 
 #endif

@@ -42,6 +42,15 @@ double *table_rows_add(table_rows *rows, size_t expect_more, mw_error *err)
     return cells;
 }
 
+double *table_rows_reserve(table_rows *rows, size_t n_more)
+{
+    if (n_more == 0 || (rows->capacity - rows->n_rows < n_more && !grow(rows, n_more - 1)))
+        return NULL;
+    return rows->capacity - rows->n_rows < n_more
+               ? NULL
+               : rows->values + rows->n_rows * rows->schema->n_columns;
+}
+
 mw_batch table_rows_batch(const table_rows *rows)
 {
     return (mw_batch){rows->values, rows->n_rows, rows->schema->n_columns};

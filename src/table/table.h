@@ -81,17 +81,19 @@ MW_CHECKED mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_ar
  * that name row (from 0) and column and say how to mend it. `null` and NaN mean missing.
  * Columns: matched by name when the body names them and the schema is `named`; otherwise by
  * position, and then the count must be equal. Extra named columns are passed over, as MLflow does.
- * The caller owns `arena`; the batch and what it needs live there until it is reset. */
+ * The caller owns `arena`; the batch and what it needs live there until it is reset.
+ * `pool` (NULL: none): idle threads of it help with a body of many rows; what is read is the same.
+ */
 
 /* An MLflow /invocations body: an object with exactly one of dataframe_split, dataframe_records,
  * instances, inputs; beside it `params` and unknown keys are passed over. `instances` and `inputs`
  * take rows, scalars (one column), objects by column, and named tensors, as MLflow does. */
 MW_CHECKED mw_status mw_batch_read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
-                                          mw_batch *ret_batch, mw_error *err);
+                                          mw_pool *pool, mw_batch *ret_batch, mw_error *err);
 
 /* A KServe V1 body: {"instances": [row or object, ...]} or {"inputs": ...}. */
 MW_CHECKED mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
-                                          mw_batch *ret_batch, mw_error *err);
+                                          mw_pool *pool, mw_batch *ret_batch, mw_error *err);
 
 /* JSON lines: one array (by position) or object (by name) a line. */
 MW_CHECKED mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *schema,

@@ -6,6 +6,7 @@
 #include "table/table.h"
 
 static mw_arena arena;
+static mw_pool *pool;
 static mw_schema named, unnamed, typed;
 
 static int set_up(void **state)
@@ -36,12 +37,13 @@ static int set_up(void **state)
     assert_int_equal(mw_schema_make(three, 3, true, &arena, &named, NULL), MW_OK);
     assert_int_equal(mw_schema_make(made_up, 2, false, &arena, &unnamed, NULL), MW_OK);
     assert_int_equal(mw_schema_make(of_types, 5, true, &arena, &typed, NULL), MW_OK);
-    return 0;
+    return mw_pool_new(3, &pool, NULL) == MW_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    mw_pool_free(pool);
     mw_arena_done(&arena);
     return 0;
 }
@@ -139,7 +141,7 @@ static void test_mlflow_bodies(void **state)
         mw_error err;
         mw_batch batch;
         if (mw_batch_read_mlflow(mw_view_of(mlflow_bodies[i].body), mlflow_bodies[i].schema, &arena,
-                                 &batch, &err) != MW_OK)
+                                 pool, &batch, &err) != MW_OK)
             fail_msg("%s: %s: %s", mlflow_bodies[i].name, err.where, err.what);
         compare(&mlflow_bodies[i], &batch);
     }
@@ -199,7 +201,8 @@ static void test_bad_bodies(void **state)
         const struct bad_body *c = &bad_bodies[i];
         mw_error err;
         mw_batch batch = {NULL, 77, 0};
-        if (mw_batch_read_mlflow(mw_view_of(c->body), c->schema, &arena, &batch, &err) == MW_OK)
+        if (mw_batch_read_mlflow(mw_view_of(c->body), c->schema, &arena, pool, &batch, &err) ==
+            MW_OK)
             fail_msg("%s: accepted", c->name);
         if (!strstr(err.where, c->where) || !strstr(err.what, c->what) || !err.mend[0])
             fail_msg("%s: '%s': '%s'; fix '%s'", c->name, err.where, err.what, err.mend);
@@ -218,8 +221,8 @@ static void test_cut_bodies(void **state)
             memcpy(exact, mlflow_bodies[i].body, cut);
             mw_batch batch;
             mw_error err;
-            if (mw_batch_read_mlflow((mw_view){exact, cut}, mlflow_bodies[i].schema, &arena, &batch,
-                                     &err) == MW_OK)
+            if (mw_batch_read_mlflow((mw_view){exact, cut}, mlflow_bodies[i].schema, &arena, pool,
+                                     &batch, &err) == MW_OK)
                 fail_msg("%s: accepted when cut at %zu", mlflow_bodies[i].name, cut);
             free(exact);
         }
@@ -238,12 +241,98 @@ static void test_many_rows(void **state)
     mw_buf_text(&body, "]}");
     mw_batch batch;
     mw_error err;
-    assert_int_equal(mw_batch_read_mlflow(mw_buf_as_view(&body), &unnamed, &arena, &batch, &err),
-                     MW_OK);
+    assert_int_equal(
+        mw_batch_read_mlflow(mw_buf_as_view(&body), &unnamed, &arena, pool, &batch, &err), MW_OK);
     assert_int_equal(batch.n_rows, N_ROWS);
     for (int i = 0; i < N_ROWS; i++) {
         assert_true(batch.values[2 * i] == i);
         assert_true(batch.values[2 * i + 1] == i / 7.0);
+    }
+    mw_buf_done(&body);
+}
+
+/* ---- many threads ---------------------------------------------------------------------------- */
+
+enum { LARGE_ROWS = 20000 };
+
+/* A large body, some of it odd: a thread that begins in the middle must not be misled. */
+static const struct large_body {
+    const char *head, *row, *odd_row, *tail;
+    size_t odd_every; /* 0: never */
+} large_bodies[] = {
+    {"{\"instances\":[", "[%zu,0.25]", NULL, "]}", 0},
+    {" { \"inputs\" : [ ", "[ %zu ,\n-1e-3 ]\r\n", NULL, " ] } ", 0},
+    {"{\"dataframe_split\":{\"columns\":[\"f0\",\"f1\"],\"data\":[", "[%zu,null]", NULL, "]}}", 0},
+    {"{\"dataframe_split\":{\"data\":[", "[%zu,7]", NULL, "],\"columns\":[\"f0\",\"f1\"]}}", 0},
+    {"{\"instances\":[", "[%zu,1]", "[NaN,-Infinity]", "]}", 977},
+    {"{\"instances\":[", "[%zu,1]", "[null,true]", "]}", 3},
+    {"{\"instances\":[", "[%zu,1]", NULL, "],\"params\":{\"x\":[[1,2],[3,4],\"[1,2],[\"]}}", 0},
+    /* wrong: */
+    {"{\"instances\":[", "[%zu,1]", "[1,\"],[3,4],[\"]", "]}", 9000},
+    {"{\"instances\":[", "[%zu,1]", "[1,2,3]", "]}", 19999},
+    {"{\"instances\":[", "[%zu,1]", "[1]", "]}", 5000},
+    {"{\"instances\":[", "[%zu,1]", "[]", "]}", 12345},
+    {"{\"instances\":[", "[%zu,1]", "[[1,2]]", "]}", 12345},
+    {"{\"instances\":[", "[%zu,1]", "{\"f0\":1,\"f1\":2}", "]}", 10001},
+    {"{\"instances\":[", "[%zu,1]", "[1,1e999]", "]}", 15000},
+    {"{\"instances\":[", "[%zu,1]", "[1,2],,[3,4]", "]}", 15000},
+    {"{\"instances\":[", "[%zu,1]", "[1,2] [3,4]", "]}", 15000},
+    {"{\"instances\":[", "[%zu,1]", "[01,2]", "]}", 15000},
+    {"{\"instances\":[", "[%zu,1]", "[1,nul]", "]}", 15000},
+    {"{\"instances\":[", "[%zu,1]", NULL, ",]}", 0},
+    {"{\"instances\":[", "[%zu,1]", NULL, "", 0},
+    {"{\"instances\":[", "[%zu,1]", NULL, ",[1,", 0},
+    {"{\"instances\":[", "[%zu,1]", NULL, "]}]", 0},
+    {"{\"instances\":[", "[%zu,1]", NULL, "],\"inputs\":[[1,2]]}", 0},
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void write_large(const struct large_body *c, mw_buf *body)
+{
+    mw_buf_reset(body);
+    mw_buf_text(body, c->head);
+    for (size_t i = 0; i < LARGE_ROWS; i++) {
+        if (i > 0)
+            mw_buf_char(body, ',');
+        if (c->odd_every && i % c->odd_every == c->odd_every - 1)
+            mw_buf_text(body, c->odd_row);
+        else
+            mw_buf_format(body, c->row, i);
+    }
+    mw_buf_text(body, c->tail);
+}
+#pragma GCC diagnostic pop
+
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    mw_buf body;
+    mw_buf_init(&body, 16 * MW_MIB);
+    for (size_t i = 0; i < MW_COUNT(large_bodies); i++) {
+        mw_batch alone, together;
+        mw_error alone_err, together_err;
+        mw_arena rows;
+        mw_arena_init(&rows, 64 * MW_KIB, 64 * MW_MIB);
+        write_large(&large_bodies[i], &body);
+        mw_view text = mw_buf_as_view(&body);
+        mw_status wanted = mw_batch_read_mlflow(text, &unnamed, &rows, NULL, &alone, &alone_err);
+        mw_status got = mw_batch_read_mlflow(text, &unnamed, &rows, pool, &together, &together_err);
+        assert_int_equal(got, wanted);
+        assert_int_equal(wanted == MW_OK, i < 7);
+        if (got != MW_OK) {
+            assert_string_equal(together_err.what, alone_err.what);
+            assert_string_equal(together_err.where, alone_err.where);
+        } else {
+            assert_int_equal(alone.n_rows, LARGE_ROWS);
+            assert_int_equal(together.n_rows, LARGE_ROWS);
+            for (size_t v = 0; v < 2 * LARGE_ROWS; v++)
+                if (together.values[v] != alone.values[v] &&
+                    !(isnan(together.values[v]) && isnan(alone.values[v])))
+                    fail_msg("body %zu: value %zu is %g, not %g", i, v, together.values[v],
+                             alone.values[v]);
+        }
+        mw_arena_done(&rows);
     }
     mw_buf_done(&body);
 }
@@ -253,11 +342,11 @@ static void test_kserve_and_lines(void **state)
     (void)state;
     mw_batch batch;
     mw_error err;
-    assert_int_equal(
-        mw_batch_read_kserve(MW_VIEW("{\"instances\":[[1,2]]}"), &unnamed, &arena, &batch, &err),
-        MW_OK);
+    assert_int_equal(mw_batch_read_kserve(MW_VIEW("{\"instances\":[[1,2]]}"), &unnamed, &arena,
+                                          pool, &batch, &err),
+                     MW_OK);
     assert_int_not_equal(mw_batch_read_kserve(MW_VIEW("{\"dataframe_split\":{\"data\":[]}}"),
-                                              &unnamed, &arena, &batch, &err),
+                                              &unnamed, &arena, pool, &batch, &err),
                          MW_OK);
     assert_int_equal(mw_batch_read_json_lines(MW_VIEW("[1,2]\n\n {\"f0\":3,\"f1\":4} \r\n"),
                                               &unnamed, &arena, &batch, &err),
@@ -271,8 +360,11 @@ static void test_kserve_and_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mlflow_bodies),    cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_cut_bodies),       cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_mlflow_bodies),
+        cmocka_unit_test(test_bad_bodies),
+        cmocka_unit_test(test_cut_bodies),
+        cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_kserve_and_lines),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

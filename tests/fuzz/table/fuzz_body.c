@@ -10,10 +10,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef mw_status reader(mw_view body, const mw_schema *schema, mw_arena *arena,
                          mw_batch *ret_batch, mw_error *err);
 
+static mw_status read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
+                             mw_batch *ret_batch, mw_error *err)
+{
+    return mw_batch_read_mlflow(body, schema, arena, NULL, ret_batch, err);
+}
+
+static mw_status read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
+                             mw_batch *ret_batch, mw_error *err)
+{
+    return mw_batch_read_kserve(body, schema, arena, NULL, ret_batch, err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static reader *const readers[] = {mw_batch_read_mlflow, mw_batch_read_kserve,
-                                      mw_batch_read_json_lines, mw_batch_read_csv};
+    static reader *const readers[] = {read_mlflow, read_kserve, mw_batch_read_json_lines,
+                                      mw_batch_read_csv};
     if (size == 0)
         return 0;
     mw_arena arena;
