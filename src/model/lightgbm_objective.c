@@ -95,9 +95,9 @@ static mw_status read_options(const objective *found, mw_view rest, mw_forest *f
 mw_status model_lgb_set_objective(model_lgb *lgb, mw_error *err)
 {
     mw_forest *forest = lgb->build.forest;
-    mw_view rest = lgb->objective, name = take_word(&rest);
-    const objective *found =
-        lgb->has_objective ? find_objective(name) : find_objective(MW_VIEW("custom"));
+    mw_view rest = lgb->has_objective ? lgb->objective : MW_VIEW("custom");
+    mw_view name = take_word(&rest);
+    const objective *found = find_objective(name);
     if (!found)
         return unknown_objective(name, err);
     forest->objective = found->name;
