@@ -131,21 +131,28 @@ static mw_status read_float(model_document *doc, float *ret_value, mw_error *err
     return MW_OK;
 }
 
-/* A typed array, whole; *ret_done = false when the array is not one. */
+/* A typed array, whole, with room for its values; *ret_done = false when the array is not one. */
+static mw_status take_run(model_document *doc, model_list *list, model_ubjson_run *ret_run,
+                          void **ret_values, bool *ret_done, mw_error *err)
+{
+    *ret_done = false;
+    if (!doc->binary)
+        return MW_OK;
+    MW_TRY(model_ubjson_take_run(&doc->ubjson, ret_done, ret_run, err));
+    if (!*ret_done)
+        return MW_OK;
+    *ret_values = model_list_add(list, ret_run->count);
+    return *ret_values ? MW_OK : mw_fail_memory(err, "an array of numbers");
+}
+
 static mw_status take_float_run(model_document *doc, model_list *floats, bool *ret_done,
                                 mw_error *err)
 {
     model_ubjson_run run;
-    *ret_done = false;
-    if (!doc->binary)
-        return MW_OK;
-    MW_TRY(model_ubjson_take_run(&doc->ubjson, ret_done, &run, err));
-    if (!*ret_done)
-        return MW_OK;
-    float *values = model_list_add(floats, run.count);
-    if (!values)
-        return mw_fail_memory(err, "an array of numbers");
-    model_ubjson_run_floats(&run, values);
+    void *values;
+    MW_TRY(take_run(doc, floats, &run, &values, ret_done, err));
+    if (*ret_done)
+        model_ubjson_run_floats(&run, values);
     return MW_OK;
 }
 
@@ -153,16 +160,9 @@ static mw_status take_integer_run(model_document *doc, model_list *integers, boo
                                   mw_error *err)
 {
     model_ubjson_run run;
-    *ret_done = false;
-    if (!doc->binary)
-        return MW_OK;
-    MW_TRY(model_ubjson_take_run(&doc->ubjson, ret_done, &run, err));
-    if (!*ret_done)
-        return MW_OK;
-    int64_t *values = model_list_add(integers, run.count);
-    if (!values)
-        return mw_fail_memory(err, "an array of numbers");
-    if (model_ubjson_run_integers(&run, values))
+    void *values;
+    MW_TRY(take_run(doc, integers, &run, &values, ret_done, err));
+    if (!*ret_done || model_ubjson_run_integers(&run, values))
         return MW_OK;
     return mw_fail(err, MW_E_MODEL_SYNTAX, "expected integers, found an array of type '%c'",
                    run.type);

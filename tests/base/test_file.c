@@ -1,7 +1,7 @@
 /* Files: read whole or refused with the path, written whole or not at all. */
 #include "../test.h"
+#include "../folder.h"
 
-#include <dirent.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <signal.h>
@@ -9,13 +9,12 @@
 
 #include "base/base.h"
 
-static char folder[64];
+static char folder[TEST_FOLDER_BYTES];
 
 static int enter_folder(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/mw-test-file-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return test_folder_make(folder);
 }
 
 static const char *path_of(const char *name)
@@ -28,24 +27,7 @@ static const char *path_of(const char *name)
 static int leave_folder(void **state)
 {
     (void)state;
-    DIR *open = opendir(folder);
-    for (struct dirent *entry; open && (entry = readdir(open));)
-        if (entry->d_name[0] != '.')
-            remove(path_of(entry->d_name));
-    if (open)
-        closedir(open);
-    return rmdir(folder);
-}
-
-static size_t count_entries(void)
-{
-    size_t n = 0;
-    DIR *open = opendir(folder);
-    assert_non_null(open);
-    for (struct dirent *entry; (entry = readdir(open));)
-        n += entry->d_name[0] != '.';
-    closedir(open);
-    return n;
+    return test_folder_remove(folder);
 }
 
 static void assert_content(const char *path, mw_view expected)
@@ -71,7 +53,7 @@ static void test_written_and_read(void **state)
     assert_content(path, MW_VIEW("new"));
     assert_int_equal(mw_file_write(path, (mw_view){NULL, 0}, &err), MW_OK);
     assert_content(path, (mw_view){NULL, 0});
-    assert_int_equal(count_entries(), 1);
+    assert_int_equal(test_folder_count(folder), 1);
     struct stat about;
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0644);
@@ -162,7 +144,7 @@ static void test_a_full_disk_leaves_the_old_content(void **state)
     (void)state;
     mw_error err = {0};
     const char *path = path_of("kept");
-    size_t n_before = count_entries();
+    size_t n_before = test_folder_count(folder);
     assert_int_equal(mw_file_write(path, MW_VIEW("old"), &err), MW_OK);
     struct rlimit before, small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -178,7 +160,7 @@ static void test_a_full_disk_leaves_the_old_content(void **state)
     assert_int_equal(err.code, MW_E_FILE_WRITE);
     assert_string_equal(err.where, path);
     assert_content(path, MW_VIEW("old"));
-    assert_int_equal(count_entries(), n_before + 1);
+    assert_int_equal(test_folder_count(folder), n_before + 1);
 }
 
 int main(void)

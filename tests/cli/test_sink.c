@@ -1,9 +1,9 @@
 /* Results appear whole or not at all; devices are written, never replaced. */
 #include "../test.h"
+#include "../folder.h"
 
 #include "cli/sink.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 typedef struct work {
-    char folder[64], file[96], link[96];
+    char folder[TEST_FOLDER_BYTES], file[96], link[96];
 } work;
 
 static int make_folder(void **state)
 {
     static work here;
-    snprintf(here.folder, sizeof here.folder, "/tmp/mw-test-sink-XXXXXX");
-    if (!mkdtemp(here.folder))
+    if (test_folder_make(here.folder) != 0)
         return -1;
     snprintf(here.file, sizeof here.file, "%s/out.csv", here.folder);
     snprintf(here.link, sizeof here.link, "%s/link.csv", here.folder);
@@ -30,20 +29,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     work *here = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", here->folder);
-    return system(command) == 0 ? 0 : -1;
-}
-
-static size_t count_files(const char *folder)
-{
-    size_t n = 0;
-    DIR *listing = opendir(folder);
-    assert_non_null(listing);
-    for (struct dirent *entry; (entry = readdir(listing));)
-        n += entry->d_name[0] != '.';
-    closedir(listing);
-    return n;
+    return test_folder_remove(here->folder);
 }
 
 static void expect_content(const char *path, const char *expected)
@@ -75,7 +61,7 @@ static void test_appears_at_the_end(void **state)
     assert_int_not_equal(access(here->file, F_OK), 0);
     assert_int_equal(cli_sink_finish(sink, &err), MW_OK);
     expect_content(here->file, "a\n");
-    assert_int_equal(count_files(here->folder), 1);
+    assert_int_equal(test_folder_count(here->folder), 1);
 }
 
 static void test_replaces_and_keeps_mode(void **state)
@@ -100,7 +86,7 @@ static void test_abandon_leaves_the_old(void **state)
     assert_int_equal(cli_sink_write(sink, MW_VIEW("half"), &err), MW_OK);
     cli_sink_abandon(sink);
     expect_content(here->file, "old\n");
-    assert_int_equal(count_files(here->folder), 1);
+    assert_int_equal(test_folder_count(here->folder), 1);
 }
 
 static void test_link_stays_a_link(void **state)
@@ -155,7 +141,7 @@ static void test_too_large(void **state)
     assert_int_equal(status, MW_IO);
     cli_sink_abandon(sink);
     expect_content(here->file, "old\n");
-    assert_int_equal(count_files(here->folder), 1);
+    assert_int_equal(test_folder_count(here->folder), 1);
 }
 
 static void test_faults_name_the_path(void **state)

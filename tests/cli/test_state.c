@@ -1,24 +1,23 @@
 /* The server's mark: there while it lives, removed at its end or, after kill -9, by the next one.
  */
 #include "../test.h"
+#include "../folder.h"
 
 #include "cli/state.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct work {
-    char folder[64], data[96];
+    char folder[TEST_FOLDER_BYTES], data[96];
 } work;
 
 static int make_folder(void **state)
 {
     static work here;
-    snprintf(here.folder, sizeof here.folder, "/tmp/mw-test-state-XXXXXX");
-    if (!mkdtemp(here.folder))
+    if (test_folder_make(here.folder) != 0)
         return -1;
     snprintf(here.data, sizeof here.data, "%s/a/mw-data", here.folder);
     *state = &here;
@@ -28,20 +27,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     work *here = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", here->folder);
-    return system(command) == 0 ? 0 : -1;
-}
-
-static size_t count_marks(const char *folder)
-{
-    size_t n = 0;
-    DIR *listing = opendir(folder);
-    assert_non_null(listing);
-    for (struct dirent *entry; (entry = readdir(listing));)
-        n += entry->d_name[0] != '.';
-    closedir(listing);
-    return n;
+    return test_folder_remove(here->folder);
 }
 
 static void test_mark_tells_the_server(void **state)
@@ -62,7 +48,7 @@ static void test_mark_tells_the_server(void **state)
     mw_json_free(root);
     mw_file_done(&file);
     cli_state_close(&mark);
-    assert_int_equal(count_marks(here->data), 0);
+    assert_int_equal(test_folder_count(here->data), 0);
     cli_state_close(&mark); /* a second time is fine */
 }
 
@@ -73,11 +59,11 @@ static void test_two_servers_share_a_folder(void **state)
     mw_error err;
     assert_int_equal(cli_state_open(&first, here->data, "127.0.0.1:1", &err), MW_OK);
     assert_int_equal(cli_state_open(&second, here->data, "127.0.0.1:2", &err), MW_OK);
-    assert_int_equal(count_marks(here->data), 2);
+    assert_int_equal(test_folder_count(here->data), 2);
     cli_state_close(&first);
-    assert_int_equal(count_marks(here->data), 1);
+    assert_int_equal(test_folder_count(here->data), 1);
     cli_state_close(&second);
-    assert_int_equal(count_marks(here->data), 0);
+    assert_int_equal(test_folder_count(here->data), 0);
 }
 
 /* A child takes a mark and is killed; its mark stays until the next server comes. */
@@ -104,11 +90,11 @@ static void test_stale_mark_is_removed(void **state)
     close(ready[0]);
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    assert_int_equal(count_marks(here->data), 1);
+    assert_int_equal(test_folder_count(here->data), 1);
     assert_int_equal(cli_state_open(&mark, here->data, "127.0.0.1:2", &err), MW_OK);
-    assert_int_equal(count_marks(here->data), 1);
+    assert_int_equal(test_folder_count(here->data), 1);
     cli_state_close(&mark);
-    assert_int_equal(count_marks(here->data), 0);
+    assert_int_equal(test_folder_count(here->data), 0);
 }
 
 static void test_unusable_folders(void **state)
