@@ -1,0 +1,79 @@
+"""Rows a second in one thread: libmillwright against XGBoost and LightGBM, the same rows."""
+import ctypes
+import os
+import time
+
+import numpy as np
+
+MW_FLOAT32, MW_FLOAT64, MW_PREDICTION = 0, 1, 0
+
+
+class Matrix(ctypes.Structure):
+    """mw_matrix of millwright.h."""
+    _fields_ = [("data", ctypes.c_void_p), ("dtype", ctypes.c_int), ("n_rows", ctypes.c_size_t),
+                ("n_columns", ctypes.c_size_t), ("row_stride", ctypes.c_ssize_t),
+                ("column_stride", ctypes.c_ssize_t)]
+
+
+class Model:
+    def __init__(self, library, file):
+        self.library = ctypes.CDLL(str(library))
+        self.handle, self.scratch = ctypes.c_void_p(), ctypes.c_void_p()
+        if self.library.mw_model_load(os.fsencode(file), ctypes.byref(self.handle), None) or \
+                self.library.mw_scratch_new(ctypes.byref(self.scratch), None):
+            raise RuntimeError(f"{file} could not be loaded")
+
+    def predictor(self, rows):
+        """A call without arguments that predicts these rows; the answers are in `.answers`."""
+        dtype = MW_FLOAT32 if rows.dtype == np.float32 else MW_FLOAT64
+        size = rows.itemsize
+        matrix = Matrix(rows.ctypes.data, dtype, len(rows), rows.shape[1], rows.strides[0] // size,
+                        rows.strides[1] // size)
+        answers = np.zeros(len(rows))
+        given = (self.handle, ctypes.byref(matrix), MW_PREDICTION, self.scratch,
+                 answers.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(len(rows)), None)
+
+        def predict(function=self.library.mw_model_predict):
+            if function(*given):
+                raise RuntimeError("mw_model_predict failed")
+        predict.keep, predict.answers = (rows, matrix), answers
+        return predict
+
+
+def best_seconds(call, seconds):
+    """The quickest of many calls: what the machine can do when nobody disturbs it."""
+    call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def peers_of(material):
+    import xgboost
+    material.xgboost.set_param({"nthread": 1})
+
+    def predict_xgboost(rows):
+        return lambda: material.xgboost.inplace_predict(rows, validate_features=False)
+
+    def predict_lightgbm(rows):
+        return lambda: material.lightgbm.predict(rows, num_threads=1)
+    return [("XGBoost " + xgboost.__version__, material.xgboost_file, np.float32, predict_xgboost),
+            ("LightGBM", material.lightgbm_file, np.float64, predict_lightgbm)]
+
+
+def measure(material, library, seconds):
+    """[(peer, rows in a batch, our microseconds a row, the peer's)], answers compared first."""
+    found = []
+    for name, file, dtype, peer in peers_of(material):
+        model = Model(library, file)
+        for n_rows in (1, 10000):
+            rows = np.ascontiguousarray(material.rows[:n_rows], dtype=dtype)
+            ours, theirs = model.predictor(rows), peer(rows)
+            ours()
+            np.testing.assert_allclose(ours.answers, theirs(), rtol=1e-6)
+            found.append((name, n_rows, best_seconds(ours, seconds) / n_rows * 1e6,
+                          best_seconds(theirs, seconds) / n_rows * 1e6))
+    return found

@@ -1,0 +1,86 @@
+"""What the measurements need: models, bodies, wrk scripts. The same seed, the same files."""
+import json
+import pathlib
+
+import numpy as np
+
+N_FEATURES, N_TREES, DEPTH = 28, 100, 6
+N_TRAIN, N_LARGE = 20000, 10000
+NAMES = [f"feature_{i}" for i in range(N_FEATURES)]
+CONTENT_TYPE = "application/json"
+
+# Prints what was measured as one line of JSON; latencies in microseconds.
+LUA = """wrk.method = "POST"
+local file = io.open("{body}", "rb")
+wrk.body = file:read("*a")
+file:close()
+wrk.headers["Content-Type"] = "{content_type}"
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format(
+    '\\nresult {{"seconds": %.6f, "requests": %d, "p50": %.1f, "p99": %.1f, "errors": %d}}\\n',
+    summary.duration / 1e6, summary.requests, latency:percentile(50), latency:percentile(99),
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+def training_data():
+    random = np.random.default_rng(2026)
+    rows = random.normal(size=(N_TRAIN, N_FEATURES)).astype(np.float32)
+    target = rows[:, 0] * rows[:, 1] + rows[:, 2] + random.normal(size=N_TRAIN) > 0
+    return rows, target.astype(int)
+
+
+def train_xgboost(rows, target, file):
+    import xgboost
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": DEPTH, "nthread": 2},
+                            xgboost.DMatrix(rows, target, feature_names=NAMES), N_TREES)
+    booster.save_model(file)
+    return booster
+
+
+def train_lightgbm(rows, target, file):
+    """Of the same size: as many leaves as a tree of that depth has."""
+    import lightgbm
+    booster = lightgbm.train(
+        {"objective": "binary", "num_leaves": 2 ** DEPTH, "max_depth": DEPTH, "verbose": -1,
+         "num_threads": 2},
+        lightgbm.Dataset(rows, target, feature_name=NAMES), N_TREES)
+    booster.save_model(file)
+    return booster
+
+
+def split_body(rows, digits):
+    data = [[round(float(value), digits) for value in row] for row in rows]
+    return json.dumps({"dataframe_split": {"columns": NAMES, "data": data}}).encode()
+
+
+class Material:
+    """Everything in one folder."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.rows, target = training_data()
+        self.xgboost_file = self.folder / "xgboost.json"
+        self.lightgbm_file = self.folder / "lightgbm.txt"
+        self.xgboost = train_xgboost(self.rows, target, self.xgboost_file)
+        self.lightgbm = train_lightgbm(self.rows, target, self.lightgbm_file)
+        self.one_body = split_body(self.rows[:1], 4)
+        self.large_body = split_body(self.rows[:N_LARGE], 6)
+        self.one_script = self.script("one", self.one_body)
+        self.large_script = self.script("large", self.large_body)
+
+    def script(self, name, body):
+        (self.folder / f"{name}.json").write_bytes(body)
+        path = self.folder / f"{name}.lua"
+        path.write_text(LUA.format(body=self.folder / f"{name}.json", content_type=CONTENT_TYPE),
+                        encoding="utf-8")
+        return path
+
+    def mlflow_folder(self):
+        import mlflow.xgboost
+        path = self.folder / "mlflow-model"
+        if not path.exists():
+            mlflow.xgboost.save_model(self.xgboost, path, pip_requirements=[])
+        return path

@@ -1,0 +1,156 @@
+"""Servers under measurement, and wrk, each on a core of its own. Loopback only."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+
+SERVER_CORE, CLIENT_CORE = "0", "1"
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+NGINX_CONF = """worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    client_body_temp_path {folder}/nginx-body;
+    proxy_temp_path {folder}/nginx-proxy;
+    fastcgi_temp_path {folder}/nginx-fastcgi;
+    uwsgi_temp_path {folder}/nginx-uwsgi;
+    scgi_temp_path {folder}/nginx-scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ default_type application/json; return 200 '{answer}'; }}
+    }}
+}}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def request_bytes(method, path, body=b""):
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n" \
+           "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+def is_ready(port, path):
+    """Whether a GET answers 200 now. A raw socket: an HTTP library takes longer than a start."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(request_bytes("GET", path))
+            return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+class Server:
+    """A process on the server's core, ready when `ready_path` answers 200."""
+
+    def __init__(self, command, port, ready_path, score_path="/invocations", cores=SERVER_CORE,
+                 seconds=120, **environment):
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}{score_path}"
+        began = time.perf_counter()
+        self.process = subprocess.Popen(
+            ["taskset", "-c", cores, *map(str, command)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, **environment})
+        while not is_ready(port, ready_path):
+            if self.process.poll() is not None or time.perf_counter() - began > seconds:
+                self.stop()
+                raise RuntimeError(f"no answer from {' '.join(map(str, command))}")
+            time.sleep(0.0002)
+        self.start_seconds = time.perf_counter() - began
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, 15)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, 9)
+                self.process.wait()
+
+    def post(self, body):
+        asked = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return answer.read()
+
+    def family(self):
+        """The process and its children: nginx and mlflow work in the latter."""
+        pids = [self.process.pid]
+        for pid in pids:
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+            pids += map(int, children.read_text().split()) if children.exists() else []
+        return pids
+
+    def cpu_seconds(self):
+        ticks = 0
+        for pid in self.family():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self, name="VmRSS"):
+        total = 0
+        for pid in self.family():
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            found = re.search(rf"{name}:\s+(\d+) kB", status)
+            total += int(found[1]) * 1024 if found else 0
+        return total
+
+
+def millwright(binary, model, folder, threads=1, cores=SERVER_CORE):
+    port = free_port()
+    return Server([binary, "serve", model, "--threads", threads, "--listen", f"127.0.0.1:{port}",
+                   "--data", folder / "mw-data"], port, "/v2/health/ready", cores=cores)
+
+
+def nginx(folder, answer):
+    port = free_port()
+    conf = folder / "nginx.conf"
+    conf.write_text(NGINX_CONF.format(folder=folder, port=port, answer=answer.decode()))
+    return Server([NGINX, "-p", folder, "-c", conf, "-e", folder / "nginx.log"], port, "/")
+
+
+def mlflow(python, model):
+    port = free_port()
+    return Server([python, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local",
+                   "--host", "127.0.0.1", "--port", port, "--workers", 1], port, "/ping",
+                  MLFLOW_LOGGING_LEVEL="ERROR", OMP_NUM_THREADS="1",
+                  PATH=f"{pathlib.Path(python).parent}:{os.environ['PATH']}")
+
+
+def load(server, script, connections, seconds, cores=CLIENT_CORE):
+    """wrk for so long; {"rate", "p50", "p99" (microseconds), "cpu" (microseconds a request)}."""
+    before = server.cpu_seconds()
+    done = subprocess.run(
+        ["taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s",
+         "--timeout", "30s", "-s", str(script), server.url],
+        capture_output=True, text=True, timeout=seconds + 60, check=True)
+    cpu = server.cpu_seconds() - before
+    found = re.search(r"^result (.*)$", done.stdout, re.M)
+    if not found:
+        raise RuntimeError(f"wrk said:\n{done.stdout}{done.stderr}")
+    result = json.loads(found[1])
+    if result["errors"] or not result["requests"]:
+        raise RuntimeError(f"{server.url}: {result}")
+    return {"rate": result["requests"] / result["seconds"], "p50": result["p50"],
+            "p99": result["p99"], "cpu": cpu / result["requests"] * 1e6}
