@@ -141,7 +141,7 @@ api_match api_find_route(mw_exchange *exchange)
     api_match match = {0};
     mw_method asked = exchange->method == MW_HEAD ? MW_GET : exchange->method;
     mw_view path = exchange->path;
-    if (path.size > 1 && path.data[path.size - 1] == '/')
+    if (path.size > 1 && path.data[path.size - 1] == '/' && path.data[path.size - 2] != '/')
         path.size--; /* clients differ about the last slash */
     for (size_t i = 0; i < MW_COUNT(routes); i++) {
         mw_params params;
