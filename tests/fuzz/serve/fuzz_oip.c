@@ -1,0 +1,43 @@
+/* Infer requests of the Open Inference Protocol. The first byte picks the schema, the next two where
+ * the JSON ends (as Inference-Header-Content-Length says). Whatever is accepted is a whole batch. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "serve/oip_request.h"
+
+#include "../table/schema.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 3)
+        return 0;
+    mw_arena arena;
+    mw_schema schema;
+    mw_arena_init(&arena, 4 * MW_KIB, 16 * MW_MIB);
+    fuzz_make_schema(data[0] % 3, &arena, &schema);
+    size_t json_bytes = (size_t)(data[1] | data[2] << 8);
+    mw_view body = {(const char *)data + 3, size - 3};
+    if (json_bytes == 0xffff)
+        json_bytes = body.size; /* no header: all of it is JSON */
+    oip_request request;
+    mw_batch batch;
+    mw_error err;
+    mw_status status = oip_read_request(body, json_bytes, &arena, &request, &err);
+    if (status == MW_OK)
+        status = oip_read_rows(&request, &schema, &arena, &batch, &err);
+    if (status == MW_OK) {
+        if (batch.n_columns != schema.n_columns)
+            abort();
+        double sum = 0; /* every cell can be read */
+        for (size_t i = 0; i < batch.n_rows * batch.n_columns; i++)
+            sum += batch.values[i];
+        volatile double sink = sum;
+        (void)sink;
+    } else if (!err.what[0] || !err.mend[0]) {
+        abort();
+    }
+    mw_arena_done(&arena);
+    return 0;
+}

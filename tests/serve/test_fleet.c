@@ -1,0 +1,289 @@
+/* The fleet: models come, are replaced and go while others read the plan. */
+#include "../test.h"
+#include "../folder.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "serve/plan.h"
+
+static char folder[TEST_FOLDER_BYTES], model[128];
+static mw_fleet *fleet;
+
+static mw_view read_example(const char *name, mw_file *file)
+{
+    char path[512];
+    mw_error err;
+    const char *root = getenv("MW_TEST_ROOT");
+    assert_non_null(root);
+    snprintf(path, sizeof path, "%s/examples/models/%s", root, name);
+    if (mw_file_read(path, 64 * MW_MIB, file, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+    return (mw_view){file->data, file->size};
+}
+
+static void put_text(mw_view text)
+{
+    mw_error err;
+    if (mw_file_write(model, text, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+}
+
+static void put_example(const char *name)
+{
+    mw_file file;
+    put_text(read_example(name, &file));
+    mw_file_done(&file);
+}
+
+enum { N_LOOPS = 3 };
+
+static int set_up(void **state)
+{
+    (void)state;
+    const mw_fleet_options options = {
+        .n_loops = N_LOOPS, .n_workers = 1, .max_body_bytes = MW_MIB, .model_folder = folder};
+    if (test_folder_make(folder) != 0)
+        return -1;
+    snprintf(model, sizeof model, "%s/model.json", folder);
+    put_example("credit.json");
+    return mw_fleet_new(&options, &fleet, NULL) == MW_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    mw_fleet_free(fleet);
+    return test_folder_remove(folder);
+}
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+typedef struct sight {
+    const char *name; /* looked for */
+    bool found, ready;
+    unsigned version;
+    size_t n_features;
+    uint64_t loads_ok, loads_failed;
+    char reason[512];
+} sight;
+
+static void see(void *user, const mw_endpoint_info *info)
+{
+    sight *self = user;
+    if (strcmp(info->name, self->name) != 0)
+        return;
+    self->found = true;
+    self->ready = info->ready;
+    self->version = info->version;
+    self->n_features = info->forest ? info->forest->n_features : 0;
+    self->loads_ok = info->loads_ok;
+    self->loads_failed = info->loads_failed;
+    snprintf(self->reason, sizeof self->reason, "%s", info->reason);
+}
+
+static sight look(const char *name)
+{
+    sight found = {.name = name};
+    mw_fleet_each(fleet, see, &found);
+    return found;
+}
+
+static const serve_model *served(unsigned loop, const char *name)
+{
+    const serve_plan *plan = serve_plan_pin(fleet, loop);
+    const serve_slot *slot = serve_plan_find(plan, mw_view_of(name));
+    const serve_model *found = slot ? slot->model : NULL;
+    serve_plan_unpin(fleet, loop);
+    return found;
+}
+
+/* ---- one after the other --------------------------------------------------------------------- */
+
+static void test_add_and_find(void **state)
+{
+    (void)state;
+    mw_error err;
+    assert_null(served(0, "a"));
+    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "b", model, &err), MW_OK);
+    assert_non_null(served(0, "a"));
+    assert_non_null(served(N_LOOPS - 1, "b"));
+    assert_null(served(0, "c"));
+    assert_null(served(0, ""));
+    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_CONFLICT);
+    assert_int_equal(mw_fleet_add(fleet, "c", "/nowhere.json", &err), MW_NOT_FOUND);
+    assert_null(served(0, "c"));
+    static const char *const bad[] = {"", "a/b", "a b", "\xc3\xa9", "a:b", "..", ".a"};
+    for (size_t i = 0; i < MW_COUNT(bad); i++)
+        if (mw_fleet_add(fleet, bad[i], model, &err) != MW_BAD_ARGUMENT)
+            fail_msg("'%s' was taken", bad[i]);
+    sight a = look("a");
+    assert_true(a.found && a.ready);
+    assert_int_equal(a.version, 1);
+    assert_int_equal(a.loads_ok, 1);
+}
+
+static void test_reload(void **state)
+{
+    (void)state;
+    mw_error err;
+    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    size_t before = look("a").n_features;
+    put_example("plan.ubj");
+    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_OK);
+    sight after = look("a");
+    assert_int_equal(after.version, 2);
+    assert_int_not_equal(after.n_features, before);
+    assert_int_equal(served(0, "a")->version, 2);
+    assert_int_equal(mw_fleet_reload(fleet, "nobody", &err), MW_NOT_FOUND);
+}
+
+/* A file that cannot be read: the old model goes on, and says why it is still there. */
+static void test_failed_reload_keeps_the_model(void **state)
+{
+    (void)state;
+    mw_error err;
+    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    const serve_model *before = served(0, "a");
+    mw_file file;
+    mw_view whole = read_example("credit.json", &file);
+    put_text((mw_view){whole.data, whole.size / 2});
+    mw_file_done(&file);
+    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_BAD_DATA);
+    assert_ptr_equal(served(0, "a"), before);
+    assert_int_equal(unlink(model), 0);
+    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_NOT_FOUND);
+    assert_ptr_equal(served(0, "a"), before);
+    sight a = look("a");
+    assert_true(a.ready);
+    assert_int_equal(a.version, 1);
+    assert_int_equal(a.loads_failed, 2);
+    assert_non_null(strstr(a.reason, "model.json"));
+}
+
+static void test_reload_all_is_all_or_nothing(void **state)
+{
+    (void)state;
+    mw_error err;
+    char other[160];
+    snprintf(other, sizeof other, "%s/other.json", folder);
+    put_example("credit.json");
+    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(rename(model, other), 0);
+    put_example("credit.json");
+    assert_int_equal(mw_fleet_add(fleet, "b", other, &err), MW_OK);
+    assert_int_equal(mw_fleet_reload_all(fleet, &err), MW_OK);
+    assert_int_equal(look("a").version, 2);
+    assert_int_equal(look("b").version, 2);
+    const serve_model *a = served(0, "a"), *b = served(0, "b");
+    put_text(MW_VIEW("{\"learner\": 1}"));
+    assert_int_not_equal(mw_fleet_reload_all(fleet, &err), MW_OK);
+    assert_ptr_equal(served(0, "a"), a);
+    assert_ptr_equal(served(0, "b"), b);
+}
+
+static void test_unload_and_load_again(void **state)
+{
+    (void)state;
+    mw_error err;
+    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_unload(fleet, "a", &err), MW_OK);
+    assert_null(served(0, "a"));
+    assert_true(look("a").found && !look("a").ready);
+    assert_int_equal(mw_fleet_unload(fleet, "nobody", &err), MW_NOT_FOUND);
+    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_OK);
+    assert_non_null(served(0, "a"));
+    /* one that was not named at start, from the model folder; and nothing from outside it */
+    assert_int_equal(mw_fleet_reload(fleet, "model", &err), MW_OK);
+    assert_non_null(served(0, "model"));
+    assert_int_not_equal(mw_fleet_reload(fleet, "../model", &err), MW_OK);
+}
+
+static void test_many_endpoints_are_found(void **state)
+{
+    (void)state;
+    enum { MANY = 100 };
+    char name[16];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "m%d", i);
+        assert_int_equal(mw_fleet_add(fleet, name, model, NULL), MW_OK);
+    }
+    const serve_plan *plan = serve_plan_pin(fleet, 1);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "m%d", i);
+        const serve_slot *slot = serve_plan_find(plan, mw_view_of(name));
+        assert_ptr_equal(slot, &plan->slots[i]);
+    }
+    serve_plan_unpin(fleet, 1);
+}
+
+/* ---- at the same time ------------------------------------------------------------------------ */
+
+typedef struct reader {
+    pthread_t thread;
+    unsigned loop;
+    atomic_bool *stop;
+    uint64_t n_read;
+    bool wrong;
+} reader;
+
+/* What a loop does: pin, use the model, unpin. A model freed too early is seen by a sanitizer. */
+static void *read_plans(void *argument)
+{
+    reader *self = argument;
+    while (!atomic_load(self->stop)) {
+        const serve_plan *plan = serve_plan_pin(fleet, self->loop);
+        const serve_slot *slot = serve_plan_find(plan, MW_VIEW("a"));
+        serve_model *held = slot ? slot->model : NULL;
+        self->wrong = self->wrong || !held || held->forest->n_trees == 0;
+        if (held)
+            serve_model_ref(held); /* as a deferred request does */
+        serve_plan_unpin(fleet, self->loop);
+        if (held) {
+            self->wrong = self->wrong || held->forest->n_features == 0;
+            serve_model_unref(held);
+        }
+        self->n_read++;
+    }
+    return NULL;
+}
+
+static void test_swaps_under_readers(void **state)
+{
+    (void)state;
+    enum { N_SWAPS = 40 };
+    reader readers[N_LOOPS] = {0};
+    atomic_bool stop = false;
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL), MW_OK);
+    for (unsigned i = 0; i < N_LOOPS; i++) {
+        readers[i].loop = i;
+        readers[i].stop = &stop;
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, read_plans, &readers[i]), 0);
+    }
+    for (int i = 0; i < N_SWAPS; i++)
+        assert_int_equal(mw_fleet_reload(fleet, "a", NULL), MW_OK);
+    atomic_store(&stop, true);
+    for (unsigned i = 0; i < N_LOOPS; i++) {
+        pthread_join(readers[i].thread, NULL);
+        assert_false(readers[i].wrong);
+        assert_true(readers[i].n_read > 0);
+    }
+    assert_int_equal(look("a").version, 1 + N_SWAPS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_add_and_find),
+        TEST(test_reload),
+        TEST(test_failed_reload_keeps_the_model),
+        TEST(test_reload_all_is_all_or_nothing),
+        TEST(test_unload_and_load_again),
+        TEST(test_many_endpoints_are_found),
+        TEST(test_swaps_under_readers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,274 @@
+/* Infer requests of the Open Inference Protocol: every tensor to its rows, every fault to its
+ * sentence. */
+#include "../test.h"
+
+#include <math.h>
+
+#include "serve/oip_request.h"
+
+static mw_arena arena;
+static mw_schema plain, colours; /* a, b; a, b and a text category */
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const mw_view names[] = {{"red", 3}, {"blue", 4}};
+    const mw_column two[] = {{.name = MW_VIEW("a")}, {.name = MW_VIEW("b")}};
+    const mw_column three[] = {{.name = MW_VIEW("a")},
+                               {.name = MW_VIEW("b"), .optional = true},
+                               {.name = MW_VIEW("colour"),
+                                .type = MW_COLUMN_CATEGORY,
+                                .categories = names,
+                                .n_categories = 2}};
+    mw_arena_init(&arena, 64 * MW_KIB, 64 * MW_MIB);
+    assert_int_equal(mw_schema_make(two, 2, true, &arena, &plain, NULL), MW_OK);
+    assert_int_equal(mw_schema_make(three, 3, true, &arena, &colours, NULL), MW_OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    mw_arena_done(&arena);
+    return 0;
+}
+
+/* The request in memory of its own, so that a sanitizer sees a byte too many. */
+static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema,
+                           mw_batch *ret_batch, mw_error *err)
+{
+    char *body = mw_arena_take(&arena, json.size + binary.size + 1);
+    assert_non_null(body);
+    memcpy(body, json.data, json.size);
+    if (binary.size > 0)
+        memcpy(body + json.size, binary.data, binary.size);
+    oip_request *request = mw_arena_take(&arena, sizeof *request);
+    MW_TRY(oip_read_request((mw_view){body, json.size + binary.size}, json.size, &arena, request,
+                            err));
+    return oip_read_rows(request, schema, &arena, ret_batch, err);
+}
+
+/* ---- what is taken --------------------------------------------------------------------------- */
+
+#define TENSOR(name, shape, datatype, data) \
+    "{\"name\":\"" name "\",\"shape\":" shape ",\"datatype\":\"" datatype "\",\"data\":" data "}"
+#define INPUTS(tensors) "{\"inputs\":[" tensors "]}"
+#define BINARY(name, shape, datatype, size)                                     \
+    "{\"name\":\"" name "\",\"shape\":" shape ",\"datatype\":\"" datatype "\"," \
+    "\"parameters\":{\"binary_data_size\":" size "}}"
+#define MISSING NAN
+
+static const struct good_request {
+    const char *json;
+    mw_view binary;
+    bool with_colours;
+    size_t n_rows;
+    double values[6];
+} good_requests[] = {
+    /* one tensor, flat and nested, of any name */
+    {INPUTS(TENSOR("x", "[2,2]", "FP64", "[1,2,3,4]")), {0}, false, 2, {1, 2, 3, 4}},
+    {INPUTS(TENSOR("x", "[2,2]", "FP32", "[[1,2],[3,4]]")), {0}, false, 2, {1, 2, 3, 4}},
+    {INPUTS(TENSOR("x", "[1,2]", "FP32", "[0.1,null]")), {0}, false, 1, {0.1f, MISSING}},
+    {INPUTS(TENSOR("x", "[0,2]", "FP32", "[]")), {0}, false, 0, {0}},
+    {INPUTS(TENSOR("x", "[1,2]", "FP64", "[NaN,-1e300]")), {0}, false, 1, {MISSING, -1e300}},
+    {INPUTS(TENSOR("x", "[1,2]", "INT8", "[-128,127]")), {0}, false, 1, {-128, 127}},
+    {INPUTS(TENSOR("x", "[1,2]", "UINT16", "[0,65535]")), {0}, false, 1, {0, 65535}},
+    {INPUTS(TENSOR("x", "[1,2]", "INT64", "[-9007199254740992,7]")),
+     {0},
+     false,
+     1,
+     {-9007199254740992.0, 7}},
+    {INPUTS(TENSOR("x", "[1,2]", "BOOL", "[true,false]")), {0}, false, 1, {1, 0}},
+    {INPUTS(TENSOR("x", "[1,2]", "BYTES", "[\"1.5\",\"-2\"]")), {0}, false, 1, {1.5, -2}},
+    /* one tensor a column, in any order, [n] or [n, 1] */
+    {INPUTS(TENSOR("b", "[2]", "FP64", "[3,4]") "," TENSOR("a", "[2,1]", "INT32", "[1,2]")),
+     {0},
+     false,
+     2,
+     {1, 3, 2, 4}},
+    {INPUTS(TENSOR("colour", "[2]", "BYTES", "[\"blue\",\"red\"]") "," TENSOR("a", "[2]", "FP32",
+                                                                              "[5,6]")),
+     {0},
+     true,
+     2,
+     {5, MISSING, 1, 6, MISSING, 0}},
+    /* beside the inputs */
+    {"{\"id\":\"7\",\"parameters\":{\"x\":1},\"outputs\":[{\"name\":\"output\"}],\"inputs\":"
+     "[" TENSOR("x", "[1,2]", "FP64", "[1,2]") "]}",
+     {0},
+     false,
+     1,
+     {1, 2}},
+    /* bytes */
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "8")),
+     MW_VIEW("\x00\x00\xc0\x3f\x00\x00\x00\xc0"),
+     false,
+     1,
+     {1.5, -2}},
+    {INPUTS(BINARY("x", "[1,2]", "FP64", "16")),
+     MW_VIEW("\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\xf8\x7f"),
+     false,
+     1,
+     {1, MISSING}},
+    {INPUTS(BINARY("x", "[1,2]", "FP16", "4")), MW_VIEW("\x00\x3c\x00\xc0"), false, 1, {1, -2}},
+    {INPUTS(BINARY("x", "[1,2]", "BF16", "4")), MW_VIEW("\x80\x3f\x00\xc0"), false, 1, {1, -2}},
+    {INPUTS(BINARY("x", "[1,2]", "INT16", "4")), MW_VIEW("\xff\xff\x02\x01"), false, 1, {-1, 258}},
+    {INPUTS(BINARY("x", "[1,2]", "UINT8", "2")), MW_VIEW("\xff\x07"), false, 1, {255, 7}},
+    {INPUTS(BINARY("x", "[1,2]", "BOOL", "2")), MW_VIEW("\x01\x00"), false, 1, {1, 0}},
+    {INPUTS(BINARY("x", "[1,2]", "BYTES", "12")),
+     MW_VIEW("\x03\x00\x00\x00"
+             "1.5"
+             "\x01\x00\x00\x00"
+             "9"),
+     false,
+     1,
+     {1.5, 9}},
+    /* bytes and text side by side */
+    {INPUTS(BINARY("b", "[1]", "FP32", "4") "," TENSOR("a", "[1]", "FP32", "[9]")),
+     MW_VIEW("\x00\x00\x80\x3f"),
+     false,
+     1,
+     {9, 1}},
+};
+
+static void test_good_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(good_requests); i++) {
+        const struct good_request *c = &good_requests[i];
+        const mw_schema *schema = c->with_colours ? &colours : &plain;
+        mw_batch batch;
+        mw_error err;
+        if (read_rows(mw_view_of(c->json), c->binary, schema, &batch, &err) != MW_OK)
+            fail_msg("%s: %s: %s", c->json, err.where, err.what);
+        assert_int_equal(batch.n_rows, c->n_rows);
+        assert_int_equal(batch.n_columns, schema->n_columns);
+        for (size_t v = 0; v < batch.n_rows * batch.n_columns; v++)
+            if (batch.values[v] != c->values[v] && !(isnan(batch.values[v]) && isnan(c->values[v])))
+                fail_msg("%s: value %zu is %g", c->json, v, batch.values[v]);
+    }
+}
+
+/* ---- what is refused ------------------------------------------------------------------------- */
+
+static const struct bad_request {
+    const char *json;
+    mw_view binary;
+    const char *word; /* in the sentence */
+} bad_requests[] = {
+    {"", {0}, "expected"},
+    {"[]", {0}, "object"},
+    {"{}", {0}, "no inputs"},
+    {"{\"inputs\":[]}", {0}, "no inputs"},
+    {"{\"inputs\":{}}", {0}, "array"},
+    {"{\"inputs\":[],\"inputs\":[]}", {0}, "twice"},
+    {INPUTS("{}"), {0}, "name"},
+    {INPUTS("{\"name\":\"x\"}"), {0}, "datatype"},
+    {INPUTS("{\"name\":\"x\",\"datatype\":\"FP32\"}"), {0}, "shape"},
+    {INPUTS("{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,2]}"), {0}, "data"},
+    {INPUTS(TENSOR("x", "[1,2]", "FP31", "[1,2]")), {0}, "FP31"},
+    {INPUTS(TENSOR("x", "[1,2]", "FP16", "[1,2]")), {0}, "binary"},
+    {INPUTS(TENSOR("x", "[-1,2]", "FP32", "[1,2]")), {0}, "negative"},
+    {INPUTS(TENSOR("x", "[4294967296,4294967296]", "FP32", "[1,2]")), {0}, "too large"},
+    {INPUTS(TENSOR("x", "[9223372036854775807]", "FP32", "[1]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[99999999999999999999]", "FP32", "[1]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,1,1,1,1,1,1,1,2]", "FP32", "[1,2]")), {0}, "8 dimensions"},
+    {INPUTS(TENSOR("x", "[1.5,2]", "FP32", "[1,2]")), {0}, "whole number"},
+    {INPUTS(TENSOR("x", "[1,3]", "FP32", "[1,2,3]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[2,2]", "FP32", "[1,2,3]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,2]", "FP32", "[1,2,3]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,2]", "FP32", "[1,\"two\"]")), {0}, "found text"},
+    {INPUTS(TENSOR("x", "[1,2]", "INT32", "[1,2.5]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,2]", "INT8", "[1,128]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,2]", "UINT8", "[1,-1]")), {0}, ""},
+    {INPUTS(TENSOR("a", "[1]", "FP32", "[1]")), {0}, "b"},
+    {INPUTS(TENSOR("a", "[1]", "FP32", "[1]") "," TENSOR("a", "[1]", "FP32", "[1]")), {0}, "a"},
+    {INPUTS(TENSOR("a", "[2]", "FP32", "[1,2]") "," TENSOR("b", "[1]", "FP32", "[1]")), {0}, ""},
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "8")), MW_VIEW("1234567"), "7 left"},
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "8")), MW_VIEW("123456789"), "behind the last"},
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "4")), MW_VIEW("1234"), "do not fill"},
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "-8")), MW_VIEW("12345678"), "negative"},
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "18446744073709551615")), MW_VIEW("12345678"), ""},
+    {INPUTS(BINARY("x", "[1,2]", "BYTES", "8")), MW_VIEW("\xff\xff\xff\xff\0\0\0\0"), ""},
+    {INPUTS(BINARY("x", "[1,2]", "BYTES", "6")),
+     MW_VIEW("\x01\0\0\0"
+             "1\0"),
+     ""},
+    {INPUTS(BINARY("x", "[1,2]", "BYTES", "13")),
+     MW_VIEW("\3\0\0\0"
+             "1.5"
+             "\1\0\0\0"
+             "9x"),
+     ""},
+    {INPUTS(BINARY("x", "[1000000000,2]", "BYTES", "8")), MW_VIEW("\0\0\0\0\0\0\0\0"), "fill"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2],"
+            "\"parameters\":{\"binary_data_size\":8}}"),
+     MW_VIEW("12345678"), "both"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\","
+            "\"parameters\":{\"shared_memory_region\":\"r\"}}"),
+     {0},
+     "shared memory"},
+    {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "],\"outputs\":[{}]}", {0}, "name"},
+    {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "]} x", {0}, ""},
+};
+
+static void test_bad_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(bad_requests); i++) {
+        const struct bad_request *c = &bad_requests[i];
+        mw_batch batch;
+        mw_error err;
+        if (read_rows(mw_view_of(c->json), c->binary, &plain, &batch, &err) == MW_OK)
+            fail_msg("%s was read", c->json);
+        mw_buf sentence;
+        mw_buf_init(&sentence, 4096);
+        mw_error_sentence(&err, &sentence);
+        assert_non_null(mw_buf_as_view(&sentence).data);
+        if (!memmem(sentence.data, sentence.size, c->word, strlen(c->word)))
+            fail_msg("%s: no '%s' in: %.*s", c->json, c->word,
+                     MW_VIEW_ARG(mw_buf_as_view(&sentence)));
+        if (!err.mend[0])
+            fail_msg("%s: no mend", c->json);
+        mw_buf_done(&sentence);
+    }
+}
+
+/* A text cut anywhere is an error, and is not read beyond its end. */
+static void test_cut_everywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(good_requests); i++) {
+        const struct good_request *c = &good_requests[i];
+        size_t size = strlen(c->json);
+        mw_batch batch;
+        mw_error err;
+        for (size_t cut = 0; cut < size; cut++)
+            assert_int_not_equal(
+                read_rows((mw_view){c->json, cut}, c->binary, &plain, &batch, &err), MW_OK);
+        for (size_t cut = 0; cut < c->binary.size; cut++)
+            assert_int_not_equal(read_rows(mw_view_of(c->json), (mw_view){c->binary.data, cut},
+                                           &plain, &batch, &err),
+                                 MW_OK);
+    }
+}
+
+static void test_header_length(void **state)
+{
+    (void)state;
+    oip_request request;
+    mw_error err;
+    assert_int_not_equal(oip_read_request(MW_VIEW("{}"), 3, &arena, &request, &err), MW_OK);
+    assert_non_null(strstr(err.what, "Inference-Header-Content-Length is 3"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_requests),
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_cut_everywhere),
+        cmocka_unit_test(test_header_length),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
