@@ -1,5 +1,6 @@
-/* Infer requests of the Open Inference Protocol. The first byte picks the schema, the next two where
- * the JSON ends (as Inference-Header-Content-Length says). Whatever is accepted is a whole batch. */
+/* Infer requests of the Open Inference Protocol. The first byte picks the schema, the next two say
+ * where the JSON ends, as Inference-Header-Content-Length does. Whatever is accepted is a whole
+ * batch. */
 #include <stdint.h>
 #include <stdlib.h>
 
