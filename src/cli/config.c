@@ -1,5 +1,6 @@
 /* YAML nodes -> settings and endpoints. */
 #include "config.h"
+#include "house.h"
 
 #include <limits.h>
 
@@ -192,7 +193,10 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
     char place[300];
     MW_TRY(expect_kind(in, item, MW_YAML_MAP, "an endpoint", "write '- model: PATH'", err));
     MW_TRY(check_endpoint_keys(in, item, err));
-    MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "name"), &endpoint.name, err));
+    const mw_yaml *name = mw_yaml_member(item, "name");
+    MW_TRY(read_endpoint_text(in, name, &endpoint.name, err));
+    if (endpoint.name && mw_endpoint_check_name(endpoint.name, err) != MW_OK)
+        return at_node(in, name, err);
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "model"), &endpoint.model, err));
     if (!endpoint.model) {
         mw_fail(err, MW_E_CONFIG_SHAPE, "the endpoint has no \"model\"");
@@ -212,6 +216,15 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
     return MW_OK;
 }
 
+/* Whether the endpoint behind the first n has a name that one of them has. */
+static bool is_taken(const cli_endpoint *endpoints, size_t n)
+{
+    for (size_t i = 0; i < n && endpoints[n].name; i++)
+        if (endpoints[i].name && strcmp(endpoints[i].name, endpoints[n].name) == 0)
+            return true;
+    return false;
+}
+
 static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error *err)
 {
     if (mw_yaml_is_null(list))
@@ -229,8 +242,16 @@ static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error
     if (!endpoints)
         return mw_fail_memory(err, "the configuration");
     size_t n_endpoints = 0;
-    for (const mw_yaml *item = list->first; item; item = item->next)
-        MW_TRY(read_endpoint(in, item, &endpoints[n_endpoints++], err));
+    for (const mw_yaml *item = list->first; item; item = item->next) {
+        MW_TRY(read_endpoint(in, item, &endpoints[n_endpoints], err));
+        if (is_taken(endpoints, n_endpoints)) {
+            mw_fail(err, MW_E_ENDPOINT_TAKEN, "the name '%s' is taken by another endpoint",
+                    endpoints[n_endpoints].name);
+            mw_mend(err, "give each model a name of its own");
+            return at_node(in, mw_yaml_member(item, "name"), err);
+        }
+        n_endpoints++;
+    }
     in->call->endpoints = endpoints;
     in->call->n_endpoints = n_endpoints;
     return MW_OK;

@@ -10,14 +10,6 @@ static bool is_name_byte(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
 }
 
-static bool is_name(mw_view text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (!is_name_byte(text.data[i]))
-            return false;
-    return text.size > 0 && text.size <= MW_LIMIT_NAME_BYTES;
-}
-
 /* "models/churn.v3.json" -> "churn.v3"; "models/churn/" -> "churn" */
 static mw_view stem_of(const char *path)
 {
@@ -47,7 +39,7 @@ mw_status cli_endpoint_default_name(const char *path, mw_arena *arena, const cha
     if (!name)
         return mw_fail_memory(err, "the names");
     for (char *c = name; *c; c++)
-        if (!is_name_byte(*c))
+        if (!is_name_byte(*c) || (c == name && *c == '.'))
             *c = '-';
     if (!*name) {
         mw_fail(err, MW_E_ENDPOINT_NAME, "no name can be made from '%s'", path);
@@ -68,14 +60,13 @@ mw_status cli_endpoint_read(const char *text, mw_arena *arena, cli_endpoint *ret
         *ret_endpoint = endpoint;
         return MW_OK;
     }
-    mw_view name = {text, (size_t)(equals - text)};
-    if (!is_name(name) || !equals[1]) {
+    char *name = mw_arena_text(arena, (mw_view){text, (size_t)(equals - text)});
+    if (!name)
+        return mw_fail_memory(err, "the names");
+    if (mw_endpoint_check_name(name, NULL) != MW_OK || !equals[1]) {
         mw_fail(err, MW_E_ENDPOINT_NAME, "'%s' is not NAME=PATH", text);
         return mw_mend(err, "use letters, digits, '_', '-' and '.' in the name: churn=model.json");
     }
-    char *kept = mw_arena_text(arena, name);
-    if (!kept)
-        return mw_fail_memory(err, "the names");
-    *ret_endpoint = (cli_endpoint){.name = kept, .model = equals + 1};
+    *ret_endpoint = (cli_endpoint){.name = name, .model = equals + 1};
     return MW_OK;
 }

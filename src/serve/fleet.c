@@ -140,7 +140,7 @@ static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-static mw_status check_name(const char *name, mw_error *err)
+mw_status mw_endpoint_check_name(const char *name, mw_error *err)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
@@ -230,7 +230,7 @@ static mw_status make_endpoint(const char *name, const char *path, serve_endpoin
 
 static mw_status check_room(const mw_fleet *fleet, const char *name, mw_error *err)
 {
-    MW_TRY(check_name(name, err));
+    MW_TRY(mw_endpoint_check_name(name, err));
     if (find_endpoint(fleet, name)) {
         mw_fail(err, MW_E_ENDPOINT_TAKEN, "the name '%s' is taken by another endpoint", name);
         return mw_mend(err, "give each model a name of its own: name=path");
@@ -285,7 +285,7 @@ static mw_status fail_unknown(const char *name, mw_error *err)
 static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *err)
 {
     static const char *const endings[] = {"", ".json", ".ubj", ".txt"};
-    if (!fleet->model_folder || check_name(name, NULL) != MW_OK)
+    if (!fleet->model_folder || mw_endpoint_check_name(name, NULL) != MW_OK)
         return fail_unknown(name, err);
     for (size_t i = 0; i < MW_COUNT(endings); i++) {
         char path[4096];

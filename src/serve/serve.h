@@ -39,9 +39,12 @@ MW_CHECKED mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **re
 /* The server must have been closed. NULL is fine. */
 void mw_fleet_free(mw_fleet *fleet);
 
+/* Whether an endpoint may have this name: 1..250 letters, digits and _ - . not beginning with a
+ * point (it stands in addresses and labels). Fails: MW_BAD_ARGUMENT. */
+MW_CHECKED mw_status mw_endpoint_check_name(const char *name, mw_error *err);
 /* Add an endpoint that serves the model at `path` (borrowed for the call), and load it. Any thread;
  * blocks for the load. Fails as mw_forest_load; MW_CONFLICT when the name is taken; MW_BAD_ARGUMENT
- * when it is not 1..250 letters, digits and _ - . (it stands in addresses and labels). */
+ * when mw_endpoint_check_name refuses it. */
 MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path,
                                   mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also

@@ -57,7 +57,8 @@ static const struct endpoint_case {
     {"models/my model.txt", "my-model", "models/my model.txt"},
     {"churn=models/v3.ubj", "churn", "models/v3.ubj"},
     {"a=b=c", "a", "b=c"},
-    {".hidden", ".hidden", ".hidden"},
+    {".hidden", "-hidden", ".hidden"}, /* the server takes no name that begins with a point */
+    {".a=x", NULL, NULL},
     {"model", "model", "model"},
     {"=x", NULL, NULL},
     {"a=", NULL, NULL},
