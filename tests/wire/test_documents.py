@@ -1,0 +1,110 @@
+"""What the documents say is what the program does: their commands run, their options exist, and the
+first tutorial leads where it says."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from conftest import BINARY, ROOT
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TUTORIAL = ROOT / "docs/tutorial/first-model.md"
+
+
+def blocks(page, language=None):
+    """Fenced blocks of a page: [(language, text)]."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    return [text for word, text in found if language is None or word == language]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_exist(run, page):
+    """Every `--option` in a line that calls the program is in its help."""
+    known = set(re.findall(r"--[a-z][a-z-]+", "".join(
+        run("help", *words).stdout for words in (
+            ["serve"], ["predict"], ["demo"], ["model", "show"], ["config", "show"],
+            ["config", "check"], ["config", "schema"], ["completion"], ["version"], []))))
+    known |= {"--help", "--markdown", "--man"}
+    for text in blocks(page):
+        for line in text.replace("\\\n", " ").splitlines():
+            called = re.search(r"(?:build/millwright|\bmillwright|\bmw) (.*)", line)
+            if called and not line.lstrip().startswith("#"):
+                for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", called[1].split("|")[0]):
+                    assert option in known, f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_exist(run, page):
+    for text in blocks(page):
+        for line in text.splitlines():
+            called = re.match(r"\s*(?:\$ )?(?:build/millwright|millwright|mw) ([a-z]+)", line)
+            if called:
+                assert run(called[1], "--help").returncode == 0, f"{page.name}: {line}"
+
+
+def test_codes_exist(run):
+    known = set(re.findall(r"MW\d{4}", run("help", "errors").stdout))
+    for page in PAGES:
+        unknown = set(re.findall(r"\bMW\d{4}\b", page.read_text(encoding="utf-8"))) - known
+        assert not unknown, f"{page.name}: {unknown}"
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    for page in PAGES:
+        for target in re.findall(r"(?:^\$ |`)(?:[A-Z_]+=\w+ )?make ([a-z]+)",
+                                 page.read_text(encoding="utf-8"), re.M):
+            assert target in targets, f"{page.name}: make {target}"
+
+
+def test_the_first_tutorial(tmp_path):
+    """Its blocks, one after the other, in an empty folder; the server's in the background."""
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/millwright").symlink_to(BINARY)
+    train, client = blocks(TUTORIAL, "python")
+    look, serve, ask, _ = blocks(TUTORIAL, "")
+    port = 8080
+    environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+
+    def sh(text):
+        done = subprocess.run(["bash", "-ec", text], cwd=tmp_path, env=environment, text=True,
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def python(text):
+        done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, text=True,
+                              capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return [float(word) for word in re.findall(r"[\d.]+(?:e-?\d+)?", done.stdout)]
+    expected = python(train)
+    shown = sh(look)
+    got = [float(line) for line in shown.split("prediction\n")[1].split()]
+    assert got == pytest.approx(expected, rel=1e-4) and len(got) == 5
+    server = subprocess.Popen(["bash", "-ec", "exec " + serve.strip() + " --listen 127.0.0.1:0"
+                               " --json"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        own_port = json.loads(server.stdout.readline())["port"]
+        answer = sh(ask.replace(str(port), str(own_port)))
+        predictions = json.loads(answer)["predictions"]
+        assert len(predictions) == 1
+        assert python(client.replace(str(port), str(own_port))) == pytest.approx(predictions,
+                                                                                rel=1e-4)
+        server.send_signal(1)  # the tutorial's kill -HUP
+        end = time.monotonic() + 10
+        loads = ""
+        while 'result="ok"} 2' not in loads:
+            assert time.monotonic() < end, loads
+            with urllib.request.urlopen(f"http://127.0.0.1:{own_port}/metrics") as metrics:
+                loads = metrics.read().decode()
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
+        server.stdout.close()
