@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "serve/plan.h"
+#include "serve/call.h"
 
 static char folder[TEST_FOLDER_BYTES], model[128];
 static mw_fleet *fleet;
@@ -122,6 +122,54 @@ static void test_add_and_find(void **state)
     assert_true(a.found && a.ready);
     assert_int_equal(a.version, 1);
     assert_int_equal(a.loads_ok, 1);
+}
+
+static mw_status begin(mw_exchange *exchange, const char *name, const char *version,
+                       serve_call **ret_call, mw_error *err)
+{
+    return serve_call_begin(fleet, exchange, MW_PROTOCOL_MLFLOW, mw_view_of(name),
+                            mw_view_of(version), ret_call, err);
+}
+
+/* Without a name the only endpoint is meant, and none once there are two. */
+static void test_default_endpoint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *version;
+        mw_status with_none, with_one, with_two, unloaded;
+    } cases[] = {
+        {"", "", MW_NOT_FOUND, MW_OK, MW_NOT_FOUND, MW_NOT_FOUND},
+        {"", "1", MW_NOT_FOUND, MW_OK, MW_NOT_FOUND, MW_NOT_FOUND},
+        {"", "2", MW_NOT_FOUND, MW_NOT_FOUND, MW_NOT_FOUND, MW_NOT_FOUND},
+        {"a", "", MW_NOT_FOUND, MW_OK, MW_OK, MW_NOT_FOUND},
+        {"a", "01", MW_NOT_FOUND, MW_NOT_FOUND, MW_NOT_FOUND, MW_NOT_FOUND},
+        {"b", "1", MW_NOT_FOUND, MW_NOT_FOUND, MW_OK, MW_OK},
+    };
+    mw_arena arena;
+    mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
+    mw_exchange exchange = {.arena = &arena, .loop = 1};
+    for (int stage = 0; stage < 4; stage++) {
+        if (stage == 1 || stage == 2)
+            assert_int_equal(mw_fleet_add(fleet, stage == 1 ? "a" : "b", model, NULL), MW_OK);
+        if (stage == 3)
+            assert_int_equal(mw_fleet_unload(fleet, "a", NULL), MW_OK);
+        for (size_t i = 0; i < MW_COUNT(cases); i++) {
+            const mw_status expected[] = {cases[i].with_none, cases[i].with_one, cases[i].with_two,
+                                          cases[i].unloaded};
+            mw_error err;
+            serve_call *call;
+            mw_status status = begin(&exchange, cases[i].name, cases[i].version, &call, &err);
+            if (status != expected[stage])
+                fail_msg("stage %d, '%s' version '%s': %d", stage, cases[i].name, cases[i].version,
+                         (int)status);
+            if (status == MW_OK)
+                serve_plan_unpin(fleet, 1);
+            else
+                assert_true(err.mend[0]);
+        }
+    }
+    mw_arena_done(&arena);
 }
 
 static void test_reload(void **state)
@@ -278,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_add_and_find),
+        TEST(test_default_endpoint),
         TEST(test_reload),
         TEST(test_failed_reload_keeps_the_model),
         TEST(test_reload_all_is_all_or_nothing),

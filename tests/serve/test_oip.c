@@ -3,10 +3,11 @@
 #include "../test.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "serve/oip_request.h"
 
-static mw_arena arena;
+static mw_arena arena, rows_arena;
 static mw_schema plain, colours; /* a, b; a, b and a text category */
 
 static int set_up(void **state)
@@ -29,23 +30,31 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    mw_arena_done(&rows_arena);
     mw_arena_done(&arena);
     return 0;
 }
 
-/* The request in memory of its own, so that a sanitizer sees a byte too many. */
+/* The request stands in memory of just its size, and so does (blocks of 0 bytes) whatever is taken
+ * from the arena: a sanitizer sees what goes beyond. Rows live until the next call. */
 static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema,
                            mw_batch *ret_batch, mw_error *err)
 {
-    char *body = mw_arena_take(&arena, json.size + binary.size + 1);
+    size_t size = json.size + binary.size;
+    char *body = malloc(size > 0 ? size : 1);
     assert_non_null(body);
     memcpy(body, json.data, json.size);
     if (binary.size > 0)
         memcpy(body + json.size, binary.data, binary.size);
-    oip_request *request = mw_arena_take(&arena, sizeof *request);
-    MW_TRY(oip_read_request((mw_view){body, json.size + binary.size}, json.size, &arena, request,
-                            err));
-    return oip_read_rows(request, schema, &arena, ret_batch, err);
+    mw_arena_done(&rows_arena);
+    mw_arena_init(&rows_arena, 0, 64 * MW_MIB);
+    oip_request request;
+    mw_status status =
+        oip_read_request((mw_view){body, size}, json.size, &rows_arena, &request, err);
+    if (status == MW_OK)
+        status = oip_read_rows(&request, schema, &rows_arena, ret_batch, err);
+    free(body);
+    return status;
 }
 
 /* ---- what is taken --------------------------------------------------------------------------- */
@@ -78,6 +87,19 @@ static const struct good_request {
      false,
      1,
      {-9007199254740992.0, 7}},
+    {INPUTS(TENSOR("x", "[1,2]", "INT16", "[-32768,32767]")), {0}, false, 1, {-32768, 32767}},
+    {INPUTS(TENSOR("x", "[1,2]", "INT32", "[-2147483648,2147483647]")),
+     {0},
+     false,
+     1,
+     {-2147483648.0, 2147483647}},
+    {INPUTS(TENSOR("x", "[1,2]", "UINT8", "[0,255]")), {0}, false, 1, {0, 255}},
+    {INPUTS(TENSOR("x", "[1,2]", "UINT32", "[0,4294967295]")), {0}, false, 1, {0, 4294967295.0}},
+    {INPUTS(TENSOR("x", "[1,2]", "UINT64", "[0,9223372036854775808]")),
+     {0},
+     false,
+     1,
+     {0, 9223372036854775808.0}},
     {INPUTS(TENSOR("x", "[1,2]", "BOOL", "[true,false]")), {0}, false, 1, {1, 0}},
     {INPUTS(TENSOR("x", "[1,2]", "BYTES", "[\"1.5\",\"-2\"]")), {0}, false, 1, {1.5, -2}},
     /* one tensor a column, in any order, [n] or [n, 1] */
@@ -112,6 +134,32 @@ static const struct good_request {
      {1, MISSING}},
     {INPUTS(BINARY("x", "[1,2]", "FP16", "4")), MW_VIEW("\x00\x3c\x00\xc0"), false, 1, {1, -2}},
     {INPUTS(BINARY("x", "[1,2]", "BF16", "4")), MW_VIEW("\x80\x3f\x00\xc0"), false, 1, {1, -2}},
+    {INPUTS(BINARY("x", "[1,2]", "INT8", "2")), MW_VIEW("\x80\x7f"), false, 1, {-128, 127}},
+    {INPUTS(BINARY("x", "[1,2]", "INT32", "8")),
+     MW_VIEW("\xff\xff\xff\xff\x00\x00\x01\x00"),
+     false,
+     1,
+     {-1, 65536}},
+    {INPUTS(BINARY("x", "[1,2]", "INT64", "16")),
+     MW_VIEW("\xfe\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00\x01\x00\x00\x00"),
+     false,
+     1,
+     {-2, 4294967296.0}},
+    {INPUTS(BINARY("x", "[1,2]", "UINT16", "4")),
+     MW_VIEW("\xff\xff\x02\x01"),
+     false,
+     1,
+     {65535, 258}},
+    {INPUTS(BINARY("x", "[1,2]", "UINT32", "8")),
+     MW_VIEW("\xff\xff\xff\xff\x00\x00\x01\x00"),
+     false,
+     1,
+     {4294967295.0, 65536}},
+    {INPUTS(BINARY("x", "[1,2]", "UINT64", "16")),
+     MW_VIEW("\x00\x00\x00\x00\x00\x00\x00\x80\x00\x00\x00\x00\x01\x00\x00\x00"),
+     false,
+     1,
+     {9223372036854775808.0, 4294967296.0}},
     {INPUTS(BINARY("x", "[1,2]", "INT16", "4")), MW_VIEW("\xff\xff\x02\x01"), false, 1, {-1, 258}},
     {INPUTS(BINARY("x", "[1,2]", "UINT8", "2")), MW_VIEW("\xff\x07"), false, 1, {255, 7}},
     {INPUTS(BINARY("x", "[1,2]", "BOOL", "2")), MW_VIEW("\x01\x00"), false, 1, {1, 0}},
@@ -170,36 +218,47 @@ static const struct bad_request {
     {INPUTS(TENSOR("x", "[1,2]", "FP16", "[1,2]")), {0}, "binary"},
     {INPUTS(TENSOR("x", "[-1,2]", "FP32", "[1,2]")), {0}, "negative"},
     {INPUTS(TENSOR("x", "[4294967296,4294967296]", "FP32", "[1,2]")), {0}, "too large"},
-    {INPUTS(TENSOR("x", "[9223372036854775807]", "FP32", "[1]")), {0}, ""},
-    {INPUTS(TENSOR("x", "[99999999999999999999]", "FP32", "[1]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[9223372036854775807]", "FP32", "[1]")),
+     {0},
+     "the shape does not fit 2 features"},
+    {INPUTS(TENSOR("x", "[99999999999999999999]", "FP32", "[1]")), {0}, "at most 64 bits"},
     {INPUTS(TENSOR("x", "[1,1,1,1,1,1,1,1,2]", "FP32", "[1,2]")), {0}, "8 dimensions"},
     {INPUTS(TENSOR("x", "[1.5,2]", "FP32", "[1,2]")), {0}, "whole number"},
-    {INPUTS(TENSOR("x", "[1,3]", "FP32", "[1,2,3]")), {0}, ""},
-    {INPUTS(TENSOR("x", "[2,2]", "FP32", "[1,2,3]")), {0}, ""},
-    {INPUTS(TENSOR("x", "[1,2]", "FP32", "[1,2,3]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,3]", "FP32", "[1,2,3]")), {0}, "the shape does not fit 2 features"},
+    {INPUTS(TENSOR("x", "[2,2]", "FP32", "[1,2,3]")), {0}, "3 elements, the shape has 4"},
+    {INPUTS(TENSOR("x", "[1,2]", "FP32", "[1,2,3]")), {0}, "more than 2 elements, the shape has 2"},
     {INPUTS(TENSOR("x", "[1,2]", "FP32", "[1,\"two\"]")), {0}, "found text"},
-    {INPUTS(TENSOR("x", "[1,2]", "INT32", "[1,2.5]")), {0}, ""},
-    {INPUTS(TENSOR("x", "[1,2]", "INT8", "[1,128]")), {0}, ""},
-    {INPUTS(TENSOR("x", "[1,2]", "UINT8", "[1,-1]")), {0}, ""},
-    {INPUTS(TENSOR("a", "[1]", "FP32", "[1]")), {0}, "b"},
-    {INPUTS(TENSOR("a", "[1]", "FP32", "[1]") "," TENSOR("a", "[1]", "FP32", "[1]")), {0}, "a"},
-    {INPUTS(TENSOR("a", "[2]", "FP32", "[1,2]") "," TENSOR("b", "[1]", "FP32", "[1]")), {0}, ""},
+    {INPUTS(TENSOR("x", "[1,2]", "INT32", "[1,2.5]")), {0}, "an element is no INT32"},
+    {INPUTS(TENSOR("x", "[1,2]", "INT8", "[1,128]")), {0}, "an element is no INT8"},
+    {INPUTS(TENSOR("x", "[1,2]", "UINT8", "[1,-1]")), {0}, "an element is no UINT8"},
+    {INPUTS(TENSOR("a", "[1]", "FP32", "[1]")), {0}, "missing: 'b'"},
+    {INPUTS(TENSOR("z", "[1]", "FP32", "[1]") "," TENSOR("a", "[1]", "FP32", "[1]")),
+     {0},
+     "no column 'z'"},
+    {INPUTS(TENSOR("a", "[1]", "FP32", "[1]") "," TENSOR("a", "[1]", "FP32", "[1]")),
+     {0},
+     "called 'a'"},
+    {INPUTS(TENSOR("a", "[2]", "FP32", "[1,2]") "," TENSOR("b", "[1]", "FP32", "[1]")),
+     {0},
+     "input 'b': the shape does not fit"},
     {INPUTS(BINARY("x", "[1,2]", "FP32", "8")), MW_VIEW("1234567"), "7 left"},
     {INPUTS(BINARY("x", "[1,2]", "FP32", "8")), MW_VIEW("123456789"), "behind the last"},
     {INPUTS(BINARY("x", "[1,2]", "FP32", "4")), MW_VIEW("1234"), "do not fill"},
     {INPUTS(BINARY("x", "[1,2]", "FP32", "-8")), MW_VIEW("12345678"), "negative"},
-    {INPUTS(BINARY("x", "[1,2]", "FP32", "18446744073709551615")), MW_VIEW("12345678"), ""},
-    {INPUTS(BINARY("x", "[1,2]", "BYTES", "8")), MW_VIEW("\xff\xff\xff\xff\0\0\0\0"), ""},
+    {INPUTS(BINARY("x", "[1,2]", "FP32", "18446744073709551615")), MW_VIEW("12345678"),
+     "parameters.binary_data_size"},
+    {INPUTS(BINARY("x", "[1,2]", "BYTES", "8")), MW_VIEW("\xff\xff\xff\xff\0\0\0\0"),
+     "0 elements, the shape has 2"},
     {INPUTS(BINARY("x", "[1,2]", "BYTES", "6")),
      MW_VIEW("\x01\0\0\0"
              "1\0"),
-     ""},
+     "6 bytes do not fill"},
     {INPUTS(BINARY("x", "[1,2]", "BYTES", "13")),
      MW_VIEW("\3\0\0\0"
              "1.5"
              "\1\0\0\0"
              "9x"),
-     ""},
+     "more than 2 elements, the shape has 2"},
     {INPUTS(BINARY("x", "[1000000000,2]", "BYTES", "8")), MW_VIEW("\0\0\0\0\0\0\0\0"), "fill"},
     {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2],"
             "\"parameters\":{\"binary_data_size\":8}}"),
@@ -209,7 +268,9 @@ static const struct bad_request {
      {0},
      "shared memory"},
     {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "],\"outputs\":[{}]}", {0}, "name"},
-    {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "]} x", {0}, ""},
+    {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "]} x",
+     {0},
+     "expected the end of the text"},
 };
 
 static void test_bad_requests(void **state)
@@ -240,16 +301,93 @@ static void test_cut_everywhere(void **state)
     (void)state;
     for (size_t i = 0; i < MW_COUNT(good_requests); i++) {
         const struct good_request *c = &good_requests[i];
+        const mw_schema *schema = c->with_colours ? &colours : &plain;
         size_t size = strlen(c->json);
         mw_batch batch;
         mw_error err;
         for (size_t cut = 0; cut < size; cut++)
             assert_int_not_equal(
-                read_rows((mw_view){c->json, cut}, c->binary, &plain, &batch, &err), MW_OK);
+                read_rows((mw_view){c->json, cut}, c->binary, schema, &batch, &err), MW_OK);
         for (size_t cut = 0; cut < c->binary.size; cut++)
             assert_int_not_equal(read_rows(mw_view_of(c->json), (mw_view){c->binary.data, cut},
-                                           &plain, &batch, &err),
+                                           schema, &batch, &err),
                                  MW_OK);
+    }
+}
+
+/* ---- what is asked for ----------------------------------------------------------------------- */
+
+static const struct output_case {
+    const char *beside; /* beside the inputs */
+    size_t n_outputs;
+    bool says_binary, binary, binary_output;
+    int64_t classification;
+} output_cases[] = {
+    {"\"outputs\":[]", 0, false, false, false, 0},
+    {"\"outputs\":[{\"name\":\"output\"}]", 1, false, false, false, 0},
+    {"\"outputs\":[{\"name\":\"output\",\"parameters\":{}}]", 1, false, false, false, 0},
+    {"\"outputs\":[{\"name\":\"output\",\"parameters\":{\"binary_data\":true}}]", 1, true, true,
+     false, 0},
+    {"\"outputs\":[{\"name\":\"output\",\"parameters\":{\"binary_data\":false}}]", 1, true, false,
+     false, 0},
+    {"\"outputs\":[{\"parameters\":{\"classification\":3},\"name\":\"output\"}]", 1, false, false,
+     false, 3},
+    {"\"parameters\":{\"binary_data_output\":true}", 0, false, false, true, 0},
+    {"\"parameters\":{\"binary_data_output\":false}", 0, false, false, false, 0},
+    {"\"parameters\":{\"binary_data_output\":true},\"outputs\":"
+     "[{\"name\":\"output\",\"parameters\":{\"binary_data\":false}}]",
+     1, true, false, true, 0},
+};
+
+static void test_outputs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(output_cases); i++) {
+        const struct output_case *c = &output_cases[i];
+        char json[512];
+        oip_request request;
+        mw_error err;
+        int size = snprintf(json, sizeof json, "{%s,\"inputs\":[%s]}", c->beside,
+                            TENSOR("x", "[1,2]", "FP32", "[1,2]"));
+        assert_in_range(size, 1, sizeof json - 1);
+        if (oip_read_request(mw_view_of(json), (size_t)size, &arena, &request, &err) != MW_OK)
+            fail_msg("%s: %s: %s", c->beside, err.where, err.what);
+        const oip_output none = {0};
+        const oip_output *output = request.n_outputs > 0 ? &request.outputs[0] : &none;
+        if (request.n_outputs != c->n_outputs || output->says_binary != c->says_binary ||
+            output->binary != c->binary || request.binary_output != c->binary_output ||
+            output->classification != c->classification)
+            fail_msg("%s: read wrongly", c->beside);
+    }
+}
+
+static void test_bad_outputs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *beside, *word;
+    } cases[] = {
+        {"\"outputs\":{}", "array"},
+        {"\"outputs\":[7]", "outputs[0]"},
+        {"\"outputs\":[{\"name\":7}]", "text"},
+        {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"binary_data\":1}}]", "binary_data"},
+        {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"binary_data\":\"yes\"}}]", "binary_data"},
+        {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"classification\":0}}]", "less than one"},
+        {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"shared_memory_region\":\"r\"}}]",
+         "shared memory"},
+        {"\"parameters\":{\"binary_data_output\":\"yes\"}", "binary_data_output"},
+        {"\"id\":7", "text"},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        char json[512];
+        mw_batch batch;
+        mw_error err;
+        snprintf(json, sizeof json, "{%s,\"inputs\":[%s]}", cases[i].beside,
+                 TENSOR("x", "[1,2]", "FP32", "[1,2]"));
+        if (read_rows(mw_view_of(json), (mw_view){0}, &plain, &batch, &err) == MW_OK)
+            fail_msg("%s was read", cases[i].beside);
+        if (!strstr(err.what, cases[i].word) && !strstr(err.where, cases[i].word))
+            fail_msg("%s: %s: %s", cases[i].beside, err.where, err.what);
     }
 }
 
@@ -265,10 +403,9 @@ static void test_header_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_requests),
-        cmocka_unit_test(test_bad_requests),
-        cmocka_unit_test(test_cut_everywhere),
-        cmocka_unit_test(test_header_length),
+        cmocka_unit_test(test_good_requests),  cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_cut_everywhere), cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_bad_outputs),    cmocka_unit_test(test_header_length),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

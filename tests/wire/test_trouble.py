@@ -14,6 +14,7 @@ from conftest import BINARY, Server
 from models import COLUMNS
 
 ROW = {"instances": [[1, 2, 3, 4]]}
+pytestmark = pytest.mark.hostile
 
 
 @pytest.fixture(name="many")

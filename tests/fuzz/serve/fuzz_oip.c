@@ -10,13 +10,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Rows are made by the shape and filled by the count of elements: they must agree. */
+static void check_elements(const oip_tensor *tensor)
+{
+    size_t product = 1;
+    for (size_t i = 0; i < tensor->n_dimensions; i++)
+        product *= (size_t)tensor->shape[i];
+    if (product != tensor->n_elements)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3)
         return 0;
     mw_arena arena;
     mw_schema schema;
-    mw_arena_init(&arena, 4 * MW_KIB, 16 * MW_MIB);
+    mw_arena_init(&arena, 0, 16 * MW_MIB); /* a block for each piece: the sanitizer sees its end */
     fuzz_make_schema(data[0] % 3, &arena, &schema);
     size_t json_bytes = (size_t)(data[1] | data[2] << 8);
     mw_view body = {(const char *)data + 3, size - 3};
@@ -26,6 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mw_batch batch;
     mw_error err;
     mw_status status = oip_read_request(body, json_bytes, &arena, &request, &err);
+    if (status == MW_OK) {
+        for (size_t i = 0; i < request.n_inputs; i++)
+            check_elements(&request.inputs[i]);
+    }
     if (status == MW_OK)
         status = oip_read_rows(&request, &schema, &arena, &batch, &err);
     if (status == MW_OK) {
