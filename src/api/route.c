@@ -148,10 +148,11 @@ api_match api_find_route(mw_exchange *exchange)
         if (!match_path(routes[i].path, path, &params))
             continue;
         match.methods |= 1u << routes[i].method;
-        if (routes[i].method != asked || match.route)
+        if (routes[i].method != asked)
             continue;
         match.route = &routes[i];
         match.params = params;
+        break;
     }
     if (match.route)
         match.bad_escape =

@@ -53,7 +53,7 @@ const api_route *api_routes(size_t *ret_count);
 
 typedef struct api_match {
     const api_route *route; /* NULL: no route, or none with this method */
-    unsigned methods;       /* bit per mw_method that the path takes; 0 = no such path */
+    unsigned methods; /* without a route: bit per mw_method that the path takes; 0 = no such path */
     mw_params params;
     bool bad_escape;
 } api_match;

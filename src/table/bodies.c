@@ -27,13 +27,14 @@ typedef struct split_body {
     mw_view *names;
     size_t n_names;
     bool has_columns, has_data;
-    mw_view data; /* passed over; empty when it was read at once */
+    bool own_names; /* they are the schema's, in its order */
+    mw_view data;   /* passed over; empty when it was read at once */
 } split_body;
 
 static mw_status read_split_data(table_json *json, const split_body *split, mw_error *err)
 {
     table_mapping mapping;
-    if (split->has_columns)
+    if (split->has_columns && !split->own_names)
         MW_TRY(table_map_names(json->rows.schema, split->names, split->n_names, json->arena,
                                &mapping, err));
     else
@@ -45,7 +46,9 @@ static mw_status read_split_member(table_json *json, mw_view key, split_body *sp
 {
     if (mw_view_is(key, "columns")) {
         split->has_columns = true;
-        if (table_read_names(json, &split->names, &split->n_names, err) != MW_OK)
+        split->own_names = table_pass_own_names(json);
+        if (!split->own_names &&
+            table_read_names(json, &split->names, &split->n_names, err) != MW_OK)
             return mw_at(err, "columns");
         return MW_OK;
     }

@@ -68,6 +68,35 @@ const char *table_plain_row(const char *at, const char *end, const table_mapping
     return at;
 }
 
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* The byte behind `"name"`, or NULL. */
+static const char *pass_name(const char *at, const char *end, mw_view name)
+{
+    if ((size_t)(end - at) < name.size + 2 || at[0] != '"' ||
+        memcmp(at + 1, name.data, name.size) != 0 || at[1 + name.size] != '"')
+        return NULL;
+    return at + name.size + 2;
+}
+
+bool table_pass_own_names(table_json *json)
+{
+    const mw_schema *schema = json->rows.schema;
+    const char *end = json->scan.end, *at = skip_space(json->scan.at, end);
+    if (!schema->named || !schema->plain_names || schema->n_columns == 0 || at == end || *at != '[')
+        return false;
+    for (size_t i = 0; i < schema->n_columns; i++) {
+        at = pass_name(skip_space(at + 1, end), end, schema->columns[i].name);
+        if (!at)
+            return false;
+        at = skip_space(at, end);
+        if (at == end || *at != (i + 1 < schema->n_columns ? ',' : ']'))
+            return false;
+    }
+    json->scan.at = at + 1;
+    return true;
+}
+
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 typedef struct plain_part {

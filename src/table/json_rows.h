@@ -28,6 +28,9 @@ mw_status table_read_records(table_json *json, mw_error *err);
 mw_status table_read_any_rows(table_json *json, mw_error *err);
 /* {"age": [1, 2], "income": [[3], [4]]}: one list a column. */
 mw_status table_read_columns(table_json *json, mw_error *err);
+/* Pass over a list that is the schema's own names in their order, as most bodies have it, without
+ * taking it apart. False, and nothing passed, when it is anything else. */
+bool table_pass_own_names(table_json *json);
 /* ["age", "income", 3]: names; numbers count as their text. */
 mw_status table_read_names(table_json *json, mw_view **ret_names, size_t *ret_count, mw_error *err);
 /* One row: an object by name or a list by position. */

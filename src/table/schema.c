@@ -81,12 +81,22 @@ static mw_status copy_categories(mw_column *column, mw_arena *arena, mw_error *e
     return MW_OK;
 }
 
+/* Whether a JSON string holds this text byte by byte, and no other text looks like it. */
+static bool is_plain(mw_view text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == '"' || text.data[i] == '\\')
+            return false;
+    return true;
+}
+
 mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named, mw_arena *arena,
                          mw_schema *ret_schema, mw_error *err)
 {
     size_t size = index_size_for(n_columns);
     mw_column *copies = mw_arena_take_zeroed(arena, n_columns, sizeof *copies);
     uint32_t *index = mw_arena_take_zeroed(arena, size, sizeof *index);
+    bool plain_names = true;
     if (!copies || !index)
         return mw_fail_memory(err, "columns");
     for (size_t i = 0; i < n_columns; i++) {
@@ -94,6 +104,7 @@ mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named,
         if (!copy_view(arena, &copies[i].name))
             return mw_fail_memory(err, "columns");
         MW_TRY(copy_categories(&copies[i], arena, err));
+        plain_names = plain_names && is_plain(copies[i].name);
         size_t slot = find_slot(index, size, copies[i].name, copies, column_text);
         if (index[slot] != 0) {
             mw_fail(err, MW_E_TABLE_NAME_TWICE, "two columns are called '%.*s'",
@@ -102,7 +113,7 @@ mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named,
         }
         index[slot] = (uint32_t)i + 1;
     }
-    *ret_schema = (mw_schema){copies, n_columns, named, index, size};
+    *ret_schema = (mw_schema){copies, n_columns, named, plain_names, index, size};
     return MW_OK;
 }
 

@@ -44,6 +44,7 @@ typedef struct mw_schema {
     const mw_column *columns;
     size_t n_columns;
     bool named;            /* the names are the model's own: columns are matched by name */
+    bool plain_names;      /* JSON has them as they are: no quote, backslash or control byte */
     const uint32_t *index; /* open-addressed hash of names; behind the door */
     size_t index_size;     /* a power of two */
 } mw_schema;

@@ -251,6 +251,49 @@ static void test_many_rows(void **state)
     mw_buf_done(&body);
 }
 
+/* Names that are the schema's own are passed over unread: only where they really are. */
+static void test_own_names(void **state)
+{
+    (void)state;
+    static const struct {
+        mw_view names[2]; /* of the schema */
+        const char *columns;
+        double first; /* column 0 of the row [1,2]; 0 = refused */
+    } cases[] = {
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\",\"b\"]", 1},
+        {{MW_VIEW("a"), MW_VIEW("b")}, " [ \"a\" ,\n\"b\" ] ", 1},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"b\",\"a\"]", 2},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\",\"\\u0062\"]", 1},
+        {{MW_VIEW("a"), MW_VIEW("ab")}, "[\"ab\",\"a\"]", 2},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\",\"b\",\"c\"]", 0}, /* too few values */
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\",\"a\"]", 0},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\"]", 0},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\",\"b\"", 0},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[\"a\" \"b\"]", 0},
+        {{MW_VIEW("a"), MW_VIEW("b")}, "[]", 0},
+        {{MW_VIEW("x\"y"), MW_VIEW("b")}, "[\"x\\\"y\",\"b\"]", 1},
+        {{MW_VIEW("x\\u0062"), MW_VIEW("b")}, "[\"x\\\\u0062\",\"b\"]", 1},
+        {{MW_VIEW("x\\u0062"), MW_VIEW("b")}, "[\"x\\u0062\",\"b\"]", 0}, /* that is "xb" */
+        {{MW_VIEW("a\",\"b"), MW_VIEW("c")}, "[\"a\",\"b\",\"c\"]", 0},   /* three, not two */
+        {{MW_VIEW("\xc3\xa9"), MW_VIEW("b")}, "[\"\xc3\xa9\",\"b\"]", 1},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        const mw_column two[] = {{.name = cases[i].names[0]}, {.name = cases[i].names[1]}};
+        mw_schema schema;
+        mw_batch batch;
+        mw_error err;
+        char body[200];
+        assert_int_equal(mw_schema_make(two, 2, true, &arena, &schema, NULL), MW_OK);
+        snprintf(body, sizeof body, "{\"dataframe_split\":{\"columns\":%s,\"data\":[[1,2]]}}",
+                 cases[i].columns);
+        mw_status status =
+            mw_batch_read_mlflow(mw_view_of(body), &schema, &arena, NULL, &batch, &err);
+        if ((status == MW_OK) != (cases[i].first != 0) ||
+            (status == MW_OK && batch.values[0] != cases[i].first))
+            fail_msg("%s: status %d", body, (int)status);
+    }
+}
+
 /* ---- many threads ---------------------------------------------------------------------------- */
 
 enum { LARGE_ROWS = 20000 };
@@ -360,11 +403,9 @@ static void test_kserve_and_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mlflow_bodies),
-        cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_cut_bodies),
-        cmocka_unit_test(test_many_rows),
-        cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_mlflow_bodies),    cmocka_unit_test(test_bad_bodies),
+        cmocka_unit_test(test_cut_bodies),       cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_own_names),        cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_kserve_and_lines),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
