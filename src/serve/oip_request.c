@@ -63,7 +63,6 @@ static mw_status read_shape(mw_scan *scan, oip_tensor *tensor, mw_error *err)
     bool more;
     MW_TRY(mw_scan_array_begin(scan, err));
     tensor->n_elements = 1;
-    tensor->has_shape = true;
     for (;;) {
         MW_TRY(mw_scan_array_next(scan, &more, err));
         if (!more)
@@ -81,7 +80,6 @@ static mw_status read_shape(mw_scan *scan, oip_tensor *tensor, mw_error *err)
 static mw_status read_datatype(mw_scan *scan, mw_arena *arena, oip_tensor *tensor, mw_error *err)
 {
     MW_TRY(mw_scan_string(scan, arena, &tensor->datatype_name, err));
-    tensor->has_datatype = true;
     tensor->datatype = oip_datatype_of(tensor->datatype_name);
     if (tensor->datatype < OIP_N_DATATYPES)
         return MW_OK;
@@ -101,26 +99,45 @@ static mw_status read_input_parameters(mw_scan *scan, mw_arena *arena, oip_tenso
     return MW_OK;
 }
 
+/* A member that came twice would leave half of the first behind. */
+static mw_status once(bool *seen, mw_view key, mw_error *err)
+{
+    if (!*seen) {
+        *seen = true;
+        return MW_OK;
+    }
+    mw_fail(err, MW_E_OIP_REQUEST, "'%.*s' stands twice", MW_VIEW_ARG(key));
+    return mw_mend(err, "send it once");
+}
+
 static mw_status read_input_member(mw_scan *scan, mw_arena *arena, mw_view key, oip_tensor *tensor,
                                    mw_error *err)
 {
-    if (mw_view_is(key, "name"))
+    if (mw_view_is(key, "name")) {
+        MW_TRY(once(&tensor->has_name, key, err));
         return mw_scan_string(scan, arena, &tensor->name, err);
-    if (mw_view_is(key, "datatype"))
+    }
+    if (mw_view_is(key, "datatype")) {
+        MW_TRY(once(&tensor->has_datatype, key, err));
         return read_datatype(scan, arena, tensor, err);
-    if (mw_view_is(key, "shape"))
+    }
+    if (mw_view_is(key, "shape")) {
+        MW_TRY(once(&tensor->has_shape, key, err));
         return read_shape(scan, tensor, err);
-    if (mw_view_is(key, "parameters"))
+    }
+    if (mw_view_is(key, "parameters")) {
+        MW_TRY(once(&tensor->has_parameters, key, err));
         return read_input_parameters(scan, arena, tensor, err);
+    }
     if (!mw_view_is(key, "data"))
         return mw_scan_skip(scan, NULL, err);
-    tensor->has_data = true;
+    MW_TRY(once(&tensor->has_data, key, err));
     return mw_scan_skip(scan, &tensor->data, err);
 }
 
 static mw_status check_input(const oip_tensor *tensor, mw_error *err)
 {
-    const char *what = !tensor->name.data                        ? "an input without a name"
+    const char *what = !tensor->has_name                         ? "an input without a name"
                        : !tensor->has_datatype                   ? "an input without a datatype"
                        : !tensor->has_shape                      ? "an input without a shape"
                        : tensor->has_data && tensor->is_binary   ? "both data and binary_data_size"
@@ -144,8 +161,9 @@ static mw_status read_input(mw_scan *scan, mw_arena *arena, oip_tensor *tensor, 
         MW_TRY(mw_scan_object_next(scan, arena, &key, &more, err));
         if (!more)
             return check_input(tensor, err);
-        if (read_input_member(scan, arena, key, tensor, err) != MW_OK)
-            return mw_at(err, "%.*s", MW_VIEW_ARG(key));
+        mw_status status = read_input_member(scan, arena, key, tensor, err);
+        if (status != MW_OK) /* parameters name themselves, and the one at fault */
+            return mw_view_is(key, "parameters") ? status : mw_at(err, "%.*s", MW_VIEW_ARG(key));
     }
 }
 

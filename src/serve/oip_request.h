@@ -14,7 +14,7 @@ typedef struct oip_tensor {
     size_t n_dimensions;
     size_t n_elements; /* product of the shape */
     mw_view data;      /* JSON text of "data"; empty when the tensor is binary */
-    bool is_binary, has_datatype, has_shape, has_data;
+    bool is_binary, has_name, has_datatype, has_shape, has_data, has_parameters;
     size_t binary_bytes; /* binary_data_size */
     const char *binary;  /* its bytes, behind the JSON */
 } oip_tensor;

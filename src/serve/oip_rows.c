@@ -5,6 +5,8 @@
  */
 #include "oip_request.h"
 
+#include <math.h>
+
 /* Where the elements of a tensor go. */
 typedef struct oip_target {
     mw_batch *batch;
@@ -79,28 +81,27 @@ static mw_status fail_kind(mw_scan *scan, const oip_tensor *tensor, const char *
     return mw_mend(err, "send elements of the datatype %s", oip_datatype_name(tensor->datatype));
 }
 
-/* Whole numbers of the datatype's range; the protocol's integers are not rounded in silence. */
+/* Whole numbers of the datatype's range, 0 and 1 for BOOL. Beyond 2^53 they become the nearest
+ * float64, as they do in a binary tensor; so the bounds of 64 bits are the nearest ones, too. */
 static mw_status check_range(const oip_tensor *tensor, double value, mw_error *err)
 {
     static const struct {
         double min, max;
     } ranges[OIP_N_DATATYPES] = {
+        [OIP_BOOL] = {0, 1},
         [OIP_UINT8] = {0, 255},
         [OIP_UINT16] = {0, 65535},
         [OIP_UINT32] = {0, 4294967295.0},
-        [OIP_UINT64] = {0, 18446744073709551615.0},
+        [OIP_UINT64] = {0, 0x1p64},
         [OIP_INT8] = {-128, 127},
         [OIP_INT16] = {-32768, 32767},
         [OIP_INT32] = {-2147483648.0, 2147483647.0},
-        [OIP_INT64] = {-9223372036854775808.0, 9223372036854775807.0},
+        [OIP_INT64] = {-0x1p63, 0x1p63},
     };
     if (ranges[tensor->datatype].max == 0)
         return MW_OK;
     if (value >= ranges[tensor->datatype].min && value <= ranges[tensor->datatype].max &&
-        value == (double)(int64_t)value)
-        return MW_OK;
-    if (tensor->datatype == OIP_UINT64 && value >= 9223372036854775808.0 &&
-        value <= ranges[OIP_UINT64].max)
+        value == trunc(value))
         return MW_OK;
     mw_fail(err, MW_E_OIP_SHAPE, "an element is no %s", oip_datatype_name(tensor->datatype));
     return mw_mend(err, "send whole numbers of its range, or use FP64");
@@ -124,7 +125,7 @@ static mw_status read_json_element(mw_scan *scan, const oip_tensor *tensor,
         MW_TRY(mw_scan_string(scan, arena, &text, err));
         return put_text(target, i, text, err);
     }
-    if (kind == MW_SCAN_TRUE || kind == MW_SCAN_FALSE) {
+    if (tensor->datatype == OIP_BOOL && (kind == MW_SCAN_TRUE || kind == MW_SCAN_FALSE)) {
         MW_TRY(mw_scan_bool(scan, &flag, err));
         return put_number(target, i, flag, err);
     }
@@ -137,7 +138,36 @@ static mw_status read_json_element(mw_scan *scan, const oip_tensor *tensor,
     return put_number(target, i, value, err);
 }
 
-/* Flat or nested to any depth the shape has; the order is the same. */
+static mw_status fail_nesting(const oip_tensor *tensor, const char *what, mw_error *err)
+{
+    mw_fail(err, MW_E_OIP_SHAPE, "%s", what);
+    return mw_mend(err, tensor->n_dimensions > 1
+                            ? "send the elements in one flat list, or nested as the shape is"
+                            : "send the elements in one flat list");
+}
+
+/* Where the walk through nested lists is: `open` lists, and how many items each has had. */
+typedef struct nesting {
+    size_t open, elements_at; /* depth of all elements: 1 or that of the shape; 0 = not known yet */
+    size_t n_items[OIP_MAX_DIMENSIONS];
+} nesting;
+
+static mw_status check_element_depth(nesting *at, const oip_tensor *tensor, mw_error *err)
+{
+    if (at->elements_at == 0 && (at->open == 1 || at->open == tensor->n_dimensions))
+        at->elements_at = at->open;
+    return at->open == at->elements_at ? MW_OK : fail_nesting(tensor, "lists nested unevenly", err);
+}
+
+static mw_status check_list_end(const nesting *at, const oip_tensor *tensor, mw_error *err)
+{
+    bool flat = at->elements_at == 1;
+    if (flat || at->n_items[at->open - 1] == (size_t)tensor->shape[at->open - 1])
+        return MW_OK;
+    return fail_nesting(tensor, "a list that is not as long as the shape says", err);
+}
+
+/* Flat, or nested as the shape is; the order is the same. */
 static mw_status read_json(const oip_tensor *tensor, const oip_target *target, mw_arena *arena,
                            mw_error *err)
 {
@@ -146,21 +176,28 @@ static mw_status read_json(const oip_tensor *tensor, const oip_target *target, m
     scan.allow_nan = true;
     MW_TRY(mw_scan_array_begin(&scan, err));
     size_t n = 0;
-    for (unsigned open = 1; open > 0;) {
+    nesting at = {.open = 1};
+    while (at.open > 0) {
         bool more;
         MW_TRY(mw_scan_array_next(&scan, &more, err));
         if (!more) {
-            open--;
-        } else if (mw_scan_peek(&scan) == MW_SCAN_ARRAY) {
-            MW_TRY(mw_scan_array_begin(&scan, err));
-            open++;
-            if (open > tensor->n_dimensions && open > 1)
-                return fail_elements(tensor, tensor->n_elements + 1, err);
-        } else {
-            if (n == tensor->n_elements)
-                return fail_elements(tensor, n + 1, err);
-            MW_TRY(read_json_element(&scan, tensor, target, n++, arena, err));
+            if (n > 0 || at.open > 1)
+                MW_TRY(check_list_end(&at, tensor, err));
+            at.open--;
+            continue;
         }
+        at.n_items[at.open - 1]++;
+        if (mw_scan_peek(&scan) == MW_SCAN_ARRAY) {
+            if (at.open >= tensor->n_dimensions || at.elements_at == 1)
+                return fail_nesting(tensor, "lists nested deeper than the shape", err);
+            MW_TRY(mw_scan_array_begin(&scan, err));
+            at.n_items[at.open++] = 0;
+            continue;
+        }
+        MW_TRY(check_element_depth(&at, tensor, err));
+        if (n == tensor->n_elements)
+            return fail_elements(tensor, n + 1, err);
+        MW_TRY(read_json_element(&scan, tensor, target, n++, arena, err));
     }
     return n == tensor->n_elements ? MW_OK : fail_elements(tensor, n, err);
 }
@@ -198,6 +235,17 @@ static mw_status fail_shape(const oip_tensor *tensor, const mw_schema *schema, m
                    schema->n_columns);
 }
 
+/* Rows are made room for by the shape: it must not be larger than the data can be. */
+static mw_status check_size(const oip_tensor *tensor, mw_error *err)
+{
+    if (!tensor->has_data || tensor->n_elements <= tensor->data.size)
+        return MW_OK;
+    mw_fail(err, MW_E_OIP_SHAPE, "the shape has %zu elements, which %zu bytes of data cannot hold",
+            tensor->n_elements, tensor->data.size);
+    mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
+    return mw_mend(err, "send as many elements as the shape says");
+}
+
 static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, mw_arena *arena,
                              mw_batch *batch, mw_error *err)
 {
@@ -206,8 +254,9 @@ static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, 
         n_rows = (size_t)tensor->shape[0];
     else if (n < 1 || n > 2 || (size_t)tensor->shape[n - 1] != schema->n_columns)
         return fail_shape(tensor, schema, err);
-    if (n_rows > tensor->n_elements || (tensor->has_data && n_rows > tensor->data.size))
-        return fail_elements(tensor, 0, err);
+    if (n_rows * schema->n_columns != tensor->n_elements)
+        return fail_shape(tensor, schema, err);
+    MW_TRY(check_size(tensor, err));
     MW_TRY(mw_batch_make(schema, n_rows, arena, batch, err));
     oip_target target = {batch, schema, true, 0};
     return read_tensor(tensor, &target, arena, err);
@@ -223,8 +272,14 @@ static mw_status find_column(const oip_request *request, size_t i, const mw_sche
     if (*ret_column >= 0) {
         bool column_shape =
             tensor->n_dimensions == 1 || (tensor->n_dimensions == 2 && tensor->shape[1] == 1);
-        bool same_rows = tensor->n_elements == request->inputs[0].n_elements;
-        return column_shape && same_rows ? MW_OK : fail_shape(tensor, schema, err);
+        if (!column_shape)
+            return fail_shape(tensor, schema, err);
+        if (tensor->n_elements == request->inputs[0].n_elements)
+            return MW_OK;
+        mw_fail(err, MW_E_OIP_SHAPE, "%zu rows, the first input has %zu", tensor->n_elements,
+                request->inputs[0].n_elements);
+        mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
+        return mw_mend(err, "send a value for every row of every column");
     }
     mw_fail(err, MW_E_OIP_SHAPE, "the model has no column '%.*s'", MW_VIEW_ARG(tensor->name));
     mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
@@ -235,8 +290,7 @@ static mw_status read_columns(const oip_request *request, const mw_schema *schem
                               mw_batch *batch, mw_error *err)
 {
     const oip_tensor *first = &request->inputs[0];
-    if (first->has_data && first->n_elements > first->data.size)
-        return fail_elements(first, 0, err);
+    MW_TRY(check_size(first, err));
     MW_TRY(mw_batch_make(schema, first->n_elements, arena, batch, err));
     bool *present = mw_arena_take_zeroed(arena, schema->n_columns, sizeof *present);
     mw_view *names = mw_arena_take(arena, request->n_inputs * sizeof *names);

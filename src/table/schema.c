@@ -136,13 +136,15 @@ ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
 
 /* ---- what is missing, said so that it can be mended ------------------------------------------ */
 
-static ptrdiff_t nearest_name(mw_view wanted, const mw_view *given, size_t n_given)
+/* Among the names that are no column's own. */
+static ptrdiff_t nearest_name(const mw_schema *schema, mw_view wanted, const mw_view *given,
+                              size_t n_given)
 {
     size_t most = wanted.size < 6 ? 1 : 2, best = most + 1; /* farther names are no typing error */
     ptrdiff_t found = -1;
     for (size_t i = 0; i < n_given && i < 1000; i++) {
         size_t distance = mw_view_distance(wanted, given[i], most);
-        if (distance < best) {
+        if (distance < best && mw_schema_find(schema, given[i]) < 0) {
             best = distance;
             found = (ptrdiff_t)i;
         }
@@ -175,7 +177,7 @@ mw_status mw_schema_check_present(const mw_schema *schema, const bool *present,
     mw_status status = mw_fail(err, MW_E_TABLE_COLUMN_MISSING, "%s missing: %s",
                                n_missing == 1 ? "a column is" : "columns are", names.data);
     mw_buf_done(&names);
-    ptrdiff_t near = nearest_name(schema->columns[first].name, given, n_given);
+    ptrdiff_t near = nearest_name(schema, schema->columns[first].name, given, n_given);
     if (near >= 0)
         mw_mend(err, "did you mean '%.*s' where you sent '%.*s'?",
                 MW_VIEW_ARG(schema->columns[first].name), MW_VIEW_ARG(given[near]));
