@@ -39,12 +39,14 @@ demo: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) millwright
 	@$(BUILD)/millwright demo $(if $(filter once,$(DEMO)),--once)
 
-check: build
+check:
 	@tools/install-deps.sh check
+	@$(MAKE) --no-print-directory build
 	@tools/run_tests.py check
 
-test: build
+test:
 	@tools/install-deps.sh test
+	@$(MAKE) --no-print-directory build
 	@tools/run_tests.py all
 
 debug: build-debug/build.ninja

@@ -76,11 +76,21 @@ def count_meson(build):
     return counts
 
 
+def has_unit_tests(meson, build):
+    """A folder that was configured before cmocka was there has none, and would pass in silence."""
+    listed = subprocess.check_output([meson, "introspect", "--tests", build], text=True)
+    return any(test["name"].startswith("base/") for test in json.loads(listed))
+
+
 def unit_tests(log, folder, suites=("unit",), options=()):
     """Unit tests of one build folder, which is made when it is missing."""
     build = ROOT / folder
     meson = subprocess.check_output([ROOT / "tools/find-meson.sh"], text=True).strip()
     if not (build / "build.ninja").exists() and run(log, [meson, "setup", build, ROOT, *options]):
+        return Counts(failed=1)
+    if not has_unit_tests(meson, build) and (run(log, [meson, "setup", "--reconfigure", build]) or
+                                             not has_unit_tests(meson, build)):
+        log.write("no unit tests: meson finds no cmocka (apt install libcmocka-dev)\n")
         return Counts(failed=1)
     (build / "meson-logs/testlog.json").unlink(missing_ok=True)
     picked = [word for suite in suites for word in ("--suite", suite)]

@@ -65,11 +65,15 @@ if ! nm -g --defined-only "$library/libmillwright.a" 2>/dev/null | grep -q ' mw_
     "$folder/same" && exit 1 || test $? = 7
 fi
 
-# The header in C++: compiles, links (extern "C").
+# The header in C++: compiles, links (extern "C"). A sanitized library is only compiled against: c++
+# may be of another compiler than cc, and their sanitizers do not mix.
 if command -v c++ >/dev/null; then
     printf '#include <millwright.h>\nint main() { return mw_version()[0] == 0; }\n' >"$folder/x.cpp"
-    c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror ${MW_SANITIZE:+-fsanitize=$MW_SANITIZE} \
-        "$folder/x.cpp" -o "$folder/cpp" $(pkg-config --cflags --libs millwright)
-    LD_LIBRARY_PATH=$library "$folder/cpp"
+    strict="-std=c++11 -Wall -Wextra -Wpedantic -Werror"
+    c++ $strict -fsyntax-only "$folder/x.cpp" $(pkg-config --cflags millwright)
+    if [ -z "$MW_SANITIZE" ]; then
+        c++ $strict "$folder/x.cpp" -o "$folder/cpp" $(pkg-config --cflags --libs millwright)
+        LD_LIBRARY_PATH=$library "$folder/cpp"
+    fi
 fi
 echo "installed, found by pkg-config, linked shared and static, predicted $one"
