@@ -232,6 +232,18 @@ INLINE void walk_general_row(const predict_layout *layout, const predict_group *
     EACH_LANE(k, ret_leaf[k] = (SUM)at[k]->threshold)
 }
 
+/* WALK for each depth a perfect group may have: 1 to 8. */
+#undef PERFECT_DEPTHS
+#define PERFECT_DEPTHS(WALK) \
+    WALK(1);                 \
+    WALK(2);                 \
+    WALK(3);                 \
+    WALK(4);                 \
+    WALK(5);                 \
+    WALK(6);                 \
+    WALK(7);                 \
+    WALK(8);
+
 /* One walk a depth: with the depth a constant, every distance in a tree is one too. */
 static void walk_row(const predict_layout *layout, const predict_group *group, const REAL *x,
                      SUM *ret_leaf)
@@ -247,14 +259,7 @@ static void walk_row(const predict_layout *layout, const predict_group *group, c
         walk_perfect_row(trees, depth, x, ret_leaf); \
         break
     switch (group->depth) {
-        WALK(1);
-        WALK(2);
-        WALK(3);
-        WALK(4);
-        WALK(5);
-        WALK(6);
-        WALK(7);
-        WALK(8);
+        PERFECT_DEPTHS(WALK)
     default:
         assert(false); /* a perfect group is 1 to 8 deep */
     }
@@ -363,14 +368,7 @@ static void walk_packs(const predict_layout *layout, size_t tree, const packs *a
         walk_perfect_packs(trees + k * PERFECT_BYTES(depth), depth, all); \
         break
     switch (group->depth) {
-        WALK(1);
-        WALK(2);
-        WALK(3);
-        WALK(4);
-        WALK(5);
-        WALK(6);
-        WALK(7);
-        WALK(8);
+        PERFECT_DEPTHS(WALK)
     default:
         assert(false); /* a perfect group is 1 to 8 deep */
     }
