@@ -42,7 +42,6 @@ class Model:
 
 def best_seconds(call, seconds):
     """The quickest of many calls: what the machine can do when nobody disturbs it."""
-    call()
     best, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
         began = time.perf_counter()
@@ -51,21 +50,29 @@ def best_seconds(call, seconds):
     return best
 
 
+def in_turns(calls, rounds, seconds):
+    """The quickest call of each, over rounds in which they take turns."""
+    found = [[best_seconds(call, seconds / rounds) for call in calls] for _ in range(rounds)]
+    return [min(times) for times in zip(*found)]
+
+
 def peers_of(material):
-    import xgboost
+    """[(name, model file, type of the rows it takes, rows -> a call that predicts them)]"""
     material.xgboost.set_param({"nthread": 1})
 
+    # Not predict(DMatrix): that would answer from its cache when it is asked again.
     def predict_xgboost(rows):
         return lambda: material.xgboost.inplace_predict(rows, validate_features=False)
 
     def predict_lightgbm(rows):
-        return lambda: material.lightgbm.predict(rows, num_threads=1)
-    return [("XGBoost " + xgboost.__version__, material.xgboost_file, np.float32, predict_xgboost),
+        return lambda: booster.predict(rows, num_threads=1)
+    booster = material.lightgbm
+    return [("XGBoost", material.xgboost_file, np.float32, predict_xgboost),
             ("LightGBM", material.lightgbm_file, np.float64, predict_lightgbm)]
 
 
-def measure(material, library, seconds):
-    """[(peer, rows in a batch, our microseconds a row, the peer's)], answers compared first."""
+def measure(material, library, rounds, seconds):
+    """[(peer, rows in a batch, our seconds a row, the peer's)], answers compared first."""
     found = []
     for name, file, dtype, peer in peers_of(material):
         model = Model(library, file)
@@ -73,7 +80,8 @@ def measure(material, library, seconds):
             rows = np.ascontiguousarray(material.rows[:n_rows], dtype=dtype)
             ours, theirs = model.predictor(rows), peer(rows)
             ours()
-            np.testing.assert_allclose(ours.answers, theirs(), rtol=1e-6)
-            found.append((name, n_rows, best_seconds(ours, seconds) / n_rows * 1e6,
-                          best_seconds(theirs, seconds) / n_rows * 1e6))
+            np.testing.assert_allclose(ours.answers, theirs(), rtol=1e-6,
+                                       err_msg=f"answers differ from those of {name}")
+            found.append((name, n_rows, *(best / n_rows
+                                          for best in in_turns((ours, theirs), rounds, seconds))))
     return found

@@ -1,5 +1,7 @@
 """What the measurements need: models, bodies, wrk scripts. The same seed, the same files."""
+import functools
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -57,19 +59,25 @@ def split_body(rows, digits):
 
 
 class Material:
-    """Everything in one folder."""
+    """Everything in one folder. What only some measures need is made when it is asked for."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.rows, target = training_data()
+        self.rows, self.target = training_data()
         self.xgboost_file = self.folder / "xgboost.json"
         self.lightgbm_file = self.folder / "lightgbm.txt"
-        self.xgboost = train_xgboost(self.rows, target, self.xgboost_file)
-        self.lightgbm = train_lightgbm(self.rows, target, self.lightgbm_file)
+        self.xgboost = train_xgboost(self.rows, self.target, self.xgboost_file)
         self.one_body = split_body(self.rows[:1], 4)
-        self.large_body = split_body(self.rows[:N_LARGE], 6)
         self.one_script = self.script("one", self.one_body)
-        self.large_script = self.script("large", self.large_body)
+
+    @functools.cached_property
+    def lightgbm(self):
+        return train_lightgbm(self.rows, self.target, self.lightgbm_file)
+
+    def large(self, digits):
+        """A body of many rows whose numbers have so many decimals, and wrk's script for it."""
+        body = split_body(self.rows[:N_LARGE], digits)
+        return body, self.script(f"large-{digits}", body)
 
     def script(self, name, body):
         (self.folder / f"{name}.json").write_bytes(body)
@@ -79,6 +87,7 @@ class Material:
         return path
 
     def mlflow_folder(self):
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         import mlflow.xgboost
         path = self.folder / "mlflow-model"
         if not path.exists():

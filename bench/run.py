@@ -11,6 +11,7 @@ bench/results/.
 """
 import argparse
 import dataclasses
+import datetime
 import importlib.metadata
 import json
 import os
@@ -18,6 +19,7 @@ import pathlib
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,14 +30,16 @@ import servers
 from material import Material
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench/results"
-MEASURES = ("serve", "mlflow", "start", "large", "library")
-MB, MIB = 1e6, 2 ** 20
+MB = 1e6
+WARM_UP_SECONDS, N_STARTS = 1, 11
+BUSY_LOAD = 0.5
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+QUICK_SECONDS = 15  # less than this is a try, not a measurement
 
 
 @dataclasses.dataclass
 class Row:
-    """One line of the table. `goal` is of `compared`: ("at least", 0.85)."""
+    """One line of the table. `goal` is of the ratio, or of our own figure: ("at least", 0.85)."""
     what: str
     ours: float
     unit: str
@@ -43,6 +47,7 @@ class Row:
     theirs: float = None
     goal: tuple = None
     of_ratio: bool = True
+    rounds: dict = None  # {name: the figure of each round}, for whoever asks how steady it was
 
     @property
     def ratio(self):
@@ -74,35 +79,47 @@ def show(value):
 
 
 def take_turns(contenders, script, options):
-    """{name: {"rate": median, ...}} of servers that are loaded in turns."""
-    rounds = {name: [] for name in contenders}
+    """{name: {"rate": [of each round], ...}} of servers that are loaded in turns."""
     for server in contenders.values():
-        servers.load(server, script, options.connections, min(2, options.seconds))
+        servers.load(server, script, options.connections, WARM_UP_SECONDS)
+    rounds = {name: [] for name in contenders}
     for _ in range(options.rounds):
         for name, server in contenders.items():
             rounds[name].append(
                 servers.load(server, script, options.connections, options.seconds))
-    return {name: {key: statistics.median(one[key] for one in found) for key in found[0]}
+    return {name: {key: [one[key] for one in found] for key in found[0]}
             for name, found in rounds.items()}
 
 
+def compare(what, key, unit, peer, found, goal=None):
+    """A row: the median of our rounds beside the median of the peer's."""
+    rounds = {name: found[name][key] for name in ("ours", peer)}
+    return Row(what, statistics.median(rounds["ours"]), unit, peer,
+               statistics.median(rounds[peer]), goal, rounds=rounds)
+
+
 def measure_serve(material, options):
+    """nginx answers twice: throwing the body away (the goal), and keeping it first (fairer)."""
     with servers.millwright(options.binary, material.xgboost_file, material.folder) as ours:
         answer = ours.post(material.one_body)
-        with servers.nginx(material.folder, answer) as peer:
-            if peer.post(material.one_body) != answer:
-                raise RuntimeError("nginx does not give the same answer")
-            found = take_turns({"ours": ours, "nginx": peer}, material.one_script, options)
-        memory = ours.memory_bytes("VmHWM")
-    mine, theirs = found["ours"], found["nginx"]
-    load = f"{options.connections} connections"
+        with servers.nginx(material.folder, answer) as peer, \
+                servers.nginx(material.folder, answer, servers.KEEPING) as keeping:
+            for server in (peer, keeping):
+                if server.post(material.one_body) != answer:
+                    raise RuntimeError("nginx does not give the same answer")
+            contenders = {"ours": ours, "nginx": peer, "nginx (keeps the body)": keeping}
+            found = take_turns(contenders, material.one_script, options)
+        resident, highest = ours.memory_bytes(), ours.memory_bytes("VmHWM")
     return [
-        Row(f"one row a request, {load}", mine["rate"], "requests/s", "nginx", theirs["rate"],
-            ("at least", 0.85)),
-        Row("  p50", mine["p50"], "us", "nginx", theirs["p50"]),
-        Row("  p99", mine["p99"], "us", "nginx", theirs["p99"], ("at most", 1.5)),
-        Row("  processor time a request", mine["cpu"], "us", "nginx", theirs["cpu"]),
-        Row("  memory at its highest", memory / MIB, "MiB", goal=("at most", 30), of_ratio=False),
+        compare(f"one row a request, {options.connections} connections", "rate", "requests/s",
+                "nginx", found, ("at least", 0.85)),
+        compare("  p50", "p50", "us", "nginx", found),
+        compare("  p99", "p99", "us", "nginx", found, ("at most", 1.5)),
+        compare("  processor time a request", "cpu", "us", "nginx", found),
+        compare("  requests", "rate", "requests/s", "nginx (keeps the body)", found),
+        compare("  p99", "p99", "us", "nginx (keeps the body)", found),
+        Row("  memory after the load", resident / MB, "MB", goal=("at most", 30), of_ratio=False),
+        Row("  memory at its highest", highest / MB, "MB", goal=("at most", 30), of_ratio=False),
     ]
 
 
@@ -114,48 +131,62 @@ def measure_mlflow(material, options):
         if abs(mine - theirs) > 1e-6:
             raise RuntimeError(f"predictions differ: {mine}, MLflow {theirs}")
         found = take_turns({"ours": ours, "mlflow": peer}, material.one_script, options)
-        rows = [Row("the same, beside mlflow models serve", found["ours"]["rate"], "requests/s",
-                    "mlflow", found["mlflow"]["rate"], ("at least", 100)),
-                Row("  p99", found["ours"]["p99"], "us", "mlflow", found["mlflow"]["p99"]),
-                Row("  memory", ours.memory_bytes() / MIB, "MiB", "mlflow",
-                    peer.memory_bytes() / MIB),
+        return [compare("the same, beside mlflow models serve", "rate", "requests/s", "mlflow",
+                        found, ("at least", 100)),
+                compare("  p99", "p99", "us", "mlflow", found),
+                Row("  memory after the load", ours.memory_bytes() / MB, "MB", "mlflow",
+                    peer.memory_bytes() / MB),
                 Row("  start to ready", ours.start_seconds * 1e3, "ms", "mlflow",
                     peer.start_seconds * 1e3)]
-    return rows
 
 
 def measure_start(material, options):
-    times = []
-    for _ in range(11):
+    times, memory = [], []
+    for _ in range(N_STARTS):
         with servers.millwright(options.binary, material.xgboost_file, material.folder) as ours:
             times.append(ours.start_seconds * 1e3)
-    return [Row("start to ready, median of 11", statistics.median(times), "ms",
-                goal=("at most", 50), of_ratio=False)]
+            memory.append(ours.memory_bytes() / MB)
+    return [Row(f"start to ready, median of {N_STARTS}", statistics.median(times), "ms",
+                goal=("at most", 50), of_ratio=False, rounds={"ours": times}),
+            Row("  memory when ready", statistics.median(memory), "MB", goal=("at most", 30),
+                of_ratio=False)]
 
 
 def measure_large(material, options):
-    """10,000 rows a body. Server and client share both cores: each waits for the other anyway."""
-    rows, size = [], len(material.large_body)
-    for threads, connections in ((1, 1), (2, 1), (2, 2)):
-        with servers.millwright(options.binary, material.xgboost_file, material.folder, threads,
-                                cores="0,1") as ours:
-            rates = [servers.load(ours, material.large_script, connections, options.seconds,
-                                  cores="0,1")["rate"] for _ in range(options.rounds)]
-        what = f"10,000 rows a body, {threads} thread{'s' * (threads > 1)}, " \
-               f"{connections} connection{'s' * (connections > 1)}"
-        rows.append(Row(what, statistics.median(rates) * size / MB, "MB/s",
-                        goal=("at least", 300) if threads > 1 else None, of_ratio=False))
-    return rows
+    """10,000 rows a body. With one thread, server and client have a core each; a server with two
+    threads shares both cores with the client, as there are no more."""
+    rows, most_memory = [], 0
+    for digits, shape in ((6, "six decimals"), (2, "two decimals")):
+        body, script = material.large(digits)
+        for threads, connections in ((1, 1), (1, 2), (2, 1), (2, 2)):
+            cores = (servers.SERVER_CORE, servers.CLIENT_CORE) if threads == 1 else \
+                (servers.BOTH_CORES, servers.BOTH_CORES)
+            with servers.millwright(options.binary, material.xgboost_file, material.folder,
+                                    threads, cores[0]) as ours:
+                servers.load(ours, script, connections, WARM_UP_SECONDS, cores[1])
+                rates = [servers.load(ours, script, connections, options.seconds, cores[1])["rate"]
+                         * len(body) / MB for _ in range(options.rounds)]
+                most_memory = max(most_memory, ours.memory_bytes("VmHWM"))
+            what = f"10,000 rows ({len(body) / MB:.1f} MB, {shape}), {count(threads, 'thread')}, " \
+                   f"{count(connections, 'connection')}"
+            rows.append(Row(what, statistics.median(rates), "MB/s", goal=("at least", 300),
+                            of_ratio=False, rounds={"ours": rates}))
+    return rows + [Row("  memory at its highest", most_memory / MB, "MB")]
 
 
 def measure_library(material, options):
     shared = options.binary.parent / "include/libmillwright.so"
     rows = []
-    for peer, n_rows, ours, theirs in library.measure(material, shared, options.seconds):
-        what = f"{peer}'s model, {'batches of ' if n_rows > 1 else ''}{n_rows:,} " \
-               f"row{'s' * (n_rows > 1)}, one thread"
-        rows.append(Row(what, 1e6 / ours, "rows/s", peer.split()[0], 1e6 / theirs))
+    for peer, n_rows, ours, theirs in library.measure(material, shared, options.rounds,
+                                                      options.seconds):
+        at_once = f"{n_rows:,} rows at once" if n_rows > 1 else "one row at a time"
+        rows.append(Row(f"{peer} model, {at_once}, one thread", 1 / ours, "rows/s", peer,
+                        1 / theirs))
     return rows
+
+
+def count(n, noun):
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 # ---- telling -----------------------------------------------------------------------------------
@@ -170,13 +201,33 @@ def version_of(*command):
     return found[0] if found else "?"
 
 
-def describe_machine():
+def version_of_package(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "?"
+
+
+def describe_run(options):
+    """Lines that say what was measured, on what, and how long."""
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     packages = ("xgboost-cpu", "lightgbm", "mlflow-skinny")
-    return [f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, "
-            f"Linux {platform.release().split('-')[0]}",
-            f"nginx {version_of(servers.NGINX, '-v')}, wrk {version_of('wrk', '-v')}, " +
-            ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)]
+    busy = os.getloadavg()[0]
+    lines = [
+        f"{cpu[1] if cpu else platform.machine()}, {count(os.cpu_count(), 'core')}, "
+        f"Linux {platform.release().split('-')[0]}",
+        f"millwright {version_of(options.binary, '--version')}, "
+        f"nginx {version_of(servers.NGINX, '-v')}, wrk {version_of('wrk', '-v')}, " +
+        ", ".join(f"{name} {version_of_package(name)}" for name in packages),
+        f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC: "
+        f"{', '.join(options.only)}; median of {count(options.rounds, 'round')} of "
+        f"{options.seconds} s"]
+    if options.rounds * options.seconds < QUICK_SECONDS:
+        lines.append("warning: a quick try; these figures are not to be quoted")
+    if busy > BUSY_LOAD:
+        lines.append(f"warning: the machine was busy at the start (load {busy:.1f}); "
+                     "figures may be low")
+    return lines
 
 
 def table(rows):
@@ -189,62 +240,103 @@ def table(rows):
                       *lines[1:]])
 
 
-def keep(machine, rows):
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.md").write_text("\n".join(machine) + "\n\n" + table(rows) + "\n",
-                                       encoding="utf-8")
+def keep(folder, run, rows, failures):
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([*run, "", table(rows), "", *failures, summary(rows)])
+    (folder / "latest.md").write_text(text + "\n", encoding="utf-8")
     found = [{**dataclasses.asdict(row), "ratio": row.ratio, "verdict": row.verdict}
              for row in rows]
-    (RESULTS / "latest.json").write_text(json.dumps({"machine": machine, "rows": found}, indent=2),
-                                         encoding="utf-8")
+    record = {"run": run, "rows": found, "failures": failures}
+    (folder / "latest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def summary(rows):
+    verdicts = [row.verdict for row in rows]
+    return f"{count(verdicts.count('met'), 'goal')} met, {verdicts.count('MISSED')} missed"
+
+
+# ---- running -----------------------------------------------------------------------------------
+
+
+def at_least_one(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
 
 
 def read_options():
     options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    options.add_argument("--only", default=",".join(MEASURES),
+    options.add_argument("--only", default=",".join(MEASURES), metavar="MEASURE,...",
                          help=f"some of {','.join(MEASURES)}")
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--seconds", type=float, default=5, help="a round")
-    options.add_argument("--connections", type=int, default=64)
-    options.add_argument("--quick", action="store_true", help="two rounds of 2 s: only to try it")
+    options.add_argument("--rounds", type=at_least_one, default=5)
+    options.add_argument("--seconds", type=at_least_one, default=5, help="a round")
+    options.add_argument("--connections", type=at_least_one, default=64)
+    options.add_argument("--quick", action="store_true", help="2 rounds of 2 s: only to try it")
     options.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/millwright")
+    options.add_argument("--results", type=pathlib.Path, default=ROOT / "bench/results",
+                         help="folder for latest.md and latest.json")
     given = options.parse_args()
     given.binary = given.binary.resolve()
     given.only = given.only.split(",")
     if given.quick:
         given.rounds, given.seconds = 2, 2
-    if unknown := set(given.only) - set(MEASURES):
+    if unknown := set(given.only) - MEASURES.keys():
         options.error(f"no measure '{unknown.pop()}'; there are {', '.join(MEASURES)}")
     if not given.binary.exists():
         options.error(f"no {given.binary}: run make")
     return given
 
 
-def main():
-    options = read_options()
-    machine = describe_machine()
-    print("\n".join(machine), flush=True)
-    if os.getloadavg()[0] > 0.5:
-        print(f"warning: the machine is busy (load {os.getloadavg()[0]:.1f}); figures will be low")
-    if os.cpu_count() < 2 or not shutil.which("wrk"):
-        sys.exit("error: two cores and wrk are needed")
-    rows, failed = [], False
+def refuse_unfit_machine():
+    if not {0, 1} <= os.sched_getaffinity(0):
+        sys.exit("error: server and client need a core each: cores 0 and 1 must be ours")
+    for program in ("wrk", "taskset", servers.NGINX):
+        if not shutil.which(program):
+            sys.exit(f"error: {program} is missing: run tools/install-deps.sh bench")
+
+
+def end_early(number, _):
+    """An end from outside is an exception, so that no server outlives this program. Once: a second
+    one must not disturb the cleaning up, which is bounded anyway."""
+    for each in ENDING_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    print("error: ended early; nothing is kept", file=sys.stderr)
+    sys.exit(128 + number)
+
+
+def measure_all(options):
+    """(rows, what failed). One failure leaves the other measures alone."""
+    rows, failures = [], []
     with tempfile.TemporaryDirectory(prefix="mw-bench-") as folder:
         material = Material(folder)
         for name in options.only:
             print(f"measuring {name}", flush=True)
             try:
-                rows += globals()[f"measure_{name}"](material, options)
-            except (RuntimeError, OSError, subprocess.SubprocessError, AssertionError) as error:
-                print(f"error: {name}: {error}", file=sys.stderr)
-                failed = True
-    print("\n" + table(rows))
-    keep(machine, rows)
-    missed = sum(row.verdict == "MISSED" for row in rows)
-    met = sum(row.verdict == "met" for row in rows)
-    print(f"\n{met} goals met, {missed} missed")
-    return 1 if failed else 0
+                rows += MEASURES[name](material, options)
+            except Exception as error:  # whatever it was, the others can still be measured
+                text = " ".join(str(error).split())
+                failures.append(f"error: {name}: {text or type(error).__name__}")
+                print(failures[-1], file=sys.stderr, flush=True)
+    return rows, failures
 
+
+def main():
+    options = read_options()
+    refuse_unfit_machine()
+    for number in ENDING_SIGNALS:
+        signal.signal(number, end_early)
+    run = describe_run(options)
+    print("\n".join(run), flush=True)
+    rows, failures = measure_all(options)
+    print("\n" + table(rows))
+    print("\n" + "\n".join([*failures, summary(rows)]))
+    keep(options.results, run, rows, failures)
+    return 1 if failures else 0
+
+
+MEASURES = {"serve": measure_serve, "mlflow": measure_mlflow, "start": measure_start,
+            "large": measure_large, "library": measure_library}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,16 +4,23 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 
 SERVER_CORE, CLIENT_CORE = "0", "1"
+BOTH_CORES = "0,1"
+START_SECONDS_MAX, STOP_SECONDS_MAX = 120, 10
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+# `return` throws the posted body away. At this path nginx keeps the body first, as a server must
+# that is going to look into it: a mirrored request that ends at once makes it do so.
+KEEPING = "/keeping"
 NGINX_CONF = """worker_processes 1;
 daemon off;
-pid {folder}/nginx.pid;
+pid {folder}/nginx-{port}.pid;
 error_log {folder}/nginx.log;
 events {{ worker_connections 1024; }}
 http {{
@@ -26,7 +33,12 @@ http {{
     scgi_temp_path {folder}/nginx-scgi;
     server {{
         listen 127.0.0.1:{port};
-        location / {{ default_type application/json; return 200 '{answer}'; }}
+        root /nonexistent;
+        default_type application/json;
+        location / {{ return 200 '{answer}'; }}
+        location = {KEEPING} {{ mirror /mirror; try_files /none @fixed; }}
+        location = /mirror {{ internal; return 204; }}
+        location @fixed {{ return 200 '{answer}'; }}
     }}
 }}
 """
@@ -58,20 +70,32 @@ class Server:
     """A process on the server's core, ready when `ready_path` answers 200."""
 
     def __init__(self, command, port, ready_path, score_path="/invocations", cores=SERVER_CORE,
-                 seconds=120, **environment):
+                 **environment):
         self.port = port
         self.url = f"http://127.0.0.1:{port}{score_path}"
+        self.command = " ".join(map(str, command))
+        self.log = tempfile.TemporaryFile()
         began = time.perf_counter()
         self.process = subprocess.Popen(
             ["taskset", "-c", cores, *map(str, command)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdout=self.log, stderr=self.log, start_new_session=True,
             env={**os.environ, **environment})
-        while not is_ready(port, ready_path):
-            if self.process.poll() is not None or time.perf_counter() - began > seconds:
-                self.stop()
-                raise RuntimeError(f"no answer from {' '.join(map(str, command))}")
-            time.sleep(0.0002)
+        try:
+            self.wait_until_ready(ready_path, began + START_SECONDS_MAX)
+        except BaseException:  # an interrupt too: nobody else knows of the process yet
+            self.stop()
+            raise
         self.start_seconds = time.perf_counter() - began
+
+    def wait_until_ready(self, ready_path, end):
+        while not is_ready(self.port, ready_path):
+            if self.process.poll() is not None or time.perf_counter() > end:
+                raise RuntimeError(f"no answer from {self.command}: {self.last_words()}")
+            time.sleep(0.0002)
+
+    def last_words(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace").strip()[-500:] or "it said nothing"
 
     def __enter__(self):
         return self
@@ -80,13 +104,21 @@ class Server:
         self.stop()
 
     def stop(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, 15)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, 9)
-                self.process.wait()
+        """Ends the whole group: workers may outlive the process that was started."""
+        self.signal_group(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            pass
+        self.signal_group(signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+    def signal_group(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
 
     def post(self, body):
         asked = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
@@ -123,18 +155,21 @@ def millwright(binary, model, folder, threads=1, cores=SERVER_CORE):
                    "--data", folder / "mw-data"], port, "/v2/health/ready", cores=cores)
 
 
-def nginx(folder, answer):
+def nginx(folder, answer, score_path="/"):
     port = free_port()
-    conf = folder / "nginx.conf"
-    conf.write_text(NGINX_CONF.format(folder=folder, port=port, answer=answer.decode()))
-    return Server([NGINX, "-p", folder, "-c", conf, "-e", folder / "nginx.log"], port, "/")
+    conf = folder / f"nginx-{port}.conf"
+    conf.write_text(NGINX_CONF.format(folder=folder, port=port, answer=answer.decode(),
+                                      KEEPING=KEEPING), encoding="utf-8")
+    return Server([NGINX, "-p", folder, "-c", conf, "-e", folder / "nginx.log"], port, "/",
+                  score_path)
 
 
 def mlflow(python, model):
     port = free_port()
     return Server([python, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local",
                    "--host", "127.0.0.1", "--port", port, "--workers", 1], port, "/ping",
-                  MLFLOW_LOGGING_LEVEL="ERROR", OMP_NUM_THREADS="1",
+                  MLFLOW_LOGGING_LEVEL="ERROR", MLFLOW_DISABLE_TELEMETRY="true",
+                  OMP_NUM_THREADS="1",
                   PATH=f"{pathlib.Path(python).parent}:{os.environ['PATH']}")
 
 
@@ -142,15 +177,17 @@ def load(server, script, connections, seconds, cores=CLIENT_CORE):
     """wrk for so long; {"rate", "p50", "p99" (microseconds), "cpu" (microseconds a request)}."""
     before = server.cpu_seconds()
     done = subprocess.run(
-        ["taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s",
+        ["taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
          "--timeout", "30s", "-s", str(script), server.url],
-        capture_output=True, text=True, timeout=seconds + 60, check=True)
+        capture_output=True, text=True, timeout=seconds + 60, check=False)
+    if server.process.poll() is not None:
+        raise RuntimeError(f"{server.command} ended under load: {server.last_words()}")
     cpu = server.cpu_seconds() - before
     found = re.search(r"^result (.*)$", done.stdout, re.M)
-    if not found:
+    if done.returncode or not found:
         raise RuntimeError(f"wrk said:\n{done.stdout}{done.stderr}")
     result = json.loads(found[1])
     if result["errors"] or not result["requests"]:
-        raise RuntimeError(f"{server.url}: {result}")
+        raise RuntimeError(f"wrk had errors with {server.command}: {result}")
     return {"rate": result["requests"] / result["seconds"], "p50": result["p50"],
             "p99": result["p99"], "cpu": cpu / result["requests"] * 1e6}
