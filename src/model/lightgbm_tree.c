@@ -106,9 +106,9 @@ static const char *read_integer(const char *at, const char *end, int64_t *ret_va
     bool negative = at < end && *at == '-';
     const char *digits = at + negative, *c = digits;
     int64_t value = 0;
-    for (; c < end && *c >= '0' && *c <= '9' && c - digits <= MOST_DIGITS; c++)
+    for (; c < end && *c >= '0' && *c <= '9' && c - digits < MOST_DIGITS; c++)
         value = value * 10 + (*c - '0');
-    if (c == digits || c - digits > MOST_DIGITS || (c < end && *c != ' '))
+    if (c == digits || (c < end && *c != ' '))
         return NULL;
     *ret_value = negative ? -value : value;
     return c;

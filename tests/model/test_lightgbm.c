@@ -338,6 +338,8 @@ static const struct wrong_case {
      "outside 0..4"},
     {"leaf far outside", PART(right), "right_child=1 -999999999999999999\n", MW_BAD_DATA,
      "Tree=0: right_child[1]", "outside 0..4"},
+    {"leaf beyond integers", PART(right), "right_child=1 -9999999999999999999\n", MW_BAD_DATA,
+     "Tree=0: right_child", "'-9999999999999999999'"},
     {"cycle", PART(right), "right_child=0 -3\n", MW_BAD_DATA, "Tree=0: right_child[0]",
      "node 0 is reached twice"},
     {"leaf twice", PART(right), "right_child=1 -2\n", MW_BAD_DATA, "Tree=0: left_child[1]",
