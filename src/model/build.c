@@ -89,7 +89,7 @@ mw_status model_build_init(model_build *build, const model_places *places, size_
     forest->file_bytes = file_bytes;
     forest->library_version = forest->objective = forest->cannot = "";
     forest->best_iteration = -1;
-    forest->divide_by = forest->scale = 1;
+    forest->divide_by = forest->scale = forest->margin_scale = 1;
     return MW_OK;
 }
 

@@ -287,6 +287,7 @@ static void settle(model_lgb *lgb)
 {
     mw_forest *forest = lgb->build.forest;
     forest->n_iterations = lgb->build.tree_output.count / forest->n_margins;
+    forest->input = MW_INPUT_FLOAT64_NEAR_ZERO;
     forest->sum_float32 = false;
     if (lgb->average && forest->n_iterations > 0)
         forest->divide_by = (double)forest->n_iterations;

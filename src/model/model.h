@@ -36,6 +36,14 @@ typedef enum mw_transform {
                                    first wins (two margins may round to one probability): 1 value */
 } mw_transform;
 
+/* What trees see of a row's value. */
+typedef enum mw_input {
+    MW_INPUT_FLOAT32, /* rounded once to float32, as NumPy does it: XGBoost, CatBoost, ONNX float */
+    MW_INPUT_FLOAT64, /* as it is: ONNX double */
+    MW_INPUT_FLOAT64_NEAR_ZERO /* as it is, but |x| <= 1e-35 is zero: LightGBM's predict functions
+                                  drop such values when they copy a row */
+} mw_input;
+
 /* Node flags. A node goes left or right by these rules, in this order:
  *
  *   categorical (MW_NODE_CATEGORICAL)
@@ -100,9 +108,15 @@ typedef struct mw_forest {
     size_t file_bytes;
     const char *cannot; /* for mw_forest_cannot */
 
-    /* sum: float32 in tree order from base_margin (XGBoost), or float64 from 0 (LightGBM) */
+    mw_input input;
+
+    /* sum: in tree order from base_margin, in float32 (XGBoost) or float64 (LightGBM: from 0);
+     * then, where margin_offset is not NULL, margin = margin_scale * sum + margin_offset in the same
+     * precision, product and sum each rounded (CatBoost, ONNX: their base comes last) */
     bool sum_float32;
     const double *base_margin; /* n_margins; exactly float32 when sum_float32 */
+    double margin_scale;
+    const double *margin_offset; /* n_margins, or NULL */
     double divide_by; /* number of iterations for LightGBM's averaged forests (rf), else 1. Only
                          predictions are divided, before the transform: LightGBM's raw score is the
                          undivided sum */

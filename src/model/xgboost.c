@@ -567,6 +567,7 @@ static mw_status settle(model_xgb *xgb, mw_error *err)
     MW_TRY(model_xgb_set_base(xgb, err));
     MW_TRY(set_version(xgb, err));
     MW_TRY(set_schema(xgb, err));
+    forest->input = MW_INPUT_FLOAT32;
     forest->sum_float32 = true;
     if (mw_view_is(xgb->booster, "gblinear"))
         return set_linear(xgb, err);

@@ -60,7 +60,8 @@ static bool compares_less_equal(const mw_forest *forest)
 
 static bool forest_is_plain(const mw_forest *forest, bool less_equal)
 {
-    if (less_equal == forest->sum_float32)
+    mw_input input = forest->sum_float32 ? MW_INPUT_FLOAT32 : MW_INPUT_FLOAT64_NEAR_ZERO;
+    if (less_equal == forest->sum_float32 || forest->input != input)
         return false;
     for (size_t node = 0; node < forest->n_nodes; node++) {
         bool plain = is_leaf(forest, node) ? leaf_is_plain(forest, node)

@@ -105,9 +105,8 @@ static double code_as_number(uint32_t code, bool is_number)
 static void load_codes(const mw_forest *forest, const predict_columns *columns,
                        const mw_matrix *rows, size_t row, REAL *x, size_t lanes)
 {
-    bool float32 = forest->sum_float32;
     for (size_t c = columns->begin[PREDICT_SET_NAN_OUT]; c < columns->n_columns; c++) {
-        double value = predict_value(float32, predict_read(rows, row, columns->feature[c]));
+        double value = predict_value(forest->input, predict_read(rows, row, columns->feature[c]));
         bool in = isnan(value) && c >= columns->begin[PREDICT_SET_NAN_IN];
         bool known = predict_is_category(value, columns->less_equal);
         uint32_t code = known ? (uint32_t)(int32_t)value : PREDICT_NO_CATEGORY;

@@ -67,13 +67,18 @@ static inline bool predict_goes_left(const mw_forest *forest, size_t node, doubl
     return predict_number_left(forest->flags[node], forest->threshold[node], x);
 }
 
-/* A row value as the training library's trees see it. XGBoost holds rows in float32: one rounding,
- * as NumPy does it. LightGBM holds doubles, without what it takes for zero. */
-static inline double predict_value(bool float32, double x)
+/* A row value as the training library's trees see it. */
+static inline double predict_value(mw_input input, double x)
 {
-    if (float32)
+    switch (input) {
+    case MW_INPUT_FLOAT32:
         return (double)(float)x;
-    return predict_is_zero(x) ? 0 : x;
+    case MW_INPUT_FLOAT64_NEAR_ZERO:
+        return predict_is_zero(x) ? 0 : x;
+    case MW_INPUT_FLOAT64:
+        break;
+    }
+    return x;
 }
 
 #endif

@@ -119,12 +119,25 @@ static void widen(const mw_forest *forest, size_t row, const void *sums, double 
         ret_margins[m] = (double)margins[m];
 }
 
+/* The base that comes last. Rounded after each step: no fused operation. */
+static void rescale(const mw_forest *forest, double *row)
+{
+    for (size_t m = 0; forest->margin_offset && m < forest->n_margins; m++) {
+        double scaled = forest->margin_scale * row[m];
+        if (forest->sum_float32)
+            row[m] = (double)((float)scaled + (float)forest->margin_offset[m]);
+        else
+            row[m] = scaled + forest->margin_offset[m];
+    }
+}
+
 void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
                     double *row, double *ret_values)
 {
     size_t outputs = output == MW_MARGIN ? forest->n_margins : forest->n_predictions;
     for (size_t r = 0; r < n_rows; r++) {
         widen(forest, r, sums, row);
+        rescale(forest, row);
         if (output == MW_PREDICTION) {
             /* LightGBM's raw score of an averaged forest is the bare sum. */
             for (size_t m = 0; forest->divide_by != 1 && m < forest->n_margins; m++)

@@ -217,6 +217,7 @@ static void give_head(grower *g)
     forest->n_margins = forest->n_predictions = wish->n_margins;
     forest->n_trees = wish->n_trees;
     forest->best_iteration = -1;
+    forest->input = wish->lightgbm ? MW_INPUT_FLOAT64_NEAR_ZERO : MW_INPUT_FLOAT32;
     forest->sum_float32 = !wish->lightgbm;
     forest->base_margin = base;
     forest->divide_by = 1;

@@ -126,6 +126,7 @@ static mw_forest leaves_only(const double *values, size_t n_trees, bool float32,
     return (mw_forest){.n_features = 1,
                        .n_margins = 1,
                        .n_predictions = 1,
+                       .input = float32 ? MW_INPUT_FLOAT32 : MW_INPUT_FLOAT64_NEAR_ZERO,
                        .sum_float32 = float32,
                        .base_margin = base,
                        .divide_by = 1,
@@ -171,9 +172,22 @@ static void test_float32_sum_rounds_at_each_step(void **state)
     mw_forest forest = leaves_only(values, 3, true, &base, starts, zeros);
     for (size_t k = 0; k < MW_COUNT(kernel_names); k++)
         assert_true(predict_one(&forest, kernel_names[k], 0) == 16777216);
+    forest.input = MW_INPUT_FLOAT64_NEAR_ZERO;
     forest.sum_float32 = false;
     for (size_t k = 0; k < MW_COUNT(kernel_names); k++)
         assert_true(predict_one(&forest, kernel_names[k], 0) == 16777219);
+}
+
+/* CatBoost's and ONNX's base comes after the trees: 1 + 1 first, then 2^24. */
+static void test_offset_comes_last(void **state)
+{
+    (void)state;
+    static const double values[] = {1, 1, 1}, nothing = 0, offset = 16777216;
+    mw_forest forest = leaves_only(values, 3, true, &nothing, starts, zeros);
+    forest.margin_scale = 2;
+    forest.margin_offset = &offset;
+    for (size_t k = 0; k < MW_COUNT(kernel_names); k++)
+        assert_true(predict_one(&forest, kernel_names[k], 0) == 16777222);
 }
 
 static void test_sum_keeps_the_order(void **state)
@@ -243,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_sets),
         cmocka_unit_test(test_minus_one_half),
         cmocka_unit_test(test_float32_sum_rounds_at_each_step),
+        cmocka_unit_test(test_offset_comes_last),
         cmocka_unit_test(test_sum_keeps_the_order),
         cmocka_unit_test(test_weight_is_rounded_first),
         cmocka_unit_test(test_average),
