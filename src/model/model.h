@@ -111,8 +111,8 @@ typedef struct mw_forest {
     mw_input input;
 
     /* sum: in tree order from base_margin, in float32 (XGBoost) or float64 (LightGBM: from 0);
-     * then, where margin_offset is not NULL, margin = margin_scale * sum + margin_offset in the same
-     * precision, product and sum each rounded (CatBoost, ONNX: their base comes last) */
+     * then, where margin_offset is not NULL, margin = margin_scale * sum + margin_offset in the
+     * same precision, product and sum each rounded (CatBoost, ONNX: their base comes last) */
     bool sum_float32;
     const double *base_margin; /* n_margins; exactly float32 when sum_float32 */
     double margin_scale;

@@ -129,8 +129,7 @@ static void sum_block(const mw_forest *forest, const void *layout, const predict
     double *row = block->memory;
     for (size_t r = 0; r < block->n_rows; r++) {
         for (size_t f = 0; f < forest->n_features; f++)
-            row[f] =
-                predict_value(forest->input, predict_read(block->rows, block->first + r, f));
+            row[f] = predict_value(forest->input, predict_read(block->rows, block->first + r, f));
         size_t at = r * forest->n_margins;
         if (forest->sum_float32)
             sum_row_float32(forest, row, (float *)block->sums + at);
