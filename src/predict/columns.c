@@ -11,7 +11,7 @@ static bool is_leaf(const mw_forest *forest, size_t node)
     return forest->left[node] == MW_NO_CHILD;
 }
 
-static predict_rule rule_of(uint8_t flags)
+predict_rule predict_rule_of(uint8_t flags)
 {
     bool left = flags & MW_NODE_DEFAULT_LEFT;
     if (flags & MW_NODE_CATEGORICAL)
@@ -81,7 +81,7 @@ static void number_rule(const mw_forest *forest, predict_rule rule, uint32_t *co
 {
     memset(column_of, 0, forest->n_features * sizeof *column_of);
     for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (is_leaf(forest, node) || rule_of(forest->flags[node]) != rule)
+        if (is_leaf(forest, node) || predict_rule_of(forest->flags[node]) != rule)
             continue;
         uint32_t feature = forest->feature[node];
         if (column_of[feature] == 0) {

@@ -39,6 +39,9 @@ typedef struct predict_columns {
     bool less_equal;                 /* every number node compares with <=, else with < */
 } predict_columns;
 
+/* The rule of a split with these flags. */
+predict_rule predict_rule_of(uint8_t flags);
+
 /* A code that no set holds: sets have fewer than 2^19 words of 32 bits (2^24 categories). */
 #define PREDICT_NO_CATEGORY UINT32_MAX
 

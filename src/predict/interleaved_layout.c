@@ -455,5 +455,12 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
     instances[layout->width].sum(forest, layout, block);
 }
 
-const predict_kernel predict_interleaved = {"interleaved", predict_layout_make, predict_layout_free,
-                                            layout_bytes,  memory_bytes,        sum_block};
+const predict_kernel predict_interleaved = {
+    .name = "interleaved",
+    .block_rows = PREDICT_BLOCK_ROWS,
+    .lay_out = predict_layout_make,
+    .free_layout = predict_layout_free,
+    .layout_bytes = layout_bytes,
+    .memory_bytes = memory_bytes,
+    .sum = sum_block,
+};

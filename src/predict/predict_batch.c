@@ -34,8 +34,9 @@ void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t f
     block.sums = row + predictor->forest->n_margins;
     for (block.first = first; block.first < end; block.first += block.n_rows) {
         size_t left = end - block.first;
-        block.n_rows = left < PREDICT_BLOCK_ROWS ? left : PREDICT_BLOCK_ROWS;
-        predictor->kernel->sum(predictor->forest, predictor->layout, &block);
+        const predict_way *way = left >= predictor->many_from ? &predictor->many : &predictor->few;
+        block.n_rows = left < way->kernel->block_rows ? left : way->kernel->block_rows;
+        way->kernel->sum(predictor->forest, way->layout, &block);
         predict_finish(predictor->forest, output, block.n_rows, block.sums, row, ret_values);
         ret_values += block.n_rows * outputs;
     }

@@ -17,7 +17,7 @@
  * the first-level cache while the trees stream by. */
 enum { PREDICT_BLOCK_ROWS = 64 };
 
-/* A part of a batch: rows [first, first + n_rows) of `rows`, n_rows <= PREDICT_BLOCK_ROWS. */
+/* A part of a batch: rows [first, first + n_rows) of `rows`, n_rows <= kernel->block_rows. */
 typedef struct predict_block {
     const mw_matrix *rows;
     size_t first, n_rows;
@@ -29,6 +29,8 @@ typedef struct predict_block {
  * once, when the predictor is made. */
 typedef struct predict_kernel {
     const char *name;
+    size_t block_rows;    /* most rows a call of `sum` takes */
+    bool (*usable)(void); /* this processor has its instructions; NULL: every one has */
     /* Lay the forest out. *ret_layout = NULL with MW_OK: this kernel does not take this forest. */
     mw_status (*lay_out)(const mw_forest *forest, void **ret_layout, mw_error *err);
     void (*free_layout)(void *layout);
@@ -39,12 +41,25 @@ typedef struct predict_kernel {
 
 extern const predict_kernel predict_scalar;      /* the specification: takes every forest */
 extern const predict_kernel predict_interleaved; /* eight walks at a time, portable C */
+#if defined(__x86_64__)
+extern const predict_kernel predict_bytes_avx2; /* every node for 32 rows at once: see bytes.h */
+#elif defined(__aarch64__)
+extern const predict_kernel predict_bytes_neon;
+#endif
+
+/* A kernel with its layout of the forest; kernel is NULL where there is none. */
+typedef struct predict_way {
+    const predict_kernel *kernel;
+    void *layout;
+} predict_way;
 
 struct mw_predictor {
     const mw_forest *forest;
-    const predict_kernel *kernel;
-    void *layout;
-    size_t memory_bytes; /* of the kernel, rounded up to whole cache lines */
+    predict_way few;     /* any number of rows */
+    predict_way many;    /* batches; kernel may be NULL */
+    size_t many_from;    /* rows from which `many` is the faster one */
+    size_t block_rows;   /* the larger block of both */
+    size_t memory_bytes; /* the larger memory of both, rounded up to whole cache lines */
 };
 
 struct mw_scratch {

@@ -166,5 +166,12 @@ static size_t memory_bytes(const mw_forest *forest, const void *layout)
     return (forest->n_features + 1) * sizeof(double);
 }
 
-const predict_kernel predict_scalar = {"scalar",     lay_out,      free_layout,
-                                       layout_bytes, memory_bytes, sum_block};
+const predict_kernel predict_scalar = {
+    .name = "scalar",
+    .block_rows = PREDICT_BLOCK_ROWS,
+    .lay_out = lay_out,
+    .free_layout = free_layout,
+    .layout_bytes = layout_bytes,
+    .memory_bytes = memory_bytes,
+    .sum = sum_block,
+};

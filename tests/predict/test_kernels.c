@@ -27,6 +27,18 @@ static double *predict_with(const char *kernel, const mw_forest *forest, const m
     return values;
 }
 
+/* The byte kernel of this processor, or NULL. */
+static const char *byte_kernel(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") ? "avx2" : NULL;
+#elif defined(__aarch64__)
+    return "neon";
+#else
+    return NULL;
+#endif
+}
+
 static void compare(const char *name, const mw_forest *forest, const mw_matrix *rows,
                     const char *kernel, bool must_take)
 {
@@ -34,8 +46,8 @@ static void compare(const char *name, const mw_forest *forest, const mw_matrix *
     double *expected = predict_with("scalar", forest, rows, MW_MARGIN, &used);
     assert_string_equal(used, "scalar");
     double *got = predict_with(kernel, forest, rows, MW_MARGIN, &used);
-    if (must_take)
-        assert_string_equal(used, kernel);
+    if (must_take && strcmp(used, kernel) != 0)
+        fail_msg("%s: not taken by %s but by %s", name, kernel, used);
     for (size_t i = 0; i < rows->n_rows * forest->n_margins; i++) {
         if (memcmp(&got[i], &expected[i], sizeof got[i]) != 0)
             fail_msg("%s: %zu rows, value %zu: %s gives %a, the specification %a", name,
@@ -43,6 +55,15 @@ static void compare(const char *name, const mw_forest *forest, const mw_matrix *
     }
     free(expected);
     free(got);
+}
+
+/* The interleaved kernel must take it, the byte kernel may. */
+static void compare_all(const char *name, const mw_forest *forest, const mw_matrix *rows,
+                        bool must_take)
+{
+    compare(name, forest, rows, "interleaved", must_take);
+    if (byte_kernel())
+        compare(name, forest, rows, byte_kernel(), false);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -165,14 +186,14 @@ static const forest_wish wishes[] = {
 static void test_shapes(void **state)
 {
     (void)state;
-    static const size_t counts[] = {0, 1, 2, 4, 5, 7, 8, 9, 63, 64, 65, 130};
+    static const size_t counts[] = {0, 1, 2, 4, 5, 7, 8, 9, 63, 64, 65, 130, 300};
     for (size_t w = 0; w < MW_COUNT(wishes); w++) {
         mw_forest *forest = random_forest(&wishes[w], 77 + w);
         chance from = {w};
         for (size_t i = 0; i < MW_COUNT(counts); i++) {
             void *memory;
             mw_matrix rows = make_rows(&from, counts[i], forest->n_features, i % 8, 0.1, &memory);
-            compare(wishes[w].name, forest, &rows, "interleaved", true);
+            compare_all(wishes[w].name, forest, &rows, true);
             free(memory);
         }
         random_forest_free(forest);
@@ -188,7 +209,7 @@ static void test_every_layout_of_rows(void **state)
             chance from = {shape};
             void *memory;
             mw_matrix rows = make_rows(&from, 70, forest->n_features, shape, 0.05, &memory);
-            compare(wishes[w].name, forest, &rows, "interleaved", true);
+            compare_all(wishes[w].name, forest, &rows, true);
             free(memory);
         }
         random_forest_free(forest);
@@ -203,7 +224,7 @@ static void test_all_missing(void **state)
         chance from = {w};
         void *memory;
         mw_matrix rows = make_rows(&from, 9, forest->n_features, 0, 1, &memory);
-        compare(wishes[w].name, forest, &rows, "interleaved", true);
+        compare_all(wishes[w].name, forest, &rows, true);
         free(memory);
         random_forest_free(forest);
     }
@@ -228,13 +249,14 @@ static void test_wide_nodes(void **state)
         chance from = {n_rows};
         void *memory;
         mw_matrix rows = make_rows(&from, n_rows, wish.n_features, 0, 0.1, &memory);
-        compare(wish.name, forest, &rows, "interleaved", true);
+        compare_all(wish.name, forest, &rows, true);
         free(memory);
     }
     random_forest_free(forest);
 }
 
-/* Vector leaves and linear leaves are walked by the specification: it must be chosen for them. */
+/* Vector leaves and linear leaves are not for the interleaved kernel, linear ones not for bytes
+ * either: another must be chosen for them, and agree. */
 static void test_stand_in(void **state)
 {
     (void)state;
@@ -259,8 +281,14 @@ static void test_stand_in(void **state)
         mw_predictor *predictor;
         unsetenv("MW_CPU");
         assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_OK);
-        assert_string_equal(mw_predictor_kernel(predictor), "scalar");
+        const char *bytes = special[i].linear_leaves ? NULL : byte_kernel();
+        assert_string_equal(mw_predictor_kernel(predictor), bytes ? bytes : "scalar");
         mw_predictor_free(predictor);
+        chance from = {i};
+        void *memory;
+        mw_matrix rows = make_rows(&from, 270, forest->n_features, 0, 0.1, &memory);
+        compare_all(special[i].name, forest, &rows, false);
+        free(memory);
         random_forest_free(forest);
     }
 }
@@ -281,9 +309,9 @@ static void test_infinite_nodes(void **state)
         ((double *)forest->threshold)[0] = -INFINITY;
         ((uint8_t *)forest->flags)[0] |= MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN;
         mw_matrix rows = {x, MW_FLOAT64, MW_COUNT(x), 1, 1, 1};
-        compare("threshold", forest, &rows, "interleaved", false);
+        compare_all("threshold", forest, &rows, false);
         ((double *)forest->value)[1] = -INFINITY;
-        compare("leaf", forest, &rows, "interleaved", false);
+        compare_all("leaf", forest, &rows, false);
         random_forest_free(forest);
     }
 }
@@ -322,9 +350,69 @@ static void test_zero_band(void **state)
                          left ? "left" : "right");
         }
         free(values);
-        compare("zero band", forest, &rows, "interleaved", true);
+        compare_all("zero band", forest, &rows, true);
     }
     random_forest_free(forest);
+}
+
+/* What must be walked in bytes, and comes to each of its forms: hundreds of cuts on one feature
+ * (several searches), depths of 7 and 8, ragged trees of up to 256 leaves. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    if (!byte_kernel())
+        skip();
+    static const forest_wish many[] = {
+        {.name = "many cuts", .n_trees = 60, .n_features = 1, .n_margins = 1, .depth_max = 6},
+        {.name = "depth 7", .n_trees = 9, .n_features = 5, .n_margins = 1, .depth_max = 7},
+        {.name = "depth 8", .n_trees = 9, .n_features = 3, .n_margins = 2, .depth_max = 8},
+        {.name = "one deep",
+         .n_trees = 9,
+         .n_features = 3,
+         .n_margins = 1,
+         .depth_max = 200,
+         .lopsided = 1},
+        {.name = "ragged",
+         .n_trees = 30,
+         .n_features = 6,
+         .n_margins = 1,
+         .depth_max = 8,
+         .stop = 0.35},
+        {.name = "lightgbm depth 8",
+         .lightgbm = true,
+         .n_trees = 9,
+         .n_features = 3,
+         .n_margins = 1,
+         .depth_max = 8},
+        {.name = "lightgbm ragged",
+         .lightgbm = true,
+         .n_trees = 30,
+         .n_features = 6,
+         .n_margins = 3,
+         .depth_max = 12,
+         .lopsided = 0.8},
+        {.name = "few sets",
+         .n_trees = 40,
+         .n_features = 6,
+         .n_margins = 1,
+         .depth_max = 3,
+         .categorical = 0.3},
+    };
+    for (size_t w = 0; w < MW_COUNT(many); w++) {
+        mw_forest *forest = random_forest(&many[w], 31 + w);
+        /* So that thresholds are many: the grid of the other tests has a hundred values. */
+        chance spread = {w};
+        for (size_t node = 0; w == 0 && node < forest->n_nodes; node++)
+            ((double *)forest->threshold)[node] = (double)(float)(chance_unit(&spread) * 8 - 4);
+        for (unsigned shape = 0; shape < 2; shape++) {
+            chance from = {w};
+            void *memory;
+            mw_matrix rows = make_rows(&from, 301, forest->n_features, shape, 0.1, &memory);
+            compare(many[w].name, forest, &rows, byte_kernel(), true);
+            free(memory);
+        }
+        random_forest_free(forest);
+    }
 }
 
 static void test_kernel_names(void **state)
@@ -340,7 +428,8 @@ static void test_kernel_names(void **state)
     assert_non_null(strstr(err.mend, "interleaved"));
     setenv("MW_CPU", "", 1);
     assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_OK);
-    assert_string_equal(mw_predictor_kernel(predictor), "interleaved");
+    assert_string_equal(mw_predictor_kernel(predictor),
+                        byte_kernel() ? byte_kernel() : "interleaved");
     mw_predictor_free(predictor);
     random_forest_free(forest);
 }
@@ -348,10 +437,11 @@ static void test_kernel_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_every_layout_of_rows),
-        cmocka_unit_test(test_all_missing), cmocka_unit_test(test_wide_nodes),
-        cmocka_unit_test(test_stand_in),    cmocka_unit_test(test_infinite_nodes),
-        cmocka_unit_test(test_zero_band),   cmocka_unit_test(test_kernel_names),
+        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_every_layout_of_rows),
+        cmocka_unit_test(test_all_missing),  cmocka_unit_test(test_wide_nodes),
+        cmocka_unit_test(test_stand_in),     cmocka_unit_test(test_infinite_nodes),
+        cmocka_unit_test(test_zero_band),    cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_kernel_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,138 @@
+/* The byte layout: every node of a tree evaluated for many rows at once, in bytes.
+ *
+ * A walk waits for one load a level and row. Evaluating all nodes of a tree instead costs one or
+ * two instructions a node, but each of them serves a whole register of rows, one byte a row:
+ *
+ *   rows ----> cuts of each feature ----> columns of byte codes ----> leaf index ----> sum
+ *              (sorted thresholds)        code = cuts passed          a byte a row
+ *
+ *   feature 3, cuts 0.5 1.0 2.5            rows:    0.7  3.0  NaN  0.1
+ *   column "NaN left"                      codes:     1    3    0    0
+ *   column "NaN right"                     codes:     1    3  255    0
+ *   node x < 1.0 is "code >= 2 goes right"            0    1    ...
+ *
+ * A node goes right where code >= rank, 1 <= rank <= 255; so a code of 0 is always left and 255
+ * always right, and a missing value needs no care at run time. A feature with more than 255 cuts
+ * has several searches of 255 cuts each, and columns of its own for each. The comparison itself is
+ * the average of code and 255 - rank, rounded up: its highest bit says code >= rank.
+ *
+ * Rows that x < t or x <= t sends right are those with x >= cut for one exact cut, in the
+ * precision of the rows: so a code is the same answer, not an approximation.
+ *
+ * Trees have one of two forms:
+ *
+ *   perfect   padded to a depth of 1 to 8. Bit d of the leaf's index is the decision at level d:
+ *             the decisions of all 2^d nodes of that level, folded by bits 0 .. d - 1. Nodes of a
+ *             level stand in the order of their path's bits, lowest bit first. Depth 7 and 8 are
+ *             two and four trees of depth 6 and one or three nodes that choose between them.
+ *
+ *   general   up to 256 leaves of any shape, from the leaves upwards: each node chooses between
+ *             the leaf indexes that its children found. First all nodes with two leaves, then the
+ *             others by height; so no branch depends on the tree.
+ *
+ * Sources: QuickScorer (Lucchese et al. 2015) and RapidScorer (Ye et al. 2018) evaluate nodes, not
+ * paths, and in bytes; here nodes choose indexes bottom-up, which needs no mask a leaf.
+ */
+#ifndef PREDICT_BYTES_H
+#define PREDICT_BYTES_H
+
+#include "columns.h"
+
+enum {
+    BYTES_ROWS = 256,       /* rows of a block; a column is that many bytes */
+    BYTES_CUTS = 255,       /* of one search */
+    BYTES_PIVOTS = 16,      /* the last cut of each run of 16 */
+    BYTES_TABLE = 16 + 256, /* pivots, then cuts; what is left over is NaN, which none passes */
+    BYTES_PART = 64,        /* rows that are turned into codes together, and walk a general tree */
+    BYTES_DEPTH_MAX = 8,    /* of a perfect tree */
+    BYTES_SUBTREE_DEPTH = 6,
+    BYTES_SUBTREE_NODES = 63,
+    BYTES_LEAVES_MAX = 256,
+    BYTES_PLANES = 64, /* trees of so many leaves have byte planes of them */
+    BYTES_RULES = PREDICT_ZERO_RIGHT + 1,
+};
+
+#define BYTES_NO_COLUMN UINT32_MAX
+
+/* Up to 255 cuts of one feature. */
+typedef struct bytes_search {
+    uint32_t feature;
+    uint32_t n_cuts;
+    uint8_t zero_code;            /* of x = 0 */
+    bool near_zero;               /* a cut lies where |x| counts as 0 */
+    uint32_t column[BYTES_RULES]; /* byte offset of a block's column, or BYTES_NO_COLUMN */
+} bytes_search;
+
+/* A category set of one feature: codes 0 (left) or 255 (right). */
+typedef struct bytes_set {
+    uint32_t node; /* one of the nodes that ask for it */
+    uint32_t column;
+} bytes_set;
+
+/* A node of the perfect form. Ranks are 255 - rank, four times, as they are loaded. */
+typedef struct bytes_nodes {
+    uint32_t column[BYTES_SUBTREE_NODES];
+    uint32_t rank[BYTES_SUBTREE_NODES];
+} bytes_nodes;
+
+/* General form: a node with two leaves, and one whose children are lines of the block's memory:
+ * line k < 256 holds k in every byte, line 256 + i what node i has found. */
+typedef struct bytes_pair {
+    uint32_t column, rank, left, right; /* leaves four times */
+} bytes_pair;
+
+typedef struct bytes_join {
+    uint32_t column, rank;
+    uint32_t left, right; /* byte offsets of lines */
+} bytes_join;
+
+typedef struct bytes_tree {
+    bool perfect;
+    uint8_t depth;             /* perfect */
+    uint16_t n_pairs, n_joins; /* general; a tree of one leaf has neither */
+    uint32_t n_leaves;         /* perfect: 2^depth */
+    uint32_t output;           /* or MW_ALL_OUTPUTS */
+    size_t nodes;              /* bytes into layout->data */
+    size_t leaves;             /* bytes into layout->data: of each output, its planes or values */
+} bytes_tree;
+
+typedef struct bytes_layout {
+    bool sum_float32;
+    bool float_cuts; /* rows of float64 are rounded to float32 first */
+    bool near_zero;  /* LightGBM's zero */
+    size_t n_margins;
+    bytes_search *searches;
+    size_t n_searches;
+    bytes_set *sets;
+    size_t n_sets;
+    float *cuts32;  /* n_searches tables: for rows that are float32 */
+    double *cuts64; /* the same for float64, or NULL */
+    size_t n_columns;
+    bytes_tree *trees;
+    size_t n_trees;
+    char *data; /* nodes and leaves, 64-byte aligned */
+    size_t data_bytes;
+} bytes_layout;
+
+/* *ret_layout = NULL with MW_OK: this forest is not for bytes (linear leaves, trees of more than
+ * 256 leaves, very many columns). */
+MW_CHECKED mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
+void bytes_layout_free(void *layout);
+size_t bytes_layout_bytes(const void *layout);
+size_t bytes_memory_bytes(const mw_forest *forest, const void *layout);
+
+/* Bytes of an output's leaves in a tree: four planes of 64 bytes, or plain values. */
+static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tree *tree)
+{
+    if (!layout->sum_float32)
+        return tree->n_leaves * sizeof(double);
+    if (tree->n_leaves <= BYTES_PLANES)
+        return sizeof(float) * BYTES_PLANES;
+    return tree->n_leaves * sizeof(float);
+}
+
+/* Categories of a part of the rows as codes; in bytes_sets.c. */
+void bytes_load_set(const mw_forest *forest, const bytes_set *set, const mw_matrix *rows,
+                    size_t first, size_t n_rows, uint8_t *ret_codes);
+
+#endif

@@ -1,0 +1,124 @@
+/* The byte kernel in AVX2: 32 rows a register. */
+#include <immintrin.h>
+
+#include "bytes.h"
+
+#define VECTOR __m256i
+enum { WIDTH = 32 };
+#define KERNEL predict_bytes_avx2
+#define KERNEL_NAME "avx2"
+#define VECTOR_INLINE static inline __attribute__((always_inline))
+
+VECTOR_INLINE VECTOR vector_load(const void *at)
+{
+    return _mm256_loadu_si256(at);
+}
+
+VECTOR_INLINE void vector_store(void *at, VECTOR x)
+{
+    _mm256_storeu_si256(at, x);
+}
+
+VECTOR_INLINE VECTOR vector_spread(const uint32_t *at)
+{
+    return _mm256_set1_epi32((int)*at);
+}
+
+/* (code + 255 - rank + 1) / 2 reaches 128 exactly where code >= rank. */
+VECTOR_INLINE VECTOR vector_decide(VECTOR code, VECTOR rank)
+{
+    return _mm256_avg_epu8(code, rank);
+}
+
+VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR right, VECTOR left)
+{
+    return _mm256_blendv_epi8(left, right, decision);
+}
+
+VECTOR_INLINE VECTOR vector_push(VECTOR index, VECTOR decision)
+{
+    VECTOR top = _mm256_set1_epi8((char)0x80);
+    return _mm256_or_si256(_mm256_andnot_si256(top, _mm256_srli_epi16(index, 1)),
+                           _mm256_and_si256(top, decision));
+}
+
+VECTOR_INLINE VECTOR vector_shift(VECTOR index, unsigned n)
+{
+    return _mm256_srli_epi16(index, (int)n);
+}
+
+VECTOR_INLINE VECTOR vector_mask(VECTOR index, uint8_t mask)
+{
+    return _mm256_and_si256(index, _mm256_set1_epi8((char)mask));
+}
+
+VECTOR_INLINE VECTOR vector_or(VECTOR a, VECTOR b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+/* 64 bytes at `plane`, looked up by bits 0-3 within a quarter, bit 4 and 5 choosing the quarter.
+ * A shuffle takes bit 7 for "give 0": it is clear in an index below 64. */
+VECTOR_INLINE VECTOR look_up(const uint8_t *plane, VECTOR index, VECTOR bit4, VECTOR bit5)
+{
+    const __m128i *quarter = (const __m128i *)(const void *)plane;
+    VECTOR found[4];
+    for (int i = 0; i < 4; i++)
+        found[i] =
+            _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128(quarter + i)), index);
+    return vector_choose(bit5, vector_choose(bit4, found[3], found[2]),
+                         vector_choose(bit4, found[1], found[0]));
+}
+
+VECTOR_INLINE void add_eight(float *sums, VECTOR leaves)
+{
+    _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), _mm256_castsi256_ps(leaves)));
+}
+
+/* Unpacking works within halves of a register, so rows come out as 0-3 16-19, 4-7 20-23, ...; the
+ * last step puts the halves in order. */
+VECTOR_INLINE void add_planes(const uint8_t *planes, VECTOR index, float *sums)
+{
+    VECTOR bit4 = _mm256_slli_epi16(index, 3), bit5 = _mm256_slli_epi16(index, 2);
+    VECTOR p0 = look_up(planes, index, bit4, bit5), p1 = look_up(planes + 64, index, bit4, bit5);
+    VECTOR p2 = look_up(planes + 128, index, bit4, bit5);
+    VECTOR p3 = look_up(planes + 192, index, bit4, bit5);
+    VECTOR low01 = _mm256_unpacklo_epi8(p0, p1), high01 = _mm256_unpackhi_epi8(p0, p1);
+    VECTOR low23 = _mm256_unpacklo_epi8(p2, p3), high23 = _mm256_unpackhi_epi8(p2, p3);
+    VECTOR a = _mm256_unpacklo_epi16(low01, low23), b = _mm256_unpackhi_epi16(low01, low23);
+    VECTOR c = _mm256_unpacklo_epi16(high01, high23), d = _mm256_unpackhi_epi16(high01, high23);
+    add_eight(sums, _mm256_permute2x128_si256(a, b, 0x20));
+    add_eight(sums + 8, _mm256_permute2x128_si256(c, d, 0x20));
+    add_eight(sums + 16, _mm256_permute2x128_si256(a, b, 0x31));
+    add_eight(sums + 24, _mm256_permute2x128_si256(c, d, 0x31));
+}
+
+/* Each comparison gives -1 a cut passed; packed to 16 bits a cut and then two bits of the mask. */
+VECTOR_INLINE unsigned count32(const float *table, float x)
+{
+    __m256 all = _mm256_set1_ps(x);
+    __m256 low = _mm256_cmp_ps(all, _mm256_loadu_ps(table), _CMP_GE_OQ);
+    __m256 high = _mm256_cmp_ps(all, _mm256_loadu_ps(table + 8), _CMP_GE_OQ);
+    VECTOR both = _mm256_packs_epi32(_mm256_castps_si256(low), _mm256_castps_si256(high));
+    return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(both)) / 2;
+}
+
+VECTOR_INLINE unsigned count64(const double *table, double x)
+{
+    __m256d all = _mm256_set1_pd(x);
+    VECTOR passed[4];
+    for (int i = 0; i < 4; i++)
+        passed[i] =
+            _mm256_castpd_si256(_mm256_cmp_pd(all, _mm256_loadu_pd(table + 4 * i), _CMP_GE_OQ));
+    VECTOR low = _mm256_packs_epi32(passed[0], passed[1]);
+    VECTOR high = _mm256_packs_epi32(passed[2], passed[3]);
+    VECTOR both = _mm256_packs_epi16(low, high);
+    return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(both)) / 2;
+}
+
+static bool usable(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+}
+
+#include "bytes_kernel.h"

@@ -1,0 +1,284 @@
+/* From thresholds to cuts, searches and columns. */
+#include "bytes_cuts.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "rules.h"
+
+#include "base/banned.h"
+
+enum {
+    COLUMNS_MAX = 4096,  /* a block of them is 1 MiB: beyond the caches bytes gain nothing */
+    SETS_A_TREE_MAX = 4, /* every set is asked for every row, a walk asks only those on its way */
+};
+
+/* A split node and its question. */
+typedef struct asked {
+    uint32_t feature, node;
+    double cut; /* right where x >= cut; NaN: never */
+    uint32_t set;
+    uint8_t flags;
+} asked;
+
+typedef struct cuts_draft {
+    const mw_forest *forest;
+    bytes_layout *layout;
+    bytes_places *places;
+    asked *numbers, *sets;
+    size_t n_numbers, n_sets;
+} cuts_draft;
+
+/* ---- cuts ------------------------------------------------------------------------------------ */
+
+static double float_at_most(double x)
+{
+    float rounded = (float)x;
+    return (double)((double)rounded > x ? nextafterf(rounded, -INFINITY) : rounded);
+}
+
+static double float_at_least(double x)
+{
+    float rounded = (float)x;
+    return (double)((double)rounded < x ? nextafterf(rounded, INFINITY) : rounded);
+}
+
+/* The least x that goes right. Rows that are float32 have a cut that is one. */
+static double cut_of(const mw_forest *forest, size_t node)
+{
+    double threshold = forest->threshold[node];
+    bool less_equal = forest->flags[node] & MW_NODE_LESS_EQUAL;
+    bool float32 = forest->input == MW_INPUT_FLOAT32;
+    if (!less_equal)
+        return float32 ? float_at_least(threshold) : threshold;
+    if (threshold == INFINITY)
+        return NAN; /* nothing is above */
+    if (!float32)
+        return nextafter(threshold, INFINITY);
+    return (double)nextafterf((float)float_at_most(threshold), INFINITY);
+}
+
+/* In order, NaN (never passed) behind all numbers; zeros of either sign are one cut. */
+static int compare_cuts(double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return isnan(a) - isnan(b);
+    return (a > b) - (a < b);
+}
+
+static int by_feature_and_cut(const void *left, const void *right)
+{
+    const asked *a = left, *b = right;
+    if (a->feature != b->feature)
+        return a->feature < b->feature ? -1 : 1;
+    return compare_cuts(a->cut, b->cut);
+}
+
+static int by_set(const void *left, const void *right)
+{
+    const asked *a = left, *b = right;
+    if (a->feature != b->feature)
+        return a->feature < b->feature ? -1 : 1;
+    if (a->set != b->set)
+        return a->set < b->set ? -1 : 1;
+    return a->flags - b->flags;
+}
+
+static bool list_questions(cuts_draft *draft)
+{
+    const mw_forest *forest = draft->forest;
+    draft->numbers = calloc(forest->n_nodes + 1, sizeof *draft->numbers);
+    draft->sets = calloc(forest->n_nodes + 1, sizeof *draft->sets);
+    if (!draft->numbers || !draft->sets)
+        return false;
+    for (size_t node = 0; node < forest->n_nodes; node++) {
+        if (forest->left[node] == MW_NO_CHILD)
+            continue;
+        asked question = {.feature = forest->feature[node], .node = (uint32_t)node};
+        question.flags = forest->flags[node];
+        if (question.flags & MW_NODE_CATEGORICAL) {
+            question.set = forest->set[node];
+            draft->sets[draft->n_sets++] = question;
+        } else {
+            question.cut = cut_of(forest, node);
+            draft->numbers[draft->n_numbers++] = question;
+        }
+    }
+    qsort(draft->numbers, draft->n_numbers, sizeof *draft->numbers, by_feature_and_cut);
+    qsort(draft->sets, draft->n_sets, sizeof *draft->sets, by_set);
+    return true;
+}
+
+/* ---- searches -------------------------------------------------------------------------------- */
+
+/* Question i asks for another cut than the one before it. */
+static bool is_new_cut(const cuts_draft *draft, size_t i)
+{
+    return i == 0 || by_feature_and_cut(&draft->numbers[i - 1], &draft->numbers[i]) != 0;
+}
+
+static bool is_new_search(const cuts_draft *draft, size_t i, size_t cuts_of_feature)
+{
+    return i == 0 || draft->numbers[i - 1].feature != draft->numbers[i].feature ||
+           cuts_of_feature % BYTES_CUTS == 0;
+}
+
+/* Call `visit` for each question with its search and rank; the number of searches. */
+typedef void visit_question(cuts_draft *draft, const asked *question, size_t search, size_t rank);
+
+static size_t each_question(cuts_draft *draft, visit_question *visit)
+{
+    size_t n_searches = 0, n_cuts = 0; /* of this feature so far */
+    for (size_t i = 0; i < draft->n_numbers; i++) {
+        if (is_new_cut(draft, i)) {
+            if (i > 0 && draft->numbers[i - 1].feature != draft->numbers[i].feature)
+                n_cuts = 0;
+            n_searches += is_new_search(draft, i, n_cuts);
+            n_cuts++;
+        }
+        if (visit)
+            visit(draft, &draft->numbers[i], n_searches - 1, (n_cuts - 1) % BYTES_CUTS + 1);
+    }
+    return n_searches;
+}
+
+static void put_cut(cuts_draft *draft, const asked *question, size_t number, size_t rank)
+{
+    bytes_layout *layout = draft->layout;
+    bytes_search *search = &layout->searches[number];
+    search->feature = question->feature;
+    search->n_cuts = (uint32_t)rank;
+    size_t at = number * BYTES_TABLE + BYTES_PIVOTS + rank - 1;
+    layout->cuts32[at] = (float)float_at_least(question->cut);
+    if (layout->cuts64)
+        layout->cuts64[at] = question->cut;
+    /* Between -1e-35 and 1e-35 lies more than one code, yet LightGBM sees one value there. */
+    if (layout->near_zero && question->cut > -predict_zero && question->cut <= predict_zero)
+        search->near_zero = true;
+    draft->places->rank[question->node] = (uint8_t)rank;
+    layout->searches[number].column[predict_rule_of(question->flags)] = 0;
+}
+
+/* Columns are numbered in the order of their searches, so that a part's codes stand together. */
+static void number_columns(bytes_layout *layout)
+{
+    for (size_t s = 0; s < layout->n_searches; s++) {
+        for (unsigned rule = 0; rule < BYTES_RULES; rule++) {
+            uint32_t *column = &layout->searches[s].column[rule];
+            if (*column != BYTES_NO_COLUMN)
+                *column = (uint32_t)(layout->n_columns++ * BYTES_ROWS);
+        }
+    }
+}
+
+static void place_number(cuts_draft *draft, const asked *question, size_t search, size_t rank)
+{
+    (void)rank;
+    draft->places->column[question->node] =
+        draft->layout->searches[search].column[predict_rule_of(question->flags)];
+}
+
+static void clear_tables(bytes_layout *layout)
+{
+    for (size_t i = 0; i < layout->n_searches * BYTES_TABLE; i++) {
+        layout->cuts32[i] = NAN;
+        if (layout->cuts64)
+            layout->cuts64[i] = NAN;
+    }
+    for (size_t s = 0; s < layout->n_searches; s++) {
+        for (unsigned rule = 0; rule < BYTES_RULES; rule++)
+            layout->searches[s].column[rule] = BYTES_NO_COLUMN;
+    }
+}
+
+/* Pivots are the last cut of each run of 16. */
+static void finish_search(bytes_layout *layout, size_t number)
+{
+    float *table32 = layout->cuts32 + number * BYTES_TABLE;
+    double *table64 = layout->cuts64 ? layout->cuts64 + number * BYTES_TABLE : NULL;
+    for (size_t i = 0; i < BYTES_PIVOTS; i++) {
+        table32[i] = table32[BYTES_PIVOTS + 16 * i + 15];
+        if (table64)
+            table64[i] = table64[BYTES_PIVOTS + 16 * i + 15];
+    }
+    uint8_t zero_code = 0; /* rounding a cut upwards leaves it on its side of 0 */
+    for (size_t i = 0; i < layout->searches[number].n_cuts; i++)
+        zero_code = (uint8_t)(zero_code + (table32[BYTES_PIVOTS + i] <= 0));
+    layout->searches[number].zero_code = zero_code;
+}
+
+static bool make_searches(cuts_draft *draft)
+{
+    bytes_layout *layout = draft->layout;
+    size_t n = each_question(draft, NULL);
+    layout->searches = calloc(n + 1, sizeof *layout->searches);
+    layout->cuts32 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE + 16) * sizeof(float));
+    bool enough = layout->searches && layout->cuts32;
+    if (!layout->float_cuts && enough) {
+        layout->cuts64 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE + 16) * sizeof(double));
+        enough = layout->cuts64;
+    }
+    if (!enough)
+        return false;
+    layout->n_searches = n;
+    clear_tables(layout);
+    each_question(draft, put_cut);
+    number_columns(layout);
+    each_question(draft, place_number);
+    for (size_t s = 0; s < n; s++)
+        finish_search(layout, s);
+    return true;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------ */
+
+static bool make_sets(cuts_draft *draft)
+{
+    bytes_layout *layout = draft->layout;
+    layout->sets = calloc(draft->n_sets + 1, sizeof *layout->sets);
+    if (!layout->sets)
+        return false;
+    for (size_t i = 0; i < draft->n_sets; i++) {
+        const asked *question = &draft->sets[i];
+        if (i == 0 || by_set(question - 1, question) != 0)
+            layout->sets[layout->n_sets++] =
+                (bytes_set){question->node, (uint32_t)(layout->n_columns++ * BYTES_ROWS)};
+        draft->places->column[question->node] = layout->sets[layout->n_sets - 1].column;
+        draft->places->rank[question->node] = 1;
+    }
+    return true;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static bool make_all(cuts_draft *draft)
+{
+    const mw_forest *forest = draft->forest;
+    draft->places->column = calloc(forest->n_nodes + 1, sizeof *draft->places->column);
+    draft->places->rank = calloc(forest->n_nodes + 1, sizeof *draft->places->rank);
+    return draft->places->column && draft->places->rank && list_questions(draft) &&
+           make_searches(draft) && make_sets(draft);
+}
+
+mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout, bytes_places *ret_places,
+                          bool *ret_plain, mw_error *err)
+{
+    cuts_draft draft = {.forest = forest, .layout = layout, .places = ret_places};
+    layout->float_cuts = forest->input == MW_INPUT_FLOAT32;
+    layout->near_zero = forest->input == MW_INPUT_FLOAT64_NEAR_ZERO;
+    bool enough = make_all(&draft);
+    free(draft.numbers);
+    free(draft.sets);
+    if (!enough)
+        return mw_fail_memory(err, "the cuts of a predictor");
+    *ret_plain =
+        layout->n_columns <= COLUMNS_MAX && layout->n_sets <= SETS_A_TREE_MAX * forest->n_trees;
+    return MW_OK;
+}
+
+void bytes_places_done(bytes_places *places)
+{
+    free(places->column);
+    free(places->rank);
+}

@@ -1,0 +1,19 @@
+/* Where each node's question stands in the columns of codes; see bytes.h for the picture. */
+#ifndef PREDICT_BYTES_CUTS_H
+#define PREDICT_BYTES_CUTS_H
+
+#include "bytes.h"
+
+/* While laying out. Both (n_nodes), of split nodes. */
+typedef struct bytes_places {
+    uint32_t *column; /* byte offset of the block's column */
+    uint8_t *rank;    /* right where code >= rank */
+} bytes_places;
+
+/* Fill the searches, sets, cuts and columns of a layout.
+ * *ret_plain = false: this forest has more of them than pays. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout,
+                                     bytes_places *ret_places, bool *ret_plain, mw_error *err);
+void bytes_places_done(bytes_places *places);
+
+#endif

@@ -1,0 +1,401 @@
+/* Trees in the form that the byte kernels evaluate; see bytes.h for the picture. */
+#include <stdlib.h>
+
+#include "bytes_cuts.h"
+
+#include "base/banned.h"
+
+/* A perfect tree computes its padding, too, at about this part of a general node's cost. */
+static const double general_node_cost = 2.5;
+
+typedef struct trees_draft {
+    const mw_forest *forest;
+    bytes_layout *layout;
+    bytes_places places;
+    /* of the tree at hand, (its nodes) */
+    uint32_t *queue;  /* breadth first */
+    uint16_t *height; /* of a node above its leaves */
+    uint32_t *line;   /* general: leaf number, or 256 + number of the node */
+} trees_draft;
+
+static bool is_leaf(const mw_forest *forest, size_t node)
+{
+    return forest->left[node] == MW_NO_CHILD;
+}
+
+static uint32_t four_times(uint32_t byte)
+{
+    return byte * 0x01010101u;
+}
+
+/* ---- survey ---------------------------------------------------------------------------------- */
+
+typedef struct tree_shape {
+    size_t n_nodes, n_leaves, n_pairs, depth;
+} tree_shape;
+
+/* List a tree breadth first, and find each node's height on the way back. */
+static tree_shape survey_tree(trees_draft *draft, size_t tree)
+{
+    const mw_forest *forest = draft->forest;
+    size_t root = forest->tree_start[tree];
+    tree_shape shape = {.n_nodes = 1};
+    draft->queue[0] = 0;
+    for (size_t i = 0, level_end = 1; i < shape.n_nodes; i++) {
+        if (i == level_end) {
+            level_end = shape.n_nodes;
+            shape.depth++;
+        }
+        size_t node = root + draft->queue[i];
+        if (is_leaf(forest, node)) {
+            shape.n_leaves++;
+            continue;
+        }
+        draft->queue[shape.n_nodes++] = forest->left[node];
+        draft->queue[shape.n_nodes++] = forest->right[node];
+    }
+    for (size_t i = shape.n_nodes; i-- > 0;) {
+        uint32_t at = draft->queue[i];
+        draft->height[at] = 0;
+        if (is_leaf(forest, root + at))
+            continue;
+        uint16_t left = draft->height[forest->left[root + at]];
+        uint16_t right = draft->height[forest->right[root + at]];
+        draft->height[at] = (uint16_t)((left > right ? left : right) + 1);
+        shape.n_pairs += draft->height[at] == 1;
+    }
+    return shape;
+}
+
+static bool perfect_pays(const tree_shape *shape)
+{
+    if (shape->depth > BYTES_DEPTH_MAX)
+        return false;
+    double n_splits = (double)(shape->n_leaves - 1);
+    return shape->depth <= 1 || (double)(1u << shape->depth) <= general_node_cost * n_splits;
+}
+
+static size_t perfect_node_bytes(unsigned depth)
+{
+    if (depth <= BYTES_SUBTREE_DEPTH)
+        return sizeof(bytes_nodes);
+    return (((size_t)1 << (depth - BYTES_SUBTREE_DEPTH)) + 1) * sizeof(bytes_nodes);
+}
+
+static size_t whole_lines(size_t bytes)
+{
+    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
+}
+
+static size_t outputs_of(const trees_draft *draft, size_t tree)
+{
+    return draft->forest->tree_output[tree] == MW_ALL_OUTPUTS ? draft->forest->n_margins : 1;
+}
+
+/* False: this tree is too large. */
+static bool plan_tree(trees_draft *draft, size_t tree)
+{
+    bytes_layout *layout = draft->layout;
+    tree_shape shape = survey_tree(draft, tree);
+    bytes_tree *plan = &layout->trees[tree];
+    plan->perfect = perfect_pays(&shape);
+    if (!plan->perfect && shape.n_leaves > BYTES_LEAVES_MAX)
+        return false;
+    size_t node_bytes;
+    if (plan->perfect) {
+        plan->depth = (uint8_t)(shape.depth > 0 ? shape.depth : 1);
+        plan->n_leaves = 1u << plan->depth;
+        node_bytes = perfect_node_bytes(plan->depth);
+    } else {
+        plan->n_leaves = (uint32_t)shape.n_leaves;
+        plan->n_pairs = (uint16_t)shape.n_pairs;
+        plan->n_joins = (uint16_t)(shape.n_leaves - 1 - shape.n_pairs);
+        node_bytes = plan->n_pairs * sizeof(bytes_pair) + plan->n_joins * sizeof(bytes_join);
+    }
+    plan->output = draft->forest->tree_output[tree];
+    plan->nodes = layout->data_bytes;
+    plan->leaves = plan->nodes + whole_lines(node_bytes);
+    layout->data_bytes =
+        plan->leaves + whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
+    return true;
+}
+
+static bool plan_trees(trees_draft *draft)
+{
+    for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
+        if (!plan_tree(draft, tree))
+            return false;
+    }
+    return true;
+}
+
+/* ---- leaves ---------------------------------------------------------------------------------- */
+
+/* The value that is added: dart's product is rounded as the sum is. */
+static double leaf_value(const mw_forest *forest, size_t tree, size_t leaf, size_t output)
+{
+    double value = forest->tree_output[tree] == MW_ALL_OUTPUTS
+                       ? forest->leaf_values[forest->leaf_vector[leaf] + output]
+                       : forest->value[leaf];
+    if (forest->sum_float32) {
+        float narrow = (float)value;
+        return (double)(forest->tree_weight ? narrow * forest->tree_weight[tree] : narrow);
+    }
+    return forest->tree_weight ? (double)forest->tree_weight[tree] * value : value;
+}
+
+static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
+                      size_t number, double value)
+{
+    if (!layout->sum_float32) {
+        ((double *)leaves)[number] = value;
+        return;
+    }
+    float narrow = (float)value;
+    if (plan->n_leaves > BYTES_PLANES) {
+        ((float *)leaves)[number] = narrow;
+        return;
+    }
+    uint32_t bits;
+    memcpy(&bits, &narrow, sizeof bits);
+    for (unsigned plane = 0; plane < sizeof bits; plane++)
+        leaves[plane * BYTES_PLANES + number] = (char)(bits >> 8 * plane);
+}
+
+/* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */
+static void put_leaf(trees_draft *draft, size_t tree, size_t number, size_t leaf)
+{
+    const bytes_tree *plan = &draft->layout->trees[tree];
+    size_t each = bytes_leaf_bytes(draft->layout, plan);
+    for (size_t i = 0; i < outputs_of(draft, tree); i++)
+        put_value(draft->layout, plan, draft->layout->data + plan->leaves + i * each, number,
+                  leaf_value(draft->forest, tree, leaf, i));
+}
+
+/* ---- perfect trees --------------------------------------------------------------------------- */
+
+/* Where a walk is: `level` decisions taken, decision d in bit d of `path`. */
+typedef struct perfect_place {
+    unsigned level;
+    uint32_t path;
+} perfect_place;
+
+static void put_perfect_node(trees_draft *draft, size_t tree, perfect_place at, size_t node)
+{
+    const bytes_tree *plan = &draft->layout->trees[tree];
+    bytes_nodes *nodes = (bytes_nodes *)(draft->layout->data + plan->nodes);
+    unsigned top = plan->depth > BYTES_SUBTREE_DEPTH ? plan->depth - BYTES_SUBTREE_DEPTH : 0;
+    uint32_t path = at.path, level = at.level;
+    if (level < top) {
+        nodes += (size_t)1 << top; /* the nodes that choose stand behind the subtrees */
+    } else {
+        nodes += path & ((1u << top) - 1);
+        path >>= top;
+        level -= top;
+    }
+    size_t place = ((size_t)1 << level) - 1 + path;
+    nodes->column[place] = draft->places.column[node];
+    nodes->rank[place] = four_times(255u - draft->places.rank[node]);
+}
+
+/* A leaf above the last level stands in every place below it; the decisions on the way there may
+ * be any. */
+static void put_perfect_leaf(trees_draft *draft, size_t tree, perfect_place at, size_t leaf)
+{
+    unsigned depth = draft->layout->trees[tree].depth;
+    unsigned top = depth > BYTES_SUBTREE_DEPTH ? depth - BYTES_SUBTREE_DEPTH : 0;
+    for (uint32_t below = 0; below < 1u << (depth - at.level); below++) {
+        uint32_t path = at.path | below << at.level;
+        uint32_t subtree = path & ((1u << top) - 1);
+        put_leaf(draft, tree, path >> top | subtree << BYTES_SUBTREE_DEPTH, leaf);
+    }
+}
+
+static void fill_perfect(trees_draft *draft, size_t tree, perfect_place at, uint32_t node)
+{
+    const mw_forest *forest = draft->forest;
+    size_t root = forest->tree_start[tree];
+    if (is_leaf(forest, root + node)) {
+        put_perfect_leaf(draft, tree, at, root + node);
+        return;
+    }
+    put_perfect_node(draft, tree, at, root + node);
+    perfect_place left = {at.level + 1, at.path}, right = {at.level + 1, at.path | 1u << at.level};
+    fill_perfect(draft, tree, left, forest->left[root + node]);
+    fill_perfect(draft, tree, right, forest->right[root + node]);
+}
+
+/* ---- general trees --------------------------------------------------------------------------- */
+
+/* Leaves that stand beside an inner node are read as lines; they get the lowest numbers, so that
+ * few lines of constants are touched. */
+static void number_leaves(trees_draft *draft, size_t tree, size_t n_nodes)
+{
+    const mw_forest *forest = draft->forest;
+    size_t root = forest->tree_start[tree];
+    uint32_t next = 0;
+    for (unsigned of_pairs = 0; of_pairs < 2; of_pairs++) {
+        for (size_t i = 0; i < n_nodes; i++) {
+            uint32_t at = draft->queue[i];
+            if (is_leaf(forest, root + at) || (draft->height[at] == 1) != of_pairs)
+                continue;
+            const uint32_t child[] = {forest->left[root + at], forest->right[root + at]};
+            for (unsigned side = 0; side < 2; side++) {
+                if (is_leaf(forest, root + child[side])) {
+                    put_leaf(draft, tree, next, root + child[side]);
+                    draft->line[child[side]] = next++;
+                }
+            }
+        }
+    }
+}
+
+static void put_pair(trees_draft *draft, size_t root, uint32_t at, bytes_pair *ret_pair)
+{
+    const mw_forest *forest = draft->forest;
+    *ret_pair = (bytes_pair){.column = draft->places.column[root + at],
+                             .rank = four_times(255u - draft->places.rank[root + at]),
+                             .left = four_times(draft->line[forest->left[root + at]]),
+                             .right = four_times(draft->line[forest->right[root + at]])};
+}
+
+static void put_join(trees_draft *draft, size_t root, uint32_t at, bytes_join *ret_join)
+{
+    const mw_forest *forest = draft->forest;
+    *ret_join = (bytes_join){.column = draft->places.column[root + at],
+                             .rank = four_times(255u - draft->places.rank[root + at]),
+                             .left = draft->line[forest->left[root + at]] * BYTES_PART,
+                             .right = draft->line[forest->right[root + at]] * BYTES_PART};
+}
+
+static void fill_general(trees_draft *draft, size_t tree, const tree_shape *shape)
+{
+    const bytes_tree *plan = &draft->layout->trees[tree];
+    size_t root = draft->forest->tree_start[tree];
+    bytes_pair *pairs = (bytes_pair *)(draft->layout->data + plan->nodes);
+    bytes_join *joins = (bytes_join *)(pairs + plan->n_pairs);
+    number_leaves(draft, tree, shape->n_nodes);
+    uint32_t n_done = 0;
+    for (size_t height = 1; n_done < shape->n_leaves - 1; height++) {
+        for (size_t i = 0; i < shape->n_nodes; i++) {
+            uint32_t at = draft->queue[i];
+            if (draft->height[at] != height)
+                continue;
+            if (height == 1)
+                put_pair(draft, root, at, &pairs[n_done]);
+            else
+                put_join(draft, root, at, &joins[n_done - plan->n_pairs]);
+            draft->line[at] = BYTES_LEAVES_MAX + n_done++;
+        }
+    }
+}
+
+static void fill_trees(trees_draft *draft)
+{
+    for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
+        if (draft->layout->trees[tree].perfect) {
+            fill_perfect(draft, tree, (perfect_place){0, 0}, 0);
+        } else {
+            tree_shape shape = survey_tree(draft, tree);
+            fill_general(draft, tree, &shape);
+        }
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static bool take_plan(trees_draft *draft)
+{
+    const mw_forest *forest = draft->forest;
+    size_t largest = 1;
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree];
+        largest = n_nodes > largest ? n_nodes : largest;
+    }
+    draft->layout->trees = calloc(forest->n_trees + 1, sizeof *draft->layout->trees);
+    draft->queue = calloc(largest + 1, sizeof *draft->queue);
+    draft->height = calloc(largest + 1, sizeof *draft->height);
+    draft->line = calloc(largest + 1, sizeof *draft->line);
+    draft->layout->n_trees = forest->n_trees;
+    return draft->layout->trees && draft->queue && draft->height && draft->line;
+}
+
+static bool take_data(bytes_layout *layout)
+{
+    void *data;
+    if (posix_memalign(&data, PREDICT_LINE, layout->data_bytes + PREDICT_LINE) != 0)
+        return false;
+    memset(data, 0, layout->data_bytes + PREDICT_LINE);
+    layout->data = data;
+    return true;
+}
+
+static mw_status lay_out(trees_draft *draft, bool *ret_plain, mw_error *err)
+{
+    if (!take_plan(draft))
+        return mw_fail_memory(err, "the trees of a predictor");
+    *ret_plain = plan_trees(draft);
+    if (*ret_plain)
+        MW_TRY(bytes_find_cuts(draft->forest, draft->layout, &draft->places, ret_plain, err));
+    if (!*ret_plain)
+        return MW_OK;
+    if (!take_data(draft->layout))
+        return mw_fail_memory(err, "the nodes of a predictor");
+    fill_trees(draft);
+    return MW_OK;
+}
+
+mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
+{
+    *ret_layout = NULL;
+    if (forest->linear_weights || forest->leaf_linear)
+        return MW_OK;
+    bytes_layout *layout = calloc(1, sizeof *layout);
+    if (!layout)
+        return mw_fail_memory(err, "a predictor");
+    layout->sum_float32 = forest->sum_float32;
+    layout->n_margins = forest->n_margins;
+    trees_draft draft = {.forest = forest, .layout = layout};
+    bool plain = false;
+    mw_status status = lay_out(&draft, &plain, err);
+    free(draft.queue);
+    free(draft.height);
+    free(draft.line);
+    bytes_places_done(&draft.places);
+    if (status != MW_OK || !plain)
+        bytes_layout_free(layout);
+    else
+        *ret_layout = layout;
+    return status;
+}
+
+void bytes_layout_free(void *untyped)
+{
+    bytes_layout *layout = untyped;
+    if (!layout)
+        return;
+    free(layout->searches);
+    free(layout->sets);
+    free(layout->cuts32);
+    free(layout->cuts64);
+    free(layout->trees);
+    free(layout->data);
+    free(layout);
+}
+
+size_t bytes_layout_bytes(const void *untyped)
+{
+    const bytes_layout *layout = untyped;
+    size_t table = BYTES_TABLE * (sizeof(float) + (layout->cuts64 ? sizeof(double) : 0));
+    return sizeof *layout + layout->n_searches * (sizeof *layout->searches + table) +
+           layout->n_sets * sizeof *layout->sets + layout->n_trees * sizeof *layout->trees +
+           layout->data_bytes;
+}
+
+/* Columns (one at least: padding reads it), lines, sums. */
+size_t bytes_memory_bytes(const mw_forest *forest, const void *untyped)
+{
+    const bytes_layout *layout = untyped;
+    return (layout->n_columns + 1) * BYTES_ROWS + 2 * BYTES_LEAVES_MAX * (size_t)BYTES_PART +
+           forest->n_margins * BYTES_ROWS * sizeof(double);
+}
