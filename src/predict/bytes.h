@@ -43,11 +43,12 @@ enum {
     BYTES_CUTS = 255,       /* of one search */
     BYTES_PIVOTS = 16,      /* the last cut of each run of 16 */
     BYTES_TABLE = 16 + 256, /* pivots, then cuts; what is left over is NaN, which none passes */
-    BYTES_PART = 64,        /* rows that are turned into codes together, and walk a general tree */
+    BYTES_PART = 64,        /* rows that are turned into codes together */
     BYTES_DEPTH_MAX = 8,    /* of a perfect tree */
     BYTES_SUBTREE_DEPTH = 6,
     BYTES_SUBTREE_NODES = 63,
     BYTES_LEAVES_MAX = 256,
+    BYTES_LINES = BYTES_LEAVES_MAX + BYTES_LEAVES_MAX / 2, /* of constants and of pairs */
     BYTES_PLANES = 64, /* trees of so many leaves have byte planes of them */
     BYTES_RULES = PREDICT_ZERO_RIGHT + 1,
 };
@@ -76,14 +77,15 @@ typedef struct bytes_nodes {
 } bytes_nodes;
 
 /* General form: a node with two leaves, and one whose children are lines of the block's memory:
- * line k < 256 holds k in every byte, line 256 + i what node i has found. */
+ * line k < 256 holds k in every byte, line 256 + i what pair i has found, and later what the joins
+ * above it have: each line is read once. */
 typedef struct bytes_pair {
     uint32_t column, rank, left, right; /* leaves four times */
 } bytes_pair;
 
 typedef struct bytes_join {
     uint32_t column, rank;
-    uint32_t left, right; /* byte offsets of lines */
+    uint32_t left, right, result; /* byte offsets of lines */
 } bytes_join;
 
 typedef struct bytes_tree {
@@ -110,7 +112,9 @@ typedef struct bytes_layout {
     size_t n_columns;
     bytes_tree *trees;
     size_t n_trees;
-    char *data; /* nodes and leaves, 64-byte aligned */
+    size_t
+        n_constants; /* lines of constants that some tree may read: most leaves of a general one */
+    char *data;      /* nodes and leaves, 64-byte aligned */
     size_t data_bytes;
 } bytes_layout;
 

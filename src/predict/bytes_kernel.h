@@ -11,6 +11,8 @@
  *   vector_or(a, b)
  *   add_planes(planes, index, sums)  sums[r] += the float whose bytes stand at index[r] & 63 of
  *                              four planes of 64 bytes; WIDTH floats in order of rows
+ *   add_values32, add_values64(values, index, sums)  sums[r] += values[index[r]], WIDTH of them;
+ *                              index is in memory
  *   count32(table, x), count64(table, x)  how many of 16 cuts are <= x
  *   KERNEL_NAME, KERNEL        the name of the predict_kernel and of its variable
  *
@@ -63,6 +65,10 @@ static void copy_part(const mw_matrix *rows, const char *at, size_t n_rows, part
     }
     for (size_t r = 0; !part->float32 && r < n_rows; r++, at += stride)
         memcpy(&part->x64[r], at, sizeof part->x64[r]);
+    for (size_t r = n_rows; r < BYTES_PART; r++) {
+        part->x32[r] = 0;
+        part->x64[r] = 0;
+    }
 }
 
 static void mark_missing(part_values *part)
@@ -140,7 +146,8 @@ static void load_search(const bytes_layout *layout, const mw_matrix *rows, size_
     ptrdiff_t at =
         (ptrdiff_t)first * rows->row_stride + (ptrdiff_t)search->feature * rows->column_stride;
     ptrdiff_t width = float32 ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
-    part_values part = {.float32 = float32 || layout->float_cuts};
+    part_values part;
+    part.float32 = float32 || layout->float_cuts;
     copy_part(rows, (const char *)rows->data + at * width, n_rows, &part);
     if (has_column(search, PREDICT_NAN_RIGHT) || has_column(search, PREDICT_NAN_IS_ZERO) ||
         has_column(search, PREDICT_ZERO_RIGHT))
@@ -248,18 +255,6 @@ INLINE VECTOR find_deep(const bytes_nodes *nodes, unsigned top, const uint8_t *c
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
-INLINE void add_values32(const float *values, const uint8_t *index, float *sums)
-{
-    for (unsigned r = 0; r < WIDTH; r++)
-        sums[r] += values[index[r]];
-}
-
-INLINE void add_values64(const double *values, const uint8_t *index, double *sums)
-{
-    for (unsigned r = 0; r < WIDTH; r++)
-        sums[r] += values[index[r]];
-}
-
 /* Sums of a block: (n_margins, BYTES_ROWS) float or double. */
 INLINE void add_output(const bytes_layout *layout, const bytes_tree *tree, const char *leaves,
                        size_t margin, size_t row, VECTOR index, void *sums)
@@ -308,40 +303,48 @@ PERFECT(sum_depth_6, find_perfect, 6)
 PERFECT(sum_depth_7, find_deep, 1)
 PERFECT(sum_depth_8, find_deep, 2)
 
-/* All nodes of a general tree for one part; the root's line holds the indexes. */
+/* All nodes of a general tree; the root's line holds the indexes. */
 INLINE const uint8_t *find_general(const bytes_layout *layout, const bytes_tree *tree,
-                                   const uint8_t *columns, uint8_t *lines)
+                                   const uint8_t *columns, size_t n_rows, uint8_t *lines)
 {
     const bytes_pair *pairs = (const bytes_pair *)(layout->data + tree->nodes);
     const bytes_join *joins = (const bytes_join *)(pairs + tree->n_pairs);
-    uint8_t *line = lines + BYTES_LEAVES_MAX * BYTES_PART;
-    for (size_t i = 0; i < tree->n_pairs; i++, line += BYTES_PART) {
-        VECTOR rank = vector_spread(&pairs[i].rank), left = vector_spread(&pairs[i].left);
-        VECTOR right = vector_spread(&pairs[i].right);
-        for (size_t r = 0; r < BYTES_PART; r += WIDTH) {
-            VECTOR decision = vector_decide(vector_load(columns + pairs[i].column + r), rank);
+    const bytes_pair *pairs_end = (const bytes_pair *)joins;
+    const bytes_join *joins_end = joins + tree->n_joins;
+    uint8_t *line = lines + BYTES_LEAVES_MAX * BYTES_ROWS;
+    for (const bytes_pair *pair = pairs; pair < pairs_end; pair++, line += BYTES_ROWS) {
+        const uint8_t *column = columns + pair->column;
+        VECTOR rank = vector_spread(&pair->rank), left = vector_spread(&pair->left);
+        VECTOR right = vector_spread(&pair->right);
+        for (size_t r = 0; r < n_rows; r += WIDTH) {
+            VECTOR decision = vector_decide(vector_load(column + r), rank);
             vector_store(line + r, vector_choose(decision, right, left));
         }
     }
-    for (size_t i = 0; i < tree->n_joins; i++, line += BYTES_PART) {
-        VECTOR rank = vector_spread(&joins[i].rank);
-        for (size_t r = 0; r < BYTES_PART; r += WIDTH) {
-            VECTOR decision = vector_decide(vector_load(columns + joins[i].column + r), rank);
-            vector_store(line + r, vector_choose(decision, vector_load(lines + joins[i].right + r),
-                                                 vector_load(lines + joins[i].left + r)));
+    line -= BYTES_ROWS; /* of the root, when it is the only pair */
+    for (const bytes_join *join = joins; join < joins_end; join++) {
+        const uint8_t *column = columns + join->column;
+        const uint8_t *left = lines + join->left, *right = lines + join->right;
+        line = lines + join->result;
+        VECTOR rank = vector_spread(&join->rank);
+        for (size_t r = 0; r < n_rows; r += WIDTH) {
+            VECTOR decision = vector_decide(vector_load(column + r), rank);
+            vector_store(line + r,
+                         vector_choose(decision, vector_load(right + r), vector_load(left + r)));
         }
     }
-    return line - BYTES_PART;
+    return line;
 }
 
+/* A whole block has loops of known length, which are unrolled. */
 static void sum_general(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
                         size_t n_rows, uint8_t *lines, void *sums)
 {
-    for (size_t row = 0; row < n_rows; row += BYTES_PART) {
-        const uint8_t *index = find_general(layout, tree, columns + row, lines);
-        for (size_t r = 0; r < BYTES_PART; r += WIDTH)
-            add_leaves(layout, tree, row + r, vector_load(index + r), sums);
-    }
+    const uint8_t *index = n_rows == BYTES_ROWS
+                               ? find_general(layout, tree, columns, BYTES_ROWS, lines)
+                               : find_general(layout, tree, columns, n_rows, lines);
+    for (size_t row = 0; row < n_rows; row += WIDTH)
+        add_leaves(layout, tree, row, vector_load(index + row), sums);
 }
 
 static void sum_tree(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
@@ -389,10 +392,10 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
     const bytes_layout *layout = untyped;
     uint8_t *columns = block->memory;
     uint8_t *lines = columns + (layout->n_columns + 1) * BYTES_ROWS;
-    void *sums = lines + 2 * BYTES_LEAVES_MAX * BYTES_PART;
+    void *sums = lines + BYTES_LINES * BYTES_ROWS;
     assert(block->n_rows <= BYTES_ROWS);
-    for (size_t k = 0; k < BYTES_LEAVES_MAX; k++)
-        memset(lines + k * BYTES_PART, (int)k, BYTES_PART);
+    for (size_t k = 0; k < layout->n_constants; k++)
+        memset(lines + k * BYTES_ROWS, (int)k, BYTES_ROWS);
     load_columns(forest, layout, block, columns);
     begin_sums(forest, sums);
     for (size_t tree = 0; tree < layout->n_trees; tree++)

@@ -108,6 +108,8 @@ static bool plan_tree(trees_draft *draft, size_t tree)
         node_bytes = perfect_node_bytes(plan->depth);
     } else {
         plan->n_leaves = (uint32_t)shape.n_leaves;
+        if (shape.n_leaves > layout->n_constants)
+            layout->n_constants = shape.n_leaves;
         plan->n_pairs = (uint16_t)shape.n_pairs;
         plan->n_joins = (uint16_t)(shape.n_leaves - 1 - shape.n_pairs);
         node_bytes = plan->n_pairs * sizeof(bytes_pair) + plan->n_joins * sizeof(bytes_join);
@@ -264,8 +266,18 @@ static void put_join(trees_draft *draft, size_t root, uint32_t at, bytes_join *r
     const mw_forest *forest = draft->forest;
     *ret_join = (bytes_join){.column = draft->places.column[root + at],
                              .rank = four_times(255u - draft->places.rank[root + at]),
-                             .left = draft->line[forest->left[root + at]] * BYTES_PART,
-                             .right = draft->line[forest->right[root + at]] * BYTES_PART};
+                             .left = draft->line[forest->left[root + at]] * BYTES_ROWS,
+                             .right = draft->line[forest->right[root + at]] * BYTES_ROWS,
+                             .result = draft->line[at] * BYTES_ROWS};
+}
+
+/* A pair gets a line of its own, a join takes over that of a child, which nobody else reads. */
+static uint32_t result_line(const trees_draft *draft, size_t root, uint32_t at, uint32_t n_done)
+{
+    if (draft->height[at] == 1)
+        return BYTES_LEAVES_MAX + n_done;
+    uint32_t left = draft->forest->left[root + at];
+    return draft->line[draft->height[left] > 0 ? left : draft->forest->right[root + at]];
 }
 
 static void fill_general(trees_draft *draft, size_t tree, const tree_shape *shape)
@@ -281,11 +293,12 @@ static void fill_general(trees_draft *draft, size_t tree, const tree_shape *shap
             uint32_t at = draft->queue[i];
             if (draft->height[at] != height)
                 continue;
+            draft->line[at] = result_line(draft, root, at, n_done);
             if (height == 1)
                 put_pair(draft, root, at, &pairs[n_done]);
             else
                 put_join(draft, root, at, &joins[n_done - plan->n_pairs]);
-            draft->line[at] = BYTES_LEAVES_MAX + n_done++;
+            n_done++;
         }
     }
 }
@@ -396,6 +409,6 @@ size_t bytes_layout_bytes(const void *untyped)
 size_t bytes_memory_bytes(const mw_forest *forest, const void *untyped)
 {
     const bytes_layout *layout = untyped;
-    return (layout->n_columns + 1) * BYTES_ROWS + 2 * BYTES_LEAVES_MAX * (size_t)BYTES_PART +
+    return (layout->n_columns + 1) * BYTES_ROWS + BYTES_LINES * (size_t)BYTES_ROWS +
            forest->n_margins * BYTES_ROWS * sizeof(double);
 }

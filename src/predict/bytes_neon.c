@@ -80,6 +80,18 @@ VECTOR_INLINE void add_planes(const uint8_t *planes, VECTOR index, float *sums)
     add_four(sums + 12, vzip2q_u16(high01, high23));
 }
 
+VECTOR_INLINE void add_values32(const float *values, const uint8_t *index, float *sums)
+{
+    for (unsigned r = 0; r < WIDTH; r++)
+        sums[r] += values[index[r]];
+}
+
+VECTOR_INLINE void add_values64(const double *values, const uint8_t *index, double *sums)
+{
+    for (unsigned r = 0; r < WIDTH; r++)
+        sums[r] += values[index[r]];
+}
+
 /* Each comparison gives -1 a cut passed. */
 VECTOR_INLINE unsigned count32(const float *table, float x)
 {
