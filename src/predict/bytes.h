@@ -64,10 +64,21 @@ typedef struct bytes_search {
     uint32_t column[BYTES_RULES]; /* byte offset of a block's column, or BYTES_NO_COLUMN */
 } bytes_search;
 
-/* A category set of one feature: codes 0 (left) or 255 (right). */
+/* The categories of one feature, by numbers: see bytes_sets.c. */
+typedef struct bytes_codes {
+    uint32_t feature;
+    uint32_t n_categories; /* entries of `number` */
+    uint32_t n_numbers;
+    bool less_equal;    /* LightGBM's rule for what is a category */
+    uint8_t *number;    /* of a category; 0: in no set */
+    uint32_t column[2]; /* NaN out, NaN in: byte offset of two columns, place and bit */
+} bytes_codes;
+
+/* What a node with a set asks: evaluated before its tree, into a column of 0 and 255 that the node
+ * then compares with rank 1. */
 typedef struct bytes_set {
-    uint32_t node; /* one of the nodes that ask for it */
     uint32_t column;
+    uint8_t right[32]; /* bit n: number n goes right */
 } bytes_set;
 
 /* A node of the perfect form. Ranks are 255 - rank, four times, as they are loaded. */
@@ -94,8 +105,10 @@ typedef struct bytes_tree {
     uint16_t n_pairs, n_joins; /* general; a tree of one leaf has neither */
     uint32_t n_leaves;         /* perfect: 2^depth */
     uint32_t output;           /* or MW_ALL_OUTPUTS */
-    size_t nodes;              /* bytes into layout->data */
-    size_t leaves;             /* bytes into layout->data: of each output, its planes or values */
+    uint32_t n_sets;
+    size_t sets;   /* bytes into layout->data */
+    size_t nodes;  /* bytes into layout->data */
+    size_t leaves; /* bytes into layout->data: of each output, its planes or values */
 } bytes_tree;
 
 typedef struct bytes_layout {
@@ -105,8 +118,9 @@ typedef struct bytes_layout {
     size_t n_margins;
     bytes_search *searches;
     size_t n_searches;
-    bytes_set *sets;
-    size_t n_sets;
+    bytes_codes *codes;
+    size_t n_codes;
+    size_t n_sets;  /* most of them in a tree */
     float *cuts32;  /* n_searches tables: for rows that are float32 */
     double *cuts64; /* the same for float64, or NULL */
     size_t n_columns;
@@ -135,8 +149,13 @@ static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tr
     return tree->n_leaves * sizeof(float);
 }
 
-/* Categories of a part of the rows as codes; in bytes_sets.c. */
-void bytes_load_set(const mw_forest *forest, const bytes_set *set, const mw_matrix *rows,
-                    size_t first, size_t n_rows, uint8_t *ret_codes);
+/* Find the categories. *ret_plain = false: more than bytes can number. */
+MW_CHECKED mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *ret_plain,
+                                     mw_error *err);
+void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t node,
+                   bytes_set *ret_set);
+/* A part's rows into the columns of a feature's categories. */
+void bytes_load_codes(const mw_forest *forest, const bytes_codes *codes, const mw_matrix *rows,
+                      size_t first, size_t n_rows, uint8_t *columns);
 
 #endif

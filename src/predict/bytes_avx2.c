@@ -35,6 +35,19 @@ VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR right, VECTOR left)
     return _mm256_blendv_epi8(left, right, decision);
 }
 
+/* A shuffle looks up 16 bytes and gives 0 where bit 7 of the place is set: the additions set it
+ * for places of the other half. */
+VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
+{
+    const __m128i *half = (const __m128i *)(const void *)set;
+    VECTOR low = _mm256_broadcastsi128_si256(_mm_loadu_si128(half));
+    VECTOR high = _mm256_broadcastsi128_si256(_mm_loadu_si128(half + 1));
+    VECTOR in_low = _mm256_shuffle_epi8(low, _mm256_adds_epu8(place, _mm256_set1_epi8(112)));
+    VECTOR in_high = _mm256_shuffle_epi8(high, _mm256_sub_epi8(place, _mm256_set1_epi8(16)));
+    VECTOR found = _mm256_and_si256(_mm256_or_si256(in_low, in_high), bit);
+    return _mm256_cmpeq_epi8(found, bit);
+}
+
 VECTOR_INLINE VECTOR vector_push(VECTOR index, VECTOR decision)
 {
     VECTOR top = _mm256_set1_epi8((char)0x80);

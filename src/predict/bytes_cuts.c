@@ -9,16 +9,13 @@
 
 #include "base/banned.h"
 
-enum {
-    COLUMNS_MAX = 4096,  /* a block of them is 1 MiB: beyond the caches bytes gain nothing */
-    SETS_A_TREE_MAX = 4, /* every set is asked for every row, a walk asks only those on its way */
-};
+/* A block of so many is 1 MiB: beyond the caches bytes gain nothing. */
+enum { COLUMNS_MAX = 4096 };
 
 /* A split node and its question. */
 typedef struct asked {
     uint32_t feature, node;
     double cut; /* right where x >= cut; NaN: never */
-    uint32_t set;
     uint8_t flags;
 } asked;
 
@@ -26,8 +23,8 @@ typedef struct cuts_draft {
     const mw_forest *forest;
     bytes_layout *layout;
     bytes_places *places;
-    asked *numbers, *sets;
-    size_t n_numbers, n_sets;
+    asked *numbers;
+    size_t n_numbers;
 } cuts_draft;
 
 /* ---- cuts ------------------------------------------------------------------------------------ */
@@ -75,38 +72,20 @@ static int by_feature_and_cut(const void *left, const void *right)
     return compare_cuts(a->cut, b->cut);
 }
 
-static int by_set(const void *left, const void *right)
-{
-    const asked *a = left, *b = right;
-    if (a->feature != b->feature)
-        return a->feature < b->feature ? -1 : 1;
-    if (a->set != b->set)
-        return a->set < b->set ? -1 : 1;
-    return a->flags - b->flags;
-}
-
 static bool list_questions(cuts_draft *draft)
 {
     const mw_forest *forest = draft->forest;
     draft->numbers = calloc(forest->n_nodes + 1, sizeof *draft->numbers);
-    draft->sets = calloc(forest->n_nodes + 1, sizeof *draft->sets);
-    if (!draft->numbers || !draft->sets)
+    if (!draft->numbers)
         return false;
     for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (forest->left[node] == MW_NO_CHILD)
+        uint8_t flags = forest->flags[node];
+        if (forest->left[node] == MW_NO_CHILD || (flags & MW_NODE_CATEGORICAL))
             continue;
-        asked question = {.feature = forest->feature[node], .node = (uint32_t)node};
-        question.flags = forest->flags[node];
-        if (question.flags & MW_NODE_CATEGORICAL) {
-            question.set = forest->set[node];
-            draft->sets[draft->n_sets++] = question;
-        } else {
-            question.cut = cut_of(forest, node);
-            draft->numbers[draft->n_numbers++] = question;
-        }
+        draft->numbers[draft->n_numbers++] =
+            (asked){forest->feature[node], (uint32_t)node, cut_of(forest, node), flags};
     }
     qsort(draft->numbers, draft->n_numbers, sizeof *draft->numbers, by_feature_and_cut);
-    qsort(draft->sets, draft->n_sets, sizeof *draft->sets, by_set);
     return true;
 }
 
@@ -231,25 +210,6 @@ static bool make_searches(cuts_draft *draft)
     return true;
 }
 
-/* ---- sets ------------------------------------------------------------------------------------ */
-
-static bool make_sets(cuts_draft *draft)
-{
-    bytes_layout *layout = draft->layout;
-    layout->sets = calloc(draft->n_sets + 1, sizeof *layout->sets);
-    if (!layout->sets)
-        return false;
-    for (size_t i = 0; i < draft->n_sets; i++) {
-        const asked *question = &draft->sets[i];
-        if (i == 0 || by_set(question - 1, question) != 0)
-            layout->sets[layout->n_sets++] =
-                (bytes_set){question->node, (uint32_t)(layout->n_columns++ * BYTES_ROWS)};
-        draft->places->column[question->node] = layout->sets[layout->n_sets - 1].column;
-        draft->places->rank[question->node] = 1;
-    }
-    return true;
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static bool make_all(cuts_draft *draft)
@@ -258,7 +218,7 @@ static bool make_all(cuts_draft *draft)
     draft->places->column = calloc(forest->n_nodes + 1, sizeof *draft->places->column);
     draft->places->rank = calloc(forest->n_nodes + 1, sizeof *draft->places->rank);
     return draft->places->column && draft->places->rank && list_questions(draft) &&
-           make_searches(draft) && make_sets(draft);
+           make_searches(draft);
 }
 
 mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout, bytes_places *ret_places,
@@ -269,11 +229,10 @@ mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout, bytes_p
     layout->near_zero = forest->input == MW_INPUT_FLOAT64_NEAR_ZERO;
     bool enough = make_all(&draft);
     free(draft.numbers);
-    free(draft.sets);
     if (!enough)
         return mw_fail_memory(err, "the cuts of a predictor");
-    *ret_plain =
-        layout->n_columns <= COLUMNS_MAX && layout->n_sets <= SETS_A_TREE_MAX * forest->n_trees;
+    MW_TRY(bytes_find_sets(forest, layout, ret_plain, err));
+    *ret_plain = *ret_plain && layout->n_columns <= COLUMNS_MAX;
     return MW_OK;
 }
 

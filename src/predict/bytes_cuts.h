@@ -4,13 +4,13 @@
 
 #include "bytes.h"
 
-/* While laying out. Both (n_nodes), of split nodes. */
+/* While laying out. Both (n_nodes), of split nodes; those with sets get theirs tree by tree. */
 typedef struct bytes_places {
     uint32_t *column; /* byte offset of the block's column */
     uint8_t *rank;    /* right where code >= rank */
 } bytes_places;
 
-/* Fill the searches, sets, cuts and columns of a layout.
+/* Fill the searches, cuts, categories and columns of a layout.
  * *ret_plain = false: this forest has more of them than pays. Fails: MW_NO_MEMORY. */
 MW_CHECKED mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout,
                                      bytes_places *ret_places, bool *ret_plain, mw_error *err);

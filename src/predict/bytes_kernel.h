@@ -5,6 +5,7 @@
  *   vector_spread(p)           four bytes at p, repeated
  *   vector_decide(code, rank)  bit 7 of each byte: code >= 255 - rank (the other bits: any)
  *   vector_choose(d, right, left)  by bit 7 of d, whole bytes
+ *   vector_in_set(set, place, bit)  255 where bit of byte `place` of 32 is set, else 0
  *   vector_push(index, d)      index >> 1 within each byte, its bit 7 from d
  *   vector_shift(index, n)     index >> n in each byte; what comes in from above may be any
  *   vector_mask(index, m)      index & m
@@ -173,9 +174,9 @@ static void load_columns(const mw_forest *forest, const bytes_layout *layout,
         size_t left = block->n_rows - begin, n_rows = left < BYTES_PART ? left : BYTES_PART;
         for (size_t s = 0; s < layout->n_searches; s++)
             load_search(layout, block->rows, s, block->first + begin, n_rows, columns + begin);
-        for (size_t s = 0; s < layout->n_sets; s++)
-            bytes_load_set(forest, &layout->sets[s], block->rows, block->first + begin, n_rows,
-                           columns + begin + layout->sets[s].column);
+        for (size_t s = 0; s < layout->n_codes; s++)
+            bytes_load_codes(forest, &layout->codes[s], block->rows, block->first + begin, n_rows,
+                             columns + begin);
     }
 }
 
@@ -347,13 +348,28 @@ static void sum_general(const bytes_layout *layout, const bytes_tree *tree, cons
         add_leaves(layout, tree, row, vector_load(index + row), sums);
 }
 
-static void sum_tree(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
+/* A tree's sets, into columns behind those of the rows. */
+static void ask_sets(const bytes_layout *layout, const bytes_tree *tree, uint8_t *columns,
+                     size_t n_rows)
+{
+    const bytes_set *sets = (const bytes_set *)(layout->data + tree->sets);
+    uint8_t *answer = columns + (layout->n_columns + 1) * BYTES_ROWS;
+    for (size_t i = 0; i < tree->n_sets; i++, answer += BYTES_ROWS) {
+        const uint8_t *place = columns + sets[i].column, *bit = place + BYTES_ROWS;
+        for (size_t r = 0; r < n_rows; r += WIDTH)
+            vector_store(answer + r, vector_in_set(sets[i].right, vector_load(place + r),
+                                                   vector_load(bit + r)));
+    }
+}
+
+static void sum_tree(const bytes_layout *layout, const bytes_tree *tree, uint8_t *columns,
                      size_t n_rows, uint8_t *lines, void *sums)
 {
     typedef void sum_perfect(const bytes_layout *, const bytes_tree *, const uint8_t *, size_t,
                              void *);
     static sum_perfect *const by_depth[] = {sum_depth_1, sum_depth_2, sum_depth_3, sum_depth_4,
                                             sum_depth_5, sum_depth_6, sum_depth_7, sum_depth_8};
+    ask_sets(layout, tree, columns, n_rows);
     if (tree->perfect)
         by_depth[tree->depth - 1](layout, tree, columns, n_rows, sums);
     else
@@ -391,7 +407,7 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
 {
     const bytes_layout *layout = untyped;
     uint8_t *columns = block->memory;
-    uint8_t *lines = columns + (layout->n_columns + 1) * BYTES_ROWS;
+    uint8_t *lines = columns + (layout->n_columns + 1 + layout->n_sets) * BYTES_ROWS;
     void *sums = lines + BYTES_LINES * BYTES_ROWS;
     assert(block->n_rows <= BYTES_ROWS);
     for (size_t k = 0; k < layout->n_constants; k++)

@@ -31,7 +31,7 @@ static uint32_t four_times(uint32_t byte)
 /* ---- survey ---------------------------------------------------------------------------------- */
 
 typedef struct tree_shape {
-    size_t n_nodes, n_leaves, n_pairs, depth;
+    size_t n_nodes, n_leaves, n_pairs, n_sets, depth;
 } tree_shape;
 
 /* List a tree breadth first, and find each node's height on the way back. */
@@ -51,6 +51,7 @@ static tree_shape survey_tree(trees_draft *draft, size_t tree)
             shape.n_leaves++;
             continue;
         }
+        shape.n_sets += (forest->flags[node] & MW_NODE_CATEGORICAL) != 0;
         draft->queue[shape.n_nodes++] = forest->left[node];
         draft->queue[shape.n_nodes++] = forest->right[node];
     }
@@ -115,7 +116,11 @@ static bool plan_tree(trees_draft *draft, size_t tree)
         node_bytes = plan->n_pairs * sizeof(bytes_pair) + plan->n_joins * sizeof(bytes_join);
     }
     plan->output = draft->forest->tree_output[tree];
-    plan->nodes = layout->data_bytes;
+    plan->n_sets = (uint32_t)shape.n_sets;
+    if (shape.n_sets > layout->n_sets)
+        layout->n_sets = shape.n_sets;
+    plan->sets = layout->data_bytes;
+    plan->nodes = plan->sets + whole_lines(plan->n_sets * sizeof(bytes_set));
     plan->leaves = plan->nodes + whole_lines(node_bytes);
     layout->data_bytes =
         plan->leaves + whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
@@ -303,15 +308,32 @@ static void fill_general(trees_draft *draft, size_t tree, const tree_shape *shap
     }
 }
 
+/* The i-th set of a tree is asked into column i behind those of the rows. */
+static void fill_sets(trees_draft *draft, size_t tree, size_t n_nodes)
+{
+    const mw_forest *forest = draft->forest;
+    bytes_layout *layout = draft->layout;
+    bytes_set *set = (bytes_set *)(layout->data + layout->trees[tree].sets);
+    size_t column = layout->n_columns + 1;
+    for (size_t i = 0; i < n_nodes; i++) {
+        size_t node = forest->tree_start[tree] + draft->queue[i];
+        if (is_leaf(forest, node) || !(forest->flags[node] & MW_NODE_CATEGORICAL))
+            continue;
+        bytes_put_set(forest, layout, node, set++);
+        draft->places.column[node] = (uint32_t)(column++ * BYTES_ROWS);
+        draft->places.rank[node] = 1;
+    }
+}
+
 static void fill_trees(trees_draft *draft)
 {
     for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
-        if (draft->layout->trees[tree].perfect) {
+        tree_shape shape = survey_tree(draft, tree);
+        fill_sets(draft, tree, shape.n_nodes);
+        if (draft->layout->trees[tree].perfect)
             fill_perfect(draft, tree, (perfect_place){0, 0}, 0);
-        } else {
-            tree_shape shape = survey_tree(draft, tree);
+        else
             fill_general(draft, tree, &shape);
-        }
     }
 }
 
@@ -388,7 +410,9 @@ void bytes_layout_free(void *untyped)
     if (!layout)
         return;
     free(layout->searches);
-    free(layout->sets);
+    for (size_t i = 0; i < layout->n_codes; i++)
+        free(layout->codes[i].number);
+    free(layout->codes);
     free(layout->cuts32);
     free(layout->cuts64);
     free(layout->trees);
@@ -400,15 +424,17 @@ size_t bytes_layout_bytes(const void *untyped)
 {
     const bytes_layout *layout = untyped;
     size_t table = BYTES_TABLE * (sizeof(float) + (layout->cuts64 ? sizeof(double) : 0));
-    return sizeof *layout + layout->n_searches * (sizeof *layout->searches + table) +
-           layout->n_sets * sizeof *layout->sets + layout->n_trees * sizeof *layout->trees +
-           layout->data_bytes;
+    size_t bytes = sizeof *layout + layout->n_searches * (sizeof *layout->searches + table) +
+                   layout->n_trees * sizeof *layout->trees + layout->data_bytes;
+    for (size_t i = 0; i < layout->n_codes; i++)
+        bytes += sizeof *layout->codes + layout->codes[i].n_categories;
+    return bytes;
 }
 
-/* Columns (one at least: padding reads it), lines, sums. */
+/* Columns (one at least: padding reads it), those of a tree's sets, lines, sums. */
 size_t bytes_memory_bytes(const mw_forest *forest, const void *untyped)
 {
     const bytes_layout *layout = untyped;
-    return (layout->n_columns + 1) * BYTES_ROWS + BYTES_LINES * (size_t)BYTES_ROWS +
-           forest->n_margins * BYTES_ROWS * sizeof(double);
+    return (layout->n_columns + 1 + layout->n_sets) * BYTES_ROWS +
+           BYTES_LINES * (size_t)BYTES_ROWS + forest->n_margins * BYTES_ROWS * sizeof(double);
 }

@@ -36,6 +36,11 @@ VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR right, VECTOR left)
     return vbslq_u8(whole, right, left);
 }
 
+VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
+{
+    return vtstq_u8(vqtbl2q_u8(vld1q_u8_x2(set), place), bit);
+}
+
 VECTOR_INLINE VECTOR vector_push(VECTOR index, VECTOR decision)
 {
     return vbslq_u8(vdupq_n_u8(0x80), decision, vshrq_n_u8(index, 1));

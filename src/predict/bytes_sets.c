@@ -1,16 +1,179 @@
-/* Category sets as codes: 0 goes left, 255 right. */
-#include "bytes.h"
+/* Category sets in bytes.
+ *
+ * Categories that occur in some set of a feature are numbered 1 .. 254; all others are 0. A row's
+ * number is kept as two bytes, place and bit, so that "is it in the set?" is a look-up in the
+ * set's 32 bytes and one comparison:
+ *
+ *     number 21 = place 2 (21 / 8), bit 0x20 (1 << 21 % 8)
+ *
+ *     set       [ 0x00 | 0x41 | 0x20 | 0x00 | ...        ]     32 bytes: who goes right
+ *     place 2 ------------------^  & bit 0x20 -> right
+ *
+ * Sets hold those who go right, whichever side a library calls "in". NaN is number 0, or 255 where
+ * it goes with the others' opposite: each in columns of its own, as for numbers. */
+#include <math.h>
+#include <stdlib.h>
 
+#include "bytes_cuts.h"
 #include "rules.h"
 
 #include "base/banned.h"
 
-void bytes_load_set(const mw_forest *forest, const bytes_set *set, const mw_matrix *rows,
-                    size_t first, size_t n_rows, uint8_t *ret_codes)
+enum {
+    NUMBERS_MAX = 254,
+    NUMBER_OTHER = 0,
+    NUMBER_NAN = 255,
+    CATEGORIES_MAX = 65536, /* a table of them is 64 KiB a feature */
+};
+
+static bool is_set_node(const mw_forest *forest, size_t node)
 {
-    for (size_t r = 0; r < n_rows; r++) {
-        double x = predict_read(rows, first + r, forest->feature[set->node]);
-        bool left = predict_category_left(forest, set->node, predict_value(forest->input, x));
-        ret_codes[r] = left ? 0 : 255;
+    return forest->left[node] != MW_NO_CHILD && (forest->flags[node] & MW_NODE_CATEGORICAL);
+}
+
+static size_t set_end(const mw_forest *forest, size_t node)
+{
+    const mw_category_set *set = &forest->category_sets[forest->set[node]];
+    return (size_t)(set->end - set->begin) * 32;
+}
+
+/* ---- numbering ------------------------------------------------------------------------------- */
+
+/* The feature's entry in layout->codes, made when it is new. */
+static bytes_codes *codes_of(bytes_layout *layout, uint32_t feature)
+{
+    for (size_t i = 0; i < layout->n_codes; i++) {
+        if (layout->codes[i].feature == feature)
+            return &layout->codes[i];
+    }
+    bytes_codes *codes = &layout->codes[layout->n_codes++];
+    *codes = (bytes_codes){.feature = feature, .column = {BYTES_NO_COLUMN, BYTES_NO_COLUMN}};
+    return codes;
+}
+
+/* False: this feature has too many categories. */
+static bool number_set(const mw_forest *forest, size_t node, bytes_codes *codes)
+{
+    size_t end = set_end(forest, node);
+    for (uint32_t code = 0; code < end; code++) {
+        if (!predict_set_holds(forest, forest->set[node], code))
+            continue;
+        if (code >= codes->n_categories)
+            return false;
+        if (codes->number[code] == NUMBER_OTHER) {
+            if (codes->n_numbers == NUMBERS_MAX)
+                return false;
+            codes->number[code] = (uint8_t)++codes->n_numbers;
+        }
+    }
+    return true;
+}
+
+static bool take_codes(const mw_forest *forest, bytes_layout *layout, size_t n_set_nodes)
+{
+    size_t most = n_set_nodes < forest->n_features ? n_set_nodes : forest->n_features;
+    layout->codes = calloc(most + 1, sizeof *layout->codes);
+    if (!layout->codes)
+        return false;
+    for (size_t node = 0; node < forest->n_nodes; node++) {
+        if (!is_set_node(forest, node))
+            continue;
+        bytes_codes *codes = codes_of(layout, forest->feature[node]);
+        size_t end = set_end(forest, node);
+        end = end < CATEGORIES_MAX ? end : CATEGORIES_MAX;
+        if (end > codes->n_categories)
+            codes->n_categories = (uint32_t)end;
+        predict_rule rule = predict_rule_of(forest->flags[node]);
+        codes->less_equal = forest->flags[node] & MW_NODE_SET_LEFT;
+        codes->column[rule == PREDICT_SET_NAN_IN] = 0;
+    }
+    for (size_t i = 0; i < layout->n_codes; i++) {
+        layout->codes[i].number = calloc(layout->codes[i].n_categories + 1u, 1);
+        if (!layout->codes[i].number)
+            return false;
+    }
+    return true;
+}
+
+/* Two columns each: place and bit. */
+static void number_columns(bytes_layout *layout)
+{
+    for (size_t i = 0; i < layout->n_codes; i++) {
+        for (unsigned nan_in = 0; nan_in < 2; nan_in++) {
+            uint32_t *column = &layout->codes[i].column[nan_in];
+            if (*column == BYTES_NO_COLUMN)
+                continue;
+            *column = (uint32_t)(layout->n_columns * BYTES_ROWS);
+            layout->n_columns += 2;
+        }
+    }
+}
+
+mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *ret_plain,
+                          mw_error *err)
+{
+    size_t n_set_nodes = 0;
+    for (size_t node = 0; node < forest->n_nodes; node++)
+        n_set_nodes += is_set_node(forest, node);
+    if (!take_codes(forest, layout, n_set_nodes))
+        return mw_fail_memory(err, "the categories of a predictor");
+    for (size_t node = 0; node < forest->n_nodes; node++) {
+        if (is_set_node(forest, node) &&
+            !number_set(forest, node, codes_of(layout, forest->feature[node]))) {
+            *ret_plain = false;
+            return MW_OK;
+        }
+    }
+    number_columns(layout);
+    *ret_plain = true;
+    return MW_OK;
+}
+
+/* ---- a node's set ---------------------------------------------------------------------------- */
+
+void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t node,
+                   bytes_set *ret_set)
+{
+    const bytes_codes *codes = layout->codes;
+    while (codes->feature != forest->feature[node])
+        codes++;
+    bool nan_in = predict_rule_of(forest->flags[node]) == PREDICT_SET_NAN_IN;
+    bool in_goes_right = !(forest->flags[node] & MW_NODE_SET_LEFT);
+    *ret_set = (bytes_set){.column = codes->column[nan_in]};
+    memset(ret_set->right, in_goes_right ? 0 : 255, sizeof ret_set->right);
+    size_t end = set_end(forest, node);
+    for (uint32_t code = 0; code < end; code++) {
+        if (predict_set_holds(forest, forest->set[node], code))
+            ret_set->right[codes->number[code] / 8] ^= (uint8_t)(1 << codes->number[code] % 8);
+    }
+    if (nan_in)
+        ret_set->right[NUMBER_NAN / 8] ^= (uint8_t)(1 << NUMBER_NAN % 8);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static uint8_t number_of(const bytes_codes *codes, double x, bool nan_in)
+{
+    if (isnan(x))
+        return nan_in ? NUMBER_NAN : NUMBER_OTHER;
+    /* The two libraries differ on what is no category; sets go left in one of them only. */
+    if (!predict_is_category(x, codes->less_equal) || (uint32_t)(int32_t)x >= codes->n_categories)
+        return NUMBER_OTHER;
+    return codes->number[(uint32_t)(int32_t)x];
+}
+
+void bytes_load_codes(const mw_forest *forest, const bytes_codes *codes, const mw_matrix *rows,
+                      size_t first, size_t n_rows, uint8_t *columns)
+{
+    for (unsigned nan_in = 0; nan_in < 2; nan_in++) {
+        if (codes->column[nan_in] == BYTES_NO_COLUMN)
+            continue;
+        uint8_t *place = columns + codes->column[nan_in], *bit = place + BYTES_ROWS;
+        for (size_t r = 0; r < n_rows; r++) {
+            double x = predict_read(rows, first + r, codes->feature);
+            uint8_t number = number_of(codes, predict_value(forest->input, x), nan_in);
+            place[r] = number / 8;
+            bit[r] = (uint8_t)(1 << number % 8);
+        }
     }
 }

@@ -391,12 +391,20 @@ static void test_bytes(void **state)
          .n_margins = 3,
          .depth_max = 12,
          .lopsided = 0.8},
-        {.name = "few sets",
+        {.name = "sets",
          .n_trees = 40,
          .n_features = 6,
          .n_margins = 1,
-         .depth_max = 3,
-         .categorical = 0.3},
+         .depth_max = 6,
+         .categorical = 0.5},
+        {.name = "lightgbm sets only",
+         .lightgbm = true,
+         .n_trees = 40,
+         .n_features = 2,
+         .n_margins = 2,
+         .depth_max = 12,
+         .lopsided = 0.8,
+         .categorical = 1},
     };
     for (size_t w = 0; w < MW_COUNT(many); w++) {
         mw_forest *forest = random_forest(&many[w], 31 + w);
