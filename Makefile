@@ -3,7 +3,8 @@
 #   make            build/millwright            make demo     see it work, in a minute
 #   make check      unit tests, in seconds      make test     every test, with the real clients
 #   make debug      build-debug/, sanitizers    make fuzz     hunt, FUZZ_SECONDS=60 a target
-#   make bench      figures against the peers   make install  honours DESTDIR and PREFIX
+#   make bench      figures against the peers   make bench-trees  the same of the tree engines
+#   make install    honours DESTDIR and PREFIX
 #   make deps       install what a build needs  make help     this list
 #   make format     clang-format every C file   make clean    remove the build folders
 #
@@ -17,7 +18,7 @@ FUZZ_SECONDS ?= 60
 MESON = "$$(tools/find-meson.sh)"
 
 .DEFAULT_GOAL := build
-.PHONY: build deps demo check test debug fuzz bench install format clean help
+.PHONY: build deps demo check test debug fuzz bench bench-trees install format clean help
 
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -61,6 +62,11 @@ bench: build
 	@tools/python-env.sh .venv-bench bench/requirements.txt
 	@.venv-bench/bin/python bench/run.py
 
+bench-trees: build
+	@tools/install-deps.sh bench
+	@tools/python-env.sh .venv-bench-trees bench/trees_requirements.txt
+	@.venv-bench-trees/bin/python bench/trees.py
+
 # Another PREFIX than the one configured is taken over; DESTDIR stands before it.
 install: build
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
@@ -74,4 +80,4 @@ clean:
 	rm -rf build build-debug build-fuzz build-thread
 
 help:
-	@sed -n '3,8s/^# *//p' Makefile
+	@sed -n '3,9s/^# *//p' Makefile

@@ -23,15 +23,15 @@ class Model:
                 self.library.mw_scratch_new(ctypes.byref(self.scratch), None):
             raise RuntimeError(f"{file} could not be loaded")
 
-    def predictor(self, rows):
+    def predictor(self, rows, n_outputs=1):
         """A call without arguments that predicts these rows; the answers are in `.answers`."""
         dtype = MW_FLOAT32 if rows.dtype == np.float32 else MW_FLOAT64
         size = rows.itemsize
         matrix = Matrix(rows.ctypes.data, dtype, len(rows), rows.shape[1], rows.strides[0] // size,
                         rows.strides[1] // size)
-        answers = np.zeros(len(rows))
+        answers = np.zeros(len(rows) * n_outputs)
         given = (self.handle, ctypes.byref(matrix), MW_PREDICTION, self.scratch,
-                 answers.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(len(rows)), None)
+                 answers.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(len(answers)), None)
 
         def predict(function=self.library.mw_model_predict):
             if function(*given):

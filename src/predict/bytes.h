@@ -139,6 +139,12 @@ void bytes_layout_free(void *layout);
 size_t bytes_layout_bytes(const void *layout);
 size_t bytes_memory_bytes(const mw_forest *forest, const void *layout);
 
+/* Lines of a block's memory: perfect trees need none. */
+static inline size_t bytes_lines(const bytes_layout *layout)
+{
+    return layout->n_constants > 0 ? BYTES_LINES : 0;
+}
+
 /* Bytes of an output's leaves in a tree: four planes of 64 bytes, or plain values. */
 static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tree *tree)
 {

@@ -408,7 +408,7 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
     const bytes_layout *layout = untyped;
     uint8_t *columns = block->memory;
     uint8_t *lines = columns + (layout->n_columns + 1 + layout->n_sets) * BYTES_ROWS;
-    void *sums = lines + BYTES_LINES * BYTES_ROWS;
+    void *sums = lines + bytes_lines(layout) * BYTES_ROWS;
     assert(block->n_rows <= BYTES_ROWS);
     for (size_t k = 0; k < layout->n_constants; k++)
         memset(lines + k * BYTES_ROWS, (int)k, BYTES_ROWS);

@@ -435,6 +435,6 @@ size_t bytes_layout_bytes(const void *untyped)
 size_t bytes_memory_bytes(const mw_forest *forest, const void *untyped)
 {
     const bytes_layout *layout = untyped;
-    return (layout->n_columns + 1 + layout->n_sets) * BYTES_ROWS +
-           BYTES_LINES * (size_t)BYTES_ROWS + forest->n_margins * BYTES_ROWS * sizeof(double);
+    return (layout->n_columns + 1 + layout->n_sets + bytes_lines(layout)) * BYTES_ROWS +
+           forest->n_margins * BYTES_ROWS * sizeof(double);
 }

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Tree engines side by side: libmillwright and every peer that can be installed, in one run.
+
+    make bench-trees
+    .venv-bench-trees/bin/python bench/trees.py --models S,ML --quick
+
+One thread each. Answers are compared first: a peer that answers something else is not measured.
+All engines of a model take turns, and the quickest call counts: what the machine can do when
+nobody disturbs it. The table is printed and kept in bench/results/trees.md and trees.json.
+"""
+import argparse
+import datetime
+import json
+import pathlib
+import platform
+import sys
+
+import numpy as np
+
+import library
+import trees_material
+import trees_peers
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BATCHES = (1, 16, 64, 1000, 100000)
+# At least so many times the best peer, and the training library, at 100,000 rows.
+GOALS = {"S": (8, 15), "M": (8, 15), "L": (8, 15), "MC": (8, 15), "WIDE": (8, 15),
+         "SL": (6, 30), "ML": (6, 30), "LL": (6, 30), "CAT": (5, 30)}
+TOLERANCE = {"ONNX Runtime": 1e-3, "oneDAL": 1e-3}  # engines that sum or round in another way
+
+
+class Ours:
+    name, training_library = "Millwright", False
+
+    def __init__(self, entry, shared):
+        self.model = library.Model(shared, entry.file)
+        self.n_outputs = entry.n_outputs
+
+    def call(self, rows):
+        predict = self.model.predictor(rows, self.n_outputs)
+
+        def answer():
+            predict()
+            return predict.answers
+        return answer
+
+
+def engines_of(entry, shared, folder):
+    """[engine], and {name: why it is not there}."""
+    engines, missing = [Ours(entry, shared)], {}
+    for peer in trees_peers.PEERS:
+        if not peer.reads(entry):
+            continue
+        try:
+            engines.append(peer(entry, folder))
+        except Exception as error:  # whatever a peer's library throws is its own affair
+            missing[peer.name] = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"
+    return engines, missing
+
+
+def agreeing(engines, rows, missing):
+    """The engines whose answers are ours."""
+    found, expected = [], None
+    for engine in engines:
+        try:
+            answers = np.asarray(engine.call(rows)(), dtype=np.float64).reshape(len(rows), -1)
+        except Exception as error:
+            missing[engine.name] = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"
+            continue
+        expected = answers.copy() if expected is None else expected
+        off = float(np.max(np.abs(answers - expected))) if answers.shape == expected.shape else 9
+        if off <= TOLERANCE.get(engine.name, 2e-6):
+            found.append(engine)
+        else:
+            missing[engine.name] = f"answers differ by up to {off:.2g}"
+    return found
+
+
+def measure(entry, engines, options):
+    """{batch: {engine: rows a second}}"""
+    found = {}
+    for batch in BATCHES:
+        rows = np.ascontiguousarray(entry.rows[:batch])
+        calls = [engine.call(rows) for engine in engines]
+        best = library.in_turns(calls, options.rounds, options.seconds)
+        found[batch] = {engine.name: batch / time for engine, time in zip(engines, best)}
+    return found
+
+
+def show(rate):
+    return f"{rate / 1e6:.2f} M" if rate >= 1e6 else f"{rate / 1e3:,.1f} k"
+
+
+def summary(entry, engines, found):
+    """The line of the large batch: best peer, training library, goals."""
+    rates = found[max(BATCHES)]
+    ours = rates["Millwright"]
+    peers = {name: rate for name, rate in rates.items() if name != "Millwright"}
+    best = max(peers, key=peers.get)
+    trained = next(engine.name for engine in engines if engine.training_library)
+    ratios = ours / peers[best], ours / peers[trained]
+    verdict = ["met" if ratio >= goal else "MISSED"
+               for ratio, goal in zip(ratios, GOALS[entry.name])]
+    return {"model": entry.name, "rows_per_second": ours, "best_peer": best,
+            "best_peer_rows_per_second": peers[best], "ratio": ratios[0], "goal": verdict[0],
+            "training_library": trained, "training_ratio": ratios[1],
+            "training_goal": verdict[1]}
+
+
+def table(results):
+    lines = ["| model | rows/s | best peer | ratio | goal | | training library | ratio | goal | |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for result in results:
+        s, goal = result["summary"], GOALS[result["summary"]["model"]]
+        lines.append(
+            f"| {s['model']} | {show(s['rows_per_second'])} | {s['best_peer']} "
+            f"{show(s['best_peer_rows_per_second'])} | {s['ratio']:.1f} | {goal[0]} | {s['goal']} "
+            f"| {s['training_library']} | {s['training_ratio']:.1f} | {goal[1]} "
+            f"| {s['training_goal']} |")
+    for result in results:
+        lines += ["", f"{result['summary']['model']}, rows a second by rows a call:", "",
+                  "| engine | " + " | ".join(f"{batch:,}" for batch in BATCHES) + " |",
+                  "|---|" + "---|" * len(BATCHES)]
+        for engine in result["rates"][str(BATCHES[0])]:
+            rates = [show(result["rates"][str(batch)][engine]) for batch in BATCHES]
+            lines.append(f"| {engine} | " + " | ".join(rates) + " |")
+        lines += [f"- {name}: not measured ({why})" for name, why in result["missing"].items()]
+    return "\n".join(lines)
+
+
+def options_of(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="", help="some of " + ",".join(GOALS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.5, help="for each engine and batch")
+    parser.add_argument("--quick", action="store_true", help="a fifth of the time: only to try it")
+    parser.add_argument("--library", default=ROOT / "build/include/libmillwright.so")
+    parser.add_argument("--work", default=ROOT / ".cache/bench-trees", type=pathlib.Path)
+    parser.add_argument("--results", default=ROOT / "bench/results", type=pathlib.Path)
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.seconds /= 5
+    return options
+
+
+def main():
+    options = options_of(sys.argv[1:])
+    grid = trees_material.Grid(options.work)
+    results = []
+    for entry in grid.entries([name for name in options.models.split(",") if name]):
+        print(f"measuring {entry.name}", file=sys.stderr)
+        engines, missing = engines_of(entry, options.library, options.work)
+        engines = agreeing(engines, entry.rows[:2000], missing)
+        found = measure(entry, engines, options)
+        results.append({"summary": summary(entry, engines, found), "missing": missing,
+                        "rates": {str(batch): rates for batch, rates in found.items()}})
+    text = table(results)
+    print(text)
+    options.results.mkdir(parents=True, exist_ok=True)
+    (options.results / "trees.md").write_text(text + "\n")
+    (options.results / "trees.json").write_text(json.dumps(
+        {"date": datetime.date.today().isoformat(), "machine": platform.processor() or
+         platform.machine(), "results": results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
