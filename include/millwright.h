@@ -88,7 +88,7 @@ typedef struct mw_scratch mw_scratch;
 
 /* What a loaded model is. All pointers are borrowed and live as long as the model. */
 typedef struct mw_model_description {
-    const char *format;          /* "xgboost json", "xgboost ubjson", "lightgbm text" */
+    const char *format; /* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json" */
     const char *library_version; /* of the library that saved it, "" when not recorded */
     const char *objective;       /* as the library names it: "binary:logistic" */
     size_t n_trees, n_features, n_nodes, n_leaves;

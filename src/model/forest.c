@@ -1,6 +1,7 @@
 /* The door: files and bytes in, forests out. */
 #include "model.h"
 
+#include "catboost.h"
 #include "kind.h"
 #include "lightgbm.h"
 #include "mlmodel.h"
@@ -16,6 +17,8 @@ const char *mw_format_name(mw_format format)
         return "xgboost ubjson";
     case MW_FORMAT_LIGHTGBM_TEXT:
         return "lightgbm text";
+    case MW_FORMAT_CATBOOST_JSON:
+        return "catboost json";
     }
     return "unknown";
 }
@@ -28,6 +31,8 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
         return model_xgb_read(bytes, false, best_only, ret_forest, err);
     case MODEL_KIND_UBJSON:
         return model_xgb_read(bytes, true, best_only, ret_forest, err);
+    case MODEL_KIND_CATBOOST_JSON:
+        return model_cat_read(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:
         break;
     }

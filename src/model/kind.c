@@ -36,8 +36,8 @@ static const foreign_kind foreign_kinds[] = {
      "unpack it first: unzstd model.json.zst"},
     {MW_VIEW("x\x9c"), MW_E_MODEL_PICKLE, "this is a compressed joblib file, that is, a pickle",
      NO_PICKLE, SAVE_AS_JSON},
-    {MW_VIEW("CBM1"), MW_E_MODEL_FORMAT, "CatBoost models are not read yet", "",
-     "train the model with XGBoost or LightGBM"},
+    {MW_VIEW("CBM1"), MW_E_MODEL_FORMAT, "CatBoost's binary models are not read yet", "",
+     "save it as JSON: model.save_model('model.json', format='json')"},
     {MW_VIEW("binf"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
      "load it with XGBoost 2.x or older and save it with booster.save_model('model.json')"},
     {MW_VIEW("bs64"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
@@ -114,8 +114,9 @@ static mw_status tell_binary(mw_view bytes, mw_error *err)
         return mw_mend(err, SAVE_AS_JSON);
     }
     mw_fail(err, MW_E_MODEL_KIND, "this is not a model file that Millwright knows");
-    return mw_mend(err, "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), or an "
-                        "MLflow model folder");
+    return mw_mend(err,
+                   "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost "
+                   "model (JSON), or an MLflow model folder");
 }
 
 static mw_status tell_text(mw_view bytes, mw_error *err)
@@ -133,8 +134,9 @@ static mw_status tell_text(mw_view bytes, mw_error *err)
         return mw_mend(err, "save the model again with booster.save_model('model.txt')");
     }
     mw_fail(err, MW_E_MODEL_KIND, "this is text, but not a model");
-    return mw_mend(err, "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), or an "
-                        "MLflow model folder");
+    return mw_mend(err,
+                   "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost "
+                   "model (JSON), or an MLflow model folder");
 }
 
 static bool is_blank(char c)
@@ -146,6 +148,21 @@ static bool is_blank(char c)
 static bool object_is_binary(mw_view bytes)
 {
     return bytes.size > 1 && memchr("LlIiU", bytes.data[1], 5) != NULL;
+}
+
+/* XGBoost's first key is "learner" or "version". */
+static bool is_catboost(mw_view bytes)
+{
+    static const char *const first_keys[] = {"\"features_info\"", "\"model_info\"",
+                                             "\"oblivious_trees\"", "\"ctr_data\""};
+    mw_view rest = {bytes.data + 1, bytes.size - 1};
+    while (rest.size > 0 && is_blank(rest.data[0]))
+        rest = (mw_view){rest.data + 1, rest.size - 1};
+    for (size_t i = 0; i < MW_COUNT(first_keys); i++) {
+        if (mw_view_starts(rest, first_keys[i]))
+            return true;
+    }
+    return false;
 }
 
 static bool is_lightgbm(mw_view bytes)
@@ -174,7 +191,9 @@ mw_status model_kind_tell(mw_view bytes, model_kind *ret_kind, mw_error *err)
     if (foreign)
         return fail_foreign(foreign, err);
     if (rest.data[0] == '{') {
-        *ret_kind = object_is_binary(rest) ? MODEL_KIND_UBJSON : MODEL_KIND_JSON;
+        *ret_kind = object_is_binary(rest) ? MODEL_KIND_UBJSON
+                    : is_catboost(rest)    ? MODEL_KIND_CATBOOST_JSON
+                                           : MODEL_KIND_JSON;
         return MW_OK;
     }
     if (is_lightgbm(rest)) {

@@ -14,10 +14,11 @@
 typedef enum mw_format {
     MW_FORMAT_XGBOOST_JSON,
     MW_FORMAT_XGBOOST_UBJSON,
-    MW_FORMAT_LIGHTGBM_TEXT
+    MW_FORMAT_LIGHTGBM_TEXT,
+    MW_FORMAT_CATBOOST_JSON
 } mw_format;
 
-/* "xgboost json", "xgboost ubjson", "lightgbm text". */
+/* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json". */
 const char *mw_format_name(mw_format format);
 
 /* From margins to predictions. Computed in float32 for XGBoost, in float64 for LightGBM. */

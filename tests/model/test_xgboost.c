@@ -495,7 +495,6 @@ static const struct foreign_case {
     const char *what;
 } foreign_cases[] = {
     {"{\"name\":\"tree\",\"version\":\"v4\",\"tree_info\":[]}", MW_UNSUPPORTED, "LightGBM's dump"},
-    {"{\"oblivious_trees\":[]}", MW_UNSUPPORTED, "CatBoost"},
     {"{\"Config\":{},\"Model\":{}}", MW_UNSUPPORTED, "snapshot"},
     {"{\"a\":1}", MW_BAD_DATA, "no 'learner'"},
     {"{}", MW_BAD_DATA, "no 'learner'"},

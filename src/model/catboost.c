@@ -1,0 +1,272 @@
+/* CatBoost's JSON models.
+ *
+ *     features_info       float_features [{flat_feature_index, feature_id, nan_value_treatment}]
+ *     model_info          class_params {class_names}, params {loss_function {type}}
+ *     oblivious_trees     or trees: see catboost_tree.c
+ *     scale_and_bias      [scale, [bias of each output]]; older: [scale, bias]
+ *
+ * Categories, texts and embeddings are not read yet: a split that asks for one is refused. */
+#include "catboost.h"
+
+#include "names.h"
+
+static const model_places cat_places = {
+    .tree = "trees[",
+    .tree_end = "].",
+    .left = "left",
+    .right = "right",
+    .feature = "float_feature_index",
+    .threshold = "border",
+    .value = "value",
+};
+
+typedef mw_status (*cat_reader)(model_cat *cat, mw_error *err);
+typedef struct cat_key {
+    const char *name;
+    cat_reader read;
+} cat_key;
+
+enum { MOST_KEYS = 6 };
+
+/* Read an object whose keys are in the table; place names are prepended to errors. */
+static mw_status read_object(model_cat *cat, const cat_key *keys, size_t n_keys, mw_error *err)
+{
+    const char *names[MOST_KEYS];
+    uint32_t seen = 0;
+    size_t key = 0;
+    bool more = false;
+    for (size_t i = 0; i < n_keys; i++)
+        names[i] = keys[i].name;
+    MW_TRY(model_document_object_begin(&cat->doc, err));
+    for (;;) {
+        MW_TRY(model_document_key(&cat->doc, names, n_keys, &seen, &key, &more, err));
+        if (!more)
+            return MW_OK;
+        if (keys[key].read(cat, err) != MW_OK)
+            return model_at_key(err, names[key]);
+    }
+}
+
+/* Each element of an array by `read`; the index is prepended to errors. */
+static mw_status read_each(model_cat *cat, cat_reader read, mw_error *err)
+{
+    bool more = false;
+    MW_TRY(model_document_array_begin(&cat->doc, err));
+    for (size_t i = 0;; i++) {
+        MW_TRY(model_document_array_next(&cat->doc, &more, err));
+        if (!more)
+            return MW_OK;
+        if (read(cat, err) != MW_OK) {
+            char place[32];
+            snprintf(place, sizeof place, "[%zu]", i);
+            return model_at_key(err, place);
+        }
+    }
+}
+
+/* ---- features -------------------------------------------------------------------------------- */
+
+static model_cat_feature *last_feature(model_cat *cat)
+{
+    return (model_cat_feature *)cat->features.items + cat->features.count - 1;
+}
+
+static mw_status read_feature_column(model_cat *cat, mw_error *err)
+{
+    return model_document_integer(&cat->doc, &last_feature(cat)->column, err);
+}
+
+static mw_status read_feature_name(model_cat *cat, mw_error *err)
+{
+    return model_document_string(&cat->doc, &last_feature(cat)->name, err);
+}
+
+static mw_status read_nan_treatment(model_cat *cat, mw_error *err)
+{
+    mw_view text;
+    MW_TRY(model_document_string(&cat->doc, &text, err));
+    last_feature(cat)->nan_is_high = mw_view_is(text, "AsTrue");
+    return MW_OK;
+}
+
+static mw_status read_feature(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"flat_feature_index", read_feature_column},
+                                   {"feature_id", read_feature_name},
+                                   {"nan_value_treatment", read_nan_treatment}};
+    model_cat_feature *feature = model_list_add(&cat->features, 1);
+    if (!feature)
+        return mw_fail_memory(err, "features");
+    *feature = (model_cat_feature){.column = -1};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+static mw_status read_float_features(model_cat *cat, mw_error *err)
+{
+    return read_each(cat, read_feature, err);
+}
+
+static mw_status refuse_feature(model_cat *cat, mw_error *err)
+{
+    (void)cat;
+    mw_fail(err, MW_E_MODEL_FORMAT,
+            "CatBoost's categorical, text and embedding features are not read yet");
+    return mw_mend(err, "train on numeric columns: give categories as numbers or as columns of 0 "
+                        "and 1");
+}
+
+static mw_status refuse_features(model_cat *cat, mw_error *err)
+{
+    return read_each(cat, refuse_feature, err);
+}
+
+static mw_status read_features_info(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"float_features", read_float_features},
+                                   {"categorical_features", refuse_features},
+                                   {"text_features", refuse_features},
+                                   {"embedding_features", refuse_features}};
+    cat->has_features = true;
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+/* ---- model_info ------------------------------------------------------------------------------ */
+
+static mw_status read_loss_type(model_cat *cat, mw_error *err)
+{
+    return model_document_string(&cat->doc, &cat->loss, err);
+}
+
+static mw_status read_loss(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"type", read_loss_type}};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+static mw_status read_params(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"loss_function", read_loss}};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+/* A label is a text, a truth value or a number, whose label is its text. */
+static mw_status read_class_name(model_cat *cat, mw_error *err)
+{
+    mw_view *name = model_list_add(&cat->class_names, 1);
+    if (!name)
+        return mw_fail_memory(err, "names of classes");
+    mw_scan_kind kind = model_document_peek(&cat->doc);
+    if (kind == MW_SCAN_STRING)
+        return model_document_string(&cat->doc, name, err);
+    if (kind == MW_SCAN_TRUE || kind == MW_SCAN_FALSE) {
+        *name = mw_view_of(kind == MW_SCAN_TRUE ? "True" : "False"); /* as Python writes them */
+        return model_document_skip(&cat->doc, err);
+    }
+    double value;
+    char text[MW_NUMBER_TEXT_BYTES];
+    const char *kept;
+    MW_TRY(model_document_number(&cat->doc, &value, err));
+    mw_view written = {text, mw_number_write_double(text, value, false)};
+    MW_TRY(model_keep_text(cat->build.forest, written, &kept, err));
+    *name = mw_view_of(kept);
+    return MW_OK;
+}
+
+static mw_status read_class_names(model_cat *cat, mw_error *err)
+{
+    return read_each(cat, read_class_name, err);
+}
+
+static mw_status read_class_params(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"class_names", read_class_names}};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+static mw_status read_model_info(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"class_params", read_class_params}, {"params", read_params}};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+/* ---- trees, scale and bias ------------------------------------------------------------------- */
+
+static mw_status read_oblivious_trees(model_cat *cat, mw_error *err)
+{
+    cat->has_trees = true;
+    return read_each(cat, model_cat_read_oblivious, err);
+}
+
+static mw_status read_nested_trees(model_cat *cat, mw_error *err)
+{
+    cat->has_trees = true;
+    return read_each(cat, model_cat_read_nested, err);
+}
+
+static mw_status add_bias(model_cat *cat, mw_error *err)
+{
+    double *bias = model_list_add(&cat->bias, 1);
+    if (!bias)
+        return mw_fail_memory(err, "biases");
+    return model_document_number(&cat->doc, bias, err);
+}
+
+static mw_status read_scale_and_bias(model_cat *cat, mw_error *err)
+{
+    bool more = false;
+    MW_TRY(model_document_array_begin(&cat->doc, err));
+    for (size_t i = 0;; i++) {
+        MW_TRY(model_document_array_next(&cat->doc, &more, err));
+        if (!more)
+            return MW_OK;
+        if (i == 0)
+            MW_TRY(model_document_number(&cat->doc, &cat->scale, err));
+        else if (model_document_peek(&cat->doc) == MW_SCAN_ARRAY)
+            MW_TRY(read_each(cat, add_bias, err));
+        else
+            MW_TRY(add_bias(cat, err));
+    }
+}
+
+static mw_status read_document(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"features_info", read_features_info},
+                                   {"model_info", read_model_info},
+                                   {"oblivious_trees", read_oblivious_trees},
+                                   {"trees", read_nested_trees},
+                                   {"scale_and_bias", read_scale_and_bias}};
+    MW_TRY(read_object(cat, keys, MW_COUNT(keys), err));
+    MW_TRY(model_document_end(&cat->doc, err));
+    if (cat->has_features && cat->has_trees)
+        return MW_OK;
+    mw_fail(err, MW_E_MODEL_KIND, "a CatBoost model without %s",
+            cat->has_features ? "trees" : "features_info");
+    return mw_mend(err, "save the model again with model.save_model('model.json', format='json')");
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+mw_status model_cat_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
+{
+    model_cat cat = {.features.item_bytes = sizeof(model_cat_feature),
+                     .bias.item_bytes = sizeof(double),
+                     .class_names.item_bytes = sizeof(mw_view),
+                     .scale = 1};
+    model_cat_tree_init(&cat.tree);
+    mw_status status = model_build_init(&cat.build, &cat_places, bytes.size, err);
+    if (status == MW_OK) {
+        cat.build.forest->format = MW_FORMAT_CATBOOST_JSON;
+        model_document_init(&cat.doc, bytes, false, &cat.build.forest->arena);
+        status = read_document(&cat, err);
+    }
+    if (status == MW_OK)
+        status = model_cat_settle(&cat, err);
+    if (status == MW_OK)
+        status = model_build_finish(&cat.build, ret_forest, err);
+    model_cat_tree_done(&cat.tree);
+    model_list_done(&cat.features);
+    model_list_done(&cat.bias);
+    model_list_done(&cat.class_names);
+    model_build_done(&cat.build);
+    return status;
+}
