@@ -4,6 +4,7 @@
 #include "kind.h"
 #include "lightgbm.h"
 #include "mlmodel.h"
+#include "onnx.h"
 #include "read.h"
 #include "xgboost.h"
 
@@ -16,6 +17,8 @@ const char *mw_format_name(mw_format format)
         return "xgboost ubjson";
     case MW_FORMAT_LIGHTGBM_TEXT:
         return "lightgbm text";
+    case MW_FORMAT_ONNX:
+        return "onnx";
     }
     return "unknown";
 }
@@ -28,6 +31,8 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
         return model_xgb_read(bytes, false, best_only, ret_forest, err);
     case MODEL_KIND_UBJSON:
         return model_xgb_read(bytes, true, best_only, ret_forest, err);
+    case MODEL_KIND_ONNX:
+        return model_onnx_read(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:
         break;
     }

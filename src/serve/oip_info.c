@@ -67,7 +67,16 @@ static const serve_slot *pin_slot(mw_fleet *fleet, mw_exchange *exchange, const 
 
 static const char *platform_of(const mw_forest *forest)
 {
-    return forest->format == MW_FORMAT_LIGHTGBM_TEXT ? "lightgbm" : "xgboost";
+    switch (forest->format) {
+    case MW_FORMAT_LIGHTGBM_TEXT:
+        return "lightgbm";
+    case MW_FORMAT_ONNX:
+        return "onnx";
+    case MW_FORMAT_XGBOOST_JSON:
+    case MW_FORMAT_XGBOOST_UBJSON:
+        break;
+    }
+    return "xgboost";
 }
 
 static bool has_categories(const mw_schema *schema)
