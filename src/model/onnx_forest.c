@@ -19,7 +19,7 @@
 
 static const char *const again = "convert the model again; this file was damaged or edited by hand";
 
-enum { SHARED_AT_MOST = 16, ALWAYS_NODES = 4096 };
+enum { SHARED_AT_MOST = 16, ALWAYS_NODES = 4 * MW_LIMIT_TREE_DEPTH };
 
 /* A node that is still to be written, and where its number has to go. */
 typedef struct pending {

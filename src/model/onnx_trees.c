@@ -287,7 +287,8 @@ static mw_status check_keys(const node_map *map, mw_error *err)
             continue;
         mw_fail(err, MW_E_TREE_SHAPE, "tree %lld has node %lld twice", (long long)keys[i].tree,
                 (long long)keys[i].node);
-        return wrong_entry("nodes_nodeids", keys[i].index, err);
+        uint32_t a = keys[i - 1].index, b = keys[i].index;
+        return wrong_entry("nodes_nodeids", a > b ? a : b, err);
     }
     if (n_trees == map->runs.count)
         return MW_OK;
