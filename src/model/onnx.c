@@ -232,29 +232,20 @@ static mw_status fill_input(mw_forest *forest, const model_onnx_input *input, bo
     return MW_OK;
 }
 
-/* Each input is one column or several; constants that old files list among them are none. */
-static mw_status fill_columns(const model_onnx *onnx, mw_column *columns, bool *ret_named,
-                              mw_error *err)
+static mw_status fill_columns(const model_onnx *onnx, mw_column *columns, mw_error *err)
 {
     mw_forest *forest = onnx->build.forest;
     const model_onnx_input *inputs = onnx->inputs.items;
-    size_t at = 0, n_real = 0;
-    for (size_t pass = 0; pass < 2; pass++) {
-        *ret_named = n_real > 1;
-        for (size_t i = 0; i < onnx->inputs.count; i++) {
-            mw_view tensor;
-            bool constant = false;
-            MW_TRY(model_onnx_constant_of(onnx, inputs[i].name, &tensor, &constant, err));
-            if (constant)
-                continue;
-            n_real += pass == 0;
-            size_t n = inputs[i].rank == 1       ? 1
-                       : inputs[i].last_dim >= 0 ? (size_t)inputs[i].last_dim
-                                                 : forest->n_features;
-            if (pass == 1 && at + n <= forest->n_features)
-                MW_TRY(fill_input(forest, &inputs[i], *ret_named, columns + at, n, err));
-            at += pass == 1 ? n : 0;
-        }
+    size_t at = 0;
+    for (size_t i = 0; i < onnx->inputs.count; i++) {
+        if (inputs[i].is_constant)
+            continue;
+        size_t n = inputs[i].rank == 1       ? 1
+                   : inputs[i].last_dim >= 0 ? (size_t)inputs[i].last_dim
+                                             : forest->n_features;
+        if (at + n <= forest->n_features)
+            MW_TRY(fill_input(forest, &inputs[i], onnx->n_real_inputs > 1, columns + at, n, err));
+        at += n;
     }
     return MW_OK;
 }
@@ -262,13 +253,12 @@ static mw_status fill_columns(const model_onnx *onnx, mw_column *columns, bool *
 static mw_status set_schema(const model_onnx *onnx, mw_error *err)
 {
     mw_forest *forest = onnx->build.forest;
-    bool named = false;
     mw_column *columns = calloc(forest->n_features + 1, sizeof *columns);
     if (!columns)
         return mw_fail_memory(err, "names of features");
-    mw_status status = fill_columns(onnx, columns, &named, err);
+    mw_status status = fill_columns(onnx, columns, err);
     if (status == MW_OK)
-        status = model_set_schema(forest, columns, named, "f", err);
+        status = model_set_schema(forest, columns, onnx->n_real_inputs > 1, "f", err);
     if (status != MW_OK && err->mend[0] == '\0')
         mw_mend(err, "convert the model again, with a name of its own for each input");
     free(columns);

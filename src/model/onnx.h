@@ -42,6 +42,7 @@ typedef struct model_onnx_input {
     int64_t type; /* model_onnx_type; MODEL_ONNX_UNKNOWN when it is no tensor */
     size_t rank;
     int64_t last_dim; /* -1: open */
+    bool is_constant; /* and not an input at all */
 } model_onnx_input;
 
 typedef struct model_onnx_constant {
@@ -63,6 +64,7 @@ typedef struct model_onnx {
     model_list nodes;      /* model_onnx_node */
     model_list names;      /* mw_view: inputs and outputs of nodes */
     model_list inputs;     /* model_onnx_input */
+    size_t n_real_inputs;  /* without the constants among them */
     model_list outputs;    /* mw_view */
     model_list constants;  /* model_onnx_constant */
     model_list domains;    /* mw_view: of the operator sets that are imported */
@@ -102,8 +104,7 @@ MW_CHECKED mw_status model_onnx_texts(const model_onnx *onnx, const model_onnx_a
 MW_CHECKED mw_status model_onnx_tensor(const model_onnx *onnx, mw_view tensor, model_list *doubles,
                                        int64_t *ret_type, mw_error *err);
 /* The constant tensor called `name`: an initializer or a Constant node's value. */
-MW_CHECKED mw_status model_onnx_constant_of(const model_onnx *onnx, mw_view name,
-                                            mw_view *ret_tensor, bool *ret_found, mw_error *err);
+bool model_onnx_constant_of(const model_onnx *onnx, mw_view name, mw_view *ret_tensor);
 
 /* ---- what stands around the trees -------------------------------------------------------------
  */

@@ -79,7 +79,7 @@ static mw_status constant_input(const follower *f, const model_onnx_node *node, 
 {
     mw_view tensor;
     int64_t type = 0;
-    MW_TRY(model_onnx_constant_of(f->onnx, input_of(f, node, i), &tensor, ret_found, err));
+    *ret_found = model_onnx_constant_of(f->onnx, input_of(f, node, i), &tensor);
     if (*ret_found && model_onnx_tensor(f->onnx, tensor, doubles, &type, err) != MW_OK)
         return model_onnx_at(node, err);
     return MW_OK;
@@ -149,21 +149,12 @@ static mw_status take_input(follower *f, const model_onnx_input *input, bool onl
     return add_value(f, made, err);
 }
 
-/* Old files list their constants among the inputs. */
 static mw_status take_inputs(follower *f, mw_error *err)
 {
     const model_onnx_input *inputs = f->onnx->inputs.items;
-    size_t n = f->onnx->inputs.count, n_real = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < n; i++) {
-            mw_view tensor;
-            bool constant = false;
-            MW_TRY(model_onnx_constant_of(f->onnx, inputs[i].name, &tensor, &constant, err));
-            if (!constant && pass == 1)
-                MW_TRY(take_input(f, &inputs[i], n_real == 1, err));
-            n_real += !constant && pass == 0;
-        }
-    }
+    for (size_t i = 0; i < f->onnx->inputs.count; i++)
+        if (!inputs[i].is_constant)
+            MW_TRY(take_input(f, &inputs[i], f->onnx->n_real_inputs == 1, err));
     return MW_OK;
 }
 

@@ -203,12 +203,8 @@ static mw_status read_output(model_onnx *onnx, mw_view message, mw_error *err)
     return add_view(&onnx->outputs, name, err);
 }
 
-static mw_status add_constant(model_onnx *onnx, mw_view tensor, mw_error *err)
+static mw_status keep_constant(model_onnx *onnx, mw_view name, mw_view tensor, mw_error *err)
 {
-    enum { TENSOR_NAME = 8 };
-    model_onnx_constant constant = {.tensor = tensor};
-    bool found = false;
-    MW_TRY(find_bytes(onnx, tensor, TENSOR_NAME, &constant.name, &found, err));
     if (onnx->constants.count >= MOST_NAMES) {
         mw_fail(err, MW_E_MODEL_LIMIT, "the graph has more than %d constants", MOST_NAMES);
         return mw_mend(err, "convert the model alone, without the steps around it");
@@ -216,8 +212,17 @@ static mw_status add_constant(model_onnx *onnx, mw_view tensor, mw_error *err)
     model_onnx_constant *added = model_list_add(&onnx->constants, 1);
     if (!added)
         return mw_fail_memory(err, "a graph");
-    *added = constant;
+    *added = (model_onnx_constant){name, tensor};
     return MW_OK;
+}
+
+static mw_status add_constant(model_onnx *onnx, mw_view tensor, mw_error *err)
+{
+    enum { TENSOR_NAME = 8 };
+    mw_view name;
+    bool found = false;
+    MW_TRY(find_bytes(onnx, tensor, TENSOR_NAME, &name, &found, err));
+    return keep_constant(onnx, name, tensor, err);
 }
 
 static mw_status read_graph_field(model_onnx *onnx, const model_wire *wire,
@@ -300,22 +305,6 @@ static mw_status check_domains(const model_onnx *onnx, mw_error *err)
         return model_onnx_at(&nodes[i], err);
     }
     return MW_OK;
-}
-
-mw_status model_onnx_read_graph(model_onnx *onnx, mw_error *err)
-{
-    model_wire_field field;
-    bool more = false;
-    for (;;) {
-        MW_TRY(model_wire_next(&onnx->file, &field, &more, err));
-        if (!more)
-            break;
-        MW_TRY(read_model_field(onnx, &field, err));
-    }
-    if (onnx->has_graph)
-        return check_domains(onnx, err);
-    mw_fail(err, MW_E_MODEL_CUT_SHORT, "the file ends before the graph");
-    return mw_mend(err, "save or copy the model again; this file was cut short");
 }
 
 /* ---- attributes ------------------------------------------------------------------------------ */
@@ -528,27 +517,62 @@ mw_status model_onnx_tensor(const model_onnx *onnx, mw_view tensor, model_list *
     }
 }
 
-mw_status model_onnx_constant_of(const model_onnx *onnx, mw_view name, mw_view *ret_tensor,
-                                 bool *ret_found, mw_error *err)
+bool model_onnx_constant_of(const model_onnx *onnx, mw_view name, mw_view *ret_tensor)
 {
     const model_onnx_constant *constants = onnx->constants.items;
-    const model_onnx_node *nodes = onnx->nodes.items;
-    *ret_found = false;
     for (size_t i = 0; i < onnx->constants.count; i++) {
         if (!mw_view_equal(constants[i].name, name))
             continue;
         *ret_tensor = constants[i].tensor;
-        *ret_found = true;
-        return MW_OK;
+        return true;
     }
+    return false;
+}
+
+/* ---- a whole graph --------------------------------------------------------------------------- */
+
+/* A Constant node's value is a constant like an initializer. */
+static mw_status keep_constant_nodes(model_onnx *onnx, mw_error *err)
+{
+    const model_onnx_node *nodes = onnx->nodes.items;
     for (size_t i = 0; i < onnx->nodes.count; i++) {
         model_onnx_attribute value;
-        if (!model_onnx_is(&nodes[i], "", "Constant") || nodes[i].n_outputs != 1 ||
-            !mw_view_equal(model_onnx_name(onnx, nodes[i].output), name))
+        bool found = false;
+        if (!model_onnx_is(&nodes[i], "", "Constant") || nodes[i].n_outputs != 1)
             continue;
-        MW_TRY(model_onnx_find_attribute(onnx, &nodes[i], "value", &value, ret_found, err));
-        *ret_tensor = value.tensor;
-        return MW_OK;
+        MW_TRY(model_onnx_find_attribute(onnx, &nodes[i], "value", &value, &found, err));
+        if (found)
+            MW_TRY(keep_constant(onnx, model_onnx_name(onnx, nodes[i].output), value.tensor, err));
     }
     return MW_OK;
+}
+
+/* Old files list their constants among the inputs. */
+static void mark_constant_inputs(model_onnx *onnx)
+{
+    model_onnx_input *inputs = onnx->inputs.items;
+    mw_view tensor;
+    for (size_t i = 0; i < onnx->inputs.count; i++) {
+        inputs[i].is_constant = model_onnx_constant_of(onnx, inputs[i].name, &tensor);
+        onnx->n_real_inputs += !inputs[i].is_constant;
+    }
+}
+
+mw_status model_onnx_read_graph(model_onnx *onnx, mw_error *err)
+{
+    model_wire_field field;
+    bool more = false;
+    for (;;) {
+        MW_TRY(model_wire_next(&onnx->file, &field, &more, err));
+        if (!more)
+            break;
+        MW_TRY(read_model_field(onnx, &field, err));
+    }
+    if (onnx->has_graph) {
+        MW_TRY(keep_constant_nodes(onnx, err));
+        mark_constant_inputs(onnx);
+        return check_domains(onnx, err);
+    }
+    mw_fail(err, MW_E_MODEL_CUT_SHORT, "the file ends before the graph");
+    return mw_mend(err, "save or copy the model again; this file was cut short");
 }

@@ -81,10 +81,11 @@ static const struct raw_row {
       {"leaf_weights", RAW_TENSOR, LIST(weights)},
 };
 
-#define EACH_INTS(X)                                                                  \
-    X(tree_ids)                                                                       \
-    X(node_ids) X(features) X(yes) X(no) X(missing) X(yes_leafs) X(no_leafs) X(roots) \
-        X(weight_trees) X(weight_nodes) X(weight_ids) X(label_numbers)
+#define EACH_INTS(X)                                                                      \
+    X(tree_ids)                                                                           \
+    X(node_ids)                                                                           \
+    X(features) X(yes) X(no) X(missing) X(yes_leafs) X(no_leafs) X(roots) X(weight_trees) \
+        X(weight_nodes) X(weight_ids) X(label_numbers)
 #define EACH_DOUBLES(X) X(values) X(weights) X(base) X(members) X(mode_numbers)
 #define EACH_TEXTS(X) X(mode_texts) X(label_texts)
 
