@@ -357,3 +357,22 @@ def test_unified(rows, tmp_path, elem, aggregate, n):
     served = np.where(random.random(rows.shape) < 0.5, np.abs(np.round(rows * 2)), rows)
     served = served.astype(FLOAT if elem == TensorProto.FLOAT else DOUBLE)
     check(graph([node], N_FEATURES, elem, 5), served, tmp_path, exact=True)
+
+
+# ---- MLflow --------------------------------------------------------------------------------------
+
+def test_mlflow_folder(rows, target, tmp_path, convert):
+    """As mlflow.onnx.save_model writes it, with the names of the signature."""
+    pandas = pytest.importorskip("pandas")
+    mlflow_onnx = pytest.importorskip("mlflow.onnx")
+    signatures = pytest.importorskip("mlflow.models")
+    frame = pandas.DataFrame(np.nan_to_num(rows).astype(FLOAT), columns=list("abcdef"))
+    model = ensemble.ExtraTreesClassifier(**FOREST).fit(frame.to_numpy(), binary(target))
+    converted = convert(model, frame.to_numpy(), options={id(model): {"zipmap": False}})
+    mlflow_onnx.save_model(converted, tmp_path / "saved",
+                           signature=signatures.infer_signature(frame.head()))
+    onnx.save(converted, tmp_path / "model.onnx")
+    loaded = Model(tmp_path / "saved")
+    assert [loaded.about.feature_names[i].decode() for i in range(N_FEATURES)] == list("abcdef")
+    expected = runtime_scores(tmp_path / "model.onnx", {"X": frame.to_numpy()})
+    np.testing.assert_array_equal(loaded.predict(frame.to_numpy()), expected)
