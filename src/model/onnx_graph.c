@@ -316,7 +316,8 @@ static mw_status read_attribute(const model_wire *outer, mw_view message, model_
     model_wire wire = model_wire_inside(outer, message);
     model_wire_field field;
     bool more = false;
-    *ret = (model_onnx_attribute){.name = {"", 0}, .body = message, .text = {"", 0}};
+    *ret = (model_onnx_attribute){
+        .name = {"", 0}, .body = message, .text = {"", 0}, .tensor = {message.data, 0}};
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
