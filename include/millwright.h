@@ -88,7 +88,8 @@ typedef struct mw_scratch mw_scratch;
 
 /* What a loaded model is. All pointers are borrowed and live as long as the model. */
 typedef struct mw_model_description {
-    const char *format; /* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json" */
+    /* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json", "onnx" */
+    const char *format;
     const char *library_version; /* of the library that saved it, "" when not recorded */
     const char *objective;       /* as the library names it: "binary:logistic" */
     size_t n_trees, n_features, n_nodes, n_leaves;
@@ -148,7 +149,8 @@ MW_API void mw_scratch_free(mw_scratch *scratch);
  *   values_count   how many float64 ret_values holds; at least n_rows * outputs
  *
  * Exactness: XGBoost margins are bit-equal to the library's, transformed values to 1 ulp of
- * float32; LightGBM raw scores agree to 1e-12 relative (they are summed in its order). Fails:
+ * float32; LightGBM raw scores agree to 1e-12 relative (they are summed in its order); ONNX
+ * predictions agree with ONNX Runtime's to 1e-5, those of float inputs mostly to the bit. Fails:
  * MW_MISMATCH      n_columns is not the model's MW_BAD_ARGUMENT  ret_values is too small, data is
  * NULL, or the dtype is unknown MW_NO_MEMORY     scratch could not grow
  */

@@ -29,6 +29,13 @@ static const char *transform_name(mw_transform transform)
         [MW_TRANSFORM_LOG1P_EXP] = "log1p(exp)",
         [MW_TRANSFORM_SIGMOID_LABEL] = "sigmoid, then label",
         [MW_TRANSFORM_SOFTMAX_LABEL] = "softmax, then label",
+        [MW_TRANSFORM_PAIR_SHARE] = "1 - x, x",
+        [MW_TRANSFORM_PAIR_SIGN] = "-x, x",
+        [MW_TRANSFORM_PAIR_SIGMOID] = "sigmoid of -x, x",
+        [MW_TRANSFORM_SOFTMAX_ZERO] = "softmax, zeros stay",
+        [MW_TRANSFORM_PROBIT] = "probit",
+        [MW_TRANSFORM_SHARES] = "shares of the sum",
+        [MW_TRANSFORM_SCALED_EXP] = "exp",
     };
     return (unsigned)transform < MW_COUNT(names) ? names[transform] : "unknown";
 }

@@ -158,12 +158,11 @@ static void head(mw_buf *out, const cli_command *commands, size_t n_commands)
     for (size_t i = 0; i < n_commands; i++)
         usage_line(out, &commands[i]);
     mw_buf_text(
-        out,
-        ".Sh DESCRIPTION\n"
-        ".Nm millwright\nserves models of XGBoost, LightGBM and CatBoost over HTTP and predicts "
-        "rows of files.\nThe same program is installed under the short name\n"
-        ".Nm mw .\n"
-        ".Pp\nThe commands are as follows.\n");
+        out, ".Sh DESCRIPTION\n"
+             ".Nm millwright\nserves tree models (XGBoost, LightGBM, CatBoost, ONNX) over HTTP and "
+             "predicts rows of files.\nThe same program is installed under the short name\n"
+             ".Nm mw .\n"
+             ".Pp\nThe commands are as follows.\n");
 }
 
 void cli_write_man(mw_buf *out)

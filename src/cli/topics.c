@@ -46,10 +46,12 @@ static const cli_topic topics[] = {
      "  130  interrupted by Ctrl-C or a signal"},
     {"formats", "models and rows that are read",
      "Models: XGBoost JSON and UBJSON as Booster.save_model writes them; LightGBM text as "
-     "Booster.save_model writes it; CatBoost JSON, numeric features; an MLflow model folder "
-     "(MLmodel) that holds one of these. The "
-     "kind is told from the content, never from the name. Pickles are never read: a model is "
-     "data.\n\n"
+     "Booster.save_model writes it; CatBoost JSON with numeric features; ONNX with one ensemble of "
+     "trees, as skl2onnx and onnxmltools "
+     "write it (a classifier answers with the probabilities of its classes); an MLflow model "
+     "folder "
+     "(MLmodel) that holds one of these. The kind is told from the content, never from the name. "
+     "Pickles are never read: a model is data.\n\n"
      "Rows: CSV with a header line (RFC 4180; LF, CRLF or CR), or JSON lines, one array or object "
      "a "
      "line. Columns are matched by name when the model knows its feature names, by position "

@@ -157,7 +157,8 @@ mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set, u
         return mw_fail_memory(err, "sets of categories");
     *set = (mw_category_set){(uint32_t)begin, (uint32_t)(begin + words)};
     *ret_set = (uint32_t)(build->category_sets.count - 1);
-    *ret_words = (uint32_t *)build->category_words.items + begin;
+    uint32_t *all = build->category_words.items;
+    *ret_words = all ? all + begin : NULL; /* a first set may have no words */
     return MW_OK;
 }
 

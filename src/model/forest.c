@@ -5,6 +5,7 @@
 #include "kind.h"
 #include "lightgbm.h"
 #include "mlmodel.h"
+#include "onnx.h"
 #include "read.h"
 #include "xgboost.h"
 
@@ -19,6 +20,8 @@ const char *mw_format_name(mw_format format)
         return "lightgbm text";
     case MW_FORMAT_CATBOOST_JSON:
         return "catboost json";
+    case MW_FORMAT_ONNX:
+        return "onnx";
     }
     return "unknown";
 }
@@ -33,6 +36,8 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
         return model_xgb_read(bytes, true, best_only, ret_forest, err);
     case MODEL_KIND_CATBOOST_JSON:
         return model_cat_read(bytes, ret_forest, err);
+    case MODEL_KIND_ONNX:
+        return model_onnx_read(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:
         break;
     }

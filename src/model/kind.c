@@ -45,7 +45,7 @@ static const foreign_kind foreign_kinds[] = {
     {MW_VIEW("booster["), MW_E_MODEL_DUMP, "this is XGBoost's dump_model() output, not a model", "",
      "save the model with booster.save_model('model.json')"},
     {MW_VIEW("\x89HDF"), MW_E_MODEL_FORMAT, "this is an HDF5 file; neural networks are not read",
-     "", "Millwright reads XGBoost and LightGBM models"},
+     "", "Millwright reads XGBoost, LightGBM and ONNX tree models"},
     {MW_VIEW("\x93NUMPY"), MW_E_MODEL_KIND, "this is a NumPy array, not a model", "",
      "give the path of a model file"},
     {MW_VIEW("\x7f"
@@ -109,14 +109,10 @@ static mw_status tell_binary(mw_view bytes, mw_error *err)
         return mw_mend(err, "load it with XGBoost 2.x or older and save it with "
                             "booster.save_model('model.json')");
     }
-    if (bytes.data[0] == '\x08' && (has_text(bytes, "onnx") || has_text(bytes, "ai."))) {
-        mw_fail(err, MW_E_MODEL_FORMAT, "ONNX models are not read yet");
-        return mw_mend(err, SAVE_AS_JSON);
-    }
     mw_fail(err, MW_E_MODEL_KIND, "this is not a model file that Millwright knows");
     return mw_mend(err,
                    "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost "
-                   "model (JSON), or an MLflow model folder");
+                   "model (JSON), an ONNX model of trees, or an MLflow model folder");
 }
 
 static mw_status tell_text(mw_view bytes, mw_error *err)
@@ -136,7 +132,7 @@ static mw_status tell_text(mw_view bytes, mw_error *err)
     mw_fail(err, MW_E_MODEL_KIND, "this is text, but not a model");
     return mw_mend(err,
                    "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost "
-                   "model (JSON), or an MLflow model folder");
+                   "model (JSON), an ONNX model of trees, or an MLflow model folder");
 }
 
 static bool is_blank(char c)
@@ -163,6 +159,16 @@ static bool is_catboost(mw_view bytes)
             return true;
     }
     return false;
+}
+
+/* A ModelProto has no magic number: its first field is ir_version (1: a varint), and the next one
+ * a field that a model has: producer_name and so on (2 to 8), metadata (14). */
+static bool is_onnx(mw_view bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes.data;
+    if (bytes.size < 3 || at[0] != 0x08 || at[1] == 0 || at[1] >= 0x40)
+        return false;
+    return memchr("\x12\x1a\x22\x28\x32\x3a\x42\x72", at[2], 8) != NULL;
 }
 
 static bool is_lightgbm(mw_view bytes)
@@ -198,6 +204,10 @@ mw_status model_kind_tell(mw_view bytes, model_kind *ret_kind, mw_error *err)
     }
     if (is_lightgbm(rest)) {
         *ret_kind = MODEL_KIND_LIGHTGBM;
+        return MW_OK;
+    }
+    if (is_onnx(rest)) {
+        *ret_kind = MODEL_KIND_ONNX;
         return MW_OK;
     }
     return has_control_bytes(bytes) ? tell_binary(bytes, err) : tell_text(rest, err);

@@ -8,7 +8,8 @@ typedef enum model_kind {
     MODEL_KIND_JSON,   /* an object: XGBoost, or a foreign one that its reader names */
     MODEL_KIND_UBJSON, /* XGBoost */
     MODEL_KIND_LIGHTGBM,
-    MODEL_KIND_CATBOOST_JSON
+    MODEL_KIND_CATBOOST_JSON,
+    MODEL_KIND_ONNX
 } model_kind;
 
 /* Fails: MW_BAD_DATA for what is no model, MW_UNSUPPORTED for models that are not read; the error

@@ -6,7 +6,8 @@
  *
  * The folder's predictions are those of MLflow's python_function: a Booster predicts with all
  * trees; XGBoost's scikit-learn classes stop at the best iteration, and its classifiers answer
- * with labels. LightGBM's scikit-learn classes are saved as pickles and refused. */
+ * with labels. LightGBM's scikit-learn classes are saved as pickles and refused. An ONNX model
+ * (flavor onnx) answers with its scores, here as everywhere. */
 #include "mlmodel.h"
 
 #include "read.h"
@@ -42,8 +43,9 @@ static mw_status refuse_flavors(const mw_yaml *flavors, mw_error *err)
     char names[160];
     list_keys(flavors, names, sizeof names);
     mw_fail(err, MW_E_MLMODEL_FLAVOR, "none of the flavors is read: %s", names);
-    mw_why(err, "the flavors xgboost and lightgbm are read; others need Python code to run");
-    mw_mend(err, "log the model with mlflow.xgboost.log_model or mlflow.lightgbm.log_model");
+    mw_why(err, "the flavors xgboost, lightgbm and onnx are read; others need Python code to run");
+    mw_mend(err, "log the model with mlflow.xgboost.log_model, mlflow.lightgbm.log_model or "
+                 "mlflow.onnx.log_model");
     return at_node(flavors, err);
 }
 
@@ -102,13 +104,17 @@ static mw_status read_flavor(const mw_yaml *flavors, mlmodel *ml, mw_error *err)
 {
     const mw_yaml *xgboost = mw_yaml_member(flavors, "xgboost");
     const mw_yaml *lightgbm = mw_yaml_member(flavors, "lightgbm");
-    const mw_yaml *flavor = xgboost ? xgboost : lightgbm;
+    const mw_yaml *onnx = mw_yaml_member(flavors, "onnx");
+    const mw_yaml *flavor = xgboost ? xgboost : lightgbm ? lightgbm : onnx;
     if (!flavor || flavor->kind != MW_YAML_MAP)
         return refuse_flavors(flavors, err);
     ml->model_class = text_of(flavor, "model_class");
     ml->data = text_of(flavor, "data");
     ml->data_node = mw_yaml_member(flavor, "data");
-    MW_TRY(xgboost ? read_xgboost_class(flavor, ml, err) : read_lightgbm_class(flavor, ml, err));
+    if (xgboost)
+        MW_TRY(read_xgboost_class(flavor, ml, err));
+    else if (lightgbm)
+        MW_TRY(read_lightgbm_class(flavor, ml, err));
     if (ml->data.size > 0)
         return MW_OK;
     mw_fail(err, MW_E_MLMODEL_SHAPE, "the flavor names no model file ('data')");

@@ -15,13 +15,14 @@ typedef enum mw_format {
     MW_FORMAT_XGBOOST_JSON,
     MW_FORMAT_XGBOOST_UBJSON,
     MW_FORMAT_LIGHTGBM_TEXT,
-    MW_FORMAT_CATBOOST_JSON
+    MW_FORMAT_CATBOOST_JSON,
+    MW_FORMAT_ONNX
 } mw_format;
 
-/* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json". */
+/* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json", "onnx". */
 const char *mw_format_name(mw_format format);
 
-/* From margins to predictions. Computed in float32 for XGBoost, in float64 for LightGBM. */
+/* From margins to predictions. Computed in float32 where sums are, else in float64. */
 typedef enum mw_transform {
     MW_TRANSFORM_IDENTITY,
     MW_TRANSFORM_SIGMOID,       /* 1 / (1 + exp(-scale * x)), each margin for itself (also OVA) */
@@ -33,8 +34,17 @@ typedef enum mw_transform {
     MW_TRANSFORM_LOG1P_EXP,     /* log(1 + exp(x)): LightGBM's cross_entropy_lambda */
     /* What a scikit-learn classifier answers: labels, not probabilities (MLflow serves these). */
     MW_TRANSFORM_SIGMOID_LABEL, /* each margin: sigmoid as above, then > 0.5 ? 1 : 0 */
-    MW_TRANSFORM_SOFTMAX_LABEL  /* softmax as above, then the index of the largest probability,
+    MW_TRANSFORM_SOFTMAX_LABEL, /* softmax as above, then the index of the largest probability,
                                    first wins (two margins may round to one probability): 1 value */
+    /* ONNX. A pair is two values, for two classes, of one margin x. */
+    MW_TRANSFORM_PAIR_SHARE,   /* 1 - x, x */
+    MW_TRANSFORM_PAIR_SIGN,    /* -x, x */
+    MW_TRANSFORM_PAIR_SIGMOID, /* 1 / (1 + exp(scale * x)), 1 / (1 + exp(-scale * x)) */
+    MW_TRANSFORM_SOFTMAX_ZERO, /* softmax over margins beyond 1e-7 in size; smaller ones are no
+                                  class's and stay about zero */
+    MW_TRANSFORM_PROBIT,       /* sqrt(2) * erfinv(2 * x - 1), by ONNX Runtime's approximation */
+    MW_TRANSFORM_SHARES,       /* each margin divided by the sum of their sizes */
+    MW_TRANSFORM_SCALED_EXP    /* scale * exp(x) */
 } mw_transform;
 
 /* What trees see of a row's value. */
@@ -53,13 +63,16 @@ typedef enum mw_input {
  *                                 -> left if MW_NODE_SET_LEFT, else right
  *     not in the set, negative, beyond the set, >= 2^24
  *                                 -> the other side
+ *     MW_NODE_EQUAL: x must be whole, 3.5 is no code (else it is truncated)
  *   numeric
  *     NaN and missing kind is not NAN      -> x = 0 (then the rules below)
  *     kind ZERO and |x| <= 1e-35 (as float: kZeroThreshold) -> default side
  *     kind NAN and x is NaN                -> default side
+ *     MW_NODE_EQUAL: left iff x == threshold
  *     MW_NODE_LESS_EQUAL: left iff x <= threshold, else left iff x < threshold
  *
- * XGBoost: kind NAN, "<", sets go right. LightGBM: "<=", sets go left, NaN category right. */
+ * XGBoost: kind NAN, "<", sets go right. LightGBM: "<=", sets go left, NaN category right.
+ * ONNX: kind NAN, any comparison, and they may be mixed. */
 enum {
     MW_NODE_CATEGORICAL = 1 << 0,
     MW_NODE_DEFAULT_LEFT = 1 << 1,
@@ -68,7 +81,8 @@ enum {
     MW_NODE_MISSING_NONE = 0 << 4,
     MW_NODE_MISSING_ZERO = 1 << 4,
     MW_NODE_MISSING_NAN = 2 << 4,
-    MW_NODE_MISSING_MASK = 3 << 4
+    MW_NODE_MISSING_MASK = 3 << 4,
+    MW_NODE_EQUAL = 1 << 6
 };
 
 #define MW_NO_CHILD UINT32_MAX    /* left == right == MW_NO_CHILD: a leaf */
@@ -122,7 +136,7 @@ typedef struct mw_forest {
                          predictions are divided, before the transform: LightGBM's raw score is the
                          undivided sum */
     mw_transform transform;
-    double scale; /* of MW_TRANSFORM_SIGMOID */
+    double scale; /* of the transforms that name it */
 
     /* trees */
     size_t n_trees, n_nodes, n_leaves, max_depth;

@@ -380,10 +380,22 @@ static mw_status lay_out(trees_draft *draft, bool *ret_plain, mw_error *err)
     return MW_OK;
 }
 
+/* Linear leaves need the row itself; equality is no question of order. */
+static bool forest_fits(const mw_forest *forest)
+{
+    if (forest->linear_weights || forest->leaf_linear)
+        return false;
+    for (size_t node = 0; node < forest->n_nodes; node++) {
+        if (forest->flags[node] & MW_NODE_EQUAL)
+            return false;
+    }
+    return true;
+}
+
 mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
 {
     *ret_layout = NULL;
-    if (forest->linear_weights || forest->leaf_linear)
+    if (!forest_fits(forest))
         return MW_OK;
     bytes_layout *layout = calloc(1, sizeof *layout);
     if (!layout)

@@ -36,6 +36,8 @@ static bool leaf_is_plain(const mw_forest *forest, size_t node)
 static bool node_is_plain(const mw_forest *forest, size_t node, bool less_equal)
 {
     uint8_t flags = forest->flags[node];
+    if (flags & MW_NODE_EQUAL)
+        return false;
     /* Sets go left where numbers compare with <=, and NaN then goes right: LightGBM. */
     if (flags & MW_NODE_CATEGORICAL) {
         bool set_left = flags & MW_NODE_SET_LEFT;

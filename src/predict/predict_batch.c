@@ -31,7 +31,7 @@ void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t f
     size_t outputs = mw_predictor_outputs(predictor, output);
     predict_block block = {.rows = rows, .memory = scratch->memory};
     double *row = (double *)((char *)scratch->memory + predictor->memory_bytes);
-    block.sums = row + predictor->forest->n_margins;
+    block.sums = row + predict_row_values(predictor->forest);
     for (block.first = first; block.first < end; block.first += block.n_rows) {
         size_t left = end - block.first;
         const predict_way *way = left >= predictor->many_from ? &predictor->many : &predictor->few;

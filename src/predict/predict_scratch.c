@@ -26,8 +26,9 @@ void mw_scratch_free(mw_scratch *scratch)
 
 mw_status predict_scratch_reserve(mw_scratch *scratch, const mw_predictor *predictor, mw_error *err)
 {
-    size_t rows = predictor->block_rows + 1; /* the sums, and one row on its way out */
-    size_t sums = rows * predictor->forest->n_margins * sizeof(double);
+    const mw_forest *forest = predictor->forest;
+    size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
+    size_t sums = values * sizeof(double); /* the sums, and one row on its way out */
     size_t wanted = predictor->memory_bytes + sums;
     if (wanted <= scratch->size)
         return MW_OK;

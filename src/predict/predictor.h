@@ -79,7 +79,16 @@ MW_CHECKED mw_status predict_check(const mw_predictor *predictor, const mw_matri
 void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
                   mw_output output, mw_scratch *scratch, double *ret_values);
 
-/* sums (n_rows, n_margins) become values (n_rows, outputs). `row` holds n_margins. */
+/* Values of a row on its way out: ONNX makes two predictions of one margin. */
+static inline size_t predict_row_values(const mw_forest *forest)
+{
+    return forest->n_margins > forest->n_predictions ? forest->n_margins : forest->n_predictions;
+}
+
+/* ONNX's own transforms, in place. */
+void predict_transform_onnx(const mw_forest *forest, double *row);
+
+/* sums (n_rows, n_margins) become values (n_rows, outputs). `row` holds predict_row_values. */
 void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
                     double *row, double *ret_values);
 

@@ -40,6 +40,8 @@ static inline bool predict_category_left(const mw_forest *forest, size_t node, d
     if (isnan(x))
         return flags & MW_NODE_DEFAULT_LEFT;
     bool lightgbm = flags & MW_NODE_SET_LEFT;
+    if (flags & MW_NODE_EQUAL && x != trunc(x))
+        return !lightgbm; /* ONNX: in no set */
     bool held = predict_is_category(x, lightgbm) &&
                 predict_set_holds(forest, forest->set[node], (uint32_t)(int32_t)x);
     return held == lightgbm;
@@ -56,6 +58,8 @@ static inline bool predict_number_left(uint8_t flags, double threshold, double x
     if ((missing == MW_NODE_MISSING_NAN && is_nan) ||
         (missing == MW_NODE_MISSING_ZERO && predict_is_zero(x)))
         return flags & MW_NODE_DEFAULT_LEFT;
+    if (flags & MW_NODE_EQUAL)
+        return x == threshold;
     return flags & MW_NODE_LESS_EQUAL ? x <= threshold : x < threshold;
 }
 

@@ -104,6 +104,15 @@ static void transform_row(const mw_forest *forest, double *row)
         for (size_t m = 0; m < n; m++)
             row[m] = log1p_exp(forest, row[m]);
         break;
+    case MW_TRANSFORM_PAIR_SHARE:
+    case MW_TRANSFORM_PAIR_SIGN:
+    case MW_TRANSFORM_PAIR_SIGMOID:
+    case MW_TRANSFORM_SOFTMAX_ZERO:
+    case MW_TRANSFORM_PROBIT:
+    case MW_TRANSFORM_SHARES:
+    case MW_TRANSFORM_SCALED_EXP:
+        predict_transform_onnx(forest, row);
+        break;
     }
 }
 

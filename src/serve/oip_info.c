@@ -72,6 +72,8 @@ static const char *platform_of(const mw_forest *forest)
         return "lightgbm";
     case MW_FORMAT_CATBOOST_JSON:
         return "catboost";
+    case MW_FORMAT_ONNX:
+        return "onnx";
     case MW_FORMAT_XGBOOST_JSON:
     case MW_FORMAT_XGBOOST_UBJSON:
         break;

@@ -23,7 +23,7 @@ static const struct kind_case {
     {"text dump", MW_VIEW("booster[0]:\n0:[f1<0.5]"), MW_UNSUPPORTED, "dump_model", "save_model"},
     {"json dump", MW_VIEW("[\n { \"nodeid\": 0, \"leaf\": 1}]"), MW_UNSUPPORTED, "dump_model",
      "save_model"},
-    {"onnx", MW_VIEW("\x08\x08\x12\x08skl2onnx"), MW_UNSUPPORTED, "ONNX", "save_model"},
+    {"onnx", MW_VIEW("\x08\x08\x12\x08skl2onnx"), MW_BAD_DATA, "before the graph", "again"},
     {"hdf5", MW_VIEW("\x89HDF\r\n\x1a\n"), MW_UNSUPPORTED, "HDF5", "XGBoost"},
     {"numpy", MW_VIEW("\x93NUMPY\x01"), MW_BAD_DATA, "NumPy", "model file"},
     {"shared library",

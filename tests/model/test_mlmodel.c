@@ -1,5 +1,5 @@
 /* MLflow folders, written to a temporary folder by the test. */
-#include "sample.h"
+#include "sample_onnx.h"
 #include "../folder.h"
 
 #include <errno.h>
@@ -63,6 +63,25 @@ static void test_booster(void **state)
     mw_forest *forest = load(XGBOOST("xgboost.core.Booster"));
     assert_int_equal(forest->n_trees, 2); /* a Booster predicts with all */
     assert_int_equal(forest->transform, MW_TRANSFORM_SIGMOID);
+    mw_forest_free(forest);
+}
+
+/* The scores of all classes, as the file alone gives them. */
+static void test_onnx(void **state)
+{
+    (void)state;
+    sample_onnx s = sample_onnx_classifier();
+    mw_buf bytes;
+    sample_onnx_write(&s, &bytes);
+    put("model.onnx", mw_buf_as_view(&bytes));
+    mw_buf_done(&bytes);
+    mw_forest *forest =
+        load("flavors:\n  onnx:\n    data: model.onnx\n    onnx_version: 1.20.0\n" //
+             SIGNATURE("[" AGE ", " KIND "]"));
+    assert_int_equal(forest->format, MW_FORMAT_ONNX);
+    assert_int_equal(forest->n_predictions, 2);
+    assert_true(mw_view_is(forest->schema.columns[1].name, "kind"));
+    assert_true(forest->schema.named);
     mw_forest_free(forest);
 }
 
@@ -267,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_booster),
+        cmocka_unit_test(test_onnx),
         cmocka_unit_test(test_regressor_stops_at_best),
         cmocka_unit_test(test_cut_by_offsets),
         cmocka_unit_test(test_classifiers_answer_labels),

@@ -1,10 +1,13 @@
-"""Oracle tests: Millwright against XGBoost and LightGBM themselves, on models trained here.
+"""Oracle tests: Millwright against XGBoost, LightGBM and ONNX Runtime themselves, on models that
+are trained here.
 
     MW_LIBRARY=build/include/libmillwright.so python -m pytest tests/oracle
 
 Promises, and how they are held:
     XGBoost    margins equal bit for bit; predictions within 1 ulp of float32
     LightGBM   raw scores within 1e-12 relative; predictions likewise
+    ONNX       predictions within 1e-5 of ONNX Runtime's; equal bit for bit where rows are
+               floats and no exponential function takes part
 Both kernels, the chosen one and the specification, are tested on every model.
 """
 import pathlib

@@ -14,7 +14,7 @@ if not (FOLDER / "index.json").exists():
 
 INDEX = json.loads((FOLDER / "index.json").read_text())["models"]
 CASES = [(name, file) for name, entry in INDEX.items() for file in entry["files"]
-         if entry["family"].startswith(("xgboost", "lightgbm"))]
+         if entry["family"].startswith(("xgboost", "lightgbm", "onnx"))]
 
 
 def read(path, prefixes=None):
@@ -25,11 +25,22 @@ def read(path, prefixes=None):
     return np.array([[float(row[i]) if row[i] else np.nan for i in picked] for row in table[1:]])
 
 
+def read_scores(path):
+    with open(path, newline="") as file:
+        table = list(csv.DictReader(file))
+    names = [name for name in table[0] if "probabilit" in name]
+    return np.array([[float(row[name]) for name in names] for row in table])
+
+
 @pytest.mark.parametrize("kernel", [None, "scalar"])
 @pytest.mark.parametrize("name, file", CASES)
 def test_recorded_outputs(name, file, kernel):
     model = Model(FOLDER / file, kernel)
     rows = read(FOLDER / INDEX[name]["input"])
+    if INDEX[name]["family"] == "onnx":
+        scores = read_scores(FOLDER / f"{name}.out.csv")
+        np.testing.assert_allclose(model.predict(rows), scores, rtol=0, atol=1e-6)
+        return
     margin = read(FOLDER / f"{name}.out.csv", {"margin"})
     prediction = read(FOLDER / f"{name}.out.csv", {"pred"})
     if INDEX[name]["family"].startswith("xgboost"):

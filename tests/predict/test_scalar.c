@@ -16,6 +16,7 @@ enum {
     ZERO = LGB | MW_NODE_MISSING_ZERO,
     MISS = LGB | MW_NODE_MISSING_NAN,
     DEFAULT = MW_NODE_DEFAULT_LEFT,
+    EQUAL = MW_NODE_EQUAL | MW_NODE_MISSING_NAN, /* ONNX */
 };
 
 static const struct number_case {
@@ -43,6 +44,13 @@ static const struct number_case {
     {"nan: NaN by default left", MISS | DEFAULT, -0.5, NAN, true},
     {"nan: NaN by default right", MISS, 0.5, NAN, false},
     {"nan: 0 is a number", MISS | DEFAULT, -0.5, 0, false},
+    {"equal", EQUAL, 0.5, 0.5, true},
+    {"equal: below", EQUAL, 0.5, 0.25, false},
+    {"equal: above, by default left", EQUAL | DEFAULT, 0.5, 0.75, false},
+    {"equal: -0 is 0", EQUAL, 0, -0.0, true},
+    {"equal: inf", EQUAL, INFINITY, INFINITY, true},
+    {"equal: NaN right", EQUAL, 0.5, NAN, false},
+    {"equal: NaN left", EQUAL | DEFAULT, 0.5, NAN, true},
 };
 
 static void test_numbers(void **state)
@@ -92,6 +100,9 @@ static void test_sets(void **state)
             fail_msg("lightgbm, %s", c->name);
         if (predict_goes_left(&forest, 0, NAN))
             fail_msg("NaN went left without default left");
+        flags |= MW_NODE_EQUAL; /* ONNX: as LightGBM, but fractions are in no set */
+        if (predict_goes_left(&forest, 0, c->x) != (c->in_lightgbm && c->x == trunc(c->x)))
+            fail_msg("onnx, %s", c->name);
     }
     flags = MW_NODE_CATEGORICAL | MW_NODE_MISSING_NAN | MW_NODE_DEFAULT_LEFT;
     assert_true(predict_goes_left(&forest, 0, NAN));

@@ -52,6 +52,25 @@ static const struct transform_case {
      2,
      {0},
      1},
+    {"pair of shares", MW_TRANSFORM_PAIR_SHARE, true, 1, {0.25}, 1, {0.75, 0.25}, 2},
+    {"pair of signs", MW_TRANSFORM_PAIR_SIGN, true, 1, {-1.5}, 1, {1.5, -1.5}, 2},
+    {"pair of sigmoids", MW_TRANSFORM_PAIR_SIGMOID, true, 1, {200}, 1, {0, 1}, 2},
+    {"pair of sigmoids, left", MW_TRANSFORM_PAIR_SIGMOID, false, 1, {-200}, 1, {1, 0}, 2},
+    {"pair of sigmoids, scale",
+     MW_TRANSFORM_PAIR_SIGMOID,
+     false,
+     2,
+     {0.5},
+     1,
+     {0.2689414213699951, 0.7310585786300049},
+     2},
+    {"zeros stay", MW_TRANSFORM_SOFTMAX_ZERO, true, 1, {3, 0, 3}, 3, {0.5, 0, 0.5}, 3},
+    {"zeros alone", MW_TRANSFORM_SOFTMAX_ZERO, false, 1, {7, 0}, 2, {1, 0}, 2},
+    {"probit of half", MW_TRANSFORM_PROBIT, true, 1, {0.5}, 1, {0}, 1},
+    {"probit of 1", MW_TRANSFORM_PROBIT, true, 1, {1}, 1, {INFINITY}, 1},
+    {"shares", MW_TRANSFORM_SHARES, true, 1, {1, -1, 2}, 3, {0.25, -0.25, 0.5}, 3},
+    {"shares of nothing", MW_TRANSFORM_SHARES, true, 1, {0, 0}, 2, {0, 0}, 2},
+    {"scaled exp", MW_TRANSFORM_SCALED_EXP, true, 1.5, {0}, 1, {1.5}, 1},
 };
 
 static void run(const struct transform_case *c, mw_output output, double *ret_values)
@@ -100,6 +119,7 @@ static void test_nan_stays(void **state)
     static const mw_transform stays[] = {
         MW_TRANSFORM_IDENTITY, MW_TRANSFORM_SIGMOID,       MW_TRANSFORM_SOFTMAX,
         MW_TRANSFORM_EXP,      MW_TRANSFORM_SIGNED_SQUARE, MW_TRANSFORM_LOG1P_EXP,
+        MW_TRANSFORM_PROBIT,   MW_TRANSFORM_SHARES,        MW_TRANSFORM_SCALED_EXP,
     };
     for (size_t i = 0; i < MW_COUNT(stays) * 2; i++) {
         struct transform_case c = {"nan", stays[i / 2], i % 2 == 0, 1, {NAN}, 1, {0}, 1};
