@@ -1,0 +1,263 @@
+/* The quadrature walk, written once for each processor. The includer defines
+ *
+ *   LANES     rows in a register: 4, 8 or 16
+ *   TARGET    attribute of every function: what the processor must have
+ *   EXPLAIN   name of the function that it gets
+ *
+ * Vectors are the compiler's (gcc and clang have them for every processor), so that the same
+ * operations happen in the same order everywhere: no processor gives other bits than another.
+ *
+ * Legend: n = points, q = a point, c = constants (they are eaten in order), m = mask of lanes that
+ * go left, o = mask of lanes that are still on the path of a feature, h = products on the way down,
+ * g = sums on the way up. */
+#include <assert.h>
+
+#include "quadrature.h"
+
+#include "base/banned.h"
+
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+typedef float reals __attribute__((vector_size(LANES * 4)));
+typedef int32_t masks __attribute__((vector_size(LANES * 4)));
+
+typedef struct walk {
+    const int32_t *ranks; /* of these lanes, in column 0 */
+    reals *slots, *products, *sums;
+    masks *left, *above, *on; /* of each level: m; o above the node; o below its current edge */
+} walk;
+
+/* Two words choose: see quadrature.h. */
+#define CHOICE(m, c) ((reals)(((m) & (c)[1]) ^ (c)[0]))
+/* One number in all lanes. */
+#define NUMBER(c) ((reals)((masks){0} ^ (c)[0]))
+/* a where o is set, else b. */
+#define MIX(o, a, b) ((reals)(((masks)(a) & (o)) | ((masks)(b) & ~(o))))
+
+INLINE masks go_left(const walk *w, const quadrature_step *step)
+{
+    const masks *ranks = (const masks *)(w->ranks + (size_t)step->column * EXPLAIN_BLOCK_ROWS);
+    return *ranks <= step->cut;
+}
+
+INLINE const int32_t *leaf(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    const reals *h = w->products + step->level * n;
+    reals *g = w->sums + step->result * n;
+    for (size_t q = 0; q < n; q++)
+        g[q] = h[q] * NUMBER(c);
+    return c + 1;
+}
+
+INLINE const int32_t *descend(const walk *w, const quadrature_step *step, size_t n,
+                              const int32_t *c, masks m)
+{
+    const reals *h = w->products + step->level * n;
+    reals *below = w->products + (step->level + 1) * n;
+    for (size_t q = 0; q < n; q++, c += 2)
+        below[q] = h[q] * CHOICE(m, c);
+    return c;
+}
+
+INLINE const int32_t *descend_again(const walk *w, const quadrature_step *step, size_t n,
+                                    const int32_t *c, masks m, masks o)
+{
+    const reals *h = w->products + step->level * n;
+    reals *below = w->products + (step->level + 1) * n, share = NUMBER(c);
+    c++;
+    for (size_t q = 0; q < n; q++, c += 2)
+        below[q] = h[q] * MIX(o, CHOICE(m, c), share);
+    return c;
+}
+
+INLINE const int32_t *split(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    masks m = go_left(w, step);
+    w->left[step->level] = w->on[step->level] = m;
+    return descend(w, step, n, c, m);
+}
+
+INLINE const int32_t *split_again(const walk *w, const quadrature_step *step, size_t n,
+                                  const int32_t *c)
+{
+    masks m = go_left(w, step), o = w->on[step->older];
+    w->left[step->level] = m;
+    w->above[step->level] = o;
+    w->on[step->level] = o & m;
+    return descend_again(w, step, n, c, m, o);
+}
+
+INLINE const int32_t *turn(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    masks m = w->left[step->level];
+    w->on[step->level] = ~m;
+    return descend(w, step, n, c, m);
+}
+
+INLINE const int32_t *turn_again(const walk *w, const quadrature_step *step, size_t n,
+                                 const int32_t *c)
+{
+    masks m = w->left[step->level], o = w->above[step->level];
+    w->on[step->level] = o & ~m;
+    return descend_again(w, step, n, c, m, o);
+}
+
+INLINE const int32_t *join(const walk *w, const quadrature_step *step, size_t n, const int32_t *c,
+                           bool again)
+{
+    masks m = w->left[step->level];
+    const reals *left = w->sums + 2 * (step->level + 1) * n, *right = left + n;
+    reals *g = w->sums + step->result * n, phi = (reals){0};
+    for (size_t q = 0; q < n; q++, c += 4) {
+        phi += left[q] * CHOICE(m, c) + right[q] * CHOICE(m, c + 2);
+        g[q] = left[q] + right[q];
+    }
+    w->slots[step->slot] += again ? (reals)((masks)phi & w->above[step->level]) : phi;
+    return c;
+}
+
+INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    masks m = go_left(w, step);
+    const reals *h = w->products + step->level * n;
+    reals *g = w->sums + step->result * n, phi = (reals){0};
+    for (size_t q = 0; q < n; q++, c += 4) {
+        g[q] = h[q] * CHOICE(m, c);
+        phi += h[q] * CHOICE(m, c + 2);
+    }
+    w->slots[step->slot] += phi;
+    return c;
+}
+
+INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, size_t n,
+                                 const int32_t *c)
+{
+    masks m = go_left(w, step), o = w->on[step->older];
+    const reals *h = w->products + step->level * n;
+    reals *g = w->sums + step->result * n, phi = (reals){0}, mean = NUMBER(c);
+    c++;
+    for (size_t q = 0; q < n; q++, c += 4) {
+        g[q] = h[q] * MIX(o, CHOICE(m, c), mean);
+        phi += h[q] * CHOICE(m, c + 2);
+    }
+    w->slots[step->slot] += (reals)((masks)phi & o);
+    return c;
+}
+
+INLINE void run(const walk *w, const quadrature_lists *lists, size_t n)
+{
+    const int32_t *c = lists->words;
+    for (size_t q = 0; q < n; q++)
+        w->products[q] = (reals){0} + 1;
+    for (uint32_t slot = 0; slot < lists->n_slots; slot++)
+        w->slots[slot] = (reals){0};
+    for (const quadrature_step *step = lists->steps;; step++) {
+        switch ((quadrature_kind)step->kind) {
+        case QUADRATURE_LEAF:
+            c = leaf(w, step, n, c);
+            break;
+        case QUADRATURE_SPLIT:
+            c = split(w, step, n, c);
+            break;
+        case QUADRATURE_TURN:
+            c = turn(w, step, n, c);
+            break;
+        case QUADRATURE_JOIN:
+            c = join(w, step, n, c, false);
+            break;
+        case QUADRATURE_PAIR:
+            c = pair(w, step, n, c);
+            break;
+        case QUADRATURE_SPLIT_AGAIN:
+            c = split_again(w, step, n, c);
+            break;
+        case QUADRATURE_TURN_AGAIN:
+            c = turn_again(w, step, n, c);
+            break;
+        case QUADRATURE_JOIN_AGAIN:
+            c = join(w, step, n, c, true);
+            break;
+        case QUADRATURE_PAIR_AGAIN:
+            c = pair_again(w, step, n, c);
+            break;
+        case QUADRATURE_END:
+            return;
+        }
+    }
+}
+
+/* Each common number of points has a walk of its own, in which every loop over points is unrolled.
+ */
+#define RUN(n)                                                               \
+    TARGET static void run_##n(const walk *w, const quadrature_lists *lists) \
+    {                                                                        \
+        run(w, lists, n);                                                    \
+    }
+RUN(1)
+RUN(2)
+RUN(3)
+RUN(4)
+RUN(5)
+RUN(6)
+RUN(7)
+RUN(8)
+
+TARGET static void run_any(const walk *w, const quadrature_lists *lists, size_t n)
+{
+    run(w, lists, n);
+}
+
+TARGET static void run_points(const walk *w, const quadrature_lists *lists, size_t n)
+{
+    static void (*const runs[])(const walk *, const quadrature_lists *) = {
+        NULL, run_1, run_2, run_3, run_4, run_5, run_6, run_7, run_8};
+    if (n < MW_COUNT(runs))
+        runs[n](w, lists);
+    else
+        run_any(w, lists, n);
+}
+
+/* A tree's contributions of some lanes, onto those of the trees before it. */
+TARGET static void add_slots(const quadrature_lists *lists, const reals *slots, double *totals)
+{
+    for (uint32_t slot = 0; slot < lists->n_slots; slot++) {
+        double *to = totals + (size_t)lists->features[slot] * EXPLAIN_BLOCK_ROWS;
+        for (size_t lane = 0; lane < LANES; lane++)
+            to[lane] += (double)slots[slot][lane];
+    }
+}
+
+TARGET static void explain_program(const mw_forest *forest, const quadrature_layout *layout,
+                                   const quadrature_program *program, quadrature_memory *parts,
+                                   size_t n_rows)
+{
+    size_t levels = layout->levels_max + (size_t)1;
+    quadrature_lists lists = quadrature_lists_of(forest, layout, program, parts);
+    masks *left = parts->masks;
+    walk w = {.slots = parts->slots,
+              .products = parts->products,
+              .sums = parts->sums,
+              .left = left,
+              .above = left + levels,
+              .on = left + 2 * levels};
+    for (size_t row = 0; row < n_rows; row += LANES) {
+        w.ranks = parts->ranks + row;
+        run_points(&w, &lists, program->n_points);
+        add_slots(&lists, w.slots, parts->totals + row);
+    }
+}
+
+TARGET static void EXPLAIN(const mw_forest *forest, const void *laid_out,
+                           const explain_block *block)
+{
+    const quadrature_layout *layout = laid_out;
+    quadrature_memory parts;
+    quadrature_divide(forest, layout, block->memory, &parts);
+    quadrature_rank(forest, layout, block, parts.ranks);
+    for (size_t m = 0; m < forest->n_margins; m++) {
+        memset(parts.totals, 0, forest->n_features * EXPLAIN_BLOCK_ROWS * sizeof(double));
+        for (size_t i = layout->first_program[m]; i < layout->first_program[m + 1]; i++)
+            explain_program(forest, layout, &layout->programs[i], &parts, block->n_rows);
+        quadrature_put(forest, block, m, parts.totals);
+    }
+}
