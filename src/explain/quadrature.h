@@ -43,7 +43,7 @@
 enum {
     /* Exact for 64 distinct features on a path; beyond, the error is far below float32's. */
     QUADRATURE_POINTS_MAX = 32,
-    QUADRATURE_LANES_MAX = 16
+    QUADRATURE_ROWS_MAX = 32 /* that go through a tree together: two registers of 16 */
 };
 /* Trees whose steps would take more than this are laid out anew for each block of rows. */
 #define QUADRATURE_KEPT_BYTES_MAX (256 * MW_MIB)
@@ -129,7 +129,7 @@ typedef struct quadrature_layout {
 typedef struct quadrature_memory {
     int32_t *ranks;               /* (n_columns, EXPLAIN_BLOCK_ROWS) */
     double *totals;               /* (n_features, EXPLAIN_BLOCK_ROWS), of one margin */
-    void *slots;                  /* (slots_max) registers */
+    void *slots;                  /* (slots_max, QUADRATURE_ROWS_MAX) */
     void *products;               /* (levels_max + 1, points_max) registers */
     void *sums;                   /* (2 * levels_max + 2, points_max) registers */
     void *masks;                  /* (3, levels_max + 1) registers */

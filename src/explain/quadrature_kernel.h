@@ -18,13 +18,28 @@
 
 #define INLINE TARGET static inline __attribute__((always_inline))
 
+/* Loops over points are unrolled where their number is known; -O2 alone does not. */
+#define EACH_POINT _Pragma("GCC unroll 8")
+
 typedef float reals __attribute__((vector_size(LANES * 4)));
 typedef int32_t masks __attribute__((vector_size(LANES * 4)));
 
+/* Rows of UNITS registers go through together: constants are read once for them, and one register
+ * computes while the other waits. `mask` and `real` stand for that many. */
+enum { UNITS = 2, ROWS = UNITS * LANES };
+#define EACH_UNIT _Pragma("GCC unroll 2") for (size_t u = 0; u < UNITS; u++)
+
+typedef struct wide_reals {
+    reals unit[UNITS];
+} wide_reals;
+typedef struct wide_masks {
+    masks unit[UNITS];
+} wide_masks;
+
 typedef struct walk {
-    const int32_t *ranks; /* of these lanes, in column 0 */
-    reals *slots, *products, *sums;
-    masks *left, *above, *on; /* of each level: m; o above the node; o below its current edge */
+    const int32_t *ranks; /* of these rows, in column 0 */
+    wide_reals *slots, *products, *sums;
+    wide_masks *left, *above, *on; /* of each level: m; o above the node; o below its edge */
 } walk;
 
 /* Two words choose: see quadrature.h. */
@@ -34,123 +49,154 @@ typedef struct walk {
 /* a where o is set, else b. */
 #define MIX(o, a, b) ((reals)(((masks)(a) & (o)) | ((masks)(b) & ~(o))))
 
-INLINE masks go_left(const walk *w, const quadrature_step *step)
+INLINE void go_left(const walk *w, const quadrature_step *step, wide_masks *ret_m)
 {
     const masks *ranks = (const masks *)(w->ranks + (size_t)step->column * EXPLAIN_BLOCK_ROWS);
-    return *ranks <= step->cut;
+    EACH_UNIT ret_m->unit[u] = ranks[u] <= step->cut;
 }
 
 INLINE const int32_t *leaf(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
 {
-    const reals *h = w->products + step->level * n;
-    reals *g = w->sums + step->result * n;
-    for (size_t q = 0; q < n; q++)
-        g[q] = h[q] * NUMBER(c);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *g = w->sums + step->result * n;
+    EACH_POINT for (size_t q = 0; q < n; q++)
+    {
+        EACH_UNIT g[q].unit[u] = h[q].unit[u] * NUMBER(c);
+    }
     return c + 1;
 }
 
 INLINE const int32_t *descend(const walk *w, const quadrature_step *step, size_t n,
-                              const int32_t *c, masks m)
+                              const int32_t *c, const wide_masks *m)
 {
-    const reals *h = w->products + step->level * n;
-    reals *below = w->products + (step->level + 1) * n;
-    for (size_t q = 0; q < n; q++, c += 2)
-        below[q] = h[q] * CHOICE(m, c);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *below = w->products + (step->level + 1) * n;
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 2)
+    {
+        EACH_UNIT below[q].unit[u] = h[q].unit[u] * CHOICE(m->unit[u], c);
+    }
     return c;
 }
 
 INLINE const int32_t *descend_again(const walk *w, const quadrature_step *step, size_t n,
-                                    const int32_t *c, masks m, masks o)
+                                    const int32_t *c, const wide_masks *m, const wide_masks *o)
 {
-    const reals *h = w->products + step->level * n;
-    reals *below = w->products + (step->level + 1) * n, share = NUMBER(c);
-    c++;
-    for (size_t q = 0; q < n; q++, c += 2)
-        below[q] = h[q] * MIX(o, CHOICE(m, c), share);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *below = w->products + (step->level + 1) * n;
+    const int32_t *share = c++;
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 2)
+    {
+        EACH_UNIT below[q].unit[u] =
+            h[q].unit[u] * MIX(o->unit[u], CHOICE(m->unit[u], c), NUMBER(share));
+    }
     return c;
 }
 
 INLINE const int32_t *split(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
 {
-    masks m = go_left(w, step);
+    wide_masks m;
+    go_left(w, step, &m);
     w->left[step->level] = w->on[step->level] = m;
-    return descend(w, step, n, c, m);
+    return descend(w, step, n, c, &m);
 }
 
 INLINE const int32_t *split_again(const walk *w, const quadrature_step *step, size_t n,
                                   const int32_t *c)
 {
-    masks m = go_left(w, step), o = w->on[step->older];
+    wide_masks m, o = w->on[step->older];
+    go_left(w, step, &m);
     w->left[step->level] = m;
     w->above[step->level] = o;
-    w->on[step->level] = o & m;
-    return descend_again(w, step, n, c, m, o);
+    EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & m.unit[u];
+    return descend_again(w, step, n, c, &m, &o);
 }
 
 INLINE const int32_t *turn(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
 {
-    masks m = w->left[step->level];
-    w->on[step->level] = ~m;
-    return descend(w, step, n, c, m);
+    wide_masks m = w->left[step->level];
+    EACH_UNIT w->on[step->level].unit[u] = ~m.unit[u];
+    return descend(w, step, n, c, &m);
 }
 
 INLINE const int32_t *turn_again(const walk *w, const quadrature_step *step, size_t n,
                                  const int32_t *c)
 {
-    masks m = w->left[step->level], o = w->above[step->level];
-    w->on[step->level] = o & ~m;
-    return descend_again(w, step, n, c, m, o);
+    wide_masks m = w->left[step->level], o = w->above[step->level];
+    EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & ~m.unit[u];
+    return descend_again(w, step, n, c, &m, &o);
+}
+
+/* A node's contribution onto its feature's. */
+INLINE void add_phi(const walk *w, const quadrature_step *step, const wide_reals *phi)
+{
+    EACH_UNIT w->slots[step->slot].unit[u] += phi->unit[u];
+}
+
+INLINE void keep_where(wide_reals *phi, const wide_masks *o)
+{
+    EACH_UNIT phi->unit[u] = (reals)((masks)phi->unit[u] & o->unit[u]);
 }
 
 INLINE const int32_t *join(const walk *w, const quadrature_step *step, size_t n, const int32_t *c,
                            bool again)
 {
-    masks m = w->left[step->level];
-    const reals *left = w->sums + 2 * (step->level + 1) * n, *right = left + n;
-    reals *g = w->sums + step->result * n, phi = (reals){0};
-    for (size_t q = 0; q < n; q++, c += 4) {
-        phi += left[q] * CHOICE(m, c) + right[q] * CHOICE(m, c + 2);
-        g[q] = left[q] + right[q];
+    const wide_masks m = w->left[step->level];
+    const wide_reals *left = w->sums + 2 * (step->level + 1) * n, *right = left + n;
+    wide_reals *g = w->sums + step->result * n, phi = {{{0}}};
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    {
+        EACH_UNIT phi.unit[u] += left[q].unit[u] * CHOICE(m.unit[u], c) +
+                                 right[q].unit[u] * CHOICE(m.unit[u], c + 2);
+        EACH_UNIT g[q].unit[u] = left[q].unit[u] + right[q].unit[u];
     }
-    w->slots[step->slot] += again ? (reals)((masks)phi & w->above[step->level]) : phi;
+    if (again)
+        keep_where(&phi, &w->above[step->level]);
+    add_phi(w, step, &phi);
     return c;
 }
 
 INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
 {
-    masks m = go_left(w, step);
-    const reals *h = w->products + step->level * n;
-    reals *g = w->sums + step->result * n, phi = (reals){0};
-    for (size_t q = 0; q < n; q++, c += 4) {
-        g[q] = h[q] * CHOICE(m, c);
-        phi += h[q] * CHOICE(m, c + 2);
+    wide_masks m;
+    go_left(w, step, &m);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *g = w->sums + step->result * n, phi = {{{0}}};
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    {
+        EACH_UNIT g[q].unit[u] = h[q].unit[u] * CHOICE(m.unit[u], c);
+        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
     }
-    w->slots[step->slot] += phi;
+    add_phi(w, step, &phi);
     return c;
 }
 
 INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, size_t n,
                                  const int32_t *c)
 {
-    masks m = go_left(w, step), o = w->on[step->older];
-    const reals *h = w->products + step->level * n;
-    reals *g = w->sums + step->result * n, phi = (reals){0}, mean = NUMBER(c);
-    c++;
-    for (size_t q = 0; q < n; q++, c += 4) {
-        g[q] = h[q] * MIX(o, CHOICE(m, c), mean);
-        phi += h[q] * CHOICE(m, c + 2);
+    wide_masks m, o = w->on[step->older];
+    go_left(w, step, &m);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *g = w->sums + step->result * n, phi = {{{0}}};
+    const int32_t *mean = c++;
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    {
+        EACH_UNIT g[q].unit[u] =
+            h[q].unit[u] * MIX(o.unit[u], CHOICE(m.unit[u], c), NUMBER(mean));
+        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
     }
-    w->slots[step->slot] += (reals)((masks)phi & o);
+    keep_where(&phi, &o);
+    add_phi(w, step, &phi);
     return c;
 }
 
 INLINE void run(const walk *w, const quadrature_lists *lists, size_t n)
 {
     const int32_t *c = lists->words;
-    for (size_t q = 0; q < n; q++)
-        w->products[q] = (reals){0} + 1;
+    for (size_t q = 0; q < n; q++) {
+        EACH_UNIT w->products[q].unit[u] = (reals){0} + 1;
+    }
     for (uint32_t slot = 0; slot < lists->n_slots; slot++)
-        w->slots[slot] = (reals){0};
+        w->slots[slot] = (wide_reals){{{0}}};
     for (const quadrature_step *step = lists->steps;; step++) {
         switch ((quadrature_kind)step->kind) {
         case QUADRATURE_LEAF:
@@ -218,12 +264,13 @@ TARGET static void run_points(const walk *w, const quadrature_lists *lists, size
 }
 
 /* A tree's contributions of some lanes, onto those of the trees before it. */
-TARGET static void add_slots(const quadrature_lists *lists, const reals *slots, double *totals)
+TARGET static void add_slots(const quadrature_lists *lists, const wide_reals *slots, double *totals)
 {
     for (uint32_t slot = 0; slot < lists->n_slots; slot++) {
         double *to = totals + (size_t)lists->features[slot] * EXPLAIN_BLOCK_ROWS;
-        for (size_t lane = 0; lane < LANES; lane++)
-            to[lane] += (double)slots[slot][lane];
+        const float *from = (const float *)&slots[slot];
+        for (size_t row = 0; row < ROWS; row++)
+            to[row] += (double)from[row];
     }
 }
 
@@ -233,14 +280,14 @@ TARGET static void explain_program(const mw_forest *forest, const quadrature_lay
 {
     size_t levels = layout->levels_max + (size_t)1;
     quadrature_lists lists = quadrature_lists_of(forest, layout, program, parts);
-    masks *left = parts->masks;
+    wide_masks *left = parts->masks;
     walk w = {.slots = parts->slots,
               .products = parts->products,
               .sums = parts->sums,
               .left = left,
               .above = left + levels,
               .on = left + 2 * levels};
-    for (size_t row = 0; row < n_rows; row += LANES) {
+    for (size_t row = 0; row < n_rows; row += ROWS) {
         w.ranks = parts->ranks + row;
         run_points(&w, &lists, program->n_points);
         add_slots(&lists, w.slots, parts->totals + row);

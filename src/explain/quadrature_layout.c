@@ -328,7 +328,7 @@ static size_t cut_off(char *memory, size_t *used, size_t bytes, void **ret_part)
 size_t quadrature_divide(const mw_forest *forest, const quadrature_layout *layout, void *memory,
                          quadrature_memory *ret_parts)
 {
-    const size_t line = QUADRATURE_LANES_MAX * sizeof(float);
+    const size_t line = QUADRATURE_ROWS_MAX * sizeof(float);
     size_t levels = layout->levels_max + (size_t)1, features = forest->n_features, used = 0;
     size_t points = layout->points_max, written = layout->kept ? 0 : 1;
     void *parts[11];
