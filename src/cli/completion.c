@@ -115,8 +115,10 @@ static void bash_option_values(mw_buf *out)
         if (option->kind == CLI_KIND_CHOICE) {
             mw_buf_text(out, "mapfile -t COMPREPLY < <(compgen -W '");
             for (int same = id; same < CLI_N_OPTIONS;
-                 same = cli_option_namesake((cli_option_id)same))
+                 same = cli_option_namesake((cli_option_id)same)) {
+                mw_buf_text(out, same > id ? " " : "");
                 list_choices(cli_options[same].choices, out);
+            }
             mw_buf_text(out, "' -- \"$cur\");");
         } else if (takes_path(option))
             mw_buf_format(out,

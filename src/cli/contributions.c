@@ -207,12 +207,13 @@ static void feature_value(const mw_column *column, double x, mw_buf *out)
         mw_buf_format(out, "%.6g", x);
 }
 
-static void text_move(double value, mw_buf *out)
+static void text_move(double value, bool several, mw_buf *out)
 {
+    const char *ending = several ? "" : "s";
     if (value == 0)
-        mw_buf_text(out, "moves it by nothing\n");
+        mw_buf_format(out, "do%s not move it\n", several ? "" : "es");
     else
-        mw_buf_format(out, "%s by %.4g\n", value > 0 ? "raises it" : "lowers it", fabs(value));
+        mw_buf_format(out, "%s%s it by %.6g\n", value > 0 ? "raise" : "lower", ending, fabs(value));
 }
 
 static void text_line(const cli_contributions *to, uint64_t number, size_t m, const double *x,
@@ -229,14 +230,13 @@ static void text_line(const cli_contributions *to, uint64_t number, size_t m, co
         mw_buf_format(out, "  %s = ", to->names[f]);
         feature_value(&to->forest->schema.columns[f], x[f], out);
         mw_buf_char(out, ' ');
-        text_move(values[f], out);
+        text_move(values[f], false, out);
     }
     if (shown == n_features)
         return;
-    mw_buf_format(out, "  %zu other feature%s ", n_features - shown,
-                  n_features - shown > 1 ? "s, together," : "");
-    double rest = rest_of(to, values);
-    text_move(rest, out);
+    size_t n_others = n_features - shown;
+    mw_buf_format(out, n_others > 1 ? "  %zu others together " : "  %zu other ", n_others);
+    text_move(rest_of(to, values), n_others > 1, out);
 }
 
 void cli_contributions_line(const cli_contributions *to, uint64_t number, size_t m, const double *x,
