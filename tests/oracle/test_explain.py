@@ -1,5 +1,9 @@
 """Contributions against pred_contribs of XGBoost and pred_contrib of LightGBM, on models of every
-kind: within 2e-6 of a row's largest one; and what they add up to is the margin."""
+kind: within 2e-6 of a row's largest one; and what they add up to is the margin.
+
+XGBoost adds up in float32 and loses some of it: measured against the specification, which is
+float64 from the definition, it is off by up to 3e-6 of a row's largest contribution where that is
+small beside the bias. So its values get 1e-6 of the bias more."""
 import json
 
 import numpy as np
@@ -19,7 +23,6 @@ from test_xgboost import train as train_xgboost
 xgb = pytest.importorskip("xgboost")
 lgb = pytest.importorskip("lightgbm")
 
-KERNELS = [None, "scalar"]
 FEW = 60  # rows: the specification is slow
 
 
@@ -32,28 +35,32 @@ def check_sums(model, rows, got):
     assert (np.abs(got.sum(axis=2) - margin) <= 1e-5 * moved).all()
 
 
-def compare(path, rows, expected, close=2e-6):
+def assert_close(got, wanted, of_bias=0.0):
+    room = np.repeat(2e-6 * np.abs(wanted[..., :-1]).max(axis=2, keepdims=True), got.shape[2], 2)
+    bias = np.abs(wanted[..., -1])
+    room[..., -1] += 1e-6 * bias
+    room += of_bias * bias[..., None]
+    wrong = np.abs(got - wanted) > room
+    assert not wrong.any(), (np.argwhere(wrong)[0], got[wrong][0], wanted[wrong][0])
+
+
+def compare(path, rows, expected, of_bias=0.0):
     """`expected` is theirs, or None when their library explains no such model."""
     rows = np.asarray(rows, float)[:FEW]
-    for kernel in KERNELS:
-        model = Model(path, kernel)
-        got = model.explain(rows)
-        check_sums(model, rows, got)
-        if expected is None:
-            continue
-        wanted = np.asarray(expected, float)[:FEW].reshape(got.shape)
-        largest = np.abs(wanted[..., :-1]).max(axis=2, keepdims=True)
-        # XGBoost adds up in float32: what it loses there is no fault of ours
-        room = close * np.maximum(largest, 1e-30) + 1e-6 * np.abs(wanted[..., -1:])
-        wrong = np.abs(got - wanted) > room
-        assert not wrong.any(), (kernel, np.argwhere(wrong)[0], got[wrong][0], wanted[wrong][0])
+    fast, exact = Model(path), Model(path, "scalar")
+    got, wanted = fast.explain(rows), exact.explain(rows)
+    assert_close(got, wanted)
+    for values in (got, wanted):
+        check_sums(fast, rows, values)
+        if expected is not None:
+            assert_close(values, np.asarray(expected, float)[:FEW].reshape(got.shape), of_bias)
 
 
 def check_xgboost(booster, rows, folder, known=True, **dmatrix):
     data = xgb.DMatrix(rows, **dmatrix)
     path = folder / "model.ubj"
     booster.save_model(path)
-    compare(path, rows, booster.predict(data, pred_contribs=True) if known else None)
+    compare(path, rows, booster.predict(data, pred_contribs=True) if known else None, 1e-6)
 
 
 def check_lightgbm(booster, rows, folder):
