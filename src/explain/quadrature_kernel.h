@@ -49,6 +49,18 @@ typedef struct walk {
 /* a where o is set, else b. */
 #define MIX(o, a, b) ((reals)(((masks)(a) & (o)) | ((masks)(b) & ~(o))))
 
+/* Register by register: a copy of the whole is done in smaller pieces, and the next load waits
+ * until they have left the store buffer. */
+INLINE void copy(wide_masks *to, const wide_masks *from)
+{
+    EACH_UNIT to->unit[u] = from->unit[u];
+}
+
+INLINE void clear(wide_reals *phi)
+{
+    EACH_UNIT phi->unit[u] = (reals){0};
+}
+
 INLINE void go_left(const walk *w, const quadrature_step *step, wide_masks *ret_m)
 {
     const masks *ranks = (const masks *)(w->ranks + (size_t)step->column * EXPLAIN_BLOCK_ROWS);
@@ -96,24 +108,27 @@ INLINE const int32_t *split(const walk *w, const quadrature_step *step, size_t n
 {
     wide_masks m;
     go_left(w, step, &m);
-    w->left[step->level] = w->on[step->level] = m;
+    copy(&w->left[step->level], &m);
+    copy(&w->on[step->level], &m);
     return descend(w, step, n, c, &m);
 }
 
 INLINE const int32_t *split_again(const walk *w, const quadrature_step *step, size_t n,
                                   const int32_t *c)
 {
-    wide_masks m, o = w->on[step->older];
+    wide_masks m, o;
     go_left(w, step, &m);
-    w->left[step->level] = m;
-    w->above[step->level] = o;
+    copy(&o, &w->on[step->older]);
+    copy(&w->left[step->level], &m);
+    copy(&w->above[step->level], &o);
     EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & m.unit[u];
     return descend_again(w, step, n, c, &m, &o);
 }
 
 INLINE const int32_t *turn(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
 {
-    wide_masks m = w->left[step->level];
+    wide_masks m;
+    copy(&m, &w->left[step->level]);
     EACH_UNIT w->on[step->level].unit[u] = ~m.unit[u];
     return descend(w, step, n, c, &m);
 }
@@ -121,7 +136,9 @@ INLINE const int32_t *turn(const walk *w, const quadrature_step *step, size_t n,
 INLINE const int32_t *turn_again(const walk *w, const quadrature_step *step, size_t n,
                                  const int32_t *c)
 {
-    wide_masks m = w->left[step->level], o = w->above[step->level];
+    wide_masks m, o;
+    copy(&m, &w->left[step->level]);
+    copy(&o, &w->above[step->level]);
     EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & ~m.unit[u];
     return descend_again(w, step, n, c, &m, &o);
 }
@@ -140,13 +157,15 @@ INLINE void keep_where(wide_reals *phi, const wide_masks *o)
 INLINE const int32_t *join(const walk *w, const quadrature_step *step, size_t n, const int32_t *c,
                            bool again)
 {
-    const wide_masks m = w->left[step->level];
+    wide_masks m;
+    copy(&m, &w->left[step->level]);
     const wide_reals *left = w->sums + 2 * (step->level + 1) * n, *right = left + n;
-    wide_reals *g = w->sums + step->result * n, phi = {{{0}}};
+    wide_reals *g = w->sums + step->result * n, phi;
+    clear(&phi);
     EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
     {
-        EACH_UNIT phi.unit[u] += left[q].unit[u] * CHOICE(m.unit[u], c) +
-                                 right[q].unit[u] * CHOICE(m.unit[u], c + 2);
+        EACH_UNIT phi.unit[u] +=
+            left[q].unit[u] * CHOICE(m.unit[u], c) + right[q].unit[u] * CHOICE(m.unit[u], c + 2);
         EACH_UNIT g[q].unit[u] = left[q].unit[u] + right[q].unit[u];
     }
     if (again)
@@ -160,7 +179,8 @@ INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n,
     wide_masks m;
     go_left(w, step, &m);
     const wide_reals *h = w->products + step->level * n;
-    wide_reals *g = w->sums + step->result * n, phi = {{{0}}};
+    wide_reals *g = w->sums + step->result * n, phi;
+    clear(&phi);
     EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
     {
         EACH_UNIT g[q].unit[u] = h[q].unit[u] * CHOICE(m.unit[u], c);
@@ -173,15 +193,16 @@ INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n,
 INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, size_t n,
                                  const int32_t *c)
 {
-    wide_masks m, o = w->on[step->older];
+    wide_masks m, o;
     go_left(w, step, &m);
+    copy(&o, &w->on[step->older]);
     const wide_reals *h = w->products + step->level * n;
-    wide_reals *g = w->sums + step->result * n, phi = {{{0}}};
+    wide_reals *g = w->sums + step->result * n, phi;
+    clear(&phi);
     const int32_t *mean = c++;
     EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
     {
-        EACH_UNIT g[q].unit[u] =
-            h[q].unit[u] * MIX(o.unit[u], CHOICE(m.unit[u], c), NUMBER(mean));
+        EACH_UNIT g[q].unit[u] = h[q].unit[u] * MIX(o.unit[u], CHOICE(m.unit[u], c), NUMBER(mean));
         EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
     }
     keep_where(&phi, &o);
@@ -189,14 +210,15 @@ INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, siz
     return c;
 }
 
-INLINE void run(const walk *w, const quadrature_lists *lists, size_t n)
+INLINE void run(const walk *given, const quadrature_lists *lists, size_t n)
 {
+    const walk here = *given, *w = &here; /* its pointers stay in registers */
     const int32_t *c = lists->words;
     for (size_t q = 0; q < n; q++) {
         EACH_UNIT w->products[q].unit[u] = (reals){0} + 1;
     }
     for (uint32_t slot = 0; slot < lists->n_slots; slot++)
-        w->slots[slot] = (wide_reals){{{0}}};
+        clear(&w->slots[slot]);
     for (const quadrature_step *step = lists->steps;; step++) {
         switch ((quadrature_kind)step->kind) {
         case QUADRATURE_LEAF:
