@@ -171,8 +171,9 @@ MW_API MW_CHECKED mw_status mw_model_predict(const mw_model *model, const mw_mat
  *   values_count   how many float64 ret_values holds; at least
  *                  n_rows * n_margins * (n_features + 1)
  *
- * Exactness: each contribution is within 2e-6 of the row's largest one from the exact value; the
- * sum is within 1e-5 of the margin, relative to the sum of their sizes. A row's values do not
+ * Exactness: trees are added in float64, each is computed in float32: a contribution is within
+ * 2e-6 of the largest one among the model's rows from its exact value, most within 2e-7; the sum is
+ * within 1e-5 of the margin, relative to the sum of their sizes. A row's values do not
  * depend on other rows, on the number of threads or on the processor.
  * Fails:  MW_MISMATCH      n_columns is not the model's
  *         MW_BAD_ARGUMENT  ret_values is too small, data is NULL, or the dtype is unknown

@@ -8,7 +8,7 @@
  *         feature 0 | feature 1 | ... | feature n-1 | bias        sum = the row's margin
  *
  * Contributions are in margin units (log-odds for binary logistic): those that XGBoost's
- * pred_contribs and LightGBM's pred_contrib give, within 2e-6 of a row's largest one.
+ * pred_contribs and LightGBM's pred_contrib give, within 2e-6 of the largest one among the rows.
  *
  * Source: Lundberg, Erion, Lee: Consistent Individualized Feature Attribution for Tree Ensembles
  * (2018); Lundberg et al.: From local explanations to global understanding (2020). Not done here:
