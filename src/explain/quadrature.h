@@ -139,6 +139,9 @@ typedef struct quadrature_memory {
 } quadrature_memory;
 
 mw_status quadrature_lay_out(const mw_forest *forest, void **ret_layout, mw_error *err);
+/* The same with a bound of the caller's choice: for tests. */
+mw_status quadrature_lay_out_within(const mw_forest *forest, size_t kept_bytes_max,
+                                    void **ret_layout, mw_error *err);
 void quadrature_free(void *layout);
 size_t quadrature_bytes(const void *layout);
 size_t quadrature_memory_bytes(const mw_forest *forest, const void *layout);

@@ -234,7 +234,8 @@ static quadrature_lists lists_at(const quadrature_layout *layout, const quadratu
                               layout->lists.features + program->first_slot, program->n_slots};
 }
 
-static mw_status keep_programs(const mw_forest *forest, quadrature_layout *layout, mw_error *err)
+static mw_status keep_programs(const mw_forest *forest, quadrature_layout *layout,
+                               size_t kept_bytes_max, mw_error *err)
 {
     size_t n_steps = 0, n_words = 0, n_slots = 0;
     for (size_t i = 0; i < layout->n_programs; i++) {
@@ -247,7 +248,7 @@ static mw_status keep_programs(const mw_forest *forest, quadrature_layout *layou
         n_slots += layout->slots_max;
     }
     size_t bytes = n_steps * sizeof(quadrature_step) + n_words * sizeof(int32_t);
-    if (bytes > QUADRATURE_KEPT_BYTES_MAX)
+    if (bytes > kept_bytes_max)
         return MW_OK;
     MW_TRY(take_lists(layout, n_steps, n_words, n_slots, err));
     mw_arena *arena = &layout->arena;
@@ -279,27 +280,34 @@ quadrature_lists quadrature_lists_of(const mw_forest *forest, const quadrature_l
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static mw_status fill(const mw_forest *forest, quadrature_layout *layout, mw_error *err)
+static mw_status fill(const mw_forest *forest, quadrature_layout *layout, size_t kept_bytes_max,
+                      mw_error *err)
 {
     MW_TRY(find_columns(forest, layout, err));
     MW_TRY(find_programs(forest, layout, err));
     MW_TRY(find_points(layout, err));
-    return keep_programs(forest, layout, err);
+    return keep_programs(forest, layout, kept_bytes_max, err);
 }
 
-mw_status quadrature_lay_out(const mw_forest *forest, void **ret_layout, mw_error *err)
+mw_status quadrature_lay_out_within(const mw_forest *forest, size_t kept_bytes_max,
+                                    void **ret_layout, mw_error *err)
 {
     quadrature_layout *layout = calloc(1, sizeof *layout);
     if (!layout)
         return fail_memory(err);
     mw_arena_init(&layout->arena, 64 * MW_KIB, SIZE_MAX / 2);
-    mw_status status = fill(forest, layout, err);
+    mw_status status = fill(forest, layout, kept_bytes_max, err);
     if (status != MW_OK) {
         quadrature_free(layout);
         return status;
     }
     *ret_layout = layout;
     return MW_OK;
+}
+
+mw_status quadrature_lay_out(const mw_forest *forest, void **ret_layout, mw_error *err)
+{
+    return quadrature_lay_out_within(forest, QUADRATURE_KEPT_BYTES_MAX, ret_layout, err);
 }
 
 void quadrature_free(void *layout)

@@ -2,7 +2,7 @@
  * specification, and local accuracy everywhere. */
 #include "../test.h"
 
-#include "explain/explainer.h"
+#include "explain/quadrature.h"
 
 #include "../predict/random_forest.h"
 
@@ -241,6 +241,12 @@ static const forest_wish wishes[] = {
      .n_margins = 1,
      .depth_max = 64,
      .lopsided = 1},
+    {.name = "deepest chains",
+     .n_trees = 2,
+     .n_features = 3,
+     .n_margins = 1,
+     .depth_max = 4096,
+     .lopsided = 1},
     {.name = "long chains",
      .n_trees = 6,
      .n_features = 60,
@@ -331,16 +337,49 @@ static void test_kernels(void **state)
 static void test_large_leaves(void **state)
 {
     (void)state;
-    mw_forest *forest = covered_forest(&wishes[14], 3);
+    mw_forest *forest = covered_forest(&wishes[15], 3);
     double *value = (double *)(uintptr_t)forest->value;
     for (size_t node = 0; node < forest->n_nodes; node++)
         value[node] += forest->left[node] == MW_NO_CHILD ? 1e6 : 0;
     chance from = {8};
     double *data = random_rows(20, forest->n_features, &from);
     mw_matrix rows = as_matrix(data, 20, forest->n_features);
-    compare_kernels(&wishes[14], forest, &rows);
+    compare_kernels(&wishes[15], forest, &rows);
     free(data);
     random_forest_free(forest);
+}
+
+/* Trees too large to be kept are written anew for each block: the same values. */
+static void test_not_kept(void **state)
+{
+    enum { N_ROWS = 150 };
+    (void)state;
+    static const size_t some[] = {2, 9, 11, 13, 14, 16};
+    for (size_t i = 0; i < MW_COUNT(some); i++) {
+        mw_forest *forest = covered_forest(&wishes[some[i]], i + 1);
+        chance from = {i};
+        double *data = random_rows(N_ROWS, forest->n_features, &from);
+        mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
+        double *expected = explain_with(forest, &explain_quadrature, &rows);
+        mw_explainer *explainer;
+        mw_scratch *scratch;
+        assert_int_equal(explain_explainer_new(forest, &explain_quadrature, &explainer, NULL),
+                         MW_OK);
+        assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+        quadrature_free(explainer->layout);
+        assert_int_equal(quadrature_lay_out_within(forest, 0, &explainer->layout, NULL), MW_OK);
+        explainer->memory_bytes = quadrature_memory_bytes(forest, explainer->layout);
+        size_t bytes = N_ROWS * mw_explainer_values(explainer) * sizeof *expected;
+        double *got = malloc(bytes);
+        assert_int_equal(mw_explain_batch(explainer, &rows, scratch, got, NULL), MW_OK);
+        assert_memory_equal(got, expected, bytes);
+        free(got);
+        free(expected);
+        free(data);
+        mw_scratch_free(scratch);
+        mw_explainer_free(explainer);
+        random_forest_free(forest);
+    }
 }
 
 /* ---- threads, batches, the processor --------------------------------------------------------- */
@@ -349,7 +388,7 @@ static void test_split_of_rows(void **state)
 {
     enum { N_ROWS = 1000 };
     (void)state;
-    mw_forest *forest = covered_forest(&wishes[10], 4);
+    mw_forest *forest = covered_forest(&wishes[11], 4);
     chance from = {9};
     double *data = random_rows(N_ROWS, forest->n_features, &from);
     mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
@@ -484,10 +523,11 @@ static void test_wrong_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definition),     cmocka_unit_test(test_kernels),
-        cmocka_unit_test(test_large_leaves),   cmocka_unit_test(test_split_of_rows),
-        cmocka_unit_test(test_kernel_by_name), cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_wrong_rows),
+        cmocka_unit_test(test_definition),    cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_large_leaves),  cmocka_unit_test(test_not_kept),
+        cmocka_unit_test(test_split_of_rows), cmocka_unit_test(test_kernel_by_name),
+        cmocka_unit_test(test_linear),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_wrong_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
