@@ -45,8 +45,6 @@ enum {
     QUADRATURE_POINTS_MAX = 32,
     QUADRATURE_ROWS_MAX = 32 /* that go through a tree together: two registers of 16 */
 };
-/* Trees whose steps would take more than this are laid out anew for each block of rows. */
-#define QUADRATURE_KEPT_BYTES_MAX (256 * MW_MIB)
 
 typedef enum quadrature_kind {
     QUADRATURE_END,
@@ -89,7 +87,7 @@ typedef struct quadrature_program {
     double mean;
     uint32_t n_points;
     uint32_t n_slots; /* of a kept one */
-    size_t n_steps_max, n_words_max;
+    size_t n_steps_max, n_words_max, n_slots_max;
     /* where kept ones begin */
     size_t first_step, first_word, first_slot;
 } quadrature_program;
@@ -139,7 +137,8 @@ typedef struct quadrature_memory {
 } quadrature_memory;
 
 mw_status quadrature_lay_out(const mw_forest *forest, void **ret_layout, mw_error *err);
-/* The same with a bound of the caller's choice: for tests. */
+/* Trees that would take more than `kept_bytes_max` are laid out anew for each block of rows. The
+ * other has MW_LIMIT_EXPLAINER_BYTES. */
 mw_status quadrature_lay_out_within(const mw_forest *forest, size_t kept_bytes_max,
                                     void **ret_layout, mw_error *err);
 void quadrature_free(void *layout);

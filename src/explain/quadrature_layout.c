@@ -163,6 +163,7 @@ static void add_program(const mw_forest *forest, quadrature_layout *layout, size
     if (s.n_splits == 0)
         return; /* only a bias */
     uint32_t points = points_for(s.most_distinct);
+    size_t slots = s.n_splits < forest->n_features ? s.n_splits : forest->n_features;
     layout->programs[layout->n_programs++] = (quadrature_program){
         .tree = tree,
         .output = output,
@@ -170,14 +171,35 @@ static void add_program(const mw_forest *forest, quadrature_layout *layout, size
         .n_points = points,
         .n_steps_max = 4 * s.n_splits + 2,
         .n_words_max = s.n_splits * (8 * points + 2) + s.n_splits + 1,
+        .n_slots_max = slots,
     };
     const quadrature_program *program = &layout->programs[layout->n_programs - 1];
     TAKE_LARGER(layout->points_max, points);
     TAKE_LARGER(layout->levels_max, s.depth);
     TAKE_LARGER(layout->steps_max, program->n_steps_max);
     TAKE_LARGER(layout->words_max, program->n_words_max);
-    size_t slots = s.n_splits < forest->n_features ? s.n_splits : forest->n_features;
     TAKE_LARGER(layout->slots_max, slots);
+}
+
+/* By margin; those of one margin stay in file order. */
+static mw_status sort_programs(const mw_forest *forest, quadrature_layout *layout, mw_error *err)
+{
+    const quadrature_program *found = layout->programs;
+    mw_arena *arena = &layout->arena;
+    size_t *first = layout->first_program;
+    size_t *next = mw_arena_take_zeroed(arena, forest->n_margins, sizeof *next);
+    layout->programs = mw_arena_take_zeroed(arena, layout->n_programs, sizeof *layout->programs);
+    if (!next || !layout->programs)
+        return fail_memory(err);
+    for (size_t i = 0; i < layout->n_programs; i++)
+        first[found[i].output + 1]++;
+    for (size_t m = 0; m < forest->n_margins; m++) {
+        next[m] = first[m];
+        first[m + 1] += first[m];
+    }
+    for (size_t i = 0; i < layout->n_programs; i++)
+        layout->programs[next[found[i].output]++] = found[i];
+    return MW_OK;
 }
 
 static mw_status find_programs(const mw_forest *forest, quadrature_layout *layout, mw_error *err)
@@ -192,13 +214,11 @@ static mw_status find_programs(const mw_forest *forest, quadrature_layout *layou
         mw_arena_take_zeroed(arena, forest->n_margins + 1, sizeof *layout->first_program);
     if (!on_path || !layout->programs || !layout->first_program)
         return fail_memory(err);
-    for (size_t m = 0; m < forest->n_margins; m++) {
-        for (size_t tree = 0; tree < forest->n_trees; tree++)
-            if (m >= explain_first_output(forest, tree) && m < explain_end_output(forest, tree))
-                add_program(forest, layout, tree, m, on_path);
-        layout->first_program[m + 1] = layout->n_programs;
-    }
-    return MW_OK;
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        for (size_t m = explain_first_output(forest, tree); m < explain_end_output(forest, tree);
+             m++)
+            add_program(forest, layout, tree, m, on_path);
+    return sort_programs(forest, layout, err);
 }
 
 static mw_status find_points(quadrature_layout *layout, mw_error *err)
@@ -245,9 +265,10 @@ static mw_status keep_programs(const mw_forest *forest, quadrature_layout *layou
         program->first_slot = n_slots;
         n_steps += program->n_steps_max;
         n_words += program->n_words_max;
-        n_slots += layout->slots_max;
+        n_slots += program->n_slots_max;
     }
-    size_t bytes = n_steps * sizeof(quadrature_step) + n_words * sizeof(int32_t);
+    size_t bytes =
+        n_steps * sizeof(quadrature_step) + n_words * sizeof(int32_t) + n_slots * sizeof(uint32_t);
     if (bytes > kept_bytes_max)
         return MW_OK;
     MW_TRY(take_lists(layout, n_steps, n_words, n_slots, err));
@@ -307,7 +328,7 @@ mw_status quadrature_lay_out_within(const mw_forest *forest, size_t kept_bytes_m
 
 mw_status quadrature_lay_out(const mw_forest *forest, void **ret_layout, mw_error *err)
 {
-    return quadrature_lay_out_within(forest, QUADRATURE_KEPT_BYTES_MAX, ret_layout, err);
+    return quadrature_lay_out_within(forest, MW_LIMIT_EXPLAINER_BYTES, ret_layout, err);
 }
 
 void quadrature_free(void *layout)
