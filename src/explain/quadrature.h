@@ -148,7 +148,13 @@ size_t quadrature_memory_bytes(const mw_forest *forest, const void *layout);
 /* Cut `memory` into its parts; returns its size (memory may be NULL for that). */
 size_t quadrature_divide(const mw_forest *forest, const quadrature_layout *layout, void *memory,
                          quadrature_memory *ret_parts);
-/* The ranks of a block's rows, all EXPLAIN_BLOCK_ROWS of them (0 beyond its end). */
+/* Rows of a block that are computed: its own, and 0 or more behind them that fill a register. */
+static inline size_t quadrature_rows(const explain_block *block)
+{
+    size_t group = QUADRATURE_ROWS_MAX;
+    return (block->n_rows + group - 1) / group * group;
+}
+/* The ranks of a block's rows; 0 in those behind them. */
 void quadrature_rank(const mw_forest *forest, const quadrature_layout *layout,
                      const explain_block *block, int32_t *ranks);
 /* The lists of a program: kept ones, or written now into `parts`. */

@@ -321,10 +321,12 @@ TARGET static void EXPLAIN(const mw_forest *forest, const void *laid_out,
 {
     const quadrature_layout *layout = laid_out;
     quadrature_memory parts;
+    size_t n_rows = quadrature_rows(block);
     quadrature_divide(forest, layout, block->memory, &parts);
     quadrature_rank(forest, layout, block, parts.ranks);
     for (size_t m = 0; m < forest->n_margins; m++) {
-        memset(parts.totals, 0, forest->n_features * EXPLAIN_BLOCK_ROWS * sizeof(double));
+        for (size_t f = 0; f < forest->n_features; f++)
+            memset(parts.totals + f * EXPLAIN_BLOCK_ROWS, 0, n_rows * sizeof(double));
         for (size_t i = layout->first_program[m]; i < layout->first_program[m + 1]; i++)
             explain_program(forest, layout, &layout->programs[i], &parts, block->n_rows);
         quadrature_put(forest, block, m, parts.totals);

@@ -104,6 +104,7 @@ static int32_t rank_of(const quadrature_column *column, const double *thresholds
 void quadrature_rank(const mw_forest *forest, const quadrature_layout *layout,
                      const explain_block *block, int32_t *ranks)
 {
+    size_t n_rows = quadrature_rows(block);
     for (size_t c = 0; c < layout->n_columns; c++, ranks += EXPLAIN_BLOCK_ROWS) {
         const quadrature_column *column = &layout->columns[c];
         const double *thresholds = layout->thresholds + column->first_threshold;
@@ -114,7 +115,7 @@ void quadrature_rank(const mw_forest *forest, const quadrature_layout *layout,
             ranks[r] = flags & MW_NODE_CATEGORICAL ? !predict_category_left(forest, column->node, x)
                                                    : rank_of(column, thresholds, flags, x);
         }
-        for (size_t r = block->n_rows; r < EXPLAIN_BLOCK_ROWS; r++)
+        for (size_t r = block->n_rows; r < n_rows; r++)
             ranks[r] = 0;
     }
 }
