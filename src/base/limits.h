@@ -50,6 +50,7 @@
 #define MW_LIMIT_OUTPUTS 65536
 #define MW_LIMIT_CATEGORY (1 << 24)               /* codes below; XGBoost's own limit */
 #define MW_LIMIT_CATEGORY_WORDS ((size_t)1 << 25) /* of 32 bits, over all sets of a model */
+#define MW_LIMIT_EXPLAINER_BYTES (256 * MW_MIB)   /* of trees laid out and kept, see explain */
 
 /* files */
 #define MW_LIMIT_CONFIG_FILE_BYTES (1 * MW_MIB)

@@ -55,6 +55,9 @@ typedef enum cli_option_id {
     CLI_INPUT,
     CLI_FORMAT,
     CLI_RAW,
+    /* explain */
+    CLI_EXPLAIN_FORMAT, /* --format too, but of the result */
+    CLI_TOP,
     /* demo */
     CLI_ONCE,
     CLI_SPEED,
@@ -92,6 +95,9 @@ extern const cli_option cli_options[CLI_N_OPTIONS];
 /* Option by "max-body" or by letter; CLI_N_OPTIONS when there is none. */
 cli_option_id cli_option_named(mw_view name);
 cli_option_id cli_option_lettered(char letter);
+/* Two options may share a name, --format, when no command takes both: the next one of that name
+ * behind `id`, or CLI_N_OPTIONS. */
+cli_option_id cli_option_namesake(cli_option_id id);
 /* Option by configuration key: section "server", key "max_body". */
 cli_option_id cli_option_configured(mw_view section, mw_view key);
 /* "MW_MAX_BODY", and "MW_SERVER__MAX_BODY" (empty when it has no configuration key). */
@@ -154,8 +160,9 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 
 /* ---- what the commands are; command_<name>.c ------------------------------------------------- */
 
-cli_run cli_run_serve, cli_run_predict, cli_run_model_show, cli_run_demo, cli_run_config_show,
-    cli_run_config_check, cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version;
+cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_model_show, cli_run_demo,
+    cli_run_config_show, cli_run_config_check, cli_run_config_schema, cli_run_completion,
+    cli_run_help, cli_run_version;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

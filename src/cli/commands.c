@@ -83,6 +83,30 @@ static const cli_command commands[] = {
         .run = cli_run_predict,
     },
     {
+        .name = "explain",
+        .group = "Daily",
+        .summary = "tell how much each feature moved each prediction",
+        .about =
+            "Reads rows as 'mw predict' does and writes contributions (TreeSHAP): for each row "
+            "what each feature added to the margin or took from it, and the bias, which is the "
+            "mean margin over the training rows. They add up to the margin, and are those of "
+            "XGBoost's pred_contribs and LightGBM's pred_contrib.\n\n"
+            "CSV has one column a feature and 'bias'. A model with several outputs gives one block "
+            "of rows for each, with a column 'class'. JSON has one object a line. Text tells the "
+            "largest ones in words. Rows count from 0.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
+                      {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_EXPLAIN_FORMAT) | CLI_TAKES(CLI_TOP) |
+                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .examples = {{"mw explain model.json rows.csv", "contributions on standard output"},
+                     {"mw explain model.json --input rows.csv --format text --top 3",
+                      "the three that moved each row most, in words"},
+                     {"mw explain model.txt - --format json", "JSON lines, for rows from a pipe"},
+                     {"mw explain model.ubj rows.jsonl -o shap.csv",
+                      "into a file, which appears whole or not at all"}},
+        .run = cli_run_explain,
+    },
+    {
         .name = "model show",
         .group = "Models",
         .summary = "show what a model file holds",

@@ -106,15 +106,19 @@ static void bash_option_values(mw_buf *out)
     mw_buf_text(out, "    case $prev in\n");
     for (int id = 0; id < CLI_N_OPTIONS; id++) {
         const cli_option *option = &cli_options[id];
-        if (option->kind == CLI_KIND_FLAG)
-            continue;
+        if (option->kind == CLI_KIND_FLAG || (int)cli_option_named(mw_view_of(option->name)) != id)
+            continue; /* of two with one name, the first lists the words of both */
         mw_buf_format(out, "    --%s", option->name);
         if (option->letter)
             mw_buf_format(out, "|-%c", option->letter);
         mw_buf_text(out, ") ");
         if (option->kind == CLI_KIND_CHOICE) {
             mw_buf_text(out, "mapfile -t COMPREPLY < <(compgen -W '");
-            list_choices(option->choices, out);
+            for (int same = id; same < CLI_N_OPTIONS;
+                 same = cli_option_namesake((cli_option_id)same)) {
+                mw_buf_text(out, same > id ? " " : "");
+                list_choices(cli_options[same].choices, out);
+            }
             mw_buf_text(out, "' -- \"$cur\");");
         } else if (takes_path(option))
             mw_buf_format(out,

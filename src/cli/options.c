@@ -3,6 +3,7 @@
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
+static const char *const explain_formats[] = {"csv", "json", "text", NULL};
 static const char *const markdown_pages[] = {"cli", "config", "errors", NULL};
 
 enum { MS_PER_SECOND = 1000, MS_PER_HOUR = 3600 * MS_PER_SECOND };
@@ -160,6 +161,20 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
     [CLI_RAW] = {.name = "raw",
                  .kind = CLI_KIND_FLAG,
                  .help = "margins (raw scores) instead of predictions"},
+    [CLI_EXPLAIN_FORMAT] = {.name = "format",
+                            .flag_only = true, /* MW_FORMAT is that of the rows */
+                            .kind = CLI_KIND_CHOICE,
+                            .value = "FORMAT",
+                            .fallback = "csv",
+                            .choices = explain_formats,
+                            .help = "format of the result"},
+    [CLI_TOP] = {.name = "top",
+                 .kind = CLI_KIND_COUNT,
+                 .value = "K",
+                 .auto_is = "5 in text, all in json",
+                 .min = 1,
+                 .max = 1000000,
+                 .help = "the K features that moved a row most, the others in one sum"},
     [CLI_ONCE] = {.name = "once",
                   .kind = CLI_KIND_FLAG,
                   .help = "end after about five seconds; exit 0 when no request failed"},
@@ -196,6 +211,14 @@ cli_option_id cli_option_named(mw_view name)
     while (id < CLI_N_OPTIONS && !mw_view_is(name, cli_options[id].name))
         id++;
     return (cli_option_id)id;
+}
+
+cli_option_id cli_option_namesake(cli_option_id id)
+{
+    int next = (int)id + 1;
+    while (next < CLI_N_OPTIONS && strcmp(cli_options[next].name, cli_options[id].name) != 0)
+        next++;
+    return (cli_option_id)next;
 }
 
 cli_option_id cli_option_lettered(char letter)

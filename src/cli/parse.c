@@ -67,6 +67,15 @@ static mw_status fail_unknown_option(const cli_call *call, const word *seen, boo
     return mw_mend(err, "see mw %s%s--help", command ? command : "", command ? " " : "");
 }
 
+/* The option of this name that the command takes, when there is one. */
+static cli_option_id of_command(const cli_command *command, cli_option_id id)
+{
+    cli_option_id other = id;
+    while (command && other < CLI_N_OPTIONS && !cli_command_takes(command, other))
+        other = cli_option_namesake(other);
+    return other < CLI_N_OPTIONS ? other : id;
+}
+
 /* Store an option; its value may be the next word. */
 static mw_status take_option(reader *in, const word *seen, bool is_long, mw_error *err)
 {
@@ -94,6 +103,7 @@ static mw_status take_word_option(reader *in, const char *text, mw_error *err)
     const char *letter = text + 1;
     do {
         word seen = is_long ? read_long(text + 2) : read_letter(letter);
+        seen.id = of_command(command, seen.id);
         if (seen.id == CLI_N_OPTIONS || (command && !cli_command_takes(command, seen.id)))
             return fail_unknown_option(in->call, &seen, is_long, err);
         MW_TRY(take_option(in, &seen, is_long, err));

@@ -1,12 +1,15 @@
-/* The public C library: include/millwright.h over model and predict.
+/* The public C library: include/millwright.h over model, predict and explain.
  *
  *     mw_model = mw_forest (what the file said)
  *              + mw_predictor (laid out for the kernels)
+ *              + mw_explainer (likewise; made when it is first asked for)
  *              + mw_model_description (what a caller may ask)
  *
  * Every argument from outside is checked here: a wrong call is an error, never a crash. */
+#include <pthread.h>
 #include <stdlib.h>
 
+#include "explain/explain.h"
 #include "model/model.h"
 #include "predict/predict.h"
 
@@ -15,6 +18,8 @@
 struct mw_model {
     mw_forest *forest;
     mw_predictor *predictor;
+    mw_explainer *explainer; /* NULL until a call wants it; `lock` guards the making */
+    pthread_mutex_t lock;
     mw_model_description description;
     char **names; /* n_features texts in one block with the pointers; NULL when not known */
 };
@@ -78,6 +83,7 @@ static mw_status make_model(mw_forest *forest, mw_model **ret_model, mw_error *e
         return mw_fail_memory(err, "the model");
     }
     model->forest = forest;
+    pthread_mutex_init(&model->lock, NULL);
     mw_status status = mw_predictor_new(forest, &model->predictor, err);
     if (status == MW_OK)
         status = copy_names(&forest->schema, &model->names, err);
@@ -124,6 +130,8 @@ void mw_model_free(mw_model *model)
 {
     if (!model)
         return;
+    mw_explainer_free(model->explainer);
+    pthread_mutex_destroy(&model->lock);
     mw_predictor_free(model->predictor);
     mw_forest_free(model->forest);
     free(model->names);
@@ -139,16 +147,15 @@ const mw_model_description *mw_model_describe(const mw_model *model)
 
 /* ---- predict --------------------------------------------------------------------------------- */
 
-static mw_status check_room(const mw_model *model, const mw_matrix *rows, mw_output output,
+static mw_status check_room(const mw_matrix *rows, size_t row_values, const char *formula,
                             size_t values_count, mw_error *err)
 {
-    size_t outputs = mw_predictor_outputs(model->predictor, output), wanted;
-    if (!__builtin_mul_overflow(rows->n_rows, outputs, &wanted) && wanted <= values_count)
+    size_t wanted;
+    if (!__builtin_mul_overflow(rows->n_rows, row_values, &wanted) && wanted <= values_count)
         return MW_OK;
     mw_fail(err, MW_E_VALUES_TOO_SMALL, "ret_values holds %zu numbers, %zu rows of %zu are to come",
-            values_count, rows->n_rows, outputs);
-    return mw_mend(err, "give room for n_rows * %s",
-                   output == MW_MARGIN ? "n_margins" : "n_predictions");
+            values_count, rows->n_rows, row_values);
+    return mw_mend(err, "give room for n_rows * %s", formula);
 }
 
 static mw_status check_call(const mw_model *model, const mw_matrix *rows, const double *values,
@@ -168,12 +175,45 @@ mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows, mw_outp
                            mw_error *err)
 {
     MW_TRY(check_call(model, rows, ret_values, err));
-    MW_TRY(check_room(model, rows, output, values_count, err));
+    MW_TRY(check_room(rows, mw_predictor_outputs(model->predictor, output),
+                      output == MW_MARGIN ? "n_margins" : "n_predictions", values_count, err));
     mw_scratch *own = NULL;
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
     mw_status status =
         mw_predict_batch(model->predictor, rows, output, scratch ? scratch : own, ret_values, err);
+    mw_scratch_free(own);
+    return status;
+}
+
+/* ---- explain --------------------------------------------------------------------------------- */
+
+/* Made once, by the first call; to callers the model stays as it was. */
+static mw_status find_explainer(const mw_model *asked, const mw_explainer **ret_explainer,
+                                mw_error *err)
+{
+    mw_model *model = (mw_model *)(uintptr_t)asked;
+    mw_status status = MW_OK;
+    pthread_mutex_lock(&model->lock);
+    if (!model->explainer)
+        status = mw_explainer_new(model->forest, &model->explainer, err);
+    *ret_explainer = model->explainer;
+    pthread_mutex_unlock(&model->lock);
+    return status;
+}
+
+mw_status mw_model_explain(const mw_model *model, const mw_matrix *rows, mw_scratch *scratch,
+                           double *ret_values, size_t values_count, mw_error *err)
+{
+    const mw_explainer *explainer;
+    MW_TRY(check_call(model, rows, ret_values, err));
+    MW_TRY(find_explainer(model, &explainer, err));
+    MW_TRY(check_room(rows, mw_explainer_values(explainer), "n_margins * (n_features + 1)",
+                      values_count, err));
+    mw_scratch *own = NULL;
+    if (!scratch)
+        MW_TRY(mw_scratch_new(&own, err));
+    mw_status status = mw_explain_batch(explainer, rows, scratch ? scratch : own, ret_values, err);
     mw_scratch_free(own);
     return status;
 }

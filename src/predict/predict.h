@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "model/model.h"
+#include "rules.h" /* which way a value goes at a node: explain goes by the same */
 
 typedef struct mw_predictor mw_predictor;
 
@@ -28,6 +29,10 @@ bool mw_predictor_is_float32(const mw_predictor *predictor);
 const char *mw_predictor_kernel(const mw_predictor *predictor);
 
 /* mw_scratch_new, mw_scratch_free: see millwright.h. */
+/* At least `bytes` of a scratch, 64-byte aligned; what was there is gone. Grows, never shrinks.
+ * Valid until the next call with this scratch. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_scratch_room(mw_scratch *scratch, size_t bytes, void **ret_memory,
+                                     mw_error *err);
 
 /* Predict. Rows must have n_features columns (checked). ret_values: (n_rows, outputs) float64.
  * Allocates nothing once scratch is warm for this batch size; takes no lock. */

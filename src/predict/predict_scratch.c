@@ -24,19 +24,25 @@ void mw_scratch_free(mw_scratch *scratch)
     free(scratch);
 }
 
+mw_status mw_scratch_room(mw_scratch *scratch, size_t bytes, void **ret_memory, mw_error *err)
+{
+    if (bytes > scratch->size) {
+        void *memory;
+        if (posix_memalign(&memory, PREDICT_LINE, bytes) != 0)
+            return mw_fail_memory(err, "the scratch");
+        free(scratch->memory);
+        scratch->memory = memory;
+        scratch->size = bytes;
+    }
+    *ret_memory = scratch->memory;
+    return MW_OK;
+}
+
 mw_status predict_scratch_reserve(mw_scratch *scratch, const mw_predictor *predictor, mw_error *err)
 {
     const mw_forest *forest = predictor->forest;
     size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
     size_t sums = values * sizeof(double); /* the sums, and one row on its way out */
-    size_t wanted = predictor->memory_bytes + sums;
-    if (wanted <= scratch->size)
-        return MW_OK;
     void *memory;
-    if (posix_memalign(&memory, PREDICT_LINE, wanted) != 0)
-        return mw_fail_memory(err, "the scratch of a prediction");
-    free(scratch->memory);
-    scratch->memory = memory;
-    scratch->size = wanted;
-    return MW_OK;
+    return mw_scratch_room(scratch, predictor->memory_bytes + sums, &memory, err);
 }

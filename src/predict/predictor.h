@@ -69,7 +69,7 @@ struct mw_scratch {
 
 enum { PREDICT_LINE = 64 }; /* bytes of a cache line */
 
-/* Room for one block of this predictor. Grows, never shrinks. */
+/* Room for one block of this predictor. */
 MW_CHECKED mw_status predict_scratch_reserve(mw_scratch *scratch, const mw_predictor *predictor,
                                              mw_error *err);
 /* All that can be wrong with a call. */
@@ -91,19 +91,5 @@ void predict_transform_onnx(const mw_forest *forest, double *row);
 /* sums (n_rows, n_margins) become values (n_rows, outputs). `row` holds predict_row_values. */
 void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
                     double *row, double *ret_values);
-
-/* Value (row, column) of a matrix. The caller's array may have any alignment. */
-static inline double predict_read(const mw_matrix *rows, size_t row, size_t column)
-{
-    ptrdiff_t at = (ptrdiff_t)row * rows->row_stride + (ptrdiff_t)column * rows->column_stride;
-    if (rows->dtype == MW_FLOAT32) {
-        float x;
-        memcpy(&x, (const char *)rows->data + at * (ptrdiff_t)sizeof x, sizeof x);
-        return (double)x;
-    }
-    double x;
-    memcpy(&x, (const char *)rows->data + at * (ptrdiff_t)sizeof x, sizeof x);
-    return x;
-}
 
 #endif

@@ -4,6 +4,7 @@
 #define PREDICT_RULES_H
 
 #include <math.h>
+#include <string.h>
 
 #include "model/model.h"
 
@@ -82,6 +83,20 @@ static inline double predict_value(mw_input input, double x)
     case MW_INPUT_FLOAT64:
         break;
     }
+    return x;
+}
+
+/* Value (row, column) of a matrix. The caller's array may have any alignment. */
+static inline double predict_read(const mw_matrix *rows, size_t row, size_t column)
+{
+    ptrdiff_t at = (ptrdiff_t)row * rows->row_stride + (ptrdiff_t)column * rows->column_stride;
+    if (rows->dtype == MW_FLOAT32) {
+        float x;
+        memcpy(&x, (const char *)rows->data + at * (ptrdiff_t)sizeof x, sizeof x);
+        return (double)x;
+    }
+    double x;
+    memcpy(&x, (const char *)rows->data + at * (ptrdiff_t)sizeof x, sizeof x);
     return x;
 }
 

@@ -6,6 +6,20 @@
 
 enum { TEXT_MAX = 1 << 20, WORDS_MAX = 16 };
 
+/* Two options of one name: no command may take both. */
+static void check_name(int id)
+{
+    size_t n_commands;
+    const cli_command *commands = cli_commands(&n_commands);
+    cli_option_id same = cli_option_named(mw_view_of(cli_options[id].name));
+    for (; (int)same != id; same = cli_option_namesake(same)) {
+        assert_true((int)same < id);
+        for (size_t i = 0; i < n_commands; i++)
+            if (cli_command_takes(&commands[i], same) && cli_command_takes(&commands[i], id))
+                fail_msg("%s takes two options --%s", commands[i].name, cli_options[id].name);
+    }
+}
+
 static void test_options_are_distinct(void **state)
 {
     (void)state;
@@ -15,7 +29,7 @@ static void test_options_are_distinct(void **state)
             fail_msg("option %d has no row", a);
         if ((option->kind == CLI_KIND_FLAG) != !option->value)
             fail_msg("--%s: only what takes a value names it", option->name);
-        assert_int_equal(cli_option_named(mw_view_of(option->name)), a);
+        check_name(a);
         if (option->letter)
             assert_int_equal(cli_option_lettered(option->letter), a);
         if (option->config)

@@ -80,6 +80,27 @@ static void test_predict(void **state)
     mw_scratch_free(scratch);
 }
 
+/* Mean 1.5 (covers 1 and 1): each leaf is half a point away; the base score comes on top. */
+static void test_explain(void **state)
+{
+    static const float data[] = {0, 9, 0.5f, 9, NAN, 9};
+    static const double expected[] = {-0.5, 0, 2, 0.5, 0, 2, -0.5, 0, 2};
+    double values[9];
+    mw_error err = {0};
+    mw_matrix rows = {data, MW_FLOAT32, 3, 2, 2, 1}, none = {NULL, MW_FLOAT32, 0, 2, 2, 1};
+    assert_int_equal(mw_model_explain(*state, &rows, NULL, values, 9, NULL), MW_OK);
+    for (size_t i = 0; i < 9; i++)
+        assert_true(fabs(values[i] - expected[i]) < 1e-6);
+    assert_int_equal(mw_model_explain(*state, &none, NULL, NULL, 0, NULL), MW_OK);
+    assert_int_equal(mw_model_explain(*state, &rows, NULL, values, 8, &err), MW_BAD_ARGUMENT);
+    assert_non_null(strstr(err.mend, "n_features + 1"));
+    assert_int_equal(mw_model_explain(NULL, &rows, NULL, values, 9, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_explain(*state, NULL, NULL, values, 9, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_explain(*state, &rows, NULL, NULL, 9, &err), MW_BAD_ARGUMENT);
+    rows.n_columns = 1;
+    assert_int_equal(mw_model_explain(*state, &rows, NULL, values, 9, &err), MW_MISMATCH);
+}
+
 static void test_wrong_loads(void **state)
 {
     (void)state;
@@ -165,7 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_describe),    cmocka_unit_test(test_predict),
         cmocka_unit_test(test_wrong_loads), cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_wrong_calls), cmocka_unit_test(test_explain),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

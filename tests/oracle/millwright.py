@@ -2,6 +2,7 @@
 
 The library is found by MW_LIBRARY, or in the newest build* folder of the repository.
 """
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -60,10 +61,35 @@ def _open():
     lib.mw_model_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
                                      ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
                                      ctypes.c_void_p]
+    lib.mw_model_explain.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
+                                     ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
     return lib
 
 
 LIBRARY = _open()
+
+
+@contextlib.contextmanager
+def forced(kernel):
+    """MW_CPU says which kernel a predictor or an explainer takes when it is made."""
+    before = os.environ.pop("MW_CPU", None)
+    if kernel:
+        os.environ["MW_CPU"] = kernel
+    try:
+        yield
+    finally:
+        os.environ.pop("MW_CPU", None)
+        if before is not None:
+            os.environ["MW_CPU"] = before
+
+
+def as_matrix(rows):
+    """Any strides: nothing is copied on the way in."""
+    assert rows.dtype in DTYPES and rows.ndim == 2
+    width = rows.dtype.itemsize
+    assert all(stride % width == 0 for stride in rows.strides)
+    return Matrix(rows.ctypes.data, DTYPES[rows.dtype], *rows.shape,
+                  *(stride // width for stride in rows.strides))
 
 
 class Model:
@@ -71,16 +97,10 @@ class Model:
 
     def __init__(self, path, kernel=None):
         error, handle = ErrorText(), ctypes.c_void_p()
-        before = os.environ.pop("MW_CPU", None)
-        if kernel:
-            os.environ["MW_CPU"] = kernel
-        try:
+        self.kernel = kernel
+        with forced(kernel):
             status = LIBRARY.mw_model_load(str(path).encode(), ctypes.byref(handle),
                                            ctypes.byref(error))
-        finally:
-            os.environ.pop("MW_CPU", None)
-            if before is not None:
-                os.environ["MW_CPU"] = before
         if status != 0:
             raise Failure(error)
         self.handle = handle
@@ -91,12 +111,8 @@ class Model:
             LIBRARY.mw_model_free(self.handle)
 
     def predict(self, rows, output=PREDICTION):
-        """(n_rows, outputs) float64. Takes any strides: nothing is copied on the way in."""
-        assert rows.dtype in DTYPES and rows.ndim == 2
-        width = rows.dtype.itemsize
-        assert all(stride % width == 0 for stride in rows.strides)
-        matrix = Matrix(rows.ctypes.data, DTYPES[rows.dtype], *rows.shape,
-                        *(stride // width for stride in rows.strides))
+        """(n_rows, outputs) float64."""
+        matrix = as_matrix(rows)
         outputs = self.about.n_margins if output == MARGIN else self.about.n_predictions
         values = np.full((rows.shape[0], outputs), np.nan)
         error = ErrorText()
@@ -108,3 +124,16 @@ class Model:
 
     def margin(self, rows):
         return self.predict(rows, MARGIN)
+
+    def explain(self, rows):
+        """(n_rows, n_margins, n_features + 1) float64, bias last."""
+        matrix = as_matrix(rows)
+        values = np.full((rows.shape[0], self.about.n_margins, self.about.n_features + 1), np.nan)
+        error = ErrorText()
+        with forced(self.kernel):
+            status = LIBRARY.mw_model_explain(self.handle, ctypes.byref(matrix), None,
+                                              values.ctypes.data, values.size,
+                                              ctypes.byref(error))
+        if status != 0:
+            raise Failure(error)
+        return values

@@ -49,3 +49,20 @@ def test_recorded_outputs(name, file, kernel):
     else:
         np.testing.assert_allclose(model.margin(rows), margin, rtol=1e-12)
         np.testing.assert_allclose(model.predict(rows), prediction, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [None, "scalar"])
+@pytest.mark.parametrize("name, file", CASES)
+def test_recorded_contributions(name, file, kernel):
+    with open(FOLDER / f"{name}.shap.csv", newline="") as recorded:
+        header = next(csv.reader(recorded))
+    table = read(FOLDER / f"{name}.shap.csv")
+    column = {word: i for i, word in enumerate(header)}
+    named = [i for i, word in enumerate(header) if word not in ("row", "output")]
+    rows = read(FOLDER / INDEX[name]["input"])
+    got = Model(FOLDER / file, kernel).explain(rows)
+    output = table[:, column["output"]].astype(int) if "output" in column else 0
+    got = got[table[:, column["row"]].astype(int), output]
+    wanted = table[:, named]
+    assert np.abs(got - wanted)[:, :-1].max() <= 2e-6 * np.abs(wanted[:, :-1]).max()
+    np.testing.assert_allclose(got[:, -1], wanted[:, -1], rtol=1e-6)

@@ -27,7 +27,7 @@ def test_options_exist(run, page):
     """Every `--option` in a line that calls the program is in its help."""
     known = set(re.findall(r"--[a-z][a-z-]+", "".join(
         run("help", *words).stdout for words in (
-            ["serve"], ["predict"], ["demo"], ["model", "show"], ["config", "show"],
+            ["serve"], ["predict"], ["explain"], ["demo"], ["model", "show"], ["config", "show"],
             ["config", "check"], ["config", "schema"], ["completion"], ["version"], []))))
     known |= {"--help", "--markdown", "--man"}
     for text in blocks(page):

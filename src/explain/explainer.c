@@ -1,0 +1,155 @@
+/* An explainer: a forest whose covers were checked, its bias, and the kernel that explains it. */
+#include "explainer.h"
+
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+#if defined(__x86_64__)
+const explain_kernel *const explain_kernels[] = {&explain_quadrature_v4, &explain_quadrature_v3,
+                                                 &explain_quadrature, &explain_scalar};
+#else
+const explain_kernel *const explain_kernels[] = {&explain_quadrature, &explain_scalar};
+#endif
+const size_t explain_n_kernels = MW_COUNT(explain_kernels);
+
+/* ---- what can be explained ------------------------------------------------------------------- */
+
+static mw_status check_cover(const mw_forest *forest, size_t tree, mw_error *err)
+{
+    for (size_t node = forest->tree_start[tree]; node < forest->tree_start[tree + 1]; node++) {
+        double cover = forest->cover[node];
+        if (isfinite(cover) && cover >= 0)
+            continue;
+        mw_fail(err, MW_E_COVER, "cover %g is not a number from 0 on", cover);
+        mw_at(err, "tree %zu, node %zu", tree, node - forest->tree_start[tree]);
+        return mw_mend(err, "export the model again; this file is damaged or edited by hand");
+    }
+    return MW_OK;
+}
+
+static mw_status check_forest(const mw_forest *forest, mw_error *err)
+{
+    if (forest->linear_weights || forest->n_nodes == forest->n_trees)
+        return MW_OK; /* no splits, no shares */
+    if (forest->leaf_linear) {
+        mw_fail(err, MW_E_EXPLAIN_LINEAR_LEAVES,
+                "contributions are not defined for trees with linear leaves");
+        return mw_mend(err, "train without linear_tree; LightGBM does not explain these either");
+    }
+    if (!forest->cover) {
+        mw_fail(err, MW_E_NO_COVER, "the model does not say how many rows each node saw");
+        return mw_mend(err, "save it with the library's own save_model(), which keeps the covers");
+    }
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        MW_TRY(check_cover(forest, tree, err));
+    return MW_OK;
+}
+
+/* ---- bias ------------------------------------------------------------------------------------ */
+
+double explain_mean(const mw_forest *forest, size_t tree, size_t node, size_t output)
+{
+    if (forest->left[node] == MW_NO_CHILD)
+        return explain_leaf(forest, tree, node, output);
+    size_t left = forest->tree_start[tree] + forest->left[node];
+    size_t right = forest->tree_start[tree] + forest->right[node];
+    return explain_share(forest, node, left) * explain_mean(forest, tree, left, output) +
+           explain_share(forest, node, right) * explain_mean(forest, tree, right, output);
+}
+
+/* gblinear: every output begins at the first output's base score, as in walk_scalar.c. */
+static double linear_bias(const mw_forest *forest, size_t m)
+{
+    float bias = (float)forest->linear_weights[forest->n_features * forest->n_margins + m];
+    return (double)(bias + (float)forest->base_margin[0]);
+}
+
+static void find_bias(const mw_forest *forest, double *bias)
+{
+    for (size_t m = 0; m < forest->n_margins; m++)
+        bias[m] = forest->linear_weights ? linear_bias(forest, m) : forest->base_margin[m];
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        for (size_t m = explain_first_output(forest, tree); m < explain_end_output(forest, tree);
+             m++)
+            bias[m] += explain_mean(forest, tree, forest->tree_start[tree], m);
+    for (size_t m = 0; forest->margin_offset && m < forest->n_margins; m++)
+        bias[m] = forest->margin_scale * bias[m] + forest->margin_offset[m];
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* MW_CPU names a kernel of predict or of explain; names that are not ours are predict's matter. */
+static const explain_kernel *choose_kernel(const mw_forest *forest)
+{
+    if (forest->linear_weights)
+        return &explain_linear;
+    const char *name = getenv("MW_CPU");
+    for (size_t i = 0; name && i < explain_n_kernels; i++)
+        if (strcmp(explain_kernels[i]->name, name) == 0 && explain_kernels[i]->runs_here())
+            return explain_kernels[i];
+    size_t best = 0;
+    while (!explain_kernels[best]->runs_here())
+        best++;
+    return explain_kernels[best];
+}
+
+static mw_status fill(mw_explainer *explainer, mw_error *err)
+{
+    const mw_forest *forest = explainer->forest;
+    explainer->bias = calloc(forest->n_margins + 1, sizeof *explainer->bias);
+    if (!explainer->bias)
+        return mw_fail_memory(err, "the explainer");
+    find_bias(forest, explainer->bias);
+    MW_TRY(explainer->kernel->lay_out(forest, &explainer->layout, err));
+    explainer->memory_bytes = explainer->kernel->memory_bytes(forest, explainer->layout);
+    return MW_OK;
+}
+
+mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *kernel,
+                                mw_explainer **ret_explainer, mw_error *err)
+{
+    MW_TRY(check_forest(forest, err));
+    mw_explainer *explainer = calloc(1, sizeof *explainer);
+    if (!explainer)
+        return mw_fail_memory(err, "the explainer");
+    explainer->forest = forest;
+    explainer->kernel = kernel;
+    mw_status status = fill(explainer, err);
+    if (status != MW_OK) {
+        mw_explainer_free(explainer);
+        return status;
+    }
+    *ret_explainer = explainer;
+    return MW_OK;
+}
+
+mw_status mw_explainer_new(const mw_forest *forest, mw_explainer **ret_explainer, mw_error *err)
+{
+    return explain_explainer_new(forest, choose_kernel(forest), ret_explainer, err);
+}
+
+void mw_explainer_free(mw_explainer *explainer)
+{
+    if (!explainer)
+        return;
+    explainer->kernel->free_layout(explainer->layout);
+    free(explainer->bias);
+    free(explainer);
+}
+
+size_t mw_explainer_memory_bytes(const mw_explainer *explainer)
+{
+    return sizeof *explainer + explainer->forest->n_margins * sizeof *explainer->bias +
+           explainer->kernel->layout_bytes(explainer->layout);
+}
+
+size_t mw_explainer_values(const mw_explainer *explainer)
+{
+    return explainer->forest->n_margins * (explainer->forest->n_features + 1);
+}
+
+const char *mw_explainer_kernel(const mw_explainer *explainer)
+{
+    return explainer->kernel->name;
+}

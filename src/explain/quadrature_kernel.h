@@ -1,0 +1,334 @@
+/* The quadrature walk, written once for each processor. The includer defines
+ *
+ *   LANES     rows in a register: 4, 8 or 16
+ *   TARGET    attribute of every function: what the processor must have
+ *   EXPLAIN   name of the function that it gets
+ *
+ * Vectors are the compiler's (gcc and clang have them for every processor), so that the same
+ * operations happen in the same order everywhere: no processor gives other bits than another.
+ *
+ * Legend: n = points, q = a point, c = constants (they are eaten in order), m = mask of lanes that
+ * go left, o = mask of lanes that are still on the path of a feature, h = products on the way down,
+ * g = sums on the way up. */
+#include <assert.h>
+
+#include "quadrature.h"
+
+#include "base/banned.h"
+
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+/* Loops over points are unrolled where their number is known; -O2 alone does not. */
+#define EACH_POINT _Pragma("GCC unroll 8")
+
+typedef float reals __attribute__((vector_size(LANES * 4)));
+typedef int32_t masks __attribute__((vector_size(LANES * 4)));
+
+/* Rows of UNITS registers go through together: constants are read once for them, and one register
+ * computes while the other waits. `mask` and `real` stand for that many. */
+enum { UNITS = 2, ROWS = UNITS * LANES };
+#define EACH_UNIT _Pragma("GCC unroll 2") for (size_t u = 0; u < UNITS; u++)
+
+typedef struct wide_reals {
+    reals unit[UNITS];
+} wide_reals;
+typedef struct wide_masks {
+    masks unit[UNITS];
+} wide_masks;
+
+typedef struct walk {
+    const int32_t *ranks; /* of these rows, in column 0 */
+    wide_reals *slots, *products, *sums;
+    wide_masks *left, *above, *on; /* of each level: m; o above the node; o below its edge */
+} walk;
+
+/* Two words choose: see quadrature.h. */
+#define CHOICE(m, c) ((reals)(((m) & (c)[1]) ^ (c)[0]))
+/* One number in all lanes. */
+#define NUMBER(c) ((reals)((masks){0} ^ (c)[0]))
+/* a where o is set, else b. */
+#define MIX(o, a, b) ((reals)(((masks)(a) & (o)) | ((masks)(b) & ~(o))))
+
+/* Register by register: a copy of the whole is done in smaller pieces, and the next load waits
+ * until they have left the store buffer. */
+INLINE void copy(wide_masks *to, const wide_masks *from)
+{
+    EACH_UNIT to->unit[u] = from->unit[u];
+}
+
+INLINE void clear(wide_reals *phi)
+{
+    EACH_UNIT phi->unit[u] = (reals){0};
+}
+
+INLINE void go_left(const walk *w, const quadrature_step *step, wide_masks *ret_m)
+{
+    const masks *ranks = (const masks *)(w->ranks + (size_t)step->column * EXPLAIN_BLOCK_ROWS);
+    EACH_UNIT ret_m->unit[u] = ranks[u] <= step->cut;
+}
+
+INLINE const int32_t *leaf(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *g = w->sums + step->result * n;
+    EACH_POINT for (size_t q = 0; q < n; q++)
+    {
+        EACH_UNIT g[q].unit[u] = h[q].unit[u] * NUMBER(c);
+    }
+    return c + 1;
+}
+
+INLINE const int32_t *descend(const walk *w, const quadrature_step *step, size_t n,
+                              const int32_t *c, const wide_masks *m)
+{
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *below = w->products + (step->level + 1) * n;
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 2)
+    {
+        EACH_UNIT below[q].unit[u] = h[q].unit[u] * CHOICE(m->unit[u], c);
+    }
+    return c;
+}
+
+INLINE const int32_t *descend_again(const walk *w, const quadrature_step *step, size_t n,
+                                    const int32_t *c, const wide_masks *m, const wide_masks *o)
+{
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *below = w->products + (step->level + 1) * n;
+    const int32_t *share = c++;
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 2)
+    {
+        EACH_UNIT below[q].unit[u] =
+            h[q].unit[u] * MIX(o->unit[u], CHOICE(m->unit[u], c), NUMBER(share));
+    }
+    return c;
+}
+
+INLINE const int32_t *split(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    wide_masks m;
+    go_left(w, step, &m);
+    copy(&w->left[step->level], &m);
+    copy(&w->on[step->level], &m);
+    return descend(w, step, n, c, &m);
+}
+
+INLINE const int32_t *split_again(const walk *w, const quadrature_step *step, size_t n,
+                                  const int32_t *c)
+{
+    wide_masks m, o;
+    go_left(w, step, &m);
+    copy(&o, &w->on[step->older]);
+    copy(&w->left[step->level], &m);
+    copy(&w->above[step->level], &o);
+    EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & m.unit[u];
+    return descend_again(w, step, n, c, &m, &o);
+}
+
+INLINE const int32_t *turn(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    wide_masks m;
+    copy(&m, &w->left[step->level]);
+    EACH_UNIT w->on[step->level].unit[u] = ~m.unit[u];
+    return descend(w, step, n, c, &m);
+}
+
+INLINE const int32_t *turn_again(const walk *w, const quadrature_step *step, size_t n,
+                                 const int32_t *c)
+{
+    wide_masks m, o;
+    copy(&m, &w->left[step->level]);
+    copy(&o, &w->above[step->level]);
+    EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & ~m.unit[u];
+    return descend_again(w, step, n, c, &m, &o);
+}
+
+/* A node's contribution onto its feature's. */
+INLINE void add_phi(const walk *w, const quadrature_step *step, const wide_reals *phi)
+{
+    EACH_UNIT w->slots[step->slot].unit[u] += phi->unit[u];
+}
+
+INLINE void keep_where(wide_reals *phi, const wide_masks *o)
+{
+    EACH_UNIT phi->unit[u] = (reals)((masks)phi->unit[u] & o->unit[u]);
+}
+
+INLINE const int32_t *join(const walk *w, const quadrature_step *step, size_t n, const int32_t *c,
+                           bool again)
+{
+    wide_masks m;
+    copy(&m, &w->left[step->level]);
+    const wide_reals *left = w->sums + 2 * (step->level + 1) * n, *right = left + n;
+    wide_reals *g = w->sums + step->result * n, phi;
+    clear(&phi);
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    {
+        EACH_UNIT phi.unit[u] +=
+            left[q].unit[u] * CHOICE(m.unit[u], c) + right[q].unit[u] * CHOICE(m.unit[u], c + 2);
+        EACH_UNIT g[q].unit[u] = left[q].unit[u] + right[q].unit[u];
+    }
+    if (again)
+        keep_where(&phi, &w->above[step->level]);
+    add_phi(w, step, &phi);
+    return c;
+}
+
+INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    wide_masks m;
+    go_left(w, step, &m);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *g = w->sums + step->result * n, phi;
+    clear(&phi);
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    {
+        EACH_UNIT g[q].unit[u] = h[q].unit[u] * CHOICE(m.unit[u], c);
+        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
+    }
+    add_phi(w, step, &phi);
+    return c;
+}
+
+INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, size_t n,
+                                 const int32_t *c)
+{
+    wide_masks m, o;
+    go_left(w, step, &m);
+    copy(&o, &w->on[step->older]);
+    const wide_reals *h = w->products + step->level * n;
+    wide_reals *g = w->sums + step->result * n, phi;
+    clear(&phi);
+    const int32_t *mean = c++;
+    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    {
+        EACH_UNIT g[q].unit[u] = h[q].unit[u] * MIX(o.unit[u], CHOICE(m.unit[u], c), NUMBER(mean));
+        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
+    }
+    keep_where(&phi, &o);
+    add_phi(w, step, &phi);
+    return c;
+}
+
+INLINE void run(const walk *given, const quadrature_lists *lists, size_t n)
+{
+    const walk here = *given, *w = &here; /* its pointers stay in registers */
+    const int32_t *c = lists->words;
+    for (size_t q = 0; q < n; q++) {
+        EACH_UNIT w->products[q].unit[u] = (reals){0} + 1;
+    }
+    for (uint32_t slot = 0; slot < lists->n_slots; slot++)
+        clear(&w->slots[slot]);
+    for (const quadrature_step *step = lists->steps;; step++) {
+        switch ((quadrature_kind)step->kind) {
+        case QUADRATURE_LEAF:
+            c = leaf(w, step, n, c);
+            break;
+        case QUADRATURE_SPLIT:
+            c = split(w, step, n, c);
+            break;
+        case QUADRATURE_TURN:
+            c = turn(w, step, n, c);
+            break;
+        case QUADRATURE_JOIN:
+            c = join(w, step, n, c, false);
+            break;
+        case QUADRATURE_PAIR:
+            c = pair(w, step, n, c);
+            break;
+        case QUADRATURE_SPLIT_AGAIN:
+            c = split_again(w, step, n, c);
+            break;
+        case QUADRATURE_TURN_AGAIN:
+            c = turn_again(w, step, n, c);
+            break;
+        case QUADRATURE_JOIN_AGAIN:
+            c = join(w, step, n, c, true);
+            break;
+        case QUADRATURE_PAIR_AGAIN:
+            c = pair_again(w, step, n, c);
+            break;
+        case QUADRATURE_END:
+            return;
+        }
+    }
+}
+
+/* Each common number of points has a walk of its own, in which every loop over points is unrolled.
+ */
+#define RUN(n)                                                               \
+    TARGET static void run_##n(const walk *w, const quadrature_lists *lists) \
+    {                                                                        \
+        run(w, lists, n);                                                    \
+    }
+RUN(1)
+RUN(2)
+RUN(3)
+RUN(4)
+RUN(5)
+RUN(6)
+RUN(7)
+RUN(8)
+
+TARGET static void run_any(const walk *w, const quadrature_lists *lists, size_t n)
+{
+    run(w, lists, n);
+}
+
+TARGET static void run_points(const walk *w, const quadrature_lists *lists, size_t n)
+{
+    static void (*const runs[])(const walk *, const quadrature_lists *) = {
+        NULL, run_1, run_2, run_3, run_4, run_5, run_6, run_7, run_8};
+    if (n < MW_COUNT(runs))
+        runs[n](w, lists);
+    else
+        run_any(w, lists, n);
+}
+
+/* A tree's contributions of some lanes, onto those of the trees before it. */
+TARGET static void add_slots(const quadrature_lists *lists, const wide_reals *slots, double *totals)
+{
+    for (uint32_t slot = 0; slot < lists->n_slots; slot++) {
+        double *to = totals + (size_t)lists->features[slot] * EXPLAIN_BLOCK_ROWS;
+        const float *from = (const float *)&slots[slot];
+        for (size_t row = 0; row < ROWS; row++)
+            to[row] += (double)from[row];
+    }
+}
+
+TARGET static void explain_program(const mw_forest *forest, const quadrature_layout *layout,
+                                   const quadrature_program *program, quadrature_memory *parts,
+                                   size_t n_rows)
+{
+    size_t levels = layout->levels_max + (size_t)1;
+    quadrature_lists lists = quadrature_lists_of(forest, layout, program, parts);
+    wide_masks *left = parts->masks;
+    walk w = {.slots = parts->slots,
+              .products = parts->products,
+              .sums = parts->sums,
+              .left = left,
+              .above = left + levels,
+              .on = left + 2 * levels};
+    for (size_t row = 0; row < n_rows; row += ROWS) {
+        w.ranks = parts->ranks + row;
+        run_points(&w, &lists, program->n_points);
+        add_slots(&lists, w.slots, parts->totals + row);
+    }
+}
+
+TARGET static void EXPLAIN(const mw_forest *forest, const void *laid_out,
+                           const explain_block *block)
+{
+    const quadrature_layout *layout = laid_out;
+    quadrature_memory parts;
+    size_t n_rows = quadrature_rows(block);
+    quadrature_divide(forest, layout, block->memory, &parts);
+    quadrature_rank(forest, layout, block, parts.ranks);
+    for (size_t m = 0; m < forest->n_margins; m++) {
+        for (size_t f = 0; f < forest->n_features; f++)
+            memset(parts.totals + f * EXPLAIN_BLOCK_ROWS, 0, n_rows * sizeof(double));
+        for (size_t i = layout->first_program[m]; i < layout->first_program[m + 1]; i++)
+            explain_program(forest, layout, &layout->programs[i], &parts, block->n_rows);
+        quadrature_put(forest, block, m, parts.totals);
+    }
+}

@@ -1,0 +1,533 @@
+/* Contributions: the specification against Shapley's definition, every kernel against the
+ * specification, and local accuracy everywhere. */
+#include "../test.h"
+
+#include "explain/quadrature.h"
+
+#include "../predict/random_forest.h"
+
+/* ---- forests and rows ------------------------------------------------------------------------ */
+
+/* Training rows of each node: a leaf has some, at times none; a split has its children's. */
+static double give_cover(mw_forest *forest, size_t tree, size_t node, double *cover, chance *from)
+{
+    size_t root = forest->tree_start[tree];
+    if (forest->left[node] == MW_NO_CHILD)
+        cover[node] = chance_below(from, 12) ? 1 + floor(chance_unit(from) * 200) : 0;
+    else
+        cover[node] = give_cover(forest, tree, root + forest->left[node], cover, from) +
+                      give_cover(forest, tree, root + forest->right[node], cover, from);
+    return cover[node];
+}
+
+static mw_forest *covered_forest(const forest_wish *wish, uint64_t seed)
+{
+    mw_forest *forest = random_forest(wish, seed);
+    chance from = {seed};
+    double *cover = mw_arena_take_zeroed(&forest->arena, forest->n_nodes + 1, sizeof *cover);
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        give_cover(forest, tree, forest->tree_start[tree], cover, &from);
+    forest->cover = cover;
+    return forest;
+}
+
+static double *random_rows(size_t n_rows, size_t n_features, chance *from)
+{
+    double *data = malloc((n_rows * n_features + 1) * sizeof *data);
+    for (size_t i = 0; i < n_rows * n_features; i++)
+        data[i] = chance_below(from, 6) ? chance_value(from, false) : NAN;
+    return data;
+}
+
+static mw_matrix as_matrix(const double *data, size_t n_rows, size_t n_features)
+{
+    return (mw_matrix){data, MW_FLOAT64, n_rows, n_features, (ptrdiff_t)n_features, 1};
+}
+
+/* ---- explaining ------------------------------------------------------------------------------ */
+
+static double *explain_with(const mw_forest *forest, const explain_kernel *kernel,
+                            const mw_matrix *rows)
+{
+    mw_error err;
+    mw_explainer *explainer;
+    mw_scratch *scratch;
+    if (explain_explainer_new(forest, kernel, &explainer, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+    assert_int_equal(mw_scratch_new(&scratch, &err), MW_OK);
+    size_t count = rows->n_rows * mw_explainer_values(explainer);
+    double *values = malloc((count + 1) * sizeof *values);
+    values[count] = 12345; /* a guard */
+    assert_int_equal(mw_explain_batch(explainer, rows, scratch, values, &err), MW_OK);
+    assert_true(values[count] == 12345);
+    mw_scratch_free(scratch);
+    mw_explainer_free(explainer);
+    return values;
+}
+
+static double *margins_of(const mw_forest *forest, const mw_matrix *rows)
+{
+    mw_predictor *predictor;
+    mw_scratch *scratch;
+    assert_int_equal(mw_predictor_new(forest, &predictor, NULL), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+    double *values = malloc((rows->n_rows * forest->n_margins + 1) * sizeof *values);
+    assert_int_equal(mw_predict_batch(predictor, rows, MW_MARGIN, scratch, values, NULL), MW_OK);
+    mw_scratch_free(scratch);
+    mw_predictor_free(predictor);
+    return values;
+}
+
+/* Sum and bias are the margin, within 1e-5 of all that was moved. */
+static void check_sums(const char *name, const mw_forest *forest, const mw_matrix *rows,
+                       const double *values)
+{
+    double *margins = margins_of(forest, rows);
+    for (size_t i = 0; i < rows->n_rows * forest->n_margins; i++) {
+        double sum = 0, moved = fabs(margins[i]);
+        for (size_t f = 0; f <= forest->n_features; f++, values++) {
+            sum += *values;
+            moved += fabs(*values);
+        }
+        if (!(fabs(sum - margins[i]) <= 1e-5 * moved))
+            fail_msg("%s: margin %zu is %.9g, contributions sum to %.9g", name, i, margins[i], sum);
+    }
+    free(margins);
+}
+
+static double largest_of(const double *values, size_t n_features)
+{
+    double largest = 0;
+    for (size_t f = 0; f < n_features; f++)
+        largest = fmax(largest, fabs(values[f]));
+    return largest;
+}
+
+static void check_same(const char *name, const char *kernel, const mw_forest *forest, size_t n_rows,
+                       const double *expected, const double *got)
+{
+    size_t width = forest->n_features + 1;
+    for (size_t i = 0; i < n_rows * forest->n_margins; i++, expected += width, got += width) {
+        double largest = largest_of(expected, forest->n_features);
+        for (size_t f = 0; f < width; f++)
+            if (!(fabs(got[f] - expected[f]) <= 2e-6 * largest + 1e-12 * fabs(expected[f])))
+                fail_msg("%s: row %zu, feature %zu: %s gives %.9g, the specification %.9g "
+                         "(%.2g of the largest)",
+                         name, i, f, kernel, got[f], expected[f],
+                         fabs(got[f] - expected[f]) / largest);
+    }
+}
+
+/* ---- the specification against the definition ------------------------------------------------ */
+
+/* What a tree gives when only the features in `known` are: others go both ways, by cover. */
+static double expectation(const mw_forest *forest, size_t tree, size_t node, size_t output,
+                          const double *row, unsigned known)
+{
+    if (forest->left[node] == MW_NO_CHILD)
+        return explain_leaf(forest, tree, node, output);
+    size_t left = forest->tree_start[tree] + forest->left[node];
+    size_t right = forest->tree_start[tree] + forest->right[node];
+    uint32_t f = forest->feature[node];
+    if (known >> f & 1)
+        return expectation(
+            forest, tree,
+            predict_goes_left(forest, node, predict_value(forest->input, row[f])) ? left : right,
+            output, row, known);
+    return explain_share(forest, node, left) * expectation(forest, tree, left, output, row, known) +
+           explain_share(forest, node, right) *
+               expectation(forest, tree, right, output, row, known);
+}
+
+static double game(const mw_forest *forest, size_t output, const double *row, unsigned known)
+{
+    double sum = 0;
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        if (output >= explain_first_output(forest, tree) &&
+            output < explain_end_output(forest, tree))
+            sum += expectation(forest, tree, forest->tree_start[tree], output, row, known);
+    return sum;
+}
+
+static double factorial(unsigned n)
+{
+    return n < 2 ? 1 : n * factorial(n - 1);
+}
+
+/* Shapley's formula over all sets of features. */
+static double shapley(const mw_forest *forest, size_t output, const double *row, size_t feature)
+{
+    unsigned n = (unsigned)forest->n_features;
+    double phi = 0;
+    for (unsigned set = 0; set < 1u << n; set++) {
+        if (set >> feature & 1)
+            continue;
+        unsigned size = (unsigned)__builtin_popcount(set);
+        phi += factorial(size) * factorial(n - size - 1) / factorial(n) *
+               (game(forest, output, row, set | 1u << feature) - game(forest, output, row, set));
+    }
+    return phi;
+}
+
+static const forest_wish tiny[] = {
+    {.name = "one feature", .n_trees = 2, .n_features = 1, .n_margins = 1, .depth_max = 3},
+    {.name = "depth 2", .n_trees = 3, .n_features = 4, .n_margins = 1, .depth_max = 2},
+    {.name = "repeated", .n_trees = 3, .n_features = 2, .n_margins = 1, .depth_max = 5},
+    {.name = "ragged", .n_trees = 4, .n_features = 5, .n_margins = 1, .depth_max = 5, .stop = 0.3},
+    {.name = "classes", .n_trees = 6, .n_features = 4, .n_margins = 3, .depth_max = 3},
+    {.name = "vectors",
+     .n_trees = 2,
+     .n_features = 4,
+     .n_margins = 2,
+     .depth_max = 3,
+     .vector_leaves = true},
+    {.name = "dart", .n_trees = 3, .n_features = 4, .n_margins = 1, .depth_max = 3, .dart = true},
+    {.name = "sets",
+     .n_trees = 3,
+     .n_features = 4,
+     .n_margins = 1,
+     .depth_max = 4,
+     .categorical = 0.5},
+    {.name = "lightgbm",
+     .lightgbm = true,
+     .n_trees = 3,
+     .n_features = 5,
+     .n_margins = 1,
+     .depth_max = 4,
+     .categorical = 0.3},
+};
+
+static void test_definition(void **state)
+{
+    enum { N_ROWS = 4 };
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(tiny); i++) {
+        mw_forest *forest = covered_forest(&tiny[i], i + 1);
+        chance from = {i + 77};
+        double *data = random_rows(N_ROWS, forest->n_features, &from);
+        mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
+        double *values = explain_with(forest, &explain_scalar, &rows), *at = values;
+        check_sums(tiny[i].name, forest, &rows, values);
+        for (size_t r = 0; r < N_ROWS; r++) {
+            const double *row = data + r * forest->n_features;
+            for (size_t m = 0; m < forest->n_margins; m++) {
+                for (size_t f = 0; f < forest->n_features; f++, at++)
+                    if (!(fabs(*at - shapley(forest, m, row, f)) < 1e-12))
+                        fail_msg("%s: row %zu, feature %zu: %.17g is not %.17g", tiny[i].name, r, f,
+                                 *at, shapley(forest, m, row, f));
+                double bias = forest->base_margin[m] + game(forest, m, row, 0);
+                assert_true(fabs(*at++ - bias) < 1e-12);
+            }
+        }
+        free(values);
+        free(data);
+        random_forest_free(forest);
+    }
+}
+
+/* ---- kernels against the specification ------------------------------------------------------- */
+
+static const forest_wish wishes[] = {
+    {.name = "perfect", .n_trees = 20, .n_features = 28, .n_margins = 1, .depth_max = 6},
+    {.name = "few features", .n_trees = 20, .n_features = 3, .n_margins = 1, .depth_max = 7},
+    {.name = "ragged", .n_trees = 29, .n_features = 9, .n_margins = 1, .depth_max = 9, .stop = 0.2},
+    {.name = "depth 8", .n_trees = 5, .n_features = 50, .n_margins = 1, .depth_max = 8},
+    {.name = "stumps", .n_trees = 9, .n_features = 3, .n_margins = 1, .depth_max = 1},
+    {.name = "depth 0", .n_trees = 11, .n_features = 3, .n_margins = 1},
+    {.name = "no trees", .n_features = 3, .n_margins = 2},
+    {.name = "chains",
+     .n_trees = 12,
+     .n_features = 4,
+     .n_margins = 1,
+     .depth_max = 64,
+     .lopsided = 1},
+    {.name = "deepest chains",
+     .n_trees = 2,
+     .n_features = 3,
+     .n_margins = 1,
+     .depth_max = 4096,
+     .lopsided = 1},
+    {.name = "long chains",
+     .n_trees = 6,
+     .n_features = 60,
+     .n_margins = 1,
+     .depth_max = 40,
+     .lopsided = 1},
+    {.name = "lopsided",
+     .n_trees = 4,
+     .n_features = 20,
+     .n_margins = 1,
+     .depth_max = 20,
+     .lopsided = 0.8},
+    {.name = "classes",
+     .n_trees = 21,
+     .n_features = 6,
+     .n_margins = 3,
+     .depth_max = 5,
+     .stop = 0.1},
+    {.name = "dart", .n_trees = 17, .n_features = 6, .n_margins = 1, .depth_max = 5, .dart = true},
+    {.name = "sets",
+     .n_trees = 17,
+     .n_features = 6,
+     .n_margins = 2,
+     .depth_max = 5,
+     .categorical = 0.4},
+    {.name = "vectors",
+     .n_trees = 7,
+     .n_features = 6,
+     .n_margins = 3,
+     .depth_max = 5,
+     .vector_leaves = true},
+    {.name = "lightgbm",
+     .lightgbm = true,
+     .n_trees = 20,
+     .n_features = 7,
+     .n_margins = 1,
+     .depth_max = 6,
+     .categorical = 0.2},
+    {.name = "lightgbm leaf-wise",
+     .lightgbm = true,
+     .n_trees = 8,
+     .n_features = 17,
+     .n_margins = 2,
+     .depth_max = 12,
+     .stop = 0.25},
+};
+
+static void compare_kernels(const forest_wish *wish, const mw_forest *forest, const mw_matrix *rows)
+{
+    double *expected = explain_with(forest, &explain_scalar, rows);
+    double *first = NULL;
+    size_t bytes = rows->n_rows * forest->n_margins * (forest->n_features + 1) * sizeof *first;
+    check_sums(wish->name, forest, rows, expected);
+    for (size_t k = 0; k + 1 < explain_n_kernels; k++) {
+        const explain_kernel *kernel = explain_kernels[k];
+        if (!kernel->runs_here())
+            continue;
+        double *got = explain_with(forest, kernel, rows);
+        check_same(wish->name, kernel->name, forest, rows->n_rows, expected, got);
+        check_sums(wish->name, forest, rows, got);
+        if (first && memcmp(first, got, bytes) != 0)
+            fail_msg("%s: %s gives other bits than the kernel before it", wish->name, kernel->name);
+        free(first);
+        first = got;
+    }
+    free(first);
+    free(expected);
+}
+
+static void test_kernels(void **state)
+{
+    (void)state;
+    static const size_t n_rows[] = {0, 1, 7, 9, 40};
+    for (size_t i = 0; i < MW_COUNT(wishes); i++) {
+        mw_forest *forest = covered_forest(&wishes[i], i + 1);
+        chance from = {i + 5};
+        for (size_t n = 0; n < MW_COUNT(n_rows); n++) {
+            double *data = random_rows(n_rows[n], forest->n_features, &from);
+            mw_matrix rows = as_matrix(data, n_rows[n], forest->n_features);
+            compare_kernels(&wishes[i], forest, &rows);
+            free(data);
+        }
+        random_forest_free(forest);
+    }
+}
+
+/* Leaves far from zero, all nearly alike: what float32 would lose without the mean. */
+static void test_large_leaves(void **state)
+{
+    (void)state;
+    mw_forest *forest = covered_forest(&wishes[15], 3);
+    double *value = (double *)(uintptr_t)forest->value;
+    for (size_t node = 0; node < forest->n_nodes; node++)
+        value[node] += forest->left[node] == MW_NO_CHILD ? 1e6 : 0;
+    chance from = {8};
+    double *data = random_rows(20, forest->n_features, &from);
+    mw_matrix rows = as_matrix(data, 20, forest->n_features);
+    compare_kernels(&wishes[15], forest, &rows);
+    free(data);
+    random_forest_free(forest);
+}
+
+/* Trees too large to be kept are written anew for each block: the same values. */
+static void test_not_kept(void **state)
+{
+    enum { N_ROWS = 150 };
+    (void)state;
+    static const size_t some[] = {2, 9, 11, 13, 14, 16};
+    for (size_t i = 0; i < MW_COUNT(some); i++) {
+        mw_forest *forest = covered_forest(&wishes[some[i]], i + 1);
+        chance from = {i};
+        double *data = random_rows(N_ROWS, forest->n_features, &from);
+        mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
+        double *expected = explain_with(forest, &explain_quadrature, &rows);
+        mw_explainer *explainer;
+        mw_scratch *scratch;
+        assert_int_equal(explain_explainer_new(forest, &explain_quadrature, &explainer, NULL),
+                         MW_OK);
+        assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+        quadrature_free(explainer->layout);
+        assert_int_equal(quadrature_lay_out_within(forest, 0, &explainer->layout, NULL), MW_OK);
+        explainer->memory_bytes = quadrature_memory_bytes(forest, explainer->layout);
+        size_t bytes = N_ROWS * mw_explainer_values(explainer) * sizeof *expected;
+        double *got = malloc(bytes);
+        assert_int_equal(mw_explain_batch(explainer, &rows, scratch, got, NULL), MW_OK);
+        assert_memory_equal(got, expected, bytes);
+        free(got);
+        free(expected);
+        free(data);
+        mw_scratch_free(scratch);
+        mw_explainer_free(explainer);
+        random_forest_free(forest);
+    }
+}
+
+/* ---- threads, batches, the processor --------------------------------------------------------- */
+
+static void test_split_of_rows(void **state)
+{
+    enum { N_ROWS = 1000 };
+    (void)state;
+    mw_forest *forest = covered_forest(&wishes[11], 4);
+    chance from = {9};
+    double *data = random_rows(N_ROWS, forest->n_features, &from);
+    mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
+    mw_explainer *explainer;
+    mw_scratch *scratch;
+    mw_pool *pool;
+    assert_int_equal(mw_explainer_new(forest, &explainer, NULL), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+    assert_int_equal(mw_pool_new(2, &pool, NULL), MW_OK);
+    size_t width = mw_explainer_values(explainer), bytes = N_ROWS * width * sizeof(double);
+    double *whole = malloc(bytes), *parts = malloc(bytes);
+    assert_int_equal(mw_explain_batch(explainer, &rows, scratch, whole, NULL), MW_OK);
+    assert_int_equal(mw_explain_parallel(explainer, &rows, pool, parts, NULL), MW_OK);
+    assert_memory_equal(whole, parts, bytes);
+    for (size_t r = 0, n; r < N_ROWS; r += n) {
+        n = 1 + r % 37 < N_ROWS - r ? 1 + r % 37 : N_ROWS - r;
+        mw_matrix some = as_matrix(data + r * forest->n_features, n, forest->n_features);
+        assert_int_equal(mw_explain_batch(explainer, &some, scratch, parts + r * width, NULL),
+                         MW_OK);
+    }
+    assert_memory_equal(whole, parts, bytes);
+    free(whole);
+    free(parts);
+    free(data);
+    mw_pool_free(pool);
+    mw_scratch_free(scratch);
+    mw_explainer_free(explainer);
+    random_forest_free(forest);
+}
+
+static void test_kernel_by_name(void **state)
+{
+    (void)state;
+    mw_forest *forest = covered_forest(&wishes[0], 4);
+    mw_explainer *explainer;
+    setenv("MW_CPU", "scalar", 1);
+    assert_int_equal(mw_explainer_new(forest, &explainer, NULL), MW_OK);
+    assert_string_equal(mw_explainer_kernel(explainer), "scalar");
+    unsetenv("MW_CPU");
+    mw_explainer_free(explainer);
+    assert_int_equal(mw_explainer_new(forest, &explainer, NULL), MW_OK);
+    assert_non_null(strstr(mw_explainer_kernel(explainer), "quadrature"));
+    assert_true(mw_explainer_memory_bytes(explainer) > 1000);
+    mw_explainer_free(explainer);
+    random_forest_free(forest);
+}
+
+/* ---- linear models --------------------------------------------------------------------------- */
+
+static void test_linear(void **state)
+{
+    (void)state;
+    static const double weights[] = {2, -1, 0.5, 3, 10, 20}; /* two features, two margins, bias */
+    static const double base[] = {0.25, 0.25}, data[] = {3, NAN, -1, 2};
+    static const double expected[] = {6, 0, 10.25, -3, 0, 20.25, -2, 1, 10.25, 1, 6, 20.25};
+    mw_forest forest = {.n_features = 2,
+                        .n_margins = 2,
+                        .sum_float32 = true,
+                        .base_margin = base,
+                        .linear_weights = weights};
+    mw_matrix rows = as_matrix(data, 2, 2);
+    double *values = explain_with(&forest, &explain_linear, &rows);
+    assert_memory_equal(values, expected, sizeof expected);
+    free(values);
+}
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static void refuse(const mw_forest *forest, mw_status status, int code)
+{
+    mw_error err = {0};
+    mw_explainer *explainer = NULL;
+    assert_int_equal(mw_explainer_new(forest, &explainer, &err), status);
+    assert_int_equal(err.code, code);
+    assert_null(explainer);
+    assert_true(err.what[0] && err.mend[0]);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    mw_forest *forest = covered_forest(&wishes[0], 4);
+    double *cover = (double *)(uintptr_t)forest->cover;
+    forest->cover = NULL;
+    refuse(forest, MW_UNSUPPORTED, MW_E_NO_COVER);
+    forest->cover = cover;
+    static const double wrong[] = {-1, NAN, INFINITY};
+    for (size_t i = 0; i < MW_COUNT(wrong); i++) {
+        cover[5] = wrong[i];
+        refuse(forest, MW_BAD_DATA, MW_E_COVER);
+    }
+    random_forest_free(forest);
+    static const forest_wish linear = {.lightgbm = true,
+                                       .n_trees = 2,
+                                       .n_features = 3,
+                                       .n_margins = 1,
+                                       .depth_max = 2,
+                                       .linear_leaves = true};
+    forest = covered_forest(&linear, 1);
+    refuse(forest, MW_UNSUPPORTED, MW_E_EXPLAIN_LINEAR_LEAVES);
+    random_forest_free(forest);
+}
+
+static void test_wrong_rows(void **state)
+{
+    (void)state;
+    static const double data[56];
+    const struct {
+        const char *name;
+        mw_matrix rows;
+        mw_status expected;
+    } cases[] = {
+        {"right", {data, MW_FLOAT64, 1, 28, 28, 1}, MW_OK},
+        {"too few columns", {data, MW_FLOAT64, 1, 27, 27, 1}, MW_MISMATCH},
+        {"no data", {NULL, MW_FLOAT64, 1, 28, 28, 1}, MW_BAD_ARGUMENT},
+        {"dtype", {data, (mw_dtype)7, 1, 28, 28, 1}, MW_BAD_ARGUMENT},
+    };
+    mw_forest *forest = covered_forest(&wishes[0], 4);
+    mw_explainer *explainer;
+    mw_scratch *scratch;
+    double values[29];
+    assert_int_equal(mw_explainer_new(forest, &explainer, NULL), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+    for (size_t i = 0; i < MW_COUNT(cases); i++)
+        if (mw_explain_batch(explainer, &cases[i].rows, scratch, values, NULL) != cases[i].expected)
+            fail_msg("%s", cases[i].name);
+    mw_scratch_free(scratch);
+    mw_explainer_free(explainer);
+    random_forest_free(forest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_definition),    cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_large_leaves),  cmocka_unit_test(test_not_kept),
+        cmocka_unit_test(test_split_of_rows), cmocka_unit_test(test_kernel_by_name),
+        cmocka_unit_test(test_linear),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_wrong_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

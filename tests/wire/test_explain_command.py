@@ -1,0 +1,98 @@
+"""mw explain: contributions equal to the library's, in each format; pipes, threads, refusals."""
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from models import COLUMNS
+
+
+def margins(run, models, name, rows):
+    done = run("predict", models.paths[name], "-", "--raw", input=rows.to_csv(index=False))
+    lines = list(csv.reader(io.StringIO(done.stdout)))
+    return np.array(lines[1:], float)
+
+
+def contributions(text, several):
+    """CSV as (names, array (outputs, rows, values)); the class column is checked and dropped."""
+    lines = list(csv.reader(io.StringIO(text)))
+    header, body = lines[0], lines[1:]
+    assert (header[0] == "class") == several and header[-1] == "bias"
+    if not several:
+        return header, np.array([body], float)
+    seen = list(dict.fromkeys(line[0] for line in body))
+    blocks = [[line[1:] for line in body if line[0] == label] for label in seen]
+    assert [line for block in blocks for line in block] == [line[1:] for line in body], "blocks"
+    return header[1:], np.array(blocks, float)
+
+
+@pytest.mark.parametrize("name", ["plain", "levels", "towns", "classes"])
+def test_adds_up(run, models, name):
+    rows = models.towns if name == "towns" else models.rows
+    done = run("explain", models.paths[name], "-", input=rows.to_csv(index=False))
+    assert done.returncode == 0, done.stderr
+    expected = margins(run, models, name, rows)
+    header, got = contributions(done.stdout, expected.shape[1] > 1)
+    assert header == [*rows.columns, "bias"]
+    np.testing.assert_allclose(got.sum(axis=2).T, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_formats_agree(run, models):
+    rows = models.rows.head(5)
+    text = rows.to_csv(index=False)
+    table = contributions(run("explain", models.paths["plain"], "-", input=text).stdout, False)[1]
+    lines = [json.loads(line) for line in
+             run("explain", models.paths["plain"], "-", "--format", "json",
+                 input=text).stdout.splitlines()]
+    assert [line["row"] for line in lines] == list(range(5))
+    for line, values in zip(lines, table[0]):
+        assert [*line["contributions"].values(), line["bias"]] == list(values)
+        assert line["margin"] == pytest.approx(values.sum())
+    top = [json.loads(line) for line in
+           run("explain", models.paths["plain"], "-", "--format", "json", "--top", 2,
+               input=text).stdout.splitlines()]
+    for short, line in zip(top, lines):
+        sizes = sorted((abs(v) for v in line["contributions"].values()), reverse=True)
+        assert [abs(v) for v in short["contributions"].values()] == sizes[:2]
+        assert short["others"] == pytest.approx(
+            sum(line["contributions"].values()) - sum(short["contributions"].values()))
+
+
+def test_words(run, models):
+    done = run("explain", models.paths["plain"], "-", "--format", "text", "--top", 1,
+               input=models.rows.head(2).to_csv(index=False))
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6 and lines[0].startswith("row 0: margin ")
+    assert lines[1].split(" = ")[0].strip() in COLUMNS
+    assert " it by " in lines[1] and "others together" in lines[2]
+
+
+def test_threads_and_pieces(run, models, tmp_path):
+    many = ",".join(COLUMNS) + "\n" + models.rows.to_csv(index=False, header=False) * 40
+    for name in ("plain", "classes"):
+        one = run("explain", models.paths[name], "-", "--threads", 1, input=many)
+        assert one.returncode == 0, one.stderr
+        two = run("explain", models.paths[name], "-", "--threads", 3, "--output",
+                  tmp_path / name, input=many)
+        assert (two.returncode, two.stdout) == (0, "")
+        assert (tmp_path / name).read_text() == one.stdout
+
+
+@pytest.mark.parametrize("arguments, code, words", [
+    (["--top", "3"], 2, "--top is for json and text"),
+    (["--top", "0", "--format", "text"], 2, "1..1000000"),
+    (["--format", "jsonl"], 2, "csv|json|text"),
+    (["--raw"], 2, "does not take --raw"),
+])
+def test_refusals(run, models, arguments, code, words):
+    done = run("explain", models.paths["plain"], "-", *arguments, input="a\n1\n")
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+
+
+def test_no_rows(run, models):
+    done = run("explain", models.paths["plain"], "-", input=",".join(COLUMNS) + "\n")
+    assert (done.returncode, done.stdout) == (0, ",".join([*COLUMNS, "bias"]) + "\n")
+    missing = run("explain", models.paths["plain"], "nowhere.csv")
+    assert missing.returncode == 3
