@@ -1,27 +1,10 @@
 /* Contributions as text. */
 #include "contributions.h"
+#include "scores.h"
 
 #include <math.h>
 
 /* ---- names ----------------------------------------------------------------------------------- */
-
-static void csv_text(mw_buf *out, mw_view text)
-{
-    bool quoted = false;
-    for (size_t i = 0; i < text.size; i++)
-        quoted = quoted || strchr(",\"\r\n", text.data[i]);
-    if (!quoted) {
-        mw_buf_view(out, text);
-        return;
-    }
-    mw_buf_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            mw_buf_char(out, '"');
-        mw_buf_char(out, text.data[i]);
-    }
-    mw_buf_char(out, '"');
-}
 
 /* A text as the format has it; NULL when memory is gone. */
 static const char *ready(mw_view plain, cli_explain_format format, mw_arena *arena)
@@ -29,7 +12,7 @@ static const char *ready(mw_view plain, cli_explain_format format, mw_arena *are
     mw_buf text;
     mw_buf_init(&text, MW_MIB);
     if (format == CLI_EXPLAIN_CSV)
-        csv_text(&text, plain);
+        cli_csv_name(&text, plain);
     else if (format == CLI_EXPLAIN_JSON)
         mw_json_write_text(&text, plain);
     else

@@ -1,8 +1,7 @@
 /* Predictions as text. */
 #include "scores.h"
 
-/* In quotes when the name holds what CSV reads as its own. */
-static void csv_name(mw_buf *out, mw_view name)
+void cli_csv_name(mw_buf *out, mw_view name)
 {
     bool quoted = false;
     for (size_t i = 0; i < name.size; i++)
@@ -42,7 +41,7 @@ static const char *ready_name(mw_view plain, bool json, mw_arena *arena)
     if (json)
         mw_json_write_text(&ready, plain);
     else
-        csv_name(&ready, plain);
+        cli_csv_name(&ready, plain);
     const char *kept = ready.failed ? NULL : mw_arena_text(arena, mw_buf_as_view(&ready));
     mw_buf_done(&ready);
     return kept;

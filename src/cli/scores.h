@@ -17,6 +17,8 @@ typedef struct cli_scores {
     size_t n_labels;
 } cli_scores;
 
+/* A name as CSV has it: in quotes when it holds what CSV reads as its own. */
+void cli_csv_name(mw_buf *out, mw_view name);
 /* Names of the columns; memory is the arena's. */
 MW_CHECKED mw_status cli_scores_init(cli_scores *scores, const mw_forest *forest,
                                      const mw_predictor *predictor, mw_output output, bool json,
