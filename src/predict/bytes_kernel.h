@@ -80,14 +80,17 @@ static void mark_missing(part_values *part)
         part->nan[r] = part->x64[r] != part->x64[r] ? 255 : 0;
 }
 
-static void mark_zeros(part_values *part)
+/* With `flatten` they become 0: LightGBM sees them so. */
+static void mark_zeros(part_values *part, bool flatten)
 {
     for (size_t r = 0; r < BYTES_PART; r++) {
         double x = part->float32 ? (double)part->x32[r] : part->x64[r];
         part->zero[r] = predict_is_zero(x) ? 255 : 0;
-        if (part->zero[r] && part->float32)
+        if (!flatten || !part->zero[r])
+            continue;
+        if (part->float32)
             part->x32[r] = 0;
-        else if (part->zero[r])
+        else
             part->x64[r] = 0;
     }
 }
@@ -155,7 +158,7 @@ static void load_search(const bytes_layout *layout, const mw_matrix *rows, size_
         mark_missing(&part);
     if (search->near_zero || has_column(search, PREDICT_ZERO_LEFT) ||
         has_column(search, PREDICT_ZERO_RIGHT))
-        mark_zeros(&part);
+        mark_zeros(&part, layout->near_zero);
     if (search->n_cuts <= 16)
         find_codes(layout, number, true, &part);
     else

@@ -41,6 +41,9 @@ static bool node_is_plain(const mw_forest *forest, size_t node, bool less_equal)
     /* Sets go left where numbers compare with <=, and NaN then goes right: LightGBM. */
     if (flags & MW_NODE_CATEGORICAL) {
         bool set_left = flags & MW_NODE_SET_LEFT;
+        mw_input input = less_equal ? MW_INPUT_FLOAT64_NEAR_ZERO : MW_INPUT_FLOAT32;
+        if (forest->input != input)
+            return false;
         return set_left == less_equal && !(set_left && (flags & MW_NODE_DEFAULT_LEFT));
     }
     double threshold = forest->threshold[node];
@@ -60,10 +63,17 @@ static bool compares_less_equal(const mw_forest *forest)
     return !forest->sum_float32;
 }
 
+/* XGBoost; CatBoost and ONNX; LightGBM and ONNX of doubles. */
+static bool has_instance(const mw_forest *forest, bool less_equal)
+{
+    if (forest->input == MW_INPUT_FLOAT32)
+        return less_equal || forest->sum_float32;
+    return less_equal && !forest->sum_float32;
+}
+
 static bool forest_is_plain(const mw_forest *forest, bool less_equal)
 {
-    mw_input input = forest->sum_float32 ? MW_INPUT_FLOAT32 : MW_INPUT_FLOAT64_NEAR_ZERO;
-    if (less_equal == forest->sum_float32 || forest->input != input)
+    if (!has_instance(forest, less_equal))
         return false;
     for (size_t node = 0; node < forest->n_nodes; node++) {
         bool plain = is_leaf(forest, node) ? leaf_is_plain(forest, node)

@@ -21,9 +21,10 @@
  *
  *                  root 1 | a 1 | b 2 | c 0 | d 0 | e 0 | f 0
  *
- * Five instances of interleaved_kernel.h walk it: float32 nodes (XGBoost), float64 nodes
+ * Seven instances of interleaved_kernel.h walk it: float32 nodes (XGBoost), float64 nodes
  * (LightGBM), float64 nodes with float32 sums for XGBoost models whose columns or distances do not
- * fit the 16 bits of a float32 node, and general nodes with category sets for either library.
+ * fit the 16 bits of a float32 node, <= on rows rounded to float32 with sums of either width
+ * (ONNX, CatBoost), and general nodes with category sets for XGBoost and LightGBM.
  */
 #ifndef PREDICT_INTERLEAVED_H
 #define PREDICT_INTERLEAVED_H
@@ -71,11 +72,13 @@ typedef struct predict_group {
 } predict_group;
 
 typedef enum predict_width {
-    PREDICT_FLOAT32, /* float32 nodes, float32 sums */
-    PREDICT_FLOAT64, /* float64 nodes, float64 sums */
-    PREDICT_WIDE,    /* float64 nodes, float32 sums */
-    PREDICT_SETS32,  /* nodes with sets, float32 sums */
-    PREDICT_SETS64   /* nodes with sets, float64 sums */
+    PREDICT_FLOAT32,   /* float32 nodes, float32 sums */
+    PREDICT_FLOAT64,   /* float64 nodes, float64 sums */
+    PREDICT_WIDE,      /* float64 nodes, float32 sums */
+    PREDICT_ROUNDED32, /* float64 nodes, <= on float32 rows, float32 sums */
+    PREDICT_ROUNDED64, /* the same, float64 sums */
+    PREDICT_SETS32,    /* nodes with sets, float32 sums */
+    PREDICT_SETS64     /* nodes with sets, float64 sums */
 } predict_width;
 
 typedef struct predict_layout {
@@ -101,6 +104,10 @@ void predict_sum_float64(const mw_forest *forest, const predict_layout *layout,
                          const predict_block *block);
 void predict_sum_wide(const mw_forest *forest, const predict_layout *layout,
                       const predict_block *block);
+void predict_sum_rounded32(const mw_forest *forest, const predict_layout *layout,
+                           const predict_block *block);
+void predict_sum_rounded64(const mw_forest *forest, const predict_layout *layout,
+                           const predict_block *block);
 void predict_sum_sets32(const mw_forest *forest, const predict_layout *layout,
                         const predict_block *block);
 void predict_sum_sets64(const mw_forest *forest, const predict_layout *layout,

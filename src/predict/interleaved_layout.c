@@ -28,6 +28,8 @@ static const instance instances[] = {
     [PREDICT_FLOAT32] = {sizeof(predict_node32), 4, 2, 4, 4, predict_sum_float32},
     [PREDICT_FLOAT64] = {sizeof(predict_node64), 8, 4, 8, 8, predict_sum_float64},
     [PREDICT_WIDE] = {sizeof(predict_node64), 8, 4, 4, 8, predict_sum_wide},
+    [PREDICT_ROUNDED32] = {sizeof(predict_node64), 8, 4, 4, 8, predict_sum_rounded32},
+    [PREDICT_ROUNDED64] = {sizeof(predict_node64), 8, 4, 8, 8, predict_sum_rounded64},
     [PREDICT_SETS32] = {sizeof(predict_node_set), 0, 0, 0, 8, predict_sum_sets32},
     [PREDICT_SETS64] = {sizeof(predict_node_set), 0, 0, 0, 8, predict_sum_sets64},
 };
@@ -83,6 +85,8 @@ static predict_width choose_width(const layout_draft *draft, size_t farthest)
     bool float32 = draft->forest->sum_float32;
     if (predict_columns_hold_sets(columns))
         return float32 ? PREDICT_SETS32 : PREDICT_SETS64;
+    if (columns->less_equal && draft->forest->input == MW_INPUT_FLOAT32)
+        return float32 ? PREDICT_ROUNDED32 : PREDICT_ROUNDED64;
     if (!float32)
         return PREDICT_FLOAT64;
     size_t last_column = (columns->n_columns - 1) * sizeof(float);
@@ -178,7 +182,7 @@ static double plain_threshold(const layout_draft *draft, size_t node)
     if (forest->flags[node] & MW_NODE_CATEGORICAL)
         return draft->layout->columns.less_equal ? -INFINITY : INFINITY;
     double threshold = forest->threshold[node];
-    return draft->layout->columns.less_equal ? without_zero_band(threshold) : threshold;
+    return forest->input == MW_INPUT_FLOAT64_NEAR_ZERO ? without_zero_band(threshold) : threshold;
 }
 
 /* The leaf as it is added: dart's weight is folded in with the rounding of the library. */

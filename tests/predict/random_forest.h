@@ -13,7 +13,8 @@
 /* What a random forest looks like. */
 typedef struct forest_wish {
     const char *name;
-    bool lightgbm; /* float64 sums, <=, sets left; else XGBoost's rules */
+    bool catboost, onnx; /* with `lightgbm`: float32 rows; onnx: float32 sums, too */
+    bool lightgbm;       /* float64 sums, <=, sets left; else XGBoost's rules */
     size_t n_trees, n_features, n_margins;
     unsigned depth_max;
     double stop;        /* chance that a node above depth_max is a leaf */
@@ -218,7 +219,9 @@ static void give_head(grower *g)
     forest->n_trees = wish->n_trees;
     forest->best_iteration = -1;
     forest->input = wish->lightgbm ? MW_INPUT_FLOAT64_NEAR_ZERO : MW_INPUT_FLOAT32;
-    forest->sum_float32 = !wish->lightgbm;
+    if (wish->catboost || wish->onnx)
+        forest->input = MW_INPUT_FLOAT32;
+    forest->sum_float32 = !wish->lightgbm || wish->onnx;
     forest->base_margin = base;
     forest->divide_by = 1;
     forest->scale = 1;
