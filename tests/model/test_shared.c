@@ -20,6 +20,7 @@ static const struct known_model {
      "fixed_acidity", false},
     {"adult-lgbm.txt", MW_FORMAT_LIGHTGBM_TEXT, "binary", 14, 1, 2, 100, 3100, 100, "age", false},
     {"adult-lgbm-cat.txt", MW_FORMAT_LIGHTGBM_TEXT, "binary", 14, 1, 2, 60, 1860, 60, "age", true},
+    {"adult-cat.json", MW_FORMAT_CATBOOST_JSON, "Logloss", 14, 1, 2, 100, 6400, 100, "age", false},
     {"wine-lgbm-multi.txt", MW_FORMAT_LIGHTGBM_TEXT, "multiclass", 12, 4, 4, 160, 2400, 40,
      "fixed_acidity", false},
 };
@@ -122,7 +123,7 @@ static void test_onnx(void **state)
 static void test_others_are_named(void **state)
 {
     (void)state;
-    static const char *const others[] = {"adult-cat.cbm", "adult-cat.json"};
+    static const char *const others[] = {"adult-cat.cbm", "wine-cat.cbm"};
     if (!is_there())
         skip();
     for (size_t i = 0; i < MW_COUNT(others); i++) {
