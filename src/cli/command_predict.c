@@ -97,13 +97,7 @@ static mw_status run(prediction *job, mw_error *err)
     cli_sink *sink = job->sink;
     job->sink = NULL;
     MW_TRY(cli_sink_finish(sink, err));
-    if (cli_is_on(call, CLI_VERBOSE)) {
-        cli_row_reader_clear(&job->reader);
-        cli_note(call, "%llu rows in %.3f s, %u threads, kernel %s",
-                 (unsigned long long)job->reader.n_rows,
-                 (double)(mw_clock_ns() - job->reader.began_ns) / 1e9, job->n_threads,
-                 mw_predictor_kernel(job->predictor));
-    }
+    cli_row_reader_note(&job->reader, job->n_threads, mw_predictor_kernel(job->predictor));
     return MW_OK;
 }
 

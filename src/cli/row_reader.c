@@ -48,6 +48,16 @@ void cli_row_reader_clear(cli_row_reader *reader)
     reader->bar_shown = false;
 }
 
+void cli_row_reader_note(cli_row_reader *reader, unsigned n_threads, const char *kernel)
+{
+    if (!cli_is_on(reader->call, CLI_VERBOSE))
+        return;
+    cli_row_reader_clear(reader);
+    cli_note(reader->call, "%llu rows in %.3f s, %u threads, kernel %s",
+             (unsigned long long)reader->n_rows, (double)(mw_clock_ns() - reader->began_ns) / 1e9,
+             n_threads, kernel);
+}
+
 /* ---- what the rows are ----------------------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *ending)

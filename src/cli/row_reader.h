@@ -42,6 +42,8 @@ MW_CHECKED mw_status cli_row_reader_open(cli_row_reader *reader, const char *pat
  * MW1301 when a signal came. */
 MW_CHECKED mw_status cli_row_reader_next(cli_row_reader *reader, mw_batch *ret_batch,
                                          mw_error *err);
+/* With --verbose: rows, seconds, threads and the kernel's name, at the end. */
+void cli_row_reader_note(cli_row_reader *reader, unsigned n_threads, const char *kernel);
 /* Wipe the progress off the terminal. */
 void cli_row_reader_clear(cli_row_reader *reader);
 

@@ -51,7 +51,7 @@ static mw_status check_forest(const mw_forest *forest, mw_error *err)
 double explain_mean(const mw_forest *forest, size_t tree, size_t node, size_t output)
 {
     if (forest->left[node] == MW_NO_CHILD)
-        return explain_leaf(forest, tree, node, output);
+        return predict_leaf(forest, tree, node, output);
     size_t left = forest->tree_start[tree] + forest->left[node];
     size_t right = forest->tree_start[tree] + forest->right[node];
     return explain_share(forest, node, left) * explain_mean(forest, tree, left, output) +

@@ -57,24 +57,9 @@ struct mw_explainer {
 /* With a kernel of the caller's choice, whatever MW_CPU says: for tests. */
 MW_CHECKED mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *kernel,
                                            mw_explainer **ret_explainer, mw_error *err);
-/* All that can be wrong with a call. */
-MW_CHECKED mw_status explain_check(const mw_explainer *explainer, const mw_matrix *rows,
-                                   mw_error *err);
 /* Rows [first, end) into ret_values, which begins at row `first`. Checked and reserved before. */
 void explain_rows(const mw_explainer *explainer, const mw_matrix *rows, size_t first, size_t end,
                   void *memory, double *ret_values);
-
-/* What a leaf adds to margin `output`, as the training library rounds it. */
-static inline double explain_leaf(const mw_forest *forest, size_t tree, size_t leaf, size_t output)
-{
-    double value = forest->tree_output[tree] == MW_ALL_OUTPUTS
-                       ? forest->leaf_values[forest->leaf_vector[leaf] + output]
-                       : forest->value[leaf];
-    if (!forest->tree_weight)
-        return value;
-    float weight = forest->tree_weight[tree];
-    return forest->sum_float32 ? (double)((float)value * weight) : value * (double)weight;
-}
 
 /* The margins that a tree adds to: [first, end). */
 static inline size_t explain_first_output(const mw_forest *forest, size_t tree)

@@ -101,7 +101,7 @@ static quadrature_step *put_step(writer *w, quadrature_kind kind, const quadratu
 
 static double leaf_value(const writer *w, size_t leaf)
 {
-    return explain_leaf(w->forest, w->program->tree, leaf, w->program->output) - w->program->mean;
+    return predict_leaf(w->forest, w->program->tree, leaf, w->program->output) - w->program->mean;
 }
 
 static void put_pair(writer *w, const edge *left, const edge *right, double left_value,

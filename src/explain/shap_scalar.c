@@ -83,7 +83,7 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
 static void visit(const walk *w, size_t node, const player *players, size_t d)
 {
     if (w->forest->left[node] == MW_NO_CHILD) {
-        add_leaf(w, players, d, explain_leaf(w->forest, w->tree, node, w->output));
+        add_leaf(w, players, d, predict_leaf(w->forest, w->tree, node, w->output));
         return;
     }
     visit_child(w, node, true, players, d);

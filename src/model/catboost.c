@@ -56,11 +56,8 @@ static mw_status read_each(model_cat *cat, cat_reader read, mw_error *err)
         MW_TRY(model_document_array_next(&cat->doc, &more, err));
         if (!more)
             return MW_OK;
-        if (read(cat, err) != MW_OK) {
-            char place[32];
-            snprintf(place, sizeof place, "[%zu]", i);
-            return model_at_key(err, place);
-        }
+        if (read(cat, err) != MW_OK)
+            return model_at_index(err, i);
     }
 }
 

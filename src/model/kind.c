@@ -7,6 +7,9 @@
 #define SAVE_AS_JSON                                                       \
     "save the model with booster.save_model('model.json') in XGBoost, or " \
     "booster.save_model('model.txt') in LightGBM"
+#define GIVE_A_MODEL                                                               \
+    "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost " \
+    "model (JSON), an ONNX model of trees, or an MLflow model folder"
 #define NO_PICKLE "loading one runs the code inside it, and Millwright never runs a model's code"
 
 typedef struct foreign_kind {
@@ -110,9 +113,7 @@ static mw_status tell_binary(mw_view bytes, mw_error *err)
                             "booster.save_model('model.json')");
     }
     mw_fail(err, MW_E_MODEL_KIND, "this is not a model file that Millwright knows");
-    return mw_mend(err,
-                   "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost "
-                   "model (JSON), an ONNX model of trees, or an MLflow model folder");
+    return mw_mend(err, GIVE_A_MODEL);
 }
 
 static mw_status tell_text(mw_view bytes, mw_error *err)
@@ -130,9 +131,7 @@ static mw_status tell_text(mw_view bytes, mw_error *err)
         return mw_mend(err, "save the model again with booster.save_model('model.txt')");
     }
     mw_fail(err, MW_E_MODEL_KIND, "this is text, but not a model");
-    return mw_mend(err,
-                   "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost "
-                   "model (JSON), an ONNX model of trees, or an MLflow model folder");
+    return mw_mend(err, GIVE_A_MODEL);
 }
 
 static bool is_blank(char c)

@@ -64,6 +64,13 @@ mw_status model_at_key(mw_error *err, const char *key)
     return mw_at(err, "%s%s%s", key, inner[0] == '[' ? "" : ".", inner);
 }
 
+mw_status model_at_index(mw_error *err, size_t index)
+{
+    char place[32];
+    snprintf(place, sizeof place, "[%zu]", index);
+    return model_at_key(err, place);
+}
+
 mw_status model_keep_text(mw_forest *forest, mw_view text, const char **ret_text, mw_error *err)
 {
     const char *copy = mw_arena_text(&forest->arena, text);

@@ -12,6 +12,9 @@ bool model_parse_integer(mw_view text, int64_t *ret_value);
  * "trees[12].left_children"; in front of "byte 17" stands ": ". err is not NULL here. */
 mw_status model_at_key(mw_error *err, const char *key);
 
+/* The same for an element of an array: "[12]". */
+mw_status model_at_index(mw_error *err, size_t index);
+
 /* Set forest->schema: one column for each of forest->n_features.
  *
  *   columns  n_features of them; a column without a name gets one made up from `prefix` ("f3")

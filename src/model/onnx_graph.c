@@ -68,12 +68,9 @@ static mw_status read_names(model_onnx *onnx, mw_view message, uint32_t number, 
     bool more = false;
     *ret_begin = onnx->names.count;
     for (;;) {
-        MW_TRY(model_wire_next(&wire, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_BYTES, &field, &more, err));
         if (!more)
             break;
-        if (field.number != number)
-            continue;
-        MW_TRY(model_wire_expect(&wire, &field, MODEL_WIRE_BYTES, err));
         MW_TRY(add_name(onnx, field.bytes, err));
     }
     *ret_count = onnx->names.count - *ret_begin;
@@ -121,12 +118,10 @@ static mw_status find_bytes(const model_onnx *onnx, mw_view message, uint32_t nu
     *ret_bytes = (mw_view){message.data, 0};
     *ret_found = false;
     for (;;) {
-        MW_TRY(model_wire_next(&wire, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_BYTES, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.number != number)
-            continue;
-        MW_TRY(take_text(&wire, &field, ret_bytes, err));
+        *ret_bytes = field.bytes;
         *ret_found = true;
     }
 }
@@ -138,12 +133,9 @@ static mw_status find_integer(const model_onnx *onnx, mw_view message, uint32_t 
     model_wire_field field;
     bool more = false;
     for (;;) {
-        MW_TRY(model_wire_next(&wire, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_VARINT, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.number != number)
-            continue;
-        MW_TRY(model_wire_expect(&wire, &field, MODEL_WIRE_VARINT, err));
         *ret_value = (int64_t)field.value;
     }
 }
@@ -156,12 +148,9 @@ static mw_status read_shape(const model_onnx *onnx, mw_view shape, model_onnx_in
     model_wire_field field;
     bool more = false;
     for (;;) {
-        MW_TRY(model_wire_next(&wire, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, 1, MODEL_WIRE_BYTES, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.number != 1)
-            continue;
-        MW_TRY(model_wire_expect(&wire, &field, MODEL_WIRE_BYTES, err));
         input->rank++;
         input->last_dim = -1;
         MW_TRY(find_integer(onnx, field.bytes, 1, &input->last_dim, err));

@@ -118,6 +118,15 @@ mw_status model_wire_expect(const model_wire *wire, const model_wire_field *fiel
     return mw_at(err, "byte %zu", (size_t)(wire->at - wire->begin));
 }
 
+mw_status model_wire_next_of(model_wire *wire, uint32_t number, model_wire_type type,
+                             model_wire_field *ret_field, bool *ret_more, mw_error *err)
+{
+    do
+        MW_TRY(model_wire_next(wire, ret_field, ret_more, err));
+    while (*ret_more && ret_field->number != number);
+    return *ret_more ? model_wire_expect(wire, ret_field, type, err) : MW_OK;
+}
+
 /* ---- repeated numbers ------------------------------------------------------------------------ */
 
 /* How many varints end in these bytes: the room is taken once, and never more than there are. */

@@ -39,6 +39,11 @@ model_wire model_wire_inside(const model_wire *outer, mw_view message);
 MW_CHECKED mw_status model_wire_next(model_wire *wire, model_wire_field *ret_field, bool *ret_more,
                                      mw_error *err);
 
+/* The next field of this number, which must be of this type; others are passed over.
+ * Fails: as model_wire_next and model_wire_expect. */
+MW_CHECKED mw_status model_wire_next_of(model_wire *wire, uint32_t number, model_wire_type type,
+                                        model_wire_field *ret_field, bool *ret_more, mw_error *err);
+
 /* The field must be of this type. */
 MW_CHECKED mw_status model_wire_expect(const model_wire *wire, const model_wire_field *field,
                                        model_wire_type type, mw_error *err);

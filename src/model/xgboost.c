@@ -153,13 +153,6 @@ static mw_status read_tree_info(model_xgb *xgb, mw_error *err)
     return model_document_integers(&xgb->doc, &xgb->tree_info, err);
 }
 
-static mw_status at_tree(size_t tree, mw_error *err)
-{
-    char place[32];
-    snprintf(place, sizeof place, "[%zu]", tree);
-    return model_at_key(err, place);
-}
-
 /* Vector leaves have one length in all trees that have them. */
 static mw_status note_vector_size(model_xgb *xgb, mw_error *err)
 {
@@ -187,7 +180,7 @@ static mw_status read_trees(model_xgb *xgb, mw_error *err)
         if (status == MW_OK)
             status = note_vector_size(xgb, err);
         if (status != MW_OK)
-            return at_tree(i, err);
+            return model_at_index(err, i);
     }
 }
 

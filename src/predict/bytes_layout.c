@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "bytes_cuts.h"
+#include "rules.h"
 
 #include "base/banned.h"
 
@@ -138,19 +139,6 @@ static bool plan_trees(trees_draft *draft)
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
-/* The value that is added: dart's product is rounded as the sum is. */
-static double leaf_value(const mw_forest *forest, size_t tree, size_t leaf, size_t output)
-{
-    double value = forest->tree_output[tree] == MW_ALL_OUTPUTS
-                       ? forest->leaf_values[forest->leaf_vector[leaf] + output]
-                       : forest->value[leaf];
-    if (forest->sum_float32) {
-        float narrow = (float)value;
-        return (double)(forest->tree_weight ? narrow * forest->tree_weight[tree] : narrow);
-    }
-    return forest->tree_weight ? (double)forest->tree_weight[tree] * value : value;
-}
-
 static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
                       size_t number, double value)
 {
@@ -176,7 +164,7 @@ static void put_leaf(trees_draft *draft, size_t tree, size_t number, size_t leaf
     size_t each = bytes_leaf_bytes(draft->layout, plan);
     for (size_t i = 0; i < outputs_of(draft, tree); i++)
         put_value(draft->layout, plan, draft->layout->data + plan->leaves + i * each, number,
-                  leaf_value(draft->forest, tree, leaf, i));
+                  predict_leaf(draft->forest, tree, leaf, i));
 }
 
 /* ---- perfect trees --------------------------------------------------------------------------- */

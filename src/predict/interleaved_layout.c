@@ -185,18 +185,6 @@ static double plain_threshold(const layout_draft *draft, size_t node)
     return forest->input == MW_INPUT_FLOAT64_NEAR_ZERO ? without_zero_band(threshold) : threshold;
 }
 
-/* The leaf as it is added: dart's weight is folded in with the rounding of the library. */
-static double plain_leaf(const mw_forest *forest, size_t tree, size_t node)
-{
-    double value = forest->value[node];
-    if (!forest->tree_weight)
-        return value;
-    if (!forest->sum_float32)
-        return value * (double)forest->tree_weight[tree];
-    float product = (float)value * forest->tree_weight[tree];
-    return (double)product;
-}
-
 static void put_real(char *to, size_t width, double value)
 {
     float narrow = (float)value;
@@ -245,7 +233,7 @@ static void fill_perfect_tree(const layout_draft *draft, const predict_group *gr
     }
     for (size_t i = 0; i < n_leaves; i++)
         put_real(leaves + i * widths->leaf, widths->leaf,
-                 plain_leaf(forest, tree, root + node_of_place[n_leaves + i]));
+                 predict_leaf(forest, tree, root + node_of_place[n_leaves + i], 0));
 }
 
 /* `node` of the forest becomes node `at` of the layout. */
@@ -281,7 +269,7 @@ static void fill_general_tree(layout_draft *draft, size_t tree)
     for (size_t i = 0; i < n_nodes; i++) {
         size_t node = root + draft->queue[i];
         if (is_leaf(forest, node)) {
-            put_node(draft, begin + i, node, plain_leaf(forest, tree, node), 0);
+            put_node(draft, begin + i, node, predict_leaf(forest, tree, node, 0), 0);
             continue;
         }
         put_node(draft, begin + i, node, plain_threshold(draft, node), next_child - i);

@@ -47,4 +47,21 @@ MW_CHECKED mw_status mw_predict_parallel(const mw_predictor *predictor, const mw
                                          mw_output output, mw_pool *pool, double *ret_values,
                                          mw_error *err);
 
+/* All that can be wrong with rows for a forest: MW_BAD_ARGUMENT, MW_MISMATCH. */
+MW_CHECKED mw_status mw_predict_check_rows(const mw_forest *forest, const mw_matrix *rows,
+                                           mw_error *err);
+
+/* Work that rows are split for. `run` is called for rows [first, end), at most chunk_rows of them,
+ * with memory_bytes of the thread's own (64-byte aligned); any thread may call it. */
+typedef struct mw_row_work {
+    void (*run)(const void *context, size_t first, size_t end, void *memory);
+    const void *context;
+    size_t n_rows, chunk_rows, memory_bytes;
+    const char *what; /* for the message when memory is gone */
+} mw_row_work;
+
+/* Do it in this thread and in those of `pool` that are idle (NULL: this one alone).
+ * Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_split_rows(const mw_row_work *work, mw_pool *pool, mw_error *err);
+
 #endif

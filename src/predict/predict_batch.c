@@ -12,25 +12,37 @@ static mw_status check_shape(const mw_forest *forest, const mw_matrix *rows, mw_
     return mw_mend(err, "give every feature of the model in its order; what is missing is NaN");
 }
 
-mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw_output output,
-                        mw_error *err)
+static mw_status check_dtype(const mw_matrix *rows, mw_error *err)
 {
-    if (rows->dtype != MW_FLOAT32 && rows->dtype != MW_FLOAT64)
-        return mw_fail(err, MW_E_DTYPE, "dtype %d is unknown", (int)rows->dtype);
-    if (output != MW_PREDICTION && output != MW_MARGIN)
-        return mw_fail(err, MW_E_OUTPUT_KIND, "output %d is unknown", (int)output);
-    MW_TRY(check_shape(predictor->forest, rows, err));
+    if (rows->dtype == MW_FLOAT32 || rows->dtype == MW_FLOAT64)
+        return MW_OK;
+    return mw_fail(err, MW_E_DTYPE, "dtype %d is unknown", (int)rows->dtype);
+}
+
+mw_status mw_predict_check_rows(const mw_forest *forest, const mw_matrix *rows, mw_error *err)
+{
+    MW_TRY(check_dtype(rows, err));
+    MW_TRY(check_shape(forest, rows, err));
     if (!rows->data && rows->n_rows > 0 && rows->n_columns > 0)
         return mw_fail(err, MW_E_NULL_ARGUMENT, "'rows.data' is NULL");
     return MW_OK;
 }
 
+mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw_output output,
+                        mw_error *err)
+{
+    MW_TRY(check_dtype(rows, err));
+    if (output != MW_PREDICTION && output != MW_MARGIN)
+        return mw_fail(err, MW_E_OUTPUT_KIND, "output %d is unknown", (int)output);
+    return mw_predict_check_rows(predictor->forest, rows, err);
+}
+
 void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
-                  mw_output output, mw_scratch *scratch, double *ret_values)
+                  mw_output output, void *memory, double *ret_values)
 {
     size_t outputs = mw_predictor_outputs(predictor, output);
-    predict_block block = {.rows = rows, .memory = scratch->memory};
-    double *row = (double *)((char *)scratch->memory + predictor->memory_bytes);
+    predict_block block = {.rows = rows, .memory = memory};
+    double *row = (double *)((char *)memory + predictor->memory_bytes);
     block.sums = row + predict_row_values(predictor->forest);
     for (block.first = first; block.first < end; block.first += block.n_rows) {
         size_t left = end - block.first;
@@ -46,7 +58,8 @@ mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows,
                            mw_scratch *scratch, double *ret_values, mw_error *err)
 {
     MW_TRY(predict_check(predictor, rows, output, err));
-    MW_TRY(predict_scratch_reserve(scratch, predictor, err));
-    predict_rows(predictor, rows, 0, rows->n_rows, output, scratch, ret_values);
+    void *memory;
+    MW_TRY(mw_scratch_room(scratch, predict_scratch_bytes(predictor), &memory, err));
+    predict_rows(predictor, rows, 0, rows->n_rows, output, memory, ret_values);
     return MW_OK;
 }

@@ -38,11 +38,9 @@ mw_status mw_scratch_room(mw_scratch *scratch, size_t bytes, void **ret_memory, 
     return MW_OK;
 }
 
-mw_status predict_scratch_reserve(mw_scratch *scratch, const mw_predictor *predictor, mw_error *err)
+size_t predict_scratch_bytes(const mw_predictor *predictor)
 {
     const mw_forest *forest = predictor->forest;
     size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
-    size_t sums = values * sizeof(double); /* the sums, and one row on its way out */
-    void *memory;
-    return mw_scratch_room(scratch, predictor->memory_bytes + sums, &memory, err);
+    return predictor->memory_bytes + values * sizeof(double); /* sums, one row on its way out */
 }

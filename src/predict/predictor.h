@@ -69,15 +69,15 @@ struct mw_scratch {
 
 enum { PREDICT_LINE = 64 }; /* bytes of a cache line */
 
-/* Room for one block of this predictor. */
-MW_CHECKED mw_status predict_scratch_reserve(mw_scratch *scratch, const mw_predictor *predictor,
-                                             mw_error *err);
+/* Scratch that one block of this predictor takes. */
+size_t predict_scratch_bytes(const mw_predictor *predictor);
 /* All that can be wrong with a call. */
 MW_CHECKED mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows,
                                    mw_output output, mw_error *err);
-/* Rows [first, end) into ret_values, which begins at row `first`. Checked and reserved before. */
+/* Rows [first, end) into ret_values, which begins at row `first`. Checked before; `memory`
+ * holds predict_scratch_bytes. */
 void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
-                  mw_output output, mw_scratch *scratch, double *ret_values);
+                  mw_output output, void *memory, double *ret_values);
 
 /* Values of a row on its way out: ONNX makes two predictions of one margin. */
 static inline size_t predict_row_values(const mw_forest *forest)

@@ -72,6 +72,18 @@ static inline bool predict_goes_left(const mw_forest *forest, size_t node, doubl
     return predict_number_left(forest->flags[node], forest->threshold[node], x);
 }
 
+/* What a leaf adds to margin `output`: dart's product is rounded as the sum is. */
+static inline double predict_leaf(const mw_forest *forest, size_t tree, size_t leaf, size_t output)
+{
+    double value = forest->tree_output[tree] == MW_ALL_OUTPUTS
+                       ? forest->leaf_values[forest->leaf_vector[leaf] + output]
+                       : forest->value[leaf];
+    if (!forest->tree_weight)
+        return value;
+    float weight = forest->tree_weight[tree];
+    return forest->sum_float32 ? (double)((float)value * weight) : value * (double)weight;
+}
+
 /* A row value as the training library's trees see it. */
 static inline double predict_value(mw_input input, double x)
 {

@@ -125,7 +125,7 @@ static double expectation(const mw_forest *forest, size_t tree, size_t node, siz
                           const double *row, unsigned known)
 {
     if (forest->left[node] == MW_NO_CHILD)
-        return explain_leaf(forest, tree, node, output);
+        return predict_leaf(forest, tree, node, output);
     size_t left = forest->tree_start[tree] + forest->left[node];
     size_t right = forest->tree_start[tree] + forest->right[node];
     uint32_t f = forest->feature[node];
