@@ -122,6 +122,16 @@ static void write_in_flight(metrics_page *page, const mw_endpoint_info *info)
     write_value(page, info, (double)info->counts.in_flight);
 }
 
+static void write_explain_seconds(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.explain_ns * 1e-9);
+}
+
+static void write_explained_rows(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->counts.explained_rows);
+}
+
 static void write_predict_seconds(metrics_page *page, const mw_endpoint_info *info)
 {
     write_value(page, info, (double)info->counts.predict_ns * 1e-9);
@@ -160,6 +170,10 @@ static const metric families[] = {
      write_in_flight},
     {"mw_predict_seconds_total", "counter", "Time spent in the model itself.", true,
      write_predict_seconds},
+    {"mw_explained_rows_total", "counter", "Rows whose contributions were answered.", true,
+     write_explained_rows},
+    {"mw_explain_seconds_total", "counter", "Time spent in computing contributions.", true,
+     write_explain_seconds},
     {"mw_model_memory_bytes", "gauge", "Memory held by the loaded model.", false, write_memory},
     {"mw_model_ready", "gauge", "1 while a model is loaded.", false, write_ready},
     {"mw_model_loads_total", "counter", "Model files loaded, by result.", false, write_loads},

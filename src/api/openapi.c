@@ -29,6 +29,9 @@ static void write_answer_content(mw_buf *out, api_answer answer)
     case API_ANSWER_PREDICTIONS:
         write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Predictions\"}");
         break;
+    case API_ANSWER_EXPLANATIONS:
+        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Explanations\"}");
+        break;
     case API_ANSWER_INFER:
         write_content(out, "application/json",
                       "{\"$ref\": \"#/components/schemas/InferResponse\"}");
@@ -107,6 +110,36 @@ static void write_answers(mw_buf *out, const api_route *route)
     mw_buf_char(out, '}');
 }
 
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+/* In the address; how many features, where the answer is an object and no tensor. */
+static void write_explain_parameters(mw_buf *out, const api_route *route, bool any)
+{
+    bool predicts = route->body == API_BODY_MLFLOW || route->body == API_BODY_KSERVE;
+    if (!predicts && route->body != API_BODY_OIP)
+        return;
+    mw_buf_text(out, any ? ", " : "");
+    mw_buf_text(out, "{\"name\": \"explain\", \"in\": \"query\", \"description\": \"contributions "
+                     "beside the predictions\", \"schema\": {\"enum\": [\"true\", \"false\"]}}");
+    if (predicts)
+        mw_buf_text(out, ", {\"name\": \"explain_top\", \"in\": \"query\", \"description\": \"the "
+                         "largest ones only\", \"schema\": {\"type\": \"integer\", \"minimum\": 1, "
+                         "\"maximum\": 999999999}}");
+}
+
+static void write_parameters(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
+{
+    bool by_version = strstr(route->path, "{version}");
+    mw_buf_text(out, "\"parameters\": [");
+    if (by_version)
+        mw_buf_format(out,
+                      "{\"name\": \"version\", \"in\": \"path\", \"required\": true, "
+                      "\"schema\": {\"type\": \"string\", \"enum\": [\"%u\"]}}",
+                      model ? model->version : 1);
+    write_explain_parameters(out, route, by_version);
+    mw_buf_text(out, "], ");
+}
+
 /* ---- operations ------------------------------------------------------------------------------ */
 
 static void write_operation(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
@@ -116,12 +149,7 @@ static void write_operation(mw_buf *out, const api_route *route, const mw_endpoi
                   model ? model->name : "");
     write_text(out, route->summary);
     mw_buf_text(out, ", ");
-    if (strstr(route->path, "{version}"))
-        mw_buf_format(
-            out,
-            "\"parameters\": [{\"name\": \"version\", \"in\": \"path\", \"required\": true, "
-            "\"schema\": {\"type\": \"string\", \"enum\": [\"%u\"]}}], ",
-            model ? model->version : 1);
+    write_parameters(out, route, model);
     openapi_write_body(out, route->body, model);
     write_answers(out, route);
     mw_buf_char(out, '}');
@@ -197,6 +225,9 @@ static const char components[] =
     "\"Predictions\": {\"type\": \"object\", \"required\": [\"predictions\"], \"properties\": "
     "{\"predictions\": {\"type\": \"array\", \"items\": {\"anyOf\": [{\"type\": [\"number\", "
     "\"null\"]}, {\"type\": \"array\", \"items\": {\"type\": [\"number\", \"null\"]}}]}}}}, "
+    "\"Explanations\": {\"type\": \"object\", \"required\": [\"predictions\", \"explanations\"], "
+    "\"properties\": {\"predictions\": {\"type\": \"array\"}, \"explanations\": {\"type\": "
+    "\"array\", \"items\": {\"type\": [\"object\", \"array\"]}}}}, "
     "\"Models\": {\"type\": \"object\", \"required\": [\"models\"], \"properties\": {\"models\": "
     "{\"type\": \"array\", \"items\": {\"type\": \"string\"}}}}, "
     "\"InferResponse\": {\"type\": \"object\", \"required\": [\"model_name\", \"outputs\"], "

@@ -177,7 +177,7 @@ static void write_inputs(mw_buf *out, const mw_schema *schema)
 
 /* One of the forms and none of the others; what else stands there is passed over. */
 static void write_form(mw_buf *out, const char *const *forms, size_t n_forms, size_t which,
-                       const mw_schema *schema)
+                       const char *params, const mw_schema *schema)
 {
     mw_buf_format(out, "%s{\"type\": \"object\", \"required\": [\"%s\"], \"not\": {\"anyOf\": [",
                   which > 0 ? ", " : "", forms[which]);
@@ -193,15 +193,18 @@ static void write_form(mw_buf *out, const char *const *forms, size_t n_forms, si
         write_rows(out, schema);
     else
         write_inputs(out, schema);
-    mw_buf_text(out, "}}");
+    mw_buf_format(out,
+                  ", \"%s\": {\"properties\": {\"explain\": {\"type\": "
+                  "\"boolean\"}, \"explain_top\": {\"type\": \"integer\", \"minimum\": 1}}}}}",
+                  params);
 }
 
-static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms,
+static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms, const char *params,
                         const mw_schema *schema)
 {
     mw_buf_text(out, "\"application/json\": {\"schema\": {\"anyOf\": [");
     for (size_t i = 0; i < n_forms; i++)
-        write_form(out, forms, n_forms, i, schema);
+        write_form(out, forms, n_forms, i, params, schema);
     mw_buf_text(out, "]}}");
 }
 
@@ -210,7 +213,7 @@ static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms,
 /* Parameters that would change what the request means are described in the protocol, not here. */
 static const char free_parameters[] =
     "{\"type\": \"object\", \"propertyNames\": {\"not\": {\"pattern\": "
-    "\"^(binary_data|classification|shared_memory)\"}}}";
+    "\"^(binary_data|classification|explain|shared_memory)\"}}}";
 
 /* One matrix of one row: a schema cannot say that shape and data agree. */
 static void write_infer(mw_buf *out, const mw_schema *schema)
@@ -277,11 +280,11 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
                   rows ? "true" : "false");
     switch (body) {
     case API_BODY_MLFLOW:
-        write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), schema);
+        write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), "params", schema);
         write_csv(out, schema);
         break;
     case API_BODY_KSERVE:
-        write_forms(out, kserve_forms, MW_COUNT(kserve_forms), schema);
+        write_forms(out, kserve_forms, MW_COUNT(kserve_forms), "parameters", schema);
         break;
     case API_BODY_OIP:
         write_infer(out, schema);

@@ -16,6 +16,8 @@ static const api_route routes[] = {
      "Predict with a version (Open Inference Protocol)", API_BODY_OIP, API_ANSWER_INFER, PREDICTS},
     {MW_POST, "/v1/models/{name}:predict", serve_kserve_predict, NULL, "kserve_predict",
      "Predict (KServe V1)", API_BODY_KSERVE, API_ANSWER_PREDICTIONS, PREDICTS},
+    {MW_POST, "/v1/models/{name}:explain", serve_kserve_explain, NULL, "kserve_explain",
+     "Predict and explain (KServe V1)", API_BODY_KSERVE, API_ANSWER_EXPLANATIONS, PREDICTS},
     /* health */
     {MW_GET, "/ping", serve_ping, NULL, "ping", "Is a model loaded? (MLflow)", API_BODY_NONE,
      API_ANSWER_TEXT, API_MAY_404},

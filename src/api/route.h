@@ -19,6 +19,7 @@ typedef enum api_body {
 typedef enum api_answer {
     API_ANSWER_TEXT,        /* a bare line as application/json, as MLflow has it */
     API_ANSWER_PREDICTIONS, /* {"predictions": [...]} */
+    API_ANSWER_EXPLANATIONS, /* {"predictions": [...], "explanations": [...]} */
     API_ANSWER_INFER,
     API_ANSWER_OBJECT, /* a JSON object */
     API_ANSWER_MODELS, /* {"models": [names]} */

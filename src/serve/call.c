@@ -1,5 +1,5 @@
 /* The course of a prediction; see call.h. */
-#include "call.h"
+#include "explanation.h"
 
 #include <math.h>
 
@@ -176,6 +176,17 @@ static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *co
     return MW_OK;
 }
 
+static mw_status explain(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
+{
+    if (!call->explains)
+        return MW_OK;
+    uint64_t began = mw_clock_ns();
+    MW_TRY(serve_explain(call, scratch, err));
+    add(&counts->explain_ns, mw_clock_ns() - began);
+    add(&counts->explained_rows, call->rows.n_rows);
+    return MW_OK;
+}
+
 /* A reply worth compressing where the client allows it. */
 enum { DEFLATE_BYTES = 4096 };
 
@@ -190,26 +201,41 @@ static mw_status finish_reply(serve_call *call, mw_error *err)
     return MW_OK;
 }
 
-static void run(serve_call *call, mw_scratch *scratch, serve_counts *counts)
+/* The body becomes rows, once: what comes behind may be another thread's work. False: the exchange
+ * holds an error. */
+static bool read_rows(serve_call *call, serve_counts *counts)
 {
     mw_error err;
-    mw_exchange *exchange = call->exchange;
-    exchange->status = 200;
     int http_status = 0;
+    if (call->is_read)
+        return true;
+    call->exchange->status = 200;
     mw_status status =
-        mw_exchange_inflate(exchange, serve_max_body(call->fleet), &call->body, &err);
+        mw_exchange_inflate(call->exchange, serve_max_body(call->fleet), &call->body, &err);
     if (status != MW_OK)
         http_status = status == MW_NO_MEMORY ? 413 : status == MW_UNSUPPORTED ? 415 : 0;
     if (status == MW_OK)
         status = call->read(call, &err);
+    call->is_read = status == MW_OK;
     if (status == MW_OK)
-        status = predict(call, scratch, counts, &err);
+        return true;
+    mw_serve_error(call->exchange, &err, http_status);
+    count_answer(call, counts);
+    return false;
+}
+
+static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
+{
+    mw_error err;
+    mw_status status = predict(call, scratch, counts, &err);
+    if (status == MW_OK)
+        status = explain(call, scratch, counts, &err);
     if (status == MW_OK)
         status = call->write(call, &err);
     if (status == MW_OK)
         status = finish_reply(call, &err);
     if (status != MW_OK)
-        mw_serve_error(exchange, &err, http_status);
+        mw_serve_error(call->exchange, &err, 0);
     else
         serve_tap(call->fleet, &call->slot, &call->rows, call->values);
     count_answer(call, counts);
@@ -221,16 +247,17 @@ static void run_job(mw_job *job)
     serve_model *model = call->slot.model;
     mw_exchange *exchange = call->exchange;
     mw_fleet *fleet = call->fleet;
+    serve_counts *counts = counts_of(call, false);
     mw_scratch *scratch = serve_scratch_take(fleet);
-    if (scratch && !mw_exchange_is_gone(exchange))
-        run(call, scratch, counts_of(call, false));
-    else if (!scratch) {
+    if (mw_exchange_is_gone(exchange)) {
+        count_answer(call, counts); /* no one waits for it any more */
+    } else if (!scratch) {
         mw_error err;
         (void)mw_fail_memory(&err, "the prediction");
         mw_serve_error(exchange, &err, 0);
-        count_answer(call, counts_of(call, false));
-    } else {
-        count_answer(call, counts_of(call, false)); /* no one waits for it any more */
+        count_answer(call, counts);
+    } else if (read_rows(call, counts)) {
+        answer(call, scratch, counts);
     }
     if (scratch)
         serve_scratch_give(fleet, scratch);
@@ -238,22 +265,36 @@ static void run_job(mw_job *job)
     mw_exchange_reply(exchange);
 }
 
+/* The rest is the pool's; it holds the model, not the plan. */
+static void hand_over(serve_call *call)
+{
+    mw_fleet *fleet = call->fleet;
+    serve_model_ref(call->slot.model);
+    serve_plan_unpin(fleet, call->exchange->loop);
+    call->job.run = run_job;
+    mw_exchange_defer(call->exchange);
+    mw_pool_submit(serve_pool(fleet), &call->job);
+}
+
 void serve_call_run(serve_call *call)
 {
     mw_exchange *exchange = call->exchange;
     mw_fleet *fleet = call->fleet;
     unsigned loop = exchange->loop;
-    if (exchange->body.size <= LOOP_BODY_BYTES) {
-        run(call, serve_loop_scratch(fleet, loop), counts_of(call, true));
-        serve_plan_unpin(fleet, loop);
-        mw_exchange_reply(exchange);
+    if (exchange->body.size > LOOP_BODY_BYTES) {
+        hand_over(call);
         return;
     }
-    serve_model_ref(call->slot.model);
+    serve_counts *counts = counts_of(call, true);
+    bool read = read_rows(call, counts);
+    if (read && call->explains && !serve_explain_is_quick(call)) {
+        hand_over(call);
+        return;
+    }
+    if (read)
+        answer(call, serve_loop_scratch(fleet, loop), counts);
     serve_plan_unpin(fleet, loop);
-    call->job.run = run_job;
-    mw_exchange_defer(exchange);
-    mw_pool_submit(serve_pool(fleet), &call->job);
+    mw_exchange_reply(exchange);
 }
 
 /* ---- media types ----------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 
 /* Lives in the exchange's arena. A protocol fills the first part and calls serve_call_run:
  *
- *     read (body -> rows)  ->  predict  ->  write (values -> reply)  ->  counters, tap
+ *     read (body -> rows)  ->  predict, explain  ->  write (values -> reply)  ->  counters, tap
  *
  * on the loop, or on the pool when the body is large. An error is written in the protocol's own
  * form. */
@@ -20,9 +20,14 @@ struct serve_call {
     mw_status (*write)(serve_call *call, mw_error *err); /* writes the reply */
     void *protocol_data;
 
+    bool is_read;       /* rows are there */
+    bool explains;      /* contributions are wanted */
+    size_t explain_top; /* the largest ones only; 0 = all */
+
     serve_slot slot; /* a copy: valid while pinned, or while a reference is held */
     mw_batch rows;
-    double *values; /* (rows.n_rows, model->n_outputs) */
+    double *values;        /* (rows.n_rows, model->n_outputs) */
+    double *contributions; /* (rows.n_rows, n_margins, n_features + 1), or NULL */
     mw_job job;
 };
 
@@ -39,7 +44,8 @@ void serve_call_fail(serve_call *call, const mw_error *err, int http_status);
 
 /* Answer with what the exchange holds already. */
 void serve_call_finish(serve_call *call);
-/* {"predictions": [...]}: one value a row, or a list where the model gives several. */
+/* {"predictions": [...]}: one value a row, or a list where the model gives several; where they are
+ * wanted, "explanations" beside them. */
 MW_CHECKED mw_status serve_write_predictions(serve_call *call, mw_error *err);
 
 /* Reply with what stands in exchange->reply. */

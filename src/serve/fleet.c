@@ -396,6 +396,8 @@ static void add_counts(const serve_counts *from, mw_endpoint_counts *sum, uint64
     sum->request_bytes += get(&from->request_bytes);
     sum->response_bytes += get(&from->response_bytes);
     sum->predict_ns += get(&from->predict_ns);
+    sum->explain_ns += get(&from->explain_ns);
+    sum->explained_rows += get(&from->explained_rows);
     uint64_t last = get(&from->last_ms);
     sum->last_ms = last > sum->last_ms ? last : sum->last_ms;
     *n_started += get(&from->started);
@@ -422,7 +424,7 @@ static mw_endpoint_info describe(const serve_endpoint *endpoint)
         .version = endpoint->version,
         .ready = model != NULL,
         .reason = endpoint->reason,
-        .memory_bytes = model ? model->memory_bytes : 0,
+        .memory_bytes = model ? serve_model_memory_bytes(model) : 0,
         .forest = model ? model->forest : NULL,
         .loads_ok = endpoint->loads_ok,
         .loads_failed = endpoint->loads_failed,

@@ -1,5 +1,5 @@
 /* KServe V1: /v1/models. */
-#include "call.h"
+#include "explanation.h"
 
 void serve_kserve_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
@@ -43,11 +43,24 @@ void serve_kserve_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params 
 
 static mw_status read_body(serve_call *call, mw_error *err)
 {
-    return mw_batch_read_kserve(call->body, &call->slot.model->forest->schema,
-                                call->exchange->arena, serve_pool(call->fleet), &call->rows, err);
+    mw_view params;
+    MW_TRY(serve_explain_by_query(call, err));
+    MW_TRY(mw_batch_read_kserve(call->body, &call->slot.model->forest->schema,
+                                call->exchange->arena, serve_pool(call->fleet), &call->rows,
+                                &params, err));
+    return serve_explain_by_params(call, params, err);
 }
 
-void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+/* :explain explains whatever its parameters say. */
+static mw_status read_explained(serve_call *call, mw_error *err)
+{
+    MW_TRY(read_body(call, err));
+    call->explains = true;
+    return MW_OK;
+}
+
+static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params,
+                         mw_status (*read)(serve_call *call, mw_error *err))
 {
     mw_error err;
     serve_call *call;
@@ -59,7 +72,7 @@ void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_param
             serve_reply_error(exchange, &err, 0);
         return;
     }
-    call->read = read_body;
+    call->read = read;
     call->write = serve_write_predictions;
     serve_media media = serve_media_of(exchange->content_type);
     if (media.type.size > 0 && !mw_view_is_nocase(media.type, "application/json")) {
@@ -69,4 +82,14 @@ void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_param
         return;
     }
     serve_call_run(call);
+}
+
+void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    predict_with(fleet, exchange, params, read_body);
+}
+
+void serve_kserve_explain(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    predict_with(fleet, exchange, params, read_explained);
 }

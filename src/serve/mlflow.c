@@ -1,16 +1,21 @@
 /* MLflow's scoring server: /invocations and what stands around it. */
-#include "call.h"
+#include "explanation.h"
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static mw_status read_json(serve_call *call, mw_error *err)
 {
-    return mw_batch_read_mlflow(call->body, &call->slot.model->forest->schema,
-                                call->exchange->arena, serve_pool(call->fleet), &call->rows, err);
+    mw_view params;
+    MW_TRY(serve_explain_by_query(call, err));
+    MW_TRY(mw_batch_read_mlflow(call->body, &call->slot.model->forest->schema,
+                                call->exchange->arena, serve_pool(call->fleet), &call->rows,
+                                &params, err));
+    return serve_explain_by_params(call, params, err);
 }
 
 static mw_status read_csv(serve_call *call, mw_error *err)
 {
+    MW_TRY(serve_explain_by_query(call, err));
     return mw_batch_read_csv(call->body, &call->slot.model->forest->schema, call->exchange->arena,
                              &call->rows, err);
 }

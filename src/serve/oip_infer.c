@@ -1,26 +1,79 @@
 /* POST /v2/models/{name}[/versions/{version}]/infer: tensors in, tensors out, as JSON or as bytes.
  */
+#include "explanation.h"
 #include "oip_request.h"
 
 #include <math.h>
 
-static const char output_name[] = "output";
+/* What an answer holds. `output` is the prediction; `contributions` come when they are asked for,
+ * by name or by the parameter `explain`. */
+typedef enum tensor_kind { TENSOR_OUTPUT, TENSOR_CONTRIBUTIONS, N_TENSOR_KINDS } tensor_kind;
+
+static const char *const tensor_names[N_TENSOR_KINDS] = {"output", "contributions"};
+
+typedef struct wanted_tensor {
+    tensor_kind kind;
+    bool binary;
+    size_t top;        /* classes as texts; 0 = values */
+    mw_buf texts;      /* of these */
+    size_t n_elements; /* of values */
+} wanted_tensor;
+
+typedef struct infer_answer {
+    oip_request request;
+    wanted_tensor tensors[N_TENSOR_KINDS];
+    size_t n_tensors;
+} infer_answer;
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static mw_status check_outputs(const oip_request *request, mw_error *err)
+static bool is_wanted(const infer_answer *to, tensor_kind kind)
 {
-    for (size_t i = 0; i < request->n_outputs; i++) {
-        if (mw_view_is(request->outputs[i].name, output_name))
-            continue;
-        mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'",
-                MW_VIEW_ARG(request->outputs[i].name));
-        return mw_mend(err, "ask for '%s', or leave outputs out", output_name);
+    for (size_t i = 0; i < to->n_tensors; i++)
+        if (to->tensors[i].kind == kind)
+            return true;
+    return false;
+}
+
+static mw_status want(infer_answer *to, tensor_kind kind, const oip_output *asked, mw_error *err)
+{
+    if (is_wanted(to, kind)) {
+        mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", tensor_names[kind]);
+        return mw_mend(err, "ask for it once");
     }
-    if (request->n_outputs <= 1)
-        return MW_OK;
-    mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", output_name);
-    return mw_mend(err, "ask for it once");
+    if (kind == TENSOR_CONTRIBUTIONS && asked && asked->classification > 0) {
+        mw_fail(err, MW_E_OIP_OUTPUT, "contributions are no classes");
+        return mw_mend(err, "ask for the classification of '%s'", tensor_names[TENSOR_OUTPUT]);
+    }
+    wanted_tensor *tensor = &to->tensors[to->n_tensors++];
+    *tensor = (wanted_tensor){.kind = kind, .binary = to->request.binary_output};
+    if (asked && asked->says_binary)
+        tensor->binary = asked->binary;
+    if (asked)
+        tensor->top = (size_t)asked->classification;
+    return MW_OK;
+}
+
+static mw_status find_outputs(infer_answer *to, mw_error *err)
+{
+    const oip_request *request = &to->request;
+    for (size_t i = 0; i < request->n_outputs; i++) {
+        tensor_kind kind = TENSOR_OUTPUT;
+        while (kind < N_TENSOR_KINDS && !mw_view_is(request->outputs[i].name, tensor_names[kind]))
+            kind++;
+        if (kind == N_TENSOR_KINDS) {
+            mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'",
+                    MW_VIEW_ARG(request->outputs[i].name));
+            return mw_mend(err, "ask for '%s' or '%s', or leave outputs out",
+                           tensor_names[TENSOR_OUTPUT], tensor_names[TENSOR_CONTRIBUTIONS]);
+        }
+        MW_TRY(want(to, kind, &request->outputs[i], err));
+    }
+    if (request->n_outputs == 0)
+        MW_TRY(want(to, TENSOR_OUTPUT, NULL, err));
+    if (request->explain && !is_wanted(to, TENSOR_CONTRIBUTIONS))
+        return want(to, TENSOR_CONTRIBUTIONS, NULL, err);
+    return MW_OK;
 }
 
 /* Inference-Header-Content-Length: how much of the body is JSON. */
@@ -45,56 +98,94 @@ static mw_status json_part(const serve_call *call, size_t *ret_bytes, mw_error *
 
 static mw_status read_infer(serve_call *call, mw_error *err)
 {
-    oip_request *request = call->protocol_data;
+    infer_answer *to = call->protocol_data;
     size_t json_bytes;
+    MW_TRY(serve_explain_by_query(call, err));
     MW_TRY(json_part(call, &json_bytes, err));
-    MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, request, err));
-    MW_TRY(check_outputs(request, err));
-    return oip_read_rows(request, &call->slot.model->forest->schema, call->exchange->arena,
+    MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, &to->request, err));
+    to->request.explain = to->request.explain || call->explains;
+    MW_TRY(find_outputs(to, err));
+    call->explains = is_wanted(to, TENSOR_CONTRIBUTIONS);
+    return oip_read_rows(&to->request, &call->slot.model->forest->schema, call->exchange->arena,
                          &call->rows, err);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool is_float32(const serve_call *call)
 {
     return mw_predictor_is_float32(call->slot.model->predictor);
 }
 
-static void write_shape(mw_buf *out, size_t n_rows, size_t n_columns)
+/* Predictions are as wide as the library's own; contributions are float64. */
+static bool is_narrow(const serve_call *call, const wanted_tensor *tensor)
 {
-    mw_buf_format(out, n_columns == 1 ? "\"shape\": [%zu]" : "\"shape\": [%zu, %zu]", n_rows,
-                  n_columns);
+    return tensor->kind == TENSOR_OUTPUT && is_float32(call);
 }
 
-static void write_json_values(const serve_call *call, size_t n_values, mw_buf *out)
+static const double *values_of(const serve_call *call, const wanted_tensor *tensor)
 {
-    bool narrow = is_float32(call);
-    mw_buf_text(out, ", \"data\": [");
-    for (size_t i = 0; i < n_values; i++) {
-        mw_buf_text(out, i > 0 ? ", " : "");
-        if (narrow)
-            mw_json_write_float(out, (float)call->values[i]);
-        else
-            mw_json_write_double(out, call->values[i]);
+    return tensor->kind == TENSOR_OUTPUT ? call->values : call->contributions;
+}
+
+static void write_shape(const serve_call *call, wanted_tensor *tensor, mw_buf *out)
+{
+    const serve_model *model = call->slot.model;
+    size_t n_rows = call->rows.n_rows, n_outputs = model->n_outputs;
+    size_t n_margins = model->forest->n_margins, width = model->forest->n_features + 1;
+    mw_buf_format(out, "\"shape\": [%zu", n_rows);
+    if (tensor->kind == TENSOR_OUTPUT) {
+        tensor->n_elements = n_rows * n_outputs;
+        if (n_outputs != 1)
+            mw_buf_format(out, ", %zu", n_outputs);
+    } else {
+        tensor->n_elements = n_rows * n_margins * width;
+        if (n_margins != 1)
+            mw_buf_format(out, ", %zu", n_margins);
+        mw_buf_format(out, ", %zu", width);
     }
     mw_buf_char(out, ']');
 }
 
-static void write_binary_values(const serve_call *call, size_t n_values, mw_buf *out)
+static void write_json_values(const serve_call *call, const wanted_tensor *tensor, mw_buf *out)
 {
-    if (!is_float32(call)) {
-        mw_buf_bytes(out, call->values, n_values * sizeof(double));
+    bool narrow = is_narrow(call, tensor);
+    const double *values = values_of(call, tensor);
+    mw_buf_text(out, ", \"data\": [");
+    for (size_t i = 0; i < tensor->n_elements; i++) {
+        mw_buf_text(out, i > 0 ? ", " : "");
+        if (narrow)
+            mw_json_write_float(out, (float)values[i]);
+        else
+            mw_json_write_double(out, values[i]);
+    }
+    mw_buf_char(out, ']');
+}
+
+static size_t binary_bytes(const serve_call *call, const wanted_tensor *tensor)
+{
+    if (tensor->top > 0)
+        return tensor->texts.size;
+    return tensor->n_elements * (is_narrow(call, tensor) ? sizeof(float) : sizeof(double));
+}
+
+static void write_binary_values(const serve_call *call, const wanted_tensor *tensor, mw_buf *out)
+{
+    const double *values = values_of(call, tensor);
+    if (!is_narrow(call, tensor)) {
+        mw_buf_bytes(out, values, tensor->n_elements * sizeof(double));
         return;
     }
-    if (!mw_buf_reserve(out, n_values * sizeof(float)))
+    if (!mw_buf_reserve(out, tensor->n_elements * sizeof(float)))
         return;
-    for (size_t i = 0; i < n_values; i++) {
-        float value = (float)call->values[i];
+    for (size_t i = 0; i < tensor->n_elements; i++) {
+        float value = (float)values[i];
         memcpy(out->data + out->size, &value, sizeof value);
         out->size += sizeof value;
     }
 }
+
+/* ---- classes --------------------------------------------------------------------------------- */
 
 /* The n largest values of a row as "value:index[:label]", largest first. */
 static void write_top(const serve_call *call, const double *row, size_t n, mw_buf *texts)
@@ -139,7 +230,18 @@ static void write_texts_json(const mw_buf *texts, mw_buf *out)
     mw_buf_char(out, ']');
 }
 
-/* Begins the answer up to the output's parameters. */
+/* The n largest values of every row. */
+static void find_classes(const serve_call *call, wanted_tensor *tensor, mw_buf *out)
+{
+    size_t n_outputs = call->slot.model->n_outputs, n_rows = call->rows.n_rows;
+    size_t n = tensor->top < n_outputs ? tensor->top : n_outputs;
+    for (size_t row = 0; row < n_rows; row++)
+        write_top(call, call->values + row * n_outputs, n, &tensor->texts);
+    mw_buf_format(out, "\"datatype\": \"BYTES\", \"shape\": [%zu, %zu]", n_rows, n);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
 static void write_head(const serve_call *call, const oip_request *request, mw_buf *out)
 {
     mw_buf_text(out, "{\"model_name\": ");
@@ -149,7 +251,6 @@ static void write_head(const serve_call *call, const oip_request *request, mw_bu
         mw_buf_text(out, ", \"id\": ");
         mw_json_write_text(out, request->id_text);
     }
-    mw_buf_format(out, ", \"outputs\": [{\"name\": \"%s\", ", output_name);
 }
 
 static mw_status set_binary_header(serve_call *call, size_t json_bytes, mw_error *err)
@@ -163,60 +264,64 @@ static mw_status set_binary_header(serve_call *call, size_t json_bytes, mw_error
     return MW_OK;
 }
 
-static mw_status write_values(serve_call *call, const oip_request *request, bool binary,
-                              mw_error *err)
+static void write_tensor(const serve_call *call, wanted_tensor *tensor, mw_buf *out)
 {
-    mw_buf *out = call->exchange->reply;
-    size_t n = call->slot.model->n_outputs, n_values = call->rows.n_rows * n;
-    write_head(call, request, out);
-    mw_buf_format(out, "\"datatype\": \"%s\", ", is_float32(call) ? "FP32" : "FP64");
-    write_shape(out, call->rows.n_rows, n);
-    if (!binary) {
-        write_json_values(call, n_values, out);
-        mw_buf_text(out, "}]}");
-        return MW_OK;
+    mw_buf_format(out, "{\"name\": \"%s\", ", tensor_names[tensor->kind]);
+    if (tensor->top > 0) {
+        find_classes(call, tensor, out);
+    } else {
+        mw_buf_format(out, "\"datatype\": \"%s\", ", is_narrow(call, tensor) ? "FP32" : "FP64");
+        write_shape(call, tensor, out);
     }
-    mw_buf_format(out, ", \"parameters\": {\"binary_data_size\": %zu}}]}",
-                  n_values * (is_float32(call) ? sizeof(float) : sizeof(double)));
-    size_t json_bytes = out->size;
-    write_binary_values(call, n_values, out);
-    return set_binary_header(call, json_bytes, err);
+    if (tensor->binary)
+        mw_buf_format(out, ", \"parameters\": {\"binary_data_size\": %zu}",
+                      binary_bytes(call, tensor));
+    else if (tensor->top > 0)
+        write_texts_json(&tensor->texts, out);
+    else
+        write_json_values(call, tensor, out);
+    mw_buf_char(out, '}');
 }
 
-static mw_status write_classes(serve_call *call, const oip_request *request, size_t top,
-                               bool binary, mw_error *err)
+/* JSON, then the bytes of the binary tensors in the same order. */
+static mw_status write_tensors(serve_call *call, infer_answer *to, mw_error *err)
 {
-    mw_buf texts, *out = call->exchange->reply;
-    size_t n_outputs = call->slot.model->n_outputs, n = top < n_outputs ? top : n_outputs;
-    mw_buf_init(&texts, out->cap);
-    for (size_t row = 0; row < call->rows.n_rows; row++)
-        write_top(call, call->values + row * n_outputs, n, &texts);
-    write_head(call, request, out);
-    mw_buf_format(out, "\"datatype\": \"BYTES\", \"shape\": [%zu, %zu]", call->rows.n_rows, n);
-    mw_status status = MW_OK;
-    if (binary) {
-        mw_buf_format(out, ", \"parameters\": {\"binary_data_size\": %zu}}]}", texts.size);
-        size_t json_bytes = out->size;
-        mw_buf_bytes(out, texts.data, texts.size);
-        status = set_binary_header(call, json_bytes, err);
-    } else {
-        write_texts_json(&texts, out);
-        mw_buf_text(out, "}]}");
+    mw_buf *out = call->exchange->reply;
+    bool any_binary = false;
+    write_head(call, &to->request, out);
+    mw_buf_text(out, ", \"outputs\": [");
+    for (size_t i = 0; i < to->n_tensors; i++) {
+        mw_buf_text(out, i > 0 ? ", " : "");
+        write_tensor(call, &to->tensors[i], out);
+        any_binary = any_binary || to->tensors[i].binary;
     }
-    bool failed = texts.failed;
-    mw_buf_done(&texts);
-    return failed ? mw_fail_memory(err, "the answer") : status;
+    mw_buf_text(out, "]}");
+    if (!any_binary)
+        return MW_OK;
+    MW_TRY(set_binary_header(call, out->size, err));
+    for (size_t i = 0; i < to->n_tensors; i++) {
+        const wanted_tensor *tensor = &to->tensors[i];
+        if (tensor->binary && tensor->top > 0)
+            mw_buf_bytes(out, tensor->texts.data, tensor->texts.size);
+        else if (tensor->binary)
+            write_binary_values(call, tensor, out);
+    }
+    return MW_OK;
 }
 
 static mw_status write_infer(serve_call *call, mw_error *err)
 {
-    const oip_request *request = call->protocol_data;
-    const oip_output *asked = request->n_outputs > 0 ? &request->outputs[0] : NULL;
-    bool binary = asked && asked->says_binary ? asked->binary : request->binary_output;
+    infer_answer *to = call->protocol_data;
     call->exchange->reply_type = MW_VIEW("application/json");
-    if (asked && asked->classification > 0)
-        return write_classes(call, request, (size_t)asked->classification, binary, err);
-    return write_values(call, request, binary, err);
+    for (size_t i = 0; i < to->n_tensors; i++)
+        mw_buf_init(&to->tensors[i].texts, call->exchange->reply->cap);
+    mw_status status = write_tensors(call, to, err);
+    bool failed = false;
+    for (size_t i = 0; i < to->n_tensors; i++) {
+        failed = failed || to->tensors[i].texts.failed;
+        mw_buf_done(&to->tensors[i].texts);
+    }
+    return failed ? mw_fail_memory(err, "the answer") : status;
 }
 
 /* ---- the route ------------------------------------------------------------------------------- */
@@ -232,7 +337,7 @@ void serve_oip_infer(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
     }
     call->read = read_infer;
     call->write = write_infer;
-    call->protocol_data = mw_arena_take_zeroed(exchange->arena, 1, sizeof(oip_request));
+    call->protocol_data = mw_arena_take_zeroed(exchange->arena, 1, sizeof(infer_answer));
     serve_media media = serve_media_of(exchange->content_type);
     if (!call->protocol_data) {
         (void)mw_fail_memory(&err, "the request");

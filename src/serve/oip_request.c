@@ -14,7 +14,7 @@ static mw_status fail_request(mw_error *err, const char *what)
 typedef struct oip_parameters {
     int64_t binary_data_size, classification;
     bool has_size, has_classification, binary_data, has_binary_data;
-    bool binary_data_output, shared_memory;
+    bool binary_data_output, explain, shared_memory;
 } oip_parameters;
 
 static mw_status read_parameter(mw_scan *scan, mw_view key, oip_parameters *ret, mw_error *err)
@@ -33,6 +33,8 @@ static mw_status read_parameter(mw_scan *scan, mw_view key, oip_parameters *ret,
     }
     if (mw_view_is(key, "binary_data_output"))
         return mw_scan_bool(scan, &ret->binary_data_output, err);
+    if (mw_view_is(key, "explain"))
+        return mw_scan_bool(scan, &ret->explain, err);
     ret->shared_memory = ret->shared_memory || mw_view_starts(key, "shared_memory");
     return mw_scan_skip(scan, NULL, err);
 }
@@ -266,6 +268,7 @@ static mw_status read_member(mw_scan *scan, mw_arena *arena, mw_view key, oip_re
         return mw_scan_skip(scan, NULL, err);
     MW_TRY(read_parameters(scan, arena, &parameters, err));
     request->binary_output = parameters.binary_data_output;
+    request->explain = parameters.explain;
     return MW_OK;
 }
 

@@ -29,6 +29,7 @@ typedef struct oip_output {
 typedef struct oip_request {
     mw_view id_text;    /* JSON text of "id", empty when not given */
     bool binary_output; /* parameters.binary_data_output */
+    bool explain;       /* parameters.explain */
     oip_tensor *inputs;
     size_t n_inputs, inputs_capacity;
     oip_output outputs[OIP_MAX_OUTPUTS];

@@ -39,8 +39,10 @@ static serve_tally *make_tally(unsigned version, size_t n_counters)
 static void free_model(serve_model *model)
 {
     serve_tally_unref(model->tally);
+    mw_explainer_free(atomic_load(&model->explainer));
     mw_predictor_free(model->predictor);
     mw_forest_free(model->forest);
+    pthread_mutex_destroy(&model->explaining);
     free(model);
 }
 
@@ -50,6 +52,7 @@ mw_status serve_model_load(const char *path, unsigned version, size_t n_counters
     serve_model *model = calloc(1, sizeof *model);
     if (!model)
         return mw_fail_memory(err, "a model");
+    pthread_mutex_init(&model->explaining, NULL);
     mw_status status = mw_forest_load(path, &model->forest, err);
     if (status == MW_OK)
         status = mw_predictor_new(model->forest, &model->predictor, err);
@@ -67,6 +70,36 @@ mw_status serve_model_load(const char *path, unsigned version, size_t n_counters
         mw_forest_memory_bytes(model->forest) + mw_predictor_memory_bytes(model->predictor);
     *ret_model = model;
     return MW_OK;
+}
+
+mw_status serve_model_explainer(serve_model *model, const mw_explainer **ret_explainer,
+                                mw_error *err)
+{
+    mw_explainer *explainer = atomic_load(&model->explainer);
+    mw_status status = MW_OK;
+    if (!explainer) {
+        pthread_mutex_lock(&model->explaining);
+        explainer = atomic_load(&model->explainer);
+        if (!explainer)
+            status = mw_explainer_new(model->forest, &explainer, err);
+        if (status == MW_OK)
+            atomic_store(&model->explainer, explainer);
+        pthread_mutex_unlock(&model->explaining);
+    }
+    if (status == MW_OK)
+        *ret_explainer = explainer;
+    return status;
+}
+
+bool serve_model_has_explainer(const serve_model *model)
+{
+    return atomic_load(&model->explainer) != NULL;
+}
+
+size_t serve_model_memory_bytes(const serve_model *model)
+{
+    const mw_explainer *explainer = atomic_load(&model->explainer);
+    return model->memory_bytes + (explainer ? mw_explainer_memory_bytes(explainer) : 0);
 }
 
 void serve_model_ref(serve_model *model)

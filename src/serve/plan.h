@@ -2,8 +2,10 @@
 #ifndef SERVE_PLAN_H
 #define SERVE_PLAN_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "explain/explain.h"
 #include "serve.h"
 
 /* Counters of one version that one thread of control writes: a loop, or (the last) all workers.
@@ -12,7 +14,7 @@ typedef struct serve_counts {
     _Alignas(64) atomic_uint_least64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
     atomic_uint_least64_t latency[MW_N_LATENCY_BUCKETS + 1];
     atomic_uint_least64_t latency_ns, rows, request_bytes, response_bytes;
-    atomic_uint_least64_t started, predict_ns, last_ms;
+    atomic_uint_least64_t started, predict_ns, explain_ns, explained_rows, last_ms;
 } serve_counts;
 
 /* What one version of an endpoint has done. Outlives its model, so that the last numbers of a
@@ -31,7 +33,9 @@ typedef struct serve_model {
     atomic_uint references;
     mw_forest *forest;
     mw_predictor *predictor;
-    serve_tally *tally; /* holds a reference */
+    _Atomic(mw_explainer *) explainer; /* NULL until a request asks for contributions */
+    pthread_mutex_t explaining;        /* held while it is made */
+    serve_tally *tally;                /* holds a reference */
     unsigned version;
     char version_text[12];
     size_t n_outputs;
@@ -41,6 +45,13 @@ typedef struct serve_model {
 /* n_counters: loops and one for all workers. */
 MW_CHECKED mw_status serve_model_load(const char *path, unsigned version, size_t n_counters,
                                       serve_model **ret_model, mw_error *err);
+/* The model's explainer, made by the first who asks; others wait for it. It lives as long as the
+ * model. Fails: as mw_explainer_new; then the next who asks tries again. */
+MW_CHECKED mw_status serve_model_explainer(serve_model *model, const mw_explainer **ret_explainer,
+                                           mw_error *err);
+bool serve_model_has_explainer(const serve_model *model);
+/* With the explainer, once there is one. */
+size_t serve_model_memory_bytes(const serve_model *model);
 void serve_model_ref(serve_model *model);
 void serve_model_unref(serve_model *model);
 

@@ -1,5 +1,5 @@
 /* {"predictions": [...]}: the answer of MLflow's server and of KServe V1. */
-#include "call.h"
+#include "explanation.h"
 
 static bool answers_with_labels(const mw_forest *forest)
 {
@@ -39,7 +39,12 @@ mw_status serve_write_predictions(serve_call *call, mw_error *err)
         if (n != 1)
             mw_buf_char(out, ']');
     }
-    mw_buf_text(out, "]}");
+    mw_buf_char(out, ']');
+    if (call->contributions) {
+        mw_buf_text(out, ", ");
+        serve_write_explanations(call, out);
+    }
+    mw_buf_char(out, '}');
     call->exchange->reply_type = MW_VIEW("application/json");
     return MW_OK;
 }

@@ -84,7 +84,7 @@ typedef struct mw_endpoint_counts {
     uint64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
     uint64_t latency[MW_N_LATENCY_BUCKETS + 1]; /* not cumulative */
     uint64_t latency_ns, rows, request_bytes, response_bytes, in_flight;
-    uint64_t predict_ns, last_ms;
+    uint64_t predict_ns, explain_ns, explained_rows, last_ms;
 } mw_endpoint_counts;
 
 typedef struct mw_endpoint_info {
@@ -142,6 +142,7 @@ mw_serve_handler serve_oip_memory;   /* shared memory: refused with a sentence *
 mw_serve_handler serve_kserve_models;  /* GET /v1/models */
 mw_serve_handler serve_kserve_model;   /* GET /v1/models/{name} */
 mw_serve_handler serve_kserve_predict; /* POST /v1/models/{name}:predict */
+mw_serve_handler serve_kserve_explain; /* POST /v1/models/{name}:explain */
 
 /* Which error body a client of this path expects. */
 typedef enum mw_error_style {

@@ -112,11 +112,27 @@ static mw_status read_form(table_json *json, body_form form, mw_error *err)
     }
 }
 
-/* An object that holds exactly one of the forms; `allowed` has a bit for each. */
+/* What each protocol allows in a body; `forms` has a bit for each. */
+typedef struct body_rules {
+    unsigned forms;
+    const char *params; /* the member that holds parameters */
+    const char *rule;
+} body_rules;
+
+static const body_rules mlflow_rules = {
+    1u << FORM_SPLIT | 1u << FORM_RECORDS | 1u << FORM_INSTANCES | 1u << FORM_INPUTS, "params",
+    "the input must be a JSON object with exactly one of the fields 'dataframe_split', "
+    "'dataframe_records', 'instances', 'inputs'"};
+static const body_rules kserve_rules = {1u << FORM_INSTANCES | 1u << FORM_INPUTS, "parameters",
+                                        "expected a JSON object with \"instances\" or \"inputs\""};
+
+/* An object that holds exactly one of the forms. */
 static mw_status read_body(mw_view body, const mw_schema *schema, mw_arena *arena, mw_pool *pool,
-                           unsigned allowed, const char *rule, mw_batch *ret_batch, mw_error *err)
+                           const body_rules *rules, mw_batch *ret_batch, mw_view *ret_params,
+                           mw_error *err)
 {
     table_json json;
+    mw_view params = {NULL, 0};
     table_json_init(&json, body, schema, arena);
     json.pool = pool;
     unsigned n_forms = 0;
@@ -128,8 +144,9 @@ static mw_status read_body(mw_view body, const mw_schema *schema, mw_arena *aren
         if (!more)
             break;
         body_form form = tell_form(key);
-        if (!(allowed & (1u << form))) {
-            MW_TRY(mw_scan_skip(&json.scan, NULL, err));
+        if (!(rules->forms & (1u << form))) {
+            bool is_params = mw_view_is(key, rules->params);
+            MW_TRY(mw_scan_skip(&json.scan, is_params ? &params : NULL, err));
             continue;
         }
         if (n_forms++ > 0)
@@ -138,30 +155,28 @@ static mw_status read_body(mw_view body, const mw_schema *schema, mw_arena *aren
             return mw_at(err, "%.*s", MW_VIEW_ARG(key));
     }
     if (n_forms != 1) {
-        mw_fail(err, MW_E_TABLE_FORM, "%s", rule);
+        mw_fail(err, MW_E_TABLE_FORM, "%s", rules->rule);
         return mw_mend(err, "the body has %s of them; send one", n_forms ? "several" : "none");
     }
     MW_TRY(mw_scan_end(&json.scan, err));
     *ret_batch = table_rows_batch(&json.rows);
+    if (ret_params)
+        *ret_params = params;
     return MW_OK;
 }
 
 mw_status mw_batch_read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
-                               mw_pool *pool, mw_batch *ret_batch, mw_error *err)
+                               mw_pool *pool, mw_batch *ret_batch, mw_view *ret_params,
+                               mw_error *err)
 {
-    const unsigned allowed =
-        1u << FORM_SPLIT | 1u << FORM_RECORDS | 1u << FORM_INSTANCES | 1u << FORM_INPUTS;
-    return read_body(body, schema, arena, pool, allowed,
-                     "the input must be a JSON object with exactly one of the fields "
-                     "'dataframe_split', 'dataframe_records', 'instances', 'inputs'",
-                     ret_batch, err);
+    return read_body(body, schema, arena, pool, &mlflow_rules, ret_batch, ret_params, err);
 }
 
 mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
-                               mw_pool *pool, mw_batch *ret_batch, mw_error *err)
+                               mw_pool *pool, mw_batch *ret_batch, mw_view *ret_params,
+                               mw_error *err)
 {
-    return read_body(body, schema, arena, pool, 1u << FORM_INSTANCES | 1u << FORM_INPUTS,
-                     "expected a JSON object with \"instances\" or \"inputs\"", ret_batch, err);
+    return read_body(body, schema, arena, pool, &kserve_rules, ret_batch, ret_params, err);
 }
 
 /* ---- JSON lines ------------------------------------------------------------------------------ */

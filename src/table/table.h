@@ -87,14 +87,18 @@ MW_CHECKED mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_ar
  */
 
 /* An MLflow /invocations body: an object with exactly one of dataframe_split, dataframe_records,
- * instances, inputs; beside it `params` and unknown keys are passed over. `instances` and `inputs`
- * take rows, scalars (one column), objects by column, and named tensors, as MLflow does. */
+ * instances, inputs; beside it unknown keys are passed over. `instances` and `inputs` take rows,
+ * scalars (one column), objects by column, and named tensors, as MLflow does.
+ * ret_params (may be NULL): the JSON text of `params`, borrowed from the body; empty without. */
 MW_CHECKED mw_status mw_batch_read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
-                                          mw_pool *pool, mw_batch *ret_batch, mw_error *err);
+                                          mw_pool *pool, mw_batch *ret_batch, mw_view *ret_params,
+                                          mw_error *err);
 
-/* A KServe V1 body: {"instances": [row or object, ...]} or {"inputs": ...}. */
+/* A KServe V1 body: {"instances": [row or object, ...]} or {"inputs": ...}; the same of
+ * `parameters`. */
 MW_CHECKED mw_status mw_batch_read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
-                                          mw_pool *pool, mw_batch *ret_batch, mw_error *err);
+                                          mw_pool *pool, mw_batch *ret_batch, mw_view *ret_params,
+                                          mw_error *err);
 
 /* JSON lines: one array (by position) or object (by name) a line. */
 MW_CHECKED mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *schema,

@@ -141,7 +141,7 @@ static void test_mlflow_bodies(void **state)
         mw_error err;
         mw_batch batch;
         if (mw_batch_read_mlflow(mw_view_of(mlflow_bodies[i].body), mlflow_bodies[i].schema, &arena,
-                                 pool, &batch, &err) != MW_OK)
+                                 pool, &batch, NULL, &err) != MW_OK)
             fail_msg("%s: %s: %s", mlflow_bodies[i].name, err.where, err.what);
         compare(&mlflow_bodies[i], &batch);
     }
@@ -201,8 +201,8 @@ static void test_bad_bodies(void **state)
         const struct bad_body *c = &bad_bodies[i];
         mw_error err;
         mw_batch batch = {NULL, 77, 0};
-        if (mw_batch_read_mlflow(mw_view_of(c->body), c->schema, &arena, pool, &batch, &err) ==
-            MW_OK)
+        if (mw_batch_read_mlflow(mw_view_of(c->body), c->schema, &arena, pool, &batch, NULL,
+                                 &err) == MW_OK)
             fail_msg("%s: accepted", c->name);
         if (!strstr(err.where, c->where) || !strstr(err.what, c->what) || !err.mend[0])
             fail_msg("%s: '%s': '%s'; fix '%s'", c->name, err.where, err.what, err.mend);
@@ -222,7 +222,7 @@ static void test_cut_bodies(void **state)
             mw_batch batch;
             mw_error err;
             if (mw_batch_read_mlflow((mw_view){exact, cut}, mlflow_bodies[i].schema, &arena, pool,
-                                     &batch, &err) == MW_OK)
+                                     &batch, NULL, &err) == MW_OK)
                 fail_msg("%s: accepted when cut at %zu", mlflow_bodies[i].name, cut);
             free(exact);
         }
@@ -242,7 +242,8 @@ static void test_many_rows(void **state)
     mw_batch batch;
     mw_error err;
     assert_int_equal(
-        mw_batch_read_mlflow(mw_buf_as_view(&body), &unnamed, &arena, pool, &batch, &err), MW_OK);
+        mw_batch_read_mlflow(mw_buf_as_view(&body), &unnamed, &arena, pool, &batch, NULL, &err),
+        MW_OK);
     assert_int_equal(batch.n_rows, N_ROWS);
     for (int i = 0; i < N_ROWS; i++) {
         assert_true(batch.values[2 * i] == i);
@@ -287,7 +288,7 @@ static void test_own_names(void **state)
         snprintf(body, sizeof body, "{\"dataframe_split\":{\"columns\":%s,\"data\":[[1,2]]}}",
                  cases[i].columns);
         mw_status status =
-            mw_batch_read_mlflow(mw_view_of(body), &schema, &arena, NULL, &batch, &err);
+            mw_batch_read_mlflow(mw_view_of(body), &schema, &arena, NULL, &batch, NULL, &err);
         if ((status == MW_OK) != (cases[i].first != 0) ||
             (status == MW_OK && batch.values[0] != cases[i].first))
             fail_msg("%s: status %d", body, (int)status);
@@ -359,8 +360,10 @@ static void test_threads_change_nothing(void **state)
         mw_arena_init(&rows, 64 * MW_KIB, 64 * MW_MIB);
         write_large(&large_bodies[i], &body);
         mw_view text = mw_buf_as_view(&body);
-        mw_status wanted = mw_batch_read_mlflow(text, &unnamed, &rows, NULL, &alone, &alone_err);
-        mw_status got = mw_batch_read_mlflow(text, &unnamed, &rows, pool, &together, &together_err);
+        mw_status wanted =
+            mw_batch_read_mlflow(text, &unnamed, &rows, NULL, &alone, NULL, &alone_err);
+        mw_status got =
+            mw_batch_read_mlflow(text, &unnamed, &rows, pool, &together, NULL, &together_err);
         assert_int_equal(got, wanted);
         assert_int_equal(wanted == MW_OK, i < 7);
         if (got != MW_OK) {
@@ -386,10 +389,10 @@ static void test_kserve_and_lines(void **state)
     mw_batch batch;
     mw_error err;
     assert_int_equal(mw_batch_read_kserve(MW_VIEW("{\"instances\":[[1,2]]}"), &unnamed, &arena,
-                                          pool, &batch, &err),
+                                          pool, &batch, NULL, &err),
                      MW_OK);
     assert_int_not_equal(mw_batch_read_kserve(MW_VIEW("{\"dataframe_split\":{\"data\":[]}}"),
-                                              &unnamed, &arena, pool, &batch, &err),
+                                              &unnamed, &arena, pool, &batch, NULL, &err),
                          MW_OK);
     assert_int_equal(mw_batch_read_json_lines(MW_VIEW("[1,2]\n\n {\"f0\":3,\"f1\":4} \r\n"),
                                               &unnamed, &arena, &batch, &err),

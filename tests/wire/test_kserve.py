@@ -56,5 +56,3 @@ def test_unknown_model_and_verb(alone):
     unknown = alone.post("/v1/models/nobody:predict", json=ROWS)
     assert unknown.status_code == 404 and "nobody" in unknown.json()["error"]
     assert alone.post("/v1/models/plain:dance", json=ROWS).status_code == 404
-    # An explainer is not offered yet, and says so instead of half working.
-    assert alone.post("/v1/models/plain:explain", json=ROWS).status_code in (404, 501)

@@ -13,13 +13,13 @@ typedef mw_status reader(mw_view body, const mw_schema *schema, mw_arena *arena,
 static mw_status read_mlflow(mw_view body, const mw_schema *schema, mw_arena *arena,
                              mw_batch *ret_batch, mw_error *err)
 {
-    return mw_batch_read_mlflow(body, schema, arena, NULL, ret_batch, err);
+    return mw_batch_read_mlflow(body, schema, arena, NULL, ret_batch, NULL, err);
 }
 
 static mw_status read_kserve(mw_view body, const mw_schema *schema, mw_arena *arena,
                              mw_batch *ret_batch, mw_error *err)
 {
-    return mw_batch_read_kserve(body, schema, arena, NULL, ret_batch, err);
+    return mw_batch_read_kserve(body, schema, arena, NULL, ret_batch, NULL, err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

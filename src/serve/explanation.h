@@ -1,0 +1,25 @@
+/* Contributions beside predictions: what a request asks for, and the answer's part of it. */
+#ifndef SERVE_EXPLANATION_H
+#define SERVE_EXPLANATION_H
+
+#include "call.h"
+
+/* Ask by the address: ?explain=true&explain_top=3. Other names are passed over.
+ * Fails: MW_BAD_ARGUMENT when a value is none of those. */
+MW_CHECKED mw_status serve_explain_by_query(serve_call *call, mw_error *err);
+/* Ask by the JSON text of a body's parameters, {"explain": true, "explain_top": 3}; others are
+ * passed over; empty text asks for nothing. */
+MW_CHECKED mw_status serve_explain_by_params(serve_call *call, mw_view params, mw_error *err);
+
+/* Fill call->contributions: (n_rows, n_margins, n_features + 1). The first call to a model lays its
+ * trees out for it. Fails: MW_UNSUPPORTED (a model without covers), MW_NO_MEMORY. */
+MW_CHECKED mw_status serve_explain(serve_call *call, mw_scratch *scratch, mw_error *err);
+/* Whether that takes about a millisecond at most, so that a loop may do it. */
+bool serve_explain_is_quick(const serve_call *call);
+
+/* "explanations": [...], an object a row, or a list of one for each margin:
+ *     {"margin": 1.5, "bias": 0.5, "contributions": {"age": 0.75, ...}, "others": 0.25}
+ * With several margins each has its "class". */
+void serve_write_explanations(const serve_call *call, mw_buf *out);
+
+#endif
