@@ -28,7 +28,8 @@ const uint8_t scan_kinds[256] = {
 void mw_scan_init(mw_scan *scan, mw_view text)
 {
     const char *begin = text.data ? text.data : "";
-    *scan = (mw_scan){.begin = begin, .at = begin, .end = begin + text.size};
+    *scan = (mw_scan){
+        .begin = begin, .at = begin, .end = begin + text.size, .depth_max = MW_LIMIT_JSON_DEPTH};
 }
 
 /* Indented texts: eight spaces at a time. */
@@ -137,8 +138,8 @@ mw_status mw_scan_expected(mw_scan *scan, const char *what, mw_error *err)
 
 static mw_status enter(mw_scan *scan, mw_error *err)
 {
-    if (scan->depth >= MW_LIMIT_JSON_DEPTH) {
-        mw_fail(err, MW_E_JSON_DEPTH, "nested deeper than %d levels", MW_LIMIT_JSON_DEPTH);
+    if (scan->depth >= scan->depth_max) {
+        mw_fail(err, MW_E_JSON_DEPTH, "nested deeper than %u levels", scan->depth_max);
         mw_at(err, "byte %zu", (size_t)(scan->at - scan->begin));
         return mw_mend(err, "flatten it: nothing that is read here is nested so deeply");
     }
@@ -351,11 +352,8 @@ static mw_status skip_to_next(mw_scan *scan, bool object, bool *ret_more, mw_err
 }
 
 /* No recursion: which brackets are open stands in one bit a level. */
-mw_status mw_scan_skip(mw_scan *scan, mw_view *ret_text, mw_error *err)
+static mw_status skip_value(mw_scan *scan, mw_error *err)
 {
-    _Static_assert(MW_LIMIT_JSON_DEPTH <= 64, "one bit a level");
-    scan_skip_space(scan);
-    const char *first = scan->at;
     const unsigned outside = scan->depth;
     uint64_t objects = 0; /* the newest level is the lowest bit */
     do {
@@ -372,6 +370,21 @@ mw_status mw_scan_skip(mw_scan *scan, mw_view *ret_text, mw_error *err)
         }
     } while (scan->depth > outside);
     scan->fresh = false;
+    return MW_OK;
+}
+
+mw_status mw_scan_skip(mw_scan *scan, mw_view *ret_text, mw_error *err)
+{
+    enum { BITS = 64 };
+    _Static_assert(MW_LIMIT_JSON_DEPTH <= BITS, "one bit a level");
+    const unsigned depth_max = scan->depth_max;
+    scan_skip_space(scan);
+    const char *first = scan->at;
+    if (depth_max > scan->depth + BITS)
+        scan->depth_max = scan->depth + BITS;
+    mw_status status = skip_value(scan, err);
+    scan->depth_max = depth_max;
+    MW_TRY(status);
     if (ret_text)
         *ret_text = (mw_view){first, (size_t)(scan->at - first)};
     return MW_OK;

@@ -19,8 +19,9 @@
  *
  * Strict RFC 8259, with two options a prediction body needs: the bare words NaN, Infinity and
  * -Infinity as numbers (pandas and MLflow write them), switched on by `allow_nan`.
- * Nesting is limited by MW_LIMIT_JSON_DEPTH. Errors name the byte offset, or, for callers that
- * know better, the caller adds row and column with mw_at.
+ * Nesting is limited by MW_LIMIT_JSON_DEPTH; a caller that reads nested values without recursion
+ * may raise `depth_max`, but what mw_scan_skip passes over is never nested deeper. Errors name the
+ * byte offset, or, for callers that know better, the caller adds row and column with mw_at.
  */
 #ifndef BASE_SCAN_H
 #define BASE_SCAN_H
@@ -31,7 +32,7 @@
 
 typedef struct mw_scan {
     const char *begin, *at, *end;
-    unsigned depth;
+    unsigned depth, depth_max;
     bool fresh; /* just behind '[' or '{': no comma is due before the next element */
     bool allow_nan;
 } mw_scan;

@@ -18,6 +18,8 @@ const char *mw_format_name(mw_format format)
         return "xgboost ubjson";
     case MW_FORMAT_LIGHTGBM_TEXT:
         return "lightgbm text";
+    case MW_FORMAT_LIGHTGBM_JSON:
+        return "lightgbm json";
     case MW_FORMAT_CATBOOST_JSON:
         return "catboost json";
     case MW_FORMAT_ONNX:
@@ -38,6 +40,8 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
         return model_cat_read(bytes, ret_forest, err);
     case MODEL_KIND_ONNX:
         return model_onnx_read(bytes, ret_forest, err);
+    case MODEL_KIND_LIGHTGBM_JSON:
+        return model_lgb_read_dump(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:
         break;
     }

@@ -7,8 +7,8 @@
 #define SAVE_AS_JSON                                                       \
     "save the model with booster.save_model('model.json') in XGBoost, or " \
     "booster.save_model('model.txt') in LightGBM"
-#define GIVE_A_MODEL                                                               \
-    "give an XGBoost model (JSON or UBJSON), a LightGBM model (text), a CatBoost " \
+#define GIVE_A_MODEL                                                                       \
+    "give an XGBoost model (JSON or UBJSON), a LightGBM model (text or JSON), a CatBoost " \
     "model (JSON), an ONNX model of trees, or an MLflow model folder"
 #define NO_PICKLE "loading one runs the code inside it, and Millwright never runs a model's code"
 
@@ -145,19 +145,40 @@ static bool object_is_binary(mw_view bytes)
     return bytes.size > 1 && memchr("LlIiU", bytes.data[1], 5) != NULL;
 }
 
-/* XGBoost's first key is "learner" or "version". */
-static bool is_catboost(mw_view bytes)
+/* The first top-level key that only one library writes; XGBoost's is "learner", nearly always the
+ * first of all. A document without such a key, or damaged before it, is the XGBoost reader's to
+ * refuse. */
+static model_kind tell_json(mw_view bytes)
 {
-    static const char *const first_keys[] = {"\"features_info\"", "\"model_info\"",
-                                             "\"oblivious_trees\"", "\"ctr_data\""};
-    mw_view rest = {bytes.data + 1, bytes.size - 1};
-    while (rest.size > 0 && is_blank(rest.data[0]))
-        rest = (mw_view){rest.data + 1, rest.size - 1};
-    for (size_t i = 0; i < MW_COUNT(first_keys); i++) {
-        if (mw_view_starts(rest, first_keys[i]))
-            return true;
+    static const struct {
+        const char *key;
+        model_kind kind;
+    } telling[] = {
+        {"learner", MODEL_KIND_JSON},
+        {"features_info", MODEL_KIND_CATBOOST_JSON},
+        {"model_info", MODEL_KIND_CATBOOST_JSON},
+        {"oblivious_trees", MODEL_KIND_CATBOOST_JSON},
+        {"ctr_data", MODEL_KIND_CATBOOST_JSON},
+        {"tree_info", MODEL_KIND_LIGHTGBM_JSON},
+        {"average_output", MODEL_KIND_LIGHTGBM_JSON},
+        {"num_tree_per_iteration", MODEL_KIND_LIGHTGBM_JSON},
+        {"feature_infos", MODEL_KIND_LIGHTGBM_JSON},
+    };
+    mw_scan scan;
+    mw_view key;
+    bool more = true;
+    mw_scan_init(&scan, bytes);
+    scan.allow_nan = true;
+    mw_status status = mw_scan_object_begin(&scan, NULL);
+    while (status == MW_OK && more) {
+        status = mw_scan_object_next(&scan, NULL, &key, &more, NULL);
+        for (size_t i = 0; status == MW_OK && more && i < MW_COUNT(telling); i++)
+            if (mw_view_is(key, telling[i].key))
+                return telling[i].kind;
+        if (status == MW_OK && more)
+            status = mw_scan_skip(&scan, NULL, NULL);
     }
-    return false;
+    return MODEL_KIND_JSON;
 }
 
 /* A ModelProto has no magic number: its first field is ir_version (1: a varint), and the next one
@@ -196,9 +217,7 @@ mw_status model_kind_tell(mw_view bytes, model_kind *ret_kind, mw_error *err)
     if (foreign)
         return fail_foreign(foreign, err);
     if (rest.data[0] == '{') {
-        *ret_kind = object_is_binary(rest) ? MODEL_KIND_UBJSON
-                    : is_catboost(rest)    ? MODEL_KIND_CATBOOST_JSON
-                                           : MODEL_KIND_JSON;
+        *ret_kind = object_is_binary(rest) ? MODEL_KIND_UBJSON : tell_json(rest);
         return MW_OK;
     }
     if (is_lightgbm(rest)) {

@@ -8,6 +8,7 @@ typedef enum model_kind {
     MODEL_KIND_JSON,   /* an object: XGBoost, or a foreign one that its reader names */
     MODEL_KIND_UBJSON, /* XGBoost */
     MODEL_KIND_LIGHTGBM,
+    MODEL_KIND_LIGHTGBM_JSON,
     MODEL_KIND_CATBOOST_JSON,
     MODEL_KIND_ONNX
 } model_kind;

@@ -1,4 +1,4 @@
-/* LightGBM text models, versions 2 to 4.
+/* LightGBM's models, versions 2 to 4: the text form, and what it shares with the JSON form.
  *
  *     tree
  *     version=v4               head: key=value, one a line
@@ -92,6 +92,21 @@ static const char *const head_keys[] = {
     [HEAD_SIZES] = "tree_sizes",
 };
 
+static mw_status split_names(model_lgb *lgb, mw_view text, mw_error *err)
+{
+    while (text.size > 0) {
+        const char *space = memchr(text.data, ' ', text.size);
+        size_t size = space ? (size_t)(space - text.data) : text.size;
+        size_t used = size + (space != NULL);
+        mw_view *name = model_list_add(&lgb->names, 1);
+        if (!name)
+            return mw_fail_memory(err, "names of features");
+        *name = (mw_view){text.data, size};
+        text = (mw_view){text.data + used, text.size - used};
+    }
+    return MW_OK;
+}
+
 static mw_status take_head_value(model_lgb *lgb, enum head_key key, mw_view value, mw_error *err)
 {
     switch (key) {
@@ -112,8 +127,7 @@ static mw_status take_head_value(model_lgb *lgb, enum head_key key, mw_view valu
         lgb->average = true;
         return MW_OK;
     case HEAD_NAMES:
-        lgb->names = value;
-        return MW_OK;
+        return split_names(lgb, value, err);
     case HEAD_INFOS:
         lgb->infos = value;
         return MW_OK;
@@ -141,7 +155,7 @@ static mw_status take_head_line(model_lgb *lgb, mw_view line, mw_error *err)
     return MW_OK;
 }
 
-static mw_status check_version(const model_lgb *lgb, mw_error *err)
+mw_status model_lgb_check_version(const model_lgb *lgb, mw_error *err)
 {
     static const char *const known[] = {"v2", "v3", "v4"};
     for (size_t i = 0; i < MW_COUNT(known); i++)
@@ -153,9 +167,8 @@ static mw_status check_version(const model_lgb *lgb, mw_error *err)
     return mw_at(err, "version");
 }
 
-static mw_status settle_head(model_lgb *lgb, mw_error *err)
+static mw_status check_head_lines(const model_lgb *lgb, mw_error *err)
 {
-    mw_forest *forest = lgb->build.forest;
     static const unsigned needed[] = {HEAD_VERSION, HEAD_PER_ITERATION, HEAD_MAX_FEATURE,
                                       HEAD_NAMES};
     for (size_t i = 0; i < MW_COUNT(needed); i++) {
@@ -164,7 +177,12 @@ static mw_status settle_head(model_lgb *lgb, mw_error *err)
         mw_fail(err, MW_E_MODEL_CUT_SHORT, "the head has no line '%s'", head_keys[needed[i]]);
         return mw_mend(err, "%s", again);
     }
-    MW_TRY(check_version(lgb, err));
+    return MW_OK;
+}
+
+mw_status model_lgb_settle_counts(model_lgb *lgb, mw_error *err)
+{
+    mw_forest *forest = lgb->build.forest;
     if (lgb->n_per_iteration < 1 || lgb->n_per_iteration > MW_LIMIT_OUTPUTS) {
         mw_fail(err, MW_E_MODEL_VALUE, "%lld is outside 1..%d", (long long)lgb->n_per_iteration,
                 MW_LIMIT_OUTPUTS);
@@ -300,7 +318,7 @@ static mw_status set_base(mw_forest *forest, mw_error *err)
     return forest->base_margin ? MW_OK : mw_fail_memory(err, "a model");
 }
 
-static mw_status read_model(model_lgb *lgb, mw_error *err)
+static mw_status read_text(model_lgb *lgb, mw_error *err)
 {
     mw_view line = {0};
     bool tree = false;
@@ -309,33 +327,57 @@ static mw_status read_model(model_lgb *lgb, mw_error *err)
         if (!tree)
             MW_TRY(take_head_line(lgb, line, err));
     }
-    MW_TRY(settle_head(lgb, err));
+    MW_TRY(check_head_lines(lgb, err));
+    MW_TRY(model_lgb_check_version(lgb, err));
+    MW_TRY(model_lgb_settle_counts(lgb, err));
     if (!tree) {
         mw_fail(err, MW_E_MODEL_CUT_SHORT, "the file ends before the first tree");
         return mw_mend(err, "%s", again);
     }
     MW_TRY(read_trees(lgb, line, err));
-    MW_TRY(check_tree_count(lgb, err));
     read_tail(lgb);
+    return MW_OK;
+}
+
+mw_status model_lgb_finish(model_lgb *lgb, mw_forest **ret_forest, mw_error *err)
+{
+    MW_TRY(check_tree_count(lgb, err));
     MW_TRY(model_lgb_settle_linear(&lgb->build, err));
     MW_TRY(model_lgb_set_objective(lgb, err));
     MW_TRY(model_lgb_set_schema(lgb, err));
     settle(lgb);
-    return set_base(lgb->build.forest, err);
+    MW_TRY(set_base(lgb->build.forest, err));
+    return model_build_finish(&lgb->build, ret_forest, err);
+}
+
+mw_status model_lgb_init(model_lgb *lgb, const model_places *places, mw_view bytes,
+                         mw_format format, mw_error *err)
+{
+    *lgb = (model_lgb){.lines = {bytes.data, bytes.data + bytes.size, 0},
+                       .names.item_bytes = sizeof(mw_view),
+                       .category_names.item_bytes = sizeof(mw_view)};
+    model_lgb_tree_init(&lgb->tree);
+    MW_TRY(model_build_init(&lgb->build, places, bytes.size, err));
+    lgb->build.forest->format = format;
+    return MW_OK;
+}
+
+void model_lgb_done(model_lgb *lgb)
+{
+    model_list_done(&lgb->names);
+    model_list_done(&lgb->category_names);
+    model_lgb_tree_done(&lgb->tree);
+    model_build_done(&lgb->build);
 }
 
 mw_status model_lgb_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
 {
-    model_lgb lgb = {.lines = {bytes.data, bytes.data + bytes.size, 0}};
-    model_lgb_tree_init(&lgb.tree);
-    mw_status status = model_build_init(&lgb.build, &lgb_places, bytes.size, err);
-    if (status == MW_OK) {
-        lgb.build.forest->format = MW_FORMAT_LIGHTGBM_TEXT;
-        status = read_model(&lgb, err);
-    }
+    model_lgb lgb;
+    mw_status status = model_lgb_init(&lgb, &lgb_places, bytes, MW_FORMAT_LIGHTGBM_TEXT, err);
     if (status == MW_OK)
-        status = model_build_finish(&lgb.build, ret_forest, err);
-    model_lgb_tree_done(&lgb.tree);
-    model_build_done(&lgb.build);
+        status = read_text(&lgb, err);
+    if (status == MW_OK)
+        status = model_lgb_finish(&lgb, ret_forest, err);
+    model_lgb_done(&lgb);
     return status;
 }

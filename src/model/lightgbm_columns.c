@@ -34,15 +34,14 @@ static bool take_word(mw_view *rest, char separator, mw_view *ret_word)
 
 static mw_status read_names(const model_lgb *lgb, mw_column *columns, mw_error *err)
 {
-    size_t n = lgb->build.forest->n_features, count = 0;
-    mw_view rest = lgb->names, word;
-    while (take_word(&rest, ' ', &word)) {
-        if (count < n)
-            columns[count].name = word;
-        count++;
-        if (model_is_utf8(word) && word.size > 0)
+    size_t n = lgb->build.forest->n_features, count = lgb->names.count;
+    const mw_view *names = lgb->names.items;
+    for (size_t i = 0; i < count; i++) {
+        if (i < n)
+            columns[i].name = names[i];
+        if (model_is_utf8(names[i]) && names[i].size > 0)
             continue;
-        mw_fail(err, MW_E_MODEL_SYNTAX, "name %zu is empty or not UTF-8", count - 1);
+        mw_fail(err, MW_E_MODEL_SYNTAX, "name %zu is empty or not UTF-8", i);
         return damaged("feature_names", err);
     }
     if (count == n)
@@ -81,6 +80,25 @@ static mw_status read_infos(const model_lgb *lgb, mw_column *columns, mw_error *
         return MW_OK;
     mw_fail(err, MW_E_MODEL_COUNT, "%zu entries, but the model has %zu features", count, n);
     return damaged("feature_infos", err);
+}
+
+/* The JSON form knows categories by the names of their columns. */
+static mw_status mark_named(const model_lgb *lgb, mw_column *columns, mw_error *err)
+{
+    const mw_view *names = lgb->category_names.items;
+    mw_arena scratch;
+    mw_schema schema;
+    if (lgb->category_names.count == 0)
+        return MW_OK;
+    mw_arena_init(&scratch, MW_KIB, SIZE_MAX);
+    mw_status status = mw_schema_make(columns, lgb->names.count, true, &scratch, &schema, err);
+    for (size_t i = 0; status == MW_OK && i < lgb->category_names.count; i++) {
+        ptrdiff_t column = mw_schema_find(&schema, names[i]);
+        if (column >= 0)
+            columns[column].type = MW_COLUMN_CATEGORY;
+    }
+    mw_arena_done(&scratch);
+    return status;
 }
 
 /* "0,2,3", or "name:city,street"; a name that is none of the model's is passed over. */
@@ -225,6 +243,7 @@ static mw_status fill_columns(model_lgb *lgb, mw_column *columns, mw_error *err)
 {
     MW_TRY(read_names(lgb, columns, err));
     MW_TRY(read_infos(lgb, columns, err));
+    MW_TRY(mark_named(lgb, columns, err));
     read_parameter(lgb, columns);
     return lgb->pandas.size > 0 ? read_pandas(lgb, columns, err) : MW_OK;
 }

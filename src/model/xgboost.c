@@ -260,8 +260,6 @@ static mw_status no_model(const model_xgb *xgb, mw_error *err)
         mw_code code;
         const char *what, *mend;
     } known[] = {
-        {"tree_info", MW_E_MODEL_DUMP, "this is LightGBM's dump_model() output, not a model",
-         "save the model with booster.save_model('model.txt')"},
         {"Model", MW_E_MODEL_PICKLE, "this is XGBoost's memory snapshot, not a model",
          "save the model with booster.save_model('model.json')"},
         {"nodeid", MW_E_MODEL_DUMP, "this is a tree of XGBoost's dump_model(), not a model",
@@ -280,7 +278,7 @@ static mw_status no_model(const model_xgb *xgb, mw_error *err)
 /* Foreign documents are told by a key, so all top-level keys are looked at. */
 static void note_foreign(model_xgb *xgb, mw_view key)
 {
-    static const char *const telling[] = {"tree_info", "Model", "nodeid"};
+    static const char *const telling[] = {"Model", "nodeid"};
     for (size_t i = 0; i < MW_COUNT(telling); i++)
         if (mw_view_is(key, telling[i]))
             xgb->foreign = mw_view_of(telling[i]);

@@ -69,6 +69,7 @@ static const char *platform_of(const mw_forest *forest)
 {
     switch (forest->format) {
     case MW_FORMAT_LIGHTGBM_TEXT:
+    case MW_FORMAT_LIGHTGBM_JSON:
         return "lightgbm";
     case MW_FORMAT_CATBOOST_JSON:
         return "catboost";

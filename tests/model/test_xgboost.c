@@ -494,7 +494,6 @@ static const struct foreign_case {
     mw_status status;
     const char *what;
 } foreign_cases[] = {
-    {"{\"name\":\"tree\",\"version\":\"v4\",\"tree_info\":[]}", MW_UNSUPPORTED, "LightGBM's dump"},
     {"{\"Config\":{},\"Model\":{}}", MW_UNSUPPORTED, "snapshot"},
     {"{\"a\":1}", MW_BAD_DATA, "no 'learner'"},
     {"{}", MW_BAD_DATA, "no 'learner'"},
