@@ -19,7 +19,7 @@
  * Rows that x < t or x <= t sends right are those with x >= cut for one exact cut, in the
  * precision of the rows: so a code is the same answer, not an approximation.
  *
- * Trees have one of two forms:
+ * Trees have one of three forms:
  *
  *   perfect   padded to a depth of 1 to 8. Bit d of the leaf's index is the decision at level d:
  *             the decisions of all 2^d nodes of that level, folded by bits 0 .. d - 1. Nodes of a
@@ -29,6 +29,8 @@
  *   general   up to 256 leaves of any shape, from the leaves upwards: each node chooses between
  *             the leaf indexes that its children found. First all nodes with two leaves, then the
  *             others by height; so no branch depends on the tree.
+ *
+ *   oblivious one question a level: see bytes_oblivious.h.
  *
  * Sources: QuickScorer (Lucchese et al. 2015) and RapidScorer (Ye et al. 2018) evaluate nodes, not
  * paths, and in bytes; here nodes choose indexes bottom-up, which needs no mask a leaf.
@@ -51,6 +53,8 @@ enum {
     BYTES_LINES = BYTES_LEAVES_MAX + BYTES_LEAVES_MAX / 2, /* of constants and of pairs */
     BYTES_PLANES = 64, /* trees of so many leaves have byte planes of them */
     BYTES_RULES = PREDICT_ZERO_RIGHT + 1,
+    BYTES_OBLIVIOUS_DEPTH_MAX = 16,
+    BYTES_TOGETHER_MAX = 16, /* oblivious trees of a run */
 };
 
 #define BYTES_NO_COLUMN UINT32_MAX
@@ -100,10 +104,11 @@ typedef struct bytes_join {
 } bytes_join;
 
 typedef struct bytes_tree {
-    bool perfect;
-    uint8_t depth;             /* perfect */
+    bool perfect, oblivious;   /* or general */
+    uint8_t depth;             /* perfect, oblivious */
+    uint8_t n_together;        /* oblivious: length of the run that begins here; else 0 */
     uint16_t n_pairs, n_joins; /* general; a tree of one leaf has neither */
-    uint32_t n_leaves;         /* perfect: 2^depth */
+    uint32_t n_leaves;         /* perfect, oblivious: 2^depth */
     uint32_t output;           /* or MW_ALL_OUTPUTS */
     uint32_t n_sets;
     size_t sets;   /* bytes into layout->data */
@@ -127,8 +132,9 @@ typedef struct bytes_layout {
     bytes_tree *trees;
     size_t n_trees;
     size_t
-        n_constants; /* lines of constants that some tree may read: most leaves of a general one */
-    char *data;      /* nodes and leaves, 64-byte aligned */
+        n_constants;  /* lines of constants that some tree may read: most leaves of a general one */
+    size_t n_numbers; /* lines for numbers of leaves: two for each tree of the longest run */
+    char *data;       /* nodes and leaves, 64-byte aligned */
     size_t data_bytes;
 } bytes_layout;
 
@@ -139,10 +145,15 @@ void bytes_layout_free(void *layout);
 size_t bytes_layout_bytes(const void *layout);
 size_t bytes_memory_bytes(const mw_forest *forest, const void *layout);
 
-/* Lines of a block's memory: perfect trees need none. */
+/* Lines of a block's memory for general trees; perfect ones need none. */
 static inline size_t bytes_lines(const bytes_layout *layout)
 {
     return layout->n_constants > 0 ? BYTES_LINES : 0;
+}
+
+static inline bool bytes_has_planes(const bytes_layout *layout, const bytes_tree *tree)
+{
+    return layout->sum_float32 && tree->n_leaves <= BYTES_PLANES && !tree->oblivious;
 }
 
 /* Bytes of an output's leaves in a tree: four planes of 64 bytes, or plain values. */
@@ -150,7 +161,7 @@ static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tr
 {
     if (!layout->sum_float32)
         return tree->n_leaves * sizeof(double);
-    if (tree->n_leaves <= BYTES_PLANES)
+    if (bytes_has_planes(layout, tree))
         return sizeof(float) * BYTES_PLANES;
     return tree->n_leaves * sizeof(float);
 }

@@ -265,7 +265,7 @@ INLINE void add_output(const bytes_layout *layout, const bytes_tree *tree, const
 {
     uint8_t numbers[WIDTH];
     size_t at = margin * BYTES_ROWS + row;
-    if (layout->sum_float32 && tree->n_leaves <= BYTES_PLANES) {
+    if (bytes_has_planes(layout, tree)) {
         add_planes((const uint8_t *)leaves, index, (float *)sums + at);
         return;
     }
@@ -365,6 +365,8 @@ static void ask_sets(const bytes_layout *layout, const bytes_tree *tree, uint8_t
     }
 }
 
+#include "bytes_oblivious_kernel.h"
+
 static void sum_tree(const bytes_layout *layout, const bytes_tree *tree, uint8_t *columns,
                      size_t n_rows, uint8_t *lines, void *sums)
 {
@@ -411,14 +413,22 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
     const bytes_layout *layout = untyped;
     uint8_t *columns = block->memory;
     uint8_t *lines = columns + (layout->n_columns + 1 + layout->n_sets) * BYTES_ROWS;
-    void *sums = lines + bytes_lines(layout) * BYTES_ROWS;
+    uint8_t *numbers = lines + bytes_lines(layout) * BYTES_ROWS;
+    void *sums = numbers + layout->n_numbers * BYTES_ROWS;
     assert(block->n_rows <= BYTES_ROWS);
     for (size_t k = 0; k < layout->n_constants; k++)
         memset(lines + k * BYTES_ROWS, (int)k, BYTES_ROWS);
     load_columns(forest, layout, block, columns);
     begin_sums(forest, sums);
-    for (size_t tree = 0; tree < layout->n_trees; tree++)
-        sum_tree(layout, &layout->trees[tree], columns, block->n_rows, lines, sums);
+    const bytes_tree *end = layout->trees + layout->n_trees;
+    for (const bytes_tree *tree = layout->trees; tree < end;) {
+        if (tree->oblivious) {
+            sum_run(layout, tree, columns, block->n_rows, numbers, sums);
+            tree += tree->n_together;
+        } else {
+            sum_tree(layout, tree++, columns, block->n_rows, lines, sums);
+        }
+    }
     end_sums(forest, block, sums);
 }
 

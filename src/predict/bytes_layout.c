@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "bytes_cuts.h"
+#include "bytes_oblivious.h"
 #include "rules.h"
 
 #include "base/banned.h"
@@ -32,7 +33,7 @@ static uint32_t four_times(uint32_t byte)
 /* ---- survey ---------------------------------------------------------------------------------- */
 
 typedef struct tree_shape {
-    size_t n_nodes, n_leaves, n_pairs, n_sets, depth;
+    size_t n_nodes, n_leaves, n_pairs, depth;
 } tree_shape;
 
 /* List a tree breadth first, and find each node's height on the way back. */
@@ -52,7 +53,6 @@ static tree_shape survey_tree(trees_draft *draft, size_t tree)
             shape.n_leaves++;
             continue;
         }
-        shape.n_sets += (forest->flags[node] & MW_NODE_CATEGORICAL) != 0;
         draft->queue[shape.n_nodes++] = forest->left[node];
         draft->queue[shape.n_nodes++] = forest->right[node];
     }
@@ -94,17 +94,40 @@ static size_t outputs_of(const trees_draft *draft, size_t tree)
     return draft->forest->tree_output[tree] == MW_ALL_OUTPUTS ? draft->forest->n_margins : 1;
 }
 
+/* Node i of the queue asks for a set. In an oblivious tree the first of a level does, for all. */
+static bool asks_set(const trees_draft *draft, size_t tree, size_t i)
+{
+    const mw_forest *forest = draft->forest;
+    size_t node = forest->tree_start[tree] + draft->queue[i];
+    return !is_leaf(forest, node) && (forest->flags[node] & MW_NODE_CATEGORICAL) &&
+           (!draft->layout->trees[tree].oblivious || (i & (i + 1)) == 0);
+}
+
+static uint32_t count_sets(const trees_draft *draft, size_t tree, size_t n_nodes)
+{
+    uint32_t n_sets = 0;
+    for (size_t i = 0; i < n_nodes; i++)
+        n_sets += asks_set(draft, tree, i);
+    return n_sets;
+}
+
 /* False: this tree is too large. */
 static bool plan_tree(trees_draft *draft, size_t tree)
 {
     bytes_layout *layout = draft->layout;
     tree_shape shape = survey_tree(draft, tree);
     bytes_tree *plan = &layout->trees[tree];
-    plan->perfect = perfect_pays(&shape);
-    if (!plan->perfect && shape.n_leaves > BYTES_LEAVES_MAX)
+    plan->oblivious =
+        bytes_is_oblivious(draft->forest, tree, draft->queue, shape.n_nodes, shape.depth);
+    plan->perfect = !plan->oblivious && perfect_pays(&shape);
+    if (!plan->perfect && !plan->oblivious && shape.n_leaves > BYTES_LEAVES_MAX)
         return false;
     size_t node_bytes;
-    if (plan->perfect) {
+    if (plan->oblivious) {
+        plan->depth = (uint8_t)shape.depth;
+        plan->n_leaves = (uint32_t)shape.n_leaves;
+        node_bytes = sizeof(bytes_levels);
+    } else if (plan->perfect) {
         plan->depth = (uint8_t)(shape.depth > 0 ? shape.depth : 1);
         plan->n_leaves = 1u << plan->depth;
         node_bytes = perfect_node_bytes(plan->depth);
@@ -117,9 +140,9 @@ static bool plan_tree(trees_draft *draft, size_t tree)
         node_bytes = plan->n_pairs * sizeof(bytes_pair) + plan->n_joins * sizeof(bytes_join);
     }
     plan->output = draft->forest->tree_output[tree];
-    plan->n_sets = (uint32_t)shape.n_sets;
-    if (shape.n_sets > layout->n_sets)
-        layout->n_sets = shape.n_sets;
+    plan->n_sets = count_sets(draft, tree, shape.n_nodes);
+    if (plan->n_sets > layout->n_sets)
+        layout->n_sets = plan->n_sets;
     plan->sets = layout->data_bytes;
     plan->nodes = plan->sets + whole_lines(plan->n_sets * sizeof(bytes_set));
     plan->leaves = plan->nodes + whole_lines(node_bytes);
@@ -134,6 +157,7 @@ static bool plan_trees(trees_draft *draft)
         if (!plan_tree(draft, tree))
             return false;
     }
+    bytes_plan_runs(draft->layout);
     return true;
 }
 
@@ -147,7 +171,7 @@ static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *
         return;
     }
     float narrow = (float)value;
-    if (plan->n_leaves > BYTES_PLANES) {
+    if (!bytes_has_planes(layout, plan)) {
         ((float *)leaves)[number] = narrow;
         return;
     }
@@ -296,6 +320,26 @@ static void fill_general(trees_draft *draft, size_t tree, const tree_shape *shap
     }
 }
 
+/* ---- oblivious trees ------------------------------------------------------------------------- */
+
+/* The first node of a level asks for all. Breadth first, leaves stand in the order of their
+ * numbers. */
+static void fill_oblivious(trees_draft *draft, size_t tree)
+{
+    const bytes_tree *plan = &draft->layout->trees[tree];
+    size_t root = draft->forest->tree_start[tree];
+    bytes_levels *levels = (bytes_levels *)(draft->layout->data + plan->nodes);
+    for (unsigned level = 0; level < plan->depth; level++) {
+        size_t node = root + draft->queue[((size_t)1 << level) - 1];
+        levels->column[level] = draft->places.column[node];
+        levels->rank[level] = four_times(255u - draft->places.rank[node]);
+    }
+    for (size_t i = 0; i < plan->n_leaves; i++)
+        put_leaf(draft, tree, i, root + draft->queue[plan->n_leaves - 1 + i]);
+}
+
+/* ---- sets ------------------------------------------------------------------------------------ */
+
 /* The i-th set of a tree is asked into column i behind those of the rows. */
 static void fill_sets(trees_draft *draft, size_t tree, size_t n_nodes)
 {
@@ -305,7 +349,7 @@ static void fill_sets(trees_draft *draft, size_t tree, size_t n_nodes)
     size_t column = layout->n_columns + 1;
     for (size_t i = 0; i < n_nodes; i++) {
         size_t node = forest->tree_start[tree] + draft->queue[i];
-        if (is_leaf(forest, node) || !(forest->flags[node] & MW_NODE_CATEGORICAL))
+        if (!asks_set(draft, tree, i))
             continue;
         bytes_put_set(forest, layout, node, set++);
         draft->places.column[node] = (uint32_t)(column++ * BYTES_ROWS);
@@ -318,7 +362,9 @@ static void fill_trees(trees_draft *draft)
     for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
         tree_shape shape = survey_tree(draft, tree);
         fill_sets(draft, tree, shape.n_nodes);
-        if (draft->layout->trees[tree].perfect)
+        if (draft->layout->trees[tree].oblivious)
+            fill_oblivious(draft, tree);
+        else if (draft->layout->trees[tree].perfect)
             fill_perfect(draft, tree, (perfect_place){0, 0}, 0);
         else
             fill_general(draft, tree, &shape);
@@ -435,6 +481,7 @@ size_t bytes_layout_bytes(const void *untyped)
 size_t bytes_memory_bytes(const mw_forest *forest, const void *untyped)
 {
     const bytes_layout *layout = untyped;
-    return (layout->n_columns + 1 + layout->n_sets + bytes_lines(layout)) * BYTES_ROWS +
+    size_t n_lines = bytes_lines(layout) + layout->n_numbers;
+    return (layout->n_columns + 1 + layout->n_sets + n_lines) * BYTES_ROWS +
            forest->n_margins * BYTES_ROWS * sizeof(double);
 }

@@ -21,6 +21,8 @@ typedef struct forest_wish {
     double lopsided;    /* chance that one child of a split is a leaf */
     double categorical; /* chance that a split is categorical */
     bool dart, vector_leaves, linear_leaves;
+    bool oblivious;   /* all nodes of a level ask the same; to be taken with `stop` 0 */
+    size_t nodes_max; /* of a tree; 0: TREE_NODES_MAX */
     mw_transform transform;
 } forest_wish;
 
@@ -127,8 +129,11 @@ static uint8_t grow_flags(grower *g, bool categorical)
     return (uint8_t)(flags | MW_NODE_LESS_EQUAL | missing[chance_below(&g->from, 3)]);
 }
 
-static void grow_split(grower *g, size_t node)
+static void grow_split(grower *g, size_t node, unsigned depth)
 {
+    chance before = g->from;
+    if (g->wish->oblivious)
+        g->from.state = g->tree_begin * 1000 + depth;
     bool categorical = chance_unit(&g->from) < g->wish->categorical;
     g->feature[node] = (uint32_t)chance_below(&g->from, g->wish->n_features);
     g->flags[node] = grow_flags(g, categorical);
@@ -136,6 +141,15 @@ static void grow_split(grower *g, size_t node)
         grow_set(g, node);
     else
         g->threshold[node] = chance_value(&g->from, !g->wish->lightgbm);
+    if (g->wish->oblivious)
+        g->from = before;
+}
+
+static size_t nodes_max(const forest_wish *wish)
+{
+    if (wish->nodes_max)
+        return wish->nodes_max;
+    return wish->depth_max < 12 || wish->oblivious ? (size_t)2 << wish->depth_max : TREE_NODES_MAX;
 }
 
 /* Depth first, the right child before the left one at times: no order may be relied on. */
@@ -148,8 +162,8 @@ static void grow(grower *g, unsigned depth, bool must_end)
         grow_leaf(g, node);
         return;
     }
-    grow_split(g, node);
-    bool full = g->forest->n_nodes - g->tree_begin > TREE_NODES_MAX / 2;
+    grow_split(g, node, depth);
+    bool full = g->forest->n_nodes - g->tree_begin > nodes_max(g->wish) / 2 && !g->wish->oblivious;
     bool ends = chance_unit(&g->from) < g->wish->lopsided;
     bool left_first = chance_below(&g->from, 2);
     uint32_t *first = left_first ? g->left : g->right, *second = left_first ? g->right : g->left;
@@ -235,8 +249,7 @@ static inline mw_forest *random_forest(const forest_wish *wish, uint64_t seed)
     grower g = {.wish = wish, .from = {seed}, .forest = calloc(1, sizeof *g.forest)};
     mw_forest *forest = g.forest;
     mw_arena_init(&forest->arena, 64 * MW_KIB, 1 * MW_GIB);
-    size_t most = wish->depth_max < 12 ? (size_t)2 << wish->depth_max : TREE_NODES_MAX;
-    most *= wish->n_trees;
+    size_t most = nodes_max(wish) * wish->n_trees;
     give_head(&g);
     take_nodes(&g, most + 1);
     grow_trees(&g);
