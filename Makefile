@@ -64,7 +64,8 @@ bench: build
 
 bench-trees: build
 	@tools/install-deps.sh bench
-	@tools/python-env.sh .venv-bench-trees bench/trees_requirements.txt
+	@PIP_IGNORE_REQUIRES_PYTHON=1 PIP_ONLY_BINARY=:all: \
+	    tools/python-env.sh .venv-bench-trees bench/trees_requirements.txt
 	@.venv-bench-trees/bin/python bench/trees.py
 
 # Another PREFIX than the one configured is taken over; DESTDIR stands before it.

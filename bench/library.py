@@ -40,6 +40,10 @@ class Model:
         return predict
 
 
+def cores():
+    return len(os.sched_getaffinity(0))
+
+
 def best_seconds(call, seconds):
     """The quickest of many calls: what the machine can do when nobody disturbs it."""
     best, end = float("inf"), time.perf_counter() + seconds

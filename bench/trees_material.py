@@ -5,6 +5,8 @@ SL, ML, LL  100 trees of 31 leaves, 500 of 64, 1,000 of 255 (LightGBM, leaf-wise
 CAT         300 trees of 64 leaves, six of 28 features are categories (LightGBM)
 MC          10 classes, 50 rounds, depth 6 (XGBoost)
 WIDE        200 features, 300 trees of depth 6 (XGBoost)
+CS, CM, CL  100 oblivious trees of depth 6, 500 of depth 6, 1,000 of depth 8 (CatBoost)
+RF          500 trees grown until their leaves are pure (scikit-learn's random forest, as ONNX)
 """
 import dataclasses
 import functools
@@ -19,11 +21,12 @@ N_CATEGORIES, CATEGORICAL = 120, list(range(22, 28))
 @dataclasses.dataclass
 class Entry:
     name: str
-    family: str  # "xgboost" or "lightgbm"
+    family: str  # "xgboost", "lightgbm", "catboost" or "sklearn"
     file: pathlib.Path
     rows: np.ndarray  # (N_ROWS, features) float32
     n_outputs: int = 1
     categorical: bool = False
+    trained: pathlib.Path | None = None  # what the training library loads, where it is not `file`
 
 
 def draw_rows(seed, n_rows, n_features):
@@ -60,6 +63,29 @@ def train_lightgbm(file, rows, target, n_trees, leaves, categorical="auto"):
                   "verbose": -1, "num_threads": 2, "min_data_per_group": 5}
     data = lightgbm.Dataset(rows, target, categorical_feature=categorical)
     lightgbm.train(parameters, data, n_trees).save_model(file)
+
+
+def train_catboost(file, rows, target, n_trees, depth):
+    import catboost
+    model = catboost.CatBoostClassifier(iterations=n_trees, depth=depth, learning_rate=0.1,
+                                        random_seed=1, thread_count=2, verbose=False,
+                                        allow_writing_files=False)
+    model.fit(rows, target)
+    model.save_model(file, format="json")
+    model.save_model(file.with_suffix(".cbm"))
+
+
+def train_forest(file, rows, target, n_trees):
+    import joblib
+    import skl2onnx
+    from sklearn.ensemble import RandomForestClassifier
+    from skl2onnx.common.data_types import FloatTensorType
+    model = RandomForestClassifier(n_trees, random_state=1, n_jobs=2).fit(rows, target)
+    onnx = skl2onnx.convert_sklearn(
+        model, initial_types=[("x", FloatTensorType([None, rows.shape[1]]))],
+        options={id(model): {"zipmap": False}}, target_opset={"": 17, "ai.onnx.ml": 3})
+    joblib.dump(model, file.with_suffix(".joblib"))
+    file.write_bytes(onnx.SerializeToString())
 
 
 class Grid:
@@ -114,12 +140,30 @@ class Grid:
             train_xgboost(file, rows, (score > 0.5).astype(int), 300, 6)
         return Entry("WIDE", "xgboost", file, draw_rows(9, N_ROWS, 200))
 
+    def catboost(self, name, n_trees, depth):
+        file, (rows, score) = self.folder / f"{name}.json", self.training
+        if not file.exists():
+            train_catboost(file, rows, (score > 0.5).astype(int), n_trees, depth)
+        return Entry(name, "catboost", file, self.rows, trained=file.with_suffix(".cbm"))
+
+    def forest(self):
+        """No missing values: scikit-learn's forests learn where they go, ONNX's do not say it."""
+        file, (rows, score) = self.folder / "RF.onnx", self.training
+        if not file.exists():
+            few = slice(0, 12000)
+            train_forest(file, np.nan_to_num(rows[few]), (score[few] > 0.5).astype(int), 500)
+        return Entry("RF", "sklearn", file, np.nan_to_num(self.rows)[:20000], n_outputs=2,
+                     trained=file.with_suffix(".joblib"))
+
     def entries(self, names):
         makers = {"S": lambda: self.xgboost("S", 100, 6), "M": lambda: self.xgboost("M", 500, 6),
                   "L": lambda: self.xgboost("L", 1000, 8),
                   "SL": lambda: self.lightgbm("SL", 100, 31),
                   "ML": lambda: self.lightgbm("ML", 500, 64),
                   "LL": lambda: self.lightgbm("LL", 1000, 255),
-                  "CAT": self.categorical, "MC": self.classes, "WIDE": self.wide}
+                  "CAT": self.categorical, "MC": self.classes, "WIDE": self.wide,
+                  "CS": lambda: self.catboost("CS", 100, 6),
+                  "CM": lambda: self.catboost("CM", 500, 6),
+                  "CL": lambda: self.catboost("CL", 1000, 8), "RF": self.forest}
         for name in names or makers:
             yield makers[name]()

@@ -1,4 +1,4 @@
-"""Engines that read the models of XGBoost and LightGBM, each in one thread.
+"""Engines that read the models of XGBoost, LightGBM, CatBoost and scikit-learn, each in one thread.
 
 A peer is a class: `reads(entry)` says whether it takes the model; it is made from an entry and a
 folder for what it builds; `call(rows)` gives a function without arguments that predicts these rows
@@ -38,12 +38,48 @@ class LightGBM:
         return lambda: self.booster.predict(rows, num_threads=1)
 
 
+class CatBoost:
+    """On a pool that is ready: it was given the rows before."""
+    name, training_library = "CatBoost", True
+
+    @staticmethod
+    def reads(entry):
+        return entry.family == "catboost"
+
+    def __init__(self, entry, folder):
+        import catboost
+        self.model = catboost.CatBoostClassifier()
+        self.model.load_model(str(entry.trained))
+
+    def call(self, rows):
+        import catboost
+        pool = catboost.Pool(rows)
+        return lambda: self.model.predict(pool, prediction_type="Probability",
+                                          thread_count=1)[:, 1]
+
+
+class ScikitLearn:
+    name, training_library = "scikit-learn", True
+
+    @staticmethod
+    def reads(entry):
+        return entry.family == "sklearn"
+
+    def __init__(self, entry, folder):
+        import joblib
+        self.model = joblib.load(entry.trained)
+        self.model.n_jobs = 1
+
+    def call(self, rows):
+        return lambda: self.model.predict_proba(rows)
+
+
 class Lignum:
     name, training_library = "lignum", False
 
     @staticmethod
     def reads(entry):
-        return True
+        return entry.family != "sklearn"
 
     def __init__(self, entry, folder):
         import lignum
@@ -67,14 +103,17 @@ class OneDAL:
 
     @staticmethod
     def reads(entry):
-        return not entry.categorical
+        return not entry.categorical and entry.family != "sklearn"
 
     def __init__(self, entry, folder):
         import daal4py
         from daal4py.mb import convert_model
         daal4py.daalinit(1)
-        loaded = (XGBoost if entry.family == "xgboost" else LightGBM)(entry, folder)
-        self.model = convert_model(loaded.booster)
+        if entry.family == "catboost":
+            loaded = CatBoost(entry, folder).model
+        else:
+            loaded = (XGBoost if entry.family == "xgboost" else LightGBM)(entry, folder).booster
+        self.model = convert_model(loaded)
         self.n_outputs = entry.n_outputs
 
     def call(self, rows):
@@ -88,13 +127,16 @@ class Treelite:
 
     @staticmethod
     def reads(entry):
-        return True
+        return entry.family != "catboost"
 
     def __init__(self, entry, folder):
         import treelite
-        load = (treelite.frontend.load_xgboost_model if entry.family == "xgboost"
-                else treelite.frontend.load_lightgbm_model)
-        self.model = load(str(entry.file))
+        if entry.family == "sklearn":
+            self.model = treelite.sklearn.import_model(ScikitLearn(entry, folder).model)
+        elif entry.family == "xgboost":
+            self.model = treelite.frontend.load_xgboost_model(str(entry.file))
+        else:
+            self.model = treelite.frontend.load_lightgbm_model(str(entry.file))
         self.dtype = np.float32 if entry.family == "xgboost" else np.float64
 
     def call(self, rows):
@@ -108,22 +150,27 @@ class OnnxRuntime:
 
     @staticmethod
     def reads(entry):
-        return not entry.categorical
+        return not entry.categorical and entry.family != "catboost"
 
-    def __init__(self, entry, folder):
+    @staticmethod
+    def convert(entry, folder):
         import onnxmltools
-        import onnxruntime
         from onnxmltools.convert.common.data_types import FloatTensorType
         types = [("x", FloatTensorType([None, entry.rows.shape[1]]))]
-        loaded = (XGBoost if entry.family == "xgboost" else LightGBM)(entry, folder)
+        if entry.family == "sklearn":
+            return entry.file.read_bytes()
+        loaded = (XGBoost if entry.family == "xgboost" else LightGBM)(entry, folder).booster
         if entry.family == "xgboost":
-            model = onnxmltools.convert_xgboost(loaded.booster, initial_types=types)
+            model = onnxmltools.convert_xgboost(loaded, initial_types=types)
         else:
-            model = onnxmltools.convert_lightgbm(loaded.booster, initial_types=types,
-                                                 zipmap=False)
+            model = onnxmltools.convert_lightgbm(loaded, initial_types=types, zipmap=False)
+        return model.SerializeToString()
+
+    def __init__(self, entry, folder):
+        import onnxruntime
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options,
+        self.session = onnxruntime.InferenceSession(self.convert(entry, folder), options,
                                                     providers=["CPUExecutionProvider"])
         self.n_outputs = entry.n_outputs
 
@@ -132,6 +179,24 @@ class OnnxRuntime:
         if self.n_outputs > 1:
             return lambda: self.session.run([name], {"x": rows})[0]
         return lambda: self.session.run([name], {"x": rows})[0][:, -1]
+
+
+class Lleaves:
+    """Compiles by LLVM, which takes it minutes for large models: only where it ends in a few."""
+    name, training_library = "lleaves", False
+
+    @staticmethod
+    def reads(entry):
+        return entry.name == "SL"
+
+    def __init__(self, entry, folder):
+        import lleaves
+        self.model = lleaves.Model(model_file=str(entry.file))
+        self.model.compile(cache=folder / f"{entry.name}_lleaves.o")
+
+    def call(self, rows):
+        rows = rows.astype(np.float64)
+        return lambda: self.model.predict(rows, n_jobs=1)
 
 
 class Tl2cgen:
@@ -157,4 +222,5 @@ class Tl2cgen:
         return lambda: np.squeeze(self.predictor.predict(matrix))
 
 
-PEERS = [XGBoost, LightGBM, Lignum, LignumCompiled, OneDAL, Treelite, OnnxRuntime, Tl2cgen]
+PEERS = [XGBoost, LightGBM, CatBoost, ScikitLearn, Lignum, LignumCompiled, OneDAL, Treelite,
+         OnnxRuntime, Lleaves, Tl2cgen]

@@ -1,0 +1,84 @@
+"""One row from C: bench/one_row with the shared libraries of the peers that have a C interface.
+
+A peer that is compiled from the model is built here, once, in the folder of the models.
+"""
+import json
+import pathlib
+import subprocess
+
+import numpy as np
+
+N_ROWS = 4096
+
+
+def inside(package, *names):
+    """The first of these files in an installed package."""
+    module = __import__(package)
+    folder = pathlib.Path(module.__file__).parent
+    return next(folder / name for name in names if (folder / name).exists())
+
+
+def compiled_catboost(entry, folder):
+    """CatBoost's own C++ export, behind a C function."""
+    import catboost
+    library = folder / f"{entry.name}_catboost.so"
+    if not library.exists():
+        source = folder / f"{entry.name}_catboost.cpp"
+        model = catboost.CatBoostClassifier()
+        model.load_model(str(entry.trained))
+        model.save_model(str(source), format="cpp")
+        n = entry.rows.shape[1]
+        source.write_text(source.read_text() + f"""
+extern "C" double apply(const float *row)
+{{
+    static thread_local std::vector<float> features({n});
+    features.assign(row, row + {n});
+    return ApplyCatboostModel(features);
+}}
+""")
+        subprocess.run(["g++", "-O3", "-march=native", "-shared", "-fPIC", "-std=c++14", "-o",
+                        library, source], check=True, capture_output=True)
+    return library
+
+
+def compiled_lleaves(entry, folder):
+    library = folder / f"{entry.name}_lleaves.so"
+    subprocess.run(["gcc", "-shared", "-o", library, folder / f"{entry.name}_lleaves.o"],
+                   check=True, capture_output=True)
+    return library
+
+
+# (name for bench/one_row, takes the entry, finds the library)
+PEERS = [
+    ("xgboost", lambda e: e.family == "xgboost",
+     lambda e, f: inside("xgboost", "lib/libxgboost.so")),
+    ("lightgbm", lambda e: e.family == "lightgbm",
+     lambda e, f: inside("lightgbm", "lib/lib_lightgbm.so", "lib_lightgbm.so")),
+    ("catboost", lambda e: e.family == "catboost", compiled_catboost),
+    ("tl2cgen", lambda e: e.name in ("S", "SL"), lambda e, f: f / f"{e.name}_tl2cgen.so"),
+    ("lleaves", lambda e: e.name == "SL", compiled_lleaves),
+]
+
+
+def measure(entry, folder, program, missing):
+    """{engine: microseconds a row}, Millwright among them."""
+    rows = folder / f"{entry.name}.rows"
+    np.ascontiguousarray(entry.rows[:N_ROWS], np.float32).tofile(rows)
+    arguments = []
+    for name, takes, find in PEERS:
+        if not takes(entry):
+            continue
+        try:
+            library = find(entry, folder)
+            if not pathlib.Path(library).exists():
+                raise FileNotFoundError(library.name)
+            arguments.append(f"{name}={library}")
+        except Exception as error:  # its own affair, as in trees.py
+            missing[f"{name} from C"] = f"{type(error).__name__}: {str(error)[:100]}"
+    done = subprocess.run([program, entry.file, rows, str(min(N_ROWS, len(entry.rows))),
+                           str(entry.rows.shape[1]), *arguments], capture_output=True, text=True,
+                          timeout=600, check=False)
+    if done.returncode:
+        missing["one row from C"] = done.stderr.strip()[-200:]
+        return {}
+    return {name: found["us"] for name, found in json.loads(done.stdout).items()}
