@@ -191,6 +191,56 @@ MW_API MW_CHECKED mw_status mw_model_explain(const mw_model *model, const mw_mat
                                              mw_scratch *scratch, double *ret_values,
                                              size_t values_count, mw_error *err);
 
+/* On which scale values against a background are. */
+typedef enum mw_scale {
+    MW_SCALE_MARGIN = 0,     /* raw score: log-odds for binary logistic */
+    MW_SCALE_PROBABILITY = 1 /* of models whose prediction is the logistic function of a margin */
+} mw_scale;
+
+/* Rows that stand for the usual, made ready for one model. */
+typedef struct mw_background mw_background;
+
+/* Make a background.
+ *
+ *   model           borrowed; must outlive the background
+ *   rows            borrowed for the call, and copied; at least one. All of them count
+ *   scale           of the values that mw_model_explain_against gives
+ *   ret_background  owned by the caller; mw_background_free. Any number of threads may share it
+ *
+ * Fails:  MW_MISMATCH      n_columns is not the model's
+ *         MW_BAD_ARGUMENT  no rows, data is NULL, or an unknown dtype or scale
+ *         MW_UNSUPPORTED   trees with linear leaves; MW_SCALE_PROBABILITY for another objective
+ *         MW_NO_MEMORY     rows beyond 512 MiB as float64
+ */
+MW_API MW_CHECKED mw_status mw_background_new(const mw_model *model, const mw_matrix *rows,
+                                              mw_scale scale, mw_background **ret_background,
+                                              mw_error *err);
+/* NULL is fine. No thread may be explaining with it. */
+MW_API void mw_background_free(mw_background *background);
+
+/* Explain a batch against a background (interventional Shapley values): how much each feature moved
+ * the row away from the mean over the background. These are the numbers of
+ * shap.TreeExplainer(model, background, feature_perturbation="interventional"), and with
+ * MW_SCALE_PROBABILITY those of its model_output="probability". Needs no covers: models of every
+ * format are explained.
+ *
+ *   background     borrowed
+ *   rows           borrowed; n_columns must equal the model's n_features
+ *   scratch        this thread's, or NULL to allocate one for the call
+ *   ret_values     caller's, row-major float64: (n_rows, n_margins, n_features + 1). The last value
+ *                  of each n_features + 1 is the base value: the mean over the background. The
+ *                  values of a row and margin add up to the margin, or to its probability
+ *   values_count   how many float64 ret_values holds
+ *
+ * Exactness: within 2e-6 of the largest value among the rows; the sum within 1e-5. A row's values
+ * do not depend on other rows, on the number of threads or on the processor.
+ * Fails:  MW_MISMATCH, MW_BAD_ARGUMENT, MW_NO_MEMORY as mw_model_explain
+ */
+MW_API MW_CHECKED mw_status mw_model_explain_against(const mw_background *background,
+                                                     const mw_matrix *rows, mw_scratch *scratch,
+                                                     double *ret_values, size_t values_count,
+                                                     mw_error *err);
+
 /* The library's version, "0.1.0". */
 MW_API const char *mw_version(void);
 

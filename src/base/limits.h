@@ -51,6 +51,7 @@
 #define MW_LIMIT_CATEGORY (1 << 24)               /* codes below; XGBoost's own limit */
 #define MW_LIMIT_CATEGORY_WORDS ((size_t)1 << 25) /* of 32 bits, over all sets of a model */
 #define MW_LIMIT_EXPLAINER_BYTES (256 * MW_MIB)   /* of trees laid out and kept, see explain */
+#define MW_LIMIT_BACKGROUND_BYTES (512 * MW_MIB)  /* rows to explain against, as float64 */
 
 /* files */
 #define MW_LIMIT_CONFIG_FILE_BYTES (1 * MW_MIB)

@@ -58,6 +58,8 @@ typedef enum cli_option_id {
     /* explain */
     CLI_EXPLAIN_FORMAT, /* --format too, but of the result */
     CLI_TOP,
+    CLI_BACKGROUND,
+    CLI_SCALE,
     /* demo */
     CLI_ONCE,
     CLI_SPEED,

@@ -1,13 +1,13 @@
 /* explain: rows of a file in, contributions out, in pieces.
  *
- *     row reader -> batch -> explainer (n threads) -> values -> text -> sink
- *                                                               `-> aside -> sink, at the end
+ *     row reader -> batch -> explaining (n threads) -> values -> text -> sink
+ *                                                                `-> aside -> sink, at the end
  *
  * CSV of several outputs is one block of rows for each: the first one's lines go out at once, the
  * others' wait in a file without a name. */
 #include "call.h"
 #include "contributions.h"
-#include "explain/explain.h"
+#include "explaining.h"
 #include "house.h"
 #include "row_reader.h"
 #include "sink.h"
@@ -25,7 +25,7 @@ typedef struct piece {
 typedef struct explanation {
     const cli_call *call;
     mw_forest *forest;
-    mw_explainer *explainer;
+    cli_explaining what;
     unsigned n_threads;
     mw_pool *pool; /* the other threads, once there was work for them */
     cli_row_reader reader;
@@ -105,7 +105,7 @@ static mw_status flush(explanation *job, size_t output, bool waits, mw_error *er
 
 static void write_row(explanation *job, const mw_batch *batch, size_t row, size_t output)
 {
-    size_t width = mw_explainer_values(job->explainer);
+    size_t width = cli_explaining_values(&job->what);
     uint64_t number = job->reader.n_rows - batch->n_rows + row;
     cli_contributions_line(&job->lines, number, output, batch->values + row * batch->n_columns,
                            job->values + row * width + output * (job->forest->n_features + 1),
@@ -152,7 +152,7 @@ static mw_status explain_rows(explanation *job, const mw_batch *batch, mw_error 
     mw_matrix matrix = mw_batch_matrix(batch);
     if (!job->pool && job->n_threads > 1 && batch->n_rows >= PARALLEL_ROWS)
         MW_TRY(mw_pool_new(job->n_threads - 1, &job->pool, err));
-    MW_TRY(mw_explain_parallel(job->explainer, &matrix, job->pool, job->values, err));
+    MW_TRY(cli_explaining_run(&job->what, &matrix, job->pool, job->values, err));
     write_header(job);
     return job->lines.format == CLI_EXPLAIN_CSV ? write_blocks(job, batch, err)
                                                 : write_lines(job, batch, err);
@@ -187,12 +187,14 @@ static mw_status make_lines(explanation *job, mw_error *err)
     }
     if (format == CLI_EXPLAIN_TEXT && !top)
         top = DEFAULT_TOP;
-    return cli_contributions_init(&job->lines, job->forest, format, top, &job->reader.kept, err);
+    MW_TRY(cli_contributions_init(&job->lines, job->forest, format, top, &job->reader.kept, err));
+    job->lines.sum = cli_explaining_sum(&job->what);
+    return MW_OK;
 }
 
 static mw_status make_room(explanation *job, mw_error *err)
 {
-    size_t width = mw_explainer_values(job->explainer);
+    size_t width = cli_explaining_values(&job->what);
     cli_row_reader_bound(&job->reader, width);
     job->values = calloc(job->reader.max_rows * width, sizeof(double));
     return job->values ? MW_OK : mw_fail_memory(err, "the contributions");
@@ -204,8 +206,7 @@ static mw_status run(explanation *job, mw_error *err)
     const char *path = NULL;
     MW_TRY(cli_row_reader_find(&job->reader, &path, err));
     MW_TRY(mw_forest_load(call->arguments[0], &job->forest, err));
-    if (mw_explainer_new(job->forest, &job->explainer, err) != MW_OK)
-        return mw_at(err, "%s", call->arguments[0]);
+    MW_TRY(cli_explaining_init(&job->what, call, job->forest, err));
     MW_TRY(make_lines(job, err));
     MW_TRY(make_room(job, err));
     job->reader.schema = &job->forest->schema;
@@ -215,7 +216,7 @@ static mw_status run(explanation *job, mw_error *err)
     cli_sink *sink = job->sink;
     job->sink = NULL;
     MW_TRY(cli_sink_finish(sink, err));
-    cli_row_reader_note(&job->reader, job->n_threads, mw_explainer_kernel(job->explainer));
+    cli_row_reader_note(&job->reader, job->n_threads, cli_explaining_kernel(&job->what));
     return MW_OK;
 }
 
@@ -237,7 +238,7 @@ mw_status cli_run_explain(cli_call *call, mw_error *err)
     free(job.values);
     mw_buf_done(&job.pieces);
     mw_buf_done(&job.text);
-    mw_explainer_free(job.explainer);
+    cli_explaining_done(&job.what);
     mw_forest_free(job.forest);
     cli_row_reader_done(&job.reader);
     return status;

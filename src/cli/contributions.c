@@ -48,7 +48,7 @@ mw_status cli_contributions_init(cli_contributions *to, const mw_forest *forest,
 {
     bool taken = true;
     size_t n_labels = forest->n_margins > 1 ? forest->n_margins : 0;
-    *to = (cli_contributions){.forest = forest, .format = format, .top = top};
+    *to = (cli_contributions){.forest = forest, .format = format, .sum = "margin", .top = top};
     to->names = mw_arena_take_zeroed(arena, forest->n_features, sizeof *to->names);
     to->order = mw_arena_take_zeroed(arena, forest->n_features, sizeof *to->order);
     to->labels = n_labels ? mw_arena_take_zeroed(arena, n_labels, sizeof *to->labels) : NULL;
@@ -161,7 +161,7 @@ static void json_line(const cli_contributions *to, uint64_t number, size_t m, co
     mw_buf_format(out, "{\"row\":%llu", (unsigned long long)number);
     if (to->labels)
         mw_buf_format(out, ",\"class\":%s", to->labels[m]);
-    mw_buf_text(out, ",\"margin\":");
+    mw_buf_format(out, ",\"%s\":", to->sum);
     mw_json_write_double(out, sum_of(values, n_features + 1));
     mw_buf_text(out, ",\"bias\":");
     mw_json_write_double(out, values[n_features]);
@@ -206,8 +206,8 @@ static void text_line(const cli_contributions *to, uint64_t number, size_t m, co
     mw_buf_format(out, "row %llu", (unsigned long long)number);
     if (to->labels)
         mw_buf_format(out, ", class %s", to->labels[m]);
-    mw_buf_format(out, ": margin %.6g, where the mean is %.6g\n", sum_of(values, n_features + 1),
-                  values[n_features]);
+    mw_buf_format(out, ": %s %.6g, where the mean is %.6g\n", to->sum,
+                  sum_of(values, n_features + 1), values[n_features]);
     for (size_t i = 0; i < shown; i++) {
         size_t f = to->order[i];
         mw_buf_format(out, "  %s = ", to->names[f]);

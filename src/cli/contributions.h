@@ -19,6 +19,7 @@ typedef enum cli_explain_format {
 typedef struct cli_contributions {
     const mw_forest *forest;
     cli_explain_format format;
+    const char *sum;     /* what the values add up to: "margin", "probability" */
     size_t top;          /* of json and text: the largest ones only */
     const char **names;  /* n_features, ready for the format */
     const char **labels; /* n_margins: what a class or output is called; NULL when there is one */

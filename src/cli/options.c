@@ -4,6 +4,7 @@
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
 static const char *const explain_formats[] = {"csv", "json", "text", NULL};
+static const char *const explain_scales[] = {"margin", "probability", NULL}; /* as mw_scale */
 static const char *const markdown_pages[] = {"cli", "config", "errors", NULL};
 
 enum { MS_PER_SECOND = 1000, MS_PER_HOUR = 3600 * MS_PER_SECOND };
@@ -175,6 +176,20 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                  .min = 1,
                  .max = 1000000,
                  .help = "the K features that moved a row most, the others in one sum"},
+    [CLI_BACKGROUND] = {.name = "background",
+                        .flag_only = true,
+                        .kind = CLI_KIND_FILE,
+                        .value = "FILE",
+                        .auto_is = "the training rows, as the model's covers tell of them",
+                        .help = "rows that stand for the usual: compare with their mean, instead "
+                                "of that over the training rows"},
+    [CLI_SCALE] = {.name = "scale",
+                   .flag_only = true,
+                   .kind = CLI_KIND_CHOICE,
+                   .value = "SCALE",
+                   .fallback = "margin",
+                   .choices = explain_scales,
+                   .help = "what the values add up to; probability needs --background"},
     [CLI_ONCE] = {.name = "once",
                   .kind = CLI_KIND_FLAG,
                   .help = "end after about five seconds; exit 0 when no request failed"},

@@ -11,8 +11,8 @@
  * pred_contribs and LightGBM's pred_contrib give, within 2e-6 of the largest one among the rows.
  *
  * Source: Lundberg, Erion, Lee: Consistent Individualized Feature Attribution for Tree Ensembles
- * (2018); Lundberg et al.: From local explanations to global understanding (2020). Not done here:
- * interaction values, a background data set (interventional values).
+ * (2018); Lundberg et al.: From local explanations to global understanding (2020). Values against a
+ * background data set: contrast.h, which comes with this door.
  */
 #ifndef EXPLAIN_EXPLAIN_H
 #define EXPLAIN_EXPLAIN_H
@@ -20,6 +20,8 @@
 #include "base/base.h"
 #include "model/model.h"
 #include "predict/predict.h"
+
+#include "contrast.h"
 
 typedef struct mw_explainer mw_explainer;
 

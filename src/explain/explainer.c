@@ -39,7 +39,9 @@ static mw_status check_forest(const mw_forest *forest, mw_error *err)
     }
     if (!forest->cover) {
         mw_fail(err, MW_E_NO_COVER, "the model does not say how many rows each node saw");
-        return mw_mend(err, "save it with the library's own save_model(), which keeps the covers");
+        return mw_mend(err,
+                       "save it with the library's own save_model(), which keeps the covers, or "
+                       "explain against a background (--background)");
     }
     for (size_t tree = 0; tree < forest->n_trees; tree++)
         MW_TRY(check_cover(forest, tree, err));

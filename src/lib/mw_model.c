@@ -158,16 +158,21 @@ static mw_status check_room(const mw_matrix *rows, size_t row_values, const char
     return mw_mend(err, "give room for n_rows * %s", formula);
 }
 
-static mw_status check_call(const mw_model *model, const mw_matrix *rows, const double *values,
-                            mw_error *err)
+static mw_status check_values(const mw_matrix *rows, const double *values, mw_error *err)
 {
-    if (!model)
-        return fail_null(err, "model");
     if (!rows)
         return fail_null(err, "rows");
     if (!values && rows->n_rows > 0)
         return fail_null(err, "ret_values");
     return MW_OK;
+}
+
+static mw_status check_call(const mw_model *model, const mw_matrix *rows, const double *values,
+                            mw_error *err)
+{
+    if (!model)
+        return fail_null(err, "model");
+    return check_values(rows, values, err);
 }
 
 mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows, mw_output output,
@@ -214,6 +219,52 @@ mw_status mw_model_explain(const mw_model *model, const mw_matrix *rows, mw_scra
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
     mw_status status = mw_explain_batch(explainer, rows, scratch ? scratch : own, ret_values, err);
+    mw_scratch_free(own);
+    return status;
+}
+
+/* ---- background ------------------------------------------------------------------------------ */
+
+/* To callers a background is a type of its own. */
+static const mw_contrast *contrast_of(const mw_background *background)
+{
+    return (const mw_contrast *)background;
+}
+
+mw_status mw_background_new(const mw_model *model, const mw_matrix *rows, mw_scale scale,
+                            mw_background **ret_background, mw_error *err)
+{
+    if (!model)
+        return fail_null(err, "model");
+    if (!rows)
+        return fail_null(err, "rows");
+    if (!ret_background)
+        return fail_null(err, "ret_background");
+    mw_contrast *contrast;
+    MW_TRY(mw_contrast_new(model->forest, rows, scale, &contrast, err));
+    *ret_background = (mw_background *)contrast;
+    return MW_OK;
+}
+
+void mw_background_free(mw_background *background)
+{
+    mw_contrast_free((mw_contrast *)background);
+}
+
+mw_status mw_model_explain_against(const mw_background *background, const mw_matrix *rows,
+                                   mw_scratch *scratch, double *ret_values, size_t values_count,
+                                   mw_error *err)
+{
+    const mw_contrast *contrast = contrast_of(background);
+    if (!background)
+        return fail_null(err, "background");
+    MW_TRY(check_values(rows, ret_values, err));
+    MW_TRY(check_room(rows, mw_contrast_values(contrast), "n_margins * (n_features + 1)",
+                      values_count, err));
+    mw_scratch *own = NULL;
+    if (!scratch)
+        MW_TRY(mw_scratch_new(&own, err));
+    mw_status status = mw_contrast_batch(contrast, rows, scratch ? scratch : own, ret_values, err);
     mw_scratch_free(own);
     return status;
 }

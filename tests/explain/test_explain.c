@@ -4,45 +4,7 @@
 
 #include "explain/quadrature.h"
 
-#include "../predict/random_forest.h"
-
-/* ---- forests and rows ------------------------------------------------------------------------ */
-
-/* Training rows of each node: a leaf has some, at times none; a split has its children's. */
-static double give_cover(mw_forest *forest, size_t tree, size_t node, double *cover, chance *from)
-{
-    size_t root = forest->tree_start[tree];
-    if (forest->left[node] == MW_NO_CHILD)
-        cover[node] = chance_below(from, 12) ? 1 + floor(chance_unit(from) * 200) : 0;
-    else
-        cover[node] = give_cover(forest, tree, root + forest->left[node], cover, from) +
-                      give_cover(forest, tree, root + forest->right[node], cover, from);
-    return cover[node];
-}
-
-static mw_forest *covered_forest(const forest_wish *wish, uint64_t seed)
-{
-    mw_forest *forest = random_forest(wish, seed);
-    chance from = {seed};
-    double *cover = mw_arena_take_zeroed(&forest->arena, forest->n_nodes + 1, sizeof *cover);
-    for (size_t tree = 0; tree < forest->n_trees; tree++)
-        give_cover(forest, tree, forest->tree_start[tree], cover, &from);
-    forest->cover = cover;
-    return forest;
-}
-
-static double *random_rows(size_t n_rows, size_t n_features, chance *from)
-{
-    double *data = malloc((n_rows * n_features + 1) * sizeof *data);
-    for (size_t i = 0; i < n_rows * n_features; i++)
-        data[i] = chance_below(from, 6) ? chance_value(from, false) : NAN;
-    return data;
-}
-
-static mw_matrix as_matrix(const double *data, size_t n_rows, size_t n_features)
-{
-    return (mw_matrix){data, MW_FLOAT64, n_rows, n_features, (ptrdiff_t)n_features, 1};
-}
+#include "explained.h"
 
 /* ---- explaining ------------------------------------------------------------------------------ */
 
@@ -63,59 +25,6 @@ static double *explain_with(const mw_forest *forest, const explain_kernel *kerne
     mw_scratch_free(scratch);
     mw_explainer_free(explainer);
     return values;
-}
-
-static double *margins_of(const mw_forest *forest, const mw_matrix *rows)
-{
-    mw_predictor *predictor;
-    mw_scratch *scratch;
-    assert_int_equal(mw_predictor_new(forest, &predictor, NULL), MW_OK);
-    assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
-    double *values = malloc((rows->n_rows * forest->n_margins + 1) * sizeof *values);
-    assert_int_equal(mw_predict_batch(predictor, rows, MW_MARGIN, scratch, values, NULL), MW_OK);
-    mw_scratch_free(scratch);
-    mw_predictor_free(predictor);
-    return values;
-}
-
-/* Sum and bias are the margin, within 1e-5 of all that was moved. */
-static void check_sums(const char *name, const mw_forest *forest, const mw_matrix *rows,
-                       const double *values)
-{
-    double *margins = margins_of(forest, rows);
-    for (size_t i = 0; i < rows->n_rows * forest->n_margins; i++) {
-        double sum = 0, moved = fabs(margins[i]);
-        for (size_t f = 0; f <= forest->n_features; f++, values++) {
-            sum += *values;
-            moved += fabs(*values);
-        }
-        if (!(fabs(sum - margins[i]) <= 1e-5 * moved))
-            fail_msg("%s: margin %zu is %.9g, contributions sum to %.9g", name, i, margins[i], sum);
-    }
-    free(margins);
-}
-
-static double largest_of(const double *values, size_t n_features)
-{
-    double largest = 0;
-    for (size_t f = 0; f < n_features; f++)
-        largest = fmax(largest, fabs(values[f]));
-    return largest;
-}
-
-static void check_same(const char *name, const char *kernel, const mw_forest *forest, size_t n_rows,
-                       const double *expected, const double *got)
-{
-    size_t width = forest->n_features + 1;
-    for (size_t i = 0; i < n_rows * forest->n_margins; i++, expected += width, got += width) {
-        double largest = largest_of(expected, forest->n_features);
-        for (size_t f = 0; f < width; f++)
-            if (!(fabs(got[f] - expected[f]) <= 2e-6 * largest + 1e-12 * fabs(expected[f])))
-                fail_msg("%s: row %zu, feature %zu: %s gives %.9g, the specification %.9g "
-                         "(%.2g of the largest)",
-                         name, i, f, kernel, got[f], expected[f],
-                         fabs(got[f] - expected[f]) / largest);
-    }
 }
 
 /* ---- the specification against the definition ------------------------------------------------ */
@@ -147,11 +56,6 @@ static double game(const mw_forest *forest, size_t output, const double *row, un
             output < explain_end_output(forest, tree))
             sum += expectation(forest, tree, forest->tree_start[tree], output, row, known);
     return sum;
-}
-
-static double factorial(unsigned n)
-{
-    return n < 2 ? 1 : n * factorial(n - 1);
 }
 
 /* Shapley's formula over all sets of features. */

@@ -101,6 +101,40 @@ static void test_explain(void **state)
     assert_int_equal(mw_model_explain(*state, &rows, NULL, values, 9, &err), MW_MISMATCH);
 }
 
+/* Against rows whose margins are 1.5, 1.5 and 2.5; the third row's feature is missing. */
+static void test_explain_against(void **state)
+{
+    static const float data[] = {0, 9, 0.5f, 9, NAN, 9};
+    double values[9], margins[3];
+    mw_error err = {0};
+    mw_background *background = NULL;
+    mw_matrix rows = {data, MW_FLOAT32, 3, 2, 2, 1};
+    assert_int_equal(mw_background_new(*state, &rows, MW_SCALE_MARGIN, &background, &err), MW_OK);
+    assert_int_equal(mw_model_predict(*state, &rows, MW_MARGIN, NULL, margins, 3, NULL), MW_OK);
+    assert_int_equal(mw_model_explain_against(background, &rows, NULL, values, 9, &err), MW_OK);
+    for (size_t r = 0; r < 3; r++) {
+        double mean = (margins[0] + margins[1] + margins[2]) / 3;
+        assert_true(fabs(values[3 * r] - (margins[r] - mean)) < 1e-6);
+        assert_true(values[3 * r + 1] == 0 && fabs(values[3 * r + 2] - mean) < 1e-6);
+    }
+    assert_int_equal(mw_model_explain_against(background, &rows, NULL, values, 8, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_explain_against(NULL, &rows, NULL, values, 9, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_explain_against(background, NULL, NULL, values, 9, &err),
+                     MW_BAD_ARGUMENT);
+    mw_background_free(background);
+    mw_background_free(NULL);
+    assert_int_equal(mw_background_new(NULL, &rows, MW_SCALE_MARGIN, &background, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_background_new(*state, NULL, MW_SCALE_MARGIN, &background, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_background_new(*state, &rows, MW_SCALE_MARGIN, NULL, &err),
+                     MW_BAD_ARGUMENT);
+    rows.n_columns = 1;
+    assert_int_equal(mw_background_new(*state, &rows, MW_SCALE_MARGIN, &background, &err),
+                     MW_MISMATCH);
+}
+
 static void test_wrong_loads(void **state)
 {
     (void)state;
@@ -184,9 +218,10 @@ static void test_wrong_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_describe),    cmocka_unit_test(test_predict),
-        cmocka_unit_test(test_wrong_loads), cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_wrong_calls), cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_describe),        cmocka_unit_test(test_predict),
+        cmocka_unit_test(test_wrong_loads),     cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_wrong_calls),     cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain_against),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

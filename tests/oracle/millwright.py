@@ -63,6 +63,11 @@ def _open():
                                      ctypes.c_void_p]
     lib.mw_model_explain.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                                      ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+    lib.mw_background_new.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
+                                      ctypes.c_void_p, ctypes.c_void_p]
+    lib.mw_background_free.argtypes = [ctypes.c_void_p]
+    lib.mw_background_free.restype = None
+    lib.mw_model_explain_against.argtypes = lib.mw_model_explain.argtypes
     return lib
 
 
@@ -90,6 +95,17 @@ def as_matrix(rows):
     assert all(stride % width == 0 for stride in rows.strides)
     return Matrix(rows.ctypes.data, DTYPES[rows.dtype], *rows.shape,
                   *(stride // width for stride in rows.strides))
+
+
+def explained(call, handle, about, rows):
+    """What one of the calls that explain gives: n_features + 1 values a row and margin."""
+    matrix, error = as_matrix(rows), ErrorText()
+    values = np.full((rows.shape[0], about.n_margins, about.n_features + 1), np.nan)
+    status = call(handle, ctypes.byref(matrix), None, values.ctypes.data, values.size,
+                  ctypes.byref(error))
+    if status != 0:
+        raise Failure(error)
+    return values
 
 
 class Model:
@@ -127,13 +143,29 @@ class Model:
 
     def explain(self, rows):
         """(n_rows, n_margins, n_features + 1) float64, bias last."""
-        matrix = as_matrix(rows)
-        values = np.full((rows.shape[0], self.about.n_margins, self.about.n_features + 1), np.nan)
-        error = ErrorText()
         with forced(self.kernel):
-            status = LIBRARY.mw_model_explain(self.handle, ctypes.byref(matrix), None,
-                                              values.ctypes.data, values.size,
-                                              ctypes.byref(error))
+            return explained(LIBRARY.mw_model_explain, self.handle, self.about, rows)
+
+
+class Background:
+    """Rows to explain a model against."""
+
+    def __init__(self, model, rows, scale="margin"):
+        error, handle = ErrorText(), ctypes.c_void_p()
+        self.model = model  # must outlive it
+        matrix = as_matrix(rows)
+        with forced(model.kernel):
+            status = LIBRARY.mw_background_new(model.handle, ctypes.byref(matrix),
+                                               ["margin", "probability"].index(scale),
+                                               ctypes.byref(handle), ctypes.byref(error))
         if status != 0:
             raise Failure(error)
-        return values
+        self.handle = handle
+
+    def __del__(self):
+        if getattr(self, "handle", None):
+            LIBRARY.mw_background_free(self.handle)
+
+    def explain(self, rows):
+        """(n_rows, n_margins, n_features + 1) float64, base value last."""
+        return explained(LIBRARY.mw_model_explain_against, self.handle, self.model.about, rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conftest import ulps
-from millwright import ROOT, Model
+from millwright import ROOT, Background, Model
 
 FOLDER = ROOT.parent / "shared" / "data" / "models"
 if not (FOLDER / "index.json").exists():
@@ -73,3 +73,20 @@ def test_recorded_contributions(name, file, kernel):
     wanted = table[:, named]
     assert np.abs(got - wanted)[:, :-1].max() <= 2e-6 * np.abs(wanted[:, :-1]).max()
     np.testing.assert_allclose(got[:, -1], wanted[:, -1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [None, "scalar"])
+@pytest.mark.parametrize("name, file", CASES)
+def test_recorded_background(name, file, kernel):
+    for scale, word in (("margin", "interventional"), ("probability", "probability")):
+        path = FOLDER / f"{name}.shap_{word}.csv"
+        if not path.exists():
+            continue
+        wanted = read(path)
+        rows = read(FOLDER / INDEX[name]["input"])[wanted[:, 0].astype(int)]
+        against = Background(Model(FOLDER / file, kernel), read(FOLDER / "adult.background.csv"),
+                             scale)
+        got = against.explain(rows[:20])[:, 0]
+        wanted = wanted[:20, 1:]
+        assert np.abs(got - wanted)[:, :-1].max() <= 2e-6 * np.abs(wanted[:, :-1]).max()
+        np.testing.assert_allclose(got[:, -1], wanted[:, -1], rtol=1e-6)

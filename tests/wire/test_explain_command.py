@@ -83,12 +83,41 @@ def test_threads_and_pieces(run, models, tmp_path):
     (["--top", "3"], 2, "--top is for json and text"),
     (["--top", "0", "--format", "text"], 2, "1..1000000"),
     (["--format", "jsonl"], 2, "csv|json|text"),
+    (["--scale", "probability"], 2, "--background"),
+    (["--background", "nowhere.csv"], 3, "nowhere.csv"),
     (["--raw"], 2, "does not take --raw"),
 ])
 def test_refusals(run, models, arguments, code, words):
     done = run("explain", models.paths["plain"], "-", *arguments, input="a\n1\n")
     assert done.returncode == code, done.stderr
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["plain", "classes", "towns"])
+def test_background(run, models, name, tmp_path):
+    """The bias is the mean over the background; the values add up to the margin."""
+    rows = models.towns if name == "towns" else models.rows
+    usual = rows.tail(30)
+    usual.to_csv(tmp_path / "usual.csv", index=False)
+    done = run("explain", models.paths[name], "-", "--background", tmp_path / "usual.csv",
+               input=rows.head(40).to_csv(index=False))
+    assert done.returncode == 0, done.stderr
+    expected = margins(run, models, name, rows.head(40))
+    got = contributions(done.stdout, expected.shape[1] > 1)[1]
+    np.testing.assert_allclose(got.sum(axis=2).T, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got[:, 0, -1], margins(run, models, name, usual).mean(axis=0),
+                               rtol=1e-5)
+
+
+def test_probabilities(run, models, tmp_path):
+    models.rows.tail(20).to_csv(tmp_path / "usual.csv", index=False)
+    text = models.rows.head(5).to_csv(index=False)
+    done = run("explain", models.paths["plain"], "-", "--background", tmp_path / "usual.csv",
+               "--scale", "probability", "--format", "json", input=text)
+    assert done.returncode == 0, done.stderr
+    predicted = run("predict", models.paths["plain"], "-", input=text).stdout.split()[1:]
+    for line, value in zip(map(json.loads, done.stdout.splitlines()), map(float, predicted)):
+        assert line["probability"] == pytest.approx(value, abs=1e-5)
 
 
 def test_no_rows(run, models):
