@@ -240,6 +240,28 @@ MW_API MW_CHECKED mw_status mw_model_explain_against(const mw_background *backgr
                                                      const mw_matrix *rows, mw_scratch *scratch,
                                                      double *ret_values, size_t values_count,
                                                      mw_error *err);
+/* What makes a feature important by its splits. */
+typedef enum mw_importance {
+    MW_IMPORTANCE_WEIGHT = 0, /* how many: XGBoost "weight", LightGBM "split" */
+    MW_IMPORTANCE_GAIN,       /* their mean gain: XGBoost "gain" */
+    MW_IMPORTANCE_TOTAL_GAIN, /* the sum: XGBoost "total_gain", LightGBM "gain" */
+    MW_IMPORTANCE_COVER,      /* their mean cover: XGBoost "cover" */
+    MW_IMPORTANCE_TOTAL_COVER
+} mw_importance;
+
+/* How much each feature matters, counted over the splits of the trees: the numbers of XGBoost's
+ * get_score and LightGBM's feature_importance, 0 for a feature without a split.
+ *
+ *   ret_values    caller's: n_features float64
+ *   values_count  how many it holds
+ *
+ * Fails:  MW_BAD_ARGUMENT  ret_values is too small, or the kind is unknown
+ *         MW_UNSUPPORTED   the file keeps no gains or covers, or the model is linear
+ *         MW_BAD_DATA      one of them is no number
+ * Cost:   O(nodes) */
+MW_API MW_CHECKED mw_status mw_model_importance(const mw_model *model, mw_importance kind,
+                                                double *ret_values, size_t values_count,
+                                                mw_error *err);
 
 /* The library's version, "0.1.0". */
 MW_API const char *mw_version(void);

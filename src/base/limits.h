@@ -41,6 +41,9 @@
 #define MW_LIMIT_ENDPOINTS 1024
 #define MW_LIMIT_NAME_BYTES 250
 
+/* commands that hold all rows in memory */
+#define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)
+
 /* models */
 #define MW_LIMIT_MODEL_FILE_BYTES (4 * MW_GIB)
 #define MW_LIMIT_TREE_DEPTH 4096

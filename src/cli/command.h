@@ -60,6 +60,14 @@ typedef enum cli_option_id {
     CLI_TOP,
     CLI_BACKGROUND,
     CLI_SCALE,
+    /* importance, and its kin */
+    CLI_REPORT_FORMAT, /* --format once more: of a table, for people first */
+    CLI_TARGET,
+    CLI_IMPORTANCE_KIND, /* --kind */
+    CLI_METRIC,
+    CLI_REPEATS,
+    CLI_SEED,
+    CLI_ROTATE,
     /* demo */
     CLI_ONCE,
     CLI_SPEED,
@@ -70,6 +78,13 @@ typedef enum cli_option_id {
     CLI_MARKDOWN,
     CLI_N_OPTIONS
 } cli_option_id;
+
+/* In the order of the choices of CLI_REPORT_FORMAT. */
+typedef enum cli_report_format {
+    CLI_REPORT_TEXT,
+    CLI_REPORT_CSV,
+    CLI_REPORT_JSON
+} cli_report_format;
 
 typedef struct cli_option {
     const char *name; /* "max-body": flag --max-body, environment MW_MAX_BODY */
@@ -162,9 +177,9 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 
 /* ---- what the commands are; command_<name>.c ------------------------------------------------- */
 
-cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_model_show, cli_run_demo,
-    cli_run_config_show, cli_run_config_check, cli_run_config_schema, cli_run_completion,
-    cli_run_help, cli_run_version;
+cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_model_show,
+    cli_run_demo, cli_run_config_show, cli_run_config_check, cli_run_config_schema,
+    cli_run_completion, cli_run_help, cli_run_version;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

@@ -116,6 +116,34 @@ static const cli_command commands[] = {
         .run = cli_run_explain,
     },
     {
+        .name = "importance",
+        .group = "Daily",
+        .summary = "tell which features matter to a model",
+        .about =
+            "Without rows it counts over the splits of the trees: gain, total_gain, cover, "
+            "total_cover and weight are those of XGBoost's get_score; LightGBM's "
+            "feature_importance calls total_gain 'gain' and weight 'split'. Numbers that the file "
+            "does not keep are refused.\n\n"
+            "With rows, shap is the mean size of the contributions of 'mw explain'; permutation "
+            "says how much worse the model predicts when a column is shuffled, and needs the "
+            "column that tells what came true. The interval is that of the mean over the "
+            "shuffles. Rows are held in memory, up to 1 GiB.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
+                      {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_IMPORTANCE_KIND) | CLI_TAKES(CLI_TARGET) |
+                   CLI_TAKES(CLI_METRIC) | CLI_TAKES(CLI_REPEATS) | CLI_TAKES(CLI_SEED) |
+                   CLI_TAKES(CLI_ROTATE) | CLI_TAKES(CLI_TOP) | CLI_TAKES(CLI_REPORT_FORMAT) |
+                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .examples = {{"mw importance model.json", "by the gain of its splits"},
+                     {"mw importance model.json rows.csv --top 10",
+                      "by the size of contributions; the first ten"},
+                     {"mw importance model.json rows.csv --target churned",
+                      "by what shuffling a column costs"},
+                     {"mw importance model.txt --kind split --format csv",
+                      "LightGBM's feature_importance()"}},
+        .run = cli_run_importance,
+    },
+    {
         .name = "model show",
         .group = "Models",
         .summary = "show what a model file holds",

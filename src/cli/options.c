@@ -5,6 +5,10 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
 static const char *const explain_formats[] = {"csv", "json", "text", NULL};
 static const char *const explain_scales[] = {"margin", "probability", NULL}; /* as mw_scale */
+static const char *const report_formats[] = {"text", "csv", "json", NULL};
+static const char *const importance_kinds[] = {
+    "shap", "gain", "total_gain", "cover", "total_cover", "weight", "split", "permutation", NULL};
+static const char *const metrics[] = {"auc", "logloss", "accuracy", "rmse", "mae", "r2", NULL};
 static const char *const markdown_pages[] = {"cli", "config", "errors", NULL};
 
 enum { MS_PER_SECOND = 1000, MS_PER_HOUR = 3600 * MS_PER_SECOND };
@@ -190,6 +194,58 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                    .fallback = "margin",
                    .choices = explain_scales,
                    .help = "what the values add up to; probability needs --background"},
+    [CLI_REPORT_FORMAT] = {.name = "format",
+                           .flag_only = true,
+                           .kind = CLI_KIND_CHOICE,
+                           .value = "FORMAT",
+                           .fallback = "text",
+                           .choices = report_formats,
+                           .help = "format of the result"},
+    [CLI_TARGET] = {.name = "target",
+                    .flag_only = true,
+                    .kind = CLI_KIND_TEXT,
+                    .value = "COLUMN",
+                    .help = "column of the rows that tells what came true: a number, or a class "
+                            "by its number or label"},
+    [CLI_IMPORTANCE_KIND] = {.name = "kind",
+                             .flag_only = true,
+                             .kind = CLI_KIND_CHOICE,
+                             .value = "KIND",
+                             .auto_is = "permutation with a target, shap with rows, else gain",
+                             .choices = importance_kinds,
+                             .help = "what makes a feature important; split is another word for "
+                                     "weight"},
+    [CLI_METRIC] = {.name = "metric",
+                    .flag_only = true,
+                    .kind = CLI_KIND_CHOICE,
+                    .value = "METRIC",
+                    .auto_is = "auc for two classes, logloss for more, rmse for numbers",
+                    .choices = metrics,
+                    .help = "what permutation watches"},
+    [CLI_REPEATS] = {.name = "repeats",
+                     .flag_only = true,
+                     .kind = CLI_KIND_COUNT,
+                     .value = "N",
+                     .fallback = "5",
+                     .min = 1,
+                     .max = 1000,
+                     .help = "shuffles of each column; their spread gives the interval"},
+    [CLI_SEED] = {.name = "seed",
+                  .flag_only = true,
+                  .kind = CLI_KIND_COUNT,
+                  .value = "N",
+                  .fallback = "0",
+                  .min = 0,
+                  .max = UINT64_MAX,
+                  .help = "where chance begins: the same seed gives the same result"},
+    [CLI_ROTATE] = {.name = "rotate",
+                    .flag_only = true,
+                    .kind = CLI_KIND_COUNT,
+                    .value = "N",
+                    .auto_is = "shuffled",
+                    .min = 1,
+                    .max = UINT32_MAX,
+                    .help = "without chance: repeat k moves a column down by k times N rows"},
     [CLI_ONCE] = {.name = "once",
                   .kind = CLI_KIND_FLAG,
                   .help = "end after about five seconds; exit 0 when no request failed"},
@@ -318,6 +374,17 @@ void cli_write_time(mw_buf *out, uint64_t ms)
     write_in_units(out, ms, names, sizes, MW_COUNT(sizes));
 }
 
+/* Many choices are parted by blanks, where help may begin a new line. */
+static void write_choices(const char *const *choices, mw_buf *out)
+{
+    enum { MANY = 5 };
+    size_t count = 0;
+    while (choices[count])
+        count++;
+    for (size_t i = 0; i < count; i++)
+        mw_buf_format(out, "%s%s", i == 0 ? "" : count > MANY ? ", " : "|", choices[i]);
+}
+
 void cli_option_range(const cli_option *option, mw_buf *out)
 {
     switch (option->kind) {
@@ -347,8 +414,7 @@ void cli_option_range(const cli_option *option, mw_buf *out)
         cli_write_time(out, option->max);
         break;
     case CLI_KIND_CHOICE:
-        for (size_t i = 0; option->choices[i]; i++)
-            mw_buf_format(out, "%s%s", i ? "|" : "", option->choices[i]);
+        write_choices(option->choices, out);
         break;
     }
 }

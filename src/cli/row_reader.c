@@ -121,6 +121,7 @@ mw_status cli_row_reader_open(cli_row_reader *reader, const char *path, mw_error
                                           reader->schema, &reader->kept, &used, err);
     if (status != MW_OK)
         return mw_at(err, "%s", reader->source.name);
+    reader->header = (mw_view){cli_source_text(&reader->source).data, used};
     cli_source_consume(&reader->source, used);
     return MW_OK;
 }

@@ -19,6 +19,7 @@ typedef struct cli_row_reader {
     cli_row_format format;
     cli_source source;
     mw_csv_reader csv;
+    mw_view header; /* of CSV, as it was written; valid until the first batch */
     mw_arena kept; /* the reader's mapping; the command may keep names here */
     mw_arena rows; /* one batch; reset before the next one */
     size_t used;   /* bytes of the source that the last batch took */

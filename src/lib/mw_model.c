@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "explain/explain.h"
+#include "insight/insight.h"
 #include "model/model.h"
 #include "predict/predict.h"
 
@@ -267,6 +268,29 @@ mw_status mw_model_explain_against(const mw_background *background, const mw_mat
     mw_status status = mw_contrast_batch(contrast, rows, scratch ? scratch : own, ret_values, err);
     mw_scratch_free(own);
     return status;
+}
+
+/* ---- importance ------------------------------------------------------------------------------ */
+
+mw_status mw_model_importance(const mw_model *model, mw_importance kind, double *ret_values,
+                              size_t values_count, mw_error *err)
+{
+    if (!model)
+        return fail_null(err, "model");
+    if (!ret_values)
+        return fail_null(err, "ret_values");
+    if ((unsigned)kind > MW_IMPORTANCE_TOTAL_COVER) {
+        mw_fail(err, MW_E_OUTPUT_KIND, "importance kind %d is unknown", (int)kind);
+        return mw_mend(err, "give one of MW_IMPORTANCE_WEIGHT .. MW_IMPORTANCE_TOTAL_COVER");
+    }
+    if (values_count < model->forest->n_features) {
+        mw_fail(err, MW_E_VALUES_TOO_SMALL,
+                "ret_values holds %zu numbers, the model has %zu "
+                "features",
+                values_count, model->forest->n_features);
+        return mw_mend(err, "give room for n_features");
+    }
+    return mw_importance_of_splits(model->forest, kind, ret_values, err);
 }
 
 const char *mw_version(void)

@@ -60,6 +60,7 @@ void model_list_done(model_list *list)
 #define EACH_OPTIONAL_LIST(X) \
     X(set, uint32_t)          \
     X(cover, double)          \
+    X(gain, float)            \
     X(leaf_vector, uint32_t)  \
     X(leaf_linear, uint32_t)
 #define EACH_OTHER_LIST(X)            \

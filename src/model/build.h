@@ -37,7 +37,7 @@ typedef struct model_build {
     const model_places *places;
     model_list tree_start, tree_output, tree_weight;
     model_list left, right, feature, threshold, flags, value;
-    model_list set, cover, leaf_vector, leaf_linear; /* (*) */
+    model_list set, cover, gain, leaf_vector, leaf_linear; /* (*) */
     model_list leaf_values, category_sets, category_words;
     model_list linear_leaves, linear_features, linear_coefficients;
 } model_build;

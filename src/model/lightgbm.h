@@ -28,7 +28,8 @@ void model_line_split(mw_view line, mw_view *ret_key, mw_view *ret_value);
 typedef struct model_lgb_tree {
     model_list feature, decision, left, right, leaf_count, internal_count;  /* int64_t */
     model_list boundaries, words, n_linear, linear_features;                /* int64_t */
-    model_list threshold, leaf_value, linear_constant, linear_coefficients; /* double */
+    model_list threshold, leaf_value, gain;                                 /* double */
+    model_list linear_constant, linear_coefficients;                        /* double */
     int64_t n_leaves, n_categorical, is_linear;
     uint32_t seen;
 } model_lgb_tree;

@@ -36,6 +36,7 @@ enum {
 #define EACH_DOUBLES(X)              \
     X("threshold", threshold)        \
     X("leaf_value", leaf_value)      \
+    X("split_gain", gain)            \
     X("leaf_const", linear_constant) \
     X("leaf_coeff", linear_coefficients)
 #define EACH_INTEGER(X)         \
@@ -317,6 +318,20 @@ static mw_status write_cover(const model_lgb_tree *tree, model_build *build, siz
     return MW_OK;
 }
 
+static mw_status write_gain(const model_lgb_tree *tree, model_build *build, size_t first,
+                            mw_error *err)
+{
+    size_t n_inner = (size_t)tree->n_leaves - 1;
+    const double *from = tree->gain.items;
+    if (tree->gain.count < n_inner)
+        return MW_OK;
+    MW_TRY(model_build_use(build, &build->gain, err));
+    float *gain = (float *)build->gain.items + first;
+    for (size_t i = 0; i < 2 * n_inner + 1; i++)
+        gain[i] = i < n_inner ? (float)from[i] : 0;
+    return MW_OK;
+}
+
 /* ---- sets of categories ---------------------------------------------------------------------- */
 
 static mw_status write_set(const model_lgb_tree *tree, model_build *build, size_t at, mw_error *err)
@@ -469,6 +484,7 @@ mw_status model_lgb_tree_finish(const model_lgb_tree *tree, uint32_t output, mod
     for (size_t i = 0; i < n; i++)
         write_leaf(tree, build, first, i);
     MW_TRY(write_cover(tree, build, first, err));
+    MW_TRY(write_gain(tree, build, first, err));
     MW_TRY(write_sets(tree, build, first, err));
     return tree->is_linear ? write_linear(tree, build, first, err) : MW_OK;
 }

@@ -153,6 +153,7 @@ typedef struct mw_forest {
     const uint32_t *set; /* categorical node: index into category_sets; else 0. NULL = none */
     const double *value; /* leaf value; 0 in a split */
     const double *cover; /* sum of hessian, or row count; NULL when not saved */
+    const float *gain; /* of a split, as the library saved it; 0 in a leaf; NULL when not saved */
     const uint32_t *leaf_vector; /* vector leaf: offset of n_margins values in leaf_values; NULL */
     const double *leaf_values;
     const uint32_t *leaf_linear; /* linear leaf: index into linear_leaves; NULL = none */

@@ -14,7 +14,7 @@
 /* Arrays of the tree being read, reused for the next. */
 typedef struct model_xgb_tree {
     model_list left, right, feature, default_left, split_type;              /* int64_t */
-    model_list condition, cover, base_weights, leaf_weights;                /* float */
+    model_list condition, cover, gain, base_weights, leaf_weights;          /* float */
     model_list categories, category_nodes, category_starts, category_sizes; /* int64_t */
     int64_t leaf_vector_size;       /* 0 or 1: plain leaves */
     model_document base_weights_at; /* where they stand: read only when leaves are vectors */

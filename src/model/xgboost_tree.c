@@ -27,6 +27,7 @@ enum tree_key {
     KEY_FEATURE,
     KEY_SPLIT_TYPE,
     KEY_COVER,
+    KEY_GAIN,
     KEY_PARAM
 };
 
@@ -44,6 +45,7 @@ static const char *const tree_keys[] = {
     [KEY_FEATURE] = "split_indices",
     [KEY_SPLIT_TYPE] = "split_type",
     [KEY_COVER] = "sum_hessian",
+    [KEY_GAIN] = "loss_changes",
     [KEY_PARAM] = "tree_param",
 };
 
@@ -53,7 +55,7 @@ static const char *const tree_keys[] = {
     X(feature)               \
     X(default_left)          \
     X(split_type) X(categories) X(category_nodes) X(category_starts) X(category_sizes)
-#define EACH_FLOAT_LIST(X) X(condition) X(cover) X(base_weights) X(leaf_weights)
+#define EACH_FLOAT_LIST(X) X(condition) X(cover) X(gain) X(base_weights) X(leaf_weights)
 
 void model_xgb_tree_init(model_xgb_tree *tree)
 {
@@ -132,6 +134,8 @@ static mw_status read_array(model_xgb_tree *tree, model_document *doc, size_t ke
         return model_document_integers(doc, &tree->split_type, err);
     case KEY_COVER:
         return model_document_floats(doc, &tree->cover, err);
+    case KEY_GAIN:
+        return model_document_floats(doc, &tree->gain, err);
     case KEY_PARAM:
         return read_param(tree, doc, err);
     }
@@ -190,6 +194,7 @@ static mw_status check_arrays(const model_xgb_tree *tree, mw_error *err)
     MW_TRY(check_count(tree->default_left.count, n, KEY_DEFAULT_LEFT, err));
     MW_TRY(check_optional(tree->split_type.count, n, KEY_SPLIT_TYPE, err));
     MW_TRY(check_optional(tree->cover.count, n, KEY_COVER, err));
+    MW_TRY(check_optional(tree->gain.count, n, KEY_GAIN, err));
     MW_TRY(check_count(tree->category_starts.count, n_sets, KEY_CATEGORY_STARTS, err));
     return check_count(tree->category_sizes.count, n_sets, KEY_CATEGORY_SIZES, err);
 }
@@ -247,6 +252,17 @@ static mw_status write_cover(const model_xgb_tree *tree, model_build *build, siz
     const float *from = tree->cover.items;
     for (size_t i = 0; i < tree->cover.count; i++)
         cover[i] = (double)from[i];
+    return MW_OK;
+}
+
+static mw_status write_gain(const model_xgb_tree *tree, model_build *build, size_t first,
+                            mw_error *err)
+{
+    if (tree->gain.count == 0)
+        return MW_OK;
+    MW_TRY(model_build_use(build, &build->gain, err));
+    float *gain = (float *)build->gain.items + first;
+    memcpy(gain, tree->gain.items, tree->gain.count * sizeof *gain);
     return MW_OK;
 }
 
@@ -404,6 +420,7 @@ mw_status model_xgb_tree_read(model_xgb_tree *tree, model_document *doc, model_b
     write_children(tree, build, first);
     write_splits(tree, build, first);
     MW_TRY(write_cover(tree, build, first, err));
+    MW_TRY(write_gain(tree, build, first, err));
     MW_TRY(write_sets(tree, build, first, err));
     MW_TRY(check_types(tree, build, first, err));
     return write_leaf_vectors(tree, build, first, err);

@@ -81,6 +81,22 @@ static void test_predict(void **state)
 }
 
 /* Mean 1.5 (covers 1 and 1): each leaf is half a point away; the base score comes on top. */
+static void test_importance(void **state)
+{
+    double values[9];
+    mw_error err;
+    assert_int_equal(mw_model_importance(*state, MW_IMPORTANCE_WEIGHT, values, 9, NULL), MW_OK);
+    assert_true(values[0] > 0);
+    assert_int_equal(mw_model_importance(NULL, MW_IMPORTANCE_WEIGHT, values, 9, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_importance(*state, MW_IMPORTANCE_WEIGHT, NULL, 9, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_importance(*state, MW_IMPORTANCE_WEIGHT, values, 1, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_importance(*state, (mw_importance)-1, values, 9, &err),
+                     MW_BAD_ARGUMENT);
+}
+
 static void test_explain(void **state)
 {
     static const float data[] = {0, 9, 0.5f, 9, NAN, 9};
@@ -222,6 +238,10 @@ int main(void)
         cmocka_unit_test(test_wrong_loads),     cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_wrong_calls),     cmocka_unit_test(test_explain),
         cmocka_unit_test(test_explain_against),
+        cmocka_unit_test(test_describe),    cmocka_unit_test(test_predict),
+        cmocka_unit_test(test_wrong_loads), cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_wrong_calls), cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_importance),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

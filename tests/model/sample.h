@@ -75,7 +75,7 @@ static inline void sample_xgb_write(const sample_xgb *s, mw_buf *out)
                   s->default_left, s->left, s->right);
     mw_buf_format(out, "\"split_conditions\":%s,\"split_indices\":%s,\"split_type\":%s,",
                   s->condition, s->feature, s->split_type);
-    mw_buf_format(out, "\"loss_changes\":[0,1,[2]],\"sum_hessian\":%s,\"tree_param\":%s}%s]},",
+    mw_buf_format(out, "\"parents\":[0,1,[2]],\"sum_hessian\":%s,\"tree_param\":%s}%s]},",
                   s->cover, s->tree_param, s->second_tree);
     mw_buf_format(out, "\"name\":%s},\"learner_model_param\":{\"base_score\":%s,", s->booster,
                   s->base_score);

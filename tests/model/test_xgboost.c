@@ -304,6 +304,23 @@ static void test_old_files(void **state)
     mw_forest_free(forest);
 }
 
+static void test_gains(void **state)
+{
+    (void)state;
+    sample_xgb s = sample_xgb_plain();
+    s.more_tree = "\"loss_changes\":[7.5E0,1.25E0,0E0,0E0,0E0],";
+    mw_forest *forest = read_sample(&s);
+    assert_true(forest->gain[0] == 7.5f && forest->gain[1] == 1.25f && forest->gain[2] == 0);
+    assert_true(forest->gain[forest->n_nodes - 1] == 0); /* the second tree does not say */
+    mw_forest_free(forest);
+    s.more_tree = "\"loss_changes\":[7.5E0,0E0],";
+    mw_buf json;
+    mw_buf_init(&json, MW_MIB);
+    sample_xgb_write(&s, &json);
+    sample_refuse("too few gains", mw_buf_as_view(&json), MW_BAD_DATA, "loss_changes", "2 entries");
+    mw_buf_done(&json);
+}
+
 static void test_float_rounding(void **state)
 {
     (void)state;
@@ -558,6 +575,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_gains),
         cmocka_unit_test(test_ubjson_is_the_same),
         cmocka_unit_test(test_cut_everywhere),
         cmocka_unit_test(test_base_score),

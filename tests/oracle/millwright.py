@@ -11,6 +11,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREDICTION, MARGIN = 0, 1
+WEIGHT, GAIN, TOTAL_GAIN, COVER, TOTAL_COVER = range(5)
 DTYPES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 
 
@@ -68,6 +69,8 @@ def _open():
     lib.mw_background_free.argtypes = [ctypes.c_void_p]
     lib.mw_background_free.restype = None
     lib.mw_model_explain_against.argtypes = lib.mw_model_explain.argtypes
+    lib.mw_model_importance.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p,
+                                        ctypes.c_size_t, ctypes.c_void_p]
     return lib
 
 
@@ -145,6 +148,18 @@ class Model:
         """(n_rows, n_margins, n_features + 1) float64, bias last."""
         with forced(self.kernel):
             return explained(LIBRARY.mw_model_explain, self.handle, self.about, rows)
+
+    def importance(self, kind, room=None):
+        """n_features float64."""
+        values = np.full(self.about.n_features, np.nan)
+        error = ErrorText()
+        status = LIBRARY.mw_model_importance(self.handle, kind, values.ctypes.data,
+                                             values.size if room is None else room,
+                                             ctypes.byref(error))
+        if status != 0:
+            raise Failure(error)
+        return values
+
 
 
 class Background:

@@ -27,7 +27,8 @@ def test_options_exist(run, page):
     """Every `--option` in a line that calls the program is in its help."""
     known = set(re.findall(r"--[a-z][a-z-]+", "".join(
         run("help", *words).stdout for words in (
-            ["serve"], ["predict"], ["explain"], ["demo"], ["model", "show"], ["config", "show"],
+            ["serve"], ["predict"], ["explain"], ["importance"],
+            ["demo"], ["model", "show"], ["config", "show"],
             ["config", "check"], ["config", "schema"], ["completion"], ["version"], []))))
     known |= {"--help", "--markdown", "--man"}
     for text in blocks(page):
@@ -108,3 +109,23 @@ def test_the_first_tutorial(tmp_path):
         server.terminate()
         assert server.wait(20) == 0
         server.stdout.close()
+
+
+def test_what_a_model_does(tmp_path):
+    """The how-to's commands, in a folder with the examples and the files it speaks of."""
+    (tmp_path / "mw").symlink_to(BINARY)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    lines = (ROOT / "examples/credit.csv").read_text().splitlines()
+    outcomes = ["defaulted"] + [str(i % 3 // 2) for i in range(len(lines) - 1)]
+    (tmp_path / "outcomes.csv").write_text(
+        "".join(f"{line},{outcome}\n" for line, outcome in zip(lines, outcomes)))
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    page = ROOT / "docs/how-to/see-what-a-model-does.md"
+    commands = [line[2:] for text in blocks(page, "console") for line in text.splitlines()
+                if line.startswith("$ ")]
+    assert len(commands) >= 3
+    for command in commands:
+        done = subprocess.run(["bash", "-ec", command], cwd=tmp_path, env=environment, text=True,
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert done.stdout.count("\n") >= 4, f"{command}: {done.stdout}"

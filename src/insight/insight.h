@@ -1,0 +1,19 @@
+/* insight: what a model does, in terms that people use.
+ *
+ *     forest --------------------> importance.h     which features matter
+ *     predictor, rows, target ---> permutation.h    and for which measure (metric.h)
+ *
+ * Pure functions over a forest, a predictor and rows in memory: nothing is read, printed or kept.
+ */
+#ifndef INSIGHT_INSIGHT_H
+#define INSIGHT_INSIGHT_H
+
+#include "base/base.h"
+#include "model/model.h"
+#include "predict/predict.h"
+
+#include "importance.h"
+#include "metric.h"
+#include "permutation.h"
+
+#endif
