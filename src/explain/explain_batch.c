@@ -22,10 +22,11 @@ void explain_rows(const mw_explainer *explainer, const mw_matrix *rows, size_t f
                   void *memory, double *ret_values)
 {
     size_t width = mw_explainer_values(explainer);
+    size_t block_rows = explainer->kernel->block_rows(explainer->layout);
     explain_block block = {.rows = rows, .memory = memory, .values = ret_values};
     for (block.first = first; block.first < end; block.first += block.n_rows) {
         size_t left = end - block.first;
-        block.n_rows = left < EXPLAIN_BLOCK_ROWS ? left : EXPLAIN_BLOCK_ROWS;
+        block.n_rows = left < block_rows ? left : block_rows;
         memset(block.values, 0, block.n_rows * width * sizeof *block.values);
         explainer->kernel->explain(explainer->forest, explainer->layout, &block);
         finish(explainer, block.n_rows, block.values);
@@ -66,7 +67,7 @@ mw_status mw_explain_parallel(const mw_explainer *explainer, const mw_matrix *ro
     mw_row_work work = {.run = explain_part,
                         .context = &call,
                         .n_rows = rows->n_rows,
-                        .chunk_rows = EXPLAIN_BLOCK_ROWS,
+                        .chunk_rows = explainer->kernel->block_rows(explainer->layout),
                         .memory_bytes = explainer->memory_bytes,
                         .what = "the threads of an explanation"};
     return mw_split_rows(&work, pool, err);

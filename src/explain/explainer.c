@@ -6,10 +6,10 @@
 #include "base/banned.h"
 
 #if defined(__x86_64__)
-const explain_kernel *const explain_kernels[] = {&explain_quadrature_v4, &explain_quadrature_v3,
-                                                 &explain_quadrature, &explain_scalar};
+const explain_kernel *const explain_kernels[] = {&explain_tables_v4, &explain_tables_v3,
+                                                 &explain_tables_plain, &explain_scalar};
 #else
-const explain_kernel *const explain_kernels[] = {&explain_quadrature, &explain_scalar};
+const explain_kernel *const explain_kernels[] = {&explain_tables_plain, &explain_scalar};
 #endif
 const size_t explain_n_kernels = MW_COUNT(explain_kernels);
 

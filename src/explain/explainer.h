@@ -1,6 +1,6 @@
 /* What the files of explain share: the explainer and its kernels.
  *
- *   rows, EXPLAIN_BLOCK_ROWS at a time
+ *   rows, a block of them at a time
  *        |  kernel->explain: contributions of all trees are added up
  *        v
  *   values (n_rows, n_margins, n_features + 1)
@@ -12,10 +12,10 @@
 
 #include "explain.h"
 
-/* Rows that go through the forest together: a tree's constants are read once for all of them. */
+/* Rows that go through together where there is no reason for another number. */
 enum { EXPLAIN_BLOCK_ROWS = 128 };
 
-/* Rows [first, first + n_rows) of `rows`, n_rows <= EXPLAIN_BLOCK_ROWS. */
+/* Rows [first, first + n_rows) of `rows`, n_rows <= kernel->block_rows. */
 typedef struct explain_block {
     const mw_matrix *rows;
     size_t first, n_rows;
@@ -32,14 +32,16 @@ typedef struct explain_kernel {
     void (*free_layout)(void *layout);
     size_t (*layout_bytes)(const void *layout);
     size_t (*memory_bytes)(const mw_forest *forest, const void *layout);
+    /* Rows that go through the forest together: what a tree needs is read once for all of them. */
+    size_t (*block_rows)(const void *layout);
     void (*explain)(const mw_forest *forest, const void *layout, const explain_block *block);
 } explain_kernel;
 
 extern const explain_kernel explain_scalar; /* the specification: takes every forest */
 extern const explain_kernel explain_linear; /* gblinear */
-extern const explain_kernel explain_quadrature;
+extern const explain_kernel explain_tables_plain;
 #if defined(__x86_64__)
-extern const explain_kernel explain_quadrature_v3, explain_quadrature_v4;
+extern const explain_kernel explain_tables_v3, explain_tables_v4;
 #endif
 
 /* Kernels for trees, best first; the last one is the specification. */
@@ -60,6 +62,14 @@ MW_CHECKED mw_status explain_explainer_new(const mw_forest *forest, const explai
 /* Rows [first, end) into ret_values, which begins at row `first`. Checked and reserved before. */
 void explain_rows(const mw_explainer *explainer, const mw_matrix *rows, size_t first, size_t end,
                   void *memory, double *ret_values);
+
+/* The next `bytes` of `memory` (may be NULL: to learn the size), on a cache line. */
+static inline void *explain_cut_off(void *memory, size_t *used, size_t bytes)
+{
+    void *part = memory ? (char *)memory + *used : NULL;
+    *used += (bytes + 63) / 64 * 64;
+    return part;
+}
 
 /* The margins that a tree adds to: [first, end). */
 static inline size_t explain_first_output(const mw_forest *forest, size_t tree)

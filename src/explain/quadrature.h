@@ -26,9 +26,7 @@
  *
  * A tree is a list of such steps in this order and a list of the constants that they eat.
  *
- * Decisions are comparisons of small integers: a column is a feature under one rule for missing
- * values, its thresholds are sorted, and a row's rank is how many of them do not send it left. A
- * node's decision is rank <= its place among them. Categorical nodes have a column each.
+ * Decisions are comparisons of small integers: see ranks.h.
  *
  * Leaves are taken relative to the tree's mean, which moves no contribution: so float32 is enough
  * inside a tree. Trees are added up in float64.
@@ -38,7 +36,7 @@
 #ifndef EXPLAIN_QUADRATURE_H
 #define EXPLAIN_QUADRATURE_H
 
-#include "explainer.h"
+#include "ranks.h"
 
 enum {
     /* Exact for 64 distinct features on a path; beyond, the error is far below float32's. */
@@ -92,27 +90,18 @@ typedef struct quadrature_program {
     size_t first_step, first_word, first_slot;
 } quadrature_program;
 
-typedef struct quadrature_column {
-    uint32_t feature;
-    size_t node; /* an example of its rule; of a categorical one, its only node */
-    size_t first_threshold, n_thresholds;
-} quadrature_column;
-
 /* A program's lists, kept or in scratch. */
 typedef struct quadrature_lists {
     quadrature_step *steps;
     int32_t *words;
-    uint32_t *features; /* of its slots */
+    uint32_t *places; /* of its slots' features */
     uint32_t n_slots;
 } quadrature_lists;
 
 typedef struct quadrature_layout {
-    mw_arena arena;
-    quadrature_column *columns;
-    size_t n_columns;
-    double *thresholds;
-    uint32_t *node_column;
-    int32_t *node_cut;
+    mw_arena *arena;
+    const explain_ranks *ranks;
+    const uint8_t *covered; /* n_nodes: subtrees that tables explain; here they are leaves of 0 */
     quadrature_program *programs; /* by margin, then in file order */
     size_t n_programs;
     size_t *first_program;                                                      /* n_margins + 1 */
@@ -125,44 +114,33 @@ typedef struct quadrature_layout {
 
 /* The parts of a block's memory, and their sizes. */
 typedef struct quadrature_memory {
-    int32_t *ranks;               /* (n_columns, EXPLAIN_BLOCK_ROWS) */
-    double *totals;               /* (n_features, EXPLAIN_BLOCK_ROWS), of one margin */
     void *slots;                  /* (slots_max, QUADRATURE_ROWS_MAX) */
     void *products;               /* (levels_max + 1, points_max) registers */
     void *sums;                   /* (2 * levels_max + 2, points_max) registers */
     void *masks;                  /* (3, levels_max + 1) registers */
-    uint32_t *slot_of;            /* (n_features), for the writer */
+    uint32_t *slot_of;            /* (n_places), for the writer */
     struct quadrature_path *path; /* (levels_max + 1), for the writer */
     quadrature_lists lists;       /* of one program, when programs are not kept */
 } quadrature_memory;
 
-mw_status quadrature_lay_out(const mw_forest *forest, void **ret_layout, mw_error *err);
-/* Trees that would take more than `kept_bytes_max` are laid out anew for each block of rows. The
- * other has MW_LIMIT_EXPLAINER_BYTES. */
-mw_status quadrature_lay_out_within(const mw_forest *forest, size_t kept_bytes_max,
-                                    void **ret_layout, mw_error *err);
-void quadrature_free(void *layout);
-size_t quadrature_bytes(const void *layout);
-size_t quadrature_memory_bytes(const mw_forest *forest, const void *layout);
-
+/* Lay out what `covered` leaves. Everything is taken from `arena`. Programs that would take more
+ * than `kept_bytes_max` are written anew for each block of rows. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status quadrature_lay_out(const mw_forest *forest, const explain_ranks *ranks,
+                                        const uint8_t *covered, size_t kept_bytes_max,
+                                        mw_arena *arena, quadrature_layout *ret_layout,
+                                        mw_error *err);
 /* Cut `memory` into its parts; returns its size (memory may be NULL for that). */
-size_t quadrature_divide(const mw_forest *forest, const quadrature_layout *layout, void *memory,
+size_t quadrature_divide(const quadrature_layout *layout, void *memory,
                          quadrature_memory *ret_parts);
-/* Rows of a block that are computed: its own, and 0 or more behind them that fill a register. */
-static inline size_t quadrature_rows(const explain_block *block)
-{
-    size_t group = QUADRATURE_ROWS_MAX;
-    return (block->n_rows + group - 1) / group * group;
-}
-/* The ranks of a block's rows; 0 in those behind them. */
-void quadrature_rank(const mw_forest *forest, const quadrature_layout *layout,
-                     const explain_block *block, int32_t *ranks);
 /* The lists of a program: kept ones, or written now into `parts`. */
 quadrature_lists quadrature_lists_of(const mw_forest *forest, const quadrature_layout *layout,
                                      const quadrature_program *program, quadrature_memory *parts);
-/* totals of one margin into the block's values. */
-void quadrature_put(const mw_forest *forest, const explain_block *block, size_t output,
-                    const double *totals);
+
+/* A leaf, or a subtree that stands for one. */
+static inline bool quadrature_is_leaf(const mw_forest *forest, const uint8_t *covered, size_t node)
+{
+    return forest->left[node] == MW_NO_CHILD || covered[node];
+}
 
 /* ---- quadrature_write.c ---------------------------------------------------------------------- */
 
@@ -172,7 +150,7 @@ typedef struct quadrature_path {
     double share; /* product over this feature's splits down to the edge below this level */
 } quadrature_path;
 
-/* Write a program's steps, words and features into `lists`. Returns the number of slots. */
+/* Write a program's steps, words and places into `lists`. Returns the number of slots. */
 uint32_t quadrature_write(const mw_forest *forest, const quadrature_layout *layout,
                           const quadrature_program *program, quadrature_path *path,
                           uint32_t *slot_of, const quadrature_lists *lists);

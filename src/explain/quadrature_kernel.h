@@ -1,28 +1,14 @@
-/* The quadrature walk, written once for each processor. The includer defines
- *
- *   LANES     rows in a register: 4, 8 or 16
- *   TARGET    attribute of every function: what the processor must have
- *   EXPLAIN   name of the function that it gets
- *
- * Vectors are the compiler's (gcc and clang have them for every processor), so that the same
- * operations happen in the same order everywhere: no processor gives other bits than another.
+/* The quadrature walk, written once for each processor: part of kernel.h, which says what the
+ * includer defines.
  *
  * Legend: n = points, q = a point, c = constants (they are eaten in order), m = mask of lanes that
  * go left, o = mask of lanes that are still on the path of a feature, h = products on the way down,
  * g = sums on the way up. */
-#include <assert.h>
-
-#include "quadrature.h"
-
-#include "base/banned.h"
-
-#define INLINE TARGET static inline __attribute__((always_inline))
-
 /* Loops over points are unrolled where their number is known; -O2 alone does not. */
 #define EACH_POINT _Pragma("GCC unroll 8")
 
-typedef float reals __attribute__((vector_size(LANES * 4)));
 typedef int32_t masks __attribute__((vector_size(LANES * 4)));
+typedef int16_t narrow_ranks __attribute__((vector_size(LANES * 2)));
 
 /* Rows of UNITS registers go through together: constants are read once for them, and one register
  * computes while the other waits. `mask` and `real` stand for that many. */
@@ -37,7 +23,8 @@ typedef struct wide_masks {
 } wide_masks;
 
 typedef struct walk {
-    const int32_t *ranks; /* of these rows, in column 0 */
+    const int16_t *ranks; /* of these rows, in column 0 */
+    size_t stride;        /* from column to column */
     wide_reals *slots, *products, *sums;
     wide_masks *left, *above, *on; /* of each level: m; o above the node; o below its edge */
 } walk;
@@ -63,8 +50,8 @@ INLINE void clear(wide_reals *phi)
 
 INLINE void go_left(const walk *w, const quadrature_step *step, wide_masks *ret_m)
 {
-    const masks *ranks = (const masks *)(w->ranks + (size_t)step->column * EXPLAIN_BLOCK_ROWS);
-    EACH_UNIT ret_m->unit[u] = ranks[u] <= step->cut;
+    const narrow_ranks *ranks = (const narrow_ranks *)(w->ranks + step->column * w->stride);
+    EACH_UNIT ret_m->unit[u] = __builtin_convertvector(ranks[u], masks) <= step->cut;
 }
 
 INLINE const int32_t *leaf(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
@@ -286,49 +273,44 @@ TARGET static void run_points(const walk *w, const quadrature_lists *lists, size
 }
 
 /* A tree's contributions of some lanes, onto those of the trees before it. */
-TARGET static void add_slots(const quadrature_lists *lists, const wide_reals *slots, double *totals)
+TARGET static void add_slots(const quadrature_lists *lists, const wide_reals *slots, size_t stride,
+                             double *totals)
 {
     for (uint32_t slot = 0; slot < lists->n_slots; slot++) {
-        double *to = totals + (size_t)lists->features[slot] * EXPLAIN_BLOCK_ROWS;
+        double *to = totals + (size_t)lists->places[slot] * stride;
         const float *from = (const float *)&slots[slot];
         for (size_t row = 0; row < ROWS; row++)
             to[row] += (double)from[row];
     }
 }
 
-TARGET static void explain_program(const mw_forest *forest, const quadrature_layout *layout,
-                                   const quadrature_program *program, quadrature_memory *parts,
-                                   size_t n_rows)
+TARGET static void add_program(const explain_work *work, const quadrature_program *program,
+                               quadrature_memory *parts)
 {
+    const quadrature_layout *layout = &work->layout->rest;
     size_t levels = layout->levels_max + (size_t)1;
-    quadrature_lists lists = quadrature_lists_of(forest, layout, program, parts);
+    quadrature_lists lists = quadrature_lists_of(work->forest, layout, program, parts);
     wide_masks *left = parts->masks;
-    walk w = {.slots = parts->slots,
+    walk w = {.stride = work->stride,
+              .slots = parts->slots,
               .products = parts->products,
               .sums = parts->sums,
               .left = left,
               .above = left + levels,
               .on = left + 2 * levels};
-    for (size_t row = 0; row < n_rows; row += ROWS) {
-        w.ranks = parts->ranks + row;
+    for (size_t row = 0; row < work->n_filled; row += ROWS) {
+        w.ranks = work->ranks + row;
         run_points(&w, &lists, program->n_points);
-        add_slots(&lists, w.slots, parts->totals + row);
+        add_slots(&lists, w.slots, work->stride, work->totals + row);
     }
 }
 
-TARGET static void EXPLAIN(const mw_forest *forest, const void *laid_out,
-                           const explain_block *block)
+/* What tables leave of the trees of one margin. */
+TARGET static void add_programs(const explain_work *work, size_t margin)
 {
-    const quadrature_layout *layout = laid_out;
+    const quadrature_layout *layout = &work->layout->rest;
     quadrature_memory parts;
-    size_t n_rows = quadrature_rows(block);
-    quadrature_divide(forest, layout, block->memory, &parts);
-    quadrature_rank(forest, layout, block, parts.ranks);
-    for (size_t m = 0; m < forest->n_margins; m++) {
-        for (size_t f = 0; f < forest->n_features; f++)
-            memset(parts.totals + f * EXPLAIN_BLOCK_ROWS, 0, n_rows * sizeof(double));
-        for (size_t i = layout->first_program[m]; i < layout->first_program[m + 1]; i++)
-            explain_program(forest, layout, &layout->programs[i], &parts, block->n_rows);
-        quadrature_put(forest, block, m, parts.totals);
-    }
+    quadrature_divide(layout, work->rest_memory, &parts);
+    for (size_t i = layout->first_program[margin]; i < layout->first_program[margin + 1]; i++)
+        add_program(work, &layout->programs[i], &parts);
 }

@@ -83,11 +83,12 @@ static double term(const edge *e, bool taken, double t)
 
 static uint32_t slot_of(writer *w, uint32_t feature)
 {
-    if (w->slot_of[feature] == UINT32_MAX) {
-        w->slot_of[feature] = w->n_slots;
-        w->lists->features[w->n_slots++] = feature;
+    uint32_t place = w->layout->ranks->places[feature];
+    if (w->slot_of[place] == UINT32_MAX) {
+        w->slot_of[place] = w->n_slots;
+        w->lists->places[w->n_slots++] = place;
     }
-    return w->slot_of[feature];
+    return w->slot_of[place];
 }
 
 static quadrature_step *put_step(writer *w, quadrature_kind kind, const quadrature_step *like)
@@ -99,8 +100,15 @@ static quadrature_step *put_step(writer *w, quadrature_kind kind, const quadratu
     return step;
 }
 
+static bool is_leaf(const writer *w, size_t node)
+{
+    return quadrature_is_leaf(w->forest, w->layout->covered, node);
+}
+
 static double leaf_value(const writer *w, size_t leaf)
 {
+    if (w->layout->covered[leaf])
+        return 0;
     return predict_leaf(w->forest, w->program->tree, leaf, w->program->output) - w->program->mean;
 }
 
@@ -174,9 +182,9 @@ static void write_split(writer *w, size_t node, const quadrature_step *like)
     l.below = above * l.share;
     r.below = above * r.share;
     step.slot = slot_of(w, feature);
-    step.column = w->layout->node_column[node];
-    step.cut = w->layout->node_cut[node];
-    if (forest->left[left] == MW_NO_CHILD && forest->left[right] == MW_NO_CHILD) {
+    step.column = w->layout->ranks->node_column[node];
+    step.cut = w->layout->ranks->node_cut[node];
+    if (is_leaf(w, left) && is_leaf(w, right)) {
         put_step(w, again ? QUADRATURE_PAIR_AGAIN : QUADRATURE_PAIR, &step);
         put_pair(w, &l, &r, leaf_value(w, left), leaf_value(w, right), again);
         return;
@@ -194,7 +202,7 @@ static void write_split(writer *w, size_t node, const quadrature_step *like)
 static void write_node(writer *w, size_t node, uint32_t level, uint32_t side)
 {
     quadrature_step step = {.level = level, .result = 2 * level + side};
-    if (w->forest->left[node] != MW_NO_CHILD) {
+    if (!is_leaf(w, node)) {
         write_split(w, node, &step);
         return;
     }
@@ -218,6 +226,6 @@ uint32_t quadrature_write(const mw_forest *forest, const quadrature_layout *layo
     put_step(&w, QUADRATURE_END, &(quadrature_step){0});
     assert(w.n_words <= program->n_words_max);
     for (uint32_t slot = 0; slot < w.n_slots; slot++)
-        slot_of[lists->features[slot]] = UINT32_MAX;
+        slot_of[lists->places[slot]] = UINT32_MAX;
     return w.n_slots;
 }

@@ -186,7 +186,13 @@ static size_t layout_bytes(const void *layout)
     return 0;
 }
 
-const explain_kernel explain_scalar = {"scalar",     runs_here,    lay_out, free_layout,
-                                       layout_bytes, memory_bytes, explain};
-const explain_kernel explain_linear = {"linear",     runs_here, lay_out,        free_layout,
-                                       layout_bytes, no_memory, explain_weights};
+static size_t block_rows(const void *layout)
+{
+    (void)layout;
+    return EXPLAIN_BLOCK_ROWS;
+}
+
+const explain_kernel explain_scalar = {"scalar",     runs_here,    lay_out,    free_layout,
+                                       layout_bytes, memory_bytes, block_rows, explain};
+const explain_kernel explain_linear = {"linear",     runs_here, lay_out,    free_layout,
+                                       layout_bytes, no_memory, block_rows, explain_weights};

@@ -1,0 +1,60 @@
+/* A forest as the kernels want it: ranks, tables for what fits, quadrature for the rest; and the
+ * memory of a block of rows.
+ *
+ *     rows --> ranks (int16) --> patterns --> lines of tables --> sums of 8 trees (float32) --.
+ *                     `--------> quadrature of the rest ----------------------------------> totals
+ *                                                                                      (float64) */
+#ifndef EXPLAIN_LAYOUT_H
+#define EXPLAIN_LAYOUT_H
+
+#include "quadrature.h"
+#include "tables.h"
+
+enum {
+    LAYOUT_ROWS_STEP = 32, /* rows are filled up to a multiple of this */
+    LAYOUT_ROWS_MAX = 1024,
+    LAYOUT_ROWS_MIN = 64,
+    LAYOUT_ROWS_APART = 32, /* columns stand so many rows further apart than a block has: the same
+                               row of all columns must not fall into one set of the cache */
+    LAYOUT_PART_ROWS = 256  /* of a block: what a tree needs for them stays in the first cache */
+};
+
+typedef struct explain_layout {
+    mw_arena arena;
+    explain_ranks ranks;
+    explain_tables tables;
+    quadrature_layout rest;
+    size_t block_rows;
+} explain_layout;
+
+/* What a kernel works on: a block's columns, (n, stride) each. */
+typedef struct explain_work {
+    const mw_forest *forest;
+    const explain_layout *layout;
+    size_t n_filled; /* rows, those that fill a step among them */
+    size_t stride;
+    int16_t *ranks;     /* of each column of ranks */
+    double *totals;     /* of each place, for one margin */
+    float *sums;        /* of each slot, for one chunk */
+    uint16_t *patterns; /* (TABLES_BITS_MAX + 1, LAYOUT_PART_ROWS): saved ones, then a group's */
+    void *rest_memory;
+} explain_work;
+
+/* MW_LIMIT_EXPLAINER_BYTES for tables, a quarter of it for the programs of the rest. */
+mw_status layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
+/* Limits of the caller's choice: for tests. */
+MW_CHECKED mw_status layout_make_within(const mw_forest *forest, size_t tables_bytes_max,
+                                        size_t kept_bytes_max, void **ret_layout, mw_error *err);
+void layout_free(void *layout);
+size_t layout_bytes(const void *layout);
+size_t layout_memory_bytes(const mw_forest *forest, const void *layout);
+size_t layout_block_rows(const void *layout);
+
+/* Cut up a block's memory and rank its rows. */
+void layout_begin(const mw_forest *forest, const explain_layout *layout, const explain_block *block,
+                  explain_work *ret_work);
+void layout_clear_totals(const explain_work *work);
+/* Totals of one margin into the block's values. */
+void layout_put(const explain_work *work, const explain_block *block, size_t margin);
+
+#endif

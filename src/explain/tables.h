@@ -1,0 +1,140 @@
+/* Tables: the contributions of some leaves for every way in which a row can decide.
+ *
+ * A leaf's contributions depend on the decisions on its path, nothing else of the row: 2^6 of them
+ * for a path of 6 features. Leaves that stand together share most of their decisions, so one table
+ * serves them all. A perfect tree of depth 6 is cut at depth 4:
+ *
+ *              root                        a group: 4 leaves, 7 decisions = 128 patterns,
+ *             /    \                       7 features, one float32 for each of them
+ *           l1      ..
+ *          /  \                            pattern  root l1 l2 l3 a b c
+ *        l2    ..                             0       .  .  .  . . . .   32 bytes
+ *       /  \                                  1       .  .  .  . . . .
+ *     l3    ..                               ..
+ *    /  \                                   127       .  .  .  . . . .
+ *   a    .. the next group
+ *  / \                                     16 groups, 64 kB a tree. An oblivious tree has 6
+ *  b  c                                    decisions in all: one group of 64 patterns.
+ *
+ * A row takes one line of each group's table and adds it to its features. Nothing is multiplied,
+ * no branch depends on the row, and how deep the trees are does not matter: only how many groups.
+ *
+ * A bit of a pattern is a decision of the group's own nodes ("went left"), or tells whether the row
+ * agrees with the path to the group about one feature: where the feature stands there once, that
+ * is the decision itself, so that a group and its sibling share their bits; where it stands there
+ * several times, all of these tests have to agree, and they are one bit.
+ *
+ * Groups are found from the root downwards: the highest nodes that fit. Leaves deeper than that,
+ * and trees beyond the limit on memory, are left to quadrature.h; that depends on the forest alone,
+ * so no processor and no number of rows gives other bits.
+ *
+ * Sources: a table a leaf is WOODELF (Nadel, Wettenstein 2025) and Fast TreeSHAP v2 (Yang 2021);
+ * groups of leaves, bits instead of decisions, and rows in lanes are ours. */
+#ifndef EXPLAIN_TABLES_H
+#define EXPLAIN_TABLES_H
+
+#include "ranks.h"
+
+enum {
+    TABLES_BITS_MAX = 8,     /* of a pattern */
+    TABLES_LANES_MAX = 8,    /* features of a group */
+    TABLES_QUAD = 4,         /* lanes come in fours */
+    TABLES_CHUNK_GROUPS = 64 /* are summed in float32, then added to float64 */
+};
+
+/* Rank < below, the other way round where `flip` is -1. All tests of a bit must hold; the last of
+ * them has its value. */
+typedef struct tables_test {
+    uint32_t column;
+    int16_t below, flip;
+    uint16_t value; /* what the bit adds to the place in the table; 0: the bit has further tests */
+    uint16_t save;  /* n > 0: a later group begins with these n bits */
+} tables_test;
+
+typedef struct tables_group {
+    size_t table;                 /* bytes into data */
+    uint32_t first_test, n_tests; /* those of the first n_kept bits are not among them */
+    uint8_t n_kept;               /* bits that it shares with a group before it, which saved them */
+    uint8_t n_lanes;
+    bool begins_tree;                 /* shares with no group before it */
+    bool is_plain;                    /* every test is a bit, none is flipped */
+    uint32_t slots[TABLES_LANES_MAX]; /* of its chunk */
+} tables_group;
+
+/* Groups of one margin that are summed in float32. */
+typedef struct tables_chunk {
+    size_t first_group, end_group;
+    size_t first_slot, n_slots;
+} tables_chunk;
+
+typedef struct explain_tables {
+    char *data; /* 64-byte aligned; a table stands at a multiple of 64 */
+    size_t data_bytes;
+    tables_test *tests;
+    tables_group *groups;
+    tables_chunk *chunks;
+    uint32_t *slot_places; /* of all chunks */
+    size_t n_tests, n_groups, n_chunks, n_slots;
+    size_t slots_max;    /* of one chunk */
+    size_t *first_chunk; /* n_margins + 1 */
+} explain_tables;
+
+static inline size_t tables_entry_bytes(size_t n_lanes)
+{
+    return (n_lanes + TABLES_QUAD - 1) / TABLES_QUAD * TABLES_QUAD * sizeof(float);
+}
+
+/* Find and fill the tables of a forest; ret_covered (n_nodes, zeroed) says which subtrees they
+ * explain. Everything is taken from `arena`. Fails: MW_NO_MEMORY.
+ * Cost: about 0.1 ms for a tree of 64 leaves. */
+MW_CHECKED mw_status tables_make(const mw_forest *forest, const explain_ranks *ranks,
+                                 size_t bytes_max, mw_arena *arena, explain_tables *ret_tables,
+                                 uint8_t *ret_covered, mw_error *err);
+
+/* ---- tables_write.c -------------------------------------------------------------------------- */
+
+/* One split on the path to a group. */
+typedef struct tables_edge {
+    size_t node, child; /* in the forest's arrays */
+    bool left;
+} tables_edge;
+
+/* A group that was found: its pattern has a bit for each of the path's features, then one for each
+ * distinct decision of its own nodes. Lanes begin with the path's features too. */
+typedef struct tables_draft {
+    size_t tree, root;
+    const tables_edge *path;
+    size_t depth;
+    uint32_t features[TABLES_LANES_MAX]; /* of its lanes */
+    bool repeats[TABLES_LANES_MAX];      /* a path's feature: several splits, so 1 = agrees */
+    size_t nodes[TABLES_BITS_MAX];       /* that decide the bits of its own */
+    size_t n_path_bits, n_bits, n_lanes;
+} tables_draft;
+
+/* A writer's memory. */
+typedef struct tables_room {
+    double leaf[1 << TABLES_LANES_MAX][TABLES_LANES_MAX];
+    double sum[1 << TABLES_BITS_MAX][TABLES_LANES_MAX];
+    double product[1 << TABLES_LANES_MAX];
+} tables_room;
+
+static inline size_t tables_lane(const tables_draft *draft, uint32_t feature)
+{
+    size_t lane = 0;
+    while (lane < draft->n_lanes && draft->features[lane] != feature)
+        lane++;
+    return lane;
+}
+
+/* Two nodes ask the same. */
+static inline bool tables_same_test(const explain_ranks *ranks, size_t a, size_t b)
+{
+    return ranks->node_column[a] == ranks->node_column[b] &&
+           ranks->node_cut[a] == ranks->node_cut[b];
+}
+
+/* A group's contributions to `output`, of leaves less `mean`, for every pattern. */
+void tables_write(const mw_forest *forest, const explain_ranks *ranks, const tables_draft *draft,
+                  size_t output, double mean, tables_room *room, float *ret_table);
+
+#endif
