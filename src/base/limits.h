@@ -43,6 +43,7 @@
 
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)
+#define MW_LIMIT_SEARCH_BYTES (256 * MW_MIB) /* of boxes, in the search for a counterfactual */
 
 /* models */
 #define MW_LIMIT_MODEL_FILE_BYTES (4 * MW_GIB)

@@ -68,6 +68,24 @@ typedef enum cli_option_id {
     CLI_REPEATS,
     CLI_SEED,
     CLI_ROTATE,
+    /* dependence */
+    CLI_FEATURE,
+    CLI_CURVE_KIND, /* --kind */
+    CLI_GRID,
+    CLI_CENTRED,
+    /* counterfactual */
+    CLI_WANT,
+    CLI_IMMUTABLE,
+    CLI_UP,
+    CLI_DOWN,
+    CLI_RANGE,
+    CLI_STEP,
+    CLI_COSTS,
+    CLI_REFERENCE,
+    CLI_MAX_FEATURES,
+    CLI_COUNT,
+    CLI_GAP,
+    CLI_BUDGET,
     /* demo */
     CLI_ONCE,
     CLI_SPEED,
@@ -177,9 +195,9 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 
 /* ---- what the commands are; command_<name>.c ------------------------------------------------- */
 
-cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_model_show,
-    cli_run_demo, cli_run_config_show, cli_run_config_check, cli_run_config_schema,
-    cli_run_completion, cli_run_help, cli_run_version;
+cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_dependence,
+    cli_run_counterfactual, cli_run_model_show, cli_run_demo, cli_run_config_show,
+    cli_run_config_check, cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

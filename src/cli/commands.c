@@ -144,6 +144,58 @@ static const cli_command commands[] = {
         .run = cli_run_importance,
     },
     {
+        .name = "dependence",
+        .group = "Daily",
+        .summary = "tell how predictions move with one feature",
+        .about =
+            "Sets the feature to each value of a grid, in every row, and predicts. The mean over "
+            "rows is the partial dependence (pdp; scikit-learn's method brute), the curves of "
+            "single rows are ice. Accumulated local effects (ale) ask each row about values near "
+            "its own only, which matters when features go together.\n\n"
+            "By default pdp is exact: one line for each step of the trees. A feature of "
+            "categories has one for each category. Rows are held in memory, up to 1 GiB.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
+                      {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_FEATURE) | CLI_TAKES(CLI_CURVE_KIND) |
+                   CLI_TAKES(CLI_GRID) | CLI_TAKES(CLI_CENTRED) | CLI_TAKES(CLI_RAW) |
+                   CLI_TAKES(CLI_REPORT_FORMAT) | CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .examples = {{"mw dependence model.json rows.csv --feature age", "every step of it"},
+                     {"mw dependence model.json rows.csv --feature age --grid 20,30,40 --raw",
+                      "margins at three ages"},
+                     {"mw dependence model.json rows.csv --feature income --kind ale --format csv",
+                      "accumulated local effects"}},
+        .run = cli_run_dependence,
+    },
+    {
+        .name = "counterfactual",
+        .group = "Daily",
+        .summary = "find the nearest change that gives another answer",
+        .about =
+            "For each row: the cheapest change of at most K features after which the model "
+            "answers as wanted. A change costs its size in scales of the feature, and 0.1 for "
+            "each feature; another category costs 1. The search is exact and says so: 'the "
+            "nearest', or that no allowed change reaches it. When the budget ends first, the best "
+            "one found is given with a bound below which there is none. Missing values stay "
+            "missing. Every answer is predicted before it is shown.\n\n"
+            "New values lie just beyond a threshold of the model, on round numbers; whole numbers "
+            "where all values are whole, and within the range of --reference.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
+                      {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_WANT) | CLI_TAKES(CLI_IMMUTABLE) |
+                   CLI_TAKES(CLI_UP) | CLI_TAKES(CLI_DOWN) | CLI_TAKES(CLI_RANGE) |
+                   CLI_TAKES(CLI_STEP) | CLI_TAKES(CLI_COSTS) | CLI_TAKES(CLI_REFERENCE) |
+                   CLI_TAKES(CLI_MAX_FEATURES) | CLI_TAKES(CLI_COUNT) | CLI_TAKES(CLI_GAP) |
+                   CLI_TAKES(CLI_BUDGET) | CLI_TAKES(CLI_REPORT_FORMAT) | CLI_TAKES(CLI_OUTPUT) |
+                   CLI_TAKES(CLI_THREADS),
+        .examples = {{"mw counterfactual model.json rows.csv --want '<0.5'", NULL},
+                     {"mw counterfactual model.json rows.csv --want 1 --immutable age --up income",
+                      "what cannot change, and what can only rise"},
+                     {"mw counterfactual model.json rows.csv --want '>=0.5' --count 3 "
+                      "--reference train.csv",
+                      "three different ways, within what was seen"}},
+        .run = cli_run_counterfactual,
+    },
+    {
         .name = "model show",
         .group = "Models",
         .summary = "show what a model file holds",

@@ -2,6 +2,8 @@
  *
  *     forest --------------------> importance.h     which features matter
  *     predictor, rows, target ---> permutation.h    and for which measure (metric.h)
+ *     predictor, rows -----------> curves.h         how predictions move with one feature
+ *     predictor, row, rules -----> counterfactual.h the nearest row with another answer
  *
  * Pure functions over a forest, a predictor and rows in memory: nothing is read, printed or kept.
  */
@@ -12,6 +14,9 @@
 #include "model/model.h"
 #include "predict/predict.h"
 
+#include "cells.h"
+#include "counterfactual.h"
+#include "curves.h"
 #include "importance.h"
 #include "metric.h"
 #include "permutation.h"

@@ -80,7 +80,6 @@ static void test_predict(void **state)
     mw_scratch_free(scratch);
 }
 
-/* Mean 1.5 (covers 1 and 1): each leaf is half a point away; the base score comes on top. */
 static void test_importance(void **state)
 {
     double values[9];
@@ -97,6 +96,7 @@ static void test_importance(void **state)
                      MW_BAD_ARGUMENT);
 }
 
+/* Mean 1.5 (covers 1 and 1): each leaf is half a point away; the base score comes on top. */
 static void test_explain(void **state)
 {
     static const float data[] = {0, 9, 0.5f, 9, NAN, 9};
@@ -237,11 +237,7 @@ int main(void)
         cmocka_unit_test(test_describe),        cmocka_unit_test(test_predict),
         cmocka_unit_test(test_wrong_loads),     cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_wrong_calls),     cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_explain_against),
-        cmocka_unit_test(test_describe),    cmocka_unit_test(test_predict),
-        cmocka_unit_test(test_wrong_loads), cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_wrong_calls), cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_importance),
+        cmocka_unit_test(test_explain_against), cmocka_unit_test(test_importance),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -28,7 +28,7 @@ def test_options_exist(run, page):
     known = set(re.findall(r"--[a-z][a-z-]+", "".join(
         run("help", *words).stdout for words in (
             ["serve"], ["predict"], ["explain"], ["importance"],
-            ["demo"], ["model", "show"], ["config", "show"],
+            ["dependence"], ["counterfactual"], ["demo"], ["model", "show"], ["config", "show"],
             ["config", "check"], ["config", "schema"], ["completion"], ["version"], []))))
     known |= {"--help", "--markdown", "--man"}
     for text in blocks(page):
@@ -123,7 +123,7 @@ def test_what_a_model_does(tmp_path):
     page = ROOT / "docs/how-to/see-what-a-model-does.md"
     commands = [line[2:] for text in blocks(page, "console") for line in text.splitlines()
                 if line.startswith("$ ")]
-    assert len(commands) >= 3
+    assert len(commands) >= 7
     for command in commands:
         done = subprocess.run(["bash", "-ec", command], cwd=tmp_path, env=environment, text=True,
                               capture_output=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""Commands that tell people what a model does: importance."""
+"""Commands that tell people what a model does: importance, dependence, counterfactual."""
 import csv
 import gzip
 import io
@@ -151,3 +151,196 @@ def test_targets_that_cannot_be(run, models):
     header = ",".join([*COLUMNS, "outcome"]) + "\n"
     empty = run("importance", models.paths["plain"], "-", "--target", "outcome", input=header)
     assert empty.returncode == 1 and "there are no rows" in empty.stderr
+
+
+# ---- dependence ----------------------------------------------------------------------------------
+
+def curve(done):
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_recorded_curves(run, adult):
+    expected, model, rows = adult
+    text = first_rows(rows, 300)
+    for feature, wanted in expected["partial_dependence"].items():
+        arguments = ["dependence", model, "-", "--feature", feature, "--raw", "--format", "json",
+                     "--grid", ",".join(map(str, wanted["grid"]))]
+        got = curve(run(*arguments, input=text))
+        assert got["grid"] == wanted["grid"]
+        assert got["outputs"]["margin"] == pytest.approx(wanted["mean"], rel=1e-9)
+        single = curve(run(*arguments, "--kind", "ice", input=text))
+        for line, values in zip(single["curves"], wanted["ice_first_10_rows"]):
+            assert line["margin"] == values
+
+
+def test_recorded_scikit_learn(run, adult):
+    expected, model, rows = adult
+    wanted = expected["sklearn_partial_dependence_probability_age"]
+    got = curve(run("dependence", model, "-", "--feature", "age", "--format", "json", "--grid",
+                    ",".join(map(str, wanted["grid"])), input=first_rows(rows, 300)))
+    assert got["outputs"]["prediction"] == pytest.approx(wanted["average"], rel=1e-6)
+
+
+def test_recorded_ale(run, adult):
+    expected, model, rows = adult
+    wanted = expected["ale_age_margin"]
+    got = curve(run("dependence", model, rows, "--feature", "age", "--kind", "ale", "--raw",
+                    "--grid", "quantile:10", "--format", "json"))
+    assert (got["grid"], got["counts"]) == (wanted["edges"], wanted["n"])
+    assert got["outputs"]["margin"] == pytest.approx(wanted["ale_at_edges"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name, feature, points", [("plain", "income", 25), ("plain", "late", 100),
+                                                   ("classes", "debt", 9)])
+def test_grid_of_scikit_learn(run, models, name, feature, points):
+    """`--grid N` is its default grid, our curve its brute one: over the library's predictions."""
+    from sklearn.inspection import _partial_dependence
+    rows = models.rows.dropna() if feature == "debt" else models.rows
+    grid, _ = _partial_dependence._grid_from_X(
+        rows[[feature]], (0.05, 0.95), [False], points, {})
+    got = table(run("dependence", models.paths[name], "-", "--feature", feature, "--grid", points,
+                    "--format", "csv", input=rows.to_csv(index=False)).stdout)
+    np.testing.assert_allclose([float(line["value"]) for line in got], grid[:, 0], rtol=1e-12)
+    for line in got[::5]:
+        moved = models.predict(name, rows.assign(**{feature: float(line["value"])}))
+        means = np.atleast_1d(np.asarray(moved, float).mean(axis=0))
+        np.testing.assert_allclose(list(map(float, list(line.values())[1:])), means, rtol=1e-6)
+
+
+def test_exact_steps(run, models):
+    """At both ends of each step the mean is the library's."""
+    got = table(run("dependence", models.paths["plain"], "-", "--feature", "income", "--format",
+                    "csv", input=models.rows.to_csv(index=False)).stdout)
+    assert got[0]["from"] == "" and got[-1]["to"] == "" and len(got) > 3
+    for before, line in zip(got, got[1:]):
+        assert before["to"] == line["from"]
+        at = models.predict("plain", models.rows.assign(income=float(line["from"]))).mean()
+        under = np.nextafter(np.float32(line["from"]), np.float32(-np.inf))
+        below = models.predict("plain", models.rows.assign(income=under)).mean()
+        assert float(line["prediction"]) == pytest.approx(at, rel=1e-6)
+        assert float(before["prediction"]) == pytest.approx(below, rel=1e-6)
+
+
+def test_categories_and_centred_curves(run, models):
+    text = models.towns.to_csv(index=False)
+    got = table(run("dependence", models.paths["towns"], "-", "--feature", "town", "--format",
+                    "csv", input=text).stdout)
+    assert [line["value"] for line in got] == ["Ghent", "Lviv", "Porto"]
+    for line in got:
+        town = models.towns.assign(town=models.towns["town"].astype(object))
+        town["town"] = line["value"]
+        town["town"] = town["town"].astype(models.towns["town"].dtype)
+        assert float(line["prediction"]) == pytest.approx(models.predict("towns", town).mean(),
+                                                          rel=1e-6)
+    lines = table(run("dependence", models.paths["towns"], "-", "--feature", "age", "--kind", "ice",
+                      "--centred", "--grid", "20,40,missing", "--format", "csv",
+                      input=text).stdout)
+    assert len(lines) == 3 * len(models.towns)
+    assert {line["prediction"] for line in lines if line["value"] == "20"} == {"0"}
+    assert lines[2]["value"] == "missing"
+
+
+@pytest.mark.parametrize("arguments, code, words", [
+    ([], 2, "--feature NAME"),
+    (["--feature", "icnome"], 3, "did you mean 'income'?"),
+    (["--feature", "age", "--grid", "1"], 2, "2 to 100000"),
+    (["--feature", "age", "--grid", "1,x"], 2, "no number"),
+    (["--feature", "town", "--kind", "ale"], 1, "--kind pdp"),
+    (["--feature", "town", "--grid", "Lviv,Rome"], 2, "no category"),
+])
+def test_dependence_refusals(run, models, arguments, code, words):
+    done = run("dependence", models.paths["towns"], "-", *arguments,
+               input=models.towns.head(9).to_csv(index=False))
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr and done.stdout == ""
+
+
+# ---- counterfactual ------------------------------------------------------------------------------
+
+def answers(done):
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def changed_row(models, line, answer):
+    row = models.rows.iloc[[line["row"]]].copy()
+    for name, change in answer["changes"].items():
+        assert row[name].iloc[0] == change["from"]
+        row[name] = change["to"]
+    return row
+
+
+def test_answers_are_true(run, models):
+    """The library itself says that the decision flips, and no cheaper single change does it."""
+    done = run("counterfactual", models.paths["plain"], "-", "--want", "<0.5", "--immutable", "age",
+               "--up", "income", "--count", 2, "--format", "json",
+               input=models.rows.head(40).to_csv(index=False))
+    lines = answers(done)
+    assert [line["row"] for line in lines] == list(range(40))
+    found = [line for line in lines if line["status"] == "found"]
+    assert len(found) >= 5
+    for line in found:
+        for answer in line["answers"]:
+            assert answer["proven"] and len(answer["changes"]) <= 3
+            assert "age" not in answer["changes"]
+            if "income" in answer["changes"]:
+                assert answer["changes"]["income"]["to"] > answer["changes"]["income"]["from"]
+            if "late" in answer["changes"]:
+                assert answer["changes"]["late"]["to"].is_integer() if isinstance(
+                    answer["changes"]["late"]["to"], float) else True
+            got = models.predict("plain", changed_row(models, line, answer))[0]
+            assert got < 0.5
+            assert answer["prediction"]["prediction"] == pytest.approx(got, rel=1e-6)
+    for line in lines:
+        before = models.predict("plain", models.rows.iloc[[line["row"]]])[0]
+        assert (line["status"] == "already") == (before < 0.5)
+
+
+def test_classes_and_ranges(run, models):
+    lines = answers(run("counterfactual", models.paths["levels"], "-", "--want", "2", "--format",
+                        "json", input=models.rows.head(12).to_csv(index=False)))
+    for line in lines:
+        for answer in line["answers"]:
+            assert models.predict("levels", changed_row(models, line, answer)).argmax() == 2
+    done = run("counterfactual", models.paths["towns"], "-", "--want", "0.3..0.4", "--format",
+               "csv", input=models.towns.head(12).to_csv(index=False))
+    got = table(done.stdout)
+    assert done.returncode == 0 and got
+    for line in got:
+        assert 0.3 <= float(line["prediction"]) <= 0.4
+        assert line["town"] in ("Ghent", "Lviv", "Porto")
+
+
+def test_reference_bounds_and_proofs(run, models, tmp_path):
+    models.rows.to_csv(tmp_path / "train.csv", index=False)
+    text = models.rows.head(25).to_csv(index=False)
+    for line in answers(run("counterfactual", models.paths["plain"], "-", "--want", "<0.5",
+                            "--reference", tmp_path / "train.csv", "--format", "json", input=text)):
+        for answer in line["answers"]:
+            for name, change in answer["changes"].items():
+                assert models.rows[name].min() <= change["to"] <= models.rows[name].max()
+    fixed = run("counterfactual", models.paths["plain"], "-", "--want", "<0.5", "--immutable",
+                "income,debt,age,late", input=text)
+    assert "no allowed change reaches it (proven)" in fixed.stdout
+    words = run("counterfactual", models.paths["plain"], "-", "--want", "<0.5", input=text).stdout
+    assert ", the nearest\n" in words and " -> " in words
+
+
+@pytest.mark.parametrize("arguments, code, words", [
+    ([], 2, "--want"),
+    (["--want", "maybe"], 2, "a class of the model"),
+    (["--want", "5"], 2, "'5' is nothing"),
+    (["--want", "<0.5", "--immutable", "incme"], 3, "did you mean 'income'?"),
+    (["--want", "<0.5", "--range", "age=9"], 2, "NAME=LOW:HIGH"),
+    (["--want", "<0.5", "--range", "age=9:1"], 2, "NAME=LOW:HIGH"),
+    (["--want", "<0.5", "--costs", "age=-1"], 2, "NAME=COST"),
+    (["--want", "<0.5", "--gap", "x"], 2, "no distance"),
+    (["--want", "<0.5", "--budget", "5"], 2, "unit"),
+    (["--want", "<0.5", "--reference", "nowhere.csv"], 3, "nowhere.csv"),
+])
+def test_counterfactual_refusals(run, models, arguments, code, words):
+    done = run("counterfactual", models.paths["plain"], "-", *arguments,
+               input=models.rows.head(3).to_csv(index=False))
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr and done.stdout == ""
