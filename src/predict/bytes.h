@@ -59,6 +59,9 @@ enum {
 
 #define BYTES_NO_COLUMN UINT32_MAX
 
+/* Numbers of categories: 0 is in no set, 1 .. 254 are, NaN where it goes with those of the set. */
+enum { BYTES_NUMBER_OTHER = 0, BYTES_NUMBERS_MAX = 254, BYTES_NUMBER_NAN = 255 };
+
 /* Up to 255 cuts of one feature. */
 typedef struct bytes_search {
     uint32_t feature;
@@ -140,6 +143,8 @@ typedef struct bytes_layout {
 
 /* *ret_layout = NULL with MW_OK: this forest is not for bytes (linear leaves, trees of more than
  * 256 leaves, very many columns). */
+/* No linear leaves and no tests for equality. */
+bool bytes_forest_fits(const mw_forest *forest);
 MW_CHECKED mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
 void bytes_layout_free(void *layout);
 size_t bytes_layout_bytes(const void *layout);
@@ -171,6 +176,9 @@ MW_CHECKED mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layo
                                      mw_error *err);
 void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t node,
                    bytes_set *ret_set);
+/* The number of a row's category. */
+uint8_t bytes_number_of(const mw_forest *forest, const bytes_codes *codes, const mw_matrix *rows,
+                        size_t row, bool nan_in);
 /* A part's rows into the columns of a feature's categories. */
 void bytes_load_codes(const mw_forest *forest, const bytes_codes *codes, const mw_matrix *rows,
                       size_t first, size_t n_rows, uint8_t *columns);

@@ -415,7 +415,7 @@ static mw_status lay_out(trees_draft *draft, bool *ret_plain, mw_error *err)
 }
 
 /* Linear leaves need the row itself; equality is no question of order. */
-static bool forest_fits(const mw_forest *forest)
+bool bytes_forest_fits(const mw_forest *forest)
 {
     if (forest->linear_weights || forest->leaf_linear)
         return false;
@@ -429,7 +429,7 @@ static bool forest_fits(const mw_forest *forest)
 mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
 {
     *ret_layout = NULL;
-    if (!forest_fits(forest))
+    if (!bytes_forest_fits(forest))
         return MW_OK;
     bytes_layout *layout = calloc(1, sizeof *layout);
     if (!layout)

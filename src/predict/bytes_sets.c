@@ -20,9 +20,6 @@
 #include "base/banned.h"
 
 enum {
-    NUMBERS_MAX = 254,
-    NUMBER_OTHER = 0,
-    NUMBER_NAN = 255,
     CATEGORIES_MAX = 65536, /* a table of them is 64 KiB a feature */
 };
 
@@ -60,8 +57,8 @@ static bool number_set(const mw_forest *forest, size_t node, bytes_codes *codes)
             continue;
         if (code >= codes->n_categories)
             return false;
-        if (codes->number[code] == NUMBER_OTHER) {
-            if (codes->n_numbers == NUMBERS_MAX)
+        if (codes->number[code] == BYTES_NUMBER_OTHER) {
+            if (codes->n_numbers == BYTES_NUMBERS_MAX)
                 return false;
             codes->number[code] = (uint8_t)++codes->n_numbers;
         }
@@ -147,18 +144,20 @@ void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t n
             ret_set->right[codes->number[code] / 8] ^= (uint8_t)(1 << codes->number[code] % 8);
     }
     if (nan_in)
-        ret_set->right[NUMBER_NAN / 8] ^= (uint8_t)(1 << NUMBER_NAN % 8);
+        ret_set->right[BYTES_NUMBER_NAN / 8] ^= (uint8_t)(1 << BYTES_NUMBER_NAN % 8);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static uint8_t number_of(const bytes_codes *codes, double x, bool nan_in)
+uint8_t bytes_number_of(const mw_forest *forest, const bytes_codes *codes, const mw_matrix *rows,
+                        size_t row, bool nan_in)
 {
+    double x = predict_value(forest->input, predict_read(rows, row, codes->feature));
     if (isnan(x))
-        return nan_in ? NUMBER_NAN : NUMBER_OTHER;
+        return nan_in ? BYTES_NUMBER_NAN : BYTES_NUMBER_OTHER;
     /* The two libraries differ on what is no category; sets go left in one of them only. */
     if (!predict_is_category(x, codes->less_equal) || (uint32_t)(int32_t)x >= codes->n_categories)
-        return NUMBER_OTHER;
+        return BYTES_NUMBER_OTHER;
     return codes->number[(uint32_t)(int32_t)x];
 }
 
@@ -170,8 +169,7 @@ void bytes_load_codes(const mw_forest *forest, const bytes_codes *codes, const m
             continue;
         uint8_t *place = columns + codes->column[nan_in], *bit = place + BYTES_ROWS;
         for (size_t r = 0; r < n_rows; r++) {
-            double x = predict_read(rows, first + r, codes->feature);
-            uint8_t number = number_of(codes, predict_value(forest->input, x), nan_in);
+            uint8_t number = bytes_number_of(forest, codes, rows, first + r, nan_in);
             place[r] = number / 8;
             bit[r] = (uint8_t)(1 << number % 8);
         }

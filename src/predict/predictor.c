@@ -6,7 +6,11 @@
 #include "base/banned.h"
 
 /* For any number of rows, best first; the last one takes every forest. */
-static const predict_kernel *const few_kernels[] = {&predict_interleaved, &predict_scalar};
+static const predict_kernel *const few_kernels[] = {
+#if defined(__x86_64__)
+    &predict_row_avx2,
+#endif
+    &predict_interleaved, &predict_scalar};
 
 /* For batches, best first; none may fit. */
 static const predict_kernel *const many_kernels[] = {
@@ -26,10 +30,18 @@ static bool is_usable(const predict_kernel *kernel)
     return !kernel->usable || kernel->usable();
 }
 
+static bool is_few(const predict_kernel *kernel)
+{
+    for (size_t i = 0; i < MW_COUNT(few_kernels); i++)
+        if (few_kernels[i] == kernel)
+            return true;
+    return false;
+}
+
 static const predict_kernel *find_kernel(const char *name)
 {
     for (size_t i = 0; i < MW_COUNT(few_kernels); i++) {
-        if (strcmp(few_kernels[i]->name, name) == 0)
+        if (strcmp(few_kernels[i]->name, name) == 0 && is_usable(few_kernels[i]))
             return few_kernels[i];
     }
     for (size_t i = 0; many_kernels[i]; i++) {
@@ -39,19 +51,22 @@ static const predict_kernel *find_kernel(const char *name)
     return NULL;
 }
 
+static size_t add_name(char *to, size_t room, const predict_kernel *kernel)
+{
+    return is_usable(kernel) ? (size_t)snprintf(to, room, "%s, ", kernel->name) : 0;
+}
+
 static mw_status fail_kernel_name(mw_error *err, const char *name)
 {
     char names[128];
     size_t size = 0;
-    for (size_t i = 0; many_kernels[i]; i++) {
-        if (is_usable(many_kernels[i]))
-            size +=
-                (size_t)snprintf(names + size, sizeof names - size, "%s, ", many_kernels[i]->name);
-    }
+    for (size_t i = 0; many_kernels[i]; i++)
+        size += add_name(names + size, sizeof names - size, many_kernels[i]);
+    for (size_t i = 0; i + 1 < MW_COUNT(few_kernels); i++)
+        size += add_name(names + size, sizeof names - size, few_kernels[i]);
     mw_fail(err, MW_E_KERNEL_NAME, "no kernel of this processor is called '%s'", name);
     mw_at(err, "environment MW_CPU");
-    return mw_mend(err, "unset MW_CPU, or give one of: %s%s, %s", names, predict_interleaved.name,
-                   predict_scalar.name);
+    return mw_mend(err, "unset MW_CPU, or give one of: %s%s", names, predict_scalar.name);
 }
 
 /* *ret_kernel: the one that MW_CPU names, or NULL for the best. Others are its stand-ins for
@@ -74,10 +89,18 @@ static mw_status lay_out(const mw_forest *forest, const predict_kernel *kernel, 
     return MW_OK;
 }
 
+/* One that is named stands alone, and the specification behind it for what it does not take. */
+static bool is_wanted_few(const predict_kernel *kernel, const predict_kernel *wanted)
+{
+    if (is_few(wanted))
+        return kernel == wanted || kernel == &predict_scalar;
+    return is_usable(kernel);
+}
+
 static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wanted, mw_error *err)
 {
     for (size_t i = 0; i < MW_COUNT(few_kernels) && !predictor->few.kernel; i++) {
-        if (wanted != &predict_scalar || few_kernels[i] == wanted)
+        if (is_wanted_few(few_kernels[i], wanted))
             MW_TRY(lay_out(predictor->forest, few_kernels[i], &predictor->few, err));
     }
     return MW_OK;
@@ -87,7 +110,7 @@ static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wante
 static mw_status choose_many(mw_predictor *predictor, const predict_kernel *wanted, mw_error *err)
 {
     predictor->many_from = SIZE_MAX;
-    if (wanted == &predict_interleaved || wanted == &predict_scalar)
+    if (is_few(wanted))
         return MW_OK;
     for (size_t i = 0; many_kernels[i] && !predictor->many.kernel; i++) {
         if (wanted ? many_kernels[i] == wanted : is_usable(many_kernels[i]))

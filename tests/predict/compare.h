@@ -42,6 +42,16 @@ static inline const char *byte_kernel(void)
 #endif
 }
 
+/* The row kernel of this processor, or NULL. */
+static inline const char *row_kernel(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? "row-avx2" : NULL;
+#else
+    return NULL;
+#endif
+}
+
 static inline void compare(const char *name, const mw_forest *forest, const mw_matrix *rows,
                            const char *kernel, bool must_take)
 {
@@ -67,6 +77,8 @@ static inline void compare_all(const char *name, const mw_forest *forest, const 
     compare(name, forest, rows, "interleaved", must_take);
     if (byte_kernel())
         compare(name, forest, rows, byte_kernel(), false);
+    if (row_kernel())
+        compare(name, forest, rows, row_kernel(), false);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
