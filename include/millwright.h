@@ -74,7 +74,8 @@ typedef enum mw_dtype { MW_FLOAT32 = 0, MW_FLOAT64 = 1 } mw_dtype;
  * Value (r, c) stands at data[r * row_stride + c * column_stride], strides in elements.
  * Row-major:    row_stride = n_columns, column_stride = 1.
  * Column-major: row_stride = 1,         column_stride = n_rows.
- * A categorical feature takes its code (0, 1, ...) as a number. */
+ * A categorical feature takes its code (0, 1, ...) as a number; mw_model_category tells the code of
+ * a text. */
 typedef struct mw_matrix {
     const void *data;
     mw_dtype dtype;
@@ -89,7 +90,8 @@ typedef struct mw_scratch mw_scratch;
 
 /* What a loaded model is. All pointers are borrowed and live as long as the model. */
 typedef struct mw_model_description {
-    /* "xgboost json", "xgboost ubjson", "lightgbm text", "catboost json", "onnx" */
+    /* "xgboost json", "xgboost ubjson", "lightgbm text", "lightgbm json", "catboost json",
+     * "catboost binary", "onnx" */
     const char *format;
     const char *library_version; /* of the library that saved it, "" when not recorded */
     const char *objective;       /* as the library names it: "binary:logistic" */
@@ -132,6 +134,19 @@ MW_API void mw_model_free(mw_model *model);
 
 /* Describes the model; borrowed, lives as long as the model. Never NULL. */
 MW_API const mw_model_description *mw_model_describe(const mw_model *model);
+
+/* What a row holds for a category that is given as text: its code. CatBoost's models need this,
+ * since their codes are Millwright's own; there a whole number is given as its decimal text, "7".
+ *
+ *   feature   position of the feature, 0 .. n_features - 1
+ *   text      NUL-ended, UTF-8
+ *   ret_code  caller's; NaN when the model does not know the category, or knows no texts for it
+ *
+ * Fails: MW_MISMATCH       there is no such feature
+ *        MW_BAD_ARGUMENT   a pointer is NULL
+ * Threads: any number may share one model. Cost: O(length of the text). */
+MW_API MW_CHECKED mw_status mw_model_category(const mw_model *model, size_t feature,
+                                              const char *text, double *ret_code, mw_error *err);
 
 /* Working memory of one thread. Grows on first use, then is reused: with it a call allocates
  * nothing. Any model may use any scratch; two threads may not use one scratch at the same time. */

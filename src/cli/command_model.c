@@ -120,6 +120,8 @@ static void feature_line(mw_buf *out, bool tty, const mw_column *column, size_t 
         mw_buf_text(out, ", optional");
     if (column->categories)
         mw_buf_format(out, "[%zu]", column->n_categories);
+    if (column->hashed)
+        mw_buf_format(out, ", %zu known by hash", column->n_category_hashes);
     for (size_t i = 0; column->categories && i < column->n_categories; i++) {
         if (tty && i == CATEGORIES_SHOWN) {
             mw_buf_text(out, ", ...");
@@ -208,6 +210,8 @@ static void json_feature(mw_buf *out, const mw_column *column)
     mw_json_write_text(out, column->name);
     mw_buf_format(out, ",\"type\":\"%s\",\"optional\":%s", mw_column_type_name(column->type),
                   column->optional ? "true" : "false");
+    if (column->hashed)
+        mw_buf_format(out, ",\"known_hashes\":%zu", column->n_category_hashes);
     if (column->categories) {
         mw_buf_text(out, ",\"categories\":[");
         for (size_t i = 0; i < column->n_categories; i++) {

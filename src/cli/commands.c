@@ -21,7 +21,7 @@ static const cli_command commands[] = {
             "Serves one or several models in the MLflow scoring protocol, the Open Inference "
             "Protocol v2 and the KServe v1 protocol, with metrics for Prometheus. A model is an "
             "XGBoost file (JSON or UBJSON), a LightGBM file (text or JSON), a CatBoost file "
-            "(JSON), an ONNX "
+            "(JSON or .cbm), an ONNX "
             "file of trees, or an "
             "MLflow folder that holds one; the kind is told from the content.\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "

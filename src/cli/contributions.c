@@ -182,7 +182,11 @@ static void json_line(const cli_contributions *to, uint64_t number, size_t m, co
 /* "37", "missing", or the text of a category's code. */
 static void feature_value(const mw_column *column, double x, mw_buf *out)
 {
-    if (isnan(x))
+    if (column->hashed && (isnan(x) || x < 0 || x >= (double)column->n_category_hashes))
+        mw_buf_text(out, "another"); /* none that a split asks for */
+    else if (column->hashed)
+        mw_buf_format(out, "hash %08x", column->category_hashes[(size_t)x]);
+    else if (isnan(x))
         mw_buf_text(out, "missing");
     else if (column->categories && x >= 0 && x < (double)column->n_categories)
         mw_buf_view(out, column->categories[(size_t)x]);

@@ -46,8 +46,8 @@ static const cli_topic topics[] = {
      "  130  interrupted by Ctrl-C or a signal"},
     {"formats", "models and rows that are read",
      "Models: XGBoost JSON and UBJSON as Booster.save_model writes them; LightGBM text as "
-     "Booster.save_model writes it, or the JSON of dump_model(); CatBoost JSON with numeric "
-     "features; ONNX with one ensemble of "
+     "Booster.save_model writes it, or the JSON of dump_model(); CatBoost JSON and .cbm with "
+     "numbers and one-hot categories; ONNX with one ensemble of "
      "trees, as skl2onnx and onnxmltools "
      "write it (a classifier answers with the probabilities of its classes); an MLflow model "
      "folder "

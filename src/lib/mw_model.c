@@ -6,6 +6,7 @@
  *              + mw_model_description (what a caller may ask)
  *
  * Every argument from outside is checked here: a wrong call is an error, never a crash. */
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -144,6 +145,22 @@ const mw_model_description *mw_model_describe(const mw_model *model)
     static const mw_model_description nothing = {
         .format = "", .library_version = "", .objective = ""};
     return model ? &model->description : &nothing;
+}
+
+mw_status mw_model_category(const mw_model *model, size_t feature, const char *text,
+                            double *ret_code, mw_error *err)
+{
+    if (!model || !text || !ret_code)
+        return fail_null(err, !model ? "model" : !text ? "text" : "ret_code");
+    const mw_schema *schema = &model->forest->schema;
+    if (feature >= schema->n_columns) {
+        mw_fail(err, MW_E_FEATURE_COUNT, "feature %zu is outside 0..%zd", feature,
+                (ptrdiff_t)schema->n_columns - 1);
+        return mw_mend(err, "count features from 0, in the order of the model");
+    }
+    ptrdiff_t code = mw_schema_category(&schema->columns[feature], mw_view_of(text));
+    *ret_code = code < 0 ? (double)NAN : (double)code;
+    return MW_OK;
 }
 
 /* ---- predict --------------------------------------------------------------------------------- */

@@ -1,11 +1,13 @@
 /* CatBoost's JSON models.
  *
  *     features_info       float_features [{flat_feature_index, feature_id, nan_value_treatment}]
+ *                         categorical_features [{flat_feature_index, feature_id}]
  *     model_info          class_params {class_names}, params {loss_function {type}}
  *     oblivious_trees     or trees: see catboost_tree.c
  *     scale_and_bias      [scale, [bias of each output]]; older: [scale, bias]
  *
- * Categories, texts and embeddings are not read yet: a split that asks for one is refused. */
+ * Statistics of the target by category (CTR), texts and embeddings are not read: a model that asks
+ * for them is refused. */
 #include "catboost.h"
 
 #include "names.h"
@@ -103,13 +105,71 @@ static mw_status read_float_features(model_cat *cat, mw_error *err)
     return read_each(cat, read_feature, err);
 }
 
+static model_cat_category *last_category(model_cat *cat)
+{
+    return (model_cat_category *)cat->categories.items + cat->categories.count - 1;
+}
+
+static mw_status read_category_column(model_cat *cat, mw_error *err)
+{
+    return model_document_integer(&cat->doc, &last_category(cat)->column, err);
+}
+
+static mw_status read_category_name(model_cat *cat, mw_error *err)
+{
+    return model_document_string(&cat->doc, &last_category(cat)->name, err);
+}
+
+static mw_status read_category(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"flat_feature_index", read_category_column},
+                                   {"feature_id", read_category_name}};
+    model_cat_category *category = model_list_add(&cat->categories, 1);
+    if (!category)
+        return mw_fail_memory(err, "features");
+    *category = (model_cat_category){.column = -1};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+static mw_status read_categorical_features(model_cat *cat, mw_error *err)
+{
+    return read_each(cat, read_category, err);
+}
+
+/* The first category that a statistic is about is enough for the message. */
+static mw_status read_element_category(model_cat *cat, mw_error *err)
+{
+    return model_document_integer(&cat->doc, &cat->statistic, err);
+}
+
+static mw_status read_element(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"cat_feature_index", read_element_category}};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
+static mw_status read_elements(model_cat *cat, mw_error *err)
+{
+    return read_each(cat, read_element, err);
+}
+
+static mw_status read_statistic(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"elements", read_elements}};
+    cat->statistic = -1;
+    MW_TRY(read_object(cat, keys, MW_COUNT(keys), err));
+    return model_cat_refuse_statistics(cat, cat->statistic, err);
+}
+
+static mw_status read_statistics(model_cat *cat, mw_error *err)
+{
+    return read_each(cat, read_statistic, err);
+}
+
 static mw_status refuse_feature(model_cat *cat, mw_error *err)
 {
     (void)cat;
-    mw_fail(err, MW_E_MODEL_FORMAT,
-            "CatBoost's categorical, text and embedding features are not read yet");
-    return mw_mend(err, "train on numeric columns: give categories as numbers or as columns of 0 "
-                        "and 1");
+    return model_cat_refuse_texts(err);
 }
 
 static mw_status refuse_features(model_cat *cat, mw_error *err)
@@ -120,7 +180,8 @@ static mw_status refuse_features(model_cat *cat, mw_error *err)
 static mw_status read_features_info(model_cat *cat, mw_error *err)
 {
     static const cat_key keys[] = {{"float_features", read_float_features},
-                                   {"categorical_features", refuse_features},
+                                   {"categorical_features", read_categorical_features},
+                                   {"ctrs", read_statistics},
                                    {"text_features", refuse_features},
                                    {"embedding_features", refuse_features}};
     cat->has_features = true;
@@ -140,7 +201,7 @@ static mw_status read_loss(model_cat *cat, mw_error *err)
     return read_object(cat, keys, MW_COUNT(keys), err);
 }
 
-static mw_status read_params(model_cat *cat, mw_error *err)
+mw_status model_cat_read_params(model_cat *cat, mw_error *err)
 {
     static const cat_key keys[] = {{"loss_function", read_loss}};
     return read_object(cat, keys, MW_COUNT(keys), err);
@@ -174,7 +235,7 @@ static mw_status read_class_names(model_cat *cat, mw_error *err)
     return read_each(cat, read_class_name, err);
 }
 
-static mw_status read_class_params(model_cat *cat, mw_error *err)
+mw_status model_cat_read_class_params(model_cat *cat, mw_error *err)
 {
     static const cat_key keys[] = {{"class_names", read_class_names}};
     return read_object(cat, keys, MW_COUNT(keys), err);
@@ -182,7 +243,8 @@ static mw_status read_class_params(model_cat *cat, mw_error *err)
 
 static mw_status read_model_info(model_cat *cat, mw_error *err)
 {
-    static const cat_key keys[] = {{"class_params", read_class_params}, {"params", read_params}};
+    static const cat_key keys[] = {{"class_params", model_cat_read_class_params},
+                                   {"params", model_cat_read_params}};
     return read_object(cat, keys, MW_COUNT(keys), err);
 }
 
@@ -243,16 +305,34 @@ static mw_status read_document(model_cat *cat, mw_error *err)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format format, mw_error *err)
+{
+    *cat = (model_cat){.features.item_bytes = sizeof(model_cat_feature),
+                       .categories.item_bytes = sizeof(model_cat_category),
+                       .bias.item_bytes = sizeof(double),
+                       .class_names.item_bytes = sizeof(mw_view),
+                       .scale = 1};
+    model_cat_tree_init(&cat->tree);
+    MW_TRY(model_build_init(&cat->build, &cat_places, bytes.size, err));
+    cat->build.forest->format = format;
+    return MW_OK;
+}
+
+void model_cat_done(model_cat *cat)
+{
+    model_cat_tree_done(&cat->tree);
+    model_list_done(&cat->features);
+    model_list_done(&cat->categories);
+    model_list_done(&cat->bias);
+    model_list_done(&cat->class_names);
+    model_build_done(&cat->build);
+}
+
 mw_status model_cat_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
 {
-    model_cat cat = {.features.item_bytes = sizeof(model_cat_feature),
-                     .bias.item_bytes = sizeof(double),
-                     .class_names.item_bytes = sizeof(mw_view),
-                     .scale = 1};
-    model_cat_tree_init(&cat.tree);
-    mw_status status = model_build_init(&cat.build, &cat_places, bytes.size, err);
+    model_cat cat;
+    mw_status status = model_cat_init(&cat, bytes, MW_FORMAT_CATBOOST_JSON, err);
     if (status == MW_OK) {
-        cat.build.forest->format = MW_FORMAT_CATBOOST_JSON;
         model_document_init(&cat.doc, bytes, false, &cat.build.forest->arena);
         status = read_document(&cat, err);
     }
@@ -260,10 +340,6 @@ mw_status model_cat_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
         status = model_cat_settle(&cat, err);
     if (status == MW_OK)
         status = model_build_finish(&cat.build, ret_forest, err);
-    model_cat_tree_done(&cat.tree);
-    model_list_done(&cat.features);
-    model_list_done(&cat.bias);
-    model_list_done(&cat.class_names);
-    model_build_done(&cat.build);
+    model_cat_done(&cat);
     return status;
 }

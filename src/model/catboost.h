@@ -1,8 +1,11 @@
-/* catboost: the reader of CatBoost's JSON models; one room-private header for its files.
+/* catboost: the reader of CatBoost's models, JSON and binary; one room-private header for its
+ * files.
  *
- *   catboost.c           the document: features, trees, scale and bias, model_info
- *   catboost_tree.c      a tree of either form becomes nodes
- *   catboost_settle.c    features, classes and loss become schema, labels and transform
+ *   catboost.c             JSON: features, trees, scale and bias, model_info
+ *   catboost_binary.c      the binary form: the same from FlatBuffers
+ *   catboost_tree.c        a tree of either form becomes nodes
+ *   catboost_categories.c  hashes of categories become codes and sets
+ *   catboost_settle.c      features, classes and loss become schema, labels and transform
  */
 #ifndef MODEL_CATBOOST_H
 #define MODEL_CATBOOST_H
@@ -16,9 +19,16 @@ typedef struct model_cat_feature {
     bool nan_is_high; /* AsTrue: NaN passes every border; else it passes none */
 } model_cat_feature;
 
+/* One entry of features_info.categorical_features. */
+typedef struct model_cat_category {
+    mw_view name;
+    int64_t column;
+} model_cat_category;
+
 /* A node of a tree in the making; a leaf has left = right = -1. */
 typedef struct model_cat_node {
-    int64_t left, right, feature; /* feature: index among the float features */
+    int64_t left, right, feature; /* feature: index among the float, or the categorical features */
+    bool one_hot;                 /* right where the category's hash is `border` */
     double border, weight;
     size_t values; /* leaf: first of its values in model_cat_tree.values */
 } model_cat_node;
@@ -35,9 +45,11 @@ typedef struct model_cat {
     model_document doc;
     model_cat_tree tree;
     model_list features;    /* model_cat_feature */
+    model_list categories;  /* model_cat_category */
     model_list bias;        /* double */
     model_list class_names; /* mw_view */
     mw_view loss;
+    int64_t statistic; /* categorical feature of the statistic that is being read */
     double scale;
     size_t n_outputs; /* values a leaf; 0 before the first tree */
     bool has_features, has_trees, has_weights;
@@ -45,14 +57,38 @@ typedef struct model_cat {
 
 void model_cat_tree_init(model_cat_tree *tree);
 void model_cat_tree_done(model_cat_tree *tree);
+/* Splits, values and weights of an oblivious tree stand in cat->tree: add it. */
+MW_CHECKED mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err);
+/* Nodes, root first, and values stand in cat->tree: add them. */
+MW_CHECKED mw_status model_cat_add_tree(model_cat *cat, mw_error *err);
+/* The first tree says how many outputs there are; the others must agree. */
+MW_CHECKED mw_status model_cat_note_outputs(model_cat *cat, size_t n_values, size_t n_leaves,
+                                            mw_error *err);
+void model_cat_tree_empty(model_cat_tree *tree);
 /* One element of "oblivious_trees" or of "trees"; its nodes are added to cat->build. Nodes name
  * float features, not columns, until model_cat_settle. */
 MW_CHECKED mw_status model_cat_read_oblivious(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_nested(model_cat *cat, mw_error *err);
 
-/* The document has been read. */
+/* A model that asks for statistics of its target by category (CTR) is refused; `category` is
+ * the index of a categorical feature that the first one is about. */
+mw_status model_cat_refuse_statistics(const model_cat *cat, int64_t category, mw_error *err);
+mw_status model_cat_refuse_texts(mw_error *err);
+
+/* Values of model_info, which the binary form keeps as JSON texts: cat->doc stands before one. */
+MW_CHECKED mw_status model_cat_read_params(model_cat *cat, mw_error *err);
+MW_CHECKED mw_status model_cat_read_class_params(model_cat *cat, mw_error *err);
+
+/* One-hot nodes named categorical features and hashes until here: codes and sets from now on, and
+ * the columns of `columns` get their hashes, which live in the forest's arena. */
+MW_CHECKED mw_status model_cat_settle_categories(model_cat *cat, mw_column *columns, mw_error *err);
+
+/* All has been read. */
 MW_CHECKED mw_status model_cat_settle(model_cat *cat, mw_error *err);
 
+MW_CHECKED mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format format, mw_error *err);
+void model_cat_done(model_cat *cat);
 MW_CHECKED mw_status model_cat_read(mw_view bytes, mw_forest **ret_forest, mw_error *err);
+MW_CHECKED mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error *err);
 
 #endif

@@ -106,18 +106,28 @@ static mw_status set_labels(model_cat *cat, mw_error *err)
 
 /* ---- features -------------------------------------------------------------------------------- */
 
+static mw_status note_column(int64_t column, const char *kind, size_t i, int64_t *last,
+                             mw_error *err)
+{
+    if (column < 0 || column > MW_LIMIT_FEATURES) {
+        mw_fail(err, MW_E_MODEL_VALUE, "flat_feature_index %lld is not possible",
+                (long long)column);
+        mw_mend(err, "save the model again; this file was damaged or edited by hand");
+        return mw_at(err, "features_info.%s_features[%zu]", kind, i);
+    }
+    *last = column > *last ? column : *last;
+    return MW_OK;
+}
+
 static mw_status count_columns(model_cat *cat, mw_error *err)
 {
     const model_cat_feature *features = cat->features.items;
+    const model_cat_category *categories = cat->categories.items;
     int64_t last = -1;
-    for (size_t i = 0; i < cat->features.count; i++) {
-        if (features[i].column < 0 || features[i].column > MW_LIMIT_FEATURES) {
-            mw_fail(err, MW_E_MODEL_VALUE, "flat_feature_index %lld is not possible",
-                    (long long)features[i].column);
-            return mw_at(err, "features_info.float_features[%zu]", i);
-        }
-        last = features[i].column > last ? features[i].column : last;
-    }
+    for (size_t i = 0; i < cat->features.count; i++)
+        MW_TRY(note_column(features[i].column, "float", i, &last, err));
+    for (size_t i = 0; i < cat->categories.count; i++)
+        MW_TRY(note_column(categories[i].column, "categorical", i, &last, err));
     cat->build.forest->n_features = (size_t)(last + 1);
     return model_check_features(cat->build.forest, err);
 }
@@ -126,6 +136,7 @@ static mw_status set_schema(model_cat *cat, mw_error *err)
 {
     mw_forest *forest = cat->build.forest;
     const model_cat_feature *features = cat->features.items;
+    const model_cat_category *categories = cat->categories.items;
     mw_column *columns = calloc(forest->n_features + 1, sizeof *columns);
     if (!columns)
         return mw_fail_memory(err, "names of features");
@@ -134,9 +145,17 @@ static mw_status set_schema(model_cat *cat, mw_error *err)
         columns[features[i].column].name = features[i].name;
         named |= features[i].name.size > 0;
     }
-    mw_status status = model_set_schema(forest, columns, named, "f", err);
+    for (size_t i = 0; i < cat->categories.count; i++) {
+        columns[categories[i].column].name = categories[i].name;
+        columns[categories[i].column].type = MW_COLUMN_CATEGORY;
+        columns[categories[i].column].hashed = true;
+        named |= categories[i].name.size > 0;
+    }
+    mw_status status = model_cat_settle_categories(cat, columns, err);
+    if (status == MW_OK)
+        status = model_set_schema(forest, columns, named, "f", err);
     free(columns);
-    return status == MW_OK ? MW_OK : mw_at(err, "features_info.float_features");
+    return status == MW_OK ? MW_OK : mw_at(err, "features_info");
 }
 
 /* Nodes named float features until here. */
@@ -147,7 +166,7 @@ static mw_status place_features(model_cat *cat, mw_error *err)
     uint32_t *feature = cat->build.feature.items;
     uint8_t *flags = cat->build.flags.items;
     for (size_t node = 0; node < cat->build.left.count; node++) {
-        if (left[node] == MW_NO_CHILD)
+        if (left[node] == MW_NO_CHILD || flags[node] & MW_NODE_CATEGORICAL)
             continue;
         if (feature[node] >= cat->features.count) {
             mw_fail(err, MW_E_TREE_FEATURE, "a split asks for float feature %u, outside 0..%zu",

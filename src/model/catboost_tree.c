@@ -4,7 +4,7 @@
  *               split becomes the root, so that leaves stand in their order from left to right.
  *   nested      left and right inside each other, values in the leaves
  *
- * Both become ordinary nodes: right where x > border. */
+ * Both become ordinary nodes: right where x > border, or where a category is the one asked for. */
 #include "catboost.h"
 
 #include <math.h>
@@ -31,7 +31,7 @@ void model_cat_tree_done(model_cat_tree *tree)
     model_list_done(&tree->weights);
 }
 
-static void empty_tree(model_cat_tree *tree)
+void model_cat_tree_empty(model_cat_tree *tree)
 {
     tree->nodes.count = tree->splits.count = tree->values.count = tree->weights.count = 0;
 }
@@ -61,40 +61,66 @@ static mw_status read_numbers(model_document *doc, model_list *list, mw_error *e
     }
 }
 
-static mw_status check_split_type(mw_view type, mw_error *err)
+static mw_status read_split_type(model_document *doc, model_cat_node *split, mw_error *err)
 {
-    if (mw_view_is(type, "FloatFeature"))
+    mw_view type;
+    MW_TRY(model_document_string(doc, &type, err));
+    split->one_hot = mw_view_is(type, "OneHotFeature");
+    if (split->one_hot || mw_view_is(type, "FloatFeature"))
         return MW_OK;
-    mw_fail(err, MW_E_MODEL_FORMAT, "splits of type '%.*s' are not read yet", MW_VIEW_ARG(type));
-    mw_why(err, "it asks for a category, a text or an embedding, not for a number");
-    return mw_mend(err, "train on numeric columns: give categories as numbers or as columns of 0 "
-                        "and 1");
+    mw_fail(err, MW_E_MODEL_FORMAT, "splits of type '%.*s' are not read", MW_VIEW_ARG(type));
+    mw_why(err, "it asks for statistics of a category, a text or an embedding");
+    return mw_mend(err, "train with one_hot_max_size=255, or on numeric columns");
+}
+
+/* CatBoost writes the 32 bits of a hash as a signed number. */
+static mw_status read_hash(model_document *doc, double *ret_hash, mw_error *err)
+{
+    int64_t value = 0;
+    MW_TRY(model_document_integer(doc, &value, err));
+    if (value < INT32_MIN || value > UINT32_MAX)
+        return mw_fail(err, MW_E_MODEL_VALUE, "%lld is no hash of 32 bits", (long long)value);
+    *ret_hash = (double)(uint32_t)value;
+    return MW_OK;
+}
+
+enum split_key { BORDER, FLOAT_FEATURE, TYPE, CATEGORY, HASH };
+
+static mw_status read_split_key(model_document *doc, model_cat_node *split, enum split_key key,
+                                mw_error *err)
+{
+    switch (key) {
+    case BORDER:
+        return model_document_number(doc, &split->border, err);
+    case FLOAT_FEATURE:
+    case CATEGORY:
+        return model_document_integer(doc, &split->feature, err);
+    case TYPE:
+        return read_split_type(doc, split, err);
+    case HASH:
+        break;
+    }
+    return read_hash(doc, &split->border, err);
 }
 
 static mw_status read_split(model_document *doc, model_cat_node *ret_split, mw_error *err)
 {
-    static const char *const names[] = {"border", "float_feature_index", "split_type"};
-    enum { BORDER = 1 << 0, FEATURE = 1 << 1, ALL = BORDER | FEATURE };
+    static const char *const names[] = {"border", "float_feature_index", "split_type",
+                                        "cat_feature_index", "value"};
+    enum { NUMBER = 1 << BORDER | 1 << FLOAT_FEATURE, ONE_HOT = 1 << CATEGORY | 1 << HASH };
     uint32_t seen = 0;
     size_t key = 0;
     bool more = false;
     *ret_split = (model_cat_node){.left = -1, .right = -1};
     MW_TRY(model_document_object_begin(doc, err));
     for (;;) {
-        mw_view type;
         MW_TRY(model_document_key(doc, names, MW_COUNT(names), &seen, &key, &more, err));
         if (!more)
             break;
-        if (key == 0)
-            MW_TRY(model_document_number(doc, &ret_split->border, err));
-        else if (key == 1)
-            MW_TRY(model_document_integer(doc, &ret_split->feature, err));
-        else {
-            MW_TRY(model_document_string(doc, &type, err));
-            MW_TRY(check_split_type(type, err));
-        }
+        if (read_split_key(doc, ret_split, (enum split_key)key, err) != MW_OK)
+            return model_at_key(err, names[key]);
     }
-    if ((seen & ALL) == ALL)
+    if ((seen & (NUMBER | ONE_HOT)) == (ret_split->one_hot ? ONE_HOT : NUMBER))
         return MW_OK;
     mw_fail(err, MW_E_MODEL_SYNTAX, "a split has no border or no feature");
     return mw_mend(err, "%s", again);
@@ -108,8 +134,7 @@ static mw_status fail_values(size_t found, size_t wanted, mw_error *err)
     return mw_mend(err, "%s", again);
 }
 
-/* The first tree says how many outputs there are. */
-static mw_status note_outputs(model_cat *cat, size_t n_values, size_t n_leaves, mw_error *err)
+mw_status model_cat_note_outputs(model_cat *cat, size_t n_values, size_t n_leaves, mw_error *err)
 {
     size_t n = n_values / n_leaves;
     if (n == 0 || n > MW_LIMIT_OUTPUTS || n * n_leaves != n_values)
@@ -140,8 +165,9 @@ static mw_status put_node(model_cat *cat, size_t node, const model_cat_node *fro
     ((uint32_t *)build->right.items)[node] = leaf ? MW_NO_CHILD : (uint32_t)from->right;
     ((uint32_t *)build->feature.items)[node] = leaf ? 0 : (uint32_t)from->feature;
     ((double *)build->threshold.items)[node] = leaf ? 0 : from->border;
+    uint8_t flags = from->one_hot ? MW_NODE_CATEGORICAL : MW_NODE_LESS_EQUAL;
     ((uint8_t *)build->flags.items)[node] =
-        leaf ? 0 : MW_NODE_LESS_EQUAL | MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN;
+        leaf ? 0 : flags | MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN;
     ((double *)build->value.items)[node] = leaf && cat->n_outputs == 1 ? values[0] : 0;
     if (cat->has_weights)
         ((double *)build->cover.items)[node] = from->weight;
@@ -161,15 +187,15 @@ static mw_status check_nodes(const model_cat_node *nodes, size_t n_nodes, mw_err
 {
     for (size_t i = 0; i < n_nodes; i++) {
         if (nodes[i].feature < 0 || nodes[i].feature > MW_LIMIT_FEATURES) {
-            mw_fail(err, MW_E_TREE_FEATURE, "a split asks for float feature %lld",
-                    (long long)nodes[i].feature);
+            mw_fail(err, MW_E_TREE_FEATURE, "a split asks for %s feature %lld",
+                    nodes[i].one_hot ? "categorical" : "float", (long long)nodes[i].feature);
             return mw_mend(err, "%s", again);
         }
     }
     return MW_OK;
 }
 
-static mw_status add_tree(model_cat *cat, mw_error *err)
+mw_status model_cat_add_tree(model_cat *cat, mw_error *err)
 {
     model_cat_node *nodes = cat->tree.nodes.items;
     size_t n_nodes = cat->tree.nodes.count, first;
@@ -212,7 +238,7 @@ static mw_status expand(model_cat *cat, mw_error *err)
     const double *weights = cat->tree.weights.items;
     if (!nodes)
         return mw_fail_memory(err, "the nodes of a tree");
-    MW_TRY(note_outputs(cat, cat->tree.values.count, n_leaves, err));
+    MW_TRY(model_cat_note_outputs(cat, cat->tree.values.count, n_leaves, err));
     if (cat->tree.weights.count != 0 && cat->tree.weights.count != n_leaves)
         return fail_values(cat->tree.weights.count, n_leaves, err);
     for (size_t i = 0, level = 0; i < n_leaves - 1; i++) {
@@ -231,13 +257,19 @@ static mw_status expand(model_cat *cat, mw_error *err)
     return MW_OK;
 }
 
+mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err)
+{
+    MW_TRY(expand(cat, err));
+    return model_cat_add_tree(cat, err);
+}
+
 mw_status model_cat_read_oblivious(model_cat *cat, mw_error *err)
 {
     static const char *const names[] = {"leaf_values", "leaf_weights", "splits"};
     uint32_t seen = 0;
     size_t key = 0;
     bool more = false;
-    empty_tree(&cat->tree);
+    model_cat_tree_empty(&cat->tree);
     MW_TRY(model_document_object_begin(&cat->doc, err));
     for (;;) {
         MW_TRY(model_document_key(&cat->doc, names, MW_COUNT(names), &seen, &key, &more, err));
@@ -249,8 +281,7 @@ mw_status model_cat_read_oblivious(model_cat *cat, mw_error *err)
         if (status != MW_OK)
             return model_at_key(err, names[key]);
     }
-    MW_TRY(expand(cat, err));
-    return add_tree(cat, err);
+    return model_cat_add_oblivious(cat, err);
 }
 
 /* ---- nested ---------------------------------------------------------------------------------- */
@@ -277,6 +308,7 @@ static mw_status read_nested_split(model_cat *cat, size_t index, mw_error *err)
     model_cat_node *node = (model_cat_node *)cat->tree.nodes.items + index;
     node->feature = split.feature;
     node->border = split.border;
+    node->one_hot = split.one_hot;
     return MW_OK;
 }
 
@@ -285,7 +317,7 @@ static mw_status read_nested_value(model_cat *cat, size_t index, mw_error *err)
     size_t begin = cat->tree.values.count;
     ((model_cat_node *)cat->tree.nodes.items + index)->values = begin;
     MW_TRY(read_numbers(&cat->doc, &cat->tree.values, err));
-    return note_outputs(cat, cat->tree.values.count - begin, 1, err);
+    return model_cat_note_outputs(cat, cat->tree.values.count - begin, 1, err);
 }
 
 static mw_status read_nested_weight(model_cat *cat, size_t index, mw_error *err)
@@ -344,7 +376,7 @@ static mw_status read_nested(model_cat *cat, int64_t *ret_index, mw_error *err)
 mw_status model_cat_read_nested(model_cat *cat, mw_error *err)
 {
     int64_t root;
-    empty_tree(&cat->tree);
+    model_cat_tree_empty(&cat->tree);
     MW_TRY(read_nested(cat, &root, err));
-    return add_tree(cat, err);
+    return model_cat_add_tree(cat, err);
 }

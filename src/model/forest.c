@@ -22,6 +22,8 @@ const char *mw_format_name(mw_format format)
         return "lightgbm json";
     case MW_FORMAT_CATBOOST_JSON:
         return "catboost json";
+    case MW_FORMAT_CATBOOST_BINARY:
+        return "catboost binary";
     case MW_FORMAT_ONNX:
         return "onnx";
     }
@@ -38,6 +40,8 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
         return model_xgb_read(bytes, true, best_only, ret_forest, err);
     case MODEL_KIND_CATBOOST_JSON:
         return model_cat_read(bytes, ret_forest, err);
+    case MODEL_KIND_CATBOOST_BINARY:
+        return model_cat_read_binary(bytes, ret_forest, err);
     case MODEL_KIND_ONNX:
         return model_onnx_read(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM_JSON:

@@ -9,7 +9,7 @@
     "booster.save_model('model.txt') in LightGBM"
 #define GIVE_A_MODEL                                                                       \
     "give an XGBoost model (JSON or UBJSON), a LightGBM model (text or JSON), a CatBoost " \
-    "model (JSON), an ONNX model of trees, or an MLflow model folder"
+    "model (JSON or .cbm), an ONNX model of trees, or an MLflow model folder"
 #define NO_PICKLE "loading one runs the code inside it, and Millwright never runs a model's code"
 
 typedef struct foreign_kind {
@@ -39,8 +39,6 @@ static const foreign_kind foreign_kinds[] = {
      "unpack it first: unzstd model.json.zst"},
     {MW_VIEW("x\x9c"), MW_E_MODEL_PICKLE, "this is a compressed joblib file, that is, a pickle",
      NO_PICKLE, SAVE_AS_JSON},
-    {MW_VIEW("CBM1"), MW_E_MODEL_FORMAT, "CatBoost's binary models are not read yet", "",
-     "save it as JSON: model.save_model('model.json', format='json')"},
     {MW_VIEW("binf"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
      "load it with XGBoost 2.x or older and save it with booster.save_model('model.json')"},
     {MW_VIEW("bs64"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
@@ -218,6 +216,10 @@ mw_status model_kind_tell(mw_view bytes, model_kind *ret_kind, mw_error *err)
         return fail_foreign(foreign, err);
     if (rest.data[0] == '{') {
         *ret_kind = object_is_binary(rest) ? MODEL_KIND_UBJSON : tell_json(rest);
+        return MW_OK;
+    }
+    if (mw_view_starts(rest, "CBM1")) {
+        *ret_kind = MODEL_KIND_CATBOOST_BINARY;
         return MW_OK;
     }
     if (is_lightgbm(rest)) {

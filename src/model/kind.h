@@ -10,6 +10,7 @@ typedef enum model_kind {
     MODEL_KIND_LIGHTGBM,
     MODEL_KIND_LIGHTGBM_JSON,
     MODEL_KIND_CATBOOST_JSON,
+    MODEL_KIND_CATBOOST_BINARY,
     MODEL_KIND_ONNX
 } model_kind;
 

@@ -17,10 +17,12 @@ typedef enum mw_format {
     MW_FORMAT_LIGHTGBM_TEXT,
     MW_FORMAT_LIGHTGBM_JSON, /* what dump_model() returns */
     MW_FORMAT_CATBOOST_JSON,
+    MW_FORMAT_CATBOOST_BINARY, /* .cbm */
     MW_FORMAT_ONNX
 } mw_format;
 
-/* "xgboost json", "xgboost ubjson", "lightgbm text", "lightgbm json", "catboost json", "onnx". */
+/* "xgboost json", "xgboost ubjson", "lightgbm text", "lightgbm json", "catboost json",
+ * "catboost binary", "onnx". */
 const char *mw_format_name(mw_format format);
 
 /* From margins to predictions. Computed in float32 where sums are, else in float64. */

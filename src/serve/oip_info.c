@@ -72,6 +72,7 @@ static const char *platform_of(const mw_forest *forest)
     case MW_FORMAT_LIGHTGBM_JSON:
         return "lightgbm";
     case MW_FORMAT_CATBOOST_JSON:
+    case MW_FORMAT_CATBOOST_BINARY:
         return "catboost";
     case MW_FORMAT_ONNX:
         return "onnx";
@@ -85,7 +86,7 @@ static const char *platform_of(const mw_forest *forest)
 static bool has_categories(const mw_schema *schema)
 {
     for (size_t i = 0; i < schema->n_columns; i++)
-        if (schema->columns[i].categories)
+        if (schema->columns[i].categories || schema->columns[i].hashed)
             return true;
     return false;
 }
@@ -104,7 +105,7 @@ static const char *column_datatype(const mw_column *column, const char *wide)
     case MW_COLUMN_BOOL:
         return "BOOL";
     case MW_COLUMN_CATEGORY:
-        return column->categories ? "BYTES" : "INT64";
+        return column->categories || column->hashed ? "BYTES" : "INT64";
     }
     return wide;
 }

@@ -59,9 +59,22 @@ static mw_status fail_category(const mw_column *column, mw_view text, mw_error *
     return status;
 }
 
+/* Whatever no split asks for is one and the same to the model. */
+static double hashed_code(const mw_column *column, mw_view text)
+{
+    ptrdiff_t code = mw_schema_category(column, text);
+    return code < 0 ? (double)NAN : (double)code;
+}
+
 static mw_status category_code(const mw_column *column, double value, double *ret_value,
                                mw_error *err)
 {
+    if (column->hashed) {
+        char text[MW_NUMBER_TEXT_BYTES];
+        size_t size = mw_number_write_double(text, value, false);
+        *ret_value = hashed_code(column, (mw_view){text, size});
+        return MW_OK;
+    }
     if (column->categories && column->categories_are_numbers) {
         ptrdiff_t code = find_numeric_category(column, value);
         if (code < 0 && !column->unknown_is_missing) {
@@ -135,6 +148,10 @@ bool table_is_missing(mw_view text)
 mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_value,
                              mw_error *err)
 {
+    if (column->hashed) {
+        *ret_value = hashed_code(column, text);
+        return MW_OK;
+    }
     if (column->type == MW_COLUMN_CATEGORY && column->categories) {
         ptrdiff_t code = mw_schema_category(column, text);
         double number;

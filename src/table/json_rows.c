@@ -36,7 +36,7 @@ static mw_status read_text_cell(table_json *json, const mw_column *column, doubl
 {
     mw_view text;
     MW_TRY(mw_scan_string(&json->scan, json->arena, &text, err));
-    if (column->type == MW_COLUMN_CATEGORY && column->categories)
+    if (column->type == MW_COLUMN_CATEGORY && (column->categories || column->hashed))
         return table_convert_text(column, text, cell, err);
     mw_fail(err, MW_E_TABLE_TEXT, "the text '%.*s' stands where a number belongs",
             (int)(text.size < 40 ? text.size : 40), text.data);

@@ -58,8 +58,22 @@ static bool copy_view(mw_arena *arena, mw_view *view)
     return copy != NULL;
 }
 
+static mw_status copy_hashes(mw_column *column, mw_arena *arena, mw_error *err)
+{
+    size_t n = column->n_category_hashes;
+    uint32_t *copy = mw_arena_take_zeroed(arena, n, sizeof *copy);
+    if (!copy)
+        return mw_fail_memory(err, "categories");
+    if (n > 0)
+        memcpy(copy, column->category_hashes, n * sizeof *copy);
+    column->category_hashes = copy;
+    return MW_OK;
+}
+
 static mw_status copy_categories(mw_column *column, mw_arena *arena, mw_error *err)
 {
+    if (column->hashed)
+        return copy_hashes(column, arena, err);
     if (!column->categories)
         return MW_OK;
     size_t n = column->n_categories, size = index_size_for(n);
@@ -125,8 +139,24 @@ ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name)
     return (ptrdiff_t)schema->index[slot] - 1;
 }
 
+static ptrdiff_t find_hash(const mw_column *column, uint32_t hash)
+{
+    size_t begin = 0, end = column->n_category_hashes;
+    while (begin < end) {
+        size_t middle = begin + (end - begin) / 2;
+        if (column->category_hashes[middle] < hash)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    bool found = begin < column->n_category_hashes && column->category_hashes[begin] == hash;
+    return found ? (ptrdiff_t)begin : -1;
+}
+
 ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
 {
+    if (column->hashed)
+        return find_hash(column, mw_category_hash(text));
     if (!column->category_index)
         return -1;
     size_t slot = find_slot(column->category_index, column->category_index_size, text,

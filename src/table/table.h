@@ -34,6 +34,11 @@ typedef struct mw_column {
     bool categories_are_numbers; /* their texts are numbers: a number is looked up by its value */
     bool unknown_is_missing; /* a category that was not in training reads as missing (what LightGBM
                                 does with a pandas column); otherwise it is an error */
+    bool hashed; /* CatBoost: categories are known by the hash of their text only. A text, or a
+                    whole number as its decimal text, becomes its hash's place among the hashes, or
+                    is missing when it is none of them */
+    const uint32_t *category_hashes; /* ascending: mw_category_hash of codes 0.. */
+    size_t n_category_hashes;
     const uint32_t *category_index; /* made by mw_schema_make; behind the door */
     size_t category_index_size;
 } mw_column;
@@ -55,8 +60,11 @@ MW_CHECKED mw_status mw_schema_make(const mw_column *columns, size_t n_columns, 
                                     mw_arena *arena, mw_schema *ret_schema, mw_error *err);
 /* Position of the column called `name`, or -1. */
 ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name);
-/* The code of a category's text, or -1. */
+/* The code of a category's text, or -1; also of a hashed column. */
 ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
+
+/* CatBoost's hash of a category: the low 32 bits of CityHash64 1.0 of its text. */
+uint32_t mw_category_hash(mw_view text);
 
 /* ---- batch ------------------------------------------------------------------------------------
  */

@@ -17,6 +17,8 @@ typedef struct sample {
 #define SPLIT(feature, border)                                                      \
     "{\"border\":" border ",\"float_feature_index\":" feature ",\"split_index\":0," \
     "\"split_type\":\"FloatFeature\"}"
+#define ONE_HOT(feature, hash) \
+    "{\"cat_feature_index\":" feature ",\"split_type\":\"OneHotFeature\",\"value\":" hash "}"
 #define OBLIVIOUS(values, weights, splits)                                       \
     "\"oblivious_trees\":[{\"leaf_values\":" values ",\"leaf_weights\":" weights \
     ",\"splits\":" splits "}]"
@@ -107,6 +109,35 @@ static void test_nested(void **state)
     mw_forest_free(forest);
 }
 
+/* Hashes are numbered in ascending order, as unsigned numbers, each once. */
+static void test_one_hot(void **state)
+{
+    (void)state;
+    sample s = plain();
+    s.features = "{\"categorical_features\":[{\"feature_id\":\"city\",\"flat_feature_index\":1},"
+                 "{\"feature_id\":\"unused\",\"flat_feature_index\":2}],\"float_features\":[{"
+                 "\"feature_id\":\"a\",\"flat_feature_index\":0}]}";
+    s.trees =
+        "\"trees\":[{\"left\":{\"value\":1},\"right\":{\"left\":{\"value\":2},\"right\":{"
+        "\"value\":3},\"split\":" ONE_HOT("0", "-292403996") "},\"split\":" ONE_HOT(
+            "0",
+            "7") "},{\"left\":{\"value\":1},\"right\":{\"value\":2},\"split\":" ONE_HOT("0",
+                                                                                        "7") "}]";
+    mw_forest *forest = must_read(&s);
+    const mw_column *city = &forest->schema.columns[1], *unused = &forest->schema.columns[2];
+    assert_true(city->hashed && unused->hashed);
+    assert_int_equal(city->n_category_hashes, 2);
+    assert_int_equal(unused->n_category_hashes, 0);
+    assert_int_equal(mw_schema_category(city, MW_VIEW("Kyiv")), 1);
+    assert_int_equal(mw_schema_category(city, MW_VIEW("Rome")), -1);
+    assert_int_equal(mw_schema_category(unused, MW_VIEW("Rome")), -1);
+    assert_int_equal(forest->n_category_sets, 2);
+    assert_int_equal(forest->set[0], forest->set[5]);
+    assert_int_equal(forest->feature[0], 1);
+    assert_int_equal(forest->category_words[forest->category_sets[forest->set[2]].begin], 2);
+    mw_forest_free(forest);
+}
+
 /* A tree of one leaf, an older scale_and_bias, no trees at all. */
 static void test_small(void **state)
 {
@@ -137,13 +168,25 @@ static const struct {
     const char *where, *what;
 } wrong[] = {
     {"category split", PART(trees),
-     OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"OneHotFeature\",\"value\":3}]"), MW_UNSUPPORTED,
-     "oblivious_trees[0].splits", "OneHotFeature"},
+     OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"OneHotFeature\",\"value\":3}]"), MW_BAD_DATA,
+     "oblivious_trees[0].splits", "no border or no feature"},
+    {"category outside", PART(trees), OBLIVIOUS("[1,2]", "[]", "[" ONE_HOT("0", "3") "]"),
+     MW_BAD_DATA, "features_info", "categorical feature 0"},
+    {"category hash", PART(trees), OBLIVIOUS("[1,2]", "[]", "[" ONE_HOT("0", "4294967296") "]"),
+     MW_BAD_DATA, "splits.value", "no hash"},
     {"counters", PART(trees),
      OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"OnlineCtr\",\"border\":3}]"), MW_UNSUPPORTED,
      "oblivious_trees[0].splits", "OnlineCtr"},
-    {"categories", PART(features), "{\"categorical_features\":[{}]}", MW_UNSUPPORTED,
-     "features_info.categorical_features[0]", "not read yet"},
+    {"category column", PART(features), "{\"categorical_features\":[{}]}", MW_BAD_DATA,
+     "features_info.categorical_features[0]", "-1"},
+    {"statistics", PART(features),
+     "{\"categorical_features\":[{\"feature_id\":\"city\",\"flat_feature_index\":0}],"
+     "\"ctrs\":[{\"elements\":[{\"cat_feature_index\":0}]}]}",
+     MW_UNSUPPORTED, "features_info.ctrs[0]", "'city'"},
+    {"statistics of nothing", PART(features), "{\"ctrs\":[{}]}", MW_UNSUPPORTED,
+     "features_info.ctrs[0]", "feature -1"},
+    {"texts", PART(features), "{\"text_features\":[{}]}", MW_UNSUPPORTED,
+     "features_info.text_features[0]", "text and embedding"},
     {"loss", PART(loss), "Custom", MW_UNSUPPORTED, "model_info.params.loss_function", "'Custom'"},
     {"few values", PART(trees), OBLIVIOUS("[1,2,3]", "[]", TWO_SPLITS), MW_BAD_DATA,
      "oblivious_trees[0]", "3 leaf values"},
@@ -226,8 +269,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oblivious), cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_small),     cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_depth),     cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_small),     cmocka_unit_test(test_one_hot),
+        cmocka_unit_test(test_wrong),     cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_cut_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

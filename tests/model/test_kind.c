@@ -16,7 +16,7 @@ static const struct kind_case {
     {"gzip", MW_VIEW("\x1f\x8b\x08"), MW_UNSUPPORTED, "gzip", "gunzip"},
     {"zstd", MW_VIEW("\x28\xb5\x2f\xfd"), MW_UNSUPPORTED, "zstd", "unzstd"},
     {"joblib", MW_VIEW("x\x9c\x01"), MW_UNSUPPORTED, "joblib", "save_model"},
-    {"catboost", MW_VIEW("CBM1\x10"), MW_UNSUPPORTED, "CatBoost", "format='json'"},
+    {"catboost", MW_VIEW("CBM1\x10"), MW_BAD_DATA, "ends before", "model.cbm"},
     {"old xgboost", MW_VIEW("binf\x00\x00\x00?"), MW_UNSUPPORTED, "old binary", "2.x"},
     {"older xgboost", MW_VIEW("\x00\x00\x00?\x04\x00\x00\x00\x00\x06gbtree"), MW_UNSUPPORTED,
      "old binary", "2.x"},

@@ -62,6 +62,8 @@ def _open():
     lib.mw_model_predict.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
                                      ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
                                      ctypes.c_void_p]
+    lib.mw_model_category.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p,
+                                      ctypes.c_void_p, ctypes.c_void_p]
     lib.mw_model_explain.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                                      ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
     lib.mw_background_new.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
@@ -128,6 +130,15 @@ class Model:
     def __del__(self):
         if getattr(self, "handle", None):
             LIBRARY.mw_model_free(self.handle)
+
+    def category(self, feature, text):
+        """What a row holds for a category that is given as text."""
+        code, error = ctypes.c_double(), ErrorText()
+        status = LIBRARY.mw_model_category(self.handle, feature, text.encode(), ctypes.byref(code),
+                                           ctypes.byref(error))
+        if status != 0:
+            raise Failure(error)
+        return code.value
 
     def predict(self, rows, output=PREDICTION):
         """(n_rows, outputs) float64."""

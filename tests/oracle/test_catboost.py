@@ -1,10 +1,12 @@
-"""CatBoost's JSON models against CatBoost: raw values to the last bit, predictions to 1e-14."""
+"""CatBoost's models, JSON and binary, against CatBoost: raw values to the last bit, predictions to
+1e-14; contributions to 2e-6 of the largest."""
 import json
+import subprocess
 
 import numpy as np
 import pytest
 
-from millwright import Failure, Model
+from millwright import Failure, Model, library_path
 
 catboost = pytest.importorskip("catboost")
 
@@ -49,6 +51,12 @@ def save(model, folder):
     return path
 
 
+def save_binary(model, folder):
+    path = folder / "model.cbm"
+    model.save_model(str(path))
+    return path
+
+
 def check(trained, rows, folder):
     n = len(rows)
     raw = np.reshape(trained.predict(rows, prediction_type="RawFormulaVal"), (n, -1))
@@ -58,10 +66,19 @@ def check(trained, rows, folder):
     else:
         prediction = np.reshape(trained.predict(rows), (n, -1))
     for kernel in (None, "scalar"):
-        model = Model(save(trained, folder), kernel)
-        assert np.array_equal(model.margin(rows), raw)
-        assert np.array_equal(model.margin(rows.astype(np.float64)), raw)
-        np.testing.assert_allclose(model.predict(rows), prediction, rtol=1e-14, atol=1e-300)
+        for path in (save(trained, folder), save_binary(trained, folder)):
+            model = Model(path, kernel)
+            assert np.array_equal(model.margin(rows), raw)
+            assert np.array_equal(model.margin(rows.astype(np.float64)), raw)
+            np.testing.assert_allclose(model.predict(rows), prediction, rtol=1e-14, atol=1e-300)
+    same_forest(Model(folder / "model.json", "scalar"), model, rows[:10])
+
+
+def same_forest(json_model, binary_model, rows):
+    assert binary_model.about.format == b"catboost binary"
+    for name in ("objective", "n_trees", "n_nodes", "n_leaves", "max_depth", "n_classes"):
+        assert getattr(binary_model.about, name) == getattr(json_model.about, name)
+    assert np.array_equal(json_model.explain(rows), binary_model.explain(rows))
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -102,9 +119,113 @@ def test_class_names(tmp_path):
     assert model.predict(rows).shape == (len(rows), 3)
 
 
-def test_categories_are_refused(tmp_path):
+# ---- categories ----------------------------------------------------------------------------------
+
+LONG = ["n" * size + "ö" for size in (7, 15, 31, 63, 64, 100, 126, 127, 128, 129, 200, 300)]
+
+
+def make_table(seed, n, texts):
+    """A column of numbers, of texts, of whole numbers and one more of numbers."""
+    random = np.random.default_rng(seed)
+    x, y = random.normal(size=(2, n)).astype(np.float32)
+    x[random.random(n) < 0.1] = np.nan
+    table = np.empty((n, 4), object)
+    table[:, 0], table[:, 3] = x, y
+    table[:, 1] = np.array(texts, object)[random.integers(0, len(texts), n)]
+    table[:, 2] = random.integers(-3, 9, n)
+    return table
+
+
+def table_target(table, texts):
+    place = {text: i for i, text in enumerate(texts)}
+    known = np.array([place[text] for text in table[:, 1]])
+    return (np.nan_to_num(table[:, 0].astype(float)) + (known % 3 == 0) * 1.5 +
+            (table[:, 2].astype(int) % 4 == 1) - table[:, 3].astype(float) * (known % 2))
+
+
+def coded(model, table):
+    rows = table.copy()
+    for column in (1, 2):
+        rows[:, column] = [model.category(column, str(value)) for value in table[:, column]]
+    return rows.astype(np.float64)
+
+
+def check_table(trained, table, folder):
+    raw = np.reshape(trained.predict(table, prediction_type="RawFormulaVal"), (len(table), -1))
+    pool = catboost.Pool(table, cat_features=[1, 2])
+    shap = trained.get_feature_importance(pool, type="ShapValues").reshape(len(table), -1, 5)
+    # CatBoost's own contributions of trees that are not symmetric do not add up to its raw values.
+    adds_up = np.allclose(shap.sum(axis=2), raw, atol=1e-9)
+    assert adds_up or trained.get_all_params()["grow_policy"] != "SymmetricTree"
+    for kernel in (None, "scalar"):
+        for path in (save(trained, folder), save_binary(trained, folder)):
+            model = Model(path, kernel)
+            rows = coded(model, table)
+            assert np.array_equal(model.margin(rows), raw)
+            for n in (1, 7, 33):
+                assert np.array_equal(model.margin(rows[:n]), raw[:n])
+            got = model.explain(rows)
+            np.testing.assert_allclose(got.sum(axis=2), raw, atol=1e-5 * np.abs(got).max())
+            assert not adds_up or np.abs(got - shap).max() <= 2e-6 * np.abs(shap).max()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("loss", ["Logloss", "RMSE", "MultiClass", "MultiRMSE"])
+def test_one_hot(loss, policy, tmp_path):
+    texts = ["Bonn", "Kyiv", "Łódź", "", "nan", "Rio de Janeiro", "3", "-1"]
+    table = make_table(1, 800, texts)
+    target = table_target(table, texts)
+    labels = {"Logloss": target > 0, "RMSE": target, "MultiClass": np.digitize(target, [0, 1]),
+              "MultiRMSE": np.c_[target, -target]}[loss]
+    trained = train(loss, catboost.Pool(table, labels, cat_features=[1, 2]), None,
+                    grow_policy=policy, one_hot_max_size=50, depth=5)
+    served = make_table(2, 300, [*texts, "unknown", "Bonn "])
+    served[::7, 2] = 4711  # a number that training did not see
+    check_table(trained, served, tmp_path)
+
+
+def test_every_length_of_text(tmp_path):
+    texts = [text[-size:] for size in range(1, 70) for text in ["abcdefghij" * 7]] + LONG
+    table = make_table(3, 3000, texts)
+    trained = train("RMSE", catboost.Pool(table, table_target(table, texts), cat_features=[1, 2]),
+                    None, one_hot_max_size=200, iterations=200, depth=4, learning_rate=0.5)
+    assert save(trained, tmp_path).read_text().count("OneHotFeature") > 100
+    check_table(trained, make_table(4, 400, texts), tmp_path)
+
+
+def test_texts_and_numbers_as_clients_send_them(tmp_path):
+    """CSV through the program: texts stay texts, numbers are their decimal text."""
+    texts = ["Bonn", "Kyiv", "nan", "", "7"]
+    table = make_table(5, 500, texts)
+    table[:, 0] = np.nan_to_num(table[:, 0].astype(float))
+    pool = catboost.Pool(table, table_target(table, texts), cat_features=[1, 2],
+                         feature_names=["x", "city", "number", "y"])
+    trained = train("RMSE", pool, None, one_hot_max_size=50)
+    path, rows = save_binary(trained, tmp_path), tmp_path / "rows.csv"
+    lines = [f"{float(x)!r},{city},{number},{float(y)!r}" for x, city, number, y in table]
+    rows.write_text("x,city,number,y\n" + "\n".join(lines) + "\n")
+    program = str(library_path()).split("include")[0] + "millwright"
+    out = subprocess.run([program, "predict", str(path), "--input", str(rows)], check=True,
+                         capture_output=True, text=True).stdout.split()
+    assert np.array_equal(np.array(out[1:], float), trained.predict(table))
+    lines = [json.dumps([float(x), city, int(number), float(y)]) for x, city, number, y in table]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    out = subprocess.run([program, "predict", str(path), "--input", str(tmp_path / "rows.jsonl")],
+                         check=True, capture_output=True, text=True).stdout
+    assert np.array_equal(np.array(out.split()[1:], float), trained.predict(table))
+
+
+@pytest.mark.parametrize("saved", [save, save_binary])
+def test_statistics_are_refused(saved, tmp_path):
     rows = [["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", 4.0]] * 30
-    trained = catboost.CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False).fit(
-        rows, [0, 1, 0, 1] * 30, cat_features=[0])
-    with pytest.raises(Failure, match="not read yet"):
-        Model(save(trained, tmp_path))
+    pool = catboost.Pool(rows, [0, 1, 0, 1] * 30, cat_features=[0], feature_names=["city", "x"])
+    trained = train("Logloss", pool, None, one_hot_max_size=2)
+    with pytest.raises(Failure, match="CTR.*'city'.*one_hot_max_size"):
+        Model(saved(trained, tmp_path))
+
+
+def test_texts_are_refused(tmp_path):
+    rows = [["a b c", 1.0], ["b d", 2.0], ["a a", 3.0], ["c", 4.0]] * 30
+    trained = train("Logloss", catboost.Pool(rows, [0, 1, 0, 1] * 30, text_features=[0]), None)
+    with pytest.raises(Failure, match="text and embedding"):
+        Model(save_binary(trained, tmp_path))

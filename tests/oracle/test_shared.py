@@ -14,8 +14,7 @@ if not (FOLDER / "index.json").exists():
 
 INDEX = json.loads((FOLDER / "index.json").read_text())["models"]
 CASES = [(name, file) for name, entry in INDEX.items() for file in entry["files"]
-         if entry["family"].startswith(("xgboost", "lightgbm", "catboost", "onnx"))
-         and not file.endswith(".cbm")]
+         if entry["family"].startswith(("xgboost", "lightgbm", "catboost", "onnx"))]
 # ONNX files do not say how many rows each node saw.
 EXPLAINED = [case for case in CASES if INDEX[case[0]]["family"] != "onnx"]
 
