@@ -10,6 +10,8 @@
 #define GIVE_A_MODEL                                                                       \
     "give an XGBoost model (JSON or UBJSON), a LightGBM model (text or JSON), a CatBoost " \
     "model (JSON or .cbm), an ONNX model of trees, or an MLflow model folder"
+#define FROM_R \
+    "save the model in R with xgb.save(model, 'model.json') or lgb.save(model, 'model.txt')"
 #define NO_PICKLE "loading one runs the code inside it, and Millwright never runs a model's code"
 
 typedef struct foreign_kind {
@@ -29,7 +31,8 @@ static const foreign_kind foreign_kinds[] = {
      "unpack it when the model lies inside as a file; otherwise " SAVE_AS_JSON},
     {MW_VIEW("\x1f\x8b"), MW_E_MODEL_FORMAT, "this file is compressed (gzip)",
      "a compressed joblib file is a pickle, which is never read",
-     "unpack it first when a model file lies inside: gunzip model.json.gz"},
+     "unpack it first when a model file lies inside: gunzip model.json.gz; an .rds file of R is "
+     "none: use xgb.save or lgb.save there"},
     {MW_VIEW("BZh"), MW_E_MODEL_FORMAT, "this file is compressed (bzip2)", "",
      "unpack it first: bunzip2 model.json.bz2"},
     {MW_VIEW("\xfd"
@@ -39,6 +42,12 @@ static const foreign_kind foreign_kinds[] = {
      "unpack it first: unzstd model.json.zst"},
     {MW_VIEW("x\x9c"), MW_E_MODEL_PICKLE, "this is a compressed joblib file, that is, a pickle",
      NO_PICKLE, SAVE_AS_JSON},
+    {MW_VIEW("RDX2\n"), MW_E_MODEL_PICKLE, "this is a workspace of R (.RData)", NO_PICKLE, FROM_R},
+    {MW_VIEW("RDX3\n"), MW_E_MODEL_PICKLE, "this is a workspace of R (.RData)", NO_PICKLE, FROM_R},
+    {MW_VIEW("X\n\0\0\0"), MW_E_MODEL_PICKLE, "this is an object of R (.rds)", NO_PICKLE, FROM_R},
+    {MW_VIEW("______LightGBM_Binary_File_Token______"), MW_E_MODEL_KIND,
+     "this is a dataset of LightGBM (save_binary), not a model", "it holds the rows of a training",
+     "save the model with booster.save_model('model.txt')"},
     {MW_VIEW("binf"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
      "load it with XGBoost 2.x or older and save it with booster.save_model('model.json')"},
     {MW_VIEW("bs64"), MW_E_MODEL_OLD_BINARY, "this is XGBoost's old binary format", "",
@@ -102,6 +111,25 @@ static bool has_control_bytes(mw_view bytes)
     return false;
 }
 
+/* CoreML is protobuf as ONNX is: a version, then a description (field 2), which begins with the
+ * description of an input (field 1). In ONNX field 2 is the name of the producer. */
+static bool is_coreml(mw_view bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes.data;
+    size_t behind = 3; /* 08 version 12, then the length: one to five bytes */
+    if (bytes.size < 16 || at[0] != 0x08 || at[1] >= 0x40 || at[2] != 0x12)
+        return false;
+    while (behind < 8 && at[behind] & 0x80)
+        behind++;
+    return at[behind + 1] == 0x0a;
+}
+
+static mw_status fail_coreml(mw_error *err)
+{
+    mw_fail(err, MW_E_MODEL_FORMAT, "this is a CoreML model, which is not read");
+    return mw_mend(err, "save the model in its library's own format, or as ONNX");
+}
+
 /* No magic number at the start: told by words inside. */
 static mw_status tell_binary(mw_view bytes, mw_error *err)
 {
@@ -119,6 +147,11 @@ static mw_status tell_text(mw_view bytes, mw_error *err)
     if (has_text(bytes, "\nflavors:") || mw_view_starts(bytes, "flavors:")) {
         mw_fail(err, MW_E_MODEL_KIND, "this is the MLmodel file of an MLflow model, not the model");
         return mw_mend(err, "give the path of its folder");
+    }
+    if (has_text(bytes, "CatboostModel") || has_text(bytes, "class catboost_model")) {
+        mw_fail(err, MW_E_MODEL_FORMAT, "this is a CatBoost model written out as a program");
+        mw_why(err, "Millwright never runs a model's code");
+        return mw_mend(err, "save the model with model.save_model('model.cbm')");
     }
     if (bytes.data[0] == '[' && has_text(bytes, "\"nodeid\"")) {
         mw_fail(err, MW_E_MODEL_DUMP, "this is XGBoost's dump_model() output, not a model");
@@ -226,6 +259,8 @@ mw_status model_kind_tell(mw_view bytes, model_kind *ret_kind, mw_error *err)
         *ret_kind = MODEL_KIND_LIGHTGBM;
         return MW_OK;
     }
+    if (is_coreml(rest))
+        return fail_coreml(err);
     if (is_onnx(rest)) {
         *ret_kind = MODEL_KIND_ONNX;
         return MW_OK;
