@@ -67,6 +67,7 @@ bench-trees: build
 	@PIP_IGNORE_REQUIRES_PYTHON=1 PIP_ONLY_BINARY=:all: \
 	    tools/python-env.sh .venv-bench-trees bench/trees_requirements.txt
 	@.venv-bench-trees/bin/python bench/trees.py
+	@.venv-bench-trees/bin/python bench/explain.py
 
 # Another PREFIX than the one configured is taken over; DESTDIR stands before it.
 install: build

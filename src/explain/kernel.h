@@ -25,7 +25,10 @@ TARGET static void EXPLAIN(const mw_forest *forest, const void *layout, const ex
     layout_begin(forest, layout, block, &work);
     for (size_t margin = 0; margin < forest->n_margins; margin++) {
         layout_clear_totals(&work);
-        add_chunks(&work, margin);
+        if (block->n_rows < LAYOUT_FEW_ROWS)
+            tables_add_few(&work, margin, block->n_rows);
+        else
+            add_chunks(&work, margin);
         add_programs(&work, margin);
         layout_put(&work, block, margin);
     }

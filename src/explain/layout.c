@@ -92,6 +92,7 @@ static size_t divide(const explain_layout *layout, void *memory, explain_work *r
     ret_work->sums =
         explain_cut_off(memory, &used, layout->tables.slots_max * stride * sizeof(float));
     ret_work->patterns = explain_cut_off(memory, &used, patterns * sizeof(uint16_t));
+    ret_work->row_ranks = explain_cut_off(memory, &used, layout->ranks.n_columns * sizeof(int16_t));
     ret_work->rest_memory =
         explain_cut_off(memory, &used, quadrature_divide(&layout->rest, NULL, &rest));
     return used;
@@ -109,8 +110,9 @@ void layout_begin(const mw_forest *forest, const explain_layout *layout, const e
 {
     divide(layout, block->memory, ret_work);
     ret_work->forest = forest;
-    ret_work->n_filled =
-        (block->n_rows + LAYOUT_ROWS_STEP - 1) / LAYOUT_ROWS_STEP * LAYOUT_ROWS_STEP;
+    bool alone = block->n_rows < LAYOUT_FEW_ROWS && layout->rest.n_programs == 0;
+    size_t step = alone ? 1 : LAYOUT_ROWS_STEP;
+    ret_work->n_filled = (block->n_rows + step - 1) / step * step;
     ranks_of_rows(forest, &layout->ranks, block->rows, block->first, block->n_rows,
                   ret_work->n_filled, ret_work->stride, ret_work->ranks);
 }

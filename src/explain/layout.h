@@ -11,6 +11,7 @@
 #include "tables.h"
 
 enum {
+    LAYOUT_FEW_ROWS = 8,   /* fewer go through the tables one at a time */
     LAYOUT_ROWS_STEP = 32, /* rows are filled up to a multiple of this */
     LAYOUT_ROWS_MAX = 1024,
     LAYOUT_ROWS_MIN = 64,
@@ -37,6 +38,7 @@ typedef struct explain_work {
     double *totals;     /* of each place, for one margin */
     float *sums;        /* of each slot, for one chunk */
     uint16_t *patterns; /* (TABLES_BITS_MAX + 1, LAYOUT_PART_ROWS): saved ones, then a group's */
+    int16_t *row_ranks; /* of each column, for one row */
     void *rest_memory;
 } explain_work;
 
@@ -53,6 +55,8 @@ size_t layout_block_rows(const void *layout);
 /* Cut up a block's memory and rank its rows. */
 void layout_begin(const mw_forest *forest, const explain_layout *layout, const explain_block *block,
                   explain_work *ret_work);
+/* Lines of tables onto the totals of one margin, for rows fewer than LAYOUT_FEW_ROWS. */
+void tables_add_few(const explain_work *work, size_t margin, size_t n_rows);
 void layout_clear_totals(const explain_work *work);
 /* Totals of one margin into the block's values. */
 void layout_put(const explain_work *work, const explain_block *block, size_t margin);
