@@ -86,6 +86,10 @@ typedef enum cli_option_id {
     CLI_COUNT,
     CLI_GAP,
     CLI_BUDGET,
+    /* reasons */
+    CLI_REASON_FORMAT, /* --format: text or json */
+    CLI_DICTIONARY,
+    CLI_ADVERSE,
     /* demo */
     CLI_ONCE,
     CLI_SPEED,
@@ -195,9 +199,10 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 
 /* ---- what the commands are; command_<name>.c ------------------------------------------------- */
 
-cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_dependence,
-    cli_run_counterfactual, cli_run_model_show, cli_run_demo, cli_run_config_show,
-    cli_run_config_check, cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version;
+cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_reasons,
+    cli_run_dictionary, cli_run_dependence, cli_run_counterfactual, cli_run_model_show,
+    cli_run_demo, cli_run_config_show, cli_run_config_check, cli_run_config_schema,
+    cli_run_completion, cli_run_help, cli_run_version;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

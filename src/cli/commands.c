@@ -196,6 +196,41 @@ static const cli_command commands[] = {
         .run = cli_run_counterfactual,
     },
     {
+        .name = "reasons",
+        .group = "Daily",
+        .summary = "tell why each row got its score, in your words",
+        .about =
+            "Gathers the contributions of 'mw explain' by the groups of a dictionary, ranks them, "
+            "and tells the strongest four (--top) in its words, with the row's values. "
+            "--adverse down keeps only what lowers the score. What the dictionary does not show "
+            "is left out, and its sum is told as 'withheld' in json.\n\n"
+            "With --background the values are against its rows (interventional), and each reason "
+            "is tested: with its features alone at their usual values (median, or the commonest "
+            "category) the margin must not move further that way; else it is said to hold 'in "
+            "combination'.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
+                      {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_DICTIONARY) | CLI_TAKES(CLI_ADVERSE) |
+                   CLI_TAKES(CLI_TOP) | CLI_TAKES(CLI_BACKGROUND) | CLI_TAKES(CLI_SCALE) |
+                   CLI_TAKES(CLI_REASON_FORMAT) | CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .examples = {{"mw reasons model.json rows.csv --dictionary words.yaml --adverse up", NULL},
+                     {"mw reasons model.json rows.csv --dictionary words.yaml --background all.csv",
+                      "against what is usual, each reason tested"}},
+        .run = cli_run_reasons,
+    },
+    {
+        .name = "dictionary",
+        .group = "Daily",
+        .summary = "draft a dictionary of a model's features",
+        .about = "Writes a YAML file for 'mw reasons' with every feature and category of the "
+                 "model, for a person to put into words: name, unit, decimals, up, down, missing, "
+                 "show, group, categories; and groups with name, up, down.",
+        .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true}},
+        .options = CLI_TAKES(CLI_OUTPUT),
+        .examples = {{"mw dictionary model.json -o words.yaml", NULL}},
+        .run = cli_run_dictionary,
+    },
+    {
         .name = "model show",
         .group = "Models",
         .summary = "show what a model file holds",

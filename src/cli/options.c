@@ -8,6 +8,8 @@ static const char *const explain_scales[] = {"margin", "probability", NULL}; /* 
 static const char *const report_formats[] = {"text", "csv", "json", NULL};
 static const char *const importance_kinds[] = {
     "shap", "gain", "total_gain", "cover", "total_cover", "weight", "split", "permutation", NULL};
+static const char *const reason_formats[] = {"text", "json", NULL};
+static const char *const sides[] = {"up", "down", NULL};
 static const char *const curve_kinds[] = {"pdp", "ice", "ale", NULL};
 static const char *const metrics[] = {"auc", "logloss", "accuracy", "rmse", "mae", "r2", NULL};
 static const char *const markdown_pages[] = {"cli", "config", "errors", NULL};
@@ -346,6 +348,25 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .max = MS_PER_HOUR,
                     .help =
                         "time for each answer; then the best one found is given, without a proof"},
+    [CLI_REASON_FORMAT] = {.name = "format",
+                           .flag_only = true,
+                           .kind = CLI_KIND_CHOICE,
+                           .value = "FORMAT",
+                           .fallback = "text",
+                           .choices = reason_formats,
+                           .help = "format of the result"},
+    [CLI_DICTIONARY] = {.name = "dictionary",
+                        .flag_only = true,
+                        .kind = CLI_KIND_FILE,
+                        .value = "FILE",
+                        .help = "what people call the features (YAML)"},
+    [CLI_ADVERSE] = {.name = "adverse",
+                     .flag_only = true,
+                     .kind = CLI_KIND_CHOICE,
+                     .value = "SIDE",
+                     .auto_is = "both sides",
+                     .choices = sides,
+                     .help = "only what moves the score to this side"},
     [CLI_ONCE] = {.name = "once",
                   .kind = CLI_KIND_FLAG,
                   .help = "end after about five seconds; exit 0 when no request failed"},

@@ -3,6 +3,7 @@
  *     forest --------------------> importance.h     which features matter
  *     predictor, rows, target ---> permutation.h    and for which measure (metric.h)
  *     predictor, rows -----------> curves.h         how predictions move with one feature
+ *     contributions, groups -----> reasons.h        the strongest reasons, one side
  *     predictor, row, rules -----> counterfactual.h the nearest row with another answer
  *
  * Pure functions over a forest, a predictor and rows in memory: nothing is read, printed or kept.
@@ -20,5 +21,6 @@
 #include "importance.h"
 #include "metric.h"
 #include "permutation.h"
+#include "reasons.h"
 
 #endif

@@ -1,4 +1,5 @@
-"""Commands that tell people what a model does: importance, dependence, counterfactual."""
+"""Commands that tell people what a model does: importance, dependence, counterfactual,
+reasons."""
 import csv
 import gzip
 import io
@@ -344,3 +345,114 @@ def test_counterfactual_refusals(run, models, arguments, code, words):
                input=models.rows.head(3).to_csv(index=False))
     assert done.returncode == code, done.stderr
     assert words in done.stderr and done.stdout == ""
+
+
+# ---- reasons -------------------------------------------------------------------------------------
+
+WORDS = """\
+version: "7"
+features:
+  income:
+    name: yearly income
+    unit: EUR
+    decimals: 0
+    up: "{name} of {value} is low"
+    group: means
+  debt: {name: debts, unit: EUR, group: means, missing: not known}
+  late:
+    name: late payments
+    up: "{value} late payments"
+    down: "only {value} late payments"
+  age: {show: false}
+groups:
+  means: {name: means, up: debts are high for the income, down: means suffice}
+"""
+
+
+def test_reasons_in_words(run, models, tmp_path):
+    (tmp_path / "words.yaml").write_text(WORDS)
+    text = models.rows.head(30).to_csv(index=False)
+    plain = [json.loads(line) for line in run("explain", models.paths["plain"], "-", "--format",
+                                              "json", input=text).stdout.splitlines()]
+    arguments = ["reasons", models.paths["plain"], "-", "--dictionary", tmp_path / "words.yaml",
+                 "--adverse", "up"]
+    done = run(*arguments, "--format", "json", input=text)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line, explained in zip(lines, plain):
+        values = explained["contributions"]
+        sums = {"means": values["income"] + values["debt"], "late payments": values["late"]}
+        expected = sorted(((v, k) for k, v in sums.items() if v > 0), reverse=True)
+        assert [reason["reason"] for reason in line["reasons"]] == [k for _, k in expected]
+        assert [reason["value"] for reason in line["reasons"]] == pytest.approx(
+            [v for v, _ in expected])
+        assert line["withheld"] == values["age"] and line["dictionary"] == "7"
+        assert {reason["holds"] for reason in line["reasons"]} <= {None}
+    words = run(*arguments, input=text).stdout
+    row = models.rows.iloc[next(i for i, line in enumerate(lines) if line["reasons"]
+                                and line["reasons"][0]["reason"] == "means")]
+    assert f"debts are high for the income: yearly income {row['income']:.0f} EUR, debts " in words
+
+
+def test_reasons_are_proven_against_a_background(run, models, tmp_path):
+    """'alone': with the group at its usual values the library's own margin is not higher."""
+    (tmp_path / "words.yaml").write_text(WORDS)
+    models.rows.to_csv(tmp_path / "usual.csv", index=False)
+    usual = {name: np.sort(models.rows[name].dropna())[(models.rows[name].count() - 1) // 2]
+             for name in COLUMNS}
+    rows = models.rows.head(40)
+    done = run("reasons", models.paths["plain"], "-", "--dictionary", tmp_path / "words.yaml",
+               "--adverse", "up", "--background", tmp_path / "usual.csv", "--format", "json",
+               input=rows.to_csv(index=False))
+    assert done.returncode == 0, done.stderr
+    members = {"means": ["income", "debt"], "late payments": ["late"]}
+    n = 0
+    for line in map(json.loads, done.stdout.splitlines()):
+        row = rows.iloc[[line["row"]]]
+        for reason in line["reasons"]:
+            moved = row.assign(**{name: usual[name] for name in members[reason["reason"]]})
+            change = models.predict("plain", moved, True)[0] - models.predict("plain", row, True)[0]
+            assert reason["holds"] == ("alone" if change <= 0 else "in combination")
+            n += 1
+    assert n > 20
+
+
+def test_draft_is_a_dictionary(run, models, tmp_path):
+    for name in ("plain", "towns"):
+        rows = models.towns if name == "towns" else models.rows
+        draft = tmp_path / f"{name}.yaml"
+        assert run("dictionary", models.paths[name], "-o", draft).returncode == 0
+        done = run("reasons", models.paths[name], "-", "--dictionary", draft, "--top", 2,
+                   input=rows.head(3).to_csv(index=False))
+        assert done.returncode == 0, done.stderr
+        assert " is " in done.stdout
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("unit: EUR\n", "unti: EUR\n", ["words.yaml:5:5", "unknown key 'unti'", "'unit'"]),
+    ("  income:\n", "  incme:\n", ["words.yaml:3:3", "unknown feature 'incme'", "'income'"]),
+    ("    group: means\n", "    group: maens\n", ["words.yaml:8:12", "unknown group", "'means'"]),
+    ("decimals: 0", "decimals: many", ["words.yaml:6:5", "0 to 9"]),
+    ("show: false", "show: no", ["true or false"]),
+    ("version:", "versoin:", ["words.yaml:1:1", "'version'"]),
+    ("  means: {", "  other: {name: x}\n  means: {", ["no feature is in the group 'other'"]),
+    ("features:", "featurs:", ["words.yaml:2:1", "'features'"]),
+    ("age: {show: false}", "age: 5", ["must be a map"]),
+    ("show: false}", "categories: {a: b}}", ["knows no categories"]),
+])
+def test_wrong_dictionaries(run, models, tmp_path, old, new, words):
+    assert old in WORDS
+    (tmp_path / "words.yaml").write_text(WORDS.replace(old, new, 1))
+    done = run("reasons", models.paths["plain"], "-", "--dictionary", tmp_path / "words.yaml",
+               input=models.rows.head(2).to_csv(index=False))
+    assert done.returncode == 2 and done.stdout == "", done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_reasons_refusals(run, models, tmp_path):
+    missing = run("reasons", models.paths["plain"], "-", input="a\n1\n")
+    assert missing.returncode == 2 and "mw dictionary" in missing.stderr
+    nowhere = run("reasons", models.paths["plain"], "-", "--dictionary", tmp_path / "none.yaml",
+                  input="a\n1\n")
+    assert nowhere.returncode == 3
