@@ -9,12 +9,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 what=${1:-build}
+# SIMDe is for `test` only: without it a test of instructions that this processor lacks skips.
 wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib)
 case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
 fuzz) wanted+=(clang fuzzer) ;;
-test) wanted+=(cmocka clang fuzzer venv promtool mandoc) ;;
+test) wanted+=(cmocka clang fuzzer venv promtool mandoc simde) ;;
 bench) wanted+=(venv nginx wrk taskset) ;;
 *)
     echo "usage: $0 build|check|fuzz|test|bench" >&2
@@ -30,6 +31,7 @@ is_there() {
     case $1 in
     cc | ninja | pkg-config | python3 | clang | promtool | mandoc | wrk | taskset) have "$1" ;;
     libc) [ -e /usr/include/stdio.h ] ;;
+    simde) [ -e /usr/include/simde/x86/avx512.h ] || [ "$(uname -m)" != x86_64 ] ;;
     meson) tools/find-meson.sh >/dev/null 2>&1 ;;
     jansson | cmocka | zlib) library "$1" ;;
     yaml) library yaml-0.1 ;;
@@ -44,7 +46,7 @@ package_of() {
     cc) echo gcc ;;
     libc) echo libc6-dev ;;
     ninja) echo ninja-build ;;
-    jansson | cmocka) echo "lib$1-dev" ;;
+    jansson | cmocka | simde) echo "lib$1-dev" ;;
     yaml) echo libyaml-dev ;;
     zlib) echo zlib1g-dev ;;
     # clang's own version decides which runtime fits

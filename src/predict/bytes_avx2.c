@@ -4,7 +4,7 @@
 #include "bytes.h"
 
 #define VECTOR __m256i
-enum { WIDTH = 32 };
+enum { WIDTH = 32, SIDES = 2 };
 #define KERNEL predict_bytes_avx2
 #define KERNEL_NAME "avx2"
 #define VECTOR_INLINE static inline __attribute__((always_inline))
@@ -19,20 +19,29 @@ VECTOR_INLINE void vector_store(void *at, VECTOR x)
     _mm256_storeu_si256(at, x);
 }
 
-VECTOR_INLINE VECTOR vector_spread(const uint32_t *at)
+VECTOR_INLINE VECTOR vector_spread(const uint8_t *at)
 {
-    return _mm256_set1_epi32((int)*at);
+    return _mm256_set1_epi8((char)*at);
 }
 
-/* (code + 255 - rank + 1) / 2 reaches 128 exactly where code >= rank. */
 VECTOR_INLINE VECTOR vector_decide(VECTOR code, VECTOR rank)
 {
-    return _mm256_avg_epu8(code, rank);
+    return _mm256_cmpgt_epi8(rank, code);
 }
 
-VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR right, VECTOR left)
+VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR left, VECTOR right)
 {
-    return _mm256_blendv_epi8(left, right, decision);
+    return _mm256_blendv_epi8(right, left, decision);
+}
+
+VECTOR_INLINE VECTOR vector_fold(VECTOR decision, VECTOR left, VECTOR right)
+{
+    return vector_choose(decision, left, right);
+}
+
+VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR right)
+{
+    return vector_choose(vector_decide(code, rank), left, right);
 }
 
 /* A shuffle looks up 16 bytes and gives 0 where bit 7 of the place is set: the additions set it
@@ -48,11 +57,15 @@ VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
     return _mm256_cmpeq_epi8(found, bit);
 }
 
-VECTOR_INLINE VECTOR vector_push(VECTOR index, VECTOR decision)
+VECTOR_INLINE VECTOR vector_first(VECTOR decision)
 {
-    VECTOR top = _mm256_set1_epi8((char)0x80);
-    return _mm256_or_si256(_mm256_andnot_si256(top, _mm256_srli_epi16(index, 1)),
-                           _mm256_and_si256(top, decision));
+    return _mm256_and_si256(_mm256_set1_epi8((char)0x80), decision);
+}
+
+/* The average with 255 or 0, rounded up: as bit 0 of the index is 0, nothing carries. */
+VECTOR_INLINE VECTOR vector_append(VECTOR index, VECTOR decision)
+{
+    return _mm256_avg_epu8(index, decision);
 }
 
 VECTOR_INLINE VECTOR vector_shift(VECTOR index, unsigned n)
@@ -60,9 +73,9 @@ VECTOR_INLINE VECTOR vector_shift(VECTOR index, unsigned n)
     return _mm256_srli_epi16(index, (int)n);
 }
 
-VECTOR_INLINE VECTOR vector_mask(VECTOR index, uint8_t mask)
+VECTOR_INLINE VECTOR vector_invert(VECTOR index, uint8_t mask)
 {
-    return _mm256_and_si256(index, _mm256_set1_epi8((char)mask));
+    return _mm256_andnot_si256(index, _mm256_set1_epi8((char)mask));
 }
 
 VECTOR_INLINE VECTOR vector_or(VECTOR a, VECTOR b)
@@ -88,22 +101,21 @@ VECTOR_INLINE void add_eight(float *sums, VECTOR leaves)
     _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), _mm256_castsi256_ps(leaves)));
 }
 
-/* Unpacking works within halves of a register, so rows come out as 0-3 16-19, 4-7 20-23, ...; the
- * last step puts the halves in order. */
+/* Unpacking works within halves of a register: rows are first put where they come out in order,
+ * 0-3 8-11 16-19 24-27 into the lower half. */
 VECTOR_INLINE void add_planes(const uint8_t *planes, VECTOR index, float *sums)
 {
+    index = _mm256_permutevar8x32_epi32(index, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
     VECTOR bit4 = _mm256_slli_epi16(index, 3), bit5 = _mm256_slli_epi16(index, 2);
     VECTOR p0 = look_up(planes, index, bit4, bit5), p1 = look_up(planes + 64, index, bit4, bit5);
     VECTOR p2 = look_up(planes + 128, index, bit4, bit5);
     VECTOR p3 = look_up(planes + 192, index, bit4, bit5);
     VECTOR low01 = _mm256_unpacklo_epi8(p0, p1), high01 = _mm256_unpackhi_epi8(p0, p1);
     VECTOR low23 = _mm256_unpacklo_epi8(p2, p3), high23 = _mm256_unpackhi_epi8(p2, p3);
-    VECTOR a = _mm256_unpacklo_epi16(low01, low23), b = _mm256_unpackhi_epi16(low01, low23);
-    VECTOR c = _mm256_unpacklo_epi16(high01, high23), d = _mm256_unpackhi_epi16(high01, high23);
-    add_eight(sums, _mm256_permute2x128_si256(a, b, 0x20));
-    add_eight(sums + 8, _mm256_permute2x128_si256(c, d, 0x20));
-    add_eight(sums + 16, _mm256_permute2x128_si256(a, b, 0x31));
-    add_eight(sums + 24, _mm256_permute2x128_si256(c, d, 0x31));
+    add_eight(sums, _mm256_unpacklo_epi16(low01, low23));
+    add_eight(sums + 8, _mm256_unpackhi_epi16(low01, low23));
+    add_eight(sums + 16, _mm256_unpacklo_epi16(high01, high23));
+    add_eight(sums + 24, _mm256_unpackhi_epi16(high01, high23));
 }
 
 /* Eight or four values are brought together by hand: a gather takes longer here. */
@@ -126,16 +138,63 @@ VECTOR_INLINE void add_values64(const double *values, const uint8_t *index, doub
     }
 }
 
-/* Each comparison gives -1 a cut passed; packed to 16 bits a cut and then two bits of the mask. */
-VECTOR_INLINE unsigned count32(const float *table, float x)
+VECTOR_INLINE VECTOR passes(__m256 x, __m256 cut)
 {
-    __m256 all = _mm256_set1_ps(x);
-    __m256 low = _mm256_cmp_ps(all, _mm256_loadu_ps(table), _CMP_GE_OQ);
-    __m256 high = _mm256_cmp_ps(all, _mm256_loadu_ps(table + 8), _CMP_GE_OQ);
-    VECTOR both = _mm256_packs_epi32(_mm256_castps_si256(low), _mm256_castps_si256(high));
-    return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(both)) / 2;
+    return _mm256_castps_si256(_mm256_cmp_ps(x, cut, _CMP_GE_OQ));
 }
 
+VECTOR_INLINE VECTOR next_place(VECTOR place, VECTOR passed)
+{
+    return _mm256_sub_epi32(_mm256_add_epi32(place, place), passed);
+}
+
+/* Eight values down the first five levels of the tree of cuts: the run of eight that each is in.
+ * A level of up to eight places is a register. */
+VECTOR_INLINE VECTOR find_runs(const float *tree, __m256 x)
+{
+    VECTOR passed = passes(x, _mm256_broadcast_ss(tree + 1));
+    VECTOR place = _mm256_sub_epi32(_mm256_setzero_si256(), passed);
+    passed =
+        passes(x, _mm256_blendv_ps(_mm256_broadcast_ss(tree + 2), _mm256_broadcast_ss(tree + 3),
+                                   _mm256_castsi256_ps(passed)));
+    place = next_place(place, passed);
+    __m256 level2 = _mm256_broadcast_ps((const __m128 *)(const void *)(tree + 4));
+    place = next_place(place, passes(x, _mm256_permutevar_ps(level2, place)));
+    __m256 level3 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 8), place);
+    place = next_place(place, passes(x, level3));
+    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 16), place);
+    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 24), place);
+    VECTOR bit3 = _mm256_slli_epi32(place, 28);
+    return next_place(place, passes(x, _mm256_blendv_ps(low, high, _mm256_castsi256_ps(bit3))));
+}
+
+/* Up to eight cuts are counted one by one. Else the first levels of the tree are eight values at a
+ * time, and the last run is all its cuts for one value. */
+#define SEARCH32
+VECTOR_INLINE void search32(const float *table, uint32_t n_cuts, const float *x, size_t n,
+                            uint8_t *ret)
+{
+    const float *cuts = table + BYTES_PIVOTS;
+    uint32_t run[BYTES_PART];
+    for (size_t r = 0; r < n; r += 8) {
+        __m256 values = _mm256_loadu_ps(x + r);
+        VECTOR found = _mm256_setzero_si256();
+        for (uint32_t i = 0; n_cuts <= 8 && i < n_cuts; i++)
+            found = _mm256_sub_epi32(found, passes(values, _mm256_broadcast_ss(cuts + i)));
+        if (n_cuts > 8)
+            found = _mm256_slli_epi32(find_runs(table + BYTES_TREE, values), 3);
+        _mm256_storeu_si256((__m256i *)(void *)(run + r), found);
+    }
+    for (size_t r = 0; r < n && n_cuts > 8; r++) {
+        __m256i passed = passes(_mm256_broadcast_ss(x + r), _mm256_loadu_ps(cuts + run[r]));
+        unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(passed));
+        run[r] += (uint32_t)__builtin_popcount(mask);
+    }
+    for (size_t r = 0; r < n; r++)
+        ret[r] = (uint8_t)run[r];
+}
+
+/* Each comparison gives -1 a cut passed; packed to 16 bits a cut and then two bits of the mask. */
 VECTOR_INLINE unsigned count64(const double *table, double x)
 {
     __m256d all = _mm256_set1_pd(x);

@@ -197,10 +197,10 @@ static void put_cut(cuts_draft *draft, const asked *question, size_t number, siz
     bytes_search *search = &layout->searches[number];
     search->feature = question->feature;
     search->n_cuts = (uint32_t)rank;
-    size_t at = number * BYTES_TABLE + BYTES_PIVOTS + rank - 1;
-    layout->cuts32[at] = (float)float_at_least(question->cut);
+    size_t at = BYTES_PIVOTS + rank - 1;
+    layout->cuts32[number * BYTES_TABLE32 + at] = (float)float_at_least(question->cut);
     if (layout->cuts64)
-        layout->cuts64[at] = question->cut;
+        layout->cuts64[number * BYTES_TABLE + at] = question->cut;
     /* Between -1e-35 and 1e-35 lies more than one code, yet LightGBM sees one value there. */
     if (layout->near_zero && question->cut > -predict_zero && question->cut <= predict_zero)
         search->near_zero = true;
@@ -229,27 +229,38 @@ static void place_number(cuts_draft *draft, const asked *question, size_t search
 
 static void clear_tables(bytes_layout *layout)
 {
-    for (size_t i = 0; i < layout->n_searches * BYTES_TABLE; i++) {
+    for (size_t i = 0; i < layout->n_searches * BYTES_TABLE32; i++)
         layout->cuts32[i] = NAN;
-        if (layout->cuts64)
-            layout->cuts64[i] = NAN;
-    }
+    for (size_t i = 0; layout->cuts64 && i < layout->n_searches * BYTES_TABLE; i++)
+        layout->cuts64[i] = NAN;
     for (size_t s = 0; s < layout->n_searches; s++) {
         for (unsigned rule = 0; rule < BYTES_RULES; rule++)
             layout->searches[s].column[rule] = BYTES_NO_COLUMN;
     }
 }
 
+/* 255 cuts as a binary tree: level k has 2^k places, from place 2^k on. */
+static void put_tree(float *table)
+{
+    for (size_t level = 0; level < 8; level++) {
+        size_t half = (size_t)128 >> level; /* of the cuts below a place of this level */
+        for (size_t i = 0; i < (size_t)1 << level; i++)
+            table[BYTES_TREE + ((size_t)1 << level) + i] =
+                table[BYTES_PIVOTS + (2 * i + 1) * half - 1];
+    }
+}
+
 /* Pivots are the last cut of each run of 16. */
 static void finish_search(bytes_layout *layout, size_t number)
 {
-    float *table32 = layout->cuts32 + number * BYTES_TABLE;
+    float *table32 = layout->cuts32 + number * BYTES_TABLE32;
     double *table64 = layout->cuts64 ? layout->cuts64 + number * BYTES_TABLE : NULL;
     for (size_t i = 0; i < BYTES_PIVOTS; i++) {
         table32[i] = table32[BYTES_PIVOTS + 16 * i + 15];
         if (table64)
             table64[i] = table64[BYTES_PIVOTS + 16 * i + 15];
     }
+    put_tree(table32);
     uint8_t zero_code = 0; /* rounding a cut upwards leaves it on its side of 0 */
     for (size_t i = 0; i < layout->searches[number].n_cuts; i++)
         zero_code = (uint8_t)(zero_code + (table32[BYTES_PIVOTS + i] <= 0));
@@ -261,7 +272,7 @@ static bool make_searches(cuts_draft *draft)
     bytes_layout *layout = draft->layout;
     size_t n = each_question(draft, NULL);
     layout->searches = calloc(n + 1, sizeof *layout->searches);
-    layout->cuts32 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE + 16) * sizeof(float));
+    layout->cuts32 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE32 + 16) * sizeof(float));
     bool enough = layout->searches && layout->cuts32;
     if (!layout->float_cuts && enough) {
         layout->cuts64 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE + 16) * sizeof(double));

@@ -2,13 +2,18 @@
  *
  *   VECTOR                     a register of WIDTH bytes; WIDTH is 16, 32 or 64
  *   vector_load, vector_store  any alignment
- *   vector_spread(p)           four bytes at p, repeated
- *   vector_decide(code, rank)  bit 7 of each byte: code >= 255 - rank (the other bits: any)
- *   vector_choose(d, right, left)  by bit 7 of d, whole bytes
+ *   vector_spread(p)           the byte at p, repeated
+ *   SIDES                      how many registers of rows go through a perfect tree together
+ *   vector_decide(code, rank)  bit 7 of each byte: goes left, code < rank, both signed (the other
+ *                              bits: any)
+ *   vector_fold(d, left, right)  bit 7 of one or the other, by bit 7 of d (the other bits: any)
+ *   vector_choose(d, left, right)  by bit 7 of d, whole bytes
+ *   vector_pick(code, rank, left, right)  left where code < rank, whole bytes
  *   vector_in_set(set, place, bit)  255 where bit of byte `place` of 32 is set, else 0
- *   vector_push(index, d)      index >> 1 within each byte, its bit 7 from d
+ *   vector_first(d)            bit 7 of d, the other bits 0
+ *   vector_append(index, d)    index >> 1 within each byte, its bit 7 from d; bit 0 of index is 0
  *   vector_shift(index, n)     index >> n in each byte; what comes in from above may be any
- *   vector_mask(index, m)      index & m
+ *   vector_invert(index, m)    ~index & m: decisions say left, a leaf's index right
  *   vector_or(a, b)
  *   add_planes(planes, index, sums)  sums[r] += the float whose bytes stand at index[r] & 63 of
  *                              four planes of 64 bytes; WIDTH floats in order of rows
@@ -22,173 +27,42 @@
 #include <assert.h>
 
 #include "bytes.h"
-#include "rules.h"
 
+#ifndef INLINE
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
-/* ---- rows become codes ----------------------------------------------------------------------- */
-
-/* A part of the rows as one search sees it. A row that is not there is 0. */
-typedef struct part_values {
-    bool float32; /* which of the two arrays holds them */
-    float x32[BYTES_PART];
-    double x64[BYTES_PART];
-    uint8_t code[BYTES_PART];
-    uint8_t nan[BYTES_PART], zero[BYTES_PART]; /* 255: is, where a rule asks */
-} part_values;
-
-/* How many cuts x passes: whole runs of 16 by their last cuts, then within the run. NaN passes
- * none. The last of 256 places is never a cut, so that run 16 is none. */
-INLINE uint8_t code32(const float *table, bool small, float x)
-{
-    unsigned run = small ? 0 : count32(table, x);
-    return (uint8_t)(16 * run + count32(table + BYTES_PIVOTS + 16 * run, x));
-}
-
-INLINE uint8_t code64(const double *table, bool small, double x)
-{
-    unsigned run = small ? 0 : count64(table, x);
-    return (uint8_t)(16 * run + count64(table + BYTES_PIVOTS + 16 * run, x));
-}
-
-/* Values are copied first: the loops behind are free of branches and of strides. */
-static void copy_part(const mw_matrix *rows, const char *at, size_t n_rows, part_values *part)
-{
-    bool narrow = rows->dtype == MW_FLOAT32;
-    ptrdiff_t width = narrow ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
-    ptrdiff_t stride = rows->row_stride * width;
-    for (size_t r = 0; narrow && r < n_rows; r++, at += stride)
-        memcpy(&part->x32[r], at, sizeof part->x32[r]);
-    for (size_t r = 0; !narrow && part->float32 && r < n_rows; r++, at += stride) {
-        double x;
-        memcpy(&x, at, sizeof x);
-        part->x32[r] = (float)x;
-    }
-    for (size_t r = 0; !part->float32 && r < n_rows; r++, at += stride)
-        memcpy(&part->x64[r], at, sizeof part->x64[r]);
-    for (size_t r = n_rows; r < BYTES_PART; r++) {
-        part->x32[r] = 0;
-        part->x64[r] = 0;
-    }
-}
-
-static void mark_missing(part_values *part)
-{
-    for (size_t r = 0; r < BYTES_PART && part->float32; r++)
-        part->nan[r] = part->x32[r] != part->x32[r] ? 255 : 0;
-    for (size_t r = 0; r < BYTES_PART && !part->float32; r++)
-        part->nan[r] = part->x64[r] != part->x64[r] ? 255 : 0;
-}
-
-/* With `flatten` they become 0: LightGBM sees them so. */
-static void mark_zeros(part_values *part, bool flatten)
-{
-    for (size_t r = 0; r < BYTES_PART; r++) {
-        double x = part->float32 ? (double)part->x32[r] : part->x64[r];
-        part->zero[r] = predict_is_zero(x) ? 255 : 0;
-        if (!flatten || !part->zero[r])
-            continue;
-        if (part->float32)
-            part->x32[r] = 0;
-        else
-            part->x64[r] = 0;
-    }
-}
-
-INLINE void find_codes(const bytes_layout *layout, size_t number, bool small, part_values *part)
-{
-    if (part->float32) {
-        const float *table = layout->cuts32 + number * BYTES_TABLE;
-        for (size_t r = 0; r < BYTES_PART; r++)
-            part->code[r] = code32(table, small, part->x32[r]);
-    } else {
-        const double *table = layout->cuts64 + number * BYTES_TABLE;
-        for (size_t r = 0; r < BYTES_PART; r++)
-            part->code[r] = code64(table, small, part->x64[r]);
-    }
-}
-
-/* The column of one rule, from the codes. */
-INLINE void put_column(const part_values *part, predict_rule rule, uint8_t zero_code,
-                       uint8_t *ret_column)
-{
-    switch (rule) {
-    case PREDICT_NAN_LEFT:
-        memcpy(ret_column, part->code, BYTES_PART);
-        break;
-    case PREDICT_NAN_RIGHT:
-        for (size_t r = 0; r < BYTES_PART; r++)
-            ret_column[r] = part->code[r] | part->nan[r];
-        break;
-    case PREDICT_NAN_IS_ZERO:
-        for (size_t r = 0; r < BYTES_PART; r++)
-            ret_column[r] = part->code[r] | (part->nan[r] & zero_code);
-        break;
-    case PREDICT_ZERO_LEFT:
-        for (size_t r = 0; r < BYTES_PART; r++)
-            ret_column[r] = part->code[r] & (uint8_t)~part->zero[r];
-        break;
-    case PREDICT_ZERO_RIGHT:
-        for (size_t r = 0; r < BYTES_PART; r++)
-            ret_column[r] = part->code[r] | part->nan[r] | part->zero[r];
-        break;
-    default:
-        assert(false); /* sets have columns of their own */
-    }
-}
-
-static bool has_column(const bytes_search *search, predict_rule rule)
-{
-    return search->column[rule] != BYTES_NO_COLUMN;
-}
-
-static void load_search(const bytes_layout *layout, const mw_matrix *rows, size_t number,
-                        size_t first, size_t n_rows, uint8_t *columns)
-{
-    const bytes_search *search = &layout->searches[number];
-    bool float32 = rows->dtype == MW_FLOAT32;
-    ptrdiff_t at =
-        (ptrdiff_t)first * rows->row_stride + (ptrdiff_t)search->feature * rows->column_stride;
-    ptrdiff_t width = float32 ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
-    part_values part;
-    part.float32 = float32 || layout->float_cuts;
-    copy_part(rows, (const char *)rows->data + at * width, n_rows, &part);
-    if (has_column(search, PREDICT_NAN_RIGHT) || has_column(search, PREDICT_NAN_IS_ZERO) ||
-        has_column(search, PREDICT_ZERO_RIGHT))
-        mark_missing(&part);
-    if (search->near_zero || has_column(search, PREDICT_ZERO_LEFT) ||
-        has_column(search, PREDICT_ZERO_RIGHT))
-        mark_zeros(&part, layout->near_zero);
-    if (search->n_cuts <= 16)
-        find_codes(layout, number, true, &part);
-    else
-        find_codes(layout, number, false, &part);
-    for (unsigned rule = 0; rule < BYTES_RULES; rule++) {
-        if (search->column[rule] != BYTES_NO_COLUMN)
-            put_column(&part, (predict_rule)rule, search->zero_code,
-                       columns + search->column[rule]);
-    }
-}
-
-static void load_columns(const mw_forest *forest, const bytes_layout *layout,
-                         const predict_block *block, uint8_t *columns)
-{
-    for (size_t begin = 0; begin < block->n_rows; begin += BYTES_PART) {
-        size_t left = block->n_rows - begin, n_rows = left < BYTES_PART ? left : BYTES_PART;
-        for (size_t s = 0; s < layout->n_searches; s++)
-            load_search(layout, block->rows, s, block->first + begin, n_rows, columns + begin);
-        for (size_t s = 0; s < layout->n_codes; s++)
-            bytes_load_codes(forest, &layout->codes[s], block->rows, block->first + begin, n_rows,
-                             columns + begin);
-    }
-}
+#include "bytes_codes_kernel.h"
 
 /* ---- perfect trees --------------------------------------------------------------------------- */
 
-INLINE VECTOR decide(const bytes_nodes *nodes, size_t node, const uint8_t *columns)
+/* Several registers of rows go through a tree side by side: what a node needs is loaded once. */
+typedef struct sides {
+    VECTOR of[SIDES];
+} sides;
+
+INLINE sides decide(const bytes_nodes *nodes, size_t node, const uint8_t *columns, unsigned n)
 {
-    return vector_decide(vector_load(columns + nodes->column[node]),
-                         vector_spread(&nodes->rank[node]));
+    const uint8_t *column = columns + nodes->column[node];
+    VECTOR rank = vector_spread(&nodes->rank[node]);
+    sides found;
+    for (unsigned i = 0; i < n; i++)
+        found.of[i] = vector_decide(vector_load(column + i * WIDTH), rank);
+    return found;
+}
+
+INLINE sides fold(sides decision, sides left, sides right, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        left.of[i] = vector_fold(decision.of[i], left.of[i], right.of[i]);
+    return left;
+}
+
+INLINE sides choose(sides decision, sides left, sides right, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        left.of[i] = vector_choose(decision.of[i], left.of[i], right.of[i]);
+    return left;
 }
 
 /* fold_k(p): what bits 0 .. k - 1 of the path choose among 2^k nodes of a level, from p * 2^k on.
@@ -199,19 +73,19 @@ INLINE VECTOR decide(const bytes_nodes *nodes, size_t node, const uint8_t *colum
  *                             \     /        by bit 1
  *                            decision 2
  */
-#define FOLD(k, below)                                                                          \
-    INLINE VECTOR fold_##k(const bytes_nodes *nodes, size_t begin, size_t p,                    \
-                           const uint8_t *columns, const VECTOR *bits)                          \
-    {                                                                                           \
-        return vector_choose(bits[k - 1], fold_##below(nodes, begin, 2 * p + 1, columns, bits), \
-                             fold_##below(nodes, begin, 2 * p, columns, bits));                 \
+#define FOLD(k, below)                                                                \
+    INLINE sides fold_##k(const bytes_nodes *nodes, size_t begin, size_t p,           \
+                          const uint8_t *columns, const sides *bits, unsigned n)      \
+    {                                                                                 \
+        return fold(bits[k - 1], fold_##below(nodes, begin, 2 * p, columns, bits, n), \
+                    fold_##below(nodes, begin, 2 * p + 1, columns, bits, n), n);      \
     }
 
-INLINE VECTOR fold_0(const bytes_nodes *nodes, size_t begin, size_t p, const uint8_t *columns,
-                     const VECTOR *bits)
+INLINE sides fold_0(const bytes_nodes *nodes, size_t begin, size_t p, const uint8_t *columns,
+                    const sides *bits, unsigned n)
 {
     (void)bits;
-    return decide(nodes, begin + p, columns);
+    return decide(nodes, begin + p, columns, n);
 }
 FOLD(1, 0)
 FOLD(2, 1)
@@ -219,16 +93,19 @@ FOLD(3, 2)
 FOLD(4, 3)
 FOLD(5, 4)
 
-/* The leaf's index in the low bits; `depth` is a constant. */
-INLINE VECTOR find_perfect(const bytes_nodes *nodes, unsigned depth, const uint8_t *columns)
+/* The leaf's index in the low bits; `depth` and `n` are constants. */
+INLINE sides find_perfect(const bytes_nodes *nodes, unsigned depth, const uint8_t *columns,
+                          unsigned n)
 {
-    VECTOR bits[BYTES_SUBTREE_DEPTH];
-    bits[0] = fold_0(nodes, 0, 0, columns, bits);
-    VECTOR index = bits[0];
-#define LEVEL(k)                                                    \
-    if (depth > k) {                                                \
-        bits[k] = fold_##k(nodes, (1u << k) - 1, 0, columns, bits); \
-        index = vector_push(index, bits[k]);                        \
+    sides bits[BYTES_SUBTREE_DEPTH], index;
+    bits[0] = fold_0(nodes, 0, 0, columns, bits, n);
+    for (unsigned i = 0; i < n; i++)
+        index.of[i] = vector_first(bits[0].of[i]);
+#define LEVEL(k)                                                       \
+    if (depth > k) {                                                   \
+        bits[k] = fold_##k(nodes, (1u << k) - 1, 0, columns, bits, n); \
+        for (unsigned i = 0; i < n; i++)                               \
+            index.of[i] = vector_append(index.of[i], bits[k].of[i]);   \
     }
     LEVEL(1)
     LEVEL(2)
@@ -236,67 +113,90 @@ INLINE VECTOR find_perfect(const bytes_nodes *nodes, unsigned depth, const uint8
     LEVEL(4)
     LEVEL(5)
 #undef LEVEL
-    return vector_mask(vector_shift(index, 8 - depth), (uint8_t)((1u << depth) - 1));
+    for (unsigned i = 0; i < n; i++)
+        index.of[i] =
+            vector_invert(vector_shift(index.of[i], 8 - depth), (uint8_t)((1u << depth) - 1));
+    return index;
 }
 
 /* Depth 7 and 8: subtrees of depth 6 and the nodes that choose between them. */
-INLINE VECTOR find_deep(const bytes_nodes *nodes, unsigned top, const uint8_t *columns)
+INLINE sides find_deep(const bytes_nodes *nodes, unsigned top, const uint8_t *columns, unsigned n)
 {
     const bytes_nodes *chooser = nodes + ((size_t)1 << top);
-    VECTOR index[4];
+    sides index[4];
     for (unsigned i = 0; i < 1u << top; i++) {
-        static const uint32_t numbers[] = {0, 0x40404040u, 0x80808080u, 0xc0c0c0c0u};
-        index[i] = vector_or(find_perfect(nodes + i, BYTES_SUBTREE_DEPTH, columns),
-                             vector_spread(&numbers[i]));
+        static const uint8_t numbers[] = {0, 0x40, 0x80, 0xc0};
+        index[i] = find_perfect(nodes + i, BYTES_SUBTREE_DEPTH, columns, n);
+        for (unsigned side = 0; side < n; side++)
+            index[i].of[side] = vector_or(index[i].of[side], vector_spread(&numbers[i]));
     }
-    VECTOR first = decide(chooser, 0, columns);
+    sides first = decide(chooser, 0, columns, n);
     if (top == 1)
-        return vector_choose(first, index[1], index[0]);
-    VECTOR second = vector_choose(first, decide(chooser, 2, columns), decide(chooser, 1, columns));
-    return vector_choose(second, vector_choose(first, index[3], index[2]),
-                         vector_choose(first, index[1], index[0]));
+        return choose(first, index[0], index[1], n);
+    sides second = choose(first, decide(chooser, 1, columns, n), decide(chooser, 2, columns, n), n);
+    return choose(second, choose(first, index[0], index[1], n),
+                  choose(first, index[2], index[3], n), n);
 }
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
-/* Sums of a block: (n_margins, BYTES_ROWS) float or double. */
+/* Sums of a block: (n_margins, BYTES_ROWS) float or double. Numbers of leaves are in a register and
+ * in memory, from where they are read one by one. */
 INLINE void add_output(const bytes_layout *layout, const bytes_tree *tree, const char *leaves,
-                       size_t margin, size_t row, VECTOR index, void *sums)
+                       size_t at, const uint8_t *numbers, VECTOR index, void *sums)
 {
-    uint8_t numbers[WIDTH];
-    size_t at = margin * BYTES_ROWS + row;
-    if (bytes_has_planes(layout, tree)) {
+    if (bytes_has_planes(layout, tree))
         add_planes((const uint8_t *)leaves, index, (float *)sums + at);
-        return;
-    }
-    vector_store(numbers, index);
-    if (layout->sum_float32)
+    else if (layout->sum_float32)
         add_values32((const float *)leaves, numbers, (float *)sums + at);
     else
         add_values64((const double *)leaves, numbers, (double *)sums + at);
 }
 
-INLINE void add_leaves(const bytes_layout *layout, const bytes_tree *tree, size_t row, VECTOR index,
-                       void *sums)
+static void add_vectors(const bytes_layout *layout, const bytes_tree *tree, size_t row,
+                        const uint8_t *numbers, void *sums)
 {
     const char *leaves = layout->data + tree->leaves;
-    if (tree->output != MW_ALL_OUTPUTS) {
-        add_output(layout, tree, leaves, tree->output, row, index, sums);
-        return;
-    }
     for (size_t m = 0; m < layout->n_margins; m++)
-        add_output(layout, tree, leaves + m * bytes_leaf_bytes(layout, tree), m, row, index, sums);
+        add_output(layout, tree, leaves + m * bytes_leaf_bytes(layout, tree), m * BYTES_ROWS + row,
+                   numbers, vector_load(numbers), sums);
+}
+
+INLINE void add_leaves(const bytes_layout *layout, const bytes_tree *tree, size_t row,
+                       const uint8_t *numbers, VECTOR index, void *sums)
+{
+    if (tree->output == MW_ALL_OUTPUTS)
+        add_vectors(layout, tree, row, numbers, sums);
+    else
+        add_output(layout, tree, layout->data + tree->leaves, tree->output * BYTES_ROWS + row,
+                   numbers, index, sums);
 }
 
 /* ---- trees ----------------------------------------------------------------------------------- */
+
+/* Rows of `n` registers from `row` on. Without the barrier gcc takes single bytes from registers
+ * instead of memory, at twice the price. */
+#define PERFECT_ROWS(find, number, n)                                                          \
+    do {                                                                                       \
+        uint8_t numbers[SIDES * WIDTH];                                                        \
+        sides index = find(nodes, number, columns + row, n);                                   \
+        for (unsigned i = 0; i < n; i++)                                                       \
+            vector_store(numbers + i * WIDTH, index.of[i]);                                    \
+        __asm__ volatile("" : : "r"(numbers) : "memory");                                      \
+        for (unsigned i = 0; i < n; i++)                                                       \
+            add_leaves(layout, tree, row + i * WIDTH, numbers + i * WIDTH, index.of[i], sums); \
+    } while (0)
 
 #define PERFECT(name, find, number)                                                              \
     static void name(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns, \
                      size_t n_rows, void *sums)                                                  \
     {                                                                                            \
         const bytes_nodes *nodes = (const bytes_nodes *)(layout->data + tree->nodes);            \
-        for (size_t row = 0; row < n_rows; row += WIDTH)                                         \
-            add_leaves(layout, tree, row, find(nodes, number, columns + row), sums);             \
+        size_t row = 0;                                                                          \
+        for (; row + SIDES * WIDTH / 2 < n_rows; row += SIDES * WIDTH)                           \
+            PERFECT_ROWS(find, number, SIDES);                                                   \
+        for (; row < n_rows; row += WIDTH)                                                       \
+            PERFECT_ROWS(find, number, 1);                                                       \
     }
 PERFECT(sum_depth_1, find_perfect, 1)
 PERFECT(sum_depth_2, find_perfect, 2)
@@ -307,37 +207,59 @@ PERFECT(sum_depth_6, find_perfect, 6)
 PERFECT(sum_depth_7, find_deep, 1)
 PERFECT(sum_depth_8, find_deep, 2)
 
+INLINE void find_pair(const bytes_pair *pair, const uint8_t *columns, size_t n_rows, uint8_t *line)
+{
+    const uint8_t *column = columns + pair->column;
+    VECTOR rank = vector_spread(&pair->rank);
+    VECTOR left = vector_spread(&pair->left), right = vector_spread(&pair->right);
+    for (size_t r = 0; r < n_rows; r += WIDTH)
+        vector_store(line + r, vector_pick(vector_load(column + r), rank, left, right));
+}
+
+/* Four registers at a time, with addresses that are sums of few: instructions are what bounds it.
+ * A leaf's number has a step of 0: to branch on what a child is would be mispredicted at every
+ * other node. */
+INLINE void find_join(const bytes_join *join, const uint8_t *columns, size_t n_rows,
+                      uint8_t *memory)
+{
+    const uint8_t *column = columns + join->column;
+    const uint8_t *left = memory + join->left, *right = memory + join->right;
+    uint8_t *line = memory + join->result;
+    VECTOR rank = vector_spread(&join->rank);
+    size_t left_step = join->left_moves * WIDTH, right_step = join->right_moves * WIDTH;
+    size_t left_steps = 3 * left_step, right_steps = 3 * right_step;
+#define PICK(at, left, right)                                                                  \
+    vector_store(line + (at), vector_pick(vector_load(column + (at)), rank, vector_load(left), \
+                                          vector_load(right)))
+    if (n_rows <= 2 * WIDTH) {
+        PICK(0, left, right);
+        if (n_rows > WIDTH)
+            PICK(WIDTH, left + left_step, right + right_step);
+        return;
+    }
+    for (size_t r = 0; r < n_rows; r += 4 * WIDTH) {
+        PICK(r, left, right);
+        PICK(r + WIDTH, left + left_step, right + right_step);
+        PICK(r + 2 * WIDTH, left + 2 * left_step, right + 2 * right_step);
+        PICK(r + 3 * WIDTH, left + left_steps, right + right_steps);
+        left += 4 * left_step;
+        right += 4 * right_step;
+    }
+#undef PICK
+}
+
 /* All nodes of a general tree; the root's line holds the indexes. */
 INLINE const uint8_t *find_general(const bytes_layout *layout, const bytes_tree *tree,
-                                   const uint8_t *columns, size_t n_rows, uint8_t *lines)
+                                   const uint8_t *columns, size_t n_rows, uint8_t *memory)
 {
     const bytes_pair *pairs = (const bytes_pair *)(layout->data + tree->nodes);
     const bytes_join *joins = (const bytes_join *)(pairs + tree->n_pairs);
-    const bytes_pair *pairs_end = (const bytes_pair *)joins;
-    const bytes_join *joins_end = joins + tree->n_joins;
-    uint8_t *line = lines + BYTES_LEAVES_MAX * BYTES_ROWS;
-    for (const bytes_pair *pair = pairs; pair < pairs_end; pair++, line += BYTES_ROWS) {
-        const uint8_t *column = columns + pair->column;
-        VECTOR rank = vector_spread(&pair->rank), left = vector_spread(&pair->left);
-        VECTOR right = vector_spread(&pair->right);
-        for (size_t r = 0; r < n_rows; r += WIDTH) {
-            VECTOR decision = vector_decide(vector_load(column + r), rank);
-            vector_store(line + r, vector_choose(decision, right, left));
-        }
-    }
-    line -= BYTES_ROWS; /* of the root, when it is the only pair */
-    for (const bytes_join *join = joins; join < joins_end; join++) {
-        const uint8_t *column = columns + join->column;
-        const uint8_t *left = lines + join->left, *right = lines + join->right;
-        line = lines + join->result;
-        VECTOR rank = vector_spread(&join->rank);
-        for (size_t r = 0; r < n_rows; r += WIDTH) {
-            VECTOR decision = vector_decide(vector_load(column + r), rank);
-            vector_store(line + r,
-                         vector_choose(decision, vector_load(right + r), vector_load(left + r)));
-        }
-    }
-    return line;
+    uint8_t *line = memory + bytes_constants_bytes(layout);
+    for (size_t i = 0; i < tree->n_pairs; i++)
+        find_pair(&pairs[i], columns, n_rows, line + i * BYTES_ROWS);
+    for (size_t i = 0; i < tree->n_joins; i++)
+        find_join(&joins[i], columns, n_rows, memory);
+    return tree->n_joins > 0 ? memory + joins[tree->n_joins - 1].result : line;
 }
 
 /* A whole block has loops of known length, which are unrolled. */
@@ -348,10 +270,10 @@ static void sum_general(const bytes_layout *layout, const bytes_tree *tree, cons
                                ? find_general(layout, tree, columns, BYTES_ROWS, lines)
                                : find_general(layout, tree, columns, n_rows, lines);
     for (size_t row = 0; row < n_rows; row += WIDTH)
-        add_leaves(layout, tree, row, vector_load(index + row), sums);
+        add_leaves(layout, tree, row, index + row, vector_load(index + row), sums);
 }
 
-/* A tree's sets, into columns behind those of the rows. */
+/* A tree's sets, into columns behind those of the rows: -1 goes left, 0 right. */
 static void ask_sets(const bytes_layout *layout, const bytes_tree *tree, uint8_t *columns,
                      size_t n_rows)
 {
@@ -360,8 +282,8 @@ static void ask_sets(const bytes_layout *layout, const bytes_tree *tree, uint8_t
     for (size_t i = 0; i < tree->n_sets; i++, answer += BYTES_ROWS) {
         const uint8_t *place = columns + sets[i].column, *bit = place + BYTES_ROWS;
         for (size_t r = 0; r < n_rows; r += WIDTH)
-            vector_store(answer + r, vector_in_set(sets[i].right, vector_load(place + r),
-                                                   vector_load(bit + r)));
+            vector_store(answer + r,
+                         vector_in_set(sets[i].left, vector_load(place + r), vector_load(bit + r)));
     }
 }
 
@@ -383,15 +305,16 @@ static void sum_tree(const bytes_layout *layout, const bytes_tree *tree, uint8_t
 
 /* ---- a block --------------------------------------------------------------------------------- */
 
-static void begin_sums(const mw_forest *forest, void *sums)
+static void begin_sums(const mw_forest *forest, size_t n_rows, void *sums)
 {
+    size_t n = (n_rows + BYTES_PART - 1) / BYTES_PART * BYTES_PART; /* whole registers */
     for (size_t m = 0; m < forest->n_margins; m++) {
-        for (size_t r = 0; r < BYTES_ROWS; r++) {
-            if (forest->sum_float32)
-                ((float *)sums)[m * BYTES_ROWS + r] = (float)forest->base_margin[m];
-            else
-                ((double *)sums)[m * BYTES_ROWS + r] = forest->base_margin[m];
-        }
+        float *narrow = (float *)sums + m * BYTES_ROWS;
+        double *wide = (double *)sums + m * BYTES_ROWS;
+        for (size_t r = 0; forest->sum_float32 && r < n; r++)
+            narrow[r] = (float)forest->base_margin[m];
+        for (size_t r = 0; !forest->sum_float32 && r < n; r++)
+            wide[r] = forest->base_margin[m];
     }
 }
 
@@ -399,12 +322,12 @@ static void end_sums(const mw_forest *forest, const predict_block *block, const 
 {
     size_t n = forest->n_margins;
     for (size_t m = 0; m < n; m++) {
-        for (size_t r = 0; r < block->n_rows; r++) {
-            if (forest->sum_float32)
-                ((float *)block->sums)[r * n + m] = ((const float *)sums)[m * BYTES_ROWS + r];
-            else
-                ((double *)block->sums)[r * n + m] = ((const double *)sums)[m * BYTES_ROWS + r];
-        }
+        const float *narrow = (const float *)sums + m * BYTES_ROWS;
+        const double *wide = (const double *)sums + m * BYTES_ROWS;
+        for (size_t r = 0; forest->sum_float32 && r < block->n_rows; r++)
+            ((float *)block->sums)[r * n + m] = narrow[r];
+        for (size_t r = 0; !forest->sum_float32 && r < block->n_rows; r++)
+            ((double *)block->sums)[r * n + m] = wide[r];
     }
 }
 
@@ -413,13 +336,13 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
     const bytes_layout *layout = untyped;
     uint8_t *columns = block->memory;
     uint8_t *lines = columns + (layout->n_columns + 1 + layout->n_sets) * BYTES_ROWS;
-    uint8_t *numbers = lines + bytes_lines(layout) * BYTES_ROWS;
+    uint8_t *numbers = lines + bytes_lines_bytes(layout);
     void *sums = numbers + layout->n_numbers * BYTES_ROWS;
     assert(block->n_rows <= BYTES_ROWS);
     for (size_t k = 0; k < layout->n_constants; k++)
-        memset(lines + k * BYTES_ROWS, (int)k, BYTES_ROWS);
+        memset(lines + k * BYTES_CONSTANT, (int)k, BYTES_CONSTANT);
     load_columns(forest, layout, block, columns);
-    begin_sums(forest, sums);
+    begin_sums(forest, block->n_rows, sums);
     const bytes_tree *end = layout->trees + layout->n_trees;
     for (const bytes_tree *tree = layout->trees; tree < end;) {
         if (tree->oblivious) {

@@ -1,4 +1,5 @@
 /* Trees in the form that the byte kernels evaluate; see bytes.h for the picture. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "bytes_cuts.h"
@@ -17,17 +18,12 @@ typedef struct trees_draft {
     /* of the tree at hand, (its nodes) */
     uint32_t *queue;  /* breadth first */
     uint16_t *height; /* of a node above its leaves */
-    uint32_t *line;   /* general: leaf number, or 256 + number of the node */
+    uint32_t *line;   /* general: a leaf's number, or a line */
 } trees_draft;
 
 static bool is_leaf(const mw_forest *forest, size_t node)
 {
     return forest->left[node] == MW_NO_CHILD;
-}
-
-static uint32_t four_times(uint32_t byte)
-{
-    return byte * 0x01010101u;
 }
 
 /* ---- survey ---------------------------------------------------------------------------------- */
@@ -133,8 +129,10 @@ static bool plan_tree(trees_draft *draft, size_t tree)
         node_bytes = perfect_node_bytes(plan->depth);
     } else {
         plan->n_leaves = (uint32_t)shape.n_leaves;
-        if (shape.n_leaves > layout->n_constants)
-            layout->n_constants = shape.n_leaves;
+        if (shape.n_pairs > layout->n_lines)
+            layout->n_lines = shape.n_pairs;
+        if (shape.n_leaves - 2 * shape.n_pairs > layout->n_constants)
+            layout->n_constants = shape.n_leaves - 2 * shape.n_pairs;
         plan->n_pairs = (uint16_t)shape.n_pairs;
         plan->n_joins = (uint16_t)(shape.n_leaves - 1 - shape.n_pairs);
         node_bytes = plan->n_pairs * sizeof(bytes_pair) + plan->n_joins * sizeof(bytes_join);
@@ -214,7 +212,7 @@ static void put_perfect_node(trees_draft *draft, size_t tree, perfect_place at, 
     }
     size_t place = ((size_t)1 << level) - 1 + path;
     nodes->column[place] = draft->places.column[node];
-    nodes->rank[place] = four_times(255u - draft->places.rank[node]);
+    nodes->rank[place] = bytes_stored_rank(draft->places.rank[node]);
 }
 
 /* A leaf above the last level stands in every place below it; the decisions on the way there may
@@ -246,8 +244,8 @@ static void fill_perfect(trees_draft *draft, size_t tree, perfect_place at, uint
 
 /* ---- general trees --------------------------------------------------------------------------- */
 
-/* Leaves that stand beside an inner node are read as lines; they get the lowest numbers, so that
- * few lines of constants are touched. */
+/* Leaves that stand beside an inner node are read from memory; they get the lowest numbers, so that
+ * few constants are touched. */
 static void number_leaves(trees_draft *draft, size_t tree, size_t n_nodes)
 {
     const mw_forest *forest = draft->forest;
@@ -273,26 +271,38 @@ static void put_pair(trees_draft *draft, size_t root, uint32_t at, bytes_pair *r
 {
     const mw_forest *forest = draft->forest;
     *ret_pair = (bytes_pair){.column = draft->places.column[root + at],
-                             .rank = four_times(255u - draft->places.rank[root + at]),
-                             .left = four_times(draft->line[forest->left[root + at]]),
-                             .right = four_times(draft->line[forest->right[root + at]])};
+                             .rank = bytes_stored_rank(draft->places.rank[root + at]),
+                             .left = (uint8_t)draft->line[forest->left[root + at]],
+                             .right = (uint8_t)draft->line[forest->right[root + at]]};
+}
+
+static uint16_t place_of(const trees_draft *draft, size_t root, uint32_t node)
+{
+    size_t place = bytes_constants_bytes(draft->layout) + draft->line[node] * BYTES_ROWS;
+    if (is_leaf(draft->forest, root + node))
+        place = draft->line[node] * BYTES_CONSTANT;
+    assert(place <= UINT16_MAX);
+    return (uint16_t)place;
 }
 
 static void put_join(trees_draft *draft, size_t root, uint32_t at, bytes_join *ret_join)
 {
     const mw_forest *forest = draft->forest;
+    uint32_t left = forest->left[root + at], right = forest->right[root + at];
     *ret_join = (bytes_join){.column = draft->places.column[root + at],
-                             .rank = four_times(255u - draft->places.rank[root + at]),
-                             .left = draft->line[forest->left[root + at]] * BYTES_ROWS,
-                             .right = draft->line[forest->right[root + at]] * BYTES_ROWS,
-                             .result = draft->line[at] * BYTES_ROWS};
+                             .rank = bytes_stored_rank(draft->places.rank[root + at]),
+                             .left = place_of(draft, root, left),
+                             .right = place_of(draft, root, right),
+                             .result = place_of(draft, root, at),
+                             .left_moves = !is_leaf(forest, root + left),
+                             .right_moves = !is_leaf(forest, root + right)};
 }
 
 /* A pair gets a line of its own, a join takes over that of a child, which nobody else reads. */
 static uint32_t result_line(const trees_draft *draft, size_t root, uint32_t at, uint32_t n_done)
 {
     if (draft->height[at] == 1)
-        return BYTES_LEAVES_MAX + n_done;
+        return n_done;
     uint32_t left = draft->forest->left[root + at];
     return draft->line[draft->height[left] > 0 ? left : draft->forest->right[root + at]];
 }
@@ -332,7 +342,7 @@ static void fill_oblivious(trees_draft *draft, size_t tree)
     for (unsigned level = 0; level < plan->depth; level++) {
         size_t node = root + draft->queue[((size_t)1 << level) - 1];
         levels->column[level] = draft->places.column[node];
-        levels->rank[level] = four_times(255u - draft->places.rank[node]);
+        levels->rank[level] = bytes_stored_rank(draft->places.rank[node]);
     }
     for (size_t i = 0; i < plan->n_leaves; i++)
         put_leaf(draft, tree, i, root + draft->queue[plan->n_leaves - 1 + i]);
@@ -353,7 +363,7 @@ static void fill_sets(trees_draft *draft, size_t tree, size_t n_nodes)
             continue;
         bytes_put_set(forest, layout, node, set++);
         draft->places.column[node] = (uint32_t)(column++ * BYTES_ROWS);
-        draft->places.rank[node] = 1;
+        draft->places.rank[node] = BYTES_BIAS; /* -1 stays below */
     }
 }
 
@@ -469,7 +479,8 @@ void bytes_layout_free(void *untyped)
 size_t bytes_layout_bytes(const void *untyped)
 {
     const bytes_layout *layout = untyped;
-    size_t table = BYTES_TABLE * (sizeof(float) + (layout->cuts64 ? sizeof(double) : 0));
+    size_t table =
+        BYTES_TABLE32 * sizeof(float) + (layout->cuts64 ? BYTES_TABLE * sizeof(double) : 0);
     size_t bytes = sizeof *layout + layout->n_searches * (sizeof *layout->searches + table) +
                    layout->n_trees * sizeof *layout->trees + layout->data_bytes;
     for (size_t i = 0; i < layout->n_codes; i++)
@@ -481,7 +492,6 @@ size_t bytes_layout_bytes(const void *untyped)
 size_t bytes_memory_bytes(const mw_forest *forest, const void *untyped)
 {
     const bytes_layout *layout = untyped;
-    size_t n_lines = bytes_lines(layout) + layout->n_numbers;
-    return (layout->n_columns + 1 + layout->n_sets + n_lines) * BYTES_ROWS +
-           forest->n_margins * BYTES_ROWS * sizeof(double);
+    return (layout->n_columns + 1 + layout->n_sets + layout->n_numbers) * BYTES_ROWS +
+           bytes_lines_bytes(layout) + forest->n_margins * BYTES_ROWS * sizeof(double);
 }

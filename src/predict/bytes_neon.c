@@ -4,7 +4,7 @@
 #include "bytes.h"
 
 #define VECTOR uint8x16_t
-enum { WIDTH = 16 };
+enum { WIDTH = 16, SIDES = 4 };
 #define KERNEL predict_bytes_neon
 #define KERNEL_NAME "neon"
 #define VECTOR_INLINE static inline __attribute__((always_inline))
@@ -19,21 +19,30 @@ VECTOR_INLINE void vector_store(void *at, VECTOR x)
     vst1q_u8(at, x);
 }
 
-VECTOR_INLINE VECTOR vector_spread(const uint32_t *at)
+VECTOR_INLINE VECTOR vector_spread(const uint8_t *at)
 {
-    return vreinterpretq_u8_u32(vdupq_n_u32(*at));
+    return vdupq_n_u8(*at);
 }
 
-/* (code + 255 - rank + 1) / 2 reaches 128 exactly where code >= rank. */
 VECTOR_INLINE VECTOR vector_decide(VECTOR code, VECTOR rank)
 {
-    return vrhaddq_u8(code, rank);
+    return vcltq_s8(vreinterpretq_s8_u8(code), vreinterpretq_s8_u8(rank));
 }
 
-VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR right, VECTOR left)
+/* Decisions are whole bytes here. */
+VECTOR_INLINE VECTOR vector_choose(VECTOR decision, VECTOR left, VECTOR right)
 {
-    VECTOR whole = vreinterpretq_u8_s8(vshrq_n_s8(vreinterpretq_s8_u8(decision), 7));
-    return vbslq_u8(whole, right, left);
+    return vbslq_u8(decision, left, right);
+}
+
+VECTOR_INLINE VECTOR vector_fold(VECTOR decision, VECTOR left, VECTOR right)
+{
+    return vector_choose(decision, left, right);
+}
+
+VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR right)
+{
+    return vector_choose(vector_decide(code, rank), left, right);
 }
 
 VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
@@ -41,9 +50,14 @@ VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
     return vtstq_u8(vqtbl2q_u8(vld1q_u8_x2(set), place), bit);
 }
 
-VECTOR_INLINE VECTOR vector_push(VECTOR index, VECTOR decision)
+VECTOR_INLINE VECTOR vector_first(VECTOR decision)
 {
-    return vbslq_u8(vdupq_n_u8(0x80), decision, vshrq_n_u8(index, 1));
+    return vandq_u8(vdupq_n_u8(0x80), decision);
+}
+
+VECTOR_INLINE VECTOR vector_append(VECTOR index, VECTOR decision)
+{
+    return vsriq_n_u8(decision, index, 1);
 }
 
 VECTOR_INLINE VECTOR vector_shift(VECTOR index, unsigned n)
@@ -51,9 +65,9 @@ VECTOR_INLINE VECTOR vector_shift(VECTOR index, unsigned n)
     return vshlq_u8(index, vdupq_n_s8((int8_t) - (int)n));
 }
 
-VECTOR_INLINE VECTOR vector_mask(VECTOR index, uint8_t mask)
+VECTOR_INLINE VECTOR vector_invert(VECTOR index, uint8_t mask)
 {
-    return vandq_u8(index, vdupq_n_u8(mask));
+    return vbicq_u8(vdupq_n_u8(mask), index);
 }
 
 VECTOR_INLINE VECTOR vector_or(VECTOR a, VECTOR b)

@@ -21,7 +21,7 @@
 /* The questions of a tree's levels, from the root. Ranks as in bytes_nodes. */
 typedef struct bytes_levels {
     uint32_t column[BYTES_OBLIVIOUS_DEPTH_MAX];
-    uint32_t rank[BYTES_OBLIVIOUS_DEPTH_MAX];
+    uint8_t rank[BYTES_OBLIVIOUS_DEPTH_MAX];
 } bytes_levels;
 
 /* Every level of this tree is one question or all leaves, and it is not too deep.

@@ -7,9 +7,7 @@
 INLINE void find_levels(const bytes_levels *levels, unsigned begin, unsigned count,
                         const uint8_t *columns, size_t n_rows, uint8_t *ret_numbers)
 {
-    static const uint32_t bit[] = {0x01010101u, 0x02020202u, 0x04040404u, 0x08080808u,
-                                   0x10101010u, 0x20202020u, 0x40404040u, 0x80808080u};
-    static const uint32_t nothing = 0;
+    static const uint8_t bit[] = {1, 2, 4, 8, 16, 32, 64, 128}, nothing = 0;
     const uint8_t *column[8]; /* copies: the compiler cannot know that numbers are no levels */
     VECTOR rank[8];
     for (unsigned i = 0; i < count; i++) {
@@ -20,8 +18,8 @@ INLINE void find_levels(const bytes_levels *levels, unsigned begin, unsigned cou
         VECTOR number = vector_spread(&nothing);
         for (unsigned i = 0; i < count; i++) {
             VECTOR right = vector_or(number, vector_spread(&bit[count - 1 - i]));
-            number =
-                vector_choose(vector_decide(vector_load(column[i] + r), rank[i]), right, number);
+            VECTOR left = vector_decide(vector_load(column[i] + r), rank[i]);
+            number = vector_choose(left, number, right);
         }
         vector_store(ret_numbers + r, number);
     }

@@ -6,10 +6,10 @@
  *
  *     number 21 = place 2 (21 / 8), bit 0x20 (1 << 21 % 8)
  *
- *     set       [ 0x00 | 0x41 | 0x20 | 0x00 | ...        ]     32 bytes: who goes right
- *     place 2 ------------------^  & bit 0x20 -> right
+ *     set       [ 0x00 | 0x41 | 0x20 | 0x00 | ...        ]     32 bytes: who goes left
+ *     place 2 ------------------^  & bit 0x20 -> left
  *
- * Sets hold those who go right, whichever side a library calls "in". NaN is number 0, or 255 where
+ * Sets hold those who go left, whichever side a library calls "in". NaN is number 0, or 255 where
  * it goes with the others' opposite: each in columns of its own, as for numbers. */
 #include <math.h>
 #include <stdlib.h>
@@ -135,16 +135,16 @@ void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t n
     while (codes->feature != forest->feature[node])
         codes++;
     bool nan_in = predict_rule_of(forest->flags[node]) == PREDICT_SET_NAN_IN;
-    bool in_goes_right = !(forest->flags[node] & MW_NODE_SET_LEFT);
+    bool in_goes_left = forest->flags[node] & MW_NODE_SET_LEFT;
     *ret_set = (bytes_set){.column = codes->column[nan_in]};
-    memset(ret_set->right, in_goes_right ? 0 : 255, sizeof ret_set->right);
+    memset(ret_set->left, in_goes_left ? 0 : 255, sizeof ret_set->left);
     size_t end = set_end(forest, node);
     for (uint32_t code = 0; code < end; code++) {
         if (predict_set_holds(forest, forest->set[node], code))
-            ret_set->right[codes->number[code] / 8] ^= (uint8_t)(1 << codes->number[code] % 8);
+            ret_set->left[codes->number[code] / 8] ^= (uint8_t)(1 << codes->number[code] % 8);
     }
     if (nan_in)
-        ret_set->right[BYTES_NUMBER_NAN / 8] ^= (uint8_t)(1 << BYTES_NUMBER_NAN % 8);
+        ret_set->left[BYTES_NUMBER_NAN / 8] ^= (uint8_t)(1 << BYTES_NUMBER_NAN % 8);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

@@ -15,7 +15,7 @@ static const predict_kernel *const few_kernels[] = {
 /* For batches, best first; none may fit. */
 static const predict_kernel *const many_kernels[] = {
 #if defined(__x86_64__)
-    &predict_bytes_avx2,
+    &predict_bytes_avx512, &predict_bytes_avx2,
 #elif defined(__aarch64__)
     &predict_bytes_neon,
 #endif

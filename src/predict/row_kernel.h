@@ -72,7 +72,7 @@ INLINE void load_numbers32(const row_layout *layout, row_source from, bool narro
         }
         if (search->near_zero && predict_is_zero((double)x))
             x = 0;
-        uint8_t code = code32(layout->cuts->cuts32 + s * BYTES_TABLE, search->small, x);
+        uint8_t code = code32(layout->cuts->cuts32 + s * BYTES_TABLE32, search->small, x);
         put_code(search, (double)x, code, layout->zero_rules, codes);
     }
 }

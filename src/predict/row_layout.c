@@ -170,7 +170,7 @@ static void put_set(row_draft *draft, const row_group *group, unsigned k, size_t
         bool is_nan = row == of->n_rows - 1;
         bool nan_in = predict_rule_of(draft->forest->flags[node]) == PREDICT_SET_NAN_IN;
         size_t number = is_nan ? (nan_in ? BYTES_NUMBER_NAN : 0) : row;
-        uint64_t right = asked.right[number / 8] >> number % 8 & 1;
+        uint64_t right = ~asked.left[number / 8] >> number % 8 & 1;
         of->words[row * draft->forest->n_trees + tree] |= right << question;
     }
 }

@@ -34,6 +34,9 @@ static inline double *predict_with(const char *kernel, const mw_forest *forest,
 static inline const char *byte_kernel(void)
 {
 #if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        return "avx512";
     return __builtin_cpu_supports("avx2") ? "avx2" : NULL;
 #elif defined(__aarch64__)
     return "neon";
@@ -52,6 +55,64 @@ static inline const char *row_kernel(void)
 #endif
 }
 
+/* Byte kernels of other processors, from their own source, each instruction done in plain C. Not
+ * in the program: so a predictor is made by hand. */
+#ifdef BYTES_EMULATED
+extern const predict_kernel predict_bytes_emulated;
+static const predict_kernel *const emulated = &predict_bytes_emulated;
+#else
+static const predict_kernel *const emulated = NULL;
+#endif
+
+/* NULL: this forest is not for bytes. */
+static inline double *predict_emulated(const mw_forest *forest, const mw_matrix *rows)
+{
+    mw_error err;
+    mw_scratch *scratch;
+    mw_predictor predictor = {.forest = forest, .many_from = 1};
+    assert_int_equal(emulated->lay_out(forest, &predictor.many.layout, &err), MW_OK);
+    if (!predictor.many.layout)
+        return NULL;
+    predictor.many.kernel = emulated;
+    predictor.block_rows = emulated->block_rows;
+    size_t bytes = emulated->memory_bytes(forest, predictor.many.layout);
+    predictor.memory_bytes = (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
+    assert_int_equal(mw_scratch_new(&scratch, &err), MW_OK);
+    double *values = malloc((rows->n_rows * forest->n_margins + 1) * sizeof *values);
+    assert_int_equal(mw_predict_batch(&predictor, rows, MW_MARGIN, scratch, values, &err), MW_OK);
+    mw_scratch_free(scratch);
+    emulated->free_layout(predictor.many.layout);
+    return values;
+}
+
+static inline void assert_same(const char *name, const char *kernel, size_t n_rows, size_t n_values,
+                               const double *got, const double *expected)
+{
+    for (size_t i = 0; i < n_values; i++) {
+        if (memcmp(&got[i], &expected[i], sizeof got[i]) != 0)
+            fail_msg("%s: %zu rows, value %zu: %s gives %a, the specification %a", name, n_rows, i,
+                     kernel, got[i], expected[i]);
+    }
+}
+
+static inline void compare_emulated(const char *name, const mw_forest *forest,
+                                    const mw_matrix *rows, bool must_take)
+{
+    if (!emulated)
+        return;
+    const char *used;
+    double *got = predict_emulated(forest, rows);
+    if (must_take && !got)
+        fail_msg("%s: not taken by %s", name, emulated->name);
+    if (!got)
+        return;
+    double *expected = predict_with("scalar", forest, rows, MW_MARGIN, &used);
+    assert_same(name, emulated->name, rows->n_rows, rows->n_rows * forest->n_margins, got,
+                expected);
+    free(expected);
+    free(got);
+}
+
 static inline void compare(const char *name, const mw_forest *forest, const mw_matrix *rows,
                            const char *kernel, bool must_take)
 {
@@ -61,11 +122,7 @@ static inline void compare(const char *name, const mw_forest *forest, const mw_m
     double *got = predict_with(kernel, forest, rows, MW_MARGIN, &used);
     if (must_take && strcmp(used, kernel) != 0)
         fail_msg("%s: not taken by %s but by %s", name, kernel, used);
-    for (size_t i = 0; i < rows->n_rows * forest->n_margins; i++) {
-        if (memcmp(&got[i], &expected[i], sizeof got[i]) != 0)
-            fail_msg("%s: %zu rows, value %zu: %s gives %a, the specification %a", name,
-                     rows->n_rows, i, used, got[i], expected[i]);
-    }
+    assert_same(name, used, rows->n_rows, rows->n_rows * forest->n_margins, got, expected);
     free(expected);
     free(got);
 }
@@ -79,6 +136,11 @@ static inline void compare_all(const char *name, const mw_forest *forest, const 
         compare(name, forest, rows, byte_kernel(), false);
     if (row_kernel())
         compare(name, forest, rows, row_kernel(), false);
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        compare(name, forest, rows, "avx2", false);
+#endif
+    compare_emulated(name, forest, rows, false);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

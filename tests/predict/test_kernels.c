@@ -352,10 +352,31 @@ static void test_bytes(void **state)
             void *memory;
             mw_matrix rows = make_rows(&from, 301, forest->n_features, shape, 0.1, &memory);
             compare(many[w].name, forest, &rows, byte_kernel(), true);
+            compare_all(many[w].name, forest, &rows, false);
+            compare_emulated(many[w].name, forest, &rows, true);
             free(memory);
         }
         random_forest_free(forest);
     }
+}
+
+/* The others have run it on everything; this says so, or why not. */
+static void test_emulated(void **state)
+{
+    (void)state;
+    if (!emulated) {
+        print_message("AVX-512 is not emulated: build with SIMDe (apt install libsimde-dev)\n");
+        skip();
+    }
+    forest_wish wish = {
+        .name = "emulated", .n_trees = 3, .n_features = 2, .n_margins = 1, .depth_max = 3};
+    mw_forest *forest = random_forest(&wish, 1);
+    chance from = {1};
+    void *memory;
+    mw_matrix rows = make_rows(&from, 65, forest->n_features, 0, 0.1, &memory);
+    compare_emulated(wish.name, forest, &rows, true);
+    free(memory);
+    random_forest_free(forest);
 }
 
 static void test_kernel_names(void **state)
@@ -380,11 +401,11 @@ static void test_kernel_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_every_layout_of_rows),
-        cmocka_unit_test(test_all_missing),  cmocka_unit_test(test_wide_nodes),
-        cmocka_unit_test(test_stand_in),     cmocka_unit_test(test_infinite_nodes),
-        cmocka_unit_test(test_zero_band),    cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_kernel_names),
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_every_layout_of_rows),
+        cmocka_unit_test(test_all_missing), cmocka_unit_test(test_wide_nodes),
+        cmocka_unit_test(test_stand_in),    cmocka_unit_test(test_infinite_nodes),
+        cmocka_unit_test(test_zero_band),   cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_emulated),    cmocka_unit_test(test_kernel_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

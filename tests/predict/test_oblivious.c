@@ -110,6 +110,7 @@ static void test_shapes(void **state)
             unsigned shape = (unsigned)(n_rows % 8);
             mw_matrix rows = make_rows(&from, n_rows, forest->n_features, shape, 0.1, &memory);
             compare(wishes[w].name, forest, &rows, byte_kernel(), true);
+            compare_emulated(wishes[w].name, forest, &rows, true);
             free(memory);
         }
         random_forest_free(forest);
@@ -127,6 +128,7 @@ static void test_all_missing(void **state)
         void *memory;
         mw_matrix rows = make_rows(&from, 40, forest->n_features, 0, 1, &memory);
         compare(wishes[w].name, forest, &rows, byte_kernel(), true);
+        compare_emulated(wishes[w].name, forest, &rows, true);
         free(memory);
         random_forest_free(forest);
     }

@@ -1,0 +1,44 @@
+/* What bytes_avx512.c needs and SIMDe 0.7 (Debian 12) has not; for its emulated build only. */
+#ifndef PREDICT_BYTES_EMULATED_H
+#define PREDICT_BYTES_EMULATED_H
+
+#include <stdint.h>
+#include <string.h>
+
+typedef simde__mmask16 __mmask16;
+
+static inline __m512i emulate_cvtepu8_epi32(__m128i bytes)
+{
+    uint8_t from[16];
+    uint32_t to[16];
+    memcpy(from, &bytes, sizeof from);
+    for (int i = 0; i < 16; i++)
+        to[i] = from[i];
+    return _mm512_loadu_si512(to);
+}
+
+static inline __m512 emulate_i32gather_ps(__m512i places, const float *values)
+{
+    int32_t place[16];
+    float found[16];
+    _mm512_storeu_si512(place, places);
+    for (int i = 0; i < 16; i++)
+        found[i] = values[place[i]];
+    return _mm512_loadu_ps(found);
+}
+
+static inline __m512d emulate_i32gather_pd(__m256i places, const double *values)
+{
+    int32_t place[8];
+    double found[8];
+    memcpy(place, &places, sizeof place);
+    for (int i = 0; i < 8; i++)
+        found[i] = values[place[i]];
+    return _mm512_loadu_pd(found);
+}
+
+#define _mm512_cvtepu8_epi32(bytes) emulate_cvtepu8_epi32(bytes)
+#define _mm512_i32gather_ps(places, values, scale) emulate_i32gather_ps(places, values)
+#define _mm512_i32gather_pd(places, values, scale) emulate_i32gather_pd(places, values)
+
+#endif
