@@ -36,6 +36,7 @@ static const char *transform_name(mw_transform transform)
         [MW_TRANSFORM_PROBIT] = "probit",
         [MW_TRANSFORM_SHARES] = "shares of the sum",
         [MW_TRANSFORM_SCALED_EXP] = "exp",
+        [MW_TRANSFORM_RECIPE] = "operators of the graph",
     };
     return (unsigned)transform < MW_COUNT(names) ? names[transform] : "unknown";
 }

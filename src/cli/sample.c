@@ -41,7 +41,8 @@ static void split_points(const mw_forest *forest, double *ret_values)
         ret_values[i] = 0;
     for (size_t node = forest->n_nodes; node-- > 0;) {
         bool is_leaf = forest->left[node] == MW_NO_CHILD;
-        if (!is_leaf && !(forest->flags[node] & MW_NODE_CATEGORICAL))
+        if (!is_leaf && !(forest->flags[node] & MW_NODE_CATEGORICAL) &&
+            forest->feature[node] < forest->n_features)
             ret_values[forest->feature[node]] = forest->threshold[node];
     }
     for (size_t i = 0; i < forest->n_features; i++) {

@@ -47,8 +47,8 @@ static const cli_topic topics[] = {
     {"formats", "models and rows that are read",
      "Models: XGBoost JSON and UBJSON as Booster.save_model writes them; LightGBM text as "
      "Booster.save_model writes it, or the JSON of dump_model(); CatBoost JSON and .cbm with "
-     "numbers and one-hot categories; ONNX with one ensemble of "
-     "trees, as skl2onnx and onnxmltools "
+     "numbers and one-hot categories; ONNX of trees or a linear "
+     "model, as skl2onnx and onnxmltools "
      "write it (a classifier answers with the probabilities of its classes); an MLflow model "
      "folder "
      "(MLmodel) that holds one of these. The kind is told from the content, never from the name. "

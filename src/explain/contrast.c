@@ -129,6 +129,7 @@ static mw_status check_background(const mw_forest *forest, const mw_matrix *back
 
 static mw_status check_forest(const mw_forest *forest, mw_error *err)
 {
+    MW_TRY(explain_check_columns(forest, err));
     if (!forest->leaf_linear)
         return MW_OK;
     mw_fail(err, MW_E_EXPLAIN_LINEAR_LEAVES,

@@ -28,8 +28,18 @@ static mw_status check_cover(const mw_forest *forest, size_t tree, mw_error *err
     return MW_OK;
 }
 
+mw_status explain_check_columns(const mw_forest *forest, mw_error *err)
+{
+    if (!forest->before)
+        return MW_OK;
+    mw_fail(err, MW_E_EXPLAIN_COLUMNS, "the model computes %zu columns beside its features",
+            forest->n_columns - forest->n_features);
+    return mw_mend(err, "take what mixes or bends columns out of the pipeline");
+}
+
 static mw_status check_forest(const mw_forest *forest, mw_error *err)
 {
+    MW_TRY(explain_check_columns(forest, err));
     if (forest->linear_weights || forest->n_nodes == forest->n_trees)
         return MW_OK; /* no splits, no shares */
     if (forest->leaf_linear) {

@@ -92,4 +92,7 @@ static inline double explain_share(const mw_forest *forest, size_t node, size_t 
 /* Mean of a subtree's leaves, weighted by these shares. */
 double explain_mean(const mw_forest *forest, size_t tree, size_t node, size_t output);
 
+/* Fails where the model computes columns beside its features. */
+MW_CHECKED mw_status explain_check_columns(const mw_forest *forest, mw_error *err);
+
 #endif

@@ -22,6 +22,11 @@ static mw_status check_forest(const mw_forest *forest, mw_importance kind, mw_er
         mw_fail(err, MW_E_NO_SPLITS, "the model is linear: it has no splits");
         return mw_mend(err, "ask for contributions: --kind shap --input rows.csv");
     }
+    if (forest->before) {
+        mw_fail(err, MW_E_EXPLAIN_COLUMNS, "the model computes %zu columns beside its features",
+                forest->n_columns - forest->n_features);
+        return mw_mend(err, "ask for --kind permutation with rows");
+    }
     if (forest->n_nodes == forest->n_trees)
         return MW_OK; /* leaves alone: every feature has zero */
     if (wants_gain(kind) && !forest->gain) {

@@ -24,8 +24,8 @@ static mw_status make_deal(const mw_permutation *work, deal *to, mw_error *err)
         return mw_fail_memory(err, "the shuffles");
     const mw_forest *forest = work->forest;
     for (size_t f = 0; f < forest->n_features; f++)
-        to->used[f] = forest->linear_weights || forest->leaf_linear;
-    for (size_t node = 0; node < forest->n_nodes; node++)
+        to->used[f] = forest->linear_weights || forest->leaf_linear || forest->before;
+    for (size_t node = 0; !forest->before && node < forest->n_nodes; node++)
         if (forest->left[node] != MW_NO_CHILD)
             to->used[forest->feature[node]] = true;
     return MW_OK;

@@ -54,9 +54,9 @@ static mw_status check_split(walk *w, uint32_t node, mw_error *err)
     const model_build *build = w->build;
     size_t at = w->first + node;
     uint32_t feature = ((const uint32_t *)build->feature.items)[at];
-    if (feature >= build->forest->n_features) {
+    if (feature >= build->forest->n_columns) {
         mw_fail(err, MW_E_TREE_FEATURE, "feature %u is outside 0..%zd", feature,
-                (ptrdiff_t)build->forest->n_features - 1);
+                (ptrdiff_t)build->forest->n_columns - 1);
         return at_node(w, build->places->feature, node, err);
     }
     bool categorical = ((const uint8_t *)build->flags.items)[at] & MW_NODE_CATEGORICAL;

@@ -47,8 +47,88 @@ typedef enum mw_transform {
                                   class's and stay about zero */
     MW_TRANSFORM_PROBIT,       /* sqrt(2) * erfinv(2 * x - 1), by ONNX Runtime's approximation */
     MW_TRANSFORM_SHARES,       /* each margin divided by the sum of their sizes */
-    MW_TRANSFORM_SCALED_EXP    /* scale * exp(x) */
+    MW_TRANSFORM_SCALED_EXP,   /* scale * exp(x) */
+    MW_TRANSFORM_RECIPE        /* mw_forest.after */
 } mw_transform;
+
+/* Arithmetic of a row that stands before the trees or behind them: ONNX's operators, one number at
+ * a time.
+ *
+ *     cells:  0 .. n_inputs - 1        given
+ *             n_inputs + i             made by step i from cells before it
+ *
+ * Each step rounds as its kind says, so that the numbers are those of ONNX Runtime. */
+typedef enum mw_recipe_op {
+    MW_RECIPE_CONSTANT, /* number */
+    MW_RECIPE_CAST,     /* a */
+    MW_RECIPE_ADD,      /* a and b, as all down to OR */
+    MW_RECIPE_SUB,
+    MW_RECIPE_MUL,
+    MW_RECIPE_DIV,
+    MW_RECIPE_POW,
+    MW_RECIPE_MAX, /* NaN when either is */
+    MW_RECIPE_MIN,
+    MW_RECIPE_EQUAL, /* 1 or 0, as all down to OR */
+    MW_RECIPE_LESS,
+    MW_RECIPE_LESS_EQUAL,
+    MW_RECIPE_AND,
+    MW_RECIPE_OR,
+    MW_RECIPE_NOT, /* a, as all down to SIGMOID */
+    MW_RECIPE_IS_NAN,
+    MW_RECIPE_NEG,
+    MW_RECIPE_ABS,
+    MW_RECIPE_SQRT,
+    MW_RECIPE_EXP,
+    MW_RECIPE_LOG,
+    MW_RECIPE_FLOOR,
+    MW_RECIPE_SIGMOID,
+    MW_RECIPE_PROBIT, /* as MW_TRANSFORM_PROBIT */
+    MW_RECIPE_IMPUTE, /* number where a is NaN, else a */
+    MW_RECIPE_WHERE,  /* a is not 0: b, else c */
+    MW_RECIPE_LOOKUP, /* the value beside key a in table b, else number */
+    MW_RECIPE_OPS
+} mw_recipe_op;
+
+typedef enum mw_recipe_kind {
+    MW_RECIPE_FLOAT32,
+    MW_RECIPE_FLOAT64,
+    MW_RECIPE_INTEGER, /* a quotient and a cast are cut towards zero */
+    MW_RECIPE_BOOL     /* a cast says whether it is not 0 */
+} mw_recipe_kind;
+
+typedef struct mw_recipe_step {
+    uint8_t op, kind;
+    uint32_t a, b, c; /* cells; only those that the op names */
+    double number;
+} mw_recipe_step;
+
+/* n keys, ascending (NaN last), and then their n values. */
+typedef struct mw_recipe_table {
+    const double *numbers;
+    size_t n;
+} mw_recipe_table;
+
+typedef struct mw_recipe {
+    const uint32_t *inputs; /* which of the given values stand in the first cells */
+    size_t n_inputs;
+    const mw_recipe_step *steps;
+    size_t n_steps;
+    const uint32_t *outputs; /* cells */
+    size_t n_outputs;
+    const mw_recipe_table *tables;
+} mw_recipe;
+
+enum { MW_RECIPE_LANES = 64 }; /* rows that go through a step together */
+
+/* Bytes of the cells of one run. */
+size_t mw_recipe_bytes(const mw_recipe *recipe);
+/* All steps, for n_lanes <= MW_RECIPE_LANES rows. Cell i of lane k is cells[i * MW_RECIPE_LANES +
+ * k]; the given cells are filled. */
+void mw_recipe_run(const mw_recipe *recipe, size_t n_lanes, double *cells);
+
+/* sqrt(2) * erfinv(2 * score - 1), by Winitzki's approximation in float32. Outside 0..1 it is NaN,
+ * at both ends infinite. */
+double mw_recipe_probit(double score);
 
 /* What trees see of a row's value. */
 typedef enum mw_input {
@@ -106,7 +186,7 @@ typedef struct mw_linear_leaf {
 /* The forest. Read-only once made; any number of threads may share it.
  * Nodes of all trees stand in one array; node indexes inside a tree count from its first node,
  * which is its root. Every tree was checked: children inside the tree, each node reached exactly
- * once, no cycle, depth <= MW_LIMIT_TREE_DEPTH, features < n_features, sets inside their table; no
+ * once, no cycle, depth <= MW_LIMIT_TREE_DEPTH, features < n_columns, sets inside their table; no
  * threshold and no leaf is NaN (infinities may be). A feature's schema position is its index. */
 typedef struct mw_forest {
     /* what it is */
@@ -141,6 +221,11 @@ typedef struct mw_forest {
     mw_transform transform;
     double scale; /* of the transforms that name it */
 
+    /* ONNX: what stands around the trees and could not be folded into them; NULL = nothing */
+    const mw_recipe *before; /* makes columns n_features .. n_columns - 1 of features */
+    const mw_recipe *after;  /* of MW_TRANSFORM_RECIPE: makes predictions of margins */
+    size_t n_columns; /* that nodes and linear weights may name: n_features without `before` */
+
     /* trees */
     size_t n_trees, n_nodes, n_leaves, max_depth;
     const uint32_t *tree_start;  /* n_trees + 1: first node of each tree */
@@ -169,7 +254,11 @@ typedef struct mw_forest {
 
     /* gblinear: margin[m] = base + bias[m] + sum_f x[f] * weight[f][m], NaN passed over; NULL =
      * trees */
-    const double *linear_weights; /* (n_features + 1, n_margins), bias last */
+    const double *linear_weights; /* (n_columns + 1, n_margins), bias last */
+    /* ONNX: the columns that take part, summed in float64 and then rounded; NaN takes part. NULL:
+     * all, in float32 */
+    const uint32_t *linear_columns;
+    size_t n_linear_columns;
 
     mw_arena arena; /* holds all of the above */
 } mw_forest;

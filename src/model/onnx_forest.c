@@ -30,11 +30,11 @@ typedef struct pending {
 
 typedef struct writer {
     model_onnx *onnx;
-    const model_onnx_flow *flow;
     const model_onnx_trees *trees;
     const model_onnx_split *splits;
     const uint32_t *first; /* of the weights of each node */
     const model_onnx_weight *weights;
+    model_list set_of;              /* uint32_t: of the set that begins at a member, + 1 */
     model_list stack;               /* pending */
     model_list source, left, right; /* uint32_t: one tree */
     size_t n_written, most;         /* nodes of all trees */
@@ -89,9 +89,15 @@ static mw_status check_room(writer *w, const pending *at, mw_error *err)
 
 static mw_status write_next(writer *w, mw_error *err)
 {
-    const pending at = ((const pending *)w->stack.items)[--w->stack.count];
+    pending at = ((const pending *)w->stack.items)[--w->stack.count];
     uint32_t node = 0;
     MW_TRY(check_room(w, &at, err));
+    /* a split that sends every row one way is no node */
+    while (w->splits[at.source].always && w->splits[at.source].mode != MODEL_ONNX_LEAF) {
+        at.source = w->splits[at.source].yes;
+        at.level++;
+        MW_TRY(check_room(w, &at, err));
+    }
     MW_TRY(append(w, at.source, &node, err));
     if (at.parent != MW_NO_CHILD)
         ((uint32_t *)(at.is_left ? w->left.items : w->right.items))[at.parent] = node;
@@ -132,25 +138,6 @@ static uint32_t output_of(const writer *w)
         }
     }
     return output == MW_ALL_OUTPUTS ? 0 : output;
-}
-
-/* Which of the first two outputs every leaf of the tree has a weight for. */
-static void note_scored(writer *w)
-{
-    const uint32_t *source = w->source.items;
-    bool always[2] = {true, true};
-    for (size_t i = 0; i < w->source.count; i++) {
-        bool here[2] = {false, false};
-        if (w->splits[source[i]].mode != MODEL_ONNX_LEAF)
-            continue;
-        for (uint32_t k = w->first[source[i]]; k < w->first[source[i] + 1]; k++)
-            if (w->weights[k].output < 2)
-                here[w->weights[k].output] = true;
-        always[0] = always[0] && here[0];
-        always[1] = always[1] && here[1];
-    }
-    w->onnx->always_scored[0] |= always[0];
-    w->onnx->always_scored[1] |= always[1];
 }
 
 static double leaf_sum(const writer *w, uint32_t source)
@@ -202,7 +189,8 @@ static uint8_t flags_of(const model_onnx_split *split)
     case MODEL_ONNX_NEQ:
         return flags | MW_NODE_EQUAL;
     case MODEL_ONNX_MEMBER:
-        return flags | MW_NODE_CATEGORICAL | MW_NODE_SET_LEFT | MW_NODE_EQUAL;
+        return flags | MW_NODE_CATEGORICAL | MW_NODE_SET_LEFT |
+               (split->is_code ? 0 : MW_NODE_EQUAL);
     case MODEL_ONNX_LT:
     case MODEL_ONNX_GTE:
     case MODEL_ONNX_LEAF:
@@ -222,6 +210,14 @@ static mw_status write_set(writer *w, const model_onnx_split *split, size_t at, 
 {
     const double *members = w->trees->members.items;
     uint32_t highest = 0, set = 0, *words = NULL;
+    MW_TRY(model_build_use(&w->onnx->build, &w->onnx->build.set, err));
+    if (!model_list_pad(&w->set_of, (size_t)split->set + 1))
+        return mw_fail_memory(err, "the sets of trees");
+    uint32_t *known = (uint32_t *)w->set_of.items + split->set;
+    if (*known > 0) {
+        ((uint32_t *)w->onnx->build.set.items)[at] = *known - 1;
+        return MW_OK;
+    }
     for (uint32_t i = split->set; i < split->set_end; i++) {
         double value = members[i];
         if (!(value >= 0 && value < MW_LIMIT_CATEGORY && value == floor(value)))
@@ -231,38 +227,20 @@ static mw_status write_set(writer *w, const model_onnx_split *split, size_t at, 
     MW_TRY(model_build_set(&w->onnx->build, highest / 32 + 1, &set, &words, err));
     for (uint32_t i = split->set; i < split->set_end; i++)
         words[(uint32_t)members[i] / 32] |= 1u << ((uint32_t)members[i] % 32);
-    MW_TRY(model_build_use(&w->onnx->build, &w->onnx->build.set, err));
+    *known = set + 1;
     ((uint32_t *)w->onnx->build.set.items)[at] = set;
     return MW_OK;
-}
-
-/* The feature behind a column of the ensemble's input. */
-static mw_status feature_of(const writer *w, uint32_t column, uint32_t *ret_feature, mw_error *err)
-{
-    *ret_feature = column;
-    if (w->flow->open_width)
-        return MW_OK;
-    if (column < w->flow->columns.count) {
-        *ret_feature = ((const uint32_t *)w->flow->columns.items)[column];
-        return MW_OK;
-    }
-    mw_fail(err, MW_E_TREE_FEATURE, "feature %u is outside 0..%td", column,
-            (ptrdiff_t)w->flow->columns.count - 1);
-    mw_mend(err, "%s", again);
-    return mw_at(err, "nodes_featureids");
 }
 
 static mw_status write_node(writer *w, size_t first, size_t i, mw_error *err)
 {
     model_build *build = &w->onnx->build;
-    uint32_t source = ((const uint32_t *)w->source.items)[i], feature = 0;
+    uint32_t source = ((const uint32_t *)w->source.items)[i];
     const model_onnx_split *split = &w->splits[source];
     bool leaf = split->mode == MODEL_ONNX_LEAF, set = split->mode == MODEL_ONNX_MEMBER;
-    if (!leaf)
-        MW_TRY(feature_of(w, split->feature, &feature, err));
     ((uint32_t *)build->left.items)[first + i] = ((const uint32_t *)w->left.items)[i];
     ((uint32_t *)build->right.items)[first + i] = ((const uint32_t *)w->right.items)[i];
-    ((uint32_t *)build->feature.items)[first + i] = feature;
+    ((uint32_t *)build->feature.items)[first + i] = leaf ? 0 : split->feature;
     ((double *)build->threshold.items)[first + i] = leaf || set ? 0 : split->value;
     ((uint8_t *)build->flags.items)[first + i] = leaf ? 0 : flags_of(split);
     ((double *)build->value.items)[first + i] = 0;
@@ -291,7 +269,6 @@ static mw_status write_tree(writer *w, size_t tree, mw_error *err)
     size_t first = 0;
     MW_TRY(walk_tree(w, ((const uint32_t *)w->trees->roots.items)[tree], err));
     uint32_t output = output_of(w);
-    note_scored(w);
     MW_TRY(model_build_tree(&w->onnx->build, w->source.count, output, &first, err));
     for (size_t i = 0; i < w->source.count; i++)
         MW_TRY(write_node(w, first, i, err));
@@ -310,15 +287,15 @@ static mw_status write_trees(writer *w, mw_error *err)
     return MW_OK;
 }
 
-mw_status model_onnx_build(model_onnx *onnx, const model_onnx_flow *flow,
-                           const model_onnx_trees *trees, mw_error *err)
+mw_status model_onnx_build(model_onnx *onnx, const model_onnx_part *part, mw_error *err)
 {
+    const model_onnx_trees *trees = &part->trees;
     writer w = {.onnx = onnx,
-                .flow = flow,
                 .trees = trees,
                 .splits = trees->splits.items,
                 .first = trees->first.items,
                 .weights = trees->weights.items,
+                .set_of = {.item_bytes = sizeof(uint32_t)},
                 .stack = {.item_bytes = sizeof(pending)},
                 .source = {.item_bytes = sizeof(uint32_t)},
                 .left = {.item_bytes = sizeof(uint32_t)},
@@ -326,9 +303,10 @@ mw_status model_onnx_build(model_onnx *onnx, const model_onnx_flow *flow,
                 .most = trees->splits.count * SHARED_AT_MOST + ALWAYS_NODES,
                 .most_values = MW_MIB + trees->weights.count * SHARED_AT_MOST};
     mw_status status = write_trees(&w, err);
+    model_list_done(&w.set_of);
     model_list_done(&w.stack);
     model_list_done(&w.source);
     model_list_done(&w.left);
     model_list_done(&w.right);
-    return status == MW_OK ? MW_OK : model_onnx_at(flow->ensemble, err);
+    return status == MW_OK ? MW_OK : model_onnx_at(part->node, err);
 }

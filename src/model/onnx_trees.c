@@ -35,7 +35,7 @@ typedef enum raw_kind { RAW_INTS, RAW_FLOATS, RAW_TENSOR, RAW_TEXTS } raw_kind;
 
 #define LIST(name) offsetof(raw_trees, name)
 
-/* Every list that is read; what has no row (hitrates, ...) is passed over. */
+/* Every list that is read. */
 static const struct raw_row {
     const char *name;
     raw_kind kind;
@@ -81,11 +81,13 @@ static const struct raw_row {
       {"leaf_weights", RAW_TENSOR, LIST(weights)},
 };
 
-#define EACH_INTS(X)                                                                      \
-    X(tree_ids)                                                                           \
-    X(node_ids)                                                                           \
-    X(features) X(yes) X(no) X(missing) X(yes_leafs) X(no_leafs) X(roots) X(weight_trees) \
-        X(weight_nodes) X(weight_ids) X(label_numbers)
+#define EACH_INTS(X)                                                                   \
+    X(tree_ids)                                                                        \
+    X(node_ids)                                                                        \
+    X(features)                                                                        \
+    X(yes)                                                                             \
+    X(no) X(missing) X(yes_leafs) X(no_leafs) X(roots) X(weight_trees) X(weight_nodes) \
+        X(weight_ids) X(label_numbers)
 #define EACH_DOUBLES(X) X(values) X(weights) X(base) X(members) X(mode_numbers)
 #define EACH_TEXTS(X) X(mode_texts) X(label_texts)
 
@@ -145,7 +147,9 @@ static mw_status read_row(const model_onnx *onnx, const struct raw_row *row,
     return read_tensor(onnx, attribute, raw, list, err);
 }
 
-static void read_scalar(const model_onnx_attribute *attribute, raw_trees *raw)
+/* Also what is known and not needed: hitrates say how often a node was passed, in a unit that no
+ * converter agrees on. */
+static bool read_scalar(const model_onnx_attribute *attribute, raw_trees *raw)
 {
     if (mw_view_is(attribute->name, "n_targets"))
         raw->n_targets = attribute->integer;
@@ -157,6 +161,20 @@ static void read_scalar(const model_onnx_attribute *attribute, raw_trees *raw)
         raw->post = attribute->text;
         raw->post_number = attribute->integer;
     }
+    static const char *const known[] = {"n_targets", "aggregate_function", "post_transform",
+                                        "nodes_hitrates", "nodes_hitrates_as_tensor"};
+    for (size_t i = 0; i < MW_COUNT(known); i++)
+        if (mw_view_is(attribute->name, known[i]))
+            return true;
+    return false;
+}
+
+static mw_status refuse_attribute(mw_view name, mw_error *err)
+{
+    enum { SHOWN = 60 };
+    mw_fail(err, MW_E_MODEL_OPERATOR, "the attribute '%.*s' is unknown here",
+            (int)(name.size < SHOWN ? name.size : SHOWN), name.data);
+    return mw_mend(err, "convert the model again without it, for ai.onnx.ml 1 to 5");
 }
 
 static mw_status read_raw(const model_onnx *onnx, const model_onnx_node *node, bool unified,
@@ -171,11 +189,16 @@ static mw_status read_raw(const model_onnx *onnx, const model_onnx_node *node, b
         MW_TRY(model_onnx_next_attribute(&wire, &attribute, &more, err));
         if (!more)
             return MW_OK;
-        read_scalar(&attribute, raw);
-        for (size_t i = 0; i < n_rows; i++)
-            if (mw_view_is(attribute.name, rows[i].name) &&
-                read_row(onnx, &rows[i], &attribute, raw, err) != MW_OK)
+        bool known = read_scalar(&attribute, raw);
+        for (size_t i = 0; i < n_rows; i++) {
+            if (!mw_view_is(attribute.name, rows[i].name))
+                continue;
+            known = true;
+            if (read_row(onnx, &rows[i], &attribute, raw, err) != MW_OK)
                 return mw_at(err, "%s", rows[i].name);
+        }
+        if (!known)
+            return refuse_attribute(attribute.name, err);
     }
 }
 
@@ -582,17 +605,27 @@ static mw_status read_weights(const raw_trees *raw, const node_map *map, bool un
 
 /* ---- head ------------------------------------------------------------------------------------ */
 
-static mw_status set_post(const raw_trees *raw, bool unified, model_onnx_trees *trees,
-                          mw_error *err)
+bool model_onnx_post_of(mw_view name, model_onnx_post *ret_post)
 {
     static const char *const names[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
     for (size_t i = 0; i < MW_COUNT(names); i++) {
-        bool is_it = unified ? raw->post_number == (int64_t)i : mw_view_is(raw->post, names[i]);
-        if (!is_it)
+        if (!mw_view_is(name, names[i]))
             continue;
-        trees->post = (model_onnx_post)i;
+        *ret_post = (model_onnx_post)i;
+        return true;
+    }
+    return false;
+}
+
+static mw_status set_post(const raw_trees *raw, bool unified, model_onnx_trees *trees,
+                          mw_error *err)
+{
+    if (unified && raw->post_number >= MODEL_ONNX_NONE && raw->post_number <= MODEL_ONNX_PROBIT) {
+        trees->post = (model_onnx_post)raw->post_number;
         return MW_OK;
     }
+    if (!unified && model_onnx_post_of(raw->post, &trees->post))
+        return MW_OK;
     mw_fail(err, MW_E_MODEL_VALUE, "this transform is unknown");
     mw_mend(err, "%s", again);
     return mw_at(err, "post_transform");
@@ -616,11 +649,11 @@ static mw_status set_aggregate(const raw_trees *raw, bool unified, model_onnx_tr
     return mw_at(err, "aggregate_function");
 }
 
-static mw_status set_labels(model_onnx *onnx, const raw_trees *raw, model_onnx_trees *trees,
-                            mw_error *err)
+mw_status model_onnx_set_labels(model_onnx *onnx, const model_list *texts,
+                                const model_list *numbers, model_onnx_trees *trees, mw_error *err)
 {
     enum { NUMBER_BYTES = 24 };
-    size_t n_texts = raw->label_texts.count, n_numbers = raw->label_numbers.count;
+    size_t n_texts = texts->count, n_numbers = numbers->count;
     trees->n_outputs = n_texts > 0 ? n_texts : n_numbers;
     mw_view *labels = model_list_add(&trees->labels, trees->n_outputs);
     if (!labels)
@@ -629,10 +662,10 @@ static mw_status set_labels(model_onnx *onnx, const raw_trees *raw, model_onnx_t
         char number[NUMBER_BYTES];
         mw_view label = {number, 0};
         if (n_texts > 0)
-            label = ((const mw_view *)raw->label_texts.items)[i];
+            label = ((const mw_view *)texts->items)[i];
         else
             label.size = (size_t)snprintf(number, sizeof number, "%lld",
-                                          ((const long long *)raw->label_numbers.items)[i]);
+                                          ((const long long *)numbers->items)[i]);
         const char *kept = mw_arena_text(&onnx->build.forest->arena, label);
         if (!kept)
             return mw_fail_memory(err, "the classes");
@@ -646,7 +679,7 @@ static mw_status set_outputs(model_onnx *onnx, const raw_trees *raw, model_onnx_
 {
     const char *place = trees->is_classifier ? "classlabels" : "n_targets";
     if (trees->is_classifier)
-        MW_TRY(set_labels(onnx, raw, trees, err));
+        MW_TRY(model_onnx_set_labels(onnx, &raw->label_texts, &raw->label_numbers, trees, err));
     else
         trees->n_outputs = raw->n_targets > 0 ? (size_t)raw->n_targets : 0;
     if (trees->n_outputs > (trees->is_classifier ? 1 : 0) && trees->n_outputs <= MW_LIMIT_OUTPUTS)
@@ -726,17 +759,17 @@ void model_onnx_trees_done(model_onnx_trees *trees)
     model_list_done(&trees->labels);
 }
 
-mw_status model_onnx_read_trees(model_onnx *onnx, const model_onnx_flow *flow,
+mw_status model_onnx_read_trees(model_onnx *onnx, const model_onnx_node *node, bool wide,
                                 model_onnx_trees *trees, mw_error *err)
 {
-    bool unified = mw_view_is(flow->ensemble->op, "TreeEnsemble");
+    bool unified = mw_view_is(node->op, "TreeEnsemble");
     raw_trees raw;
     raw_init(&raw);
-    trees->is_classifier = flow->is_classifier;
-    trees->sum_double = flow->input_type == MODEL_ONNX_DOUBLE;
-    mw_status status = read_raw(onnx, flow->ensemble, unified, &raw, err);
+    trees->is_classifier = mw_view_is(node->op, "TreeEnsembleClassifier");
+    trees->sum_double = wide;
+    mw_status status = read_raw(onnx, node, unified, &raw, err);
     if (status == MW_OK)
         status = settle(onnx, &raw, unified, trees, err);
     raw_done(&raw);
-    return status == MW_OK ? MW_OK : model_onnx_at(flow->ensemble, err);
+    return status == MW_OK ? MW_OK : model_onnx_at(node, err);
 }

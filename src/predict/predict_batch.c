@@ -40,16 +40,26 @@ mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw
 void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
                   mw_output output, void *memory, double *ret_values)
 {
+    const mw_forest *forest = predictor->forest;
     size_t outputs = mw_predictor_outputs(predictor, output);
     predict_block block = {.rows = rows, .memory = memory};
-    double *row = (double *)((char *)memory + predictor->memory_bytes);
-    block.sums = row + predict_row_values(predictor->forest);
-    for (block.first = first; block.first < end; block.first += block.n_rows) {
-        size_t left = end - block.first;
+    mw_matrix prepared;
+    char *own = (char *)memory + predictor->memory_bytes;
+    double *row = (double *)(own + (forest->before ? predict_prepare_bytes(predictor) : 0));
+    block.sums = (char *)(row + predict_row_values(forest)) +
+                 (forest->after ? mw_recipe_bytes(forest->after) : 0);
+    for (size_t at = first; at < end; at += block.n_rows) {
+        size_t left = end - at;
         const predict_way *way = left >= predictor->many_from ? &predictor->many : &predictor->few;
         block.n_rows = left < way->kernel->block_rows ? left : way->kernel->block_rows;
-        way->kernel->sum(predictor->forest, way->layout, &block);
-        predict_finish(predictor->forest, output, block.n_rows, block.sums, row, ret_values);
+        block.first = at;
+        if (forest->before) {
+            prepared = predict_prepare(predictor, rows, at, block.n_rows, own);
+            block.rows = &prepared;
+            block.first = 0;
+        }
+        way->kernel->sum(predictor->walked, way->layout, &block);
+        predict_finish(forest, output, block.n_rows, block.sums, row, ret_values);
         ret_values += block.n_rows * outputs;
     }
 }

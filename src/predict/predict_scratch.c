@@ -42,5 +42,9 @@ size_t predict_scratch_bytes(const mw_predictor *predictor)
 {
     const mw_forest *forest = predictor->forest;
     size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
-    return predictor->memory_bytes + values * sizeof(double); /* sums, one row on its way out */
+    size_t recipes = forest->after ? mw_recipe_bytes(forest->after) : 0;
+    if (forest->before)
+        recipes += predict_prepare_bytes(predictor);
+    /* prepared rows, sums, one row (or a recipe's cells) on its way out */
+    return predictor->memory_bytes + recipes + values * sizeof(double);
 }

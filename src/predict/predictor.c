@@ -101,7 +101,7 @@ static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wante
 {
     for (size_t i = 0; i < MW_COUNT(few_kernels) && !predictor->few.kernel; i++) {
         if (is_wanted_few(few_kernels[i], wanted))
-            MW_TRY(lay_out(predictor->forest, few_kernels[i], &predictor->few, err));
+            MW_TRY(lay_out(predictor->walked, few_kernels[i], &predictor->few, err));
     }
     return MW_OK;
 }
@@ -114,7 +114,7 @@ static mw_status choose_many(mw_predictor *predictor, const predict_kernel *want
         return MW_OK;
     for (size_t i = 0; many_kernels[i] && !predictor->many.kernel; i++) {
         if (wanted ? many_kernels[i] == wanted : is_usable(many_kernels[i]))
-            MW_TRY(lay_out(predictor->forest, many_kernels[i], &predictor->many, err));
+            MW_TRY(lay_out(predictor->walked, many_kernels[i], &predictor->many, err));
     }
     if (predictor->many.kernel)
         predictor->many_from = wanted ? 1 : MANY_FROM;
@@ -125,7 +125,7 @@ static void measure_way(mw_predictor *predictor, const predict_way *way)
 {
     if (!way->kernel)
         return;
-    size_t bytes = way->kernel->memory_bytes(predictor->forest, way->layout);
+    size_t bytes = way->kernel->memory_bytes(predictor->walked, way->layout);
     bytes = (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
     if (bytes > predictor->memory_bytes)
         predictor->memory_bytes = bytes;
@@ -150,7 +150,12 @@ mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor
     mw_predictor *predictor = calloc(1, sizeof *predictor);
     if (!predictor)
         return mw_fail_memory(err, "the predictor");
-    predictor->forest = forest;
+    predictor->forest = predictor->walked = forest;
+    if (forest->before) {
+        predictor->own_walked = *forest;
+        predictor->own_walked.n_features = forest->n_columns;
+        predictor->walked = &predictor->own_walked;
+    }
     mw_status status = choose_kernels(predictor, wanted, err);
     if (status != MW_OK) {
         mw_predictor_free(predictor);

@@ -57,11 +57,13 @@ typedef struct predict_way {
 
 struct mw_predictor {
     const mw_forest *forest;
-    predict_way few;     /* any number of rows */
-    predict_way many;    /* batches; kernel may be NULL */
-    size_t many_from;    /* rows from which `many` is the faster one */
-    size_t block_rows;   /* the larger block of both */
-    size_t memory_bytes; /* the larger memory of both, rounded up to whole cache lines */
+    const mw_forest *walked; /* what kernels see: its features are forest->n_columns */
+    mw_forest own_walked;    /* where that differs from `forest` */
+    predict_way few;         /* any number of rows */
+    predict_way many;        /* batches; kernel may be NULL */
+    size_t many_from;        /* rows from which `many` is the faster one */
+    size_t block_rows;       /* the larger block of both */
+    size_t memory_bytes;     /* the larger memory of both, rounded up to whole cache lines */
 };
 
 struct mw_scratch {
@@ -87,10 +89,21 @@ static inline size_t predict_row_values(const mw_forest *forest)
     return forest->n_margins > forest->n_predictions ? forest->n_margins : forest->n_predictions;
 }
 
+/* Rows as the trees see them, where a recipe stands before those: see prepare.c. `memory` holds
+ * predict_prepare_bytes; the matrix lies in it. */
+size_t predict_prepare_bytes(const mw_predictor *predictor);
+mw_matrix predict_prepare(const mw_predictor *predictor, const mw_matrix *rows, size_t first,
+                          size_t n_rows, void *memory);
+/* The recipe behind the trees: n_rows of margins become predictions. `cells` holds
+ * mw_recipe_bytes. */
+void predict_after(const mw_forest *forest, size_t n_rows, const void *sums, double *cells,
+                   double *ret_values);
+
 /* ONNX's own transforms, in place. */
 void predict_transform_onnx(const mw_forest *forest, double *row);
 
-/* sums (n_rows, n_margins) become values (n_rows, outputs). `row` holds predict_row_values. */
+/* sums (n_rows, n_margins) become values (n_rows, outputs). `row` holds predict_row_values, and
+ * mw_recipe_bytes of a recipe behind the trees. */
 void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
                     double *row, double *ret_values);
 

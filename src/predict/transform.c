@@ -104,6 +104,8 @@ static void transform_row(const mw_forest *forest, double *row)
         for (size_t m = 0; m < n; m++)
             row[m] = log1p_exp(forest, row[m]);
         break;
+    case MW_TRANSFORM_RECIPE: /* of many rows: predict_after */
+        break;
     case MW_TRANSFORM_PAIR_SHARE:
     case MW_TRANSFORM_PAIR_SIGN:
     case MW_TRANSFORM_PAIR_SIGMOID:
@@ -144,6 +146,10 @@ void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, co
                     double *row, double *ret_values)
 {
     size_t outputs = output == MW_MARGIN ? forest->n_margins : forest->n_predictions;
+    if (output == MW_PREDICTION && forest->transform == MW_TRANSFORM_RECIPE) {
+        predict_after(forest, n_rows, sums, row, ret_values);
+        return;
+    }
     for (size_t r = 0; r < n_rows; r++) {
         widen(forest, r, sums, row);
         rescale(forest, row);

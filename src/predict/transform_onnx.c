@@ -26,19 +26,6 @@ static double sigmoid(const mw_forest *forest, double x)
     return scaled < 0 ? rounded(forest, 1 - large) : large;
 }
 
-/* Winitzki's approximation of the inverse error function, as ONNX Runtime takes it: in float32
- * whatever the rows are. Outside 0..1 it is NaN, at both ends infinite. */
-static double probit(double score)
-{
-    const float a = 0.147f, pi = 3.14159f, sqrt2 = 1.41421356f;
-    float x = 2 * (float)score - 1;
-    float side = x < 0 ? -1.0f : 1.0f;
-    float log_rest = logf((1 - x) * (1 + x));
-    float half = 2 / (pi * a) + 0.5f * log_rest;
-    float root = -half + sqrtf(half * half - 1 / a * log_rest);
-    return (double)(sqrt2 * (side * sqrtf(root)));
-}
-
 /* Margins of nearly zero belong to no class; they take no part in the sum. */
 static void softmax_zero(const mw_forest *forest, double *row)
 {
@@ -96,7 +83,7 @@ void predict_transform_onnx(const mw_forest *forest, double *row)
         return;
     case MW_TRANSFORM_PROBIT:
         for (size_t m = 0; m < forest->n_margins; m++)
-            row[m] = probit(row[m]);
+            row[m] = mw_recipe_probit(row[m]);
         return;
     default: /* MW_TRANSFORM_SCALED_EXP */
         for (size_t m = 0; m < forest->n_margins; m++)

@@ -105,10 +105,26 @@ static void sum_linear(const mw_forest *forest, const double *row, float *sums)
     }
 }
 
+/* ONNX: the products are summed in float64, in which those of floats are exact, so that the answer
+ * is nearer to the true sum than any order of float32 sums. */
+static double sum_linear_in_double(const mw_forest *forest, const double *row, size_t m)
+{
+    const double *weights = forest->linear_weights + m;
+    double sum = 0;
+    for (size_t i = 0; i < forest->n_linear_columns; i++) {
+        size_t column = forest->linear_columns[i];
+        sum += row[column] * weights[column * forest->n_margins];
+    }
+    return sum + weights[forest->n_columns * forest->n_margins];
+}
+
 static void sum_row_float32(const mw_forest *forest, const double *row, float *sums)
 {
+    for (size_t m = 0; forest->linear_columns && m < forest->n_margins; m++)
+        sums[m] = (float)sum_linear_in_double(forest, row, m);
     if (forest->linear_weights) {
-        sum_linear(forest, row, sums);
+        if (!forest->linear_columns)
+            sum_linear(forest, row, sums);
         return;
     }
     for (size_t m = 0; m < forest->n_margins; m++)
@@ -119,7 +135,8 @@ static void sum_row_float32(const mw_forest *forest, const double *row, float *s
 static void sum_row_float64(const mw_forest *forest, const double *row, double *sums)
 {
     for (size_t m = 0; m < forest->n_margins; m++)
-        sums[m] = forest->base_margin[m];
+        sums[m] =
+            forest->linear_columns ? sum_linear_in_double(forest, row, m) : forest->base_margin[m];
     sum_trees_float64(forest, row, sums);
 }
 

@@ -514,13 +514,18 @@ static const struct operator_case {
     const char *where, *what;
 } operator_cases[] = {
     {"scaler", {ML, "Scaler", "X", "D", 0, 0, 0, 0}, true, "Scaler 'step'", "Scaler"},
-    {"cast", {"", "Cast", "X", "D", "to", 0, 0, 7}, true, "Cast 'step'", "Cast"},
+    {"cast", {"", "Cast", "X", "D", "to", 0, 0, 8}, true, "Cast 'step'", "Cast"},
     {"rows", {"", "Concat", "X,X", "D", "axis", 0, 0, 0}, true, "Concat 'step'", "Concat"},
-    {"softmax", {"", "Softmax", "Y", "Z", 0, 0, 0, 0}, false, "Softmax 'step'", "Softmax"},
-    {"factor", {"", "Mul", "Y,C", "Z", 0, 0, 0, 0}, false, "Mul 'step'", "Mul"},
+    {"axis", {"", "Softmax", "Y", "Z", "axis", 0, 0, 0}, false, "Softmax 'step'", "Softmax"},
+    {"unknown", {"", "TopK", "Y,C", "Z", 0, 0, 0, 0}, false, "TopK 'step'", "TopK"},
+    {"attribute", {"", "Mul", "Y,C", "Z", "fast", 0, 0, 1}, false, "Mul 'step'", "Mul"},
+    {"nothing", {"", "Add", "Y,Q", "Z", 0, 0, 0, 0}, false, "Add 'step'", "Add"},
+    {"categories", {ML, "OneHotEncoder", "X", "D", "zeros", 0, 0, 1}, true, "'step'", "OneHot"},
+    {"encoder", {ML, "LabelEncoder", "X", "D", "keys_floats", 0, 0, 1}, true, "'step'", "Label"},
+    {"vectors", {ML, "LinearRegressor", "X", "D", 0, 0, 0, 0}, true, "'step'", "LinearRegressor"},
+    {"matrix", {"", "MatMul", "X,Y", "D", 0, 0, 0, 0}, true, "MatMul 'step'", "MatMul"},
     {"shape", {"", "Reshape", "Y,C", "Z", 0, 0, 0, 0}, false, "Reshape 'step'", "Reshape"},
-    {"norm", {ML, "Normalizer", "Y", "Z", "norm", 0, "MAX", 0}, false, "'step'", "Normalizer"},
-    {"shares", {ML, "Normalizer", "Y", "Z", "norm", 0, "L1", 0}, false, "'step'", "behind a"},
+    {"norm", {ML, "Normalizer", "Y", "Z", "norm", 0, "L3", 0}, false, "'step'", "Normalizer"},
 };
 
 static void test_operators_are_named(void **state)
@@ -550,7 +555,9 @@ static void test_other_refusals(void **state)
     refuse_sample("external", &s, MW_UNSUPPORTED, "nodes_values_as_tensor", "another file");
     s = sample_onnx_plain();
     s.input_type = 8;
-    refuse_sample("texts", &s, MW_UNSUPPORTED, "input 'X'", "not a tensor of numbers");
+    refuse_sample("texts", &s, MW_UNSUPPORTED, "'trees'", "TreeEnsembleRegressor is not read");
+    s.input_type = 14;
+    refuse_sample("complex", &s, MW_UNSUPPORTED, "input 'X'", "not a tensor of numbers");
     s = sample_onnx_classifier();
     s.labels = "1";
     refuse_sample("one class", &s, MW_BAD_DATA, "classlabels", "1 classes");

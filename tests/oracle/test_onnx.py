@@ -17,10 +17,10 @@ skl2onnx = pytest.importorskip("skl2onnx")
 onnxmltools = pytest.importorskip("onnxmltools")
 
 from onnx import TensorProto, helper  # noqa: E402
-from sklearn import ensemble, tree  # noqa: E402
+from sklearn import (calibration, ensemble, impute, linear_model, multiclass,  # noqa: E402
+                     multioutput, preprocessing, svm, tree)
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 KERNELS = [None, "scalar"]
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -154,11 +154,234 @@ def test_data_frame(rows, target, tmp_path, convert):
     assert [loaded.about.feature_names[i].decode() for i in range(N_FEATURES)] == names
 
 
+# ---- what stands before the model ----------------------------------------------------------------
+
+def forest(**params):
+    return ensemble.RandomForestClassifier(**{**FOREST, **params})
+
+
+def as_trained(rows):
+    return np.nan_to_num(rows, posinf=4, neginf=-4)
+
+
+SCALERS = {
+    "standard": (preprocessing.StandardScaler(), True),
+    "deviation only": (preprocessing.StandardScaler(with_mean=False), True),
+    "min and max": (preprocessing.MinMaxScaler((0.1, 0.9)), True),
+    "clipped": (preprocessing.MinMaxScaler(clip=True), True),
+    "largest": (preprocessing.MaxAbsScaler(), True),
+    "quantiles": (preprocessing.RobustScaler(), True),
+    "mean": (impute.SimpleImputer(), True),
+    "constant": (impute.SimpleImputer(strategy="constant", fill_value=-7.0), True),
+    "two steps": (make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler()), True),
+    "bins": (preprocessing.KBinsDiscretizer(5, encode="ordinal", quantile_method="linear"), False),
+    "threshold": (preprocessing.Binarizer(threshold=0.3), False),
+    "length": (preprocessing.Normalizer("l2"), True),
+    "shares": (preprocessing.Normalizer("l1"), True),
+    "share of the largest": (preprocessing.Normalizer("max"), True),
+    "products": (preprocessing.PolynomialFeatures(2), True),
+}
+EDGES = np.array([[np.inf, -np.inf, -0.0, 0.0, 1e-42, 3e38]], FLOAT)
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_preprocessing(rows, target, tmp_path, convert, name):
+    """Splits behind a scaler answer as ONNX Runtime's do, to the bit, also next to a border."""
+    scaler, missing = SCALERS[name]
+    trained = rows.astype(FLOAT)
+    trained = trained if name in ("mean", "constant", "two steps") else np.nan_to_num(trained)
+    model = make_pipeline(scaler, forest()).fit(trained, classes(target))
+    served = rows.astype(FLOAT)
+    borders = borders_of(model, served)
+    served = np.concatenate([served, borders, np.nextafter(borders, FLOAT(-9)),
+                             np.nextafter(borders, FLOAT(9)), EDGES])
+    served = served if missing else as_trained(served)
+    check(convert(model, trained), served, tmp_path, exact=True)
+
+
+def borders_of(model, rows):
+    """Rows whose scaled numbers lie at thresholds, where the scaler can be turned back."""
+    scaler = model[0]
+    thresholds = model[-1].estimators_[0].tree_.threshold[:64]
+    if not hasattr(scaler, "inverse_transform") or not hasattr(scaler, "scale_"):
+        return rows[:64]
+    return scaler.inverse_transform(np.repeat(thresholds[:, None], N_FEATURES, 1)).astype(FLOAT)
+
+
+@pytest.mark.parametrize("name", ["standard", "min and max", "quantiles"])
+def test_double_preprocessing(rows, target, tmp_path, convert, name):
+    # skl2onnx types the scores of other trees of doubles as doubles, which no runtime takes
+    model = make_pipeline(SCALERS[name][0], forest()).fit(np.nan_to_num(rows), classes(target))
+    check(convert(model, rows), rows, tmp_path)
+
+
+def test_whole_numbers(rows, target, tmp_path, convert):
+    whole = (np.nan_to_num(rows) * 8).astype(np.int64)
+    model = make_pipeline(preprocessing.StandardScaler(), forest()).fit(whole, binary(target))
+    check(convert(model, whole), whole.astype(DOUBLE), tmp_path, True, feeds={"X": whole})
+
+
+COLORS = ["red", "green", "blue", "none of these"]
+
+
+def table(rows, target):
+    """A frame of two numbers, two columns of texts and one of whole numbers, and how Millwright has
+    it: texts by the number of their category."""
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(21)
+    kinds = random.integers(0, 4, (len(rows), 2)) % [3, 4]
+    frame = pandas.DataFrame({
+        "a": rows[:, 0].astype(FLOAT), "b": rows[:, 1].astype(FLOAT),
+        "color": np.array(COLORS)[kinds[:, 0]], "size": np.array(list("smlx"))[kinds[:, 1]],
+        "rooms": random.integers(0, 6, len(rows))})
+    score = target + kinds[:, 0] * 2 - (kinds[:, 1] == 2) * 3 + frame["rooms"] % 3
+    return frame, classes(score - 2)
+
+
+def codes(frame):
+    """Encoders sort their categories."""
+    matrix = np.full(frame.shape, np.nan)
+    for i, column in enumerate(frame):
+        known = {"color": ["blue", "green", "red"], "size": ["l", "m", "s", "x"]}.get(column)
+        values = frame[column]
+        matrix[:, i] = values if known is None else [known.index(v) if v in known else np.nan
+                                                    for v in values]
+    return matrix
+
+
+def numbers_and(encoder, *more):
+    numbers = make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
+    return ColumnTransformer([("n", numbers, ["a", "b"]), ("c", encoder, ["color", "size"]), *more])
+
+
+ENCODERS = {
+    "zeros": numbers_and(preprocessing.OneHotEncoder(handle_unknown="ignore"),
+                         ("r", preprocessing.OneHotEncoder(handle_unknown="ignore"), ["rooms"])),
+    "strict": numbers_and(preprocessing.OneHotEncoder()),
+    "dropped": numbers_and(preprocessing.OneHotEncoder(drop="first"), ("r", "passthrough",
+                                                                       ["rooms"])),
+    "ordinal": numbers_and(preprocessing.OrdinalEncoder(), ("r", "passthrough", ["rooms"])),
+    "ordinal, unknown": numbers_and(preprocessing.OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1)),
+}
+
+
+@pytest.mark.parametrize("last", ["forest", "boosting", "logistic", "ridge"])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_columns_of_texts(rows, target, tmp_path, convert, name, last):
+    frame, label = table(rows, target)
+    model = {"forest": forest(), "logistic": linear_model.LogisticRegression(max_iter=500),
+             "boosting": ensemble.GradientBoostingRegressor(**BOOSTED),
+             "ridge": linear_model.Ridge()}[last]
+    model = make_pipeline(ENCODERS[name], model)
+    model.fit(frame, label)
+    served = frame.copy()
+    if name not in ("strict", "dropped"):
+        served.loc[::5, "color"] = COLORS[3]
+        served.loc[::7, "rooms"] = 17
+    converted = convert(model, frame)
+    feeds = {inp.name: served[[inp.name]].to_numpy() for inp in converted.graph.input}
+    check(converted, codes(served), tmp_path, last in ("forest", "boosting"), feeds=feeds)
+    loaded = Model(tmp_path / "model.onnx")
+    assert [loaded.about.feature_names[i].decode() for i in range(5)] == list(frame.columns)
+
+
+# ---- linear models -------------------------------------------------------------------------------
+
+LINEAR = {
+    "regression": (linear_model.LinearRegression(), number),
+    "two numbers": (linear_model.LinearRegression(), lambda y: np.c_[y, -y]),
+    "lasso": (linear_model.Lasso(0.01), number),
+    "poisson": (linear_model.PoissonRegressor(), positive),
+    "tweedie": (linear_model.TweedieRegressor(), number),
+    "logistic, binary": (linear_model.LogisticRegression(), binary),
+    "logistic, words": (linear_model.LogisticRegression(), words),
+    "machine, binary": (svm.LinearSVC(), binary),
+    "machine, classes": (svm.LinearSVC(), classes),
+    "machine, number": (svm.LinearSVR(), number),
+    "descent, binary": (linear_model.SGDClassifier(loss="log_loss", random_state=1), binary),
+    "descent, classes": (linear_model.SGDClassifier(loss="log_loss", random_state=1), classes),
+    "huber, classes": (linear_model.SGDClassifier(loss="modified_huber", random_state=1), classes),
+    "ridge, classes": (linear_model.RidgeClassifier(), classes),
+    "one against the rest": (multiclass.OneVsRestClassifier(linear_model.LogisticRegression()),
+                             classes),
+}
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear(rows, target, tmp_path, convert, name, scaled):
+    model, label = LINEAR[name]
+    rows = np.nan_to_num(rows).astype(FLOAT)
+    if scaled and isinstance(model, svm.LinearSVC):
+        return  # skl2onnx does not convert it in a pipeline
+    if scaled:
+        model = make_pipeline(preprocessing.StandardScaler(), model)
+    check(convert(model.fit(rows, label(target)), rows), rows, tmp_path)
+
+
+@pytest.mark.parametrize("model", [linear_model.LinearRegression(),
+                                   make_pipeline(preprocessing.StandardScaler(),
+                                                 linear_model.Ridge())], ids=["plain", "scaled"])
+def test_double_linear(rows, target, tmp_path, convert, model):
+    rows = np.nan_to_num(rows)
+    check(convert(model.fit(rows, target), rows), rows, tmp_path, near=1e-12)
+
+
+# ---- several ensembles ---------------------------------------------------------------------------
+
+MANY = {"n_estimators": 8, "random_state": 1}
+SEVERAL = {
+    "bagging, number": (ensemble.BaggingRegressor(**MANY), number, True),
+    "bagging, binary": (ensemble.BaggingClassifier(**MANY), binary, True),
+    "bagging, some features": (ensemble.BaggingClassifier(max_features=0.5, **MANY), words, True),
+    "bagging of forests": (ensemble.BaggingClassifier(
+        ensemble.RandomForestClassifier(n_estimators=3), **MANY), classes, True),
+    "votes of weak trees": (ensemble.AdaBoostClassifier(**MANY), classes, False),
+    "two weak classes": (ensemble.AdaBoostClassifier(**MANY), binary, False),
+    "vote": (ensemble.VotingRegressor([("a", ensemble.RandomForestRegressor(**FOREST)),
+                                       ("b", ensemble.ExtraTreesRegressor(**FOREST))]), number,
+             True),
+    "soft vote": (ensemble.VotingClassifier(
+        [("a", ensemble.RandomForestClassifier(**FOREST)),
+         ("b", ensemble.ExtraTreesClassifier(**FOREST))], voting="soft", flatten_transform=False),
+        classes, True),
+    "hard vote": (ensemble.VotingClassifier(
+        [("a", ensemble.RandomForestClassifier(**FOREST)),
+         ("b", ensemble.ExtraTreesClassifier(**FOREST))], flatten_transform=False), classes, True),
+    "one a number": (multioutput.MultiOutputRegressor(
+        ensemble.GradientBoostingRegressor(**BOOSTED)), lambda y: np.c_[y, -y], True),
+    "one against the rest": (multiclass.OneVsRestClassifier(
+        ensemble.GradientBoostingClassifier(**BOOSTED)), classes, False),
+    "calibrated": (calibration.CalibratedClassifierCV(
+        ensemble.RandomForestClassifier(**FOREST), cv=2), binary, False),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_ensembles(rows, target, tmp_path, convert, name):
+    model, label, exact = SEVERAL[name]
+    trained = np.nan_to_num(rows).astype(FLOAT)
+    model.fit(trained, label(target))
+    check(convert(model, trained), rows.astype(FLOAT), tmp_path, exact)
+
+
+@pytest.mark.parametrize("samples", [64, 600])
+def test_isolation_forest(rows, target, tmp_path, convert, samples):
+    trained = np.nan_to_num(rows).astype(FLOAT)
+    model = ensemble.IsolationForest(n_estimators=20, max_samples=samples, random_state=1)
+    model.fit(trained)
+    check(convert(model, trained), rows.astype(FLOAT), tmp_path, exact=True)
+    assert Model(tmp_path / "model.onnx").about.n_margins == 1  # one sum of twenty trees
+    np.testing.assert_allclose(Model(tmp_path / "model.onnx").predict(trained)[:, 0],
+                               model.decision_function(trained), atol=1e-5)
+
+
 @pytest.mark.parametrize("model, operator", [
-    (make_pipeline(StandardScaler(), tree.DecisionTreeRegressor(max_depth=3)), "Scaler"),
-    (ensemble.BaggingRegressor(n_estimators=2), "TreeEnsembleRegressor"),
-    (ensemble.AdaBoostClassifier(n_estimators=2), "TreeEnsembleClassifier"),
-    (ensemble.IsolationForest(n_estimators=2), "Cast"),
+    (ensemble.AdaBoostRegressor(n_estimators=2), "TopK"),
+    (svm.SVC(), "SVMClassifier"),
+    (ensemble.StackingRegressor([("a", tree.DecisionTreeRegressor(max_depth=2))],
+                                linear_model.Ridge(), cv=2), "LinearRegressor"),
 ], ids=lambda v: v if isinstance(v, str) else type(v).__name__)
 def test_refused_by_name(rows, target, tmp_path, convert, model, operator):
     model.fit(np.nan_to_num(rows).astype(FLOAT), binary(target))

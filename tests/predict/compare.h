@@ -69,7 +69,7 @@ static inline double *predict_emulated(const mw_forest *forest, const mw_matrix 
 {
     mw_error err;
     mw_scratch *scratch;
-    mw_predictor predictor = {.forest = forest, .many_from = 1};
+    mw_predictor predictor = {.forest = forest, .walked = forest, .many_from = 1};
     assert_int_equal(emulated->lay_out(forest, &predictor.many.layout, &err), MW_OK);
     if (!predictor.many.layout)
         return NULL;
