@@ -46,7 +46,7 @@ size_t mw_feature_categories(const mw_forest *forest, size_t feature)
 
 bool mw_forest_has_steps(const mw_forest *forest)
 {
-    return !forest->linear_weights && !forest->leaf_linear;
+    return !forest->linear_weights && !forest->leaf_linear && !forest->before;
 }
 
 /* ---- values that the model can tell apart ---------------------------------------------------- */
