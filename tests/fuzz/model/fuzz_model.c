@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_node(const mw_forest *forest, size_t first, size_t n_nodes, size_t node)
 {
     size_t at = first + node;
-    HOLDS(forest->feature[at] < forest->n_features || forest->left[at] == MW_NO_CHILD);
+    HOLDS(forest->feature[at] < forest->n_columns || forest->left[at] == MW_NO_CHILD);
     if (forest->left[at] == MW_NO_CHILD) {
         HOLDS(forest->right[at] == MW_NO_CHILD && !isnan(forest->value[at]));
         return;
