@@ -8,7 +8,7 @@
 /* For any number of rows, best first; the last one takes every forest. */
 static const predict_kernel *const few_kernels[] = {
 #if defined(__x86_64__)
-    &predict_row_avx2,
+    &predict_row_avx512, &predict_row_avx2,
 #endif
     &predict_interleaved, &predict_scalar};
 

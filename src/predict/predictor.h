@@ -42,6 +42,7 @@ typedef struct predict_kernel {
 extern const predict_kernel predict_scalar;      /* the specification: takes every forest */
 extern const predict_kernel predict_interleaved; /* eight walks at a time, portable C */
 #if defined(__x86_64__)
+extern const predict_kernel predict_row_avx512;
 extern const predict_kernel predict_row_avx2;   /* a row in registers: see row.h */
 extern const predict_kernel predict_bytes_avx512; /* every node for 64 rows at once: see bytes.h */
 extern const predict_kernel predict_bytes_avx2;   /* for 32 */

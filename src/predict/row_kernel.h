@@ -15,7 +15,9 @@
 
 #include "base/banned.h"
 
+#ifndef INLINE
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
 /* ---- a row becomes codes --------------------------------------------------------------------- */
 
