@@ -90,6 +90,7 @@ typedef enum cli_option_id {
     CLI_REASON_FORMAT, /* --format: text or json */
     CLI_DICTIONARY,
     CLI_ADVERSE,
+    CLI_INTERACTIONS,
     /* demo */
     CLI_ONCE,
     CLI_SPEED,

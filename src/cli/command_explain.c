@@ -9,6 +9,7 @@
 #include "contributions.h"
 #include "explaining.h"
 #include "house.h"
+#include "interaction_lines.h"
 #include "row_reader.h"
 #include "sink.h"
 
@@ -30,6 +31,7 @@ typedef struct explanation {
     mw_pool *pool; /* the other threads, once there was work for them */
     cli_row_reader reader;
     cli_contributions lines;
+    cli_interaction_lines pairs; /* with --interactions */
     cli_sink *sink;
     mw_buf text;
     double *values;
@@ -107,9 +109,12 @@ static void write_row(explanation *job, const mw_batch *batch, size_t row, size_
 {
     size_t width = cli_explaining_values(&job->what);
     uint64_t number = job->reader.n_rows - batch->n_rows + row;
-    cli_contributions_line(&job->lines, number, output, batch->values + row * batch->n_columns,
-                           job->values + row * width + output * (job->forest->n_features + 1),
-                           &job->text);
+    const double *x = batch->values + row * batch->n_columns;
+    const double *values = job->values + row * width + output * (width / job->forest->n_margins);
+    if (job->what.interactions)
+        cli_interaction_lines_put(&job->pairs, number, output, x, values, &job->text);
+    else
+        cli_contributions_line(&job->lines, number, output, x, values, &job->text);
 }
 
 /* Lines by output, then by row. */
@@ -142,7 +147,9 @@ static mw_status write_lines(explanation *job, const mw_batch *batch, mw_error *
 /* Not before the first rows were good: a file that is wrong from the start gives no output. */
 static void write_header(explanation *job)
 {
-    if (!job->header_written)
+    if (!job->header_written && job->what.interactions)
+        cli_interaction_lines_header(&job->pairs, &job->text);
+    else if (!job->header_written)
         cli_contributions_header(&job->lines, &job->text);
     job->header_written = true;
 }
@@ -189,6 +196,8 @@ static mw_status make_lines(explanation *job, mw_error *err)
         top = DEFAULT_TOP;
     MW_TRY(cli_contributions_init(&job->lines, job->forest, format, top, &job->reader.kept, err));
     job->lines.sum = cli_explaining_sum(&job->what);
+    if (job->what.interactions)
+        return cli_interaction_lines_init(&job->pairs, &job->lines, &job->reader.kept, err);
     return MW_OK;
 }
 

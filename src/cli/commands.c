@@ -99,18 +99,23 @@ static const cli_command commands[] = {
             "(interventional): "
             "what moved the row away from their mean, which is the bias then. They need no covers, "
             "so models of every format have them, and they can be had on the scale of "
-            "probabilities. They are those of shap.TreeExplainer.",
+            "probabilities. They are those of shap.TreeExplainer.\n\n"
+            "With --interactions each row has a matrix: what each feature moved alone, and what "
+            "pairs moved together (XGBoost's pred_interactions). CSV has one line a row and "
+            "feature, JSON and text tell each pair once.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
         .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_EXPLAIN_FORMAT) | CLI_TAKES(CLI_TOP) |
-                   CLI_TAKES(CLI_BACKGROUND) | CLI_TAKES(CLI_SCALE) | CLI_TAKES(CLI_OUTPUT) |
-                   CLI_TAKES(CLI_THREADS),
+                   CLI_TAKES(CLI_BACKGROUND) | CLI_TAKES(CLI_SCALE) | CLI_TAKES(CLI_INTERACTIONS) |
+                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
         .examples = {{"mw explain model.json rows.csv", "contributions on standard output"},
                      {"mw explain model.json --input rows.csv --format text --top 3",
                       "the three that moved each row most, in words"},
                      {"mw explain model.txt - --format json", "JSON lines, for rows from a pipe"},
                      {"mw explain model.onnx rows.csv --background usual.csv",
                       "against the rows of a file, for models of every format"},
+                     {"mw explain model.json rows.csv --interactions --format text --top 3",
+                      "features and pairs of them that moved each row most"},
                      {"mw explain model.ubj rows.jsonl -o shap.csv",
                       "into a file, which appears whole or not at all"}},
         .run = cli_run_explain,

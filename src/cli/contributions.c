@@ -84,7 +84,7 @@ static void sift(size_t *order, size_t at, size_t count, const double *values)
     }
 }
 
-static void sort_by_size(size_t *order, size_t count, const double *values)
+void cli_contributions_sort(size_t *order, size_t count, const double *values)
 {
     for (size_t i = 0; i < count; i++)
         order[i] = i;
@@ -136,13 +136,8 @@ void cli_contributions_header(const cli_contributions *to, mw_buf *out)
     mw_buf_text(out, "bias\n");
 }
 
-static void csv_line(const cli_contributions *to, size_t m, const double *values, mw_buf *out)
+void cli_contributions_numbers(const double *values, size_t count, mw_buf *out)
 {
-    if (to->labels) {
-        mw_buf_text(out, to->labels[m]);
-        mw_buf_char(out, ',');
-    }
-    size_t count = to->forest->n_features + 1;
     if (!mw_buf_reserve(out, count * MW_NUMBER_TEXT_BYTES))
         return;
     char *at = out->data + out->size;
@@ -152,6 +147,15 @@ static void csv_line(const cli_contributions *to, size_t m, const double *values
     }
     *at = '\0';
     out->size = (size_t)(at - out->data);
+}
+
+static void csv_line(const cli_contributions *to, size_t m, const double *values, mw_buf *out)
+{
+    if (to->labels) {
+        mw_buf_text(out, to->labels[m]);
+        mw_buf_char(out, ',');
+    }
+    cli_contributions_numbers(values, to->forest->n_features + 1, out);
 }
 
 static void json_line(const cli_contributions *to, uint64_t number, size_t m, const double *values,
@@ -179,9 +183,10 @@ static void json_line(const cli_contributions *to, uint64_t number, size_t m, co
     mw_buf_text(out, "}\n");
 }
 
-/* "37", "missing", or the text of a category's code. */
-static void feature_value(const mw_column *column, double x, mw_buf *out)
+void cli_contributions_feature(const cli_contributions *to, size_t f, double x, mw_buf *out)
 {
+    const mw_column *column = &to->forest->schema.columns[f];
+    mw_buf_format(out, "%s = ", to->names[f]);
     if (column->hashed && (isnan(x) || x < 0 || x >= (double)column->n_category_hashes))
         mw_buf_text(out, "another"); /* none that a split asks for */
     else if (column->hashed)
@@ -194,7 +199,7 @@ static void feature_value(const mw_column *column, double x, mw_buf *out)
         mw_buf_format(out, "%.6g", x);
 }
 
-static void text_move(double value, bool several, mw_buf *out)
+void cli_contributions_move(double value, bool several, mw_buf *out)
 {
     const char *ending = several ? "" : "s";
     if (value == 0)
@@ -214,23 +219,23 @@ static void text_line(const cli_contributions *to, uint64_t number, size_t m, co
                   sum_of(values, n_features + 1), values[n_features]);
     for (size_t i = 0; i < shown; i++) {
         size_t f = to->order[i];
-        mw_buf_format(out, "  %s = ", to->names[f]);
-        feature_value(&to->forest->schema.columns[f], x[f], out);
+        mw_buf_text(out, "  ");
+        cli_contributions_feature(to, f, x[f], out);
         mw_buf_char(out, ' ');
-        text_move(values[f], false, out);
+        cli_contributions_move(values[f], false, out);
     }
     if (shown == n_features)
         return;
     size_t n_others = n_features - shown;
     mw_buf_format(out, n_others > 1 ? "  %zu others together " : "  %zu other ", n_others);
-    text_move(rest_of(to, values), n_others > 1, out);
+    cli_contributions_move(rest_of(to, values), n_others > 1, out);
 }
 
 void cli_contributions_line(const cli_contributions *to, uint64_t number, size_t m, const double *x,
                             const double *values, mw_buf *out)
 {
     if (to->top || to->format == CLI_EXPLAIN_TEXT)
-        sort_by_size(to->order, to->forest->n_features, values);
+        cli_contributions_sort(to->order, to->forest->n_features, values);
     switch (to->format) {
     case CLI_EXPLAIN_CSV:
         csv_line(to, m, values, out);

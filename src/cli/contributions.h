@@ -36,4 +36,16 @@ void cli_contributions_header(const cli_contributions *to, mw_buf *out);
 void cli_contributions_line(const cli_contributions *to, uint64_t number, size_t m, const double *x,
                             const double *values, mw_buf *out);
 
+/* ---- parts of lines, for interaction_lines.c
+ * ----------------------------------------------------- */
+
+/* Order of `values` by size, the largest first; of equals the first. */
+void cli_contributions_sort(size_t *ret_order, size_t count, const double *values);
+/* Numbers with commas between them, and the line's end. */
+void cli_contributions_numbers(const double *values, size_t count, mw_buf *out);
+/* "age = 37", "age = missing", or with the text of a category's code. */
+void cli_contributions_feature(const cli_contributions *to, size_t f, double x, mw_buf *out);
+/* "raises it by 0.2", and the line's end; `several`: "raise". */
+void cli_contributions_move(double value, bool several, mw_buf *out);
+
 #endif

@@ -71,13 +71,20 @@ mw_status cli_explaining_init(cli_explaining *to, const cli_call *call, const mw
     const cli_setting *settings = call->settings;
     const char *background = settings[CLI_BACKGROUND].text;
     *to = (cli_explaining){.forest = forest, .scale = (mw_scale)settings[CLI_SCALE].number};
+    if (background && cli_is_on(call, CLI_INTERACTIONS)) {
+        mw_fail(err, MW_E_INTERACTIONS_BACKGROUND, "--interactions does not go with --background");
+        return mw_mend(err, "leave one of them out: interactions are weighed by the covers");
+    }
     if (background)
         return make_contrast(to, call, background, err);
     if (to->scale != MW_SCALE_MARGIN) {
         mw_fail(err, MW_E_SCALE_BACKGROUND, "--scale probability needs rows to compare with");
         return mw_mend(err, "add --background rows.csv: probabilities have no values by covers");
     }
-    if (mw_explainer_new(forest, &to->explainer, err) != MW_OK)
+    mw_status status = cli_is_on(call, CLI_INTERACTIONS)
+                           ? mw_interactions_new(forest, &to->interactions, err)
+                           : mw_explainer_new(forest, &to->explainer, err);
+    if (status != MW_OK)
         return mw_at(err, "%s", call->arguments[0]);
     return MW_OK;
 }
@@ -86,17 +93,22 @@ void cli_explaining_done(cli_explaining *to)
 {
     mw_explainer_free(to->explainer);
     mw_contrast_free(to->contrast);
+    mw_interactions_free(to->interactions);
 }
 
 /* ---- use ------------------------------------------------------------------------------------- */
 
 size_t cli_explaining_values(const cli_explaining *to)
 {
-    return to->forest->n_margins * (to->forest->n_features + 1);
+    if (to->interactions)
+        return mw_interactions_values(to->interactions);
+    return to->contrast ? mw_contrast_values(to->contrast) : mw_explainer_values(to->explainer);
 }
 
 const char *cli_explaining_kernel(const cli_explaining *to)
 {
+    if (to->interactions)
+        return mw_interactions_kernel(to->interactions);
     return to->contrast ? mw_contrast_kernel(to->contrast) : mw_explainer_kernel(to->explainer);
 }
 
@@ -108,6 +120,8 @@ const char *cli_explaining_sum(const cli_explaining *to)
 mw_status cli_explaining_run(const cli_explaining *to, const mw_matrix *rows, mw_pool *pool,
                              double *ret_values, mw_error *err)
 {
+    if (to->interactions)
+        return mw_interactions_parallel(to->interactions, rows, pool, ret_values, err);
     return to->contrast ? mw_contrast_parallel(to->contrast, rows, pool, ret_values, err)
                         : mw_explain_parallel(to->explainer, rows, pool, ret_values, err);
 }

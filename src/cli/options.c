@@ -367,6 +367,11 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                      .auto_is = "both sides",
                      .choices = sides,
                      .help = "only what moves the score to this side"},
+    [CLI_INTERACTIONS] = {.name = "interactions",
+                          .flag_only = true,
+                          .kind = CLI_KIND_FLAG,
+                          .help = "what pairs of features moved together, beyond what each moved "
+                                  "alone"},
     [CLI_ONCE] = {.name = "once",
                   .kind = CLI_KIND_FLAG,
                   .help = "end after about five seconds; exit 0 when no request failed"},

@@ -24,22 +24,28 @@ static void add_tree(const mw_forest *forest, size_t tree, const double *row, do
         margins[m] += predict_leaf(forest, tree, node, m);
 }
 
-/* gblinear; what is missing adds nothing, as in walk_scalar.c. */
+double contrast_linear_value(const mw_forest *forest, double x)
+{
+    return isnan(x) && !forest->linear_columns ? 0 : x;
+}
+
+/* gblinear begins at the first output's base score; ONNX has it among the weights. As in
+ * walk_scalar.c. */
 static void add_weights(const mw_forest *forest, const double *row, double *margins)
 {
     size_t n_margins = forest->n_margins;
+    double base = forest->linear_columns ? 0 : forest->base_margin[0];
     for (size_t m = 0; m < n_margins; m++) {
-        margins[m] =
-            forest->base_margin[0] + forest->linear_weights[forest->n_features * n_margins + m];
+        margins[m] = base + forest->linear_weights[forest->n_features * n_margins + m];
         for (size_t f = 0; f < forest->n_features; f++)
-            if (!isnan(row[f]))
-                margins[m] += row[f] * forest->linear_weights[f * n_margins + m];
+            margins[m] +=
+                contrast_linear_value(forest, row[f]) * forest->linear_weights[f * n_margins + m];
     }
 }
 
 void contrast_margins(const mw_forest *forest, const double *row, double *ret_margins)
 {
-    for (size_t m = 0; m < forest->n_margins; m++)
+    for (size_t m = 0; !forest->linear_weights && m < forest->n_margins; m++)
         ret_margins[m] = forest->base_margin[m];
     if (forest->linear_weights)
         add_weights(forest, row, ret_margins);

@@ -134,13 +134,14 @@ static void explain(const mw_contrast *contrast, const explain_block *block)
     each_pair(contrast, block, add_trees);
 }
 
-/* A linear model: weight * (x - z); what is missing adds nothing. */
+/* A linear model: weight * (x - z). */
 static void add_weights(const mw_contrast *contrast, walk *w, void *memory)
 {
     (void)memory;
     const mw_forest *forest = contrast->forest;
     for (size_t f = 0; f < forest->n_features; f++) {
-        double apart = (isnan(w->x[f]) ? 0 : w->x[f]) - (isnan(w->z[f]) ? 0 : w->z[f]);
+        double apart =
+            contrast_linear_value(forest, w->x[f]) - contrast_linear_value(forest, w->z[f]);
         w->values[f] +=
             w->factor * forest->linear_weights[f * forest->n_margins + w->output] * apart;
     }

@@ -41,6 +41,8 @@ MW_CHECKED mw_status contrast_new(const mw_forest *forest, const mw_matrix *back
 void contrast_read(const mw_forest *forest, const mw_matrix *rows, size_t row, double *ret_row);
 /* All margins of such a row, in float64: n_margins. */
 void contrast_margins(const mw_forest *forest, const double *row, double *ret_margins);
+/* What a linear model sees of a value: gblinear passes over what is missing. */
+double contrast_linear_value(const mw_forest *forest, double x);
 /* A margin on the contrast's scale. */
 double contrast_value(const mw_contrast *contrast, double margin);
 /* What the margin values of a pair are multiplied by: 1 on the scale of margins. */

@@ -22,6 +22,7 @@
 #include "predict/predict.h"
 
 #include "contrast.h"
+#include "interactions.h"
 
 typedef struct mw_explainer mw_explainer;
 

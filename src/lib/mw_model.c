@@ -20,7 +20,8 @@
 struct mw_model {
     mw_forest *forest;
     mw_predictor *predictor;
-    mw_explainer *explainer; /* NULL until a call wants it; `lock` guards the making */
+    mw_interactions *interactions; /* as the next one */
+    mw_explainer *explainer;       /* NULL until a call wants it; `lock` guards the making */
     pthread_mutex_t lock;
     mw_model_description description;
     char **names; /* n_features texts in one block with the pointers; NULL when not known */
@@ -133,6 +134,7 @@ void mw_model_free(mw_model *model)
     if (!model)
         return;
     mw_explainer_free(model->explainer);
+    mw_interactions_free(model->interactions);
     pthread_mutex_destroy(&model->lock);
     mw_predictor_free(model->predictor);
     mw_forest_free(model->forest);
@@ -237,6 +239,38 @@ mw_status mw_model_explain(const mw_model *model, const mw_matrix *rows, mw_scra
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
     mw_status status = mw_explain_batch(explainer, rows, scratch ? scratch : own, ret_values, err);
+    mw_scratch_free(own);
+    return status;
+}
+
+/* ---- interactions ---------------------------------------------------------------------------- */
+
+static mw_status find_interactions(const mw_model *asked, const mw_interactions **ret_interactions,
+                                   mw_error *err)
+{
+    mw_model *model = (mw_model *)(uintptr_t)asked;
+    mw_status status = MW_OK;
+    pthread_mutex_lock(&model->lock);
+    if (!model->interactions)
+        status = mw_interactions_new(model->forest, &model->interactions, err);
+    *ret_interactions = model->interactions;
+    pthread_mutex_unlock(&model->lock);
+    return status;
+}
+
+mw_status mw_model_explain_interactions(const mw_model *model, const mw_matrix *rows,
+                                        mw_scratch *scratch, double *ret_values,
+                                        size_t values_count, mw_error *err)
+{
+    const mw_interactions *to;
+    MW_TRY(check_call(model, rows, ret_values, err));
+    MW_TRY(find_interactions(model, &to, err));
+    MW_TRY(check_room(rows, mw_interactions_values(to),
+                      "n_margins * (n_features + 1) * (n_features + 1)", values_count, err));
+    mw_scratch *own = NULL;
+    if (!scratch)
+        MW_TRY(mw_scratch_new(&own, err));
+    mw_status status = mw_interactions_batch(to, rows, scratch ? scratch : own, ret_values, err);
     mw_scratch_free(own);
     return status;
 }

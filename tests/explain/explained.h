@@ -3,7 +3,7 @@
 #ifndef TESTS_EXPLAIN_EXPLAINED_H
 #define TESTS_EXPLAIN_EXPLAINED_H
 
-#include "predict/predict.h"
+#include "explain/explainer.h"
 
 #include "../predict/random_forest.h"
 
@@ -109,5 +109,136 @@ static inline double factorial(unsigned n)
 {
     return n < 2 ? 1 : n * factorial(n - 1);
 }
+
+/* ---- the game of covers -------------------------------------------------------------------------
+ */
+
+/* What a tree gives when only the features in `known` are: others go both ways, by cover. */
+static inline double expectation(const mw_forest *forest, size_t tree, size_t node, size_t output,
+                                 const double *row, unsigned known)
+{
+    if (forest->left[node] == MW_NO_CHILD)
+        return predict_leaf(forest, tree, node, output);
+    size_t left = forest->tree_start[tree] + forest->left[node];
+    size_t right = forest->tree_start[tree] + forest->right[node];
+    uint32_t f = forest->feature[node];
+    if (known >> f & 1)
+        return expectation(
+            forest, tree,
+            predict_goes_left(forest, node, predict_value(forest->input, row[f])) ? left : right,
+            output, row, known);
+    return explain_share(forest, node, left) * expectation(forest, tree, left, output, row, known) +
+           explain_share(forest, node, right) *
+               expectation(forest, tree, right, output, row, known);
+}
+
+static inline double game(const mw_forest *forest, size_t output, const double *row, unsigned known)
+{
+    double sum = 0;
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        if (output >= explain_first_output(forest, tree) &&
+            output < explain_end_output(forest, tree))
+            sum += expectation(forest, tree, forest->tree_start[tree], output, row, known);
+    return sum;
+}
+
+/* ---- forests to try -----------------------------------------------------------------------------
+ */
+
+/* Small enough for every set of features. */
+static const forest_wish tiny[] = {
+    {.name = "one feature", .n_trees = 2, .n_features = 1, .n_margins = 1, .depth_max = 3},
+    {.name = "depth 2", .n_trees = 3, .n_features = 4, .n_margins = 1, .depth_max = 2},
+    {.name = "repeated", .n_trees = 3, .n_features = 2, .n_margins = 1, .depth_max = 5},
+    {.name = "ragged", .n_trees = 4, .n_features = 5, .n_margins = 1, .depth_max = 5, .stop = 0.3},
+    {.name = "classes", .n_trees = 6, .n_features = 4, .n_margins = 3, .depth_max = 3},
+    {.name = "vectors",
+     .n_trees = 2,
+     .n_features = 4,
+     .n_margins = 2,
+     .depth_max = 3,
+     .vector_leaves = true},
+    {.name = "dart", .n_trees = 3, .n_features = 4, .n_margins = 1, .depth_max = 3, .dart = true},
+    {.name = "sets",
+     .n_trees = 3,
+     .n_features = 4,
+     .n_margins = 1,
+     .depth_max = 4,
+     .categorical = 0.5},
+    {.name = "lightgbm",
+     .lightgbm = true,
+     .n_trees = 3,
+     .n_features = 5,
+     .n_margins = 1,
+     .depth_max = 4,
+     .categorical = 0.3},
+};
+
+static const forest_wish wishes[] = {
+    {.name = "perfect", .n_trees = 20, .n_features = 28, .n_margins = 1, .depth_max = 6},
+    {.name = "few features", .n_trees = 20, .n_features = 3, .n_margins = 1, .depth_max = 7},
+    {.name = "ragged", .n_trees = 29, .n_features = 9, .n_margins = 1, .depth_max = 9, .stop = 0.2},
+    {.name = "depth 8", .n_trees = 5, .n_features = 50, .n_margins = 1, .depth_max = 8},
+    {.name = "stumps", .n_trees = 9, .n_features = 3, .n_margins = 1, .depth_max = 1},
+    {.name = "depth 0", .n_trees = 11, .n_features = 3, .n_margins = 1},
+    {.name = "no trees", .n_features = 3, .n_margins = 2},
+    {.name = "chains",
+     .n_trees = 12,
+     .n_features = 4,
+     .n_margins = 1,
+     .depth_max = 64,
+     .lopsided = 1},
+    {.name = "deepest chains",
+     .n_trees = 2,
+     .n_features = 3,
+     .n_margins = 1,
+     .depth_max = 4096,
+     .lopsided = 1},
+    {.name = "long chains",
+     .n_trees = 6,
+     .n_features = 60,
+     .n_margins = 1,
+     .depth_max = 40,
+     .lopsided = 1},
+    {.name = "lopsided",
+     .n_trees = 4,
+     .n_features = 20,
+     .n_margins = 1,
+     .depth_max = 20,
+     .lopsided = 0.8},
+    {.name = "classes",
+     .n_trees = 21,
+     .n_features = 6,
+     .n_margins = 3,
+     .depth_max = 5,
+     .stop = 0.1},
+    {.name = "dart", .n_trees = 17, .n_features = 6, .n_margins = 1, .depth_max = 5, .dart = true},
+    {.name = "sets",
+     .n_trees = 17,
+     .n_features = 6,
+     .n_margins = 2,
+     .depth_max = 5,
+     .categorical = 0.4},
+    {.name = "vectors",
+     .n_trees = 7,
+     .n_features = 6,
+     .n_margins = 3,
+     .depth_max = 5,
+     .vector_leaves = true},
+    {.name = "lightgbm",
+     .lightgbm = true,
+     .n_trees = 20,
+     .n_features = 7,
+     .n_margins = 1,
+     .depth_max = 6,
+     .categorical = 0.2},
+    {.name = "lightgbm leaf-wise",
+     .lightgbm = true,
+     .n_trees = 8,
+     .n_features = 17,
+     .n_margins = 2,
+     .depth_max = 12,
+     .stop = 0.25},
+};
 
 #endif

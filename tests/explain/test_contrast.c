@@ -37,8 +37,8 @@ static double *values_of(const mw_contrast *contrast, const mw_matrix *rows)
 /* ---- the specification against the definition ------------------------------------------------ */
 
 /* Mean over the background when x gives the features in `known` and the background the others. */
-static double game(const mw_forest *forest, size_t output, const double *row,
-                   const mw_matrix *background, unsigned known)
+static double mixture(const mw_forest *forest, size_t output, const double *row,
+                      const mw_matrix *background, unsigned known)
 {
     double sum = 0, margins[8], mixed[8];
     for (size_t z = 0; z < background->n_rows; z++) {
@@ -61,39 +61,11 @@ static double shapley(const mw_forest *forest, size_t output, const double *row,
             continue;
         unsigned size = (unsigned)__builtin_popcount(set);
         phi += factorial(size) * factorial(n - size - 1) / factorial(n) *
-               (game(forest, output, row, background, set | 1u << feature) -
-                game(forest, output, row, background, set));
+               (mixture(forest, output, row, background, set | 1u << feature) -
+                mixture(forest, output, row, background, set));
     }
     return phi;
 }
-
-static const forest_wish tiny[] = {
-    {.name = "one feature", .n_trees = 2, .n_features = 1, .n_margins = 1, .depth_max = 3},
-    {.name = "depth 2", .n_trees = 3, .n_features = 4, .n_margins = 1, .depth_max = 2},
-    {.name = "repeated", .n_trees = 3, .n_features = 2, .n_margins = 1, .depth_max = 5},
-    {.name = "ragged", .n_trees = 4, .n_features = 5, .n_margins = 1, .depth_max = 5, .stop = 0.3},
-    {.name = "classes", .n_trees = 6, .n_features = 4, .n_margins = 3, .depth_max = 3},
-    {.name = "vectors",
-     .n_trees = 2,
-     .n_features = 4,
-     .n_margins = 2,
-     .depth_max = 3,
-     .vector_leaves = true},
-    {.name = "dart", .n_trees = 3, .n_features = 4, .n_margins = 1, .depth_max = 3, .dart = true},
-    {.name = "sets",
-     .n_trees = 3,
-     .n_features = 4,
-     .n_margins = 1,
-     .depth_max = 4,
-     .categorical = 0.5},
-    {.name = "lightgbm",
-     .lightgbm = true,
-     .n_trees = 3,
-     .n_features = 5,
-     .n_margins = 1,
-     .depth_max = 4,
-     .categorical = 0.3},
-};
 
 static void test_definition(void **state)
 {
@@ -119,7 +91,7 @@ static void test_definition(void **state)
                         fail_msg("%s: row %zu, feature %zu: %.17g is not %.17g", tiny[i].name, r, f,
                                  *at, wanted);
                 }
-                assert_true(fabs(*at++ - game(forest, m, row, &background, 0)) < 1e-12);
+                assert_true(fabs(*at++ - mixture(forest, m, row, &background, 0)) < 1e-12);
             }
         }
         free(values);

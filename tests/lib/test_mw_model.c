@@ -117,6 +117,23 @@ static void test_explain(void **state)
     assert_int_equal(mw_model_explain(*state, &rows, NULL, values, 9, &err), MW_MISMATCH);
 }
 
+/* One feature moves the margin, alone. */
+static void test_explain_interactions(void **state)
+{
+    static const float data[] = {0, 9};
+    static const double expected[] = {-0.5, 0, 0, 0, 0, 0, 0, 0, 2};
+    double values[9];
+    mw_error err = {0};
+    mw_matrix rows = {data, MW_FLOAT32, 1, 2, 2, 1};
+    assert_int_equal(mw_model_explain_interactions(*state, &rows, NULL, values, 9, &err), MW_OK);
+    for (size_t i = 0; i < 9; i++)
+        assert_true(fabs(values[i] - expected[i]) < 1e-6);
+    assert_int_equal(mw_model_explain_interactions(*state, &rows, NULL, values, 8, &err),
+                     MW_BAD_ARGUMENT);
+    assert_int_equal(mw_model_explain_interactions(NULL, &rows, NULL, values, 9, &err),
+                     MW_BAD_ARGUMENT);
+}
+
 /* Against rows whose margins are 1.5, 1.5 and 2.5; the third row's feature is missing. */
 static void test_explain_against(void **state)
 {
@@ -237,7 +254,8 @@ int main(void)
         cmocka_unit_test(test_describe),        cmocka_unit_test(test_predict),
         cmocka_unit_test(test_wrong_loads),     cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_wrong_calls),     cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_explain_against), cmocka_unit_test(test_importance),
+        cmocka_unit_test(test_explain_against), cmocka_unit_test(test_explain_interactions),
+        cmocka_unit_test(test_importance),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -66,6 +66,7 @@ def _open():
                                       ctypes.c_void_p, ctypes.c_void_p]
     lib.mw_model_explain.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                                      ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+    lib.mw_model_explain_interactions.argtypes = lib.mw_model_explain.argtypes
     lib.mw_background_new.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
                                       ctypes.c_void_p, ctypes.c_void_p]
     lib.mw_background_free.argtypes = [ctypes.c_void_p]
@@ -102,10 +103,12 @@ def as_matrix(rows):
                   *(stride // width for stride in rows.strides))
 
 
-def explained(call, handle, about, rows):
-    """What one of the calls that explain gives: n_features + 1 values a row and margin."""
+def explained(call, handle, about, rows, dimensions=1):
+    """What one of the calls that explain gives: n_features + 1 values a row and margin, or
+    matrices of them."""
     matrix, error = as_matrix(rows), ErrorText()
-    values = np.full((rows.shape[0], about.n_margins, about.n_features + 1), np.nan)
+    values = np.full((rows.shape[0], about.n_margins, *(about.n_features + 1,) * dimensions),
+                     np.nan)
     status = call(handle, ctypes.byref(matrix), None, values.ctypes.data, values.size,
                   ctypes.byref(error))
     if status != 0:
@@ -171,6 +174,11 @@ class Model:
             raise Failure(error)
         return values
 
+    def interactions(self, rows):
+        """(n_rows, n_margins, n_features + 1, n_features + 1) float64."""
+        with forced(self.kernel):
+            return explained(LIBRARY.mw_model_explain_interactions, self.handle, self.about, rows,
+                             2)
 
 
 class Background:

@@ -131,6 +131,19 @@ def test_onnx_forests(rows, target, tmp_path, kind, label):
         Model(path).explain(whole)
 
 
+@pytest.mark.parametrize("kind, label", [
+    ("LogisticRegression", binary), ("LogisticRegression", classes), ("Ridge", lambda y: y)])
+def test_onnx_linear(rows, target, tmp_path, kind, label):
+    onnx = pytest.importorskip("onnx")
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from sklearn import linear_model
+    whole = np.nan_to_num(rows).astype(np.float32)
+    trained = getattr(linear_model, kind)().fit(whole, label(target))
+    path = tmp_path / "model.onnx"
+    onnx.save(skl2onnx.to_onnx(trained, whole[:1]), path)
+    compare(path, whole)
+
+
 # ---- shap ----------------------------------------------------------------------------------------
 
 def check_shap(booster, path, rows, background, output, tidy=lambda values: values):

@@ -1,5 +1,6 @@
 """Models and outputs that were made elsewhere: ../shared/data/models, where it is there."""
 import csv
+import gzip
 import json
 
 import numpy as np
@@ -89,3 +90,20 @@ def test_recorded_background(name, file, kernel):
         wanted = wanted[:20, 1:]
         assert np.abs(got - wanted)[:, :-1].max() <= 2e-6 * np.abs(wanted[:, :-1]).max()
         np.testing.assert_allclose(got[:, -1], wanted[:, -1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name, file", CASES)
+def test_recorded_interactions(name, file):
+    path = FOLDER / f"{name}.inter.csv.gz"
+    if not path.exists():
+        pytest.skip("none recorded")
+    with gzip.open(path, "rt", newline="") as recorded:
+        table = list(csv.reader(recorded))[1:]
+    side = len(table[0]) - 2
+    wanted = np.array([line[2:] for line in table], float).reshape(-1, side, side)
+    rows = read(FOLDER / INDEX[name]["input"])[:len(wanted)]
+    got = Model(FOLDER / file).interactions(rows)[:, 0]
+    largest = np.abs(wanted.sum(axis=2))[:, :-1].max()
+    off = np.abs(got - wanted)
+    off[:, -1, -1] = 0
+    assert off.max() <= 4e-6 * largest

@@ -84,6 +84,7 @@ def test_threads_and_pieces(run, models, tmp_path):
     (["--top", "0", "--format", "text"], 2, "1..1000000"),
     (["--format", "jsonl"], 2, "csv|json|text"),
     (["--scale", "probability"], 2, "--background"),
+    (["--interactions", "--background", "x.csv"], 2, "does not go with"),
     (["--background", "nowhere.csv"], 3, "nowhere.csv"),
     (["--raw"], 2, "does not take --raw"),
 ])
@@ -107,6 +108,30 @@ def test_background(run, models, name, tmp_path):
     np.testing.assert_allclose(got.sum(axis=2).T, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(got[:, 0, -1], margins(run, models, name, usual).mean(axis=0),
                                rtol=1e-5)
+
+
+def test_interactions(run, models):
+    """Lines of the matrices add up to contributions; JSON and text tell the same."""
+    text = models.rows.head(4).to_csv(index=False)
+    plain = contributions(run("explain", models.paths["plain"], "-", input=text).stdout, False)[1]
+    done = run("explain", models.paths["plain"], "-", "--interactions", input=text)
+    assert done.returncode == 0, done.stderr
+    lines = list(csv.reader(io.StringIO(done.stdout)))
+    assert lines[0] == ["row", "feature", *models.rows.columns, "bias"]
+    side = len(lines[0]) - 2
+    matrices = np.array([line[2:] for line in lines[1:]], float).reshape(4, side, side)
+    np.testing.assert_allclose(matrices.sum(axis=2), plain[0], atol=1e-5)
+    objects = [json.loads(line) for line in
+               run("explain", models.paths["plain"], "-", "--interactions", "--format", "json",
+                   "--top", 3, input=text).stdout.splitlines()]
+    for line, matrix in zip(objects, matrices):
+        told = sum(pair["value"] for pair in line["interactions"]) + line["others"] + line["bias"]
+        assert len(line["interactions"]) == 3
+        assert told == pytest.approx(matrix.sum(), abs=1e-6)
+        assert line["margin"] == pytest.approx(matrix.sum(), abs=1e-6)
+    words = run("explain", models.paths["plain"], "-", "--interactions", "--format", "text",
+                input=text).stdout
+    assert " alone " in words or " with " in words
 
 
 def test_probabilities(run, models, tmp_path):
