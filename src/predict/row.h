@@ -57,7 +57,7 @@ typedef struct row_search {
     uint8_t code[BYTES_RULES];
 } row_search;
 
-/* The table of one feature's categories: (n_rows, n_trees) words at `data`. Row 0 is of all that
+/* The table of one feature's categories: (n_rows, row_table_width) words. Row 0 is of all that
  * are not named, row n of the n-th, the last one of NaN. */
 typedef struct row_categories {
     size_t n_rows;
@@ -102,6 +102,12 @@ size_t row_layout_bytes(const void *layout);
 static inline size_t row_outputs(const mw_forest *forest, size_t tree)
 {
     return forest->tree_output[tree] == MW_ALL_OUTPUTS ? forest->n_margins : 1;
+}
+
+/* Words of a row of a table: one a lane, also of those that the last group has no tree for. */
+static inline size_t row_table_width(const row_layout *layout)
+{
+    return layout->n_groups * ROW_GROUP;
 }
 
 /* The code that is never passed, so that a question always goes left. */

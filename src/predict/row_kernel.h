@@ -108,7 +108,7 @@ static void load_row(const mw_forest *forest, const row_layout *layout, const mw
     for (size_t f = 0; f < layout->cuts->n_codes; f++) {
         const row_categories *of = &layout->categories[f];
         uint8_t number = bytes_number_of(forest, &layout->cuts->codes[f], rows, row, true);
-        ret->words[f] = of->words + row_of_number(of, number) * forest->n_trees;
+        ret->words[f] = of->words + row_of_number(of, number) * row_table_width(layout);
     }
 }
 

@@ -171,7 +171,7 @@ static void put_set(row_draft *draft, const row_group *group, unsigned k, size_t
         bool nan_in = predict_rule_of(draft->forest->flags[node]) == PREDICT_SET_NAN_IN;
         size_t number = is_nan ? (nan_in ? BYTES_NUMBER_NAN : 0) : row;
         uint64_t right = ~asked.left[number / 8] >> number % 8 & 1;
-        of->words[row * draft->forest->n_trees + tree] |= right << question;
+        of->words[row * row_table_width(layout) + tree] |= right << question;
     }
 }
 
@@ -366,13 +366,13 @@ static bool take_categories(row_draft *draft, bool *ret_fits)
 {
     row_layout *layout = draft->layout;
     const bytes_layout *cuts = layout->cuts;
-    size_t n_trees = draft->forest->n_trees, n_words = 0;
+    size_t width = row_table_width(layout), n_words = 0;
     layout->categories = calloc(cuts->n_codes + 1, sizeof *layout->categories);
     if (!layout->categories)
         return false;
     for (size_t f = 0; f < cuts->n_codes; f++) {
         layout->categories[f].n_rows = cuts->codes[f].n_numbers + 2u;
-        n_words += layout->categories[f].n_rows * n_trees;
+        n_words += layout->categories[f].n_rows * width;
     }
     *ret_fits = n_words <= TABLE_BYTES_MAX / sizeof(uint64_t) && cuts->n_codes <= ROW_FEATURES_MAX;
     uint64_t *words = *ret_fits ? calloc(n_words + 1, sizeof *words) : NULL;
@@ -382,7 +382,7 @@ static bool take_categories(row_draft *draft, bool *ret_fits)
     layout->table_bytes = n_words * sizeof *words;
     for (size_t f = 0; f < cuts->n_codes; f++) {
         layout->categories[f].words = words;
-        words += layout->categories[f].n_rows * n_trees;
+        words += layout->categories[f].n_rows * width;
     }
     return true;
 }
