@@ -423,15 +423,15 @@ static mw_status write_split(const model_lgb_dump_tree *dump, const lgb_dump_nod
 static mw_status write_linear(const model_lgb_dump_tree *dump, const lgb_dump_node *node,
                               model_lgb_tree *tree, mw_error *err)
 {
-    const int64_t *features = (const int64_t *)dump->linear_features.items + node->terms;
-    const double *coefficients = (const double *)dump->coefficients.items + node->coefficients;
+    const int64_t *features = dump->linear_features.items; /* NULL when no leaf has any */
+    const double *coefficients = dump->coefficients.items;
     tree->is_linear = 1;
     PUT(linear_constant, double, node->constant);
     PUT(n_linear, int64_t, (int64_t)node->n_terms);
     for (size_t i = 0; i < node->n_terms; i++)
-        PUT(linear_features, int64_t, features[i]);
+        PUT(linear_features, int64_t, features[node->terms + i]);
     for (size_t i = 0; i < node->n_coefficients; i++)
-        PUT(linear_coefficients, double, coefficients[i]);
+        PUT(linear_coefficients, double, coefficients[node->coefficients + i]);
     if (node->n_terms == node->n_coefficients)
         return MW_OK;
     mw_fail(err, MW_E_MODEL_COUNT, "%zu coefficients for %zu features", node->n_coefficients,
