@@ -44,8 +44,7 @@ static double float_at_least(double x)
     return (double)((double)rounded < x ? nextafterf(rounded, INFINITY) : rounded);
 }
 
-/* The least x that goes right. Rows that are float32 have a cut that is one. */
-static double cut_of(const mw_forest *forest, size_t node)
+double bytes_cut_of(const mw_forest *forest, size_t node)
 {
     double threshold = forest->threshold[node];
     bool less_equal = forest->flags[node] & MW_NODE_LESS_EQUAL;
@@ -153,7 +152,7 @@ static bool list_questions(cuts_draft *draft)
         if (forest->left[node] == MW_NO_CHILD || (flags & MW_NODE_CATEGORICAL))
             continue;
         draft->numbers[draft->n_numbers++] =
-            (asked){forest->feature[node], (uint32_t)node, cut_of(forest, node), flags};
+            (asked){forest->feature[node], (uint32_t)node, bytes_cut_of(forest, node), flags};
     }
     return sort_questions(draft);
 }

@@ -10,6 +10,10 @@ typedef struct bytes_places {
     uint8_t *rank;    /* right where code >= rank */
 } bytes_places;
 
+/* The least x that goes right at a node that asks for a number; NaN: none does. Rows that are
+ * float32 have a cut that is one. */
+double bytes_cut_of(const mw_forest *forest, size_t node);
+
 /* Fill the searches, cuts, categories and columns of a layout.
  * *ret_plain = false: this forest has more of them than pays. Fails: MW_NO_MEMORY. */
 MW_CHECKED mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout,

@@ -133,21 +133,26 @@ static bool number_columns(const mw_forest *forest, predict_columns *columns)
     return true;
 }
 
-mw_status predict_columns_make(const mw_forest *forest, predict_columns *ret_columns,
-                               bool *ret_plain, mw_error *err)
+mw_status predict_columns_find(const mw_forest *forest, predict_columns *ret_columns, mw_error *err)
 {
-    bool less_equal = compares_less_equal(forest);
-    if (!forest_is_plain(forest, less_equal)) {
-        *ret_plain = false;
-        return MW_OK;
-    }
-    predict_columns columns = {.less_equal = less_equal};
+    predict_columns columns = {0};
     if (!take_memory(forest, &columns) || !number_columns(forest, &columns)) {
         predict_columns_done(&columns);
         return mw_fail_memory(err, "the columns of a predictor");
     }
-    *ret_plain = true;
     *ret_columns = columns;
+    return MW_OK;
+}
+
+mw_status predict_columns_make(const mw_forest *forest, predict_columns *ret_columns,
+                               bool *ret_plain, mw_error *err)
+{
+    bool less_equal = compares_less_equal(forest);
+    *ret_plain = forest_is_plain(forest, less_equal);
+    if (!*ret_plain)
+        return MW_OK;
+    MW_TRY(predict_columns_find(forest, ret_columns, err));
+    ret_columns->less_equal = less_equal;
     return MW_OK;
 }
 

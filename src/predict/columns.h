@@ -55,6 +55,9 @@ static inline bool predict_columns_hold_sets(const predict_columns *columns)
  * threshold of -inf that NaN must pass). */
 MW_CHECKED mw_status predict_columns_make(const mw_forest *forest, predict_columns *ret_columns,
                                           bool *ret_plain, mw_error *err);
+/* The same for a kernel that asks nothing of comparisons: `less_equal` is not told. */
+MW_CHECKED mw_status predict_columns_find(const mw_forest *forest, predict_columns *ret_columns,
+                                          mw_error *err);
 /* The map of nodes is not needed after laying out. */
 void predict_columns_seal(predict_columns *columns);
 void predict_columns_done(predict_columns *columns);

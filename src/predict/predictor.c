@@ -10,7 +10,7 @@ static const predict_kernel *const few_kernels[] = {
 #if defined(__x86_64__)
     &predict_row_avx512, &predict_row_avx2,
 #endif
-    &predict_interleaved, &predict_scalar};
+    &predict_deep, &predict_interleaved, &predict_scalar};
 
 /* For batches, best first; none may fit. */
 static const predict_kernel *const many_kernels[] = {
@@ -100,6 +100,9 @@ static bool is_wanted_few(const predict_kernel *kernel, const predict_kernel *wa
 static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wanted, mw_error *err)
 {
     for (size_t i = 0; i < MW_COUNT(few_kernels) && !predictor->few.kernel; i++) {
+        /* Oblivious trees may be deep, too, and are then for bytes: no second large layout. */
+        if (few_kernels[i] == &predict_deep && predictor->many.kernel)
+            continue;
         if (is_wanted_few(few_kernels[i], wanted))
             MW_TRY(lay_out(predictor->walked, few_kernels[i], &predictor->few, err));
     }
@@ -136,8 +139,8 @@ static void measure_way(mw_predictor *predictor, const predict_way *way)
 static mw_status choose_kernels(mw_predictor *predictor, const predict_kernel *wanted,
                                 mw_error *err)
 {
-    MW_TRY(choose_few(predictor, wanted, err));
     MW_TRY(choose_many(predictor, wanted, err));
+    MW_TRY(choose_few(predictor, wanted, err));
     measure_way(predictor, &predictor->few);
     measure_way(predictor, &predictor->many);
     return MW_OK;
