@@ -10,9 +10,11 @@
  *
  * ROWS is float32, row after row, in native bytes. Peers are loaded at run time, so this builds
  * without them. Each call gets another row, as a server's would; the time of a call is the median
- * over batches of 64 calls, the least of all rounds. One JSON object is printed. */
+ * over batches of 64 calls, the least of all rounds. What a peer wants of a row (doubles, entries)
+ * stands ready. One JSON object is printed; "off" is how far a peer's answers are from ours. */
 #include <dlfcn.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +22,15 @@
 
 #include <millwright.h>
 
-enum { ROUNDS = 15, CALLS = 64, BATCHES = 40, PEERS_MAX = 6, OUTPUTS_MAX = 64 };
+enum { ROUNDS = 15, CALLS = 64, BATCHES = 40, COMPARED = 512, PEERS_MAX = 6, OUTPUTS_MAX = 64 };
 
 typedef struct peer peer;
 struct peer {
     const char *name;
     void (*call)(peer *p, const float *row, const double *wide, double *ret);
     void *library, *handle, *extra;
-    double us; /* of a call */
-    double answer;
+    double us;  /* of a call */
+    double off; /* the largest difference of an answer */
 };
 
 static size_t n_rows, n_features, n_outputs;
@@ -84,9 +86,12 @@ static void open_ours(peer *p, const char *model)
 typedef int xgb_predict(void *booster, const char *values, const char *config, void *proxy,
                         const unsigned long **shape, unsigned long *dim, const float **result);
 
+/* The row is copied to one place, so that the sentence about it is written once. */
 typedef struct xgb_parts {
     xgb_predict *predict;
     void *proxy;
+    float *row;
+    char array[160];
 } xgb_parts;
 
 static void call_xgboost(peer *p, const float *row, const double *wide, double *ret)
@@ -96,14 +101,11 @@ static void call_xgboost(peer *p, const float *row, const double *wide, double *
                                  "\"iteration_end\":0,\"strict_shape\":false,\"cache_id\":0,"
                                  "\"missing\":NaN}";
     xgb_parts *parts = p->extra;
-    char array[160];
     const unsigned long *shape;
     unsigned long dim;
     const float *result;
-    snprintf(array, sizeof array,
-             "{\"data\":[%zu,true],\"shape\":[1,%zu],\"typestr\":\"<f4\",\"version\":3}",
-             (size_t)row, n_features);
-    must(parts->predict(p->handle, array, config, parts->proxy, &shape, &dim, &result),
+    memcpy(parts->row, row, n_features * sizeof *row);
+    must(parts->predict(p->handle, parts->array, config, parts->proxy, &shape, &dim, &result),
          "XGBoosterPredictFromDense");
     for (size_t i = 0; i < n_outputs; i++)
         ret[i] = (double)result[i];
@@ -123,6 +125,11 @@ static void open_xgboost(peer *p, const char *model)
     must(create(NULL, 0, &p->handle) || load(p->handle, model) || set(p->handle, "nthread", "1") ||
              proxy(&parts.proxy),
          "XGBoost");
+    parts.row = malloc(n_features * sizeof *parts.row);
+    must(!parts.row, "malloc");
+    snprintf(parts.array, sizeof parts.array,
+             "{\"data\":[%zu,true],\"shape\":[1,%zu],\"typestr\":\"<f4\",\"version\":3}",
+             (size_t)parts.row, n_features);
     p->extra = &parts;
     p->call = call_xgboost;
 }
@@ -150,44 +157,72 @@ static void open_lightgbm(peer *p, const char *model)
     find(p, "LGBM_BoosterCreateFromModelfile", &load);
     find(p, "LGBM_BoosterPredictForMatSingleRowFastInit", &init);
     find(p, "LGBM_BoosterPredictForMatSingleRowFast", &p->extra);
-    must(load(model, &iterations, &booster) ||
-             init(booster, PREDICT_NORMAL, 0, -1, FLOAT64, (int)n_features, "num_threads=1",
-                  &p->handle),
+    must(load(model, &iterations, &booster) || init(booster, PREDICT_NORMAL, 0, -1, FLOAT64,
+                                                    (int)n_features, "num_threads=1", &p->handle),
          "LightGBM");
     p->call = call_lightgbm;
 }
 
 /* ---- compiled ones --------------------------------------------------------------------------- */
 
-typedef union tl2cgen_entry {
+/* Its entries are as wide as the model's thresholds, and so is what it answers. */
+typedef union tl2cgen_entry32 {
     int missing;
     float value;
-} tl2cgen_entry;
-typedef void tl2cgen_predict(tl2cgen_entry *row, int raw, float *ret);
+} tl2cgen_entry32;
+typedef union tl2cgen_entry64 {
+    int missing;
+    double value;
+} tl2cgen_entry64;
+typedef void tl2cgen_predict32(const tl2cgen_entry32 *row, int raw, float *ret);
+typedef void tl2cgen_predict64(const tl2cgen_entry64 *row, int raw, double *ret);
 
-static void call_tl2cgen(peer *p, const float *row, const double *wide, double *ret)
+static void call_tl2cgen32(peer *p, const float *row, const double *wide, double *ret)
 {
-    (void)wide;
-    tl2cgen_predict *predict;
-    tl2cgen_entry entries[1024];
+    tl2cgen_predict32 *predict;
     float values[OUTPUTS_MAX] = {0};
+    (void)wide;
     memcpy(&predict, &p->extra, sizeof predict);
-    for (size_t f = 0; f < n_features; f++) {
-        entries[f].value = row[f];
-        if (isnan(row[f]))
-            entries[f].missing = -1;
-    }
-    predict(entries, 0, values);
+    predict((const tl2cgen_entry32 *)p->handle + (row - rows), 0, values);
     for (size_t i = 0; i < n_outputs; i++)
         ret[i] = (double)values[i];
 }
 
+static void call_tl2cgen64(peer *p, const float *row, const double *wide, double *ret)
+{
+    tl2cgen_predict64 *predict;
+    (void)row;
+    memcpy(&predict, &p->extra, sizeof predict);
+    memset(ret, 0, n_outputs * sizeof *ret);
+    predict((const tl2cgen_entry64 *)p->handle + (wide - wide_rows), 0, ret);
+}
+
+static bool is_wide(peer *p, const char *question)
+{
+    const char *(*ask)(void);
+    find(p, question, &ask);
+    return strcmp(ask(), "float64") == 0;
+}
+
 static void open_tl2cgen(peer *p, const char *model)
 {
+    size_t count = n_rows * n_features;
+    bool wide = is_wide(p, "get_threshold_type");
     (void)model;
-    must(n_features > 1024, "a model of so many features");
+    must(wide != is_wide(p, "get_leaf_output_type"), "a model of two precisions");
+    tl2cgen_entry32 *narrow32 = malloc(count * sizeof *narrow32);
+    tl2cgen_entry64 *wide64 = malloc(count * sizeof *wide64);
+    must(!narrow32 || !wide64, "malloc");
+    for (size_t i = 0; i < count; i++) {
+        narrow32[i].value = rows[i];
+        wide64[i].value = wide_rows[i];
+        if (isnan(rows[i]))
+            narrow32[i].missing = wide64[i].missing = -1;
+    }
     find(p, "predict", &p->extra);
-    p->call = call_tl2cgen;
+    p->handle = wide ? (void *)wide64 : (void *)narrow32;
+    free(wide ? (void *)narrow32 : (void *)wide64);
+    p->call = wide ? call_tl2cgen64 : call_tl2cgen32;
 }
 
 typedef void lleaves_root(const double *values, double *ret, int begin, int end);
@@ -214,7 +249,7 @@ static void call_catboost(peer *p, const float *row, const double *wide, double 
     (void)wide;
     catboost_apply *apply;
     memcpy(&apply, &p->extra, sizeof apply);
-    ret[0] = apply(row);
+    ret[0] = 1 / (1 + exp(-apply(row))); /* its export answers with a margin */
 }
 
 static void open_catboost(peer *p, const char *model)
@@ -268,6 +303,22 @@ static void measure(peer *p, size_t *next)
         p->us = times[BATCHES / 2];
 }
 
+static void compare_answers(peer *ours, peer *p)
+{
+    double expected[OUTPUTS_MAX], found[OUTPUTS_MAX];
+    for (size_t row = 0; row < n_rows && row < COMPARED; row++) {
+        const float *narrow = rows + row * n_features;
+        const double *wide = wide_rows + row * n_features;
+        ours->call(ours, narrow, wide, expected);
+        p->call(p, narrow, wide, found);
+        for (size_t i = 0; i < n_outputs; i++) {
+            double off = fabs(found[i] - expected[i]);
+            if (!(off <= p->off))
+                p->off = isnan(off) ? INFINITY : off;
+        }
+    }
+}
+
 static void read_rows(const char *path)
 {
     size_t count = n_rows * n_features;
@@ -296,18 +347,16 @@ int main(int argc, char **argv)
     for (int i = 5; i < argc; i++)
         open_peer(&peers[n_peers++], argv[i], argv[1]);
     for (size_t i = 0; i < n_peers; i++) {
-        double values[OUTPUTS_MAX];
         peers[i].us = INFINITY;
-        peers[i].call(&peers[i], rows, wide_rows, values);
-        peers[i].answer = values[0];
+        compare_answers(&peers[0], &peers[i]);
     }
     for (int round = 0; round < ROUNDS; round++)
         for (size_t i = 0; i < n_peers; i++)
             measure(&peers[i], &next);
     printf("{");
     for (size_t i = 0; i < n_peers; i++)
-        printf("%s\"%s\": {\"us\": %.4f, \"answer\": %.9g}", i ? ", " : "", peers[i].name,
-               peers[i].us, peers[i].answer);
+        printf("%s\"%s\": {\"us\": %.4f, \"off\": %.3g}", i ? ", " : "", peers[i].name, peers[i].us,
+               fmin(peers[i].off, 1e300));
     printf("}\n");
     return 0;
 }

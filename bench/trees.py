@@ -6,9 +6,9 @@
 
 One thread each. Answers are compared first: a peer that answers something else is not measured.
 All engines of a model take turns, and the quickest call counts: what the machine can do when
-nobody disturbs it. One row is measured from C for Millwright and the peers that have a C interface
-(bench/one_row.c), from Python for the others. The table is printed and kept in
-bench/results/trees.md and trees.json.
+nobody disturbs it. One row, each call another one, is measured from C for Millwright and the peers
+that have a C interface (bench/one_row.c), from Python for the others. The table is printed and kept
+in bench/results/trees.md and trees.json.
 """
 import argparse
 import datetime
@@ -141,14 +141,15 @@ def summary(entry, engines, found):
             "training_ratio": ratios[1], "training_goal": verdict(ratios[1], goals[1])}
 
 
-def one_row(entry, found, missing, options):
+def one_row(entry, engines, missing, options):
     """The line of one row: from C where an engine has that, else from Python."""
     program = options.library.parents[1] / "bench/one_row"
-    from_c = trees_one_row.measure(entry, options.work, program, missing)
-    in_python = {name: 1e6 / rate for name, rate in found[1].items()
-                 if name != "Millwright" and name.lower() not in from_c}
+    from_c = trees_one_row.measure_c(entry, options.work, program, missing)
     if not from_c:
         return None
+    others = [engine for engine in engines
+              if engine.name != "Millwright" and engine.name.lower() not in from_c]
+    in_python = trees_one_row.measure_python(entry, others)
     ours, peers = from_c["Millwright"], {**in_python, **from_c}
     del peers["Millwright"]
     best = min(peers, key=peers.get)
@@ -223,7 +224,7 @@ def run(entry, options):
     engines = agreeing(engines, entry.rows[:2000], missing)
     found = measure(entry, engines, options)
     return {"summary": summary(entry, engines, found),
-            "one_row": one_row(entry, found, missing, options),
+            "one_row": one_row(entry, engines, missing, options),
             "two_threads": two_threads(entry, options), "missing": missing,
             "rates": {str(batch): rates for batch, rates in found.items()}}
 

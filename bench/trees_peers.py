@@ -2,12 +2,21 @@
 
 A peer is a class: `reads(entry)` says whether it takes the model; it is made from an entry and a
 folder for what it builds; `call(rows)` gives a function without arguments that predicts these rows
-and returns the predictions. What an engine cannot do is an exception; the table says which.
+and returns the predictions. `row_dtype`: the type of rows that it takes without a copy. What an
+engine cannot do is an exception; the table says which.
 """
 import numpy as np
 
 
-class XGBoost:
+class Peer:
+    row_dtype = np.float32
+
+
+class WidePeer:
+    row_dtype = np.float64
+
+
+class XGBoost(Peer):
     name, training_library = "XGBoost", True
 
     @staticmethod
@@ -22,7 +31,7 @@ class XGBoost:
         return lambda: self.booster.inplace_predict(rows, validate_features=False)
 
 
-class LightGBM:
+class LightGBM(WidePeer):
     name, training_library = "LightGBM", True
 
     @staticmethod
@@ -34,11 +43,11 @@ class LightGBM:
         self.booster = lightgbm.Booster(model_file=entry.file)
 
     def call(self, rows):
-        rows = rows.astype(np.float64)
+        rows = rows.astype(np.float64, copy=False)
         return lambda: self.booster.predict(rows, num_threads=1)
 
 
-class CatBoost:
+class CatBoost(Peer):
     """On a pool that is ready: it was given the rows before."""
     name, training_library = "CatBoost", True
 
@@ -58,7 +67,7 @@ class CatBoost:
                                           thread_count=1)[:, 1]
 
 
-class ScikitLearn:
+class ScikitLearn(Peer):
     name, training_library = "scikit-learn", True
 
     @staticmethod
@@ -74,7 +83,7 @@ class ScikitLearn:
         return lambda: self.model.predict_proba(rows)
 
 
-class Lignum:
+class Lignum(WidePeer):
     name, training_library = "lignum", False
 
     @staticmethod
@@ -86,7 +95,7 @@ class Lignum:
         self.model = lignum.load(str(entry.file))
 
     def call(self, rows):
-        rows = rows.astype(np.float64)
+        rows = rows.astype(np.float64, copy=False)
         return lambda: self.model.predict(rows, n_jobs=1)
 
 
@@ -98,7 +107,7 @@ class LignumCompiled(Lignum):
         self.model.compile(work_dir=str(folder))
 
 
-class OneDAL:
+class OneDAL(Peer):
     name, training_library = "oneDAL", False
 
     @staticmethod
@@ -122,7 +131,7 @@ class OneDAL:
         return lambda: self.model.predict_proba(rows)[:, 1]
 
 
-class Treelite:
+class Treelite(Peer):
     name, training_library = "Treelite GTIL", False
 
     @staticmethod
@@ -137,15 +146,15 @@ class Treelite:
             self.model = treelite.frontend.load_xgboost_model(str(entry.file))
         else:
             self.model = treelite.frontend.load_lightgbm_model(str(entry.file))
-        self.dtype = np.float32 if entry.family == "xgboost" else np.float64
+        self.row_dtype = np.float32 if entry.family == "xgboost" else np.float64
 
     def call(self, rows):
         import treelite.gtil
-        rows = rows.astype(self.dtype)
+        rows = rows.astype(self.row_dtype, copy=False)
         return lambda: np.squeeze(treelite.gtil.predict(self.model, rows, nthread=1))
 
 
-class OnnxRuntime:
+class OnnxRuntime(Peer):
     name, training_library = "ONNX Runtime", False
 
     @staticmethod
@@ -181,7 +190,7 @@ class OnnxRuntime:
         return lambda: self.session.run([name], {"x": rows})[0][:, -1]
 
 
-class Lleaves:
+class Lleaves(WidePeer):
     """Compiles by LLVM, which takes it minutes for large models: only where it ends in a few."""
     name, training_library = "lleaves", False
 
@@ -195,11 +204,11 @@ class Lleaves:
         self.model.compile(cache=folder / f"{entry.name}_lleaves.o")
 
     def call(self, rows):
-        rows = rows.astype(np.float64)
+        rows = rows.astype(np.float64, copy=False)
         return lambda: self.model.predict(rows, n_jobs=1)
 
 
-class Tl2cgen:
+class Tl2cgen(Peer):
     """Compiles C, which takes gcc very long for large models: only where that ends in a minute."""
     name, training_library = "tl2cgen", False
 
@@ -215,10 +224,11 @@ class Tl2cgen:
             tl2cgen.export_lib(model, toolchain="gcc", libpath=str(library),
                                params={"parallel_comp": 4})
         self.predictor = tl2cgen.Predictor(str(library), nthread=1)
-        self.tl2cgen, self.dtype = tl2cgen, np.float32 if entry.family == "xgboost" else np.float64
+        self.tl2cgen = tl2cgen
+        self.row_dtype = np.float32 if entry.family == "xgboost" else np.float64
 
     def call(self, rows):
-        matrix = self.tl2cgen.DMatrix(rows.astype(self.dtype))
+        matrix = self.tl2cgen.DMatrix(rows.astype(self.row_dtype, copy=False))
         return lambda: np.squeeze(self.predictor.predict(matrix))
 
 
