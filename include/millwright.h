@@ -91,14 +91,16 @@ typedef struct mw_scratch mw_scratch;
 /* What a loaded model is. All pointers are borrowed and live as long as the model. */
 typedef struct mw_model_description {
     /* "xgboost json", "xgboost ubjson", "lightgbm text", "lightgbm json", "catboost json",
-     * "catboost binary", "onnx" */
+     * "catboost binary", "onnx", "onnx graph" (computed by ONNX Runtime, where it is installed:
+     * MW_ONNXRUNTIME) */
     const char *format;
     const char *library_version; /* of the library that saved it, "" when not recorded */
     const char *objective;       /* as the library names it: "binary:logistic" */
     size_t n_trees, n_features, n_nodes, n_leaves;
     size_t max_depth;                 /* edges from root to deepest leaf */
     size_t n_margins;                 /* margins (raw scores) a row */
-    size_t n_predictions;             /* values a row after the objective's transform */
+    size_t n_predictions;             /* values a row after the objective's transform; of a graph
+                                         all outputs: a classifier's scores, then its label */
     size_t n_classes;                 /* 0 when the model is not a classifier, 2 when binary */
     size_t memory_bytes;              /* held by the model once loaded */
     const char *const *feature_names; /* n_features, or NULL when the model knows none */

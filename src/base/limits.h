@@ -54,6 +54,8 @@
 #define MW_LIMIT_OUTPUTS 65536
 #define MW_LIMIT_CATEGORY (1 << 24)               /* codes below; XGBoost's own limit */
 #define MW_LIMIT_CATEGORY_WORDS ((size_t)1 << 25) /* of 32 bits, over all sets of a model */
+#define MW_LIMIT_GRAPH_DEPTH 16                   /* graphs inside graphs of an ONNX model */
+#define MW_LIMIT_GRAPH_TENSORS 4096               /* inputs, outputs, files beside it */
 #define MW_LIMIT_EXPLAINER_BYTES (256 * MW_MIB)   /* of trees laid out and kept, see explain */
 #define MW_LIMIT_INTERACTIONS_BYTES (64 * MW_MIB) /* of one row */
 #define MW_LIMIT_BACKGROUND_BYTES (512 * MW_MIB)  /* rows to explain against, as float64 */

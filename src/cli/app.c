@@ -2,6 +2,7 @@
 #include "call.h"
 #include "cli.h"
 #include "help.h"
+#include "runtime/runtime.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ static mw_status run_command(cli_call *call, mw_error *err)
     cli_terminal_look(&call->terminal, cli_is_on(call, CLI_NO_COLOR));
     MW_TRY(cli_check_arguments(call, err));
     set_log_level(call);
+    mw_runtime_use(call->settings[CLI_ONNXRUNTIME].text);
     return call->command->run(call, err);
 }
 

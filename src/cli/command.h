@@ -36,6 +36,7 @@ typedef enum cli_option_id {
     CLI_CONFIG,
     CLI_JSON,
     CLI_OUTPUT,
+    CLI_ONNXRUNTIME,
     /* serve */
     CLI_LISTEN,
     CLI_DATA,

@@ -149,14 +149,39 @@ static void feature_lines(mw_buf *out, bool tty, const mw_schema *schema)
         mw_buf_format(out, "  ... and %zu more: --json shows all\n", schema->n_columns - shown);
 }
 
-static void write_text(mw_buf *out, bool tty, const shown_model *model)
+/* "x float32 [-1, 3, 8, 8]" */
+static void tensor_shape(const mw_graph_tensor *tensor, mw_buf *out)
 {
-    const mw_forest *forest = model->forest;
-    const char *cannot = mw_forest_cannot(forest);
-    text_line(out, tty, "model", model->path);
-    text_line(out, tty, "format", mw_format_name(forest->format));
-    text_line(out, tty, "library", forest->library_version[0] ? forest->library_version : "-");
-    text_line(out, tty, "objective", forest->objective);
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < tensor->rank; i++)
+        mw_buf_format(out, i ? ", %lld" : "%lld", (long long)(i ? tensor->dims[i] : -1));
+    mw_buf_char(out, ']');
+}
+
+static void tensor_lines(mw_buf *out, bool tty, const char *name, const mw_graph_tensor *tensors,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        key(out, tty, name);
+        mw_buf_format(out, "%s %s ", tensors[i].name, mw_element_name(tensors[i].element));
+        tensor_shape(&tensors[i], out);
+        mw_buf_char(out, '\n');
+    }
+}
+
+static void graph_lines(mw_buf *out, bool tty, const mw_graph *graph)
+{
+    key(out, tty, "runtime");
+    mw_buf_format(out, "ONNX Runtime %s\n", graph->runtime);
+    text_line(out, tty, "operators", graph->operators[0] ? graph->operators : "-");
+    if (graph->batch_rows)
+        number_line(out, tty, "batch", graph->batch_rows);
+    tensor_lines(out, tty, "input", graph->inputs, graph->n_inputs);
+    tensor_lines(out, tty, "output", graph->outputs, graph->n_outputs);
+}
+
+static void tree_lines(mw_buf *out, bool tty, const mw_forest *forest)
+{
     text_line(out, tty, "transform", transform_name(forest->transform));
     class_line(out, tty, forest);
     number_line(out, tty, "trees", forest->n_trees);
@@ -166,6 +191,22 @@ static void write_text(mw_buf *out, bool tty, const shown_model *model)
     if (forest->best_iteration >= 0)
         number_line(out, tty, "best", (size_t)forest->best_iteration);
     number_line(out, tty, "margins", forest->n_margins);
+}
+
+static void write_text(mw_buf *out, bool tty, const shown_model *model)
+{
+    const mw_forest *forest = model->forest;
+    const char *cannot = mw_forest_cannot(forest);
+    text_line(out, tty, "model", model->path);
+    text_line(out, tty, "format", mw_format_name(forest->format));
+    text_line(out, tty, "library", forest->library_version[0] ? forest->library_version : "-");
+    text_line(out, tty, "objective", forest->objective);
+    if (forest->graph) {
+        class_line(out, tty, forest);
+        graph_lines(out, tty, forest->graph);
+    } else {
+        tree_lines(out, tty, forest);
+    }
     number_line(out, tty, "predictions", forest->n_predictions);
     bytes_line(out, tty, "size", forest->file_bytes);
     bytes_line(out, tty, "memory", model->memory_bytes);
@@ -224,6 +265,28 @@ static void json_feature(mw_buf *out, const mw_column *column)
     mw_buf_char(out, '}');
 }
 
+static void json_tensors(mw_buf *out, const char *name, const mw_graph_tensor *tensors, size_t n)
+{
+    mw_buf_format(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < n; i++) {
+        mw_buf_text(out, i ? ",{\"name\":" : "{\"name\":");
+        mw_json_write_text(out, mw_view_of(tensors[i].name));
+        mw_buf_format(out, ",\"type\":\"%s\",\"shape\":", mw_element_name(tensors[i].element));
+        tensor_shape(&tensors[i], out);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
+static void json_graph(mw_buf *out, const mw_graph *graph)
+{
+    json_text(out, "runtime", graph->runtime);
+    json_text(out, "operators", graph->operators);
+    json_number(out, "batch_rows", graph->batch_rows);
+    json_tensors(out, "inputs", graph->inputs, graph->n_inputs);
+    json_tensors(out, "outputs", graph->outputs, graph->n_outputs);
+}
+
 static void write_json(mw_buf *out, const shown_model *model)
 {
     const mw_forest *forest = model->forest;
@@ -250,6 +313,8 @@ static void write_json(mw_buf *out, const shown_model *model)
     json_number(out, "memory_bytes", model->memory_bytes);
     json_text(out, "kernel", model->kernel);
     json_text(out, "cannot", mw_forest_cannot(forest));
+    if (forest->graph)
+        json_graph(out, forest->graph);
     mw_buf_format(out, ",\"named\":%s", forest->schema.named ? "true" : "false");
     json_number(out, "n_features", forest->n_features);
     mw_buf_text(out, ",\"features\":[");

@@ -22,8 +22,9 @@ static const cli_command commands[] = {
             "Protocol v2 and the KServe v1 protocol, with metrics for Prometheus. A model is an "
             "XGBoost file (JSON or UBJSON), a LightGBM file (text or JSON), a CatBoost file "
             "(JSON or .cbm), an ONNX "
-            "file of trees, or an "
-            "MLflow folder that holds one; the kind is told from the content.\n\n"
+            "file, or an "
+            "MLflow folder that holds one; the kind is told from the content. ONNX files of other "
+            "models than trees and linear ones need ONNX Runtime (see --onnxruntime).\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
             "SIGHUP loads all model files again, all or none, while traffic runs. SIGTERM and "
@@ -36,7 +37,8 @@ static const cli_command commands[] = {
         .options = CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_LISTEN) |
                    CLI_TAKES(CLI_DATA) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_WORKERS) |
                    CLI_TAKES(CLI_DRAIN_SECONDS) | CLI_TAKES(CLI_MODELS) |
-                   CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) | SERVER_LIMITS,
+                   CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) |
+                   CLI_TAKES(CLI_ONNXRUNTIME) | SERVER_LIMITS,
         .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
                      {"mw serve churn=v3.ubj price=price.txt --listen :9000",
                       "two models under their own names"},
@@ -75,7 +77,8 @@ static const cli_command commands[] = {
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
         .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_FORMAT) | CLI_TAKES(CLI_RAW) |
-                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_JSON),
+                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_JSON) |
+                   CLI_TAKES(CLI_ONNXRUNTIME),
         .examples = {{"mw predict model.json rows.csv", "predictions on standard output"},
                      {"mw predict model.json --input rows.csv --output scores.csv",
                       "into a file, which appears whole or not at all"},
@@ -243,7 +246,7 @@ static const cli_command commands[] = {
             "Reads a model and shows its format, objective, trees, features and classes, what it "
             "costs in memory, and what Millwright cannot do with it, if anything.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_ONNXRUNTIME),
         .examples = {{"mw model show model.json", NULL},
                      {"mw model show mlflow-model/ --json", "for programs"}},
         .run = cli_run_model_show,

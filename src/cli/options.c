@@ -51,6 +51,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .value = "FILE",
                     .auto_is = "standard output",
                     .help = "write the result to this file; it appears whole or not at all"},
+    [CLI_ONNXRUNTIME] = {.name = "onnxruntime",
+                         .kind = CLI_KIND_FILE,
+                         .value = "PATH",
+                         .auto_is = "the system's library folders, /opt/onnxruntime/lib, the "
+                                    "Python environment in VIRTUAL_ENV",
+                         .config = "server.onnxruntime",
+                         .help = "libonnxruntime.so or its folder, for ONNX models that are not "
+                                 "read here; off: such models are refused"},
     [CLI_LISTEN] = {.name = "listen",
                     .kind = CLI_KIND_ADDRESS,
                     .value = "ADDR:PORT",

@@ -19,13 +19,32 @@ void cli_csv_name(mw_buf *out, mw_view name)
     mw_buf_char(out, '"');
 }
 
+/* Of a graph: "class_setosa" for a classifier's scores, else the output's own name, "box_3" where
+ * it has several values. */
+static void graph_name(const mw_forest *forest, size_t i, mw_buf *out)
+{
+    const mw_graph *graph = forest->graph;
+    const mw_graph_tensor *output = graph->outputs;
+    while (i < output->first || i >= output->first + output->count)
+        output++;
+    if (output->first == 0 && forest->n_classes == output->count && output->count > 1) {
+        mw_buf_text(out, "class_");
+        mw_buf_view(out, forest->class_labels[i]);
+    } else if (output->count > 1)
+        mw_buf_format(out, "%s_%zu", output->name, i - output->first);
+    else
+        mw_buf_text(out, graph->n_outputs == 1 ? "prediction" : output->name);
+}
+
 /* "margin", "margin_2", "prediction", "prediction_2", "class_2", "class_setosa" */
 static void plain_name(const mw_forest *forest, mw_output output, size_t n_outputs, size_t i,
                        mw_buf *out)
 {
     bool is_class = output == MW_PREDICTION && n_outputs == forest->n_classes;
     const char *noun = output == MW_MARGIN ? "margin" : "prediction";
-    if (n_outputs == 1)
+    if (forest->graph)
+        graph_name(forest, i, out);
+    else if (n_outputs == 1)
         mw_buf_text(out, noun);
     else if (is_class && forest->class_labels) {
         mw_buf_text(out, "class_");
@@ -95,6 +114,10 @@ mw_status cli_scores_init(cli_scores *scores, const mw_forest *forest,
         }
     }
     mw_buf_done(&plain);
+    if (forest->graph) {
+        scores->elements = forest->graph->elements;
+        return forest->class_labels ? take_labels(scores, forest, arena, err) : MW_OK;
+    }
     return answers_with_label(forest, output) ? take_labels(scores, forest, arena, err) : MW_OK;
 }
 
@@ -147,9 +170,43 @@ static void label_row(const cli_scores *scores, double value, mw_buf *out)
         mw_buf_format(out, "%s\n", label);
 }
 
+/* One value of a graph, as its type has it. */
+static void graph_value(const cli_scores *scores, size_t i, double value, mw_buf *out)
+{
+    mw_element element = scores->elements[i];
+    bool is_class = value >= 0 && value < (double)scores->n_labels;
+    char text[MW_NUMBER_TEXT_BYTES];
+    if (element == MW_ELEMENT_TEXT && is_class)
+        mw_buf_text(out, scores->labels[(size_t)value]);
+    else if (element == MW_ELEMENT_INT64 || element == MW_ELEMENT_INT32)
+        mw_json_write_int(out, (int64_t)value);
+    else if (scores->json && element == MW_ELEMENT_FLOAT32)
+        mw_json_write_float(out, (float)value);
+    else if (scores->json)
+        mw_json_write_double(out, value);
+    else
+        mw_buf_bytes(out, text,
+                     element == MW_ELEMENT_FLOAT32 ? mw_number_write_float(text, (float)value, true)
+                                                   : mw_number_write_double(text, value, true));
+}
+
+static void graph_row(const cli_scores *scores, const double *values, mw_buf *out)
+{
+    for (size_t i = 0; i < scores->n_outputs; i++) {
+        if (scores->json)
+            mw_buf_format(out, "%s%s:", i ? "," : "{", scores->names[i]);
+        else
+            mw_buf_text(out, i ? "," : "");
+        graph_value(scores, i, values[i], out);
+    }
+    mw_buf_text(out, scores->json ? "}\n" : "\n");
+}
+
 void cli_scores_row(const cli_scores *scores, const double *values, mw_buf *out)
 {
-    if (scores->labels && values[0] >= 0 && values[0] < (double)scores->n_labels)
+    if (scores->elements)
+        graph_row(scores, values, out);
+    else if (scores->labels && values[0] >= 0 && values[0] < (double)scores->n_labels)
         label_row(scores, values[0], out);
     else if (scores->json)
         json_row(scores, values, out);

@@ -12,8 +12,9 @@ typedef struct cli_scores {
     size_t n_outputs;
     bool float32; /* shortest text that reads back as the same float32, else float64 */
     bool json;
-    const char **names;  /* n_outputs: column names, ready for the format */
-    const char **labels; /* n_labels: what a predicted class is called; NULL = its number */
+    const char **names;         /* n_outputs: column names, ready for the format */
+    const mw_element *elements; /* of a graph's values: what each one is; NULL = trees */
+    const char **labels;        /* n_labels: what a predicted class is called; NULL = its number */
     size_t n_labels;
 } cli_scores;
 

@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include "catboost.h"
+#include "foreign.h"
 #include "kind.h"
 #include "lightgbm.h"
 #include "mlmodel.h"
@@ -26,12 +27,23 @@ const char *mw_format_name(mw_format format)
         return "catboost binary";
     case MW_FORMAT_ONNX:
         return "onnx";
+    case MW_FORMAT_ONNX_GRAPH:
+        return "onnx graph";
     }
     return "unknown";
 }
 
-static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_forest **ret_forest,
-                           mw_error *err)
+/* What the native reader refuses is ONNX Runtime's to compute; damaged files are nobody's. */
+static mw_status read_onnx(mw_view bytes, const char *path, mw_forest **ret_forest, mw_error *err)
+{
+    mw_status status = model_onnx_read(bytes, ret_forest, err);
+    if (status == MW_UNSUPPORTED || (status != MW_OK && err->code == MW_E_MODEL_LIMIT))
+        return model_foreign_read(bytes, path, ret_forest, err);
+    return status;
+}
+
+static mw_status read_kind(mw_view bytes, model_kind kind, const char *path, bool best_only,
+                           mw_forest **ret_forest, mw_error *err)
 {
     switch (kind) {
     case MODEL_KIND_JSON:
@@ -43,7 +55,7 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
     case MODEL_KIND_CATBOOST_BINARY:
         return model_cat_read_binary(bytes, ret_forest, err);
     case MODEL_KIND_ONNX:
-        return model_onnx_read(bytes, ret_forest, err);
+        return read_onnx(bytes, path, ret_forest, err);
     case MODEL_KIND_LIGHTGBM_JSON:
         return model_lgb_read_dump(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:
@@ -52,13 +64,13 @@ static mw_status read_kind(mw_view bytes, model_kind kind, bool best_only, mw_fo
     return model_lgb_read(bytes, ret_forest, err);
 }
 
-mw_status model_read(mw_view bytes, const char *name, bool best_only, mw_forest **ret_forest,
-                     mw_error *err)
+mw_status model_read(mw_view bytes, const char *name, const char *path, bool best_only,
+                     mw_forest **ret_forest, mw_error *err)
 {
     model_kind kind = MODEL_KIND_JSON;
     mw_status status = model_kind_tell(bytes, &kind, err);
     if (status == MW_OK)
-        status = read_kind(model_kind_body(bytes), kind, best_only, ret_forest, err);
+        status = read_kind(model_kind_body(bytes), kind, path, best_only, ret_forest, err);
     if (status == MW_OK)
         return MW_OK;
     bool of_scanner = err->code >= MW_E_JSON_SYNTAX; /* its mend is for those who send JSON */
@@ -70,14 +82,15 @@ mw_status model_read(mw_view bytes, const char *name, bool best_only, mw_forest 
 mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest, mw_error *err)
 {
     mw_error own; /* the readers look into the error they fill */
-    return model_read(bytes, name, false, ret_forest, err ? err : &own);
+    return model_read(bytes, name, NULL, false, ret_forest, err ? err : &own);
 }
 
 static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *err)
 {
     mw_file file;
     MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
-    mw_status status = mw_forest_read((mw_view){file.data, file.size}, path, ret_forest, err);
+    mw_view bytes = {file.data, file.size};
+    mw_status status = model_read(bytes, path, path, false, ret_forest, err);
     mw_file_done(&file);
     return status;
 }
@@ -94,6 +107,8 @@ void mw_forest_free(mw_forest *forest)
 {
     if (!forest)
         return;
+    if (forest->graph)
+        mw_session_close(forest->graph->session);
     /* the arena may hold the forest's own texts, never the forest itself */
     mw_arena_done(&forest->arena);
     free(forest);
@@ -101,7 +116,9 @@ void mw_forest_free(mw_forest *forest)
 
 size_t mw_forest_memory_bytes(const mw_forest *forest)
 {
-    return sizeof *forest + mw_arena_held_bytes(&forest->arena);
+    /* a session holds the numbers of its model; what else it takes is not known here */
+    size_t session_bytes = forest->graph ? forest->file_bytes : 0;
+    return sizeof *forest + mw_arena_held_bytes(&forest->arena) + session_bytes;
 }
 
 const char *mw_forest_cannot(const mw_forest *forest)

@@ -9,6 +9,7 @@
 #define MODEL_MODEL_H
 
 #include "base/base.h"
+#include "runtime/runtime.h"
 #include "table/table.h"
 
 typedef enum mw_format {
@@ -18,11 +19,12 @@ typedef enum mw_format {
     MW_FORMAT_LIGHTGBM_JSON, /* what dump_model() returns */
     MW_FORMAT_CATBOOST_JSON,
     MW_FORMAT_CATBOOST_BINARY, /* .cbm */
-    MW_FORMAT_ONNX
+    MW_FORMAT_ONNX,
+    MW_FORMAT_ONNX_GRAPH /* computed by ONNX Runtime: see mw_graph */
 } mw_format;
 
 /* "xgboost json", "xgboost ubjson", "lightgbm text", "lightgbm json", "catboost json",
- * "catboost binary", "onnx". */
+ * "catboost binary", "onnx", "onnx graph". */
 const char *mw_format_name(mw_format format);
 
 /* From margins to predictions. Computed in float32 where sums are, else in float64. */
@@ -183,6 +185,33 @@ typedef struct mw_linear_leaf {
     uint32_t begin, end; /* slice of linear_features / linear_coefficients */
 } mw_linear_leaf;
 
+/* An input or output of a graph, and where its numbers stand in a row. */
+typedef struct mw_graph_tensor {
+    const char *name;
+    mw_element element;
+    size_t rank;                  /* with the rows' dimension; 0 for one number without any */
+    int64_t dims[MW_TENSOR_RANK]; /* the first one is that of the rows: -1 = any number */
+    size_t first, count;          /* columns of the schema, or values of a prediction */
+    size_t place;                 /* among the session's inputs or outputs */
+} mw_graph_tensor;
+
+/* A model that is no forest: ONNX Runtime computes it (runtime.h). Its inputs are the columns of
+ * the schema, one after another; its outputs are the predictions: a text is the index of a class
+ * label. A classifier's scores come first, then its label. */
+typedef struct mw_graph {
+    mw_session *session;
+    const mw_graph_tensor *inputs, *outputs; /* outputs in the graph's order */
+    size_t n_inputs, n_outputs;
+    size_t batch_rows;          /* rows of each call, where the graph fixes them; 0 = any number */
+    const mw_element *elements; /* of each value of a prediction */
+    size_t n_answers;           /* values that protocols of rows answer with: a classifier's scores,
+                                   else all */
+    uint64_t call_ns;           /* measured: one small call */
+    const char *operators;      /* "SVMClassifier, Scaler": what is not read natively */
+    const char *runtime;        /* "1.32.0" */
+    size_t outside_bytes;       /* of files beside the model */
+} mw_graph;
+
 /* The forest. Read-only once made; any number of threads may share it.
  * Nodes of all trees stand in one array; node indexes inside a tree count from its first node,
  * which is its root. Every tree was checked: children inside the tree, each node reached exactly
@@ -205,6 +234,8 @@ typedef struct mw_forest {
                                  wrapper's model has already cut the trees */
     size_t file_bytes;
     const char *cannot; /* for mw_forest_cannot */
+
+    const mw_graph *graph; /* not NULL: no trees; all below counts for nothing */
 
     mw_input input;
 

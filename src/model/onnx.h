@@ -203,6 +203,9 @@ MW_CHECKED mw_status model_onnx_recipe(const model_onnx_cells *cells, const uint
                                        mw_arena *arena, const mw_recipe **ret_recipe,
                                        mw_error *err);
 
+/* Whether this operator is read anywhere: the others are named when a model is refused. */
+bool model_onnx_is_read(const model_onnx_node *node);
+
 /* ---- the trees, in one plain form --------------------------------------------------------------
  */
 

@@ -941,6 +941,16 @@ static mw_status fold_node(onnx_follower *f, const model_onnx_node *node)
     return onnx_refuse(f, f->flow->parts.count > 0 ? NULL : "it stands before the trees");
 }
 
+bool model_onnx_is_read(const model_onnx_node *node)
+{
+    if (model_onnx_is(node, "", "Constant"))
+        return true;
+    for (size_t i = 0; i < MW_COUNT(fold_rows); i++)
+        if (model_onnx_is(node, fold_rows[i].domain, fold_rows[i].op))
+            return true;
+    return false;
+}
+
 /* ---- inputs ---------------------------------------------------------------------------------- */
 
 static mw_status refuse_input(const model_onnx_input *input, const char *why, const char *mend,

@@ -4,9 +4,10 @@
 
 #include "model.h"
 
-/* As mw_forest_read; err is not NULL. With `best_only` the trees behind the best iteration are
+/* As mw_forest_read; err is not NULL. `path`: the file, so that others beside it are found; NULL:
+ * there is none. With `best_only` the trees behind the best iteration are
  * dropped, as the scikit-learn wrappers of XGBoost do when they predict. */
-MW_CHECKED mw_status model_read(mw_view bytes, const char *name, bool best_only,
+MW_CHECKED mw_status model_read(mw_view bytes, const char *name, const char *path, bool best_only,
                                 mw_forest **ret_forest, mw_error *err);
 
 #endif

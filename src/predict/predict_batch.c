@@ -1,5 +1,5 @@
 /* A batch, block by block: sum the trees, transform, widen. */
-#include "predictor.h"
+#include "graph.h"
 
 #include "base/banned.h"
 
@@ -34,6 +34,10 @@ mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw
     MW_TRY(check_dtype(rows, err));
     if (output != MW_PREDICTION && output != MW_MARGIN)
         return mw_fail(err, MW_E_OUTPUT_KIND, "output %d is unknown", (int)output);
+    if (output == MW_MARGIN && predictor->forest->graph) {
+        mw_fail(err, MW_E_GRAPH_OPAQUE, "this model has no margins: ONNX Runtime computes it");
+        return mw_mend(err, "ask for predictions");
+    }
     return mw_predict_check_rows(predictor->forest, rows, err);
 }
 
@@ -70,6 +74,9 @@ mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows,
     MW_TRY(predict_check(predictor, rows, output, err));
     void *memory;
     MW_TRY(mw_scratch_room(scratch, predict_scratch_bytes(predictor), &memory, err));
+    if (predictor->forest->graph)
+        return predict_graph_rows(predictor->forest, rows, 0, rows->n_rows, memory, ret_values,
+                                  err);
     predict_rows(predictor, rows, 0, rows->n_rows, output, memory, ret_values);
     return MW_OK;
 }

@@ -1,5 +1,5 @@
 /* A batch on several threads. */
-#include "predictor.h"
+#include "graph.h"
 
 #include "base/banned.h"
 
@@ -25,6 +25,8 @@ mw_status mw_predict_parallel(const mw_predictor *predictor, const mw_matrix *ro
                               mw_output output, mw_pool *pool, double *ret_values, mw_error *err)
 {
     MW_TRY(predict_check(predictor, rows, output, err));
+    if (predictor->forest->graph)
+        return predict_graph_parallel(predictor->forest, rows, pool, ret_values, err);
     predict_call call = {predictor, rows, output, ret_values};
     mw_row_work work = {.run = predict_part,
                         .context = &call,

@@ -1,5 +1,5 @@
 /* Working memory of one thread: one aligned block that grows and is reused. */
-#include "predictor.h"
+#include "graph.h"
 
 #include <stdlib.h>
 
@@ -41,6 +41,8 @@ mw_status mw_scratch_room(mw_scratch *scratch, size_t bytes, void **ret_memory, 
 size_t predict_scratch_bytes(const mw_predictor *predictor)
 {
     const mw_forest *forest = predictor->forest;
+    if (forest->graph)
+        return predict_graph_bytes(forest);
     size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
     size_t recipes = forest->after ? mw_recipe_bytes(forest->after) : 0;
     if (forest->before)

@@ -1,5 +1,5 @@
 /* A predictor: a forest and the one kernel that walks it. */
-#include "predictor.h"
+#include "graph.h"
 
 #include <stdlib.h>
 
@@ -159,7 +159,7 @@ mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor
         predictor->own_walked.n_features = forest->n_columns;
         predictor->walked = &predictor->own_walked;
     }
-    mw_status status = choose_kernels(predictor, wanted, err);
+    mw_status status = forest->graph ? MW_OK : choose_kernels(predictor, wanted, err);
     if (status != MW_OK) {
         mw_predictor_free(predictor);
         return status;
@@ -182,6 +182,8 @@ void mw_predictor_free(mw_predictor *predictor)
 size_t mw_predictor_memory_bytes(const mw_predictor *predictor)
 {
     const predict_way *few = &predictor->few, *many = &predictor->many;
+    if (predictor->forest->graph)
+        return sizeof *predictor;
     return sizeof *predictor + few->kernel->layout_bytes(few->layout) +
            (many->kernel ? many->kernel->layout_bytes(many->layout) : 0);
 }
@@ -199,5 +201,7 @@ bool mw_predictor_is_float32(const mw_predictor *predictor)
 
 const char *mw_predictor_kernel(const mw_predictor *predictor)
 {
+    if (predictor->forest->graph)
+        return "onnxruntime";
     return predictor->many.kernel ? predictor->many.kernel->name : predictor->few.kernel->name;
 }

@@ -281,7 +281,7 @@ void serve_call_run(serve_call *call)
     mw_exchange *exchange = call->exchange;
     mw_fleet *fleet = call->fleet;
     unsigned loop = exchange->loop;
-    if (exchange->body.size > LOOP_BODY_BYTES) {
+    if (exchange->body.size > LOOP_BODY_BYTES || call->slot.model->is_slow) {
         hand_over(call);
         return;
     }

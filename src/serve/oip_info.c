@@ -76,6 +76,8 @@ static const char *platform_of(const mw_forest *forest)
         return "catboost";
     case MW_FORMAT_ONNX:
         return "onnx";
+    case MW_FORMAT_ONNX_GRAPH:
+        return "onnxruntime_onnx"; /* Triton's name for what computes it */
     case MW_FORMAT_XGBOOST_JSON:
     case MW_FORMAT_XGBOOST_UBJSON:
         break;

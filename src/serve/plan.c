@@ -12,6 +12,9 @@
 
 #include <stdlib.h>
 
+/* A loop may be held up so long by one call; LOOP_BODY_BYTES in call.c is of the same size. */
+#define LOOP_CALL_NS 500000
+
 /* ---- models ---------------------------------------------------------------------------------- */
 
 void serve_tally_unref(serve_tally *tally)
@@ -66,6 +69,7 @@ mw_status serve_model_load(const char *path, unsigned version, size_t n_counters
     model->version = version;
     snprintf(model->version_text, sizeof model->version_text, "%u", version);
     model->n_outputs = mw_predictor_outputs(model->predictor, MW_PREDICTION);
+    model->is_slow = model->forest->graph && model->forest->graph->call_ns > LOOP_CALL_NS;
     model->memory_bytes =
         mw_forest_memory_bytes(model->forest) + mw_predictor_memory_bytes(model->predictor);
     *ret_model = model;

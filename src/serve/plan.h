@@ -40,6 +40,7 @@ typedef struct serve_model {
     char version_text[12];
     size_t n_outputs;
     size_t memory_bytes;
+    bool is_slow; /* one call alone would hold up a loop's other connections */
 } serve_model;
 
 /* n_counters: loops and one for all workers. */
