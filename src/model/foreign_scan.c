@@ -99,11 +99,7 @@ static mw_status add_constant(foreign *f, mw_view tensor, mw_error *err)
         if (more)
             name = field.bytes;
     } while (more);
-    model_onnx_constant *added = model_list_add(&f->onnx.constants, 1);
-    if (!added)
-        return mw_fail_memory(err, "a graph");
-    *added = (model_onnx_constant){name, tensor};
-    return MW_OK;
+    return model_onnx_keep_constant(&f->onnx, name, tensor, err);
 }
 
 mw_status foreign_tensor_texts(const foreign *f, mw_view tensor, model_list *views, mw_error *err)
@@ -177,12 +173,10 @@ static mw_status read_labels(foreign *f, const model_onnx_attribute *attribute, 
 static mw_status read_label_table(foreign *f, const model_onnx_node *node, mw_error *err)
 {
     mw_view tensor;
-    enum { MOST_LOOKED_THROUGH = 20000 }; /* names are looked for one by one */
     size_t first = f->texts.count;
     model_list numbers = {.item_bytes = sizeof(double)};
     int64_t type = 0;
-    if (f->onnx.nodes.count + f->onnx.constants.count > MOST_LOOKED_THROUGH ||
-        !model_onnx_is(node, "ai.onnx.ml", "ArrayFeatureExtractor") || node->n_inputs != 2 ||
+    if (!model_onnx_is(node, "ai.onnx.ml", "ArrayFeatureExtractor") || node->n_inputs != 2 ||
         !model_onnx_constant_of(&f->onnx, model_onnx_name(&f->onnx, node->input), &tensor))
         return MW_OK;
     MW_TRY(foreign_tensor_texts(f, tensor, &f->texts, err));
@@ -492,13 +486,14 @@ void foreign_init(foreign *f, mw_view bytes)
                             .nodes = {.item_bytes = sizeof(model_onnx_node)},
                             .names = {.item_bytes = sizeof(mw_view)},
                             .outputs = {.item_bytes = sizeof(mw_view)},
-                            .constants = {.item_bytes = sizeof(model_onnx_constant)}},
+                            .constants = {.item_bytes = sizeof(mw_view)}},
                    .operators = {.item_bytes = sizeof(model_onnx_node)},
                    .functions = {.item_bytes = sizeof(mw_view)},
                    .files = {.item_bytes = sizeof(mw_view)},
                    .zips = {.item_bytes = sizeof(foreign_zip)},
                    .labels = {.item_bytes = sizeof(foreign_labels)},
                    .texts = {.item_bytes = sizeof(mw_view)}};
+    model_onnx_index_init(&f->onnx.constant_names);
     mw_arena_init(&f->arena, MW_LIMIT_REQUEST_BLOCK_BYTES, MW_LIMIT_REQUEST_ARENA_BYTES);
 }
 
@@ -508,6 +503,7 @@ void foreign_done(foreign *f)
     model_list_done(&f->onnx.names);
     model_list_done(&f->onnx.outputs);
     model_list_done(&f->onnx.constants);
+    model_onnx_index_done(&f->onnx.constant_names);
     model_list_done(&f->operators);
     model_list_done(&f->functions);
     model_list_done(&f->files);

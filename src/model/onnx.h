@@ -124,6 +124,9 @@ MW_CHECKED mw_status model_onnx_tensor(const model_onnx *onnx, mw_view tensor, m
 /* Its sizes: int64_t. */
 MW_CHECKED mw_status model_onnx_tensor_sizes(const model_onnx *onnx, mw_view tensor,
                                              model_list *int64s, mw_error *err);
+/* Keeps a tensor under its name; of two with one name the first counts. */
+MW_CHECKED mw_status model_onnx_keep_constant(model_onnx *onnx, mw_view name, mw_view tensor,
+                                              mw_error *err);
 /* The constant tensor called `name`: an initializer or a Constant node's value. */
 bool model_onnx_constant_of(const model_onnx *onnx, mw_view name, mw_view *ret_tensor);
 

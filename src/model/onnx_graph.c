@@ -192,17 +192,22 @@ static mw_status read_output(model_onnx *onnx, mw_view message, mw_error *err)
     return add_view(&onnx->outputs, name, err);
 }
 
+mw_status model_onnx_keep_constant(model_onnx *onnx, mw_view name, mw_view tensor, mw_error *err)
+{
+    size_t n = onnx->constant_names.texts.count;
+    uint32_t number = model_onnx_index_put(&onnx->constant_names, name);
+    if (number == UINT32_MAX)
+        return mw_fail_memory(err, "a graph");
+    return number < n ? MW_OK : add_view(&onnx->constants, tensor, err);
+}
+
 static mw_status keep_constant(model_onnx *onnx, mw_view name, mw_view tensor, mw_error *err)
 {
     if (onnx->constants.count >= MOST_NAMES) {
         mw_fail(err, MW_E_MODEL_LIMIT, "the graph has more than %d constants", MOST_NAMES);
         return mw_mend(err, "convert the model alone, without the steps around it");
     }
-    size_t n = onnx->constant_names.texts.count;
-    uint32_t number = model_onnx_index_put(&onnx->constant_names, name);
-    if (number == UINT32_MAX)
-        return mw_fail_memory(err, "a graph");
-    return number < n ? MW_OK : add_view(&onnx->constants, tensor, err); /* the first one counts */
+    return model_onnx_keep_constant(onnx, name, tensor, err);
 }
 
 static mw_status add_constant(model_onnx *onnx, mw_view tensor, mw_error *err)
