@@ -2,17 +2,17 @@
  * that are supported are, too. */
 #include "oip_datatype.h"
 
-#include <math.h>
-
 static const struct {
     const char *name;
-    size_t bytes;
+    mw_element element;
 } datatypes[OIP_N_DATATYPES] = {
-    [OIP_BOOL] = {"BOOL", 1},     [OIP_UINT8] = {"UINT8", 1},   [OIP_UINT16] = {"UINT16", 2},
-    [OIP_UINT32] = {"UINT32", 4}, [OIP_UINT64] = {"UINT64", 8}, [OIP_INT8] = {"INT8", 1},
-    [OIP_INT16] = {"INT16", 2},   [OIP_INT32] = {"INT32", 4},   [OIP_INT64] = {"INT64", 8},
-    [OIP_FP16] = {"FP16", 2},     [OIP_FP32] = {"FP32", 4},     [OIP_FP64] = {"FP64", 8},
-    [OIP_BF16] = {"BF16", 2},     [OIP_BYTES] = {"BYTES", 0},
+    [OIP_BOOL] = {"BOOL", MW_ELEMENT_BOOL},       [OIP_UINT8] = {"UINT8", MW_ELEMENT_UINT8},
+    [OIP_UINT16] = {"UINT16", MW_ELEMENT_UINT16}, [OIP_UINT32] = {"UINT32", MW_ELEMENT_UINT32},
+    [OIP_UINT64] = {"UINT64", MW_ELEMENT_UINT64}, [OIP_INT8] = {"INT8", MW_ELEMENT_INT8},
+    [OIP_INT16] = {"INT16", MW_ELEMENT_INT16},    [OIP_INT32] = {"INT32", MW_ELEMENT_INT32},
+    [OIP_INT64] = {"INT64", MW_ELEMENT_INT64},    [OIP_FP16] = {"FP16", MW_ELEMENT_FLOAT16},
+    [OIP_FP32] = {"FP32", MW_ELEMENT_FLOAT32},    [OIP_FP64] = {"FP64", MW_ELEMENT_FLOAT64},
+    [OIP_BF16] = {"BF16", MW_ELEMENT_BFLOAT16},   [OIP_BYTES] = {"BYTES", MW_ELEMENT_TEXT},
 };
 
 oip_datatype oip_datatype_of(mw_view name)
@@ -28,72 +28,25 @@ const char *oip_datatype_name(oip_datatype datatype)
     return datatypes[datatype].name;
 }
 
+oip_datatype oip_datatype_of_element(mw_element element)
+{
+    oip_datatype datatype = 0;
+    while (datatype < OIP_N_DATATYPES && datatypes[datatype].element != element)
+        datatype++;
+    return datatype;
+}
+
 size_t oip_datatype_bytes(oip_datatype datatype)
 {
-    return datatypes[datatype].bytes;
+    return mw_element_bytes(datatypes[datatype].element);
 }
 
-/* sign 1 | exponent 5 | fraction 10 */
-static double half_value(uint16_t bits)
+double oip_read_element(oip_datatype datatype, const void *at)
 {
-    unsigned exponent = bits >> 10 & 31, fraction = bits & 1023;
-    double value = exponent == 31  ? (fraction ? (double)NAN : (double)INFINITY)
-                   : exponent == 0 ? ldexp((double)fraction, -24)
-                                   : ldexp((double)(1024 + fraction), (int)exponent - 25);
-    return bits >> 15 ? -value : value;
+    return mw_element_read(datatypes[datatype].element, at);
 }
 
-/* The upper half of a float32. */
-static double bfloat_value(uint16_t bits)
+bool oip_write_element(oip_datatype datatype, double value, void *at)
 {
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return (double)value;
-}
-
-#define READ(type)                        \
-    do {                                  \
-        type value;                       \
-        memcpy(&value, at, sizeof value); \
-        return (double)value;             \
-    } while (0)
-
-double oip_read_element(oip_datatype datatype, const unsigned char *at)
-{
-    uint16_t half;
-    switch (datatype) {
-    case OIP_BOOL:
-        return at[0] != 0;
-    case OIP_UINT8:
-        READ(uint8_t);
-    case OIP_UINT16:
-        READ(uint16_t);
-    case OIP_UINT32:
-        READ(uint32_t);
-    case OIP_UINT64:
-        READ(uint64_t);
-    case OIP_INT8:
-        READ(int8_t);
-    case OIP_INT16:
-        READ(int16_t);
-    case OIP_INT32:
-        READ(int32_t);
-    case OIP_INT64:
-        READ(int64_t);
-    case OIP_FP32:
-        READ(float);
-    case OIP_FP64:
-        READ(double);
-    case OIP_FP16:
-        memcpy(&half, at, sizeof half);
-        return half_value(half);
-    case OIP_BF16:
-        memcpy(&half, at, sizeof half);
-        return bfloat_value(half);
-    case OIP_BYTES:
-    case OIP_N_DATATYPES:
-        break;
-    }
-    return (double)NAN;
+    return mw_element_write(datatypes[datatype].element, value, at);
 }

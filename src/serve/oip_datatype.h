@@ -2,7 +2,7 @@
 #ifndef SERVE_OIP_DATATYPE_H
 #define SERVE_OIP_DATATYPE_H
 
-#include "base/base.h"
+#include "runtime/runtime.h"
 
 typedef enum oip_datatype {
     OIP_BOOL,
@@ -22,12 +22,15 @@ typedef enum oip_datatype {
     OIP_N_DATATYPES
 } oip_datatype;
 
-/* By its name; OIP_N_DATATYPES when there is none. */
+/* By its name, or what carries it in a graph; OIP_N_DATATYPES when there is none. */
 oip_datatype oip_datatype_of(mw_view name);
+oip_datatype oip_datatype_of_element(mw_element element);
 const char *oip_datatype_name(oip_datatype datatype);
 /* Bytes of one element; 0 for BYTES, whose elements carry their length. */
 size_t oip_datatype_bytes(oip_datatype datatype);
-/* One little-endian element as a number. Not for BYTES. */
-double oip_read_element(oip_datatype datatype, const unsigned char *at);
+/* One little-endian element as a number, and back; false when the datatype does not hold it. Not
+ * for BYTES. */
+double oip_read_element(oip_datatype datatype, const void *at);
+bool oip_write_element(oip_datatype datatype, double value, void *at);
 
 #endif

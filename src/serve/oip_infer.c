@@ -1,78 +1,86 @@
 /* POST /v2/models/{name}[/versions/{version}]/infer: tensors in, tensors out, as JSON or as bytes.
  */
 #include "explanation.h"
-#include "oip_request.h"
-
-#include <math.h>
-
-/* What an answer holds. `output` is the prediction; `contributions` come when they are asked for,
- * by name or by the parameter `explain`. */
-typedef enum tensor_kind { TENSOR_OUTPUT, TENSOR_CONTRIBUTIONS, N_TENSOR_KINDS } tensor_kind;
-
-static const char *const tensor_names[N_TENSOR_KINDS] = {"output", "contributions"};
-
-typedef struct wanted_tensor {
-    tensor_kind kind;
-    bool binary;
-    size_t top;        /* classes as texts; 0 = values */
-    mw_buf texts;      /* of these */
-    size_t n_elements; /* of values */
-} wanted_tensor;
+#include "oip_answer.h"
 
 typedef struct infer_answer {
     oip_request request;
-    wanted_tensor tensors[N_TENSOR_KINDS];
+    oip_answer *tensors;
     size_t n_tensors;
 } infer_answer;
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static bool is_wanted(const infer_answer *to, tensor_kind kind)
+static bool is_wanted(const infer_answer *to, const char *name)
 {
     for (size_t i = 0; i < to->n_tensors; i++)
-        if (to->tensors[i].kind == kind)
+        if (strcmp(to->tensors[i].name, name) == 0)
             return true;
     return false;
 }
 
-static mw_status want(infer_answer *to, tensor_kind kind, const oip_output *asked, mw_error *err)
+static bool has_contributions(const infer_answer *to)
 {
-    if (is_wanted(to, kind)) {
-        mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", tensor_names[kind]);
+    for (size_t i = 0; i < to->n_tensors; i++)
+        if (to->tensors[i].kind == OIP_ANSWER_CONTRIBUTIONS)
+            return true;
+    return false;
+}
+
+static mw_status fail_unknown(const serve_model *model, mw_view name, mw_error *err)
+{
+    oip_answer first;
+    (void)oip_answer_default(model, 0, &first);
+    mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'", MW_VIEW_ARG(name));
+    return mw_mend(err, "ask for '%s' or 'contributions', or leave outputs out", first.name);
+}
+
+static mw_status want_by_name(infer_answer *to, const serve_model *model, const oip_output *asked,
+                              mw_error *err)
+{
+    oip_answer *tensor = &to->tensors[to->n_tensors];
+    if (!oip_answer_find(model, asked->name, tensor))
+        return fail_unknown(model, asked->name, err);
+    if (is_wanted(to, tensor->name)) {
+        mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", tensor->name);
         return mw_mend(err, "ask for it once");
     }
-    if (kind == TENSOR_CONTRIBUTIONS && asked && asked->classification > 0) {
-        mw_fail(err, MW_E_OIP_OUTPUT, "contributions are no classes");
-        return mw_mend(err, "ask for the classification of '%s'", tensor_names[TENSOR_OUTPUT]);
+    if (asked->classification > 0 &&
+        (tensor->kind == OIP_ANSWER_CONTRIBUTIONS || tensor->datatype == OIP_BYTES)) {
+        mw_fail(err, MW_E_OIP_OUTPUT,
+                tensor->kind == OIP_ANSWER_CONTRIBUTIONS ? "contributions are no classes"
+                                                         : "texts cannot be ranked");
+        return mw_mend(err, "ask for the classification of an output of scores");
     }
-    wanted_tensor *tensor = &to->tensors[to->n_tensors++];
-    *tensor = (wanted_tensor){.kind = kind, .binary = to->request.binary_output};
-    if (asked && asked->says_binary)
-        tensor->binary = asked->binary;
-    if (asked)
-        tensor->top = (size_t)asked->classification;
+    tensor->binary = asked->says_binary ? asked->binary : to->request.binary_output;
+    tensor->top = (size_t)asked->classification;
+    to->n_tensors++;
     return MW_OK;
 }
 
-static mw_status find_outputs(infer_answer *to, mw_error *err)
+static void want(infer_answer *to, oip_answer tensor)
+{
+    tensor.binary = to->request.binary_output;
+    to->tensors[to->n_tensors++] = tensor;
+}
+
+static mw_status find_outputs(infer_answer *to, const serve_model *model, mw_arena *arena,
+                              mw_error *err)
 {
     const oip_request *request = &to->request;
-    for (size_t i = 0; i < request->n_outputs; i++) {
-        tensor_kind kind = TENSOR_OUTPUT;
-        while (kind < N_TENSOR_KINDS && !mw_view_is(request->outputs[i].name, tensor_names[kind]))
-            kind++;
-        if (kind == N_TENSOR_KINDS) {
-            mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'",
-                    MW_VIEW_ARG(request->outputs[i].name));
-            return mw_mend(err, "ask for '%s' or '%s', or leave outputs out",
-                           tensor_names[TENSOR_OUTPUT], tensor_names[TENSOR_CONTRIBUTIONS]);
-        }
-        MW_TRY(want(to, kind, &request->outputs[i], err));
-    }
-    if (request->n_outputs == 0)
-        MW_TRY(want(to, TENSOR_OUTPUT, NULL, err));
-    if (request->explain && !is_wanted(to, TENSOR_CONTRIBUTIONS))
-        return want(to, TENSOR_CONTRIBUTIONS, NULL, err);
+    const mw_graph *graph = model->forest->graph;
+    oip_answer tensor;
+    size_t most = 2 + request->n_outputs + (graph ? graph->n_outputs : 0);
+    to->tensors = mw_arena_take_zeroed(arena, most, sizeof *to->tensors);
+    if (!to->tensors)
+        return mw_fail_memory(err, "the answer");
+    for (size_t i = 0; i < request->n_outputs; i++)
+        MW_TRY(want_by_name(to, model, &request->outputs[i], err));
+    for (size_t i = 0; request->n_outputs == 0 && oip_answer_default(model, i, &tensor); i++)
+        want(to, tensor);
+    if (request->explain && !has_contributions(to) &&
+        oip_answer_find(model, MW_VIEW("contributions"), &tensor))
+        want(to, tensor);
     return MW_OK;
 }
 
@@ -104,140 +112,11 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     MW_TRY(json_part(call, &json_bytes, err));
     MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, &to->request, err));
     to->request.explain = to->request.explain || call->explains;
-    MW_TRY(find_outputs(to, err));
-    call->explains = is_wanted(to, TENSOR_CONTRIBUTIONS);
-    return oip_read_rows(&to->request, &call->slot.model->forest->schema, call->exchange->arena,
-                         &call->rows, err);
-}
-
-/* ---- values ---------------------------------------------------------------------------------- */
-
-static bool is_float32(const serve_call *call)
-{
-    return mw_predictor_is_float32(call->slot.model->predictor);
-}
-
-/* Predictions are as wide as the library's own; contributions are float64. */
-static bool is_narrow(const serve_call *call, const wanted_tensor *tensor)
-{
-    return tensor->kind == TENSOR_OUTPUT && is_float32(call);
-}
-
-static const double *values_of(const serve_call *call, const wanted_tensor *tensor)
-{
-    return tensor->kind == TENSOR_OUTPUT ? call->values : call->contributions;
-}
-
-static void write_shape(const serve_call *call, wanted_tensor *tensor, mw_buf *out)
-{
     const serve_model *model = call->slot.model;
-    size_t n_rows = call->rows.n_rows, n_outputs = model->n_outputs;
-    size_t n_margins = model->forest->n_margins, width = model->forest->n_features + 1;
-    mw_buf_format(out, "\"shape\": [%zu", n_rows);
-    if (tensor->kind == TENSOR_OUTPUT) {
-        tensor->n_elements = n_rows * n_outputs;
-        if (n_outputs != 1)
-            mw_buf_format(out, ", %zu", n_outputs);
-    } else {
-        tensor->n_elements = n_rows * n_margins * width;
-        if (n_margins != 1)
-            mw_buf_format(out, ", %zu", n_margins);
-        mw_buf_format(out, ", %zu", width);
-    }
-    mw_buf_char(out, ']');
-}
-
-static void write_json_values(const serve_call *call, const wanted_tensor *tensor, mw_buf *out)
-{
-    bool narrow = is_narrow(call, tensor);
-    const double *values = values_of(call, tensor);
-    mw_buf_text(out, ", \"data\": [");
-    for (size_t i = 0; i < tensor->n_elements; i++) {
-        mw_buf_text(out, i > 0 ? ", " : "");
-        if (narrow)
-            mw_json_write_float(out, (float)values[i]);
-        else
-            mw_json_write_double(out, values[i]);
-    }
-    mw_buf_char(out, ']');
-}
-
-static size_t binary_bytes(const serve_call *call, const wanted_tensor *tensor)
-{
-    if (tensor->top > 0)
-        return tensor->texts.size;
-    return tensor->n_elements * (is_narrow(call, tensor) ? sizeof(float) : sizeof(double));
-}
-
-static void write_binary_values(const serve_call *call, const wanted_tensor *tensor, mw_buf *out)
-{
-    const double *values = values_of(call, tensor);
-    if (!is_narrow(call, tensor)) {
-        mw_buf_bytes(out, values, tensor->n_elements * sizeof(double));
-        return;
-    }
-    if (!mw_buf_reserve(out, tensor->n_elements * sizeof(float)))
-        return;
-    for (size_t i = 0; i < tensor->n_elements; i++) {
-        float value = (float)values[i];
-        memcpy(out->data + out->size, &value, sizeof value);
-        out->size += sizeof value;
-    }
-}
-
-/* ---- classes --------------------------------------------------------------------------------- */
-
-/* The n largest values of a row as "value:index[:label]", largest first. */
-static void write_top(const serve_call *call, const double *row, size_t n, mw_buf *texts)
-{
-    const mw_forest *forest = call->slot.model->forest;
-    size_t n_outputs = call->slot.model->n_outputs;
-    double above = (double)INFINITY;
-    size_t last = SIZE_MAX;
-    for (size_t k = 0; k < n; k++) {
-        size_t best = SIZE_MAX;
-        for (size_t i = 0; i < n_outputs; i++) {
-            bool taken = row[i] > above || (row[i] == above && last != SIZE_MAX && i <= last);
-            if (!taken && (best == SIZE_MAX || row[i] > row[best]))
-                best = i;
-        }
-        if (best == SIZE_MAX)
-            best = k; /* NaN compares with nothing */
-        above = row[best];
-        last = best;
-        uint32_t place = (uint32_t)texts->size;
-        mw_buf_bytes(texts, &place, sizeof place); /* room for the length */
-        mw_buf_format(texts, "%f:%zu", row[best], best);
-        if (forest->class_labels && best < forest->n_classes && n_outputs == forest->n_classes)
-            mw_buf_format(texts, ":%.*s", MW_VIEW_ARG(forest->class_labels[best]));
-        if (texts->failed)
-            return;
-        uint32_t size = (uint32_t)(texts->size - place - sizeof place);
-        memcpy(texts->data + place, &size, sizeof size);
-    }
-}
-
-static void write_texts_json(const mw_buf *texts, mw_buf *out)
-{
-    mw_buf_text(out, ", \"data\": [");
-    for (size_t at = 0; at < texts->size;) {
-        uint32_t size;
-        memcpy(&size, texts->data + at, sizeof size);
-        mw_buf_text(out, at > 0 ? ", " : "");
-        mw_json_write_text(out, (mw_view){texts->data + at + 4, size});
-        at += 4 + size;
-    }
-    mw_buf_char(out, ']');
-}
-
-/* The n largest values of every row. */
-static void find_classes(const serve_call *call, wanted_tensor *tensor, mw_buf *out)
-{
-    size_t n_outputs = call->slot.model->n_outputs, n_rows = call->rows.n_rows;
-    size_t n = tensor->top < n_outputs ? tensor->top : n_outputs;
-    for (size_t row = 0; row < n_rows; row++)
-        write_top(call, call->values + row * n_outputs, n, &tensor->texts);
-    mw_buf_format(out, "\"datatype\": \"BYTES\", \"shape\": [%zu, %zu]", n_rows, n);
+    MW_TRY(find_outputs(to, model, call->exchange->arena, err));
+    call->explains = has_contributions(to);
+    return oip_read_rows(&to->request, &model->forest->schema, model->forest->graph,
+                         call->exchange->arena, &call->rows, err);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -264,25 +143,6 @@ static mw_status set_binary_header(serve_call *call, size_t json_bytes, mw_error
     return MW_OK;
 }
 
-static void write_tensor(const serve_call *call, wanted_tensor *tensor, mw_buf *out)
-{
-    mw_buf_format(out, "{\"name\": \"%s\", ", tensor_names[tensor->kind]);
-    if (tensor->top > 0) {
-        find_classes(call, tensor, out);
-    } else {
-        mw_buf_format(out, "\"datatype\": \"%s\", ", is_narrow(call, tensor) ? "FP32" : "FP64");
-        write_shape(call, tensor, out);
-    }
-    if (tensor->binary)
-        mw_buf_format(out, ", \"parameters\": {\"binary_data_size\": %zu}",
-                      binary_bytes(call, tensor));
-    else if (tensor->top > 0)
-        write_texts_json(&tensor->texts, out);
-    else
-        write_json_values(call, tensor, out);
-    mw_buf_char(out, '}');
-}
-
 /* JSON, then the bytes of the binary tensors in the same order. */
 static mw_status write_tensors(serve_call *call, infer_answer *to, mw_error *err)
 {
@@ -292,20 +152,16 @@ static mw_status write_tensors(serve_call *call, infer_answer *to, mw_error *err
     mw_buf_text(out, ", \"outputs\": [");
     for (size_t i = 0; i < to->n_tensors; i++) {
         mw_buf_text(out, i > 0 ? ", " : "");
-        write_tensor(call, &to->tensors[i], out);
+        oip_answer_write(call, &to->tensors[i], out);
         any_binary = any_binary || to->tensors[i].binary;
     }
     mw_buf_text(out, "]}");
     if (!any_binary)
         return MW_OK;
     MW_TRY(set_binary_header(call, out->size, err));
-    for (size_t i = 0; i < to->n_tensors; i++) {
-        const wanted_tensor *tensor = &to->tensors[i];
-        if (tensor->binary && tensor->top > 0)
-            mw_buf_bytes(out, tensor->texts.data, tensor->texts.size);
-        else if (tensor->binary)
-            write_binary_values(call, tensor, out);
-    }
+    for (size_t i = 0; i < to->n_tensors; i++)
+        if (to->tensors[i].binary)
+            oip_answer_write_bytes(call, &to->tensors[i], out);
     return MW_OK;
 }
 

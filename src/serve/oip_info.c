@@ -2,7 +2,7 @@
  * statistics, the model repository. */
 #include "call.h"
 
-#include "oip_datatype.h"
+#include "oip_answer.h"
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
@@ -93,53 +93,81 @@ static bool has_categories(const mw_schema *schema)
     return false;
 }
 
-static const char *column_datatype(const mw_column *column, const char *wide)
+static oip_datatype column_datatype(const mw_column *column, oip_datatype wide)
 {
     switch (column->type) {
     case MW_COLUMN_FLOAT64:
         return wide;
     case MW_COLUMN_FLOAT32:
-        return "FP32";
+        return OIP_FP32;
     case MW_COLUMN_INT64:
-        return "INT64";
+        return OIP_INT64;
     case MW_COLUMN_INT32:
-        return "INT32";
+        return OIP_INT32;
     case MW_COLUMN_BOOL:
-        return "BOOL";
+        return OIP_BOOL;
     case MW_COLUMN_CATEGORY:
-        return column->categories || column->hashed ? "BYTES" : "INT64";
+        return column->categories || column->hashed ? OIP_BYTES : OIP_INT64;
     }
     return wide;
 }
 
-/* One matrix for models of numbers; a tensor for each column where texts are categories, which no
- * matrix of numbers could carry. Both forms are read whichever is shown. */
-static void write_inputs(const serve_model *model, mw_buf *out)
+/* Writes ["name": .., "datatype": .., "shape": [..]], the form of `datatype` and `shape` being that
+ * of the metadata or of Triton's ModelConfig. */
+typedef struct tensor_list {
+    mw_buf *out;
+    size_t n_written;
+    bool for_config;
+} tensor_list;
+
+static void begin_tensor(tensor_list *to, mw_view name, oip_datatype datatype)
 {
-    const mw_schema *schema = &model->forest->schema;
-    const char *wide = mw_predictor_is_float32(model->predictor) ? "FP32" : "FP64";
-    mw_buf_text(out, "\"inputs\": [");
-    if (!has_categories(schema)) {
-        mw_buf_format(out, "{\"name\": \"input\", \"datatype\": \"%s\", \"shape\": [-1, %zu]}",
-                      wide, schema->n_columns);
-    } else {
-        for (size_t i = 0; i < schema->n_columns; i++) {
-            mw_buf_text(out, i > 0 ? ", {\"name\": " : "{\"name\": ");
-            mw_json_write_text(out, schema->columns[i].name);
-            mw_buf_format(out, ", \"datatype\": \"%s\", \"shape\": [-1]}",
-                          column_datatype(&schema->columns[i], wide));
-        }
-    }
-    mw_buf_char(out, ']');
+    const char *told = oip_datatype_name(datatype);
+    mw_buf_text(to->out, to->n_written++ > 0 ? ", {\"name\": " : "{\"name\": ");
+    mw_json_write_text(to->out, name);
+    if (to->for_config)
+        mw_buf_format(to->out, ", \"data_type\": \"TYPE_%s\", \"dims\": [-1",
+                      datatype == OIP_BYTES ? "STRING" : told);
+    else
+        mw_buf_format(to->out, ", \"datatype\": \"%s\", \"shape\": [-1", told);
 }
 
-static void write_output(const serve_model *model, mw_buf *out)
+static void add_graph_input(tensor_list *to, const mw_graph_tensor *input)
 {
-    mw_buf_format(out, "\"outputs\": [{\"name\": \"output\", \"datatype\": \"%s\", \"shape\": [-1",
-                  mw_predictor_is_float32(model->predictor) ? "FP32" : "FP64");
-    if (model->n_outputs != 1)
-        mw_buf_format(out, ", %zu", model->n_outputs);
-    mw_buf_text(out, "]}]");
+    begin_tensor(to, mw_view_of(input->name), oip_datatype_of_element(input->element));
+    for (size_t i = 1; i < input->rank; i++)
+        mw_buf_format(to->out, ", %lld", (long long)input->dims[i]);
+    mw_buf_text(to->out, "]}");
+}
+
+/* One matrix for models of numbers; a tensor for each column where texts are categories, which no
+ * matrix of numbers could carry; a graph has inputs of its own. All forms are read whichever is
+ * shown. */
+static void add_inputs(tensor_list *to, const serve_model *model)
+{
+    const mw_schema *schema = &model->forest->schema;
+    const mw_graph *graph = model->forest->graph;
+    oip_datatype wide = mw_predictor_is_float32(model->predictor) ? OIP_FP32 : OIP_FP64;
+    for (size_t i = 0; graph && i < graph->n_inputs; i++)
+        add_graph_input(to, &graph->inputs[i]);
+    for (size_t i = 0; !graph && has_categories(schema) && i < schema->n_columns; i++) {
+        begin_tensor(to, schema->columns[i].name, column_datatype(&schema->columns[i], wide));
+        mw_buf_text(to->out, "]}");
+    }
+    if (!graph && !has_categories(schema)) {
+        begin_tensor(to, MW_VIEW("input"), wide);
+        mw_buf_format(to->out, ", %zu]}", schema->n_columns);
+    }
+}
+
+static void add_outputs(tensor_list *to, const serve_model *model)
+{
+    oip_answer answer;
+    for (size_t i = 0; oip_answer_default(model, i, &answer); i++) {
+        begin_tensor(to, mw_view_of(answer.name), answer.datatype);
+        oip_answer_write_dims(model, &answer, to->out);
+        mw_buf_text(to->out, "]}");
+    }
 }
 
 void serve_oip_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
@@ -152,10 +180,11 @@ void serve_oip_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
     mw_json_write_text(out, mw_view_of(slot->endpoint->name));
     mw_buf_format(out, ", \"versions\": [\"%s\"], \"platform\": \"%s\", ",
                   slot->model->version_text, platform_of(slot->model->forest));
-    write_inputs(slot->model, out);
-    mw_buf_text(out, ", ");
-    write_output(slot->model, out);
-    mw_buf_char(out, '}');
+    mw_buf_text(out, "\"inputs\": [");
+    add_inputs(&(tensor_list){out, 0, false}, slot->model);
+    mw_buf_text(out, "], \"outputs\": [");
+    add_outputs(&(tensor_list){out, 0, false}, slot->model);
+    mw_buf_text(out, "]}");
     serve_plan_unpin(fleet, exchange->loop);
     serve_reply(exchange, 200, "application/json");
 }
@@ -180,17 +209,16 @@ void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
         return;
     mw_buf *out = exchange->reply;
     const serve_model *model = slot->model;
-    const char *type = mw_predictor_is_float32(model->predictor) ? "TYPE_FP32" : "TYPE_FP64";
     mw_buf_text(out, "{\"name\": ");
     mw_json_write_text(out, mw_view_of(slot->endpoint->name));
     mw_buf_format(out,
                   ", \"platform\": \"%s\", \"backend\": \"millwright\", \"max_batch_size\": 0, "
-                  "\"input\": [{\"name\": \"input\", \"data_type\": \"%s\", \"dims\": [-1, %zu]}], "
-                  "\"output\": [{\"name\": \"output\", \"data_type\": \"%s\", \"dims\": [-1",
-                  platform_of(model->forest), type, model->forest->n_features, type);
-    if (model->n_outputs != 1)
-        mw_buf_format(out, ", %zu", model->n_outputs);
-    mw_buf_text(out, "]}]}");
+                  "\"input\": [",
+                  platform_of(model->forest));
+    add_inputs(&(tensor_list){out, 0, true}, model);
+    mw_buf_text(out, "], \"output\": [");
+    add_outputs(&(tensor_list){out, 0, true}, model);
+    mw_buf_text(out, "]}");
     serve_plan_unpin(fleet, exchange->loop);
     serve_reply(exchange, 200, "application/json");
 }

@@ -43,8 +43,10 @@ typedef struct oip_request {
 MW_CHECKED mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,
                                       oip_request *ret_request, mw_error *err);
 
-/* The tensors as rows: one [n, features] tensor, or one tensor [n] or [n, 1] for each column. */
+/* The tensors as rows: one [n, features] tensor, or one tensor [n] or [n, 1] for each column, or
+ * one for each input of `graph` (NULL: the model is none), in its shape. */
 MW_CHECKED mw_status oip_read_rows(const oip_request *request, const mw_schema *schema,
-                                   mw_arena *arena, mw_batch *ret_batch, mw_error *err);
+                                   const mw_graph *graph, mw_arena *arena, mw_batch *ret_batch,
+                                   mw_error *err);
 
 #endif

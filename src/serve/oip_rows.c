@@ -2,6 +2,7 @@
  *
  *     "input" [n, features]                      one matrix, whatever its name
  *     "age" [n], "income" [n, 1], ...            a tensor for each column, matched by name
+ *     "image" [n, 3, 32, 32], ...                a tensor for each input of a graph
  */
 #include "oip_request.h"
 
@@ -11,16 +12,14 @@
 typedef struct oip_target {
     mw_batch *batch;
     const mw_schema *schema;
-    bool is_matrix;
-    size_t column; /* of a column tensor */
+    size_t first, width; /* the columns of a row that it fills */
 } oip_target;
 
 static mw_status put_number(const oip_target *target, size_t i, double value, mw_error *err)
 {
-    size_t n = target->schema->n_columns;
-    size_t row = target->is_matrix ? i / n : i, column = target->is_matrix ? i % n : target->column;
+    size_t row = i / target->width, column = target->first + i % target->width;
     if (target->schema->columns[column].type == MW_COLUMN_FLOAT64) {
-        target->batch->values[row * n + column] = value;
+        target->batch->values[row * target->schema->n_columns + column] = value;
         return MW_OK;
     }
     return mw_batch_put_number(target->batch, target->schema, row, column, value, err);
@@ -28,8 +27,7 @@ static mw_status put_number(const oip_target *target, size_t i, double value, mw
 
 static mw_status put_text(const oip_target *target, size_t i, mw_view text, mw_error *err)
 {
-    size_t n = target->schema->n_columns;
-    size_t row = target->is_matrix ? i / n : i, column = target->is_matrix ? i % n : target->column;
+    size_t row = i / target->width, column = target->first + i % target->width;
     return mw_batch_put_text(target->batch, target->schema, row, column, text, err);
 }
 
@@ -258,7 +256,7 @@ static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, 
         return fail_shape(tensor, schema, err);
     MW_TRY(check_size(tensor, err));
     MW_TRY(mw_batch_make(schema, n_rows, arena, batch, err));
-    oip_target target = {batch, schema, true, 0};
+    oip_target target = {batch, schema, 0, schema->n_columns};
     return read_tensor(tensor, &target, arena, err);
 }
 
@@ -305,17 +303,113 @@ static mw_status read_columns(const oip_request *request, const mw_schema *schem
             return mw_mend(err, "send every column once");
         }
         present[column] = true;
-        oip_target target = {batch, schema, false, (size_t)column};
+        oip_target target = {batch, schema, (size_t)column, 1};
         MW_TRY(read_tensor(&request->inputs[i], &target, arena, err));
     }
     return mw_schema_check_present(schema, present, names, request->n_inputs, err);
 }
 
-mw_status oip_read_rows(const oip_request *request, const mw_schema *schema, mw_arena *arena,
-                        mw_batch *ret_batch, mw_error *err)
+/* ---- inputs of a graph ----------------------------------------------------------------------- */
+
+static ptrdiff_t find_input(const mw_graph *graph, mw_view name)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        if (mw_view_is(name, graph->inputs[i].name))
+            return (ptrdiff_t)i;
+    return -1;
+}
+
+/* "[-1, 3, 32, 32]" */
+static void shape_text(const mw_graph_tensor *input, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "[-1");
+    for (size_t i = 1; i < input->rank && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, ", %lld", (long long)input->dims[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+/* The rows' dimension first; those behind it may also be flat. */
+static mw_status check_graph_shape(const oip_tensor *tensor, const mw_graph_tensor *input,
+                                   size_t n_rows, mw_error *err)
+{
+    char shape[32 * MW_TENSOR_RANK];
+    bool has_rows = tensor->n_dimensions >= 1 && (size_t)tensor->shape[0] == n_rows;
+    if (has_rows && n_rows <= SIZE_MAX / input->count &&
+        tensor->n_elements == n_rows * input->count)
+        return check_size(tensor, err);
+    shape_text(input, shape, sizeof shape);
+    mw_fail(err, MW_E_OIP_SHAPE, "the shape does not fit %s%s", shape,
+            has_rows ? "" : ": its first dimension is that of the rows, the same for all inputs");
+    mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
+    return mw_mend(err, "GET the model's metadata for the shapes of its inputs");
+}
+
+static mw_status check_all_there(const mw_graph *graph, const bool *present, mw_error *err)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        if (!present[i]) {
+            mw_fail(err, MW_E_OIP_SHAPE, "the input '%s' is missing", graph->inputs[i].name);
+            return mw_mend(err, "send every input of the model once");
+        }
+    return MW_OK;
+}
+
+static mw_status read_graph_input(const oip_tensor *tensor, const mw_graph *graph,
+                                  const mw_schema *schema, bool *present, mw_arena *arena,
+                                  mw_batch *batch, mw_error *err)
+{
+    ptrdiff_t at = find_input(graph, tensor->name);
+    if (at < 0 || present[at]) {
+        mw_fail(err, MW_E_OIP_SHAPE, at < 0 ? "the model has no input '%.*s'" : "two inputs '%.*s'",
+                MW_VIEW_ARG(tensor->name));
+        return mw_mend(err, "send every input of the model once; GET its metadata for their names");
+    }
+    const mw_graph_tensor *input = &graph->inputs[at];
+    present[at] = true;
+    MW_TRY(check_graph_shape(tensor, input, batch->n_rows, err));
+    oip_target target = {batch, schema, input->first, input->count};
+    return read_tensor(tensor, &target, arena, err);
+}
+
+static mw_status read_graph_inputs(const oip_request *request, const mw_schema *schema,
+                                   const mw_graph *graph, mw_arena *arena, mw_batch *batch,
+                                   mw_error *err)
+{
+    const oip_tensor *first = &request->inputs[0];
+    ptrdiff_t at = find_input(graph, first->name);
+    bool *present = mw_arena_take_zeroed(arena, graph->n_inputs, sizeof *present);
+    if (!present)
+        return mw_fail_memory(err, "the inputs");
+    /* before room is made for the rows, the shape must be true */
+    if (at >= 0)
+        MW_TRY(check_graph_shape(first, &graph->inputs[at],
+                                 first->n_dimensions ? (size_t)first->shape[0] : 0, err));
+    size_t n_rows = at >= 0 ? (size_t)first->shape[0] : 0;
+    MW_TRY(mw_batch_make(schema, n_rows, arena, batch, err));
+    for (size_t i = 0; i < request->n_inputs; i++)
+        MW_TRY(read_graph_input(&request->inputs[i], graph, schema, present, arena, batch, err));
+    return check_all_there(graph, present, err);
+}
+
+/* An input of one column is called as that column: such names say nothing alone. */
+static bool is_by_graph(const oip_request *request, const mw_schema *schema, const mw_graph *graph)
+{
+    size_t n_inputs = 0, n_columns = 0;
+    for (size_t i = 0; graph && i < request->n_inputs; i++) {
+        n_inputs += find_input(graph, request->inputs[i].name) >= 0;
+        n_columns += mw_schema_find(schema, request->inputs[i].name) >= 0;
+    }
+    return n_inputs > 0 && (n_inputs == request->n_inputs || n_columns < request->n_inputs);
+}
+
+mw_status oip_read_rows(const oip_request *request, const mw_schema *schema, const mw_graph *graph,
+                        mw_arena *arena, mw_batch *ret_batch, mw_error *err)
 {
     mw_batch batch;
-    if (is_matrix(request, schema))
+    if (is_by_graph(request, schema, graph))
+        MW_TRY(read_graph_inputs(request, schema, graph, arena, &batch, err));
+    else if (is_matrix(request, schema))
         MW_TRY(read_matrix(&request->inputs[0], schema, arena, &batch, err));
     else
         MW_TRY(read_columns(request, schema, arena, &batch, err));

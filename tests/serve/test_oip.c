@@ -10,6 +10,15 @@
 static mw_arena arena, rows_arena;
 static mw_schema plain, colours; /* a, b; a, b and a text category */
 
+/* A graph of the columns a, b: one input of two numbers, or two of one. */
+static const mw_graph_tensor pair_input[] = {
+    {.name = "pair", .rank = 3, .dims = {-1, 2, 1}, .count = 2}};
+static const mw_graph_tensor single_inputs[] = {
+    {.name = "x", .rank = 1, .dims = {-1}, .count = 1},
+    {.name = "y", .rank = 2, .dims = {-1, 1}, .first = 1, .count = 1}};
+static const mw_graph pair_graph = {.inputs = pair_input, .n_inputs = 1};
+static const mw_graph singles_graph = {.inputs = single_inputs, .n_inputs = 2};
+
 static int set_up(void **state)
 {
     (void)state;
@@ -37,8 +46,8 @@ static int tear_down(void **state)
 
 /* The request stands in memory of just its size, and so does (blocks of 0 bytes) whatever is taken
  * from the arena: a sanitizer sees what goes beyond. Rows live until the next call. */
-static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema,
-                           mw_batch *ret_batch, mw_error *err)
+static mw_status read_rows_of(mw_view json, mw_view binary, const mw_schema *schema,
+                              const mw_graph *graph, mw_batch *ret_batch, mw_error *err)
 {
     size_t size = json.size + binary.size;
     char *body = malloc(size > 0 ? size : 1);
@@ -52,9 +61,15 @@ static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema
     mw_status status =
         oip_read_request((mw_view){body, size}, json.size, &rows_arena, &request, err);
     if (status == MW_OK)
-        status = oip_read_rows(&request, schema, &rows_arena, ret_batch, err);
+        status = oip_read_rows(&request, schema, graph, &rows_arena, ret_batch, err);
     free(body);
     return status;
+}
+
+static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema,
+                           mw_batch *ret_batch, mw_error *err)
+{
+    return read_rows_of(json, binary, schema, NULL, ret_batch, err);
 }
 
 /* ---- what is taken --------------------------------------------------------------------------- */
@@ -433,12 +448,77 @@ static void test_header_length(void **state)
     assert_non_null(strstr(err.what, "Inference-Header-Content-Length is 3"));
 }
 
+/* ---- inputs of a graph ----------------------------------------------------------------------- */
+
+#define X(shape, data) TENSOR("x", shape, "FP32", data)
+#define Y(shape, data) TENSOR("y", shape, "FP32", data)
+#define PAIR(shape, data) TENSOR("pair", shape, "FP32", data)
+
+static const struct graph_request {
+    const mw_graph *graph;
+    const char *json;
+    const char *word; /* in the sentence of a refusal; NULL: it is read */
+    size_t n_rows;
+    double values[4];
+} graph_requests[] = {
+    {&pair_graph, INPUTS(PAIR("[2,2,1]", "[1,2,3,4]")), NULL, 2, {1, 2, 3, 4}},
+    {&pair_graph, INPUTS(PAIR("[2,2,1]", "[[[1],[2]],[[3],[4]]]")), NULL, 2, {1, 2, 3, 4}},
+    {&pair_graph, INPUTS(PAIR("[2,2]", "[1,2,3,4]")), NULL, 2, {1, 2, 3, 4}},
+    {&pair_graph, INPUTS(TENSOR("input", "[1,2]", "FP64", "[1,2]")), NULL, 1, {1, 2}},
+    {&pair_graph,
+     INPUTS(TENSOR("a", "[1]", "FP64", "[1]") "," TENSOR("b", "[1]", "INT8", "[2]")),
+     NULL,
+     1,
+     {1, 2}},
+    {&singles_graph, INPUTS(X("[2]", "[1,3]") "," Y("[2,1]", "[2,4]")), NULL, 2, {1, 2, 3, 4}},
+    {&singles_graph, INPUTS(Y("[2]", "[2,4]") "," X("[2,1]", "[1,3]")), NULL, 2, {1, 2, 3, 4}},
+    {&pair_graph, INPUTS(PAIR("[2,3]", "[1,2,3,4,5,6]")), "does not fit [-1, 2, 1]", 0, {0}},
+    {&pair_graph, INPUTS(PAIR("[2]", "[1,2]")), "does not fit [-1, 2, 1]", 0, {0}},
+    {&pair_graph, INPUTS(PAIR("[]", "[1]")), "first dimension", 0, {0}},
+    {&pair_graph, INPUTS(PAIR("[4611686018427387904,2]", "[1,2]")), "cannot hold", 0, {0}},
+    {&pair_graph, INPUTS(PAIR("[1000000000,2,1]", "[1,2]")), "cannot hold", 0, {0}},
+    {&singles_graph, INPUTS(X("[2]", "[1,3]")), "'y' is missing", 0, {0}},
+    {&singles_graph, INPUTS(X("[2]", "[1,3]") "," X("[2]", "[1,3]")), "two inputs 'x'", 0, {0}},
+    {&singles_graph,
+     INPUTS(X("[2]", "[1,3]") "," TENSOR("z", "[2]", "FP32", "[1,3]")),
+     "no input 'z'",
+     0,
+     {0}},
+    {&singles_graph,
+     INPUTS(TENSOR("z", "[2]", "FP32", "[1,3]") "," X("[2]", "[1,3]")),
+     "no input 'z'",
+     0,
+     {0}},
+    {&singles_graph, INPUTS(X("[2]", "[1,3]") "," Y("[1]", "[2]")), "the same for all", 0, {0}},
+};
+
+static void test_graph_inputs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(graph_requests); i++) {
+        const struct graph_request *c = &graph_requests[i];
+        mw_batch batch;
+        mw_error err = {0};
+        mw_status status =
+            read_rows_of(mw_view_of(c->json), (mw_view){0}, &plain, c->graph, &batch, &err);
+        if (c->word && (status == MW_OK || !strstr(err.what, c->word) || !err.mend[0]))
+            fail_msg("%s: no '%s' in: %s", c->json, c->word, err.what);
+        if (c->word)
+            continue;
+        if (status != MW_OK)
+            fail_msg("%s: %s: %s", c->json, err.where, err.what);
+        assert_int_equal(batch.n_rows, c->n_rows);
+        assert_memory_equal(batch.values, c->values, c->n_rows * 2 * sizeof(double));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_requests),  cmocka_unit_test(test_bad_requests),
-        cmocka_unit_test(test_cut_everywhere), cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_bad_outputs),    cmocka_unit_test(test_header_length),
+        cmocka_unit_test(test_graph_inputs),  cmocka_unit_test(test_good_requests),
+        cmocka_unit_test(test_bad_requests),  cmocka_unit_test(test_cut_everywhere),
+        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_bad_outputs),
+        cmocka_unit_test(test_header_length),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -28,6 +28,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mw_schema schema;
     mw_arena_init(&arena, 0, 16 * MW_MIB); /* a block for each piece: the sanitizer sees its end */
     fuzz_make_schema(data[0] % 3, &arena, &schema);
+    /* the first column by itself, all others as one tensor */
+    const mw_graph_tensor inputs[] = {{.name = "a", .rank = 1, .dims = {-1}, .count = 1},
+                                      {.name = "rest",
+                                       .rank = 3,
+                                       .dims = {-1, (int64_t)schema.n_columns - 1, 1},
+                                       .first = 1,
+                                       .count = schema.n_columns - 1}};
+    const mw_graph graph = {.inputs = inputs, .n_inputs = 2};
     size_t json_bytes = (size_t)(data[1] | data[2] << 8);
     mw_view body = {(const char *)data + 3, size - 3};
     if (json_bytes == 0xffff)
@@ -41,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_elements(&request.inputs[i]);
     }
     if (status == MW_OK)
-        status = oip_read_rows(&request, &schema, &arena, &batch, &err);
+        status =
+            oip_read_rows(&request, &schema, data[0] % 6 < 3 ? NULL : &graph, &arena, &batch, &err);
     fuzz_check_outcome(status, &schema, &batch, &err);
     mw_arena_done(&arena);
     return 0;
