@@ -9,8 +9,8 @@
 
 void contrast_read(const mw_forest *forest, const mw_matrix *rows, size_t row, double *ret_row)
 {
-    for (size_t f = 0; f < forest->n_features; f++)
-        ret_row[f] = predict_value(forest->input, predict_read(rows, row, f));
+    for (size_t c = 0; c < forest->n_columns; c++)
+        ret_row[c] = predict_value(forest->input, predict_read(rows, row, c));
 }
 
 static void add_tree(const mw_forest *forest, size_t tree, const double *row, double *margins)
@@ -36,10 +36,12 @@ static void add_weights(const mw_forest *forest, const double *row, double *marg
     size_t n_margins = forest->n_margins;
     double base = forest->linear_columns ? 0 : forest->base_margin[0];
     for (size_t m = 0; m < n_margins; m++) {
-        margins[m] = base + forest->linear_weights[forest->n_features * n_margins + m];
-        for (size_t f = 0; f < forest->n_features; f++)
+        margins[m] = base + forest->linear_weights[forest->n_columns * n_margins + m];
+        for (size_t i = 0; i < explain_n_weights(forest); i++) {
+            size_t c = explain_weight(forest, i);
             margins[m] +=
-                contrast_linear_value(forest, row[f]) * forest->linear_weights[f * n_margins + m];
+                contrast_linear_value(forest, row[c]) * forest->linear_weights[c * n_margins + m];
+        }
     }
 }
 
@@ -123,7 +125,7 @@ static mw_status check_background(const mw_forest *forest, const mw_matrix *back
         return mw_mend(err, "give rows that stand for the usual: some hundred of the training "
                             "data, say");
     }
-    size_t width = forest->n_features + forest->n_margins;
+    size_t width = forest->n_columns + forest->n_margins;
     size_t fitting = MW_LIMIT_BACKGROUND_BYTES / (sizeof(double) * width);
     if (background->n_rows > fitting) {
         mw_fail(err, MW_E_BACKGROUND_TOO_LARGE, "the background has %zu rows, %zu are the most",
@@ -135,7 +137,7 @@ static mw_status check_background(const mw_forest *forest, const mw_matrix *back
 
 static mw_status check_forest(const mw_forest *forest, mw_error *err)
 {
-    MW_TRY(explain_check_columns(forest, err));
+    MW_TRY(mw_explain_check_columns(forest, err));
     if (!forest->leaf_linear)
         return MW_OK;
     mw_fail(err, MW_E_EXPLAIN_LINEAR_LEAVES,
@@ -148,7 +150,7 @@ static void find_base(mw_contrast *contrast)
     size_t n_margins = contrast->forest->n_margins;
     for (size_t z = 0; z < contrast->n_rows; z++) {
         double *margins = contrast->margins + z * n_margins;
-        contrast_margins(contrast->forest, contrast->rows + z * contrast->forest->n_features,
+        contrast_margins(contrast->forest, contrast->rows + z * contrast->forest->n_columns,
                          margins);
         for (size_t m = 0; m < n_margins; m++)
             contrast->base[m] += contrast_value(contrast, margins[m]);
@@ -157,20 +159,42 @@ static void find_base(mw_contrast *contrast)
         contrast->base[m] /= (double)contrast->n_rows;
 }
 
+/* The background as the trees see it. */
+static mw_status read_background(mw_contrast *contrast, const mw_matrix *background, mw_error *err)
+{
+    const mw_forest *forest = contrast->forest;
+    mw_matrix prepared;
+    explain_block block = {0};
+    void *memory = NULL;
+    if (contrast->prepare_bytes && posix_memalign(&memory, 64, contrast->prepare_bytes) != 0)
+        return mw_fail_memory(err, "the background");
+    for (size_t at = 0; at < contrast->n_rows; at += block.n_rows) {
+        size_t left = contrast->n_rows - at;
+        explain_take_rows(forest, background, at,
+                          left < EXPLAIN_BLOCK_ROWS ? left : EXPLAIN_BLOCK_ROWS, memory, &prepared,
+                          &block);
+        for (size_t r = 0; r < block.n_rows; r++)
+            contrast_read(forest, block.rows, block.first + r,
+                          contrast->rows + (at + r) * forest->n_columns);
+    }
+    free(memory);
+    return MW_OK;
+}
+
 static mw_status fill(mw_contrast *contrast, const mw_matrix *background, mw_error *err)
 {
     const mw_forest *forest = contrast->forest;
     size_t n_rows = contrast->n_rows = background->n_rows;
-    contrast->rows = malloc((n_rows * forest->n_features + 1) * sizeof *contrast->rows);
+    contrast->rows = malloc((n_rows * forest->n_columns + 1) * sizeof *contrast->rows);
     contrast->margins = malloc((n_rows * forest->n_margins + 1) * sizeof *contrast->margins);
     contrast->base = calloc(forest->n_margins + 1, sizeof *contrast->base);
     if (!contrast->rows || !contrast->margins || !contrast->base)
         return mw_fail_memory(err, "the background");
-    for (size_t z = 0; z < n_rows; z++)
-        contrast_read(forest, background, z, contrast->rows + z * forest->n_features);
+    contrast->prepare_bytes = mw_prepare_bytes(forest, EXPLAIN_BLOCK_ROWS);
+    MW_TRY(read_background(contrast, background, err));
     find_base(contrast);
     MW_TRY(contrast->kernel->lay_out(contrast, &contrast->layout, err));
-    contrast->memory_bytes = contrast->kernel->memory_bytes(contrast);
+    contrast->memory_bytes = contrast->prepare_bytes + contrast->kernel->memory_bytes(contrast);
     return MW_OK;
 }
 
@@ -215,7 +239,7 @@ size_t mw_contrast_memory_bytes(const mw_contrast *contrast)
 {
     const mw_forest *forest = contrast->forest;
     return sizeof *contrast + forest->n_margins * sizeof *contrast->base +
-           contrast->n_rows * (forest->n_features + forest->n_margins) * sizeof(double) +
+           contrast->n_rows * (forest->n_columns + forest->n_margins) * sizeof(double) +
            contrast->kernel->layout_bytes(contrast->layout);
 }
 
@@ -250,10 +274,13 @@ static void explain_part(const void *context, size_t first, size_t end, void *me
 {
     const mw_contrast *contrast = context;
     size_t width = mw_contrast_values(contrast);
-    explain_block block = {.rows = rows, .memory = memory, .values = values};
-    for (block.first = first; block.first < end; block.first += block.n_rows) {
-        size_t left = end - block.first;
-        block.n_rows = left < EXPLAIN_BLOCK_ROWS ? left : EXPLAIN_BLOCK_ROWS;
+    mw_matrix prepared;
+    explain_block block = {.memory = (char *)memory + contrast->prepare_bytes, .values = values};
+    for (size_t at = first; at < end; at += block.n_rows) {
+        size_t left = end - at;
+        explain_take_rows(contrast->forest, rows, at,
+                          left < EXPLAIN_BLOCK_ROWS ? left : EXPLAIN_BLOCK_ROWS, memory, &prepared,
+                          &block);
         memset(block.values, 0, block.n_rows * width * sizeof *block.values);
         contrast->kernel->explain(contrast, &block);
         finish(contrast, block.n_rows, block.values);

@@ -52,7 +52,7 @@ static void visit(const walk *w, size_t node, const player *players, size_t d);
 static void visit_child(const walk *w, size_t node, bool left, const player *players, size_t d)
 {
     const mw_forest *forest = w->forest;
-    uint32_t feature = forest->feature[node];
+    uint32_t column = forest->feature[node], feature = explain_feature(forest, node);
     player *below = (player *)(uintptr_t)(players + d);
     memcpy(below, players, d * sizeof *below);
     size_t at = 0;
@@ -60,8 +60,8 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
         at++;
     if (at == d)
         below[d++] = (player){feature, true, true};
-    below[at].x = below[at].x && predict_goes_left(forest, node, w->x[feature]) == left;
-    below[at].z = below[at].z && predict_goes_left(forest, node, w->z[feature]) == left;
+    below[at].x = below[at].x && predict_goes_left(forest, node, w->x[column]) == left;
+    below[at].z = below[at].z && predict_goes_left(forest, node, w->z[column]) == left;
     if (below[at].x || below[at].z)
         visit(w, forest->tree_start[w->tree] + (left ? forest->left[node] : forest->right[node]),
               below, d);
@@ -88,7 +88,7 @@ static size_t players_bytes(const mw_forest *forest)
 static size_t memory_bytes(const mw_contrast *contrast)
 {
     const mw_forest *forest = contrast->forest;
-    size_t numbers = (forest->n_features + forest->n_margins) * sizeof(double);
+    size_t numbers = (forest->n_columns + forest->n_margins) * sizeof(double);
     return numbers + (forest->linear_weights ? 0 : players_bytes(forest));
 }
 
@@ -100,7 +100,7 @@ static void each_pair(const mw_contrast *contrast, const explain_block *block, p
 {
     const mw_forest *forest = contrast->forest;
     size_t n_features = forest->n_features, n_margins = forest->n_margins;
-    double *x = block->memory, *margins = x + n_features, *values = block->values;
+    double *x = block->memory, *margins = x + forest->n_columns, *values = block->values;
     for (size_t r = 0; r < block->n_rows; r++, values += n_margins * (n_features + 1)) {
         contrast_read(forest, block->rows, block->first + r, x);
         contrast_margins(forest, x, margins);
@@ -111,7 +111,7 @@ static void each_pair(const mw_contrast *contrast, const explain_block *block, p
                 walk w = {.forest = forest,
                           .output = m,
                           .x = x,
-                          .z = contrast->rows + z * n_features,
+                          .z = contrast->rows + z * forest->n_columns,
                           .factor = slope / (double)contrast->n_rows,
                           .values = values + m * (n_features + 1)};
                 add(contrast, &w, margins + n_margins);
@@ -139,11 +139,12 @@ static void add_weights(const mw_contrast *contrast, walk *w, void *memory)
 {
     (void)memory;
     const mw_forest *forest = contrast->forest;
-    for (size_t f = 0; f < forest->n_features; f++) {
+    for (size_t i = 0; i < explain_n_weights(forest); i++) {
+        uint32_t c = explain_weight(forest, i);
         double apart =
-            contrast_linear_value(forest, w->x[f]) - contrast_linear_value(forest, w->z[f]);
-        w->values[f] +=
-            w->factor * forest->linear_weights[f * forest->n_margins + w->output] * apart;
+            contrast_linear_value(forest, w->x[c]) - contrast_linear_value(forest, w->z[c]);
+        w->values[mw_forest_feature(forest, c)] +=
+            w->factor * forest->linear_weights[c * forest->n_margins + w->output] * apart;
     }
 }
 

@@ -22,10 +22,11 @@ struct mw_contrast {
     mw_scale scale;
     const contrast_kernel *kernel;
     void *layout;
-    size_t n_rows;   /* of the background */
-    double *rows;    /* (n_rows, n_features), as the trees see them */
-    double *margins; /* (n_rows, n_margins) */
-    double *base;    /* n_margins: on the scale */
+    size_t n_rows;        /* of the background */
+    double *rows;         /* (n_rows, n_columns), as the trees see them */
+    double *margins;      /* (n_rows, n_margins) */
+    double *base;         /* n_margins: on the scale */
+    size_t prepare_bytes; /* of a block's rows: mw_prepare_bytes, at the beginning */
     size_t memory_bytes;
 };
 

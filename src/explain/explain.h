@@ -26,13 +26,23 @@
 
 typedef struct mw_explainer mw_explainer;
 
+/* Where steps stand before the trees (ONNX), a column may be made of one feature or of several:
+ *
+ *     age    -> Imputer -> Scaler  -> column 3       counts to age
+ *     colour -> OneHotEncoder      -> columns 4..9   all count to colour, which plays as one
+ *     a, b   -> Normalizer         -> columns 10, 11 no feature's: refused where a split, or a
+ *                                                    weight that is not 0, stands on them
+ *
+ * So the numbers are Shapley values of the features that rows hold.
+ * Fails: MW_UNSUPPORTED; err names the node and two of the features. */
+MW_CHECKED mw_status mw_explain_check_columns(const mw_forest *forest, mw_error *err);
+
 /* Lay a forest out for explanation. The forest is borrowed and must outlive the explainer; any
  * number of threads may share the explainer.
  *
- * Fails: MW_UNSUPPORTED  the model has no covers, or linear leaves; err says how to mend it
- *        MW_BAD_DATA     a cover is no number, or below zero
- *        MW_NO_MEMORY
- * Cost:  about 0.1 ms for a tree of depth 6, for each of its margins; memory, see
+ * Fails: MW_UNSUPPORTED  the model has no covers, linear leaves, or columns of several features;
+ * err says how to mend it MW_BAD_DATA     a cover is no number, or below zero MW_NO_MEMORY Cost:
+ * about 0.1 ms for a tree of depth 6, for each of its margins; memory, see
  *        mw_explainer_memory_bytes: 64 kB for such a tree, MW_LIMIT_EXPLAINER_BYTES for tables in
  *        all, a quarter of it more for trees without tables */
 MW_CHECKED mw_status mw_explainer_new(const mw_forest *forest, mw_explainer **ret_explainer,

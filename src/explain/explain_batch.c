@@ -23,10 +23,12 @@ void explain_rows(const mw_explainer *explainer, const mw_matrix *rows, size_t f
 {
     size_t width = mw_explainer_values(explainer);
     size_t block_rows = explainer->kernel->block_rows(explainer->layout);
-    explain_block block = {.rows = rows, .memory = memory, .values = ret_values};
-    for (block.first = first; block.first < end; block.first += block.n_rows) {
-        size_t left = end - block.first;
-        block.n_rows = left < block_rows ? left : block_rows;
+    mw_matrix prepared;
+    explain_block block = {.memory = (char *)memory + explainer->prepare_bytes,
+                           .values = ret_values};
+    for (size_t at = first; at < end; at += block.n_rows) {
+        explain_take_rows(explainer->forest, rows, at,
+                          end - at < block_rows ? end - at : block_rows, memory, &prepared, &block);
         memset(block.values, 0, block.n_rows * width * sizeof *block.values);
         explainer->kernel->explain(explainer->forest, explainer->layout, &block);
         finish(explainer, block.n_rows, block.values);

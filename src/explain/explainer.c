@@ -28,19 +28,63 @@ static mw_status check_cover(const mw_forest *forest, size_t tree, mw_error *err
     return MW_OK;
 }
 
-mw_status explain_check_columns(const mw_forest *forest, mw_error *err)
+static mw_status fail_mixed(const mw_forest *forest, uint32_t column, mw_error *err)
+{
+    const mw_column_origin *origin = &forest->origins[column];
+    const mw_column *columns = forest->schema.columns;
+    mw_view one = columns[origin->feature].name, other = columns[origin->other].name;
+    mw_fail(err, MW_E_EXPLAIN_COLUMNS,
+            "the model computes a column of several features, of '%.*s' and '%.*s'",
+            MW_VIEW_ARG(one), MW_VIEW_ARG(other));
+    return mw_mend(err, "take the step that mixes them (Normalizer, PCA, ...) out of the pipeline");
+}
+
+static mw_status check_weights(const mw_forest *forest, mw_error *err)
+{
+    for (size_t i = 0; i < explain_n_weights(forest); i++) {
+        uint32_t column = explain_weight(forest, i);
+        for (size_t m = 0; mw_forest_is_mixed(forest, column) && m < forest->n_margins; m++)
+            if (forest->linear_weights[column * forest->n_margins + m] != 0)
+                return fail_mixed(forest, column, err);
+    }
+    return MW_OK;
+}
+
+mw_status mw_explain_check_columns(const mw_forest *forest, mw_error *err)
 {
     if (!forest->before)
         return MW_OK;
-    mw_fail(err, MW_E_EXPLAIN_COLUMNS, "the model computes %zu columns beside its features",
-            forest->n_columns - forest->n_features);
-    return mw_mend(err, "take what mixes or bends columns out of the pipeline");
+    if (forest->linear_weights)
+        MW_TRY(check_weights(forest, err));
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        for (size_t node = forest->tree_start[tree]; node < forest->tree_start[tree + 1]; node++) {
+            if (forest->left[node] == MW_NO_CHILD ||
+                !mw_forest_is_mixed(forest, forest->feature[node]))
+                continue;
+            (void)fail_mixed(forest, forest->feature[node], err);
+            return mw_at(err, "tree %zu, node %zu", tree, node - forest->tree_start[tree]);
+        }
+    }
+    return MW_OK;
+}
+
+/* A library that explains by zero (gblinear) says so by its own numbers; ONNX says nothing. */
+static mw_status check_linear(const mw_forest *forest, mw_error *err)
+{
+    if (!forest->linear_columns)
+        return MW_OK;
+    mw_fail(err, MW_E_EXPLAIN_LINEAR,
+            "the model is linear, and its file does not say which values are usual");
+    return mw_mend(err, "give rows to compare with (--background rows.csv, or background in the "
+                        "model's configuration)");
 }
 
 static mw_status check_forest(const mw_forest *forest, mw_error *err)
 {
-    MW_TRY(explain_check_columns(forest, err));
-    if (forest->linear_weights || forest->n_nodes == forest->n_trees)
+    MW_TRY(mw_explain_check_columns(forest, err));
+    if (forest->linear_weights)
+        return check_linear(forest, err);
+    if (forest->n_nodes == forest->n_trees)
         return MW_OK; /* no splits, no shares */
     if (forest->leaf_linear) {
         mw_fail(err, MW_E_EXPLAIN_LINEAR_LEAVES,
@@ -51,7 +95,8 @@ static mw_status check_forest(const mw_forest *forest, mw_error *err)
         mw_fail(err, MW_E_NO_COVER, "the model does not say how many rows each node saw");
         return mw_mend(err,
                        "save it with the library's own save_model(), which keeps the covers, or "
-                       "explain against a background (--background)");
+                       "explain against a background (--background rows.csv, or background in the "
+                       "model's configuration)");
     }
     for (size_t tree = 0; tree < forest->n_trees; tree++)
         MW_TRY(check_cover(forest, tree, err));
@@ -73,7 +118,7 @@ double explain_mean(const mw_forest *forest, size_t tree, size_t node, size_t ou
 /* gblinear: every output begins at the first output's base score, as in walk_scalar.c. */
 static double linear_bias(const mw_forest *forest, size_t m)
 {
-    float bias = (float)forest->linear_weights[forest->n_features * forest->n_margins + m];
+    float bias = (float)forest->linear_weights[forest->n_columns * forest->n_margins + m];
     return (double)(bias + (float)forest->base_margin[0]);
 }
 
@@ -114,7 +159,10 @@ static mw_status fill(mw_explainer *explainer, mw_error *err)
         return mw_fail_memory(err, "the explainer");
     find_bias(forest, explainer->bias);
     MW_TRY(explainer->kernel->lay_out(forest, &explainer->layout, err));
-    explainer->memory_bytes = explainer->kernel->memory_bytes(forest, explainer->layout);
+    explainer->prepare_bytes =
+        mw_prepare_bytes(forest, explainer->kernel->block_rows(explainer->layout));
+    explainer->memory_bytes =
+        explainer->prepare_bytes + explainer->kernel->memory_bytes(forest, explainer->layout);
     return MW_OK;
 }
 

@@ -52,8 +52,9 @@ struct mw_explainer {
     const mw_forest *forest;
     const explain_kernel *kernel;
     void *layout;
-    double *bias;        /* n_margins */
-    size_t memory_bytes; /* of the kernel */
+    double *bias;         /* n_margins */
+    size_t prepare_bytes; /* of a block's rows: mw_prepare_bytes, at the beginning */
+    size_t memory_bytes;  /* of these and the kernel */
 };
 
 /* With a kernel of the caller's choice, whatever MW_CPU says: for tests. */
@@ -92,7 +93,36 @@ static inline double explain_share(const mw_forest *forest, size_t node, size_t 
 /* Mean of a subtree's leaves, weighted by these shares. */
 double explain_mean(const mw_forest *forest, size_t tree, size_t node, size_t output);
 
-/* Fails where the model computes columns beside its features. */
-MW_CHECKED mw_status explain_check_columns(const mw_forest *forest, mw_error *err);
+/* The feature that a node asks about: it plays, whichever of its columns stands at the node. */
+static inline uint32_t explain_feature(const mw_forest *forest, size_t node)
+{
+    return mw_forest_feature(forest, forest->feature[node]);
+}
+
+/* Point a block at rows [first, first + n_rows), made ready for the trees in `memory`
+ * (mw_prepare_bytes) where the model computes columns; *ret_prepared is the block's then. */
+static inline void explain_take_rows(const mw_forest *forest, const mw_matrix *rows, size_t first,
+                                     size_t n_rows, void *memory, mw_matrix *ret_prepared,
+                                     explain_block *block)
+{
+    block->rows = rows;
+    block->first = first;
+    block->n_rows = n_rows;
+    if (!forest->before)
+        return;
+    *ret_prepared = mw_prepare_rows(forest, rows, first, n_rows, memory);
+    block->rows = ret_prepared;
+    block->first = 0;
+}
+
+/* The columns that a linear model weighs: the place of the i-th of them. */
+static inline size_t explain_n_weights(const mw_forest *forest)
+{
+    return forest->linear_columns ? forest->n_linear_columns : forest->n_columns;
+}
+static inline uint32_t explain_weight(const mw_forest *forest, size_t i)
+{
+    return forest->linear_columns ? forest->linear_columns[i] : (uint32_t)i;
+}
 
 #endif

@@ -45,7 +45,8 @@ static mw_status fill(mw_interactions *to, mw_error *err)
     MW_TRY(explain_explainer_new(to->forest, plain, &to->plain, err));
     MW_TRY(check_width(to->forest, err));
     MW_TRY(to->kernel->lay_out(to->forest, &to->layout, err));
-    to->memory_bytes = to->kernel->memory_bytes(to->forest, to->layout);
+    to->prepare_bytes = mw_prepare_bytes(to->forest, PAIRS_BLOCK_ROWS);
+    to->memory_bytes = to->prepare_bytes + to->kernel->memory_bytes(to->forest, to->layout);
     return MW_OK;
 }
 
@@ -119,10 +120,12 @@ static void explain_part(const mw_interactions *to, const mw_matrix *rows, size_
 {
     const mw_forest *forest = to->forest;
     size_t width = mw_interactions_values(to), matrix = width / forest->n_margins;
-    explain_block block = {.rows = rows, .memory = memory, .values = values};
-    for (block.first = first; block.first < end; block.first += block.n_rows) {
-        size_t left = end - block.first;
-        block.n_rows = left < PAIRS_BLOCK_ROWS ? left : PAIRS_BLOCK_ROWS;
+    mw_matrix prepared;
+    explain_block block = {.memory = (char *)memory + to->prepare_bytes, .values = values};
+    for (size_t at = first; at < end; at += block.n_rows) {
+        size_t left = end - at;
+        explain_take_rows(forest, rows, at, left < PAIRS_BLOCK_ROWS ? left : PAIRS_BLOCK_ROWS,
+                          memory, &prepared, &block);
         memset(block.values, 0, block.n_rows * width * sizeof *block.values);
         to->kernel->explain(forest, to->layout, &block);
         for (size_t i = 0; i < block.n_rows * forest->n_margins; i++)

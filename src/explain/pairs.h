@@ -34,7 +34,8 @@ struct mw_interactions {
     const mw_forest *forest;
     const pairs_kernel *kernel;
     void *layout;
-    mw_explainer *plain; /* has checked the forest, and knows the bias */
+    mw_explainer *plain;  /* has checked the forest, and knows the bias */
+    size_t prepare_bytes; /* of a block's rows: mw_prepare_bytes, at the beginning */
     size_t memory_bytes;
 };
 

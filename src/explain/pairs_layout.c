@@ -21,7 +21,7 @@ static mw_status find_places(const mw_forest *forest, pairs_layout *layout, mw_e
         return fail_memory(err);
     memset(layout->place_of, 0xff, forest->n_features * sizeof *layout->place_of);
     for (size_t node = 0; node < forest->n_nodes; node++) {
-        uint32_t *place = &layout->place_of[forest->feature[node]];
+        uint32_t *place = &layout->place_of[explain_feature(forest, node)];
         if (forest->left[node] != MW_NO_CHILD && *place == UINT32_MAX)
             *place = (uint32_t)layout->n_places++;
     }
@@ -82,7 +82,7 @@ static void survey_node(survey *s, size_t node, uint32_t level)
     s->depth = level > s->depth ? level : s->depth;
     if (s->forest->left[node] == MW_NO_CHILD)
         return;
-    uint32_t feature = s->forest->feature[node];
+    uint32_t feature = explain_feature(s->forest, node);
     s->n_splits++;
     s->n_partners += s->n_distinct;
     give_id(s->layout, feature, feature);
@@ -326,7 +326,7 @@ size_t pairs_divide(const mw_forest *forest, const pairs_layout *layout, void *m
     size_t written = layout->kept ? 0 : 1, used = 0;
     void *parts[14];
     const size_t bytes[14] = {
-        forest->n_features * column,
+        forest->n_columns * column,
         layout->n_ids * column,
         layout->slots_max * line,
         per_level,
@@ -373,7 +373,7 @@ size_t pairs_memory_bytes(const mw_forest *forest, const void *layout)
 
 void pairs_read(const mw_forest *forest, const explain_block *block, double *ret_columns)
 {
-    for (size_t f = 0; f < forest->n_features; f++, ret_columns += PAIRS_BLOCK_ROWS) {
+    for (size_t f = 0; f < forest->n_columns; f++, ret_columns += PAIRS_BLOCK_ROWS) {
         for (size_t r = 0; r < PAIRS_BLOCK_ROWS; r++) {
             size_t row = block->first + (r < block->n_rows ? r : block->n_rows - 1);
             ret_columns[r] = predict_value(forest->input, predict_read(block->rows, row, f));

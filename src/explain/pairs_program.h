@@ -118,7 +118,7 @@ typedef struct pairs_layout {
 } pairs_layout;
 
 typedef struct pairs_memory {
-    double *columns;                       /* (n_features, PAIRS_BLOCK_ROWS): the block's rows */
+    double *columns;                       /* (n_columns, PAIRS_BLOCK_ROWS): the block's rows */
     double *totals;                        /* (n_ids, PAIRS_BLOCK_ROWS), of one margin */
     void *slots;                           /* (slots_max) registers, as the others */
     void *products, *terms, *news, *parts; /* (levels_max + 1, points_max) */

@@ -72,7 +72,7 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
 {
     const mw_forest *forest = w->forest;
     size_t child = forest->tree_start[w->tree] + (left ? forest->left[node] : forest->right[node]);
-    uint32_t feature = forest->feature[node];
+    uint32_t feature = explain_feature(forest, node);
     player *below = (player *)(uintptr_t)(players + d);
     memcpy(below, players, d * sizeof *below);
     size_t at = 0;
@@ -80,7 +80,7 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
         at++;
     if (at == d)
         below[d++] = (player){feature, true, 1};
-    if (predict_goes_left(forest, node, w->row[feature]) != left)
+    if (predict_goes_left(forest, node, w->row[forest->feature[node]]) != left)
         below[at].agrees = false;
     below[at].share *= explain_share(forest, node, child);
     visit(w, child, below, d);
@@ -105,12 +105,12 @@ static size_t memory_bytes(const mw_forest *forest, const void *layout)
 {
     (void)layout;
     size_t players = (forest->max_depth + 2) * (most_players(forest) + 1) * sizeof(player);
-    return players + (forest->n_features + most_players(forest) + 2) * sizeof(double);
+    return players + (forest->n_columns + most_players(forest) + 2) * sizeof(double);
 }
 
 static void read_row(const mw_forest *forest, const explain_block *block, size_t r, double *ret_row)
 {
-    for (size_t f = 0; f < forest->n_features; f++)
+    for (size_t f = 0; f < forest->n_columns; f++)
         ret_row[f] = predict_value(forest->input, predict_read(block->rows, block->first + r, f));
 }
 
@@ -118,7 +118,7 @@ static void explain(const mw_forest *forest, const void *layout, const explain_b
 {
     (void)layout;
     size_t side = forest->n_features + 1;
-    double *row = block->memory, *terms = row + forest->n_features, *values = block->values;
+    double *row = block->memory, *terms = row + forest->n_columns, *values = block->values;
     void *players = terms + most_players(forest) + 2;
     for (size_t r = 0; r < block->n_rows; r++, values += forest->n_margins * side * side) {
         read_row(forest, block, r, row);

@@ -149,7 +149,7 @@ static void write_split(writer *w, size_t node, pairs_step *like)
     const mw_forest *forest = w->forest;
     size_t root = forest->tree_start[w->program->tree];
     size_t left = root + forest->left[node], right = root + forest->right[node];
-    uint32_t feature = forest->feature[node], level = like->level;
+    uint32_t feature = explain_feature(forest, node), level = like->level;
     like->older = find_older(w, level, feature);
     double above = like->older ? w->path[like->older - 1].share : 1;
     edge l = {.share = explain_share(forest, node, left), .above = above};

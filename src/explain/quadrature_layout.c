@@ -28,7 +28,7 @@ static void survey_node(survey *s, size_t node, uint32_t level)
         s->depth = level;
     if (quadrature_is_leaf(s->forest, s->covered, node))
         return;
-    uint32_t feature = s->forest->feature[node];
+    uint32_t feature = explain_feature(s->forest, node);
     s->n_splits++;
     if (s->on_path[feature]++ == 0 && ++s->n_distinct > s->most_distinct)
         s->most_distinct = s->n_distinct;

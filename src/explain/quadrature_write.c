@@ -173,7 +173,7 @@ static void write_split(writer *w, size_t node, const quadrature_step *like)
     const mw_forest *forest = w->forest;
     size_t root = forest->tree_start[w->program->tree];
     size_t left = root + forest->left[node], right = root + forest->right[node];
-    uint32_t feature = forest->feature[node], level = like->level;
+    uint32_t feature = explain_feature(forest, node), level = like->level;
     quadrature_step step = *like;
     bool again = find_older(w, level, feature, &step.older);
     double above = again ? w->path[step.older].share : 1;

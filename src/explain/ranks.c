@@ -9,7 +9,7 @@
 
 /* A split node and the least value that goes right (NaN: none does). */
 typedef struct asked {
-    uint32_t feature;
+    uint32_t row_column;
     bool alone; /* has a column of its own */
     size_t node;
     double cut;
@@ -31,12 +31,12 @@ static int compare_numbers(double a, double b)
     return isnan(a) || isnan(b) ? (isnan(a) != 0) - (isnan(b) != 0) : COMPARE(a, b);
 }
 
-/* By feature; nodes that stand alone behind the others; then by cut. */
+/* By column of the row; nodes that stand alone behind the others; then by cut. */
 static int compare_asked(const void *left, const void *right)
 {
     const asked *a = left, *b = right;
-    if (a->feature != b->feature)
-        return COMPARE(a->feature, b->feature);
+    if (a->row_column != b->row_column)
+        return COMPARE(a->row_column, b->row_column);
     if (a->alone || b->alone)
         return a->alone != b->alone ? COMPARE(a->alone, b->alone) : COMPARE(a->node, b->node);
     return compare_numbers(a->cut, b->cut);
@@ -75,14 +75,17 @@ static uint32_t find_column(explain_ranks *ranks, ranks_search *search, uint8_t 
     return (uint32_t)ranks->n_columns++;
 }
 
-static ranks_search *begin_search(explain_ranks *ranks, const asked *first, size_t n_cuts_before)
+static ranks_search *begin_search(const mw_forest *forest, explain_ranks *ranks, const asked *first,
+                                  size_t n_cuts_before)
 {
     ranks_search *search = &ranks->searches[ranks->n_searches++];
-    *search = (ranks_search){
-        .feature = first->feature, .first_cut = n_cuts_before, .first_column = ranks->n_columns};
-    if (ranks->n_places == 0 || ranks->features[ranks->n_places - 1] != first->feature) {
-        ranks->places[first->feature] = (uint32_t)ranks->n_places;
-        ranks->features[ranks->n_places++] = first->feature;
+    *search = (ranks_search){.row_column = first->row_column,
+                             .first_cut = n_cuts_before,
+                             .first_column = ranks->n_columns};
+    uint32_t feature = explain_feature(forest, first->node);
+    if (ranks->places[feature] == UINT32_MAX) {
+        ranks->places[feature] = (uint32_t)ranks->n_places;
+        ranks->features[ranks->n_places++] = feature;
     }
     return search;
 }
@@ -91,13 +94,13 @@ static ranks_search *begin_search(explain_ranks *ranks, const asked *first, size
 static size_t add_search(const mw_forest *forest, explain_ranks *ranks, const asked *list,
                          size_t count, double *cuts, size_t *n_cuts)
 {
-    ranks_search *search = begin_search(ranks, list, *n_cuts);
+    ranks_search *search = begin_search(forest, ranks, list, *n_cuts);
     size_t i = 0;
     if (list->alone) {
         ranks->node_column[list->node] = find_column(ranks, search, 0, list->node);
         return 1;
     }
-    for (; i < count && list[i].feature == list->feature && !list[i].alone; i++) {
+    for (; i < count && list[i].row_column == list->row_column && !list[i].alone; i++) {
         if (i == 0 || compare_asked(&list[i - 1], &list[i]) != 0) {
             if (search->n_cuts == RANKS_CUTS_MAX)
                 break;
@@ -163,6 +166,8 @@ mw_status ranks_make(const mw_forest *forest, mw_arena *arena, explain_ranks *re
     size_t count = list_asked(forest, list), n_cuts = 0;
     *ret_ranks = (explain_ranks){0};
     bool taken = take_lists(forest, arena, count, ret_ranks);
+    if (taken)
+        memset(ret_ranks->places, 0xff, forest->n_features * sizeof *ret_ranks->places);
     for (size_t i = 0; taken && i < count;)
         i += add_search(forest, ret_ranks, list + i, count - i, ret_ranks->cuts, &n_cuts);
     free(list);
@@ -177,10 +182,10 @@ mw_status ranks_make(const mw_forest *forest, mw_arena *arena, explain_ranks *re
 enum { PART = 64, TOGETHER = 8 }; /* rows that are read at once, that are searched at once */
 
 static void read_part(const mw_forest *forest, const mw_matrix *rows, size_t first, size_t n_rows,
-                      size_t n_filled, size_t feature, double *ret_x)
+                      size_t n_filled, size_t column, double *ret_x)
 {
     for (size_t r = 0; r < n_rows; r++)
-        ret_x[r] = predict_value(forest->input, predict_read(rows, first + r, feature));
+        ret_x[r] = predict_value(forest->input, predict_read(rows, first + r, column));
     for (size_t r = n_rows; r < n_filled || r % TOGETHER != 0; r++)
         ret_x[r] = ret_x[n_rows - 1];
 }
@@ -225,7 +230,7 @@ static void rank_part(const mw_forest *forest, const explain_ranks *ranks, const
     int16_t found[PART];
     for (size_t s = 0; s < ranks->n_searches; s++) {
         const ranks_search *search = &ranks->searches[s];
-        read_part(forest, rows, first, n_rows, n_filled, search->feature, x);
+        read_part(forest, rows, first, n_rows, n_filled, search->row_column, x);
         if (search->n_cuts > 0)
             search_part(search, ranks->cuts + search->first_cut, x, n_filled, found);
         for (size_t c = search->first_column; c < search->first_column + search->n_columns; c++) {

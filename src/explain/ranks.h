@@ -25,7 +25,7 @@ typedef struct ranks_column {
 } ranks_column;
 
 typedef struct ranks_search {
-    uint32_t feature;
+    uint32_t row_column;
     uint32_t n_cuts;     /* 0: a node's own column */
     uint32_t first_half; /* the largest step of the search: a power of two, 0 without cuts */
     size_t first_cut;    /* 2 * first_half - 1 of them; those behind n_cuts are NaN */
@@ -40,7 +40,7 @@ typedef struct explain_ranks {
     double *cuts;
     uint32_t *node_column; /* n_nodes */
     int16_t *node_cut;     /* n_nodes: left where rank <= cut */
-    uint32_t *places;      /* n_features of the forest: where a feature stands among those used */
+    uint32_t *places;      /* n_features: where a feature stands among those used */
     uint32_t *features;    /* n_places: and back */
     size_t n_places;
 } explain_ranks;

@@ -66,7 +66,7 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
     const mw_forest *forest = w->forest;
     size_t root = forest->tree_start[w->tree];
     size_t child = root + (left ? forest->left[node] : forest->right[node]);
-    uint32_t feature = forest->feature[node];
+    uint32_t feature = explain_feature(forest, node);
     player *below = (player *)(uintptr_t)(players + d); /* the next row of the triangle */
     memcpy(below, players, d * sizeof *below);
     size_t at = 0;
@@ -74,7 +74,7 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
         at++;
     if (at == d)
         below[d++] = (player){feature, true, 1};
-    if (predict_goes_left(forest, node, w->row[feature]) != left)
+    if (predict_goes_left(forest, node, w->row[forest->feature[node]]) != left)
         below[at].agrees = false;
     below[at].share *= explain_share(forest, node, child);
     visit(w, child, below, d);
@@ -105,7 +105,7 @@ static size_t players_bytes(const mw_forest *forest)
 static size_t memory_bytes(const mw_forest *forest, const void *layout)
 {
     (void)layout;
-    return players_bytes(forest) + (forest->n_features + most_players(forest) + 2) * sizeof(double);
+    return players_bytes(forest) + (forest->n_columns + most_players(forest) + 2) * sizeof(double);
 }
 
 static void explain_row(const mw_forest *forest, const double *row, void *memory, double *terms,
@@ -126,10 +126,9 @@ static void explain(const mw_forest *forest, const void *layout, const explain_b
     size_t width = forest->n_margins * (forest->n_features + 1);
     double *row = (double *)((char *)block->memory + players_bytes(forest));
     for (size_t r = 0; r < block->n_rows; r++) {
-        for (size_t f = 0; f < forest->n_features; f++)
+        for (size_t f = 0; f < forest->n_columns; f++)
             row[f] = predict_value(forest->input, predict_read(block->rows, block->first + r, f));
-        explain_row(forest, row, block->memory, row + forest->n_features,
-                    block->values + r * width);
+        explain_row(forest, row, block->memory, row + forest->n_columns, block->values + r * width);
     }
 }
 

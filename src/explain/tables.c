@@ -42,11 +42,12 @@ static bool add_nodes(const finder *f, tables_draft *draft, size_t node)
             return false;
         draft->nodes[draft->n_bits++] = node;
     }
-    size_t lane = tables_lane(draft, f->forest->feature[node]);
+    uint32_t feature = explain_feature(f->forest, node);
+    size_t lane = tables_lane(draft, feature);
     if (lane == draft->n_lanes) {
         if (draft->n_lanes == TABLES_LANES_MAX)
             return false;
-        draft->features[draft->n_lanes++] = f->forest->feature[node];
+        draft->features[draft->n_lanes++] = feature;
     }
     size_t root = f->forest->tree_start[f->tree];
     return add_nodes(f, draft, root + f->forest->left[node]) &&
@@ -83,7 +84,8 @@ static size_t list_tests(const mw_forest *forest, const explain_ranks *ranks,
             n_own = add_test(ranks, draft->nodes[bit], 0, own, 0);
         for (size_t level = 0; bit < draft->n_path_bits && level < draft->depth; level++) {
             const tables_edge *edge = &draft->path[level];
-            if (forest->feature[edge->node] == draft->features[bit] && n + n_own <= TESTS_MAX)
+            if (explain_feature(forest, edge->node) == draft->features[bit] &&
+                n + n_own <= TESTS_MAX)
                 n_own = add_test(ranks, edge->node, draft->repeats[bit] && !edge->left ? -1 : 0,
                                  own, n_own);
         }
@@ -119,7 +121,7 @@ static bool find_child(finder *f, size_t node, bool left)
 {
     size_t root = f->forest->tree_start[f->tree], at = 0;
     size_t child = root + (left ? f->forest->left[node] : f->forest->right[node]);
-    uint32_t feature = f->forest->feature[node];
+    uint32_t feature = explain_feature(f->forest, node);
     while (at < f->n_features && f->features[at] != feature)
         at++;
     if (at == TABLES_LANES_MAX || f->depth == DEPTH_MAX)

@@ -83,7 +83,7 @@ static void begin_players(const writer *w, player *players)
         players[i] = (player){.lane = i, .mask = 1u << i, .wanted = 1u << i, .share = 1};
     for (size_t level = 0; level < draft->depth; level++) {
         const tables_edge *edge = &draft->path[level];
-        size_t lane = tables_lane(draft, w->forest->feature[edge->node]);
+        size_t lane = tables_lane(draft, explain_feature(w->forest, edge->node));
         players[lane].share *= explain_share(w->forest, edge->node, edge->child);
         if (!draft->repeats[lane] && !edge->left)
             players[lane].wanted = 0;
@@ -106,7 +106,7 @@ static void visit_child(const writer *w, size_t node, bool left, const player *a
     player players[TABLES_LANES_MAX];
     size_t root = w->forest->tree_start[w->draft->tree];
     size_t child = root + (left ? w->forest->left[node] : w->forest->right[node]);
-    size_t lane = tables_lane(w->draft, w->forest->feature[node]), at = 0;
+    size_t lane = tables_lane(w->draft, explain_feature(w->forest, node)), at = 0;
     uint32_t bit = own_bit(w, node), wanted = left ? bit : 0;
     memcpy(players, above, d * sizeof *players);
     while (at < d && players[at].lane != lane)

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "explain/explain.h"
+
 #include "base/banned.h"
 
 static bool wants_gain(mw_importance kind)
@@ -22,11 +24,8 @@ static mw_status check_forest(const mw_forest *forest, mw_importance kind, mw_er
         mw_fail(err, MW_E_NO_SPLITS, "the model is linear: it has no splits");
         return mw_mend(err, "ask for contributions: --kind shap --input rows.csv");
     }
-    if (forest->before) {
-        mw_fail(err, MW_E_EXPLAIN_COLUMNS, "the model computes %zu columns beside its features",
-                forest->n_columns - forest->n_features);
+    if (mw_explain_check_columns(forest, err) != MW_OK)
         return mw_mend(err, "ask for --kind permutation with rows");
-    }
     if (forest->n_nodes == forest->n_trees)
         return MW_OK; /* leaves alone: every feature has zero */
     if (wants_gain(kind) && !forest->gain) {
@@ -69,7 +68,7 @@ static mw_status add_splits(const mw_forest *forest, mw_importance kind, double 
             mw_at(err, "node %zu", node);
             return mw_mend(err, "export the model again; this file is damaged or edited by hand");
         }
-        sums[forest->feature[node]] += share;
+        sums[mw_forest_feature(forest, forest->feature[node])] += share;
     }
     return MW_OK;
 }
@@ -81,7 +80,7 @@ static mw_status divide_by_splits(const mw_forest *forest, double *sums, mw_erro
     if (!n_splits)
         return mw_fail_memory(err, "the counts of splits");
     for (size_t node = 0; node < forest->n_nodes; node++)
-        n_splits[forest->feature[node]] += counts(forest, node);
+        n_splits[mw_forest_feature(forest, forest->feature[node])] += counts(forest, node);
     for (size_t f = 0; f < forest->n_features; f++)
         sums[f] = n_splits[f] ? sums[f] / (double)n_splits[f] : 0;
     free(n_splits);

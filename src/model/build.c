@@ -282,6 +282,7 @@ static mw_status check_and_compact(model_build *build, mw_error *err)
     mw_forest *forest = build->forest;
     size_t n_nodes = build->left.count;
     forest->n_columns = forest->n_features + (forest->before ? forest->before->n_outputs : 0);
+    MW_TRY(model_find_origins(forest, err));
     forest->n_trees = build->tree_output.count;
     uint32_t *end = model_list_add(&build->tree_start, 1);
     if (!end)

@@ -57,6 +57,8 @@ MW_CHECKED mw_status model_build_use(model_build *build, model_list *optional, m
 MW_CHECKED mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set,
                                      uint32_t **ret_words, mw_error *err);
 
+/* Of a forest with a recipe before it: the features that its columns are made of. */
+MW_CHECKED mw_status model_find_origins(mw_forest *forest, mw_error *err);
 /* Drop all trees behind the first n_trees. */
 void model_build_cut(model_build *build, size_t n_trees);
 

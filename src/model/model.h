@@ -212,6 +212,12 @@ typedef struct mw_graph {
     size_t outside_bytes;       /* of files beside the model */
 } mw_graph;
 
+/* The features that a column is made of: one where both are the same, else these two and perhaps
+ * more. A column that is made of none is a constant, and counts to the first feature. */
+typedef struct mw_column_origin {
+    uint32_t feature, other;
+} mw_column_origin;
+
 /* The forest. Read-only once made; any number of threads may share it.
  * Nodes of all trees stand in one array; node indexes inside a tree count from its first node,
  * which is its root. Every tree was checked: children inside the tree, each node reached exactly
@@ -256,6 +262,7 @@ typedef struct mw_forest {
     const mw_recipe *before; /* makes columns n_features .. n_columns - 1 of features */
     const mw_recipe *after;  /* of MW_TRANSFORM_RECIPE: makes predictions of margins */
     size_t n_columns; /* that nodes and linear weights may name: n_features without `before` */
+    const mw_column_origin *origins; /* n_columns; NULL without `before` */
 
     /* trees */
     size_t n_trees, n_nodes, n_leaves, max_depth;
@@ -271,7 +278,7 @@ typedef struct mw_forest {
     const uint32_t *set; /* categorical node: index into category_sets; else 0. NULL = none */
     const double *value; /* leaf value; 0 in a split */
     const double *cover; /* sum of hessian, or row count; NULL when not saved */
-    const float *gain; /* of a split, as the library saved it; 0 in a leaf; NULL when not saved */
+    const float *gain;   /* of a split, as the library saved it; 0 in a leaf; NULL when not saved */
     const uint32_t *leaf_vector; /* vector leaf: offset of n_margins values in leaf_values; NULL */
     const double *leaf_values;
     const uint32_t *leaf_linear; /* linear leaf: index into linear_leaves; NULL = none */
@@ -307,6 +314,16 @@ MW_CHECKED mw_status mw_forest_load(const char *path, mw_forest **ret_forest, mw
 MW_CHECKED mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest,
                                     mw_error *err);
 void mw_forest_free(mw_forest *forest);
+
+/* The feature that a column is made of, the first of them where there are several. */
+static inline uint32_t mw_forest_feature(const mw_forest *forest, uint32_t column)
+{
+    return forest->origins ? forest->origins[column].feature : column;
+}
+static inline bool mw_forest_is_mixed(const mw_forest *forest, uint32_t column)
+{
+    return forest->origins && forest->origins[column].feature != forest->origins[column].other;
+}
 
 /* Bytes the forest holds. */
 size_t mw_forest_memory_bytes(const mw_forest *forest);

@@ -51,6 +51,13 @@ MW_CHECKED mw_status mw_predict_parallel(const mw_predictor *predictor, const mw
 MW_CHECKED mw_status mw_predict_check_rows(const mw_forest *forest, const mw_matrix *rows,
                                            mw_error *err);
 
+/* Rows as the trees see them, where a recipe stands before those (forest->before): all n_columns of
+ * rows [first, first + n_rows). The matrix lies in `memory`, which holds mw_prepare_bytes, 64-byte
+ * aligned. Rows were checked before. */
+size_t mw_prepare_bytes(const mw_forest *forest, size_t n_rows); /* 0 where none does */
+mw_matrix mw_prepare_rows(const mw_forest *forest, const mw_matrix *rows, size_t first,
+                          size_t n_rows, void *memory);
+
 /* Work that rows are split for. `run` is called for rows [first, end), at most chunk_rows of them,
  * with memory_bytes of the thread's own (64-byte aligned); any thread may call it. */
 typedef struct mw_row_work {

@@ -49,7 +49,7 @@ void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t f
     predict_block block = {.rows = rows, .memory = memory};
     mw_matrix prepared;
     char *own = (char *)memory + predictor->memory_bytes;
-    double *row = (double *)(own + (forest->before ? predict_prepare_bytes(predictor) : 0));
+    double *row = (double *)(own + mw_prepare_bytes(forest, predictor->block_rows));
     block.sums = (char *)(row + predict_row_values(forest)) +
                  (forest->after ? mw_recipe_bytes(forest->after) : 0);
     for (size_t at = first; at < end; at += block.n_rows) {
@@ -58,7 +58,7 @@ void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t f
         block.n_rows = left < way->kernel->block_rows ? left : way->kernel->block_rows;
         block.first = at;
         if (forest->before) {
-            prepared = predict_prepare(predictor, rows, at, block.n_rows, own);
+            prepared = mw_prepare_rows(forest, rows, at, block.n_rows, own);
             block.rows = &prepared;
             block.first = 0;
         }

@@ -45,8 +45,7 @@ size_t predict_scratch_bytes(const mw_predictor *predictor)
         return predict_graph_bytes(forest);
     size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
     size_t recipes = forest->after ? mw_recipe_bytes(forest->after) : 0;
-    if (forest->before)
-        recipes += predict_prepare_bytes(predictor);
+    recipes += mw_prepare_bytes(forest, predictor->block_rows);
     /* prepared rows, sums, one row (or a recipe's cells) on its way out */
     return predictor->memory_bytes + recipes + values * sizeof(double);
 }

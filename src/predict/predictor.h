@@ -91,11 +91,6 @@ static inline size_t predict_row_values(const mw_forest *forest)
     return forest->n_margins > forest->n_predictions ? forest->n_margins : forest->n_predictions;
 }
 
-/* Rows as the trees see them, where a recipe stands before those: see prepare.c. `memory` holds
- * predict_prepare_bytes; the matrix lies in it. */
-size_t predict_prepare_bytes(const mw_predictor *predictor);
-mw_matrix predict_prepare(const mw_predictor *predictor, const mw_matrix *rows, size_t first,
-                          size_t n_rows, void *memory);
 /* The recipe behind the trees: n_rows of margins become predictions. `cells` holds
  * mw_recipe_bytes. */
 void predict_after(const mw_forest *forest, size_t n_rows, const void *sums, double *cells,

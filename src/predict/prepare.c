@@ -17,18 +17,14 @@ static bool is_narrow(const mw_forest *forest)
     return forest->input == MW_INPUT_FLOAT32;
 }
 
-/* The block's rows as a matrix, rounded up so that the cells behind it stay aligned. */
-static size_t matrix_bytes(const mw_predictor *predictor)
+size_t mw_prepare_bytes(const mw_forest *forest, size_t n_rows)
 {
-    const mw_forest *forest = predictor->forest;
+    if (!forest->before)
+        return 0;
     size_t width = is_narrow(forest) ? sizeof(float) : sizeof(double);
-    size_t bytes = predictor->block_rows * forest->n_columns * width;
-    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
-}
-
-size_t predict_prepare_bytes(const mw_predictor *predictor)
-{
-    return matrix_bytes(predictor) + mw_recipe_bytes(predictor->forest->before);
+    size_t bytes = n_rows * forest->n_columns * width;
+    return mw_recipe_bytes(forest->before) +
+           (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
 }
 
 static void put(const mw_matrix *matrix, size_t row, size_t column, double value)
@@ -59,17 +55,16 @@ static void prepare_lanes(const mw_forest *forest, const mw_matrix *rows, size_t
                 cells[(size_t)recipe->outputs[i] * LANES + k]);
 }
 
-mw_matrix predict_prepare(const mw_predictor *predictor, const mw_matrix *rows, size_t first,
+mw_matrix mw_prepare_rows(const mw_forest *forest, const mw_matrix *rows, size_t first,
                           size_t n_rows, void *memory)
 {
-    const mw_forest *forest = predictor->forest;
-    mw_matrix matrix = {memory,
+    double *cells = memory;
+    mw_matrix matrix = {(char *)memory + mw_recipe_bytes(forest->before),
                         is_narrow(forest) ? MW_FLOAT32 : MW_FLOAT64,
                         n_rows,
                         forest->n_columns,
                         (ptrdiff_t)forest->n_columns,
                         1};
-    double *cells = (double *)((char *)memory + matrix_bytes(predictor));
     for (size_t row = 0; row < n_rows; row += LANES) {
         size_t n = n_rows - row < LANES ? n_rows - row : LANES;
         prepare_lanes(forest, rows, first + row, n, cells, &matrix, row);

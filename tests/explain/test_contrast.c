@@ -155,6 +155,7 @@ static void test_linear(void **state)
     static const double base[] = {0.25, 0.25}, data[] = {3, NAN, -1, 2}, usual[] = {1, 2, 3, NAN};
     static const double expected[] = {2, -0.5, 14.75, -1, -3, 21.25, -6, 0.5, 14.75, 3, 3, 21.25};
     mw_forest forest = {.n_features = 2,
+                        .n_columns = 2,
                         .n_margins = 2,
                         .sum_float32 = true,
                         .base_margin = base,

@@ -257,6 +257,7 @@ static void test_linear(void **state)
     static const double base[] = {0.25, 0.25}, data[] = {3, NAN, -1, 2};
     static const double expected[] = {6, 0, 10.25, -3, 0, 20.25, -2, 1, 10.25, 1, 6, 20.25};
     mw_forest forest = {.n_features = 2,
+                        .n_columns = 2,
                         .n_margins = 2,
                         .sum_float32 = true,
                         .base_margin = base,

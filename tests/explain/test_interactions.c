@@ -252,6 +252,7 @@ static void test_linear(void **state)
     static const double weights[] = {2, -1, 10}, base[] = {0.25}, data[] = {3, NAN};
     static const double expected[] = {6, 0, 0, 0, 0, 0, 0, 0, 10.25};
     mw_forest forest = {.n_features = 2,
+                        .n_columns = 2,
                         .n_margins = 1,
                         .sum_float32 = true,
                         .base_margin = base,

@@ -228,7 +228,7 @@ static void give_head(grower *g)
     forest->format = wish->lightgbm ? MW_FORMAT_LIGHTGBM_TEXT : MW_FORMAT_XGBOOST_JSON;
     forest->library_version = "";
     forest->objective = "test";
-    forest->n_features = wish->n_features;
+    forest->n_features = forest->n_columns = wish->n_features;
     forest->n_margins = forest->n_predictions = wish->n_margins;
     forest->n_trees = wish->n_trees;
     forest->best_iteration = -1;
