@@ -34,7 +34,8 @@ typedef struct mw_explainer mw_explainer;
  *                                                    weight that is not 0, stands on them
  *
  * So the numbers are Shapley values of the features that rows hold.
- * Fails: MW_UNSUPPORTED; err names the node and two of the features. */
+ * Fails: MW_UNSUPPORTED; err names the node and two of the features. Also for what has no columns,
+ * a graph that ONNX Runtime computes. */
 MW_CHECKED mw_status mw_explain_check_columns(const mw_forest *forest, mw_error *err);
 
 /* Lay a forest out for explanation. The forest is borrowed and must outlive the explainer; any

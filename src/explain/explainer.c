@@ -52,6 +52,11 @@ static mw_status check_weights(const mw_forest *forest, mw_error *err)
 
 mw_status mw_explain_check_columns(const mw_forest *forest, mw_error *err)
 {
+    if (forest->graph) {
+        mw_fail(err, MW_E_GRAPH_OPAQUE, "contributions are of trees, and this model has none");
+        mw_why(err, "ONNX Runtime computes it as a whole");
+        return mw_mend(err, "explain a model of trees; KernelSHAP in Python explains any model");
+    }
     if (!forest->before)
         return MW_OK;
     if (forest->linear_weights)
@@ -186,11 +191,6 @@ mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *k
 
 mw_status mw_explainer_new(const mw_forest *forest, mw_explainer **ret_explainer, mw_error *err)
 {
-    if (forest->graph) {
-        mw_fail(err, MW_E_GRAPH_OPAQUE, "contributions are of trees, and this model has none");
-        mw_why(err, "ONNX Runtime computes it as a whole");
-        return mw_mend(err, "explain a model of trees; KernelSHAP in Python explains any model");
-    }
     return explain_explainer_new(forest, choose_kernel(forest), ret_explainer, err);
 }
 
