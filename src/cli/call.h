@@ -21,6 +21,7 @@ typedef struct cli_setting {
 
 typedef struct cli_endpoint {
     const char *name, *model; /* model: a path, already relative to the working folder */
+    const char *background;   /* a path likewise; NULL = none */
     const char *place;        /* "millwright.yaml:4:5"; NULL: from the command line */
     uint64_t load_ns;         /* how long loading took; written by cli_house_open */
 } cli_endpoint;

@@ -54,6 +54,9 @@ static void show_for_people(const cli_call *call, mw_buf *out)
             human_row(call, key, endpoint->name, endpoint->place, out);
         snprintf(key, sizeof key, "endpoints[%zu].model", i);
         human_row(call, key, endpoint->model, endpoint->place, out);
+        snprintf(key, sizeof key, "endpoints[%zu].background", i);
+        if (endpoint->background)
+            human_row(call, key, endpoint->background, endpoint->place, out);
     }
 }
 
@@ -95,6 +98,10 @@ static void json_endpoint(const cli_call *call, const cli_endpoint *endpoint, mw
         mw_buf_text(out, "null");
     mw_buf_text(out, ",\"model\":");
     mw_json_write_text(out, mw_view_of(endpoint->model));
+    if (endpoint->background) {
+        mw_buf_text(out, ",\"background\":");
+        mw_json_write_text(out, mw_view_of(endpoint->background));
+    }
     if (cli_is_on(call, CLI_ORIGIN)) {
         mw_buf_text(out, ",\"origin\":");
         mw_json_write_text(out, mw_view_of(endpoint->place));

@@ -43,6 +43,21 @@ static mw_status endpoint_at(const cli_call *call, size_t i, mw_arena *arena,
     return MW_OK;
 }
 
+/* --background is of the one model; of several, each has its own in the configuration. */
+static mw_status put_background(serving *self, mw_error *err)
+{
+    const char *background = self->call->settings[CLI_BACKGROUND].text;
+    if (!background)
+        return MW_OK;
+    if (self->n_endpoints == 1) {
+        self->endpoints[0].background = background;
+        return MW_OK;
+    }
+    mw_fail(err, MW_E_BACKGROUND_WHICH, "--background is one file, and %zu models are served",
+            self->n_endpoints);
+    return mw_mend(err, "write 'background: FILE' to each endpoint in millwright.yaml");
+}
+
 /* Models on the command line replace those of the configuration. */
 static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
 {
@@ -57,7 +72,7 @@ static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
         return mw_fail_memory(err, "the endpoints");
     for (size_t i = 0; i < self->n_endpoints; i++)
         MW_TRY(endpoint_at(call, i, arena, &self->endpoints[i], err));
-    return MW_OK;
+    return put_background(self, err);
 }
 
 /* ---- what is said ---------------------------------------------------------------------------- */

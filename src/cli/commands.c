@@ -25,6 +25,9 @@ static const cli_command commands[] = {
             "file, or an "
             "MLflow folder that holds one; the kind is told from the content. ONNX files of other "
             "models than trees and linear ones need ONNX Runtime (see --onnxruntime).\n\n"
+            "Requests for contributions (explain, :explain) are answered by the model's covers, or "
+            "against the rows of --background, which ONNX models need; several models have one "
+            "each in the configuration.\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
             "SIGHUP loads all model files again, all or none, while traffic runs. SIGTERM and "
@@ -38,7 +41,7 @@ static const cli_command commands[] = {
                    CLI_TAKES(CLI_DATA) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_WORKERS) |
                    CLI_TAKES(CLI_DRAIN_SECONDS) | CLI_TAKES(CLI_MODELS) |
                    CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) |
-                   CLI_TAKES(CLI_ONNXRUNTIME) | SERVER_LIMITS,
+                   CLI_TAKES(CLI_ONNXRUNTIME) | CLI_TAKES(CLI_BACKGROUND) | SERVER_LIMITS,
         .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
                      {"mw serve churn=v3.ubj price=price.txt --listen :9000",
                       "two models under their own names"},

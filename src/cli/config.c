@@ -7,6 +7,7 @@
 const cli_endpoint_key cli_endpoint_keys[] = {
     {"name", "name in URLs and metrics (default: the file's name without its ending)", false},
     {"model", "path of a model file or MLflow model folder", true},
+    {"background", "file of rows that contributions are against (default: the covers)", false},
 };
 const size_t cli_n_endpoint_keys = MW_COUNT(cli_endpoint_keys);
 
@@ -186,6 +187,17 @@ static mw_status check_endpoint_keys(config_reader *in, const mw_yaml *item, mw_
     return MW_OK;
 }
 
+/* Relative to the file's folder. */
+static mw_status place_path(config_reader *in, const char **path, mw_error *err)
+{
+    mw_buf whole;
+    mw_buf_init(&whole, PATH_MAX);
+    bool joined = join_path(in->folder, mw_view_of(*path), &whole);
+    *path = joined ? mw_arena_text(&in->call->arena, mw_buf_as_view(&whole)) : NULL;
+    mw_buf_done(&whole);
+    return *path ? MW_OK : mw_fail_memory(err, "the configuration");
+}
+
 static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpoint *ret_endpoint,
                                mw_error *err)
 {
@@ -203,14 +215,13 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
         mw_mend(err, "add 'model: PATH' to it");
         return at_node(in, item, err);
     }
-    mw_buf path;
-    mw_buf_init(&path, PATH_MAX);
-    bool joined = join_path(in->folder, mw_view_of(endpoint.model), &path);
-    endpoint.model = joined ? mw_arena_text(&in->call->arena, mw_buf_as_view(&path)) : NULL;
-    mw_buf_done(&path);
+    MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "background"), &endpoint.background, err));
+    MW_TRY(place_path(in, &endpoint.model, err));
+    if (endpoint.background)
+        MW_TRY(place_path(in, &endpoint.background, err));
     snprintf(place, sizeof place, "%s:%u:%u", in->name, item->line, item->column);
     endpoint.place = mw_arena_text(&in->call->arena, mw_view_of(place));
-    if (!endpoint.model || !endpoint.place)
+    if (!endpoint.place)
         return mw_fail_memory(err, "the configuration");
     *ret_endpoint = endpoint;
     return MW_OK;

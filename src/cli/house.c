@@ -64,7 +64,8 @@ static mw_status add_models(cli_house *house, cli_endpoint *endpoints, size_t n_
 {
     for (size_t i = 0; i < n_endpoints; i++) {
         uint64_t began = mw_clock_ns();
-        mw_status status = mw_fleet_add(house->fleet, endpoints[i].name, endpoints[i].model, err);
+        mw_status status = mw_fleet_add(house->fleet, endpoints[i].name, endpoints[i].model,
+                                        endpoints[i].background, err);
         endpoints[i].load_ns = mw_clock_ns() - began;
         if (status == MW_CONFLICT)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);

@@ -173,7 +173,9 @@ static void write_config(mw_buf *out)
                 "| `endpoints[].name` | text |  | the file's name without its ending | name in "
                 "URLs and metrics | `NAME=` |  |\n"
                 "| `endpoints[].model` | path |  | needed | model file or MLflow model folder "
-                "|  |  |\n");
+                "|  |  |\n"
+                "| `endpoints[].background` | path |  | the covers | rows, as CSV or JSON lines, "
+                "that contributions are against | `--background` |  |\n");
 }
 
 static void write_errors(mw_buf *out)

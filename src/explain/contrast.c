@@ -253,6 +253,11 @@ const char *mw_contrast_kernel(const mw_contrast *contrast)
     return contrast->kernel->name;
 }
 
+size_t mw_contrast_row_nodes(const mw_contrast *contrast)
+{
+    return contrast->n_rows * (contrast->forest->n_nodes + contrast->forest->n_columns);
+}
+
 /* ---- batches --------------------------------------------------------------------------------- */
 
 /* Kernels give values of the sum of trees; the margin may be scaled. On the scale of probabilities

@@ -42,6 +42,8 @@ size_t mw_contrast_memory_bytes(const mw_contrast *contrast);
 /* Values a row: n_margins * (n_features + 1). */
 size_t mw_contrast_values(const mw_contrast *contrast);
 const char *mw_contrast_kernel(const mw_contrast *contrast);
+/* About how many nodes a row takes: what it costs, beside other rows. */
+size_t mw_contrast_row_nodes(const mw_contrast *contrast);
 
 /* Explain a batch: (n_rows, n_margins, n_features + 1) float64, base value last. The promises of
  * mw_explain_batch hold: a row's values depend on the row alone.

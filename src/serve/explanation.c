@@ -14,8 +14,8 @@ bool serve_explain_is_quick(const serve_call *call)
 {
     const serve_model *model = call->slot.model;
     size_t rows = call->rows.n_rows < LANES_ROWS ? LANES_ROWS : call->rows.n_rows;
-    bool few = rows <= LOOP_NODE_ROWS / (model->forest->n_nodes + 1);
-    return few && serve_model_has_explainer(model);
+    size_t nodes = serve_model_explain_nodes(model);
+    return nodes < LOOP_NODE_ROWS && rows <= LOOP_NODE_ROWS / (nodes + 1);
 }
 
 static mw_status take_room(serve_call *call, size_t row_values, mw_error *err)
@@ -33,9 +33,22 @@ static mw_status take_room(serve_call *call, size_t row_values, mw_error *err)
     return mw_mend(err, "send fewer rows at a time");
 }
 
+static mw_status explain_against(serve_call *call, mw_scratch *scratch, mw_error *err)
+{
+    const mw_contrast *contrast = call->slot.model->contrast;
+    MW_TRY(take_room(call, mw_contrast_values(contrast), err));
+    mw_matrix rows = mw_batch_matrix(&call->rows);
+    if (!serve_explain_is_quick(call))
+        return mw_contrast_parallel(contrast, &rows, serve_pool(call->fleet), call->contributions,
+                                    err);
+    return mw_contrast_batch(contrast, &rows, scratch, call->contributions, err);
+}
+
 mw_status serve_explain(serve_call *call, mw_scratch *scratch, mw_error *err)
 {
     const mw_explainer *explainer;
+    if (call->slot.model->contrast)
+        return explain_against(call, scratch, err);
     MW_TRY(serve_model_explainer(call->slot.model, &explainer, err));
     MW_TRY(take_room(call, mw_explainer_values(explainer), err));
     mw_matrix rows = mw_batch_matrix(&call->rows);

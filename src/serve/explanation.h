@@ -11,7 +11,8 @@ MW_CHECKED mw_status serve_explain_by_query(serve_call *call, mw_error *err);
  * passed over; empty text asks for nothing. */
 MW_CHECKED mw_status serve_explain_by_params(serve_call *call, mw_view params, mw_error *err);
 
-/* Fill call->contributions: (n_rows, n_margins, n_features + 1). The first call to a model lays its
+/* Fill call->contributions: (n_rows, n_margins, n_features + 1), against the model's background
+ * where one was given. The first call to a model lays its
  * trees out for it. Fails: MW_UNSUPPORTED (a model without covers), MW_NO_MEMORY. */
 MW_CHECKED mw_status serve_explain(serve_call *call, mw_scratch *scratch, mw_error *err);
 /* Whether that takes about a millisecond at most, so that a loop may do it. */

@@ -78,6 +78,7 @@ static void free_endpoint(serve_endpoint *endpoint)
         serve_tally_unref(endpoint->tallies[i]);
     free(endpoint->name);
     free(endpoint->path);
+    free(endpoint->background);
     free(endpoint);
 }
 
@@ -177,7 +178,7 @@ static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, serve_mode
 {
     mw_error own;
     mw_error *said = err ? err : &own;
-    mw_status status = serve_model_load(endpoint->path, endpoint->version + 1,
+    mw_status status = serve_model_load(endpoint->path, endpoint->background, endpoint->version + 1,
                                         fleet->options.n_loops + 1, ret_model, said);
     if (status != MW_OK)
         note_failure(fleet, endpoint, said);
@@ -212,15 +213,16 @@ static void take_model(mw_fleet *fleet, serve_endpoint *endpoint, serve_model *m
     serve_model_unref(old);
 }
 
-static mw_status make_endpoint(const char *name, const char *path, serve_endpoint **ret_endpoint,
-                               mw_error *err)
+static mw_status make_endpoint(const char *name, const char *path, const char *background,
+                               serve_endpoint **ret_endpoint, mw_error *err)
 {
     serve_endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (!endpoint)
         return mw_fail_memory(err, "an endpoint");
     endpoint->name = strdup(name);
     endpoint->path = strdup(path);
-    if (!endpoint->name || !endpoint->path) {
+    endpoint->background = background ? strdup(background) : NULL;
+    if (!endpoint->name || !endpoint->path || (background && !endpoint->background)) {
         free_endpoint(endpoint);
         return mw_fail_memory(err, "an endpoint");
     }
@@ -241,12 +243,13 @@ static mw_status check_room(const mw_fleet *fleet, const char *name, mw_error *e
     return mw_mend(err, "spread them over several servers");
 }
 
-static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
+                            const char *background, mw_error *err)
 {
     MW_TRY(check_room(fleet, name, err));
     serve_endpoint *endpoint = NULL;
     serve_model *model = NULL;
-    MW_TRY(make_endpoint(name, path, &endpoint, err));
+    MW_TRY(make_endpoint(name, path, background, &endpoint, err));
     mw_status status = load_next(fleet, endpoint, &model, err);
     if (status != MW_OK) {
         free_endpoint(endpoint);
@@ -267,10 +270,11 @@ static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
     return mw_fail_memory(err, "an endpoint");
 }
 
-mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path, const char *background,
+                       mw_error *err)
 {
     pthread_mutex_lock(&fleet->loading);
-    mw_status status = add_locked(fleet, name, path, err);
+    mw_status status = add_locked(fleet, name, path, background, err);
     pthread_mutex_unlock(&fleet->loading);
     return status;
 }
@@ -291,7 +295,7 @@ static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *er
         char path[4096];
         int size = snprintf(path, sizeof path, "%s/%s%s", fleet->model_folder, name, endings[i]);
         if (size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0)
-            return add_locked(fleet, name, path, err);
+            return add_locked(fleet, name, path, NULL, err);
     }
     return fail_unknown(name, err);
 }

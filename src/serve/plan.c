@@ -43,14 +43,15 @@ static void free_model(serve_model *model)
 {
     serve_tally_unref(model->tally);
     mw_explainer_free(atomic_load(&model->explainer));
+    mw_contrast_free(model->contrast);
     mw_predictor_free(model->predictor);
     mw_forest_free(model->forest);
     pthread_mutex_destroy(&model->explaining);
     free(model);
 }
 
-mw_status serve_model_load(const char *path, unsigned version, size_t n_counters,
-                           serve_model **ret_model, mw_error *err)
+mw_status serve_model_load(const char *path, const char *background, unsigned version,
+                           size_t n_counters, serve_model **ret_model, mw_error *err)
 {
     serve_model *model = calloc(1, sizeof *model);
     if (!model)
@@ -59,6 +60,8 @@ mw_status serve_model_load(const char *path, unsigned version, size_t n_counters
     mw_status status = mw_forest_load(path, &model->forest, err);
     if (status == MW_OK)
         status = mw_predictor_new(model->forest, &model->predictor, err);
+    if (status == MW_OK && background)
+        status = serve_background_load(background, model->forest, &model->contrast, err);
     if (status == MW_OK && !(model->tally = make_tally(version, n_counters)))
         status = mw_fail_memory(err, "counters");
     if (status != MW_OK) {
@@ -70,8 +73,9 @@ mw_status serve_model_load(const char *path, unsigned version, size_t n_counters
     snprintf(model->version_text, sizeof model->version_text, "%u", version);
     model->n_outputs = mw_predictor_outputs(model->predictor, MW_PREDICTION);
     model->is_slow = model->forest->graph && model->forest->graph->call_ns > LOOP_CALL_NS;
-    model->memory_bytes =
-        mw_forest_memory_bytes(model->forest) + mw_predictor_memory_bytes(model->predictor);
+    model->memory_bytes = mw_forest_memory_bytes(model->forest) +
+                          mw_predictor_memory_bytes(model->predictor) +
+                          (model->contrast ? mw_contrast_memory_bytes(model->contrast) : 0);
     *ret_model = model;
     return MW_OK;
 }
@@ -95,9 +99,11 @@ mw_status serve_model_explainer(serve_model *model, const mw_explainer **ret_exp
     return status;
 }
 
-bool serve_model_has_explainer(const serve_model *model)
+size_t serve_model_explain_nodes(const serve_model *model)
 {
-    return atomic_load(&model->explainer) != NULL;
+    if (model->contrast)
+        return mw_contrast_row_nodes(model->contrast);
+    return atomic_load(&model->explainer) ? model->forest->n_nodes : SIZE_MAX;
 }
 
 size_t serve_model_memory_bytes(const serve_model *model)

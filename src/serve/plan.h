@@ -35,6 +35,7 @@ typedef struct serve_model {
     mw_predictor *predictor;
     _Atomic(mw_explainer *) explainer; /* NULL until a request asks for contributions */
     pthread_mutex_t explaining;        /* held while it is made */
+    mw_contrast *contrast;             /* explains instead of it; NULL = no background was given */
     serve_tally *tally;                /* holds a reference */
     unsigned version;
     char version_text[12];
@@ -43,14 +44,20 @@ typedef struct serve_model {
     bool is_slow; /* one call alone would hold up a loop's other connections */
 } serve_model;
 
-/* n_counters: loops and one for all workers. */
-MW_CHECKED mw_status serve_model_load(const char *path, unsigned version, size_t n_counters,
-                                      serve_model **ret_model, mw_error *err);
+/* `background` (NULL = none): a file of rows to explain against. n_counters: loops and one for all
+ * workers. */
+MW_CHECKED mw_status serve_model_load(const char *path, const char *background, unsigned version,
+                                      size_t n_counters, serve_model **ret_model, mw_error *err);
+/* The rows of a file, CSV or JSON lines, ready to explain against. Fails: as mw_file_read,
+ * mw_batch_read_csv, mw_contrast_new; err names the file. */
+MW_CHECKED mw_status serve_background_load(const char *path, const mw_forest *forest,
+                                           mw_contrast **ret_contrast, mw_error *err);
 /* The model's explainer, made by the first who asks; others wait for it. It lives as long as the
  * model. Fails: as mw_explainer_new; then the next who asks tries again. */
 MW_CHECKED mw_status serve_model_explainer(serve_model *model, const mw_explainer **ret_explainer,
                                            mw_error *err);
-bool serve_model_has_explainer(const serve_model *model);
+/* About how many nodes a row takes to be explained; SIZE_MAX before the explainer was made. */
+size_t serve_model_explain_nodes(const serve_model *model);
 /* With the explainer, once there is one. */
 size_t serve_model_memory_bytes(const serve_model *model);
 void serve_model_ref(serve_model *model);
@@ -62,7 +69,7 @@ enum {
 
 /* What is kept of an endpoint whatever it serves. Never freed before the fleet. */
 typedef struct serve_endpoint {
-    char *name, *path;
+    char *name, *path, *background; /* background: a file to explain against, or NULL */
     char reason[512];
     unsigned version;                          /* of the last load */
     serve_model *model;                        /* NULL = unloaded; guarded by the fleet's lock */

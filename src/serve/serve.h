@@ -42,11 +42,12 @@ void mw_fleet_free(mw_fleet *fleet);
 /* Whether an endpoint may have this name: 1..250 letters, digits and _ - . not beginning with a
  * point (it stands in addresses and labels). Fails: MW_BAD_ARGUMENT. */
 MW_CHECKED mw_status mw_endpoint_check_name(const char *name, mw_error *err);
-/* Add an endpoint that serves the model at `path` (borrowed for the call), and load it. Any thread;
- * blocks for the load. Fails as mw_forest_load; MW_CONFLICT when the name is taken; MW_BAD_ARGUMENT
- * when mw_endpoint_check_name refuses it. */
+/* Add an endpoint that serves the model at `path` (borrowed for the call), and load it;
+ * `background` (NULL = none) is a file of rows that contributions are against, read with the model.
+ * Any thread; blocks for the load. Fails as mw_forest_load; MW_CONFLICT when the name is taken;
+ * MW_BAD_ARGUMENT when mw_endpoint_check_name refuses it. */
 MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path,
-                                  mw_error *err);
+                                  const char *background, mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also
  * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
  */

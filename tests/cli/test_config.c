@@ -35,6 +35,7 @@ static const char whole_file[] = "# comment\n"
                                  "endpoints:\n"
                                  "  - name: churn\n"
                                  "    model: models/churn.json\n"
+                                 "    background: usual.csv\n"
                                  "  - model: /srv/price.txt\n";
 
 static void test_whole_file(void **state)
@@ -59,7 +60,9 @@ static void test_whole_file(void **state)
     assert_int_equal(call.n_endpoints, 2);
     assert_string_equal(call.endpoints[0].name, "churn");
     assert_string_equal(call.endpoints[0].model, "conf/models/churn.json");
+    assert_string_equal(call.endpoints[0].background, "conf/usual.csv");
     assert_null(call.endpoints[1].name);
+    assert_null(call.endpoints[1].background);
     assert_string_equal(call.endpoints[1].model, "/srv/price.txt");
     call_done(&call);
 }

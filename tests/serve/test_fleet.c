@@ -105,18 +105,18 @@ static void test_add_and_find(void **state)
     (void)state;
     mw_error err;
     assert_null(served(0, "a"));
-    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
-    assert_int_equal(mw_fleet_add(fleet, "b", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "b", model, NULL, &err), MW_OK);
     assert_non_null(served(0, "a"));
     assert_non_null(served(N_LOOPS - 1, "b"));
     assert_null(served(0, "c"));
     assert_null(served(0, ""));
-    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_CONFLICT);
-    assert_int_equal(mw_fleet_add(fleet, "c", "/nowhere.json", &err), MW_NOT_FOUND);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_CONFLICT);
+    assert_int_equal(mw_fleet_add(fleet, "c", "/nowhere.json", NULL, &err), MW_NOT_FOUND);
     assert_null(served(0, "c"));
     static const char *const bad[] = {"", "a/b", "a b", "\xc3\xa9", "a:b", "..", ".a"};
     for (size_t i = 0; i < MW_COUNT(bad); i++)
-        if (mw_fleet_add(fleet, bad[i], model, &err) != MW_BAD_ARGUMENT)
+        if (mw_fleet_add(fleet, bad[i], model, NULL, &err) != MW_BAD_ARGUMENT)
             fail_msg("'%s' was taken", bad[i]);
     sight a = look("a");
     assert_true(a.found && a.ready);
@@ -151,7 +151,7 @@ static void test_default_endpoint(void **state)
     mw_exchange exchange = {.arena = &arena, .loop = 1};
     for (int stage = 0; stage < 4; stage++) {
         if (stage == 1 || stage == 2)
-            assert_int_equal(mw_fleet_add(fleet, stage == 1 ? "a" : "b", model, NULL), MW_OK);
+            assert_int_equal(mw_fleet_add(fleet, stage == 1 ? "a" : "b", model, NULL, NULL), MW_OK);
         if (stage == 3)
             assert_int_equal(mw_fleet_unload(fleet, "a", NULL), MW_OK);
         for (size_t i = 0; i < MW_COUNT(cases); i++) {
@@ -176,7 +176,7 @@ static void test_reload(void **state)
 {
     (void)state;
     mw_error err;
-    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
     size_t before = look("a").n_features;
     put_example("plan.ubj");
     assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_OK);
@@ -192,7 +192,7 @@ static void test_failed_reload_keeps_the_model(void **state)
 {
     (void)state;
     mw_error err;
-    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
     const serve_model *before = served(0, "a");
     mw_file file;
     mw_view whole = read_example("credit.json", &file);
@@ -217,10 +217,10 @@ static void test_reload_all_is_all_or_nothing(void **state)
     char other[160];
     snprintf(other, sizeof other, "%s/other.json", folder);
     put_example("credit.json");
-    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
     assert_int_equal(rename(model, other), 0);
     put_example("credit.json");
-    assert_int_equal(mw_fleet_add(fleet, "b", other, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "b", other, NULL, &err), MW_OK);
     assert_int_equal(mw_fleet_reload_all(fleet, &err), MW_OK);
     assert_int_equal(look("a").version, 2);
     assert_int_equal(look("b").version, 2);
@@ -235,7 +235,7 @@ static void test_unload_and_load_again(void **state)
 {
     (void)state;
     mw_error err;
-    assert_int_equal(mw_fleet_add(fleet, "a", model, &err), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
     assert_int_equal(mw_fleet_unload(fleet, "a", &err), MW_OK);
     assert_null(served(0, "a"));
     assert_true(look("a").found && !look("a").ready);
@@ -255,7 +255,7 @@ static void test_many_endpoints_are_found(void **state)
     char name[16];
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "m%d", i);
-        assert_int_equal(mw_fleet_add(fleet, name, model, NULL), MW_OK);
+        assert_int_equal(mw_fleet_add(fleet, name, model, NULL, NULL), MW_OK);
     }
     const serve_plan *plan = serve_plan_pin(fleet, 1);
     for (int i = 0; i < MANY; i++) {
@@ -303,7 +303,7 @@ static void test_swaps_under_readers(void **state)
     enum { N_SWAPS = 40 };
     reader readers[N_LOOPS] = {0};
     atomic_bool stop = false;
-    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL), MW_OK);
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, NULL), MW_OK);
     for (unsigned i = 0; i < N_LOOPS; i++) {
         readers[i].loop = i;
         readers[i].stop = &stop;

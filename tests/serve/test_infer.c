@@ -30,7 +30,7 @@ static int set_up(void **state)
     options.handler = handle;
     options.n_loops = 1;
     bool ready = mw_fleet_new(&fleet_options, &fleet, NULL) == MW_OK &&
-                 mw_fleet_add(fleet, "credit", path, NULL) == MW_OK &&
+                 mw_fleet_add(fleet, "credit", path, NULL, NULL) == MW_OK &&
                  mw_server_open(&options, &server, NULL) == MW_OK &&
                  mw_server_start(server, NULL) == MW_OK &&
                  mw_client_open(mw_server_address(server), 10000, &client, NULL) == MW_OK;

@@ -155,3 +155,109 @@ def test_counted(serve, models):
     server.post("/v1/models/plain:explain", json=instances())
     after = server.get("/metrics").text
     assert 'mw_explained_rows_total{endpoint="plain",version="1"} 5' in after
+
+
+# ---- against a background ------------------------------------------------------------------------
+
+
+def against(models, name, background, rows=ROWS):
+    import shap
+    theirs = shap.TreeExplainer(models.boosters[name], background,
+                                feature_perturbation="interventional")
+    values = np.asarray(theirs.shap_values(rows, check_additivity=False))
+    base = np.full((len(rows), 1), np.ravel(theirs.expected_value)[0])
+    return np.concatenate([values, base], axis=1)[:, None]
+
+
+def background_files(folder, rows):
+    rows.to_csv(folder / "usual.csv", index=False)
+    lines = rows.to_json(orient="records", lines=True)
+    (folder / "usual.jsonl").write_text(lines)
+    return [folder / "usual.csv", folder / "usual.jsonl"]
+
+
+def test_background_in_the_configuration(serve, models, tmp_path):
+    """Each model has its own, relative to the configuration's folder; another model its covers."""
+    usual = make_rows(30, seed=9)
+    background_files(tmp_path, usual)
+    (tmp_path / "my.yaml").write_text(
+        f"endpoints:\n  - name: plain\n    model: {models.paths['plain']}\n"
+        f"    background: usual.csv\n  - name: classes\n    model: {models.paths['classes']}\n")
+    server = serve("--config", tmp_path / "my.yaml")
+    wanted = against(models, "plain", usual)
+    bodies = {"/v1/models/plain:explain": instances(),
+              "/endpoints/plain/invocations?explain=true": records(),
+              "/endpoints/plain/invocations": {**records(), "params": {"explain": True}}}
+    for path, body in bodies.items():
+        answer = server.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        values = values_of(answer.json()["explanations"])
+        assert_close(values, wanted)
+        assert_close(values.sum(axis=2)[:, 0], models.predict("plain", ROWS, raw=True))
+    got = infer(server, "plain", None, parameters={"explain": True})
+    assert_close(got.as_numpy("contributions"),
+                 against(models, "plain", usual, ROWS.astype(np.float32))[:, 0])
+    many = make_rows(300, seed=5)
+    answer = server.post("/v1/models/plain:explain", json=instances(many))
+    assert_close(values_of(answer.json()["explanations"]), against(models, "plain", usual, many))
+    answer = server.post("/v1/models/classes:explain", json=instances())
+    assert_close(values_of(answer.json()["explanations"]), expected(models, "classes"))
+
+
+@pytest.fixture
+def forest_path(models, tmp_path):
+    """A random forest in ONNX: no covers."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from sklearn.ensemble import RandomForestRegressor
+    rows = models.rows.fillna(0).to_numpy(np.float32)
+    model = RandomForestRegressor(n_estimators=8, max_depth=4, random_state=1)
+    model.fit(rows, models.target)
+    path = tmp_path / "forest.onnx"
+    path.write_bytes(skl2onnx.to_onnx(model, rows[:1]).SerializeToString())
+    return path, model
+
+
+def test_models_without_covers(serve, forest_path, tmp_path):
+    """Refused with the mend; with --background answered, and read again with the model."""
+    shap = pytest.importorskip("shap")
+    path, model = forest_path
+    rows = make_rows(6, seed=2).fillna(0).to_numpy(np.float32)
+    body = {"instances": rows.tolist()}
+    server = serve(path)
+    refused = server.post("/v1/models/forest:explain", json=body)
+    assert refused.status_code == 400 and "background in the model" in refused.text
+    usual = make_rows(20, seed=3).fillna(0).to_numpy(np.float32)
+    np.savetxt(tmp_path / "usual.csv", usual, "%.9g", delimiter=",", comments="",
+               header="f0,f1,f2,f3")
+    server = serve(path, "--background", tmp_path / "usual.csv")
+
+    def compare(background):
+        theirs = shap.TreeExplainer(model, background, feature_perturbation="interventional")
+        got = server.post("/v1/models/forest:explain", json=body).json()
+        values = np.array([[*one["contributions"].values(), one["bias"]]
+                           for one in got["explanations"]])
+        wanted = np.asarray(theirs.shap_values(rows, check_additivity=False)).reshape(6, 4)
+        assert_close(values[:, :-1], wanted)
+        np.testing.assert_allclose(values.sum(axis=1), model.predict(rows), rtol=1e-5)
+    compare(usual)
+    np.savetxt(tmp_path / "usual.csv", usual[:5], "%.9g", delimiter=",", comments="",
+               header="f0,f1,f2,f3")
+    assert server.post("/v2/repository/models/forest/load").status_code == 200
+    compare(usual[:5])
+
+
+@pytest.mark.parametrize("text, said", [
+    (None, "usual.csv"), ("a,b\n1,2\n", "usual.csv"), ("income,debt,age,late\n", "no rows"),
+    ("income,debt,age,late\n1,x,2,3\n", "usual.csv")], ids=["absent", "other", "empty", "text"])
+def test_backgrounds_that_cannot_be_used(run, models, tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "usual.csv").write_text(text)
+    done = run("serve", models.paths["plain"], "--listen", "127.0.0.1:0", "--background",
+               tmp_path / "usual.csv", cwd=tmp_path)
+    assert done.returncode not in (0, 139) and said in done.stderr, done.stderr
+
+
+def test_one_background_for_several_models(run, models, tmp_path):
+    done = run("serve", models.paths["plain"], models.paths["classes"], "--listen", "127.0.0.1:0",
+               "--background", "usual.csv", cwd=tmp_path)
+    assert done.returncode == 2 and "background: FILE" in done.stderr
