@@ -47,8 +47,8 @@ enum {
     BYTES_CUTS = 255,       /* of one search */
     BYTES_PIVOTS = 16,      /* the last cut of each run of 16 */
     BYTES_TABLE = 16 + 256, /* pivots, then cuts; what is left over is NaN, which none passes */
-    /* Of floats: behind the cuts, the same as a binary tree. Place 1 is the middle one; whoever
-     * passes place i goes on at 2i + 1, else at 2i. */
+    /* Of floats: behind the cuts, the same as a binary tree of bytes_tree_levels. Place 1 is the
+     * middle one; whoever passes place i goes on at 2i + 1, else at 2i. */
     BYTES_TREE = BYTES_TABLE,
     BYTES_TABLE32 = BYTES_TREE + 256,
     BYTES_BIAS = 128,    /* codes and ranks are kept as signed bytes, so much less */
@@ -74,7 +74,7 @@ typedef struct bytes_search {
     uint32_t feature;
     uint32_t n_cuts;
     uint8_t zero_code;            /* of x = 0 */
-    bool near_zero;               /* a cut lies where |x| counts as 0 */
+    bool near_zero;               /* rows are asked; never so: cuts stand outside |x| = 0 */
     uint32_t column[BYTES_RULES]; /* byte offset of a block's column, or BYTES_NO_COLUMN */
 } bytes_search;
 
@@ -170,6 +170,15 @@ static inline size_t bytes_constants_bytes(const bytes_layout *layout)
 static inline size_t bytes_lines_bytes(const bytes_layout *layout)
 {
     return bytes_constants_bytes(layout) + layout->n_lines * BYTES_ROWS;
+}
+
+/* Levels of the tree that so many cuts of one search make: three at least. */
+static inline unsigned bytes_tree_levels(uint32_t n_cuts)
+{
+    unsigned levels = 3;
+    while ((1u << levels) <= n_cuts)
+        levels++;
+    return levels;
 }
 
 /* A rank as nodes hold it. */

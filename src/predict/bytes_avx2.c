@@ -148,9 +148,17 @@ VECTOR_INLINE VECTOR next_place(VECTOR place, VECTOR passed)
     return _mm256_sub_epi32(_mm256_add_epi32(place, place), passed);
 }
 
-/* Eight values down the first five levels of the tree of cuts: the run of eight that each is in.
- * A level of up to eight places is a register. */
-VECTOR_INLINE VECTOR find_runs(const float *tree, __m256 x)
+VECTOR_INLINE __m256 cut_of_16(const float *level, VECTOR place)
+{
+    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(level), place);
+    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(level + 8), place);
+    VECTOR bit3 = _mm256_slli_epi32(place, 28);
+    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(bit3));
+}
+
+/* Eight values down three to five levels of the tree of cuts: a level of up to eight places is a
+ * register. */
+VECTOR_INLINE VECTOR go_down(const float *tree, unsigned levels, __m256 x)
 {
     VECTOR passed = passes(x, _mm256_broadcast_ss(tree + 1));
     VECTOR place = _mm256_sub_epi32(_mm256_setzero_si256(), passed);
@@ -160,38 +168,105 @@ VECTOR_INLINE VECTOR find_runs(const float *tree, __m256 x)
     place = next_place(place, passed);
     __m256 level2 = _mm256_broadcast_ps((const __m128 *)(const void *)(tree + 4));
     place = next_place(place, passes(x, _mm256_permutevar_ps(level2, place)));
-    __m256 level3 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 8), place);
-    place = next_place(place, passes(x, level3));
-    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 16), place);
-    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 24), place);
-    VECTOR bit3 = _mm256_slli_epi32(place, 28);
-    return next_place(place, passes(x, _mm256_blendv_ps(low, high, _mm256_castsi256_ps(bit3))));
+    if (levels > 3)
+        place = next_place(place,
+                           passes(x, _mm256_permutevar8x32_ps(_mm256_loadu_ps(tree + 8), place)));
+    if (levels > 4)
+        place = next_place(place, passes(x, cut_of_16(tree + 16, place)));
+    return place;
 }
 
-/* Up to eight cuts are counted one by one. Else the first levels of the tree are eight values at a
- * time, and the last run is all its cuts for one value. */
+/* Value i against the run of eight cuts from run[i] on, where each cut that is passed gives -1;
+ * packed to a byte a cut, then counted. */
+VECTOR_INLINE VECTOR pass_run(const float *cuts, const float *x, const uint32_t *run)
+{
+    return passes(_mm256_broadcast_ss(x), _mm256_loadu_ps(cuts + *run));
+}
+
+VECTOR_INLINE VECTOR pass_four(const float *cuts, const float *x, const uint32_t *run)
+{
+    return _mm256_packs_epi16(
+        _mm256_packs_epi32(pass_run(cuts, x, run), pass_run(cuts, x + 1, run + 1)),
+        _mm256_packs_epi32(pass_run(cuts, x + 2, run + 2), pass_run(cuts, x + 3, run + 3)));
+}
+
+VECTOR_INLINE VECTOR count_runs(const float *cuts, const float *x, VECTOR runs)
+{
+    uint32_t run[8];
+    _mm256_storeu_si256((__m256i *)(void *)run, runs);
+    __asm__ volatile("" : : "r"(run) : "memory"); /* gcc would cut them from the register: slower */
+    VECTOR a = pass_four(cuts, x, run), b = pass_four(cuts, x + 4, run + 4);
+    /* The lower half of each has four cuts a value, the upper half the other four. */
+    VECTOR four = _mm256_add_epi8(_mm256_permute2x128_si256(a, b, 0x20),
+                                  _mm256_permute2x128_si256(a, b, 0x31));
+    VECTOR two = _mm256_maddubs_epi16(_mm256_set1_epi8(1), four);
+    return _mm256_add_epi32(runs, _mm256_madd_epi16(two, _mm256_set1_epi16(-1)));
+}
+
+/* Sixteen counts of up to 255 as bytes. */
+VECTOR_INLINE void put_counts(VECTOR a, VECTOR b, uint8_t *ret)
+{
+    VECTOR words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
+    __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128((__m128i *)(void *)ret, bytes);
+}
+
+VECTOR_INLINE void search_few(const float *cuts, uint32_t n_cuts, const float *x, size_t n,
+                              uint8_t *ret)
+{
+    for (size_t r = 0; r < n; r += 16) {
+        __m256 x0 = _mm256_loadu_ps(x + r), x1 = _mm256_loadu_ps(x + r + 8);
+        VECTOR a = _mm256_setzero_si256(), b = a;
+        for (uint32_t i = 0; i < n_cuts; i++) {
+            __m256 cut = _mm256_broadcast_ss(cuts + i);
+            a = _mm256_sub_epi32(a, passes(x0, cut));
+            b = _mm256_sub_epi32(b, passes(x1, cut));
+        }
+        put_counts(a, b, ret + r);
+    }
+}
+
+/* `width`: cuts of a run, which begins where the levels have led. More than that are compared:
+ * those behind are not passed either. */
+VECTOR_INLINE void search_tree(const float *table, unsigned levels, int log_width, const float *x,
+                               size_t n, uint8_t *ret)
+{
+    const float *cuts = table + BYTES_PIVOTS;
+    for (size_t r = 0; r < n; r += 16) {
+        VECTOR a = go_down(table + BYTES_TREE, levels, _mm256_loadu_ps(x + r));
+        VECTOR b = go_down(table + BYTES_TREE, levels, _mm256_loadu_ps(x + r + 8));
+        if (log_width > 0) {
+            a = count_runs(cuts, x + r, _mm256_slli_epi32(a, log_width));
+            b = count_runs(cuts, x + r + 8, _mm256_slli_epi32(b, log_width));
+        }
+        put_counts(a, b, ret + r);
+    }
+}
+
+/* A few cuts are counted one by one. Else levels of the tree are eight values at a time, and a run
+ * that is left is eight of its cuts for one value. */
 #define SEARCH32
 VECTOR_INLINE void search32(const float *table, uint32_t n_cuts, const float *x, size_t n,
                             uint8_t *ret)
 {
-    const float *cuts = table + BYTES_PIVOTS;
-    uint32_t run[BYTES_PART];
-    for (size_t r = 0; r < n; r += 8) {
-        __m256 values = _mm256_loadu_ps(x + r);
-        VECTOR found = _mm256_setzero_si256();
-        for (uint32_t i = 0; n_cuts <= 8 && i < n_cuts; i++)
-            found = _mm256_sub_epi32(found, passes(values, _mm256_broadcast_ss(cuts + i)));
-        if (n_cuts > 8)
-            found = _mm256_slli_epi32(find_runs(table + BYTES_TREE, values), 3);
-        _mm256_storeu_si256((__m256i *)(void *)(run + r), found);
+    if (n_cuts <= 3) {
+        search_few(table + BYTES_PIVOTS, n_cuts, x, n, ret);
+        return;
     }
-    for (size_t r = 0; r < n && n_cuts > 8; r++) {
-        __m256i passed = passes(_mm256_broadcast_ss(x + r), _mm256_loadu_ps(cuts + run[r]));
-        unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(passed));
-        run[r] += (uint32_t)__builtin_popcount(mask);
+    switch (bytes_tree_levels(n_cuts)) {
+    case 3:
+        search_tree(table, 3, 0, x, n, ret);
+        break;
+    case 4:
+        search_tree(table, 4, 0, x, n, ret);
+        break;
+    case 5:
+        search_tree(table, 5, 0, x, n, ret);
+        break;
+    default:
+        search_tree(table, 5, (int)bytes_tree_levels(n_cuts) - 5, x, n, ret);
     }
-    for (size_t r = 0; r < n; r++)
-        ret[r] = (uint8_t)run[r];
 }
 
 /* Each comparison gives -1 a cut passed; packed to 16 bits a cut and then two bits of the mask. */
@@ -207,6 +282,8 @@ VECTOR_INLINE unsigned count64(const double *table, double x)
     VECTOR both = _mm256_packs_epi16(low, high);
     return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(both)) / 2;
 }
+
+#include "bytes_turn.h"
 
 static bool usable(void)
 {

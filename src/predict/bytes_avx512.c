@@ -172,28 +172,34 @@ VECTOR_INLINE VECTOR next_place(VECTOR place, __m512 x, __m512 cut)
     return _mm512_mask_add_epi32(twice, passed, twice, _mm512_set1_epi32(1));
 }
 
-/* Sixteen values down all eight levels of the tree of cuts. Levels 0 to 3 are one register. */
+/* Sixteen values down all levels of the tree of cuts. Levels 0 to 3 are one register. */
 #define SEARCH32
 VECTOR_INLINE void search32(const float *table, uint32_t n_cuts, const float *values, size_t n,
                             uint8_t *ret)
 {
-    (void)n_cuts;
+    unsigned levels = bytes_tree_levels(n_cuts);
     const float *tree = table + BYTES_TREE;
     __m512 top = _mm512_loadu_ps(tree), level4 = _mm512_loadu_ps(tree + 16);
     uint32_t places[BYTES_PART];
     for (size_t r = 0; r < n; r += 16) {
         __m512 x = _mm512_loadu_ps(values + r);
         VECTOR place = _mm512_set1_epi32(1);
-        for (int level = 0; level < 4; level++)
+        for (int level = 0; level < 3; level++)
             place = next_place(place, x, _mm512_permutexvar_ps(place, top));
-        place = next_place(place, x, _mm512_permutexvar_ps(place, level4));
-        place = next_place(place, x, cut_of_32(tree + 32, place));
-        place = next_place(place, x, cut_of_64(tree + 64, place));
-        place = next_place(place, x, cut_of_128(tree + 128, place));
+        if (levels > 3)
+            place = next_place(place, x, _mm512_permutexvar_ps(place, top));
+        if (levels > 4)
+            place = next_place(place, x, _mm512_permutexvar_ps(place, level4));
+        if (levels > 5)
+            place = next_place(place, x, cut_of_32(tree + 32, place));
+        if (levels > 6)
+            place = next_place(place, x, cut_of_64(tree + 64, place));
+        if (levels > 7)
+            place = next_place(place, x, cut_of_128(tree + 128, place));
         vector_store(places + r, place);
     }
-    for (size_t r = 0; r < n; r++)
-        ret[r] = (uint8_t)places[r]; /* 256 + cuts passed */
+    for (size_t r = 0; r < n; r++) /* 2^levels + cuts passed */
+        ret[r] = (uint8_t)(places[r] - (1u << levels));
 }
 
 VECTOR_INLINE unsigned count64(const double *table, double x)
@@ -203,6 +209,8 @@ VECTOR_INLINE unsigned count64(const double *table, double x)
     unsigned high = _mm512_cmp_pd_mask(all, _mm512_loadu_pd(table + 8), _CMP_GE_OQ);
     return (unsigned)__builtin_popcount(low | high << 8);
 }
+
+#include "bytes_turn.h"
 
 static bool usable(void)
 {

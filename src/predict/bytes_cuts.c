@@ -190,6 +190,15 @@ static size_t each_question(cuts_draft *draft, visit_question *visit)
     return n_searches;
 }
 
+/* LightGBM sees one value, 0, within predict_zero: a cut there moves to the end of the range that
+ * has the same values on either side, and no row needs to be asked. */
+static double move_from_zero(double cut)
+{
+    if (!(cut > -predict_zero && cut <= predict_zero))
+        return cut;
+    return cut <= 0 ? -predict_zero : nextafter(predict_zero, INFINITY);
+}
+
 static void put_cut(cuts_draft *draft, const asked *question, size_t number, size_t rank)
 {
     bytes_layout *layout = draft->layout;
@@ -197,12 +206,10 @@ static void put_cut(cuts_draft *draft, const asked *question, size_t number, siz
     search->feature = question->feature;
     search->n_cuts = (uint32_t)rank;
     size_t at = BYTES_PIVOTS + rank - 1;
-    layout->cuts32[number * BYTES_TABLE32 + at] = (float)float_at_least(question->cut);
+    double cut = layout->near_zero ? move_from_zero(question->cut) : question->cut;
+    layout->cuts32[number * BYTES_TABLE32 + at] = (float)float_at_least(cut);
     if (layout->cuts64)
-        layout->cuts64[number * BYTES_TABLE + at] = question->cut;
-    /* Between -1e-35 and 1e-35 lies more than one code, yet LightGBM sees one value there. */
-    if (layout->near_zero && question->cut > -predict_zero && question->cut <= predict_zero)
-        search->near_zero = true;
+        layout->cuts64[number * BYTES_TABLE + at] = cut;
     draft->places->rank[question->node] = (uint8_t)rank;
     layout->searches[number].column[predict_rule_of(question->flags)] = 0;
 }
@@ -238,11 +245,12 @@ static void clear_tables(bytes_layout *layout)
     }
 }
 
-/* 255 cuts as a binary tree: level k has 2^k places, from place 2^k on. */
-static void put_tree(float *table)
+/* The cuts as a binary tree: level k has 2^k places, from place 2^k on. */
+static void put_tree(float *table, uint32_t n_cuts)
 {
-    for (size_t level = 0; level < 8; level++) {
-        size_t half = (size_t)128 >> level; /* of the cuts below a place of this level */
+    unsigned levels = bytes_tree_levels(n_cuts);
+    for (size_t level = 0; level < levels; level++) {
+        size_t half = (size_t)1 << (levels - 1 - level); /* of the cuts below a place */
         for (size_t i = 0; i < (size_t)1 << level; i++)
             table[BYTES_TREE + ((size_t)1 << level) + i] =
                 table[BYTES_PIVOTS + (2 * i + 1) * half - 1];
@@ -259,7 +267,7 @@ static void finish_search(bytes_layout *layout, size_t number)
         if (table64)
             table64[i] = table64[BYTES_PIVOTS + 16 * i + 15];
     }
-    put_tree(table32);
+    put_tree(table32, layout->searches[number].n_cuts);
     uint8_t zero_code = 0; /* rounding a cut upwards leaves it on its side of 0 */
     for (size_t i = 0; i < layout->searches[number].n_cuts; i++)
         zero_code = (uint8_t)(zero_code + (table32[BYTES_PIVOTS + i] <= 0));

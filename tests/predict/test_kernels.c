@@ -360,6 +360,37 @@ static void test_bytes(void **state)
     }
 }
 
+/* A search takes another way for few cuts, and for each power of two: stumps that ask one feature
+ * of eleven for so many cuts, and values on either side of each. */
+static void test_numbers_of_cuts(void **state)
+{
+    (void)state;
+    enum { FEATURES = 11, ROWS = 333 };
+    static const size_t counts[] = {1,  2,  3,  4,  7,   8,   9,   15,  16,  17,  31, 32,
+                                    33, 63, 64, 65, 127, 128, 129, 254, 255, 256, 257};
+    static float x[ROWS][FEATURES];
+    for (size_t i = 0; i < MW_COUNT(counts); i++) {
+        forest_wish wish = {.name = "cuts",
+                            .n_trees = counts[i],
+                            .n_features = FEATURES,
+                            .n_margins = 1,
+                            .depth_max = 1};
+        mw_forest *forest = random_forest(&wish, 5 + i);
+        for (size_t tree = 0; tree < forest->n_trees; tree++) {
+            size_t root = forest->tree_start[tree];
+            ((uint32_t *)forest->feature)[root] = (uint32_t)(i % FEATURES);
+            ((double *)forest->threshold)[root] = (double)tree / 2; /* a float32, exactly */
+        }
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t f = 0; f < FEATURES; f++)
+                x[r][f] = r % 50 == 49 ? NAN : (float)((r * 7 + f) % 270 * 2 - 5) / 4;
+        mw_matrix rows = {x, MW_FLOAT32, ROWS, FEATURES, FEATURES, 1};
+        compare_all(wish.name, forest, &rows, false);
+        compare_emulated(wish.name, forest, &rows, true);
+        random_forest_free(forest);
+    }
+}
+
 /* The others have run it on everything; this says so, or why not. */
 static void test_emulated(void **state)
 {
@@ -401,11 +432,12 @@ static void test_kernel_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_every_layout_of_rows),
-        cmocka_unit_test(test_all_missing), cmocka_unit_test(test_wide_nodes),
-        cmocka_unit_test(test_stand_in),    cmocka_unit_test(test_infinite_nodes),
-        cmocka_unit_test(test_zero_band),   cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_emulated),    cmocka_unit_test(test_kernel_names),
+        cmocka_unit_test(test_shapes),          cmocka_unit_test(test_every_layout_of_rows),
+        cmocka_unit_test(test_all_missing),     cmocka_unit_test(test_wide_nodes),
+        cmocka_unit_test(test_stand_in),        cmocka_unit_test(test_infinite_nodes),
+        cmocka_unit_test(test_zero_band),       cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_emulated),        cmocka_unit_test(test_kernel_names),
+        cmocka_unit_test(test_numbers_of_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
