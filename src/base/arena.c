@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "pages.h"
+
 #include "banned.h"
 
 /* Pieces stand close together, so a step beyond one would go unseen by the address sanitizer: in
@@ -42,6 +44,12 @@ struct mw_arena_block {
     _Alignas(64) unsigned char bytes[];
 };
 
+struct mw_arena_pages {
+    mw_arena_pages *older;
+    void *pages;
+    size_t bytes;
+};
+
 void mw_arena_init(mw_arena *arena, size_t block_bytes, size_t cap_bytes)
 {
     *arena = (mw_arena){.block_bytes = block_bytes, .cap_bytes = cap_bytes};
@@ -59,8 +67,17 @@ static void free_blocks(mw_arena_block *block, const mw_arena_block *keep)
     }
 }
 
+/* They are noted in blocks: so they go first. */
+static void free_pages(mw_arena *arena)
+{
+    for (mw_arena_pages *at = arena->pages; at; at = at->older)
+        mw_pages_free(at->pages, at->bytes);
+    arena->pages = NULL;
+}
+
 void mw_arena_done(mw_arena *arena)
 {
+    free_pages(arena);
     free_blocks(arena->current, NULL);
     arena->current = NULL;
     arena->used_bytes = 0;
@@ -68,6 +85,7 @@ void mw_arena_done(mw_arena *arena)
 
 void mw_arena_reset(mw_arena *arena)
 {
+    free_pages(arena);
     mw_arena_block *keep = arena->current;
     while (keep && keep->size != arena->block_bytes)
         keep = keep->older;
@@ -138,10 +156,22 @@ char *mw_arena_text(mw_arena *arena, mw_view text)
     return copy;
 }
 
+bool mw_arena_adopt(mw_arena *arena, void *pages, size_t bytes)
+{
+    mw_arena_pages *note = mw_arena_take(arena, sizeof *note);
+    if (!note)
+        return false;
+    *note = (mw_arena_pages){arena->pages, pages, bytes};
+    arena->pages = note;
+    return true;
+}
+
 size_t mw_arena_held_bytes(const mw_arena *arena)
 {
     size_t held = 0;
     for (const mw_arena_block *block = arena->current; block; block = block->older)
         held += sizeof *block + block->size;
+    for (const mw_arena_pages *at = arena->pages; at; at = at->older)
+        held += mw_pages_round(at->bytes);
     return held;
 }

@@ -8,17 +8,20 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "text.h"
 
 typedef struct mw_arena_block mw_arena_block;
+typedef struct mw_arena_pages mw_arena_pages;
 
 typedef struct mw_arena {
     mw_arena_block *current; /* newest block; older ones are linked behind it */
     size_t used_bytes;       /* given out since the last reset */
     size_t cap_bytes;        /* mw_arena_take fails beyond it */
     size_t block_bytes;      /* size of ordinary blocks */
+    mw_arena_pages *pages;   /* adopted */
 } mw_arena;
 
 /* block_bytes: size of the kept first block (allocated on first use). */
@@ -33,6 +36,9 @@ void *mw_arena_take(mw_arena *arena, size_t size);
 void *mw_arena_take_zeroed(mw_arena *arena, size_t count, size_t size);
 /* A NUL-ended copy; NULL on failure. */
 char *mw_arena_text(mw_arena *arena, mw_view text);
+/* Pages (pages.h) become the arena's, which frees them with everything else. They count for no
+ * cap. False when memory is gone: they are then still the caller's. */
+bool mw_arena_adopt(mw_arena *arena, void *pages, size_t bytes);
 /* Bytes held from the system, used or not. */
 size_t mw_arena_held_bytes(const mw_arena *arena);
 

@@ -2,6 +2,7 @@
  *
  *   error.h   status, error and the one renderer for each reader
  *   text.h    mw_view (borrowed text) and mw_buf (growing text with a cap)
+ *   pages.h   large memory straight from the system, which grows without being copied
  *   arena.h   memory that lives as long as a request or a model
  *   limits.h  every cap of the program, in one place
  *   scan.h    JSON pull scanner: no allocation, place of every error
@@ -19,6 +20,7 @@
 #include "banned.h"
 #include "error.h"
 #include "text.h"
+#include "pages.h"
 #include "arena.h"
 #include "limits.h"
 #include "number.h"

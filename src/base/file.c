@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pages.h"
+
 #include "banned.h"
 
 static mw_status open_file(const char *path, int *ret_fd, mw_error *err)
@@ -61,6 +63,16 @@ static mw_status read_all(int fd, mw_file *file, mw_error *err)
     return MW_OK;
 }
 
+static void take_room(mw_file *file)
+{
+    if (file->size < MW_PAGES_FROM_BYTES) {
+        file->data = malloc(file->size + 1);
+        return;
+    }
+    file->data = mw_pages_take_all(file->size + 1);
+    file->paged_bytes = file->data ? file->size + 1 : 0;
+}
+
 mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw_error *err)
 {
     int fd = -1;
@@ -69,13 +81,13 @@ mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw
     if (status == MW_OK)
         status = check_kind(fd, cap_bytes, &file.size, err);
     if (status == MW_OK) {
-        file.data = malloc(file.size + 1);
+        take_room(&file);
         status = file.data ? read_all(fd, &file, err) : mw_fail_memory(err, "the file");
     }
     if (fd >= 0)
         close(fd);
     if (status != MW_OK) {
-        free(file.data);
+        mw_file_done(&file);
         mw_at(err, "%s", path);
         return status;
     }
@@ -85,7 +97,10 @@ mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw
 
 void mw_file_done(mw_file *file)
 {
-    free(file->data);
+    if (file->paged_bytes > 0)
+        mw_pages_free(file->data, file->paged_bytes);
+    else
+        free(file->data);
     *file = (mw_file){0};
 }
 

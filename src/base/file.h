@@ -4,11 +4,12 @@
 
 #include "error.h"
 
-/* A file's bytes, mapped read-only. Someone who cuts the file short while it is mapped would make
+/* A file's bytes. Someone who cuts the file short while it is mapped would make
  * reads fault, so the content is copied into private memory: slower by a memcpy, never a crash. */
 typedef struct mw_file {
     char *data; /* NUL-ended beyond size */
     size_t size;
+    size_t paged_bytes; /* data stands in pages of its own (pages.h): so many; 0: it does not */
 } mw_file;
 
 /* Read a whole regular file of at most cap_bytes ("-" is not special here).

@@ -1,30 +1,56 @@
 /* Growing arrays while parsing; one arena afterwards.
  *
- * Each list is copied into the arena and freed before the next, so that at no time two copies of
- * the whole forest stand in memory. */
+ * Large lists become the arena's as they are; a small one is copied and freed before the next. At
+ * no time two copies of the whole forest stand in memory. */
 #include "build.h"
 
 #include "check.h"
 
 enum { LIST_FIRST_ITEMS = 64 };
 
+static bool is_paged(size_t bytes)
+{
+    return bytes >= MW_PAGES_FROM_BYTES;
+}
+
+/* Room for `bytes`; NULL when memory is gone, and the list is as before. */
+static void *move_items(const model_list *list, size_t bytes)
+{
+    size_t old_bytes = list->capacity * list->item_bytes;
+    if (!is_paged(bytes))
+        return realloc(list->items, bytes);
+    if (is_paged(old_bytes))
+        return mw_pages_resize(list->items, old_bytes, bytes);
+    void *pages = mw_pages_take(bytes);
+    if (pages && list->count > 0)
+        memcpy(pages, list->items, list->count * list->item_bytes);
+    if (pages)
+        free(list->items);
+    return pages;
+}
+
+static bool grow(model_list *list, size_t wanted)
+{
+    size_t bytes, capacity = list->capacity + list->capacity / 2 + LIST_FIRST_ITEMS;
+    if (capacity < wanted)
+        capacity = wanted;
+    if (__builtin_mul_overflow(capacity, list->item_bytes, &bytes))
+        return false;
+    void *grown = move_items(list, bytes);
+    if (!grown)
+        return false;
+    list->items = grown;
+    list->capacity = capacity;
+    return true;
+}
+
 void *model_list_add(model_list *list, size_t n)
 {
-    size_t wanted, bytes;
+    size_t wanted;
     if (__builtin_add_overflow(list->count, n, &wanted))
         return NULL;
-    if (wanted > list->capacity || !list->items) {
-        size_t capacity = list->capacity + list->capacity / 2 + LIST_FIRST_ITEMS;
-        if (capacity < wanted)
-            capacity = wanted;
-        if (__builtin_mul_overflow(capacity, list->item_bytes, &bytes))
-            return NULL;
-        void *grown = realloc(list->items, bytes);
-        if (!grown)
-            return NULL;
-        list->items = grown;
-        list->capacity = capacity;
-    }
+    if ((wanted > list->capacity || !list->items) && !grow(list, wanted))
+        return NULL;
     void *added = (char *)list->items + list->count * list->item_bytes;
     list->count = wanted;
     return added;
@@ -44,7 +70,11 @@ bool model_list_pad(model_list *list, size_t count)
 
 void model_list_done(model_list *list)
 {
-    free(list->items);
+    size_t bytes = list->capacity * list->item_bytes;
+    if (is_paged(bytes))
+        mw_pages_free(list->items, bytes);
+    else
+        free(list->items);
     list->items = NULL;
     list->count = list->capacity = 0;
 }
@@ -92,6 +122,21 @@ mw_status model_build_init(model_build *build, const model_places *places, size_
     forest->best_iteration = -1;
     forest->divide_by = forest->scale = forest->margin_scale = 1;
     return MW_OK;
+}
+
+void model_build_run(model_build *build, const char *at)
+{
+    build->passed = at;
+}
+
+void model_build_passed(model_build *build, const char *at)
+{
+    const uintptr_t stretch_bytes = 2 * MW_MIB; /* a huge page: to give back a part splits it */
+    const char *end = at - (uintptr_t)at % stretch_bytes;
+    if (!build->spare || end <= build->passed)
+        return;
+    mw_pages_forget(build->passed, (size_t)(end - build->passed));
+    build->passed = end;
 }
 
 void model_build_done(model_build *build)
@@ -185,12 +230,31 @@ void model_build_cut(model_build *build, size_t n_trees)
 
 /* ---- handing over ---------------------------------------------------------------------------- */
 
+/* The pages of a large list, cut to what is used, become the arena's. */
+static bool hand_over_pages(mw_arena *arena, model_list *list, const void **ret_items)
+{
+    size_t bytes = list->count * list->item_bytes;
+    void *pages = mw_pages_resize(list->items, list->capacity * list->item_bytes, bytes);
+    if (!pages)
+        return false;
+    list->items = pages;
+    list->capacity = list->count;
+    if (!mw_arena_adopt(arena, pages, bytes))
+        return false;
+    *ret_items = pages;
+    list->items = NULL;
+    list->count = list->capacity = 0;
+    return true;
+}
+
 /* NULL for an empty list, so that an array nobody used is absent in the forest. */
 static mw_status move_list(mw_arena *arena, model_list *list, const void **ret_items, mw_error *err)
 {
+    size_t bytes = list->count * list->item_bytes;
     *ret_items = NULL;
+    if (is_paged(bytes))
+        return hand_over_pages(arena, list, ret_items) ? MW_OK : mw_fail_memory(err, "a model");
     if (list->count > 0) {
-        size_t bytes = list->count * list->item_bytes;
         void *copy = mw_arena_take(arena, bytes);
         if (!copy)
             return mw_fail_memory(err, "a model");

@@ -10,7 +10,8 @@
 
 #include "model.h"
 
-/* A growing array. `items` is never valid across an add. */
+/* A growing array. `items` is never valid across an add. A large one stands in pages of its own, so
+ * that it grows, and becomes the forest's, without being copied. */
 typedef struct model_list {
     void *items;
     size_t count, capacity;
@@ -35,6 +36,8 @@ typedef struct model_places {
 typedef struct model_build {
     mw_forest *forest; /* header fields are the reader's to set; its arena holds small things */
     const model_places *places;
+    bool spare;         /* the file's bytes are the reader's to give back: MODEL_SPARE */
+    const char *passed; /* from the start of the run of trees up to here they were given back */
     model_list tree_start, tree_output, tree_weight;
     model_list left, right, feature, threshold, flags, value;
     model_list set, cover, gain, leaf_vector, leaf_linear; /* (*) */
@@ -44,6 +47,12 @@ typedef struct model_build {
 
 MW_CHECKED mw_status model_build_init(model_build *build, const model_places *places,
                                       size_t file_bytes, mw_error *err);
+/* A run of trees begins at `at`. */
+void model_build_run(model_build *build, const char *at);
+/* Nothing between the start of this run and `at` will be looked at again: where the file's bytes
+ * are spare, they go back to the system a stretch at a time, while the forest grows. So a file and
+ * its forest never stand in memory together. */
+void model_build_passed(model_build *build, const char *at);
 /* Frees what the build still holds; also after model_build_finish. */
 void model_build_done(model_build *build);
 

@@ -11,6 +11,7 @@
 #include "catboost.h"
 
 #include "names.h"
+#include "read.h"
 
 static const model_places cat_places = {
     .tree = "trees[",
@@ -250,16 +251,35 @@ static mw_status read_model_info(model_cat *cat, mw_error *err)
 
 /* ---- trees, scale and bias ------------------------------------------------------------------- */
 
-static mw_status read_oblivious_trees(model_cat *cat, mw_error *err)
+static void begin_trees(model_cat *cat)
 {
     cat->has_trees = true;
-    return read_each(cat, model_cat_read_oblivious, err);
+    model_build_run(&cat->build, model_document_at(&cat->doc));
+}
+
+/* A tree keeps nothing of its text. */
+static mw_status read_oblivious_tree(model_cat *cat, mw_error *err)
+{
+    model_build_passed(&cat->build, model_document_at(&cat->doc));
+    return model_cat_read_oblivious(cat, err);
+}
+
+static mw_status read_nested_tree(model_cat *cat, mw_error *err)
+{
+    model_build_passed(&cat->build, model_document_at(&cat->doc));
+    return model_cat_read_nested(cat, err);
+}
+
+static mw_status read_oblivious_trees(model_cat *cat, mw_error *err)
+{
+    begin_trees(cat);
+    return read_each(cat, read_oblivious_tree, err);
 }
 
 static mw_status read_nested_trees(model_cat *cat, mw_error *err)
 {
-    cat->has_trees = true;
-    return read_each(cat, model_cat_read_nested, err);
+    begin_trees(cat);
+    return read_each(cat, read_nested_tree, err);
 }
 
 static mw_status add_bias(model_cat *cat, mw_error *err)
@@ -328,10 +348,11 @@ void model_cat_done(model_cat *cat)
     model_build_done(&cat->build);
 }
 
-mw_status model_cat_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
+mw_status model_cat_read(mw_view bytes, unsigned how, mw_forest **ret_forest, mw_error *err)
 {
     model_cat cat;
     mw_status status = model_cat_init(&cat, bytes, MW_FORMAT_CATBOOST_JSON, err);
+    cat.build.spare = how & MODEL_SPARE;
     if (status == MW_OK) {
         model_document_init(&cat.doc, bytes, false, &cat.build.forest->arena);
         status = read_document(&cat, err);

@@ -88,7 +88,8 @@ MW_CHECKED mw_status model_cat_settle(model_cat *cat, mw_error *err);
 
 MW_CHECKED mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format format, mw_error *err);
 void model_cat_done(model_cat *cat);
-MW_CHECKED mw_status model_cat_read(mw_view bytes, mw_forest **ret_forest, mw_error *err);
+MW_CHECKED mw_status model_cat_read(mw_view bytes, unsigned how, mw_forest **ret_forest,
+                                    mw_error *err);
 MW_CHECKED mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error *err);
 
 #endif

@@ -1,5 +1,8 @@
 /* A walk from the root that trusts nothing.
  *
+ * Where children stand behind their parents, as in nearly all files, one pass over the nodes is
+ * the walk. Otherwise, and to say what is wrong, it goes by a stack:
+ *
  *     stack: [root] -> pop node -> check it -> push its children, unless already reached
  *
  * Each node is pushed at most once, since the second arrival is an error: so the stack never needs
@@ -99,6 +102,43 @@ static mw_status walk_tree(walk *w, model_tree_shape *shape, mw_error *err)
     return MW_OK;
 }
 
+/* True: the tree is good, and *shape says how it looks. Children that do not stand behind their
+ * parent are good, too, but another's to follow. */
+static bool pass_over(const walk *w, model_tree_shape *ret_shape)
+{
+    const model_build *build = w->build;
+    const uint32_t *feature = (const uint32_t *)build->feature.items + w->first;
+    const double *threshold = (const double *)build->threshold.items + w->first;
+    const double *value = (const double *)build->value.items + w->first;
+    const uint8_t *flags = (const uint8_t *)build->flags.items + w->first;
+    uint32_t deepest = 1;
+    model_tree_shape shape = {0};
+    w->level[0] = 1;
+    for (uint32_t node = 0; node < w->n_nodes; node++) {
+        uint32_t level = w->level[node], left = w->left[node], right = w->right[node];
+        if (level == 0)
+            continue; /* nobody leads to it */
+        shape.n_reached++;
+        deepest = level > deepest ? level : deepest;
+        if (left == MW_NO_CHILD && right == MW_NO_CHILD) {
+            shape.n_leaves++;
+            if (isnan(value[node]))
+                return false;
+            continue;
+        }
+        if (left <= node || right <= node || left >= w->n_nodes || right >= w->n_nodes ||
+            left == right || w->level[left] != 0 || w->level[right] != 0)
+            return false;
+        if (level > MW_LIMIT_TREE_DEPTH || feature[node] >= build->forest->n_columns ||
+            (!(flags[node] & MW_NODE_CATEGORICAL) && isnan(threshold[node])))
+            return false;
+        w->level[left] = w->level[right] = level + 1;
+    }
+    shape.depth = deepest - 1;
+    *ret_shape = shape;
+    return true;
+}
+
 mw_status model_check_tree(const model_build *build, size_t tree, size_t first, size_t n_nodes,
                            uint32_t *level, uint32_t *stack, model_tree_shape *ret_shape,
                            mw_error *err)
@@ -113,7 +153,10 @@ mw_status model_check_tree(const model_build *build, size_t tree, size_t first, 
               .stack = stack};
     model_tree_shape shape = {0};
     memset(level, 0, n_nodes * sizeof *level);
-    MW_TRY(walk_tree(&w, &shape, err));
+    if (!pass_over(&w, &shape)) {
+        memset(level, 0, n_nodes * sizeof *level);
+        MW_TRY(walk_tree(&w, &shape, err));
+    }
     *ret_shape = shape;
     return MW_OK;
 }

@@ -21,6 +21,11 @@ mw_scan_kind model_document_peek(model_document *doc)
     return doc->binary ? model_ubjson_peek(&doc->ubjson) : mw_scan_peek(&doc->json);
 }
 
+const char *model_document_at(const model_document *doc)
+{
+    return doc->binary ? (const char *)doc->ubjson.at : doc->json.at;
+}
+
 mw_status model_document_object_begin(model_document *doc, mw_error *err)
 {
     return doc->binary ? model_ubjson_object_begin(&doc->ubjson, err)

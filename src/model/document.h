@@ -24,6 +24,8 @@ typedef struct model_document {
 void model_document_init(model_document *doc, mw_view bytes, bool binary, mw_arena *arena);
 
 mw_scan_kind model_document_peek(model_document *doc);
+/* Where it stands in the bytes. */
+const char *model_document_at(const model_document *doc);
 MW_CHECKED mw_status model_document_object_begin(model_document *doc, mw_error *err);
 MW_CHECKED mw_status model_document_object_next(model_document *doc, mw_view *ret_key,
                                                 bool *ret_more, mw_error *err);

@@ -42,16 +42,16 @@ static mw_status read_onnx(mw_view bytes, const char *path, mw_forest **ret_fore
     return status;
 }
 
-static mw_status read_kind(mw_view bytes, model_kind kind, const char *path, bool best_only,
+static mw_status read_kind(mw_view bytes, model_kind kind, const char *path, unsigned how,
                            mw_forest **ret_forest, mw_error *err)
 {
     switch (kind) {
     case MODEL_KIND_JSON:
-        return model_xgb_read(bytes, false, best_only, ret_forest, err);
+        return model_xgb_read(bytes, false, how, ret_forest, err);
     case MODEL_KIND_UBJSON:
-        return model_xgb_read(bytes, true, best_only, ret_forest, err);
+        return model_xgb_read(bytes, true, how, ret_forest, err);
     case MODEL_KIND_CATBOOST_JSON:
-        return model_cat_read(bytes, ret_forest, err);
+        return model_cat_read(bytes, how, ret_forest, err);
     case MODEL_KIND_CATBOOST_BINARY:
         return model_cat_read_binary(bytes, ret_forest, err);
     case MODEL_KIND_ONNX:
@@ -61,16 +61,16 @@ static mw_status read_kind(mw_view bytes, model_kind kind, const char *path, boo
     case MODEL_KIND_LIGHTGBM:
         break;
     }
-    return model_lgb_read(bytes, ret_forest, err);
+    return model_lgb_read(bytes, how, ret_forest, err);
 }
 
-mw_status model_read(mw_view bytes, const char *name, const char *path, bool best_only,
+mw_status model_read(mw_view bytes, const char *name, const char *path, unsigned how,
                      mw_forest **ret_forest, mw_error *err)
 {
     model_kind kind = MODEL_KIND_JSON;
     mw_status status = model_kind_tell(bytes, &kind, err);
     if (status == MW_OK)
-        status = read_kind(model_kind_body(bytes), kind, path, best_only, ret_forest, err);
+        status = read_kind(model_kind_body(bytes), kind, path, how, ret_forest, err);
     if (status == MW_OK)
         return MW_OK;
     bool of_scanner = err->code >= MW_E_JSON_SYNTAX; /* its mend is for those who send JSON */
@@ -82,15 +82,22 @@ mw_status model_read(mw_view bytes, const char *name, const char *path, bool bes
 mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest, mw_error *err)
 {
     mw_error own; /* the readers look into the error they fill */
-    return model_read(bytes, name, NULL, false, ret_forest, err ? err : &own);
+    return model_read(bytes, name, NULL, 0, ret_forest, err ? err : &own);
+}
+
+mw_status model_read_file(const mw_file *file, const char *path, unsigned how,
+                          mw_forest **ret_forest, mw_error *err)
+{
+    if (file->paged_bytes > 0)
+        how |= MODEL_SPARE;
+    return model_read((mw_view){file->data, file->size}, path, path, how, ret_forest, err);
 }
 
 static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *err)
 {
     mw_file file;
     MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
-    mw_view bytes = {file.data, file.size};
-    mw_status status = model_read(bytes, path, path, false, ret_forest, err);
+    mw_status status = model_read_file(&file, path, 0, ret_forest, err);
     mw_file_done(&file);
     return status;
 }

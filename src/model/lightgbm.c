@@ -12,6 +12,7 @@
 #include "lightgbm.h"
 
 #include "names.h"
+#include "read.h"
 
 static const model_places lgb_places = {
     .tree = "Tree=",
@@ -235,6 +236,7 @@ static mw_status take_tree_line(model_lgb *lgb, mw_view line, bool *in_tree, mw_
         MW_TRY(finish_tree(lgb, err));
     if (next_tree) {
         *in_tree = true;
+        model_build_passed(&lgb->build, line.data);
         return begin_tree(lgb, value, err);
     }
     if (!*in_tree || lgb->ended || model_lgb_tree_line(&lgb->tree, key, value, err) == MW_OK)
@@ -248,6 +250,7 @@ static mw_status read_trees(model_lgb *lgb, mw_view first_line, mw_error *err)
 {
     bool in_tree = false;
     mw_view line = first_line;
+    model_build_run(&lgb->build, line.data);
     do {
         MW_TRY(take_tree_line(lgb, line, &in_tree, err));
     } while (!lgb->ended && model_lines_next(&lgb->lines, &line));
@@ -370,10 +373,11 @@ void model_lgb_done(model_lgb *lgb)
     model_build_done(&lgb->build);
 }
 
-mw_status model_lgb_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
+mw_status model_lgb_read(mw_view bytes, unsigned how, mw_forest **ret_forest, mw_error *err)
 {
     model_lgb lgb;
     mw_status status = model_lgb_init(&lgb, &lgb_places, bytes, MW_FORMAT_LIGHTGBM_TEXT, err);
+    lgb.build.spare = how & MODEL_SPARE;
     if (status == MW_OK)
         status = read_text(&lgb, err);
     if (status == MW_OK)

@@ -26,10 +26,10 @@ void model_line_split(mw_view line, mw_view *ret_key, mw_view *ret_value);
 
 /* A tree's arrays, reused for the next. */
 typedef struct model_lgb_tree {
-    model_list feature, decision, left, right, leaf_count, internal_count;  /* int64_t */
-    model_list boundaries, words, n_linear, linear_features;                /* int64_t */
-    model_list threshold, leaf_value, gain;                                 /* double */
-    model_list linear_constant, linear_coefficients;                        /* double */
+    model_list feature, decision, left, right, leaf_count, internal_count; /* int64_t */
+    model_list boundaries, words, n_linear, linear_features;               /* int64_t */
+    model_list threshold, leaf_value, gain;                                /* double */
+    model_list linear_constant, linear_coefficients;                       /* double */
     int64_t n_leaves, n_categorical, is_linear;
     uint32_t seen;
 } model_lgb_tree;
@@ -74,7 +74,8 @@ MW_CHECKED mw_status model_lgb_settle_counts(model_lgb *lgb, mw_error *err);
 MW_CHECKED mw_status model_lgb_finish(model_lgb *lgb, mw_forest **ret_forest, mw_error *err);
 
 /* Text, as save_model() writes it. */
-MW_CHECKED mw_status model_lgb_read(mw_view bytes, mw_forest **ret_forest, mw_error *err);
+MW_CHECKED mw_status model_lgb_read(mw_view bytes, unsigned how, mw_forest **ret_forest,
+                                    mw_error *err);
 /* JSON, as dump_model() returns it. */
 MW_CHECKED mw_status model_lgb_read_dump(mw_view bytes, mw_forest **ret_forest, mw_error *err);
 

@@ -204,8 +204,8 @@ static mw_status load_data(const char *folder, const mlmodel *ml, mw_forest **re
     mw_status status = path.failed ? mw_fail_memory(err, "a path")
                                    : mw_file_read(path.data, MW_LIMIT_MODEL_FILE_BYTES, &file, err);
     if (status == MW_OK) {
-        mw_view bytes = {file.data, file.size};
-        status = model_read(bytes, path.data, path.data, ml->sklearn, ret_forest, err);
+        unsigned how = ml->sklearn ? MODEL_BEST_ONLY : 0;
+        status = model_read_file(&file, path.data, how, ret_forest, err);
         mw_file_done(&file);
     }
     mw_buf_done(&path);

@@ -4,10 +4,21 @@
 
 #include "model.h"
 
+enum {
+    /* The trees behind the best iteration are dropped, as the scikit-learn wrappers of XGBoost do
+     * when they predict. */
+    MODEL_BEST_ONLY = 1 << 0,
+    /* `bytes` stand in pages of their own (base/pages.h), and nobody looks at them afterwards: a
+     * reader may give back what it has used up. */
+    MODEL_SPARE = 1 << 1
+};
+
 /* As mw_forest_read; err is not NULL. `path`: the file, so that others beside it are found; NULL:
- * there is none. With `best_only` the trees behind the best iteration are
- * dropped, as the scikit-learn wrappers of XGBoost do when they predict. */
-MW_CHECKED mw_status model_read(mw_view bytes, const char *name, const char *path, bool best_only,
+ * there is none. `how` is made of the above. */
+MW_CHECKED mw_status model_read(mw_view bytes, const char *name, const char *path, unsigned how,
                                 mw_forest **ret_forest, mw_error *err);
+/* The same of a file, whose bytes are spare where they stand in pages. */
+MW_CHECKED mw_status model_read_file(const mw_file *file, const char *path, unsigned how,
+                                     mw_forest **ret_forest, mw_error *err);
 
 #endif

@@ -4,6 +4,8 @@
  * array's type, and everything else reads the same bytes in both cases. */
 #include "ubjson.h"
 
+#include <endian.h>
+
 #include "names.h"
 
 void model_ubjson_init(model_ubjson *scan, mw_view bytes)
@@ -394,22 +396,95 @@ mw_status model_ubjson_take_run(model_ubjson *scan, bool *ret_typed, model_ubjso
     return MW_OK;
 }
 
+/* One loop for each type: inside it nothing asks for the type again. */
+#define EACH_NUMBER(convert)                \
+    for (size_t i = 0; i < run->count; i++) \
+        out[i] = convert(run->at, i);       \
+    break
+
+static inline int8_t int8_of(const unsigned char *at, size_t i)
+{
+    return (int8_t)at[i];
+}
+
+static inline uint8_t uint8_of(const unsigned char *at, size_t i)
+{
+    return at[i];
+}
+
+static inline int16_t int16_of(const unsigned char *at, size_t i)
+{
+    uint16_t bits;
+    memcpy(&bits, at + i * sizeof bits, sizeof bits);
+    return (int16_t)be16toh(bits);
+}
+
+static inline int32_t int32_of(const unsigned char *at, size_t i)
+{
+    uint32_t bits;
+    memcpy(&bits, at + i * sizeof bits, sizeof bits);
+    return (int32_t)be32toh(bits);
+}
+
+static inline int64_t int64_of(const unsigned char *at, size_t i)
+{
+    uint64_t bits;
+    memcpy(&bits, at + i * sizeof bits, sizeof bits);
+    return (int64_t)be64toh(bits);
+}
+
+static inline float float_of(const unsigned char *at, size_t i)
+{
+    int32_t bits = int32_of(at, i);
+    float number;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+static inline float rounded_of(const unsigned char *at, size_t i)
+{
+    int64_t bits = int64_of(at, i);
+    double number;
+    memcpy(&number, &bits, sizeof number);
+    return (float)number;
+}
+
 void model_ubjson_run_floats(const model_ubjson_run *run, float *out)
 {
-    size_t step = payload_bytes((unsigned char)run->type);
-    int64_t whole;
-    for (size_t i = 0; i < run->count; i++) {
-        const unsigned char *at = run->at + i * step;
-        out[i] = integer_at(run->type, at, &whole) ? (float)whole : (float)float_at(run->type, at);
+    switch (run->type) {
+    case 'd':
+        EACH_NUMBER(float_of);
+    case 'D':
+        EACH_NUMBER(rounded_of);
+    case 'i':
+        EACH_NUMBER((float)int8_of);
+    case 'U':
+        EACH_NUMBER((float)uint8_of);
+    case 'I':
+        EACH_NUMBER((float)int16_of);
+    case 'l':
+        EACH_NUMBER((float)int32_of);
+    case 'L':
+        EACH_NUMBER((float)int64_of);
     }
 }
 
 bool model_ubjson_run_integers(const model_ubjson_run *run, int64_t *out)
 {
-    size_t step = payload_bytes((unsigned char)run->type);
-    for (size_t i = 0; i < run->count; i++)
-        if (!integer_at(run->type, run->at + i * step, &out[i]))
-            return false;
+    switch (run->type) {
+    case 'i':
+        EACH_NUMBER(int8_of);
+    case 'U':
+        EACH_NUMBER(uint8_of);
+    case 'I':
+        EACH_NUMBER(int16_of);
+    case 'l':
+        EACH_NUMBER(int32_of);
+    case 'L':
+        EACH_NUMBER(int64_of);
+    default:
+        return run->count == 0; /* an empty list has no numbers that are wrong */
+    }
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "xgboost.h"
 
 #include "names.h"
+#include "read.h"
 
 static const model_places xgb_places = {
     .tree = "trees[",
@@ -171,11 +172,13 @@ static mw_status read_trees(model_xgb *xgb, mw_error *err)
 {
     bool more = false;
     xgb->has_trees = true;
+    model_build_run(&xgb->build, model_document_at(&xgb->doc));
     MW_TRY(model_document_array_begin(&xgb->doc, err));
     for (size_t i = 0;; i++) {
         MW_TRY(model_document_array_next(&xgb->doc, &more, err));
         if (!more)
             return MW_OK;
+        model_build_passed(&xgb->build, model_document_at(&xgb->doc));
         mw_status status = model_xgb_tree_read(&xgb->tree, &xgb->doc, &xgb->build, err);
         if (status == MW_OK)
             status = note_vector_size(xgb, err);
@@ -595,12 +598,13 @@ static void done_xgb(model_xgb *xgb)
     model_build_done(&xgb->build);
 }
 
-mw_status model_xgb_read(mw_view bytes, bool binary, bool best_only, mw_forest **ret_forest,
+mw_status model_xgb_read(mw_view bytes, bool binary, unsigned how, mw_forest **ret_forest,
                          mw_error *err)
 {
     model_xgb xgb;
     mw_status status = init_xgb(&xgb, bytes, binary, err);
-    xgb.best_only = best_only;
+    xgb.best_only = how & MODEL_BEST_ONLY;
+    xgb.build.spare = how & MODEL_SPARE;
     if (status == MW_OK)
         status = read_document(&xgb, err);
     if (status == MW_OK)

@@ -65,7 +65,7 @@ MW_CHECKED mw_status model_xgb_set_base(model_xgb *xgb, mw_error *err);
 
 /* A whole model. The caller has told JSON from UBJSON. With `best_only` the trees behind the best
  * iteration are dropped. */
-MW_CHECKED mw_status model_xgb_read(mw_view bytes, bool binary, bool best_only,
+MW_CHECKED mw_status model_xgb_read(mw_view bytes, bool binary, unsigned how,
                                     mw_forest **ret_forest, mw_error *err);
 
 #endif
