@@ -1,119 +1,159 @@
-/* The row layout: one row, a whole tree's decisions at once.
+/* The row layout: one row, a register of trees.
  *
- * A row becomes byte codes as in bytes.h; at most 127 of them, which stay in registers. A tile is
- * up to 64 questions of a tree, two bytes each. To look up the codes of their columns (by shuffles)
- * and to compare them with their ranks gives all answers as one word:
+ * A row becomes byte codes as in bytes.h; at most 128 of them, which stay in registers. Trees stand
+ * in lanes, 32 (AVX2) or 64 (AVX-512) to a block, in the order of the file. All of them take a step
+ * at once:
  *
- *     column   3   9   3   0 ...     64 bytes
- *     code    17   0  17  44         looked up in the row's registers
- *     rank     5   1  20  30         64 bytes
- *     answers  1   0   0   1  ...    bit i: question i goes right
+ *     lane              tree 0  tree 1  tree 2  tree 3 ...
+ *     node at its place    3       1       2       0
+ *     its column           9       3      17       3      chosen from the level's nodes by the
+ *     its rank             5      20       1       5      answers so far
+ *     code                17       0       9       0      looked up in the row's registers
+ *     answer               1       0       1       0      code >= rank goes right
  *
- * Then the walk is a matter of bits: a step takes three or four instructions and does not look at
- * the row. A tree has one of four forms, the trees of a group of eight (in file order) the same:
+ * A level of 2^d nodes takes 2 (2^d - 1) choices, a look-up and a comparison, for all lanes
+ * together: six levels are 190 instructions for 32 trees, six each. So the first levels of every
+ * tree, `depth` of them, are padded to a perfect tree, its top. `at` is the number of a top's exit:
+ * bit d the answer at level d. Oblivious trees have one node a level.
  *
- *   oblivious  depth at most 8: the eight trees share a tile, and byte k of the answers is the
- *              number of tree k's leaf
- *   perfect    padded to one depth, at most 8: children of question i are 2i and 2i + 1, the root
- *              is 1. At depth 7 and 8 the questions behind the tile are asked one by one
- *   narrow     at most 64 leaves: question i is followed by next[2i + answer], another one or 64 +
- *              the number of a leaf, which follows itself
- *   wide       at most 256 leaves: the same in 16 bits; the first 64 questions, breadth first, are
- *              the tile, the others are asked one by one
+ * What is below the top of a tree that is deeper hangs at its exits in pieces of at most 15
+ * questions and 16 exits. A piece's questions are answered at once, as a word of 16 bits; an exit
+ * is the only one whose path agrees with it:
  *
- * Questions about categories are answered by a table, for all trees: a row of it for each category
- * of a feature, a word for each tree. A row of the batch picks one for each feature, and these are
- * put among the answers tree by tree.
+ *     questions   x3 >= 5 ?   x9 >= 1 ?   x3 >= 20 ?     answers  1 0 0
+ *     exit 0      0 - -                                  (answers & care) == want
+ *     exit 1      1 0 -                                  <- this one
+ *     exit 2      1 1 0 ...
  *
- * A tree in memory:  column[span] | rank[span] | next[..] | leaves, each with its outputs
+ * The depth of a block's tops is chosen by what the rows of the training did (covers): a step too
+ * many costs all trees, one too few a piece for those rows that go on.
  *
- * Sums keep the order of the file. Source: tiles of a tree that are compared at once are those of
- * Treebeard (Prasad et al., MICRO 2022), there with floats and a table of outcomes. */
+ * Leaves' values stand in one array, exits of a top or a piece side by side. An exit that goes on
+ * has the number of its piece where its value would be.
+ *
+ * Questions about categories are answered by a table: a row of it for each category of a feature,
+ * in it a bit for each such question of a top, in planes of bytes as lanes want them, and behind
+ * these words of the pieces' questions, tree by tree. A row of the batch picks one for each
+ * feature.
+ *
+ * Sums keep the order of the file. */
 #ifndef PREDICT_ROW_H
 #define PREDICT_ROW_H
 
 #include "bytes_cuts.h"
 
 enum {
-    ROW_COLUMNS = 128,    /* codes of a row that tiles ask for; the last one is 0 */
-    ROW_COLUMNS_FEW = 64, /* if these are enough, a look-up costs half */
-    ROW_NOWHERE = 128,    /* behind them: where codes go that nobody asks for */
-    ROW_CODES = 192,
+    ROW_COLUMNS = 128,     /* codes of a row that nodes ask for */
+    ROW_COLUMNS_FEW = 64,  /* if these are enough, a look-up costs half */
     ROW_FEATURES_MAX = 64, /* of categories */
-    ROW_TILE = 64,
-    ROW_GROUP = 8,
-    ROW_TILE_DEPTH = 6,
-    ROW_DEPTH_MAX = 8, /* of oblivious and perfect trees */
+    ROW_LANES_MAX = 64,
+    ROW_DEPTH_MAX = 8, /* of tops */
     ROW_LEAVES_MAX = 256,
+    ROW_EXITS = 16,  /* of a piece */
+    ROW_NEVER = 127, /* the rank of a question that no code passes */
 };
 
-typedef enum row_form { ROW_OBLIVIOUS, ROW_PERFECT, ROW_NARROW, ROW_WIDE } row_form;
+/* How codes are made: a code of each search, then those of the columns, all at once. */
+typedef struct row_columns {
+    uint8_t search[ROW_COLUMNS];     /* that has a column's code */
+    uint8_t on_missing[ROW_COLUMNS]; /* the code of a missing value, as all with the bias */
+    uint8_t on_zero[ROW_COLUMNS];    /* under a rule about zeros ... */
+    uint8_t asks_zero[ROW_COLUMNS];  /* 1: which this column has */
+} row_columns;
 
-/* A search of `cuts` and the code that each rule puts it into, or ROW_NOWHERE. */
-typedef struct row_search {
-    uint32_t feature;
-    bool small, near_zero;
-    uint8_t zero_code;
-    uint8_t code[BYTES_RULES];
-} row_search;
+/* A code is 16 times the number of pivots passed and then that of the 16 cuts that follow. Pivots
+ * are every 16th cut of a search; they are compared for eight searches together. */
+enum { ROW_PIVOTS = 15, ROW_TOGETHER = 8 };
 
-/* The table of one feature's categories: (n_rows, row_table_width) words. Row 0 is of all that
- * are not named, row n of the n-th, the last one of NaN. */
+/* The table of one feature's categories. Row 0 is of all that are not named, row n of the n-th, the
+ * last one of NaN. */
 typedef struct row_categories {
     size_t n_rows;
-    uint64_t *words;
+    char *rows; /* n_rows of layout->table_row_bytes */
 } row_categories;
 
-/* Offsets are bytes into layout->data. */
-typedef struct row_group {
-    row_form form;
-    unsigned n_trees, depth; /* of the deepest; perfect: of all */
-    size_t span;             /* questions a tree has room for */
+/* Ranks are kept as bytes_stored_rank(rank - 1): a code goes right where it is more. Questions
+ * about categories come first. */
+typedef struct row_piece {
+    uint8_t column[ROW_EXITS], rank[ROW_EXITS];
+    uint16_t care[ROW_EXITS], want[ROW_EXITS];
+    uint32_t first;    /* values: of exit 0 */
+    uint32_t set_word; /* of a table's row: the word with the answers about categories */
+    uint16_t set_mask; /* these are ... */
+    uint8_t set_shift; /* ... bits of it, from here on */
+    uint8_t unused;
+    uint16_t goes_on; /* bit e: exit e is a piece */
+    uint16_t padding[9];
+} row_piece;
+
+typedef struct row_block {
+    bool oblivious;
+    bool goes_on;  /* some tree has pieces */
+    uint8_t depth; /* of the tops */
+    uint8_t n_trees;
     size_t first_tree;
-    size_t tree[ROW_GROUP]; /* oblivious: all of them the tile that they share */
-    size_t
-        leaves[ROW_GROUP]; /* where a leaf numbered 0 would stand; walks end at `first_leaf` on */
-    size_t first_leaf;
-} row_group;
+    size_t questions;  /* bytes into data: of each level's nodes a row of columns, one of ranks */
+    size_t going_on;   /* bytes into data: planes of bits, which exits are pieces */
+    size_t set_planes; /* bytes into a table's row */
+    uint32_t first_value; /* of lane 0; lane k: k << depth behind it */
+} row_block;
 
 typedef struct row_layout {
     bytes_layout *cuts; /* searches and categories; no trees */
+    size_t lanes;
     bool few;           /* ROW_COLUMNS_FEW are enough */
     bool zero_rules;    /* some search is asked for under a rule about zeros */
-    bool vector_leaves;
-    row_search *searches;
-    row_categories *categories; /* of each of cuts->codes */
+    size_t n_near_zero; /* searches with a cut where LightGBM sees zero */
+    uint8_t near_zero[ROW_COLUMNS];
+    row_columns columns;
+    uint32_t features[ROW_COLUMNS]; /* of the searches */
+    size_t n_together;              /* eights of searches */
+    float *pivots32;                /* (n_together, ROW_PIVOTS, ROW_TOGETHER) */
+    double *pivots64;               /* the same, or NULL: see cuts->cuts64 */
+    row_categories *categories;     /* of each of cuts->codes */
     size_t n_categories;
-    uint64_t *words; /* of all tables */
-    size_t table_bytes;
-    row_group *groups;
-    size_t n_groups;
+    char *table; /* of all features */
+    size_t table_bytes, table_row_bytes;
+    size_t table_words; /* bytes into a row: where the words of pieces begin */
+    row_block *blocks;
+    size_t n_blocks;
     char *data;
     size_t data_bytes;
+    row_piece *pieces;
+    size_t n_pieces;
+    char *values; /* float or double as sums are; leaf_outputs of them a leaf */
+    size_t n_values, leaf_outputs;
+    size_t leaf_bytes; /* of all of them */
 } row_layout;
 
 /* *ret_layout = NULL with MW_OK: this forest is not for rows in registers (more columns, trees of
- * more than 256 leaves, linear leaves, equality, sets behind the tile). */
-MW_CHECKED mw_status row_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
+ * more than 256 leaves, linear leaves, equality, a table of categories that is too large). `lanes`:
+ * of the kernel. */
+MW_CHECKED mw_status row_layout_make(const mw_forest *forest, size_t lanes, void **ret_layout,
+                                     mw_error *err);
 void row_layout_free(void *layout);
 size_t row_layout_bytes(const void *layout);
 
-/* Outputs of a tree's leaf. */
-static inline size_t row_outputs(const mw_forest *forest, size_t tree)
+/* Nodes of a block's tops, one level after the other. */
+static inline size_t row_level_nodes(const row_block *block, unsigned level)
 {
-    return forest->tree_output[tree] == MW_ALL_OUTPUTS ? forest->n_margins : 1;
+    return block->oblivious ? 1 : (size_t)1 << level;
 }
 
-/* Words of a row of a table: one a lane, also of those that the last group has no tree for. */
-static inline size_t row_table_width(const row_layout *layout)
+static inline size_t row_top_nodes(const row_block *block)
 {
-    return layout->n_groups * ROW_GROUP;
+    return block->oblivious ? block->depth : ((size_t)1 << block->depth) - 1;
 }
 
-/* The code that is never passed, so that a question always goes left. */
-static inline uint8_t row_never(const row_layout *layout)
+/* Planes of 8 bits for each exit of a top, or each place of a question in it. */
+static inline size_t row_planes(const row_block *block)
 {
-    return (uint8_t)((layout->few ? ROW_COLUMNS_FEW : ROW_COLUMNS) - 1);
+    return block->oblivious || block->depth <= 3 ? 1 : (size_t)1 << (block->depth - 3);
+}
+
+static inline uint8_t row_stored_rank(uint8_t rank)
+{
+    return bytes_stored_rank((uint8_t)(rank - 1));
 }
 
 /* The row of a feature's table for number `number` of bytes_number_of. */

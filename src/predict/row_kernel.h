@@ -1,12 +1,29 @@
 /* The row kernel, written once for each set of instructions. The includer defines
  *
- *   registers            the first 64 or 128 codes of a row
+ *   LANES                     trees of a block, bytes of a vector
+ *   lanes, mask               a byte a lane; a decision a lane
+ *   load_lanes(p), put_lanes(p, lanes), no_lanes(), unite(lanes, lanes)
+ *   choose(mask, a, b)        b where the decision is 1
+ *   passes(codes, ranks)      code > rank, signed
+ *   either(mask, mask)
+ *   add_to_all(at, number), add_lanes(a, b), one_a_lane()
+ *   bias(codes)               as signed bytes
+ *   add_bit(at, mask, bit)    at + bit where the decision is 1; at has it not yet
+ *   has_bit(plane, at)        bit at % 8 of the plane
+ *   list_lanes(word, first, list)   first + the numbers of the bits that are set; how many
+ *   word_of(mask)             bit k: lane k
+ *   put_places(at, first, depth, places)   places[k] = first + (k << depth) + at[k]
+ *   registers                 the codes of a row
  *   load_registers(codes, few)
- *   answers_of(registers, columns, ranks, few)   64 questions: bit i = code of columns[i] >=
- * ranks[i] count32(table, x), count64(table, x)         how many of 16 cuts are <= x KERNEL_NAME,
- * KERNEL, usable()
+ *   look_up(registers, columns, few)       the code of each lane's column
+ *   answer_piece(registers, piece, few)    its questions, as bits
+ *   exit_of(piece, answers)
+ *   count32(table, x), count64(table, x)   how many of 16 cuts are <= x
+ *   count_runs_float(pivots, x, runs), count_runs_double   of eight searches: 16 times the number
+ *                             of pivots that are <= x
+ *   KERNEL_NAME, KERNEL, usable()
  *
- * Legend: a = answers of a tile, at = question where a walk stands, k = tree of a group. */
+ * Legend: at = exit of a top so far, k = lane, p = where a level's questions stand. */
 #include <assert.h>
 #include <math.h>
 
@@ -21,74 +38,101 @@
 
 /* ---- a row becomes codes --------------------------------------------------------------------- */
 
-INLINE uint8_t code32(const float *table, bool small, float x)
-{
-    unsigned run = small ? 0 : count32(table, x);
-    return (uint8_t)(16 * run + count32(table + BYTES_PIVOTS + 16 * run, x));
-}
-
-INLINE uint8_t code64(const double *table, bool small, double x)
-{
-    unsigned run = small ? 0 : count64(table, x);
-    return (uint8_t)(16 * run + count64(table + BYTES_PIVOTS + 16 * run, x));
-}
-
 typedef struct row_codes {
-    uint8_t code[ROW_CODES];
-    const uint64_t *words[ROW_FEATURES_MAX]; /* of the row's category of each feature, by tree */
+    uint8_t code[ROW_COLUMNS];
+    const char *sets[ROW_FEATURES_MAX]; /* the table's row of each feature's category */
 } row_codes;
 
-/* A code goes to all rules, most of them nowhere: that is quicker than to ask. */
-INLINE void put_code(const row_search *search, double x, uint8_t code, bool zero_rules,
-                     uint8_t *codes)
-{
-    bool missing = isnan(x);
-    codes[search->code[PREDICT_NAN_LEFT]] = code;
-    codes[search->code[PREDICT_NAN_RIGHT]] = missing ? 255 : code;
-    codes[search->code[PREDICT_NAN_IS_ZERO]] = missing ? search->zero_code : code;
-    if (zero_rules) {
-        bool zero = predict_is_zero(x);
-        codes[search->code[PREDICT_ZERO_LEFT]] = zero ? 0 : code;
-        codes[search->code[PREDICT_ZERO_RIGHT]] = zero || missing ? 255 : code;
-    }
-}
+/* Of each search: its code, and whether the value is missing or zero. */
+typedef struct row_found {
+    uint8_t code[ROW_COLUMNS], missing[ROW_COLUMNS], zero[ROW_COLUMNS];
+} row_found;
 
-/* Where the next row's value of a search stands. */
+/* A row, whose values stand `step` bytes apart. */
 typedef struct row_source {
     const char *row;
     ptrdiff_t step;
+    bool narrow;
 } row_source;
 
-INLINE void load_numbers32(const row_layout *layout, row_source from, bool narrow, uint8_t *codes)
-{
-    for (size_t s = 0; s < layout->cuts->n_searches; s++) {
-        const row_search *search = &layout->searches[s];
-        const char *at = from.row + (ptrdiff_t)search->feature * from.step;
-        float x;
-        double wide;
-        if (narrow) {
-            memcpy(&x, at, sizeof x);
-        } else {
-            memcpy(&wide, at, sizeof wide);
-            x = (float)wide;
-        }
-        if (search->near_zero && predict_is_zero((double)x))
-            x = 0;
-        uint8_t code = code32(layout->cuts->cuts32 + s * BYTES_TABLE32, search->small, x);
-        put_code(search, (double)x, code, layout->zero_rules, codes);
+/* The values that searches look at. A step that is known to the compiler, as it mostly is, saves
+ * half of the work. */
+#define GATHER(name, real, from_type)                                                           \
+    INLINE void name(const row_layout *layout, const row_source *from, ptrdiff_t step, real *x) \
+    {                                                                                           \
+        for (size_t s = 0; s < layout->cuts->n_searches; s++) {                                 \
+            from_type value;                                                                    \
+            memcpy(&value, from->row + (ptrdiff_t)layout->features[s] * step, sizeof value);    \
+            x[s] = (real)value;                                                                 \
+        }                                                                                       \
     }
+GATHER(gather32, float, float)
+GATHER(gather_rounded, float, double)
+GATHER(gather64, double, double)
+#undef GATHER
+
+INLINE void gather_floats(const row_layout *layout, const row_source *from, float *x)
+{
+    if (!from->narrow)
+        gather_rounded(layout, from, from->step, x);
+    else if (from->step == sizeof(float))
+        gather32(layout, from, sizeof(float), x);
+    else
+        gather32(layout, from, from->step, x);
 }
 
-INLINE void load_numbers64(const row_layout *layout, row_source from, uint8_t *codes)
+INLINE void gather_doubles(const row_layout *layout, const row_source *from, double *x)
 {
-    for (size_t s = 0; s < layout->cuts->n_searches; s++) {
-        const row_search *search = &layout->searches[s];
-        double x;
-        memcpy(&x, from.row + (ptrdiff_t)search->feature * from.step, sizeof x);
-        if (search->near_zero && predict_is_zero(x))
-            x = 0;
-        uint8_t code = code64(layout->cuts->cuts64 + s * BYTES_TABLE, search->small, x);
-        put_code(search, x, code, layout->zero_rules, codes);
+    gather64(layout, from, from->step, x);
+}
+
+#define SEARCH(name, real, gather, count, tables, table, pivots)                       \
+    static void name(const row_layout *layout, const row_source *from, row_found *ret) \
+    {                                                                                  \
+        const bytes_layout *of = layout->cuts;                                         \
+        real x[ROW_COLUMNS];                                                           \
+        uint32_t run[ROW_COLUMNS];                                                     \
+        gather(layout, from, x);                                                       \
+        for (size_t s = of->n_searches; s < ROW_TOGETHER * layout->n_together; s++)    \
+            x[s] = 0;                                                                  \
+        for (size_t i = 0; i < layout->n_near_zero; i++) {                             \
+            size_t s = layout->near_zero[i];                                           \
+            x[s] = predict_is_zero((double)x[s]) ? 0 : x[s];                           \
+        }                                                                              \
+        for (size_t t = 0; t < layout->n_together; t++)                                \
+            count_runs_##real(layout->pivots + t * ROW_PIVOTS * ROW_TOGETHER,          \
+                              x + t * ROW_TOGETHER, run + t * ROW_TOGETHER);           \
+        const real *cuts = of->tables + BYTES_PIVOTS;                                  \
+        for (size_t s = 0; s < of->n_searches; s++, cuts += table)                     \
+            ret->code[s] = (uint8_t)(run[s] + count(cuts + run[s], x[s]));             \
+        for (size_t s = 0; s < ROW_TOGETHER * layout->n_together; s++)                 \
+            ret->missing[s] = x[s] != x[s];                                            \
+        for (size_t s = 0; layout->zero_rules && s < of->n_searches; s++)              \
+            ret->zero[s] = predict_is_zero((double)x[s]);                              \
+    }
+SEARCH(search32, float, gather_floats, count32, cuts32, BYTES_TABLE32, pivots32)
+SEARCH(search64, double, gather_doubles, count64, cuts64, BYTES_TABLE, pivots64)
+#undef SEARCH
+
+/* A column has the code of its search, but for missing values and zeros what its rule says. */
+INLINE void put_columns(const row_layout *layout, const row_found *found, bool few, uint8_t *codes)
+{
+    registers code = load_registers(found->code, few),
+              missing = load_registers(found->missing, few);
+    for (size_t c = 0; c < (few ? ROW_COLUMNS_FEW : ROW_COLUMNS); c += LANES) {
+        lanes search = load_lanes((const char *)layout->columns.search + c);
+        lanes on_missing = load_lanes((const char *)layout->columns.on_missing + c);
+        mask is_missing = passes(look_up(&missing, search, few), no_lanes());
+        lanes all = bias(look_up(&code, search, few));
+        all = choose(is_missing, all, on_missing);
+        if (layout->zero_rules) {
+            registers zero = load_registers(found->zero, few);
+            lanes asks = load_lanes((const char *)layout->columns.asks_zero + c);
+            lanes on_zero = load_lanes((const char *)layout->columns.on_zero + c);
+            mask is_zero = passes(add_lanes(look_up(&zero, search, few), asks), one_a_lane());
+            all = choose(is_zero, all, on_zero);
+        }
+        put_lanes((char *)codes + c, all);
     }
 }
 
@@ -98,290 +142,401 @@ static void load_row(const mw_forest *forest, const row_layout *layout, const mw
     bool narrow = rows->dtype == MW_FLOAT32;
     ptrdiff_t width = narrow ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
     row_source from = {(const char *)rows->data + (ptrdiff_t)row * rows->row_stride * width,
-                       rows->column_stride * width};
-    if (narrow)
-        load_numbers32(layout, from, true, ret->code);
-    else if (layout->cuts->float_cuts)
-        load_numbers32(layout, from, false, ret->code);
+                       rows->column_stride * width, narrow};
+    row_found found;
+    if (narrow || layout->cuts->float_cuts)
+        search32(layout, &from, &found);
     else
-        load_numbers64(layout, from, ret->code);
+        search64(layout, &from, &found);
+    if (layout->few)
+        put_columns(layout, &found, true, ret->code);
+    else
+        put_columns(layout, &found, false, ret->code);
     for (size_t f = 0; f < layout->cuts->n_codes; f++) {
         const row_categories *of = &layout->categories[f];
         uint8_t number = bytes_number_of(forest, &layout->cuts->codes[f], rows, row, true);
-        ret->words[f] = of->words + row_of_number(of, number) * row_table_width(layout);
+        ret->sets[f] = of->rows + row_of_number(of, number) * layout->table_row_bytes;
     }
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
+/* ---- tops ------------------------------------------------------------------------------------ */
 
-INLINE uint64_t answer_tile(const row_layout *layout, const row_group *group, unsigned k,
-                            const row_codes *codes, const registers *row, bool few)
+/* What stands at each lane's place among 2^n vectors, `step` bytes from one to the next: the first
+ * answer chooses between neighbours, and is the one that is known first. */
+INLINE lanes fold0(const char *p, size_t step, const mask *went)
 {
-    const uint8_t *columns = (const uint8_t *)layout->data + group->tree[k];
-    uint64_t answers = answers_of(row, columns, columns + group->span, few);
-    for (size_t f = 0; f < layout->n_categories; f++)
-        answers |= codes->words[f][group->first_tree + k];
-    return answers;
+    (void)step;
+    (void)went;
+    return load_lanes(p);
+}
+#define FOLD(n, m)                                                                            \
+    INLINE lanes fold##n(const char *p, size_t step, const mask *went)                        \
+    {                                                                                         \
+        return choose(went[m], fold##m(p, step, went), fold##m(p + (step << m), step, went)); \
+    }
+FOLD(1, 0)
+FOLD(2, 1)
+FOLD(3, 2)
+FOLD(4, 3)
+FOLD(5, 4)
+FOLD(6, 5)
+FOLD(7, 6)
+#undef FOLD
+
+INLINE lanes fold(const char *p, size_t step, unsigned n, const mask *went)
+{
+    switch (n) {
+    case 0:
+        return fold0(p, step, went);
+    case 1:
+        return fold1(p, step, went);
+    case 2:
+        return fold2(p, step, went);
+    case 3:
+        return fold3(p, step, went);
+    case 4:
+        return fold4(p, step, went);
+    case 5:
+        return fold5(p, step, went);
+    case 6:
+        return fold6(p, step, went);
+    default:
+        return fold7(p, step, went);
+    }
 }
 
-/* One that stands behind the tile. */
-INLINE size_t answer_one(const uint8_t *columns, size_t span, const row_codes *codes, size_t at)
+/* A bit for each place of a top, in planes of 8: that of place `at`, chosen by the answers that are
+ * its bits from 3 on. */
+INLINE mask bit_at(const char *planes, unsigned n_bits, lanes at, const mask *went)
 {
-    return codes->code[columns[at]] >= columns[span + at];
+    return has_bit(fold(planes, LANES, n_bits > 3 ? n_bits - 3 : 0, went + 3), at);
 }
 
-/* ---- walks: the numbers of eight leaves, from the group's first_leaf on ---------------------- */
-
-/* The loop over the trees of a group: unrolled, what they have in common stays in registers. */
-#define EACH_TREE _Pragma("GCC unroll 8") for (unsigned k = 0; k < ROW_GROUP; k++)
-
-INLINE void walk_oblivious(const row_layout *layout, const row_group *group, const row_codes *codes,
-                           const registers *row, bool few, size_t *ret_leaf)
+/* The planes of a block's questions about categories. */
+INLINE void gather_planes(const row_layout *layout, const row_block *block, const row_codes *codes,
+                          char *ret_planes)
 {
-    uint64_t a = answer_tile(layout, group, 0, codes, row, few);
-    EACH_TREE
-    ret_leaf[k] = a >> 8 * k & 255;
+    for (size_t plane = 0; plane < row_planes(block); plane++) {
+        size_t at = block->set_planes + plane * LANES;
+        lanes all = load_lanes(codes->sets[0] + at);
+        for (size_t f = 1; f < layout->n_categories; f++)
+            all = unite(all, load_lanes(codes->sets[f] + at));
+        put_lanes(ret_planes + plane * LANES, all);
+    }
 }
 
-/* No branch depends on the row, so the processor overlaps the trees by itself; the questions behind
- * the tile wait for memory, and go side by side. */
-INLINE size_t walk_tile(uint64_t a, unsigned depth)
+/* The question at place `at` of a level is bit 2^level + at of the planes. */
+INLINE mask in_sets(const char *planes, unsigned level, lanes at, const mask *went)
 {
-    size_t at = 1;
-    for (unsigned level = 0; level < depth && level < ROW_TILE_DEPTH; level++)
-        at = 2 * at + (a >> at & 1);
+    if (level < 3)
+        return has_bit(load_lanes(planes), add_to_all(at, 1u << level));
+    return bit_at(planes + (LANES << (level - 3)), level, at, went);
+}
+
+/* ---- tops, walked -----------------------------------------------------------------------------
+ */
+
+typedef struct top_walk {
+    lanes at;
+    mask went[ROW_DEPTH_MAX];
+} top_walk;
+
+/* Of the two last levels, which are long and rare. */
+static __attribute__((noinline)) lanes fold_long(const char *p, unsigned level, const mask *went)
+{
+    return level == 6 ? fold6(p, 2 * LANES, went) : fold7(p, 2 * LANES, went);
+}
+
+/* `planes` is NULL where nobody asks about categories. */
+INLINE void walk_level(const registers *row, const char *questions, const char *planes,
+                       unsigned level, bool few, top_walk *walk)
+{
+    const char *p = questions + 2 * LANES * (((size_t)1 << level) - 1);
+    bool is_long = level > 5;
+    lanes columns =
+        is_long ? fold_long(p, level, walk->went) : fold(p, 2 * LANES, level, walk->went);
+    lanes ranks = is_long ? fold_long(p + LANES, level, walk->went)
+                          : fold(p + LANES, 2 * LANES, level, walk->went);
+    mask right = passes(look_up(row, columns, few), ranks);
+    if (planes)
+        right = either(right, in_sets(planes, level, walk->at, walk->went));
+    walk->went[level] = right;
+    walk->at = add_bit(walk->at, right, 1u << level);
+}
+
+INLINE void walk_top(const registers *row, const char *questions, const char *planes,
+                     unsigned depth, bool few, top_walk *walk)
+{
+    walk->at = no_lanes();
+#define LEVEL(d)   \
+    if (depth > d) \
+    walk_level(row, questions, planes, d, few, walk)
+    LEVEL(0);
+    LEVEL(1);
+    LEVEL(2);
+    LEVEL(3);
+    LEVEL(4);
+    LEVEL(5);
+    LEVEL(6);
+    LEVEL(7);
+#undef LEVEL
+}
+
+INLINE lanes walk_oblivious(const registers *row, const char *p, const char *planes, unsigned depth,
+                            bool few)
+{
+    lanes at = no_lanes();
+    _Pragma("GCC unroll 8") for (unsigned level = 0; level < depth; level++, p += 2 * LANES)
+    {
+        mask right = passes(look_up(row, load_lanes(p), few), load_lanes(p + LANES));
+        if (planes)
+            right = either(right, has_bit(load_lanes(planes), add_to_all(no_lanes(), level)));
+        at = add_bit(at, right, 1u << level);
+    }
     return at;
 }
 
-INLINE void walk_perfect(const row_layout *layout, const row_group *group, unsigned depth,
-                         const row_codes *codes, const registers *row, bool few, size_t *ret_leaf)
+/* Where the trees of a block end, as places among the values. The lanes whose walk goes on. A walk
+ * each: its answers stay in registers, but for the deepest two. */
+INLINE uint64_t walk_block(const row_layout *layout, const row_block *block, const char *planes,
+                           const registers *row, bool few, uint32_t *ret_places)
 {
-    size_t span = depth > ROW_TILE_DEPTH ? (size_t)1 << depth : ROW_TILE;
-    EACH_TREE
-    {
-        ret_leaf[k] = walk_tile(answer_tile(layout, group, k, codes, row, few), depth);
-    }
-    for (unsigned level = ROW_TILE_DEPTH; level < depth; level++) {
-        EACH_TREE
-        {
-            const uint8_t *columns = (const uint8_t *)layout->data + group->tree[k];
-            ret_leaf[k] = 2 * ret_leaf[k] + answer_one(columns, span, codes, ret_leaf[k]);
-        }
+    const char *questions = layout->data + block->questions;
+    const char *going_on = layout->data + block->going_on;
+    lanes at;
+    switch (block->depth + block->oblivious * (ROW_DEPTH_MAX + 1)) {
+#define TOP(d)                                                                        \
+    case d: {                                                                         \
+        top_walk walk;                                                                \
+        walk_top(row, questions, planes, d, few, &walk);                              \
+        put_places(walk.at, block->first_value, d, ret_places);                       \
+        return block->goes_on ? word_of(bit_at(going_on, d, walk.at, walk.went)) : 0; \
+    }                                                                                 \
+    case d + ROW_DEPTH_MAX + 1:                                                       \
+        at = walk_oblivious(row, questions, planes, d, few);                          \
+        put_places(at, block->first_value, d, ret_places);                            \
+        return 0;
+        TOP(1)
+        TOP(2)
+        TOP(3)
+        TOP(4)
+        TOP(5)
+        TOP(6)
+        TOP(7)
+        TOP(8)
+#undef TOP
+    default: /* leaves only, or pieces only */
+        at = no_lanes();
+        put_places(at, block->first_value, 0, ret_places);
+        return block->goes_on ? word_of(has_bit(load_lanes(going_on), at)) : 0;
     }
 }
 
-INLINE void walk_narrow(const row_layout *layout, const row_group *group, const row_codes *codes,
-                        const registers *row, bool few, size_t *ret_leaf)
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+INLINE uint64_t piece_sets(const row_layout *layout, const row_codes *codes, const row_piece *piece)
 {
-    enum { STEPS = 4 }; /* between two looks whether all have arrived */
-    uint64_t a[ROW_GROUP];
-    size_t at[ROW_GROUP] = {0};
-    const uint8_t *next[ROW_GROUP];
-    EACH_TREE
-    {
-        a[k] = answer_tile(layout, group, k, codes, row, few);
-        next[k] = (const uint8_t *)layout->data + group->tree[k] + 2 * ROW_TILE;
-    }
-    for (unsigned level = 0; level < group->depth; level += STEPS) {
-        size_t arrived = ROW_TILE;
-        for (unsigned step = 0; step < STEPS; step++) {
-            EACH_TREE
-            at[k] = next[k][2 * at[k] + (a[k] >> at[k] % 64 & 1)];
-        }
-        EACH_TREE
-        arrived &= at[k];
-        if (arrived)
-            break;
-    }
-    EACH_TREE
-    ret_leaf[k] = at[k];
+    uint64_t word = 0;
+    for (size_t f = 0; f < layout->n_categories; f++)
+        word |= ((const uint64_t *)(codes->sets[f] + layout->table_words))[piece->set_word];
+    return word >> piece->set_shift & piece->set_mask;
 }
 
-/* In the tile by its answers, then one by one: a walk that has arrived waits. */
-INLINE void walk_wide(const row_layout *layout, const row_group *group, const row_codes *codes,
-                      const registers *row, bool few, size_t *ret_leaf)
+/* All walks that go on take a piece a round: no branch depends on one of them. */
+INLINE void walk_pieces(const row_layout *layout, const row_codes *codes, const registers *row,
+                        bool few, bool sets, uint32_t *going, size_t n_going, uint32_t *places)
 {
-    uint64_t a[ROW_GROUP];
-    size_t at[ROW_GROUP] = {0};
-    const uint8_t *columns[ROW_GROUP];
-    EACH_TREE
-    {
-        a[k] = answer_tile(layout, group, k, codes, row, few);
-        columns[k] = (const uint8_t *)layout->data + group->tree[k];
-    }
-    for (bool inside = true; inside;) {
-        inside = false;
-        EACH_TREE
-        {
-            const uint16_t *next = (const uint16_t *)(columns[k] + 2 * ROW_LEAVES_MAX);
-            size_t to = next[(2 * at[k] + (a[k] >> at[k] % 64 & 1)) % (2 * ROW_LEAVES_MAX)];
-            at[k] = at[k] < ROW_TILE ? to : at[k];
-            inside |= at[k] < ROW_TILE;
+    while (n_going > 0) {
+        size_t n_left = 0;
+        for (size_t i = 0; i < n_going; i++) {
+            uint32_t tree = going[i], number;
+            memcpy(&number, layout->values + places[tree] * layout->leaf_bytes, sizeof number);
+            const row_piece *piece = &layout->pieces[number];
+            uint64_t answers = answer_piece(row, piece, few);
+            if (sets)
+                answers |= piece_sets(layout, codes, piece);
+            unsigned e = exit_of(piece, answers);
+            places[tree] = piece->first + e;
+            going[n_left] = tree;
+            n_left += piece->goes_on >> e & 1;
         }
+        n_going = n_left;
     }
-    for (bool inside = true; inside;) {
-        inside = false;
-        EACH_TREE
-        {
-            const uint16_t *next = (const uint16_t *)(columns[k] + 2 * ROW_LEAVES_MAX);
-            size_t here = at[k] % ROW_LEAVES_MAX;
-            size_t to = next[2 * here + answer_one(columns[k], ROW_LEAVES_MAX, codes, here)];
-            at[k] = at[k] < ROW_LEAVES_MAX ? to : at[k];
-            inside |= at[k] < ROW_LEAVES_MAX;
-        }
+}
+
+/* ---- a row ------------------------------------------------------------------------------------
+ */
+
+/* Trees whose pieces are walked together, so that the rounds are long. */
+enum { TOGETHER = 128 };
+
+typedef struct row_memory {
+    row_codes codes;
+    uint32_t going[TOGETHER + 16];
+    uint32_t places[TOGETHER];
+} row_memory;
+
+/* The places of up to TOGETHER trees, blocks [first, end). */
+INLINE void walk_blocks(const row_layout *layout, row_memory *memory, bool few, bool sets,
+                        size_t first, size_t end)
+{
+    char planes[LANES * (1 << ROW_DEPTH_MAX) / 8];
+    registers row = load_registers(memory->codes.code, few);
+    size_t n_going = 0;
+    uint32_t tree = 0;
+    assert(end - first <= TOGETHER / LANES);
+    for (size_t b = first; b < end; b++, tree += LANES) {
+        const row_block *block = &layout->blocks[b];
+        if (sets)
+            gather_planes(layout, block, &memory->codes, planes);
+        uint64_t going =
+            walk_block(layout, block, sets ? planes : NULL, &row, few, memory->places + tree);
+        if (block->goes_on)
+            n_going += list_lanes(going, tree, memory->going + n_going);
     }
-    EACH_TREE
-    ret_leaf[k] = at[k];
+    walk_pieces(layout, &memory->codes, &row, few, sets, memory->going, n_going, memory->places);
+}
+
+/* The same of one block, where no tree goes on. */
+INLINE void walk_plain(const row_layout *layout, row_memory *memory, bool few, size_t first)
+{
+    registers row = load_registers(memory->codes.code, few);
+    walk_block(layout, &layout->blocks[first], NULL, &row, few, memory->places);
+}
+
+typedef void walk_kind(const row_layout *layout, row_memory *memory, size_t first, size_t end);
+
+#define WALK(name, few, sets)                                                                \
+    static __attribute__((noinline)) void name(const row_layout *layout, row_memory *memory, \
+                                               size_t first, size_t end)                     \
+    {                                                                                        \
+        walk_blocks(layout, memory, few, sets, first, end);                                  \
+    }
+WALK(walk_few, true, false)
+WALK(walk_many, false, false)
+WALK(walk_few_sets, true, true)
+WALK(walk_many_sets, false, true)
+#undef WALK
+
+#define WALK_PLAIN(name, few)                                                                \
+    static __attribute__((noinline)) void name(const row_layout *layout, row_memory *memory, \
+                                               size_t first, size_t end)                     \
+    {                                                                                        \
+        (void)end;                                                                           \
+        walk_plain(layout, memory, few, first);                                              \
+    }
+WALK_PLAIN(walk_few_plain, true)
+WALK_PLAIN(walk_many_plain, false)
+#undef WALK_PLAIN
+
+static walk_kind *walk_of(const row_layout *layout)
+{
+    if (layout->n_categories > 0)
+        return layout->few ? walk_few_sets : walk_many_sets;
+    if (layout->n_pieces > 0)
+        return layout->few ? walk_few : walk_many;
+    return layout->few ? walk_few_plain : walk_many_plain;
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-INLINE void walk_group(const row_layout *layout, const row_group *group, const row_codes *codes,
-                       const registers *row, bool few, size_t *ret_leaf)
-{
-#define PERFECT(d)                                                 \
-    case d:                                                        \
-        walk_perfect(layout, group, d, codes, row, few, ret_leaf); \
-        return
-    switch (group->form) {
-    case ROW_OBLIVIOUS:
-        walk_oblivious(layout, group, codes, row, few, ret_leaf);
-        return;
-    case ROW_NARROW:
-        walk_narrow(layout, group, codes, row, few, ret_leaf);
-        return;
-    case ROW_WIDE:
-        walk_wide(layout, group, codes, row, few, ret_leaf);
-        return;
-    case ROW_PERFECT:
-        break;
+/* Call `add` for trees [tree, tree_end), whose places stand in memory->places. Where no tree goes
+ * on, a block at a time: its additions, each of which waits for the one before, overlap with the
+ * next block's walk. */
+#define EACH_PART(add)                                                                   \
+    walk_kind *walk = walk_of(layout);                                                   \
+    size_t step = layout->n_pieces > 0 ? TOGETHER / LANES : 1;                           \
+    for (size_t first = 0; first < layout->n_blocks; first += step) {                    \
+        size_t end = first + step < layout->n_blocks ? first + step : layout->n_blocks;  \
+        size_t tree = first * LANES;                                                     \
+        size_t tree_end = end * LANES < forest->n_trees ? end * LANES : forest->n_trees; \
+        const uint32_t *place = memory->places;                                          \
+        walk(layout, memory, first, end);                                                \
+        add                                                                              \
     }
-    switch (group->depth) {
-        PERFECT(1);
-        PERFECT(2);
-        PERFECT(3);
-        PERFECT(4);
-        PERFECT(5);
-        PERFECT(6);
-        PERFECT(7);
-        PERFECT(8);
-    default:
-        assert(false);
-    }
-#undef PERFECT
-}
-
-static void fetch_group(const row_layout *layout, const row_group *group)
-{
-    for (unsigned k = 0; k < group->n_trees; k++) {
-        __builtin_prefetch(layout->data + group->tree[k]);
-        __builtin_prefetch(layout->data + group->tree[k] + group->span);
-    }
-}
 
 /* All trees add to one sum: it stays in a register. */
-#define SUM_ONE(name, few, real)                                                                \
-    static void name(const mw_forest *forest, const row_layout *layout, const row_codes *codes, \
-                     void *sums)                                                                \
-    {                                                                                           \
-        (void)forest;                                                                           \
-        registers row = load_registers(codes->code, few);                                       \
-        real sum = *(real *)sums;                                                               \
-        for (size_t g = 0; g < layout->n_groups; g++) {                                         \
-            const row_group *group = &layout->groups[g];                                        \
-            size_t leaf[ROW_GROUP];                                                             \
-            fetch_group(layout, group + (g + 1 < layout->n_groups));                            \
-            walk_group(layout, group, codes, &row, few, leaf);                                  \
-            for (unsigned k = 0; k < group->n_trees; k++)                                       \
-                sum += ((const real *)(layout->data + group->leaves[k]))[leaf[k]];              \
-        }                                                                                       \
-        *(real *)sums = sum;                                                                    \
+#define SUM_ONE(name, real)                                                                        \
+    static void name(const mw_forest *forest, const row_layout *layout, row_memory *memory,        \
+                     void *sums)                                                                   \
+    {                                                                                              \
+        const real *values = (const real *)layout->values;                                         \
+        real sum = *(real *)sums;                                                                  \
+        EACH_PART(for (; tree + LANES <= tree_end; tree += LANES, place += LANES) _Pragma(         \
+                      "GCC unroll 64") for (size_t k = 0; k < LANES; k++) sum += values[place[k]]; \
+                  for (; tree < tree_end; tree++) sum += values[*place++];)                        \
+        *(real *)sums = sum;                                                                       \
     }
-SUM_ONE(sum_one_few32, true, float)
-SUM_ONE(sum_one_few64, true, double)
-SUM_ONE(sum_one_many32, false, float)
-SUM_ONE(sum_one_many64, false, double)
+SUM_ONE(sum_one32, float)
+SUM_ONE(sum_one64, double)
 
 /* Trees add to sums of their own. */
-#define SUM_EACH(name, few, real)                                                               \
-    static void name(const mw_forest *forest, const row_layout *layout, const row_codes *codes, \
-                     void *sums)                                                                \
-    {                                                                                           \
-        registers row = load_registers(codes->code, few);                                       \
-        for (size_t g = 0; g < layout->n_groups; g++) {                                         \
-            const row_group *group = &layout->groups[g];                                        \
-            const uint32_t *output = forest->tree_output + group->first_tree;                   \
-            size_t leaf[ROW_GROUP];                                                             \
-            fetch_group(layout, group + (g + 1 < layout->n_groups));                            \
-            walk_group(layout, group, codes, &row, few, leaf);                                  \
-            for (unsigned k = 0; k < group->n_trees; k++)                                       \
-                ((real *)sums)[output[k]] +=                                                    \
-                    ((const real *)(layout->data + group->leaves[k]))[leaf[k]];                 \
-        }                                                                                       \
+#define SUM_EACH(name, real)                                                                \
+    static void name(const mw_forest *forest, const row_layout *layout, row_memory *memory, \
+                     void *sums)                                                            \
+    {                                                                                       \
+        const real *values = (const real *)layout->values;                                  \
+        const uint32_t *output = forest->tree_output;                                       \
+        EACH_PART(for (; tree < tree_end; tree++)((real *)sums)[output[tree]] +=            \
+                  values[*place++];)                                                        \
     }
-SUM_EACH(sum_each_few32, true, float)
-SUM_EACH(sum_each_few64, true, double)
-SUM_EACH(sum_each_many32, false, float)
-SUM_EACH(sum_each_many64, false, double)
+SUM_EACH(sum_each32, float)
+SUM_EACH(sum_each64, double)
 
-static void add_vector(const mw_forest *forest, const row_layout *layout, const row_group *group,
-                       unsigned k, size_t leaf, void *sums)
+static void add_vector(const mw_forest *forest, const row_layout *layout, size_t tree,
+                       uint32_t place, void *sums)
 {
-    size_t tree = group->first_tree + k, n = row_outputs(forest, tree);
-    size_t output = forest->tree_output[tree] == MW_ALL_OUTPUTS ? 0 : forest->tree_output[tree];
-    const char *leaves = layout->data + group->leaves[k];
+    bool all = forest->tree_output[tree] == MW_ALL_OUTPUTS;
+    size_t output = all ? 0 : forest->tree_output[tree], n = all ? forest->n_margins : 1;
+    const char *leaf = layout->values + place * layout->leaf_bytes;
     for (size_t i = 0; i < n; i++) {
         if (forest->sum_float32)
-            ((float *)sums)[output + i] += ((const float *)leaves)[leaf * n + i];
+            ((float *)sums)[output + i] += ((const float *)leaf)[i];
         else
-            ((double *)sums)[output + i] += ((const double *)leaves)[leaf * n + i];
+            ((double *)sums)[output + i] += ((const double *)leaf)[i];
     }
 }
 
-/* Leaves of several outputs. Codes behind the few are 0, so that all of them may be looked up. */
-static void sum_vectors(const mw_forest *forest, const row_layout *layout, const row_codes *codes,
+/* Leaves of several outputs. */
+static void sum_vectors(const mw_forest *forest, const row_layout *layout, row_memory *memory,
                         void *sums)
 {
-    registers row = load_registers(codes->code, false);
-    for (size_t g = 0; g < layout->n_groups; g++) {
-        const row_group *group = &layout->groups[g];
-        size_t leaf[ROW_GROUP];
-        walk_group(layout, group, codes, &row, false, leaf);
-        for (unsigned k = 0; k < group->n_trees; k++)
-            add_vector(forest, layout, group, k, leaf[k], sums);
-    }
+    EACH_PART(for (; tree < tree_end; tree++) add_vector(forest, layout, tree, *place++, sums);)
 }
 
-typedef void sum_kind(const mw_forest *forest, const row_layout *layout, const row_codes *codes,
+typedef void sum_kind(const mw_forest *forest, const row_layout *layout, row_memory *memory,
                       void *sums);
 
-static sum_kind *kind_of(const mw_forest *forest, const row_layout *layout)
+static sum_kind *sum_of(const mw_forest *forest, const row_layout *layout)
 {
-    static sum_kind *const kinds[2][2][2] = {
-        {{sum_each_many64, sum_each_many32}, {sum_each_few64, sum_each_few32}},
-        {{sum_one_many64, sum_one_many32}, {sum_one_few64, sum_one_few32}}};
-    if (layout->vector_leaves)
+    if (layout->leaf_outputs > 1)
         return sum_vectors;
-    return kinds[forest->n_margins == 1][layout->few][forest->sum_float32];
+    if (forest->n_margins == 1)
+        return forest->sum_float32 ? sum_one32 : sum_one64;
+    return forest->sum_float32 ? sum_each32 : sum_each64;
+}
+
+static void begin_sums(const mw_forest *forest, void *sums)
+{
+    for (size_t m = 0; m < forest->n_margins; m++) {
+        if (forest->sum_float32)
+            ((float *)sums)[m] = (float)forest->base_margin[m];
+        else
+            ((double *)sums)[m] = forest->base_margin[m];
+    }
 }
 
 static void sum_block(const mw_forest *forest, const void *untyped, const predict_block *block)
 {
     const row_layout *layout = untyped;
-    row_codes *codes = block->memory;
+    row_memory *memory = block->memory;
     size_t width = forest->sum_float32 ? sizeof(float) : sizeof(double);
-    sum_kind *sum = kind_of(forest, layout);
-    memset(codes->code, 0, sizeof codes->code);
+    sum_kind *sum = sum_of(forest, layout);
     for (size_t r = 0; r < block->n_rows; r++) {
         char *sums = (char *)block->sums + r * forest->n_margins * width;
-        for (size_t m = 0; m < forest->n_margins; m++) {
-            if (forest->sum_float32)
-                ((float *)sums)[m] = (float)forest->base_margin[m];
-            else
-                ((double *)sums)[m] = forest->base_margin[m];
-        }
-        load_row(forest, layout, block->rows, block->first + r, codes);
-        sum(forest, layout, codes, sums);
+        begin_sums(forest, sums);
+        load_row(forest, layout, block->rows, block->first + r, &memory->codes);
+        sum(forest, layout, memory, sums);
     }
 }
 
@@ -389,14 +544,19 @@ static size_t memory_bytes(const mw_forest *forest, const void *layout)
 {
     (void)forest;
     (void)layout;
-    return sizeof(row_codes);
+    return sizeof(row_memory);
+}
+
+static mw_status lay_out(const mw_forest *forest, void **ret_layout, mw_error *err)
+{
+    return row_layout_make(forest, LANES, ret_layout, err);
 }
 
 const predict_kernel KERNEL = {
     .name = KERNEL_NAME,
     .block_rows = PREDICT_BLOCK_ROWS,
     .usable = usable,
-    .lay_out = row_layout_make,
+    .lay_out = lay_out,
     .free_layout = row_layout_free,
     .layout_bytes = row_layout_bytes,
     .memory_bytes = memory_bytes,

@@ -1,8 +1,7 @@
 /* Trees in the form that the row kernels walk; see row.h for the picture. */
 #include <stdlib.h>
 
-#include "bytes_oblivious.h"
-#include "row.h"
+#include "row_draft.h"
 #include "rules.h"
 
 #include "base/banned.h"
@@ -10,437 +9,298 @@
 /* A row reads few kilobytes of it, but it has to be built. */
 #define TABLE_BYTES_MAX (16 * MW_MIB)
 
-typedef struct row_draft {
-    const mw_forest *forest;
-    row_layout *layout;
-    bytes_places places;
-    uint32_t *queue;  /* of the tree at hand, breadth first */
-    uint32_t *number; /* (its nodes): among its splits, or among its leaves */
-    bool fits;        /* no question had to stand where none may */
-} row_draft;
-
-typedef struct row_shape {
-    size_t n_nodes, n_leaves, depth;
-    bool oblivious;
-} row_shape;
-
-static bool is_leaf(const mw_forest *forest, size_t node)
-{
-    return forest->left[node] == MW_NO_CHILD;
-}
-
-/* ---- survey ---------------------------------------------------------------------------------- */
-
-static row_shape survey_tree(row_draft *draft, size_t tree)
-{
-    const mw_forest *forest = draft->forest;
-    size_t root = forest->tree_start[tree];
-    row_shape shape = {.n_nodes = 1};
-    draft->queue[0] = 0;
-    for (size_t i = 0, level_end = 1, n_splits = 0; i < shape.n_nodes; i++) {
-        if (i == level_end) {
-            level_end = shape.n_nodes;
-            shape.depth++;
-        }
-        uint32_t at = draft->queue[i];
-        if (is_leaf(forest, root + at)) {
-            draft->number[at] = (uint32_t)shape.n_leaves++;
-            continue;
-        }
-        draft->number[at] = (uint32_t)n_splits++;
-        draft->queue[shape.n_nodes++] = forest->left[root + at];
-        draft->queue[shape.n_nodes++] = forest->right[root + at];
-    }
-    shape.oblivious = shape.depth <= ROW_DEPTH_MAX &&
-                      bytes_is_oblivious(forest, tree, draft->queue, shape.n_nodes, shape.depth);
-    return shape;
-}
-
-typedef struct group_shape {
-    size_t depth, n_leaves; /* the largest */
-    bool oblivious;         /* all */
-} group_shape;
-
-static group_shape survey_group(row_draft *draft, const row_group *group)
-{
-    group_shape found = {.oblivious = true};
-    for (unsigned k = 0; k < group->n_trees; k++) {
-        row_shape shape = survey_tree(draft, group->first_tree + k);
-        found.depth = shape.depth > found.depth ? shape.depth : found.depth;
-        found.n_leaves = shape.n_leaves > found.n_leaves ? shape.n_leaves : found.n_leaves;
-        found.oblivious = found.oblivious && shape.oblivious;
-    }
-    return found;
-}
-
-/* False: its trees are too large. */
-static bool choose_form(row_group *group, const group_shape *shape)
-{
-    group->depth = (unsigned)(shape->depth > 0 ? shape->depth : 1);
-    group->span = ROW_TILE;
-    if (shape->oblivious) {
-        group->form = ROW_OBLIVIOUS;
-    } else if (shape->depth <= ROW_TILE_DEPTH) {
-        group->form = ROW_PERFECT;
-    } else if (shape->n_leaves <= ROW_TILE) {
-        group->form = ROW_NARROW;
-    } else if (shape->depth <= ROW_DEPTH_MAX) {
-        group->form = ROW_PERFECT;
-        group->span = (size_t)1 << shape->depth;
-    } else {
-        group->form = ROW_WIDE;
-        group->span = ROW_LEAVES_MAX;
-    }
-    return shape->n_leaves <= ROW_LEAVES_MAX || group->form == ROW_OBLIVIOUS;
-}
-
 /* ---- room ------------------------------------------------------------------------------------ */
 
-static size_t take(row_layout *layout, size_t bytes)
-{
-    size_t at = layout->data_bytes;
-    layout->data_bytes += (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
-    return at;
-}
-
-static size_t next_bytes(const row_group *group)
-{
-    switch (group->form) {
-    case ROW_NARROW:
-        return 4 * ROW_TILE; /* questions and leaves */
-    case ROW_WIDE:
-        return 2 * ROW_LEAVES_MAX * sizeof(uint16_t);
-    default:
-        return 0;
-    }
-}
-
-static size_t first_leaf(const row_group *group)
-{
-    switch (group->form) {
-    case ROW_PERFECT:
-        return (size_t)1 << group->depth;
-    case ROW_OBLIVIOUS:
-        return 0;
-    default:
-        return group->span;
-    }
-}
-
-static void plan_group(row_draft *draft, row_group *group)
+uint32_t row_take_values(row_draft *draft, size_t n_more)
 {
     row_layout *layout = draft->layout;
-    const mw_forest *forest = draft->forest;
-    size_t value = forest->sum_float32 ? sizeof(float) : sizeof(double);
-    group->first_leaf = first_leaf(group);
-    for (unsigned k = 0; k < group->n_trees; k++) {
-        size_t tree = group->first_tree + k, n_leaves = survey_tree(draft, tree).n_leaves;
-        size_t leaf_bytes = value * row_outputs(forest, tree);
-        if (group->form == ROW_PERFECT)
-            n_leaves = (size_t)1 << group->depth;
-        layout->vector_leaves |= forest->tree_output[tree] == MW_ALL_OUTPUTS;
-        group->tree[k] = group->form == ROW_OBLIVIOUS && k > 0
-                             ? group->tree[0]
-                             : take(layout, 2 * group->span + next_bytes(group));
-        /* the address may lie before the data: only what is added to it is read */
-        group->leaves[k] = take(layout, n_leaves * leaf_bytes) - group->first_leaf * leaf_bytes;
+    size_t first = layout->n_values;
+    if (first + n_more > draft->values_room) {
+        size_t room = 2 * (first + n_more);
+        char *values = realloc(layout->values, room * layout->leaf_bytes);
+        if (!values) {
+            draft->enough = false;
+            return 0;
+        }
+        memset(values + first * layout->leaf_bytes, 0, (room - first) * layout->leaf_bytes);
+        layout->values = values;
+        draft->values_room = room;
     }
-    for (unsigned k = group->n_trees; k < ROW_GROUP; k++) {
-        group->tree[k] = group->tree[0];
-        group->leaves[k] = group->leaves[0];
+    layout->n_values += n_more;
+    return (uint32_t)first;
+}
+
+void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value)
+{
+    const mw_forest *forest = draft->forest;
+    size_t n = forest->tree_output[tree] == MW_ALL_OUTPUTS ? forest->n_margins : 1;
+    char *to = draft->layout->values + value * draft->layout->leaf_bytes;
+    for (size_t i = 0; i < n; i++) {
+        double x = predict_leaf(forest, tree, leaf, i);
+        if (forest->sum_float32)
+            ((float *)to)[i] = (float)x;
+        else
+            ((double *)to)[i] = x;
     }
 }
 
-/* ---- questions and leaves -------------------------------------------------------------------- */
+void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank)
+{
+    *ret_column = (uint8_t)(draft->places.column[node] / BYTES_ROWS);
+    *ret_rank = row_stored_rank(draft->places.rank[node]);
+}
 
-/* Its bit in the rows of those categories that go right. In an oblivious group all trees share the
- * words of the first. */
-static void put_set(row_draft *draft, const row_group *group, unsigned k, size_t node,
-                    size_t question)
+/* ---- sets ------------------------------------------------------------------------------------ */
+
+void row_put_set(row_draft *draft, size_t node, size_t at, unsigned bit)
+{
+    if (draft->n_sets == draft->sets_room) {
+        size_t room = 2 * draft->sets_room + 64;
+        row_set_question *sets = realloc(draft->sets, room * sizeof *sets);
+        if (!sets) {
+            draft->enough = false;
+            return;
+        }
+        draft->sets = sets;
+        draft->sets_room = room;
+    }
+    draft->sets[draft->n_sets++] = (row_set_question){node, at, (uint8_t)bit};
+}
+
+/* Its bit in the rows of those categories that go right. */
+static void fill_set(row_draft *draft, const row_set_question *question)
 {
     const row_layout *layout = draft->layout;
-    size_t f = 0, tree = group->first_tree + (group->form == ROW_OBLIVIOUS ? 0 : k);
+    size_t f = 0, node = question->node;
     while (layout->cuts->codes[f].feature != draft->forest->feature[node])
         f++;
     row_categories *of = &layout->categories[f];
+    bool nan_in = predict_rule_of(draft->forest->flags[node]) == PREDICT_SET_NAN_IN;
     bytes_set asked;
     bytes_put_set(draft->forest, layout->cuts, node, &asked);
-    draft->fits = draft->fits && question < ROW_TILE;
-    for (size_t row = 0; draft->fits && row < of->n_rows; row++) {
+    for (size_t row = 0; row < of->n_rows; row++) {
         bool is_nan = row == of->n_rows - 1;
-        bool nan_in = predict_rule_of(draft->forest->flags[node]) == PREDICT_SET_NAN_IN;
         size_t number = is_nan ? (nan_in ? BYTES_NUMBER_NAN : 0) : row;
-        uint64_t right = ~asked.left[number / 8] >> number % 8 & 1;
-        of->words[row * row_table_width(layout) + tree] |= right << question;
+        unsigned right = ~asked.left[number / 8] >> number % 8 & 1;
+        of->rows[row * layout->table_row_bytes + question->at] |= (char)(right << question->bit);
     }
 }
 
-static void put_question(row_draft *draft, const row_group *group, unsigned k, size_t node,
-                         size_t question)
+static size_t whole_lines(size_t bytes)
 {
-    uint8_t *column = (uint8_t *)draft->layout->data + group->tree[k];
-    if (draft->forest->flags[node] & MW_NODE_CATEGORICAL) {
-        put_set(draft, group, k, node, question);
-        return;
+    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
+}
+
+static void *take_lines(size_t bytes)
+{
+    void *memory = aligned_alloc(PREDICT_LINE, whole_lines(bytes) + PREDICT_LINE);
+    if (memory)
+        memset(memory, 0, whole_lines(bytes) + PREDICT_LINE);
+    return memory;
+}
+
+/* *ret_fits = false: the table would take too much. False: no memory. */
+static bool make_table(row_draft *draft, bool *ret_fits)
+{
+    row_layout *layout = draft->layout;
+    const bytes_layout *cuts = layout->cuts;
+    size_t n_rows = 0;
+    layout->table_row_bytes = whole_lines(layout->table_words + 8 * draft->n_set_words + 8);
+    for (size_t f = 0; f < cuts->n_codes; f++)
+        n_rows += layout->categories[f].n_rows = cuts->codes[f].n_numbers + 2u;
+    *ret_fits = n_rows <= TABLE_BYTES_MAX / layout->table_row_bytes;
+    if (!*ret_fits || cuts->n_codes == 0)
+        return true;
+    layout->table_bytes = n_rows * layout->table_row_bytes;
+    char *rows = layout->table = take_lines(layout->table_bytes);
+    if (!rows)
+        return false;
+    for (size_t f = 0; f < cuts->n_codes; f++) {
+        layout->categories[f].rows = rows;
+        rows += layout->categories[f].n_rows * layout->table_row_bytes;
     }
-    column[question] = (uint8_t)(draft->places.column[node] / BYTES_ROWS);
-    column[group->span + question] = draft->places.rank[node];
+    for (size_t i = 0; i < draft->n_sets; i++)
+        fill_set(draft, &draft->sets[i]);
+    return true;
 }
 
-static void put_leaf(row_draft *draft, const row_group *group, unsigned k, size_t number,
-                     size_t leaf)
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* *ret_largest: nodes of a tree. False: one has too many leaves. */
+static bool trees_fit(const mw_forest *forest, size_t *ret_largest)
 {
-    size_t tree = group->first_tree + k, n = row_outputs(draft->forest, tree);
-    char *leaves = draft->layout->data + group->leaves[k];
-    number += group->first_leaf;
-    for (size_t i = 0; i < n; i++) {
-        double value = predict_leaf(draft->forest, tree, leaf, i);
-        if (draft->forest->sum_float32)
-            ((float *)leaves)[number * n + i] = (float)value;
-        else
-            ((double *)leaves)[number * n + i] = value;
+    *ret_largest = 1;
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree], n_leaves = 0;
+        for (size_t node = 0; node < n_nodes; node++)
+            n_leaves += row_is_leaf(forest, forest->tree_start[tree] + node);
+        if (n_leaves > ROW_LEAVES_MAX)
+            return false;
+        *ret_largest = n_nodes > *ret_largest ? n_nodes : *ret_largest;
     }
+    return true;
 }
 
-/* Questions that no node asks go left. */
-static void clear_questions(row_draft *draft, const row_group *group, unsigned k)
+static size_t take_data(row_layout *layout, size_t bytes)
 {
-    uint8_t *column = (uint8_t *)draft->layout->data + group->tree[k];
-    memset(column, row_never(draft->layout), group->span);
-    memset(column + group->span, 1, group->span);
+    size_t at = layout->data_bytes;
+    layout->data_bytes += whole_lines(bytes);
+    return at;
 }
 
-/* ---- forms ----------------------------------------------------------------------------------- */
-
-/* The first node of a level asks for all; level d is bit d of the leaf's number. Breadth first the
- * first decision is the highest bit of a leaf's place. */
-static void fill_oblivious(row_draft *draft, const row_group *group, unsigned k)
-{
-    size_t root = draft->forest->tree_start[group->first_tree + k];
-    row_shape shape = survey_tree(draft, group->first_tree + k);
-    if (k == 0)
-        clear_questions(draft, group, k);
-    for (size_t level = 0; level < shape.depth; level++) {
-        size_t node = root + draft->queue[((size_t)1 << level) - 1];
-        put_question(draft, group, k, node, 8 * k + shape.depth - 1 - level);
-    }
-    for (size_t i = 0; i < shape.n_leaves; i++)
-        put_leaf(draft, group, k, i, root + draft->queue[shape.n_leaves - 1 + i]);
-}
-
-static void fill_perfect(row_draft *draft, const row_group *group, unsigned k, size_t at,
-                         unsigned level, uint32_t node)
+static bool plan_blocks(row_draft *draft, size_t largest)
 {
     const mw_forest *forest = draft->forest;
-    size_t root = forest->tree_start[group->first_tree + k];
-    if (is_leaf(forest, root + node)) {
-        unsigned below = group->depth - level;
-        size_t first = (at << below) - ((size_t)1 << group->depth);
-        for (size_t i = 0; i < (size_t)1 << below; i++)
-            put_leaf(draft, group, k, first + i, root + node);
-        return;
+    row_layout *layout = draft->layout;
+    layout->n_blocks = (forest->n_trees + layout->lanes - 1) / layout->lanes;
+    layout->blocks = calloc(layout->n_blocks + 1, sizeof *layout->blocks);
+    draft->queue = calloc(largest + 1, sizeof *draft->queue);
+    draft->share = calloc(largest + 1, sizeof *draft->share);
+    if (!layout->blocks || !draft->queue || !draft->share)
+        return false;
+    for (size_t b = 0; b < layout->n_blocks; b++) {
+        row_block *block = &layout->blocks[b];
+        size_t left = forest->n_trees - b * layout->lanes;
+        block->first_tree = b * layout->lanes;
+        block->n_trees = (uint8_t)(left < layout->lanes ? left : layout->lanes);
+        row_choose_top(draft, block);
+        block->questions = take_data(layout, 2 * layout->lanes * row_top_nodes(block));
+        block->going_on = take_data(layout, layout->lanes * row_planes(block));
+        block->set_planes = layout->table_words;
+        if (layout->n_categories > 0)
+            layout->table_words += layout->lanes * row_planes(block);
     }
-    put_question(draft, group, k, root + node, at);
-    fill_perfect(draft, group, k, 2 * at, level + 1, forest->left[root + node]);
-    fill_perfect(draft, group, k, 2 * at + 1, level + 1, forest->right[root + node]);
-}
-
-static void put_next(row_draft *draft, const row_group *group, unsigned k, size_t place,
-                     size_t value)
-{
-    char *next = draft->layout->data + group->tree[k] + 2 * group->span;
-    if (group->form == ROW_NARROW)
-        ((uint8_t *)next)[place] = (uint8_t)value;
-    else
-        ((uint16_t *)next)[place] = (uint16_t)value;
-}
-
-/* What stands for a node in `next`: a question, or span + the number of a leaf. */
-static size_t following(const row_draft *draft, const row_group *group, size_t root, uint32_t node)
-{
-    return draft->number[node] + (is_leaf(draft->forest, root + node) ? group->span : 0);
-}
-
-static void fill_graph(row_draft *draft, const row_group *group, unsigned k)
-{
-    const mw_forest *forest = draft->forest;
-    size_t root = forest->tree_start[group->first_tree + k];
-    row_shape shape = survey_tree(draft, group->first_tree + k);
-    if (is_leaf(forest, root)) {
-        put_next(draft, group, k, 0, group->span);
-        put_next(draft, group, k, 1, group->span);
-    }
-    for (size_t i = 0; i < shape.n_nodes; i++) {
-        uint32_t at = draft->queue[i];
-        size_t number = draft->number[at];
-        if (is_leaf(forest, root + at)) {
-            put_leaf(draft, group, k, number, root + at);
-            continue;
-        }
-        put_question(draft, group, k, root + at, number);
-        put_next(draft, group, k, 2 * number,
-                 following(draft, group, root, forest->left[root + at]));
-        put_next(draft, group, k, 2 * number + 1,
-                 following(draft, group, root, forest->right[root + at]));
-    }
-    for (size_t i = 0; group->form == ROW_NARROW && i < 2 * ROW_TILE; i++)
-        put_next(draft, group, k, 2 * ROW_TILE + i, ROW_TILE + i / 2);
-}
-
-static void fill_group(row_draft *draft, const row_group *group)
-{
-    for (unsigned k = 0; k < group->n_trees; k++) {
-        if (group->form == ROW_OBLIVIOUS) {
-            fill_oblivious(draft, group, k);
-            continue;
-        }
-        clear_questions(draft, group, k);
-        if (group->form == ROW_PERFECT)
-            fill_perfect(draft, group, k, 1, 0, 0);
-        else
-            fill_graph(draft, group, k);
-    }
+    return true;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static bool take_plan(row_draft *draft)
+static void survey_outputs(row_draft *draft)
 {
     const mw_forest *forest = draft->forest;
-    size_t largest = 1;
-    for (size_t tree = 0; tree < forest->n_trees; tree++) {
-        size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree];
-        largest = n_nodes > largest ? n_nodes : largest;
-    }
-    row_layout *layout = draft->layout;
-    layout->n_groups = (forest->n_trees + ROW_GROUP - 1) / ROW_GROUP;
-    layout->groups = calloc(layout->n_groups + 1, sizeof *layout->groups);
-    draft->queue = calloc(largest + 1, sizeof *draft->queue);
-    draft->number = calloc(largest + 1, sizeof *draft->number);
-    return layout->groups && draft->queue && draft->number;
+    draft->layout->leaf_outputs = 1;
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        if (forest->tree_output[tree] == MW_ALL_OUTPUTS)
+            draft->layout->leaf_outputs = forest->n_margins;
+    draft->layout->leaf_bytes =
+        draft->layout->leaf_outputs * (forest->sum_float32 ? sizeof(float) : sizeof(double));
 }
 
-static bool plan_groups(row_draft *draft)
+static void put_column(row_layout *layout, size_t column, size_t number, unsigned rule)
 {
-    const mw_forest *forest = draft->forest;
-    for (size_t g = 0; g < draft->layout->n_groups; g++) {
-        row_group *group = &draft->layout->groups[g];
-        size_t left = forest->n_trees - g * ROW_GROUP;
-        group->first_tree = g * ROW_GROUP;
-        group->n_trees = (unsigned)(left < ROW_GROUP ? left : ROW_GROUP);
-        group_shape shape = survey_group(draft, group);
-        if (!choose_form(group, &shape))
-            return false;
-        plan_group(draft, group);
-    }
-    return true;
+    const bytes_search *search = &layout->cuts->searches[number];
+    uint8_t missing = rule == PREDICT_NAN_RIGHT || rule == PREDICT_ZERO_RIGHT ? 255 : 0;
+    if (rule == PREDICT_NAN_IS_ZERO)
+        missing = search->zero_code;
+    layout->columns.search[column] = (uint8_t)number;
+    layout->columns.on_missing[column] = bytes_stored_rank(missing);
+    layout->columns.on_zero[column] = bytes_stored_rank(rule == PREDICT_ZERO_RIGHT ? 255 : 0);
+    layout->columns.asks_zero[column] = rule >= PREDICT_ZERO_LEFT;
+    layout->zero_rules |= rule >= PREDICT_ZERO_LEFT;
 }
 
-/* Searches with their codes. *ret_count: codes that are asked for. */
-static bool list_searches(row_layout *layout, size_t *ret_count)
+/* Columns of numbers are numbered first, search by search. False: there are too many. */
+static bool list_columns(row_layout *layout)
 {
     const bytes_layout *cuts = layout->cuts;
-    *ret_count = 0;
-    layout->searches = calloc(cuts->n_searches + 1, sizeof *layout->searches);
-    if (!layout->searches)
-        return false;
+    size_t n_columns = 0;
     for (size_t s = 0; s < cuts->n_searches; s++) {
-        const bytes_search *from = &cuts->searches[s];
-        row_search *to = &layout->searches[s];
-        *to = (row_search){.feature = from->feature,
-                           .small = from->n_cuts <= 16,
-                           .near_zero = from->near_zero && cuts->near_zero,
-                           .zero_code = from->zero_code};
         for (unsigned rule = 0; rule < BYTES_RULES; rule++) {
-            bool asked = from->column[rule] != BYTES_NO_COLUMN;
-            *ret_count += asked;
-            to->code[rule] = asked ? (uint8_t)(from->column[rule] / BYTES_ROWS) : ROW_NOWHERE;
-            layout->zero_rules |= asked && rule >= PREDICT_ZERO_LEFT;
+            if (cuts->searches[s].column[rule] == BYTES_NO_COLUMN)
+                continue;
+            if (n_columns == ROW_COLUMNS)
+                return false;
+            put_column(layout, n_columns++, s, rule);
         }
     }
+    layout->few = n_columns <= ROW_COLUMNS_FEW;
     return true;
 }
 
-/* False: they would take too much, or there is no memory; *ret_fits tells which. */
-static bool take_categories(row_draft *draft, bool *ret_fits)
+static void put_pivots(row_layout *layout, size_t search)
+{
+    const bytes_layout *cuts = layout->cuts;
+    size_t place = search / ROW_TOGETHER * ROW_PIVOTS * ROW_TOGETHER + search % ROW_TOGETHER;
+    layout->features[search] = cuts->searches[search].feature;
+    if (cuts->near_zero && cuts->searches[search].near_zero)
+        layout->near_zero[layout->n_near_zero++] = (uint8_t)search;
+    for (size_t i = 0; i < ROW_PIVOTS; i++, place += ROW_TOGETHER) {
+        size_t cut = BYTES_PIVOTS + 16 * i + 15;
+        layout->pivots32[place] = cuts->cuts32[search * BYTES_TABLE32 + cut];
+        if (layout->pivots64)
+            layout->pivots64[place] = cuts->cuts64[search * BYTES_TABLE + cut];
+    }
+}
+
+/* False: no memory. What pads the last eight is passed by all, and nobody looks at it. */
+static bool list_pivots(row_layout *layout)
+{
+    layout->n_together = (layout->cuts->n_searches + ROW_TOGETHER - 1) / ROW_TOGETHER;
+    size_t n = layout->n_together * ROW_PIVOTS * ROW_TOGETHER;
+    layout->pivots32 = take_lines(n * sizeof *layout->pivots32);
+    layout->pivots64 = layout->cuts->cuts64 ? take_lines(n * sizeof *layout->pivots64) : NULL;
+    if (!layout->pivots32 || (layout->cuts->cuts64 && !layout->pivots64))
+        return false;
+    for (size_t s = 0; s < layout->cuts->n_searches; s++)
+        put_pivots(layout, s);
+    return true;
+}
+
+static mw_status fail_memory(mw_error *err)
+{
+    return mw_fail_memory(err, "the trees of a predictor");
+}
+
+static mw_status find_questions(row_draft *draft, bool *ret_fits, mw_error *err)
 {
     row_layout *layout = draft->layout;
-    const bytes_layout *cuts = layout->cuts;
-    size_t width = row_table_width(layout), n_words = 0;
-    layout->categories = calloc(cuts->n_codes + 1, sizeof *layout->categories);
+    layout->cuts = calloc(1, sizeof *layout->cuts);
+    if (!layout->cuts)
+        return fail_memory(err);
+    MW_TRY(bytes_find_cuts(draft->forest, layout->cuts, &draft->places, ret_fits, err));
+    if (!*ret_fits)
+        return MW_OK;
+    layout->categories = calloc(layout->cuts->n_codes + 1, sizeof *layout->categories);
     if (!layout->categories)
-        return false;
-    for (size_t f = 0; f < cuts->n_codes; f++) {
-        layout->categories[f].n_rows = cuts->codes[f].n_numbers + 2u;
-        n_words += layout->categories[f].n_rows * width;
-    }
-    *ret_fits = n_words <= TABLE_BYTES_MAX / sizeof(uint64_t) && cuts->n_codes <= ROW_FEATURES_MAX;
-    uint64_t *words = *ret_fits ? calloc(n_words + 1, sizeof *words) : NULL;
-    if (!words)
-        return !*ret_fits;
-    layout->words = words;
-    layout->table_bytes = n_words * sizeof *words;
-    for (size_t f = 0; f < cuts->n_codes; f++) {
-        layout->categories[f].words = words;
-        words += layout->categories[f].n_rows * width;
-    }
-    return true;
-}
-
-static bool take_data(row_layout *layout)
-{
-    void *data;
-    if (posix_memalign(&data, PREDICT_LINE, layout->data_bytes + PREDICT_LINE) != 0)
-        return false;
-    memset(data, 0, layout->data_bytes + PREDICT_LINE);
-    layout->data = data;
-    return true;
+        return fail_memory(err);
+    layout->n_categories = layout->cuts->n_codes;
+    *ret_fits = list_columns(layout) && layout->n_categories <= ROW_FEATURES_MAX;
+    return !*ret_fits || list_pivots(layout) ? MW_OK : fail_memory(err);
 }
 
 static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
 {
     row_layout *layout = draft->layout;
-    if (!take_plan(draft))
-        return mw_fail_memory(err, "the trees of a predictor");
-    *ret_fits = plan_groups(draft);
+    size_t largest;
+    *ret_fits = trees_fit(draft->forest, &largest);
+    if (*ret_fits)
+        MW_TRY(find_questions(draft, ret_fits, err));
     if (!*ret_fits)
         return MW_OK;
-    layout->cuts = calloc(1, sizeof *layout->cuts);
-    if (!layout->cuts)
-        return mw_fail_memory(err, "a predictor");
-    MW_TRY(bytes_find_cuts(draft->forest, layout->cuts, &draft->places, ret_fits, err));
-    if (!*ret_fits)
-        return MW_OK;
-    size_t n_codes;
-    if (!list_searches(layout, &n_codes) || !take_categories(draft, ret_fits))
-        return mw_fail_memory(err, "the questions of a predictor");
-    layout->few = n_codes < ROW_COLUMNS_FEW;
-    layout->n_categories = layout->cuts->n_codes;
-    *ret_fits = *ret_fits && n_codes < ROW_COLUMNS;
-    if (!*ret_fits)
-        return MW_OK;
-    if (!take_data(layout))
-        return mw_fail_memory(err, "the nodes of a predictor");
-    draft->fits = true;
-    for (size_t g = 0; g < layout->n_groups; g++)
-        fill_group(draft, &layout->groups[g]);
-    *ret_fits = draft->fits;
-    return MW_OK;
+    survey_outputs(draft);
+    draft->enough = plan_blocks(draft, largest);
+    if (draft->enough)
+        draft->enough = (layout->data = take_lines(layout->data_bytes)) != NULL;
+    for (size_t b = 0; draft->enough && b < layout->n_blocks; b++)
+        row_fill_block(draft, &layout->blocks[b]);
+    return draft->enough && make_table(draft, ret_fits) ? MW_OK : fail_memory(err);
 }
 
-mw_status row_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
+mw_status row_layout_make(const mw_forest *forest, size_t lanes, void **ret_layout, mw_error *err)
 {
     *ret_layout = NULL;
     if (!bytes_forest_fits(forest))
         return MW_OK;
     row_layout *layout = calloc(1, sizeof *layout);
     if (!layout)
-        return mw_fail_memory(err, "a predictor");
+        return fail_memory(err);
+    layout->lanes = lanes;
     row_draft draft = {.forest = forest, .layout = layout};
     bool fits = false;
     mw_status status = lay_out(&draft, &fits, err);
     free(draft.queue);
-    free(draft.number);
+    free(draft.share);
+    free(draft.sets);
     bytes_places_done(&draft.places);
     if (status != MW_OK || !fits)
         row_layout_free(layout);
@@ -455,11 +315,14 @@ void row_layout_free(void *untyped)
     if (!layout)
         return;
     bytes_layout_free(layout->cuts);
-    free(layout->searches);
+    free(layout->pivots32);
+    free(layout->pivots64);
     free(layout->categories);
-    free(layout->words);
-    free(layout->groups);
+    free(layout->table);
+    free(layout->blocks);
     free(layout->data);
+    free(layout->pieces);
+    free(layout->values);
     free(layout);
 }
 
@@ -467,7 +330,9 @@ size_t row_layout_bytes(const void *untyped)
 {
     const row_layout *layout = untyped;
     return sizeof *layout + bytes_layout_bytes(layout->cuts) +
-           layout->cuts->n_searches * sizeof *layout->searches +
+           layout->n_together * ROW_PIVOTS * ROW_TOGETHER *
+               (sizeof(float) + (layout->pivots64 ? sizeof(double) : 0)) +
            layout->cuts->n_codes * sizeof *layout->categories + layout->table_bytes +
-           layout->n_groups * sizeof *layout->groups + layout->data_bytes;
+           layout->n_blocks * sizeof *layout->blocks + layout->data_bytes +
+           layout->n_pieces * sizeof *layout->pieces + layout->n_values * layout->leaf_bytes;
 }
