@@ -11,6 +11,8 @@
  * No recursion: leaf-wise trees are deep, and each node knows its parent. */
 #include "lightgbm.h"
 
+#include <math.h>
+
 #include "names.h"
 
 enum dump_key {
@@ -144,11 +146,18 @@ static mw_status read_default(model_document *doc, lgb_dump_node *node, mw_error
     return MW_OK;
 }
 
+/* dump_model() knows no infinity, and writes this in its place: in splits that only tell missing
+ * values from all others. */
+#define DUMPED_INFINITY 1e300
+
 static mw_status read_threshold(model_document *doc, lgb_dump_node *node, mw_error *err)
 {
     if (model_document_peek(doc) == MW_SCAN_STRING)
         return model_document_string(doc, &node->categories, err);
-    return model_document_number(doc, &node->threshold, err);
+    MW_TRY(model_document_number(doc, &node->threshold, err));
+    if (node->threshold == DUMPED_INFINITY)
+        node->threshold = INFINITY;
+    return MW_OK;
 }
 
 static mw_status read_linear_features(model_document *doc, model_lgb_dump_tree *dump,

@@ -1,6 +1,8 @@
 /* LightGBM's JSON: what dump_model() returns, and every way to be wrong. */
 #include "sample.h"
 
+#include <math.h>
+
 /* A dump of named parts, so that a test can put one wrong part into a right model. The same trees
  * as sample_lgb_plain of sample.h. */
 typedef struct sample {
@@ -111,6 +113,12 @@ static void test_variants(void **state)
               "\"decision_type\":\"==\",\"internal_count\":6";
     forest = must_read(&s);
     assert_int_equal(forest->category_sets[0].end, 0);
+    mw_forest_free(forest);
+    s = plain(); /* LightGBM's JSON has this for infinity */
+    s.root = "\"split_index\":0,\"split_feature\":0,\"threshold\":1e+300,\"decision_type\":\"<=\","
+             "\"internal_count\":10";
+    forest = must_read(&s);
+    assert_true(isinf(forest->threshold[0]));
     mw_forest_free(forest);
 }
 
