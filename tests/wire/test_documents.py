@@ -130,3 +130,58 @@ def test_what_a_model_does(tmp_path):
                               capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         assert done.stdout.count("\n") >= 4 or " -o " in command, f"{command}: {done.stdout}"
+
+
+@pytest.fixture
+def page_runs(tmp_path):
+    """Python and console blocks of a page, run in an empty folder where `mw` is the program."""
+    (tmp_path / "mw").symlink_to(BINARY)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def run_it(command):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, text=True,
+                              capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+    return run_it
+
+
+def numbers_of(text):
+    return [float(word) for word in re.split(r"[\s,]+", text)
+            if re.fullmatch(r"-?\d[\d.]*(?:e-?\d+)?", word)]
+
+
+def console_of(page):
+    return [line[2:] for text in blocks(page, "console") for line in text.splitlines()
+            if line.startswith("$ ")]
+
+
+def test_catboost_is_served(page_runs, serve, tmp_path):
+    pytest.importorskip("catboost")
+    page = ROOT / "docs/how-to/serve-a-catboost-model.md"
+    script, = blocks(page, "python")
+    expected, = numbers_of(page_runs([sys.executable, "-c", script]))
+    show, rows, predict, explain, _, curl = console_of(page)
+    assert "known by hash" in page_runs(["bash", "-ec", show])
+    page_runs(["bash", "-ec", rows])
+    assert numbers_of(page_runs(["bash", "-ec", predict]))[0] == pytest.approx(expected, rel=1e-12)
+    assert "city" in page_runs(["bash", "-ec", explain])
+    if shutil.which("curl"):
+        server = serve(f"churn={tmp_path}/churn.cbm")
+        answer = page_runs(["bash", "-ec", curl.replace(":8080", f":{server.port}")])
+        assert json.loads(answer)["predictions"] == pytest.approx([expected], rel=1e-12)
+    refused = script.replace("one_hot_max_size=255, ", "")
+    page_runs([sys.executable, "-c", refused])
+    done = subprocess.run([BINARY, "model", "show", "churn.cbm"], cwd=tmp_path, text=True,
+                          capture_output=True, check=False)
+    assert done.stderr.split() == blocks(page, "")[-1].split()
+
+
+def test_scikit_learn_is_served(page_runs):
+    pytest.importorskip("onnxmltools")
+    page = ROOT / "docs/how-to/serve-a-scikit-learn-model.md"
+    script = blocks(page, "python")[1]
+    expected = page_runs([sys.executable, "-W", "ignore", "-c", script]).splitlines()[-5:]
+    for command, numbers in zip(console_of(page), expected, strict=True):
+        got = numbers_of(page_runs(["bash", "-ec", command]))
+        assert got == pytest.approx(numbers_of(numbers), rel=1e-5, abs=1e-5)
