@@ -86,24 +86,6 @@ static bool forest_is_plain(const mw_forest *forest, bool less_equal)
 
 /* ---- numbering ------------------------------------------------------------------------------- */
 
-/* Columns of one rule: one a feature that some node uses with it.
- * `column_of` (n_features) is 0 where there is none yet. */
-static void number_rule(const mw_forest *forest, predict_rule rule, uint32_t *column_of,
-                        predict_columns *columns)
-{
-    memset(column_of, 0, forest->n_features * sizeof *column_of);
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (is_leaf(forest, node) || predict_rule_of(forest->flags[node]) != rule)
-            continue;
-        uint32_t feature = forest->feature[node];
-        if (column_of[feature] == 0) {
-            column_of[feature] = (uint32_t)columns->n_columns++;
-            columns->feature[column_of[feature]] = feature;
-        }
-        columns->of_node[node] = column_of[feature];
-    }
-}
-
 static size_t columns_at_most(const mw_forest *forest)
 {
     size_t pairs = forest->n_features * PREDICT_RULES, splits = forest->n_nodes;
@@ -118,19 +100,67 @@ static bool take_memory(const mw_forest *forest, predict_columns *columns)
     return columns->feature && columns->of_node;
 }
 
-static bool number_columns(const mw_forest *forest, predict_columns *columns)
+/* The pairs that nodes use. */
+typedef struct pairs {
+    uint32_t *column; /* (PREDICT_RULES, n_features): 0 where there is none yet */
+    uint32_t *found;  /* pairs in the order in which nodes use them first */
+    size_t n_found, n_features;
+} pairs;
+
+static size_t pair_of(const pairs *used, const mw_forest *forest, size_t node)
 {
-    uint32_t *column_of = calloc(forest->n_features + 1, sizeof *column_of);
-    if (!column_of)
-        return false;
+    return (size_t)predict_rule_of(forest->flags[node]) * used->n_features + forest->feature[node];
+}
+
+static void find_pairs(const mw_forest *forest, pairs *used)
+{
+    for (size_t node = 0; node < forest->n_nodes; node++) {
+        if (is_leaf(forest, node))
+            continue;
+        size_t pair = pair_of(used, forest, node);
+        if (used->column[pair] == 0) {
+            used->column[pair] = 1;
+            used->found[used->n_found++] = (uint32_t)pair;
+        }
+    }
+}
+
+/* Columns of one rule stand together, each in the order in which nodes use it first. */
+static void number_pairs(pairs *used, predict_columns *columns)
+{
     columns->n_columns = 1;
     for (predict_rule rule = 0; rule < PREDICT_RULES; rule++) {
+        size_t begin = (size_t)rule * used->n_features, end = begin + used->n_features;
         columns->begin[rule] = columns->n_columns;
-        number_rule(forest, rule, column_of, columns);
+        for (size_t i = 0; i < used->n_found; i++) {
+            size_t pair = used->found[i];
+            if (pair < begin || pair >= end)
+                continue;
+            columns->feature[columns->n_columns] = (uint32_t)(pair - begin);
+            used->column[pair] = (uint32_t)columns->n_columns++;
+        }
     }
     columns->begin[PREDICT_RULES] = columns->n_columns;
-    free(column_of);
-    return true;
+}
+
+/* Two passes over the nodes; one for each rule took a sixth of the time to load a deep forest. */
+static bool number_columns(const mw_forest *forest, predict_columns *columns)
+{
+    pairs used = {.n_features = forest->n_features};
+    used.column = calloc(PREDICT_RULES * forest->n_features + 1, sizeof *used.column);
+    used.found = calloc(columns_at_most(forest), sizeof *used.found);
+    bool enough = used.column && used.found;
+    if (enough) {
+        find_pairs(forest, &used);
+        number_pairs(&used, columns);
+    }
+    for (size_t node = 0; enough && node < forest->n_nodes; node++) {
+        if (!is_leaf(forest, node))
+            columns->of_node[node] = used.column[pair_of(&used, forest, node)];
+    }
+    free(used.column);
+    free(used.found);
+    return enough;
 }
 
 mw_status predict_columns_find(const mw_forest *forest, predict_columns *ret_columns, mw_error *err)
