@@ -29,24 +29,19 @@ typedef struct cat_key {
     cat_reader read;
 } cat_key;
 
-enum { MOST_KEYS = 6 };
-
 /* Read an object whose keys are in the table; place names are prepended to errors. */
 static mw_status read_object(model_cat *cat, const cat_key *keys, size_t n_keys, mw_error *err)
 {
-    const char *names[MOST_KEYS];
     uint32_t seen = 0;
-    size_t key = 0;
+    size_t i = 0;
     bool more = false;
-    for (size_t i = 0; i < n_keys; i++)
-        names[i] = keys[i].name;
     MW_TRY(model_document_object_begin(&cat->doc, err));
     for (;;) {
-        MW_TRY(model_document_key(&cat->doc, names, n_keys, &seen, &key, &more, err));
+        MW_TRY(model_document_row(&cat->doc, keys, sizeof *keys, n_keys, &seen, &i, &more, err));
         if (!more)
             return MW_OK;
-        if (keys[key].read(cat, err) != MW_OK)
-            return model_at_key(err, names[key]);
+        if (keys[i].read(cat, err) != MW_OK)
+            return model_at_key(err, keys[i].name);
     }
 }
 
@@ -68,7 +63,7 @@ static mw_status read_each(model_cat *cat, cat_reader read, mw_error *err)
 
 static model_cat_feature *last_feature(model_cat *cat)
 {
-    return (model_cat_feature *)cat->features.items + cat->features.count - 1;
+    return (model_cat_feature *)cat->described->items + cat->described->count - 1;
 }
 
 static mw_status read_feature_column(model_cat *cat, mw_error *err)
@@ -94,7 +89,7 @@ static mw_status read_feature(model_cat *cat, mw_error *err)
     static const cat_key keys[] = {{"flat_feature_index", read_feature_column},
                                    {"feature_id", read_feature_name},
                                    {"nan_value_treatment", read_nan_treatment}};
-    model_cat_feature *feature = model_list_add(&cat->features, 1);
+    model_cat_feature *feature = model_list_add(cat->described, 1);
     if (!feature)
         return mw_fail_memory(err, "features");
     *feature = (model_cat_feature){.column = -1};
@@ -103,38 +98,14 @@ static mw_status read_feature(model_cat *cat, mw_error *err)
 
 static mw_status read_float_features(model_cat *cat, mw_error *err)
 {
+    cat->described = &cat->features;
     return read_each(cat, read_feature, err);
-}
-
-static model_cat_category *last_category(model_cat *cat)
-{
-    return (model_cat_category *)cat->categories.items + cat->categories.count - 1;
-}
-
-static mw_status read_category_column(model_cat *cat, mw_error *err)
-{
-    return model_document_integer(&cat->doc, &last_category(cat)->column, err);
-}
-
-static mw_status read_category_name(model_cat *cat, mw_error *err)
-{
-    return model_document_string(&cat->doc, &last_category(cat)->name, err);
-}
-
-static mw_status read_category(model_cat *cat, mw_error *err)
-{
-    static const cat_key keys[] = {{"flat_feature_index", read_category_column},
-                                   {"feature_id", read_category_name}};
-    model_cat_category *category = model_list_add(&cat->categories, 1);
-    if (!category)
-        return mw_fail_memory(err, "features");
-    *category = (model_cat_category){.column = -1};
-    return read_object(cat, keys, MW_COUNT(keys), err);
 }
 
 static mw_status read_categorical_features(model_cat *cat, mw_error *err)
 {
-    return read_each(cat, read_category, err);
+    cat->described = &cat->categories;
+    return read_each(cat, read_feature, err);
 }
 
 /* The first category that a statistic is about is enough for the message. */
@@ -328,7 +299,7 @@ static mw_status read_document(model_cat *cat, mw_error *err)
 mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format format, mw_error *err)
 {
     *cat = (model_cat){.features.item_bytes = sizeof(model_cat_feature),
-                       .categories.item_bytes = sizeof(model_cat_category),
+                       .categories.item_bytes = sizeof(model_cat_feature),
                        .bias.item_bytes = sizeof(double),
                        .class_names.item_bytes = sizeof(mw_view),
                        .scale = 1};

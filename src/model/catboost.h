@@ -12,18 +12,12 @@
 
 #include "document.h"
 
-/* One entry of features_info.float_features. */
+/* One entry of features_info.float_features, or of categorical_features. */
 typedef struct model_cat_feature {
     mw_view name;     /* "" when the model knows none */
     int64_t column;   /* flat_feature_index */
-    bool nan_is_high; /* AsTrue: NaN passes every border; else it passes none */
+    bool nan_is_high; /* AsTrue: NaN passes every border; else it passes none. Numbers only */
 } model_cat_feature;
-
-/* One entry of features_info.categorical_features. */
-typedef struct model_cat_category {
-    mw_view name;
-    int64_t column;
-} model_cat_category;
 
 /* A node of a tree in the making; a leaf has left = right = -1. */
 typedef struct model_cat_node {
@@ -44,8 +38,9 @@ typedef struct model_cat {
     model_build build;
     model_document doc;
     model_cat_tree tree;
-    model_list features;    /* model_cat_feature */
-    model_list categories;  /* model_cat_category */
+    model_list features;    /* model_cat_feature: of numbers */
+    model_list categories;  /* model_cat_feature */
+    model_list *described;  /* the one of both whose entries are being read */
     model_list bias;        /* double */
     model_list class_names; /* mw_view */
     mw_view loss;

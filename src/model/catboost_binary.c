@@ -135,12 +135,12 @@ static mw_status read_category(binary_reader *r, const model_flat_table *table, 
                                mw_error *err)
 {
     int32_t column;
-    model_cat_category *category = model_list_add(&r->cat->categories, 1);
+    model_cat_feature *category = model_list_add(&r->cat->categories, 1);
     (void)i;
     if (!category)
         return mw_fail_memory(err, "features");
     MW_TRY(model_flat_int(table, CATEGORY_COLUMN, -1, &column, err));
-    *category = (model_cat_category){.column = column};
+    *category = (model_cat_feature){.column = column};
     return model_flat_text(table, CATEGORY_NAME, &category->name, err);
 }
 

@@ -19,7 +19,7 @@ typedef struct known_hash {
 
 mw_status model_cat_refuse_statistics(const model_cat *cat, int64_t category, mw_error *err)
 {
-    const model_cat_category *categories = cat->categories.items;
+    const model_cat_feature *categories = cat->categories.items;
     bool known = category >= 0 && (uint64_t)category < cat->categories.count;
     if (known && categories[category].name.size > 0)
         mw_fail(err, MW_E_MODEL_FORMAT,
@@ -107,7 +107,7 @@ static mw_status make_sets(model_cat *cat, model_list *hashes, mw_error *err)
 
 static mw_status place_nodes(model_cat *cat, const model_list *hashes, mw_error *err)
 {
-    const model_cat_category *categories = cat->categories.items;
+    const model_cat_feature *categories = cat->categories.items;
     uint32_t *feature = cat->build.feature.items;
     double *threshold = cat->build.threshold.items;
     if (hashes->count == 0)
@@ -130,7 +130,7 @@ static mw_status place_nodes(model_cat *cat, const model_list *hashes, mw_error 
 static mw_status give_hashes(model_cat *cat, const model_list *hashes, mw_column *columns,
                              mw_error *err)
 {
-    const model_cat_category *categories = cat->categories.items;
+    const model_cat_feature *categories = cat->categories.items;
     const known_hash *items = hashes->items;
     uint32_t *all = mw_arena_take_zeroed(&cat->build.forest->arena, hashes->count + 1, sizeof *all);
     if (!all)

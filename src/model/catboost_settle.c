@@ -122,7 +122,7 @@ static mw_status note_column(int64_t column, const char *kind, size_t i, int64_t
 static mw_status count_columns(model_cat *cat, mw_error *err)
 {
     const model_cat_feature *features = cat->features.items;
-    const model_cat_category *categories = cat->categories.items;
+    const model_cat_feature *categories = cat->categories.items;
     int64_t last = -1;
     for (size_t i = 0; i < cat->features.count; i++)
         MW_TRY(note_column(features[i].column, "float", i, &last, err));
@@ -136,7 +136,7 @@ static mw_status set_schema(model_cat *cat, mw_error *err)
 {
     mw_forest *forest = cat->build.forest;
     const model_cat_feature *features = cat->features.items;
-    const model_cat_category *categories = cat->categories.items;
+    const model_cat_feature *categories = cat->categories.items;
     mw_column *columns = calloc(forest->n_features + 1, sizeof *columns);
     if (!columns)
         return mw_fail_memory(err, "names of features");

@@ -126,14 +126,54 @@ static mw_status read_json_float(mw_scan *scan, float *ret_value, mw_error *err)
     return MW_OK;
 }
 
-static mw_status read_float(model_document *doc, float *ret_value, mw_error *err)
+/* One element of an array, written where its list has room for it. */
+typedef mw_status element_reader(model_document *doc, void *ret_value, mw_error *err);
+
+static mw_status read_float(model_document *doc, void *ret_value, mw_error *err)
 {
     double value = 0;
-    if (!doc->binary)
-        return read_json_float(&doc->json, ret_value, err);
-    MW_TRY(model_ubjson_number(&doc->ubjson, &value, err));
-    *ret_value = (float)value;
+    float rounded = 0;
+    if (doc->binary) {
+        MW_TRY(model_ubjson_number(&doc->ubjson, &value, err));
+        rounded = (float)value;
+    } else {
+        MW_TRY(read_json_float(&doc->json, &rounded, err));
+    }
+    *(float *)ret_value = rounded;
     return MW_OK;
+}
+
+static mw_status read_integer_or_bool(model_document *doc, void *ret_value, mw_error *err)
+{
+    mw_scan_kind kind = model_document_peek(doc);
+    if (kind != MW_SCAN_TRUE && kind != MW_SCAN_FALSE)
+        return model_document_integer(doc, ret_value, err);
+    bool value = false;
+    MW_TRY(read_bool(doc, &value, err));
+    *(int64_t *)ret_value = value;
+    return MW_OK;
+}
+
+static mw_status read_text(model_document *doc, void *ret_value, mw_error *err)
+{
+    return model_document_string(doc, ret_value, err);
+}
+
+/* Inlined, so that each kind of element has a loop of its own. */
+static inline mw_status read_elements(model_document *doc, model_list *list, element_reader *read,
+                                      mw_error *err)
+{
+    bool more = false;
+    MW_TRY(model_document_array_begin(doc, err));
+    for (;;) {
+        MW_TRY(model_document_array_next(doc, &more, err));
+        if (!more)
+            return MW_OK;
+        void *value = model_list_add(list, 1);
+        if (!value)
+            return mw_fail_memory(err, "an array");
+        MW_TRY(read(doc, value, err));
+    }
 }
 
 /* A typed array, whole, with room for its values; *ret_done = false when the array is not one. */
@@ -175,96 +215,65 @@ static mw_status take_integer_run(model_document *doc, model_list *integers, boo
 
 mw_status model_document_floats(model_document *doc, model_list *ret_floats, mw_error *err)
 {
-    bool more = false, done = false;
+    bool done = false;
     ret_floats->count = 0;
     MW_TRY(take_float_run(doc, ret_floats, &done, err));
-    if (done)
-        return MW_OK;
-    MW_TRY(model_document_array_begin(doc, err));
-    for (;;) {
-        MW_TRY(model_document_array_next(doc, &more, err));
-        if (!more)
-            return MW_OK;
-        float *value = model_list_add(ret_floats, 1);
-        if (!value)
-            return mw_fail_memory(err, "an array of numbers");
-        MW_TRY(read_float(doc, value, err));
-    }
-}
-
-static mw_status read_integer_or_bool(model_document *doc, int64_t *ret_value, mw_error *err)
-{
-    mw_scan_kind kind = model_document_peek(doc);
-    if (kind != MW_SCAN_TRUE && kind != MW_SCAN_FALSE)
-        return model_document_integer(doc, ret_value, err);
-    bool value = false;
-    MW_TRY(read_bool(doc, &value, err));
-    *ret_value = value;
-    return MW_OK;
+    return done ? MW_OK : read_elements(doc, ret_floats, read_float, err);
 }
 
 mw_status model_document_integers(model_document *doc, model_list *ret_integers, mw_error *err)
 {
-    bool more = false, done = false;
+    bool done = false;
     ret_integers->count = 0;
     MW_TRY(take_integer_run(doc, ret_integers, &done, err));
-    if (done)
-        return MW_OK;
-    MW_TRY(model_document_array_begin(doc, err));
-    for (;;) {
-        MW_TRY(model_document_array_next(doc, &more, err));
-        if (!more)
-            return MW_OK;
-        int64_t *value = model_list_add(ret_integers, 1);
-        if (!value)
-            return mw_fail_memory(err, "an array of numbers");
-        MW_TRY(read_integer_or_bool(doc, value, err));
-    }
+    return done ? MW_OK : read_elements(doc, ret_integers, read_integer_or_bool, err);
 }
 
 mw_status model_document_strings(model_document *doc, model_list *ret_views, mw_error *err)
 {
-    bool more = false;
     ret_views->count = 0;
-    MW_TRY(model_document_array_begin(doc, err));
-    for (;;) {
-        MW_TRY(model_document_array_next(doc, &more, err));
-        if (!more)
-            return MW_OK;
-        mw_view *text = model_list_add(ret_views, 1);
-        if (!text)
-            return mw_fail_memory(err, "an array of texts");
-        MW_TRY(model_document_string(doc, text, err));
-    }
+    return read_elements(doc, ret_views, read_text, err);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-static size_t find_name(const char *const *names, size_t n_names, mw_view key)
+/* The row whose first member is `key`; n_rows when none is. */
+static size_t find_row(const void *table, size_t row_bytes, size_t n_rows, mw_view key)
 {
-    size_t i = 0;
-    while (i < n_names && !mw_view_is(key, names[i]))
-        i++;
-    return i;
+    const char *row = table;
+    const char *name;
+    for (size_t i = 0; i < n_rows; i++, row += row_bytes) {
+        memcpy(&name, row, sizeof name);
+        if (mw_view_is(key, name))
+            return i;
+    }
+    return n_rows;
 }
 
-mw_status model_document_key(model_document *doc, const char *const *names, size_t n_names,
-                             uint32_t *seen, size_t *ret_key, bool *ret_more, mw_error *err)
+mw_status model_document_row(model_document *doc, const void *table, size_t row_bytes,
+                             size_t n_rows, uint32_t *seen, size_t *ret_row, bool *ret_more,
+                             mw_error *err)
 {
     mw_view key;
     for (;;) {
         MW_TRY(model_document_object_next(doc, &key, ret_more, err));
         if (!*ret_more)
             return MW_OK;
-        size_t found = find_name(names, n_names, key);
-        if (found == n_names) {
+        size_t found = find_row(table, row_bytes, n_rows, key);
+        if (found == n_rows) {
             MW_TRY(model_document_skip(doc, err));
             continue;
         }
         if (*seen & (uint32_t)1 << found)
-            return mw_fail(err, MW_E_MODEL_SYNTAX, "key '%s' stands twice", names[found]);
+            return mw_fail(err, MW_E_MODEL_SYNTAX, "key '%.*s' stands twice", MW_VIEW_ARG(key));
         *seen |= (uint32_t)1 << found;
-        *ret_key = found;
+        *ret_row = found;
         return MW_OK;
     }
+}
+
+mw_status model_document_key(model_document *doc, const char *const *names, size_t n_names,
+                             uint32_t *seen, size_t *ret_key, bool *ret_more, mw_error *err)
+{
+    return model_document_row(doc, names, sizeof *names, n_names, seen, ret_key, ret_more, err);
 }

@@ -59,6 +59,12 @@ MW_CHECKED mw_status model_document_key(model_document *doc, const char *const *
                                         size_t n_names, uint32_t *seen, size_t *ret_key,
                                         bool *ret_more, mw_error *err);
 
+/* The same over a table whose rows begin with their name (a `const char *`): what else stands in a
+ * row, such as a reader of the value, is the caller's. */
+MW_CHECKED mw_status model_document_row(model_document *doc, const void *table, size_t row_bytes,
+                                        size_t n_rows, uint32_t *seen, size_t *ret_row,
+                                        bool *ret_more, mw_error *err);
+
 /* The float32 that XGBoost reads from a decimal text, and this double from the same text:
  * rounding twice differs from rounding once only when the double stands exactly between two
  * floats; then the text itself decides. */

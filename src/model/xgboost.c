@@ -35,24 +35,19 @@ typedef struct xgb_key {
     key_reader read;
 } xgb_key;
 
-enum { MOST_KEYS = 8 };
-
 /* Read an object whose keys are in the table; place names are prepended to errors. */
 static mw_status read_object(model_xgb *xgb, const xgb_key *keys, size_t n_keys, mw_error *err)
 {
-    const char *names[MOST_KEYS];
     uint32_t seen = 0;
-    size_t key = 0;
+    size_t i = 0;
     bool more = false;
-    for (size_t i = 0; i < n_keys; i++)
-        names[i] = keys[i].name;
     MW_TRY(model_document_object_begin(&xgb->doc, err));
     for (;;) {
-        MW_TRY(model_document_key(&xgb->doc, names, n_keys, &seen, &key, &more, err));
+        MW_TRY(model_document_row(&xgb->doc, keys, sizeof *keys, n_keys, &seen, &i, &more, err));
         if (!more)
             return MW_OK;
-        if (keys[key].read(xgb, err) != MW_OK)
-            return model_at_key(err, names[key]);
+        if (keys[i].read(xgb, err) != MW_OK)
+            return model_at_key(err, keys[i].name);
     }
 }
 
