@@ -364,53 +364,56 @@ INLINE void walk_pieces(const row_layout *layout, const row_codes *codes, const 
     }
 }
 
-/* ---- a row ------------------------------------------------------------------------------------
+/* ---- rows -------------------------------------------------------------------------------------
  */
 
-/* Trees whose pieces are walked together, so that the rounds are long. */
-enum { TOGETHER = 128 };
+/* Trees whose pieces are walked together, so that the rounds are long; rows that go through them
+ * one after the other, while the trees are near. */
+enum { TREES_TOGETHER = 128, ROWS_TOGETHER = 16 };
 
 typedef struct row_memory {
-    row_codes codes;
-    uint32_t going[TOGETHER + 16];
-    uint32_t places[TOGETHER];
+    row_codes codes[ROWS_TOGETHER];
+    uint32_t going[TREES_TOGETHER + 16];
+    uint32_t places[TREES_TOGETHER]; /* of the trees at hand */
 } row_memory;
 
-/* The places of up to TOGETHER trees, blocks [first, end). */
-INLINE void walk_blocks(const row_layout *layout, row_memory *memory, bool few, bool sets,
-                        size_t first, size_t end)
+/* The places of up to TREES_TOGETHER trees, blocks [first, end). */
+INLINE void walk_blocks(const row_layout *layout, const row_codes *codes, row_memory *memory,
+                        bool few, bool sets, size_t first, size_t end)
 {
     char planes[LANES * (1 << ROW_DEPTH_MAX) / 8];
-    registers row = load_registers(memory->codes.code, few);
+    registers row = load_registers(codes->code, few);
     size_t n_going = 0;
     uint32_t tree = 0;
-    assert(end - first <= TOGETHER / LANES);
+    assert(end - first <= TREES_TOGETHER / LANES);
     for (size_t b = first; b < end; b++, tree += LANES) {
         const row_block *block = &layout->blocks[b];
         if (sets)
-            gather_planes(layout, block, &memory->codes, planes);
+            gather_planes(layout, block, codes, planes);
         uint64_t going =
             walk_block(layout, block, sets ? planes : NULL, &row, few, memory->places + tree);
         if (block->goes_on)
             n_going += list_lanes(going, tree, memory->going + n_going);
     }
-    walk_pieces(layout, &memory->codes, &row, few, sets, memory->going, n_going, memory->places);
+    walk_pieces(layout, codes, &row, few, sets, memory->going, n_going, memory->places);
 }
 
 /* The same of one block, where no tree goes on. */
-INLINE void walk_plain(const row_layout *layout, row_memory *memory, bool few, size_t first)
+INLINE void walk_plain(const row_layout *layout, const row_codes *codes, row_memory *memory,
+                       bool few, size_t first)
 {
-    registers row = load_registers(memory->codes.code, few);
+    registers row = load_registers(codes->code, few);
     walk_block(layout, &layout->blocks[first], NULL, &row, few, memory->places);
 }
 
-typedef void walk_kind(const row_layout *layout, row_memory *memory, size_t first, size_t end);
+typedef void walk_kind(const row_layout *layout, const row_codes *codes, row_memory *memory,
+                       size_t first, size_t end);
 
-#define WALK(name, few, sets)                                                                \
-    static __attribute__((noinline)) void name(const row_layout *layout, row_memory *memory, \
-                                               size_t first, size_t end)                     \
-    {                                                                                        \
-        walk_blocks(layout, memory, few, sets, first, end);                                  \
+#define WALK(name, few, sets)                                                                    \
+    static __attribute__((noinline)) void name(const row_layout *layout, const row_codes *codes, \
+                                               row_memory *memory, size_t first, size_t end)     \
+    {                                                                                            \
+        walk_blocks(layout, codes, memory, few, sets, first, end);                               \
     }
 WALK(walk_few, true, false)
 WALK(walk_many, false, false)
@@ -418,12 +421,12 @@ WALK(walk_few_sets, true, true)
 WALK(walk_many_sets, false, true)
 #undef WALK
 
-#define WALK_PLAIN(name, few)                                                                \
-    static __attribute__((noinline)) void name(const row_layout *layout, row_memory *memory, \
-                                               size_t first, size_t end)                     \
-    {                                                                                        \
-        (void)end;                                                                           \
-        walk_plain(layout, memory, few, first);                                              \
+#define WALK_PLAIN(name, few)                                                                    \
+    static __attribute__((noinline)) void name(const row_layout *layout, const row_codes *codes, \
+                                               row_memory *memory, size_t first, size_t end)     \
+    {                                                                                            \
+        (void)end;                                                                               \
+        walk_plain(layout, codes, memory, few, first);                                           \
     }
 WALK_PLAIN(walk_few_plain, true)
 WALK_PLAIN(walk_many_plain, false)
@@ -440,80 +443,66 @@ static walk_kind *walk_of(const row_layout *layout)
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-/* Call `add` for trees [tree, tree_end), whose places stand in memory->places. Where no tree goes
- * on, a block at a time: its additions, each of which waits for the one before, overlap with the
- * next block's walk. */
-#define EACH_PART(add)                                                                   \
-    walk_kind *walk = walk_of(layout);                                                   \
-    size_t step = layout->n_pieces > 0 ? TOGETHER / LANES : 1;                           \
-    for (size_t first = 0; first < layout->n_blocks; first += step) {                    \
-        size_t end = first + step < layout->n_blocks ? first + step : layout->n_blocks;  \
-        size_t tree = first * LANES;                                                     \
-        size_t tree_end = end * LANES < forest->n_trees ? end * LANES : forest->n_trees; \
-        const uint32_t *place = memory->places;                                          \
-        walk(layout, memory, first, end);                                                \
-        add                                                                              \
-    }
+/* Trees [tree, end), whose places stand in `place`, to a row's sums. */
+typedef void add_kind(const mw_forest *forest, const row_layout *layout, const uint32_t *place,
+                      size_t tree, size_t end, void *sums);
 
 /* All trees add to one sum: it stays in a register. */
-#define SUM_ONE(name, real)                                                                        \
-    static void name(const mw_forest *forest, const row_layout *layout, row_memory *memory,        \
-                     void *sums)                                                                   \
-    {                                                                                              \
-        const real *values = (const real *)layout->values;                                         \
-        real sum = *(real *)sums;                                                                  \
-        EACH_PART(for (; tree + LANES <= tree_end; tree += LANES, place += LANES) _Pragma(         \
-                      "GCC unroll 64") for (size_t k = 0; k < LANES; k++) sum += values[place[k]]; \
-                  for (; tree < tree_end; tree++) sum += values[*place++];)                        \
-        *(real *)sums = sum;                                                                       \
+#define ADD_ONE(name, real)                                                                      \
+    static void name(const mw_forest *forest, const row_layout *layout, const uint32_t *place,   \
+                     size_t tree, size_t end, void *sums)                                        \
+    {                                                                                            \
+        (void)forest;                                                                            \
+        const real *values = (const real *)layout->values;                                       \
+        real sum = *(real *)sums;                                                                \
+        for (; tree + LANES <= end; tree += LANES, place += LANES) {                             \
+            _Pragma("GCC unroll 64") for (size_t k = 0; k < LANES; k++) sum += values[place[k]]; \
+        }                                                                                        \
+        for (; tree < end; tree++)                                                               \
+            sum += values[*place++];                                                             \
+        *(real *)sums = sum;                                                                     \
     }
-SUM_ONE(sum_one32, float)
-SUM_ONE(sum_one64, double)
+ADD_ONE(add_one32, float)
+ADD_ONE(add_one64, double)
+#undef ADD_ONE
 
 /* Trees add to sums of their own. */
-#define SUM_EACH(name, real)                                                                \
-    static void name(const mw_forest *forest, const row_layout *layout, row_memory *memory, \
-                     void *sums)                                                            \
-    {                                                                                       \
-        const real *values = (const real *)layout->values;                                  \
-        const uint32_t *output = forest->tree_output;                                       \
-        EACH_PART(for (; tree < tree_end; tree++)((real *)sums)[output[tree]] +=            \
-                  values[*place++];)                                                        \
+#define ADD_EACH(name, real)                                                                   \
+    static void name(const mw_forest *forest, const row_layout *layout, const uint32_t *place, \
+                     size_t tree, size_t end, void *sums)                                      \
+    {                                                                                          \
+        const real *values = (const real *)layout->values;                                     \
+        for (; tree < end; tree++)                                                             \
+            ((real *)sums)[forest->tree_output[tree]] += values[*place++];                     \
     }
-SUM_EACH(sum_each32, float)
-SUM_EACH(sum_each64, double)
-
-static void add_vector(const mw_forest *forest, const row_layout *layout, size_t tree,
-                       uint32_t place, void *sums)
-{
-    bool all = forest->tree_output[tree] == MW_ALL_OUTPUTS;
-    size_t output = all ? 0 : forest->tree_output[tree], n = all ? forest->n_margins : 1;
-    const char *leaf = layout->values + place * layout->leaf_bytes;
-    for (size_t i = 0; i < n; i++) {
-        if (forest->sum_float32)
-            ((float *)sums)[output + i] += ((const float *)leaf)[i];
-        else
-            ((double *)sums)[output + i] += ((const double *)leaf)[i];
-    }
-}
+ADD_EACH(add_each32, float)
+ADD_EACH(add_each64, double)
+#undef ADD_EACH
 
 /* Leaves of several outputs. */
-static void sum_vectors(const mw_forest *forest, const row_layout *layout, row_memory *memory,
-                        void *sums)
+static void add_vectors(const mw_forest *forest, const row_layout *layout, const uint32_t *place,
+                        size_t tree, size_t end, void *sums)
 {
-    EACH_PART(for (; tree < tree_end; tree++) add_vector(forest, layout, tree, *place++, sums);)
+    for (; tree < end; tree++, place++) {
+        bool all = forest->tree_output[tree] == MW_ALL_OUTPUTS;
+        size_t output = all ? 0 : forest->tree_output[tree], n = all ? forest->n_margins : 1;
+        const char *leaf = layout->values + *place * layout->leaf_bytes;
+        for (size_t i = 0; i < n; i++) {
+            if (forest->sum_float32)
+                ((float *)sums)[output + i] += ((const float *)leaf)[i];
+            else
+                ((double *)sums)[output + i] += ((const double *)leaf)[i];
+        }
+    }
 }
 
-typedef void sum_kind(const mw_forest *forest, const row_layout *layout, row_memory *memory,
-                      void *sums);
-
-static sum_kind *sum_of(const mw_forest *forest, const row_layout *layout)
+static add_kind *add_of(const mw_forest *forest, const row_layout *layout)
 {
     if (layout->leaf_outputs > 1)
-        return sum_vectors;
+        return add_vectors;
     if (forest->n_margins == 1)
-        return forest->sum_float32 ? sum_one32 : sum_one64;
-    return forest->sum_float32 ? sum_each32 : sum_each64;
+        return forest->sum_float32 ? add_one32 : add_one64;
+    return forest->sum_float32 ? add_each32 : add_each64;
 }
 
 static void begin_sums(const mw_forest *forest, void *sums)
@@ -526,17 +515,37 @@ static void begin_sums(const mw_forest *forest, void *sums)
     }
 }
 
+/* Blocks outside, rows inside. Where no tree goes on, a block at a time: its additions, each of
+ * which waits for the one before, overlap with the next walk. */
+static void sum_rows(const mw_forest *forest, const row_layout *layout, row_memory *memory,
+                     size_t n_rows, char *sums, size_t sums_bytes)
+{
+    walk_kind *walk = walk_of(layout);
+    add_kind *add = add_of(forest, layout);
+    size_t step = layout->n_pieces > 0 || layout->n_categories > 0 ? TREES_TOGETHER / LANES : 1;
+    for (size_t first = 0; first < layout->n_blocks; first += step) {
+        size_t end = first + step < layout->n_blocks ? first + step : layout->n_blocks;
+        size_t end_tree = end * LANES < forest->n_trees ? end * LANES : forest->n_trees;
+        for (size_t r = 0; r < n_rows; r++) {
+            walk(layout, &memory->codes[r], memory, first, end);
+            add(forest, layout, memory->places, first * LANES, end_tree, sums + r * sums_bytes);
+        }
+    }
+}
+
 static void sum_block(const mw_forest *forest, const void *untyped, const predict_block *block)
 {
     const row_layout *layout = untyped;
     row_memory *memory = block->memory;
-    size_t width = forest->sum_float32 ? sizeof(float) : sizeof(double);
-    sum_kind *sum = sum_of(forest, layout);
-    for (size_t r = 0; r < block->n_rows; r++) {
-        char *sums = (char *)block->sums + r * forest->n_margins * width;
-        begin_sums(forest, sums);
-        load_row(forest, layout, block->rows, block->first + r, &memory->codes);
-        sum(forest, layout, memory, sums);
+    size_t sums_bytes = forest->n_margins * (forest->sum_float32 ? sizeof(float) : sizeof(double));
+    for (size_t first = 0; first < block->n_rows; first += ROWS_TOGETHER) {
+        size_t left = block->n_rows - first, n = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;
+        char *sums = (char *)block->sums + first * sums_bytes;
+        for (size_t r = 0; r < n; r++) {
+            begin_sums(forest, sums + r * sums_bytes);
+            load_row(forest, layout, block->rows, block->first + first + r, &memory->codes[r]);
+        }
+        sum_rows(forest, layout, memory, n, sums, sums_bytes);
     }
 }
 
