@@ -41,6 +41,17 @@ mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw
     return mw_predict_check_rows(predictor->forest, rows, err);
 }
 
+/* The way that the next rows go, of `left`, and how many of them. */
+static const predict_way *next_way(const mw_predictor *predictor, size_t left, size_t *ret_n_rows)
+{
+    bool many = left >= predictor->many_from;
+    const predict_way *way = many ? &predictor->many : &predictor->few;
+    size_t n = left < way->kernel->block_rows ? left : way->kernel->block_rows;
+    size_t rest = many && predictor->many_step > 0 ? n % predictor->many_step : 0;
+    *ret_n_rows = rest < predictor->many_rest && rest < n ? n - rest : n;
+    return way;
+}
+
 void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
                   mw_output output, void *memory, double *ret_values)
 {
@@ -53,9 +64,7 @@ void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t f
     block.sums = (char *)(row + predict_row_values(forest)) +
                  (forest->after ? mw_recipe_bytes(forest->after) : 0);
     for (size_t at = first; at < end; at += block.n_rows) {
-        size_t left = end - at;
-        const predict_way *way = left >= predictor->many_from ? &predictor->many : &predictor->few;
-        block.n_rows = left < way->kernel->block_rows ? left : way->kernel->block_rows;
+        const predict_way *way = next_way(predictor, end - at, &block.n_rows);
         block.first = at;
         if (forest->before) {
             prepared = mw_prepare_rows(forest, rows, at, block.n_rows, own);

@@ -21,9 +21,14 @@ static const predict_kernel *const many_kernels[] = {
 #endif
     NULL};
 
-/* From so many rows on, all nodes in bytes cost less than walks. Measured with 100 trees of depth
- * 6 and with 500 of 64 leaves; the answers are the same. */
-enum { MANY_FROM = 12 };
+/* Rows of a register, of the byte kernels above. */
+#if defined(__x86_64__)
+static const size_t many_steps[] = {64, 32};
+#elif defined(__aarch64__)
+static const size_t many_steps[] = {16};
+#else
+static const size_t many_steps[] = {1};
+#endif
 
 static bool is_usable(const predict_kernel *kernel)
 {
@@ -116,11 +121,10 @@ static mw_status choose_many(mw_predictor *predictor, const predict_kernel *want
     if (is_few(wanted))
         return MW_OK;
     for (size_t i = 0; many_kernels[i] && !predictor->many.kernel; i++) {
+        predictor->many_step = many_steps[i];
         if (wanted ? many_kernels[i] == wanted : is_usable(many_kernels[i]))
             MW_TRY(lay_out(predictor->walked, many_kernels[i], &predictor->many, err));
     }
-    if (predictor->many.kernel)
-        predictor->many_from = wanted ? 1 : MANY_FROM;
     return MW_OK;
 }
 
@@ -143,7 +147,10 @@ static mw_status choose_kernels(mw_predictor *predictor, const predict_kernel *w
     MW_TRY(choose_few(predictor, wanted, err));
     measure_way(predictor, &predictor->few);
     measure_way(predictor, &predictor->many);
-    return MW_OK;
+    if (!predictor->many.kernel)
+        return MW_OK;
+    predictor->many_from = 1;
+    return wanted ? MW_OK : predict_find_break_even(predictor, err);
 }
 
 mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor, mw_error *err)

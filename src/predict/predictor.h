@@ -64,6 +64,8 @@ struct mw_predictor {
     predict_way few;         /* any number of rows */
     predict_way many;        /* batches; kernel may be NULL */
     size_t many_from;        /* rows from which `many` is the faster one */
+    size_t many_step;        /* rows that it takes as it takes one: a register of bytes */
+    size_t many_rest;        /* fewer rows than so many behind whole steps are for `few` */
     size_t block_rows;       /* the larger block of both */
     size_t memory_bytes;     /* the larger memory of both, rounded up to whole cache lines */
 };
@@ -74,6 +76,9 @@ struct mw_scratch {
 };
 
 enum { PREDICT_LINE = 64 }; /* bytes of a cache line */
+
+/* Both ways are timed: many_from and many_rest. Fails: MW_NO_MEMORY. Cost: two milliseconds. */
+MW_CHECKED mw_status predict_find_break_even(mw_predictor *predictor, mw_error *err);
 
 /* Scratch that one block of this predictor takes. */
 size_t predict_scratch_bytes(const mw_predictor *predictor);
