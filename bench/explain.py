@@ -4,9 +4,10 @@
     make bench-trees
     .venv-bench-trees/bin/python bench/explain.py --models S,CM
 
-One thread each, path-dependent TreeSHAP. Answers are compared first: a peer that answers something
-else is not measured. All engines of a model take turns, and the quickest call counts. The table is
-printed and kept in bench/results/explain.md and explain.json.
+One thread each: path-dependent TreeSHAP, then values against a background of 100 rows
+(interventional), the rows that stand last in the material. Answers are compared first: a peer that
+answers something else is not measured. All engines of a model take turns, and the quickest call
+counts. The table is printed and kept in bench/results/explain.md and explain.json.
 """
 import argparse
 import contextlib
@@ -30,6 +31,9 @@ OURS_ROWS = 4096
 GOALS = {"XGBoost 3.4": 100, "XGBoost 3.2": 250, "LightGBM": 300, "CatBoost": 8, "WOODELF": 10,
          "shap": 10, "fasttreeshap": 10}
 ONE_ROW_US = {"S": 4, "M": 60}
+N_BACKGROUND = 100
+AGAINST = ("S", "M", "SL", "ML")  # what shap and WOODELF read
+GOALS_AGAINST = {"shap": 100, "WOODELF": 10}
 TOLERANCE = 2e-5  # of the largest contribution: some peers compute in float32
 
 
@@ -50,6 +54,30 @@ class Ours:
         def explain(function=self.model.library.mw_model_explain):
             if function(*given):
                 raise RuntimeError("mw_model_explain failed")
+            return answers
+        explain.keep = rows, matrix
+        return explain
+
+
+class OursAgainst(Ours):
+    def __init__(self, entry, shared, background):
+        super().__init__(entry, shared)
+        matrix = library.Matrix(background.ctypes.data, library.MW_FLOAT32, *background.shape,
+                                background.shape[1], 1)
+        self.background = ctypes.c_void_p()
+        if self.model.library.mw_background_new(self.model.handle, ctypes.byref(matrix), 0,
+                                                ctypes.byref(self.background), None):
+            raise RuntimeError("mw_background_new failed")
+
+    def call(self, rows):
+        matrix = library.Matrix(rows.ctypes.data, library.MW_FLOAT32, *rows.shape, rows.shape[1], 1)
+        answers = np.zeros((len(rows), self.n_outputs, rows.shape[1] + 1))
+        given = (self.background, ctypes.byref(matrix), self.model.scratch,
+                 answers.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(answers.size), None)
+
+        def explain(function=self.model.library.mw_model_explain_against):
+            if function(*given):
+                raise RuntimeError("mw_model_explain_against failed")
             return answers
         explain.keep = rows, matrix
         return explain
@@ -141,6 +169,30 @@ class Woodelf:
         return explain
 
 
+class ShapAgainst:
+    name, reads, n_rows = "shap", ("xgboost", "lightgbm"), 20
+
+    def __init__(self, entry, background):
+        import shap
+        self.explainer = shap.TreeExplainer(load_trained(entry), background,
+                                            feature_perturbation="interventional")
+
+    def call(self, rows):
+        return lambda: self.explainer.shap_values(rows, check_additivity=False)
+
+
+class WoodelfAgainst(Woodelf):
+    """Patterns of rows and background, made in each call: for many rows."""
+    n_rows = 20000
+
+    def __init__(self, entry, background):
+        import pandas
+        import woodelf
+        self.pandas = pandas
+        self.explainer = woodelf.WoodelfExplainer(load_trained(entry),
+                                                  pandas.DataFrame(background))
+
+
 PEERS = [XGBoost, LightGBM, CatBoost, Shap, FastTreeShap, Woodelf]
 
 
@@ -159,15 +211,15 @@ def is_same(answers, expected):
     return off <= TOLERANCE, off
 
 
-def engines_of(entry, ours):
+def engines_of(entry, ours, peers, *given):
     """[(engine, call)] of those whose answers are ours, and {name: why it is not there}."""
     found, missing = [], {}
-    for peer in PEERS:
+    for peer in peers:
         if entry.family not in peer.reads:
             continue
         name = getattr(peer, "name", peer.__name__)
         try:
-            engine = peer(entry)
+            engine = peer(entry, *given)
             name = engine.name
             few = np.ascontiguousarray(entry.rows[:50])
             same, off = is_same(engine.call(few)(), ours.call(few)())
@@ -181,7 +233,18 @@ def engines_of(entry, ours):
 
 def measure(entry, options):
     ours = Ours(entry, options.library)
-    engines, missing = engines_of(entry, ours)
+    engines, missing = engines_of(entry, ours, PEERS)
+    return timed(entry, options, ours, engines, missing)
+
+
+def measure_against(entry, options):
+    background = np.ascontiguousarray(entry.rows[-N_BACKGROUND:])
+    ours = OursAgainst(entry, options.library, background)
+    engines, missing = engines_of(entry, ours, [ShapAgainst, WoodelfAgainst], background)
+    return timed(entry, options, ours, engines, missing)
+
+
+def timed(entry, options, ours, engines, missing):
     many = np.ascontiguousarray(entry.rows[:OURS_ROWS])
     calls = [ours.call(many), ours.call(many[:1])] + [call for _, call in engines]
     best = library.in_turns(calls, options.rounds, options.seconds)
@@ -199,15 +262,15 @@ def verdict(ratio, goal):
                                 if goal else "")
 
 
-def table(results):
+def table(results, goals, one_row_goals):
     lines = ["| model | rows/s | one row | peers, rows/s, and how many times that |",
              "|---|---|---|---|"]
     for result in results:
-        rate, goal = result["rows_per_second"], ONE_ROW_US.get(result["model"])
+        rate, goal = result["rows_per_second"], one_row_goals.get(result["model"])
         one_row = f"{result['one_row_us']:.1f} µs"
         if goal:
             one_row += f" (goal {goal}: {'met' if result['one_row_us'] <= goal else 'MISSED'})"
-        peers = [f"{name} {show(peer)}, {verdict(rate / peer, GOALS.get(name))}"
+        peers = [f"{name} {show(peer)}, {verdict(rate / peer, goals.get(name))}"
                  for name, peer in result["peers"].items()]
         lines.append(f"| {result['model']} | {show(rate)} | {one_row} | {'; '.join(peers)} |")
     for result in results:
@@ -219,6 +282,8 @@ def table(results):
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--only-against", action="store_true",
+                        help="leave path-dependent values out")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="for each engine")
     parser.add_argument("--library", default=ROOT / "build/include/libmillwright.so")
@@ -229,17 +294,23 @@ def options_of(arguments):
 
 def main():
     options = options_of(sys.argv[1:])
-    results = []
+    results, against = [], []
     for entry in trees_material.Grid(options.work).entries(options.models.split(",")):
         print(f"explaining {entry.name}", file=sys.stderr)
-        results.append(measure(entry, options))
-    text = table(results)
+        if not options.only_against:
+            results.append(measure(entry, options))
+        if entry.name in AGAINST:
+            against.append(measure_against(entry, options))
+    text = table(results, GOALS, ONE_ROW_US) + (
+        f"\n\nAgainst a background of {N_BACKGROUND} rows:\n\n"
+        + table(against, GOALS_AGAINST, {}))
     print(text)
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "explain.md").write_text(text + "\n")
     (options.results / "explain.json").write_text(json.dumps(
         {"date": datetime.date.today().isoformat(),
-         "machine": platform.processor() or platform.machine(), "results": results},
+         "machine": platform.processor() or platform.machine(), "results": results,
+         "against": against},
         indent=1) + "\n")
 
 

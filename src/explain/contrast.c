@@ -194,6 +194,7 @@ static mw_status fill(mw_contrast *contrast, const mw_matrix *background, mw_err
     MW_TRY(read_background(contrast, background, err));
     find_base(contrast);
     MW_TRY(contrast->kernel->lay_out(contrast, &contrast->layout, err));
+    contrast->prepare_bytes = mw_prepare_bytes(forest, contrast->kernel->block_rows(contrast));
     contrast->memory_bytes = contrast->prepare_bytes + contrast->kernel->memory_bytes(contrast);
     return MW_OK;
 }
@@ -207,7 +208,10 @@ mw_status contrast_new(const mw_forest *forest, const mw_matrix *background, mw_
     mw_contrast *contrast = calloc(1, sizeof *contrast);
     if (!contrast)
         return mw_fail_memory(err, "the background");
-    *contrast = (mw_contrast){.forest = forest, .scale = scale, .kernel = kernel};
+    *contrast = (mw_contrast){.forest = forest,
+                              .scale = scale,
+                              .kernel = kernel,
+                              .tables_kernel = explain_choose_kernel(forest)};
     mw_status status = fill(contrast, background, err);
     if (status != MW_OK) {
         mw_contrast_free(contrast);
@@ -217,11 +221,18 @@ mw_status contrast_new(const mw_forest *forest, const mw_matrix *background, mw_
     return MW_OK;
 }
 
+static const contrast_kernel *choose_kernel(const mw_forest *forest, mw_scale scale)
+{
+    if (forest->linear_weights)
+        return &contrast_linear;
+    bool scalar = explain_choose_kernel(forest) == &explain_scalar;
+    return scalar || scale != MW_SCALE_MARGIN ? &contrast_pairs : &contrast_tables;
+}
+
 mw_status mw_contrast_new(const mw_forest *forest, const mw_matrix *background, mw_scale scale,
                           mw_contrast **ret_contrast, mw_error *err)
 {
-    const contrast_kernel *kernel = forest->linear_weights ? &contrast_linear : &contrast_pairs;
-    return contrast_new(forest, background, scale, kernel, ret_contrast, err);
+    return contrast_new(forest, background, scale, choose_kernel(forest, scale), ret_contrast, err);
 }
 
 void mw_contrast_free(mw_contrast *contrast)
@@ -255,7 +266,7 @@ const char *mw_contrast_kernel(const mw_contrast *contrast)
 
 size_t mw_contrast_row_nodes(const mw_contrast *contrast)
 {
-    return contrast->n_rows * (contrast->forest->n_nodes + contrast->forest->n_columns);
+    return contrast->kernel->row_nodes(contrast);
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
@@ -279,13 +290,13 @@ static void explain_part(const void *context, size_t first, size_t end, void *me
 {
     const mw_contrast *contrast = context;
     size_t width = mw_contrast_values(contrast);
+    size_t block_rows = contrast->kernel->block_rows(contrast);
     mw_matrix prepared;
     explain_block block = {.memory = (char *)memory + contrast->prepare_bytes, .values = values};
     for (size_t at = first; at < end; at += block.n_rows) {
         size_t left = end - at;
-        explain_take_rows(contrast->forest, rows, at,
-                          left < EXPLAIN_BLOCK_ROWS ? left : EXPLAIN_BLOCK_ROWS, memory, &prepared,
-                          &block);
+        explain_take_rows(contrast->forest, rows, at, left < block_rows ? left : block_rows, memory,
+                          &prepared, &block);
         memset(block.values, 0, block.n_rows * width * sizeof *block.values);
         contrast->kernel->explain(contrast, &block);
         finish(contrast, block.n_rows, block.values);
@@ -324,7 +335,7 @@ mw_status mw_contrast_parallel(const mw_contrast *contrast, const mw_matrix *row
     mw_row_work work = {.run = run_part,
                         .context = &call,
                         .n_rows = rows->n_rows,
-                        .chunk_rows = EXPLAIN_BLOCK_ROWS,
+                        .chunk_rows = contrast->kernel->block_rows(contrast),
                         .memory_bytes = contrast->memory_bytes,
                         .what = "the threads of an explanation"};
     return mw_split_rows(&work, pool, err);

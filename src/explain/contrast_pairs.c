@@ -27,6 +27,7 @@ typedef struct player {
 typedef struct walk {
     const mw_forest *forest;
     size_t tree, output;
+    const contrast_rest *rest; /* NULL = all */
     const double *x, *z;
     double factor; /* of all that is added: one over the background rows, times the slope */
     double *values;
@@ -69,8 +70,11 @@ static void visit_child(const walk *w, size_t node, bool left, const player *pla
 
 static void visit(const walk *w, size_t node, const player *players, size_t d)
 {
+    if (w->rest && w->rest->covered[node])
+        return;
     if (w->forest->left[node] == MW_NO_CHILD) {
-        add_leaf(w, players, d, predict_leaf(w->forest, w->tree, node, w->output));
+        double mean = w->rest ? w->rest->means[w->tree * w->forest->n_margins + w->output] : 0;
+        add_leaf(w, players, d, predict_leaf(w->forest, w->tree, node, w->output) - mean);
         return;
     }
     visit_child(w, node, true, players, d);
@@ -96,7 +100,8 @@ static size_t memory_bytes(const mw_contrast *contrast)
  * `explain` is called for a margin. */
 typedef void pair_values(const mw_contrast *contrast, walk *w, void *memory);
 
-static void each_pair(const mw_contrast *contrast, const explain_block *block, pair_values *add)
+static void each_pair(const mw_contrast *contrast, const explain_block *block,
+                      const contrast_rest *rest, pair_values *add)
 {
     const mw_forest *forest = contrast->forest;
     size_t n_features = forest->n_features, n_margins = forest->n_margins;
@@ -110,6 +115,7 @@ static void each_pair(const mw_contrast *contrast, const explain_block *block, p
                     contrast_slope(contrast, margins[m], contrast->margins[z * n_margins + m]);
                 walk w = {.forest = forest,
                           .output = m,
+                          .rest = rest,
                           .x = x,
                           .z = contrast->rows + z * forest->n_columns,
                           .factor = slope / (double)contrast->n_rows,
@@ -131,7 +137,13 @@ static void add_trees(const mw_contrast *contrast, walk *w, void *memory)
 
 static void explain(const mw_contrast *contrast, const explain_block *block)
 {
-    each_pair(contrast, block, add_trees);
+    each_pair(contrast, block, NULL, add_trees);
+}
+
+void contrast_add_pairs(const mw_contrast *contrast, const explain_block *block,
+                        const contrast_rest *rest)
+{
+    each_pair(contrast, block, rest, add_trees);
 }
 
 /* A linear model: weight * (x - z). */
@@ -150,7 +162,7 @@ static void add_weights(const mw_contrast *contrast, walk *w, void *memory)
 
 static void explain_weights(const mw_contrast *contrast, const explain_block *block)
 {
-    each_pair(contrast, block, add_weights);
+    each_pair(contrast, block, NULL, add_weights);
 }
 
 /* ---- both: the contrast itself is the layout ------------------------------------------------- */
@@ -179,7 +191,20 @@ static size_t layout_bytes(const void *layout)
     return 0;
 }
 
-const contrast_kernel contrast_pairs = {"pairs",      runs_here,    lay_out, free_layout,
-                                        layout_bytes, memory_bytes, explain};
-const contrast_kernel contrast_linear = {"linear",     runs_here,    lay_out,        free_layout,
-                                         layout_bytes, memory_bytes, explain_weights};
+static size_t block_rows(const mw_contrast *contrast)
+{
+    (void)contrast;
+    return EXPLAIN_BLOCK_ROWS;
+}
+
+static size_t row_nodes(const mw_contrast *contrast)
+{
+    return contrast->n_rows * (contrast->forest->n_nodes + contrast->forest->n_columns);
+}
+
+const contrast_kernel contrast_pairs = {"pairs",     runs_here,    lay_out,
+                                        free_layout, layout_bytes, memory_bytes,
+                                        block_rows,  row_nodes,    explain};
+const contrast_kernel contrast_linear = {"linear",    runs_here,    lay_out,
+                                         free_layout, layout_bytes, memory_bytes,
+                                         block_rows,  row_nodes,    explain_weights};

@@ -14,6 +14,8 @@ typedef struct contrast_kernel {
     void (*free_layout)(void *layout);
     size_t (*layout_bytes)(const void *layout);
     size_t (*memory_bytes)(const mw_contrast *contrast);
+    size_t (*block_rows)(const mw_contrast *contrast); /* that go through together */
+    size_t (*row_nodes)(const mw_contrast *contrast);
     void (*explain)(const mw_contrast *contrast, const explain_block *block);
 } contrast_kernel;
 
@@ -21,6 +23,7 @@ struct mw_contrast {
     const mw_forest *forest;
     mw_scale scale;
     const contrast_kernel *kernel;
+    const explain_kernel *tables_kernel; /* that reads the tables of `contrast_tables` */
     void *layout;
     size_t n_rows;        /* of the background */
     double *rows;         /* (n_rows, n_columns), as the trees see them */
@@ -30,7 +33,8 @@ struct mw_contrast {
     size_t memory_bytes;
 };
 
-extern const contrast_kernel contrast_pairs; /* the specification: takes every forest and scale */
+extern const contrast_kernel contrast_pairs;  /* the specification: takes every forest and scale */
+extern const contrast_kernel contrast_tables; /* takes every forest, on the scale of margins */
 extern const contrast_kernel contrast_linear;
 
 /* With a kernel of the caller's choice: for tests. */
@@ -48,6 +52,16 @@ double contrast_linear_value(const mw_forest *forest, double x);
 double contrast_value(const mw_contrast *contrast, double margin);
 /* What the margin values of a pair are multiplied by: 1 on the scale of margins. */
 double contrast_slope(const mw_contrast *contrast, double x_margin, double z_margin);
+
+/* Leaves that contrast_pairs is to leave out, and what it takes off the values of the others. */
+typedef struct contrast_rest {
+    const uint8_t *covered; /* n_nodes: subtrees that are left out */
+    const double *means;    /* (n_trees, n_margins) */
+} contrast_rest;
+
+/* What contrast_pairs gives of the rest, onto the block's values. */
+void contrast_add_pairs(const mw_contrast *contrast, const explain_block *block,
+                        const contrast_rest *rest);
 
 /* Weight of a set of p + q - 1 others in which the p - 1 that stand with j come first:
  * (p - 1)! q! / (p + q)! */

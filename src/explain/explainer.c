@@ -142,7 +142,7 @@ static void find_bias(const mw_forest *forest, double *bias)
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* MW_CPU names a kernel of predict or of explain; names that are not ours are predict's matter. */
-static const explain_kernel *choose_kernel(const mw_forest *forest)
+const explain_kernel *explain_choose_kernel(const mw_forest *forest)
 {
     if (forest->linear_weights)
         return &explain_linear;
@@ -191,7 +191,7 @@ mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *k
 
 mw_status mw_explainer_new(const mw_forest *forest, mw_explainer **ret_explainer, mw_error *err)
 {
-    return explain_explainer_new(forest, choose_kernel(forest), ret_explainer, err);
+    return explain_explainer_new(forest, explain_choose_kernel(forest), ret_explainer, err);
 }
 
 void mw_explainer_free(mw_explainer *explainer)

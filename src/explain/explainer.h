@@ -57,6 +57,8 @@ struct mw_explainer {
     size_t memory_bytes;  /* of these and the kernel */
 };
 
+/* The best kernel that runs here, or the one that MW_CPU names. */
+const explain_kernel *explain_choose_kernel(const mw_forest *forest);
 /* With a kernel of the caller's choice, whatever MW_CPU says: for tests. */
 MW_CHECKED mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *kernel,
                                            mw_explainer **ret_explainer, mw_error *err);
@@ -84,10 +86,12 @@ static inline size_t explain_end_output(const mw_forest *forest, size_t tree)
 }
 
 /* The share of a node's training rows that went to one of its children; both indexes count in the
- * forest's arrays. A node that no row reached sends half of them each way. */
+ * forest's arrays. A node that no row reached sends half of them each way, and so does one whose
+ * rows nobody counted: values against a background do not look at it. */
 static inline double explain_share(const mw_forest *forest, size_t node, size_t child)
 {
-    return forest->cover[node] > 0 ? forest->cover[child] / forest->cover[node] : 0.5;
+    return forest->cover && forest->cover[node] > 0 ? forest->cover[child] / forest->cover[node]
+                                                    : 0.5;
 }
 
 /* Mean of a subtree's leaves, weighted by these shares. */

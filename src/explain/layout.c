@@ -27,11 +27,67 @@ static mw_status fill(const mw_forest *forest, explain_layout *layout, size_t ta
     if (!covered)
         return mw_fail_memory(err, "the explainer");
     MW_TRY(ranks_make(forest, arena, &layout->ranks, err));
-    MW_TRY(tables_make(forest, &layout->ranks, tables_bytes_max, arena, &layout->tables, covered,
-                       err));
+    MW_TRY(tables_make(forest, &layout->ranks, NULL, tables_bytes_max, arena, &layout->tables,
+                       covered, err));
     MW_TRY(quadrature_lay_out(forest, &layout->ranks, covered, kept_bytes_max, arena, &layout->rest,
                               err));
     layout->block_rows = find_block_rows(layout);
+    return MW_OK;
+}
+
+/* The ranks of the background's rows, filled up to whole parts. */
+static mw_status rank_usual(const mw_forest *forest, const explain_ranks *ranks,
+                            const double *background, size_t n_rows, int16_t **ret_ranks,
+                            tables_usual *ret_usual, mw_error *err)
+{
+    mw_matrix rows = {
+        background, MW_FLOAT64, n_rows, forest->n_columns, (ptrdiff_t)forest->n_columns, 1};
+    size_t stride = (n_rows + TABLES_USUAL_PART - 1) / TABLES_USUAL_PART * TABLES_USUAL_PART;
+    *ret_ranks = malloc(ranks->n_columns * stride * sizeof **ret_ranks + 1);
+    if (!*ret_ranks)
+        return mw_fail_memory(err, "the background");
+    ranks_of_rows(forest, ranks, &rows, 0, n_rows, stride, stride, *ret_ranks);
+    *ret_usual = (tables_usual){*ret_ranks, stride, n_rows};
+    return MW_OK;
+}
+
+static mw_status fill_usual(const mw_forest *forest, explain_layout *layout,
+                            const double *background, size_t n_rows, size_t tables_bytes_max,
+                            uint8_t *covered, mw_error *err)
+{
+    int16_t *ranks = NULL;
+    tables_usual usual;
+    MW_TRY(ranks_make(forest, &layout->arena, &layout->ranks, err));
+    mw_status status = rank_usual(forest, &layout->ranks, background, n_rows, &ranks, &usual, err);
+    if (status == MW_OK)
+        status = tables_make(forest, &layout->ranks, &usual, tables_bytes_max, &layout->arena,
+                             &layout->tables, covered, err);
+    free(ranks);
+    MW_TRY(status);
+    layout->rest.first_program =
+        mw_arena_take_zeroed(&layout->arena, forest->n_margins + 1, sizeof(size_t));
+    if (!layout->rest.first_program)
+        return mw_fail_memory(err, "the background");
+    layout->rest.ranks = &layout->ranks;
+    layout->block_rows = find_block_rows(layout);
+    return MW_OK;
+}
+
+mw_status layout_make_usual(const mw_forest *forest, const double *background, size_t n_rows,
+                            size_t tables_bytes_max, uint8_t *ret_covered, void **ret_layout,
+                            mw_error *err)
+{
+    explain_layout *layout = calloc(1, sizeof *layout);
+    if (!layout)
+        return mw_fail_memory(err, "the background");
+    mw_arena_init(&layout->arena, 64 * MW_KIB, SIZE_MAX / 2);
+    mw_status status =
+        fill_usual(forest, layout, background, n_rows, tables_bytes_max, ret_covered, err);
+    if (status != MW_OK) {
+        layout_free(layout);
+        return status;
+    }
+    *ret_layout = layout;
     return MW_OK;
 }
 

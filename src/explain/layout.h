@@ -47,6 +47,11 @@ mw_status layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
 /* Limits of the caller's choice: for tests. */
 MW_CHECKED mw_status layout_make_within(const mw_forest *forest, size_t tables_bytes_max,
                                         size_t kept_bytes_max, void **ret_layout, mw_error *err);
+/* Tables alone, weighed by a background (n_rows, n_columns) as the trees see it; ret_covered
+ * (n_nodes, zeroed): the subtrees that they explain. */
+MW_CHECKED mw_status layout_make_usual(const mw_forest *forest, const double *background,
+                                       size_t n_rows, size_t tables_bytes_max, uint8_t *ret_covered,
+                                       void **ret_layout, mw_error *err);
 void layout_free(void *layout);
 size_t layout_bytes(const void *layout);
 size_t layout_memory_bytes(const mw_forest *forest, const void *layout);

@@ -214,8 +214,9 @@ static void choose_trees(finder *f, size_t bytes_max, bool *ret_chosen, tables_c
 typedef struct tables_maker {
     explain_tables *tables;
     tables_room *room;
-    uint32_t *slot_of;        /* n_places: of this chunk, or UINT32_MAX */
-    size_t output, n_outputs; /* those before are done */
+    const tables_usual *usual; /* or NULL */
+    uint32_t *slot_of;         /* n_places: of this chunk, or UINT32_MAX */
+    size_t output, n_outputs;  /* those before are done */
     double mean;
     size_t n_bytes;
     bool begins_output, begins_tree;
@@ -340,7 +341,11 @@ static void put_group(finder *f, const tables_draft *draft)
     put_tests(f, draft, group);
     for (size_t lane = 0; lane < draft->n_lanes; lane++)
         group->slots[lane] = slot_of(maker, f->ranks->places[draft->features[lane]]);
-    tables_write(f->forest, f->ranks, draft, maker->output, maker->mean, maker->room,
+    if (maker->usual)
+        tables_count_usual(maker->usual, maker->last, maker->n_last, draft->n_bits,
+                           maker->room->counts);
+    tables_write(f->forest, f->ranks, draft, maker->output, maker->mean,
+                 maker->usual ? maker->usual->n_rows : 0, maker->room,
                  (float *)(tables->data + maker->n_bytes));
     maker->n_bytes += table_bytes(draft);
     maker->begins_tree = false;
@@ -382,7 +387,9 @@ static void put_tree(finder *f, const tables_job *job)
         maker->tables->first_chunk[maker->n_outputs++] = maker->tables->n_chunks;
     maker->output = job->output;
     maker->begins_tree = true;
-    maker->mean = explain_mean(f->forest, job->tree, f->forest->tree_start[job->tree], job->output);
+    maker->mean = maker->usual ? tables_usual_mean(f->forest, job->tree, job->output)
+                               : explain_mean(f->forest, job->tree,
+                                              f->forest->tree_start[job->tree], job->output);
     find_groups(f, job->tree);
 }
 
@@ -446,15 +453,16 @@ static mw_status make(finder *f, making *m, size_t bytes_max, mw_arena *arena, u
     return MW_OK;
 }
 
-mw_status tables_make(const mw_forest *forest, const explain_ranks *ranks, size_t bytes_max,
-                      mw_arena *arena, explain_tables *ret_tables, uint8_t *ret_covered,
-                      mw_error *err)
+mw_status tables_make(const mw_forest *forest, const explain_ranks *ranks,
+                      const tables_usual *usual, size_t bytes_max, mw_arena *arena,
+                      explain_tables *ret_tables, uint8_t *ret_covered, mw_error *err)
 {
     *ret_tables = (explain_tables){0};
     making m = {.chosen = calloc(forest->n_trees + 1, sizeof *m.chosen),
                 .path = calloc(DEPTH_MAX, sizeof *m.path),
                 .next = calloc(forest->n_margins + 2, sizeof *m.next),
                 .maker = {.tables = ret_tables,
+                          .usual = usual,
                           .room = malloc(sizeof *m.maker.room),
                           .slot_of = malloc((ranks->n_places + 1) * sizeof *m.maker.slot_of)}};
     finder f = {.forest = forest, .ranks = ranks, .path = m.path};

@@ -84,12 +84,20 @@ static inline size_t tables_entry_bytes(size_t n_lanes)
     return (n_lanes + TABLES_QUAD - 1) / TABLES_QUAD * TABLES_QUAD * sizeof(float);
 }
 
-/* Find and fill the tables of a forest; ret_covered (n_nodes, zeroed) says which subtrees they
- * explain. Everything is taken from `arena`. Fails: MW_NO_MEMORY.
- * Cost: about 0.1 ms for a tree of 64 leaves. */
+enum { TABLES_USUAL_PART = 256 }; /* rows of a background that are looked at together */
+
+/* A background: rows that tables weigh by, instead of the forest's covers (tables_usual.c). */
+typedef struct tables_usual {
+    const int16_t *ranks; /* (columns of ranks, stride); stride a multiple of TABLES_USUAL_PART */
+    size_t stride, n_rows;
+} tables_usual;
+
+/* Find and fill the tables of a forest, by its covers or (not NULL) by `usual`; ret_covered
+ * (n_nodes, zeroed) says which subtrees they explain. Everything is taken from `arena`. Fails:
+ * MW_NO_MEMORY. Cost: about 0.1 ms for a tree of 64 leaves. */
 MW_CHECKED mw_status tables_make(const mw_forest *forest, const explain_ranks *ranks,
-                                 size_t bytes_max, mw_arena *arena, explain_tables *ret_tables,
-                                 uint8_t *ret_covered, mw_error *err);
+                                 const tables_usual *usual, size_t bytes_max, mw_arena *arena,
+                                 explain_tables *ret_tables, uint8_t *ret_covered, mw_error *err);
 
 /* ---- tables_write.c -------------------------------------------------------------------------- */
 
@@ -116,6 +124,8 @@ typedef struct tables_room {
     double leaf[1 << TABLES_LANES_MAX][TABLES_LANES_MAX];
     double sum[1 << TABLES_BITS_MAX][TABLES_LANES_MAX];
     double product[1 << TABLES_LANES_MAX];
+    uint32_t counts[1 << TABLES_BITS_MAX];    /* of the background's rows, for each pattern */
+    uint32_t z_counts[1 << TABLES_LANES_MAX]; /* for each set of a leaf's players */
 } tables_room;
 
 static inline size_t tables_lane(const tables_draft *draft, uint32_t feature)
@@ -133,8 +143,22 @@ static inline bool tables_same_test(const explain_ranks *ranks, size_t a, size_t
            ranks->node_cut[a] == ranks->node_cut[b];
 }
 
-/* A group's contributions to `output`, of leaves less `mean`, for every pattern. */
+/* A group's contributions to `output`, of leaves less `mean`, for every pattern. n_usual: rows of
+ * the background, whose patterns stand in room->counts; 0 = by covers. */
 void tables_write(const mw_forest *forest, const explain_ranks *ranks, const tables_draft *draft,
-                  size_t output, double mean, tables_room *room, float *ret_table);
+                  size_t output, double mean, size_t n_usual, tables_room *room, float *ret_table);
+
+/* ---- tables_usual.c -------------------------------------------------------------------------- */
+
+/* What is taken off a tree's leaves, which moves no contribution and keeps float32 exact: their
+ * plain mean, since there may be no covers. */
+double tables_usual_mean(const mw_forest *forest, size_t tree, size_t output);
+/* How many rows of the background have each pattern of a group of these tests. */
+void tables_count_usual(const tables_usual *usual, const tables_test *tests, size_t n_tests,
+                        size_t n_bits, uint32_t *ret_counts);
+/* leaf[X][j]: what a leaf gives its j-th of d players when a row agrees at those of X, and
+ * z_counts[Z] of n_rows background rows at those of Z. */
+void tables_write_usual(double (*leaf)[TABLES_LANES_MAX], size_t d, double value,
+                        const uint32_t *z_counts, size_t n_rows);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct writer {
     const tables_draft *draft;
     size_t output;
     double mean;
+    size_t n_usual;
     tables_room *room;
 } writer;
 
@@ -60,14 +61,31 @@ static void write_leaf(tables_room *room, const player *players, size_t d, doubl
     }
 }
 
+/* The players that agree. */
+static size_t set_of(const player *players, size_t d, uint32_t pattern)
+{
+    size_t set = 0;
+    for (size_t j = 0; j < d; j++)
+        set |= (size_t)((pattern & players[j].mask) == players[j].wanted && !players[j].never) << j;
+    return set;
+}
+
+/* The same against the background. */
+static void write_usual_leaf(const writer *w, const player *players, size_t d, double value)
+{
+    tables_room *room = w->room;
+    memset(room->z_counts, 0, sizeof *room->z_counts << d);
+    for (uint32_t pattern = 0; pattern < 1u << w->draft->n_bits; pattern++)
+        if (room->counts[pattern])
+            room->z_counts[set_of(players, d, pattern)] += room->counts[pattern];
+    tables_write_usual(room->leaf, d, value, room->z_counts, w->n_usual);
+}
+
 /* Onto the patterns of the group. */
 static void spread_leaf(const writer *w, const player *players, size_t d)
 {
     for (uint32_t pattern = 0; pattern < 1u << w->draft->n_bits; pattern++) {
-        size_t set = 0;
-        for (size_t j = 0; j < d; j++)
-            set |= (size_t)((pattern & players[j].mask) == players[j].wanted && !players[j].never)
-                   << j;
+        size_t set = set_of(players, d, pattern);
         for (size_t j = 0; j < d; j++)
             w->room->sum[pattern][players[j].lane] += w->room->leaf[set][j];
     }
@@ -131,14 +149,17 @@ static void visit(const writer *w, size_t node, const player *above, size_t d)
     double value = predict_leaf(w->forest, w->draft->tree, node, w->output) - w->mean;
     if (value == 0)
         return;
-    write_leaf(w->room, above, d, value);
+    if (w->n_usual > 0)
+        write_usual_leaf(w, above, d, value);
+    else
+        write_leaf(w->room, above, d, value);
     spread_leaf(w, above, d);
 }
 
 void tables_write(const mw_forest *forest, const explain_ranks *ranks, const tables_draft *draft,
-                  size_t output, double mean, tables_room *room, float *ret_table)
+                  size_t output, double mean, size_t n_usual, tables_room *room, float *ret_table)
 {
-    const writer w = {forest, ranks, draft, output, mean, room};
+    const writer w = {forest, ranks, draft, output, mean, n_usual, room};
     player players[TABLES_LANES_MAX];
     size_t n_patterns = (size_t)1 << draft->n_bits;
     size_t wide = tables_entry_bytes(draft->n_lanes) / sizeof(float);

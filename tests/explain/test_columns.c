@@ -172,6 +172,7 @@ static void test_covers(void **state)
 
 static void test_background(void **state)
 {
+    static const contrast_kernel *const kernels[] = {&contrast_pairs, &contrast_tables};
     (void)state;
     for (unsigned depth = 1; depth <= 7; depth += 3) {
         mw_forest *forest = forest_with(&recipe, origins, depth);
@@ -182,18 +183,26 @@ static void test_background(void **state)
         mw_matrix background = as_matrix(usual, N_BACKGROUND, N_FEATURES);
         mw_contrast *contrast;
         mw_scratch *scratch;
-        assert_int_equal(mw_contrast_new(forest, &background, MW_SCALE_MARGIN, &contrast, NULL),
-                         MW_OK);
+        double *got = NULL, *wanted = NULL;
         assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
-        double *got = malloc(N_ROWS * mw_contrast_values(contrast) * sizeof *got);
-        assert_int_equal(mw_contrast_batch(contrast, &rows, scratch, got, NULL), MW_OK);
-        check_sums("columns", forest, &rows, got);
-        check_values(forest, data, &background, by_background, got);
+        for (size_t k = 0; k < MW_COUNT(kernels); k++) {
+            assert_int_equal(
+                contrast_new(forest, &background, MW_SCALE_MARGIN, kernels[k], &contrast, NULL),
+                MW_OK);
+            got = malloc(N_ROWS * mw_contrast_values(contrast) * sizeof *got);
+            assert_int_equal(mw_contrast_batch(contrast, &rows, scratch, got, NULL), MW_OK);
+            check_sums("columns", forest, &rows, got);
+            if (k == 0)
+                check_values(forest, data, &background, by_background, wanted = got);
+            else
+                check_same("columns", kernels[k]->name, forest, N_ROWS, wanted, got);
+            mw_contrast_free(contrast);
+        }
+        free(wanted);
         free(got);
         free(usual);
         free(data);
         mw_scratch_free(scratch);
-        mw_contrast_free(contrast);
         random_forest_free(forest);
     }
 }

@@ -6,7 +6,7 @@
 
 #include "explained.h"
 
-static const contrast_kernel *const kernels[] = {&contrast_pairs};
+static const contrast_kernel *const kernels[] = {&contrast_pairs, &contrast_tables};
 
 /* ---- explaining ------------------------------------------------------------------------------ */
 
@@ -98,6 +98,43 @@ static void test_definition(void **state)
         free(usual);
         free(data);
         mw_contrast_free(contrast);
+        random_forest_free(forest);
+    }
+}
+
+/* ---- tables against the specification -------------------------------------------------------- */
+
+static void test_tables(void **state)
+{
+    enum { N_ROWS = 45 };
+    static const size_t n_usual[] = {1, 9, 300};
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(wishes); i++) {
+        mw_forest *forest = random_forest(&wishes[i], i + 1);
+        chance from = {i + 31};
+        double *data = random_rows(N_ROWS, forest->n_features, &from);
+        double *usual = random_rows(300, forest->n_features, &from);
+        mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features), few = rows;
+        few.n_rows = 3; /* go through the tables one by one */
+        for (size_t n = 0; n < MW_COUNT(n_usual); n++) {
+            if (n_usual[n] > 100 && wishes[i].depth_max > 8)
+                continue; /* the specification is slow */
+            mw_matrix background = as_matrix(usual, n_usual[n], forest->n_features);
+            mw_contrast *plain = contrast_with(forest, &background, 0, &contrast_pairs);
+            mw_contrast *tables = contrast_with(forest, &background, 0, &contrast_tables);
+            double *expected = values_of(plain, &rows), *got = values_of(tables, &rows);
+            double *alone = values_of(tables, &few);
+            check_same(wishes[i].name, "tables", forest, N_ROWS, expected, got);
+            check_sums(wishes[i].name, forest, &rows, got);
+            assert_memory_equal(got, alone, few.n_rows * mw_contrast_values(tables) * sizeof *got);
+            free(alone);
+            free(got);
+            free(expected);
+            mw_contrast_free(tables);
+            mw_contrast_free(plain);
+        }
+        free(usual);
+        free(data);
         random_forest_free(forest);
     }
 }
@@ -256,9 +293,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definition), cmocka_unit_test(test_probability),
-        cmocka_unit_test(test_linear),     cmocka_unit_test(test_split_of_rows),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_definition),    cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_probability),   cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_split_of_rows), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
