@@ -161,6 +161,14 @@ size_t layout_memory_bytes(const mw_forest *forest, const void *layout)
     return divide(layout, NULL, &work);
 }
 
+const int16_t *layout_ranks_of(const void *layout, void *memory, size_t *ret_stride)
+{
+    explain_work work;
+    divide(layout, memory, &work);
+    *ret_stride = work.stride;
+    return work.ranks;
+}
+
 void layout_begin(const mw_forest *forest, const explain_layout *layout, const explain_block *block,
                   explain_work *ret_work)
 {

@@ -62,6 +62,8 @@ void layout_begin(const mw_forest *forest, const explain_layout *layout, const e
                   explain_work *ret_work);
 /* Lines of tables onto the totals of one margin, for rows fewer than LAYOUT_FEW_ROWS. */
 void tables_add_few(const explain_work *work, size_t margin, size_t n_rows);
+/* Where a kernel leaves the ranks of a block's rows in its memory: (columns of ranks, stride). */
+const int16_t *layout_ranks_of(const void *layout, void *memory, size_t *ret_stride);
 void layout_clear_totals(const explain_work *work);
 /* Totals of one margin into the block's values. */
 void layout_put(const explain_work *work, const explain_block *block, size_t margin);
