@@ -32,14 +32,23 @@ struct contrast_masks {
     tree_part *parts;
     uint64_t *lists;
     uint32_t *sets; /* features outside of Z */
+    uint8_t *sizes; /* how many those are */
     double *shares; /* of rows that have it */
     uint32_t *features;
     double *values; /* of the leaf, for each margin of its tree, less the mean */
     size_t n_edges, n_leaves, n_parts, n_lists, n_sets, n_features, n_values, edges_max;
-    double weights[MASKS_FEATURES_MAX + 1][MASKS_FEATURES_MAX + 1]; /* [p][q] */
+    double weights[MASKS_FEATURES_MAX + 1][MASKS_FEATURES_MAX + 1]; /* [p][q]; 0 where p is */
 };
 
 enum { WAYS_A_ROW = 4, BY_TABLES = 1, BY_MASKS = 2 }; /* the latter in `covered` */
+
+/* Without an instruction for it, which not every x86-64 has, the compiler calls a function. */
+static inline size_t bits_of(uint32_t set)
+{
+    set -= set >> 1 & 0x55555555;
+    set = (set & 0x33333333) + (set >> 2 & 0x33333333);
+    return ((set + (set >> 4)) & 0x0f0f0f0f) * UINT32_C(0x01010101) >> 24;
+}
 
 /* ---- a walk over what tables left ------------------------------------------------------------ */
 
@@ -128,6 +137,7 @@ static void write_sets(const maker *m, const leaf *to)
 {
     for (size_t set = 0; set < to->n_sets; set++) {
         m->masks->sets[to->first_set + set] = m->found[set];
+        m->masks->sizes[to->first_set + set] = (uint8_t)bits_of(m->found[set]);
         m->masks->shares[to->first_set + set] = m->found_rows[set] / (double)m->contrast->n_rows;
     }
 }
@@ -260,11 +270,12 @@ static bool take_arrays(contrast_masks *masks)
     masks->parts = mw_arena_take_zeroed(arena, masks->n_parts + 1, sizeof *masks->parts);
     masks->lists = mw_arena_take_zeroed(arena, masks->n_lists + 1, sizeof *masks->lists);
     masks->sets = mw_arena_take_zeroed(arena, masks->n_sets + 1, sizeof *masks->sets);
+    masks->sizes = mw_arena_take_zeroed(arena, masks->n_sets + 1, sizeof *masks->sizes);
     masks->shares = mw_arena_take_zeroed(arena, masks->n_sets + 1, sizeof *masks->shares);
     masks->features = mw_arena_take_zeroed(arena, masks->n_features + 1, sizeof *masks->features);
     masks->values = mw_arena_take_zeroed(arena, masks->n_values + 1, sizeof *masks->values);
     return masks->edges && masks->leaves && masks->parts && masks->lists && masks->sets &&
-           masks->shares && masks->features && masks->values;
+           masks->sizes && masks->shares && masks->features && masks->values;
 }
 
 /* As many levels as the limit allows; leaves below are left to the pairs. */
@@ -372,14 +383,14 @@ size_t masks_memory_bytes(const contrast_masks *masks, size_t n_rows)
 }
 
 /* One Z: onto the features outside of it; returns what each of C pays. */
-static double add_set(const contrast_masks *masks, uint32_t outside, double share, size_t q,
-                      double *phi)
+static double add_set(const contrast_masks *masks, size_t set, size_t q, double *phi)
 {
-    size_t p = (size_t)__builtin_popcount(outside);
+    double share = masks->shares[set];
+    size_t p = masks->sizes[set];
     double plus = share * masks->weights[p][q];
-    for (uint32_t left = outside; left; left &= left - 1)
+    for (uint32_t left = masks->sets[set]; left; left &= left - 1)
         phi[__builtin_ctz(left)] += plus;
-    return q ? share * masks->weights[q][p] : 0;
+    return share * masks->weights[q][p];
 }
 
 /* What a leaf of value 1 gives. false: nothing. */
@@ -387,9 +398,7 @@ static bool weigh_leaf(const contrast_masks *masks, const leaf *of, uint32_t dis
 {
     enum { ENTRIES = 1 << MASKS_PART };
     const uint64_t *lists = masks->lists + of->first_list;
-    const uint32_t *sets = masks->sets + of->first_set;
-    const double *shares = masks->shares + of->first_set;
-    size_t q = (size_t)__builtin_popcount(disagree);
+    size_t q = bits_of(disagree);
     double paid = 0;
     bool any = false;
     for (size_t word = 0; word < of->n_words; word++) {
@@ -401,7 +410,7 @@ static bool weigh_leaf(const contrast_masks *masks, const leaf *of, uint32_t dis
         }
         for (; alive; alive &= alive - 1) {
             size_t set = word * 64 + (size_t)__builtin_ctzll(alive);
-            paid += add_set(masks, sets[set], shares[set], q, phi);
+            paid += add_set(masks, of->first_set + set, q, phi);
             any = true;
         }
     }
