@@ -20,6 +20,13 @@ typedef struct model_list {
 
 /* `n` new items at the end, not cleared; NULL when memory is gone. */
 void *model_list_add(model_list *list, size_t n);
+/* One new item: the call for arrays that are read number by number, inlined where there is room. */
+static inline void *model_list_add_one(model_list *list)
+{
+    if (list->count >= list->capacity)
+        return model_list_add(list, 1);
+    return (char *)list->items + list->count++ * list->item_bytes;
+}
 /* Append zeros until there are `count` items. */
 bool model_list_pad(model_list *list, size_t count);
 void model_list_done(model_list *list);

@@ -40,7 +40,7 @@ void model_cat_tree_empty(model_cat_tree *tree)
 
 static mw_status add_number(model_document *doc, model_list *list, mw_error *err)
 {
-    double *value = model_list_add(list, 1);
+    double *value = model_list_add_one(list);
     if (!value)
         return mw_fail_memory(err, "numbers of a tree");
     return model_document_number(doc, value, err);

@@ -169,7 +169,7 @@ static inline mw_status read_elements(model_document *doc, model_list *list, ele
         MW_TRY(model_document_array_next(doc, &more, err));
         if (!more)
             return MW_OK;
-        void *value = model_list_add(list, 1);
+        void *value = model_list_add_one(list);
         if (!value)
             return mw_fail_memory(err, "an array");
         MW_TRY(read(doc, value, err));

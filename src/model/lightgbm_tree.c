@@ -119,7 +119,7 @@ static mw_status read_integers(mw_view text, model_list *list, mw_error *err)
 {
     const char *end = text.data + text.size, *at = skip_spaces(text.data, end);
     while (at < end) {
-        int64_t *value = model_list_add(list, 1);
+        int64_t *value = model_list_add_one(list);
         if (!value)
             return mw_fail_memory(err, "numbers of a tree");
         const char *next = read_integer(at, end, value);
@@ -144,7 +144,7 @@ static mw_status read_doubles(mw_view text, model_list *list, mw_error *err)
 {
     const char *end = text.data + text.size, *at = skip_spaces(text.data, end);
     while (at < end) {
-        double *value = model_list_add(list, 1);
+        double *value = model_list_add_one(list);
         if (!value)
             return mw_fail_memory(err, "numbers of a tree");
         const char *next = read_double(at, end, value);
