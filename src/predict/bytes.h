@@ -29,8 +29,9 @@
  *             two and four trees of depth 6 and one or three nodes that choose between them.
  *
  *   general   up to 256 leaves of any shape, from the leaves upwards: each node chooses between
- *             the leaf indexes that its children found. First all nodes with two leaves, then the
- *             others by height; so no branch depends on the tree.
+ *             the leaf indexes that its children found. Nodes go in paths, which keep what they
+ *             have found in registers: one comparison and one choice a node, one operand from
+ *             memory. See bytes_paths.c.
  *
  *   oblivious one question a level: see bytes_oblivious.h.
  *
@@ -61,7 +62,7 @@ enum {
     BYTES_PLANES = 64,   /* trees of so many leaves have byte planes of them */
     BYTES_RULES = PREDICT_ZERO_RIGHT + 1,
     BYTES_OBLIVIOUS_DEPTH_MAX = 16,
-    BYTES_TOGETHER_MAX = 16, /* oblivious trees of a run */
+    BYTES_TOGETHER_MAX = 16, /* trees of a run */
 };
 
 #define BYTES_NO_COLUMN UINT32_MAX
@@ -102,29 +103,32 @@ typedef struct bytes_nodes {
     uint8_t rank[BYTES_SUBTREE_NODES];
 } bytes_nodes;
 
-/* General form: a node with two leaves, and one whose children are nodes or leaves. In a block's
- * memory stand first the numbers of leaves that joins ask for (constant k: BYTES_CONSTANT bytes of
- * k), then lines: line i holds what pair i has found, and later what the joins above it have: each
- * line is read once. */
-typedef struct bytes_pair {
-    uint32_t column;
+/* General form. A path begins at a node with two leaves and goes up; each step chooses between what
+ * was found so far and what stands on the other side. In a block's memory stand first the numbers
+ * of leaves that steps ask for (constant k: BYTES_CONSTANT bytes of k), then lines: what paths have
+ * found that others ask for. Columns are numbers of columns, places are byte offsets. */
+typedef struct bytes_path {
+    uint16_t column;
+    uint16_t result;           /* place of a line; the last path's is not used */
     uint8_t rank, left, right; /* left, right: numbers of leaves */
-} bytes_pair;
+    uint8_t n_steps;
+} bytes_path;
 
-typedef struct bytes_join {
-    uint32_t column;
-    uint16_t left, right, result;    /* byte offsets of constants or lines: 48 KiB at most */
-    uint8_t left_moves, right_moves; /* 1: a line, another byte a row; 0: a constant */
-    uint8_t rank;
-} bytes_join;
+typedef struct bytes_step {
+    uint16_t column;
+    uint16_t other;     /* place of a constant or a line */
+    uint8_t rank, flip; /* flip: 255 where the other side is the right one, else 0 */
+    uint8_t moves;      /* 1: a line, another byte a row; 0: a constant */
+} bytes_step;
 
 typedef struct bytes_tree {
     bool perfect, oblivious;   /* or general */
     uint8_t depth;             /* perfect, oblivious */
-    uint8_t n_together;        /* oblivious: length of the run that begins here; else 0 */
-    uint16_t n_pairs, n_joins; /* general; a tree of one leaf has neither */
-    uint32_t n_leaves;         /* perfect, oblivious: 2^depth */
-    uint32_t output;           /* or MW_ALL_OUTPUTS */
+    uint8_t n_together;        /* length of the run that begins here; within one 0 */
+    uint16_t n_paths, n_steps; /* general; a tree of one leaf has neither */
+    uint16_t n_plain;  /* of the paths: those first ones that have only leaves beside them */
+    uint32_t n_leaves; /* perfect, oblivious: 2^depth */
+    uint32_t output;   /* or MW_ALL_OUTPUTS */
     uint32_t n_sets;
     size_t sets;   /* bytes into layout->data */
     size_t nodes;  /* bytes into layout->data */

@@ -44,6 +44,13 @@ VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR r
     return vector_choose(vector_decide(code, rank), left, right);
 }
 
+VECTOR_INLINE VECTOR vector_pick_other(VECTOR code, VECTOR rank, VECTOR flip, VECTOR found,
+                                       VECTOR other)
+{
+    VECTOR takes = _mm256_xor_si256(vector_decide(code, rank), flip);
+    return vector_choose(takes, other, found);
+}
+
 /* A shuffle looks up 16 bytes and gives 0 where bit 7 of the place is set: the additions set it
  * for places of the other half. */
 VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)

@@ -69,6 +69,13 @@ VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR r
     return _mm512_mask_blend_epi8(_mm512_cmpgt_epi8_mask(rank, code), right, left);
 }
 
+VECTOR_INLINE VECTOR vector_pick_other(VECTOR code, VECTOR rank, VECTOR flip, VECTOR found,
+                                       VECTOR other)
+{
+    uint64_t left = _mm512_cmpgt_epi8_mask(rank, code);
+    return _mm512_mask_blend_epi8(left ^ _mm512_movepi8_mask(flip), found, other);
+}
+
 VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
 {
     __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)set);

@@ -9,6 +9,8 @@
  *   vector_fold(d, left, right)  bit 7 of one or the other, by bit 7 of d (the other bits: any)
  *   vector_choose(d, left, right)  by bit 7 of d, whole bytes
  *   vector_pick(code, rank, left, right)  left where code < rank, whole bytes
+ *   vector_pick_other(code, rank, flip, found, other)  other where code < rank, or, with a flip of
+ *                              255, where it is not; else found; whole bytes
  *   vector_in_set(set, place, bit)  255 where bit of byte `place` of 32 is set, else 0
  *   vector_first(d)            bit 7 of d, the other bits 0
  *   vector_append(index, d)    index >> 1 within each byte, its bit 7 from d; bit 0 of index is 0
@@ -31,6 +33,10 @@
 #ifndef INLINE
 #define INLINE static inline __attribute__((always_inline))
 #endif
+
+enum { RUN_MIN = 3 }; /* trees of which fewer are added one by one */
+
+#define UNROLLED _Pragma("GCC unroll 16")
 
 #include "bytes_codes_kernel.h"
 
@@ -153,124 +159,103 @@ INLINE void add_output(const bytes_layout *layout, const bytes_tree *tree, const
         add_values64((const double *)leaves, numbers, (double *)sums + at);
 }
 
-static void add_vectors(const bytes_layout *layout, const bytes_tree *tree, size_t row,
-                        const uint8_t *numbers, void *sums)
+/* From a line of numbers, of one byte each. */
+static void add_tree(const bytes_layout *layout, const bytes_tree *tree, size_t output,
+                     size_t margin, const uint8_t *numbers, size_t n_rows, void *sums)
 {
-    const char *leaves = layout->data + tree->leaves;
-    for (size_t m = 0; m < layout->n_margins; m++)
-        add_output(layout, tree, leaves + m * bytes_leaf_bytes(layout, tree), m * BYTES_ROWS + row,
-                   numbers, vector_load(numbers), sums);
-}
-
-INLINE void add_leaves(const bytes_layout *layout, const bytes_tree *tree, size_t row,
-                       const uint8_t *numbers, VECTOR index, void *sums)
-{
-    if (tree->output == MW_ALL_OUTPUTS)
-        add_vectors(layout, tree, row, numbers, sums);
-    else
-        add_output(layout, tree, layout->data + tree->leaves, tree->output * BYTES_ROWS + row,
-                   numbers, index, sums);
+    const char *leaves = layout->data + tree->leaves + output * bytes_leaf_bytes(layout, tree);
+    for (size_t row = 0; row < n_rows; row += WIDTH)
+        add_output(layout, tree, leaves, margin * BYTES_ROWS + row, numbers + row,
+                   vector_load(numbers + row), sums);
 }
 
 /* ---- trees ----------------------------------------------------------------------------------- */
 
-/* Rows of `n` registers from `row` on. Without the barrier gcc takes single bytes from registers
- * instead of memory, at twice the price. */
-#define PERFECT_ROWS(find, number, n)                                                          \
-    do {                                                                                       \
-        uint8_t numbers[SIDES * WIDTH];                                                        \
-        sides index = find(nodes, number, columns + row, n);                                   \
-        for (unsigned i = 0; i < n; i++)                                                       \
-            vector_store(numbers + i * WIDTH, index.of[i]);                                    \
-        __asm__ volatile("" : : "r"(numbers) : "memory");                                      \
-        for (unsigned i = 0; i < n; i++)                                                       \
-            add_leaves(layout, tree, row + i * WIDTH, numbers + i * WIDTH, index.of[i], sums); \
-    } while (0)
-
 #define PERFECT(name, find, number)                                                              \
     static void name(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns, \
-                     size_t n_rows, void *sums)                                                  \
+                     size_t n_rows, uint8_t *ret_numbers)                                        \
     {                                                                                            \
         const bytes_nodes *nodes = (const bytes_nodes *)(layout->data + tree->nodes);            \
         size_t row = 0;                                                                          \
-        for (; row + SIDES * WIDTH / 2 < n_rows; row += SIDES * WIDTH)                           \
-            PERFECT_ROWS(find, number, SIDES);                                                   \
+        for (; row + SIDES * WIDTH / 2 < n_rows; row += SIDES * WIDTH) {                         \
+            sides index = find(nodes, number, columns + row, SIDES);                             \
+            for (unsigned i = 0; i < SIDES; i++)                                                 \
+                vector_store(ret_numbers + row + (size_t)i * WIDTH, index.of[i]);                \
+        }                                                                                        \
         for (; row < n_rows; row += WIDTH)                                                       \
-            PERFECT_ROWS(find, number, 1);                                                       \
+            vector_store(ret_numbers + row, find(nodes, number, columns + row, 1).of[0]);        \
     }
-PERFECT(sum_depth_1, find_perfect, 1)
-PERFECT(sum_depth_2, find_perfect, 2)
-PERFECT(sum_depth_3, find_perfect, 3)
-PERFECT(sum_depth_4, find_perfect, 4)
-PERFECT(sum_depth_5, find_perfect, 5)
-PERFECT(sum_depth_6, find_perfect, 6)
-PERFECT(sum_depth_7, find_deep, 1)
-PERFECT(sum_depth_8, find_deep, 2)
+PERFECT(find_depth_1, find_perfect, 1)
+PERFECT(find_depth_2, find_perfect, 2)
+PERFECT(find_depth_3, find_perfect, 3)
+PERFECT(find_depth_4, find_perfect, 4)
+PERFECT(find_depth_5, find_perfect, 5)
+PERFECT(find_depth_6, find_perfect, 6)
+PERFECT(find_depth_7, find_deep, 1)
+PERFECT(find_depth_8, find_deep, 2)
 
-INLINE void find_pair(const bytes_pair *pair, const uint8_t *columns, size_t n_rows, uint8_t *line)
+/* Rows of `n` registers, which stay registers from the path's beginning to its end. `plain`: beside
+ * it stand leaves alone, whose numbers come once a step. Else a leaf's number has a stride of 0: to
+ * branch on what stands there would be mispredicted at every other node. */
+INLINE void find_path(const bytes_path *path, const bytes_step *step, bool plain,
+                      const uint8_t *columns, const uint8_t *memory, uint8_t *ret_numbers,
+                      unsigned n)
 {
-    const uint8_t *column = columns + pair->column;
-    VECTOR rank = vector_spread(&pair->rank);
-    VECTOR left = vector_spread(&pair->left), right = vector_spread(&pair->right);
-    for (size_t r = 0; r < n_rows; r += WIDTH)
-        vector_store(line + r, vector_pick(vector_load(column + r), rank, left, right));
+    VECTOR found[BYTES_ROWS / WIDTH];
+    const uint8_t *column = columns + (size_t)path->column * BYTES_ROWS;
+    VECTOR rank = vector_spread(&path->rank);
+    VECTOR left = vector_spread(&path->left), right = vector_spread(&path->right);
+    UNROLLED
+    for (unsigned i = 0; i < n; i++)
+        found[i] = vector_pick(vector_load(column + (size_t)i * WIDTH), rank, left, right);
+    for (const bytes_step *end = step + path->n_steps; step < end; step++) {
+        const uint8_t *other = memory + step->other;
+        size_t stride = (size_t)step->moves * WIDTH;
+        VECTOR flip = vector_spread(&step->flip), leaf = vector_spread(other);
+        column = columns + (size_t)step->column * BYTES_ROWS;
+        rank = vector_spread(&step->rank);
+        UNROLLED
+        for (unsigned i = 0; i < n; i++)
+            found[i] = vector_pick_other(vector_load(column + (size_t)i * WIDTH), rank, flip,
+                                         found[i], plain ? leaf : vector_load(other + i * stride));
+    }
+    UNROLLED
+    for (unsigned i = 0; i < n; i++)
+        vector_store(ret_numbers + (size_t)i * WIDTH, found[i]);
 }
 
-/* Four registers at a time, with addresses that are sums of few: instructions are what bounds it.
- * A leaf's number has a step of 0: to branch on what a child is would be mispredicted at every
- * other node. */
-INLINE void find_join(const bytes_join *join, const uint8_t *columns, size_t n_rows,
-                      uint8_t *memory)
+/* All nodes of a general tree for `n` registers of rows, a constant. The last path ends at the
+ * root. */
+INLINE void find_paths(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
+                       uint8_t *memory, uint8_t *ret_numbers, unsigned n)
 {
-    const uint8_t *column = columns + join->column;
-    const uint8_t *left = memory + join->left, *right = memory + join->right;
-    uint8_t *line = memory + join->result;
-    VECTOR rank = vector_spread(&join->rank);
-    size_t left_step = join->left_moves * WIDTH, right_step = join->right_moves * WIDTH;
-    size_t left_steps = 3 * left_step, right_steps = 3 * right_step;
-#define PICK(at, left, right)                                                                  \
-    vector_store(line + (at), vector_pick(vector_load(column + (at)), rank, vector_load(left), \
-                                          vector_load(right)))
-    if (n_rows <= 2 * WIDTH) {
-        PICK(0, left, right);
-        if (n_rows > WIDTH)
-            PICK(WIDTH, left + left_step, right + right_step);
-        return;
-    }
-    for (size_t r = 0; r < n_rows; r += 4 * WIDTH) {
-        PICK(r, left, right);
-        PICK(r + WIDTH, left + left_step, right + right_step);
-        PICK(r + 2 * WIDTH, left + 2 * left_step, right + 2 * right_step);
-        PICK(r + 3 * WIDTH, left + left_steps, right + right_steps);
-        left += 4 * left_step;
-        right += 4 * right_step;
-    }
-#undef PICK
+    const bytes_path *path = (const bytes_path *)(layout->data + tree->nodes);
+    const bytes_path *last = path + tree->n_paths - 1, *end_plain = path + tree->n_plain;
+    const bytes_step *step = (const bytes_step *)(last + 1);
+    for (; path < end_plain; step += path++->n_steps)
+        find_path(path, step, true, columns, memory,
+                  path == last ? ret_numbers : memory + path->result, n);
+    for (; path <= last; step += path++->n_steps)
+        find_path(path, step, false, columns, memory,
+                  path == last ? ret_numbers : memory + path->result, n);
 }
 
-/* All nodes of a general tree; the root's line holds the indexes. */
-INLINE const uint8_t *find_general(const bytes_layout *layout, const bytes_tree *tree,
-                                   const uint8_t *columns, size_t n_rows, uint8_t *memory)
+static void find_general(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
+                         size_t n_rows, uint8_t *memory, uint8_t *ret_numbers)
 {
-    const bytes_pair *pairs = (const bytes_pair *)(layout->data + tree->nodes);
-    const bytes_join *joins = (const bytes_join *)(pairs + tree->n_pairs);
-    uint8_t *line = memory + bytes_constants_bytes(layout);
-    for (size_t i = 0; i < tree->n_pairs; i++)
-        find_pair(&pairs[i], columns, n_rows, line + i * BYTES_ROWS);
-    for (size_t i = 0; i < tree->n_joins; i++)
-        find_join(&joins[i], columns, n_rows, memory);
-    return tree->n_joins > 0 ? memory + joins[tree->n_joins - 1].result : line;
-}
-
-/* A whole block has loops of known length, which are unrolled. */
-static void sum_general(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
-                        size_t n_rows, uint8_t *lines, void *sums)
-{
-    const uint8_t *index = n_rows == BYTES_ROWS
-                               ? find_general(layout, tree, columns, BYTES_ROWS, lines)
-                               : find_general(layout, tree, columns, n_rows, lines);
-    for (size_t row = 0; row < n_rows; row += WIDTH)
-        add_leaves(layout, tree, row, index + row, vector_load(index + row), sums);
+    size_t n = (n_rows + WIDTH - 1) / WIDTH;
+    if (tree->n_paths == 0)
+        memset(ret_numbers, 0, BYTES_ROWS);
+    else if (n <= 1)
+        find_paths(layout, tree, columns, memory, ret_numbers, 1);
+    else if (n <= 2)
+        find_paths(layout, tree, columns, memory, ret_numbers, 2);
+    else if (n <= 4)
+        find_paths(layout, tree, columns, memory, ret_numbers, 4);
+    else if (n <= BYTES_ROWS / WIDTH / 2)
+        find_paths(layout, tree, columns, memory, ret_numbers, BYTES_ROWS / WIDTH / 2);
+    else
+        find_paths(layout, tree, columns, memory, ret_numbers, BYTES_ROWS / WIDTH);
 }
 
 /* A tree's sets, into columns behind those of the rows: -1 goes left, 0 right. */
@@ -289,18 +274,60 @@ static void ask_sets(const bytes_layout *layout, const bytes_tree *tree, uint8_t
 
 #include "bytes_oblivious_kernel.h"
 
-static void sum_tree(const bytes_layout *layout, const bytes_tree *tree, uint8_t *columns,
-                     size_t n_rows, uint8_t *lines, void *sums)
+static void find_numbers(const bytes_layout *layout, const bytes_tree *tree, const uint8_t *columns,
+                         size_t n_rows, uint8_t *lines, uint8_t *ret_numbers)
 {
-    typedef void sum_perfect(const bytes_layout *, const bytes_tree *, const uint8_t *, size_t,
-                             void *);
-    static sum_perfect *const by_depth[] = {sum_depth_1, sum_depth_2, sum_depth_3, sum_depth_4,
-                                            sum_depth_5, sum_depth_6, sum_depth_7, sum_depth_8};
-    ask_sets(layout, tree, columns, n_rows);
-    if (tree->perfect)
-        by_depth[tree->depth - 1](layout, tree, columns, n_rows, sums);
+    typedef void find_perfect_tree(const bytes_layout *, const bytes_tree *, const uint8_t *,
+                                   size_t, uint8_t *);
+    static find_perfect_tree *const by_depth[] = {find_depth_1, find_depth_2, find_depth_3,
+                                                  find_depth_4, find_depth_5, find_depth_6,
+                                                  find_depth_7, find_depth_8};
+    if (tree->oblivious)
+        find_oblivious(layout, tree, columns, n_rows, ret_numbers);
+    else if (tree->perfect)
+        by_depth[tree->depth - 1](layout, tree, columns, n_rows, ret_numbers);
     else
-        sum_general(layout, tree, columns, n_rows, lines, sums);
+        find_general(layout, tree, columns, n_rows, lines, ret_numbers);
+}
+
+/* Leaves are read at random: they are asked for while the run's numbers are found. */
+static void prefetch_leaves(const bytes_layout *layout, const bytes_tree *tree)
+{
+    const char *leaves = layout->data + tree->leaves;
+    size_t bytes = bytes_leaf_bytes(layout, tree);
+    for (size_t at = 0; at < bytes && at < 4096; at += PREDICT_LINE)
+        __builtin_prefetch(leaves + at);
+}
+
+/* One output of a run. Few trees are added one by one, in registers of rows. */
+static void add_run(const bytes_layout *layout, const bytes_tree *trees, size_t output,
+                    size_t margin, const uint8_t *numbers, size_t n_rows, void *sums)
+{
+    if (!trees->oblivious && (bytes_has_planes(layout, trees) || trees->n_together < RUN_MIN)) {
+        for (size_t t = 0; t < trees->n_together; t++)
+            add_tree(layout, &trees[t], output, margin, numbers + 2 * t * BYTES_ROWS, n_rows, sums);
+        return;
+    }
+    bytes_add_run(layout, trees, output, margin, numbers, n_rows, sums);
+}
+
+/* All trees of the run that begins here. `columns` has room for the answers of a tree's sets,
+ * `numbers` for those of the run. */
+static void sum_run(const bytes_layout *layout, const bytes_tree *trees, uint8_t *columns,
+                    size_t n_rows, uint8_t *lines, uint8_t *numbers, void *sums)
+{
+    for (size_t t = 0; t < trees->n_together; t++) {
+        if (trees[t].oblivious)
+            prefetch_leaves(layout, &trees[t]);
+        ask_sets(layout, &trees[t], columns, n_rows);
+        find_numbers(layout, &trees[t], columns, n_rows, lines, numbers + 2 * t * BYTES_ROWS);
+    }
+    if (trees->output != MW_ALL_OUTPUTS) {
+        add_run(layout, trees, 0, trees->output, numbers, n_rows, sums);
+        return;
+    }
+    for (size_t m = 0; m < layout->n_margins; m++)
+        add_run(layout, trees, m, m, numbers, n_rows, sums);
 }
 
 /* ---- a block --------------------------------------------------------------------------------- */
@@ -344,14 +371,8 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
     load_columns(forest, layout, block, columns);
     begin_sums(forest, block->n_rows, sums);
     const bytes_tree *end = layout->trees + layout->n_trees;
-    for (const bytes_tree *tree = layout->trees; tree < end;) {
-        if (tree->oblivious) {
-            sum_run(layout, tree, columns, block->n_rows, numbers, sums);
-            tree += tree->n_together;
-        } else {
-            sum_tree(layout, tree++, columns, block->n_rows, lines, sums);
-        }
-    }
+    for (const bytes_tree *tree = layout->trees; tree < end; tree += tree->n_together)
+        sum_run(layout, tree, columns, block->n_rows, lines, numbers, sums);
     end_sums(forest, block, sums);
 }
 

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "bytes_cuts.h"
+#include "bytes_draft.h"
 #include "bytes_oblivious.h"
 #include "rules.h"
 
@@ -10,21 +10,6 @@
 
 /* A perfect tree computes its padding, too, at about this part of a general node's cost. */
 static const double general_node_cost = 2.5;
-
-typedef struct trees_draft {
-    const mw_forest *forest;
-    bytes_layout *layout;
-    bytes_places places;
-    /* of the tree at hand, (its nodes) */
-    uint32_t *queue;  /* breadth first */
-    uint16_t *height; /* of a node above its leaves */
-    uint32_t *line;   /* general: a leaf's number, or a line */
-} trees_draft;
-
-static bool is_leaf(const mw_forest *forest, size_t node)
-{
-    return forest->left[node] == MW_NO_CHILD;
-}
 
 /* ---- survey ---------------------------------------------------------------------------------- */
 
@@ -45,7 +30,7 @@ static tree_shape survey_tree(trees_draft *draft, size_t tree)
             shape.depth++;
         }
         size_t node = root + draft->queue[i];
-        if (is_leaf(forest, node)) {
+        if (bytes_is_leaf(forest, node)) {
             shape.n_leaves++;
             continue;
         }
@@ -55,7 +40,7 @@ static tree_shape survey_tree(trees_draft *draft, size_t tree)
     for (size_t i = shape.n_nodes; i-- > 0;) {
         uint32_t at = draft->queue[i];
         draft->height[at] = 0;
-        if (is_leaf(forest, root + at))
+        if (bytes_is_leaf(forest, root + at))
             continue;
         uint16_t left = draft->height[forest->left[root + at]];
         uint16_t right = draft->height[forest->right[root + at]];
@@ -95,7 +80,7 @@ static bool asks_set(const trees_draft *draft, size_t tree, size_t i)
 {
     const mw_forest *forest = draft->forest;
     size_t node = forest->tree_start[tree] + draft->queue[i];
-    return !is_leaf(forest, node) && (forest->flags[node] & MW_NODE_CATEGORICAL) &&
+    return !bytes_is_leaf(forest, node) && (forest->flags[node] & MW_NODE_CATEGORICAL) &&
            (!draft->layout->trees[tree].oblivious || (i & (i + 1)) == 0);
 }
 
@@ -133,9 +118,9 @@ static bool plan_tree(trees_draft *draft, size_t tree)
             layout->n_lines = shape.n_pairs;
         if (shape.n_leaves - 2 * shape.n_pairs > layout->n_constants)
             layout->n_constants = shape.n_leaves - 2 * shape.n_pairs;
-        plan->n_pairs = (uint16_t)shape.n_pairs;
-        plan->n_joins = (uint16_t)(shape.n_leaves - 1 - shape.n_pairs);
-        node_bytes = plan->n_pairs * sizeof(bytes_pair) + plan->n_joins * sizeof(bytes_join);
+        plan->n_paths = (uint16_t)shape.n_pairs;
+        plan->n_steps = (uint16_t)(shape.n_leaves - 1 - shape.n_pairs);
+        node_bytes = plan->n_paths * sizeof(bytes_path) + plan->n_steps * sizeof(bytes_step);
     }
     plan->output = draft->forest->tree_output[tree];
     plan->n_sets = count_sets(draft, tree, shape.n_nodes);
@@ -180,7 +165,7 @@ static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *
 }
 
 /* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */
-static void put_leaf(trees_draft *draft, size_t tree, size_t number, size_t leaf)
+void bytes_put_leaf(const trees_draft *draft, size_t tree, size_t number, size_t leaf)
 {
     const bytes_tree *plan = &draft->layout->trees[tree];
     size_t each = bytes_leaf_bytes(draft->layout, plan);
@@ -224,7 +209,7 @@ static void put_perfect_leaf(trees_draft *draft, size_t tree, perfect_place at, 
     for (uint32_t below = 0; below < 1u << (depth - at.level); below++) {
         uint32_t path = at.path | below << at.level;
         uint32_t subtree = path & ((1u << top) - 1);
-        put_leaf(draft, tree, path >> top | subtree << BYTES_SUBTREE_DEPTH, leaf);
+        bytes_put_leaf(draft, tree, path >> top | subtree << BYTES_SUBTREE_DEPTH, leaf);
     }
 }
 
@@ -232,7 +217,7 @@ static void fill_perfect(trees_draft *draft, size_t tree, perfect_place at, uint
 {
     const mw_forest *forest = draft->forest;
     size_t root = forest->tree_start[tree];
-    if (is_leaf(forest, root + node)) {
+    if (bytes_is_leaf(forest, root + node)) {
         put_perfect_leaf(draft, tree, at, root + node);
         return;
     }
@@ -240,94 +225,6 @@ static void fill_perfect(trees_draft *draft, size_t tree, perfect_place at, uint
     perfect_place left = {at.level + 1, at.path}, right = {at.level + 1, at.path | 1u << at.level};
     fill_perfect(draft, tree, left, forest->left[root + node]);
     fill_perfect(draft, tree, right, forest->right[root + node]);
-}
-
-/* ---- general trees --------------------------------------------------------------------------- */
-
-/* Leaves that stand beside an inner node are read from memory; they get the lowest numbers, so that
- * few constants are touched. */
-static void number_leaves(trees_draft *draft, size_t tree, size_t n_nodes)
-{
-    const mw_forest *forest = draft->forest;
-    size_t root = forest->tree_start[tree];
-    uint32_t next = 0;
-    for (unsigned of_pairs = 0; of_pairs < 2; of_pairs++) {
-        for (size_t i = 0; i < n_nodes; i++) {
-            uint32_t at = draft->queue[i];
-            if (is_leaf(forest, root + at) || (draft->height[at] == 1) != of_pairs)
-                continue;
-            const uint32_t child[] = {forest->left[root + at], forest->right[root + at]};
-            for (unsigned side = 0; side < 2; side++) {
-                if (is_leaf(forest, root + child[side])) {
-                    put_leaf(draft, tree, next, root + child[side]);
-                    draft->line[child[side]] = next++;
-                }
-            }
-        }
-    }
-}
-
-static void put_pair(trees_draft *draft, size_t root, uint32_t at, bytes_pair *ret_pair)
-{
-    const mw_forest *forest = draft->forest;
-    *ret_pair = (bytes_pair){.column = draft->places.column[root + at],
-                             .rank = bytes_stored_rank(draft->places.rank[root + at]),
-                             .left = (uint8_t)draft->line[forest->left[root + at]],
-                             .right = (uint8_t)draft->line[forest->right[root + at]]};
-}
-
-static uint16_t place_of(const trees_draft *draft, size_t root, uint32_t node)
-{
-    size_t place = bytes_constants_bytes(draft->layout) + draft->line[node] * BYTES_ROWS;
-    if (is_leaf(draft->forest, root + node))
-        place = draft->line[node] * BYTES_CONSTANT;
-    assert(place <= UINT16_MAX);
-    return (uint16_t)place;
-}
-
-static void put_join(trees_draft *draft, size_t root, uint32_t at, bytes_join *ret_join)
-{
-    const mw_forest *forest = draft->forest;
-    uint32_t left = forest->left[root + at], right = forest->right[root + at];
-    *ret_join = (bytes_join){.column = draft->places.column[root + at],
-                             .rank = bytes_stored_rank(draft->places.rank[root + at]),
-                             .left = place_of(draft, root, left),
-                             .right = place_of(draft, root, right),
-                             .result = place_of(draft, root, at),
-                             .left_moves = !is_leaf(forest, root + left),
-                             .right_moves = !is_leaf(forest, root + right)};
-}
-
-/* A pair gets a line of its own, a join takes over that of a child, which nobody else reads. */
-static uint32_t result_line(const trees_draft *draft, size_t root, uint32_t at, uint32_t n_done)
-{
-    if (draft->height[at] == 1)
-        return n_done;
-    uint32_t left = draft->forest->left[root + at];
-    return draft->line[draft->height[left] > 0 ? left : draft->forest->right[root + at]];
-}
-
-static void fill_general(trees_draft *draft, size_t tree, const tree_shape *shape)
-{
-    const bytes_tree *plan = &draft->layout->trees[tree];
-    size_t root = draft->forest->tree_start[tree];
-    bytes_pair *pairs = (bytes_pair *)(draft->layout->data + plan->nodes);
-    bytes_join *joins = (bytes_join *)(pairs + plan->n_pairs);
-    number_leaves(draft, tree, shape->n_nodes);
-    uint32_t n_done = 0;
-    for (size_t height = 1; n_done < shape->n_leaves - 1; height++) {
-        for (size_t i = 0; i < shape->n_nodes; i++) {
-            uint32_t at = draft->queue[i];
-            if (draft->height[at] != height)
-                continue;
-            draft->line[at] = result_line(draft, root, at, n_done);
-            if (height == 1)
-                put_pair(draft, root, at, &pairs[n_done]);
-            else
-                put_join(draft, root, at, &joins[n_done - plan->n_pairs]);
-            n_done++;
-        }
-    }
 }
 
 /* ---- oblivious trees ------------------------------------------------------------------------- */
@@ -345,7 +242,7 @@ static void fill_oblivious(trees_draft *draft, size_t tree)
         levels->rank[level] = bytes_stored_rank(draft->places.rank[node]);
     }
     for (size_t i = 0; i < plan->n_leaves; i++)
-        put_leaf(draft, tree, i, root + draft->queue[plan->n_leaves - 1 + i]);
+        bytes_put_leaf(draft, tree, i, root + draft->queue[plan->n_leaves - 1 + i]);
 }
 
 /* ---- sets ------------------------------------------------------------------------------------ */
@@ -377,7 +274,7 @@ static void fill_trees(trees_draft *draft)
         else if (draft->layout->trees[tree].perfect)
             fill_perfect(draft, tree, (perfect_place){0, 0}, 0);
         else
-            fill_general(draft, tree, &shape);
+            bytes_fill_paths(draft, tree, shape.n_nodes);
     }
 }
 
@@ -395,8 +292,9 @@ static bool take_plan(trees_draft *draft)
     draft->queue = calloc(largest + 1, sizeof *draft->queue);
     draft->height = calloc(largest + 1, sizeof *draft->height);
     draft->line = calloc(largest + 1, sizeof *draft->line);
+    draft->way = calloc(largest + 1, sizeof *draft->way);
     draft->layout->n_trees = forest->n_trees;
-    return draft->layout->trees && draft->queue && draft->height && draft->line;
+    return draft->layout->trees && draft->queue && draft->height && draft->line && draft->way;
 }
 
 static bool take_data(bytes_layout *layout)
@@ -452,6 +350,7 @@ mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error
     free(draft.queue);
     free(draft.height);
     free(draft.line);
+    free(draft.way);
     bytes_places_done(&draft.places);
     if (status != MW_OK || !plain)
         bytes_layout_free(layout);

@@ -45,6 +45,12 @@ VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR r
     return vector_choose(vector_decide(code, rank), left, right);
 }
 
+VECTOR_INLINE VECTOR vector_pick_other(VECTOR code, VECTOR rank, VECTOR flip, VECTOR found,
+                                       VECTOR other)
+{
+    return vector_choose(veorq_u8(vector_decide(code, rank), flip), other, found);
+}
+
 VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
 {
     return vtstq_u8(vqtbl2q_u8(vld1q_u8_x2(set), place), bit);

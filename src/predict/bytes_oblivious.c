@@ -1,10 +1,10 @@
-/* Which trees are oblivious, and which of them go together. */
+/* Which trees are oblivious, and which trees go together. */
 #include "bytes_oblivious.h"
 
 #include "base/banned.h"
 
 /* A run's leaves should leave room in the nearest cache for the block's columns. */
-enum { RUN_LEAF_BYTES = 16 * 1024 };
+enum { RUN_LEAF_BYTES = 16 * 1024, GENERAL_LEAF_BYTES = 4 * 1024 };
 
 static bool same_set(const mw_forest *forest, uint32_t a, uint32_t b)
 {
@@ -41,31 +41,34 @@ bool bytes_is_oblivious(const mw_forest *forest, size_t tree, const uint32_t *qu
     return true;
 }
 
-/* Trees of a run add to the same sums, and have numbers of one length. */
+/* Numbers of leaves that take two bytes. */
+static bool has_high_bytes(const bytes_tree *tree)
+{
+    return tree->oblivious && tree->depth > 8;
+}
+
+/* Trees of a run add to the same sums in the same way, and have numbers of one length. */
 static size_t measure_run(const bytes_layout *layout, size_t first)
 {
-    const bytes_tree *trees = layout->trees;
+    const bytes_tree *trees = &layout->trees[first];
     size_t n = 0, leaf_bytes = 0;
-    while (first + n < layout->n_trees && n < BYTES_TOGETHER_MAX) {
-        const bytes_tree *tree = &trees[first + n];
-        leaf_bytes += bytes_leaf_bytes(layout, tree);
-        if (!tree->oblivious || tree->output != trees[first].output ||
-            (tree->depth > 8) != (trees[first].depth > 8) || (n > 0 && leaf_bytes > RUN_LEAF_BYTES))
+    for (; first + n < layout->n_trees && n < BYTES_TOGETHER_MAX; n++) {
+        leaf_bytes += bytes_leaf_bytes(layout, &trees[n]);
+        if (trees[n].output != trees->output ||
+            has_high_bytes(&trees[n]) != has_high_bytes(trees) ||
+            bytes_has_planes(layout, &trees[n]) != bytes_has_planes(layout, trees) ||
+            (n > 0 && leaf_bytes > (trees[n].oblivious ? RUN_LEAF_BYTES : GENERAL_LEAF_BYTES)))
             break;
-        n++;
     }
     return n;
 }
 
 void bytes_plan_runs(bytes_layout *layout)
 {
-    for (size_t tree = 0; tree < layout->n_trees; tree++) {
-        if (!layout->trees[tree].oblivious)
-            continue;
+    for (size_t tree = 0; tree < layout->n_trees; tree += layout->trees[tree].n_together) {
         size_t n = measure_run(layout, tree);
         if (2 * n > layout->n_numbers)
             layout->n_numbers = 2 * n;
         layout->trees[tree].n_together = (uint8_t)n;
-        tree += n - 1;
     }
 }

@@ -28,7 +28,7 @@ typedef struct bytes_levels {
  * `queue`: its nodes breadth first. */
 bool bytes_is_oblivious(const mw_forest *forest, size_t tree, const uint32_t *queue, size_t n_nodes,
                         size_t depth);
-/* Set tree->n_together of all trees: how many oblivious ones from here on are one run. */
+/* Set n_together of the first tree of each run: trees whose leaves are added in one go. */
 void bytes_plan_runs(bytes_layout *layout);
 /* Add the leaves, of one output, of all trees of the run that begins at `trees` to the block's sums
  * of a margin. `numbers`: two lines a tree, low and high bytes. Rows up to the next multiple of

@@ -57,30 +57,3 @@ static void find_oblivious(const bytes_layout *layout, const bytes_tree *tree,
     if (high > 0)
         find_some_levels(levels, 0, high, columns, n_rows, ret_numbers + BYTES_ROWS);
 }
-
-/* Leaves are read at random: they are asked for while the run's numbers are found. */
-static void prefetch_leaves(const bytes_layout *layout, const bytes_tree *tree)
-{
-    const char *leaves = layout->data + tree->leaves;
-    size_t bytes = bytes_leaf_bytes(layout, tree);
-    for (size_t at = 0; at < bytes && at < 4096; at += PREDICT_LINE)
-        __builtin_prefetch(leaves + at);
-}
-
-/* All trees of the run that begins here. `columns` has room for the answers of a tree's sets,
- * `numbers` for those of the run. */
-static void sum_run(const bytes_layout *layout, const bytes_tree *trees, uint8_t *columns,
-                    size_t n_rows, uint8_t *numbers, void *sums)
-{
-    for (size_t t = 0; t < trees->n_together; t++) {
-        prefetch_leaves(layout, &trees[t]);
-        ask_sets(layout, &trees[t], columns, n_rows);
-        find_oblivious(layout, &trees[t], columns, n_rows, numbers + 2 * t * BYTES_ROWS);
-    }
-    if (trees->output != MW_ALL_OUTPUTS) {
-        bytes_add_run(layout, trees, 0, trees->output, numbers, n_rows, sums);
-        return;
-    }
-    for (size_t m = 0; m < layout->n_margins; m++)
-        bytes_add_run(layout, trees, m, m, numbers, n_rows, sums);
-}
