@@ -63,20 +63,55 @@ static double argmax(const double *row, size_t n)
     return (double)best;
 }
 
+/* Transforms that make each prediction of the one margin it stands for, of however many rows.
+ * False: not one of these. */
+static bool transform_each(const mw_forest *forest, size_t n, double *values)
+{
+    switch (forest->transform) {
+    case MW_TRANSFORM_IDENTITY:
+        return true;
+    case MW_TRANSFORM_SIGMOID:
+        for (size_t i = 0; i < n; i++)
+            values[i] = sigmoid(forest, values[i]);
+        return true;
+    case MW_TRANSFORM_SIGMOID_LABEL:
+        for (size_t i = 0; i < n; i++)
+            values[i] = sigmoid(forest, values[i]) > 0.5;
+        return true;
+    case MW_TRANSFORM_EXP:
+        for (size_t i = 0; i < n; i++)
+            values[i] = exponential(forest, values[i]);
+        return true;
+    case MW_TRANSFORM_HINGE:
+        for (size_t i = 0; i < n; i++)
+            values[i] = values[i] > 0;
+        return true;
+    case MW_TRANSFORM_SIGNED_SQUARE:
+        for (size_t i = 0; i < n; i++)
+            values[i] = signed_square(forest, values[i]);
+        return true;
+    case MW_TRANSFORM_LOG1P_EXP:
+        for (size_t i = 0; i < n; i++)
+            values[i] = log1p_exp(forest, values[i]);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* In place; then the first n_predictions values of `row` are the predictions. */
 static void transform_row(const mw_forest *forest, double *row)
 {
     size_t n = forest->n_margins;
     switch (forest->transform) {
     case MW_TRANSFORM_IDENTITY:
-        break;
     case MW_TRANSFORM_SIGMOID:
-        for (size_t m = 0; m < n; m++)
-            row[m] = sigmoid(forest, row[m]);
-        break;
     case MW_TRANSFORM_SIGMOID_LABEL:
-        for (size_t m = 0; m < n; m++)
-            row[m] = sigmoid(forest, row[m]) > 0.5;
+    case MW_TRANSFORM_EXP:
+    case MW_TRANSFORM_HINGE:
+    case MW_TRANSFORM_SIGNED_SQUARE:
+    case MW_TRANSFORM_LOG1P_EXP:
+        transform_each(forest, n, row);
         break;
     case MW_TRANSFORM_SOFTMAX:
         softmax(forest, row);
@@ -87,22 +122,6 @@ static void transform_row(const mw_forest *forest, double *row)
         break;
     case MW_TRANSFORM_ARGMAX:
         row[0] = argmax(row, n);
-        break;
-    case MW_TRANSFORM_EXP:
-        for (size_t m = 0; m < n; m++)
-            row[m] = exponential(forest, row[m]);
-        break;
-    case MW_TRANSFORM_HINGE:
-        for (size_t m = 0; m < n; m++)
-            row[m] = row[m] > 0;
-        break;
-    case MW_TRANSFORM_SIGNED_SQUARE:
-        for (size_t m = 0; m < n; m++)
-            row[m] = signed_square(forest, row[m]);
-        break;
-    case MW_TRANSFORM_LOG1P_EXP:
-        for (size_t m = 0; m < n; m++)
-            row[m] = log1p_exp(forest, row[m]);
         break;
     case MW_TRANSFORM_RECIPE: /* of many rows: predict_after */
         break;
@@ -118,16 +137,18 @@ static void transform_row(const mw_forest *forest, double *row)
     }
 }
 
-static void widen(const mw_forest *forest, size_t row, const void *sums, double *ret_margins)
+/* n_rows of margins as doubles. */
+static void widen(const mw_forest *forest, size_t first, size_t n_rows, const void *sums,
+                  double *ret_margins)
 {
-    size_t n = forest->n_margins;
+    size_t begin = first * forest->n_margins, n = n_rows * forest->n_margins;
     if (!forest->sum_float32) {
-        memcpy(ret_margins, (const double *)sums + row * n, n * sizeof *ret_margins);
+        memcpy(ret_margins, (const double *)sums + begin, n * sizeof *ret_margins);
         return;
     }
-    const float *margins = (const float *)sums + row * n;
-    for (size_t m = 0; m < n; m++)
-        ret_margins[m] = (double)margins[m];
+    const float *margins = (const float *)sums + begin;
+    for (size_t i = 0; i < n; i++)
+        ret_margins[i] = (double)margins[i];
 }
 
 /* The base that comes last. Rounded after each step: no fused operation. */
@@ -142,23 +163,48 @@ static void rescale(const mw_forest *forest, double *row)
     }
 }
 
+/* LightGBM's raw score of an averaged forest is the bare sum. */
+static void average(const mw_forest *forest, double *row)
+{
+    for (size_t m = 0; forest->divide_by != 1 && m < forest->n_margins; m++)
+        row[m] /= forest->divide_by;
+}
+
+/* As many values go out as margins come in: all rows of the block take a step together. */
+static void finish_in_place(const mw_forest *forest, bool margins, size_t n_rows, const void *sums,
+                            double *ret_values)
+{
+    size_t n = forest->n_margins;
+    widen(forest, 0, n_rows, sums, ret_values);
+    for (size_t r = 0; forest->margin_offset && r < n_rows; r++)
+        rescale(forest, ret_values + r * n);
+    if (margins)
+        return;
+    for (size_t r = 0; forest->divide_by != 1 && r < n_rows; r++)
+        average(forest, ret_values + r * n);
+    if (transform_each(forest, n_rows * n, ret_values))
+        return;
+    for (size_t r = 0; r < n_rows; r++)
+        transform_row(forest, ret_values + r * n);
+}
+
 void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
                     double *row, double *ret_values)
 {
-    size_t outputs = output == MW_MARGIN ? forest->n_margins : forest->n_predictions;
-    if (output == MW_PREDICTION && forest->transform == MW_TRANSFORM_RECIPE) {
+    size_t n = forest->n_margins;
+    bool margins = output == MW_MARGIN;
+    size_t outputs = margins ? n : forest->n_predictions;
+    if (!margins && forest->transform == MW_TRANSFORM_RECIPE) {
         predict_after(forest, n_rows, sums, row, ret_values);
         return;
     }
-    for (size_t r = 0; r < n_rows; r++) {
-        widen(forest, r, sums, row);
+    if (outputs == n)
+        finish_in_place(forest, margins, n_rows, sums, ret_values);
+    for (size_t r = 0; outputs != n && r < n_rows; r++) {
+        widen(forest, r, 1, sums, row);
         rescale(forest, row);
-        if (output == MW_PREDICTION) {
-            /* LightGBM's raw score of an averaged forest is the bare sum. */
-            for (size_t m = 0; forest->divide_by != 1 && m < forest->n_margins; m++)
-                row[m] /= forest->divide_by;
-            transform_row(forest, row);
-        }
+        average(forest, row);
+        transform_row(forest, row);
         memcpy(ret_values + r * outputs, row, outputs * sizeof *row);
     }
 }
