@@ -210,46 +210,62 @@ VECTOR_INLINE VECTOR count_runs(const float *cuts, const float *x, VECTOR runs)
     return _mm256_add_epi32(runs, _mm256_madd_epi16(two, _mm256_set1_epi16(-1)));
 }
 
-/* Sixteen counts of up to 255 as bytes. */
-VECTOR_INLINE void put_counts(VECTOR a, VECTOR b, uint8_t *ret)
+/* Counts of up to 255 as bytes: of 32 values, or of the 16 that are left. What is written in halves
+ * is read late; but runs of cuts leave too few registers for 32 (5 ns a row more). */
+VECTOR_INLINE void put_counts(const VECTOR *counts, uint8_t *ret)
 {
-    VECTOR words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
+    VECTOR bytes = _mm256_packus_epi16(_mm256_packs_epi32(counts[0], counts[1]),
+                                       _mm256_packs_epi32(counts[2], counts[3]));
+    VECTOR order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    vector_store(ret, _mm256_permutevar8x32_epi32(bytes, order));
+}
+
+VECTOR_INLINE void put_half(const VECTOR *counts, uint8_t *ret)
+{
+    VECTOR words = _mm256_permute4x64_epi64(_mm256_packs_epi32(counts[0], counts[1]), 0xd8);
     __m128i bytes =
         _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128((__m128i *)(void *)ret, bytes);
 }
 
-VECTOR_INLINE void search_few(const float *cuts, uint32_t n_cuts, const float *x, size_t n,
-                              uint8_t *ret)
+VECTOR_INLINE VECTOR search_few(const float *cuts, uint32_t n_cuts, const float *x)
 {
-    for (size_t r = 0; r < n; r += 16) {
-        __m256 x0 = _mm256_loadu_ps(x + r), x1 = _mm256_loadu_ps(x + r + 8);
-        VECTOR a = _mm256_setzero_si256(), b = a;
-        for (uint32_t i = 0; i < n_cuts; i++) {
-            __m256 cut = _mm256_broadcast_ss(cuts + i);
-            a = _mm256_sub_epi32(a, passes(x0, cut));
-            b = _mm256_sub_epi32(b, passes(x1, cut));
-        }
-        put_counts(a, b, ret + r);
-    }
+    VECTOR found = _mm256_setzero_si256();
+    for (uint32_t i = 0; i < n_cuts; i++)
+        found = _mm256_sub_epi32(found, passes(_mm256_loadu_ps(x), _mm256_broadcast_ss(cuts + i)));
+    return found;
 }
 
-/* `width`: cuts of a run, which begins where the levels have led. More than that are compared:
+/* 2^log_width cuts are a run, which begins where the levels have led. More than that are compared:
  * those behind are not passed either. */
-VECTOR_INLINE void search_tree(const float *table, unsigned levels, int log_width, const float *x,
-                               size_t n, uint8_t *ret)
+VECTOR_INLINE VECTOR search_tree(const float *table, unsigned levels, int log_width, const float *x)
 {
-    const float *cuts = table + BYTES_PIVOTS;
-    for (size_t r = 0; r < n; r += 16) {
-        VECTOR a = go_down(table + BYTES_TREE, levels, _mm256_loadu_ps(x + r));
-        VECTOR b = go_down(table + BYTES_TREE, levels, _mm256_loadu_ps(x + r + 8));
-        if (log_width > 0) {
-            a = count_runs(cuts, x + r, _mm256_slli_epi32(a, log_width));
-            b = count_runs(cuts, x + r + 8, _mm256_slli_epi32(b, log_width));
-        }
-        put_counts(a, b, ret + r);
-    }
+    VECTOR place = go_down(table + BYTES_TREE, levels, _mm256_loadu_ps(x));
+    if (log_width == 0)
+        return place;
+    return count_runs(table + BYTES_PIVOTS, x, _mm256_slli_epi32(place, log_width));
 }
+
+#define SEARCH_ALL(wide, search_eight)              \
+    do {                                            \
+        size_t r = 0;                               \
+        for (; (wide) && r + 32 <= n; r += 32) {    \
+            VECTOR counts[4];                       \
+            for (size_t i = 0; i < 4; i++) {        \
+                const float *eight = x + r + 8 * i; \
+                counts[i] = search_eight;           \
+            }                                       \
+            put_counts(counts, ret + r);            \
+        }                                           \
+        for (; r < n; r += 16) {                    \
+            VECTOR counts[2];                       \
+            for (size_t i = 0; i < 2; i++) {        \
+                const float *eight = x + r + 8 * i; \
+                counts[i] = search_eight;           \
+            }                                       \
+            put_half(counts, ret + r);              \
+        }                                           \
+    } while (0)
 
 /* A few cuts are counted one by one. Else levels of the tree are eight values at a time, and a run
  * that is left is eight of its cuts for one value. */
@@ -257,23 +273,17 @@ VECTOR_INLINE void search_tree(const float *table, unsigned levels, int log_widt
 VECTOR_INLINE void search32(const float *table, uint32_t n_cuts, const float *x, size_t n,
                             uint8_t *ret)
 {
-    if (n_cuts <= 3) {
-        search_few(table + BYTES_PIVOTS, n_cuts, x, n, ret);
-        return;
-    }
-    switch (bytes_tree_levels(n_cuts)) {
-    case 3:
-        search_tree(table, 3, 0, x, n, ret);
-        break;
-    case 4:
-        search_tree(table, 4, 0, x, n, ret);
-        break;
-    case 5:
-        search_tree(table, 5, 0, x, n, ret);
-        break;
-    default:
-        search_tree(table, 5, (int)bytes_tree_levels(n_cuts) - 5, x, n, ret);
-    }
+    int log_width = (int)bytes_tree_levels(n_cuts) - 5;
+    if (n_cuts <= 3)
+        SEARCH_ALL(true, search_few(table + BYTES_PIVOTS, n_cuts, eight));
+    else if (log_width == -2)
+        SEARCH_ALL(true, search_tree(table, 3, 0, eight));
+    else if (log_width == -1)
+        SEARCH_ALL(true, search_tree(table, 4, 0, eight));
+    else if (log_width == 0)
+        SEARCH_ALL(true, search_tree(table, 5, 0, eight));
+    else
+        SEARCH_ALL(false, search_tree(table, 5, log_width, eight));
 }
 
 /* Each comparison gives -1 a cut passed; packed to 16 bits a cut and then two bits of the mask. */

@@ -152,22 +152,24 @@ static void widen(const mw_forest *forest, size_t first, size_t n_rows, const vo
 }
 
 /* The base that comes last. Rounded after each step: no fused operation. */
-static void rescale(const mw_forest *forest, double *row)
+static void rescale(const mw_forest *forest, size_t n_rows, double *values)
 {
-    for (size_t m = 0; forest->margin_offset && m < forest->n_margins; m++) {
-        double scaled = forest->margin_scale * row[m];
+    size_t n = forest->n_margins;
+    for (size_t i = 0, m = 0; forest->margin_offset && i < n_rows * n;
+         i++, m = m + 1 < n ? m + 1 : 0) {
+        double scaled = forest->margin_scale * values[i];
         if (forest->sum_float32)
-            row[m] = (double)((float)scaled + (float)forest->margin_offset[m]);
+            values[i] = (double)((float)scaled + (float)forest->margin_offset[m]);
         else
-            row[m] = scaled + forest->margin_offset[m];
+            values[i] = scaled + forest->margin_offset[m];
     }
 }
 
 /* LightGBM's raw score of an averaged forest is the bare sum. */
-static void average(const mw_forest *forest, double *row)
+static void average(const mw_forest *forest, size_t n_rows, double *values)
 {
-    for (size_t m = 0; forest->divide_by != 1 && m < forest->n_margins; m++)
-        row[m] /= forest->divide_by;
+    for (size_t i = 0; forest->divide_by != 1 && i < n_rows * forest->n_margins; i++)
+        values[i] /= forest->divide_by;
 }
 
 /* As many values go out as margins come in: all rows of the block take a step together. */
@@ -176,12 +178,10 @@ static void finish_in_place(const mw_forest *forest, bool margins, size_t n_rows
 {
     size_t n = forest->n_margins;
     widen(forest, 0, n_rows, sums, ret_values);
-    for (size_t r = 0; forest->margin_offset && r < n_rows; r++)
-        rescale(forest, ret_values + r * n);
+    rescale(forest, n_rows, ret_values);
     if (margins)
         return;
-    for (size_t r = 0; forest->divide_by != 1 && r < n_rows; r++)
-        average(forest, ret_values + r * n);
+    average(forest, n_rows, ret_values);
     if (transform_each(forest, n_rows * n, ret_values))
         return;
     for (size_t r = 0; r < n_rows; r++)
@@ -202,8 +202,8 @@ void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, co
         finish_in_place(forest, margins, n_rows, sums, ret_values);
     for (size_t r = 0; outputs != n && r < n_rows; r++) {
         widen(forest, r, 1, sums, row);
-        rescale(forest, row);
-        average(forest, row);
+        rescale(forest, 1, row);
+        average(forest, 1, row);
         transform_row(forest, row);
         memcpy(ret_values + r * outputs, row, outputs * sizeof *row);
     }
