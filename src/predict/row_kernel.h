@@ -337,25 +337,41 @@ INLINE uint64_t walk_block(const row_layout *layout, const row_block *block, con
 INLINE uint64_t piece_sets(const row_layout *layout, const row_codes *codes, const row_piece *piece)
 {
     uint64_t word = 0;
-    for (size_t f = 0; f < layout->n_categories; f++)
+    for (size_t f = 0; f < layout->n_categories; f++) {
         word |= ((const uint64_t *)(codes->sets[f] + layout->table_words))[piece->set_word];
+        __asm__("" : "+r"(word)); /* not as vectors: a feature is too little for these */
+    }
     return word >> piece->set_shift & piece->set_mask;
+}
+
+/* The pieces of all walks that go on, which are far away: they come while others are read. */
+INLINE void fetch_pieces(const row_layout *layout, const uint32_t *going, size_t n_going,
+                         const uint32_t *places, uint32_t *ret_pieces)
+{
+    for (size_t i = 0; i < n_going; i++) {
+        memcpy(&ret_pieces[i], layout->values + places[going[i]] * layout->leaf_bytes,
+               sizeof *ret_pieces);
+        const char *piece = (const char *)&layout->pieces[ret_pieces[i]];
+        __builtin_prefetch(piece);
+        __builtin_prefetch(piece + PREDICT_LINE);
+    }
 }
 
 /* All walks that go on take a piece a round: no branch depends on one of them. */
 INLINE void walk_pieces(const row_layout *layout, const row_codes *codes, const registers *row,
-                        bool few, bool sets, uint32_t *going, size_t n_going, uint32_t *places)
+                        bool few, bool sets, uint32_t *going, size_t n_going, uint32_t *places,
+                        uint32_t *pieces)
 {
     while (n_going > 0) {
         size_t n_left = 0;
+        fetch_pieces(layout, going, n_going, places, pieces);
         for (size_t i = 0; i < n_going; i++) {
-            uint32_t tree = going[i], number;
-            memcpy(&number, layout->values + places[tree] * layout->leaf_bytes, sizeof number);
-            const row_piece *piece = &layout->pieces[number];
+            const row_piece *piece = &layout->pieces[pieces[i]];
             uint64_t answers = answer_piece(row, piece, few);
             if (sets)
                 answers |= piece_sets(layout, codes, piece);
             unsigned e = exit_of(piece, answers);
+            uint32_t tree = going[i];
             places[tree] = piece->first + e;
             going[n_left] = tree;
             n_left += piece->goes_on >> e & 1;
@@ -373,7 +389,7 @@ enum { TREES_TOGETHER = 128, ROWS_TOGETHER = 16 };
 
 typedef struct row_memory {
     row_codes codes[ROWS_TOGETHER];
-    uint32_t going[TREES_TOGETHER + 16];
+    uint32_t going[TREES_TOGETHER + 16], pieces[TREES_TOGETHER];
     uint32_t places[TREES_TOGETHER]; /* of the trees at hand */
 } row_memory;
 
@@ -395,7 +411,8 @@ INLINE void walk_blocks(const row_layout *layout, const row_codes *codes, row_me
         if (block->goes_on)
             n_going += list_lanes(going, tree, memory->going + n_going);
     }
-    walk_pieces(layout, codes, &row, few, sets, memory->going, n_going, memory->places);
+    walk_pieces(layout, codes, &row, few, sets, memory->going, n_going, memory->places,
+                memory->pieces);
 }
 
 /* The same of one block, where no tree goes on. */
