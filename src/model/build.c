@@ -132,9 +132,10 @@ void model_build_run(model_build *build, const char *at)
 void model_build_passed(model_build *build, const char *at)
 {
     const uintptr_t stretch_bytes = 2 * MW_MIB; /* a huge page: to give back a part splits it */
-    const char *end = at - (uintptr_t)at % stretch_bytes;
-    if (!build->spare || end <= build->passed)
+    size_t beyond = (uintptr_t)at % stretch_bytes;
+    if (!build->spare || (size_t)(at - build->passed) <= beyond)
         return;
+    const char *end = at - beyond;
     mw_pages_forget(build->passed, (size_t)(end - build->passed));
     build->passed = end;
 }
