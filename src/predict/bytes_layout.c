@@ -9,7 +9,7 @@
 #include "base/banned.h"
 
 /* A perfect tree computes its padding, too, at about this part of a general node's cost. */
-static const double general_node_cost = 2.5;
+static const double general_node_cost = 1.5;
 
 /* ---- survey ---------------------------------------------------------------------------------- */
 
