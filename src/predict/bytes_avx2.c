@@ -197,21 +197,18 @@ VECTOR_INLINE VECTOR pass_four(const float *cuts, const float *x, const uint32_t
         _mm256_packs_epi32(pass_run(cuts, x + 2, run + 2), pass_run(cuts, x + 3, run + 3)));
 }
 
-VECTOR_INLINE VECTOR count_runs(const float *cuts, const float *x, VECTOR runs)
+VECTOR_INLINE VECTOR count_runs(const float *cuts, const float *x, const uint32_t *run)
 {
-    uint32_t run[8];
-    _mm256_storeu_si256((__m256i *)(void *)run, runs);
-    __asm__ volatile("" : : "r"(run) : "memory"); /* gcc would cut them from the register: slower */
     VECTOR a = pass_four(cuts, x, run), b = pass_four(cuts, x + 4, run + 4);
     /* The lower half of each has four cuts a value, the upper half the other four. */
     VECTOR four = _mm256_add_epi8(_mm256_permute2x128_si256(a, b, 0x20),
                                   _mm256_permute2x128_si256(a, b, 0x31));
     VECTOR two = _mm256_maddubs_epi16(_mm256_set1_epi8(1), four);
-    return _mm256_add_epi32(runs, _mm256_madd_epi16(two, _mm256_set1_epi16(-1)));
+    return _mm256_add_epi32(vector_load(run), _mm256_madd_epi16(two, _mm256_set1_epi16(-1)));
 }
 
 /* Counts of up to 255 as bytes: of 32 values, or of the 16 that are left. What is written in halves
- * is read late; but runs of cuts leave too few registers for 32 (5 ns a row more). */
+ * is read late. */
 VECTOR_INLINE void put_counts(const VECTOR *counts, uint8_t *ret)
 {
     VECTOR bytes = _mm256_packus_epi16(_mm256_packs_epi32(counts[0], counts[1]),
@@ -236,36 +233,37 @@ VECTOR_INLINE VECTOR search_few(const float *cuts, uint32_t n_cuts, const float 
     return found;
 }
 
-/* 2^log_width cuts are a run, which begins where the levels have led. More than that are compared:
- * those behind are not passed either. */
-VECTOR_INLINE VECTOR search_tree(const float *table, unsigned levels, int log_width, const float *x)
-{
-    VECTOR place = go_down(table + BYTES_TREE, levels, _mm256_loadu_ps(x));
-    if (log_width == 0)
-        return place;
-    return count_runs(table + BYTES_PIVOTS, x, _mm256_slli_epi32(place, log_width));
-}
-
-#define SEARCH_ALL(wide, search_eight)              \
-    do {                                            \
-        size_t r = 0;                               \
-        for (; (wide) && r + 32 <= n; r += 32) {    \
-            VECTOR counts[4];                       \
-            for (size_t i = 0; i < 4; i++) {        \
-                const float *eight = x + r + 8 * i; \
-                counts[i] = search_eight;           \
-            }                                       \
-            put_counts(counts, ret + r);            \
-        }                                           \
-        for (; r < n; r += 16) {                    \
-            VECTOR counts[2];                       \
-            for (size_t i = 0; i < 2; i++) {        \
-                const float *eight = x + r + 8 * i; \
-                counts[i] = search_eight;           \
-            }                                       \
-            put_half(counts, ret + r);              \
-        }                                           \
+#define SEARCH_ALL(search_eight)                     \
+    do {                                             \
+        VECTOR counts[4];                            \
+        size_t r = 0;                                \
+        for (; r + 32 <= n; r += 32) {               \
+            for (size_t i = 0; i < 4; i++)           \
+                counts[i] = search_eight(8 * i + r); \
+            put_counts(counts, ret + r);             \
+        }                                            \
+        for (; r < n; r += 16) {                     \
+            for (size_t i = 0; i < 2; i++)           \
+                counts[i] = search_eight(8 * i + r); \
+            put_half(counts, ret + r);               \
+        }                                            \
     } while (0)
+
+/* 2^log_width cuts are a run, which begins where the levels have led. More than that are compared:
+ * those behind are not passed either. First all runs are found, then all are counted: a value's way
+ * is long, and many go side by side so. */
+VECTOR_INLINE void search_runs(const float *table, int log_width, const float *x, size_t n,
+                               uint8_t *ret)
+{
+    uint32_t run[BYTES_PART];
+    for (size_t r = 0; r < n; r += 8) {
+        VECTOR place = go_down(table + BYTES_TREE, 5, _mm256_loadu_ps(x + r));
+        vector_store(run + r, _mm256_slli_epi32(place, log_width));
+    }
+#define EIGHT(r) count_runs(table + BYTES_PIVOTS, x + (r), run + (r))
+    SEARCH_ALL(EIGHT);
+#undef EIGHT
+}
 
 /* A few cuts are counted one by one. Else levels of the tree are eight values at a time, and a run
  * that is left is eight of its cuts for one value. */
@@ -273,17 +271,21 @@ VECTOR_INLINE VECTOR search_tree(const float *table, unsigned levels, int log_wi
 VECTOR_INLINE void search32(const float *table, uint32_t n_cuts, const float *x, size_t n,
                             uint8_t *ret)
 {
-    int log_width = (int)bytes_tree_levels(n_cuts) - 5;
+#define FEW(r) search_few(table + BYTES_PIVOTS, n_cuts, x + (r))
+#define LEVELS_3(r) go_down(table + BYTES_TREE, 3, _mm256_loadu_ps(x + (r)))
+#define LEVELS_4(r) go_down(table + BYTES_TREE, 4, _mm256_loadu_ps(x + (r)))
+#define LEVELS_5(r) go_down(table + BYTES_TREE, 5, _mm256_loadu_ps(x + (r)))
+    unsigned levels = bytes_tree_levels(n_cuts);
     if (n_cuts <= 3)
-        SEARCH_ALL(true, search_few(table + BYTES_PIVOTS, n_cuts, eight));
-    else if (log_width == -2)
-        SEARCH_ALL(true, search_tree(table, 3, 0, eight));
-    else if (log_width == -1)
-        SEARCH_ALL(true, search_tree(table, 4, 0, eight));
-    else if (log_width == 0)
-        SEARCH_ALL(true, search_tree(table, 5, 0, eight));
+        SEARCH_ALL(FEW);
+    else if (levels == 3)
+        SEARCH_ALL(LEVELS_3);
+    else if (levels == 4)
+        SEARCH_ALL(LEVELS_4);
+    else if (levels == 5)
+        SEARCH_ALL(LEVELS_5);
     else
-        SEARCH_ALL(false, search_tree(table, 5, log_width, eight));
+        search_runs(table, (int)levels - 5, x, n, ret);
 }
 
 /* Each comparison gives -1 a cut passed; packed to 16 bits a cut and then two bits of the mask. */
