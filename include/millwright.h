@@ -300,6 +300,171 @@ MW_API MW_CHECKED mw_status mw_model_importance(const mw_model *model, mw_import
                                                 double *ret_values, size_t values_count,
                                                 mw_error *err);
 
+/* ---- curves ---------------------------------------------------------------------------------- */
+
+/* Values at which a curve is asked for. */
+typedef enum mw_grid {
+    MW_GRID_EXACT = 0, /* one value between each two thresholds of the trees: the exact steps */
+    MW_GRID_EVEN,      /* scikit-learn's: n_points between the 5th and the 95th percentile of the
+                          rows, or every value there is when they are fewer */
+    MW_GRID_QUANTILES, /* quantiles 0, 1/n_points, ... 1 of the rows, each once: edges for ALE */
+    MW_GRID_DISTINCT   /* every value of the rows; more than n_points fail */
+} mw_grid;
+
+/* A grid of a feature, ascending, without NaN.
+ *
+ *   rows        borrowed; n_columns must equal the model's n_features; NULL for MW_GRID_EXACT
+ *   feature     position of the feature, 0 .. n_features - 1
+ *   n_points    see mw_grid; 2 .. 100,000; not looked at for MW_GRID_EXACT
+ *   ret_grid    caller's; grid_count float64. One more than n_points is always enough, for
+ *               MW_GRID_EXACT one more than the model has nodes
+ *   ret_count   how many values the grid has
+ *
+ * Fails:  MW_BAD_ARGUMENT  ret_grid is too small, an unknown kind, n_points out of range, no row
+ *                          has the feature, or more distinct values than n_points
+ *         MW_UNSUPPORTED   MW_GRID_EXACT of linear models and leaves, which have no steps
+ *         MW_MISMATCH      there is no such feature, or n_columns is not the model's
+ *         MW_NO_MEMORY */
+MW_API MW_CHECKED mw_status mw_model_grid(const mw_model *model, const mw_matrix *rows,
+                                          size_t feature, mw_grid kind, size_t n_points,
+                                          double *ret_grid, size_t grid_count, size_t *ret_count,
+                                          mw_error *err);
+
+/* How the prediction of each row moves with one feature (individual conditional expectation): the
+ * numbers of scikit-learn's partial_dependence(kind="individual", method="brute").
+ *
+ *   rows           borrowed; n_columns must equal the model's n_features
+ *   grid           n_grid values of the feature, in any order; NaN asks about a missing value
+ *   output         of predictions or margins, as in mw_model_predict
+ *   ret_values     caller's, row-major float64: (n_rows, n_grid, outputs)
+ *   values_count   how many float64 ret_values holds
+ *
+ * Fails:  MW_MISMATCH, MW_BAD_ARGUMENT, MW_NO_MEMORY. Cost: n_rows * n_grid predictions */
+MW_API MW_CHECKED mw_status mw_model_curves(const mw_model *model, const mw_matrix *rows,
+                                            size_t feature, mw_output output, const double *grid,
+                                            size_t n_grid, double *ret_values, size_t values_count,
+                                            mw_error *err);
+
+/* Their mean over rows (partial dependence): ret_values is (n_grid, outputs). There must be rows.
+ * Otherwise as mw_model_curves. */
+MW_API MW_CHECKED mw_status mw_model_partial_dependence(const mw_model *model,
+                                                        const mw_matrix *rows, size_t feature,
+                                                        mw_output output, const double *grid,
+                                                        size_t n_grid, double *ret_values,
+                                                        size_t values_count, mw_error *err);
+
+/* Accumulated local effects (Apley and Zhu 2020): the differences over each bin, of the rows that
+ * lie in it, added up and centred, so that no row is asked about values far from its own.
+ *
+ *   edges        n_edges >= 2 ascending values; bin k holds the rows in (edge k, edge k + 1], the
+ *                first one its lower edge too; rows without the value, or outside, take no part
+ *   ret_counts   caller's: n_edges - 1, the rows of each bin
+ *   ret_values   caller's: (n_edges, outputs); their mean over the rows is 0
+ *
+ * Fails:  also MW_UNSUPPORTED for a feature of categories, which have no order.
+ * Cost:   two predictions a row */
+MW_API MW_CHECKED mw_status mw_model_local_effects(const mw_model *model, const mw_matrix *rows,
+                                                   size_t feature, mw_output output,
+                                                   const double *edges, size_t n_edges,
+                                                   size_t *ret_counts, double *ret_values,
+                                                   size_t values_count, mw_error *err);
+
+/* ---- counterfactuals ------------------------------------------------------------------------- */
+
+/* What may become of a feature. A missing value is never changed. */
+typedef struct mw_change_rule {
+    bool fixed;
+    double low, high;    /* new values lie within; infinities: no limit */
+    double step;         /* new values are multiples of it; 0: as round as the cell allows */
+    double scale;        /* > 0: a change of this size costs `weight` */
+    double weight;       /* >= 0 */
+    size_t n_categories; /* of a feature of categories: codes 0 .. n - 1 may be taken */
+} mw_change_rule;
+
+/* What is wanted: a class, or a prediction between two ends (infinite: open). */
+typedef struct mw_want {
+    bool is_class;
+    size_t class_wanted;
+    double low, high;
+    bool above_low, below_high; /* the end itself is not enough */
+} mw_want;
+
+/* A search; mw_counterfactual_wish_init fills in what is usual. */
+typedef struct mw_counterfactual_wish {
+    mw_want want;
+    const mw_change_rule *rules; /* n_features, borrowed */
+    size_t max_changed;          /* features; 3 */
+    double change_cost;          /* >= 0, for each changed feature; 0.1 */
+    double margin;    /* how far beyond a threshold a value must be, in scales; >= 0; 0 */
+    size_t max_boxes; /* budget of the search: boxes looked at; 4 million */
+    uint64_t max_ms;  /* and time, for each answer; 10,000 */
+} mw_counterfactual_wish;
+
+typedef struct mw_answer {
+    double cost;
+    double bound; /* no answer is cheaper than this; cost when proven */
+    bool proven;
+    size_t n_boxes; /* looked at */
+} mw_answer;
+
+/* Rules to begin with: every feature may change, a change of its spread costs 1.
+ *
+ *   reference  rows that tell what is usual: their median absolute deviation is the scale, their
+ *              range the limits, whole numbers stay whole; NULL: the thresholds of the trees are
+ *   ret_rules  caller's: rules_count, at least n_features
+ *
+ * Fails: MW_BAD_ARGUMENT, MW_MISMATCH, MW_NO_MEMORY */
+MW_API MW_CHECKED mw_status mw_model_change_rules(const mw_model *model, const mw_matrix *reference,
+                                                  mw_change_rule *ret_rules, size_t rules_count,
+                                                  mw_error *err);
+MW_API void mw_counterfactual_wish_init(mw_counterfactual_wish *ret_wish);
+
+/* The nearest rows that the model answers as wanted: exact search over the cells between
+ * thresholds, by bounds of the trees.
+ *
+ *   row          borrowed: n_features float64
+ *   count        answers at most, cheapest first; none changes all the features that an earlier one
+ *                changes
+ *   ret_rows     caller's: (count, n_features) float64
+ *   ret_answers  caller's: count + 1; the entry behind the last answer says whether it is proven
+ *                that there is no other
+ *   ret_found    how many answers there are. 1 of cost 0 when the row is as wanted already
+ *
+ * cost = sum over changed features of weight * |change| / scale, and change_cost for each of them;
+ * another category is a change of one scale. Every answer was predicted before it is given.
+ * Fails:  MW_UNSUPPORTED   linear models and leaves, graphs; predictions that cannot be bounded
+ *         MW_BAD_ARGUMENT  no such class; a rule or number out of its range
+ *         MW_NO_MEMORY
+ * Threads: any number may share the model. Cost: the budget at most, for each answer */
+MW_API MW_CHECKED mw_status mw_model_counterfactual(const mw_model *model, const double *row,
+                                                    const mw_counterfactual_wish *wish,
+                                                    size_t count, double *ret_rows,
+                                                    mw_answer *ret_answers, size_t *ret_found,
+                                                    mw_error *err);
+
+/* ---- reasons --------------------------------------------------------------------------------- */
+
+typedef struct mw_reason {
+    size_t group;
+    double value; /* sum over the group's shown features */
+} mw_reason;
+
+/* The strongest reasons of one margin of one row: contributions, gathered by groups.
+ *
+ *   values        borrowed: n_features contributions, as mw_model_explain and its kin give them
+ *   group_of      borrowed: n_features groups, 0 .. n_groups - 1, in the order that decides between
+ *                 equals; NULL: each feature is a group of its own
+ *   shown         borrowed: n_features; false keeps a contribution out of its group; NULL: all are
+ *   side          1: only what raises, -1: only what lowers, 0: both; what moves nothing is none
+ *   ret_reasons   caller's: n_groups (n_features where group_of is NULL), strongest first
+ *   ret_found     how many there are
+ *
+ * Fails: MW_BAD_ARGUMENT  a pointer is NULL, a group beyond n_groups, a side that is none */
+MW_API MW_CHECKED mw_status mw_reasons(const double *values, size_t n_features,
+                                       const size_t *group_of, size_t n_groups, const bool *shown,
+                                       int side, mw_reason *ret_reasons, size_t *ret_found,
+                                       mw_error *err);
+
 /* The library's version, "0.1.0". */
 MW_API const char *mw_version(void);
 

@@ -205,83 +205,14 @@ static mw_status read_all_rules(counterfactual *job, mw_error *err)
 
 /* ---- what the data says ---------------------------------------------------------------------- */
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Median distance from the median, made comparable to a standard deviation; else half the range of
- * the middle; else 1. Sorts the values. */
-static double scale_of(double *values, size_t count)
-{
-    if (count == 0)
-        return 1;
-    qsort(values, count, sizeof *values, ascending);
-    double median = values[count / 2], range = values[count - 1] - values[0];
-    for (size_t i = 0; i < count; i++)
-        values[i] = fabs(values[i] - median);
-    qsort(values, count, sizeof *values, ascending);
-    double scale = 1.4826 * values[count / 2];
-    if (!(scale > 0))
-        scale = range / 4;
-    return scale > 0 && isfinite(scale) ? scale : 1;
-}
-
-/* The values of a column that are there; whole ones only? */
-static size_t column_of(const double *rows, size_t n_rows, size_t stride, size_t f, double *to,
-                        bool *whole)
-{
-    size_t count = 0;
-    for (size_t row = 0; row < n_rows; row++) {
-        double value = rows[row * stride + f];
-        if (!isfinite(value))
-            continue;
-        *whole = *whole && value == floor(value);
-        to[count++] = value;
-    }
-    return count;
-}
-
-static mw_status learn_feature(counterfactual *job, size_t f, double *room, mw_error *err)
-{
-    mw_change_rule *rule = &job->general[f];
-    bool whole = true;
-    *rule = (mw_change_rule){.low = -(double)INFINITY, .high = (double)INFINITY, .weight = 1};
-    size_t n =
-        column_of(job->study.values, job->study.n_rows, job->study.n_columns, f, room, &whole);
-    size_t seen = n;
-    rule->n_categories = mw_feature_categories(forest_of(job), f);
-    if (job->reference) {
-        n = column_of(job->reference, job->n_reference, forest_of(job)->n_features, f, room,
-                      &whole);
-        seen = n;
-        for (size_t i = 0; i < n; i++) {
-            rule->low = isinf(rule->low) ? room[i] : fmin(rule->low, room[i]);
-            rule->high = isinf(rule->high) ? room[i] : fmax(rule->high, room[i]);
-        }
-        rule->scale = scale_of(room, n);
-    } else {
-        double *breaks;
-        size_t n_breaks;
-        MW_TRY(mw_cells_breaks(forest_of(job), f, &breaks, &n_breaks, err));
-        rule->scale = scale_of(breaks, n_breaks);
-        free(breaks);
-    }
-    rule->step = whole && seen > 0 ? 1 : 0;
-    return MW_OK;
-}
-
 static mw_status learn(counterfactual *job, mw_error *err)
 {
-    size_t n_features = forest_of(job)->n_features;
-    size_t most = job->study.n_rows > job->n_reference ? job->study.n_rows : job->n_reference;
-    double *room = calloc(most + 1, sizeof *room);
-    mw_status status = room ? MW_OK : mw_fail_memory(err, "the scales");
-    for (size_t f = 0; f < n_features && status == MW_OK; f++)
-        status = learn_feature(job, f, room, err);
-    free(room);
-    return status;
+    const cli_study *study = &job->study;
+    size_t n_features = study->forest->n_features;
+    mw_rows_seen rows = {study->values, study->n_rows, study->n_columns};
+    mw_rows_seen reference = {job->reference, job->n_reference, n_features};
+    return mw_rules_learn(study->forest, &rows, job->reference ? &reference : NULL, job->general,
+                          err);
 }
 
 /* The general rules, and the row's own value where a feature goes one way. */

@@ -20,24 +20,6 @@
 #include "cells.h"
 #include "predict/predict.h"
 
-/* What may become of a feature. A missing value is never changed. */
-typedef struct mw_change_rule {
-    bool fixed;
-    double low, high;    /* new values lie within; infinities: no limit */
-    double step;         /* new values are multiples of it; 0: as round as the cell allows */
-    double scale;        /* > 0: a change of this size costs `weight` */
-    double weight;       /* >= 0 */
-    size_t n_categories; /* of a feature of categories: codes 0 .. n - 1 may be taken */
-} mw_change_rule;
-
-/* What is wanted: a class, or a prediction between two ends (infinite: open). */
-typedef struct mw_want {
-    bool is_class;
-    size_t class_wanted;
-    double low, high;
-    bool above_low, below_high; /* the end itself is not enough */
-} mw_want;
-
 typedef struct mw_search {
     const mw_forest *forest;
     const mw_predictor *predictor;
@@ -50,13 +32,6 @@ typedef struct mw_search {
     uint64_t max_ns;       /* and time; for each answer */
     bool (*stopped)(void); /* may be NULL */
 } mw_search;
-
-typedef struct mw_answer {
-    double cost;
-    double bound; /* no answer is cheaper than this; cost when proven */
-    bool proven;
-    size_t n_boxes; /* looked at */
-} mw_answer;
 
 /* Is `row` as wanted already? */
 MW_CHECKED mw_status mw_want_holds(const mw_search *search, const double *row, bool *ret_holds,

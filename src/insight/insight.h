@@ -22,5 +22,6 @@
 #include "metric.h"
 #include "permutation.h"
 #include "reasons.h"
+#include "rules.h"
 
 #endif

@@ -7,11 +7,6 @@
 
 #include "base/base.h"
 
-typedef struct mw_reason {
-    size_t group;
-    double value; /* sum over the group's shown features */
-} mw_reason;
-
 /* Rank the groups of one margin.
  *   values    n_features contributions
  *   group_of  n_features: 0 .. n_groups - 1, in the order that decides between equals

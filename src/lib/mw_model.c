@@ -10,22 +10,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "explain/explain.h"
-#include "insight/insight.h"
-#include "model/model.h"
-#include "predict/predict.h"
+#include "mw_model.h"
 
 #include "base/banned.h"
-
-struct mw_model {
-    mw_forest *forest;
-    mw_predictor *predictor;
-    mw_interactions *interactions; /* as the next one */
-    mw_explainer *explainer;       /* NULL until a call wants it; `lock` guards the making */
-    pthread_mutex_t lock;
-    mw_model_description description;
-    char **names; /* n_features texts in one block with the pointers; NULL when not known */
-};
 
 /* ---- description ----------------------------------------------------------------------------- */
 
@@ -99,7 +86,7 @@ static mw_status make_model(mw_forest *forest, mw_model **ret_model, mw_error *e
     return MW_OK;
 }
 
-static mw_status fail_null(mw_error *err, const char *argument)
+mw_status lib_fail_null(mw_error *err, const char *argument)
 {
     mw_fail(err, MW_E_NULL_ARGUMENT, "'%s' is NULL", argument);
     return mw_mend(err, "millwright.h says which arguments may be NULL");
@@ -108,9 +95,9 @@ static mw_status fail_null(mw_error *err, const char *argument)
 mw_status mw_model_load(const char *path, mw_model **ret_model, mw_error *err)
 {
     if (!path)
-        return fail_null(err, "path");
+        return lib_fail_null(err, "path");
     if (!ret_model)
-        return fail_null(err, "ret_model");
+        return lib_fail_null(err, "ret_model");
     mw_forest *forest;
     MW_TRY(mw_forest_load(path, &forest, err));
     return make_model(forest, ret_model, err);
@@ -120,9 +107,9 @@ mw_status mw_model_load_bytes(const void *bytes, size_t bytes_size, const char *
                               mw_model **ret_model, mw_error *err)
 {
     if (!bytes && bytes_size > 0)
-        return fail_null(err, "bytes");
+        return lib_fail_null(err, "bytes");
     if (!ret_model)
-        return fail_null(err, "ret_model");
+        return lib_fail_null(err, "ret_model");
     mw_forest *forest;
     mw_view view = {bytes ? bytes : "", bytes_size};
     MW_TRY(mw_forest_read(view, name ? name : "model", &forest, err));
@@ -153,7 +140,7 @@ mw_status mw_model_category(const mw_model *model, size_t feature, const char *t
                             double *ret_code, mw_error *err)
 {
     if (!model || !text || !ret_code)
-        return fail_null(err, !model ? "model" : !text ? "text" : "ret_code");
+        return lib_fail_null(err, !model ? "model" : !text ? "text" : "ret_code");
     const mw_schema *schema = &model->forest->schema;
     if (feature >= schema->n_columns) {
         mw_fail(err, MW_E_FEATURE_COUNT, "feature %zu is outside 0..%zd", feature,
@@ -167,8 +154,8 @@ mw_status mw_model_category(const mw_model *model, size_t feature, const char *t
 
 /* ---- predict --------------------------------------------------------------------------------- */
 
-static mw_status check_room(const mw_matrix *rows, size_t row_values, const char *formula,
-                            size_t values_count, mw_error *err)
+mw_status lib_check_room(const mw_matrix *rows, size_t row_values, const char *formula,
+                         size_t values_count, mw_error *err)
 {
     size_t wanted;
     if (!__builtin_mul_overflow(rows->n_rows, row_values, &wanted) && wanted <= values_count)
@@ -181,17 +168,17 @@ static mw_status check_room(const mw_matrix *rows, size_t row_values, const char
 static mw_status check_values(const mw_matrix *rows, const double *values, mw_error *err)
 {
     if (!rows)
-        return fail_null(err, "rows");
+        return lib_fail_null(err, "rows");
     if (!values && rows->n_rows > 0)
-        return fail_null(err, "ret_values");
+        return lib_fail_null(err, "ret_values");
     return MW_OK;
 }
 
-static mw_status check_call(const mw_model *model, const mw_matrix *rows, const double *values,
-                            mw_error *err)
+mw_status lib_check_call(const mw_model *model, const mw_matrix *rows, const double *values,
+                         mw_error *err)
 {
     if (!model)
-        return fail_null(err, "model");
+        return lib_fail_null(err, "model");
     return check_values(rows, values, err);
 }
 
@@ -199,9 +186,9 @@ mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows, mw_outp
                            mw_scratch *scratch, double *ret_values, size_t values_count,
                            mw_error *err)
 {
-    MW_TRY(check_call(model, rows, ret_values, err));
-    MW_TRY(check_room(rows, mw_predictor_outputs(model->predictor, output),
-                      output == MW_MARGIN ? "n_margins" : "n_predictions", values_count, err));
+    MW_TRY(lib_check_call(model, rows, ret_values, err));
+    MW_TRY(lib_check_room(rows, mw_predictor_outputs(model->predictor, output),
+                          output == MW_MARGIN ? "n_margins" : "n_predictions", values_count, err));
     mw_scratch *own = NULL;
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
@@ -231,10 +218,10 @@ mw_status mw_model_explain(const mw_model *model, const mw_matrix *rows, mw_scra
                            double *ret_values, size_t values_count, mw_error *err)
 {
     const mw_explainer *explainer;
-    MW_TRY(check_call(model, rows, ret_values, err));
+    MW_TRY(lib_check_call(model, rows, ret_values, err));
     MW_TRY(find_explainer(model, &explainer, err));
-    MW_TRY(check_room(rows, mw_explainer_values(explainer), "n_margins * (n_features + 1)",
-                      values_count, err));
+    MW_TRY(lib_check_room(rows, mw_explainer_values(explainer), "n_margins * (n_features + 1)",
+                          values_count, err));
     mw_scratch *own = NULL;
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
@@ -263,10 +250,10 @@ mw_status mw_model_explain_interactions(const mw_model *model, const mw_matrix *
                                         size_t values_count, mw_error *err)
 {
     const mw_interactions *to;
-    MW_TRY(check_call(model, rows, ret_values, err));
+    MW_TRY(lib_check_call(model, rows, ret_values, err));
     MW_TRY(find_interactions(model, &to, err));
-    MW_TRY(check_room(rows, mw_interactions_values(to),
-                      "n_margins * (n_features + 1) * (n_features + 1)", values_count, err));
+    MW_TRY(lib_check_room(rows, mw_interactions_values(to),
+                          "n_margins * (n_features + 1) * (n_features + 1)", values_count, err));
     mw_scratch *own = NULL;
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
@@ -287,11 +274,11 @@ mw_status mw_background_new(const mw_model *model, const mw_matrix *rows, mw_sca
                             mw_background **ret_background, mw_error *err)
 {
     if (!model)
-        return fail_null(err, "model");
+        return lib_fail_null(err, "model");
     if (!rows)
-        return fail_null(err, "rows");
+        return lib_fail_null(err, "rows");
     if (!ret_background)
-        return fail_null(err, "ret_background");
+        return lib_fail_null(err, "ret_background");
     mw_contrast *contrast;
     MW_TRY(mw_contrast_new(model->forest, rows, scale, &contrast, err));
     *ret_background = (mw_background *)contrast;
@@ -309,10 +296,10 @@ mw_status mw_model_explain_against(const mw_background *background, const mw_mat
 {
     const mw_contrast *contrast = contrast_of(background);
     if (!background)
-        return fail_null(err, "background");
+        return lib_fail_null(err, "background");
     MW_TRY(check_values(rows, ret_values, err));
-    MW_TRY(check_room(rows, mw_contrast_values(contrast), "n_margins * (n_features + 1)",
-                      values_count, err));
+    MW_TRY(lib_check_room(rows, mw_contrast_values(contrast), "n_margins * (n_features + 1)",
+                          values_count, err));
     mw_scratch *own = NULL;
     if (!scratch)
         MW_TRY(mw_scratch_new(&own, err));
@@ -327,9 +314,9 @@ mw_status mw_model_importance(const mw_model *model, mw_importance kind, double 
                               size_t values_count, mw_error *err)
 {
     if (!model)
-        return fail_null(err, "model");
+        return lib_fail_null(err, "model");
     if (!ret_values)
-        return fail_null(err, "ret_values");
+        return lib_fail_null(err, "ret_values");
     if ((unsigned)kind > MW_IMPORTANCE_TOTAL_COVER) {
         mw_fail(err, MW_E_OUTPUT_KIND, "importance kind %d is unknown", (int)kind);
         return mw_mend(err, "give one of MW_IMPORTANCE_WEIGHT .. MW_IMPORTANCE_TOTAL_COVER");
