@@ -265,23 +265,29 @@ static void finish(reading *r)
     }
 }
 
+mw_status cli_dictionary_parse(mw_view text, const char *name, const mw_forest *forest,
+                               mw_arena *arena, cli_dictionary *ret_dictionary, mw_error *err)
+{
+    mw_yaml_document *document;
+    reading r = {.path = name, .forest = forest, .arena = arena, .to = ret_dictionary};
+    *ret_dictionary = (cli_dictionary){.n_groups = 0};
+    MW_TRY(mw_yaml_read(text, name, &document, err));
+    mw_status status = start(&r, err);
+    if (status == MW_OK)
+        status = read_root(&r, mw_yaml_root(document), err);
+    if (status == MW_OK)
+        finish(&r);
+    mw_yaml_free(document);
+    return status;
+}
+
 mw_status cli_dictionary_read(const char *path, const mw_forest *forest, mw_arena *arena,
                               cli_dictionary *ret_dictionary, mw_error *err)
 {
     mw_file file;
-    mw_yaml_document *document;
-    reading r = {.path = path, .forest = forest, .arena = arena, .to = ret_dictionary};
-    *ret_dictionary = (cli_dictionary){.n_groups = 0};
     MW_TRY(mw_file_read(path, MW_LIMIT_CONFIG_FILE_BYTES, &file, err));
-    mw_status status = mw_yaml_read((mw_view){file.data, file.size}, path, &document, err);
-    if (status == MW_OK) {
-        status = start(&r, err);
-        if (status == MW_OK)
-            status = read_root(&r, mw_yaml_root(document), err);
-        if (status == MW_OK)
-            finish(&r);
-        mw_yaml_free(document);
-    }
+    mw_view text = {file.data, file.size};
+    mw_status status = cli_dictionary_parse(text, path, forest, arena, ret_dictionary, err);
     mw_file_done(&file);
     return status;
 }

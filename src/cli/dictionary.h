@@ -45,6 +45,10 @@ typedef struct cli_dictionary {
 /* Memory is the arena's. Fails: MW_NOT_FOUND, MW_IO, MW_BAD_DATA; MW_BAD_ARGUMENT with MW1025. */
 MW_CHECKED mw_status cli_dictionary_read(const char *path, const mw_forest *forest, mw_arena *arena,
                                          cli_dictionary *ret_dictionary, mw_error *err);
+/* The same from memory; `name` stands for the file in messages. */
+MW_CHECKED mw_status cli_dictionary_parse(mw_view text, const char *name, const mw_forest *forest,
+                                          mw_arena *arena, cli_dictionary *ret_dictionary,
+                                          mw_error *err);
 /* A draft of one, from what the model knows. */
 void cli_dictionary_draft(const mw_forest *forest, mw_buf *out);
 
