@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 what=${1:-build}
 # SIMDe is for `test` only: without it a test of instructions that this processor lacks skips.
-wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib)
+wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2)
 case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
@@ -34,6 +34,7 @@ is_there() {
     simde) [ -e /usr/include/simde/x86/avx512.h ] || [ "$(uname -m)" != x86_64 ] ;;
     meson) tools/find-meson.sh >/dev/null 2>&1 ;;
     jansson | cmocka | zlib) library "$1" ;;
+    nghttp2) library libnghttp2 ;;
     yaml) library yaml-0.1 ;;
     fuzzer) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/*fuzzer*.a" >/dev/null ;;
     venv) have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null ;;
@@ -46,7 +47,7 @@ package_of() {
     cc) echo gcc ;;
     libc) echo libc6-dev ;;
     ninja) echo ninja-build ;;
-    jansson | cmocka | simde) echo "lib$1-dev" ;;
+    jansson | cmocka | nghttp2 | simde) echo "lib$1-dev" ;;
     yaml) echo libyaml-dev ;;
     zlib) echo zlib1g-dev ;;
     # clang's own version decides which runtime fits

@@ -112,6 +112,10 @@ static void reply_options_of_server(mw_exchange *exchange)
 void mw_api_handle(void *user, mw_exchange *exchange)
 {
     mw_api *api = user;
+    if (exchange->is_grpc) {
+        serve_grpc(api->fleet, exchange);
+        return;
+    }
     api_match match = api_find_route(exchange);
     if (match.route && match.bad_escape)
         reply_bad_escape(exchange);

@@ -12,6 +12,7 @@
  *   file.h    whole files in, atomic files out
  *   clock.h   monotonic and wall time, replaceable in tests
  *   log.h     one line an event on stderr
+ *   protobuf.h  fields of protocol buffers, in and out
  *   pool.h    threads for work that may take long or block
  */
 #ifndef BASE_BASE_H
@@ -31,6 +32,7 @@
 #include "clock.h"
 #include "log.h"
 #include "pool.h"
+#include "protobuf.h"
 
 #define MW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -31,6 +31,14 @@
 #define MW_LIMIT_KEPT_READ_BUFFERS 64    /* the same */
 #define MW_LIMIT_DEFLATE_FROM_BYTES 1400 /* smaller replies fit a packet: not worth compressing */
 #define MW_LIMIT_DRAIN_SECONDS 30
+#define MW_LIMIT_HTTP2_STREAMS 128                /* at a time, of a connection */
+#define MW_LIMIT_HTTP2_STREAM_WINDOW (1 * MW_MIB) /* bytes on their way to us, of a stream */
+#define MW_LIMIT_HTTP2_WINDOW (16 * MW_MIB)       /* of a connection */
+#define MW_LIMIT_HTTP2_HELD 4      /* bodies of the largest size that a connection may hold */
+#define MW_LIMIT_HTTP2_SETTINGS 32 /* entries of a SETTINGS frame */
+#define MW_LIMIT_HTTP2_ACKS 1000   /* of PING and SETTINGS, that wait */
+#define MW_LIMIT_HTTP2_RESETS 1000 /* streams that a client may reset at once, */
+#define MW_LIMIT_HTTP2_RESETS_A_SECOND 100 /* and from then on */
 #define MW_LIMIT_THREADS 256
 
 /* requests */

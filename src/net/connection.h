@@ -125,6 +125,7 @@ struct net_connection {
     mw_buf out;                /* what the socket did not take; empty nearly always */
     size_t out_written;        /* of `out` */
     size_t step_written_bytes; /* since the write timer was set */
+    struct net_http2 *http2;   /* once the client has chosen it */
     net_http1_state_block http1;
 };
 
@@ -162,7 +163,8 @@ struct net_exchange {
     mw_exchange shown;
     net_letter letter;
     net_connection *connection;
-    net_loop *home; /* whose memory it is */
+    struct net_stream *stream; /* of HTTP/2; NULL once it was reset */
+    net_loop *home;            /* whose memory it is */
     net_exchange *next_free;
     net_exchange_state state;
     atomic_bool is_gone;

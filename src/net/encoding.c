@@ -122,7 +122,8 @@ static mw_status run_inflate(z_stream *stream, growing *out, bool is_gzip, size_
 mw_status mw_exchange_inflate(mw_exchange *exchange, size_t cap_bytes, mw_view *ret_body,
                               mw_error *err)
 {
-    mw_view name = mw_exchange_header(exchange, "content-encoding");
+    mw_view name = exchange->is_grpc ? exchange->body_encoding
+                                     : mw_exchange_header(exchange, "content-encoding");
     encoding form = name_encoding(name);
     if (form == ENCODING_NONE) {
         *ret_body = exchange->body;

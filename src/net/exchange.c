@@ -11,6 +11,8 @@ net_exchange *net_begin_exchange(net_connection *connection)
     if (!exchange)
         return NULL;
     exchange->connection = connection;
+    exchange->stream = NULL;
+    exchange->body.cap = connection->loop->server->options.max_body_bytes;
     exchange->state = NET_EXCHANGE_OPEN;
     atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
     exchange->shown = (mw_exchange){
@@ -21,6 +23,18 @@ net_exchange *net_begin_exchange(net_connection *connection)
         .reply = &exchange->reply,
     };
     return exchange;
+}
+
+void net_exchange_renew(net_exchange *exchange)
+{
+    mw_exchange *shown = &exchange->shown;
+    exchange->state = NET_EXCHANGE_OPEN;
+    mw_arena_reset(&exchange->arena);
+    mw_buf_reset(&exchange->reply);
+    shown->body = shown->body_encoding = shown->reply_headers = (mw_view){NULL, 0};
+    shown->user = NULL;
+    shown->takes_more = false;
+    shown->status = 200;
 }
 
 void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,

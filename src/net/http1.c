@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #include "exchange.h"
+#include "http2.h"
 #include "reply.h"
 
 enum {
@@ -290,8 +291,15 @@ static step read_head(net_connection *connection)
     net_loop *loop = connection->loop;
     net_http1_state_block *http = state_of(connection);
     net_input *in = &connection->in;
+    bool is_whole;
     if (in->begin == in->end)
         return STEP_BYTES;
+    if (connection->n_requests == 0 && net_http2_may_begin(in, &is_whole)) {
+        if (!is_whole)
+            return STEP_BYTES;
+        net_http2_take_over(connection);
+        return STEP_GONE;
+    }
     make_room(connection);
     net_exchange *exchange = net_begin_exchange(connection);
     if (!exchange) {

@@ -3,10 +3,9 @@
  *      listener -> loop (one a core): accept, read, parse -> mw_exchange -> handler -> write
  *                                                            `-> deferred, answered from any thread
  *
- * One request and its answer is an mw_exchange, whatever carried it: an HTTP/1.1 message today, an
- * HTTP/2 stream or a gRPC call tomorrow. A connection is a byte transport (plain today, TLS
- * tomorrow) and a protocol (HTTP/1.1 today) behind two small function tables, so that they join
- * without a rewrite (connection.h).
+ * One request and its answer is an mw_exchange, whatever carried it: an HTTP/1.1 message, a stream
+ * of HTTP/2 or a message of a gRPC call. A connection is a byte transport (plain today, TLS
+ * tomorrow) and a protocol (HTTP/1.1, HTTP/2) behind two small function tables (connection.h).
  *
  * Limits and total time-outs are options with defaults from base/limits.h. A request that is not
  * strictly HTTP is refused and its connection closed (RFC 9112; the table in
@@ -51,8 +50,12 @@ struct mw_exchange {
     mw_view content_type; /* "" when absent */
     unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
     uint64_t received_ns; /* mw_clock_ns of the wake-up in which the whole request was there */
-    mw_arena *arena;      /* the request's memory; dropped after the answer */
-    void *user;           /* the handler's, NULL at first; kept over a deferral */
+    uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
+    bool is_http2;
+    bool is_grpc;          /* a message of a gRPC call: body and reply are messages */
+    mw_view body_encoding; /* of a compressed message */
+    mw_arena *arena;       /* the request's memory; dropped after the answer */
+    void *user;            /* the handler's, NULL at first; kept over a deferral */
 
     /* ---- the answer; the handler fills these, then replies -------------------------------------
      */
@@ -61,6 +64,9 @@ struct mw_exchange {
     mw_view reply_headers; /* further header lines, each ended by CRLF; arena or literal */
     mw_buf *reply;         /* body; reset and owned by the connection, capped by max_reply_bytes */
     bool close_after;      /* close the connection behind this answer */
+    bool takes_more; /* gRPC: this answer, whatever its status, is a message, and further messages
+                        of the call come here, too, one by one. Without it an answer ends the call,
+                        and one whose status is not 200 is the sentence of its outcome */
 };
 
 /* The value of a request header (any case), or {NULL, 0}. The last one wins when it is repeated. */

@@ -42,7 +42,7 @@ const char *mw_method_name(mw_method method)
 }
 
 /* Methods are case-sensitive (RFC 9110 § 9.1): "get" is another method. */
-static mw_method find_method(mw_view text)
+mw_method net_find_method(mw_view text)
 {
     for (size_t i = 0; i < MW_COUNT(method_names); i++)
         if (mw_view_is(text, method_names[i]))
@@ -121,8 +121,8 @@ static bool read_version(reading *r, mw_view version)
         return refuse_line(r);
     char major = version.data[5], minor = version.data[7];
     if (major == '2' && mw_view_is(r->head->method_text, "PRI"))
-        return refuse(r, 505, MW_E_NOT_HTTP, "HTTP/2 is not spoken on this port",
-                      "use HTTP/1.1 with this port");
+        return refuse(r, 505, MW_E_NOT_HTTP, "the preface of HTTP/2 is not whole",
+                      "begin HTTP/2 as RFC 9113 says, or use HTTP/1.1");
     if (major != '1' || minor > '1')
         return refuse(r, 505, MW_E_HTTP_VERSION, "this HTTP version is not spoken here",
                       "use HTTP/1.1");
@@ -144,7 +144,7 @@ static bool read_request_line(reading *r, mw_view line)
     at = memchr(target, ' ', (size_t)(end - target));
     if (!at || at == target)
         return refuse_line(r);
-    head->method = find_method(head->method_text);
+    head->method = net_find_method(head->method_text);
     if (!read_version(r, (mw_view){at + 1, (size_t)(end - at - 1)}))
         return false;
     if (mw_view_is(head->method_text, "CONNECT"))

@@ -58,4 +58,7 @@ void net_head_parser_reset(net_head_parser *parser);
 net_verdict net_parse_head(net_head_parser *parser, const net_head_limits *limits, const char *data,
                            size_t size, net_head *ret_head, int *ret_refusal, mw_error *err);
 
+/* MW_METHOD_OTHER when it is none of ours. */
+mw_method net_find_method(mw_view text);
+
 #endif

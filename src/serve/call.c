@@ -15,7 +15,7 @@ const int mw_counted_codes[MW_N_CODES] = {200, 400, 404, 405, 413, 415, 500, 503
 
 const char *mw_protocol_name(mw_protocol protocol)
 {
-    static const char *const names[] = {"mlflow", "oip", "kserve_v1"};
+    static const char *const names[] = {"mlflow", "oip", "kserve_v1", "grpc"};
     return names[protocol];
 }
 

@@ -48,6 +48,15 @@ void serve_call_finish(serve_call *call);
  * wanted, "explanations" beside them. */
 MW_CHECKED mw_status serve_write_predictions(serve_call *call, mw_error *err);
 
+/* A slot for reading, with the plan pinned; replies with the error and returns NULL otherwise. */
+const serve_slot *serve_pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params);
+/* "xgboost", "onnx": what Triton calls a platform. */
+const char *serve_platform(const mw_forest *forest);
+/* Load or unload a model on the pool, and answer with nothing or an error. */
+void serve_control(mw_fleet *fleet, mw_exchange *exchange, mw_view name, bool load);
+/* Parameters that would replace the model's files or configuration are refused. */
+MW_CHECKED mw_status serve_check_overrides(bool has_overrides, mw_error *err);
+
 /* Reply with what stands in exchange->reply. */
 void serve_reply(mw_exchange *exchange, int status, const char *type);
 /* Reply with an error that no endpoint is to be charged for. */

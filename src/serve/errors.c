@@ -57,6 +57,16 @@ static void write_body(mw_error_style style, const mw_error *err, int http_statu
     mw_buf_done(&sentence);
 }
 
+/* The sentence: bare, it ends the call; in a call that goes on it is a message that says so
+ * (ModelStreamInferResponse.error_message). */
+static void write_grpc(mw_exchange *exchange, const mw_error *err)
+{
+    size_t begin = exchange->takes_more ? mw_protobuf_begin(exchange->reply, 1) : 0;
+    mw_error_sentence(err, exchange->reply);
+    if (exchange->takes_more)
+        mw_protobuf_end(exchange->reply, begin);
+}
+
 void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status)
 {
     if (http_status == 0)
@@ -64,5 +74,8 @@ void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status)
     exchange->status = http_status;
     exchange->reply_type = MW_VIEW("application/json");
     mw_buf_reset(exchange->reply);
-    write_body(mw_style_of_path(exchange->path), err, http_status, exchange->reply);
+    if (exchange->is_grpc)
+        write_grpc(exchange, err);
+    else
+        write_body(mw_style_of_path(exchange->path), err, http_status, exchange->reply);
 }

@@ -46,7 +46,7 @@ static bool answers_with_text(const mw_graph *graph)
     return false;
 }
 
-bool oip_answer_find(const serve_model *model, mw_view name, oip_answer *ret_answer)
+static bool find_answer(const serve_model *model, mw_view name, oip_answer *ret_answer)
 {
     const mw_graph *graph = model->forest->graph;
     for (size_t i = 0; graph && i < graph->n_outputs; i++)
@@ -61,7 +61,7 @@ bool oip_answer_find(const serve_model *model, mw_view name, oip_answer *ret_ans
     return mw_view_is(name, ret_answer->name);
 }
 
-bool oip_answer_default(const serve_model *model, size_t i, oip_answer *ret_answer)
+static bool default_answer(const serve_model *model, size_t i, oip_answer *ret_answer)
 {
     const mw_graph *graph = model->forest->graph;
     if (i >= (graph ? graph->n_outputs : 1))
@@ -70,26 +70,166 @@ bool oip_answer_default(const serve_model *model, size_t i, oip_answer *ret_answ
     return true;
 }
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
+/* ---- which are wanted ------------------------------------------------------------------------ */
 
-void oip_answer_write_dims(const serve_model *model, const oip_answer *answer, mw_buf *out)
+static bool is_wanted(const oip_answer *answers, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(answers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static mw_status fail_unknown(const serve_model *model, mw_view name, mw_error *err)
+{
+    oip_answer first;
+    (void)default_answer(model, 0, &first);
+    mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'", MW_VIEW_ARG(name));
+    return mw_mend(err, "ask for '%s' or 'contributions', or leave outputs out", first.name);
+}
+
+static mw_status check_classes(const oip_answer *answer, mw_error *err)
+{
+    bool is_contributions = answer->kind == OIP_ANSWER_CONTRIBUTIONS;
+    if (answer->top == 0 || (!is_contributions && answer->datatype != OIP_BYTES))
+        return MW_OK;
+    mw_fail(err, MW_E_OIP_OUTPUT,
+            is_contributions ? "contributions are no classes" : "texts cannot be ranked");
+    return mw_mend(err, "ask for the classification of an output of scores");
+}
+
+/* One that is asked for by name goes to answers[n]. */
+static mw_status choose_by_name(const serve_model *model, const oip_request *request,
+                                const oip_output *asked, oip_answer *answers, size_t n,
+                                mw_error *err)
+{
+    oip_answer *answer = &answers[n];
+    if (!find_answer(model, asked->name, answer))
+        return fail_unknown(model, asked->name, err);
+    if (is_wanted(answers, n, answer->name)) {
+        mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", answer->name);
+        return mw_mend(err, "ask for it once");
+    }
+    answer->binary = asked->says_binary ? asked->binary : request->binary_output;
+    answer->top = (size_t)asked->classification;
+    return check_classes(answer, err);
+}
+
+static bool has_contributions(const oip_answer *answers, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (answers[i].kind == OIP_ANSWER_CONTRIBUTIONS)
+            return true;
+    return false;
+}
+
+mw_status oip_choose_answers(const serve_model *model, const oip_request *request, mw_arena *arena,
+                             oip_answer **ret_answers, size_t *ret_n, mw_error *err)
+{
+    const mw_graph *graph = model->forest->graph;
+    size_t n = 0, most = 2 + request->n_outputs + (graph ? graph->n_outputs : 0);
+    oip_answer *answers = mw_arena_take_zeroed(arena, most, sizeof *answers);
+    if (!answers)
+        return mw_fail_memory(err, "the answer");
+    for (; n < request->n_outputs; n++)
+        MW_TRY(choose_by_name(model, request, &request->outputs[n], answers, n, err));
+    for (size_t i = 0; request->n_outputs == 0 && default_answer(model, i, &answers[n]); i++)
+        answers[n++].binary = request->binary_output;
+    if (request->explain && !has_contributions(answers, n)) {
+        answers[n] = contributions(model);
+        answers[n++].binary = request->binary_output;
+    }
+    *ret_answers = answers;
+    *ret_n = n;
+    return MW_OK;
+}
+
+/* ---- what they are --------------------------------------------------------------------------- */
+
+/* The dimensions behind the first, that of the rows. */
+static void add_dims(const serve_model *model, const oip_answer *answer, oip_tensor_type *to)
 {
     size_t n_margins = model->forest->n_margins;
     switch (answer->kind) {
     case OIP_ANSWER_PREDICTION:
         if (answer->count != 1)
-            mw_buf_format(out, ", %zu", answer->count);
+            to->dims[to->rank++] = (int64_t)answer->count;
         break;
     case OIP_ANSWER_CONTRIBUTIONS:
         if (n_margins != 1)
-            mw_buf_format(out, ", %zu", n_margins);
-        mw_buf_format(out, ", %zu", model->forest->n_features + 1);
+            to->dims[to->rank++] = (int64_t)n_margins;
+        to->dims[to->rank++] = (int64_t)model->forest->n_features + 1;
         break;
     case OIP_ANSWER_GRAPH:
         for (size_t i = 1; i < answer->graph->rank; i++)
-            mw_buf_format(out, ", %lld", (long long)answer->graph->dims[i]);
+            to->dims[to->rank++] = answer->graph->dims[i];
         break;
     }
+}
+
+bool oip_output_type(const serve_model *model, size_t i, oip_tensor_type *ret_type)
+{
+    oip_answer answer;
+    if (!default_answer(model, i, &answer))
+        return false;
+    *ret_type = (oip_tensor_type){mw_view_of(answer.name), answer.datatype, {-1}, 1};
+    add_dims(model, &answer, ret_type);
+    return true;
+}
+
+static bool has_categories(const mw_schema *schema)
+{
+    for (size_t i = 0; i < schema->n_columns; i++)
+        if (schema->columns[i].categories || schema->columns[i].hashed)
+            return true;
+    return false;
+}
+
+static oip_datatype column_datatype(const mw_column *column, oip_datatype wide)
+{
+    switch (column->type) {
+    case MW_COLUMN_FLOAT64:
+        return wide;
+    case MW_COLUMN_FLOAT32:
+        return OIP_FP32;
+    case MW_COLUMN_INT64:
+        return OIP_INT64;
+    case MW_COLUMN_INT32:
+        return OIP_INT32;
+    case MW_COLUMN_BOOL:
+        return OIP_BOOL;
+    case MW_COLUMN_CATEGORY:
+        return column->categories || column->hashed ? OIP_BYTES : OIP_INT64;
+    }
+    return wide;
+}
+
+static void describe_graph_input(const mw_graph_tensor *input, oip_tensor_type *to)
+{
+    *to = (oip_tensor_type){
+        mw_view_of(input->name), oip_datatype_of_element(input->element), {-1}, 1};
+    for (size_t i = 1; i < input->rank; i++)
+        to->dims[to->rank++] = input->dims[i];
+}
+
+bool oip_input_type(const serve_model *model, size_t i, oip_tensor_type *ret_type)
+{
+    const mw_schema *schema = &model->forest->schema;
+    const mw_graph *graph = model->forest->graph;
+    oip_datatype wide = mw_predictor_is_float32(model->predictor) ? OIP_FP32 : OIP_FP64;
+    if (graph) {
+        if (i < graph->n_inputs)
+            describe_graph_input(&graph->inputs[i], ret_type);
+        return i < graph->n_inputs;
+    }
+    if (has_categories(schema)) {
+        const mw_column *column = &schema->columns[i];
+        if (i < schema->n_columns)
+            *ret_type = (oip_tensor_type){column->name, column_datatype(column, wide), {-1}, 1};
+        return i < schema->n_columns;
+    }
+    *ret_type = (oip_tensor_type){MW_VIEW("input"), wide, {-1, (int64_t)schema->n_columns}, 2};
+    return i == 0;
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -228,40 +368,62 @@ static bool is_text(const oip_answer *answer)
     return answer->top > 0 || answer->datatype == OIP_BYTES;
 }
 
-static void fill_texts(const serve_call *call, oip_answer *answer, size_t n_top)
+static size_t n_top(const oip_answer *answer)
+{
+    return answer->top < answer->count ? answer->top : answer->count;
+}
+
+void oip_answer_prepare(const serve_call *call, oip_answer *answer, size_t cap)
 {
     const mw_forest *forest = call->slot.model->forest;
-    for (size_t row = 0; row < call->rows.n_rows; row++) {
+    mw_buf_init(&answer->texts, cap);
+    for (size_t row = 0; is_text(answer) && row < call->rows.n_rows; row++) {
         const double *values = row_of(call, answer, row);
         if (answer->top > 0)
-            write_top(forest, values, answer->count, n_top, &answer->texts);
+            write_top(forest, values, answer->count, n_top(answer), &answer->texts);
         else
             write_labels(forest, values, answer->count, &answer->texts);
     }
 }
 
-void oip_answer_write(const serve_call *call, oip_answer *answer, mw_buf *out)
+void oip_answer_done(oip_answer *answer)
 {
-    size_t n_rows = call->rows.n_rows;
-    size_t n_top = answer->top < answer->count ? answer->top : answer->count;
-    if (is_text(answer))
-        fill_texts(call, answer, n_top);
+    mw_buf_done(&answer->texts);
+}
+
+oip_tensor_type oip_answer_type(const serve_call *call, const oip_answer *answer)
+{
+    oip_tensor_type type = {mw_view_of(answer->name), answer->datatype, {0}, 1};
+    type.dims[0] = (int64_t)call->rows.n_rows;
+    if (answer->top == 0) {
+        add_dims(call->slot.model, answer, &type);
+        return type;
+    }
+    type.datatype = OIP_BYTES;
+    type.dims[type.rank++] = (int64_t)n_top(answer);
+    return type;
+}
+
+size_t oip_answer_bytes(const serve_call *call, const oip_answer *answer)
+{
+    return is_text(answer) ? answer->texts.size
+                           : call->rows.n_rows * answer->count * value_bytes(answer);
+}
+
+void oip_answer_write(const serve_call *call, const oip_answer *answer, mw_buf *out)
+{
+    oip_tensor_type type = oip_answer_type(call, answer);
     mw_buf_text(out, "{\"name\": ");
-    mw_json_write_text(out, mw_view_of(answer->name));
-    mw_buf_format(out, ", \"datatype\": \"%s\", \"shape\": [%zu",
-                  oip_datatype_name(answer->top > 0 ? OIP_BYTES : answer->datatype), n_rows);
-    if (answer->top > 0)
-        mw_buf_format(out, ", %zu", n_top);
-    else
-        oip_answer_write_dims(call->slot.model, answer, out);
-    mw_buf_char(out, ']');
+    mw_json_write_text(out, type.name);
+    mw_buf_format(out, ", \"datatype\": \"%s\", \"shape\": [", oip_datatype_name(type.datatype));
+    for (size_t i = 0; i < type.rank; i++)
+        mw_buf_format(out, i > 0 ? ", %lld" : "%lld", (long long)type.dims[i]);
     if (answer->binary) {
-        mw_buf_format(out, ", \"parameters\": {\"binary_data_size\": %zu}}",
-                      is_text(answer) ? answer->texts.size
-                                      : n_rows * answer->count * value_bytes(answer));
+        mw_buf_format(out, "], \"parameters\": {\"binary_data_size\": %zu}}",
+                      oip_answer_bytes(call, answer));
         return;
     }
-    mw_buf_text(out, ", \"data\": [");
+    mw_buf_text(out, "], \"data\": [");
     if (is_text(answer))
         write_texts_json(&answer->texts, out);
     else

@@ -24,16 +24,35 @@ typedef struct oip_answer {
     mw_buf texts; /* of these, and of BYTES: uint32 length, bytes; again and again */
 } oip_answer;
 
-/* The tensor called `name`; false when the model has none. */
-bool oip_answer_find(const serve_model *model, mw_view name, oip_answer *ret_answer);
-/* Tensor number i of those that come unasked; false behind the last. */
-bool oip_answer_default(const serve_model *model, size_t i, oip_answer *ret_answer);
+/* What a tensor is, in metadata: dims[0] is the rows'. */
+typedef struct oip_tensor_type {
+    mw_view name;
+    oip_datatype datatype;
+    int64_t dims[OIP_MAX_DIMENSIONS];
+    size_t rank;
+} oip_tensor_type;
 
-/* Its dimensions behind the first, that of the rows: ", 3, 10". */
-void oip_answer_write_dims(const serve_model *model, const oip_answer *answer, mw_buf *out);
-/* The tensor as JSON; of a binary one all but its bytes. `texts` is filled on the way. */
-void oip_answer_write(const serve_call *call, oip_answer *answer, mw_buf *out);
-/* The bytes of a binary one, after oip_answer_write. */
+/* Input or output number i, as the model's metadata tells it; false behind the last. One matrix for
+ * models of numbers; a tensor for each column where texts are categories, which no matrix of
+ * numbers could carry; a graph has inputs of its own. All forms are read whichever is shown. */
+bool oip_input_type(const serve_model *model, size_t i, oip_tensor_type *ret_type);
+bool oip_output_type(const serve_model *model, size_t i, oip_tensor_type *ret_type);
+
+/* The tensors that a request asks for, by name, by default or by parameter; in the arena.
+ * Fails: MW_E_OIP_OUTPUT, MW_NO_MEMORY. */
+MW_CHECKED mw_status oip_choose_answers(const serve_model *model, const oip_request *request,
+                                        mw_arena *arena, oip_answer **ret_answers, size_t *ret_n,
+                                        mw_error *err);
+
+/* Make texts of values where texts are answered. Call it before those below, once; `cap` bytes. */
+void oip_answer_prepare(const serve_call *call, oip_answer *answer, size_t cap);
+void oip_answer_done(oip_answer *answer);
+/* Its datatype and shape for the call's rows; without a name. */
+oip_tensor_type oip_answer_type(const serve_call *call, const oip_answer *answer);
+/* The tensor as JSON; of a binary one all but its bytes. */
+void oip_answer_write(const serve_call *call, const oip_answer *answer, mw_buf *out);
+/* The elements as bytes, and how many these are. */
+size_t oip_answer_bytes(const serve_call *call, const oip_answer *answer);
 void oip_answer_write_bytes(const serve_call *call, const oip_answer *answer, mw_buf *out);
 
 #endif

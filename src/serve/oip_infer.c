@@ -11,79 +11,6 @@ typedef struct infer_answer {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static bool is_wanted(const infer_answer *to, const char *name)
-{
-    for (size_t i = 0; i < to->n_tensors; i++)
-        if (strcmp(to->tensors[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static bool has_contributions(const infer_answer *to)
-{
-    for (size_t i = 0; i < to->n_tensors; i++)
-        if (to->tensors[i].kind == OIP_ANSWER_CONTRIBUTIONS)
-            return true;
-    return false;
-}
-
-static mw_status fail_unknown(const serve_model *model, mw_view name, mw_error *err)
-{
-    oip_answer first;
-    (void)oip_answer_default(model, 0, &first);
-    mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'", MW_VIEW_ARG(name));
-    return mw_mend(err, "ask for '%s' or 'contributions', or leave outputs out", first.name);
-}
-
-static mw_status want_by_name(infer_answer *to, const serve_model *model, const oip_output *asked,
-                              mw_error *err)
-{
-    oip_answer *tensor = &to->tensors[to->n_tensors];
-    if (!oip_answer_find(model, asked->name, tensor))
-        return fail_unknown(model, asked->name, err);
-    if (is_wanted(to, tensor->name)) {
-        mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", tensor->name);
-        return mw_mend(err, "ask for it once");
-    }
-    if (asked->classification > 0 &&
-        (tensor->kind == OIP_ANSWER_CONTRIBUTIONS || tensor->datatype == OIP_BYTES)) {
-        mw_fail(err, MW_E_OIP_OUTPUT,
-                tensor->kind == OIP_ANSWER_CONTRIBUTIONS ? "contributions are no classes"
-                                                         : "texts cannot be ranked");
-        return mw_mend(err, "ask for the classification of an output of scores");
-    }
-    tensor->binary = asked->says_binary ? asked->binary : to->request.binary_output;
-    tensor->top = (size_t)asked->classification;
-    to->n_tensors++;
-    return MW_OK;
-}
-
-static void want(infer_answer *to, oip_answer tensor)
-{
-    tensor.binary = to->request.binary_output;
-    to->tensors[to->n_tensors++] = tensor;
-}
-
-static mw_status find_outputs(infer_answer *to, const serve_model *model, mw_arena *arena,
-                              mw_error *err)
-{
-    const oip_request *request = &to->request;
-    const mw_graph *graph = model->forest->graph;
-    oip_answer tensor;
-    size_t most = 2 + request->n_outputs + (graph ? graph->n_outputs : 0);
-    to->tensors = mw_arena_take_zeroed(arena, most, sizeof *to->tensors);
-    if (!to->tensors)
-        return mw_fail_memory(err, "the answer");
-    for (size_t i = 0; i < request->n_outputs; i++)
-        MW_TRY(want_by_name(to, model, &request->outputs[i], err));
-    for (size_t i = 0; request->n_outputs == 0 && oip_answer_default(model, i, &tensor); i++)
-        want(to, tensor);
-    if (request->explain && !has_contributions(to) &&
-        oip_answer_find(model, MW_VIEW("contributions"), &tensor))
-        want(to, tensor);
-    return MW_OK;
-}
-
 /* Inference-Header-Content-Length: how much of the body is JSON. */
 static mw_status json_part(const serve_call *call, size_t *ret_bytes, mw_error *err)
 {
@@ -113,8 +40,10 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, &to->request, err));
     to->request.explain = to->request.explain || call->explains;
     const serve_model *model = call->slot.model;
-    MW_TRY(find_outputs(to, model, call->exchange->arena, err));
-    call->explains = has_contributions(to);
+    MW_TRY(oip_choose_answers(model, &to->request, call->exchange->arena, &to->tensors,
+                              &to->n_tensors, err));
+    for (size_t i = 0; i < to->n_tensors; i++)
+        call->explains = call->explains || to->tensors[i].kind == OIP_ANSWER_CONTRIBUTIONS;
     return oip_read_rows(&to->request, &model->forest->schema, model->forest->graph,
                          call->exchange->arena, &call->rows, err);
 }
@@ -170,12 +99,12 @@ static mw_status write_infer(serve_call *call, mw_error *err)
     infer_answer *to = call->protocol_data;
     call->exchange->reply_type = MW_VIEW("application/json");
     for (size_t i = 0; i < to->n_tensors; i++)
-        mw_buf_init(&to->tensors[i].texts, call->exchange->reply->cap);
+        oip_answer_prepare(call, &to->tensors[i], call->exchange->reply->cap);
     mw_status status = write_tensors(call, to, err);
     bool failed = false;
     for (size_t i = 0; i < to->n_tensors; i++) {
         failed = failed || to->tensors[i].texts.failed;
-        mw_buf_done(&to->tensors[i].texts);
+        oip_answer_done(&to->tensors[i]);
     }
     return failed ? mw_fail_memory(err, "the answer") : status;
 }

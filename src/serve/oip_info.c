@@ -42,8 +42,7 @@ void serve_oip_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
 
 /* ---- one model ------------------------------------------------------------------------------- */
 
-/* A slot for reading, with the plan pinned; replies with the error and returns NULL otherwise. */
-static const serve_slot *pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+const serve_slot *serve_pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     mw_error err;
     const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
@@ -65,7 +64,7 @@ static const serve_slot *pin_slot(mw_fleet *fleet, mw_exchange *exchange, const 
     return NULL;
 }
 
-static const char *platform_of(const mw_forest *forest)
+const char *serve_platform(const mw_forest *forest)
 {
     switch (forest->format) {
     case MW_FORMAT_LIGHTGBM_TEXT:
@@ -85,105 +84,42 @@ static const char *platform_of(const mw_forest *forest)
     return "xgboost";
 }
 
-static bool has_categories(const mw_schema *schema)
-{
-    for (size_t i = 0; i < schema->n_columns; i++)
-        if (schema->columns[i].categories || schema->columns[i].hashed)
-            return true;
-    return false;
-}
+typedef bool tensor_types(const serve_model *model, size_t i, oip_tensor_type *ret_type);
 
-static oip_datatype column_datatype(const mw_column *column, oip_datatype wide)
+/* "name": .., "datatype": .., "shape": [..]; Triton's ModelConfig has other words. */
+static void write_tensors(const serve_model *model, tensor_types *types, bool for_config,
+                          mw_buf *out)
 {
-    switch (column->type) {
-    case MW_COLUMN_FLOAT64:
-        return wide;
-    case MW_COLUMN_FLOAT32:
-        return OIP_FP32;
-    case MW_COLUMN_INT64:
-        return OIP_INT64;
-    case MW_COLUMN_INT32:
-        return OIP_INT32;
-    case MW_COLUMN_BOOL:
-        return OIP_BOOL;
-    case MW_COLUMN_CATEGORY:
-        return column->categories || column->hashed ? OIP_BYTES : OIP_INT64;
-    }
-    return wide;
-}
-
-/* Writes ["name": .., "datatype": .., "shape": [..]], the form of `datatype` and `shape` being that
- * of the metadata or of Triton's ModelConfig. */
-typedef struct tensor_list {
-    mw_buf *out;
-    size_t n_written;
-    bool for_config;
-} tensor_list;
-
-static void begin_tensor(tensor_list *to, mw_view name, oip_datatype datatype)
-{
-    const char *told = oip_datatype_name(datatype);
-    mw_buf_text(to->out, to->n_written++ > 0 ? ", {\"name\": " : "{\"name\": ");
-    mw_json_write_text(to->out, name);
-    if (to->for_config)
-        mw_buf_format(to->out, ", \"data_type\": \"TYPE_%s\", \"dims\": [-1",
-                      datatype == OIP_BYTES ? "STRING" : told);
-    else
-        mw_buf_format(to->out, ", \"datatype\": \"%s\", \"shape\": [-1", told);
-}
-
-static void add_graph_input(tensor_list *to, const mw_graph_tensor *input)
-{
-    begin_tensor(to, mw_view_of(input->name), oip_datatype_of_element(input->element));
-    for (size_t i = 1; i < input->rank; i++)
-        mw_buf_format(to->out, ", %lld", (long long)input->dims[i]);
-    mw_buf_text(to->out, "]}");
-}
-
-/* One matrix for models of numbers; a tensor for each column where texts are categories, which no
- * matrix of numbers could carry; a graph has inputs of its own. All forms are read whichever is
- * shown. */
-static void add_inputs(tensor_list *to, const serve_model *model)
-{
-    const mw_schema *schema = &model->forest->schema;
-    const mw_graph *graph = model->forest->graph;
-    oip_datatype wide = mw_predictor_is_float32(model->predictor) ? OIP_FP32 : OIP_FP64;
-    for (size_t i = 0; graph && i < graph->n_inputs; i++)
-        add_graph_input(to, &graph->inputs[i]);
-    for (size_t i = 0; !graph && has_categories(schema) && i < schema->n_columns; i++) {
-        begin_tensor(to, schema->columns[i].name, column_datatype(&schema->columns[i], wide));
-        mw_buf_text(to->out, "]}");
-    }
-    if (!graph && !has_categories(schema)) {
-        begin_tensor(to, MW_VIEW("input"), wide);
-        mw_buf_format(to->out, ", %zu]}", schema->n_columns);
-    }
-}
-
-static void add_outputs(tensor_list *to, const serve_model *model)
-{
-    oip_answer answer;
-    for (size_t i = 0; oip_answer_default(model, i, &answer); i++) {
-        begin_tensor(to, mw_view_of(answer.name), answer.datatype);
-        oip_answer_write_dims(model, &answer, to->out);
-        mw_buf_text(to->out, "]}");
+    oip_tensor_type type;
+    for (size_t i = 0; types(model, i, &type); i++) {
+        const char *told = oip_datatype_name(type.datatype);
+        mw_buf_text(out, i > 0 ? ", {\"name\": " : "{\"name\": ");
+        mw_json_write_text(out, type.name);
+        if (for_config)
+            mw_buf_format(out, ", \"data_type\": \"TYPE_%s\", \"dims\": [",
+                          type.datatype == OIP_BYTES ? "STRING" : told);
+        else
+            mw_buf_format(out, ", \"datatype\": \"%s\", \"shape\": [", told);
+        for (size_t d = 0; d < type.rank; d++)
+            mw_buf_format(out, d > 0 ? ", %lld" : "%lld", (long long)type.dims[d]);
+        mw_buf_text(out, "]}");
     }
 }
 
 void serve_oip_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    const serve_slot *slot = pin_slot(fleet, exchange, params);
+    const serve_slot *slot = serve_pin_slot(fleet, exchange, params);
     if (!slot)
         return;
     mw_buf *out = exchange->reply;
     mw_buf_text(out, "{\"name\": ");
     mw_json_write_text(out, mw_view_of(slot->endpoint->name));
     mw_buf_format(out, ", \"versions\": [\"%s\"], \"platform\": \"%s\", ",
-                  slot->model->version_text, platform_of(slot->model->forest));
+                  slot->model->version_text, serve_platform(slot->model->forest));
     mw_buf_text(out, "\"inputs\": [");
-    add_inputs(&(tensor_list){out, 0, false}, slot->model);
+    write_tensors(slot->model, oip_input_type, false, out);
     mw_buf_text(out, "], \"outputs\": [");
-    add_outputs(&(tensor_list){out, 0, false}, slot->model);
+    write_tensors(slot->model, oip_output_type, false, out);
     mw_buf_text(out, "]}");
     serve_plan_unpin(fleet, exchange->loop);
     serve_reply(exchange, 200, "application/json");
@@ -191,7 +127,7 @@ void serve_oip_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
 
 void serve_oip_is_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    const serve_slot *slot = pin_slot(fleet, exchange, params);
+    const serve_slot *slot = serve_pin_slot(fleet, exchange, params);
     if (!slot)
         return;
     mw_buf_text(exchange->reply, "{\"name\": ");
@@ -204,7 +140,7 @@ void serve_oip_is_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params 
 /* Triton's ModelConfig, as far as it has a meaning here. */
 void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    const serve_slot *slot = pin_slot(fleet, exchange, params);
+    const serve_slot *slot = serve_pin_slot(fleet, exchange, params);
     if (!slot)
         return;
     mw_buf *out = exchange->reply;
@@ -214,10 +150,10 @@ void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
     mw_buf_format(out,
                   ", \"platform\": \"%s\", \"backend\": \"millwright\", \"max_batch_size\": 0, "
                   "\"input\": [",
-                  platform_of(model->forest));
-    add_inputs(&(tensor_list){out, 0, true}, model);
+                  serve_platform(model->forest));
+    write_tensors(model, oip_input_type, true, out);
     mw_buf_text(out, "], \"output\": [");
-    add_outputs(&(tensor_list){out, 0, true}, model);
+    write_tensors(model, oip_output_type, true, out);
     mw_buf_text(out, "]}");
     serve_plan_unpin(fleet, exchange->loop);
     serve_reply(exchange, 200, "application/json");
@@ -271,7 +207,7 @@ static void write_stats(void *user, const mw_endpoint_info *info)
 void serve_oip_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     if (params->name.size > 0) {
-        if (!pin_slot(fleet, exchange, params))
+        if (!serve_pin_slot(fleet, exchange, params))
             return;
         serve_plan_unpin(fleet, exchange->loop);
     }
@@ -394,26 +330,40 @@ static void run_control(mw_job *job)
     }
 }
 
+void serve_control(mw_fleet *fleet, mw_exchange *exchange, mw_view name, bool load)
+{
+    mw_error err;
+    control_job *job = mw_arena_take_zeroed(exchange->arena, 1, sizeof *job);
+    char *kept = mw_arena_text(exchange->arena, name);
+    if (!job || !kept) {
+        (void)mw_fail_memory(&err, "the request");
+        serve_reply_error(exchange, &err, 0);
+        return;
+    }
+    *job = (control_job){{NULL, run_control}, fleet, exchange, kept, load};
+    mw_exchange_defer(exchange);
+    mw_pool_submit(serve_pool(fleet), &job->job);
+}
+
+mw_status serve_check_overrides(bool has_overrides, mw_error *err)
+{
+    if (!has_overrides)
+        return MW_OK;
+    mw_fail(err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
+    return mw_mend(err, "leave the parameters 'config' and 'file:...' out");
+}
+
 static void control(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params, bool load)
 {
     mw_error err;
     control_body asked;
-    control_job *job = mw_arena_take_zeroed(exchange->arena, 1, sizeof *job);
-    char *name = mw_arena_text(exchange->arena, params->name);
-    mw_status status =
-        job && name ? read_control(exchange, &asked, &err) : mw_fail_memory(&err, "the request");
-    if (status == MW_OK && asked.has_overrides) {
-        status =
-            mw_fail(&err, MW_E_OIP_REQUEST, "models are loaded from the server's own files only");
-        mw_mend(&err, "leave the parameters 'config' and 'file:...' out");
-    }
-    if (status != MW_OK) {
+    mw_status status = read_control(exchange, &asked, &err);
+    if (status == MW_OK)
+        status = serve_check_overrides(asked.has_overrides, &err);
+    if (status == MW_OK)
+        serve_control(fleet, exchange, params->name, load);
+    else
         serve_reply_error(exchange, &err, 0);
-        return;
-    }
-    *job = (control_job){{NULL, run_control}, fleet, exchange, name, load};
-    mw_exchange_defer(exchange);
-    mw_pool_submit(serve_pool(fleet), &job->job);
 }
 
 void serve_oip_load(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)

@@ -290,6 +290,20 @@ static mw_status read_json(mw_view json, mw_arena *arena, oip_request *request, 
     return request->n_inputs > 0 ? MW_OK : fail_request(err, "the request has no inputs");
 }
 
+mw_status oip_check_binary(const oip_tensor *tensor, mw_error *err)
+{
+    size_t element = oip_datatype_bytes(tensor->datatype), wanted;
+    bool fits = element == 0 ? tensor->n_elements <= tensor->binary_bytes / sizeof(uint32_t)
+                             : !__builtin_mul_overflow(tensor->n_elements, element, &wanted) &&
+                                   wanted == tensor->binary_bytes;
+    if (fits)
+        return MW_OK;
+    mw_fail(err, MW_E_OIP_BINARY, "%zu bytes do not fill the shape of %zu %s elements",
+            tensor->binary_bytes, tensor->n_elements, oip_datatype_name(tensor->datatype));
+    mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
+    return mw_mend(err, "make binary_data_size the elements times the datatype's size");
+}
+
 /* Binary tensors follow the JSON in the order of the inputs, without gaps, to the very end. */
 static mw_status lay_out_binary(mw_view binary, oip_request *request, mw_error *err)
 {
@@ -298,9 +312,6 @@ static mw_status lay_out_binary(mw_view binary, oip_request *request, mw_error *
         oip_tensor *tensor = &request->inputs[i];
         if (!tensor->is_binary)
             continue;
-        size_t element = oip_datatype_bytes(tensor->datatype), wanted;
-        bool lengths_fit = tensor->datatype != OIP_BYTES ||
-                           tensor->n_elements <= tensor->binary_bytes / sizeof(uint32_t);
         if (tensor->binary_bytes > binary.size - used) {
             mw_fail(err, MW_E_OIP_BINARY, "binary_data_size says %zu bytes, the body has %zu left",
                     tensor->binary_bytes, binary.size - used);
@@ -308,14 +319,7 @@ static mw_status lay_out_binary(mw_view binary, oip_request *request, mw_error *
             return mw_mend(err,
                            "send the tensors' bytes behind the JSON, in the order of the inputs");
         }
-        if (!lengths_fit ||
-            (element > 0 && (__builtin_mul_overflow(tensor->n_elements, element, &wanted) ||
-                             wanted != tensor->binary_bytes))) {
-            mw_fail(err, MW_E_OIP_BINARY, "%zu bytes do not fill the shape of %zu %s elements",
-                    tensor->binary_bytes, tensor->n_elements, oip_datatype_name(tensor->datatype));
-            mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
-            return mw_mend(err, "make binary_data_size the elements times the datatype's size");
-        }
+        MW_TRY(oip_check_binary(tensor, err));
         tensor->binary = binary.data + used;
         used += tensor->binary_bytes;
     }

@@ -43,6 +43,9 @@ typedef struct oip_request {
 MW_CHECKED mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,
                                       oip_request *ret_request, mw_error *err);
 
+/* The bytes of a binary tensor must be those that its shape and datatype need. */
+MW_CHECKED mw_status oip_check_binary(const oip_tensor *tensor, mw_error *err);
+
 /* The tensors as rows: one [n, features] tensor, or one tensor [n] or [n, 1] for each column, or
  * one for each input of `graph` (NULL: the model is none), in its shape. */
 MW_CHECKED mw_status oip_read_rows(const oip_request *request, const mw_schema *schema,

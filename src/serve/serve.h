@@ -71,6 +71,7 @@ typedef enum mw_protocol {
     MW_PROTOCOL_MLFLOW,
     MW_PROTOCOL_OIP,
     MW_PROTOCOL_KSERVE_V1,
+    MW_PROTOCOL_GRPC, /* the Open Inference Protocol in it */
     MW_N_PROTOCOLS
 } mw_protocol;
 
@@ -138,6 +139,9 @@ mw_serve_handler serve_oip_index;    /* POST /v2/repository/index */
 mw_serve_handler serve_oip_load;     /* POST /v2/repository/models/{name}/load */
 mw_serve_handler serve_oip_unload;   /* POST /v2/repository/models/{name}/unload */
 mw_serve_handler serve_oip_memory;   /* shared memory: refused with a sentence */
+
+/* gRPC: one message of any call (grpc.c). */
+void serve_grpc(mw_fleet *fleet, mw_exchange *exchange);
 
 /* KServe V1 */
 mw_serve_handler serve_kserve_models;  /* GET /v1/models */

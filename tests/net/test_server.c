@@ -297,7 +297,7 @@ static const struct refused_case {
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2097153\r\n\r\n", 413},
     {"POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417},
     {"GET / HTTP/2.0\r\n", 505},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+    {"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", 505},
     {"CONNECT a:1 HTTP/1.1\r\n", 501},
     {"\x16\x03\x01\x02", 400},
     {"nonsense\r\n", 400},

@@ -1,0 +1,160 @@
+/* Fields of a message; see protobuf.h. Every length is held against the bytes that are left. */
+#include "protobuf.h"
+
+enum { VARINT_BYTES_MAX = 10 };
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Seven bits a byte, lowest first. */
+bool mw_protobuf_varint(mw_protobuf *message, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    const char *at = message->at;
+    for (unsigned shift = 0; at < message->end && shift < 64; shift += 7) {
+        uint64_t byte = (unsigned char)*at++;
+        if (shift == 63 && byte > 1)
+            return false;
+        value |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *ret_value = value;
+            message->at = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mw_protobuf_fixed(mw_protobuf *message, size_t width, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    if ((size_t)(message->end - message->at) < width)
+        return false;
+    for (size_t i = width; i-- > 0;)
+        value = value << 8 | (unsigned char)message->at[i];
+    message->at += width;
+    *ret_value = value;
+    return true;
+}
+
+static mw_protobuf_outcome take_bytes(mw_protobuf *message, mw_protobuf_field *field)
+{
+    if (!mw_protobuf_varint(message, &field->value))
+        return MW_PROTOBUF_CUT;
+    if (field->value > (uint64_t)(message->end - message->at))
+        return MW_PROTOBUF_LENGTH;
+    field->bytes = (mw_view){message->at, (size_t)field->value};
+    message->at += field->value;
+    return MW_PROTOBUF_FIELD;
+}
+
+mw_protobuf_outcome mw_protobuf_next(mw_protobuf *message, mw_protobuf_field *field)
+{
+    enum { FOUR = 4, EIGHT = 8 };
+    uint64_t tag;
+    if (message->at == message->end)
+        return MW_PROTOBUF_END;
+    if (!mw_protobuf_varint(message, &tag))
+        return MW_PROTOBUF_CUT;
+    if (tag >> 3 == 0 || tag > UINT32_MAX)
+        return MW_PROTOBUF_NUMBER;
+    *field = (mw_protobuf_field){
+        .number = (uint32_t)(tag >> 3), .type = (mw_protobuf_type)(tag & 7), .bytes = {"", 0}};
+    switch (field->type) {
+    case MW_PROTOBUF_VARINT:
+        return mw_protobuf_varint(message, &field->value) ? MW_PROTOBUF_FIELD : MW_PROTOBUF_CUT;
+    case MW_PROTOBUF_FIXED64:
+        return mw_protobuf_fixed(message, EIGHT, &field->value) ? MW_PROTOBUF_FIELD
+                                                                : MW_PROTOBUF_CUT;
+    case MW_PROTOBUF_FIXED32:
+        return mw_protobuf_fixed(message, FOUR, &field->value) ? MW_PROTOBUF_FIELD
+                                                               : MW_PROTOBUF_CUT;
+    case MW_PROTOBUF_BYTES:
+        return take_bytes(message, field);
+    }
+    return MW_PROTOBUF_KIND;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static size_t encode(uint64_t value, char text[VARINT_BYTES_MAX])
+{
+    size_t n = 0;
+    while (value >= 0x80) {
+        text[n++] = (char)(value | 0x80);
+        value >>= 7;
+    }
+    text[n++] = (char)value;
+    return n;
+}
+
+static void put_varint(mw_buf *out, uint64_t value)
+{
+    char text[VARINT_BYTES_MAX];
+    mw_buf_bytes(out, text, encode(value, text));
+}
+
+static void put_tag(mw_buf *out, uint32_t number, mw_protobuf_type type)
+{
+    put_varint(out, (uint64_t)number << 3 | type);
+}
+
+void mw_protobuf_put_number(mw_buf *out, uint32_t number, uint64_t value)
+{
+    if (value == 0)
+        return;
+    put_tag(out, number, MW_PROTOBUF_VARINT);
+    put_varint(out, value);
+}
+
+void mw_protobuf_put_bool(mw_buf *out, uint32_t number, bool value)
+{
+    mw_protobuf_put_number(out, number, value);
+}
+
+void mw_protobuf_put_head(mw_buf *out, uint32_t number, size_t size)
+{
+    put_tag(out, number, MW_PROTOBUF_BYTES);
+    put_varint(out, size);
+}
+
+void mw_protobuf_put_text_always(mw_buf *out, uint32_t number, mw_view text)
+{
+    mw_protobuf_put_head(out, number, text.size);
+    mw_buf_view(out, text);
+}
+
+void mw_protobuf_put_text(mw_buf *out, uint32_t number, mw_view text)
+{
+    if (text.size > 0)
+        mw_protobuf_put_text_always(out, number, text);
+}
+
+void mw_protobuf_put_numbers(mw_buf *out, uint32_t number, const int64_t *values, size_t n)
+{
+    if (n == 0)
+        return;
+    size_t begin = mw_protobuf_begin(out, number);
+    for (size_t i = 0; i < n; i++)
+        put_varint(out, (uint64_t)values[i]);
+    mw_protobuf_end(out, begin);
+}
+
+size_t mw_protobuf_begin(mw_buf *out, uint32_t number)
+{
+    put_tag(out, number, MW_PROTOBUF_BYTES);
+    return out->size;
+}
+
+/* The length goes in front of what was written: that moves up by its bytes. */
+void mw_protobuf_end(mw_buf *out, size_t begin)
+{
+    char text[VARINT_BYTES_MAX];
+    if (out->failed)
+        return;
+    size_t size = out->size - begin, n = encode(size, text);
+    mw_buf_bytes(out, text, n); /* room */
+    if (out->failed)
+        return;
+    memmove(out->data + begin + n, out->data + begin, size);
+    memcpy(out->data + begin, text, n);
+}

@@ -1,0 +1,293 @@
+/* gRPC inside a stream of HTTP/2: messages with a prefix of five bytes, the outcome in trailers.
+ *
+ *      [compressed? 1 byte][length 4 bytes, big-endian][message] ...
+ *
+ * Each message is an exchange of its own, one after another: a call that streams is a row of
+ * requests, as pipelining is in HTTP/1.1. A handler that takes further messages says so
+ * (mw_exchange.takes_more); else the call ends behind its answer.
+ *
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+#include "http2.h"
+#include "token.h"
+
+enum { PREFIX_BYTES = 5, GRPC_OK = 0, GRPC_UNKNOWN = 2, NS_PER_MS = 1000000 };
+
+static size_t max_message(const net_stream *stream)
+{
+    return stream->http2->connection->loop->server->options.max_body_bytes;
+}
+
+/* ---- the outcome ----------------------------------------------------------------------------- */
+
+/* What handlers say in HTTP's numbers, in gRPC's (google.rpc.Code). */
+static int status_code(int http_status)
+{
+    static const struct {
+        int http, grpc;
+    } codes[] = {
+        {200, GRPC_OK}, {400, 3},  {401, 16}, {403, 7},  {404, 5}, {405, 12},
+        {408, 4},       {409, 10}, {413, 8},  {414, 3},  {415, 3}, {429, 8},
+        {431, 8},       {500, 13}, {501, 12}, {503, 14}, {504, 4},
+    };
+    for (size_t i = 0; i < MW_COUNT(codes); i++)
+        if (codes[i].http == http_status)
+            return codes[i].grpc;
+    return GRPC_UNKNOWN;
+}
+
+/* Percent-encoded, as grpc-message wants all but printable ASCII. */
+static mw_view escape(mw_view text, mw_arena *arena)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *out = mw_arena_take(arena, 3 * text.size + 1);
+    size_t n = 0;
+    for (size_t i = 0; out && i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c >= ' ' && c <= '~' && c != '%') {
+            out[n++] = (char)c;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = digits[c >> 4];
+        out[n++] = digits[c & 15];
+    }
+    return (mw_view){out, n};
+}
+
+/* "grpc-status: 3\r\ngrpc-message: ...\r\n" */
+static mw_view outcome_lines(net_exchange *exchange)
+{
+    enum { ROOM = 64 };
+    int code = status_code(exchange->shown.status);
+    mw_view text = code == GRPC_OK ? (mw_view){NULL, 0} : mw_buf_as_view(&exchange->reply);
+    mw_view message = escape(mw_view_trim(text), &exchange->arena);
+    char *lines = mw_arena_take(&exchange->arena, message.size + ROOM);
+    if (!lines)
+        return MW_VIEW("grpc-status: 8\r\n");
+    int size = snprintf(lines, message.size + ROOM, "grpc-status: %d\r\n", code);
+    if (message.size > 0)
+        size += snprintf(lines + size, message.size + ROOM - (size_t)size, "grpc-message: %.*s\r\n",
+                         MW_VIEW_ARG(message));
+    return (mw_view){lines, (size_t)size};
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+ssize_t net_grpc_read_end(net_stream *stream, size_t n_sent, uint32_t *flags)
+{
+    if (!stream->is_last) {
+        stream->is_deferred = n_sent == 0;
+        return n_sent > 0 ? (ssize_t)n_sent : NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    return net_stream_submit_trailers(stream, outcome_lines(stream->exchange))
+               ? (ssize_t)n_sent
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static void resume(net_stream *stream)
+{
+    if (!stream->is_answered && !net_stream_submit_head(stream, true))
+        net_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    else if (stream->is_deferred)
+        nghttp2_session_resume_data(stream->http2->session, stream->id);
+    stream->is_deferred = false;
+}
+
+/* No further message is answered: the outcome follows what was. */
+static void finish(net_stream *stream)
+{
+    net_exchange *exchange = stream->exchange;
+    stream->is_last = true;
+    if (stream->is_answered || exchange->shown.status == 200) {
+        resume(stream);
+        return;
+    }
+    exchange->shown.reply_headers = outcome_lines(exchange);
+    exchange->shown.status = 200;
+    if (!net_stream_submit_head(stream, false))
+        net_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+}
+
+static void send_message(net_stream *stream)
+{
+    const mw_buf *reply = &stream->exchange->reply;
+    mw_buf *out = &stream->out;
+    uint32_t size = (uint32_t)reply->size;
+    unsigned char prefix[PREFIX_BYTES] = {0, (unsigned char)(size >> 24),
+                                          (unsigned char)(size >> 16), (unsigned char)(size >> 8),
+                                          (unsigned char)size};
+    if (stream->out_sent == out->size) {
+        mw_buf_reset(out);
+        stream->out_sent = 0;
+    }
+    mw_buf_bytes(out, prefix, sizeof prefix);
+    mw_buf_bytes(out, reply->data, reply->size);
+    net_stream_hold(stream, PREFIX_BYTES + reply->size);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static void fail(net_stream *stream, int status, mw_error *err)
+{
+    net_fill_fault(stream->http2->connection->loop->server, &stream->exchange->shown, status, err);
+    finish(stream);
+}
+
+static void fail_form(net_stream *stream, const char *what)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_GRPC_MESSAGE, "%s", what);
+    mw_mend(&err, "send the message's length in its prefix, and all of it");
+    fail(stream, 400, &err);
+}
+
+static void fail_large(net_stream *stream)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_BODY_TOO_LARGE, "the message is larger than %zu bytes", max_message(stream));
+    mw_mend(&err, "send smaller batches, or raise --max-body");
+    fail(stream, 413, &err);
+}
+
+/* The next message, if all of it is there and the handler is free. */
+static bool take_message(net_stream *stream)
+{
+    net_exchange *exchange = stream->exchange;
+    const char *data = exchange->body.data + stream->used_bytes;
+    const unsigned char *at = (const unsigned char *)data;
+    size_t have = exchange->body.size - stream->used_bytes;
+    if (stream->is_running || stream->is_last || have < PREFIX_BYTES)
+        return false;
+    size_t size = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
+    if (at[0] > 1 || size > max_message(stream)) {
+        if (at[0] > 1)
+            fail_form(stream, "the prefix of a message is malformed");
+        else
+            fail_large(stream);
+        return false;
+    }
+    stream->message_bytes = PREFIX_BYTES + size;
+    exchange->shown.body = (mw_view){data + PREFIX_BYTES, size};
+    exchange->shown.body_encoding =
+        at[0] ? mw_exchange_header(&exchange->shown, "grpc-encoding") : (mw_view){NULL, 0};
+    return have >= PREFIX_BYTES + size;
+}
+
+/* Answers given at once come back into this: a loop, not a recursion. */
+static void serve_messages(net_stream *stream)
+{
+    if (stream->is_serving)
+        return;
+    stream->is_serving = true;
+    while (take_message(stream))
+        net_stream_dispatch(stream);
+    stream->is_serving = false;
+    if (stream->is_ended)
+        net_grpc_end(stream);
+}
+
+static void release(net_stream *stream, size_t bytes)
+{
+    stream->held_bytes -= bytes;
+    stream->http2->held_bytes -= bytes;
+}
+
+/* Used bytes are moved away when they are the larger half, so that each byte is moved once or so.
+ */
+static void drop_message(net_stream *stream)
+{
+    mw_buf *body = &stream->exchange->body, *waiting = &stream->waiting;
+    net_exchange_renew(stream->exchange);
+    stream->used_bytes += stream->message_bytes;
+    if (2 * stream->used_bytes > body->size) {
+        body->size -= stream->used_bytes;
+        memmove(body->data, body->data + stream->used_bytes, body->size);
+        body->data[body->size] = '\0';
+        release(stream, stream->used_bytes);
+        stream->used_bytes = 0;
+    }
+    mw_buf_bytes(body, waiting->data, waiting->size);
+    nghttp2_session_consume_stream(stream->http2->session, stream->id, waiting->size);
+    mw_buf_reset(waiting);
+    if (body->failed)
+        net_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void net_grpc_answer(net_stream *stream)
+{
+    mw_exchange *shown = &stream->exchange->shown;
+    if (shown->status == 200 || shown->takes_more)
+        send_message(stream);
+    if (!shown->takes_more) {
+        finish(stream);
+        return;
+    }
+    resume(stream);
+    drop_message(stream);
+    serve_messages(stream);
+}
+
+/* ---- what the client sends ------------------------------------------------------------------- */
+
+/* "100m": up to eight digits and a unit (H M S m u n). */
+static uint64_t timeout_ns(mw_view text)
+{
+    static const struct {
+        char unit;
+        uint64_t ns;
+    } units[] = {{'H', 3600000000000u}, {'M', 60000000000u}, {'S', 1000000000u},
+                 {'m', NS_PER_MS},      {'u', 1000},         {'n', 1}};
+    uint64_t number = 0;
+    if (text.size < 2 || text.size > 9)
+        return UINT64_MAX;
+    for (size_t i = 0; i + 1 < text.size; i++) {
+        if (!net_is_digit(text.data[i]))
+            return UINT64_MAX;
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    for (size_t i = 0; i < MW_COUNT(units); i++)
+        if (units[i].unit == text.data[text.size - 1])
+            return number * units[i].ns;
+    return UINT64_MAX;
+}
+
+void net_grpc_begin(net_stream *stream)
+{
+    mw_exchange *shown = &stream->exchange->shown;
+    uint64_t wait_ns = timeout_ns(mw_exchange_header(shown, "grpc-timeout"));
+    shown->is_grpc = true;
+    /* a message of the largest size, and what came with its end */
+    stream->exchange->body.cap = max_message(stream) + PREFIX_BYTES + MW_LIMIT_HTTP2_STREAM_WINDOW;
+    if (wait_ns < UINT64_MAX - stream->began_ns)
+        shown->deadline_ns = stream->began_ns + wait_ns;
+}
+
+void net_grpc_data(net_stream *stream, mw_view data)
+{
+    mw_buf *body = &stream->exchange->body, *to = stream->is_running ? &stream->waiting : body;
+    if (!stream->is_running) {
+        nghttp2_session_consume_stream(stream->http2->session, stream->id, data.size);
+        if (body->size == stream->used_bytes) { /* the clock of a message begins with it */
+            stream->began_ns = stream->http2->connection->loop->now_ns;
+            stream->received_bytes = data.size;
+        }
+    }
+    mw_buf_bytes(to, data.data, data.size);
+    if (to->failed)
+        fail_large(stream);
+    else
+        serve_messages(stream);
+}
+
+void net_grpc_end(net_stream *stream)
+{
+    if (stream->is_running || stream->is_last || stream->is_serving)
+        return;
+    if (stream->exchange->body.size > stream->used_bytes)
+        fail_form(stream, "the last message is cut short");
+    else if (!stream->is_answered)
+        fail_form(stream, "the call has no message");
+    else
+        finish(stream);
+}

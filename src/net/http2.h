@@ -1,0 +1,107 @@
+/* HTTP/2 on a connection: libnghttp2 reads and writes frames, streams become exchanges.
+ *
+ *      bytes --nghttp2--> net_stream: head, body --whole--> exchange --reply--> out --nghttp2-->
+ * bytes
+ *                                       `-- gRPC: each message an exchange of its own (grpc.c)
+ *
+ *   http2.c           the session on its connection: reading, writing, clocks, the end
+ *   http2_stream.c    what a stream asks and what it is answered
+ *   grpc.c            messages inside a stream, status in trailers
+ *
+ * RFC 9113. Memory of a connection is bounded: streams by MW_LIMIT_HTTP2_STREAMS, what they hold
+ * together (bodies that came, answers that wait) by MW_LIMIT_HTTP2_HELD bodies. */
+#ifndef NET_HTTP2_H
+#define NET_HTTP2_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "exchange.h"
+
+typedef struct net_stream net_stream;
+typedef struct net_http2 net_http2;
+
+struct net_stream {
+    net_http2 *http2;
+    net_stream *before, *after; /* in the connection's list, or `after` in that of free ones */
+    int32_t id;
+    net_exchange *exchange; /* NULL once a plain answer was handed over */
+    /* asking */
+    mw_view method, target, authority;
+    uint64_t began_ns, received_bytes;
+    int refusal; /* what is wrong with the head: a status, 0 = nothing */
+    mw_error why;
+    bool is_ended;   /* the client has said all */
+    bool is_running; /* the handler has it */
+    bool is_answered;
+    /* answering: out.data[out_sent ..] is still to be sent */
+    mw_buf out;
+    size_t out_sent;
+    uint64_t progress_ns;
+    size_t held_bytes; /* of http2->held_bytes */
+    /* gRPC */
+    bool is_grpc, is_last; /* is_last: no further message is answered */
+    bool is_deferred;      /* nghttp2 waits for more in `out` */
+    bool is_serving;
+    mw_buf waiting;       /* came while the handler has a message; its window stays shut */
+    size_t used_bytes;    /* of exchange->body: messages that were answered */
+    size_t message_bytes; /* behind them: the one that the handler has */
+    /* names and values of the request */
+    size_t head_size;
+    char head[];
+};
+
+struct net_http2 {
+    net_connection *connection;
+    nghttp2_session *session;
+    net_stream *streams, *free_streams;
+    size_t n_streams, n_free_streams;
+    size_t held_bytes;
+    uint64_t n_requests, n_requests_at_rest;
+    bool is_lingering, is_leaving; /* leaving: GOAWAY was sent */
+};
+
+/* ---- http2.c --------------------------------------------------------------------------------- */
+
+extern const net_protocol net_http2_protocol;
+
+/* Whether a connection's first bytes may be the preface of HTTP/2 (RFC 9113 § 3.4). */
+bool net_http2_may_begin(const net_input *in, bool *ret_is_whole);
+/* Go on in HTTP/2, from the preface on. The connection may be closed behind it. */
+void net_http2_take_over(net_connection *connection);
+
+/* ---- http2_stream.c -------------------------------------------------------------------------- */
+
+void net_stream_set_callbacks(nghttp2_session_callbacks *callbacks);
+/* Refuse what takes too long to ask or to be answered; true while some stream needs a clock. */
+bool net_stream_watch(net_stream *stream, uint64_t now_ns);
+bool net_stream_needs_clock(const net_stream *stream);
+/* The handler's answer is there. */
+void net_stream_reply(net_stream *stream);
+/* Give its memory back; an exchange that others hold learns that its client is gone. */
+void net_stream_free(net_stream *stream);
+/* Hand what was asked to the handler. */
+void net_stream_dispatch(net_stream *stream);
+/* Answer with a refusal; what the client still sends is passed over. */
+void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err);
+/* The head of the answer; `has_body`: what is in `out`, now and later, follows. */
+bool net_stream_submit_head(net_stream *stream, bool has_body);
+/* Lines "name: value\r\n" behind the body. */
+bool net_stream_submit_trailers(net_stream *stream, mw_view lines);
+void net_stream_reset(net_stream *stream, uint32_t code);
+/* Count what the stream holds in memory. */
+void net_stream_hold(net_stream *stream, size_t bytes);
+
+/* ---- grpc.c ---------------------------------------------------------------------------------- */
+
+/* The head of a call is there. */
+void net_grpc_begin(net_stream *stream);
+/* Bytes of the client, already counted; false when they were refused. */
+void net_grpc_data(net_stream *stream, mw_view data);
+/* The client has said all. */
+void net_grpc_end(net_stream *stream);
+/* The handler's answer is in stream->exchange. */
+void net_grpc_answer(net_stream *stream);
+/* All of `out` was sent, n_sent bytes of it just now: what nghttp2's reader answers. */
+ssize_t net_grpc_read_end(net_stream *stream, size_t n_sent, uint32_t *flags);
+
+#endif

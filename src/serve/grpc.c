@@ -1,0 +1,193 @@
+/* Calls of gRPC by their paths; health and what else concerns the server. */
+#include "grpc.h"
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+mw_status grpc_fail_message(mw_error *err)
+{
+    mw_fail(err, MW_E_GRPC_PROTOBUF, "the message does not follow its format");
+    return mw_mend(err, "build it with the .proto files of the Open Inference Protocol");
+}
+
+mw_status grpc_read_texts(mw_view message, mw_view ret_texts[2], mw_error *err)
+{
+    mw_protobuf rest = mw_protobuf_of(message);
+    mw_protobuf_field field;
+    mw_protobuf_outcome outcome;
+    ret_texts[0] = ret_texts[1] = (mw_view){"", 0};
+    while ((outcome = mw_protobuf_next(&rest, &field)) == MW_PROTOBUF_FIELD)
+        if (field.type == MW_PROTOBUF_BYTES && field.number >= 1 && field.number <= 2)
+            ret_texts[field.number - 1] = field.bytes;
+    return outcome == MW_PROTOBUF_END ? MW_OK : grpc_fail_message(err);
+}
+
+mw_status grpc_read_entry(mw_view entry, mw_view *ret_key, mw_view *ret_value, mw_error *err)
+{
+    mw_view texts[2];
+    MW_TRY(grpc_read_texts(entry, texts, err));
+    *ret_key = texts[0];
+    *ret_value = texts[1];
+    return MW_OK;
+}
+
+void grpc_reply(mw_exchange *exchange)
+{
+    serve_reply(exchange, 200, "application/grpc");
+}
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+static bool is_ready(mw_fleet *fleet, const mw_exchange *exchange)
+{
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    bool ready = plan->n_slots > 0 && !mw_fleet_is_draining(fleet);
+    serve_plan_unpin(fleet, exchange->loop);
+    return ready;
+}
+
+static void server_live(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)fleet;
+    (void)params;
+    mw_protobuf_put_bool(exchange->reply, 1, true);
+    grpc_reply(exchange);
+}
+
+static void server_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)params;
+    mw_protobuf_put_bool(exchange->reply, 1, is_ready(fleet, exchange));
+    grpc_reply(exchange);
+}
+
+static void server_metadata(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    static const char *const extensions[] = {"classification", "model_configuration",
+                                             "model_repository",
+                                             "model_repository(unload_dependents)", "statistics"};
+    (void)fleet;
+    (void)params;
+    mw_protobuf_put_text(exchange->reply, 1, MW_VIEW("millwright"));
+    mw_protobuf_put_text(exchange->reply, 2, MW_VIEW(MW_VERSION));
+    for (size_t i = 0; i < MW_COUNT(extensions); i++)
+        mw_protobuf_put_text(exchange->reply, 3, mw_view_of(extensions[i]));
+    grpc_reply(exchange);
+}
+
+/* grpc.health.v1: the whole server (""), a service, or a model by its name. */
+static void health_check(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    enum { SERVING = 1, NOT_SERVING = 2 };
+    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
+    const serve_slot *slot = serve_plan_find(plan, params->name);
+    bool is_server = params->name.size == 0 ||
+                     mw_view_is(params->name, "inference.GRPCInferenceService") ||
+                     mw_view_is(params->name, "grpc.health.v1.Health");
+    bool ready =
+        !mw_fleet_is_draining(fleet) && (is_server ? plan->n_slots > 0 : slot && slot->model);
+    serve_plan_unpin(fleet, exchange->loop);
+    if (!is_server && !slot) {
+        mw_error err;
+        mw_fail(&err, MW_E_ENDPOINT_UNKNOWN, "no service or model is called '%.*s'",
+                MW_VIEW_ARG(params->name));
+        mw_mend(&err, "ask for '' (the server) or the name of a model");
+        serve_reply_error(exchange, &err, 404);
+        return;
+    }
+    mw_protobuf_put_number(exchange->reply, 1, ready ? SERVING : NOT_SERVING);
+    grpc_reply(exchange);
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
+static void refuse_memory(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)fleet;
+    (void)params;
+    mw_error err;
+    mw_fail(&err, MW_E_OIP_MEMORY, "shared memory is not offered");
+    mw_mend(&err, "send the tensors' bytes in the request");
+    serve_reply_error(exchange, &err, 501);
+}
+
+/* Clients unregister all before they begin: nothing is what there is. */
+static void nothing(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    (void)fleet;
+    (void)params;
+    grpc_reply(exchange);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+#define INFERENCE "/inference.GRPCInferenceService/"
+
+static const struct grpc_row {
+    const char *path;
+    mw_serve_handler *serve;
+    bool streams;
+} rows[] = {
+    {INFERENCE "ModelInfer", grpc_infer, false},
+    {INFERENCE "ModelStreamInfer", grpc_infer_stream, true},
+    {INFERENCE "ServerLive", server_live, false},
+    {INFERENCE "ServerReady", server_ready, false},
+    {INFERENCE "ModelReady", grpc_model_ready, false},
+    {INFERENCE "ServerMetadata", server_metadata, false},
+    {INFERENCE "ModelMetadata", grpc_model, false},
+    {INFERENCE "ModelConfig", grpc_config, false},
+    {INFERENCE "ModelStatistics", grpc_stats, false},
+    {INFERENCE "RepositoryIndex", grpc_index, false},
+    {INFERENCE "RepositoryModelLoad", grpc_load, false},
+    {INFERENCE "RepositoryModelUnload", grpc_unload, false},
+    {INFERENCE "SystemSharedMemoryStatus", nothing, false},
+    {INFERENCE "SystemSharedMemoryRegister", refuse_memory, false},
+    {INFERENCE "SystemSharedMemoryUnregister", nothing, false},
+    {INFERENCE "CudaSharedMemoryStatus", nothing, false},
+    {INFERENCE "CudaSharedMemoryRegister", refuse_memory, false},
+    {INFERENCE "CudaSharedMemoryUnregister", nothing, false},
+    {INFERENCE "TraceSetting", nothing, false},
+    {INFERENCE "LogSettings", nothing, false},
+    {"/grpc.health.v1.Health/Check", health_check, false},
+};
+
+static void refuse_unknown(mw_exchange *exchange)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_GRPC_METHOD, "no call is named '%.*s'", MW_VIEW_ARG(exchange->path));
+    mw_mend(&err, "the services are inference.GRPCInferenceService and grpc.health.v1.Health");
+    serve_reply_error(exchange, &err, 501);
+}
+
+/* The message as it is, uncompressed. */
+static mw_status open_message(mw_fleet *fleet, mw_exchange *exchange, int *ret_status,
+                              mw_error *err)
+{
+    mw_status status = mw_exchange_inflate(exchange, serve_max_body(fleet), &exchange->body, err);
+    exchange->body_encoding = (mw_view){NULL, 0};
+    *ret_status = status == MW_UNSUPPORTED ? 501 : status == MW_NO_MEMORY ? 413 : 0;
+    return status;
+}
+
+void serve_grpc(mw_fleet *fleet, mw_exchange *exchange)
+{
+    const struct grpc_row *row = NULL;
+    for (size_t i = 0; i < MW_COUNT(rows) && !row; i++)
+        if (mw_view_is(exchange->path, rows[i].path))
+            row = &rows[i];
+    if (!row) {
+        refuse_unknown(exchange);
+        return;
+    }
+    mw_error err;
+    mw_view texts[2];
+    int http_status = 0;
+    exchange->takes_more = row->streams;
+    mw_status status = open_message(fleet, exchange, &http_status, &err);
+    if (status == MW_OK)
+        status = grpc_read_texts(exchange->body, texts, &err);
+    if (status != MW_OK) {
+        serve_reply_error(exchange, &err, http_status);
+        return;
+    }
+    row->serve(fleet, exchange, &(mw_params){texts[0], texts[1]});
+}
