@@ -15,20 +15,32 @@ enum { COLUMNS_MAX = 4096 };
 /* Digits of a radix sort; bits that are 0 at the low end of a double that was a float. */
 enum { CUT_BITS = 11, DOUBLE_SPARE_BITS = 29 };
 
-/* A split node and its question. */
+/* A question that nodes ask for a number. A million nodes ask a few thousand different ones where
+ * the library trained on histograms. */
 typedef struct asked {
-    uint32_t feature, node;
-    double cut; /* right where x >= cut; NaN: never */
-    uint8_t flags;
+    uint32_t feature, number; /* number: in the order in which they were found */
+    double cut;               /* right where x >= cut; NaN: never */
+    uint8_t rules;            /* bit r: some node asks by rule r */
 } asked;
+
+/* Where the answers to a question stand. */
+typedef struct answer {
+    uint32_t search;
+    uint8_t rank;
+} answer;
 
 typedef struct cuts_draft {
     const mw_forest *forest;
     bytes_layout *layout;
-    bytes_places *places;
+    bytes_places *places; /* column: the number of each node's question, until there are columns */
     asked *numbers;
-    size_t n_numbers;
+    size_t n_numbers, room;
+    uint32_t *slots; /* hash table: number + 1 of a question, 0 where none is */
+    size_t slot_mask;
+    answer *answers; /* by number */
 } cuts_draft;
+
+_Static_assert(BYTES_RULES <= 8, "a rule has a bit");
 
 /* ---- cuts ------------------------------------------------------------------------------------ */
 
@@ -141,19 +153,80 @@ static bool sort_questions(cuts_draft *draft)
     return enough;
 }
 
-static bool list_questions(cuts_draft *draft)
+/* ---- questions ------------------------------------------------------------------------------- */
+
+static size_t slot_of(const cuts_draft *draft, uint32_t feature, uint64_t key)
+{
+    uint64_t mixed = (key ^ (uint64_t)feature << 20) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(mixed >> 32) & draft->slot_mask;
+}
+
+static size_t find_slot(const cuts_draft *draft, uint32_t feature, uint64_t key)
+{
+    size_t slot = slot_of(draft, feature, key);
+    for (; draft->slots[slot] != 0; slot = (slot + 1) & draft->slot_mask) {
+        const asked *question = &draft->numbers[draft->slots[slot] - 1];
+        if (question->feature == feature && key_of(question->cut) == key)
+            break;
+    }
+    return slot;
+}
+
+/* Twice the room, and at most half of the slots taken. */
+static bool make_room(cuts_draft *draft)
+{
+    size_t room = draft->room > 0 ? 2 * draft->room : 1024;
+    uint32_t *slots = calloc(2 * room, sizeof *slots);
+    asked *numbers = realloc(draft->numbers, room * sizeof *numbers);
+    if (numbers)
+        draft->numbers = numbers;
+    if (!slots || !numbers) {
+        free(slots);
+        return false;
+    }
+    free(draft->slots);
+    draft->slots = slots;
+    draft->slot_mask = 2 * room - 1;
+    draft->room = room;
+    for (size_t i = 0; i < draft->n_numbers; i++)
+        slots[find_slot(draft, numbers[i].feature, key_of(numbers[i].cut))] = (uint32_t)i + 1;
+    return true;
+}
+
+static bool asks_number(const mw_forest *forest, size_t node)
+{
+    return forest->left[node] != MW_NO_CHILD && !(forest->flags[node] & MW_NODE_CATEGORICAL);
+}
+
+static bool note_question(cuts_draft *draft, size_t node)
 {
     const mw_forest *forest = draft->forest;
-    draft->numbers = calloc(forest->n_nodes + 1, sizeof *draft->numbers);
-    if (!draft->numbers)
+    uint32_t feature = forest->feature[node];
+    double cut = bytes_cut_of(forest, node);
+    if (draft->n_numbers == draft->room && !make_room(draft))
         return false;
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        uint8_t flags = forest->flags[node];
-        if (forest->left[node] == MW_NO_CHILD || (flags & MW_NODE_CATEGORICAL))
-            continue;
-        draft->numbers[draft->n_numbers++] =
-            (asked){forest->feature[node], (uint32_t)node, bytes_cut_of(forest, node), flags};
+    size_t slot = find_slot(draft, feature, key_of(cut));
+    if (draft->slots[slot] == 0) {
+        uint32_t number = (uint32_t)draft->n_numbers++;
+        draft->numbers[number] = (asked){.feature = feature, .number = number, .cut = cut};
+        draft->slots[slot] = number + 1;
     }
+    uint32_t number = draft->slots[slot] - 1;
+    draft->numbers[number].rules |= (uint8_t)(1u << predict_rule_of(forest->flags[node]));
+    draft->places->column[node] = number;
+    return true;
+}
+
+static bool list_questions(cuts_draft *draft)
+{
+    if (!make_room(draft))
+        return false;
+    for (size_t node = 0; node < draft->forest->n_nodes; node++) {
+        if (asks_number(draft->forest, node) && !note_question(draft, node))
+            return false;
+    }
+    free(draft->slots);
+    draft->slots = NULL;
     return sort_questions(draft);
 }
 
@@ -210,8 +283,11 @@ static void put_cut(cuts_draft *draft, const asked *question, size_t number, siz
     layout->cuts32[number * BYTES_TABLE32 + at] = (float)float_at_least(cut);
     if (layout->cuts64)
         layout->cuts64[number * BYTES_TABLE + at] = cut;
-    draft->places->rank[question->node] = (uint8_t)rank;
-    layout->searches[number].column[predict_rule_of(question->flags)] = 0;
+    draft->answers[question->number] = (answer){(uint32_t)number, (uint8_t)rank};
+    for (unsigned rule = 0; rule < BYTES_RULES; rule++) {
+        if (question->rules & 1u << rule)
+            search->column[rule] = 0;
+    }
 }
 
 /* Columns are numbered in the order of their searches, so that a part's codes stand together. */
@@ -226,11 +302,18 @@ static void number_columns(bytes_layout *layout)
     }
 }
 
-static void place_number(cuts_draft *draft, const asked *question, size_t search, size_t rank)
+static void place_nodes(cuts_draft *draft)
 {
-    (void)rank;
-    draft->places->column[question->node] =
-        draft->layout->searches[search].column[predict_rule_of(question->flags)];
+    const mw_forest *forest = draft->forest;
+    bytes_places *places = draft->places;
+    for (size_t node = 0; node < forest->n_nodes; node++) {
+        if (!asks_number(forest, node))
+            continue;
+        const answer *found = &draft->answers[places->column[node]];
+        places->rank[node] = found->rank;
+        places->column[node] =
+            draft->layout->searches[found->search].column[predict_rule_of(forest->flags[node])];
+    }
 }
 
 static void clear_tables(bytes_layout *layout)
@@ -278,9 +361,10 @@ static bool make_searches(cuts_draft *draft)
 {
     bytes_layout *layout = draft->layout;
     size_t n = each_question(draft, NULL);
+    draft->answers = calloc(draft->n_numbers + 1, sizeof *draft->answers);
     layout->searches = calloc(n + 1, sizeof *layout->searches);
     layout->cuts32 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE32 + 16) * sizeof(float));
-    bool enough = layout->searches && layout->cuts32;
+    bool enough = draft->answers && layout->searches && layout->cuts32;
     if (!layout->float_cuts && enough) {
         layout->cuts64 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE + 16) * sizeof(double));
         enough = layout->cuts64;
@@ -291,7 +375,7 @@ static bool make_searches(cuts_draft *draft)
     clear_tables(layout);
     each_question(draft, put_cut);
     number_columns(layout);
-    each_question(draft, place_number);
+    place_nodes(draft);
     for (size_t s = 0; s < n; s++)
         finish_search(layout, s);
     return true;
@@ -316,6 +400,8 @@ mw_status bytes_find_cuts(const mw_forest *forest, bytes_layout *layout, bytes_p
     layout->near_zero = forest->input == MW_INPUT_FLOAT64_NEAR_ZERO;
     bool enough = make_all(&draft);
     free(draft.numbers);
+    free(draft.slots);
+    free(draft.answers);
     if (!enough)
         return mw_fail_memory(err, "the cuts of a predictor");
     MW_TRY(bytes_find_sets(forest, layout, ret_plain, err));
