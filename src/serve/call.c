@@ -201,6 +201,14 @@ static mw_status finish_reply(serve_call *call, mw_error *err)
     return MW_OK;
 }
 
+static mw_status check_deadline(const mw_exchange *exchange, mw_error *err)
+{
+    if (exchange->deadline_ns == 0 || mw_clock_ns() < exchange->deadline_ns)
+        return MW_OK;
+    mw_fail(err, MW_E_SERVE_LATE, "the client's deadline has passed");
+    return mw_mend(err, "give the client more time, or send fewer rows at a time");
+}
+
 /* The body becomes rows, once: what comes behind may be another thread's work. False: the exchange
  * holds an error. */
 static bool read_rows(serve_call *call, serve_counts *counts)
@@ -210,9 +218,14 @@ static bool read_rows(serve_call *call, serve_counts *counts)
     if (call->is_read)
         return true;
     call->exchange->status = 200;
-    mw_status status =
-        mw_exchange_inflate(call->exchange, serve_max_body(call->fleet), &call->body, &err);
-    if (status != MW_OK)
+    mw_status status = check_deadline(call->exchange, &err);
+    bool is_late = status != MW_OK;
+    if (!is_late)
+        status =
+            mw_exchange_inflate(call->exchange, serve_max_body(call->fleet), &call->body, &err);
+    if (is_late)
+        http_status = 504;
+    else if (status != MW_OK)
         http_status = status == MW_NO_MEMORY ? 413 : status == MW_UNSUPPORTED ? 415 : 0;
     if (status == MW_OK)
         status = call->read(call, &err);

@@ -169,6 +169,17 @@ def test_a_large_body_and_answer(client, models):
     assert got.shape == (len(rows),) and np.array_equal(got[:5], got[-5:])
 
 
+def test_a_deadline_that_has_passed(client):
+    """The C core's client gives up by itself; by the frame the server's answer is seen."""
+    message = b"\x0a\x05plain"
+    for timeout, expected in (("1n", "4"), ("20S", "3")):  # late; no inputs
+        answer = client.wait(client.ask(
+            "POST", "/inference.GRPCInferenceService/ModelInfer",
+            struct.pack(">BI", 0, len(message)) + message,
+            [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", timeout)]))
+        assert answer[0]["grpc-status"] == expected and "fix" in answer[0]["grpc-message"]
+
+
 # ---- limits --------------------------------------------------------------------------------------
 
 
