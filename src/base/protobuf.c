@@ -5,39 +5,9 @@ enum { VARINT_BYTES_MAX = 10 };
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Seven bits a byte, lowest first. */
-bool mw_protobuf_varint(mw_protobuf *message, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    const char *at = message->at;
-    for (unsigned shift = 0; at < message->end && shift < 64; shift += 7) {
-        uint64_t byte = (unsigned char)*at++;
-        if (shift == 63 && byte > 1)
-            return false;
-        value |= (byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *ret_value = value;
-            message->at = at;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool mw_protobuf_fixed(mw_protobuf *message, size_t width, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    if ((size_t)(message->end - message->at) < width)
-        return false;
-    for (size_t i = width; i-- > 0;)
-        value = value << 8 | (unsigned char)message->at[i];
-    message->at += width;
-    *ret_value = value;
-    return true;
-}
-
 static mw_protobuf_outcome take_bytes(mw_protobuf *message, mw_protobuf_field *field)
 {
+    field->bytes = (mw_view){message->at, 0};
     if (!mw_protobuf_varint(message, &field->value))
         return MW_PROTOBUF_CUT;
     if (field->value > (uint64_t)(message->end - message->at))

@@ -28,7 +28,7 @@ typedef struct mw_protobuf_field {
     uint32_t number;
     mw_protobuf_type type;
     uint64_t value; /* of a varint or fixed field; else the length */
-    mw_view bytes;  /* of MW_PROTOBUF_BYTES; borrowed */
+    mw_view bytes;  /* of MW_PROTOBUF_BYTES; borrowed. Of a fault: empty, where its length stands */
 } mw_protobuf_field;
 
 typedef enum mw_protobuf_outcome {
@@ -48,10 +48,45 @@ static inline mw_protobuf mw_protobuf_of(mw_view message)
 /* The next field. After one of the faults `at` stands behind what was read, and the message is of
  * no further use. */
 mw_protobuf_outcome mw_protobuf_next(mw_protobuf *message, mw_protobuf_field *ret_field);
-/* The next varint of a packed field; false when it is cut short. */
-bool mw_protobuf_varint(mw_protobuf *packed, uint64_t *ret_value);
-/* Four or eight little-endian bytes of a packed field; false when they are cut short. */
-bool mw_protobuf_fixed(mw_protobuf *packed, size_t width, uint64_t *ret_value);
+
+/* Four or eight little-endian bytes. */
+static inline uint64_t mw_protobuf_little(const char *at, size_t width)
+{
+    uint64_t value = 0;
+    for (size_t i = width; i-- > 0;)
+        value = value << 8 | (unsigned char)at[i];
+    return value;
+}
+
+/* The next varint (seven bits a byte, lowest first), of a packed field for one; false when it is
+ * cut short or longer than 64 bits. */
+static inline bool mw_protobuf_varint(mw_protobuf *message, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    const char *at = message->at;
+    for (unsigned shift = 0; at < message->end && shift < 64; shift += 7) {
+        uint64_t byte = (unsigned char)*at++;
+        if (shift == 63 && byte > 1)
+            return false;
+        value |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *ret_value = value;
+            message->at = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next four or eight bytes of a packed field; false when they are cut short. */
+static inline bool mw_protobuf_fixed(mw_protobuf *message, size_t width, uint64_t *ret_value)
+{
+    if ((size_t)(message->end - message->at) < width)
+        return false;
+    *ret_value = mw_protobuf_little(message->at, width);
+    message->at += width;
+    return true;
+}
 
 /* ---- writing ---------------------------------------------------------------------------------
  * At the end of `out`, whose `failed` tells in the end. Zeros and empty texts are left out, as

@@ -65,20 +65,6 @@ static mw_status check_domains(const foreign *f, mw_error *err)
 
 /* ---- files beside the model ------------------------------------------------------------------ */
 
-/* Relative, and never upwards: as an MLmodel's paths are. */
-static bool stays_inside(mw_view name)
-{
-    bool wrong = name.size == 0 || name.data[0] == '/' || memchr(name.data, '\0', name.size);
-    while (name.size > 0 && !wrong) {
-        const char *slash = memchr(name.data, '/', name.size);
-        size_t size = slash ? (size_t)(slash - name.data) : name.size;
-        wrong = mw_view_is((mw_view){name.data, size}, "..");
-        size += slash != NULL;
-        name = (mw_view){name.data + size, name.size - size};
-    }
-    return !wrong;
-}
-
 static mw_status refuse_outside(mw_view name, const char *why, mw_error *err)
 {
     enum { SHOWN = 80 };
@@ -130,7 +116,7 @@ static mw_status read_files(foreign_maker *m, mw_error *err)
     if (!m->files || !m->contents)
         return mw_fail_memory(err, "the files of a model");
     for (size_t i = 0; i < n; i++) {
-        if (!stays_inside(names[i]))
+        if (!model_stays_inside(names[i]))
             return refuse_outside(names[i], "it is outside the model's folder", err);
         MW_TRY(read_file(m, names[i], err));
     }
@@ -166,7 +152,7 @@ static void put_varint(mw_buf *out, size_t value)
 
 static void put_message(mw_buf *out, unsigned field, mw_view content)
 {
-    put_varint(out, field << 3 | MODEL_WIRE_BYTES);
+    put_varint(out, field << 3 | MW_PROTOBUF_BYTES);
     put_varint(out, content.size);
     mw_buf_view(out, content);
 }

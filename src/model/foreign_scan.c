@@ -35,14 +35,14 @@ static mw_status read_entry(const model_wire *outer, mw_view message, mw_view *r
                             mw_error *err)
 {
     model_wire wire = model_wire_inside(outer, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     mw_view key = {"", 0}, value = {"", 0};
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             break;
-        if (field.type != MODEL_WIRE_BYTES)
+        if (field.type != MW_PROTOBUF_BYTES)
             continue;
         if (field.number == 1)
             key = field.bytes;
@@ -59,7 +59,7 @@ static mw_status read_location(foreign *f, mw_view tensor, mw_view *ret_location
 {
     enum { TENSOR_EXTERNAL = 13, TENSOR_LOCATION };
     model_wire wire = model_wire_inside(&f->onnx.file, tensor);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false, outside = false;
     *ret_location = (mw_view){"", 0};
     for (;;) {
@@ -67,8 +67,8 @@ static mw_status read_location(foreign *f, mw_view tensor, mw_view *ret_location
         if (!more)
             break;
         if (field.number == TENSOR_LOCATION)
-            outside = field.type != MODEL_WIRE_VARINT || field.value != 0;
-        if (field.number == TENSOR_EXTERNAL && field.type == MODEL_WIRE_BYTES)
+            outside = field.type != MW_PROTOBUF_VARINT || field.value != 0;
+        if (field.number == TENSOR_EXTERNAL && field.type == MW_PROTOBUF_BYTES)
             MW_TRY(read_entry(&wire, field.bytes, ret_location, err));
     }
     if (outside && ret_location->size == 0)
@@ -91,11 +91,11 @@ static mw_status add_constant(foreign *f, mw_view tensor, mw_error *err)
 {
     enum { TENSOR_NAME = 8 };
     model_wire wire = model_wire_inside(&f->onnx.file, tensor);
-    model_wire_field field;
+    mw_protobuf_field field;
     mw_view name = {"", 0};
     bool more = false;
     do {
-        MW_TRY(model_wire_next_of(&wire, TENSOR_NAME, MODEL_WIRE_BYTES, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, TENSOR_NAME, MW_PROTOBUF_BYTES, &field, &more, err));
         if (more)
             name = field.bytes;
     } while (more);
@@ -106,10 +106,10 @@ mw_status foreign_tensor_texts(const foreign *f, mw_view tensor, model_list *vie
 {
     enum { TENSOR_TEXTS = 6 };
     model_wire wire = model_wire_inside(&f->onnx.file, tensor);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
-        MW_TRY(model_wire_next_of(&wire, TENSOR_TEXTS, MODEL_WIRE_BYTES, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, TENSOR_TEXTS, MW_PROTOBUF_BYTES, &field, &more, err));
         if (!more)
             return MW_OK;
         mw_view *added = model_list_add(views, 1);
@@ -212,13 +212,13 @@ static mw_status add_zip(foreign *f, const model_onnx_node *node, mw_error *err)
 static mw_status scan_sparse(foreign *f, mw_view message, mw_error *err)
 {
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.type == MODEL_WIRE_BYTES && field.number <= 2)
+        if (field.type == MW_PROTOBUF_BYTES && field.number <= 2)
             MW_TRY(scan_tensor(f, field.bytes, false, err));
     }
 }
@@ -227,13 +227,13 @@ static mw_status scan_attribute(foreign *f, mw_view message, unsigned depth, mw_
 {
     enum { T = 5, G = 6, TENSORS = 10, GRAPHS = 11, SPARSE = 22, SPARSES = 23 };
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.type != MODEL_WIRE_BYTES)
+        if (field.type != MW_PROTOBUF_BYTES)
             continue;
         if (field.number == T || field.number == TENSORS)
             MW_TRY(scan_tensor(f, field.bytes, false, err));
@@ -248,11 +248,11 @@ static mw_status read_names(foreign *f, mw_view message, uint32_t number, size_t
                             size_t *ret_count, mw_error *err)
 {
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     *ret_begin = f->onnx.names.count;
     for (;;) {
-        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_BYTES, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MW_PROTOBUF_BYTES, &field, &more, err));
         if (!more)
             break;
         mw_view *added = model_list_add(&f->onnx.names, 1);
@@ -291,7 +291,7 @@ static mw_status keep_node(foreign *f, model_onnx_node *node, mw_error *err)
     return MW_OK;
 }
 
-static mw_status scan_node_field(foreign *f, const model_wire_field *field, model_onnx_node *node,
+static mw_status scan_node_field(foreign *f, const mw_protobuf_field *field, model_onnx_node *node,
                                  unsigned depth, mw_error *err)
 {
     enum { NODE_NAME = 3, NODE_OP, NODE_ATTRIBUTE, NODE_DOMAIN = 7 };
@@ -315,14 +315,14 @@ static mw_status scan_node_field(foreign *f, const model_wire_field *field, mode
 static mw_status scan_node(foreign *f, mw_view message, unsigned depth, mw_error *err)
 {
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     model_onnx_node node = {.name = {"", 0}, .op = {"", 0}, .domain = {"", 0}, .body = message};
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             break;
-        if (field.type == MODEL_WIRE_BYTES)
+        if (field.type == MW_PROTOBUF_BYTES)
             MW_TRY(scan_node_field(f, &field, &node, depth, err));
     }
     MW_TRY(note_operator(f, &node, err));
@@ -334,9 +334,9 @@ static mw_status scan_node(foreign *f, mw_view message, unsigned depth, mw_error
 static mw_status add_output(foreign *f, mw_view message, mw_error *err)
 {
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
-    MW_TRY(model_wire_next_of(&wire, 1, MODEL_WIRE_BYTES, &field, &more, err));
+    MW_TRY(model_wire_next_of(&wire, 1, MW_PROTOBUF_BYTES, &field, &more, err));
     mw_view *added = more ? model_list_add(&f->onnx.outputs, 1) : NULL;
     if (more && !added)
         return mw_fail_memory(err, "a graph");
@@ -345,7 +345,7 @@ static mw_status add_output(foreign *f, mw_view message, mw_error *err)
     return MW_OK;
 }
 
-static mw_status scan_graph_field(foreign *f, const model_wire_field *field, unsigned depth,
+static mw_status scan_graph_field(foreign *f, const mw_protobuf_field *field, unsigned depth,
                                   mw_error *err)
 {
     enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_OUTPUT = 12, GRAPH_SPARSE = 15 };
@@ -367,7 +367,7 @@ static mw_status scan_graph_field(foreign *f, const model_wire_field *field, uns
 static mw_status scan_graph(foreign *f, mw_view message, unsigned depth, mw_error *err)
 {
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     if (depth > MW_LIMIT_GRAPH_DEPTH) {
         mw_fail(err, MW_E_MODEL_LIMIT, "graphs inside graphs, more than %d deep",
@@ -378,7 +378,7 @@ static mw_status scan_graph(foreign *f, mw_view message, unsigned depth, mw_erro
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.type == MODEL_WIRE_BYTES)
+        if (field.type == MW_PROTOBUF_BYTES)
             MW_TRY(scan_graph_field(f, &field, depth, err));
     }
 }
@@ -388,23 +388,23 @@ static mw_status scan_function(foreign *f, mw_view message, mw_error *err)
 {
     enum { FUNCTION_NODE = 7, FUNCTION_DOMAIN = 10 };
     model_wire wire = model_wire_inside(&f->onnx.file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             return MW_OK;
-        if (field.number == FUNCTION_NODE && field.type == MODEL_WIRE_BYTES)
+        if (field.number == FUNCTION_NODE && field.type == MW_PROTOBUF_BYTES)
             MW_TRY(scan_node(f, field.bytes, 1, err));
-        if (field.number == FUNCTION_DOMAIN && field.type == MODEL_WIRE_BYTES)
+        if (field.number == FUNCTION_DOMAIN && field.type == MW_PROTOBUF_BYTES)
             MW_TRY(add_once(&f->functions, field.bytes, err));
     }
 }
 
-static mw_status scan_model_field(foreign *f, const model_wire_field *field, mw_error *err)
+static mw_status scan_model_field(foreign *f, const mw_protobuf_field *field, mw_error *err)
 {
     enum { MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION, MODEL_GRAPH = 7, MODEL_FUNCTION = 25 };
-    if (field->type != MODEL_WIRE_BYTES)
+    if (field->type != MW_PROTOBUF_BYTES)
         return MW_OK;
     switch (field->number) {
     case MODEL_PRODUCER:
@@ -463,7 +463,7 @@ static mw_status read_all_labels(foreign *f, mw_error *err)
 mw_status foreign_scan(foreign *f, mw_error *err)
 {
     model_wire wire = f->onnx.file;
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));

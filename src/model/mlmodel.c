@@ -10,6 +10,7 @@
  * (flavor onnx) answers with its scores, here as everywhere. */
 #include "mlmodel.h"
 
+#include "names.h"
 #include "read.h"
 #include "signature.h"
 
@@ -122,20 +123,9 @@ static mw_status read_flavor(const mw_yaml *flavors, mlmodel *ml, mw_error *err)
     return at_node(flavor, err);
 }
 
-/* Inside the folder: relative, and never upwards. Links that someone put into the folder are
- * followed: they are not the file's word. */
 static mw_status check_path(const mlmodel *ml, mw_error *err)
 {
-    mw_view rest = ml->data;
-    bool wrong = rest.data[0] == '/' || memchr(rest.data, '\0', rest.size);
-    while (rest.size > 0 && !wrong) {
-        const char *slash = memchr(rest.data, '/', rest.size);
-        size_t size = slash ? (size_t)(slash - rest.data) : rest.size;
-        wrong = mw_view_is((mw_view){rest.data, size}, "..");
-        size += slash != NULL;
-        rest = (mw_view){rest.data + size, rest.size - size};
-    }
-    if (!wrong)
+    if (model_stays_inside(ml->data))
         return MW_OK;
     mw_fail(err, MW_E_MLMODEL_PATH, "'%.*s' is outside the model's folder", MW_VIEW_ARG(ml->data));
     mw_mend(err, "name a file inside the folder");

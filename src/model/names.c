@@ -54,6 +54,19 @@ bool model_parse_integer(mw_view text, int64_t *ret_value)
     return true;
 }
 
+bool model_stays_inside(mw_view path)
+{
+    bool wrong = path.size == 0 || path.data[0] == '/' || memchr(path.data, '\0', path.size);
+    while (path.size > 0 && !wrong) {
+        const char *slash = memchr(path.data, '/', path.size);
+        size_t size = slash ? (size_t)(slash - path.data) : path.size;
+        wrong = mw_view_is((mw_view){path.data, size}, "..");
+        size += slash != NULL;
+        path = (mw_view){path.data + size, path.size - size};
+    }
+    return !wrong;
+}
+
 mw_status model_at_key(mw_error *err, const char *key)
 {
     char inner[sizeof err->where];

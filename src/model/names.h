@@ -8,6 +8,10 @@ bool model_is_utf8(mw_view text);
 /* A whole text as a decimal integer that fits int64. */
 bool model_parse_integer(mw_view text, int64_t *ret_value);
 
+/* Whether a path that a file names stays in the file's folder: relative, and never upwards. Links
+ * that someone put into the folder are followed: they are not the file's word. */
+bool model_stays_inside(mw_view path);
+
 /* Prepend a key to the place, as a path is written: "trees" to "[12].left_children" gives
  * "trees[12].left_children"; in front of "byte 17" stands ": ". err is not NULL here. */
 mw_status model_at_key(mw_error *err, const char *key);

@@ -33,10 +33,10 @@ mw_status model_onnx_at(const model_onnx_node *node, mw_error *err)
 
 /* ---- one message after another --------------------------------------------------------------- */
 
-static mw_status take_text(const model_wire *wire, const model_wire_field *field, mw_view *ret_text,
-                           mw_error *err)
+static mw_status take_text(const model_wire *wire, const mw_protobuf_field *field,
+                           mw_view *ret_text, mw_error *err)
 {
-    MW_TRY(model_wire_expect(wire, field, MODEL_WIRE_BYTES, err));
+    MW_TRY(model_wire_expect(wire, field, MW_PROTOBUF_BYTES, err));
     *ret_text = field->bytes;
     return MW_OK;
 }
@@ -64,11 +64,11 @@ static mw_status read_names(model_onnx *onnx, mw_view message, uint32_t number, 
                             size_t *ret_count, mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     *ret_begin = onnx->names.count;
     for (;;) {
-        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_BYTES, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MW_PROTOBUF_BYTES, &field, &more, err));
         if (!more)
             break;
         MW_TRY(add_name(onnx, field.bytes, err));
@@ -81,7 +81,7 @@ static mw_status read_node(model_onnx *onnx, mw_view message, mw_error *err)
 {
     enum { NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_DOMAIN = 7 };
     model_wire wire = model_wire_inside(&onnx->file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     model_onnx_node node = {.name = {"", 0}, .op = {"", 0}, .domain = {"", 0}, .body = message};
     bool more = false;
     for (;;) {
@@ -113,12 +113,12 @@ static mw_status find_bytes(const model_onnx *onnx, mw_view message, uint32_t nu
                             mw_view *ret_bytes, bool *ret_found, mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     *ret_bytes = (mw_view){message.data, 0};
     *ret_found = false;
     for (;;) {
-        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_BYTES, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MW_PROTOBUF_BYTES, &field, &more, err));
         if (!more)
             return MW_OK;
         *ret_bytes = field.bytes;
@@ -130,10 +130,10 @@ static mw_status find_integer(const model_onnx *onnx, mw_view message, uint32_t 
                               int64_t *ret_value, mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
-        MW_TRY(model_wire_next_of(&wire, number, MODEL_WIRE_VARINT, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, number, MW_PROTOBUF_VARINT, &field, &more, err));
         if (!more)
             return MW_OK;
         *ret_value = (int64_t)field.value;
@@ -145,10 +145,10 @@ static mw_status read_shape(const model_onnx *onnx, mw_view shape, model_onnx_in
                             mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, shape);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
-        MW_TRY(model_wire_next_of(&wire, 1, MODEL_WIRE_BYTES, &field, &more, err));
+        MW_TRY(model_wire_next_of(&wire, 1, MW_PROTOBUF_BYTES, &field, &more, err));
         if (!more)
             return MW_OK;
         input->rank++;
@@ -220,7 +220,7 @@ static mw_status add_constant(model_onnx *onnx, mw_view tensor, mw_error *err)
 }
 
 static mw_status read_graph_field(model_onnx *onnx, const model_wire *wire,
-                                  const model_wire_field *field, mw_error *err)
+                                  const mw_protobuf_field *field, mw_error *err)
 {
     enum { GRAPH_NODE = 1, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
     static const struct {
@@ -233,7 +233,7 @@ static mw_status read_graph_field(model_onnx *onnx, const model_wire *wire,
     for (size_t i = 0; i < MW_COUNT(parts); i++) {
         if (field->number != parts[i].number)
             continue;
-        MW_TRY(model_wire_expect(wire, field, MODEL_WIRE_BYTES, err));
+        MW_TRY(model_wire_expect(wire, field, MW_PROTOBUF_BYTES, err));
         return parts[i].read(onnx, field->bytes, err);
     }
     return MW_OK;
@@ -242,7 +242,7 @@ static mw_status read_graph_field(model_onnx *onnx, const model_wire *wire,
 static mw_status read_graph(model_onnx *onnx, mw_view message, mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     if (onnx->has_graph) {
         mw_fail(err, MW_E_MODEL_SYNTAX, "the model has two graphs");
@@ -257,7 +257,7 @@ static mw_status read_graph(model_onnx *onnx, mw_view message, mw_error *err)
     }
 }
 
-static mw_status read_model_field(model_onnx *onnx, const model_wire_field *field, mw_error *err)
+static mw_status read_model_field(model_onnx *onnx, const mw_protobuf_field *field, mw_error *err)
 {
     enum { MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION, MODEL_GRAPH = 7, MODEL_OPSET };
     mw_view domain;
@@ -268,10 +268,10 @@ static mw_status read_model_field(model_onnx *onnx, const model_wire_field *fiel
     case MODEL_PRODUCER_VERSION:
         return take_text(&onnx->file, field, &onnx->producer_version, err);
     case MODEL_GRAPH:
-        MW_TRY(model_wire_expect(&onnx->file, field, MODEL_WIRE_BYTES, err));
+        MW_TRY(model_wire_expect(&onnx->file, field, MW_PROTOBUF_BYTES, err));
         return read_graph(onnx, field->bytes, err);
     case MODEL_OPSET:
-        MW_TRY(model_wire_expect(&onnx->file, field, MODEL_WIRE_BYTES, err));
+        MW_TRY(model_wire_expect(&onnx->file, field, MW_PROTOBUF_BYTES, err));
         MW_TRY(find_bytes(onnx, field->bytes, 1, &domain, &found, err));
         if (onnx->domains.count >= MOST_DOMAINS)
             return MW_OK;
@@ -308,7 +308,7 @@ static mw_status read_attribute(const model_wire *outer, mw_view message, model_
 {
     enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_F, ATTRIBUTE_I, ATTRIBUTE_S, ATTRIBUTE_T };
     model_wire wire = model_wire_inside(outer, message);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     *ret = (model_onnx_attribute){
         .name = {"", 0}, .body = message, .text = {"", 0}, .tensor = {message.data, 0}};
@@ -322,13 +322,13 @@ static mw_status read_attribute(const model_wire *outer, mw_view message, model_
             MW_TRY(take_text(&wire, &field, &ret->text, err));
         if (field.number == ATTRIBUTE_T)
             MW_TRY(take_text(&wire, &field, &ret->tensor, err));
-        if (field.number == ATTRIBUTE_F && field.type == MODEL_WIRE_FIXED32) {
+        if (field.number == ATTRIBUTE_F && field.type == MW_PROTOBUF_FIXED32) {
             float number;
             uint32_t bits = (uint32_t)field.value;
             memcpy(&number, &bits, sizeof number);
             ret->number = (double)number;
         }
-        if (field.number == ATTRIBUTE_I && field.type == MODEL_WIRE_VARINT)
+        if (field.number == ATTRIBUTE_I && field.type == MW_PROTOBUF_VARINT)
             ret->integer = (int64_t)field.value;
     }
 }
@@ -337,14 +337,14 @@ mw_status model_onnx_next_attribute(model_wire *wire, model_onnx_attribute *ret,
                                     mw_error *err)
 {
     enum { NODE_ATTRIBUTE = 5 };
-    model_wire_field field;
+    mw_protobuf_field field;
     for (;;) {
         MW_TRY(model_wire_next(wire, &field, ret_more, err));
         if (!*ret_more)
             return MW_OK;
         if (field.number != NODE_ATTRIBUTE)
             continue;
-        MW_TRY(model_wire_expect(wire, &field, MODEL_WIRE_BYTES, err));
+        MW_TRY(model_wire_expect(wire, &field, MW_PROTOBUF_BYTES, err));
         return read_attribute(wire, field.bytes, ret, err);
     }
 }
@@ -373,7 +373,7 @@ static mw_status read_list(const model_onnx *onnx, const model_onnx_attribute *a
                            list_kind kind, model_list *list, mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, attribute->body);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
@@ -387,7 +387,7 @@ static mw_status read_list(const model_onnx *onnx, const model_onnx_attribute *a
             MW_TRY(model_wire_integers(&wire, &field, list, err));
         if (kind != LIST_STRINGS)
             continue;
-        MW_TRY(model_wire_expect(&wire, &field, MODEL_WIRE_BYTES, err));
+        MW_TRY(model_wire_expect(&wire, &field, MW_PROTOBUF_BYTES, err));
         MW_TRY(add_view(list, field.bytes, err));
     }
 }
@@ -426,7 +426,7 @@ static mw_status fail_type(int64_t type, mw_error *err)
 }
 
 /* int32_data and int64_data, as doubles. */
-static mw_status read_tensor_integers(const model_wire *wire, const model_wire_field *field,
+static mw_status read_tensor_integers(const model_wire *wire, const mw_protobuf_field *field,
                                       model_list *doubles, mw_error *err)
 {
     model_list integers = {.item_bytes = sizeof(int64_t)};
@@ -478,7 +478,7 @@ static mw_status read_raw(const model_wire *wire, mw_view raw, int64_t type, mod
     }
 }
 
-static mw_status read_tensor_field(const model_wire *wire, const model_wire_field *field,
+static mw_status read_tensor_field(const model_wire *wire, const mw_protobuf_field *field,
                                    int64_t type, model_list *doubles, mw_error *err)
 {
     enum { FLOATS = 4, INT32S = 5, INT64S = 7, RAW = 9, DOUBLES = 10, EXTERNAL = 13, LOCATION };
@@ -491,12 +491,13 @@ static mw_status read_tensor_field(const model_wire *wire, const model_wire_fiel
     case INT64S:
         return read_tensor_integers(wire, field, doubles, err);
     case RAW:
-        MW_TRY(model_wire_expect(wire, field, MODEL_WIRE_BYTES, err));
+        MW_TRY(model_wire_expect(wire, field, MW_PROTOBUF_BYTES, err));
         return read_raw(wire, field->bytes, type, doubles, err);
     case EXTERNAL:
         return refuse_external(err);
     case LOCATION:
-        return field->type == MODEL_WIRE_VARINT && field->value == 0 ? MW_OK : refuse_external(err);
+        return field->type == MW_PROTOBUF_VARINT && field->value == 0 ? MW_OK
+                                                                      : refuse_external(err);
     default:
         return MW_OK;
     }
@@ -506,7 +507,7 @@ mw_status model_onnx_tensor(const model_onnx *onnx, mw_view tensor, model_list *
                             int64_t *ret_type, mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, tensor);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     *ret_type = MODEL_ONNX_UNKNOWN;
     MW_TRY(find_integer(onnx, tensor, 2, ret_type, err));
@@ -522,7 +523,7 @@ mw_status model_onnx_tensor_sizes(const model_onnx *onnx, mw_view tensor, model_
                                   mw_error *err)
 {
     model_wire wire = model_wire_inside(&onnx->file, tensor);
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&wire, &field, &more, err));
@@ -573,7 +574,7 @@ static void mark_constant_inputs(model_onnx *onnx)
 
 mw_status model_onnx_read_graph(model_onnx *onnx, mw_error *err)
 {
-    model_wire_field field;
+    mw_protobuf_field field;
     bool more = false;
     for (;;) {
         MW_TRY(model_wire_next(&onnx->file, &field, &more, err));

@@ -16,100 +16,41 @@ model_wire model_wire_inside(const model_wire *outer, mw_view message)
     return (model_wire){outer->begin, message.data, message.data + message.size};
 }
 
-/* Seven bits a byte, lowest first. NULL when it is cut or longer than 64 bits. */
-static const char *read_varint(const char *at, const char *end, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
-        uint64_t byte = (unsigned char)*at++;
-        if (shift == 63 && byte > 1)
-            return NULL;
-        value |= (byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            *ret_value = value;
-            return at;
-        }
-    }
-    return NULL;
-}
-
-static uint64_t read_little(const char *at, size_t width)
-{
-    uint64_t value = 0;
-    for (size_t i = width; i-- > 0;)
-        value = value << 8 | (unsigned char)at[i];
-    return value;
-}
-
-static mw_status take_varint(model_wire *wire, uint64_t *ret_value, mw_error *err)
-{
-    const char *next = read_varint(wire->at, wire->end, ret_value);
-    if (!next)
-        return fail_at(wire, wire->at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
-    wire->at = next;
-    return MW_OK;
-}
-
-static mw_status take_fixed(model_wire *wire, size_t width, uint64_t *ret_value, mw_error *err)
-{
-    if ((size_t)(wire->end - wire->at) < width)
-        return fail_at(wire, wire->at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
-    *ret_value = read_little(wire->at, width);
-    wire->at += width;
-    return MW_OK;
-}
-
-static mw_status take_bytes(model_wire *wire, mw_view *ret_bytes, mw_error *err)
-{
-    uint64_t size = 0;
-    const char *begin = wire->at;
-    MW_TRY(take_varint(wire, &size, err));
-    size_t left = (size_t)(wire->end - wire->at);
-    if (size > left) {
-        mw_fail(err, MW_E_MODEL_CUT_SHORT, "%llu bytes are announced, %zu are left",
-                (unsigned long long)size, left);
-        mw_mend(err, "%s", again);
-        return mw_at(err, "byte %zu", (size_t)(begin - wire->begin));
-    }
-    *ret_bytes = (mw_view){wire->at, (size_t)size};
-    wire->at += size;
-    return MW_OK;
-}
-
-static mw_status take_content(model_wire *wire, const char *begin, model_wire_field *field,
+/* `begin`: of the field. */
+static mw_status fail_outcome(const model_wire *wire, const char *begin,
+                              mw_protobuf_outcome outcome, const mw_protobuf_field *field,
                               mw_error *err)
 {
-    switch (field->type) {
-    case MODEL_WIRE_VARINT:
-        return take_varint(wire, &field->value, err);
-    case MODEL_WIRE_FIXED64:
-        return take_fixed(wire, 8, &field->value, err);
-    case MODEL_WIRE_BYTES:
-        return take_bytes(wire, &field->bytes, err);
-    case MODEL_WIRE_FIXED32:
-        return take_fixed(wire, 4, &field->value, err);
+    switch (outcome) {
+    case MW_PROTOBUF_LENGTH:
+        mw_fail(err, MW_E_MODEL_CUT_SHORT, "%llu bytes are announced, %zu are left",
+                (unsigned long long)field->value, (size_t)(wire->end - wire->at));
+        mw_mend(err, "%s", again);
+        return mw_at(err, "byte %zu", (size_t)(field->bytes.data - wire->begin));
+    case MW_PROTOBUF_NUMBER:
+        return fail_at(wire, begin, MW_E_MODEL_SYNTAX, "no field has this number", err);
+    case MW_PROTOBUF_KIND:
+        return fail_at(wire, begin, MW_E_MODEL_SYNTAX, "no field of an ONNX file begins so", err);
+    default:
+        return fail_at(wire, wire->at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
     }
-    return fail_at(wire, begin, MW_E_MODEL_SYNTAX, "no field of an ONNX file begins so", err);
 }
 
-mw_status model_wire_next(model_wire *wire, model_wire_field *ret_field, bool *ret_more,
+mw_status model_wire_next(model_wire *wire, mw_protobuf_field *ret_field, bool *ret_more,
                           mw_error *err)
 {
     const char *begin = wire->at;
-    uint64_t tag = 0;
-    *ret_more = wire->at < wire->end;
-    if (!*ret_more)
-        return MW_OK;
-    MW_TRY(take_varint(wire, &tag, err));
-    if (tag >> 3 == 0 || tag > UINT32_MAX)
-        return fail_at(wire, begin, MW_E_MODEL_SYNTAX, "no field has this number", err);
-    *ret_field = (model_wire_field){
-        .number = (uint32_t)(tag >> 3), .type = (model_wire_type)(tag & 7), .bytes = {"", 0}};
-    return take_content(wire, begin, ret_field, err);
+    mw_protobuf rest = {wire->at, wire->end};
+    mw_protobuf_outcome outcome = mw_protobuf_next(&rest, ret_field);
+    wire->at = rest.at;
+    *ret_more = outcome == MW_PROTOBUF_FIELD;
+    return *ret_more || outcome == MW_PROTOBUF_END
+               ? MW_OK
+               : fail_outcome(wire, begin, outcome, ret_field, err);
 }
 
-mw_status model_wire_expect(const model_wire *wire, const model_wire_field *field,
-                            model_wire_type type, mw_error *err)
+mw_status model_wire_expect(const model_wire *wire, const mw_protobuf_field *field,
+                            mw_protobuf_type type, mw_error *err)
 {
     if (field->type == type)
         return MW_OK;
@@ -118,8 +59,8 @@ mw_status model_wire_expect(const model_wire *wire, const model_wire_field *fiel
     return mw_at(err, "byte %zu", (size_t)(wire->at - wire->begin));
 }
 
-mw_status model_wire_next_of(model_wire *wire, uint32_t number, model_wire_type type,
-                             model_wire_field *ret_field, bool *ret_more, mw_error *err)
+mw_status model_wire_next_of(model_wire *wire, uint32_t number, mw_protobuf_type type,
+                             mw_protobuf_field *ret_field, bool *ret_more, mw_error *err)
 {
     do
         MW_TRY(model_wire_next(wire, ret_field, ret_more, err));
@@ -141,32 +82,30 @@ static size_t count_varints(mw_view bytes)
 static mw_status read_packed(const model_wire *wire, mw_view bytes, model_list *int64s,
                              mw_error *err)
 {
-    const char *at = bytes.data, *end = at + bytes.size;
+    mw_protobuf packed = mw_protobuf_of(bytes);
     size_t count = count_varints(bytes);
     if (count == 0)
         return bytes.size == 0
                    ? MW_OK
-                   : fail_at(wire, at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
+                   : fail_at(wire, packed.at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
     int64_t *out = model_list_add(int64s, count);
     if (!out)
         return mw_fail_memory(err, "a model");
-    while (at < end) {
-        uint64_t value = 0;
-        const char *next = read_varint(at, end, &value);
-        if (!next)
-            return fail_at(wire, at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
+    while (packed.at < packed.end) {
+        uint64_t value;
+        if (!mw_protobuf_varint(&packed, &value))
+            return fail_at(wire, packed.at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
         *out++ = (int64_t)value;
-        at = next;
     }
     return MW_OK;
 }
 
-mw_status model_wire_integers(const model_wire *wire, const model_wire_field *field,
+mw_status model_wire_integers(const model_wire *wire, const mw_protobuf_field *field,
                               model_list *int64s, mw_error *err)
 {
-    if (field->type == MODEL_WIRE_BYTES)
+    if (field->type == MW_PROTOBUF_BYTES)
         return read_packed(wire, field->bytes, int64s, err);
-    MW_TRY(model_wire_expect(wire, field, MODEL_WIRE_VARINT, err));
+    MW_TRY(model_wire_expect(wire, field, MW_PROTOBUF_VARINT, err));
     int64_t *value = model_list_add(int64s, 1);
     if (!value)
         return mw_fail_memory(err, "a model");
@@ -199,17 +138,17 @@ mw_status model_wire_raw_numbers(const model_wire *wire, mw_view bytes, size_t w
     if (!out)
         return mw_fail_memory(err, "a model");
     for (size_t i = 0; i < count; i++)
-        out[i] = number_of(read_little(bytes.data + i * width, width), width);
+        out[i] = number_of(mw_protobuf_little(bytes.data + i * width, width), width);
     return MW_OK;
 }
 
-mw_status model_wire_numbers(const model_wire *wire, const model_wire_field *field, size_t width,
+mw_status model_wire_numbers(const model_wire *wire, const mw_protobuf_field *field, size_t width,
                              model_list *doubles, mw_error *err)
 {
-    if (field->type == MODEL_WIRE_BYTES)
+    if (field->type == MW_PROTOBUF_BYTES)
         return model_wire_raw_numbers(wire, field->bytes, width, doubles, err);
     MW_TRY(model_wire_expect(
-        wire, field, width == sizeof(float) ? MODEL_WIRE_FIXED32 : MODEL_WIRE_FIXED64, err));
+        wire, field, width == sizeof(float) ? MW_PROTOBUF_FIXED32 : MW_PROTOBUF_FIXED64, err));
     double *value = model_list_add(doubles, 1);
     if (!value)
         return mw_fail_memory(err, "a model");

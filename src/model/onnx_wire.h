@@ -1,11 +1,6 @@
-/* Protocol buffers on the wire, as ONNX files are made of: one message's fields, one after another.
- *
- *     tag = field number << 3 | wire type, then
- *       0 varint      1 eight bytes      2 length, bytes      5 four bytes
- *
- * Format: https://protobuf.dev/programming-guides/encoding. A message inside a message is the bytes
- * of a field, and its reader begins a wire of its own: nothing here recurses, so no file can nest
- * deeper than the code that reads it. Groups (types 3 and 4) are in no ONNX file and are refused.
+/* Protocol buffers as ONNX files are made of: base's reader (protobuf.h) with the places of faults,
+ * and lists of numbers. A message inside a message is the bytes of a field, and its reader begins a
+ * wire of its own: nothing here recurses, so no file can nest deeper than the code that reads it.
  */
 #ifndef MODEL_ONNX_WIRE_H
 #define MODEL_ONNX_WIRE_H
@@ -17,41 +12,28 @@ typedef struct model_wire {
     const char *at, *end;
 } model_wire;
 
-typedef enum model_wire_type {
-    MODEL_WIRE_VARINT = 0,
-    MODEL_WIRE_FIXED64 = 1,
-    MODEL_WIRE_BYTES = 2,
-    MODEL_WIRE_FIXED32 = 5
-} model_wire_type;
-
-typedef struct model_wire_field {
-    uint32_t number;
-    model_wire_type type;
-    uint64_t value; /* of a varint or fixed field */
-    mw_view bytes;  /* of a MODEL_WIRE_BYTES field */
-} model_wire_field;
-
 /* A wire over a message that lies in `outer`'s file. */
 model_wire model_wire_inside(const model_wire *outer, mw_view message);
 /* The next field; *ret_more is false at the end of the message.
  * Fails: MW_BAD_DATA, when a length leaves the message or a number is cut; the place is the byte.
  */
-MW_CHECKED mw_status model_wire_next(model_wire *wire, model_wire_field *ret_field, bool *ret_more,
+MW_CHECKED mw_status model_wire_next(model_wire *wire, mw_protobuf_field *ret_field, bool *ret_more,
                                      mw_error *err);
 
 /* The next field of this number, which must be of this type; others are passed over.
  * Fails: as model_wire_next and model_wire_expect. */
-MW_CHECKED mw_status model_wire_next_of(model_wire *wire, uint32_t number, model_wire_type type,
-                                        model_wire_field *ret_field, bool *ret_more, mw_error *err);
+MW_CHECKED mw_status model_wire_next_of(model_wire *wire, uint32_t number, mw_protobuf_type type,
+                                        mw_protobuf_field *ret_field, bool *ret_more,
+                                        mw_error *err);
 
 /* The field must be of this type. */
-MW_CHECKED mw_status model_wire_expect(const model_wire *wire, const model_wire_field *field,
-                                       model_wire_type type, mw_error *err);
+MW_CHECKED mw_status model_wire_expect(const model_wire *wire, const mw_protobuf_field *field,
+                                       mw_protobuf_type type, mw_error *err);
 /* One occurrence of a repeated field, packed or not, goes to the end of the list. */
-MW_CHECKED mw_status model_wire_integers(const model_wire *wire, const model_wire_field *field,
+MW_CHECKED mw_status model_wire_integers(const model_wire *wire, const mw_protobuf_field *field,
                                          model_list *int64s, mw_error *err);
 /* float or double by the width of one: 4 or 8. */
-MW_CHECKED mw_status model_wire_numbers(const model_wire *wire, const model_wire_field *field,
+MW_CHECKED mw_status model_wire_numbers(const model_wire *wire, const mw_protobuf_field *field,
                                         size_t width, model_list *doubles, mw_error *err);
 /* Little-endian numbers without tags between them, as packed fields and raw_data hold them. */
 MW_CHECKED mw_status model_wire_raw_numbers(const model_wire *wire, mw_view bytes, size_t width,
