@@ -75,7 +75,6 @@ typedef struct bytes_search {
     uint32_t feature;
     uint32_t n_cuts;
     uint8_t zero_code;            /* of x = 0 */
-    bool near_zero;               /* rows are asked; never so: cuts stand outside |x| = 0 */
     uint32_t column[BYTES_RULES]; /* byte offset of a block's column, or BYTES_NO_COLUMN */
 } bytes_search;
 

@@ -101,10 +101,8 @@ typedef struct row_block {
 typedef struct row_layout {
     bytes_layout *cuts; /* searches and categories; no trees */
     size_t lanes;
-    bool few;           /* ROW_COLUMNS_FEW are enough */
-    bool zero_rules;    /* some search is asked for under a rule about zeros */
-    size_t n_near_zero; /* searches with a cut where LightGBM sees zero */
-    uint8_t near_zero[ROW_COLUMNS];
+    bool few;        /* ROW_COLUMNS_FEW are enough */
+    bool zero_rules; /* some search is asked for under a rule about zeros */
     row_columns columns;
     uint32_t features[ROW_COLUMNS]; /* of the searches */
     size_t n_together;              /* eights of searches */

@@ -95,10 +95,6 @@ INLINE void gather_doubles(const row_layout *layout, const row_source *from, dou
         gather(layout, from, x);                                                       \
         for (size_t s = of->n_searches; s < ROW_TOGETHER * layout->n_together; s++)    \
             x[s] = 0;                                                                  \
-        for (size_t i = 0; i < layout->n_near_zero; i++) {                             \
-            size_t s = layout->near_zero[i];                                           \
-            x[s] = predict_is_zero((double)x[s]) ? 0 : x[s];                           \
-        }                                                                              \
         for (size_t t = 0; t < layout->n_together; t++)                                \
             count_runs_##real(layout->pivots + t * ROW_PIVOTS * ROW_TOGETHER,          \
                               x + t * ROW_TOGETHER, run + t * ROW_TOGETHER);           \

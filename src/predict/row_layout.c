@@ -222,8 +222,6 @@ static void put_pivots(row_layout *layout, size_t search)
     const bytes_layout *cuts = layout->cuts;
     size_t place = search / ROW_TOGETHER * ROW_PIVOTS * ROW_TOGETHER + search % ROW_TOGETHER;
     layout->features[search] = cuts->searches[search].feature;
-    if (cuts->near_zero && cuts->searches[search].near_zero)
-        layout->near_zero[layout->n_near_zero++] = (uint8_t)search;
     for (size_t i = 0; i < ROW_PIVOTS; i++, place += ROW_TOGETHER) {
         size_t cut = BYTES_PIVOTS + 16 * i + 15;
         layout->pivots32[place] = cuts->cuts32[search * BYTES_TABLE32 + cut];

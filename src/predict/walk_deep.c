@@ -66,23 +66,27 @@ INLINE const deep_node *next(const deep_node *at, const uint32_t *codes)
 
 enum { STEPS = 4 }; /* between two looks whether all have arrived */
 
-INLINE void walk_pack(const deep_node *root, const uint32_t *codes, uint32_t *ret_leaf)
-{
-    const deep_node *at[DEEP_LANES];
-    uint32_t on_the_way;
-#define BEGIN(k) at[k] = root;
-#define STEP(k) at[k] = next(at[k], codes + k);
+/* All lanes from BEGIN(k) by STEP(k) to their leaves. */
 #define LOOK(k) on_the_way |= at[k]->link;
 #define END(k) ret_leaf[k] = at[k]->key;
-    EACH_LANE(BEGIN)
-    do {
-        for (unsigned step = 0; step < STEPS; step++) {
-            EACH_LANE(STEP)
-        }
-        on_the_way = 0;
-        EACH_LANE(LOOK)
-    } while (on_the_way >> DEEP_COLUMN_BITS);
+#define WALK                                            \
+    const deep_node *at[DEEP_LANES];                    \
+    uint32_t on_the_way;                                \
+    EACH_LANE(BEGIN)                                    \
+    do {                                                \
+        for (unsigned step = 0; step < STEPS; step++) { \
+            EACH_LANE(STEP)                             \
+        }                                               \
+        on_the_way = 0;                                 \
+        EACH_LANE(LOOK)                                 \
+    } while (on_the_way >> DEEP_COLUMN_BITS);           \
     EACH_LANE(END)
+
+INLINE void walk_pack(const deep_node *root, const uint32_t *codes, uint32_t *ret_leaf)
+{
+#define BEGIN(k) at[k] = root;
+#define STEP(k) at[k] = next(at[k], codes + k);
+    WALK
 #undef BEGIN
 #undef STEP
 }
@@ -91,24 +95,14 @@ INLINE void walk_pack(const deep_node *root, const uint32_t *codes, uint32_t *re
 INLINE void walk_trees(const deep_layout *layout, size_t first, size_t n_trees,
                        const uint32_t *codes, uint32_t *ret_leaf)
 {
-    const deep_node *at[DEEP_LANES];
-    uint32_t on_the_way;
 #define BEGIN(k) at[k] = layout->nodes + layout->trees[first + (k < n_trees ? k : 0)].root;
 #define STEP(k) at[k] = next(at[k], codes);
-    EACH_LANE(BEGIN)
-    do {
-        for (unsigned step = 0; step < STEPS; step++) {
-            EACH_LANE(STEP)
-        }
-        on_the_way = 0;
-        EACH_LANE(LOOK)
-    } while (on_the_way >> DEEP_COLUMN_BITS);
-    EACH_LANE(END)
+    WALK
 #undef BEGIN
 #undef STEP
-#undef LOOK
-#undef END
 }
+
+#undef WALK
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
