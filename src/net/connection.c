@@ -83,7 +83,7 @@ void net_connection_park(net_connection *connection)
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-static void swap_bytes(mw_buf *a, mw_buf *b)
+void net_swap_bytes(mw_buf *a, mw_buf *b)
 {
     mw_buf kept = *a;
     a->data = b->data;
@@ -114,14 +114,14 @@ static bool keep_rest(net_connection *connection, mw_buf *body, size_t written)
 {
     mw_buf *gathered = &connection->loop->gathered;
     if (body && written >= gathered->size) {
-        swap_bytes(&connection->out, body);
+        net_swap_bytes(&connection->out, body);
         connection->out_written = written - gathered->size;
     } else {
         if (body)
             mw_buf_bytes(gathered, body->data, body->size);
         if (gathered->failed)
             return false;
-        swap_bytes(&connection->out, gathered);
+        net_swap_bytes(&connection->out, gathered);
         connection->out_written = written;
     }
     mw_buf_reset(gathered);

@@ -137,6 +137,9 @@ ssize_t net_connection_read_into(net_connection *connection, void *data, size_t 
 /* Give the read buffer back; what is unused is kept in a piece of memory just as large. */
 void net_connection_park(net_connection *connection);
 
+/* A large body is not copied: its memory changes hands. Caps stay. */
+void net_swap_bytes(mw_buf *a, mw_buf *b);
+
 /* What is written in one wake-up is gathered in the loop's buffer. NULL when memory is gone. */
 mw_buf *net_connection_gather(net_connection *connection);
 /* Send what was gathered, then `body` (may be NULL), in one system call. What the socket does not

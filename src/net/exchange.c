@@ -53,6 +53,57 @@ void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,
     mw_buf_char(exchange->reply, '\n');
 }
 
+net_exchange_state net_exchange_handle(net_exchange *exchange)
+{
+    net_loop *loop = exchange->home;
+    const mw_server_options *options = &loop->server->options;
+    exchange->shown.received_ns = loop->now_ns;
+    net_count(&loop->counts.requests, 1);
+    net_count(&loop->counts.in_flight, 1);
+    options->handler(options->user, &exchange->shown);
+    if (exchange->state == NET_EXCHANGE_DEFERRED) {
+        exchange->connection->n_exchanges++;
+        loop->n_live_exchanges++;
+    } else {
+        net_count(&loop->counts.in_flight, (uint64_t)-1);
+    }
+    return exchange->state;
+}
+
+void net_exchange_mend_reply(net_exchange *exchange)
+{
+    const mw_server *server = exchange->home->server;
+    mw_error err;
+    if (!exchange->reply.failed)
+        return;
+    mw_fail(&err, MW_E_REPLY_TOO_LARGE, "the answer passes the limit of %zu bytes",
+            server->options.max_reply_bytes);
+    mw_mend(&err, "ask for fewer rows in one request");
+    net_fill_fault(server, &exchange->shown, 500, &err);
+    if (exchange->reply.failed)
+        mw_buf_reset(&exchange->reply);
+}
+
+void net_fail_large_body(const mw_server *server, mw_error *err)
+{
+    mw_fail(err, MW_E_BODY_TOO_LARGE, "the body is larger than %zu bytes",
+            server->options.max_body_bytes);
+    mw_mend(err, "send smaller batches, or raise --max-body");
+}
+
+void net_fail_late(net_loop *loop, mw_error *err)
+{
+    net_count(&loop->counts.timeouts, 1);
+    mw_fail(err, MW_E_REQUEST_TIMEOUT, "the request came too slowly");
+    mw_mend(err, "send it faster, or in smaller pieces");
+}
+
+void net_fail_silence(mw_error *err)
+{
+    mw_fail(err, MW_E_NO_ANSWER, "the server did not answer");
+    mw_mend(err, "this is a fault of the server; please report it");
+}
+
 mw_view mw_exchange_header(const mw_exchange *exchange, const char *name)
 {
     size_t size = strlen(name);

@@ -8,8 +8,18 @@
 net_exchange *net_begin_exchange(net_connection *connection);
 /* Ready for another message with the same head. */
 void net_exchange_renew(net_exchange *exchange);
+/* Give a whole request to the handler. Returns how it left it: NET_EXCHANGE_DEFERRED is held by
+ * others from now on, NET_EXCHANGE_OPEN is a fault of the handler's (net_fail_silence). */
+net_exchange_state net_exchange_handle(net_exchange *exchange);
 /* Let the server's fault handler write the answer for a refusal. */
 void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,
                     const mw_error *err);
+/* Where the answer did not fit its cap, or memory is gone: say that instead. */
+void net_exchange_mend_reply(net_exchange *exchange);
+
+/* Refusals that all protocols know. */
+void net_fail_large_body(const mw_server *server, mw_error *err); /* 413 */
+void net_fail_late(net_loop *loop, mw_error *err);                /* 408; a time-out is counted */
+void net_fail_silence(mw_error *err);                             /* 500 */
 
 #endif

@@ -53,25 +53,12 @@ static void finish_request(net_connection *connection)
     net_head_parser_reset(&http->parser);
 }
 
-/* The answer did not fit its cap, or memory is gone: say that instead. */
-static void replace_failed_reply(net_connection *connection, net_exchange *exchange)
-{
-    mw_error err;
-    mw_fail(&err, MW_E_REPLY_TOO_LARGE, "the answer passes the limit of %zu bytes",
-            connection->loop->server->options.max_reply_bytes);
-    mw_mend(&err, "ask for fewer rows in one request");
-    net_fill_fault(connection->loop->server, &exchange->shown, 500, &err);
-    if (exchange->reply.failed)
-        mw_buf_reset(&exchange->reply);
-}
-
 static step answer(net_connection *connection, net_exchange *exchange)
 {
     net_loop *loop = connection->loop;
     net_http1_state_block *http = state_of(connection);
     mw_exchange *shown = &exchange->shown;
-    if (exchange->reply.failed)
-        replace_failed_reply(connection, exchange);
+    net_exchange_mend_reply(exchange);
     bool keep = http->keep_alive && !shown->close_after && loop->phase == NET_RUNNING;
     mw_buf *out = net_connection_gather(connection);
     size_t body_bytes = exchange->reply.size;
@@ -115,26 +102,21 @@ static step refuse(net_connection *connection, int refusal, const mw_error *err)
 static step refuse_large_body(net_connection *connection)
 {
     mw_error err;
-    mw_fail(&err, MW_E_BODY_TOO_LARGE, "the body is larger than %zu bytes",
-            connection->loop->server->options.max_body_bytes);
-    mw_mend(&err, "send smaller batches, or raise --max-body");
+    net_fail_large_body(connection->loop->server, &err);
     return refuse(connection, 413, &err);
 }
 
 static step refuse_late(net_connection *connection)
 {
     mw_error err;
-    net_count(&connection->loop->counts.timeouts, 1);
-    mw_fail(&err, MW_E_REQUEST_TIMEOUT, "the request came too slowly");
-    mw_mend(&err, "send it faster, or in smaller pieces");
+    net_fail_late(connection->loop, &err);
     return refuse(connection, 408, &err);
 }
 
 static step refuse_silence(net_connection *connection)
 {
     mw_error err;
-    mw_fail(&err, MW_E_NO_ANSWER, "the server did not answer");
-    mw_mend(&err, "this is a fault of the server; please report it");
+    net_fail_silence(&err);
     return refuse(connection, 500, &err);
 }
 
@@ -148,20 +130,15 @@ static step dispatch(net_connection *connection)
     if (connection->timer.kind != NET_TIMER_IDLE) /* that one is only moved, at rest */
         net_timer_clear(&loop->timers, &connection->timer);
     http->state = NET_HTTP1_ANSWERING;
-    exchange->shown.received_ns = loop->now_ns;
-    net_count(&loop->counts.requests, 1);
-    net_count(&loop->counts.in_flight, 1);
-    loop->server->options.handler(loop->server->options.user, &exchange->shown);
-    if (exchange->state == NET_EXCHANGE_DEFERRED) {
+    switch (net_exchange_handle(exchange)) {
+    case NET_EXCHANGE_DEFERRED:
         net_timer_clear(&loop->timers, &connection->timer);
-        connection->n_exchanges++;
-        loop->n_live_exchanges++;
         return STEP_WAIT;
-    }
-    net_count(&loop->counts.in_flight, (uint64_t)-1);
-    if (exchange->state == NET_EXCHANGE_OPEN)
+    case NET_EXCHANGE_OPEN:
         return refuse_silence(connection);
-    return answer(connection, exchange);
+    default:
+        return answer(connection, exchange);
+    }
 }
 
 /* ---- bodies ---------------------------------------------------------------------------------- */

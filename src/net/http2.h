@@ -72,8 +72,9 @@ void net_http2_take_over(net_connection *connection);
 /* ---- http2_stream.c -------------------------------------------------------------------------- */
 
 void net_stream_set_callbacks(nghttp2_session_callbacks *callbacks);
-/* Refuse what takes too long to ask or to be answered; true while some stream needs a clock. */
-bool net_stream_watch(net_stream *stream, uint64_t now_ns);
+/* Refuse what takes too long to ask or to be answered. */
+void net_stream_watch(net_stream *stream, uint64_t now_ns);
+/* Whether it must be watched. */
 bool net_stream_needs_clock(const net_stream *stream);
 /* The handler's answer is there. */
 void net_stream_reply(net_stream *stream);

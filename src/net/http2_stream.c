@@ -178,16 +178,6 @@ bool net_stream_submit_trailers(net_stream *stream, mw_view lines)
            nghttp2_submit_trailer(stream->http2->session, stream->id, pairs, n) == 0;
 }
 
-static void swap(mw_buf *a, mw_buf *b)
-{
-    mw_buf kept = *a;
-    size_t a_cap = a->cap, b_cap = b->cap;
-    *a = *b;
-    *b = kept;
-    a->cap = a_cap;
-    b->cap = b_cap;
-}
-
 void net_stream_reset(net_stream *stream, uint32_t code)
 {
     nghttp2_submit_rst_stream(stream->http2->session, NGHTTP2_FLAG_NONE, stream->id, code);
@@ -201,7 +191,7 @@ static void answer(net_stream *stream)
         net_status_has_body(shown->status) && shown->method != MW_HEAD && exchange->reply.size > 0;
     bool is_sent = submit_head(stream, shown, has_body, exchange->reply.size);
     if (has_body) {
-        swap(&stream->out, &exchange->reply); /* a large one is not copied */
+        net_swap_bytes(&stream->out, &exchange->reply); /* a large one is not copied */
         net_stream_hold(stream, stream->out.size);
     }
     net_loop_give_exchange(loop_of(stream), exchange);
@@ -210,23 +200,10 @@ static void answer(net_stream *stream)
         net_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
 }
 
-/* The answer did not fit its cap, or memory is gone: say that instead. */
-static void replace_failed_reply(net_stream *stream)
-{
-    mw_error err;
-    mw_fail(&err, MW_E_REPLY_TOO_LARGE, "the answer passes the limit of %zu bytes",
-            options_of(stream)->max_reply_bytes);
-    mw_mend(&err, "ask for fewer rows in one request");
-    net_fill_fault(loop_of(stream)->server, &stream->exchange->shown, 500, &err);
-    if (stream->exchange->reply.failed)
-        mw_buf_reset(&stream->exchange->reply);
-}
-
 void net_stream_reply(net_stream *stream)
 {
     stream->is_running = false;
-    if (stream->exchange->reply.failed)
-        replace_failed_reply(stream);
+    net_exchange_mend_reply(stream->exchange);
     if (stream->is_grpc)
         net_grpc_answer(stream);
     else
@@ -247,28 +224,19 @@ void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err)
 
 void net_stream_dispatch(net_stream *stream)
 {
-    net_loop *loop = loop_of(stream);
-    net_exchange *exchange = stream->exchange;
+    mw_error err;
     stream->http2->n_requests++;
-    exchange->shown.received_ns = loop->now_ns;
-    net_count(&loop->counts.requests, 1);
-    net_count(&loop->counts.in_flight, 1);
-    loop->server->options.handler(loop->server->options.user, &exchange->shown);
-    if (exchange->state == NET_EXCHANGE_DEFERRED) {
+    switch (net_exchange_handle(stream->exchange)) {
+    case NET_EXCHANGE_DEFERRED:
         stream->is_running = true;
-        stream->http2->connection->n_exchanges++;
-        loop->n_live_exchanges++;
-        return;
-    }
-    net_count(&loop->counts.in_flight, (uint64_t)-1);
-    if (exchange->state == NET_EXCHANGE_OPEN) {
-        mw_error err;
-        mw_fail(&err, MW_E_NO_ANSWER, "the server did not answer");
-        mw_mend(&err, "this is a fault of the server; please report it");
+        break;
+    case NET_EXCHANGE_OPEN:
+        net_fail_silence(&err);
         net_stream_refuse(stream, 500, &err);
-        return;
+        break;
+    default:
+        net_stream_reply(stream);
     }
-    net_stream_reply(stream);
 }
 
 /* ---- heads ----------------------------------------------------------------------------------- */
@@ -443,9 +411,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static void refuse_large_body(net_stream *stream)
 {
     mw_error err;
-    mw_fail(&err, MW_E_BODY_TOO_LARGE, "the body is larger than %zu bytes",
-            options_of(stream)->max_body_bytes);
-    mw_mend(&err, "send smaller batches, or raise --max-body");
+    net_fail_large_body(loop_of(stream)->server, &err);
     net_stream_refuse(stream, 413, &err);
 }
 
@@ -541,19 +507,16 @@ static bool is_too_slow(const net_stream *stream, uint64_t now_ns)
     return ms > MW_LIMIT_BODY_RATE_MS && stream->received_bytes < ms * MW_LIMIT_BODY_RATE / 1000;
 }
 
-bool net_stream_watch(net_stream *stream, uint64_t now_ns)
+void net_stream_watch(net_stream *stream, uint64_t now_ns)
 {
     bool is_stuck = (is_sending(stream) || stream->is_last) && stream->is_answered &&
                     (now_ns - stream->progress_ns) / NS_PER_MS >= options_of(stream)->write_ms;
     if (is_asking(stream) && !is_resting(stream) && is_too_slow(stream, now_ns)) {
         mw_error err;
-        net_count(&loop_of(stream)->counts.timeouts, 1);
-        mw_fail(&err, MW_E_REQUEST_TIMEOUT, "the request came too slowly");
-        mw_mend(&err, "send it faster, or in smaller pieces");
+        net_fail_late(loop_of(stream), &err);
         net_stream_refuse(stream, 408, &err);
     } else if (is_stuck) {
         net_count(&loop_of(stream)->counts.timeouts, 1);
         net_stream_reset(stream, NGHTTP2_CANCEL);
     }
-    return net_stream_needs_clock(stream);
 }
