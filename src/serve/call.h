@@ -52,6 +52,14 @@ MW_CHECKED mw_status serve_write_predictions(serve_call *call, mw_error *err);
 const serve_slot *serve_pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params);
 /* "xgboost", "onnx": what Triton calls a platform. */
 const char *serve_platform(const mw_forest *forest);
+/* Whether a model is served and the server is not draining. */
+bool serve_is_ready(mw_fleet *fleet, unsigned loop);
+/* Extensions of the Open Inference Protocol, whatever carries it; NULL behind the last. */
+extern const char *const serve_extensions[];
+/* Predictions that were answered with 200, and with anything else. */
+void serve_sum_answers(const mw_endpoint_counts *counts, uint64_t *ret_ok, uint64_t *ret_failed);
+/* Why an endpoint is not ready; "" when it is. Borrowed from info. */
+const char *serve_reason(const mw_endpoint_info *info);
 /* Load or unload a model on the pool, and answer with nothing or an error. */
 void serve_control(mw_fleet *fleet, mw_exchange *exchange, mw_view name, bool load);
 /* Parameters that would replace the model's files or configuration are refused. */

@@ -21,29 +21,12 @@ mw_status grpc_read_texts(mw_view message, mw_view ret_texts[2], mw_error *err)
     return outcome == MW_PROTOBUF_END ? MW_OK : grpc_fail_message(err);
 }
 
-mw_status grpc_read_entry(mw_view entry, mw_view *ret_key, mw_view *ret_value, mw_error *err)
-{
-    mw_view texts[2];
-    MW_TRY(grpc_read_texts(entry, texts, err));
-    *ret_key = texts[0];
-    *ret_value = texts[1];
-    return MW_OK;
-}
-
 void grpc_reply(mw_exchange *exchange)
 {
     serve_reply(exchange, 200, "application/grpc");
 }
 
 /* ---- the server ------------------------------------------------------------------------------ */
-
-static bool is_ready(mw_fleet *fleet, const mw_exchange *exchange)
-{
-    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
-    bool ready = plan->n_slots > 0 && !mw_fleet_is_draining(fleet);
-    serve_plan_unpin(fleet, exchange->loop);
-    return ready;
-}
 
 static void server_live(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
@@ -56,21 +39,18 @@ static void server_live(mw_fleet *fleet, mw_exchange *exchange, const mw_params 
 static void server_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     (void)params;
-    mw_protobuf_put_bool(exchange->reply, 1, is_ready(fleet, exchange));
+    mw_protobuf_put_bool(exchange->reply, 1, serve_is_ready(fleet, exchange->loop));
     grpc_reply(exchange);
 }
 
 static void server_metadata(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    static const char *const extensions[] = {"classification", "model_configuration",
-                                             "model_repository",
-                                             "model_repository(unload_dependents)", "statistics"};
     (void)fleet;
     (void)params;
     mw_protobuf_put_text(exchange->reply, 1, MW_VIEW("millwright"));
     mw_protobuf_put_text(exchange->reply, 2, MW_VIEW(MW_VERSION));
-    for (size_t i = 0; i < MW_COUNT(extensions); i++)
-        mw_protobuf_put_text(exchange->reply, 3, mw_view_of(extensions[i]));
+    for (const char *const *each = serve_extensions; *each; each++)
+        mw_protobuf_put_text(exchange->reply, 3, mw_view_of(*each));
     grpc_reply(exchange);
 }
 

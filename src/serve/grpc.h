@@ -9,13 +9,11 @@
 
 #include "oip_request.h"
 
-/* What a request of two texts says: name and version of a model, or others like it. */
+/* What fields 1 and 2 say, where they are texts or messages: name and version of a model, key and
+ * value of a map's entry. */
 MW_CHECKED mw_status grpc_read_texts(mw_view message, mw_view ret_texts[2], mw_error *err);
 /* A message that does not follow the format. */
 mw_status grpc_fail_message(mw_error *err);
-/* One entry of a map<string, message>: its key and the value's fields. */
-MW_CHECKED mw_status grpc_read_entry(mw_view entry, mw_view *ret_key, mw_view *ret_value,
-                                     mw_error *err);
 /* ModelInferRequest: all inputs become binary tensors, in the message or the arena. */
 MW_CHECKED mw_status grpc_read_request(mw_view message, mw_arena *arena, oip_request *ret_request,
                                        mw_error *err);

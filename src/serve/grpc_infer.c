@@ -44,12 +44,13 @@ static mw_status read_parameter(mw_view value, uint64_t *ret_number, mw_error *e
 
 static mw_status read_named(mw_view entry, mw_view *ret_key, uint64_t *ret_number, mw_error *err)
 {
-    mw_view value;
-    MW_TRY(grpc_read_entry(entry, ret_key, &value, err));
+    mw_view texts[2];
+    MW_TRY(grpc_read_texts(entry, texts, err));
+    *ret_key = texts[0];
     if (mw_view_starts(*ret_key, "shared_memory"))
         return fail_request(err, (mw_view){NULL, 0}, "shared memory is not offered",
                             "send the tensors' bytes in the request");
-    return read_parameter(value, ret_number, err);
+    return read_parameter(texts[1], ret_number, err);
 }
 
 /* ---- typed contents -------------------------------------------------------------------------- */
@@ -161,15 +162,10 @@ static mw_status read_contents(oip_tensor *tensor, mw_view message, mw_arena *ar
 
 static mw_status add_size(oip_tensor *tensor, uint64_t value, mw_error *err)
 {
-    if (tensor->n_dimensions == OIP_MAX_DIMENSIONS)
-        return fail_request(err, tensor->name, "a shape of more than 8 dimensions",
-                            "send fewer dimensions");
-    tensor->shape[tensor->n_dimensions++] = (int64_t)value;
-    if (value > INT64_MAX ||
-        __builtin_mul_overflow(tensor->n_elements, (size_t)value, &tensor->n_elements))
-        return fail_request(err, tensor->name, "a size in the shape is negative or too large",
-                            "send the shape of the data");
-    return MW_OK;
+    mw_status status = oip_add_size(tensor, (int64_t)value, err);
+    if (status != MW_OK && tensor->name.size > 0)
+        mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
+    return status;
 }
 
 static mw_status add_sizes(oip_tensor *tensor, const mw_protobuf_field *field, mw_error *err)
@@ -184,16 +180,6 @@ static mw_status add_sizes(oip_tensor *tensor, const mw_protobuf_field *field, m
         MW_TRY(add_size(tensor, value, err));
     }
     return MW_OK;
-}
-
-static mw_status set_datatype(oip_tensor *tensor, mw_view name, mw_error *err)
-{
-    tensor->datatype_name = name;
-    tensor->datatype = oip_datatype_of(name);
-    if (tensor->datatype < OIP_N_DATATYPES)
-        return MW_OK;
-    mw_fail(err, MW_E_OIP_REQUEST, "'%.*s' is no datatype", MW_VIEW_ARG(name));
-    return mw_mend(err, "use BOOL, UINT8..64, INT8..64, FP16, FP32, FP64, BF16 or BYTES");
 }
 
 /* 1 name, 2 datatype, 3 shape, 4 parameters, 5 contents (read when all else is known). */
@@ -213,7 +199,7 @@ static mw_status read_input(mw_view message, mw_arena *arena, oip_tensor *tensor
         else if (field.number == NAME && is_bytes)
             tensor->name = field.bytes;
         else if (field.number == DATATYPE && is_bytes)
-            MW_TRY(set_datatype(tensor, field.bytes, err));
+            MW_TRY(oip_set_datatype(tensor, field.bytes, err));
         else if (field.number == PARAMETERS && is_bytes)
             MW_TRY(read_named(field.bytes, &key, &number, err));
         else if (field.number == CONTENTS && is_bytes)
@@ -222,7 +208,7 @@ static mw_status read_input(mw_view message, mw_arena *arena, oip_tensor *tensor
     if (outcome != MW_PROTOBUF_END)
         return grpc_fail_message(err);
     if (tensor->datatype == OIP_N_DATATYPES)
-        return set_datatype(tensor, (mw_view){"", 0}, err);
+        return oip_set_datatype(tensor, (mw_view){"", 0}, err);
     tensor->is_binary = true;
     return typed.size > 0 ? read_contents(tensor, typed, arena, err) : MW_OK;
 }
@@ -408,7 +394,6 @@ static mw_status write_infer(serve_call *call, mw_error *err)
         failed = failed || from->tensors[i].texts.failed;
         oip_answer_done(&from->tensors[i]);
     }
-    call->exchange->reply_type = MW_VIEW("application/grpc");
     return failed ? mw_fail_memory(err, "the answer") : MW_OK;
 }
 

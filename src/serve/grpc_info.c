@@ -2,11 +2,9 @@
 #include "grpc.h"
 #include "oip_answer.h"
 
-typedef bool tensor_types(const serve_model *model, size_t i, oip_tensor_type *ret_type);
-
 /* ---- one model ------------------------------------------------------------------------------- */
 
-static void put_tensors(mw_buf *out, uint32_t number, const serve_model *model, tensor_types *types)
+static void put_tensors(mw_buf *out, uint32_t number, const serve_model *model, oip_types *types)
 {
     oip_tensor_type type;
     for (size_t i = 0; types(model, i, &type); i++) {
@@ -54,7 +52,7 @@ static const uint8_t config_types[OIP_N_DATATYPES] = {
 };
 
 static void put_config_tensors(mw_buf *out, uint32_t number, uint32_t dims_number,
-                               const serve_model *model, tensor_types *types)
+                               const serve_model *model, oip_types *types)
 {
     oip_tensor_type type;
     for (size_t i = 0; types(model, i, &type); i++) {
@@ -117,10 +115,8 @@ static void put_stats(void *user, const mw_endpoint_info *info)
     const stats_message *to = user;
     if (!info->ready || (to->only.size > 0 && !mw_view_is(to->only, info->name)))
         return;
-    uint64_t n_ok = 0, n_failed = 0;
-    for (size_t p = 0; p < MW_N_PROTOCOLS; p++)
-        for (size_t c = 0; c < MW_N_CODES; c++)
-            *(mw_counted_codes[c] == 200 ? &n_ok : &n_failed) += info->counts.requests[p][c];
+    uint64_t n_ok, n_failed;
+    serve_sum_answers(&info->counts, &n_ok, &n_failed);
     char version[16];
     snprintf(version, sizeof version, "%u", info->version);
     mw_buf *out = to->out;
@@ -170,10 +166,7 @@ static void put_index(void *user, const mw_endpoint_info *info)
     mw_protobuf_put_text(to->out, 1, mw_view_of(info->name));
     mw_protobuf_put_text(to->out, 2, mw_view_of(version));
     mw_protobuf_put_text(to->out, 3, mw_view_of(info->ready ? "READY" : "UNAVAILABLE"));
-    mw_protobuf_put_text(to->out, 4,
-                         mw_view_of(info->reason[0] ? info->reason
-                                    : info->ready   ? ""
-                                                    : "unloaded"));
+    mw_protobuf_put_text(to->out, 4, mw_view_of(serve_reason(info)));
     mw_protobuf_end(to->out, entry);
 }
 
@@ -197,11 +190,11 @@ static mw_status read_overrides(mw_view message, bool *ret_has_overrides, mw_err
     mw_protobuf_field field;
     *ret_has_overrides = false;
     while (mw_protobuf_next(&rest, &field) == MW_PROTOBUF_FIELD) {
-        mw_view key, value;
+        mw_view entry[2];
         if (field.number != 3 || field.type != MW_PROTOBUF_BYTES)
             continue;
-        MW_TRY(grpc_read_entry(field.bytes, &key, &value, err));
-        *ret_has_overrides = *ret_has_overrides || !mw_view_is(key, "unload_dependents");
+        MW_TRY(grpc_read_texts(field.bytes, entry, err));
+        *ret_has_overrides = *ret_has_overrides || !mw_view_is(entry[0], "unload_dependents");
     }
     return MW_OK;
 }

@@ -35,8 +35,8 @@ typedef struct oip_tensor_type {
 /* Input or output number i, as the model's metadata tells it; false behind the last. One matrix for
  * models of numbers; a tensor for each column where texts are categories, which no matrix of
  * numbers could carry; a graph has inputs of its own. All forms are read whichever is shown. */
-bool oip_input_type(const serve_model *model, size_t i, oip_tensor_type *ret_type);
-bool oip_output_type(const serve_model *model, size_t i, oip_tensor_type *ret_type);
+typedef bool oip_types(const serve_model *model, size_t i, oip_tensor_type *ret_type);
+oip_types oip_input_type, oip_output_type;
 
 /* The tensors that a request asks for, by name, by default or by parameter; in the arena.
  * Fails: MW_E_OIP_OUTPUT, MW_NO_MEMORY. */

@@ -36,17 +36,12 @@ oip_datatype oip_datatype_of_element(mw_element element)
     return datatype;
 }
 
+mw_element oip_datatype_element(oip_datatype datatype)
+{
+    return datatypes[datatype].element;
+}
+
 size_t oip_datatype_bytes(oip_datatype datatype)
 {
     return mw_element_bytes(datatypes[datatype].element);
-}
-
-double oip_read_element(oip_datatype datatype, const void *at)
-{
-    return mw_element_read(datatypes[datatype].element, at);
-}
-
-bool oip_write_element(oip_datatype datatype, double value, void *at)
-{
-    return mw_element_write(datatypes[datatype].element, value, at);
 }

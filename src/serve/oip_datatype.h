@@ -26,11 +26,9 @@ typedef enum oip_datatype {
 oip_datatype oip_datatype_of(mw_view name);
 oip_datatype oip_datatype_of_element(mw_element element);
 const char *oip_datatype_name(oip_datatype datatype);
+/* What carries it (little-endian on the wire, too): for mw_element_read and mw_element_write. */
+mw_element oip_datatype_element(oip_datatype datatype);
 /* Bytes of one element; 0 for BYTES, whose elements carry their length. */
 size_t oip_datatype_bytes(oip_datatype datatype);
-/* One little-endian element as a number, and back; false when the datatype does not hold it. Not
- * for BYTES. */
-double oip_read_element(oip_datatype datatype, const void *at);
-bool oip_write_element(oip_datatype datatype, double value, void *at);
 
 #endif

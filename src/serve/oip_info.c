@@ -6,14 +6,27 @@
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
+const char *const serve_extensions[] = {"classification",   "model_configuration",
+                                        "model_repository", "model_repository(unload_dependents)",
+                                        "statistics",       NULL};
+
+bool serve_is_ready(mw_fleet *fleet, unsigned loop)
+{
+    const serve_plan *plan = serve_plan_pin(fleet, loop);
+    bool ready = plan->n_slots > 0 && !mw_fleet_is_draining(fleet);
+    serve_plan_unpin(fleet, loop);
+    return ready;
+}
+
 void serve_oip_server(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     (void)fleet;
     (void)params;
-    mw_buf_text(exchange->reply,
-                "{\"name\": \"millwright\", \"version\": \"" MW_VERSION "\", \"extensions\": "
-                "[\"binary_tensor_data\", \"classification\", \"model_configuration\", "
-                "\"model_repository\", \"model_repository(unload_dependents)\", \"statistics\"]}");
+    mw_buf_text(exchange->reply, "{\"name\": \"millwright\", \"version\": \"" MW_VERSION
+                                 "\", \"extensions\": [\"binary_tensor_data\"");
+    for (const char *const *each = serve_extensions; *each; each++)
+        mw_buf_format(exchange->reply, ", \"%s\"", *each);
+    mw_buf_text(exchange->reply, "]}");
     serve_reply(exchange, 200, "application/json");
 }
 
@@ -28,9 +41,7 @@ void serve_oip_live(mw_fleet *fleet, mw_exchange *exchange, const mw_params *par
 void serve_oip_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     (void)params;
-    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
-    bool ready = plan->n_slots > 0 && !mw_fleet_is_draining(fleet);
-    serve_plan_unpin(fleet, exchange->loop);
+    bool ready = serve_is_ready(fleet, exchange->loop);
     mw_buf_text(exchange->reply, ready ? "{\"ready\": true}" : "{\"ready\": false}");
     serve_reply(exchange, ready ? 200 : 503, "application/json");
 }
@@ -84,11 +95,8 @@ const char *serve_platform(const mw_forest *forest)
     return "xgboost";
 }
 
-typedef bool tensor_types(const serve_model *model, size_t i, oip_tensor_type *ret_type);
-
 /* "name": .., "datatype": .., "shape": [..]; Triton's ModelConfig has other words. */
-static void write_tensors(const serve_model *model, tensor_types *types, bool for_config,
-                          mw_buf *out)
+static void write_tensors(const serve_model *model, oip_types *types, bool for_config, mw_buf *out)
 {
     oip_tensor_type type;
     for (size_t i = 0; types(model, i, &type); i++) {
@@ -161,6 +169,14 @@ void serve_oip_config(mw_fleet *fleet, mw_exchange *exchange, const mw_params *p
 
 /* ---- statistics ------------------------------------------------------------------------------ */
 
+void serve_sum_answers(const mw_endpoint_counts *counts, uint64_t *ret_ok, uint64_t *ret_failed)
+{
+    *ret_ok = *ret_failed = 0;
+    for (size_t p = 0; p < MW_N_PROTOCOLS; p++)
+        for (size_t c = 0; c < MW_N_CODES; c++)
+            *(mw_counted_codes[c] == 200 ? ret_ok : ret_failed) += counts->requests[p][c];
+}
+
 typedef struct stats_page {
     mw_buf *out;
     mw_view only; /* empty = all */
@@ -178,10 +194,8 @@ static void write_stats(void *user, const mw_endpoint_info *info)
     stats_page *page = user;
     if (!info->ready || (page->only.size > 0 && !mw_view_is(page->only, info->name)))
         return;
-    uint64_t n_ok = 0, n_failed = 0;
-    for (size_t p = 0; p < MW_N_PROTOCOLS; p++)
-        for (size_t c = 0; c < MW_N_CODES; c++)
-            *(mw_counted_codes[c] == 200 ? &n_ok : &n_failed) += info->counts.requests[p][c];
+    uint64_t n_ok, n_failed;
+    serve_sum_answers(&info->counts, &n_ok, &n_failed);
     mw_buf *out = page->out;
     mw_buf_text(out, page->n_written++ > 0 ? ", {\"name\": " : "{\"name\": ");
     mw_json_write_text(out, mw_view_of(info->name));
@@ -265,6 +279,11 @@ static mw_status read_control(const mw_exchange *exchange, control_body *ret, mw
     }
 }
 
+const char *serve_reason(const mw_endpoint_info *info)
+{
+    return info->reason[0] ? info->reason : info->ready ? "" : "unloaded";
+}
+
 typedef struct index_page {
     mw_buf *out;
     bool only_ready;
@@ -281,9 +300,7 @@ static void write_index(void *user, const mw_endpoint_info *info)
     mw_buf_format(page->out,
                   ", \"version\": \"%u\", \"state\": \"%s\", \"reason\": ", info->version,
                   info->ready ? "READY" : "UNAVAILABLE");
-    mw_json_write_text(page->out, mw_view_of(info->reason[0] ? info->reason
-                                             : info->ready   ? ""
-                                                             : "unloaded"));
+    mw_json_write_text(page->out, mw_view_of(serve_reason(info)));
     mw_buf_char(page->out, '}');
 }
 

@@ -60,33 +60,46 @@ static mw_status read_parameters(mw_scan *scan, mw_arena *arena, oip_parameters 
 
 /* ---- one input ------------------------------------------------------------------------------- */
 
+mw_status oip_add_size(oip_tensor *tensor, int64_t size, mw_error *err)
+{
+    if (tensor->n_dimensions == OIP_MAX_DIMENSIONS)
+        return fail_request(err, "a shape of more than 8 dimensions");
+    tensor->shape[tensor->n_dimensions++] = size;
+    if (size < 0 || __builtin_mul_overflow(tensor->n_elements, (size_t)size, &tensor->n_elements))
+        return fail_request(err, "a size in the shape is negative or too large");
+    return MW_OK;
+}
+
+mw_status oip_set_datatype(oip_tensor *tensor, mw_view name, mw_error *err)
+{
+    tensor->datatype_name = name;
+    tensor->datatype = oip_datatype_of(name);
+    if (tensor->datatype < OIP_N_DATATYPES)
+        return MW_OK;
+    mw_fail(err, MW_E_OIP_REQUEST, "'%.*s' is no datatype", MW_VIEW_ARG(name));
+    return mw_mend(err, "use BOOL, UINT8..64, INT8..64, FP16, FP32, FP64, BF16 or BYTES");
+}
+
 static mw_status read_shape(mw_scan *scan, oip_tensor *tensor, mw_error *err)
 {
     bool more;
+    int64_t size;
     MW_TRY(mw_scan_array_begin(scan, err));
     tensor->n_elements = 1;
     for (;;) {
         MW_TRY(mw_scan_array_next(scan, &more, err));
         if (!more)
             return MW_OK;
-        if (tensor->n_dimensions == OIP_MAX_DIMENSIONS)
-            return fail_request(err, "a shape of more than 8 dimensions");
-        int64_t *size = &tensor->shape[tensor->n_dimensions++];
-        MW_TRY(mw_scan_integer(scan, size, err));
-        if (*size < 0 ||
-            __builtin_mul_overflow(tensor->n_elements, (size_t)*size, &tensor->n_elements))
-            return fail_request(err, "a size in the shape is negative or too large");
+        MW_TRY(mw_scan_integer(scan, &size, err));
+        MW_TRY(oip_add_size(tensor, size, err));
     }
 }
 
 static mw_status read_datatype(mw_scan *scan, mw_arena *arena, oip_tensor *tensor, mw_error *err)
 {
-    MW_TRY(mw_scan_string(scan, arena, &tensor->datatype_name, err));
-    tensor->datatype = oip_datatype_of(tensor->datatype_name);
-    if (tensor->datatype < OIP_N_DATATYPES)
-        return MW_OK;
-    mw_fail(err, MW_E_OIP_REQUEST, "'%.*s' is no datatype", MW_VIEW_ARG(tensor->datatype_name));
-    return mw_mend(err, "use BOOL, UINT8..64, INT8..64, FP16, FP32, FP64, BF16 or BYTES");
+    mw_view name;
+    MW_TRY(mw_scan_string(scan, arena, &name, err));
+    return oip_set_datatype(tensor, name, err);
 }
 
 static mw_status read_input_parameters(mw_scan *scan, mw_arena *arena, oip_tensor *tensor,

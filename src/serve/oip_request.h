@@ -43,6 +43,10 @@ typedef struct oip_request {
 MW_CHECKED mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,
                                       oip_request *ret_request, mw_error *err);
 
+/* What every form of a request says of a tensor: its datatype, and its shape, size by size from
+ * n_elements = 1. Fail: MW_E_OIP_REQUEST. */
+MW_CHECKED mw_status oip_set_datatype(oip_tensor *tensor, mw_view name, mw_error *err);
+MW_CHECKED mw_status oip_add_size(oip_tensor *tensor, int64_t size, mw_error *err);
 /* The bytes of a binary tensor must be those that its shape and datatype need. */
 MW_CHECKED mw_status oip_check_binary(const oip_tensor *tensor, mw_error *err);
 

@@ -63,10 +63,11 @@ static mw_status read_binary(const oip_tensor *tensor, const oip_target *target,
 {
     if (tensor->datatype == OIP_BYTES)
         return read_binary_texts(tensor, target, err);
-    size_t step = oip_datatype_bytes(tensor->datatype);
-    const unsigned char *at = (const unsigned char *)tensor->binary;
+    mw_element element = oip_datatype_element(tensor->datatype);
+    size_t step = mw_element_bytes(element);
+    const char *at = tensor->binary;
     for (size_t i = 0; i < tensor->n_elements; i++, at += step)
-        MW_TRY(put_number(target, i, oip_read_element(tensor->datatype, at), err));
+        MW_TRY(put_number(target, i, mw_element_read(element, at), err));
     return MW_OK;
 }
 
