@@ -127,11 +127,12 @@ typedef struct cli_option {
 /* Indexed by cli_option_id. */
 extern const cli_option cli_options[CLI_N_OPTIONS];
 
-#define CLI_TAKES(id) (UINT64_C(1) << (id))
-/* The mask of options that every command takes. */
-#define CLI_EVERYWHERE                                                     \
-    (CLI_TAKES(CLI_HELP) | CLI_TAKES(CLI_VERSION) | CLI_TAKES(CLI_QUIET) | \
-     CLI_TAKES(CLI_VERBOSE) | CLI_TAKES(CLI_NO_COLOR))
+/* A set of options, in any order; texts list them in the order of the table. */
+#define CLI_LIST(...) ((const cli_option_id[]){__VA_ARGS__, CLI_N_OPTIONS})
+/* The options that every command takes. */
+extern const cli_option_id cli_everywhere[];
+/* Whether the set has the option. NULL is the empty set. */
+bool cli_list_has(const cli_option_id *list, cli_option_id id);
 
 /* Option by "max-body" or by letter; CLI_N_OPTIONS when there is none. */
 cli_option_id cli_option_named(mw_view name);
@@ -180,7 +181,7 @@ typedef struct cli_command {
     const char *summary; /* a clause for lists */
     const char *about;   /* sentences; paragraphs parted by an empty line */
     cli_argument arguments[CLI_MAX_ARGUMENTS + 1]; /* ended by an empty row */
-    uint64_t options;                              /* mask of CLI_TAKES, without CLI_EVERYWHERE */
+    const cli_option_id *options;                  /* CLI_LIST, without cli_everywhere */
     cli_example examples[CLI_MAX_EXAMPLES + 1];    /* ended by an empty row */
     bool reads_config;                             /* YAML files and MW_SECTION__KEY are read */
     cli_run *run;
@@ -194,7 +195,7 @@ const cli_command *cli_command_named(mw_view name);
 bool cli_is_group(mw_view word);
 static inline bool cli_command_takes(const cli_command *command, cli_option_id id)
 {
-    return ((command->options | CLI_EVERYWHERE) >> id) & 1;
+    return cli_list_has(command->options, id) || cli_list_has(cli_everywhere, id);
 }
 /* "serve MODEL... [options]". */
 void cli_command_usage(const cli_command *command, mw_buf *out);

@@ -4,9 +4,9 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                         \
-    (CLI_TAKES(CLI_MAX_BODY) | CLI_TAKES(CLI_MAX_CONNECTIONS) | CLI_TAKES(CLI_HEAD_TIMEOUT) | \
-     CLI_TAKES(CLI_BODY_TIMEOUT) | CLI_TAKES(CLI_IDLE_TIMEOUT) | CLI_TAKES(CLI_WRITE_TIMEOUT))
+#define SERVER_LIMITS                                                                        \
+    CLI_MAX_BODY, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, CLI_IDLE_TIMEOUT, \
+        CLI_WRITE_TIMEOUT
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -37,11 +37,9 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options = CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_LISTEN) |
-                   CLI_TAKES(CLI_DATA) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_WORKERS) |
-                   CLI_TAKES(CLI_DRAIN_SECONDS) | CLI_TAKES(CLI_MODELS) |
-                   CLI_TAKES(CLI_ALLOW_PUBLIC) | CLI_TAKES(CLI_LOG_LEVEL) |
-                   CLI_TAKES(CLI_ONNXRUNTIME) | CLI_TAKES(CLI_BACKGROUND) | SERVER_LIMITS,
+        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_DATA, CLI_THREADS, CLI_WORKERS,
+                            CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL,
+                            CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
                      {"mw serve churn=v3.ubj price=price.txt --listen :9000",
                       "two models under their own names"},
@@ -59,8 +57,7 @@ static const cli_command commands[] = {
             "Starts a server with the example models, sends it real requests in every protocol, "
             "prints what happens, and swaps a model under traffic. Then it leaves the server "
             "running, with a line to try it yourself. Nothing is kept.",
-        .options = CLI_TAKES(CLI_ONCE) | CLI_TAKES(CLI_SPEED) | CLI_TAKES(CLI_LISTEN) |
-                   CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_EXAMPLES),
+        .options = CLI_LIST(CLI_ONCE, CLI_SPEED, CLI_LISTEN, CLI_THREADS, CLI_EXAMPLES),
         .examples = {{"mw demo", "until Ctrl-C"},
                      {"mw demo --once", "about five seconds, then exit 0"},
                      {"mw demo --speed 10", "ten times the traffic"}},
@@ -79,9 +76,8 @@ static const cli_command commands[] = {
             "those of the training library.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_FORMAT) | CLI_TAKES(CLI_RAW) |
-                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS) | CLI_TAKES(CLI_JSON) |
-                   CLI_TAKES(CLI_ONNXRUNTIME),
+        .options = CLI_LIST(CLI_INPUT, CLI_FORMAT, CLI_RAW, CLI_OUTPUT, CLI_THREADS, CLI_JSON,
+                            CLI_ONNXRUNTIME),
         .examples = {{"mw predict model.json rows.csv", "predictions on standard output"},
                      {"mw predict model.json --input rows.csv --output scores.csv",
                       "into a file, which appears whole or not at all"},
@@ -111,9 +107,8 @@ static const cli_command commands[] = {
             "feature, JSON and text tell each pair once.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_EXPLAIN_FORMAT) | CLI_TAKES(CLI_TOP) |
-                   CLI_TAKES(CLI_BACKGROUND) | CLI_TAKES(CLI_SCALE) | CLI_TAKES(CLI_INTERACTIONS) |
-                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .options = CLI_LIST(CLI_INPUT, CLI_EXPLAIN_FORMAT, CLI_TOP, CLI_BACKGROUND, CLI_SCALE,
+                            CLI_INTERACTIONS, CLI_OUTPUT, CLI_THREADS),
         .examples = {{"mw explain model.json rows.csv", "contributions on standard output"},
                      {"mw explain model.json --input rows.csv --format text --top 3",
                       "the three that moved each row most, in words"},
@@ -141,10 +136,9 @@ static const cli_command commands[] = {
             "shuffles. Rows are held in memory, up to 1 GiB.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_IMPORTANCE_KIND) | CLI_TAKES(CLI_TARGET) |
-                   CLI_TAKES(CLI_METRIC) | CLI_TAKES(CLI_REPEATS) | CLI_TAKES(CLI_SEED) |
-                   CLI_TAKES(CLI_ROTATE) | CLI_TAKES(CLI_TOP) | CLI_TAKES(CLI_REPORT_FORMAT) |
-                   CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .options =
+            CLI_LIST(CLI_INPUT, CLI_IMPORTANCE_KIND, CLI_TARGET, CLI_METRIC, CLI_REPEATS, CLI_SEED,
+                     CLI_ROTATE, CLI_TOP, CLI_REPORT_FORMAT, CLI_OUTPUT, CLI_THREADS),
         .examples = {{"mw importance model.json", "by the gain of its splits"},
                      {"mw importance model.json rows.csv --top 10",
                       "by the size of contributions; the first ten"},
@@ -167,9 +161,8 @@ static const cli_command commands[] = {
             "categories has one for each category. Rows are held in memory, up to 1 GiB.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_FEATURE) | CLI_TAKES(CLI_CURVE_KIND) |
-                   CLI_TAKES(CLI_GRID) | CLI_TAKES(CLI_CENTRED) | CLI_TAKES(CLI_RAW) |
-                   CLI_TAKES(CLI_REPORT_FORMAT) | CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .options = CLI_LIST(CLI_INPUT, CLI_FEATURE, CLI_CURVE_KIND, CLI_GRID, CLI_CENTRED, CLI_RAW,
+                            CLI_REPORT_FORMAT, CLI_OUTPUT, CLI_THREADS),
         .examples = {{"mw dependence model.json rows.csv --feature age", "every step of it"},
                      {"mw dependence model.json rows.csv --feature age --grid 20,30,40 --raw",
                       "margins at three ages"},
@@ -192,12 +185,9 @@ static const cli_command commands[] = {
             "where all values are whole, and within the range of --reference.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_WANT) | CLI_TAKES(CLI_IMMUTABLE) |
-                   CLI_TAKES(CLI_UP) | CLI_TAKES(CLI_DOWN) | CLI_TAKES(CLI_RANGE) |
-                   CLI_TAKES(CLI_STEP) | CLI_TAKES(CLI_COSTS) | CLI_TAKES(CLI_REFERENCE) |
-                   CLI_TAKES(CLI_MAX_FEATURES) | CLI_TAKES(CLI_COUNT) | CLI_TAKES(CLI_GAP) |
-                   CLI_TAKES(CLI_BUDGET) | CLI_TAKES(CLI_REPORT_FORMAT) | CLI_TAKES(CLI_OUTPUT) |
-                   CLI_TAKES(CLI_THREADS),
+        .options = CLI_LIST(CLI_INPUT, CLI_WANT, CLI_IMMUTABLE, CLI_UP, CLI_DOWN, CLI_RANGE,
+                            CLI_STEP, CLI_COSTS, CLI_REFERENCE, CLI_MAX_FEATURES, CLI_COUNT,
+                            CLI_GAP, CLI_BUDGET, CLI_REPORT_FORMAT, CLI_OUTPUT, CLI_THREADS),
         .examples = {{"mw counterfactual model.json rows.csv --want '<0.5'", NULL},
                      {"mw counterfactual model.json rows.csv --want 1 --immutable age --up income",
                       "what cannot change, and what can only rise"},
@@ -221,9 +211,8 @@ static const cli_command commands[] = {
             "combination'.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true},
                       {"FILE", "rows; - is standard input", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_INPUT) | CLI_TAKES(CLI_DICTIONARY) | CLI_TAKES(CLI_ADVERSE) |
-                   CLI_TAKES(CLI_TOP) | CLI_TAKES(CLI_BACKGROUND) | CLI_TAKES(CLI_SCALE) |
-                   CLI_TAKES(CLI_REASON_FORMAT) | CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_THREADS),
+        .options = CLI_LIST(CLI_INPUT, CLI_DICTIONARY, CLI_ADVERSE, CLI_TOP, CLI_BACKGROUND,
+                            CLI_SCALE, CLI_REASON_FORMAT, CLI_OUTPUT, CLI_THREADS),
         .examples = {{"mw reasons model.json rows.csv --dictionary words.yaml --adverse up", NULL},
                      {"mw reasons model.json rows.csv --dictionary words.yaml --background all.csv",
                       "against what is usual, each reason tested"}},
@@ -237,7 +226,7 @@ static const cli_command commands[] = {
                  "model, for a person to put into words: name, unit, decimals, up, down, missing, "
                  "show, group, categories; and groups with name, up, down.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_OUTPUT),
         .examples = {{"mw dictionary model.json -o words.yaml", NULL}},
         .run = cli_run_dictionary,
     },
@@ -249,7 +238,7 @@ static const cli_command commands[] = {
             "Reads a model and shows its format, objective, trees, features and classes, what it "
             "costs in memory, and what Millwright cannot do with it, if anything.",
         .arguments = {{"MODEL", MODEL_HELP, 1, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT) | CLI_TAKES(CLI_ONNXRUNTIME),
+        .options = CLI_LIST(CLI_JSON, CLI_OUTPUT, CLI_ONNXRUNTIME),
         .examples = {{"mw model show model.json", NULL},
                      {"mw model show mlflow-model/ --json", "for programs"}},
         .run = cli_run_model_show,
@@ -260,8 +249,7 @@ static const cli_command commands[] = {
         .summary = "show the settings in force, and where each came from",
         .about = "Resolves environment, configuration files and defaults as 'mw serve' would, "
                  "and prints the result.",
-        .options = CLI_TAKES(CLI_ORIGIN) | CLI_TAKES(CLI_CONFIG) | CLI_TAKES(CLI_JSON) |
-                   CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_ORIGIN, CLI_CONFIG, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw config show", NULL},
                      {"mw config show --origin", "with the flag, variable or line that set it"},
                      {"mw config show --config prod.yaml --json", "of another file, for programs"}},
@@ -276,7 +264,7 @@ static const cli_command commands[] = {
             "Reads the file as 'mw serve' would and says what is wrong with it. Exit code 0 when "
             "it is good, 6 when it is not, 3 when it does not exist.",
         .arguments = {{"FILE", "configuration file", 0, 1, NULL, true}},
-        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw config check millwright.yaml", NULL},
                      {"mw config check", "./millwright.yaml"}},
         .run = cli_run_config_check,
@@ -288,7 +276,7 @@ static const cli_command commands[] = {
         .about = "Lists the keys of the configuration file with type, range, default and meaning. "
                  "With --json it is a JSON Schema, which editors use to check and complete.",
         .arguments = {{"SECTION", "only this section: server, endpoints", 0, 1, NULL, false}},
-        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw config schema", NULL},
                      {"mw config schema server", "one section"},
                      {"mw config schema --json -o millwright.schema.json", "for an editor"}},
@@ -302,7 +290,7 @@ static const cli_command commands[] = {
             "Installed packages bring these files along; this command is for a program that was "
             "built by hand.",
         .arguments = {{"SHELL", "bash, zsh or fish", 1, 1, shells, false}},
-        .options = CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_OUTPUT),
         .examples = {{"mw completion bash", "to try it: eval \"$(mw completion bash)\""},
                      {"mw completion fish -o ~/.config/fish/completions/mw.fish", NULL}},
         .run = cli_run_completion,
@@ -313,7 +301,7 @@ static const cli_command commands[] = {
         .summary = "explain a command, a topic or an error code",
         .about = "Without an argument it lists commands and topics.",
         .arguments = {{"TOPIC", "command, topic or error code", 0, 2, NULL, false}},
-        .options = CLI_TAKES(CLI_MAN) | CLI_TAKES(CLI_MARKDOWN) | CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_MAN, CLI_MARKDOWN, CLI_OUTPUT),
         .examples = {{"mw help serve", NULL},
                      {"mw help config", "a topic"},
                      {"mw help MW1003", "an error code"},
@@ -325,11 +313,22 @@ static const cli_command commands[] = {
         .group = "Setup",
         .summary = "show the version",
         .about = "The same as --version.",
-        .options = CLI_TAKES(CLI_JSON) | CLI_TAKES(CLI_OUTPUT),
+        .options = CLI_LIST(CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw version", NULL}, {"mw version --json", "for programs"}},
         .run = cli_run_version,
     },
 };
+
+const cli_option_id cli_everywhere[] = {CLI_HELP,    CLI_VERSION,  CLI_QUIET,
+                                        CLI_VERBOSE, CLI_NO_COLOR, CLI_N_OPTIONS};
+
+bool cli_list_has(const cli_option_id *list, cli_option_id id)
+{
+    for (; list && *list != CLI_N_OPTIONS; list++)
+        if (*list == id)
+            return true;
+    return false;
+}
 
 const cli_command *cli_commands(size_t *ret_count)
 {

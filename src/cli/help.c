@@ -101,10 +101,10 @@ static void option_entry(const cli_terminal *terminal, const cli_option *option,
     mw_buf_done(&facts);
 }
 
-static void option_list(const cli_terminal *terminal, uint64_t mask, mw_buf *out)
+static void option_list(const cli_terminal *terminal, const cli_option_id *list, mw_buf *out)
 {
     for (int id = 0; id < CLI_N_OPTIONS; id++)
-        if ((mask >> id) & 1)
+        if (cli_list_has(list, (cli_option_id)id))
             option_entry(terminal, &cli_options[id], out);
 }
 
@@ -128,7 +128,7 @@ void cli_write_command_help(const cli_terminal *terminal, const cli_command *com
         heading(terminal, "Options", out);
     option_list(terminal, command->options, out);
     heading(terminal, "Everywhere", out);
-    option_list(terminal, CLI_EVERYWHERE, out);
+    option_list(terminal, cli_everywhere, out);
     mw_buf_char(out, '\n');
     cli_wrap(out,
              command->reads_config
@@ -190,7 +190,7 @@ void cli_write_overview(const cli_terminal *terminal, mw_buf *out)
     }
     entry(terminal, "help errors", "all error codes", out);
     heading(terminal, "Everywhere", out);
-    option_list(terminal, CLI_EVERYWHERE, out);
+    option_list(terminal, cli_everywhere, out);
     mw_buf_text(out, "\nmw COMMAND --help begins with examples.\n");
 }
 

@@ -91,13 +91,13 @@ static void option_item(mw_buf *out, const cli_option *option)
     mw_buf_done(&facts);
 }
 
-static void option_items(mw_buf *out, uint64_t mask)
+static void option_items(mw_buf *out, const cli_option_id *list)
 {
-    if (!mask)
+    if (!list)
         return;
     mw_buf_text(out, ".Bl -tag -width Ds\n");
     for (int id = 0; id < CLI_N_OPTIONS; id++)
-        if ((mask >> id) & 1)
+        if (cli_list_has(list, (cli_option_id)id))
             option_item(out, &cli_options[id]);
     mw_buf_text(out, ".El\n");
 }
@@ -173,7 +173,7 @@ void cli_write_man(mw_buf *out)
     for (size_t i = 0; i < n_commands; i++)
         command_section(out, &commands[i]);
     mw_buf_text(out, ".Ss Options of every command\n");
-    option_items(out, CLI_EVERYWHERE);
+    option_items(out, cli_everywhere);
     topic_section(out, "ENVIRONMENT", "environment");
     topic_section(out, "FILES", "config");
     topic_section(out, "EXIT STATUS", "exit-codes");

@@ -84,13 +84,13 @@ static void option_row(mw_buf *out, const cli_option *option)
     mw_buf_done(&canonical);
 }
 
-static void option_table(mw_buf *out, uint64_t mask)
+static void option_table(mw_buf *out, const cli_option_id *list)
 {
-    if (!mask)
+    if (!list)
         return;
     mw_buf_text(out, "| option | meaning | default | environment |\n|---|---|---|---|\n");
     for (int id = 0; id < CLI_N_OPTIONS; id++)
-        if ((mask >> id) & 1)
+        if (cli_list_has(list, (cli_option_id)id))
             option_row(out, &cli_options[id]);
     mw_buf_char(out, '\n');
 }
@@ -127,7 +127,7 @@ static void write_cli(mw_buf *out)
     for (size_t i = 0; i < n_commands; i++)
         command_part(out, &commands[i]);
     mw_buf_text(out, "## Options of every command\n\n");
-    option_table(out, CLI_EVERYWHERE);
+    option_table(out, cli_everywhere);
     topic_part(out, "output");
     topic_part(out, "exit-codes");
     topic_part(out, "environment");
