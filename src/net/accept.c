@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "loop.h"
 
 enum { ACCEPTS_A_TURN = 64, LINGERING_REFUSED_MAX = 128, SHORTAGE_PAUSE_MS = 1 };
@@ -71,7 +72,7 @@ static void refuse_connection(net_loop *loop, net_connection *connection)
         connection->protocol->on_refuse(connection, 503, &err);
 }
 
-static void welcome(net_loop *loop, int fd)
+static void welcome(net_loop *loop, int fd, mw_peer peer)
 {
     mw_server *server = loop->server;
     size_t n_connections = count_connections(server);
@@ -85,6 +86,7 @@ static void welcome(net_loop *loop, int fd)
         return;
     }
     connection->fd = fd;
+    connection->peer = peer;
     connection->transport = &net_plain;
     connection->protocol = &net_http1;
     connection->letter.kind = NET_LETTER_CONNECTION;
@@ -133,9 +135,12 @@ bool net_loop_accept(net_loop *loop)
         return false;
     hold_spare(loop);
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
-        int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+        socklen_t size = sizeof from;
+        int fd = accept4(loop->server->listen_fd, (struct sockaddr *)&from, &size,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(loop, fd);
+            welcome(loop, fd, net_peer_of((struct sockaddr *)&from, size));
         } else if (errno == EMFILE || errno == ENFILE) {
             if (!shed_one(loop))
                 return false;

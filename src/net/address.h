@@ -25,5 +25,7 @@ void net_name_socket(int fd, char *ret_name, size_t name_size);
 /* "process 1234 ('nginx')": who listens on the port of `address`; false when the system does not
  * say (another user's process, no /proc). */
 bool net_find_listener(const struct sockaddr *address, char *ret_owner, size_t owner_size);
+/* Of an address that the system gave. */
+mw_peer net_peer_of(const struct sockaddr *address, socklen_t size);
 
 #endif

@@ -116,6 +116,7 @@ struct net_connection {
     int fd;               /* -1 once closed; the struct stays while n_exchanges > 0 */
     uint32_t n_exchanges; /* deferred, held by others */
     uint32_t n_requests;
+    mw_peer peer;
     bool may_read;      /* reading has not yet said NET_AGAIN since the last event */
     bool write_blocked; /* `out` waits for the socket */
     bool watches_write; /* EPOLLOUT is registered */

@@ -17,6 +17,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
     atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
     exchange->shown = (mw_exchange){
         .method = MW_METHOD_OTHER,
+        .peer = connection->peer,
         .loop = connection->loop->index,
         .arena = &exchange->arena,
         .status = 200,

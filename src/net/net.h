@@ -33,6 +33,26 @@ typedef struct mw_header {
     mw_view name, value; /* value without surrounding blanks */
 } mw_header;
 
+/* The other end of a connection, or whom a PROXY header named. Plain bytes, so that two of the same
+ * client are equal; an IPv4 address that came in IPv6's clothes (::ffff:a.b.c.d) is IPv4. */
+typedef enum mw_peer_kind {
+    MW_PEER_UNKNOWN, /* a PROXY header that names nobody */
+    MW_PEER_IPV4,
+    MW_PEER_IPV6,
+    MW_PEER_UNIX /* all clients of a unix socket are one */
+} mw_peer_kind;
+
+typedef struct mw_peer {
+    uint8_t kind;        /* mw_peer_kind */
+    uint8_t address[16]; /* as on the wire; IPv4 in the first four, the rest 0 */
+    uint16_t port;
+} mw_peer;
+
+enum { MW_PEER_TEXT_BYTES = 64 };
+/* "127.0.0.1:4121", "[::1]:4121", "unix", "unknown"; without the port when with_port is false, and
+ * then without brackets. Returns ret_text. */
+const char *mw_peer_text(const mw_peer *peer, bool with_port, char ret_text[MW_PEER_TEXT_BYTES]);
+
 typedef struct mw_exchange mw_exchange;
 
 /* ---- the request; views live until the answer has been given -----------------------------------
@@ -48,6 +68,8 @@ struct mw_exchange {
     size_t n_headers;
     mw_view body;         /* whole, chunked bodies joined, content-encoding not touched */
     mw_view content_type; /* "" when absent */
+    mw_peer peer;         /* who sent it */
+    mw_view client_name;  /* subject of the client's verified certificate; empty = none */
     unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
     uint64_t received_ns; /* mw_clock_ns of the wake-up in which the whole request was there */
     uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
