@@ -124,7 +124,7 @@ static void write_in_flight(metrics_page *page, const mw_endpoint_info *info)
 
 static void write_explain_seconds(metrics_page *page, const mw_endpoint_info *info)
 {
-    write_value(page, info, (double)info->counts.explain_ns * 1e-9);
+    write_value(page, info, (double)info->counts.stage_ns[MW_STAGE_EXPLAIN] * 1e-9);
 }
 
 static void write_explained_rows(metrics_page *page, const mw_endpoint_info *info)
@@ -134,7 +134,21 @@ static void write_explained_rows(metrics_page *page, const mw_endpoint_info *inf
 
 static void write_predict_seconds(metrics_page *page, const mw_endpoint_info *info)
 {
-    write_value(page, info, (double)info->counts.predict_ns * 1e-9);
+    write_value(page, info, (double)info->counts.stage_ns[MW_STAGE_PREDICT] * 1e-9);
+}
+
+/* A summary without quantiles: sum and count, so that shares and means can be asked for. */
+static void write_stages(metrics_page *page, const mw_endpoint_info *info)
+{
+    for (mw_stage stage = 0; stage < MW_N_STAGES; stage++) {
+        char labels[MW_LIMIT_NAME_BYTES + 80];
+        snprintf(labels, sizeof labels, "{endpoint=\"%s\",version=\"%u\",stage=\"%s\"}", info->name,
+                 info->version, mw_stage_name(stage));
+        mw_buf_format(page->out, "%s_sum%s ", page->metric->name, labels);
+        write_number(page->out, (double)info->counts.stage_ns[stage] * 1e-9);
+        mw_buf_format(page->out, "\n%s_count%s %llu\n", page->metric->name, labels,
+                      (unsigned long long)info->counts.stage_count[stage]);
+    }
 }
 
 static void write_memory(metrics_page *page, const mw_endpoint_info *info)
@@ -168,6 +182,7 @@ static const metric families[] = {
      write_response_bytes},
     {"mw_in_flight_requests", "gauge", "Prediction requests being worked on.", true,
      write_in_flight},
+    {"mw_stage_seconds", "summary", "Time of requests by stage.", true, write_stages},
     {"mw_predict_seconds_total", "counter", "Time spent in the model itself.", true,
      write_predict_seconds},
     {"mw_explained_rows_total", "counter", "Rows whose contributions were answered.", true,
@@ -209,6 +224,44 @@ static void write_server(metrics_page *page, const mw_server *server)
                 (double)counts.bytes_in);
     write_plain(page, "mw_http_sent_bytes_total", "counter", "Bytes sent.",
                 (double)counts.bytes_out);
+}
+
+static void write_loops(metrics_page *page, const mw_server *server)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } loops[] = {
+        {"mw_loop_busy_seconds_total", "Time in which a loop did not wait for events.",
+         offsetof(mw_loop_counts, busy_ns)},
+        {"mw_loop_cpu_seconds_total", "CPU time of a loop's thread.",
+         offsetof(mw_loop_counts, cpu_ns)},
+    };
+    for (size_t i = 0; server && i < MW_COUNT(loops); i++) {
+        write_head(page, loops[i].name, "counter", loops[i].help);
+        for (unsigned loop = 0; loop < mw_server_loops(server); loop++) {
+            mw_loop_counts counts;
+            mw_server_count_loop(server, loop, &counts);
+            uint64_t ns;
+            memcpy(&ns, (const char *)&counts + loops[i].offset, sizeof ns);
+            mw_buf_format(page->out, "%s{loop=\"%u\"} ", loops[i].name, loop);
+            write_number(page->out, (double)ns * 1e-9);
+            mw_buf_char(page->out, '\n');
+        }
+    }
+}
+
+static void write_pool(metrics_page *page, const mw_fleet *fleet)
+{
+    mw_pool_counts counts;
+    mw_fleet_count_pool(fleet, &counts);
+    write_plain(page, "mw_pool_busy_seconds_total", "counter",
+                "Time in which threads for large bodies worked, summed over them.",
+                (double)counts.busy_ns * 1e-9);
+    write_plain(page, "mw_pool_threads", "gauge", "Threads for large bodies.",
+                (double)counts.n_threads);
+    write_plain(page, "mw_pool_waiting_jobs", "gauge", "Requests that wait for such a thread.",
+                (double)counts.n_waiting);
 }
 
 static double resident_bytes(void)
@@ -275,6 +328,8 @@ void api_metrics(mw_api *api, mw_exchange *exchange)
                                                                          write_family_row, &page);
     }
     write_server(&page, api_server(api));
+    write_loops(&page, api_server(api));
+    write_pool(&page, api_fleet(api));
     write_process(&page, api);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");

@@ -11,6 +11,7 @@
  *   yaml.h    YAML documents in, with line and column of every node (libyaml behind the door)
  *   file.h    whole files in, atomic files out
  *   clock.h   monotonic and wall time, replaceable in tests
+ *   stage.h   the stages of a request, by name
  *   log.h     one line an event on stderr
  *   protobuf.h  fields of protocol buffers, in and out
  *   pool.h    threads for work that may take long or block
@@ -30,6 +31,7 @@
 #include "yaml.h"
 #include "file.h"
 #include "clock.h"
+#include "stage.h"
 #include "log.h"
 #include "pool.h"
 #include "protobuf.h"

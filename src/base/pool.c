@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "limits.h"
 
 #include "banned.h"
@@ -18,7 +19,8 @@ struct mw_pool {
     pthread_cond_t crew_left;
     atomic_size_t waiting;
     bool ending;
-    unsigned n_threads;
+    uint64_t busy_ns, begins_ns; /* of work that ended; sum of the begins of what goes on */
+    unsigned n_busy, n_threads;
     pthread_t threads[];
 };
 
@@ -55,15 +57,27 @@ static void run_crew(mw_pool *pool, mw_crew *crew)
         pthread_cond_broadcast(&pool->crew_left);
 }
 
+static void run_next(mw_pool *pool)
+{
+    uint64_t began_ns = mw_clock_ns();
+    pool->begins_ns += began_ns;
+    pool->n_busy++;
+    if (pool->first)
+        run_job(pool);
+    else
+        run_crew(pool, pool->crews);
+    pool->begins_ns -= began_ns;
+    pool->n_busy--;
+    pool->busy_ns += mw_clock_ns() - began_ns;
+}
+
 static void *work(void *argument)
 {
     mw_pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        if (pool->first)
-            run_job(pool);
-        else if (pool->crews)
-            run_crew(pool, pool->crews);
+        if (pool->first || pool->crews)
+            run_next(pool);
         else if (pool->ending)
             break;
         else
@@ -152,4 +166,12 @@ void mw_pool_join(mw_pool *pool, mw_crew *crew)
 size_t mw_pool_waiting(const mw_pool *pool)
 {
     return atomic_load(&pool->waiting);
+}
+
+uint64_t mw_pool_busy_ns(mw_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    uint64_t ns = pool->busy_ns + pool->n_busy * mw_clock_ns() - pool->begins_ns;
+    pthread_mutex_unlock(&pool->lock);
+    return ns;
 }

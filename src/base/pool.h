@@ -31,5 +31,7 @@ typedef struct mw_crew {
 void mw_pool_join(mw_pool *pool, mw_crew *crew);
 /* Jobs waiting, not counting those that run now. */
 size_t mw_pool_waiting(const mw_pool *pool);
+/* Nanoseconds in which its threads worked, summed over them; those at work count up to now. */
+uint64_t mw_pool_busy_ns(mw_pool *pool);
 
 #endif

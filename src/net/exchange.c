@@ -19,6 +19,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
         .method = MW_METHOD_OTHER,
         .peer = connection->peer,
         .loop = connection->loop->index,
+        .began_ns = connection->loop->now_ns,
         .arena = &exchange->arena,
         .status = 200,
         .reply = &exchange->reply,
@@ -32,6 +33,7 @@ void net_exchange_renew(net_exchange *exchange)
     exchange->state = NET_EXCHANGE_OPEN;
     mw_arena_reset(&exchange->arena);
     mw_buf_reset(&exchange->reply);
+    shown->began_ns = exchange->home->now_ns;
     shown->body = shown->body_encoding = shown->reply_headers = (mw_view){NULL, 0};
     shown->user = NULL;
     shown->takes_more = false;

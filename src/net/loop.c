@@ -216,8 +216,10 @@ void *net_loop_run(void *argument)
 {
     net_loop *loop = argument;
     struct epoll_event events[EVENTS_A_TURN];
+    loop->now_ns = mw_clock_ns();
     while (loop->phase != NET_STOPPING || loop->n_live_exchanges > 0) {
         int wait_ms = loop->ready ? 0 : net_timers_wait_ms(&loop->timers, loop->now_ns);
+        net_count(&loop->counts.busy_ns, mw_clock_ns() - loop->now_ns);
         int n = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, wait_ms);
         loop->now_ns = mw_clock_ns();
         serve_ready(loop);

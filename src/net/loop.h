@@ -21,7 +21,8 @@ typedef enum net_phase {
 
 /* Written by the loop's thread only, read by any: relaxed loads and stores, no locked add. */
 typedef struct net_counts {
-    _Atomic uint64_t accepted, refused, requests, bytes_in, bytes_out, timeouts, faults, in_flight;
+    _Atomic uint64_t accepted, refused, requests, bytes_in, bytes_out, timeouts, faults, in_flight,
+        busy_ns;
 } net_counts;
 
 typedef struct net_free_buffer net_free_buffer; /* pools.c */

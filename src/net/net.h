@@ -71,6 +71,7 @@ struct mw_exchange {
     mw_peer peer;         /* who sent it */
     mw_view client_name;  /* subject of the client's verified certificate; empty = none */
     unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
+    uint64_t began_ns;    /* mw_clock_ns of the wake-up in which the whole head was there */
     uint64_t received_ns; /* mw_clock_ns of the wake-up in which the whole request was there */
     uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
     bool is_http2;
@@ -166,6 +167,14 @@ typedef struct mw_server_counts {
     uint64_t connections, in_flight; /* now; in_flight: the handler has it */
 } mw_server_counts;
 void mw_server_count(const mw_server *server, mw_server_counts *ret_counts);
+
+/* Of one loop, 0..n_loops-1. */
+typedef struct mw_loop_counts {
+    uint64_t busy_ns; /* outside of waiting for events, up to its last wait */
+    uint64_t cpu_ns;  /* its thread's CPU time: less than busy_ns where cores are short */
+} mw_loop_counts;
+unsigned mw_server_loops(const mw_server *server);
+void mw_server_count_loop(const mw_server *server, unsigned loop, mw_loop_counts *ret_counts);
 
 /* ---- a small client, for `demo` and tests ---------------------------------------------------- */
 

@@ -218,3 +218,20 @@ void mw_server_count(const mw_server *server, mw_server_counts *ret_counts)
     }
     *ret_counts = sum;
 }
+
+unsigned mw_server_loops(const mw_server *server)
+{
+    return server->options.n_loops;
+}
+
+void mw_server_count_loop(const mw_server *server, unsigned i, mw_loop_counts *ret_counts)
+{
+    const net_loop *loop = &server->loops[i];
+    clockid_t clock;
+    struct timespec cpu = {0};
+    if (i < server->n_started && pthread_getcpuclockid(loop->thread, &clock) == 0)
+        clock_gettime(clock, &cpu);
+    *ret_counts = (mw_loop_counts){
+        .busy_ns = atomic_load_explicit(&loop->counts.busy_ns, memory_order_relaxed),
+        .cpu_ns = (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec};
+}

@@ -21,9 +21,15 @@ const char *mw_protocol_name(mw_protocol protocol)
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
-static void add(atomic_uint_least64_t *counter, uint64_t amount)
+/* Where one thread writes, a load and a store do: a locked addition would cost as much as six. */
+static void add(const serve_counts *counts, atomic_uint_least64_t *counter, uint64_t amount)
 {
-    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+    if (counts->is_shared) {
+        atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+        return;
+    }
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + amount, memory_order_relaxed);
 }
 
 static size_t code_index(int status)
@@ -49,17 +55,46 @@ static serve_counts *counts_of(const serve_call *call, bool on_loop)
     return &call->slot.model->tally->counts[slot];
 }
 
-static void count_answer(const serve_call *call, serve_counts *counts)
+static void add_stage(serve_call *call, mw_stage stage, uint64_t ns)
 {
-    uint64_t ns = mw_clock_ns() - call->exchange->received_ns;
-    add(&counts->requests[call->protocol][code_index(call->exchange->status)], 1);
-    add(&counts->latency[bucket_index(ns)], 1);
-    add(&counts->latency_ns, ns);
-    add(&counts->request_bytes, call->exchange->body.size);
-    add(&counts->response_bytes, call->exchange->reply->size);
-    if (call->exchange->status == 200) {
-        add(&counts->rows, call->rows.n_rows);
-        atomic_store_explicit(&counts->last_ms, (uint64_t)mw_clock_wall_ms(), memory_order_relaxed);
+    call->stage_ns[stage] += ns;
+    call->stages |= 1u << stage;
+}
+
+/* The stage has ended, whatever came of it: the time since the last one's end is its. */
+static void mark(serve_call *call, mw_stage stage)
+{
+    uint64_t now_ns = mw_clock_ns();
+    add_stage(call, stage, now_ns - call->marked_ns);
+    call->marked_ns = now_ns;
+}
+
+static void count_stages(const serve_call *call, serve_counts *counts)
+{
+    for (unsigned stage = 0; stage < MW_N_STAGES; stage++) {
+        if (!(call->stages & 1u << stage))
+            continue;
+        add(counts, &counts->stage_ns[stage], call->stage_ns[stage]);
+        add(counts, &counts->stage_count[stage], 1);
+    }
+}
+
+static void count_answer(serve_call *call, serve_counts *counts)
+{
+    const mw_exchange *exchange = call->exchange;
+    mark(call, MW_STAGE_ENCODE);
+    uint64_t ns = call->marked_ns - exchange->received_ns;
+    add(counts, &counts->requests[call->protocol][code_index(exchange->status)], 1);
+    add(counts, &counts->latency[bucket_index(ns)], 1);
+    add(counts, &counts->latency_ns, ns);
+    add(counts, &counts->request_bytes, exchange->body.size);
+    add(counts, &counts->response_bytes, exchange->reply->size);
+    count_stages(call, counts);
+    if (exchange->status == 200) {
+        add(counts, &counts->rows, call->rows.n_rows);
+        if (call->contributions)
+            add(counts, &counts->explained_rows, call->rows.n_rows);
+        atomic_store_explicit(&counts->last_ns, call->marked_ns, memory_order_relaxed);
     }
 }
 
@@ -130,7 +165,11 @@ mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw_protocol p
     call->protocol = protocol;
     call->body = exchange->body;
     call->slot = *slot;
-    add(&counts_of(call, true)->started, 1);
+    call->marked_ns = exchange->received_ns;
+    add_stage(call, MW_STAGE_RECEIVE, exchange->received_ns - exchange->began_ns);
+    mark(call, MW_STAGE_QUEUE);
+    serve_counts *counts = counts_of(call, true);
+    add(counts, &counts->started, 1);
     *ret_call = call;
     return MW_OK;
 }
@@ -153,7 +192,7 @@ void serve_call_fail(serve_call *call, const mw_error *err, int http_status)
 /* About a millisecond of a usual model: worth sharing with threads that are idle. */
 enum { PARALLEL_ROWS = 2048 };
 
-static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
+static mw_status predict(serve_call *call, mw_scratch *scratch, mw_error *err)
 {
     const serve_model *model = call->slot.model;
     size_t n_values, bytes;
@@ -164,7 +203,6 @@ static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *co
         return mw_fail_memory(err, "the predictions");
     if (call->rows.n_rows == 0)
         return MW_OK;
-    uint64_t began = mw_clock_ns();
     mw_matrix rows = mw_batch_matrix(&call->rows);
     if (call->rows.n_rows >= PARALLEL_ROWS)
         MW_TRY(mw_predict_parallel(model->predictor, &rows, MW_PREDICTION, serve_pool(call->fleet),
@@ -172,18 +210,16 @@ static mw_status predict(serve_call *call, mw_scratch *scratch, serve_counts *co
     else
         MW_TRY(
             mw_predict_batch(model->predictor, &rows, MW_PREDICTION, scratch, call->values, err));
-    add(&counts->predict_ns, mw_clock_ns() - began);
+    mark(call, MW_STAGE_PREDICT);
     return MW_OK;
 }
 
-static mw_status explain(serve_call *call, mw_scratch *scratch, serve_counts *counts, mw_error *err)
+static mw_status explain(serve_call *call, mw_scratch *scratch, mw_error *err)
 {
     if (!call->explains)
         return MW_OK;
-    uint64_t began = mw_clock_ns();
     MW_TRY(serve_explain(call, scratch, err));
-    add(&counts->explain_ns, mw_clock_ns() - began);
-    add(&counts->explained_rows, call->rows.n_rows);
+    mark(call, MW_STAGE_EXPLAIN);
     return MW_OK;
 }
 
@@ -229,6 +265,7 @@ static bool read_rows(serve_call *call, serve_counts *counts)
         http_status = status == MW_NO_MEMORY ? 413 : status == MW_UNSUPPORTED ? 415 : 0;
     if (status == MW_OK)
         status = call->read(call, &err);
+    mark(call, MW_STAGE_DECODE);
     call->is_read = status == MW_OK;
     if (status == MW_OK)
         return true;
@@ -240,9 +277,9 @@ static bool read_rows(serve_call *call, serve_counts *counts)
 static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
 {
     mw_error err;
-    mw_status status = predict(call, scratch, counts, &err);
+    mw_status status = predict(call, scratch, &err);
     if (status == MW_OK)
-        status = explain(call, scratch, counts, &err);
+        status = explain(call, scratch, &err);
     if (status == MW_OK)
         status = call->write(call, &err);
     if (status == MW_OK)
@@ -262,6 +299,7 @@ static void run_job(mw_job *job)
     mw_fleet *fleet = call->fleet;
     serve_counts *counts = counts_of(call, false);
     mw_scratch *scratch = serve_scratch_take(fleet);
+    mark(call, MW_STAGE_QUEUE);
     if (mw_exchange_is_gone(exchange)) {
         count_answer(call, counts); /* no one waits for it any more */
     } else if (!scratch) {

@@ -28,6 +28,8 @@ struct serve_call {
     mw_batch rows;
     double *values;        /* (rows.n_rows, model->n_outputs) */
     double *contributions; /* (rows.n_rows, n_margins, n_features + 1), or NULL */
+    uint64_t stage_ns[MW_N_STAGES], marked_ns; /* marked: when the last stage ended */
+    unsigned stages;                           /* a bit for each that it had */
     mw_job job;
 };
 

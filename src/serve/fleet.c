@@ -9,6 +9,8 @@
 
 #include "plan.h"
 
+enum { NS_PER_MS = 1000000 };
+
 struct mw_fleet {
     mw_fleet_options options;
     char *model_folder;
@@ -399,11 +401,13 @@ static void add_counts(const serve_counts *from, mw_endpoint_counts *sum, uint64
     sum->rows += get(&from->rows);
     sum->request_bytes += get(&from->request_bytes);
     sum->response_bytes += get(&from->response_bytes);
-    sum->predict_ns += get(&from->predict_ns);
-    sum->explain_ns += get(&from->explain_ns);
     sum->explained_rows += get(&from->explained_rows);
-    uint64_t last = get(&from->last_ms);
-    sum->last_ms = last > sum->last_ms ? last : sum->last_ms;
+    for (size_t i = 0; i < MW_N_STAGES; i++) {
+        sum->stage_ns[i] += get(&from->stage_ns[i]);
+        sum->stage_count[i] += get(&from->stage_count[i]);
+    }
+    uint64_t last = get(&from->last_ns);
+    sum->last_ms = last > sum->last_ms ? last : sum->last_ms; /* turned into a date below */
     *n_started += get(&from->started);
     sum->in_flight += answered; /* turned into started - answered below */
 }
@@ -417,6 +421,9 @@ static void sum_counts(const mw_fleet *fleet, const serve_tally *tally,
         add_counts(&tally->counts[i], ret_counts, &n_started);
     uint64_t answered = ret_counts->in_flight;
     ret_counts->in_flight = n_started > answered ? n_started - answered : 0;
+    if (ret_counts->last_ms > 0)
+        ret_counts->last_ms =
+            (uint64_t)mw_clock_wall_ms() - (mw_clock_ns() - ret_counts->last_ms) / NS_PER_MS;
 }
 
 static mw_endpoint_info describe(const serve_endpoint *endpoint)
@@ -462,6 +469,13 @@ void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_end
         }
     }
     pthread_mutex_unlock(&fleet->lock);
+}
+
+void mw_fleet_count_pool(const mw_fleet *fleet, mw_pool_counts *ret_counts)
+{
+    *ret_counts = (mw_pool_counts){.n_threads = fleet->options.n_workers,
+                                   .n_waiting = mw_pool_waiting(fleet->pool),
+                                   .busy_ns = mw_pool_busy_ns(fleet->pool)};
 }
 
 /* ---- working memory -------------------------------------------------------------------------- */

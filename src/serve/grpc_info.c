@@ -103,10 +103,10 @@ static void put_durations(mw_buf *out, const mw_endpoint_counts *counts, uint64_
     enum { SUCCESS = 1, FAIL, QUEUE, COMPUTE_INPUT, COMPUTE_INFER, COMPUTE_OUTPUT };
     put_duration(out, SUCCESS, n_ok, counts->latency_ns);
     put_duration(out, FAIL, n_failed, 0);
-    put_duration(out, QUEUE, n_ok, 0);
-    put_duration(out, COMPUTE_INPUT, n_ok, 0);
-    put_duration(out, COMPUTE_INFER, n_ok, counts->predict_ns);
-    put_duration(out, COMPUTE_OUTPUT, n_ok, 0);
+    put_duration(out, QUEUE, n_ok, counts->stage_ns[MW_STAGE_QUEUE]);
+    put_duration(out, COMPUTE_INPUT, n_ok, counts->stage_ns[MW_STAGE_DECODE]);
+    put_duration(out, COMPUTE_INFER, n_ok, counts->stage_ns[MW_STAGE_PREDICT]);
+    put_duration(out, COMPUTE_OUTPUT, n_ok, counts->stage_ns[MW_STAGE_ENCODE]);
 }
 
 static void put_stats(void *user, const mw_endpoint_info *info)

@@ -206,10 +206,11 @@ static void write_stats(void *user, const mw_endpoint_info *info)
                   (unsigned long long)info->counts.rows, (unsigned long long)n_ok);
     write_duration(out, "success", n_ok, info->counts.latency_ns, false);
     write_duration(out, "fail", n_failed, 0, false);
-    write_duration(out, "queue", n_ok, 0, false);
-    write_duration(out, "compute_input", n_ok, 0, false);
-    write_duration(out, "compute_infer", n_ok, info->counts.predict_ns, false);
-    write_duration(out, "compute_output", n_ok, 0, false);
+    const uint64_t *stage_ns = info->counts.stage_ns;
+    write_duration(out, "queue", n_ok, stage_ns[MW_STAGE_QUEUE], false);
+    write_duration(out, "compute_input", n_ok, stage_ns[MW_STAGE_DECODE], false);
+    write_duration(out, "compute_infer", n_ok, stage_ns[MW_STAGE_PREDICT], false);
+    write_duration(out, "compute_output", n_ok, stage_ns[MW_STAGE_ENCODE], false);
     write_duration(out, "cache_hit", 0, 0, false);
     write_duration(out, "cache_miss", 0, 0, true);
     mw_buf_format(out,

@@ -34,6 +34,7 @@ static serve_tally *make_tally(unsigned version, size_t n_counters)
         return NULL;
     }
     memset((void *)tally->counts, 0, bytes);
+    tally->counts[n_counters - 1].is_shared = true;
     atomic_init(&tally->references, 1);
     tally->version = version;
     return tally;

@@ -14,7 +14,9 @@ typedef struct serve_counts {
     _Alignas(64) atomic_uint_least64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
     atomic_uint_least64_t latency[MW_N_LATENCY_BUCKETS + 1];
     atomic_uint_least64_t latency_ns, rows, request_bytes, response_bytes;
-    atomic_uint_least64_t started, predict_ns, explain_ns, explained_rows, last_ms;
+    atomic_uint_least64_t started, explained_rows, last_ns; /* mw_clock_ns of the last success */
+    atomic_uint_least64_t stage_ns[MW_N_STAGES], stage_count[MW_N_STAGES];
+    bool is_shared; /* by several threads, which then must add atomically */
 } serve_counts;
 
 /* What one version of an endpoint has done. Outlives its model, so that the last numbers of a

@@ -86,7 +86,8 @@ typedef struct mw_endpoint_counts {
     uint64_t requests[MW_N_PROTOCOLS][MW_N_CODES];
     uint64_t latency[MW_N_LATENCY_BUCKETS + 1]; /* not cumulative */
     uint64_t latency_ns, rows, request_bytes, response_bytes, in_flight;
-    uint64_t predict_ns, explain_ns, explained_rows, last_ms;
+    uint64_t stage_ns[MW_N_STAGES], stage_count[MW_N_STAGES]; /* count: requests that had it */
+    uint64_t explained_rows, last_ms;
 } mw_endpoint_counts;
 
 typedef struct mw_endpoint_info {
@@ -109,6 +110,14 @@ void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_in
 void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
                            void *user);
 bool mw_fleet_is_draining(const mw_fleet *fleet);
+
+/* The threads for large bodies: how many, jobs that wait for one, and the time in which they
+ * worked, summed over them, those at work now included. */
+typedef struct mw_pool_counts {
+    size_t n_threads, n_waiting;
+    uint64_t busy_ns;
+} mw_pool_counts;
+void mw_fleet_count_pool(const mw_fleet *fleet, mw_pool_counts *ret_counts);
 
 /* ---- handlers: what a route calls ------------------------------------------------------------ */
 

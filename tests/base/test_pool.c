@@ -107,6 +107,33 @@ static void test_busy_threads_do_not_wait(void **state)
         expect_each_once(&jobs[i].work);
 }
 
+static void sleep_job(mw_job *job)
+{
+    (void)job;
+    usleep(30000);
+}
+
+/* Work that goes on counts, not only work that has ended. */
+static void test_busy_time(void **state)
+{
+    (void)state;
+    const uint64_t ms = 1000000;
+    mw_job job = {.run = sleep_job};
+    mw_pool *pool;
+    mw_error err;
+    assert_int_equal(mw_pool_new(2, &pool, &err), MW_OK);
+    assert_true(mw_pool_busy_ns(pool) < 5 * ms);
+    uint64_t began_ns = mw_clock_ns();
+    mw_pool_submit(pool, &job);
+    usleep(15000);
+    assert_true(mw_pool_busy_ns(pool) > 1 * ms);
+    while (mw_clock_ns() - began_ns < 60 * ms)
+        usleep(1000);
+    uint64_t busy_ns = mw_pool_busy_ns(pool);
+    assert_true(busy_ns >= 30 * ms && busy_ns < mw_clock_ns() - began_ns);
+    mw_pool_free(pool);
+}
+
 static void test_bad_counts(void **state)
 {
     (void)state;
@@ -124,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_every_job_runs_once),
         cmocka_unit_test(test_idle_threads_join),
         cmocka_unit_test(test_busy_threads_do_not_wait),
+        cmocka_unit_test(test_busy_time),
         cmocka_unit_test(test_bad_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 OpenMetrics, and what is counted moves."""
 import shutil
 import subprocess
+import time
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -92,6 +93,60 @@ def test_counters_move(serve, models):
     assert after['mw_model_ready{endpoint="a"}'] == 1
     assert after["process_resident_memory_bytes"] > 1 << 20
     assert after["process_open_fds"] >= 4
+
+
+STAGES = ("queue", "decode", "predict", "explain", "encode")
+
+
+def test_stages_add_up(serve, models):
+    """Every stage is counted once a request that came to it; together they are the whole time."""
+    server = serve(f"a={models.paths['plain']}")
+    for _ in range(3):
+        assert server.post("/v1/models/a:predict", json=ROWS).status_code == 200
+    assert server.post("/v1/models/a:explain", json=ROWS).status_code == 200
+    assert server.post("/v1/models/a:predict", json={"instances": [["x"]]}).status_code == 400
+    many = {"instances": [[1, 2, 3, 4]] * 20000}  # for the pool
+    assert server.post("/v1/models/a:predict", json=many).status_code == 200
+    samples = server.samples()
+
+    def of(name, stage):
+        return samples[f'mw_stage_seconds_{name}{{endpoint="a",version="1",stage="{stage}"}}']
+    assert [of("count", stage) for stage in STAGES] == [6, 6, 5, 1, 6]
+    assert all(of("sum", stage) > 0 for stage in STAGES)
+    whole = samples['mw_request_duration_seconds_sum{endpoint="a",version="1"}']
+    assert sum(of("sum", stage) for stage in STAGES) == pytest.approx(whole, rel=1e-6)
+    assert samples['mw_predict_seconds_total{endpoint="a",version="1"}'] == of("sum", "predict")
+    assert 0 < samples["mw_pool_busy_seconds_total"] < 20 and samples["mw_pool_threads"] >= 1
+
+
+def test_a_slow_upload_is_receiving(serve, models):
+    server = serve(f"a={models.paths['plain']}")
+    body = b'{"instances": [[1, 2, 3, 4]]}'
+    with server.connect() as peer:
+        peer.sendall(b"POST /v1/models/a:predict HTTP/1.1\r\nHost: a\r\n"
+                     b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+        time.sleep(0.3)
+        peer.sendall(body[10:])
+        assert b"200 OK" in peer.recv(4096)
+    samples = server.samples()
+    stage = 'mw_stage_seconds_sum{endpoint="a",version="1",stage="%s"}'
+    assert 0.25 < samples[stage % "receive"] < 5
+    assert samples[stage % "queue"] < 0.2
+
+
+def test_busy_loops(serve, models):
+    server = serve(f"a={models.paths['plain']}", "--threads", "2")
+
+    def loops(kind):
+        samples = server.samples()
+        return [samples[f'mw_loop_{kind}_seconds_total{{loop="{loop}"}}'] for loop in (0, 1)]
+    before, began = loops("busy"), time.monotonic()
+    for _ in range(200):
+        server.post("/v1/models/a:predict", json=ROWS)
+    after, passed = loops("busy"), time.monotonic() - began
+    moved = [b - a for a, b in zip(before, after)]
+    assert all(0 <= one <= passed + 0.01 for one in moved) and sum(moved) > 0.002
+    assert sum(loops("cpu")) > 0.002
 
 
 def test_histogram_is_cumulative(fleet):
