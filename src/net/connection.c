@@ -221,15 +221,7 @@ static void leave_lists(net_connection *connection)
         loop->connections = connection->after;
     if (connection->after)
         connection->after->before = connection->before;
-    net_connection **link = &loop->ready;
-    while (connection->is_ready && *link) {
-        if (*link == connection) {
-            *link = connection->ready_next;
-            break;
-        }
-        link = &(*link)->ready_next;
-    }
-    connection->is_ready = false;
+    net_loop_forget(loop, connection);
 }
 
 static void announce_empty(net_loop *loop)

@@ -107,12 +107,14 @@ typedef struct net_input {
 
 struct net_connection {
     net_connection *before, *after; /* in the loop's list, or `after` in a list of free ones */
-    net_connection *ready_next;     /* in the loop's list of those with more to read */
-    net_letter letter;              /* while it is handed to another loop */
+    net_connection *ready_before, *ready_after; /* in the loop's list of those that wait */
+    net_letter letter;                          /* while it is handed to another loop */
     net_loop *loop;
     const net_transport *transport;
     const net_protocol *protocol;
     net_timer timer;
+    uint64_t ready_ns;    /* when the loop learned of what it reads now */
+    uint32_t events;      /* of epoll, that it has not looked at yet */
     int fd;               /* -1 once closed; the struct stays while n_exchanges > 0 */
     uint32_t n_exchanges; /* deferred, held by others */
     uint32_t n_requests;

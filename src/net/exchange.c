@@ -60,7 +60,8 @@ net_exchange_state net_exchange_handle(net_exchange *exchange)
 {
     net_loop *loop = exchange->home;
     const mw_server_options *options = &loop->server->options;
-    exchange->shown.received_ns = loop->now_ns;
+    exchange->shown.received_ns = exchange->connection->ready_ns;
+    exchange->shown.handled_ns = loop->now_ns;
     net_count(&loop->counts.requests, 1);
     net_count(&loop->counts.in_flight, 1);
     options->handler(options->user, &exchange->shown);

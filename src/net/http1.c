@@ -19,6 +19,7 @@ enum {
         16 * 1024,              /* copied behind its head; larger ones are sent from their place */
     GATHER_BYTES = 64 * 1024,   /* gathered answers are sent when they pass this */
     READS_A_TURN = 16,          /* then other connections have their turn */
+    REQUESTS_A_TURN = 16,       /* then the clock is asked whether they should */
     BODY_ROOM_BYTES = 4 * 1024, /* behind a head in the read buffer, at least */
     FIRST_BODY_BYTES = 64 * 1024, /* body memory grows from here, as bytes really arrive */
     NS_PER_MS = 1000000
@@ -413,13 +414,20 @@ static step take_step(net_connection *connection)
     }
 }
 
-/* Steps through everything that is buffered, sends what was gathered. */
+/* Steps through everything that is buffered, sends what was gathered. A client that sends many
+ * small requests at once must not keep the others waiting: STEP_ON = its turn is over. */
 static step take_steps(net_connection *connection)
 {
     step taken;
-    do
+    uint32_t checked = connection->n_requests;
+    do {
         taken = take_step(connection);
-    while (taken == STEP_ON);
+        if (taken != STEP_ON || connection->n_requests - checked < REQUESTS_A_TURN)
+            continue;
+        checked = connection->n_requests;
+        if (net_loop_turn_is_over(connection->loop))
+            break;
+    } while (taken == STEP_ON);
     if (taken == STEP_GONE)
         return STEP_GONE;
     return net_connection_flush(connection, NULL) ? taken : STEP_GONE;
@@ -435,6 +443,9 @@ static void advance(net_connection *connection)
             continue;
         case STEP_BYTES:
             break;
+        case STEP_ON:
+            net_loop_again(connection->loop, connection);
+            return;
         default:
             return;
         }
@@ -518,7 +529,7 @@ static void http1_drain(net_connection *connection)
     uint64_t period_ns = (uint64_t)loop->server->options.idle_ms * NS_PER_MS;
     uint64_t quiet_ns = loop->now_ns + period_ns - connection->timer.deadline_ns;
     if (connection->timer.kind == NET_TIMER_IDLE && !connection->may_read &&
-        quiet_ns > (uint64_t)MW_LIMIT_DRAIN_IDLE_MS * NS_PER_MS)
+        !connection->is_ready && quiet_ns > (uint64_t)MW_LIMIT_DRAIN_IDLE_MS * NS_PER_MS)
         net_connection_close(connection);
     else
         net_timer_set(&loop->timers, &connection->timer, NET_TIMER_DRAIN, loop->now_ns);

@@ -43,7 +43,7 @@ static net_stream *open_stream(net_http2 *http2, int32_t id)
                            .after = http2->streams,
                            .id = id,
                            .exchange = exchange,
-                           .began_ns = http2->connection->loop->now_ns};
+                           .began_ns = http2->connection->ready_ns};
     mw_buf_init(&stream->out, SIZE_MAX / 4);
     mw_buf_init(&stream->waiting, SIZE_MAX / 4);
     exchange->stream = stream;

@@ -1,6 +1,13 @@
 /* The loop's thread: wait, serve events, read mail, act on phases and time-outs.
  *
- * Sockets are watched edge-triggered and registered once, so a request costs no epoll_ctl. */
+ *      epoll --collect--> ready: connections in the order they became readable --a turn-->
+ * protocols
+ *        ^----------------------------------------------------------------------------------'
+ *
+ * Sockets are watched edge-triggered and registered once, so a request costs no epoll_ctl. Under
+ * load most of what waits would wait in the kernel, where its age cannot be told. So a turn takes
+ * about a millisecond, then epoll is asked again: each connection's wait is known to that
+ * millisecond (net_connection.ready_ns), and mail, new clients and clocks have their turn, too. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,7 +16,7 @@
 
 #include "loop.h"
 
-enum { EVENTS_A_TURN = 128, NS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
+enum { EVENTS_A_CALL = 128, TURN_NS = 1000000, NS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
 
 /* ---- mail ------------------------------------------------------------------------------------ */
 
@@ -59,6 +66,8 @@ static void deliver_reply(net_loop *loop, net_exchange *exchange)
     loop->n_live_exchanges--;
     net_count(&loop->counts.in_flight, (uint64_t)-1);
     if (connection->fd >= 0) {
+        if (!connection->is_ready) /* what is pipelined behind it waited for it, not for the loop */
+            connection->ready_ns = loop->now_ns;
         connection->protocol->on_reply(connection, exchange);
         return;
     }
@@ -85,12 +94,32 @@ void net_loop_again(net_loop *loop, net_connection *connection)
     if (connection->is_ready)
         return;
     connection->is_ready = true;
-    connection->ready_next = loop->ready;
-    loop->ready = connection;
+    connection->ready_before = loop->last_ready;
+    connection->ready_after = NULL;
+    *(loop->last_ready ? &loop->last_ready->ready_after : &loop->ready) = connection;
+    loop->last_ready = connection;
 }
 
-static void serve_connection(net_connection *connection, uint32_t events)
+void net_loop_forget(net_loop *loop, net_connection *connection)
 {
+    if (!connection->is_ready)
+        return;
+    net_connection *before = connection->ready_before, *after = connection->ready_after;
+    *(before ? &before->ready_after : &loop->ready) = after;
+    *(after ? &after->ready_before : &loop->last_ready) = before;
+    connection->is_ready = false;
+}
+
+bool net_loop_turn_is_over(net_loop *loop)
+{
+    loop->now_ns = mw_clock_ns();
+    return loop->now_ns >= loop->turn_end_ns;
+}
+
+static void serve_connection(net_connection *connection)
+{
+    uint32_t events = connection->events;
+    connection->events = 0;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         connection->may_read = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
@@ -108,29 +137,51 @@ static void serve_connection(net_connection *connection, uint32_t events)
     connection->protocol->on_ready(connection);
 }
 
-static void serve_event(net_loop *loop, const struct epoll_event *event)
+static void note_event(net_loop *loop, const struct epoll_event *event)
 {
+    net_connection *connection = event->data.ptr;
     if (event->data.ptr == loop) {
         uint64_t count;
         ssize_t n = read(loop->wake_fd, &count, sizeof count);
         (void)n;
     } else if (event->data.ptr == loop->server) {
-        (void)net_loop_accept(loop);
+        loop->may_accept = true;
     } else {
-        serve_connection(event->data.ptr, event->events);
+        if (!connection->is_ready)
+            connection->ready_ns = loop->now_ns;
+        connection->events |= event->events;
+        net_loop_again(loop, connection);
     }
+}
+
+/* All that is ready now joins those that wait for their turn. */
+static void collect(net_loop *loop)
+{
+    struct epoll_event events[EVENTS_A_CALL];
+    int wait_ms = loop->ready ? 0 : net_timers_wait_ms(&loop->timers, loop->now_ns), n;
+    do {
+        net_count(&loop->counts.busy_ns, mw_clock_ns() - loop->woken_ns);
+        n = epoll_wait(loop->epoll_fd, events, EVENTS_A_CALL, wait_ms);
+        loop->now_ns = loop->woken_ns = mw_clock_ns();
+        for (int i = 0; i < n; i++)
+            note_event(loop, &events[i]);
+        wait_ms = 0;
+    } while (n == EVENTS_A_CALL);
 }
 
 static void serve_ready(net_loop *loop)
 {
-    net_connection *ready = loop->ready;
-    loop->ready = NULL;
-    while (ready) {
-        net_connection *next = ready->ready_next;
-        ready->is_ready = false;
-        ready->protocol->on_ready(ready);
-        ready = next;
+    loop->turn_end_ns = loop->now_ns + TURN_NS;
+    while (loop->ready) {
+        net_connection *connection = loop->ready;
+        net_loop_forget(loop, connection);
+        serve_connection(connection);
+        if (!loop->ready || net_loop_turn_is_over(loop))
+            break;
     }
+    if (loop->may_accept)
+        (void)net_loop_accept(loop);
+    loop->may_accept = false;
 }
 
 static void serve_timeouts(net_loop *loop)
@@ -215,16 +266,10 @@ const char *net_loop_date(net_loop *loop, size_t *ret_size)
 void *net_loop_run(void *argument)
 {
     net_loop *loop = argument;
-    struct epoll_event events[EVENTS_A_TURN];
-    loop->now_ns = mw_clock_ns();
+    loop->now_ns = loop->woken_ns = mw_clock_ns();
     while (loop->phase != NET_STOPPING || loop->n_live_exchanges > 0) {
-        int wait_ms = loop->ready ? 0 : net_timers_wait_ms(&loop->timers, loop->now_ns);
-        net_count(&loop->counts.busy_ns, mw_clock_ns() - loop->now_ns);
-        int n = epoll_wait(loop->epoll_fd, events, EVENTS_A_TURN, wait_ms);
-        loop->now_ns = mw_clock_ns();
+        collect(loop);
         serve_ready(loop);
-        for (int i = 0; i < n; i++)
-            serve_event(loop, &events[i]);
         read_mail(loop);
         follow_phase(loop);
         serve_timeouts(loop);

@@ -36,13 +36,16 @@ struct net_loop {
     bool listening;  /* the listener is in this epoll */
     bool emptied;    /* all connections were closed in NET_STOPPING */
     net_phase phase; /* the last one acted upon */
-    uint64_t now_ns; /* read once a wake-up */
+    uint64_t now_ns; /* read with each wake-up, and between connections that wait for their turn */
+    uint64_t woken_ns, turn_end_ns;
+    bool may_accept;
     uint64_t date_until_ns;
     char date[40]; /* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
 
     net_timers timers;
-    net_connection *connections, *ready;
-    size_t n_live_exchanges; /* held by others */
+    net_connection *connections;
+    net_connection *ready, *last_ready; /* those that wait for their turn, longest first */
+    size_t n_live_exchanges;            /* held by others */
 
     mw_buf gathered;
 
@@ -87,8 +90,11 @@ void net_loop_done(net_loop *loop);
 void *net_loop_run(void *argument);
 /* From any thread: post a letter, or only wake it up (NULL). */
 void net_loop_post(net_loop *loop, net_letter *letter);
-/* Come back to this connection after the others had their turn. */
+/* Come back to this connection after the others had their turn; no longer, net_loop_forget. */
 void net_loop_again(net_loop *loop, net_connection *connection);
+void net_loop_forget(net_loop *loop, net_connection *connection);
+/* Whether others should have their turn now. Reads the clock. */
+bool net_loop_turn_is_over(net_loop *loop);
 const char *net_loop_date(net_loop *loop, size_t *ret_size);
 
 /* pools.c: what a loop keeps warm */
