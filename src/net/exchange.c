@@ -19,7 +19,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
         .method = MW_METHOD_OTHER,
         .peer = connection->peer,
         .loop = connection->loop->index,
-        .began_ns = connection->loop->now_ns,
+        .began_ns = connection->ready_ns,
         .arena = &exchange->arena,
         .status = 200,
         .reply = &exchange->reply,
@@ -33,7 +33,7 @@ void net_exchange_renew(net_exchange *exchange)
     exchange->state = NET_EXCHANGE_OPEN;
     mw_arena_reset(&exchange->arena);
     mw_buf_reset(&exchange->reply);
-    shown->began_ns = exchange->home->now_ns;
+    shown->began_ns = exchange->connection->ready_ns;
     shown->body = shown->body_encoding = shown->reply_headers = (mw_view){NULL, 0};
     shown->user = NULL;
     shown->takes_more = false;
@@ -61,7 +61,6 @@ net_exchange_state net_exchange_handle(net_exchange *exchange)
     net_loop *loop = exchange->home;
     const mw_server_options *options = &loop->server->options;
     exchange->shown.received_ns = exchange->connection->ready_ns;
-    exchange->shown.handled_ns = loop->now_ns;
     net_count(&loop->counts.requests, 1);
     net_count(&loop->counts.in_flight, 1);
     options->handler(options->user, &exchange->shown);

@@ -269,7 +269,7 @@ void net_grpc_data(net_stream *stream, mw_view data)
     if (!stream->is_running) {
         nghttp2_session_consume_stream(stream->http2->session, stream->id, data.size);
         if (body->size == stream->used_bytes) { /* the clock of a message begins with it */
-            stream->began_ns = stream->http2->connection->loop->now_ns;
+            stream->began_ns = stream->http2->connection->ready_ns;
             stream->exchange->shown.began_ns = stream->began_ns;
             stream->received_bytes = data.size;
         }

@@ -71,9 +71,8 @@ struct mw_exchange {
     mw_peer peer;         /* who sent it */
     mw_view client_name;  /* subject of the client's verified certificate; empty = none */
     unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
-    uint64_t began_ns;    /* mw_clock_ns of the wake-up in which the whole head was there */
-    uint64_t received_ns; /* mw_clock_ns when the loop learned that the rest of it was there */
-    uint64_t handled_ns;  /* and when the handler got it: what lies between, it waited its turn */
+    uint64_t began_ns; /* mw_clock_ns when the loop learned that the rest of its head was there */
+    uint64_t received_ns; /* the same of the whole request; from here it waits its turn */
     uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
     bool is_http2;
     bool is_grpc;          /* a message of a gRPC call: body and reply are messages */
