@@ -39,6 +39,7 @@
 #define MW_LIMIT_HTTP2_ACKS 1000   /* of PING and SETTINGS, that wait */
 #define MW_LIMIT_HTTP2_RESETS 1000 /* streams that a client may reset at once, */
 #define MW_LIMIT_HTTP2_RESETS_A_SECOND 100 /* and from then on */
+#define MW_LIMIT_WAITING_CALLS 1000        /* of gRPC, that wait for news; about 16 kB each */
 #define MW_LIMIT_THREADS 256
 
 /* requests */

@@ -68,12 +68,16 @@ static void put_tag(mw_buf *out, uint32_t number, mw_protobuf_type type)
     put_varint(out, (uint64_t)number << 3 | type);
 }
 
-void mw_protobuf_put_number(mw_buf *out, uint32_t number, uint64_t value)
+void mw_protobuf_put_number_always(mw_buf *out, uint32_t number, uint64_t value)
 {
-    if (value == 0)
-        return;
     put_tag(out, number, MW_PROTOBUF_VARINT);
     put_varint(out, value);
+}
+
+void mw_protobuf_put_number(mw_buf *out, uint32_t number, uint64_t value)
+{
+    if (value != 0)
+        mw_protobuf_put_number_always(out, number, value);
 }
 
 void mw_protobuf_put_bool(mw_buf *out, uint32_t number, bool value)

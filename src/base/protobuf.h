@@ -93,6 +93,7 @@ static inline bool mw_protobuf_fixed(mw_protobuf *message, size_t width, uint64_
  * proto3 does; the functions with `always` write them, too. */
 
 void mw_protobuf_put_number(mw_buf *out, uint32_t number, uint64_t value);
+void mw_protobuf_put_number_always(mw_buf *out, uint32_t number, uint64_t value);
 void mw_protobuf_put_bool(mw_buf *out, uint32_t number, bool value);
 void mw_protobuf_put_text(mw_buf *out, uint32_t number, mw_view text);
 void mw_protobuf_put_text_always(mw_buf *out, uint32_t number, mw_view text);

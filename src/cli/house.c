@@ -75,6 +75,12 @@ static mw_status add_models(cli_house *house, cli_endpoint *endpoints, size_t n_
     return MW_OK;
 }
 
+/* Calls that watch the fleet are told. */
+static void announce(void *server)
+{
+    mw_server_announce(server);
+}
+
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const char *listen, cli_house *house, mw_error *err)
 {
@@ -98,6 +104,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     if (status != MW_OK)
         return mend_listen(call, listen, status, err);
     mw_api_set_server(house->api, house->server);
+    mw_fleet_on_change(house->fleet, announce, house->server);
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
     snprintf(house->url, sizeof house->url, "http://%s", mw_server_address(house->server));

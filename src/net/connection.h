@@ -161,7 +161,8 @@ void net_connection_release(net_connection *connection);
 typedef enum net_exchange_state {
     NET_EXCHANGE_OPEN,
     NET_EXCHANGE_DEFERRED,
-    NET_EXCHANGE_REPLIED
+    NET_EXCHANGE_REPLIED,
+    NET_EXCHANGE_WAITING /* for news; gRPC only */
 } net_exchange_state;
 
 /* The public struct first, so that a pointer to it is a pointer to this. */
@@ -174,6 +175,7 @@ struct net_exchange {
     net_exchange *next_free;
     net_exchange_state state;
     atomic_bool is_gone;
+    bool is_again; /* the handler is asked again, for there is news: no new request */
     mw_arena arena;
     mw_buf reply;
     mw_buf body;         /* of requests that do not fit the read buffer, or come in chunks */

@@ -14,6 +14,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
     exchange->stream = NULL;
     exchange->body.cap = connection->loop->server->options.max_body_bytes;
     exchange->state = NET_EXCHANGE_OPEN;
+    exchange->is_again = false;
     atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
     exchange->shown = (mw_exchange){
         .method = MW_METHOD_OTHER,
@@ -36,7 +37,7 @@ void net_exchange_renew(net_exchange *exchange)
     shown->began_ns = exchange->connection->ready_ns;
     shown->body = shown->body_encoding = shown->reply_headers = (mw_view){NULL, 0};
     shown->user = NULL;
-    shown->takes_more = false;
+    shown->takes_more = shown->stays = false;
     shown->status = 200;
 }
 
@@ -61,7 +62,8 @@ net_exchange_state net_exchange_handle(net_exchange *exchange)
     net_loop *loop = exchange->home;
     const mw_server_options *options = &loop->server->options;
     exchange->shown.received_ns = exchange->connection->ready_ns;
-    net_count(&loop->counts.requests, 1);
+    if (!exchange->is_again)
+        net_count(&loop->counts.requests, 1);
     net_count(&loop->counts.in_flight, 1);
     options->handler(options->user, &exchange->shown);
     if (exchange->state == NET_EXCHANGE_DEFERRED) {
@@ -160,6 +162,13 @@ void mw_exchange_reply(mw_exchange *shown)
     }
     assert(exchange->state == NET_EXCHANGE_OPEN);
     exchange->state = NET_EXCHANGE_REPLIED;
+}
+
+void mw_exchange_wait(mw_exchange *shown)
+{
+    net_exchange *exchange = (net_exchange *)shown;
+    assert(exchange->state == NET_EXCHANGE_OPEN && shown->is_grpc);
+    exchange->state = NET_EXCHANGE_WAITING;
 }
 
 bool mw_exchange_is_gone(const mw_exchange *shown)

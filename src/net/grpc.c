@@ -4,7 +4,11 @@
  *
  * Each message is an exchange of its own, one after another: a call that streams is a row of
  * requests, as pipelining is in HTTP/1.1. A handler that takes further messages says so
- * (mw_exchange.takes_more); else the call ends behind its answer.
+ * (mw_exchange.takes_more); else the call ends behind its answer. One that answers a message more
+ * than once, over time, says so, too (mw_exchange.stays): the stream joins the loop's list of those
+ * that wait, and at news (mw_server_announce) the handler has the same message again, on the loop
+ * that carries it; so nothing is shared between threads, and a client that goes away just leaves
+ * the list with its stream.
  *
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 #include "http2.h"
@@ -120,6 +124,7 @@ static void send_message(net_stream *stream)
     if (stream->out_sent == out->size) {
         mw_buf_reset(out);
         stream->out_sent = 0;
+        stream->progress_ns = stream->http2->connection->loop->now_ns;
     }
     mw_buf_bytes(out, prefix, sizeof prefix);
     mw_buf_bytes(out, reply->data, reply->size);
@@ -150,14 +155,26 @@ static void fail_large(net_stream *stream)
     fail(stream, 413, &err);
 }
 
+static const unsigned char *message_of(const net_stream *stream)
+{
+    return (const unsigned char *)stream->exchange->body.data + stream->used_bytes;
+}
+
+/* Behind its prefix. */
+static void show_message(net_stream *stream, size_t size)
+{
+    mw_exchange *shown = &stream->exchange->shown;
+    const unsigned char *at = message_of(stream);
+    shown->body = (mw_view){(const char *)at + PREFIX_BYTES, size};
+    shown->body_encoding = at[0] ? mw_exchange_header(shown, "grpc-encoding") : (mw_view){NULL, 0};
+}
+
 /* The next message, if all of it is there and the handler is free. */
 static bool take_message(net_stream *stream)
 {
-    net_exchange *exchange = stream->exchange;
-    const char *data = exchange->body.data + stream->used_bytes;
-    const unsigned char *at = (const unsigned char *)data;
-    size_t have = exchange->body.size - stream->used_bytes;
-    if (stream->is_running || stream->is_last || have < PREFIX_BYTES)
+    const unsigned char *at = message_of(stream);
+    size_t have = stream->exchange->body.size - stream->used_bytes;
+    if (stream->is_running || stream->is_waiting || stream->is_last || have < PREFIX_BYTES)
         return false;
     size_t size = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
     if (at[0] > 1 || size > max_message(stream)) {
@@ -168,9 +185,7 @@ static bool take_message(net_stream *stream)
         return false;
     }
     stream->message_bytes = PREFIX_BYTES + size;
-    exchange->shown.body = (mw_view){data + PREFIX_BYTES, size};
-    exchange->shown.body_encoding =
-        at[0] ? mw_exchange_header(&exchange->shown, "grpc-encoding") : (mw_view){NULL, 0};
+    show_message(stream, size);
     return have >= PREFIX_BYTES + size;
 }
 
@@ -214,9 +229,117 @@ static void drop_message(net_stream *stream)
         net_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+/* ---- news ------------------------------------------------------------------------------------ */
+
+static mw_server *server_of(const net_stream *stream)
+{
+    return stream->http2->connection->loop->server;
+}
+
+static void refuse_waiting(net_stream *stream, int status, int code, const char *what,
+                           const char *mend)
+{
+    mw_error err;
+    mw_fail(&err, code, "%s", what);
+    mw_mend(&err, "%s", mend);
+    fail(stream, status, &err);
+}
+
+static void end_by_drain(net_stream *stream)
+{
+    refuse_waiting(stream, 503, MW_E_SERVER_STOPS, "the server is about to stop",
+                   "ask another one, or this one when it is back");
+}
+
+void net_grpc_wait(net_stream *stream)
+{
+    net_loop *loop = stream->http2->connection->loop;
+    if (loop->phase != NET_RUNNING) {
+        end_by_drain(stream);
+        return;
+    }
+    if (atomic_fetch_add(&loop->server->n_waiting, 1) >= MW_LIMIT_WAITING_CALLS) {
+        atomic_fetch_sub(&loop->server->n_waiting, 1);
+        refuse_waiting(stream, 429, MW_E_WAITING_CALLS, "too many calls wait for news",
+                       "end some of them, or ask now and then instead");
+        return;
+    }
+    stream->is_waiting = true;
+    stream->waiting_after = loop->waiting;
+    stream->waiting_link = &loop->waiting;
+    if (loop->waiting)
+        loop->waiting->waiting_link = &stream->waiting_after;
+    loop->waiting = stream;
+    /* news since the handler looked? then its loop was perhaps not woken for it */
+    if (atomic_load(&loop->server->n_news) != loop->n_news)
+        net_loop_post(loop, NULL);
+}
+
+void net_grpc_forget(net_stream *stream)
+{
+    if (!stream->is_waiting)
+        return;
+    stream->is_waiting = false;
+    *stream->waiting_link = stream->waiting_after;
+    if (stream->waiting_after)
+        stream->waiting_after->waiting_link = stream->waiting_link;
+    atomic_fetch_sub(&server_of(stream)->n_waiting, 1);
+}
+
+void net_grpc_drain(net_stream *stream)
+{
+    if (!stream->is_waiting)
+        return;
+    net_grpc_forget(stream);
+    net_exchange_renew(stream->exchange);
+    end_by_drain(stream);
+}
+
+static void ask_again(net_stream *stream)
+{
+    net_exchange *exchange = stream->exchange;
+    void *user = exchange->shown.user;
+    net_grpc_forget(stream);
+    net_exchange_renew(exchange);
+    exchange->shown.user = user;
+    exchange->is_again = true;
+    show_message(stream, stream->message_bytes - PREFIX_BYTES);
+    net_stream_dispatch(stream);
+    exchange->is_again = false;
+}
+
+/* Whoever waits on joins the loop's list again; closing a connection takes its streams out of
+ * either list. */
+void net_grpc_tell_news(net_loop *loop)
+{
+    unsigned n_news = atomic_load(&loop->server->n_news);
+    if (n_news == loop->n_news)
+        return;
+    loop->n_news = n_news;
+    net_stream *told = loop->waiting;
+    loop->waiting = NULL;
+    if (told)
+        told->waiting_link = &told;
+    while (told) {
+        net_connection *connection = told->http2->connection;
+        if (!connection->is_ready)
+            connection->ready_ns = loop->now_ns;
+        ask_again(told);
+        connection->protocol->on_ready(connection);
+    }
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
 void net_grpc_answer(net_stream *stream)
 {
     mw_exchange *shown = &stream->exchange->shown;
+    if (shown->status == 200 && shown->stays) {
+        send_message(stream);
+        resume(stream);
+        net_grpc_wait(stream);
+        return;
+    }
     if (shown->status == 200 || shown->takes_more)
         send_message(stream);
     if (!shown->takes_more) {
@@ -265,8 +388,9 @@ void net_grpc_begin(net_stream *stream)
 
 void net_grpc_data(net_stream *stream, mw_view data)
 {
-    mw_buf *body = &stream->exchange->body, *to = stream->is_running ? &stream->waiting : body;
-    if (!stream->is_running) {
+    bool is_busy = stream->is_running || stream->is_waiting;
+    mw_buf *body = &stream->exchange->body, *to = is_busy ? &stream->waiting : body;
+    if (!is_busy) {
         nghttp2_session_consume_stream(stream->http2->session, stream->id, data.size);
         if (body->size == stream->used_bytes) { /* the clock of a message begins with it */
             stream->began_ns = stream->http2->connection->ready_ns;
@@ -283,7 +407,7 @@ void net_grpc_data(net_stream *stream, mw_view data)
 
 void net_grpc_end(net_stream *stream)
 {
-    if (stream->is_running || stream->is_last || stream->is_serving)
+    if (stream->is_running || stream->is_waiting || stream->is_last || stream->is_serving)
         return;
     if (stream->exchange->body.size > stream->used_bytes)
         fail_form(stream, "the last message is cut short");

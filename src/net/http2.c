@@ -256,6 +256,8 @@ static void http2_drain(net_connection *connection)
     if (http2->is_leaving || http2->is_lingering)
         return;
     nghttp2_submit_shutdown_notice(http2->session);
+    for (net_stream *stream = http2->streams; stream; stream = stream->after)
+        net_grpc_drain(stream);
     http2_ready(connection);
 }
 

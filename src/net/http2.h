@@ -42,6 +42,8 @@ struct net_stream {
     bool is_grpc, is_last; /* is_last: no further message is answered */
     bool is_deferred;      /* nghttp2 waits for more in `out` */
     bool is_serving;
+    bool is_waiting; /* for news; stands in the loop's list */
+    net_stream *waiting_after, **waiting_link;
     mw_buf waiting;       /* came while the handler has a message; its window stays shut */
     size_t used_bytes;    /* of exchange->body: messages that were answered */
     size_t message_bytes; /* behind them: the one that the handler has */
@@ -102,6 +104,14 @@ void net_grpc_data(net_stream *stream, mw_view data);
 void net_grpc_end(net_stream *stream);
 /* The handler's answer is in stream->exchange. */
 void net_grpc_answer(net_stream *stream);
+/* The handler waits for news, without an answer. */
+void net_grpc_wait(net_stream *stream);
+/* It is no longer to be told. */
+void net_grpc_forget(net_stream *stream);
+/* The server drains: a call that waits ends. */
+void net_grpc_drain(net_stream *stream);
+/* Ask the handlers of all calls of this loop that wait, if there is news. */
+void net_grpc_tell_news(net_loop *loop);
 /* All of `out` was sent, n_sent bytes of it just now: what nghttp2's reader answers. */
 ssize_t net_grpc_read_end(net_stream *stream, size_t n_sent, uint32_t *flags);
 

@@ -65,6 +65,7 @@ void net_stream_free(net_stream *stream)
     } else if (exchange) {
         net_loop_give_exchange(loop_of(stream), exchange);
     }
+    net_grpc_forget(stream);
     mw_buf_done(&stream->out);
     mw_buf_done(&stream->waiting);
     http2->held_bytes -= stream->held_bytes;
@@ -229,6 +230,9 @@ void net_stream_dispatch(net_stream *stream)
     switch (net_exchange_handle(stream->exchange)) {
     case NET_EXCHANGE_DEFERRED:
         stream->is_running = true;
+        break;
+    case NET_EXCHANGE_WAITING:
+        net_grpc_wait(stream);
         break;
     case NET_EXCHANGE_OPEN:
         net_fail_silence(&err);
@@ -479,7 +483,8 @@ void net_stream_set_callbacks(nghttp2_session_callbacks *callbacks)
 
 static bool is_asking(const net_stream *stream)
 {
-    return !stream->is_ended && !stream->is_last && stream->exchange && !stream->is_running;
+    return !stream->is_ended && !stream->is_last && stream->exchange && !stream->is_running &&
+           !stream->is_waiting;
 }
 
 /* Streams of gRPC may stay open between messages as long as they like. */

@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "loop.h"
+#include "http2.h"
 
 enum { EVENTS_A_CALL = 128, TURN_NS = 1000000, NS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
 
@@ -271,6 +271,7 @@ void *net_loop_run(void *argument)
         collect(loop);
         serve_ready(loop);
         read_mail(loop);
+        net_grpc_tell_news(loop);
         follow_phase(loop);
         serve_timeouts(loop);
     }

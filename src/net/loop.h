@@ -45,6 +45,8 @@ struct net_loop {
     net_timers timers;
     net_connection *connections;
     net_connection *ready, *last_ready; /* those that wait for their turn, longest first */
+    struct net_stream *waiting;         /* calls that wait for news (grpc.c) */
+    unsigned n_news;                    /* of the server's: told to them */
     size_t n_live_exchanges;            /* held by others */
 
     mw_buf gathered;
@@ -70,7 +72,9 @@ struct mw_server {
     atomic_int phase;
     atomic_uint n_listening; /* loops that still have the listener */
     atomic_size_t n_cut;
-    pthread_mutex_t lock; /* for `changed`: a loop became empty */
+    atomic_uint n_news;    /* mw_server_announce */
+    atomic_uint n_waiting; /* calls that wait for news */
+    pthread_mutex_t lock;  /* for `changed`: a loop became empty */
     pthread_cond_t changed;
     unsigned n_emptied;
     net_loop *loops;

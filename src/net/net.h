@@ -90,6 +90,9 @@ struct mw_exchange {
     bool takes_more; /* gRPC: this answer, whatever its status, is a message, and further messages
                         of the call come here, too, one by one. Without it an answer ends the call,
                         and one whose status is not 200 is the sentence of its outcome */
+    bool stays;      /* gRPC: this answer (200) is a message, and the call waits for news: at each
+                        mw_server_announce the handler is called again with the same message and
+                        `user`, on the same loop; it answers again or says mw_exchange_wait */
 };
 
 /* The value of a request header (any case), or {NULL, 0}. The last one wins when it is repeated. */
@@ -113,6 +116,11 @@ MW_CHECKED mw_status mw_exchange_deflate(mw_exchange *exchange, mw_error *err);
 void mw_exchange_reply(mw_exchange *exchange);
 /* Say, inside the handler, that the answer comes later. The loop goes on with others. */
 void mw_exchange_defer(mw_exchange *exchange);
+/* Instead of a reply to a message of a gRPC call: there is nothing to say until there is news, as
+ * behind an answer that `stays`. A client that goes away ends the waiting; so does the server,
+ * which drains (UNAVAILABLE) or has too many such calls (MW_LIMIT_WAITING_CALLS:
+ * RESOURCE_EXHAUSTED). */
+void mw_exchange_wait(mw_exchange *exchange);
 /* True when the client has hung up meanwhile: deferred work may then be cut short. The reply is
  * still due. It is dropped, unless the client has closed its sending half only and can still read.
  */
@@ -151,6 +159,9 @@ MW_CHECKED mw_status mw_server_open(const mw_server_options *options, mw_server 
 const char *mw_server_address(const mw_server *server);
 /* Start one thread a loop. */
 MW_CHECKED mw_status mw_server_start(mw_server *server, mw_error *err);
+/* There is news: all calls that wait for it are asked again, each on its loop, soon; news that
+ * comes meanwhile is told with it. Any thread, while the server is open; cheap, never blocks. */
+void mw_server_announce(mw_server *server);
 /* Stop accepting, let requests in flight finish (each answer says Connection: close; connections
  * idle for more than MW_LIMIT_DRAIN_IDLE_MS are closed at once, others after as long without a
  * request, so that a busy client loses none), at most `seconds`; then close what is left. Returns

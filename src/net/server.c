@@ -136,6 +136,17 @@ mw_status mw_server_start(mw_server *server, mw_error *err)
     return mw_mend(err, "use fewer threads, or raise the limit of processes (ulimit -u)");
 }
 
+/* ---- news ------------------------------------------------------------------------------------ */
+
+void mw_server_announce(mw_server *server)
+{
+    atomic_fetch_add(&server->n_news, 1);
+    if (atomic_load(&server->n_waiting) == 0)
+        return; /* a call that begins to wait has looked at what is, or is asked once more */
+    for (unsigned i = 0; i < server->options.n_loops; i++)
+        net_loop_post(&server->loops[i], NULL);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void enter_phase(mw_server *server, net_phase phase)

@@ -25,6 +25,8 @@ struct mw_fleet {
     mw_scratch *free_scratch[MW_LIMIT_THREADS];
     size_t n_free_scratch;
     serve_loop *loops;
+    void (*changed)(void *user); /* NULL = nobody listens */
+    void *changed_user;
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -130,6 +132,18 @@ static void wait_until_unread(const mw_fleet *fleet, const serve_plan *plan)
             usleep(50);
 }
 
+static void tell_change(const mw_fleet *fleet)
+{
+    if (fleet->changed)
+        fleet->changed(fleet->changed_user);
+}
+
+void mw_fleet_on_change(mw_fleet *fleet, void (*changed)(void *user), void *user)
+{
+    fleet->changed = changed;
+    fleet->changed_user = user;
+}
+
 /* Builds the plan of the endpoints as they are now and swaps it in. */
 static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
 {
@@ -138,6 +152,7 @@ static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
     serve_plan *old = atomic_exchange(&fleet->plan, plan);
     wait_until_unread(fleet, old);
     serve_plan_free(old);
+    tell_change(fleet);
     return MW_OK;
 }
 
@@ -371,6 +386,7 @@ mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error *err)
 void mw_fleet_set_draining(mw_fleet *fleet)
 {
     atomic_store(&fleet->draining, true);
+    tell_change(fleet);
 }
 
 bool mw_fleet_is_draining(const mw_fleet *fleet)

@@ -1,4 +1,4 @@
-/* Calls of gRPC by their paths; health and what else concerns the server. */
+/* Calls of gRPC by their paths; what concerns the server. */
 #include "grpc.h"
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -54,30 +54,6 @@ static void server_metadata(mw_fleet *fleet, mw_exchange *exchange, const mw_par
     grpc_reply(exchange);
 }
 
-/* grpc.health.v1: the whole server (""), a service, or a model by its name. */
-static void health_check(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
-{
-    enum { SERVING = 1, NOT_SERVING = 2 };
-    const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
-    const serve_slot *slot = serve_plan_find(plan, params->name);
-    bool is_server = params->name.size == 0 ||
-                     mw_view_is(params->name, "inference.GRPCInferenceService") ||
-                     mw_view_is(params->name, "grpc.health.v1.Health");
-    bool ready =
-        !mw_fleet_is_draining(fleet) && (is_server ? plan->n_slots > 0 : slot && slot->model);
-    serve_plan_unpin(fleet, exchange->loop);
-    if (!is_server && !slot) {
-        mw_error err;
-        mw_fail(&err, MW_E_ENDPOINT_UNKNOWN, "no service or model is called '%.*s'",
-                MW_VIEW_ARG(params->name));
-        mw_mend(&err, "ask for '' (the server) or the name of a model");
-        serve_reply_error(exchange, &err, 404);
-        return;
-    }
-    mw_protobuf_put_number(exchange->reply, 1, ready ? SERVING : NOT_SERVING);
-    grpc_reply(exchange);
-}
-
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static void refuse_memory(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
@@ -101,11 +77,12 @@ static void nothing(mw_fleet *fleet, mw_exchange *exchange, const mw_params *par
 /* ---- the table ------------------------------------------------------------------------------- */
 
 #define INFERENCE "/inference.GRPCInferenceService/"
+#define HEALTH "/grpc.health.v1.Health/"
 
 static const struct grpc_row {
     const char *path;
     mw_serve_handler *serve;
-    bool streams;
+    bool has_error_messages; /* a stream: an error is a message, and the call goes on */
 } rows[] = {
     {INFERENCE "ModelInfer", grpc_infer, false},
     {INFERENCE "ModelStreamInfer", grpc_infer_stream, true},
@@ -127,14 +104,19 @@ static const struct grpc_row {
     {INFERENCE "CudaSharedMemoryUnregister", nothing, false},
     {INFERENCE "TraceSetting", nothing, false},
     {INFERENCE "LogSettings", nothing, false},
-    {"/grpc.health.v1.Health/Check", health_check, false},
+    {HEALTH "Check", grpc_health_check, false},
+    {HEALTH "List", grpc_health_list, false},
+    {HEALTH "Watch", grpc_health_watch, false},
+    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", grpc_reflect, false},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", grpc_reflect, false},
 };
 
 static void refuse_unknown(mw_exchange *exchange)
 {
     mw_error err;
     mw_fail(&err, MW_E_GRPC_METHOD, "no call is named '%.*s'", MW_VIEW_ARG(exchange->path));
-    mw_mend(&err, "the services are inference.GRPCInferenceService and grpc.health.v1.Health");
+    mw_mend(&err, "the services are inference.GRPCInferenceService, grpc.health.v1.Health and "
+                  "grpc.reflection.v1.ServerReflection");
     serve_reply_error(exchange, &err, 501);
 }
 
@@ -161,7 +143,7 @@ void serve_grpc(mw_fleet *fleet, mw_exchange *exchange)
     mw_error err;
     mw_view texts[2];
     int http_status = 0;
-    exchange->takes_more = row->streams;
+    exchange->takes_more = row->has_error_messages;
     mw_status status = open_message(fleet, exchange, &http_status, &err);
     if (status == MW_OK)
         status = grpc_read_texts(exchange->body, texts, &err);

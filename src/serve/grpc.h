@@ -29,5 +29,9 @@ mw_serve_handler grpc_stats;        /* ModelStatistics */
 mw_serve_handler grpc_index;        /* RepositoryIndex */
 mw_serve_handler grpc_load;         /* RepositoryModelLoad */
 mw_serve_handler grpc_unload;       /* RepositoryModelUnload */
+mw_serve_handler grpc_health_check; /* of grpc.health.v1.Health: Check, List, Watch */
+mw_serve_handler grpc_health_list;
+mw_serve_handler grpc_health_watch;
+mw_serve_handler grpc_reflect; /* ServerReflectionInfo, each of its messages */
 
 #endif

@@ -56,6 +56,9 @@ MW_CHECKED mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error
 MW_CHECKED mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err);
 /* Stop serving it; its name, path and counters are kept. */
 MW_CHECKED mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error *err);
+/* `changed` is called after each change of what is served (loaded, unloaded, draining), from the
+ * thread that made it; must not block. To be set once, before the server starts. */
+void mw_fleet_on_change(mw_fleet *fleet, void (*changed)(void *user), void *user);
 /* From now on readiness is denied: the server is about to stop. */
 void mw_fleet_set_draining(mw_fleet *fleet);
 
