@@ -244,6 +244,43 @@ static const cli_command commands[] = {
         .run = cli_run_model_show,
     },
     {
+        .name = "capacity bench",
+        .group = "Operate",
+        .summary = "find out how much a running server carries",
+        .about =
+            "Sends a server the rows of a CSV file at one rate after the other, and prints how its "
+            "latency grows: the curve, and its knee. Requests are due at times that do not depend "
+            "on "
+            "the answers, as those of many clients are, and latency counts from when a request was "
+            "due; so a server that stands still is charged for all who would have come.\n\n"
+            "Without --rates it first presses the server as hard as its connections allow, then "
+            "climbs from a twentieth of that until the server does not keep up, and halves the "
+            "last "
+            "gap. With --objective the knee is the highest rate whose p99 keeps to it. Any server "
+            "of "
+            "these protocols can be measured; without ENDPOINT requests go to /invocations.\n\n"
+            "It puts a server under as much load as it carries: do not point it at one that others "
+            "use. On one machine the generator takes cores away from the server; when it was "
+            "itself "
+            "the limit, it says so.",
+        .arguments = {{"ENDPOINT", "name of the endpoint; without it the server's only model", 0, 1,
+                       NULL, false}},
+        .options = CLI_LIST(CLI_INPUT, CLI_SERVER, CLI_ROWS, CLI_LOAD_PROTOCOL, CLI_RATES,
+                            CLI_DURATION, CLI_CONNECTIONS, CLI_ARRIVALS, CLI_TIMEOUT, CLI_OBJECTIVE,
+                            CLI_SEED, CLI_THREADS, CLI_REASON_FORMAT, CLI_OUTPUT),
+        .examples =
+            {{"mw capacity bench credit --input credit.csv", NULL},
+             {"mw capacity bench credit --input credit.csv --objective 10ms",
+              "requests a second within a p99 of 10 ms"},
+             {"mw capacity bench credit --input credit.csv --rates 500,1000,2000 "
+              "--duration 30s",
+              "three rates, longer"},
+             {"mw capacity bench credit --input credit.csv --protocol oip-binary --rows 1000 "
+              "--format json -o curve.json",
+              "batches; for programs"}},
+        .run = cli_run_capacity_bench,
+    },
+    {
         .name = "config show",
         .group = "Setup",
         .summary = "show the settings in force, and where each came from",

@@ -20,9 +20,9 @@ typedef struct cli_row_reader {
     cli_source source;
     mw_csv_reader csv;
     mw_view header; /* of CSV, as it was written; valid until the first batch */
-    mw_arena kept; /* the reader's mapping; the command may keep names here */
-    mw_arena rows; /* one batch; reset before the next one */
-    size_t used;   /* bytes of the source that the last batch took */
+    mw_arena kept;  /* the reader's mapping; the command may keep names here */
+    mw_arena rows;  /* one batch; reset before the next one */
+    size_t used;    /* bytes of the source that the last batch took */
     uint64_t n_rows, next_line;
     uint64_t began_ns, shown_ns;
     bool bar_shown;

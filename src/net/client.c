@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "answer.h"
 #include "chunks.h"
-#include "token.h"
 
 enum { READ_BYTES = 16 * 1024, NS_PER_MS = 1000000 };
 
@@ -25,14 +25,6 @@ struct mw_client {
     mw_buf out;  /* the request's head */
     mw_buf body; /* of chunked answers */
 };
-
-/* What the head of an answer says. */
-typedef struct answer_head {
-    int status;
-    size_t size;
-    uint64_t content_length;
-    bool has_length, is_chunked, closes;
-} answer_head;
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
@@ -83,17 +75,28 @@ static void disconnect(mw_client *client)
     client->is_proven = false;
 }
 
+/* A socket that connects, or has; -1 with errno. */
+static int begin_connection(const struct addrinfo *where)
+{
+    int one = 1;
+    int fd = socket(where->ai_family, where->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                    where->ai_protocol);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, where->ai_addr, where->ai_addrlen) == 0 || errno == EINPROGRESS)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
 static mw_status connect_to(mw_client *client, const struct addrinfo *where, mw_error *err)
 {
-    client->fd = socket(where->ai_family, where->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                        where->ai_protocol);
+    int failed = 0;
+    client->fd = begin_connection(where);
     if (client->fd < 0)
-        return fail_connection(client, errno, err);
-    int one = 1, failed = 0;
-    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(client->fd, where->ai_addr, where->ai_addrlen) == 0)
-        return MW_OK;
-    if (errno != EINPROGRESS)
         return fail_connection(client, errno, err);
     MW_TRY(wait_for(client, POLLOUT, err));
     socklen_t size = sizeof failed;
@@ -164,68 +167,8 @@ static mw_status receive(mw_client *client, bool *ret_ended, mw_error *err)
 
 /* ---- reading the answer ---------------------------------------------------------------------- */
 
-static bool read_length(mw_view text, uint64_t *ret_length)
-{
-    uint64_t length = 0;
-    for (size_t i = 0; i < text.size; i++)
-        if (!net_is_digit(text.data[i]) || __builtin_mul_overflow(length, (uint64_t)10, &length) ||
-            __builtin_add_overflow(length, (uint64_t)(text.data[i] - '0'), &length))
-            return false;
-    *ret_length = length;
-    return text.size > 0;
-}
-
-static bool note_header(mw_header header, answer_head *head)
-{
-    if (mw_view_is_nocase(header.name, "content-length")) {
-        head->has_length = true;
-        return read_length(header.value, &head->content_length);
-    }
-    if (mw_view_is_nocase(header.name, "transfer-encoding"))
-        head->is_chunked = true;
-    else if (mw_view_is_nocase(header.name, "connection"))
-        head->closes = mw_view_is_nocase(header.value, "close");
-    return true;
-}
-
-static bool parse_status(mw_view line, answer_head *head)
-{
-    if (line.size < 12 || !mw_view_starts(line, "HTTP/1.") || line.data[8] != ' ')
-        return false;
-    head->status = 0;
-    for (size_t i = 9; i < 12; i++) {
-        if (!net_is_digit(line.data[i]))
-            return false;
-        head->status = head->status * 10 + (line.data[i] - '0');
-    }
-    head->closes = line.data[7] == '0';
-    return true;
-}
-
-/* text: the whole head, its empty line included. */
-static bool parse_answer(mw_view text, answer_head *ret_head)
-{
-    answer_head head = {.size = text.size};
-    const char *at = text.data, *end = text.data + text.size;
-    for (bool is_first = true;; is_first = false) {
-        const char *line_end = memchr(at, '\n', (size_t)(end - at));
-        if (!line_end || line_end == at || line_end[-1] != '\r')
-            return false;
-        mw_view line = {at, (size_t)(line_end - at) - 1};
-        mw_header header;
-        at = line_end + 1;
-        if (line.size == 0)
-            break;
-        if (is_first ? !parse_status(line, &head)
-                     : (net_split_header(line, &header) || !note_header(header, &head)))
-            return false;
-    }
-    *ret_head = head;
-    return true;
-}
-
 /* Interim answers (1xx) are passed over. */
-static mw_status read_head(mw_client *client, answer_head *ret_head, mw_error *err)
+static mw_status read_head(mw_client *client, net_answer_head *ret_head, mw_error *err)
 {
     for (;;) {
         const char *end =
@@ -240,7 +183,7 @@ static mw_status read_head(mw_client *client, answer_head *ret_head, mw_error *e
             continue;
         }
         size_t size = (size_t)(end - client->in.data) + 4;
-        if (!parse_answer((mw_view){client->in.data, size}, ret_head))
+        if (!net_answer_parse((mw_view){client->in.data, size}, ret_head))
             return fail_reply(client, "the answer is not HTTP", err);
         if (ret_head->status >= 200)
             return MW_OK;
@@ -282,7 +225,8 @@ static mw_status read_chunked(mw_client *client, size_t at, mw_view *ret_body, m
     }
 }
 
-static mw_status read_body(mw_client *client, answer_head *head, mw_view *ret_body, mw_error *err)
+static mw_status read_body(mw_client *client, net_answer_head *head, mw_view *ret_body,
+                           mw_error *err)
 {
     if (head->is_chunked)
         return read_chunked(client, head->size, ret_body, err);
@@ -317,7 +261,7 @@ static bool write_head(mw_client *client, const char *method, const char *path,
 }
 
 static mw_status exchange_once(mw_client *client, const char *method, mw_view body,
-                               answer_head *ret_head, mw_view *ret_body, mw_error *err)
+                               net_answer_head *ret_head, mw_view *ret_body, mw_error *err)
 {
     enum { SMALL_BODY_BYTES = 64 * 1024 };
     MW_TRY(ensure_connected(client, err));
@@ -333,7 +277,7 @@ static mw_status exchange_once(mw_client *client, const char *method, mw_view bo
     if (!is_small)
         MW_TRY(send_all(client, body, err));
     MW_TRY(read_head(client, ret_head, err));
-    if (strcmp(method, "HEAD") == 0 || ret_head->status == 204 || ret_head->status == 304) {
+    if (strcmp(method, "HEAD") == 0 || net_answer_has_no_body(ret_head->status)) {
         *ret_body = (mw_view){"", 0};
         return MW_OK;
     }
@@ -346,7 +290,7 @@ mw_status mw_client_call(mw_client *client, const char *method, const char *path
 {
     if (!write_head(client, method, path, content_type, body))
         return mw_fail_memory(err, "the request");
-    answer_head head = {0};
+    net_answer_head head = {0};
     mw_view reply;
     bool is_proven = client->is_proven;
     begin_call(client);
@@ -400,4 +344,16 @@ void mw_client_close(mw_client *client)
     mw_buf_done(&client->body);
     free(client->address);
     free(client);
+}
+
+mw_status mw_connect_begin(const char *address, int *ret_fd, mw_error *err)
+{
+    struct addrinfo *list;
+    MW_TRY(net_resolve(address, false, &list, err));
+    *ret_fd = begin_connection(list);
+    int reason = errno;
+    freeaddrinfo(list);
+    if (*ret_fd >= 0)
+        return MW_OK;
+    return fail_connection(&(mw_client){.address = (char *)address}, reason, err);
 }

@@ -199,4 +199,31 @@ MW_CHECKED mw_status mw_client_call(mw_client *client, const char *method, const
                                     mw_view *ret_body, mw_error *err);
 void mw_client_close(mw_client *client);
 
+/* ---- for clients with a loop of their own: a load generator ---------------------------------- */
+
+/* Begin to connect to the first address behind `address`, without waiting; the socket is
+ * non-blocking and the caller's. Writable = connected, or failed (SO_ERROR).
+ * Fails: MW_IO, MW_BAD_ARGUMENT (address). */
+MW_CHECKED mw_status mw_connect_begin(const char *address, int *ret_fd, mw_error *err);
+
+/* Reads HTTP/1.1 answers one behind the other as bytes arrive, and drops their bodies. One a
+ * connection. */
+typedef struct mw_answer_counter mw_answer_counter;
+typedef enum mw_answer_event {
+    MW_ANSWER_MORE,  /* all bytes were used; the answer goes on */
+    MW_ANSWER_WHOLE, /* bytes behind *ret_used belong to the next answer */
+    MW_ANSWER_BROKEN /* not HTTP, or a head above MW_LIMIT_HEAD_BYTES */
+} mw_answer_event;
+/* NULL when memory is gone. */
+mw_answer_counter *mw_answer_counter_new(void);
+void mw_answer_counter_free(mw_answer_counter *counter);
+/* Before each answer. */
+void mw_answer_counter_begin(mw_answer_counter *counter);
+mw_answer_event mw_answer_counter_take(mw_answer_counter *counter, mw_view data, size_t *ret_used);
+/* The server has closed: WHOLE when that is how this answer ends, else BROKEN. */
+mw_answer_event mw_answer_counter_end(const mw_answer_counter *counter);
+/* Of the last answer that was whole. */
+int mw_answer_counter_status(const mw_answer_counter *counter);
+bool mw_answer_counter_closes(const mw_answer_counter *counter);
+
 #endif

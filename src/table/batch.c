@@ -131,7 +131,7 @@ mw_status table_convert_number(const mw_column *column, double value, double *re
     return MW_OK;
 }
 
-bool table_is_missing(mw_view text)
+bool mw_text_is_missing(mw_view text)
 {
     static const char *const words[] = {"NaN",  "nan", "NA",   "N/A",  "null", "NULL",
                                         "None", "n/a", "<NA>", "#N/A", "-nan", "-NaN"};
@@ -159,7 +159,7 @@ mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_
             *ret_value = (double)code;
             return MW_OK;
         }
-        if (table_is_missing(text)) {
+        if (mw_text_is_missing(text)) {
             *ret_value = (double)NAN;
             return MW_OK;
         }
@@ -172,7 +172,7 @@ mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_
     }
     double value;
     mw_view trimmed = mw_view_trim(text);
-    if (table_is_missing(trimmed)) {
+    if (mw_text_is_missing(trimmed)) {
         *ret_value = (double)NAN;
         return MW_OK;
     }

@@ -9,8 +9,6 @@ mw_status table_convert_number(const mw_column *column, double value, double *re
                                mw_error *err);
 mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_value,
                              mw_error *err);
-/* Empty, NaN, NA, null and their kin, as pandas reads them. */
-bool table_is_missing(mw_view text);
 /* Prepend "row 3, column 'age'". */
 mw_status table_at(mw_error *err, const mw_schema *schema, size_t row, size_t column);
 

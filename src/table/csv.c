@@ -84,10 +84,10 @@ static mw_status fail_line(const mw_csv_reader *reader, mw_error *err)
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
-static mw_status read_header(mw_csv_reader *reader, const char **at, const char *end,
+static mw_status read_fields(mw_csv_reader *reader, const char **at, const char *end,
                              mw_arena *arena, mw_view **ret_names, size_t *ret_count, mw_error *err)
 {
-    size_t capacity = 64, n = 0;
+    size_t capacity = reader->n_fields ? reader->n_fields : 64, n = 0;
     mw_view *names = mw_arena_take(arena, capacity * sizeof *names);
     for (;; n++) {
         if (names && n == capacity) {
@@ -111,6 +111,17 @@ static mw_status read_header(mw_csv_reader *reader, const char **at, const char 
     *at = pass_line_end(*at, end);
     *ret_names = names;
     *ret_count = n + 1;
+    return MW_OK;
+}
+
+mw_status mw_csv_read_fields(mw_view text, uint64_t line, size_t n_expected, mw_arena *arena,
+                             mw_view **ret_fields, size_t *ret_n_fields, size_t *ret_used,
+                             mw_error *err)
+{
+    mw_csv_reader reader = {.line = line, .n_fields = n_expected};
+    const char *at = text.data;
+    MW_TRY(read_fields(&reader, &at, text.data + text.size, arena, ret_fields, ret_n_fields, err));
+    *ret_used = (size_t)(at - text.data);
     return MW_OK;
 }
 
@@ -153,7 +164,7 @@ mw_status mw_csv_reader_init(mw_csv_reader *reader, mw_view text, const mw_schem
     }
     mw_view *names = NULL;
     size_t n_names = 0;
-    MW_TRY(read_header(reader, &at, end, arena, &names, &n_names, err));
+    MW_TRY(read_fields(reader, &at, end, arena, &names, &n_names, err));
     table_mapping mapping;
     mw_status status = check_header(schema, names, n_names, err);
     if (status == MW_OK)

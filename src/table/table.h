@@ -142,6 +142,15 @@ MW_CHECKED mw_status mw_csv_read_rows(mw_csv_reader *reader, mw_view text, bool 
 MW_CHECKED mw_status mw_batch_read_csv(mw_view body, const mw_schema *schema, mw_arena *arena,
                                        mw_batch *ret_batch, mw_error *err);
 
+/* The fields of one line as texts, blanks around them dropped, for those who carry rows on without
+ * knowing what is in them. `line` is for messages; n_expected (0 = not known) saves memory. Fields
+ * are borrowed from `text` or the arena's; *ret_used bytes make the line, its end included. */
+MW_CHECKED mw_status mw_csv_read_fields(mw_view text, uint64_t line, size_t n_expected,
+                                        mw_arena *arena, mw_view **ret_fields, size_t *ret_n_fields,
+                                        size_t *ret_used, mw_error *err);
+/* Whether a field says "missing": one of the words above. */
+bool mw_text_is_missing(mw_view text);
+
 /* ---- one cell -------------------------------------------------------------------------------- */
 
 /* For readers in other rooms (tensors of the Open Inference Protocol): check and store a value.

@@ -23,7 +23,8 @@ SECOND_DOORS = {"base": ["banned.h"]}  # what base.h cannot hold: it must be the
 SPEAKING = {"cli", "program"}
 CODE_RANGES = {
     "cli": (1000, 1999), "model": (2000, 2999), "table": (3000, 3499), "serve": (3500, 3999),
-    "predict": (5000, 5499), "insight": (5500, 5999), "base": (6000, 6999), "net": (7000, 7999),
+    "predict": (5000, 5499), "insight": (5500, 5999), "base": (6000, 6999), "net": (7000, 7299),
+    "load": (7300, 7499),
 }
 
 
