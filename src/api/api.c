@@ -6,6 +6,7 @@
 struct mw_api {
     mw_fleet *fleet;
     mw_server *server;
+    mw_observer *observer;
     double started_seconds;
 };
 
@@ -14,7 +15,7 @@ mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err)
     mw_api *api = calloc(1, sizeof *api);
     if (!api)
         return mw_fail_memory(err, "the routes");
-    *api = (mw_api){fleet, NULL, (double)mw_clock_wall_ms() / 1000};
+    *api = (mw_api){fleet, NULL, NULL, (double)mw_clock_wall_ms() / 1000};
     *ret_api = api;
     return MW_OK;
 }
@@ -27,6 +28,16 @@ void mw_api_free(mw_api *api)
 void mw_api_set_server(mw_api *api, mw_server *server)
 {
     api->server = server;
+}
+
+void mw_api_set_observer(mw_api *api, mw_observer *observer)
+{
+    api->observer = observer;
+}
+
+const mw_observer *api_observer(const mw_api *api)
+{
+    return api->observer;
 }
 
 mw_fleet *api_fleet(mw_api *api)
@@ -112,11 +123,14 @@ static void reply_options_of_server(mw_exchange *exchange)
 void mw_api_handle(void *user, mw_exchange *exchange)
 {
     mw_api *api = user;
+    mw_observe_begin(api->observer, exchange);
     if (exchange->is_grpc) {
         serve_grpc(api->fleet, exchange);
         return;
     }
     api_match match = api_find_route(exchange);
+    if (match.route)
+        mw_observe_route(exchange, match.route->path);
     if (match.route && match.bad_escape)
         reply_bad_escape(exchange);
     else if (match.route && match.route->serve)
@@ -133,6 +147,13 @@ void mw_api_handle(void *user, mw_exchange *exchange)
 
 void mw_api_fault(void *user, mw_exchange *exchange, const mw_error *err)
 {
-    (void)user;
+    mw_api *api = user;
+    mw_observe_begin(api->observer, exchange);
     mw_serve_error(exchange, err, exchange->status); /* net has set it */
+}
+
+void mw_api_done(void *user, const mw_exchange *exchange, const mw_outcome *outcome)
+{
+    const mw_api *api = user;
+    mw_observe_done(api->observer, exchange, outcome);
 }

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "net/net.h"
+#include "observe/observe.h"
 #include "serve/serve.h"
 
 typedef struct mw_api mw_api;
@@ -20,8 +21,12 @@ void mw_api_free(mw_api *api);
 /* The server whose connections /metrics counts; borrowed, NULL = none. */
 void mw_api_set_server(mw_api *api, mw_server *server);
 
+/* Who gives ids to exchanges and tells of them; borrowed, NULL = nobody. */
+void mw_api_set_observer(mw_api *api, mw_observer *observer);
+
 /* Give these to mw_server_options with `user` = the api. */
 void mw_api_handle(void *api, mw_exchange *exchange);
 void mw_api_fault(void *api, mw_exchange *exchange, const mw_error *err);
+void mw_api_done(void *api, const mw_exchange *exchange, const mw_outcome *outcome);
 
 #endif

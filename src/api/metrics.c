@@ -264,6 +264,29 @@ static void write_pool(metrics_page *page, const mw_fleet *fleet)
                 (double)counts.n_waiting);
 }
 
+static void write_results(metrics_page *page, const char *name, const char *help,
+                          const char *const names[3], const uint64_t values[3])
+{
+    write_head(page, name, "counter", help);
+    for (size_t i = 0; i < 3; i++)
+        mw_buf_format(page->out, "%s{result=\"%s\"} %llu\n", name, names[i],
+                      (unsigned long long)values[i]);
+}
+
+static void write_observer(metrics_page *page, const mw_observer *observer)
+{
+    static const char *const lines[] = {"written", "dropped", "failed"};
+    static const char *const spans[] = {"sent", "dropped", "failed"};
+    mw_observer_counts c;
+    mw_observer_count(observer, &c);
+    if (c.has_log)
+        write_results(page, "mw_access_log_lines_total", "Lines of the access log, by result.",
+                      lines, (uint64_t[]){c.lines_written, c.lines_dropped, c.lines_failed});
+    if (c.has_export)
+        write_results(page, "mw_spans_total", "Spans for the collector, by result.", spans,
+                      (uint64_t[]){c.spans_sent, c.spans_dropped, c.spans_failed});
+}
+
 static double resident_bytes(void)
 {
     long pages = 0;
@@ -330,6 +353,7 @@ void api_metrics(mw_api *api, mw_exchange *exchange)
     write_server(&page, api_server(api));
     write_loops(&page, api_server(api));
     write_pool(&page, api_fleet(api));
+    write_observer(&page, api_observer(api));
     write_process(&page, api);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");

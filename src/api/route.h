@@ -17,8 +17,8 @@ typedef enum api_body {
 } api_body;
 
 typedef enum api_answer {
-    API_ANSWER_TEXT,        /* a bare line as application/json, as MLflow has it */
-    API_ANSWER_PREDICTIONS, /* {"predictions": [...]} */
+    API_ANSWER_TEXT,         /* a bare line as application/json, as MLflow has it */
+    API_ANSWER_PREDICTIONS,  /* {"predictions": [...]} */
     API_ANSWER_EXPLANATIONS, /* {"predictions": [...], "explanations": [...]} */
     API_ANSWER_INFER,
     API_ANSWER_OBJECT, /* a JSON object */
@@ -68,6 +68,7 @@ api_handler api_index;
 
 mw_fleet *api_fleet(mw_api *api);
 mw_server *api_server(mw_api *api);
+const mw_observer *api_observer(const mw_api *api);
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);
 

@@ -26,6 +26,15 @@ int64_t mw_clock_wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t mw_clock_wall_ns(void)
+{
+    if (pinned_wall_ms)
+        return *pinned_wall_ms * 1000000;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void mw_clock_pin(const uint64_t *ns, const int64_t *wall_ms)
 {
     pinned_ns = ns;

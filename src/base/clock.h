@@ -8,6 +8,8 @@
 uint64_t mw_clock_ns(void);
 /* Milliseconds since 1970 (CLOCK_REALTIME). For dates that people read. */
 int64_t mw_clock_wall_ms(void);
+/* The same in nanoseconds. */
+int64_t mw_clock_wall_ns(void);
 /* Tests: both clocks return these values until released with NULL. The pointed-to values may
  * change between calls. Not for use while other threads read the clock. */
 void mw_clock_pin(const uint64_t *ns, const int64_t *wall_ms);

@@ -80,6 +80,30 @@ void mw_protobuf_put_number(mw_buf *out, uint32_t number, uint64_t value)
         mw_protobuf_put_number_always(out, number, value);
 }
 
+static void put_little(mw_buf *out, uint64_t value, size_t width)
+{
+    char bytes[sizeof value];
+    for (size_t i = 0; i < width; i++)
+        bytes[i] = (char)(value >> (8 * i));
+    mw_buf_bytes(out, bytes, width);
+}
+
+void mw_protobuf_put_fixed32(mw_buf *out, uint32_t number, uint32_t value)
+{
+    if (value == 0)
+        return;
+    put_tag(out, number, MW_PROTOBUF_FIXED32);
+    put_little(out, value, sizeof value);
+}
+
+void mw_protobuf_put_fixed64(mw_buf *out, uint32_t number, uint64_t value)
+{
+    if (value == 0)
+        return;
+    put_tag(out, number, MW_PROTOBUF_FIXED64);
+    put_little(out, value, sizeof value);
+}
+
 void mw_protobuf_put_bool(mw_buf *out, uint32_t number, bool value)
 {
     mw_protobuf_put_number(out, number, value);

@@ -97,6 +97,9 @@ void mw_protobuf_put_number_always(mw_buf *out, uint32_t number, uint64_t value)
 void mw_protobuf_put_bool(mw_buf *out, uint32_t number, bool value);
 void mw_protobuf_put_text(mw_buf *out, uint32_t number, mw_view text);
 void mw_protobuf_put_text_always(mw_buf *out, uint32_t number, mw_view text);
+/* Four or eight little-endian bytes: fixed32, fixed64. */
+void mw_protobuf_put_fixed32(mw_buf *out, uint32_t number, uint32_t value);
+void mw_protobuf_put_fixed64(mw_buf *out, uint32_t number, uint64_t value);
 /* The tag and length of `size` bytes that the caller writes behind. */
 void mw_protobuf_put_head(mw_buf *out, uint32_t number, size_t size);
 /* int64, packed. */

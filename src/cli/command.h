@@ -22,6 +22,7 @@ typedef enum cli_kind {
     CLI_KIND_SIZE,    /* bytes: 16MiB, 1.5GB, 4096 */
     CLI_KIND_TIME,    /* milliseconds: 500ms, 10s, 2m; the unit is needed */
     CLI_KIND_SECONDS, /* seconds: 30, 30s, 2m */
+    CLI_KIND_SHARE,   /* 0..1; the number is in billionths */
     CLI_KIND_CHOICE   /* one of `choices`; the number is its index */
 } cli_kind;
 
@@ -52,6 +53,14 @@ typedef enum cli_option_id {
     CLI_IDLE_TIMEOUT,
     CLI_WRITE_TIMEOUT,
     CLI_LOG_LEVEL,
+    CLI_ACCESS_LOG,
+    CLI_ACCESS_LOG_SAMPLE,
+    CLI_ACCESS_LOG_SLOW,
+    CLI_ACCESS_LOG_MASK,
+    CLI_ACCESS_LOG_HEADERS,
+    CLI_OTLP,
+    CLI_TRACE_SAMPLE,
+    CLI_SERVICE_NAME,
     /* predict */
     CLI_INPUT,
     CLI_FORMAT,
@@ -130,7 +139,7 @@ typedef struct cli_option {
     const char *auto_is;  /* what happens without a value, where fallback cannot tell */
     const char *config; /* "server.max_body": YAML key, environment MW_SERVER__MAX_BODY; or NULL */
     uint64_t min, max;  /* of COUNT, SIZE, TIME, SECONDS */
-    const char *const *choices; /* of CHOICE, NULL-ended */
+    const char *const *choices; /* of CHOICE, NULL-ended; of FILE: words that are no path */
     const char *help;           /* one clause, lower case, no full stop */
 } cli_option;
 

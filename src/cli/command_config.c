@@ -69,6 +69,8 @@ static void json_value(const cli_option *option, const cli_setting *setting, mw_
         mw_buf_text(out, setting->number ? "true" : "false");
     else if (option->kind == CLI_KIND_COUNT || option->kind == CLI_KIND_SECONDS)
         mw_json_write_int(out, (int64_t)setting->number);
+    else if (option->kind == CLI_KIND_SHARE)
+        mw_json_write_double(out, (double)setting->number / CLI_BILLION);
     else
         mw_json_write_text(out, mw_view_of(setting->text));
 }

@@ -1,6 +1,7 @@
 /* serve: wire the rooms, say so, and wait for signals.
  *
- *     SIGHUP           load every model file again, all or none
+ *     SIGHUP           load every model file again, all or none; open the access log again
+ *     SIGUSR1          open the access log again
  *     SIGTERM, SIGINT  first: drain, then exit 0; second: stop at once, exit 130
  *
  * Signals are blocked in every thread and read from a descriptor here, so no handler ever runs. */
@@ -168,6 +169,7 @@ static mw_status open_signals(serving *self, mw_error *err)
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts: they inherit it */
@@ -223,6 +225,10 @@ static void take_signal(serving *self)
 {
     struct signalfd_siginfo info;
     if (read(self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR1)
+        mw_observer_reopen(self->house.observer);
+    if (info.ssi_signo == SIGUSR1)
         return;
     if (info.ssi_signo == SIGHUP) {
         if (!self->draining)

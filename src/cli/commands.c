@@ -30,7 +30,8 @@ static const cli_command commands[] = {
             "each in the configuration.\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
-            "SIGHUP loads all model files again, all or none, while traffic runs. SIGTERM and "
+            "SIGHUP loads all model files again, all or none, while traffic runs, and opens the "
+            "access log again; SIGUSR1 does that alone. SIGTERM and "
             "Ctrl-C stop accepting, finish what is in flight, and end with exit code 0; a second "
             "one stops at once.",
         .arguments = {{"MODEL",
@@ -39,7 +40,9 @@ static const cli_command commands[] = {
                        0, UINT_MAX, NULL, true}},
         .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_DATA, CLI_THREADS, CLI_WORKERS,
                             CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL,
-                            CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+                            CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
+                            CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
+                            CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
                      {"mw serve churn=v3.ubj price=price.txt --listen :9000",
                       "two models under their own names"},

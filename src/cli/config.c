@@ -125,6 +125,8 @@ static mw_status put_value(config_reader *in, cli_option_id id, const mw_yaml *n
     mw_buf path;
     mw_buf_init(&path, PATH_MAX);
     bool is_path = option->kind == CLI_KIND_FILE || option->kind == CLI_KIND_FOLDER;
+    for (size_t i = 0; is_path && option->choices && option->choices[i]; i++)
+        is_path = !mw_view_is(text, option->choices[i]);
     if (is_path && text.size > 0 && join_path(in->folder, text, &path))
         text = mw_buf_as_view(&path);
     mw_status status = cli_setting_put(in->call, id, text, CLI_FROM_FILE, place, err);

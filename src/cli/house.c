@@ -81,6 +81,30 @@ static void announce(void *server)
     mw_server_announce(server);
 }
 
+static double share(const cli_call *call, cli_option_id id)
+{
+    return (double)number(call, id, CLI_BILLION) / CLI_BILLION;
+}
+
+static mw_status open_observer(const cli_call *call, unsigned n_loops, cli_house *house,
+                               mw_error *err)
+{
+    mw_observer_options o;
+    const cli_setting *settings = call->settings;
+    mw_observer_options_init(&o);
+    o.n_loops = n_loops;
+    o.log_to = settings[CLI_ACCESS_LOG].text;
+    o.log_sample = share(call, CLI_ACCESS_LOG_SAMPLE);
+    o.log_slow_ms = (unsigned)number(call, CLI_ACCESS_LOG_SLOW, o.log_slow_ms);
+    o.log_mask = settings[CLI_ACCESS_LOG_MASK].text;
+    o.log_headers = settings[CLI_ACCESS_LOG_HEADERS].text;
+    o.otlp = settings[CLI_OTLP].text;
+    o.trace_sample = share(call, CLI_TRACE_SAMPLE);
+    o.service_name = settings[CLI_SERVICE_NAME].text;
+    MW_TRY(mw_observer_options_environment(&o, settings[CLI_TRACE_SAMPLE].text != NULL, err));
+    return mw_observer_new(&o, &house->observer, err);
+}
+
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const char *listen, cli_house *house, mw_error *err)
 {
@@ -94,17 +118,20 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         .max_body_bytes = options.max_body_bytes,
         .model_folder = call->settings[CLI_MODELS].text,
     };
+    MW_TRY(open_observer(call, n_loops, house, err));
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(add_models(house, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     options.handler = mw_api_handle;
     options.fault = mw_api_fault;
+    options.done = mw_observer_tells(house->observer) ? mw_api_done : NULL;
     options.user = house->api;
     mw_status status = mw_server_open(&options, &house->server, err);
     if (status != MW_OK)
         return mend_listen(call, listen, status, err);
     mw_api_set_server(house->api, house->server);
     mw_fleet_on_change(house->fleet, announce, house->server);
+    mw_api_set_observer(house->api, house->observer);
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
     snprintf(house->url, sizeof house->url, "http://%s", mw_server_address(house->server));
@@ -114,7 +141,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
 mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                          const char *listen, cli_house *ret_house, mw_error *err)
 {
-    cli_house house = {NULL, NULL, NULL, ""};
+    cli_house house = {.url = ""};
     MW_TRY(refuse_public(call, listen, err));
     mw_status status = open_rooms(call, endpoints, n_endpoints, listen, &house, err);
     if (status != MW_OK) {
@@ -135,5 +162,6 @@ void cli_house_close(cli_house *house)
     mw_server_close(house->server);
     mw_api_free(house->api);
     mw_fleet_free(house->fleet);
-    *house = (cli_house){NULL, NULL, NULL, ""};
+    mw_observer_free(house->observer);
+    *house = (cli_house){.url = ""};
 }

@@ -4,6 +4,7 @@
 #define CLI_HOUSE_H
 
 #include "call.h"
+#include "observe/observe.h"
 #include "serve/serve.h"
 
 typedef struct mw_api mw_api; /* of api/api.h, which only house.c opens */
@@ -15,6 +16,7 @@ typedef struct cli_house {
     mw_fleet *fleet;
     mw_api *api;
     mw_server *server;
+    mw_observer *observer;
     char url[300]; /* "http://127.0.0.1:8080" */
 } cli_house;
 

@@ -15,6 +15,8 @@ static const char *const load_protocols[] = {"mlflow", "oip", "oip-binary", "kse
                                              NULL}; /* as cli_load_protocol */
 static const char *const arrivals[] = {"poisson", "even", NULL};
 static const char *const metrics[] = {"auc", "logloss", "accuracy", "rmse", "mae", "r2", NULL};
+static const char *const no_runtime[] = {"off", NULL};
+static const char *const log_targets[] = {"off", "stdout", "stderr", NULL};
 static const char *const markdown_pages[] = {"cli", "config", "errors", NULL};
 
 enum { MS_PER_SECOND = 1000, MS_PER_HOUR = 3600 * MS_PER_SECOND };
@@ -60,6 +62,7 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                          .auto_is = "the system's library folders, /opt/onnxruntime/lib, the "
                                     "Python environment in VIRTUAL_ENV",
                          .config = "server.onnxruntime",
+                         .choices = no_runtime,
                          .help = "libonnxruntime.so or its folder, for ONNX models that are not "
                                  "read here; off: such models are refused"},
     [CLI_LISTEN] = {.name = "listen",
@@ -166,6 +169,61 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                        .config = "server.log_level",
                        .choices = log_levels,
                        .help = "what is logged on standard error; -q and -v go before it"},
+    [CLI_ACCESS_LOG] = {.name = "access-log",
+                        .kind = CLI_KIND_FILE,
+                        .value = "FILE",
+                        .fallback = "off",
+                        .config = "access_log.to",
+                        .choices = log_targets,
+                        .help = "a line of JSON for each request, to this file, stdout or stderr; "
+                                "SIGUSR1 and SIGHUP open the file again"},
+    [CLI_ACCESS_LOG_SAMPLE] = {.name = "access-log-sample",
+                               .kind = CLI_KIND_SHARE,
+                               .value = "SHARE",
+                               .fallback = "1",
+                               .config = "access_log.sample",
+                               .help = "share of the requests that are told; errors and slow ones "
+                                       "always are"},
+    [CLI_ACCESS_LOG_SLOW] = {.name = "access-log-slow",
+                             .kind = CLI_KIND_TIME,
+                             .value = "TIME",
+                             .fallback = "1s",
+                             .config = "access_log.slow",
+                             .min = 1,
+                             .max = MS_PER_HOUR,
+                             .help = "from here on a request is slow"},
+    [CLI_ACCESS_LOG_MASK] = {.name = "access-log-mask",
+                             .kind = CLI_KIND_TEXT,
+                             .value = "NAME,...",
+                             .auto_is = "token, key, password, signature and their kin",
+                             .config = "access_log.mask",
+                             .help = "further query parameters and headers whose values are "
+                                     "private: shown as ***, in logs and spans"},
+    [CLI_ACCESS_LOG_HEADERS] = {.name = "access-log-headers",
+                                .kind = CLI_KIND_TEXT,
+                                .value = "NAME,...",
+                                .auto_is = "none but User-Agent",
+                                .config = "access_log.headers",
+                                .help = "request headers to tell as well"},
+    [CLI_OTLP] = {.name = "otlp",
+                  .kind = CLI_KIND_TEXT,
+                  .value = "URL",
+                  .auto_is = "OTEL_EXPORTER_OTLP_ENDPOINT, else no spans",
+                  .config = "trace.otlp",
+                  .help = "send spans to this collector by OTLP over HTTP: http://HOST:4318"},
+    [CLI_TRACE_SAMPLE] = {.name = "trace-sample",
+                          .kind = CLI_KIND_SHARE,
+                          .value = "SHARE",
+                          .auto_is = "OTEL_TRACES_SAMPLER, else 1",
+                          .config = "trace.sample",
+                          .help = "share of the traces that begin here; others follow the flag of "
+                                  "their traceparent"},
+    [CLI_SERVICE_NAME] = {.name = "service-name",
+                          .kind = CLI_KIND_TEXT,
+                          .value = "NAME",
+                          .auto_is = "OTEL_SERVICE_NAME, else millwright",
+                          .config = "trace.service_name",
+                          .help = "name of this server in traces"},
     [CLI_INPUT] = {.name = "input",
                    .letter = 'i',
                    .kind = CLI_KIND_FILE,
@@ -616,6 +674,9 @@ void cli_option_range(const cli_option *option, mw_buf *out)
         cli_write_time(out, option->min);
         mw_buf_text(out, "..");
         cli_write_time(out, option->max);
+        break;
+    case CLI_KIND_SHARE:
+        mw_buf_text(out, "0..1");
         break;
     case CLI_KIND_CHOICE:
         write_choices(option->choices, out);

@@ -22,6 +22,8 @@ const char *cli_kind_word(cli_kind kind)
         return "time";
     case CLI_KIND_SECONDS:
         return "seconds";
+    case CLI_KIND_SHARE:
+        return "share";
     case CLI_KIND_CHOICE:
         return "word";
     }
@@ -98,6 +100,9 @@ static void json_type(const cli_option *option, mw_buf *out)
         mw_buf_format(out, "\"type\":\"integer\",\"minimum\":%llu,\"maximum\":%llu",
                       (unsigned long long)option->min, (unsigned long long)option->max);
         break;
+    case CLI_KIND_SHARE:
+        mw_buf_text(out, "\"type\":\"number\",\"minimum\":0,\"maximum\":1");
+        break;
     case CLI_KIND_CHOICE:
         mw_buf_text(out, "\"enum\":[");
         for (size_t i = 0; option->choices[i]; i++)
@@ -134,7 +139,7 @@ static void json_default(const cli_option *option, mw_buf *out)
         return;
     mw_buf_text(out, ",\"default\":");
     if (option->kind == CLI_KIND_FLAG || option->kind == CLI_KIND_COUNT ||
-        option->kind == CLI_KIND_SECONDS)
+        option->kind == CLI_KIND_SECONDS || option->kind == CLI_KIND_SHARE)
         mw_buf_text(out, option->fallback);
     else
         mw_json_write_text(out, mw_view_of(option->fallback));

@@ -203,6 +203,17 @@ static bool read_choice(const cli_option *option, mw_view text, uint64_t *ret_va
     return false;
 }
 
+bool cli_read_share(mw_view text, uint64_t *ret_billionths)
+{
+    double share;
+    const char *end = text.data + text.size;
+    if (text.size == 0 || mw_number_read(text.data, end, false, &share) != end ||
+        !(share >= 0 && share <= 1))
+        return false;
+    *ret_billionths = (uint64_t)(share * CLI_BILLION + 0.5);
+    return true;
+}
+
 static bool has_range(cli_kind kind)
 {
     return kind == CLI_KIND_COUNT || kind == CLI_KIND_SIZE || kind == CLI_KIND_TIME ||
@@ -222,6 +233,8 @@ static bool read_number(const cli_option *option, mw_view text, uint64_t *ret_va
         return cli_read_time(text, ret_value);
     case CLI_KIND_SECONDS:
         return cli_read_seconds(text, ret_value);
+    case CLI_KIND_SHARE:
+        return cli_read_share(text, ret_value);
     case CLI_KIND_CHOICE:
         return read_choice(option, text, ret_value);
     case CLI_KIND_TEXT:
@@ -250,6 +263,8 @@ static const char *kind_noun(cli_kind kind)
         return "a time";
     case CLI_KIND_SECONDS:
         return "a number of seconds";
+    case CLI_KIND_SHARE:
+        return "a share from 0 to 1";
     case CLI_KIND_CHOICE:
         return "one of the choices";
     case CLI_KIND_TEXT:

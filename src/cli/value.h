@@ -5,9 +5,12 @@
 
 #include "command.h"
 
+enum { CLI_BILLION = 1000000000 };
+
 typedef struct cli_value {
     const char *text; /* normal form; in the arena or borrowed from the option table */
-    uint64_t number;  /* flag 0/1, count, bytes, milliseconds, seconds, index of the choice */
+    uint64_t
+        number; /* flag 0/1, count, bytes, milliseconds, seconds, billionths, index of the choice */
 } cli_value;
 
 /* Read `text` as a value of the option.
@@ -19,6 +22,7 @@ MW_CHECKED mw_status cli_value_read(const cli_option *option, mw_view text, mw_a
 bool cli_read_whole(mw_view text, uint64_t *ret_value);
 bool cli_read_size(mw_view text, uint64_t *ret_bytes);
 bool cli_read_time(mw_view text, uint64_t *ret_ms);
+bool cli_read_share(mw_view text, uint64_t *ret_billionths);
 bool cli_read_seconds(mw_view text, uint64_t *ret_seconds);
 
 /* "8081", ":8081", "localhost", "[::1]:0", "0.0.0.0:80" -> "host:port" in `out`. */

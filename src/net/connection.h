@@ -173,6 +173,7 @@ struct net_exchange {
     struct net_stream *stream; /* of HTTP/2; NULL once it was reset */
     net_loop *home;            /* whose memory it is */
     net_exchange *next_free;
+    void *kept; /* memory of a stream that is over, in which the request's head stands; or NULL */
     net_exchange_state state;
     atomic_bool is_gone;
     bool is_again; /* the handler is asked again, for there is news: no new request */

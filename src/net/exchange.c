@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "exchange.h"
+#include "http2.h"
 #include "token.h"
 
 net_exchange *net_begin_exchange(net_connection *connection)
@@ -37,6 +38,8 @@ void net_exchange_renew(net_exchange *exchange)
     shown->began_ns = exchange->connection->ready_ns;
     shown->body = shown->body_encoding = shown->reply_headers = (mw_view){NULL, 0};
     shown->user = NULL;
+    shown->seen = NULL;
+    shown->error_code = 0;
     shown->takes_more = shown->stays = false;
     shown->status = 200;
 }
@@ -73,6 +76,23 @@ net_exchange_state net_exchange_handle(net_exchange *exchange)
         net_count(&loop->counts.in_flight, (uint64_t)-1);
     }
     return exchange->state;
+}
+
+void net_exchange_end(const net_exchange *exchange, bool is_gone)
+{
+    const mw_server_options *options = &exchange->home->server->options;
+    const mw_exchange *shown = &exchange->shown;
+    if (!options->done)
+        return;
+    mw_outcome outcome = {
+        .status = shown->is_grpc ? 200 : shown->status,
+        .grpc_status = shown->is_grpc ? net_grpc_code(shown->status) : -1,
+        .is_gone = is_gone,
+        .request_bytes = shown->body.size,
+        .reply_bytes = shown->method == MW_HEAD ? 0 : exchange->reply.size,
+        .ended_ns = mw_clock_ns(),
+    };
+    options->done(options->user, shown, &outcome);
 }
 
 void net_exchange_mend_reply(net_exchange *exchange)

@@ -23,8 +23,7 @@ static size_t max_message(const net_stream *stream)
 
 /* ---- the outcome ----------------------------------------------------------------------------- */
 
-/* What handlers say in HTTP's numbers, in gRPC's (google.rpc.Code). */
-static int status_code(int http_status)
+int net_grpc_code(int http_status)
 {
     static const struct {
         int http, grpc;
@@ -62,7 +61,7 @@ static mw_view escape(mw_view text, mw_arena *arena)
 static mw_view outcome_lines(net_exchange *exchange)
 {
     enum { ROOM = 64 };
-    int code = status_code(exchange->shown.status);
+    int code = net_grpc_code(exchange->shown.status);
     mw_view text = code == GRPC_OK ? (mw_view){NULL, 0} : mw_buf_as_view(&exchange->reply);
     mw_view message = escape(mw_view_trim(text), &exchange->arena);
     char *lines = mw_arena_take(&exchange->arena, message.size + ROOM);
@@ -136,6 +135,7 @@ static void send_message(net_stream *stream)
 static void fail(net_stream *stream, int status, mw_error *err)
 {
     net_fill_fault(stream->http2->connection->loop->server, &stream->exchange->shown, status, err);
+    net_exchange_end(stream->exchange, false);
     finish(stream);
 }
 
@@ -334,6 +334,7 @@ void net_grpc_tell_news(net_loop *loop)
 void net_grpc_answer(net_stream *stream)
 {
     mw_exchange *shown = &stream->exchange->shown;
+    net_exchange_end(stream->exchange, false);
     if (shown->status == 200 && shown->stays) {
         send_message(stream);
         resume(stream);

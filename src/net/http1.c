@@ -60,6 +60,7 @@ static step answer(net_connection *connection, net_exchange *exchange)
     net_http1_state_block *http = state_of(connection);
     mw_exchange *shown = &exchange->shown;
     net_exchange_mend_reply(exchange);
+    net_exchange_end(exchange, false);
     bool keep = http->keep_alive && !shown->close_after && loop->phase == NET_RUNNING;
     mw_buf *out = net_connection_gather(connection);
     size_t body_bytes = exchange->reply.size;

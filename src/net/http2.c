@@ -219,6 +219,7 @@ static void http2_reply(net_connection *connection, net_exchange *exchange)
 {
     net_stream *stream = exchange->stream;
     if (!stream) { /* it was reset meanwhile */
+        net_exchange_end(exchange, true);
         net_loop_give_exchange(connection->loop, exchange);
         return;
     }

@@ -96,6 +96,8 @@ void net_stream_hold(net_stream *stream, size_t bytes);
 
 /* ---- grpc.c ---------------------------------------------------------------------------------- */
 
+/* What handlers say in HTTP's numbers, in gRPC's (google.rpc.Code). */
+int net_grpc_code(int http_status);
 /* The head of a call is there. */
 void net_grpc_begin(net_stream *stream);
 /* Bytes of the client, already counted; false when they were refused. */

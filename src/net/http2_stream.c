@@ -5,7 +5,7 @@
 #include "reply.h"
 #include "token.h"
 
-enum { NS_PER_MS = 1000000, KEPT_STREAMS = 8, MOST_REPLY_HEADERS = 32, REPLY_HEADERS = 4 };
+enum { NS_PER_MS = 1000000, KEPT_STREAMS = 8, MOST_REPLY_HEADERS = 32, REPLY_HEADERS = 5 };
 
 static net_loop *loop_of(const net_stream *stream)
 {
@@ -59,8 +59,10 @@ void net_stream_free(net_stream *stream)
 {
     net_http2 *http2 = stream->http2;
     net_exchange *exchange = stream->exchange;
-    if (exchange && stream->is_running) {
+    bool is_kept = exchange && stream->is_running; /* views of its head are in use */
+    if (is_kept) {
         exchange->stream = NULL;
+        exchange->kept = stream;
         atomic_store_explicit(&exchange->is_gone, true, memory_order_relaxed);
     } else if (exchange) {
         net_loop_give_exchange(loop_of(stream), exchange);
@@ -76,6 +78,8 @@ void net_stream_free(net_stream *stream)
     if (stream->after)
         stream->after->before = stream->before;
     http2->n_streams--;
+    if (is_kept)
+        return;
     if (http2->n_free_streams == KEPT_STREAMS) {
         free(stream);
         return;
@@ -157,6 +161,8 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, s
         pairs[n++] = pair(MW_VIEW("content-length"), (mw_view){length, (size_t)length_size});
     pairs[n++] =
         pair(MW_VIEW("date"), (mw_view){date + DATE_NAME, date_size - DATE_NAME - LINE_END});
+    if (shown->request_id.size > 0)
+        pairs[n++] = pair(MW_VIEW("x-request-id"), shown->request_id);
     if (!add_lines(stream->exchange, shown->reply_headers, pairs, &n))
         return false;
     nghttp2_data_provider provider = {{.ptr = stream}, read_out};
@@ -190,6 +196,7 @@ static void answer(net_stream *stream)
     mw_exchange *shown = &exchange->shown;
     bool has_body =
         net_status_has_body(shown->status) && shown->method != MW_HEAD && exchange->reply.size > 0;
+    net_exchange_end(exchange, false);
     bool is_sent = submit_head(stream, shown, has_body, exchange->reply.size);
     if (has_body) {
         net_swap_bytes(&stream->out, &exchange->reply); /* a large one is not copied */

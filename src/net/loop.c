@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "http2.h"
 
 enum { EVENTS_A_CALL = 128, TURN_NS = 1000000, NS_PER_MS = 1000000, MS_PER_SECOND = 1000 };
@@ -71,7 +72,8 @@ static void deliver_reply(net_loop *loop, net_exchange *exchange)
         connection->protocol->on_reply(connection, exchange);
         return;
     }
-    net_loop_give_exchange(loop, exchange); /* the client is gone */
+    net_exchange_end(exchange, true); /* the client is gone */
+    net_loop_give_exchange(loop, exchange);
     if (connection->n_exchanges == 0)
         net_connection_release(connection);
 }

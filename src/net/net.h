@@ -77,6 +77,10 @@ struct mw_exchange {
     bool is_http2;
     bool is_grpc;          /* a message of a gRPC call: body and reply are messages */
     mw_view body_encoding; /* of a compressed message */
+    mw_view request_id;    /* told in the answer as X-Request-ID; empty = none */
+    char id_room[40];      /* for one that is made here */
+    struct mw_seen *seen;  /* observe's; NULL at first */
+    int error_code;        /* of the error that it is answered with (base/error.h), or 0 */
     mw_arena *arena;       /* the request's memory; dropped after the answer */
     void *user;            /* the handler's, NULL at first; kept over a deferral */
 
@@ -134,6 +138,18 @@ typedef void mw_handler(void *user, mw_exchange *exchange);
  * reply_type and reply of the exchange; method and path may be empty. NULL = a plain sentence. */
 typedef void mw_fault_handler(void *user, mw_exchange *exchange, const mw_error *err);
 
+/* How an exchange ended. */
+typedef struct mw_outcome {
+    int status;                          /* 200 for calls of gRPC whose outcome is in grpc_status */
+    int grpc_status;                     /* -1 = no call of gRPC */
+    bool is_gone;                        /* nobody was there any more to take the answer */
+    uint64_t request_bytes, reply_bytes; /* of the bodies, as they came and went */
+    uint64_t ended_ns;                   /* mw_clock_ns: the answer was handed to the connection */
+} mw_outcome;
+/* Called once for each exchange, those that net refused itself included, on its loop, when it is
+ * over; all of the exchange is still there. Must not block. */
+typedef void mw_done_handler(void *user, const mw_exchange *exchange, const mw_outcome *outcome);
+
 typedef struct mw_server_options {
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "host:port"; port 0 picks one */
     unsigned n_loops;
@@ -143,6 +159,7 @@ typedef struct mw_server_options {
     unsigned write_ms;                  /* for each MiB of an answer */
     mw_handler *handler;
     mw_fault_handler *fault;
+    mw_done_handler *done; /* NULL = none */
     void *user;
 } mw_server_options;
 

@@ -106,6 +106,8 @@ static void empty_buffer(mw_buf *buf)
 
 void net_loop_give_exchange(net_loop *loop, net_exchange *exchange)
 {
+    free(exchange->kept);
+    exchange->kept = NULL;
     if (loop->n_free_exchanges >= MW_LIMIT_KEPT_EXCHANGES) {
         free_exchange(exchange);
         return;

@@ -96,8 +96,8 @@ void net_write_reply_head(net_loop *loop, mw_buf *out, const mw_exchange *exchan
     enum { FIXED_BYTES = 256 }; /* all but type and further headers */
     assert(exchange->reply_headers.size == 0 ||
            exchange->reply_headers.data[exchange->reply_headers.size - 1] == '\n');
-    if (!mw_buf_reserve(out,
-                        FIXED_BYTES + exchange->reply_type.size + exchange->reply_headers.size))
+    if (!mw_buf_reserve(out, FIXED_BYTES + exchange->reply_type.size + exchange->request_id.size +
+                                 exchange->reply_headers.size))
         return;
     char *at = put_status(out->data + out->size, exchange->status);
     mw_view date;
@@ -117,6 +117,11 @@ void net_write_reply_head(net_loop *loop, mw_buf *out, const mw_exchange *exchan
         at = put(at, MW_VIEW("Connection: close\r\n"));
     else if (form.says_keep_alive)
         at = put(at, MW_VIEW("Connection: keep-alive\r\n"));
+    if (exchange->request_id.size > 0) {
+        at = put(at, MW_VIEW("X-Request-ID: "));
+        at = put(at, exchange->request_id);
+        at = put(at, MW_VIEW("\r\n"));
+    }
     if (exchange->reply_headers.size > 0)
         at = put(at, exchange->reply_headers);
     at = put(at, MW_VIEW("\r\n"));

@@ -55,35 +55,28 @@ static serve_counts *counts_of(const serve_call *call, bool on_loop)
     return &call->slot.model->tally->counts[slot];
 }
 
-static void add_stage(serve_call *call, mw_stage stage, uint64_t ns)
-{
-    call->stage_ns[stage] += ns;
-    call->stages |= 1u << stage;
-}
-
-/* The stage has ended, whatever came of it: the time since the last one's end is its. */
 static void mark(serve_call *call, mw_stage stage)
 {
-    uint64_t now_ns = mw_clock_ns();
-    add_stage(call, stage, now_ns - call->marked_ns);
-    call->marked_ns = now_ns;
+    mw_timeline_mark(&call->timeline, stage);
 }
 
 static void count_stages(const serve_call *call, serve_counts *counts)
 {
     for (unsigned stage = 0; stage < MW_N_STAGES; stage++) {
-        if (!(call->stages & 1u << stage))
+        if (!(call->timeline.stages & 1u << stage))
             continue;
-        add(counts, &counts->stage_ns[stage], call->stage_ns[stage]);
+        add(counts, &counts->stage_ns[stage], call->timeline.stage_ns[stage]);
         add(counts, &counts->stage_count[stage], 1);
     }
 }
 
 static void count_answer(serve_call *call, serve_counts *counts)
 {
-    const mw_exchange *exchange = call->exchange;
+    mw_exchange *exchange = call->exchange;
     mark(call, MW_STAGE_ENCODE);
-    uint64_t ns = call->marked_ns - exchange->received_ns;
+    mw_observe_prediction(exchange, call->slot.endpoint->name, call->slot.model->version,
+                          call->rows.n_rows, &call->timeline);
+    uint64_t ns = call->timeline.marked_ns - exchange->received_ns;
     add(counts, &counts->requests[call->protocol][code_index(exchange->status)], 1);
     add(counts, &counts->latency[bucket_index(ns)], 1);
     add(counts, &counts->latency_ns, ns);
@@ -94,7 +87,7 @@ static void count_answer(serve_call *call, serve_counts *counts)
         add(counts, &counts->rows, call->rows.n_rows);
         if (call->contributions)
             add(counts, &counts->explained_rows, call->rows.n_rows);
-        atomic_store_explicit(&counts->last_ns, call->marked_ns, memory_order_relaxed);
+        atomic_store_explicit(&counts->last_ns, call->timeline.marked_ns, memory_order_relaxed);
     }
 }
 
@@ -165,8 +158,8 @@ mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw_protocol p
     call->protocol = protocol;
     call->body = exchange->body;
     call->slot = *slot;
-    call->marked_ns = exchange->received_ns;
-    add_stage(call, MW_STAGE_RECEIVE, exchange->received_ns - exchange->began_ns);
+    call->timeline.marked_ns = exchange->began_ns;
+    mw_timeline_end(&call->timeline, MW_STAGE_RECEIVE, exchange->received_ns);
     mark(call, MW_STAGE_QUEUE);
     serve_counts *counts = counts_of(call, true);
     add(counts, &counts->started, 1);

@@ -2,6 +2,7 @@
 #ifndef SERVE_CALL_H
 #define SERVE_CALL_H
 
+#include "observe/observe.h"
 #include "plan.h"
 
 /* Lives in the exchange's arena. A protocol fills the first part and calls serve_call_run:
@@ -28,8 +29,7 @@ struct serve_call {
     mw_batch rows;
     double *values;        /* (rows.n_rows, model->n_outputs) */
     double *contributions; /* (rows.n_rows, n_margins, n_features + 1), or NULL */
-    uint64_t stage_ns[MW_N_STAGES], marked_ns; /* marked: when the last stage ended */
-    unsigned stages;                           /* a bit for each that it had */
+    mw_timeline timeline;
     mw_job job;
 };
 

@@ -38,8 +38,10 @@ static const char *mlflow_code(const mw_error *err, int http_status)
     }
 }
 
-static void write_body(mw_error_style style, const mw_error *err, int http_status, mw_buf *out)
+static void write_body(const mw_exchange *exchange, const mw_error *err, int http_status,
+                       mw_buf *out)
 {
+    mw_error_style style = mw_style_of_path(exchange->path);
     mw_buf sentence;
     mw_buf_init(&sentence, 2048);
     mw_error_sentence(err, &sentence);
@@ -53,6 +55,10 @@ static void write_body(mw_error_style style, const mw_error *err, int http_statu
     }
     if (style == MW_STYLE_PLAIN)
         mw_buf_format(out, ", \"code\": \"MW%d\"", err->code);
+    if (style == MW_STYLE_PLAIN && exchange->request_id.size > 0) {
+        mw_buf_text(out, ", \"request_id\": ");
+        mw_json_write_text(out, exchange->request_id);
+    }
     mw_buf_char(out, '}');
     mw_buf_done(&sentence);
 }
@@ -72,10 +78,11 @@ void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status)
     if (http_status == 0)
         http_status = mw_status_http(err->status);
     exchange->status = http_status;
+    exchange->error_code = err->code;
     exchange->reply_type = MW_VIEW("application/json");
     mw_buf_reset(exchange->reply);
     if (exchange->is_grpc)
         write_grpc(exchange, err);
     else
-        write_body(mw_style_of_path(exchange->path), err, http_status, exchange->reply);
+        write_body(exchange, err, http_status, exchange->reply);
 }

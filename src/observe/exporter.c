@@ -1,0 +1,371 @@
+/* The thread that exports spans (https://opentelemetry.io/docs/specs/otlp/#otlphttp).
+ *
+ *     loops: put --> rings --(each second, or 512 spans)--> one POST of protobuf --> 200
+ *                                   ^---- 1, 2, 4, 8 s ----- 429, 502, 503, 504, no connection
+ *
+ * While it waits, rings fill, and what finds no room is dropped and counted. */
+#include "exporter.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    RING_BYTES = 256 * 1024,
+    BATCH_SPANS = 512,
+    BATCH_MS = 1000,
+    CALL_MS = 3000,
+    TRIES_MAX = 5,
+    FIRST_PAUSE_MS = 1000,
+    ADDRESS_BYTES = 280,
+    TEXT_BYTES_MAX = 64 * 1024
+};
+
+struct observe_exporter {
+    char address[ADDRESS_BYTES], *path;
+    observe_mask mask;
+    int wake_fd;
+    unsigned n_loops;
+    observe_ring *rings;
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool ending, is_called;
+    /* the thread's */
+    observe_chance chance;
+    mw_client *client; /* NULL = not connected */
+    mw_buf attributes, spans, message;
+    size_t n_spans;
+    bool is_failing;
+    _Atomic uint64_t n_sent, n_failed;
+};
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+typedef enum outcome { TAKEN, TRY_AGAIN, REFUSED } outcome;
+
+/* ExportTracePartialSuccess: how many spans the collector did not want. */
+static uint64_t rejected_of(mw_view body)
+{
+    mw_protobuf answer = mw_protobuf_of(body);
+    mw_protobuf_field field;
+    uint64_t rejected = 0;
+    while (mw_protobuf_next(&answer, &field) == MW_PROTOBUF_FIELD) {
+        if (field.number != 1 || field.type != MW_PROTOBUF_BYTES)
+            continue;
+        mw_protobuf partial = mw_protobuf_of(field.bytes);
+        while (mw_protobuf_next(&partial, &field) == MW_PROTOBUF_FIELD)
+            if (field.number == 1 && field.type == MW_PROTOBUF_VARINT)
+                rejected = field.value;
+    }
+    return rejected;
+}
+
+static void say_failure(observe_exporter *exporter, const mw_error *err)
+{
+    if (!exporter->is_failing)
+        mw_log_error(MW_LOG_WARN, "spans are not exported until the collector takes them", err);
+    exporter->is_failing = true;
+}
+
+static void say_success(observe_exporter *exporter)
+{
+    if (exporter->is_failing)
+        mw_log(MW_LOG_INFO, "spans are exported again, to %s", exporter->address);
+    exporter->is_failing = false;
+}
+
+static outcome judge(const observe_exporter *exporter, int status, mw_error *err)
+{
+    static const int passing[] = {429, 502, 503, 504};
+    if (status >= 200 && status < 300)
+        return TAKEN;
+    mw_fail(err, MW_E_OTLP_REFUSED, "the collector answers %d", status);
+    mw_at(err, "%s%s", exporter->address, exporter->path);
+    mw_mend(err, "check that an OTLP/HTTP receiver stands at this address");
+    for (size_t i = 0; i < MW_COUNT(passing); i++)
+        if (status == passing[i])
+            return TRY_AGAIN;
+    return REFUSED;
+}
+
+static outcome send_once(observe_exporter *exporter)
+{
+    mw_error err;
+    int status;
+    mw_view body;
+    mw_status called = exporter->client
+                           ? MW_OK
+                           : mw_client_open(exporter->address, CALL_MS, &exporter->client, &err);
+    if (called == MW_OK)
+        called = mw_client_call(exporter->client, "POST", exporter->path, "application/x-protobuf",
+                                mw_buf_as_view(&exporter->message), &status, &body, &err);
+    if (called != MW_OK) {
+        mw_client_close(exporter->client);
+        exporter->client = NULL;
+        say_failure(exporter, &err);
+        return TRY_AGAIN;
+    }
+    outcome result = judge(exporter, status, &err);
+    if (result != TAKEN) {
+        say_failure(exporter, &err);
+        return result;
+    }
+    say_success(exporter);
+    uint64_t rejected = rejected_of(body);
+    rejected = rejected < exporter->n_spans ? rejected : exporter->n_spans;
+    atomic_fetch_add(&exporter->n_sent, exporter->n_spans - rejected);
+    atomic_fetch_add(&exporter->n_failed, rejected);
+    return TAKEN;
+}
+
+/* False when it was woken to end. */
+static bool pause_for(observe_exporter *exporter, int ms)
+{
+    struct pollfd waiting = {.fd = exporter->wake_fd, .events = POLLIN};
+    uint64_t until = mw_clock_ns() + (uint64_t)ms * 1000000, now_ns;
+    while (!atomic_load(&exporter->ending) && (now_ns = mw_clock_ns()) < until) {
+        uint64_t count;
+        if (poll(&waiting, 1, (int)((until - now_ns) / 1000000) + 1) > 0 &&
+            read(exporter->wake_fd, &count, sizeof count) < 0)
+            break;
+    }
+    return !atomic_load(&exporter->ending);
+}
+
+static void send_batch(observe_exporter *exporter)
+{
+    outcome result = TRY_AGAIN;
+    if (exporter->n_spans == 0)
+        return;
+    mw_buf_reset(&exporter->message);
+    observe_write_export(mw_buf_as_view(&exporter->attributes), mw_buf_as_view(&exporter->spans),
+                         &exporter->message);
+    bool is_whole = !exporter->spans.failed && !exporter->message.failed;
+    for (int i = 0, ms = FIRST_PAUSE_MS; is_whole && i < TRIES_MAX; i++, ms *= 2) {
+        result = send_once(exporter);
+        if (result != TRY_AGAIN || i + 1 == TRIES_MAX || !pause_for(exporter, ms))
+            break;
+    }
+    if (result != TAKEN)
+        atomic_fetch_add(&exporter->n_failed, exporter->n_spans);
+    mw_buf_reset(&exporter->spans);
+    exporter->n_spans = 0;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void drain(observe_exporter *exporter)
+{
+    for (unsigned i = 0; i < exporter->n_loops; i++) {
+        mw_view bytes;
+        while (observe_ring_peek(&exporter->rings[i], &bytes)) {
+            observe_record record;
+            observe_record_read(bytes, &record);
+            exporter->n_spans +=
+                observe_write_spans(&record, &exporter->mask, &exporter->chance, &exporter->spans);
+            observe_ring_take(&exporter->rings[i]);
+            if (exporter->n_spans >= BATCH_SPANS)
+                send_batch(exporter);
+        }
+    }
+    send_batch(exporter);
+}
+
+static void wait_for_spans(const observe_exporter *exporter)
+{
+    struct pollfd waiting = {.fd = exporter->wake_fd, .events = POLLIN};
+    uint64_t count;
+    if (poll(&waiting, 1, BATCH_MS) > 0 && read(exporter->wake_fd, &count, sizeof count) < 0)
+        return; /* nobody else reads it */
+}
+
+static void *run(void *argument)
+{
+    observe_exporter *exporter = argument;
+    while (!atomic_load(&exporter->ending)) {
+        wait_for_spans(exporter);
+        atomic_store(&exporter->is_called, false);
+        drain(exporter);
+    }
+    drain(exporter);
+    return NULL;
+}
+
+static void wake(observe_exporter *exporter)
+{
+    uint64_t one = 1;
+    ssize_t n = write(exporter->wake_fd, &one, sizeof one);
+    (void)n; /* full: then it is awake already */
+}
+
+/* ---- the door -------------------------------------------------------------------------------- */
+
+void observe_exporter_put(observe_exporter *exporter, unsigned loop, const observe_record *record)
+{
+    observe_ring *ring = &exporter->rings[loop];
+    size_t bytes = observe_record_bytes(record);
+    char *room = observe_ring_reserve(ring, bytes);
+    if (!room)
+        return;
+    observe_record_write(record, room);
+    if (observe_ring_commit(ring, bytes) && !atomic_exchange(&exporter->is_called, true))
+        wake(exporter);
+}
+
+void observe_exporter_count(const observe_exporter *exporter, uint64_t *ret_sent,
+                            uint64_t *ret_dropped, uint64_t *ret_failed)
+{
+    *ret_sent = atomic_load_explicit(&exporter->n_sent, memory_order_relaxed);
+    *ret_failed = atomic_load_explicit(&exporter->n_failed, memory_order_relaxed);
+    *ret_dropped = 0;
+    for (unsigned i = 0; i < exporter->n_loops; i++)
+        *ret_dropped += observe_ring_dropped(&exporter->rings[i]);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
+static mw_status fail_url(const char *url, const char *why, mw_error *err)
+{
+    mw_fail(err, MW_E_OTLP_URL, "'%s' is no address of a collector: %s", url, why);
+    return mw_mend(err,
+                   "write http://HOST:4318; a collector beside the server may pass on by https");
+}
+
+static mw_status read_url(observe_exporter *exporter, const char *url, mw_error *err)
+{
+    static const char scheme[] = "http://", place[] = "/v1/traces";
+    if (strncmp(url, "https://", 8) == 0)
+        return fail_url(url, "https is not spoken", err);
+    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+        return fail_url(url, "it does not begin with http://", err);
+    const char *host = url + sizeof scheme - 1, *path = strchrnul(host, '/');
+    size_t host_size = (size_t)(path - host), path_size = strlen(path);
+    for (const char *c = host; *c; c++)
+        if (*c <= ' ' || *c > '~' || *c == '@' || *c == '?' || *c == '#')
+            return fail_url(url, "a character that may not stand there", err);
+    if (host_size == 0 || host_size > ADDRESS_BYTES - 10)
+        return fail_url(url, "no host", err);
+    const char *bracket = memrchr(host, ']', host_size);
+    bool has_port = memchr(bracket ? bracket : host, ':',
+                           host_size - (size_t)((bracket ? bracket : host) - host)) != NULL;
+    snprintf(exporter->address, sizeof exporter->address, "%.*s%s", (int)host_size, host,
+             has_port ? "" : ":4318");
+    while (path_size > 0 && path[path_size - 1] == '/')
+        path_size--;
+    bool is_whole = path_size >= sizeof place - 1 &&
+                    strncmp(path + path_size - (sizeof place - 1), place, sizeof place - 1) == 0;
+    size_t room = path_size + sizeof place;
+    if (!(exporter->path = malloc(room)))
+        return mw_fail_memory(err, "the exporter");
+    snprintf(exporter->path, room, "%.*s%s", (int)path_size, path, is_whole ? "" : place);
+    return MW_OK;
+}
+
+/* "key=value,key=value", values percent-encoded as baggage has it. */
+static void put_attributes(mw_buf *out, const char *list)
+{
+    mw_arena arena;
+    mw_arena_init(&arena, 4 * MW_KIB, TEXT_BYTES_MAX);
+    while (list && *list) {
+        size_t size = strcspn(list, ",");
+        const char *equals = memchr(list, '=', size);
+        mw_view value;
+        if (equals) {
+            char *key =
+                mw_arena_text(&arena, mw_view_trim((mw_view){list, (size_t)(equals - list)}));
+            mw_view text = mw_view_trim((mw_view){equals + 1, size - (size_t)(equals + 1 - list)});
+            if (key && *key && mw_percent_decode(text, &arena, &value))
+                observe_put_text(out, 1, key, value);
+        }
+        list += size + (list[size] == ',');
+    }
+    mw_arena_done(&arena);
+}
+
+static void describe(observe_exporter *exporter, const char *service, const char *attributes)
+{
+    char id[OBSERVE_ID_BYTES];
+    mw_buf *out = &exporter->attributes;
+    observe_id_make(&exporter->chance, (uint64_t)mw_clock_wall_ms(), id);
+    observe_put_text(out, 1, "service.name", mw_view_of(service));
+    observe_put_text(out, 1, "service.version", MW_VIEW(MW_VERSION));
+    observe_put_text(out, 1, "service.instance.id", (mw_view){id, sizeof id});
+    put_attributes(out, attributes);
+}
+
+static mw_status start(observe_exporter *exporter, mw_error *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the main thread */
+    int failed = pthread_create(&exporter->thread, NULL, run, exporter);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed != 0)
+        return mw_fail_memory(err, "a thread for spans");
+    exporter->has_thread = true;
+    pthread_setname_np(exporter->thread, "mw-spans");
+    return MW_OK;
+}
+
+static mw_status build(observe_exporter *exporter, const char *url, mw_error *err)
+{
+    MW_TRY(read_url(exporter, url, err));
+    exporter->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (exporter->wake_fd < 0)
+        return mw_fail_errno(err, "make an event descriptor", errno);
+    size_t bytes = exporter->n_loops * sizeof *exporter->rings;
+    if (posix_memalign((void **)&exporter->rings, 64, bytes) != 0)
+        return mw_fail_memory(err, "the exporter");
+    memset((void *)exporter->rings, 0, bytes);
+    for (unsigned i = 0; i < exporter->n_loops; i++)
+        MW_TRY(observe_ring_init(&exporter->rings[i], RING_BYTES, err));
+    return start(exporter, err);
+}
+
+mw_status observe_exporter_new(const char *url, const char *service, const char *attributes,
+                               const observe_mask *mask, unsigned n_loops,
+                               observe_exporter **ret_exporter, mw_error *err)
+{
+    observe_exporter *exporter = calloc(1, sizeof *exporter);
+    if (!exporter)
+        return mw_fail_memory(err, "the exporter");
+    *exporter = (observe_exporter){.mask = *mask, .wake_fd = -1, .n_loops = n_loops};
+    mw_buf_init(&exporter->attributes, TEXT_BYTES_MAX);
+    mw_buf_init(&exporter->spans, 8 * MW_MIB);
+    mw_buf_init(&exporter->message, 9 * MW_MIB);
+    observe_chance_seed(&exporter->chance);
+    describe(exporter, service, attributes);
+    mw_status status = build(exporter, url, err);
+    if (status != MW_OK) {
+        observe_exporter_free(exporter);
+        return status;
+    }
+    *ret_exporter = exporter;
+    return MW_OK;
+}
+
+void observe_exporter_free(observe_exporter *exporter)
+{
+    if (!exporter)
+        return;
+    if (exporter->has_thread) {
+        atomic_store(&exporter->ending, true);
+        wake(exporter);
+        pthread_join(exporter->thread, NULL);
+    }
+    for (unsigned i = 0; exporter->rings && i < exporter->n_loops; i++)
+        observe_ring_done(&exporter->rings[i]);
+    mw_client_close(exporter->client);
+    if (exporter->wake_fd >= 0)
+        close(exporter->wake_fd);
+    mw_buf_done(&exporter->attributes);
+    mw_buf_done(&exporter->spans);
+    mw_buf_done(&exporter->message);
+    free(exporter->rings);
+    free(exporter->path);
+    free(exporter);
+}
