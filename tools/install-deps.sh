@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 what=${1:-build}
 # SIMDe is for `test` only: without it a test of instructions that this processor lacks skips.
-wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2)
+wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2 openssl sqlite)
 case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
@@ -33,9 +33,10 @@ is_there() {
     libc) [ -e /usr/include/stdio.h ] ;;
     simde) [ -e /usr/include/simde/x86/avx512.h ] || [ "$(uname -m)" != x86_64 ] ;;
     meson) tools/find-meson.sh >/dev/null 2>&1 ;;
-    jansson | cmocka | zlib) library "$1" ;;
+    jansson | cmocka | zlib | openssl) library "$1" ;;
     nghttp2) library libnghttp2 ;;
     yaml) library yaml-0.1 ;;
+    sqlite) library sqlite3 ;;
     fuzzer) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/*fuzzer*.a" >/dev/null ;;
     venv) have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     nginx) have nginx || [ -x /usr/sbin/nginx ] ;;
@@ -50,6 +51,8 @@ package_of() {
     jansson | cmocka | nghttp2 | simde) echo "lib$1-dev" ;;
     yaml) echo libyaml-dev ;;
     zlib) echo zlib1g-dev ;;
+    openssl) echo libssl-dev ;;
+    sqlite) echo libsqlite3-dev ;;
     # clang's own version decides which runtime fits
     fuzzer) have clang && echo "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;
     venv) echo python3-venv ;;

@@ -1,12 +1,14 @@
 /* From an exchange to its handler. */
 #include <stdlib.h>
 
+#include "mlflow.h"
 #include "route.h"
 
 struct mw_api {
     mw_fleet *fleet;
     mw_server *server;
     mw_observer *observer;
+    api_mlflow *mlflow; /* NULL: there is no record */
     double started_seconds;
 };
 
@@ -15,14 +17,22 @@ mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err)
     mw_api *api = calloc(1, sizeof *api);
     if (!api)
         return mw_fail_memory(err, "the routes");
-    *api = (mw_api){fleet, NULL, NULL, (double)mw_clock_wall_ms() / 1000};
+    *api = (mw_api){.fleet = fleet, .started_seconds = (double)mw_clock_wall_ms() / 1000};
     *ret_api = api;
     return MW_OK;
 }
 
 void mw_api_free(mw_api *api)
 {
+    if (!api)
+        return;
+    api_mlflow_free(api->mlflow);
     free(api);
+}
+
+mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
+{
+    return api_mlflow_new(registry, &api->mlflow, err);
 }
 
 void mw_api_set_server(mw_api *api, mw_server *server)
@@ -126,6 +136,10 @@ void mw_api_handle(void *user, mw_exchange *exchange)
     mw_observe_begin(api->observer, exchange);
     if (exchange->is_grpc) {
         serve_grpc(api->fleet, exchange);
+        return;
+    }
+    if (api_mlflow_takes(exchange->path)) {
+        api_mlflow_handle(api->mlflow, exchange);
         return;
     }
     api_match match = api_find_route(exchange);

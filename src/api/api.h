@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "net/net.h"
 #include "observe/observe.h"
+#include "registry/registry.h"
 #include "serve/serve.h"
 
 typedef struct mw_api mw_api;
@@ -18,6 +19,9 @@ typedef struct mw_api mw_api;
 /* The fleet is borrowed and must outlive the api. */
 MW_CHECKED mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err);
 void mw_api_free(mw_api *api);
+/* The record that MLflow's tracking and registry addresses are answered from; borrowed. Without one
+ * they say how to get one. To be called before the server starts. */
+MW_CHECKED mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err);
 /* The server whose connections /metrics counts; borrowed, NULL = none. */
 void mw_api_set_server(mw_api *api, mw_server *server);
 

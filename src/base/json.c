@@ -160,6 +160,24 @@ bool mw_json_number(const mw_json *node, double *ret_value)
     return true;
 }
 
+bool mw_json_integer(const mw_json *node, int64_t *ret_value)
+{
+    if (!json_is_integer(node))
+        return false;
+    *ret_value = json_integer_value(node);
+    return true;
+}
+
+bool mw_json_is_bool(const mw_json *node)
+{
+    return json_is_boolean(node);
+}
+
+bool mw_json_is_null(const mw_json *node)
+{
+    return json_is_null(node);
+}
+
 bool mw_json_bool(const mw_json *node, bool fallback)
 {
     return json_is_boolean(node) ? json_is_true(node) : fallback;

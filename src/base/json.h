@@ -31,6 +31,10 @@ bool mw_json_is_array(const mw_json *node);
 bool mw_json_is_text(const mw_json *node);
 mw_view mw_json_text(const mw_json *node); /* empty when it is not text */
 bool mw_json_number(const mw_json *node, double *ret_value);
+/* A number written without fraction and exponent. */
+bool mw_json_integer(const mw_json *node, int64_t *ret_value);
+bool mw_json_is_bool(const mw_json *node);
+bool mw_json_is_null(const mw_json *node); /* the word null, not an absent node */
 bool mw_json_bool(const mw_json *node, bool fallback);
 
 #endif

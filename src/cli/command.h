@@ -41,6 +41,7 @@ typedef enum cli_option_id {
     /* serve */
     CLI_LISTEN,
     CLI_DATA,
+    CLI_RECORD,
     CLI_THREADS,
     CLI_WORKERS,
     CLI_DRAIN_SECONDS,

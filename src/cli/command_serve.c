@@ -64,9 +64,10 @@ static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
 {
     const cli_call *call = self->call;
     self->n_endpoints = call->n_arguments > 0 ? call->n_arguments : call->n_endpoints;
-    if (self->n_endpoints == 0) {
+    if (self->n_endpoints == 0 && !call->settings[CLI_RECORD].text) {
         mw_fail(err, MW_E_NO_MODEL, "no model to serve");
-        return mw_mend(err, "mw serve model.json, or list 'endpoints' in millwright.yaml");
+        return mw_mend(err, "mw serve model.json, or list 'endpoints' in millwright.yaml, or keep "
+                            "a record: mw serve --record DIR");
     }
     self->endpoints = mw_arena_take_zeroed(arena, self->n_endpoints, sizeof *self->endpoints);
     if (!self->endpoints)
@@ -110,8 +111,12 @@ static void write_lines(const serving *self, mw_buf *out)
         return;
     }
     mw_fleet_each(self->house.fleet, tell_line, &(telling){self, 0, out, &hint});
-    mw_buf_format(out, "serving  %s   metrics /metrics   api /openapi.json\ntry      %s\n",
-                  self->house.url, hint.data);
+    if (self->house.registry)
+        mw_buf_format(out, "record   %s   MLFLOW_TRACKING_URI=%s\n",
+                      self->call->settings[CLI_RECORD].text, self->house.url);
+    mw_buf_format(out, "serving  %s   metrics /metrics   api /openapi.json\n", self->house.url);
+    if (self->n_endpoints > 0)
+        mw_buf_format(out, "try      %s\n", hint.data);
     mw_buf_done(&hint);
 }
 

@@ -28,6 +28,8 @@ static const cli_command commands[] = {
             "Requests for contributions (explain, :explain) are answered by the model's covers, or "
             "against the rows of --background, which ONNX models need; several models have one "
             "each in the configuration.\n\n"
+            "With --record DIR the server also answers MLflow's tracking, artifact and registry "
+            "addresses, from a record in that folder; it then needs no model.\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
             "SIGHUP loads all model files again, all or none, while traffic runs, and opens the "
@@ -38,16 +40,19 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_DATA, CLI_THREADS, CLI_WORKERS,
-                            CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL,
-                            CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
-                            CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
-                            CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_DATA, CLI_RECORD, CLI_THREADS,
+                     CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL,
+                     CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
+                     CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
+                     CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
                      {"mw serve churn=v3.ubj price=price.txt --listen :9000",
                       "two models under their own names"},
                      {"mw serve model.json --listen :0 --json",
                       "any free port; the first line says which"},
+                     {"mw serve --record mw-record",
+                      "for MLFLOW_TRACKING_URI=http://127.0.0.1:8080"},
                      {"mw serve --config millwright.yaml", "everything from a file"}},
         .reads_config = true,
         .run = cli_run_serve,

@@ -1,6 +1,7 @@
 /* Wiring: settings -> fleet, api, server. */
 #include "house.h"
 #include "api/api.h"
+#include "registry/registry.h"
 
 /* ---- the address ----------------------------------------------------------------------------- */
 
@@ -105,6 +106,15 @@ static mw_status open_observer(const cli_call *call, unsigned n_loops, cli_house
     return mw_observer_new(&o, &house->observer, err);
 }
 
+static mw_status open_record(const cli_call *call, cli_house *house, mw_error *err)
+{
+    const char *folder = call->settings[CLI_RECORD].text;
+    if (!folder)
+        return MW_OK;
+    MW_TRY(mw_registry_open(folder, &house->registry, err));
+    return mw_api_set_registry(house->api, house->registry, err);
+}
+
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const char *listen, cli_house *house, mw_error *err)
 {
@@ -122,6 +132,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(add_models(house, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
+    MW_TRY(open_record(call, house, err));
     options.handler = mw_api_handle;
     options.fault = mw_api_fault;
     options.done = mw_observer_tells(house->observer) ? mw_api_done : NULL;
@@ -161,6 +172,7 @@ void cli_house_close(cli_house *house)
 {
     mw_server_close(house->server);
     mw_api_free(house->api);
+    mw_registry_close(house->registry);
     mw_fleet_free(house->fleet);
     mw_observer_free(house->observer);
     *house = (cli_house){.url = ""};

@@ -8,6 +8,7 @@
 #include "serve/serve.h"
 
 typedef struct mw_api mw_api; /* of api/api.h, which only house.c opens */
+typedef struct mw_registry mw_registry; /* of registry/registry.h, likewise */
 
 /* Cores this process may use: affinity mask and container quota; at least 1. */
 unsigned cli_cores(void);
@@ -17,12 +18,13 @@ typedef struct cli_house {
     mw_api *api;
     mw_server *server;
     mw_observer *observer;
+    mw_registry *registry; /* NULL: no record is kept */
     char url[300]; /* "http://127.0.0.1:8080" */
 } cli_house;
 
 /* Load the models and bind the address; nothing is accepted until cli_house_start.
  *
- *   endpoints  borrowed for the call; at least one; their load_ns is written
+ *   endpoints  borrowed for the call; at least one, or a record; their load_ns is written
  *   listen     "127.0.0.1:8080"
  *
  * Fails: as loading a model does; MW_CONFLICT (MW1101) when the address is in use; MW_BAD_ARGUMENT

@@ -77,6 +77,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                   .fallback = "./mw-data",
                   .config = "server.data",
                   .help = "folder for the server's state; made when it is missing"},
+    [CLI_RECORD] = {.name = "record",
+                    .kind = CLI_KIND_FOLDER,
+                    .value = "DIR",
+                    .auto_is = "no record is kept",
+                    .config = "server.record",
+                    .help = "keep experiments, runs, models and artifacts in this folder, for "
+                            "MLflow's clients (MLFLOW_TRACKING_URI); made when it is missing"},
     [CLI_THREADS] = {.name = "threads",
                      .kind = CLI_KIND_COUNT,
                      .value = "N",

@@ -10,7 +10,8 @@ mw_error_style mw_style_of_path(mw_view path)
         {"/v2", MW_STYLE_KSERVE},          {"/v1", MW_STYLE_KSERVE},
         {"/invocations", MW_STYLE_MLFLOW}, {"/endpoints/", MW_STYLE_MLFLOW},
         {"/ping", MW_STYLE_MLFLOW},        {"/health", MW_STYLE_MLFLOW},
-        {"/version", MW_STYLE_MLFLOW},
+        {"/version", MW_STYLE_MLFLOW},     {"/api/", MW_STYLE_MLFLOW},
+        {"/ajax-api/", MW_STYLE_MLFLOW},
     };
     for (size_t i = 0; i < MW_COUNT(styles); i++)
         if (mw_view_starts(path, styles[i].prefix))

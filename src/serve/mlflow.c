@@ -60,10 +60,11 @@ void serve_invocations(mw_fleet *fleet, mw_exchange *exchange, const mw_params *
 
 /* ---- health ---------------------------------------------------------------------------------- */
 
+/* A server without endpoints keeps a record: there is nothing to wait for. */
 static bool any_ready(mw_fleet *fleet, unsigned loop)
 {
     const serve_plan *plan = serve_plan_pin(fleet, loop);
-    bool ready = false;
+    bool ready = plan->n_slots == 0;
     for (size_t i = 0; i < plan->n_slots; i++)
         ready = ready || plan->slots[i].model;
     serve_plan_unpin(fleet, loop);

@@ -1,0 +1,211 @@
+/* From an exchange to a call of MLflow's interface, and back.
+ *
+ *     loop: find the call, defer -> pool: fields -> [writer: transaction] -> handler -> reply
+ *
+ * The loop only looks at the address. Everything that reads JSON or waits for the disk happens on a
+ * pool of the record's own, so that neither predictions nor their pool wait for it. */
+#include <stdlib.h>
+
+#include "mlflow.h"
+
+/* Each waits for its commit: so many writes can share one. */
+enum { POOL_THREADS = 16 };
+
+struct api_mlflow {
+    mw_registry *registry;
+    mw_pool *pool;
+};
+
+mw_status api_mlflow_new(mw_registry *registry, api_mlflow **ret_mlflow, mw_error *err)
+{
+    api_mlflow *mlflow = calloc(1, sizeof *mlflow);
+    if (!mlflow)
+        return mw_fail_memory(err, "the record's routes");
+    mlflow->registry = registry;
+    mw_status status = mw_pool_new(POOL_THREADS, &mlflow->pool, err);
+    if (status != MW_OK) {
+        free(mlflow);
+        return status;
+    }
+    *ret_mlflow = mlflow;
+    return MW_OK;
+}
+
+void api_mlflow_free(api_mlflow *mlflow)
+{
+    if (!mlflow)
+        return;
+    mw_pool_free(mlflow->pool);
+    free(mlflow);
+}
+
+/* ---- which call? ----------------------------------------------------------------------------- */
+
+static const char *const prefixes[] = {"/api/2.0", "/api/3.0", "/ajax-api/2.0", "/ajax-api/3.0"};
+
+/* What stands behind "/api/2.0"; absent when it is another address. */
+static mw_view behind_prefix(mw_view path)
+{
+    for (size_t i = 0; i < MW_COUNT(prefixes); i++) {
+        size_t size = strlen(prefixes[i]);
+        if (mw_view_starts(path, prefixes[i]) && path.size > size && path.data[size] == '/')
+            return (mw_view){path.data + size, path.size - size};
+    }
+    return (mw_view){NULL, 0};
+}
+
+bool api_mlflow_takes(mw_view path)
+{
+    mw_view rest = behind_prefix(path);
+    return rest.data && mw_view_starts(rest, "/mlflow");
+}
+
+/* "{key}" takes a part of the path, "{path*}" all that is left. */
+static bool match_path(const char *pattern, mw_view path, mlflow_captures *ret_captures)
+{
+    mlflow_captures captures = {.count = 0};
+    size_t at = 0;
+    for (; *pattern; pattern++) {
+        if (*pattern != '{') {
+            if (at == path.size || path.data[at++] != *pattern)
+                return false;
+            continue;
+        }
+        const char *name = pattern + 1;
+        pattern = strchr(name, '}');
+        const char *slash = pattern[-1] == '*' ? NULL : memchr(path.data + at, '/', path.size - at);
+        size_t end = slash ? (size_t)(slash - path.data) : path.size;
+        if (end == at)
+            return false;
+        captures.names[captures.count] = name;
+        captures.values[captures.count++] = (mw_view){path.data + at, end - at};
+        at = end;
+    }
+    *ret_captures = captures;
+    return at == path.size;
+}
+
+/* The call, or NULL with the methods that the address takes. */
+static const mlflow_call *find_call(mw_view path, mw_method method, mlflow_captures *ret_captures,
+                                    unsigned *ret_methods)
+{
+    const struct {
+        const mlflow_call *calls;
+        size_t n;
+    } tables[] = {{mlflow_run_calls, mlflow_n_run_calls},
+                  {mlflow_experiment_calls, mlflow_n_experiment_calls}};
+    mw_method asked = method == MW_HEAD ? MW_GET : method;
+    *ret_methods = 0;
+    for (size_t t = 0; t < MW_COUNT(tables); t++) {
+        for (size_t i = 0; i < tables[t].n; i++) {
+            const mlflow_call *call = &tables[t].calls[i];
+            if (!match_path(call->path, path, ret_captures))
+                continue;
+            if (call->methods >> asked & 1)
+                return call;
+            *ret_methods |= call->methods;
+        }
+    }
+    return NULL;
+}
+
+/* ---- on the pool ----------------------------------------------------------------------------- */
+
+static mw_status run_in_transaction(mw_record *record, void *given, mw_error *err)
+{
+    mlflow_turn *turn = given;
+    return turn->call->run(turn, record, err);
+}
+
+static mw_status decode_captures(mlflow_turn *turn, mw_error *err)
+{
+    for (size_t i = 0; i < turn->captures.count; i++)
+        if (!mw_percent_decode(turn->captures.values[i], turn->exchange->arena,
+                               &turn->captures.values[i]))
+            return mw_fail(err, MW_E_ROUTE_ENCODING, "a malformed percent escape in the address");
+    return MW_OK;
+}
+
+static mw_status run_call(mlflow_turn *turn, mw_error *err)
+{
+    const mlflow_call *call = turn->call;
+    mw_exchange *exchange = turn->exchange;
+    MW_TRY(decode_captures(turn, err));
+    if (call->fields) {
+        turn->request = mw_arena_take_zeroed(exchange->arena, 1, call->request_bytes);
+        if (!turn->request)
+            return mw_fail_memory(err, "the request");
+        MW_TRY(mlflow_read_fields(call->fields, exchange, &turn->captures, turn->request, err));
+    }
+    switch (call->access) {
+    case MLFLOW_READS:
+        return mw_registry_read(turn->registry, exchange->arena, run_in_transaction, turn, err);
+    case MLFLOW_WRITES:
+        return mw_registry_write(turn->registry, exchange->arena, run_in_transaction, turn, err);
+    default:
+        return call->run(turn, NULL, err);
+    }
+}
+
+static void work(mw_job *job)
+{
+    mw_error err;
+    mlflow_turn *turn = (mlflow_turn *)job;
+    mw_exchange *exchange = turn->exchange;
+    exchange->reply_type = MW_VIEW("application/json");
+    if (run_call(turn, &err) != MW_OK)
+        mlflow_put_error(exchange, &err);
+    mw_exchange_reply(exchange);
+}
+
+/* ---- on the loop ----------------------------------------------------------------------------- */
+
+static void refuse_call(mw_exchange *exchange, unsigned methods)
+{
+    mw_error err;
+    if (methods) {
+        mw_fail(&err, MW_E_ROUTE_METHOD, "this address does not take %.*s",
+                MW_VIEW_ARG(exchange->method_text));
+    } else {
+        mw_fail(&err, MW_E_RECORD_ROUTE, "this server does not offer %.*s",
+                MW_VIEW_ARG(exchange->path));
+        mw_mend(&err, "tracking, artifacts and the model registry are offered; traces, prompts, "
+                      "gateways and webhooks are not");
+    }
+    mlflow_put_error(exchange, &err);
+    mw_exchange_reply(exchange);
+}
+
+static void refuse_without_record(mw_exchange *exchange)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_RECORD_ROUTE, "this server keeps no record of experiments and models");
+    mw_mend(&err, "start it with one: mw serve --record DIR");
+    mlflow_put_error(exchange, &err);
+    mw_exchange_reply(exchange);
+}
+
+void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange)
+{
+    mlflow_captures captures;
+    unsigned methods;
+    if (!mlflow) {
+        refuse_without_record(exchange);
+        return;
+    }
+    const mlflow_call *call =
+        find_call(behind_prefix(exchange->path), exchange->method, &captures, &methods);
+    mlflow_turn *turn = call ? mw_arena_take(exchange->arena, sizeof *turn) : NULL;
+    if (!turn) {
+        refuse_call(exchange, methods);
+        return;
+    }
+    *turn = (mlflow_turn){.job.run = work,
+                          .registry = mlflow->registry,
+                          .exchange = exchange,
+                          .call = call,
+                          .captures = captures,
+                          .out = exchange->reply};
+    mw_exchange_defer(exchange);
+    mw_pool_submit(mlflow->pool, &turn->job);
+}

@@ -1,0 +1,124 @@
+/* MLflow's tracking and registry interface over the record: what its files share.
+ *
+ *     exchange (loop) -> mlflow.c: which call? -> pool -> fields -> transaction -> handler -> reply
+ *
+ * One table of calls (mlflow_calls.c) holds method, path, the request's fields and the handler; one
+ * reader (mlflow_fields.c) fills a handler's struct from JSON bodies, queries and paths alike. */
+#ifndef API_MLFLOW_H
+#define API_MLFLOW_H
+
+#include "net/net.h"
+#include "registry/registry.h"
+
+/* ---- fields of requests ---------------------------------------------------------------------- */
+
+typedef enum mlflow_kind {
+    MLFLOW_TEXT,      /* mw_view; absent: data == NULL */
+    MLFLOW_INT,       /* int64_t; absent: stays */
+    MLFLOW_MAYBE_INT, /* mlflow_int */
+    MLFLOW_DOUBLE,    /* double; also "NaN", "Infinity", "-Infinity" */
+    MLFLOW_BOOL,      /* bool */
+    MLFLOW_ENUM,      /* int: 1 for names[0] and so on; absent or unknown: stays */
+    MLFLOW_TEXTS,     /* mw_texts */
+    MLFLOW_LIST,      /* {items, count} of structs */
+    MLFLOW_OBJECT     /* a struct in place */
+} mlflow_kind;
+
+typedef struct mlflow_int {
+    int64_t value;
+    bool given;
+} mlflow_int;
+
+/* Ended by a row without a name. */
+typedef struct mlflow_field {
+    const char *name; /* snake_case; camelCase is read, too */
+    mlflow_kind kind;
+    size_t offset;
+    bool required;
+    const struct mlflow_field *fields; /* of LIST and OBJECT */
+    size_t size;                       /* of an element of LIST */
+    const char *const *names;          /* of ENUM, NULL-ended */
+    const char *alias;                 /* an older name */
+} mlflow_field;
+
+/* What stands in a path: "/logged-models/{model_id}". */
+typedef struct mlflow_captures {
+    const char *names[2]; /* not NUL-ended: up to '}' */
+    mw_view values[2];
+    size_t count;
+} mlflow_captures;
+
+/* Fill `request` (zeroed by the caller). Texts are copied into the arena.
+ * Fails: MW_BAD_ARGUMENT (MW4101) in MLflow's words, MW_BAD_DATA for a body that is no JSON. */
+MW_CHECKED mw_status mlflow_read_fields(const mlflow_field *fields, mw_exchange *exchange,
+                                        const mlflow_captures *captures, void *request,
+                                        mw_error *err);
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+typedef struct mlflow_turn mlflow_turn;
+
+/* Writes the whole answer into turn->out. `record` is NULL for calls outside transactions. */
+typedef mw_status mlflow_handler(mlflow_turn *turn, mw_record *record, mw_error *err);
+
+typedef enum mlflow_access { MLFLOW_READS, MLFLOW_WRITES, MLFLOW_OUTSIDE } mlflow_access;
+
+typedef struct mlflow_call {
+    unsigned methods; /* bit per mw_method */
+    const char *path; /* behind "/api/2.0": "/mlflow/runs/create" */
+    mlflow_access access;
+    mlflow_handler *run;
+    const mlflow_field *fields; /* NULL: the handler reads the exchange itself */
+    size_t request_bytes;
+    const char *summary;
+} mlflow_call;
+
+/* One file each; ended by rows of their own. */
+extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[];
+extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls;
+
+struct mlflow_turn {
+    mw_job job;
+    mw_registry *registry;
+    mw_exchange *exchange;
+    const mlflow_call *call;
+    mlflow_captures captures;
+    void *request;
+    mw_buf *out;
+};
+
+#define MLFLOW_GETS (1u << MW_GET)
+#define MLFLOW_POSTS (1u << MW_POST)
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
+typedef struct api_mlflow api_mlflow;
+
+/* registry: borrowed; must outlive it. */
+MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, api_mlflow **ret_mlflow, mw_error *err);
+/* After the server was closed. NULL is fine. */
+void api_mlflow_free(api_mlflow *mlflow);
+/* Whether an address is MLflow's, registry or not. */
+bool api_mlflow_takes(mw_view path);
+/* Takes the exchange. mlflow may be NULL: then it says how to get a record. */
+void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange);
+
+/* ---- answers (mlflow_answers.c) -------------------------------------------------------------- */
+
+/* `,"name":value`; without the comma at the beginning of an object. An absent text writes nothing.
+ */
+void mlflow_put_name(mw_buf *out, const char *name);
+void mlflow_put_text(mw_buf *out, const char *name, mw_view value);
+void mlflow_put_int(mw_buf *out, const char *name, int64_t value);
+/* The comma, when one is due. */
+void mlflow_put_comma(mw_buf *out);
+/* `,"name":[{"key":...,"value":...}]`; an empty list writes nothing, here and below. */
+void mlflow_put_tags(mw_buf *out, const char *name, const mw_tags *tags);
+void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics);
+void mlflow_put_experiment(mw_buf *out, const mw_experiment *experiment);
+void mlflow_put_run_info(mw_buf *out, const mw_run_info *info);
+void mlflow_put_run(mw_buf *out, const mw_run *run);
+/* {"error_code": ..., "message": ...} and the status. Does not reply. */
+void mlflow_put_error(mw_exchange *exchange, const mw_error *err);
+
+#endif

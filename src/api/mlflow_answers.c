@@ -1,0 +1,254 @@
+/* Answers: MLflow's messages as JSON, and its errors. Fields that are not set are left out. */
+#include <math.h>
+
+#include "mlflow.h"
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+void mlflow_put_comma(mw_buf *out)
+{
+    char last = out->size ? out->data[out->size - 1] : '{';
+    if (last != '{' && last != '[')
+        mw_buf_char(out, ',');
+}
+
+void mlflow_put_name(mw_buf *out, const char *name)
+{
+    mlflow_put_comma(out);
+    mw_buf_format(out, "\"%s\":", name);
+}
+
+void mlflow_put_text(mw_buf *out, const char *name, mw_view value)
+{
+    if (!value.data)
+        return;
+    mlflow_put_name(out, name);
+    mw_json_write_text(out, value);
+}
+
+void mlflow_put_int(mw_buf *out, const char *name, int64_t value)
+{
+    mlflow_put_name(out, name);
+    mw_json_write_int(out, value);
+}
+
+void mlflow_put_tags(mw_buf *out, const char *name, const mw_tags *tags)
+{
+    if (tags->count == 0)
+        return;
+    mlflow_put_name(out, name);
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < tags->count; i++) {
+        mw_buf_text(out, i ? ",{" : "{");
+        mlflow_put_text(out, "key", tags->items[i].key);
+        mlflow_put_text(out, "value", tags->items[i].value);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
+static void put_metric(mw_buf *out, const mw_metric *metric)
+{
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "key", metric->key);
+    mlflow_put_name(out, "value");
+    if (isnan(metric->value))
+        mw_buf_text(out, "\"NaN\"");
+    else
+        mw_json_write_double(out, metric->value);
+    mlflow_put_int(out, "timestamp", metric->timestamp);
+    mlflow_put_int(out, "step", metric->step);
+    mlflow_put_text(out, "run_id", metric->run_id);
+    mlflow_put_text(out, "model_id", metric->model_id);
+    mlflow_put_text(out, "dataset_name", metric->dataset_name);
+    mlflow_put_text(out, "dataset_digest", metric->dataset_digest);
+    mw_buf_char(out, '}');
+}
+
+void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics)
+{
+    if (metrics->count == 0)
+        return;
+    mlflow_put_name(out, name);
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < metrics->count; i++) {
+        mlflow_put_comma(out);
+        put_metric(out, &metrics->items[i]);
+    }
+    mw_buf_char(out, ']');
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static void put_experiment_id(mw_buf *out, int64_t id)
+{
+    mlflow_put_name(out, "experiment_id");
+    mw_buf_format(out, "\"%lld\"", (long long)id);
+}
+
+static void put_stage(mw_buf *out, bool is_deleted)
+{
+    mlflow_put_text(out, "lifecycle_stage", is_deleted ? MW_VIEW("deleted") : MW_VIEW("active"));
+}
+
+void mlflow_put_experiment(mw_buf *out, const mw_experiment *experiment)
+{
+    mw_buf_char(out, '{');
+    put_experiment_id(out, experiment->id);
+    mlflow_put_text(out, "name", experiment->name);
+    mlflow_put_text(out, "artifact_location", experiment->location);
+    put_stage(out, experiment->is_deleted);
+    mlflow_put_int(out, "last_update_time", experiment->updated);
+    mlflow_put_int(out, "creation_time", experiment->created);
+    mlflow_put_tags(out, "tags", &experiment->tags);
+    mw_buf_char(out, '}');
+}
+
+void mlflow_put_run_info(mw_buf *out, const mw_run_info *info)
+{
+    static const char *const statuses[] = {"RUNNING",  "RUNNING", "SCHEDULED",
+                                           "FINISHED", "FAILED",  "KILLED"};
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "run_uuid", info->run_id);
+    put_experiment_id(out, info->experiment);
+    mlflow_put_text(out, "run_name", info->name);
+    mlflow_put_text(out, "user_id", info->user);
+    mlflow_put_text(out, "status", mw_view_of(statuses[info->status]));
+    mlflow_put_int(out, "start_time", info->started);
+    if (info->has_ended)
+        mlflow_put_int(out, "end_time", info->ended);
+    mlflow_put_text(out, "artifact_uri", info->artifact_uri);
+    put_stage(out, info->is_deleted);
+    mlflow_put_text(out, "run_id", info->run_id);
+    mw_buf_char(out, '}');
+}
+
+static void put_dataset(mw_buf *out, const mw_dataset *dataset)
+{
+    mw_buf_char(out, '{');
+    mlflow_put_tags(out, "tags", &dataset->tags);
+    mlflow_put_name(out, "dataset");
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "name", dataset->name);
+    mlflow_put_text(out, "digest", dataset->digest);
+    mlflow_put_text(out, "source_type", dataset->source_type);
+    mlflow_put_text(out, "source", dataset->source);
+    mlflow_put_text(out, "schema", dataset->schema);
+    mlflow_put_text(out, "profile", dataset->profile);
+    mw_buf_text(out, "}}");
+}
+
+static void put_models(mw_buf *out, const char *name, const mw_run_models *models, bool with_steps)
+{
+    if (models->count == 0)
+        return;
+    mlflow_put_name(out, name);
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < models->count; i++) {
+        mw_buf_text(out, i ? ",{" : "{");
+        mlflow_put_text(out, "model_id", models->items[i].model_id);
+        if (with_steps)
+            mlflow_put_int(out, "step", models->items[i].step);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
+static void put_inputs(mw_buf *out, const mw_run *run)
+{
+    mlflow_put_name(out, "inputs");
+    mw_buf_char(out, '{');
+    if (run->datasets.count > 0) {
+        mlflow_put_name(out, "dataset_inputs");
+        mw_buf_char(out, '[');
+        for (size_t i = 0; i < run->datasets.count; i++) {
+            mlflow_put_comma(out);
+            put_dataset(out, &run->datasets.items[i]);
+        }
+        mw_buf_char(out, ']');
+    }
+    put_models(out, "model_inputs", &run->inputs, false);
+    mw_buf_char(out, '}');
+}
+
+void mlflow_put_run(mw_buf *out, const mw_run *run)
+{
+    mw_buf_char(out, '{');
+    mlflow_put_name(out, "info");
+    mlflow_put_run_info(out, &run->info);
+    mlflow_put_name(out, "data");
+    mw_buf_char(out, '{');
+    mlflow_put_metrics(out, "metrics", &run->metrics);
+    mlflow_put_tags(out, "params", &run->params);
+    mlflow_put_tags(out, "tags", &run->tags);
+    mw_buf_char(out, '}');
+    put_inputs(out, run);
+    mlflow_put_name(out, "outputs");
+    mw_buf_char(out, '{');
+    put_models(out, "model_outputs", &run->outputs, true);
+    mw_buf_text(out, "}}");
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* Clients repeat 408, 429 and 5xx but 501 and 507 for minutes: what cannot succeed is none of them.
+ */
+static const struct {
+    mw_code code;
+    int status;
+    const char *name;
+} errors[] = {
+    {MW_E_RECORD_VALUE, 400, "INVALID_PARAMETER_VALUE"},
+    {MW_E_RECORD_FILTER, 400, "INVALID_PARAMETER_VALUE"},
+    {MW_E_RECORD_PATH, 400, "INVALID_PARAMETER_VALUE"},
+    {MW_E_RECORD_TAKEN, 400, "RESOURCE_ALREADY_EXISTS"},
+    {MW_E_RECORD_STATE, 400, "INVALID_STATE"},
+    {MW_E_RECORD_UNKNOWN, 404, "RESOURCE_DOES_NOT_EXIST"},
+    {MW_E_RECORD_ROUTE, 404, "ENDPOINT_NOT_FOUND"},
+    {MW_E_RECORD_PART, 501, "NOT_IMPLEMENTED"},
+    {MW_E_RECORD_LARGE, 413, "REQUEST_LIMIT_EXCEEDED"},
+    {MW_E_ROUTE_METHOD, 405, "BAD_REQUEST"},
+    {MW_E_ROUTE_ENCODING, 400, "BAD_REQUEST"},
+    {MW_E_JSON_SYNTAX, 400, "BAD_REQUEST"},
+    {MW_E_JSON_DEPTH, 400, "BAD_REQUEST"},
+    {MW_E_BODY_TOO_LARGE, 413, "REQUEST_LIMIT_EXCEEDED"},
+    {MW_E_BODY_ENCODING, 415, "BAD_REQUEST"},
+    {MW_E_BODY_COMPRESSION, 400, "BAD_REQUEST"},
+    {MW_E_STORE_FULL, 507, "RESOURCE_EXHAUSTED"},
+    {MW_E_STORE_BUSY, 503, "TEMPORARILY_UNAVAILABLE"},
+};
+
+static void write_message(const mw_error *err, mw_buf *out)
+{
+    const char *parts[] = {err->where, err->what, err->why, err->mend};
+    for (size_t i = 0; i < MW_COUNT(parts); i++) {
+        if (!parts[i][0])
+            continue;
+        char last = out->size ? out->data[out->size - 1] : '\0';
+        if (last)
+            mw_buf_text(out, i == 1 ? ": " : last == '.' ? " " : ". ");
+        mw_buf_text(out, parts[i]);
+    }
+}
+
+void mlflow_put_error(mw_exchange *exchange, const mw_error *err)
+{
+    const char *name = "INTERNAL_ERROR";
+    mw_buf message;
+    exchange->status = 500;
+    for (size_t i = 0; i < MW_COUNT(errors); i++) {
+        if ((int)errors[i].code != err->code)
+            continue;
+        exchange->status = errors[i].status;
+        name = errors[i].name;
+    }
+    mw_buf_init(&message, 4096);
+    write_message(err, &message);
+    mw_buf_reset(exchange->reply);
+    mw_buf_format(exchange->reply, "{\"error_code\":\"%s\",\"message\":", name);
+    mw_json_write_text(exchange->reply, mw_buf_as_view(&message));
+    mw_buf_format(exchange->reply, ",\"code\":\"MW%d\"}", err->code);
+    mw_buf_done(&message);
+    exchange->reply_type = MW_VIEW("application/json");
+    exchange->reply_headers = (mw_view){NULL, 0};
+}

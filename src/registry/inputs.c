@@ -1,0 +1,164 @@
+/* What runs have read and made: data sets, models. */
+#include "record.h"
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static mw_status load_dataset_tags(mw_record *record, int64_t use, mw_dataset *dataset,
+                                   mw_error *err)
+{
+    mw_rows rows;
+    record_memory memory = {record->arena, false};
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT key, value FROM run_dataset_tags WHERE use = ?", "i", use));
+    return record_read_tags(&rows, &memory, &dataset->tags, err);
+}
+
+typedef struct uses {
+    int64_t *items;
+    size_t count;
+} uses;
+
+static mw_status load_datasets(mw_record *record, mw_run *run, uses *ret_uses, mw_error *err)
+{
+    mw_rows rows;
+    record_memory memory = {record->arena, false};
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT u.id, d.name, d.digest, d.source_type, d.source, d.schema,"
+                        " d.profile FROM run_datasets u JOIN datasets d ON d.id = u.dataset"
+                        " WHERE u.run = ? ORDER BY u.id",
+                        "i", run->info.row));
+    while (mw_rows_next(&rows)) {
+        mw_dataset *dataset = RECORD_PUSH(&memory, &run->datasets);
+        int64_t *use = dataset ? RECORD_PUSH(&memory, ret_uses) : NULL;
+        if (!use)
+            break;
+        *use = mw_rows_int(&rows, 0);
+        mw_view *columns[] = {&dataset->name,   &dataset->digest, &dataset->source_type,
+                              &dataset->source, &dataset->schema, &dataset->profile};
+        for (int i = 0; i < (int)MW_COUNT(columns); i++)
+            *columns[i] = record_column(&memory, &rows, i + 1);
+    }
+    return record_close(&rows, &memory, err);
+}
+
+static mw_status load_models(mw_record *record, mw_run *run, mw_error *err)
+{
+    mw_rows rows;
+    record_memory memory = {record->arena, false};
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT model_id, is_output, step FROM run_models WHERE run = ?"
+                        " ORDER BY id",
+                        "i", run->info.row));
+    while (mw_rows_next(&rows)) {
+        mw_run_models *list = mw_rows_int(&rows, 1) ? &run->outputs : &run->inputs;
+        mw_run_model *model = RECORD_PUSH(&memory, list);
+        if (!model)
+            break;
+        model->model_id = record_column(&memory, &rows, 0);
+        model->step = mw_rows_int(&rows, 2);
+    }
+    return record_close(&rows, &memory, err);
+}
+
+mw_status record_load_inputs(mw_record *record, mw_run *run, mw_error *err)
+{
+    uses found = {0};
+    MW_TRY(load_datasets(record, run, &found, err));
+    for (size_t i = 0; i < run->datasets.count; i++)
+        MW_TRY(load_dataset_tags(record, found.items[i], &run->datasets.items[i], err));
+    return load_models(record, run, err);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static mw_status check_dataset(const mw_dataset *dataset, mw_error *err)
+{
+    enum {
+        NAME = 500,
+        DIGEST = 36,
+        SCHEMA = 1048575,
+        SOURCE = 65535,
+        PROFILE = 16777215,
+        TAG_KEY = 255,
+        TAG_VALUE = 500
+    };
+    MW_TRY(record_check_length(dataset->name, NAME, "name", err));
+    MW_TRY(record_check_length(dataset->digest, DIGEST, "digest", err));
+    MW_TRY(record_check_length(dataset->source, SOURCE, "source", err));
+    MW_TRY(record_check_length(dataset->schema, SCHEMA, "schema", err));
+    MW_TRY(record_check_length(dataset->profile, PROFILE, "profile", err));
+    for (size_t i = 0; i < dataset->tags.count; i++) {
+        MW_TRY(record_check_length(dataset->tags.items[i].key, TAG_KEY, "key", err));
+        MW_TRY(record_check_length(dataset->tags.items[i].value, TAG_VALUE, "value", err));
+    }
+    return MW_OK;
+}
+
+static mw_view or_empty(mw_view text)
+{
+    return text.data ? text : MW_VIEW("");
+}
+
+/* Data sets are an experiment's: the first of a name and digest stays. */
+static mw_status put_dataset(mw_record *record, const mw_run_info *run, const mw_dataset *dataset,
+                             mw_error *err)
+{
+    mw_sql *session = record->session;
+    MW_TRY(mw_sql_run(session, err,
+                      "INSERT OR IGNORE INTO datasets(experiment, name, digest, source_type,"
+                      " source, schema, profile) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                      "itttttt", run->experiment, dataset->name, dataset->digest,
+                      or_empty(dataset->source_type), or_empty(dataset->source), dataset->schema,
+                      dataset->profile));
+    MW_TRY(mw_sql_run(session, err,
+                      "INSERT OR IGNORE INTO run_datasets(run, dataset) SELECT ?, id FROM"
+                      " datasets WHERE experiment = ? AND name = ? AND digest = ?",
+                      "iitt", run->row, run->experiment, dataset->name, dataset->digest));
+    if (mw_sql_changes(session) == 0)
+        return MW_OK;
+    int64_t use = mw_sql_last_id(session);
+    for (size_t i = 0; i < dataset->tags.count; i++)
+        MW_TRY(mw_sql_run(session, err,
+                          "INSERT OR IGNORE INTO run_dataset_tags(use, key, value)"
+                          " VALUES(?, ?, ?)",
+                          "itt", use, dataset->tags.items[i].key,
+                          or_empty(dataset->tags.items[i].value)));
+    return MW_OK;
+}
+
+static mw_status put_models(mw_record *record, const mw_run_info *run, const mw_run_models *models,
+                            bool is_output, mw_error *err)
+{
+    for (size_t i = 0; i < models->count; i++)
+        MW_TRY(mw_sql_run(record->session, err,
+                          "INSERT INTO run_models(run, model_id, is_output, step)"
+                          " VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET step = excluded.step",
+                          "itii", run->row, models->items[i].model_id, (int64_t)is_output,
+                          models->items[i].step));
+    return MW_OK;
+}
+
+mw_status mw_record_log_inputs(mw_record *record, mw_view run_id, const mw_datasets *datasets,
+                               const mw_run_models *models, mw_error *err)
+{
+    enum { DATASETS_MAX = 1000 };
+    mw_run_info info;
+    MW_TRY(record_check_run_id(run_id, err));
+    if (datasets->count > DATASETS_MAX)
+        return record_refuse(err, "A log-inputs request can contain at most %d datasets.",
+                             DATASETS_MAX);
+    for (size_t i = 0; i < datasets->count; i++)
+        MW_TRY(check_dataset(&datasets->items[i], err));
+    MW_TRY(record_active_run(record, run_id, &info, err));
+    for (size_t i = 0; i < datasets->count; i++)
+        MW_TRY(put_dataset(record, &info, &datasets->items[i], err));
+    return put_models(record, &info, models, false, err);
+}
+
+mw_status mw_record_log_outputs(mw_record *record, mw_view run_id, const mw_run_models *models,
+                                mw_error *err)
+{
+    mw_run_info info;
+    MW_TRY(record_active_run(record, run_id, &info, err));
+    return put_models(record, &info, models, true, err);
+}

@@ -1,0 +1,101 @@
+/* What the files of this room share. */
+#ifndef REGISTRY_RECORD_H
+#define REGISTRY_RECORD_H
+
+#include "registry.h"
+
+struct mw_registry {
+    mw_store *store;
+    mw_blobs *blobs;
+};
+
+/* Caps of MLflow's contract, in characters. */
+enum {
+    RECORD_KEY_MAX = 250,
+    RECORD_PARAM_MAX = 6000, /* longer values are cut, as MLflow does by default */
+    RECORD_TAG_MAX = 8000,   /* likewise */
+    RECORD_EXPERIMENT_NAME_MAX = 500,
+    RECORD_EXPERIMENT_TAG_MAX = 20000,
+    RECORD_REGISTRY_TAG_MAX = 100000,
+    RECORD_ALIAS_MAX = 255,
+    RECORD_BATCH_METRICS = 1000,
+    RECORD_BATCH_OTHERS = 100,
+    RECORD_BATCH_ALL = 1000,
+    RECORD_RESULTS_MAX = 50000,
+    RECORD_ID_BYTES = 33 /* 32 hexadecimal digits and NUL */
+};
+
+extern const char *const record_steps[];
+extern const size_t record_n_steps;
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* Where rows are copied to; failure is remembered, and checked once. */
+typedef struct record_memory {
+    mw_arena *arena;
+    bool failed;
+} record_memory;
+
+/* A copy, absent when the text is. */
+mw_view record_keep(record_memory *memory, mw_view text);
+mw_view record_column(record_memory *memory, const mw_rows *rows, int column);
+/* Room for one more element behind `count` of them; NULL when memory is gone. */
+void *record_push(record_memory *memory, void **items, size_t *count, size_t size);
+/* Close, and tell of memory that was gone. */
+MW_CHECKED mw_status record_close(mw_rows *rows, const record_memory *memory, mw_error *err);
+
+#define RECORD_PUSH(memory, list) \
+    record_push((memory), (void **)&(list)->items, &(list)->count, sizeof *(list)->items)
+
+/* (key, value) rows. */
+MW_CHECKED mw_status record_read_tags(mw_rows *rows, record_memory *memory, mw_tags *ret_tags,
+                                      mw_error *err);
+
+/* ---- refusals (check.c) ---------------------------------------------------------------------- */
+
+mw_status record_refuse(mw_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+mw_status record_unknown(mw_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+size_t record_characters(mw_view text);
+/* The first n characters. */
+mw_view record_cut(mw_view text, size_t n_characters);
+/* A key of a metric, parameter or tag. `path` names the parameter in the refusal. */
+MW_CHECKED mw_status record_check_key(mw_view key, const char *path, mw_error *err);
+MW_CHECKED mw_status record_check_length(mw_view text, size_t max, const char *path, mw_error *err);
+MW_CHECKED mw_status record_check_run_id(mw_view run_id, mw_error *err);
+/* Whether it equals itself when it is normalised as a path. */
+bool record_is_path_normal(mw_view name);
+/* A decimal number; false for anything else. */
+bool record_number(mw_view text, int64_t *ret_number);
+
+/* 32 hexadecimal digits, and "wistful-heron-214". */
+void record_new_id(char out[RECORD_ID_BYTES]);
+void record_new_name(char *out, size_t out_bytes);
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+/* MLflow's tokens: base64 of {"offset": n}. An absent or empty token is 0. */
+MW_CHECKED mw_status record_read_token(mw_view token, int64_t *ret_offset, mw_error *err);
+mw_view record_write_token(record_memory *memory, int64_t offset);
+MW_CHECKED mw_status record_check_results(int64_t max_results, int64_t most, mw_error *err);
+
+/* ---- between files --------------------------------------------------------------------------- */
+
+/* Fails: MW_BAD_ARGUMENT when it is deleted. */
+MW_CHECKED mw_status record_active_run(mw_record *record, mw_view run_id, mw_run_info *ret_info,
+                                       mw_error *err);
+MW_CHECKED mw_status record_put_tag(mw_record *record, int64_t run, const mw_tag *tag,
+                                    mw_error *err);
+/* The data sets and models of a run (inputs.c). */
+MW_CHECKED mw_status record_load_inputs(mw_record *record, mw_run *run, mw_error *err);
+/* All of a run but its info, which is there (runs.c). */
+MW_CHECKED mw_status record_load_run(mw_record *record, mw_run *run, mw_error *err);
+/* Columns RECORD_RUN_COLUMNS of `runs r`, from the first on. */
+#define RECORD_RUN_COLUMNS                                                                         \
+    "r.id, r.run_id, r.name, r.user, r.artifact_uri, r.experiment, r.started, r.ended, r.status, " \
+    "r.deleted"
+void record_read_run_info(const mw_rows *rows, record_memory *memory, mw_run_info *ret_info);
+
+#endif

@@ -1,0 +1,224 @@
+/* registry: the record. Experiments, runs, metrics, parameters, tags, data sets, logged models,
+ * registered models with their versions and aliases, and artifacts. Knows no HTTP and no JSON.
+ *
+ *     mw_registry_write(registry, arena, work, user)   one transaction, durable when it returns
+ *     mw_registry_read(registry, arena, work, user)    one consistent look
+ *         `-> work(record, user): calls the mw_record_* below, as many as belong together
+ *
+ * What it takes and refuses, its limits and the words of its refusals follow MLflow 3.17 (its
+ * SqlAlchemyStore), so that a client sees no difference. Times are milliseconds since 1970. Texts
+ * that come out live in the arena; an absent text has data == NULL.
+ *
+ * Fails, everywhere: MW_BAD_ARGUMENT (MW4101, MW4105 filters, MW4108 paths), MW_NOT_FOUND (MW4103),
+ * MW_CONFLICT (MW4102), and what store.h names.
+ */
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include "base/base.h"
+#include "store/store.h"
+
+typedef struct mw_registry mw_registry;
+
+/* Inside a transaction. */
+typedef struct mw_record {
+    mw_registry *registry;
+    mw_sql *session;
+    mw_arena *arena;
+} mw_record;
+
+typedef mw_status mw_record_work(mw_record *record, void *user, mw_error *err);
+
+/* Open or make the record in a folder: record.db, blobs/. Fails as mw_store_open. */
+MW_CHECKED mw_status mw_registry_open(const char *folder, mw_registry **ret_registry,
+                                      mw_error *err);
+void mw_registry_close(mw_registry *registry);
+MW_CHECKED mw_status mw_registry_write(mw_registry *registry, mw_arena *arena, mw_record_work *work,
+                                       void *user, mw_error *err);
+MW_CHECKED mw_status mw_registry_read(mw_registry *registry, mw_arena *arena, mw_record_work *work,
+                                      void *user, mw_error *err);
+void mw_registry_count(mw_registry *registry, mw_store_counts *ret_counts);
+mw_blobs *mw_registry_blobs(mw_registry *registry);
+
+/* ---- what is kept ---------------------------------------------------------------------------- */
+
+/* Also a parameter. */
+typedef struct mw_tag {
+    mw_view key, value;
+} mw_tag;
+
+typedef struct mw_tags {
+    mw_tag *items;
+    size_t count;
+} mw_tags;
+
+typedef struct mw_texts {
+    mw_view *items;
+    size_t count;
+} mw_texts;
+
+typedef struct mw_metric {
+    mw_view key;
+    double value; /* NaN stays NaN; infinities come back as the largest finite double */
+    int64_t timestamp, step;
+    mw_view model_id, dataset_name, dataset_digest, run_id; /* absent, or set */
+} mw_metric;
+
+typedef struct mw_metrics {
+    mw_metric *items;
+    size_t count;
+} mw_metrics;
+
+typedef struct mw_experiment {
+    int64_t id, created, updated;
+    mw_view name, location;
+    bool is_deleted;
+    mw_tags tags;
+} mw_experiment;
+
+typedef struct mw_experiments {
+    mw_experiment *items;
+    size_t count;
+} mw_experiments;
+
+/* MLflow's numbers. */
+typedef enum mw_run_status {
+    MW_RUN_NONE = 0,
+    MW_RUN_RUNNING,
+    MW_RUN_SCHEDULED,
+    MW_RUN_FINISHED,
+    MW_RUN_FAILED,
+    MW_RUN_KILLED
+} mw_run_status;
+
+typedef struct mw_run_info {
+    int64_t row; /* the record's own number of it */
+    mw_view run_id, name, user, artifact_uri;
+    int64_t experiment, started, ended;
+    mw_run_status status;
+    bool has_ended, is_deleted;
+} mw_run_info;
+
+typedef struct mw_dataset {
+    mw_view name, digest, source_type, source, schema, profile;
+    mw_tags tags; /* of the use, not of the data set */
+} mw_dataset;
+
+typedef struct mw_datasets {
+    mw_dataset *items;
+    size_t count;
+} mw_datasets;
+
+typedef struct mw_run_model {
+    mw_view model_id;
+    int64_t step; /* of an output */
+} mw_run_model;
+
+typedef struct mw_run_models {
+    mw_run_model *items;
+    size_t count;
+} mw_run_models;
+
+typedef struct mw_run {
+    mw_run_info info;
+    mw_metrics metrics; /* the latest of each key */
+    mw_tags params, tags;
+    mw_datasets datasets;
+    mw_run_models inputs, outputs;
+} mw_run;
+
+typedef struct mw_runs {
+    mw_run *items;
+    size_t count;
+} mw_runs;
+
+/* ---- searching ------------------------------------------------------------------------------- */
+
+typedef enum mw_view_type { MW_VIEW_ACTIVE = 1, MW_VIEW_DELETED = 2, MW_VIEW_ALL = 3 } mw_view_type;
+
+typedef struct mw_search {
+    mw_texts experiments; /* ids; of runs and logged models */
+    mw_view filter;
+    mw_texts order_by;
+    mw_view page_token;
+    int64_t max_results;
+    mw_view_type view;
+} mw_search;
+
+/* ---- experiments (experiments.c) ------------------------------------------------------------- */
+
+MW_CHECKED mw_status mw_record_create_experiment(mw_record *record, mw_view name, mw_view location,
+                                                 const mw_tags *tags, int64_t *ret_id,
+                                                 mw_error *err);
+/* By id in decimal digits, or by name. Deleted ones too. */
+MW_CHECKED mw_status mw_record_experiment(mw_record *record, mw_view id,
+                                          mw_experiment *ret_experiment, mw_error *err);
+MW_CHECKED mw_status mw_record_experiment_named(mw_record *record, mw_view name,
+                                                mw_experiment *ret_experiment, mw_error *err);
+MW_CHECKED mw_status mw_record_rename_experiment(mw_record *record, mw_view id, mw_view name,
+                                                 mw_error *err);
+/* Its runs are deleted, or restored, with it. */
+MW_CHECKED mw_status mw_record_delete_experiment(mw_record *record, mw_view id, mw_error *err);
+MW_CHECKED mw_status mw_record_restore_experiment(mw_record *record, mw_view id, mw_error *err);
+MW_CHECKED mw_status mw_record_tag_experiment(mw_record *record, mw_view id, const mw_tag *tag,
+                                              mw_error *err);
+MW_CHECKED mw_status mw_record_untag_experiment(mw_record *record, mw_view id, mw_view key,
+                                                mw_error *err);
+/* *ret_token is absent on the last page; here and in the other searches. */
+MW_CHECKED mw_status mw_record_search_experiments(mw_record *record, const mw_search *search,
+                                                  mw_experiments *ret_found, mw_view *ret_token,
+                                                  mw_error *err);
+
+/* ---- runs (runs.c) --------------------------------------------------------------------------- */
+
+typedef struct mw_new_run {
+    mw_view experiment, user, name;
+    int64_t started;
+    mw_tags tags;
+} mw_new_run;
+
+MW_CHECKED mw_status mw_record_create_run(mw_record *record, const mw_new_run *wanted,
+                                          mw_run *ret_run, mw_error *err);
+MW_CHECKED mw_status mw_record_run(mw_record *record, mw_view run_id, mw_run *ret_run,
+                                   mw_error *err);
+MW_CHECKED mw_status mw_record_run_info(mw_record *record, mw_view run_id, mw_run_info *ret_info,
+                                        mw_error *err);
+/* status MW_RUN_NONE, ended NULL, an absent name: stay as they are. */
+MW_CHECKED mw_status mw_record_update_run(mw_record *record, mw_view run_id, mw_run_status status,
+                                          const int64_t *ended, mw_view name, mw_run_info *ret_info,
+                                          mw_error *err);
+MW_CHECKED mw_status mw_record_delete_run(mw_record *record, mw_view run_id, bool restore,
+                                          mw_error *err);
+MW_CHECKED mw_status mw_record_search_runs(mw_record *record, const mw_search *search,
+                                           mw_runs *ret_found, mw_view *ret_token, mw_error *err);
+
+/* ---- what runs log (logging.c, inputs.c) ----------------------------------------------------- */
+
+typedef struct mw_batch_of_run {
+    mw_metrics metrics;
+    mw_tags params, tags;
+} mw_batch_of_run;
+
+/* Limits of one batch, keys and values are checked before anything is written. */
+MW_CHECKED mw_status mw_record_log_batch(mw_record *record, mw_view run_id,
+                                         const mw_batch_of_run *batch, mw_error *err);
+MW_CHECKED mw_status mw_record_log_metric(mw_record *record, mw_view run_id,
+                                          const mw_metric *metric, mw_error *err);
+MW_CHECKED mw_status mw_record_log_param(mw_record *record, mw_view run_id, const mw_tag *param,
+                                         mw_error *err);
+MW_CHECKED mw_status mw_record_set_tag(mw_record *record, mw_view run_id, const mw_tag *tag,
+                                       mw_error *err);
+MW_CHECKED mw_status mw_record_delete_tag(mw_record *record, mw_view run_id, mw_view key,
+                                          mw_error *err);
+/* Ordered by timestamp, step, value. max_results 0: all of them. */
+MW_CHECKED mw_status mw_record_metric_history(mw_record *record, mw_view run_id, mw_view key,
+                                              int64_t max_results, mw_view page_token,
+                                              mw_metrics *ret_metrics, mw_view *ret_token,
+                                              mw_error *err);
+MW_CHECKED mw_status mw_record_log_inputs(mw_record *record, mw_view run_id,
+                                          const mw_datasets *datasets, const mw_run_models *models,
+                                          mw_error *err);
+MW_CHECKED mw_status mw_record_log_outputs(mw_record *record, mw_view run_id,
+                                           const mw_run_models *models, mw_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/* From clauses to one SELECT. Texts and numbers of a client become bound values, never SQL: what is
+ * written into the statement comes from the tables of a domain. */
+#ifndef REGISTRY_SEARCH_H
+#define REGISTRY_SEARCH_H
+
+#include "filter.h"
+
+typedef struct search_values {
+    mw_value *items;
+    size_t count;
+} search_values;
+
+typedef struct search_query {
+    const filter_domain *domain;
+    const mw_search *search;
+    record_memory *memory;
+    filter_clauses clauses;
+    mw_buf joins, where, order;
+    search_values join_values, where_values;
+    int64_t offset, n_most;
+} search_query;
+
+/* What decides among equals, unless this attribute is already ordered by ("" = always). */
+typedef struct search_tie {
+    const char *attribute, *order;
+} search_tie;
+
+/* Read the filter, the page and the number of results; `where` is empty. */
+MW_CHECKED mw_status search_begin(search_query *query, const filter_domain *domain,
+                                  const mw_search *search, record_memory *memory, int64_t most,
+                                  mw_error *err);
+/* Must follow each search_begin that succeeded. */
+void search_end(search_query *query);
+
+/* " AND column = 0", by the view type. */
+void search_put_view(search_query *query, const char *column, mw_view_type view);
+/* " AND column IN (?, ...)" with whole numbers; no texts: nothing is found. */
+MW_CHECKED mw_status search_put_ids(search_query *query, const char *column, const mw_texts *ids,
+                                    mw_error *err);
+/* One " AND ..." a clause. */
+MW_CHECKED mw_status search_put_filter(search_query *query, mw_error *err);
+MW_CHECKED mw_status search_put_order(search_query *query, const char *usual,
+                                      const search_tie *ties, size_t n_ties, mw_error *err);
+/* Order by one field more. `nth` names its join. */
+MW_CHECKED mw_status search_put_field(search_query *query, const filter_field *field,
+                                      bool descending, size_t nth, mw_error *err);
+void search_put_value(search_query *query, mw_value value);
+/* Run it: one row more than was asked for, which search_page takes off. */
+MW_CHECKED mw_status search_open(search_query *query, mw_sql *session, const char *columns,
+                                 const char *from, mw_rows *ret_rows, mw_error *err);
+/* The token of the next page, absent on the last; *count is cut to the page. */
+mw_view search_page(const search_query *query, size_t *count, record_memory *memory);
+
+#endif

@@ -1,0 +1,279 @@
+/* Blobs: bytes under the name of their SHA-256.
+ *
+ *     FOLDER/tmp/XXXXXX        while it is written
+ *     FOLDER/sha256/ab/cd...   whole, and on the disk
+ *
+ * The record refers to a blob only after mw_blob_keep, so a blob is whole or absent; one that is
+ * kept and never referred to (a crash between the two) costs its bytes and nothing else. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store.h"
+
+enum { PATH_BYTES = 4096, DIGEST_BYTES = 32 };
+
+struct mw_blobs {
+    char folder[PATH_BYTES - 128];
+};
+
+struct mw_blob {
+    const mw_blobs *blobs;
+    int fd;
+    EVP_MD_CTX *digest;
+    char path[PATH_BYTES];
+};
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+static mw_status fail_file(const char *verb, const char *path, int reason, mw_error *err)
+{
+    bool is_full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+    if (is_full) {
+        mw_fail(err, MW_E_STORE_FULL, "cannot %s: %s", verb, strerror(reason));
+        mw_mend(err, "make room and try again; nothing of this request was kept");
+    } else {
+        mw_fail(err, MW_E_STORE_OPEN, "cannot %s: %s", verb, strerror(reason));
+        mw_mend(err, "check the disk and the folder's permissions");
+    }
+    return mw_at(err, "%s", path);
+}
+
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+static mw_status make_folder(const char *path, mw_error *err)
+{
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return MW_OK;
+    return fail_file("make the folder", path, errno, err);
+}
+
+/* What a crash has left half written. Only one process has the record open. */
+static void remove_leftovers(const char *path)
+{
+    DIR *listing = opendir(path);
+    if (!listing)
+        return;
+    for (struct dirent *entry; (entry = readdir(listing));)
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(listing), entry->d_name, 0);
+    closedir(listing);
+}
+
+static mw_status make_folders(const mw_blobs *blobs, mw_error *err)
+{
+    char path[PATH_BYTES];
+    MW_TRY(make_folder(blobs->folder, err));
+    snprintf(path, sizeof path, "%s/tmp", blobs->folder);
+    MW_TRY(make_folder(path, err));
+    remove_leftovers(path);
+    snprintf(path, sizeof path, "%s/sha256", blobs->folder);
+    return make_folder(path, err);
+}
+
+mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err)
+{
+    mw_blobs *blobs = calloc(1, sizeof *blobs);
+    if (!blobs)
+        return mw_fail_memory(err, "the blobs");
+    int size = snprintf(blobs->folder, sizeof blobs->folder, "%s", folder);
+    mw_status status = size < 0 || (size_t)size >= sizeof blobs->folder
+                           ? fail_file("use the folder", folder, ENAMETOOLONG, err)
+                           : make_folders(blobs, err);
+    if (status != MW_OK) {
+        free(blobs);
+        return status;
+    }
+    *ret_blobs = blobs;
+    return MW_OK;
+}
+
+void mw_blobs_close(mw_blobs *blobs)
+{
+    free(blobs);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+mw_status mw_blob_begin(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
+{
+    mw_blob *blob = calloc(1, sizeof *blob);
+    if (!blob || !(blob->digest = EVP_MD_CTX_new()) ||
+        EVP_DigestInit_ex(blob->digest, EVP_sha256(), NULL) != 1) {
+        if (blob)
+            EVP_MD_CTX_free(blob->digest);
+        free(blob);
+        return mw_fail_memory(err, "a blob");
+    }
+    blob->blobs = blobs;
+    snprintf(blob->path, sizeof blob->path, "%s/tmp/XXXXXX", blobs->folder);
+    blob->fd = mkostemp(blob->path, O_CLOEXEC);
+    if (blob->fd < 0) {
+        int reason = errno;
+        blob->path[0] = '\0';
+        mw_blob_drop(blob);
+        return fail_file("write in the folder", blobs->folder, reason, err);
+    }
+    *ret_blob = blob;
+    return MW_OK;
+}
+
+mw_status mw_blob_write(mw_blob *blob, mw_view bytes, mw_error *err)
+{
+    EVP_DigestUpdate(blob->digest, bytes.data, bytes.size);
+    while (bytes.size > 0) {
+        ssize_t put = write(blob->fd, bytes.data, bytes.size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return fail_file("write", blob->path, errno, err);
+        bytes.data += put;
+        bytes.size -= (size_t)put;
+    }
+    return MW_OK;
+}
+
+void mw_blob_drop(mw_blob *blob)
+{
+    if (!blob)
+        return;
+    if (blob->fd >= 0)
+        close(blob->fd);
+    if (blob->path[0])
+        unlink(blob->path);
+    EVP_MD_CTX_free(blob->digest);
+    free(blob);
+}
+
+static void finish_digest(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE] = {0};
+    EVP_DigestFinal_ex(blob->digest, bytes, NULL);
+    for (size_t i = 0; i < DIGEST_BYTES; i++)
+        snprintf(ret_digest + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static bool sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return synced;
+}
+
+static mw_status give_name(mw_blob *blob, const char *digest, mw_error *err)
+{
+    char folder[PATH_BYTES], path[PATH_BYTES + 80], top[PATH_BYTES];
+    snprintf(top, sizeof top, "%s/sha256", blob->blobs->folder);
+    snprintf(folder, sizeof folder, "%s/sha256/%.2s", blob->blobs->folder, digest);
+    snprintf(path, sizeof path, "%s/%s", folder, digest + 2);
+    if (mkdir(folder, 0777) == 0) {
+        if (!sync_folder(top))
+            return fail_file("write to the disk", top, errno, err);
+    } else if (errno != EEXIST) {
+        return fail_file("make the folder", folder, errno, err);
+    }
+    if (rename(blob->path, path) != 0) /* over an equal one: that renews its age */
+        return fail_file("name the blob", path, errno, err);
+    blob->path[0] = '\0';
+    if (!sync_folder(folder))
+        return fail_file("write to the disk", folder, errno, err);
+    return MW_OK;
+}
+
+mw_status mw_blob_keep(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES], mw_error *err)
+{
+    char digest[MW_DIGEST_TEXT_BYTES];
+    mw_status status = MW_OK;
+    finish_digest(blob, digest);
+    if (fchmod(blob->fd, 0444) != 0 || fsync(blob->fd) != 0)
+        status = fail_file("write to the disk", blob->path, errno, err);
+    if (status == MW_OK)
+        status = give_name(blob, digest, err);
+    mw_blob_drop(blob);
+    if (status == MW_OK)
+        memcpy(ret_digest, digest, sizeof digest);
+    return status;
+}
+
+mw_status mw_blobs_put(mw_blobs *blobs, mw_view bytes, char ret_digest[MW_DIGEST_TEXT_BYTES],
+                       mw_error *err)
+{
+    mw_blob *blob;
+    MW_TRY(mw_blob_begin(blobs, &blob, err));
+    mw_status status = mw_blob_write(blob, bytes, err);
+    if (status == MW_OK)
+        return mw_blob_keep(blob, ret_digest, err);
+    mw_blob_drop(blob);
+    return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
+                        const char **ret_path, mw_error *err)
+{
+    char path[PATH_BYTES];
+    if (digest.size != MW_DIGEST_TEXT_BYTES - 1)
+        return mw_fail(err, MW_E_STORE_DAMAGED, "'%.*s' is no digest", MW_VIEW_ARG(digest));
+    int size = snprintf(path, sizeof path, "%s/sha256/%.2s/%.*s", blobs->folder, digest.data,
+                        (int)digest.size - 2, digest.data + 2);
+    char *kept = mw_arena_text(arena, (mw_view){path, (size_t)size});
+    if (!kept)
+        return mw_fail_memory(err, "a path");
+    *ret_path = kept;
+    return MW_OK;
+}
+
+static mw_status fail_short(const char *path, mw_error *err)
+{
+    mw_fail(err, MW_E_STORE_DAMAGED, "a stored file is gone or cut short");
+    mw_at(err, "%s", path);
+    return mw_mend(err, "restore it from a backup: its name is the SHA-256 of its bytes");
+}
+
+static mw_status read_range(int fd, const char *path, uint64_t begin, size_t size, mw_buf *out,
+                            mw_error *err)
+{
+    if (!mw_buf_reserve(out, size)) {
+        out->failed = false;
+        return mw_fail_memory(err, "a stored file");
+    }
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(fd, out->data + out->size, size - done, (off_t)(begin + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail_file("read", path, errno, err);
+        if (got == 0)
+            return fail_short(path, err);
+        out->size += (size_t)got;
+        done += (size_t)got;
+    }
+    out->data[out->size] = '\0';
+    return MW_OK;
+}
+
+mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin, size_t size,
+                        mw_buf *out, mw_error *err)
+{
+    mw_arena arena;
+    const char *path;
+    mw_arena_init(&arena, PATH_BYTES + 256, 4 * PATH_BYTES);
+    mw_status status = mw_blobs_path(blobs, digest, &arena, &path, err);
+    if (status == MW_OK) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        status = fd < 0 ? fail_short(path, err) : read_range(fd, path, begin, size, out, err);
+        if (fd >= 0)
+            close(fd);
+    }
+    mw_arena_done(&arena);
+    return status;
+}

@@ -1,0 +1,130 @@
+/* store: durable rows and blobs. The only room that knows SQLite.
+ *
+ *     many threads --write--> queue -> writer thread: BEGIN, each work in its savepoint, COMMIT
+ *     many threads --read---> a reader connection, one read transaction
+ *
+ * A write is acknowledged (mw_store_write returns MW_OK) only when its transaction is on the disk:
+ * journal_mode WAL, synchronous FULL. Works that wait together share one commit; each gets its own
+ * result, and one that fails takes nothing of the others with it.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/base.h"
+
+/* ---- the store ------------------------------------------------------------------------------- */
+
+typedef struct mw_store mw_store;
+/* A connection inside a transaction, lent to a work. */
+typedef struct mw_sql mw_sql;
+
+/* What is done inside one transaction. It must not keep the session. MW_OK keeps what was written;
+ * anything else undoes it. */
+typedef mw_status mw_store_work(mw_sql *session, void *user, mw_error *err);
+
+/* Open or make the database at `path`, and bring its schema forward: steps[i] is the script (one or
+ * more statements) from version i to i+1. A step that was ever released is never changed.
+ * Fails: MW_CONFLICT (MW4002) another process has it open; MW_UNSUPPORTED (MW4003) its schema is
+ * newer than n_steps; MW_BAD_DATA (MW4004) not a database, or damaged; MW_IO (MW4001). */
+MW_CHECKED mw_status mw_store_open(const char *path, const char *const *steps, size_t n_steps,
+                                   mw_store **ret_store, mw_error *err);
+/* Waits for the writes that were accepted. NULL is fine. */
+void mw_store_close(mw_store *store);
+
+/* Run `work` on the writer thread and return when it is committed. Blocks: not for loops. Any
+ * thread. Fails as the work does; MW_IO (MW4005) when the disk is full, (MW4006) otherwise. */
+MW_CHECKED mw_status mw_store_write(mw_store *store, mw_store_work *work, void *user,
+                                    mw_error *err);
+/* Run `work` in this thread, in a read transaction of its own. Any thread. */
+MW_CHECKED mw_status mw_store_read(mw_store *store, mw_store_work *work, void *user, mw_error *err);
+
+/* Since the store was opened. */
+typedef struct mw_store_counts {
+    uint64_t writes, commits; /* works committed, transactions that carried them */
+    uint64_t commit_ns;       /* spent in commits */
+} mw_store_counts;
+void mw_store_count(mw_store *store, mw_store_counts *ret_counts);
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+/* Values for the question marks of a statement. */
+typedef enum mw_value_kind { MW_VALUE_NULL, MW_VALUE_INT, MW_VALUE_DOUBLE, MW_VALUE_TEXT } mw_kind;
+
+typedef struct mw_value {
+    mw_kind kind;
+    int64_t integer;
+    double number;
+    mw_view text; /* data == NULL: null */
+} mw_value;
+
+/* Run a statement that gives no rows. `kinds` has a letter for each argument: t an mw_view (NULL
+ * data: null), i an int64_t, d a double, n nothing (null). Statements are kept prepared by their
+ * text, so `sql` must be a literal. */
+MW_CHECKED mw_status mw_sql_run(mw_sql *session, mw_error *err, const char *sql, const char *kinds,
+                                ...);
+/* Rows that the last mw_sql_run changed; the rowid that it inserted. */
+int64_t mw_sql_changes(const mw_sql *session);
+int64_t mw_sql_last_id(const mw_sql *session);
+
+/* Rows of a SELECT:
+ *
+ *     MW_TRY(mw_rows_open(session, &rows, err, "SELECT key FROM tags WHERE run = ?", "i", run));
+ *     while (mw_rows_next(&rows))
+ *         see(mw_rows_text(&rows, 0));
+ *     return mw_rows_close(&rows, err);
+ *
+ * Every opened one must be closed, at once: a literal has one statement. */
+typedef struct mw_rows {
+    mw_sql *session;
+    void *statement;
+    int outcome;
+    bool is_kept; /* the statement stays prepared */
+} mw_rows;
+
+MW_CHECKED mw_status mw_rows_open(mw_sql *session, mw_rows *rows, mw_error *err, const char *sql,
+                                  const char *kinds, ...);
+/* The same for a statement that was put together: prepared anew, dropped at the close. */
+MW_CHECKED mw_status mw_rows_open_values(mw_sql *session, mw_rows *rows, const char *sql,
+                                         const mw_value *values, size_t n_values, mw_error *err);
+bool mw_rows_next(mw_rows *rows);
+bool mw_rows_is_null(const mw_rows *rows, int column);
+int64_t mw_rows_int(const mw_rows *rows, int column);
+double mw_rows_double(const mw_rows *rows, int column);
+/* Valid until the next row; data is NULL for null. */
+mw_view mw_rows_text(const mw_rows *rows, int column);
+MW_CHECKED mw_status mw_rows_close(mw_rows *rows, mw_error *err);
+
+/* ---- blobs: bytes under the name of their SHA-256
+ * ------------------------------------------------
+ */
+
+enum { MW_DIGEST_TEXT_BYTES = 65 }; /* 64 hexadecimal digits and NUL */
+
+typedef struct mw_blobs mw_blobs;
+
+/* The folder is made when it is missing; leftovers of writes that were cut off are removed. */
+MW_CHECKED mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err);
+void mw_blobs_close(mw_blobs *blobs);
+
+/* A blob that is being written. It has no name before mw_blob_keep, and is then whole on the disk:
+ * written to a temporary name, fsync, rename, fsync of the folder. */
+typedef struct mw_blob mw_blob;
+MW_CHECKED mw_status mw_blob_begin(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err);
+MW_CHECKED mw_status mw_blob_write(mw_blob *blob, mw_view bytes, mw_error *err);
+/* Frees the blob in any case. Fails: MW_IO (MW4005) when the disk is full. */
+MW_CHECKED mw_status mw_blob_keep(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES],
+                                  mw_error *err);
+/* Forget it; NULL is fine. */
+void mw_blob_drop(mw_blob *blob);
+/* All of it at once. */
+MW_CHECKED mw_status mw_blobs_put(mw_blobs *blobs, mw_view bytes,
+                                  char ret_digest[MW_DIGEST_TEXT_BYTES], mw_error *err);
+
+/* The path of a kept blob, in the arena. Fails: MW_BAD_DATA when that is no digest. */
+MW_CHECKED mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
+                                   const char **ret_path, mw_error *err);
+/* `size` bytes from `begin`, into out. Fails: MW_BAD_DATA (MW4004) when it is gone or cut short. */
+MW_CHECKED mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin,
+                                   size_t size, mw_buf *out, mw_error *err);
+
+#endif
