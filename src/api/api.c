@@ -9,6 +9,7 @@ struct mw_api {
     mw_server *server;
     mw_observer *observer;
     api_mlflow *mlflow; /* NULL: there is no record */
+    size_t artifact_bytes_max, body_bytes_max;
     double started_seconds;
 };
 
@@ -63,6 +64,19 @@ mw_server *api_server(mw_api *api)
 double api_started_seconds(const mw_api *api)
 {
     return api->started_seconds;
+}
+
+void mw_api_set_body_caps(mw_api *api, size_t artifact_bytes, size_t body_bytes)
+{
+    api->artifact_bytes_max = artifact_bytes;
+    api->body_bytes_max = body_bytes;
+}
+
+size_t mw_api_body_cap(void *user, const mw_exchange *exchange)
+{
+    const mw_api *api = user;
+    bool is_upload = api->mlflow && api_mlflow_is_upload(exchange);
+    return is_upload ? api->artifact_bytes_max : api->body_bytes_max;
 }
 
 /* ---- what no route takes --------------------------------------------------------------------- */

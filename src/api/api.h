@@ -22,6 +22,8 @@ void mw_api_free(mw_api *api);
 /* The record that MLflow's tracking and registry addresses are answered from; borrowed. Without one
  * they say how to get one. To be called before the server starts. */
 MW_CHECKED mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err);
+/* The largest body of uploads of artifacts, and of other requests: for mw_api_body_cap. */
+void mw_api_set_body_caps(mw_api *api, size_t artifact_bytes, size_t body_bytes);
 /* The server whose connections /metrics counts; borrowed, NULL = none. */
 void mw_api_set_server(mw_api *api, mw_server *server);
 
@@ -30,6 +32,7 @@ void mw_api_set_observer(mw_api *api, mw_observer *observer);
 
 /* Give these to mw_server_options with `user` = the api. */
 void mw_api_handle(void *api, mw_exchange *exchange);
+size_t mw_api_body_cap(void *api, const mw_exchange *exchange);
 void mw_api_fault(void *api, mw_exchange *exchange, const mw_error *err);
 void mw_api_done(void *api, const mw_exchange *exchange, const mw_outcome *outcome);
 

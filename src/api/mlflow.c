@@ -51,13 +51,22 @@ static mw_view behind_prefix(mw_view path)
         if (mw_view_starts(path, prefixes[i]) && path.size > size && path.data[size] == '/')
             return (mw_view){path.data + size, path.size - size};
     }
-    return (mw_view){NULL, 0};
+    bool is_file =
+        mw_view_is(path, "/get-artifact") || mw_view_is(path, "/model-versions/get-artifact");
+    return is_file ? path : (mw_view){NULL, 0};
 }
 
 bool api_mlflow_takes(mw_view path)
 {
     mw_view rest = behind_prefix(path);
-    return rest.data && mw_view_starts(rest, "/mlflow");
+    return rest.data && (mw_view_starts(rest, "/mlflow") || rest.size == path.size);
+}
+
+bool api_mlflow_is_upload(const mw_exchange *exchange)
+{
+    mw_view rest = behind_prefix(exchange->path);
+    return exchange->method == MW_PUT && rest.data &&
+           mw_view_starts(rest, "/mlflow-artifacts/artifacts/");
 }
 
 /* "{key}" takes a part of the path, "{path*}" all that is left. */
@@ -93,6 +102,9 @@ static const mlflow_call *find_call(mw_view path, mw_method method, mlflow_captu
         const mlflow_call *calls;
         size_t n;
     } tables[] = {{mlflow_run_calls, mlflow_n_run_calls},
+                  {mlflow_artifact_calls, mlflow_n_artifact_calls},
+                  {mlflow_logged_calls, mlflow_n_logged_calls},
+                  {mlflow_model_calls, mlflow_n_model_calls},
                   {mlflow_experiment_calls, mlflow_n_experiment_calls}};
     mw_method asked = method == MW_HEAD ? MW_GET : method;
     *ret_methods = 0;

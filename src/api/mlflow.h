@@ -16,8 +16,10 @@ typedef enum mlflow_kind {
     MLFLOW_TEXT,      /* mw_view; absent: data == NULL */
     MLFLOW_INT,       /* int64_t; absent: stays */
     MLFLOW_MAYBE_INT, /* mlflow_int */
+    MLFLOW_COUNT,     /* int64_t; absent: stays 0; a 0 that is said: -1, which no search takes */
     MLFLOW_DOUBLE,    /* double; also "NaN", "Infinity", "-Infinity" */
     MLFLOW_BOOL,      /* bool */
+    MLFLOW_NOT_BOOL,  /* bool: the opposite of what is said */
     MLFLOW_ENUM,      /* int: 1 for names[0] and so on; absent or unknown: stays */
     MLFLOW_TEXTS,     /* mw_texts */
     MLFLOW_LIST,      /* {items, count} of structs */
@@ -74,8 +76,10 @@ typedef struct mlflow_call {
 } mlflow_call;
 
 /* One file each; ended by rows of their own. */
-extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[];
-extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls;
+extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_model_calls[],
+    mlflow_logged_calls[], mlflow_artifact_calls[];
+extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls, mlflow_n_model_calls,
+    mlflow_n_logged_calls, mlflow_n_artifact_calls;
 
 struct mlflow_turn {
     mw_job job;
@@ -100,6 +104,8 @@ MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, api_mlflow **ret_mlfl
 void api_mlflow_free(api_mlflow *mlflow);
 /* Whether an address is MLflow's, registry or not. */
 bool api_mlflow_takes(mw_view path);
+/* Whether it is an upload, which may be larger than other bodies. */
+bool api_mlflow_is_upload(const mw_exchange *exchange);
 /* Takes the exchange. mlflow may be NULL: then it says how to get a record. */
 void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange);
 
@@ -118,6 +124,9 @@ void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics
 void mlflow_put_experiment(mw_buf *out, const mw_experiment *experiment);
 void mlflow_put_run_info(mw_buf *out, const mw_run_info *info);
 void mlflow_put_run(mw_buf *out, const mw_run *run);
+/* {"root_uri": ..., "files": [...]}: a folder below a run's or a model's artifacts. */
+MW_CHECKED mw_status mlflow_answer_listing(mlflow_turn *turn, mw_record *record, mw_view uri,
+                                           mw_view folder, mw_error *err);
 /* {"error_code": ..., "message": ...} and the status. Does not reply. */
 void mlflow_put_error(mw_exchange *exchange, const mw_error *err);
 

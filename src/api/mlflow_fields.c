@@ -263,11 +263,19 @@ static mw_status read_value(reading *r, const mlflow_field *field, const mw_json
     case MLFLOW_MAYBE_INT:
         fits = ((mlflow_int *)out)->given = read_int(node, &((mlflow_int *)out)->value);
         break;
+    case MLFLOW_COUNT:
+        fits = read_int(node, out);
+        *(int64_t *)out -= *(int64_t *)out == 0;
+        break;
     case MLFLOW_DOUBLE:
         fits = read_double(node, out);
         break;
     case MLFLOW_BOOL:
         fits = read_bool(node, out);
+        break;
+    case MLFLOW_NOT_BOOL:
+        fits = read_bool(node, out);
+        *(bool *)out = !*(bool *)out;
         break;
     case MLFLOW_ENUM:
         fits = read_enum(field, node, out);

@@ -48,6 +48,7 @@ typedef enum cli_option_id {
     CLI_MODELS,
     CLI_ALLOW_PUBLIC,
     CLI_MAX_BODY,
+    CLI_MAX_ARTIFACT,
     CLI_MAX_CONNECTIONS,
     CLI_HEAD_TIMEOUT,
     CLI_BODY_TIMEOUT,

@@ -5,8 +5,8 @@
 #include <limits.h>
 
 #define SERVER_LIMITS                                                                        \
-    CLI_MAX_BODY, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, CLI_IDLE_TIMEOUT, \
-        CLI_WRITE_TIMEOUT
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, \
+        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 

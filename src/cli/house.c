@@ -106,12 +106,16 @@ static mw_status open_observer(const cli_call *call, unsigned n_loops, cli_house
     return mw_observer_new(&o, &house->observer, err);
 }
 
-static mw_status open_record(const cli_call *call, cli_house *house, mw_error *err)
+static mw_status open_record(const cli_call *call, mw_server_options *options, cli_house *house,
+                             mw_error *err)
 {
     const char *folder = call->settings[CLI_RECORD].text;
     if (!folder)
         return MW_OK;
     MW_TRY(mw_registry_open(folder, &house->registry, err));
+    size_t artifact_bytes = (size_t)number(call, CLI_MAX_ARTIFACT, options->max_body_bytes);
+    mw_api_set_body_caps(house->api, artifact_bytes, options->max_body_bytes);
+    options->body_cap = mw_api_body_cap;
     return mw_api_set_registry(house->api, house->registry, err);
 }
 
@@ -132,7 +136,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(add_models(house, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
-    MW_TRY(open_record(call, house, err));
+    MW_TRY(open_record(call, &options, house, err));
     options.handler = mw_api_handle;
     options.fault = mw_api_fault;
     options.done = mw_observer_tells(house->observer) ? mw_api_done : NULL;

@@ -14,6 +14,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
     exchange->connection = connection;
     exchange->stream = NULL;
     exchange->body.cap = connection->loop->server->options.max_body_bytes;
+    exchange->reply.cap = connection->loop->server->options.max_reply_bytes;
     exchange->state = NET_EXCHANGE_OPEN;
     exchange->is_again = false;
     atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
@@ -109,11 +110,16 @@ void net_exchange_mend_reply(net_exchange *exchange)
         mw_buf_reset(&exchange->reply);
 }
 
-void net_fail_large_body(const mw_server *server, mw_error *err)
+void net_fail_large_body(size_t cap_bytes, mw_error *err)
 {
-    mw_fail(err, MW_E_BODY_TOO_LARGE, "the body is larger than %zu bytes",
-            server->options.max_body_bytes);
-    mw_mend(err, "send smaller batches, or raise --max-body");
+    mw_fail(err, MW_E_BODY_TOO_LARGE, "the body is larger than %zu bytes", cap_bytes);
+    mw_mend(err, "send smaller batches, or raise --max-body (of artifacts --max-artifact)");
+}
+
+size_t net_body_cap(const mw_server *server, const mw_exchange *exchange)
+{
+    const mw_server_options *options = &server->options;
+    return options->body_cap ? options->body_cap(options->user, exchange) : options->max_body_bytes;
 }
 
 void net_fail_late(net_loop *loop, mw_error *err)

@@ -18,9 +18,11 @@ void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,
 void net_exchange_mend_reply(net_exchange *exchange);
 
 /* Refusals that all protocols know. */
-void net_fail_large_body(const mw_server *server, mw_error *err); /* 413 */
-void net_fail_late(net_loop *loop, mw_error *err);                /* 408; a time-out is counted */
-void net_fail_silence(mw_error *err);                             /* 500 */
+void net_fail_large_body(size_t cap_bytes, mw_error *err); /* 413 */
+/* The largest body of this request. */
+size_t net_body_cap(const mw_server *server, const mw_exchange *exchange);
+void net_fail_late(net_loop *loop, mw_error *err); /* 408; a time-out is counted */
+void net_fail_silence(mw_error *err);              /* 500 */
 
 /* It is over, with its answer or with nobody to take it: tell whoever wants to know. */
 void net_exchange_end(const net_exchange *exchange, bool is_gone);

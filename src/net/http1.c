@@ -104,7 +104,7 @@ static step refuse(net_connection *connection, int refusal, const mw_error *err)
 static step refuse_large_body(net_connection *connection)
 {
     mw_error err;
-    net_fail_large_body(connection->loop->server, &err);
+    net_fail_large_body(state_of(connection)->exchange->body.cap, &err);
     return refuse(connection, 413, &err);
 }
 
@@ -212,7 +212,8 @@ static step begin_body(net_connection *connection, const net_head *head)
 {
     net_http1_state_block *http = state_of(connection);
     net_input *in = &connection->in;
-    size_t cap = connection->loop->server->options.max_body_bytes;
+    size_t cap = net_body_cap(connection->loop->server, &http->exchange->shown);
+    http->exchange->body.cap = cap;
     http->body_offset = in->begin;
     http->body_bytes = head->content_length;
     http->body_read_bytes = 0;
@@ -491,12 +492,17 @@ static void http1_reply(net_connection *connection, net_exchange *exchange)
         advance(connection);
 }
 
-/* Is the body too slow, by its whole time or by its mean pace? */
+/* Is the body too slow, by its whole time or by its mean pace? One that may be larger than others
+ * has that time for each MiB. */
 static bool is_body_late(const net_connection *connection)
 {
     const net_http1_state_block *http = &connection->http1;
+    const mw_server_options *options = &connection->loop->server->options;
     uint64_t ms = (connection->loop->now_ns - http->body_begin_ns) / NS_PER_MS;
-    if (ms >= connection->loop->server->options.body_ms)
+    uint64_t n_steps = http->exchange->body.cap > options->max_body_bytes
+                           ? http->body_read_bytes / MW_LIMIT_WRITE_STEP_BYTES
+                           : 0;
+    if (ms >= options->body_ms * (1 + n_steps))
         return true;
     return ms > MW_LIMIT_BODY_RATE_MS && http->body_read_bytes < ms * MW_LIMIT_BODY_RATE / 1000;
 }

@@ -422,7 +422,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static void refuse_large_body(net_stream *stream)
 {
     mw_error err;
-    net_fail_large_body(loop_of(stream)->server, &err);
+    net_fail_large_body(options_of(stream)->max_body_bytes, &err);
     net_stream_refuse(stream, 413, &err);
 }
 

@@ -157,6 +157,10 @@ typedef struct mw_server_options {
     size_t max_connections;             /* over all loops */
     unsigned head_ms, body_ms, idle_ms; /* totals */
     unsigned write_ms;                  /* for each MiB of an answer */
+    /* The largest body of a request, told from its head; NULL: max_body_bytes for all. HTTP/1 only:
+     * a stream of HTTP/2 has max_body_bytes. A body that may be larger than others may take body_ms
+     * for each MiB. */
+    size_t (*body_cap)(void *user, const mw_exchange *exchange);
     mw_handler *handler;
     mw_fault_handler *fault;
     mw_done_handler *done; /* NULL = none */

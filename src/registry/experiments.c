@@ -80,9 +80,8 @@ mw_status mw_record_experiment_named(mw_record *record, mw_view name, mw_experim
 
 static mw_status check_name(mw_view name, mw_error *err)
 {
-    if (mw_view_trim(name).size == 0)
-        return record_refuse(err, "Invalid experiment name: '%.*s'. Must be a non-empty string.",
-                             MW_VIEW_ARG(name));
+    if (name.size == 0)
+        return record_refuse(err, "Invalid experiment name: ''");
     return record_check_length(name, RECORD_EXPERIMENT_NAME_MAX, "name", err);
 }
 

@@ -121,7 +121,7 @@ static mw_status put_model_metric(mw_record *record, const mw_run_info *run,
         "INSERT OR IGNORE INTO logged_model_metrics(model, key, timestamp, step, run, value,"
         " is_nan, dataset_name, dataset_digest)"
         " SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM logged_models WHERE model_id = ?",
-        "tiiiditttt", metric->key, metric->timestamp, metric->step, run->row,
+        "tiiidittt", metric->key, metric->timestamp, metric->step, run->row,
         storable(metric->value), (int64_t)isnan(metric->value), metric->dataset_name,
         metric->dataset_digest, metric->model_id);
 }

@@ -221,4 +221,209 @@ MW_CHECKED mw_status mw_record_log_inputs(mw_record *record, mw_view run_id,
 MW_CHECKED mw_status mw_record_log_outputs(mw_record *record, mw_view run_id,
                                            const mw_run_models *models, mw_error *err);
 
+/* ---- logged models (logged_models.c) --------------------------------------------------------- */
+
+/* MLflow's numbers. */
+typedef enum mw_logged_status {
+    MW_LOGGED_PENDING = 1,
+    MW_LOGGED_READY,
+    MW_LOGGED_FAILED
+} mw_logged_status;
+
+typedef struct mw_logged_model {
+    int64_t row, experiment, created, updated;
+    mw_view model_id, name, artifact_uri, model_type, source_run_id;
+    mw_logged_status status;
+    mw_tags tags, params;
+    mw_metrics metrics;
+} mw_logged_model;
+
+typedef struct mw_logged_models {
+    mw_logged_model *items;
+    size_t count;
+} mw_logged_models;
+
+typedef struct mw_new_logged_model {
+    mw_view experiment, name, model_type, source_run_id;
+    mw_tags params, tags;
+} mw_new_logged_model;
+
+/* A data set, by name and perhaps digest. */
+typedef struct mw_dataset_wish {
+    mw_view name, digest;
+} mw_dataset_wish;
+
+/* "metrics.auc", or an attribute; of metrics perhaps on one data set only. */
+typedef struct mw_logged_order {
+    mw_view field;
+    bool descending;
+    mw_dataset_wish dataset;
+} mw_logged_order;
+
+typedef struct mw_logged_search {
+    mw_search search; /* without order_by */
+    struct {
+        mw_dataset_wish *items;
+        size_t count;
+    } datasets; /* metrics on one of them; none: any */
+    struct {
+        mw_logged_order *items;
+        size_t count;
+    } order_by;
+} mw_logged_search;
+
+MW_CHECKED mw_status mw_record_create_logged_model(mw_record *record,
+                                                   const mw_new_logged_model *wanted,
+                                                   mw_logged_model *ret_model, mw_error *err);
+/* Deleted ones are not found. */
+MW_CHECKED mw_status mw_record_logged_model(mw_record *record, mw_view model_id,
+                                            mw_logged_model *ret_model, mw_error *err);
+MW_CHECKED mw_status mw_record_finalize_logged_model(mw_record *record, mw_view model_id,
+                                                     mw_logged_status status,
+                                                     mw_logged_model *ret_model, mw_error *err);
+MW_CHECKED mw_status mw_record_delete_logged_model(mw_record *record, mw_view model_id,
+                                                   mw_error *err);
+MW_CHECKED mw_status mw_record_tag_logged_model(mw_record *record, mw_view model_id,
+                                                const mw_tags *tags, mw_error *err);
+MW_CHECKED mw_status mw_record_untag_logged_model(mw_record *record, mw_view model_id, mw_view key,
+                                                  mw_error *err);
+MW_CHECKED mw_status mw_record_log_model_params(mw_record *record, mw_view model_id,
+                                                const mw_tags *params, mw_error *err);
+MW_CHECKED mw_status mw_record_search_logged_models(mw_record *record,
+                                                    const mw_logged_search *search,
+                                                    mw_logged_models *ret_found, mw_view *ret_token,
+                                                    mw_error *err);
+
+/* ---- registered models (models.c, versions.c) ------------------------------------------------ */
+
+typedef enum mw_model_stage {
+    MW_MODEL_NONE,
+    MW_MODEL_STAGING,
+    MW_MODEL_PRODUCTION,
+    MW_MODEL_ARCHIVED,
+    MW_N_MODEL_STAGES
+} mw_model_stage;
+
+extern const char *const mw_model_stage_names[MW_N_MODEL_STAGES];
+
+typedef struct mw_model_version {
+    int64_t model; /* the row of the registered model */
+    mw_view name, description, user, source, run_id, run_link, model_id;
+    mw_view location; /* where its artifacts really are */
+    int64_t version, created, updated;
+    mw_model_stage stage;
+    mw_tags tags;
+    mw_texts aliases;
+} mw_model_version;
+
+typedef struct mw_model_versions {
+    mw_model_version *items;
+    size_t count;
+} mw_model_versions;
+
+typedef struct mw_alias {
+    mw_view alias;
+    int64_t version;
+} mw_alias;
+
+typedef struct mw_registered_model {
+    int64_t row, created, updated;
+    mw_view name, description;
+    mw_model_versions latest; /* the highest of each stage */
+    mw_tags tags;
+    struct {
+        mw_alias *items;
+        size_t count;
+    } aliases;
+} mw_registered_model;
+
+typedef struct mw_registered_models {
+    mw_registered_model *items;
+    size_t count;
+} mw_registered_models;
+
+MW_CHECKED mw_status mw_record_create_model(mw_record *record, mw_view name, mw_view description,
+                                            const mw_tags *tags, mw_registered_model *ret_model,
+                                            mw_error *err);
+MW_CHECKED mw_status mw_record_model(mw_record *record, mw_view name,
+                                     mw_registered_model *ret_model, mw_error *err);
+MW_CHECKED mw_status mw_record_rename_model(mw_record *record, mw_view name, mw_view new_name,
+                                            mw_registered_model *ret_model, mw_error *err);
+MW_CHECKED mw_status mw_record_describe_model(mw_record *record, mw_view name, mw_view description,
+                                              mw_registered_model *ret_model, mw_error *err);
+/* With its versions, tags and aliases. */
+MW_CHECKED mw_status mw_record_delete_model(mw_record *record, mw_view name, mw_error *err);
+MW_CHECKED mw_status mw_record_tag_model(mw_record *record, mw_view name, const mw_tag *tag,
+                                         mw_error *err);
+MW_CHECKED mw_status mw_record_untag_model(mw_record *record, mw_view name, mw_view key,
+                                           mw_error *err);
+/* version absent: the alias goes, if it is there. */
+MW_CHECKED mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias,
+                                         mw_view version, mw_error *err);
+MW_CHECKED mw_status mw_record_search_models(mw_record *record, const mw_search *search,
+                                             mw_registered_models *ret_found, mw_view *ret_token,
+                                             mw_error *err);
+
+typedef struct mw_new_version {
+    mw_view name, source, run_id, run_link, description, model_id;
+    mw_tags tags;
+} mw_new_version;
+
+/* Its number is the highest that ever was, plus one. */
+MW_CHECKED mw_status mw_record_create_version(mw_record *record, const mw_new_version *wanted,
+                                              mw_model_version *ret_version, mw_error *err);
+MW_CHECKED mw_status mw_record_version(mw_record *record, mw_view name, mw_view version,
+                                       mw_model_version *ret_version, mw_error *err);
+MW_CHECKED mw_status mw_record_version_of_alias(mw_record *record, mw_view name, mw_view alias,
+                                                mw_model_version *ret_version, mw_error *err);
+MW_CHECKED mw_status mw_record_describe_version(mw_record *record, mw_view name, mw_view version,
+                                                mw_view description, mw_model_version *ret_version,
+                                                mw_error *err);
+MW_CHECKED mw_status mw_record_delete_version(mw_record *record, mw_view name, mw_view version,
+                                              mw_error *err);
+/* stage in any case. archive: others of the stage become Archived. */
+MW_CHECKED mw_status mw_record_move_version(mw_record *record, mw_view name, mw_view version,
+                                            mw_view stage, bool archive,
+                                            mw_model_version *ret_version, mw_error *err);
+MW_CHECKED mw_status mw_record_tag_version(mw_record *record, mw_view name, mw_view version,
+                                           const mw_tag *tag, mw_error *err);
+MW_CHECKED mw_status mw_record_untag_version(mw_record *record, mw_view name, mw_view version,
+                                             mw_view key, mw_error *err);
+/* The highest of each stage that is asked for; no stages: of every one. */
+MW_CHECKED mw_status mw_record_latest_versions(mw_record *record, mw_view name,
+                                               const mw_texts *stages, mw_model_versions *ret_found,
+                                               mw_error *err);
+MW_CHECKED mw_status mw_record_search_versions(mw_record *record, const mw_search *search,
+                                               mw_model_versions *ret_found, mw_view *ret_token,
+                                               mw_error *err);
+
+/* ---- artifacts (artifacts.c) ----------------------------------------------------------------- */
+
+/* A file, or a folder of them. Paths are relative, parted by '/'. */
+typedef struct mw_artifact {
+    mw_view path, digest;
+    int64_t bytes;
+    bool is_folder;
+} mw_artifact;
+
+typedef struct mw_artifacts {
+    mw_artifact *items;
+    size_t count;
+} mw_artifacts;
+
+/* Fails: MW_BAD_ARGUMENT (MW4108): absolute, "..", backslash, '#', also when escaped once more. */
+MW_CHECKED mw_status mw_artifact_check_path(mw_view path, mw_error *err);
+/* "mlflow-artifacts:/1/run/artifacts" -> "1/run/artifacts"; absent for places that are not ours. */
+mw_view mw_artifact_root(mw_view uri);
+/* The blob must have been kept. Takes the place of an older file. */
+MW_CHECKED mw_status mw_record_put_artifact(mw_record *record, mw_view path, mw_view digest,
+                                            int64_t bytes, mw_error *err);
+MW_CHECKED mw_status mw_record_artifact(mw_record *record, mw_view path, mw_artifact *ret_artifact,
+                                        mw_error *err);
+/* One level, sorted by name; nothing where there is no such folder. Paths are whole. */
+MW_CHECKED mw_status mw_record_list_artifacts(mw_record *record, mw_view folder,
+                                              mw_artifacts *ret_found, mw_error *err);
+/* A file, or a folder with all in it; absent ones, too. The blobs stay. */
+MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *err);
+
 #endif

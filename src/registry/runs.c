@@ -158,7 +158,7 @@ mw_status mw_record_create_run(mw_record *record, const mw_new_run *wanted, mw_r
 {
     char id[RECORD_ID_BYTES], made[64];
     mw_view name;
-    bool tagged;
+    bool tagged = false;
     mw_experiment experiment;
     MW_TRY(choose_name(wanted, made, sizeof made, &name, &tagged, err));
     MW_TRY(check_new_run(record, wanted, &experiment, err));

@@ -49,6 +49,22 @@ static void put_text(search_query *query, mw_view text)
     search_put_value(query, (mw_value){.kind = MW_VALUE_TEXT, .text = text});
 }
 
+void search_put_join(search_query *query, mw_view text)
+{
+    put(query, &query->join_values, (mw_value){.kind = MW_VALUE_TEXT, .text = text});
+}
+
+void search_put_more(search_query *query, mw_view text)
+{
+    put(query, &query->more_values, (mw_value){.kind = MW_VALUE_TEXT, .text = text});
+}
+
+void search_put_all_more(search_query *query)
+{
+    for (size_t i = 0; i < query->more_values.count; i++)
+        search_put_value(query, query->more_values.items[i]);
+}
+
 /* ---- filters --------------------------------------------------------------------------------- */
 
 /* "@.run = r.id" with the alias for each @. */
@@ -97,6 +113,10 @@ static void put_metric(search_query *query, const filter_clause *clause)
     mw_buf_text(out, " AND (");
     put_comparison(query, "x.value", clause);
     mw_buf_text(out, clause->op == FILTER_NE ? " OR x.is_nan = 1)" : " AND x.is_nan = 0)");
+    if (query->metric_more) {
+        mw_buf_text(out, query->metric_more);
+        search_put_all_more(query);
+    }
 }
 
 static void put_dataset(search_query *query, const filter_clause *clause)

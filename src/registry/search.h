@@ -17,6 +17,8 @@ typedef struct search_query {
     filter_clauses clauses;
     mw_buf joins, where, order;
     search_values join_values, where_values;
+    const char *metric_more; /* SQL behind each comparison of a metric, and its values */
+    search_values more_values;
     int64_t offset, n_most;
 } search_query;
 
@@ -45,6 +47,10 @@ MW_CHECKED mw_status search_put_order(search_query *query, const char *usual,
 MW_CHECKED mw_status search_put_field(search_query *query, const filter_field *field,
                                       bool descending, size_t nth, mw_error *err);
 void search_put_value(search_query *query, mw_value value);
+/* Texts for the joins; for metric_more, which search_put_all_more puts where it is used. */
+void search_put_join(search_query *query, mw_view text);
+void search_put_more(search_query *query, mw_view text);
+void search_put_all_more(search_query *query);
 /* Run it: one row more than was asked for, which search_page takes off. */
 MW_CHECKED mw_status search_open(search_query *query, mw_sql *session, const char *columns,
                                  const char *from, mw_rows *ret_rows, mw_error *err);

@@ -1,4 +1,5 @@
 /* Connections and statements: text in, rows out, and what SQLite's answers mean. */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -153,6 +154,7 @@ static int bind_text(sqlite3_stmt *statement, int place, mw_view text)
 static int bind_list(sqlite3_stmt *statement, const char *kinds, va_list arguments)
 {
     int outcome = SQLITE_OK;
+    assert((int)strlen(kinds) == sqlite3_bind_parameter_count(statement));
     for (int i = 0; kinds[i] && outcome == SQLITE_OK; i++) {
         if (kinds[i] == 't')
             outcome = bind_text(statement, i + 1, va_arg(arguments, mw_view));

@@ -34,22 +34,35 @@ def ours(tmp_path_factory):
     check_end(server)
 
 
+# MLflow's own application and handlers on SQLite, without the worker processes around them, which
+# take half a minute to start.
+THEIR_SERVER = """
+import os, sys
+folder, port = sys.argv[1], int(sys.argv[2])
+store = f"sqlite:///{folder}/mlflow.db"
+os.environ.update(_MLFLOW_SERVER_FILE_STORE=store, _MLFLOW_SERVER_REGISTRY_STORE=store,
+                  _MLFLOW_SERVER_ARTIFACT_ROOT="mlflow-artifacts:/",
+                  _MLFLOW_SERVER_ARTIFACT_DESTINATION=f"{folder}/artifacts",
+                  _MLFLOW_SERVER_SERVE_ARTIFACTS="true",
+                  MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
+from mlflow.server import app
+from mlflow.server.handlers import initialize_backend_stores
+initialize_backend_stores(store, store, "mlflow-artifacts:/")
+app.run("127.0.0.1", port, threaded=True)
+"""
+
+
 @pytest.fixture(scope="session")
 def theirs(tmp_path_factory):
-    """MLflow's own server: its Flask application on SQLite, without the workers around it."""
     if any(importlib.util.find_spec(name) is None for name in ("flask", "sqlalchemy", "alembic")):
         pytest.skip("MLflow's server is not installed: pip install mlflow")
     folder = tmp_path_factory.mktemp("mlflow")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri",
-               f"sqlite:///{folder}/mlflow.db", "--artifacts-destination",
-               str(folder / "artifacts"), "--serve-artifacts", "--host", "127.0.0.1",
-               "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-c", THEIR_SERVER, str(folder), str(port)]
     with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder,
-                                   start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     url, end = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
     try:
         while True:
@@ -61,7 +74,7 @@ def theirs(tmp_path_factory):
                 time.sleep(0.2)
         yield url
     finally:
-        os.killpg(process.pid, 15)
+        process.kill()
         process.wait(20)
 
 
@@ -93,7 +106,7 @@ class Walk:
             return [self.plain(v) for v in value]
         if hasattr(value, "to_dictionary"):
             return self.plain(value.to_dictionary())
-        return self.plain({k: v for k, v in vars(value).items() if v is not None})
+        return str(type(value))
 
     def step(self, name, call):
         try:
@@ -251,7 +264,157 @@ def searches(walk):
     step("too many", lambda: names(max_results=50001))
 
 
-SCENARIOS = [experiments, runs, searches]
+def models(walk):
+    client, step = walk.client, walk.step
+    experiment = client.create_experiment("models")
+    run_id = client.create_run(experiment).info.run_id
+    def version(v):
+        return {"name": v.name, "version": str(v.version), "stage": v.current_stage,
+                "source": v.source, "run": v.run_id, "description": v.description or "",
+                "tags": v.tags, "aliases": v.aliases, "status": v.status}
+    def model(m):
+        return {"name": m.name, "description": m.description or "", "tags": m.tags,
+                "aliases": {k: str(v) for k, v in m.aliases.items()},
+                "latest": sorted(str(v.version) for v in m.latest_versions)}
+    for name in ("fraud", "fraud", "", " ", "a/b", "a:b", "..", "credit risk"):
+        step(f"create {name!r}", lambda name=name: model(client.create_registered_model(
+            name, tags={"team": "risk"})))
+    step("get", lambda: model(client.get_registered_model("fraud")))
+    step("get unknown", lambda: client.get_registered_model("nothing"))
+    source = client.get_run(run_id).info.artifact_uri + "/model"
+    for i in range(4):
+        step(f"version {i}", lambda: version(client.create_model_version(
+            "fraud", source, run_id, tags={"k": "v"}, await_creation_for=0)))
+    for bad in ("/etc/passwd", "file:///etc", source + "/../../../x", "mlflow-artifacts:/9/x"):
+        step(f"source {bad[-9:]}", lambda bad=bad: client.create_model_version(
+            "fraud", bad, run_id, await_creation_for=0))
+    step("of no model", lambda: client.create_model_version("x", source, await_creation_for=0))
+    step("get version", lambda: version(client.get_model_version("fraud", 2)))
+    step("get none", lambda: client.get_model_version("fraud", 99))
+    step("no number", lambda: client.get_model_version("fraud", "two"))
+    step("place", lambda: client.get_model_version_download_uri("fraud", 2))
+    for alias in ("champion", "Latest", "v3", "a b", "x" * 256):
+        step(f"alias {alias[:9]}",
+             lambda alias=alias: client.set_registered_model_alias("fraud", alias, 2))
+    step("alias to none", lambda: client.set_registered_model_alias("fraud", "a", 99))
+    step("by alias", lambda: version(client.get_model_version_by_alias("fraud", "champion")))
+    step("by no alias", lambda: client.get_model_version_by_alias("fraud", "nothing"))
+    step("move", lambda: client.set_registered_model_alias("fraud", "champion", 3))
+    step("moved", lambda: version(client.get_model_version_by_alias("fraud", "champion")))
+    step("stage", lambda: version(client.transition_model_version_stage("fraud", 1, "staging")))
+    step("stage 2", lambda: version(client.transition_model_version_stage(
+        "fraud", 2, "Staging", archive_existing_versions=True)))
+    step("no stage", lambda: client.transition_model_version_stage("fraud", 1, "nowhere"))
+    step("latest", lambda: sorted(str(v.version) for v in client.get_latest_versions("fraud")))
+    step("of stages", lambda: [str(v.version) for v in client.get_latest_versions(
+        "fraud", ["Staging"])])
+    step("describe", lambda: version(client.update_model_version("fraud", 1, "good")))
+    step("describe model", lambda: model(client.update_registered_model("fraud", "better")))
+    step("tag", lambda: client.set_registered_model_tag("fraud", "a", "b"))
+    step("untag", lambda: client.delete_registered_model_tag("fraud", "a"))
+    step("untag again", lambda: client.delete_registered_model_tag("fraud", "a"))
+    step("tag version", lambda: client.set_model_version_tag("fraud", 1, "a", "b"))
+    step("untag version", lambda: client.delete_model_version_tag("fraud", 1, "k"))
+    for text in ("", "name = 'fraud'", "version_number > 2", "run_id = 'x'", "tags.a = 'b'",
+                 "source_path LIKE '%model'", "name IN ('fraud')", "version_number = '2'",
+                 "name > 'a'", "size = 3", "tags.k != 'v'"):
+        step("versions " + text, lambda text=text: [str(v.version) for v in
+                                                    client.search_model_versions(
+            text, order_by=["version_number ASC"])])
+        step("models " + text, lambda text=text: [m.name for m in
+                                                  client.search_registered_models(text)])
+    step("order", lambda: [str(v.version) for v in client.search_model_versions(
+        order_by=["name", "version_number DESC"])])
+    step("bad order", lambda: client.search_model_versions(order_by=["size"]))
+    step("delete version", lambda: client.delete_model_version("fraud", 4))
+    step("delete version again", lambda: client.delete_model_version("fraud", 4))
+    step("next number", lambda: version(client.create_model_version(
+        "fraud", source, run_id, await_creation_for=0)))
+    step("rename", lambda: client.rename_registered_model("fraud", "scam"))
+    step("taken", lambda: client.rename_registered_model("scam", "credit risk"))
+    step("renamed", lambda: version(client.get_model_version("scam", 3)))
+    step("unalias", lambda: client.delete_registered_model_alias("scam", "champion"))
+    step("unalias again", lambda: client.delete_registered_model_alias("scam", "champion"))
+    step("delete", lambda: client.delete_registered_model("scam"))
+    step("delete again", lambda: client.delete_registered_model("scam"))
+    step("once more", lambda: model(client.create_registered_model("scam")))
+
+
+def logged_models(walk):
+    client, step = walk.client, walk.step
+    experiment = client.create_experiment("logged")
+    run_id = client.create_run(experiment).info.run_id
+    def model(m):
+        return {"id": m.model_id, "name": m.name, "status": str(m.status), "tags": m.tags,
+                "params": m.params, "type": m.model_type or "", "place": m.artifact_location,
+                "metrics": sorted((x.key, x.value, x.step) for x in m.metrics or [])}
+    made = [client.create_logged_model(experiment, name=f"m{i}", source_run_id=run_id,
+                                       tags={"t": str(i)}, params={"p": str(i % 2)})
+            for i in range(3)]
+    step("made", lambda: [model(m) for m in made])
+    step("bad name", lambda: client.create_logged_model(experiment, name="a/b"))
+    first = made[0].model_id
+    for i, m in enumerate(made):
+        client.log_metric(run_id, "auc", i / 4, timestamp=5, step=i, model_id=m.model_id)
+    step("finalize", lambda: model(client.finalize_logged_model(first, "READY")))
+    step("get", lambda: model(client.get_logged_model(first)))
+    step("unknown", lambda: client.get_logged_model("m-" + "0" * 32))
+    step("tags", lambda: client.set_logged_model_tags(first, {"a": "b", "t": "9"}))
+    step("untag", lambda: client.delete_logged_model_tag(first, "a"))
+    step("untag again", lambda: client.delete_logged_model_tag(first, "a"))
+    step("params", lambda: client.log_model_params(first, {"more": "1"}))
+    def search(text=None, **more):
+        return [m.name for m in client.search_logged_models([experiment], text, **more)]
+    for text in (None, "name = 'm1'", "metrics.auc > 0.1", "params.p = '0'", "tags.t = '1'",
+                 "model_type = 'x'", "name LIKE 'm%' AND metrics.auc < 0.5",
+                 "name IN ('m0', 'm2')", "size = 3", "nothing.a = '1'"):
+        step(f"search {text}", lambda text=text: search(
+            text, order_by=[{"field_name": "name"}]))
+    for order in ({"field_name": "metrics.auc", "ascending": False}, {"field_name": "model_id"},
+                  {"field_name": "creation_timestamp"}, {"field_name": "size"}):
+        if order["field_name"] != "model_id":
+            step(f"order {order}", lambda order=order: search(order_by=[order]))
+    step("run", lambda: [o.model_id for o in client.get_run(run_id).outputs.model_outputs])
+    step("delete", lambda: client.delete_logged_model(first))
+    step("gone", lambda: client.get_logged_model(first))
+    step("left", lambda: search(order_by=[{"field_name": "name"}]))
+
+
+def artifacts(walk):
+    client, step = walk.client, walk.step
+    experiment = client.create_experiment("artifacts")
+    run_id = client.create_run(experiment).info.run_id
+    def files(path=None):
+        return [(f.path, f.is_dir, f.file_size) for f in client.list_artifacts(run_id, path)]
+    step("none", files)
+    step("text", lambda: client.log_text(run_id, "hello", "a/b/c.txt"))
+    step("dict", lambda: client.log_dict(run_id, {"a": 1}, "d.json"))
+    step("over", lambda: client.log_text(run_id, "hello!", "a/b/c.txt"))
+    step("list", files)
+    step("list a", lambda: files("a"))
+    step("list a/b", lambda: files("a/b"))
+    step("list file", lambda: files("d.json"))
+    step("list nothing", lambda: files("nothing"))
+    base = f"{walk.url}/api/2.0/mlflow-artifacts/artifacts"
+    root = f"{experiment}/{run_id}/artifacts"
+    def get(path, **headers):
+        answer = requests.get(f"{base}/{root}/{path}", headers=headers, timeout=20)
+        return [answer.status_code, answer.content if answer.ok else "",
+                answer.headers.get("Content-Type", "").split(";")[0] if answer.ok else "",
+                answer.headers.get("X-Content-Type-Options") if answer.ok else ""]
+    step("get", lambda: [str(x) for x in get("a/b/c.txt")])
+    step("range", lambda: [str(x) for x in get("a/b/c.txt", Range="bytes=1-3")][:2])
+    step("tail", lambda: [str(x) for x in get("a/b/c.txt", Range="bytes=-2")][:2])
+    step("json", lambda: [str(x) for x in get("d.json")])
+    step("absent", lambda: get("none.txt")[:1])
+    for path in ("../x", "a/%2e%2e/x", "..%2f..%2fx", "a/%252e%252e/x"):
+        step(path, lambda path=path: requests.put(f"{base}/{path}", data=b"x", timeout=20).ok)
+    step("listing", lambda: requests.get(base, params={"path": root}, timeout=20).json())
+    step("delete", lambda: requests.delete(f"{base}/{root}/d.json", timeout=20).json())
+    step("left", files)
+
+
+SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
@@ -275,6 +438,53 @@ def test_fluent(ours):
     assert frame.loc[0, "params.depth"] == "6" and math.isnan(frame.loc[0, "metrics.f1"])
     assert frame.loc[1, "tags.mlflow.parentRunId"] == outer.info.run_id
     assert list(frame["status"]) == ["FINISHED", "FINISHED"]
+
+
+def test_from_training_to_an_alias(ours, tmp_path):
+    """log_model, register, alias, load by alias; autolog; a large artifact there and back."""
+    xgboost, numpy = pytest.importorskip("xgboost"), pytest.importorskip("numpy")
+    mlflow.set_tracking_uri(ours)
+    mlflow.set_experiment("training")
+    client = MlflowClient()
+    rows = numpy.random.default_rng(1).random((80, 3))
+    labels = (rows[:, 0] > 0.5).astype(int)
+    with mlflow.start_run() as run:
+        booster = xgboost.train({"max_depth": 2, "objective": "binary:logistic"},
+                                xgboost.DMatrix(rows, labels), 4)
+        info = mlflow.xgboost.log_model(booster, name="model", pip_requirements=["xgboost"])
+        mlflow.log_metric("auc", 0.9, step=1, model_id=info.model_id)
+        large = tmp_path / "large.bin"
+        large.write_bytes(rows.tobytes() * 11000)  # 21 MB: more than an ordinary body may have
+        mlflow.log_artifact(str(large))
+    first = mlflow.register_model(info.model_uri, "credit", await_registration_for=5)
+    client.set_registered_model_alias("credit", "champion", first.version)
+    loaded = mlflow.xgboost.load_model("models:/credit@champion")
+    assert (loaded.predict(xgboost.DMatrix(rows)) == booster.predict(xgboost.DMatrix(rows))).all()
+    back = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/large.bin")
+    assert open(back, "rb").read() == large.read_bytes()
+    for uri in ("models:/credit/1", "models:/credit/latest", info.model_uri,
+                f"runs:/{run.info.run_id}/model"):
+        assert mlflow.pyfunc.load_model(uri).metadata.model_id == info.model_id
+    logged = client.get_logged_model(info.model_id)
+    assert logged.status.name == "READY" and logged.metrics[0].value == 0.9
+    found = client.get_run(run.info.run_id)
+    assert found.outputs.model_outputs[0].model_id == info.model_id
+
+
+def test_of_another_page(ours):
+    """The addresses that MLflow's own page uses."""
+    made = call(ours, "experiments/create", json={"name": "page"}).json()["experiment_id"]
+    run = call(ours, "runs/create", json={"experiment_id": made}).json()["run"]["info"]["run_id"]
+    MlflowClient(ours).log_text(run, "hello", "a.html")
+    for path in ("/get-artifact", "/ajax-api/2.0/mlflow/get-artifact"):
+        answer = requests.get(ours + path, params={"run_id": run, "path": "a.html"}, timeout=20)
+        assert answer.text == "hello" and answer.headers["Content-Type"] == "text/plain"
+        assert "attachment" in answer.headers["Content-Disposition"]
+    listed = requests.get(ours + "/ajax-api/2.0/mlflow/artifacts/list", params={"run_uuid": run},
+                          timeout=20).json()
+    assert listed["files"] == [{"path": "a.html", "is_dir": False, "file_size": 5}]
+    info = requests.get(ours + "/api/3.0/mlflow/server-info", timeout=20).json()
+    assert info["workspaces_enabled"] is False
 
 
 def call(url, path, **more):
