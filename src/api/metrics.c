@@ -151,6 +151,39 @@ static void write_stages(metrics_page *page, const mw_endpoint_info *info)
     }
 }
 
+/* Which have come to nothing are shown, too: a rate needs a beginning. */
+static void write_shed(metrics_page *page, const mw_endpoint_info *info)
+{
+    for (size_t i = 0; i < MW_N_SHEDS; i++)
+        mw_buf_format(page->out, "%s{endpoint=\"%s\",reason=\"%s\"} %llu\n", page->metric->name,
+                      info->name, mw_shed_name((mw_shed)i), (unsigned long long)info->shed[i]);
+}
+
+static void write_misses(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->misses);
+}
+
+static void write_budget(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->latency_budget_ns * 1e-9);
+}
+
+static void write_queue_length(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->queue_length);
+}
+
+static void write_concurrency(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, (double)info->concurrency);
+}
+
+static void write_concurrency_limit(metrics_page *page, const mw_endpoint_info *info)
+{
+    write_value(page, info, info->concurrency_limit);
+}
+
 static void write_memory(metrics_page *page, const mw_endpoint_info *info)
 {
     write_value(page, info, (double)info->memory_bytes);
@@ -189,6 +222,16 @@ static const metric families[] = {
      write_explained_rows},
     {"mw_explain_seconds_total", "counter", "Time spent in computing contributions.", true,
      write_explain_seconds},
+    {"mw_shed_total", "counter", "Requests refused or dropped before they were worked on.", false,
+     write_shed},
+    {"mw_deadline_misses_total", "counter",
+     "Answers made later than the latency budget or the client's deadline.", false, write_misses},
+    {"mw_latency_budget_seconds", "gauge", "Time in which an answer should be made.", false,
+     write_budget},
+    {"mw_queue_length", "gauge", "Requests that wait for a worker.", false, write_queue_length},
+    {"mw_worker_requests", "gauge", "Requests that workers have now.", false, write_concurrency},
+    {"mw_worker_requests_limit", "gauge", "How many they may have at a time, as latency tells.",
+     false, write_concurrency_limit},
     {"mw_model_memory_bytes", "gauge", "Memory held by the loaded model.", false, write_memory},
     {"mw_model_ready", "gauge", "1 while a model is loaded.", false, write_ready},
     {"mw_model_loads_total", "counter", "Model files loaded, by result.", false, write_loads},

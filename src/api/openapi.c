@@ -105,8 +105,12 @@ static void write_answers(mw_buf *out, const api_route *route)
         write_error(out, route, 413, "The body is over the limit");
     if (route->may & API_MAY_415)
         write_error(out, route, 415, "The content type or encoding is not read");
+    if (route->may & API_MAY_SHED)
+        write_error(out, route, 429, "This client asks too often; Retry-After says how long");
     if (route->may & API_MAY_503)
-        write_not_ready(out, route, 503, "The server is draining or out of memory");
+        write_not_ready(out, route, 503, "The server is overloaded, draining or out of memory");
+    if (route->may & API_MAY_SHED)
+        write_error(out, route, 504, "The client's own deadline had passed before its turn");
     mw_buf_char(out, '}');
 }
 

@@ -1,7 +1,8 @@
 /* The table, and how a path finds its row. Hot rows stand first: the search is linear. */
 #include "route.h"
 
-#define PREDICTS (API_MAY_400 | API_MAY_404 | API_MAY_413 | API_MAY_415 | API_MAY_503)
+#define PREDICTS \
+    (API_MAY_400 | API_MAY_404 | API_MAY_413 | API_MAY_415 | API_MAY_503 | API_MAY_SHED)
 #define LOOKS_UP (API_MAY_404 | API_MAY_503)
 
 static const api_route routes[] = {

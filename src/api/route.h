@@ -35,7 +35,8 @@ enum {
     API_MAY_404 = 1 << 1,
     API_MAY_413 = 1 << 2,
     API_MAY_415 = 1 << 3,
-    API_MAY_503 = 1 << 4
+    API_MAY_503 = 1 << 4,
+    API_MAY_SHED = 1 << 5 /* 429 and 504, and 503 when overloaded */
 };
 
 typedef struct api_route {

@@ -47,6 +47,8 @@
 #define MW_LIMIT_REPLY_BYTES (256 * MW_MIB)
 #define MW_LIMIT_REQUEST_ARENA_BYTES (1 * MW_GIB)
 #define MW_LIMIT_REQUEST_BLOCK_BYTES (64 * MW_KIB) /* kept by each warm connection's loop */
+#define MW_LIMIT_BUDGET_MS 5000 /* an answer is made within; --latency-budget */
+#define MW_LIMIT_QUEUE 256      /* wait for a worker, of an endpoint: 503 beyond; --max-queue */
 #define MW_LIMIT_ENDPOINTS 1024
 #define MW_LIMIT_NAME_BYTES 250
 

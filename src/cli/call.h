@@ -19,11 +19,15 @@ typedef struct cli_setting {
     const char *place; /* "--listen", "MW_LISTEN", "millwright.yaml:2:11"; NULL for a default */
 } cli_setting;
 
+/* Of an endpoint where its own are given, else the server's options of the same name. */
+enum { CLI_LIMIT_BUDGET, CLI_LIMIT_QUEUE, CLI_LIMIT_RATE, CLI_LIMIT_BURST, CLI_N_ENDPOINT_LIMITS };
+
 typedef struct cli_endpoint {
     const char *name, *model; /* model: a path, already relative to the working folder */
     const char *background;   /* a path likewise; NULL = none */
-    const char *place;        /* "millwright.yaml:4:5"; NULL: from the command line */
-    uint64_t load_ns;         /* how long loading took; written by cli_house_open */
+    cli_value limits[CLI_N_ENDPOINT_LIMITS]; /* text NULL: as the server's */
+    const char *place; /* "millwright.yaml:4:5"; NULL: from the command line */
+    uint64_t load_ns;  /* how long loading took; written by cli_house_open */
 } cli_endpoint;
 
 typedef struct cli_terminal {

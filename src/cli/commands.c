@@ -4,9 +4,10 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                        \
-    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, \
-        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT
+#define SERVER_LIMITS                                                                          \
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT,   \
+        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, \
+        CLI_CLIENT_RATE, CLI_CLIENT_BURST
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 

@@ -5,9 +5,20 @@
 #include <limits.h>
 
 const cli_endpoint_key cli_endpoint_keys[] = {
-    {"name", "name in URLs and metrics (default: the file's name without its ending)", false},
-    {"model", "path of a model file or MLflow model folder", true},
-    {"background", "file of rows that contributions are against (default: the covers)", false},
+    {"name", "name in URLs and metrics (default: the file's name without its ending)", false,
+     CLI_HELP},
+    {"model", "path of a model file or MLflow model folder", true, CLI_HELP},
+    {"background", "file of rows that contributions are against (default: the covers)", false,
+     CLI_HELP},
+    /* in the order of cli_endpoint.limits */
+    {"latency_budget", "time in which it should answer (default: the server's)", false,
+     CLI_LATENCY_BUDGET},
+    {"max_queue", "requests that may wait for a worker (default: the server's)", false,
+     CLI_MAX_QUEUE},
+    {"client_rate", "predictions a second of each client (default: the server's)", false,
+     CLI_CLIENT_RATE},
+    {"client_burst", "how many at once of each client (default: the server's)", false,
+     CLI_CLIENT_BURST},
 };
 const size_t cli_n_endpoint_keys = MW_COUNT(cli_endpoint_keys);
 
@@ -200,6 +211,31 @@ static mw_status place_path(config_reader *in, const char **path, mw_error *err)
     return *path ? MW_OK : mw_fail_memory(err, "the configuration");
 }
 
+static mw_status read_limits(config_reader *in, const mw_yaml *item, cli_value *ret_limits,
+                             mw_error *err)
+{
+    for (size_t i = 0, n = 0; i < cli_n_endpoint_keys; i++) {
+        const cli_endpoint_key *key = &cli_endpoint_keys[i];
+        const mw_yaml *node = mw_yaml_member(item, key->name);
+        if (key->option == CLI_HELP)
+            continue;
+        cli_value *limit = &ret_limits[n++];
+        if (!node)
+            continue;
+        const cli_option *option = &cli_options[key->option];
+        MW_TRY(expect_kind(in, node, MW_YAML_SCALAR, "a setting", "write one plain value", err));
+        if (is_quoted_wrongly(option, node)) {
+            mw_fail(err, MW_E_OPTION_VALUE, "'%.*s' is not a whole number",
+                    MW_VIEW_ARG(node->text));
+            mw_mend(err, "write the number without quotes");
+            return at_node(in, node, err);
+        }
+        if (cli_value_read(option, node->text, &in->call->arena, limit, err) != MW_OK)
+            return at_node(in, node, err);
+    }
+    return MW_OK;
+}
+
 static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpoint *ret_endpoint,
                                mw_error *err)
 {
@@ -218,6 +254,7 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
         return at_node(in, item, err);
     }
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "background"), &endpoint.background, err));
+    MW_TRY(read_limits(in, item, endpoint.limits, err));
     MW_TRY(place_path(in, &endpoint.model, err));
     if (endpoint.background)
         MW_TRY(place_path(in, &endpoint.background, err));

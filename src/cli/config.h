@@ -41,6 +41,7 @@ void cli_write_excerpt(mw_buf *out, mw_view text, cli_place place);
 typedef struct cli_endpoint_key {
     const char *name, *help;
     bool required;
+    cli_option_id option; /* the option whose kind and range it has; CLI_HELP: it is text */
 } cli_endpoint_key;
 extern const cli_endpoint_key cli_endpoint_keys[];
 extern const size_t cli_n_endpoint_keys;

@@ -38,6 +38,8 @@ static mw_status mend_listen(const cli_call *call, const char *listen, mw_status
                    known ? (unsigned)port + 1 : 0);
 }
 
+enum { NS_PER_MS = 1000000 };
+
 /* ---- options --------------------------------------------------------------------------------- */
 
 static uint64_t number(const cli_call *call, cli_option_id id, uint64_t fallback)
@@ -60,14 +62,34 @@ static void fill_options(const cli_call *call, const char *listen, unsigned n_lo
     o->write_ms = (unsigned)number(call, CLI_WRITE_TIMEOUT, o->write_ms);
 }
 
-static mw_status add_models(cli_house *house, cli_endpoint *endpoints, size_t n_endpoints,
-                            mw_error *err)
+/* What the server says of all endpoints, and this one of itself. */
+static mw_admission limits_of(const cli_call *call, const cli_endpoint *endpoint)
+{
+    static const cli_option_id options[CLI_N_ENDPOINT_LIMITS] = {CLI_LATENCY_BUDGET, CLI_MAX_QUEUE,
+                                                                 CLI_CLIENT_RATE, CLI_CLIENT_BURST};
+    const cli_setting *admission = &call->settings[CLI_ADMISSION];
+    uint64_t limits[CLI_N_ENDPOINT_LIMITS];
+    for (size_t i = 0; i < CLI_N_ENDPOINT_LIMITS; i++)
+        limits[i] = endpoint && endpoint->limits[i].text ? endpoint->limits[i].number
+                                                         : number(call, options[i], 0);
+    return (mw_admission){.budget_ns = limits[CLI_LIMIT_BUDGET] * NS_PER_MS,
+                          .queue_length = (size_t)limits[CLI_LIMIT_QUEUE],
+                          .rate = limits[CLI_LIMIT_RATE],
+                          .burst = limits[CLI_LIMIT_BURST],
+                          .is_off = admission->text && admission->number == 0};
+}
+
+static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint *endpoints,
+                            size_t n_endpoints, mw_error *err)
 {
     for (size_t i = 0; i < n_endpoints; i++) {
         uint64_t began = mw_clock_ns();
         mw_status status = mw_fleet_add(house->fleet, endpoints[i].name, endpoints[i].model,
                                         endpoints[i].background, err);
         endpoints[i].load_ns = mw_clock_ns() - began;
+        mw_admission limits = limits_of(call, &endpoints[i]);
+        if (status == MW_OK)
+            status = mw_fleet_limit(house->fleet, endpoints[i].name, &limits, err);
         if (status == MW_CONFLICT)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)
@@ -131,10 +153,11 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         .n_workers = (unsigned)call->settings[CLI_WORKERS].number, /* 0: as many as loops */
         .max_body_bytes = options.max_body_bytes,
         .model_folder = call->settings[CLI_MODELS].text,
+        .admission = limits_of(call, NULL),
     };
     MW_TRY(open_observer(call, n_loops, house, err));
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
-    MW_TRY(add_models(house, endpoints, n_endpoints, err));
+    MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     MW_TRY(open_record(call, &options, house, err));
     options.handler = mw_api_handle;

@@ -1,5 +1,6 @@
 /* Pages of docs/reference, written from the tables. A test compares the committed pages with these.
  */
+#include "config.h"
 #include "help.h"
 
 #define WRITTEN_BY "<!-- Written by 'millwright help --markdown %s'; edit src/cli instead. -->\n\n"
@@ -176,6 +177,14 @@ static void write_config(mw_buf *out)
                 "|  |  |\n"
                 "| `endpoints[].background` | path |  | the covers | rows, as CSV or JSON lines, "
                 "that contributions are against | `--background` |  |\n");
+    for (size_t i = 0; i < cli_n_endpoint_keys; i++) {
+        const cli_endpoint_key *key = &cli_endpoint_keys[i];
+        if (key->option)
+            mw_buf_format(out,
+                          "| `endpoints[].%s` | %s |  | the server's | as `server.%s`, of this "
+                          "endpoint |  |  |\n",
+                          key->name, cli_kind_word(cli_options[key->option].kind), key->name);
+    }
 }
 
 static void write_errors(mw_buf *out)

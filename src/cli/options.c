@@ -2,6 +2,7 @@
 #include "command.h"
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const switches[] = {"off", "on", NULL};
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
 static const char *const explain_formats[] = {"csv", "json", "text", NULL};
 static const char *const explain_scales[] = {"margin", "probability", NULL}; /* as mw_scale */
@@ -178,6 +179,49 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                            .min = 10,
                            .max = MS_PER_HOUR,
                            .help = "time for a client to take a whole answer"},
+    [CLI_ADMISSION] = {.name = "admission",
+                       .kind = CLI_KIND_CHOICE,
+                       .value = "WHICH",
+                       .fallback = "on",
+                       .config = "server.admission",
+                       .choices = switches,
+                       .help = "refuse what would be answered too late (503); off: take all, "
+                               "however long it waits"},
+    [CLI_LATENCY_BUDGET] = {.name = "latency-budget",
+                            .kind = CLI_KIND_TIME,
+                            .value = "TIME",
+                            .fallback = "5s",
+                            .config = "server.latency_budget",
+                            .min = 1,
+                            .max = MS_PER_HOUR,
+                            .help = "time in which predictions should be answered; half of it may "
+                                    "be waiting, and under overload a tenth"},
+    [CLI_MAX_QUEUE] = {.name = "max-queue",
+                       .kind = CLI_KIND_COUNT,
+                       .value = "N",
+                       .fallback = "256",
+                       .config = "server.max_queue",
+                       .min = 1,
+                       .max = 1000000,
+                       .help = "requests of an endpoint that may wait for a worker; beyond it the "
+                               "answer is 503"},
+    [CLI_CLIENT_RATE] = {.name = "client-rate",
+                         .kind = CLI_KIND_COUNT,
+                         .value = "N",
+                         .auto_is = "no limit",
+                         .config = "server.client_rate",
+                         .min = 0,
+                         .max = 1000000000,
+                         .help = "predictions a second that one client may ask of an endpoint; "
+                                 "beyond it the answer is 429; 0 is no limit"},
+    [CLI_CLIENT_BURST] = {.name = "client-burst",
+                          .kind = CLI_KIND_COUNT,
+                          .value = "N",
+                          .auto_is = "those of a second",
+                          .config = "server.client_burst",
+                          .min = 1,
+                          .max = 1000000000,
+                          .help = "how many of them it may ask at once"},
     [CLI_LOG_LEVEL] = {.name = "log-level",
                        .kind = CLI_KIND_CHOICE,
                        .value = "LEVEL",

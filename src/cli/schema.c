@@ -82,7 +82,9 @@ bool cli_write_schema(const cli_terminal *terminal, const char *section, mw_buf 
     for (size_t i = 0; i < cli_n_endpoint_keys && wanted(section, MW_VIEW("endpoints")); i++) {
         char key[64];
         snprintf(key, sizeof key, "endpoints[].%s", cli_endpoint_keys[i].name);
-        schema_row(terminal, key, i ? "path" : "text",
+        const cli_option *like = &cli_options[cli_endpoint_keys[i].option];
+        const char *text = i ? "path" : "text";
+        schema_row(terminal, key, cli_endpoint_keys[i].option ? cli_kind_word(like->kind) : text,
                    cli_endpoint_keys[i].required ? "needed" : "", cli_endpoint_keys[i].help, out);
     }
     return true;
@@ -170,8 +172,12 @@ static void json_endpoints(mw_buf *out)
     mw_buf_text(out, "{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\","
                      "\"additionalProperties\":false,\"required\":[\"model\"],\"properties\":{");
     for (size_t i = 0; i < cli_n_endpoint_keys; i++) {
-        mw_buf_format(out, "%s\"%s\":{\"type\":\"string\",\"description\":", i ? "," : "",
-                      cli_endpoint_keys[i].name);
+        mw_buf_format(out, "%s\"%s\":{", i ? "," : "", cli_endpoint_keys[i].name);
+        if (cli_endpoint_keys[i].option)
+            json_type(&cli_options[cli_endpoint_keys[i].option], out);
+        else
+            mw_buf_text(out, "\"type\":\"string\"");
+        mw_buf_text(out, ",\"description\":");
         mw_json_write_text(out, mw_view_of(cli_endpoint_keys[i].help));
         mw_buf_char(out, '}');
     }

@@ -197,6 +197,11 @@ void mw_exchange_wait(mw_exchange *shown)
     exchange->state = NET_EXCHANGE_WAITING;
 }
 
+bool mw_exchange_is_half_closed(const mw_exchange *shown)
+{
+    return ((const net_exchange *)shown)->connection->peer_finished;
+}
+
 bool mw_exchange_is_gone(const mw_exchange *shown)
 {
     const net_exchange *exchange = (const net_exchange *)shown;

@@ -57,21 +57,26 @@ static mw_view escape(mw_view text, mw_arena *arena)
     return (mw_view){out, n};
 }
 
-/* "grpc-status: 3\r\ngrpc-message: ...\r\n" */
+/* "grpc-status: 3\r\ngrpc-message: ...\r\n", then the handler's own lines. */
 static mw_view outcome_lines(net_exchange *exchange)
 {
     enum { ROOM = 64 };
     int code = net_grpc_code(exchange->shown.status);
     mw_view text = code == GRPC_OK ? (mw_view){NULL, 0} : mw_buf_as_view(&exchange->reply);
     mw_view message = escape(mw_view_trim(text), &exchange->arena);
-    char *lines = mw_arena_take(&exchange->arena, message.size + ROOM);
+    mw_view own = exchange->shown.reply_headers;
+    char *lines = mw_arena_take(&exchange->arena, message.size + own.size + ROOM);
     if (!lines)
         return MW_VIEW("grpc-status: 8\r\n");
     int size = snprintf(lines, message.size + ROOM, "grpc-status: %d\r\n", code);
     if (message.size > 0)
         size += snprintf(lines + size, message.size + ROOM - (size_t)size, "grpc-message: %.*s\r\n",
                          MW_VIEW_ARG(message));
-    return (mw_view){lines, (size_t)size};
+    if (code == GRPC_OK)
+        own.size = 0; /* they stood in the head */
+    if (own.size > 0)
+        memcpy(lines + size, own.data, own.size);
+    return (mw_view){lines, (size_t)size + own.size};
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

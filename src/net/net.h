@@ -130,6 +130,10 @@ void mw_exchange_wait(mw_exchange *exchange);
  */
 bool mw_exchange_is_gone(const mw_exchange *exchange);
 
+/* True when the client has closed its sending half: it has hung up, or, seldom, waits for an answer
+ * all the same. For the handler, on its loop. */
+bool mw_exchange_is_half_closed(const mw_exchange *exchange);
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 /* Runs on the loop: must not block and should take less than about 1 ms; else defer. */

@@ -1,4 +1,5 @@
 /* The course of a prediction; see call.h. */
+#include "admit.h"
 #include "explanation.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@ const double mw_latency_bounds[MW_N_LATENCY_BUCKETS] = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
     0.05,    0.1,    0.25,    0.5,    1,     2.5,    5,     10};
 
-const int mw_counted_codes[MW_N_CODES] = {200, 400, 404, 405, 413, 415, 500, 503, 0};
+const int mw_counted_codes[MW_N_CODES] = {200, 400, 404, 405, 413, 415, 429, 500, 503, 504, 0};
 
 const char *mw_protocol_name(mw_protocol protocol)
 {
@@ -76,6 +77,7 @@ static void count_answer(serve_call *call, serve_counts *counts)
     mark(call, MW_STAGE_ENCODE);
     mw_observe_prediction(exchange, call->slot.endpoint->name, call->slot.model->version,
                           call->rows.n_rows, &call->timeline);
+    serve_admit_note(call);
     uint64_t ns = call->timeline.marked_ns - exchange->received_ns;
     add(counts, &counts->requests[call->protocol][code_index(exchange->status)], 1);
     add(counts, &counts->latency[bucket_index(ns)], 1);
@@ -230,14 +232,6 @@ static mw_status finish_reply(serve_call *call, mw_error *err)
     return MW_OK;
 }
 
-static mw_status check_deadline(const mw_exchange *exchange, mw_error *err)
-{
-    if (exchange->deadline_ns == 0 || mw_clock_ns() < exchange->deadline_ns)
-        return MW_OK;
-    mw_fail(err, MW_E_SERVE_LATE, "the client's deadline has passed");
-    return mw_mend(err, "give the client more time, or send fewer rows at a time");
-}
-
 /* The body becomes rows, once: what comes behind may be another thread's work. False: the exchange
  * holds an error. */
 static bool read_rows(serve_call *call, serve_counts *counts)
@@ -247,14 +241,9 @@ static bool read_rows(serve_call *call, serve_counts *counts)
     if (call->is_read)
         return true;
     call->exchange->status = 200;
-    mw_status status = check_deadline(call->exchange, &err);
-    bool is_late = status != MW_OK;
-    if (!is_late)
-        status =
-            mw_exchange_inflate(call->exchange, serve_max_body(call->fleet), &call->body, &err);
-    if (is_late)
-        http_status = 504;
-    else if (status != MW_OK)
+    mw_status status =
+        mw_exchange_inflate(call->exchange, serve_max_body(call->fleet), &call->body, &err);
+    if (status != MW_OK)
         http_status = status == MW_NO_MEMORY ? 413 : status == MW_UNSUPPORTED ? 415 : 0;
     if (status == MW_OK)
         status = call->read(call, &err);
@@ -284,40 +273,65 @@ static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
     count_answer(call, counts);
 }
 
+static serve_call *call_of(mw_job *job)
+{
+    return (serve_call *)((char *)job - offsetof(serve_call, job));
+}
+
+/* What another thread does last with a call: its memory goes with the answer. */
+static void let_go(serve_call *call)
+{
+    serve_model_unref(call->slot.model);
+    mw_exchange_reply(call->exchange);
+}
+
+void serve_call_drop(serve_call *call)
+{
+    mark(call, MW_STAGE_QUEUE);
+    serve_refuse(call, call->refusal, 0);
+    count_answer(call, counts_of(call, false));
+    let_go(call);
+}
+
 static void run_job(mw_job *job)
 {
-    serve_call *call = (serve_call *)((char *)job - offsetof(serve_call, job));
-    serve_model *model = call->slot.model;
-    mw_exchange *exchange = call->exchange;
+    serve_call *call = call_of(job);
     mw_fleet *fleet = call->fleet;
+    serve_gate *gate = call->slot.endpoint->gate;
     serve_counts *counts = counts_of(call, false);
     mw_scratch *scratch = serve_scratch_take(fleet);
     mark(call, MW_STAGE_QUEUE);
-    if (mw_exchange_is_gone(exchange)) {
-        count_answer(call, counts); /* no one waits for it any more */
-    } else if (!scratch) {
+    uint64_t began_ns = call->timeline.marked_ns;
+    if (!scratch) {
         mw_error err;
         (void)mw_fail_memory(&err, "the prediction");
-        mw_serve_error(exchange, &err, 0);
+        mw_serve_error(call->exchange, &err, 0);
         count_answer(call, counts);
     } else if (read_rows(call, counts)) {
         answer(call, scratch, counts);
     }
     if (scratch)
         serve_scratch_give(fleet, scratch);
-    serve_model_unref(model);
-    mw_exchange_reply(exchange);
+    const serve_turn turn = {gate, call->client % SERVE_FLOWS, call->urgency, began_ns,
+                             call->timeline.marked_ns};
+    let_go(call);
+    if (!gate->limits.is_off)
+        serve_queue_done(serve_queue_of(fleet), &turn);
 }
 
-/* The rest is the pool's; it holds the model, not the plan. */
+/* The rest is a worker's; it holds the model, not the plan. */
 static void hand_over(serve_call *call)
 {
     mw_fleet *fleet = call->fleet;
     serve_model_ref(call->slot.model);
     serve_plan_unpin(fleet, call->exchange->loop);
+    call->client = call->client ? call->client : serve_client_hash(call->exchange);
     call->job.run = run_job;
     mw_exchange_defer(call->exchange);
-    mw_pool_submit(serve_pool(fleet), &call->job);
+    if (call->slot.endpoint->gate->limits.is_off)
+        mw_pool_submit(serve_pool(fleet), &call->job);
+    else
+        serve_queue_put(serve_queue_of(fleet), call);
 }
 
 void serve_call_run(serve_call *call)
@@ -325,7 +339,12 @@ void serve_call_run(serve_call *call)
     mw_exchange *exchange = call->exchange;
     mw_fleet *fleet = call->fleet;
     unsigned loop = exchange->loop;
-    if (exchange->body.size > LOOP_BODY_BYTES || call->slot.model->is_slow) {
+    bool is_small = exchange->body.size <= LOOP_BODY_BYTES && !call->slot.model->is_slow;
+    if (!serve_admit(call, is_small)) {
+        serve_call_finish(call);
+        return;
+    }
+    if (!is_small) {
         hand_over(call);
         return;
     }
@@ -335,8 +354,10 @@ void serve_call_run(serve_call *call)
         hand_over(call);
         return;
     }
-    if (read)
+    if (read) {
         answer(call, serve_loop_scratch(fleet, loop), counts);
+        serve_admit_done(call);
+    }
     serve_plan_unpin(fleet, loop);
     mw_exchange_reply(exchange);
 }

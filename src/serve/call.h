@@ -4,6 +4,7 @@
 
 #include "observe/observe.h"
 #include "plan.h"
+#include "plan/plan.h"
 
 /* Lives in the exchange's arena. A protocol fills the first part and calls serve_call_run:
  *
@@ -25,6 +26,13 @@ struct serve_call {
     bool explains;      /* contributions are wanted */
     size_t explain_top; /* the largest ones only; 0 = all */
 
+    /* admit.h */
+    mw_urgency urgency;
+    uint64_t client;      /* hash of who asks */
+    uint64_t admitted_ns; /* when it was taken, or its worker began */
+    serve_call *next;     /* in a line of the queue */
+    mw_shed refusal;      /* of one that the queue refuses */
+
     serve_slot slot; /* a copy: valid while pinned, or while a reference is held */
     mw_batch rows;
     double *values;        /* (rows.n_rows, model->n_outputs) */
@@ -41,6 +49,8 @@ MW_CHECKED mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw
                                       mw_error *err);
 /* Undo the content-encoding, read, predict, write, reply; now or on the pool. */
 void serve_call_run(serve_call *call);
+/* The queue has no place for it, or it waited too long (call->refusal): answer so. */
+void serve_call_drop(serve_call *call);
 /* Answer with an error instead. http_status 0 = by the error's status. */
 void serve_call_fail(serve_call *call, const mw_error *err, int http_status);
 

@@ -34,6 +34,8 @@ static const char *mlflow_code(const mw_error *err, int http_status)
         return "INTERNAL_ERROR";
     case 503:
         return "TEMPORARILY_UNAVAILABLE";
+    case 504:
+        return "DEADLINE_EXCEEDED";
     default:
         return "BAD_REQUEST";
     }

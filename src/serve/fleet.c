@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "plan.h"
+#include "admit.h"
 
 enum { NS_PER_MS = 1000000 };
 
@@ -21,6 +21,7 @@ struct mw_fleet {
     _Atomic(serve_plan *) plan;
     atomic_bool draining;
     mw_pool *pool;
+    serve_queue *queue;
     pthread_mutex_t scratch_lock;
     mw_scratch *free_scratch[MW_LIMIT_THREADS];
     size_t n_free_scratch;
@@ -53,7 +54,9 @@ static mw_status build(mw_fleet *fleet, const mw_fleet_options *options, mw_erro
     MW_TRY(serve_plan_make(NULL, 0, &empty, err));
     atomic_store(&fleet->plan, empty);
     MW_TRY(make_loops(fleet, err));
-    return mw_pool_new(fleet->options.n_workers, &fleet->pool, err);
+    MW_TRY(mw_pool_new(fleet->options.n_workers, &fleet->pool, err));
+    return serve_queue_new(fleet->pool, fleet->options.n_workers, options->n_loops, &fleet->queue,
+                           err);
 }
 
 mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet, mw_error *err)
@@ -83,6 +86,7 @@ static void free_endpoint(serve_endpoint *endpoint)
     free(endpoint->name);
     free(endpoint->path);
     free(endpoint->background);
+    serve_gate_free(endpoint->gate);
     free(endpoint);
 }
 
@@ -91,6 +95,7 @@ void mw_fleet_free(mw_fleet *fleet)
     if (!fleet)
         return;
     mw_pool_free(fleet->pool);
+    serve_queue_free(fleet->queue);
     serve_plan_free(atomic_load(&fleet->plan));
     for (size_t i = 0; i < fleet->n_endpoints; i++)
         free_endpoint(fleet->endpoints[i]);
@@ -230,8 +235,8 @@ static void take_model(mw_fleet *fleet, serve_endpoint *endpoint, serve_model *m
     serve_model_unref(old);
 }
 
-static mw_status make_endpoint(const char *name, const char *path, const char *background,
-                               serve_endpoint **ret_endpoint, mw_error *err)
+static mw_status make_endpoint(const mw_fleet *fleet, const char *name, const char *path,
+                               const char *background, serve_endpoint **ret_endpoint, mw_error *err)
 {
     serve_endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (!endpoint)
@@ -239,6 +244,12 @@ static mw_status make_endpoint(const char *name, const char *path, const char *b
     endpoint->name = strdup(name);
     endpoint->path = strdup(path);
     endpoint->background = background ? strdup(background) : NULL;
+    mw_status status =
+        serve_gate_new(&fleet->options.admission, fleet->options.n_loops, &endpoint->gate, err);
+    if (status != MW_OK) {
+        free_endpoint(endpoint);
+        return status;
+    }
     if (!endpoint->name || !endpoint->path || (background && !endpoint->background)) {
         free_endpoint(endpoint);
         return mw_fail_memory(err, "an endpoint");
@@ -266,7 +277,7 @@ static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
     MW_TRY(check_room(fleet, name, err));
     serve_endpoint *endpoint = NULL;
     serve_model *model = NULL;
-    MW_TRY(make_endpoint(name, path, background, &endpoint, err));
+    MW_TRY(make_endpoint(fleet, name, path, background, &endpoint, err));
     mw_status status = load_next(fleet, endpoint, &model, err);
     if (status != MW_OK) {
         free_endpoint(endpoint);
@@ -300,6 +311,17 @@ static mw_status fail_unknown(const char *name, mw_error *err)
 {
     mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%s'", name);
     return mw_mend(err, "GET /v2/models lists the models of this server");
+}
+
+mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_admission *limits,
+                         mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    mw_status status =
+        endpoint ? serve_gate_set(endpoint->gate, limits, err) : fail_unknown(name, err);
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
 }
 
 /* A model that was not named at start: NAME, NAME.json, ... in the model folder. */
@@ -442,10 +464,10 @@ static void sum_counts(const mw_fleet *fleet, const serve_tally *tally,
             (uint64_t)mw_clock_wall_ms() - (mw_clock_ns() - ret_counts->last_ms) / NS_PER_MS;
 }
 
-static mw_endpoint_info describe(const serve_endpoint *endpoint)
+static mw_endpoint_info describe(const mw_fleet *fleet, const serve_endpoint *endpoint)
 {
     const serve_model *model = endpoint->model;
-    return (mw_endpoint_info){
+    mw_endpoint_info info = {
         .name = endpoint->name,
         .path = endpoint->path,
         .version = endpoint->version,
@@ -456,6 +478,8 @@ static mw_endpoint_info describe(const serve_endpoint *endpoint)
         .loads_ok = endpoint->loads_ok,
         .loads_failed = endpoint->loads_failed,
     };
+    serve_queue_look(fleet->queue, endpoint->gate, &info);
+    return info;
 }
 
 void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
@@ -464,7 +488,7 @@ void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_in
     pthread_mutex_lock(&fleet->lock);
     for (size_t i = 0; i < fleet->n_endpoints; i++) {
         const serve_endpoint *endpoint = fleet->endpoints[i];
-        mw_endpoint_info info = describe(endpoint);
+        mw_endpoint_info info = describe(fleet, endpoint);
         sum_counts(fleet, endpoint->tallies[endpoint->n_tallies - 1], &info.counts);
         see(user, &info);
     }
@@ -477,7 +501,7 @@ void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_end
     pthread_mutex_lock(&fleet->lock);
     for (size_t i = 0; i < fleet->n_endpoints; i++) {
         const serve_endpoint *endpoint = fleet->endpoints[i];
-        mw_endpoint_info info = describe(endpoint);
+        mw_endpoint_info info = describe(fleet, endpoint);
         for (size_t v = 0; v < endpoint->n_tallies; v++) {
             info.version = endpoint->tallies[v]->version;
             sum_counts(fleet, endpoint->tallies[v], &info.counts);
@@ -527,6 +551,11 @@ mw_scratch *serve_loop_scratch(mw_fleet *fleet, unsigned loop)
 mw_pool *serve_pool(mw_fleet *fleet)
 {
     return fleet->pool;
+}
+
+serve_queue *serve_queue_of(mw_fleet *fleet)
+{
+    return fleet->queue;
 }
 
 size_t serve_max_body(const mw_fleet *fleet)

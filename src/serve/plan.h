@@ -69,6 +69,9 @@ enum {
     SERVE_KEPT_VERSIONS = 8 /* whose numbers /metrics shows */
 };
 
+typedef struct serve_gate serve_gate;   /* admit.h: who is taken */
+typedef struct serve_queue serve_queue; /* and who waits for a worker */
+
 /* What is kept of an endpoint whatever it serves. Never freed before the fleet. */
 typedef struct serve_endpoint {
     char *name, *path, *background; /* background: a file to explain against, or NULL */
@@ -78,6 +81,7 @@ typedef struct serve_endpoint {
     serve_tally *tallies[SERVE_KEPT_VERSIONS]; /* of the newest versions, oldest first */
     size_t n_tallies;
     uint64_t loads_ok, loads_failed;
+    serve_gate *gate;
 } serve_endpoint;
 
 typedef struct serve_slot {
@@ -114,6 +118,7 @@ void serve_scratch_give(mw_fleet *fleet, mw_scratch *scratch);
 
 mw_scratch *serve_loop_scratch(mw_fleet *fleet, unsigned loop);
 mw_pool *serve_pool(mw_fleet *fleet);
+serve_queue *serve_queue_of(mw_fleet *fleet);
 size_t serve_max_body(const mw_fleet *fleet);
 unsigned serve_workers_slot(const mw_fleet *fleet); /* index of the workers' counters */
 void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_batch *rows, const double *values);

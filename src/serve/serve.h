@@ -24,7 +24,16 @@ typedef struct mw_fleet mw_fleet;
 typedef void mw_tap(void *user, const char *endpoint, unsigned version, const mw_batch *rows,
                     const double *values, size_t n_outputs);
 
+/* Which requests of an endpoint are taken. 0 = the usual, from base/limits.h; of the rate: none. */
+typedef struct mw_admission {
+    uint64_t budget_ns;   /* answers should be made within it; half of it may be waiting */
+    size_t queue_length;  /* so many may wait for a worker */
+    uint64_t rate, burst; /* requests a second of each client, and at once; burst 0 = the rate */
+    bool is_off;          /* all are taken, however long they wait: to compare */
+} mw_admission;
+
 typedef struct mw_fleet_options {
+    mw_admission admission;   /* of endpoints for which nothing else is said */
     unsigned n_loops;         /* must equal the server's */
     unsigned n_workers;       /* threads for bodies too large for a loop; 0 = as many as loops */
     size_t max_body_bytes;    /* also of a body after decompression */
@@ -48,6 +57,9 @@ MW_CHECKED mw_status mw_endpoint_check_name(const char *name, mw_error *err);
  * MW_BAD_ARGUMENT when mw_endpoint_check_name refuses it. */
 MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path,
                                   const char *background, mw_error *err);
+/* Limits of its own for an endpoint. Before the server starts. Fails: MW_NOT_FOUND. */
+MW_CHECKED mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_admission *limits,
+                                    mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also
  * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
  */
@@ -81,7 +93,7 @@ typedef enum mw_protocol {
 const char *mw_protocol_name(mw_protocol protocol);
 
 /* HTTP statuses that predictions are answered with; others count as the last, "other". */
-enum { MW_N_CODES = 9 };
+enum { MW_N_CODES = 11 };
 extern const int mw_counted_codes[MW_N_CODES];
 
 /* What one version has done: sums over all threads since it was loaded. */
@@ -93,6 +105,18 @@ typedef struct mw_endpoint_counts {
     uint64_t explained_rows, last_ms;
 } mw_endpoint_counts;
 
+/* Why a request was refused, or dropped. */
+typedef enum mw_shed {
+    MW_SHED_QUEUE_FULL, /* 503: so many wait already */
+    MW_SHED_WAITED,     /* 503: it had waited too long when its turn came */
+    MW_SHED_QUOTA,      /* 429: the client has asked too often */
+    MW_SHED_DEADLINE,   /* 504: the client's own deadline had passed when its turn came */
+    MW_SHED_GONE,       /* the client had hung up when its turn came */
+    MW_N_SHEDS
+} mw_shed;
+
+const char *mw_shed_name(mw_shed reason);
+
 typedef struct mw_endpoint_info {
     const char *name, *path;
     unsigned version; /* 1, 2, ... counts loads; 0 = never loaded */
@@ -101,7 +125,13 @@ typedef struct mw_endpoint_info {
     size_t memory_bytes;
     const mw_forest *forest;         /* NULL when not ready */
     uint64_t loads_ok, loads_failed; /* of the endpoint's files, since start */
-    mw_endpoint_counts counts;       /* of `version` */
+    uint64_t shed[MW_N_SHEDS];       /* of the endpoint, since start */
+    uint64_t misses; /* answered, but later than the budget or the client's deadline */
+    uint64_t latency_budget_ns;
+    size_t queue_length;  /* wait for a worker now */
+    unsigned concurrency; /* worked on by workers now, of at most */
+    double concurrency_limit;
+    mw_endpoint_counts counts; /* of `version` */
 } mw_endpoint_info;
 
 /* Calls `see` for every endpoint in the order they were added; `info` is valid during the call

@@ -1,0 +1,389 @@
+"""Overload is a normal state: what cannot be answered in time is refused, in the protocol's words."""
+import collections
+import json
+import queue
+import re
+import socket
+import threading
+import time
+
+import pytest
+import requests
+
+ROW = [1.0, 2.0, 3.0, 4.0]
+
+
+def request(n_rows, path="/endpoints/plain/invocations", **headers):
+    """A POST of so many rows, ready to send; 22 bytes a row."""
+    body = b'{"instances": [' + b", ".join([b"[1.0, 2.0, 3.0, 4.0]"] * n_rows) + b"]}"
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return (f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{lines}"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+class Client:
+    """A raw connection, from an address of one's own."""
+
+    def __init__(self, server, address="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), 30,
+                                               source_address=(address, 0))
+        self.file = self.socket.makefile("rb")
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def read(self):
+        """(status, headers, body)"""
+        status = int(self.file.readline().split()[1])
+        headers = {}
+        while (line := self.file.readline().strip()):
+            name, value = line.decode().split(": ", 1)
+            headers[name.lower()] = value
+        return status, headers, self.file.read(int(headers.get("content-length", 0)))
+
+    def ask(self, data):
+        return self.send(data).read()
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def shed(server, endpoint="plain"):
+    """{reason: count}"""
+    return {re.search('reason="(.*?)"', name)[1]: value for name, value in server.samples().items()
+            if name.startswith(f'mw_shed_total{{endpoint="{endpoint}"')}
+
+
+def storm(server, data, n_clients, seconds, after=lambda answer: None):
+    """Clients that ask again at once, for so long: {status: count}."""
+    statuses, end = collections.Counter(), time.monotonic() + seconds
+
+    def one():
+        client = Client(server)
+        while time.monotonic() < end:
+            answer = client.ask(data)
+            statuses[answer[0]] += 1
+            after(answer)
+        client.close()
+    threads = [threading.Thread(target=one) for _ in range(n_clients)]
+    for thread in threads:
+        thread.start()
+    return threads, statuses
+
+
+# ---- on a loop -------------------------------------------------------------------------------
+
+SMALL = request(3500)  # some 100 kB: worked on by the loop itself
+
+
+def test_overloaded_loop_refuses_and_stays_quick(serve, models):
+    """Forty clients want all of the loop at once. Part of them is refused; those who are taken wait
+    no longer than the budget, and so do health and metrics."""
+    server = serve(f"plain={models.paths['plain']}", "--threads", 1, "--latency-budget", "50ms")
+    refusals = []
+    threads, statuses = storm(server, SMALL, 40, 2,
+                              lambda answer: refusals.append(answer) if answer[0] != 200 else None)
+    waits = []
+    for _ in range(30):
+        began = time.monotonic()
+        assert server.get("/v2/health/live").status_code == 200
+        waits.append(time.monotonic() - began)
+        time.sleep(0.03)
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200, 503} and min(statuses.values()) > 20, statuses
+    status, headers, body = refusals[-1]
+    assert status == 503 and headers["retry-after"] == "1"
+    answer = json.loads(body)
+    assert answer["error_code"] == "TEMPORARILY_UNAVAILABLE"
+    assert re.search(r"'plain' is overloaded: this request waited \d+ ms; fix: .*\[MW3519\]",
+                     answer["message"])
+    assert shed(server)["waited"] == statuses[503]
+    assert sorted(waits)[len(waits) // 2] < 0.1, waits
+    name = 'mw_requests_total{endpoint="plain",version="1",protocol="mlflow",code="503"}'
+    assert server.samples()[name] == statuses[503]
+
+
+def test_admission_can_be_turned_off(serve, models):
+    server = serve(f"plain={models.paths['plain']}", "--threads", 1, "--latency-budget", "5ms",
+                   "--admission", "off")
+    threads, statuses = storm(server, SMALL, 20, 1)
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}
+    assert server.samples()['mw_deadline_misses_total{endpoint="plain"}'] > 10
+
+
+def test_quiet_server_refuses_no_one(serve, models):
+    server = serve(f"plain={models.paths['plain']}", "--threads", 1)
+    threads, statuses = storm(server, SMALL, 8, 0.5)
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}
+    assert not any(shed(server).values())
+
+
+def test_client_that_pipelines_gives_way(serve, models):
+    """A thousand requests on one connection: another's is answered long before the last."""
+    server = serve(f"plain={models.paths['plain']}", "--threads", 1)
+    many, one = Client(server), Client(server)
+    data = request(300) * 1000
+    done = queue.Queue()
+
+    def read_all():
+        for _ in range(1000):
+            assert many.read()[0] == 200
+        done.put(time.monotonic())
+    reader = threading.Thread(target=read_all)
+    sender = threading.Thread(target=many.send, args=(data,))
+    reader.start()
+    sender.start()
+    time.sleep(0.05)
+    assert one.ask(request(1))[0] == 200
+    answered = time.monotonic()
+    reader.join()
+    sender.join()
+    assert answered < done.get()
+
+
+# ---- at the workers --------------------------------------------------------------------------
+
+LARGE = 8000  # rows, 200 kB: worked on by a worker
+
+
+@pytest.fixture
+def busy(serve, models):
+    """busy(...): a server with one worker, which has long work to do. Its answer is still due."""
+    servers = []
+
+    def start(*arguments):
+        server = serve(f"plain={models.paths['plain']}", f"other={models.paths['levels']}",
+                       "--threads", 1, "--workers", 1, *arguments)
+        server.long = Client(server).send(request(400000))
+        running = 'mw_worker_requests{endpoint="plain"}'
+        while server.samples()[running] == 0:
+            time.sleep(0.001)
+        servers.append(server)
+        return server
+    yield start
+    for server in servers:
+        assert server.long.read()[0] == 200
+
+
+def wait_queue(server, length):
+    end = time.monotonic() + 5
+    while server.samples()['mw_queue_length{endpoint="plain"}'] != length:
+        assert time.monotonic() < end, server.samples()['mw_queue_length{endpoint="plain"}']
+        time.sleep(0.001)
+
+
+def test_queue_is_bounded(busy):
+    server = busy("--max-queue", 3)
+    clients = [Client(server).send(request(LARGE)) for _ in range(3)]
+    wait_queue(server, 3)
+    extra = Client(server).ask(request(LARGE))
+    assert extra[0] == 503 and extra[1]["retry-after"] == "1"
+    assert b"3 requests wait for it" in extra[2]
+    assert [client.read()[0] for client in clients] == [200] * 3
+    assert shed(server)["queue_full"] == 1
+
+
+def test_longest_line_makes_room(busy):
+    """The client that sends most gives up its oldest; the one that sends little is let in."""
+    server = busy("--max-queue", 4)
+    greedy = [Client(server).send(request(LARGE)) for _ in range(4)]
+    wait_queue(server, 4)
+    modest = Client(server, "127.0.0.2").send(request(LARGE))
+    assert greedy[0].read()[0] == 503
+    assert modest.read()[0] == 200
+    assert [client.read()[0] for client in greedy[1:]] == [200] * 3
+
+
+def test_clients_take_turns(busy):
+    """Ten of one client wait; one of another comes last, and is answered second at the latest."""
+    server = busy()
+    order, lock = [], threading.Lock()
+
+    def wait_for(client, name):
+        assert client.read()[0] == 200
+        with lock:
+            order.append(name)
+    threads = []
+    for i in range(11):
+        name = "modest" if i == 10 else "greedy"
+        client = Client(server, "127.0.0.2" if i == 10 else "127.0.0.1")
+        client.send(request(40000))
+        threads.append(threading.Thread(target=wait_for, args=(client, name)))
+        threads[-1].start()
+        wait_queue(server, i + 1)
+    for thread in threads:
+        thread.join()
+    assert "modest" in order[:3], order
+
+
+def test_urgent_goes_first(busy):
+    server = busy()
+    order, lock, threads = [], threading.Lock(), []
+
+    def wait_for(client, name):
+        assert client.read()[0] == 200
+        with lock:
+            order.append(name)
+    for i, name in enumerate(["u=7", "u=5, i", "u=3", "", "u=0"]):
+        client = Client(server).send(request(40000, **({"priority": name} if name else {})))
+        threads.append(threading.Thread(target=wait_for, args=(client, name)))
+        threads[-1].start()
+        wait_queue(server, i + 1)
+    for thread in threads:
+        thread.join()
+    assert order[0] == "u=0" and set(order[1:3]) == {"u=3", ""}, order
+
+
+@pytest.mark.parametrize("header", ["x-request-timeout-ms", "X-Envoy-Expected-Rq-Timeout-Ms"])
+def test_deadline_of_the_client(busy, header):
+    server = busy()
+    late = Client(server).send(request(LARGE, **{header: 5}))
+    patient = Client(server).send(request(LARGE, **{header: 60000}))
+    status, headers, body = late.read()
+    assert status == 504 and "retry-after" not in headers
+    assert json.loads(body)["error_code"] == "DEADLINE_EXCEEDED"
+    assert patient.read()[0] == 200
+    assert shed(server)["deadline"] == 1
+
+
+def test_work_of_clients_that_left_is_dropped(busy):
+    server = busy()
+    clients = [Client(server).send(request(LARGE)) for _ in range(5)]
+    wait_queue(server, 5)
+    for client in clients[:4]:
+        client.close()
+    assert clients[4].read()[0] == 200
+    assert shed(server)["gone"] == 4
+    assert server.samples()['mw_rows_total{endpoint="plain",version="1"}'] == 400000 + LARGE
+
+
+def test_those_who_waited_too_long_are_told(busy):
+    """They are not left to wait for the worker when it is plain that they come too late."""
+    server = busy("--latency-budget", "20ms")
+    first = Client(server).send(request(LARGE))
+    wait_queue(server, 1)
+    time.sleep(0.02)
+    assert Client(server).ask(request(LARGE))[0] in (200, 503)
+    status, _, body = first.read()
+    assert status == 503 and b"this request waited" in body
+
+
+def test_endpoints_have_turns_by_time(busy):
+    """One endpoint is flooded; another's requests wait for one of them at most, not for all."""
+    server = busy()
+    flood = [Client(server).send(request(40000)) for _ in range(12)]
+    wait_queue(server, 12)
+    assert Client(server).ask(request(LARGE, "/endpoints/other/invocations"))[0] == 200
+    assert server.samples()['mw_queue_length{endpoint="plain"}'] > 6
+    assert [client.read()[0] for client in flood] == [200] * 12
+
+
+# ---- quotas ----------------------------------------------------------------------------------
+
+def test_quota_of_each_client(serve, models):
+    server = serve(f"plain={models.paths['plain']}", "--client-rate", 2, "--client-burst", 4)
+    one, other = Client(server), Client(server, "127.0.0.2")
+    statuses = [one.ask(request(1))[0] for _ in range(6)]
+    assert statuses == [200] * 4 + [429] * 2
+    assert other.ask(request(1))[0] == 200
+    status, headers, body = one.ask(request(1))
+    assert status == 429 and headers["retry-after"] == "1"
+    assert json.loads(body)["error_code"] == "REQUEST_LIMIT_EXCEEDED"
+    assert b"more than 2 times a second" in body and b"MW3520" in body
+    time.sleep(0.6)
+    assert one.ask(request(1))[0] == 200
+    assert shed(server)["quota"] == 3
+    # what is no prediction has no quota
+    assert all(server.get("/v2/health/ready").status_code == 200 for _ in range(10))
+
+
+def test_endpoints_have_limits_of_their_own(serve, models, tmp_path):
+    (tmp_path / "millwright.yaml").write_text(f"""
+server:
+  client_rate: 1
+endpoints:
+  - {{name: a, model: {models.paths['plain']}, client_rate: 3, latency_budget: 250ms}}
+  - {{name: b, model: {models.paths['plain']}, client_rate: 0}}
+  - {{name: c, model: {models.paths['plain']}}}
+""", encoding="utf-8")
+    server = serve(cwd=tmp_path)
+    client = Client(server)
+
+    def good(name):
+        return sum(client.ask(request(1, f"/endpoints/{name}/invocations"))[0] == 200
+                   for _ in range(6))
+    assert [good("a"), good("b"), good("c")] == [3, 6, 1]
+    samples = server.samples()
+    assert samples['mw_latency_budget_seconds{endpoint="a"}'] == 0.25
+    assert samples['mw_latency_budget_seconds{endpoint="c"}'] == 5
+
+
+@pytest.mark.parametrize("line,said", [
+    ("latency_budget: 0s", "latency_budget"), ("max_queue: many", "max_queue"),
+    ("client_rate: -1", "client_rate"), ("client_rate: '5'", "without quotes"),
+    ("clientrate: 5", "did you mean \"client_rate\""),
+])
+def test_bad_limits_are_refused(run, models, tmp_path, line, said):
+    (tmp_path / "millwright.yaml").write_text(
+        f"endpoints:\n  - model: {models.paths['plain']}\n    {line}\n", encoding="utf-8")
+    done = run("config", "check", cwd=tmp_path)
+    assert done.returncode != 0
+    assert said in done.stderr and "millwright.yaml:3:" in done.stderr, done.stderr
+
+
+# ---- in the clients' words -------------------------------------------------------------------
+
+def test_tritonclient_over_http(serve, models):
+    import numpy
+    import tritonclient.http as http
+    server = serve(f"plain={models.paths['plain']}", "--client-rate", 1, "--client-burst", 1)
+    client = http.InferenceServerClient(f"127.0.0.1:{server.port}")
+    tensor = http.InferInput("input", [1, 4], "FP32")
+    tensor.set_data_from_numpy(numpy.array([ROW], numpy.float32))
+    client.infer("plain", [tensor])
+    with pytest.raises(http.InferenceServerException) as caught:
+        client.infer("plain", [tensor])
+    assert caught.value.status() == "429"
+    assert "more than 1 times a second" in str(caught.value)
+
+
+def test_tritonclient_over_grpc(serve, models):
+    import grpc
+    import numpy
+    import tritonclient.grpc as triton
+    server = serve(f"plain={models.paths['plain']}", "--client-rate", 1, "--client-burst", 1)
+    client = triton.InferenceServerClient(f"127.0.0.1:{server.port}")
+    tensor = triton.InferInput("input", [1, 4], "FP32")
+    tensor.set_data_from_numpy(numpy.array([ROW], numpy.float32))
+    client.infer("plain", [tensor])
+    with pytest.raises(triton.InferenceServerException) as caught:
+        client.infer("plain", [tensor])
+    assert caught.value.status() == "StatusCode.RESOURCE_EXHAUSTED"
+    assert "more than 1 times a second" in str(caught.value)
+    # retrying clients read how long to wait in a trailer
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
+    call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+    with pytest.raises(grpc.RpcError) as failed:
+        call(b"\x0a\x05plain")
+    trailers = dict(failed.value.trailing_metadata())
+    assert 0 < int(trailers["grpc-retry-pushback-ms"]) <= 1001 and trailers["retry-after"] == "1"
+    channel.close()
+    client.close()
+
+
+def test_kserve_and_oip_bodies(serve, models):
+    server = serve(f"plain={models.paths['plain']}", "--client-rate", 1, "--client-burst", 1)
+    server.post("/v1/models/plain:predict", json={"instances": [ROW]})
+    for path, body in [("/v1/models/plain:predict", {"instances": [ROW]}),
+                       ("/v2/models/plain/infer", {"inputs": [
+                           {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": ROW}]})]:
+        answer = requests.post(server.url + path, json=body, timeout=10)
+        assert answer.status_code == 429 and set(answer.json()) == {"error"}
+        assert answer.headers["retry-after"] == "1"
