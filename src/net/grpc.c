@@ -179,7 +179,8 @@ static bool take_message(net_stream *stream)
 {
     const unsigned char *at = message_of(stream);
     size_t have = stream->exchange->body.size - stream->used_bytes;
-    if (stream->is_running || stream->is_waiting || stream->is_last || have < PREFIX_BYTES)
+    if (stream->is_running || stream->is_waiting || stream->is_queued || stream->is_last ||
+        have < PREFIX_BYTES)
         return false;
     size_t size = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
     if (at[0] > 1 || size > max_message(stream)) {
@@ -394,7 +395,7 @@ void net_grpc_begin(net_stream *stream)
 
 void net_grpc_data(net_stream *stream, mw_view data)
 {
-    bool is_busy = stream->is_running || stream->is_waiting;
+    bool is_busy = stream->is_running || stream->is_waiting || stream->is_queued;
     mw_buf *body = &stream->exchange->body, *to = is_busy ? &stream->waiting : body;
     if (!is_busy) {
         nghttp2_session_consume_stream(stream->http2->session, stream->id, data.size);
@@ -413,7 +414,8 @@ void net_grpc_data(net_stream *stream, mw_view data)
 
 void net_grpc_end(net_stream *stream)
 {
-    if (stream->is_running || stream->is_waiting || stream->is_last || stream->is_serving)
+    if (stream->is_running || stream->is_waiting || stream->is_queued || stream->is_last ||
+        stream->is_serving)
         return;
     if (stream->exchange->body.size > stream->used_bytes)
         fail_form(stream, "the last message is cut short");

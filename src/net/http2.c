@@ -165,9 +165,12 @@ static bool is_over(const net_http2 *http2)
 
 static void advance(net_connection *connection)
 {
+    net_stream_serve_queue(http2_of(connection));
     for (unsigned n_reads = 0;;) {
         if (!use_bytes(connection) || !write_frames(connection))
             return;
+        if (http2_of(connection)->queue)
+            return; /* more is read when these were served: the loop comes back for them */
         if (is_over(http2_of(connection)) && !http2_of(connection)->is_lingering) {
             linger(connection);
             return;

@@ -32,6 +32,8 @@ struct net_stream {
     mw_error why;
     bool is_ended;   /* the client has said all */
     bool is_running; /* the handler has it */
+    bool is_queued;  /* the handler gets it when others had their turn */
+    net_stream *queue_before, *queue_after;
     bool is_answered;
     /* answering: out.data[out_sent ..] is still to be sent */
     mw_buf out;
@@ -56,6 +58,8 @@ struct net_http2 {
     net_connection *connection;
     nghttp2_session *session;
     net_stream *streams, *free_streams;
+    net_stream *queue, *last_queued; /* whole requests that wait for the connection's next turn */
+    unsigned n_handled;              /* in this turn */
     size_t n_streams, n_free_streams;
     size_t held_bytes;
     uint64_t n_requests, n_requests_at_rest;
@@ -82,8 +86,10 @@ bool net_stream_needs_clock(const net_stream *stream);
 void net_stream_reply(net_stream *stream);
 /* Give its memory back; an exchange that others hold learns that its client is gone. */
 void net_stream_free(net_stream *stream);
-/* Hand what was asked to the handler. */
+/* Hand what was asked to the handler: now, or when the others had their turn. */
 void net_stream_dispatch(net_stream *stream);
+/* A turn of the connection begins: hand over what waited for it. */
+void net_stream_serve_queue(net_http2 *http2);
 /* Answer with a refusal; what the client still sends is passed over. */
 void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err);
 /* The head of the answer; `has_body`: what is in `out`, now and later, follows. */

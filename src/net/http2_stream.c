@@ -5,6 +5,9 @@
 #include "reply.h"
 #include "token.h"
 
+/* So many requests of a connection, then the clock is asked whether others should have their turn.
+ */
+enum { REQUESTS_A_TURN = 16 };
 enum { NS_PER_MS = 1000000, KEPT_STREAMS = 8, MOST_REPLY_HEADERS = 32, REPLY_HEADERS = 5 };
 
 static net_loop *loop_of(const net_stream *stream)
@@ -55,11 +58,23 @@ static net_stream *open_stream(net_http2 *http2, int32_t id)
     return stream;
 }
 
+static void leave_queue(net_stream *stream)
+{
+    net_http2 *http2 = stream->http2;
+    if (!stream->is_queued)
+        return;
+    net_stream *before = stream->queue_before, *after = stream->queue_after;
+    *(before ? &before->queue_after : &http2->queue) = after;
+    *(after ? &after->queue_before : &http2->last_queued) = before;
+    stream->is_queued = false;
+}
+
 void net_stream_free(net_stream *stream)
 {
     net_http2 *http2 = stream->http2;
     net_exchange *exchange = stream->exchange;
     bool is_kept = exchange && stream->is_running; /* views of its head are in use */
+    leave_queue(stream);
     if (is_kept) {
         exchange->stream = NULL;
         exchange->kept = stream;
@@ -221,6 +236,7 @@ void net_stream_reply(net_stream *stream)
 void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err)
 {
     net_count(&loop_of(stream)->counts.faults, 1);
+    leave_queue(stream);
     stream->is_last = true;
     if (!stream->exchange || stream->is_running) {
         net_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -230,7 +246,7 @@ void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err)
     net_stream_reply(stream);
 }
 
-void net_stream_dispatch(net_stream *stream)
+static void hand_over(net_stream *stream)
 {
     mw_error err;
     stream->http2->n_requests++;
@@ -247,6 +263,42 @@ void net_stream_dispatch(net_stream *stream)
         break;
     default:
         net_stream_reply(stream);
+    }
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+/* One connection may bring a hundred requests at once, and others wait behind it. */
+static bool is_turn_over(net_http2 *http2)
+{
+    return ++http2->n_handled > REQUESTS_A_TURN && net_loop_turn_is_over(http2->connection->loop);
+}
+
+void net_stream_dispatch(net_stream *stream)
+{
+    net_http2 *http2 = stream->http2;
+    if (!http2->queue && !is_turn_over(http2)) {
+        hand_over(stream);
+        return;
+    }
+    stream->is_queued = true;
+    stream->queue_before = http2->last_queued;
+    stream->queue_after = NULL;
+    *(http2->last_queued ? &http2->last_queued->queue_after : &http2->queue) = stream;
+    http2->last_queued = stream;
+    net_loop_again(http2->connection->loop, http2->connection);
+}
+
+void net_stream_serve_queue(net_http2 *http2)
+{
+    http2->n_handled = 0;
+    for (net_stream *stream; (stream = http2->queue) != NULL;) {
+        if (is_turn_over(http2)) {
+            net_loop_again(http2->connection->loop, http2->connection);
+            return;
+        }
+        leave_queue(stream);
+        hand_over(stream);
     }
 }
 
