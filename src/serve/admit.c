@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000, MEAN_PART = 8 };
+enum { NS_PER_US = 1000, NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000, MEAN_PART = 8 };
 
 static const mw_admission usual_limits = {
     .budget_ns = MW_LIMIT_BUDGET_MS * (uint64_t)NS_PER_MS,
@@ -85,10 +85,11 @@ static mw_urgency read_urgency(mw_view text)
     return MW_USUAL;
 }
 
-static void take_timeout(mw_exchange *exchange, uint64_t ms)
+void serve_take_timeout(mw_exchange *exchange, uint64_t us)
 {
-    uint64_t deadline_ns = exchange->began_ns + ms * NS_PER_MS;
-    if (ms > 0 && (exchange->deadline_ns == 0 || deadline_ns < exchange->deadline_ns))
+    uint64_t deadline_ns = exchange->began_ns + us * NS_PER_US;
+    if (us > 0 && us < UINT64_MAX / NS_PER_US / 2 &&
+        (exchange->deadline_ns == 0 || deadline_ns < exchange->deadline_ns))
         exchange->deadline_ns = deadline_ns;
 }
 
@@ -106,7 +107,7 @@ static void read_headers(serve_call *call)
             call->urgency = read_urgency(header->value);
         else if ((size == timeout.size && mw_view_is_nocase(header->name, timeout.data)) ||
                  (size == envoy.size && mw_view_is_nocase(header->name, envoy.data)))
-            take_timeout(exchange, read_ms(header->value));
+            serve_take_timeout(exchange, 1000 * read_ms(header->value));
     }
 }
 
@@ -218,7 +219,7 @@ bool serve_admit(serve_call *call, bool is_small)
     serve_gate *gate = call->slot.endpoint->gate;
     read_headers(call);
     call->admitted_ns = call->timeline.marked_ns;
-    if (exchange->deadline_ns > 0 && call->timeline.marked_ns >= exchange->deadline_ns) {
+    if (serve_is_late(call)) {
         serve_refuse(call, MW_SHED_DEADLINE, 0);
         return false;
     }
@@ -241,7 +242,7 @@ void serve_admit_note(const serve_call *call)
     const mw_exchange *exchange = call->exchange;
     serve_gate *gate = call->slot.endpoint->gate;
     bool is_late = call->timeline.marked_ns - exchange->received_ns > gate->limits.budget_ns ||
-                   (exchange->deadline_ns > 0 && call->timeline.marked_ns > exchange->deadline_ns);
+                   serve_is_late(call);
     if (is_late && exchange->status == 200)
         atomic_fetch_add_explicit(&gate->misses, 1, memory_order_relaxed);
 }

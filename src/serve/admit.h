@@ -60,6 +60,12 @@ MW_CHECKED mw_status serve_gate_set(serve_gate *gate, const mw_admission *limits
 /* Whether to go on with a call, on its loop. `is_small`: it will be worked on here and now. False:
  * the refusal is written, not yet sent. */
 bool serve_admit(serve_call *call, bool is_small);
+/* Whether the client's deadline has passed at the last mark. */
+static inline bool serve_is_late(const serve_call *call)
+{
+    return call->exchange->deadline_ns > 0 &&
+           call->timeline.marked_ns >= call->exchange->deadline_ns;
+}
 /* It was worked on, on its loop. */
 void serve_admit_done(serve_call *call);
 /* Write the refusal, and count it. `wait_ns`: how long the client should wait, 0 = a moment. */

@@ -249,9 +249,13 @@ static bool read_rows(serve_call *call, serve_counts *counts)
         status = call->read(call, &err);
     mark(call, MW_STAGE_DECODE);
     call->is_read = status == MW_OK;
-    if (status == MW_OK)
+    bool is_late = serve_is_late(call);
+    if (status == MW_OK && !is_late)
         return true;
-    mw_serve_error(call->exchange, &err, http_status);
+    if (status == MW_OK)
+        serve_refuse(call, MW_SHED_DEADLINE, 0);
+    else
+        mw_serve_error(call->exchange, &err, http_status);
     count_answer(call, counts);
     return false;
 }

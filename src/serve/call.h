@@ -49,6 +49,8 @@ MW_CHECKED mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw
                                       mw_error *err);
 /* Undo the content-encoding, read, predict, write, reply; now or on the pool. */
 void serve_call_run(serve_call *call);
+/* The client waits no longer than so many microseconds, from when it began to ask; 0 = not said. */
+void serve_take_timeout(mw_exchange *exchange, uint64_t us);
 /* The queue has no place for it, or it waited too long (call->refusal): answer so. */
 void serve_call_drop(serve_call *call);
 /* Answer with an error instead. http_status 0 = by the error's status. */

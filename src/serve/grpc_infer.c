@@ -291,6 +291,8 @@ static mw_status read_field(const mw_protobuf_field *field, size_t *n_raw, oip_r
     case REQUEST_PARAMETERS:
         MW_TRY(read_named(field->bytes, &key, &number, err));
         request->explain = request->explain || (mw_view_is(key, "explain") && number != 0);
+        if (mw_view_is(key, "timeout"))
+            request->timeout_us = number;
         return MW_OK;
     case REQUEST_INPUTS:
         return read_input(field->bytes, arena, &request->inputs[request->n_inputs++], err);
@@ -344,6 +346,7 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     mw_arena *arena = call->exchange->arena;
     const serve_model *model = call->slot.model;
     MW_TRY(grpc_read_request(call->body, arena, &to->request, err));
+    serve_take_timeout(call->exchange, to->request.timeout_us);
     MW_TRY(oip_choose_answers(model, &to->request, arena, &to->tensors, &to->n_tensors, err));
     for (size_t i = 0; i < to->n_tensors; i++)
         call->explains = call->explains || to->tensors[i].kind == OIP_ANSWER_CONTRIBUTIONS;

@@ -38,6 +38,7 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     MW_TRY(serve_explain_by_query(call, err));
     MW_TRY(json_part(call, &json_bytes, err));
     MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, &to->request, err));
+    serve_take_timeout(call->exchange, to->request.timeout_us);
     to->request.explain = to->request.explain || call->explains;
     const serve_model *model = call->slot.model;
     MW_TRY(oip_choose_answers(model, &to->request, call->exchange->arena, &to->tensors,

@@ -27,9 +27,10 @@ typedef struct oip_output {
 } oip_output;
 
 typedef struct oip_request {
-    mw_view id_text;    /* JSON text of "id", empty when not given */
-    bool binary_output; /* parameters.binary_data_output */
-    bool explain;       /* parameters.explain */
+    mw_view id_text;     /* JSON text of "id", empty when not given */
+    bool binary_output;  /* parameters.binary_data_output */
+    bool explain;        /* parameters.explain */
+    uint64_t timeout_us; /* parameters.timeout: so long the client waits; 0 = not said */
     oip_tensor *inputs;
     size_t n_inputs, inputs_capacity;
     oip_output outputs[OIP_MAX_OUTPUTS];

@@ -1,9 +1,11 @@
-"""Overload is a normal state: what cannot be answered in time is refused, in the protocol's words."""
+"""Overload is a normal state: what cannot be answered in time is refused, in each protocol."""
 import collections
 import json
 import queue
 import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -148,6 +150,28 @@ def test_client_that_pipelines_gives_way(serve, models):
     assert answered < done.get()
 
 
+@pytest.mark.skipif(not shutil.which("h2load"), reason="h2load is not installed")
+def test_streams_of_one_connection_give_way(serve, models, tmp_path):
+    """A hundred requests at a time on one connection of HTTP/2, small ones of much work: another's
+    waits for a few of them, not for all."""
+    server = serve(f"plain={models.paths['plain']}", "--threads", 1)
+    body = tmp_path / "rows.json"
+    body.write_bytes(request(60).split(b"\r\n\r\n", 1)[1])
+    load = subprocess.Popen(
+        ["h2load", "-D", "2", "-c1", "-m100", "-d", body, "-H", "content-type: application/json",
+         server.url + "/invocations?explain=true"], stdout=subprocess.PIPE, text=True)
+    one, waits = Client(server), []
+    while load.poll() is None:
+        began = time.monotonic()
+        assert one.ask(request(1))[0] == 200
+        waits.append(time.monotonic() - began)
+    done = re.search(r"(\d+) 2xx, 0 3xx, 0 4xx, 0 5xx", load.stdout.read())
+    each = 2 / int(done[1])
+    longest = sorted(waits)[-len(waits) // 10]
+    print(f"{each * 1e3:.2f} ms each; a tenth of the waits above {longest * 1e3:.2f} ms")
+    assert int(done[1]) > 100 and longest < 60 * each, (each, longest)
+
+
 # ---- at the workers --------------------------------------------------------------------------
 
 LARGE = 8000  # rows, 200 kB: worked on by a worker
@@ -160,7 +184,7 @@ def busy(serve, models):
 
     def start(*arguments):
         server = serve(f"plain={models.paths['plain']}", f"other={models.paths['levels']}",
-                       "--threads", 1, "--workers", 1, *arguments)
+                       "--threads", 1, "--workers", 1, "--latency-budget", "60s", *arguments)
         server.long = Client(server).send(request(400000))
         running = 'mw_worker_requests{endpoint="plain"}'
         while server.samples()[running] == 0:
@@ -251,6 +275,23 @@ def test_deadline_of_the_client(busy, header):
     assert json.loads(body)["error_code"] == "DEADLINE_EXCEEDED"
     assert patient.read()[0] == 200
     assert shed(server)["deadline"] == 1
+
+
+def test_deadline_in_the_request(busy):
+    """tritonclient's own argument, in microseconds."""
+    import numpy
+    import tritonclient.grpc as triton
+    import tritonclient.http as http
+    server = busy()
+    for module in (http, triton):
+        client = module.InferenceServerClient(f"127.0.0.1:{server.port}")
+        tensor = module.InferInput("input", [1, 4], "FP32")
+        tensor.set_data_from_numpy(numpy.array([ROW], numpy.float32))
+        with pytest.raises(module.InferenceServerException, match="deadline has passed"):
+            client.infer("plain", [tensor], timeout=1)
+        client.infer("plain", [tensor], timeout=60000000)
+        client.close()
+    assert shed(server)["deadline"] == 2
 
 
 def test_work_of_clients_that_left_is_dropped(busy):
