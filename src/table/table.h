@@ -81,6 +81,9 @@ mw_matrix mw_batch_matrix(const mw_batch *batch);
 /* Room for n_rows rows of the schema, every value NaN. */
 MW_CHECKED mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
                                    mw_batch *ret_batch, mw_error *err);
+/* The same with values that mean nothing, for a caller who sets each of them. */
+MW_CHECKED mw_status mw_batch_make_unset(const mw_schema *schema, size_t n_rows, mw_arena *arena,
+                                         mw_batch *ret_batch, mw_error *err);
 
 /* ---- JSON bodies --------------------------------------------------------------------------------
  */
