@@ -24,6 +24,8 @@
 #include "text.h"
 #include "pages.h"
 #include "arena.h"
+#include "pool.h"
+#ifndef MW_BARE /* kernels: minutes of compiling, which a new limit or code must not cost */
 #include "limits.h"
 #include "number.h"
 #include "scan.h"
@@ -33,8 +35,8 @@
 #include "clock.h"
 #include "stage.h"
 #include "log.h"
-#include "pool.h"
 #include "protobuf.h"
+#endif
 
 #define MW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -21,12 +21,16 @@
 
 #include "text.h"
 
+#ifdef MW_BARE
+typedef int mw_code; /* kernels fail with none, and need not be built anew for each new one */
+#else
 typedef enum mw_code {
     MW_E_NONE = 0,
 #define MW_CODE(number, name, status, title, help) MW_E_##name = number,
 #include "codes/all.def"
 #undef MW_CODE
 } mw_code;
+#endif
 
 /* One row of the code table. */
 typedef struct mw_code_row {
