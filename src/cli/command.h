@@ -199,7 +199,7 @@ typedef struct cli_example {
     const char *what;
 } cli_example;
 
-enum { CLI_MAX_ARGUMENTS = 2, CLI_MAX_EXAMPLES = 5 };
+enum { CLI_MAX_ARGUMENTS = 2, CLI_MAX_EXAMPLES = 6 };
 
 typedef struct cli_command {
     const char *name;    /* one or two words: "serve", "model show" */

@@ -6,6 +6,7 @@
  *
  * Signals are blocked in every thread and read from a descriptor here, so no handler ever runs. */
 #include "announce.h"
+#include "follow.h"
 #include "state.h"
 
 #include <errno.h>
@@ -250,8 +251,10 @@ static void wait_for_signals(serving *self)
     struct pollfd events[2] = {{.fd = self->signal_fd, .events = POLLIN},
                                {.fd = self->drained_fd, .events = POLLIN}};
     while (!(events[1].revents & POLLIN)) {
-        if (poll(events, 2, -1) < 0 && errno != EINTR)
+        if (poll(events, 2, self->house.n_followed > 0 ? CLI_FOLLOW_MS : -1) < 0 && errno != EINTR)
             break;
+        if (!self->draining)
+            cli_follow_look(&self->house);
         if (events[0].revents & POLLIN)
             take_signal(self);
     }

@@ -30,7 +30,9 @@ static const cli_command commands[] = {
             "against the rows of --background, which ONNX models need; several models have one "
             "each in the configuration.\n\n"
             "With --record DIR the server also answers MLflow's tracking, artifact and registry "
-            "addresses, from a record in that folder; it then needs no model.\n\n"
+            "addresses, from a record in that folder; it then needs no model. Models of the record "
+            "are served by their address (models:/NAME@ALIAS, models:/NAME/VERSION, "
+            "runs:/ID/PATH); an alias that moves swaps the model under traffic.\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
             "SIGHUP loads all model files again, all or none, while traffic runs, and opens the "
@@ -47,14 +49,14 @@ static const cli_command commands[] = {
                      CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
                      CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
                      CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
-        .examples = {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
-                     {"mw serve churn=v3.ubj price=price.txt --listen :9000",
-                      "two models under their own names"},
-                     {"mw serve model.json --listen :0 --json",
-                      "any free port; the first line says which"},
-                     {"mw serve --record mw-record",
-                      "for MLFLOW_TRACKING_URI=http://127.0.0.1:8080"},
-                     {"mw serve --config millwright.yaml", "everything from a file"}},
+        .examples =
+            {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
+             {"mw serve churn=v3.ubj price=price.txt --listen :9000",
+              "two models under their own names"},
+             {"mw serve model.json --listen :0 --json", "any free port; the first line says which"},
+             {"mw serve --record mw-record", "for MLFLOW_TRACKING_URI=http://127.0.0.1:8080"},
+             {"mw serve models:/credit@champion --record mw-record", "a model of the record"},
+             {"mw serve --config millwright.yaml", "everything from a file"}},
         .reads_config = true,
         .run = cli_run_serve,
     },

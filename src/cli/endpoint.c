@@ -26,11 +26,23 @@ static mw_view stem_of(const char *path)
     return name;
 }
 
+static bool is_model_name(const char *path)
+{
+    return strncmp(path, "models:/", 8) == 0;
+}
+
+/* "models:/credit@champion", "models:/credit/3" -> "credit" */
+static mw_view name_in_address(const char *address)
+{
+    const char *name = address + 8;
+    return (mw_view){name, strcspn(name, "@/")};
+}
+
 mw_status cli_endpoint_default_name(const char *path, mw_arena *arena, const char **ret_name,
                                     mw_error *err)
 {
     char real[PATH_MAX];
-    mw_view stem = stem_of(path);
+    mw_view stem = is_model_name(path) ? name_in_address(path) : stem_of(path);
     if (mw_view_is(stem, ".") || mw_view_is(stem, "..") || mw_view_is(stem, "/"))
         stem = realpath(path, real) ? stem_of(real) : (mw_view){NULL, 0};
     if (stem.size > MW_LIMIT_NAME_BYTES)

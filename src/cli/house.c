@@ -1,4 +1,5 @@
 /* Wiring: settings -> fleet, api, server. */
+#include "follow.h"
 #include "house.h"
 #include "api/api.h"
 #include "registry/registry.h"
@@ -84,8 +85,13 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
 {
     for (size_t i = 0; i < n_endpoints; i++) {
         uint64_t began = mw_clock_ns();
-        mw_status status = mw_fleet_add(house->fleet, endpoints[i].name, endpoints[i].model,
-                                        endpoints[i].background, err);
+        const char *path = endpoints[i].model;
+        mw_status status = mw_is_model_address(mw_view_of(path))
+                               ? cli_follow_add(house, &endpoints[i], &path, err)
+                               : MW_OK;
+        if (status == MW_OK)
+            status =
+                mw_fleet_add(house->fleet, endpoints[i].name, path, endpoints[i].background, err);
         endpoints[i].load_ns = mw_clock_ns() - began;
         mw_admission limits = limits_of(call, &endpoints[i]);
         if (status == MW_OK)
@@ -128,13 +134,17 @@ static mw_status open_observer(const cli_call *call, unsigned n_loops, cli_house
     return mw_observer_new(&o, &house->observer, err);
 }
 
-static mw_status open_record(const cli_call *call, mw_server_options *options, cli_house *house,
-                             mw_error *err)
+static mw_status open_record(const cli_call *call, cli_house *house, mw_error *err)
 {
     const char *folder = call->settings[CLI_RECORD].text;
-    if (!folder)
+    return folder ? mw_registry_open(folder, &house->registry, err) : MW_OK;
+}
+
+static mw_status answer_from_record(const cli_call *call, mw_server_options *options,
+                                    cli_house *house, mw_error *err)
+{
+    if (!house->registry)
         return MW_OK;
-    MW_TRY(mw_registry_open(folder, &house->registry, err));
     size_t artifact_bytes = (size_t)number(call, CLI_MAX_ARTIFACT, options->max_body_bytes);
     mw_api_set_body_caps(house->api, artifact_bytes, options->max_body_bytes);
     options->body_cap = mw_api_body_cap;
@@ -157,9 +167,10 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     };
     MW_TRY(open_observer(call, n_loops, house, err));
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
+    MW_TRY(open_record(call, house, err));
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
-    MW_TRY(open_record(call, &options, house, err));
+    MW_TRY(answer_from_record(call, &options, house, err));
     options.handler = mw_api_handle;
     options.fault = mw_api_fault;
     options.done = mw_observer_tells(house->observer) ? mw_api_done : NULL;
@@ -200,6 +211,7 @@ void cli_house_close(cli_house *house)
     mw_server_close(house->server);
     mw_api_free(house->api);
     mw_registry_close(house->registry);
+    cli_follow_done(house);
     mw_fleet_free(house->fleet);
     mw_observer_free(house->observer);
     *house = (cli_house){.url = ""};

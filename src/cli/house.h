@@ -7,7 +7,7 @@
 #include "observe/observe.h"
 #include "serve/serve.h"
 
-typedef struct mw_api mw_api; /* of api/api.h, which only house.c opens */
+typedef struct mw_api mw_api;           /* of api/api.h, which only house.c opens */
 typedef struct mw_registry mw_registry; /* of registry/registry.h, likewise */
 
 /* Cores this process may use: affinity mask and container quota; at least 1. */
@@ -18,7 +18,10 @@ typedef struct cli_house {
     mw_api *api;
     mw_server *server;
     mw_observer *observer;
-    mw_registry *registry; /* NULL: no record is kept */
+    mw_registry *registry;         /* NULL: no record is kept */
+    struct cli_followed *followed; /* models served by their address in the record (follow.h) */
+    size_t n_followed;
+    uint64_t n_writes_seen;
     char url[300]; /* "http://127.0.0.1:8080" */
 } cli_house;
 

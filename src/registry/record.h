@@ -5,6 +5,7 @@
 #include "registry.h"
 
 struct mw_registry {
+    char folder[4096];
     mw_store *store;
     mw_blobs *blobs;
 };

@@ -30,6 +30,7 @@ static mw_status open_parts(mw_registry *registry, const char *folder, mw_error 
 {
     char path[4096 + 16];
     MW_TRY(make_folders(folder, err));
+    snprintf(registry->folder, sizeof registry->folder, "%s", folder);
     snprintf(path, sizeof path, "%s/record.db", folder);
     MW_TRY(mw_store_open(path, record_steps, record_n_steps, &registry->store, err));
     snprintf(path, sizeof path, "%s/blobs", folder);

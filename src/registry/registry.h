@@ -423,6 +423,18 @@ MW_CHECKED mw_status mw_record_artifact(mw_record *record, mw_view path, mw_arti
 /* One level, sorted by name; nothing where there is no such folder. Paths are whole. */
 MW_CHECKED mw_status mw_record_list_artifacts(mw_record *record, mw_view folder,
                                               mw_artifacts *ret_found, mw_error *err);
+/* "models:/..." or "runs:/...": where a model is, in words. */
+bool mw_is_model_address(mw_view text);
+/* The files of a model as a folder on the disk, for what reads folders: links to the blobs, made
+ * when they are not there yet. The same files are the same folder. Not inside a transaction.
+ *
+ *   address     models:/NAME@ALIAS, models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME/latest,
+ *               models:/m-ID, runs:/RUN_ID/PATH
+ *   ret_folder  in the arena
+ *
+ * Fails: MW_NOT_FOUND; MW_UNSUPPORTED (MW4107) when the files are elsewhere (s3://...); MW_IO */
+MW_CHECKED mw_status mw_registry_check_out(mw_registry *registry, mw_view address, mw_arena *arena,
+                                           const char **ret_folder, mw_error *err);
 /* A file, or a folder with all in it; absent ones, too. The blobs stay. */
 MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *err);
 

@@ -358,6 +358,40 @@ mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err)
     return status;
 }
 
+static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+{
+    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    if (!endpoint)
+        return fail_unknown(name, err);
+    char *next = strdup(path);
+    if (!next)
+        return mw_fail_memory(err, "an endpoint");
+    serve_model *model = NULL;
+    pthread_mutex_lock(&fleet->lock);
+    char *before = endpoint->path;
+    endpoint->path = next;
+    pthread_mutex_unlock(&fleet->lock);
+    mw_status status = load_next(fleet, endpoint, &model, err);
+    if (status != MW_OK) {
+        pthread_mutex_lock(&fleet->lock);
+        endpoint->path = before;
+        pthread_mutex_unlock(&fleet->lock);
+        free(next);
+        return status;
+    }
+    free(before);
+    take_model(fleet, endpoint, model);
+    return swap_plan(fleet, err);
+}
+
+mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    mw_status status = move_locked(fleet, name, path, err);
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
+}
+
 static mw_status reload_all_locked(mw_fleet *fleet, mw_error *err)
 {
     size_t n = fleet->n_endpoints;

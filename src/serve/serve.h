@@ -64,6 +64,10 @@ MW_CHECKED mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_
  * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
  */
 MW_CHECKED mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err);
+/* The same from another path, which is its path from then on. Fails as mw_fleet_add; then nothing
+ * has changed. */
+MW_CHECKED mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path,
+                                   mw_error *err);
 /* Every endpoint that is loaded; all or nothing: when one fails no model is swapped. */
 MW_CHECKED mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err);
 /* Stop serving it; its name, path and counters are kept. */

@@ -149,12 +149,24 @@ void mw_blob_drop(mw_blob *blob)
     free(blob);
 }
 
+static void write_digest(const unsigned char *bytes, char ret_digest[MW_DIGEST_TEXT_BYTES])
+{
+    for (size_t i = 0; i < DIGEST_BYTES; i++)
+        snprintf(ret_digest + 2 * i, 3, "%02x", bytes[i]);
+}
+
 static void finish_digest(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE] = {0};
     EVP_DigestFinal_ex(blob->digest, bytes, NULL);
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        snprintf(ret_digest + 2 * i, 3, "%02x", bytes[i]);
+    write_digest(bytes, ret_digest);
+}
+
+void mw_digest_of(mw_view bytes, char ret_digest[MW_DIGEST_TEXT_BYTES])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+    EVP_Digest(bytes.data, bytes.size, digest, NULL, EVP_sha256(), NULL);
+    write_digest(digest, ret_digest);
 }
 
 static bool sync_folder(const char *path)

@@ -100,6 +100,9 @@ MW_CHECKED mw_status mw_rows_close(mw_rows *rows, mw_error *err);
 
 enum { MW_DIGEST_TEXT_BYTES = 65 }; /* 64 hexadecimal digits and NUL */
 
+/* The SHA-256 of bytes in memory, as a blob of them would be named. */
+void mw_digest_of(mw_view bytes, char ret_digest[MW_DIGEST_TEXT_BYTES]);
+
 typedef struct mw_blobs mw_blobs;
 
 /* The folder is made when it is missing; leftovers of writes that were cut off are removed. */

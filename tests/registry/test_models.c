@@ -273,12 +273,65 @@ static void test_logged_models(void **state)
     change(use_logged_models, NULL);
 }
 
+/* ---- checked out ----------------------------------------------------------------------------- */
+
+typedef struct written {
+    char digest[MW_DIGEST_TEXT_BYTES];
+    char address[64];
+} written;
+
+static mw_status log_files(mw_record *record, void *given, mw_error *err)
+{
+    written *w = given;
+    mw_logged_model model;
+    mw_new_logged_model wanted = {.experiment = MW_VIEW("0"), .name = MW_VIEW("sk")};
+    MW_TRY(mw_record_create_logged_model(record, &wanted, &model, err));
+    snprintf(w->address, sizeof w->address, "models:/%.*s", MW_VIEW_ARG(model.model_id));
+    mw_view root = mw_artifact_root(model.artifact_uri);
+    static const char *const files[] = {"MLmodel", "data/a"};
+    for (size_t i = 0; i < MW_COUNT(files); i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%.*s/%s", MW_VIEW_ARG(root), files[i]);
+        MW_TRY(mw_record_put_artifact(record, mw_view_of(path), mw_view_of(w->digest), 3, err));
+    }
+    return MW_OK;
+}
+
+/* The same files are the same folder, whichever model has them. */
+static void test_checked_out(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_file file;
+    char path[512];
+    written first, second;
+    const char *a, *b, *again;
+    mw_blobs *blobs = mw_registry_blobs(registry);
+    assert_int_equal(mw_blobs_put(blobs, MW_VIEW("abc"), first.digest, &err), MW_OK);
+    memcpy(second.digest, first.digest, sizeof second.digest);
+    change(log_files, &first);
+    change(log_files, &second);
+    mw_view address = mw_view_of(first.address);
+    assert_int_equal(mw_registry_check_out(registry, address, &arena, &a, &err), MW_OK);
+    assert_int_equal(mw_registry_check_out(registry, address, &arena, &again, &err), MW_OK);
+    assert_string_equal(a, again);
+    address = mw_view_of(second.address);
+    assert_int_equal(mw_registry_check_out(registry, address, &arena, &b, &err), MW_OK);
+    assert_string_equal(a, b);
+    snprintf(path, sizeof path, "%s/data/a", a);
+    assert_int_equal(mw_file_read(path, 100, &file, &err), MW_OK);
+    assert_string_equal(file.data, "abc");
+    mw_file_done(&file);
+    address = MW_VIEW("models:/m-0");
+    assert_int_equal(mw_registry_check_out(registry, address, &arena, &b, &err), MW_NOT_FOUND);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_paths),     TEST(test_roots),
-                                       TEST(test_artifacts), TEST(test_models),
-                                       TEST(test_sources),   TEST(test_logged_models)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_paths),   TEST(test_roots),         TEST(test_artifacts),  TEST(test_models),
+        TEST(test_sources), TEST(test_logged_models), TEST(test_checked_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

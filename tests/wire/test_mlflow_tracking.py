@@ -471,6 +471,51 @@ def test_from_training_to_an_alias(ours, tmp_path):
     assert found.outputs.model_outputs[0].model_id == info.model_id
 
 
+def test_served_from_the_record(tmp_path, serve):
+    """models:/name@alias answers like the model; moving the alias swaps it under traffic."""
+    xgboost, numpy = pytest.importorskip("xgboost"), pytest.importorskip("numpy")
+    rows = numpy.random.default_rng(2).random((60, 3)).astype("float32")
+    boosters = [xgboost.train({"max_depth": 2, "base_score": 0.5}, xgboost.DMatrix(rows, rows @ w),
+                              3) for w in ([1, 0, 0], [0, 5, 0])]
+    want = [[float(x) for x in b.predict(xgboost.DMatrix(rows[:2]))] for b in boosters]
+    first = serve("--record", tmp_path / "record")
+    mlflow.set_tracking_uri(first.url)
+    mlflow.set_experiment("served")
+    client = MlflowClient()
+    with mlflow.start_run() as run:
+        for i, booster in enumerate(boosters):
+            mlflow.xgboost.log_model(booster, name=f"m{i}", registered_model_name="credit",
+                                     pip_requirements=["xgboost"])
+    client.set_registered_model_alias("credit", "champion", 1)
+    assert first.stop() == 0
+    server = serve("models:/credit@champion", "second=models:/credit/2",
+                   f"byrun=runs:/{run.info.run_id}/m1", "--record", tmp_path / "record")
+    mlflow.set_tracking_uri(server.url)
+
+    def ask(name):
+        answer = server.post(f"/endpoints/{name}/invocations", json={"inputs": rows[:2].tolist()})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["predictions"]
+    assert ask("credit") == want[0] and ask("second") == want[1] and ask("byrun") == want[1]
+    MlflowClient().set_registered_model_alias("credit", "champion", 2)
+    end = time.monotonic() + 10
+    while (seen := ask("credit")) != want[1]:
+        assert seen == want[0] and time.monotonic() < end
+    MlflowClient().delete_registered_model_alias("credit", "champion")
+    server.wait_said("leads nowhere now")
+    assert ask("credit") == want[1]
+
+
+def test_addresses_that_lead_nowhere(tmp_path, run):
+    for address, part in (("models:/nothing@a", "Registered Model with name=nothing not found"),
+                          ("models:/nothing", "is no address of a model"),
+                          ("runs:/00000000000000000000000000000000/m", "not found")):
+        said = run("serve", address, "--record", tmp_path / "record", "--listen", ":0")
+        assert said.returncode != 0 and part in said.stderr, said.stderr
+    said = run("serve", "models:/a@b", "--listen", ":0")
+    assert "--record DIR" in said.stderr
+
+
 def test_of_another_page(ours):
     """The addresses that MLflow's own page uses."""
     made = call(ours, "experiments/create", json={"name": "page"}).json()["experiment_id"]
