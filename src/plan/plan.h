@@ -51,7 +51,8 @@ typedef struct mw_codel {
 
 /* Whether to take what has waited so long, in the order of arrival.
  *
- *   service_ns  how long one takes, or 0: waiting for one or two of them is no sign of overload
+ *   service_ns  how long one takes, or 0: waiting for one or two of them is no sign of overload,
+ * and an interval lasts for twenty of them at least
  *
  * Cost: a few comparisons. */
 bool mw_codel_takes(mw_codel *codel, const mw_codel_law *law, uint64_t now_ns, uint64_t waited_ns,
