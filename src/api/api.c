@@ -10,6 +10,7 @@ struct mw_api {
     mw_observer *observer;
     api_mlflow *mlflow; /* NULL: there is no record */
     size_t artifact_bytes_max, body_bytes_max;
+    unsigned cores;
     double started_seconds;
 };
 
@@ -39,6 +40,16 @@ mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
 void mw_api_set_server(mw_api *api, mw_server *server)
 {
     api->server = server;
+}
+
+void mw_api_set_cores(mw_api *api, unsigned cores)
+{
+    api->cores = cores;
+}
+
+unsigned api_cores(const mw_api *api)
+{
+    return api->cores;
 }
 
 void mw_api_set_observer(mw_api *api, mw_observer *observer)

@@ -30,6 +30,9 @@ void mw_api_set_server(mw_api *api, mw_server *server);
 /* Who gives ids to exchanges and tells of them; borrowed, NULL = nobody. */
 void mw_api_set_observer(mw_api *api, mw_observer *observer);
 
+/* Cores that the process may use, for /metrics. */
+void mw_api_set_cores(mw_api *api, unsigned cores);
+
 /* Give these to mw_server_options with `user` = the api. */
 void mw_api_handle(void *api, mw_exchange *exchange);
 size_t mw_api_body_cap(void *api, const mw_exchange *exchange);

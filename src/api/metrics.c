@@ -3,6 +3,7 @@
  * One row a family, one writer for both formats: they differ in the name on the TYPE line of
  * counters (OpenMetrics leaves "_total" out) and in the closing "# EOF". */
 #include <dirent.h>
+#include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -345,8 +346,10 @@ static double resident_bytes(void)
 static double open_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
-    if (!folder)
-        return 0;
+    struct rlimit files;
+    if (!folder) /* not even one for that is left */
+        return errno == EMFILE && getrlimit(RLIMIT_NOFILE, &files) == 0 ? (double)files.rlim_cur
+                                                                        : 0;
     double n = -1; /* the folder's own */
     for (const struct dirent *entry; (entry = readdir(folder));)
         n += entry->d_name[0] != '.';
@@ -369,6 +372,10 @@ static void write_process(metrics_page *page, const mw_api *api)
                 seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
     write_plain(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
                 resident_bytes());
+    write_plain(page, "mw_memory_limit_bytes", "gauge",
+                "Memory that the process may take: of its container, else of the machine.",
+                api_memory_limit());
+    write_plain(page, "mw_cores", "gauge", "Cores that the process may use.", api_cores(api));
     write_plain(page, "process_open_fds", "gauge", "Open file descriptors.", open_descriptors());
     write_plain(page, "process_max_fds", "gauge", "Most open file descriptors allowed.",
                 (double)files.rlim_cur);

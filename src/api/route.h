@@ -67,8 +67,12 @@ api_handler api_metrics;
 api_handler api_openapi;
 api_handler api_index;
 
+/* Bytes that this process may take: of its container, else of the machine. */
+double api_memory_limit(void);
+
 mw_fleet *api_fleet(mw_api *api);
 mw_server *api_server(mw_api *api);
+unsigned api_cores(const mw_api *api);
 const mw_observer *api_observer(const mw_api *api);
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);

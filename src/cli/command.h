@@ -122,6 +122,8 @@ typedef enum cli_option_id {
     CLI_ARRIVALS,
     CLI_TIMEOUT,
     CLI_OBJECTIVE,
+    /* status */
+    CLI_INTERVAL,
     /* config, help */
     CLI_ORIGIN,
     CLI_MAN,
@@ -230,7 +232,7 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 
 cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_reasons,
     cli_run_dictionary, cli_run_dependence, cli_run_counterfactual, cli_run_model_show,
-    cli_run_capacity_bench, cli_run_demo, cli_run_config_show, cli_run_config_check,
+    cli_run_capacity_bench, cli_run_demo, cli_run_status, cli_run_config_show, cli_run_config_check,
     cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */

@@ -255,6 +255,23 @@ static const cli_command commands[] = {
         .run = cli_run_model_show,
     },
     {
+        .name = "status",
+        .group = "Operate",
+        .summary = "tell what a running server does now, and what limits it",
+        .about =
+            "Looks at the server's /metrics twice, a second apart, and tells what went on between: "
+            "for each endpoint requests, errors and rows a second, p50 and p99, where the time "
+            "goes, what waits, and which resource limits it now: loops, workers, cores, queue, "
+            "quota, clients' uploads, memory, file descriptors, connections, or nothing.",
+        .arguments = {{"ADDRESS", "of the server, HOST:PORT or http://HOST:PORT; else --server", 0,
+                       1, NULL, false}},
+        .options = CLI_LIST(CLI_SERVER, CLI_INTERVAL, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw status", "of the server on this machine"},
+                     {"mw status 127.0.0.1:9000 --interval 10s", "over ten seconds"},
+                     {"mw status --json", "for programs"}},
+        .run = cli_run_status,
+    },
+    {
         .name = "capacity bench",
         .group = "Operate",
         .summary = "find out how much a running server carries",

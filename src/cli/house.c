@@ -181,6 +181,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     mw_api_set_server(house->api, house->server);
     mw_fleet_on_change(house->fleet, announce, house->server);
     mw_api_set_observer(house->api, house->observer);
+    mw_api_set_cores(house->api, cli_cores());
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
     snprintf(house->url, sizeof house->url, "http://%s", mw_server_address(house->server));
