@@ -166,6 +166,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         .admission = limits_of(call, NULL),
     };
     MW_TRY(open_observer(call, n_loops, house, err));
+    fleet_options.observer = house->observer;
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(open_record(call, house, err));
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    RING_BYTES = 512 * 1024, /* about a thousand requests of a loop */
+    RING_BYTES = 2 * 1024 * 1024, /* about 30 ms of a loop that has nothing else to do */
     BLOCK_BYTES = 64 * 1024,
     GATHER_MS = 50,
     IDLE_MS = 1000,

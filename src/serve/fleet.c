@@ -582,6 +582,11 @@ mw_scratch *serve_loop_scratch(mw_fleet *fleet, unsigned loop)
     return fleet->loops[loop].scratch;
 }
 
+struct mw_observer *serve_observer(const mw_fleet *fleet)
+{
+    return fleet->options.observer;
+}
+
 mw_pool *serve_pool(mw_fleet *fleet)
 {
     return fleet->pool;

@@ -118,6 +118,8 @@ void serve_scratch_give(mw_fleet *fleet, mw_scratch *scratch);
 
 mw_scratch *serve_loop_scratch(mw_fleet *fleet, unsigned loop);
 mw_pool *serve_pool(mw_fleet *fleet);
+/* For settings calls: mw_observer_set_log_sample and its kin (observe.h); NULL = there is none. */
+struct mw_observer *serve_observer(const mw_fleet *fleet);
 serve_queue *serve_queue_of(mw_fleet *fleet);
 size_t serve_max_body(const mw_fleet *fleet);
 unsigned serve_workers_slot(const mw_fleet *fleet); /* index of the workers' counters */

@@ -41,6 +41,7 @@ typedef struct mw_fleet_options {
                                  (NAME, NAME.json, NAME.ubj, NAME.txt); NULL = only those named */
     mw_tap *tap;              /* NULL = none */
     void *tap_user;
+    struct mw_observer *observer; /* whose sampling settings calls may change; NULL = none */
 } mw_fleet_options;
 
 MW_CHECKED mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet,
