@@ -40,6 +40,15 @@
 #define MW_LIMIT_HTTP2_RESETS 1000 /* streams that a client may reset at once, */
 #define MW_LIMIT_HTTP2_RESETS_A_SECOND 100 /* and from then on */
 #define MW_LIMIT_WAITING_CALLS 1000        /* of gRPC, that wait for news; about 16 kB each */
+#define MW_LIMIT_LISTENERS 64
+#define MW_LIMIT_SOCKET_MODE 0660 /* of a unix socket's file: its owner and group; mode= */
+#define MW_LIMIT_PROXY_BYTES (4 * MW_KIB) /* a PROXY header, its TLVs included */
+#define MW_LIMIT_TLS_FILE_BYTES (1 * MW_MIB) /* a certificate, key or CA file */
+#define MW_LIMIT_TLS_CLIENT_CHAIN_BYTES (64 * MW_KIB) /* what a client shows */
+#define MW_LIMIT_TLS_CLIENT_CHAIN 8                   /* certificates between it and the root */
+#define MW_LIMIT_TLS_SESSION_SECONDS 43200 /* a session can be resumed so long; then a new key */
+#define MW_LIMIT_TLS_LOOK_MS 2000          /* between looks whether certificate files changed */
+#define MW_LIMIT_COMPLAINT_MS 10000        /* one log line of a kind in that time, of a loop */
 #define MW_LIMIT_THREADS 256
 
 /* requests */

@@ -18,18 +18,33 @@ void cli_write_forest(const mw_forest *forest, mw_buf *out)
         mw_buf_text(out, forest->objective);
 }
 
+/* curl reaches a unix socket by an option; the host in the URL is then only a name. */
+static void write_base(const char *url, mw_buf *out)
+{
+    bool is_file = strncmp(url, "unix:", 5) == 0;
+    bool has_name = is_file && url[5] == '@';
+    mw_buf_text(out, "curl -s ");
+    if (is_file) {
+        mw_buf_text(out, has_name ? "--abstract-unix-socket " : "--unix-socket ");
+        cli_write_shell_quoted(mw_view_of(url + 5 + has_name), out);
+        mw_buf_char(out, ' ');
+    }
+    mw_buf_text(out, is_file ? "http://localhost" : url);
+}
+
 void cli_write_curl(const char *url, const char *name, bool alone, const mw_forest *forest,
                     mw_buf *out)
 {
     mw_buf body;
     mw_buf_init(&body, MW_MIB);
+    write_base(url, out);
     if (!forest || !cli_sample_body(forest, &body))
-        mw_buf_format(out, "curl -s %s/v2/models/%s", url, name);
+        mw_buf_format(out, "/v2/models/%s", name);
     else {
         if (alone)
-            mw_buf_format(out, "curl -s %s/invocations", url);
+            mw_buf_text(out, "/invocations");
         else
-            mw_buf_format(out, "curl -s %s/endpoints/%s/invocations", url, name);
+            mw_buf_format(out, "/endpoints/%s/invocations", name);
         mw_buf_text(out, " -H 'content-type: application/json' -d ");
         cli_write_shell_quoted(mw_buf_as_view(&body), out);
     }

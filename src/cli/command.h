@@ -18,6 +18,8 @@ typedef enum cli_kind {
     CLI_KIND_FILE,    /* a path; "-" may mean a standard stream */
     CLI_KIND_FOLDER,  /* a path */
     CLI_KIND_ADDRESS, /* ADDR:PORT, :PORT, PORT or ADDR; becomes "addr:port" */
+    CLI_KIND_LISTEN,  /* ADDR:PORT, :PORT, PORT, ADDR, unix:PATH or fd:NAME, with ",tls" and its
+                         like;  several, parted by blanks; a flag that is repeated adds */
     CLI_KIND_COUNT,   /* a whole number */
     CLI_KIND_SIZE,    /* bytes: 16MiB, 1.5GB, 4096 */
     CLI_KIND_TIME,    /* milliseconds: 500ms, 10s, 2m; the unit is needed */
@@ -40,6 +42,11 @@ typedef enum cli_option_id {
     CLI_ONNXRUNTIME,
     /* serve */
     CLI_LISTEN,
+    CLI_TLS_CERTIFICATE,
+    CLI_TLS_KEY,
+    CLI_TLS_CLIENTS,
+    CLI_TLS_CLIENT_CA,
+    CLI_TLS_MIN_VERSION,
     CLI_DATA,
     CLI_RECORD,
     CLI_THREADS,

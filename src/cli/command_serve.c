@@ -1,12 +1,15 @@
 /* serve: wire the rooms, say so, and wait for signals.
  *
- *     SIGHUP           load every model file again, all or none; open the access log again
+ *     SIGHUP           load every model file again, all or none, and the certificate; open the
+ *                      access log again
  *     SIGUSR1          open the access log again
  *     SIGTERM, SIGINT  first: drain, then exit 0; second: stop at once, exit 130
  *
  * Signals are blocked in every thread and read from a descriptor here, so no handler ever runs. */
 #include "announce.h"
+#include "certificates.h"
 #include "follow.h"
+#include "notify.h"
 #include "state.h"
 
 #include <errno.h>
@@ -103,19 +106,29 @@ static void tell_line(void *user, const mw_endpoint_info *info)
     t->number++;
 }
 
+static void write_urls(const serving *self, const char *behind, mw_buf *out)
+{
+    const mw_listener *listener;
+    for (size_t i = 0; (listener = mw_server_listener(self->house.server, i)); i++) {
+        char url[sizeof self->house.url];
+        cli_write_url(listener, url, sizeof url);
+        mw_buf_format(out, "%s  %s%s\n", i ? "       " : "serving", url, i ? "" : behind);
+    }
+}
+
 static void write_lines(const serving *self, mw_buf *out)
 {
     mw_buf hint;
     mw_buf_init(&hint, TEXT_BYTES_MAX);
     if (cli_is_on(self->call, CLI_QUIET)) {
-        mw_buf_format(out, "serving  %s\n", self->house.url);
+        write_urls(self, "", out);
         return;
     }
     mw_fleet_each(self->house.fleet, tell_line, &(telling){self, 0, out, &hint});
     if (self->house.registry)
         mw_buf_format(out, "record   %s   MLFLOW_TRACKING_URI=%s\n",
                       self->call->settings[CLI_RECORD].text, self->house.url);
-    mw_buf_format(out, "serving  %s   metrics /metrics   api /openapi.json\n", self->house.url);
+    write_urls(self, "   metrics /metrics   api /openapi.json", out);
     if (self->n_endpoints > 0)
         mw_buf_format(out, "try      %s\n", hint.data);
     mw_buf_done(&hint);
@@ -135,15 +148,29 @@ static void tell_json(void *user, const mw_endpoint_info *info)
     mw_buf_char(t->out, '}');
 }
 
+static void json_listeners(const serving *self, mw_buf *out)
+{
+    const mw_listener *listener;
+    for (size_t i = 0; (listener = mw_server_listener(self->house.server, i)); i++) {
+        mw_buf_text(out, i ? ",{\"address\":" : "{\"address\":");
+        mw_json_write_text(out, mw_view_of(listener->address));
+        mw_buf_format(out, ",\"tls\":%s,\"proxy\":%s}", listener->tls ? "true" : "false",
+                      listener->proxy ? "true" : "false");
+    }
+}
+
 static void write_json(const serving *self, mw_buf *out)
 {
-    const char *address = mw_server_address(self->house.server);
+    const char *address = mw_server_address(self->house.server), *colon = strrchr(address, ':');
+    bool is_file = strncmp(address, "unix:", 5) == 0;
     mw_buf_text(out, "{\"event\":\"serving\",\"url\":");
     mw_json_write_text(out, mw_view_of(self->house.url));
     mw_buf_text(out, ",\"address\":");
     mw_json_write_text(out, mw_view_of(address));
-    mw_buf_format(out, ",\"port\":%s,\"pid\":%ld,\"models\":[", strrchr(address, ':') + 1,
-                  (long)getpid());
+    mw_buf_format(out, ",\"port\":%s,\"pid\":%ld,\"listeners\":[",
+                  is_file || !colon ? "null" : colon + 1, (long)getpid());
+    json_listeners(self, out);
+    mw_buf_text(out, "],\"models\":[");
     mw_fleet_each(self->house.fleet, tell_json, &(telling){self, 0, out, NULL});
     mw_buf_text(out, "]}\n");
 }
@@ -189,11 +216,14 @@ static void reload(const serving *self)
 {
     mw_error err;
     uint64_t began = mw_clock_ns();
+    cli_notify_reloading();
+    cli_tls_reload(self->house.tls);
     if (mw_fleet_reload_all(self->house.fleet, &err) == MW_OK)
         mw_log(MW_LOG_INFO, "reloaded %zu model%s in %.0f ms", self->n_endpoints,
                self->n_endpoints == 1 ? "" : "s", (double)(mw_clock_ns() - began) / 1e6);
     else
         mw_log_error(MW_LOG_ERROR, "reload refused, all models stay as they were", &err);
+    cli_notify("READY=1");
 }
 
 static void *drain(void *given)
@@ -211,6 +241,7 @@ static void start_drain(serving *self, const char *signal_name)
 {
     mw_log(MW_LOG_INFO, "%s: draining, at most %s s; once more stops at once", signal_name,
            self->call->settings[CLI_DRAIN_SECONDS].text);
+    cli_notify("STOPPING=1");
     mw_fleet_set_draining(self->house.fleet);
     self->draining = pthread_create(&self->drainer, NULL, drain, self) == 0;
     if (!self->draining) { /* no thread to be had: drain here, deaf to a second signal */
@@ -245,16 +276,27 @@ static void take_signal(serving *self)
         start_drain(self, info.ssi_signo == SIGTERM ? "SIGTERM" : "Ctrl-C");
 }
 
+/* Until the next look at the record, or at the certificate's files; -1 = neither changes. */
+static int wait_ms(const serving *self)
+{
+    if (self->house.n_followed > 0)
+        return CLI_FOLLOW_MS;
+    return self->house.tls ? MW_LIMIT_TLS_LOOK_MS : -1;
+}
+
 /* Returns when the server has drained. */
 static void wait_for_signals(serving *self)
 {
     struct pollfd events[2] = {{.fd = self->signal_fd, .events = POLLIN},
                                {.fd = self->drained_fd, .events = POLLIN}};
     while (!(events[1].revents & POLLIN)) {
-        if (poll(events, 2, self->house.n_followed > 0 ? CLI_FOLLOW_MS : -1) < 0 && errno != EINTR)
+        int n = poll(events, 2, wait_ms(self));
+        if (n < 0 && errno != EINTR)
             break;
         if (!self->draining)
             cli_follow_look(&self->house);
+        if (n == 0)
+            cli_tls_look(self->house.tls);
         if (events[0].revents & POLLIN)
             take_signal(self);
     }
@@ -272,9 +314,10 @@ static mw_status run(serving *self, mw_arena *arena, mw_error *err)
     MW_TRY(cli_house_open(call, self->endpoints, self->n_endpoints, call->settings[CLI_LISTEN].text,
                           &self->house, err));
     MW_TRY(cli_state_open(&self->state, call->settings[CLI_DATA].text,
-                          mw_server_address(self->house.server), err));
+                          mw_server_address(self->house.server), self->house.url, err));
     MW_TRY(cli_house_start(&self->house, err));
     MW_TRY(announce(self, err));
+    cli_notify("READY=1");
     wait_for_signals(self);
     if (self->n_cut_off > 0)
         mw_log(MW_LOG_WARN, "stopped; %zu request%s cut off", self->n_cut_off,

@@ -44,9 +44,10 @@ static const cli_command commands[] = {
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
         .options =
-            CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_DATA, CLI_RECORD, CLI_THREADS,
-                     CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL,
-                     CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
+            CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
+                     CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD,
+                     CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC,
+                     CLI_LOG_LEVEL, CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
                      CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
                      CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples =

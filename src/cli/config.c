@@ -4,6 +4,27 @@
 
 #include <limits.h>
 
+/* Whether the option is the first of its section. */
+static bool begins_section(int id)
+{
+    mw_view section = cli_option_section(&cli_options[id]);
+    for (int before = 0; before < id; before++)
+        if (cli_options[before].config &&
+            mw_view_equal(cli_option_section(&cli_options[before]), section))
+            return false;
+    return cli_options[id].config != NULL;
+}
+
+bool cli_next_section(int *at, mw_view *ret_section)
+{
+    while (*at < CLI_N_OPTIONS && !begins_section(*at))
+        ++*at;
+    if (*at == CLI_N_OPTIONS)
+        return false;
+    *ret_section = cli_option_section(&cli_options[(*at)++]);
+    return true;
+}
+
 const cli_endpoint_key cli_endpoint_keys[] = {
     {"name", "name in URLs and metrics (default: the file's name without its ending)", false,
      CLI_HELP},
@@ -148,6 +169,32 @@ static mw_status put_value(config_reader *in, cli_option_id id, const mw_yaml *n
     return status;
 }
 
+/* Each is checked where it stands; then all of them are the value. */
+static mw_status put_list(config_reader *in, cli_option_id id, const mw_yaml *list, mw_error *err)
+{
+    char place[300];
+    mw_buf all;
+    mw_buf_init(&all, MW_LIMIT_CONFIG_FILE_BYTES);
+    mw_status status = MW_OK;
+    for (const mw_yaml *item = list->first; item && status == MW_OK; item = item->next) {
+        cli_value value;
+        status = expect_kind(in, item, MW_YAML_SCALAR, "an address", "write one plain value", err);
+        if (status != MW_OK)
+            break;
+        mw_view text = mw_yaml_is_null(item) ? (mw_view){"", 0} : item->text;
+        status = cli_value_read(&cli_options[id], text, &in->call->arena, &value, err);
+        if (status != MW_OK)
+            at_node(in, item, err);
+        else
+            mw_buf_format(&all, "%s%s", all.size ? " " : "", value.text);
+    }
+    snprintf(place, sizeof place, "%s:%u:%u", in->name, list->line, list->column);
+    if (status == MW_OK)
+        status = cli_setting_put(in->call, id, mw_buf_as_view(&all), CLI_FROM_FILE, place, err);
+    mw_buf_done(&all);
+    return status;
+}
+
 static mw_status read_section(config_reader *in, const mw_yaml *section, mw_error *err)
 {
     if (mw_yaml_is_null(section))
@@ -161,6 +208,10 @@ static mw_status read_section(config_reader *in, const mw_yaml *section, mw_erro
         if (id == CLI_N_OPTIONS)
             return fail_unknown_key(in, node, section->key, nearest_key(section->key, node->key),
                                     err);
+        if (cli_options[id].kind == CLI_KIND_LISTEN && node->kind == MW_YAML_LIST) {
+            MW_TRY(put_list(in, id, node, err));
+            continue;
+        }
         MW_TRY(expect_kind(in, node, MW_YAML_SCALAR, "a setting", "write one plain value", err));
         MW_TRY(put_value(in, id, node, err));
     }
@@ -311,8 +362,9 @@ static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error
 
 static bool is_section(mw_view key)
 {
-    for (int id = 0; id < CLI_N_OPTIONS; id++)
-        if (cli_options[id].config && mw_view_equal(cli_option_section(&cli_options[id]), key))
+    mw_view section;
+    for (int at = 0; cli_next_section(&at, &section);)
+        if (mw_view_equal(key, section))
             return true;
     return false;
 }
@@ -321,6 +373,7 @@ static cli_nearest nearest_section(mw_view typed)
 {
     cli_nearest nearest = cli_nearest_to(typed);
     cli_nearest_offer(&nearest, "server");
+    cli_nearest_offer(&nearest, "tls");
     cli_nearest_offer(&nearest, "endpoints");
     return nearest;
 }

@@ -37,6 +37,9 @@ MW_CHECKED mw_status cli_config_load(cli_call *call, const char *path, mw_error 
  *          |   ^^^^^^                                                                       */
 void cli_write_excerpt(mw_buf *out, mw_view text, cli_place place);
 
+/* The sections of options, one by one in their order: "server", "tls", ... *at begins with 0. */
+bool cli_next_section(int *at, mw_view *ret_section);
+
 /* Keys of one entry of `endpoints`. */
 typedef struct cli_endpoint_key {
     const char *name, *help;

@@ -2,6 +2,8 @@
 #include "follow.h"
 #include "house.h"
 #include "api/api.h"
+#include "certificates.h"
+#include "listeners.h"
 #include "registry/registry.h"
 
 /* ---- the address ----------------------------------------------------------------------------- */
@@ -12,25 +14,41 @@ static const char *port_of(const char *address)
     return colon ? colon + 1 : "8080";
 }
 
-/* Nobody asks who is there yet, so other machines are kept out unless the user says so. */
-static mw_status refuse_public(const cli_call *call, const char *listen, mw_error *err)
+/* Nobody asks who is there yet, so other machines are kept out unless the user says so, or unless
+ * clients show a certificate. */
+static mw_status refuse_public(const cli_call *call, const mw_listener *listener, mw_error *err)
 {
-    if (cli_address_is_local(listen) || cli_is_on(call, CLI_ALLOW_PUBLIC))
+    bool is_guarded = listener->tls && cli_tls_knows_clients(call);
+    if (is_guarded || cli_is_on(call, CLI_ALLOW_PUBLIC) ||
+        strncmp(listener->address, "fd:", 3) == 0 || strncmp(listener->address, "unix:", 5) == 0 ||
+        cli_address_is_local(listener->address))
         return MW_OK;
-    mw_fail(err, MW_E_LISTEN_PUBLIC, "%s can be reached from other machines", listen);
+    mw_fail(err, MW_E_LISTEN_PUBLIC, "%s can be reached from other machines", listener->address);
     mw_why(err, "this version has no authentication");
-    return mw_mend(err,
-                   "--listen 127.0.0.1:%s behind a proxy, or --allow-public where the network is "
-                   "guarded",
-                   port_of(listen));
+    return mw_mend(
+        err,
+        "--listen 127.0.0.1:%s behind a proxy, --tls-clients required, or --allow-public "
+        "where the network is guarded",
+        port_of(listener->address));
+}
+
+/* Where a socket that was passed really listens is known only once it is open. */
+static mw_status refuse_public_passed(const cli_call *call, const mw_server *server, mw_error *err)
+{
+    const mw_listener *listener;
+    for (size_t i = 0; (listener = mw_server_listener(server, i)); i++)
+        MW_TRY(refuse_public(call, listener, err));
+    return MW_OK;
 }
 
 /* net says that and by whom the address is taken; only here it is known what to type instead. */
-static mw_status mend_listen(const cli_call *call, const char *listen, mw_status status,
+static mw_status mend_listen(const cli_call *call, const cli_listeners *listeners, mw_status status,
                              mw_error *err)
 {
     uint64_t port;
-    if (status != MW_CONFLICT)
+    const char *listen = listeners->list[0].address;
+    bool is_plain = listeners->count == 1 && strncmp(listen, "unix:", 5) != 0;
+    if (status != MW_CONFLICT || !is_plain)
         return status;
     err->code = MW_E_LISTEN_IN_USE;
     bool known = cli_read_whole(mw_view_of(port_of(listen)), &port) && port < 65535;
@@ -48,12 +66,13 @@ static uint64_t number(const cli_call *call, cli_option_id id, uint64_t fallback
     return call->settings[id].text ? call->settings[id].number : fallback;
 }
 
-static void fill_options(const cli_call *call, const char *listen, unsigned n_loops,
+static void fill_options(const cli_call *call, const cli_listeners *listeners, unsigned n_loops,
                          mw_server_options *ret_options)
 {
     mw_server_options *o = ret_options;
     mw_server_options_init(o);
-    o->listen = listen;
+    o->listeners = listeners->list;
+    o->n_listeners = listeners->count;
     o->n_loops = n_loops;
     o->max_body_bytes = (size_t)number(call, CLI_MAX_BODY, o->max_body_bytes);
     o->max_connections = (size_t)number(call, CLI_MAX_CONNECTIONS, o->max_connections);
@@ -152,12 +171,13 @@ static mw_status answer_from_record(const cli_call *call, mw_server_options *opt
 }
 
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
-                            const char *listen, cli_house *house, mw_error *err)
+                            const cli_listeners *listeners, cli_house *house, mw_error *err)
 {
     uint64_t threads = call->settings[CLI_THREADS].number;
     unsigned n_loops = threads ? (unsigned)threads : cli_cores();
     mw_server_options options;
-    fill_options(call, listen, n_loops, &options);
+    fill_options(call, listeners, n_loops, &options);
+    options.tls = house->tls;
     mw_fleet_options fleet_options = {
         .n_loops = n_loops,
         .n_workers = (unsigned)call->settings[CLI_WORKERS].number, /* 0: as many as loops */
@@ -178,14 +198,36 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     options.user = house->api;
     mw_status status = mw_server_open(&options, &house->server, err);
     if (status != MW_OK)
-        return mend_listen(call, listen, status, err);
+        return mend_listen(call, listeners, status, err);
+    MW_TRY(refuse_public_passed(call, house->server, err));
     mw_api_set_server(house->api, house->server);
     mw_fleet_on_change(house->fleet, announce, house->server);
     mw_api_set_observer(house->api, house->observer);
     mw_api_set_cores(house->api, cli_cores());
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
-    snprintf(house->url, sizeof house->url, "http://%s", mw_server_address(house->server));
+    cli_write_url(mw_server_listener(house->server, 0), house->url, sizeof house->url);
+    return MW_OK;
+}
+
+void cli_write_url(const mw_listener *listener, char *ret_url, size_t url_size)
+{
+    bool is_file = strncmp(listener->address, "unix:", 5) == 0;
+    snprintf(ret_url, url_size, "%s%s",
+             is_file         ? ""
+             : listener->tls ? "https://"
+                             : "http://",
+             listener->address);
+}
+
+static mw_status open_front(const cli_call *call, const char *listen, mw_arena *arena,
+                            cli_listeners *ret_listeners, cli_house *house, mw_error *err)
+{
+    bool is_default = call->settings[CLI_LISTEN].origin == CLI_FROM_DEFAULT;
+    MW_TRY(cli_tls_open(call, &house->tls, err));
+    MW_TRY(cli_listeners_read(arena, listen, is_default, house->tls, ret_listeners, err));
+    for (size_t i = 0; i < ret_listeners->count; i++)
+        MW_TRY(refuse_public(call, &ret_listeners->list[i], err));
     return MW_OK;
 }
 
@@ -193,8 +235,13 @@ mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n
                          const char *listen, cli_house *ret_house, mw_error *err)
 {
     cli_house house = {.url = ""};
-    MW_TRY(refuse_public(call, listen, err));
-    mw_status status = open_rooms(call, endpoints, n_endpoints, listen, &house, err);
+    cli_listeners listeners;
+    mw_arena arena;
+    mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
+    mw_status status = open_front(call, listen, &arena, &listeners, &house, err);
+    if (status == MW_OK)
+        status = open_rooms(call, endpoints, n_endpoints, &listeners, &house, err);
+    mw_arena_done(&arena);
     if (status != MW_OK) {
         cli_house_close(&house);
         return status;
@@ -216,5 +263,6 @@ void cli_house_close(cli_house *house)
     cli_follow_done(house);
     mw_fleet_free(house->fleet);
     mw_observer_free(house->observer);
+    mw_tls_free(house->tls);
     *house = (cli_house){.url = ""};
 }

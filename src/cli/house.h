@@ -22,13 +22,17 @@ typedef struct cli_house {
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */
     size_t n_followed;
     uint64_t n_writes_seen;
-    char url[300]; /* "http://127.0.0.1:8080" */
+    mw_tls *tls;   /* NULL: not spoken */
+    char url[300]; /* of the first listener: "http://127.0.0.1:8080", "unix:/run/mw.sock" */
 } cli_house;
+
+/* "https://127.0.0.1:8443", "unix:/run/mw.sock". */
+void cli_write_url(const mw_listener *listener, char *ret_url, size_t url_size);
 
 /* Load the models and bind the address; nothing is accepted until cli_house_start.
  *
  *   endpoints  borrowed for the call; at least one, or a record; their load_ns is written
- *   listen     "127.0.0.1:8080"
+ *   listen     "127.0.0.1:8080 unix:/run/mw.sock", as cli_read_listen gives it
  *
  * Fails: as loading a model does; MW_CONFLICT (MW1101) when the address is in use; MW_BAD_ARGUMENT
  * (MW1102) when it is public and --allow-public was not said. */

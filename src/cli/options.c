@@ -1,6 +1,8 @@
 /* The option table, and what can be told from one row. */
 #include "command.h"
 
+static const char *const tls_clients[] = {"off", "optional", "required", NULL}; /* mw_tls_clients */
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
@@ -67,11 +69,47 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                          .help = "libonnxruntime.so or its folder, for ONNX models that are not "
                                  "read here; off: such models are refused"},
     [CLI_LISTEN] = {.name = "listen",
-                    .kind = CLI_KIND_ADDRESS,
+                    .kind = CLI_KIND_LISTEN,
                     .value = "ADDR:PORT",
                     .fallback = "127.0.0.1:8080",
                     .config = "server.listen",
-                    .help = "address to listen on; port 0 picks a free one and prints it"},
+                    .help = "where to listen: ADDR:PORT (port 0 picks a free one and prints it), "
+                            "unix:PATH, or fd:NAME of a socket that systemd passes; behind it "
+                            "',tls', ',plain', ',proxy' (a PROXY header comes first), ',mode=660'; "
+                            "may be repeated"},
+    [CLI_TLS_CERTIFICATE] = {.name = "tls-certificate",
+                             .kind = CLI_KIND_FILE,
+                             .value = "FILE",
+                             .config = "tls.certificate",
+                             .auto_is = "no TLS",
+                             .help = "speak TLS with this certificate (PEM, the chain behind it) "
+                                     "on TCP; read again on SIGHUP and when it changes"},
+    [CLI_TLS_KEY] = {.name = "tls-key",
+                     .kind = CLI_KIND_FILE,
+                     .value = "FILE",
+                     .config = "tls.key",
+                     .auto_is = "in the certificate's file",
+                     .help = "the certificate's private key (PEM, not encrypted)"},
+    [CLI_TLS_CLIENTS] = {.name = "tls-clients",
+                         .kind = CLI_KIND_CHOICE,
+                         .value = "WHETHER",
+                         .fallback = "off",
+                         .config = "tls.clients",
+                         .choices = tls_clients,
+                         .help = "whether clients show a certificate of their own"},
+    [CLI_TLS_CLIENT_CA] = {.name = "tls-client-ca",
+                           .kind = CLI_KIND_FILE,
+                           .value = "FILE",
+                           .config = "tls.client_ca",
+                           .help = "who may have signed clients' certificates (PEM; CRLs in it are "
+                                   "heeded)"},
+    [CLI_TLS_MIN_VERSION] = {.name = "tls-min-version",
+                             .kind = CLI_KIND_CHOICE,
+                             .value = "VERSION",
+                             .fallback = "1.2",
+                             .config = "tls.min_version",
+                             .choices = tls_versions,
+                             .help = "oldest version of TLS that is spoken"},
     [CLI_DATA] = {.name = "data",
                   .kind = CLI_KIND_FOLDER,
                   .value = "DIR",
@@ -727,6 +765,9 @@ void cli_option_range(const cli_option *option, mw_buf *out)
         break;
     case CLI_KIND_ADDRESS:
         mw_buf_text(out, "ADDR:PORT, :PORT, PORT or ADDR");
+        break;
+    case CLI_KIND_LISTEN:
+        mw_buf_text(out, "ADDR:PORT, :PORT, PORT, ADDR, unix:PATH or fd:NAME");
         break;
     case CLI_KIND_COUNT:
     case CLI_KIND_SECONDS:

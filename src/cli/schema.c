@@ -13,6 +13,7 @@ const char *cli_kind_word(cli_kind kind)
     case CLI_KIND_FOLDER:
         return "path";
     case CLI_KIND_ADDRESS:
+    case CLI_KIND_LISTEN:
         return "address";
     case CLI_KIND_COUNT:
         return "number";
@@ -126,6 +127,10 @@ static void json_type(const cli_option *option, mw_buf *out)
     case CLI_KIND_ADDRESS:
         mw_buf_text(out, "\"type\":[\"string\",\"integer\"]");
         break;
+    case CLI_KIND_LISTEN:
+        mw_buf_text(out, "\"type\":[\"string\",\"integer\",\"array\"],"
+                         "\"items\":{\"type\":[\"string\",\"integer\"]}");
+        break;
     case CLI_KIND_TEXT:
     case CLI_KIND_FILE:
     case CLI_KIND_FOLDER:
@@ -191,13 +196,17 @@ bool cli_write_json_schema(const char *section, mw_buf *out)
     mw_buf_text(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
                      "\"title\":\"millwright.yaml\",\"type\":\"object\","
                      "\"additionalProperties\":false,\"properties\":{");
-    bool server = wanted(section, MW_VIEW("server"));
-    if (server) {
-        mw_buf_text(out, "\"server\":");
-        json_section(MW_VIEW("server"), out);
+    const char *separator = "";
+    mw_view name;
+    for (int at = 0; cli_next_section(&at, &name);) {
+        if (!wanted(section, name))
+            continue;
+        mw_buf_format(out, "%s\"%.*s\":", separator, MW_VIEW_ARG(name));
+        json_section(name, out);
+        separator = ",";
     }
     if (wanted(section, MW_VIEW("endpoints"))) {
-        mw_buf_text(out, server ? ",\"endpoints\":" : "\"endpoints\":");
+        mw_buf_format(out, "%s\"endpoints\":", separator);
         json_endpoints(out);
     }
     mw_buf_text(out, "}}\n");

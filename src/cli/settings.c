@@ -7,6 +7,16 @@
 #include <limits.h>
 #include <unistd.h>
 
+static const char *join(mw_arena *arena, const char *head, const char *tail)
+{
+    mw_buf both;
+    mw_buf_init(&both, MW_LIMIT_CONFIG_FILE_BYTES);
+    mw_buf_format(&both, "%s %s", head, tail);
+    const char *kept = both.failed ? NULL : mw_arena_text(arena, mw_buf_as_view(&both));
+    mw_buf_done(&both);
+    return kept;
+}
+
 mw_status cli_setting_put(cli_call *call, cli_option_id id, mw_view text, cli_origin origin,
                           const char *place, mw_error *err)
 {
@@ -20,6 +30,12 @@ mw_status cli_setting_put(cli_call *call, cli_option_id id, mw_view text, cli_or
     cli_setting *setting = &call->settings[id];
     if (setting->text && setting->origin > origin)
         return MW_OK;
+    if (cli_options[id].kind == CLI_KIND_LISTEN && setting->text && origin == CLI_FROM_FLAG &&
+        setting->origin == CLI_FROM_FLAG) { /* "--listen A --listen B" is both */
+        value.text = join(&call->arena, setting->text, value.text);
+        if (!value.text)
+            return mw_fail_memory(err, "the settings");
+    }
     *setting =
         (cli_setting){.text = value.text, .number = value.number, .origin = origin, .place = kept};
     return MW_OK;

@@ -63,7 +63,7 @@ static void remove_stale_marks(const char *folder)
     closedir(listing);
 }
 
-static void write_mark(mw_buf *out, const char *address)
+static void write_mark(mw_buf *out, const char *address, const char *url)
 {
     char started[32];
     time_t now = (time_t)(mw_clock_wall_ms() / 1000);
@@ -72,8 +72,9 @@ static void write_mark(mw_buf *out, const char *address)
     strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
     mw_buf_format(out, "{\"pid\":%ld,\"address\":", (long)getpid());
     mw_json_write_text(out, mw_view_of(address));
-    mw_buf_format(out, ",\"url\":\"http://%s\",\"version\":\"%s\",\"started\":\"%s\"}\n", address,
-                  MW_VERSION, started);
+    mw_buf_text(out, ",\"url\":");
+    mw_json_write_text(out, mw_view_of(url));
+    mw_buf_format(out, ",\"version\":\"%s\",\"started\":\"%s\"}\n", MW_VERSION, started);
 }
 
 /* Locked before it gets its name, so that nobody sees it unlocked. */
@@ -101,14 +102,15 @@ static bool put_mark(cli_state *state, const char *folder, mw_view text)
     return false;
 }
 
-mw_status cli_state_open(cli_state *state, const char *folder, const char *address, mw_error *err)
+mw_status cli_state_open(cli_state *state, const char *folder, const char *address, const char *url,
+                         mw_error *err)
 {
     *state = (cli_state){.fd = -1};
     MW_TRY(make_folder(folder, err));
     remove_stale_marks(folder);
     mw_buf text;
     mw_buf_init(&text, 4096);
-    write_mark(&text, address);
+    write_mark(&text, address, url);
     bool put = !text.failed && put_mark(state, folder, mw_buf_as_view(&text));
     int reason = errno;
     mw_buf_done(&text);

@@ -17,7 +17,7 @@ typedef struct cli_state {
 /* Make the folder if need be, remove stale marks, write this server's.
  * Fails: MW_IO (MW1103); err->where is the folder. */
 MW_CHECKED mw_status cli_state_open(cli_state *state, const char *folder, const char *address,
-                                    mw_error *err);
+                                    const char *url, mw_error *err);
 /* Remove the mark. */
 void cli_state_close(cli_state *state);
 

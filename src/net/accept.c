@@ -72,7 +72,12 @@ static void refuse_connection(net_loop *loop, net_connection *connection)
         connection->protocol->on_refuse(connection, 503, &err);
 }
 
-static void welcome(net_loop *loop, int fd, mw_peer peer)
+const net_protocol *net_behind_proxy(const net_listener *listener)
+{
+    return listener->shown.tls ? &net_handshake : &net_http1;
+}
+
+static void welcome(net_loop *loop, net_listener *listener, int fd, mw_peer peer)
 {
     mw_server *server = loop->server;
     size_t n_connections = count_connections(server);
@@ -87,8 +92,9 @@ static void welcome(net_loop *loop, int fd, mw_peer peer)
     }
     connection->fd = fd;
     connection->peer = peer;
+    connection->listener = listener;
     connection->transport = &net_plain;
-    connection->protocol = &net_http1;
+    connection->protocol = listener->shown.proxy ? &net_proxy : net_behind_proxy(listener);
     connection->letter.kind = NET_LETTER_CONNECTION;
     net_count(&loop->counts.accepted, 1);
     net_loop *chosen = has_room ? choose_loop(loop) : loop;
@@ -109,16 +115,16 @@ static void hold_spare(net_loop *loop)
 
 /* Out of descriptors: the waiting client would keep the listener readable and the loop spinning. So
  * give up the spare descriptor, take the client with it, and close both. */
-static bool shed_one(net_loop *loop)
+static bool shed_one(net_loop *loop, const net_listener *listener)
 {
     if (loop->spare_fd >= 0)
         close(loop->spare_fd);
     loop->spare_fd = -1;
-    int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                    "Connection: close\r\nRetry-After: 1\r\n\r\n";
-        ssize_t n = send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL);
+        ssize_t n = listener->shown.tls ? 0 : send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL);
         (void)n;
         close(fd);
         net_count(&loop->counts.refused, 1);
@@ -129,7 +135,7 @@ static bool shed_one(net_loop *loop)
     return fd >= 0;
 }
 
-bool net_loop_accept(net_loop *loop)
+bool net_loop_accept(net_loop *loop, net_listener *listener)
 {
     if (!loop->listening)
         return false;
@@ -137,12 +143,12 @@ bool net_loop_accept(net_loop *loop)
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
         struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
         socklen_t size = sizeof from;
-        int fd = accept4(loop->server->listen_fd, (struct sockaddr *)&from, &size,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(loop, fd, net_peer_of((struct sockaddr *)&from, size));
+            welcome(loop, listener, fd, net_peer_of((struct sockaddr *)&from, size));
         } else if (errno == EMFILE || errno == ENFILE) {
-            if (!shed_one(loop))
+            if (!shed_one(loop, listener))
                 return false;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             return false;
@@ -157,12 +163,14 @@ void net_loop_stop_listening(net_loop *loop)
     if (!loop->listening)
         return;
     loop->listening = false;
-    epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, server->listen_fd, NULL);
+    for (size_t i = 0; i < server->n_listeners; i++)
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, server->listeners[i].fd, NULL);
     if (atomic_fetch_sub(&server->n_listening, 1) > 1)
         return;
-    close(server->listen_fd);
+    for (size_t i = 0; i < server->n_listeners; i++)
+        net_listener_close(&server->listeners[i]);
     pthread_mutex_lock(&server->lock);
-    server->listen_fd = -1;
+    server->has_listeners = false;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
 }

@@ -68,6 +68,11 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof value);
 }
 
+void net_send_at_once(int fd)
+{
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* or Nagle holds a reply's last packet 40 ms */
+}
+
 /* errno tells when it fails. The options are inherited by the sockets that accept gives. */
 static int listen_on(const struct addrinfo *where)
 {
@@ -76,7 +81,7 @@ static int listen_on(const struct addrinfo *where)
     if (fd < 0)
         return -1;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* a restart need not wait for old connections */
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* or Nagle holds a reply's last packet 40 ms */
+    net_send_at_once(fd);
     if (where->ai_family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* [::] takes IPv4 as well */
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)

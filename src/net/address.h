@@ -21,6 +21,8 @@ MW_CHECKED mw_status net_resolve(const char *address, bool to_listen, struct add
 /* A listening, non-blocking socket; ret_name is "127.0.0.1:41233", what was really bound. */
 MW_CHECKED mw_status net_listen(const char *address, int *ret_fd, char *ret_name, size_t name_size,
                                 mw_error *err);
+/* TCP only: no waiting for a fuller packet. What accept gives inherits it. */
+void net_send_at_once(int fd);
 void net_name_socket(int fd, char *ret_name, size_t name_size);
 /* "process 1234 ('nginx')": who listens on the port of `address`; false when the system does not
  * say (another user's process, no /proc). */

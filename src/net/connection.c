@@ -38,12 +38,13 @@ static void give_buffer(net_connection *connection)
 ssize_t net_connection_read_into(net_connection *connection, void *data, size_t size)
 {
     assert(size > 0);
-    ssize_t n = connection->transport->read(connection, data, size);
+    bool drained = false;
+    ssize_t n = connection->transport->read(connection, data, size, &drained);
     if (n > 0)
         net_count(&connection->loop->counts.bytes_in, (uint64_t)n);
-    /* Less than asked for: the socket is empty, the next bytes raise an event. Unless the peer has
-     * finished: that event was the last one, and the end is still to be read. */
-    if (n == NET_AGAIN || (n > 0 && (size_t)n < size && !connection->peer_finished))
+    /* Drained: the next bytes raise an event. Unless the peer has finished: that event was the last
+     * one, and the end is still to be read. */
+    if (n == NET_AGAIN || (n > 0 && drained && !connection->peer_finished))
         connection->may_read = false;
     return n;
 }
@@ -99,7 +100,7 @@ mw_buf *net_connection_gather(net_connection *connection)
     return connection->write_blocked ? &connection->out : &connection->loop->gathered;
 }
 
-static void watch_write(net_connection *connection)
+void net_connection_watch_write(net_connection *connection)
 {
     if (connection->watches_write)
         return;
@@ -129,7 +130,7 @@ static bool keep_rest(net_connection *connection, mw_buf *body, size_t written)
     connection->step_written_bytes = 0;
     net_timer_set(&connection->loop->timers, &connection->timer, NET_TIMER_WRITE,
                   connection->loop->now_ns);
-    watch_write(connection);
+    net_connection_watch_write(connection);
     return true;
 }
 
@@ -210,6 +211,19 @@ bool net_connection_resume(net_connection *connection)
     return true;
 }
 
+/* ---- from one protocol to the next ------------------------------------------------------------
+ */
+
+/* What may be entered here closes nothing while it opens or hears of a drain. */
+void net_connection_enter(net_connection *connection, const net_protocol *protocol)
+{
+    connection->protocol = protocol;
+    protocol->on_open(connection);
+    if (connection->loop->phase == NET_DRAINING)
+        protocol->on_drain(connection);
+    protocol->on_ready(connection);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void leave_lists(net_connection *connection)
@@ -238,6 +252,7 @@ void net_connection_release(net_connection *connection)
 {
     give_buffer(connection);
     mw_buf_done(&connection->out);
+    free(connection->client_name);
     net_loop_give_connection(connection->loop, connection);
 }
 
@@ -247,6 +262,8 @@ void net_connection_close(net_connection *connection)
     net_timer_clear(&connection->loop->timers, &connection->timer);
     leave_lists(connection);
     connection->protocol->on_close(connection);
+    if (connection->transport->close)
+        connection->transport->close(connection);
     close(connection->fd); /* which also takes it out of epoll */
     connection->fd = -1;
     announce_empty(connection->loop);

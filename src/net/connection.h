@@ -5,6 +5,11 @@
  *     net_transport  --in-->  net_connection  --->  net_protocol  --->  net_exchange (1 or many)
  *     (plain; TLS)   <-out--  buffers, timer        (HTTP/1.1; HTTP/2, gRPC)
  *
+ * What comes before requests is a protocol, too, which gives way to the next one:
+ *
+ *     [PROXY header]  -->  [TLS handshake]  -->  HTTP/1.1  -->  HTTP/2, by its preface
+ *                                     `-- ALPN -----------------^
+ *
  * A connection belongs to one loop; only that loop's thread touches it. Memory while idle is this
  * struct alone: read buffers and exchanges come from the loop when bytes arrive, and go back.
  */
@@ -39,14 +44,19 @@ enum {
 };
 
 typedef struct net_transport {
-    /* Bytes read, 0 at the end, NET_AGAIN or NET_BROKEN. */
-    ssize_t (*read)(net_connection *connection, void *data, size_t size);
+    /* Bytes read, 0 at the end, NET_AGAIN or NET_BROKEN. *ret_drained, when bytes were read:
+     * nothing more is there, the next bytes raise an event. */
+    ssize_t (*read)(net_connection *connection, void *data, size_t size, bool *ret_drained);
+    /* Bytes taken, or as above. What was not taken must be offered again, unchanged. */
     ssize_t (*write)(net_connection *connection, const struct iovec *pieces, int n_pieces);
     /* Tell the peer that nothing more will be written. */
     void (*finish)(net_connection *connection);
+    /* The same before the socket is closed, where that is not enough by itself; or NULL. */
+    void (*close)(net_connection *connection);
 } net_transport;
 
 extern const net_transport net_plain;
+extern const net_transport net_tls;
 
 /* ---- protocol: what bytes mean -----------------------------------------------------------------
  */
@@ -71,6 +81,8 @@ typedef struct net_protocol {
 } net_protocol;
 
 extern const net_protocol net_http1;
+extern const net_protocol net_proxy;     /* proxy.c */
+extern const net_protocol net_handshake; /* tls.c */
 
 /* ---- HTTP/1.1's own state -------------------------------------------------------------------- */
 
@@ -105,11 +117,22 @@ typedef struct net_input {
     uint32_t begin, end, capacity;
 } net_input;
 
+/* TLS below it; tls.c alone touches it. */
+typedef struct net_tls_state {
+    struct ssl_st *ssl; /* NULL until the client has begun, and on plain connections */
+    bool is_drained;    /* the socket gave less than was asked for */
+    bool is_at_end;
+    bool is_open;      /* the handshake is done */
+    bool is_broken;    /* nothing more may be written, not even a farewell */
+    bool is_lingering; /* it failed: bytes are read until the client has seen the alert */
+} net_tls_state;
+
 struct net_connection {
     net_connection *before, *after; /* in the loop's list, or `after` in a list of free ones */
     net_connection *ready_before, *ready_after; /* in the loop's list of those that wait */
     net_letter letter;                          /* while it is handed to another loop */
     net_loop *loop;
+    const struct net_listener *listener; /* that let it in; closed before it, maybe */
     const net_transport *transport;
     const net_protocol *protocol;
     net_timer timer;
@@ -124,11 +147,14 @@ struct net_connection {
     bool watches_write; /* EPOLLOUT is registered */
     bool is_ready;      /* in the ready list */
     bool peer_finished;
+    bool read_waits_write; /* TLS must write before it can read on */
+    net_tls_state tls;
     net_input in;
     mw_buf out;                /* what the socket did not take; empty nearly always */
     size_t out_written;        /* of `out` */
     size_t step_written_bytes; /* since the write timer was set */
     struct net_http2 *http2;   /* once the client has chosen it */
+    char *client_name;         /* of its certificate; lives until the struct is given back */
     net_http1_state_block http1;
 };
 
@@ -151,6 +177,10 @@ mw_buf *net_connection_gather(net_connection *connection);
 bool net_connection_flush(net_connection *connection, mw_buf *body);
 /* The socket takes bytes again: send what is left. The same result. */
 bool net_connection_resume(net_connection *connection);
+/* Go on in another protocol (net_http1, net_handshake); the connection may be closed behind it. */
+void net_connection_enter(net_connection *connection, const net_protocol *protocol);
+/* Let the loop say when the socket takes bytes. */
+void net_connection_watch_write(net_connection *connection);
 /* Close the socket and, when no exchange is held by others, give back the struct. */
 void net_connection_close(net_connection *connection);
 /* Give back the struct of a closed connection, when its last exchange was answered. */

@@ -297,6 +297,8 @@ static step read_head(net_connection *connection)
         return STEP_BYTES;
     }
     http->exchange = exchange;
+    if (verdict == NET_REFUSED && connection->n_requests == 0)
+        net_complain_of_opening(connection, in->data + in->begin, in->end - in->begin);
     if (verdict == NET_REFUSED)
         return refuse(connection, refusal, &err);
     show_request(connection, exchange, &head);

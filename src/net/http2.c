@@ -191,13 +191,18 @@ static void advance(net_connection *connection)
 
 /* ---- what the loop calls --------------------------------------------------------------------- */
 
-static void http2_open(net_connection *connection)
+static bool make_session(net_connection *connection)
 {
     net_http2 *http2 = calloc(1, sizeof *http2);
     connection->http2 = http2;
     if (http2)
         http2->connection = connection;
-    if (!http2 || !open_session(http2)) {
+    return http2 && open_session(http2);
+}
+
+static void http2_open(net_connection *connection)
+{
+    if (!make_session(connection)) {
         net_connection_close(connection);
         return;
     }
@@ -265,11 +270,27 @@ static void http2_drain(net_connection *connection)
     http2_ready(connection);
 }
 
+/* A connection that has not begun: its first frames are GOAWAY with the sentence, which gRPC's
+ * clients show. */
 static void http2_refuse(net_connection *connection, int refusal, const mw_error *err)
 {
     (void)refusal;
-    (void)err;
-    net_connection_close(connection);
+    mw_buf sentence;
+    net_count(&connection->loop->counts.faults, 1);
+    mw_buf_init(&sentence, 1024);
+    mw_error_sentence(err, &sentence);
+    bool said = make_session(connection) &&
+                nghttp2_submit_goaway(http2_of(connection)->session, NGHTTP2_FLAG_NONE, 0,
+                                      NGHTTP2_INADEQUATE_SECURITY, (const uint8_t *)sentence.data,
+                                      sentence.size) == 0;
+    mw_buf_done(&sentence);
+    if (!said) {
+        net_connection_close(connection);
+    } else if (write_frames(connection)) {
+        http2_of(connection)->is_lingering = true;
+        connection->transport->finish(connection);
+        advance(connection);
+    }
 }
 
 static void http2_close(net_connection *connection)

@@ -124,6 +124,8 @@ static void serve_connection(net_connection *connection)
     connection->events = 0;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         connection->may_read = true;
+    if ((events & EPOLLOUT) && connection->read_waits_write)
+        connection->may_read = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         connection->peer_finished = true;
         connection->protocol->on_hang_up(connection);
@@ -139,6 +141,12 @@ static void serve_connection(net_connection *connection)
     connection->protocol->on_ready(connection);
 }
 
+static bool is_listener(const mw_server *server, const void *thing)
+{
+    uintptr_t at = (uintptr_t)thing, first = (uintptr_t)server->listeners;
+    return at >= first && at < first + server->n_listeners * sizeof(net_listener);
+}
+
 static void note_event(net_loop *loop, const struct epoll_event *event)
 {
     net_connection *connection = event->data.ptr;
@@ -146,8 +154,9 @@ static void note_event(net_loop *loop, const struct epoll_event *event)
         uint64_t count;
         ssize_t n = read(loop->wake_fd, &count, sizeof count);
         (void)n;
-    } else if (event->data.ptr == loop->server) {
-        loop->may_accept = true;
+    } else if (is_listener(loop->server, event->data.ptr)) {
+        const net_listener *listener = event->data.ptr;
+        loop->may_accept |= UINT64_C(1) << (listener - loop->server->listeners);
     } else {
         if (!connection->is_ready)
             connection->ready_ns = loop->now_ns;
@@ -181,9 +190,11 @@ static void serve_ready(net_loop *loop)
         if (!loop->ready || net_loop_turn_is_over(loop))
             break;
     }
-    if (loop->may_accept)
-        (void)net_loop_accept(loop);
-    loop->may_accept = false;
+    for (size_t i = 0; loop->may_accept; i++) {
+        if (loop->may_accept & 1)
+            (void)net_loop_accept(loop, &loop->server->listeners[i]);
+        loop->may_accept >>= 1;
+    }
 }
 
 static void serve_timeouts(net_loop *loop)
@@ -228,12 +239,19 @@ static void announce_emptied(net_loop *loop)
     pthread_mutex_unlock(&server->lock);
 }
 
+static void accept_all(net_loop *loop)
+{
+    mw_server *server = loop->server;
+    for (size_t i = 0; i < server->n_listeners; i++)
+        while (net_loop_accept(loop, &server->listeners[i]))
+            continue;
+}
+
 static void follow_phase(net_loop *loop)
 {
     net_phase wanted = (net_phase)atomic_load(&loop->server->phase);
     if (wanted > loop->phase && loop->phase == NET_RUNNING) {
-        while (net_loop_accept(loop)) /* those whom the kernel let in are served */
-            continue;
+        accept_all(loop); /* those whom the kernel let in are served */
         loop->phase = NET_DRAINING;
         net_loop_stop_listening(loop);
         for_each_connection(loop, drain_connection);
@@ -280,17 +298,28 @@ void *net_loop_run(void *argument)
     return NULL;
 }
 
+static bool watch(net_loop *loop, int fd, uint32_t events, void *thing)
+{
+    struct epoll_event event = {.events = events, .data.ptr = thing};
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool watch_listeners(net_loop *loop)
+{
+    mw_server *server = loop->server;
+    for (size_t i = 0; i < server->n_listeners; i++)
+        if (!watch(loop, server->listeners[i].fd, EPOLLIN | EPOLLEXCLUSIVE, &server->listeners[i]))
+            return false;
+    return true;
+}
+
 static mw_status open_descriptors(net_loop *loop, mw_error *err)
 {
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    struct epoll_event wake_event = {.events = EPOLLIN, .data.ptr = loop};
-    struct epoll_event listen_event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
-                                       .data.ptr = loop->server};
     if (loop->epoll_fd >= 0 && loop->wake_fd >= 0 && loop->spare_fd >= 0 &&
-        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &wake_event) == 0 &&
-        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->server->listen_fd, &listen_event) == 0)
+        watch(loop, loop->wake_fd, EPOLLIN, loop) && watch_listeners(loop))
         return MW_OK;
     mw_fail(err, MW_E_SOCKET, "cannot make an event descriptor: %s", strerror(errno));
     return mw_mend(err, "raise the limit of open files (ulimit -n)");

@@ -1,6 +1,6 @@
-/* A loop: one thread, one epoll, its connections. And the server, which is loops and a listener.
+/* A loop: one thread, one epoll, its connections. And the server, which is loops and listeners.
  *
- * All loops wait on the one listening socket (EPOLLEXCLUSIVE: the kernel wakes one that sleeps).
+ * All loops wait on the same listening sockets (EPOLLEXCLUSIVE: the kernel wakes one that sleeps).
  * The loop that accepts keeps the connection, or hands it to the loop with the fewest. So a few
  * long-lived clients spread evenly, which a SO_REUSEPORT listener a loop does not do: there the
  * kernel spreads by hash, and 4 clients on 4 loops leave one idle 9 times in 10. And without
@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "connection.h"
+#include "listen.h"
 
 typedef enum net_phase {
     NET_RUNNING,
@@ -23,9 +24,19 @@ typedef enum net_phase {
 typedef struct net_counts {
     _Atomic uint64_t accepted, refused, requests, bytes_in, bytes_out, timeouts, faults, in_flight,
         busy_ns;
+    _Atomic uint64_t tls_handshakes, tls_resumed, tls_failed;
 } net_counts;
 
 typedef struct net_free_buffer net_free_buffer; /* pools.c */
+
+/* What clients do wrong that the operator should know: they, or the settings here, are mistaken. */
+typedef enum net_complaint {
+    NET_COMPLAINT_PLAIN,     /* no TLS on a port that speaks it */
+    NET_COMPLAINT_TLS,       /* TLS on a plain port */
+    NET_COMPLAINT_PROXY,     /* a PROXY header is missing, broken or unwanted */
+    NET_COMPLAINT_HANDSHAKE, /* TLS could not be agreed */
+    NET_N_COMPLAINTS
+} net_complaint;
 
 struct net_loop {
     mw_server *server;
@@ -33,12 +44,12 @@ struct net_loop {
     pthread_t thread;
     int epoll_fd, wake_fd;
     int spare_fd;    /* given up for a moment when descriptors run out; see accept.c */
-    bool listening;  /* the listener is in this epoll */
+    bool listening;  /* the listeners are in this epoll */
     bool emptied;    /* all connections were closed in NET_STOPPING */
     net_phase phase; /* the last one acted upon */
     uint64_t now_ns; /* read with each wake-up, and between connections that wait for their turn */
     uint64_t woken_ns, turn_end_ns;
-    bool may_accept;
+    uint64_t may_accept; /* a bit for each listener */
     uint64_t date_until_ns;
     char date[40]; /* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
 
@@ -50,6 +61,11 @@ struct net_loop {
     size_t n_live_exchanges;            /* held by others */
 
     mw_buf gathered;
+
+    struct {
+        uint64_t until_ns; /* silent till then */
+        uint64_t n_unsaid;
+    } complaints[NET_N_COMPLAINTS];
 
     /* kept warm */
     net_connection *free_connections;
@@ -66,11 +82,12 @@ struct net_loop {
 struct mw_server {
     mw_server_options options;
     net_head_limits head_limits;
-    char address[128];
-    int listen_fd;
+    net_listener *listeners;
+    size_t n_listeners;
     unsigned n_started;
     atomic_int phase;
-    atomic_uint n_listening; /* loops that still have the listener */
+    atomic_uint n_listening; /* loops that still have the listeners */
+    bool has_listeners;      /* they are open; under `lock` once loops run */
     atomic_size_t n_cut;
     atomic_uint n_news;    /* mw_server_announce */
     atomic_uint n_waiting; /* calls that wait for news */
@@ -101,6 +118,13 @@ void net_loop_forget(net_loop *loop, net_connection *connection);
 bool net_loop_turn_is_over(net_loop *loop);
 const char *net_loop_date(net_loop *loop, size_t *ret_size);
 
+/* complain.c */
+/* One log line "10.0.0.7:4121 at 127.0.0.1:8443: ..."; of a kind seldom, however many there are. */
+void net_complain(const net_connection *connection, net_complaint kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* When the first bytes of a plain connection are those of another protocol: say so. */
+void net_complain_of_opening(const net_connection *connection, const void *data, size_t size);
+
 /* pools.c: what a loop keeps warm */
 net_connection *net_loop_take_connection(net_loop *loop);
 void net_loop_give_connection(net_loop *loop, net_connection *connection);
@@ -112,10 +136,12 @@ void net_loop_free_pools(net_loop *loop);
 
 /* accept.c */
 /* Let in those who wait, at most a turn's worth; true when more may wait. */
-bool net_loop_accept(net_loop *loop);
+bool net_loop_accept(net_loop *loop, net_listener *listener);
 /* Take a connection, accepted here or elsewhere, into this loop; false when it had to be closed. */
 bool net_loop_adopt(net_loop *loop, net_connection *connection);
-/* Stop listening; the last loop to do so closes the socket. */
+/* The first protocol of the listener's clients, or the second, behind a PROXY header. */
+const net_protocol *net_behind_proxy(const net_listener *listener);
+/* Stop listening; the last loop to do so closes the sockets. */
 void net_loop_stop_listening(net_loop *loop);
 
 #endif

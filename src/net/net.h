@@ -4,8 +4,8 @@
  *                                                            `-> deferred, answered from any thread
  *
  * One request and its answer is an mw_exchange, whatever carried it: an HTTP/1.1 message, a stream
- * of HTTP/2 or a message of a gRPC call. A connection is a byte transport (plain today, TLS
- * tomorrow) and a protocol (HTTP/1.1, HTTP/2) behind two small function tables (connection.h).
+ * of HTTP/2 or a message of a gRPC call. A connection is a byte transport (plain, TLS) and a
+ * protocol (HTTP/1.1, HTTP/2) behind two small function tables (connection.h).
  *
  * Limits and total time-outs are options with defaults from base/limits.h. A request that is not
  * strictly HTTP is refused and its connection closed (RFC 9112; the table in
@@ -134,6 +134,51 @@ bool mw_exchange_is_gone(const mw_exchange *exchange);
  * all the same. For the handler, on its loop. */
 bool mw_exchange_is_half_closed(const mw_exchange *exchange);
 
+/* ---- TLS --------------------------------------------------------------------------------------
+ *
+ * 1.2 and 1.3, by OpenSSL. The application's protocol is agreed by ALPN: h2 or http/1.1; a client
+ * that does not ask gets HTTP/1.1. No renegotiation, no compression, no early data. */
+
+typedef enum mw_tls_clients {
+    MW_TLS_CLIENTS_OFF,      /* no certificate is asked for */
+    MW_TLS_CLIENTS_OPTIONAL, /* one that is shown must be good */
+    MW_TLS_CLIENTS_REQUIRED
+} mw_tls_clients;
+
+typedef struct mw_tls_options {
+    const char *certificate; /* path; PEM: the server's, then those between it and the root */
+    const char *key;         /* path; PEM, not encrypted; NULL = in the certificate's file */
+    mw_tls_clients clients;
+    const char *client_ca; /* path; PEM: who may have signed clients' (and CRLs, when there are
+                              any); needed unless clients is OFF */
+    bool only_1_3;         /* refuse TLS 1.2 */
+} mw_tls_options;
+
+/* What is told of the certificate in use. */
+typedef struct mw_tls_info {
+    char subject[256];        /* "CN=models.example" */
+    char names[512];          /* "models.example, *.models.example, 10.0.0.1"; cut when longer */
+    int64_t begin_ms, end_ms; /* of its validity, since 1970 */
+    char end_text[32];        /* "2027-01-31T00:00:00Z" */
+    char doubt[256];          /* "" or what a client will not like: expired, chain broken ... */
+} mw_tls_info;
+
+typedef struct mw_tls mw_tls;
+
+/* Read the files. Paths are copied. Fails: MW_BAD_ARGUMENT (options), MW_NOT_FOUND and MW_IO (a
+ * file cannot be read), MW_BAD_DATA (no PEM, encrypted, not fit), MW_MISMATCH (the key is
+ * another's). */
+MW_CHECKED mw_status mw_tls_new(const mw_tls_options *options, mw_tls **ret_tls, mw_error *err);
+/* Behind every server that speaks it. NULL is fine. */
+void mw_tls_free(mw_tls *tls);
+/* Read the files again: connections from now on get what stands there, those that are open keep
+ * theirs, tickets of sessions stay good. On failure, as above, everything stays. One thread. */
+MW_CHECKED mw_status mw_tls_reload(mw_tls *tls, mw_error *err);
+/* Whether the files have changed since they were read (or tried) last, and stand still since the
+ * call before: two files that belong together are not swapped at once. A few stat calls. */
+bool mw_tls_has_changed(mw_tls *tls);
+void mw_tls_describe(const mw_tls *tls, mw_tls_info *ret_info);
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 /* Runs on the loop: must not block and should take less than about 1 ms; else defer. */
@@ -154,8 +199,24 @@ typedef struct mw_outcome {
  * over; all of the exchange is still there. Must not block. */
 typedef void mw_done_handler(void *user, const mw_exchange *exchange, const mw_outcome *outcome);
 
+/* One address to listen on.
+ *
+ *   "127.0.0.1:8080", "[::1]:8080", "host:port"   TCP; port 0 picks one
+ *   "unix:/run/mw.sock", "unix:@name"             a file, or a name without one. A file that a dead
+ *                                                 server left is replaced; removed at the end
+ *   "fd:3"                                        a socket that listens already; the server owns it
+ */
+typedef struct mw_listener {
+    const char *address;
+    bool tls;      /* TLS is spoken here, and nothing else; options.tls is needed */
+    bool proxy;    /* each connection begins with a PROXY header (v1, v2), which names the client */
+    unsigned mode; /* of a unix socket's file; 0 = MW_LIMIT_SOCKET_MODE */
+} mw_listener;
+
 typedef struct mw_server_options {
-    const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "host:port"; port 0 picks one */
+    const mw_listener *listeners; /* at least one; borrowed for the call, as their text is */
+    size_t n_listeners;
+    const char *listen; /* one plain address in place of a list, where `listeners` is NULL */
     unsigned n_loops;
     size_t max_head_bytes, max_target_bytes, max_headers, max_body_bytes, max_reply_bytes;
     size_t max_connections;             /* over all loops */
@@ -165,6 +226,8 @@ typedef struct mw_server_options {
      * a stream of HTTP/2 has max_body_bytes. A body that may be larger than others may take body_ms
      * for each MiB. */
     size_t (*body_cap)(void *user, const mw_exchange *exchange);
+
+    mw_tls *tls;                        /* borrowed, for listeners that speak it; or NULL */
     mw_handler *handler;
     mw_fault_handler *fault;
     mw_done_handler *done; /* NULL = none */
@@ -177,11 +240,13 @@ void mw_server_options_init(mw_server_options *options);
 typedef struct mw_server mw_server;
 
 /* Bind and listen; nothing is accepted yet. Fails: MW_CONFLICT (address in use; err names the
- * process when it can be told), MW_BAD_ARGUMENT (address), MW_IO. */
+ * process when it can be told), MW_BAD_ARGUMENT (address, option), MW_IO. */
 MW_CHECKED mw_status mw_server_open(const mw_server_options *options, mw_server **ret_server,
                                     mw_error *err);
-/* "127.0.0.1:41233": the address that was really bound. Borrowed. */
+/* "127.0.0.1:41233": the address that was really bound, of the first listener. Borrowed. */
 const char *mw_server_address(const mw_server *server);
+/* The same of all of them, in the order they were given; NULL behind the last. */
+const mw_listener *mw_server_listener(const mw_server *server, size_t i);
 /* Start one thread a loop. */
 MW_CHECKED mw_status mw_server_start(mw_server *server, mw_error *err);
 /* There is news: all calls that wait for it are asked again, each on its loop, soon; news that
@@ -200,7 +265,8 @@ void mw_server_close(mw_server *server);
 typedef struct mw_server_counts {
     uint64_t accepted, refused, requests, bytes_in, bytes_out;
     uint64_t timeouts, faults; /* ended by a time-out; answered by net itself (400, 408, 413 ...) */
-    uint64_t connections, in_flight; /* now; in_flight: the handler has it */
+    uint64_t tls_handshakes, tls_resumed, tls_failed; /* resumed: of those that succeeded */
+    uint64_t connections, in_flight;                  /* now; in_flight: the handler has it */
 } mw_server_counts;
 void mw_server_count(const mw_server *server, mw_server_counts *ret_counts);
 

@@ -1,9 +1,7 @@
 /* The server: options, the listener, its loops from start to close. */
 #include <errno.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include "address.h"
 #include "loop.h"
 
 enum { HEAD_BYTES_MAX = 1024 * 1024 };
@@ -33,6 +31,9 @@ static mw_status check_options(const mw_server_options *options, mw_error *err)
     const char *wrong = NULL;
     if (!options->handler)
         wrong = "no handler is given";
+    else if (options->listeners &&
+             (options->n_listeners == 0 || options->n_listeners > MW_LIMIT_LISTENERS))
+        wrong = "the number of listeners is outside 1..64";
     else if (options->n_loops == 0 || options->n_loops > MW_LIMIT_THREADS)
         wrong = "the number of loops is outside 1..256";
     else if (options->max_head_bytes == 0 || options->max_head_bytes > HEAD_BYTES_MAX)
@@ -75,6 +76,34 @@ static mw_status init_loops(mw_server *server, mw_error *err)
     return MW_OK;
 }
 
+static mw_status open_listeners(mw_server *server, const mw_server_options *options, mw_error *err)
+{
+    const mw_listener one = {.address = options->listen};
+    const mw_listener *wanted = options->listeners ? options->listeners : &one;
+    size_t n_wanted = options->listeners ? options->n_listeners : 1;
+    server->listeners = calloc(n_wanted, sizeof *server->listeners);
+    if (!server->listeners)
+        return mw_fail_memory(err, "the listeners");
+    server->has_listeners = true;
+    for (size_t i = 0; i < n_wanted; i++) {
+        if (wanted[i].tls && !options->tls) {
+            mw_fail(err, MW_E_TLS_OPTION, "%s is to speak TLS, and there is no certificate",
+                    wanted[i].address);
+            return mw_mend(err, "give a certificate and its key, or leave ',tls' out");
+        }
+        MW_TRY(net_listener_open(&server->listeners[i], &wanted[i], err));
+        server->n_listeners++;
+    }
+    return MW_OK;
+}
+
+static void close_listeners(mw_server *server)
+{
+    for (size_t i = 0; i < server->n_listeners; i++)
+        net_listener_close(&server->listeners[i]);
+    free(server->listeners);
+}
+
 mw_status mw_server_open(const mw_server_options *options, mw_server **ret_server, mw_error *err)
 {
     MW_TRY(check_options(options, err));
@@ -83,12 +112,11 @@ mw_status mw_server_open(const mw_server_options *options, mw_server **ret_serve
         return mw_fail_memory(err, "the server");
     server->options = *options;
     server->options.listen = NULL; /* the caller's text may go away */
+    server->options.listeners = NULL;
     server->head_limits =
         (net_head_limits){options->max_head_bytes, options->max_target_bytes, options->max_headers};
-    server->listen_fd = -1;
     init_lock(server);
-    mw_status status = net_listen(options->listen, &server->listen_fd, server->address,
-                                  sizeof server->address, err);
+    mw_status status = open_listeners(server, options, err);
     if (status == MW_OK)
         status = init_loops(server, err);
     if (status != MW_OK) {
@@ -101,7 +129,12 @@ mw_status mw_server_open(const mw_server_options *options, mw_server **ret_serve
 
 const char *mw_server_address(const mw_server *server)
 {
-    return server->address;
+    return server->listeners[0].address;
+}
+
+const mw_listener *mw_server_listener(const mw_server *server, size_t i)
+{
+    return i < server->n_listeners ? &server->listeners[i].shown : NULL;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -166,7 +199,7 @@ static size_t count_connections(const mw_server *server)
 
 static bool is_drained(const mw_server *server)
 {
-    return server->listen_fd < 0 && count_connections(server) == 0;
+    return !server->has_listeners && count_connections(server) == 0;
 }
 
 size_t mw_server_drain(mw_server *server, unsigned seconds)
@@ -201,8 +234,7 @@ void mw_server_close(mw_server *server)
     }
     for (unsigned i = 0; server->loops && i < server->options.n_loops; i++)
         net_loop_done(&server->loops[i]);
-    if (server->listen_fd >= 0)
-        close(server->listen_fd);
+    close_listeners(server);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->loops);
@@ -224,6 +256,9 @@ void mw_server_count(const mw_server *server, mw_server_counts *ret_counts)
         sum.bytes_out += atomic_load_explicit(&counts->bytes_out, memory_order_relaxed);
         sum.timeouts += atomic_load_explicit(&counts->timeouts, memory_order_relaxed);
         sum.faults += atomic_load_explicit(&counts->faults, memory_order_relaxed);
+        sum.tls_handshakes += atomic_load_explicit(&counts->tls_handshakes, memory_order_relaxed);
+        sum.tls_resumed += atomic_load_explicit(&counts->tls_resumed, memory_order_relaxed);
+        sum.tls_failed += atomic_load_explicit(&counts->tls_failed, memory_order_relaxed);
         sum.in_flight += atomic_load_explicit(&counts->in_flight, memory_order_relaxed);
         sum.connections += atomic_load_explicit(&loop->n_connections, memory_order_relaxed);
     }

@@ -9,10 +9,11 @@ static bool try_later(void)
     return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
-static ssize_t plain_read(net_connection *connection, void *data, size_t size)
+static ssize_t plain_read(net_connection *connection, void *data, size_t size, bool *ret_drained)
 {
     for (;;) {
         ssize_t n = recv(connection->fd, data, size, 0);
+        *ret_drained = n < (ssize_t)size;
         if (n >= 0)
             return n;
         if (errno != EINTR)
@@ -39,4 +40,4 @@ static void plain_finish(net_connection *connection)
     shutdown(connection->fd, SHUT_WR);
 }
 
-const net_transport net_plain = {plain_read, plain_write, plain_finish};
+const net_transport net_plain = {plain_read, plain_write, plain_finish, NULL};

@@ -38,7 +38,7 @@ static void test_mark_tells_the_server(void **state)
     mw_file file;
     mw_json *root;
     double pid = 0;
-    if (cli_state_open(&mark, here->data, "127.0.0.1:8080", &err) != MW_OK)
+    if (cli_state_open(&mark, here->data, "127.0.0.1:8080", "http://127.0.0.1:8080", &err) != MW_OK)
         fail_msg("%s: %s", err.where, err.what);
     assert_int_equal(mw_file_read(mark.path, 4096, &file, &err), MW_OK);
     assert_int_equal(mw_json_read((mw_view){file.data, file.size}, &root, &err), MW_OK);
@@ -57,8 +57,10 @@ static void test_two_servers_share_a_folder(void **state)
     work *here = *state;
     cli_state first, second;
     mw_error err;
-    assert_int_equal(cli_state_open(&first, here->data, "127.0.0.1:1", &err), MW_OK);
-    assert_int_equal(cli_state_open(&second, here->data, "127.0.0.1:2", &err), MW_OK);
+    assert_int_equal(cli_state_open(&first, here->data, "127.0.0.1:1", "http://localhost", &err),
+                     MW_OK);
+    assert_int_equal(cli_state_open(&second, here->data, "127.0.0.1:2", "http://localhost", &err),
+                     MW_OK);
     assert_int_equal(test_folder_count(here->data), 2);
     cli_state_close(&first);
     assert_int_equal(test_folder_count(here->data), 1);
@@ -78,7 +80,8 @@ static void test_stale_mark_is_removed(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        bool good = cli_state_open(&mark, here->data, "127.0.0.1:1", &err) == MW_OK;
+        bool good =
+            cli_state_open(&mark, here->data, "127.0.0.1:1", "http://localhost", &err) == MW_OK;
         ssize_t put = write(ready[1], good ? "y" : "n", 1);
         (void)put;
         pause();
@@ -91,7 +94,8 @@ static void test_stale_mark_is_removed(void **state)
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(test_folder_count(here->data), 1);
-    assert_int_equal(cli_state_open(&mark, here->data, "127.0.0.1:2", &err), MW_OK);
+    assert_int_equal(cli_state_open(&mark, here->data, "127.0.0.1:2", "http://localhost", &err),
+                     MW_OK);
     assert_int_equal(test_folder_count(here->data), 1);
     cli_state_close(&mark);
     assert_int_equal(test_folder_count(here->data), 0);
@@ -105,14 +109,15 @@ static void test_unusable_folders(void **state)
     char file[160];
     snprintf(file, sizeof file, "%s/file", here->folder);
     assert_int_equal(mw_file_write(file, MW_VIEW("x"), &ignored), MW_OK);
-    assert_int_equal(cli_state_open(&mark, file, "127.0.0.1:1", &err), MW_IO);
+    assert_int_equal(cli_state_open(&mark, file, "127.0.0.1:1", "http://127.0.0.1:1", &err), MW_IO);
     assert_string_equal(err.where, file);
     assert_string_equal(err.mend, "choose another folder with --data, or mend its permissions");
     assert_int_equal(err.code, MW_E_DATA_FOLDER);
     cli_state_close(&mark); /* nothing to remove */
     if (geteuid() != 0) {   /* root may write anywhere */
         assert_int_equal(chmod(here->folder, 0500), 0);
-        assert_int_equal(cli_state_open(&mark, here->data, "127.0.0.1:1", &err), MW_IO);
+        assert_int_equal(cli_state_open(&mark, here->data, "127.0.0.1:1", "http://localhost", &err),
+                         MW_IO);
         assert_int_equal(chmod(here->folder, 0700), 0);
     }
 }

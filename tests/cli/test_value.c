@@ -132,7 +132,7 @@ static const struct message_case {
     {CLI_ALLOW_PUBLIC, "yes", "'yes' is not true or false",
      "give true or false, for example false"},
     {CLI_LISTEN, "here:99999", "'here:99999' is not an address",
-     "give ADDR:PORT, :PORT, PORT or ADDR, for example 127.0.0.1:8080"},
+     "give ADDR:PORT, :PORT, PORT, ADDR, unix:PATH or fd:NAME, for example 127.0.0.1:8080"},
     {CLI_DATA, "", "the value is empty", "give a path, for example ./mw-data"},
 };
 
