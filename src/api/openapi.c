@@ -177,12 +177,28 @@ typedef struct openapi_page {
     size_t n_paths, n_models;
 } openapi_page;
 
+/* The methods of a path stand one after another in the table. */
+static bool goes_on(const api_route *route)
+{
+    size_t n_routes;
+    const api_route *routes = api_routes(&n_routes);
+    return route + 1 < routes + n_routes && strcmp(route[0].path, route[1].path) == 0;
+}
+
+static bool is_going_on(const api_route *route)
+{
+    size_t n_routes;
+    return route > api_routes(&n_routes) && goes_on(route - 1);
+}
+
 static void write_route(openapi_page *page, const api_route *route, const mw_endpoint_info *model)
 {
     mw_buf_text(page->out, page->n_paths++ > 0 ? ", " : "");
-    write_path(page->out, route->path, model);
+    if (!is_going_on(route))
+        write_path(page->out, route->path, model);
     write_operation(page->out, route, model);
-    mw_buf_char(page->out, '}');
+    if (!goes_on(route))
+        mw_buf_char(page->out, '}');
 }
 
 static void write_model_routes(void *user, const mw_endpoint_info *info)

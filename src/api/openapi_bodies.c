@@ -300,6 +300,24 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
                     "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
                     "{\"parameters\": {\"type\": \"object\", \"maxProperties\": 0}}}}");
         break;
+    case API_BODY_LOG:
+        mw_buf_text(out,
+                    "\"application/json\": {\"schema\": {\"type\": \"object\", "
+                    "\"additionalProperties\": false, \"properties\": {"
+                    "\"log_error\": {\"type\": [\"boolean\", \"null\"]}, "
+                    "\"log_warning\": {\"type\": [\"boolean\", \"null\"]}, "
+                    "\"log_info\": {\"type\": [\"boolean\", \"null\"]}, "
+                    "\"log_verbose_level\": {\"type\": [\"integer\", \"null\"], \"minimum\": 0, "
+                    "\"maximum\": 4294967295}, \"log_file\": {\"enum\": [\"\", null]}, "
+                    "\"log_format\": {\"enum\": [\"ISO8601\", null]}}}}");
+        break;
+    case API_BODY_TRACES:
+        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", "
+                         "\"additionalProperties\": false, \"properties\": {"
+                         "\"trace_level\": {\"enum\": [[\"OFF\"], [\"TIMESTAMPS\"], null]}, "
+                         "\"trace_rate\": {\"type\": [\"string\", \"null\"], \"pattern\": "
+                         "\"^[1-9][0-9]{0,8}$\"}}}}");
+        break;
     case API_BODY_NONE:
         break;
     }

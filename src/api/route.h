@@ -9,11 +9,13 @@ typedef void api_handler(mw_api *api, mw_exchange *exchange);
 
 typedef enum api_body {
     API_BODY_NONE,
-    API_BODY_MLFLOW, /* JSON or CSV */
-    API_BODY_OIP,    /* JSON, or JSON and bytes */
-    API_BODY_KSERVE, /* JSON */
-    API_BODY_INDEX,  /* {"ready": bool}, optional */
-    API_BODY_CONTROL /* {"parameters": {}}, optional */
+    API_BODY_MLFLOW,  /* JSON or CSV */
+    API_BODY_OIP,     /* JSON, or JSON and bytes */
+    API_BODY_KSERVE,  /* JSON */
+    API_BODY_INDEX,   /* {"ready": bool}, optional */
+    API_BODY_CONTROL, /* {"parameters": {}}, optional */
+    API_BODY_LOG,     /* {"log_info": true, ...}, optional */
+    API_BODY_TRACES   /* {"trace_rate": "1000", ...}, optional */
 } api_body;
 
 typedef enum api_answer {

@@ -10,13 +10,47 @@
 
 #include "banned.h"
 
-static atomic_int log_level = MW_LOG_INFO;
+/* A bit for each severity, and from VERBOSE_BIT on how verbose it is. */
+enum { VERBOSE_BIT = 32 };
+#define SHOWN_AT_FIRST (1u << MW_LOG_ERROR | 1u << MW_LOG_WARN | 1u << MW_LOG_INFO)
+static _Atomic uint64_t log_shown = SHOWN_AT_FIRST, log_first = SHOWN_AT_FIRST;
 
 static const char *const level_names[] = {"error", "warn ", "info ", "debug"};
 
 void mw_log_set_level(mw_log_level level)
 {
-    atomic_store(&log_level, (int)level);
+    uint64_t shown = (UINT64_C(2) << level) - 1;
+    if (level >= MW_LOG_DEBUG)
+        shown |= UINT64_C(1) << VERBOSE_BIT;
+    atomic_store(&log_shown, shown);
+    atomic_store(&log_first, shown);
+}
+
+static mw_log_form form_of(uint64_t shown)
+{
+    return (mw_log_form){.error = shown >> MW_LOG_ERROR & 1,
+                         .warn = shown >> MW_LOG_WARN & 1,
+                         .info = shown >> MW_LOG_INFO & 1,
+                         .verbose = (unsigned)(shown >> VERBOSE_BIT)};
+}
+
+mw_log_form mw_log_get_form(void)
+{
+    return form_of(atomic_load(&log_shown));
+}
+
+mw_log_form mw_log_first_form(void)
+{
+    return form_of(atomic_load(&log_first));
+}
+
+void mw_log_set_form(const mw_log_form *form)
+{
+    atomic_store(&log_shown, (uint64_t)form->error << MW_LOG_ERROR |
+                                 (uint64_t)form->warn << MW_LOG_WARN |
+                                 (uint64_t)form->info << MW_LOG_INFO |
+                                 (uint64_t)(form->verbose > 0) << MW_LOG_DEBUG |
+                                 (uint64_t)form->verbose << VERBOSE_BIT);
 }
 
 static size_t write_prefix(char *line, size_t size, mw_log_level level)
@@ -33,7 +67,7 @@ static size_t write_prefix(char *line, size_t size, mw_log_level level)
 
 void mw_log(mw_log_level level, const char *format, ...)
 {
-    if ((int)level > atomic_load(&log_level))
+    if (!(atomic_load(&log_shown) >> level & 1))
         return;
     char line[1400];
     size_t used = write_prefix(line, sizeof line, level);

@@ -12,6 +12,17 @@ typedef enum mw_log_level { MW_LOG_ERROR = 0, MW_LOG_WARN, MW_LOG_INFO, MW_LOG_D
 
 /* Lines above this level are dropped. Default MW_LOG_INFO. */
 void mw_log_set_level(mw_log_level level);
+
+/* The same by severity, for who changes it while the program runs. `verbose`: above 0 what only
+ * developers need (MW_LOG_DEBUG) is shown. Any thread; a line sees one form or the other. */
+typedef struct mw_log_form {
+    bool error, warn, info;
+    unsigned verbose;
+} mw_log_form;
+mw_log_form mw_log_get_form(void);
+void mw_log_set_form(const mw_log_form *form);
+/* As mw_log_set_level said, or the default. */
+mw_log_form mw_log_first_form(void);
 /* Write one line; control bytes are shown as '?'. Any thread may call it. */
 void mw_log(mw_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Write an error's sentence behind `doing`: "cannot reload 'churn': ...". */

@@ -32,7 +32,7 @@ typedef struct net_exchange net_exchange;
 /* Mail to a loop from any thread. */
 typedef struct net_letter {
     struct net_letter *next;
-    enum { NET_LETTER_REPLY, NET_LETTER_CONNECTION } kind;
+    enum { NET_LETTER_REPLY, NET_LETTER_RETURN, NET_LETTER_CONNECTION } kind;
 } net_letter;
 
 /* ---- transport: how bytes move -----------------------------------------------------------------
@@ -68,8 +68,9 @@ typedef struct net_protocol {
     /* The peer has closed its side while exchanges are under way. */
     void (*on_hang_up)(net_connection *connection);
     void (*on_timeout)(net_connection *connection, net_timer_kind kind);
-    /* A deferred exchange was answered. */
+    /* A deferred exchange was answered, or goes back to its handler. */
     void (*on_reply)(net_connection *connection, net_exchange *exchange);
+    void (*on_return)(net_connection *connection, net_exchange *exchange);
     /* The server is about to stop: finish what is begun, take nothing new. */
     void (*on_drain)(net_connection *connection);
     /* Answer the connection with a refusal before it has said anything. */
@@ -206,7 +207,7 @@ struct net_exchange {
     void *kept; /* memory of a stream that is over, in which the request's head stands; or NULL */
     net_exchange_state state;
     atomic_bool is_gone;
-    bool is_again; /* the handler is asked again, for there is news: no new request */
+    bool is_again; /* the handler is asked again: no new request */
     mw_arena arena;
     mw_buf reply;
     mw_buf body;         /* of requests that do not fit the read buffer, or come in chunks */

@@ -190,6 +190,14 @@ void mw_exchange_reply(mw_exchange *shown)
     exchange->state = NET_EXCHANGE_REPLIED;
 }
 
+void mw_exchange_return(mw_exchange *shown)
+{
+    net_exchange *exchange = (net_exchange *)shown;
+    assert(exchange->state == NET_EXCHANGE_DEFERRED && shown->is_grpc);
+    exchange->letter.kind = NET_LETTER_RETURN;
+    net_loop_post(exchange->home, &exchange->letter);
+}
+
 void mw_exchange_wait(mw_exchange *shown)
 {
     net_exchange *exchange = (net_exchange *)shown;

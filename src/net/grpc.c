@@ -308,10 +308,8 @@ static void ask_again(net_stream *stream)
     net_grpc_forget(stream);
     net_exchange_renew(exchange);
     exchange->shown.user = user;
-    exchange->is_again = true;
     show_message(stream, stream->message_bytes - PREFIX_BYTES);
-    net_stream_dispatch(stream);
-    exchange->is_again = false;
+    net_stream_dispatch_again(stream);
 }
 
 /* Whoever waits on joins the loop's list again; closing a connection takes its streams out of

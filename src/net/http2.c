@@ -235,6 +235,18 @@ static void http2_reply(net_connection *connection, net_exchange *exchange)
     http2_ready(connection);
 }
 
+static void http2_return(net_connection *connection, net_exchange *exchange)
+{
+    net_stream *stream = exchange->stream;
+    if (!stream) {
+        net_loop_give_exchange(connection->loop, exchange);
+        return;
+    }
+    stream->is_running = false;
+    net_stream_dispatch_again(stream);
+    http2_ready(connection);
+}
+
 static void http2_timeout(net_connection *connection, net_timer_kind kind)
 {
     net_http2 *http2 = http2_of(connection);
@@ -322,6 +334,7 @@ const net_protocol net_http2_protocol = {
     .on_hang_up = http2_hang_up,
     .on_timeout = http2_timeout,
     .on_reply = http2_reply,
+    .on_return = http2_return,
     .on_drain = http2_drain,
     .on_refuse = http2_refuse,
     .on_close = http2_close,

@@ -90,6 +90,8 @@ void net_stream_free(net_stream *stream);
 void net_stream_dispatch(net_stream *stream);
 /* A turn of the connection begins: hand over what waited for it. */
 void net_stream_serve_queue(net_http2 *http2);
+/* The same once more: it is no new request. */
+void net_stream_dispatch_again(net_stream *stream);
 /* Answer with a refusal; what the client still sends is passed over. */
 void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err);
 /* The head of the answer; `has_body`: what is in `out`, now and later, follows. */

@@ -249,7 +249,8 @@ void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err)
 static void hand_over(net_stream *stream)
 {
     mw_error err;
-    stream->http2->n_requests++;
+    if (!stream->exchange->is_again)
+        stream->http2->n_requests++;
     switch (net_exchange_handle(stream->exchange)) {
     case NET_EXCHANGE_DEFERRED:
         stream->is_running = true;
@@ -300,6 +301,15 @@ void net_stream_serve_queue(net_http2 *http2)
         leave_queue(stream);
         hand_over(stream);
     }
+}
+
+void net_stream_dispatch_again(net_stream *stream)
+{
+    net_exchange *exchange = stream->exchange;
+    exchange->state = NET_EXCHANGE_OPEN;
+    exchange->is_again = true;
+    hand_over(stream); /* it had its turn to wait */
+    exchange->is_again = false;
 }
 
 /* ---- heads ----------------------------------------------------------------------------------- */

@@ -60,8 +60,10 @@ static net_letter *take_mail(net_loop *loop)
 
 #define OWNER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-static void deliver_reply(net_loop *loop, net_exchange *exchange)
+static void deliver_exchange(net_loop *loop, net_exchange *exchange)
 {
+    bool returns = exchange->letter.kind == NET_LETTER_RETURN;
+    exchange->letter.kind = NET_LETTER_REPLY;
     net_connection *connection = exchange->connection;
     connection->n_exchanges--;
     loop->n_live_exchanges--;
@@ -69,7 +71,8 @@ static void deliver_reply(net_loop *loop, net_exchange *exchange)
     if (connection->fd >= 0) {
         if (!connection->is_ready) /* what is pipelined behind it waited for it, not for the loop */
             connection->ready_ns = loop->now_ns;
-        connection->protocol->on_reply(connection, exchange);
+        (returns ? connection->protocol->on_return : connection->protocol->on_reply)(connection,
+                                                                                     exchange);
         return;
     }
     net_exchange_end(exchange, true); /* the client is gone */
@@ -82,10 +85,10 @@ static void read_mail(net_loop *loop)
 {
     for (net_letter *letter = take_mail(loop), *next; letter; letter = next) {
         next = letter->next;
-        if (letter->kind == NET_LETTER_REPLY)
-            deliver_reply(loop, OWNER_OF(letter, net_exchange, letter));
-        else
+        if (letter->kind == NET_LETTER_CONNECTION)
             (void)net_loop_adopt(loop, OWNER_OF(letter, net_connection, letter));
+        else
+            deliver_exchange(loop, OWNER_OF(letter, net_exchange, letter));
     }
 }
 

@@ -61,6 +61,8 @@ double mw_observer_log_sample(const mw_observer *observer);
 /* Share of the traces that begin here. Without a collector it changes nothing. */
 void mw_observer_set_trace_sample(mw_observer *observer, double sample);
 double mw_observer_trace_sample(const mw_observer *observer);
+/* Whether there is a collector. NULL is fine. */
+bool mw_observer_traces(const mw_observer *observer);
 
 /* ---- on a request's path; `observer` may be NULL, then nothing happens --------------------------
  */

@@ -78,6 +78,11 @@ void mw_observer_set_trace_sample(mw_observer *observer, double sample)
     atomic_store(&observer->trace_below, threshold(sample));
 }
 
+bool mw_observer_traces(const mw_observer *observer)
+{
+    return observer && observer->exporter;
+}
+
 double mw_observer_trace_sample(const mw_observer *observer)
 {
     return share_of(atomic_load(&observer->trace_below));

@@ -54,7 +54,8 @@ static void server_metadata(mw_fleet *fleet, mw_exchange *exchange, const mw_par
     grpc_reply(exchange);
 }
 
-/* ---- settings -------------------------------------------------------------------------------- */
+/* ---- shared memory
+ * ------------------------------------------------------------------------------- */
 
 static void refuse_memory(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
@@ -102,8 +103,8 @@ static const struct grpc_row {
     {INFERENCE "CudaSharedMemoryStatus", nothing, false},
     {INFERENCE "CudaSharedMemoryRegister", refuse_memory, false},
     {INFERENCE "CudaSharedMemoryUnregister", nothing, false},
-    {INFERENCE "TraceSetting", nothing, false},
-    {INFERENCE "LogSettings", nothing, false},
+    {INFERENCE "TraceSetting", grpc_trace_setting, false},
+    {INFERENCE "LogSettings", grpc_log_settings, false},
     {HEALTH "Check", grpc_health_check, false},
     {HEALTH "List", grpc_health_list, false},
     {HEALTH "Watch", grpc_health_watch, false},
@@ -120,6 +121,16 @@ static void refuse_unknown(mw_exchange *exchange)
     serve_reply_error(exchange, &err, 501);
 }
 
+/* A small message is uncompressed at once: it has at most 1,032 times its bytes, which take about a
+ * millisecond. Others would hold up their loop. */
+enum { LOOP_COMPRESSED_BYTES = 1024 };
+
+typedef struct inflate_job {
+    mw_job job;
+    mw_fleet *fleet;
+    mw_exchange *exchange;
+} inflate_job;
+
 /* The message as it is, uncompressed. */
 static mw_status open_message(mw_fleet *fleet, mw_exchange *exchange, int *ret_status,
                               mw_error *err)
@@ -128,6 +139,34 @@ static mw_status open_message(mw_fleet *fleet, mw_exchange *exchange, int *ret_s
     exchange->body_encoding = (mw_view){NULL, 0};
     *ret_status = status == MW_UNSUPPORTED ? 501 : status == MW_NO_MEMORY ? 413 : 0;
     return status;
+}
+
+static void run_inflate(mw_job *job)
+{
+    inflate_job *self = (inflate_job *)((char *)job - offsetof(inflate_job, job));
+    mw_exchange *exchange = self->exchange;
+    mw_error err;
+    int http_status = 0;
+    if (mw_exchange_is_gone(exchange))
+        mw_exchange_reply(exchange); /* to nobody */
+    else if (open_message(self->fleet, exchange, &http_status, &err) == MW_OK)
+        mw_exchange_return(exchange);
+    else
+        serve_reply_error(exchange, &err, http_status);
+}
+
+/* True when the pool does it: the exchange comes back, or is answered. */
+static bool inflate_aside(mw_fleet *fleet, mw_exchange *exchange)
+{
+    inflate_job *self = NULL;
+    if (exchange->body_encoding.size > 0 && exchange->body.size > LOOP_COMPRESSED_BYTES)
+        self = mw_arena_take_zeroed(exchange->arena, 1, sizeof *self);
+    if (!self)
+        return false;
+    *self = (inflate_job){{NULL, run_inflate}, fleet, exchange};
+    mw_exchange_defer(exchange);
+    mw_pool_submit(serve_pool(fleet), &self->job);
+    return true;
 }
 
 void serve_grpc(mw_fleet *fleet, mw_exchange *exchange)
@@ -144,6 +183,8 @@ void serve_grpc(mw_fleet *fleet, mw_exchange *exchange)
     mw_view texts[2];
     int http_status = 0;
     exchange->takes_more = row->has_error_messages;
+    if (inflate_aside(fleet, exchange))
+        return;
     mw_status status = open_message(fleet, exchange, &http_status, &err);
     if (status == MW_OK)
         status = grpc_read_texts(exchange->body, texts, &err);

@@ -20,16 +20,18 @@ MW_CHECKED mw_status grpc_read_request(mw_view message, mw_arena *arena, oip_req
 /* 200 with what stands in the reply. */
 void grpc_reply(mw_exchange *exchange);
 
-mw_serve_handler grpc_infer;        /* ModelInfer */
-mw_serve_handler grpc_infer_stream; /* ModelStreamInfer, each of its messages */
-mw_serve_handler grpc_model;        /* ModelMetadata */
-mw_serve_handler grpc_model_ready;  /* ModelReady */
-mw_serve_handler grpc_config;       /* ModelConfig */
-mw_serve_handler grpc_stats;        /* ModelStatistics */
-mw_serve_handler grpc_index;        /* RepositoryIndex */
-mw_serve_handler grpc_load;         /* RepositoryModelLoad */
-mw_serve_handler grpc_unload;       /* RepositoryModelUnload */
-mw_serve_handler grpc_health_check; /* of grpc.health.v1.Health: Check, List, Watch */
+mw_serve_handler grpc_infer;         /* ModelInfer */
+mw_serve_handler grpc_infer_stream;  /* ModelStreamInfer, each of its messages */
+mw_serve_handler grpc_model;         /* ModelMetadata */
+mw_serve_handler grpc_model_ready;   /* ModelReady */
+mw_serve_handler grpc_config;        /* ModelConfig */
+mw_serve_handler grpc_stats;         /* ModelStatistics */
+mw_serve_handler grpc_index;         /* RepositoryIndex */
+mw_serve_handler grpc_load;          /* RepositoryModelLoad */
+mw_serve_handler grpc_unload;        /* RepositoryModelUnload */
+mw_serve_handler grpc_log_settings;  /* LogSettings */
+mw_serve_handler grpc_trace_setting; /* TraceSetting */
+mw_serve_handler grpc_health_check;  /* of grpc.health.v1.Health: Check, List, Watch */
 mw_serve_handler grpc_health_list;
 mw_serve_handler grpc_health_watch;
 mw_serve_handler grpc_reflect; /* ServerReflectionInfo, each of its messages */

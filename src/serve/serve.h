@@ -186,6 +186,8 @@ mw_serve_handler serve_oip_index;    /* POST /v2/repository/index */
 mw_serve_handler serve_oip_load;     /* POST /v2/repository/models/{name}/load */
 mw_serve_handler serve_oip_unload;   /* POST /v2/repository/models/{name}/unload */
 mw_serve_handler serve_oip_memory;   /* shared memory: refused with a sentence */
+mw_serve_handler serve_oip_logging;  /* GET, POST /v2/logging */
+mw_serve_handler serve_oip_trace;    /* GET, POST /v2/trace/setting, /v2/models/{name}/... */
 
 /* gRPC: one message of any call (grpc.c). */
 void serve_grpc(mw_fleet *fleet, mw_exchange *exchange);

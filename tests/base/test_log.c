@@ -134,14 +134,37 @@ static void test_threads_do_not_interleave(void **state)
     assert_string_equal(at, "");
 }
 
+/* A form hides and shows by severity; the first one is what the level said. */
+static void test_form(void **state)
+{
+    (void)state;
+    mw_log_set_level(MW_LOG_WARN);
+    mw_log_form first = mw_log_first_form();
+    assert_true(first.error && first.warn && !first.info && first.verbose == 0);
+    mw_log_form form = {.warn = false, .error = true, .info = true, .verbose = 3};
+    mw_log_set_form(&form);
+    assert_int_equal(mw_log_get_form().verbose, 3);
+    assert_false(mw_log_get_form().warn);
+    assert_true(mw_log_first_form().warn);
+    capture_begin();
+    mw_log(MW_LOG_WARN, "hidden");
+    mw_log(MW_LOG_INFO, "one");
+    mw_log(MW_LOG_DEBUG, "two");
+    const char *text = capture_end();
+    assert_null(strstr(text, "hidden"));
+    assert_non_null(strstr(text, "one"));
+    assert_non_null(strstr(text, "two"));
+    mw_log_set_level(MW_LOG_DEBUG);
+    assert_int_equal(mw_log_get_form().verbose, 1);
+    mw_log_set_level(MW_LOG_INFO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line),
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_hostile_text_stays_one_line),
-        cmocka_unit_test(test_error_sentence),
-        cmocka_unit_test(test_threads_do_not_interleave),
+        cmocka_unit_test(test_line),           cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_form),           cmocka_unit_test(test_hostile_text_stays_one_line),
+        cmocka_unit_test(test_error_sentence), cmocka_unit_test(test_threads_do_not_interleave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,6 +178,33 @@ def test_classification_and_contributions(client, rows):
     assert only.as_numpy("output") is None
 
 
+@pytest.mark.parametrize("how", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_large_compressed_messages_go_aside_and_come_back(channel, models, how):
+    """They are uncompressed by the pool, and their handler has them then."""
+    values = np.random.default_rng(5).normal(size=(9000, 4)).astype(np.float32)
+    asked = request(values)
+    asked.raw_input_contents.append(values.tobytes())
+    text = asked.SerializeToString()
+    for _ in range(3):
+        answer = pb.ModelInferResponse.FromString(
+            raw(channel, SERVICE + "ModelInfer", text, compression=how))
+        close(np.frombuffer(answer.raw_output_contents[0], np.float32), models, "nameless", values)
+    call = channel.stream_stream(SERVICE + "ModelStreamInfer", request_serializer=bytes,
+                                 response_deserializer=pb.ModelStreamInferResponse.FromString)
+    answers = list(call(iter([text, b"\xff", text]), timeout=20, compression=how))
+    assert [bool(each.error_message) for each in answers] == [False, True, False]
+    assert answers[2].infer_response.raw_output_contents == answer.raw_output_contents
+
+
+def test_compressed_bombs_meet_the_limit_of_bodies(channel, client):
+    for size in (20 << 20, 200 << 20):
+        with pytest.raises(grpc.RpcError) as caught:
+            raw(channel, SERVICE + "ModelInfer", bytes(size), compression=grpc.Compression.Gzip)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "decompresses to more than" in caught.value.details()
+    assert client.is_server_live()
+
+
 @pytest.mark.parametrize("how", ["gzip", "deflate"])
 def test_compressed_requests(client, models, rows, how):
     values = np.tile(rows.fillna(1).to_numpy(np.float32), (200, 1))
