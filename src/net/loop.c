@@ -286,18 +286,27 @@ const char *net_loop_date(net_loop *loop, size_t *ret_size)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+void net_loop_begin(net_loop *loop)
+{
+    loop->now_ns = loop->woken_ns = mw_clock_ns();
+}
+
+void net_loop_turn(net_loop *loop)
+{
+    collect(loop);
+    serve_ready(loop);
+    read_mail(loop);
+    net_grpc_tell_news(loop);
+    follow_phase(loop);
+    serve_timeouts(loop);
+}
+
 void *net_loop_run(void *argument)
 {
     net_loop *loop = argument;
-    loop->now_ns = loop->woken_ns = mw_clock_ns();
-    while (loop->phase != NET_STOPPING || loop->n_live_exchanges > 0) {
-        collect(loop);
-        serve_ready(loop);
-        read_mail(loop);
-        net_grpc_tell_news(loop);
-        follow_phase(loop);
-        serve_timeouts(loop);
-    }
+    net_loop_begin(loop);
+    while (loop->phase != NET_STOPPING || loop->n_live_exchanges > 0)
+        net_loop_turn(loop);
     return NULL;
 }
 

@@ -107,6 +107,10 @@ static inline void net_count(_Atomic uint64_t *counter, uint64_t more)
 MW_CHECKED mw_status net_loop_init(net_loop *loop, mw_server *server, unsigned index,
                                    mw_error *err);
 void net_loop_done(net_loop *loop);
+/* What its thread does: begin, then turns, each of which waits for work and does what there is.
+ * Tests turn a loop by hand. */
+void net_loop_begin(net_loop *loop);
+void net_loop_turn(net_loop *loop);
 /* The thread's function; the argument is the loop. */
 void *net_loop_run(void *argument);
 /* From any thread: post a letter, or only wake it up (NULL). */
