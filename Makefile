@@ -48,6 +48,7 @@ check:
 test:
 	@tools/install-deps.sh test
 	@$(MAKE) --no-print-directory build
+	@tools/go-tools.sh
 	@tools/run_tests.py all
 
 debug: build-debug/build.ninja

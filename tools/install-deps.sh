@@ -15,7 +15,7 @@ case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
 fuzz) wanted+=(clang fuzzer) ;;
-test) wanted+=(cmocka clang fuzzer venv promtool mandoc simde) ;;
+test) wanted+=(cmocka clang fuzzer venv promtool mandoc simde curl h2load) ;;
 bench) wanted+=(venv nginx wrk taskset) ;;
 *)
     echo "usage: $0 build|check|fuzz|test|bench" >&2
@@ -29,7 +29,9 @@ library() { have pkg-config && pkg-config --exists "$1"; }
 # The proof that a wanted thing is there. Headers by pkg-config, programs by name.
 is_there() {
     case $1 in
-    cc | ninja | pkg-config | python3 | clang | promtool | mandoc | wrk | taskset) have "$1" ;;
+    cc | ninja | pkg-config | python3 | clang | promtool | mandoc | wrk | taskset | curl | h2load)
+        have "$1"
+        ;;
     libc) [ -e /usr/include/stdio.h ] ;;
     simde) [ -e /usr/include/simde/x86/avx512.h ] || [ "$(uname -m)" != x86_64 ] ;;
     meson) tools/find-meson.sh >/dev/null 2>&1 ;;
@@ -59,6 +61,7 @@ package_of() {
     promtool) echo prometheus ;;
     nginx) echo nginx-light ;;
     taskset) echo util-linux ;;
+    h2load) echo nghttp2-client ;;
     *) echo "$1" ;;
     esac
 }

@@ -290,6 +290,21 @@ class Tidy(unittest.TestCase):
         self.none([f"{DOCS}/reference/errors.md: MW{number} {name} is missing"
                    for number, name, *_ in self.codes() if f"MW{number}" not in page])
 
+    def test_limits_of_the_network_are_documented(self):
+        """Each in the table of docs/reference/http.md, with its value."""
+        text = text_of(SRC / "base/limits.h")
+        part = text[text.index("/* network */"):text.index("/* requests */")]
+        wanted = {}
+        for name, size, unit, number in re.findall(
+                r"^#define (MW_LIMIT_\w+) (?:\((\d+) \* MW_([KM])IB\)|(\d+))", part, re.M):
+            wanted[name] = f"{size} {unit}iB" if unit else f"{int(number):,}"
+            wanted[name] += " ms" if name.endswith("_MS") else ""
+        table = dict(re.findall(r"^\| `(MW_LIMIT_\w+)` \| ([^|]+?) \|",
+                                text_of(DOCS / "reference/http.md"), re.M))
+        self.none([f"{DOCS}/reference/http.md: {name} is {table.get(name)}, not {wanted.get(name)}"
+                   for name in sorted(table.keys() | wanted.keys())
+                   if table.get(name) != wanted.get(name)])
+
     # ---- documents -----------------------------------------------------------------------------
 
     def test_links_lead_somewhere(self):
