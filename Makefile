@@ -3,6 +3,7 @@
 #   make            build/millwright            make demo     see it work, in a minute
 #   make check      unit tests, in seconds      make test     every test, with the real clients
 #   make debug      build-debug/, sanitizers    make fuzz     hunt, FUZZ_SECONDS=60 a target
+#   make soak       clients of every kind for an hour, SOAK_SECONDS=3600
 #   make bench      figures against the peers   make bench-trees  the same of the tree engines
 #   make install    honours DESTDIR and PREFIX
 #   make deps       install what a build needs  make help     this list
@@ -15,10 +16,11 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
 MESON = "$$(tools/find-meson.sh)"
 
 .DEFAULT_GOAL := build
-.PHONY: build deps demo check test debug fuzz bench bench-trees install format clean help
+.PHONY: build deps demo check test debug fuzz soak bench bench-trees install format clean help
 
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -58,6 +60,13 @@ fuzz:
 	@tools/install-deps.sh fuzz
 	@tools/run_fuzz.py --seconds $(FUZZ_SECONDS)
 
+soak:
+	@tools/install-deps.sh test
+	@$(MAKE) --no-print-directory build
+	@tools/python-env.sh .venv-test tests/requirements.txt
+	@SOAK_SECONDS=$(SOAK_SECONDS) MW_BINARY=$(BUILD)/millwright \
+	    .venv-test/bin/python -m pytest -q -s -p no:cacheprovider tests/wire/test_soak.py
+
 bench: build
 	@tools/install-deps.sh bench
 	@tools/python-env.sh .venv-bench bench/requirements.txt
@@ -83,4 +92,4 @@ clean:
 	rm -rf build build-debug build-fuzz build-thread
 
 help:
-	@sed -n '3,9s/^# *//p' Makefile
+	@sed -n '3,10s/^# *//p' Makefile
