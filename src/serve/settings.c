@@ -134,7 +134,7 @@ mw_status serve_trace_check_model(mw_fleet *fleet, const mw_exchange *exchange, 
 /* One trace of so many requests. */
 static mw_status read_rate(const serve_setting *setting, double *ret_rate, mw_error *err)
 {
-    uint64_t number = setting->number;
+    uint64_t number = setting->kind == SETTING_NUMBER ? setting->number : 0;
     bool is_number = setting->kind == SETTING_NUMBER;
     for (size_t i = 0; setting->kind == SETTING_TEXT && i < setting->text.size; i++) {
         char c = setting->text.data[i];

@@ -91,3 +91,25 @@ def test_traces_that_are_not_made(served):
         client.client.get_trace_settings(model_name="nobody")
     assert "nobody" in caught.value.message()
     assert server.get("/v2/models/a/trace/setting").status_code == 404
+
+
+@pytest.mark.parametrize("kind", [Http, Grpc], ids=["http", "grpc"])
+def test_trace_settings_are_the_exporters(serve, copy_of, kind):
+    server = serve(f"a={copy_of('plain')}", "--otlp", "http://127.0.0.1:9")  # nobody is there
+    client = kind(server.port).client
+
+    def told(answer):
+        if kind is Http:
+            return answer["trace_level"], answer["trace_rate"]
+        return list(answer.settings["trace_level"].value), answer.settings["trace_rate"].value[0]
+    assert told(client.get_trace_settings()) == (["TIMESTAMPS"], "1")
+    assert told(client.update_trace_settings(settings={"trace_rate": "50"})) == \
+        (["TIMESTAMPS"], "50")
+    assert told(client.update_trace_settings("a", {"trace_level": ["OFF"]}))[0] == ["OFF"]
+    assert told(client.update_trace_settings(settings={"trace_level": None,
+                                                       "trace_rate": None})) == \
+        (["TIMESTAMPS"], "1")
+    for settings in ({"trace_rate": "0"}, {"trace_level": ["TENSORS"]}, {"trace_file": "/x"},
+                     {"trace_nothing": "1"}):
+        with pytest.raises(InferenceServerException):
+            client.update_trace_settings(settings=settings)
