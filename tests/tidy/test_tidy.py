@@ -297,7 +297,9 @@ class Tidy(unittest.TestCase):
         wanted = {}
         for name, size, unit, number in re.findall(
                 r"^#define (MW_LIMIT_\w+) (?:\((\d+) \* MW_([KM])IB\)|(\d+))", part, re.M):
-            wanted[name] = f"{size} {unit}iB" if unit else f"{int(number):,}"
+            is_octal = (number or "").startswith("0")
+            wanted[name] = f"{size} {unit}iB" if unit else number if is_octal else \
+                f"{int(number):,}"
             wanted[name] += " ms" if name.endswith("_MS") else ""
         table = dict(re.findall(r"^\| `(MW_LIMIT_\w+)` \| ([^|]+?) \|",
                                 text_of(DOCS / "reference/http.md"), re.M))
