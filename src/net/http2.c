@@ -143,11 +143,11 @@ static bool use_bytes(net_connection *connection)
     net_http2 *http2 = http2_of(connection);
     net_input *in = &connection->in;
     size_t size = in->end - in->begin;
-    const uint8_t *data = (const uint8_t *)in->data + in->begin;
     if (size == 0 || http2->is_lingering) {
         in->begin = in->end = 0;
         return true;
     }
+    const uint8_t *data = (const uint8_t *)in->data + in->begin;
     ssize_t n = nghttp2_session_mem_recv(http2->session, data, size);
     in->begin = in->end = 0;
     if (n >= 0)

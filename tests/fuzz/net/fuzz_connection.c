@@ -73,6 +73,7 @@ static void open_server(void)
     options.max_head_bytes = 1024;
     options.max_body_bytes = 16384;
     options.handler = handle;
+    mw_log_set_level(MW_LOG_ERROR);
     mw_clock_pin(&now_ns, &wall_ms);
     now_ns = SECOND_NS;
     check(mw_server_open(&options, &server, &err) == MW_OK);
@@ -327,6 +328,7 @@ static net_connection *connect_pair(int *ret_client)
     net_connection *connection = net_loop_take_connection(loop);
     check(connection);
     connection->fd = fds[0];
+    connection->listener = &server->listeners[0];
     connection->transport = &net_plain;
     connection->protocol = &net_http1;
     connection->letter.kind = NET_LETTER_CONNECTION;
@@ -370,7 +372,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     settle(TURNS);
     close(fd);
     settle(TURNS);
-    for (unsigned i = 0; loop->connections && i < TURNS; i++) { /* lingering, or a clock's */
+    bool is_last = false; /* lingering, or a clock's, or deferred at the very end */
+    for (unsigned i = 0; i < TURNS && !is_last; i++) {
+        is_last = !loop->connections && loop->n_live_exchanges == 0;
         answer_held(false);
         now_ns += UINT64_C(100) * SECOND_NS;
         turn();
