@@ -258,6 +258,12 @@ static void write_server(metrics_page *page, const mw_server *server)
                 (double)counts.accepted);
     write_plain(page, "mw_http_connections_refused_total", "counter",
                 "Connections refused over the limit.", (double)counts.refused);
+    write_plain(page, "mw_tls_handshakes_total", "counter", "TLS handshakes that succeeded.",
+                (double)counts.tls_handshakes);
+    write_plain(page, "mw_tls_handshakes_resumed_total", "counter",
+                "TLS handshakes that resumed a session.", (double)counts.tls_resumed);
+    write_plain(page, "mw_tls_handshakes_failed_total", "counter", "TLS handshakes that failed.",
+                (double)counts.tls_failed);
     write_plain(page, "mw_http_timeouts_total", "counter", "Connections closed by a time-out.",
                 (double)counts.timeouts);
     write_plain(page, "mw_http_faults_total", "counter",

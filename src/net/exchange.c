@@ -21,6 +21,8 @@ net_exchange *net_begin_exchange(net_connection *connection)
     exchange->shown = (mw_exchange){
         .method = MW_METHOD_OTHER,
         .peer = connection->peer,
+        .client_name =
+            connection->client_name ? mw_view_of(connection->client_name) : (mw_view){"", 0},
         .loop = connection->loop->index,
         .began_ns = connection->ready_ns,
         .arena = &exchange->arena,

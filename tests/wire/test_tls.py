@@ -3,6 +3,7 @@ are swapped under traffic; clients that speak the wrong thing or stop half-way."
 import datetime
 import http.client
 import ipaddress
+import json
 import shutil
 import signal
 import socket
@@ -155,6 +156,12 @@ def test_triton_grpc(secure, authority, models):
                                       root_certificates=str(authority.path)) as client:
         assert client.is_server_ready() and client.is_model_ready("plain")
         assert client.get_model_metadata("plain").name == "plain"
+        rows = models.rows.to_numpy(np.float32)[:7]
+        tensor = triton.InferInput("input", list(rows.shape), "FP32")
+        tensor.set_data_from_numpy(rows)
+        answer = client.infer("plain", [tensor]).as_numpy("output")
+        expected = models.predict("plain", models.rows[:7])
+        np.testing.assert_allclose(answer, expected, rtol=1e-5)
 
 
 def test_sessions_are_resumed(secure, authority):
@@ -165,6 +172,25 @@ def test_sessions_are_resumed(secure, authority):
                 assert ask(connection)[0] == 200
                 assert connection.session_reused == (turn > 0), (version, turn)
                 session = connection.session
+
+
+def test_handshakes_are_counted(models, serve, authority, pair):
+    server = serve(f"plain={models.paths['plain']}", *tls_options(pair))
+    context, session = context_of(authority, version=ssl.TLSVersion.TLSv1_2), None
+    for _ in range(3):
+        with secured(server, context, session=session) as connection:
+            assert ask(connection)[0] == 200
+            session = connection.session
+    mistrust = ssl.create_default_context()
+    mistrust.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError):
+        secured(server, mistrust)
+    page = requests.get(f"https://localhost:{server.port}/metrics", verify=str(authority.path),
+                        timeout=20).text
+    counts = {line.split()[0]: float(line.split()[1]) for line in page.splitlines()
+              if line.startswith("mw_tls_")}
+    assert counts == {"mw_tls_handshakes_total": 4, "mw_tls_handshakes_resumed_total": 2,
+                      "mw_tls_handshakes_failed_total": 1}
 
 
 def test_alpn(secure, authority):
@@ -203,6 +229,23 @@ def test_clients_are_asked(models, serve, authority, pair, tmp_path):
             with secured(server, context_of(authority, client)) as connection:
                 ask(connection)
     server.wait_said("TLS was not agreed")
+
+
+def test_clients_may_show_a_certificate(models, serve, authority, pair, tmp_path):
+    """Anyone may come, who shows one must be known, and the access log tells who it was."""
+    log, known = tmp_path / "access.log", authority.sign("grace")
+    stranger = Authority(tmp_path, "stranger").sign("eve")
+    server = serve(f"plain={models.paths['plain']}", *tls_options(pair), "--tls-clients",
+                   "optional", "--tls-client-ca", authority.path, "--access-log", log)
+    for client in None, known:
+        with secured(server, context_of(authority, client)) as connection:
+            assert ask(connection)[0] == 200
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        with secured(server, context_of(authority, stranger)) as connection:
+            ask(connection)
+    until(lambda: log.exists() and log.read_text().count("\n") >= 2)
+    nobody, grace = map(json.loads, log.read_text().splitlines()[:2])
+    assert "grace" in json.dumps(grace) and "grace" not in json.dumps(nobody)
 
 
 # ---- what is wrong at the start -----------------------------------------------------------------
