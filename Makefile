@@ -50,7 +50,7 @@ check:
 test:
 	@tools/install-deps.sh test
 	@$(MAKE) --no-print-directory build
-	@tools/go-tools.sh
+	@TOOL_SECONDS=90 tools/go-tools.sh
 	@tools/run_tests.py all
 
 debug: build-debug/build.ninja
