@@ -72,6 +72,8 @@ static void write_path(const observe_record *record, const observe_mask *mask, m
 
 static void write_headers(mw_view headers, const observe_mask *mask, mw_buf *out)
 {
+    if (headers.size == 0)
+        return;
     const char *at = headers.data, *end = at + headers.size, *before = ",\"headers\":{";
     while (at < end) {
         mw_view name = {at, strnlen(at, (size_t)(end - at))};
@@ -84,8 +86,7 @@ static void write_headers(mw_view headers, const observe_mask *mask, mw_buf *out
         mw_json_write_text(out, observe_is_private(mask, name) ? MW_VIEW("***") : value);
         before = ",";
     }
-    if (headers.size > 0)
-        mw_buf_char(out, '}');
+    mw_buf_char(out, '}');
 }
 
 static void write_answer(const observe_record *record, mw_buf *out)
