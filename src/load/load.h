@@ -116,7 +116,7 @@ void mw_load_judge(mw_load_step *step, uint64_t objective_ns);
 /* The p99 that marks the knee when nobody names one: where waiting outweighs work, 5 x the median
  * or 2 x the p99 of a quiet server, whichever is more, and at least 1 ms. */
 uint64_t mw_load_quiet_objective(const mw_load_result *quiet);
-/* Find the curve. Fails as `run` does. About 12 steps without rates. */
+/* Find the curve. Fails as `run` does. About 12 steps without rates; a bad one is run once more. */
 MW_CHECKED mw_status mw_load_find(const mw_load_search *search, mw_load_curve *ret_curve,
                                   mw_error *err);
 
