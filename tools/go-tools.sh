@@ -14,6 +14,9 @@ folder=${MW_GO_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/millwright/go-tools}
 go=$(command -v go || echo /usr/local/go/bin/go)
 deadline=$((SECONDS + ${TOOL_SECONDS:-240}))
 
+# Seconds that are left, one at least: 0 would mean no end to `timeout`.
+left() { echo $((deadline - SECONDS > 1 ? deadline - SECONDS : 1)); }
+
 # name, version, module of its command, what it needs beside its own go.mod
 build() {
     local name=$1 version=$2 module=$3 work
@@ -24,8 +27,9 @@ build() {
     work=$(mktemp -d)
     (
         cd "$work" && export GOFLAGS=-mod=mod GOTOOLCHAIN=local GOMAXPROCS=2 &&
-            "$go" mod init tools && "$go" get "$module@$version" "$@" &&
-            timeout $((deadline - SECONDS)) nice "$go" build -o "$work/$name" "$module"
+            "$go" mod init tools &&
+            timeout "$(left)" "$go" get "$module@$version" "$@" &&
+            timeout "$(left)" nice "$go" build -o "$work/$name" "$module"
     ) >"$work/log" 2>&1 && mkdir -p "$folder" && mv "$work/$name" "$folder/$name-$version" &&
         ln -sf "$name-$version" "$folder/$name" ||
         echo "go-tools: no $name: $(tail -1 "$work/log")" >&2
