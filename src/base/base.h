@@ -14,6 +14,7 @@
  *   stage.h   the stages of a request, by name
  *   log.h     one line an event on stderr
  *   protobuf.h  fields of protocol buffers, in and out
+ *   thread.h  a thread beside the main one
  *   pool.h    threads for work that may take long or block
  */
 #ifndef BASE_BASE_H
@@ -35,6 +36,7 @@
 #include "clock.h"
 #include "stage.h"
 #include "log.h"
+#include "thread.h"
 #include "protobuf.h"
 #endif
 

@@ -2,12 +2,12 @@
 #include "pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "clock.h"
 #include "limits.h"
+#include "thread.h"
 
 #include "banned.h"
 
@@ -87,16 +87,11 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Signals belong to the main thread: a worker that took SIGTERM would only delay it. */
 static unsigned start_threads(mw_pool *pool, unsigned n_threads)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     unsigned started = 0;
-    while (started < n_threads && pthread_create(&pool->threads[started], NULL, work, pool) == 0)
+    while (started < n_threads && mw_thread_start(&pool->threads[started], NULL, work, pool) == 0)
         started++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
 

@@ -1,6 +1,5 @@
 /* The server: options, the listener, its loops from start to close. */
 #include <errno.h>
-#include <signal.h>
 
 #include "loop.h"
 
@@ -139,24 +138,16 @@ const mw_listener *mw_server_listener(const mw_server *server, size_t i)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* Signals belong to the main thread; the new threads inherit this mask. */
 static int start_loops(mw_server *server)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = 0;
     for (unsigned i = 0; i < server->options.n_loops && failed == 0; i++) {
+        char name[24];
         net_loop *loop = &server->loops[i];
-        failed = pthread_create(&loop->thread, NULL, net_loop_run, loop);
-        if (failed == 0) {
-            char name[24]; /* the system takes 16, which 256 loops never need */
-            snprintf(name, sizeof name, "mw-loop-%u", i);
-            pthread_setname_np(loop->thread, name);
-            server->n_started++;
-        }
+        snprintf(name, sizeof name, "mw-loop-%u", i);
+        failed = mw_thread_start(&loop->thread, name, net_loop_run, loop);
+        server->n_started += failed == 0;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -201,16 +200,6 @@ static void *write_on(void *given)
     return NULL;
 }
 
-static bool start_thread(store_writer *writer)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&writer->thread, NULL, write_on, writer) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
-}
-
 mw_status store_writer_start(mw_sql *session, store_writer **ret_writer, mw_error *err)
 {
     store_writer *writer = calloc(1, sizeof *writer);
@@ -225,7 +214,7 @@ mw_status store_writer_start(mw_sql *session, store_writer **ret_writer, mw_erro
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&writer->has_work, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (!start_thread(writer)) {
+    if (mw_thread_start(&writer->thread, NULL, write_on, writer) != 0) {
         pthread_cond_destroy(&writer->has_work);
         pthread_mutex_destroy(&writer->lock);
         free(writer);
