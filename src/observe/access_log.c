@@ -10,10 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,12 +30,8 @@ struct observe_log {
     observe_mask mask;
     int fd;
     bool is_file; /* a regular one: a write never waits for a reader */
-    int wake_fd;
-    unsigned n_loops;
-    observe_ring *rings;
-    pthread_t thread;
-    bool has_thread;
-    atomic_bool asleep, is_called, reopening, ending; /* is_called: a ring is half full */
+    observe_outlet outlet;
+    atomic_bool asleep, reopening;
     /* the thread's */
     mw_buf block, rest; /* rest: the end of a line of which the file has the beginning */
     size_t block_lines;
@@ -197,51 +190,38 @@ static void write_block(observe_log *log)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static bool drain(observe_log *log)
+static void take_line(void *user, const observe_record *record)
 {
-    bool any = false;
-    for (unsigned i = 0; i < log->n_loops; i++) {
-        mw_view bytes;
-        while (observe_ring_peek(&log->rings[i], &bytes)) {
-            observe_record record;
-            observe_record_read(bytes, &record);
-            observe_write_line(&record, &log->mask, &log->block);
-            observe_ring_take(&log->rings[i]);
-            log->block_lines++;
-            any = true;
-            if (log->block.size >= BLOCK_BYTES)
-                write_block(log);
-        }
-    }
-    write_block(log);
-    return any;
+    observe_log *log = user;
+    observe_write_line(record, &log->mask, &log->block);
+    log->block_lines++;
+    if (log->block.size >= BLOCK_BYTES)
+        write_block(log);
 }
 
-static void wait_for_lines(observe_log *log, int ms)
+static bool drain(observe_log *log)
 {
-    struct pollfd waiting = {.fd = log->wake_fd, .events = POLLIN};
-    uint64_t count;
-    if (poll(&waiting, 1, ms) > 0 && read(log->wake_fd, &count, sizeof count) < 0)
-        return; /* nobody else reads it */
+    bool any = observe_outlet_drain(&log->outlet, take_line, log);
+    write_block(log);
+    return any;
 }
 
 static void *run(void *argument)
 {
     observe_log *log = argument;
     bool any = false;
-    while (!atomic_load(&log->ending)) {
+    while (!atomic_load(&log->outlet.ending)) {
         if (!any) {
             atomic_store(&log->asleep, true);
-            wait_for_lines(log, IDLE_MS); /* a wake-up that was missed costs so much */
+            observe_outlet_wait(&log->outlet, IDLE_MS); /* a missed wake-up costs so much */
             atomic_store(&log->asleep, false);
         }
-        if (!atomic_load(&log->ending))
-            wait_for_lines(log, GATHER_MS);
+        if (!atomic_load(&log->outlet.ending))
+            observe_outlet_wait(&log->outlet, GATHER_MS);
         if (atomic_exchange(&log->reopening, false)) {
             (void)drain(log); /* what came before belongs to the old file */
             reopen_file(log);
         }
-        atomic_store(&log->is_called, false);
         any = drain(log);
     }
     log->retry_ns = 0;
@@ -249,34 +229,20 @@ static void *run(void *argument)
     return NULL;
 }
 
-static void wake(observe_log *log)
-{
-    uint64_t one = 1;
-    ssize_t n = write(log->wake_fd, &one, sizeof one);
-    (void)n; /* full: then it is awake already */
-}
-
 /* ---- the door -------------------------------------------------------------------------------- */
 
 void observe_log_put(observe_log *log, unsigned loop, const observe_record *record)
 {
-    observe_ring *ring = &log->rings[loop];
-    size_t bytes = observe_record_bytes(record);
-    char *room = observe_ring_reserve(ring, bytes);
-    if (!room)
-        return;
-    observe_record_write(record, room);
-    bool is_filling = observe_ring_commit(ring, bytes);
-    bool is_asleep = atomic_load_explicit(&log->asleep, memory_order_relaxed) &&
-                     atomic_exchange(&log->asleep, false);
-    if (is_asleep || (is_filling && !atomic_exchange(&log->is_called, true)))
-        wake(log);
+    bool is_put = observe_outlet_put(&log->outlet, loop, record);
+    if (is_put && atomic_load_explicit(&log->asleep, memory_order_relaxed) &&
+        atomic_exchange(&log->asleep, false))
+        observe_outlet_wake(&log->outlet);
 }
 
 void observe_log_reopen(observe_log *log)
 {
     atomic_store(&log->reopening, true);
-    wake(log);
+    observe_outlet_wake(&log->outlet);
 }
 
 void observe_log_count(const observe_log *log, uint64_t *ret_written, uint64_t *ret_dropped,
@@ -284,9 +250,7 @@ void observe_log_count(const observe_log *log, uint64_t *ret_written, uint64_t *
 {
     *ret_written = atomic_load_explicit(&log->n_written, memory_order_relaxed);
     *ret_failed = atomic_load_explicit(&log->n_failed, memory_order_relaxed);
-    *ret_dropped = 0;
-    for (unsigned i = 0; i < log->n_loops; i++)
-        *ret_dropped += observe_ring_dropped(&log->rings[i]);
+    *ret_dropped = observe_outlet_dropped(&log->outlet);
 }
 
 static mw_status open_target(observe_log *log, const char *to, mw_error *err)
@@ -304,44 +268,19 @@ static mw_status open_target(observe_log *log, const char *to, mw_error *err)
     return MW_OK;
 }
 
-static mw_status start(observe_log *log, mw_error *err)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the main thread */
-    int failed = pthread_create(&log->thread, NULL, run, log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0)
-        return mw_fail_memory(err, "a thread for the access log");
-    log->has_thread = true;
-    pthread_setname_np(log->thread, "mw-access-log");
-    return MW_OK;
-}
-
-static mw_status build(observe_log *log, const char *to, mw_error *err)
-{
-    MW_TRY(open_target(log, to, err));
-    log->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (log->wake_fd < 0)
-        return mw_fail_errno(err, "make an event descriptor", errno);
-    if (posix_memalign((void **)&log->rings, 64, log->n_loops * sizeof *log->rings) != 0)
-        return mw_fail_memory(err, "the access log");
-    memset((void *)log->rings, 0, log->n_loops * sizeof *log->rings);
-    for (unsigned i = 0; i < log->n_loops; i++)
-        MW_TRY(observe_ring_init(&log->rings[i], RING_BYTES, err));
-    return start(log, err);
-}
-
 mw_status observe_log_new(const char *to, const observe_mask *mask, unsigned n_loops,
                           observe_log **ret_log, mw_error *err)
 {
     observe_log *log = calloc(1, sizeof *log);
     if (!log)
         return mw_fail_memory(err, "the access log");
-    *log = (observe_log){.mask = *mask, .fd = -1, .wake_fd = -1, .n_loops = n_loops};
+    *log = (observe_log){.mask = *mask, .fd = -1};
+    observe_outlet_init(&log->outlet, n_loops);
     mw_buf_init(&log->block, 4 * MW_MIB);
     mw_buf_init(&log->rest, MW_MIB);
-    mw_status status = build(log, to, err);
+    mw_status status = open_target(log, to, err);
+    if (status == MW_OK)
+        status = observe_outlet_start(&log->outlet, RING_BYTES, "mw-access-log", run, log, err);
     if (status != MW_OK) {
         observe_log_free(log);
         return status;
@@ -354,20 +293,12 @@ void observe_log_free(observe_log *log)
 {
     if (!log)
         return;
-    if (log->has_thread) {
-        atomic_store(&log->ending, true);
-        wake(log);
-        pthread_join(log->thread, NULL);
-    }
-    for (unsigned i = 0; log->rings && i < log->n_loops; i++)
-        observe_ring_done(&log->rings[i]);
+    observe_outlet_end(&log->outlet);
+    observe_outlet_done(&log->outlet);
     if (log->path && log->fd >= 0)
         close(log->fd);
-    if (log->wake_fd >= 0)
-        close(log->wake_fd);
     mw_buf_done(&log->block);
     mw_buf_done(&log->rest);
-    free(log->rings);
     free(log->path);
     free(log);
 }

@@ -2,8 +2,7 @@
 #ifndef OBSERVE_ACCESS_LOG_H
 #define OBSERVE_ACCESS_LOG_H
 
-#include "ring.h"
-#include "record.h"
+#include "outlet.h"
 
 typedef struct observe_log observe_log;
 

@@ -6,13 +6,7 @@
  * While it waits, rings fill, and what finds no room is dropped and counted. */
 #include "exporter.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum {
     RING_BYTES = 256 * 1024,
@@ -28,12 +22,7 @@ enum {
 struct observe_exporter {
     char address[ADDRESS_BYTES], *path;
     observe_mask mask;
-    int wake_fd;
-    unsigned n_loops;
-    observe_ring *rings;
-    pthread_t thread;
-    bool has_thread;
-    atomic_bool ending, is_called;
+    observe_outlet outlet;
     /* the thread's */
     observe_chance chance;
     mw_client *client; /* NULL = not connected */
@@ -123,17 +112,13 @@ static outcome send_once(observe_exporter *exporter)
 }
 
 /* False when it was woken to end. */
-static bool pause_for(observe_exporter *exporter, int ms)
+static bool pause_for(const observe_exporter *exporter, int ms)
 {
-    struct pollfd waiting = {.fd = exporter->wake_fd, .events = POLLIN};
+    const observe_outlet *outlet = &exporter->outlet;
     uint64_t until = mw_clock_ns() + (uint64_t)ms * 1000000, now_ns;
-    while (!atomic_load(&exporter->ending) && (now_ns = mw_clock_ns()) < until) {
-        uint64_t count;
-        if (poll(&waiting, 1, (int)((until - now_ns) / 1000000) + 1) > 0 &&
-            read(exporter->wake_fd, &count, sizeof count) < 0)
-            break;
-    }
-    return !atomic_load(&exporter->ending);
+    while (!atomic_load(&outlet->ending) && (now_ns = mw_clock_ns()) < until)
+        observe_outlet_wait(outlet, (int)((until - now_ns) / 1000000) + 1);
+    return !atomic_load(&outlet->ending);
 }
 
 static void send_batch(observe_exporter *exporter)
@@ -158,62 +143,37 @@ static void send_batch(observe_exporter *exporter)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static void drain(observe_exporter *exporter)
+static void take_spans(void *user, const observe_record *record)
 {
-    for (unsigned i = 0; i < exporter->n_loops; i++) {
-        mw_view bytes;
-        while (observe_ring_peek(&exporter->rings[i], &bytes)) {
-            observe_record record;
-            observe_record_read(bytes, &record);
-            exporter->n_spans +=
-                observe_write_spans(&record, &exporter->mask, &exporter->chance, &exporter->spans);
-            observe_ring_take(&exporter->rings[i]);
-            if (exporter->n_spans >= BATCH_SPANS)
-                send_batch(exporter);
-        }
-    }
-    send_batch(exporter);
+    observe_exporter *exporter = user;
+    exporter->n_spans +=
+        observe_write_spans(record, &exporter->mask, &exporter->chance, &exporter->spans);
+    if (exporter->n_spans >= BATCH_SPANS)
+        send_batch(exporter);
 }
 
-static void wait_for_spans(const observe_exporter *exporter)
+static void drain(observe_exporter *exporter)
 {
-    struct pollfd waiting = {.fd = exporter->wake_fd, .events = POLLIN};
-    uint64_t count;
-    if (poll(&waiting, 1, BATCH_MS) > 0 && read(exporter->wake_fd, &count, sizeof count) < 0)
-        return; /* nobody else reads it */
+    (void)observe_outlet_drain(&exporter->outlet, take_spans, exporter);
+    send_batch(exporter);
 }
 
 static void *run(void *argument)
 {
     observe_exporter *exporter = argument;
-    while (!atomic_load(&exporter->ending)) {
-        wait_for_spans(exporter);
-        atomic_store(&exporter->is_called, false);
+    while (!atomic_load(&exporter->outlet.ending)) {
+        observe_outlet_wait(&exporter->outlet, BATCH_MS);
         drain(exporter);
     }
     drain(exporter);
     return NULL;
 }
 
-static void wake(observe_exporter *exporter)
-{
-    uint64_t one = 1;
-    ssize_t n = write(exporter->wake_fd, &one, sizeof one);
-    (void)n; /* full: then it is awake already */
-}
-
 /* ---- the door -------------------------------------------------------------------------------- */
 
 void observe_exporter_put(observe_exporter *exporter, unsigned loop, const observe_record *record)
 {
-    observe_ring *ring = &exporter->rings[loop];
-    size_t bytes = observe_record_bytes(record);
-    char *room = observe_ring_reserve(ring, bytes);
-    if (!room)
-        return;
-    observe_record_write(record, room);
-    if (observe_ring_commit(ring, bytes) && !atomic_exchange(&exporter->is_called, true))
-        wake(exporter);
+    (void)observe_outlet_put(&exporter->outlet, loop, record);
 }
 
 void observe_exporter_count(const observe_exporter *exporter, uint64_t *ret_sent,
@@ -221,9 +181,7 @@ void observe_exporter_count(const observe_exporter *exporter, uint64_t *ret_sent
 {
     *ret_sent = atomic_load_explicit(&exporter->n_sent, memory_order_relaxed);
     *ret_failed = atomic_load_explicit(&exporter->n_failed, memory_order_relaxed);
-    *ret_dropped = 0;
-    for (unsigned i = 0; i < exporter->n_loops; i++)
-        *ret_dropped += observe_ring_dropped(&exporter->rings[i]);
+    *ret_dropped = observe_outlet_dropped(&exporter->outlet);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
@@ -297,35 +255,6 @@ static void describe(observe_exporter *exporter, const char *service, const char
     put_attributes(out, attributes);
 }
 
-static mw_status start(observe_exporter *exporter, mw_error *err)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the main thread */
-    int failed = pthread_create(&exporter->thread, NULL, run, exporter);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0)
-        return mw_fail_memory(err, "a thread for spans");
-    exporter->has_thread = true;
-    pthread_setname_np(exporter->thread, "mw-spans");
-    return MW_OK;
-}
-
-static mw_status build(observe_exporter *exporter, const char *url, mw_error *err)
-{
-    MW_TRY(read_url(exporter, url, err));
-    exporter->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (exporter->wake_fd < 0)
-        return mw_fail_errno(err, "make an event descriptor", errno);
-    size_t bytes = exporter->n_loops * sizeof *exporter->rings;
-    if (posix_memalign((void **)&exporter->rings, 64, bytes) != 0)
-        return mw_fail_memory(err, "the exporter");
-    memset((void *)exporter->rings, 0, bytes);
-    for (unsigned i = 0; i < exporter->n_loops; i++)
-        MW_TRY(observe_ring_init(&exporter->rings[i], RING_BYTES, err));
-    return start(exporter, err);
-}
-
 mw_status observe_exporter_new(const char *url, const char *service, const char *attributes,
                                const observe_mask *mask, unsigned n_loops,
                                observe_exporter **ret_exporter, mw_error *err)
@@ -333,13 +262,17 @@ mw_status observe_exporter_new(const char *url, const char *service, const char 
     observe_exporter *exporter = calloc(1, sizeof *exporter);
     if (!exporter)
         return mw_fail_memory(err, "the exporter");
-    *exporter = (observe_exporter){.mask = *mask, .wake_fd = -1, .n_loops = n_loops};
+    *exporter = (observe_exporter){.mask = *mask};
+    observe_outlet_init(&exporter->outlet, n_loops);
     mw_buf_init(&exporter->attributes, TEXT_BYTES_MAX);
     mw_buf_init(&exporter->spans, 8 * MW_MIB);
     mw_buf_init(&exporter->message, 9 * MW_MIB);
     observe_chance_seed(&exporter->chance);
     describe(exporter, service, attributes);
-    mw_status status = build(exporter, url, err);
+    mw_status status = read_url(exporter, url, err);
+    if (status == MW_OK)
+        status =
+            observe_outlet_start(&exporter->outlet, RING_BYTES, "mw-spans", run, exporter, err);
     if (status != MW_OK) {
         observe_exporter_free(exporter);
         return status;
@@ -352,20 +285,12 @@ void observe_exporter_free(observe_exporter *exporter)
 {
     if (!exporter)
         return;
-    if (exporter->has_thread) {
-        atomic_store(&exporter->ending, true);
-        wake(exporter);
-        pthread_join(exporter->thread, NULL);
-    }
-    for (unsigned i = 0; exporter->rings && i < exporter->n_loops; i++)
-        observe_ring_done(&exporter->rings[i]);
+    observe_outlet_end(&exporter->outlet);
+    observe_outlet_done(&exporter->outlet);
     mw_client_close(exporter->client);
-    if (exporter->wake_fd >= 0)
-        close(exporter->wake_fd);
     mw_buf_done(&exporter->attributes);
     mw_buf_done(&exporter->spans);
     mw_buf_done(&exporter->message);
-    free(exporter->rings);
     free(exporter->path);
     free(exporter);
 }

@@ -2,8 +2,7 @@
 #ifndef OBSERVE_EXPORTER_H
 #define OBSERVE_EXPORTER_H
 
-#include "ring.h"
-#include "record.h"
+#include "outlet.h"
 
 typedef struct observe_exporter observe_exporter;
 
