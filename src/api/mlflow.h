@@ -116,14 +116,36 @@ void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange);
 void mlflow_put_name(mw_buf *out, const char *name);
 void mlflow_put_text(mw_buf *out, const char *name, mw_view value);
 void mlflow_put_int(mw_buf *out, const char *name, int64_t value);
+/* An int64 that MLflow writes as text: `,"name":"7"`. */
+void mlflow_put_id(mw_buf *out, const char *name, int64_t id);
 /* The comma, when one is due. */
 void mlflow_put_comma(mw_buf *out);
-/* `,"name":[{"key":...,"value":...}]`; an empty list writes nothing, here and below. */
+/* `,"name":[...]`: `put` writes each of the items, which lie item_bytes apart; an empty list writes
+ * nothing, here and below. */
+void mlflow_put_list(mw_buf *out, const char *name, const void *items, size_t count,
+                     size_t item_bytes, void (*put)(mw_buf *out, const void *item));
+#define MLFLOW_PUT_LIST(out, name, list, put) \
+    mlflow_put_list(out, name, (list)->items, (list)->count, sizeof *(list)->items, put)
+/* `,"name":[{"key":...,"value":...}]` */
 void mlflow_put_tags(mw_buf *out, const char *name, const mw_tags *tags);
 void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics);
-void mlflow_put_experiment(mw_buf *out, const mw_experiment *experiment);
-void mlflow_put_run_info(mw_buf *out, const mw_run_info *info);
-void mlflow_put_run(mw_buf *out, const mw_run *run);
+/* A message each, of an mw_experiment, an mw_run_info, an mw_run. */
+void mlflow_put_experiment(mw_buf *out, const void *experiment);
+void mlflow_put_run_info(mw_buf *out, const void *info);
+void mlflow_put_run(mw_buf *out, const void *run);
+/* {}, and the status as it is. */
+mw_status mlflow_answer_nothing(mlflow_turn *turn, mw_status status);
+/* {"name": one message}; nothing of it when the status is a failure, which is returned. */
+mw_status mlflow_answer_one(mlflow_turn *turn, mw_status status, const char *name,
+                            const void *message, void (*put)(mw_buf *out, const void *item));
+/* {"name": [...], "next_page_token": ...}: what a search has found. */
+#define MLFLOW_ANSWER_PAGE(turn, name, found, put, token)       \
+    do {                                                        \
+        mw_buf_char((turn)->out, '{');                          \
+        MLFLOW_PUT_LIST((turn)->out, name, found, put);         \
+        mlflow_put_text((turn)->out, "next_page_token", token); \
+        mw_buf_char((turn)->out, '}');                          \
+    } while (0)
 /* {"root_uri": ..., "files": [...]}: a folder below a run's or a model's artifacts. */
 MW_CHECKED mw_status mlflow_answer_listing(mlflow_turn *turn, mw_record *record, mw_view uri,
                                            mw_view folder, mw_error *err);

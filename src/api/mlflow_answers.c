@@ -1,7 +1,7 @@
 /* Answers: MLflow's messages as JSON, and its errors. Fields that are not set are left out. */
 #include <math.h>
 
-#include "mlflow.h"
+#include "mlflow_messages.h"
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
@@ -32,23 +32,43 @@ void mlflow_put_int(mw_buf *out, const char *name, int64_t value)
     mw_json_write_int(out, value);
 }
 
-void mlflow_put_tags(mw_buf *out, const char *name, const mw_tags *tags)
+void mlflow_put_id(mw_buf *out, const char *name, int64_t id)
 {
-    if (tags->count == 0)
+    mlflow_put_name(out, name);
+    mw_buf_format(out, "\"%lld\"", (long long)id);
+}
+
+void mlflow_put_list(mw_buf *out, const char *name, const void *items, size_t count,
+                     size_t item_bytes, void (*put)(mw_buf *out, const void *item))
+{
+    if (count == 0)
         return;
     mlflow_put_name(out, name);
     mw_buf_char(out, '[');
-    for (size_t i = 0; i < tags->count; i++) {
-        mw_buf_text(out, i ? ",{" : "{");
-        mlflow_put_text(out, "key", tags->items[i].key);
-        mlflow_put_text(out, "value", tags->items[i].value);
-        mw_buf_char(out, '}');
+    for (size_t i = 0; i < count; i++) {
+        mlflow_put_comma(out);
+        put(out, (const char *)items + i * item_bytes);
     }
     mw_buf_char(out, ']');
 }
 
-static void put_metric(mw_buf *out, const mw_metric *metric)
+static void put_tag(mw_buf *out, const void *item)
 {
+    const mw_tag *tag = item;
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "key", tag->key);
+    mlflow_put_text(out, "value", tag->value);
+    mw_buf_char(out, '}');
+}
+
+void mlflow_put_tags(mw_buf *out, const char *name, const mw_tags *tags)
+{
+    MLFLOW_PUT_LIST(out, name, tags, put_tag);
+}
+
+static void put_metric(mw_buf *out, const void *item)
+{
+    const mw_metric *metric = item;
     mw_buf_char(out, '{');
     mlflow_put_text(out, "key", metric->key);
     mlflow_put_name(out, "value");
@@ -67,34 +87,41 @@ static void put_metric(mw_buf *out, const mw_metric *metric)
 
 void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics)
 {
-    if (metrics->count == 0)
-        return;
-    mlflow_put_name(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < metrics->count; i++) {
-        mlflow_put_comma(out);
-        put_metric(out, &metrics->items[i]);
-    }
-    mw_buf_char(out, ']');
+    MLFLOW_PUT_LIST(out, name, metrics, put_metric);
+}
+
+/* ---- whole answers --------------------------------------------------------------------------- */
+
+mw_status mlflow_answer_nothing(mlflow_turn *turn, mw_status status)
+{
+    mw_buf_text(turn->out, "{}");
+    return status;
+}
+
+mw_status mlflow_answer_one(mlflow_turn *turn, mw_status status, const char *name,
+                            const void *message, void (*put)(mw_buf *out, const void *item))
+{
+    if (status != MW_OK)
+        return status;
+    mw_buf_char(turn->out, '{');
+    mlflow_put_name(turn->out, name);
+    put(turn->out, message);
+    mw_buf_char(turn->out, '}');
+    return MW_OK;
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
-
-static void put_experiment_id(mw_buf *out, int64_t id)
-{
-    mlflow_put_name(out, "experiment_id");
-    mw_buf_format(out, "\"%lld\"", (long long)id);
-}
 
 static void put_stage(mw_buf *out, bool is_deleted)
 {
     mlflow_put_text(out, "lifecycle_stage", is_deleted ? MW_VIEW("deleted") : MW_VIEW("active"));
 }
 
-void mlflow_put_experiment(mw_buf *out, const mw_experiment *experiment)
+void mlflow_put_experiment(mw_buf *out, const void *item)
 {
+    const mw_experiment *experiment = item;
     mw_buf_char(out, '{');
-    put_experiment_id(out, experiment->id);
+    mlflow_put_id(out, "experiment_id", experiment->id);
     mlflow_put_text(out, "name", experiment->name);
     mlflow_put_text(out, "artifact_location", experiment->location);
     put_stage(out, experiment->is_deleted);
@@ -104,16 +131,16 @@ void mlflow_put_experiment(mw_buf *out, const mw_experiment *experiment)
     mw_buf_char(out, '}');
 }
 
-void mlflow_put_run_info(mw_buf *out, const mw_run_info *info)
+void mlflow_put_run_info(mw_buf *out, const void *item)
 {
-    static const char *const statuses[] = {"RUNNING",  "RUNNING", "SCHEDULED",
-                                           "FINISHED", "FAILED",  "KILLED"};
+    const mw_run_info *info = item;
+    size_t status = info->status > 0 ? (size_t)info->status - 1 : 0;
     mw_buf_char(out, '{');
     mlflow_put_text(out, "run_uuid", info->run_id);
-    put_experiment_id(out, info->experiment);
+    mlflow_put_id(out, "experiment_id", info->experiment);
     mlflow_put_text(out, "run_name", info->name);
     mlflow_put_text(out, "user_id", info->user);
-    mlflow_put_text(out, "status", mw_view_of(statuses[info->status]));
+    mlflow_put_text(out, "status", mw_view_of(mlflow_run_statuses[status]));
     mlflow_put_int(out, "start_time", info->started);
     if (info->has_ended)
         mlflow_put_int(out, "end_time", info->ended);
@@ -123,8 +150,9 @@ void mlflow_put_run_info(mw_buf *out, const mw_run_info *info)
     mw_buf_char(out, '}');
 }
 
-static void put_dataset(mw_buf *out, const mw_dataset *dataset)
+static void put_dataset(mw_buf *out, const void *item)
 {
+    const mw_dataset *dataset = item;
     mw_buf_char(out, '{');
     mlflow_put_tags(out, "tags", &dataset->tags);
     mlflow_put_name(out, "dataset");
@@ -138,41 +166,35 @@ static void put_dataset(mw_buf *out, const mw_dataset *dataset)
     mw_buf_text(out, "}}");
 }
 
-static void put_models(mw_buf *out, const char *name, const mw_run_models *models, bool with_steps)
+static void put_input_model(mw_buf *out, const void *item)
 {
-    if (models->count == 0)
-        return;
-    mlflow_put_name(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < models->count; i++) {
-        mw_buf_text(out, i ? ",{" : "{");
-        mlflow_put_text(out, "model_id", models->items[i].model_id);
-        if (with_steps)
-            mlflow_put_int(out, "step", models->items[i].step);
-        mw_buf_char(out, '}');
-    }
-    mw_buf_char(out, ']');
+    const mw_run_model *model = item;
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "model_id", model->model_id);
+    mw_buf_char(out, '}');
+}
+
+static void put_output_model(mw_buf *out, const void *item)
+{
+    const mw_run_model *model = item;
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "model_id", model->model_id);
+    mlflow_put_int(out, "step", model->step);
+    mw_buf_char(out, '}');
 }
 
 static void put_inputs(mw_buf *out, const mw_run *run)
 {
     mlflow_put_name(out, "inputs");
     mw_buf_char(out, '{');
-    if (run->datasets.count > 0) {
-        mlflow_put_name(out, "dataset_inputs");
-        mw_buf_char(out, '[');
-        for (size_t i = 0; i < run->datasets.count; i++) {
-            mlflow_put_comma(out);
-            put_dataset(out, &run->datasets.items[i]);
-        }
-        mw_buf_char(out, ']');
-    }
-    put_models(out, "model_inputs", &run->inputs, false);
+    MLFLOW_PUT_LIST(out, "dataset_inputs", &run->datasets, put_dataset);
+    MLFLOW_PUT_LIST(out, "model_inputs", &run->inputs, put_input_model);
     mw_buf_char(out, '}');
 }
 
-void mlflow_put_run(mw_buf *out, const mw_run *run)
+void mlflow_put_run(mw_buf *out, const void *item)
 {
+    const mw_run *run = item;
     mw_buf_char(out, '{');
     mlflow_put_name(out, "info");
     mlflow_put_run_info(out, &run->info);
@@ -185,7 +207,7 @@ void mlflow_put_run(mw_buf *out, const mw_run *run)
     put_inputs(out, run);
     mlflow_put_name(out, "outputs");
     mw_buf_char(out, '{');
-    put_models(out, "model_outputs", &run->outputs, true);
+    MLFLOW_PUT_LIST(out, "model_outputs", &run->outputs, put_output_model);
     mw_buf_text(out, "}}");
 }
 

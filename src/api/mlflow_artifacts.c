@@ -13,20 +13,13 @@ typedef struct artifact_request {
     mw_view path, run_id, name, version, model_id;
 } artifact_request;
 
-#define TEXT(name, member, required)                                                         \
-    {                                                                                        \
-        name, MLFLOW_TEXT, offsetof(artifact_request, member), required, NULL, 0, NULL, NULL \
-    }
+#define TEXT(name, member, required) MLFLOW_TEXT_FIELD(artifact_request, name, member, required)
 
 static const mlflow_field list_fields[] = {TEXT("path", path, false), {0}};
 static const mlflow_field run_list_fields[] = {
-    {"run_id", MLFLOW_TEXT, offsetof(artifact_request, run_id), true, NULL, 0, NULL, "run_uuid"},
-    TEXT("path", path, false),
-    {0}};
+    MLFLOW_RUN_ID_FIELD(artifact_request, run_id), TEXT("path", path, false), {0}};
 static const mlflow_field run_file_fields[] = {
-    {"run_id", MLFLOW_TEXT, offsetof(artifact_request, run_id), true, NULL, 0, NULL, "run_uuid"},
-    TEXT("path", path, true),
-    {0}};
+    MLFLOW_RUN_ID_FIELD(artifact_request, run_id), TEXT("path", path, true), {0}};
 static const mlflow_field version_file_fields[] = {
     TEXT("name", name, true), TEXT("version", version, true), TEXT("path", path, true), {0}};
 
@@ -52,13 +45,18 @@ static void put_files(mw_buf *out, const mw_artifacts *files, size_t skip)
     mw_buf_char(out, ']');
 }
 
+static mw_view without_slashes(mw_view folder)
+{
+    while (folder.size > 0 && folder.data[folder.size - 1] == '/')
+        folder.size--;
+    return folder;
+}
+
 static mw_status list_proxy(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     mw_artifacts found;
     const artifact_request *q = turn->request;
-    mw_view folder = q->path;
-    while (folder.size > 0 && folder.data[folder.size - 1] == '/')
-        folder.size--;
+    mw_view folder = without_slashes(q->path);
     MW_TRY(mw_record_list_artifacts(record, folder, &found, err));
     mw_buf_char(turn->out, '{');
     put_files(turn->out, &found, folder.size ? folder.size + 1 : 0);
@@ -95,8 +93,7 @@ mw_status mlflow_answer_listing(mlflow_turn *turn, mw_record *record, mw_view ur
     mw_view root = mw_artifact_root(uri), path;
     if (!root.data)
         return refuse_place(uri, err);
-    while (folder.size > 0 && folder.data[folder.size - 1] == '/')
-        folder.size--;
+    folder = without_slashes(folder);
     if (folder.size > 0)
         MW_TRY(mw_artifact_check_path(folder, err));
     MW_TRY(join(record->arena, root, folder, &path, err));
@@ -145,8 +142,8 @@ static mw_status put_file(mlflow_turn *turn, mw_record *record, mw_error *err)
 
 static mw_status delete_file(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
-    mw_buf_text(turn->out, "{}");
-    return mw_record_delete_artifact(record, turn->captures.values[0], err);
+    return mlflow_answer_nothing(turn,
+                                 mw_record_delete_artifact(record, turn->captures.values[0], err));
 }
 
 /* ---- download -------------------------------------------------------------------------------- */

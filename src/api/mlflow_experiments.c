@@ -38,64 +38,54 @@ static mw_status create(mlflow_turn *turn, mw_record *record, mw_error *err)
     return MW_OK;
 }
 
-static mw_status put_one(mlflow_turn *turn, const mw_experiment *experiment)
-{
-    mw_buf_text(turn->out, "{\"experiment\":");
-    mlflow_put_experiment(turn->out, experiment);
-    mw_buf_char(turn->out, '}');
-    return MW_OK;
-}
-
 static mw_status get(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     mw_experiment experiment;
     const experiment_request *asked = turn->request;
-    MW_TRY(mw_record_experiment(record, asked->id, &experiment, err));
-    return put_one(turn, &experiment);
+    return mlflow_answer_one(turn, mw_record_experiment(record, asked->id, &experiment, err),
+                             "experiment", &experiment, mlflow_put_experiment);
 }
 
 static mw_status get_by_name(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     mw_experiment experiment;
     const experiment_request *asked = turn->request;
-    MW_TRY(mw_record_experiment_named(record, asked->name, &experiment, err));
-    return put_one(turn, &experiment);
-}
-
-static mw_status put_nothing(mlflow_turn *turn, mw_status status)
-{
-    mw_buf_text(turn->out, "{}");
-    return status;
+    return mlflow_answer_one(turn,
+                             mw_record_experiment_named(record, asked->name, &experiment, err),
+                             "experiment", &experiment, mlflow_put_experiment);
 }
 
 static mw_status rename_it(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const experiment_request *asked = turn->request;
-    return put_nothing(turn, mw_record_rename_experiment(record, asked->id, asked->name, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_rename_experiment(record, asked->id, asked->name, err));
 }
 
 static mw_status delete_it(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const experiment_request *asked = turn->request;
-    return put_nothing(turn, mw_record_delete_experiment(record, asked->id, err));
+    return mlflow_answer_nothing(turn, mw_record_delete_experiment(record, asked->id, err));
 }
 
 static mw_status restore(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const experiment_request *asked = turn->request;
-    return put_nothing(turn, mw_record_restore_experiment(record, asked->id, err));
+    return mlflow_answer_nothing(turn, mw_record_restore_experiment(record, asked->id, err));
 }
 
 static mw_status set_tag(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const experiment_request *asked = turn->request;
-    return put_nothing(turn, mw_record_tag_experiment(record, asked->id, &asked->tag, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_tag_experiment(record, asked->id, &asked->tag, err));
 }
 
 static mw_status delete_tag(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const experiment_request *asked = turn->request;
-    return put_nothing(turn, mw_record_untag_experiment(record, asked->id, asked->tag.key, err));
+    return mlflow_answer_nothing(
+        turn, mw_record_untag_experiment(record, asked->id, asked->tag.key, err));
 }
 
 static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -106,18 +96,7 @@ static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
     if (!asked->view)
         asked->view = MW_VIEW_ACTIVE;
     MW_TRY(mw_record_search_experiments(record, asked, &found, &token, err));
-    mw_buf_char(turn->out, '{');
-    if (found.count > 0) {
-        mlflow_put_name(turn->out, "experiments");
-        mw_buf_char(turn->out, '[');
-        for (size_t i = 0; i < found.count; i++) {
-            mlflow_put_comma(turn->out);
-            mlflow_put_experiment(turn->out, &found.items[i]);
-        }
-        mw_buf_char(turn->out, ']');
-    }
-    mlflow_put_text(turn->out, "next_page_token", token);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_PAGE(turn, "experiments", &found, mlflow_put_experiment, token);
     return MW_OK;
 }
 

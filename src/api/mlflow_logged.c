@@ -2,16 +2,6 @@
 #include "mlflow.h"
 #include "mlflow_messages.h"
 
-#define TEXT(type, name, member, required)                                       \
-    {                                                                            \
-        name, MLFLOW_TEXT, offsetof(type, member), required, NULL, 0, NULL, NULL \
-    }
-#define PAIRS(type, name, member)                                                                  \
-    {                                                                                              \
-        name, MLFLOW_LIST, offsetof(type, member), false, mlflow_tag_fields, sizeof(mw_tag), NULL, \
-            NULL                                                                                   \
-    }
-
 static const char *const statuses[] = {"LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY",
                                        "LOGGED_MODEL_UPLOAD_FAILED", NULL};
 
@@ -22,38 +12,44 @@ typedef struct logged_request {
 } logged_request;
 
 static const mlflow_field create_fields[] = {
-    TEXT(mw_new_logged_model, "experiment_id", experiment, true),
-    TEXT(mw_new_logged_model, "name", name, false),
-    TEXT(mw_new_logged_model, "model_type", model_type, false),
-    TEXT(mw_new_logged_model, "source_run_id", source_run_id, false),
-    PAIRS(mw_new_logged_model, "params", params),
-    PAIRS(mw_new_logged_model, "tags", tags),
+    MLFLOW_TEXT_FIELD(mw_new_logged_model, "experiment_id", experiment, true),
+    MLFLOW_TEXT_FIELD(mw_new_logged_model, "name", name, false),
+    MLFLOW_TEXT_FIELD(mw_new_logged_model, "model_type", model_type, false),
+    MLFLOW_TEXT_FIELD(mw_new_logged_model, "source_run_id", source_run_id, false),
+    MLFLOW_LIST_FIELD(mw_new_logged_model, "params", params, false, mlflow_tag_fields, mw_tag),
+    MLFLOW_LIST_FIELD(mw_new_logged_model, "tags", tags, false, mlflow_tag_fields, mw_tag),
     {0}};
-static const mlflow_field id_fields[] = {TEXT(logged_request, "model_id", model_id, true), {0}};
+static const mlflow_field id_fields[] = {
+    MLFLOW_TEXT_FIELD(logged_request, "model_id", model_id, true), {0}};
 static const mlflow_field finalize_fields[] = {
-    TEXT(logged_request, "model_id", model_id, true),
+    MLFLOW_TEXT_FIELD(logged_request, "model_id", model_id, true),
     {"status", MLFLOW_ENUM, offsetof(logged_request, status), true, NULL, 0, statuses, NULL},
     {0}};
 static const mlflow_field tags_fields[] = {
-    TEXT(logged_request, "model_id", model_id, true), PAIRS(logged_request, "tags", pairs), {0}};
+    MLFLOW_TEXT_FIELD(logged_request, "model_id", model_id, true),
+    MLFLOW_LIST_FIELD(logged_request, "tags", pairs, false, mlflow_tag_fields, mw_tag),
+    {0}};
 static const mlflow_field params_fields[] = {
-    TEXT(logged_request, "model_id", model_id, true), PAIRS(logged_request, "params", pairs), {0}};
-static const mlflow_field untag_fields[] = {TEXT(logged_request, "model_id", model_id, true),
-                                            TEXT(logged_request, "tag_key", key, true),
-                                            {0}};
+    MLFLOW_TEXT_FIELD(logged_request, "model_id", model_id, true),
+    MLFLOW_LIST_FIELD(logged_request, "params", pairs, false, mlflow_tag_fields, mw_tag),
+    {0}};
+static const mlflow_field untag_fields[] = {
+    MLFLOW_TEXT_FIELD(logged_request, "model_id", model_id, true),
+    MLFLOW_TEXT_FIELD(logged_request, "tag_key", key, true),
+    {0}};
 static const mlflow_field folder_fields[] = {
-    TEXT(logged_request, "model_id", model_id, true),
-    TEXT(logged_request, "artifact_directory_path", folder, false),
+    MLFLOW_TEXT_FIELD(logged_request, "model_id", model_id, true),
+    MLFLOW_TEXT_FIELD(logged_request, "artifact_directory_path", folder, false),
     {0}};
 
-static void put_model(mw_buf *out, const mw_logged_model *model)
+static void put_model(mw_buf *out, const void *item)
 {
+    const mw_logged_model *model = item;
     mw_buf_char(out, '{');
     mlflow_put_name(out, "info");
     mw_buf_char(out, '{');
     mlflow_put_text(out, "model_id", model->model_id);
-    mlflow_put_name(out, "experiment_id");
-    mw_buf_format(out, "\"%lld\"", (long long)model->experiment);
+    mlflow_put_id(out, "experiment_id", model->experiment);
     mlflow_put_text(out, "name", model->name);
     mlflow_put_int(out, "creation_timestamp_ms", model->created);
     mlflow_put_int(out, "last_updated_timestamp_ms", model->updated);
@@ -72,18 +68,7 @@ static void put_model(mw_buf *out, const mw_logged_model *model)
 
 static mw_status answer_model(mlflow_turn *turn, mw_status status, const mw_logged_model *model)
 {
-    if (status != MW_OK)
-        return status;
-    mw_buf_text(turn->out, "{\"model\":");
-    put_model(turn->out, model);
-    mw_buf_char(turn->out, '}');
-    return MW_OK;
-}
-
-static mw_status answer_nothing(mlflow_turn *turn, mw_status status)
-{
-    mw_buf_text(turn->out, "{}");
-    return status;
+    return mlflow_answer_one(turn, status, "model", model, put_model);
 }
 
 static mw_status create(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -118,25 +103,28 @@ static mw_status finalize(mlflow_turn *turn, mw_record *record, mw_error *err)
 static mw_status delete_it(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const logged_request *q = turn->request;
-    return answer_nothing(turn, mw_record_delete_logged_model(record, q->model_id, err));
+    return mlflow_answer_nothing(turn, mw_record_delete_logged_model(record, q->model_id, err));
 }
 
 static mw_status set_tags(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const logged_request *q = turn->request;
-    return answer_nothing(turn, mw_record_tag_logged_model(record, q->model_id, &q->pairs, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_tag_logged_model(record, q->model_id, &q->pairs, err));
 }
 
 static mw_status delete_tag(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const logged_request *q = turn->request;
-    return answer_nothing(turn, mw_record_untag_logged_model(record, q->model_id, q->key, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_untag_logged_model(record, q->model_id, q->key, err));
 }
 
 static mw_status log_params(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const logged_request *q = turn->request;
-    return answer_nothing(turn, mw_record_log_model_params(record, q->model_id, &q->pairs, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_log_model_params(record, q->model_id, &q->pairs, err));
 }
 
 static mw_status list_folder(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -153,22 +141,23 @@ typedef struct order_request {
     mw_logged_order order;
 } order_request;
 
-static const mlflow_field wish_fields[] = {TEXT(mw_dataset_wish, "dataset_name", name, true),
-                                           TEXT(mw_dataset_wish, "dataset_digest", digest, false),
-                                           {0}};
+static const mlflow_field wish_fields[] = {
+    MLFLOW_TEXT_FIELD(mw_dataset_wish, "dataset_name", name, true),
+    MLFLOW_TEXT_FIELD(mw_dataset_wish, "dataset_digest", digest, false),
+    {0}};
 /* `ascending` is true unless told: `descending` holds its opposite. */
 static const mlflow_field order_fields[] = {
-    TEXT(order_request, "field_name", order.field, true),
+    MLFLOW_TEXT_FIELD(order_request, "field_name", order.field, true),
     {"ascending", MLFLOW_NOT_BOOL, offsetof(order_request, order.descending), false, NULL, 0, NULL,
      NULL},
-    TEXT(order_request, "dataset_name", order.dataset.name, false),
-    TEXT(order_request, "dataset_digest", order.dataset.digest, false),
+    MLFLOW_TEXT_FIELD(order_request, "dataset_name", order.dataset.name, false),
+    MLFLOW_TEXT_FIELD(order_request, "dataset_digest", order.dataset.digest, false),
     {0}};
 static const mlflow_field search_fields[] = {
     {"experiment_ids", MLFLOW_TEXTS, offsetof(mw_logged_search, search.experiments), false, NULL, 0,
      NULL, NULL},
-    TEXT(mw_logged_search, "filter", search.filter, false),
-    TEXT(mw_logged_search, "page_token", search.page_token, false),
+    MLFLOW_TEXT_FIELD(mw_logged_search, "filter", search.filter, false),
+    MLFLOW_TEXT_FIELD(mw_logged_search, "page_token", search.page_token, false),
     {"max_results", MLFLOW_INT, offsetof(mw_logged_search, search.max_results), false, NULL, 0,
      NULL, NULL},
     {"datasets", MLFLOW_LIST, offsetof(mw_logged_search, datasets), false, wish_fields,
@@ -186,18 +175,7 @@ static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
     if (asked->search.max_results == 0)
         asked->search.max_results = USUAL_RESULTS;
     MW_TRY(mw_record_search_logged_models(record, asked, &found, &token, err));
-    mw_buf_char(turn->out, '{');
-    if (found.count > 0) {
-        mlflow_put_name(turn->out, "models");
-        mw_buf_char(turn->out, '[');
-        for (size_t i = 0; i < found.count; i++) {
-            mlflow_put_comma(turn->out);
-            put_model(turn->out, &found.items[i]);
-        }
-        mw_buf_char(turn->out, ']');
-    }
-    mlflow_put_text(turn->out, "next_page_token", token);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_PAGE(turn, "models", &found, put_model, token);
     return MW_OK;
 }
 

@@ -7,6 +7,18 @@
 extern const mlflow_field mlflow_tag_fields[];    /* key*, value -> mw_tag */
 extern const mlflow_field mlflow_metric_fields[]; /* -> mw_metric */
 extern const char *const mlflow_view_types[];
+extern const char *const mlflow_run_statuses[]; /* of mw_run_status 1, 2, ...; NULL-ended */
+
+/* The usual rows: a text, and a list of structs. */
+/* clang-format off */
+#define MLFLOW_TEXT_FIELD(type, name, member, required)                       \
+    {name, MLFLOW_TEXT, offsetof(type, member), required, NULL, 0, NULL, NULL}
+#define MLFLOW_LIST_FIELD(type, name, member, required, fields, element)                       \
+    {name, MLFLOW_LIST, offsetof(type, member), required, fields, sizeof(element), NULL, NULL}
+/* Clients send an older name of it beside, or instead. */
+#define MLFLOW_RUN_ID_FIELD(type, member)                                               \
+    {"run_id", MLFLOW_TEXT, offsetof(type, member), true, NULL, 0, NULL, "run_uuid"}
+/* clang-format on */
 
 /* Of a search: mw_search without its experiments. */
 /* clang-format off */

@@ -11,17 +11,11 @@ typedef struct model_request {
     mw_texts stages;
 } model_request;
 
-#define TEXT(name, member, required)                                                      \
-    {                                                                                     \
-        name, MLFLOW_TEXT, offsetof(model_request, member), required, NULL, 0, NULL, NULL \
-    }
+#define TEXT(name, member, required) MLFLOW_TEXT_FIELD(model_request, name, member, required)
 #define NAME TEXT("name", name, true)
 #define VERSION TEXT("version", number, true)
-#define TAGS                                                                                  \
-    {                                                                                         \
-        "tags", MLFLOW_LIST, offsetof(model_request, version.tags), false, mlflow_tag_fields, \
-            sizeof(mw_tag), NULL, NULL                                                        \
-    }
+#define TAGS \
+    MLFLOW_LIST_FIELD(model_request, "tags", version.tags, false, mlflow_tag_fields, mw_tag)
 #define DESCRIPTION TEXT("description", version.description, false)
 
 static const mlflow_field name_fields[] = {NAME, {0}};
@@ -63,17 +57,17 @@ static mw_view or_empty(mw_view text)
     return text.data ? text : MW_VIEW("");
 }
 
-static void put_number(mw_buf *out, const char *name, int64_t number)
+static void put_alias_name(mw_buf *out, const void *item)
 {
-    mlflow_put_name(out, name);
-    mw_buf_format(out, "\"%lld\"", (long long)number);
+    mw_json_write_text(out, *(const mw_view *)item);
 }
 
-static void put_version(mw_buf *out, const mw_model_version *version)
+static void put_version(mw_buf *out, const void *item)
 {
+    const mw_model_version *version = item;
     mw_buf_char(out, '{');
     mlflow_put_text(out, "name", version->name);
-    put_number(out, "version", version->version);
+    mlflow_put_id(out, "version", version->version);
     mlflow_put_int(out, "creation_timestamp", version->created);
     mlflow_put_int(out, "last_updated_timestamp", version->updated);
     mlflow_put_text(out, "user_id", version->user);
@@ -84,79 +78,42 @@ static void put_version(mw_buf *out, const mw_model_version *version)
     mlflow_put_text(out, "status", MW_VIEW("READY"));
     mlflow_put_tags(out, "tags", &version->tags);
     mlflow_put_text(out, "run_link", or_empty(version->run_link));
-    if (version->aliases.count > 0) {
-        mlflow_put_name(out, "aliases");
-        mw_buf_char(out, '[');
-        for (size_t i = 0; i < version->aliases.count; i++) {
-            mlflow_put_comma(out);
-            mw_json_write_text(out, version->aliases.items[i]);
-        }
-        mw_buf_char(out, ']');
-    }
+    MLFLOW_PUT_LIST(out, "aliases", &version->aliases, put_alias_name);
     mw_buf_char(out, '}');
 }
 
-static void put_versions(mw_buf *out, const char *name, const mw_model_versions *versions)
+static void put_alias(mw_buf *out, const void *item)
 {
-    if (versions->count == 0)
-        return;
-    mlflow_put_name(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < versions->count; i++) {
-        mlflow_put_comma(out);
-        put_version(out, &versions->items[i]);
-    }
-    mw_buf_char(out, ']');
+    const mw_alias *alias = item;
+    mw_buf_char(out, '{');
+    mlflow_put_text(out, "alias", alias->alias);
+    mlflow_put_id(out, "version", alias->version);
+    mw_buf_char(out, '}');
 }
 
-static void put_model(mw_buf *out, const mw_registered_model *model)
+static void put_model(mw_buf *out, const void *item)
 {
+    const mw_registered_model *model = item;
     mw_buf_char(out, '{');
     mlflow_put_text(out, "name", model->name);
     mlflow_put_int(out, "creation_timestamp", model->created);
     mlflow_put_int(out, "last_updated_timestamp", model->updated);
     mlflow_put_text(out, "description", model->description);
-    put_versions(out, "latest_versions", &model->latest);
+    MLFLOW_PUT_LIST(out, "latest_versions", &model->latest, put_version);
     mlflow_put_tags(out, "tags", &model->tags);
-    if (model->aliases.count > 0) {
-        mlflow_put_name(out, "aliases");
-        mw_buf_char(out, '[');
-        for (size_t i = 0; i < model->aliases.count; i++) {
-            mw_buf_text(out, i ? ",{" : "{");
-            mlflow_put_text(out, "alias", model->aliases.items[i].alias);
-            put_number(out, "version", model->aliases.items[i].version);
-            mw_buf_char(out, '}');
-        }
-        mw_buf_char(out, ']');
-    }
+    MLFLOW_PUT_LIST(out, "aliases", &model->aliases, put_alias);
     mw_buf_char(out, '}');
 }
 
 static mw_status answer_model(mlflow_turn *turn, mw_status status, const mw_registered_model *model)
 {
-    if (status != MW_OK)
-        return status;
-    mw_buf_text(turn->out, "{\"registered_model\":");
-    put_model(turn->out, model);
-    mw_buf_char(turn->out, '}');
-    return MW_OK;
+    return mlflow_answer_one(turn, status, "registered_model", model, put_model);
 }
 
 static mw_status answer_version(mlflow_turn *turn, mw_status status,
                                 const mw_model_version *version)
 {
-    if (status != MW_OK)
-        return status;
-    mw_buf_text(turn->out, "{\"model_version\":");
-    put_version(turn->out, version);
-    mw_buf_char(turn->out, '}');
-    return MW_OK;
-}
-
-static mw_status answer_nothing(mlflow_turn *turn, mw_status status)
-{
-    mw_buf_text(turn->out, "{}");
-    return status;
+    return mlflow_answer_one(turn, status, "model_version", version, put_version);
 }
 
 /* ---- registered models ----------------------------------------------------------------------- */
@@ -198,25 +155,26 @@ static mw_status describe(mlflow_turn *turn, mw_record *record, mw_error *err)
 static mw_status delete_it(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn, mw_record_delete_model(record, q->name, err));
+    return mlflow_answer_nothing(turn, mw_record_delete_model(record, q->name, err));
 }
 
 static mw_status set_tag(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn, mw_record_tag_model(record, q->name, &q->tag, err));
+    return mlflow_answer_nothing(turn, mw_record_tag_model(record, q->name, &q->tag, err));
 }
 
 static mw_status delete_tag(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn, mw_record_untag_model(record, q->name, q->tag.key, err));
+    return mlflow_answer_nothing(turn, mw_record_untag_model(record, q->name, q->tag.key, err));
 }
 
 static mw_status set_alias(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn, mw_record_set_alias(record, q->name, q->alias, q->number, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_set_alias(record, q->name, q->alias, q->number, err));
 }
 
 static mw_status get_alias(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -233,7 +191,7 @@ static mw_status get_latest(mlflow_turn *turn, mw_record *record, mw_error *err)
     const model_request *q = turn->request;
     MW_TRY(mw_record_latest_versions(record, q->name, &q->stages, &found, err));
     mw_buf_char(turn->out, '{');
-    put_versions(turn->out, "model_versions", &found);
+    MLFLOW_PUT_LIST(turn->out, "model_versions", &found, put_version);
     mw_buf_char(turn->out, '}');
     return MW_OK;
 }
@@ -249,18 +207,7 @@ static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
     if (asked->max_results == 0)
         asked->max_results = USUAL_RESULTS;
     MW_TRY(mw_record_search_models(record, asked, &found, &token, err));
-    mw_buf_char(turn->out, '{');
-    if (found.count > 0) {
-        mlflow_put_name(turn->out, "registered_models");
-        mw_buf_char(turn->out, '[');
-        for (size_t i = 0; i < found.count; i++) {
-            mlflow_put_comma(turn->out);
-            put_model(turn->out, &found.items[i]);
-        }
-        mw_buf_char(turn->out, ']');
-    }
-    mlflow_put_text(turn->out, "next_page_token", token);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_PAGE(turn, "registered_models", &found, put_model, token);
     return MW_OK;
 }
 
@@ -296,7 +243,7 @@ static mw_status describe_version(mlflow_turn *turn, mw_record *record, mw_error
 static mw_status delete_version(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn, mw_record_delete_version(record, q->name, q->number, err));
+    return mlflow_answer_nothing(turn, mw_record_delete_version(record, q->name, q->number, err));
 }
 
 static mw_status move_version(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -312,14 +259,15 @@ static mw_status move_version(mlflow_turn *turn, mw_record *record, mw_error *er
 static mw_status tag_version(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn, mw_record_tag_version(record, q->name, q->number, &q->tag, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_tag_version(record, q->name, q->number, &q->tag, err));
 }
 
 static mw_status untag_version(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const model_request *q = turn->request;
-    return answer_nothing(turn,
-                          mw_record_untag_version(record, q->name, q->number, q->tag.key, err));
+    return mlflow_answer_nothing(
+        turn, mw_record_untag_version(record, q->name, q->number, q->tag.key, err));
 }
 
 static mw_status get_place(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -342,10 +290,7 @@ static mw_status search_versions(mlflow_turn *turn, mw_record *record, mw_error 
     if (asked->max_results == 0)
         asked->max_results = USUAL_RESULTS;
     MW_TRY(mw_record_search_versions(record, asked, &found, &token, err));
-    mw_buf_char(turn->out, '{');
-    put_versions(turn->out, "model_versions", &found);
-    mlflow_put_text(turn->out, "next_page_token", token);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_PAGE(turn, "model_versions", &found, put_version, token);
     return MW_OK;
 }
 
