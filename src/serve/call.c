@@ -110,6 +110,12 @@ void serve_reply_error(mw_exchange *exchange, const mw_error *err, int http_stat
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
+mw_status serve_fail_unknown(mw_view name, mw_error *err)
+{
+    mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%.*s'", MW_VIEW_ARG(name));
+    return mw_mend(err, "GET /v2/models lists the models of this server");
+}
+
 static mw_status fail_not_found(const serve_plan *plan, mw_view name, mw_error *err)
 {
     if (name.size == 0) {
@@ -118,8 +124,7 @@ static mw_status fail_not_found(const serve_plan *plan, mw_view name, mw_error *
         return mw_mend(err, "use /endpoints/%s/invocations",
                        plan->n_slots ? plan->slots[0].endpoint->name : "NAME");
     }
-    mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%.*s'", MW_VIEW_ARG(name));
-    return mw_mend(err, "GET /v2/models lists the models of this server");
+    return serve_fail_unknown(name, err);
 }
 
 static mw_status find_slot(const serve_plan *plan, mw_view name, mw_view version,

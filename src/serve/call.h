@@ -62,6 +62,8 @@ void serve_call_finish(serve_call *call);
  * wanted, "explanations" beside them. */
 MW_CHECKED mw_status serve_write_predictions(serve_call *call, mw_error *err);
 
+/* MW_NOT_FOUND: no model has this name. */
+mw_status serve_fail_unknown(mw_view name, mw_error *err);
 /* A slot for reading, with the plan pinned; replies with the error and returns NULL otherwise. */
 const serve_slot *serve_pin_slot(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params);
 /* "xgboost", "onnx": what Triton calls a platform. */

@@ -307,19 +307,13 @@ mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path, cons
     return status;
 }
 
-static mw_status fail_unknown(const char *name, mw_error *err)
-{
-    mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%s'", name);
-    return mw_mend(err, "GET /v2/models lists the models of this server");
-}
-
 mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_admission *limits,
                          mw_error *err)
 {
     pthread_mutex_lock(&fleet->loading);
     serve_endpoint *endpoint = find_endpoint(fleet, name);
-    mw_status status =
-        endpoint ? serve_gate_set(endpoint->gate, limits, err) : fail_unknown(name, err);
+    mw_status status = endpoint ? serve_gate_set(endpoint->gate, limits, err)
+                                : serve_fail_unknown(mw_view_of(name), err);
     pthread_mutex_unlock(&fleet->loading);
     return status;
 }
@@ -329,14 +323,14 @@ static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *er
 {
     static const char *const endings[] = {"", ".json", ".ubj", ".txt"};
     if (!fleet->model_folder || mw_endpoint_check_name(name, NULL) != MW_OK)
-        return fail_unknown(name, err);
+        return serve_fail_unknown(mw_view_of(name), err);
     for (size_t i = 0; i < MW_COUNT(endings); i++) {
         char path[4096];
         int size = snprintf(path, sizeof path, "%s/%s%s", fleet->model_folder, name, endings[i]);
         if (size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0)
             return add_locked(fleet, name, path, NULL, err);
     }
-    return fail_unknown(name, err);
+    return serve_fail_unknown(mw_view_of(name), err);
 }
 
 static mw_status reload_locked(mw_fleet *fleet, const char *name, mw_error *err)
@@ -362,7 +356,7 @@ static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path
 {
     serve_endpoint *endpoint = find_endpoint(fleet, name);
     if (!endpoint)
-        return fail_unknown(name, err);
+        return serve_fail_unknown(mw_view_of(name), err);
     char *next = strdup(path);
     if (!next)
         return mw_fail_memory(err, "an endpoint");
@@ -430,7 +424,7 @@ mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error *err)
     serve_endpoint *endpoint = find_endpoint(fleet, name);
     mw_status status = MW_OK;
     if (!endpoint) {
-        status = fail_unknown(name, err);
+        status = serve_fail_unknown(mw_view_of(name), err);
     } else if (endpoint->model) {
         take_model(fleet, endpoint, NULL);
         status = swap_plan(fleet, err);

@@ -39,12 +39,8 @@ static mw_status read_settings(mw_view message, bool of_log, serve_settings *ret
         if (field.number != 1 || field.type != MW_PROTOBUF_BYTES)
             continue;
         MW_TRY(grpc_read_texts(field.bytes, entry, err));
-        serve_setting *setting = serve_settings_add(ret);
-        if (!setting) {
-            mw_fail(err, MW_E_OIP_SETTING, "more settings than there are");
-            return mw_mend(err, "send at most %d", SERVE_SETTINGS_MAX);
-        }
-        setting->name = entry[0];
+        serve_setting *setting;
+        MW_TRY(serve_settings_add(ret, entry[0], &setting, err));
         MW_TRY(read_value(entry[1], of_log, setting, err));
     }
     return MW_OK;

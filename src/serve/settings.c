@@ -8,13 +8,17 @@
 
 #include <math.h>
 
-serve_setting *serve_settings_add(serve_settings *settings)
+mw_status serve_settings_add(serve_settings *settings, mw_view name, serve_setting **ret_added,
+                             mw_error *err)
 {
-    if (settings->n == SERVE_SETTINGS_MAX)
-        return NULL;
+    if (settings->n == SERVE_SETTINGS_MAX) {
+        mw_fail(err, MW_E_OIP_SETTING, "more settings than there are");
+        return mw_mend(err, "send at most %d", SERVE_SETTINGS_MAX);
+    }
     serve_setting *added = &settings->list[settings->n++];
-    *added = (serve_setting){0};
-    return added;
+    *added = (serve_setting){.name = name};
+    *ret_added = added;
+    return MW_OK;
 }
 
 static mw_status fail_setting(const serve_setting *setting, mw_error *err, const char *what,
@@ -125,10 +129,7 @@ mw_status serve_trace_check_model(mw_fleet *fleet, const mw_exchange *exchange, 
         return MW_OK;
     bool is_known = serve_plan_find(serve_plan_pin(fleet, exchange->loop), name) != NULL;
     serve_plan_unpin(fleet, exchange->loop);
-    if (is_known)
-        return MW_OK;
-    mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "no model is called '%.*s'", MW_VIEW_ARG(name));
-    return mw_mend(err, "GET /v2/models lists the models of this server");
+    return is_known ? MW_OK : serve_fail_unknown(name, err);
 }
 
 /* One trace of so many requests. */

@@ -27,8 +27,9 @@ typedef struct serve_settings {
     size_t n;
 } serve_settings;
 
-/* Room for one more; NULL when there are too many. */
-serve_setting *serve_settings_add(serve_settings *settings);
+/* One more, of this name (borrowed) and without a value. Fails: MW_BAD_DATA (too many). */
+MW_CHECKED mw_status serve_settings_add(serve_settings *settings, mw_view name,
+                                        serve_setting **ret_added, mw_error *err);
 
 /* Sees one setting as it is. */
 typedef void serve_see_setting(void *user, const serve_setting *setting);

@@ -57,12 +57,8 @@ static mw_status read_settings(mw_view body, mw_arena *arena, serve_settings *re
         MW_TRY(mw_scan_object_next(&scan, arena, &key, &more, err));
         if (!more)
             return mw_scan_end(&scan, err);
-        serve_setting *setting = serve_settings_add(ret);
-        if (!setting) {
-            mw_fail(err, MW_E_OIP_SETTING, "more settings than there are");
-            return mw_mend(err, "send at most %d", SERVE_SETTINGS_MAX);
-        }
-        setting->name = key;
+        serve_setting *setting;
+        MW_TRY(serve_settings_add(ret, key, &setting, err));
         MW_TRY(read_value(&scan, arena, setting, err));
     }
 }
