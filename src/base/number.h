@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 /* Longest text that the writers below produce, with room for a closing NUL. */
 #define MW_NUMBER_TEXT_BYTES 40
 
@@ -20,6 +22,13 @@ const char *mw_number_read(const char *at, const char *end, bool json, double *r
 /* A whole field: number, or one of nan, NaN, NAN, inf, Infinity, -inf ... ; surrounding blanks are
  * allowed. False when anything else stands there or it is empty. */
 bool mw_number_parse(const char *text, size_t size, double *ret_value);
+
+/* Decimal digits and nothing else, at least one, within 64 bits. */
+bool mw_whole_parse(mw_view text, uint64_t *ret_value);
+/* 0..15 of a hexadecimal digit in either case, or -1. */
+int mw_hex_value(char c);
+/* Two digits a byte, lower case; returns what is behind them. Writes no NUL. */
+char *mw_hex_write(char *out, const uint8_t *bytes, size_t n_bytes);
 
 /* Shortest text that reads back to the same bits, the nearest to the value among these; laid out as
  * Python does: 0.0001, 1e-05, 1e+16. 5 -> 5.0 when `keep_point`, else 5. NaN -> "NaN", infinities

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "number.h"
 #include "utf8.h"
 
 #include "banned.h"
@@ -48,15 +49,6 @@ static inline const char *pass_plain(const char *at, const char *end)
     return at;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The code unit of "\uXXXX" at `at`; -1 when it is none. */
 static int read_unit(const char *at, const char *end)
 {
@@ -64,7 +56,7 @@ static int read_unit(const char *at, const char *end)
         return -1;
     int unit = 0;
     for (int i = 2; i < 6; i++) {
-        int digit = hex_digit(at[i]);
+        int digit = mw_hex_value(at[i]);
         if (digit < 0)
             return -1;
         unit = unit * 16 + digit;

@@ -71,7 +71,7 @@ static bool read_class(const mw_forest *forest, mw_view text, mw_want *want)
             want->class_wanted = i;
             return true;
         }
-    if (forest->class_labels || !cli_read_whole(text, &number) || number >= forest->n_classes)
+    if (forest->class_labels || !mw_whole_parse(text, &number) || number >= forest->n_classes)
         return false;
     want->class_wanted = number;
     return true;

@@ -137,7 +137,7 @@ static mw_status named_grid(dependence *job, mw_error *err)
         return quantile_grid(job, DEFAULT_BINS, err);
     if (quantile)
         wish = (mw_view){wish.data + strlen("quantile:"), wish.size - strlen("quantile:")};
-    if (!cli_read_whole(wish, &count) || count < 2 || count > GRID_MAX)
+    if (!mw_whole_parse(wish, &count) || count < 2 || count > GRID_MAX)
         return fail_grid(job, "a number of points is 2 to 100000", err);
     if (quantile || job->kind == KIND_ALE)
         return quantile_grid(job, count, err);

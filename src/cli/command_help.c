@@ -13,7 +13,7 @@ static int code_number(const char *word)
         text.data += 2;
         text.size -= 2;
     }
-    return cli_read_whole(text, &number) && number > 0 && number < 100000 ? (int)number : 0;
+    return mw_whole_parse(text, &number) && number > 0 && number < 100000 ? (int)number : 0;
 }
 
 static mw_status fail_topic(const char *word, mw_error *err)

@@ -51,7 +51,7 @@ static mw_status mend_listen(const cli_call *call, const cli_listeners *listener
     if (status != MW_CONFLICT || !is_plain)
         return status;
     err->code = MW_E_LISTEN_IN_USE;
-    bool known = cli_read_whole(mw_view_of(port_of(listen)), &port) && port < 65535;
+    bool known = mw_whole_parse(mw_view_of(port_of(listen)), &port) && port < 65535;
     return mw_mend(err, "mw %s%s%s --listen 127.0.0.1:%u", call->command->name,
                    call->n_arguments ? " " : "", call->n_arguments ? call->arguments[0] : "",
                    known ? (unsigned)port + 1 : 0);

@@ -125,10 +125,10 @@ static mw_status look_at_passed(passed *ret_passed, mw_error *err)
     const char *for_whom = getenv("LISTEN_PID"), *how_many = getenv("LISTEN_FDS");
     const char *names = getenv("LISTEN_FDNAMES");
     *ret_passed = (passed){.count = 0};
-    if (!for_whom || !how_many || !cli_read_whole(mw_view_of(for_whom), &pid) ||
+    if (!for_whom || !how_many || !mw_whole_parse(mw_view_of(for_whom), &pid) ||
         pid != (uint64_t)getpid())
         return MW_OK; /* none, or for the process that started us */
-    if (!cli_read_whole(mw_view_of(how_many), &count) || count > MW_LIMIT_LISTENERS) {
+    if (!mw_whole_parse(mw_view_of(how_many), &count) || count > MW_LIMIT_LISTENERS) {
         mw_fail(err, MW_E_OPTION_VALUE, "LISTEN_FDS is '%s', not a number up to %d", how_many,
                 MW_LIMIT_LISTENERS);
         return mw_mend(err, "leave it to systemd, or unset it");
@@ -211,7 +211,7 @@ static mw_status put_named(reading *in, mw_view name, manner said, mw_error *err
     }
     if (found)
         return MW_OK;
-    if (!cli_read_whole(name, &number) || number > INT32_MAX)
+    if (!mw_whole_parse(name, &number) || number > INT32_MAX)
         return refuse_name(in, name, err);
     if (number >= FIRST_PASSED && number < FIRST_PASSED + in->sockets.count)
         return put_passed(in, (unsigned)number - FIRST_PASSED, said, err);

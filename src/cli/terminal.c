@@ -18,7 +18,7 @@ static unsigned width_of_output(void)
     struct winsize size;
     uint64_t columns;
     const char *text = getenv("COLUMNS");
-    if (text && cli_read_whole(mw_view_of(text), &columns) && columns > 0 && columns < 10000)
+    if (text && mw_whole_parse(mw_view_of(text), &columns) && columns > 0 && columns < 10000)
         return (unsigned)columns;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;

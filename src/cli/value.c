@@ -9,21 +9,6 @@
 
 enum { PORT_MAX = 65535, HOST_BYTES_MAX = 253 };
 
-bool cli_read_whole(mw_view text, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    if (text.size == 0)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        if (!isdigit((unsigned char)text.data[i]) ||
-            __builtin_mul_overflow(value, (uint64_t)10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(text.data[i] - '0'), &value))
-            return false;
-    }
-    *ret_value = value;
-    return true;
-}
-
 typedef struct unit {
     const char *name;
     uint64_t size;
@@ -68,7 +53,7 @@ static uint64_t fraction_of(mw_view digits, uint64_t unit_size)
 static bool read_with_unit(mw_view text, const unit *units, size_t n_units, uint64_t *ret_value)
 {
     uint64_t whole, value;
-    if (!cli_read_whole(cut(&text, count_digits(text)), &whole))
+    if (!mw_whole_parse(cut(&text, count_digits(text)), &whole))
         return false;
     mw_view digits = {text.data, 0};
     if (text.size > 0 && text.data[0] == '.') {
@@ -108,7 +93,7 @@ bool cli_read_time(mw_view text, uint64_t *ret_ms)
 bool cli_read_seconds(mw_view text, uint64_t *ret_seconds)
 {
     uint64_t ms;
-    if (cli_read_whole(text, ret_seconds))
+    if (mw_whole_parse(text, ret_seconds))
         return true;
     if (!cli_read_time(text, &ms) || ms % 1000 != 0)
         return false;
@@ -121,7 +106,7 @@ bool cli_read_seconds(mw_view text, uint64_t *ret_seconds)
 static bool is_port(mw_view text)
 {
     uint64_t port;
-    return text.size <= 5 && cli_read_whole(text, &port) && port <= PORT_MAX;
+    return text.size <= 5 && mw_whole_parse(text, &port) && port <= PORT_MAX;
 }
 
 static bool is_host(mw_view text)
@@ -227,7 +212,7 @@ static bool read_number(const cli_option *option, mw_view text, uint64_t *ret_va
     case CLI_KIND_FLAG:
         return read_flag(text, ret_value);
     case CLI_KIND_COUNT:
-        return cli_read_whole(text, ret_value);
+        return mw_whole_parse(text, ret_value);
     case CLI_KIND_SIZE:
         return cli_read_size(text, ret_value);
     case CLI_KIND_TIME:

@@ -19,7 +19,6 @@ MW_CHECKED mw_status cli_value_read(const cli_option *option, mw_view text, mw_a
                                     cli_value *ret_value, mw_error *err);
 
 /* Parts of the above, for tests and other uses. False when the text is not of the kind. */
-bool cli_read_whole(mw_view text, uint64_t *ret_value);
 bool cli_read_size(mw_view text, uint64_t *ret_bytes);
 bool cli_read_time(mw_view text, uint64_t *ret_ms);
 bool cli_read_share(mw_view text, uint64_t *ret_billionths);

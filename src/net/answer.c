@@ -6,22 +6,11 @@
 
 /* ---- the head -------------------------------------------------------------------------------- */
 
-static bool read_length(mw_view text, uint64_t *ret_length)
-{
-    uint64_t length = 0;
-    for (size_t i = 0; i < text.size; i++)
-        if (!net_is_digit(text.data[i]) || __builtin_mul_overflow(length, (uint64_t)10, &length) ||
-            __builtin_add_overflow(length, (uint64_t)(text.data[i] - '0'), &length))
-            return false;
-    *ret_length = length;
-    return text.size > 0;
-}
-
 static bool note_header(mw_header header, net_answer_head *head)
 {
     if (mw_view_is_nocase(header.name, "content-length")) {
         head->has_length = true;
-        return read_length(header.value, &head->content_length);
+        return mw_whole_parse(header.value, &head->content_length);
     }
     if (mw_view_is_nocase(header.name, "transfer-encoding"))
         head->is_chunked = true;

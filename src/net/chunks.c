@@ -39,7 +39,7 @@ void net_chunks_init(net_chunks *chunks, uint64_t cap_bytes)
 
 static step add_digit(net_chunks *chunks, char c)
 {
-    int digit = net_hex_value(c);
+    int digit = mw_hex_value(c);
     if (digit < 0 || chunks->n_digits == MW_LIMIT_CHUNK_DIGITS)
         return STEP_BAD;
     chunks->n_digits++;

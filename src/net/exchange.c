@@ -163,8 +163,8 @@ bool mw_percent_decode(mw_view text, mw_arena *arena, mw_view *ret_text)
             out[size++] = text.data[i];
             continue;
         }
-        int high = i + 2 < text.size ? net_hex_value(text.data[i + 1]) : -1;
-        int low = high >= 0 ? net_hex_value(text.data[i + 2]) : -1;
+        int high = i + 2 < text.size ? mw_hex_value(text.data[i + 1]) : -1;
+        int low = high >= 0 ? mw_hex_value(text.data[i + 2]) : -1;
         if (low < 0)
             return false;
         out[size++] = (char)(high << 4 | low);

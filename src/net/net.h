@@ -230,7 +230,7 @@ typedef struct mw_server_options {
      * for each MiB. */
     size_t (*body_cap)(void *user, const mw_exchange *exchange);
 
-    mw_tls *tls;                        /* borrowed, for listeners that speak it; or NULL */
+    mw_tls *tls; /* borrowed, for listeners that speak it; or NULL */
     mw_handler *handler;
     mw_fault_handler *fault;
     mw_done_handler *done; /* NULL = none */

@@ -49,14 +49,6 @@ const uint8_t net_char_classes[256] = {
     [0x80 ... 0xff] = V,
 };
 
-int net_hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 bool net_is_host(mw_view text)
 {
     for (size_t i = 0; i < text.size; i++)

@@ -43,8 +43,6 @@ static inline bool net_is_name(mw_view token, const char *lower)
     return true;
 }
 
-/* 0..15, or -1. */
-int net_hex_value(char c);
 /* "name", "name:8080", "[::1]:8080" or nothing at all (RFC 9112 § 3.2 allows an empty Host). */
 bool net_is_host(mw_view text);
 /* A header line without its line end becomes name and trimmed value. Returns NULL, or what is wrong

@@ -18,8 +18,6 @@ enum {
 bool observe_id_is_sane(mw_view id);
 /* A UUID of version 7 (RFC 9562): 48 bits of time, so that ids sort by it, and 74 of chance. */
 void observe_id_make(observe_chance *chance, uint64_t wall_ms, char ret_id[OBSERVE_ID_BYTES]);
-/* 2 n digits, small letters. Returns the place behind them. */
-char *observe_write_hex(char *out, const uint8_t *bytes, size_t n);
 
 /* Version 00 of https://www.w3.org/TR/trace-context/. */
 typedef struct observe_trace {

@@ -29,7 +29,7 @@ static void write_ids(const char *key, const uint8_t *bytes, size_t n, mw_buf *o
 {
     char text[2 * OBSERVE_TRACE_ID_BYTES];
     mw_buf_format(out, ",\"%s\":\"", key);
-    mw_buf_bytes(out, text, (size_t)(observe_write_hex(text, bytes, n) - text));
+    mw_buf_bytes(out, text, (size_t)(mw_hex_write(text, bytes, n) - text));
     mw_buf_char(out, '"');
 }
 

@@ -61,21 +61,14 @@ bool observe_is_private(const observe_mask *mask, mw_view name)
     return is_of(mask->further, name);
 }
 
-static int hex_value(char c)
-{
-    const char *digits = "0123456789abcdef";
-    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 /* A name in the address may be written with escapes: they are undone before it is looked at. */
 static mw_view plain_name(mw_view name, char room[MW_LIMIT_NAME_BYTES])
 {
     size_t n = 0;
     for (size_t i = 0; i < name.size && n < MW_LIMIT_NAME_BYTES; i++) {
         bool may = name.data[i] == '%' && i + 2 < name.size;
-        int high = may ? hex_value(name.data[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(name.data[i + 2]) : -1;
+        int high = may ? mw_hex_value(name.data[i + 1]) : -1;
+        int low = high >= 0 ? mw_hex_value(name.data[i + 2]) : -1;
         room[n++] = low >= 0 ? (char)(high << 4 | low) : name.data[i];
         i += low >= 0 ? 2 : 0;
     }

@@ -35,16 +35,6 @@ bool observe_id_is_sane(mw_view id)
     return true;
 }
 
-char *observe_write_hex(char *out, const uint8_t *bytes, size_t n)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
-    return out;
-}
-
 /*  0         6  7         9  10                 16
  *  | time ms |7 | chance |10 bits, chance ...   |   written with '-' behind bytes 4, 6, 8, 10 */
 void observe_id_make(observe_chance *chance, uint64_t wall_ms, char ret_id[OBSERVE_ID_BYTES])
@@ -58,11 +48,11 @@ void observe_id_make(observe_chance *chance, uint64_t wall_ms, char ret_id[OBSER
     uuid[7] = (uint8_t)(high >> 8);
     memcpy(uuid + 8, &low, sizeof low);
     uuid[8] = (uint8_t)(0x80 | (uuid[8] & 0x3f));
-    char *at = observe_write_hex(ret_id, uuid, 4);
+    char *at = mw_hex_write(ret_id, uuid, 4);
     for (unsigned i = 4; i < 10; i += 2) {
         *at++ = '-';
-        at = observe_write_hex(at, uuid + i, 2);
+        at = mw_hex_write(at, uuid + i, 2);
     }
     *at++ = '-';
-    observe_write_hex(at, uuid + 10, TIME_BYTES);
+    mw_hex_write(at, uuid + 10, TIME_BYTES);
 }

@@ -28,21 +28,14 @@ static bool has_bad_byte(mw_view path)
     return false;
 }
 
-static int hex_value(char c)
-{
-    const char *digits = "0123456789abcdef";
-    const char *found = c ? strchr(digits, c | 0x20) : NULL;
-    return found && (c | 0x20) != ' ' ? (int)(found - digits) : -1;
-}
-
 /* Escapes undone once, in place; false when there was none. */
 static bool unescape(char *text, size_t *size)
 {
     size_t out = 0;
     bool any = false;
     for (size_t i = 0; i < *size; i++, out++) {
-        int high = text[i] == '%' && i + 2 < *size ? hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+        int high = text[i] == '%' && i + 2 < *size ? mw_hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? mw_hex_value(text[i + 2]) : -1;
         text[out] = low >= 0 ? (char)(high << 4 | low) : text[i];
         any = any || low >= 0;
         i += low >= 0 ? 2 : 0;

@@ -151,8 +151,7 @@ void mw_blob_drop(mw_blob *blob)
 
 static void write_digest(const unsigned char *bytes, char ret_digest[MW_DIGEST_TEXT_BYTES])
 {
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        snprintf(ret_digest + 2 * i, 3, "%02x", bytes[i]);
+    *mw_hex_write(ret_digest, bytes, DIGEST_BYTES) = '\0';
 }
 
 static void finish_digest(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES])

@@ -96,9 +96,9 @@ static void test_traceparent(void **state)
         if (!good)
             continue;
         char text[2 * OBSERVE_TRACE_ID_BYTES + 1 + 2 * OBSERVE_SPAN_ID_BYTES + 1];
-        char *at = observe_write_hex(text, trace.trace_id, sizeof trace.trace_id);
+        char *at = mw_hex_write(text, trace.trace_id, sizeof trace.trace_id);
         *at++ = '-';
-        *observe_write_hex(at, trace.parent_id, sizeof trace.parent_id) = '\0';
+        *mw_hex_write(at, trace.parent_id, sizeof trace.parent_id) = '\0';
         assert_string_equal(text, IDS);
     }
 }

@@ -31,9 +31,9 @@ static void check_parent(mw_view value)
     if (!observe_read_traceparent(value, &trace))
         return;
     check(trace.has_parent && value.size >= FLAGS_AT + 2);
-    char *at = observe_write_hex(text, trace.trace_id, sizeof trace.trace_id);
+    char *at = mw_hex_write(text, trace.trace_id, sizeof trace.trace_id);
     *at++ = '-';
-    observe_write_hex(at, trace.parent_id, sizeof trace.parent_id);
+    mw_hex_write(at, trace.parent_id, sizeof trace.parent_id);
     check(memcmp(text, value.data + IDS_AT, sizeof text) == 0);
     check(trace.is_sampled == (strchr("13579bdf", value.data[FLAGS_AT + 1]) != NULL));
 }
