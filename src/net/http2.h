@@ -1,7 +1,8 @@
 /* HTTP/2 on a connection: libnghttp2 reads and writes frames, streams become exchanges.
  *
- *      bytes --nghttp2--> net_stream: head, body --whole--> exchange --reply--> out --nghttp2-->
- * bytes
+ *      bytes --nghttp2--> net_stream: head, body --whole--> exchange
+ *                                       |                     |
+ *      bytes <--nghttp2-- out <---------|------- reply <------'
  *                                       `-- gRPC: each message an exchange of its own (grpc.c)
  *
  *   http2.c           the session on its connection: reading, writing, clocks, the end

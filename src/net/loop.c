@@ -1,8 +1,7 @@
 /* The loop's thread: wait, serve events, read mail, act on phases and time-outs.
  *
- *      epoll --collect--> ready: connections in the order they became readable --a turn-->
- * protocols
- *        ^----------------------------------------------------------------------------------'
+ *      epoll --collect--> ready, in the order they became readable --a turn--> protocols
+ *        ^--------------------------------------------------------------------------'
  *
  * Sockets are watched edge-triggered and registered once, so a request costs no epoll_ctl. Under
  * load most of what waits would wait in the kernel, where its age cannot be told. So a turn takes

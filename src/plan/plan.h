@@ -65,7 +65,7 @@ uint64_t mw_codel_patience(const mw_codel *codel, const mw_codel_law *law, uint6
  *
  * A server takes so many at a time before they wait for each other inside it; nobody says how many.
  * While the latency of a window stays near that of an uncrowded server the limit grows by half its
- * root; * where it rises, the limit shrinks by the ratio of the two (a gradient). Now and then,
+ * root; where it rises, the limit shrinks by the ratio of the two (a gradient). Now and then,
  * under load, a quarter of the limit is allowed for a moment, which shows the uncrowded latency
  * anew.
  *

@@ -1,12 +1,14 @@
 /* What waits for the workers.
  *
- *      endpoint A:  urgent   [client x: call call] [client y: call]      whose turn?
- *                   usual    [client x: call call call] ...              1. the endpoint that has
- * had bulk     ...                                            the least time, below its endpoint B:
- * ...                                                     limit
- *                                                                        2. the most urgent
- *                                                                        3. the client that has had
- *                                                                           the least time
+ *      endpoint A:  urgent   [client x: call call] [client y: call]
+ *                   usual    [client x: call call call] ...
+ *                   bulk     ...
+ *      endpoint B:  ...
+ *
+ * Whose turn is it?
+ *      1. the endpoint that has had the least time, and is below its limit
+ *      2. the most urgent
+ *      3. the client that has had the least time
  *
  * So an endpoint whose calls take long cannot starve one whose calls are short, nor a client that
  * sends many the one that sends few. Within a client's line the oldest goes first, and is refused

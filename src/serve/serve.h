@@ -2,8 +2,7 @@
  * swapped under traffic, in the protocols that clients already speak.
  *
  *     exchange -> (api's route table) -> handler -> pin the plan -> rows -> predict -> reply
- *                                                                              `-> tap: monitors
- * join here, behind the answer
+ *                                 tap: monitors join here, behind the answer <-'
  *
  * What a loop serves is one immutable plan, reached by one atomic pointer. A new plan is built
  * aside and swapped in; the old one is freed when no loop reads it (plan.c).
