@@ -33,6 +33,16 @@ mw_view mw_view_trim(mw_view view)
     return view;
 }
 
+mw_view mw_view_cut(mw_view *text, char mark)
+{
+    const char *end = text->size > 0 ? memchr(text->data, mark, text->size) : NULL;
+    mw_view head = {text->data, end ? (size_t)(end - text->data) : text->size};
+    size_t used = head.size + (end ? 1 : 0);
+    text->data += used;
+    text->size -= used;
+    return head;
+}
+
 size_t mw_view_distance(mw_view a, mw_view b, size_t limit)
 {
     enum { LONGEST = 64 };

@@ -43,6 +43,9 @@ static inline bool mw_view_starts(mw_view view, const char *prefix)
 bool mw_view_is_nocase(mw_view view, const char *text);
 /* Without leading and trailing spaces, tabs, CR and LF. */
 mw_view mw_view_trim(mw_view view);
+/* Take what stands before the first `mark` off the text, and the mark with it; all when there is
+ * none. */
+mw_view mw_view_cut(mw_view *text, char mark);
 /* Edit distance (Levenshtein), at most `limit` + 1: to suggest the name that was meant. */
 size_t mw_view_distance(mw_view a, mw_view b, size_t limit);
 

@@ -11,16 +11,6 @@ enum { FIRST_PASSED = 3 };
 
 /* ---- syntax ---------------------------------------------------------------------------------- */
 
-static mw_view cut_at(mw_view *text, char mark)
-{
-    const char *end = text->size > 0 ? memchr(text->data, mark, text->size) : NULL;
-    mw_view head = {text->data, end ? (size_t)(end - text->data) : text->size};
-    size_t used = head.size + (end ? 1 : 0);
-    text->data += used;
-    text->size -= used;
-    return head;
-}
-
 /* "660" is octal, as everywhere. */
 static bool read_mode(mw_view text, unsigned *ret_mode)
 {
@@ -45,7 +35,7 @@ static bool read_manner(mw_view words, manner *ret_manner)
 {
     manner said = {.mode = 0};
     while (words.size > 0) {
-        mw_view word = cut_at(&words, ',');
+        mw_view word = mw_view_cut(&words, ',');
         if (mw_view_is(word, "tls"))
             said.says_tls = true;
         else if (mw_view_is(word, "plain"))
@@ -71,7 +61,7 @@ static bool has_control_byte(mw_view text)
 bool cli_read_listener(mw_view item, mw_buf *out)
 {
     manner said;
-    mw_view words = item, address = cut_at(&words, ',');
+    mw_view words = item, address = mw_view_cut(&words, ',');
     bool is_unix = mw_view_starts(address, "unix:"), is_passed = mw_view_starts(address, "fd:");
     bool is_bare = address.size + 1 == item.size; /* "8080,": a slip */
     if (is_bare || has_control_byte(item) || !read_manner(words, &said) || (said.mode && !is_unix))
@@ -93,7 +83,7 @@ bool cli_read_listener(mw_view item, mw_buf *out)
 bool cli_next_listener(mw_view *text, mw_view *ret_item)
 {
     do
-        *ret_item = cut_at(text, ' ');
+        *ret_item = mw_view_cut(text, ' ');
     while (ret_item->size == 0 && text->size > 0);
     return ret_item->size > 0;
 }
@@ -142,7 +132,7 @@ static mw_view name_of(const passed *sockets, unsigned i)
 {
     mw_view names = sockets->names, name = {NULL, 0};
     for (unsigned k = 0; k <= i; k++)
-        name = cut_at(&names, ':');
+        name = mw_view_cut(&names, ':');
     return name;
 }
 
@@ -223,7 +213,7 @@ static mw_status put_named(reading *in, mw_view name, manner said, mw_error *err
 static mw_status put_item(reading *in, mw_view item, mw_error *err)
 {
     manner said;
-    mw_view words = item, address = cut_at(&words, ',');
+    mw_view words = item, address = mw_view_cut(&words, ',');
     if (!read_manner(words, &said))
         return mw_fail(err, MW_E_OPTION_VALUE, "'%.*s' is not a listener", MW_VIEW_ARG(item));
     if (mw_view_starts(address, "fd:"))

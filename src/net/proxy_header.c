@@ -25,17 +25,6 @@ static net_verdict refuse(mw_error *err, const char *why)
 
 /* ---- version 1 ------------------------------------------------------------------------------- */
 
-/* The next word of the line, up to a single blank or the end. */
-static mw_view take_word(mw_view *line)
-{
-    const char *blank = line->size > 0 ? memchr(line->data, ' ', line->size) : NULL;
-    mw_view word = {line->data, blank ? (size_t)(blank - line->data) : line->size};
-    size_t used = word.size + (blank ? 1 : 0);
-    line->data += used;
-    line->size -= used;
-    return word;
-}
-
 static bool read_port(mw_view text, uint16_t *ret_port)
 {
     unsigned port = 0;
@@ -65,15 +54,15 @@ static net_verdict read_v1_line(mw_view line, net_proxy_header *header, mw_error
     mw_view words[V1_WORDS];
     uint8_t to[16];
     uint16_t to_port;
-    take_word(&line); /* "PROXY" */
-    mw_view family = take_word(&line);
+    mw_view_cut(&line, ' '); /* "PROXY" */
+    mw_view family = mw_view_cut(&line, ' ');
     if (mw_view_is(family, "UNKNOWN"))
         return NET_WHOLE; /* whatever stands behind it */
     bool is_ipv6 = mw_view_is(family, "TCP6");
     if (!is_ipv6 && !mw_view_is(family, "TCP4"))
         return refuse(err, "it names neither TCP4 nor TCP6");
     for (size_t i = 0; i < V1_WORDS; i++)
-        words[i] = take_word(&line);
+        words[i] = mw_view_cut(&line, ' ');
     header->peer.kind = is_ipv6 ? MW_PEER_IPV6 : MW_PEER_IPV4;
     int system_family = is_ipv6 ? AF_INET6 : AF_INET;
     if (line.size > 0 || !read_host(words[0], system_family, header->peer.address) ||
