@@ -373,13 +373,15 @@ static mw_status read_settings(capacity *job, mw_error *err)
 static mw_status make_requests(capacity *job, mw_error *err)
 {
     const cli_call *call = job->call;
-    cli_load_protocol protocol = (cli_load_protocol)call->settings[CLI_LOAD_PROTOCOL].number;
-    if (!job->endpoint && protocol != CLI_LOAD_INVOCATIONS) {
+    static const cli_body_form forms[] = {CLI_BODY_SPLIT, CLI_BODY_TENSORS, CLI_BODY_BINARY,
+                                          CLI_BODY_OBJECTS}; /* of --protocol's choices */
+    cli_body_form form = forms[call->settings[CLI_LOAD_PROTOCOL].number];
+    if (!job->endpoint && form != CLI_BODY_SPLIT) {
         mw_fail(err, MW_E_MISSING_ARGUMENT, "this protocol needs the endpoint's name");
         return mw_mend(err, "name it: mw capacity bench ENDPOINT --protocol ...");
     }
-    MW_TRY(cli_load_bodies_make(&job->bodies, call->settings[CLI_INPUT].text, job->endpoint,
-                                protocol, call->settings[CLI_ROWS].number, job->server, err));
+    MW_TRY(cli_load_bodies_make(&job->bodies, call->settings[CLI_INPUT].text, job->endpoint, form,
+                                call->settings[CLI_ROWS].number, job->server, err));
     job->load.requests = job->bodies.requests;
     job->load.n_requests = job->bodies.n_requests;
     return MW_OK;

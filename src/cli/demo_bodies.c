@@ -1,5 +1,6 @@
 /* Requests in each protocol, and what their answers must hold. */
 #include "demo.h"
+#include "bodies.h"
 #include "sample.h"
 
 #include <math.h>
@@ -9,73 +10,27 @@ static double cell(const demo_example *example, size_t row, size_t column)
     return example->rows.values[row * example->rows.n_columns + column];
 }
 
-/* [1,2,"basic"] or {"age":1,...} */
-static void row_as_array(const demo_example *example, size_t row, mw_buf *out)
+static mw_view column_name(const void *source, size_t column)
 {
-    const mw_schema *schema = &example->forest->schema;
-    for (size_t c = 0; c < schema->n_columns; c++) {
-        mw_buf_char(out, c ? ',' : '[');
-        cli_write_cell(&schema->columns[c], cell(example, row, c), out);
-    }
-    mw_buf_char(out, ']');
+    const demo_example *example = source;
+    return example->forest->schema.columns[column].name;
 }
 
-static void row_as_object(const demo_example *example, size_t row, mw_buf *out)
+static bool is_text(const void *source, size_t column)
 {
-    const mw_schema *schema = &example->forest->schema;
-    for (size_t c = 0; c < schema->n_columns; c++) {
-        mw_buf_char(out, c ? ',' : '{');
-        mw_json_write_text(out, schema->columns[c].name);
-        mw_buf_char(out, ':');
-        cli_write_cell(&schema->columns[c], cell(example, row, c), out);
-    }
-    mw_buf_char(out, '}');
+    const demo_example *example = source;
+    const mw_column *about = &example->forest->schema.columns[column];
+    return about->type == MW_COLUMN_CATEGORY && about->categories;
 }
 
-static void rows_as_list(const demo_example *example, size_t row, size_t n_rows, bool objects,
-                         mw_buf *out)
+static void write_cell(const void *source, size_t row, size_t column, bool in_tensor, mw_buf *out)
 {
-    for (size_t i = 0; i < n_rows; i++) {
-        mw_buf_char(out, i ? ',' : '[');
-        if (objects)
-            row_as_object(example, row + i, out);
-        else
-            row_as_array(example, row + i, out);
-    }
-    mw_buf_char(out, ']');
-}
-
-static void column_names(const mw_schema *schema, mw_buf *out)
-{
-    for (size_t c = 0; c < schema->n_columns; c++) {
-        mw_buf_char(out, c ? ',' : '[');
-        mw_json_write_text(out, schema->columns[c].name);
-    }
-    mw_buf_char(out, ']');
-}
-
-/* One tensor for each column, as clients that know the schema send it. */
-static void tensors(const demo_example *example, size_t row, size_t n_rows, mw_buf *out)
-{
-    const mw_schema *schema = &example->forest->schema;
-    mw_buf_text(out, "{\"inputs\":[");
-    for (size_t c = 0; c < schema->n_columns; c++) {
-        const mw_column *column = &schema->columns[c];
-        bool is_text = column->type == MW_COLUMN_CATEGORY && column->categories;
-        mw_buf_text(out, c ? ",{\"name\":" : "{\"name\":");
-        mw_json_write_text(out, column->name);
-        mw_buf_format(out, ",\"shape\":[%zu],\"datatype\":\"%s\",\"data\":[", n_rows,
-                      is_text ? "BYTES" : "FP64");
-        for (size_t i = 0; i < n_rows; i++) {
-            mw_buf_text(out, i ? "," : "");
-            if (is_text)
-                cli_write_cell(column, cell(example, row + i, c), out);
-            else
-                mw_json_write_double(out, cell(example, row + i, c));
-        }
-        mw_buf_text(out, "]}");
-    }
-    mw_buf_text(out, "]}");
+    const demo_example *example = source;
+    double value = cell(example, row, column);
+    if (in_tensor && !is_text(source, column))
+        mw_json_write_double(out, value);
+    else
+        cli_write_cell(&example->forest->schema.columns[column], value, out);
 }
 
 /* Tensors have no way to say "missing". */
@@ -91,37 +46,21 @@ static bool has_missing(const demo_example *example, size_t row, size_t n_rows)
 void demo_write_request(demo_protocol protocol, const demo_example *example, size_t row,
                         size_t n_rows, mw_buf *ret_path, mw_buf *ret_body)
 {
-    const char *name = example->endpoint.name;
     const mw_schema *schema = &example->forest->schema;
-    if (protocol == DEMO_OPEN_INFERENCE && has_missing(example, row, n_rows))
-        protocol = DEMO_MLFLOW_SPLIT;
-    switch (protocol) {
-    case DEMO_MLFLOW_SPLIT:
-    case DEMO_N_PROTOCOLS:
-        mw_buf_format(ret_path, "/endpoints/%s/invocations", name);
-        mw_buf_text(ret_body, "{\"dataframe_split\":{\"columns\":");
-        column_names(schema, ret_body);
-        mw_buf_text(ret_body, ",\"data\":");
-        rows_as_list(example, row, n_rows, false, ret_body);
-        mw_buf_text(ret_body, "}}");
-        return;
-    case DEMO_MLFLOW_RECORDS:
-        mw_buf_format(ret_path, "/endpoints/%s/invocations", name);
-        mw_buf_text(ret_body, "{\"dataframe_records\":");
-        rows_as_list(example, row, n_rows, true, ret_body);
-        mw_buf_char(ret_body, '}');
-        return;
-    case DEMO_OPEN_INFERENCE:
-        mw_buf_format(ret_path, "/v2/models/%s/infer", name);
-        tensors(example, row, n_rows, ret_body);
-        return;
-    case DEMO_KSERVE_V1:
-        mw_buf_format(ret_path, "/v1/models/%s:predict", name);
-        mw_buf_text(ret_body, "{\"instances\":");
-        rows_as_list(example, row, n_rows, schema->named, ret_body);
-        mw_buf_char(ret_body, '}');
-        return;
-    }
+    const cli_rows rows = {.source = example,
+                           .n_columns = schema->n_columns,
+                           .name = column_name,
+                           .is_text = is_text,
+                           .write_cell = write_cell};
+    const cli_body_form forms[DEMO_N_PROTOCOLS] = {
+        [DEMO_MLFLOW_SPLIT] = CLI_BODY_SPLIT,
+        [DEMO_MLFLOW_RECORDS] = CLI_BODY_RECORDS,
+        [DEMO_OPEN_INFERENCE] =
+            has_missing(example, row, n_rows) ? CLI_BODY_SPLIT : CLI_BODY_TENSORS,
+        [DEMO_KSERVE_V1] = schema->named ? CLI_BODY_OBJECTS : CLI_BODY_ARRAYS,
+    };
+    cli_body_path(forms[protocol], example->endpoint.name, ret_path);
+    cli_body_write(forms[protocol], &rows, row, n_rows, ret_body);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

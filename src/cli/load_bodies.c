@@ -96,10 +96,20 @@ static double number_of(mw_view cell)
     return mw_number_parse(cell.data, cell.size, &value) ? value : NAN;
 }
 
-/* A missing text is null, too; in tensors, which have no null, it is empty. */
-static void write_cell(const load_table *table, size_t row, size_t column, bool in_tensor,
-                       mw_buf *out)
+static mw_view column_name(const void *source, size_t column)
 {
+    return ((const load_table *)source)->names[column];
+}
+
+static bool is_text(const void *source, size_t column)
+{
+    return ((const load_table *)source)->is_text[column];
+}
+
+/* A missing text is null, too; in tensors, which have no null, it is empty. */
+static void write_cell(const void *source, size_t row, size_t column, bool in_tensor, mw_buf *out)
+{
+    const load_table *table = source;
     mw_view cell = cell_of(table, row, column);
     double number = number_of(cell);
     if (mw_text_is_missing(cell))
@@ -110,109 +120,19 @@ static void write_cell(const load_table *table, size_t row, size_t column, bool 
         mw_json_write_text(out, cell);
 }
 
-static void write_names(const load_table *table, mw_buf *out)
+static double number_at(const void *source, size_t row, size_t column)
 {
-    for (size_t c = 0; c < table->n_columns; c++) {
-        mw_buf_char(out, c ? ',' : '[');
-        mw_json_write_text(out, table->names[c]);
-    }
-    mw_buf_char(out, ']');
-}
-
-static void write_invocations(const load_table *table, size_t row, size_t n_rows, mw_buf *out)
-{
-    mw_buf_text(out, "{\"dataframe_split\":{\"columns\":");
-    write_names(table, out);
-    mw_buf_text(out, ",\"data\":[");
-    for (size_t r = row; r < row + n_rows; r++) {
-        mw_buf_text(out, r > row ? ",[" : "[");
-        for (size_t c = 0; c < table->n_columns; c++) {
-            mw_buf_text(out, c ? "," : "");
-            write_cell(table, r, c, false, out);
-        }
-        mw_buf_char(out, ']');
-    }
-    mw_buf_text(out, "]}}");
-}
-
-static void write_kserve(const load_table *table, size_t row, size_t n_rows, mw_buf *out)
-{
-    mw_buf_text(out, "{\"instances\":[");
-    for (size_t r = row; r < row + n_rows; r++) {
-        mw_buf_text(out, r > row ? ",{" : "{");
-        for (size_t c = 0; c < table->n_columns; c++) {
-            mw_buf_text(out, c ? "," : "");
-            mw_json_write_text(out, table->names[c]);
-            mw_buf_char(out, ':');
-            write_cell(table, r, c, false, out);
-        }
-        mw_buf_char(out, '}');
-    }
-    mw_buf_text(out, "]}");
-}
-
-/* One tensor a column. Texts are the JSON part's even where numbers are binary. */
-static void write_tensor(const load_table *table, size_t row, size_t n_rows, size_t column,
-                         bool binary, mw_buf *out)
-{
-    bool is_text = table->is_text[column];
-    mw_buf_text(out, column ? ",{\"name\":" : "{\"name\":");
-    mw_json_write_text(out, table->names[column]);
-    mw_buf_format(out, ",\"shape\":[%zu],\"datatype\":\"%s\",", n_rows, is_text ? "BYTES" : "FP64");
-    if (binary && !is_text) {
-        mw_buf_format(out, "\"parameters\":{\"binary_data_size\":%zu}}", n_rows * sizeof(double));
-        return;
-    }
-    mw_buf_text(out, "\"data\":[");
-    for (size_t r = row; r < row + n_rows; r++) {
-        mw_buf_text(out, r > row ? "," : "");
-        write_cell(table, r, column, true, out);
-    }
-    mw_buf_text(out, "]}");
-}
-
-/* *ret_json_bytes: of the part before the binary tensors. */
-static void write_oip(const load_table *table, size_t row, size_t n_rows, bool binary,
-                      size_t *ret_json_bytes, mw_buf *out)
-{
-    mw_buf_text(out, "{\"inputs\":[");
-    for (size_t c = 0; c < table->n_columns; c++)
-        write_tensor(table, row, n_rows, c, binary, out);
-    mw_buf_text(out, binary ? "],\"parameters\":{\"binary_data_output\":true}}" : "]}");
-    *ret_json_bytes = out->size;
-    for (size_t c = 0; binary && c < table->n_columns; c++)
-        for (size_t r = row; r < row + n_rows && !table->is_text[c]; r++) {
-            double value = number_of(cell_of(table, r, c)); /* little-endian, as we run on */
-            mw_buf_view(out, (mw_view){(const char *)&value, sizeof value});
-        }
-}
-
-static void write_body(const load_table *table, size_t row, size_t n_rows,
-                       cli_load_protocol protocol, size_t *ret_json_bytes, mw_buf *out)
-{
-    *ret_json_bytes = 0;
-    switch (protocol) {
-    case CLI_LOAD_INVOCATIONS:
-        write_invocations(table, row, n_rows, out);
-        return;
-    case CLI_LOAD_KSERVE:
-        write_kserve(table, row, n_rows, out);
-        return;
-    case CLI_LOAD_OIP:
-    case CLI_LOAD_OIP_BINARY:
-        write_oip(table, row, n_rows, protocol == CLI_LOAD_OIP_BINARY, ret_json_bytes, out);
-        return;
-    }
+    return number_of(cell_of(source, row, column));
 }
 
 static mw_status write_request(cli_load_bodies *bodies, const char *server, mw_view body,
                                size_t json_bytes, mw_buf *out, mw_error *err)
 {
+    bool is_binary = json_bytes < body.size;
     mw_buf_reset(out);
     mw_buf_format(out, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\n", bodies->path, server,
-                  json_bytes < body.size && json_bytes > 0 ? "application/octet-stream"
-                                                           : "application/json");
-    if (json_bytes > 0 && json_bytes < body.size)
+                  is_binary ? "application/octet-stream" : "application/json");
+    if (is_binary)
         mw_buf_format(out, "Inference-Header-Content-Length: %zu\r\n", json_bytes);
     mw_buf_format(out, "Content-Length: %zu\r\n\r\n", body.size);
     mw_buf_view(out, body);
@@ -224,8 +144,14 @@ static mw_status write_request(cli_load_bodies *bodies, const char *server, mw_v
 }
 
 static mw_status write_requests(cli_load_bodies *bodies, const load_table *table,
-                                cli_load_protocol protocol, const char *server, mw_error *err)
+                                cli_body_form form, const char *server, mw_error *err)
 {
+    const cli_rows rows = {.source = table,
+                           .n_columns = table->n_columns,
+                           .name = column_name,
+                           .is_text = is_text,
+                           .write_cell = write_cell,
+                           .number = number_at};
     size_t count = table->n_rows / bodies->rows_each, total = 0;
     if (count == 0)
         return fail_rows("fewer rows than one request takes", err);
@@ -239,9 +165,9 @@ static mw_status write_requests(cli_load_bodies *bodies, const load_table *table
     mw_buf_init(&request, BODY_BYTES_MAX + MW_LIMIT_HEAD_BYTES);
     mw_status status = MW_OK;
     for (size_t i = 0; i < count && status == MW_OK && total < BODIES_BYTES_MAX; i++) {
-        size_t json_bytes;
         mw_buf_reset(&body);
-        write_body(table, i * bodies->rows_each, bodies->rows_each, protocol, &json_bytes, &body);
+        size_t json_bytes =
+            cli_body_write(form, &rows, i * bodies->rows_each, bodies->rows_each, &body);
         status = body.failed ? mw_fail_memory(err, "a body")
                              : write_request(bodies, server, mw_buf_as_view(&body), json_bytes,
                                              &request, err);
@@ -256,38 +182,34 @@ static mw_status write_requests(cli_load_bodies *bodies, const load_table *table
 
 /* ---- make ------------------------------------------------------------------------------------ */
 
-static void write_path(cli_load_bodies *bodies, const char *endpoint, cli_load_protocol protocol)
+static void write_path(cli_load_bodies *bodies, const char *endpoint, cli_body_form form)
 {
-    static const char *const forms[] = {
-        [CLI_LOAD_INVOCATIONS] = "/endpoints/%s/invocations",
-        [CLI_LOAD_OIP] = "/v2/models/%s/infer",
-        [CLI_LOAD_OIP_BINARY] = "/v2/models/%s/infer",
-        [CLI_LOAD_KSERVE] = "/v1/models/%s:predict",
-    };
-    const char *form = forms[protocol], *blank = strstr(form, "%s");
+    mw_buf path;
+    mw_buf_init(&path, sizeof bodies->path);
     if (endpoint)
-        snprintf(bodies->path, sizeof bodies->path, "%.*s%s%s", (int)(blank - form), form, endpoint,
-                 blank + 2);
+        cli_body_path(form, endpoint, &path);
     else
-        snprintf(bodies->path, sizeof bodies->path, "/invocations");
+        mw_buf_text(&path, "/invocations");
+    snprintf(bodies->path, sizeof bodies->path, "%s", path.data);
+    mw_buf_done(&path);
 }
 
 mw_status cli_load_bodies_make(cli_load_bodies *bodies, const char *path, const char *endpoint,
-                               cli_load_protocol protocol, size_t rows_each, const char *server,
+                               cli_body_form form, size_t rows_each, const char *server,
                                mw_error *err)
 {
     mw_file file;
     load_table table = {0};
     mw_arena_init(&bodies->arena, MW_MIB, ARENA_BYTES_MAX);
     bodies->rows_each = rows_each;
-    write_path(bodies, endpoint, protocol);
+    write_path(bodies, endpoint, form);
     MW_TRY(mw_file_read(path, FILE_BYTES_MAX, &file, err));
     size_t rows_max =
         rows_each < ROWS_READ_MAX / REQUESTS_MAX ? rows_each * REQUESTS_MAX : ROWS_READ_MAX;
     mw_status status =
         read_table(&table, (mw_view){file.data, file.size}, rows_max, &bodies->arena, err);
     if (status == MW_OK)
-        status = write_requests(bodies, &table, protocol, server, err);
+        status = write_requests(bodies, &table, form, server, err);
     mw_file_done(&file);
     return status == MW_OK ? MW_OK : mw_at(err, "%s", path);
 }

@@ -7,15 +7,7 @@
 #ifndef CLI_LOAD_BODIES_H
 #define CLI_LOAD_BODIES_H
 
-#include "base/base.h"
-
-/* In the order of the choices of CLI_LOAD_PROTOCOL. */
-typedef enum cli_load_protocol {
-    CLI_LOAD_INVOCATIONS,
-    CLI_LOAD_OIP,
-    CLI_LOAD_OIP_BINARY,
-    CLI_LOAD_KSERVE
-} cli_load_protocol;
+#include "bodies.h"
 
 typedef struct cli_load_bodies {
     mw_view *requests; /* whole; the arena's */
@@ -28,10 +20,10 @@ typedef struct cli_load_bodies {
 } cli_load_bodies;
 
 /* Make requests of `rows_each` rows each from the file at `path`; the last ones of a file that do
- * not fill a request are left out. endpoint NULL: the server's only model, in invocations.
+ * not fill a request are left out. endpoint NULL: the server's only model, at /invocations.
  * Fails: MW_NOT_FOUND, MW_IO, MW_BAD_DATA (MW7302, CSV), MW_BAD_ARGUMENT, MW_NO_MEMORY. */
 MW_CHECKED mw_status cli_load_bodies_make(cli_load_bodies *bodies, const char *path,
-                                          const char *endpoint, cli_load_protocol protocol,
+                                          const char *endpoint, cli_body_form form,
                                           size_t rows_each, const char *server, mw_error *err);
 void cli_load_bodies_done(cli_load_bodies *bodies);
 

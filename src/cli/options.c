@@ -15,7 +15,7 @@ static const char *const reason_formats[] = {"text", "json", NULL};
 static const char *const sides[] = {"up", "down", NULL};
 static const char *const curve_kinds[] = {"pdp", "ice", "ale", NULL};
 static const char *const load_protocols[] = {"mlflow", "oip", "oip-binary", "kserve",
-                                             NULL}; /* as cli_load_protocol */
+                                             NULL}; /* forms of command_capacity.c */
 static const char *const arrivals[] = {"poisson", "even", NULL};
 static const char *const metrics[] = {"auc", "logloss", "accuracy", "rmse", "mae", "r2", NULL};
 static const char *const no_runtime[] = {"off", NULL};
