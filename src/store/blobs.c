@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store.h"
+#include "engine.h"
 
 enum { PATH_BYTES = 4096, DIGEST_BYTES = 32 };
 
@@ -32,8 +32,7 @@ struct mw_blob {
 
 static mw_status fail_file(const char *verb, const char *path, int reason, mw_error *err)
 {
-    bool is_full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
-    if (is_full) {
+    if (store_is_full(reason)) {
         mw_fail(err, MW_E_STORE_FULL, "cannot %s: %s", verb, strerror(reason));
         mw_mend(err, "make room and try again; nothing of this request was kept");
     } else {

@@ -17,6 +17,8 @@ struct mw_sql {
     } kept[STORE_STATEMENTS];
 };
 
+/* Whether an errno says that there is no room: the disk's, a quota's, or a limit of the file's. */
+bool store_is_full(int reason);
 /* Fails: as mw_store_open. */
 MW_CHECKED mw_status store_session_open(const char *path, bool is_writer, mw_sql **ret_session,
                                         mw_error *err);

@@ -8,7 +8,7 @@
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static bool is_room_reason(int reason)
+bool store_is_full(int reason)
 {
     return reason == EFBIG || reason == EDQUOT || reason == ENOSPC;
 }
@@ -20,12 +20,12 @@ static bool is_no_room(const mw_sql *session, int outcome)
     sqlite3_file *log = NULL;
     if (!session || !session->db || (outcome & 0xff) != SQLITE_IOERR)
         return false;
-    if (is_room_reason(sqlite3_system_errno(session->db)))
+    if (store_is_full(sqlite3_system_errno(session->db)))
         return true;
     sqlite3_file_control(session->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (log && log->pMethods)
         log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
-    return is_room_reason(reason);
+    return store_is_full(reason);
 }
 
 mw_status store_fail(mw_sql *session, int outcome, mw_error *err)
