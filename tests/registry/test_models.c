@@ -1,5 +1,5 @@
 /* Registered models, logged models and artifacts. */
-#include "registry.h"
+#include "record_folder.h"
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 

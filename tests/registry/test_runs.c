@@ -1,5 +1,5 @@
 /* Experiments and runs: what is logged comes out, by MLflow's rules. */
-#include "registry.h"
+#include "record_folder.h"
 
 #include <math.h>
 

@@ -168,6 +168,12 @@ class Tidy(unittest.TestCase):
                    for path in files("*.h", "*.def", under=["src", "tests"])
                    if path.name not in included])
 
+    def test_no_header_of_the_tests_hides_one_of_the_program(self):
+        # both are found by the path under their folder: the compiler takes whichever comes first
+        names = {path.relative_to(TESTS) for path in files("*.h", under=["tests"])}
+        hidden = [path for path in files("*.h", under=["src"]) if path.relative_to(SRC) in names]
+        self.assertEqual([], hidden, "a header in tests/ has the room and the name of this one")
+
     def test_every_tool_is_used(self):
         everything = all_text("Makefile", "*.build", "*.py", "*.sh", "*.md", "run", "*.[ch]")
         self.none([f"{path}: nobody mentions it" for path in files("*.py", "*.sh", under=["tools"])

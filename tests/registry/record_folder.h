@@ -1,6 +1,6 @@
 /* A record in a folder of its own for each test, and a way to change it. */
-#ifndef TESTS_REGISTRY_REGISTRY_H
-#define TESTS_REGISTRY_REGISTRY_H
+#ifndef TESTS_REGISTRY_RECORD_FOLDER_H
+#define TESTS_REGISTRY_RECORD_FOLDER_H
 
 #include "../test.h"
 #include "../folder.h"
