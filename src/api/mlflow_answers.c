@@ -15,7 +15,9 @@ void mlflow_put_comma(mw_buf *out)
 void mlflow_put_name(mw_buf *out, const char *name)
 {
     mlflow_put_comma(out);
-    mw_buf_format(out, "\"%s\":", name);
+    mw_buf_char(out, '"');
+    mw_buf_text(out, name);
+    mw_buf_text(out, "\":");
 }
 
 void mlflow_put_text(mw_buf *out, const char *name, mw_view value)

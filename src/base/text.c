@@ -134,16 +134,33 @@ void mw_buf_char(mw_buf *buf, char c)
     mw_buf_bytes(buf, &c, 1);
 }
 
+/* What is there already, the closing NUL included. */
+static size_t room_of(const mw_buf *buf)
+{
+    if (buf->failed || buf->capacity == 0)
+        return 0;
+    size_t end = buf->capacity <= buf->cap ? buf->capacity : buf->cap + 1;
+    return end - buf->size;
+}
+
+/* Most texts fit where they go: a second pass is for those that do not. */
 void mw_buf_format(mw_buf *buf, const char *format, ...)
 {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int needed = vsnprintf(NULL, 0, format, args);
+    size_t room = room_of(buf);
+    int needed = vsnprintf(room ? buf->data + buf->size : NULL, room, format, args);
     va_end(args);
-    if (needed > 0 && mw_buf_reserve(buf, (size_t)needed)) {
-        vsnprintf(buf->data + buf->size, (size_t)needed + 1, format, again);
+    if (needed > 0 && (size_t)needed < room) {
         buf->size += (size_t)needed;
+    } else {
+        if (room)
+            buf->data[buf->size] = '\0';
+        if (needed > 0 && mw_buf_reserve(buf, (size_t)needed)) {
+            vsnprintf(buf->data + buf->size, (size_t)needed + 1, format, again);
+            buf->size += (size_t)needed;
+        }
     }
     va_end(again);
 }

@@ -52,7 +52,8 @@ enum {
     FILTER_QUOTED = 1 << 5,  /* a number may stand in quotes */
     FILTER_ORDERS = 1 << 6,  /* may stand in an order */
     FILTER_ONLY_ORDERS = 1 << 7,
-    FILTER_NULLS = 1 << 8 /* the column may be null */
+    FILTER_NULLS = 1 << 8,   /* the column may be null */
+    FILTER_RUN_NAME = 1 << 9 /* the tag mlflow.runName holds it, too */
 };
 
 typedef struct filter_attribute {

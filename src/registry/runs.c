@@ -2,6 +2,8 @@
 #include "record.h"
 #include "search.h"
 
+static const char run_name_tag[] = "mlflow.runName";
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 void record_read_run_info(const mw_rows *rows, record_memory *memory, mw_run_info *ret_info)
@@ -92,8 +94,6 @@ mw_status mw_record_run(mw_record *record, mw_view run_id, mw_run *ret_run, mw_e
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
-
-static const char run_name_tag[] = "mlflow.runName";
 
 /* The name that was given, or that of the tag, or one made up into `made`. */
 static mw_status choose_name(const mw_new_run *wanted, char *made, size_t made_bytes,
@@ -208,10 +208,10 @@ mw_status mw_record_delete_run(mw_record *record, mw_view run_id, bool restore, 
 
 static const filter_attribute attributes[] = {
     {"run_id", "r.run_id", NULL, FILTER_TEXT | FILTER_LIST | FILTER_ORDERS},
-    {"run_name", NAME_COLUMN, "r.name", FILTER_TEXT | FILTER_ORDERS},
-    {"run name", NAME_COLUMN, "r.name", FILTER_TEXT},
-    {"Run name", NAME_COLUMN, "r.name", FILTER_TEXT},
-    {"Run Name", NAME_COLUMN, "r.name", FILTER_TEXT},
+    {"run_name", NAME_COLUMN, "r.name", FILTER_TEXT | FILTER_ORDERS | FILTER_RUN_NAME},
+    {"run name", NAME_COLUMN, "r.name", FILTER_TEXT | FILTER_RUN_NAME},
+    {"Run name", NAME_COLUMN, "r.name", FILTER_TEXT | FILTER_RUN_NAME},
+    {"Run Name", NAME_COLUMN, "r.name", FILTER_TEXT | FILTER_RUN_NAME},
     {"status", STATUS_COLUMN, NULL, FILTER_TEXT | FILTER_ORDERS},
     {"artifact_uri", "r.artifact_uri", NULL, FILTER_TEXT | FILTER_ORDERS},
     {"user_id", "r.user", NULL, FILTER_TEXT | FILTER_ORDERS},
@@ -234,42 +234,61 @@ static const filter_domain domain = {
                 [FILTER_TAG] = {"tags @", "@.run = r.id"}},
 };
 
-static mw_status open_search(mw_record *record, const mw_search *search, search_query *query,
-                             record_memory *memory, mw_rows *ret_rows, mw_error *err)
+static mw_status open_search(mw_record *record, search_query *query, bool may_rank,
+                             mw_rows *ret_rows, mw_error *err)
 {
     static const search_tie ties[] = {{"start_time", "r.started DESC"}, {"", "r.run_id"}};
-    MW_TRY(search_begin(query, &domain, search, memory, RECORD_RESULTS_MAX, err));
+    const mw_search *search = query->search;
     mw_buf_text(&query->where, "1");
-    mw_status status = search_put_ids(query, "r.experiment", &search->experiments, err);
+    MW_TRY(search_put_ids(query, "r.experiment", &search->experiments, err));
     search_put_view(query, "r.deleted", search->view);
+    MW_TRY(search_narrow(query, record->session, may_rank, err));
+    MW_TRY(search_put_filter(query, err));
+    MW_TRY(search_put_order(query, "r.started DESC, r.run_id", ties, MW_COUNT(ties), err));
+    return search_open(query, record->session, RECORD_RUN_COLUMNS, "runs r", ret_rows, err);
+}
+
+static mw_status read_infos(mw_rows *rows, record_memory *memory, mw_runs *found, mw_error *err)
+{
+    while (mw_rows_next(rows)) {
+        mw_run *run = RECORD_PUSH(memory, found);
+        if (!run)
+            break;
+        record_read_run_info(rows, memory, &run->info);
+    }
+    return record_close(rows, memory, err);
+}
+
+/* One page without what the runs logged. `*ret_is_cut`: it was ranked and is not full, so runs
+ * without the metric may be missing at its end. */
+static mw_status find_page(mw_record *record, const mw_search *search, bool may_rank,
+                           mw_runs *ret_found, mw_view *ret_token, bool *ret_is_cut, mw_error *err)
+{
+    mw_rows rows;
+    search_query query;
+    record_memory memory = {record->arena, false};
+    *ret_found = (mw_runs){0};
+    MW_TRY(search_begin(&query, &domain, search, &memory, RECORD_RESULTS_MAX, err));
+    mw_status status = open_search(record, &query, may_rank, &rows, err);
     if (status == MW_OK)
-        status = search_put_filter(query, err);
-    if (status == MW_OK)
-        status = search_put_order(query, "r.started DESC, r.run_id", ties, MW_COUNT(ties), err);
-    if (status == MW_OK)
-        status = search_open(query, record->session, RECORD_RUN_COLUMNS, "runs r", ret_rows, err);
-    search_end(query);
-    return status;
+        status = read_infos(&rows, &memory, ret_found, err);
+    search_end(&query);
+    MW_TRY(status);
+    *ret_token = search_page(&query, &ret_found->count, &memory);
+    *ret_is_cut = query.is_ranked && !ret_token->data;
+    return memory.failed ? mw_fail_memory(err, "the runs") : MW_OK;
 }
 
 mw_status mw_record_search_runs(mw_record *record, const mw_search *search, mw_runs *ret_found,
                                 mw_view *ret_token, mw_error *err)
 {
-    mw_rows rows;
-    search_query query;
-    record_memory memory = {record->arena, false};
-    mw_runs found = {0};
-    MW_TRY(open_search(record, search, &query, &memory, &rows, err));
-    while (mw_rows_next(&rows)) {
-        mw_run *run = RECORD_PUSH(&memory, &found);
-        if (!run)
-            break;
-        record_read_run_info(&rows, &memory, &run->info);
-    }
-    MW_TRY(record_close(&rows, &memory, err));
-    *ret_token = search_page(&query, &found.count, &memory);
+    bool is_cut;
+    mw_runs found;
+    MW_TRY(find_page(record, search, true, &found, ret_token, &is_cut, err));
+    if (is_cut)
+        MW_TRY(find_page(record, search, false, &found, ret_token, &is_cut, err));
     for (size_t i = 0; i < found.count; i++)
         MW_TRY(record_load_run(record, &found.items[i], err));
     *ret_found = found;
-    return memory.failed ? mw_fail_memory(err, "the runs") : MW_OK;
+    return MW_OK;
 }

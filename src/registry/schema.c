@@ -83,5 +83,12 @@ static const char step_1[] =
     " SELECT 0, 'Default', 'mlflow-artifacts:/0', t, t FROM"
     " (SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000 AS t);";
 
-const char *const record_steps[] = {step_1};
+/* For searches: runs by the value of a metric, a parameter, a tag (narrow.c). Long texts are not
+ * compared as a whole, and would stand in the file twice. */
+static const char step_2[] =
+    "CREATE INDEX latest_metrics_by_value ON latest_metrics(key, is_nan, value);"
+    "CREATE INDEX params_by_value ON params(key, value) WHERE length(value) <= 100;"
+    "CREATE INDEX tags_by_value ON tags(key, value) WHERE length(value) <= 100;";
+
+const char *const record_steps[] = {step_1, step_2};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -11,6 +11,7 @@ enum { SQL_BYTES_MAX = 4 << 20, ORDER_FIELDS_MAX = 20 };
 
 void search_end(search_query *query)
 {
+    mw_buf_done(&query->from);
     mw_buf_done(&query->joins);
     mw_buf_done(&query->where);
     mw_buf_done(&query->order);
@@ -24,6 +25,7 @@ mw_status search_begin(search_query *query, const filter_domain *domain, const m
     MW_TRY(record_check_results(search->max_results, most, err));
     MW_TRY(record_read_token(search->page_token, &query->offset, err));
     MW_TRY(filter_read(search->filter, domain, memory, &query->clauses, err));
+    mw_buf_init(&query->from, SQL_BYTES_MAX);
     mw_buf_init(&query->joins, SQL_BYTES_MAX);
     mw_buf_init(&query->where, SQL_BYTES_MAX);
     mw_buf_init(&query->order, SQL_BYTES_MAX);
@@ -42,6 +44,11 @@ static void put(search_query *query, search_values *values, mw_value value)
 void search_put_value(search_query *query, mw_value value)
 {
     put(query, &query->where_values, value);
+}
+
+void search_put_from_value(search_query *query, mw_value value)
+{
+    put(query, &query->from_values, value);
 }
 
 static void put_text(search_query *query, mw_view text)
@@ -156,7 +163,8 @@ static void put_lookup(search_query *query, const filter_clause *clause)
 
 static mw_status check_built(const search_query *query, mw_error *err)
 {
-    if (query->memory->failed || query->joins.failed || query->where.failed || query->order.failed)
+    if (query->memory->failed || query->from.failed || query->joins.failed || query->where.failed ||
+        query->order.failed)
         return mw_fail_memory(err, "the search");
     return MW_OK;
 }
@@ -165,7 +173,9 @@ mw_status search_put_filter(search_query *query, mw_error *err)
 {
     for (size_t i = 0; i < query->clauses.count; i++) {
         const filter_clause *clause = &query->clauses.items[i];
-        if (clause->field.entity == FILTER_DATASET) {
+        if (i + 1 == query->led_by) {
+            continue;
+        } else if (clause->field.entity == FILTER_DATASET) {
             put_dataset(query, clause);
         } else if (clause->field.entity != FILTER_ATTRIBUTE) {
             put_lookup(query, clause);
@@ -213,6 +223,17 @@ static void put_column(mw_buf *out, const filter_attribute *attribute, const cha
     mw_buf_format(out, "%s%s", column, direction);
 }
 
+/* The metric's rows come first, and are in order: NaN and runs without it are left to another
+ * search. */
+static void put_ranked(search_query *query, const filter_field *field, const char *direction)
+{
+    mw_buf_text(&query->from, "latest_metrics o0 INDEXED BY latest_metrics_by_value"
+                              " CROSS JOIN runs r ON r.id = o0.run");
+    mw_buf_text(&query->where, " AND o0.key = ? AND o0.is_nan = 0");
+    put_text(query, field->key);
+    mw_buf_format(&query->order, "o0.value%s", direction);
+}
+
 /* Values, then NaN, then those without the field: in both directions. */
 mw_status search_put_field(search_query *query, const filter_field *field, bool descending,
                            size_t nth, mw_error *err)
@@ -228,6 +249,10 @@ mw_status search_put_field(search_query *query, const filter_field *field, bool 
     }
     if (!lookup->table)
         return mw_fail(err, MW_E_RECORD_FILTER, "Invalid order_by entity: dataset");
+    if (query->is_ranked && nth == 0) {
+        put_ranked(query, field, direction);
+        return check_built(query, err);
+    }
     snprintf(alias, sizeof alias, "o%zu", nth);
     mw_buf_text(&query->joins, " LEFT JOIN ");
     put_aliased(&query->joins, lookup->table, alias);
@@ -302,9 +327,12 @@ mw_status search_open(search_query *query, mw_sql *session, const char *columns,
 {
     mw_buf sql;
     mw_buf_init(&sql, 4 * SQL_BYTES_MAX);
-    mw_buf_format(&sql, "SELECT %s FROM %s%s WHERE %s ORDER BY %s LIMIT ? OFFSET ?", columns, from,
-                  query->joins.data, query->where.data, query->order.data);
+    mw_buf_format(&sql, "SELECT %s FROM %s%s WHERE %s ORDER BY %s LIMIT ? OFFSET ?", columns,
+                  query->from.size > 0 ? query->from.data : from, query->joins.data,
+                  query->where.data, query->order.data);
     search_values all = {0};
+    for (size_t i = 0; i < query->from_values.count; i++)
+        put(query, &all, query->from_values.items[i]);
     for (size_t i = 0; i < query->join_values.count; i++)
         put(query, &all, query->join_values.items[i]);
     for (size_t i = 0; i < query->where_values.count; i++)

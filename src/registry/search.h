@@ -15,8 +15,10 @@ typedef struct search_query {
     const mw_search *search;
     record_memory *memory;
     filter_clauses clauses;
-    mw_buf joins, where, order;
-    search_values join_values, where_values;
+    mw_buf from, joins, where, order; /* `from` is empty: what search_open is given */
+    search_values from_values, join_values, where_values;
+    size_t led_by;  /* 1 + the clause that `from` has satisfied already; 0 = none */
+    bool is_ranked; /* the first order is by a metric, and read from its index (narrow.c) */
     const char *metric_more; /* SQL behind each comparison of a metric, and its values */
     search_values more_values;
     int64_t offset, n_most;
@@ -41,12 +43,18 @@ MW_CHECKED mw_status search_put_ids(search_query *query, const char *column, con
                                     mw_error *err);
 /* One " AND ..." a clause. */
 MW_CHECKED mw_status search_put_filter(search_query *query, mw_error *err);
+/* Of a search of `runs r` whose `where` tells the experiments and the view, nothing else yet: begin
+ * with the index that leaves the fewest runs to look at (narrow.c). `may_rank`: an order by a
+ * metric may leave out the runs that have none. */
+MW_CHECKED mw_status search_narrow(search_query *query, mw_sql *session, bool may_rank,
+                                   mw_error *err);
 MW_CHECKED mw_status search_put_order(search_query *query, const char *usual,
                                       const search_tie *ties, size_t n_ties, mw_error *err);
 /* Order by one field more. `nth` names its join. */
 MW_CHECKED mw_status search_put_field(search_query *query, const filter_field *field,
                                       bool descending, size_t nth, mw_error *err);
 void search_put_value(search_query *query, mw_value value);
+void search_put_from_value(search_query *query, mw_value value);
 /* Texts for the joins; for metric_more, which search_put_all_more puts where it is used. */
 void search_put_join(search_query *query, mw_view text);
 void search_put_more(search_query *query, mw_view text);
