@@ -103,6 +103,7 @@ static const mlflow_call *find_call(mw_view path, mw_method method, mlflow_captu
         size_t n;
     } tables[] = {{mlflow_run_calls, mlflow_n_run_calls},
                   {mlflow_artifact_calls, mlflow_n_artifact_calls},
+                  {mlflow_history_calls, mlflow_n_history_calls},
                   {mlflow_logged_calls, mlflow_n_logged_calls},
                   {mlflow_model_calls, mlflow_n_model_calls},
                   {mlflow_experiment_calls, mlflow_n_experiment_calls}};

@@ -76,10 +76,10 @@ typedef struct mlflow_call {
 } mlflow_call;
 
 /* One file each; ended by rows of their own. */
-extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_model_calls[],
-    mlflow_logged_calls[], mlflow_artifact_calls[];
-extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls, mlflow_n_model_calls,
-    mlflow_n_logged_calls, mlflow_n_artifact_calls;
+extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
+    mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[];
+extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls, mlflow_n_history_calls,
+    mlflow_n_model_calls, mlflow_n_logged_calls, mlflow_n_artifact_calls;
 
 struct mlflow_turn {
     mw_job job;

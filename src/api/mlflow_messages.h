@@ -20,6 +20,12 @@ extern const char *const mlflow_run_statuses[]; /* of mw_run_status 1, 2, ...; N
     {"run_id", MLFLOW_TEXT, offsetof(type, member), true, NULL, 0, NULL, "run_uuid"}
 /* clang-format on */
 
+/* A row of a table of calls. */
+/* clang-format off */
+#define MLFLOW_CALL(methods, path, access, handler, fields, type, summary) \
+    {methods, "/mlflow/" path, access, handler, fields, sizeof(type), summary}
+/* clang-format on */
+
 /* Of a search: mw_search without its experiments. */
 /* clang-format off */
 #define MLFLOW_SEARCH_FIELDS(view_name)                                                          \

@@ -198,39 +198,85 @@ static mw_status log_outputs(mlflow_turn *turn, mw_record *record, mw_error *err
                                  mw_record_log_outputs(record, asked->run_id, &asked->models, err));
 }
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- models of older clients ----------------------------------------------------------------- */
 
-typedef struct history_request {
-    mw_view run_id, key, page_token;
-    mlflow_int max_results;
-} history_request;
+#define MODELS_TAG "mlflow.log-model.history"
 
-static const mlflow_field history_fields[] = {
-    MLFLOW_RUN_ID_FIELD(history_request, run_id),
-    MLFLOW_TEXT_FIELD(history_request, "metric_key", key, true),
-    MLFLOW_TEXT_FIELD(history_request, "page_token", page_token, false),
-    {"max_results", MLFLOW_MAYBE_INT, offsetof(history_request, max_results), false, NULL, 0, NULL,
-     NULL},
+typedef struct model_request {
+    mw_view run_id, json;
+} model_request;
+
+static const mlflow_field log_model_fields[] = {
+    MLFLOW_RUN_ID_FIELD(model_request, run_id),
+    MLFLOW_TEXT_FIELD(model_request, "model_json", json, true),
     {0}};
 
-static mw_status get_history(mlflow_turn *turn, mw_record *record, mw_error *err)
+/* What MLflow keeps of a model in its run's tag. */
+static mw_status put_model(mw_buf *out, mw_view run_id, const mw_json *model, mw_error *err)
 {
-    mw_metrics found;
-    mw_view token;
-    const history_request *asked = turn->request;
-    if (asked->max_results.given && asked->max_results.value <= 0)
-        return mw_fail(err, MW_E_RECORD_VALUE,
-                       "Invalid value %lld for parameter 'max_results' supplied: It must be a "
-                       "positive integer",
-                       (long long)asked->max_results.value);
-    MW_TRY(mw_record_metric_history(record, asked->run_id, asked->key, asked->max_results.value,
-                                    asked->page_token, &found, &token, err));
-    mw_buf_char(turn->out, '{');
-    mlflow_put_metrics(turn->out, "metrics", &found);
-    mlflow_put_text(turn->out, "next_page_token", token);
-    mw_buf_char(turn->out, '}');
-    return MW_OK;
+    static const char *const kept[] = {"run_id", "utc_time_created", "artifact_path", "flavors"};
+    mw_buf_char(out, '{');
+    for (size_t i = 0; i < MW_COUNT(kept); i++) {
+        const mw_json *value = mw_json_member(model, kept[i]);
+        if (!value)
+            return mw_fail(err, MW_E_RECORD_VALUE, "Model json is missing mandatory fields: {'%s'}",
+                           kept[i]);
+        mlflow_put_name(out, kept[i]);
+        mw_json_write_node(out, value);
+    }
+    if (mw_json_member(model, "model_uuid")) {
+        mlflow_put_name(out, "model_uuid");
+        mw_json_write_node(out, mw_json_member(model, "model_uuid"));
+    }
+    mw_buf_char(out, '}');
+    return out->failed ? mw_fail(err, MW_E_RECORD_VALUE,
+                                 "run %.*s: its models do not fit into one tag of %zu bytes",
+                                 MW_VIEW_ARG(run_id), out->cap)
+                       : MW_OK;
 }
+
+static mw_view tag_of(const mw_run *run, const char *key)
+{
+    for (size_t i = 0; i < run->tags.count; i++)
+        if (mw_view_is(run->tags.items[i].key, key))
+            return run->tags.items[i].value;
+    return (mw_view){NULL, 0};
+}
+
+/* "[a]" and b become "[a,b]". */
+static mw_status append_model(mw_record *record, mw_view run_id, const mw_json *model, mw_buf *out,
+                              mw_error *err)
+{
+    mw_run run;
+    MW_TRY(mw_record_run(record, run_id, &run, err));
+    mw_view before = tag_of(&run, MODELS_TAG);
+    bool is_list = before.size > 2 && before.data[before.size - 1] == ']';
+    mw_buf_bytes(out, is_list ? before.data : "[", is_list ? before.size - 1 : 1);
+    mlflow_put_comma(out);
+    MW_TRY(put_model(out, run_id, model, err));
+    mw_buf_char(out, ']');
+    mw_tag tag = {MW_VIEW(MODELS_TAG), mw_buf_as_view(out)};
+    return mw_record_set_tag(record, run_id, &tag, err);
+}
+
+static mw_status log_model(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    enum { TAG_BYTES_MAX = 8000 };
+    mw_json *model;
+    mw_buf text;
+    const model_request *asked = turn->request;
+    if (mw_json_read(asked->json, &model, err) != MW_OK)
+        return mw_fail(err, MW_E_RECORD_VALUE,
+                       "Malformed model info. \n %.*s \n is not a valid JSON.",
+                       (int)(asked->json.size < 200 ? asked->json.size : 200), asked->json.data);
+    mw_buf_init(&text, TAG_BYTES_MAX);
+    mw_status status = append_model(record, asked->run_id, model, &text, err);
+    mw_buf_done(&text);
+    mw_json_free(model);
+    return mlflow_answer_nothing(turn, status);
+}
+
+/* ---- searching ------------------------------------------------------------------------------- */
 
 static const mlflow_field search_fields[] = {
     {"experiment_ids", MLFLOW_TEXTS, offsetof(mw_search, experiments), false, NULL, 0, NULL, NULL},
@@ -252,39 +298,34 @@ static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
     return MW_OK;
 }
 
-#define CALL(methods, path, access, handler, fields, type, summary)              \
-    {                                                                            \
-        methods, "/mlflow/" path, access, handler, fields, sizeof(type), summary \
-    }
-
 /* What trainings call most stands first. */
 const mlflow_call mlflow_run_calls[] = {
-    CALL(MLFLOW_POSTS, "runs/log-metric", MLFLOW_WRITES, log_metric, metric_call_fields,
-         run_request, "Log a metric"),
-    CALL(MLFLOW_POSTS, "runs/log-batch", MLFLOW_WRITES, log_batch, batch_fields, run_request,
-         "Log metrics, parameters and tags"),
-    CALL(MLFLOW_POSTS, "runs/log-parameter", MLFLOW_WRITES, log_param, pair_fields, run_request,
-         "Log a parameter"),
-    CALL(MLFLOW_POSTS, "runs/set-tag", MLFLOW_WRITES, set_tag, pair_fields, run_request,
-         "Tag a run"),
-    CALL(MLFLOW_GETS, "runs/get", MLFLOW_READS, get, id_fields, run_request, "A run by id"),
-    CALL(MLFLOW_POSTS, "runs/create", MLFLOW_WRITES, create, create_fields, mw_new_run,
-         "Begin a run"),
-    CALL(MLFLOW_POSTS, "runs/update", MLFLOW_WRITES, update, update_fields, run_request,
-         "Change a run's status, end or name"),
-    CALL(MLFLOW_POSTS, "runs/delete", MLFLOW_WRITES, delete_it, id_fields, run_request,
-         "Delete a run"),
-    CALL(MLFLOW_POSTS, "runs/restore", MLFLOW_WRITES, restore, id_fields, run_request,
-         "Restore a deleted run"),
-    CALL(MLFLOW_POSTS, "runs/delete-tag", MLFLOW_WRITES, delete_tag, pair_fields, run_request,
-         "Take a tag off a run"),
-    CALL(MLFLOW_POSTS, "runs/log-inputs", MLFLOW_WRITES, log_inputs, inputs_fields, run_request,
-         "Log data sets and models that a run reads"),
-    CALL(MLFLOW_POSTS, "runs/outputs", MLFLOW_WRITES, log_outputs, outputs_fields, run_request,
-         "Log models that a run makes"),
-    CALL(MLFLOW_POSTS, "runs/search", MLFLOW_READS, search, search_fields, mw_search,
-         "Search runs"),
-    CALL(MLFLOW_GETS, "metrics/get-history", MLFLOW_READS, get_history, history_fields,
-         history_request, "All values of a metric"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/log-metric", MLFLOW_WRITES, log_metric, metric_call_fields,
+                run_request, "Log a metric"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/log-batch", MLFLOW_WRITES, log_batch, batch_fields, run_request,
+                "Log metrics, parameters and tags"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/log-parameter", MLFLOW_WRITES, log_param, pair_fields,
+                run_request, "Log a parameter"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/set-tag", MLFLOW_WRITES, set_tag, pair_fields, run_request,
+                "Tag a run"),
+    MLFLOW_CALL(MLFLOW_GETS, "runs/get", MLFLOW_READS, get, id_fields, run_request, "A run by id"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/create", MLFLOW_WRITES, create, create_fields, mw_new_run,
+                "Begin a run"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/update", MLFLOW_WRITES, update, update_fields, run_request,
+                "Change a run's status, end or name"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/delete", MLFLOW_WRITES, delete_it, id_fields, run_request,
+                "Delete a run"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/restore", MLFLOW_WRITES, restore, id_fields, run_request,
+                "Restore a deleted run"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/delete-tag", MLFLOW_WRITES, delete_tag, pair_fields,
+                run_request, "Take a tag off a run"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/log-inputs", MLFLOW_WRITES, log_inputs, inputs_fields,
+                run_request, "Log data sets and models that a run reads"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/outputs", MLFLOW_WRITES, log_outputs, outputs_fields,
+                run_request, "Log models that a run makes"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/log-model", MLFLOW_WRITES, log_model, log_model_fields,
+                model_request, "Note a model in its run: what clients before MLflow 3 do"),
+    MLFLOW_CALL(MLFLOW_POSTS, "runs/search", MLFLOW_READS, search, search_fields, mw_search,
+                "Search runs"),
 };
 const size_t mlflow_n_run_calls = MW_COUNT(mlflow_run_calls);

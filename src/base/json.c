@@ -70,6 +70,19 @@ void mw_json_write_int(mw_buf *out, int64_t value)
     mw_buf_bytes(out, text, mw_number_write_int(text, value));
 }
 
+static int put_dumped(const char *data, size_t size, void *user)
+{
+    mw_buf_bytes(user, data, size);
+    return 0;
+}
+
+void mw_json_write_node(mw_buf *out, const mw_json *node)
+{
+    enum { FLAGS = JSON_COMPACT | JSON_ENCODE_ANY };
+    if (!node || json_dump_callback(node, put_dumped, out, FLAGS) != 0)
+        mw_buf_text(out, "null");
+}
+
 /* ---- in ----------------------------------------------------------------------------------------
  */
 

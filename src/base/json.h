@@ -17,6 +17,9 @@ void mw_json_write_int(mw_buf *out, int64_t value);
 
 typedef struct json_t mw_json; /* a node of a document; borrowed from its root */
 
+/* A node as it was read, without spaces. NULL writes null. */
+void mw_json_write_node(mw_buf *out, const mw_json *node);
+
 /* Parse a whole document. Depth and size are limited by the caller's text. ret_root: mw_json_free
  */
 MW_CHECKED mw_status mw_json_read(mw_view text, mw_json **ret_root, mw_error *err);

@@ -162,3 +162,45 @@ mw_status mw_record_log_outputs(mw_record *record, mw_view run_id, const mw_run_
     MW_TRY(record_active_run(record, run_id, &info, err));
     return put_models(record, &info, models, true, err);
 }
+
+/* ---- all of an experiment -------------------------------------------------------------------- */
+
+static mw_status read_uses(mw_record *record, mw_view experiment, mw_dataset_uses *found,
+                           mw_error *err)
+{
+    enum { USES_MAX = 1000 };
+    mw_rows rows;
+    int64_t id;
+    record_memory memory = {record->arena, false};
+    if (!record_number(experiment, &id))
+        return record_refuse(err,
+                             "Invalid experiment ID '%.*s'. Experiment ID must be a valid "
+                             "integer.",
+                             MW_VIEW_ARG(experiment));
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT DISTINCT d.name, d.digest, t.value FROM datasets d"
+                        " JOIN run_datasets u ON u.dataset = d.id LEFT JOIN run_dataset_tags t"
+                        " ON t.use = u.id AND t.key = 'mlflow.data.context'"
+                        " WHERE d.experiment = ? ORDER BY d.id LIMIT ?",
+                        "ii", id, (int64_t)(USES_MAX - found->count)));
+    while (mw_rows_next(&rows)) {
+        mw_dataset_use *use = RECORD_PUSH(&memory, found);
+        if (!use)
+            break;
+        use->experiment = id;
+        use->name = record_column(&memory, &rows, 0);
+        use->digest = record_column(&memory, &rows, 1);
+        use->context = record_column(&memory, &rows, 2);
+    }
+    return record_close(&rows, &memory, err);
+}
+
+mw_status mw_record_dataset_uses(mw_record *record, const mw_texts *experiments,
+                                 mw_dataset_uses *ret_uses, mw_error *err)
+{
+    mw_dataset_uses found = {0};
+    for (size_t i = 0; i < experiments->count; i++)
+        MW_TRY(read_uses(record, experiments->items[i], &found, err));
+    *ret_uses = found;
+    return MW_OK;
+}

@@ -231,39 +231,3 @@ mw_status mw_record_log_batch(mw_record *record, mw_view run_id, const mw_batch_
         MW_TRY(record_put_tag(record, info.row, &batch->tags.items[i], err));
     return MW_OK;
 }
-
-/* ---- history --------------------------------------------------------------------------------- */
-
-mw_status mw_record_metric_history(mw_record *record, mw_view run_id, mw_view key,
-                                   int64_t max_results, mw_view page_token, mw_metrics *ret_metrics,
-                                   mw_view *ret_token, mw_error *err)
-{
-    mw_rows rows;
-    int64_t offset;
-    mw_metrics found = {0};
-    record_memory memory = {record->arena, false};
-    MW_TRY(record_read_token(page_token, &offset, err));
-    int64_t most = max_results > 0 && max_results < INT64_MAX ? max_results + 1 : -1;
-    MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT value, is_nan, timestamp, step FROM metrics"
-                        " WHERE run = (SELECT id FROM runs WHERE run_id = ?) AND key = ?"
-                        " ORDER BY timestamp, step, value LIMIT ? OFFSET ?",
-                        "ttii", run_id, key, most, offset));
-    while (mw_rows_next(&rows)) {
-        mw_metric *metric = RECORD_PUSH(&memory, &found);
-        if (!metric)
-            break;
-        metric->key = key;
-        metric->value = mw_rows_int(&rows, 1) ? __builtin_nan("") : mw_rows_double(&rows, 0);
-        metric->timestamp = mw_rows_int(&rows, 2);
-        metric->step = mw_rows_int(&rows, 3);
-    }
-    MW_TRY(record_close(&rows, &memory, err));
-    *ret_token = (mw_view){NULL, 0};
-    if (max_results > 0 && found.count > (size_t)max_results) {
-        found.count = (size_t)max_results;
-        *ret_token = record_write_token(&memory, offset + max_results);
-    }
-    *ret_metrics = found;
-    return memory.failed ? mw_fail_memory(err, "the history") : MW_OK;
-}

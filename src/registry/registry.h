@@ -109,6 +109,17 @@ typedef struct mw_datasets {
     size_t count;
 } mw_datasets;
 
+/* A data set as runs of an experiment used it. */
+typedef struct mw_dataset_use {
+    int64_t experiment;
+    mw_view name, digest, context; /* context: absent, or "training" and the like */
+} mw_dataset_use;
+
+typedef struct mw_dataset_uses {
+    mw_dataset_use *items;
+    size_t count;
+} mw_dataset_uses;
+
 typedef struct mw_run_model {
     mw_view model_id;
     int64_t step; /* of an output */
@@ -215,6 +226,26 @@ MW_CHECKED mw_status mw_record_metric_history(mw_record *record, mw_view run_id,
                                               int64_t max_results, mw_view page_token,
                                               mw_metrics *ret_metrics, mw_view *ret_token,
                                               mw_error *err);
+/* Of several runs, by run id and then as above, max_results in all. Sorts run_ids in place; unknown
+ * runs have none. */
+MW_CHECKED mw_status mw_record_metric_histories(mw_record *record, const mw_texts *run_ids,
+                                                mw_view key, int64_t max_results,
+                                                mw_metrics *ret_metrics, mw_error *err);
+
+typedef struct mw_sampling {
+    mw_texts run_ids;
+    mw_view key;
+    int64_t first_step, last_step;
+    int64_t max_results; /* a run, 1 or more */
+} mw_sampling;
+
+/* Of each run max_results values or fewer, evenly spaced by rank in (step, timestamp, value), the
+ * last one among them: as MLflow 3 samples them for its charts. */
+MW_CHECKED mw_status mw_record_sample_metric(mw_record *record, const mw_sampling *sampling,
+                                             mw_metrics *ret_metrics, mw_error *err);
+/* Distinct uses in these experiments (ids), 1,000 at most. */
+MW_CHECKED mw_status mw_record_dataset_uses(mw_record *record, const mw_texts *experiments,
+                                            mw_dataset_uses *ret_uses, mw_error *err);
 MW_CHECKED mw_status mw_record_log_inputs(mw_record *record, mw_view run_id,
                                           const mw_datasets *datasets, const mw_run_models *models,
                                           mw_error *err);

@@ -1,18 +1,22 @@
 """The real MLflow client against Millwright's record, and beside it against MLflow's own server.
 
 Each step of a scenario is run on both, and what it returned or raised is compared after ids and
-times were replaced. Where no MLflow server is installed (mlflow-skinny is the client alone) the
-comparison skips, and what the client must see is still checked here.
+times were replaced. Where MLflow's server cannot be imported (mlflow-skinny is the client alone;
+it needs flask, sqlalchemy, alembic and graphene beside it) the comparison skips, and what the
+client must see is still checked here.
 """
 import importlib.util
+import json
 import math
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
 import time
 
+import numpy
 import pytest
 import requests
 from conftest import Server, check_end
@@ -54,7 +58,8 @@ app.run("127.0.0.1", port, threaded=True)
 
 @pytest.fixture(scope="session")
 def theirs(tmp_path_factory):
-    if any(importlib.util.find_spec(name) is None for name in ("flask", "sqlalchemy", "alembic")):
+    needed = ("flask", "sqlalchemy", "alembic", "graphene")
+    if any(importlib.util.find_spec(name) is None for name in needed):
         pytest.skip("MLflow's server is not installed: pip install mlflow")
     folder = tmp_path_factory.mktemp("mlflow")
     with socket.socket() as probe:
@@ -414,7 +419,94 @@ def artifacts(walk):
     step("left", files)
 
 
-SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts]
+def charts(walk):
+    """What a page asks for: curves of several runs, thinned out; data sets of experiments."""
+    client, step = walk.client, walk.step
+    experiment = client.create_experiment("charts")
+    ids = [client.create_run(experiment, start_time=i).info.run_id for i in range(3)]
+    for n, run_id in zip((40, 7, 1), ids):
+        client.log_batch(run_id, [Metric("m", i * i / 8, 1000 + i % 3, i // 2) for i in range(n)])
+    client.log_metric(ids[2], "m", float("nan"), 2000, 50)
+    def get(call, **query):
+        answer = requests.get(f"{walk.url}/ajax-api/2.0/mlflow/metrics/{call}", params=query,
+                              timeout=20)
+        if not answer.ok:
+            return [answer.status_code, answer.json()["error_code"]]
+        return [[ids.index(m["run_id"]), m["value"], int(m["timestamp"]), int(m.get("step", 0))]
+                for m in answer.json().get("metrics", [])]
+    step("bulk", lambda: sorted(get("get-history-bulk", run_id=ids[:2], metric_key="m")))
+    step("bulk of one", lambda: get("get-history-bulk", run_id=ids[1], metric_key="m",
+                                    max_results=3))
+    step("bulk of none", lambda: get("get-history-bulk", metric_key="m"))
+    step("bulk without key", lambda: get("get-history-bulk", run_id=ids))
+    step("bulk of many", lambda: get("get-history-bulk", run_id=["x"] * 101, metric_key="m"))
+    for most in (1, 2, 3, 7, 10, 39, 40, 41):
+        step(f"sample {most}", lambda most=most: get("get-history-bulk-interval", run_ids=ids,
+                                                     metric_key="m", max_results=most))
+    step("steps", lambda: get("get-history-bulk-interval", run_ids=ids, metric_key="m",
+                              max_results=4, start_step=2, end_step=9))
+    for bad in ({"start_step": 1}, {"start_step": 5, "end_step": 1}, {"max_results": 0},
+                {"max_results": 2501}, {"run_ids": ["x"] * 101}, {"metric_key": None}):
+        query = {"run_ids": ids, "metric_key": "m", **bad}
+        step(str(bad)[:40], lambda query=query: get("get-history-bulk-interval", **query))
+    for name, context in (("d", "training"), ("d", "eval"), ("e", None)):
+        dataset = mlflow.data.from_numpy(numpy.arange(4.0), name=name)
+        client.log_inputs(ids[0], [mlflow.entities.DatasetInput(
+            dataset._to_mlflow_entity(),
+            [mlflow.entities.InputTag("mlflow.data.context", context)] if context else [])])
+    def datasets(*experiments):
+        answer = requests.post(f"{walk.url}/ajax-api/2.0/mlflow/experiments/search-datasets",
+                               json={"experiment_ids": experiments}, timeout=20)
+        if not answer.ok:
+            return [answer.status_code, answer.json()["error_code"]]
+        found = answer.json().get("dataset_summaries", [])
+        return sorted([d["name"], d["digest"], d.get("context", "")] for d in found)
+    step("data sets", lambda: datasets(experiment))
+    step("data sets of none", lambda: datasets())
+    step("data sets of many", lambda: datasets(*["1"] * 21))
+    old = {"run_id": ids[0], "artifact_path": "model", "utc_time_created": "then",
+           "flavors": {"python_function": {"loader_module": "x"}}, "model_uuid": "u", "more": 1}
+    def log_model(model):
+        answer = call(walk.url, "runs/log-model", json={"run_id": ids[0], "model_json": model})
+        return [answer.status_code, answer.json().get("error_code", "")]
+    step("model", lambda: log_model(json.dumps(old)))
+    step("another", lambda: log_model(json.dumps({**old, "artifact_path": "other"})))
+    step("no model", lambda: log_model("{"))
+    step("half a model", lambda: log_model(json.dumps({"run_id": ids[0]})))
+    step("models", lambda: [[m["artifact_path"], m["flavors"]] for m in json.loads(
+        client.get_run(ids[0]).data.tags["mlflow.log-model.history"])])
+
+
+def random_searches(walk):
+    """Filters and orders put together at random, over runs made at random, the same on both."""
+    client, step, dice = walk.client, walk.step, random.Random(5)
+    experiment = client.create_experiment("random")
+    for i in range(60):
+        run_id = client.create_run(experiment, start_time=i // 4, run_name=f"r{i}").info.run_id
+        values = [dice.choice([0, 1, 2.5, -1, float("nan"), float("inf")]) for _ in "ab"]
+        client.log_batch(
+            run_id, [Metric(k, v, 1, 1) for k, v in zip("ab", values) if dice.random() < 0.7],
+            [Param("p", dice.choice("xyz"))] if dice.random() < 0.8 else [],
+            [RunTag("t", dice.choice(["u", "U", "v" * 120]))] if dice.random() < 0.8 else [])
+    def clause():
+        name, word = dice.choice("ab"), dice.choice(["x", "u", "U", "v" * 120, "q"])
+        return dice.choice([
+            f"metrics.{name} {dice.choice(['>', '>=', '<', '<=', '=', '!='])} "
+            f"{dice.choice(['0', '1', '2.5', '-1', '7'])}",
+            f"params.p {dice.choice(['=', '!='])} '{dice.choice('xyzq')}'",
+            f"tags.t {dice.choice(['=', '!=', 'LIKE', 'ILIKE'])} '{word}'",
+            f"run_name = 'r{dice.randrange(70)}'", f"start_time < {dice.randrange(16)}",
+            f"params.p IS {dice.choice(['', 'NOT '])}NULL"])
+    for n in range(80):
+        text = " AND ".join(clause() for _ in range(dice.choice([1, 1, 2, 3])))
+        order = dice.choice([[], ["metrics.a"], ["metrics.b DESC"], ["params.p", "metrics.a DESC"],
+                             ["tags.t DESC"], ["start_time ASC"]]) + ["attributes.run_name"]
+        step(f"{n}: {text} by {order}", lambda text=text, order=order: [
+            r.info.run_name for r in client.search_runs([experiment], text, order_by=order)])
+
+
+SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts, charts,
+             random_searches]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
