@@ -54,6 +54,15 @@ def best_seconds(call, seconds):
     return best
 
 
+def mean_seconds(call, seconds):
+    """A call's part of a spell in which nothing else is done: what a server can be held against."""
+    n_calls, began = 0, time.perf_counter()
+    while time.perf_counter() < began + seconds:
+        call()
+        n_calls += 1
+    return (time.perf_counter() - began) / n_calls
+
+
 def in_turns(calls, rounds, seconds):
     """The quickest call of each, over rounds in which they take turns."""
     found = [[best_seconds(call, seconds / rounds) for call in calls] for _ in range(rounds)]

@@ -174,6 +174,25 @@ def mlflow(python, model):
                   PATH=f"{pathlib.Path(python).parent}:{os.environ['PATH']}")
 
 
+def floor_cpu(binary, script, options):
+    """Processor time (microseconds) of the same requests where their bodies are received and not
+    looked at: http_floor, which answers 60 fixed bytes."""
+    port = free_port()
+    program = subprocess.Popen(
+        ["taskset", "-c", SERVER_CORE, binary.parent / "bench/http_floor", f"127.0.0.1:{port}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        program.stdout.readline()
+        subprocess.run(["taskset", "-c", CLIENT_CORE, "wrk", "-t1", "-c2", f"-d{options.seconds}s",
+                        "-s", str(script), f"http://127.0.0.1:{port}/"], capture_output=True,
+                       check=True)
+        said, _ = program.communicate(timeout=STOP_SECONDS_MAX)
+    finally:
+        program.kill()
+        program.wait()
+    return float(re.search(r"requests, ([\d.]+) us", said)[1])
+
+
 def load(server, script, connections, seconds, cores=CLIENT_CORE):
     """wrk for so long; {"rate", "p50", "p99" (microseconds), "cpu" (microseconds a request)}."""
     before = server.cpu_seconds()

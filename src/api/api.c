@@ -90,6 +90,12 @@ size_t mw_api_body_cap(void *user, const mw_exchange *exchange)
     return is_upload ? api->artifact_bytes_max : api->body_bytes_max;
 }
 
+size_t mw_api_body_lead(void *user, const mw_exchange *exchange)
+{
+    (void)user;
+    return mw_serve_body_lead(exchange);
+}
+
 /* ---- what no route takes --------------------------------------------------------------------- */
 
 static void reply_error(mw_exchange *exchange, const mw_error *err, int http_status)

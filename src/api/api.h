@@ -36,6 +36,7 @@ void mw_api_set_cores(mw_api *api, unsigned cores);
 /* Give these to mw_server_options with `user` = the api. */
 void mw_api_handle(void *api, mw_exchange *exchange);
 size_t mw_api_body_cap(void *api, const mw_exchange *exchange);
+size_t mw_api_body_lead(void *api, const mw_exchange *exchange);
 void mw_api_fault(void *api, mw_exchange *exchange, const mw_error *err);
 void mw_api_done(void *api, const mw_exchange *exchange, const mw_outcome *outcome);
 

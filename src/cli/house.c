@@ -193,6 +193,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     MW_TRY(answer_from_record(call, &options, house, err));
     options.handler = mw_api_handle;
+    options.body_lead = mw_api_body_lead;
     options.fault = mw_api_fault;
     options.done = mw_observer_tells(house->observer) ? mw_api_done : NULL;
     options.user = house->api;

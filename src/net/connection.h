@@ -100,10 +100,12 @@ typedef struct net_http1_state_block {
     net_http1_state state;
     bool keep_alive, closing; /* closing: nothing is read behind the answer being written */
     bool refused;
-    bool says_keep_alive; /* HTTP/1.0 wants to be told */
-    bool body_in_place;   /* in the read buffer, behind the head */
-    uint32_t body_offset; /* in the read buffer */
-    uint64_t body_bytes;  /* of a body of known length */
+    bool says_keep_alive;    /* HTTP/1.0 wants to be told */
+    bool body_in_place;      /* in the read buffer, behind the head */
+    uint8_t body_lead_bytes; /* left free before a body in memory of its own */
+    uint32_t body_offset;    /* in the read buffer */
+    size_t body_cap;
+    uint64_t body_bytes; /* of a body of known length */
     uint64_t body_read_bytes, lingered_bytes;
     uint64_t body_begin_ns;
     net_head_parser parser;

@@ -22,6 +22,9 @@ enum {
     REQUESTS_A_TURN = 16,       /* then the clock is asked whether they should */
     BODY_ROOM_BYTES = 4 * 1024, /* behind a head in the read buffer, at least */
     FIRST_BODY_BYTES = 64 * 1024, /* body memory grows from here, as bytes really arrive */
+    SPARE_BYTES = 1024,           /* asked for behind a body: fewer than asked for means no more */
+    BODY_ALIGN = 16,
+    SLACK_BYTES = SPARE_BYTES + BODY_ALIGN, /* beside a body in memory of its own */
     NS_PER_MS = 1000000
 };
 
@@ -104,7 +107,7 @@ static step refuse(net_connection *connection, int refusal, const mw_error *err)
 static step refuse_large_body(net_connection *connection)
 {
     mw_error err;
-    net_fail_large_body(state_of(connection)->exchange->body.cap, &err);
+    net_fail_large_body(state_of(connection)->body_cap, &err);
     return refuse(connection, 413, &err);
 }
 
@@ -150,11 +153,13 @@ static step read_body(net_connection *connection)
     net_http1_state_block *http = state_of(connection);
     net_exchange *exchange = http->exchange;
     net_input *in = &connection->in;
-    uint64_t have = http->body_in_place ? in->end - http->body_offset : exchange->body.size;
+    uint64_t have = http->body_in_place ? in->end - http->body_offset
+                                        : exchange->body.size - http->body_lead_bytes;
     http->body_read_bytes = have;
     if (have < http->body_bytes)
         return STEP_BYTES;
-    const char *data = http->body_in_place ? in->data + http->body_offset : exchange->body.data;
+    const char *data = http->body_in_place ? in->data + http->body_offset
+                                           : exchange->body.data + http->body_lead_bytes;
     exchange->shown.body = (mw_view){data, (size_t)http->body_bytes};
     return dispatch(connection);
 }
@@ -194,8 +199,15 @@ static step read_chunks(net_connection *connection)
 /* The body does not fit behind its head in the read buffer: it gets memory of its own. */
 static bool move_body(net_connection *connection)
 {
+    static const char free_bytes[BODY_ALIGN];
+    const mw_server_options *options = &connection->loop->server->options;
     net_http1_state_block *http = state_of(connection);
     net_input *in = &connection->in;
+    mw_exchange *shown = &http->exchange->shown;
+    size_t lead = options->body_lead ? options->body_lead(options->user, shown) : 0;
+    http->body_lead_bytes = (uint8_t)((BODY_ALIGN - lead % BODY_ALIGN) % BODY_ALIGN);
+    http->exchange->body.cap = http->body_cap + SLACK_BYTES;
+    mw_buf_bytes(&http->exchange->body, free_bytes, http->body_lead_bytes);
     mw_buf_bytes(&http->exchange->body, in->data + in->begin, in->end - in->begin);
     in->begin = in->end = http->body_offset;
     http->body_in_place = false;
@@ -213,7 +225,7 @@ static step begin_body(net_connection *connection, const net_head *head)
     net_http1_state_block *http = state_of(connection);
     net_input *in = &connection->in;
     size_t cap = net_body_cap(connection->loop->server, &http->exchange->shown);
-    http->exchange->body.cap = cap;
+    http->exchange->body.cap = http->body_cap = cap;
     http->body_offset = in->begin;
     http->body_bytes = head->content_length;
     http->body_read_bytes = 0;
@@ -308,11 +320,23 @@ static step read_head(net_connection *connection)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* What came behind the body is the begin of the next request. */
+static void put_back(net_connection *connection, size_t size)
+{
+    net_input *in = &connection->in;
+    mw_buf *body = &state_of(connection)->exchange->body;
+    body->size -= size;
+    assert(in->capacity - in->end >= size);
+    memcpy(in->data + in->end, body->data + body->size, size);
+    in->end += (uint32_t)size;
+}
+
 static ssize_t read_own_body(net_connection *connection)
 {
     net_http1_state_block *http = state_of(connection);
     mw_buf *body = &http->exchange->body;
-    size_t missing = (size_t)http->body_bytes - body->size;
+    size_t end = http->body_lead_bytes + (size_t)http->body_bytes;
+    size_t missing = end - body->size + SPARE_BYTES;
     size_t room = body->capacity > body->size + 1 ? body->capacity - body->size - 1 : 0;
     if (room == 0) {
         room = body->size > FIRST_BODY_BYTES ? body->size : FIRST_BODY_BYTES;
@@ -322,10 +346,12 @@ static ssize_t read_own_body(net_connection *connection)
     }
     ssize_t n = net_connection_read_into(connection, body->data + body->size,
                                          room < missing ? room : missing);
-    if (n > 0) {
-        body->size += (size_t)n;
-        body->data[body->size] = '\0';
-    }
+    if (n <= 0)
+        return n;
+    body->size += (size_t)n;
+    if (body->size > end)
+        put_back(connection, body->size - end);
+    body->data[body->size] = '\0';
     return n;
 }
 
@@ -501,7 +527,7 @@ static bool is_body_late(const net_connection *connection)
     const net_http1_state_block *http = &connection->http1;
     const mw_server_options *options = &connection->loop->server->options;
     uint64_t ms = (connection->loop->now_ns - http->body_begin_ns) / NS_PER_MS;
-    uint64_t n_steps = http->exchange->body.cap > options->max_body_bytes
+    uint64_t n_steps = http->body_cap > options->max_body_bytes
                            ? http->body_read_bytes / MW_LIMIT_WRITE_STEP_BYTES
                            : 0;
     if (ms >= options->body_ms * (1 + n_steps))

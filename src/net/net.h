@@ -229,6 +229,9 @@ typedef struct mw_server_options {
      * a stream of HTTP/2 has max_body_bytes. A body that may be larger than others may take body_ms
      * for each MiB. */
     size_t (*body_cap)(void *user, const mw_exchange *exchange);
+    /* How many bytes of a large body stand before those that should begin at a multiple of 16 in
+     * memory, told from its head; NULL: none. HTTP/1 only, and a wish: who counts on it looks. */
+    size_t (*body_lead)(void *user, const mw_exchange *exchange);
 
     mw_tls *tls; /* borrowed, for listeners that speak it; or NULL */
     mw_handler *handler;

@@ -203,13 +203,12 @@ static mw_status predict(serve_call *call, mw_scratch *scratch, mw_error *err)
         return mw_fail_memory(err, "the predictions");
     if (call->rows.n_rows == 0)
         return MW_OK;
-    mw_matrix rows = mw_batch_matrix(&call->rows);
     if (call->rows.n_rows >= PARALLEL_ROWS)
-        MW_TRY(mw_predict_parallel(model->predictor, &rows, MW_PREDICTION, serve_pool(call->fleet),
-                                   call->values, err));
+        MW_TRY(mw_predict_parallel(model->predictor, &call->rows, MW_PREDICTION,
+                                   serve_pool(call->fleet), call->values, err));
     else
-        MW_TRY(
-            mw_predict_batch(model->predictor, &rows, MW_PREDICTION, scratch, call->values, err));
+        MW_TRY(mw_predict_batch(model->predictor, &call->rows, MW_PREDICTION, scratch, call->values,
+                                err));
     mark(call, MW_STAGE_PREDICT);
     return MW_OK;
 }

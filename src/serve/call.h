@@ -33,8 +33,8 @@ struct serve_call {
     serve_call *next;     /* in a line of the queue */
     mw_shed refusal;      /* of one that the queue refuses */
 
-    serve_slot slot; /* a copy: valid while pinned, or while a reference is held */
-    mw_batch rows;
+    serve_slot slot;       /* a copy: valid while pinned, or while a reference is held */
+    mw_matrix rows;        /* in the arena, or in the body; nothing unless is_read */
     double *values;        /* (rows.n_rows, model->n_outputs) */
     double *contributions; /* (rows.n_rows, n_margins, n_features + 1), or NULL */
     mw_timeline timeline;

@@ -37,11 +37,10 @@ static mw_status explain_against(serve_call *call, mw_scratch *scratch, mw_error
 {
     const mw_contrast *contrast = call->slot.model->contrast;
     MW_TRY(take_room(call, mw_contrast_values(contrast), err));
-    mw_matrix rows = mw_batch_matrix(&call->rows);
     if (!serve_explain_is_quick(call))
-        return mw_contrast_parallel(contrast, &rows, serve_pool(call->fleet), call->contributions,
-                                    err);
-    return mw_contrast_batch(contrast, &rows, scratch, call->contributions, err);
+        return mw_contrast_parallel(contrast, &call->rows, serve_pool(call->fleet),
+                                    call->contributions, err);
+    return mw_contrast_batch(contrast, &call->rows, scratch, call->contributions, err);
 }
 
 mw_status serve_explain(serve_call *call, mw_scratch *scratch, mw_error *err)
@@ -51,11 +50,10 @@ mw_status serve_explain(serve_call *call, mw_scratch *scratch, mw_error *err)
         return explain_against(call, scratch, err);
     MW_TRY(serve_model_explainer(call->slot.model, &explainer, err));
     MW_TRY(take_room(call, mw_explainer_values(explainer), err));
-    mw_matrix rows = mw_batch_matrix(&call->rows);
     if (call->rows.n_rows >= PARALLEL_ROWS)
-        return mw_explain_parallel(explainer, &rows, serve_pool(call->fleet), call->contributions,
-                                   err);
-    return mw_explain_batch(explainer, &rows, scratch, call->contributions, err);
+        return mw_explain_parallel(explainer, &call->rows, serve_pool(call->fleet),
+                                   call->contributions, err);
+    return mw_explain_batch(explainer, &call->rows, scratch, call->contributions, err);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -601,7 +601,7 @@ unsigned serve_workers_slot(const mw_fleet *fleet)
     return fleet->options.n_loops;
 }
 
-void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_batch *rows, const double *values)
+void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_matrix *rows, const double *values)
 {
     if (fleet->options.tap)
         fleet->options.tap(fleet->options.tap_user, slot->endpoint->name, slot->model->version,

@@ -44,10 +44,12 @@ void serve_kserve_model(mw_fleet *fleet, mw_exchange *exchange, const mw_params 
 static mw_status read_body(serve_call *call, mw_error *err)
 {
     mw_view params;
+    mw_batch batch;
     MW_TRY(serve_explain_by_query(call, err));
     MW_TRY(mw_batch_read_kserve(call->body, &call->slot.model->forest->schema,
-                                call->exchange->arena, serve_pool(call->fleet), &call->rows,
-                                &params, err));
+                                call->exchange->arena, serve_pool(call->fleet), &batch, &params,
+                                err));
+    call->rows = mw_batch_matrix(&batch);
     return serve_explain_by_params(call, params, err);
 }
 

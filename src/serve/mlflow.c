@@ -6,18 +6,23 @@
 static mw_status read_json(serve_call *call, mw_error *err)
 {
     mw_view params;
+    mw_batch batch;
     MW_TRY(serve_explain_by_query(call, err));
     MW_TRY(mw_batch_read_mlflow(call->body, &call->slot.model->forest->schema,
-                                call->exchange->arena, serve_pool(call->fleet), &call->rows,
-                                &params, err));
+                                call->exchange->arena, serve_pool(call->fleet), &batch, &params,
+                                err));
+    call->rows = mw_batch_matrix(&batch);
     return serve_explain_by_params(call, params, err);
 }
 
 static mw_status read_csv(serve_call *call, mw_error *err)
 {
+    mw_batch batch;
     MW_TRY(serve_explain_by_query(call, err));
-    return mw_batch_read_csv(call->body, &call->slot.model->forest->schema, call->exchange->arena,
-                             &call->rows, err);
+    MW_TRY(mw_batch_read_csv(call->body, &call->slot.model->forest->schema, call->exchange->arena,
+                             &batch, err));
+    call->rows = mw_batch_matrix(&batch);
+    return MW_OK;
 }
 
 /* ---- content types --------------------------------------------------------------------------- */

@@ -11,22 +11,26 @@ typedef struct infer_answer {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Inference-Header-Content-Length: how much of the body is JSON. */
+static const char json_header[] = "Inference-Header-Content-Length";
+
+size_t mw_serve_body_lead(const mw_exchange *exchange)
+{
+    uint64_t bytes;
+    return mw_whole_parse(mw_exchange_header(exchange, json_header), &bytes) ? (size_t)bytes : 0;
+}
+
+/* How much of the body is JSON. */
 static mw_status json_part(const serve_call *call, size_t *ret_bytes, mw_error *err)
 {
-    mw_view header = mw_exchange_header(call->exchange, "Inference-Header-Content-Length");
+    mw_view header = mw_exchange_header(call->exchange, json_header);
+    uint64_t bytes;
     *ret_bytes = call->body.size;
     if (!header.data)
         return MW_OK;
-    size_t bytes = 0;
-    bool wrong = header.size == 0 || header.size > 18;
-    for (size_t i = 0; i < header.size && !wrong; i++) {
-        wrong = header.data[i] < '0' || header.data[i] > '9';
-        bytes = bytes * 10 + (size_t)(header.data[i] - '0');
-    }
-    *ret_bytes = bytes;
-    if (!wrong)
+    if (mw_whole_parse(header, &bytes)) {
+        *ret_bytes = (size_t)bytes;
         return MW_OK;
+    }
     mw_fail(err, MW_E_OIP_BINARY, "Inference-Header-Content-Length is no number");
     return mw_mend(err, "make it the length of the JSON part");
 }

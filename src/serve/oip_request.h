@@ -52,9 +52,10 @@ MW_CHECKED mw_status oip_add_size(oip_tensor *tensor, int64_t size, mw_error *er
 MW_CHECKED mw_status oip_check_binary(const oip_tensor *tensor, mw_error *err);
 
 /* The tensors as rows: one [n, features] tensor, or one tensor [n] or [n, 1] for each column, or
- * one for each input of `graph` (NULL: the model is none), in its shape. */
+ * one for each input of `graph` (NULL: the model is none), in its shape. They stand in the arena,
+ * or, where a binary tensor holds them as predictors take them, in the body. */
 MW_CHECKED mw_status oip_read_rows(const oip_request *request, const mw_schema *schema,
-                                   const mw_graph *graph, mw_arena *arena, mw_batch *ret_batch,
+                                   const mw_graph *graph, mw_arena *arena, mw_matrix *ret_rows,
                                    mw_error *err);
 
 #endif

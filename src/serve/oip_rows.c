@@ -73,7 +73,7 @@ static bool takes_floats(const oip_target *target, oip_datatype datatype)
     return true;
 }
 
-/* The same as one by one, and five times as fast: most batches are such. */
+/* The same as one by one, and five times as fast. */
 static void copy_floats(const oip_tensor *tensor, const oip_target *target)
 {
     const char *at = tensor->binary;
@@ -283,9 +283,28 @@ static mw_status check_size(const oip_tensor *tensor, mw_error *err)
     return mw_mend(err, "send as many elements as the shape says");
 }
 
-static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, mw_arena *arena,
-                             mw_batch *batch, mw_error *err)
+/* The body's own floats are the rows, where the kernels take them as they stand: a conversion would
+ * cost a tenth of a prediction with 100 trees, and twice the memory. */
+static mw_status view_floats(const oip_tensor *tensor, size_t n_rows, size_t n_columns,
+                             mw_arena *arena, mw_matrix *ret_rows, mw_error *err)
 {
+    size_t element = oip_datatype_bytes(tensor->datatype);
+    const void *data = tensor->binary;
+    if ((uintptr_t)data % element != 0) {
+        void *copy = mw_arena_take(arena, tensor->binary_bytes);
+        if (!copy)
+            return mw_fail_memory(err, "the rows");
+        data = memcpy(copy, tensor->binary, tensor->binary_bytes);
+    }
+    mw_dtype dtype = tensor->datatype == OIP_FP32 ? MW_FLOAT32 : MW_FLOAT64;
+    *ret_rows = (mw_matrix){data, dtype, n_rows, n_columns, (ptrdiff_t)n_columns, 1};
+    return MW_OK;
+}
+
+static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, mw_arena *arena,
+                             mw_matrix *ret_rows, mw_error *err)
+{
+    mw_batch batch;
     size_t n = tensor->n_dimensions, n_rows = n == 2 ? (size_t)tensor->shape[0] : 1;
     if (n == 1 && schema->n_columns == 1)
         n_rows = (size_t)tensor->shape[0];
@@ -294,9 +313,13 @@ static mw_status read_matrix(const oip_tensor *tensor, const mw_schema *schema, 
     if (n_rows * schema->n_columns != tensor->n_elements)
         return fail_shape(tensor, schema, err);
     MW_TRY(check_size(tensor, err));
-    MW_TRY(mw_batch_make_unset(schema, n_rows, arena, batch, err));
-    oip_target target = {batch, schema, 0, schema->n_columns};
-    return read_tensor(tensor, &target, arena, err);
+    oip_target target = {&batch, schema, 0, schema->n_columns};
+    if (tensor->is_binary && n_rows > 0 && takes_floats(&target, tensor->datatype))
+        return view_floats(tensor, n_rows, schema->n_columns, arena, ret_rows, err);
+    MW_TRY(mw_batch_make_unset(schema, n_rows, arena, &batch, err));
+    MW_TRY(read_tensor(tensor, &target, arena, err));
+    *ret_rows = mw_batch_matrix(&batch);
+    return MW_OK;
 }
 
 static mw_status find_column(const oip_request *request, size_t i, const mw_schema *schema,
@@ -443,15 +466,14 @@ static bool is_by_graph(const oip_request *request, const mw_schema *schema, con
 }
 
 mw_status oip_read_rows(const oip_request *request, const mw_schema *schema, const mw_graph *graph,
-                        mw_arena *arena, mw_batch *ret_batch, mw_error *err)
+                        mw_arena *arena, mw_matrix *ret_rows, mw_error *err)
 {
     mw_batch batch;
-    if (is_by_graph(request, schema, graph))
-        MW_TRY(read_graph_inputs(request, schema, graph, arena, &batch, err));
-    else if (is_matrix(request, schema))
-        MW_TRY(read_matrix(&request->inputs[0], schema, arena, &batch, err));
-    else
-        MW_TRY(read_columns(request, schema, arena, &batch, err));
-    *ret_batch = batch;
+    bool by_graph = is_by_graph(request, schema, graph);
+    if (!by_graph && is_matrix(request, schema))
+        return read_matrix(&request->inputs[0], schema, arena, ret_rows, err);
+    MW_TRY(by_graph ? read_graph_inputs(request, schema, graph, arena, &batch, err)
+                    : read_columns(request, schema, arena, &batch, err));
+    *ret_rows = mw_batch_matrix(&batch);
     return MW_OK;
 }

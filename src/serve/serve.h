@@ -20,7 +20,7 @@ typedef struct mw_fleet mw_fleet;
 
 /* Sees the rows and values of an answered request; runs on the thread that answered, must not
  * block. Everything is borrowed for the call. */
-typedef void mw_tap(void *user, const char *endpoint, unsigned version, const mw_batch *rows,
+typedef void mw_tap(void *user, const char *endpoint, unsigned version, const mw_matrix *rows,
                     const double *values, size_t n_outputs);
 
 /* Which requests of an endpoint are taken. 0 = the usual, from base/limits.h; of the rate: none. */
@@ -208,5 +208,7 @@ mw_error_style mw_style_of_path(mw_view path);
 /* Fill the exchange with the error in the path's own style; http_status 0 = by the error's status.
  * Does not reply. */
 void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status);
+/* For mw_server_options.body_lead: the JSON that stands before binary tensors. */
+size_t mw_serve_body_lead(const mw_exchange *exchange);
 
 #endif

@@ -4,7 +4,7 @@
  *     /big?N     N bytes                          /none    204
  *     /later?MS  from a thread, after MS          /wait    from a thread, once the client is gone
  *     /close     closes behind the answer         /silent  no answer at all
- *     /headers   says one more header
+ *     /headers   says one more header          /lead?N  where the body's byte N stands, of 16
  */
 #ifndef TESTS_NET_HOUSE_H
 #define TESTS_NET_HOUSE_H
@@ -57,6 +57,12 @@ static void house_defer(net_house *house, mw_exchange *exchange, bool waits_for_
     mw_pool_submit(house->pool, &later->job);
 }
 
+static size_t house_lead(void *user, const mw_exchange *exchange)
+{
+    (void)user;
+    return exchange->query.size > 0 ? strtoul(exchange->query.data, NULL, 10) : 0;
+}
+
 static void house_handle(void *user, mw_exchange *exchange)
 {
     net_house *house = user;
@@ -81,6 +87,9 @@ static void house_handle(void *user, mw_exchange *exchange)
         exchange->status = 204;
     } else if (mw_view_is(path, "/close")) {
         exchange->close_after = true;
+    } else if (mw_view_is(path, "/lead")) {
+        size_t at = (size_t)(uintptr_t)exchange->body.data + house_lead(NULL, exchange);
+        mw_buf_format(exchange->reply, "%zu bytes, %zu", exchange->body.size, at % 16);
     } else if (mw_view_is(path, "/headers")) {
         exchange->reply_headers = MW_VIEW("X-More: yes\r\nX-Other: 2\r\n");
     } else {
@@ -97,6 +106,7 @@ static void house_prepare(net_house *house)
     mw_server_options_init(&house->options);
     house->options.listen = "127.0.0.1:0";
     house->options.handler = house_handle;
+    house->options.body_lead = house_lead;
     house->options.user = house;
     house->options.n_loops = 2;
 }

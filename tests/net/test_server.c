@@ -195,6 +195,55 @@ static void test_bodies_of_all_sizes(void **state)
     close(fd);
 }
 
+/* What comes in one piece with a large body, behind it: none is lost and all stay in order. */
+static void test_requests_behind_a_body(void **state)
+{
+    (void)state;
+    static char data[300000];
+    enum { N_BEHIND = 100 };
+    fill(data, sizeof data);
+    for (size_t size = 60000; size <= sizeof data; size += 80000) {
+        mw_buf text;
+        mw_buf_init(&text, 16 * MW_MIB);
+        mw_buf_format(&text, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", size);
+        mw_buf_bytes(&text, data, size);
+        for (int i = 0; i < N_BEHIND; i++)
+            mw_buf_format(&text, "GET /next?%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+        int fd = dial();
+        assert_true(wire_send_bytes(fd, text.data, text.size));
+        assert_true(wire_answer(fd, &answer, true));
+        assert_int_equal(answer.size - (size_t)(wire_body(&answer) - answer.data), size);
+        assert_memory_equal(wire_body(&answer), data, size);
+        for (int i = 0; i < N_BEHIND; i++) {
+            char expected[64];
+            snprintf(expected, sizeof expected, "GET|/next|%d|1", i);
+            expect(fd, 200, expected);
+        }
+        close(fd);
+        mw_buf_done(&text);
+    }
+}
+
+static void test_body_where_it_is_wished(void **state)
+{
+    (void)state;
+    static char data[2 * 1048576];
+    static const size_t leads[] = {0, 1, 15, 16, 211, 100000, SIZE_MAX};
+    int fd = dial();
+    for (size_t i = 0; i < MW_COUNT(leads); i++) {
+        char head[128], expected[64];
+        size_t size = i % 2 ? sizeof data : 100000;
+        snprintf(head, sizeof head,
+                 "POST /lead?%zu HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", leads[i],
+                 size);
+        wire_send(fd, head);
+        assert_true(wire_send_bytes(fd, data, size));
+        snprintf(expected, sizeof expected, "%zu bytes, 0", size);
+        expect(fd, 200, expected);
+    }
+    close(fd);
+}
+
 static void test_chunked_bodies(void **state)
 {
     (void)state;
@@ -556,6 +605,8 @@ int main(void)
         TEST(test_client_closes),
         TEST(test_forms_of_answers),
         TEST(test_bodies_of_all_sizes),
+        TEST(test_requests_behind_a_body),
+        TEST(test_body_where_it_is_wished),
         TEST(test_chunked_bodies),
         TEST(test_large_answers_to_slow_readers),
         TEST(test_answer_over_its_cap),

@@ -8,6 +8,7 @@
 #include "serve/oip_request.h"
 
 static mw_arena arena, rows_arena;
+static char *kept_body;          /* of the last request: rows may stand in it */
 static mw_schema plain, colours; /* a, b; a, b and a text category */
 
 /* A graph of the columns a, b: one input of two numbers, or two of one. */
@@ -39,6 +40,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    free(kept_body);
     mw_arena_done(&rows_arena);
     mw_arena_done(&arena);
     return 0;
@@ -47,10 +49,11 @@ static int tear_down(void **state)
 /* The request stands in memory of just its size, and so does (blocks of 0 bytes) whatever is taken
  * from the arena: a sanitizer sees what goes beyond. Rows live until the next call. */
 static mw_status read_rows_of(mw_view json, mw_view binary, const mw_schema *schema,
-                              const mw_graph *graph, mw_batch *ret_batch, mw_error *err)
+                              const mw_graph *graph, mw_matrix *ret_rows, mw_error *err)
 {
     size_t size = json.size + binary.size;
-    char *body = malloc(size > 0 ? size : 1);
+    free(kept_body);
+    char *body = kept_body = malloc(size > 0 ? size : 1);
     assert_non_null(body);
     memcpy(body, json.data, json.size);
     if (binary.size > 0)
@@ -61,15 +64,20 @@ static mw_status read_rows_of(mw_view json, mw_view binary, const mw_schema *sch
     mw_status status =
         oip_read_request((mw_view){body, size}, json.size, &rows_arena, &request, err);
     if (status == MW_OK)
-        status = oip_read_rows(&request, schema, graph, &rows_arena, ret_batch, err);
-    free(body);
+        status = oip_read_rows(&request, schema, graph, &rows_arena, ret_rows, err);
     return status;
 }
 
-static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema,
-                           mw_batch *ret_batch, mw_error *err)
+static double value_at(const mw_matrix *rows, size_t i)
 {
-    return read_rows_of(json, binary, schema, NULL, ret_batch, err);
+    return rows->dtype == MW_FLOAT32 ? (double)((const float *)rows->data)[i]
+                                     : ((const double *)rows->data)[i];
+}
+
+static mw_status read_rows(mw_view json, mw_view binary, const mw_schema *schema,
+                           mw_matrix *ret_rows, mw_error *err)
+{
+    return read_rows_of(json, binary, schema, NULL, ret_rows, err);
 }
 
 /* ---- what is taken --------------------------------------------------------------------------- */
@@ -212,16 +220,53 @@ static void test_good_requests(void **state)
     for (size_t i = 0; i < MW_COUNT(good_requests); i++) {
         const struct good_request *c = &good_requests[i];
         const mw_schema *schema = c->with_colours ? &colours : &plain;
-        mw_batch batch;
+        mw_matrix rows;
         mw_error err;
-        if (read_rows(mw_view_of(c->json), c->binary, schema, &batch, &err) != MW_OK)
+        if (read_rows(mw_view_of(c->json), c->binary, schema, &rows, &err) != MW_OK)
             fail_msg("%s: %s: %s", c->json, err.where, err.what);
-        assert_int_equal(batch.n_rows, c->n_rows);
-        assert_int_equal(batch.n_columns, schema->n_columns);
-        for (size_t v = 0; v < batch.n_rows * batch.n_columns; v++)
-            if (batch.values[v] != c->values[v] && !(isnan(batch.values[v]) && isnan(c->values[v])))
-                fail_msg("%s: value %zu is %g", c->json, v, batch.values[v]);
+        assert_int_equal(rows.n_rows, c->n_rows);
+        assert_int_equal(rows.n_columns, schema->n_columns);
+        for (size_t v = 0; v < rows.n_rows * rows.n_columns; v++) {
+            double value = value_at(&rows, v);
+            if (value != c->values[v] && !(isnan(value) && isnan(c->values[v])))
+                fail_msg("%s: value %zu is %g", c->json, v, value);
+        }
     }
+}
+
+/* Floats that a predictor takes as they are stay where they are, unless they begin at a place where
+ * no float may stand; and are the same wherever that is. */
+static void test_floats_in_place(void **state)
+{
+    (void)state;
+    static const float floats[] = {1.5f, -2, 0.1f, 4};
+    static const double doubles[] = {1.5, -2, 0.1, 4};
+    static const struct {
+        const char *datatype, *bytes;
+        const void *data;
+        size_t size;
+    } cases[] = {{"FP32", "16", floats, sizeof floats}, {"FP64", "32", doubles, sizeof doubles}};
+    unsigned n_borrowed = 0;
+    for (size_t i = 0; i < MW_COUNT(cases) * 8; i++) {
+        size_t which = i / 8, element = cases[which].size / 4;
+        char json[256];
+        mw_matrix rows;
+        mw_error err;
+        snprintf(json, sizeof json,
+                 "{\"id\":\"%.*s\",\"inputs\":[{\"name\":\"x\",\"shape\":[2,2],\"datatype\":\"%s\","
+                 "\"parameters\":{\"binary_data_size\":%s}}]}",
+                 (int)(i % 8), "aaaaaaa", cases[which].datatype, cases[which].bytes);
+        mw_view binary = {cases[which].data, cases[which].size};
+        if (read_rows(mw_view_of(json), binary, &plain, &rows, &err) != MW_OK)
+            fail_msg("%s: %s", json, err.what);
+        const char *in_body = kept_body + strlen(json);
+        bool may_stay = (uintptr_t)in_body % element == 0;
+        assert_int_equal((const char *)rows.data == in_body, may_stay);
+        assert_int_equal((uintptr_t)rows.data % element, 0);
+        assert_memory_equal(rows.data, cases[which].data, cases[which].size);
+        n_borrowed += may_stay;
+    }
+    assert_int_equal(n_borrowed, 2 + 1); /* of eight places */
 }
 
 /* ---- what is refused ------------------------------------------------------------------------- */
@@ -326,9 +371,9 @@ static void test_bad_requests(void **state)
     (void)state;
     for (size_t i = 0; i < MW_COUNT(bad_requests); i++) {
         const struct bad_request *c = &bad_requests[i];
-        mw_batch batch;
+        mw_matrix rows;
         mw_error err;
-        if (read_rows(mw_view_of(c->json), c->binary, &plain, &batch, &err) == MW_OK)
+        if (read_rows(mw_view_of(c->json), c->binary, &plain, &rows, &err) == MW_OK)
             fail_msg("%s was read", c->json);
         mw_buf sentence;
         mw_buf_init(&sentence, 4096);
@@ -351,15 +396,15 @@ static void test_cut_everywhere(void **state)
         const struct good_request *c = &good_requests[i];
         const mw_schema *schema = c->with_colours ? &colours : &plain;
         size_t size = strlen(c->json);
-        mw_batch batch;
+        mw_matrix rows;
         mw_error err;
         for (size_t cut = 0; cut < size; cut++)
-            assert_int_not_equal(
-                read_rows((mw_view){c->json, cut}, c->binary, schema, &batch, &err), MW_OK);
-        for (size_t cut = 0; cut < c->binary.size; cut++)
-            assert_int_not_equal(read_rows(mw_view_of(c->json), (mw_view){c->binary.data, cut},
-                                           schema, &batch, &err),
+            assert_int_not_equal(read_rows((mw_view){c->json, cut}, c->binary, schema, &rows, &err),
                                  MW_OK);
+        for (size_t cut = 0; cut < c->binary.size; cut++)
+            assert_int_not_equal(
+                read_rows(mw_view_of(c->json), (mw_view){c->binary.data, cut}, schema, &rows, &err),
+                MW_OK);
     }
 }
 
@@ -428,11 +473,11 @@ static void test_bad_outputs(void **state)
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         char json[512];
-        mw_batch batch;
+        mw_matrix rows;
         mw_error err;
         snprintf(json, sizeof json, "{%s,\"inputs\":[%s]}", cases[i].beside,
                  TENSOR("x", "[1,2]", "FP32", "[1,2]"));
-        if (read_rows(mw_view_of(json), (mw_view){0}, &plain, &batch, &err) == MW_OK)
+        if (read_rows(mw_view_of(json), (mw_view){0}, &plain, &rows, &err) == MW_OK)
             fail_msg("%s was read", cases[i].beside);
         if (!strstr(err.what, cases[i].word) && !strstr(err.where, cases[i].word))
             fail_msg("%s: %s: %s", cases[i].beside, err.where, err.what);
@@ -497,28 +542,28 @@ static void test_graph_inputs(void **state)
     (void)state;
     for (size_t i = 0; i < MW_COUNT(graph_requests); i++) {
         const struct graph_request *c = &graph_requests[i];
-        mw_batch batch;
+        mw_matrix rows;
         mw_error err = {0};
         mw_status status =
-            read_rows_of(mw_view_of(c->json), (mw_view){0}, &plain, c->graph, &batch, &err);
+            read_rows_of(mw_view_of(c->json), (mw_view){0}, &plain, c->graph, &rows, &err);
         if (c->word && (status == MW_OK || !strstr(err.what, c->word) || !err.mend[0]))
             fail_msg("%s: no '%s' in: %s", c->json, c->word, err.what);
         if (c->word)
             continue;
         if (status != MW_OK)
             fail_msg("%s: %s: %s", c->json, err.where, err.what);
-        assert_int_equal(batch.n_rows, c->n_rows);
-        assert_memory_equal(batch.values, c->values, c->n_rows * 2 * sizeof(double));
+        assert_int_equal(rows.n_rows, c->n_rows);
+        assert_memory_equal(rows.data, c->values, c->n_rows * 2 * sizeof(double));
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graph_inputs),  cmocka_unit_test(test_good_requests),
-        cmocka_unit_test(test_bad_requests),  cmocka_unit_test(test_cut_everywhere),
-        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_bad_outputs),
-        cmocka_unit_test(test_header_length),
+        cmocka_unit_test(test_graph_inputs),    cmocka_unit_test(test_good_requests),
+        cmocka_unit_test(test_floats_in_place), cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_cut_everywhere),  cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_bad_outputs),     cmocka_unit_test(test_header_length),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

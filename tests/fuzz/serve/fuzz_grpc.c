@@ -20,15 +20,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_make_schema(data[0] % 3, &arena, &schema);
     mw_view message = {(const char *)data + 1, size - 1};
     oip_request request;
-    mw_batch batch;
+    mw_matrix rows;
     mw_error err;
     mw_status status = grpc_read_request(message, &arena, &request, &err);
     for (size_t i = 0; status == MW_OK && i < request.n_inputs; i++)
         if (!request.inputs[i].is_binary || !request.inputs[i].binary)
             abort();
     if (status == MW_OK)
-        status = oip_read_rows(&request, &schema, NULL, &arena, &batch, &err);
-    fuzz_check_outcome(status, &schema, &batch, &err);
+        status = oip_read_rows(&request, &schema, NULL, &arena, &rows, &err);
+    fuzz_check_outcome(status, &schema, &rows, &err);
     mw_arena_done(&arena);
     return 0;
 }

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (json_bytes == 0xffff)
         json_bytes = body.size; /* no header: all of it is JSON */
     oip_request request;
-    mw_batch batch;
+    mw_matrix rows;
     mw_error err;
     mw_status status = oip_read_request(body, json_bytes, &arena, &request, &err);
     if (status == MW_OK) {
@@ -50,8 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (status == MW_OK)
         status =
-            oip_read_rows(&request, &schema, data[0] % 6 < 3 ? NULL : &graph, &arena, &batch, &err);
-    fuzz_check_outcome(status, &schema, &batch, &err);
+            oip_read_rows(&request, &schema, data[0] % 6 < 3 ? NULL : &graph, &arena, &rows, &err);
+    fuzz_check_outcome(status, &schema, &rows, &err);
     mw_arena_done(&arena);
     return 0;
 }

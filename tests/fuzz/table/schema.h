@@ -32,18 +32,19 @@ static inline void fuzz_make_schema(unsigned which, mw_arena *arena, mw_schema *
 /* What is accepted is a whole batch, of which every cell can be read; what is not has a sentence
  * and a mend. */
 static inline void fuzz_check_outcome(mw_status status, const mw_schema *schema,
-                                      const mw_batch *batch, const mw_error *err)
+                                      const mw_matrix *rows, const mw_error *err)
 {
     if (status != MW_OK) {
         if (!err->what[0] || !err->mend[0])
             abort();
         return;
     }
-    if (batch->n_columns != schema->n_columns)
+    if (rows->n_columns != schema->n_columns)
         abort();
     double sum = 0;
-    for (size_t i = 0; i < batch->n_rows * batch->n_columns; i++)
-        sum += batch->values[i];
+    for (size_t i = 0; i < rows->n_rows * rows->n_columns; i++)
+        sum += rows->dtype == MW_FLOAT32 ? (double)((const float *)rows->data)[i]
+                                         : ((const double *)rows->data)[i];
     volatile double sink = sum;
     (void)sink;
 }
