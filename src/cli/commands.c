@@ -256,6 +256,48 @@ static const cli_command commands[] = {
         .run = cli_run_model_show,
     },
     {
+        .name = "model diff",
+        .group = "Models",
+        .summary = "tell what differs between two models or versions",
+        .about =
+            "Compares two model files, or two versions of a record: data, parameters, metrics, "
+            "code, environment, signature, and what the models are: format, objective, features, "
+            "classes, trees, depth, leaves, thresholds. Differences that would break clients of "
+            "the first are marked; 'docs/explanation/versions.md' has the rules.\n\n"
+            "The exit code is 0 when they are equal, 6 when they differ.",
+        .arguments = {{"MODEL", "two of them: NAME/VERSION or NAME@ALIAS of a record, or a "
+                                MODEL_HELP,
+                       2, 2, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON_FORMAT, CLI_OUTPUT,
+                            CLI_ONNXRUNTIME),
+        .examples = {{"mw model diff credit/1 credit/2 --record mw-record", NULL},
+                     {"mw model diff credit@champion new.ubj --record mw-record",
+                      "what is served against a file"},
+                     {"mw model diff old.json new.json --format json", "for programs"}},
+        .reads_config = true,
+        .run = cli_run_model_diff,
+    },
+    {
+        .name = "lineage show",
+        .group = "Models",
+        .summary = "show what a version was made of, and what came of it",
+        .about =
+            "Prints what the record knows of a version: the digest of its files, its run with "
+            "parent and children, code, data sets, environment, signature, aliases; and the other "
+            "direction: runs that read it, versions of the same files, data or code. It may be "
+            "called while a server has the record open.\n\n"
+            "--format openlineage prints RunEvents of OpenLineage 2-0-2, one a line.",
+        .arguments = {{"VERSION", "NAME/VERSION, NAME@ALIAS or NAME/latest", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_LINEAGE_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw lineage show credit/3 --record mw-record", NULL},
+                     {"mw lineage show credit@champion --record mw-record --format json",
+                      "for programs"},
+                     {"mw lineage show credit/3 --record mw-record --format openlineage",
+                      "for POST /api/v1/lineage, a line each"}},
+        .reads_config = true,
+        .run = cli_run_lineage_show,
+    },
+    {
         .name = "status",
         .group = "Operate",
         .summary = "tell what a running server does now, and what limits it",

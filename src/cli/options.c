@@ -11,6 +11,7 @@ static const char *const explain_scales[] = {"margin", "probability", NULL}; /* 
 static const char *const report_formats[] = {"text", "csv", "json", NULL};
 static const char *const importance_kinds[] = {
     "shap", "gain", "total_gain", "cover", "total_cover", "weight", "split", "permutation", NULL};
+static const char *const lineage_formats[] = {"text", "json", "openlineage", NULL};
 static const char *const reason_formats[] = {"text", "json", NULL};
 static const char *const sides[] = {"up", "down", NULL};
 static const char *const curve_kinds[] = {"pdp", "ice", "ale", NULL};
@@ -121,8 +122,8 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .value = "DIR",
                     .auto_is = "no record is kept",
                     .config = "server.record",
-                    .help = "keep experiments, runs, models and artifacts in this folder, for "
-                            "MLflow's clients (MLFLOW_TRACKING_URI); made when it is missing"},
+                    .help = "the folder of experiments, runs, models and artifacts, for MLflow's "
+                            "clients (MLFLOW_TRACKING_URI); serve makes it when it is missing"},
     [CLI_THREADS] = {.name = "threads",
                      .kind = CLI_KIND_COUNT,
                      .value = "N",
@@ -629,6 +630,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                       .min = 50,
                       .max = MS_PER_HOUR,
                       .help = "how long to look"},
+    [CLI_LINEAGE_FORMAT] = {.name = "format",
+                            .flag_only = true,
+                            .kind = CLI_KIND_CHOICE,
+                            .value = "FORMAT",
+                            .fallback = "text",
+                            .choices = lineage_formats,
+                            .help = "format of the result"},
     [CLI_ORIGIN] = {.name = "origin",
                     .kind = CLI_KIND_FLAG,
                     .help = "show where each value came from"},

@@ -325,6 +325,10 @@ static inline bool mw_forest_is_mixed(const mw_forest *forest, uint32_t column)
     return forest->origins && forest->origins[column].feature != forest->origins[column].other;
 }
 
+/* What its clients rely on; the columns are in the arena, the rest is the forest's. */
+MW_CHECKED mw_status mw_forest_contract(const mw_forest *forest, mw_arena *arena,
+                                        mw_contract *ret_contract, mw_error *err);
+
 /* Bytes the forest holds. */
 size_t mw_forest_memory_bytes(const mw_forest *forest);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "record.h"
 
@@ -49,6 +50,40 @@ mw_status mw_registry_open(const char *folder, mw_registry **ret_registry, mw_er
     }
     *ret_registry = registry;
     return MW_OK;
+}
+
+static mw_status look_at_parts(mw_registry *registry, const char *folder, mw_error *err)
+{
+    char path[4096 + 16];
+    snprintf(registry->folder, sizeof registry->folder, "%s", folder);
+    snprintf(path, sizeof path, "%s/record.db", folder);
+    if (access(path, F_OK) != 0) {
+        mw_fail(err, MW_E_STORE_NONE, "there is no record");
+        mw_at(err, "%s", folder);
+        return mw_mend(err, "give the folder that 'mw serve --record DIR' keeps");
+    }
+    MW_TRY(mw_store_open_to_read(path, record_n_steps, &registry->store, err));
+    snprintf(path, sizeof path, "%s/blobs", folder);
+    return mw_blobs_look(path, &registry->blobs, err);
+}
+
+mw_status mw_registry_look(const char *folder, mw_registry **ret_registry, mw_error *err)
+{
+    mw_error why;
+    mw_registry *registry = calloc(1, sizeof *registry);
+    if (!registry)
+        return mw_fail_memory(err, "the record");
+    mw_status status = look_at_parts(registry, folder, &why);
+    if (status == MW_OK) {
+        *ret_registry = registry;
+        return MW_OK;
+    }
+    mw_registry_close(registry);
+    if (why.code == MW_E_STORE_OLDER)
+        return mw_registry_open(folder, ret_registry, err);
+    if (err)
+        *err = why;
+    return status;
 }
 
 void mw_registry_close(mw_registry *registry)

@@ -32,6 +32,11 @@ typedef mw_status mw_record_work(mw_record *record, void *user, mw_error *err);
 /* Open or make the record in a folder: record.db, blobs/. Fails as mw_store_open. */
 MW_CHECKED mw_status mw_registry_open(const char *folder, mw_registry **ret_registry,
                                       mw_error *err);
+/* To look at it only, also while a server has it open. Nothing is made or changed, except that a
+ * record of an older version is brought forward where no server has it open.
+ * Fails: MW_NOT_FOUND (MW4008) there is none; MW_CONFLICT (MW4002) it is older and in use. */
+MW_CHECKED mw_status mw_registry_look(const char *folder, mw_registry **ret_registry,
+                                      mw_error *err);
 void mw_registry_close(mw_registry *registry);
 MW_CHECKED mw_status mw_registry_write(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                                        void *user, mw_error *err);
@@ -468,5 +473,7 @@ MW_CHECKED mw_status mw_registry_check_out(mw_registry *registry, mw_view addres
                                            const char **ret_folder, mw_error *err);
 /* A file, or a folder with all in it; absent ones, too. The blobs stay. */
 MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *err);
+
+#include "lineage.h"
 
 #endif

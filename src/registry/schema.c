@@ -90,5 +90,36 @@ static const char step_2[] =
     "CREATE INDEX params_by_value ON params(key, value) WHERE length(value) <= 100;"
     "CREATE INDEX tags_by_value ON tags(key, value) WHERE length(value) <= 100;";
 
-const char *const record_steps[] = {step_1, step_2};
+/* What versions are made of. The keys of what is looked for from the other end have an index. */
+static const char step_3[] =
+    "CREATE TABLE version_passports(model INTEGER NOT NULL, version INTEGER NOT NULL, digest TEXT,"
+    " n_files INTEGER NOT NULL, bytes INTEGER NOT NULL, n_examples INTEGER NOT NULL,"
+    " commit_id TEXT, branch TEXT, repository TEXT, entry TEXT, dirty INTEGER NOT NULL,"
+    " patch TEXT, user TEXT, flavors TEXT, mlflow_version TEXT, python TEXT, fault TEXT,"
+    " created INTEGER NOT NULL, PRIMARY KEY(model, version),"
+    " FOREIGN KEY(model, version) REFERENCES model_versions ON DELETE CASCADE)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX version_passports_of_digest ON version_passports(digest);"
+    "CREATE INDEX version_passports_of_commit ON version_passports(commit_id);"
+    "CREATE TABLE version_libraries(model INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " name TEXT NOT NULL, wanted TEXT NOT NULL, PRIMARY KEY(model, version, name),"
+    " FOREIGN KEY(model, version) REFERENCES model_versions ON DELETE CASCADE)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE version_data(model INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " name TEXT NOT NULL, digest TEXT NOT NULL, source_type TEXT, source TEXT, context TEXT,"
+    " PRIMARY KEY(model, version, name, digest),"
+    " FOREIGN KEY(model, version) REFERENCES model_versions ON DELETE CASCADE)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX version_data_of ON version_data(digest, name);"
+    "CREATE TABLE version_columns(model INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " place INTEGER NOT NULL, is_output INTEGER NOT NULL, name TEXT, type TEXT NOT NULL,"
+    " required INTEGER NOT NULL, low REAL, high REAL, missing REAL,"
+    " PRIMARY KEY(model, version, place),"
+    " FOREIGN KEY(model, version) REFERENCES model_versions ON DELETE CASCADE)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX run_models_of ON run_models(model_id);"
+    "CREATE INDEX model_versions_of_logged ON model_versions(model_id);"
+    "CREATE INDEX model_versions_of_source ON model_versions(source);";
+
+const char *const record_steps[] = {step_1, step_2, step_3};
 const size_t record_n_steps = MW_COUNT(record_steps);

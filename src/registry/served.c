@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "record.h"
+#include "passport.h"
 
 /* ---- where an address leads ------------------------------------------------------------------ */
 
@@ -142,24 +142,34 @@ typedef struct checkout {
     mw_artifacts files;
 } checkout;
 
-static mw_status gather(mw_record *record, void *given, mw_error *err)
+mw_status record_files_below(mw_record *record, mw_view root, mw_artifacts *ret_files,
+                             mw_error *err)
 {
-    checkout *c = given;
     mw_rows rows;
+    mw_artifacts files = {0};
     record_memory memory = {record->arena, false};
-    MW_TRY(locate(record, c->address, &c->root, err));
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT path, digest FROM artifacts WHERE path >= ?1 || '/' AND"
+                        "SELECT path, digest, bytes FROM artifacts WHERE path >= ?1 || '/' AND"
                         " path < ?1 || '0' ORDER BY path",
-                        "t", c->root));
+                        "t", root));
     while (mw_rows_next(&rows)) {
-        mw_artifact *file = RECORD_PUSH(&memory, &c->files);
+        mw_artifact *file = RECORD_PUSH(&memory, &files);
         if (!file)
             break;
         *file = (mw_artifact){.path = record_column(&memory, &rows, 0),
-                              .digest = record_column(&memory, &rows, 1)};
+                              .digest = record_column(&memory, &rows, 1),
+                              .bytes = mw_rows_int(&rows, 2)};
     }
     MW_TRY(record_close(&rows, &memory, err));
+    *ret_files = files;
+    return MW_OK;
+}
+
+static mw_status gather(mw_record *record, void *given, mw_error *err)
+{
+    checkout *c = given;
+    MW_TRY(locate(record, c->address, &c->root, err));
+    MW_TRY(record_files_below(record, c->root, &c->files, err));
     if (c->files.count > 0)
         return MW_OK;
     record_unknown(err, "'%.*s' has no files", MW_VIEW_ARG(record_cut(c->address, 120)));
@@ -206,15 +216,15 @@ static mw_status link_file(const mw_registry *registry, const checkout *c, const
 }
 
 /* Of "path digest" a line. */
-static mw_status name_folder(const checkout *c, char ret_digest[MW_DIGEST_TEXT_BYTES],
-                             mw_error *err)
+mw_status record_digest_files(const mw_artifacts *files, mw_view root,
+                              char ret_digest[MW_DIGEST_TEXT_BYTES], mw_error *err)
 {
     mw_buf text;
     mw_buf_init(&text, 64 * MW_MIB);
-    for (size_t i = 0; i < c->files.count; i++)
-        mw_buf_format(&text, "%.*s %.*s\n", (int)(c->files.items[i].path.size - c->root.size - 1),
-                      c->files.items[i].path.data + c->root.size + 1,
-                      MW_VIEW_ARG(c->files.items[i].digest));
+    for (size_t i = 0; i < files->count; i++)
+        mw_buf_format(&text, "%.*s %.*s\n", (int)(files->items[i].path.size - root.size - 1),
+                      files->items[i].path.data + root.size + 1,
+                      MW_VIEW_ARG(files->items[i].digest));
     mw_status status = text.failed ? mw_fail_memory(err, "the manifest") : MW_OK;
     if (status == MW_OK)
         mw_digest_of(mw_buf_as_view(&text), ret_digest);
@@ -234,7 +244,9 @@ static mw_status make_folder(const mw_registry *registry, const checkout *c, con
         return fail_folder("make a folder", half, err);
     for (size_t i = 0; i < c->files.count; i++)
         MW_TRY(link_file(registry, c, &c->files.items[i], half, arena, err));
-    return rename(half, path) == 0 ? MW_OK : fail_folder("name a folder", path, err);
+    if (rename(half, path) == 0 || errno == ENOTEMPTY || errno == EEXIST)
+        return MW_OK; /* another process has made the same one meanwhile */
+    return access(path, F_OK) == 0 ? MW_OK : fail_folder("name a folder", path, err);
 }
 
 mw_status mw_registry_check_out(mw_registry *registry, mw_view address, mw_arena *arena,
@@ -243,7 +255,7 @@ mw_status mw_registry_check_out(mw_registry *registry, mw_view address, mw_arena
     checkout c = {.address = address};
     char path[2 * 4096], digest[MW_DIGEST_TEXT_BYTES];
     MW_TRY(mw_registry_read(registry, arena, gather, &c, err));
-    MW_TRY(name_folder(&c, digest, err));
+    MW_TRY(record_digest_files(&c.files, c.root, digest, err));
     snprintf(path, sizeof path, "%s/served/%s", registry->folder, digest);
     if (access(path, F_OK) != 0)
         MW_TRY(make_folder(registry, &c, digest, arena, path, err));

@@ -1,6 +1,7 @@
 /* Versions of registered models. A version's source is what the client gave; its location is where
  * the artifacts really are: a logged model's place for "models:/m-...", another version's for
  * "models:/name/3". */
+#include "passport.h"
 #include "versions.h"
 
 const char *const mw_model_stage_names[MW_N_MODEL_STAGES] = {"None", "Staging", "Production",
@@ -316,7 +317,8 @@ mw_status mw_record_create_version(mw_record *record, const mw_new_version *want
     if (place.logged_model.data)
         MW_TRY(note_registration(record, place.logged_model, wanted->name, number, err));
     MW_TRY(record_touch_model(record, model.row, err));
-    return find_version(record, wanted->name, number, ret_version, err);
+    MW_TRY(find_version(record, wanted->name, number, ret_version, err));
+    return record_keep_passport(record, ret_version, err);
 }
 
 /* ---- changing -------------------------------------------------------------------------------- */

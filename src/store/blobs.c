@@ -74,15 +74,25 @@ static mw_status make_folders(const mw_blobs *blobs, mw_error *err)
     return make_folder(path, err);
 }
 
-mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err)
+mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err)
 {
     mw_blobs *blobs = calloc(1, sizeof *blobs);
     if (!blobs)
         return mw_fail_memory(err, "the blobs");
     int size = snprintf(blobs->folder, sizeof blobs->folder, "%s", folder);
-    mw_status status = size < 0 || (size_t)size >= sizeof blobs->folder
-                           ? fail_file("use the folder", folder, ENAMETOOLONG, err)
-                           : make_folders(blobs, err);
+    if (size < 0 || (size_t)size >= sizeof blobs->folder) {
+        free(blobs);
+        return fail_file("use the folder", folder, ENAMETOOLONG, err);
+    }
+    *ret_blobs = blobs;
+    return MW_OK;
+}
+
+mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err)
+{
+    mw_blobs *blobs;
+    MW_TRY(mw_blobs_look(folder, &blobs, err));
+    mw_status status = make_folders(blobs, err);
     if (status != MW_OK) {
         free(blobs);
         return status;

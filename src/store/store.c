@@ -1,4 +1,5 @@
 /* The store: one writer, readers on demand, one process at a time. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -85,16 +86,20 @@ static mw_status take_step(mw_sql *session, const char *step, size_t version, mw
     return status;
 }
 
+static mw_status fail_newer(size_t version, size_t n_steps, mw_error *err)
+{
+    mw_fail(err, MW_E_STORE_NEWER, "its schema is version %zu, this program knows 0..%zu", version,
+            n_steps);
+    mw_why(err, "a newer Millwright has written it");
+    return mw_mend(err, "use that version, or a copy from before it was run");
+}
+
 mw_status store_migrate(mw_sql *session, const char *const *steps, size_t n_steps, mw_error *err)
 {
     size_t version;
     MW_TRY(read_version(session, &version, err));
-    if (version > n_steps) {
-        mw_fail(err, MW_E_STORE_NEWER, "its schema is version %zu, this program knows 0..%zu",
-                version, n_steps);
-        mw_why(err, "a newer Millwright has written it");
-        return mw_mend(err, "use that version, or a copy from before it was run");
-    }
+    if (version > n_steps)
+        return fail_newer(version, n_steps, err);
     for (; version < n_steps; version++)
         MW_TRY(take_step(session, steps[version], version + 1, err));
     return MW_OK;
@@ -110,16 +115,52 @@ static mw_status open_all(mw_store *store, const char *const *steps, size_t n_st
     return store_writer_start(store->writing, &store->writer, err);
 }
 
-mw_status mw_store_open(const char *path, const char *const *steps, size_t n_steps,
-                        mw_store **ret_store, mw_error *err)
+static mw_status check_version(mw_sql *session, void *given, mw_error *err)
+{
+    size_t version, n_steps = *(const size_t *)given;
+    MW_TRY(read_version(session, &version, err));
+    if (version > n_steps)
+        return fail_newer(version, n_steps, err);
+    if (version == n_steps)
+        return MW_OK;
+    mw_fail(err, MW_E_STORE_OLDER, "its schema is version %zu, this program reads %zu", version,
+            n_steps);
+    return mw_mend(err, "start 'mw serve' of this version on it once: it is brought forward");
+}
+
+static mw_store *new_store(const char *path)
 {
     mw_store *store = calloc(1, sizeof *store);
     if (!store || !(store->path = strdup(path))) {
         free(store);
-        return mw_fail_memory(err, "the record");
+        return NULL;
     }
     store->lock_fd = -1;
     pthread_mutex_init(&store->lock, NULL);
+    return store;
+}
+
+mw_status mw_store_open_to_read(const char *path, size_t n_steps, mw_store **ret_store,
+                                mw_error *err)
+{
+    mw_store *store = new_store(path);
+    if (!store)
+        return mw_fail_memory(err, "the record");
+    mw_status status = mw_store_read(store, check_version, &n_steps, err);
+    if (status != MW_OK) {
+        mw_store_close(store);
+        return status;
+    }
+    *ret_store = store;
+    return MW_OK;
+}
+
+mw_status mw_store_open(const char *path, const char *const *steps, size_t n_steps,
+                        mw_store **ret_store, mw_error *err)
+{
+    mw_store *store = new_store(path);
+    if (!store)
+        return mw_fail_memory(err, "the record");
     mw_status status = open_all(store, steps, n_steps, err);
     if (status != MW_OK) {
         mw_store_close(store);
@@ -151,6 +192,7 @@ void mw_store_close(mw_store *store)
 
 mw_status mw_store_write(mw_store *store, mw_store_work *work, void *user, mw_error *err)
 {
+    assert(store->writer); /* not of one that was opened to read */
     return store_writer_do(store->writer, work, user, err);
 }
 

@@ -28,6 +28,11 @@ typedef mw_status mw_store_work(mw_sql *session, void *user, mw_error *err);
  * newer than n_steps; MW_BAD_DATA (MW4004) not a database, or damaged; MW_IO (MW4001). */
 MW_CHECKED mw_status mw_store_open(const char *path, const char *const *steps, size_t n_steps,
                                    mw_store **ret_store, mw_error *err);
+/* To read only, beside a process that has it open: takes no lock, brings nothing forward, and
+ * mw_store_write must not be called. Fails: as above; MW_UNSUPPORTED (MW4009) its schema is older
+ * than n_steps. */
+MW_CHECKED mw_status mw_store_open_to_read(const char *path, size_t n_steps, mw_store **ret_store,
+                                           mw_error *err);
 /* Waits for the writes that were accepted. NULL is fine. */
 void mw_store_close(mw_store *store);
 
@@ -107,6 +112,8 @@ typedef struct mw_blobs mw_blobs;
 
 /* The folder is made when it is missing; leftovers of writes that were cut off are removed. */
 MW_CHECKED mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err);
+/* The same to read only: nothing is made or removed. */
+MW_CHECKED mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err);
 void mw_blobs_close(mw_blobs *blobs);
 
 /* A blob that is being written. It has no name before mw_blob_keep, and is then whole on the disk:

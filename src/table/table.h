@@ -66,6 +66,40 @@ ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
 /* CatBoost's hash of a category: the low 32 bits of CityHash64 1.0 of its text. */
 uint32_t mw_category_hash(mw_view text);
 
+/* ---- contracts: whether what was served can be replaced ---------------------------------------
+ */
+
+typedef struct mw_contract_column {
+    mw_view name, type; /* name: absent, or set; type: a word of mw_column_type_name, or another */
+    bool optional, takes_unknown; /* takes_unknown: a new category reads as missing */
+    const mw_view *categories;    /* in the order of their codes; NULL: none are known */
+    size_t n_categories;
+} mw_contract_column;
+
+/* What clients of a model rely on. */
+typedef struct mw_contract {
+    const mw_contract_column *columns;
+    size_t n_columns;
+    bool named;             /* columns are found by name */
+    size_t n_outputs;       /* values of a prediction; 0: not known */
+    mw_view answer;         /* "probabilities"; absent: not known */
+    const mw_view *classes; /* in order; NULL: not known */
+    size_t n_classes;
+} mw_contract;
+
+typedef struct mw_contract_change {
+    const char *rule; /* "added", "removed", "retyped", "required", "optional", "reordered",
+                         "categories", "columns", "outputs", "answer", "classes" */
+    bool breaks;      /* requests that were right fail now, or mean something else */
+    char what[256];
+} mw_contract_change;
+
+/* Tell every change from `before` to `after`, those of columns in the order of `before`. The rules
+ * stand in docs/explanation/versions.md. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_contract_compare(const mw_contract *before, const mw_contract *after,
+                                         void (*see)(void *user, const mw_contract_change *change),
+                                         void *user, mw_error *err);
+
 /* ---- batch ------------------------------------------------------------------------------------
  */
 

@@ -163,6 +163,26 @@ static void test_newer_schema(void **state)
     assert_string_equal(err.what, "its schema is version 2, this program knows 0..1");
 }
 
+static void test_reading_beside_a_writer(void **state)
+{
+    (void)state;
+    mw_error err;
+    int64_t n = 0;
+    mw_store *store = open_store(1), *reader;
+    put_work work = {"a", 1, false};
+    assert_int_equal(mw_store_open_to_read(path, 2, &reader, &err), MW_UNSUPPORTED);
+    assert_int_equal(err.code, MW_E_STORE_OLDER);
+    assert_int_equal(mw_store_open_to_read(path, 0, &reader, &err), MW_UNSUPPORTED);
+    assert_int_equal(err.code, MW_E_STORE_NEWER);
+    assert_int_equal(mw_store_open_to_read(path, 1, &reader, &err), MW_OK);
+    assert_int_equal(mw_store_write(store, put, &work, &err), MW_OK);
+    assert_int_equal(mw_store_read(reader, count, &n, &err), MW_OK);
+    assert_int_equal(n, 1);
+    mw_store_close(reader);
+    assert_int_equal(mw_store_read(store, count, &n, &err), MW_OK);
+    mw_store_close(store);
+}
+
 static void test_not_a_database(void **state)
 {
     (void)state;
@@ -251,10 +271,15 @@ static void test_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_kept_over_a_restart), TEST(test_failed_work_leaves_nothing),
-        TEST(test_group_commit),        TEST(test_locked_by_another),
-        TEST(test_newer_schema),        TEST(test_not_a_database),
-        TEST(test_full_disk),           TEST(test_killed),
+        TEST(test_kept_over_a_restart),
+        TEST(test_failed_work_leaves_nothing),
+        TEST(test_group_commit),
+        TEST(test_locked_by_another),
+        TEST(test_newer_schema),
+        TEST(test_not_a_database),
+        TEST(test_full_disk),
+        TEST(test_killed),
+        TEST(test_reading_beside_a_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,379 @@
+/* lineage show: the graph around a version, for people, for programs, for OpenLineage. */
+#include <math.h>
+
+#include "look.h"
+#include "members.h"
+
+enum { TEXT_BYTES_MAX = 64 << 20, KEY_COLUMN = 13, SHORT_DIGEST = 12, LIBRARIES_SHOWN = 12 };
+
+typedef enum lineage_format { LINEAGE_TEXT, LINEAGE_JSON, LINEAGE_OPENLINEAGE } lineage_format;
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static void key(mw_buf *out, const char *name)
+{
+    size_t start = out->size;
+    mw_buf_text(out, name);
+    cli_pad(out, start, KEY_COLUMN);
+}
+
+static void line(mw_buf *out, const char *name, mw_view text)
+{
+    if (text.size == 0)
+        return;
+    key(out, name);
+    mw_buf_view(out, text);
+    mw_buf_char(out, '\n');
+}
+
+static void version_lines(mw_buf *out, const mw_lineage *l)
+{
+    const mw_passport *p = &l->passport;
+    mw_buf_format(out, "%.*s/%lld\n", MW_VIEW_ARG(l->version.name), (long long)l->version.version);
+    key(out, "registered");
+    cli_write_moment(out, l->version.created);
+    if (p->user.size > 0)
+        mw_buf_format(out, " by %.*s", MW_VIEW_ARG(p->user));
+    mw_buf_text(out, p->is_recorded ? "\n" : "; its origin was put together now, not then\n");
+    key(out, "digest");
+    if (p->digest.data)
+        mw_buf_format(out, "sha256:%.*s, %lld file%s, %lld bytes\n", MW_VIEW_ARG(p->digest),
+                      (long long)p->n_files, p->n_files == 1 ? "" : "s", (long long)p->bytes);
+    else
+        mw_buf_text(out, "no files of it were here\n");
+    line(out, "source", l->version.source);
+    line(out, "fault", p->fault);
+    for (size_t i = 0; i < l->version.aliases.count; i++)
+        line(out, i ? "" : "aliases", l->version.aliases.items[i]);
+}
+
+static void run_name(mw_buf *out, const mw_run_info *run)
+{
+    mw_buf_format(out, "%.*s \"%.*s\", %s\n", MW_VIEW_ARG(run->run_id), MW_VIEW_ARG(run->name),
+                  cli_run_status_name(run->status));
+}
+
+static void run_list(mw_buf *out, const char *name, const mw_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        key(out, i ? "" : name);
+        run_name(out, &runs->items[i].info);
+    }
+}
+
+static void run_lines(mw_buf *out, const mw_lineage *l)
+{
+    key(out, "run");
+    if (!l->has_run) {
+        mw_buf_text(out, "none that is in this record\n");
+        return;
+    }
+    run_name(out, &l->run.info);
+    line(out, "experiment", l->experiment);
+    if (l->parent.run_id.data) {
+        key(out, "parent run");
+        run_name(out, &l->parent);
+    }
+    run_list(out, "child runs", &l->children);
+}
+
+static void code_lines(mw_buf *out, const mw_passport *p)
+{
+    key(out, "code");
+    if (!p->commit.data && !p->entry.data) {
+        mw_buf_text(out, "not told (tags mlflow.source.git.commit, mlflow.source.name)\n");
+        return;
+    }
+    if (p->commit.data)
+        mw_buf_format(out, "commit %.*s", MW_VIEW_ARG(p->commit));
+    if (p->branch.data)
+        mw_buf_format(out, " of %.*s", MW_VIEW_ARG(p->branch));
+    if (p->repository.data)
+        mw_buf_format(out, " in %.*s", MW_VIEW_ARG(p->repository));
+    if (p->entry.data)
+        mw_buf_format(out, "%s%.*s", p->commit.data ? ", " : "", MW_VIEW_ARG(p->entry));
+    if (p->dirty >= 0)
+        mw_buf_text(out, p->dirty ? ", with changes that were not committed" : ", clean");
+    mw_buf_char(out, '\n');
+    if (p->patch.data)
+        mw_buf_format(out, "%*spatch sha256:%.*s\n", KEY_COLUMN, "", MW_VIEW_ARG(p->patch));
+}
+
+static void data_lines(mw_buf *out, const mw_passport *p)
+{
+    if (p->data.count == 0)
+        line(out, "data", MW_VIEW("not told (mlflow.log_input)"));
+    for (size_t i = 0; i < p->data.count; i++) {
+        const mw_passport_data *d = &p->data.items[i];
+        key(out, i ? "" : "data");
+        mw_buf_format(out, "%.*s, digest %.*s", MW_VIEW_ARG(d->name), MW_VIEW_ARG(d->digest));
+        if (d->context.size > 0)
+            mw_buf_format(out, ", for %.*s", MW_VIEW_ARG(d->context));
+        if (d->source.size > 0)
+            mw_buf_format(out, ", from %.*s", (int)(d->source.size < 200 ? d->source.size : 200),
+                          d->source.data);
+        mw_buf_char(out, '\n');
+    }
+}
+
+static void environment_lines(mw_buf *out, const mw_passport *p)
+{
+    if (!p->python.data && p->libraries.count == 0)
+        return;
+    key(out, "environment");
+    mw_buf_format(out, "Python %.*s", p->python.data ? (int)p->python.size : 1,
+                  p->python.data ? p->python.data : "?");
+    for (size_t i = 0; i < p->libraries.count && i < LIBRARIES_SHOWN; i++)
+        mw_buf_format(out, ", %.*s %.*s", MW_VIEW_ARG(p->libraries.items[i].name),
+                      MW_VIEW_ARG(p->libraries.items[i].version));
+    if (p->libraries.count > LIBRARIES_SHOWN)
+        mw_buf_format(out, ", and %zu more: --format json", p->libraries.count - LIBRARIES_SHOWN);
+    mw_buf_char(out, '\n');
+    line(out, "flavors", p->flavors);
+}
+
+static void column_line(mw_buf *out, const mw_passport_column *c, const char *name)
+{
+    key(out, name);
+    mw_buf_format(out, "%.*s%s%.*s%s", MW_VIEW_ARG(c->name), c->name.size ? " " : "",
+                  MW_VIEW_ARG(c->type), c->required ? "" : ", optional");
+    if (!isnan(c->low)) {
+        mw_buf_text(out, ", ");
+        mw_json_write_double(out, c->low);
+        mw_buf_text(out, "..");
+        mw_json_write_double(out, c->high);
+        mw_buf_text(out, " in the example");
+    }
+    if (c->missing > 0)
+        mw_buf_format(out, ", %.0f %% missing", 100 * c->missing);
+    mw_buf_char(out, '\n');
+}
+
+static void signature_lines(mw_buf *out, const mw_passport *p)
+{
+    bool told[2] = {false, false};
+    for (size_t i = 0; i < p->columns.count; i++) {
+        const mw_passport_column *c = &p->columns.items[i];
+        column_line(out, c, told[c->is_output] ? "" : c->is_output ? "outputs" : "inputs");
+        told[c->is_output] = true;
+    }
+}
+
+static void relative_lines(mw_buf *out, const mw_lineage *l)
+{
+    for (size_t i = 0; i < l->relatives.count; i++) {
+        const mw_relative *r = &l->relatives.items[i];
+        key(out, i ? "" : "related");
+        mw_buf_format(out, "%.*s/%lld: %s (%.*s)\n", MW_VIEW_ARG(r->name), (long long)r->version,
+                      cli_kinship_words(r->kinship),
+                      (int)(r->through.size < 60 ? r->through.size : 60), r->through.data);
+    }
+    if (l->is_cut)
+        line(out, "", MW_VIEW("and more"));
+}
+
+static void write_text(const mw_lineage *l, mw_buf *out)
+{
+    version_lines(out, l);
+    run_lines(out, l);
+    code_lines(out, &l->passport);
+    data_lines(out, &l->passport);
+    environment_lines(out, &l->passport);
+    signature_lines(out, &l->passport);
+    run_list(out, "read by", &l->readers);
+    relative_lines(out, l);
+}
+
+/* ---- for programs ---------------------------------------------------------------------------- */
+
+static void json_run(mw_buf *out, const mw_run_info *run)
+{
+    mw_buf_char(out, '{');
+    cli_member_text(out, "run_id", run->run_id);
+    cli_member_text(out, "name", run->name);
+    cli_member_text(out, "status", mw_view_of(cli_run_status_name(run->status)));
+    cli_member_time(out, "started", run->started);
+    if (run->has_ended)
+        cli_member_time(out, "ended", run->ended);
+    mw_buf_char(out, '}');
+}
+
+static void json_runs(mw_buf *out, const char *name, const mw_runs *runs)
+{
+    cli_member(out, name);
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < runs->count; i++) {
+        cli_member_comma(out);
+        json_run(out, &runs->items[i].info);
+    }
+    mw_buf_char(out, ']');
+}
+
+static void json_code(mw_buf *out, const mw_passport *p)
+{
+    cli_member(out, "code");
+    mw_buf_char(out, '{');
+    cli_member_text(out, "commit", p->commit);
+    cli_member_text(out, "branch", p->branch);
+    cli_member_text(out, "repository", p->repository);
+    cli_member_text(out, "entry", p->entry);
+    if (p->dirty >= 0)
+        cli_member_bool(out, "dirty", p->dirty != 0);
+    cli_member_text(out, "patch", p->patch);
+    mw_buf_char(out, '}');
+}
+
+static void json_data(mw_buf *out, const mw_passport *p)
+{
+    cli_member(out, "data");
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < p->data.count; i++) {
+        const mw_passport_data *d = &p->data.items[i];
+        cli_member_comma(out);
+        mw_buf_char(out, '{');
+        cli_member_text(out, "name", d->name);
+        cli_member_text(out, "digest", d->digest);
+        cli_member_text(out, "source_type", d->source_type);
+        cli_member_text(out, "source", d->source);
+        cli_member_text(out, "context", d->context);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
+static void json_environment(mw_buf *out, const mw_passport *p)
+{
+    cli_member(out, "environment");
+    mw_buf_char(out, '{');
+    cli_member_text(out, "python", p->python);
+    cli_member_text(out, "mlflow", p->mlflow_version);
+    cli_member_text(out, "flavors", p->flavors);
+    cli_member(out, "libraries");
+    mw_buf_char(out, '{');
+    for (size_t i = 0; i < p->libraries.count; i++) {
+        cli_member_comma(out);
+        mw_json_write_text(out, p->libraries.items[i].name);
+        mw_buf_char(out, ':');
+        mw_json_write_text(out, p->libraries.items[i].version);
+    }
+    mw_buf_text(out, "}}");
+}
+
+static void json_columns(mw_buf *out, const char *name, bool outputs, const mw_passport *p)
+{
+    cli_member(out, name);
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < p->columns.count; i++) {
+        const mw_passport_column *c = &p->columns.items[i];
+        if (c->is_output != outputs)
+            continue;
+        cli_member_comma(out);
+        mw_buf_char(out, '{');
+        cli_member_text(out, "name", c->name);
+        cli_member_text(out, "type", c->type);
+        cli_member_bool(out, "required", c->required);
+        cli_member_double(out, "low", c->low);
+        cli_member_double(out, "high", c->high);
+        cli_member_double(out, "missing", c->missing);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
+static void json_relatives(mw_buf *out, const mw_lineage *l)
+{
+    cli_member(out, "related");
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < l->relatives.count; i++) {
+        const mw_relative *r = &l->relatives.items[i];
+        cli_member_comma(out);
+        mw_buf_char(out, '{');
+        cli_member_text(out, "name", r->name);
+        cli_member_int(out, "version", r->version);
+        cli_member_text(out, "kinship", mw_view_of(cli_kinship_key(r->kinship)));
+        cli_member_text(out, "through", r->through);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
+static void json_version(mw_buf *out, const mw_lineage *l)
+{
+    const mw_passport *p = &l->passport;
+    cli_member_text(out, "name", l->version.name);
+    cli_member_int(out, "version", l->version.version);
+    cli_member_time(out, "registered", l->version.created);
+    cli_member_text(out, "user", p->user);
+    cli_member_text(out, "source", l->version.source);
+    cli_member(out, "aliases");
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < l->version.aliases.count; i++) {
+        cli_member_comma(out);
+        mw_json_write_text(out, l->version.aliases.items[i]);
+    }
+    mw_buf_char(out, ']');
+    cli_member_bool(out, "recorded", p->is_recorded);
+    cli_member_text(out, "digest", p->digest);
+    cli_member_int(out, "files", p->n_files);
+    cli_member_int(out, "bytes", p->bytes);
+    cli_member_text(out, "fault", p->fault);
+}
+
+static void write_json(const mw_lineage *l, mw_buf *out)
+{
+    mw_buf_char(out, '{');
+    json_version(out, l);
+    if (l->has_run) {
+        cli_member(out, "run");
+        json_run(out, &l->run.info);
+        cli_member_text(out, "experiment", l->experiment);
+    }
+    if (l->parent.run_id.data) {
+        cli_member(out, "parent_run");
+        json_run(out, &l->parent);
+    }
+    json_runs(out, "child_runs", &l->children);
+    json_runs(out, "read_by", &l->readers);
+    json_code(out, &l->passport);
+    json_data(out, &l->passport);
+    json_environment(out, &l->passport);
+    json_columns(out, "inputs", false, &l->passport);
+    json_columns(out, "outputs", true, &l->passport);
+    json_relatives(out, l);
+    cli_member_bool(out, "cut", l->is_cut);
+    mw_buf_text(out, "}\n");
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+typedef struct wish {
+    mw_view address;
+    mw_lineage lineage;
+} wish;
+
+static mw_status find(mw_record *record, void *given, mw_error *err)
+{
+    wish *w = given;
+    return mw_record_lineage(record, w->address, &w->lineage, err);
+}
+
+mw_status cli_run_lineage_show(cli_call *call, mw_error *err)
+{
+    static void (*const writers[])(const mw_lineage *, mw_buf *) = {
+        [LINEAGE_TEXT] = write_text,
+        [LINEAGE_JSON] = write_json,
+        [LINEAGE_OPENLINEAGE] = cli_write_openlineage,
+    };
+    mw_registry *registry;
+    wish w = {.address = mw_view_of(call->arguments[0])};
+    MW_TRY(cli_look(call, &registry, err));
+    mw_status status = mw_registry_read(registry, &call->arena, find, &w, err);
+    mw_registry_close(registry);
+    MW_TRY(status);
+    mw_buf out;
+    mw_buf_init(&out, TEXT_BYTES_MAX);
+    writers[call->settings[CLI_LINEAGE_FORMAT].number](&w.lineage, &out);
+    status = cli_put(call, &out, err);
+    mw_buf_done(&out);
+    return status;
+}

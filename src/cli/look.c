@@ -1,0 +1,39 @@
+/* Looking at a record; see look.h. */
+#include "look.h"
+
+mw_status cli_look(const cli_call *call, mw_registry **ret_registry, mw_error *err)
+{
+    const char *folder = call->settings[CLI_RECORD].text;
+    if (folder)
+        return mw_registry_look(folder, ret_registry, err);
+    mw_fail(err, MW_E_NO_RECORD, "no record is named");
+    return mw_mend(err, "mw %s --record DIR, the folder of 'mw serve --record DIR'",
+                   call->command->name);
+}
+
+static const struct {
+    const char *key, *words;
+} kinships[MW_N_KINSHIPS] = {
+    [MW_SAME_FILES] = {"same_files", "the same files"},
+    [MW_SAME_DATA] = {"same_data", "made from the same data"},
+    [MW_SAME_CODE] = {"same_code", "made by the same code"},
+    [MW_MADE_FROM_IT] = {"made_from_it", "its run has read this version"},
+    [MW_IT_IS_MADE_FROM] = {"it_is_made_from", "this version's run has read it"},
+};
+
+const char *cli_kinship_words(mw_kinship kinship)
+{
+    return kinships[kinship].words;
+}
+
+const char *cli_kinship_key(mw_kinship kinship)
+{
+    return kinships[kinship].key;
+}
+
+const char *cli_run_status_name(mw_run_status status)
+{
+    static const char *const names[] = {"NONE",     "RUNNING", "SCHEDULED",
+                                        "FINISHED", "FAILED",  "KILLED"};
+    return (unsigned)status < MW_COUNT(names) ? names[status] : "NONE";
+}

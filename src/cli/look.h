@@ -1,0 +1,21 @@
+/* A record that a command looks at, while a server may have it open. */
+#ifndef CLI_LOOK_H
+#define CLI_LOOK_H
+
+#include "call.h"
+#include "registry/registry.h"
+
+/* --record. Fails: MW_BAD_ARGUMENT (MW1026) none is named; as mw_registry_look. */
+MW_CHECKED mw_status cli_look(const cli_call *call, mw_registry **ret_registry, mw_error *err);
+
+/* Of a relative: "made from the same data". */
+const char *cli_kinship_words(mw_kinship kinship);
+/* And as a key: "same_data". */
+const char *cli_kinship_key(mw_kinship kinship);
+const char *cli_run_status_name(mw_run_status status);
+
+/* RunEvents of OpenLineage 2-0-2, one a line: the start and the end of the run that made the
+ * version (openlineage.c). A version without a run has one event, of its registration. */
+void cli_write_openlineage(const mw_lineage *lineage, mw_buf *out);
+
+#endif

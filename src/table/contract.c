@@ -1,0 +1,288 @@
+/* Contracts: what changed between two models, as their clients see it.
+ *
+ * A client of the first sends the columns it knows, by name or in order, and reads answers of a
+ * shape. A change breaks when a request that was right is refused now, or is taken and means
+ * something else. Lists in rows are read in order even where names are known, so a new order
+ * breaks, and so does a column that goes: what stood behind it moves up. */
+#include <stdlib.h>
+
+#include "table.h"
+
+typedef struct comparison {
+    const mw_contract *before, *after;
+    void (*see)(void *user, const mw_contract_change *change);
+    void *user;
+    bool no_memory;
+} comparison;
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 4, 5))) static void tell(const comparison *c, const char *rule,
+                                                       bool breaks, const char *format, ...)
+{
+    mw_contract_change change = {.rule = rule, .breaks = breaks};
+    va_list given;
+    va_start(given, format);
+    vsnprintf(change.what, sizeof change.what, format, given);
+    va_end(given);
+    c->see(c->user, &change);
+}
+
+/* Names may be long; what is told of them is short. */
+static int shown(mw_view name)
+{
+    enum { NAME_SHOWN = 80 };
+    return name.size < NAME_SHOWN ? (int)name.size : NAME_SHOWN;
+}
+
+#define SHOWN(view) shown(view), (view).data
+
+/* ---- one column ------------------------------------------------------------------------------ */
+
+/* Whether every value of one type is one of the other: 33 of an int32 is 33 of a float64. */
+static bool is_wider(mw_view from, mw_view to)
+{
+    static const char *const wider[][2] = {
+        {"bool", "int32"},  {"bool", "int64"},    {"bool", "float32"},  {"bool", "float64"},
+        {"int32", "int64"}, {"int32", "float64"}, {"int64", "float64"}, {"float32", "float64"},
+    };
+    for (size_t i = 0; i < MW_COUNT(wider); i++)
+        if (mw_view_is(from, wider[i][0]) && mw_view_is(to, wider[i][1]))
+            return true;
+    return false;
+}
+
+static int compare_views(const void *x, const void *y)
+{
+    const mw_view *a = x, *b = y;
+    size_t size = a->size < b->size ? a->size : b->size;
+    int order = size ? memcmp(a->data, b->data, size) : 0;
+    return order ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* The categories of one side that the other does not have; the first of them in the order of the
+ * codes. False when memory is gone. */
+static bool count_missing(const mw_contract_column *of, const mw_contract_column *in, size_t *ret_n,
+                          mw_view *ret_first)
+{
+    mw_view *sorted = calloc(in->n_categories + 1, sizeof *sorted);
+    if (!sorted)
+        return false;
+    if (in->n_categories > 0)
+        memcpy(sorted, in->categories, in->n_categories * sizeof *sorted);
+    qsort(sorted, in->n_categories, sizeof *sorted, compare_views);
+    *ret_n = 0;
+    for (size_t i = 0; i < of->n_categories; i++)
+        if (!bsearch(&of->categories[i], sorted, in->n_categories, sizeof *sorted, compare_views) &&
+            (*ret_n)++ == 0)
+            *ret_first = of->categories[i];
+    free(sorted);
+    return true;
+}
+
+static void compare_categories(comparison *c, const mw_contract_column *a,
+                               const mw_contract_column *b)
+{
+    size_t n_gone, n_new;
+    mw_view first = {"", 0};
+    if (!a->categories || !b->categories)
+        return;
+    if (!count_missing(a, b, &n_gone, &first)) {
+        c->no_memory = true;
+        return;
+    }
+    if (n_gone > 0)
+        tell(c, "categories", !b->takes_unknown,
+             "column '%.*s' no longer knows %zu of its categories, '%.*s' first%s", SHOWN(b->name),
+             n_gone, SHOWN(first), b->takes_unknown ? "; they read as missing" : "");
+    if (!count_missing(b, a, &n_new, &first))
+        c->no_memory = true;
+    else if (n_new > 0)
+        tell(c, "categories", false, "column '%.*s' knows %zu categories more, '%.*s' first",
+             SHOWN(b->name), n_new, SHOWN(first));
+}
+
+static void compare_column(comparison *c, const mw_contract_column *a, const mw_contract_column *b)
+{
+    if (!mw_view_equal(a->type, b->type))
+        tell(c, "retyped", !is_wider(a->type, b->type), "column '%.*s' was %.*s and is %.*s",
+             SHOWN(b->name), SHOWN(a->type), SHOWN(b->type));
+    if (a->optional && !b->optional)
+        tell(c, "required", true, "column '%.*s' was optional and is required", SHOWN(b->name));
+    if (!a->optional && b->optional)
+        tell(c, "optional", false, "column '%.*s' was required and is optional", SHOWN(b->name));
+    compare_categories(c, a, b);
+}
+
+/* ---- columns by name ------------------------------------------------------------------------- */
+
+typedef struct named_column {
+    mw_view name;
+    size_t place, partner; /* partner: SIZE_MAX when the other side has none */
+} named_column;
+
+static int compare_names(const void *x, const void *y)
+{
+    const named_column *a = x, *b = y;
+    size_t size = a->name.size < b->name.size ? a->name.size : b->name.size;
+    int order = size ? memcmp(a->name.data, b->name.data, size) : 0;
+    return order ? order : (a->name.size > b->name.size) - (a->name.size < b->name.size);
+}
+
+static int compare_places(const void *x, const void *y)
+{
+    const named_column *a = x, *b = y;
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+static named_column *list_names(const mw_contract *contract)
+{
+    named_column *list = calloc(contract->n_columns + 1, sizeof *list);
+    for (size_t i = 0; list && i < contract->n_columns; i++)
+        list[i] = (named_column){contract->columns[i].name, i, SIZE_MAX};
+    if (list)
+        qsort(list, contract->n_columns, sizeof *list, compare_names);
+    return list;
+}
+
+static void find_partners(named_column *a, size_t n_a, named_column *b, size_t n_b)
+{
+    for (size_t i = 0, k = 0; i < n_a && k < n_b;) {
+        int order = compare_names(&a[i], &b[k]);
+        if (order == 0) {
+            a[i].partner = b[k].place;
+            b[k].partner = a[i].place;
+        }
+        i += order <= 0;
+        k += order >= 0;
+    }
+    qsort(a, n_a, sizeof *a, compare_places);
+    qsort(b, n_b, sizeof *b, compare_places);
+}
+
+/* Those that both have stand in another order: the first that does. */
+static void compare_order(const comparison *c, const named_column *a)
+{
+    size_t reached = 0;
+    bool any = false;
+    for (size_t i = 0; i < c->before->n_columns; i++) {
+        if (a[i].partner == SIZE_MAX)
+            continue;
+        if (any && a[i].partner < reached) {
+            tell(c, "reordered", true,
+                 "column '%.*s' stands elsewhere among the others; rows that are lists are read in "
+                 "order",
+                 SHOWN(a[i].name));
+            return;
+        }
+        reached = a[i].partner;
+        any = true;
+    }
+}
+
+static void tell_names(comparison *c, const named_column *a, const named_column *b)
+{
+    for (size_t i = 0; i < c->before->n_columns; i++) {
+        const mw_contract_column *old = &c->before->columns[i];
+        if (a[i].partner == SIZE_MAX)
+            tell(c, "removed", true, "column '%.*s' (%.*s) is gone", SHOWN(old->name),
+                 SHOWN(old->type));
+        else
+            compare_column(c, old, &c->after->columns[a[i].partner]);
+    }
+    for (size_t i = 0; i < c->after->n_columns; i++) {
+        const mw_contract_column *new = &c->after->columns[i];
+        if (b[i].partner == SIZE_MAX)
+            tell(c, "added", !new->optional, "column '%.*s' (%.*s%s) is new", SHOWN(new->name),
+                 SHOWN(new->type), new->optional ? ", optional" : "");
+    }
+    compare_order(c, a);
+}
+
+static void compare_by_name(comparison *c)
+{
+    named_column *a = list_names(c->before), *b = list_names(c->after);
+    if (a && b) {
+        find_partners(a, c->before->n_columns, b, c->after->n_columns);
+        tell_names(c, a, b);
+    }
+    c->no_memory = c->no_memory || !a || !b;
+    free(a);
+    free(b);
+}
+
+/* ---- columns by position --------------------------------------------------------------------- */
+
+static mw_view name_by_place(const mw_contract_column *column, size_t place, char *out, size_t size)
+{
+    if (column->name.size > 0)
+        return column->name;
+    int n = snprintf(out, size, "%zu", place);
+    return (mw_view){out, (size_t)n};
+}
+
+static void compare_by_position(comparison *c)
+{
+    size_t n = c->before->n_columns;
+    if (n != c->after->n_columns) {
+        tell(c, "columns", true, "there were %zu columns and are %zu", n, c->after->n_columns);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        char old_name[24], new_name[24];
+        mw_contract_column a = c->before->columns[i], b = c->after->columns[i];
+        a.name = name_by_place(&a, i, old_name, sizeof old_name);
+        b.name = name_by_place(&b, i, new_name, sizeof new_name);
+        compare_column(c, &a, &b);
+    }
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void compare_classes(const comparison *c)
+{
+    size_t n = c->before->n_classes;
+    if (!c->before->classes || !c->after->classes)
+        return;
+    if (n != c->after->n_classes) {
+        tell(c, "classes", true, "there were %zu classes and are %zu", n, c->after->n_classes);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (mw_view_equal(c->before->classes[i], c->after->classes[i]))
+            continue;
+        tell(c, "classes", true, "class %zu was '%.*s' and is '%.*s'", i,
+             SHOWN(c->before->classes[i]), SHOWN(c->after->classes[i]));
+        return;
+    }
+}
+
+static void compare_answers(const comparison *c)
+{
+    const mw_contract *a = c->before, *b = c->after;
+    if (a->n_outputs && b->n_outputs && a->n_outputs != b->n_outputs)
+        tell(c, "outputs", true, "a prediction had %zu value%s and has %zu", a->n_outputs,
+             a->n_outputs == 1 ? "" : "s", b->n_outputs);
+    if (a->answer.data && b->answer.data && !mw_view_equal(a->answer, b->answer))
+        tell(c, "answer", true, "it answered with %.*s and answers with %.*s", SHOWN(a->answer),
+             SHOWN(b->answer));
+    compare_classes(c);
+}
+
+mw_status mw_contract_compare(const mw_contract *before, const mw_contract *after,
+                              void (*see)(void *user, const mw_contract_change *change), void *user,
+                              mw_error *err)
+{
+    comparison c = {before, after, see, user, false};
+    if (before->named && after->named) {
+        compare_by_name(&c);
+    } else {
+        if (before->named != after->named)
+            tell(&c, "columns", before->named,
+                 before->named ? "columns had names and have none: requests by name fail"
+                               : "columns had no names and have");
+        compare_by_position(&c);
+    }
+    compare_answers(&c);
+    return c.no_memory ? mw_fail_memory(err, "two contracts") : MW_OK;
+}

@@ -1,0 +1,52 @@
+/* The files of a version: the first byte says which; what is read has texts, and shares in 0..1. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "registry/passport.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const mw_passport *p)
+{
+    for (size_t i = 0; i < p->columns.count; i++) {
+        const mw_passport_column *c = &p->columns.items[i];
+        if (!c->type.data || c->type.size == 0 || c->missing < 0 || c->missing > 1 ||
+            c->low > c->high)
+            abort();
+    }
+    for (size_t i = 0; i < p->libraries.count; i++)
+        if (p->libraries.items[i].name.size == 0 || !p->libraries.items[i].version.data)
+            abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    mw_error err;
+    mw_arena arena;
+    mw_passport p = {0};
+    if (size == 0)
+        return 0;
+    mw_view text = {(const char *)data + 1, size - 1};
+    mw_arena_init(&arena, 4 * MW_KIB, 64 * MW_MIB);
+    record_memory memory = {&arena, false};
+    switch (data[0]) {
+    case 'r':
+        passport_read_requirements(text, &memory, &p);
+        break;
+    case 'e':
+        (void)!passport_read_environment(text, &memory, &p, &err);
+        break;
+    case 'x': { /* an example of columns that are there */
+        static const char inputs[] =
+            "signature: {inputs: '[{\"name\": \"a\", \"type\": \"double\"}]'}";
+        (void)!passport_read_mlmodel(MW_VIEW(inputs), &memory, &p, &err);
+        (void)!passport_read_example(text, &p, &err);
+        break;
+    }
+    default:
+        (void)!passport_read_mlmodel(text, &memory, &p, &err);
+    }
+    check(&p);
+    mw_arena_done(&arena);
+    return 0;
+}

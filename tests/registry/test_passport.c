@@ -1,0 +1,260 @@
+/* What versions are made of: the files' words, what is kept at the registration, the graph. */
+#include "record_folder.h"
+
+#include <math.h>
+
+#include "registry/passport.h"
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static record_memory memory;
+
+static void test_requirements(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *name, *version; /* name NULL: no library */
+    } cases[] = {
+        {"xgboost==3.2.0", "xgboost", "3.2.0"},
+        {"  Scikit_Learn == 1.8.0  ", "scikit-learn", "1.8.0"},
+        {"pandas[all]>=2,<3", "pandas", ">=2,<3"},
+        {"numpy ; python_version > '3.8'", "numpy", ""},
+        {"lightgbm~=4.6 # why", "lightgbm", "~=4.6"},
+        {"mlflow", "mlflow", ""},
+        {"a===1", "a", "===1"},
+        {"tool @ git+https://example.org/tool", "tool", "@ git+https://example.org/tool"},
+        {"# comment", NULL, NULL},
+        {"-r other.txt", NULL, NULL},
+        {"--hash=sha256:00", NULL, NULL},
+        {"./local", "./local", NULL},
+        {"", NULL, NULL},
+    };
+    memory = (record_memory){&arena, false};
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_passport p = {0};
+        passport_read_requirements(mw_view_of(cases[i].line), &memory, &p);
+        bool expected = cases[i].name && cases[i].version;
+        if (p.libraries.count != (expected ? 1 : 0))
+            fail_msg("'%s': %zu libraries", cases[i].line, p.libraries.count);
+        if (!expected)
+            continue;
+        assert_true(mw_view_is(p.libraries.items[0].name, cases[i].name));
+        assert_true(mw_view_is(p.libraries.items[0].version, cases[i].version));
+    }
+}
+
+static void test_mlmodel(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "flavors:\n  python_function: {python_version: 3.11.2}\n  xgboost: {data: model.ubj}\n"
+        "mlflow_version: 3.17.2\nsignature:\n"
+        "  inputs: '[{\"type\": \"double\", \"name\": \"age\", \"required\": true},"
+        " {\"type\": \"string\", \"name\": \"sex\", \"required\": false}]'\n"
+        "  outputs: '[{\"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"float32\","
+        " \"shape\": [-1, 3]}}]'\n";
+    static const char example[] =
+        "{\"columns\": [\"age\", \"sex\", \"more\"], \"data\": [[20, \"m\", 1], [null, \"f\", 2],"
+        " [-3.5, null, 3], [7, \"m\", 4]]}";
+    mw_error err;
+    mw_passport p = {0};
+    memory = (record_memory){&arena, false};
+    assert_int_equal(passport_read_mlmodel(MW_VIEW(text), &memory, &p, &err), MW_OK);
+    assert_int_equal(passport_read_example(MW_VIEW(example), &p, &err), MW_OK);
+    assert_true(mw_view_is(p.flavors, "python_function, xgboost"));
+    assert_true(mw_view_is(p.python, "3.11.2"));
+    assert_int_equal(p.columns.count, 3);
+    const mw_passport_column *c = p.columns.items;
+    assert_true(c[0].required && !c[1].required && c[2].is_output);
+    assert_true(mw_view_is(c[2].type, "tensor(float32)[-1,3]"));
+    assert_true(c[0].low == -3.5 && c[0].high == 20 && c[0].missing == 0.25);
+    assert_true(isnan(c[1].low) && c[1].missing == 0.25);
+    assert_true(isnan(c[2].missing));
+    assert_int_equal(p.n_examples, 4);
+}
+
+static void test_files_that_are_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where;
+    } cases[] = {
+        {"signature: {inputs: '{'}", "signature.inputs"},
+        {"signature: {inputs: '{}'}", "signature.inputs"},
+        {"signature: {outputs: '[{\"name\": \"a\"}]'}", "signature.outputs"},
+        {"signature: {inputs: '[1]'}", "signature.inputs"},
+        {"a: [", "MLmodel:"},
+        {"- a", ""},
+    };
+    memory = (record_memory){&arena, false};
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_error err = {0};
+        mw_passport p = {0};
+        mw_view text = mw_view_of(cases[i].text);
+        if (passport_read_mlmodel(text, &memory, &p, &err) != MW_BAD_DATA)
+            fail_msg("'%s' was read", cases[i].text);
+        if (!mw_view_starts(mw_view_of(err.where), cases[i].where))
+            fail_msg("'%s': at '%s'", cases[i].text, err.where);
+    }
+}
+
+/* ---- versions -------------------------------------------------------------------------------- */
+
+typedef struct blobs {
+    char mlmodel[MW_DIGEST_TEXT_BYTES], broken[MW_DIGEST_TEXT_BYTES], patch[MW_DIGEST_TEXT_BYTES];
+} blobs;
+
+static const char mlmodel[] = "flavors: {xgboost: {data: m.ubj}}\n"
+                              "signature: {inputs: '[{\"type\": \"double\", \"name\": \"a\"}]'}\n";
+
+static mw_status put_file(mw_record *record, mw_view root, const char *name, const char *digest,
+                          size_t bytes, mw_error *err)
+{
+    char path[512];
+    int size = snprintf(path, sizeof path, "%.*s/%s", MW_VIEW_ARG(root), name);
+    return mw_record_put_artifact(record, (mw_view){path, (size_t)size}, mw_view_of(digest),
+                                  (int64_t)bytes, err);
+}
+
+static mw_status start_run(mw_record *record, const mw_tag *tags, size_t n_tags, mw_run *ret_run,
+                           mw_error *err)
+{
+    mw_new_run wanted = {
+        .experiment = MW_VIEW("0"), .user = MW_VIEW("eve"), .tags = {(mw_tag *)tags, n_tags}};
+    return mw_record_create_run(record, &wanted, ret_run, err);
+}
+
+static mw_status add_version(mw_record *record, const mw_run *run, mw_model_version *ret_version,
+                             mw_error *err)
+{
+    char source[512];
+    int size = snprintf(source, sizeof source, "%.*s/model", MW_VIEW_ARG(run->info.artifact_uri));
+    mw_new_version wanted = {
+        .name = MW_VIEW("m"), .source = {source, (size_t)size}, .run_id = run->info.run_id};
+    return mw_record_create_version(record, &wanted, ret_version, err);
+}
+
+static mw_status log_two(mw_record *record, void *given, mw_error *err)
+{
+    const blobs *b = given;
+    const mw_tag tags[] = {{MW_VIEW("mlflow.source.git.commit"), MW_VIEW("abc")},
+                           {MW_VIEW("mlflow.source.name"), MW_VIEW("t.py")}};
+    mw_dataset data = {.name = MW_VIEW("d"), .digest = MW_VIEW("1"), .source = MW_VIEW("{}")};
+    mw_registered_model model;
+    mw_model_version version;
+    mw_run runs[3];
+    MW_TRY(mw_record_create_model(record, MW_VIEW("m"), (mw_view){NULL, 0}, &(mw_tags){NULL, 0},
+                                  &model, err));
+    for (int i = 0; i < 3; i++) {
+        MW_TRY(start_run(record, tags, i < 2 ? 2 : 0, &runs[i], err));
+        mw_view root = mw_artifact_root(runs[i].info.artifact_uri);
+        if (i < 2)
+            MW_TRY(put_file(record, root, "model/MLmodel", b->mlmodel, sizeof mlmodel - 1, err));
+        else
+            MW_TRY(put_file(record, root, "model/MLmodel", b->broken, 1, err));
+        if (i == 1)
+            MW_TRY(put_file(record, root, "work.patch", b->patch, 4, err));
+        if (i < 2)
+            MW_TRY(mw_record_log_inputs(record, runs[i].info.run_id, &(mw_datasets){&data, 1},
+                                        &(mw_run_models){NULL, 0}, err));
+        MW_TRY(add_version(record, &runs[i], &version, err));
+    }
+    /* what comes later is not what it was made of */
+    MW_TRY(mw_record_set_tag(record, runs[0].info.run_id,
+                             &(mw_tag){MW_VIEW("mlflow.source.git.commit"), MW_VIEW("other")},
+                             err));
+    return mw_record_set_alias(record, MW_VIEW("m"), MW_VIEW("best"), MW_VIEW("2"), err);
+}
+
+static mw_status look(mw_record *record, void *given, mw_error *err)
+{
+    mw_lineage l;
+    const blobs *b = given;
+    MW_TRY(mw_record_lineage(record, MW_VIEW("m/1"), &l, err));
+    assert_true(l.passport.is_recorded && l.has_run);
+    assert_true(mw_view_is(l.passport.commit, "abc") && mw_view_is(l.passport.user, "eve"));
+    assert_int_equal(l.passport.dirty, -1);
+    assert_int_equal(l.passport.columns.count, 1);
+    assert_int_equal(l.relatives.count, 3); /* version 2: files, code, data */
+    for (size_t i = 0; i < l.relatives.count; i++)
+        assert_int_equal(l.relatives.items[i].version, 2);
+    MW_TRY(mw_record_lineage(record, MW_VIEW("models:/m@best"), &l, err));
+    assert_int_equal(l.passport.dirty, 1);
+    assert_true(mw_view_is(l.passport.patch, b->patch));
+    MW_TRY(mw_record_lineage(record, MW_VIEW("m/latest"), &l, err));
+    assert_int_equal(l.version.version, 3);
+    assert_true(mw_view_starts(l.passport.fault, "MLmodel: "));
+    assert_int_equal(l.relatives.count, 0);
+    assert_int_equal(mw_record_lineage(record, MW_VIEW("m/4"), &l, err), MW_NOT_FOUND);
+    assert_int_equal(mw_record_lineage(record, MW_VIEW("m"), &l, err), MW_BAD_ARGUMENT);
+    assert_int_equal(mw_record_lineage(record, MW_VIEW("/1"), &l, err), MW_BAD_ARGUMENT);
+    return MW_OK;
+}
+
+static mw_status forget(mw_record *record, void *given, mw_error *err)
+{
+    mw_rows rows;
+    (void)given;
+    MW_TRY(mw_record_delete_model(record, MW_VIEW("m"), err));
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT (SELECT count(*) FROM version_passports) + (SELECT count(*) FROM"
+                        " version_columns) + (SELECT count(*) FROM version_data)",
+                        ""));
+    assert_true(mw_rows_next(&rows));
+    assert_int_equal(mw_rows_int(&rows, 0), 0);
+    return mw_rows_close(&rows, err);
+}
+
+static mw_status drop_passports(mw_record *record, void *given, mw_error *err)
+{
+    (void)given;
+    return mw_sql_run(record->session, err, "DELETE FROM version_passports", "");
+}
+
+static mw_status look_at_old(mw_record *record, void *given, mw_error *err)
+{
+    mw_lineage l;
+    (void)given;
+    MW_TRY(mw_record_lineage(record, MW_VIEW("m/1"), &l, err));
+    assert_true(!l.passport.is_recorded && l.passport.digest.data);
+    assert_true(mw_view_is(l.passport.commit, "other")); /* as it is now */
+    return MW_OK;
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    mw_error err;
+    blobs b;
+    mw_blobs *store = mw_registry_blobs(registry);
+    assert_int_equal(mw_blobs_put(store, MW_VIEW(mlmodel), b.mlmodel, &err), MW_OK);
+    assert_int_equal(mw_blobs_put(store, MW_VIEW("["), b.broken, &err), MW_OK);
+    assert_int_equal(mw_blobs_put(store, MW_VIEW("diff"), b.patch, &err), MW_OK);
+    change(log_two, &b);
+    change(look, &b);
+    change(drop_passports, NULL);
+    change(look_at_old, NULL);
+    change(forget, NULL);
+}
+
+/* Beside the process that has it open; an older record is brought forward when nobody has. */
+static void test_looking(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_registry *other;
+    char none[TEST_FOLDER_BYTES + 8];
+    snprintf(none, sizeof none, "%s/none", folder);
+    assert_int_equal(mw_registry_look(folder, &other, &err), MW_OK);
+    mw_registry_close(other);
+    assert_int_equal(mw_registry_look(none, &other, &err), MW_NOT_FOUND);
+    assert_int_equal(err.code, MW_E_STORE_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {TEST(test_requirements), TEST(test_mlmodel),
+                                       TEST(test_files_that_are_none), TEST(test_versions),
+                                       TEST(test_looking)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
