@@ -47,6 +47,7 @@
 #define MW_LIMIT_TLS_CLIENT_CHAIN_BYTES (64 * MW_KIB) /* what a client shows */
 #define MW_LIMIT_TLS_CLIENT_CHAIN 8                   /* certificates between it and the root */
 #define MW_LIMIT_TLS_SESSION_SECONDS 43200 /* a session can be resumed so long; then a new key */
+#define MW_LIMIT_TLS_KEPT_MS 100 /* record buffers of a connection that is quiet are kept so long */
 #define MW_LIMIT_TLS_LOOK_MS 2000          /* between looks whether certificate files changed */
 #define MW_LIMIT_COMPLAINT_MS 10000        /* one log line of a kind in that time, of a loop */
 #define MW_LIMIT_THREADS 256

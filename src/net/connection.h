@@ -57,6 +57,8 @@ typedef struct net_transport {
 
 extern const net_transport net_plain;
 extern const net_transport net_tls;
+/* NET_TIMER_QUIET is over: let OpenSSL give its buffers back if nothing has come since. */
+void net_tls_rest(net_connection *connection);
 
 /* ---- protocol: what bytes mean -----------------------------------------------------------------
  */
@@ -128,6 +130,7 @@ typedef struct net_tls_state {
     bool is_open;      /* the handshake is done */
     bool is_broken;    /* nothing more may be written, not even a farewell */
     bool is_lingering; /* it failed: bytes are read until the client has seen the alert */
+    net_timer quiet;   /* runs while OpenSSL holds buffers */
 } net_tls_state;
 
 struct net_connection {

@@ -204,6 +204,10 @@ static void serve_timeouts(net_loop *loop)
     net_timer_kind kind;
     net_timer *timer;
     while ((timer = net_timers_due(&loop->timers, loop->now_ns, &kind))) {
+        if (kind == NET_TIMER_QUIET) {
+            net_tls_rest(OWNER_OF(timer, net_connection, tls.quiet));
+            continue;
+        }
         net_connection *connection = OWNER_OF(timer, net_connection, timer);
         connection->protocol->on_timeout(connection, kind);
     }
@@ -348,6 +352,7 @@ static void set_periods(net_loop *loop)
                                        [NET_TIMER_WRITE] = options->write_ms,
                                        [NET_TIMER_LINGER] = MW_LIMIT_LINGER_MS,
                                        [NET_TIMER_DRAIN] = MW_LIMIT_DRAIN_IDLE_MS,
+                                       [NET_TIMER_QUIET] = MW_LIMIT_TLS_KEPT_MS,
                                    });
 }
 

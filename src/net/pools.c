@@ -45,6 +45,7 @@ net_connection *net_loop_take_connection(net_loop *loop)
     if (connection) {
         *connection = (net_connection){.loop = loop, .fd = -1};
         net_timer_init(&connection->timer);
+        net_timer_init(&connection->tls.quiet);
         mw_buf_init(&connection->out, SIZE_MAX / 4);
     }
     return connection;

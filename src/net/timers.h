@@ -13,6 +13,7 @@ typedef enum net_timer_kind {
     NET_TIMER_WRITE,  /* the next step of the answer must be taken */
     NET_TIMER_LINGER, /* a refused client's bytes are read no longer */
     NET_TIMER_DRAIN,  /* a draining server waits no longer for one more request */
+    NET_TIMER_QUIET,  /* beside one of the others: what TLS keeps for the next record may go */
     NET_N_TIMERS,
     NET_TIMER_NONE = NET_N_TIMERS
 } net_timer_kind;

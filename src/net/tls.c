@@ -121,11 +121,30 @@ static int bounded(size_t size)
     return size > INT_MAX ? INT_MAX : (int)size;
 }
 
+/* OpenSSL's buffers live on for the next record, and go when none comes: an idle connection keeps
+ * none. The clock is not moved by each record; when it ends, it is seen how long ago the last was.
+ */
+static void keep_buffers(net_connection *connection)
+{
+    net_loop *loop = connection->loop;
+    if (connection->tls.quiet.kind == NET_TIMER_NONE)
+        net_timer_set(&loop->timers, &connection->tls.quiet, NET_TIMER_QUIET, loop->now_ns);
+}
+
+void net_tls_rest(net_connection *connection)
+{
+    uint64_t quiet_ns = connection->loop->now_ns - connection->ready_ns;
+    bool is_quiet = quiet_ns >= MW_LIMIT_TLS_KEPT_MS * UINT64_C(1000000);
+    if (!is_quiet || SSL_free_buffers(connection->tls.ssl) != 1)
+        keep_buffers(connection);
+}
+
 static ssize_t tls_read(net_connection *connection, void *data, size_t size, bool *ret_drained)
 {
     net_tls_state *tls = &connection->tls;
     connection->read_waits_write = false;
     int n = SSL_read(tls->ssl, data, bounded(size));
+    keep_buffers(connection);
     if (n > 0) {
         *ret_drained = tls->is_drained && !SSL_has_pending(tls->ssl);
         return n;
@@ -143,6 +162,7 @@ static ssize_t tls_write(net_connection *connection, const struct iovec *pieces,
             int n = SSL_write(connection->tls.ssl, data + at, bounded(pieces[i].iov_len - at));
             if (n <= 0) {
                 ssize_t judged = judge(connection, n);
+                keep_buffers(connection);
                 return judged == NET_AGAIN && written > 0 ? (ssize_t)written
                        : judged == NET_AGAIN              ? NET_AGAIN
                                                           : NET_BROKEN;
@@ -151,6 +171,7 @@ static ssize_t tls_write(net_connection *connection, const struct iovec *pieces,
             written += (size_t)n;
         }
     }
+    keep_buffers(connection);
     return (ssize_t)written;
 }
 
@@ -175,6 +196,7 @@ static void tls_close(net_connection *connection)
 {
     if (!connection->write_blocked) /* else it would stand in the middle of an answer */
         say_goodbye(connection);
+    net_timer_clear(&connection->loop->timers, &connection->tls.quiet);
     SSL_free(connection->tls.ssl);
     connection->tls.ssl = NULL;
 }
@@ -247,6 +269,7 @@ static void finish_handshake(net_connection *connection)
     if (SSL_session_reused(connection->tls.ssl))
         net_count(&loop->counts.tls_resumed, 1);
     note_client(connection);
+    keep_buffers(connection);
     SSL_get0_alpn_selected(connection->tls.ssl, &protocol, &size);
     if (size == 2 && memcmp(protocol, "h2", 2) == 0)
         net_http2_take_over(connection);
