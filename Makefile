@@ -5,6 +5,7 @@
 #   make debug      build-debug/, sanitizers    make fuzz     hunt, FUZZ_SECONDS=60 a target
 #   make soak       clients of every kind for an hour, SOAK_SECONDS=3600
 #   make bench      figures against the peers   make bench-trees  the same of the tree engines
+#   make bench-record  the record beside MLflow's own server
 #   make install    honours DESTDIR and PREFIX
 #   make deps       install what a build needs  make help     this list
 #   make format     clang-format every C file   make clean    remove the build folders
@@ -20,7 +21,8 @@ SOAK_SECONDS ?= 3600
 MESON = "$$(tools/find-meson.sh)"
 
 .DEFAULT_GOAL := build
-.PHONY: build deps demo check test debug fuzz soak bench bench-trees install format clean help
+.PHONY: build deps demo check test debug fuzz soak bench bench-trees bench-record \
+	install format clean help
 
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -80,6 +82,11 @@ bench-trees: build
 	@.venv-bench-trees/bin/python bench/trees.py
 	@.venv-bench-trees/bin/python bench/explain.py
 
+bench-record: build
+	@tools/install-deps.sh bench
+	@tools/python-env.sh .venv-bench bench/requirements.txt
+	@.venv-bench/bin/python bench/record.py
+
 # Another PREFIX than the one configured is taken over; DESTDIR stands before it.
 install: build
 	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
@@ -93,4 +100,4 @@ clean:
 	rm -rf build build-debug build-fuzz build-thread
 
 help:
-	@sed -n '3,10s/^# *//p' Makefile
+	@sed -n '3,11s/^# *//p' Makefile

@@ -126,27 +126,30 @@ static mw_status put_model_metric(mw_record *record, const mw_run_info *run,
         metric->dataset_digest, metric->model_id);
 }
 
-/* The latest is that of the greatest (step, timestamp, value), not the last to arrive. */
-static mw_status put_metric(mw_record *record, const mw_run_info *run, const mw_metric *metric,
-                            mw_error *err)
+static mw_status put_point(mw_record *record, const mw_run_info *run, const mw_metric *metric,
+                           mw_error *err)
 {
-    double value = storable(metric->value);
-    int64_t is_nan = isnan(metric->value);
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT OR IGNORE INTO metrics(run, key, timestamp, step, value, is_nan)"
                       " VALUES(?, ?, ?, ?, ?, ?)",
-                      "itiidi", run->row, metric->key, metric->timestamp, metric->step, value,
-                      is_nan));
-    MW_TRY(mw_sql_run(record->session, err,
+                      "itiidi", run->row, metric->key, metric->timestamp, metric->step,
+                      storable(metric->value), (int64_t)isnan(metric->value)));
+    return put_model_metric(record, run, metric, err);
+}
+
+/* The latest is that of the greatest (step, timestamp, value), not the last to arrive. */
+static mw_status put_latest(mw_record *record, const mw_run_info *run, const mw_metric *metric,
+                            mw_error *err)
+{
+    return mw_sql_run(record->session, err,
                       "INSERT INTO latest_metrics(run, key, value, is_nan, timestamp, step)"
                       " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                       " value = excluded.value, is_nan = excluded.is_nan,"
                       " timestamp = excluded.timestamp, step = excluded.step"
                       " WHERE (excluded.step, excluded.timestamp, excluded.value)"
                       " > (step, timestamp, value)",
-                      "itdiii", run->row, metric->key, value, is_nan, metric->timestamp,
-                      metric->step));
-    return put_model_metric(record, run, metric, err);
+                      "itdiii", run->row, metric->key, storable(metric->value),
+                      (int64_t)isnan(metric->value), metric->timestamp, metric->step);
 }
 
 mw_status mw_record_log_metric(mw_record *record, mw_view run_id, const mw_metric *metric,
@@ -155,7 +158,45 @@ mw_status mw_record_log_metric(mw_record *record, mw_view run_id, const mw_metri
     mw_run_info info;
     MW_TRY(check_metric(metric, "name", err));
     MW_TRY(record_active_run(record, run_id, &info, err));
-    return put_metric(record, &info, metric, err);
+    MW_TRY(put_point(record, &info, metric, err));
+    return put_latest(record, &info, metric, err);
+}
+
+/* By key, and of a key the latest last. */
+static int compare_metrics(const void *a, const void *b)
+{
+    const mw_metric *x = *(const mw_metric *const *)a, *y = *(const mw_metric *const *)b;
+    size_t shorter = x->key.size < y->key.size ? x->key.size : y->key.size;
+    int order = memcmp(x->key.data, y->key.data, shorter);
+    if (order == 0)
+        order = (x->key.size > y->key.size) - (x->key.size < y->key.size);
+    if (order == 0)
+        order = (x->step > y->step) - (x->step < y->step);
+    if (order == 0)
+        order = (x->timestamp > y->timestamp) - (x->timestamp < y->timestamp);
+    double u = storable(x->value), v = storable(y->value);
+    return order ? order : (u > v) - (u < v);
+}
+
+/* Each into the history; of a key only the latest is compared with that of the record. */
+static mw_status put_metrics(mw_record *record, const mw_run_info *run, const mw_metrics *metrics,
+                             mw_error *err)
+{
+    if (metrics->count == 0)
+        return MW_OK;
+    const mw_metric **sorted = mw_arena_take(record->arena, metrics->count * sizeof *sorted);
+    if (!sorted)
+        return mw_fail_memory(err, "the metrics");
+    for (size_t i = 0; i < metrics->count; i++)
+        sorted[i] = &metrics->items[i];
+    qsort(sorted, metrics->count, sizeof *sorted, compare_metrics);
+    for (size_t i = 0; i < metrics->count; i++) {
+        bool is_last = i + 1 == metrics->count;
+        MW_TRY(put_point(record, run, sorted[i], err));
+        if (is_last || !mw_view_equal(sorted[i]->key, sorted[i + 1]->key))
+            MW_TRY(put_latest(record, run, sorted[i], err));
+    }
+    return MW_OK;
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
@@ -225,8 +266,7 @@ mw_status mw_record_log_batch(mw_record *record, mw_view run_id, const mw_batch_
     MW_TRY(record_active_run(record, run_id, &info, err));
     for (size_t i = 0; i < batch->params.count; i++)
         MW_TRY(put_param(record, &info, &batch->params.items[i], err));
-    for (size_t i = 0; i < batch->metrics.count; i++)
-        MW_TRY(put_metric(record, &info, &batch->metrics.items[i], err));
+    MW_TRY(put_metrics(record, &info, &batch->metrics, err));
     for (size_t i = 0; i < batch->tags.count; i++)
         MW_TRY(record_put_tag(record, info.row, &batch->tags.items[i], err));
     return MW_OK;
