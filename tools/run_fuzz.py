@@ -30,7 +30,7 @@ def build():
     if not (BUILD / "build.ninja").exists():
         meson = subprocess.check_output([ROOT / "tools/find-meson.sh"], text=True).strip()
         subprocess.run([meson, "setup", BUILD, ROOT, "-Dfuzz=true", "-Db_lundef=false",
-                        "-Db_sanitize=address,undefined", "-Dbuildtype=debugoptimized"],
+                        "-Db_sanitize=address,undefined", "-Dbuildtype=debug", "-Doptimization=1"],
                        check=True, stdout=subprocess.DEVNULL, env={**os.environ, "CC": "clang"})
     built = subprocess.run(["ninja", "-C", BUILD], capture_output=True, text=True, check=False)
     if built.returncode:

@@ -32,8 +32,8 @@ def numbers(text):
     return [float(word) for word in re.findall(r"\d\.\d+(?:e-?\d+)?", text)]
 
 
-def test_as_it_is_printed(tmp_path, serve):
-    begin, where, again, ask = blocks("sh")
+def test_as_it_is_printed(tmp_path, serve, run):
+    begin, where, again, ask, trace = blocks("sh")
     assert begin == "mw serve --record mw-record\n" and "MLFLOW_TRACKING_URI" in where
     train, search = blocks("python")
     assert len(re.findall(r"# \d$", train, re.M)) == 3, "three lines are promised"
@@ -51,3 +51,5 @@ def test_as_it_is_printed(tmp_path, serve):
                            headers={"Content-Type": "text/csv"}, timeout=20)
     got = json.loads(answer.text)["predictions"]
     numpy.testing.assert_allclose(got, expected, rtol=1e-6)
+    said = run(*trace.split()[1:], cwd=tmp_path)
+    assert said.returncode == 0 and re.search(r"^environment .* xgboost", said.stdout, re.M), said
