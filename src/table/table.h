@@ -188,6 +188,51 @@ MW_CHECKED mw_status mw_csv_read_fields(mw_view text, uint64_t line, size_t n_ex
 /* Whether a field says "missing": one of the words above. */
 bool mw_text_is_missing(mw_view text);
 
+/* ---- frame: CSV whose columns nobody described --------------------------------------------------
+ */
+
+/* The different texts of a column, each with a code 0.., in the order in which they came. */
+typedef struct mw_words {
+    mw_view *texts; /* n_texts, owned */
+    size_t n_texts;
+    uint32_t *index; /* open-addressed; behind the door */
+    size_t index_size, capacity;
+    mw_arena memory;
+} mw_words;
+
+void mw_words_init(mw_words *words);
+void mw_words_done(mw_words *words);
+/* The code of `text`, a new one for a new text. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_words_code(mw_words *words, mw_view text, size_t *ret_code, mw_error *err);
+
+typedef struct mw_frame_column {
+    mw_view name;
+    bool is_text;   /* some value is neither a number nor missing */
+    double *values; /* n_rows, owned; NaN = missing. Of a text column nothing, until
+                       mw_frame_code */
+} mw_frame_column;
+
+/* A CSV text by columns. Borrows the text, which must outlive it. */
+typedef struct mw_frame {
+    mw_frame_column *columns;
+    size_t n_columns, n_rows, capacity;
+    mw_view rows; /* the text behind the header */
+    mw_arena memory;
+} mw_frame;
+
+/* Read the header and every row: numbers at once, and which columns are texts. A column without a
+ * name is called as pandas calls it: "Unnamed: 3".
+ * Fails: MW_MISMATCH (no header, a line of another length), MW_BAD_DATA (quotes, two columns of one
+ * name), MW_NO_MEMORY: also when the columns would take more than MW_LIMIT_STUDY_BYTES.
+ * Whether it fails or not, mw_frame_done. */
+MW_CHECKED mw_status mw_frame_read(mw_view text, mw_frame *frame, mw_error *err);
+/* Position of a column, or -1. */
+ptrdiff_t mw_frame_find(const mw_frame *frame, mw_view name);
+/* Read the rows again: the columns that have words (words[c], NULL: none) become codes of them.
+ * Also of number columns, whose texts are taken as they are written. */
+MW_CHECKED mw_status mw_frame_code(mw_frame *frame, mw_words *const *words, mw_error *err);
+void mw_frame_done(mw_frame *frame);
+
 /* ---- one cell -------------------------------------------------------------------------------- */
 
 /* For readers in other rooms (tensors of the Open Inference Protocol): check and store a value.
