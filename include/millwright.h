@@ -465,6 +465,100 @@ MW_API MW_CHECKED mw_status mw_reasons(const double *values, size_t n_features,
                                        int side, mw_reason *ret_reasons, size_t *ret_found,
                                        mw_error *err);
 
+/* ---- drift ----------------------------------------------------------------------------------- */
+
+/* How the difference of two columns is measured. Definitions and sources: docs/explanation/drift.md
+ */
+typedef enum mw_drift_method {
+    MW_DRIFT_AUTO = 0,       /* the profile's choice for the column's kind and size */
+    MW_DRIFT_KS,             /* Kolmogorov-Smirnov, two samples; numbers */
+    MW_DRIFT_WASSERSTEIN,    /* over the reference's deviation (0.001 at least); numbers */
+    MW_DRIFT_JENSEN_SHANNON, /* distance: the root of the divergence */
+    MW_DRIFT_PSI,            /* population stability index */
+    MW_DRIFT_CHI_SQUARE,
+    MW_DRIFT_Z, /* two proportions; at most two values */
+    MW_DRIFT_HELLINGER,
+    MW_DRIFT_L_INFINITY,      /* the largest difference of a share */
+    MW_DRIFT_TOTAL_VARIATION, /* half the sum of the differences */
+    MW_DRIFT_KL               /* Kullback-Leibler, of the current from the reference */
+} mw_drift_method;
+
+/* Whose choice of methods, bins and thresholds. */
+typedef enum mw_drift_profile {
+    MW_DRIFT_MILLWRIGHT = 0, /* effect and evidence must both speak */
+    MW_DRIFT_EVIDENTLY,      /* as Evidently's DataDriftPreset */
+    MW_DRIFT_NANNYML         /* as NannyML's univariate calculator, for one chunk */
+} mw_drift_profile;
+
+typedef enum mw_drift_bins {
+    MW_DRIFT_BINS_AUTO = 0,  /* the profile's */
+    MW_DRIFT_BINS_QUANTILES, /* n_bins quantiles of the reference, and one for missing */
+    MW_DRIFT_BINS_EVIDENTLY, /* by value up to 20 values, else of equal width (Sturges) */
+    MW_DRIFT_BINS_NANNYML    /* of equal width over the reference (Doane), and one for the rest */
+} mw_drift_bins;
+
+/* mw_drift_options_init fills in what is usual. */
+typedef struct mw_drift_options {
+    mw_drift_profile profile;
+    mw_drift_method numeric_method, category_method; /* AUTO, or one for all columns of the kind */
+    mw_drift_bins bins;
+    size_t n_bins;    /* of quantiles: 2..1000; 10 */
+    double threshold; /* of the statistic, or of p for a test; NaN: the method's own */
+    double alpha;     /* level of the tests; 0.05 */
+    double share;     /* the data set drifted when so many of its features did, and at least one:
+                         0 for millwright and nannyml, 0.5 for evidently */
+} mw_drift_options;
+
+typedef enum mw_drift_verdict {
+    MW_DRIFT_QUIET = 0,
+    MW_DRIFT_WATCH, /* PSI between 0.1 and 0.2 */
+    MW_DRIFT_DRIFTED,
+    MW_DRIFT_NOT_ENOUGH /* too few rows to tell */
+} mw_drift_verdict;
+
+typedef struct mw_drift_feature {
+    mw_drift_method method; /* that was taken */
+    mw_drift_verdict verdict;
+    bool drifted;
+    bool missing_drifted; /* the share of missing values changed: by 0.05 or more, significantly */
+    bool is_category;     /* compared value by value */
+    double statistic;     /* NaN where a side has no values */
+    double p_value;       /* of the test; beside a distance chi-square's over the bins; else NaN */
+    double p_adjusted;    /* for the number of features (Benjamini-Hochberg) */
+    double log_e_value;   /* ln of the evidence, which may be looked at again and again */
+    double threshold;
+    size_t n_bins;                 /* that shares were counted in */
+    size_t n_reference, n_current; /* values that are finite */
+    size_t missing_reference, missing_current, infinite_reference, infinite_current;
+    double mean_reference, mean_current, deviation_reference, deviation_current;
+} mw_drift_feature;
+
+typedef struct mw_drift_summary {
+    size_t n_features, n_compared, n_drifted;
+    double share_drifted;
+    bool drifted;
+} mw_drift_summary;
+
+MW_API void mw_drift_options_init(mw_drift_profile profile, mw_drift_options *ret_options);
+
+/* Whether current rows differ from reference rows, feature by feature.
+ *
+ *   reference, current  borrowed: (rows, features), the same features; NaN = missing, infinities
+ * are counted and then treated as missing is_category         borrowed: n_features; true: values
+ * are codes. NULL: all are numbers options             borrowed; NULL: those of the profile
+ * millwright ret_features        caller's: features_count, at least the number of features
+ *
+ * Numbers that take at most 5 values on both sides are compared as categories.
+ * Fails:   MW_BAD_ARGUMENT  a NULL, an option outside its range, too little room
+ *          MW_MISMATCH      the two have different numbers of columns
+ *          MW_NO_MEMORY     a column takes 4 doubles a row while it is looked at
+ * Threads: any number. Cost: two radix sorts a column, some 20 ns a value
+ * Source:  docs/explanation/drift.md; equal to SciPy, Evidently and NannyML where it says so */
+MW_API MW_CHECKED mw_status mw_drift_check(const mw_matrix *reference, const mw_matrix *current,
+                                           const bool *is_category, const mw_drift_options *options,
+                                           mw_drift_feature *ret_features, size_t features_count,
+                                           mw_drift_summary *ret_summary, mw_error *err);
+
 /* The library's version, "0.1.0". */
 MW_API const char *mw_version(void);
 

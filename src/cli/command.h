@@ -129,6 +129,18 @@ typedef enum cli_option_id {
     CLI_ARRIVALS,
     CLI_TIMEOUT,
     CLI_OBJECTIVE,
+    /* drift check */
+    CLI_REF,
+    CLI_CUR,
+    CLI_DRIFT_FORMAT,  /* --format: of a report */
+    CLI_DRIFT_METHOD,  /* --method */
+    CLI_DRIFT_PROFILE, /* --profile */
+    CLI_DRIFT_BINS,    /* --bins */
+    CLI_THRESHOLD,
+    CLI_ALPHA,
+    CLI_DRIFT_SHARE,
+    CLI_COLUMNS,
+    CLI_CATEGORICAL,
     /* status */
     CLI_INTERVAL,
     /* lineage, data, model diff */
@@ -243,7 +255,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_dictionary, cli_run_dependence, cli_run_counterfactual, cli_run_model_show,
     cli_run_model_diff, cli_run_lineage_show, cli_run_capacity_bench, cli_run_demo, cli_run_status,
     cli_run_config_show, cli_run_config_check, cli_run_config_schema, cli_run_completion,
-    cli_run_help, cli_run_version;
+    cli_run_help, cli_run_version, cli_run_drift_check;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

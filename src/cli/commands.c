@@ -315,6 +315,36 @@ static const cli_command commands[] = {
         .run = cli_run_status,
     },
     {
+        .name = "drift check",
+        .group = "Daily",
+        .summary = "tell whether rows differ from a reference",
+        .about =
+            "Compares two CSV files column by column: numbers by Kolmogorov-Smirnov (up to 1,000 "
+            "rows) or the normed Wasserstein distance, categories by chi-square or the "
+            "Jensen-Shannon distance. By default a large sample drifted only when the distance is "
+            "large and its p-value, adjusted for the number of features, is below alpha: so "
+            "neither a huge sample nor many columns alarm on nothing. --method makes the choice "
+            "yours: then its threshold alone decides. --profile evidently and nannyml measure and "
+            "judge as these libraries do by default.\n\n"
+            "It also tells missing values, new categories, and columns that were added, removed "
+            "or changed from numbers to text; a column that is gone, or became text, is drift.\n\n"
+            "The exit code is 6 when the data set drifted, and 0 when it did not. Rows are held "
+            "in memory, up to 1 GiB a file; .csv.gz is read as it is.",
+        .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DRIFT_FORMAT, CLI_DRIFT_METHOD, CLI_DRIFT_PROFILE,
+                            CLI_DRIFT_BINS, CLI_THRESHOLD, CLI_ALPHA, CLI_DRIFT_SHARE, CLI_COLUMNS,
+                            CLI_CATEGORICAL, CLI_OUTPUT),
+        .examples = {{"mw drift check --ref train.csv --cur today.csv", "every column"},
+                     {"mw drift check --ref train.csv --cur today.csv --method psi,chi2 "
+                      "--threshold 0.25",
+                      "by the population stability index"},
+                     {"mw drift check --ref train.csv --cur today.csv --format junit -o drift.xml",
+                      "for CI: exit code 6 and a report"},
+                     {"mw drift check --ref train.csv --cur today.csv --profile evidently "
+                      "--format json",
+                      "what Evidently's preset would say"}},
+        .run = cli_run_drift_check,
+    },
+    {
         .name = "capacity bench",
         .group = "Operate",
         .summary = "find out how much a running server carries",

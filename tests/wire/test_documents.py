@@ -30,7 +30,7 @@ def test_options_exist(run, page):
             ["serve"], ["predict"], ["explain"], ["importance"],
             ["dependence"], ["reasons"],
             ["counterfactual"], ["demo"], ["model", "show"], ["config", "show"],
-            ["status"], ["capacity", "bench"],
+            ["status"], ["capacity", "bench"], ["drift", "check"],
             ["config", "check"], ["config", "schema"], ["completion"], ["version"], []))))
     known |= {"--help", "--markdown", "--man"}
     for text in blocks(page):

@@ -1,0 +1,258 @@
+/* Samples in ascending order, and what two of them tell side by side.
+ *
+ *     values --> keys: whole numbers that order alike --> radix passes over the top 33 bits of
+ * their range --> almost in order --> insertion --> values `too many moves: passes over all bits
+ * first
+ *
+ * 100,000 values that differ in their first 33 bits, as measurements do, take three passes of 11
+ * bits and one of insertion. Passes over all 64 bits, which took twice the time, remain for values
+ * that crowd together beside one that is far off. */
+#include "stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+enum {
+    DIGIT_BITS = 11,
+    DIGITS = 6,
+    BUCKETS = 1 << DIGIT_BITS,
+    TOP_DIGITS = 3,
+    TOP_BITS = TOP_DIGITS * DIGIT_BITS,
+    FEW = 64,
+    MOVES_EACH = 4 /* on average, before insertion is given up */
+};
+
+#define SIGN (UINT64_C(1) << 63)
+
+typedef uint64_t __attribute__((may_alias)) word; /* a double in the making */
+
+static uint64_t key_of(double value)
+{
+    uint64_t bits;
+    value += 0.0; /* -0 is 0 */
+    memcpy(&bits, &value, sizeof bits);
+    return bits ^ ((uint64_t)((int64_t)bits >> 63) | SIGN);
+}
+
+static double value_of(uint64_t key)
+{
+    uint64_t bits = key ^ ((uint64_t)((int64_t)~key >> 63) | SIGN);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* False when it would move more than `moves` places. */
+static bool insert(word *keys, size_t n, size_t moves)
+{
+    for (size_t i = 1; i < n; i++) {
+        uint64_t key = keys[i];
+        size_t at = i;
+        for (; at > 0 && keys[at - 1] > key; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+        if (i - at > moves)
+            return false;
+        moves -= i - at;
+    }
+    return true;
+}
+
+/* Counts become places; false when one bucket holds all: the pass would move nothing. */
+static bool to_places(uint32_t *counts, size_t n)
+{
+    uint32_t at = 0;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        uint32_t count = counts[i];
+        if (count == n)
+            return false;
+        counts[i] = at;
+        at += count;
+    }
+    return true;
+}
+
+static size_t digit_of(uint64_t key, unsigned shift, unsigned digit)
+{
+    return key >> shift >> digit * DIGIT_BITS & (BUCKETS - 1);
+}
+
+/* Stable passes over n_digits digits above `shift`; the keys end in `keys` again. */
+static void pass_digits(word *keys, word *scratch, size_t n, unsigned shift, unsigned n_digits)
+{
+    static _Thread_local uint32_t counts[DIGITS][BUCKETS];
+    word *from = keys, *to = scratch;
+    memset(counts, 0, n_digits * sizeof counts[0]);
+    for (size_t i = 0; i < n; i++)
+        for (unsigned digit = 0; digit < n_digits; digit++)
+            counts[digit][digit_of(keys[i], shift, digit)]++;
+    for (unsigned digit = 0; digit < n_digits; digit++) {
+        uint32_t *places = counts[digit];
+        if (!to_places(places, n))
+            continue;
+        for (size_t i = 0; i < n; i++)
+            to[places[digit_of(from[i], shift, digit)]++] = from[i];
+        word *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != keys)
+        memcpy(keys, from, n * sizeof *keys);
+}
+
+void mw_sort(double *values, size_t n, double *scratch)
+{
+    word *keys = (word *)(void *)values, *room = (word *)(void *)scratch;
+    uint64_t least = UINT64_MAX, most = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t key = key_of(values[i]);
+        least = key < least ? key : least;
+        most = key > most ? key : most;
+        keys[i] = key;
+    }
+    for (size_t i = 0; i < n; i++)
+        keys[i] -= least;
+    unsigned bits = n > 0 && most > least ? 64 - (unsigned)__builtin_clzll(most - least) : 0;
+    unsigned shift = bits > TOP_BITS ? bits - TOP_BITS : 0;
+    if (n > FEW && bits > 0)
+        pass_digits(keys, room, n, shift, TOP_DIGITS);
+    if (!insert(keys, n, n <= FEW ? SIZE_MAX : MOVES_EACH * n)) {
+        pass_digits(keys, room, n, 0, DIGITS);
+        insert(keys, n, SIZE_MAX);
+    }
+    for (size_t i = 0; i < n; i++)
+        values[i] = value_of(keys[i] + least);
+}
+
+mw_sample mw_sample_make(const double *values, size_t n, ptrdiff_t stride, double *room,
+                         double *scratch)
+{
+    mw_sample sample = {.sorted = room};
+    for (size_t i = 0; i < n; i++) {
+        double value = values[(ptrdiff_t)i * stride];
+        room[sample.n] = value;
+        sample.n += isfinite(value) != 0;
+        sample.n_missing += isnan(value) != 0;
+    }
+    sample.n_infinite = n - sample.n - sample.n_missing;
+    mw_sort(room, sample.n, scratch);
+    return sample;
+}
+
+size_t mw_sample_distinct(const mw_sample *sample, size_t limit)
+{
+    size_t n = sample->n > 0;
+    for (size_t i = 1; i < sample->n && n <= limit; i++)
+        n += sample->sorted[i] != sample->sorted[i - 1];
+    return n;
+}
+
+/* Sums in four lanes, as a vector unit adds them. */
+static double sum_of(const double *values, size_t n, double shift, bool squared)
+{
+    double lanes[4] = {0, 0, 0, 0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++) {
+            double gap = values[i + k] - shift;
+            lanes[k] += squared ? gap * gap : gap;
+        }
+    for (; i < n; i++) {
+        double gap = values[i] - shift;
+        lanes[0] += squared ? gap * gap : gap;
+    }
+    return lanes[0] + lanes[1] + (lanes[2] + lanes[3]);
+}
+
+mw_spread_of_sample mw_sample_spread(const mw_sample *sample)
+{
+    size_t n = sample->n;
+    if (n == 0)
+        return (mw_spread_of_sample){(double)NAN, (double)NAN};
+    double middle = sample->sorted[n / 2]; /* near the mean: sums of small numbers lose little */
+    double mean = middle + sum_of(sample->sorted, n, middle, false) / (double)n;
+    return (mw_spread_of_sample){mean, sqrt(sum_of(sample->sorted, n, mean, true) / (double)n)};
+}
+
+double mw_sample_quantile(const mw_sample *sample, double q)
+{
+    if (sample->n == 0)
+        return (double)NAN;
+    double at = q * (double)(sample->n - 1);
+    size_t i = (size_t)at;
+    double low = sample->sorted[i], part = at - (double)i;
+    return part > 0 ? low + part * (sample->sorted[i + 1] - low) : low;
+}
+
+/* ---- two samples ----------------------------------------------------------------------------- */
+
+/* Both are walked at once. Which side steps is noise to a branch predictor, so nothing branches on
+ * it; a gap counts only where no equal value is left to step over. */
+double mw_ks_distance(const mw_sample *a, const mw_sample *b)
+{
+    const double *x = a->sorted, *y = b->sorted;
+    size_t n = a->n, m = b->n, i = 0, j = 0;
+    int64_t peak = 0, gap = 0;
+    if (n == 0 || m == 0)
+        return (double)NAN;
+    while (i < n && j < m) {
+        double left = x[i], right = y[j], least = left < right ? left : right;
+        int64_t steps_left = left <= least, steps_right = right <= least;
+        i += (size_t)steps_left;
+        j += (size_t)steps_right;
+        gap += steps_left * (int64_t)m - steps_right * (int64_t)n;
+        /* The arrays have room for one more, which is never read as a value: see below. */
+        int64_t open = (i < n && x[i] <= least) | (j < m && y[j] <= least);
+        int64_t size = gap < 0 ? -gap : gap;
+        size = open ? 0 : size;
+        peak = size > peak ? size : peak;
+    }
+    if (i == n && j < m) { /* equal values that are left over */
+        while (j < m && y[j] <= x[n - 1])
+            j++;
+        int64_t size = (int64_t)((m - j) * n);
+        peak = size > peak ? size : peak;
+    } else if (j == m && i < n) {
+        while (i < n && x[i] <= y[m - 1])
+            i++;
+        int64_t size = (int64_t)((n - i) * m);
+        peak = size > peak ? size : peak;
+    }
+    return (double)peak / ((double)n * (double)m);
+}
+
+static double equal_wasserstein(const double *x, const double *y, size_t n)
+{
+    double sums[4] = {0, 0, 0, 0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++)
+            sums[k] += fabs(x[i + k] - y[i + k]);
+    for (; i < n; i++)
+        sums[0] += fabs(x[i] - y[i]);
+    return (sums[0] + sums[1] + (sums[2] + sums[3])) / (double)n;
+}
+
+/* The integral over the shares: between two steps of either side both quantiles stand still. */
+double mw_wasserstein(const mw_sample *a, const mw_sample *b)
+{
+    const double *x = a->sorted, *y = b->sorted;
+    size_t n = a->n, m = b->n, i = 0, j = 0;
+    if (n == 0 || m == 0)
+        return (double)NAN;
+    if (n == m)
+        return equal_wasserstein(x, y, n);
+    double sum = 0;
+    uint64_t at = 0; /* in parts of 1 / (n m) */
+    while (i < n && j < m) {
+        uint64_t end_x = (uint64_t)(i + 1) * m, end_y = (uint64_t)(j + 1) * n;
+        uint64_t end = end_x < end_y ? end_x : end_y;
+        sum += (double)(end - at) * fabs(x[i] - y[j]);
+        i += end_x == end;
+        j += end_y == end;
+        at = end;
+    }
+    return sum / ((double)n * (double)m);
+}
