@@ -28,6 +28,7 @@
 #define MW_LIMIT_DRAIN_IDLE_MS 250 /* draining waits so long for a busy client's next request */
 #define MW_LIMIT_KEPT_BYTES (1 * MW_MIB) /* a body or reply buffer beyond is not kept warm */
 #define MW_LIMIT_KEPT_EXCHANGES 32       /* kept warm by each loop */
+#define MW_LIMIT_KEPT_PIECES 256         /* of each size, of HTTP/2 sessions' memory; the same */
 #define MW_LIMIT_KEPT_READ_BUFFERS 64    /* the same */
 #define MW_LIMIT_DEFLATE_FROM_BYTES 1400 /* smaller replies fit a packet: not worth compressing */
 #define MW_LIMIT_DRAIN_SECONDS 30
@@ -41,15 +42,16 @@
 #define MW_LIMIT_HTTP2_RESETS_A_SECOND 100 /* and from then on */
 #define MW_LIMIT_WAITING_CALLS 1000        /* of gRPC, that wait for news; about 16 kB each */
 #define MW_LIMIT_LISTENERS 64
-#define MW_LIMIT_SOCKET_MODE 0660 /* of a unix socket's file: its owner and group; mode= */
+#define MW_LIMIT_SOCKET_MODE 0660         /* of a unix socket's file: its owner and group; mode= */
 #define MW_LIMIT_PROXY_BYTES (4 * MW_KIB) /* a PROXY header, its TLVs included */
-#define MW_LIMIT_TLS_FILE_BYTES (1 * MW_MIB) /* a certificate, key or CA file */
+#define MW_LIMIT_TLS_FILE_BYTES (1 * MW_MIB)          /* a certificate, key or CA file */
 #define MW_LIMIT_TLS_CLIENT_CHAIN_BYTES (64 * MW_KIB) /* what a client shows */
 #define MW_LIMIT_TLS_CLIENT_CHAIN 8                   /* certificates between it and the root */
 #define MW_LIMIT_TLS_SESSION_SECONDS 43200 /* a session can be resumed so long; then a new key */
-#define MW_LIMIT_TLS_KEPT_MS 100 /* record buffers of a connection that is quiet are kept so long */
-#define MW_LIMIT_TLS_LOOK_MS 2000          /* between looks whether certificate files changed */
-#define MW_LIMIT_COMPLAINT_MS 10000        /* one log line of a kind in that time, of a loop */
+#define MW_LIMIT_TLS_KEPT_MS 100  /* record buffers of a connection that is quiet are kept so long \
+                                   */
+#define MW_LIMIT_TLS_LOOK_MS 2000 /* between looks whether certificate files changed */
+#define MW_LIMIT_COMPLAINT_MS 10000 /* one log line of a kind in that time, of a loop */
 #define MW_LIMIT_THREADS 256
 
 /* requests */
@@ -57,8 +59,8 @@
 #define MW_LIMIT_REPLY_BYTES (256 * MW_MIB)
 #define MW_LIMIT_REQUEST_ARENA_BYTES (1 * MW_GIB)
 #define MW_LIMIT_REQUEST_BLOCK_BYTES (64 * MW_KIB) /* kept by each warm connection's loop */
-#define MW_LIMIT_BUDGET_MS 5000 /* an answer is made within; --latency-budget */
-#define MW_LIMIT_QUEUE 256      /* wait for a worker, of an endpoint: 503 beyond; --max-queue */
+#define MW_LIMIT_BUDGET_MS 5000                    /* an answer is made within; --latency-budget */
+#define MW_LIMIT_QUEUE 256 /* wait for a worker, of an endpoint: 503 beyond; --max-queue */
 #define MW_LIMIT_ENDPOINTS 1024
 #define MW_LIMIT_NAME_BYTES 250
 

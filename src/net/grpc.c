@@ -62,8 +62,9 @@ static mw_view outcome_lines(net_exchange *exchange)
 {
     enum { ROOM = 64 };
     int code = net_grpc_code(exchange->shown.status);
-    mw_view text = code == GRPC_OK ? (mw_view){NULL, 0} : mw_buf_as_view(&exchange->reply);
-    mw_view message = escape(mw_view_trim(text), &exchange->arena);
+    if (code == GRPC_OK) /* the handler's own lines stood in the head */
+        return MW_VIEW("grpc-status: 0\r\n");
+    mw_view message = escape(mw_view_trim(mw_buf_as_view(&exchange->reply)), &exchange->arena);
     mw_view own = exchange->shown.reply_headers;
     char *lines = mw_arena_take(&exchange->arena, message.size + own.size + ROOM);
     if (!lines)
@@ -72,8 +73,6 @@ static mw_view outcome_lines(net_exchange *exchange)
     if (message.size > 0)
         size += snprintf(lines + size, message.size + ROOM - (size_t)size, "grpc-message: %.*s\r\n",
                          MW_VIEW_ARG(message));
-    if (code == GRPC_OK)
-        own.size = 0; /* they stood in the head */
     if (own.size > 0)
         memcpy(lines + size, own.data, own.size);
     return (mw_view){lines, (size_t)size + own.size};

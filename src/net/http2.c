@@ -50,7 +50,9 @@ static bool open_session(net_http2 *http2)
         nghttp2_option_set_max_outbound_ack(option, MW_LIMIT_HTTP2_ACKS);
         nghttp2_option_set_stream_reset_rate_limit(option, MW_LIMIT_HTTP2_RESETS,
                                                    MW_LIMIT_HTTP2_RESETS_A_SECOND);
-        opened = nghttp2_session_server_new2(&http2->session, callbacks, http2, option) == 0;
+        nghttp2_mem pieces = net_loop_pieces(http2->connection->loop);
+        opened =
+            nghttp2_session_server_new3(&http2->session, callbacks, http2, option, &pieces) == 0;
     }
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(option);

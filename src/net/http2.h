@@ -59,6 +59,7 @@ struct net_http2 {
     net_connection *connection;
     nghttp2_session *session;
     net_stream *streams, *free_streams;
+    net_stream *found;               /* that the last call of nghttp2's was about; or NULL */
     net_stream *queue, *last_queued; /* whole requests that wait for the connection's next turn */
     unsigned n_handled;              /* in this turn */
     size_t n_streams, n_free_streams;

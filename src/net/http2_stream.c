@@ -73,6 +73,7 @@ void net_stream_free(net_stream *stream)
 {
     net_http2 *http2 = stream->http2;
     net_exchange *exchange = stream->exchange;
+    http2->found = NULL;
     bool is_kept = exchange && stream->is_running; /* views of its head are in use */
     leave_queue(stream);
     if (is_kept) {
@@ -158,22 +159,28 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *data, siz
     return (ssize_t)n;
 }
 
+static mw_view status_text(int status, char room[8])
+{
+    if (status == 200)
+        return MW_VIEW("200");
+    return (mw_view){room, (size_t)snprintf(room, 8, "%d", status)};
+}
+
 /* :status, type, length, date and the handler's lines; `out` follows. */
 static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, size_t body_bytes)
 {
     nghttp2_nv pairs[MOST_REPLY_HEADERS + REPLY_HEADERS + 1];
     size_t n = 0, date_size;
-    char status[8], length[24];
-    int status_size = snprintf(status, sizeof status, "%d", shown->status);
-    int length_size = snprintf(length, sizeof length, "%zu", body_bytes);
+    char status[8], length[MW_NUMBER_TEXT_BYTES];
     const char *date = net_loop_date(loop_of(stream), &date_size);
     enum { DATE_NAME = 6, LINE_END = 2 };
-    pairs[n++] = pair(MW_VIEW(":status"), (mw_view){status, (size_t)status_size});
+    pairs[n++] = pair(MW_VIEW(":status"), status_text(shown->status, status));
     mw_view type = stream->is_grpc ? MW_VIEW("application/grpc") : shown->reply_type;
     if (type.size > 0)
         pairs[n++] = pair(MW_VIEW("content-type"), type);
     if (net_status_has_body(shown->status) && !stream->is_grpc)
-        pairs[n++] = pair(MW_VIEW("content-length"), (mw_view){length, (size_t)length_size});
+        pairs[n++] = pair(MW_VIEW("content-length"),
+                          (mw_view){length, mw_number_write_int(length, (int64_t)body_bytes)});
     pairs[n++] =
         pair(MW_VIEW("date"), (mw_view){date + DATE_NAME, date_size - DATE_NAME - LINE_END});
     if (shown->request_id.size > 0)
@@ -332,6 +339,16 @@ static mw_view keep_text(net_stream *stream, const uint8_t *data, size_t size)
     return (mw_view){to, size};
 }
 
+static void note_pseudo_header(net_stream *stream, mw_view key, mw_view text)
+{
+    if (mw_view_is(key, ":method"))
+        stream->method = text;
+    else if (mw_view_is(key, ":path"))
+        stream->target = text;
+    else if (mw_view_is(key, ":authority"))
+        stream->authority = text;
+}
+
 static void add_header(net_stream *stream, const uint8_t *name, size_t name_size,
                        const uint8_t *value, size_t value_size)
 {
@@ -344,14 +361,10 @@ static void add_header(net_stream *stream, const uint8_t *name, size_t name_size
         return;
     }
     mw_view key = keep_text(stream, name, name_size), text = keep_text(stream, value, value_size);
-    if (mw_view_is(key, ":method"))
-        stream->method = text;
-    else if (mw_view_is(key, ":path"))
-        stream->target = text;
-    else if (mw_view_is(key, ":authority"))
-        stream->authority = text;
-    if (key.data[0] == ':')
+    if (key.data[0] == ':') {
+        note_pseudo_header(stream, key, text);
         return;
+    }
     stream->exchange->headers[shown->n_headers++] = (mw_header){key, text};
     if (mw_view_is(key, "content-type"))
         shown->content_type = text;
@@ -435,9 +448,12 @@ static void end_request(net_stream *stream)
 /* ---- nghttp2 calls ----------------------------------------------------------------------------
  */
 
-static net_stream *find(nghttp2_session *session, int32_t id)
+/* Several frames and a dozen header lines of one stream come one after the other. */
+static net_stream *find(net_http2 *http2, int32_t id)
 {
-    return nghttp2_session_get_stream_user_data(session, id);
+    if (!http2->found || http2->found->id != id)
+        http2->found = nghttp2_session_get_stream_user_data(http2->session, id);
+    return http2->found;
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -451,6 +467,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (!stream)
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     nghttp2_session_set_stream_user_data(session, id, stream);
+    http2->found = stream;
     return 0;
 }
 
@@ -458,9 +475,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
                      void *user)
 {
+    (void)session;
     (void)flags;
-    (void)user;
-    net_stream *stream = find(session, frame->hd.stream_id);
+    net_stream *stream = find(user, frame->hd.stream_id);
     bool is_head = frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     if (stream && is_head)
         add_header(stream, name, name_size, value, value_size);
@@ -469,8 +486,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    (void)user;
-    net_stream *stream = find(session, frame->hd.stream_id);
+    (void)session;
+    net_stream *stream = find(user, frame->hd.stream_id);
     if (!stream)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -492,8 +509,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
                    size_t size, void *user)
 {
     (void)flags;
-    (void)user;
-    net_stream *stream = find(session, id);
+    net_stream *stream = find(user, id);
     nghttp2_session_consume_connection(session, size);
     if (!stream || stream->is_last || !stream->exchange)
         return 0;
@@ -519,10 +535,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
  * their side by themselves, some of them with a frame of its own. */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    (void)user;
+    (void)session;
     bool ends = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
-    net_stream *stream = ends ? find(session, frame->hd.stream_id) : NULL;
+    net_stream *stream = ends ? find(user, frame->hd.stream_id) : NULL;
     if (stream && !stream->is_ended && !stream->is_grpc)
         net_stream_reset(stream, NGHTTP2_NO_ERROR);
     return 0;
@@ -530,9 +546,9 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
 {
+    (void)session;
     (void)code;
-    (void)user;
-    net_stream *stream = find(session, id);
+    net_stream *stream = find(user, id);
     if (stream)
         net_stream_free(stream);
     return 0;

@@ -9,6 +9,7 @@
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
+#include <nghttp2/nghttp2.h>
 #include <pthread.h>
 
 #include "connection.h"
@@ -28,6 +29,8 @@ typedef struct net_counts {
 } net_counts;
 
 typedef struct net_free_buffer net_free_buffer; /* pools.c */
+typedef union net_piece net_piece;
+enum { NET_PIECE_LISTS = 8 };
 
 /* What clients do wrong that the operator should know: they, or the settings here, are mistaken. */
 typedef enum net_complaint {
@@ -71,6 +74,8 @@ struct net_loop {
     net_connection *free_connections;
     net_exchange *free_exchanges;
     net_free_buffer *free_buffers;
+    net_piece *free_pieces[NET_PIECE_LISTS];
+    size_t n_free_pieces[NET_PIECE_LISTS];
     size_t n_free_connections, n_free_exchanges, n_free_buffers;
     uint32_t buffer_bytes;
 
@@ -136,6 +141,8 @@ net_exchange *net_loop_take_exchange(net_loop *loop);
 void net_loop_give_exchange(net_loop *loop, net_exchange *exchange);
 char *net_loop_take_buffer(net_loop *loop);
 void net_loop_give_buffer(net_loop *loop, char *buffer);
+/* Memory for libnghttp2's sessions. */
+nghttp2_mem net_loop_pieces(net_loop *loop);
 void net_loop_free_pools(net_loop *loop);
 
 /* accept.c */

@@ -31,6 +31,94 @@ void net_loop_give_buffer(net_loop *loop, char *data)
     loop->n_free_buffers++;
 }
 
+/* ---- memory of HTTP/2 sessions ----------------------------------------------------------------
+ */
+
+/* libnghttp2 asks for a dozen small pieces a request. They come from lists by size, a step a list;
+ * before each stands which one, as it must be known when it is given back. */
+enum { PIECE_STEP = 64, PIECE_HEAD = 16 };
+#ifdef __SANITIZE_ADDRESS__
+enum { KEPT_PIECES = 0 }; /* so that it sees what is used after it was given back */
+#else
+enum { KEPT_PIECES = MW_LIMIT_KEPT_PIECES };
+#endif
+
+union net_piece {
+    union net_piece *next;
+    size_t list; /* NET_PIECE_LISTS: it is in none */
+    char room[PIECE_HEAD];
+};
+
+static void *take_piece(size_t size, void *user)
+{
+    net_loop *loop = user;
+    size_t list = size / PIECE_STEP < NET_PIECE_LISTS ? size / PIECE_STEP : NET_PIECE_LISTS;
+    net_piece *piece = list < NET_PIECE_LISTS ? loop->free_pieces[list] : NULL;
+    if (piece) {
+        loop->free_pieces[list] = piece->next;
+        loop->n_free_pieces[list]--;
+    } else {
+        piece = malloc(PIECE_HEAD + (list < NET_PIECE_LISTS ? (list + 1) * PIECE_STEP : size));
+    }
+    if (!piece)
+        return NULL;
+    piece->list = list;
+    return piece + 1;
+}
+
+static void give_piece(void *memory, void *user)
+{
+    net_loop *loop = user;
+    net_piece *piece = memory ? (net_piece *)memory - 1 : NULL;
+    size_t list = piece ? piece->list : NET_PIECE_LISTS;
+    if (list == NET_PIECE_LISTS || loop->n_free_pieces[list] >= KEPT_PIECES) {
+        free(piece);
+        return;
+    }
+    piece->next = loop->free_pieces[list];
+    loop->free_pieces[list] = piece;
+    loop->n_free_pieces[list]++;
+}
+
+static void *take_zeroed_piece(size_t n, size_t size, void *user)
+{
+    size_t bytes;
+    void *memory = __builtin_mul_overflow(n, size, &bytes) ? NULL : take_piece(bytes, user);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+static void *grow_piece(void *memory, size_t size, void *user)
+{
+    net_piece *piece = memory ? (net_piece *)memory - 1 : NULL;
+    if (piece && piece->list == NET_PIECE_LISTS) {
+        piece = realloc(piece, PIECE_HEAD + size); /* it stays in none, also when it shrinks */
+        return piece ? piece + 1 : NULL;
+    }
+    size_t have = piece ? (piece->list + 1) * PIECE_STEP : 0;
+    if (size <= have)
+        return memory;
+    void *larger = take_piece(size, user);
+    if (larger && memory) {
+        memcpy(larger, memory, have);
+        give_piece(memory, user);
+    }
+    return larger;
+}
+
+nghttp2_mem net_loop_pieces(net_loop *loop)
+{
+    return (nghttp2_mem){loop, take_piece, give_piece, take_zeroed_piece, grow_piece};
+}
+
+static void free_pieces(net_loop *loop)
+{
+    for (size_t list = 0; list < NET_PIECE_LISTS; list++)
+        for (net_piece *piece = loop->free_pieces[list], *next; piece; piece = next) {
+            next = piece->next;
+            free(piece);
+        }
+}
+
 /* ---- connections ----------------------------------------------------------------------------- */
 
 net_connection *net_loop_take_connection(net_loop *loop)
@@ -123,6 +211,7 @@ void net_loop_give_exchange(net_loop *loop, net_exchange *exchange)
 
 void net_loop_free_pools(net_loop *loop)
 {
+    free_pieces(loop);
     for (net_free_buffer *buffer = loop->free_buffers, *next; buffer; buffer = next) {
         next = buffer->next;
         free(buffer);
