@@ -202,6 +202,8 @@ static void write_loads(metrics_page *page, const mw_endpoint_info *info)
                   (unsigned long long)info->loads_ok);
     mw_buf_format(page->out, "%s{endpoint=\"%s\",result=\"failed\"} %llu\n", name, info->name,
                   (unsigned long long)info->loads_failed);
+    mw_buf_format(page->out, "%s{endpoint=\"%s\",result=\"refused\"} %llu\n", name, info->name,
+                  (unsigned long long)info->loads_refused);
 }
 
 static const metric families[] = {

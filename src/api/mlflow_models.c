@@ -213,13 +213,26 @@ static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
 
 /* ---- versions -------------------------------------------------------------------------------- */
 
+/* The registration stands; who serves it is told in time. */
+static void warn_of_finding(const mw_model_version *version)
+{
+    enum { SHOWN = 400 };
+    mw_view finding = mw_version_finding(version);
+    if (finding.size > 0)
+        mw_log(MW_LOG_WARN, "version %lld of '%.*s': %.*s", (long long)version->version,
+               (int)(version->name.size < 80 ? version->name.size : 80), version->name.data,
+               (int)(finding.size < SHOWN ? finding.size : SHOWN), finding.data);
+}
+
 static mw_status create_version(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     mw_model_version version;
     model_request *q = turn->request;
     q->version.name = q->name;
-    return answer_version(turn, mw_record_create_version(record, &q->version, &version, err),
-                          &version);
+    mw_status status = mw_record_create_version(record, &q->version, &version, err);
+    if (status == MW_OK)
+        warn_of_finding(&version);
+    return answer_version(turn, status, &version);
 }
 
 static mw_status get_version(mlflow_turn *turn, mw_record *record, mw_error *err)

@@ -61,6 +61,7 @@ typedef enum cli_option_id {
     CLI_BODY_TIMEOUT,
     CLI_IDLE_TIMEOUT,
     CLI_WRITE_TIMEOUT,
+    CLI_CONTRACT,
     CLI_ADMISSION,
     CLI_LATENCY_BUDGET,
     CLI_MAX_QUEUE,

@@ -63,7 +63,10 @@ static void write_line(const diff_line *line, mw_buf *out)
     mw_buf_format(out, "  %.*s", MW_VIEW_ARG(line->key));
     cli_pad(out, start, KEY_COLUMN);
     mw_buf_char(out, ' ');
-    if (line->before.data || strcmp(line->section, "contract") != 0) {
+    bool is_sentence = strcmp(line->section, "contract") == 0 ||
+                       strcmp(line->section, "notes") == 0 ||
+                       (strcmp(line->section, "structure") == 0 && !line->before.data);
+    if (!is_sentence) {
         put_value(out, line->before);
         mw_buf_text(out, " -> ");
         put_value(out, line->after);

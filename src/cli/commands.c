@@ -32,7 +32,8 @@ static const cli_command commands[] = {
             "With --record DIR the server also answers MLflow's tracking, artifact and registry "
             "addresses, from a record in that folder; it then needs no model. Models of the record "
             "are served by their address (models:/NAME@ALIAS, models:/NAME/VERSION, "
-            "runs:/ID/PATH); an alias that moves swaps the model under traffic.\n\n"
+            "runs:/ID/PATH); an alias that moves swaps the model under traffic, unless the version "
+            "would break the clients of the one that is served (--contract).\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
             "SIGHUP loads all model files again, all or none, while traffic runs, and opens the "
@@ -43,13 +44,13 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
-                     CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD,
-                     CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS, CLI_ALLOW_PUBLIC,
-                     CLI_LOG_LEVEL, CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
-                     CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
-                     CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
+                            CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
+                            CLI_RECORD, CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS,
+                            CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL, CLI_ACCESS_LOG,
+                            CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK,
+                            CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE, CLI_SERVICE_NAME,
+                            CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples =
             {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
              {"mw serve churn=v3.ubj price=price.txt --listen :9000",
@@ -265,11 +266,10 @@ static const cli_command commands[] = {
             "classes, trees, depth, leaves, thresholds. Differences that would break clients of "
             "the first are marked; 'docs/explanation/versions.md' has the rules.\n\n"
             "The exit code is 0 when they are equal, 6 when they differ.",
-        .arguments = {{"MODEL", "two of them: NAME/VERSION or NAME@ALIAS of a record, or a "
-                                MODEL_HELP,
-                       2, 2, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON_FORMAT, CLI_OUTPUT,
-                            CLI_ONNXRUNTIME),
+        .arguments = {{"MODEL",
+                       "two of them: NAME/VERSION or NAME@ALIAS of a record, or a " MODEL_HELP, 2,
+                       2, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON_FORMAT, CLI_OUTPUT, CLI_ONNXRUNTIME),
         .examples = {{"mw model diff credit/1 credit/2 --record mw-record", NULL},
                      {"mw model diff credit@champion new.ubj --record mw-record",
                       "what is served against a file"},

@@ -102,6 +102,13 @@ static void diff_environment(diff *d, const mw_passport *a, const mw_passport *b
     for (size_t i = 0; i < a->libraries.count; i++)
         diff_text(d, "environment", a->libraries.items[i].name, a->libraries.items[i].version,
                   library_of(b, a->libraries.items[i].name));
+    for (size_t i = 0; i < a->libraries.count; i++) {
+        const mw_library *old = &a->libraries.items[i];
+        mw_view now = library_of(b, old->name);
+        const char *what = now.data ? mw_library_change(old->name, old->version, now) : NULL;
+        if (what)
+            diff_add(d, "notes", old->name, none, mw_view_of(what), false);
+    }
     for (size_t i = 0; i < b->libraries.count; i++)
         if (!library_of(a, b->libraries.items[i].name).data)
             diff_text(d, "environment", b->libraries.items[i].name, none,

@@ -27,6 +27,45 @@ static uint64_t n_writes(cli_house *house)
     return counts.writes;
 }
 
+/* ---- over a restart -------------------------------------------------------------------------- */
+
+/* What one forest promised and the other breaks. What cannot be read promises nothing. */
+static bool would_break(const char *before, const char *after, const char *name)
+{
+    mw_error none;
+    mw_forest *old = NULL, *new = NULL;
+    bool breaks = mw_forest_load(before, &old, &none) == MW_OK &&
+                  mw_forest_load(after, &new, &none) == MW_OK &&
+                  mw_endpoint_check_contract(name, old, new, &none) == MW_CONFLICT;
+    mw_forest_free(old);
+    mw_forest_free(new);
+    return breaks;
+}
+
+/* The folder to begin with: what was served before, where the new one would break its clients. The
+ * first look then tells so. */
+static mw_status begin_with(cli_house *house, cli_followed *followed, mw_error *err)
+{
+    mw_arena arena;
+    const char *before;
+    mw_view address = mw_view_of(followed->address);
+    mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
+    mw_status status = mw_registry_served(house->registry, mw_view_of(followed->name), address,
+                                          &arena, &before, err);
+    bool goes_on = status == MW_OK && before && strcmp(before, followed->folder) != 0 &&
+                   !house->breaks_contracts &&
+                   !mw_registry_accepts_breaks(house->registry, address, &arena) &&
+                   would_break(before, followed->folder, followed->name);
+    if (goes_on) {
+        char *kept = strdup(before);
+        free(followed->folder);
+        followed->folder = kept;
+        status = kept ? MW_OK : mw_fail_memory(err, "a path");
+    }
+    mw_arena_done(&arena);
+    return status;
+}
+
 mw_status cli_follow_add(cli_house *house, const cli_endpoint *endpoint, const char **ret_folder,
                          mw_error *err)
 {
@@ -35,18 +74,67 @@ mw_status cli_follow_add(cli_house *house, const cli_endpoint *endpoint, const c
                 endpoint->model);
         return mw_mend(err, "mw serve %s --record DIR", endpoint->model);
     }
-    cli_followed followed = {endpoint->name, endpoint->model, NULL};
+    cli_followed followed = {.name = endpoint->name, .address = endpoint->model};
     MW_TRY(check_out(house->registry, endpoint->model, &followed.folder, err));
+    mw_status status = begin_with(house, &followed, err);
     cli_followed *wider =
-        realloc(house->followed, (house->n_followed + 1) * sizeof *house->followed);
+        status == MW_OK ? realloc(house->followed, (house->n_followed + 1) * sizeof *wider) : NULL;
     if (!wider) {
         free(followed.folder);
-        return mw_fail_memory(err, "the endpoints");
+        return status == MW_OK ? mw_fail_memory(err, "the endpoints") : status;
     }
     house->followed = wider;
     house->followed[house->n_followed++] = followed;
+    house->n_writes_seen = UINT64_MAX; /* look once in any case */
     *ret_folder = followed.folder;
     return MW_OK;
+}
+
+/* What is served, for the next start. A record that cannot be written is told by its own calls. */
+static void note_served(cli_house *house, cli_followed *followed)
+{
+    mw_error err;
+    mw_arena arena;
+    if (followed->is_old || (followed->noted && strcmp(followed->noted, followed->folder) == 0))
+        return;
+    mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
+    if (mw_registry_note_served(house->registry, mw_view_of(followed->name),
+                                mw_view_of(followed->address), followed->folder, &arena,
+                                &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "cannot note what is served", &err);
+    mw_arena_done(&arena);
+    free(followed->noted);
+    followed->noted = strdup(followed->folder);
+}
+
+/* ---- following ------------------------------------------------------------------------------- */
+
+static bool is_accepted(const cli_house *house, const cli_followed *followed)
+{
+    mw_arena arena;
+    mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
+    bool accepted =
+        mw_registry_accepts_breaks(house->registry, mw_view_of(followed->address), &arena);
+    mw_arena_done(&arena);
+    return accepted;
+}
+
+static void move(cli_house *house, cli_followed *followed, const char *folder, bool may_break)
+{
+    mw_error err;
+    mw_status status = mw_fleet_move(house->fleet, followed->name, folder, may_break, &err);
+    followed->is_old = status != MW_OK;
+    followed->is_refused = followed->is_old && err.code == MW_E_CONTRACT;
+    if (status == MW_OK) {
+        mw_log(MW_LOG_INFO, "'%s' follows %s to another version", followed->name,
+               followed->address);
+        return;
+    }
+    if (followed->is_refused)
+        mw_mend(&err, "register a version that keeps the columns, or serve this one under another "
+                      "name; to take it all the same set its tag millwright.contract.accepted to "
+                      "true");
+    mw_log_error(MW_LOG_ERROR, "cannot follow an alias, the old model is kept", &err);
 }
 
 /* An address that leads nowhere for a while (an alias deleted) keeps what it had. */
@@ -58,17 +146,14 @@ static void look_at(cli_house *house, cli_followed *followed)
         mw_log_error(MW_LOG_WARN, "an address leads nowhere now, its model is kept", &err);
         return;
     }
-    if (strcmp(folder, followed->folder) == 0) {
-        free(folder);
-        return;
-    }
-    if (mw_fleet_move(house->fleet, followed->name, folder, &err) == MW_OK)
-        mw_log(MW_LOG_INFO, "'%s' follows %s to another version", followed->name,
-               followed->address);
-    else
-        mw_log_error(MW_LOG_ERROR, "cannot follow an alias, the old model is kept", &err);
-    free(followed->folder); /* in either case: a model that fails is not tried twice a second */
+    bool is_same = strcmp(folder, followed->folder) == 0;
+    if (is_same && followed->is_refused && is_accepted(house, followed))
+        move(house, followed, folder, true);
+    else if (!is_same) /* one that fails is not tried twice a second */
+        move(house, followed, folder, is_accepted(house, followed));
+    free(followed->folder);
     followed->folder = folder;
+    note_served(house, followed);
 }
 
 void cli_follow_look(cli_house *house)
@@ -83,7 +168,9 @@ void cli_follow_look(cli_house *house)
 
 void cli_follow_done(cli_house *house)
 {
-    for (size_t i = 0; i < house->n_followed; i++)
+    for (size_t i = 0; i < house->n_followed; i++) {
         free(house->followed[i].folder);
+        free(house->followed[i].noted);
+    }
     free(house->followed);
 }

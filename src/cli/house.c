@@ -184,6 +184,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         .max_body_bytes = options.max_body_bytes,
         .model_folder = call->settings[CLI_MODELS].text,
         .admission = limits_of(call, NULL),
+        .breaks_contracts = house->breaks_contracts,
     };
     MW_TRY(open_observer(call, n_loops, house, err));
     fleet_options.observer = house->observer;
@@ -235,7 +236,7 @@ static mw_status open_front(const cli_call *call, const char *listen, mw_arena *
 mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                          const char *listen, cli_house *ret_house, mw_error *err)
 {
-    cli_house house = {.url = ""};
+    cli_house house = {.url = "", .breaks_contracts = call->settings[CLI_CONTRACT].number != 0};
     cli_listeners listeners;
     mw_arena arena;
     mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);

@@ -11,6 +11,7 @@ static const char *const explain_scales[] = {"margin", "probability", NULL}; /* 
 static const char *const report_formats[] = {"text", "csv", "json", NULL};
 static const char *const importance_kinds[] = {
     "shap", "gain", "total_gain", "cover", "total_cover", "weight", "split", "permutation", NULL};
+static const char *const contract_words[] = {"keep", "warn", NULL};
 static const char *const lineage_formats[] = {"text", "json", "openlineage", NULL};
 static const char *const reason_formats[] = {"text", "json", NULL};
 static const char *const sides[] = {"up", "down", NULL};
@@ -220,6 +221,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                            .min = 10,
                            .max = MS_PER_HOUR,
                            .help = "time for a client to take a whole answer"},
+    [CLI_CONTRACT] = {.name = "contract",
+                      .kind = CLI_KIND_CHOICE,
+                      .value = "WHICH",
+                      .fallback = "keep",
+                      .config = "server.contract",
+                      .choices = contract_words,
+                      .help = "refuse a model that would break the clients of the one it replaces; "
+                              "warn: only tell"},
     [CLI_ADMISSION] = {.name = "admission",
                        .kind = CLI_KIND_CHOICE,
                        .value = "WHICH",

@@ -92,4 +92,21 @@ MW_CHECKED mw_status mw_record_version_at(mw_record *record, mw_view address,
 MW_CHECKED mw_status mw_record_lineage(mw_record *record, mw_view address, mw_lineage *ret_lineage,
                                        mw_error *err);
 
+/* ---- what a version would break (findings.c) ------------------------------------------------- */
+
+/* What its registration found against the versions that had an alias; absent: nothing. */
+mw_view mw_version_finding(const mw_model_version *version);
+/* What a library is known to do otherwise between two of its versions; NULL: nothing. */
+const char *mw_library_change(mw_view name, mw_view before, mw_view after);
+
+/* Whether the version at an address may break clients: its tag millwright.contract.accepted. */
+bool mw_registry_accepts_breaks(mw_registry *registry, mw_view address, mw_arena *arena);
+/* The folder that an endpoint served last from this address, so that a restart does not break its
+ * clients; *ret_folder is NULL when it never did. */
+MW_CHECKED mw_status mw_registry_served(mw_registry *registry, mw_view endpoint, mw_view address,
+                                        mw_arena *arena, const char **ret_folder, mw_error *err);
+MW_CHECKED mw_status mw_registry_note_served(mw_registry *registry, mw_view endpoint,
+                                             mw_view address, const char *folder, mw_arena *arena,
+                                             mw_error *err);
+
 #endif

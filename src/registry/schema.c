@@ -121,5 +121,11 @@ static const char step_3[] =
     "CREATE INDEX model_versions_of_logged ON model_versions(model_id);"
     "CREATE INDEX model_versions_of_source ON model_versions(source);";
 
-const char *const record_steps[] = {step_1, step_2, step_3};
+/* What an endpoint serves from an address, so that a restart goes on with it. */
+static const char step_4[] =
+    "CREATE TABLE served_addresses(endpoint TEXT NOT NULL, address TEXT NOT NULL,"
+    " folder TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(endpoint, address))"
+    " STRICT, WITHOUT ROWID;";
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4};
 const size_t record_n_steps = MW_COUNT(record_steps);

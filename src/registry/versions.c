@@ -1,6 +1,7 @@
 /* Versions of registered models. A version's source is what the client gave; its location is where
  * the artifacts really are: a logged model's place for "models:/m-...", another version's for
  * "models:/name/3". */
+#include "findings.h"
 #include "passport.h"
 #include "versions.h"
 
@@ -299,6 +300,7 @@ mw_status mw_record_create_version(mw_record *record, const mw_new_version *want
                                    mw_model_version *ret_version, mw_error *err)
 {
     source_place place;
+    bool noted;
     int64_t number, now = mw_clock_wall_ms();
     mw_registered_model model;
     for (size_t i = 0; i < wanted->tags.count; i++)
@@ -318,7 +320,9 @@ mw_status mw_record_create_version(mw_record *record, const mw_new_version *want
         MW_TRY(note_registration(record, place.logged_model, wanted->name, number, err));
     MW_TRY(record_touch_model(record, model.row, err));
     MW_TRY(find_version(record, wanted->name, number, ret_version, err));
-    return record_keep_passport(record, ret_version, err);
+    MW_TRY(record_keep_passport(record, ret_version, err));
+    MW_TRY(record_note_findings(record, ret_version, &noted, err));
+    return noted ? find_version(record, wanted->name, number, ret_version, err) : MW_OK;
 }
 
 /* ---- changing -------------------------------------------------------------------------------- */

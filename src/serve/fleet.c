@@ -190,20 +190,45 @@ static void note_failure(mw_fleet *fleet, serve_endpoint *endpoint, const mw_err
     mw_error_sentence(err, &sentence);
     pthread_mutex_lock(&fleet->lock);
     snprintf(endpoint->reason, sizeof endpoint->reason, "%s", sentence.data);
-    endpoint->loads_failed++;
+    if (err->code == MW_E_CONTRACT)
+        endpoint->loads_refused++;
+    else
+        endpoint->loads_failed++;
     pthread_mutex_unlock(&fleet->lock);
     mw_buf_done(&sentence);
 }
 
-static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, serve_model **ret_model,
-                           mw_error *err)
+/* A new model against the one that is served; an endpoint that was unloaded has no clients. */
+static mw_status check_contract(const mw_fleet *fleet, const serve_endpoint *endpoint,
+                                const serve_model *model, mw_error *err)
+{
+    if (!endpoint->model)
+        return MW_OK;
+    mw_status status =
+        mw_endpoint_check_contract(endpoint->name, endpoint->model->forest, model->forest, err);
+    if (status != MW_CONFLICT || !fleet->options.breaks_contracts)
+        return status;
+    mw_log_error(MW_LOG_WARN, "a model that breaks its clients is taken, as was asked for", err);
+    return MW_OK;
+}
+
+static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, bool may_break,
+                           serve_model **ret_model, mw_error *err)
 {
     mw_error own;
     mw_error *said = err ? err : &own;
+    serve_model *model;
     mw_status status = serve_model_load(endpoint->path, endpoint->background, endpoint->version + 1,
-                                        fleet->options.n_loops + 1, ret_model, said);
+                                        fleet->options.n_loops + 1, &model, said);
+    if (status == MW_OK && !may_break) {
+        status = check_contract(fleet, endpoint, model, said);
+        if (status != MW_OK)
+            serve_model_unref(model);
+    }
     if (status != MW_OK)
         note_failure(fleet, endpoint, said);
+    else
+        *ret_model = model;
     return status;
 }
 
@@ -278,7 +303,7 @@ static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
     serve_endpoint *endpoint = NULL;
     serve_model *model = NULL;
     MW_TRY(make_endpoint(fleet, name, path, background, &endpoint, err));
-    mw_status status = load_next(fleet, endpoint, &model, err);
+    mw_status status = load_next(fleet, endpoint, false, &model, err);
     if (status != MW_OK) {
         free_endpoint(endpoint);
         return status;
@@ -339,7 +364,7 @@ static mw_status reload_locked(mw_fleet *fleet, const char *name, mw_error *err)
     if (!endpoint)
         return add_from_folder(fleet, name, err);
     serve_model *model;
-    MW_TRY(load_next(fleet, endpoint, &model, err));
+    MW_TRY(load_next(fleet, endpoint, false, &model, err));
     take_model(fleet, endpoint, model);
     return swap_plan(fleet, err);
 }
@@ -352,7 +377,8 @@ mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err)
     return status;
 }
 
-static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path, bool may_break,
+                             mw_error *err)
 {
     serve_endpoint *endpoint = find_endpoint(fleet, name);
     if (!endpoint)
@@ -365,7 +391,7 @@ static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path
     char *before = endpoint->path;
     endpoint->path = next;
     pthread_mutex_unlock(&fleet->lock);
-    mw_status status = load_next(fleet, endpoint, &model, err);
+    mw_status status = load_next(fleet, endpoint, may_break, &model, err);
     if (status != MW_OK) {
         pthread_mutex_lock(&fleet->lock);
         endpoint->path = before;
@@ -378,10 +404,11 @@ static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path
     return swap_plan(fleet, err);
 }
 
-mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path, mw_error *err)
+mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path, bool may_break,
+                        mw_error *err)
 {
     pthread_mutex_lock(&fleet->loading);
-    mw_status status = move_locked(fleet, name, path, err);
+    mw_status status = move_locked(fleet, name, path, may_break, err);
     pthread_mutex_unlock(&fleet->loading);
     return status;
 }
@@ -396,7 +423,7 @@ static mw_status reload_all_locked(mw_fleet *fleet, mw_error *err)
     for (size_t i = 0; i < n && status == MW_OK; i++) {
         if (!fleet->endpoints[i]->model)
             continue; /* unloaded by someone's wish: stays so */
-        status = load_next(fleet, fleet->endpoints[i], &models[i], err);
+        status = load_next(fleet, fleet->endpoints[i], false, &models[i], err);
         if (status != MW_OK)
             mw_at(err, "endpoint '%s'", fleet->endpoints[i]->name);
     }
@@ -505,6 +532,7 @@ static mw_endpoint_info describe(const mw_fleet *fleet, const serve_endpoint *en
         .forest = model ? model->forest : NULL,
         .loads_ok = endpoint->loads_ok,
         .loads_failed = endpoint->loads_failed,
+        .loads_refused = endpoint->loads_refused,
     };
     serve_queue_look(fleet->queue, endpoint->gate, &info);
     return info;

@@ -80,7 +80,7 @@ typedef struct serve_endpoint {
     serve_model *model;                        /* NULL = unloaded; guarded by the fleet's lock */
     serve_tally *tallies[SERVE_KEPT_VERSIONS]; /* of the newest versions, oldest first */
     size_t n_tallies;
-    uint64_t loads_ok, loads_failed;
+    uint64_t loads_ok, loads_failed, loads_refused;
     serve_gate *gate;
 } serve_endpoint;
 

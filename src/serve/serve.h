@@ -41,6 +41,7 @@ typedef struct mw_fleet_options {
     mw_tap *tap;              /* NULL = none */
     void *tap_user;
     struct mw_observer *observer; /* whose sampling settings calls may change; NULL = none */
+    bool breaks_contracts; /* take models that break their endpoint's clients, with a warning */
 } mw_fleet_options;
 
 MW_CHECKED mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet,
@@ -62,12 +63,16 @@ MW_CHECKED mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_
                                     mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also
  * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
- */
+ * Fails as mw_fleet_add; MW_CONFLICT (MW3525) when it would break the clients of what is served
+ * (mw_contract_compare), here and in the next two. */
 MW_CHECKED mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err);
-/* The same from another path, which is its path from then on. Fails as mw_fleet_add; then nothing
- * has changed. */
+/* The same from another path, which is its path from then on; may_break: whatever it breaks. On
+ * failure nothing has changed. */
 MW_CHECKED mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path,
-                                   mw_error *err);
+                                   bool may_break, mw_error *err);
+/* Whether a model may take the place of another. Fails: MW_CONFLICT (MW3525), with what breaks. */
+MW_CHECKED mw_status mw_endpoint_check_contract(const char *name, const mw_forest *before,
+                                                const mw_forest *after, mw_error *err);
 /* Every endpoint that is loaded; all or nothing: when one fails no model is swapped. */
 MW_CHECKED mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err);
 /* Stop serving it; its name, path and counters are kept. */
@@ -129,6 +134,7 @@ typedef struct mw_endpoint_info {
     size_t memory_bytes;
     const mw_forest *forest;         /* NULL when not ready */
     uint64_t loads_ok, loads_failed; /* of the endpoint's files, since start */
+    uint64_t loads_refused;          /* they would have broken its clients */
     uint64_t shed[MW_N_SHEDS];       /* of the endpoint, since start */
     uint64_t misses; /* answered, but later than the budget or the client's deadline */
     uint64_t latency_budget_ns;

@@ -237,6 +237,93 @@ static void test_versions(void **state)
     change(forget, NULL);
 }
 
+/* ---- findings -------------------------------------------------------------------------------- */
+
+static void test_libraries(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *before, *after;
+        bool told;
+    } cases[] = {{"xgboost", "1.7.6", "2.0.0", true},   {"xgboost", "2.0.3", "1.7.6", true},
+                 {"xgboost", "2.0.0", "2.1.4", false},  {"xgboost", "3.0.5", "3.1.0", true},
+                 {"xgboost", ">=1,<2", "==2.1", true},  {"xgboost", "", "2.1", false},
+                 {"numpy", "1.26.4", "2.1.0", true},    {"numpy", "2", "2.5", false},
+                 {"pandas", "2.3.3", "3.0.0", true},    {"nothing", "1", "2", false},
+                 {"numpy", "99999999999.1", "2", false}};
+    for (size_t i = 0; i < MW_COUNT(cases); i++)
+        if ((mw_library_change(mw_view_of(cases[i].name), mw_view_of(cases[i].before),
+                               mw_view_of(cases[i].after)) != NULL) != cases[i].told)
+            fail_msg("%s %s -> %s", cases[i].name, cases[i].before, cases[i].after);
+}
+
+static mw_status find_breaks(mw_record *record, void *given, mw_error *err)
+{
+    const blobs *b = given;
+    mw_registered_model model;
+    mw_model_version version;
+    mw_run run;
+    MW_TRY(mw_record_create_model(record, MW_VIEW("m"), (mw_view){NULL, 0}, &(mw_tags){NULL, 0},
+                                  &model, err));
+    for (int i = 0; i < 3; i++) {
+        MW_TRY(start_run(record, NULL, 0, &run, err));
+        mw_view root = mw_artifact_root(run.info.artifact_uri);
+        if (i < 2)
+            MW_TRY(put_file(record, root, "model/MLmodel", b->mlmodel, sizeof mlmodel - 1, err));
+        else
+            MW_TRY(put_file(record, root, "model/MLmodel", b->broken,
+                            strlen("signature: "
+                                   "{inputs: '[{\"type\": \"long\", \"name\": \"a\"}]'}"),
+                            err));
+        MW_TRY(add_version(record, &run, &version, err));
+        assert_int_equal(mw_version_finding(&version).data != NULL, i == 2);
+        if (i == 0)
+            MW_TRY(mw_record_set_alias(record, MW_VIEW("m"), MW_VIEW("best"), MW_VIEW("1"), err));
+    }
+    assert_true(mw_view_is(mw_version_finding(&version),
+                           "breaks clients of @best (version 1): column 'a' was float64 and is "
+                           "int64"));
+    return MW_OK;
+}
+
+static mw_status accept(mw_record *record, void *given, mw_error *err)
+{
+    (void)given;
+    return mw_record_tag_version(
+        record, MW_VIEW("m"), MW_VIEW("3"),
+        &(mw_tag){MW_VIEW("millwright.contract.accepted"), MW_VIEW("true")}, err);
+}
+
+static void test_findings(void **state)
+{
+    (void)state;
+    mw_error err;
+    blobs b;
+    const char *served;
+    mw_blobs *store = mw_registry_blobs(registry);
+    assert_int_equal(mw_blobs_put(store, MW_VIEW(mlmodel), b.mlmodel, &err), MW_OK);
+    assert_int_equal(
+        mw_blobs_put(store,
+                     MW_VIEW("signature: {inputs: '[{\"type\": \"long\", \"name\": \"a\"}]'}"),
+                     b.broken, &err),
+        MW_OK);
+    change(find_breaks, &b);
+    assert_false(mw_registry_accepts_breaks(registry, MW_VIEW("models:/m/3"), &arena));
+    change(accept, NULL);
+    assert_true(mw_registry_accepts_breaks(registry, MW_VIEW("models:/m/3"), &arena));
+    assert_false(mw_registry_accepts_breaks(registry, MW_VIEW("models:/m/1"), &arena));
+    assert_false(mw_registry_accepts_breaks(registry, MW_VIEW("runs:/a/b"), &arena));
+    mw_view name = MW_VIEW("e"), address = MW_VIEW("models:/m@best");
+    assert_int_equal(mw_registry_served(registry, name, address, &arena, &served, &err), MW_OK);
+    assert_null(served);
+    assert_int_equal(mw_registry_note_served(registry, name, address, "/x/served/12", &arena, &err),
+                     MW_OK);
+    assert_int_equal(mw_registry_note_served(registry, name, address, "/x/served/ab", &arena, &err),
+                     MW_OK);
+    assert_int_equal(mw_registry_served(registry, name, address, &arena, &served, &err), MW_OK);
+    assert_string_equal(strrchr(served, '/'), "/ab");
+}
+
 /* Beside the process that has it open; an older record is brought forward when nobody has. */
 static void test_looking(void **state)
 {
@@ -253,8 +340,9 @@ static void test_looking(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_requirements), TEST(test_mlmodel),
-                                       TEST(test_files_that_are_none), TEST(test_versions),
-                                       TEST(test_looking)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_requirements), TEST(test_mlmodel), TEST(test_files_that_are_none),
+        TEST(test_versions),     TEST(test_looking), TEST(test_libraries),
+        TEST(test_findings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

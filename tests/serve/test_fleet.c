@@ -179,7 +179,13 @@ static void test_reload(void **state)
     assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
     size_t before = look("a").n_features;
     put_example("plan.ubj");
-    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_OK);
+    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_CONFLICT); /* other columns */
+    assert_int_equal(err.code, MW_E_CONTRACT);
+    assert_int_equal(served(0, "a")->version, 1);
+    assert_int_equal(look("a").loads_failed, 0);
+    assert_non_null(strstr(look("a").reason, "would break"));
+    assert_int_equal(mw_fleet_move(fleet, "a", model, true, &err), MW_OK);
+    assert_string_equal(look("a").reason, "");
     sight after = look("a");
     assert_int_equal(after.version, 2);
     assert_int_not_equal(after.n_features, before);

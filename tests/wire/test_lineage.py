@@ -3,6 +3,7 @@ and `mw model diff` tell it, beside the running server."""
 import json
 import os
 import re
+import time
 import uuid
 
 import numpy
@@ -219,3 +220,103 @@ def test_no_record(run, tmp_path):
     assert done.returncode == 3 and "MW4008" in done.stderr and not (tmp_path / "none").exists()
     done = run("lineage", "show", "credit/1")
     assert done.returncode == 2 and "MW1026" in done.stderr
+
+
+# ---- what is served is replaced only by what its clients can live with  -----------------------
+
+def client_of(server):
+    mlflow.set_tracking_uri(server.url)
+    return mlflow.MlflowClient()
+
+
+def wait_for(what, seconds=10):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def score(server, columns, name="credit"):
+    row = {column: 0.5 for column in columns}
+    return server.post(f"/endpoints/{name}/invocations", json={"dataframe_records": [row]})
+
+
+def refusals(server):
+    return server.samples()['mw_model_loads_total{endpoint="credit",result="refused"}']
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory):
+    """A record whose 'credit' has a champion, a version of the same columns and one that breaks."""
+    folder = tmp_path_factory.mktemp("followed")
+    server = Server(folder, "--record", folder / "record")
+    client = client_of(server)
+    mlflow.set_experiment("scores")
+    log_version(2)
+    client.set_registered_model_alias("credit", "champion", "1")
+    log_version(3)
+    log_version(2, columns=["income", "age", "debt"])
+    tags = [client.get_model_version("credit", number).tags for number in "123"]
+    check_end(server)
+    return folder, tags
+
+
+def test_the_registration_tells_what_it_would_break(followed):
+    _, tags = followed
+    assert tags[0] == {} and tags[1] == {}
+    finding = tags[2]["millwright.contract"]
+    assert finding.startswith("breaks clients of @champion (version 1): ")
+    assert "column 'debt' (float64) is new" in finding and "stands elsewhere" in finding
+
+
+def test_a_version_that_breaks_is_not_followed(followed, tmp_path):
+    folder, _ = followed
+    arguments = ["credit=models:/credit@champion", "--record", folder / "record"]
+    server = Server(tmp_path, *arguments)
+    client = client_of(server)
+    assert score(server, ["age", "income"]).ok
+    client.set_registered_model_alias("credit", "champion", "2")
+    server.wait_said("follows models:/credit@champion to another version")
+    client.set_registered_model_alias("credit", "champion", "3")
+    server.wait_said("it would break the clients of 'credit'")
+    assert score(server, ["age", "income"]).ok and refusals(server) == 1
+    index = server.post("/v2/repository/index").json()
+    assert index[0]["state"] == "READY" and "would break" in index[0]["reason"]
+
+    # what follows from the record survives a kill and a restart
+    server.process.kill()
+    server.process.wait()
+    check_end(server, -9)
+    server = Server(tmp_path, *arguments)
+    client = client_of(server)
+    server.wait_said("it would break the clients of 'credit'")
+    assert score(server, ["age", "income"]).ok and refusals(server) == 1
+
+    # until somebody who may says that clients are ready
+    client.set_model_version_tag("credit", "3", "millwright.contract.accepted", "true")
+    wait_for(lambda: score(server, ["age", "income", "debt"]).ok and
+             not score(server, ["age", "income"]).ok)
+    assert server.post("/v2/repository/index").json()[0]["reason"] == ""
+    check_end(server)
+
+
+def test_a_file_that_breaks_is_not_loaded(tmp_path):
+    def save(columns):
+        rows = train_rows(columns)
+        booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, rows.iloc[:, 0]), 2)
+        booster.save_model(tmp_path / "credit.ubj")
+
+    save(["age", "income"])
+    for options, status in (([], 400), (["--contract", "warn"], 200)):
+        save(["age", "income"])
+        server = Server(tmp_path, tmp_path / "credit.ubj", *options)
+        save(["age"])
+        answer = server.post("/v2/repository/models/credit/load")
+        assert answer.status_code == status, answer.text
+        if status == 400:
+            assert "column 'income' (float64) is gone" in answer.json()["error"]
+            assert score(server, ["age", "income"]).ok
+            assert server.post("/v2/repository/models/credit/unload").ok  # then nobody is broken
+            assert server.post("/v2/repository/models/credit/load").ok
+        assert score(server, ["age"]).ok
+        check_end(server)
