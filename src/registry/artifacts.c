@@ -107,11 +107,29 @@ static mw_status check_place(mw_record *record, mw_view path, mw_error *err)
     return below.count > 0 ? refuse_path(path, "it is a folder", err) : MW_OK;
 }
 
+/* A file that changes after a version was made of it is what an inquiry looks for. */
+static mw_status note(mw_record *record, mw_view path, mw_view digest, mw_error *err)
+{
+    mw_rows rows;
+    mw_view before = RECORD_NOTHING;
+    MW_TRY(mw_rows_open(record->session, &rows, err, "SELECT digest FROM artifacts WHERE path = ?",
+                        "t", path));
+    if (mw_rows_next(&rows))
+        before = record_words(record, "sha256 %.*s", MW_VIEW_ARG(mw_rows_text(&rows, 0)));
+    MW_TRY(mw_rows_close(&rows, err));
+    mw_view after =
+        digest.data ? record_words(record, "sha256 %.*s", MW_VIEW_ARG(digest)) : RECORD_NOTHING;
+    return mw_record_note(record, digest.data ? "artifact.put" : "artifact.delete",
+                          record_words(record, "artifact %.*s", MW_VIEW_ARG(path)), before, after,
+                          err);
+}
+
 mw_status mw_record_put_artifact(mw_record *record, mw_view path, mw_view digest, int64_t bytes,
                                  mw_error *err)
 {
     MW_TRY(mw_artifact_check_path(path, err));
     MW_TRY(check_place(record, path, err));
+    MW_TRY(note(record, path, digest, err));
     return mw_sql_run(record->session, err,
                       "INSERT INTO artifacts(path, digest, bytes, created) VALUES(?, ?, ?, ?)"
                       " ON CONFLICT DO UPDATE SET digest = excluded.digest,"
@@ -146,6 +164,7 @@ mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *e
     mw_view low, high;
     MW_TRY(mw_artifact_check_path(path, err));
     MW_TRY(bounds_of(record, path, &low, &high, err));
+    MW_TRY(note(record, path, RECORD_NOTHING, err));
     return mw_sql_run(record->session, err,
                       "DELETE FROM artifacts WHERE path = ? OR (path >= ? AND path < ?)", "ttt",
                       path, low, high);

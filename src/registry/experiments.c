@@ -131,6 +131,30 @@ static mw_status put_tag(mw_record *record, int64_t id, const mw_tag *tag, mw_er
                       "itt", id, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
 }
 
+static mw_status note(mw_record *record, const char *action, int64_t id, mw_view before,
+                      mw_view after, mw_error *err)
+{
+    return mw_record_note(record, action, record_words(record, "experiment %lld", (long long)id),
+                          before, after, err);
+}
+
+/* Tags are seldom set: the log tells what they were. */
+static mw_status note_tag(mw_record *record, int64_t id, mw_view key, mw_view value, mw_error *err)
+{
+    mw_rows rows;
+    mw_view before = RECORD_NOTHING, after = RECORD_NOTHING;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT value FROM experiment_tags WHERE experiment = ? AND key = ?", "it",
+                        id, key));
+    if (mw_rows_next(&rows))
+        before = record_words(record, "%.*s=%.*s", MW_VIEW_ARG(key),
+                              MW_VIEW_ARG(mw_rows_text(&rows, 0)));
+    MW_TRY(mw_rows_close(&rows, err));
+    if (value.data)
+        after = record_words(record, "%.*s=%.*s", MW_VIEW_ARG(key), MW_VIEW_ARG(value));
+    return note(record, value.data ? "experiment.tag" : "experiment.untag", id, before, after, err);
+}
+
 mw_status mw_record_create_experiment(mw_record *record, mw_view name, mw_view location,
                                       const mw_tags *tags, int64_t *ret_id, mw_error *err)
 {
@@ -153,7 +177,7 @@ mw_status mw_record_create_experiment(mw_record *record, mw_view name, mw_view l
     for (size_t i = 0; i < tags->count; i++)
         MW_TRY(put_tag(record, id, &tags->items[i], err));
     *ret_id = id;
-    return MW_OK;
+    return note(record, "experiment.create", id, RECORD_NOTHING, name, err);
 }
 
 /* ---- changing -------------------------------------------------------------------------------- */
@@ -168,9 +192,10 @@ mw_status mw_record_rename_experiment(mw_record *record, mw_view id, mw_view nam
         return mw_mend(err, "restore it first");
     }
     MW_TRY(refuse_taken(record, name, experiment.id, err));
-    return mw_sql_run(record->session, err,
+    MW_TRY(mw_sql_run(record->session, err,
                       "UPDATE experiments SET name = ?, updated = ? WHERE id = ?", "tii", name,
-                      mw_clock_wall_ms(), experiment.id);
+                      mw_clock_wall_ms(), experiment.id));
+    return note(record, "experiment.rename", experiment.id, experiment.name, name, err);
 }
 
 static mw_status set_deleted(mw_record *record, mw_view id, bool delete, mw_error *err)
@@ -183,8 +208,11 @@ static mw_status set_deleted(mw_record *record, mw_view id, bool delete, mw_erro
     MW_TRY(mw_sql_run(record->session, err,
                       "UPDATE experiments SET deleted = ?, updated = ? WHERE id = ?", "iii",
                       (int64_t) delete, mw_clock_wall_ms(), experiment.id));
-    return mw_sql_run(record->session, err, "UPDATE runs SET deleted = ? WHERE experiment = ?",
-                      "ii", (int64_t) delete, experiment.id);
+    MW_TRY(mw_sql_run(record->session, err, "UPDATE runs SET deleted = ? WHERE experiment = ?",
+                      "ii", (int64_t) delete, experiment.id));
+    return note(record, delete ? "experiment.delete" : "experiment.restore", experiment.id,
+                delete ? experiment.name : RECORD_NOTHING,
+                delete ? RECORD_NOTHING : experiment.name, err);
 }
 
 mw_status mw_record_delete_experiment(mw_record *record, mw_view id, mw_error *err)
@@ -214,6 +242,8 @@ mw_status mw_record_tag_experiment(mw_record *record, mw_view id, const mw_tag *
     mw_experiment experiment;
     MW_TRY(check_tag(tag, err));
     MW_TRY(find_active(record, id, &experiment, err));
+    MW_TRY(
+        note_tag(record, experiment.id, tag->key, tag->value.data ? tag->value : MW_VIEW(""), err));
     MW_TRY(put_tag(record, experiment.id, tag, err));
     return mw_sql_run(record->session, err, "UPDATE experiments SET updated = ? WHERE id = ?", "ii",
                       mw_clock_wall_ms(), experiment.id);
@@ -223,6 +253,7 @@ mw_status mw_record_untag_experiment(mw_record *record, mw_view id, mw_view key,
 {
     mw_experiment experiment;
     MW_TRY(find_active(record, id, &experiment, err));
+    MW_TRY(note_tag(record, experiment.id, key, RECORD_NOTHING, err));
     MW_TRY(mw_sql_run(record->session, err,
                       "DELETE FROM experiment_tags WHERE experiment = ? AND key = ?", "it",
                       experiment.id, key));
@@ -261,6 +292,7 @@ mw_status mw_record_search_experiments(mw_record *record, const mw_search *searc
     MW_TRY(search_begin(&query, &domain, search, &memory, RECORD_RESULTS_MAX, err));
     mw_buf_text(&query.where, "1");
     search_put_view(&query, "e.deleted", search->view);
+    search_put_seen(&query, "e.id", MW_SCOPE_EXPERIMENT);
     mw_status status = search_put_filter(&query, err);
     if (status == MW_OK)
         status = search_put_order(&query, "e.created DESC, e.id", ties, MW_COUNT(ties), err);

@@ -148,6 +148,14 @@ static mw_status put_model(mw_record *record, const mw_new_logged_model *wanted,
     return status;
 }
 
+static mw_status note(mw_record *record, const char *action, mw_view model_id, mw_view before,
+                      mw_view after, mw_error *err)
+{
+    return mw_record_note(record, action,
+                          record_words(record, "logged model %.*s", MW_VIEW_ARG(model_id)), before,
+                          after, err);
+}
+
 mw_status mw_record_create_logged_model(mw_record *record, const mw_new_logged_model *wanted,
                                         mw_logged_model *ret_model, mw_error *err)
 {
@@ -166,6 +174,10 @@ mw_status mw_record_create_logged_model(mw_record *record, const mw_new_logged_m
     int64_t row = mw_sql_last_id(record->session);
     MW_TRY(put_params(record, row, &wanted->params, err));
     MW_TRY(put_tags(record, row, &wanted->tags, err));
+    MW_TRY(note(record, "logged_model.create", mw_view_of(model_id), RECORD_NOTHING,
+                record_words(record, "%.*s in experiment %lld", MW_VIEW_ARG(wanted->name),
+                             (long long)experiment.id),
+                err));
     return mw_record_logged_model(record, mw_view_of(model_id), ret_model, err);
 }
 
@@ -177,6 +189,10 @@ mw_status mw_record_finalize_logged_model(mw_record *record, mw_view model_id,
     MW_TRY(mw_sql_run(record->session, err,
                       "UPDATE logged_models SET status = ?, updated = ? WHERE id = ?", "iii",
                       (int64_t)status, mw_clock_wall_ms(), ret_model->row));
+    static const char *const names[] = {"", "PENDING", "READY", "FAILED"};
+    MW_TRY(note(record, "logged_model.finalize", model_id,
+                record_words(record, "%s", names[(unsigned)ret_model->status % 4]),
+                record_words(record, "%s", names[(unsigned)status % 4]), err));
     return mw_record_logged_model(record, model_id, ret_model, err);
 }
 
@@ -184,9 +200,10 @@ mw_status mw_record_delete_logged_model(mw_record *record, mw_view model_id, mw_
 {
     mw_logged_model model;
     MW_TRY(mw_record_logged_model(record, model_id, &model, err));
-    return mw_sql_run(record->session, err,
+    MW_TRY(mw_sql_run(record->session, err,
                       "UPDATE logged_models SET deleted = 1, updated = ? WHERE id = ?", "ii",
-                      mw_clock_wall_ms(), model.row);
+                      mw_clock_wall_ms(), model.row));
+    return note(record, "logged_model.delete", model_id, model.name, RECORD_NOTHING, err);
 }
 
 mw_status mw_record_tag_logged_model(mw_record *record, mw_view model_id, const mw_tags *tags,

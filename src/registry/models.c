@@ -123,6 +123,49 @@ static mw_status put_tag(mw_record *record, int64_t model, const mw_tag *tag, mw
                       "itt", model, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
 }
 
+static mw_status note(mw_record *record, const char *action, mw_view name, mw_view before,
+                      mw_view after, mw_error *err)
+{
+    return mw_record_note(record, action, record_words(record, "model %.*s", MW_VIEW_ARG(name)),
+                          before, after, err);
+}
+
+static mw_status note_tag(mw_record *record, const mw_registered_model *model, mw_view key,
+                          mw_view value, mw_error *err)
+{
+    mw_rows rows;
+    mw_view before = RECORD_NOTHING, after = RECORD_NOTHING;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT value FROM registered_model_tags WHERE model = ? AND key = ?", "it",
+                        model->row, key));
+    if (mw_rows_next(&rows))
+        before = record_words(record, "%.*s=%.*s", MW_VIEW_ARG(key),
+                              MW_VIEW_ARG(mw_rows_text(&rows, 0)));
+    MW_TRY(mw_rows_close(&rows, err));
+    if (value.data)
+        after = record_words(record, "%.*s=%.*s", MW_VIEW_ARG(key), MW_VIEW_ARG(value));
+    return note(record, value.data ? "model.tag" : "model.untag", model->name, before, after, err);
+}
+
+static mw_status note_alias(mw_record *record, int64_t model, mw_view name, mw_view alias,
+                            int64_t version, mw_error *err)
+{
+    mw_rows rows;
+    mw_view before = RECORD_NOTHING, after = RECORD_NOTHING;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT version FROM model_aliases WHERE model = ? AND alias = ?", "it",
+                        model, alias));
+    if (mw_rows_next(&rows))
+        before = record_words(record, "version %lld", (long long)mw_rows_int(&rows, 0));
+    MW_TRY(mw_rows_close(&rows, err));
+    if (version > 0)
+        after = record_words(record, "version %lld", (long long)version);
+    return mw_record_note(
+        record, version > 0 ? "alias.set" : "alias.delete",
+        record_words(record, "model %.*s@%.*s", MW_VIEW_ARG(name), MW_VIEW_ARG(alias)), before,
+        after, err);
+}
+
 mw_status mw_record_create_model(mw_record *record, mw_view name, mw_view description,
                                  const mw_tags *tags, mw_registered_model *ret_model, mw_error *err)
 {
@@ -138,6 +181,8 @@ mw_status mw_record_create_model(mw_record *record, mw_view name, mw_view descri
     int64_t row = mw_sql_last_id(record->session);
     for (size_t i = 0; i < tags->count; i++)
         MW_TRY(put_tag(record, row, &tags->items[i], err));
+    MW_TRY(note(record, "model.create", name, RECORD_NOTHING,
+                description.data ? description : MW_VIEW(""), err));
     return mw_record_model(record, name, ret_model, err);
 }
 
@@ -158,6 +203,7 @@ mw_status mw_record_rename_model(mw_record *record, mw_view name, mw_view new_na
     MW_TRY(mw_sql_run(record->session, err,
                       "UPDATE registered_models SET name = ?, updated = ? WHERE id = ?", "tii",
                       new_name, mw_clock_wall_ms(), model.row));
+    MW_TRY(note(record, "model.rename", name, name, new_name, err));
     return mw_record_model(record, new_name, ret_model, err);
 }
 
@@ -169,6 +215,7 @@ mw_status mw_record_describe_model(mw_record *record, mw_view name, mw_view desc
     MW_TRY(mw_sql_run(record->session, err,
                       "UPDATE registered_models SET description = ?, updated = ? WHERE id = ?",
                       "tii", description, mw_clock_wall_ms(), model.row));
+    MW_TRY(note(record, "model.describe", name, model.description, description, err));
     return mw_record_model(record, name, ret_model, err);
 }
 
@@ -176,8 +223,9 @@ mw_status mw_record_delete_model(mw_record *record, mw_view name, mw_error *err)
 {
     mw_registered_model model;
     MW_TRY(record_bare_model(record, name, &model, err));
-    return mw_sql_run(record->session, err, "DELETE FROM registered_models WHERE id = ?", "i",
-                      model.row);
+    MW_TRY(mw_sql_run(record->session, err, "DELETE FROM registered_models WHERE id = ?", "i",
+                      model.row));
+    return note(record, "model.delete", name, name, RECORD_NOTHING, err);
 }
 
 mw_status mw_record_tag_model(mw_record *record, mw_view name, const mw_tag *tag, mw_error *err)
@@ -185,6 +233,7 @@ mw_status mw_record_tag_model(mw_record *record, mw_view name, const mw_tag *tag
     mw_registered_model model;
     MW_TRY(record_check_registry_tag(tag, err));
     MW_TRY(record_bare_model(record, name, &model, err));
+    MW_TRY(note_tag(record, &model, tag->key, tag->value.data ? tag->value : MW_VIEW(""), err));
     return put_tag(record, model.row, tag, err);
 }
 
@@ -192,6 +241,7 @@ mw_status mw_record_untag_model(mw_record *record, mw_view name, mw_view key, mw
 {
     mw_registered_model model;
     MW_TRY(record_bare_model(record, name, &model, err));
+    MW_TRY(note_tag(record, &model, key, RECORD_NOTHING, err));
     return mw_sql_run(record->session, err,
                       "DELETE FROM registered_model_tags WHERE model = ? AND key = ?", "it",
                       model.row, key);
@@ -232,6 +282,7 @@ mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias, mw
     mw_model_version found;
     if (!version.data) {
         MW_TRY(record_bare_model(record, name, &model, err));
+        MW_TRY(note_alias(record, model.row, name, alias, 0, err));
         MW_TRY(mw_sql_run(record->session, err,
                           "DELETE FROM model_aliases WHERE model = ? AND alias = ?", "it",
                           model.row, alias));
@@ -239,6 +290,7 @@ mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias, mw
     }
     MW_TRY(check_alias(alias, err));
     MW_TRY(mw_record_version(record, name, version, &found, err));
+    MW_TRY(note_alias(record, found.model, name, alias, found.version, err));
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO model_aliases(model, alias, version) VALUES(?, ?, ?)"
                       " ON CONFLICT DO UPDATE SET version = excluded.version",
@@ -304,6 +356,7 @@ mw_status mw_record_search_models(mw_record *record, const mw_search *search,
     MW_TRY(search_begin(&query, &domain, search, &memory, MODELS_MAX, err));
     mw_buf_text(&query.where, "1");
     record_put_prompts(&query);
+    search_put_seen(&query, "m.name", MW_SCOPE_MODEL);
     mw_status status = search_put_filter(&query, err);
     if (status == MW_OK)
         status = search_put_order(&query, "m.name", ties, MW_COUNT(ties), err);

@@ -82,6 +82,21 @@ MW_CHECKED mw_status record_read_token(mw_view token, int64_t *ret_offset, mw_er
 mw_view record_write_token(record_memory *memory, int64_t offset);
 MW_CHECKED mw_status record_check_results(int64_t max_results, int64_t most, mw_error *err);
 
+/* ---- the audit log (audit.c) ----------------------------------------------------------------- */
+
+#define RECORD_NOTHING ((mw_view){NULL, 0})
+/* A short text in the arena: the object of an entry, or what was before or after. */
+mw_view record_words(mw_record *record, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- access (access.c) ----------------------------------------------------------------------- */
+
+MW_CHECKED mw_status record_check_access_name(mw_view name, const char *what, mw_error *err);
+/* "editor of experiment 3" */
+mw_view record_grant_text(record_memory *memory, const mw_grant *grant);
+/* Users, grants or tokens have changed. */
+MW_CHECKED mw_status record_new_epoch(mw_record *record, mw_error *err);
+
 /* ---- between files --------------------------------------------------------------------------- */
 
 /* Fails: MW_BAD_ARGUMENT when it is deleted. */

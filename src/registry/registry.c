@@ -27,23 +27,25 @@ static mw_status make_folders(const char *folder, mw_error *err)
     return mw_mend(err, "choose another folder, or mend its permissions");
 }
 
-static mw_status open_parts(mw_registry *registry, const char *folder, mw_error *err)
+static mw_status open_parts(mw_registry *registry, const char *folder, bool beside, mw_error *err)
 {
     char path[4096 + 16];
     MW_TRY(make_folders(folder, err));
     snprintf(registry->folder, sizeof registry->folder, "%s", folder);
     snprintf(path, sizeof path, "%s/record.db", folder);
-    MW_TRY(mw_store_open(path, record_steps, record_n_steps, &registry->store, err));
+    MW_TRY((beside ? mw_store_open_beside : mw_store_open)(path, record_steps, record_n_steps,
+                                                           &registry->store, err));
     snprintf(path, sizeof path, "%s/blobs", folder);
-    return mw_blobs_open(path, &registry->blobs, err);
+    return (beside ? mw_blobs_look : mw_blobs_open)(path, &registry->blobs, err);
 }
 
-mw_status mw_registry_open(const char *folder, mw_registry **ret_registry, mw_error *err)
+static mw_status open_registry(const char *folder, bool beside, mw_registry **ret_registry,
+                               mw_error *err)
 {
     mw_registry *registry = calloc(1, sizeof *registry);
     if (!registry)
         return mw_fail_memory(err, "the record");
-    mw_status status = open_parts(registry, folder, err);
+    mw_status status = open_parts(registry, folder, beside, err);
     if (status != MW_OK) {
         mw_registry_close(registry);
         return status;
@@ -52,16 +54,20 @@ mw_status mw_registry_open(const char *folder, mw_registry **ret_registry, mw_er
     return MW_OK;
 }
 
+static mw_status fail_none(const char *folder, mw_error *err)
+{
+    mw_fail(err, MW_E_STORE_NONE, "there is no record");
+    mw_at(err, "%s", folder);
+    return mw_mend(err, "give the folder that 'mw serve --record DIR' keeps");
+}
+
 static mw_status look_at_parts(mw_registry *registry, const char *folder, mw_error *err)
 {
     char path[4096 + 16];
     snprintf(registry->folder, sizeof registry->folder, "%s", folder);
     snprintf(path, sizeof path, "%s/record.db", folder);
-    if (access(path, F_OK) != 0) {
-        mw_fail(err, MW_E_STORE_NONE, "there is no record");
-        mw_at(err, "%s", folder);
-        return mw_mend(err, "give the folder that 'mw serve --record DIR' keeps");
-    }
+    if (access(path, F_OK) != 0)
+        return fail_none(folder, err);
     MW_TRY(mw_store_open_to_read(path, record_n_steps, &registry->store, err));
     snprintf(path, sizeof path, "%s/blobs", folder);
     return mw_blobs_look(path, &registry->blobs, err);
@@ -84,6 +90,21 @@ mw_status mw_registry_look(const char *folder, mw_registry **ret_registry, mw_er
     if (err)
         *err = why;
     return status;
+}
+
+mw_status mw_registry_open(const char *folder, mw_registry **ret_registry, mw_error *err)
+{
+    return open_registry(folder, false, ret_registry, err);
+}
+
+mw_status mw_registry_open_beside(const char *folder, bool make, mw_registry **ret_registry,
+                                  mw_error *err)
+{
+    char path[4096 + 16];
+    int size = snprintf(path, sizeof path, "%s/record.db", folder);
+    if (!make && (size < 0 || (size_t)size >= sizeof path || access(path, F_OK) != 0))
+        return fail_none(folder, err);
+    return open_registry(folder, true, ret_registry, err);
 }
 
 void mw_registry_close(mw_registry *registry)
@@ -120,17 +141,23 @@ static mw_status run_errand(mw_sql *session, void *given, mw_error *err)
     return e->work(&e->record, e->user, err);
 }
 
+mw_status mw_registry_write_as(mw_registry *registry, const mw_actor *actor, mw_arena *arena,
+                               mw_record_work *work, void *user, mw_error *err)
+{
+    errand e = {{registry, NULL, arena, actor}, work, user};
+    return mw_store_write(registry->store, run_errand, &e, err);
+}
+
 mw_status mw_registry_write(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                             void *user, mw_error *err)
 {
-    errand e = {{registry, NULL, arena}, work, user};
-    return mw_store_write(registry->store, run_errand, &e, err);
+    return mw_registry_write_as(registry, NULL, arena, work, user, err);
 }
 
 mw_status mw_registry_read(mw_registry *registry, mw_arena *arena, mw_record_work *work, void *user,
                            mw_error *err)
 {
-    errand e = {{registry, NULL, arena}, work, user};
+    errand e = {{registry, NULL, arena, NULL}, work, user};
     return mw_store_read(registry->store, run_errand, &e, err);
 }
 

@@ -20,11 +20,19 @@
 
 typedef struct mw_registry mw_registry;
 
+/* Who changes something, for the audit log (audit.h). Absent texts are written as "-". */
+typedef struct mw_actor {
+    mw_view name; /* "ada", "token:ci", "local:root" */
+    mw_view from; /* "10.0.0.7:4121", "cli" */
+    mw_view request_id;
+} mw_actor;
+
 /* Inside a transaction. */
 typedef struct mw_record {
     mw_registry *registry;
     mw_sql *session;
     mw_arena *arena;
+    const mw_actor *actor; /* of writes; NULL: nobody is known */
 } mw_record;
 
 typedef mw_status mw_record_work(mw_record *record, void *user, mw_error *err);
@@ -37,9 +45,17 @@ MW_CHECKED mw_status mw_registry_open(const char *folder, mw_registry **ret_regi
  * Fails: MW_NOT_FOUND (MW4008) there is none; MW_CONFLICT (MW4002) it is older and in use. */
 MW_CHECKED mw_status mw_registry_look(const char *folder, mw_registry **ret_registry,
                                       mw_error *err);
+/* The same beside a server that may have it open (mw_store_open_beside). Fails: MW_NOT_FOUND
+ * (MW4008) when there is no record and `make` is false. */
+MW_CHECKED mw_status mw_registry_open_beside(const char *folder, bool make,
+                                             mw_registry **ret_registry, mw_error *err);
 void mw_registry_close(mw_registry *registry);
 MW_CHECKED mw_status mw_registry_write(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                                        void *user, mw_error *err);
+/* The same, and the audit log says who it was; actor is borrowed for the call. */
+MW_CHECKED mw_status mw_registry_write_as(mw_registry *registry, const mw_actor *actor,
+                                          mw_arena *arena, mw_record_work *work, void *user,
+                                          mw_error *err);
 MW_CHECKED mw_status mw_registry_read(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                                       void *user, mw_error *err);
 void mw_registry_count(mw_registry *registry, mw_store_counts *ret_counts);
@@ -159,6 +175,8 @@ typedef struct mw_search {
     mw_view page_token;
     int64_t max_results;
     mw_view_type view;
+    const struct mw_grants *seen; /* find only what these reach; NULL: everything. Of experiments,
+                                     models and versions */
 } mw_search;
 
 /* ---- experiments (experiments.c) ------------------------------------------------------------- */
@@ -475,5 +493,7 @@ MW_CHECKED mw_status mw_registry_check_out(mw_registry *registry, mw_view addres
 MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *err);
 
 #include "lineage.h"
+#include "access.h"
+#include "audit.h"
 
 #endif

@@ -169,6 +169,10 @@ mw_status mw_record_create_run(mw_record *record, const mw_new_run *wanted, mw_r
         MW_TRY(record_put_tag(record, row, &wanted->tags.items[i], err));
     if (!tagged)
         MW_TRY(record_put_tag(record, row, &(mw_tag){mw_view_of(run_name_tag), name}, err));
+    MW_TRY(mw_record_note(record, "run.create", record_words(record, "run %s", id), RECORD_NOTHING,
+                          record_words(record, "%.*s in experiment %lld", MW_VIEW_ARG(name),
+                                       (long long)experiment.id),
+                          err));
     return mw_record_run(record, mw_view_of(id), ret_run, err);
 }
 
@@ -195,8 +199,12 @@ mw_status mw_record_delete_run(mw_record *record, mw_view run_id, bool restore, 
 {
     mw_run_info info;
     MW_TRY(mw_record_run_info(record, run_id, &info, err));
-    return mw_sql_run(record->session, err, "UPDATE runs SET deleted = ? WHERE id = ?", "ii",
-                      (int64_t)!restore, info.row);
+    MW_TRY(mw_sql_run(record->session, err, "UPDATE runs SET deleted = ? WHERE id = ?", "ii",
+                      (int64_t)!restore, info.row));
+    return mw_record_note(record, restore ? "run.restore" : "run.delete",
+                          record_words(record, "run %.*s", MW_VIEW_ARG(run_id)),
+                          info.is_deleted ? MW_VIEW("deleted") : MW_VIEW("active"),
+                          restore ? MW_VIEW("active") : MW_VIEW("deleted"), err);
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */

@@ -127,5 +127,30 @@ static const char step_4[] =
     " folder TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(endpoint, address))"
     " STRICT, WITHOUT ROWID;";
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4};
+/* Who may do what, and the log of changes. A row of the log can only be added. */
+static const char step_5[] =
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, password TEXT NOT NULL,"
+    " created INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE grants(user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,"
+    " scope INTEGER NOT NULL, object TEXT NOT NULL, role INTEGER NOT NULL,"
+    " PRIMARY KEY(user, scope, object)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tokens(id INTEGER PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE,"
+    " role INTEGER NOT NULL, scope INTEGER NOT NULL, object TEXT NOT NULL,"
+    " created INTEGER NOT NULL, created_by TEXT NOT NULL, expires INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL DEFAULT 0, used INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX tokens_in_force ON tokens(name) WHERE revoked = 0;"
+    "CREATE TABLE access(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL,"
+    " key TEXT NOT NULL) STRICT;"
+    "INSERT INTO access(id, epoch, key) VALUES(1, 0, lower(hex(randomblob(32))));"
+    "CREATE TABLE audit(seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " origin TEXT NOT NULL, request TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,"
+    " before TEXT, after TEXT, prev TEXT NOT NULL, hash TEXT NOT NULL) STRICT;"
+    "CREATE TABLE audit_head(id INTEGER PRIMARY KEY CHECK(id = 1), seq INTEGER NOT NULL,"
+    " hash TEXT NOT NULL) STRICT;"
+    "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT,"
+    " 'the audit log is only added to'); END;"
+    "CREATE TRIGGER audit_remains BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT,"
+    " 'the audit log is only added to'); END;";
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5};
 const size_t record_n_steps = MW_COUNT(record_steps);

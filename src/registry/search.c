@@ -213,6 +213,22 @@ mw_status search_put_ids(search_query *query, const char *column, const mw_texts
     return check_built(query, err);
 }
 
+/* Grants are compared as text: experiments by their digits. */
+void search_put_seen(search_query *query, const char *column, mw_scope scope)
+{
+    const mw_grants *seen = query->search->seen;
+    if (!seen || mw_grants_role(seen, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_VIEWER)
+        return;
+    mw_buf_format(&query->where, " AND CAST(%s AS TEXT) IN (''", column);
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->items[i].scope != scope)
+            continue;
+        mw_buf_text(&query->where, ",?");
+        search_put_value(query, (mw_value){.kind = MW_VALUE_TEXT, .text = seen->items[i].object});
+    }
+    mw_buf_char(&query->where, ')');
+}
+
 /* ---- orders ---------------------------------------------------------------------------------- */
 
 static void put_column(mw_buf *out, const filter_attribute *attribute, const char *direction)

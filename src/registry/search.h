@@ -41,6 +41,8 @@ void search_put_view(search_query *query, const char *column, mw_view_type view)
 /* " AND column IN (?, ...)" with whole numbers; no texts: nothing is found. */
 MW_CHECKED mw_status search_put_ids(search_query *query, const char *column, const mw_texts *ids,
                                     mw_error *err);
+/* " AND column IN (?, ...)": what the roles in search->seen reach; nothing is put without it. */
+void search_put_seen(search_query *query, const char *column, mw_scope scope);
 /* One " AND ..." a clause. */
 MW_CHECKED mw_status search_put_filter(search_query *query, mw_error *err);
 /* Of a search of `runs r` whose `where` tells the experiments and the view, nothing else yet: begin

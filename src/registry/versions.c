@@ -296,6 +296,29 @@ static mw_status put_tag(mw_record *record, int64_t model, int64_t version, cons
                       "iitt", model, version, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
 }
 
+static mw_status note(mw_record *record, const char *action, mw_view name, int64_t version,
+                      mw_view before, mw_view after, mw_error *err)
+{
+    return mw_record_note(
+        record, action,
+        record_words(record, "model %.*s/%lld", MW_VIEW_ARG(name), (long long)version), before,
+        after, err);
+}
+
+static mw_status note_tag(mw_record *record, const mw_model_version *version, mw_view key,
+                          mw_view value, mw_error *err)
+{
+    mw_view before = RECORD_NOTHING, after = RECORD_NOTHING;
+    for (size_t i = 0; i < version->tags.count; i++)
+        if (mw_view_equal(version->tags.items[i].key, key))
+            before = record_words(record, "%.*s=%.*s", MW_VIEW_ARG(key),
+                                  MW_VIEW_ARG(version->tags.items[i].value));
+    if (value.data)
+        after = record_words(record, "%.*s=%.*s", MW_VIEW_ARG(key), MW_VIEW_ARG(value));
+    return note(record, value.data ? "version.tag" : "version.untag", version->name,
+                version->version, before, after, err);
+}
+
 mw_status mw_record_create_version(mw_record *record, const mw_new_version *wanted,
                                    mw_model_version *ret_version, mw_error *err)
 {
@@ -319,6 +342,8 @@ mw_status mw_record_create_version(mw_record *record, const mw_new_version *want
     if (place.logged_model.data)
         MW_TRY(note_registration(record, place.logged_model, wanted->name, number, err));
     MW_TRY(record_touch_model(record, model.row, err));
+    MW_TRY(
+        note(record, "version.create", wanted->name, number, RECORD_NOTHING, wanted->source, err));
     MW_TRY(find_version(record, wanted->name, number, ret_version, err));
     MW_TRY(record_keep_passport(record, ret_version, err));
     MW_TRY(record_note_findings(record, ret_version, &noted, err));
@@ -337,6 +362,8 @@ mw_status mw_record_describe_version(mw_record *record, mw_view name, mw_view ve
                       " WHERE model = ? AND version = ?",
                       "tiii", description, mw_clock_wall_ms(), ret_version->model,
                       ret_version->version));
+    MW_TRY(note(record, "version.describe", name, ret_version->version, ret_version->description,
+                description, err));
     return find_version(record, name, ret_version->version, ret_version, err);
 }
 
@@ -347,6 +374,7 @@ mw_status mw_record_delete_version(mw_record *record, mw_view name, mw_view vers
     MW_TRY(mw_sql_run(record->session, err,
                       "DELETE FROM model_versions WHERE model = ? AND version = ?", "ii",
                       found.model, found.version));
+    MW_TRY(note(record, "version.delete", name, found.version, found.source, RECORD_NOTHING, err));
     return record_touch_model(record, found.model, err);
 }
 
@@ -387,6 +415,11 @@ mw_status mw_record_move_version(mw_record *record, mw_view name, mw_view versio
                       "UPDATE model_versions SET stage = ?, updated = ?"
                       " WHERE model = ? AND version = ?",
                       "iiii", (int64_t)to, now, ret_version->model, ret_version->version));
+    MW_TRY(note(
+        record, "version.stage", name, ret_version->version,
+        mw_view_of(mw_model_stage_names[ret_version->stage]),
+        record_words(record, "%s%s", mw_model_stage_names[to], archive ? ", others archived" : ""),
+        err));
     MW_TRY(record_touch_model(record, ret_version->model, err));
     return find_version(record, name, ret_version->version, ret_version, err);
 }
@@ -397,6 +430,7 @@ mw_status mw_record_tag_version(mw_record *record, mw_view name, mw_view version
     mw_model_version found;
     MW_TRY(record_check_registry_tag(tag, err));
     MW_TRY(mw_record_version(record, name, version, &found, err));
+    MW_TRY(note_tag(record, &found, tag->key, tag->value.data ? tag->value : MW_VIEW(""), err));
     return put_tag(record, found.model, found.version, tag, err);
 }
 
@@ -405,6 +439,7 @@ mw_status mw_record_untag_version(mw_record *record, mw_view name, mw_view versi
 {
     mw_model_version found;
     MW_TRY(mw_record_version(record, name, version, &found, err));
+    MW_TRY(note_tag(record, &found, key, RECORD_NOTHING, err));
     return mw_sql_run(record->session, err,
                       "DELETE FROM model_version_tags WHERE model = ? AND version = ? AND key = ?",
                       "iit", found.model, found.version, key);
@@ -461,6 +496,7 @@ mw_status mw_record_search_versions(mw_record *record, const mw_search *search,
     MW_TRY(search_begin(&query, &domain, search, &memory, VERSIONS_MAX, err));
     mw_buf_text(&query.where, "1");
     record_put_prompts(&query);
+    search_put_seen(&query, "m.name", MW_SCOPE_MODEL);
     mw_status status = search_put_filter(&query, err);
     if (status == MW_OK)
         status = search_put_order(&query, "v.updated DESC, m.name, v.version DESC", ties,

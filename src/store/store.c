@@ -105,13 +105,31 @@ mw_status store_migrate(mw_sql *session, const char *const *steps, size_t n_step
     return MW_OK;
 }
 
+/* The schema is its owner's to change. */
+static mw_status check_same(mw_sql *session, size_t n_steps, mw_error *err)
+{
+    size_t version;
+    MW_TRY(read_version(session, &version, err));
+    if (version == n_steps)
+        return MW_OK;
+    mw_fail(err, MW_E_STORE_NEWER, "its schema is version %zu, this program's is %zu", version,
+            n_steps);
+    mw_why(err, "a server of another version has it open");
+    return mw_mend(err, "use the program of that server, or stop it first");
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static mw_status open_all(mw_store *store, const char *const *steps, size_t n_steps, mw_error *err)
+static mw_status open_all(mw_store *store, const char *const *steps, size_t n_steps, bool beside,
+                          mw_error *err)
 {
-    MW_TRY(take_lock(store, err));
+    mw_status locked = take_lock(store, err);
+    bool is_guest = locked == MW_CONFLICT && beside;
+    if (!is_guest)
+        MW_TRY(locked);
     MW_TRY(store_session_open(store->path, true, &store->writing, err));
-    MW_TRY(store_migrate(store->writing, steps, n_steps, err));
+    MW_TRY(is_guest ? check_same(store->writing, n_steps, err)
+                    : store_migrate(store->writing, steps, n_steps, err));
     return store_writer_start(store->writing, &store->writer, err);
 }
 
@@ -155,13 +173,13 @@ mw_status mw_store_open_to_read(const char *path, size_t n_steps, mw_store **ret
     return MW_OK;
 }
 
-mw_status mw_store_open(const char *path, const char *const *steps, size_t n_steps,
-                        mw_store **ret_store, mw_error *err)
+static mw_status open_store(const char *path, const char *const *steps, size_t n_steps, bool beside,
+                            mw_store **ret_store, mw_error *err)
 {
     mw_store *store = new_store(path);
     if (!store)
         return mw_fail_memory(err, "the record");
-    mw_status status = open_all(store, steps, n_steps, err);
+    mw_status status = open_all(store, steps, n_steps, beside, err);
     if (status != MW_OK) {
         mw_store_close(store);
         return mw_view_starts(mw_view_of(err ? err->where : ""), path) ? status
@@ -169,6 +187,18 @@ mw_status mw_store_open(const char *path, const char *const *steps, size_t n_ste
     }
     *ret_store = store;
     return MW_OK;
+}
+
+mw_status mw_store_open(const char *path, const char *const *steps, size_t n_steps,
+                        mw_store **ret_store, mw_error *err)
+{
+    return open_store(path, steps, n_steps, false, ret_store, err);
+}
+
+mw_status mw_store_open_beside(const char *path, const char *const *steps, size_t n_steps,
+                               mw_store **ret_store, mw_error *err)
+{
+    return open_store(path, steps, n_steps, true, ret_store, err);
 }
 
 void mw_store_close(mw_store *store)

@@ -33,6 +33,11 @@ MW_CHECKED mw_status mw_store_open(const char *path, const char *const *steps, s
  * than n_steps. */
 MW_CHECKED mw_status mw_store_open_to_read(const char *path, size_t n_steps, mw_store **ret_store,
                                            mw_error *err);
+/* The same beside a server that may have it open: for commands that do a little and go. Where one
+ * has, the schema is left as it is and must be n_steps (MW_UNSUPPORTED, MW4003); writes wait for
+ * the server's, 5 s at most, then fail (MW_BUSY, MW4007). */
+MW_CHECKED mw_status mw_store_open_beside(const char *path, const char *const *steps,
+                                          size_t n_steps, mw_store **ret_store, mw_error *err);
 /* Waits for the writes that were accepted. NULL is fine. */
 void mw_store_close(mw_store *store);
 
