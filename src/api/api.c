@@ -1,6 +1,7 @@
 /* From an exchange to its handler. */
 #include <stdlib.h>
 
+#include "guard.h"
 #include "mlflow.h"
 #include "route.h"
 
@@ -8,7 +9,9 @@ struct mw_api {
     mw_fleet *fleet;
     mw_server *server;
     mw_observer *observer;
-    api_mlflow *mlflow; /* NULL: there is no record */
+    api_mlflow *mlflow;     /* NULL: there is no record */
+    api_guard *guard;       /* NULL: nobody is asked who he is */
+    const api_rule **rules; /* of each route; NULL without a guard */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -29,12 +32,33 @@ void mw_api_free(mw_api *api)
     if (!api)
         return;
     api_mlflow_free(api->mlflow);
+    api_guard_free(api->guard);
+    free(api->rules);
     free(api);
 }
 
 mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
 {
     return api_mlflow_new(registry, &api->mlflow, err);
+}
+
+mw_status mw_api_set_guard(mw_api *api, mw_registry *registry, unsigned n_loops,
+                           const char *guarded, bool metrics, mw_error *err)
+{
+    size_t n_routes;
+    const api_route *routes = api_routes(&n_routes);
+    api->rules = calloc(n_routes, sizeof *api->rules);
+    if (!api->rules)
+        return mw_fail_memory(err, "the routes");
+    for (size_t i = 0; i < n_routes; i++)
+        api->rules[i] = api_rule_of(routes[i].method, routes[i].path);
+    return api_guard_new(registry, &(api_guard_options){n_loops, guarded, metrics}, &api->guard,
+                         err);
+}
+
+struct api_guard *api_guard_of(const mw_api *api)
+{
+    return api->guard;
 }
 
 void mw_api_set_server(mw_api *api, mw_server *server)
@@ -159,6 +183,53 @@ static void reply_options_of_server(mw_exchange *exchange)
     mw_exchange_reply(exchange);
 }
 
+/* ---- who is there ---------------------------------------------------------------------------- */
+
+/* The name stands first in the messages that ask about a model. A compressed one does not tell. */
+static mw_view grpc_name(const mw_exchange *exchange)
+{
+    mw_view message = exchange->body;
+    bool tells = exchange->body_encoding.size == 0 && message.size >= 2 && message.data[0] == 0x0a;
+    size_t size = tells ? (unsigned char)message.data[1] : 0;
+    return tells && size < 0x80 && size + 2 <= message.size ? (mw_view){message.data + 2, size}
+                                                            : MW_VIEW("");
+}
+
+static bool lets_grpc(mw_api *api, mw_exchange *exchange)
+{
+    char path[128];
+    api_visitor *visitor;
+    if (!api->guard)
+        return true;
+    snprintf(path, sizeof path, "%.*s", MW_VIEW_ARG(exchange->path));
+    bool goes_on = api_guard_lets(api->guard, exchange, api_rule_of(MW_POST, path),
+                                  grpc_name(exchange), &visitor);
+    api_visitor_unref(goes_on ? visitor : NULL);
+    return goes_on;
+}
+
+static bool lets_route(mw_api *api, mw_exchange *exchange, const api_match *match)
+{
+    size_t n_routes;
+    api_visitor *visitor;
+    if (!api->guard)
+        return true;
+    const api_rule *rule = api->rules[match->route - api_routes(&n_routes)];
+    bool goes_on = api_guard_lets(api->guard, exchange, rule, match->params.name, &visitor);
+    api_visitor_unref(goes_on ? visitor : NULL);
+    return goes_on;
+}
+
+/* Whoever is known and has a role somewhere: which role on what is looked at with the request's
+ * fields (mlflow_objects.c). Addresses that are none are not told to strangers either. */
+static void handle_record(mw_api *api, mw_exchange *exchange)
+{
+    static const api_rule somebody = {0, "", API_ALWAYS, MW_ROLE_VIEWER, API_OBJECT_ANY};
+    api_visitor *visitor = NULL;
+    if (!api->guard || api_guard_lets(api->guard, exchange, &somebody, MW_VIEW(""), &visitor))
+        api_mlflow_handle(api->mlflow, visitor, exchange);
+}
+
 /* ---- doors ----------------------------------------------------------------------------------- */
 
 void mw_api_handle(void *user, mw_exchange *exchange)
@@ -166,11 +237,12 @@ void mw_api_handle(void *user, mw_exchange *exchange)
     mw_api *api = user;
     mw_observe_begin(api->observer, exchange);
     if (exchange->is_grpc) {
-        serve_grpc(api->fleet, exchange);
+        if (lets_grpc(api, exchange))
+            serve_grpc(api->fleet, exchange);
         return;
     }
     if (api_mlflow_takes(exchange->path)) {
-        api_mlflow_handle(api->mlflow, exchange);
+        handle_record(api, exchange);
         return;
     }
     api_match match = api_find_route(exchange);
@@ -178,6 +250,8 @@ void mw_api_handle(void *user, mw_exchange *exchange)
         mw_observe_route(exchange, match.route->path);
     if (match.route && match.bad_escape)
         reply_bad_escape(exchange);
+    else if (match.route && !lets_route(api, exchange, &match))
+        return;
     else if (match.route && match.route->serve)
         match.route->serve(api->fleet, exchange, &match.params);
     else if (match.route)

@@ -22,6 +22,11 @@ void mw_api_free(mw_api *api);
 /* The record that MLflow's tracking and registry addresses are answered from; borrowed. Without one
  * they say how to get one. To be called before the server starts. */
 MW_CHECKED mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err);
+/* Ask who is there, from now on: the users and tokens of this record (guard.h). `guarded`:
+ * endpoints whose predictions need a token, "all" or "a,b", or NULL; `metrics`: /metrics too. To be
+ * called before the server starts; n_loops must equal the server's. */
+MW_CHECKED mw_status mw_api_set_guard(mw_api *api, mw_registry *registry, unsigned n_loops,
+                                      const char *guarded, bool metrics, mw_error *err);
 /* The largest body of uploads of artifacts, and of other requests: for mw_api_body_cap. */
 void mw_api_set_body_caps(mw_api *api, size_t artifact_bytes, size_t body_bytes);
 /* The server whose connections /metrics counts; borrowed, NULL = none. */

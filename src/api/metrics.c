@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "route.h"
 
 typedef struct metrics_page {
@@ -339,6 +340,18 @@ static void write_observer(metrics_page *page, const mw_observer *observer)
                       (uint64_t[]){c.spans_sent, c.spans_dropped, c.spans_failed});
 }
 
+static void write_guard(metrics_page *page, struct api_guard *guard)
+{
+    static const char *const logins[] = {"verified", "failed", "limited"};
+    api_guard_counts c;
+    if (!guard)
+        return;
+    api_guard_count(guard, &c);
+    write_results(page, "mw_logins_total",
+                  "Credentials that were looked up, by result; what is remembered is not counted.",
+                  logins, (uint64_t[]){c.verified, c.failed, c.limited});
+}
+
 static double resident_bytes(void)
 {
     long pages = 0;
@@ -412,6 +425,7 @@ void api_metrics(mw_api *api, mw_exchange *exchange)
     write_loops(&page, api_server(api));
     write_pool(&page, api_fleet(api));
     write_observer(&page, api_observer(api));
+    write_guard(&page, api_guard_of(api));
     write_process(&page, api);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");

@@ -6,6 +6,7 @@
  * pool of the record's own, so that neither predictions nor their pool wait for it. */
 #include <stdlib.h>
 
+#include "guard.h"
 #include "mlflow.h"
 
 /* Each waits for its commit: so many writes can share one. */
@@ -51,9 +52,10 @@ static mw_view behind_prefix(mw_view path)
         if (mw_view_starts(path, prefixes[i]) && path.size > size && path.data[size] == '/')
             return (mw_view){path.data + size, path.size - size};
     }
-    bool is_file =
-        mw_view_is(path, "/get-artifact") || mw_view_is(path, "/model-versions/get-artifact");
-    return is_file ? path : (mw_view){NULL, 0};
+    bool is_whole = mw_view_is(path, "/get-artifact") ||
+                    mw_view_is(path, "/model-versions/get-artifact") ||
+                    mw_view_starts(path, "/mw/v1/"); /* our own, of the same make */
+    return is_whole ? path : (mw_view){NULL, 0};
 }
 
 bool api_mlflow_takes(mw_view path)
@@ -94,23 +96,33 @@ static bool match_path(const char *pattern, mw_view path, mlflow_captures *ret_c
     return at == path.size;
 }
 
-/* The call, or NULL with the methods that the address takes. */
-static const mlflow_call *find_call(mw_view path, mw_method method, mlflow_captures *ret_captures,
-                                    unsigned *ret_methods)
+static const struct {
+    const mlflow_call *calls;
+    const size_t *n;
+} tables[] = {{mlflow_run_calls, &mlflow_n_run_calls},
+              {mlflow_artifact_calls, &mlflow_n_artifact_calls},
+              {mlflow_history_calls, &mlflow_n_history_calls},
+              {mlflow_logged_calls, &mlflow_n_logged_calls},
+              {mlflow_model_calls, &mlflow_n_model_calls},
+              {mlflow_experiment_calls, &mlflow_n_experiment_calls},
+              {mlflow_access_calls, &mlflow_n_access_calls}};
+
+const mlflow_call *api_mlflow_call(size_t i)
 {
-    const struct {
-        const mlflow_call *calls;
-        size_t n;
-    } tables[] = {{mlflow_run_calls, mlflow_n_run_calls},
-                  {mlflow_artifact_calls, mlflow_n_artifact_calls},
-                  {mlflow_history_calls, mlflow_n_history_calls},
-                  {mlflow_logged_calls, mlflow_n_logged_calls},
-                  {mlflow_model_calls, mlflow_n_model_calls},
-                  {mlflow_experiment_calls, mlflow_n_experiment_calls}};
-    mw_method asked = method == MW_HEAD ? MW_GET : method;
+    for (size_t t = 0; t < MW_COUNT(tables); i -= *tables[t++].n)
+        if (i < *tables[t].n)
+            return &tables[t].calls[i];
+    return NULL;
+}
+
+const mlflow_call *api_mlflow_find(const mw_exchange *exchange, mlflow_captures *ret_captures,
+                                   unsigned *ret_methods)
+{
+    mw_view path = behind_prefix(exchange->path);
+    mw_method asked = exchange->method == MW_HEAD ? MW_GET : exchange->method;
     *ret_methods = 0;
     for (size_t t = 0; t < MW_COUNT(tables); t++) {
-        for (size_t i = 0; i < tables[t].n; i++) {
+        for (size_t i = 0; i < *tables[t].n; i++) {
             const mlflow_call *call = &tables[t].calls[i];
             if (!match_path(call->path, path, ret_captures))
                 continue;
@@ -127,7 +139,21 @@ static const mlflow_call *find_call(mw_view path, mw_method method, mlflow_captu
 static mw_status run_in_transaction(mw_record *record, void *given, mw_error *err)
 {
     mlflow_turn *turn = given;
+    MW_TRY(mlflow_may(turn, record, err));
     return turn->call->run(turn, record, err);
+}
+
+static mw_status check_visitor(mw_record *record, void *given, mw_error *err)
+{
+    return mlflow_may(given, record, err);
+}
+
+/* These begin transactions of their own, after one that checks. */
+static mw_status run_outside(mlflow_turn *turn, mw_error *err)
+{
+    if (turn->visitor)
+        MW_TRY(mw_registry_read(turn->registry, turn->exchange->arena, check_visitor, turn, err));
+    return turn->call->run(turn, NULL, err);
 }
 
 static mw_status decode_captures(mlflow_turn *turn, mw_error *err)
@@ -154,9 +180,10 @@ static mw_status run_call(mlflow_turn *turn, mw_error *err)
     case MLFLOW_READS:
         return mw_registry_read(turn->registry, exchange->arena, run_in_transaction, turn, err);
     case MLFLOW_WRITES:
-        return mw_registry_write(turn->registry, exchange->arena, run_in_transaction, turn, err);
+        return mw_registry_write_as(turn->registry, &turn->actor, exchange->arena,
+                                    run_in_transaction, turn, err);
     default:
-        return call->run(turn, NULL, err);
+        return run_outside(turn, err);
     }
 }
 
@@ -168,6 +195,7 @@ static void work(mw_job *job)
     exchange->reply_type = MW_VIEW("application/json");
     if (run_call(turn, &err) != MW_OK)
         mlflow_put_error(exchange, &err);
+    api_visitor_unref(turn->visitor);
     mw_exchange_reply(exchange);
 }
 
@@ -198,7 +226,23 @@ static void refuse_without_record(mw_exchange *exchange)
     mw_exchange_reply(exchange);
 }
 
-void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange)
+static mw_view peer_text(const mw_exchange *exchange)
+{
+    char text[MW_PEER_TEXT_BYTES];
+    return mw_view_of(
+        mw_arena_text(exchange->arena, mw_view_of(mw_peer_text(&exchange->peer, true, text))));
+}
+
+/* Whom nobody asked may still have shown a certificate. */
+static mw_actor actor_of(const mw_exchange *exchange, const api_visitor *visitor)
+{
+    mw_view name = visitor                          ? visitor->name
+                   : exchange->client_name.size > 0 ? exchange->client_name
+                                                    : MW_VIEW("anonymous");
+    return (mw_actor){name, peer_text(exchange), exchange->request_id};
+}
+
+void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *exchange)
 {
     mlflow_captures captures;
     unsigned methods;
@@ -206,15 +250,17 @@ void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange)
         refuse_without_record(exchange);
         return;
     }
-    const mlflow_call *call =
-        find_call(behind_prefix(exchange->path), exchange->method, &captures, &methods);
+    const mlflow_call *call = api_mlflow_find(exchange, &captures, &methods);
     mlflow_turn *turn = call ? mw_arena_take(exchange->arena, sizeof *turn) : NULL;
     if (!turn) {
+        api_visitor_unref(visitor);
         refuse_call(exchange, methods);
         return;
     }
     *turn = (mlflow_turn){.job.run = work,
                           .registry = mlflow->registry,
+                          .visitor = visitor,
+                          .actor = actor_of(exchange, visitor),
                           .exchange = exchange,
                           .call = call,
                           .captures = captures,

@@ -77,13 +77,15 @@ typedef struct mlflow_call {
 
 /* One file each; ended by rows of their own. */
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
-    mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[];
+    mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[], mlflow_access_calls[];
 extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls, mlflow_n_history_calls,
-    mlflow_n_model_calls, mlflow_n_logged_calls, mlflow_n_artifact_calls;
+    mlflow_n_model_calls, mlflow_n_logged_calls, mlflow_n_artifact_calls, mlflow_n_access_calls;
 
 struct mlflow_turn {
     mw_job job;
     mw_registry *registry;
+    struct api_visitor *visitor; /* NULL: nobody was asked who he is */
+    mw_actor actor;              /* for the audit log */
     mw_exchange *exchange;
     const mlflow_call *call;
     mlflow_captures captures;
@@ -106,8 +108,16 @@ void api_mlflow_free(api_mlflow *mlflow);
 bool api_mlflow_takes(mw_view path);
 /* Whether it is an upload, which may be larger than other bodies. */
 bool api_mlflow_is_upload(const mw_exchange *exchange);
-/* Takes the exchange. mlflow may be NULL: then it says how to get a record. */
-void api_mlflow_handle(api_mlflow *mlflow, mw_exchange *exchange);
+/* The call that the exchange asks for, or NULL with the methods that its address takes. */
+const mlflow_call *api_mlflow_find(const mw_exchange *exchange, mlflow_captures *ret_captures,
+                                   unsigned *ret_methods);
+/* Call by call: NULL behind the last. */
+const mlflow_call *api_mlflow_call(size_t i);
+/* Takes the exchange, and the visitor's ref. mlflow may be NULL: then it says how to get a record.
+ */
+void api_mlflow_handle(api_mlflow *mlflow, struct api_visitor *visitor, mw_exchange *exchange);
+/* Whether the turn's visitor may do what it asks (mlflow_objects.c). */
+MW_CHECKED mw_status mlflow_may(mlflow_turn *turn, mw_record *record, mw_error *err);
 
 /* ---- answers (mlflow_answers.c) -------------------------------------------------------------- */
 

@@ -135,7 +135,7 @@ static mw_status put_file(mlflow_turn *turn, mw_record *record, mw_error *err)
     upload u = {.path = turn->captures.values[0], .bytes = (int64_t)exchange->body.size};
     MW_TRY(mw_artifact_check_path(u.path, err));
     MW_TRY(mw_blobs_put(mw_registry_blobs(turn->registry), exchange->body, u.digest, err));
-    MW_TRY(mw_registry_write(turn->registry, exchange->arena, put_row, &u, err));
+    MW_TRY(mw_registry_write_as(turn->registry, &turn->actor, exchange->arena, put_row, &u, err));
     mw_buf_text(turn->out, "{}");
     return MW_OK;
 }

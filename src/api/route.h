@@ -76,6 +76,8 @@ mw_fleet *api_fleet(mw_api *api);
 mw_server *api_server(mw_api *api);
 unsigned api_cores(const mw_api *api);
 const mw_observer *api_observer(const mw_api *api);
+/* NULL: nobody is asked who he is. */
+struct api_guard *api_guard_of(const mw_api *api);
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);
 

@@ -195,7 +195,7 @@ void mw_exchange_reply(mw_exchange *shown)
 void mw_exchange_return(mw_exchange *shown)
 {
     net_exchange *exchange = (net_exchange *)shown;
-    assert(exchange->state == NET_EXCHANGE_DEFERRED && shown->is_grpc);
+    assert(exchange->state == NET_EXCHANGE_DEFERRED);
     exchange->letter.kind = NET_LETTER_RETURN;
     net_loop_post(exchange->home, &exchange->letter);
 }

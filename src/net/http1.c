@@ -520,6 +520,15 @@ static void http1_reply(net_connection *connection, net_exchange *exchange)
         advance(connection);
 }
 
+/* The handler has asked for its request once more. */
+static void http1_return(net_connection *connection, net_exchange *exchange)
+{
+    exchange->state = NET_EXCHANGE_OPEN;
+    exchange->is_again = true; /* until the exchange is begun anew */
+    if (dispatch(connection) == STEP_ON && !connection->write_blocked)
+        advance(connection);
+}
+
 /* Is the body too slow, by its whole time or by its mean pace? One that may be larger than others
  * has that time for each MiB. */
 static bool is_body_late(const net_connection *connection)
@@ -601,6 +610,7 @@ const net_protocol net_http1 = {
     .on_hang_up = http1_hang_up,
     .on_timeout = http1_timeout,
     .on_reply = http1_reply,
+    .on_return = http1_return,
     .on_drain = http1_drain,
     .on_refuse = http1_refuse,
     .on_close = http1_close,

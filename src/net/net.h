@@ -120,8 +120,8 @@ MW_CHECKED mw_status mw_exchange_deflate(mw_exchange *exchange, mw_error *err);
 void mw_exchange_reply(mw_exchange *exchange);
 /* Say, inside the handler, that the answer comes later. The loop goes on with others. */
 void mw_exchange_defer(mw_exchange *exchange);
-/* Instead of a reply to a deferred message of a gRPC call: the handler is called again with it, on
- * its loop. What was done meanwhile (its body uncompressed) stands in the exchange. Any thread. */
+/* Instead of a reply to what was deferred: the handler is called again with it, on its loop. What
+ * was done meanwhile (a body uncompressed) stands in the exchange. Any thread. */
 void mw_exchange_return(mw_exchange *exchange);
 /* Instead of a reply to a message of a gRPC call: there is nothing to say until there is news, as
  * behind an answer that `stays`. A client that goes away ends the waiting; so does the server,

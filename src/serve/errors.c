@@ -25,6 +25,10 @@ static const char *mlflow_code(const mw_error *err, int http_status)
     if (err->code == MW_E_TABLE_COLUMN_MISSING || err->code == MW_E_TABLE_COLUMNS)
         return "INVALID_PARAMETER_VALUE";
     switch (http_status) {
+    case 401:
+        return "UNAUTHENTICATED";
+    case 403:
+        return "PERMISSION_DENIED";
     case 404:
         return "RESOURCE_DOES_NOT_EXIST";
     case 413:

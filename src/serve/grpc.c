@@ -112,6 +112,11 @@ static const struct grpc_row {
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", grpc_reflect, false},
 };
 
+const char *serve_grpc_path(size_t i)
+{
+    return i < MW_COUNT(rows) ? rows[i].path : NULL;
+}
+
 static void refuse_unknown(mw_exchange *exchange)
 {
     mw_error err;

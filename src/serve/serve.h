@@ -196,6 +196,8 @@ mw_serve_handler serve_oip_trace;    /* GET, POST /v2/trace/setting, /v2/models/
 
 /* gRPC: one message of any call (grpc.c). */
 void serve_grpc(mw_fleet *fleet, mw_exchange *exchange);
+/* The path of each call that serve_grpc answers; NULL behind the last. */
+const char *serve_grpc_path(size_t i);
 
 /* KServe V1 */
 mw_serve_handler serve_kserve_models;  /* GET /v1/models */

@@ -1,0 +1,196 @@
+/* What a request of the record is about, and whether its visitor may.
+ *
+ *     fields of the request -> experiment, model ... -> the role of the visitor's grants there
+ *
+ * Looked at inside the transaction of the call, so what was checked is what is done. A visitor with
+ * the role on everything is let through before any of this. */
+#include "mlflow.h"
+#include "guard.h"
+
+typedef struct objects {
+    const mlflow_turn *turn;
+    mw_record *record;
+    const api_rule *rule;
+} objects;
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+static const void *field_of(const mlflow_turn *turn, const char *name, mlflow_kind kind)
+{
+    if (!turn->request)
+        return NULL;
+    for (const mlflow_field *field = turn->call->fields; field->name; field++)
+        if (field->kind == kind && strcmp(field->name, name) == 0)
+            return (const char *)turn->request + field->offset;
+    return NULL;
+}
+
+/* Of the request or of its path; "" when it is not said: nothing has that name. */
+static mw_view text_of(const mlflow_turn *turn, const char *name)
+{
+    const mw_view *found = field_of(turn, name, MLFLOW_TEXT);
+    size_t size = strlen(name);
+    for (size_t i = 0; !found && i < turn->captures.count; i++)
+        if (strncmp(turn->captures.names[i], name, size) == 0 &&
+            strchr("}*", turn->captures.names[i][size]))
+            found = &turn->captures.values[i];
+    return found && found->data ? *found : MW_VIEW("");
+}
+
+/* ---- one object ------------------------------------------------------------------------------ */
+
+static mw_status may_on(const objects *o, mw_role role, mw_scope scope, mw_view object,
+                        mw_error *err)
+{
+    const api_visitor *visitor = o->turn->visitor;
+    if (mw_grants_role(&visitor->grants, scope, object) >= role)
+        return MW_OK;
+    return api_deny(visitor, role, scope, object, err);
+}
+
+/* Things that belong to none, because they are not there, are nobody's with a role on one. */
+static mw_status may_in(const objects *o, mw_role role, mw_view experiment, mw_error *err)
+{
+    return experiment.data ? may_on(o, role, MW_SCOPE_EXPERIMENT, experiment, err)
+                           : may_on(o, role, MW_SCOPE_ALL, MW_VIEW(""), err);
+}
+
+static mw_status may_run(const objects *o, mw_role role, mw_view run_id, mw_error *err)
+{
+    mw_view experiment;
+    MW_TRY(mw_record_experiment_of_run(o->record, run_id, &experiment, err));
+    return may_in(o, role, experiment, err);
+}
+
+static mw_status may_logged_model(const objects *o, mw_role role, mw_view model_id, mw_error *err)
+{
+    mw_view experiment;
+    MW_TRY(mw_record_experiment_of_model(o->record, model_id, &experiment, err));
+    return may_in(o, role, experiment, err);
+}
+
+static mw_status may_path(const objects *o, mw_role role, mw_view path, mw_error *err)
+{
+    mw_view experiment;
+    MW_TRY(mw_record_experiment_of_path(o->record, path, &experiment, err));
+    return may_in(o, role, experiment, err);
+}
+
+static mw_status may_named(const objects *o, mw_error *err)
+{
+    mw_experiment experiment;
+    char digits[24];
+    mw_status status = mw_record_experiment_named(o->record, text_of(o->turn, "experiment_name"),
+                                                  &experiment, err);
+    if (status != MW_OK)
+        return status; /* absent: that is no secret, and set_experiment() asks before it makes */
+    snprintf(digits, sizeof digits, "%lld", (long long)experiment.id);
+    return may_on(o, o->rule->role, MW_SCOPE_EXPERIMENT, mw_view_of(digits), err);
+}
+
+static mw_status may_each(const objects *o, mw_error *err)
+{
+    const mw_texts *ids = field_of(o->turn, "experiment_ids", MLFLOW_TEXTS);
+    for (size_t i = 0; ids && i < ids->count; i++)
+        MW_TRY(may_on(o, o->rule->role, MW_SCOPE_EXPERIMENT, ids->items[i], err));
+    return MW_OK;
+}
+
+/* The two calls name the list differently. */
+static mw_status may_runs(const objects *o, mw_error *err)
+{
+    const mw_texts *ids = field_of(o->turn, "run_id", MLFLOW_TEXTS);
+    if (!ids)
+        ids = field_of(o->turn, "run_ids", MLFLOW_TEXTS);
+    for (size_t i = 0; ids && i < ids->count; i++)
+        MW_TRY(may_run(o, o->rule->role, ids->items[i], err));
+    return MW_OK;
+}
+
+/* A version gives its model's readers the files of its source: so who makes it must be able to see
+ * them himself. */
+static mw_status may_source(const objects *o, mw_view source, mw_error *err)
+{
+    mw_view root = mw_artifact_root(source), rest = source;
+    if (root.data)
+        return may_path(o, MW_ROLE_VIEWER, root, err);
+    if (mw_view_starts(source, "runs:/")) {
+        rest = (mw_view){source.data + 6, source.size - 6};
+        return may_run(o, MW_ROLE_VIEWER, mw_view_cut(&rest, '/'), err);
+    }
+    if (!mw_view_starts(source, "models:/"))
+        return MW_OK; /* elsewhere: not ours to give */
+    rest = (mw_view){source.data + 8, source.size - 8};
+    mw_view first = mw_view_cut(&rest, '/');
+    if (mw_view_starts(first, "m-") && rest.size == 0)
+        return may_logged_model(o, MW_ROLE_VIEWER, first, err);
+    return may_on(o, MW_ROLE_VIEWER, MW_SCOPE_MODEL, mw_view_cut(&first, '@'), err);
+}
+
+static mw_status may_make_version(const objects *o, mw_error *err)
+{
+    mw_view run_id = text_of(o->turn, "run_id"), model_id = text_of(o->turn, "model_id");
+    MW_TRY(may_on(o, o->rule->role, MW_SCOPE_MODEL, text_of(o->turn, "name"), err));
+    if (run_id.size > 0)
+        MW_TRY(may_run(o, MW_ROLE_VIEWER, run_id, err));
+    if (model_id.size > 0)
+        MW_TRY(may_logged_model(o, MW_ROLE_VIEWER, model_id, err));
+    return may_source(o, text_of(o->turn, "source"), err);
+}
+
+/* ---- the rule -------------------------------------------------------------------------------- */
+
+static mw_status may_object(const objects *o, mw_error *err)
+{
+    const mlflow_turn *turn = o->turn;
+    mw_role role = o->rule->role;
+    mw_view id;
+    switch (o->rule->object) {
+    case API_OBJECT_ANY:
+    case API_OBJECT_LISTED: /* the search leaves out what is not reached (mw_search.seen) */
+        return MW_OK;
+    case API_OBJECT_EXPERIMENT:
+        id = text_of(turn, "experiment_id");
+        return may_on(o, role, MW_SCOPE_EXPERIMENT, id.size ? id : MW_VIEW("0"), err);
+    case API_OBJECT_EXPERIMENT_NAMED:
+        return may_named(o, err);
+    case API_OBJECT_EXPERIMENTS:
+        return may_each(o, err);
+    case API_OBJECT_RUN:
+        return may_run(o, role, text_of(turn, "run_id"), err);
+    case API_OBJECT_RUNS:
+        return may_runs(o, err);
+    case API_OBJECT_LOGGED_MODEL:
+        return may_logged_model(o, role, text_of(turn, "model_id"), err);
+    case API_OBJECT_ARTIFACT:
+        return may_path(o, role, text_of(turn, "path"), err);
+    case API_OBJECT_MODEL_RENAMED:
+        MW_TRY(may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "new_name"), err));
+        return may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "name"), err);
+    case API_OBJECT_MODEL:
+        return may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "name"), err);
+    case API_OBJECT_NEW_VERSION:
+        return may_make_version(o, err);
+    default:
+        return may_on(o, role, MW_SCOPE_ALL, MW_VIEW(""), err);
+    }
+}
+
+/* Searches see what the visitor's roles reach. */
+static void narrow(mlflow_turn *turn)
+{
+    mw_search *search = turn->request;
+    search->seen = &turn->visitor->grants;
+}
+
+mw_status mlflow_may(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    if (!turn->visitor)
+        return MW_OK;
+    const api_rule *rule = api_rule_of(turn->exchange->method, turn->call->path);
+    if (mw_grants_role(&turn->visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= rule->role)
+        return MW_OK;
+    if (rule->object == API_OBJECT_LISTED)
+        narrow(turn);
+    return may_object(&(objects){turn, record, rule}, err);
+}

@@ -1,0 +1,208 @@
+/* The table, and how a row is found. */
+#include "rules.h"
+
+#define GETS (1u << MW_GET)
+#define POSTS (1u << MW_POST)
+#define PUTS (1u << MW_PUT)
+#define PATCHES (1u << MW_PATCH)
+#define DELETES (1u << MW_DELETE)
+
+#define VIEWER MW_ROLE_VIEWER
+#define EDITOR MW_ROLE_EDITOR
+#define DEPLOYER MW_ROLE_DEPLOYER
+#define ADMIN MW_ROLE_ADMIN
+
+#define RECORD(methods, path, role, object)                  \
+    {                                                        \
+        methods, path, API_ALWAYS, role, API_OBJECT_##object \
+    }
+/* Predictions and what clients ask before them. */
+#define ENDPOINT(methods, path)                                 \
+    {                                                           \
+        methods, path, API_GUARDED, VIEWER, API_OBJECT_ENDPOINT \
+    }
+#define ENDPOINTS(methods, path)                           \
+    {                                                      \
+        methods, path, API_GUARDED, VIEWER, API_OBJECT_ANY \
+    }
+#define OPEN(methods, path)                                   \
+    {                                                         \
+        methods, path, API_OPEN, MW_ROLE_NONE, API_OBJECT_ANY \
+    }
+#define CHANGES(methods, path, object)                           \
+    {                                                            \
+        methods, path, API_ALWAYS, DEPLOYER, API_OBJECT_##object \
+    }
+
+#define RUNS "/mlflow/runs/"
+#define EXPERIMENTS "/mlflow/experiments/"
+#define LOGGED "/mlflow/logged-models"
+#define MODELS "/mlflow/registered-models/"
+#define VERSIONS "/mlflow/model-versions/"
+#define PROXY "/mlflow-artifacts/"
+#define INFERENCE "/inference.GRPCInferenceService/"
+#define HEALTH "/grpc.health.v1.Health/"
+
+static const api_rule rules[] = {
+    /* predictions */
+    ENDPOINT(POSTS, "/invocations"),
+    ENDPOINT(POSTS, "/endpoints/{name}/invocations"),
+    ENDPOINT(POSTS, "/v2/models/{name}/infer"),
+    ENDPOINT(POSTS, "/v2/models/{name}/versions/{version}/infer"),
+    ENDPOINT(POSTS, "/v1/models/{name}:predict"),
+    ENDPOINT(POSTS, "/v1/models/{name}:explain"),
+    ENDPOINT(GETS, "/v2/models/{name}"),
+    ENDPOINT(GETS, "/v2/models/{name}/ready"),
+    ENDPOINT(GETS, "/v2/models/{name}/config"),
+    ENDPOINT(GETS, "/v2/models/{name}/stats"),
+    ENDPOINT(GETS, "/v2/models/{name}/versions/{version}"),
+    ENDPOINT(GETS, "/v2/models/{name}/versions/{version}/ready"),
+    ENDPOINT(GETS, "/v2/models/{name}/versions/{version}/config"),
+    ENDPOINT(GETS, "/v2/models/{name}/versions/{version}/stats"),
+    ENDPOINT(GETS, "/v1/models/{name}"),
+    ENDPOINTS(GETS, "/v2/models"),
+    ENDPOINTS(GETS, "/v2/models/stats"),
+    ENDPOINTS(GETS, "/v1/models"),
+    ENDPOINTS(POSTS, "/v2/repository/index"),
+    ENDPOINTS(GETS, "/openapi.json"),
+    ENDPOINTS(GETS, "/"),
+    /* health: a load balancer has no token */
+    OPEN(GETS, "/ping"),
+    OPEN(GETS, "/health"),
+    OPEN(GETS, "/version"),
+    OPEN(GETS, "/v2/health/live"),
+    OPEN(GETS, "/v2/health/ready"),
+    OPEN(GETS, "/v2"),
+    {GETS, "/metrics", API_METRICS, VIEWER, API_OBJECT_ANY},
+    /* what is served, and how */
+    CHANGES(POSTS, "/v2/repository/models/{name}/load", ENDPOINT),
+    CHANGES(POSTS, "/v2/repository/models/{name}/unload", ENDPOINT),
+    RECORD(GETS, "/v2/logging", VIEWER, ANY),
+    RECORD(POSTS, "/v2/logging", DEPLOYER, SERVER),
+    RECORD(GETS, "/v2/trace/setting", VIEWER, ANY),
+    RECORD(POSTS, "/v2/trace/setting", DEPLOYER, SERVER),
+    RECORD(GETS, "/v2/models/{name}/trace/setting", VIEWER, ANY),
+    /* it changes the whole server's */
+    RECORD(POSTS, "/v2/models/{name}/trace/setting", DEPLOYER, SERVER),
+    /* runs */
+    RECORD(POSTS, RUNS "log-metric", EDITOR, RUN),
+    RECORD(POSTS, RUNS "log-batch", EDITOR, RUN),
+    RECORD(POSTS, RUNS "log-parameter", EDITOR, RUN),
+    RECORD(POSTS, RUNS "set-tag", EDITOR, RUN),
+    RECORD(POSTS, RUNS "delete-tag", EDITOR, RUN),
+    RECORD(GETS, RUNS "get", VIEWER, RUN),
+    RECORD(POSTS, RUNS "create", EDITOR, EXPERIMENT),
+    RECORD(POSTS, RUNS "update", EDITOR, RUN),
+    RECORD(POSTS, RUNS "delete", EDITOR, RUN),
+    RECORD(POSTS, RUNS "restore", EDITOR, RUN),
+    RECORD(POSTS, RUNS "log-inputs", EDITOR, RUN),
+    RECORD(POSTS, RUNS "outputs", EDITOR, RUN),
+    RECORD(POSTS, RUNS "log-model", EDITOR, RUN),
+    RECORD(POSTS, RUNS "search", VIEWER, EXPERIMENTS),
+    RECORD(GETS, "/mlflow/metrics/get-history", VIEWER, RUN),
+    RECORD(GETS, "/mlflow/metrics/get-history-bulk", VIEWER, RUNS),
+    RECORD(GETS, "/mlflow/metrics/get-history-bulk-interval", VIEWER, RUNS),
+    /* experiments */
+    RECORD(POSTS, EXPERIMENTS "create", EDITOR, SERVER),
+    RECORD(GETS, EXPERIMENTS "get", VIEWER, EXPERIMENT),
+    RECORD(GETS, EXPERIMENTS "get-by-name", VIEWER, EXPERIMENT_NAMED),
+    RECORD(POSTS, EXPERIMENTS "update", EDITOR, EXPERIMENT),
+    RECORD(POSTS, EXPERIMENTS "delete", EDITOR, EXPERIMENT),
+    RECORD(POSTS, EXPERIMENTS "restore", EDITOR, EXPERIMENT),
+    RECORD(POSTS, EXPERIMENTS "set-experiment-tag", EDITOR, EXPERIMENT),
+    RECORD(POSTS, EXPERIMENTS "delete-experiment-tag", EDITOR, EXPERIMENT),
+    RECORD(GETS | POSTS, EXPERIMENTS "search", VIEWER, LISTED),
+    RECORD(POSTS, EXPERIMENTS "search-datasets", VIEWER, EXPERIMENTS),
+    /* artifacts */
+    RECORD(GETS, PROXY "artifacts", VIEWER, ARTIFACT),
+    RECORD(GETS, PROXY "artifacts/{path*}", VIEWER, ARTIFACT),
+    RECORD(PUTS, PROXY "artifacts/{path*}", EDITOR, ARTIFACT),
+    RECORD(DELETES, PROXY "artifacts/{path*}", EDITOR, ARTIFACT),
+    RECORD(POSTS, PROXY "mpu/{path*}", EDITOR, ARTIFACT),
+    RECORD(GETS, PROXY "presigned/{path*}", VIEWER, ARTIFACT),
+    RECORD(GETS, "/mlflow/artifacts/list", VIEWER, RUN),
+    RECORD(GETS, "/mlflow/get-artifact", VIEWER, RUN),
+    RECORD(GETS, "/get-artifact", VIEWER, RUN),
+    RECORD(GETS, "/mlflow/server-info", VIEWER, ANY),
+    /* logged models */
+    RECORD(POSTS, LOGGED, EDITOR, EXPERIMENT),
+    RECORD(GETS, LOGGED "/{model_id}", VIEWER, LOGGED_MODEL),
+    RECORD(PATCHES, LOGGED "/{model_id}", EDITOR, LOGGED_MODEL),
+    RECORD(DELETES, LOGGED "/{model_id}", EDITOR, LOGGED_MODEL),
+    RECORD(PATCHES, LOGGED "/{model_id}/tags", EDITOR, LOGGED_MODEL),
+    RECORD(DELETES, LOGGED "/{model_id}/tags/{tag_key}", EDITOR, LOGGED_MODEL),
+    RECORD(POSTS, LOGGED "/{model_id}/params", EDITOR, LOGGED_MODEL),
+    RECORD(GETS, LOGGED "/{model_id}/artifacts/directories", VIEWER, LOGGED_MODEL),
+    RECORD(POSTS, LOGGED "/search", VIEWER, EXPERIMENTS),
+    /* registered models: what moves production needs a deployer */
+    RECORD(POSTS, MODELS "create", EDITOR, MODEL),
+    RECORD(GETS, MODELS "get", VIEWER, MODEL),
+    RECORD(POSTS, MODELS "rename", DEPLOYER, MODEL_RENAMED),
+    RECORD(PATCHES, MODELS "update", EDITOR, MODEL),
+    RECORD(DELETES, MODELS "delete", DEPLOYER, MODEL),
+    RECORD(GETS, MODELS "search", VIEWER, LISTED),
+    RECORD(GETS | POSTS, MODELS "get-latest-versions", VIEWER, MODEL),
+    RECORD(POSTS, MODELS "set-tag", EDITOR, MODEL),
+    RECORD(DELETES, MODELS "delete-tag", EDITOR, MODEL),
+    RECORD(GETS, MODELS "alias", VIEWER, MODEL),
+    RECORD(POSTS | DELETES, MODELS "alias", DEPLOYER, MODEL),
+    RECORD(POSTS, VERSIONS "create", EDITOR, NEW_VERSION),
+    RECORD(GETS, VERSIONS "get", VIEWER, MODEL),
+    RECORD(PATCHES, VERSIONS "update", EDITOR, MODEL),
+    RECORD(DELETES, VERSIONS "delete", DEPLOYER, MODEL),
+    RECORD(GETS, VERSIONS "search", VIEWER, LISTED),
+    RECORD(GETS, VERSIONS "get-download-uri", VIEWER, MODEL),
+    RECORD(POSTS, VERSIONS "transition-stage", DEPLOYER, MODEL),
+    RECORD(POSTS, VERSIONS "set-tag", EDITOR, MODEL),
+    RECORD(DELETES, VERSIONS "delete-tag", EDITOR, MODEL),
+    RECORD(GETS, VERSIONS "get-artifact", VIEWER, MODEL),
+    RECORD(GETS, "/model-versions/get-artifact", VIEWER, MODEL),
+    /* who, and what was done */
+    RECORD(GETS, "/mw/v1/whoami", VIEWER, ANY),
+    RECORD(GETS, "/mw/v1/audit", ADMIN, SERVER),
+    RECORD(GETS, "/mw/v1/audit/verdict", ADMIN, SERVER),
+    RECORD(GETS, "/mw/v1/users", ADMIN, SERVER),
+    RECORD(GETS, "/mw/v1/tokens", ADMIN, SERVER),
+    /* gRPC */
+    ENDPOINT(POSTS, INFERENCE "ModelInfer"),
+    ENDPOINT(POSTS, INFERENCE "ModelStreamInfer"),
+    ENDPOINT(POSTS, INFERENCE "ModelReady"),
+    ENDPOINT(POSTS, INFERENCE "ModelMetadata"),
+    ENDPOINT(POSTS, INFERENCE "ModelConfig"),
+    ENDPOINT(POSTS, INFERENCE "ModelStatistics"),
+    ENDPOINTS(POSTS, INFERENCE "RepositoryIndex"),
+    OPEN(POSTS, INFERENCE "ServerLive"),
+    OPEN(POSTS, INFERENCE "ServerReady"),
+    OPEN(POSTS, INFERENCE "ServerMetadata"),
+    CHANGES(POSTS, INFERENCE "RepositoryModelLoad", SERVER),
+    CHANGES(POSTS, INFERENCE "RepositoryModelUnload", SERVER),
+    OPEN(POSTS, INFERENCE "SystemSharedMemoryStatus"), /* nothing is behind these */
+    OPEN(POSTS, INFERENCE "SystemSharedMemoryRegister"),
+    OPEN(POSTS, INFERENCE "SystemSharedMemoryUnregister"),
+    OPEN(POSTS, INFERENCE "CudaSharedMemoryStatus"),
+    OPEN(POSTS, INFERENCE "CudaSharedMemoryRegister"),
+    OPEN(POSTS, INFERENCE "CudaSharedMemoryUnregister"),
+    CHANGES(POSTS, INFERENCE "TraceSetting", SERVER),
+    CHANGES(POSTS, INFERENCE "LogSettings", SERVER),
+    OPEN(POSTS, HEALTH "Check"),
+    OPEN(POSTS, HEALTH "List"),
+    OPEN(POSTS, HEALTH "Watch"),
+    OPEN(POSTS, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+    OPEN(POSTS, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
+};
+
+const api_rule *api_rules(size_t *ret_count)
+{
+    *ret_count = MW_COUNT(rules);
+    return rules;
+}
+
+const api_rule *api_rule_of(mw_method method, const char *path)
+{
+    static const api_rule unwritten = {0, "", API_ALWAYS, MW_ROLE_ADMIN, API_OBJECT_SERVER};
+    mw_method asked = method == MW_HEAD ? MW_GET : method;
+    for (size_t i = 0; i < MW_COUNT(rules); i++)
+        if (rules[i].methods >> asked & 1 && strcmp(rules[i].path, path) == 0)
+            return &rules[i];
+    return &unwritten;
+}
