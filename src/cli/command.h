@@ -54,6 +54,9 @@ typedef enum cli_option_id {
     CLI_DRAIN_SECONDS,
     CLI_MODELS,
     CLI_ALLOW_PUBLIC,
+    CLI_AUTH,
+    CLI_GUARDED,
+    CLI_METRICS_AUTH,
     CLI_MAX_BODY,
     CLI_MAX_ARTIFACT,
     CLI_MAX_CONNECTIONS,
@@ -142,6 +145,19 @@ typedef enum cli_option_id {
     CLI_DRIFT_SHARE,
     CLI_COLUMNS,
     CLI_CATEGORICAL,
+    /* user, token */
+    CLI_ROLE,
+    CLI_OF_EXPERIMENT, /* --experiment */
+    CLI_OF_MODEL,      /* --model */
+    CLI_OF_ENDPOINT,   /* --endpoint */
+    CLI_PASSWORD_STDIN,
+    CLI_EXPIRES,
+    /* audit */
+    CLI_SINCE,
+    CLI_WHO,
+    CLI_WHAT,
+    CLI_ENTRIES,
+    CLI_HEAD,
     /* status */
     CLI_INTERVAL,
     /* lineage, data, model diff */
@@ -256,7 +272,10 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_dictionary, cli_run_dependence, cli_run_counterfactual, cli_run_model_show,
     cli_run_model_diff, cli_run_lineage_show, cli_run_capacity_bench, cli_run_demo, cli_run_status,
     cli_run_config_show, cli_run_config_check, cli_run_config_schema, cli_run_completion,
-    cli_run_help, cli_run_version, cli_run_drift_check;
+    cli_run_help, cli_run_version, cli_run_drift_check, cli_run_user_add, cli_run_user_list,
+    cli_run_user_remove, cli_run_user_passwd, cli_run_user_grant, cli_run_user_revoke,
+    cli_run_token_create, cli_run_token_list, cli_run_token_revoke, cli_run_audit_list,
+    cli_run_audit_verify;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

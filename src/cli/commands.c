@@ -9,6 +9,9 @@
         CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, \
         CLI_CLIENT_RATE, CLI_CLIENT_BURST
 
+#define ACCESS_OPTIONS(...) CLI_LIST(CLI_CONFIG, CLI_RECORD, __VA_ARGS__)
+#define SCOPES CLI_OF_EXPERIMENT, CLI_OF_MODEL, CLI_OF_ENDPOINT
+
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 #define MODEL_HELP "model file as the training library saved it, or an MLflow model folder"
@@ -34,6 +37,9 @@ static const cli_command commands[] = {
             "are served by their address (models:/NAME@ALIAS, models:/NAME/VERSION, "
             "runs:/ID/PATH); an alias that moves swaps the model under traffic, unless the version "
             "would break the clients of the one that is served (--contract).\n\n"
+            "With --auth on it asks who is there: users and tokens that 'mw user' and 'mw token' "
+            "keep in the record. A record is served on an address that other machines can reach "
+            "only when --auth is said, on or off.\n\n"
             "NAME=PATH gives an endpoint its name; without it the file's name serves. One model "
             "alone also answers at /invocations.\n\n"
             "SIGHUP loads all model files again, all or none, while traffic runs, and opens the "
@@ -44,13 +50,13 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
-                            CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
-                            CLI_RECORD, CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS,
-                            CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_LOG_LEVEL, CLI_ACCESS_LOG,
-                            CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK,
-                            CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE, CLI_SERVICE_NAME,
-                            CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options = CLI_LIST(
+            CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY, CLI_TLS_CLIENTS,
+            CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD, CLI_THREADS, CLI_WORKERS,
+            CLI_DRAIN_SECONDS, CLI_MODELS, CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH, CLI_GUARDED,
+            CLI_METRICS_AUTH, CLI_LOG_LEVEL, CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE,
+            CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP,
+            CLI_TRACE_SAMPLE, CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples =
             {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
              {"mw serve churn=v3.ubj price=price.txt --listen :9000",
@@ -343,6 +349,152 @@ static const cli_command commands[] = {
                       "--format json",
                       "what Evidently's preset would say"}},
         .run = cli_run_drift_check,
+    },
+    {
+        .name = "user add",
+        .group = "Govern",
+        .summary = "let a person in",
+        .about =
+            "Adds a user to a record, with a password that is asked for on the terminal or comes "
+            "from standard input, never as an argument. --role grants a role at once: viewers "
+            "look, editors log runs and register models, deployers move aliases and load models, "
+            "admins manage users and tokens and read the audit log. A role may be on one "
+            "experiment, model or endpoint only.\n\n"
+            "A server that has the record open learns of it within a second.",
+        .arguments = {{"NAME", "letters, digits and . _ - @ +", 1, 1, NULL, false}},
+        .options = ACCESS_OPTIONS(CLI_ROLE, SCOPES, CLI_PASSWORD_STDIN),
+        .examples = {{"mw user add ada --role admin --record mw-record", "asks for a password"},
+                     {"mw user add bob --role editor --experiment churn --password-stdin",
+                      "may log into one experiment"}},
+        .reads_config = true,
+        .run = cli_run_user_add,
+    },
+    {
+        .name = "user list",
+        .group = "Govern",
+        .summary = "show users and their roles",
+        .about = "One user a line: name, roles, since when.",
+        .options = ACCESS_OPTIONS(CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw user list --record mw-record", "all of them"}},
+        .reads_config = true,
+        .run = cli_run_user_list,
+    },
+    {
+        .name = "user remove",
+        .group = "Govern",
+        .summary = "shut a person out",
+        .about = "Removes a user with all roles; servers forget the user within a second. What the "
+                 "user did stays in the audit log. Tokens that the user made stay in force.",
+        .arguments = {{"NAME", "the user", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD),
+        .examples = {{"mw user remove bob --record mw-record", "at once"}},
+        .reads_config = true,
+        .run = cli_run_user_remove,
+    },
+    {
+        .name = "user passwd",
+        .group = "Govern",
+        .summary = "change a password",
+        .about = "The new password is asked for on the terminal, or comes from standard input.",
+        .arguments = {{"NAME", "the user", 1, 1, NULL, false}},
+        .options = ACCESS_OPTIONS(CLI_PASSWORD_STDIN),
+        .examples = {{"mw user passwd ada --record mw-record", "asks for it twice"}},
+        .reads_config = true,
+        .run = cli_run_user_passwd,
+    },
+    {
+        .name = "user grant",
+        .group = "Govern",
+        .summary = "give a user a role",
+        .about = "In place of the role that the user had on the same thing. Without --experiment, "
+                 "--model or --endpoint it is a role on everything.",
+        .arguments = {{"NAME", "the user", 1, 1, NULL, false}},
+        .options = ACCESS_OPTIONS(CLI_ROLE, SCOPES),
+        .examples = {{"mw user grant bob --role viewer --record mw-record", "may look"},
+                     {"mw user grant bob --role deployer --model credit --record mw-record",
+                      "may also move the aliases of one model"}},
+        .reads_config = true,
+        .run = cli_run_user_grant,
+    },
+    {
+        .name = "user revoke",
+        .group = "Govern",
+        .summary = "take a role away",
+        .about = "The role on everything, or on what --experiment, --model or --endpoint names.",
+        .arguments = {{"NAME", "the user", 1, 1, NULL, false}},
+        .options = ACCESS_OPTIONS(SCOPES),
+        .examples = {{"mw user revoke bob --model credit --record mw-record", "on one model"}},
+        .reads_config = true,
+        .run = cli_run_user_revoke,
+    },
+    {
+        .name = "token create",
+        .group = "Govern",
+        .summary = "make a token for a program",
+        .about = "Prints the token, once: the record keeps only its digest. Programs send it as "
+                 "'Authorization: Bearer TOKEN'; MLflow's client takes it from "
+                 "MLFLOW_TRACKING_TOKEN. A token has one role, on everything or on one "
+                 "experiment, model or endpoint, and expires.",
+        .arguments = {{"NAME", "what it is for; the audit log calls it token:NAME", 1, 1, NULL,
+                       false}},
+        .options = ACCESS_OPTIONS(CLI_ROLE, SCOPES, CLI_EXPIRES, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw token create ci --role editor --record mw-record", "good for 90 days"},
+                     {"mw token create train --role editor --experiment churn --expires 12h",
+                      "for one experiment, for half a day"}},
+        .reads_config = true,
+        .run = cli_run_token_create,
+    },
+    {
+        .name = "token list",
+        .group = "Govern",
+        .summary = "show tokens: what they may do, until when, when they were used last",
+        .about = "One token a line; their secrets are kept nowhere.",
+        .options = ACCESS_OPTIONS(CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw token list --record mw-record", "all of them"}},
+        .reads_config = true,
+        .run = cli_run_token_list,
+    },
+    {
+        .name = "token revoke",
+        .group = "Govern",
+        .summary = "put a token out of force",
+        .about = "For good; servers refuse it within a second. The name may be used again.",
+        .arguments = {{"NAME", "the token", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD),
+        .examples = {{"mw token revoke ci --record mw-record", "at once"}},
+        .reads_config = true,
+        .run = cli_run_token_revoke,
+    },
+    {
+        .name = "audit list",
+        .group = "Govern",
+        .summary = "show what was changed in a record, when and by whom",
+        .about =
+            "One entry a line, the newest first: number, time, actor, from where, action, object, "
+            "before and after. Every change of experiments, models, versions, aliases, artifacts, "
+            "users and tokens has one; what runs log does not.",
+        .options = ACCESS_OPTIONS(CLI_SINCE, CLI_WHO, CLI_WHAT, CLI_ENTRIES, CLI_REPORT_FORMAT,
+                                  CLI_OUTPUT),
+        .examples = {{"mw audit list --record mw-record", "the last hundred changes"},
+                     {"mw audit list --what alias --since 7d --format json",
+                      "who moved aliases this week"}},
+        .reads_config = true,
+        .run = cli_run_audit_list,
+    },
+    {
+        .name = "audit verify",
+        .group = "Govern",
+        .summary = "check that the audit log is as it was written",
+        .about =
+            "Walks the chain of hashes: an entry that was edited, removed, inserted or moved "
+            "breaks "
+            "it; then the exit code is 6. The head that is printed stands for all entries up to "
+            "it: keep it somewhere else, and give it to --head later to see that the log was not "
+            "written anew.",
+        .options = ACCESS_OPTIONS(CLI_HEAD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw audit verify --record mw-record", "whole, with the number of entries"}},
+        .reads_config = true,
+        .run = cli_run_audit_verify,
     },
     {
         .name = "capacity bench",

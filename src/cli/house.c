@@ -14,21 +14,35 @@ static const char *port_of(const char *address)
     return colon ? colon + 1 : "8080";
 }
 
-/* Nobody asks who is there yet, so other machines are kept out unless the user says so, or unless
+/* Whoever reaches a record may change it: so it is said aloud whether he is asked who he is. */
+static mw_status refuse_record(const cli_call *call, const mw_listener *listener, mw_error *err)
+{
+    if (!call->settings[CLI_RECORD].text || call->settings[CLI_AUTH].text)
+        return MW_OK;
+    mw_fail(err, MW_E_LISTEN_RECORD,
+            "%s can be reached from other machines, and the record with it", listener->address);
+    mw_why(err, "nothing says whether to ask who is there");
+    return mw_mend(err, "mw user add NAME --role admin --record %s, then --auth on; or --auth off",
+                   call->settings[CLI_RECORD].text);
+}
+
+/* Where nobody is asked who he is, other machines are kept out unless the user says so, or unless
  * clients show a certificate. */
 static mw_status refuse_public(const cli_call *call, const mw_listener *listener, mw_error *err)
 {
     bool is_guarded = listener->tls && cli_tls_knows_clients(call);
-    if (is_guarded || cli_is_on(call, CLI_ALLOW_PUBLIC) ||
-        strncmp(listener->address, "fd:", 3) == 0 || strncmp(listener->address, "unix:", 5) == 0 ||
+    if (strncmp(listener->address, "fd:", 3) == 0 || strncmp(listener->address, "unix:", 5) == 0 ||
         cli_address_is_local(listener->address))
         return MW_OK;
+    MW_TRY(refuse_record(call, listener, err));
+    if (is_guarded || cli_is_on(call, CLI_AUTH) || cli_is_on(call, CLI_ALLOW_PUBLIC))
+        return MW_OK;
     mw_fail(err, MW_E_LISTEN_PUBLIC, "%s can be reached from other machines", listener->address);
-    mw_why(err, "this version has no authentication");
+    mw_why(err, "nobody is asked who he is");
     return mw_mend(
         err,
-        "--listen 127.0.0.1:%s behind a proxy, --tls-clients required, or --allow-public "
-        "where the network is guarded",
+        "--listen 127.0.0.1:%s behind a proxy, --tls-clients required, --record DIR with --auth "
+        "on, or --allow-public where the network is guarded",
         port_of(listener->address));
 }
 
@@ -170,6 +184,54 @@ static mw_status answer_from_record(const cli_call *call, mw_server_options *opt
     return mw_api_set_registry(house->api, house->registry, err);
 }
 
+/* Nobody can come in before there is somebody: that is said at the start. */
+static mw_status count_users(mw_record *record, void *given, mw_error *err)
+{
+    mw_users users;
+    mw_tokens tokens;
+    size_t *ret_count = given;
+    MW_TRY(mw_record_users(record, &users, err));
+    MW_TRY(mw_record_tokens(record, &tokens, err));
+    *ret_count = users.count + tokens.count;
+    return MW_OK;
+}
+
+static mw_status warn_of_nobody(const cli_call *call, mw_registry *registry, mw_error *err)
+{
+    mw_arena arena;
+    size_t n = 0;
+    mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
+    mw_status status = mw_registry_read(registry, &arena, count_users, &n, err);
+    mw_arena_done(&arena);
+    if (status == MW_OK && n == 0)
+        mw_log(MW_LOG_WARN,
+               "--auth on, and there are no users yet: mw user add NAME --role admin "
+               "--record %s",
+               call->settings[CLI_RECORD].text);
+    return status;
+}
+
+static mw_status ask_who(const cli_call *call, unsigned n_loops, const cli_listeners *listeners,
+                         cli_house *house, mw_error *err)
+{
+    if (!cli_is_on(call, CLI_AUTH))
+        return MW_OK;
+    if (!house->registry) {
+        mw_fail(err, MW_E_AUTH_RECORD, "--auth on needs a record: users and tokens are kept there");
+        return mw_mend(err, "mw serve --record DIR --auth on");
+    }
+    for (size_t i = 0; i < listeners->count; i++)
+        if (!listeners->list[i].tls && !cli_address_is_local(listeners->list[i].address) &&
+            strchr(listeners->list[i].address, ':') &&
+            strncmp(listeners->list[i].address, "unix:", 5) != 0)
+            mw_log(MW_LOG_WARN,
+                   "%s: passwords and tokens travel unencrypted: see --tls-certificate",
+                   listeners->list[i].address);
+    MW_TRY(warn_of_nobody(call, house->registry, err));
+    return mw_api_set_guard(house->api, house->registry, n_loops, call->settings[CLI_GUARDED].text,
+                            call->settings[CLI_METRICS_AUTH].number != 0, err);
+}
+
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const cli_listeners *listeners, cli_house *house, mw_error *err)
 {
@@ -193,6 +255,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     MW_TRY(answer_from_record(call, &options, house, err));
+    MW_TRY(ask_who(call, n_loops, listeners, house, err));
     options.handler = mw_api_handle;
     options.body_lead = mw_api_body_lead;
     options.fault = mw_api_fault;
