@@ -125,6 +125,9 @@ typedef enum cli_option_id {
     CLI_EXAMPLES,
     /* capacity bench */
     CLI_SERVER,
+    CLI_HEADER,
+    CLI_CACERT,
+    CLI_INSECURE,
     CLI_ROWS,
     CLI_LOAD_PROTOCOL, /* --protocol */
     CLI_RATES,
@@ -180,6 +183,7 @@ typedef struct cli_option {
     const char *name; /* "max-body": flag --max-body, environment MW_MAX_BODY */
     char letter;      /* 'o' for -o; 0 = none */
     bool flag_only;   /* not by environment: --help, --version */
+    bool repeats;     /* each one adds a line */
     cli_kind kind;
     const char *value;    /* word for the value in help: "SIZE"; NULL for a flag */
     const char *fallback; /* default, as a user would write it; NULL = none */

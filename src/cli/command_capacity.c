@@ -3,10 +3,9 @@
  *
  *     rows ──> requests ──> load (one step a rate) ──> curve ──> text or JSON
  *                              └ the server's processor time, from its /metrics */
-#include "call.h"
 #include "load/load.h"
 #include "load_bodies.h"
-#include "net/net.h"
+#include "reach.h"
 #include "source.h"
 
 #include <math.h>
@@ -20,6 +19,7 @@ static const double percentiles[PERCENTILES] = {0.5, 0.9, 0.99, 0.999, 1};
 
 typedef struct capacity {
     const cli_call *call;
+    mw_dial *dial;
     const char *server, *endpoint; /* endpoint NULL: the only model */
     cli_load_bodies bodies;
     mw_load_options load;
@@ -41,7 +41,7 @@ static double server_cpu_s(const capacity *job)
     mw_error err;
     int status;
     double seconds = -1;
-    if (mw_client_open(job->server, METRICS_TIMEOUT_MS, &client, &err) != MW_OK)
+    if (mw_client_open_to(job->dial, METRICS_TIMEOUT_MS, &client, &err) != MW_OK)
         return -1;
     if (mw_client_call(client, "GET", "/metrics", NULL, (mw_view){NULL, 0}, &status, &page, &err) ==
             MW_OK &&
@@ -138,8 +138,8 @@ static const mw_load_step *knee_of(const mw_load_curve *curve)
 static void write_what(const capacity *job, mw_buf *out)
 {
     const mw_load_options *load = &job->load;
-    mw_buf_format(out, "%s at http://%s%s\n", job->endpoint ? job->endpoint : "the only model",
-                  job->server, job->bodies.path);
+    mw_buf_format(out, "%s at %s%s\n", job->endpoint ? job->endpoint : "the only model",
+                  mw_dial_url(job->dial), job->bodies.path);
     mw_buf_format(out,
                   "%zu %s a request (%zu bytes), %zu rows of %s in turn\n"
                   "%u connections, %s arrivals, %g s a step after %g s; latency counts from when a "
@@ -344,12 +344,13 @@ static mw_status read_settings(capacity *job, mw_error *err)
 {
     const cli_call *call = job->call;
     uint64_t threads = call->settings[CLI_THREADS].number;
-    job->server = call->settings[CLI_SERVER].text;
+    MW_TRY(cli_reach(call, NULL, &job->dial, err));
+    job->server = cli_reach_name(job->dial);
     job->endpoint = call->n_arguments > 0 ? call->arguments[0] : NULL;
     job->measured_s = (double)call->settings[CLI_DURATION].number / 1000;
     job->warm_s = fmin(1, job->measured_s / 4);
     job->load = (mw_load_options){
-        .address = job->server,
+        .dial = job->dial,
         .n_connections = (unsigned)call->settings[CLI_CONNECTIONS].number,
         .n_threads = threads ? (unsigned)threads : 1,
         .is_even = call->settings[CLI_ARRIVALS].number != 0,
@@ -381,7 +382,7 @@ static mw_status make_requests(capacity *job, mw_error *err)
         return mw_mend(err, "name it: mw capacity bench ENDPOINT --protocol ...");
     }
     MW_TRY(cli_load_bodies_make(&job->bodies, call->settings[CLI_INPUT].text, job->endpoint, form,
-                                call->settings[CLI_ROWS].number, job->server, err));
+                                call->settings[CLI_ROWS].number, job->dial, err));
     job->load.requests = job->bodies.requests;
     job->load.n_requests = job->bodies.n_requests;
     return MW_OK;
@@ -398,7 +399,7 @@ static mw_status try_one(const capacity *job, mw_error *err)
     bool is_binary = memmem(request.data, request.size, "octet-stream", 12) != NULL;
     if (is_binary)
         return MW_OK; /* it takes a header that this client cannot send */
-    MW_TRY(mw_client_open(job->server, job->load.timeout_ms, &client, err));
+    MW_TRY(mw_client_open_to(job->dial, job->load.timeout_ms, &client, err));
     mw_status called = mw_client_call(client, "POST", job->bodies.path, "application/json",
                                       (mw_view){body, (size_t)(request.data + request.size - body)},
                                       &status, &answer, err);
@@ -443,6 +444,7 @@ mw_status cli_run_capacity_bench(cli_call *call, mw_error *err)
     mw_status status = run(&job, &text, err);
     mw_buf_done(&text);
     cli_load_bodies_done(&job.bodies);
+    mw_dial_free(job.dial);
     free(job.curve);
     return status;
 }

@@ -1,6 +1,6 @@
 /* The command table. Examples stand first in every help text, so they are chosen with care: a test
  * parses each of them. */
-#include "command.h"
+#include "reach.h"
 
 #include <limits.h>
 
@@ -312,9 +312,10 @@ static const cli_command commands[] = {
             "for each endpoint requests, errors and rows a second, p50 and p99, where the time "
             "goes, what waits, and which resource limits it now: loops, workers, cores, queue, "
             "quota, clients' uploads, memory, file descriptors, connections, or nothing.",
-        .arguments = {{"ADDRESS", "of the server, HOST:PORT or http://HOST:PORT; else --server", 0,
-                       1, NULL, false}},
-        .options = CLI_LIST(CLI_SERVER, CLI_INTERVAL, CLI_JSON, CLI_OUTPUT),
+        .arguments = {{"ADDRESS",
+                       "of the server, HOST:PORT, http(s)://HOST:PORT or unix:PATH; else --server",
+                       0, 1, NULL, false}},
+        .options = CLI_LIST(CLI_REACH, CLI_INTERVAL, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw status", "of the server on this machine"},
                      {"mw status 127.0.0.1:9000 --interval 10s", "over ten seconds"},
                      {"mw status --json", "for programs"}},
@@ -518,7 +519,7 @@ static const cli_command commands[] = {
             "the limit, it says so.",
         .arguments = {{"ENDPOINT", "name of the endpoint; without it the server's only model", 0, 1,
                        NULL, false}},
-        .options = CLI_LIST(CLI_INPUT, CLI_SERVER, CLI_ROWS, CLI_LOAD_PROTOCOL, CLI_RATES,
+        .options = CLI_LIST(CLI_INPUT, CLI_REACH, CLI_ROWS, CLI_LOAD_PROTOCOL, CLI_RATES,
                             CLI_DURATION, CLI_CONNECTIONS, CLI_ARRIVALS, CLI_TIMEOUT, CLI_OBJECTIVE,
                             CLI_SEED, CLI_THREADS, CLI_REASON_FORMAT, CLI_OUTPUT),
         .examples =

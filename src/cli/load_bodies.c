@@ -125,12 +125,13 @@ static double number_at(const void *source, size_t row, size_t column)
     return number_of(cell_of(source, row, column));
 }
 
-static mw_status write_request(cli_load_bodies *bodies, const char *server, mw_view body,
+static mw_status write_request(cli_load_bodies *bodies, const mw_dial *server, mw_view body,
                                size_t json_bytes, mw_buf *out, mw_error *err)
 {
     bool is_binary = json_bytes < body.size;
     mw_buf_reset(out);
-    mw_buf_format(out, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\n", bodies->path, server,
+    mw_buf_format(out, "POST %s HTTP/1.1\r\nHost: %s\r\n%sContent-Type: %s\r\n", bodies->path,
+                  mw_dial_authority(server), mw_dial_headers(server),
                   is_binary ? "application/octet-stream" : "application/json");
     if (is_binary)
         mw_buf_format(out, "Inference-Header-Content-Length: %zu\r\n", json_bytes);
@@ -144,7 +145,7 @@ static mw_status write_request(cli_load_bodies *bodies, const char *server, mw_v
 }
 
 static mw_status write_requests(cli_load_bodies *bodies, const load_table *table,
-                                cli_body_form form, const char *server, mw_error *err)
+                                cli_body_form form, const mw_dial *server, mw_error *err)
 {
     const cli_rows rows = {.source = table,
                            .n_columns = table->n_columns,
@@ -195,7 +196,7 @@ static void write_path(cli_load_bodies *bodies, const char *endpoint, cli_body_f
 }
 
 mw_status cli_load_bodies_make(cli_load_bodies *bodies, const char *path, const char *endpoint,
-                               cli_body_form form, size_t rows_each, const char *server,
+                               cli_body_form form, size_t rows_each, const mw_dial *server,
                                mw_error *err)
 {
     mw_file file;

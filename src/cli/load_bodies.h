@@ -8,6 +8,7 @@
 #define CLI_LOAD_BODIES_H
 
 #include "bodies.h"
+#include "net/net.h"
 
 typedef struct cli_load_bodies {
     mw_view *requests; /* whole; the arena's */
@@ -24,7 +25,7 @@ typedef struct cli_load_bodies {
  * Fails: MW_NOT_FOUND, MW_IO, MW_BAD_DATA (MW7302, CSV), MW_BAD_ARGUMENT, MW_NO_MEMORY. */
 MW_CHECKED mw_status cli_load_bodies_make(cli_load_bodies *bodies, const char *path,
                                           const char *endpoint, cli_body_form form,
-                                          size_t rows_each, const char *server, mw_error *err);
+                                          size_t rows_each, const mw_dial *server, mw_error *err);
 void cli_load_bodies_done(cli_load_bodies *bodies);
 
 #endif

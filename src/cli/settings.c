@@ -7,11 +7,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-static const char *join(mw_arena *arena, const char *head, const char *tail)
+static const char *join(mw_arena *arena, const char *head, char between, const char *tail)
 {
     mw_buf both;
     mw_buf_init(&both, MW_LIMIT_CONFIG_FILE_BYTES);
-    mw_buf_format(&both, "%s %s", head, tail);
+    mw_buf_format(&both, "%s%c%s", head, between, tail);
     const char *kept = both.failed ? NULL : mw_arena_text(arena, mw_buf_as_view(&both));
     mw_buf_done(&both);
     return kept;
@@ -30,9 +30,10 @@ mw_status cli_setting_put(cli_call *call, cli_option_id id, mw_view text, cli_or
     cli_setting *setting = &call->settings[id];
     if (setting->text && setting->origin > origin)
         return MW_OK;
-    if (cli_options[id].kind == CLI_KIND_LISTEN && setting->text && origin == CLI_FROM_FLAG &&
+    bool is_list = cli_options[id].kind == CLI_KIND_LISTEN;
+    if ((is_list || cli_options[id].repeats) && setting->text && origin == CLI_FROM_FLAG &&
         setting->origin == CLI_FROM_FLAG) { /* "--listen A --listen B" is both */
-        value.text = join(&call->arena, setting->text, value.text);
+        value.text = join(&call->arena, setting->text, is_list ? ' ' : '\n', value.text);
         if (!value.text)
             return mw_fail_memory(err, "the settings");
     }

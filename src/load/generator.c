@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "net/net.h"
-
 enum {
     READ_BYTES = 64 * 1024,
     EVENTS_MAX = 64,
@@ -35,7 +33,7 @@ typedef struct load_call {
     struct load_call *next_free;
     call_state state;
     bool is_listed; /* among the free ones; one that was closed meanwhile stays until its turn */
-    int fd;
+    mw_stream stream;
     mw_answer_counter *counter;
     uint64_t due_ns, reopen_ns;
     mw_view unsent;
@@ -189,9 +187,7 @@ static void close_call(generator *self, load_call *call, uint64_t now_ns)
 {
     if (call->state == CALL_BUSY)
         self->n_busy--;
-    if (call->fd >= 0)
-        close(call->fd);
-    call->fd = -1;
+    mw_stream_close(&call->stream);
     call->state = CALL_CLOSED;
     call->reopen_ns = now_ns + REOPEN_NS;
 }
@@ -200,13 +196,12 @@ static mw_status open_call(generator *self, load_call *call, mw_error *err)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = call};
-    MW_TRY(mw_connect_begin(self->options->address, &call->fd, err));
+    MW_TRY(mw_stream_open(self->options->dial, &call->stream, err));
     call->state = CALL_CONNECTING;
-    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, call->fd, &event) == 0)
+    if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, call->stream.fd, &event) == 0)
         return MW_OK;
     int reason = errno;
-    close(call->fd);
-    call->fd = -1;
+    mw_stream_close(&call->stream);
     call->state = CALL_CLOSED;
     mw_fail(err, MW_E_SYSTEM, "cannot watch a connection: %s", strerror(reason));
     return mw_mend(err, "allow the process more open files (ulimit -n)");
@@ -224,11 +219,9 @@ static void lose_call(generator *self, load_call *call, uint64_t now_ns)
 static void go_on_sending(generator *self, load_call *call, uint64_t now_ns)
 {
     while (call->unsent.size > 0) {
-        ssize_t n = send(call->fd, call->unsent.data, call->unsent.size, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            if (errno != EAGAIN)
+        ssize_t n = mw_stream_send(&call->stream, call->unsent.data, call->unsent.size);
+        if (n <= 0) {
+            if (n != MW_STREAM_AGAIN)
                 lose_call(self, call, now_ns);
             return;
         }
@@ -290,19 +283,16 @@ static void take_bytes(generator *self, load_call *call, size_t size)
 
 static void receive(generator *self, load_call *call)
 {
-    while (call->fd >= 0) {
-        int fd = call->fd;
-        ssize_t n = recv(fd, self->bytes, READ_BYTES, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
+    while (call->stream.fd >= 0) {
+        ssize_t n = mw_stream_receive(&call->stream, self->bytes, READ_BYTES);
+        if (n == MW_STREAM_AGAIN)
             return;
         if (n < 0) {
             lose_call(self, call, mw_clock_ns());
             return;
         }
         take_bytes(self, call, (size_t)n);
-        if (n < READ_BYTES && n > 0)
+        if (n < READ_BYTES && n > 0 && !call->stream.ssl)
             return; /* that was all; more would bring another event */
     }
 }
@@ -313,7 +303,7 @@ static void on_event(generator *self, load_call *call, uint32_t events)
     if (call->state == CALL_CONNECTING && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
         int reason = 0;
         socklen_t size = sizeof reason;
-        getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &reason, &size);
+        getsockopt(call->stream.fd, SOL_SOCKET, SO_ERROR, &reason, &size);
         if (reason != 0 || (events & (EPOLLERR | EPOLLHUP))) {
             close_call(self, call, now_ns);
             return;
@@ -321,9 +311,11 @@ static void on_event(generator *self, load_call *call, uint32_t events)
         use_free(self, call, now_ns);
         return;
     }
-    if (call->state == CALL_BUSY && (events & EPOLLOUT))
+    /* with TLS sending may have waited for bytes to read */
+    if (call->state == CALL_BUSY && ((events & EPOLLOUT) || call->stream.ssl))
         go_on_sending(self, call, now_ns);
-    if (call->fd >= 0 && (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)))
+    if (call->stream.fd >= 0 &&
+        (call->stream.ssl || (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP))))
         receive(self, call);
 }
 
@@ -460,7 +452,7 @@ static mw_status set_up(generator *self, mw_error *err)
         return mw_mend(err, "allow the process more open files (ulimit -n)");
     }
     for (unsigned i = 0; i < self->n_calls; i++)
-        self->calls[i].fd = -1;
+        self->calls[i].stream.fd = -1;
     for (unsigned i = 0; i < self->n_calls; i++) {
         self->calls[i].counter = mw_answer_counter_new();
         if (!self->calls[i].counter)
@@ -473,8 +465,7 @@ static mw_status set_up(generator *self, mw_error *err)
 static void tear_down(generator *self)
 {
     for (unsigned i = 0; self->calls && i < self->n_calls; i++) {
-        if (self->calls[i].fd >= 0)
-            close(self->calls[i].fd);
+        mw_stream_close(&self->calls[i].stream);
         mw_answer_counter_free(self->calls[i].counter);
     }
     if (self->epoll >= 0)

@@ -14,7 +14,7 @@
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
-#include "base/base.h"
+#include "net/net.h"
 
 /* ---- histogram of times ------------------------------------------------------------------------
  */
@@ -41,7 +41,7 @@ uint64_t mw_load_quantile(const mw_load_histogram *histogram, double share);
  */
 
 typedef struct mw_load_options {
-    const char *address;     /* "127.0.0.1:8080" */
+    const mw_dial *dial;     /* how the server is reached; borrowed */
     const mw_view *requests; /* whole HTTP/1.1 requests, head and body; borrowed */
     size_t n_requests;       /* sent in turn, each thread from another one on */
     unsigned n_connections;  /* over all threads, at least n_threads */

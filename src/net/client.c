@@ -1,25 +1,23 @@
-/* A small blocking HTTP/1.1 client: one keep-alive connection, made again when the server closed
- * it. The time-out is for a whole call, connecting included. */
+/* A small blocking HTTP/1.1 client over a stream (dial.c): one keep-alive connection, made again
+ * when the server closed it. The time-out is for a whole call, connecting included. */
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "address.h"
 #include "answer.h"
 #include "chunks.h"
+#include "dial.h"
 
 enum { READ_BYTES = 16 * 1024, NS_PER_MS = 1000000 };
 
 struct mw_client {
-    char *address;
+    const mw_dial *dial;
+    mw_dial *own_dial; /* the same, where nobody gave one */
     unsigned timeout_ms;
-    int fd;         /* -1 when the next call has to connect */
-    bool is_proven; /* this connection has answered before */
-    bool has_heard; /* bytes of the present answer have come */
+    mw_stream stream; /* closed when the next call has to connect */
+    bool is_proven;   /* this connection has answered before */
+    bool has_heard;   /* bytes of the present answer have come */
     uint64_t deadline_ns;
     mw_buf in;   /* the answer as it came */
     mw_buf out;  /* the request's head */
@@ -31,37 +29,31 @@ struct mw_client {
 static mw_status fail_timeout(const mw_client *client, mw_error *err)
 {
     mw_fail(err, MW_E_CLIENT_TIMEOUT, "no answer within %u ms", client->timeout_ms);
-    mw_at(err, "%s", client->address);
+    mw_at(err, "%s", mw_dial_url(client->dial));
     return mw_mend(err, "try again, or allow more time");
 }
 
 static mw_status fail_reply(const mw_client *client, const char *what, mw_error *err)
 {
     mw_fail(err, MW_E_CLIENT_REPLY, "%s", what);
-    mw_at(err, "%s", client->address);
+    mw_at(err, "%s", mw_dial_url(client->dial));
     return mw_mend(err, "check that an HTTP/1.1 server listens there");
 }
 
-static mw_status fail_connection(const mw_client *client, int failed, mw_error *err)
-{
-    mw_fail(err, MW_E_CLIENT_CONNECT, "cannot reach the server: %s", strerror(failed));
-    mw_at(err, "%s", client->address);
-    return mw_mend(err, "check that it runs and listens there");
-}
-
-static mw_status wait_for(mw_client *client, short events, mw_error *err)
+/* Until the stream may go on. */
+static mw_status wait_for(mw_client *client, mw_error *err)
 {
     for (;;) {
         uint64_t now_ns = mw_clock_ns();
         if (now_ns >= client->deadline_ns)
             return fail_timeout(client, err);
-        struct pollfd waiting = {.fd = client->fd, .events = events};
+        struct pollfd waiting = {.fd = client->stream.fd, .events = client->stream.awaits};
         int ms = (int)((client->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
         int n = poll(&waiting, 1, ms);
         if (n > 0)
             return MW_OK;
         if (n < 0 && errno != EINTR)
-            return fail_connection(client, errno, err);
+            return dial_fail(client->dial, NULL, errno, err);
     }
 }
 
@@ -69,53 +61,34 @@ static mw_status wait_for(mw_client *client, short events, mw_error *err)
 
 static void disconnect(mw_client *client)
 {
-    if (client->fd >= 0)
-        close(client->fd);
-    client->fd = -1;
+    mw_stream_close(&client->stream);
     client->is_proven = false;
-}
-
-/* A socket that connects, or has; -1 with errno. */
-static int begin_connection(const struct addrinfo *where)
-{
-    int one = 1;
-    int fd = socket(where->ai_family, where->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                    where->ai_protocol);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, where->ai_addr, where->ai_addrlen) == 0 || errno == EINPROGRESS)
-        return fd;
-    int reason = errno;
-    close(fd);
-    errno = reason;
-    return -1;
 }
 
 static mw_status connect_to(mw_client *client, const struct addrinfo *where, mw_error *err)
 {
     int failed = 0;
-    client->fd = begin_connection(where);
-    if (client->fd < 0)
-        return fail_connection(client, errno, err);
-    MW_TRY(wait_for(client, POLLOUT, err));
+    MW_TRY(dial_begin(client->dial, where, &client->stream, err));
+    MW_TRY(wait_for(client, err));
     socklen_t size = sizeof failed;
-    getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &failed, &size);
-    return failed == 0 ? MW_OK : fail_connection(client, failed, err);
+    getsockopt(client->stream.fd, SOL_SOCKET, SO_ERROR, &failed, &size);
+    return failed == 0 ? MW_OK : dial_fail(client->dial, NULL, failed, err);
 }
 
 static mw_status ensure_connected(mw_client *client, mw_error *err)
 {
-    if (client->fd >= 0)
+    if (client->stream.fd >= 0)
         return MW_OK;
     struct addrinfo *list;
-    MW_TRY(net_resolve(client->address, false, &list, err));
+    const struct addrinfo *where;
+    MW_TRY(dial_resolve(client->dial, &list, &where, err));
     mw_status status = MW_IO;
-    for (const struct addrinfo *where = list; where && status != MW_OK; where = where->ai_next) {
+    for (; where && status != MW_OK; where = where->ai_next) {
         disconnect(client);
         status = connect_to(client, where, err);
     }
-    freeaddrinfo(list);
+    if (list)
+        freeaddrinfo(list);
     if (status != MW_OK)
         disconnect(client);
     return status;
@@ -131,15 +104,15 @@ static void begin_call(mw_client *client)
 static mw_status send_all(mw_client *client, mw_view text, mw_error *err)
 {
     while (text.size > 0) {
-        ssize_t n = send(client->fd, text.data, text.size, MSG_NOSIGNAL);
-        if (n >= 0) {
-            text.data += n;
-            text.size -= (size_t)n;
-        } else if (errno == EAGAIN) {
-            MW_TRY(wait_for(client, POLLOUT, err));
-        } else if (errno != EINTR) {
-            return fail_connection(client, errno, err);
+        ssize_t n = mw_stream_send(&client->stream, text.data, text.size);
+        if (n == MW_STREAM_AGAIN) {
+            MW_TRY(wait_for(client, err));
+            continue;
         }
+        if (n <= 0)
+            return dial_fail(client->dial, &client->stream, client->stream.failed, err);
+        text.data += n;
+        text.size -= (size_t)n;
     }
     return MW_OK;
 }
@@ -147,22 +120,19 @@ static mw_status send_all(mw_client *client, mw_view text, mw_error *err)
 /* Append what comes next to `in`; *ret_ended when the server has closed. */
 static mw_status receive(mw_client *client, bool *ret_ended, mw_error *err)
 {
+    ssize_t n;
     if (!mw_buf_reserve(&client->in, READ_BYTES))
         return mw_fail_memory(err, "the answer");
-    for (;;) {
-        size_t room = client->in.capacity - client->in.size - 1;
-        ssize_t n = recv(client->fd, client->in.data + client->in.size, room, 0);
-        if (n >= 0) {
-            client->in.size += (size_t)n;
-            client->has_heard = client->has_heard || n > 0;
-            *ret_ended = n == 0;
-            return MW_OK;
-        }
-        if (errno == EAGAIN)
-            MW_TRY(wait_for(client, POLLIN, err));
-        else if (errno != EINTR)
-            return fail_connection(client, errno, err);
-    }
+    size_t room = client->in.capacity - client->in.size - 1;
+    while ((n = mw_stream_receive(&client->stream, client->in.data + client->in.size, room)) ==
+           MW_STREAM_AGAIN)
+        MW_TRY(wait_for(client, err));
+    if (n < 0)
+        return dial_fail(client->dial, &client->stream, client->stream.failed, err);
+    client->in.size += (size_t)n;
+    client->has_heard = client->has_heard || n > 0;
+    *ret_ended = n == 0;
+    return MW_OK;
 }
 
 /* ---- reading the answer ---------------------------------------------------------------------- */
@@ -204,7 +174,7 @@ static mw_status read_chunked(mw_client *client, size_t at, mw_view *ret_body, m
         switch (net_chunks_next(&chunks, client->in.data + at, client->in.size - at, &used, &piece,
                                 &refusal, err)) {
         case NET_CHUNK_REFUSED:
-            return mw_at(err, "%s", client->address);
+            return mw_at(err, "%s", mw_dial_url(client->dial));
         case NET_CHUNK_DATA:
             mw_buf_view(&client->body, piece);
             at += used;
@@ -251,7 +221,8 @@ static bool write_head(mw_client *client, const char *method, const char *path,
 {
     mw_buf *out = &client->out;
     mw_buf_reset(out);
-    mw_buf_format(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, client->address);
+    mw_buf_format(out, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", method, path,
+                  mw_dial_authority(client->dial), mw_dial_headers(client->dial));
     if (content_type)
         mw_buf_format(out, "Content-Type: %s\r\n", content_type);
     if (body.size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0)
@@ -305,31 +276,46 @@ mw_status mw_client_call(mw_client *client, const char *method, const char *path
         disconnect(client);
     if (status != MW_OK)
         return status;
-    client->is_proven = client->fd >= 0;
+    client->is_proven = client->stream.fd >= 0;
     *ret_status = head.status;
     *ret_body = reply;
+    return MW_OK;
+}
+
+mw_status mw_client_open_to(const mw_dial *dial, unsigned timeout_ms, mw_client **ret_client,
+                            mw_error *err)
+{
+    mw_client *client = calloc(1, sizeof *client);
+    if (!client)
+        return mw_fail_memory(err, "the client");
+    client->stream.fd = -1;
+    client->timeout_ms = timeout_ms;
+    client->dial = dial;
+    mw_buf_init(&client->in, MW_LIMIT_REPLY_BYTES + MW_LIMIT_HEAD_BYTES * 8 + READ_BYTES);
+    mw_buf_init(&client->out, MW_MIB);
+    mw_buf_init(&client->body, MW_LIMIT_REPLY_BYTES);
+    begin_call(client);
+    mw_status status = ensure_connected(client, err);
+    if (status != MW_OK) {
+        mw_client_close(client);
+        return status;
+    }
+    *ret_client = client;
     return MW_OK;
 }
 
 mw_status mw_client_open(const char *address, unsigned timeout_ms, mw_client **ret_client,
                          mw_error *err)
 {
-    mw_client *client = calloc(1, sizeof *client);
-    if (!client)
-        return mw_fail_memory(err, "the client");
-    client->fd = -1;
-    client->timeout_ms = timeout_ms;
-    mw_buf_init(&client->in, MW_LIMIT_REPLY_BYTES + MW_LIMIT_HEAD_BYTES * 8 + READ_BYTES);
-    mw_buf_init(&client->out, MW_MIB);
-    mw_buf_init(&client->body, MW_LIMIT_REPLY_BYTES);
-    client->address = strdup(address);
-    begin_call(client);
-    mw_status status =
-        client->address ? ensure_connected(client, err) : mw_fail_memory(err, "the client");
+    mw_dial *dial;
+    mw_client *client;
+    MW_TRY(mw_dial_new(&(mw_dial_options){.url = address}, &dial, err));
+    mw_status status = mw_client_open_to(dial, timeout_ms, &client, err);
     if (status != MW_OK) {
-        mw_client_close(client);
+        mw_dial_free(dial);
         return status;
     }
+    client->own_dial = dial;
     *ret_client = client;
     return MW_OK;
 }
@@ -342,18 +328,6 @@ void mw_client_close(mw_client *client)
     mw_buf_done(&client->in);
     mw_buf_done(&client->out);
     mw_buf_done(&client->body);
-    free(client->address);
+    mw_dial_free(client->own_dial);
     free(client);
-}
-
-mw_status mw_connect_begin(const char *address, int *ret_fd, mw_error *err)
-{
-    struct addrinfo *list;
-    MW_TRY(net_resolve(address, false, &list, err));
-    *ret_fd = begin_connection(list);
-    int reason = errno;
-    freeaddrinfo(list);
-    if (*ret_fd >= 0)
-        return MW_OK;
-    return fail_connection(&(mw_client){.address = (char *)address}, reason, err);
 }

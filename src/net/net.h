@@ -284,10 +284,49 @@ typedef struct mw_loop_counts {
 unsigned mw_server_loops(const mw_server *server);
 void mw_server_count_loop(const mw_server *server, unsigned loop, mw_loop_counts *ret_counts);
 
-/* ---- a small client, for `demo` and tests ---------------------------------------------------- */
+/* ---- the way to a server -----------------------------------------------------------------------
+ */
+
+/* Made once, then shared by any number of threads. */
+typedef struct mw_dial mw_dial;
+typedef struct mw_dial_options {
+    const char *url;     /* HOST:PORT, http://HOST[:80], https://HOST[:443], unix:PATH */
+    const char *headers; /* "Name: value" lines that each request says too; NULL = none */
+    const char *ca_file; /* who may have signed the server's certificate; NULL = the system's */
+    bool is_insecure;    /* any certificate is taken */
+} mw_dial_options;
+/* Fails: MW_BAD_ARGUMENT (address, header), MW_BAD_DATA (ca_file), MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_dial_new(const mw_dial_options *options, mw_dial **ret_dial, mw_error *err);
+void mw_dial_free(mw_dial *dial); /* NULL is fine; no stream or client may be left */
+const char *mw_dial_url(const mw_dial *dial);
+const char *mw_dial_authority(const mw_dial *dial); /* for Host: */
+const char *mw_dial_headers(const mw_dial *dial);   /* lines, each with its end; "" = none */
+
+/* For clients with a loop of their own. The socket never blocks; with TLS the handshake goes on by
+ * itself with the bytes that are moved. */
+enum { MW_STREAM_AGAIN = -1, MW_STREAM_BROKEN = -2 };
+typedef struct mw_stream {
+    int fd; /* -1 when closed */
+    struct ssl_st *ssl;
+    short awaits; /* POLLIN or POLLOUT, behind MW_STREAM_AGAIN: sending may have to read */
+    int failed;   /* errno, behind MW_STREAM_BROKEN */
+    bool is_untrusted;
+    char why[112]; /* of TLS */
+} mw_stream;
+/* Begin to connect: writable when it has; SO_ERROR tells. Fails: MW_NOT_FOUND, MW_IO. */
+MW_CHECKED mw_status mw_stream_open(const mw_dial *dial, mw_stream *ret_stream, mw_error *err);
+void mw_stream_close(mw_stream *stream);
+/* Bytes moved, 0 at the end, or as above. */
+ssize_t mw_stream_send(mw_stream *stream, const void *data, size_t size);
+ssize_t mw_stream_receive(mw_stream *stream, void *data, size_t size);
+
+/* ---- a small client -------------------------------------------------------------------------- */
 
 typedef struct mw_client mw_client;
-/* One keep-alive connection, blocking, with a time-out for each call. */
+/* One keep-alive connection, blocking, with a time-out for each call. `dial` is borrowed. */
+MW_CHECKED mw_status mw_client_open_to(const mw_dial *dial, unsigned timeout_ms,
+                                       mw_client **ret_client, mw_error *err);
+/* The same to "host:port", plain. */
 MW_CHECKED mw_status mw_client_open(const char *address, unsigned timeout_ms,
                                     mw_client **ret_client, mw_error *err);
 /* Send a request and read the answer. ret_body is valid until the next call. */
@@ -296,12 +335,7 @@ MW_CHECKED mw_status mw_client_call(mw_client *client, const char *method, const
                                     mw_view *ret_body, mw_error *err);
 void mw_client_close(mw_client *client);
 
-/* ---- for clients with a loop of their own: a load generator ---------------------------------- */
-
-/* Begin to connect to the first address behind `address`, without waiting; the socket is
- * non-blocking and the caller's. Writable = connected, or failed (SO_ERROR).
- * Fails: MW_IO, MW_BAD_ARGUMENT (address). */
-MW_CHECKED mw_status mw_connect_begin(const char *address, int *ret_fd, mw_error *err);
+/* ---- answers that are only counted: for a load generator ------------------------------------- */
 
 /* Reads HTTP/1.1 answers one behind the other as bytes arrive, and drops their bodies. One a
  * connection. */

@@ -20,7 +20,8 @@ enum {
 };
 
 struct observe_exporter {
-    char address[ADDRESS_BYTES], *path;
+    char address[ADDRESS_BYTES], *path; /* shown; behind the host */
+    mw_dial *dial;
     observe_mask mask;
     observe_outlet outlet;
     /* the thread's */
@@ -88,7 +89,7 @@ static outcome send_once(observe_exporter *exporter)
     mw_view body;
     mw_status called = exporter->client
                            ? MW_OK
-                           : mw_client_open(exporter->address, CALL_MS, &exporter->client, &err);
+                           : mw_client_open_to(exporter->dial, CALL_MS, &exporter->client, &err);
     if (called == MW_OK)
         called = mw_client_call(exporter->client, "POST", exporter->path, "application/x-protobuf",
                                 mw_buf_as_view(&exporter->message), &status, &body, &err);
@@ -189,28 +190,28 @@ void observe_exporter_count(const observe_exporter *exporter, uint64_t *ret_sent
 static mw_status fail_url(const char *url, const char *why, mw_error *err)
 {
     mw_fail(err, MW_E_OTLP_URL, "'%s' is no address of a collector: %s", url, why);
-    return mw_mend(err,
-                   "write http://HOST:4318; a collector beside the server may pass on by https");
+    return mw_mend(err, "write http://HOST:4318 or https://HOST:4318");
 }
 
 static mw_status read_url(observe_exporter *exporter, const char *url, mw_error *err)
 {
-    static const char scheme[] = "http://", place[] = "/v1/traces";
-    if (strncmp(url, "https://", 8) == 0)
-        return fail_url(url, "https is not spoken", err);
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-        return fail_url(url, "it does not begin with http://", err);
-    const char *host = url + sizeof scheme - 1, *path = strchrnul(host, '/');
+    static const char plain[] = "http://", tls[] = "https://", place[] = "/v1/traces";
+    size_t scheme = strncmp(url, tls, sizeof tls - 1) == 0       ? sizeof tls - 1
+                    : strncmp(url, plain, sizeof plain - 1) == 0 ? sizeof plain - 1
+                                                                 : 0;
+    if (scheme == 0)
+        return fail_url(url, "it does not begin with http:// or https://", err);
+    const char *host = url + scheme, *path = strchrnul(host, '/');
     size_t host_size = (size_t)(path - host), path_size = strlen(path);
     for (const char *c = host; *c; c++)
         if (*c <= ' ' || *c > '~' || *c == '@' || *c == '?' || *c == '#')
             return fail_url(url, "a character that may not stand there", err);
-    if (host_size == 0 || host_size > ADDRESS_BYTES - 10)
+    if (host_size == 0 || host_size > ADDRESS_BYTES - 20)
         return fail_url(url, "no host", err);
     const char *bracket = memrchr(host, ']', host_size);
     bool has_port = memchr(bracket ? bracket : host, ':',
                            host_size - (size_t)((bracket ? bracket : host) - host)) != NULL;
-    snprintf(exporter->address, sizeof exporter->address, "%.*s%s", (int)host_size, host,
+    snprintf(exporter->address, sizeof exporter->address, "%.*s%s", (int)(scheme + host_size), url,
              has_port ? "" : ":4318");
     while (path_size > 0 && path[path_size - 1] == '/')
         path_size--;
@@ -223,53 +224,81 @@ static mw_status read_url(observe_exporter *exporter, const char *url, mw_error 
     return MW_OK;
 }
 
-/* "key=value,key=value", values percent-encoded as baggage has it. */
-static void put_attributes(mw_buf *out, const char *list)
+/* The next of "key=value,key=value", values percent-encoded as baggage has it; false at the end. */
+static bool next_pair(const char **list, mw_arena *arena, const char **ret_key, mw_view *ret_value)
+{
+    while (*list && **list) {
+        const char *at = *list;
+        size_t size = strcspn(at, ",");
+        const char *equals = memchr(at, '=', size);
+        *list += size + (at[size] == ',');
+        if (!equals)
+            continue;
+        *ret_key = mw_arena_text(arena, mw_view_trim((mw_view){at, (size_t)(equals - at)}));
+        mw_view text = mw_view_trim((mw_view){equals + 1, size - (size_t)(equals + 1 - at)});
+        if (*ret_key && **ret_key && mw_percent_decode(text, arena, ret_value))
+            return true;
+    }
+    return false;
+}
+
+/* The way to the collector, with the headers that it wants: a key, mostly. */
+static mw_status make_dial(observe_exporter *exporter, const mw_observer_options *options,
+                           mw_error *err)
 {
     mw_arena arena;
+    mw_buf lines;
+    const char *list = options->otlp_headers, *key;
+    mw_view value;
     mw_arena_init(&arena, 4 * MW_KIB, TEXT_BYTES_MAX);
-    while (list && *list) {
-        size_t size = strcspn(list, ",");
-        const char *equals = memchr(list, '=', size);
-        mw_view value;
-        if (equals) {
-            char *key =
-                mw_arena_text(&arena, mw_view_trim((mw_view){list, (size_t)(equals - list)}));
-            mw_view text = mw_view_trim((mw_view){equals + 1, size - (size_t)(equals + 1 - list)});
-            if (key && *key && mw_percent_decode(text, &arena, &value))
-                observe_put_text(out, 1, key, value);
-        }
-        list += size + (list[size] == ',');
+    mw_buf_init(&lines, TEXT_BYTES_MAX);
+    while (next_pair(&list, &arena, &key, &value)) {
+        bool is_line = value.size == 0 || !memchr(value.data, '\n', value.size);
+        mw_buf_format(&lines, "%s:%.*s\n", key, is_line ? (int)value.size : 1,
+                      is_line ? value.data : "\r"); /* the dial says what is wrong */
     }
+    mw_dial_options how = {
+        .url = exporter->address, .headers = lines.data, .ca_file = options->otlp_certificate};
+    mw_status status = mw_dial_new(&how, &exporter->dial, err);
+    mw_buf_done(&lines);
     mw_arena_done(&arena);
+    return status;
 }
 
 static void describe(observe_exporter *exporter, const char *service, const char *attributes)
 {
+    mw_arena arena;
+    const char *key;
+    mw_view value;
     char id[OBSERVE_ID_BYTES];
     mw_buf *out = &exporter->attributes;
     observe_id_make(&exporter->chance, (uint64_t)mw_clock_wall_ms(), id);
     observe_put_text(out, 1, "service.name", mw_view_of(service));
     observe_put_text(out, 1, "service.version", MW_VIEW(MW_VERSION));
     observe_put_text(out, 1, "service.instance.id", (mw_view){id, sizeof id});
-    put_attributes(out, attributes);
+    mw_arena_init(&arena, 4 * MW_KIB, TEXT_BYTES_MAX);
+    while (next_pair(&attributes, &arena, &key, &value))
+        observe_put_text(out, 1, key, value);
+    mw_arena_done(&arena);
 }
 
-mw_status observe_exporter_new(const char *url, const char *service, const char *attributes,
-                               const observe_mask *mask, unsigned n_loops,
+mw_status observe_exporter_new(const mw_observer_options *options, const observe_mask *mask,
                                observe_exporter **ret_exporter, mw_error *err)
 {
     observe_exporter *exporter = calloc(1, sizeof *exporter);
     if (!exporter)
         return mw_fail_memory(err, "the exporter");
     *exporter = (observe_exporter){.mask = *mask};
-    observe_outlet_init(&exporter->outlet, n_loops);
+    observe_outlet_init(&exporter->outlet, options->n_loops);
     mw_buf_init(&exporter->attributes, TEXT_BYTES_MAX);
     mw_buf_init(&exporter->spans, 8 * MW_MIB);
     mw_buf_init(&exporter->message, 9 * MW_MIB);
     observe_chance_seed(&exporter->chance);
-    describe(exporter, service, attributes);
-    mw_status status = read_url(exporter, url, err);
+    describe(exporter, options->service_name ? options->service_name : "millwright",
+             options->resource_attributes);
+    mw_status status = read_url(exporter, options->otlp, err);
+    if (status == MW_OK)
+        status = make_dial(exporter, options, err);
     if (status == MW_OK)
         status =
             observe_outlet_start(&exporter->outlet, RING_BYTES, "mw-spans", run, exporter, err);
@@ -288,6 +317,7 @@ void observe_exporter_free(observe_exporter *exporter)
     observe_outlet_end(&exporter->outlet);
     observe_outlet_done(&exporter->outlet);
     mw_client_close(exporter->client);
+    mw_dial_free(exporter->dial);
     mw_buf_done(&exporter->attributes);
     mw_buf_done(&exporter->spans);
     mw_buf_done(&exporter->message);

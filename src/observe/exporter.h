@@ -2,16 +2,16 @@
 #ifndef OBSERVE_EXPORTER_H
 #define OBSERVE_EXPORTER_H
 
+#include "observe.h"
 #include "outlet.h"
 
 typedef struct observe_exporter observe_exporter;
 
-/* url: "http://host:4318", whose /v1/traces is used, or with a path that ends so. `attributes` of
- * the resource, "key=value,...", may be NULL. Nothing is sent yet: a collector may come later.
- * Fails: MW_BAD_ARGUMENT (no http URL), MW_NO_MEMORY. */
-MW_CHECKED mw_status observe_exporter_new(const char *url, const char *service,
-                                          const char *attributes, const observe_mask *mask,
-                                          unsigned n_loops, observe_exporter **ret_exporter,
+/* Where to, and with what: otlp, otlp_headers, otlp_certificate, service_name, resource_attributes
+ * of the options. Nothing is sent yet: a collector may come later. Fails: MW_BAD_ARGUMENT (no http
+ * URL, a header), MW_BAD_DATA (the certificate), MW_NO_MEMORY. */
+MW_CHECKED mw_status observe_exporter_new(const mw_observer_options *options,
+                                          const observe_mask *mask, observe_exporter **ret_exporter,
                                           mw_error *err);
 /* Sends what waits, unless the collector does not take it at once. NULL is fine. */
 void observe_exporter_free(observe_exporter *exporter);

@@ -7,7 +7,7 @@
  * or a lock. What finds its ring full is dropped and counted.
  *
  * Trace context: https://www.w3.org/TR/trace-context/; export: OTLP/HTTP in protobuf,
- * https://opentelemetry.io/docs/specs/otlp/. Not done here: https, gRPC, metrics and logs by OTLP.
+ * https://opentelemetry.io/docs/specs/otlp/. Not done here: gRPC, metrics and logs by OTLP.
  */
 #ifndef OBSERVE_OBSERVE_H
 #define OBSERVE_OBSERVE_H
@@ -24,20 +24,22 @@ typedef struct mw_observer_options {
     unsigned log_slow_ms;    /* slow: from here on */
     const char *log_mask;    /* further query parameters whose values are private: "a,b"; or NULL */
     const char *log_headers; /* request headers to tell: "x-tenant,referer"; or NULL */
-    const char *otlp;        /* "http://host:4318" (its /v1/traces is used), or with a path; or
-                                NULL */
-    double trace_sample;     /* of the traces that begin here; others follow their parent's flag */
-    bool trace_always;       /* do not ask the parent */
-    const char *service_name;        /* NULL = "millwright" */
+    const char *otlp;        /* "http://host:4318" (its /v1/traces is used), https, or with a path;
+                                or NULL */
+    const char *otlp_headers;     /* "key=value,key=value", percent-encoded; or NULL */
+    const char *otlp_certificate; /* who may have signed the collector's; NULL = the system's */
+    double trace_sample;      /* of the traces that begin here; others follow their parent's flag */
+    bool trace_always;        /* do not ask the parent */
+    const char *service_name; /* NULL = "millwright" */
     const char *resource_attributes; /* "key=value,key=value", percent-encoded; or NULL */
 } mw_observer_options;
 
 /* All off, sample 1, slow from 1 s. */
 void mw_observer_options_init(mw_observer_options *options);
-/* What OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_SERVICE_NAME,
- * OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and its _ARG, and OTEL_SDK_DISABLED say, where the
- * options say nothing; `trace_sample_is_set` counts as saying. Texts are borrowed from the
- * environment. Fails: MW_BAD_ARGUMENT (a sampler that is none). */
+/* What OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS and _CERTIFICATE, the same of _TRACES_,
+ * OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER and its _ARG, and
+ * OTEL_SDK_DISABLED say, where the options say nothing; `trace_sample_is_set` counts as saying.
+ * Texts are borrowed from the environment. Fails: MW_BAD_ARGUMENT (a sampler that is none). */
 MW_CHECKED mw_status mw_observer_options_environment(mw_observer_options *options,
                                                      bool trace_sample_is_set, mw_error *err);
 

@@ -351,9 +351,7 @@ static mw_status build(mw_observer *observer, const mw_observer_options *options
     if (options->log_to && strcmp(options->log_to, "off") != 0)
         MW_TRY(observe_log_new(options->log_to, &mask, options->n_loops, &observer->log, err));
     if (options->otlp)
-        MW_TRY(observe_exporter_new(
-            options->otlp, options->service_name ? options->service_name : "millwright",
-            options->resource_attributes, &mask, options->n_loops, &observer->exporter, err));
+        MW_TRY(observe_exporter_new(options, &mask, &observer->exporter, err));
     return MW_OK;
 }
 

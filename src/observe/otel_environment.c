@@ -59,6 +59,13 @@ mw_status mw_observer_options_environment(mw_observer_options *options, bool tra
     const char *disabled = get("OTEL_SDK_DISABLED"), *base = get("OTEL_EXPORTER_OTLP_ENDPOINT");
     const char *traces = get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
     const char *exporter = get("OTEL_TRACES_EXPORTER");
+    const char *headers = get("OTEL_EXPORTER_OTLP_TRACES_HEADERS");
+    const char *certificate = get("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE");
+    if (!options->otlp_headers)
+        options->otlp_headers = headers ? headers : get("OTEL_EXPORTER_OTLP_HEADERS");
+    if (!options->otlp_certificate)
+        options->otlp_certificate =
+            certificate ? certificate : get("OTEL_EXPORTER_OTLP_CERTIFICATE");
     if (!options->service_name)
         options->service_name = get("OTEL_SERVICE_NAME");
     if (!options->resource_attributes)

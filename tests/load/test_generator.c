@@ -5,9 +5,27 @@
 #include "load/load.h"
 #include "../net/house.h"
 
+static mw_dial *dial;
+
+static void dial_to(const char *url)
+{
+    mw_error err;
+    mw_dial_free(dial);
+    if (mw_dial_new(&(mw_dial_options){.url = url}, &dial, &err) != MW_OK)
+        fail_msg("%s", err.what);
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    mw_dial_free(dial);
+    return 0;
+}
+
 static mw_load_options options_for(const net_house *house, const mw_view *request)
 {
-    return (mw_load_options){.address = house->address,
+    dial_to(house->address);
+    return (mw_load_options){.dial = dial,
                              .requests = request,
                              .n_requests = 1,
                              .n_connections = 8,
@@ -119,7 +137,8 @@ static void test_nobody_there(void **state)
     mw_error err;
     static mw_load_result r;
     mw_view request = MW_VIEW("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    mw_load_options options = {.address = "127.0.0.1:1",
+    dial_to("127.0.0.1:1");
+    mw_load_options options = {.dial = dial,
                                .requests = &request,
                                .n_requests = 1,
                                .n_connections = 2,
@@ -138,5 +157,5 @@ int main(void)
         cmocka_unit_test(test_silence_is_a_timeout),
         cmocka_unit_test(test_nobody_there),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, forget);
 }

@@ -2,10 +2,13 @@
 Ids, parents, times, attributes, sampling; what happens while it is down or says no."""
 import http.server
 import json
+import ssl
 import threading
 import time
 
 import pytest
+
+from authority import Authority
 
 proto = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 
@@ -20,11 +23,13 @@ STAGES = ["queue", "decode", "predict", "encode"]
 class Collector(http.server.ThreadingHTTPServer):
     """Keeps what arrives; answers with the statuses it is given, then with 200."""
 
-    def __init__(self, port=0):
-        self.requests, self.statuses, self.rejected = [], [], 0
+    def __init__(self, port=0, tls=None):
+        self.requests, self.statuses, self.rejected, self.heads = [], [], 0, []
         super().__init__(("127.0.0.1", port), Handler)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.url = f"http{'s' * bool(tls)}://127.0.0.1:{self.server_port}"
 
     def spans(self):
         return [span for message in list(self.requests) for resource in message.resource_spans
@@ -48,6 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if status == 200:
             assert self.path == "/v1/traces", self.path
             assert self.headers["content-type"] == "application/x-protobuf"
+            self.server.heads.append(dict(self.headers))
             self.server.requests.append(proto.ExportTraceServiceRequest.FromString(body))
         answer = proto.ExportTraceServiceResponse()
         if self.server.rejected:
@@ -218,6 +224,29 @@ def test_standard_variables(serve, models, collector):
     assert resource["deployment.environment"] == "test" and resource["team"] == "a b"
 
 
+def test_a_collector_behind_tls(serve, models, tmp_path):
+    """With the key that it asks for; without its authority nothing is sent: the log says why."""
+    authority = Authority(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.sign("collector"))
+    collector = Collector(tls=tls)
+    try:
+        server = serve(f"a={models.paths['plain']}", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+                       OTEL_EXPORTER_OTLP_HEADERS="api-key=a%20secret,x-team=red",
+                       OTEL_EXPORTER_OTLP_CERTIFICATE=str(authority.path))
+        server.get("/ping")
+        collector.wait(1)
+        head = collector.heads[0]
+        assert head["api-key"] == "a secret" and head["x-team"] == "red"
+        stranger = serve(f"a={models.paths['plain']}", "--otlp", collector.url)
+        stranger.get("/ping")
+        stranger.wait_said("TLS was not agreed")
+        assert len(collector.spans()) == 1
+    finally:
+        collector.shutdown()
+        collector.server_close()
+
+
 def test_variables_that_are_wrong(run, models):
     for environment in ({"OTEL_TRACES_SAMPLER": "sometimes"},
                         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"}):
@@ -225,7 +254,7 @@ def test_variables_that_are_wrong(run, models):
         assert done.returncode == 2 and "MW7143" in done.stderr
 
 
-@pytest.mark.parametrize("url", ["https://127.0.0.1:4318", "127.0.0.1:4318", "http://", "http:///x",
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:4318", "127.0.0.1:4318", "http://", "http:///x",
                                  "http://a b", "ftp://a", "http://user@host:1"])
 def test_addresses_that_are_none(run, models, url):
     done = run("serve", models.paths["plain"], "--listen", "127.0.0.1:0", "--otlp", url)

@@ -1,0 +1,52 @@
+/* How commands reach a running server; see reach.h. */
+#include "reach.h"
+
+enum { URL_BYTES = 512 };
+
+static const char plain[] = "http://";
+
+/* "8080", ":8080", "0.0.0.0:8080": a server that listens on every address is asked on this
+ * machine's own. False when it is none of these, nor any other address without a scheme. */
+static bool read_bare(mw_view text, char ret_url[URL_BYTES])
+{
+    mw_buf address;
+    mw_buf_init(&address, URL_BYTES - 1);
+    bool is_good = cli_read_address(text, &address);
+    const char *port = is_good ? strrchr(address.data, ':') : NULL;
+    bool is_any = is_good && (mw_view_starts(text, "0.0.0.0") || mw_view_starts(text, "[::]") ||
+                              *address.data == ':');
+    if (is_good)
+        snprintf(ret_url, URL_BYTES, "%s%s%s", plain, is_any ? "127.0.0.1" : "",
+                 is_any ? port : address.data);
+    mw_buf_done(&address);
+    return is_good;
+}
+
+mw_status cli_reach(const cli_call *call, const char *given, mw_dial **ret_dial, mw_error *err)
+{
+    const cli_setting *settings = call->settings;
+    char url[URL_BYTES];
+    mw_view text = mw_view_of(given ? given : settings[CLI_SERVER].text);
+    if (mw_view_starts(text, plain))
+        text = (mw_view){text.data + sizeof plain - 1, text.size - (sizeof plain - 1)};
+    bool has_scheme = mw_view_starts(text, "https://") || mw_view_starts(text, "unix:");
+    while (!has_scheme && text.size > 0 && text.data[text.size - 1] == '/')
+        text.size--;
+    if (!has_scheme && !read_bare(text, url)) {
+        mw_fail(err, MW_E_OPTION_VALUE, "'%.*s' is no address of a server", MW_VIEW_ARG(text));
+        return mw_mend(err, "write HOST:PORT, http://HOST:PORT, https://HOST:PORT or unix:PATH");
+    }
+    mw_dial_options options = {
+        .url = has_scheme ? text.data : url,
+        .headers = settings[CLI_HEADER].text,
+        .ca_file = settings[CLI_CACERT].text,
+        .is_insecure = cli_is_on(call, CLI_INSECURE),
+    };
+    return mw_dial_new(&options, ret_dial, err);
+}
+
+const char *cli_reach_name(const mw_dial *dial)
+{
+    const char *url = mw_dial_url(dial);
+    return strncmp(url, plain, sizeof plain - 1) == 0 ? url + sizeof plain - 1 : url;
+}

@@ -1,0 +1,19 @@
+/* How commands reach a running server: its address, headers, who vouches for its certificate. */
+#ifndef CLI_REACH_H
+#define CLI_REACH_H
+
+#include "call.h"
+#include "net/net.h"
+
+/* The options that say it. */
+#define CLI_REACH CLI_SERVER, CLI_HEADER, CLI_CACERT, CLI_INSECURE
+
+/* The way to the server at `given` (NULL: --server): also "8080" or ":8080", and what servers
+ * listen on, as 0.0.0.0, which is asked on this machine's own. The caller frees. Fails:
+ * MW_BAD_ARGUMENT, MW_BAD_DATA (--cacert), MW_NO_MEMORY. */
+MW_CHECKED mw_status cli_reach(const cli_call *call, const char *given, mw_dial **ret_dial,
+                               mw_error *err);
+/* As it is shown: without http://, which goes without saying. */
+const char *cli_reach_name(const mw_dial *dial);
+
+#endif
