@@ -161,6 +161,18 @@ typedef enum cli_option_id {
     CLI_WHAT,
     CLI_ENTRIES,
     CLI_HEAD,
+    /* fairness check */
+    CLI_FAIR_DATA, /* --data */
+    CLI_FAIR_LABEL,
+    CLI_FAIR_SCORE,
+    CLI_FAIR_THRESHOLD, /* --threshold: of the score */
+    CLI_FAIR_GROUPS,
+    CLI_FAIR_POSITIVE,
+    CLI_FAIR_WEIGHT,
+    CLI_FAIR_REPEATS,
+    CLI_FAIR_SUITE,
+    CLI_FAIR_ZERO_DIVISION,
+    CLI_FAIR_FORMAT, /* --format: text, json or html */
     /* status */
     CLI_INTERVAL,
     /* lineage, data, model diff */
@@ -279,7 +291,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_help, cli_run_version, cli_run_drift_check, cli_run_user_add, cli_run_user_list,
     cli_run_user_remove, cli_run_user_passwd, cli_run_user_grant, cli_run_user_revoke,
     cli_run_token_create, cli_run_token_list, cli_run_token_revoke, cli_run_audit_list,
-    cli_run_audit_verify;
+    cli_run_audit_verify, cli_run_fairness_check;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

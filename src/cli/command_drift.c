@@ -283,13 +283,6 @@ static mw_status put_report(const cli_drift *job, mw_error *err)
     return status;
 }
 
-static void done_file(cli_drift_file *file)
-{
-    if (file->is_read)
-        mw_frame_done(&file->frame);
-    free(file->bytes);
-}
-
 static void done(cli_drift *job)
 {
     for (size_t f = 0; f < job->n_features; f++) {
@@ -297,8 +290,8 @@ static void done(cli_drift *job)
         mw_words_done(&job->features[f].words);
     }
     free(job->features);
-    done_file(&job->reference);
-    done_file(&job->current);
+    cli_frame_file_done(&job->reference);
+    cli_frame_file_done(&job->current);
     mw_arena_done(&job->memory);
 }
 

@@ -498,6 +498,33 @@ static const cli_command commands[] = {
         .run = cli_run_audit_verify,
     },
     {
+        .name = "fairness check",
+        .group = "Daily",
+        .summary = "tell whether decisions treat groups alike",
+        .about =
+            "Reads rows with a label, a score and columns that tell groups, and measures for each "
+            "group and combination of groups: how many are selected, error rates, precision, AUC, "
+            "calibration, with 95 % intervals; and between groups: demographic parity, equalized "
+            "odds, equal opportunity, predictive parity and others, as differences and ratios, "
+            "equal to Fairlearn's. Groups need not be inputs of the model.\n\n"
+            "--suite gives limits: a limit is broken when the whole interval lies beyond it, kept "
+            "when the whole lies inside, and else undecided. The exit code is 6 when one is "
+            "broken. A rate that is not defined (no positives in a group) is told so, and is "
+            "never 0.",
+        .options = CLI_LIST(CLI_FAIR_DATA, CLI_FAIR_LABEL, CLI_FAIR_SCORE, CLI_FAIR_THRESHOLD,
+                            CLI_FAIR_GROUPS, CLI_FAIR_POSITIVE, CLI_FAIR_WEIGHT, CLI_FAIR_REPEATS,
+                            CLI_FAIR_SUITE, CLI_FAIR_ZERO_DIVISION, CLI_FAIR_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw fairness check --data scored.csv --label y --score p --groups sex,race",
+                      "two attributes, by themselves"},
+                     {"mw fairness check --data scored.csv --label y --score p --groups 'sex*race' "
+                      "--suite fairness.yaml",
+                      "each combination, with limits"},
+                     {"mw fairness check --data scored.csv --label y --score p --groups sex "
+                      "--format html -o fairness.html",
+                      "a page for people"}},
+        .run = cli_run_fairness_check,
+    },
+    {
         .name = "capacity bench",
         .group = "Operate",
         .summary = "find out how much a running server carries",

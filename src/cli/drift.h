@@ -7,6 +7,7 @@
 #define CLI_DRIFT_H
 
 #include "call.h"
+#include "frame_file.h"
 #include "stats/stats.h"
 #include "table/table.h"
 
@@ -40,18 +41,10 @@ typedef struct cli_drift_feature {
     size_t new_rows;      /* current rows with new ones */
 } cli_drift_feature;
 
-typedef struct cli_drift_file {
-    const char *path;
-    char *bytes; /* owned */
-    size_t size;
-    mw_frame frame;
-    bool is_read; /* frame needs mw_frame_done */
-} cli_drift_file;
-
 typedef struct cli_drift {
     const cli_call *call;
     mw_drift_options options;
-    cli_drift_file reference, current;
+    cli_frame_file reference, current;
     cli_drift_feature *features; /* in the order of the reference */
     size_t n_features;
     mw_view *added; /* columns of the current file alone */

@@ -3,55 +3,22 @@
  * A feature's bins are pairs of bars, drawn as SVG: grey the reference, coloured the current rows.
  */
 #include "drift.h"
+#include "markup.h"
 
 #include <math.h>
 
 enum { BAR_WIDTH = 7, BAR_GAP = 3, CHART_HEIGHT = 44, CHART_BINS = 24 };
-
-static void put_escaped(mw_buf *out, mw_view text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (c == '<')
-            mw_buf_text(out, "&lt;");
-        else if (c == '>')
-            mw_buf_text(out, "&gt;");
-        else if (c == '&')
-            mw_buf_text(out, "&amp;");
-        else if (c == '"')
-            mw_buf_text(out, "&quot;");
-        else if ((unsigned char)c >= ' ' || c == '\t' || c == '\n')
-            mw_buf_char(out, c);
-        else
-            mw_buf_char(out, '?'); /* XML has no way to write the others */
-    }
-}
 
 static void put_why(const cli_drift *job, const cli_drift_feature *feature, mw_buf *out)
 {
     mw_buf why;
     mw_buf_init(&why, 4 * MW_KIB);
     cli_drift_why(job, feature, &why);
-    put_escaped(out, mw_buf_as_view(&why));
+    cli_put_escaped(out, mw_buf_as_view(&why));
     mw_buf_done(&why);
 }
 
 /* ---- HTML ------------------------------------------------------------------------------------ */
-
-static const char page_head[] =
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-    "<meta name=\"viewport\" content=\"width=device-width\"><title>Drift report</title>\n<style>\n"
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;"
-    "color:#1c2530;background:#fff}\n"
-    "h1{font-size:1.35rem;margin:0 0 .3rem}p{margin:.2rem 0 1rem;color:#4c5a69}\n"
-    "table{border-collapse:collapse;width:100%}\n"
-    "th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #dde3ea;"
-    "vertical-align:top}\n"
-    "th{font-weight:600;color:#4c5a69}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}\n"
-    ".drifted{color:#a4211b;font-weight:600}.watch{color:#8a5a00}\n"
-    "@media(prefers-color-scheme:dark){body{background:#12171d;color:#e5eaf0}"
-    "p,th{color:#a7b4c2}th,td{border-color:#2b3541}.drifted{color:#ff8a80}"
-    ".watch{color:#f0c060}}\n</style></head><body>\n";
 
 static void put_bar(double share, double peak, size_t x, const char *colour, mw_buf *out)
 {
@@ -66,7 +33,7 @@ static void put_title(const cli_drift_bin *bin, double r, double c, mw_buf *out)
     if (bin->is_missing)
         mw_buf_text(out, "missing");
     else if (bin->text.data)
-        put_escaped(out, bin->text);
+        cli_put_escaped(out, bin->text);
     else if (isinf(bin->low))
         mw_buf_format(out, "up to %.4g", bin->high);
     else if (isinf(bin->high))
@@ -112,7 +79,7 @@ static void put_row(const cli_drift *job, const cli_drift_feature *feature, mw_b
                         : compared && m->verdict == MW_DRIFT_WATCH ? "watch"
                                                                    : "quiet";
     mw_buf_text(out, "<tr><td>");
-    put_escaped(out, feature->name);
+    cli_put_escaped(out, feature->name);
     mw_buf_format(out, "</td><td class=\"%s\">%s</td><td class=\"n\">", style,
                   cli_drift_state_name(feature));
     if (compared) {
@@ -128,18 +95,18 @@ static void put_row(const cli_drift *job, const cli_drift_feature *feature, mw_b
 
 void cli_drift_html(const cli_drift *job, mw_buf *out)
 {
-    mw_buf_text(out, page_head);
+    cli_page_open(out, "Drift report");
     mw_buf_text(out, "<h1>");
     cli_drift_headline(job, out);
     mw_buf_text(out, "</h1>\n<p>Reference ");
-    put_escaped(out, mw_view_of(job->reference.path));
+    cli_put_escaped(out, mw_view_of(job->reference.path));
     mw_buf_format(out, ": %zu rows. Current ", job->reference.frame.n_rows);
-    put_escaped(out, mw_view_of(job->current.path));
+    cli_put_escaped(out, mw_view_of(job->current.path));
     mw_buf_format(out, ": %zu rows. Profile %s.", job->current.frame.n_rows,
                   mw_drift_profile_name(job->options.profile));
     for (size_t i = 0; i < job->n_added; i++) {
         mw_buf_text(out, i ? ", " : " New columns: ");
-        put_escaped(out, job->added[i]);
+        cli_put_escaped(out, job->added[i]);
     }
     mw_buf_text(out, "</p>\n<table><thead><tr><th>Feature</th><th>Verdict</th><th>Measure</th>"
                      "<th>Reference and current</th><th>Why</th></tr></thead><tbody>\n");
@@ -147,7 +114,8 @@ void cli_drift_html(const cli_drift *job, mw_buf *out)
         for (size_t f = 0; f < job->n_features; f++)
             if (cli_drift_has_drifted(&job->features[f]) == (drifted == 1))
                 put_row(job, &job->features[f], out);
-    mw_buf_text(out, "</tbody></table>\n</body></html>\n");
+    mw_buf_text(out, "</tbody></table>\n");
+    cli_page_close(out);
 }
 
 /* ---- JUnit ----------------------------------------------------------------------------------- */
@@ -158,7 +126,7 @@ static void put_case(const cli_drift *job, const cli_drift_feature *feature, mw_
     bool skipped =
         !cli_drift_has_drifted(feature) && feature->measured.verdict == MW_DRIFT_NOT_ENOUGH;
     mw_buf_text(out, "    <testcase classname=\"drift\" name=\"");
-    put_escaped(out, feature->name);
+    cli_put_escaped(out, feature->name);
     if (!drifted && !skipped) {
         mw_buf_text(out, "\" time=\"0\"/>\n");
         return;

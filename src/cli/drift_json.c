@@ -192,7 +192,7 @@ static void put_schema(const cli_drift *job, mw_buf *out)
     mw_buf_char(out, '}');
 }
 
-static void put_file(const char *key, const cli_drift_file *file, mw_buf *out)
+static void put_file(const char *key, const cli_frame_file *file, mw_buf *out)
 {
     put_key(out, key);
     mw_buf_char(out, '{');

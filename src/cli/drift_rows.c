@@ -1,107 +1,8 @@
-/* The two files of a drift check: read, unpacked where they are gzip, matched column by column. */
+/* The two files of a drift check: read, and matched column by column. */
 #include "drift.h"
-
-#include "source.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <zlib.h>
-
-enum { GZIP_WINDOW = 15 + 16 };
-
-/* ---- bytes ----------------------------------------------------------------------------------- */
-
-static mw_status fail_large(mw_error *err)
-{
-    mw_fail(err, MW_E_STUDY_ROWS, "the file takes more than %zu MiB of memory",
-            MW_LIMIT_STUDY_BYTES / MW_MIB);
-    return mw_mend(err, "take a sample of the rows; a hundred thousand tell as much");
-}
-
-static mw_status append(mw_buf *out, mw_view text, mw_error *err)
-{
-    if (out->size + text.size > MW_LIMIT_STUDY_BYTES)
-        return fail_large(err);
-    mw_buf_view(out, text);
-    return out->failed ? mw_fail_memory(err, "the file") : MW_OK;
-}
-
-static mw_status read_source(cli_source *source, mw_buf *out, mw_error *err)
-{
-    while (!source->ended) {
-        MW_TRY(cli_source_fill(source, err));
-        mw_view text = cli_source_text(source);
-        MW_TRY(append(out, text, err));
-        cli_source_consume(source, text.size);
-    }
-    return MW_OK;
-}
-
-static mw_status read_bytes(const char *path, mw_buf *out, mw_error *err)
-{
-    cli_source source;
-    MW_TRY(cli_source_open(&source, path, err));
-    mw_status status = read_source(&source, out, err);
-    cli_source_close(&source);
-    return status;
-}
-
-static mw_status fail_gzip(mw_error *err)
-{
-    mw_fail(err, MW_E_INPUT_FORMAT, "the gzip file is damaged or cut short");
-    return mw_mend(err, "fetch or pack it again; 'gzip -t FILE' checks it");
-}
-
-static mw_status inflate_all(z_stream *stream, mw_buf *out, mw_error *err)
-{
-    char block[64 * 1024];
-    for (int code = Z_OK;;) {
-        stream->next_out = (Bytef *)block;
-        stream->avail_out = sizeof block;
-        code = inflate(stream, Z_NO_FLUSH);
-        if (code != Z_OK && code != Z_STREAM_END)
-            return fail_gzip(err);
-        MW_TRY(append(out, (mw_view){block, sizeof block - stream->avail_out}, err));
-        if (code == Z_STREAM_END && stream->avail_in == 0)
-            return MW_OK;
-        if (code == Z_STREAM_END && inflateReset(stream) != Z_OK) /* another member follows */
-            return fail_gzip(err);
-    }
-}
-
-static mw_status unpack(mw_buf *bytes, mw_error *err)
-{
-    mw_buf plain;
-    if (bytes->size < 2 || memcmp(bytes->data, "\x1f\x8b", 2) != 0)
-        return MW_OK;
-    z_stream stream = {.next_in = (Bytef *)bytes->data, .avail_in = (uInt)bytes->size};
-    if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
-        return mw_fail_memory(err, "the unpacked file");
-    mw_buf_init(&plain, MW_LIMIT_STUDY_BYTES + 1);
-    mw_status status = inflate_all(&stream, &plain, err);
-    inflateEnd(&stream);
-    mw_buf_done(bytes);
-    *bytes = plain;
-    return status;
-}
-
-static mw_status read_file(cli_drift_file *file, mw_error *err)
-{
-    mw_buf bytes;
-    mw_buf_init(&bytes, MW_LIMIT_STUDY_BYTES + 1);
-    mw_status status = read_bytes(file->path, &bytes, err);
-    if (status == MW_OK)
-        status = unpack(&bytes, err);
-    file->bytes = bytes.data; /* "" when nothing was read: not to be freed */
-    file->size = bytes.size;
-    if (bytes.capacity == 0)
-        file->bytes = NULL;
-    if (status == MW_OK) {
-        file->is_read = true;
-        status = mw_frame_read((mw_view){bytes.data, bytes.size}, &file->frame, err);
-    }
-    return status == MW_OK ? MW_OK : mw_at(err, "%s", file->path);
-}
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
@@ -195,7 +96,7 @@ static mw_status match_all(cli_drift *job, mw_error *err)
 
 static mw_status code_file(cli_drift *job, bool is_reference, mw_error *err)
 {
-    cli_drift_file *file = is_reference ? &job->reference : &job->current;
+    cli_frame_file *file = is_reference ? &job->reference : &job->current;
     mw_words **words = calloc(file->frame.n_columns, sizeof *words);
     if (!words)
         return mw_fail_memory(err, "the categories");
@@ -214,8 +115,8 @@ static mw_status code_file(cli_drift *job, bool is_reference, mw_error *err)
 
 mw_status cli_drift_read(cli_drift *job, mw_error *err)
 {
-    MW_TRY(read_file(&job->reference, err));
-    MW_TRY(read_file(&job->current, err));
+    MW_TRY(cli_frame_file_read(&job->reference, err));
+    MW_TRY(cli_frame_file_read(&job->current, err));
     MW_TRY(check_list(job, CLI_COLUMNS, err));
     MW_TRY(check_list(job, CLI_CATEGORICAL, err));
     MW_TRY(match_all(job, err));

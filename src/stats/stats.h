@@ -150,4 +150,86 @@ MW_CHECKED mw_status mw_drift_judge(mw_drift_feature *features, size_t n_feature
                                     const mw_drift_options *options, mw_drift_summary *ret_summary,
                                     mw_error *err);
 
+/* ---- proportions --------------------------------------------------------------------------------
+ */
+
+typedef struct mw_interval {
+    double low, high;
+} mw_interval;
+
+/* Of k in n at 95 %, by Wilson (1927), as statsmodels' proportion_confint(method="wilson");
+ * NaN for n = 0. k and n may be sums of weights. */
+mw_interval mw_wilson(double k, double n);
+/* Of k1/n1 - k2/n2, by Newcombe's hybrid of the two (1998, method 10). */
+mw_interval mw_newcombe(double k1, double n1, double k2, double n2);
+/* Two-sided p-value of Fisher's exact test on whole counts: all tables that are no likelier than
+ * the one at hand, as scipy.stats.fisher_exact. */
+double mw_fisher_exact(double k1, double n1, double k2, double n2);
+/* Holm's adjusted p-values (1979); NaN (not tested) stays NaN and counts for nothing. */
+MW_CHECKED mw_status mw_holm(const double *p, size_t n, double *ret_adjusted, mw_error *err);
+
+/* ---- decisions and what became of them ----------------------------------------------------------
+ */
+
+/* Sums of weights (1 a row without) of true and false positives and negatives: all that rates need.
+ * Selected: decision 1; positive: label 1. */
+typedef struct mw_confusion {
+    double tp, fp, fn, tn;
+} mw_confusion;
+
+typedef enum mw_outcome_rate {
+    MW_RATE_SELECTION, /* (tp + fp) / n */
+    MW_RATE_ACCURACY,  /* (tp + tn) / n */
+    MW_RATE_BASE,      /* (tp + fn) / n */
+    MW_RATE_TPR,       /* tp / (tp + fn), recall */
+    MW_RATE_FPR,
+    MW_RATE_FNR,
+    MW_RATE_TNR,
+    MW_RATE_PPV, /* tp / (tp + fp), precision */
+    MW_RATE_NPV,
+    MW_RATE_FDR,
+    MW_RATE_FOR,
+    MW_N_RATES
+} mw_outcome_rate;
+
+/* "selection_rate", "tpr" ...: the keys of reports. */
+const char *mw_outcome_rate_name(mw_outcome_rate rate);
+/* k of n: what is counted, and among what. */
+void mw_outcome_rate_parts(const mw_confusion *c, mw_outcome_rate rate, double *ret_k,
+                           double *ret_n);
+/* NaN where nothing is there to count among. */
+double mw_outcome_rate_of(const mw_confusion *c, mw_outcome_rate rate);
+double mw_confusion_total(const mw_confusion *c);
+void mw_confusion_add(mw_confusion *sum, const mw_confusion *c);
+
+/* How far groups lie apart in a rate, as Fairlearn's MetricFrame: difference() and ratio(), between
+ * groups and to_overall. Groups whose rate is NaN are left out; without two of them (to overall:
+ * without one) NaN. 0 / 0 is NaN. */
+typedef struct mw_gaps {
+    double difference, ratio, difference_to_overall, ratio_to_overall;
+    size_t highest, lowest; /* groups; n where there is none */
+} mw_gaps;
+
+/* `rates`: n of them; see mw_outcome_rate_of. */
+mw_gaps mw_gaps_of(const double *rates, size_t n, double overall);
+
+/* Generalized entropy index of the benefits 1 + decision - label (Speicher 2018), as AIF360's
+ * generalized_entropy_index; alpha 1 is Theil's. Between groups: each row has its group's mean. */
+double mw_generalized_entropy(const mw_confusion *c, double alpha);
+double mw_generalized_entropy_between(const mw_confusion *groups, size_t n, double alpha);
+
+/* Area under the ROC curve from the scores of positives and of negatives, each ascending (mw_sort);
+ * a tie counts half. Exact while n_positives * n_negatives < 2^53. NaN without one of the kinds. */
+double mw_auc(const double *positives, size_t n_positives, const double *negatives,
+              size_t n_negatives);
+
+/* What a value computed from groups may be by chance alone: rows are drawn anew n_draws times,
+ * group sizes too, which for counts is one multinomial over all cells. Ascending into ret_values;
+ * NaN are left out. Equal seeds give equal draws. Returns how many there are. */
+typedef double mw_group_measure(const mw_confusion *groups, size_t n, void *user);
+
+MW_CHECKED mw_status mw_bootstrap_groups(const mw_confusion *groups, size_t n, uint64_t seed,
+                                         mw_group_measure *measure, void *user, double *ret_values,
+                                         size_t n_draws, size_t *ret_n_values, mw_error *err);
+
 #endif
