@@ -25,6 +25,7 @@
 #define MW_LIMIT_WRITE_STEP_BYTES (1 * MW_MIB) /* MW_LIMIT_WRITE_MS is for each of these */
 #define MW_LIMIT_LINGER_MS 2000                /* a refused client's bytes are read so long, */
 #define MW_LIMIT_LINGER_BYTES (32 * MW_MIB)    /* and so many, that it sees the answer */
+#define MW_LIMIT_KEEP_ALIVE_SECONDS 120        /* of silence; then TCP asks whether one is there */
 #define MW_LIMIT_DRAIN_IDLE_MS 250 /* draining waits so long for a busy client's next request */
 #define MW_LIMIT_KEPT_BYTES (1 * MW_MIB) /* a body or reply buffer beyond is not kept warm */
 #define MW_LIMIT_KEPT_EXCHANGES 32       /* kept warm by each loop */
@@ -48,10 +49,9 @@
 #define MW_LIMIT_TLS_CLIENT_CHAIN_BYTES (64 * MW_KIB) /* what a client shows */
 #define MW_LIMIT_TLS_CLIENT_CHAIN 8                   /* certificates between it and the root */
 #define MW_LIMIT_TLS_SESSION_SECONDS 43200 /* a session can be resumed so long; then a new key */
-#define MW_LIMIT_TLS_KEPT_MS 100  /* record buffers of a connection that is quiet are kept so long \
-                                   */
-#define MW_LIMIT_TLS_LOOK_MS 2000 /* between looks whether certificate files changed */
-#define MW_LIMIT_COMPLAINT_MS 10000 /* one log line of a kind in that time, of a loop */
+#define MW_LIMIT_TLS_KEPT_MS 100           /* a quiet connection keeps its buffers so long */
+#define MW_LIMIT_TLS_LOOK_MS 2000          /* between looks whether certificate files changed */
+#define MW_LIMIT_COMPLAINT_MS 10000        /* one log line of a kind in that time, of a loop */
 #define MW_LIMIT_THREADS 256
 #define MW_LIMIT_LOGINS 32         /* passwords that wait to be verified: 503 beyond */
 #define MW_LIMIT_TOKEN_LOGINS 4096 /* tokens likewise */

@@ -73,6 +73,15 @@ void net_send_at_once(int fd)
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* or Nagle holds a reply's last packet 40 ms */
 }
 
+void net_keep_alive(int fd)
+{
+    enum { PROBE_SECONDS = 15, PROBES = 4 };
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, MW_LIMIT_KEEP_ALIVE_SECONDS);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+}
+
 /* errno tells when it fails. The options are inherited by the sockets that accept gives. */
 static int listen_on(const struct addrinfo *where)
 {
@@ -82,6 +91,7 @@ static int listen_on(const struct addrinfo *where)
         return -1;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* a restart need not wait for old connections */
     net_send_at_once(fd);
+    net_keep_alive(fd);
     if (where->ai_family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* [::] takes IPv4 as well */
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)

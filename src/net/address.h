@@ -23,6 +23,11 @@ MW_CHECKED mw_status net_listen(const char *address, int *ret_fd, char *ret_name
                                 mw_error *err);
 /* TCP only: no waiting for a fuller packet. What accept gives inherits it. */
 void net_send_at_once(int fd);
+/* TCP only: a peer whose machine is gone is found out after MW_LIMIT_KEEP_ALIVE_SECONDS of silence
+ * and a minute more, also where no clock of ours runs: a stream of gRPC may rest for days.
+ * Inherited too.
+ */
+void net_keep_alive(int fd);
 void net_name_socket(int fd, char *ret_name, size_t name_size);
 /* "process 1234 ('nginx')": who listens on the port of `address`; false when the system does not
  * say (another user's process, no /proc). */

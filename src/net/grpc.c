@@ -300,6 +300,11 @@ void net_grpc_drain(net_stream *stream)
     end_by_drain(stream);
 }
 
+void net_grpc_drain_idle(net_stream *stream)
+{
+    end_by_drain(stream);
+}
+
 static void ask_again(net_stream *stream)
 {
     net_exchange *exchange = stream->exchange;

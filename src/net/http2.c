@@ -96,6 +96,16 @@ static void set_timer(net_connection *connection, net_timer_kind kind)
     net_timer_set(&connection->loop->timers, &connection->timer, kind, connection->loop->now_ns);
 }
 
+/* A call of gRPC may stay open without a message as long as it likes; it must not hold up a drain.
+ */
+static bool all_idle(const net_http2 *http2)
+{
+    for (const net_stream *stream = http2->streams; stream; stream = stream->after)
+        if (!net_stream_is_idle(stream))
+            return false;
+    return true;
+}
+
 /* Nothing to read for now: start the clock that is due. The idle clock starts with the last answer
  * and not again with pings, which cost a client nothing. */
 static void rest(net_connection *connection)
@@ -107,7 +117,7 @@ static void rest(net_connection *connection)
         return; /* its clock runs already */
     if (http2->is_lingering)
         wanted = NET_TIMER_LINGER;
-    else if (http2->n_streams == 0 && connection->loop->phase != NET_RUNNING)
+    else if (connection->loop->phase != NET_RUNNING && all_idle(http2))
         wanted = NET_TIMER_DRAIN;
     else if (http2->n_streams == 0)
         wanted = http2->n_requests > 0 ? NET_TIMER_IDLE : NET_TIMER_HEAD;
@@ -257,6 +267,13 @@ static void http2_timeout(net_connection *connection, net_timer_kind kind)
             after = stream->after;
             net_stream_watch(stream, connection->loop->now_ns);
         }
+        http2_ready(connection);
+        return;
+    }
+    if (kind == NET_TIMER_DRAIN && http2->n_streams > 0) {
+        for (net_stream *stream = http2->streams; stream; stream = stream->after)
+            if (net_stream_is_idle(stream))
+                net_grpc_drain_idle(stream);
         http2_ready(connection);
         return;
     }

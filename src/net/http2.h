@@ -82,6 +82,8 @@ void net_http2_take_over(net_connection *connection);
 void net_stream_set_callbacks(nghttp2_session_callbacks *callbacks);
 /* Refuse what takes too long to ask or to be answered. */
 void net_stream_watch(net_stream *stream, uint64_t now_ns);
+/* Whether nothing of a message is under way in a call of gRPC. */
+bool net_stream_is_idle(const net_stream *stream);
 /* Whether it must be watched. */
 bool net_stream_needs_clock(const net_stream *stream);
 /* The handler's answer is there. */
@@ -122,6 +124,8 @@ void net_grpc_wait(net_stream *stream);
 void net_grpc_forget(net_stream *stream);
 /* The server drains: a call that waits ends. */
 void net_grpc_drain(net_stream *stream);
+/* The same of one that is idle. */
+void net_grpc_drain_idle(net_stream *stream);
 /* Ask the handlers of all calls of this loop that wait, if there is news. */
 void net_grpc_tell_news(net_loop *loop);
 /* All of `out` was sent, n_sent bytes of it just now: what nghttp2's reader answers. */

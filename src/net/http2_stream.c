@@ -174,7 +174,8 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, s
     char status[8], length[MW_NUMBER_TEXT_BYTES];
     const char *date = net_loop_date(loop_of(stream), &date_size);
     enum { DATE_NAME = 6, LINE_END = 2 };
-    pairs[n++] = pair(MW_VIEW(":status"), status_text(shown->status, status));
+    pairs[n++] =
+        pair(MW_VIEW(":status"), status_text(stream->is_grpc ? 200 : shown->status, status));
     mw_view type = stream->is_grpc ? MW_VIEW("application/grpc") : shown->reply_type;
     if (type.size > 0)
         pairs[n++] = pair(MW_VIEW("content-type"), type);
@@ -576,6 +577,13 @@ static bool is_asking(const net_stream *stream)
 static bool is_resting(const net_stream *stream)
 {
     return stream->is_grpc && stream->is_answered && stream->exchange &&
+           stream->exchange->body.size == stream->used_bytes;
+}
+
+bool net_stream_is_idle(const net_stream *stream)
+{
+    return stream->is_grpc && stream->exchange && !stream->is_running && !stream->is_waiting &&
+           !stream->is_queued && !stream->is_last && !stream->is_ended &&
            stream->exchange->body.size == stream->used_bytes;
 }
 

@@ -162,6 +162,7 @@ static mw_status open_passed(net_listener *listener, const char *number, mw_erro
     listener->is_tcp = domain != AF_UNIX;
     if (listener->is_tcp)
         net_send_at_once(passed);
+    net_keep_alive(passed);
     name_passed(listener, number);
     return MW_OK;
 }

@@ -1,7 +1,10 @@
 """gRPC over the one port: the Open Inference Protocol through tritonclient, health, faults."""
 import asyncio
 import queue
+import signal
 import struct
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -191,8 +194,9 @@ def test_large_compressed_messages_go_aside_and_come_back(channel, models, how):
         close(np.frombuffer(answer.raw_output_contents[0], np.float32), models, "nameless", values)
     call = channel.stream_stream(SERVICE + "ModelStreamInfer", request_serializer=bytes,
                                  response_deserializer=pb.ModelStreamInferResponse.FromString)
-    answers = list(call(iter([text, b"\xff", text]), timeout=20, compression=how))
-    assert [bool(each.error_message) for each in answers] == [False, True, False]
+    unknown = request(values, name="nobody").SerializeToString()  # the first answer is an error
+    answers = list(call(iter([unknown, b"\xff", text]), timeout=20, compression=how))
+    assert [bool(each.error_message) for each in answers] == [True, True, False]
     assert answers[2].infer_response.raw_output_contents == answer.raw_output_contents
 
 
@@ -250,6 +254,36 @@ def test_a_stream_answers_each_in_order(client, models, rows):
         assert error is None and result.get_response().id == str(i)
         close(result.as_numpy("output"), models, "plain", rows.fillna(1).astype(np.float32))
     assert answers.empty()
+
+
+def test_an_idle_stream_does_not_hold_up_a_drain(serve, models, rows):
+    """One that has had its answers and one that has said nothing: both hear why they end."""
+    server = serve(f"plain={models.paths['plain']}", "--drain-seconds", 20)
+    held = threading.Event()
+
+    def messages(first):
+        if first:
+            values = rows.fillna(1).to_numpy(np.float32)
+            asked = request(values)
+            asked.raw_input_contents.append(values.tobytes())
+            yield asked.SerializeToString()
+        held.wait(30)
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = channel.stream_stream(SERVICE + "ModelStreamInfer", request_serializer=bytes,
+                                     response_deserializer=bytes)
+        spoken, silent = call(messages(True)), call(messages(False))
+        assert next(spoken)
+        time.sleep(0.3)  # the silent one has to arrive, too
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        for one in (spoken, silent):
+            with pytest.raises(grpc.RpcError) as refused:
+                next(one)
+            assert refused.value.code() == grpc.StatusCode.UNAVAILABLE, refused.value
+            assert "about to stop" in refused.value.details()
+        assert server.process.wait(10) == 0
+        assert time.monotonic() - began < 5
+        held.set()
 
 
 def test_a_stream_of_large_messages(client, rows):
