@@ -61,6 +61,11 @@ struct api_guard *api_guard_of(const mw_api *api)
     return api->guard;
 }
 
+bool api_has_record(const mw_api *api)
+{
+    return api->mlflow;
+}
+
 void mw_api_set_server(mw_api *api, mw_server *server)
 {
     api->server = server;

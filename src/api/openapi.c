@@ -253,7 +253,10 @@ static const char components[] =
     "\"InferResponse\": {\"type\": \"object\", \"required\": [\"model_name\", \"outputs\"], "
     "\"properties\": {\"model_name\": {\"type\": \"string\"}, \"model_version\": {\"type\": "
     "\"string\"}, \"id\": {\"type\": \"string\"}, \"outputs\": {\"type\": \"array\", \"items\": "
-    "{\"type\": \"object\", \"required\": [\"name\", \"shape\", \"datatype\"]}}}}}}";
+    "{\"type\": \"object\", \"required\": [\"name\", \"shape\", \"datatype\"]}}}}}, "
+    "\"responses\": {\"MlflowError\": {\"description\": \"Refused, and how to mend it\", "
+    "\"content\": {\"application/json\": {\"schema\": {\"$ref\": "
+    "\"#/components/schemas/MlflowError\"}}}}}}";
 
 void api_openapi(mw_api *api, mw_exchange *exchange)
 {
@@ -266,6 +269,8 @@ void api_openapi(mw_api *api, mw_exchange *exchange)
     mw_fleet_each(api_fleet(api), write_model_routes, &page);
     if (page.n_models == 1)
         mw_fleet_each(api_fleet(api), write_only_model, &page);
+    if (api_has_record(api))
+        openapi_write_record(out);
     mw_buf_text(out, "}, ");
     mw_buf_text(out, components);
     mw_buf_char(out, '}');

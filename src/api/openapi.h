@@ -8,4 +8,7 @@
  * where the body is not about rows. */
 void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *model);
 
+/* The paths of MLflow's calls and of our own about the record, a comma before each. */
+void openapi_write_record(mw_buf *out);
+
 #endif

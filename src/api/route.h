@@ -73,6 +73,7 @@ api_handler api_index;
 double api_memory_limit(void);
 
 mw_fleet *api_fleet(mw_api *api);
+bool api_has_record(const mw_api *api);
 mw_server *api_server(mw_api *api);
 unsigned api_cores(const mw_api *api);
 const mw_observer *api_observer(const mw_api *api);
