@@ -1,42 +1,19 @@
 /* The finding of a fairness check for programs: the keys are in docs/reference/fairness-report.md.
  * What is not defined is null, and listed with the reason. */
 #include "fairness.h"
+#include "members.h"
 
 #include <math.h>
 
-static void put_key(mw_buf *out, mw_view key)
-{
-    char last = out->size ? out->data[out->size - 1] : '{';
-    if (last != '{')
-        mw_buf_char(out, ',');
-    mw_json_write_text(out, key);
-    mw_buf_char(out, ':');
-}
-
-static void put_number(mw_buf *out, const char *key, double value)
-{
-    put_key(out, mw_view_of(key));
-    if (isinf(value))
-        mw_buf_text(out, value > 0 ? "\"inf\"" : "\"-inf\"");
-    else
-        mw_json_write_double(out, value);
-}
-
-static void put_text(mw_buf *out, const char *key, mw_view value)
-{
-    put_key(out, mw_view_of(key));
-    mw_json_write_text(out, value);
-}
-
 static void open_map(mw_buf *out, const char *key)
 {
-    put_key(out, mw_view_of(key));
+    cli_member(out, key);
     mw_buf_char(out, '{');
 }
 
 static void put_interval(mw_buf *out, const char *key, mw_interval interval)
 {
-    put_key(out, mw_view_of(key));
+    cli_member(out, key);
     mw_buf_char(out, '[');
     mw_json_write_double(out, interval.low);
     mw_buf_char(out, ',');
@@ -71,7 +48,7 @@ static void put_undefined(mw_buf *out, const mw_confusion *counts)
     open_map(out, "undefined");
     for (mw_outcome_rate rate = 0; rate < MW_N_RATES; rate++)
         if (isnan(mw_outcome_rate_of(counts, rate)))
-            put_text(out, mw_outcome_rate_name(rate), mw_view_of(reason(rate)));
+            cli_member_text(out, mw_outcome_rate_name(rate), mw_view_of(reason(rate)));
     mw_buf_char(out, '}');
 }
 
@@ -80,26 +57,27 @@ static void put_group(mw_buf *out, const cli_fair *job, const cli_fair_group *gr
     char key[48];
     const mw_confusion *c = &group->counts;
     mw_buf_char(out, '{');
-    put_number(out, "count", mw_confusion_total(c));
-    put_number(out, "n", group->n_rows);
-    put_number(out, "positives", c->tp + c->fn);
-    put_number(out, "selected", c->tp + c->fp);
-    put_number(out, "tp", c->tp);
-    put_number(out, "fp", c->fp);
-    put_number(out, "fn", c->fn);
-    put_number(out, "tn", c->tn);
+    cli_member_number(out, "count", mw_confusion_total(c));
+    cli_member_number(out, "n", group->n_rows);
+    cli_member_number(out, "positives", c->tp + c->fn);
+    cli_member_number(out, "selected", c->tp + c->fp);
+    cli_member_number(out, "tp", c->tp);
+    cli_member_number(out, "fp", c->fp);
+    cli_member_number(out, "fn", c->fn);
+    cli_member_number(out, "tn", c->tn);
     for (mw_outcome_rate rate = 0; rate < MW_N_RATES; rate++)
-        put_number(out, mw_outcome_rate_name(rate), cli_fair_rate(job, c, rate));
+        cli_member_number(out, mw_outcome_rate_name(rate), cli_fair_rate(job, c, rate));
     for (mw_outcome_rate rate = 0; rate < MW_N_RATES; rate++) {
         snprintf(key, sizeof key, "%s_wilson95", mw_outcome_rate_name(rate));
         put_interval(out, key, cli_fair_interval(group, rate));
     }
-    put_number(out, "auc", group->auc);
-    put_number(out, "mean_score", group->mean_score);
-    put_number(out, "calibration_gap", group->mean_score - mw_outcome_rate_of(c, MW_RATE_BASE));
-    put_number(out, "brier", group->brier);
-    put_number(out, "ece_equal_width_10", group->ece);
-    put_key(out, MW_VIEW("few_rows"));
+    cli_member_number(out, "auc", group->auc);
+    cli_member_number(out, "mean_score", group->mean_score);
+    cli_member_number(out, "calibration_gap",
+                      group->mean_score - mw_outcome_rate_of(c, MW_RATE_BASE));
+    cli_member_number(out, "brier", group->brier);
+    cli_member_number(out, "ece_equal_width_10", group->ece);
+    cli_member(out, "few_rows");
     mw_buf_text(out, group->is_small ? "true" : "false");
     put_undefined(out, c);
     mw_buf_char(out, '}');
@@ -117,7 +95,7 @@ static void put_gap_lists(mw_buf *out, const cli_fair_attribute *attribute)
             const mw_gaps *gaps = &attribute->gaps[rate];
             const double values[] = {gaps->difference, gaps->difference_to_overall, gaps->ratio,
                                      gaps->ratio_to_overall};
-            put_number(out, mw_outcome_rate_name(rate), values[i]);
+            cli_member_number(out, mw_outcome_rate_name(rate), values[i]);
         }
         mw_buf_char(out, '}');
     }
@@ -132,11 +110,11 @@ static mw_status put_aggregates(mw_buf *out, const cli_fair *job,
     for (size_t i = 0; i < cli_fair_n_measures; i++) {
         MW_TRY(
             cli_fair_value(job, &cli_fair_measures[i], counts, attribute->n_groups, &value, err));
-        put_number(out, cli_fair_measures[i].name, value);
+        cli_member_number(out, cli_fair_measures[i].name, value);
     }
     put_gap_lists(out, attribute);
-    put_number(out, "between_group_generalized_entropy_alpha2",
-               mw_generalized_entropy_between(counts, attribute->n_groups, 2));
+    cli_member_number(out, "between_group_generalized_entropy_alpha2",
+                      mw_generalized_entropy_between(counts, attribute->n_groups, 2));
     mw_buf_char(out, '}');
     return MW_OK;
 }
@@ -148,7 +126,7 @@ static void put_impact(mw_buf *out, const cli_fair_attribute *attribute)
         double most =
             mw_outcome_rate_of(&attribute->groups[attribute->reference].counts, MW_RATE_SELECTION);
         double rate = mw_outcome_rate_of(&attribute->groups[g].counts, MW_RATE_SELECTION);
-        put_key(out, attribute->groups[g].name);
+        cli_member(out, attribute->groups[g].name.data);
         mw_json_write_double(out, most > 0 ? rate / most : (double)NAN);
     }
     mw_buf_char(out, '}');
@@ -159,7 +137,7 @@ static void put_difference(mw_buf *out, const cli_fair_group *group, const cli_f
     double k, n, k_most, n_most;
     mw_outcome_rate_parts(&group->counts, MW_RATE_SELECTION, &k, &n);
     mw_outcome_rate_parts(&most->counts, MW_RATE_SELECTION, &k_most, &n_most);
-    put_number(out, "difference", k / n - k_most / n_most);
+    cli_member_number(out, "difference", k / n - k_most / n_most);
     put_interval(out, "difference_newcombe95",
                  mw_newcombe(k * group->worth, n * group->worth, k_most * most->worth,
                              n_most * most->worth));
@@ -174,28 +152,28 @@ static void put_tests(mw_buf *out, const cli_fair_attribute *attribute)
         const cli_fair_group *most = &attribute->groups[attribute->reference];
         if (g == attribute->reference)
             continue;
-        put_key(out, attribute->groups[g].name);
+        cli_member(out, attribute->groups[g].name.data);
         mw_buf_char(out, '{');
-        put_text(out, "reference", most->name);
+        cli_member_text(out, "reference", most->name);
         put_difference(out, &attribute->groups[g], most);
-        put_number(out, "z_pooled", pair->z);
-        put_number(out, "p_z", pair->p_z);
-        put_number(out, "p_fisher", pair->p_fisher);
-        put_number(out, "p_fisher_holm", pair->p_holm);
-        put_number(out, "p_fisher_fdr_bh", pair->p_bh);
+        cli_member_number(out, "z_pooled", pair->z);
+        cli_member_number(out, "p_z", pair->p_z);
+        cli_member_number(out, "p_fisher", pair->p_fisher);
+        cli_member_number(out, "p_fisher_holm", pair->p_holm);
+        cli_member_number(out, "p_fisher_fdr_bh", pair->p_bh);
         mw_buf_char(out, '}');
     }
     mw_buf_char(out, '}');
     open_map(out, "chi2");
-    put_number(out, "statistic", attribute->chi_square.statistic);
-    put_number(out, "dof", (double)attribute->n_groups - 1);
-    put_number(out, "p", attribute->chi_square.p_value);
+    cli_member_number(out, "statistic", attribute->chi_square.statistic);
+    cli_member_number(out, "dof", (double)attribute->n_groups - 1);
+    cli_member_number(out, "p", attribute->chi_square.p_value);
     mw_buf_text(out, "}}");
 }
 
 static void put_checks(mw_buf *out, const cli_fair_attribute *attribute)
 {
-    put_key(out, MW_VIEW("checks"));
+    cli_member(out, "checks");
     mw_buf_char(out, '[');
     for (size_t i = 0; i < attribute->n_checks; i++) {
         const cli_fair_check *check = &attribute->checks[i];
@@ -203,15 +181,15 @@ static void put_checks(mw_buf *out, const cli_fair_attribute *attribute)
         mw_buf_init(&why, 4 * MW_KIB);
         cli_fair_why(check, &why);
         mw_buf_text(out, i > 0 ? ",{" : "{");
-        put_text(out, "measure", mw_view_of(check->limit->measure->name));
-        put_number(out, "value", check->value);
+        cli_member_text(out, "measure", mw_view_of(check->limit->measure->name));
+        cli_member_number(out, "value", check->value);
         put_interval(out, "interval95", check->interval);
-        put_number(out, "min", check->limit->min);
-        put_number(out, "max", check->limit->max);
-        put_text(out, "verdict", mw_view_of(cli_fair_verdict_name(check->verdict)));
-        put_number(out, "groups_too_small", (double)check->n_small);
-        put_number(out, "more_rows", check->more_rows);
-        put_text(out, "why", mw_buf_as_view(&why));
+        cli_member_number(out, "min", check->limit->min);
+        cli_member_number(out, "max", check->limit->max);
+        cli_member_text(out, "verdict", mw_view_of(cli_fair_verdict_name(check->verdict)));
+        cli_member_number(out, "groups_too_small", (double)check->n_small);
+        cli_member_number(out, "more_rows", check->more_rows);
+        cli_member_text(out, "why", mw_buf_as_view(&why));
         mw_buf_char(out, '}');
         mw_buf_done(&why);
     }
@@ -230,12 +208,12 @@ static mw_status put_attribute(mw_buf *out, const cli_fair *job,
     open_map(out, "groups");
     for (size_t g = 0; g < attribute->n_groups; g++) {
         counts[g] = attribute->groups[g].counts;
-        put_key(out, attribute->groups[g].name);
+        cli_member(out, attribute->groups[g].name.data);
         put_group(out, job, &attribute->groups[g]);
     }
     mw_buf_char(out, '}');
-    put_number(out, "empty_combinations", (double)attribute->n_empty);
-    put_key(out, MW_VIEW("overall"));
+    cli_member_number(out, "empty_combinations", (double)attribute->n_empty);
+    cli_member(out, "overall");
     put_group(out, job, &job->overall);
     mw_status status = put_aggregates(out, job, attribute, counts, err);
     mw_arena_done(&room);
@@ -253,27 +231,27 @@ static mw_status put_all(const cli_fair *job, mw_buf *out, mw_error *err)
 {
     const mw_frame_column *columns = job->file.frame.columns;
     mw_buf_char(out, '{');
-    put_text(out, "data", mw_view_of(job->file.path));
-    put_number(out, "rows", (double)job->file.frame.n_rows);
-    put_text(out, "label", columns[job->label].name);
-    put_text(out, "score", columns[job->score].name);
-    put_number(out, "threshold", job->threshold);
-    put_key(out, MW_VIEW("verdict"));
+    cli_member_text(out, "data", mw_view_of(job->file.path));
+    cli_member_number(out, "rows", (double)job->file.frame.n_rows);
+    cli_member_text(out, "label", columns[job->label].name);
+    cli_member_text(out, "score", columns[job->score].name);
+    cli_member_number(out, "threshold", job->threshold);
+    cli_member(out, "verdict");
     if (job->n_limits > 0)
         mw_json_write_text(out, mw_view_of(cli_fair_verdict_name(job->verdict)));
     else
         mw_buf_text(out, "null");
     open_map(out, "attributes");
     for (size_t a = 0; a < job->n_attributes; a++) {
-        put_key(out, job->attributes[a].name);
+        cli_member(out, job->attributes[a].name.data);
         MW_TRY(put_attribute(out, job, &job->attributes[a], err));
     }
     mw_buf_char(out, '}');
     open_map(out, "individual");
-    put_number(out, "generalized_entropy_index_alpha1_theil",
-               mw_generalized_entropy(&job->overall.counts, 1));
-    put_number(out, "generalized_entropy_index_alpha2",
-               mw_generalized_entropy(&job->overall.counts, 2));
+    cli_member_number(out, "generalized_entropy_index_alpha1_theil",
+                      mw_generalized_entropy(&job->overall.counts, 1));
+    cli_member_number(out, "generalized_entropy_index_alpha2",
+                      mw_generalized_entropy(&job->overall.counts, 2));
     mw_buf_text(out, "}}\n");
     return MW_OK;
 }

@@ -33,8 +33,12 @@ void cli_member_int(mw_buf *out, const char *name, int64_t value)
 
 void cli_member_double(mw_buf *out, const char *name, double value)
 {
-    if (isnan(value))
-        return;
+    if (!isnan(value))
+        cli_member_number(out, name, value);
+}
+
+void cli_member_number(mw_buf *out, const char *name, double value)
+{
     cli_member(out, name);
     mw_json_write_double(out, value);
 }

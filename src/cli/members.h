@@ -13,6 +13,8 @@ void cli_member_text(mw_buf *out, const char *name, mw_view text);
 void cli_member_int(mw_buf *out, const char *name, int64_t value);
 /* NaN writes nothing. */
 void cli_member_double(mw_buf *out, const char *name, double value);
+/* NaN and infinities write null. */
+void cli_member_number(mw_buf *out, const char *name, double value);
 void cli_member_bool(mw_buf *out, const char *name, bool value);
 /* Milliseconds since 1970 as "2026-11-27T14:53:09.120Z". */
 void cli_member_time(mw_buf *out, const char *name, int64_t ms);
