@@ -21,10 +21,12 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import library
 import numpy as np
@@ -158,30 +160,38 @@ def measure_tensors(material, options):
 
 
 def measure_steady(material, options):
-    """Latency under half of the load that the server carries, from when each request was due."""
+    """Latency under half of the load that the server carries, from when each request was due;
+    beside nginx at the same rate, by the same generator: what is the machine's, it has, too."""
     rows = material.folder / "rows.csv"
     with rows.open("w", encoding="utf-8") as file:
         print(",".join(NAMES), file=file)
         for row in material.rows[:1000]:
             print(",".join(f"{value:.4f}" for value in row), file=file)
-    with servers.millwright(options.binary, material.xgboost_file, material.folder) as ours:
-        def bench(*more):
-            done = subprocess.run(
-                ["taskset", "-c", servers.CLIENT_CORE, options.binary, "capacity", "bench",
-                 "--server", f"127.0.0.1:{ours.port}", "--input", rows, "--format", "json",
-                 "--duration", f"{options.seconds}s", *map(str, more)],
-                capture_output=True, text=True, check=True)
-            return json.loads(done.stdout)
-        curve = bench()
-        steps = [bench("--rates", curve["closed_loop_rps"] / 2)["steps"][0]
-                 for _ in range(options.rounds)]
-    tails = [step["p999_ms"] / step["p50_ms"] for step in steps]
+
+    def bench(server, *more):
+        done = subprocess.run(
+            ["taskset", "-c", servers.CLIENT_CORE, options.binary, "capacity", "bench",
+             "--server", f"127.0.0.1:{server.port}", "--input", rows, "--format", "json",
+             "--duration", f"{options.seconds}s", *map(str, more)],
+            capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+    with servers.millwright(options.binary, material.xgboost_file, material.folder) as ours, \
+            servers.nginx(material.folder, ours.post(material.one_body)) as peer:
+        curve = bench(ours)
+        rate = curve["closed_loop_rps"] / 2
+        steps = {"ours": [], "nginx": []}
+        for _ in range(options.rounds):
+            for name, server in (("ours", ours), ("nginx", peer)):
+                steps[name].append(bench(server, "--rates", rate)["steps"][0])
+    tails = {name: [step["p999_ms"] / step["p50_ms"] for step in found]
+             for name, found in steps.items()}
+    half = {name: statistics.median(step["p50_ms"] * 1e3 for step in found)
+            for name, found in steps.items()}
     return [Row("knee of `mw capacity bench`, generator beside it", curve["knee_rps"] or 0,
                 "requests/s"),
-            Row("half of the closed loop's rate: p50", statistics.median(
-                step["p50_ms"] * 1e3 for step in steps), "us"),
-            Row("  p99.9 over p50", statistics.median(tails), "x", goal=("at most", 5),
-                of_ratio=False, rounds={"ours": tails})]
+            Row("half of the closed loop's rate: p50", half["ours"], "us", "nginx", half["nginx"]),
+            Row("  p99.9 over p50", statistics.median(tails["ours"]), "x", "nginx",
+                statistics.median(tails["nginx"]), ("at most", 5), of_ratio=False, rounds=tails)]
 
 
 def measure_idle(material, options):
@@ -198,6 +208,43 @@ def measure_idle(material, options):
             for each in held:
                 each.close()
     return [Row(f"an idle connection, of {N_IDLE:,}", cost, "bytes", goal=("at most", 2048),
+                of_ratio=False)]
+
+
+def measure_tls(material, options):
+    """One process on two ports, plain and TLS 1.3: processor time of a request kept alive, and what
+    a connection costs that has asked once and waits."""
+    pair = servers.self_signed(material.folder)
+    with servers.millwright(options.binary, material.xgboost_file, material.folder,
+                            tls=pair) as ours:
+        urls = {"plain": ours.url, "tls": ours.tls_url}
+        cpu = {name: [] for name in urls}
+        for _ in range(options.rounds + 1):  # the first one warms up
+            for name, ours.url in urls.items():
+                cpu[name].append(servers.load(ours, material.one_script, options.connections,
+                                              options.seconds)["cpu"])
+        context = ssl.create_default_context(cafile=pair[0])
+        port, held = int(ours.tls_url.rsplit(":", 1)[1].split("/")[0]), []
+
+        def hold(n):
+            for _ in range(n):
+                held.append(context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5),
+                                                server_hostname="localhost"))
+                held[-1].sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+                held[-1].recv(4096)
+            time.sleep(0.5)  # so long it keeps buffers, and longer
+        try:
+            hold(N_IDLE // 3)
+            before = ours.memory_bytes()
+            hold(N_IDLE // 3)
+            cost = (ours.memory_bytes() - before) / (N_IDLE // 3)
+        finally:
+            for each in held:
+                each.close()
+    plain, tls = (min(cpu[name][1:]) for name in ("plain", "tls"))
+    return [Row("TLS kept alive: processor time of a plain request over one with TLS", plain, "us",
+                "TLS", tls, ("at least", 0.8), rounds=cpu),
+            Row("an idle connection with TLS", cost, "bytes", goal=("at most", 2048),
                 of_ratio=False)]
 
 
@@ -414,8 +461,8 @@ def main():
 
 
 MEASURES = {"serve": measure_serve, "tensors": measure_tensors, "steady": measure_steady,
-            "idle": measure_idle, "mlflow": measure_mlflow, "start": measure_start,
-            "large": measure_large, "library": measure_library}
+            "idle": measure_idle, "tls": measure_tls, "mlflow": measure_mlflow,
+            "start": measure_start, "large": measure_large, "library": measure_library}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -150,10 +150,27 @@ class Server:
         return total
 
 
-def millwright(binary, model, folder, threads=1, cores=SERVER_CORE, score_path="/invocations"):
-    port = free_port()
-    return Server([binary, "serve", model, "--threads", threads, "--listen", f"127.0.0.1:{port}",
-                   "--data", folder / "mw-data"], port, "/v2/health/ready", score_path, cores)
+def self_signed(folder):
+    """(certificate, key): files for localhost."""
+    pair = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", pair[1], "-out", pair[0],
+                    "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    return pair
+
+
+def millwright(binary, model, folder, threads=1, cores=SERVER_CORE, score_path="/invocations",
+               tls=None):
+    """`tls`, files of certificate and key: on a second port, too (.tls_url)."""
+    port, tls_port = free_port(), free_port()
+    more = ["--listen", f"127.0.0.1:{tls_port},tls", "--tls-certificate", tls[0],
+            "--tls-key", tls[1]] if tls else []
+    server = Server([binary, "serve", model, "--threads", threads,
+                     "--listen", f"127.0.0.1:{port},plain", "--data", folder / "mw-data", *more],
+                    port, "/v2/health/ready", score_path, cores)
+    server.tls_url = f"https://127.0.0.1:{tls_port}{score_path}"
+    return server
 
 
 def nginx(folder, answer, score_path="/"):
