@@ -173,6 +173,8 @@ typedef enum cli_option_id {
     CLI_FAIR_SUITE,
     CLI_FAIR_ZERO_DIVISION,
     CLI_FAIR_FORMAT, /* --format: text, json or html */
+    /* server import-mlflow */
+    CLI_ARTIFACTS,
     /* status */
     CLI_INTERVAL,
     /* lineage, data, model diff */
@@ -291,7 +293,8 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_help, cli_run_version, cli_run_drift_check, cli_run_user_add, cli_run_user_list,
     cli_run_user_remove, cli_run_user_passwd, cli_run_user_grant, cli_run_user_revoke,
     cli_run_token_create, cli_run_token_list, cli_run_token_revoke, cli_run_audit_list,
-    cli_run_audit_verify, cli_run_fairness_check;
+    cli_run_audit_verify, cli_run_fairness_check, cli_run_server_backup, cli_run_server_restore,
+    cli_run_server_import;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

@@ -525,6 +525,61 @@ static const cli_command commands[] = {
         .run = cli_run_fairness_check,
     },
     {
+        .name = "server backup",
+        .group = "Operate",
+        .summary = "copy a whole record, also while a server uses it",
+        .about =
+            "Writes a consistent copy of a record: its rows as they are at one moment, and every "
+            "stored file, whose SHA-256 is compared with its name on the way. A name that ends in "
+            ".tar is a tar file, any other a folder; it appears whole or not at all, and nothing "
+            "is "
+            "ever written over. A damaged file ends it with exit code 1 and its name.\n\n"
+            "Passwords and tokens are in it as digests only; it is readable by its owner alone.",
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_OUTPUT, CLI_JSON),
+        .examples = {{"mw server backup --record mw-record -o 2027-01-31.tar", "into a file"},
+                     {"mw server backup --record mw-record -o backups/monday", "into a folder"}},
+        .reads_config = true,
+        .run = cli_run_server_backup,
+    },
+    {
+        .name = "server restore",
+        .group = "Operate",
+        .summary = "make a record from a backup",
+        .about =
+            "Into a folder that is not there or is empty; it appears whole or not at all. Checked "
+            "first: every file against its SHA-256, the database, that no piece is missing, and "
+            "the "
+            "audit log, which gets an entry. A backup of an older version is brought forward.",
+        .arguments = {{"BACKUP", "what 'mw server backup' wrote", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw server restore 2027-01-31.tar --record mw-record", "then serve it"}},
+        .reads_config = true,
+        .run = cli_run_server_restore,
+    },
+    {
+        .name = "server import-mlflow",
+        .group = "Operate",
+        .summary = "bring MLflow's own database over",
+        .about =
+            "Reads the SQLite database of MLflow 3.17 ('mlflow db upgrade' brings older ones "
+            "there) "
+            "and puts into a record what it holds: experiments, runs, parameters, metrics with "
+            "their history, tags, data sets, logged models, registered models with versions and "
+            "aliases, and artifacts that lie on this machine, copied. Files in object stores stay "
+            "there. All of it or nothing; a second time adds what is new. MLflow's database is "
+            "only "
+            "read. The record must not be in use.",
+        .arguments = {{"DATABASE", "sqlite:///path/to/mlflow.db, or its path", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_ARTIFACTS, CLI_JSON, CLI_OUTPUT),
+        .examples =
+            {{"mw server import-mlflow sqlite:///mlflow.db --record mw-record",
+              "with the files of ./mlruns"},
+             {"mw server import-mlflow mlflow.db --artifacts mlartifacts --record mw-record",
+              "of a server that kept artifacts there"}},
+        .reads_config = true,
+        .run = cli_run_server_import,
+    },
+    {
         .name = "capacity bench",
         .group = "Operate",
         .summary = "find out how much a running server carries",

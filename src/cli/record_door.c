@@ -11,14 +11,14 @@ enum { ARENA_BYTES_MAX = 1 << 30, MS_PER_SECOND = 1000 };
 
 /* ---- the door -------------------------------------------------------------------------------- */
 
-static void name_actor(cli_record_door *door)
+void cli_name_actor(char *name, size_t size, mw_actor *ret_actor)
 {
     const struct passwd *user = getpwuid(getuid());
     if (user)
-        snprintf(door->name, sizeof door->name, "local:%s", user->pw_name);
+        snprintf(name, size, "local:%s", user->pw_name);
     else
-        snprintf(door->name, sizeof door->name, "local:%u", (unsigned)getuid());
-    door->actor = (mw_actor){mw_view_of(door->name), MW_VIEW("cli"), {NULL, 0}};
+        snprintf(name, size, "local:%u", (unsigned)getuid());
+    *ret_actor = (mw_actor){mw_view_of(name), MW_VIEW("cli"), {NULL, 0}};
 }
 
 mw_status cli_door_open(const cli_call *call, bool make, cli_record_door *ret_door, mw_error *err)
@@ -26,7 +26,7 @@ mw_status cli_door_open(const cli_call *call, bool make, cli_record_door *ret_do
     const char *folder = call->settings[CLI_RECORD].text;
     ret_door->registry = NULL;
     mw_arena_init(&ret_door->arena, 64 * MW_KIB, ARENA_BYTES_MAX);
-    name_actor(ret_door);
+    cli_name_actor(ret_door->name, sizeof ret_door->name, &ret_door->actor);
     if (folder)
         return mw_registry_open_beside(folder, make, &ret_door->registry, err);
     mw_fail(err, MW_E_NO_RECORD, "no record is named");

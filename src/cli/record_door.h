@@ -23,6 +23,9 @@ MW_CHECKED mw_status cli_door_write(cli_record_door *door, mw_record_work *work,
 MW_CHECKED mw_status cli_door_read(cli_record_door *door, mw_record_work *work, void *user,
                                    mw_error *err);
 
+/* Who types: "local:ada", from "cli". The actor borrows the name. */
+void cli_name_actor(char *name, size_t size, mw_actor *ret_actor);
+
 /* What --role, --experiment, --model and --endpoint say; the object is as people name it. */
 MW_CHECKED mw_status cli_read_grant(const cli_call *call, mw_grant *ret_grant, mw_error *err);
 /* "90d", "12h", "never", "2027-01-31" or "2027-01-31T12:00:00Z" -> ms since 1970, 0 = never;

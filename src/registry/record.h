@@ -89,6 +89,12 @@ MW_CHECKED mw_status record_check_results(int64_t max_results, int64_t most, mw_
 mw_view record_words(mw_record *record, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* ---- folders (registry.c) -------------------------------------------------------------------- */
+
+bool record_is_empty_folder(const char *path);
+/* A file, or a folder with all in it; links are not followed. */
+void record_remove_tree(const char *path);
+
 /* ---- access (access.c) ----------------------------------------------------------------------- */
 
 MW_CHECKED mw_status record_check_access_name(mw_view name, const char *what, mw_error *err);

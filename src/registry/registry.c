@@ -1,5 +1,7 @@
 /* Opening the record, transactions, and memory for what comes out. */
+#include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +27,31 @@ static mw_status make_folders(const char *folder, mw_error *err)
     mw_fail(err, MW_E_STORE_OPEN, "cannot make the folder: %s", strerror(errno));
     mw_at(err, "%s", folder);
     return mw_mend(err, "choose another folder, or mend its permissions");
+}
+
+bool record_is_empty_folder(const char *path)
+{
+    DIR *listing = opendir(path);
+    bool is_empty = listing != NULL;
+    for (struct dirent *entry; is_empty && (entry = readdir(listing));)
+        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (listing)
+        closedir(listing);
+    return is_empty;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void record_remove_tree(const char *path)
+{
+    enum { OPEN_FOLDERS = 16 };
+    nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
 static mw_status open_parts(mw_registry *registry, const char *folder, bool beside, mw_error *err)

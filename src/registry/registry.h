@@ -495,5 +495,7 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "lineage.h"
 #include "access.h"
 #include "audit.h"
+#include "backup.h"
+#include "import.h"
 
 #endif

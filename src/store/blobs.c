@@ -297,3 +297,113 @@ mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin, s
     mw_arena_done(&arena);
     return status;
 }
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static mw_status see_folder(const char *folder, const char *first_digits, mw_blob_see *see,
+                            void *user, mw_error *err)
+{
+    mw_status status = MW_OK;
+    DIR *listing = opendir(folder);
+    if (!listing)
+        return fail_file("read the folder", folder, errno, err);
+    for (struct dirent *entry; status == MW_OK && (entry = readdir(listing));) {
+        struct stat about;
+        char digest[MW_DIGEST_TEXT_BYTES];
+        if (strlen(entry->d_name) != MW_DIGEST_TEXT_BYTES - 3 ||
+            fstatat(dirfd(listing), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(about.st_mode))
+            continue; /* not ours */
+        snprintf(digest, sizeof digest, "%.2s%.62s", first_digits, entry->d_name);
+        status = see(user, digest, (uint64_t)about.st_size, err);
+    }
+    closedir(listing);
+    return status;
+}
+
+mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_see *see, void *user, mw_error *err)
+{
+    char path[PATH_BYTES], folder[PATH_BYTES + 8];
+    mw_status status = MW_OK;
+    snprintf(path, sizeof path, "%s/sha256", blobs->folder);
+    DIR *listing = opendir(path);
+    if (!listing)
+        return errno == ENOENT ? MW_OK : fail_file("read the folder", path, errno, err);
+    for (struct dirent *entry; status == MW_OK && (entry = readdir(listing));) {
+        if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.')
+            continue;
+        snprintf(folder, sizeof folder, "%s/%.2s", path, entry->d_name);
+        status = see_folder(folder, entry->d_name, see, user, err);
+    }
+    closedir(listing);
+    return status;
+}
+
+static mw_status open_blob(const mw_blobs *blobs, mw_view digest, char path[PATH_BYTES],
+                           int *ret_fd, mw_error *err)
+{
+    mw_arena arena;
+    const char *found;
+    mw_arena_init(&arena, PATH_BYTES + 256, 4 * PATH_BYTES);
+    mw_status status = mw_blobs_path(blobs, digest, &arena, &found, err);
+    if (status == MW_OK) {
+        snprintf(path, PATH_BYTES, "%s", found);
+        *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+        status = *ret_fd < 0 ? fail_short(path, err) : MW_OK;
+    }
+    mw_arena_done(&arena);
+    return status;
+}
+
+mw_status mw_blobs_size(const mw_blobs *blobs, mw_view digest, uint64_t *ret_bytes, mw_error *err)
+{
+    int fd;
+    struct stat about;
+    char path[PATH_BYTES];
+    MW_TRY(open_blob(blobs, digest, path, &fd, err));
+    mw_status status = fstat(fd, &about) == 0 ? MW_OK : fail_file("read", path, errno, err);
+    close(fd);
+    if (status == MW_OK)
+        *ret_bytes = (uint64_t)about.st_size;
+    return status;
+}
+
+static mw_status fail_changed(const char *path, mw_error *err)
+{
+    mw_fail(err, MW_E_STORE_DAMAGED, "a stored file is not what was written");
+    mw_at(err, "%s", path);
+    return mw_mend(err, "restore it from a backup: its name is the SHA-256 of its bytes");
+}
+
+mw_status mw_blobs_send(const mw_blobs *blobs, mw_view digest, mw_blob_take *take, void *user,
+                        mw_error *err)
+{
+    enum { SENT_BYTES = 256 * 1024 };
+    int fd;
+    ssize_t got;
+    char path[PATH_BYTES], room[SENT_BYTES], found[MW_DIGEST_TEXT_BYTES];
+    unsigned char bytes[EVP_MAX_MD_SIZE] = {0};
+    MW_TRY(open_blob(blobs, digest, path, &fd, err));
+    mw_status status = MW_OK;
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
+        status = mw_fail_memory(err, "a blob");
+    while (status == MW_OK && (got = read(fd, room, sizeof room)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            status = fail_file("read", path, errno, err);
+            break;
+        }
+        EVP_DigestUpdate(hash, room, (size_t)got);
+        status = take(user, (mw_view){room, (size_t)got}, err);
+    }
+    if (status == MW_OK) {
+        EVP_DigestFinal_ex(hash, bytes, NULL);
+        write_digest(bytes, found);
+        status = mw_view_is(digest, found) ? MW_OK : fail_changed(path, err);
+    }
+    EVP_MD_CTX_free(hash);
+    close(fd);
+    return status;
+}

@@ -210,6 +210,20 @@ mw_status mw_sql_run(mw_sql *session, mw_error *err, const char *sql, const char
     return status;
 }
 
+mw_status mw_sql_check(mw_sql *session, mw_error *err)
+{
+    mw_rows rows;
+    char said[128] = "";
+    MW_TRY(mw_rows_open(session, &rows, err, "PRAGMA integrity_check(1)", ""));
+    if (mw_rows_next(&rows))
+        snprintf(said, sizeof said, "%.*s", MW_VIEW_ARG(mw_rows_text(&rows, 0)));
+    MW_TRY(mw_rows_close(&rows, err));
+    if (strcmp(said, "ok") == 0)
+        return MW_OK;
+    mw_fail(err, MW_E_STORE_DAMAGED, "the record's file is damaged: %s", said);
+    return mw_mend(err, "restore it from a backup; 'sqlite3 FILE .recover' saves what is left");
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 mw_status mw_rows_open(mw_sql *session, mw_rows *rows, mw_error *err, const char *sql,

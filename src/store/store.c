@@ -201,6 +201,44 @@ mw_status mw_store_open_beside(const char *path, const char *const *steps, size_
     return open_store(path, steps, n_steps, true, ret_store, err);
 }
 
+/* One step takes all pages in one read transaction: in WAL mode no writer waits for it. */
+static mw_status copy_pages(mw_sql *from, const char *to_path, mw_error *err)
+{
+    mw_sql to = {.db = NULL};
+    int outcome =
+        sqlite3_open_v2(to_path, &to.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    mw_status status = outcome == SQLITE_OK ? MW_OK : store_fail(&to, outcome, err);
+    sqlite3_backup *copy =
+        status == MW_OK ? sqlite3_backup_init(to.db, "main", from->db, "main") : NULL;
+    if (copy) {
+        outcome = sqlite3_backup_step(copy, -1);
+        sqlite3_backup_finish(copy);
+        if (outcome != SQLITE_DONE)
+            status = store_fail(&to, outcome, err);
+    } else if (status == MW_OK) {
+        status = store_fail(&to, sqlite3_errcode(to.db), err);
+    }
+    if (status == MW_OK) /* one file: without a log beside it */
+        status = store_script(&to, "PRAGMA journal_mode=DELETE", err);
+    sqlite3_close(to.db);
+    return status;
+}
+
+mw_status mw_store_copy(const char *path, const char *to_path, mw_error *err)
+{
+    mw_sql *from;
+    if (access(to_path, F_OK) == 0) {
+        errno = EEXIST;
+        return fail_open("write the copy", err);
+    }
+    MW_TRY(store_session_open(path, false, &from, err));
+    mw_status status = copy_pages(from, to_path, err);
+    store_session_close(from);
+    if (status != MW_OK)
+        unlink(to_path);
+    return status == MW_OK ? MW_OK : mw_at(err, "%s", to_path);
+}
+
 void mw_store_close(mw_store *store)
 {
     if (!store)

@@ -38,6 +38,9 @@ MW_CHECKED mw_status mw_store_open_to_read(const char *path, size_t n_steps, mw_
  * the server's, 5 s at most, then fail (MW_BUSY, MW4007). */
 MW_CHECKED mw_status mw_store_open_beside(const char *path, const char *const *steps,
                                           size_t n_steps, mw_store **ret_store, mw_error *err);
+/* A copy of the database at `path` as it is now, in one file, on the disk; also beside a process
+ * that writes it, which does not wait for it. Fails: MW_CONFLICT to_path is there; as above. */
+MW_CHECKED mw_status mw_store_copy(const char *path, const char *to_path, mw_error *err);
 /* Waits for the writes that were accepted. NULL is fine. */
 void mw_store_close(mw_store *store);
 
@@ -104,6 +107,9 @@ double mw_rows_double(const mw_rows *rows, int column);
 mw_view mw_rows_text(const mw_rows *rows, int column);
 MW_CHECKED mw_status mw_rows_close(mw_rows *rows, mw_error *err);
 
+/* The engine's own look at every page and index. Fails: MW_BAD_DATA (MW4004). */
+MW_CHECKED mw_status mw_sql_check(mw_sql *session, mw_error *err);
+
 /* ---- blobs: bytes under the name of their SHA-256
  * ------------------------------------------------
  */
@@ -138,6 +144,18 @@ MW_CHECKED mw_status mw_blobs_put(mw_blobs *blobs, mw_view bytes,
 /* The path of a kept blob, in the arena. Fails: MW_BAD_DATA when that is no digest. */
 MW_CHECKED mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
                                    const char **ret_path, mw_error *err);
+/* Calls `see` for each blob that is kept, in no order. */
+typedef mw_status mw_blob_see(void *user, const char *digest, uint64_t bytes, mw_error *err);
+MW_CHECKED mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_see *see, void *user,
+                                   mw_error *err);
+/* Fails: MW_BAD_DATA (MW4004) it is not there. */
+MW_CHECKED mw_status mw_blobs_size(const mw_blobs *blobs, mw_view digest, uint64_t *ret_bytes,
+                                   mw_error *err);
+/* All bytes, piece by piece; then its SHA-256 is compared with its name.
+ * Fails: MW_BAD_DATA (MW4004) it is gone or other bytes than were written; as `take`. */
+typedef mw_status mw_blob_take(void *user, mw_view bytes, mw_error *err);
+MW_CHECKED mw_status mw_blobs_send(const mw_blobs *blobs, mw_view digest, mw_blob_take *take,
+                                   void *user, mw_error *err);
 /* `size` bytes from `begin`, into out. Fails: MW_BAD_DATA (MW4004) when it is gone or cut short. */
 MW_CHECKED mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin,
                                    size_t size, mw_buf *out, mw_error *err);
