@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -259,6 +260,37 @@ def test_guarded_endpoints(tmp_path):
         assert made.call("/metrics").status_code == 401
         assert made.call("/metrics", auth=auth).status_code == 200
     finally:
+        check_end(made.server)
+
+
+def test_http2_and_grpc(tmp_path):
+    """First requests with new credentials wait for them on every protocol."""
+    grpc = pytest.importorskip("tritonclient.grpc")
+    from tritonclient.utils import InferenceServerException
+    path = next((ROOT / "examples").rglob("*.json"))
+    made = House(tmp_path, f"m={path}", "--guarded", "all")
+    client = grpc.InferenceServerClient(f"127.0.0.1:{made.server.port}")
+    try:
+        uses = {"authorization": bearer(made.token("uses", "--role", "viewer", "--endpoint", "m"))}
+        loads = {"authorization": bearer(made.token("loads", "--role", "deployer"))}
+        assert client.is_server_live()
+        for call, status in ((lambda: client.get_model_metadata("m"), "UNAUTHENTICATED"),
+                             (lambda: client.get_model_metadata("n", headers=uses), "PERMISSION"),
+                             (lambda: client.load_model("m", headers=uses), "PERMISSION")):
+            with pytest.raises(InferenceServerException) as refused:
+                call()
+            assert status in str(refused.value)
+        assert client.get_model_metadata("m", headers=uses).name == "m"
+        client.load_model("m", headers=loads)
+        if shutil.which("curl"):
+            fresh = made.token("fresh", "--role", "viewer")
+            said = subprocess.run(
+                ["curl", "-s", "--http2-prior-knowledge", "-H", "Authorization: " + bearer(fresh),
+                 "-w", " %{http_version}", made.url + "/mw/v1/whoami"], capture_output=True,
+                text=True, timeout=20, check=True).stdout
+            assert "token:fresh" in said and said.endswith(" 2")
+    finally:
+        client.close()
         check_end(made.server)
 
 
