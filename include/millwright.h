@@ -559,6 +559,61 @@ MW_API MW_CHECKED mw_status mw_drift_check(const mw_matrix *reference, const mw_
                                            mw_drift_feature *ret_features, size_t features_count,
                                            mw_drift_summary *ret_summary, mw_error *err);
 
+/* ---- change in a stream ---------------------------------------------------------------------- */
+
+typedef enum mw_detector_kind {
+    MW_DETECTOR_ADWIN = 0,    /* any bounded stream */
+    MW_DETECTOR_DDM,          /* errors: 0 and 1 */
+    MW_DETECTOR_EDDM,         /* errors: 0 and 1 */
+    MW_DETECTOR_HDDM_A,       /* within 0..1 */
+    MW_DETECTOR_HDDM_W,       /* within 0..1 */
+    MW_DETECTOR_KSWIN,        /* any */
+    MW_DETECTOR_PAGE_HINKLEY, /* any */
+    MW_DETECTOR_CUSUM         /* any; learns mean and deviation from the first values */
+} mw_detector_kind;
+
+/* mw_detector_options_init fills in River's defaults; each kind reads its own. */
+typedef struct mw_detector_options {
+    mw_detector_kind kind;
+    double delta;       /* ADWIN: level, 0.002. Page-Hinkley: change that does not matter, 0.005 */
+    size_t clock;       /* ADWIN: looks every so many values, 32 */
+    size_t max_buckets; /* ADWIN: of a size, 5; at most 63 */
+    size_t min_window, grace;          /* ADWIN: of each side, 5; before the first look, 10 */
+    size_t warm_start;                 /* DDM, EDDM, Page-Hinkley, CUSUM: 30 values; 2 or more */
+    double warning_level, drift_level; /* DDM: deviations, 2 and 3 */
+    double alpha; /* EDDM: warning, 0.95. Page-Hinkley: fading, 0.9999. KSWIN: level, 0.005 */
+    double beta;  /* EDDM: drift, 0.9 */
+    double confidence, warning_confidence; /* HDDM: 0.001 and 0.005 */
+    double lambda;                         /* HDDM-W: weight of the latest value, 0.05 */
+    double threshold;                      /* Page-Hinkley: 50. CUSUM: h, in deviations, 5 */
+    double slack;                          /* CUSUM: k, in deviations, 0.5 */
+    size_t window, sample;                 /* KSWIN: 100 and 30 values; at most 100,000 and 1,000 */
+    uint64_t seed;                         /* KSWIN: of its draws */
+    int side; /* HDDM, Page-Hinkley, CUSUM: 1 rises, -1 falls, 0 both; 1 for HDDM, else 0 */
+} mw_detector_options;
+
+typedef enum mw_change { MW_STEADY = 0, MW_WARNING, MW_CHANGED } mw_change;
+
+typedef struct mw_detector mw_detector;
+
+MW_API void mw_detector_options_init(mw_detector_kind kind, mw_detector_options *ret_options);
+/* A detector of the caller's: one stream, one thread at a time. `options` is copied.
+ * Fails:  MW_BAD_ARGUMENT  a NULL, an option out of its range
+ *         MW_NO_MEMORY
+ * Cost:   ADWIN some 50 kB, KSWIN its window, the others nothing to speak of
+ * Source: docs/explanation/change.md; alarms fall on the same value as River's, KSWIN's in
+ *         distribution */
+MW_API MW_CHECKED mw_status mw_detector_new(const mw_detector_options *options,
+                                            mw_detector **ret_detector, mw_error *err);
+/* NULL is fine. */
+MW_API void mw_detector_free(mw_detector *detector);
+/* The next value of the stream; NaN and infinities are passed over. After MW_CHANGED the next one
+ * begins anew. */
+MW_API mw_change mw_detector_add(mw_detector *detector, double value);
+/* n values at once; ret_changes holds n mw_change. */
+MW_API void mw_detector_add_many(mw_detector *detector, const double *values, size_t n,
+                                 unsigned char *ret_changes);
+
 /* The library's version, "0.1.0". */
 MW_API const char *mw_version(void);
 

@@ -12,6 +12,7 @@ struct mw_api {
     api_mlflow *mlflow;     /* NULL: there is no record */
     api_guard *guard;       /* NULL: nobody is asked who he is */
     const api_rule **rules; /* of each route; NULL without a guard */
+    mw_monitor *monitor;
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -89,6 +90,16 @@ void mw_api_set_observer(mw_api *api, mw_observer *observer)
 const mw_observer *api_observer(const mw_api *api)
 {
     return api->observer;
+}
+
+void mw_api_set_monitor(mw_api *api, mw_monitor *monitor)
+{
+    api->monitor = monitor;
+}
+
+mw_monitor *api_monitor(mw_api *api)
+{
+    return api->monitor;
 }
 
 mw_fleet *api_fleet(mw_api *api)

@@ -9,6 +9,7 @@
 #define API_API_H
 
 #include "base/base.h"
+#include "monitor/monitor.h"
 #include "net/net.h"
 #include "observe/observe.h"
 #include "registry/registry.h"
@@ -34,6 +35,9 @@ void mw_api_set_server(mw_api *api, mw_server *server);
 
 /* Who gives ids to exchanges and tells of them; borrowed, NULL = nobody. */
 void mw_api_set_observer(mw_api *api, mw_observer *observer);
+
+/* The watch whose findings /drift and /metrics tell; borrowed, NULL = nothing is watched. */
+void mw_api_set_monitor(mw_api *api, mw_monitor *monitor);
 
 /* Cores that the process may use, for /metrics. */
 void mw_api_set_cores(mw_api *api, unsigned cores);

@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "drift.h"
 #include "guard.h"
-#include "route.h"
 
 typedef struct metrics_page {
     mw_buf *out;
@@ -426,6 +426,7 @@ void api_metrics(mw_api *api, mw_exchange *exchange)
     write_pool(&page, api_fleet(api));
     write_observer(&page, api_observer(api));
     write_guard(&page, api_guard_of(api));
+    api_drift_metrics(api, page.out, page.open);
     write_process(&page, api);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");

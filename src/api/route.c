@@ -88,6 +88,8 @@ static const api_route routes[] = {
     /* about the server */
     {MW_GET, "/metrics", NULL, api_metrics, "metrics", "Prometheus and OpenMetrics", API_BODY_NONE,
      API_ANSWER_METRICS, 0},
+    {MW_GET, "/drift", NULL, api_drift, "drift", "Drift of the endpoints' inputs and outputs",
+     API_BODY_NONE, API_ANSWER_OBJECT, 0},
     {MW_GET, "/openapi.json", NULL, api_openapi, "openapi", "This description", API_BODY_NONE,
      API_ANSWER_OBJECT, 0},
     {MW_GET, "/", NULL, api_index, "index", "What is here, for people", API_BODY_NONE,

@@ -68,6 +68,7 @@ api_match api_find_route(mw_exchange *exchange);
 api_handler api_metrics;
 api_handler api_openapi;
 api_handler api_index;
+api_handler api_drift;
 
 /* Bytes that this process may take: of its container, else of the machine. */
 double api_memory_limit(void);
@@ -79,6 +80,7 @@ unsigned api_cores(const mw_api *api);
 const mw_observer *api_observer(const mw_api *api);
 /* NULL: nobody is asked who he is. */
 struct api_guard *api_guard_of(const mw_api *api);
+mw_monitor *api_monitor(mw_api *api); /* NULL: nothing is watched */
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);
 

@@ -68,6 +68,11 @@
 #define MW_LIMIT_ENDPOINTS 1024
 #define MW_LIMIT_NAME_BYTES 250
 
+/* the watch over live traffic */
+#define MW_LIMIT_LEARN_ROWS 2000      /* the first rows of a version: its reference */
+#define MW_LIMIT_WATCHED_FEATURES 512 /* of a model; the others are not watched */
+#define MW_LIMIT_WATCHED_OUTPUTS 16
+
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)
 #define MW_LIMIT_SEARCH_BYTES (256 * MW_MIB) /* of boxes, in the search for a counterfactual */

@@ -66,6 +66,7 @@ typedef enum cli_option_id {
     CLI_WRITE_TIMEOUT,
     CLI_CONTRACT,
     CLI_ADMISSION,
+    CLI_WATCH,
     CLI_LATENCY_BUDGET,
     CLI_MAX_QUEUE,
     CLI_CLIENT_RATE,
@@ -147,6 +148,8 @@ typedef enum cli_option_id {
     CLI_ALPHA,
     CLI_DRIFT_SHARE,
     CLI_COLUMNS,
+    CLI_COLUMN,   /* drift stream */
+    CLI_DETECTOR, /* drift stream */
     CLI_CATEGORICAL,
     /* user, token */
     CLI_ROLE,
@@ -295,6 +298,8 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_token_create, cli_run_token_list, cli_run_token_revoke, cli_run_audit_list,
     cli_run_audit_verify, cli_run_fairness_check, cli_run_server_backup, cli_run_server_restore,
     cli_run_server_import;
+
+cli_run cli_run_drift_stream;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

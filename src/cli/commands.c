@@ -4,10 +4,10 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                          \
-    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT,   \
-        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, \
-        CLI_CLIENT_RATE, CLI_CLIENT_BURST
+#define SERVER_LIMITS                                                                        \
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, \
+        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_LATENCY_BUDGET,   \
+        CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST
 
 #define ACCESS_OPTIONS(...) CLI_LIST(CLI_CONFIG, CLI_RECORD, __VA_ARGS__)
 #define SCOPES CLI_OF_EXPERIMENT, CLI_OF_MODEL, CLI_OF_ENDPOINT
@@ -350,6 +350,24 @@ static const cli_command commands[] = {
                       "--format json",
                       "what Evidently's preset would say"}},
         .run = cli_run_drift_check,
+    },
+    {
+        .name = "drift stream",
+        .group = "Daily",
+        .summary = "tell where a column of a file changed",
+        .about =
+            "Reads one column from top to bottom and tells the rows at which a change detector "
+            "alarmed: ADWIN, DDM, EDDM, HDDM-A, HDDM-W, KSWIN, Page-Hinkley or CUSUM, with "
+            "River's parameters, and at the rows at which River's alarm. Rows count from 0, "
+            "missing "
+            "values are passed over. After an alarm the detector begins anew.\n\n"
+            "The exit code is 6 when something changed, and 0 when nothing did.",
+        .arguments = {{"FILE", "CSV, also .csv.gz; - is standard input", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_COLUMN, CLI_DETECTOR, CLI_SEED, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw drift stream prices.csv --column price", "by ADWIN"},
+                     {"mw drift stream errors.csv --detector ddm --json",
+                      "errors as 0 and 1, the result for programs"}},
+        .run = cli_run_drift_stream,
     },
     {
         .name = "user add",

@@ -250,6 +250,10 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     };
     MW_TRY(open_observer(call, n_loops, house, err));
     fleet_options.observer = house->observer;
+    if (call->settings[CLI_WATCH].number)
+        MW_TRY(mw_monitor_new(NULL, &house->monitor, err));
+    fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
+    fleet_options.tap_user = house->monitor;
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(open_record(call, house, err));
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
@@ -268,6 +272,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     mw_api_set_server(house->api, house->server);
     mw_fleet_on_change(house->fleet, announce, house->server);
     mw_api_set_observer(house->api, house->observer);
+    mw_api_set_monitor(house->api, house->monitor);
     mw_api_set_cores(house->api, cli_cores());
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
@@ -326,7 +331,8 @@ void cli_house_close(cli_house *house)
     mw_api_free(house->api);
     mw_registry_close(house->registry);
     cli_follow_done(house);
-    mw_fleet_free(house->fleet);
+    mw_fleet_free(house->fleet); /* the last who taps */
+    mw_monitor_free(house->monitor);
     mw_observer_free(house->observer);
     mw_tls_free(house->tls);
     *house = (cli_house){.url = ""};

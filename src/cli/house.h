@@ -4,6 +4,7 @@
 #define CLI_HOUSE_H
 
 #include "call.h"
+#include "monitor/monitor.h"
 #include "observe/observe.h"
 #include "serve/serve.h"
 
@@ -18,6 +19,7 @@ typedef struct cli_house {
     mw_api *api;
     mw_server *server;
     mw_observer *observer;
+    mw_monitor *monitor; /* NULL: nothing is watched */
     mw_registry *registry;         /* NULL: no record is kept */
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */
     size_t n_followed;

@@ -22,6 +22,9 @@ static const char *const load_protocols[] = {"mlflow", "oip", "oip-binary", "kse
                                              NULL}; /* forms of command_capacity.c */
 static const char *const arrivals[] = {"poisson", "even", NULL};
 static const char *const metrics[] = {"auc", "logloss", "accuracy", "rmse", "mae", "r2", NULL};
+static const char *const detectors[] = {
+    "adwin", "ddm",          "eddm",  "hddm-a", "hddm-w",
+    "kswin", "page-hinkley", "cusum", NULL}; /* mw_detector_kind */
 static const char *const drift_formats[] = {"text", "json", "html", "junit", NULL};
 static const char *const fair_formats[] = {"text", "json", "html", NULL};
 static const char *const drift_profiles[] = {"millwright", "evidently", "nannyml", NULL};
@@ -264,6 +267,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                        .choices = switches,
                        .help = "refuse what would be answered too late (503); off: take all, "
                                "however long it waits"},
+    [CLI_WATCH] = {.name = "watch",
+                   .kind = CLI_KIND_CHOICE,
+                   .value = "WHICH",
+                   .fallback = "on",
+                   .config = "server.watch",
+                   .choices = switches,
+                   .help = "watch inputs and outputs of every endpoint for drift (/drift)"},
     [CLI_LATENCY_BUDGET] = {.name = "latency-budget",
                             .kind = CLI_KIND_TIME,
                             .value = "TIME",
@@ -740,6 +750,20 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                      .value = "NAMES",
                      .auto_is = "all",
                      .help = "look at these columns only, names parted by commas"},
+    [CLI_COLUMN] = {.name = "column",
+                    .flag_only = true,
+                    .kind = CLI_KIND_TEXT,
+                    .value = "NAME",
+                    .auto_is = "the only one",
+                    .help = "column to watch"},
+    [CLI_DETECTOR] = {.name = "detector",
+                      .flag_only = true,
+                      .kind = CLI_KIND_CHOICE,
+                      .value = "DETECTOR",
+                      .fallback = "adwin",
+                      .choices = detectors,
+                      .help = "adwin, kswin, page-hinkley and cusum take any numbers, hddm-a and "
+                              "hddm-w values between 0 and 1, ddm and eddm errors: 0 and 1"},
     [CLI_CATEGORICAL] = {.name = "categorical",
                          .flag_only = true,
                          .kind = CLI_KIND_TEXT,

@@ -8,8 +8,8 @@
  *              DM(r + c)                 gamma(N + A)         gamma(a)
  *
  * It needs the counts alone, so that windows may be merged; looked at after each row, it passes
- * 1/alpha with a chance of about alpha at most when nothing changed (tests/stats/test_evidence.c
- * and bench/drift_alarms.c watch that). With Jeffreys' a = 1/2.
+ * 1/alpha with a chance of about alpha at most when nothing changed (tests/stats/test_drift.c
+ * watches that). With Jeffreys' a = 1/2.
  *
  * Sources: Good (1976) for the ratio; Wang, Ramdas, False Discovery Rate Control with E-values
  * (2022) for e-BH; Benjamini, Hochberg (1995). */

@@ -30,7 +30,7 @@ def test_options_exist(run, page):
             ["serve"], ["predict"], ["explain"], ["importance"],
             ["dependence"], ["reasons"],
             ["counterfactual"], ["demo"], ["model", "show"], ["config", "show"],
-            ["status"], ["capacity", "bench"], ["drift", "check"],
+            ["status"], ["capacity", "bench"], ["drift", "check"], ["drift", "stream"],
             ["config", "check"], ["config", "schema"], ["completion"], ["version"], []))))
     known |= {"--help", "--markdown", "--man"}
     for text in blocks(page):

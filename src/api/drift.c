@@ -1,0 +1,222 @@
+/* What the watch has found: GET /drift for programs and people, and the families of /metrics.
+ *
+ *     fleet (names of features) + monitor (findings) --> JSON, Prometheus lines */
+#include "drift.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "model/model.h"
+
+enum { COLUMNS_MAX = MW_LIMIT_WATCHED_FEATURES + MW_LIMIT_WATCHED_OUTPUTS };
+
+typedef struct drift_page {
+    mw_buf *out;
+    mw_monitor *monitor;
+    mw_watched *columns; /* COLUMNS_MAX */
+    mw_watch_report report;
+    const struct drift_metric *metric;
+    size_t n_endpoints;
+} drift_page;
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static bool is_feature(const drift_page *page, size_t c)
+{
+    return c < page->report.n_features;
+}
+
+/* A version that was replaced may have had other features: only the one in use has names. */
+static mw_view name_of(const drift_page *page, const mw_endpoint_info *info, size_t c, char *room,
+                       size_t room_size)
+{
+    if (!is_feature(page, c)) {
+        int size = snprintf(room, room_size, "output %zu", c - page->report.n_features);
+        return (mw_view){room, (size_t)size};
+    }
+    if (info->forest && c < info->forest->schema.n_columns)
+        return info->forest->schema.columns[c].name;
+    return (mw_view){room, (size_t)snprintf(room, room_size, "f%zu", c)};
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void write_number(mw_buf *out, const char *key, double value)
+{
+    mw_buf_format(out, ",\"%s\":", key);
+    mw_json_write_double(out, value);
+}
+
+static void write_column(const drift_page *page, const mw_endpoint_info *info, size_t c)
+{
+    char room[32];
+    mw_buf *out = page->out;
+    const mw_watched *found = &page->columns[c];
+    double rows = (double)page->report.window_rows;
+    mw_buf_text(out, "{\"feature\":");
+    mw_json_write_text(out, name_of(page, info, c, room, sizeof room));
+    mw_buf_format(out, ",\"kind\":\"%s\",\"drifted\":%s", is_feature(page, c) ? "input" : "output",
+                  found->drifted ? "true" : "false");
+    write_number(out, "psi", found->psi);
+    write_number(out, "psi_since", found->psi_since);
+    write_number(out, "log_e_value", found->log_e_value);
+    mw_buf_format(out, ",\"since_rows\":%llu", (unsigned long long)found->since_rows);
+    write_number(out, "since_seconds", found->since_seconds);
+    write_number(out, "missing_share", rows > 0 ? (double)found->missing / rows : 0);
+    write_number(out, "missing_share_reference", found->missing_reference);
+    write_number(out, "outside_share", rows > 0 ? (double)found->outside / rows : 0);
+    mw_buf_char(out, '}');
+}
+
+static void write_endpoint(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    mw_buf *out = page->out;
+    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+                           COLUMNS_MAX))
+        return;
+    const mw_watch_report *r = &page->report;
+    bool learning = r->state == MW_WATCH_LEARNING;
+    mw_buf_format(out,
+                  "%s{\"endpoint\":\"%s\",\"version\":%u,\"state\":\"%s\",\"reference\":"
+                  "{\"kind\":\"learned\",\"rows\":%llu,\"wanted\":%llu},\"drifted\":%s,"
+                  "\"n_drifted\":%zu,\"rows\":%llu,\"window_rows\":%llu",
+                  page->n_endpoints++ ? ",\n" : "\n", info->name, info->version,
+                  learning ? "learning" : "watching", (unsigned long long)r->reference_rows,
+                  (unsigned long long)r->learn_rows, r->n_drifted ? "true" : "false", r->n_drifted,
+                  (unsigned long long)r->rows, (unsigned long long)r->window_rows);
+    write_number(out, "window_seconds", r->window_seconds);
+    mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
+    for (size_t c = 0; !learning && c < r->n_features + r->n_outputs; c++) {
+        mw_buf_text(out, c ? ",\n  " : "\n  ");
+        write_column(page, info, c);
+    }
+    mw_buf_text(out, "]}");
+}
+
+void api_drift(mw_api *api, mw_exchange *exchange)
+{
+    drift_page page = {.out = exchange->reply, .monitor = api_monitor(api)};
+    page.columns = calloc(COLUMNS_MAX, sizeof *page.columns);
+    mw_buf_format(page.out, "{\"watching\":%s,\"endpoints\":[",
+                  page.monitor && page.columns ? "true" : "false");
+    if (page.monitor && page.columns)
+        mw_fleet_each_version(api_fleet(api), write_endpoint, &page);
+    mw_buf_text(page.out, "\n]}\n");
+    free(page.columns);
+    exchange->reply_type = MW_VIEW("application/json");
+    mw_exchange_reply(exchange);
+}
+
+/* ---- metrics --------------------------------------------------------------------------------- */
+
+typedef struct drift_metric {
+    const char *name, *help;
+    double (*of)(const drift_page *page, const mw_watched *found);
+} drift_metric;
+
+static double psi(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->psi;
+}
+
+static double log_e(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->log_e_value;
+}
+
+static double drifted(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->drifted;
+}
+
+static double missing(const drift_page *page, const mw_watched *found)
+{
+    double rows = (double)page->report.window_rows;
+    return rows > 0 ? (double)found->missing / rows : 0;
+}
+
+static const drift_metric of_columns[] = {
+    {"mw_drift_psi", "Population stability index of the last minutes against the reference.", psi},
+    {"mw_drift_log_e_value",
+     "Logarithm of the evidence of a change since the reference; may be looked at for ever.",
+     log_e},
+    {"mw_drift_drifted", "1 while evidence and effect say that the column drifted.", drifted},
+    {"mw_drift_missing_share", "Share of missing values in the last minutes.", missing},
+};
+
+/* Label values escape backslash, quote and line end. */
+static void write_label(mw_buf *out, mw_view text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\\' || text.data[i] == '"')
+            mw_buf_char(out, '\\');
+        if (text.data[i] == '\n')
+            mw_buf_text(out, "\\n");
+        else
+            mw_buf_char(out, text.data[i]);
+    }
+}
+
+static void write_plain_number(mw_buf *out, double value)
+{
+    char text[MW_NUMBER_TEXT_BYTES];
+    mw_buf_bytes(out, text, mw_number_write_double(text, value, false));
+}
+
+static void write_lines(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    char room[32];
+    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+                           COLUMNS_MAX) ||
+        page->report.state == MW_WATCH_LEARNING)
+        return;
+    for (size_t c = 0; c < page->report.n_features + page->report.n_outputs; c++) {
+        double value = page->metric->of(page, &page->columns[c]);
+        if (!isfinite(value))
+            continue; /* not enough rows yet */
+        mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",feature=\"", page->metric->name,
+                      info->name, info->version);
+        write_label(page->out, name_of(page, info, c, room, sizeof room));
+        mw_buf_text(page->out, "\"} ");
+        write_plain_number(page->out, value);
+        mw_buf_char(page->out, '\n');
+    }
+}
+
+static void write_rows(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    if (mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+                          COLUMNS_MAX))
+        mw_buf_format(page->out, "mw_watched_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
+                      info->name, info->version,
+                      (unsigned long long)(page->report.rows + page->report.reference_rows));
+}
+
+static void write_head(mw_buf *out, const char *name, const char *type, const char *help)
+{
+    mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
+{
+    drift_page page = {.out = out, .monitor = api_monitor(api)};
+    if (!page.monitor || !(page.columns = calloc(COLUMNS_MAX, sizeof *page.columns)))
+        return;
+    write_head(out, open ? "mw_watched_rows" : "mw_watched_rows_total", "counter",
+               "Rows that the watch over drift has counted or learned from.");
+    mw_fleet_each_version(api_fleet(api), write_rows, &page);
+    for (size_t i = 0; i < MW_COUNT(of_columns); i++) {
+        page.metric = &of_columns[i];
+        write_head(out, page.metric->name, "gauge", page.metric->help);
+        mw_fleet_each_version(api_fleet(api), write_lines, &page);
+    }
+    write_head(out, "mw_watch_memory_bytes", "gauge", "Memory held by the watch over drift.");
+    mw_buf_format(out, "mw_watch_memory_bytes %zu\n", mw_monitor_memory_bytes(page.monitor));
+    free(page.columns);
+}

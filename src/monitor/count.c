@@ -1,0 +1,103 @@
+/* The loop's side of a watch: rows are counted by bin, or kept while the reference is learned.
+ *
+ * A lane has one writer, which therefore loads and stores without a lock or a fence; only threads
+ * beyond the 64th share one and add atomically. */
+#include "watch.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+enum { ROWS_MAX = 256 /* of a request */ };
+
+static double read_value(const mw_matrix *rows, size_t row, size_t column)
+{
+    ptrdiff_t at = (ptrdiff_t)row * rows->row_stride + (ptrdiff_t)column * rows->column_stride;
+    return rows->dtype == MW_FLOAT64 ? ((const double *)rows->data)[at]
+                                     : (double)((const float *)rows->data)[at];
+}
+
+static size_t bin_of(const watch_column *column, double value)
+{
+    size_t bin = 0;
+    for (size_t i = 0; i < WATCH_EDGES + 1; i++)
+        bin += value > column->edges[i];
+    return isnan(value) ? WATCH_MISSING : bin;
+}
+
+static void add(atomic_uint_least64_t *count, bool is_shared)
+{
+    if (is_shared)
+        atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    else
+        atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+}
+
+/* The thread's lane, made when it first comes; NULL when memory is gone: the rows go uncounted. */
+static watch_lane *lane_of(watch_version *version, unsigned number)
+{
+    _Atomic(watch_lane *) *place = &version->lanes[number % WATCH_LANES];
+    watch_lane *lane = atomic_load_explicit(place, memory_order_acquire);
+    if (lane)
+        return lane;
+    size_t bytes = sizeof *lane + version->n_columns * WATCH_BINS * sizeof lane->counts[0];
+    lane = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!lane)
+        return NULL;
+    memset(lane, 0, bytes);
+    watch_lane *other = NULL;
+    if (atomic_compare_exchange_strong(place, &other, lane))
+        return lane;
+    free(lane);
+    return other;
+}
+
+static void count_row(watch_version *version, const watch_column *columns, watch_lane *lane,
+                      bool is_shared, const mw_matrix *rows, size_t row, const double *values)
+{
+    for (size_t c = 0; c < version->n_features; c++)
+        add(&lane->counts[c * WATCH_BINS + bin_of(&columns[c], read_value(rows, row, c))],
+            is_shared);
+    for (size_t k = 0; k < version->n_outputs; k++) {
+        size_t c = version->n_features + k;
+        add(&lane->counts[c * WATCH_BINS + bin_of(&columns[c], values[k])], is_shared);
+    }
+    add(&lane->rows, is_shared);
+}
+
+/* False when the reference has all its rows. */
+static bool learn_row(watch_version *version, const mw_matrix *rows, size_t row,
+                      const double *values)
+{
+    if (atomic_load_explicit(&version->n_claimed, memory_order_relaxed) >= version->learn_rows)
+        return false;
+    size_t place = atomic_fetch_add_explicit(&version->n_claimed, 1, memory_order_relaxed);
+    if (place >= version->learn_rows)
+        return false;
+    double *to = version->learned + place * version->n_columns;
+    for (size_t c = 0; c < version->n_features; c++)
+        to[c] = read_value(rows, row, c);
+    memcpy(to + version->n_features, values, version->n_outputs * sizeof *to);
+    atomic_fetch_add_explicit(&version->n_written, 1, memory_order_release);
+    return true;
+}
+
+void watch_rows(watch_version *version, unsigned number, const mw_matrix *rows,
+                const double *values, size_t n_outputs)
+{
+    if (rows->n_columns < version->n_features || n_outputs < version->n_outputs)
+        return;
+    size_t step = (rows->n_rows + ROWS_MAX - 1) / ROWS_MAX;
+    const watch_column *columns = atomic_load_explicit(&version->columns, memory_order_acquire);
+    watch_lane *lane = columns ? lane_of(version, number) : NULL;
+    for (size_t row = 0; row < rows->n_rows; row += step) {
+        const double *outputs = values + row * n_outputs;
+        if (!columns) {
+            if (!learn_row(version, rows, row, outputs))
+                return; /* until the watcher has made the reference */
+        } else if (lane)
+            count_row(version, columns, lane, number >= WATCH_LANES, rows, row, outputs);
+    }
+}

@@ -1,0 +1,76 @@
+/* monitor: every endpoint is watched from its first request, without anyone asking.
+ *
+ *     tap (behind each answer) --> lanes: counts by bin, one writer each, no lock
+ *                                     | each second, the watcher
+ *                                     v
+ *     first rows --> reference    minutes kept in a ring --> PSI, evidence --> findings
+ *
+ * Of each version of an endpoint: every feature and output. The first rows are the reference (said
+ * so in every answer); from then on rows are counted by the reference's deciles, what is below and
+ * above all of it, and missing. Nothing of a row is kept but that.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include "base/base.h"
+
+typedef struct mw_monitor mw_monitor;
+
+typedef struct mw_monitor_options {
+    size_t learn_rows;    /* make the reference; 0 = MW_LIMIT_LEARN_ROWS */
+    uint64_t bucket_ns;   /* length of a bucket of the ring; 0 = a minute */
+    double alpha;         /* share of false findings among findings, ever; 0 = 0.05 */
+    bool without_watcher; /* the caller calls mw_monitor_look: tests */
+} mw_monitor_options;
+
+/* NULL options: the usual. Starts the watcher. Fails: MW_NO_MEMORY, MW_IO. */
+MW_CHECKED mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_monitor,
+                                    mw_error *err);
+/* No thread may be tapping. NULL is fine. */
+void mw_monitor_free(mw_monitor *monitor);
+
+/* The rows of an answered request: an mw_tap of serve, whose user is the monitor. Any thread; takes
+ * no lock once the thread has seen the version. `endpoint` must be the same pointer for the same
+ * endpoint, and live as long as the monitor.
+ * Cost: some 6 ns a value; of a request of more than 256 rows, 256 are taken, evenly. */
+void mw_monitor_tap(void *monitor, const char *endpoint, unsigned version, const mw_matrix *rows,
+                    const double *values, size_t n_outputs);
+
+/* Gather and judge now. The watcher does it each second; one thread at a time. */
+void mw_monitor_look(mw_monitor *monitor);
+
+typedef enum mw_watch_state { MW_WATCH_LEARNING, MW_WATCH_WATCHING } mw_watch_state;
+
+typedef struct mw_watched {
+    double psi;           /* over the ring's minutes; NaN: fewer than 200 rows */
+    double psi_since;     /* from the most likely start of a change on; NaN as above */
+    double log_e_value;   /* ln of the evidence of a change, whenever it began: may be looked at for
+                             ever */
+    uint64_t since_rows;  /* rows from that start on */
+    double since_seconds; /* and how long ago it was */
+    uint64_t missing;     /* in the ring */
+    uint64_t outside;     /* below or above all of the reference, in the ring */
+    double missing_reference; /* share */
+    bool drifted;             /* evidence over all columns (e-BH), and psi_since >= 0.2 */
+} mw_watched;
+
+typedef struct mw_watch_report {
+    mw_watch_state state;
+    uint64_t reference_rows; /* so far, of learn_rows */
+    uint64_t learn_rows;
+    uint64_t rows;        /* watched since, all */
+    uint64_t window_rows; /* of them, in the ring */
+    double window_seconds;
+    size_t n_features, n_outputs; /* watched; n_features + n_outputs columns */
+    bool is_cut;                  /* the model has more columns than are watched */
+    size_t n_drifted;
+} mw_watch_report;
+
+/* The last findings of a version; false when it was never tapped. ret_columns holds
+ * columns_room (features, then outputs). Any thread. */
+bool mw_monitor_report(mw_monitor *monitor, const char *endpoint, unsigned version,
+                       mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room);
+/* Bytes held. */
+size_t mw_monitor_memory_bytes(mw_monitor *monitor);
+
+#endif

@@ -1,0 +1,212 @@
+/* How many different values a stream has, and which are the commonest.
+ *
+ *   distinct   HyperLogLog: the longest run of zeros of a hash, by register; Ertl's estimator,
+ * which needs no table of biases heavy      Space-Saving: the rarest of 256 counters is given to a
+ * value that has none
+ *
+ * Sources: Flajolet et al. (2007); Ertl, New cardinality estimation algorithms for HyperLogLog
+ * sketches (2017), algorithm 6; Metwally, Agrawal, El Abbadi (2005). */
+#include "stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+enum { REGISTER_BITS = 12, RUN_BITS = 64 - REGISTER_BITS };
+
+/* SplitMix64's last steps: equal values give equal hashes, -0 is 0. */
+static uint64_t hash_of(double value)
+{
+    uint64_t z;
+    value += 0.0;
+    memcpy(&z, &value, sizeof z);
+    z += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* ---- distinct -------------------------------------------------------------------------------- */
+
+void mw_distinct_init(mw_distinct *sketch)
+{
+    *sketch = (mw_distinct){{0}};
+}
+
+void mw_distinct_add(mw_distinct *sketch, const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(values[i]))
+            continue;
+        uint64_t hash = hash_of(values[i]), rest = hash << REGISTER_BITS;
+        uint8_t run = (uint8_t)(rest ? __builtin_clzll(rest) + 1 : RUN_BITS + 1);
+        uint8_t *place = &sketch->registers[hash >> RUN_BITS];
+        *place = run > *place ? run : *place;
+    }
+}
+
+void mw_distinct_merge(mw_distinct *into, const mw_distinct *from)
+{
+    for (size_t i = 0; i < MW_DISTINCT_REGISTERS; i++)
+        if (from->registers[i] > into->registers[i])
+            into->registers[i] = from->registers[i];
+}
+
+static double sigma(double x)
+{
+    double y = 1, z = x, last;
+    if (x == 1)
+        return (double)INFINITY;
+    do {
+        x *= x;
+        last = z;
+        z += x * y;
+        y += y;
+    } while (z != last);
+    return z;
+}
+
+static double tau(double x)
+{
+    double y = 1, z = 1 - x, last;
+    if (x == 0 || x == 1)
+        return 0;
+    do {
+        x = sqrt(x);
+        last = z;
+        y /= 2;
+        z -= (1 - x) * (1 - x) * y;
+    } while (z != last);
+    return z / 3;
+}
+
+double mw_distinct_count(const mw_distinct *sketch)
+{
+    double counts[RUN_BITS + 2] = {0}, m = MW_DISTINCT_REGISTERS;
+    for (size_t i = 0; i < MW_DISTINCT_REGISTERS; i++)
+        counts[sketch->registers[i]]++;
+    double z = m * tau(1 - counts[RUN_BITS + 1] / m);
+    for (size_t run = RUN_BITS; run >= 1; run--)
+        z = (z + counts[run]) / 2;
+    z += m * sigma(counts[0] / m);
+    return m * m / (2 * 0.69314718055994530942 * z);
+}
+
+/* ---- heavy ----------------------------------------------------------------------------------- */
+
+void mw_heavy_init(mw_heavy *sketch)
+{
+    *sketch = (mw_heavy){.n = 0};
+}
+
+static size_t slot_of(const mw_heavy *sketch, double value)
+{
+    size_t slot = hash_of(value) % MW_HEAVY_SLOTS;
+    while (sketch->slots[slot] && sketch->counters[sketch->slots[slot] - 1].value != value)
+        slot = (slot + 1) % MW_HEAVY_SLOTS;
+    return slot;
+}
+
+/* Close the gap behind a slot that was emptied. */
+static void empty_slot(mw_heavy *sketch, size_t slot)
+{
+    sketch->slots[slot] = 0;
+    for (size_t next = (slot + 1) % MW_HEAVY_SLOTS; sketch->slots[next];
+         next = (next + 1) % MW_HEAVY_SLOTS) {
+        uint16_t moved = sketch->slots[next];
+        sketch->slots[next] = 0;
+        sketch->slots[slot_of(sketch, sketch->counters[moved - 1].value)] = moved;
+    }
+}
+
+static size_t rarest(const mw_heavy *sketch)
+{
+    size_t least = 0;
+    for (size_t i = 1; i < sketch->n_counters; i++)
+        if (sketch->counters[i].count < sketch->counters[least].count)
+            least = i;
+    return least;
+}
+
+static void add_weight(mw_heavy *sketch, double value, uint64_t count, uint64_t excess)
+{
+    size_t slot = slot_of(sketch, value);
+    if (sketch->slots[slot]) {
+        mw_heavy_counter *counter = &sketch->counters[sketch->slots[slot] - 1];
+        counter->count += count;
+        counter->excess += excess;
+        return;
+    }
+    size_t at = sketch->n_counters;
+    uint64_t taken = 0;
+    if (at == MW_HEAVY_COUNTERS) {
+        at = rarest(sketch);
+        taken = sketch->counters[at].count;
+        empty_slot(sketch, slot_of(sketch, sketch->counters[at].value));
+        slot = slot_of(sketch, value);
+    } else
+        sketch->n_counters++;
+    sketch->counters[at] = (mw_heavy_counter){value, taken + count, taken + excess};
+    sketch->slots[slot] = (uint16_t)(at + 1);
+}
+
+void mw_heavy_add(mw_heavy *sketch, const double *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(values[i])) {
+            add_weight(sketch, values[i] + 0.0, 1, 0);
+            sketch->n++;
+        }
+}
+
+static int commonest(const void *a, const void *b)
+{
+    const mw_heavy_counter *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters)
+{
+    memcpy(ret_counters, sketch->counters, sketch->n_counters * sizeof *ret_counters);
+    qsort(ret_counters, sketch->n_counters, sizeof *ret_counters, commonest);
+    return sketch->n_counters;
+}
+
+/* A full sketch may have forgotten values as often as its rarest counter: that many are added to
+ * what it does not hold. */
+static uint64_t unseen(const mw_heavy *sketch)
+{
+    return sketch->n_counters < MW_HEAVY_COUNTERS ? 0 : sketch->counters[rarest(sketch)].count;
+}
+
+static size_t gather(const mw_heavy *of, const mw_heavy *other, bool both, mw_heavy_counter *ret)
+{
+    size_t n = 0;
+    uint64_t missed = unseen(other);
+    for (size_t i = 0; i < of->n_counters; i++) {
+        mw_heavy_counter counter = of->counters[i];
+        uint16_t place = other->slots[slot_of(other, counter.value)];
+        if (place && !both)
+            continue;
+        counter.count += place ? other->counters[place - 1].count : missed;
+        counter.excess += place ? other->counters[place - 1].excess : missed;
+        ret[n++] = counter;
+    }
+    return n;
+}
+
+void mw_heavy_merge(mw_heavy *into, const mw_heavy *from)
+{
+    mw_heavy_counter all[2 * MW_HEAVY_COUNTERS];
+    uint64_t rows = into->n + from->n;
+    size_t n = gather(into, from, true, all);
+    n += gather(from, into, false, all + n);
+    qsort(all, n, sizeof *all, commonest);
+    mw_heavy_init(into);
+    for (size_t i = 0; i < n && i < MW_HEAVY_COUNTERS; i++)
+        add_weight(into, all[i].value, all[i].count, all[i].excess);
+    into->n = rows;
+}

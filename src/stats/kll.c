@@ -1,0 +1,212 @@
+/* KLL: quantiles of a stream of any length in a few hundred values.
+ *
+ *     level 2   [....]        each value stands for 4
+ *     level 1   [......]      for 2
+ *     level 0   [........]    for itself: values arrive here
+ *
+ * A level that is full is sorted, every other value moves one level up, from the first or the
+ * second on by the toss of a coin. The top level holds k, each below two thirds of the one above
+ * it, 16 at least: smaller ones are compacted so often that it costs more than it saves.
+ *
+ * Source: Karnin, Lang, Liberty, Optimal Quantile Approximation in Streams (2016). Not done here:
+ * the sampler below level 0, which matters beyond some 2^40 values. */
+#include "stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+enum { LEVELS_MAX = 48, LEAST = 16, K_MIN = 8, K_MAX = 65535 };
+
+struct mw_kll {
+    unsigned k;
+    size_t n_levels;
+    uint64_t n, random;
+    double *values[LEVELS_MAX];
+    size_t held[LEVELS_MAX], room[LEVELS_MAX];
+};
+
+static size_t capacity_of(const mw_kll *sketch, size_t level)
+{
+    double capacity = sketch->k;
+    for (size_t above = sketch->n_levels - 1; above > level; above--)
+        capacity *= 2.0 / 3;
+    return capacity < LEAST ? LEAST : (size_t)ceil(capacity);
+}
+
+mw_status mw_kll_new(unsigned k, uint64_t seed, mw_kll **ret_sketch, mw_error *err)
+{
+    if (k < K_MIN || k > K_MAX) {
+        mw_fail(err, MW_E_DETECTOR_OPTION, "k of %u is outside %d..%d", k, K_MIN, K_MAX);
+        return mw_mend(err, "200 is usual: a rank is then off by 1.33 %% at most, nearly always");
+    }
+    mw_kll *sketch = calloc(1, sizeof *sketch);
+    if (!sketch)
+        return mw_fail_memory(err, "a sketch");
+    *sketch = (mw_kll){.k = k, .n_levels = 1, .random = seed};
+    *ret_sketch = sketch;
+    return MW_OK;
+}
+
+void mw_kll_free(mw_kll *sketch)
+{
+    if (!sketch)
+        return;
+    for (size_t level = 0; level < sketch->n_levels; level++)
+        free(sketch->values[level]);
+    free(sketch);
+}
+
+static bool make_room(mw_kll *sketch, size_t level, size_t wanted)
+{
+    if (wanted <= sketch->room[level])
+        return true;
+    size_t room = wanted + wanted / 2;
+    double *values = realloc(sketch->values[level], room * sizeof *values);
+    if (!values)
+        return false;
+    sketch->values[level] = values;
+    sketch->room[level] = room;
+    return true;
+}
+
+/* SplitMix64. */
+static bool toss(mw_kll *sketch)
+{
+    uint64_t z = sketch->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (z ^ z >> 27) >> 63;
+}
+
+static void insert(double *values, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        double value = values[i];
+        size_t at = i;
+        for (; at > 0 && values[at - 1] > value; at--)
+            values[at] = values[at - 1];
+        values[at] = value;
+    }
+}
+
+static bool compact(mw_kll *sketch, size_t level)
+{
+    size_t held = sketch->held[level], pairs = held / 2;
+    double *values = sketch->values[level];
+    if (level + 1 == sketch->n_levels && sketch->n_levels < LEVELS_MAX)
+        sketch->n_levels++;
+    if (!make_room(sketch, level + 1, sketch->held[level + 1] + pairs))
+        return false;
+    insert(values, held);
+    double *up = sketch->values[level + 1] + sketch->held[level + 1];
+    size_t odd = held % 2, from = odd + toss(sketch); /* the least stays when they are not pairs */
+    for (size_t i = 0; i < pairs; i++)
+        up[i] = values[from + 2 * i];
+    sketch->held[level + 1] += pairs;
+    sketch->held[level] = odd;
+    return true;
+}
+
+/* Levels that are full, from below; one that overflows may fill the next. */
+static bool compress(mw_kll *sketch)
+{
+    for (size_t level = 0; level < sketch->n_levels && level + 1 < LEVELS_MAX; level++)
+        if (sketch->held[level] >= capacity_of(sketch, level) && !compact(sketch, level))
+            return false;
+    return true;
+}
+
+mw_status mw_kll_add(mw_kll *sketch, const double *values, size_t n, mw_error *err)
+{
+    for (size_t i = 0; i < n;) {
+        size_t capacity = capacity_of(sketch, 0), held = sketch->held[0];
+        if (!make_room(sketch, 0, capacity))
+            return mw_fail_memory(err, "a sketch");
+        double *level = sketch->values[0];
+        size_t before = held;
+        for (; i < n && held < capacity; i++) {
+            level[held] = values[i];
+            held += !isnan(values[i]);
+        }
+        sketch->held[0] = held;
+        sketch->n += held - before;
+        if (held >= capacity && !compress(sketch))
+            return mw_fail_memory(err, "a sketch");
+    }
+    return MW_OK;
+}
+
+mw_status mw_kll_merge(mw_kll *into, const mw_kll *from, mw_error *err)
+{
+    for (size_t level = 0; level < from->n_levels; level++) {
+        if (!make_room(into, level, into->held[level] + from->held[level]))
+            return mw_fail_memory(err, "a sketch");
+        if (from->held[level] > 0)
+            memcpy(into->values[level] + into->held[level], from->values[level],
+                   from->held[level] * sizeof(double));
+        into->held[level] += from->held[level];
+        into->n_levels = into->n_levels > level + 1 ? into->n_levels : level + 1;
+    }
+    into->n += from->n;
+    return compress(into) ? MW_OK : mw_fail_memory(err, "a sketch");
+}
+
+uint64_t mw_kll_count(const mw_kll *sketch)
+{
+    return sketch->n;
+}
+
+size_t mw_kll_held(const mw_kll *sketch)
+{
+    size_t held = 0;
+    for (size_t level = 0; level < sketch->n_levels; level++)
+        held += sketch->held[level];
+    return held;
+}
+
+double mw_kll_rank(const mw_kll *sketch, double x)
+{
+    double below = 0, all = 0;
+    for (size_t level = 0; level < sketch->n_levels; level++)
+        for (size_t i = 0; i < sketch->held[level]; i++) {
+            double weight = (double)(UINT64_C(1) << level);
+            all += weight;
+            below += sketch->values[level][i] <= x ? weight : 0;
+        }
+    return all > 0 ? below / all : (double)NAN;
+}
+
+typedef struct weighted {
+    double value, weight;
+} weighted;
+
+static int ascending(const void *a, const void *b)
+{
+    double x = ((const weighted *)a)->value, y = ((const weighted *)b)->value;
+    return (x > y) - (x < y);
+}
+
+mw_status mw_kll_quantiles(const mw_kll *sketch, const double *q, size_t n, double *ret_values,
+                           mw_error *err)
+{
+    size_t held = 0;
+    double all = 0, below = 0;
+    weighted *list = malloc((mw_kll_held(sketch) + 1) * sizeof *list);
+    if (!list)
+        return mw_fail_memory(err, "a sketch in order");
+    for (size_t level = 0; level < sketch->n_levels; level++)
+        for (size_t i = 0; i < sketch->held[level]; i++) {
+            list[held++] = (weighted){sketch->values[level][i], (double)(UINT64_C(1) << level)};
+            all += (double)(UINT64_C(1) << level);
+        }
+    qsort(list, held, sizeof *list, ascending);
+    size_t at = 0;
+    for (size_t k = 0; k < n; k++) {
+        while (at + 1 < held && below + list[at].weight < q[k] * all)
+            below += list[at++].weight;
+        ret_values[k] = held > 0 ? list[at].value : (double)NAN;
+    }
+    free(list);
+    return MW_OK;
+}
