@@ -7,6 +7,18 @@
 
 enum { TEXT_BYTES_MAX = 16 << 20, CALL_MS = 5000, MS_PER_SECOND = 1000 };
 
+/* In the server's own words: it wants a token, TLS, or is another one. */
+static mw_status fail_refused(int http_status, mw_view body, mw_error *err)
+{
+    enum { SHOWN_BYTES = 300 };
+    mw_view shown = mw_view_trim(body);
+    mw_fail(err, MW_E_STATUS_PAGE, "the server answers %d to /metrics", http_status);
+    mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
+    if (http_status == 401 || http_status == 403)
+        return mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
+    return mw_mend(err, "give the address that 'mw serve' printed");
+}
+
 static mw_status look(mw_client *client, mw_arena *arena, status_sample *ret_sample,
                       uint64_t *ret_ns, mw_error *err)
 {
@@ -15,7 +27,8 @@ static mw_status look(mw_client *client, mw_arena *arena, status_sample *ret_sam
     MW_TRY(mw_client_call(client, "GET", "/metrics", NULL, (mw_view){NULL, 0}, &http_status, &body,
                           err));
     *ret_ns = mw_clock_ns();
-    return status_read(http_status == 200 ? body : (mw_view){NULL, 0}, arena, ret_sample, err);
+    return http_status == 200 ? status_read(body, arena, ret_sample, err)
+                              : fail_refused(http_status, body, err);
 }
 
 static void wait_ms(uint64_t ms)

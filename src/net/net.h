@@ -303,7 +303,7 @@ const char *mw_dial_authority(const mw_dial *dial); /* for Host: */
 const char *mw_dial_headers(const mw_dial *dial);   /* lines, each with its end; "" = none */
 
 /* For clients with a loop of their own. The socket never blocks; with TLS the handshake goes on by
- * itself with the bytes that are moved. */
+ * itself with the bytes that are moved. The process ignores SIGPIPE: OpenSSL writes as it does. */
 enum { MW_STREAM_AGAIN = -1, MW_STREAM_BROKEN = -2 };
 typedef struct mw_stream {
     int fd; /* -1 when closed */

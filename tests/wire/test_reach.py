@@ -49,6 +49,11 @@ def test_capacity(run, reached):
         assert step["ok"] == step["due"] > 0, step
 
 
+def test_a_plain_request_to_a_tls_port(run, reached):
+    done = run("status", reached["untrusted"][0].replace("https", "http"))
+    assert done.returncode != 0 and "MW1205" in done.stderr and "TLS" in done.stderr, done.stderr
+
+
 def test_who_is_not_trusted(run, reached):
     for command in (["status"], ["capacity", "bench", "plain", "--input", reached["rows"],
                                  "--server"]):
