@@ -54,7 +54,8 @@ static mw_view behind_prefix(mw_view path)
     }
     bool is_whole = mw_view_is(path, "/get-artifact") ||
                     mw_view_is(path, "/model-versions/get-artifact") ||
-                    mw_view_starts(path, "/mw/v1/"); /* our own, of the same make */
+                    mw_view_starts(path, "/mw/v1/") || /* our own, of the same make */
+                    mw_view_starts(path, "/dvc/");
     return is_whole ? path : (mw_view){NULL, 0};
 }
 
@@ -67,8 +68,9 @@ bool api_mlflow_takes(mw_view path)
 bool api_mlflow_is_upload(const mw_exchange *exchange)
 {
     mw_view rest = behind_prefix(exchange->path);
-    return exchange->method == MW_PUT && rest.data &&
-           mw_view_starts(rest, "/mlflow-artifacts/artifacts/");
+    return rest.data &&
+           ((exchange->method == MW_PUT && mw_view_starts(rest, "/mlflow-artifacts/artifacts/")) ||
+            mw_view_starts(rest, "/dvc/"));
 }
 
 /* "{key}" takes a part of the path, "{path*}" all that is left. */
@@ -105,7 +107,8 @@ static const struct {
               {mlflow_logged_calls, &mlflow_n_logged_calls},
               {mlflow_model_calls, &mlflow_n_model_calls},
               {mlflow_experiment_calls, &mlflow_n_experiment_calls},
-              {mlflow_access_calls, &mlflow_n_access_calls}};
+              {mlflow_access_calls, &mlflow_n_access_calls},
+              {mlflow_dvc_calls, &mlflow_n_dvc_calls}};
 
 const mlflow_call *api_mlflow_call(size_t i)
 {

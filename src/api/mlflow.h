@@ -76,6 +76,8 @@ typedef struct mlflow_call {
 } mlflow_call;
 
 /* One file each; ended by rows of their own. */
+extern const mlflow_call mlflow_dvc_calls[];
+extern const size_t mlflow_n_dvc_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
     mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[], mlflow_access_calls[];
 extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls, mlflow_n_history_calls,
@@ -159,6 +161,8 @@ mw_status mlflow_answer_one(mlflow_turn *turn, mw_status status, const char *nam
 /* {"root_uri": ..., "files": [...]}: a folder below a run's or a model's artifacts. */
 MW_CHECKED mw_status mlflow_answer_listing(mlflow_turn *turn, mw_record *record, mw_view uri,
                                            mw_view folder, mw_error *err);
+/* A file's bytes, or the part that a Range header asks for (mlflow_artifacts.c). */
+MW_CHECKED mw_status mlflow_send_file(mlflow_turn *turn, const mw_artifact *file, mw_error *err);
 /* {"error_code": ..., "message": ...} and the status. Does not reply. */
 void mlflow_put_error(mw_exchange *exchange, const mw_error *err);
 

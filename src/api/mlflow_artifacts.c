@@ -241,7 +241,7 @@ static mw_status refuse_large(uint64_t size, size_t cap, mw_error *err)
 /* An upload is never larger. */
 #define ANSWER_BYTES_MAX (4 * MW_GIB)
 
-static mw_status send_file(mlflow_turn *turn, const mw_artifact *file, mw_error *err)
+mw_status mlflow_send_file(mlflow_turn *turn, const mw_artifact *file, mw_error *err)
 {
     mw_exchange *exchange = turn->exchange;
     uint64_t bytes = (uint64_t)file->bytes, begin = 0, size = bytes;
@@ -297,7 +297,7 @@ static mw_status get_file(mlflow_turn *turn, mw_record *record, mw_error *err)
     if (!l.request)
         l.path = turn->captures.values[0];
     MW_TRY(mw_registry_read(turn->registry, turn->exchange->arena, find_file, &l, err));
-    return send_file(turn, &l.file, err);
+    return mlflow_send_file(turn, &l.file, err);
 }
 
 /* ---- what is not offered --------------------------------------------------------------------- */

@@ -125,6 +125,9 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mlflow/get-artifact", VIEWER, RUN),
     RECORD(GETS, "/get-artifact", VIEWER, RUN),
     RECORD(GETS, "/mlflow/server-info", VIEWER, ANY),
+    /* objects of DVC belong to no experiment: who may on everything */
+    RECORD(GETS, "/dvc/files/md5/{shard}/{rest}", VIEWER, SERVER),
+    RECORD(PUTS | POSTS, "/dvc/files/md5/{shard}/{rest}", EDITOR, SERVER),
     /* logged models */
     RECORD(POSTS, LOGGED, EDITOR, EXPERIMENT),
     RECORD(GETS, LOGGED "/{model_id}", VIEWER, LOGGED_MODEL),

@@ -182,6 +182,9 @@ typedef enum cli_option_id {
     CLI_INTERVAL,
     /* lineage, data, model diff */
     CLI_LINEAGE_FORMAT, /* --format: text, json or openlineage */
+    CLI_NAME,
+    CLI_DRY_RUN,
+    CLI_GRACE,
     /* config, help */
     CLI_ORIGIN,
     CLI_MAN,
@@ -291,6 +294,7 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 
 cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_reasons,
     cli_run_dictionary, cli_run_dependence, cli_run_counterfactual, cli_run_model_show,
+    cli_run_data_add, cli_run_data_list, cli_run_data_get, cli_run_data_diff, cli_run_data_gc,
     cli_run_model_diff, cli_run_lineage_show, cli_run_capacity_bench, cli_run_demo, cli_run_status,
     cli_run_config_show, cli_run_config_check, cli_run_config_schema, cli_run_completion,
     cli_run_help, cli_run_version, cli_run_drift_check, cli_run_user_add, cli_run_user_list,

@@ -284,6 +284,84 @@ static const cli_command commands[] = {
         .run = cli_run_model_diff,
     },
     {
+        .name = "data add",
+        .group = "Data",
+        .summary = "keep a version of files or folders",
+        .about =
+            "Each path becomes a data set, called by its file's name or --name; a path that was "
+            "added before gets a further version, NAME@2, unless nothing has changed. Bytes are "
+            "kept once, whatever they are called, under their SHA-256, and by the MD5 that DVC "
+            "names them. A version is there as a whole or not at all, after a crash, too.\n\n"
+            "A file that ends in .dvc stands for what it names: it is added from beside the file, "
+            "or, where that is missing, from what 'dvc push' has brought.",
+        .arguments = {{"PATH", "a file, a folder, or a .dvc file", 1, UINT_MAX, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_NAME, CLI_OUTPUT),
+        .examples = {{"mw data add train.csv --record mw-record", "train.csv@1"},
+                     {"mw data add images --name faces --record mw-record", "a folder"},
+                     {"mw data add data/raw.dvc --record mw-record", "what DVC tracks"}},
+        .reads_config = true,
+        .run = cli_run_data_add,
+    },
+    {
+        .name = "data list",
+        .group = "Data",
+        .summary = "list the versions of data",
+        .about = "By name and version, with DVC's MD5, files and bytes.",
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw data list --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_data_list,
+    },
+    {
+        .name = "data get",
+        .group = "Data",
+        .summary = "write a version of data to files",
+        .about =
+            "To --output, or to its own name in the working folder; of a .dvc file to the path "
+            "beside it. It appears whole or not at all. What is there with the same content stays; "
+            "other content is not overwritten.",
+        .arguments = {{"VERSION", "NAME@NUMBER, NAME (the newest), or a .dvc file", 1, 1, NULL,
+                       true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_OUTPUT),
+        .examples = {{"mw data get train.csv@1 -o old.csv --record mw-record", NULL},
+                     {"mw data get data/raw.dvc --record mw-record", "as 'dvc pull' would"}},
+        .reads_config = true,
+        .run = cli_run_data_get,
+    },
+    {
+        .name = "data diff",
+        .group = "Data",
+        .summary = "tell what differs between two versions of data",
+        .about =
+            "Which files are new, gone or changed; of CSV files which columns are, how many rows "
+            "are only in one, and how the values of each column differ: missing rate, mean, "
+            "deviation, extremes, median, and Kolmogorov-Smirnov's distance; of texts the total "
+            "variation.\n\n"
+            "The exit code is 0 when they are equal, 6 when they differ.",
+        .arguments = {{"VERSION", "two of them: NAME@NUMBER, NAME, or a file", 2, 2, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw data diff train.csv@1 train.csv@2 --record mw-record", NULL},
+                     {"mw data diff train.csv@1 train.csv --record mw-record",
+                      "a version against the file here"},
+                     {"mw data diff old.csv new.csv --format json", "without a record"}},
+        .reads_config = true,
+        .run = cli_run_data_diff,
+    },
+    {
+        .name = "data gc",
+        .group = "Data",
+        .summary = "remove stored bytes that nothing refers to",
+        .about =
+            "What deleted artifacts and broken uploads have left. Versions of data and what DVC "
+            "has pushed are never removed. Nothing is removed but by this command; it needs the "
+            "record for itself, --dry-run does not.",
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_DRY_RUN, CLI_GRACE, CLI_OUTPUT),
+        .examples = {{"mw data gc --dry-run --record mw-record", "first look"},
+                     {"mw data gc --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_data_gc,
+    },
+    {
         .name = "lineage show",
         .group = "Models",
         .summary = "show what a version was made of, and what came of it",

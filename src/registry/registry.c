@@ -63,7 +63,7 @@ static mw_status open_parts(mw_registry *registry, const char *folder, bool besi
     MW_TRY((beside ? mw_store_open_beside : mw_store_open)(path, record_steps, record_n_steps,
                                                            &registry->store, err));
     snprintf(path, sizeof path, "%s/blobs", folder);
-    return (beside ? mw_blobs_look : mw_blobs_open)(path, &registry->blobs, err);
+    return (beside ? mw_blobs_open_beside : mw_blobs_open)(path, &registry->blobs, err);
 }
 
 static mw_status open_registry(const char *folder, bool beside, mw_registry **ret_registry,

@@ -492,6 +492,7 @@ MW_CHECKED mw_status mw_registry_check_out(mw_registry *registry, mw_view addres
 /* A file, or a folder with all in it; absent ones, too. The blobs stay. */
 MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *err);
 
+#include "data.h"
 #include "lineage.h"
 #include "access.h"
 #include "audit.h"

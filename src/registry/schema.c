@@ -152,5 +152,20 @@ static const char step_5[] =
     "CREATE TRIGGER audit_remains BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT,"
     " 'the audit log is only added to'); END;";
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5};
+/* Versions of data, and the objects of DVC. artifacts_of: for the collector. */
+static const char step_6[] =
+    "CREATE TABLE data_objects(name TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX data_objects_of ON data_objects(digest);"
+    "CREATE TABLE data_versions(name TEXT NOT NULL, version INTEGER NOT NULL, root TEXT NOT NULL,"
+    " digest TEXT NOT NULL, source TEXT, user TEXT, is_folder INTEGER NOT NULL,"
+    " n_files INTEGER NOT NULL, bytes INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " PRIMARY KEY(name, version)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE data_files(name TEXT NOT NULL, version INTEGER NOT NULL, path TEXT NOT NULL,"
+    " md5 TEXT NOT NULL, digest TEXT NOT NULL, bytes INTEGER NOT NULL,"
+    " PRIMARY KEY(name, version, path), FOREIGN KEY(name, version) REFERENCES data_versions"
+    " ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX artifacts_of ON artifacts(digest);";
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
 const size_t record_n_steps = MW_COUNT(record_steps);

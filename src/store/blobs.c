@@ -63,13 +63,14 @@ static void remove_leftovers(const char *path)
     closedir(listing);
 }
 
-static mw_status make_folders(const mw_blobs *blobs, mw_error *err)
+static mw_status make_folders(const mw_blobs *blobs, bool alone, mw_error *err)
 {
     char path[PATH_BYTES];
     MW_TRY(make_folder(blobs->folder, err));
     snprintf(path, sizeof path, "%s/tmp", blobs->folder);
     MW_TRY(make_folder(path, err));
-    remove_leftovers(path);
+    if (alone)
+        remove_leftovers(path);
     snprintf(path, sizeof path, "%s/sha256", blobs->folder);
     return make_folder(path, err);
 }
@@ -88,17 +89,32 @@ mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err)
     return MW_OK;
 }
 
-mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err)
+static mw_status open_blobs(const char *folder, bool alone, mw_blobs **ret_blobs, mw_error *err)
 {
     mw_blobs *blobs;
     MW_TRY(mw_blobs_look(folder, &blobs, err));
-    mw_status status = make_folders(blobs, err);
+    mw_status status = make_folders(blobs, alone, err);
     if (status != MW_OK) {
         free(blobs);
         return status;
     }
     *ret_blobs = blobs;
     return MW_OK;
+}
+
+mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err)
+{
+    return open_blobs(folder, true, ret_blobs, err);
+}
+
+mw_status mw_blobs_open_beside(const char *folder, mw_blobs **ret_blobs, mw_error *err)
+{
+    return open_blobs(folder, false, ret_blobs, err);
+}
+
+const char *store_blobs_folder(const mw_blobs *blobs)
+{
+    return blobs->folder;
 }
 
 void mw_blobs_close(mw_blobs *blobs)

@@ -32,6 +32,9 @@ mw_status store_fail(mw_sql *session, int outcome, mw_error *err);
 MW_CHECKED mw_status store_migrate(mw_sql *session, const char *const *steps, size_t n_steps,
                                    mw_error *err);
 
+/* Where blobs are (blobs.c). */
+const char *store_blobs_folder(const mw_blobs *blobs);
+
 /* The thread that writes (writer.c). */
 typedef struct store_writer store_writer;
 MW_CHECKED mw_status store_writer_start(mw_sql *session, store_writer **ret_writer, mw_error *err);

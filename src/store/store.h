@@ -123,6 +123,8 @@ typedef struct mw_blobs mw_blobs;
 
 /* The folder is made when it is missing; leftovers of writes that were cut off are removed. */
 MW_CHECKED mw_status mw_blobs_open(const char *folder, mw_blobs **ret_blobs, mw_error *err);
+/* The same beside a process that may write blobs, too: nothing is removed. */
+MW_CHECKED mw_status mw_blobs_open_beside(const char *folder, mw_blobs **ret_blobs, mw_error *err);
 /* The same to read only: nothing is made or removed. */
 MW_CHECKED mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err);
 void mw_blobs_close(mw_blobs *blobs);
@@ -159,5 +161,34 @@ MW_CHECKED mw_status mw_blobs_send(const mw_blobs *blobs, mw_view digest, mw_blo
 /* `size` bytes from `begin`, into out. Fails: MW_BAD_DATA (MW4004) when it is gone or cut short. */
 MW_CHECKED mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin,
                                    size_t size, mw_buf *out, mw_error *err);
+
+/* ---- blobs and files (blob_files.c) ---------------------------------------------------------- */
+
+enum { MW_MD5_TEXT_BYTES = 33 }; /* for DVC, which names by it */
+
+void mw_md5_of(mw_view bytes, char ret_md5[MW_MD5_TEXT_BYTES]);
+
+typedef struct mw_file_digests {
+    char digest[MW_DIGEST_TEXT_BYTES], md5[MW_MD5_TEXT_BYTES];
+    int64_t bytes;
+} mw_file_digests;
+
+/* Fails: MW_NOT_FOUND, MW_IO. */
+MW_CHECKED mw_status mw_file_hash(const char *path, mw_file_digests *ret_digests, mw_error *err);
+/* A file becomes a blob; one that is there already costs reading only. Fails: as above; MW_CONFLICT
+ * (MW4010) when it changed meanwhile. */
+MW_CHECKED mw_status mw_blobs_put_file(mw_blobs *blobs, const char *path,
+                                       mw_file_digests *ret_digests, mw_error *err);
+/* A blob becomes a file, in place of what is there: whole, or not at all. */
+MW_CHECKED mw_status mw_blobs_get_file(const mw_blobs *blobs, mw_view digest, const char *path,
+                                       mw_error *err);
+bool mw_blobs_has(const mw_blobs *blobs, mw_view digest);
+/* One that is gone is fine. */
+MW_CHECKED mw_status mw_blobs_remove(mw_blobs *blobs, mw_view digest, mw_error *err);
+/* Every blob, in the order of their first byte; kept_ms: when it was kept last. */
+typedef mw_status mw_blob_seen(void *user, mw_view digest, int64_t bytes, int64_t kept_ms,
+                               mw_error *err);
+MW_CHECKED mw_status mw_blobs_each_aged(const mw_blobs *blobs, mw_blob_seen *see, void *user,
+                                   mw_error *err);
 
 #endif
