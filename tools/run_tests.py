@@ -27,7 +27,7 @@ LOGS = ROOT / "build/test-logs"
 VENV = ROOT / ".venv-test"
 FUZZ_SECONDS = 5  # a target; `make fuzz` hunts longer
 SHOWN_BYTES = 6000
-WIRE_ALONE = ("attack", "capacity", "overload", "soak", "status", "trouble")
+WIRE_ALONE = ("attack", "capacity", "overload", "status", "trouble")
 
 
 @dataclasses.dataclass
