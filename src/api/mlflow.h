@@ -158,6 +158,9 @@ mw_status mlflow_answer_one(mlflow_turn *turn, mw_status status, const char *nam
         mlflow_put_text((turn)->out, "next_page_token", token); \
         mw_buf_char((turn)->out, '}');                          \
     } while (0)
+/* {"name": [...]}: all there is. */
+#define MLFLOW_ANSWER_LIST(turn, name, found, put) \
+    MLFLOW_ANSWER_PAGE(turn, name, found, put, ((mw_view){NULL, 0}))
 /* {"root_uri": ..., "files": [...]}: a folder below a run's or a model's artifacts. */
 MW_CHECKED mw_status mlflow_answer_listing(mlflow_turn *turn, mw_record *record, mw_view uri,
                                            mw_view folder, mw_error *err);

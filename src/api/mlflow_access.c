@@ -46,9 +46,7 @@ static mw_status list_users(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     mw_users users;
     MW_TRY(mw_record_users(record, &users, err));
-    mw_buf_char(turn->out, '{');
-    MLFLOW_PUT_LIST(turn->out, "users", &users, put_user);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_LIST(turn, "users", &users, put_user);
     return MW_OK;
 }
 
@@ -77,9 +75,7 @@ static mw_status list_tokens(mlflow_turn *turn, mw_record *record, mw_error *err
 {
     mw_tokens tokens;
     MW_TRY(mw_record_tokens(record, &tokens, err));
-    mw_buf_char(turn->out, '{');
-    MLFLOW_PUT_LIST(turn->out, "tokens", &tokens, put_token);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_LIST(turn, "tokens", &tokens, put_token);
     return MW_OK;
 }
 

@@ -176,9 +176,7 @@ static mw_status search_datasets(mlflow_turn *turn, mw_record *record, mw_error 
                        "Received %zu experiment_ids.",
                        EXPERIMENTS_MAX, asked->experiments.count);
     MW_TRY(mw_record_dataset_uses(record, &asked->experiments, &uses, err));
-    mw_buf_char(turn->out, '{');
-    MLFLOW_PUT_LIST(turn->out, "dataset_summaries", &uses, put_use);
-    mw_buf_char(turn->out, '}');
+    MLFLOW_ANSWER_LIST(turn, "dataset_summaries", &uses, put_use);
     return MW_OK;
 }
 

@@ -248,15 +248,8 @@ static void json_environment(mw_buf *out, const mw_passport *p)
     cli_member_text(out, "python", p->python);
     cli_member_text(out, "mlflow", p->mlflow_version);
     cli_member_text(out, "flavors", p->flavors);
-    cli_member(out, "libraries");
-    mw_buf_char(out, '{');
-    for (size_t i = 0; i < p->libraries.count; i++) {
-        cli_member_comma(out);
-        mw_json_write_text(out, p->libraries.items[i].name);
-        mw_buf_char(out, ':');
-        mw_json_write_text(out, p->libraries.items[i].version);
-    }
-    mw_buf_text(out, "}}");
+    cli_write_libraries(p, out);
+    mw_buf_char(out, '}');
 }
 
 static void json_columns(mw_buf *out, const char *name, bool outputs, const mw_passport *p)

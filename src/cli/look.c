@@ -1,6 +1,8 @@
 /* Looking at a record; see look.h. */
 #include "look.h"
 
+#include "members.h"
+
 mw_status cli_look(const cli_call *call, mw_registry **ret_registry, mw_error *err)
 {
     const char *folder = call->settings[CLI_RECORD].text;
@@ -36,4 +38,17 @@ const char *cli_run_status_name(mw_run_status status)
     static const char *const names[] = {"NONE",     "RUNNING", "SCHEDULED",
                                         "FINISHED", "FAILED",  "KILLED"};
     return (unsigned)status < MW_COUNT(names) ? names[status] : "NONE";
+}
+
+void cli_write_libraries(const mw_passport *passport, mw_buf *out)
+{
+    cli_member(out, "libraries");
+    mw_buf_char(out, '{');
+    for (size_t i = 0; i < passport->libraries.count; i++) {
+        cli_member_comma(out);
+        mw_json_write_text(out, passport->libraries.items[i].name);
+        mw_buf_char(out, ':');
+        mw_json_write_text(out, passport->libraries.items[i].version);
+    }
+    mw_buf_char(out, '}');
 }

@@ -14,6 +14,9 @@ const char *cli_kinship_words(mw_kinship kinship);
 const char *cli_kinship_key(mw_kinship kinship);
 const char *cli_run_status_name(mw_run_status status);
 
+/* `,"libraries":{"xgboost":"3.2.0"}` (look.c). */
+void cli_write_libraries(const mw_passport *passport, mw_buf *out);
+
 /* RunEvents of OpenLineage 2-0-2, one a line: the start and the end of the run that made the
  * version (openlineage.c). A version without a run has one event, of its registration. */
 void cli_write_openlineage(const mw_lineage *lineage, mw_buf *out);

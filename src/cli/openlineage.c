@@ -179,15 +179,8 @@ static void put_our_facet(mw_buf *out, const mw_lineage *l)
         mw_json_write_text(out, l->version.aliases.items[i]);
     }
     mw_buf_char(out, ']');
-    cli_member(out, "libraries");
-    mw_buf_char(out, '{');
-    for (size_t i = 0; i < p->libraries.count; i++) {
-        cli_member_comma(out);
-        mw_json_write_text(out, p->libraries.items[i].name);
-        mw_buf_char(out, ':');
-        mw_json_write_text(out, p->libraries.items[i].version);
-    }
-    mw_buf_text(out, "}}");
+    cli_write_libraries(p, out);
+    mw_buf_char(out, '}');
 }
 
 static void put_output(mw_buf *out, const mw_lineage *l)

@@ -4,6 +4,7 @@
  * Binomials: by inversion where the mean is small, else by Hormann's transformed rejection (BTRS;
  * The generation of binomial random variates, 1993). Random bits: xoshiro256** (Blackman, Vigna
  * 2018) seeded by splitmix64. */
+#include "chance.h"
 #include "special.h"
 
 #include <math.h>
@@ -34,12 +35,8 @@ static uint64_t draw_bits(dice *d)
 
 static void seed_dice(dice *d, uint64_t seed)
 {
-    for (size_t i = 0; i < MW_COUNT(d->state); i++) {
-        uint64_t z = seed += 0x9e3779b97f4a7c15u;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        d->state[i] = z ^ (z >> 31);
-    }
+    for (size_t i = 0; i < MW_COUNT(d->state); i++)
+        d->state[i] = stats_draw(&seed);
 }
 
 /* In (0, 1). */

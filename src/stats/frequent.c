@@ -1,11 +1,12 @@
 /* How many different values a stream has, and which are the commonest.
  *
- *   distinct   HyperLogLog: the longest run of zeros of a hash, by register; Ertl's estimator,
- * which needs no table of biases heavy      Space-Saving: the rarest of 256 counters is given to a
- * value that has none
+ *     distinct   HyperLogLog: the longest run of zeros of a hash, by register; Ertl's estimator,
+ *                which needs no table of biases
+ *     heavy      Space-Saving: the rarest of 256 counters is given to a value that has none
  *
  * Sources: Flajolet et al. (2007); Ertl, New cardinality estimation algorithms for HyperLogLog
  * sketches (2017), algorithm 6; Metwally, Agrawal, El Abbadi (2005). */
+#include "chance.h"
 #include "stats.h"
 
 #include <math.h>
@@ -15,16 +16,13 @@
 
 enum { REGISTER_BITS = 12, RUN_BITS = 64 - REGISTER_BITS };
 
-/* SplitMix64's last steps: equal values give equal hashes, -0 is 0. */
+/* Equal values give equal hashes, -0 is 0. */
 static uint64_t hash_of(double value)
 {
-    uint64_t z;
+    uint64_t bits;
     value += 0.0;
-    memcpy(&z, &value, sizeof z);
-    z += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    memcpy(&bits, &value, sizeof bits);
+    return stats_draw(&bits);
 }
 
 /* ---- distinct -------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
  *
  * Page-Hinkley alarms at the same value as River's. KSWIN draws, so that its alarms are those of
  * River's in distribution; a seed fixes them. */
+#include "chance.h"
 #include "detector.h"
 
 #include <math.h>
@@ -85,15 +86,6 @@ size_t stats_kswin_gap(size_t size, double alpha)
     return gap > least ? gap : least;
 }
 
-/* SplitMix64. */
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 static double value_at(const stats_kswin *state, const mw_detector_options *options, size_t i)
 {
     return state->window[(state->next + i) % options->window];
@@ -104,7 +96,7 @@ static void draw_earlier(stats_kswin *state, const mw_detector_options *options,
 {
     size_t wanted = options->sample, left = options->window - options->sample, n = 0;
     for (size_t i = 0; n < wanted; i++, left--)
-        if (draw(&state->random) % left < wanted - n)
+        if (stats_draw(&state->random) % left < wanted - n)
             ret[n++] = value_at(state, options, i);
 }
 

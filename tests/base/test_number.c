@@ -7,15 +7,13 @@
 
 #include "base/base.h"
 
+#include "../chance.h"
+
 static uint64_t random_state = 42;
 
-/* splitmix64 (Steele, Lea, Flood 2014) */
 static uint64_t random_bits(void)
 {
-    uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return test_draw(&random_state);
 }
 
 static double double_of(uint64_t bits)

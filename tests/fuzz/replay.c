@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "../chance.h"
+
 enum { INPUT_BYTES_MAX = 65536, INPUTS_MAX = 4096, CHANGES_MAX = 8 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -89,13 +91,9 @@ static void replay(const char *path)
 
 static uint64_t state = 1;
 
-/* splitmix64 (Steele 2014) */
 static uint64_t chance(void)
 {
-    uint64_t z = state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
+    return test_draw(&state);
 }
 
 static size_t below(size_t n)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "../chance.h"
 #include "monitor/monitor.h"
 #include "test.h"
 
@@ -15,10 +16,7 @@ static int64_t now_ms;
 
 static double chance(void)
 {
-    seed += 0x9e3779b97f4a7c15u;
-    uint64_t z = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return test_chance(&seed);
 }
 
 static double normal(void)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../chance.h"
 #include "model/model.h"
 
 #include "base/banned.h"
@@ -35,15 +36,12 @@ enum { WORDS_PER_SET = 2, TREE_NODES_MAX = 30000 };
 
 static inline uint64_t chance_bits(chance *from)
 {
-    uint64_t z = from->state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return test_draw(&from->state);
 }
 
 static inline double chance_unit(chance *from)
 {
-    return (double)(chance_bits(from) >> 11) * 0x1p-53;
+    return test_chance(&from->state);
 }
 
 static inline size_t chance_below(chance *from, size_t bound)

@@ -2,6 +2,7 @@
  * tests/oracle/test_change.py. */
 #include <math.h>
 
+#include "../chance.h"
 #include "stats/stats.h"
 #include "test.h"
 
@@ -9,10 +10,7 @@ static uint64_t seed;
 
 static double chance(void)
 {
-    seed += 0x9e3779b97f4a7c15u;
-    uint64_t z = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return test_chance(&seed);
 }
 
 /* Values between 0 and 1 about a level; errors of that rate for those that watch errors. */
