@@ -17,7 +17,6 @@ typedef enum cli_kind {
     CLI_KIND_TEXT,    /* anything */
     CLI_KIND_FILE,    /* a path; "-" may mean a standard stream */
     CLI_KIND_FOLDER,  /* a path */
-    CLI_KIND_ADDRESS, /* ADDR:PORT, :PORT, PORT or ADDR; becomes "addr:port" */
     CLI_KIND_LISTEN,  /* ADDR:PORT, :PORT, PORT, ADDR, unix:PATH or fd:NAME, with ",tls" and its
                          like;  several, parted by blanks; a flag that is repeated adds */
     CLI_KIND_COUNT,   /* a whole number */

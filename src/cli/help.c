@@ -71,8 +71,7 @@ void cli_write_option_facts(const cli_option *option, mw_buf *out)
         mw_buf_format(out, "default: %s", option->auto_is);
         separator = "; ";
     }
-    if (option->kind == CLI_KIND_FLAG || option->kind == CLI_KIND_ADDRESS ||
-        option->kind == CLI_KIND_LISTEN)
+    if (option->kind == CLI_KIND_FLAG || option->kind == CLI_KIND_LISTEN)
         return;
     mw_buf range;
     mw_buf_init(&range, 256);

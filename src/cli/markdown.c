@@ -146,10 +146,7 @@ static void config_row(mw_buf *out, const cli_option *option)
     mw_buf_text(out, "| ");
     code_cell(out, option->config);
     mw_buf_format(out, " | %s | ", cli_kind_word(option->kind));
-    cell(out, option->kind == CLI_KIND_FLAG || option->kind == CLI_KIND_ADDRESS ||
-                      option->kind == CLI_KIND_LISTEN
-                  ? ""
-                  : range.data);
+    cell(out, option->kind == CLI_KIND_FLAG || option->kind == CLI_KIND_LISTEN ? "" : range.data);
     mw_buf_text(out, " | ");
     cell(out, default_of(option));
     mw_buf_text(out, " | ");

@@ -1070,9 +1070,6 @@ void cli_option_range(const cli_option *option, mw_buf *out)
     case CLI_KIND_FILE:
     case CLI_KIND_FOLDER:
         break;
-    case CLI_KIND_ADDRESS:
-        mw_buf_text(out, "ADDR:PORT, :PORT, PORT or ADDR");
-        break;
     case CLI_KIND_LISTEN:
         mw_buf_text(out, "ADDR:PORT, :PORT, PORT, ADDR, unix:PATH or fd:NAME");
         break;

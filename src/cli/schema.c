@@ -12,7 +12,6 @@ const char *cli_kind_word(cli_kind kind)
     case CLI_KIND_FILE:
     case CLI_KIND_FOLDER:
         return "path";
-    case CLI_KIND_ADDRESS:
     case CLI_KIND_LISTEN:
         return "address";
     case CLI_KIND_COUNT:
@@ -123,9 +122,6 @@ static void json_type(const cli_option *option, mw_buf *out)
     case CLI_KIND_SECONDS:
         mw_buf_text(out, "\"type\":[\"integer\",\"string\"],"
                          "\"pattern\":\"^[0-9]+(\\\\.[0-9]+)? ?(ms|s|m|h|d)?$\"");
-        break;
-    case CLI_KIND_ADDRESS:
-        mw_buf_text(out, "\"type\":[\"string\",\"integer\"]");
         break;
     case CLI_KIND_LISTEN:
         mw_buf_text(out, "\"type\":[\"string\",\"integer\",\"array\"],"

@@ -226,7 +226,6 @@ static bool read_number(const cli_option *option, mw_view text, uint64_t *ret_va
     case CLI_KIND_TEXT:
     case CLI_KIND_FILE:
     case CLI_KIND_FOLDER:
-    case CLI_KIND_ADDRESS:
     case CLI_KIND_LISTEN:
         *ret_value = 0;
         return text.size > 0;
@@ -240,7 +239,6 @@ static const char *kind_noun(cli_kind kind)
     switch (kind) {
     case CLI_KIND_FLAG:
         return "true or false";
-    case CLI_KIND_ADDRESS:
     case CLI_KIND_LISTEN:
         return "an address";
     case CLI_KIND_COUNT:
@@ -297,8 +295,7 @@ static mw_status read_address_value(const cli_option *option, mw_view text, mw_a
 {
     mw_buf address;
     mw_buf_init(&address, 16 * MW_KIB);
-    bool good = option->kind == CLI_KIND_LISTEN ? cli_read_listen(text, &address)
-                                                : cli_read_address(text, &address);
+    bool good = cli_read_listen(text, &address);
     char *kept = good ? mw_arena_text(arena, mw_buf_as_view(&address)) : NULL;
     mw_buf_done(&address);
     if (!good)
@@ -317,7 +314,7 @@ mw_status cli_value_read(const cli_option *option, mw_view text, mw_arena *arena
         return fail_value(option, (mw_view){text.data, strlen(text.data)}, err);
     if (!read_number(option, text, &number))
         return fail_value(option, text, err);
-    if (option->kind == CLI_KIND_ADDRESS || option->kind == CLI_KIND_LISTEN)
+    if (option->kind == CLI_KIND_LISTEN)
         return read_address_value(option, text, arena, ret_value, err);
     if (has_range(option->kind) && (number < option->min || number > option->max))
         return fail_range(option, text, err);
