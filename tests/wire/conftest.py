@@ -41,6 +41,15 @@ def pytest_configure(config):
         pytest.exit(f"no {BINARY}: run 'make', or set MW_BINARY", returncode=4)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_environment():
+    """What a file sets, as MLflow's client does (MLFLOW_EXPERIMENT_ID), ends with that file."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 class Server:
     """`millwright serve` with these arguments, ready to take requests."""
 
