@@ -117,7 +117,7 @@ def suite_unit_sanitized(log):
 def suite_unit_threads(log):
     """Rooms with threads, under the thread sanitizer."""
     return unit_tests(log, "build-thread", suites=("base", "net", "serve", "api"),
-                      options=["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1"])
+                      options=["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=0"])
 
 
 # ---- Python ------------------------------------------------------------------------------------
