@@ -79,9 +79,11 @@ typedef struct mlflow_call {
 extern const mlflow_call mlflow_dvc_calls[];
 extern const size_t mlflow_n_dvc_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
-    mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[], mlflow_access_calls[];
+    mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[], mlflow_access_calls[],
+    mlflow_people_calls[];
 extern const size_t mlflow_n_experiment_calls, mlflow_n_run_calls, mlflow_n_history_calls,
-    mlflow_n_model_calls, mlflow_n_logged_calls, mlflow_n_artifact_calls, mlflow_n_access_calls;
+    mlflow_n_model_calls, mlflow_n_logged_calls, mlflow_n_artifact_calls, mlflow_n_access_calls,
+    mlflow_n_people_calls;
 
 struct mlflow_turn {
     mw_job job;
@@ -140,6 +142,8 @@ void mlflow_put_list(mw_buf *out, const char *name, const void *items, size_t co
     mlflow_put_list(out, name, (list)->items, (list)->count, sizeof *(list)->items, put)
 /* `,"name":[{"key":...,"value":...}]` */
 void mlflow_put_tags(mw_buf *out, const char *name, const mw_tags *tags);
+/* {"role":...,"on":...}, of an mw_grant. */
+void mlflow_put_grant(mw_buf *out, const void *grant);
 void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics);
 /* A message each, of an mw_experiment, an mw_run_info, an mw_run. */
 void mlflow_put_experiment(mw_buf *out, const void *experiment);

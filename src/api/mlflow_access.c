@@ -1,19 +1,8 @@
-/* Our own calls about access, below /mw/v1: who am I, who is there, what was done. */
+/* Our own calls about access, below /mw/v1: who am I, what was done. */
 #include "guard.h"
 #include "mlflow.h"
 
 /* ---- who am I -------------------------------------------------------------------------------- */
-
-static void put_grant(mw_buf *out, const void *item)
-{
-    const mw_grant *grant = item;
-    mw_buf_char(out, '{');
-    mlflow_put_text(out, "role", mw_view_of(mw_role_names[grant->role]));
-    mlflow_put_text(out, "on", mw_view_of(mw_scope_names[grant->scope]));
-    if (grant->scope != MW_SCOPE_ALL)
-        mlflow_put_text(out, "object", grant->object);
-    mw_buf_char(out, '}');
-}
 
 static mw_status tell_who(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
@@ -25,57 +14,8 @@ static mw_status tell_who(mlflow_turn *turn, mw_record *record, mw_error *err)
     mlflow_put_text(turn->out, "name", turn->actor.name);
     mlflow_put_name(turn->out, "asked");
     mw_buf_text(turn->out, visitor ? "true" : "false"); /* false: anybody may do anything */
-    MLFLOW_PUT_LIST(turn->out, "grants", visitor ? &visitor->grants : &none, put_grant);
+    MLFLOW_PUT_LIST(turn->out, "grants", visitor ? &visitor->grants : &none, mlflow_put_grant);
     mw_buf_char(turn->out, '}');
-    return MW_OK;
-}
-
-/* ---- who is there ---------------------------------------------------------------------------- */
-
-static void put_user(mw_buf *out, const void *item)
-{
-    const mw_user *user = item;
-    mw_buf_char(out, '{');
-    mlflow_put_text(out, "name", user->name);
-    mlflow_put_int(out, "created", user->created);
-    MLFLOW_PUT_LIST(out, "grants", &user->grants, put_grant);
-    mw_buf_char(out, '}');
-}
-
-static mw_status list_users(mlflow_turn *turn, mw_record *record, mw_error *err)
-{
-    mw_users users;
-    MW_TRY(mw_record_users(record, &users, err));
-    MLFLOW_ANSWER_LIST(turn, "users", &users, put_user);
-    return MW_OK;
-}
-
-static void put_time(mw_buf *out, const char *name, int64_t ms)
-{
-    if (ms > 0)
-        mlflow_put_int(out, name, ms);
-}
-
-static void put_token(mw_buf *out, const void *item)
-{
-    const mw_token *token = item;
-    mw_buf_char(out, '{');
-    mlflow_put_text(out, "name", token->name);
-    mlflow_put_name(out, "grant");
-    put_grant(out, &token->grant);
-    mlflow_put_int(out, "created", token->created);
-    mlflow_put_text(out, "created_by", token->created_by);
-    put_time(out, "expires", token->expires);
-    put_time(out, "revoked", token->revoked);
-    put_time(out, "last_used", token->used);
-    mw_buf_char(out, '}');
-}
-
-static mw_status list_tokens(mlflow_turn *turn, mw_record *record, mw_error *err)
-{
-    mw_tokens tokens;
-    MW_TRY(mw_record_tokens(record, &tokens, err));
-    MLFLOW_ANSWER_LIST(turn, "tokens", &tokens, put_token);
     return MW_OK;
 }
 
@@ -151,8 +91,5 @@ const mlflow_call mlflow_access_calls[] = {
      "Changes of the record, the newest first"},
     {MLFLOW_GETS, "/mw/v1/audit/verdict", MLFLOW_READS, judge_audit, verdict_fields,
      sizeof(audit_request), "Is the audit log as it was written?"},
-    {MLFLOW_GETS, "/mw/v1/users", MLFLOW_READS, list_users, NULL, 0, "Users and their roles"},
-    {MLFLOW_GETS, "/mw/v1/tokens", MLFLOW_READS, list_tokens, NULL, 0,
-     "Tokens, without their secrets"},
 };
 const size_t mlflow_n_access_calls = MW_COUNT(mlflow_access_calls);

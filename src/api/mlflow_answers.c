@@ -227,6 +227,9 @@ static const struct {
     {MW_E_ACCESS_DENIED, 403, "PERMISSION_DENIED"},
     {MW_E_ACCESS_LIMITED, 429, "REQUEST_LIMIT_EXCEEDED"},
     {MW_E_ACCESS_BUSY, 503, "TEMPORARILY_UNAVAILABLE"},
+    {MW_E_ACCESS_VALUE, 400, "INVALID_PARAMETER_VALUE"},
+    {MW_E_ACCESS_UNKNOWN, 404, "RESOURCE_DOES_NOT_EXIST"},
+    {MW_E_ACCESS_TAKEN, 409, "RESOURCE_ALREADY_EXISTS"},
     {MW_E_RECORD_VALUE, 400, "INVALID_PARAMETER_VALUE"},
     {MW_E_RECORD_FILTER, 400, "INVALID_PARAMETER_VALUE"},
     {MW_E_RECORD_PATH, 400, "INVALID_PARAMETER_VALUE"},
@@ -249,6 +252,23 @@ static const struct {
     {MW_E_STORE_BUSY, 503, "TEMPORARILY_UNAVAILABLE"},
 };
 
+/* Of codes that the table does not know: other rooms'. */
+static const char *usual_name(int status)
+{
+    switch (status) {
+    case 400:
+        return "INVALID_PARAMETER_VALUE";
+    case 404:
+        return "RESOURCE_DOES_NOT_EXIST";
+    case 409:
+        return "RESOURCE_CONFLICT";
+    case 503:
+        return "TEMPORARILY_UNAVAILABLE";
+    default:
+        return "INTERNAL_ERROR";
+    }
+}
+
 static void write_message(const mw_error *err, mw_buf *out)
 {
     const char *parts[] = {err->where, err->what, err->why, err->mend};
@@ -264,9 +284,9 @@ static void write_message(const mw_error *err, mw_buf *out)
 
 void mlflow_put_error(mw_exchange *exchange, const mw_error *err)
 {
-    const char *name = "INTERNAL_ERROR";
     mw_buf message;
-    exchange->status = 500;
+    exchange->status = mw_status_http(err->status);
+    const char *name = usual_name(exchange->status);
     for (size_t i = 0; i < MW_COUNT(errors); i++) {
         if ((int)errors[i].code != err->code)
             continue;

@@ -167,6 +167,12 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/audit/verdict", ADMIN, SERVER),
     RECORD(GETS, "/mw/v1/users", ADMIN, SERVER),
     RECORD(GETS, "/mw/v1/tokens", ADMIN, SERVER),
+    RECORD(POSTS, "/mw/v1/users", ADMIN, SERVER),
+    RECORD(DELETES, "/mw/v1/users/{user}", ADMIN, SERVER),
+    RECORD(PUTS, "/mw/v1/users/{user}/password", VIEWER, ANY), /* one's own, or by an admin */
+    RECORD(POSTS, "/mw/v1/users/{user}/grants", ADMIN, SERVER),
+    RECORD(POSTS, "/mw/v1/tokens", ADMIN, SERVER),
+    RECORD(DELETES, "/mw/v1/tokens/{token}", ADMIN, SERVER),
     /* gRPC */
     ENDPOINT(POSTS, INFERENCE "ModelInfer"),
     ENDPOINT(POSTS, INFERENCE "ModelStreamInfer"),

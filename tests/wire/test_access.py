@@ -429,6 +429,86 @@ def test_commands(tmp_path):
     assert mw("audit", "list", "--format", "csv", "--record", record).count("\n") == 8
 
 
+# ---- users and tokens over HTTP ----------------------------------------------------------------
+
+
+def ask(house, method, path, body=None, auth=None):
+    return requests.request(method, house.url + "/mw/v1/" + path, json=body, timeout=20,
+                            headers={"Authorization": auth} if auth else {})
+
+
+def test_people_over_http(house, admin):
+    made = {"name": "web", "password": PASSWORD, "role": "editor", "on": "model", "object": "m"}
+    assert ask(house, "POST", "users", made, admin).status_code == 200
+    assert ask(house, "POST", "users", made, admin).status_code == 409
+    me = basic("web", PASSWORD)
+    assert house.call("/mw/v1/whoami", auth=me).json()["grants"] == [
+        {"role": "editor", "on": "model", "object": "m"}]
+    granted = {"role": "viewer", "on": "experiment", "object": "Default"}
+    assert ask(house, "POST", "users/web/grants", granted, admin).status_code == 200
+    listed = {user["name"]: user for user in ask(house, "GET", "users", auth=admin).json()["users"]}
+    assert {"role": "viewer", "on": "experiment", "object": "0"} in listed["web"]["grants"]
+    # one's own password, with the current one; an admin needs none
+    other = {"password": "another word"}
+    assert ask(house, "PUT", "users/web/password", other, me).status_code == 403
+    assert ask(house, "PUT", "users/ada/password", other, me).status_code == 403
+    assert ask(house, "PUT", "users/web/password", {**other, "current": PASSWORD},
+               me).status_code == 200
+    assert ask(house, "PUT", "users/web/password", {"password": "short"}, admin).status_code == 400
+    time.sleep(1)
+    assert house.call("/mw/v1/whoami", auth=me).status_code == 401
+    me = basic("web", "another word")
+    for method, path, body in (("POST", "users", made), ("DELETE", "users/ada", None),
+                               ("POST", "tokens", {"name": "t", "role": "admin"}),
+                               ("POST", "users/web/grants", {"role": "admin"})):
+        assert ask(house, method, path, body, me).status_code == 403, path
+    assert ask(house, "DELETE", "users/web", auth=admin).status_code == 200
+    assert ask(house, "DELETE", "users/web", auth=admin).status_code == 404
+    newest = ask(house, "GET", "audit?max_results=1", auth=admin).json()["entries"][0]
+    assert (newest["actor"], newest["action"]) == ("token:root", "user.remove")
+
+
+def test_tokens_over_http(house, admin):
+    later = int((time.time() + 3600) * 1000)
+    made = ask(house, "POST", "tokens", {"name": "web-ci", "role": "editor", "on": "model",
+                                         "object": "m", "expires": later}, admin).json()
+    assert re.fullmatch("mw_[a-z2-7]{52}", made["token"]) and made["expires"] == later
+    auth = bearer(made["token"])
+    assert house.call("/mw/v1/whoami", auth=auth).status_code == 200
+    listed = ask(house, "GET", "tokens", auth=admin)
+    assert "web-ci" in listed.text and made["token"] not in listed.text
+    assert ask(house, "DELETE", "tokens/web-ci", auth=admin).status_code == 200
+    time.sleep(1)
+    assert house.call("/mw/v1/whoami", auth=auth).status_code == 401
+
+
+@pytest.mark.parametrize("body", [
+    {"role": "king"}, {"role": "none"}, {"role": "viewer", "on": "moon"},
+    {"role": "viewer", "on": "model"}, {"role": "viewer", "object": "m"},
+    {"role": "admin", "on": "model", "object": "m"}, {"role": "viewer", "expires": 1000}, {}])
+def test_tokens_that_cannot_be(house, admin, body):
+    answer = ask(house, "POST", "tokens", {"name": "bad", **body}, admin)
+    assert answer.status_code == 400, answer.text
+    assert "bad" not in ask(house, "GET", "tokens", auth=admin).text
+
+
+def test_nobody_takes_himself_away(house):
+    house.user("eva", "--role", "admin")
+    mine = basic("eva")
+    assert ask(house, "DELETE", "users/eva", auth=mine).status_code == 403
+    assert ask(house, "POST", "users/eva/grants", {"role": "none"}, mine).status_code == 403
+    assert ask(house, "GET", "users", auth=mine).status_code == 200
+
+
+def test_no_changes_where_nobody_is_asked(serve, tmp_path):
+    server = serve("--record", tmp_path / "record")
+    for method, path, body in (
+            ("POST", "users", {"name": "eve", "password": PASSWORD, "role": "admin"}),
+            ("POST", "tokens", {"name": "eve", "role": "admin"}), ("DELETE", "users/ada", None)):
+        answer = ask(server, method, path, body)
+        assert answer.status_code == 403 and "--auth" in answer.text, path
+
+
 # ---- the audit log -----------------------------------------------------------------------------
 
 
