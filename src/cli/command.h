@@ -175,6 +175,19 @@ typedef enum cli_option_id {
     CLI_FAIR_SUITE,
     CLI_FAIR_ZERO_DIVISION,
     CLI_FAIR_FORMAT, /* --format: text, json or html */
+    /* model validate */
+    CLI_VALID_DATA, /* --data */
+    CLI_PREDICTIONS,
+    CLI_AGAINST,
+    CLI_VALID_SUITE, /* --suite */
+    CLI_SLICES,
+    CLI_TRAIN,
+    CLI_VALID_WEIGHT, /* --weight */
+    CLI_QUERY,
+    CLI_TASK,
+    CLI_VALID_METRIC, /* --metric */
+    CLI_MARGIN,
+    CLI_VALID_FORMAT, /* --format */
     /* server import-mlflow */
     CLI_ARTIFACTS,
     /* status */
@@ -302,7 +315,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_audit_verify, cli_run_fairness_check, cli_run_server_backup, cli_run_server_restore,
     cli_run_server_import;
 
-cli_run cli_run_drift_stream;
+cli_run cli_run_drift_stream, cli_run_model_validate;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

@@ -284,6 +284,38 @@ static const cli_command commands[] = {
         .run = cli_run_model_diff,
     },
     {
+        .name = "model validate",
+        .group = "Models",
+        .summary = "tell whether a model is good enough, and no worse than another",
+        .about =
+            "Judges a model, or columns of predictions, by rows whose truth is known: all usual "
+            "metrics of two classes, several classes, numbers and rankings with 95 % intervals, "
+            "equal to scikit-learn's; against a champion by paired tests and a smallest difference "
+            "that matters.\n\n"
+            "--suite says what must hold. A limit that the value breaks fails; one that the value "
+            "keeps, and its interval does not, is undecided; a failed check makes the exit code 6. "
+            "The report is text, JSON, Markdown, HTML, JUnit for CI, or annotations of GitHub "
+            "Actions.",
+        .arguments = {{"MODEL",
+                       "NAME/VERSION, NAME@ALIAS or models:/... of a record, or a " MODEL_HELP
+                       "; not with --predictions",
+                       0, 1, NULL, true}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_VALID_DATA, CLI_TARGET, CLI_PREDICTIONS,
+                     CLI_AGAINST, CLI_VALID_SUITE, CLI_SLICES, CLI_TRAIN, CLI_VALID_WEIGHT,
+                     CLI_QUERY, CLI_TASK, CLI_VALID_METRIC, CLI_MARGIN, CLI_FAIR_THRESHOLD,
+                     CLI_FAIR_POSITIVE, CLI_SEED, CLI_VALID_FORMAT, CLI_OUTPUT, CLI_ONNXRUNTIME),
+        .examples =
+            {{"mw model validate model.json --data test.csv --target y", NULL},
+             {"mw model validate credit@challenger --against credit@champion --data "
+              "test.csv --target y --suite suite.yaml",
+              "as a gate: 6 when it does not pass"},
+             {"mw model validate --predictions p --data scored.csv --target y -o report.html",
+              "without a model"}},
+        .reads_config = true,
+        .run = cli_run_model_validate,
+    },
+    {
         .name = "data add",
         .group = "Data",
         .summary = "keep a version of files or folders",
