@@ -80,22 +80,16 @@ static void judge(cli_validation *v)
             v->passed = false;
 }
 
-static mw_status refuse_later(const cli_call *call, mw_error *err)
-{
-    if (!call->settings[CLI_SLICES].text && !call->settings[CLI_TRAIN].text)
-        return MW_OK;
-    mw_fail(err, MW_E_VALIDATE_COLUMNS, "--slices and --train are not yet run");
-    return mw_mend(err, "leave them out, so that nothing seems to be checked that is not");
-}
-
 static mw_status run(cli_validation *v, mw_error *err)
 {
-    MW_TRY(refuse_later(v->call, err));
     MW_TRY(read_threshold(v, err));
     MW_TRY(cli_validate_read_suite(v, err));
     MW_TRY(cli_validate_read(v, err));
     MW_TRY(cli_validate_predict(v, err));
     MW_TRY(cli_validate_measure(v, err));
+    MW_TRY(cli_validate_slices(v, err));
+    MW_TRY(cli_validate_behave(v, err));
+    MW_TRY(cli_validate_data(v, err));
     judge(v);
     return put_report(v, err);
 }

@@ -292,7 +292,9 @@ static const cli_command commands[] = {
             "metrics of two classes, several classes, numbers and rankings with 95 % intervals, "
             "equal to scikit-learn's; against a champion by paired tests and a smallest difference "
             "that matters.\n\n"
-            "--suite says what must hold. A limit that the value breaks fails; one that the value "
+            "--suite says what must hold: metrics, slices, what predictions do when rows change, "
+            "the data, overlap with the training rows, latency, size. A limit that the value "
+            "breaks fails; one that the value "
             "keeps, and its interval does not, is undecided; a failed check makes the exit code 6. "
             "The report is text, JSON, Markdown, HTML, JUnit for CI, or annotations of GitHub "
             "Actions.",

@@ -92,7 +92,7 @@ static void put_slices(const cli_validation *v, mw_buf *out)
     size_t n;
     if (v->n_searched == 0)
         return;
-    mw_buf_format(out, "\n  Slices by %s, %zu looked at; worst first\n",
+    mw_buf_format(out, "\n  Slices by %s, %zu looked at: those asked for, then the worst\n",
                   mw_quality_metrics(v->task, &n)[v->primary].name, v->n_searched);
     for (size_t i = 0; i < v->n_slices; i++) {
         const cli_slice *s = &v->slices[i];

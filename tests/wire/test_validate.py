@@ -301,3 +301,138 @@ def test_a_target_that_is_a_feature_is_refused(run, models, tmp_path):
     models.rows.to_csv(data, index=False)
     said = refused(run, data, models.paths["plain"], target="age")
     assert "is a feature of the model" in said
+
+
+# ---- behaviour, data, slices: against the same done in Python ----------------------------------
+
+@pytest.fixture
+def late(models, tmp_path):
+    data = tmp_path / "late.csv"
+    models.rows.assign(y=models.late).to_csv(data, index=False)
+    return data
+
+
+def judged(run, models, data, suite, text, *more, code=0):
+    suite.write_text(text)
+    found = validate(run, data, models.paths["plain"], "--suite", suite, *more, code=code)
+    return {check["name"]: check for check in found["checks"]}, found
+
+
+def test_behaviour_is_what_python_finds(run, models, late, tmp_path):
+    checks, _ = judged(run, models, late, tmp_path / "s.yaml", """tests:
+- invariance: {column: late, tolerance: 0.05}
+- monotone: {column: late, direction: up, tolerance: 0.001}
+- directional: {column: income, times: 2, expect: down, share: 0.5}
+- range:
+- determinism: {rows: 50}
+- missing: {columns: [debt, late], max_drop: 0.9}
+- noise: {max_drop: 0.9}
+""", code=6)
+    rows, base = models.rows, models.predict("plain", models.rows)
+    swept = [models.predict("plain", rows.assign(late=float(v))) for v in range(4)]
+    moved = np.max([np.abs(p - base) for p in swept], axis=0)
+    assert checks["invariance/late"]["value"] == np.mean(moved <= 0.05)
+    assert checks["invariance/late"]["passed"] is False
+    fell = np.max([swept[i] - swept[k] for i in range(4) for k in range(i, 4)], axis=0)
+    assert checks["monotone/late"]["value"] == np.mean(fell <= 0.001)
+    assert "proven by all" in checks["monotone/late"]["why"]
+    change = models.predict("plain", rows.assign(income=rows.income * 2)) - base
+    assert checks["directional/income"]["value"] == np.mean(change <= 1e-9)
+    assert checks["range"]["passed"] and checks["determinism"]["value"] == 1
+    for name in ("debt", "late"):
+        without = models.predict("plain", rows.assign(**{name: np.nan}))
+        drop = metrics.roc_auc_score(models.late, base) - \
+            metrics.roc_auc_score(models.late, without)
+        assert checks[f"missing/{name}"]["value"] == pytest.approx(drop, abs=1e-6)
+    assert 0 < checks["noise/change"]["value"] < 0.2
+
+
+def test_known_rows_are_compared(run, models, late, tmp_path):
+    golden = tmp_path / "golden.csv"
+    known = models.rows.head(20).assign(p=models.predict("plain", models.rows.head(20)))
+    known.to_csv(golden, index=False)
+    text = f"tests:\n- known_rows: {{file: {golden}, column: p}}\n"
+    checks, _ = judged(run, models, late, tmp_path / "s.yaml", text)
+    assert "all 20 rows" in checks["known_rows"]["why"]
+    known.loc[3, "p"] += 0.01
+    known.to_csv(golden, index=False)
+    checks, _ = judged(run, models, late, tmp_path / "s.yaml", text, code=6)
+    assert "19 of 20 rows" in checks["known_rows"]["why"] and "row 4" in checks["known_rows"]["why"]
+
+
+def test_data_is_looked_at(run, models, late, tmp_path):
+    train = tmp_path / "train.csv"
+    models.rows.head(100).assign(y=1 - models.late.head(100)).to_csv(train, index=False)
+    checks, found = judged(run, models, late, tmp_path / "s.yaml", """data:
+  min_rows: 1000
+  min_class_share: 0.4
+  max_leakage: 0.6
+  max_duplicates: 0
+  unique: [income, late]
+  columns:
+    age: {type: whole, min: 18, max: 60}
+    debt: {missing: 0.05}
+    town: {optional: true}
+    late: {values: ["0", "1", "2", "3"]}
+    nowhere: {}
+overlap: {max: 0.2}
+latency: {p99: 1s}
+size: {max: 10B}
+""", "--train", train, code=6)
+    rows = models.rows
+    failed = {name for name, check in checks.items() if not check["passed"]}
+    assert checks["data/rows"]["value"] == 400
+    assert checks["column/age"]["value"] == (rows.age > 60).sum()
+    assert checks["missing_values/debt"]["value"] == close(rows.debt.isna().mean())
+    assert checks["overlap/train"]["value"] == 0.25  # the target does not count
+    assert checks["data/leakage"]["value"] == pytest.approx(max(
+        max(a, 1 - a) for a in (metrics.roc_auc_score(models.late[~c.isna()], c.dropna())
+                                for c in (rows[k] for k in rows))), rel=1e-12)
+    assert failed == {"data/rows", "data/leakage", "column/age", "missing_values/debt",
+                      "unique/late", "column/nowhere", "overlap/train", "size/file"} | (
+                          {"unique/income"} if rows.income.duplicated().any() else set())
+    assert found["latency"]["p50_ms"] <= found["latency"]["p99_ms"] < 1000
+
+
+def test_the_worst_slice_is_found(run, tmp_path):
+    """Noise everywhere; in one combination of two columns the score is upside down."""
+    chance = np.random.default_rng(2)
+    n = 6000
+    y, town = chance.integers(0, 2, n), chance.choice(["Ghent", "Lviv", "Porto"], n)
+    kind, age = chance.choice(["a", "b"], n), chance.integers(18, 80, n)
+    bad = (town == "Lviv") & (kind == "b")
+    signal = 0.3 * (2 * y - 1) * np.where(bad, -1, 1)
+    p = np.clip(0.5 + signal + chance.normal(0, 0.1, n), 0.02, 0.98)
+    data = write(tmp_path / "slices.csv", y=y, p=p, town=town, kind=kind, age=age)
+    found = validate(run, data, "--predictions", "p", "--slices", "kind")["slices"]
+    worst = [s for s in found["found"] if not s["asked"]]
+    assert worst[0]["slice"] == "town=Lviv & kind=b" and worst[0]["rows"] == bad.sum()
+    assert worst[0]["value"] == close(metrics.roc_auc_score(y[bad], p[bad]))
+    assert worst[0]["p_adjusted"] < 1e-10 and worst[0]["effect"] > 1
+    asked = [s for s in found["found"] if s["asked"]]
+    assert {s["slice"] for s in asked} == {"kind=a", "kind=b"}
+    suite = tmp_path / "s.yaml"
+    suite.write_text("slices: {columns: [town], max_gap: 0.05}\n")
+    checks = validate(run, data, "--predictions", "p", "--suite", suite, code=6)["checks"]
+    assert {c["name"] for c in checks if not c["passed"]} >= {"slice/town=Lviv"}
+    chance.shuffle(y)
+    shuffled = write(data, y=y, p=chance.random(n), town=town, kind=kind, age=age)
+    found = validate(run, shuffled, "--predictions", "p")["slices"]
+    assert found["found"] == [] and found["searched"] > 10  # where nothing is worse
+
+
+@pytest.mark.parametrize("text, says", [
+    ("tests:\n- monotone: {column: agee, direction: up}\n", "no feature 'agee'"),
+    ("tests:\n- invariance: {}\n", "which column"),
+    ("tests:\n- directional: {column: age, expect: up}\n", "one change is due"),
+    ("tests:\n- levitation: {}\n", "no such test"),
+    ("tests:\n- known_rows: {file: a.csv}\n", "need a file"),
+    ("slices: {columns: [nowhere]}\n", "not in the data"),
+    ("data: {columns: {age: {type: wide}}}\n", "no such type"),
+    ("overlap: {max: 0}\n", "--train"),
+])
+def test_suites_that_cannot_be_run_are_told(run, models, late, tmp_path, text, says):
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(text)
+    said = refused(run, late, models.paths["plain"], "--suite", suite)
+    assert says in said and "suite.yaml:" in said
