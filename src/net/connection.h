@@ -198,7 +198,7 @@ typedef enum net_exchange_state {
     NET_EXCHANGE_OPEN,
     NET_EXCHANGE_DEFERRED,
     NET_EXCHANGE_REPLIED,
-    NET_EXCHANGE_WAITING /* for news; gRPC only */
+    NET_EXCHANGE_WAITING /* for news */
 } net_exchange_state;
 
 /* The public struct first, so that a pointer to it is a pointer to this. */
@@ -213,6 +213,10 @@ struct net_exchange {
     net_exchange_state state;
     atomic_bool is_gone;
     bool is_again; /* the handler is asked again: no new request */
+    bool lasts;    /* the head and a first piece of its body are sent (lasting.c) */
+    bool waits;    /* for news, in the loop's list */
+    net_exchange *waiting_after, **waiting_link;
+    uint64_t sent_bytes; /* of such a body */
     mw_arena arena;
     mw_buf reply;
     mw_buf body;         /* of requests that do not fit the read buffer, or come in chunks */

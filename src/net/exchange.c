@@ -16,7 +16,8 @@ net_exchange *net_begin_exchange(net_connection *connection)
     exchange->body.cap = connection->loop->server->options.max_body_bytes;
     exchange->reply.cap = connection->loop->server->options.max_reply_bytes;
     exchange->state = NET_EXCHANGE_OPEN;
-    exchange->is_again = false;
+    exchange->is_again = exchange->lasts = exchange->waits = false;
+    exchange->sent_bytes = 0;
     atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
     exchange->shown = (mw_exchange){
         .method = MW_METHOD_OTHER,
@@ -92,7 +93,9 @@ void net_exchange_end(const net_exchange *exchange, bool is_gone)
         .grpc_status = shown->is_grpc ? net_grpc_code(shown->status) : -1,
         .is_gone = is_gone,
         .request_bytes = shown->body.size,
-        .reply_bytes = shown->method == MW_HEAD ? 0 : exchange->reply.size,
+        .reply_bytes = exchange->lasts            ? exchange->sent_bytes
+                       : shown->method == MW_HEAD ? 0
+                                                  : exchange->reply.size,
         .ended_ns = mw_clock_ns(),
     };
     options->done(options->user, shown, &outcome);
@@ -203,7 +206,7 @@ void mw_exchange_return(mw_exchange *shown)
 void mw_exchange_wait(mw_exchange *shown)
 {
     net_exchange *exchange = (net_exchange *)shown;
-    assert(exchange->state == NET_EXCHANGE_OPEN && shown->is_grpc);
+    assert(exchange->state == NET_EXCHANGE_OPEN && (shown->is_grpc || exchange->lasts));
     exchange->state = NET_EXCHANGE_WAITING;
 }
 

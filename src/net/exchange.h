@@ -17,6 +17,17 @@ void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,
 /* Where the answer did not fit its cap, or memory is gone: say that instead. */
 void net_exchange_mend_reply(net_exchange *exchange);
 
+/* ---- lasting.c: bodies that go on at news ------------------------------------------------------
+ */
+
+/* Whether one more may wait; else the exchange holds a refusal. */
+bool net_lasting_may_begin(net_exchange *exchange);
+/* Join the loop's list of those that wait; leave it (also where it is in none). */
+void net_lasting_wait(net_exchange *exchange);
+void net_lasting_forget(net_exchange *exchange);
+/* There is news: ask the handlers of all bodies of this loop that wait. */
+void net_lasting_tell_news(net_loop *loop);
+
 /* Refusals that all protocols know. */
 void net_fail_large_body(size_t cap_bytes, mw_error *err); /* 413 */
 /* The largest body of this request. */

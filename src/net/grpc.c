@@ -320,10 +320,6 @@ static void ask_again(net_stream *stream)
  * either list. */
 void net_grpc_tell_news(net_loop *loop)
 {
-    unsigned n_news = atomic_load(&loop->server->n_news);
-    if (n_news == loop->n_news)
-        return;
-    loop->n_news = n_news;
     net_stream *told = loop->waiting;
     loop->waiting = NULL;
     if (told)

@@ -57,18 +57,51 @@ static void finish_request(net_connection *connection)
     net_head_parser_reset(&http->parser);
 }
 
+/* The last piece is on its way: the connection ends behind it, and so does the body. */
+static step end_lasting(net_connection *connection, net_exchange *exchange)
+{
+    net_exchange_end(exchange, false);
+    finish_request(connection);
+    state_of(connection)->closing = true;
+    net_loop_give_exchange(connection->loop, exchange);
+    return STEP_ON;
+}
+
+/* A piece of a body without a length. */
+static step answer_piece(net_connection *connection, net_exchange *exchange)
+{
+    net_loop *loop = connection->loop;
+    mw_exchange *shown = &exchange->shown;
+    mw_buf *out = net_connection_gather(connection);
+    bool begins = !exchange->lasts;
+    if (!shown->stays || shown->status != 200 || loop->phase != NET_RUNNING)
+        return end_lasting(connection, exchange);
+    exchange->lasts = true;
+    exchange->sent_bytes += exchange->reply.size;
+    if (begins)
+        net_write_reply_head(loop, out, shown, 0,
+                             (net_reply_form){.closes = true, .has_no_length = true});
+    mw_buf_bytes(out, exchange->reply.data, exchange->reply.size);
+    net_lasting_wait(exchange);
+    return net_connection_flush(connection, NULL) ? STEP_WAIT : STEP_GONE;
+}
+
 static step answer(net_connection *connection, net_exchange *exchange)
 {
     net_loop *loop = connection->loop;
     net_http1_state_block *http = state_of(connection);
     mw_exchange *shown = &exchange->shown;
     net_exchange_mend_reply(exchange);
+    bool begins = shown->stays && !exchange->lasts && shown->status == 200 &&
+                  shown->method != MW_HEAD && net_lasting_may_begin(exchange);
+    if (begins || exchange->lasts)
+        return answer_piece(connection, exchange);
     net_exchange_end(exchange, false);
     bool keep = http->keep_alive && !shown->close_after && loop->phase == NET_RUNNING;
     mw_buf *out = net_connection_gather(connection);
     size_t body_bytes = exchange->reply.size;
     net_write_reply_head(loop, out, shown, body_bytes,
-                         (net_reply_form){!keep, http->says_keep_alive});
+                         (net_reply_form){!keep, http->says_keep_alive, false});
     bool has_body = net_status_has_body(shown->status) && shown->method != MW_HEAD;
     bool is_large = has_body && body_bytes > SMALL_BODY_BYTES;
     if (has_body && !is_large)
@@ -138,6 +171,9 @@ static step dispatch(net_connection *connection)
     switch (net_exchange_handle(exchange)) {
     case NET_EXCHANGE_DEFERRED:
         net_timer_clear(&loop->timers, &connection->timer);
+        return STEP_WAIT;
+    case NET_EXCHANGE_WAITING:
+        net_lasting_wait(exchange);
         return STEP_WAIT;
     case NET_EXCHANGE_OPEN:
         return refuse_silence(connection);
@@ -501,9 +537,17 @@ static void http1_open(net_connection *connection)
                   connection->loop->now_ns);
 }
 
+/* Whether a body waits for news, and nothing else is under way. */
+static bool is_waiting(const net_connection *connection)
+{
+    return connection->http1.exchange && connection->http1.exchange->waits;
+}
+
 static void http1_ready(net_connection *connection)
 {
-    if (!connection->write_blocked)
+    if (is_waiting(connection) && connection->peer_finished)
+        net_connection_close(connection); /* who waits for news does not close his half */
+    else if (!connection->write_blocked)
         advance(connection);
 }
 
@@ -567,6 +611,10 @@ static void http1_timeout(net_connection *connection, net_timer_kind kind)
 static void http1_drain(net_connection *connection)
 {
     net_loop *loop = connection->loop;
+    if (is_waiting(connection)) {
+        net_connection_close(connection);
+        return;
+    }
     if (state_of(connection)->state != NET_HTTP1_HEAD || connection->write_blocked ||
         connection->in.begin < connection->in.end)
         return;
@@ -588,6 +636,10 @@ static void http1_refuse(net_connection *connection, int refusal, const mw_error
 static void http1_close(net_connection *connection)
 {
     net_http1_state_block *http = state_of(connection);
+    if (is_waiting(connection)) {
+        net_lasting_forget(http->exchange);
+        net_exchange_end(http->exchange, true);
+    }
     if (http->exchange && connection->n_exchanges == 0)
         net_loop_give_exchange(connection->loop, http->exchange);
     else if (http->exchange)
@@ -598,7 +650,7 @@ static void http1_close(net_connection *connection)
 static bool http1_is_busy(const net_connection *connection)
 {
     const net_http1_state_block *http = &connection->http1;
-    if (http->state == NET_HTTP1_LINGERING)
+    if (http->state == NET_HTTP1_LINGERING || is_waiting(connection))
         return false;
     return http->state != NET_HTTP1_HEAD || connection->write_blocked ||
            connection->in.begin < connection->in.end;

@@ -126,7 +126,7 @@ void net_grpc_forget(net_stream *stream);
 void net_grpc_drain(net_stream *stream);
 /* The same of one that is idle. */
 void net_grpc_drain_idle(net_stream *stream);
-/* Ask the handlers of all calls of this loop that wait, if there is news. */
+/* There is news: ask the handlers of all calls of this loop that wait. */
 void net_grpc_tell_news(net_loop *loop);
 /* All of `out` was sent, n_sent bytes of it just now: what nghttp2's reader answers. */
 ssize_t net_grpc_read_end(net_stream *stream, size_t n_sent, uint32_t *flags);

@@ -294,12 +294,22 @@ void net_loop_begin(net_loop *loop)
     loop->now_ns = loop->woken_ns = mw_clock_ns();
 }
 
+static void tell_news(net_loop *loop)
+{
+    unsigned n_news = atomic_load(&loop->server->n_news);
+    if (n_news == loop->n_news)
+        return;
+    loop->n_news = n_news;
+    net_grpc_tell_news(loop);
+    net_lasting_tell_news(loop);
+}
+
 void net_loop_turn(net_loop *loop)
 {
     collect(loop);
     serve_ready(loop);
     read_mail(loop);
-    net_grpc_tell_news(loop);
+    tell_news(loop);
     follow_phase(loop);
     serve_timeouts(loop);
 }

@@ -60,6 +60,7 @@ struct net_loop {
     net_connection *connections;
     net_connection *ready, *last_ready; /* those that wait for their turn, longest first */
     struct net_stream *waiting;         /* calls that wait for news (grpc.c) */
+    net_exchange *lasting;              /* bodies that wait for news (lasting.c) */
     unsigned n_news;                    /* of the server's: told to them */
     size_t n_live_exchanges;            /* held by others */
 

@@ -94,9 +94,12 @@ struct mw_exchange {
     bool takes_more; /* gRPC: this answer, whatever its status, is a message, and further messages
                         of the call come here, too, one by one. Without it an answer ends the call,
                         and one whose status is not 200 is the sentence of its outcome */
-    bool stays;      /* gRPC: this answer (200) is a message, and the call waits for news: at each
-                        mw_server_announce the handler is called again with the same message and
-                        `user`, on the same loop; it answers again or says mw_exchange_wait */
+    bool stays; /* this answer (200) is a message of a gRPC call, or the next piece of an HTTP/1.1
+                   body without a length, and waits for news: at each mw_server_announce the
+                   handler is called again with the same request and `user`, on the same loop;
+                   it answers again or says mw_exchange_wait. Of plain HTTP/2 an answer is
+                   always whole. Behind the first piece of a body, the arena is kept to its end:
+                   take nothing from it. An answer that does not stay is dropped, and ends it */
 };
 
 /* The value of a request header (any case), or {NULL, 0}. The last one wins when it is repeated. */
@@ -123,10 +126,10 @@ void mw_exchange_defer(mw_exchange *exchange);
 /* Instead of a reply to what was deferred: the handler is called again with it, on its loop. What
  * was done meanwhile (a body uncompressed) stands in the exchange. Any thread. */
 void mw_exchange_return(mw_exchange *exchange);
-/* Instead of a reply to a message of a gRPC call: there is nothing to say until there is news, as
- * behind an answer that `stays`. A client that goes away ends the waiting; so does the server,
- * which drains (UNAVAILABLE) or has too many such calls (MW_LIMIT_WAITING_CALLS:
- * RESOURCE_EXHAUSTED). */
+/* Instead of a reply to a message of a gRPC call, or of a further piece of a body: there is nothing
+ * to say until there is news, as behind an answer that `stays`. A client that goes away ends the
+ * waiting; so does the server, which drains (UNAVAILABLE) or has too many such calls
+ * (MW_LIMIT_WAITING_CALLS: RESOURCE_EXHAUSTED, 429). */
 void mw_exchange_wait(mw_exchange *exchange);
 /* True when the client has hung up meanwhile: deferred work may then be cut short. The reply is
  * still due. It is dropped, unless the client has closed its sending half only and can still read.

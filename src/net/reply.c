@@ -108,7 +108,7 @@ void net_write_reply_head(net_loop *loop, mw_buf *out, const mw_exchange *exchan
         at = put(at, exchange->reply_type);
         at = put(at, MW_VIEW("\r\n"));
     }
-    if (net_status_has_body(exchange->status)) {
+    if (net_status_has_body(exchange->status) && !form.has_no_length) {
         at = put(at, MW_VIEW("Content-Length: "));
         at = put_number(at, body_bytes);
         at = put(at, MW_VIEW("\r\n"));

@@ -7,6 +7,7 @@
 typedef struct net_reply_form {
     bool closes;          /* say "Connection: close" */
     bool says_keep_alive; /* an HTTP/1.0 client wants to read it */
+    bool has_no_length;   /* the body ends with the connection */
 } net_reply_form;
 
 /* May an answer of this status carry a body at all? (RFC 9110 § 6.4.1) */
