@@ -8,6 +8,7 @@
 #   make bench-record  the record beside MLflow's own server
 #   make install    honours DESTDIR and PREFIX
 #   make deps       install what a build needs  make help     this list
+#   make UI=off     without the dashboard, for which Node and npm are needed; UI=on: with it
 #   make format     clang-format every C file   make clean    remove the build folders
 #
 # A first build installs what is missing (apt; sudo only when you are not root). DEMO=once lets the
@@ -25,12 +26,13 @@ MESON = "$$(tools/find-meson.sh)"
 	install format clean help
 
 build: $(BUILD)/build.ninja
+	@$(if $(UI),$(MESON) configure $(BUILD) -Dpages=$(if $(filter off,$(UI)),disabled,enabled))
 	@ninja -C $(BUILD)
 
 # meson's debugoptimized: -O2 with symbols. The kernels ask for -O3 themselves, so a plain release
 # would gain nothing measurable, and a crash report without symbols is no report.
 $(BUILD)/build.ninja:
-	@tools/install-deps.sh build
+	@UI=$(UI) tools/install-deps.sh build
 	@$(MESON) setup $(BUILD) --prefix=$(PREFIX)
 
 build-debug/build.ninja:
@@ -102,4 +104,4 @@ clean:
 	rm -rf build build-debug build-fuzz build-thread
 
 help:
-	@sed -n '3,11s/^# *//p' Makefile
+	@sed -n '3,12s/^# *//p' Makefile

@@ -114,8 +114,24 @@ install_missing() {
     }
 }
 
+# The dashboard's tools are wished for, not needed: where they cannot be had the build goes on.
+wish_for_node() {
+    [ "${UI:-on}" = off ] && return
+    have npm && have node && return
+    have apt-get && { [ "$(id -u)" -eq 0 ] || have sudo; } || return 0
+    local root=()
+    [ "$(id -u)" -eq 0 ] || root=(sudo)
+    echo "installing nodejs npm (for the dashboard; make UI=off does without)"
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -y -qq \
+        --no-install-recommends -o DPkg::Lock::Timeout=60 install nodejs npm >/dev/null 2>&1 ||
+        echo "nodejs and npm could not be installed: the build goes on without the dashboard"
+}
+
 look
-[ ${#missing[@]} -eq 0 ] && exit 0
+if [ ${#missing[@]} -eq 0 ]; then
+    wish_for_node
+    exit 0
+fi
 have apt-get || {
     echo "error: there is no apt-get here, and these are missing: ${missing[*]}" >&2
     echo "  fix: install their like with your system's package manager" >&2
@@ -141,3 +157,4 @@ if [ ${#missing[@]} -ne 0 ]; then
     echo "error: installed, and yet not found: ${missing[*]}" >&2
     exit 1
 fi
+wish_for_node

@@ -1,9 +1,8 @@
 /* From an exchange to its handler. */
 #include <stdlib.h>
 
-#include "guard.h"
+#include "look.h"
 #include "mlflow.h"
-#include "route.h"
 
 struct mw_api {
     mw_fleet *fleet;
@@ -13,6 +12,8 @@ struct mw_api {
     api_guard *guard;       /* NULL: nobody is asked who he is */
     const api_rule **rules; /* of each route; NULL without a guard */
     mw_monitor *monitor;
+    api_pulse *pulse;      /* from the server's opening on */
+    const char *base_path; /* "", or "/prefix" */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -23,7 +24,8 @@ mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err)
     mw_api *api = calloc(1, sizeof *api);
     if (!api)
         return mw_fail_memory(err, "the routes");
-    *api = (mw_api){.fleet = fleet, .started_seconds = (double)mw_clock_wall_ms() / 1000};
+    *api = (mw_api){
+        .fleet = fleet, .base_path = "", .started_seconds = (double)mw_clock_wall_ms() / 1000};
     *ret_api = api;
     return MW_OK;
 }
@@ -32,6 +34,7 @@ void mw_api_free(mw_api *api)
 {
     if (!api)
         return;
+    api_pulse_free(api->pulse);
     api_mlflow_free(api->mlflow);
     api_guard_free(api->guard);
     free(api->rules);
@@ -67,9 +70,25 @@ bool api_has_record(const mw_api *api)
     return api->mlflow;
 }
 
-void mw_api_set_server(mw_api *api, mw_server *server)
+mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err)
 {
     api->server = server;
+    return api_pulse_new(api->fleet, server, &api->pulse, err);
+}
+
+api_pulse *api_pulse_of(mw_api *api)
+{
+    return api->pulse;
+}
+
+void mw_api_set_base_path(mw_api *api, const char *path)
+{
+    api->base_path = path;
+}
+
+const char *api_base_path(const mw_api *api)
+{
+    return api->base_path;
 }
 
 void mw_api_set_cores(mw_api *api, unsigned cores)
@@ -224,16 +243,34 @@ static bool lets_grpc(mw_api *api, mw_exchange *exchange)
     return goes_on;
 }
 
-static bool lets_route(mw_api *api, mw_exchange *exchange, const api_match *match)
+/* ret_visitor: the caller's to unref; may be NULL. */
+static bool lets_route(mw_api *api, mw_exchange *exchange, const api_match *match,
+                       api_visitor **ret_visitor)
 {
     size_t n_routes;
-    api_visitor *visitor;
+    *ret_visitor = NULL;
     if (!api->guard)
         return true;
     const api_rule *rule = api->rules[match->route - api_routes(&n_routes)];
-    bool goes_on = api_guard_lets(api->guard, exchange, rule, match->params.name, &visitor);
-    api_visitor_unref(goes_on ? visitor : NULL);
-    return goes_on;
+    return api_guard_lets(api->guard, exchange, rule, match->params.name, ret_visitor);
+}
+
+static void handle_route(mw_api *api, mw_exchange *exchange, const api_match *match)
+{
+    api_visitor *visitor;
+    const api_route *route = match->route;
+    mw_observe_route(exchange, route->path);
+    if (match->bad_escape) {
+        reply_bad_escape(exchange);
+        return;
+    }
+    if (!lets_route(api, exchange, match, &visitor))
+        return;
+    if (route->serve)
+        route->serve(api->fleet, exchange, &match->params);
+    else
+        route->own(api, exchange, &(api_asked){match->params, visitor});
+    api_visitor_unref(visitor);
 }
 
 /* Whoever is known and has a role somewhere: which role on what is looked at with the request's
@@ -248,6 +285,16 @@ static void handle_record(mw_api *api, mw_exchange *exchange)
 
 /* ---- doors ----------------------------------------------------------------------------------- */
 
+/* A proxy may send the address as its clients write it. */
+static void drop_prefix(const mw_api *api, mw_exchange *exchange)
+{
+    size_t size = strlen(api->base_path);
+    mw_view path = exchange->path;
+    if (size > 0 && mw_view_starts(path, api->base_path) && path.size > size &&
+        path.data[size] == '/')
+        exchange->path = (mw_view){path.data + size, path.size - size};
+}
+
 void mw_api_handle(void *user, mw_exchange *exchange)
 {
     mw_api *api = user;
@@ -257,21 +304,12 @@ void mw_api_handle(void *user, mw_exchange *exchange)
             serve_grpc(api->fleet, exchange);
         return;
     }
-    if (api_mlflow_takes(exchange->path)) {
-        handle_record(api, exchange);
-        return;
-    }
+    drop_prefix(api, exchange);
     api_match match = api_find_route(exchange);
     if (match.route)
-        mw_observe_route(exchange, match.route->path);
-    if (match.route && match.bad_escape)
-        reply_bad_escape(exchange);
-    else if (match.route && !lets_route(api, exchange, &match))
-        return;
-    else if (match.route && match.route->serve)
-        match.route->serve(api->fleet, exchange, &match.params);
-    else if (match.route)
-        match.route->own(api, exchange);
+        handle_route(api, exchange, &match);
+    else if (!match.methods && api_mlflow_takes(exchange->path))
+        handle_record(api, exchange);
     else if (match.methods)
         reply_other_method(exchange, match.methods);
     else if (exchange->method == MW_OPTIONS && mw_view_is(exchange->path, "*"))

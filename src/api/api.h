@@ -30,8 +30,12 @@ MW_CHECKED mw_status mw_api_set_guard(mw_api *api, mw_registry *registry, unsign
                                       const char *guarded, bool metrics, mw_error *err);
 /* The largest body of uploads of artifacts, and of other requests: for mw_api_body_cap. */
 void mw_api_set_body_caps(mw_api *api, size_t artifact_bytes, size_t body_bytes);
-/* The server whose connections /metrics counts; borrowed, NULL = none. */
-void mw_api_set_server(mw_api *api, mw_server *server);
+/* The server whose connections /metrics counts, and whose streams are told of events; borrowed. To
+ * be called before it starts; starts a thread of its own. */
+MW_CHECKED mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err);
+/* "/prefix" that a proxy puts before every address, or "": borrowed. Addresses are taken with it
+ * and without. */
+void mw_api_set_base_path(mw_api *api, const char *path);
 
 /* Who gives ids to exchanges and tells of them; borrowed, NULL = nobody. */
 void mw_api_set_observer(mw_api *api, mw_observer *observer);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "look.h"
 #include "model/model.h"
 
 enum { COLUMNS_MAX = MW_LIMIT_WATCHED_FEATURES + MW_LIMIT_WATCHED_OUTPUTS };
@@ -72,7 +73,8 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
 {
     drift_page *page = user;
     mw_buf *out = page->out;
-    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+    if (!page->monitor || !page->columns ||
+        !mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
                            COLUMNS_MAX))
         return;
     const mw_watch_report *r = &page->report;
@@ -94,8 +96,39 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
     mw_buf_text(out, "]}");
 }
 
-void api_drift(mw_api *api, mw_exchange *exchange)
+typedef struct one_endpoint {
+    drift_page page;
+    bool is_told;
+} one_endpoint;
+
+static void write_one(void *given, const mw_endpoint_info *info)
 {
+    one_endpoint *one = given;
+    one->is_told = true;
+    write_endpoint(&one->page, info);
+    if (one->page.n_endpoints == 0)
+        mw_buf_text(one->page.out, one->page.monitor ? "{\"state\":\"learning\",\"features\":[]}"
+                                                     : "{\"state\":\"off\",\"features\":[]}");
+}
+
+void api_look_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+{
+    mw_error err;
+    one_endpoint one = {.page = {.out = exchange->reply, .monitor = api_monitor(api)}};
+    one.page.columns = calloc(COLUMNS_MAX, sizeof *one.page.columns);
+    bool is_known = api_find_endpoint(api, asked->params.name, write_one, &one);
+    free(one.page.columns);
+    if (is_known) {
+        api_answer_json(exchange);
+        return;
+    }
+    api_fail_unknown(api, asked->params.name, &err);
+    api_answer_error(exchange, &err);
+}
+
+void api_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+{
+    (void)asked;
     drift_page page = {.out = exchange->reply, .monitor = api_monitor(api)};
     page.columns = calloc(COLUMNS_MAX, sizeof *page.columns);
     mw_buf_format(page.out, "{\"watching\":%s,\"endpoints\":[",

@@ -1,4 +1,5 @@
 /* The front page: for people with a browser, what is here and how to call it. */
+#include "pages.h"
 #include "route.h"
 
 static void write_html(mw_buf *out, mw_view text)
@@ -37,9 +38,25 @@ static void write_row(void *user, const mw_endpoint_info *info)
                   info->name);
 }
 
-void api_index(mw_api *api, mw_exchange *exchange)
+/* A browser is shown the pages. */
+static void redirect(mw_exchange *exchange, const char *base)
 {
+    char line[MW_LIMIT_NAME_BYTES + 64];
+    snprintf(line, sizeof line, "Location: %s/ui/\r\nVary: Accept\r\n", base);
+    const char *kept = mw_arena_text(exchange->arena, mw_view_of(line));
+    exchange->status = 302;
+    exchange->reply_headers = kept ? mw_view_of(kept) : (mw_view){NULL, 0};
+    mw_exchange_reply(exchange);
+}
+
+void api_index(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+{
+    (void)asked;
     mw_buf *out = exchange->reply;
+    if (api_n_pages > 0 && mw_exchange_names_type(exchange, "text/html")) {
+        redirect(exchange, api_base_path(api));
+        return;
+    }
     mw_buf_text(
         out,
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Millwright</title>"

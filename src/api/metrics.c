@@ -410,8 +410,9 @@ static void write_build(metrics_page *page)
     mw_buf_text(page->out, "mw_build_info{version=\"" MW_VERSION "\"} 1\n");
 }
 
-void api_metrics(mw_api *api, mw_exchange *exchange)
+void api_metrics(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
+    (void)asked;
     metrics_page page = {.out = exchange->reply,
                          .open = mw_exchange_names_type(exchange, "application/openmetrics-text")};
     write_build(&page);

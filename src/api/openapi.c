@@ -65,6 +65,8 @@ static const char *error_schema(const api_route *route)
     switch (mw_style_of_path(mw_view_of(route->path))) {
     case MW_STYLE_MLFLOW:
         return "{\"$ref\": \"#/components/schemas/MlflowError\"}";
+    case MW_STYLE_PROBLEM:
+        return "{\"$ref\": \"#/components/schemas/Problem\"}";
     default:
         return "{\"$ref\": \"#/components/schemas/Error\"}";
     }
@@ -74,7 +76,9 @@ static void write_error(mw_buf *out, const api_route *route, int status, const c
 {
     bool as_text = status == 415 && route->body == API_BODY_MLFLOW;
     mw_buf_format(out, ", \"%d\": {\"description\": \"%s\", \"content\": {", status, meaning);
-    write_content(out, "application/json", error_schema(route));
+    bool is_problem = mw_style_of_path(mw_view_of(route->path)) == MW_STYLE_PROBLEM;
+    write_content(out, is_problem ? "application/problem+json" : "application/json",
+                  error_schema(route));
     if (as_text)
         mw_buf_text(out, ", \"text/plain\": {\"schema\": {\"type\": \"string\"}}");
     mw_buf_text(out, "}}");
@@ -208,8 +212,8 @@ static void write_model_routes(void *user, const mw_endpoint_info *info)
     const api_route *routes = api_routes(&n_routes);
     for (size_t i = 0; i < n_routes; i++) {
         bool about_models = strstr(routes[i].path, "{name}") != NULL;
-        bool is_load = strcmp(routes[i].id, "repository_load") == 0;
-        if (about_models && (info->forest || is_load))
+        bool is_load = routes[i].id && strcmp(routes[i].id, "repository_load") == 0;
+        if (routes[i].id && about_models && (info->forest || is_load))
             write_route(page, &routes[i], info);
     }
     page->n_models++;
@@ -231,7 +235,8 @@ static void write_server_routes(openapi_page *page)
     size_t n_routes;
     const api_route *routes = api_routes(&n_routes);
     for (size_t i = 0; i < n_routes; i++)
-        if (!strstr(routes[i].path, "{name}") && strcmp(routes[i].path, "/invocations") != 0)
+        if (routes[i].id && !strstr(routes[i].path, "{name}") &&
+            strcmp(routes[i].path, "/invocations") != 0)
             write_route(page, &routes[i], NULL);
 }
 
@@ -239,6 +244,9 @@ static const char components[] =
     "\"components\": {\"schemas\": {"
     "\"Error\": {\"type\": \"object\", \"required\": [\"error\"], \"properties\": {\"error\": "
     "{\"type\": \"string\"}}}, "
+    "\"Problem\": {\"type\": \"object\", \"required\": [\"status\", \"detail\", \"code\"], "
+    "\"properties\": {\"status\": {\"type\": \"integer\"}, \"detail\": {\"type\": \"string\"}, "
+    "\"hint\": {\"type\": \"string\"}, \"code\": {\"type\": \"string\"}}}, "
     "\"MlflowError\": {\"type\": \"object\", \"required\": [\"error_code\", \"message\"], "
     "\"properties\": {\"error_code\": {\"type\": \"string\"}, \"message\": {\"type\": "
     "\"string\"}}}, "
@@ -258,8 +266,9 @@ static const char components[] =
     "\"content\": {\"application/json\": {\"schema\": {\"$ref\": "
     "\"#/components/schemas/MlflowError\"}}}}}}";
 
-void api_openapi(mw_api *api, mw_exchange *exchange)
+void api_openapi(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
+    (void)asked;
     mw_buf *out = exchange->reply;
     openapi_page page = {out, 0, 0};
     mw_buf_text(out, "{\"openapi\": \"3.1.0\", \"info\": {\"title\": \"Millwright\", \"version\": "

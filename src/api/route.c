@@ -94,6 +94,18 @@ static const api_route routes[] = {
      API_ANSWER_OBJECT, 0},
     {MW_GET, "/", NULL, api_index, "index", "What is here, for people", API_BODY_NONE,
      API_ANSWER_PAGE, 0},
+    /* what the pages are made of, and what they read */
+    {MW_GET, "/ui", NULL, api_pages, NULL, NULL, API_BODY_NONE, API_ANSWER_PAGE, 0},
+    {MW_GET, "/ui/{rest}", NULL, api_pages, NULL, NULL, API_BODY_NONE, API_ANSWER_PAGE, 0},
+    {MW_GET, "/mw/v1/overview", NULL, api_look_overview, "overview", "How all endpoints are",
+     API_BODY_NONE, API_ANSWER_OBJECT, 0},
+    {MW_GET, "/mw/v1/endpoints/{name}", NULL, api_look_endpoint, "endpoint", "How an endpoint is",
+     API_BODY_NONE, API_ANSWER_OBJECT, API_MAY_404},
+    {MW_GET, "/mw/v1/endpoints/{name}/series", NULL, api_look_series, "endpoint_series",
+     "What an endpoint did over time", API_BODY_NONE, API_ANSWER_OBJECT, API_MAY_404},
+    {MW_GET, "/mw/v1/endpoints/{name}/drift", NULL, api_look_drift, "endpoint_drift",
+     "Drift of an endpoint's inputs and outputs", API_BODY_NONE, API_ANSWER_OBJECT, API_MAY_404},
+    {MW_GET, "/mw/v1/events", NULL, api_look_events, NULL, NULL, API_BODY_NONE, API_ANSWER_TEXT, 0},
 };
 
 const api_route *api_routes(size_t *ret_count)
@@ -139,6 +151,10 @@ static bool match_path(const char *pattern, mw_view path, mw_params *params)
 {
     *params = (mw_params){{NULL, 0}, {NULL, 0}};
     while (*pattern) {
+        if (strcmp(pattern, "{rest}") == 0) {
+            params->name = path;
+            return true;
+        }
         if (*pattern == '{') {
             mw_view *value = pattern[1] == 'n' ? &params->name : &params->version;
             if (!take_parameter(&pattern, &path, value))

@@ -4,8 +4,14 @@
 
 #include "api.h"
 
+/* Who asks for what. visitor: NULL where nobody is asked who he is. */
+typedef struct api_asked {
+    mw_params params;
+    const struct api_visitor *visitor;
+} api_asked;
+
 /* Handlers of this room take the api; those of serve take the fleet. */
-typedef void api_handler(mw_api *api, mw_exchange *exchange);
+typedef void api_handler(mw_api *api, mw_exchange *exchange, const api_asked *asked);
 
 typedef enum api_body {
     API_BODY_NONE,
@@ -46,7 +52,7 @@ typedef struct api_route {
     const char *path; /* "/v2/models/{name}/infer" */
     mw_serve_handler *serve;
     api_handler *own;
-    const char *id; /* operationId */
+    const char *id; /* operationId; NULL: not described */
     const char *summary;
     api_body body;
     api_answer answer;
@@ -69,6 +75,8 @@ api_handler api_metrics;
 api_handler api_openapi;
 api_handler api_index;
 api_handler api_drift;
+api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
+api_handler api_pages;
 
 /* Bytes that this process may take: of its container, else of the machine. */
 double api_memory_limit(void);
@@ -81,6 +89,8 @@ const mw_observer *api_observer(const mw_api *api);
 /* NULL: nobody is asked who he is. */
 struct api_guard *api_guard_of(const mw_api *api);
 mw_monitor *api_monitor(mw_api *api); /* NULL: nothing is watched */
+struct api_pulse *api_pulse_of(mw_api *api);
+const char *api_base_path(const mw_api *api); /* "" or "/prefix" */
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);
 

@@ -66,6 +66,14 @@ static const api_rule rules[] = {
     ENDPOINTS(POSTS, "/v2/repository/index"),
     ENDPOINTS(GETS, "/openapi.json"),
     ENDPOINTS(GETS, "/"),
+    /* the pages know nothing: what they show is asked for below */
+    OPEN(GETS, "/ui"),
+    OPEN(GETS, "/ui/{rest}"),
+    RECORD(GETS, "/mw/v1/overview", VIEWER, LISTED),
+    RECORD(GETS, "/mw/v1/endpoints/{name}", VIEWER, ENDPOINT),
+    RECORD(GETS, "/mw/v1/endpoints/{name}/series", VIEWER, ENDPOINT),
+    RECORD(GETS, "/mw/v1/endpoints/{name}/drift", VIEWER, ENDPOINT),
+    RECORD(GETS, "/mw/v1/events", VIEWER, LISTED),
     /* health: a load balancer has no token */
     OPEN(GETS, "/ping"),
     OPEN(GETS, "/health"),

@@ -72,6 +72,7 @@
 #define MW_LIMIT_LEARN_ROWS 2000      /* the first rows of a version: its reference */
 #define MW_LIMIT_WATCHED_FEATURES 512 /* of a model; the others are not watched */
 #define MW_LIMIT_WATCHED_OUTPUTS 16
+#define MW_LIMIT_SAMPLE_BYTES (64 * MW_MIB) /* what endpoints did lately, all together */
 
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)

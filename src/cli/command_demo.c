@@ -69,7 +69,8 @@ static void say_what_is_served(demo *self)
         cli_write_forest(example->forest, &self->text);
         mw_buf_format(&self->text, "; %zu rows to send\n", example->rows.n_rows);
     }
-    mw_buf_format(&self->text, "serving  %s   metrics /metrics   api /openapi.json\n",
+    mw_buf_format(&self->text, "serving  %s   dashboard /ui/   metrics /metrics   "
+                                "api /openapi.json\n",
                   self->house.url);
     mw_buf_format(&self->text,
                   "traffic  %d clients, %llu requests a second, 1 to 4 rows each: MLflow, Open "

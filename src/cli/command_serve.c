@@ -128,7 +128,7 @@ static void write_lines(const serving *self, mw_buf *out)
     if (self->house.registry)
         mw_buf_format(out, "record   %s   MLFLOW_TRACKING_URI=%s\n",
                       self->call->settings[CLI_RECORD].text, self->house.url);
-    write_urls(self, "   metrics /metrics   api /openapi.json", out);
+    write_urls(self, "   dashboard /ui/   metrics /metrics   api /openapi.json", out);
     if (self->n_endpoints > 0)
         mw_buf_format(out, "try      %s\n", hint.data);
     mw_buf_done(&hint);

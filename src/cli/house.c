@@ -269,7 +269,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     if (status != MW_OK)
         return mend_listen(call, listeners, status, err);
     MW_TRY(refuse_public_passed(call, house->server, err));
-    mw_api_set_server(house->api, house->server);
+    MW_TRY(mw_api_set_server(house->api, house->server, err));
     mw_fleet_on_change(house->fleet, announce, house->server);
     mw_api_set_observer(house->api, house->observer);
     mw_api_set_monitor(house->api, house->monitor);

@@ -11,7 +11,7 @@ mw_error_style mw_style_of_path(mw_view path)
         {"/invocations", MW_STYLE_MLFLOW}, {"/endpoints/", MW_STYLE_MLFLOW},
         {"/ping", MW_STYLE_MLFLOW},        {"/health", MW_STYLE_MLFLOW},
         {"/version", MW_STYLE_MLFLOW},     {"/api/", MW_STYLE_MLFLOW},
-        {"/ajax-api/", MW_STYLE_MLFLOW},
+        {"/ajax-api/", MW_STYLE_MLFLOW},   {"/mw/v1/", MW_STYLE_PROBLEM},
     };
     for (size_t i = 0; i < MW_COUNT(styles); i++)
         if (mw_view_starts(path, styles[i].prefix))
@@ -43,6 +43,30 @@ static const char *mlflow_code(const mw_error *err, int http_status)
     default:
         return "BAD_REQUEST";
     }
+}
+
+static void write_member(mw_buf *out, const char *name, mw_view text)
+{
+    if (text.size == 0)
+        return;
+    mw_buf_format(out, ", \"%s\": ", name);
+    mw_json_write_text(out, text);
+}
+
+/* detail: what is wrong, and where; the rest has members of its own. */
+static void write_problem(const mw_exchange *exchange, const mw_error *err, int http_status,
+                          mw_buf *out)
+{
+    const mw_code_row *row = mw_code_find(err->code);
+    mw_buf_format(out, "{\"type\": \"about:blank\", \"status\": %d", http_status);
+    write_member(out, "title", mw_view_of(row ? row->title : "refused"));
+    write_member(out, "detail", mw_view_of(err->what));
+    write_member(out, "where", mw_view_of(err->where));
+    write_member(out, "why", mw_view_of(err->why));
+    write_member(out, "hint", mw_view_of(err->mend));
+    mw_buf_format(out, ", \"code\": \"MW%d\"", err->code);
+    write_member(out, "request_id", exchange->request_id);
+    mw_buf_char(out, '}');
 }
 
 static void write_body(const mw_exchange *exchange, const mw_error *err, int http_status,
@@ -90,6 +114,9 @@ void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status)
     mw_buf_reset(exchange->reply);
     if (exchange->is_grpc)
         write_grpc(exchange, err);
-    else
+    else if (mw_style_of_path(exchange->path) == MW_STYLE_PROBLEM) {
+        exchange->reply_type = MW_VIEW("application/problem+json");
+        write_problem(exchange, err, http_status, exchange->reply);
+    } else
         write_body(exchange, err, http_status, exchange->reply);
 }

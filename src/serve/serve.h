@@ -209,7 +209,8 @@ mw_serve_handler serve_kserve_explain; /* POST /v1/models/{name}:explain */
 typedef enum mw_error_style {
     MW_STYLE_PLAIN,  /* {"error": "..."} of our own, with code and mend */
     MW_STYLE_MLFLOW, /* {"error_code": "BAD_REQUEST", "message": "..."} */
-    MW_STYLE_KSERVE  /* {"error": "..."}: V1 and V2 alike */
+    MW_STYLE_KSERVE, /* {"error": "..."}: V1 and V2 alike */
+    MW_STYLE_PROBLEM /* application/problem+json (RFC 9457), with code and hint */
 } mw_error_style;
 
 mw_error_style mw_style_of_path(mw_view path);

@@ -30,7 +30,8 @@ CODE_RANGES = {
 
 
 FOLDERS = (".ci", "src", "include", "tests", "bench", "tools", "docs", "examples", "deploy")
-LEFT_BEHIND = {"__pycache__", "corpus", "results"}  # by tools, or data that no rule is for
+# by tools, or data that no rule is for
+LEFT_BEHIND = {"__pycache__", "corpus", "results", "node_modules"}
 
 
 @functools.cache

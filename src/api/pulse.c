@@ -1,0 +1,125 @@
+/* The thread that samples. */
+#include "pulse.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { MS_PER_SECOND = 1000, NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000, HEARD_SECONDS = 5 };
+
+struct api_pulse {
+    mw_fleet *fleet;
+    mw_server *server;
+    api_samples *samples;
+    _Atomic int64_t now, heard; /* the last second; when somebody listened last */
+    pthread_t thread;
+    bool is_running;
+    pthread_mutex_t lock;
+    pthread_cond_t ending_now;
+    bool ending; /* guarded by lock */
+};
+
+static void take(void *given, const mw_endpoint_info *info)
+{
+    api_pulse *pulse = given;
+    if (info->version > 0)
+        api_samples_take(pulse->samples, info->name, info->version, &info->counts,
+                         atomic_load_explicit(&pulse->now, memory_order_relaxed));
+}
+
+/* Until the wall clock's next second; true when it is time to end. */
+static bool wait_for_second(api_pulse *pulse)
+{
+    struct timespec until;
+    int64_t left_ms = MS_PER_SECOND - mw_clock_wall_ms() % MS_PER_SECOND;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += left_ms * NS_PER_MS;
+    until.tv_sec += until.tv_nsec / NS_PER_SECOND;
+    until.tv_nsec %= NS_PER_SECOND;
+    pthread_mutex_lock(&pulse->lock);
+    if (!pulse->ending)
+        pthread_cond_timedwait(&pulse->ending_now, &pulse->lock, &until);
+    bool ending = pulse->ending;
+    pthread_mutex_unlock(&pulse->lock);
+    return ending;
+}
+
+/* The second that has just ended: all of it is counted. A clock that is set back stands still. */
+static void *beat(void *given)
+{
+    api_pulse *pulse = given;
+    while (!wait_for_second(pulse)) {
+        int64_t now = mw_clock_wall_ms() / MS_PER_SECOND - 1;
+        if (now <= atomic_load(&pulse->now))
+            continue;
+        atomic_store(&pulse->now, now);
+        mw_fleet_each_version(pulse->fleet, take, pulse);
+        api_samples_drop(pulse->samples, now);
+        if (now - atomic_load(&pulse->heard) <= HEARD_SECONDS)
+            mw_server_announce(pulse->server);
+    }
+    return NULL;
+}
+
+static mw_status start(api_pulse *pulse, mw_error *err)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&pulse->lock, NULL);
+    pthread_cond_init(&pulse->ending_now, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pulse->is_running = mw_thread_start(&pulse->thread, "mw-pulse", beat, pulse) == 0;
+    return pulse->is_running ? MW_OK : mw_fail_memory(err, "the thread that samples");
+}
+
+mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, api_pulse **ret_pulse, mw_error *err)
+{
+    api_pulse *pulse = calloc(1, sizeof *pulse);
+    if (!pulse)
+        return mw_fail_memory(err, "the samples");
+    pulse->fleet = fleet;
+    pulse->server = server;
+    atomic_init(&pulse->now, mw_clock_wall_ms() / MS_PER_SECOND - 1);
+    mw_status status = api_samples_new(MW_LIMIT_SAMPLE_BYTES, &pulse->samples, err);
+    if (status == MW_OK)
+        status = start(pulse, err);
+    if (status != MW_OK) {
+        api_pulse_free(pulse);
+        return status;
+    }
+    *ret_pulse = pulse;
+    return MW_OK;
+}
+
+void api_pulse_free(api_pulse *pulse)
+{
+    if (!pulse)
+        return;
+    if (pulse->is_running) {
+        pthread_mutex_lock(&pulse->lock);
+        pulse->ending = true;
+        pthread_cond_signal(&pulse->ending_now);
+        pthread_mutex_unlock(&pulse->lock);
+        pthread_join(pulse->thread, NULL);
+        pthread_cond_destroy(&pulse->ending_now);
+        pthread_mutex_destroy(&pulse->lock);
+    }
+    api_samples_free(pulse->samples);
+    free(pulse);
+}
+
+api_samples *api_pulse_samples(api_pulse *pulse)
+{
+    return pulse->samples;
+}
+
+int64_t api_pulse_now(const api_pulse *pulse)
+{
+    return atomic_load_explicit(&pulse->now, memory_order_relaxed);
+}
+
+void api_pulse_listen(api_pulse *pulse)
+{
+    atomic_store_explicit(&pulse->heard, api_pulse_now(pulse), memory_order_relaxed);
+}

@@ -1,0 +1,163 @@
+/* What endpoints did lately: seconds, minutes, gaps, and the cap of memory. */
+#include "../test.h"
+
+#include <math.h>
+
+#include "api/samples.h"
+
+enum { NOON = 1764244800 }; /* a whole minute, of a day in 2025 */
+
+static const char name[] = "churn";
+
+static api_samples *begin(size_t cap_bytes)
+{
+    mw_error err;
+    api_samples *samples;
+    assert_int_equal(api_samples_new(cap_bytes, &samples, &err), MW_OK);
+    return samples;
+}
+
+/* So many requests with each status, ever; all of them took 3 ms. */
+static mw_endpoint_counts counted(uint64_t ok, uint64_t refused, uint64_t failed)
+{
+    mw_endpoint_counts counts = {.rows = 2 * ok};
+    for (size_t c = 0; c < MW_N_CODES; c++) {
+        counts.requests[MW_PROTOCOL_MLFLOW][c] = mw_counted_codes[c] == 200   ? ok
+                                                 : mw_counted_codes[c] == 400 ? refused
+                                                 : mw_counted_codes[c] == 500 ? failed
+                                                                              : 0;
+    }
+    size_t bucket = 0;
+    while (mw_latency_bounds[bucket] < 0.003)
+        bucket++;
+    counts.latency[bucket] = ok + refused + failed;
+    return counts;
+}
+
+static void take(api_samples *samples, int64_t now, uint64_t ok, uint64_t refused, uint64_t failed)
+{
+    mw_endpoint_counts counts = counted(ok, refused, failed);
+    api_samples_take(samples, name, 1, &counts, now);
+}
+
+static api_sample sum(api_samples *samples, int64_t from, int64_t step)
+{
+    api_sample found;
+    int64_t since;
+    assert_true(api_samples_read(samples, name, 1, from, step, 1, &found, &since));
+    return found;
+}
+
+static void test_differences_of_seconds(void **state)
+{
+    (void)state;
+    api_samples *samples = begin(MW_MIB);
+    take(samples, NOON, 10, 1, 0);
+    take(samples, NOON + 1, 10, 1, 0);
+    take(samples, NOON + 2, 40, 1, 2);
+    api_sample points[4];
+    int64_t since;
+    assert_true(api_samples_read(samples, name, 1, NOON - 1, 1, 4, points, &since));
+    assert_int_equal(since, NOON);
+    assert_int_equal(points[0].ok, 0);
+    assert_int_equal(points[1].ok, 10);
+    assert_int_equal(points[1].client_errors, 1);
+    assert_int_equal(points[2].ok, 0);
+    assert_int_equal(points[3].ok, 30);
+    assert_int_equal(points[3].server_errors, 2);
+    assert_int_equal(points[3].rows, 60);
+    assert_int_equal(api_sample_requests(&points[3]), 32);
+    assert_false(api_samples_read(samples, "other", 1, NOON, 1, 1, points, &since));
+    assert_false(api_samples_read(samples, name, 2, NOON, 1, 1, points, &since));
+    api_samples_free(samples);
+}
+
+/* Nobody took for three seconds: what came meanwhile is spread over them, and none of it is lost.
+ */
+static void test_late_takes_are_spread(void **state)
+{
+    (void)state;
+    api_samples *samples = begin(MW_MIB);
+    take(samples, NOON, 0, 0, 0);
+    take(samples, NOON + 3, 100, 0, 0);
+    assert_int_equal(sum(samples, NOON + 1, 1).ok, 33);
+    assert_int_equal(sum(samples, NOON + 2, 1).ok, 33);
+    assert_int_equal(sum(samples, NOON + 3, 1).ok, 34);
+    take(samples, NOON + 1000, 160, 0, 0); /* a machine that slept */
+    assert_int_equal(sum(samples, NOON + 941, 1).ok, 1);
+    assert_int_equal(sum(samples, NOON + 940, 1).ok, 0);
+    assert_int_equal(sum(samples, NOON + 941, 61).ok, 60);
+    api_samples_free(samples);
+}
+
+/* An hour: seconds are forgotten, minutes are not; sums agree where both are there. */
+static void test_minutes_outlive_seconds(void **state)
+{
+    (void)state;
+    api_samples *samples = begin(MW_MIB);
+    uint64_t ok = 0;
+    for (int64_t t = 0; t < 3600; t++)
+        take(samples, NOON + t, ok += 1 + (uint64_t)t % 3, 0, 0);
+    assert_int_equal(sum(samples, NOON, 1).ok, 0);
+    assert_int_equal(sum(samples, NOON, 60).ok, 120);
+    assert_int_equal(sum(samples, NOON, 3600).ok, ok);
+    uint32_t by_second = 0;
+    for (int64_t t = 3540; t < 3600; t++)
+        by_second += sum(samples, NOON + t, 1).ok;
+    assert_int_equal(by_second, sum(samples, NOON + 3540, 60).ok);
+    assert_int_equal(sum(samples, NOON + 3600 - SAMPLES_OFFERED_SECONDS, 1).ok > 0, 1);
+    api_samples_free(samples);
+}
+
+static void test_a_day_later_it_is_gone(void **state)
+{
+    (void)state;
+    api_samples *samples = begin(MW_MIB);
+    take(samples, NOON, 5, 0, 0);
+    take(samples, NOON + 93600, 6, 0, 0);
+    assert_int_equal(sum(samples, NOON, 60).ok, 0);
+    assert_int_equal(sum(samples, NOON + 93600 - 60, 120).ok, 1);
+    api_samples_free(samples);
+}
+
+static void test_memory_has_a_cap(void **state)
+{
+    (void)state;
+    size_t bytes;
+    uint64_t n_dropped;
+    api_samples *samples = begin(16 * MW_KIB);
+    for (int64_t t = 0; t < 3000; t++)
+        take(samples, NOON + t, (uint64_t)t, 0, 0);
+    api_samples_count(samples, &bytes, &n_dropped);
+    assert_true(bytes <= 16 * MW_KIB);
+    assert_true(n_dropped > 0);
+    take(samples, NOON + 3000, 3000, 0, 0);
+    api_samples_drop(samples, NOON + 3001); /* nobody took it then */
+    api_samples_count(samples, &bytes, &n_dropped);
+    assert_int_equal(bytes, 0);
+    api_samples_free(samples);
+}
+
+static void test_quantiles(void **state)
+{
+    (void)state;
+    api_sample sample = {0};
+    assert_true(isnan(api_sample_quantile(&sample, 0.5)));
+    sample.latency[2] = 100; /* evenly between the bounds */
+    double low = mw_latency_bounds[1], high = mw_latency_bounds[2];
+    assert_true(fabs(api_sample_quantile(&sample, 0.5) - (low + high) / 2) < 1e-12);
+    assert_true(fabs(api_sample_quantile(&sample, 1) - high) < 1e-12);
+    sample.latency[MW_N_LATENCY_BUCKETS] = 300; /* beyond all bounds: the last one is said */
+    assert_true(api_sample_quantile(&sample, 0.99) == mw_latency_bounds[MW_N_LATENCY_BUCKETS - 1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_differences_of_seconds),
+                                       cmocka_unit_test(test_late_takes_are_spread),
+                                       cmocka_unit_test(test_minutes_outlive_seconds),
+                                       cmocka_unit_test(test_a_day_later_it_is_gone),
+                                       cmocka_unit_test(test_memory_has_a_cap),
+                                       cmocka_unit_test(test_quantiles)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+"""What the dashboard reads: the overview, an endpoint over time, events as they happen, files."""
+import gzip
+import json
+import threading
+import time
+
+import pytest
+import requests
+
+ROWS = {"dataframe_records": [{}]}
+
+
+@pytest.fixture
+def watched(serve, models):
+    server = serve(f"a={models.paths['plain']}", f"b={models.paths['plain']}")
+    columns = server.get("/mw/v1/endpoints/a").json()["columns"]
+    server.row = {"dataframe_records": [{column["name"]: 0 for column in columns}]}
+    return server
+
+
+def ask(server, n, name="a", body=None):
+    for _ in range(n):
+        server.post(f"/endpoints/{name}/invocations", json=body or server.row)
+
+
+def until(check, seconds=8):
+    end = time.monotonic() + seconds
+    while True:
+        found = check()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def events(server, topics, wanted, **headers):
+    """[(event, id, data)] until `wanted` says that it is enough."""
+    found, event = [], {}
+    with requests.get(f"{server.url}/mw/v1/events?topics={topics}", stream=True, timeout=20,
+                      headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/event-stream"
+        for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+            if line:
+                key, _, value = line.partition(": ")
+                event[key] = value
+            elif "data" in event:
+                found.append((event["event"], int(event["id"]), json.loads(event["data"])))
+                event = {}
+                if wanted(found):
+                    return found
+    return found
+
+
+def test_overview(watched):
+    overview = watched.get("/mw/v1/overview").json()
+    assert [item["name"] for item in overview["items"]] == ["a", "b"] and overview["total"] == 2
+    assert overview["items"][0]["state"] == "none" and not overview["asks"]
+    ask(watched, 20)
+    ask(watched, 5, body={"no": "rows"})
+    a = until(lambda: [i for i in watched.get("/mw/v1/overview").json()["items"]
+                       if i["name"] == "a" and i["rps"] > 0 and i["requests"] == 25])[0]
+    assert a["state"] == "ok" and a["error_share"] == pytest.approx(0.2, abs=0.2)
+    assert 0 < a["p50"] <= a["p99"] < 1 and sum(a["spark"]) > 0
+    assert a["drift"]["state"] == "learning" and a["drift"]["wanted"] == 2000
+    past = f"/mw/v1/endpoints/a/series?heat=1&to={int(time.time()) - 100}"
+    answer = watched.get(past)
+    assert answer.headers["content-encoding"] == "gzip"
+    same = watched.get(past, headers={"If-None-Match": answer.headers["etag"]})
+    assert same.status_code == 304 and not same.content
+
+
+def test_endpoint_and_series(watched):
+    ask(watched, 30)
+    watched.post("/v2/repository/models/a/load", json={})
+    ask(watched, 10)
+
+    def seen():
+        series = watched.get("/mw/v1/endpoints/a/series?heat=1").json()
+        total = sum(v or 0 for v in series["series"]["requests"]) * series["step"]
+        return series if round(total) == 40 else None
+    series = until(seen)
+    assert series, watched.get("/mw/v1/endpoints/a/series").text
+    assert series["step"] == 1 and len(series["t"]) in (900, 901)
+    assert set(series["versions"]) == {"1", "2"}
+    total = {v: round(sum(x or 0 for x in s["requests"])) for v, s in series["versions"].items()}
+    assert total == {"1": 30, "2": 10}
+    assert series["series"]["p99"][0] is None and series["series"]["requests"][0] is None
+    assert sum(map(sum, series["heat"]["counts"])) == 40
+    day = watched.get(f"/mw/v1/endpoints/a/series?from={series['to'] - 86400}&w=500").json()
+    assert day["step"] % 60 == 0 and len(day["t"]) <= 1000
+    assert round(sum(v or 0 for v in day["series"]["requests"]) * day["step"]) >= 40
+    detail = watched.get("/mw/v1/endpoints/a").json()
+    assert [v["version"] for v in detail["versions"]] == [1, 2]
+    assert detail["endpoint"]["version"] == 2
+    assert watched.get("/mw/v1/endpoints/a/drift").json()["features"] == []
+
+
+@pytest.mark.parametrize("path, status, code", [
+    ("/mw/v1/endpoints/nobody", 404, "MW3503"),
+    ("/mw/v1/endpoints/nobody/series", 404, "MW3503"),
+    ("/mw/v1/endpoints/nobody/drift", 404, "MW3503"),
+    ("/mw/v1/endpoints/a/series?from=yesterday", 400, "MW3526"),
+    ("/mw/v1/endpoints/a/series?w=7", 400, "MW3526"),
+    ("/mw/v1/endpoints/a/series?from=-1", 400, "MW3526"),
+    ("/mw/v1/endpoints/a/series?from=5&to=5", 400, "MW3526"),
+    ("/mw/v1/endpoints/a/series?to=99999999999999999999", 400, "MW3526")])
+def test_refusals_are_problems(watched, path, status, code):
+    answer = watched.get(path)
+    assert answer.status_code == status and answer.json()["code"] == code
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] and answer.json()["hint"]
+
+
+def test_events_come_as_they_happen(watched):
+    threading.Timer(0.5, ask, (watched, 12)).start()
+    found = events(watched, "overview,endpoint%3Aa", lambda all: sum(
+        data["requests"] for event, _, data in all if event == "point") >= 12)
+    points = [data for event, _, data in found if event == "point"]
+    assert sum(point["ok"] for point in points) == 12
+    assert sum(map(sum, (point["latency"] for point in points))) == 12
+    assert {"overview", "point"} == {event for event, _, _ in found}
+    times = [at for event, at, _ in found if event == "point"]
+    assert times == list(range(times[0], times[0] + len(times)))
+    # a client that was away is told what it missed, one that was away for long to begin anew
+    again = events(watched, "endpoint:a", lambda all: len(all) >= 3,
+                   **{"Last-Event-ID": str(times[-1] - 2)})
+    assert [at for _, at, _ in again][:2] == [times[-1] - 1, times[-1]]
+    late = events(watched, "endpoint:a", lambda all: len(all) >= 2, **{"Last-Event-ID": "5"})
+    assert late[0][0] == "resync" and late[1][0] == "point"
+
+
+def test_a_server_with_listeners_stops_at_once(watched):
+    heard = threading.Thread(target=lambda: events(watched, "overview", lambda all: False))
+    heard.start()
+    time.sleep(1.2)
+    began = time.monotonic()
+    assert watched.stop() == 0
+    assert time.monotonic() - began < 5
+    heard.join(5)
+    assert not heard.is_alive()
+
+
+def test_files(alone):
+    page = alone.get("/ui/endpoints/plain", headers={"Accept": "text/html"})
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    assert "script" not in page.headers["content-security-policy"]  # default-src 'self' holds
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    if "This build has no pages" in page.text:
+        pytest.skip("built without Node")
+    home = alone.get("/", headers={"Accept": "text/html,*/*"}, allow_redirects=False)
+    assert home.status_code == 302 and home.headers["location"] == "/ui/"
+    assert alone.get("/", headers={"Accept": "*/*"}, allow_redirects=False).status_code == 200
+    name = next(part for part in page.text.split('"') if part.startswith("app-")
+                and part.endswith(".js"))
+    packed = alone.session.get(f"{alone.url}/ui/{name}", stream=True,
+                               headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "immutable" in packed.headers["cache-control"]
+    plain = alone.get(f"/ui/{name}", headers={"Accept-Encoding": "identity"})
+    assert gzip.decompress(packed.raw.read()) == plain.content
+    same = alone.get(f"/ui/{name}", headers={"If-None-Match": plain.headers["etag"]})
+    assert same.status_code == 304 and not same.content
+    assert alone.get("/ui/app-00000000.js").status_code == 404

@@ -1,0 +1,206 @@
+/* One endpoint: what it is asked, how fast it answers, and whether the world has moved. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { EndpointDetail, EndpointVersion, Point, Series } from "../api/types";
+import { query } from "../api/client";
+import { useData } from "../api/use";
+import { held, listen } from "../state/live";
+import { range } from "../state/range";
+import { live } from "../state/settings";
+import { Chart } from "../parts/chart";
+import { UseThis, copy, curlOf } from "../parts/copy";
+import { bytes, count, moment, percent, rate, seconds, ago } from "../parts/format";
+import { Heat } from "../parts/heat";
+import { Icon, StateWord } from "../parts/icons";
+import { Empty, Page, Panel, Shown } from "../parts/panel";
+import { A, RangePicker } from "../parts/shell";
+import { Table } from "../parts/table";
+import { frozenLink } from "../state/range";
+import { Drift } from "./drift";
+
+/* A second more, in place of the oldest. */
+function append(series: Series, point: Point, keep: number): Series {
+  const last = series.t[series.t.length - 1] ?? 0;
+  if (series.step !== 1 || point.t <= last) return series;
+  const drop = series.t.length >= keep ? 1 : 0;
+  const fill = point.t - last - 1;
+  const grow = (old: (number | null)[], value: number | null) => [...old.slice(drop), ...Array<null>(fill).fill(null), value];
+  const shown: Record<string, (number | null)[]> = {};
+  for (const [name, values] of Object.entries(series.series))
+    shown[name] = grow(values, (point as unknown as Record<string, number | null>)[name] ?? (name.startsWith("p") ? null : 0));
+  const versions: Series["versions"] = {};
+  const names = new Set([...Object.keys(series.versions), ...Object.keys(point.versions)]);
+  for (const version of names) {
+    const old = series.versions[version];
+    const now = point.versions[version];
+    const none = () => Array<null>(series.t.length).fill(null);
+    versions[version] = {
+      requests: grow(old?.requests ?? none(), now?.requests ?? 0),
+      errors: grow(old?.errors ?? none(), now?.errors ?? 0),
+      p99: grow(old?.p99 ?? none(), now?.p99 ?? null),
+    };
+  }
+  const nothing = () => point.latency.map(() => 0);
+  const heat = series.heat && {
+    bounds: series.heat.bounds,
+    counts: [...series.heat.counts.slice(drop), ...Array.from({ length: fill }, nothing), point.latency],
+  };
+  const t = [...series.t.slice(drop), ...Array.from({ length: fill }, (_, i) => last + 1 + i), point.t];
+  return { ...series, t, series: shown, versions, ...(heat ? { heat } : {}) };
+}
+
+function useSeries(name: string) {
+  const now = range.value;
+  const [tick, setTick] = useState(0);
+  const moving = now.moves && live.value === "on";
+  const width = Math.max(300, Math.min(1200, Math.round(innerWidth / 2)));
+  const span = now.to - now.from;
+  const path = useMemo(() => {
+    const to = now.moves ? Math.floor(Date.now() / 1000) : now.to;
+    return `/mw/v1/endpoints/${encodeURIComponent(name)}/series${query({ from: to - span, to, w: width, heat: 1 })}`;
+  }, [name, now.moves, now.name, now.moves ? 0 : now.from, now.moves ? 0 : now.to, tick]);
+  const asked = useData<Series>(path);
+  const latest = useRef<Series | undefined>(undefined);
+  latest.current = asked.data;
+  useEffect(() => {
+    if (!moving) return undefined;
+    const stop = listen(`endpoint:${name}`, "point", (data) => {
+      const point = data as Point;
+      if (point.endpoint !== name || !latest.current || held.value) return;
+      latest.current = append(latest.current, point, span);
+      asked.set(latest.current);
+    });
+    const again = listen(`endpoint:${name}`, "resync", () => setTick((n) => n + 1));
+    /* heat, and ranges whose step is longer than a second */
+    const timer = setInterval(() => document.hidden || held.value || setTick((n) => n + 1), 15000);
+    return () => {
+      stop();
+      again();
+      clearInterval(timer);
+    };
+  }, [name, moving, span]);
+  return asked;
+}
+
+const ms = (value: number | null) => seconds(value);
+
+function Traffic({ name, series }: { name: string; series: Series }) {
+  const versions = Object.keys(series.versions).sort((a, b) => Number(a) - Number(b)).slice(-6);
+  const marks = useMemo(() => {
+    const found = [];
+    for (const version of versions) {
+      const first = series.versions[version]?.requests?.findIndex((v) => v != null) ?? -1;
+      if (first > 0 && series.t[first] !== undefined) found.push({ t: series.t[first], text: `v${version}` });
+    }
+    return found;
+  }, [series]);
+  const span = { sync: `endpoint-${name}`, marks };
+  const lines = useMemo(() => ({
+    requests: versions.map((version) => ({ label: `v${version}`, values: series.versions[version]?.requests ?? [] })),
+    latency: [
+      { label: "p50", values: series.series.p50 ?? [], colour: 0 },
+      { label: "p90", values: series.series.p90 ?? [], colour: 4 },
+      { label: "p99", values: series.series.p99 ?? [], colour: 1 },
+    ],
+    errors: [
+      { label: "4xx", values: series.series.client_errors ?? [], colour: 4 },
+      { label: "5xx", values: series.series.server_errors ?? [], colour: 1 },
+    ],
+    rows: [{ label: "rows", values: series.series.rows ?? [], colour: 2 }],
+  }), [series]);
+  return (
+    <>
+      <Panel title="Requests a second, by version">
+        <Chart name={`${name} requests per second`} x={series.t} lines={lines.requests} show={rate} area {...span} />
+      </Panel>
+      <Panel title="Latency" note="within the server">
+        <Chart name={`${name} latency`} x={series.t} lines={lines.latency} show={ms} {...span} />
+      </Panel>
+      <Panel title="Errors a second">
+        <Chart name={`${name} errors per second`} x={series.t} lines={lines.errors} show={rate} {...span} />
+      </Panel>
+      <Panel title="Latency heat" note="share of the requests by time and latency">
+        <Heat name={`${name} latency heat`} series={series} />
+      </Panel>
+    </>
+  );
+}
+
+function Versions({ detail }: { detail: EndpointDetail }) {
+  return (
+    <Table<EndpointVersion> name="versions" rows={detail.versions} id={(v) => String(v.version)} sort="-version" columns={[
+      { key: "version", title: "Version", value: (v) => v.version, cell: (v) => <>v{v.version}{v.version === detail.endpoint.version ? <span class="tag">serving</span> : null}</> },
+      { key: "since", title: "Since", value: (v) => v.since, cell: (v) => <span title={moment(v.since)}>{ago(v.since)}</span> },
+      { key: "requests", title: "Requests", right: true, value: (v) => v.requests, cell: (v) => count(v.requests) },
+      { key: "rps", title: "req/s", right: true, value: (v) => v.rps, cell: (v) => rate(v.rps) },
+      { key: "errors", title: "Errors", right: true, value: (v) => v.error_share, cell: (v) => percent(v.error_share) },
+      { key: "p99", title: "p99", right: true, value: (v) => v.p99, cell: (v) => seconds(v.p99) },
+    ]} />
+  );
+}
+
+function About({ detail }: { detail: EndpointDetail }) {
+  const e = detail.endpoint;
+  return (
+    <dl class="facts">
+      <div><dt>Model</dt><dd>{e.format ?? "not loaded"}{e.objective ? `, ${e.objective}` : ""}{e.trees ? `, ${count(e.trees)} trees` : ""}</dd></div>
+      <div><dt>Features</dt><dd>{count(e.features)}</dd></div>
+      <div><dt>File</dt><dd class="path">{detail.path}</dd></div>
+      <div><dt>Memory</dt><dd>{bytes(detail.memory_bytes)}</dd></div>
+      <div><dt>Latency budget</dt><dd>{seconds(detail.latency_budget)}</dd></div>
+      <div><dt>Refused</dt><dd>{Object.entries(detail.shed).filter(([, n]) => n > 0).map(([why, n]) => `${count(n)} ${why}`).join(", ") || "none"}</dd></div>
+      <div><dt>Loads</dt><dd>{detail.loads}{detail.loads_failed ? `, ${detail.loads_failed} failed: ${detail.reason}` : ""}</dd></div>
+    </dl>
+  );
+}
+
+function example(detail: EndpointDetail) {
+  const row: Record<string, unknown> = {};
+  for (const column of detail.columns ?? [])
+    row[column.name] = column.categories ? (column.categories[0] ?? null) : 0;
+  return { dataframe_records: [row] };
+}
+
+export function EndpointPage({ name }: { name: string }) {
+  const detail = useData<EndpointDetail>(`/mw/v1/endpoints/${encodeURIComponent(name)}`, live.value === "on" ? 5000 : undefined);
+  const series = useSeries(name);
+  const e = detail.data?.endpoint;
+  const link = `/endpoints/${encodeURIComponent(name)}`;
+  return (
+    <Page title={name} state={e && <><StateWord state={e.state} /> <span class="faint">v{e.version}</span></>} actions={
+      <>
+        <RangePicker />
+        {detail.data?.columns && <A to={`/explain?endpoint=${encodeURIComponent(name)}`} class="button">Explain a row</A>}
+        {detail.data && (
+          <UseThis uses={[
+            { title: "Predict", path: `${link}/invocations`, body: example(detail.data), cli: `mw predict ${detail.data.path} --input rows.csv` },
+            { title: "How it is", path: `/mw/v1${link}`, cli: "mw status" },
+            { title: "What it did over time", path: `/mw/v1${link}/series` },
+            { title: "Its drift", path: `/mw/v1${link}/drift` },
+          ]} />
+        )}
+        <button type="button" class="quiet" title="copy a link that shows the same tomorrow (y)" aria-label="copy link" onClick={() => void copy(frozenLink(), "link copied")}><Icon name="copy" /></button>
+      </>
+    }>
+      {e && e.reasons.length > 0 && (
+        <ul class="reasons page-reasons">
+          {e.reasons.map((reason) => <li key={reason.text}><StateWord state={reason.level} /> <span>{reason.text}</span></li>)}
+        </ul>
+      )}
+      <Shown of={series} height={500}>
+        {(s) => <>
+          {e && e.requests === 0 && (
+            <Empty command={detail.data ? curlOf({ title: "", path: `${link}/invocations`, body: example(detail.data) }) : "mw demo"}>
+              No request yet. Send one:
+            </Empty>
+          )}
+          <div class="grid"><Traffic name={name} series={s} /></div>
+        </>}
+      </Shown>
+      <Drift name={name} />
+      <div class="grid">
+        <Panel title="Versions"><Shown of={detail}>{(d) => <Versions detail={d} />}</Shown></Panel>
+        <Panel title="About"><Shown of={detail}>{(d) => <About detail={d} />}</Shown></Panel>
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,32 @@
+/* Endpoints: the same rows as the overview, for those who look for one. */
+import { useEffect, useState } from "preact/hooks";
+import type { Overview } from "../api/types";
+import { useData } from "../api/use";
+import { listen } from "../state/live";
+import { go, param, setQuery } from "../state/router";
+import { Page, Panel, Shown } from "../parts/panel";
+import { Table } from "../parts/table";
+import { columns } from "./overview";
+
+export function EndpointsPage() {
+  const asked = useData<Overview>("/mw/v1/overview");
+  const [words, set] = useState(param("q"));
+  useEffect(() => listen("overview", "overview", (data) => asked.set(data as Overview)), []);
+  return (
+    <Page title="Endpoints">
+      <Shown of={asked} height={300}>
+        {(o) => {
+          const rows = o.items.filter((e) => e.name.toLowerCase().includes(words.toLowerCase()));
+          return (
+            <Panel title="All endpoints" note={`${rows.length} of ${o.total}`} wide actions={
+              <input type="search" value={words} placeholder="name" aria-label="filter by name"
+                onInput={(event) => { set(event.currentTarget.value); setQuery({ q: event.currentTarget.value }); }} />
+            }>
+              <Table name="endpoints" rows={rows} columns={columns} id={(e) => e.name} open={(e) => go(`/endpoints/${encodeURIComponent(e.name)}`)} height={760} />
+            </Panel>
+          );
+        }}
+      </Shown>
+    </Page>
+  );
+}

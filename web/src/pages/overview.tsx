@@ -1,0 +1,99 @@
+/* Overview: a row an endpoint, what is wrong first. */
+import { useEffect } from "preact/hooks";
+import type { Endpoint, Overview } from "../api/types";
+import { useData } from "../api/use";
+import { listen, status } from "../state/live";
+import { live } from "../state/settings";
+import { go } from "../state/router";
+import { Spark } from "../parts/chart";
+import { UseThis } from "../parts/copy";
+import { ago, moment, percent, psi, rate, seconds } from "../parts/format";
+import { StateWord } from "../parts/icons";
+import { Empty, Page, Panel, Shown } from "../parts/panel";
+import { A } from "../parts/shell";
+import { Table, type Column } from "../parts/table";
+
+const order: Record<string, number> = { firing: 0, watch: 1, ok: 2, none: 3 };
+
+function drift(endpoint: Endpoint) {
+  const d = endpoint.drift;
+  if (d.state === "off") return <span class="faint">not watched</span>;
+  if (d.state === "learning") return <span class="faint" title="the first rows become the reference">learning {d.learned} of {d.wanted}</span>;
+  if (!d.worst) return <span class="faint">{d.rows ?? 0} of 200 rows</span>;
+  return (
+    <span title={`PSI of ${d.worst.feature}, the largest of ${d.n_columns} columns`}>
+      <span class="clip">{d.worst.feature}</span> {psi(d.worst.psi)}
+      {d.n_drifted ? <span class="count-firing"> {d.n_drifted} drifted</span> : null}
+    </span>
+  );
+}
+
+export const columns: Column<Endpoint>[] = [
+  { key: "name", title: "Endpoint", value: (e) => e.name, cell: (e) => <A to={`/endpoints/${encodeURIComponent(e.name)}`}>{e.name}</A> },
+  { key: "state", title: "State", value: (e) => order[e.state], cell: (e) => <StateWord state={e.state} /> },
+  { key: "version", title: "Version", value: (e) => e.version, cell: (e) => `v${e.version}`, narrow: true },
+  { key: "rps", title: "req/s", right: true, value: (e) => e.rps, cell: (e) => rate(e.rps) },
+  { key: "spark", title: "5 min", cell: (e) => e.spark ? <Spark values={e.spark} label={`requests a second of the last five minutes, now ${rate(e.rps)}`} /> : null, narrow: true },
+  { key: "p99", title: "p99", right: true, value: (e) => e.p99, cell: (e) => seconds(e.p99) },
+  { key: "errors", title: "Errors", right: true, value: (e) => e.error_share, cell: (e) => percent(e.error_share), narrow: true },
+  { key: "drift", title: "Largest drift", value: (e) => e.drift.worst?.psi, cell: drift },
+  { key: "last", title: "Last request", value: (e) => e.last, cell: (e) => <span title={e.last ? moment(e.last) : ""}>{ago(e.last)}</span>, narrow: true },
+];
+
+export function OverviewPage() {
+  const asked = useData<Overview>("/mw/v1/overview", live.value === "on" && status.value === "lost" ? 10000 : undefined);
+  useEffect(() => listen("overview", "overview", (data) => asked.set(data as Overview)), []);
+  return (
+    <Page title="Overview" actions={<UseThis uses={[
+      { title: "How all endpoints are", path: "/mw/v1/overview", cli: "mw status" },
+      { title: "As it happens", path: "/mw/v1/events?topics=overview" },
+    ]} />}>
+      <Shown of={asked} height={300}>
+        {(o) => <Body overview={o} />}
+      </Shown>
+    </Page>
+  );
+}
+
+function Body({ overview }: { overview: Overview }) {
+  const wrong = overview.items.filter((e) => e.state === "firing" || e.state === "watch").sort((a, b) => order[a.state]! - order[b.state]!);
+  const total = (state: string) => overview.items.filter((e) => e.state === state).length;
+  const sum = overview.items.reduce((n, e) => n + (e.rps ?? 0), 0);
+  if (overview.items.length === 0)
+    return (
+      <Panel title="Endpoints">
+        <Empty command="mw serve model.json" label="serve a model">No endpoint yet. Serve a model, or see it all at once with mw demo:</Empty>
+        <Empty command="mw demo">The demonstration needs no model and no network.</Empty>
+      </Panel>
+    );
+  return (
+    <>
+      <ul class="tiles" aria-label="in short">
+        <li><b>{overview.total}</b> endpoint{overview.total === 1 ? "" : "s"}</li>
+        <li><b>{rate(sum)}</b> requests/s</li>
+        {(["firing", "watch", "ok", "none"] as const).filter((s) => total(s) > 0).map((s) => (
+          <li key={s}><b>{total(s)}</b> <StateWord state={s} /></li>
+        ))}
+        <li class="faint" title={ago(overview.started)}>up since {moment(overview.started)}, version {overview.server_version}</li>
+      </ul>
+      {wrong.length > 0 && (
+        <Panel title="What to look at" note={`${wrong.length} of ${overview.total}`}>
+          <ul class="reasons">
+            {wrong.slice(0, 20).map((e) => (
+              <li key={e.name}>
+                <StateWord state={e.state} />
+                <A to={`/endpoints/${encodeURIComponent(e.name)}`}>{e.name}</A>
+                <span>{e.reasons.map((reason) => reason.text).join("; ")}</span>
+              </li>
+            ))}
+            {wrong.length > 20 && <li class="faint">and {wrong.length - 20} more below</li>}
+          </ul>
+        </Panel>
+      )}
+      <Panel title="Endpoints" note="rates and latencies are of the last minute" wide>
+        <Table name="endpoints" rows={overview.items} columns={columns} id={(e) => e.name} sort="state"
+          open={(e) => go(`/endpoints/${encodeURIComponent(e.name)}`)} height={700} />
+      </Panel>
+    </>
+  );
+}

@@ -1,0 +1,200 @@
+/* Lines over time or steps: uPlot, with a shared cursor, a zoom by dragging, gaps where nothing is
+ * known, marks of what happened, and a way out (CSV, SVG, PNG). */
+import uPlot from "uplot";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { zoom } from "../state/range";
+import { held } from "../state/live";
+import { dark, zone } from "../state/settings";
+import { digits } from "./format";
+import { saveBytes, saveCsv, saveSvg, svgOfLines } from "./save";
+
+const colours = {
+  light: ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B87F00", "#2A87BF"],
+  dark: ["#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00"],
+};
+const dashes = [undefined, [6, 4], [2, 3], [8, 3, 2, 3], [1, 4], [12, 4]];
+
+export function colour(i: number): string {
+  const set = dark.value ? colours.dark : colours.light;
+  return set[i % set.length]!;
+}
+
+export interface Mark {
+  t: number;
+  text: string;
+}
+
+export interface ChartProps {
+  name: string; /* of saved files, and for those who do not see it */
+  x: number[];
+  lines: { label: string; values: (number | null)[]; colour?: number; dash?: number }[];
+  show?: (value: number | null) => string;
+  height?: number;
+  time?: boolean; /* x: seconds since 1970; else steps */
+  log?: boolean;
+  marks?: Mark[];
+  sync?: string;
+  from?: number;
+  to?: number;
+  area?: boolean;
+}
+
+function css(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function drawMarks(marks: Mark[]) {
+  return (u: uPlot) => {
+    const paint = u.ctx;
+    paint.save();
+    paint.strokeStyle = paint.fillStyle = css("--faint");
+    paint.setLineDash([4, 4]);
+    for (const mark of marks) {
+      const x = Math.round(u.valToPos(mark.t, "x", true));
+      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+      paint.beginPath();
+      paint.moveTo(x, u.bbox.top);
+      paint.lineTo(x, u.bbox.top + u.bbox.height);
+      paint.stroke();
+      paint.fillText(mark.text, x + 4, u.bbox.top + 12);
+    }
+    paint.restore();
+  };
+}
+
+export function Chart(props: ChartProps) {
+  const { x, lines, show = digits, height = 180, time = true, log = false, marks = [], sync, from, to } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const shape = lines.map((line) => line.label).join("\n");
+  const isDark = dark.value;
+  const isUtc = zone.value === "utc";
+  const data = useMemo(() => [x, ...lines.map((line) => line.values)] as uPlot.AlignedData, [x, lines]);
+
+  useEffect(() => {
+    const box = place.current!;
+    const ink = css("--faint");
+    const grid = { stroke: css("--grid"), width: 1 };
+    const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui, sans-serif" };
+    const made = new uPlot(
+      {
+        width: box.clientWidth || 300,
+        height,
+        padding: [10, 8, 0, 0],
+        cursor: { drag: { x: time, y: false, setScale: !time }, ...(sync ? { sync: { key: sync } } : {}), points: { size: 6 } },
+        legend: { live: true },
+        scales: {
+          x: { time, ...(from && to ? { range: () => [latest.current.from!, latest.current.to!] as [number, number] } : {}) },
+          y: log ? { distr: 3 } : { range: (_u, low, high) => [Math.min(0, low ?? 0), high == null || high === 0 ? 1 : high * 1.08] },
+        },
+        ...(isUtc ? { tzDate: (s: number) => uPlot.tzDate(new Date(s * 1000), "Etc/UTC") } : {}),
+        axes: [
+          { ...axis, size: 28, space: 64, ...(time ? { values: timeTicks } : {}) },
+          { ...axis, size: 58, values: (_u: uPlot, at: number[]) => at.map((v) => (v == null ? "" : show(v))) },
+        ],
+        series: [
+          time ? { value: (_u, v) => (v == null ? "" : clockOf(v)) } : { label: "step", value: (_u, v) => (v == null ? "" : String(v)) },
+          ...lines.map((line, i) => ({
+            label: line.label,
+            stroke: colour(line.colour ?? i),
+            width: 1.6,
+            spanGaps: false,
+            points: { show: false },
+            dash: dashes[(line.dash ?? line.colour ?? i) % dashes.length],
+            ...(props.area && lines.length === 1 ? { fill: `${colour(line.colour ?? i)}22` } : {}),
+            value: (_u: uPlot, v: number | null) => show(v),
+          })),
+        ] as uPlot.Series[],
+        hooks: {
+          draw: [(u) => drawMarks(latest.current.marks ?? [])(u)],
+          setSelect: [
+            (u) => {
+              if (!time || u.select.width < 4) return;
+              const begin = u.posToVal(u.select.left, "x");
+              const end = u.posToVal(u.select.left + u.select.width, "x");
+              if (end - begin >= 2) zoom(begin, end);
+              u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+            },
+          ],
+        },
+      },
+      data,
+      box,
+    );
+    plot.current = made;
+    const watch = new ResizeObserver(() => {
+      if (box.clientWidth && Math.abs(box.clientWidth - made.width) > 1) made.setSize({ width: box.clientWidth, height });
+    });
+    watch.observe(box);
+    return () => {
+      watch.disconnect();
+      made.destroy();
+      plot.current = undefined;
+    };
+  }, [shape, isDark, isUtc, height, log, time, !!from]);
+
+  useEffect(() => plot.current?.setData(data), [data, from, to, marks.length]);
+
+  const rows = () => x.map((at, i) => [time ? new Date(at * 1000).toISOString() : at, ...lines.map((line) => line.values[i])]);
+  const png = () => {
+    const source = plot.current!.ctx.canvas;
+    const canvas = document.createElement("canvas");
+    canvas.width = source.width;
+    canvas.height = source.height;
+    const paint = canvas.getContext("2d")!;
+    paint.fillStyle = css("--panel");
+    paint.fillRect(0, 0, canvas.width, canvas.height);
+    paint.drawImage(source, 0, 0);
+    canvas.toBlob((blob) => blob && saveBytes(`${props.name}.png`, blob));
+  };
+  const svg = () =>
+    saveSvg(props.name, svgOfLines(props.name, x, lines.map((line, i) => ({
+      label: line.label, values: line.values, colour: colour(line.colour ?? i), dash: dashes[(line.dash ?? line.colour ?? i) % dashes.length],
+    })), ""));
+  const last = lines.map((line) => `${line.label} ${show(line.values[line.values.length - 1] ?? null)}`).join(", ");
+  return (
+    <div class="chart">
+      <div ref={place} class="chart-plot" role="img" aria-label={`${props.name}, lines over ${time ? "time" : "steps"}; last: ${last}`}
+        style={{ minHeight: `${height + 28}px` }}
+        onMouseEnter={() => (held.value = true)} onMouseLeave={() => (held.value = false)} />
+      <Save name={props.name} csv={() => saveCsv(props.name, [time ? "time" : "step", ...lines.map((l) => l.label)], rows())} svg={svg} png={png} />
+    </div>
+  );
+}
+
+/* 14:05, with seconds where ticks are closer than a minute, with the day where they are far apart. */
+function timeTicks(_u: uPlot, at: number[], _axis: number, _space: number, step: number): string[] {
+  return at.map((s) => {
+    const d = new Date(s * 1000);
+    const zoned = zone.value === "utc" ? { timeZone: "UTC" } : {};
+    if (step >= 86400) return d.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...zoned });
+    return d.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(step < 60 ? { second: "2-digit" } : {}), ...zoned });
+  });
+}
+
+function clockOf(s: number): string {
+  return new Date(s * 1000).toLocaleTimeString("en-GB", zone.value === "utc" ? { timeZone: "UTC" } : {});
+}
+
+export function Save({ name, csv, svg, png }: { name: string; csv?: () => void; svg?: () => void; png?: () => void }) {
+  return (
+    <span class="save" role="group" aria-label={`save ${name}`}>
+      {csv && <button type="button" class="quiet" onClick={csv}>CSV</button>}
+      {svg && <button type="button" class="quiet" onClick={svg}>SVG</button>}
+      {png && <button type="button" class="quiet" onClick={png}>PNG</button>}
+    </span>
+  );
+}
+
+/* A line without axes, for a table's cell. */
+export function Spark({ values, label }: { values: number[]; label: string }) {
+  const most = Math.max(...values, 1e-9);
+  const points = values.map((v, i) => `${((i / Math.max(1, values.length - 1)) * 80).toFixed(1)},${(17 - (v / most) * 15).toFixed(1)}`);
+  return (
+    <svg class="spark" viewBox="0 0 80 18" width="80" height="18" role="img" aria-label={label}>
+      <polyline points={points.join(" ")} />
+    </svg>
+  );
+}
