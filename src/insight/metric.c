@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "stats/stats.h"
+
 #include "base/banned.h"
 
 static const char *const names[] = {
@@ -140,30 +142,21 @@ mw_status mw_metric_check(const mw_forest *forest, mw_metric metric, const doubl
 
 /* ---- auc ------------------------------------------------------------------------------------- */
 
-typedef struct scored {
-    double score, target;
-} scored;
-
-static int by_score(const void *a, const void *b)
+/* Of piles in scratch: positives, negatives, and as much room again to sort them. */
+static double auc_of(const double *target, const double *values, size_t n, size_t n_rows,
+                     double *scratch)
 {
-    double x = ((const scored *)a)->score, y = ((const scored *)b)->score;
-    return (x > y) - (x < y);
-}
-
-/* Pairs of a positive and a negative row that stand in the right order, ties half. */
-static double auc_of(scored *rows, size_t n_rows)
-{
-    double pairs = 0, n_below = 0, n_positive = 0;
-    qsort(rows, n_rows, sizeof *rows, by_score);
-    for (size_t i = 0, end; i < n_rows; i = end) {
-        double positive = 0, negative = 0;
-        for (end = i; end < n_rows && rows[end].score == rows[i].score; end++)
-            *(rows[end].target > 0 ? &positive : &negative) += 1;
-        pairs += positive * (n_below + negative / 2);
-        n_below += negative;
-        n_positive += positive;
+    size_t n_positive = 0, n_negative = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        double score = values[i * n + n - 1];
+        if (target[i] > 0)
+            scratch[n_positive++] = score;
+        else
+            scratch[n_rows - ++n_negative] = score;
     }
-    return pairs / (n_below * n_positive);
+    mw_sort(scratch, n_positive, scratch + n_rows);
+    mw_sort(scratch + n_positive, n_negative, scratch + n_rows);
+    return mw_auc(scratch, n_positive, scratch + n_positive, n_negative);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
@@ -218,12 +211,8 @@ double mw_metric_of(const mw_forest *forest, mw_metric metric, const double *tar
                     const double *values, size_t n_rows, double *scratch)
 {
     size_t n = forest->n_predictions;
-    if (metric == MW_METRIC_AUC) {
-        scored *rows = (scored *)(void *)scratch;
-        for (size_t i = 0; i < n_rows; i++)
-            rows[i] = (scored){values[i * n + n - 1], target[i]};
-        return auc_of(rows, n_rows);
-    }
+    if (metric == MW_METRIC_AUC)
+        return auc_of(target, values, n, n_rows, scratch);
     double sum = 0;
     for (size_t i = 0; i < n_rows; i++)
         sum += loss_of(forest, metric, target[i], values + i * n);

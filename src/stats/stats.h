@@ -201,6 +201,11 @@ void mw_outcome_rate_parts(const mw_confusion *c, mw_outcome_rate rate, double *
 double mw_outcome_rate_of(const mw_confusion *c, mw_outcome_rate rate);
 double mw_confusion_total(const mw_confusion *c);
 void mw_confusion_add(mw_confusion *sum, const mw_confusion *c);
+/* Count rows by group: selected is score >= threshold, label 1 is positive; group_of[row] is below
+ * n_groups. Cost: some 2 ns a row. */
+void mw_confusion_count(const uint8_t *labels, const double *scores, double threshold,
+                        const uint32_t *group_of, size_t n_rows, mw_confusion *ret_groups,
+                        size_t n_groups);
 
 /* How far groups lie apart in a rate, as Fairlearn's MetricFrame: difference() and ratio(), between
  * groups and to_overall. Groups whose rate is NaN are left out; without two of them (to overall:

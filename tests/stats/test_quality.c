@@ -195,6 +195,30 @@ static void test_delong(void **state)
     assert_near(some.statistic, 4.9, 1e-14);
 }
 
+/* Few groups and many, by two ways. */
+static void test_counting_by_group(void **state)
+{
+    (void)state;
+    enum { ROWS = 1000, MANY = 100 };
+    static double scores[ROWS];
+    static uint8_t labels[ROWS];
+    static uint32_t groups[ROWS];
+    mw_confusion counts[MANY], expected[MANY];
+    for (size_t n_groups = 3; n_groups <= MANY; n_groups += MANY - 3) {
+        memset(expected, 0, sizeof expected);
+        for (size_t row = 0; row < ROWS; row++) {
+            scores[row] = (double)(row * 7 % 11) / 10;
+            labels[row] = row % 3 == 0;
+            groups[row] = (uint32_t)(row * row % n_groups);
+            mw_confusion *g = &expected[groups[row]];
+            bool selected = scores[row] >= 0.5;
+            *(labels[row] ? selected ? &g->tp : &g->fn : selected ? &g->fp : &g->tn) += 1;
+        }
+        mw_confusion_count(labels, scores, 0.5, groups, ROWS, counts, n_groups);
+        assert_memory_equal(counts, expected, n_groups * sizeof *counts);
+    }
+}
+
 static void test_draws(void **state)
 {
     (void)state;
@@ -227,9 +251,10 @@ static void test_draws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_classes), cmocka_unit_test(test_weights_and_slices),
-        cmocka_unit_test(test_one_class),   cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_classes),     cmocka_unit_test(test_rankings),
-        cmocka_unit_test(test_delong),      cmocka_unit_test(test_draws)};
+        cmocka_unit_test(test_two_classes),      cmocka_unit_test(test_weights_and_slices),
+        cmocka_unit_test(test_one_class),        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_classes),          cmocka_unit_test(test_rankings),
+        cmocka_unit_test(test_delong),           cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_counting_by_group)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
