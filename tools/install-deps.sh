@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 what=${1:-build}
 # SIMDe is for `test` only: without it a test of instructions that this processor lacks skips.
-wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2 openssl sqlite sodium)
+wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2 openssl sqlite sodium zstd)
 case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
@@ -40,6 +40,7 @@ is_there() {
     yaml) library yaml-0.1 ;;
     sqlite) library sqlite3 ;;
     sodium) library libsodium ;;
+    zstd) library libzstd ;;
     fuzzer) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/*fuzzer*.a" >/dev/null ;;
     venv) have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     nginx) have nginx || [ -x /usr/sbin/nginx ] ;;
@@ -51,7 +52,7 @@ package_of() {
     cc) echo gcc ;;
     libc) echo libc6-dev ;;
     ninja) echo ninja-build ;;
-    jansson | cmocka | nghttp2 | sodium | simde) echo "lib$1-dev" ;;
+    jansson | cmocka | nghttp2 | sodium | simde | zstd) echo "lib$1-dev" ;;
     yaml) echo libyaml-dev ;;
     zlib) echo zlib1g-dev ;;
     openssl) echo libssl-dev ;;

@@ -14,6 +14,7 @@ struct mw_api {
     mw_monitor *monitor;
     api_pulse *pulse;      /* from the server's opening on */
     const char *base_path; /* "", or "/prefix" */
+    mw_journal *journal;
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -119,6 +120,16 @@ void mw_api_set_monitor(mw_api *api, mw_monitor *monitor)
 mw_monitor *api_monitor(mw_api *api)
 {
     return api->monitor;
+}
+
+void mw_api_set_journal(mw_api *api, mw_journal *journal)
+{
+    api->journal = journal;
+}
+
+mw_journal *api_journal(mw_api *api)
+{
+    return api->journal;
 }
 
 mw_fleet *api_fleet(mw_api *api)

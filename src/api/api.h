@@ -9,6 +9,7 @@
 #define API_API_H
 
 #include "base/base.h"
+#include "journal/journal.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
 #include "observe/observe.h"
@@ -42,6 +43,9 @@ void mw_api_set_observer(mw_api *api, mw_observer *observer);
 
 /* The watch whose findings /drift and /metrics tell; borrowed, NULL = nothing is watched. */
 void mw_api_set_monitor(mw_api *api, mw_monitor *monitor);
+
+/* The prediction log that /metrics counts; borrowed, NULL = predictions are not kept. */
+void mw_api_set_journal(mw_api *api, mw_journal *journal);
 
 /* Cores that the process may use, for /metrics. */
 void mw_api_set_cores(mw_api *api, unsigned cores);

@@ -352,6 +352,27 @@ static void write_guard(metrics_page *page, struct api_guard *guard)
                   logins, (uint64_t[]){c.verified, c.failed, c.limited});
 }
 
+static void write_journal(metrics_page *page, mw_journal *journal)
+{
+    static const char *const rows[] = {"written", "dropped", "unsampled"};
+    mw_journal_counts c;
+    if (!journal)
+        return;
+    mw_journal_count(journal, &c);
+    write_results(page, "mw_log_rows_total",
+                  "Rows of the prediction log, by result; dropped: the queue or the disk was full.",
+                  rows, (uint64_t[]){c.rows_written, c.rows_dropped, c.rows_unsampled});
+    write_plain(page, "mw_log_failed_blocks_total", "counter",
+                "Blocks of the prediction log that could not be written.", (double)c.blocks_failed);
+    write_plain(page, "mw_log_removed_segments_total", "counter",
+                "Segments of the prediction log removed for their age or the log's size.",
+                (double)c.segments_removed);
+    write_plain(page, "mw_log_bytes", "gauge", "Size of the prediction log on the disk.",
+                (double)c.bytes);
+    write_plain(page, "mw_log_segments", "gauge", "Files of the prediction log.",
+                (double)c.segments);
+}
+
 static double resident_bytes(void)
 {
     long pages = 0;
@@ -428,6 +449,7 @@ void api_metrics(mw_api *api, mw_exchange *exchange, const api_asked *asked)
     write_observer(&page, api_observer(api));
     write_guard(&page, api_guard_of(api));
     api_drift_metrics(api, page.out, page.open);
+    write_journal(&page, api_journal(api));
     write_process(&page, api);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");

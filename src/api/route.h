@@ -91,6 +91,7 @@ struct api_guard *api_guard_of(const mw_api *api);
 mw_monitor *api_monitor(mw_api *api); /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);
 const char *api_base_path(const mw_api *api); /* "" or "/prefix" */
+mw_journal *api_journal(mw_api *api); /* NULL: predictions are not kept */
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);
 

@@ -74,6 +74,15 @@
 #define MW_LIMIT_WATCHED_OUTPUTS 16
 #define MW_LIMIT_SAMPLE_BYTES (64 * MW_MIB) /* what endpoints did lately, all together */
 
+/* the prediction log */
+#define MW_LIMIT_LOG_QUEUE_BYTES (8 * MW_MIB) /* rows that wait for the writer: dropped beyond */
+#define MW_LIMIT_LOG_BLOCK_BYTES (16 * MW_MIB)
+#define MW_LIMIT_LOG_SEGMENT_BYTES (64 * MW_MIB)
+#define MW_LIMIT_LOG_BYTES (10 * MW_GIB) /* of all segments: the oldest go; --log-size */
+#define MW_LIMIT_LOG_FLUSH_MS 1000
+#define MW_LIMIT_LOG_COLUMNS 65536            /* of a model whose rows are kept */
+#define MW_LIMIT_LOG_SHAPE_BYTES (8 * MW_MIB) /* names and categories of its columns */
+
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)
 #define MW_LIMIT_SEARCH_BYTES (256 * MW_MIB) /* of boxes, in the search for a counterfactual */

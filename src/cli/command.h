@@ -197,6 +197,20 @@ typedef enum cli_option_id {
     CLI_NAME,
     CLI_DRY_RUN,
     CLI_GRACE,
+    /* the prediction log */
+    CLI_LOG,
+    CLI_LOG_SAMPLE,
+    CLI_LOG_SIZE,
+    CLI_LOG_AGE,
+    CLI_LOG_HASH,
+    CLI_LOG_DROP,
+    CLI_LOG_FOLDER, /* --log: where commands read one */
+    CLI_UNTIL,
+    CLI_MODEL_VERSION,
+    CLI_PREDICTION_ID, /* --id */
+    CLI_LOG_FORMAT,    /* --format: of rows that are written */
+    CLI_LOG_LAST,      /* --rows */
+    CLI_LOG_LIMIT,     /* --limit */
     /* config, help */
     CLI_ORIGIN,
     CLI_MAN,
@@ -316,6 +330,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_server_import;
 
 cli_run cli_run_drift_stream, cli_run_model_validate;
+cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_stat;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

@@ -4,10 +4,14 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                        \
-    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, \
-        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_LATENCY_BUDGET,   \
-        CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST
+#define SERVER_LIMITS                                                                            \
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT,     \
+        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_LATENCY_BUDGET,       \
+        CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG, CLI_LOG_SAMPLE, CLI_LOG_SIZE, \
+        CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP
+
+#define LOG_FILTERS \
+    CLI_LOG_FOLDER, CLI_OF_ENDPOINT, CLI_MODEL_VERSION, CLI_SINCE, CLI_UNTIL, CLI_PREDICTION_ID
 
 #define ACCESS_OPTIONS(...) CLI_LIST(CLI_CONFIG, CLI_RECORD, __VA_ARGS__)
 #define SCOPES CLI_OF_EXPERIMENT, CLI_OF_MODEL, CLI_OF_ENDPOINT
@@ -32,6 +36,10 @@ static const cli_command commands[] = {
             "Requests for contributions (explain, :explain) are answered by the model's covers, or "
             "against the rows of --background, which ONNX models need; several models have one "
             "each in the configuration.\n\n"
+            "With --log on every prediction is kept with its id, inputs and outputs, compressed, "
+            "in "
+            "the data folder ('mw log'); private columns are hashed or dropped (--log-hash, "
+            "--log-drop). No request ever waits for that.\n\n"
             "With --record DIR the server also answers MLflow's tracking, artifact and registry "
             "addresses, from a record in that folder; it then needs no model. Models of the record "
             "are served by their address (models:/NAME@ALIAS, models:/NAME/VERSION, "
@@ -480,6 +488,55 @@ static const cli_command commands[] = {
                      {"mw drift stream errors.csv --detector ddm --json",
                       "errors as 0 and 1, the result for programs"}},
         .run = cli_run_drift_stream,
+    },
+    {
+        .name = "log query",
+        .group = "Daily",
+        .summary = "find predictions that a server kept",
+        .about =
+            "Reads the prediction log of 'mw serve --log on', while the server runs or without it: "
+            "time, id, endpoint, version, inputs and outputs, a row a line, in the order in which "
+            "they were made. --format jsonl writes an object a line. A hashed column shows its "
+            "hash, a dropped one is empty.\n\n"
+            "The id of a prediction is that of its request (X-Request-ID in the answer) and the "
+            "number of its row: 0193a0...#4.",
+        .options = CLI_LIST(LOG_FILTERS, CLI_LOG_FORMAT, CLI_LOG_LIMIT),
+        .examples = {{"mw log query --endpoint credit --since 1h", "the last hour of an endpoint"},
+                     {"mw log query --id 0193a0c2-1111-7000-8000-000000000000", "one request"}},
+        .run = cli_run_log_query,
+    },
+    {
+        .name = "log tail",
+        .group = "Daily",
+        .summary = "show the newest predictions",
+        .about = "The last rows of the prediction log, the newest last. What a server has not "
+                 "written yet, about a second's predictions, is not among them.",
+        .options = CLI_LIST(LOG_FILTERS, CLI_LOG_FORMAT, CLI_LOG_LAST),
+        .examples = {{"mw log tail --rows 5 --format jsonl", "the last five"}},
+        .run = cli_run_log_tail,
+    },
+    {
+        .name = "log export",
+        .group = "Daily",
+        .summary = "write predictions to a file",
+        .about = "As 'mw log query', to a file that appears whole or not at all: CSV for 'mw drift "
+                 "check', pandas and the like, or JSON lines. Columns of several endpoints or "
+                 "versions stand side by side; where a row has none it is empty. Parquet is not "
+                 "written: DuckDB and pyarrow read the CSV.",
+        .options = CLI_LIST(LOG_FILTERS, CLI_LOG_FORMAT, CLI_LOG_LIMIT, CLI_OUTPUT),
+        .examples = {{"mw log export --endpoint credit --since 7d -o week.csv", "a week"},
+                     {"mw log export --format jsonl -o all.jsonl", "everything"}},
+        .run = cli_run_log_export,
+    },
+    {
+        .name = "log stat",
+        .group = "Daily",
+        .summary = "tell what a prediction log holds",
+        .about = "Files, bytes, rows and times, what each endpoint and version has, and whether "
+                 "anything is damaged: then the exit code is 6.",
+        .options = CLI_LIST(LOG_FILTERS, CLI_JSON),
+        .examples = {{"mw log stat", "of ./mw-data/log"}},
+        .run = cli_run_log_stat,
     },
     {
         .name = "user add",

@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "certificates.h"
 #include "listeners.h"
+#include "prediction_log.h"
 #include "registry/registry.h"
 
 /* ---- the address ----------------------------------------------------------------------------- */
@@ -254,6 +255,9 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         MW_TRY(mw_monitor_new(NULL, &house->monitor, err));
     fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
     fleet_options.tap_user = house->monitor;
+    MW_TRY(cli_log_open(call, &house->journal, err));
+    fleet_options.answer_tap = house->journal ? cli_log_tap : NULL;
+    fleet_options.answer_user = house->journal;
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(open_record(call, house, err));
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
@@ -273,6 +277,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     mw_fleet_on_change(house->fleet, announce, house->server);
     mw_api_set_observer(house->api, house->observer);
     mw_api_set_monitor(house->api, house->monitor);
+    mw_api_set_journal(house->api, house->journal);
     mw_api_set_cores(house->api, cli_cores());
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
@@ -333,6 +338,7 @@ void cli_house_close(cli_house *house)
     cli_follow_done(house);
     mw_fleet_free(house->fleet); /* the last who taps */
     mw_monitor_free(house->monitor);
+    mw_journal_close(house->journal);
     mw_observer_free(house->observer);
     mw_tls_free(house->tls);
     *house = (cli_house){.url = ""};

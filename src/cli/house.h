@@ -4,6 +4,7 @@
 #define CLI_HOUSE_H
 
 #include "call.h"
+#include "journal/journal.h"
 #include "monitor/monitor.h"
 #include "observe/observe.h"
 #include "serve/serve.h"
@@ -19,14 +20,15 @@ typedef struct cli_house {
     mw_api *api;
     mw_server *server;
     mw_observer *observer;
-    mw_monitor *monitor; /* NULL: nothing is watched */
+    mw_monitor *monitor;           /* NULL: nothing is watched */
+    mw_journal *journal;           /* NULL: predictions are not kept */
     mw_registry *registry;         /* NULL: no record is kept */
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */
     size_t n_followed;
     uint64_t n_writes_seen;
     bool breaks_contracts; /* --contract warn */
-    mw_tls *tls;   /* NULL: not spoken */
-    char url[300]; /* of the first listener: "http://127.0.0.1:8080", "unix:/run/mw.sock" */
+    mw_tls *tls;           /* NULL: not spoken */
+    char url[300];         /* of the first listener: "http://127.0.0.1:8080", "unix:/run/mw.sock" */
 } cli_house;
 
 /* "https://127.0.0.1:8443", "unix:/run/mw.sock". */

@@ -277,7 +277,7 @@ static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
     if (status != MW_OK)
         mw_serve_error(call->exchange, &err, 0);
     else
-        serve_tap(call->fleet, &call->slot, &call->rows, call->values);
+        serve_tap(call->fleet, &call->slot, call->exchange->request_id, &call->rows, call->values);
     count_answer(call, counts);
 }
 

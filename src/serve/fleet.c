@@ -629,9 +629,16 @@ unsigned serve_workers_slot(const mw_fleet *fleet)
     return fleet->options.n_loops;
 }
 
-void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_matrix *rows, const double *values)
+void serve_tap(mw_fleet *fleet, const serve_slot *slot, mw_view request_id, const mw_matrix *rows,
+               const double *values)
 {
+    const serve_model *model = slot->model;
     if (fleet->options.tap)
-        fleet->options.tap(fleet->options.tap_user, slot->endpoint->name, slot->model->version,
-                           rows, values, slot->model->n_outputs);
+        fleet->options.tap(fleet->options.tap_user, slot->endpoint->name, model->version, rows,
+                           values, model->n_outputs);
+    if (fleet->options.answer_tap)
+        fleet->options.answer_tap(fleet->options.answer_user,
+                                  &(mw_answered){slot->endpoint->name, model->version,
+                                                 model->forest, request_id, rows, values,
+                                                 model->n_outputs});
 }

@@ -123,7 +123,7 @@ struct mw_observer *serve_observer(const mw_fleet *fleet);
 serve_queue *serve_queue_of(mw_fleet *fleet);
 size_t serve_max_body(const mw_fleet *fleet);
 unsigned serve_workers_slot(const mw_fleet *fleet); /* index of the workers' counters */
-void serve_tap(mw_fleet *fleet, const serve_slot *slot, const mw_matrix *rows,
+void serve_tap(mw_fleet *fleet, const serve_slot *slot, mw_view request_id, const mw_matrix *rows,
                const double *values);
 
 #endif

@@ -23,6 +23,20 @@ typedef struct mw_fleet mw_fleet;
 typedef void mw_tap(void *user, const char *endpoint, unsigned version, const mw_matrix *rows,
                     const double *values, size_t n_outputs);
 
+/* One answered request, with its id and model, for who keeps it. All borrowed for the call. */
+typedef struct mw_answered {
+    const char *endpoint; /* lives as long as the fleet */
+    unsigned version;
+    const mw_forest *forest;
+    mw_view request_id;
+    const mw_matrix *rows;
+    const double *values; /* (n_rows, n_outputs) */
+    size_t n_outputs;
+} mw_answered;
+
+/* As mw_tap. */
+typedef void mw_answer_tap(void *user, const mw_answered *answered);
+
 /* Which requests of an endpoint are taken. 0 = the usual, from base/limits.h; of the rate: none. */
 typedef struct mw_admission {
     uint64_t budget_ns;   /* answers should be made within it; half of it may be waiting */
@@ -40,6 +54,8 @@ typedef struct mw_fleet_options {
                                  (NAME, NAME.json, NAME.ubj, NAME.txt); NULL = only those named */
     mw_tap *tap;              /* NULL = none */
     void *tap_user;
+    mw_answer_tap *answer_tap; /* a second one; NULL = none */
+    void *answer_user;
     struct mw_observer *observer; /* whose sampling settings calls may change; NULL = none */
     bool breaks_contracts; /* take models that break their endpoint's clients, with a warning */
 } mw_fleet_options;

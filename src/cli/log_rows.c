@@ -1,0 +1,259 @@
+/* Rows of the prediction log as CSV or JSON lines.
+ *
+ *     shapes --> names of all inputs and outputs, each once --> header
+ *     row --> cells by name --> line */
+#include "prediction_log.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "members.h"
+
+/* Ours, which an input of the same name must not hide. */
+static const char *const own[] = {"time", "id", "endpoint", "version", "model"};
+
+/* ---- names -------------------------------------------------------------------------------------
+ */
+
+static void write_name(const mw_log_shape *shape, size_t i, mw_buf *out)
+{
+    if (i < shape->n_columns) {
+        mw_view name = shape->columns[i].name;
+        for (size_t o = 0; o < MW_COUNT(own); o++)
+            if (mw_view_is(name, own[o]))
+                mw_buf_text(out, "input.");
+        mw_buf_view(out, name);
+        return;
+    }
+    i -= shape->n_columns;
+    mw_buf_text(out, "prediction");
+    if (shape->n_outputs == 1)
+        return;
+    if (shape->answer == MW_LOG_PROBABILITIES && shape->classes) {
+        mw_buf_char(out, '.');
+        mw_buf_view(out, shape->classes[i]);
+    } else {
+        mw_buf_format(out, ".%zu", i);
+    }
+}
+
+/* Its number among the names, a new one for a new name. */
+static size_t place_of(cli_log_table *table, mw_view name)
+{
+    for (size_t i = 0; i < table->n_names; i++)
+        if (mw_view_is(name, table->names[i]))
+            return i;
+    if (table->n_names == table->capacity) {
+        size_t wanted = table->capacity ? 2 * table->capacity : 64;
+        char **grown = realloc(table->names, wanted * sizeof *grown);
+        if (!grown) {
+            table->failed = true;
+            return 0;
+        }
+        table->names = grown;
+        table->capacity = wanted;
+    }
+    table->names[table->n_names] = strndup(name.data, name.size);
+    table->failed = table->failed || !table->names[table->n_names];
+    table->n_names += !table->failed;
+    return table->failed ? 0 : table->n_names - 1;
+}
+
+/* Where each column and output of the shape stands. */
+static void use_shape(cli_log_table *table, const mw_log_shape *shape)
+{
+    mw_buf name;
+    size_t n = shape->n_columns + shape->n_outputs;
+    free(table->place);
+    table->place = calloc(n + 1, sizeof *table->place);
+    table->n_places = n;
+    table->failed = table->failed || !table->place;
+    mw_buf_init(&name, MW_MIB);
+    for (size_t i = 0; !table->failed && i < n; i++) {
+        mw_buf_reset(&name);
+        write_name(shape, i, &name);
+        table->place[i] = place_of(table, mw_buf_as_view(&name));
+    }
+    mw_buf_done(&name);
+    table->shape = shape;
+}
+
+void cli_log_table_add(void *table, const mw_log_shape *shape)
+{
+    use_shape(table, shape);
+}
+
+/* ---- cells -------------------------------------------------------------------------------------
+ */
+
+static void write_number(mw_buf *out, double value)
+{
+    char text[MW_NUMBER_TEXT_BYTES];
+    mw_buf_bytes(out, text, mw_number_write_double(text, value, false));
+}
+
+static void write_quoted(mw_buf *out, mw_view text)
+{
+    bool is_plain = text.size > 0 && !memchr(text.data, '"', text.size) &&
+                    !memchr(text.data, ',', text.size) && !memchr(text.data, '\n', text.size) &&
+                    !memchr(text.data, '\r', text.size);
+    if (is_plain) {
+        mw_buf_view(out, text);
+        return;
+    }
+    mw_buf_char(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '"')
+            mw_buf_char(out, '"');
+        mw_buf_char(out, text.data[i]);
+    }
+    mw_buf_char(out, '"');
+}
+
+static void write_text(const cli_log_table *table, mw_view text, mw_buf *out)
+{
+    if (table->as_json)
+        mw_json_write_text(out, text);
+    else
+        write_quoted(out, text);
+}
+
+static void write_input(const cli_log_table *table, const mw_log_column *column, double value,
+                        mw_buf *out)
+{
+    if (column->treatment == MW_LOG_HASHED) {
+        uint64_t hash;
+        memcpy(&hash, &value, sizeof hash);
+        mw_buf_format(out, table->as_json ? "\"%016llx\"" : "%016llx", (unsigned long long)hash);
+        return;
+    }
+    bool is_category = column->categories && value >= 0 && value < (double)column->n_categories;
+    if (is_category)
+        write_text(table, column->categories[(size_t)value], out);
+    else if (table->as_json)
+        mw_json_write_double(out, value);
+    else if (!isnan(value))
+        write_number(out, value);
+}
+
+static void write_output(const cli_log_table *table, const mw_log_shape *shape, double value,
+                         mw_buf *out)
+{
+    bool is_class = shape->answer == MW_LOG_CLASS && shape->classes && value >= 0 &&
+                    value < (double)shape->n_classes;
+    if (is_class)
+        write_text(table, shape->classes[(size_t)value], out);
+    else if (table->as_json)
+        mw_json_write_double(out, value);
+    else if (!isnan(value))
+        write_number(out, value);
+}
+
+/* ---- lines -------------------------------------------------------------------------------------
+ */
+
+void cli_log_table_head(cli_log_table *table)
+{
+    table->cells = calloc(table->n_names + 1, sizeof *table->cells);
+    table->failed = table->failed || !table->cells;
+    for (size_t i = 0; !table->failed && i < table->n_names; i++)
+        mw_buf_init(&table->cells[i], MW_MIB);
+    if (table->as_json || table->failed)
+        return;
+    mw_buf_text(table->out, "time,id,endpoint,version,model");
+    for (size_t i = 0; i < table->n_names; i++) {
+        mw_buf_char(table->out, ',');
+        write_quoted(table->out, mw_view_of(table->names[i]));
+    }
+    mw_buf_char(table->out, '\n');
+}
+
+static void write_cell(const cli_log_table *table, const mw_log_row *row, size_t i, mw_buf *out)
+{
+    const mw_log_shape *shape = row->shape;
+    if (i < shape->n_columns)
+        write_input(table, &shape->columns[i], row->inputs[i], out);
+    else
+        write_output(table, shape, row->outputs[i - shape->n_columns], out);
+}
+
+static void write_csv(cli_log_table *table, const mw_log_row *row)
+{
+    mw_buf *out = table->out;
+    for (size_t i = 0; i < table->n_places; i++) {
+        mw_buf *cell = &table->cells[table->place[i]];
+        mw_buf_reset(cell);
+        write_cell(table, row, i, cell);
+    }
+    cli_write_moment(out, row->time_ms);
+    mw_buf_format(out, ",%.*s#%u,", MW_VIEW_ARG(row->id), row->row);
+    mw_buf_view(out, row->shape->endpoint);
+    mw_buf_format(out, ",%u,%016llx", row->shape->version, (unsigned long long)row->shape->model);
+    for (size_t i = 0; i < table->n_names; i++) {
+        mw_buf_char(out, ',');
+        mw_buf_view(out, mw_buf_as_view(&table->cells[i]));
+    }
+    mw_buf_char(out, '\n');
+}
+
+static void write_json(cli_log_table *table, const mw_log_row *row)
+{
+    char id[300];
+    mw_buf *out = table->out;
+    const mw_log_shape *shape = row->shape;
+    int size = snprintf(id, sizeof id, "%.*s#%u", MW_VIEW_ARG(row->id), row->row);
+    mw_buf_char(out, '{');
+    cli_member_time(out, "time", row->time_ms);
+    cli_member_text(out, "id", (mw_view){id, (size_t)size < sizeof id ? (size_t)size : 0});
+    cli_member_text(out, "endpoint", shape->endpoint);
+    cli_member_int(out, "version", shape->version);
+    mw_buf_format(out, ",\"model\":\"%016llx\",\"inputs\":{", (unsigned long long)shape->model);
+    bool is_first = true;
+    for (size_t i = 0; i < shape->n_columns; i++) {
+        if (shape->columns[i].treatment == MW_LOG_DROPPED)
+            continue;
+        mw_buf_text(out, is_first ? "" : ",");
+        mw_json_write_text(out, shape->columns[i].name);
+        mw_buf_char(out, ':');
+        write_cell(table, row, i, out);
+        is_first = false;
+    }
+    mw_buf_text(out, shape->n_outputs == 1 ? "},\"prediction\":" : "},\"prediction\":[");
+    for (size_t i = 0; i < shape->n_outputs; i++) {
+        mw_buf_text(out, i ? "," : "");
+        write_cell(table, row, shape->n_columns + i, out);
+    }
+    mw_buf_text(out, shape->n_outputs == 1 ? "}\n" : "]}\n");
+}
+
+void cli_log_table_row(cli_log_table *table, const mw_log_row *row)
+{
+    if (row->shape != table->shape) {
+        size_t n = table->n_names;
+        use_shape(table, row->shape);
+        table->failed = table->failed || table->n_names != n; /* told of none: written meanwhile */
+    }
+    if (table->failed)
+        return;
+    if (table->as_json)
+        write_json(table, row);
+    else
+        write_csv(table, row);
+}
+
+void cli_log_table_done(cli_log_table *table)
+{
+    for (size_t i = 0; table->cells && i < table->n_names; i++)
+        mw_buf_done(&table->cells[i]);
+    for (size_t i = 0; i < table->n_names; i++)
+        free(table->names[i]);
+    free(table->names);
+    free(table->cells);
+    free(table->place);
+}
+
+const char *cli_log_answer_name(const mw_log_shape *shape)
+{
+    static const char *const names[] = {"number", "probability", "probabilities", "class"};
+    return names[shape->answer];
+}

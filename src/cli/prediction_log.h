@@ -1,0 +1,43 @@
+/* The prediction log: as a server keeps it, and as commands read it. */
+#ifndef CLI_PREDICTION_LOG_H
+#define CLI_PREDICTION_LOG_H
+
+#include "call.h"
+#include "journal/journal.h"
+#include "serve/serve.h"
+
+/* What --log and its kin say; *ret_journal is NULL with --log off. Fails: as mw_journal_open;
+ * MW_BAD_ARGUMENT. */
+MW_CHECKED mw_status cli_log_open(const cli_call *call, mw_journal **ret_journal, mw_error *err);
+/* An mw_answer_tap whose user is the journal. */
+mw_answer_tap cli_log_tap;
+
+/* What the filters of `mw log` say. Fails: MW_BAD_ARGUMENT. */
+MW_CHECKED mw_status cli_log_query(const cli_call *call, mw_log_query *ret_query, mw_error *err);
+
+/* ---- log_rows.c -------------------------------------------------------------------------------
+ */
+
+/* Rows as lines; columns of several shapes side by side. */
+typedef struct cli_log_table {
+    bool as_json;
+    char **names; /* of the inputs and outputs, n_names; owned */
+    size_t n_names, capacity;
+    mw_buf *out; /* lines are put at its end; borrowed */
+    /* of the shape that came last */
+    const mw_log_shape *shape;
+    size_t *place; /* of each column and output; owned */
+    size_t n_places;
+    mw_buf *cells; /* n_names; owned */
+    bool failed;   /* memory is gone */
+} cli_log_table;
+
+/* To be told every shape first. */
+void cli_log_table_add(void *table, const mw_log_shape *shape);
+void cli_log_table_head(cli_log_table *table);
+void cli_log_table_row(cli_log_table *table, const mw_log_row *row);
+void cli_log_table_done(cli_log_table *table);
+/* "2 classes", for people: what the answers of a shape are. */
+const char *cli_log_answer_name(const mw_log_shape *shape);
+
+#endif

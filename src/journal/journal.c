@@ -1,0 +1,219 @@
+/* Opening and closing a journal: the folder, its lock, its key. */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "writer.h"
+
+#include "base/banned.h"
+
+/* ---- the folder --------------------------------------------------------------------------------
+ */
+
+static mw_status fail_at(mw_error *err, const char *path)
+{
+    mw_at(err, "%s", path);
+    return mw_mend(err, "give the log a folder that this user may write: --log DIR");
+}
+
+static mw_status make_folder(const char *path, mw_error *err)
+{
+    char part[JOURNAL_PATH_BYTES];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        (void)mkdir(part, 0777);
+        *at = '/';
+    }
+    if (mkdir(part, 0750) == 0 || (errno == EEXIST && mw_file_is_folder(part)))
+        return MW_OK;
+    mw_fail_errno(err, "cannot make the folder", errno);
+    return fail_at(err, path);
+}
+
+static mw_status lock_folder(mw_journal *journal, mw_error *err)
+{
+    char path[JOURNAL_PATH_BYTES];
+    snprintf(path, sizeof path, "%.4000s/lock", journal->folder);
+    journal->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (journal->lock_fd < 0) {
+        mw_fail_errno(err, "cannot open", errno);
+        return fail_at(err, path);
+    }
+    if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return MW_OK;
+    mw_fail(err, MW_E_JOURNAL_TAKEN, "another server writes its predictions there");
+    mw_at(err, "%s", journal->folder);
+    return mw_mend(err, "give each server a folder of its own: --log DIR, or --data DIR");
+}
+
+/* Hashes of private values are keyed, so that nobody without this file can try values out. */
+static mw_status read_key(mw_journal *journal, mw_error *err)
+{
+    char path[JOURNAL_PATH_BYTES];
+    unsigned char *key = journal->privacy.key;
+    const size_t size = sizeof journal->privacy.key;
+    snprintf(path, sizeof path, "%.4000s/key", journal->folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        mw_fail_errno(err, "cannot open", errno);
+        return fail_at(err, path);
+    }
+    ssize_t got = pread(fd, key, size, 0);
+    bool done = got == (ssize_t)size;
+    if (!done) {
+        randombytes_buf(key, size);
+        done = pwrite(fd, key, size, 0) == (ssize_t)size && fsync(fd) == 0;
+    }
+    close(fd);
+    if (done)
+        return MW_OK;
+    mw_fail_errno(err, "cannot write", errno);
+    return fail_at(err, path);
+}
+
+/* ---- options -----------------------------------------------------------------------------------
+ */
+
+static bool copy_text(const char **text)
+{
+    *text = *text ? strdup(*text) : NULL;
+    return true;
+}
+
+static mw_status take_options(mw_journal *journal, const mw_journal_options *given, mw_error *err)
+{
+    mw_journal_options *o = &journal->options;
+    *o = *given;
+    o->queue_bytes = o->queue_bytes ? o->queue_bytes : MW_LIMIT_LOG_QUEUE_BYTES;
+    o->segment_bytes = o->segment_bytes ? o->segment_bytes : MW_LIMIT_LOG_SEGMENT_BYTES;
+    o->flush_ms = o->flush_ms ? o->flush_ms : MW_LIMIT_LOG_FLUSH_MS;
+    o->bytes_max = o->bytes_max ? o->bytes_max : MW_LIMIT_LOG_BYTES;
+    copy_text(&o->hashed);
+    copy_text(&o->dropped);
+    journal->privacy.hashed = o->hashed;
+    journal->privacy.dropped = o->dropped;
+    journal->folder = strdup(given->folder);
+    journal->sample_below = o->sample >= 1  ? UINT64_MAX
+                            : o->sample > 0 ? (uint64_t)(o->sample * 18446744073709551615.0)
+                                            : 0;
+    bool has_memory =
+        journal->folder && !o->hashed == !given->hashed && !o->dropped == !given->dropped;
+    return has_memory ? MW_OK : mw_fail_memory(err, "the prediction log");
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static mw_status open_all(mw_journal *journal, const mw_journal_options *options, mw_error *err)
+{
+    MW_TRY(take_options(journal, options, err));
+    if (sodium_init() < 0)
+        return mw_fail_memory(err, "the prediction log");
+    MW_TRY(make_folder(journal->folder, err));
+    MW_TRY(lock_folder(journal, err));
+    MW_TRY(read_key(journal, err));
+    MW_TRY(journal_queue_init(&journal->queue, journal->options.queue_bytes, err));
+    MW_TRY(journal_stream_open(&journal->predictions, journal->folder, "predictions",
+                               journal->options.segment_bytes, err));
+    if (journal->predictions.torn_bytes + journal->predictions.damaged_blocks > 0)
+        mw_log(MW_LOG_WARN,
+               "prediction log: %llu bytes at its end were torn and are cut off, %llu damaged "
+               "blocks are passed over",
+               (unsigned long long)journal->predictions.torn_bytes,
+               (unsigned long long)journal->predictions.damaged_blocks);
+    int code = mw_thread_start(&journal->writer, "journal", journal_write, journal);
+    if (code != 0)
+        return mw_fail_errno(err, "cannot start the writer of the prediction log", code);
+    journal->has_writer = true;
+    return MW_OK;
+}
+
+mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_journal,
+                          mw_error *err)
+{
+    static atomic_uint_least64_t n_journals;
+    pthread_condattr_t clock;
+    mw_journal *journal = calloc(1, sizeof *journal);
+    if (!journal)
+        return mw_fail_memory(err, "the prediction log");
+    journal->number = atomic_fetch_add(&n_journals, 1) + 1;
+    journal->lock_fd = -1;
+    pthread_mutex_init(&journal->lock, NULL);
+    pthread_mutex_init(&journal->shapes_lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&journal->wake, &clock);
+    pthread_condattr_destroy(&clock);
+    mw_status status = open_all(journal, options, err);
+    if (status != MW_OK) {
+        mw_journal_close(journal);
+        return status;
+    }
+    *ret_journal = journal;
+    return MW_OK;
+}
+
+static void free_shapes(mw_journal *journal)
+{
+    for (size_t i = 0; i < atomic_load(&journal->n_shapes); i++) {
+        if (journal->blocks[i])
+            mw_buf_done(&journal->blocks[i]->raw);
+        free(journal->blocks[i]);
+        free(journal->shapes[i]);
+    }
+}
+
+void mw_journal_close(mw_journal *journal)
+{
+    if (!journal)
+        return;
+    pthread_mutex_lock(&journal->lock);
+    journal->stop = true;
+    pthread_cond_signal(&journal->wake);
+    pthread_mutex_unlock(&journal->lock);
+    if (journal->has_writer)
+        pthread_join(journal->writer, NULL);
+    journal_stream_close(&journal->predictions);
+    journal_packer_done(&journal->packer);
+    free_shapes(journal);
+    journal_queue_done(&journal->queue);
+    if (journal->lock_fd >= 0)
+        close(journal->lock_fd);
+    sodium_memzero(journal->privacy.key, sizeof journal->privacy.key);
+    free((char *)journal->options.hashed);
+    free((char *)journal->options.dropped);
+    free(journal->folder);
+    pthread_mutex_destroy(&journal->lock);
+    pthread_mutex_destroy(&journal->shapes_lock);
+    pthread_cond_destroy(&journal->wake);
+    free(journal);
+}
+
+const char *mw_journal_folder(const mw_journal *journal)
+{
+    return journal->folder;
+}
+
+void mw_journal_count(mw_journal *journal, mw_journal_counts *ret)
+{
+    *ret = (mw_journal_counts){.rows_written = atomic_load(&journal->rows_written),
+                               .rows_dropped = atomic_load(&journal->rows_dropped),
+                               .rows_unsampled = atomic_load(&journal->rows_unsampled),
+                               .blocks_written = atomic_load(&journal->blocks_written),
+                               .blocks_failed = atomic_load(&journal->blocks_failed)};
+    ret->bytes = journal_stream_bytes(&journal->predictions, &ret->segments);
+    pthread_mutex_lock(&journal->predictions.lock);
+    ret->segments_removed = journal->predictions.n_removed;
+    ret->torn_bytes = journal->predictions.torn_bytes;
+    ret->damaged_blocks = journal->predictions.damaged_blocks;
+    pthread_mutex_unlock(&journal->predictions.lock);
+}

@@ -1,0 +1,56 @@
+/* Shapes as bytes and back, and rows in them.
+ *
+ *     a record of rows, as it lies in a block:
+ *       size 4 | time ms 8 | first row 4 | rows 4 | id size 2 | flags 1 | 0 | id | inputs | outputs
+ *     inputs: row by row, the columns that are kept; 8 bytes each, or 4 where all are float32
+ */
+#ifndef JOURNAL_SHAPE_H
+#define JOURNAL_SHAPE_H
+
+#include "journal.h"
+
+enum { JOURNAL_RECORD_HEAD_BYTES = 24, JOURNAL_FLOAT32 = 1 };
+
+/* What is private, and the key of hashes. */
+typedef struct journal_privacy {
+    const char *hashed, *dropped;
+    unsigned char key[16];
+} journal_privacy;
+
+/* Everything in one block of memory: free() it. NULL when memory is gone, or the model has more
+ * columns than are logged. */
+mw_log_shape *journal_shape_make(const mw_journal_entry *entry, uint32_t number,
+                                 const journal_privacy *privacy);
+void journal_shape_write(const mw_log_shape *shape, mw_buf *out);
+/* Into the arena. Fails: MW_BAD_DATA. */
+MW_CHECKED mw_status journal_shape_read(mw_view bytes, mw_arena *arena, mw_log_shape *ret_shape,
+                                        mw_error *err);
+
+/* Rows as they lie in the queue. */
+typedef struct journal_rows {
+    int64_t time_ms;
+    uint32_t first_row, n_rows;
+    mw_view id;
+    const double *inputs, *outputs; /* (n_rows, n_columns), (n_rows, n_outputs) */
+} journal_rows;
+
+void journal_rows_write(const mw_log_shape *shape, const journal_privacy *privacy,
+                        const journal_rows *rows, mw_buf *out);
+
+/* A record in a block, checked against its shape. */
+typedef struct journal_record {
+    int64_t time_ms;
+    uint32_t first_row, n_rows;
+    mw_view id;
+    bool is_float32;
+    const char *inputs, *outputs; /* not aligned */
+} journal_record;
+
+/* The next record of *text; false at the end, and when what stands there is none (*text is then not
+ * empty). */
+bool journal_record_next(mw_view *text, const mw_log_shape *shape, journal_record *ret_record);
+/* Row `row` of it (from 0) as doubles. */
+void journal_record_row(const journal_record *record, const mw_log_shape *shape, uint32_t row,
+                        double *ret_inputs, double *ret_outputs);
+
+#endif

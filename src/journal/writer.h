@@ -1,0 +1,57 @@
+/* Between the files of journal: one that is open for writing. */
+#ifndef JOURNAL_WRITER_H
+#define JOURNAL_WRITER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "queue.h"
+#include "shape.h"
+#include "stream.h"
+
+enum { JOURNAL_SHAPES_MAX = 4096 };
+
+/* Rows of one shape that wait to become a block; the writer's alone. */
+typedef struct journal_open_block {
+    mw_buf raw;
+    uint32_t n_rows;
+    int64_t first_ms, last_ms;
+    uint64_t began_ns;
+    uint32_t described_in; /* the segment that holds the shape; 0: none */
+} journal_open_block;
+
+struct mw_journal {
+    mw_journal_options options; /* texts are copies */
+    char *folder;
+    uint64_t number; /* of this journal: what a thread's cache remembers outlives none */
+    journal_privacy privacy;
+    int lock_fd;
+    journal_queue queue;
+    uint64_t sample_below; /* hashes from here on are not taken */
+    pthread_mutex_t shapes_lock;
+    mw_log_shape *shapes[JOURNAL_SHAPES_MAX]; /* only ever added */
+    atomic_size_t n_shapes;
+
+    journal_stream predictions;
+    journal_packer packer;
+    journal_open_block *blocks[JOURNAL_SHAPES_MAX];
+    uint64_t retained_ns, complained_ns;
+
+    pthread_t writer;
+    bool has_writer, stop; /* stop: under lock */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    atomic_bool is_woken;
+    atomic_uint_least64_t rows_written, rows_dropped, rows_unsampled, blocks_written, blocks_failed;
+};
+
+/* The writer's thread; argument: the journal. */
+void *journal_write(void *argument);
+
+/* What lies in the queue, before the id (padded to eight), inputs and outputs. */
+typedef struct journal_queued {
+    uint32_t shape, id_size, first_row, n_rows;
+    int64_t time_ms;
+} journal_queued;
+
+#endif

@@ -1,0 +1,156 @@
+"""The prediction log: what a server kept of its predictions, found again by `mw log`, through
+kill -9, a full queue and private columns."""
+import csv
+import io
+import json
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import BINARY, ROOT
+
+MODEL = ROOT / "examples/models/credit.json"
+COLUMNS = ["credit_limit", "balance", "payments_late", "months_since_late", "income", "age",
+           "months_customer", "last_payment"]
+
+
+def row(i):
+    return [1000.0 + i, 20.1, i % 4, None if i % 3 == 0 else 2, 3000.0 + i, 40, 5, 0.1 * i]
+
+
+def send(server, table, **headers):
+    answer = server.post("/invocations", headers=headers, json={
+        "dataframe_split": {"columns": COLUMNS, "data": table}})
+    assert answer.status_code == 200, answer.text
+    return answer.headers["X-Request-ID"], answer.json()["predictions"]
+
+
+def log(folder, command, *more):
+    done = subprocess.run([BINARY, "log", command, "--log", folder, *map(str, more)],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def wait_written(server, n, seconds=10):
+    """Until so many rows are on the disk."""
+    end = time.monotonic() + seconds
+    while server.samples()['mw_log_rows_total{result="written"}'] < n:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data/log"
+
+
+def test_every_row_is_found_again(serve, folder, tmp_path):
+    server = serve(f"credit={MODEL}", "--log", "on")
+    sent = {}
+    for i in range(30):
+        table = [row(10 * i + r) for r in range(4)]
+        request, predictions = send(server, table)
+        for r, (values, prediction) in enumerate(zip(table, predictions)):
+            sent[f"{request}#{r}"] = (values, prediction)
+    mine, _ = send(server, [row(1)], **{"X-Request-ID": "order-17"})
+    assert mine == "order-17"
+    wait_written(server, 121)
+    found = rows_of(log(folder, "query"))
+    assert len(found) == 121 and {f["id"] for f in found} == {*sent, "order-17#0"}
+    for one in found[:-1]:
+        values, prediction = sent[one["id"]]
+        assert [float(one[c]) if one[c] else None for c in COLUMNS] == values
+        assert float(one["prediction"]) == prediction and one["endpoint"] == "credit"
+    assert len(rows_of(log(folder, "query", "--id", "order-17"))) == 1
+    one = list(sent)[5]
+    assert [f["id"] for f in rows_of(log(folder, "query", "--id", one))] == [one]
+    assert rows_of(log(folder, "query", "--endpoint", "other")) == []
+    assert rows_of(log(folder, "query", "--until", "1h")) == []
+    assert len(rows_of(log(folder, "query", "--since", "1h", "--limit", 7))) == 7
+    tail = [json.loads(line) for line in
+            log(folder, "tail", "--rows", 2, "--format", "jsonl").splitlines()]
+    assert tail[-1]["id"] == "order-17#0" and len(tail) == 2
+    assert tail[-1]["inputs"]["months_since_late"] == 2 and tail[-1]["version"] == 1
+    log(folder, "export", "-o", tmp_path / "all.csv")
+    assert rows_of((tmp_path / "all.csv").read_text()) == found
+    stat = json.loads(log(folder, "stat", "--json"))
+    assert stat["rows"] == 121 and stat["damaged_blocks"] == 0
+    assert stat["versions"][0]["answer"] == "probability"
+
+
+def test_versions_and_protocols(serve, folder):
+    server = serve(f"credit={MODEL}", "--log", "on")
+    send(server, [row(0)])
+    server.post("/v2/repository/models/credit/load").raise_for_status()
+    tensor = {"name": "rows", "shape": [2, 8], "datatype": "FP64",
+              "data": [[0 if v is None else v for v in row(i)] for i in (1, 2)]}
+    answer = server.post("/v2/models/credit/infer", json={"inputs": [tensor]})
+    assert answer.status_code == 200, answer.text
+    wait_written(server, 3)
+    found = rows_of(log(folder, "query"))
+    assert [(f["version"], f["income"]) for f in found] == [
+        ("1", "3000"), ("2", "3001"), ("2", "3002")]
+    assert found[0]["model"] == found[1]["model"]  # the same file, loaded twice
+    assert found[1]["id"] == answer.headers["X-Request-ID"] + "#0"
+    assert len(rows_of(log(folder, "query", "--model-version", 2))) == 2
+
+
+def test_private_columns_never_reach_the_disk(serve, folder):
+    server = serve(f"credit={MODEL}", "--log", "on", "--log-hash", "income", "--log-drop",
+                   "age,months_customer")
+    for i in range(3):
+        send(server, [[1, 2, 1, 2, 271828.25, 31, 7, 8 + i]])
+    wait_written(server, 3)
+    found = rows_of(log(folder, "query"))
+    assert len({f["income"] for f in found}) == 1 and len(found[0]["income"]) == 16
+    assert {f["age"] for f in found} == {f["months_customer"] for f in found} == {""}
+    assert "hashed income" in log(folder, "stat") and "dropped age,months_customer" in \
+        log(folder, "stat")
+
+
+def test_sample_and_off(serve, folder, tmp_path):
+    server = serve(f"credit={MODEL}", "--log", tmp_path / "elsewhere", "--log-sample", "0")
+    send(server, [row(0)])
+    assert server.samples()['mw_log_rows_total{result="unsampled"}'] == 1
+    assert (tmp_path / "elsewhere").is_dir() and not folder.exists()
+    plain = serve(f"credit={MODEL}")
+    send(plain, [row(0)])
+    assert "mw_log_rows_total" not in plain.get("/metrics").text
+    missing = subprocess.run([BINARY, "log", "query", "--log", folder], capture_output=True,
+                             text=True, check=False)
+    assert missing.returncode == 3 and "MW8402" in missing.stderr and "--log on" in missing.stderr
+
+
+def test_kill_9_loses_nothing_that_was_written(serve, folder):
+    total = 0
+    for _ in range(2):
+        server = serve(f"credit={MODEL}", "--log", "on")
+        for i in range(20):
+            send(server, [row(i)] * 50)
+        wait_written(server, 1000)
+        total += 1000
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+    tail = max(pathlib.Path(folder).glob("predictions-*.log"))
+    with tail.open("ab") as file:
+        file.write(b"MWB1 half of a block")
+    server = serve(f"credit={MODEL}", "--log", "on")
+    server.wait_said("20 bytes at its end were torn and are cut off")
+    assert len(rows_of(log(folder, "query"))) == total
+    send(server, [row(0)])
+    wait_written(server, 1)
+    assert len(rows_of(log(folder, "query"))) == total + 1
+
+
+def test_one_server_a_folder(serve, folder):
+    serve(f"credit={MODEL}", "--log", "on")
+    second = subprocess.run([BINARY, "serve", MODEL, "--listen", "127.0.0.1:0", "--log", folder],
+                            capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 5 and "MW8401" in second.stderr
