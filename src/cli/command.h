@@ -188,6 +188,7 @@ typedef enum cli_option_id {
     CLI_VALID_METRIC, /* --metric */
     CLI_MARGIN,
     CLI_VALID_FORMAT, /* --format */
+    CLI_DATA_FORMAT,  /* report data: --format */
     /* server import-mlflow */
     CLI_ARTIFACTS,
     /* status */
@@ -329,7 +330,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_audit_verify, cli_run_fairness_check, cli_run_server_backup, cli_run_server_restore,
     cli_run_server_import;
 
-cli_run cli_run_drift_stream, cli_run_model_validate;
+cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data;
 cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_stat;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */

@@ -326,6 +326,21 @@ static const cli_command commands[] = {
         .run = cli_run_model_validate,
     },
     {
+        .name = "report data",
+        .group = "Data",
+        .summary = "tell what a table of data is like, as a page for people",
+        .about =
+            "Looks at every column of a CSV: its kind, what is missing, its distribution, "
+            "outliers; which columns go together; with --target, which of them tell it, and which "
+            "tell too much. What needs a look stands first, what is worth a try last. One HTML "
+            "file that needs nothing from elsewhere and prints well; also Markdown and JSON.",
+        .arguments = {{"FILE", "CSV with a header line, .gz too, or -", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_TARGET, CLI_DATA_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw report data train.csv --target y -o report.html", NULL},
+                     {"mw report data train.csv --format json", "for programs"}},
+        .run = cli_run_report_data,
+    },
+    {
         .name = "data add",
         .group = "Data",
         .summary = "keep a version of files or folders",

@@ -2,23 +2,11 @@
  */
 #include "markup.h"
 
+#include "report/report.h"
+
 void cli_put_escaped(mw_buf *out, mw_view text)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (c == '<')
-            mw_buf_text(out, "&lt;");
-        else if (c == '>')
-            mw_buf_text(out, "&gt;");
-        else if (c == '&')
-            mw_buf_text(out, "&amp;");
-        else if (c == '"')
-            mw_buf_text(out, "&quot;");
-        else if ((unsigned char)c >= ' ' || c == '\t' || c == '\n')
-            mw_buf_char(out, c);
-        else
-            mw_buf_char(out, '?'); /* XML has no way to write the others */
-    }
+    mw_put_escaped(out, text);
 }
 
 static const char page_head[] = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"

@@ -26,6 +26,7 @@ static const char *const detectors[] = {
     "adwin", "ddm",          "eddm",  "hddm-a", "hddm-w",
     "kswin", "page-hinkley", "cusum", NULL}; /* mw_detector_kind */
 static const char *const drift_formats[] = {"text", "json", "html", "junit", NULL};
+static const char *const data_formats[] = {"html", "md", "json", NULL};
 static const char *const validation_formats[] = {"text",  "json",   "md", "html",
                                                  "junit", "github", NULL};
 static const char *const fair_formats[] = {"text", "json", "html", NULL};
@@ -970,6 +971,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                           .fallback = "text",
                           .choices = validation_formats,
                           .help = "form of the report; else what --output ends with tells it"},
+    [CLI_DATA_FORMAT] = {.name = "format",
+                         .flag_only = true,
+                         .kind = CLI_KIND_CHOICE,
+                         .value = "FORMAT",
+                         .fallback = "html",
+                         .choices = data_formats,
+                         .help = "form of the report; else what --output ends with tells it"},
     [CLI_ARTIFACTS] = {.name = "artifacts",
                        .flag_only = true,
                        .kind = CLI_KIND_FOLDER,

@@ -169,8 +169,9 @@ static mw_status add_drop(bench *b, const char *kind, mw_view feature, double dr
     check.verdict = drop > b->test->max_drop ? CLI_FAIL : CLI_PASS;
     snprintf(name, sizeof name, "%s/%.*s", kind, MW_VIEW_ARG(feature));
     check.name = mw_view_of(name);
-    snprintf(why, sizeof why, "%s is %.4g worse on %zu rows",
-             mw_quality_metrics(b->v->task, &n)[b->v->primary].name, drop, b->n_rows);
+    snprintf(why, sizeof why, "%s is %.4g %s on %zu rows",
+             mw_quality_metrics(b->v->task, &n)[b->v->primary].name, fabs(drop),
+             drop < 0 ? "better" : "worse", b->n_rows);
     return cli_validate_add(b->v, &check, why, err);
 }
 

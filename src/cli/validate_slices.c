@@ -399,9 +399,11 @@ static mw_status check(cli_validation *v, const cli_slice *slice, mw_error *err)
     char name[512], why[512];
     snprintf(name, sizeof name, "slice/%.*s", MW_VIEW_ARG(slice->name));
     c.name = mw_view_of(name);
-    snprintf(why, sizeof why, "%s %.4g, 95 %% %.4g to %.4g, of %zu rows; all rows %.4g%s",
-             metric->name, c.value, c.interval.low, c.interval.high, slice->n_rows, all,
-             slice->is_small ? "; too few rows to judge" : "");
+    char interval[80] = "no interval";
+    if (!isnan(c.interval.low))
+        snprintf(interval, sizeof interval, "95 %% %.4g to %.4g", c.interval.low, c.interval.high);
+    snprintf(why, sizeof why, "%s %.4g, %s, of %zu rows; all rows %.4g%s", metric->name, c.value,
+             interval, slice->n_rows, all, slice->is_small ? "; too few rows to judge" : "");
     return cli_validate_add(v, &c, why, err);
 }
 

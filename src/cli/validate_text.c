@@ -1,6 +1,8 @@
 /* The finding of a validation in words: for a terminal, and as Markdown. */
 #include "validate.h"
 
+#include "report/report.h"
+
 #include <math.h>
 
 enum { NAME_COLUMN = 26, VALUE_COLUMN = 12, INTERVAL_COLUMN = 26 };
@@ -143,16 +145,6 @@ void cli_validate_text(const cli_validation *v, mw_buf *out)
 
 /* ---- Markdown -------------------------------------------------------------------------------- */
 
-/* Text of others: what Markdown or HTML would read as its own is escaped. */
-static void put_plain(mw_buf *out, mw_view text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        if (strchr("\\`*_{}[]<>#|!&", text.data[i]))
-            mw_buf_char(out, '\\');
-        mw_buf_char(out, text.data[i] == '\n' ? ' ' : text.data[i]);
-    }
-}
-
 static void markdown_checks(const cli_validation *v, mw_buf *out)
 {
     if (v->n_checks == 0)
@@ -160,9 +152,9 @@ static void markdown_checks(const cli_validation *v, mw_buf *out)
     mw_buf_text(out, "## Checks\n\n| | check | why |\n|---|---|---|\n");
     for (size_t i = 0; i < v->n_checks; i++) {
         mw_buf_format(out, "| %s | ", cli_verdict_name(v->checks[i].verdict));
-        put_plain(out, v->checks[i].name);
+        mw_put_plain(out, v->checks[i].name);
         mw_buf_text(out, " | ");
-        put_plain(out, v->checks[i].why);
+        mw_put_plain(out, v->checks[i].why);
         mw_buf_text(out, " |\n");
     }
     mw_buf_char(out, '\n');
@@ -207,7 +199,7 @@ static void markdown_slices(const cli_validation *v, mw_buf *out)
     for (size_t i = 0; i < v->n_slices; i++) {
         const cli_slice *s = &v->slices[i];
         mw_buf_text(out, "| ");
-        put_plain(out, s->name);
+        mw_put_plain(out, s->name);
         mw_buf_format(out, " | %zu | ", s->n_rows);
         cli_validate_number(out, s->primary.value);
         mw_buf_text(out, " | ");
@@ -221,18 +213,18 @@ static void markdown_slices(const cli_validation *v, mw_buf *out)
 void cli_validate_markdown(const cli_validation *v, mw_buf *out)
 {
     mw_buf_text(out, "# Validation of ");
-    put_plain(out, mw_view_of(v->model.text));
+    mw_put_plain(out, mw_view_of(v->model.text));
     mw_buf_text(out, "\n\n**");
     cli_validate_headline(v, out);
     mw_buf_text(out, ".** ");
-    put_plain(out, mw_view_of(v->file.path));
+    mw_put_plain(out, mw_view_of(v->file.path));
     mw_buf_format(out, ": %s, %zu rows.\n\n", mw_task_name(v->task), v->n_rows);
     markdown_checks(v, out);
     markdown_metrics(v, out);
     markdown_slices(v, out);
     for (size_t i = 0; i < v->notes.count; i++) {
         mw_buf_text(out, i == 0 ? "\n## Notes\n\n- " : "- ");
-        put_plain(out, v->notes.items[i]);
+        mw_put_plain(out, v->notes.items[i]);
         mw_buf_char(out, '\n');
     }
 }

@@ -1,0 +1,16 @@
+/* One page without anything from elsewhere: light or dark as the reader's system, A4 in print. */
+#ifndef REPORT_PAGE_H
+#define REPORT_PAGE_H
+
+#include "base/base.h"
+
+void mw_page_open(mw_buf *out, const char *title);
+void mw_page_close(mw_buf *out);
+/* Text of others, in elements and in attributes. */
+void mw_put_escaped(mw_buf *out, mw_view text);
+/* Text of others in Markdown. */
+void mw_put_plain(mw_buf *out, mw_view text);
+/* "0.924", "12,345", "3.1e-05", "-" for NaN: as many digits as people read. */
+void mw_put_number(mw_buf *out, double value);
+
+#endif

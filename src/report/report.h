@@ -1,0 +1,81 @@
+/* report: charts, and what a table of data is like, for people. */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "base/base.h"
+#include "chart.h"
+#include "page.h"
+#include "table/table.h"
+
+/* ---- what a table is like ---------------------------------------------------------------------
+ */
+
+enum { MW_PROFILE_BINS = 20, MW_PROFILE_TOP = 8, MW_PROFILE_EDGES = MW_PROFILE_BINS + 1 };
+
+typedef enum mw_column_kind {
+    MW_KIND_NUMBER,
+    MW_KIND_WHOLE, /* numbers without fractions */
+    MW_KIND_TEXT,
+    MW_KIND_CONSTANT, /* one value */
+    MW_KIND_EMPTY     /* nothing but missing */
+} mw_column_kind;
+
+/* "number", "whole number", "text", "constant", "empty". */
+const char *mw_column_kind_name(mw_column_kind kind);
+
+typedef struct mw_top_value {
+    mw_view text;
+    double count;
+} mw_top_value;
+
+typedef struct mw_column_profile {
+    mw_view name;
+    mw_column_kind kind;
+    bool is_text;
+    size_t n, n_missing, n_infinite, n_distinct; /* n: neither missing nor infinite */
+    /* numbers; quantiles as numpy's default, moments divided by n, as pandas' describe(ddof=0) */
+    double least, quarter, median, three_quarters, most, mean, deviation, skewness, kurtosis;
+    size_t n_zero, n_negative;
+    size_t n_outliers; /* beyond 1.5 times the box (Tukey) */
+    double edges[MW_PROFILE_EDGES], counts[MW_PROFILE_BINS];
+    size_t n_bins;
+    mw_top_value top[MW_PROFILE_TOP]; /* commonest values of a text, or of few numbers */
+    size_t n_top;
+    double relation; /* to the target, 0..1; NaN: none was named, or not to be told */
+    double alone;    /* of a target of two values: AUC of this column alone, 0.5..1; else NaN */
+} mw_column_profile;
+
+typedef struct mw_related {
+    size_t first, second;
+    double value;
+} mw_related;
+
+typedef struct mw_data_profile {
+    mw_view name;                           /* of the file */
+    size_t n_rows, n_columns, n_duplicates; /* rows that are the same as another in every column */
+    ptrdiff_t target;                       /* -1: none */
+    bool target_is_class;
+    mw_column_profile *columns;
+    double *relations; /* (n_columns, n_columns), 0..1 (numbers: -1..1); NaN: not told */
+    mw_related *strongest;
+    size_t n_strongest;
+    mw_view *warnings, *hints; /* what to look at; what to try */
+    size_t n_warnings, n_hints;
+    mw_arena memory; /* holds all of this */
+} mw_data_profile;
+
+/* Look at a table.
+ *   frame   its text columns coded by words[column] (mw_frame_code); borrowed until the end
+ *   target  a column, or -1
+ * Fails: MW_NO_MEMORY. Whether or not, mw_data_profile_done. Cost: O(rows log rows) a column, and
+ * O(rows) a pair of the first 60 columns. */
+MW_CHECKED mw_status mw_data_profile_make(const mw_frame *frame, const mw_words *words,
+                                          mw_view name, ptrdiff_t target, mw_data_profile *profile,
+                                          mw_error *err);
+void mw_data_profile_done(mw_data_profile *profile);
+
+void mw_data_profile_html(const mw_data_profile *profile, mw_buf *out);
+void mw_data_profile_markdown(const mw_data_profile *profile, mw_buf *out);
+void mw_data_profile_json(const mw_data_profile *profile, mw_buf *out);
+
+#endif

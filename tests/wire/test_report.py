@@ -1,0 +1,127 @@
+"""`mw report data` against pandas and SciPy; what it warns of; its pages are safe and whole."""
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.stats.contingency import association
+
+
+@pytest.fixture(scope="module")
+def table():
+    chance = np.random.default_rng(4)
+    n = 500
+    income = np.round(chance.lognormal(9, 1, n), 2)
+    town = chance.choice(["Ghent", "Lviv", "Porto"], n, p=[0.6, 0.3, 0.1])
+    y = (income + 8000 * (town == "Lviv") > np.median(income)).astype(int)
+    rows = pd.DataFrame({
+        "id": [f"c{i}" for i in range(n)], "income": income, "twice": income * 2 + 1,
+        "age": chance.integers(18, 80, n).astype(float), "town": town,
+        "kind": np.where(chance.random(n) < 0.7, town, "other"), "same": 7,
+        "since": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
+        "leak": y * 10 + chance.random(n), "y": y})
+    rows.loc[chance.random(n) < 0.3, "age"] = np.nan
+    return rows
+
+
+@pytest.fixture
+def written(table, tmp_path):
+    path = tmp_path / "table.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def report(run, path, *more):
+    done = run("report", "data", path, "--format", "json", *more)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    return found, {column["name"]: column for column in found["columns"]}
+
+
+def near(value):
+    return pytest.approx(value, rel=1e-9)
+
+
+def test_columns_are_pandas(run, table, written):
+    found, columns = report(run, written, "--target", "y")
+    assert found["rows"] == 500 and list(columns) == list(table)
+    kinds = {name: column["kind"] for name, column in columns.items()}
+    assert kinds == {"id": "text", "income": "number", "twice": "number", "age": "whole number",
+                     "town": "text", "kind": "text", "same": "constant", "since": "text",
+                     "leak": "number", "y": "whole number"}
+    for name in ("income", "age", "leak"):
+        values, column = table[name].dropna(), columns[name]
+        assert column["mean"] == near(values.mean())
+        assert column["deviation"] == near(values.std(ddof=0))
+        assert [column[k] for k in ("least", "quarter", "median", "three_quarters", "most")] == \
+            [near(v) for v in values.quantile([0, 0.25, 0.5, 0.75, 1])]
+        assert column["skewness"] == near(stats.skew(values))
+        assert column["kurtosis"] == near(stats.kurtosis(values))
+        counts, edges = np.histogram(values, bins=20)
+        assert column["counts"] == counts.tolist() and column["edges"] == near(edges.tolist())
+        assert column["missing"] == table[name].isna().sum()
+        assert column["different"] == values.nunique()
+    box = table.income.quantile([0.25, 0.75]).to_numpy()
+    reach = 1.5 * (box[1] - box[0])
+    assert columns["income"]["outliers"] == \
+        ((table.income < box[0] - reach) | (table.income > box[1] + reach)).sum()
+    commonest = table.town.value_counts()
+    assert [(c["value"], c["count"]) for c in columns["town"]["commonest"]] == \
+        list(commonest.items())
+
+
+def test_relations_are_scipys(run, table, written):
+    _, columns = report(run, written, "--target", "y")
+    assert columns["income"]["tells_target"] == near(abs(stats.pearsonr(table.income, table.y)[0]))
+    groups = [table.y[table.town == town] for town in table.town.unique()]
+    between = sum(len(g) * (g.mean() - table.y.mean()) ** 2 for g in groups)
+    ratio = np.sqrt(between / ((table.y - table.y.mean()) ** 2).sum())
+    assert columns["town"]["tells_target"] == near(ratio)
+    both = table.dropna()
+    assert columns["age"]["tells_target"] == near(abs(stats.pearsonr(both.age, both.y)[0]))
+    found, columns = report(run, written, "--target", "kind")
+    cramer = association(pd.crosstab(table.town, table.kind).to_numpy(), method="cramer")
+    assert columns["town"]["tells_target"] == near(cramer)
+    assert found["relations"][0]["value"] == near(1)  # income and twice
+
+
+def test_what_needs_a_look_is_told(run, written):
+    found, columns = report(run, written, "--target", "y")
+    said = "\n".join(found["warnings"])
+    for what in ("'same' is constant", "% of 'age' are missing", "'id' is there once",
+                 "'leak' alone tells the target (AUC 1.000)", "'income' and 'twice' say almost"):
+        assert what in said, said
+    assert "'since' holds dates" in "\n".join(found["hints"])
+    assert "'income' is skewed" in "\n".join(found["hints"])
+    assert "'town' alone" not in said and columns["leak"]["auc_alone"] == 1
+
+
+def test_a_page_needs_nothing_from_elsewhere(run, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("<script>,b\n<img src=x>,1\n<b>,2\n")
+    for ending in ("html", "md"):
+        page = tmp_path / f"r.{ending}"
+        assert run("report", "data", path, "--target", "b", "-o", page).returncode == 0
+        text = page.read_text().replace("\\<", "")  # so Markdown escapes it
+        assert "<script" not in text and "<img" not in text and "<b>" not in text
+        assert "http" not in text
+    assert text.startswith("# ")
+
+
+@pytest.mark.parametrize("text", [
+    "a,b\n", "a\n1\n", "a,b\n,\n,\n", "a,b\n1,\n1,\n", "a\ninf\n-inf\nnan\n",
+    "a,b\n1e308,x\n-1e308,y\n"])
+def test_small_and_odd_tables(run, tmp_path, text):
+    path = tmp_path / "odd.csv"
+    path.write_text(text)
+    for form in ("html", "md", "json"):
+        done = run("report", "data", path, "--format", form)
+        assert done.returncode == 0, done.stderr
+    json.loads(done.stdout)
+
+
+def test_bad_input_is_told(run, written):
+    done = run("report", "data", written, "--target", "ages")
+    assert done.returncode == 2 and "did you mean 'age'" in done.stderr
+    assert run("report", "data", "nowhere.csv").returncode == 3
