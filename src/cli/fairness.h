@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "frame_file.h"
+#include "registry/registry.h"
 #include "stats/stats.h"
 
 typedef struct cli_fair_group {
@@ -69,6 +70,7 @@ typedef struct cli_fair_attribute {
 typedef struct cli_fair {
     const cli_call *call;
     cli_frame_file file;
+    char digest[MW_DIGEST_TEXT_BYTES]; /* of the file; "" of standard input */
     mw_words *words;             /* a column, where it is read as texts; owned */
     size_t label, score, weight; /* columns; weight may be CLI_FAIR_NO_COLUMN */
     bool has_repeats;            /* the weight counts equal rows */

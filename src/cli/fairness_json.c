@@ -227,11 +227,57 @@ static mw_status put_attribute(mw_buf *out, const cli_fair *job,
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+/* The checks of all attributes as a gate keeps them: the shape of a validation's. */
+static void put_gate(const cli_fair *job, const cli_fair_attribute *attribute,
+                     const cli_fair_check *check, mw_buf *out)
+{
+    mw_buf name, why;
+    mw_buf_init(&name, 4 * MW_KIB);
+    mw_buf_init(&why, 4 * MW_KIB);
+    mw_buf_format(&name, "%.*s/%s", MW_VIEW_ARG(attribute->name), check->limit->measure->name);
+    cli_fair_why(check, &why);
+    cli_member_comma(out);
+    mw_buf_char(out, '{');
+    cli_member_text(out, "name", mw_buf_as_view(&name));
+    cli_member_bool(out, "passed",
+                    check->verdict != CLI_FAIR_FAIL &&
+                        !(check->verdict == CLI_FAIR_UNDECIDED && job->undecided_fails));
+    cli_member_text(out, "verdict", mw_view_of(cli_fair_verdict_name(check->verdict)));
+    cli_member_number(out, "value", check->value);
+    open_map(out, "threshold");
+    cli_member_double(out, "min", check->limit->min);
+    cli_member_double(out, "max", check->limit->max);
+    mw_buf_char(out, '}');
+    put_interval(out, "interval", check->interval);
+    cli_member_text(out, "why", mw_buf_as_view(&why));
+    mw_buf_char(out, '}');
+    mw_buf_done(&name);
+    mw_buf_done(&why);
+}
+
+static void put_gates(const cli_fair *job, mw_buf *out)
+{
+    bool is_no = job->verdict == CLI_FAIR_FAIL ||
+                 (job->verdict == CLI_FAIR_UNDECIDED && job->undecided_fails);
+    cli_member_bool(out, "passed", !is_no);
+    cli_member(out, "checks");
+    mw_buf_char(out, '[');
+    for (size_t a = 0; a < job->n_attributes; a++)
+        for (size_t i = 0; i < job->attributes[a].n_checks; i++)
+            put_gate(job, &job->attributes[a], &job->attributes[a].checks[i], out);
+    mw_buf_char(out, ']');
+}
+
 static mw_status put_all(const cli_fair *job, mw_buf *out, mw_error *err)
 {
     const mw_frame_column *columns = job->file.frame.columns;
     mw_buf_char(out, '{');
+    cli_member_text(out, "kind", MW_VIEW("fairness"));
     cli_member_text(out, "data", mw_view_of(job->file.path));
+    if (job->digest[0]) {
+        cli_member(out, "digest");
+        mw_buf_format(out, "\"sha256:%s\"", job->digest);
+    }
     cli_member_number(out, "rows", (double)job->file.frame.n_rows);
     cli_member_text(out, "label", columns[job->label].name);
     cli_member_text(out, "score", columns[job->score].name);
@@ -241,6 +287,7 @@ static mw_status put_all(const cli_fair *job, mw_buf *out, mw_error *err)
         mw_json_write_text(out, mw_view_of(cli_fair_verdict_name(job->verdict)));
     else
         mw_buf_text(out, "null");
+    put_gates(job, out);
     open_map(out, "attributes");
     for (size_t a = 0; a < job->n_attributes; a++) {
         cli_member(out, job->attributes[a].name.data);

@@ -463,7 +463,12 @@ static mw_status sum_groups(cli_fair *job, const uint32_t *group_of, cli_fair_gr
 
 mw_status cli_fair_read(cli_fair *job, mw_error *err)
 {
+    mw_file_digests digests;
     MW_TRY(cli_frame_file_read(&job->file, err));
+    if (strcmp(job->file.path, "-") != 0) {
+        MW_TRY(mw_file_hash(job->file.path, &digests, err));
+        memcpy(job->digest, digests.digest, sizeof job->digest);
+    }
     MW_TRY(read_columns(job, err));
     MW_TRY(code_columns(job, err));
     MW_TRY(read_rows(job, err));

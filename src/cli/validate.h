@@ -184,6 +184,9 @@ MW_CHECKED mw_status cli_validate_values(const cli_candidate *c, const mw_batch 
                                          double *ret_values, mw_error *err);
 /* Fails: MW1039, with file, line and column. */
 MW_CHECKED mw_status cli_validate_read_suite(cli_validation *v, mw_error *err);
+/* The same of a text; data NULL: nothing is asked for. What it says lives in v->memory. */
+MW_CHECKED mw_status cli_validate_parse_suite(cli_validation *v, mw_view text, const char *name,
+                                              mw_error *err);
 MW_CHECKED mw_status cli_validate_measure(cli_validation *v, mw_error *err);
 MW_CHECKED mw_status cli_validate_slices(cli_validation *v, mw_error *err);
 MW_CHECKED mw_status cli_validate_behave(cli_validation *v, mw_error *err);

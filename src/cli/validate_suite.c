@@ -454,13 +454,12 @@ static mw_status read_root(cli_validation *v, const mw_yaml *root, mw_error *err
     return MW_OK;
 }
 
-mw_status cli_validate_read_suite(cli_validation *v, mw_error *err)
+mw_status cli_validate_parse_suite(cli_validation *v, mw_view text, const char *name, mw_error *err)
 {
     enum { WORST = 5 };
-    mw_file file;
     const double none = (double)NAN;
     v->suite = (cli_suite){
-        .path = v->call->settings[CLI_VALID_SUITE].text,
+        .path = name,
         .compare.margin = none,
         .slices = {.min = none, .max = none, .max_gap = none, .depth = 2, .worst = WORST},
         .data = {.min_rows = none,
@@ -472,12 +471,20 @@ mw_status cli_validate_read_suite(cli_validation *v, mw_error *err)
         .max_p50_ms = none,
         .max_p99_ms = none,
         .max_bytes = none};
-    if (!v->suite.path)
+    if (!text.data)
         return MW_OK;
-    MW_TRY(mw_file_read(v->suite.path, MW_MIB, &file, err));
-    mw_status status =
-        mw_yaml_read((mw_view){file.data, file.size}, v->suite.path, &v->suite.document, err);
-    mw_file_done(&file);
-    MW_TRY(status);
+    MW_TRY(mw_yaml_read(text, name, &v->suite.document, err));
     return read_root(v, mw_yaml_root(v->suite.document), err);
+}
+
+mw_status cli_validate_read_suite(cli_validation *v, mw_error *err)
+{
+    mw_file file;
+    const char *path = v->call->settings[CLI_VALID_SUITE].text;
+    if (!path)
+        return cli_validate_parse_suite(v, (mw_view){NULL, 0}, NULL, err);
+    MW_TRY(mw_file_read(path, MW_MIB, &file, err));
+    mw_status status = cli_validate_parse_suite(v, (mw_view){file.data, file.size}, path, err);
+    mw_file_done(&file);
+    return status;
 }

@@ -436,3 +436,21 @@ def test_suites_that_cannot_be_run_are_told(run, models, late, tmp_path, text, s
     suite.write_text(text)
     said = refused(run, late, models.paths["plain"], "--suite", suite)
     assert says in said and "suite.yaml:" in said
+
+
+def test_a_fairness_check_has_the_shape_of_a_gate(run, tmp_path):
+    y = [0, 1] * 200
+    data = write(tmp_path / "fair.csv", y=y, p=[0.9 if i % 4 else 0.1 for i in range(400)],
+                 g=["a" if i % 4 else "b" for i in range(400)])
+    suite = tmp_path / "s.yaml"
+    suite.write_text("limits: {demographic_parity_ratio: 0.8, demographic_parity_difference: 1}\n")
+    done = run("fairness", "check", "--data", data, "--label", "y", "--score", "p", "--groups", "g",
+               "--suite", suite, "--format", "json")
+    assert done.returncode == 6, done.stderr
+    found = json.loads(done.stdout)
+    assert found["kind"] == "fairness" and found["passed"] is False
+    assert found["digest"].startswith("sha256:")
+    first, second = found["checks"]
+    assert first["name"] == "g/demographic_parity_ratio" and first["passed"] is False
+    assert first["threshold"] == {"min": 0.8} and first["value"] == 0
+    assert second["passed"] and second["interval"][0] <= second["value"]
