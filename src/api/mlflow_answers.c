@@ -250,6 +250,8 @@ static const struct {
     {MW_E_BODY_COMPRESSION, 400, "BAD_REQUEST"},
     {MW_E_STORE_FULL, 507, "RESOURCE_EXHAUSTED"},
     {MW_E_STORE_BUSY, 503, "TEMPORARILY_UNAVAILABLE"},
+    {MW_E_STORE_DAMAGED, 500, "INTERNAL_ERROR"},
+    {MW_E_STORE_AWAY, 503, "TEMPORARILY_UNAVAILABLE"},
 };
 
 /* Of codes that the table does not know: other rooms'. */

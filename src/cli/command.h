@@ -48,6 +48,7 @@ typedef enum cli_option_id {
     CLI_TLS_MIN_VERSION,
     CLI_DATA,
     CLI_RECORD,
+    CLI_ARTIFACT_STORE,
     CLI_THREADS,
     CLI_WORKERS,
     CLI_DRAIN_SECONDS,

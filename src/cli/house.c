@@ -171,7 +171,15 @@ static mw_status open_observer(const cli_call *call, unsigned n_loops, cli_house
 static mw_status open_record(const cli_call *call, cli_house *house, mw_error *err)
 {
     const char *folder = call->settings[CLI_RECORD].text;
-    return folder ? mw_registry_open(folder, &house->registry, err) : MW_OK;
+    const char *place = call->settings[CLI_ARTIFACT_STORE].text;
+    if (!folder && place) {
+        mw_fail(err, MW_E_STORE_PLACE, "--artifacts are a record's, and no record is kept");
+        return mw_mend(err, "say --record DIR, too");
+    }
+    if (!folder)
+        return MW_OK;
+    MW_TRY(mw_registry_open(folder, &house->registry, err));
+    return place ? mw_registry_place(house->registry, place, err) : MW_OK;
 }
 
 static mw_status answer_from_record(const cli_call *call, mw_server_options *options,

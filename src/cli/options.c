@@ -136,6 +136,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .config = "server.record",
                     .help = "the folder of experiments, runs, models and artifacts, for MLflow's "
                             "clients (MLFLOW_TRACKING_URI); serve makes it when it is missing"},
+    [CLI_ARTIFACT_STORE] = {.name = "artifacts",
+                            .kind = CLI_KIND_TEXT,
+                            .value = "s3://BUCKET/PREFIX",
+                            .auto_is = "the record's folder, or the bucket it began with",
+                            .config = "server.artifacts",
+                            .help = "keep the record's artifacts in a bucket, too; keys, endpoint "
+                                    "and region as AWS's tools find them"},
     [CLI_THREADS] = {.name = "threads",
                      .kind = CLI_KIND_COUNT,
                      .value = "N",

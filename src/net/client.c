@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "chunks.h"
 #include "dial.h"
+#include "token.h"
 
 enum { READ_BYTES = 16 * 1024, NS_PER_MS = 1000000 };
 
@@ -21,6 +22,7 @@ struct mw_client {
     uint64_t deadline_ns;
     mw_buf in;   /* the answer as it came */
     mw_buf out;  /* the request's head */
+    mw_buf head; /* the answer's, kept for mw_client_header */
     mw_buf body; /* of chunked answers */
 };
 
@@ -155,8 +157,11 @@ static mw_status read_head(mw_client *client, net_answer_head *ret_head, mw_erro
         size_t size = (size_t)(end - client->in.data) + 4;
         if (!net_answer_parse((mw_view){client->in.data, size}, ret_head))
             return fail_reply(client, "the answer is not HTTP", err);
-        if (ret_head->status >= 200)
+        if (ret_head->status >= 200) {
+            mw_buf_reset(&client->head);
+            mw_buf_view(&client->head, (mw_view){client->in.data, size});
             return MW_OK;
+        }
         memmove(client->in.data, client->in.data + size, client->in.size - size);
         client->in.size -= size;
     }
@@ -217,7 +222,7 @@ static mw_status read_body(mw_client *client, net_answer_head *head, mw_view *re
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 static bool write_head(mw_client *client, const char *method, const char *path,
-                       const char *content_type, mw_view body)
+                       const char *content_type, const char *headers, mw_view body)
 {
     mw_buf *out = &client->out;
     mw_buf_reset(out);
@@ -225,6 +230,7 @@ static bool write_head(mw_client *client, const char *method, const char *path,
                   mw_dial_authority(client->dial), mw_dial_headers(client->dial));
     if (content_type)
         mw_buf_format(out, "Content-Type: %s\r\n", content_type);
+    mw_buf_text(out, headers);
     if (body.size > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0)
         mw_buf_format(out, "Content-Length: %zu\r\n", body.size);
     mw_buf_text(out, "\r\n");
@@ -255,12 +261,10 @@ static mw_status exchange_once(mw_client *client, const char *method, mw_view bo
     return read_body(client, ret_head, ret_body, err);
 }
 
-mw_status mw_client_call(mw_client *client, const char *method, const char *path,
-                         const char *content_type, mw_view body, int *ret_status, mw_view *ret_body,
-                         mw_error *err)
+/* What write_head has prepared. */
+static mw_status call_prepared(mw_client *client, const char *method, mw_view body, int *ret_status,
+                               mw_view *ret_body, mw_error *err)
 {
-    if (!write_head(client, method, path, content_type, body))
-        return mw_fail_memory(err, "the request");
     net_answer_head head = {0};
     mw_view reply;
     bool is_proven = client->is_proven;
@@ -282,6 +286,40 @@ mw_status mw_client_call(mw_client *client, const char *method, const char *path
     return MW_OK;
 }
 
+mw_status mw_client_call(mw_client *client, const char *method, const char *path,
+                         const char *content_type, mw_view body, int *ret_status, mw_view *ret_body,
+                         mw_error *err)
+{
+    if (!write_head(client, method, path, content_type, "", body))
+        return mw_fail_memory(err, "the request");
+    return call_prepared(client, method, body, ret_status, ret_body, err);
+}
+
+mw_status mw_client_call_with(mw_client *client, const char *method, const char *path,
+                              const char *headers, mw_view body, int *ret_status, mw_view *ret_body,
+                              mw_error *err)
+{
+    if (!write_head(client, method, path, NULL, headers, body))
+        return mw_fail_memory(err, "the request");
+    return call_prepared(client, method, body, ret_status, ret_body, err);
+}
+
+mw_view mw_client_header(const mw_client *client, const char *name)
+{
+    const char *at = client->head.data, *end = at ? at + client->head.size : at;
+    while (at < end) {
+        mw_header header;
+        const char *line_end = memchr(at, '\r', (size_t)(end - at));
+        if (!line_end)
+            break;
+        if (!net_split_header((mw_view){at, (size_t)(line_end - at)}, &header) &&
+            mw_view_is_nocase(header.name, name))
+            return header.value;
+        at = line_end + 2;
+    }
+    return (mw_view){NULL, 0};
+}
+
 mw_status mw_client_open_to(const mw_dial *dial, unsigned timeout_ms, mw_client **ret_client,
                             mw_error *err)
 {
@@ -293,6 +331,7 @@ mw_status mw_client_open_to(const mw_dial *dial, unsigned timeout_ms, mw_client 
     client->dial = dial;
     mw_buf_init(&client->in, MW_LIMIT_REPLY_BYTES + MW_LIMIT_HEAD_BYTES * 8 + READ_BYTES);
     mw_buf_init(&client->out, MW_MIB);
+    mw_buf_init(&client->head, MW_LIMIT_HEAD_BYTES * 8);
     mw_buf_init(&client->body, MW_LIMIT_REPLY_BYTES);
     begin_call(client);
     mw_status status = ensure_connected(client, err);
@@ -327,6 +366,7 @@ void mw_client_close(mw_client *client)
     disconnect(client);
     mw_buf_done(&client->in);
     mw_buf_done(&client->out);
+    mw_buf_done(&client->head);
     mw_buf_done(&client->body);
     mw_dial_free(client->own_dial);
     free(client);

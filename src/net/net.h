@@ -336,6 +336,12 @@ MW_CHECKED mw_status mw_client_open(const char *address, unsigned timeout_ms,
 MW_CHECKED mw_status mw_client_call(mw_client *client, const char *method, const char *path,
                                     const char *content_type, mw_view body, int *ret_status,
                                     mw_view *ret_body, mw_error *err);
+/* The same with header lines of this call's own, each with its end ("": none). */
+MW_CHECKED mw_status mw_client_call_with(mw_client *client, const char *method, const char *path,
+                                         const char *headers, mw_view body, int *ret_status,
+                                         mw_view *ret_body, mw_error *err);
+/* A header of the last answer, until the next call; absent: data is NULL. */
+mw_view mw_client_header(const mw_client *client, const char *name);
 void mw_client_close(mw_client *client);
 
 /* ---- answers that are only counted: for a load generator ------------------------------------- */

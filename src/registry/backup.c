@@ -22,8 +22,10 @@ typedef struct backup {
     mw_backup_report report;
 } backup;
 
-static mw_status see_digest(void *given, const char *digest, uint64_t bytes, mw_error *err)
+static mw_status see_digest(void *given, mw_view digest, int64_t bytes, int64_t kept_ms,
+                            mw_error *err)
 {
+    (void)kept_ms;
     backup *b = given;
     size_t n = b->n_digests;
     if ((n & (n - 1)) == 0) { /* 1, 2, 4 ...: full */
@@ -32,8 +34,8 @@ static mw_status see_digest(void *given, const char *digest, uint64_t bytes, mw_
             return mw_fail_memory(err, "the list of blobs");
         b->digests = wider;
     }
-    memcpy(b->digests[b->n_digests++], digest, sizeof *b->digests);
-    b->report.bytes += bytes;
+    snprintf(b->digests[b->n_digests++], sizeof *b->digests, "%.*s", MW_VIEW_ARG(digest));
+    b->report.bytes += (uint64_t)bytes;
     return MW_OK;
 }
 

@@ -368,7 +368,7 @@ static mw_status find_garbage(mw_record *record, void *given, mw_error *err)
 {
     collection *c = given;
     c->record = record;
-    return mw_blobs_each_aged(c->registry->blobs, see_blob, c, err);
+    return mw_blobs_each(c->registry->blobs, see_blob, c, err);
 }
 
 mw_status mw_registry_collect(mw_registry *registry, int64_t before_ms, bool is_dry,

@@ -134,6 +134,18 @@ mw_status mw_registry_open_beside(const char *folder, bool make, mw_registry **r
     return open_registry(folder, true, ret_registry, err);
 }
 
+mw_status mw_registry_place(mw_registry *registry, const char *uri, mw_error *err)
+{
+    mw_blobs *placed;
+    char path[sizeof registry->folder + 16];
+    snprintf(path, sizeof path, "%s/blobs", registry->folder);
+    MW_TRY(mw_blobs_place(path, uri, err));
+    MW_TRY(mw_blobs_open(path, &placed, err));
+    mw_blobs_close(registry->blobs);
+    registry->blobs = placed;
+    return MW_OK;
+}
+
 void mw_registry_close(mw_registry *registry)
 {
     if (!registry)

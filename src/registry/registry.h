@@ -49,6 +49,9 @@ MW_CHECKED mw_status mw_registry_look(const char *folder, mw_registry **ret_regi
  * (MW4008) when there is no record and `make` is false. */
 MW_CHECKED mw_status mw_registry_open_beside(const char *folder, bool make,
                                              mw_registry **ret_registry, mw_error *err);
+/* Keep the artifacts in a bucket, too, from now on: see mw_blobs_place. Before anything else uses
+ * the record. */
+MW_CHECKED mw_status mw_registry_place(mw_registry *registry, const char *uri, mw_error *err);
 void mw_registry_close(mw_registry *registry);
 MW_CHECKED mw_status mw_registry_write(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                                        void *user, mw_error *err);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bucket.h"
 #include "engine.h"
 
 enum { PIECE_BYTES = 1 << 20, PATH_BYTES = 4096 };
@@ -127,7 +128,8 @@ mw_status mw_blobs_put_file(mw_blobs *blobs, const char *path, mw_file_digests *
     mw_blob *blob;
     char digest[MW_DIGEST_TEXT_BYTES];
     MW_TRY(mw_file_hash(path, ret_digests, err));
-    if (mw_blobs_has(blobs, mw_view_of(ret_digests->digest)))
+    bool is_everywhere = store_blobs_bucket(blobs) == NULL;
+    if (is_everywhere && mw_blobs_has(blobs, mw_view_of(ret_digests->digest)))
         return MW_OK;
     MW_TRY(mw_blob_begin(blobs, &blob, err));
     mw_status status = read_pieces(path, write_piece, blob, err);
@@ -216,13 +218,23 @@ static bool blob_path(const mw_blobs *blobs, mw_view digest, char out[PATH_BYTES
 
 bool mw_blobs_has(const mw_blobs *blobs, mw_view digest)
 {
+    mw_error away;
+    bool in_bucket = false;
     char path[PATH_BYTES];
-    return blob_path(blobs, digest, path) && access(path, R_OK) == 0;
+    struct store_bucket *bucket = store_blobs_bucket(blobs);
+    if (!blob_path(blobs, digest, path))
+        return false;
+    if (access(path, R_OK) == 0)
+        return true;
+    return bucket && store_bucket_has(bucket, digest, &in_bucket, &away) == MW_OK && in_bucket;
 }
 
 mw_status mw_blobs_remove(mw_blobs *blobs, mw_view digest, mw_error *err)
 {
     char path[PATH_BYTES];
+    struct store_bucket *bucket = store_blobs_bucket(blobs);
+    if (bucket)
+        MW_TRY(store_bucket_remove(bucket, digest, err));
     if (blob_path(blobs, digest, path) && (unlink(path) == 0 || errno == ENOENT))
         return MW_OK;
     return fail_file("remove a stored file", path, errno, err);
@@ -251,8 +263,10 @@ static mw_status each_of(const char *folder, const char *shard, mw_blob_seen *se
     return status;
 }
 
-mw_status mw_blobs_each_aged(const mw_blobs *blobs, mw_blob_seen *see, void *user, mw_error *err)
+mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_seen *see, void *user, mw_error *err)
 {
+    if (store_blobs_bucket(blobs)) /* whatever is kept is there */
+        return store_bucket_each(store_blobs_bucket(blobs), see, user, err);
     for (int shard = 0; shard < 256; shard++) {
         char name[3], path[PATH_BYTES];
         snprintf(name, sizeof name, "%02x", (unsigned)shard);

@@ -4,7 +4,9 @@
  *     FOLDER/sha256/ab/cd...   whole, and on the disk
  *
  * The record refers to a blob only after mw_blob_keep, so a blob is whole or absent; one that is
- * kept and never referred to (a crash between the two) costs its bytes and nothing else. */
+ * kept and never referred to (a crash between the two) costs its bytes and nothing else. With a
+ * bucket behind the folder (bucket.h) what is kept is there, too, and what is read may come from
+ * there. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bucket.h"
 #include "engine.h"
 
-enum { PATH_BYTES = 4096, DIGEST_BYTES = 32 };
+enum { PATH_BYTES = 4096, NAMED_BYTES = PATH_BYTES + 80, DIGEST_BYTES = 32 };
 
 struct mw_blobs {
     char folder[PATH_BYTES - 128];
+    store_bucket *bucket; /* NULL: the folder alone */
 };
 
 struct mw_blob {
@@ -85,6 +89,11 @@ mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err)
         free(blobs);
         return fail_file("use the folder", folder, ENAMETOOLONG, err);
     }
+    mw_status status = store_place_open(folder, &blobs->bucket, err);
+    if (status != MW_OK) {
+        free(blobs);
+        return status;
+    }
     *ret_blobs = blobs;
     return MW_OK;
 }
@@ -95,7 +104,7 @@ static mw_status open_blobs(const char *folder, bool alone, mw_blobs **ret_blobs
     MW_TRY(mw_blobs_look(folder, &blobs, err));
     mw_status status = make_folders(blobs, alone, err);
     if (status != MW_OK) {
-        free(blobs);
+        mw_blobs_close(blobs);
         return status;
     }
     *ret_blobs = blobs;
@@ -117,14 +126,22 @@ const char *store_blobs_folder(const mw_blobs *blobs)
     return blobs->folder;
 }
 
+store_bucket *store_blobs_bucket(const mw_blobs *blobs)
+{
+    return blobs->bucket;
+}
+
 void mw_blobs_close(mw_blobs *blobs)
 {
+    if (!blobs)
+        return;
+    store_bucket_close(blobs->bucket);
     free(blobs);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-mw_status mw_blob_begin(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
+static mw_status begin_blob(const mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
 {
     mw_blob *blob = calloc(1, sizeof *blob);
     if (!blob || !(blob->digest = EVP_MD_CTX_new()) ||
@@ -145,6 +162,11 @@ mw_status mw_blob_begin(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
     }
     *ret_blob = blob;
     return MW_OK;
+}
+
+mw_status mw_blob_begin(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
+{
+    return begin_blob(blobs, ret_blob, err);
 }
 
 mw_status mw_blob_write(mw_blob *blob, mw_view bytes, mw_error *err)
@@ -204,12 +226,14 @@ static bool sync_folder(const char *path)
     return synced;
 }
 
-static mw_status give_name(mw_blob *blob, const char *digest, mw_error *err)
+/* path: of the blob, from now on. */
+static mw_status give_name(mw_blob *blob, const char *digest, char path[NAMED_BYTES], mw_error *err)
 {
-    char folder[PATH_BYTES], path[PATH_BYTES + 80], top[PATH_BYTES];
+    char folder[PATH_BYTES], top[PATH_BYTES];
     snprintf(top, sizeof top, "%s/sha256", blob->blobs->folder);
     snprintf(folder, sizeof folder, "%s/sha256/%.2s", blob->blobs->folder, digest);
-    snprintf(path, sizeof path, "%s/%s", folder, digest + 2);
+    snprintf(path, NAMED_BYTES, "%s/%s", folder, digest + 2);
+    mkdir(top, 0777); /* copies of what is in a bucket may be taken away, folder and all */
     if (mkdir(folder, 0777) == 0) {
         if (!sync_folder(top))
             return fail_file("write to the disk", top, errno, err);
@@ -224,15 +248,22 @@ static mw_status give_name(mw_blob *blob, const char *digest, mw_error *err)
     return MW_OK;
 }
 
+static mw_status sync_and_name(mw_blob *blob, const char *digest, char path[NAMED_BYTES],
+                               mw_error *err)
+{
+    if (fchmod(blob->fd, 0444) != 0 || fsync(blob->fd) != 0)
+        return fail_file("write to the disk", blob->path, errno, err);
+    return give_name(blob, digest, path, err);
+}
+
 mw_status mw_blob_keep(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES], mw_error *err)
 {
-    char digest[MW_DIGEST_TEXT_BYTES];
-    mw_status status = MW_OK;
+    char digest[MW_DIGEST_TEXT_BYTES], path[NAMED_BYTES];
+    store_bucket *bucket = blob->blobs->bucket;
     finish_digest(blob, digest);
-    if (fchmod(blob->fd, 0444) != 0 || fsync(blob->fd) != 0)
-        status = fail_file("write to the disk", blob->path, errno, err);
-    if (status == MW_OK)
-        status = give_name(blob, digest, err);
+    mw_status status = sync_and_name(blob, digest, path, err);
+    if (status == MW_OK && bucket)
+        status = store_bucket_put(bucket, mw_view_of(digest), path, err);
     mw_blob_drop(blob);
     if (status == MW_OK)
         memcpy(ret_digest, digest, sizeof digest);
@@ -253,6 +284,34 @@ mw_status mw_blobs_put(mw_blobs *blobs, mw_view bytes, char ret_digest[MW_DIGEST
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+static mw_status fail_changed(const char *path, mw_error *err)
+{
+    mw_fail(err, MW_E_STORE_DAMAGED, "a stored file is not what was written");
+    mw_at(err, "%s", path);
+    return mw_mend(err, "restore it from a backup: its name is the SHA-256 of its bytes");
+}
+
+static mw_status write_fetched(void *user, mw_view bytes, mw_error *err)
+{
+    return mw_blob_write(user, bytes, err);
+}
+
+/* From the bucket into the folder; other bytes than its name says are not kept. */
+static mw_status fetch(const mw_blobs *blobs, mw_view digest, const char *path, mw_error *err)
+{
+    mw_blob *blob;
+    char found[MW_DIGEST_TEXT_BYTES], named[NAMED_BYTES];
+    MW_TRY(begin_blob(blobs, &blob, err));
+    mw_status status = store_bucket_get(blobs->bucket, digest, write_fetched, blob, err);
+    if (status == MW_OK) {
+        finish_digest(blob, found);
+        status = mw_view_is(digest, found) ? sync_and_name(blob, found, named, err)
+                                           : fail_changed(path, err);
+    }
+    mw_blob_drop(blob);
+    return status;
+}
+
 mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
                         const char **ret_path, mw_error *err)
 {
@@ -264,6 +323,8 @@ mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
     char *kept = mw_arena_text(arena, (mw_view){path, (size_t)size});
     if (!kept)
         return mw_fail_memory(err, "a path");
+    if (blobs->bucket && access(kept, F_OK) != 0)
+        MW_TRY(fetch(blobs, digest, kept, err));
     *ret_path = kept;
     return MW_OK;
 }
@@ -314,47 +375,6 @@ mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin, s
     return status;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
-
-static mw_status see_folder(const char *folder, const char *first_digits, mw_blob_see *see,
-                            void *user, mw_error *err)
-{
-    mw_status status = MW_OK;
-    DIR *listing = opendir(folder);
-    if (!listing)
-        return fail_file("read the folder", folder, errno, err);
-    for (struct dirent *entry; status == MW_OK && (entry = readdir(listing));) {
-        struct stat about;
-        char digest[MW_DIGEST_TEXT_BYTES];
-        if (strlen(entry->d_name) != MW_DIGEST_TEXT_BYTES - 3 ||
-            fstatat(dirfd(listing), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(about.st_mode))
-            continue; /* not ours */
-        snprintf(digest, sizeof digest, "%.2s%.62s", first_digits, entry->d_name);
-        status = see(user, digest, (uint64_t)about.st_size, err);
-    }
-    closedir(listing);
-    return status;
-}
-
-mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_see *see, void *user, mw_error *err)
-{
-    char path[PATH_BYTES], folder[PATH_BYTES + 8];
-    mw_status status = MW_OK;
-    snprintf(path, sizeof path, "%s/sha256", blobs->folder);
-    DIR *listing = opendir(path);
-    if (!listing)
-        return errno == ENOENT ? MW_OK : fail_file("read the folder", path, errno, err);
-    for (struct dirent *entry; status == MW_OK && (entry = readdir(listing));) {
-        if (strlen(entry->d_name) != 2 || entry->d_name[0] == '.')
-            continue;
-        snprintf(folder, sizeof folder, "%s/%.2s", path, entry->d_name);
-        status = see_folder(folder, entry->d_name, see, user, err);
-    }
-    closedir(listing);
-    return status;
-}
-
 static mw_status open_blob(const mw_blobs *blobs, mw_view digest, char path[PATH_BYTES],
                            int *ret_fd, mw_error *err)
 {
@@ -382,13 +402,6 @@ mw_status mw_blobs_size(const mw_blobs *blobs, mw_view digest, uint64_t *ret_byt
     if (status == MW_OK)
         *ret_bytes = (uint64_t)about.st_size;
     return status;
-}
-
-static mw_status fail_changed(const char *path, mw_error *err)
-{
-    mw_fail(err, MW_E_STORE_DAMAGED, "a stored file is not what was written");
-    mw_at(err, "%s", path);
-    return mw_mend(err, "restore it from a backup: its name is the SHA-256 of its bytes");
 }
 
 mw_status mw_blobs_send(const mw_blobs *blobs, mw_view digest, mw_blob_take *take, void *user,

@@ -34,6 +34,7 @@ MW_CHECKED mw_status store_migrate(mw_sql *session, const char *const *steps, si
 
 /* Where blobs are (blobs.c). */
 const char *store_blobs_folder(const mw_blobs *blobs);
+struct store_bucket *store_blobs_bucket(const mw_blobs *blobs); /* NULL: the folder alone */
 
 /* The thread that writes (writer.c). */
 typedef struct store_writer store_writer;

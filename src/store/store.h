@@ -128,6 +128,12 @@ MW_CHECKED mw_status mw_blobs_open_beside(const char *folder, mw_blobs **ret_blo
 /* The same to read only: nothing is made or removed. */
 MW_CHECKED mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err);
 void mw_blobs_close(mw_blobs *blobs);
+/* From now on the folder's blobs are kept in a bucket, too: "s3://bucket/prefix", with endpoint and
+ * region from AWS_ENDPOINT_URL and AWS_REGION. Those that are there are brought over first; then
+ * FOLDER/bucket.json says it, and whoever opens the folder follows it. Nothing when it says the
+ * same already. Fails: MW_BAD_ARGUMENT (MW4011) no place, another one, or no keys; MW_BUSY
+ * (MW4012), MW_IO (MW4013) the bucket. */
+MW_CHECKED mw_status mw_blobs_place(const char *folder, const char *uri, mw_error *err);
 
 /* A blob that is being written. It has no name before mw_blob_keep, and is then whole on the disk:
  * written to a temporary name, fsync, rename, fsync of the folder. */
@@ -146,10 +152,6 @@ MW_CHECKED mw_status mw_blobs_put(mw_blobs *blobs, mw_view bytes,
 /* The path of a kept blob, in the arena. Fails: MW_BAD_DATA when that is no digest. */
 MW_CHECKED mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
                                    const char **ret_path, mw_error *err);
-/* Calls `see` for each blob that is kept, in no order. */
-typedef mw_status mw_blob_see(void *user, const char *digest, uint64_t bytes, mw_error *err);
-MW_CHECKED mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_see *see, void *user,
-                                   mw_error *err);
 /* Fails: MW_BAD_DATA (MW4004) it is not there. */
 MW_CHECKED mw_status mw_blobs_size(const mw_blobs *blobs, mw_view digest, uint64_t *ret_bytes,
                                    mw_error *err);
@@ -185,10 +187,10 @@ MW_CHECKED mw_status mw_blobs_get_file(const mw_blobs *blobs, mw_view digest, co
 bool mw_blobs_has(const mw_blobs *blobs, mw_view digest);
 /* One that is gone is fine. */
 MW_CHECKED mw_status mw_blobs_remove(mw_blobs *blobs, mw_view digest, mw_error *err);
-/* Every blob, in the order of their first byte; kept_ms: when it was kept last. */
+/* Every blob, those in the bucket, too; kept_ms: when it was kept last. */
 typedef mw_status mw_blob_seen(void *user, mw_view digest, int64_t bytes, int64_t kept_ms,
                                mw_error *err);
-MW_CHECKED mw_status mw_blobs_each_aged(const mw_blobs *blobs, mw_blob_seen *see, void *user,
+MW_CHECKED mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_seen *see, void *user,
                                    mw_error *err);
 
 #endif

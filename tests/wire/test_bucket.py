@@ -1,0 +1,175 @@
+"""Artifacts in a bucket, with a server that speaks S3 (moto): put, fetched again, away, refused."""
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+pytest.importorskip("moto")
+
+FILES = "/api/2.0/mlflow-artifacts/artifacts/"
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, "
+                           "SignedHeaders=host, Signature=none"}  # moto asks whose, not more
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+class Bucket:
+    """moto's S3, on a port of its own."""
+
+    def __init__(self, folder):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {**KEYS, "AWS_ENDPOINT_URL": self.url}
+        self.log = open(folder / "moto.log", "w", encoding="utf-8")
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=self.log, stderr=self.log)
+        for _ in range(600):
+            try:
+                assert requests.put(self.url + "/models", timeout=5).status_code == 200
+                return
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        raise RuntimeError("moto does not start")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def names(self):
+        listed = requests.get(self.url + "/models?list-type=2", timeout=20).text
+        return [part.split("</Key>")[0] for part in listed.split("<Key>")[1:]]
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory):
+    made = Bucket(tmp_path_factory.mktemp("moto"))
+    yield made
+    made.stop()
+    made.log.close()
+
+
+def name_of(data, prefix):
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{prefix}/sha256/{digest[:2]}/{digest[2:]}"
+
+
+def put(server, path, data):
+    return requests.put(server.url + FILES + path, data=data, timeout=60)
+
+
+def test_put_lose_fetch(tmp_path, serve, bucket, run):
+    record = tmp_path / "record"
+    large = b"0123456789abcdef" * (65 << 16)  # 65 MiB: in two parts
+    server = serve("--record", record, "--artifacts", "s3://models/a b", **bucket.environment)
+    for path, data in (("0/r/artifacts/small", b"hello"), ("0/r/artifacts/none", b""),
+                       ("0/r/artifacts/large", large)):
+        assert put(server, path, data).status_code == 200, path
+        assert name_of(data, "a b") in bucket.names()
+    shutil.rmtree(record / "blobs/sha256")
+    for path, data in (("small", b"hello"), ("none", b""), ("large", large)):
+        answer = requests.get(server.url + FILES + "0/r/artifacts/" + path, timeout=60)
+        assert answer.status_code == 200 and answer.content == data, path
+    server.stop()
+    # the place is remembered; another is refused
+    assert json.loads((record / "blobs/bucket.json").read_text())["uri"] == "s3://models/a b"
+    said = run("serve", "--record", record, "--artifacts", "s3://models/other",
+               "--listen", "127.0.0.1:0", env=bucket.environment)
+    assert said.returncode == 2 and "s3://models/a b" in said.stderr, said.stderr
+    # a backup holds what the folder has lost
+    shutil.rmtree(record / "blobs/sha256")
+    saved = run("server", "backup", "--record", record, "-o", tmp_path / "saved.tar",
+                env=bucket.environment)
+    assert saved.returncode == 0, saved.stderr
+    assert (tmp_path / "saved.tar").stat().st_size > 65 << 20
+
+
+def test_what_was_there_is_brought_over(tmp_path, serve, bucket):
+    record = tmp_path / "record"
+    server = serve("--record", record)
+    assert put(server, "0/r/artifacts/early", b"early").status_code == 200
+    server.stop()
+    serve("--record", record, "--artifacts", "s3://models/moved", **bucket.environment)
+    assert name_of(b"early", "moved") in bucket.names()
+
+
+def test_away_for_a_while(tmp_path, serve, bucket):
+    record = tmp_path / "record"
+    server = serve("--record", record, "--artifacts", "s3://models/away", **bucket.environment)
+    assert put(server, "0/r/artifacts/a", b"before").status_code == 200
+    bucket.stop()
+    answer = put(server, "0/r/artifacts/b", b"meanwhile")
+    assert answer.status_code == 503 and answer.json()["code"] == "MW4012", answer.text
+    here = requests.get(server.url + FILES + "0/r/artifacts/a", timeout=20)
+    assert here.content == b"before"
+    assert requests.get(server.url + FILES + "0/r/artifacts/b", timeout=20).status_code == 404
+    bucket.start()
+    assert put(server, "0/r/artifacts/b", b"meanwhile").status_code == 200
+    assert name_of(b"meanwhile", "away") in bucket.names()
+
+
+def test_bytes_that_are_not_what_they_were(tmp_path, serve, bucket):
+    record = tmp_path / "record"
+    server = serve("--record", record, "--artifacts", "s3://models/bad", **bucket.environment)
+    assert put(server, "0/r/artifacts/a", b"right").status_code == 200
+    bad = f"{bucket.url}/models/{name_of(b'right', 'bad')}"
+    assert requests.put(bad, data=b"wrong", headers=SIGNED, timeout=20).status_code == 200
+    shutil.rmtree(record / "blobs/sha256")
+    answer = requests.get(server.url + FILES + "0/r/artifacts/a", timeout=20)
+    assert answer.status_code >= 500 and "MW4004" in answer.text
+    requests.delete(bad, headers=SIGNED, timeout=20)
+    answer = requests.get(server.url + FILES + "0/r/artifacts/a", timeout=20)
+    assert answer.status_code >= 500 and "MW4004" in answer.text
+
+
+@pytest.mark.parametrize("place, environment, code", [
+    ("s3://none-of-it", {}, "MW4013"), ("s3://Up", {}, "MW4011"), ("gs://models", {}, "MW4011"),
+    ("s3://models", {"AWS_SECRET_ACCESS_KEY": "", "HOME": "/nonexistent"}, "MW4011"),
+    ("s3://models", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "MW4012")])
+def test_wrong_places(tmp_path, run, bucket, place, environment, code):
+    said = run("serve", "--record", tmp_path / "record", "--artifacts", place, "--listen",
+               "127.0.0.1:0", env={**bucket.environment, **environment})
+    assert said.returncode != 0 and code in said.stderr and "fix:" in said.stderr, said.stderr
+
+
+def test_signature_as_botocore_makes_it(tmp_path, run):
+    """A listener that keeps the request: its signature computed again by AWS's own library."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        environment = {**os.environ, **KEYS, "AWS_SESSION_TOKEN": "a/token+=",
+                       "AWS_ENDPOINT_URL": "http://" + host, "AWS_REGION": "eu-west-1"}
+        from conftest import BINARY
+        asking = subprocess.Popen(
+            [BINARY, "serve", "--record", tmp_path / "record", "--artifacts", "s3://models/ä b",
+             "--listen", "127.0.0.1:0"], env=environment, stderr=subprocess.DEVNULL)
+        client, _ = listener.accept()
+        with client:
+            head = client.recv(65536).decode()
+        asking.kill()
+        asking.wait()
+    target = head.split(" ")[1]
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+    again = AWSRequest("GET", f"http://{host}{target}", headers={
+        "X-Amz-Content-SHA256": headers["x-amz-content-sha256"]})
+    again.context["timestamp"] = headers["x-amz-date"]
+    signer = S3SigV4Auth(Credentials("test", "secret", "a/token+="), "s3", "eu-west-1")
+    again.headers["X-Amz-Date"] = headers["x-amz-date"]
+    again.headers["X-Amz-Security-Token"] = "a/token+="
+    text = signer.string_to_sign(again, signer.canonical_request(again))
+    assert headers["Authorization"].split("Signature=")[1] == signer.signature(text, again)
