@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 
 what=${1:-build}
 # SIMDe is for `test` only: without it a test of instructions that this processor lacks skips.
-wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2 openssl sqlite sodium zstd)
+wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2 openssl sqlite sodium zstd
+    libcurl)
 case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
@@ -41,6 +42,7 @@ is_there() {
     sqlite) library sqlite3 ;;
     sodium) library libsodium ;;
     zstd) library libzstd ;;
+    libcurl) library libcurl ;;
     fuzzer) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/*fuzzer*.a" >/dev/null ;;
     venv) have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     nginx) have nginx || [ -x /usr/sbin/nginx ] ;;
@@ -56,6 +58,7 @@ package_of() {
     yaml) echo libyaml-dev ;;
     zlib) echo zlib1g-dev ;;
     openssl) echo libssl-dev ;;
+    libcurl) echo libcurl4-openssl-dev ;;
     sqlite) echo libsqlite3-dev ;;
     # clang's own version decides which runtime fits
     fuzzer) have clang && echo "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;

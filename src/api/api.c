@@ -1,6 +1,7 @@
 /* From an exchange to its handler. */
 #include <stdlib.h>
 
+#include "alerts.h"
 #include "look.h"
 #include "mlflow.h"
 
@@ -15,6 +16,8 @@ struct mw_api {
     api_pulse *pulse;      /* from the server's opening on */
     const char *base_path; /* "", or "/prefix" */
     mw_journal *journal;
+    mw_alerts *alerting;
+    api_alerts *alerts; /* NULL: there are none */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -36,6 +39,7 @@ void mw_api_free(mw_api *api)
     if (!api)
         return;
     api_pulse_free(api->pulse);
+    api_alerts_free(api->alerts);
     api_mlflow_free(api->mlflow);
     api_guard_free(api->guard);
     free(api->rules);
@@ -130,6 +134,17 @@ void mw_api_set_journal(mw_api *api, mw_journal *journal)
 mw_journal *api_journal(mw_api *api)
 {
     return api->journal;
+}
+
+mw_status mw_api_set_alerts(mw_api *api, mw_alerts *alerts, mw_registry *registry, mw_error *err)
+{
+    api->alerting = alerts;
+    return api_alerts_new(alerts, registry, &api->alerts, err);
+}
+
+mw_alerts *api_alerting(mw_api *api)
+{
+    return api->alerting;
 }
 
 mw_fleet *api_fleet(mw_api *api)
@@ -316,6 +331,10 @@ void mw_api_handle(void *user, mw_exchange *exchange)
         return;
     }
     drop_prefix(api, exchange);
+    if (api_alerts_takes(exchange->path)) {
+        api_alerts_handle(api->alerts, api->guard, exchange);
+        return;
+    }
     api_match match = api_find_route(exchange);
     if (match.route)
         handle_route(api, exchange, &match);

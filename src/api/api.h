@@ -8,6 +8,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "alert/alert.h"
 #include "base/base.h"
 #include "journal/journal.h"
 #include "monitor/monitor.h"
@@ -46,6 +47,13 @@ void mw_api_set_monitor(mw_api *api, mw_monitor *monitor);
 
 /* The prediction log that /metrics counts; borrowed, NULL = predictions are not kept. */
 void mw_api_set_journal(mw_api *api, mw_journal *journal);
+/* Alerts, for /mw/v1/alerts and its kin, and for /metrics; borrowed. registry: for the audit log,
+ * or NULL. To be called before the server starts. */
+MW_CHECKED mw_status mw_api_set_alerts(mw_api *api, mw_alerts *alerts, mw_registry *registry,
+                                       mw_error *err);
+/* The page of /metrics, in Prometheus text; `api` is an mw_api. Any thread, while the server is
+ * open. */
+void mw_api_write_metrics(void *api, mw_buf *out);
 
 /* Cores that the process may use, for /metrics. */
 void mw_api_set_cores(mw_api *api, unsigned cores);

@@ -172,6 +172,30 @@ static double missing(const drift_page *page, const mw_watched *found)
     return rows > 0 ? (double)found->missing / rows : 0;
 }
 
+static double psi_since(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->drifted ? found->psi_since : NAN;
+}
+
+static double since_seconds(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->drifted ? found->since_seconds : NAN;
+}
+
+static double since_rows(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->drifted ? (double)found->since_rows : NAN;
+}
+
+static double missing_reference(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->missing_reference;
+}
+
 static const drift_metric of_columns[] = {
     {"mw_drift_psi", "Population stability index of the last minutes against the reference.", psi},
     {"mw_drift_log_e_value",
@@ -179,6 +203,13 @@ static const drift_metric of_columns[] = {
      log_e},
     {"mw_drift_drifted", "1 while evidence and effect say that the column drifted.", drifted},
     {"mw_drift_missing_share", "Share of missing values in the last minutes.", missing},
+    {"mw_drift_missing_share_reference", "Share of missing values in the reference.",
+     missing_reference},
+    {"mw_drift_psi_since",
+     "Index of a column that drifted, of the rows since it most likely began.", psi_since},
+    {"mw_drift_since_seconds", "How long ago the drift of a column most likely began.",
+     since_seconds},
+    {"mw_drift_since_rows", "Rows since the drift of a column most likely began.", since_rows},
 };
 
 /* Label values escape backslash, quote and line end. */

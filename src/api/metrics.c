@@ -431,11 +431,9 @@ static void write_build(metrics_page *page)
     mw_buf_text(page->out, "mw_build_info{version=\"" MW_VERSION "\"} 1\n");
 }
 
-void api_metrics(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+static void write_page(mw_api *api, mw_buf *out, bool open)
 {
-    (void)asked;
-    metrics_page page = {.out = exchange->reply,
-                         .open = mw_exchange_names_type(exchange, "application/openmetrics-text")};
+    metrics_page page = {.out = out, .open = open};
     write_build(&page);
     for (size_t i = 0; i < MW_COUNT(families); i++) {
         page.metric = &families[i];
@@ -450,7 +448,22 @@ void api_metrics(mw_api *api, mw_exchange *exchange, const api_asked *asked)
     write_guard(&page, api_guard_of(api));
     api_drift_metrics(api, page.out, page.open);
     write_journal(&page, api_journal(api));
+    if (api_alerting(api))
+        mw_alerts_metrics(api_alerting(api), page.out, page.open);
     write_process(&page, api);
+}
+
+void mw_api_write_metrics(void *api, mw_buf *out)
+{
+    write_page(api, out, false);
+}
+
+void api_metrics(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+{
+    (void)asked;
+    metrics_page page = {.out = exchange->reply,
+                         .open = mw_exchange_names_type(exchange, "application/openmetrics-text")};
+    write_page(api, page.out, page.open);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");
     exchange->reply_type =

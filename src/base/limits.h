@@ -82,6 +82,23 @@
 #define MW_LIMIT_LOG_FLUSH_MS 1000
 #define MW_LIMIT_LOG_COLUMNS 65536            /* of a model whose rows are kept */
 #define MW_LIMIT_LOG_SHAPE_BYTES (8 * MW_MIB) /* names and categories of its columns */
+/* alerts */
+#define MW_LIMIT_ALERT_PAGE_BYTES (64 * MW_MIB)  /* of /metrics, that rules look at */
+#define MW_LIMIT_ALERT_LOOK_BYTES (256 * MW_MIB) /* of one look at it */
+#define MW_LIMIT_ALERT_SAMPLES 500000
+#define MW_LIMIT_ALERT_LABELS 32          /* of a sample */
+#define MW_LIMIT_ALERT_SERIES 20000       /* of a window of a rule */
+#define MW_LIMIT_ALERT_RANGE_MS 604800000 /* a window, a time of a rule: 7 days */
+#define MW_LIMIT_ALERT_RULES 500
+#define MW_LIMIT_ALERT_RECEIVERS 32
+#define MW_LIMIT_ALERTS 1000                  /* pending or firing at a time */
+#define MW_LIMIT_ALERT_HISTORY 10000          /* alerts that are kept */
+#define MW_LIMIT_ALERT_SILENCES 200           /* at a time */
+#define MW_LIMIT_ALERT_SILENCE_MS 31536000000 /* a year */
+#define MW_LIMIT_ALERT_LETTER_MS 259200000    /* a notification is tried for 3 days */
+#define MW_LIMIT_ALERT_TIMEOUT_MS 60000       /* of a receiver; a sixth where none is given */
+#define MW_LIMIT_ALERT_GROUP_MS 30000         /* group_interval */
+#define MW_LIMIT_ALERT_REPEAT_MS 14400000     /* repeat: 4 hours */
 
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)

@@ -1,4 +1,5 @@
 /* The program: parse, resolve, run one command, turn its status into an exit code. */
+#include "alert/alert.h"
 #include "call.h"
 #include "cli.h"
 #include "help.h"
@@ -98,6 +99,7 @@ int mw_cli_main(int argc, char **argv)
             err.code == MW_E_INTERRUPTED ? CLI_EXIT_INTERRUPTED : mw_status_exit_code(status);
     }
     mw_buf_done(&call.excerpt);
+    mw_alert_config_free(call.alerts);
     mw_arena_done(&call.arena);
     return exit_code;
 }

@@ -44,7 +44,8 @@ typedef struct cli_call {
     cli_setting settings[CLI_N_OPTIONS];
     const cli_endpoint *endpoints; /* of the files, when the command reads them */
     size_t n_endpoints;
-    const char *program; /* "mw" or "millwright", as it was called */
+    struct mw_alert_config *alerts; /* likewise; NULL: none is configured */
+    const char *program;            /* "mw" or "millwright", as it was called */
     cli_terminal terminal;
     mw_buf excerpt; /* the faulty line of a file, shown under the first line of the error */
     int exit_code;  /* when the command returns MW_OK */

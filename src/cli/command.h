@@ -67,6 +67,7 @@ typedef enum cli_option_id {
     CLI_CONTRACT,
     CLI_ADMISSION,
     CLI_WATCH,
+    CLI_ALERTS,
     CLI_LATENCY_BUDGET,
     CLI_MAX_QUEUE,
     CLI_CLIENT_RATE,
@@ -151,6 +152,10 @@ typedef enum cli_option_id {
     CLI_COLUMN,   /* drift stream */
     CLI_DETECTOR, /* drift stream */
     CLI_CATEGORICAL,
+    /* alert */
+    CLI_ALERT_STATE, /* --state */
+    CLI_ALERT_FOR,   /* --for */
+    CLI_WHY,
     /* user, token */
     CLI_ROLE,
     CLI_OF_EXPERIMENT, /* --experiment */
@@ -333,6 +338,8 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
 
 cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data;
 cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_stat;
+cli_run cli_run_alert_list, cli_run_alert_ack, cli_run_alert_test, cli_run_alert_silence,
+    cli_run_alert_unsilence, cli_run_alert_rules;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
     CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT,     \
         CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_LATENCY_BUDGET,       \
         CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG, CLI_LOG_SAMPLE, CLI_LOG_SIZE, \
-        CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP
+        CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP, CLI_ALERTS
 
 #define LOG_FILTERS \
     CLI_LOG_FOLDER, CLI_OF_ENDPOINT, CLI_MODEL_VERSION, CLI_SINCE, CLI_UNTIL, CLI_PREDICTION_ID
@@ -16,6 +16,7 @@
 #define ACCESS_OPTIONS(...) CLI_LIST(CLI_CONFIG, CLI_RECORD, __VA_ARGS__)
 #define SCOPES CLI_OF_EXPERIMENT, CLI_OF_MODEL, CLI_OF_ENDPOINT
 
+static const char *const rule_actions[] = {"list", "check", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 #define MODEL_HELP "model file as the training library saved it, or an MLflow model folder"
@@ -456,6 +457,77 @@ static const cli_command commands[] = {
                      {"mw status 127.0.0.1:9000 --interval 10s", "over ten seconds"},
                      {"mw status --json", "for programs"}},
         .run = cli_run_status,
+    },
+    {
+        .name = "alert list",
+        .group = "Operate",
+        .summary = "show what a running server warns of",
+        .about = "One alert a line: state, severity, rule, endpoint, since when, fingerprint, and "
+                 "what it is. Of those that fire also the features with the largest effect, how "
+                 "sure it is and what to do.",
+        .options = CLI_LIST(CLI_REACH, CLI_ALERT_STATE, CLI_ENTRIES, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw alert list", "of the server on this machine"},
+                     {"mw alert list --state firing --json", "for programs"}},
+        .run = cli_run_alert_list,
+    },
+    {
+        .name = "alert ack",
+        .group = "Operate",
+        .summary = "say that an alert has been seen",
+        .about = "It is not repeated any more; its end is still told.",
+        .arguments = {{"ALERT", "its fingerprint or number", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_REACH, CLI_WHY, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw alert ack 196fc9b46814c894 --why seen", ""}},
+        .run = cli_run_alert_ack,
+    },
+    {
+        .name = "alert silence",
+        .group = "Operate",
+        .summary = "tell nobody of some alerts for a while",
+        .about =
+            "Alerts with these labels are still listed, as silenced; what still fires when the "
+            "silence ends is told then. Without labels it lists the silences.",
+        .arguments = {{"LABELS", "endpoint=\"churn\", alertname=~\"Input.*\"", 0, 1, NULL, false}},
+        .options = CLI_LIST(CLI_REACH, CLI_ALERT_FOR, CLI_WHY, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw alert silence 'endpoint=\"churn\"' --for 2h --why loading", ""},
+                     {"mw alert silence", "those that are there"}},
+        .run = cli_run_alert_silence,
+    },
+    {
+        .name = "alert unsilence",
+        .group = "Operate",
+        .summary = "end a silence",
+        .about = "What fires and was silenced is told at once.",
+        .arguments = {{"NUMBER", "of the silence", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_REACH, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw alert unsilence 3", ""}},
+        .run = cli_run_alert_unsilence,
+    },
+    {
+        .name = "alert test",
+        .group = "Operate",
+        .summary = "send a test to the receivers of alerts",
+        .about = "Through the outbox, as an alert goes. GET /mw/v1/receivers tells whether it was "
+                 "taken.",
+        .arguments = {{"RECEIVER", "one of them; else all", 0, 1, NULL, false}},
+        .options = CLI_LIST(CLI_REACH, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw alert test", "all receivers"}, {"mw alert test chat", "one"}},
+        .run = cli_run_alert_test,
+    },
+    {
+        .name = "alert rules",
+        .group = "Operate",
+        .summary = "show the rules of a server, or check those of a file",
+        .about =
+            "'list' shows those that hold, as they can be copied into millwright.yaml. "
+            "'check' reads a configuration, its section 'alerts', or a list of rules, and tells "
+            "what is wrong and where; it needs no server.",
+        .arguments = {{"ACTION", "list or check", 1, 1, rule_actions, false},
+                      {"FILE", "what to check", 0, 1, NULL, true}},
+        .options = CLI_LIST(CLI_REACH, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw alert rules list", "of the server on this machine"},
+                     {"mw alert rules check millwright.yaml", "before it is served"}},
+        .run = cli_run_alert_rules,
     },
     {
         .name = "drift check",

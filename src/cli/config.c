@@ -1,4 +1,5 @@
 /* YAML nodes -> settings and endpoints. */
+#include "alert/alert.h"
 #include "config.h"
 #include "house.h"
 
@@ -358,6 +359,21 @@ static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error
     return MW_OK;
 }
 
+/* ---- alerts ---------------------------------------------------------------------------------- */
+
+static mw_status read_alerts(config_reader *in, const mw_yaml *section, mw_error *err)
+{
+    mw_alert_place place;
+    mw_alert_config *alerts;
+    mw_status status = mw_alert_config_read(section, in->name, &alerts, &place, err);
+    *in->place = (cli_place){place.line, place.column, place.width};
+    if (status != MW_OK)
+        return status;
+    mw_alert_config_free(in->call->alerts); /* of a weaker file */
+    in->call->alerts = alerts;
+    return MW_OK;
+}
+
 /* ---- the document ---------------------------------------------------------------------------- */
 
 static bool is_section(mw_view key)
@@ -375,6 +391,7 @@ static cli_nearest nearest_section(mw_view typed)
     cli_nearest_offer(&nearest, "server");
     cli_nearest_offer(&nearest, "tls");
     cli_nearest_offer(&nearest, "endpoints");
+    cli_nearest_offer(&nearest, "alerts");
     return nearest;
 }
 
@@ -385,6 +402,8 @@ static mw_status read_root(config_reader *in, const mw_yaml *root, mw_error *err
     for (const mw_yaml *node = root->first; node; node = node->next) {
         if (mw_view_is(node->key, "endpoints"))
             MW_TRY(read_endpoints(in, node, err));
+        else if (mw_view_is(node->key, "alerts"))
+            MW_TRY(read_alerts(in, node, err));
         else if (is_section(node->key))
             MW_TRY(read_section(in, node, err));
         else

@@ -6,6 +6,7 @@
 #include "listeners.h"
 #include "prediction_log.h"
 #include "registry/registry.h"
+#include "state.h"
 
 /* ---- the address ----------------------------------------------------------------------------- */
 
@@ -241,6 +242,21 @@ static mw_status ask_who(const cli_call *call, unsigned n_loops, const cli_liste
                             call->settings[CLI_METRICS_AUTH].number != 0, err);
 }
 
+static mw_status open_alerts(const cli_call *call, cli_house *house, mw_error *err)
+{
+    if (call->settings[CLI_ALERTS].number == 0 || !call->settings[CLI_DATA].text)
+        return MW_OK;
+    const cli_setting *settings = call->settings;
+    MW_TRY(cli_folder_make(settings[CLI_DATA].text, err));
+    mw_alert_options options = {.config = call->alerts,
+                                .folder = settings[CLI_DATA].text,
+                                .url = house->url,
+                                .scrape = mw_api_write_metrics,
+                                .user = house->api};
+    MW_TRY(mw_alerts_open(&options, &house->alerts, err));
+    return mw_api_set_alerts(house->api, house->alerts, house->registry, err);
+}
+
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const cli_listeners *listeners, cli_house *house, mw_error *err)
 {
@@ -290,7 +306,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
     cli_write_url(mw_server_listener(house->server, 0), house->url, sizeof house->url);
-    return MW_OK;
+    return open_alerts(call, house, err);
 }
 
 void cli_write_url(const mw_listener *listener, char *ret_url, size_t url_size)
@@ -335,13 +351,17 @@ mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n
 
 mw_status cli_house_start(cli_house *house, mw_error *err)
 {
+    if (house->alerts)
+        MW_TRY(mw_alerts_start(house->alerts, err));
     return mw_server_start(house->server, err);
 }
 
 void cli_house_close(cli_house *house)
 {
+    mw_alerts_stop(house->alerts); /* it looks at all of these */
     mw_server_close(house->server);
     mw_api_free(house->api);
+    mw_alerts_close(house->alerts);
     mw_registry_close(house->registry);
     cli_follow_done(house);
     mw_fleet_free(house->fleet); /* the last who taps */

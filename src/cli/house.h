@@ -3,6 +3,7 @@
 #ifndef CLI_HOUSE_H
 #define CLI_HOUSE_H
 
+#include "alert/alert.h"
 #include "call.h"
 #include "journal/journal.h"
 #include "monitor/monitor.h"
@@ -22,6 +23,7 @@ typedef struct cli_house {
     mw_observer *observer;
     mw_monitor *monitor;           /* NULL: nothing is watched */
     mw_journal *journal;           /* NULL: predictions are not kept */
+    mw_alerts *alerts;             /* NULL: --alerts off */
     mw_registry *registry;         /* NULL: no record is kept */
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */
     size_t n_followed;

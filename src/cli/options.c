@@ -4,6 +4,7 @@
 static const char *const tls_clients[] = {"off", "optional", "required", NULL}; /* mw_tls_clients */
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const alert_states[] = {"all", "firing", "pending", "resolved", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const doors[] = {"open", "token", NULL};
 static const char *const roles[] = {"viewer", "editor", "deployer", "admin", NULL};
@@ -284,6 +285,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                    .config = "server.watch",
                    .choices = switches,
                    .help = "watch inputs and outputs of every endpoint for drift (/drift)"},
+    [CLI_ALERTS] = {.name = "alerts",
+                    .kind = CLI_KIND_CHOICE,
+                    .value = "WHICH",
+                    .fallback = "on",
+                    .config = "server.alerts",
+                    .choices = switches,
+                    .help = "judge rules over the metrics, and tell the receivers of the "
+                            "configuration (/mw/v1/alerts)"},
     [CLI_LATENCY_BUDGET] = {.name = "latency-budget",
                             .kind = CLI_KIND_TIME,
                             .value = "TIME",
@@ -808,6 +817,25 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                             .kind = CLI_KIND_FLAG,
                             .help = "read the password from the first line of standard input, "
                                     "instead of asking for it"},
+    [CLI_ALERT_STATE] = {.name = "state",
+                         .flag_only = true,
+                         .kind = CLI_KIND_CHOICE,
+                         .value = "STATE",
+                         .fallback = "all",
+                         .choices = alert_states,
+                         .help = "alerts in this state only"},
+    [CLI_ALERT_FOR] = {.name = "for",
+                       .flag_only = true,
+                       .kind = CLI_KIND_TEXT,
+                       .value = "TIME",
+                       .fallback = "2h",
+                       .help = "how long, or until when: 2h, 3d, 2027-01-31T12:00:00Z"},
+    [CLI_WHY] = {.name = "why",
+                 .flag_only = true,
+                 .kind = CLI_KIND_TEXT,
+                 .value = "TEXT",
+                 .auto_is = "nothing is said",
+                 .help = "the reason, for others to read"},
     [CLI_EXPIRES] = {.name = "expires",
                      .flag_only = true,
                      .kind = CLI_KIND_TEXT,

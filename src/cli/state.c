@@ -19,7 +19,7 @@ static mw_status fail_folder(const char *folder, const char *verb, int reason, m
 }
 
 /* mkdir -p. */
-static mw_status make_folder(const char *folder, mw_error *err)
+mw_status cli_folder_make(const char *folder, mw_error *err)
 {
     char path[4096];
     int size = snprintf(path, sizeof path, "%s", folder);
@@ -106,7 +106,7 @@ mw_status cli_state_open(cli_state *state, const char *folder, const char *addre
                          mw_error *err)
 {
     *state = (cli_state){.fd = -1};
-    MW_TRY(make_folder(folder, err));
+    MW_TRY(cli_folder_make(folder, err));
     remove_stale_marks(folder);
     mw_buf text;
     mw_buf_init(&text, 4096);

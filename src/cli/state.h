@@ -14,6 +14,8 @@ typedef struct cli_state {
     int fd;          /* holds the lock */
 } cli_state;
 
+/* mkdir -p. Fails: MW_IO (MW1103). */
+MW_CHECKED mw_status cli_folder_make(const char *folder, mw_error *err);
 /* Make the folder if need be, remove stale marks, write this server's.
  * Fails: MW_IO (MW1103); err->where is the folder. */
 MW_CHECKED mw_status cli_state_open(cli_state *state, const char *folder, const char *address,

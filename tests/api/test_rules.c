@@ -1,6 +1,7 @@
 /* Each address has one rule, and each rule an address. */
 #include "../test.h"
 
+#include "api/alerts.h"
 #include "api/mlflow.h"
 #include "api/route.h"
 #include "api/rules.h"
@@ -21,6 +22,11 @@ static void test_every_route_has_a_rule(void **state)
     for (size_t i = 0; serve_grpc_path(i); i++)
         if (!api_rule_of(MW_POST, serve_grpc_path(i))->methods)
             fail_msg("no rule: %s", serve_grpc_path(i));
+    mw_method method;
+    const char *path, *summary;
+    for (size_t i = 0; api_alerts_call(i, &method, &path, &summary); i++)
+        if (!api_rule_of(method, path)->methods)
+            fail_msg("no rule: %s %s", mw_method_name(method), path);
 }
 
 static bool is_routed(mw_method method, const char *path)
@@ -36,6 +42,11 @@ static bool is_routed(mw_method method, const char *path)
             return true;
     for (size_t i = 0; serve_grpc_path(i); i++)
         if (method == MW_POST && strcmp(serve_grpc_path(i), path) == 0)
+            return true;
+    mw_method taken;
+    const char *its_path, *summary;
+    for (size_t i = 0; api_alerts_call(i, &taken, &its_path, &summary); i++)
+        if (method == taken && strcmp(its_path, path) == 0)
             return true;
     return false;
 }

@@ -1,0 +1,124 @@
+/* alert: what was found is said out loud.
+ *
+ *     /metrics as text --each half second--> rules --> pending -> firing -> resolved
+ *                                                          |  in one transaction
+ *                                                          v
+ *                      alerts.db: alerts, silences, what each receiver was told, outbox
+ *                                                          |  a thread a receiver
+ *                                                          v
+ *                      Alertmanager, webhook, Slack, email, CloudEvents, a program
+ *
+ * A rule reads any sample of /metrics (docs/reference/alerts.md): what another room publishes there
+ * can be alerted on without a line here. What is due stands in the outbox before anybody is told,
+ * and leaves it when the receiver has taken it: so a kill between the two delivers twice at most,
+ * under the same key, and never not at all. Servers that share a data folder tell once.
+ */
+#ifndef ALERT_ALERT_H
+#define ALERT_ALERT_H
+
+#include "base/base.h"
+#include "net/net.h"
+#include "store/store.h"
+
+/* ---- configuration --------------------------------------------------------------------------- */
+
+typedef struct mw_alert_config mw_alert_config;
+
+typedef struct mw_alert_place {
+    unsigned line, column, width; /* 0: unknown */
+} mw_alert_place;
+
+/* Read the section `alerts`. file: for messages, err->where gets "file:line:column". Nothing is
+ * kept of the document. Fails: MW_BAD_ARGUMENT (MW1013 keys, MW1014 shapes, MW8601 rules, MW8602
+ * receivers), MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_alert_config_read(const mw_yaml *section, const char *file,
+                                          mw_alert_config **ret_config, mw_alert_place *ret_place,
+                                          mw_error *err);
+/* NULL is fine. */
+void mw_alert_config_free(mw_alert_config *config);
+size_t mw_alert_config_rules(const mw_alert_config *config);
+size_t mw_alert_config_receivers(const mw_alert_config *config);
+
+/* ---- the engine ------------------------------------------------------------------------------ */
+
+typedef struct mw_alerts mw_alerts;
+
+typedef struct mw_alert_options {
+    const mw_alert_config *config; /* borrowed as long as the engine lives; NULL: only defaults */
+    const char *folder;            /* alerts.db stands there; made when missing */
+    const char *url;               /* of this server, for links where the config names none */
+    /* The page of /metrics; called on the engine's thread. */
+    void (*scrape)(void *user, mw_buf *out);
+    void *user;
+    bool without_threads; /* the caller calls mw_alerts_look and mw_alerts_deliver: tests */
+} mw_alert_options;
+
+/* Open the store, read what the API had set, check secrets. Nothing is looked at before
+ * mw_alerts_start. Fails: MW_IO, MW_NOT_FOUND (MW8607), as mw_store_open, MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_alerts_open(const mw_alert_options *options, mw_alerts **ret_alerts,
+                                    mw_error *err);
+MW_CHECKED mw_status mw_alerts_start(mw_alerts *alerts, mw_error *err);
+/* End the threads; all else still answers. To be called before what the scrape looks at is gone. */
+void mw_alerts_stop(mw_alerts *alerts);
+/* What is on its way may take its time-out, others stay in the outbox. NULL is fine. */
+void mw_alerts_close(mw_alerts *alerts);
+
+/* One look at the rules now. */
+MW_CHECKED mw_status mw_alerts_look(mw_alerts *alerts, mw_error *err);
+/* Try what is due now, of every receiver; *ret_count were taken. */
+MW_CHECKED mw_status mw_alerts_deliver(mw_alerts *alerts, size_t *ret_count, mw_error *err);
+
+/* ---- for people and programs: any thread; may wait for the disk -------------------------------
+ *
+ * Answers are JSON, appended to out. */
+
+typedef struct mw_alert_query {
+    mw_view state;                    /* "pending", "firing", "resolved"; absent: all */
+    mw_view endpoint, rule, severity; /* absent: any */
+    int64_t limit;                    /* 0: 100; at most 1000 */
+    int64_t cursor;                   /* next_cursor of the page before; 0: the first */
+} mw_alert_query;
+
+/* {"items":[...],"next_cursor":...,"total":n}: pending, then firing, then resolved ones, the newest
+ * first. */
+MW_CHECKED mw_status mw_alerts_list(mw_alerts *alerts, const mw_alert_query *query, mw_buf *out,
+                                    mw_error *err);
+/* One of them. Fails: MW_NOT_FOUND (MW8604). */
+MW_CHECKED mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_buf *out, mw_error *err);
+/* "I have seen it": it is not repeated. Fails: MW_NOT_FOUND (MW8604), not firing. */
+MW_CHECKED mw_status mw_alerts_acknowledge(mw_alerts *alerts, mw_view id, mw_view who, mw_view why,
+                                           mw_buf *out, mw_error *err);
+
+typedef struct mw_silence {
+    mw_view match;    /* endpoint="churn", rule=~"Drift.*" */
+    int64_t until_ms; /* since 1970 */
+    mw_view who, why;
+} mw_silence;
+
+/* Fails: MW_BAD_ARGUMENT (MW8609). */
+MW_CHECKED mw_status mw_alerts_silence(mw_alerts *alerts, const mw_silence *silence, mw_buf *out,
+                                       mw_error *err);
+MW_CHECKED mw_status mw_alerts_unsilence(mw_alerts *alerts, mw_view id, mw_view who, mw_buf *out,
+                                         mw_error *err);
+MW_CHECKED mw_status mw_alerts_silences(mw_alerts *alerts, mw_buf *out, mw_error *err);
+
+MW_CHECKED mw_status mw_alerts_rules(mw_alerts *alerts, mw_buf *out, mw_error *err);
+/* One rule in JSON or YAML; it replaces one of the same name and stays over restarts. */
+MW_CHECKED mw_status mw_alerts_put_rule(mw_alerts *alerts, mw_view text, mw_buf *out,
+                                        mw_error *err);
+/* Only what the API has set: the file's or the built-in one of that name then holds again. */
+MW_CHECKED mw_status mw_alerts_remove_rule(mw_alerts *alerts, mw_view name, mw_buf *out,
+                                           mw_error *err);
+/* What a rule would find now: {"holds_for":[{labels, value}]}. Nothing is kept. */
+MW_CHECKED mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, mw_buf *out,
+                                        mw_error *err);
+MW_CHECKED mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err);
+/* Put a test notification into the outbox, for one receiver or (absent) all.
+ * Fails: MW_NOT_FOUND (MW8604). */
+MW_CHECKED mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_buf *out,
+                                    mw_error *err);
+
+/* Its own families of /metrics. open: OpenMetrics. */
+void mw_alerts_metrics(mw_alerts *alerts, mw_buf *out, bool open);
+
+#endif

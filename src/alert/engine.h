@@ -1,0 +1,132 @@
+/* The engine's parts: rules and alerts in memory (engine.c, rules.c), what is written down
+ * (post.c), what carries it out (courier.c), what people ask (desk.c). */
+#ifndef ALERT_ENGINE_H
+#define ALERT_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "book.h"
+#include "state.h"
+#include "tell.h"
+
+enum { ALERT_FINGERPRINT_BYTES = 17, ALERT_SERVER_BYTES = 33 };
+
+/* One alert in memory: a rule and labels for which it holds, or held. */
+typedef struct alert_one {
+    alert_rule *rule;    /* NULL: the rule is gone */
+    alert_labels labels; /* in the same block */
+    uint64_t hash;
+    alert_track track;
+    bool holds;      /* in this look */
+    bool is_written; /* the book says that it fires */
+    bool was_gone;   /* what ended it: nothing has its labels any more */
+    double value;
+    int64_t began_ms; /* since 1970 */
+    char fingerprint[ALERT_FINGERPRINT_BYTES];
+} alert_one;
+
+/* A receiver at work. */
+typedef struct alert_courier {
+    struct mw_alerts *alerts;
+    const alert_receiver *receiver;
+    pthread_t thread;
+    bool has_thread, is_awake;
+    bool is_failing; /* said in the log */
+    /* under the lock */
+    int64_t waiting, oldest_ms, last_ok_ms;
+    uint64_t n_delivered, n_failed;
+    char last_error[256];
+} alert_courier;
+
+struct mw_alerts {
+    mw_alert_options options;
+    const mw_alert_config *config; /* the options', or own */
+    mw_alert_config *own_config;
+    char *folder, *url;
+    char server[ALERT_SERVER_BYTES];
+    mw_store *store;
+    pthread_mutex_t lock; /* of everything below */
+    pthread_cond_t wakes; /* the engine, the couriers */
+    pthread_t thread;
+    bool has_thread, is_ending;
+    alert_rule *rules; /* in order: built in, the file's, the API's */
+    alert_one **ones;
+    size_t n_ones, room;
+    mw_buf page;
+    mw_arena arena;                        /* of one look */
+    int64_t passed_ms, held_ms, tidied_ms; /* of the last pass over the book and its kin */
+    bool is_troubled;                      /* a look failed, and that was said */
+    alert_courier *couriers;
+    size_t n_couriers;
+    /* for /metrics */
+    uint64_t n_looks, n_failed_looks, look_ns, n_given_up;
+    double disk_free, disk_size;
+    pthread_mutex_t told_lock; /* of what /metrics copies, plain and OpenMetrics */
+    mw_buf told[2];
+};
+
+/* ---- rules.c ------------------------------------------------------------------------------------
+ */
+/* Built in, then the file's, then those that the API had set. */
+MW_CHECKED mw_status alerts_gather_rules(mw_alerts *alerts, mw_error *err);
+/* In place of the one of its name; taken. Alerts of that one end. */
+void alerts_put_rule(mw_alerts *alerts, alert_rule *rule);
+/* Back to what holds without the API: *ret_was_there. */
+MW_CHECKED mw_status alerts_drop_rule(mw_alerts *alerts, mw_view name, mw_error *err);
+/* From JSON or YAML; where: "rule:line:column". */
+MW_CHECKED mw_status alerts_read_rule(mw_view text, alert_rule **ret_rule, mw_error *err);
+
+/* ---- post.c -------------------------------------------------------------------------------------
+ */
+/* What happened in a look; the arrays live in the engine's arena. */
+typedef struct alert_changes {
+    mw_alerts *alerts;
+    mw_arena *arena;
+    int64_t now_ms;
+    book_alert *fired, *released, *held;
+    size_t n_fired, n_released, n_held;
+    bool buries, tidies;
+    size_t n_posted;
+} alert_changes;
+/* An mw_store_work over them: written down, and posted to whom it concerns. */
+mw_status alerts_write_down(mw_sql *session, void *changes, mw_error *err);
+/* Whether one of the silences holds for the alert. Their matchers must have been read. */
+bool alerts_is_silenced(const book_silences *silences, mw_view labels);
+MW_CHECKED mw_status alerts_read_silences(book_silences *silences, mw_arena *arena, mw_error *err);
+void alerts_done_silences(book_silences *silences);
+/* A letter to one receiver. */
+MW_CHECKED mw_status alerts_post(mw_sql *session, mw_alerts *alerts, const tell_notice *notice,
+                                 mw_error *err);
+
+/* ---- metrics.c ----------------------------------------------------------------------------------
+ */
+/* The lock is held. */
+void alerts_write_metrics(mw_alerts *alerts);
+
+/* ---- courier.c ----------------------------------------------------------------------------------
+ */
+void *alerts_run_courier(void *courier);
+/* One letter, if one is due. *ret_next_ms: when to come again, since 1970; 0: when called. */
+MW_CHECKED mw_status alerts_carry(alert_courier *courier, bool *ret_was_one, bool *ret_was_taken,
+                                  int64_t *ret_next_ms, mw_error *err);
+
+/* ---- send.c, send_mail.c, send_exec.c -----------------------------------------------------------
+ */
+MW_CHECKED mw_status alert_send(const alert_receiver *receiver, const book_letter *letter,
+                                mw_error *err);
+MW_CHECKED mw_status alert_send_mail(const alert_receiver *receiver, const book_letter *letter,
+                                     mw_view url, mw_view password, mw_error *err);
+MW_CHECKED mw_status alert_send_exec(const alert_receiver *receiver, const book_letter *letter,
+                                     mw_error *err);
+/* A secret of a file (its first line) or of the environment; absent when neither is named. The
+ * caller wipes it. Fails: MW_NOT_FOUND (MW8607). */
+MW_CHECKED mw_status alert_secret(mw_view file, mw_view variable, mw_buf *out, mw_error *err);
+/* All secrets of a receiver are there. */
+MW_CHECKED mw_status alert_check_secrets(const alert_receiver *receiver, mw_error *err);
+/* "v1,BASE64" of HMAC-SHA256 over "key.seconds.body": https://www.standardwebhooks.com */
+void alert_sign(mw_view secret, mw_view key, int64_t seconds, mw_view body, mw_buf *out);
+/* Hexadecimal HMAC-SHA256 over the body alone. */
+void alert_sign_body(mw_view secret, mw_view body, mw_buf *out);
+
+#endif

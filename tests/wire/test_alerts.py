@@ -1,0 +1,577 @@
+"""Alerts as their receivers get them: a webhook that verifies, one that fails, hangs or is away,
+kill -9 between due and delivered."""
+
+import base64
+import email
+import email.policy
+import hmac
+import http.server
+import json
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import numpy
+import pytest
+import requests
+
+SECRET = "not-a-secret"
+
+
+class Receiver:
+    """A web server that keeps what it is sent. `answers`: status codes in order, the last one for
+    ever; a number above 999 is a wait in ms first."""
+
+    def __init__(self, port=0, answers=(200,)):
+        self.calls, self.answers = queue.Queue(), list(answers)
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = (
+                    receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
+                )
+                if status > 999:
+                    time.sleep(status / 1000)
+                    status = 200
+                receiver.calls.put((time.time(), self.path, dict(self.headers), body, status))
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                except OSError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def take(self, seconds=15, status=200):
+        """The next call that was answered so."""
+        end = time.monotonic() + seconds
+        while True:
+            call = self.calls.get(timeout=max(0.01, end - time.monotonic()))
+            if call[4] == status:
+                return call
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    made = []
+
+    def make(**options):
+        made.append(Receiver(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def alerting(serve, models, tmp_path):
+    """A server with these receivers and rules; `busy` fires when rows come."""
+
+    def start(receivers, rules=(), more=None, **environment):
+        busy = {
+            "name": "Busy",
+            "when": "sum by (endpoint) (increase(mw_rows_total[5s])) > 2",
+            "severity": "critical",
+            "summary": "{endpoint} had {value} rows",
+            "evidence": ["mw_rows_total"],
+        }
+        config = tmp_path / "alerts.yaml"
+        config.write_text(
+            json.dumps(
+                {
+                    "alerts": {
+                        "receivers": receivers,
+                        "rules": [busy, *rules],
+                        "group_interval": "1s",
+                        **(more or {}),
+                    }
+                }
+            )
+        )
+        return serve(
+            f"plain={models.paths['plain']}", "--config", config, HOOK_SECRET=SECRET, **environment
+        )
+
+    return start
+
+
+ROW = {"income": 30000.0, "debt": 3000.0, "age": 40.0, "late": 1.0}
+
+
+def rows(server, n=5, **changed):
+    """Prediction requests of one row each."""
+    for _ in range(n):
+        answer = server.post("/invocations", json={"dataframe_records": [{**ROW, **changed}]})
+        assert answer.status_code == 200, answer.text
+
+
+def firing(server, **query):
+    return server.get("/mw/v1/alerts", params={"state": "firing", **query}).json()["items"]
+
+
+def until(check, seconds=15):
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+def test_webhook_from_firing_to_resolved(alerting, receiver):
+    hook = receiver()
+    server = alerting(
+        [
+            {
+                "name": "hook",
+                "kind": "webhook",
+                "url": hook.url + "/x?y=1",
+                "secret_env": "HOOK_SECRET",
+            }
+        ]
+    )
+    began = time.time()
+    rows(server)
+    at, path, headers, body, _ = hook.take()
+    assert at - began < 2 and path == "/x?y=1"
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(SECRET.encode(), signed, "sha256").digest()).decode()
+    assert headers["webhook-signature"] == "v1," + expected
+    assert (
+        headers["X-Hub-Signature-256"]
+        == "sha256=" + hmac.new(SECRET.encode(), body, "sha256").hexdigest()
+    )
+    notice = json.loads(body)
+    assert notice["status"] == "firing" and notice["key"] == headers["Idempotency-Key"]
+    (alert,) = notice["alerts"]
+    assert (alert["rule"], alert["endpoint"], alert["severity"]) == ("Busy", "plain", "critical")
+    assert alert["labels"] == {"alertname": "Busy", "endpoint": "plain", "severity": "critical"}
+    assert alert["summary"] == f"plain had {alert['value']:.4g} rows"
+    assert alert["links"]["page"] == f"{server.url}/ui/endpoints/plain"
+    assert alert["evidence"][0]["values"]["mw_rows_total"] >= 3
+    assert firing(server)[0]["fingerprint"] == alert["fingerprint"]
+    _, _, _, body, _ = hook.take()
+    ended = json.loads(body)
+    assert ended["status"] == "resolved" and ended["alerts"][0]["id"] == alert["id"]
+    listed = server.get("/mw/v1/alerts").json()
+    assert (
+        listed["total"] == 1
+        and listed["items"][0]["state"] == "resolved"
+        and listed["next_cursor"] is None
+    )
+    assert SECRET not in server.said()
+    assert SECRET.encode() not in b"".join(
+        file.read_bytes() for file in server.log.parent.glob("data/alerts.db*")
+    )
+
+
+def test_kill_between_due_and_delivered(alerting, receiver):
+    away = receiver()
+    port = away.port
+    away.close()
+    hooks = [{"name": "hook", "kind": "webhook", "url": f"http://127.0.0.1:{port}"}]
+    server = alerting(hooks)
+    rows(server)
+    (alert,) = until(lambda: firing(server))
+    until(lambda: server.get("/mw/v1/receivers").json()["items"][0]["failed"])
+    server.signal(signal.SIGKILL)
+    server.process.wait()
+    back = receiver(port=port)
+    alerting(hooks)
+    notice = json.loads(back.take(30)[3])
+    assert (
+        notice["status"] == "firing" and notice["alerts"][0]["fingerprint"] == alert["fingerprint"]
+    )
+
+
+def test_receiver_that_fails_and_one_that_hangs(alerting, receiver):
+    failing, hanging, good = receiver(answers=[500, 503, 200]), receiver(answers=[4000]), receiver()
+    server = alerting(
+        [
+            {"name": "failing", "kind": "webhook", "url": failing.url},
+            {"name": "hanging", "kind": "webhook", "url": hanging.url, "timeout": "300ms"},
+            {"name": "good", "kind": "webhook", "url": good.url},
+        ]
+    )
+    began = time.time()
+    rows(server)
+    assert good.take()[0] - began < 2  # nobody waits for the others
+    first = failing.take(status=500)
+    assert failing.take(status=200)[2]["Idempotency-Key"] == first[2]["Idempotency-Key"]
+    states = {one["name"]: one for one in server.get("/mw/v1/receivers").json()["items"]}
+    assert (
+        states["good"]["delivered"] >= 1
+        and "no answer within 300 ms" in states["hanging"]["last_error"]
+    )
+    samples = server.samples()
+    assert samples['mw_alert_outbox{receiver="hanging"}'] >= 1
+    assert samples['mw_alert_deliveries_total{receiver="failing",result="failed"}'] == 2
+
+
+def test_silence_acknowledge_and_match(alerting, receiver):
+    hook, other = receiver(), receiver()
+    server = alerting(
+        [
+            {"name": "hook", "kind": "webhook", "url": hook.url},
+            {"name": "other", "kind": "webhook", "url": other.url, "match": 'severity="info"'},
+        ]
+    )
+    silence = server.post(
+        "/mw/v1/silences", json={"match": 'endpoint="plain"', "seconds": 3600, "why": "a test"}
+    )
+    assert (
+        silence.status_code == 200
+        and silence.json()["active"]
+        and silence.json()["by"] == "anonymous"
+    )
+    rows(server)
+    (alert,) = until(lambda: firing(server))
+    assert alert["silenced"]
+    with pytest.raises(queue.Empty):
+        hook.take(1.2)
+    assert (
+        server.session.delete(f"{server.url}/mw/v1/silences/{silence.json()['id']}").status_code
+        == 200
+    )
+    rows(server)
+    assert (
+        json.loads(hook.take()[3])["status"] == "firing"
+    )  # what was silenced and still fires is told then
+    seen = server.post(f"/mw/v1/alerts/{alert['fingerprint']}:ack", json={"why": "on it"})
+    assert seen.json()["acknowledged"]["why"] == "on it"
+    assert other.calls.empty()
+    for path, body, status in (
+        ("/mw/v1/alerts/ffff:ack", {}, 404),
+        ("/mw/v1/silences", {"match": "endpoint=plain", "seconds": 9}, 400),
+        ("/mw/v1/silences", {"match": "", "seconds": 9}, 400),
+        ("/mw/v1/silences", {"match": 'a="b"'}, 400),
+    ):
+        answer = server.post(path, json=body)
+        assert answer.status_code == status and answer.json()["code"].startswith("MW"), (
+            path,
+            answer.text,
+        )
+
+
+def test_rules_over_the_api(alerting):
+    server = alerting([], more={"defaults": False})
+    assert [rule["name"] for rule in server.get("/mw/v1/rules").json()["items"]] == ["Busy"]
+    ready = {"name": "Ready", "when": "mw_model_ready == 1", "severity": "info"}
+    assert server.post("/mw/v1/rules:test", json=ready).json()["holds_for"] == [
+        {"labels": {"endpoint": "plain"}, "value": 1.0}
+    ]
+    assert server.post("/mw/v1/rules", json=ready).json()["origin"] == "api"
+    until(lambda: firing(server, rule="Ready"))
+    refused = server.post("/mw/v1/rules", json={"name": "Bad", "when": "mw_model_ready >> 1"})
+    assert refused.status_code == 400 and refused.json()["where"].startswith("rule:1:")
+    assert server.session.delete(server.url + "/mw/v1/rules/Ready").json() == {"removed": "Ready"}
+    until(lambda: not firing(server, rule="Ready"))
+    ended = server.get("/mw/v1/alerts", params={"rule": "Ready"}).json()["items"][0]
+    assert ended["ended"] == "its rule was changed or removed"
+    assert server.session.delete(server.url + "/mw/v1/rules/Busy").status_code == 404
+
+
+def test_every_kind_over_http(alerting, receiver, run):
+    """Slack, CloudEvents and what goes to Alertmanager; `mw alert test` and `list`."""
+    hook = receiver()
+    server = alerting(
+        [
+            {"name": "chat", "kind": "slack", "url_env": "CHAT"},
+            {
+                "name": "events",
+                "kind": "cloudevents",
+                "url": hook.url + "/events",
+                "secret_env": "HOOK_SECRET",
+                "token_env": "TOKEN",
+                "headers": ["X-Team: risk"],
+            },
+            {"name": "am", "kind": "alertmanager", "url": hook.url},
+        ],
+        CHAT=hook.url + "/chat/s3cr3t",
+        TOKEN="a-token",
+    )
+    done = run("alert", "test", "--server", server.url)
+    assert done.returncode == 0 and "3 receivers" in done.stdout, done.stderr
+    calls = {}
+    while len(calls) < 3:
+        _, path, headers, body, _ = hook.take()
+        calls[path] = headers, json.loads(body)
+    headers, event = calls["/events"]
+    assert headers["Content-Type"].startswith("application/cloudevents+json")
+    assert headers["Authorization"] == "Bearer a-token" and headers["X-Team"] == "risk"
+    assert (event["specversion"], event["type"]) == ("1.0", "io.millwright.alert.test")
+    assert event["id"] == headers["webhook-id"] and event["data"]["status"] == "test"
+    _, chat = calls["/chat/s3cr3t"]
+    assert chat["text"].startswith("[TEST] MillwrightTest") and len(chat["attachments"]) == 1
+    _, posted = calls["/api/v2/alerts"]
+    assert posted[0]["labels"]["alertname"] == "MillwrightTest"
+    for secret in ("s3cr3t", "a-token"):
+        assert secret not in server.said() + json.dumps(server.get("/mw/v1/receivers").json())
+    rows(server)
+    until(lambda: firing(server))
+    listed = run("alert", "list", "--state", "firing", "--server", server.url).stdout
+    assert (
+        listed.startswith("firing\tcritical\tBusy\tplain\t") and "how sure: it has held" in listed
+    )
+    silence = run(
+        "alert",
+        "silence",
+        'endpoint="plain"',
+        "--for",
+        "1h",
+        "--why",
+        "a test",
+        "--server",
+        server.url,
+    )
+    assert silence.returncode == 0 and "\tactive\tendpoint=" in silence.stdout, silence.stderr
+    assert "silenced" in run("alert", "list", "--server", server.url).stdout
+    assert run("alert", "unsilence", "1", "--server", server.url).stdout == "ended\n"
+    assert run("alert", "unsilence", "1", "--server", server.url).returncode == 3
+    seen = run("alert", "ack", "1", "--why", "on it", "--server", server.url).stdout
+    assert "seen by:  anonymous on it" in seen
+    assert "- name: Busy\n" in run("alert", "rules", "list", "--server", server.url).stdout
+
+
+def test_rules_check(run, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("alerts:\n  rules:\n    - name: A\n      when: rate(x[5m) > 1\n")
+    done = run("alert", "rules", "check", path)
+    assert done.returncode == 2 and ":4:22" in done.stderr and "MW8601" in done.stderr
+    assert "   4 |       when: rate(x[5m) > 1" in done.stderr
+    served = run("serve", "--config", path, "nothing.json")
+    assert served.returncode == 2 and ":4:22" in served.stderr
+    path.write_text("- name: A\n  when: rate(x[5m]) > 1\n")
+    assert run("alert", "rules", "check", path).stdout.endswith("1 rule, 0 receivers\n")
+
+
+def test_exec(alerting, tmp_path):
+    """The JSON on standard input, no shell; one that fails is tried again, one that hangs killed."""
+    script, out = tmp_path / "page", tmp_path / "out"
+    script.write_text(
+        "#!/bin/sh\n[ -e $1.once ] || { touch $1.once; exit 3; }\n"
+        'cat > $1.part; echo "$2 $MW_ALERT_KEY ${HOOK_SECRET:-none}" >> $1.part; mv $1.part $1\n'
+    )
+    script.chmod(0o755)
+    server = alerting(
+        [
+            {"name": "page", "kind": "exec", "command": [str(script), str(out), "$(id) ;x"]},
+            {"name": "hangs", "kind": "exec", "command": ["sleep", "60"], "timeout": "200ms"},
+        ]
+    )
+    rows(server)
+    until(out.exists)
+    body, end = out.read_text().rsplit("}", 1)
+    notice = json.loads(body + "}")
+    assert end.split() == ["$(id)", ";x", notice["key"], "none"]
+    errors = until(
+        lambda: [
+            r["last_error"]
+            for r in server.get("/mw/v1/receivers").json()["items"]
+            if r["name"] == "hangs" and r["failed"]
+        ]
+    )
+    assert "killed" in errors[0]
+
+
+class MailServer:
+    """As much of SMTP as a client needs."""
+
+    def __init__(self, refuse=0):
+        self.mails, self.refuse = queue.Queue(), refuse
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rwb") as file:
+                self.talk(file)
+
+    def talk(self, file):
+        def say(text):
+            file.write(text.encode() + b"\r\n")
+            file.flush()
+
+        say("220 test")
+        mail = {"to": []}
+        while line := file.readline().decode().strip():
+            verb = line.upper()
+            if verb.startswith("EHLO"):
+                say("250 test")
+            elif verb.startswith("MAIL") and self.refuse:
+                self.refuse -= 1
+                say("451 later")
+            elif verb.startswith("RCPT"):
+                mail["to"].append(line[8:].strip("<>"))
+                say("250 ok")
+            elif verb == "DATA":
+                say("354 go on")
+                lines = []
+                while (line := file.readline()) != b".\r\n":
+                    lines.append(line)
+                mail["text"] = b"".join(lines)
+                self.mails.put(mail)
+                say("250 ok")
+            elif verb == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("250 ok")
+
+
+def test_mail(alerting):
+    post = MailServer(refuse=1)
+    server = alerting(
+        [
+            {
+                "name": "mail",
+                "kind": "email",
+                "url": f"smtp://127.0.0.1:{post.port}",
+                "require_tls": False,
+                "from": "mw@example.org",
+                "to": ["ops@example.org", "risk@example.org"],
+            }
+        ]
+    )
+    rows(server)
+    mail = post.mails.get(timeout=20)
+    assert mail["to"] == ["ops@example.org", "risk@example.org"]
+    message = email.message_from_bytes(mail["text"], policy=email.policy.default)
+    assert message["Subject"].startswith("[FIRING] Busy plain: plain had ")
+    assert message["From"] == "mw@example.org" and message["Message-ID"].endswith("@example.org>")
+    assert "what:     plain had" in message.get_content()
+    post.listener.close()
+
+
+ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+
+
+@pytest.mark.skipif(
+    not ALERTMANAGER, reason="no Alertmanager (apt install prometheus-alertmanager)"
+)
+def test_alertmanager(alerting, tmp_path):
+    """The real one: it takes what is sent, shows its annotations, and hears of the end."""
+    config, port = tmp_path / "am.yml", free_port()
+    config.write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+    manager = subprocess.Popen(
+        [
+            ALERTMANAGER,
+            f"--config.file={config}",
+            f"--storage.path={tmp_path}/am",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+            "--log.level=error",
+        ]
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        server = alerting([{"name": "am", "kind": "alertmanager", "url": url}])
+        rows(server)
+
+        def known(**query):
+            try:
+                return requests.get(url + "/api/v2/alerts", params=query, timeout=5).json()
+            except requests.ConnectionError:
+                return None
+
+        (alert,) = until(known, 30)
+        assert alert["labels"] == {"alertname": "Busy", "endpoint": "plain", "severity": "critical"}
+        assert alert["annotations"]["summary"].startswith("plain had")
+        assert alert["generatorURL"] == f"{server.url}/ui/endpoints/plain"
+        assert alert["startsAt"] == firing_or_over(server)[0]["fired"]
+        until(lambda: known() == [], 30)  # it has ended there, too
+        assert server.get("/mw/v1/receivers").json()["items"][0]["last_error"] == ""
+    finally:
+        manager.terminate()
+        manager.wait()
+
+
+def firing_or_over(server):
+    return server.get("/mw/v1/alerts").json()["items"]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_drift_is_told_with_its_features(alerting, receiver):
+    """From the first drifted row: what the test needs, and two seconds at most."""
+    hook = receiver()
+    server = alerting(
+        [{"name": "hook", "kind": "webhook", "url": hook.url, "match": 'alertname=~".*Drift"'}]
+    )
+    random = numpy.random.default_rng(7)
+
+    def send(n, income):
+        frame = [
+            {**ROW, "income": float(v), "age": float(random.integers(20, 70))}
+            for v in random.normal(income, 3000, n)
+        ]
+        for i in range(0, n, 250):
+            assert (
+                server.post(
+                    "/invocations", json={"dataframe_records": frame[i : i + 250]}
+                ).status_code
+                == 200
+            )
+
+    send(3000, 30000)
+    until(lambda: server.get("/drift").json()["endpoints"][0]["state"] == "watching")
+    send(2000, 60000)
+
+    def is_drifted():
+        return any(
+            v
+            for k, v in server.samples().items()
+            if k.startswith("mw_drift_drifted") and "income" in k
+        )
+
+    until(is_drifted, 20)
+    drifted = time.time()
+    at, _, _, body, _ = hook.take(20)
+    assert at - drifted < 2
+    notice = json.loads(body)
+    alert = next(a for a in notice["alerts"] if a["rule"] == "InputDrift")
+    assert alert["evidence"][0]["labels"] == {"feature": "income"}
+    assert alert["evidence"][0]["values"]["mw_drift_psi_since"] > 0.2
+    assert alert["how_sure"]["log_e_value"] > 3 and alert["how_sure"]["rows"] > 0
+    assert "e-value" in alert["how_sure"]["text"] and alert["what_to_do"]
+    assert alert["since"] < alert["fired"]
+
+
+def test_servers_of_one_folder_tell_once(alerting, receiver):
+    hook = receiver()
+    hooks = [{"name": "hook", "kind": "webhook", "url": hook.url}]
+    one, other = alerting(hooks), alerting(hooks)
+    for server in (one, other):
+        rows(server)
+    until(lambda: firing(one))
+    until(lambda: firing(other))
+    notices = []
+    with pytest.raises(queue.Empty):
+        while True:
+            notices.append(json.loads(hook.take(6)[3])["status"])
+    assert notices == ["firing", "resolved"]
