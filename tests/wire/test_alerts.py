@@ -363,7 +363,8 @@ def test_rules_check(run, tmp_path):
 
 
 def test_exec(alerting, tmp_path):
-    """The JSON on standard input, no shell; one that fails is tried again, one that hangs killed."""
+    """The JSON on standard input, no shell; one that fails is tried again, one that hangs is
+    killed."""
     script, out = tmp_path / "page", tmp_path / "out"
     script.write_text(
         "#!/bin/sh\n[ -e $1.once ] || { touch $1.once; exit 3; }\n"

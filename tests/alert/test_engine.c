@@ -1,0 +1,403 @@
+/* The engine on a clock set by hand: what is told to whom and when, over silences,
+ * acknowledgements, groups, restarts and servers of one folder. Receivers are programs that write
+ * files. */
+#include "../test.h"
+
+#include "../folder.h"
+#include "alert/alert.h"
+
+enum { PAGE_BYTES = 4096, MINUTE = 60, HOUR = 3600 };
+
+typedef struct bench {
+    char folder[TEST_FOLDER_BYTES], page[PAGE_BYTES];
+    mw_alert_config *config;
+    mw_alerts *alerts;
+    mw_buf out;
+} bench;
+
+static uint64_t now_ns = 1000000000;
+static int64_t wall_ms = 1800000000000;
+
+static void pass(unsigned seconds)
+{
+    now_ns += (uint64_t)seconds * 1000000000;
+    wall_ms += (int64_t)seconds * 1000;
+}
+
+static void scrape(void *user, mw_buf *out)
+{
+    const bench *b = user;
+    mw_buf_text(out, b->page);
+}
+
+static void must(mw_status status, const mw_error *err)
+{
+    if (status != MW_OK)
+        fail_msg("%s: %s", err->where, err->what);
+}
+
+static void read_config(bench *b, const char *more)
+{
+    char text[PAGE_BYTES];
+    mw_error err;
+    mw_yaml_document *document;
+    mw_alert_place place;
+    snprintf(
+        text, sizeof text,
+        "defaults: false\n"
+        "receivers:\n"
+        "  - {name: all, kind: exec, command: [/bin/sh, -c, 'cat >> %s/told; echo >> %s/told']}\n"
+        "rules:\n"
+        "  - {name: High, when: level > 5, resolve_when: level < 3, for: 10s,"
+        " keep_firing_for: 5s, summary: '{endpoint} {room} is {value}'}\n%s",
+        b->folder, b->folder, more);
+    must(mw_yaml_read(mw_view_of(text), "t.yaml", &document, &err), &err);
+    must(mw_alert_config_read(mw_yaml_root(document), "t.yaml", &b->config, &place, &err), &err);
+    mw_yaml_free(document);
+}
+
+static mw_alerts *open_engine(bench *b)
+{
+    mw_error err;
+    mw_alerts *alerts;
+    mw_alert_options options = {.config = b->config,
+                                .folder = b->folder,
+                                .url = "http://mw.example/",
+                                .scrape = scrape,
+                                .user = b,
+                                .without_threads = true};
+    must(mw_alerts_open(&options, &alerts, &err), &err);
+    return alerts;
+}
+
+static void set_up(bench *b, const char *more)
+{
+    static bool is_pinned;
+    if (!is_pinned)
+        mw_clock_pin(&now_ns, &wall_ms);
+    is_pinned = true;
+    *b = (bench){.page = ""};
+    assert_int_equal(test_folder_make(b->folder), 0);
+    mw_buf_init(&b->out, MW_MIB);
+    read_config(b, more);
+    b->alerts = open_engine(b);
+}
+
+static void tear_down(bench *b)
+{
+    mw_alerts_close(b->alerts);
+    mw_alert_config_free(b->config);
+    mw_buf_done(&b->out);
+    test_folder_remove(b->folder);
+}
+
+/* Look each second, and deliver what is due. */
+static void run(bench *b, unsigned seconds)
+{
+    mw_error err;
+    size_t n;
+    for (unsigned i = 0; i < seconds; i++) {
+        pass(1);
+        must(mw_alerts_look(b->alerts, &err), &err);
+        must(mw_alerts_deliver(b->alerts, &n, &err), &err);
+    }
+}
+
+/* "firing:a firing:a,b resolved:a": what was told since the last call, by endpoint. */
+static void expect_told(bench *b, const char *expected)
+{
+    char path[128];
+    mw_file file = {NULL, 0, 0};
+    mw_error err;
+    mw_buf seen;
+    mw_buf_init(&seen, 4096);
+    snprintf(path, sizeof path, "%s/told", b->folder);
+    if (mw_file_read(path, MW_MIB, &file, &err) == MW_OK)
+        remove(path);
+    for (const char *at = file.data; at && *at;) {
+        mw_json *root;
+        const char *end = strstr(at, "]}\n"); /* alerts are on lines of their own, too */
+        assert_non_null(end);
+        must(mw_json_read((mw_view){at, (size_t)(end - at) + 2}, &root, &err), &err);
+        const mw_json *alerts = mw_json_member(root, "alerts");
+        mw_buf_format(&seen, "%s%.*s:", seen.size ? " " : "",
+                      MW_VIEW_ARG(mw_json_text(mw_json_member(root, "status"))));
+        for (size_t i = 0; i < mw_json_count(alerts); i++) {
+            const mw_json *labels = mw_json_member(mw_json_element(alerts, i), "labels");
+            mw_buf_format(&seen, "%s%.*s", i ? "," : "",
+                          MW_VIEW_ARG(mw_json_text(mw_json_member(labels, "room"))));
+        }
+        mw_json_free(root);
+        at = end + 3;
+    }
+    if (strcmp(seen.data, expected) != 0)
+        fail_msg("told '%s', expected '%s'", seen.data, expected);
+    if (file.data)
+        mw_file_done(&file);
+    mw_buf_done(&seen);
+}
+
+static void list(bench *b, const char *state)
+{
+    mw_error err;
+    mw_alert_query query = {.state = mw_view_of(state)};
+    mw_buf_reset(&b->out);
+    must(mw_alerts_list(b->alerts, &query, &b->out, &err), &err);
+}
+
+static void has(bench *b, const char *text)
+{
+    if (!strstr(b->out.data, text))
+        fail_msg("no '%s' in %s", text, b->out.data);
+}
+
+#define LEVEL(b, endpoint, room, value)                                     \
+    snprintf((b)->page + strlen((b)->page), PAGE_BYTES - strlen((b)->page), \
+             "level{endpoint=\"%s\",room=\"%s\"} %d\n", endpoint, room, value)
+
+static void set_level(bench *b, const char *room, int value)
+{
+    b->page[0] = '\0';
+    LEVEL(b, "e", room, value);
+}
+
+static void test_from_pending_to_resolved(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    run(&b, 5);
+    list(&b, "pending");
+    has(&b, "\"state\":\"pending\"");
+    has(&b, "\"total\":1}");
+    expect_told(&b, "");
+    run(&b, 6);
+    expect_told(&b, "firing:a");
+    list(&b, "firing");
+    has(&b, "\"summary\":\"e a is 9\"");
+    has(&b, "\"page\":\"http://mw.example/ui/endpoints/e\"");
+    set_level(&b, "a", 4); /* between the thresholds */
+    run(&b, 60);
+    expect_told(&b, "");
+    set_level(&b, "a", 1);
+    run(&b, 4);
+    expect_told(&b, "");
+    run(&b, 2);
+    expect_told(&b, "resolved:a");
+    list(&b, "resolved");
+    has(&b, "\"ended\":\"the condition does not hold any more\"");
+    tear_down(&b);
+}
+
+static void test_what_is_gone_ends(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:a");
+    set_level(&b, "other", 4);
+    run(&b, 35); /* its group was told lately */
+    expect_told(&b, "resolved:a");
+    list(&b, "resolved");
+    has(&b, "what it is about is not measured any more");
+    tear_down(&b);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    LEVEL(&b, "e", "b", 9);
+    LEVEL(&b, "f", "c", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:a,b firing:c");
+    LEVEL(&b, "e", "d", 9);
+    run(&b, 12); /* told lately: it waits for group_interval */
+    expect_told(&b, "");
+    run(&b, 20);
+    expect_told(&b, "firing:a,b,d");
+    tear_down(&b);
+}
+
+static void test_repeat_and_acknowledge(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:a");
+    pass(4 * HOUR);
+    run(&b, 2);
+    expect_told(&b, "firing:a");
+    mw_buf_reset(&b.out);
+    must(mw_alerts_acknowledge(b.alerts, MW_VIEW("1"), MW_VIEW("ada"), MW_VIEW("seen"), &b.out,
+                               &err),
+         &err);
+    has(&b, "\"acknowledged\":{\"by\":\"ada\",\"why\":\"seen\"");
+    pass(4 * HOUR);
+    run(&b, 2);
+    expect_told(&b, "");
+    set_level(&b, "a", 1);
+    run(&b, 7);
+    expect_told(&b, "resolved:a");
+    assert_int_equal(
+        mw_alerts_acknowledge(b.alerts, MW_VIEW("1"), MW_VIEW("ada"), MW_VIEW(""), &b.out, &err),
+        MW_NOT_FOUND);
+    tear_down(&b);
+}
+
+static void silence(bench *b, const char *match, unsigned seconds)
+{
+    mw_error err;
+    mw_silence wanted = {mw_view_of(match), wall_ms + (int64_t)seconds * 1000, MW_VIEW("ada"),
+                         MW_VIEW("known")};
+    mw_buf_reset(&b->out);
+    must(mw_alerts_silence(b->alerts, &wanted, &b->out, &err), &err);
+}
+
+static void test_silence(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, "");
+    silence(&b, "room=~\"a|z\"", MINUTE);
+    set_level(&b, "a", 9);
+    LEVEL(&b, "f", "b", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:b");
+    list(&b, "firing");
+    has(&b, "\"silenced\":true");
+    run(&b, MINUTE); /* it still fires when the silence is over */
+    expect_told(&b, "firing:a");
+    silence(&b, "room=\"a\"", HOUR);
+    set_level(&b, "a", 1);
+    LEVEL(&b, "f", "b", 1);
+    run(&b, 8); /* of what is silenced the end is not told either, then or later */
+    expect_told(&b, "resolved:b");
+    pass(HOUR);
+    run(&b, 3);
+    expect_told(&b, "");
+    tear_down(&b);
+}
+
+static void test_restart(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:a");
+    mw_alerts_close(b.alerts);
+    b.alerts = open_engine(&b);
+    run(&b, 30); /* the same alert goes on */
+    expect_told(&b, "");
+    list(&b, "firing");
+    has(&b, "\"id\":1,");
+    has(&b, "\"total\":1}");
+    set_level(&b, "a", 1);
+    run(&b, 7);
+    mw_alerts_close(b.alerts);
+    expect_told(&b, ""); /* the one that is gone may still say that it fires */
+    b.alerts = open_engine(&b);
+    run(&b, 120);
+    expect_told(&b, "resolved:a");
+    tear_down(&b);
+}
+
+static void test_servers_of_one_folder(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    set_up(&b, "");
+    mw_alerts *other = open_engine(&b), *first = b.alerts;
+    set_level(&b, "a", 9);
+    for (int i = 0; i < 14; i++) {
+        run(&b, 1);
+        must(mw_alerts_look(other, &err), &err);
+    }
+    expect_told(&b, "firing:a");
+    set_level(&b, "a", 1);
+    run(&b, 8);
+    expect_told(&b, ""); /* the other has not looked again: it still says that it fires */
+    b.alerts = other;
+    run(&b, 30);
+    expect_told(&b, "resolved:a");
+    b.alerts = first;
+    mw_alerts_close(other);
+    tear_down(&b);
+}
+
+static void test_rules_are_exchanged(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:a");
+    mw_buf_reset(&b.out);
+    must(mw_alerts_put_rule(b.alerts, MW_VIEW("{\"name\":\"High\",\"when\":\"level > 50\"}"),
+                            &b.out, &err),
+         &err);
+    run(&b, 31);
+    expect_told(&b, "resolved:a");
+    list(&b, "resolved");
+    has(&b, "its rule was changed or removed");
+    mw_alerts_close(b.alerts);
+    b.alerts = open_engine(&b); /* it stays over a restart */
+    mw_buf_reset(&b.out);
+    must(mw_alerts_rules(b.alerts, &b.out, &err), &err);
+    has(&b, "\"when\":\"level > 50\"");
+    mw_buf_reset(&b.out);
+    must(mw_alerts_remove_rule(b.alerts, MW_VIEW("High"), &b.out, &err), &err);
+    mw_buf_reset(&b.out);
+    must(mw_alerts_rules(b.alerts, &b.out, &err), &err);
+    has(&b, "\"when\":\"level > 5\""); /* the file's again */
+    tear_down(&b);
+}
+
+static void test_a_page_that_is_none(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    run(&b, 12);
+    expect_told(&b, "firing:a");
+    snprintf(b.page, sizeof b.page, "level{endpoint=\n");
+    pass(1);
+    assert_int_equal(mw_alerts_look(b.alerts, &err), MW_BAD_DATA);
+    set_level(&b, "a", 9);
+    run(&b, 3); /* nothing ended by that */
+    expect_told(&b, "");
+    tear_down(&b);
+}
+
+int main(void)
+{
+    mw_log_form quiet = {false, false, false, 0};
+    mw_log_set_form(&quiet);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_from_pending_to_resolved),
+        cmocka_unit_test(test_what_is_gone_ends),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_repeat_and_acknowledge),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_servers_of_one_folder),
+        cmocka_unit_test(test_rules_are_exchanged),
+        cmocka_unit_test(test_a_page_that_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
