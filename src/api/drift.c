@@ -56,8 +56,11 @@ static void write_column(const drift_page *page, const mw_endpoint_info *info, s
     double rows = (double)page->report.window_rows;
     mw_buf_text(out, "{\"feature\":");
     mw_json_write_text(out, name_of(page, info, c, room, sizeof room));
-    mw_buf_format(out, ",\"kind\":\"%s\",\"drifted\":%s", is_feature(page, c) ? "input" : "output",
-                  found->drifted ? "true" : "false");
+    mw_buf_format(out, ",\"kind\":\"%s\",\"drifted\":%s,\"reference\":\"%s\"",
+                  is_feature(page, c) ? "input" : "output", found->drifted ? "true" : "false",
+                  found->is_learning   ? "learning"
+                  : found->is_profiled ? "profile"
+                                       : "learned");
     write_number(out, "psi", found->psi);
     write_number(out, "psi_since", found->psi_since);
     write_number(out, "log_e_value", found->log_e_value);
@@ -67,6 +70,20 @@ static void write_column(const drift_page *page, const mw_endpoint_info *info, s
     write_number(out, "missing_share_reference", found->missing_reference);
     write_number(out, "outside_share", rows > 0 ? (double)found->outside / rows : 0);
     mw_buf_char(out, '}');
+}
+
+/* What rows are compared with: the training profile, as far as it reaches, or the first rows. */
+static void write_reference(const mw_watch_report *r, mw_buf *out)
+{
+    if (r->n_profiled == 0) {
+        mw_buf_format(out, "{\"kind\":\"learned\",\"rows\":%llu,\"wanted\":%llu}",
+                      (unsigned long long)r->reference_rows, (unsigned long long)r->learn_rows);
+        return;
+    }
+    mw_buf_format(out, "{\"kind\":\"profile\",\"rows\":%.0f,\"source\":", r->profile_rows);
+    mw_json_write_text(out, mw_view_of(r->source));
+    mw_buf_format(out, ",\"columns\":%zu,\"learned_rows\":%llu,\"wanted\":%llu}", r->n_profiled,
+                  (unsigned long long)r->reference_rows, (unsigned long long)r->learn_rows);
 }
 
 static void write_endpoint(void *user, const mw_endpoint_info *info)
@@ -79,14 +96,13 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
         return;
     const mw_watch_report *r = &page->report;
     bool learning = r->state == MW_WATCH_LEARNING;
-    mw_buf_format(out,
-                  "%s{\"endpoint\":\"%s\",\"version\":%u,\"state\":\"%s\",\"reference\":"
-                  "{\"kind\":\"learned\",\"rows\":%llu,\"wanted\":%llu},\"drifted\":%s,"
-                  "\"n_drifted\":%zu,\"rows\":%llu,\"window_rows\":%llu",
+    mw_buf_format(out, "%s{\"endpoint\":\"%s\",\"version\":%u,\"state\":\"%s\",\"reference\":",
                   page->n_endpoints++ ? ",\n" : "\n", info->name, info->version,
-                  learning ? "learning" : "watching", (unsigned long long)r->reference_rows,
-                  (unsigned long long)r->learn_rows, r->n_drifted ? "true" : "false", r->n_drifted,
-                  (unsigned long long)r->rows, (unsigned long long)r->window_rows);
+                  learning ? "learning" : "watching");
+    write_reference(r, out);
+    mw_buf_format(out, ",\"drifted\":%s,\"n_drifted\":%zu,\"rows\":%llu,\"window_rows\":%llu",
+                  r->n_drifted ? "true" : "false", r->n_drifted, (unsigned long long)r->rows,
+                  (unsigned long long)r->window_rows);
     write_number(out, "window_seconds", r->window_seconds);
     mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
     for (size_t c = 0; !learning && c < r->n_features + r->n_outputs; c++) {

@@ -73,6 +73,7 @@
 #define MW_LIMIT_WATCHED_FEATURES 512 /* of a model; the others are not watched */
 #define MW_LIMIT_WATCHED_OUTPUTS 16
 #define MW_LIMIT_SAMPLE_BYTES (64 * MW_MIB) /* what endpoints did lately, all together */
+#define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB) /* of a version's history */
 
 /* the prediction log */
 #define MW_LIMIT_LOG_QUEUE_BYTES (8 * MW_MIB) /* rows that wait for the writer: dropped beyond */

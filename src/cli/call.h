@@ -25,6 +25,7 @@ enum { CLI_LIMIT_BUDGET, CLI_LIMIT_QUEUE, CLI_LIMIT_RATE, CLI_LIMIT_BURST, CLI_N
 typedef struct cli_endpoint {
     const char *name, *model; /* model: a path, already relative to the working folder */
     const char *background;   /* a path likewise; NULL = none */
+    const char *reference;    /* the same, of what its live rows are compared with */
     cli_value limits[CLI_N_ENDPOINT_LIMITS]; /* text NULL: as the server's */
     const char *place; /* "millwright.yaml:4:5"; NULL: from the command line */
     uint64_t load_ns;  /* how long loading took; written by cli_house_open */

@@ -113,6 +113,14 @@ static mw_status check_files(const cli_call *call, mw_error *err)
 
 /* ---- for the report -------------------------------------------------------------------------- */
 
+/* Of a profile: 0, 5, 50, 95 and 100 of its hundredths. */
+static void note_profile_quantiles(const mw_profile_column *column, double *ret)
+{
+    static const size_t places[CLI_DRIFT_QUANTILES] = {0, 5, 50, 95, 100};
+    for (size_t i = 0; i < CLI_DRIFT_QUANTILES; i++)
+        ret[i] = column->quantiles ? column->quantiles[places[i]] : (double)NAN;
+}
+
 static void note_quantiles(const mw_sample *sample, double *ret)
 {
     static const double shares[CLI_DRIFT_QUANTILES] = {0, 0.05, 0.5, 0.95, 1};
@@ -203,6 +211,92 @@ static mw_status note_categories(cli_drift *job, cli_drift_feature *feature, con
     return MW_OK;
 }
 
+/* ---- a profile as the reference -------------------------------------------------------------- */
+
+static void note_profile_bins(cli_drift_feature *feature, const mw_profile_column *r,
+                              const double *now)
+{
+    for (size_t i = 0; !r->is_category && i <= r->n_edges; i++)
+        feature->bins[feature->n_bins++] =
+            (cli_drift_bin){.low = i ? r->edges[i - 1] : -(double)INFINITY,
+                            .high = i < r->n_edges ? r->edges[i] : (double)INFINITY,
+                            .reference = r->counts[i],
+                            .current = now[i]};
+    if (!r->is_category)
+        return;
+    cli_drift_bin others = {
+        .text = MW_VIEW("(others)"), .reference = r->others, .current = now[r->n_categories]};
+    cli_drift_bin new = {.text = MW_VIEW("(new)"), .current = now[r->n_categories + 1]};
+    for (size_t i = 0; i < r->n_categories; i++) {
+        cli_drift_bin bin = {
+            .text = r->categories[i].text, .reference = r->categories[i].rows, .current = now[i]};
+        feature->n_lost += bin.current == 0;
+        if (i < SHOWN_CATEGORIES)
+            feature->bins[feature->n_bins++] = bin;
+        else {
+            others.reference += bin.reference;
+            others.current += bin.current;
+        }
+    }
+    if (others.reference + others.current > 0)
+        feature->bins[feature->n_bins++] = others;
+    if (new.current > 0)
+        feature->bins[feature->n_bins++] = new;
+    feature->new_rows = (size_t) new.current;
+}
+
+static mw_status note_profile(cli_drift_feature *feature, const mw_profile_column *r,
+                              const mw_sample *c, const mw_view *texts, mw_error *err)
+{
+    size_t n = r->is_category ? r->n_categories + 2 : r->n_edges + 1;
+    double *now = calloc(n, sizeof *now);
+    feature->bins = calloc(n + 1, sizeof *feature->bins);
+    if (!now || !feature->bins) {
+        free(now);
+        return mw_fail_memory(err, "the report");
+    }
+    if (r->is_category || r->n > 0) {
+        mw_profile_count(r, c, texts, now);
+        note_profile_bins(feature, r, now);
+    }
+    free(now);
+    add_missing_bin(feature, &(mw_sample){.n_missing = (size_t)(r->missing + r->infinite)}, c);
+    note_profile_quantiles(r, feature->quantiles_reference);
+    note_quantiles(c, feature->quantiles_current);
+    return MW_OK;
+}
+
+/* How many different values of the current rows the profile does not know. */
+static void count_new(cli_drift_feature *feature, const mw_profile_column *r, const mw_sample *c,
+                      const mw_view *texts)
+{
+    double counts[MW_PROFILE_CATEGORIES + 2];
+    for (size_t i = 0; r->is_category && r->others == 0 && i < c->n; i++) {
+        if (i > 0 && c->sorted[i] == c->sorted[i - 1])
+            continue;
+        mw_sample one = {.sorted = &c->sorted[i], .n = 1};
+        mw_profile_count(r, &one, texts, counts);
+        feature->n_new += counts[r->n_categories + 1] > 0;
+    }
+}
+
+/* `room` holds 2 * n doubles. */
+static mw_status measure_by_profile(cli_drift *job, cli_drift_feature *feature, double *room,
+                                    size_t n, mw_error *err)
+{
+    const mw_frame *current = &job->current.frame;
+    const mw_profile_column *r = &job->profile.columns[feature->in_reference];
+    const mw_view *texts = feature->by_code ? feature->words.texts : NULL;
+    mw_sample c = mw_sample_make(current->columns[feature->in_current].values, current->n_rows, 1,
+                                 room, room + n);
+    mw_status status =
+        mw_drift_measure_profile(r, &c, texts, &job->options, &feature->measured, err);
+    if (status != MW_OK)
+        return mw_at(err, "column '%.*s'", MW_VIEW_ARG(feature->name));
+    count_new(feature, r, &c, texts);
+    return note_profile(feature, r, &c, texts, err);
+}
+
 /* ---- measuring ------------------------------------------------------------------------------- */
 
 static mw_status measure_samples(cli_drift *job, cli_drift_feature *feature, const mw_sample *r,
@@ -222,6 +316,8 @@ static mw_status measure_samples(cli_drift *job, cli_drift_feature *feature, con
 static mw_status measure_feature(cli_drift *job, cli_drift_feature *feature, double *room, size_t n,
                                  mw_error *err)
 {
+    if (job->by_profile)
+        return measure_by_profile(job, feature, room, n, err);
     const mw_frame *reference = &job->reference.frame, *current = &job->current.frame;
     const double *values_r = reference->columns[feature->in_reference].values;
     const double *values_c = current->columns[feature->in_current].values;
@@ -292,6 +388,7 @@ static void done(cli_drift *job)
     free(job->features);
     cli_frame_file_done(&job->reference);
     cli_frame_file_done(&job->current);
+    mw_profile_done(&job->profile);
     mw_arena_done(&job->memory);
 }
 
@@ -310,6 +407,7 @@ mw_status cli_run_drift_check(cli_call *call, mw_error *err)
     cli_drift job = {.call = call,
                      .reference.path = call->settings[CLI_REF].text,
                      .current.path = call->settings[CLI_CUR].text};
+    mw_profile_init(&job.profile);
     mw_arena_init(&job.memory, 64 * MW_KIB, MW_LIMIT_STUDY_BYTES);
     mw_status status = run(&job, err);
     if (status == MW_OK && job.summary.drifted)

@@ -4,11 +4,11 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                            \
-    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT,     \
-        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_LATENCY_BUDGET,       \
-        CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG, CLI_LOG_SAMPLE, CLI_LOG_SIZE, \
-        CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP, CLI_ALERTS
+#define SERVER_LIMITS                                                                        \
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, \
+        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_WATCH_REFERENCE,  \
+        CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG,       \
+        CLI_LOG_SAMPLE, CLI_LOG_SIZE, CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP, CLI_ALERTS
 
 #define LOG_FILTERS \
     CLI_LOG_FOLDER, CLI_OF_ENDPOINT, CLI_MODEL_VERSION, CLI_SINCE, CLI_UNTIL, CLI_PREDICTION_ID
@@ -405,6 +405,29 @@ static const cli_command commands[] = {
                      {"mw data diff old.csv new.csv --format json", "without a record"}},
         .reads_config = true,
         .run = cli_run_data_diff,
+    },
+    {
+        .name = "data profile",
+        .group = "Data",
+        .summary = "tell what the columns of a file are",
+        .about =
+            "Makes the training profile of a CSV file: per column its kind, how many values there "
+            "are, are missing, are different; of numbers moments, quantiles and how many lie "
+            "between the deciles; of texts how often each stands there. It holds no row, and is "
+            "what the watch over live traffic, 'mw drift check' and 'mw anomaly score' compare "
+            "with.\n\n"
+            "With --model it is kept in the record with that model, as millwright/profile.json "
+            "among its files: whoever serves the model watches against it. An MLflow client may as "
+            "well log it there.",
+        .arguments = {{"FILE", "CSV, also .csv.gz; - is standard input", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_PROFILE_LABEL, CLI_COLUMNS, CLI_CATEGORICAL,
+                            CLI_PROFILE_MODEL, CLI_OUTPUT),
+        .examples = {{"mw data profile train.csv --label churned -o profile.json", NULL},
+                     {"mw data profile train.csv --label y --model models:/credit/3 --record "
+                      "mw-record",
+                      "kept with version 3 of 'credit'"}},
+        .reads_config = true,
+        .run = cli_run_data_profile,
     },
     {
         .name = "data gc",

@@ -32,6 +32,10 @@ const cli_endpoint_key cli_endpoint_keys[] = {
     {"model", "path of a model file or MLflow model folder", true, CLI_HELP},
     {"background", "file of rows that contributions are against (default: the covers)", false,
      CLI_HELP},
+    {"reference",
+     "training profile or CSV that live rows are compared with (default: millwright/"
+     "profile.json in the model's folder, else the first rows)",
+     false, CLI_HELP},
     /* in the order of cli_endpoint.limits */
     {"latency_budget", "time in which it should answer (default: the server's)", false,
      CLI_LATENCY_BUDGET},
@@ -306,10 +310,13 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
         return at_node(in, item, err);
     }
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "background"), &endpoint.background, err));
+    MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "reference"), &endpoint.reference, err));
     MW_TRY(read_limits(in, item, endpoint.limits, err));
     MW_TRY(place_path(in, &endpoint.model, err));
     if (endpoint.background)
         MW_TRY(place_path(in, &endpoint.background, err));
+    if (endpoint.reference)
+        MW_TRY(place_path(in, &endpoint.reference, err));
     snprintf(place, sizeof place, "%s:%u:%u", in->name, item->line, item->column);
     endpoint.place = mw_arena_text(&in->call->arena, mw_view_of(place));
     if (!endpoint.place)

@@ -10,6 +10,7 @@
 #include "frame_file.h"
 #include "stats/stats.h"
 #include "table/table.h"
+#include "training_profile.h"
 
 typedef enum cli_drift_state {
     CLI_DRIFT_COMPARED,
@@ -45,6 +46,9 @@ typedef struct cli_drift {
     const cli_call *call;
     mw_drift_options options;
     cli_frame_file reference, current;
+    bool by_profile; /* the reference is a training profile: `profile`; its frame has names and
+                        kinds of columns, and no values */
+    mw_profile profile;
     cli_drift_feature *features; /* in the order of the reference */
     size_t n_features;
     mw_view *added; /* columns of the current file alone */

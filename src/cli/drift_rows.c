@@ -6,17 +6,9 @@
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-static bool list_has(mw_view list, mw_view name)
-{
-    while (list.size > 0)
-        if (mw_view_equal(mw_view_trim(mw_view_cut(&list, ',')), name))
-            return true;
-    return false;
-}
-
 bool cli_drift_is_listed(const cli_drift *job, cli_option_id list, mw_view name)
 {
-    return list_has(mw_view_of(job->call->settings[list].text), name);
+    return cli_names_have(job->call->settings[list].text, name);
 }
 
 static bool is_wanted(const cli_drift *job, mw_view name)
@@ -44,8 +36,11 @@ static mw_status check_list(const cli_drift *job, cli_option_id id, mw_error *er
     return MW_OK;
 }
 
-static bool has_values(const mw_frame *frame, ptrdiff_t c)
+static bool has_values(const cli_drift *job, ptrdiff_t c)
 {
+    const mw_frame *frame = &job->reference.frame;
+    if (job->by_profile)
+        return job->profile.columns[c].n > 0;
     for (size_t row = 0; row < frame->n_rows; row++)
         if (!isnan(frame->columns[c].values[row]))
             return true;
@@ -63,8 +58,8 @@ static void match(cli_drift *job, cli_drift_feature *feature)
     }
     bool text_before = reference->columns[feature->in_reference].is_text;
     bool text_now = current->columns[feature->in_current].is_text;
-    feature->by_code = text_before || text_now;
-    if (text_now && !text_before && has_values(reference, feature->in_reference) &&
+    feature->by_code = text_now || (text_before && !job->by_profile);
+    if (text_now && !text_before && has_values(job, feature->in_reference) &&
         !cli_drift_is_listed(job, CLI_CATEGORICAL, feature->name))
         feature->state = CLI_DRIFT_RETYPED;
 }
@@ -77,7 +72,9 @@ static mw_status match_all(cli_drift *job, mw_error *err)
     if (!job->features || !job->added)
         return mw_fail_memory(err, "the features");
     for (size_t c = 0; c < reference->n_columns; c++) {
-        if (!is_wanted(job, reference->columns[c].name))
+        bool is_label = job->by_profile && job->profile.columns[c].is_label;
+        if (!is_wanted(job, reference->columns[c].name) ||
+            (is_label && mw_frame_find(current, reference->columns[c].name) < 0))
             continue;
         cli_drift_feature *feature = &job->features[job->n_features++];
         feature->name = reference->columns[c].name;
@@ -96,6 +93,8 @@ static mw_status match_all(cli_drift *job, mw_error *err)
 
 static mw_status code_file(cli_drift *job, bool is_reference, mw_error *err)
 {
+    if (is_reference && job->by_profile)
+        return MW_OK;
     cli_frame_file *file = is_reference ? &job->reference : &job->current;
     mw_words **words = calloc(file->frame.n_columns, sizeof *words);
     if (!words)
@@ -113,9 +112,39 @@ static mw_status code_file(cli_drift *job, bool is_reference, mw_error *err)
     return status == MW_OK ? MW_OK : mw_at(err, "%s", file->path);
 }
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* The columns of a profile as those of a frame without values. */
+static mw_status describe_profile(cli_drift *job, mw_error *err)
+{
+    mw_frame *frame = &job->reference.frame;
+    frame->columns = calloc(job->profile.n_columns, sizeof *frame->columns);
+    if (!frame->columns)
+        return mw_fail_memory(err, "the columns");
+    job->reference.is_read = true;
+    mw_arena_init(&frame->memory, MW_KIB, MW_KIB);
+    frame->n_columns = frame->capacity = job->profile.n_columns;
+    frame->n_rows = (size_t)job->profile.rows;
+    for (size_t c = 0; c < frame->n_columns; c++)
+        frame->columns[c] = (mw_frame_column){.name = job->profile.columns[c].name,
+                                              .is_text = job->profile.columns[c].is_category};
+    return MW_OK;
+}
+
+static mw_status read_reference(cli_drift *job, mw_error *err)
+{
+    cli_frame_file *file = &job->reference;
+    MW_TRY(cli_frame_file_load(file, err));
+    job->by_profile = cli_is_profile(file);
+    if (!job->by_profile)
+        return cli_frame_file_parse(file, err);
+    mw_status status = mw_profile_read((mw_view){file->bytes, file->size}, &job->profile, err);
+    return status == MW_OK ? describe_profile(job, err) : mw_at(err, "%s", file->path);
+}
+
 mw_status cli_drift_read(cli_drift *job, mw_error *err)
 {
-    MW_TRY(cli_frame_file_read(&job->reference, err));
+    MW_TRY(read_reference(job, err));
     MW_TRY(cli_frame_file_read(&job->current, err));
     MW_TRY(check_list(job, CLI_COLUMNS, err));
     MW_TRY(check_list(job, CLI_CATEGORICAL, err));

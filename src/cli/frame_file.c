@@ -84,7 +84,7 @@ static mw_status unpack(mw_buf *bytes, mw_error *err)
     return status;
 }
 
-mw_status cli_frame_file_read(cli_frame_file *file, mw_error *err)
+mw_status cli_frame_file_load(cli_frame_file *file, mw_error *err)
 {
     mw_buf bytes;
     mw_buf_init(&bytes, MW_LIMIT_STUDY_BYTES + 1);
@@ -95,11 +95,21 @@ mw_status cli_frame_file_read(cli_frame_file *file, mw_error *err)
     file->size = bytes.size;
     if (bytes.capacity == 0)
         file->bytes = NULL;
-    if (status == MW_OK) {
-        file->is_read = true;
-        status = mw_frame_read((mw_view){bytes.data, bytes.size}, &file->frame, err);
-    }
     return status == MW_OK ? MW_OK : mw_at(err, "%s", file->path);
+}
+
+mw_status cli_frame_file_parse(cli_frame_file *file, mw_error *err)
+{
+    file->is_read = true;
+    mw_view text = {file->bytes ? file->bytes : "", file->size};
+    mw_status status = mw_frame_read(text, &file->frame, err);
+    return status == MW_OK ? MW_OK : mw_at(err, "%s", file->path);
+}
+
+mw_status cli_frame_file_read(cli_frame_file *file, mw_error *err)
+{
+    MW_TRY(cli_frame_file_load(file, err));
+    return cli_frame_file_parse(file, err);
 }
 
 void cli_frame_file_done(cli_frame_file *file)

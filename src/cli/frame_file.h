@@ -15,6 +15,9 @@ typedef struct cli_frame_file {
 /* Read file->path, .gz too, up to MW_LIMIT_STUDY_BYTES. Whether it fails or not,
  * cli_frame_file_done. */
 MW_CHECKED mw_status cli_frame_file_read(cli_frame_file *file, mw_error *err);
+/* The two halves of it: its bytes, unpacked; and these as a frame. */
+MW_CHECKED mw_status cli_frame_file_load(cli_frame_file *file, mw_error *err);
+MW_CHECKED mw_status cli_frame_file_parse(cli_frame_file *file, mw_error *err);
 void cli_frame_file_done(cli_frame_file *file);
 
 #endif

@@ -7,6 +7,9 @@
 #include "prediction_log.h"
 #include "registry/registry.h"
 #include "state.h"
+#include "watching.h"
+
+#include <stdlib.h>
 
 /* ---- the address ----------------------------------------------------------------------------- */
 
@@ -139,10 +142,12 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
     return MW_OK;
 }
 
-/* Calls that watch the fleet are told. */
-static void announce(void *server)
+/* Calls that watch the fleet are told, and the watch over its models. */
+static void announce(void *user)
 {
-    mw_server_announce(server);
+    const cli_told *told = user;
+    mw_server_announce(told->server);
+    mw_monitor_refresh(told->monitor);
 }
 
 static double share(const cli_call *call, cli_option_id id)
@@ -275,8 +280,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     };
     MW_TRY(open_observer(call, n_loops, house, err));
     fleet_options.observer = house->observer;
-    if (call->settings[CLI_WATCH].number)
-        MW_TRY(mw_monitor_new(NULL, &house->monitor, err));
+    MW_TRY(cli_watching_open(call, &house->watching, &house->monitor, err));
     fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
     fleet_options.tap_user = house->monitor;
     MW_TRY(cli_log_open(call, &house->journal, err));
@@ -285,6 +289,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(open_record(call, house, err));
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
+    MW_TRY(cli_watching_begin(house->watching, house->fleet, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     MW_TRY(answer_from_record(call, &options, house, err));
     MW_TRY(ask_who(call, n_loops, listeners, house, err));
@@ -298,7 +303,11 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         return mend_listen(call, listeners, status, err);
     MW_TRY(refuse_public_passed(call, house->server, err));
     MW_TRY(mw_api_set_server(house->api, house->server, err));
-    mw_fleet_on_change(house->fleet, announce, house->server);
+    house->told = malloc(sizeof *house->told);
+    if (!house->told)
+        return mw_fail_memory(err, "the server");
+    *house->told = (cli_told){house->server, house->monitor};
+    mw_fleet_on_change(house->fleet, announce, house->told);
     mw_api_set_observer(house->api, house->observer);
     mw_api_set_monitor(house->api, house->monitor);
     mw_api_set_journal(house->api, house->journal);
@@ -364,9 +373,12 @@ void cli_house_close(cli_house *house)
     mw_alerts_close(house->alerts);
     mw_registry_close(house->registry);
     cli_follow_done(house);
-    mw_fleet_free(house->fleet); /* the last who taps */
+    mw_monitor_stop(house->monitor); /* it asks the fleet */
+    mw_fleet_free(house->fleet);     /* the last who taps */
     mw_monitor_free(house->monitor);
     mw_journal_close(house->journal);
+    cli_watching_free(house->watching);
+    free(house->told);
     mw_observer_free(house->observer);
     mw_tls_free(house->tls);
     *house = (cli_house){.url = ""};

@@ -16,6 +16,12 @@ typedef struct mw_registry mw_registry; /* of registry/registry.h, likewise */
 /* Cores this process may use: affinity mask and container quota; at least 1. */
 unsigned cli_cores(void);
 
+/* Who is told that what is served has changed. */
+typedef struct cli_told {
+    mw_server *server;
+    mw_monitor *monitor;
+} cli_told;
+
 typedef struct cli_house {
     mw_fleet *fleet;
     mw_api *api;
@@ -24,6 +30,8 @@ typedef struct cli_house {
     mw_monitor *monitor;           /* NULL: nothing is watched */
     mw_journal *journal;           /* NULL: predictions are not kept */
     mw_alerts *alerts;             /* NULL: --alerts off */
+    struct cli_watching *watching; /* likewise (watching.h) */
+    cli_told *told;
     mw_registry *registry;         /* NULL: no record is kept */
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */
     size_t n_followed;

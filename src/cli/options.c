@@ -293,6 +293,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .choices = switches,
                     .help = "judge rules over the metrics, and tell the receivers of the "
                             "configuration (/mw/v1/alerts)"},
+    [CLI_WATCH_REFERENCE] = {.name = "reference",
+                             .flag_only = true,
+                             .kind = CLI_KIND_TEXT,
+                             .value = "FILE",
+                             .auto_is = "millwright/profile.json in the model's folder, else the "
+                                        "first rows",
+                             .help = "what live rows are compared with: a training profile ('mw "
+                                     "data profile') or CSV; of several models NAME=FILE,..."},
     [CLI_LATENCY_BUDGET] = {.name = "latency-budget",
                             .kind = CLI_KIND_TIME,
                             .value = "TIME",
@@ -1040,6 +1048,18 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                   .value = "NAME",
                   .auto_is = "the file's name",
                   .help = "call the data set so"},
+    [CLI_PROFILE_LABEL] = {.name = "label",
+                           .flag_only = true,
+                           .kind = CLI_KIND_TEXT,
+                           .value = "NAMES",
+                           .help = "columns that were to be predicted, and are no inputs; with "
+                                   "commas"},
+    [CLI_PROFILE_MODEL] = {.name = "model",
+                           .flag_only = true,
+                           .kind = CLI_KIND_TEXT,
+                           .value = "ADDRESS",
+                           .auto_is = "it is written out",
+                           .help = "keep it in the record with this model: models:/NAME/VERSION"},
     [CLI_DRY_RUN] = {.name = "dry-run",
                      .flag_only = true,
                      .kind = CLI_KIND_FLAG,

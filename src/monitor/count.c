@@ -18,11 +18,15 @@ static double read_value(const mw_matrix *rows, size_t row, size_t column)
                                      : (double)((const float *)rows->data)[at];
 }
 
-static size_t bin_of(const watch_column *column, double value)
+size_t watch_bin_of(const watch_column *column, double value)
 {
     size_t bin = 0;
-    for (size_t i = 0; i < WATCH_EDGES + 1; i++)
-        bin += value > column->edges[i];
+    if (column->is_category) {
+        size_t code = value >= 0 && value < (double)column->n_codes ? (size_t)value : WATCH_CODES;
+        bin = code < column->n_codes && (double)code == value ? column->bins[code] : WATCH_NEW;
+    } else
+        for (size_t i = 0; i < WATCH_EDGES + 1; i++)
+            bin += value > column->edges[i];
     return isnan(value) ? WATCH_MISSING : bin;
 }
 
@@ -58,11 +62,13 @@ static void count_row(watch_version *version, const watch_column *columns, watch
                       bool is_shared, const mw_matrix *rows, size_t row, const double *values)
 {
     for (size_t c = 0; c < version->n_features; c++)
-        add(&lane->counts[c * WATCH_BINS + bin_of(&columns[c], read_value(rows, row, c))],
-            is_shared);
+        if (columns[c].is_ready)
+            add(&lane->counts[c * WATCH_BINS + watch_bin_of(&columns[c], read_value(rows, row, c))],
+                is_shared);
     for (size_t k = 0; k < version->n_outputs; k++) {
         size_t c = version->n_features + k;
-        add(&lane->counts[c * WATCH_BINS + bin_of(&columns[c], values[k])], is_shared);
+        if (columns[c].is_ready)
+            add(&lane->counts[c * WATCH_BINS + watch_bin_of(&columns[c], values[k])], is_shared);
     }
     add(&lane->rows, is_shared);
 }
@@ -90,14 +96,15 @@ void watch_rows(watch_version *version, unsigned number, const mw_matrix *rows,
     if (rows->n_columns < version->n_features || n_outputs < version->n_outputs)
         return;
     size_t step = (rows->n_rows + ROWS_MAX - 1) / ROWS_MAX;
+    bool learns = atomic_load_explicit(&version->learns, memory_order_relaxed);
     const watch_column *columns = atomic_load_explicit(&version->columns, memory_order_acquire);
     watch_lane *lane = columns ? lane_of(version, number) : NULL;
     for (size_t row = 0; row < rows->n_rows; row += step) {
         const double *outputs = values + row * n_outputs;
-        if (!columns) {
-            if (!learn_row(version, rows, row, outputs))
-                return; /* until the watcher has made the reference */
-        } else if (lane)
+        learns = learns && learn_row(version, rows, row, outputs);
+        if (lane)
             count_row(version, columns, lane, number >= WATCH_LANES, rows, row, outputs);
+        else if (!learns)
+            return; /* until the watcher has made the reference */
     }
 }

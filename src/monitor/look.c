@@ -1,12 +1,12 @@
-/* The watcher's side of a watch: the reference is made, counts are gathered, changes are judged.
+/* The watcher's side of a watch: counts are gathered, changes are judged.
  *
- *     lanes --sum--> less what was seen --> bucket of this minute --> ring of 15, and the whole
+ *     lanes --sum--> less what was seen --> this minute, hour and day (history.c), and the whole
  *
  * A change may have begun at any minute. Each start j has an e-value E_j of the counts since then
  * against the reference's (stats: mw_counts_log_evidence), and a weight w_j = 1 / (j (j + 1)) from
  * the day the watch began: the weights sum to 1, so that sum w_j E_j is one e-value that may be
  * looked at for ever. Its largest term is taken, ln E_j - ln j (j + 1), and with it the most likely
- * start: the starts in the ring, and the beginning. Starts that left the ring count for nothing,
+ * start: those of the last 15 minutes, and the beginning. Starts that are older count for nothing,
  * which costs power, never the promise.
  *
  * Source: mixtures of restarts, as in Shin, Ramdas, Rinaldo, E-detectors (2023); e-BH over columns:
@@ -23,89 +23,72 @@
 
 enum { ENOUGH_ROWS = 200 };
 
-/* ---- the reference --------------------------------------------------------------------------- */
-
-static void learn_column(const watch_version *version, size_t c, double *room, watch_column *column)
-{
-    size_t n = version->learn_rows;
-    double *values = room + 2 * n;
-    for (size_t i = 0; i < n; i++) /* infinite: beyond every number, but no quantile */
-        values[i] = version->learned[i * version->n_columns + c];
-    mw_sample sample = mw_sample_make(values, n, 1, room, room + n);
-    column->n_edges = mw_bins_quantiles(&sample, WATCH_DECILES, true, column->edges);
-    for (size_t i = column->n_edges; i < WATCH_EDGES + 1; i++)
-        column->edges[i] = (double)INFINITY;
-    mw_bins_count(&sample, column->edges, column->n_edges, column->reference);
-    column->reference[WATCH_MISSING] = (double)sample.n_missing;
-    for (size_t i = 0; i < n; i++)
-        if (isinf(values[i]))
-            column->reference[values[i] > 0 ? column->n_edges : 0]++;
-}
-
-/* Tapping threads that saw no reference have written their rows before n_written says so, so that
- * the rows may be freed: a later one claims none. */
-static bool learn(watch_version *version, uint64_t now_ns)
-{
-    if (atomic_load_explicit(&version->n_written, memory_order_acquire) < version->learn_rows)
-        return false;
-    watch_column *columns = calloc(version->n_columns, sizeof *columns);
-    double *room = malloc(3 * version->learn_rows * sizeof *room);
-    if (columns && room) {
-        for (size_t c = 0; c < version->n_columns; c++)
-            learn_column(version, c, room, &columns[c]);
-        atomic_store_explicit(&version->columns, columns, memory_order_release);
-        version->first_ns = now_ns;
-        free(version->learned);
-        version->learned = NULL;
-    } else
-        free(columns);
-    free(room);
-    return atomic_load(&version->columns) != NULL;
-}
-
 /* ---- gathering ------------------------------------------------------------------------------- */
 
-/* Buckets that were passed over are emptied. */
-static void turn_to(watch_version *version, uint64_t bucket)
+static void sum_lanes(watch_version *version, uint64_t *sums, uint64_t *ret_rows)
 {
-    uint64_t gap = bucket - version->bucket;
-    for (uint64_t i = 1; i <= gap && i <= WATCH_BUCKETS; i++) {
-        size_t place = (size_t)((version->bucket + i) % WATCH_BUCKETS);
-        memset(version->ring[place], 0, version->n_columns * sizeof(watch_counts));
-        version->ring_rows[place] = 0;
-    }
-    version->bucket = bucket;
-}
-
-static void gather(watch_version *version)
-{
-    size_t place = (size_t)(version->bucket % WATCH_BUCKETS), n = version->n_columns * WATCH_BINS;
-    uint32_t *now = &version->ring[place][0][0];
+    size_t n = version->n_columns * WATCH_BINS;
     uint64_t rows = 0;
-    memset(version->whole, 0, n * sizeof *version->whole);
+    memset(sums, 0, n * sizeof *sums);
     for (size_t l = 0; l < WATCH_LANES; l++) {
         const watch_lane *lane = atomic_load_explicit(&version->lanes[l], memory_order_acquire);
         if (!lane)
             continue;
         rows += atomic_load_explicit(&lane->rows, memory_order_relaxed);
         for (size_t i = 0; i < n; i++)
-            version->whole[i] += atomic_load_explicit(&lane->counts[i], memory_order_relaxed);
+            sums[i] += atomic_load_explicit(&lane->counts[i], memory_order_relaxed);
+    }
+    *ret_rows = rows;
+}
+
+/* A count that is full stays so. */
+static uint32_t raised(uint32_t count, uint64_t by)
+{
+    return by > UINT32_MAX - count ? UINT32_MAX : count + (uint32_t)by;
+}
+
+/* What came since the last look, into the slots of now. Without memory it waits for the next. */
+static bool gather(watch_version *version, uint64_t *sums)
+{
+    watch_slot *slots[WATCH_SPANS];
+    uint64_t rows;
+    size_t n = version->n_columns * WATCH_BINS;
+    sum_lanes(version, sums, &rows);
+    if (rows == version->seen_rows)
+        return true;
+    for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++) {
+        uint64_t bucket = version->latest_ns / watch_span_ns(&version->history, span);
+        slots[span] = watch_slot_at(&version->history, span, bucket);
+        if (!slots[span])
+            return false;
+    }
+    for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++) {
+        uint32_t *counts = &slots[span]->counts[0][0];
+        slots[span]->rows += rows - version->seen_rows;
+        for (size_t i = 0; i < n; i++)
+            counts[i] = raised(counts[i], sums[i] - version->seen[i]);
     }
     for (size_t i = 0; i < n; i++)
-        now[i] += (uint32_t)(version->whole[i] - version->seen[i]);
-    version->ring_rows[place] += rows - version->seen_rows;
-    memcpy(version->seen, version->whole, n * sizeof *version->seen);
+        version->whole[i] += sums[i] - version->seen[i];
+    version->whole_rows += rows - version->seen_rows;
+    memcpy(version->seen, sums, n * sizeof *sums);
     version->seen_rows = rows;
+    return true;
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
+/* Of categories the bins that neither side has are left out. */
 static size_t bins_of(const watch_column *column, const double *counts, double *ret_r,
                       double *ret_c)
 {
-    size_t n = column->n_edges + 1;
-    memcpy(ret_r, column->reference, n * sizeof *ret_r);
-    memcpy(ret_c, counts, n * sizeof *ret_c);
+    size_t n = 0, n_bins = column->is_category ? WATCH_NEW + 1 : column->n_edges + 1;
+    for (size_t i = 0; i < n_bins; i++) {
+        if (column->is_category && column->reference[i] + counts[i] == 0)
+            continue;
+        ret_r[n] = column->reference[i];
+        ret_c[n++] = counts[i];
+    }
     if (column->reference[WATCH_MISSING] + counts[WATCH_MISSING] > 0) {
         ret_r[n] = column->reference[WATCH_MISSING];
         ret_c[n++] = counts[WATCH_MISSING];
@@ -113,7 +96,7 @@ static size_t bins_of(const watch_column *column, const double *counts, double *
     return n;
 }
 
-static double sum_of(const double *counts)
+double watch_sum(const double *counts)
 {
     double sum = 0;
     for (size_t i = 0; i < WATCH_BINS; i++)
@@ -121,10 +104,10 @@ static double sum_of(const double *counts)
     return sum;
 }
 
-static double psi_of(const watch_column *column, const double *counts)
+double watch_psi(const watch_column *column, const double *counts)
 {
     double r[WATCH_BINS], c[WATCH_BINS];
-    if (sum_of(counts) < ENOUGH_ROWS)
+    if (watch_sum(counts) < ENOUGH_ROWS)
         return (double)NAN;
     return mw_counts_psi(r, c, bins_of(column, counts, r, c));
 }
@@ -143,35 +126,72 @@ static void take(mw_watched *found, const watch_column *column, const double *co
     if (evidence <= found->log_e_value)
         return;
     found->log_e_value = evidence;
-    found->psi_since = psi_of(column, counts);
-    found->since_rows = (uint64_t)sum_of(counts);
+    found->psi_since = watch_psi(column, counts);
+    found->since_rows = (uint64_t)watch_sum(counts);
     found->since_seconds = seconds;
 }
 
+static double seconds_between(uint64_t from_ns, uint64_t to_ns)
+{
+    return to_ns > from_ns ? (double)(to_ns - from_ns) / 1e9 : 0;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The buckets of minutes that a change may have begun in. */
+typedef struct ring {
+    uint64_t now, first, n; /* first: when watching began; n: starts, from now back */
+    uint64_t bucket_ns;
+} ring;
+
+static ring ring_of(const watch_version *version)
+{
+    ring r = {.bucket_ns = version->history.bucket_ns};
+    r.now = version->latest_ns / r.bucket_ns;
+    r.first = version->first_ns / r.bucket_ns;
+    r.n = r.now - r.first + 1 < WATCH_STARTS ? r.now - r.first + 1 : WATCH_STARTS;
+    return r;
+}
+
+static void tell_window(const watch_column *column, const double *counts, mw_watched *found)
+{
+    double rows = watch_sum(column->reference);
+    found->psi = watch_psi(column, counts);
+    found->missing = (uint64_t)counts[WATCH_MISSING];
+    found->outside = column->is_category ? (uint64_t)counts[WATCH_NEW]
+                                         : (uint64_t)(counts[0] + counts[column->n_edges]);
+    found->missing_reference = rows > 0 ? column->reference[WATCH_MISSING] / rows : 0;
+    found->is_category = column->is_category;
+    found->is_profiled = column->is_profiled;
+}
+
 /* From the latest bucket back: each start sees one bucket more. */
-static void judge(const watch_version *version, size_t c, uint64_t now_ns, uint64_t bucket_ns,
-                  mw_watched *found)
+static void judge(const watch_version *version, size_t c, const ring *r, mw_watched *found)
 {
     const watch_column *column = &atomic_load(&version->columns)[c];
     double counts[WATCH_BINS] = {0};
-    double into_s = (double)(now_ns - version->first_ns - version->bucket * bucket_ns) / 1e9;
-    *found = (mw_watched){.log_e_value = -(double)INFINITY};
-    for (uint64_t back = 0; back < WATCH_BUCKETS && back <= version->bucket; back++) {
-        uint64_t start = version->bucket - back;
-        const uint32_t *bucket = version->ring[start % WATCH_BUCKETS][c];
-        for (size_t i = 0; i < WATCH_BINS; i++)
-            counts[i] += bucket[i];
-        take(found, column, counts, start, into_s + (double)(back * bucket_ns) / 1e9);
+    *found = (mw_watched){.log_e_value = -(double)INFINITY, .is_learning = !column->is_ready};
+    if (found->is_learning) {
+        found->psi = found->psi_since = found->log_e_value = (double)NAN;
+        return;
     }
-    found->psi = psi_of(column, counts);
-    found->missing = (uint64_t)counts[WATCH_MISSING];
-    found->outside = (uint64_t)(counts[0] + counts[column->n_edges]);
-    found->missing_reference = column->reference[WATCH_MISSING] / (double)version->learn_rows;
-    if (version->bucket < WATCH_BUCKETS)
+    for (uint64_t back = 0; back < r->n; back++) {
+        const watch_slot *slot = watch_slot_of(&version->history, WATCH_MINUTES, r->now - back);
+        for (size_t i = 0; slot && i < WATCH_BINS; i++)
+            counts[i] += slot->counts[c][i];
+        uint64_t begin_ns = later((r->now - back) * r->bucket_ns, version->first_ns);
+        take(found, column, counts, r->now - back - r->first,
+             seconds_between(begin_ns, version->latest_ns));
+    }
+    tell_window(column, counts, found);
+    if (r->now - r->first < WATCH_STARTS)
         return;
     for (size_t i = 0; i < WATCH_BINS; i++)
         counts[i] = (double)version->whole[c * WATCH_BINS + i];
-    take(found, column, counts, 0, (double)(now_ns - version->first_ns) / 1e9);
+    take(found, column, counts, 0, seconds_between(version->first_ns, version->latest_ns));
 }
 
 /* Evidence over all columns, and an effect: both must speak. */
@@ -182,7 +202,7 @@ static size_t believe(mw_watched *found, size_t n, double alpha)
     bool *rejected = malloc(n + 1);
     bool done = log_e && rejected;
     for (size_t c = 0; done && c < n; c++)
-        log_e[c] = found[c].log_e_value;
+        log_e[c] = found[c].log_e_value; /* NaN: not tested */
     done = done && mw_e_benjamini_hochberg(log_e, n, alpha, rejected, NULL) == MW_OK;
     for (size_t c = 0; done && c < n; c++) {
         found[c].drifted = rejected[c] && found[c].psi_since >= DRIFTED_FROM;
@@ -193,44 +213,68 @@ static size_t believe(mw_watched *found, size_t n, double alpha)
     return n_drifted;
 }
 
-static void publish(watch_version *version, uint64_t now_ns, uint64_t bucket_ns, double alpha)
+static void tell_whole(const watch_version *version, const ring *r, mw_watch_report *report)
+{
+    const watch_column *columns = atomic_load(&version->columns);
+    report->state = MW_WATCH_WATCHING;
+    report->rows = version->whole_rows;
+    report->window_rows = 0;
+    for (uint64_t back = 0; back < r->n; back++) {
+        const watch_slot *slot = watch_slot_of(&version->history, WATCH_MINUTES, r->now - back);
+        report->window_rows += slot ? slot->rows : 0;
+    }
+    uint64_t begin_ns = later((r->now - r->n + 1) * r->bucket_ns, version->first_ns);
+    report->window_seconds = seconds_between(begin_ns, version->latest_ns);
+    report->watched_since = (double)version->first_ns / 1e9;
+    report->n_profiled = 0;
+    for (size_t c = 0; c < version->n_columns; c++)
+        report->n_profiled += columns[c].is_profiled;
+    report->profile_rows = version->profile_rows;
+    snprintf(report->source, sizeof report->source, "%s", version->source ? version->source : "");
+}
+
+static void publish(watch_version *version, double alpha)
 {
     mw_watch_report report = version->report;
-    mw_watched *found = malloc(version->n_columns * sizeof *found);
+    mw_watched *found = malloc((version->n_columns + 1) * sizeof *found);
+    ring r = ring_of(version);
     if (!found)
         return; /* the last findings stay until there is memory */
-    report.state = MW_WATCH_WATCHING;
-    report.reference_rows = version->learn_rows;
-    report.rows = version->seen_rows;
-    report.window_rows = 0;
-    for (size_t b = 0; b < WATCH_BUCKETS; b++)
-        report.window_rows += version->ring_rows[b];
-    uint64_t watched_ns = now_ns - version->first_ns;
-    uint64_t kept = version->bucket < WATCH_BUCKETS ? version->bucket : WATCH_BUCKETS - 1;
-    report.window_seconds = (double)(watched_ns - (version->bucket - kept) * bucket_ns) / 1e9;
+    tell_whole(version, &r, &report);
     for (size_t c = 0; c < version->n_columns; c++)
-        judge(version, c, now_ns, bucket_ns, &found[c]);
+        judge(version, c, &r, &found[c]);
     report.n_drifted = believe(found, version->n_columns, alpha);
     pthread_mutex_lock(&version->lock);
+    report.reference_rows = version->report.reference_rows;
     version->report = report;
     memcpy(version->found, found, version->n_columns * sizeof *found);
     pthread_mutex_unlock(&version->lock);
     free(found);
 }
 
-void watch_look(watch_version *version, uint64_t now_ns, uint64_t bucket_ns, double alpha)
+static void tell_learned(watch_version *version)
 {
-    if (!atomic_load(&version->columns) && !learn(version, now_ns)) {
-        pthread_mutex_lock(&version->lock);
-        version->report.reference_rows =
-            atomic_load_explicit(&version->n_written, memory_order_relaxed);
-        pthread_mutex_unlock(&version->lock);
+    size_t n = atomic_load_explicit(&version->n_written, memory_order_relaxed);
+    pthread_mutex_lock(&version->lock);
+    version->report.reference_rows = atomic_load(&version->learns) ? n : version->learn_rows;
+    pthread_mutex_unlock(&version->lock);
+}
+
+/* A clock that was set back waits in the bucket that it has reached. */
+void watch_look(watch_version *version, uint64_t now_ns, double alpha)
+{
+    version->latest_ns = later(now_ns, version->latest_ns);
+    watch_learn(version, version->latest_ns);
+    tell_learned(version);
+    if (!atomic_load(&version->columns))
         return;
-    }
-    turn_to(version, (now_ns - version->first_ns) / bucket_ns);
-    uint64_t before = version->seen_rows;
-    gather(version);
-    if (version->seen_rows != before || version->report.state == MW_WATCH_LEARNING ||
-        version->report.window_rows > 0)
-        publish(version, now_ns, bucket_ns, alpha);
+    uint64_t before = version->whole_rows;
+    uint64_t *sums = malloc((version->n_columns + 1) * WATCH_BINS * sizeof *sums);
+    pthread_mutex_lock(&version->lock); /* the slots are read by others, too */
+    bool gathered = sums && gather(version, sums);
+    pthread_mutex_unlock(&version->lock);
+    free(sums);
+    if (gathered && (version->whole_rows != before || version->report.window_rows > 0 ||
+                     version->report.state == MW_WATCH_LEARNING))
+        publish(version, alpha);
 }

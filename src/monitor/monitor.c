@@ -4,7 +4,10 @@
  *                  `miss: the list, under the lock; a new one is added at the end */
 #include "monitor.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "watch.h"
 
@@ -12,12 +15,20 @@
 
 #define USUAL_BUCKET_NS (UINT64_C(60) * 1000000000)
 
-enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64 };
+#define SAVE_NS (UINT64_C(5) * 1000000000)
+#define SAVE_NS_A_BYTE 5000
+
+enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096 };
 
 struct mw_monitor {
     mw_monitor_options options;
-    uint64_t number; /* of this monitor: what a thread's cache remembers outlives none */
+    char *folder; /* NULL: histories are not kept */
+    uint64_t began_ns,
+        wall_ns;          /* both clocks at the start: later steps of the wall's are not seen */
+    atomic_bool is_stale; /* a survey is due */
+    uint64_t number;      /* of this monitor: what a thread's cache remembers outlives none */
     pthread_mutex_t lock;
+    pthread_mutex_t describing; /* of what a version is; the watcher holds it while it looks */
     pthread_cond_t wake;
     bool stop, has_watcher;
     pthread_t watcher;
@@ -34,72 +45,6 @@ typedef struct cached {
 
 /* ---- versions -------------------------------------------------------------------------------- */
 
-watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n_features,
-                                 size_t n_outputs, size_t learn_rows)
-{
-    watch_version *version = calloc(1, sizeof *version);
-    if (!version)
-        return NULL;
-    version->endpoint = strdup(endpoint);
-    version->version = number;
-    version->n_features =
-        n_features < MW_LIMIT_WATCHED_FEATURES ? n_features : MW_LIMIT_WATCHED_FEATURES;
-    version->n_outputs =
-        n_outputs < MW_LIMIT_WATCHED_OUTPUTS ? n_outputs : MW_LIMIT_WATCHED_OUTPUTS;
-    version->n_columns = version->n_features + version->n_outputs;
-    version->is_cut = version->n_columns < n_features + n_outputs;
-    version->learn_rows = learn_rows;
-    pthread_mutex_init(&version->lock, NULL);
-    size_t n = version->n_columns + 1;
-    version->learned = calloc(learn_rows * n, sizeof *version->learned);
-    version->seen = calloc(n * WATCH_BINS, sizeof *version->seen);
-    version->whole = calloc(n * WATCH_BINS, sizeof *version->whole);
-    version->found = calloc(n, sizeof *version->found);
-    bool done =
-        version->endpoint && version->learned && version->seen && version->whole && version->found;
-    for (size_t b = 0; b < WATCH_BUCKETS; b++) {
-        version->ring[b] = calloc(n, sizeof(watch_counts));
-        done = done && version->ring[b];
-    }
-    version->report = (mw_watch_report){.learn_rows = learn_rows,
-                                        .n_features = version->n_features,
-                                        .n_outputs = version->n_outputs,
-                                        .is_cut = version->is_cut};
-    if (done)
-        return version;
-    watch_version_free(version);
-    return NULL;
-}
-
-void watch_version_free(watch_version *version)
-{
-    free(version->endpoint);
-    free(version->learned);
-    free(version->seen);
-    free(version->whole);
-    free(version->found);
-    for (size_t b = 0; b < WATCH_BUCKETS; b++)
-        free(version->ring[b]);
-    for (size_t l = 0; l < WATCH_LANES; l++)
-        free(atomic_load(&version->lanes[l]));
-    free(atomic_load(&version->columns));
-    pthread_mutex_destroy(&version->lock);
-    free(version);
-}
-
-size_t watch_version_bytes(const watch_version *version)
-{
-    size_t cells = version->n_columns * WATCH_BINS, bytes = sizeof *version;
-    bytes += cells * (2 * sizeof(uint64_t) + WATCH_BUCKETS * sizeof(uint32_t));
-    for (size_t l = 0; l < WATCH_LANES; l++)
-        bytes += atomic_load(&version->lanes[l]) ? cells * sizeof(uint64_t) : 0;
-    if (atomic_load(&version->columns))
-        bytes += version->n_columns * sizeof(watch_column);
-    else
-        bytes += version->learn_rows * version->n_columns * sizeof(double);
-    return bytes + version->n_columns * sizeof(mw_watched);
-}
-
 static watch_version *find(const mw_monitor *monitor, const char *endpoint, unsigned version)
 {
     for (size_t i = monitor->n_versions; i-- > 0;)
@@ -115,9 +60,11 @@ static watch_version *find_or_add(mw_monitor *monitor, const char *endpoint, uns
 {
     pthread_mutex_lock(&monitor->lock);
     watch_version *version = find(monitor, endpoint, number);
+    if (!version)
+        atomic_store(&monitor->is_stale, true);
     if (!version && monitor->n_versions < VERSIONS_MAX) {
-        version =
-            watch_version_new(endpoint, number, n_features, n_outputs, monitor->options.learn_rows);
+        version = watch_version_new(endpoint, number, n_features, n_outputs,
+                                    monitor->options.learn_rows, monitor->options.bucket_ns);
         if (version)
             monitor->versions[monitor->n_versions++] = version;
     }
@@ -150,17 +97,206 @@ void mw_monitor_tap(void *user, const char *endpoint, unsigned version, const mw
         watch_rows(entry->found, thread_number(), rows, values, n_outputs);
 }
 
+/* ---- what versions are ----------------------------------------------------------------------- */
+
+static uint64_t wall_ns(const mw_monitor *monitor)
+{
+    return monitor->wall_ns + (mw_clock_ns() - monitor->began_ns);
+}
+
+static bool path_of(const mw_monitor *monitor, const watch_version *version, char *path,
+                    size_t size)
+{
+    char name[40];
+    watch_file_name(version, name);
+    int length = snprintf(path, size, "%s/%s", monitor->folder, name);
+    return length > 0 && (size_t)length < size;
+}
+
+static mw_status take_text(const mw_monitor *monitor, watch_version *version, mw_view text,
+                           mw_error *err)
+{
+    bool is_other;
+    MW_TRY(watch_read(text, version, wall_ns(monitor), &is_other, err));
+    if (is_other)
+        mw_log(MW_LOG_INFO, "'%s' has another reference than before: its watch begins anew",
+               version->endpoint);
+    return MW_OK;
+}
+
+static mw_status read_file(const mw_monitor *monitor, watch_version *version, const char *path,
+                           mw_error *err)
+{
+    mw_file file;
+    MW_TRY(mw_file_read(path, MW_LIMIT_WATCH_FILE_BYTES, &file, err));
+    mw_status status = take_text(monitor, version, (mw_view){file.data, file.size}, err);
+    mw_file_done(&file);
+    return status == MW_OK ? MW_OK : mw_at(err, "%s", path);
+}
+
+/* A history that cannot be read is put aside, and said. */
+static void take_up_file(const mw_monitor *monitor, watch_version *version)
+{
+    char path[PATH_BYTES], aside[PATH_BYTES + 8];
+    mw_error err;
+    if (!path_of(monitor, version, path, sizeof path) || access(path, F_OK) != 0 ||
+        read_file(monitor, version, path, &err) == MW_OK)
+        return;
+    snprintf(aside, sizeof aside, "%s.old", path);
+    mw_log_error(MW_LOG_WARN, "a history of the watch is put aside, it begins anew", &err);
+    if (rename(path, aside) != 0)
+        mw_log(MW_LOG_WARN, "cannot rename %s", path);
+}
+
+/* The same model that was loaded before it, in this process. */
+static watch_version *predecessor_of(mw_monitor *monitor, const watch_version *version)
+{
+    watch_version *found = NULL;
+    pthread_mutex_lock(&monitor->lock);
+    for (size_t i = 0; i < monitor->n_versions; i++) {
+        watch_version *other = monitor->versions[i];
+        if (other != version && other->identity && !other->is_succeeded &&
+            strcmp(other->endpoint, version->endpoint) == 0 &&
+            strcmp(other->identity, version->identity) == 0)
+            found = other;
+    }
+    pthread_mutex_unlock(&monitor->lock);
+    return found;
+}
+
+/* A model that is loaded again goes on with what it was; one that begins, with its file. */
+static void take_up(mw_monitor *monitor, watch_version *version)
+{
+    mw_buf text;
+    mw_error err;
+    watch_version *before = predecessor_of(monitor, version);
+    if (!before && monitor->folder)
+        take_up_file(monitor, version);
+    if (!before)
+        return;
+    mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
+    watch_look(before, wall_ns(monitor), monitor->options.alpha);
+    watch_write(before, &text);
+    before->is_succeeded = true;
+    if (text.failed || take_text(monitor, version, mw_buf_as_view(&text), &err) != MW_OK)
+        mw_log(MW_LOG_WARN, "the watch of '%s' begins anew: memory is gone", version->endpoint);
+    mw_buf_done(&text);
+}
+
+static char *copy_of(mw_view text)
+{
+    return text.size > 0 ? strndup(text.data, text.size) : NULL;
+}
+
+static mw_status describe(mw_monitor *monitor, watch_version *version,
+                          const mw_watch_subject *subject, mw_error *err)
+{
+    mw_status status = MW_OK;
+    for (size_t c = 0; c < version->n_features && c < subject->schema->n_columns; c++)
+        version->is_category[c] = subject->schema->columns[c].type == MW_COLUMN_CATEGORY;
+    if (subject->profile)
+        status = watch_take_profile(version, subject, wall_ns(monitor), err);
+    if (subject->profile && status == MW_OK)
+        version->source = copy_of(subject->profile->source);
+    version->identity = copy_of(subject->identity);
+    if (version->identity)
+        take_up(monitor, version);
+    return status;
+}
+
+mw_status mw_monitor_describe(mw_monitor *monitor, const mw_watch_subject *subject, mw_error *err)
+{
+    watch_version *version = find_or_add(monitor, subject->endpoint, subject->version,
+                                         subject->schema->n_columns, subject->n_outputs);
+    if (!version)
+        return mw_fail_memory(err, "the watch");
+    pthread_mutex_lock(&monitor->describing);
+    mw_status status = MW_OK;
+    if (!version->is_described) {
+        status = describe(monitor, version, subject, err);
+        version->is_described = true;
+        watch_look(version, wall_ns(monitor), monitor->options.alpha);
+    }
+    pthread_mutex_unlock(&monitor->describing);
+    return status;
+}
+
+bool mw_monitor_is_described(mw_monitor *monitor, const char *endpoint, unsigned number)
+{
+    pthread_mutex_lock(&monitor->lock);
+    const watch_version *version = find(monitor, endpoint, number);
+    pthread_mutex_unlock(&monitor->lock);
+    pthread_mutex_lock(&monitor->describing);
+    bool is_described = version && version->is_described;
+    pthread_mutex_unlock(&monitor->describing);
+    return is_described;
+}
+
+void mw_monitor_refresh(mw_monitor *monitor)
+{
+    if (!monitor)
+        return;
+    atomic_store(&monitor->is_stale, true);
+    pthread_cond_signal(&monitor->wake);
+}
+
+/* ---- keeping --------------------------------------------------------------------------------- */
+
+/* Small ones each few seconds, large ones less often: 200 kB a second of each at most. */
+static bool is_due(const watch_version *version, uint64_t now_ns)
+{
+    uint64_t pause = SAVE_NS + (uint64_t)watch_history_bytes(&version->history) * SAVE_NS_A_BYTE;
+    return version->whole_rows != version->saved_rows && now_ns >= version->saved_ns + pause;
+}
+
+static void save(const mw_monitor *monitor, watch_version *version)
+{
+    char path[PATH_BYTES];
+    mw_error err;
+    mw_buf text;
+    mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
+    watch_write(version, &text);
+    mw_status status = MW_OK;
+    if (!text.failed && path_of(monitor, version, path, sizeof path))
+        status = mw_file_write(path, mw_buf_as_view(&text), &err);
+    if (status != MW_OK && !version->is_unkept)
+        mw_log_error(MW_LOG_WARN, "a history of the watch cannot be kept", &err);
+    version->is_unkept = status != MW_OK;
+    version->saved_rows = version->whole_rows;
+    version->saved_ns = version->latest_ns;
+    mw_buf_done(&text);
+}
+
+static void save_all(mw_monitor *monitor, bool at_once)
+{
+    pthread_mutex_lock(&monitor->lock);
+    size_t n = monitor->folder ? monitor->n_versions : 0;
+    pthread_mutex_unlock(&monitor->lock);
+    for (size_t i = 0; i < n; i++) {
+        watch_version *version = monitor->versions[i];
+        bool is_kept =
+            version->identity && !version->is_succeeded && atomic_load(&version->columns);
+        if (is_kept && (is_due(version, version->latest_ns) ||
+                        (at_once && version->whole_rows != version->saved_rows)))
+            save(monitor, version);
+    }
+}
+
 /* ---- the watcher ----------------------------------------------------------------------------- */
 
 void mw_monitor_look(mw_monitor *monitor)
 {
-    uint64_t now_ns = mw_clock_ns();
+    uint64_t now_ns = wall_ns(monitor);
+    if (atomic_exchange(&monitor->is_stale, false) && monitor->options.survey)
+        monitor->options.survey(monitor->options.survey_user, monitor);
     pthread_mutex_lock(&monitor->lock);
     size_t n = monitor->n_versions;
     pthread_mutex_unlock(&monitor->lock);
+    pthread_mutex_lock(&monitor->describing);
     for (size_t i = 0; i < n; i++) /* versions are only ever added */
-        watch_look(monitor->versions[i], now_ns, monitor->options.bucket_ns,
-                   monitor->options.alpha);
+        watch_look(monitor->versions[i], now_ns, monitor->options.alpha);
+    save_all(monitor, false);
+    pthread_mutex_unlock(&monitor->describing);
 }
 
 static void *watch(void *argument)
@@ -171,7 +307,7 @@ static void *watch(void *argument)
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += 1;
-        while (!monitor->stop &&
+        while (!monitor->stop && !atomic_load(&monitor->is_stale) &&
                pthread_cond_timedwait(&monitor->wake, &monitor->lock, &until) == 0)
             continue;
         if (monitor->stop)
@@ -185,6 +321,16 @@ static void *watch(void *argument)
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
+
+static mw_status open_folder(mw_monitor *monitor, const char *folder, mw_error *err)
+{
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        mw_fail_errno(err, "make the folder of the watch", errno);
+        return mw_at(err, "%s", folder);
+    }
+    monitor->folder = strdup(folder);
+    return monitor->folder ? MW_OK : mw_fail_memory(err, "the watch");
+}
 
 static mw_status start(mw_monitor *monitor, mw_error *err)
 {
@@ -211,12 +357,17 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     o->bucket_ns = o->bucket_ns ? o->bucket_ns : USUAL_BUCKET_NS;
     o->alpha = o->alpha > 0 ? o->alpha : 0.05;
     monitor->number = atomic_fetch_add(&n_monitors, 1) + 1;
+    monitor->began_ns = mw_clock_ns();
+    monitor->wall_ns = (uint64_t)mw_clock_wall_ns();
     pthread_mutex_init(&monitor->lock, NULL);
+    pthread_mutex_init(&monitor->describing, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&monitor->wake, &clock);
     pthread_condattr_destroy(&clock);
-    mw_status status = start(monitor, err);
+    mw_status status = o->folder ? open_folder(monitor, o->folder, err) : MW_OK;
+    if (status == MW_OK)
+        status = start(monitor, err);
     if (status != MW_OK) {
         mw_monitor_free(monitor);
         return status;
@@ -225,7 +376,7 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     return MW_OK;
 }
 
-void mw_monitor_free(mw_monitor *monitor)
+void mw_monitor_stop(mw_monitor *monitor)
 {
     if (!monitor)
         return;
@@ -235,10 +386,23 @@ void mw_monitor_free(mw_monitor *monitor)
     pthread_mutex_unlock(&monitor->lock);
     if (monitor->has_watcher)
         pthread_join(monitor->watcher, NULL);
+    monitor->has_watcher = false;
+    monitor->options.survey = NULL;
+    mw_monitor_look(monitor);
+    save_all(monitor, true);
+}
+
+void mw_monitor_free(mw_monitor *monitor)
+{
+    if (!monitor)
+        return;
+    mw_monitor_stop(monitor);
     for (size_t i = 0; i < monitor->n_versions; i++)
         watch_version_free(monitor->versions[i]);
     pthread_cond_destroy(&monitor->wake);
     pthread_mutex_destroy(&monitor->lock);
+    pthread_mutex_destroy(&monitor->describing);
+    free(monitor->folder);
     free(monitor);
 }
 

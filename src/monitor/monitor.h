@@ -13,6 +13,8 @@
 #define MONITOR_MONITOR_H
 
 #include "base/base.h"
+#include "stats/stats.h"
+#include "table/table.h"
 
 typedef struct mw_monitor mw_monitor;
 
@@ -21,13 +23,42 @@ typedef struct mw_monitor_options {
     uint64_t bucket_ns;   /* length of a bucket of the ring; 0 = a minute */
     double alpha;         /* share of false findings among findings, ever; 0 = 0.05 */
     bool without_watcher; /* the caller calls mw_monitor_look: tests */
+    const char *folder;   /* where histories are kept over a restart; NULL = they are not */
+    /* Calls mw_monitor_describe for each version that is served. On the watcher's thread, after
+     * mw_monitor_refresh and when a version was tapped that nobody described. NULL = nobody. */
+    void (*survey)(void *user, mw_monitor *monitor);
+    void *survey_user;
 } mw_monitor_options;
 
 /* NULL options: the usual. Starts the watcher. Fails: MW_NO_MEMORY, MW_IO. */
 MW_CHECKED mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_monitor,
                                     mw_error *err);
-/* No thread may be tapping. NULL is fine. */
+/* Ends the watcher, and keeps the histories. No survey is made any more. NULL is fine. */
+void mw_monitor_stop(mw_monitor *monitor);
+/* No thread may be tapping. Stops it, too. NULL is fine. */
 void mw_monitor_free(mw_monitor *monitor);
+
+/* What a version is: told once, before its first row or after. */
+typedef struct mw_watch_subject {
+    const char *endpoint; /* the same pointer as the tap's */
+    unsigned version;
+    mw_view identity; /* of the model, over restarts: a version of the same name and identity goes
+                         on with its history; absent: nothing is kept */
+    const mw_schema *schema; /* of the features; borrowed for the call */
+    size_t n_outputs;
+    const mw_profile *profile; /* what the training data was; NULL: the first rows tell. Columns
+                                  are found by name, or by place where the model knows no names */
+} mw_watch_subject;
+
+/* A version that is described already stays as it is. Where a history is kept, it is taken up: with
+ * its own reference, unless the profile is another one; then it is begun anew, and that is logged.
+ * Fails: MW_MISMATCH (MW8008) the profile has none of the features: they are learned; MW_NO_MEMORY.
+ */
+MW_CHECKED mw_status mw_monitor_describe(mw_monitor *monitor, const mw_watch_subject *subject,
+                                         mw_error *err);
+bool mw_monitor_is_described(mw_monitor *monitor, const char *endpoint, unsigned version);
+/* What is served has changed: the watcher makes a survey, soon. Any thread; does not block. */
+void mw_monitor_refresh(mw_monitor *monitor);
 
 /* The rows of an answered request: an mw_tap of serve, whose user is the monitor. Any thread; takes
  * no lock once the thread has seen the version. `endpoint` must be the same pointer for the same
@@ -50,8 +81,10 @@ typedef struct mw_watched {
     double since_seconds; /* and how long ago it was */
     uint64_t missing;     /* in the ring */
     uint64_t outside;     /* below or above all of the reference, in the ring */
-    double missing_reference; /* share */
-    bool drifted;             /* evidence over all columns (e-BH), and psi_since >= 0.2 */
+    double missing_reference;      /* share */
+    bool drifted;                  /* evidence over all columns (e-BH), and psi_since >= 0.2 */
+    bool is_learning;              /* it has no reference yet: all else is nothing */
+    bool is_category, is_profiled; /* profiled: the reference is the training profile's */
 } mw_watched;
 
 typedef struct mw_watch_report {
@@ -64,6 +97,11 @@ typedef struct mw_watch_report {
     size_t n_features, n_outputs; /* watched; n_features + n_outputs columns */
     bool is_cut;                  /* the model has more columns than are watched */
     size_t n_drifted;
+    size_t n_profiled; /* columns whose reference is a training profile's; the others' is learned */
+    double profile_rows;
+    char source[128]; /* of the profile: "train.csv" */
+    double
+        watched_since; /* seconds since 1970; restarts between count in where a history is kept */
 } mw_watch_report;
 
 /* The last findings of a version; false when it was never tapped. ret_columns holds

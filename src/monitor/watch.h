@@ -10,18 +10,28 @@
 enum {
     WATCH_DECILES = 10,
     WATCH_EDGES = WATCH_DECILES + 1,
-    WATCH_MISSING = 15, /* bins below are the reference's */
+    WATCH_TOP = 12,    /* categories that have a bin each; behind them: */
+    WATCH_OTHERS = 12, /* others that the reference has */
+    WATCH_NEW = 13,    /* what it does not have */
+    WATCH_MISSING = 15,
     WATCH_BINS = 16,
     WATCH_LANES = 64,
-    WATCH_BUCKETS = 15
+    WATCH_STARTS = 15,  /* buckets in which a change is looked for */
+    WATCH_CODES = 65536 /* of a categorical column; those beyond are new */
 };
 
 typedef uint32_t watch_counts[WATCH_BINS];
 
 /* What a column was. */
 typedef struct watch_column {
+    bool is_ready; /* else it has no reference yet, and is not counted */
+    bool is_category, is_profiled;
     double edges[WATCH_EDGES + 1]; /* filled up with infinity */
     size_t n_edges;
+    uint8_t *bins; /* of categories: the bin of code 0 .. n_codes - 1; owned by the version */
+    size_t n_codes;
+    uint32_t top[WATCH_TOP]; /* the codes that have a bin */
+    size_t n_top;
     double reference[WATCH_BINS]; /* rows */
 } watch_column;
 
@@ -31,25 +41,70 @@ typedef struct watch_lane {
     atomic_uint_least64_t counts[]; /* (n_columns, WATCH_BINS) */
 } watch_lane;
 
+/* ---- history.c: buckets of time -------------------------------------------------------------- */
+
+typedef struct watch_slot {
+    uint64_t bucket; /* since 1970, in its ring's spans */
+    uint64_t rows;
+    watch_counts *counts; /* n_columns; NULL: nothing came */
+} watch_slot;
+
+typedef enum watch_span { WATCH_MINUTES, WATCH_HOURS, WATCH_DAYS, WATCH_SPANS } watch_span;
+
+enum { WATCH_N_MINUTES = 60, WATCH_N_HOURS = 168, WATCH_N_DAYS = 31 };
+
+typedef struct watch_history {
+    uint64_t bucket_ns; /* of the shortest; the others are 60 and 24 times longer */
+    size_t n_columns;
+    watch_slot minutes[WATCH_N_MINUTES], hours[WATCH_N_HOURS], days[WATCH_N_DAYS];
+} watch_history;
+
+void watch_history_init(watch_history *history, size_t n_columns, uint64_t bucket_ns);
+void watch_history_done(watch_history *history);
+size_t watch_history_bytes(const watch_history *history);
+uint64_t watch_span_ns(const watch_history *history, watch_span span);
+/* The slots of a span, and how many. */
+watch_slot *watch_slots(watch_history *history, watch_span span, size_t *ret_n);
+/* The slot of a moment, emptied of what stood there long before; NULL when memory is gone. */
+watch_slot *watch_slot_at(watch_history *history, watch_span span, uint64_t bucket);
+/* The same to look at; NULL where nothing came. */
+const watch_slot *watch_slot_of(const watch_history *history, watch_span span, uint64_t bucket);
+
+/* ---- one version ----------------------------------------------------------------------------- */
+
+enum { WATCH_RETIRED = 4 };
+
 typedef struct watch_version {
     char *endpoint;
     unsigned version;
     size_t n_features, n_outputs, n_columns;
     bool is_cut;
+    /* what it is, once somebody told; the watcher's */
+    bool is_described;
+    char *identity;    /* NULL: its history is not kept */
+    char *source;      /* of the profile; NULL */
+    bool is_succeeded; /* the same model was loaded again, and goes on with what this one was */
+    bool *is_category;
+    double profile_rows;
+    uint64_t reference_digest;
     /* learning: rows are claimed one by one, and written by whom they fell to */
     size_t learn_rows;
     double *learned; /* (learn_rows, n_columns) */
     atomic_size_t n_claimed, n_written;
-    _Atomic(watch_column *) columns; /* NULL while learning */
+    atomic_bool learns;
+    _Atomic(watch_column *) columns;      /* NULL: there is no reference yet for any */
+    watch_column *retired[WATCH_RETIRED]; /* a thread may still read them */
+    size_t n_retired;
     _Atomic(watch_lane *) lanes[WATCH_LANES];
     /* the watcher's */
     uint64_t *seen; /* (n_columns, WATCH_BINS), of all lanes at the last look */
     uint64_t seen_rows;
-    watch_counts *ring[WATCH_BUCKETS]; /* n_columns each; bucket b stands at b % WATCH_BUCKETS */
-    uint64_t ring_rows[WATCH_BUCKETS];
-    uint64_t first_ns, bucket; /* when watching began, and the bucket of now, from 0 */
-    uint64_t *whole;           /* all since the beginning */
-    /* findings, under `lock` */
+    watch_history history;
+    uint64_t first_ns, latest_ns; /* wall clock: when watching began, and the last look */
+    uint64_t *whole, whole_rows;  /* all since the beginning */
+    uint64_t saved_rows, saved_ns;
+    bool is_unkept; /* the last try to keep it failed, and that was said */
+    /* findings, and the history as others read it, under `lock` */
     pthread_mutex_t lock;
     mw_watch_report report;
     mw_watched *found; /* n_columns */
@@ -57,14 +112,45 @@ typedef struct watch_version {
 
 /* Fails: false when memory is gone. */
 watch_version *watch_version_new(const char *endpoint, unsigned version, size_t n_features,
-                                 size_t n_outputs, size_t learn_rows);
+                                 size_t n_outputs, size_t learn_rows, uint64_t bucket_ns);
 void watch_version_free(watch_version *version);
 size_t watch_version_bytes(const watch_version *version);
+/* Columns take the place of those before, which stay as long as the version. */
+void watch_columns_put(watch_version *version, watch_column *columns);
+void watch_columns_free(watch_column *columns, size_t n);
 
-/* tap.c: the loop's side. `lane` is the thread's number. */
+/* ---- count.c: the loop's side. `lane` is the thread's number. */
 void watch_rows(watch_version *version, unsigned lane, const mw_matrix *rows, const double *values,
                 size_t n_outputs);
-/* look.c: the watcher's side. */
-void watch_look(watch_version *version, uint64_t now_ns, uint64_t bucket_ns, double alpha);
+size_t watch_bin_of(const watch_column *column, double value);
+
+/* ---- reference.c ----------------------------------------------------------------------------- */
+
+/* The columns that the profile knows get their reference from it. Fails: MW_MISMATCH (MW8008) it
+ * knows none of them; MW_NO_MEMORY. */
+MW_CHECKED mw_status watch_take_profile(watch_version *version, const mw_watch_subject *subject,
+                                        uint64_t now_ns, mw_error *err);
+/* Columns without a reference get it from the first rows, once these are there. */
+void watch_learn(watch_version *version, uint64_t now_ns);
+/* Every column has its reference from elsewhere. */
+void watch_learn_no_more(watch_version *version);
+uint64_t watch_digest_of(const watch_column *columns, size_t n);
+
+/* ---- look.c: the watcher's side ------------------------------------------------------------- */
+
+/* now_ns: wall clock. */
+void watch_look(watch_version *version, uint64_t now_ns, double alpha);
+double watch_psi(const watch_column *column, const double *counts);
+double watch_sum(const double *counts);
+
+/* ---- keep.c: what survives a restart --------------------------------------------------------- */
+
+void watch_write(const watch_version *version, mw_buf *out);
+/* Into a version that was just described. A history against another profile than the version's is
+ * not taken, which *ret_is_other tells. Fails: MW_BAD_DATA (MW8011). Nothing is changed then. */
+MW_CHECKED mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns,
+                                bool *ret_is_other, mw_error *err);
+/* The name of its file; 40 bytes. */
+void watch_file_name(const watch_version *version, char ret_name[40]);
 
 #endif

@@ -492,6 +492,10 @@ bool mw_is_model_address(mw_view text);
  * Fails: MW_NOT_FOUND; MW_UNSUPPORTED (MW4107) when the files are elsewhere (s3://...); MW_IO */
 MW_CHECKED mw_status mw_registry_check_out(mw_registry *registry, mw_view address, mw_arena *arena,
                                            const char **ret_folder, mw_error *err);
+/* A file among those of the model at an address, in place of an older one; noted in the audit log.
+ * The blob must have been kept. Fails: as mw_registry_check_out; MW_BAD_ARGUMENT (MW4108). */
+MW_CHECKED mw_status mw_record_put_beside(mw_record *record, mw_view address, mw_view path,
+                                          mw_view digest, int64_t bytes, mw_error *err);
 /* A file, or a folder with all in it; absent ones, too. The blobs stay. */
 MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, mw_error *err);
 

@@ -135,6 +135,28 @@ static mw_status locate(mw_record *record, mw_view address, mw_view *ret_root, m
     return mw_mend(err, "download them, and serve the folder");
 }
 
+mw_status mw_record_put_beside(mw_record *record, mw_view address, mw_view path, mw_view digest,
+                               int64_t bytes, mw_error *err)
+{
+    mw_view root;
+    size_t n_files;
+    mw_buf place;
+    MW_TRY(locate(record, address, &root, err));
+    MW_TRY(mw_artifact_check_path(path, err));
+    MW_TRY(count_below(record, root, &n_files, err));
+    if (n_files == 0)
+        return record_unknown(err, "'%.*s' has no files", MW_VIEW_ARG(record_cut(address, 120)));
+    mw_buf_init(&place, 8192);
+    mw_buf_format(&place, "%.*s/%.*s", MW_VIEW_ARG(root), MW_VIEW_ARG(path));
+    mw_status status =
+        place.failed ? mw_fail_memory(err, "a path")
+                     : mw_record_put_artifact(record, mw_buf_as_view(&place), digest, bytes, err);
+    mw_buf_done(&place);
+    MW_TRY(status);
+    return mw_record_note(record, "model.file", record_words(record, "%.*s", MW_VIEW_ARG(address)),
+                          RECORD_NOTHING, path, err);
+}
+
 /* ---- the folder ------------------------------------------------------------------------------ */
 
 typedef struct checkout {

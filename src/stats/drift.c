@@ -263,7 +263,7 @@ static bool fits(mw_drift_method method, bool is_category, size_t n_values)
     return method != MW_DRIFT_AUTO;
 }
 
-static double own_threshold(mw_drift_method method, const mw_drift_options *options)
+double mw_drift_threshold(mw_drift_method method, const mw_drift_options *options)
 {
     if (mw_drift_is_test(method))
         return options->alpha;
@@ -390,8 +390,8 @@ mw_status mw_drift_measure(const mw_sample *r, const mw_sample *c, bool is_categ
     feature.method = fits(wish, is_category, n_values)
                          ? wish
                          : own_method(r, c, feature.is_category, n_values, options);
-    feature.threshold =
-        isnan(options->threshold) ? own_threshold(feature.method, options) : options->threshold;
+    feature.threshold = isnan(options->threshold) ? mw_drift_threshold(feature.method, options)
+                                                  : options->threshold;
     if (r->n > 0 && c->n > 0)
         MW_TRY(measure(r, c, options, &feature, err));
     *ret_feature = feature;

@@ -138,6 +138,8 @@ const char *mw_drift_verdict_name(mw_drift_verdict verdict);
 const char *mw_drift_profile_name(mw_drift_profile profile);
 /* Whether the statistic's threshold is one of a p-value. */
 bool mw_drift_is_test(mw_drift_method method);
+/* The threshold of a method for which the options name none. */
+double mw_drift_threshold(mw_drift_method method, const mw_drift_options *options);
 
 /* Fails: MW_BAD_ARGUMENT, naming the first option that is out of its range. */
 MW_CHECKED mw_status mw_drift_check_options(const mw_drift_options *options, mw_error *err);
@@ -313,6 +315,7 @@ void mw_heavy_merge(mw_heavy *into, const mw_heavy *from);
 /* Commonest first; ret_counters holds MW_HEAVY_COUNTERS. Returns how many. */
 size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters);
 
+#include "profile.h"
 #include "quality.h"
 
 #endif

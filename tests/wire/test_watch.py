@@ -1,5 +1,6 @@
 """The watch over live traffic: a server that nobody configured learns what its first rows are,
 stays quiet while they stay so, and says within seconds which columns changed."""
+import json
 import time
 
 import numpy as np
@@ -90,16 +91,116 @@ def test_off(serve):
     assert "mw_drift" not in requests.get(f"{server.url}/metrics", timeout=5).text
 
 
-def test_a_new_version_learns_anew(server):
-    send(server, rows(LEARNED + 100, 1))
-    found(server, lambda e: e["state"] == "watching")
-    server.session.post(f"{server.url}/v2/repository/models/credit/load").raise_for_status()
-    send(server, rows(100, 2, income=5))
-    until = time.monotonic() + 5
+def versions(server, wanted, seconds=5):
+    until = time.monotonic() + seconds
     while True:
         endpoints = server.session.get(f"{server.url}/drift").json()["endpoints"]
-        if len(endpoints) == 2 and endpoints[1]["reference"]["rows"] == 100:
-            break
+        if wanted(endpoints):
+            return endpoints
         assert time.monotonic() < until, endpoints
         time.sleep(0.1)
-    assert [(e["version"], e["state"]) for e in endpoints] == [(1, "watching"), (2, "learning")]
+
+
+def other_model(path):
+    """A model of the same columns that is another one."""
+    model = json.loads(MODEL.read_text())
+    tree = model["learner"]["gradient_booster"]["model"]["trees"][0]
+    tree["split_conditions"][0] += 1
+    path.write_text(json.dumps(model))
+
+
+def test_a_model_loaded_again_goes_on_and_another_learns_anew(serve, tmp_path):
+    path = tmp_path / "credit.json"
+    path.write_bytes(MODEL.read_bytes())
+    server = serve(f"credit={path}")
+
+    def load():
+        server.session.post(f"{server.url}/v2/repository/models/credit/load").raise_for_status()
+    send(server, rows(LEARNED + 100, 1))
+    found(server, lambda e: e["state"] == "watching")
+    send(server, rows(100, 1))
+    found(server, lambda e: e["rows"] == 100)
+    load()
+    send(server, rows(100, 2))
+    both = versions(server, lambda e: len(e) == 2 and e[1]["rows"] == 200)
+    assert [e["state"] for e in both] == ["watching", "watching"]
+    other_model(path)
+    load()
+    send(server, rows(100, 2, income=5))
+    three = versions(server, lambda e: len(e) == 3 and e[2]["reference"]["rows"] == 100)
+    assert [e["state"] for e in three] == ["watching", "watching", "learning"]
+
+
+def train(path, n=5000):
+    table = rows(n, 11)
+    path.write_text("\n".join([",".join(COLUMNS + ["y"])] +
+                              [",".join(map(str, row + [i % 2])) for i, row in enumerate(table)]))
+    return path
+
+
+@pytest.fixture
+def profile(run, tmp_path):
+    path = tmp_path / "profile.json"
+    done = run("data", "profile", train(tmp_path / "train.csv"), "--label", "y", "-o", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_against_the_training_data(serve, profile):
+    server = serve(f"credit={MODEL}", "--reference", profile)
+    begun = found(server, lambda e: True)
+    assert begun["state"] == "watching" and begun["reference"] == {
+        "kind": "profile", "rows": 5000, "source": "train.csv", "columns": 8, "learned_rows": 0,
+        "wanted": LEARNED}
+    assert [f["reference"] for f in begun["features"]] == ["profile"] * 8 + ["learning"]
+    send(server, rows(500, 3, income=4))
+    loud = found(server, lambda e: e["drifted"])
+    assert drifted(loud) == {"income"} and loud["features"][8]["psi"] is None
+
+
+def test_kill_9_loses_seconds(serve, profile, tmp_path):
+    arguments = [f"credit={MODEL}", "--reference", profile]
+    server = serve(*arguments)
+    send(server, rows(LEARNED + 500, 4))
+    found(server, lambda e: e["rows"] == LEARNED + 500)
+    send(server, rows(10, 5))
+    before = found(server, lambda e: e["rows"] == LEARNED + 510 and
+                   e["features"][8]["reference"] == "learned")
+    counted, until = time.time(), time.monotonic() + 10
+    while not any(path.stat().st_mtime > counted for path in tmp_path.rglob("*.watch")):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    server.process.kill()
+    server.process.wait()
+    after = found(serve(*arguments), lambda e: True)
+    assert after["rows"] == before["rows"] and after["features"][8]["reference"] == "learned"
+    assert [f["psi"] for f in after["features"][:8]] == [f["psi"] for f in before["features"][:8]]
+
+
+@pytest.mark.parametrize("arguments, code", [
+    (["credit={model}", "--reference", "none.csv"], "MW6"),
+    (["credit={model}", "b={model}", "--reference", "{profile}"], "MW8009"),
+    (["credit={model}", "--reference", "b={profile}"], "MW8009"),
+    (["credit={model}", "--reference", "{other}"], "MW8008"),
+    (["credit={model}", "--reference", "{broken}"], "MW8005"),
+])
+def test_references_that_are_refused(run, profile, tmp_path, arguments, code):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n3,4\n")
+    (tmp_path / "broken.json").write_text('{"format":"millwright-profile","version":1}')
+    names = {"model": MODEL, "profile": profile, "other": tmp_path / "other.csv",
+             "broken": tmp_path / "broken.json"}
+    done = run("serve", *[a.format(**names) for a in arguments], "--listen", "127.0.0.1:0")
+    assert done.returncode not in (0, 6) and code in done.stderr and "fix:" in done.stderr
+
+
+def test_drift_check_takes_a_profile(run, profile, tmp_path):
+    path = tmp_path / "today.csv"
+    path.write_text("\n".join([",".join(COLUMNS)] +
+                              [",".join(map(str, row)) for row in rows(3000, 9, income=3)]))
+    done = run("drift", "check", "--ref", profile, "--cur", path, "--format", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 6 and report["n_reference"] == 5000
+    assert [f["feature"] for f in report["features"] if f["drifted"]] == ["income"]
+    assert {f["method"] for f in report["features"]} == {"psi"}
+    refused = run("drift", "check", "--ref", profile, "--cur", path, "--method", "ks")
+    assert refused.returncode == 2 and "MW8007" in refused.stderr

@@ -1,0 +1,347 @@
+/* What of a version survives a restart, as bytes.
+ *
+ *     "MWWATCH1" | names, shape, times | columns: reference | whole | minutes, hours, days | digest
+ *
+ * Whole numbers are varints of 7 bits a byte, the lowest first: most counts are small. The digest
+ * (FNV-1a of all before it) tells a file that is damaged or cut short. Nothing is taken from a
+ * number in the file before the bytes that it promises are there. */
+#include "watch.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+#define MAGIC "MWWATCH1"
+
+enum { READY = 1, CATEGORY = 2, PROFILED = 4, DIGEST_BYTES = 8, TEXT_MAX = 4096 };
+
+static uint64_t digest_of(uint64_t digest, const void *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        digest = (digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
+    return digest;
+}
+
+#define DIGEST_BEGIN UINT64_C(14695981039346656037)
+
+void watch_file_name(const watch_version *version, char ret_name[40])
+{
+    uint64_t digest = digest_of(DIGEST_BEGIN, version->endpoint, strlen(version->endpoint) + 1);
+    digest = digest_of(digest, version->identity, strlen(version->identity));
+    snprintf(ret_name, 40, "%016llx.watch", (unsigned long long)digest);
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+static void put_whole(mw_buf *out, uint64_t value)
+{
+    while (value >= 0x80) {
+        mw_buf_char(out, (char)(value | 0x80));
+        value >>= 7;
+    }
+    mw_buf_char(out, (char)value);
+}
+
+static void put_number(mw_buf *out, double value)
+{
+    mw_buf_bytes(out, &value, sizeof value);
+}
+
+static void put_text(mw_buf *out, const char *text)
+{
+    size_t size = text ? strlen(text) : 0;
+    put_whole(out, size);
+    mw_buf_bytes(out, text ? text : "", size);
+}
+
+static void put_column(mw_buf *out, const watch_column *column)
+{
+    put_whole(out, (column->is_ready ? READY : 0) | (column->is_category ? CATEGORY : 0) |
+                       (column->is_profiled ? PROFILED : 0));
+    put_whole(out, column->n_edges);
+    for (size_t i = 0; i < column->n_edges; i++)
+        put_number(out, column->edges[i]);
+    put_whole(out, column->n_codes);
+    mw_buf_bytes(out, column->bins ? (const char *)column->bins : "", column->n_codes);
+    put_whole(out, column->n_top);
+    for (size_t i = 0; i < column->n_top; i++)
+        put_whole(out, column->top[i]);
+    for (size_t i = 0; i < WATCH_BINS; i++)
+        put_number(out, column->reference[i]);
+}
+
+static void put_slots(mw_buf *out, const watch_slot *slots, size_t n, size_t n_columns)
+{
+    size_t held = 0;
+    for (size_t i = 0; i < n; i++)
+        held += slots[i].counts != NULL;
+    put_whole(out, held);
+    for (size_t i = 0; i < n; i++) {
+        if (!slots[i].counts)
+            continue;
+        put_whole(out, slots[i].bucket);
+        put_whole(out, slots[i].rows);
+        for (size_t k = 0; k < n_columns * WATCH_BINS; k++)
+            put_whole(out, (&slots[i].counts[0][0])[k]);
+    }
+}
+
+void watch_write(const watch_version *version, mw_buf *out)
+{
+    static const watch_column unready;
+    const watch_column *columns = atomic_load(&version->columns);
+    size_t begin = out->size;
+    mw_buf_text(out, MAGIC);
+    put_text(out, version->endpoint);
+    put_text(out, version->identity);
+    put_text(out, version->source);
+    const uint64_t wholes[] = {version->n_features,        version->n_outputs,
+                               version->history.bucket_ns, version->first_ns,
+                               version->latest_ns,         version->whole_rows,
+                               version->learn_rows,        version->reference_digest};
+    for (size_t i = 0; i < MW_COUNT(wholes); i++)
+        put_whole(out, wholes[i]);
+    put_number(out, version->profile_rows);
+    for (size_t c = 0; c < version->n_columns; c++)
+        put_column(out, columns ? &columns[c] : &unready);
+    for (size_t i = 0; i < version->n_columns * WATCH_BINS; i++)
+        put_whole(out, version->whole[i]);
+    for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++) {
+        size_t n;
+        const watch_slot *slots = watch_slots((watch_history *)&version->history, span, &n);
+        put_slots(out, slots, n, version->n_columns);
+    }
+    uint64_t digest = digest_of(DIGEST_BEGIN, out->data + begin, out->size - begin);
+    mw_buf_bytes(out, &digest, sizeof digest);
+}
+
+/* ---- in -------------------------------------------------------------------------------------- */
+
+typedef struct reader {
+    const uint8_t *at, *end;
+    bool failed;
+} reader;
+
+static uint64_t get_whole(reader *in)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; in->at < in->end && shift < 64; shift += 7) {
+        uint8_t byte = *in->at++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return value;
+    }
+    in->failed = true;
+    return 0;
+}
+
+static const void *get_bytes(reader *in, size_t size)
+{
+    const uint8_t *bytes = in->at;
+    if ((size_t)(in->end - in->at) < size) {
+        in->failed = true;
+        return NULL;
+    }
+    in->at += size;
+    return bytes;
+}
+
+static double get_number(reader *in)
+{
+    double value = 0;
+    const void *bytes = get_bytes(in, sizeof value);
+    if (bytes)
+        memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static mw_view get_text(reader *in)
+{
+    uint64_t size = get_whole(in);
+    const char *bytes = size <= TEXT_MAX ? get_bytes(in, (size_t)size) : NULL;
+    in->failed = in->failed || !bytes;
+    return (mw_view){bytes, bytes ? (size_t)size : 0};
+}
+
+static bool is_rows(double value)
+{
+    return value >= 0 && value < 1e18;
+}
+
+static bool get_codes(reader *in, watch_column *column)
+{
+    uint64_t n = get_whole(in);
+    const uint8_t *bins = n <= WATCH_CODES ? get_bytes(in, (size_t)n) : NULL;
+    if (!bins)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (bins[i] > WATCH_NEW)
+            return false;
+    column->n_codes = (size_t)n;
+    column->bins = n > 0 ? malloc((size_t)n) : NULL;
+    if (column->bins)
+        memcpy(column->bins, bins, (size_t)n);
+    return n == 0 || column->bins;
+}
+
+static bool get_column(reader *in, watch_column *column)
+{
+    uint64_t flags = get_whole(in), n_edges = get_whole(in);
+    column->is_ready = flags & READY;
+    column->is_category = flags & CATEGORY;
+    column->is_profiled = flags & PROFILED;
+    if (n_edges > WATCH_EDGES)
+        return false;
+    column->n_edges = (size_t)n_edges;
+    for (size_t i = 0; i < WATCH_EDGES + 1; i++)
+        column->edges[i] = i < n_edges ? get_number(in) : (double)INFINITY;
+    for (size_t i = 0; i < n_edges; i++)
+        if (isnan(column->edges[i]) || (i > 0 && column->edges[i] <= column->edges[i - 1]))
+            return false;
+    if (!get_codes(in, column))
+        return false;
+    uint64_t n_top = get_whole(in);
+    if (n_top > WATCH_TOP)
+        return false;
+    column->n_top = (size_t)n_top;
+    for (size_t i = 0; i < n_top; i++)
+        column->top[i] = (uint32_t)get_whole(in);
+    for (size_t i = 0; i < WATCH_BINS; i++) {
+        column->reference[i] = get_number(in);
+        if (!is_rows(column->reference[i]))
+            return false;
+    }
+    return !in->failed;
+}
+
+static bool get_slots(reader *in, watch_history *history, watch_span span)
+{
+    size_t n;
+    (void)watch_slots(history, span, &n);
+    uint64_t held = get_whole(in);
+    for (uint64_t i = 0; i < held && !in->failed; i++) {
+        uint64_t bucket = get_whole(in), rows = get_whole(in);
+        if (i >= n || (size_t)(in->end - in->at) < history->n_columns * WATCH_BINS)
+            return false; /* a count takes a byte at least */
+        watch_slot *slot = watch_slot_at(history, span, bucket);
+        if (!slot)
+            return false;
+        slot->rows = rows;
+        for (size_t k = 0; k < history->n_columns * WATCH_BINS; k++)
+            (&slot->counts[0][0])[k] = (uint32_t)get_whole(in);
+    }
+    return !in->failed;
+}
+
+/* What is read before a version is touched. */
+typedef struct kept {
+    uint64_t n_features, n_outputs, bucket_ns, first_ns, latest_ns, whole_rows, learn_rows, digest;
+    double profile_rows;
+    mw_view source;
+    watch_column *columns;
+    uint64_t *whole;
+    watch_history history;
+} kept;
+
+static const char *read_head(reader *in, const watch_version *version, kept *k)
+{
+    const char *magic = get_bytes(in, sizeof MAGIC - 1);
+    if (!magic || memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0)
+        return "it begins with other bytes, or is of another version";
+    mw_view endpoint = get_text(in), identity = get_text(in);
+    if (!mw_view_is(endpoint, version->endpoint) || !mw_view_is(identity, version->identity))
+        return "it is another endpoint's, or another model's";
+    k->source = get_text(in);
+    uint64_t *const wholes[] = {&k->n_features, &k->n_outputs,  &k->bucket_ns,  &k->first_ns,
+                                &k->latest_ns,  &k->whole_rows, &k->learn_rows, &k->digest};
+    for (size_t i = 0; i < MW_COUNT(wholes); i++)
+        *wholes[i] = get_whole(in);
+    k->profile_rows = get_number(in);
+    if (k->n_features != version->n_features || k->n_outputs != version->n_outputs ||
+        k->bucket_ns != version->history.bucket_ns)
+        return "it is of other columns";
+    if (in->failed || k->first_ns > k->latest_ns || !is_rows(k->profile_rows))
+        return "its head is damaged";
+    return NULL;
+}
+
+static const char *read_body(reader *in, const watch_version *version, kept *k)
+{
+    size_t n = version->n_columns;
+    k->columns = calloc(n + 1, sizeof *k->columns);
+    k->whole = calloc((n + 1) * WATCH_BINS, sizeof *k->whole);
+    if (!k->columns || !k->whole)
+        return "memory is gone";
+    for (size_t c = 0; c < n; c++)
+        if (!get_column(in, &k->columns[c]))
+            return "a column's reference is damaged";
+    for (size_t i = 0; i < n * WATCH_BINS; i++)
+        k->whole[i] = get_whole(in);
+    for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++)
+        if (!get_slots(in, &k->history, span))
+            return "a bucket of time is damaged";
+    return in->failed || in->at != in->end ? "it ends too early, or goes on behind its end" : NULL;
+}
+
+/* A clock that was set back by more than a day: buckets of the future would be waited in. */
+static bool is_ahead(const kept *k, uint64_t now_ns)
+{
+    return k->latest_ns > now_ns + UINT64_C(86400000000000);
+}
+
+static void take_over(watch_version *version, kept *k, uint64_t now_ns)
+{
+    bool any = false, all = true;
+    for (size_t c = 0; c < version->n_columns; c++) {
+        any = any || k->columns[c].is_ready;
+        all = all && k->columns[c].is_ready;
+    }
+    if (any) {
+        watch_columns_put(version, k->columns);
+        k->columns = NULL;
+    }
+    if (all)
+        watch_learn_no_more(version);
+    version->profile_rows = k->profile_rows;
+    version->reference_digest = k->digest;
+    version->first_ns = version->latest_ns = now_ns;
+    if (is_ahead(k, now_ns))
+        return;
+    version->first_ns = k->first_ns;
+    version->latest_ns = k->latest_ns;
+    version->whole_rows = version->saved_rows = k->whole_rows;
+    memcpy(version->whole, k->whole, version->n_columns * WATCH_BINS * sizeof *version->whole);
+    watch_history_done(&version->history);
+    version->history = k->history;
+    watch_history_init(&k->history, version->n_columns, k->bucket_ns);
+}
+
+mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns, bool *ret_is_other,
+                     mw_error *err)
+{
+    uint64_t digest;
+    kept k = {0};
+    const char *wrong = "it is cut short, or damaged";
+    watch_history_init(&k.history, version->n_columns, version->history.bucket_ns);
+    if (text.size > DIGEST_BYTES) {
+        size_t size = text.size - DIGEST_BYTES;
+        memcpy(&digest, text.data + size, sizeof digest);
+        reader in = {(const uint8_t *)text.data, (const uint8_t *)text.data + size, false};
+        if (digest == digest_of(DIGEST_BEGIN, text.data, size))
+            wrong = read_head(&in, version, &k);
+        if (!wrong)
+            wrong = read_body(&in, version, &k);
+    }
+    *ret_is_other = !wrong && version->reference_digest && k.digest != version->reference_digest;
+    if (!wrong && !*ret_is_other) {
+        char *source = strndup(k.source.data, k.source.size);
+        take_over(version, &k, now_ns);
+        free(version->source);
+        version->source = source;
+    }
+    watch_columns_free(k.columns, version->n_columns);
+    free(k.whole);
+    watch_history_done(&k.history);
+    return wrong ? mw_fail(err, MW_E_WATCH_HISTORY, "%s", wrong) : MW_OK;
+}

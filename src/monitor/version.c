@@ -1,0 +1,79 @@
+/* The life of one version under watch. */
+#include "watch.h"
+
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+static bool fill(watch_version *version)
+{
+    size_t n = version->n_columns + 1;
+    version->learned = calloc(version->learn_rows * n, sizeof *version->learned);
+    version->seen = calloc(n * WATCH_BINS, sizeof *version->seen);
+    version->whole = calloc(n * WATCH_BINS, sizeof *version->whole);
+    version->found = calloc(n, sizeof *version->found);
+    version->is_category = calloc(n, sizeof *version->is_category);
+    return version->endpoint && version->learned && version->seen && version->whole &&
+           version->found && version->is_category;
+}
+
+watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n_features,
+                                 size_t n_outputs, size_t learn_rows, uint64_t bucket_ns)
+{
+    watch_version *version = calloc(1, sizeof *version);
+    if (!version)
+        return NULL;
+    version->endpoint = strdup(endpoint);
+    version->version = number;
+    version->n_features =
+        n_features < MW_LIMIT_WATCHED_FEATURES ? n_features : MW_LIMIT_WATCHED_FEATURES;
+    version->n_outputs =
+        n_outputs < MW_LIMIT_WATCHED_OUTPUTS ? n_outputs : MW_LIMIT_WATCHED_OUTPUTS;
+    version->n_columns = version->n_features + version->n_outputs;
+    version->is_cut = version->n_columns < n_features + n_outputs;
+    version->learn_rows = learn_rows;
+    atomic_store(&version->learns, true);
+    pthread_mutex_init(&version->lock, NULL);
+    watch_history_init(&version->history, version->n_columns, bucket_ns);
+    version->report = (mw_watch_report){.learn_rows = learn_rows,
+                                        .n_features = version->n_features,
+                                        .n_outputs = version->n_outputs,
+                                        .is_cut = version->is_cut};
+    if (fill(version))
+        return version;
+    watch_version_free(version);
+    return NULL;
+}
+
+void watch_version_free(watch_version *version)
+{
+    free(version->endpoint);
+    free(version->identity);
+    free(version->source);
+    free(version->is_category);
+    free(version->learned);
+    free(version->seen);
+    free(version->whole);
+    free(version->found);
+    watch_history_done(&version->history);
+    for (size_t l = 0; l < WATCH_LANES; l++)
+        free(atomic_load(&version->lanes[l]));
+    for (size_t i = 0; i < version->n_retired; i++)
+        free(version->retired[i]); /* the bins went on to those that took their place */
+    watch_columns_free(atomic_load(&version->columns), version->n_columns);
+    pthread_mutex_destroy(&version->lock);
+    free(version);
+}
+
+size_t watch_version_bytes(const watch_version *version)
+{
+    size_t cells = version->n_columns * WATCH_BINS, bytes = sizeof *version;
+    bytes += 2 * cells * sizeof(uint64_t) + watch_history_bytes(&version->history);
+    for (size_t l = 0; l < WATCH_LANES; l++)
+        bytes += atomic_load(&version->lanes[l]) ? cells * sizeof(uint64_t) : 0;
+    if (atomic_load(&version->columns))
+        bytes += version->n_columns * sizeof(watch_column);
+    if (version->learned)
+        bytes += version->learn_rows * version->n_columns * sizeof(double);
+    return bytes + version->n_columns * sizeof(mw_watched);
+}
