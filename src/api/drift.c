@@ -18,6 +18,7 @@ typedef struct drift_page {
     mw_watch_report report;
     const struct drift_metric *metric;
     size_t n_endpoints;
+    int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
 } drift_page;
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -28,16 +29,20 @@ static bool is_feature(const drift_page *page, size_t c)
 }
 
 /* A version that was replaced may have had other features: only the one in use has names. */
-static mw_view name_of(const drift_page *page, const mw_endpoint_info *info, size_t c, char *room,
-                       size_t room_size)
+mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t c, char *room,
+                        size_t room_size)
 {
-    if (!is_feature(page, c)) {
-        int size = snprintf(room, room_size, "output %zu", c - page->report.n_features);
-        return (mw_view){room, (size_t)size};
-    }
+    if (c >= n_features)
+        return (mw_view){room, (size_t)snprintf(room, room_size, "output %zu", c - n_features)};
     if (info->forest && c < info->forest->schema.n_columns)
         return info->forest->schema.columns[c].name;
     return (mw_view){room, (size_t)snprintf(room, room_size, "f%zu", c)};
+}
+
+static mw_view name_of(const drift_page *page, const mw_endpoint_info *info, size_t c, char *room,
+                       size_t room_size)
+{
+    return api_column_name(info, page->report.n_features, c, room, room_size);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -86,13 +91,20 @@ static void write_reference(const mw_watch_report *r, mw_buf *out)
                   (unsigned long long)r->reference_rows, (unsigned long long)r->learn_rows);
 }
 
+static bool look(drift_page *page, const mw_endpoint_info *info)
+{
+    if (page->seconds == 0)
+        return mw_monitor_report(page->monitor, info->name, info->version, &page->report,
+                                 page->columns, COLUMNS_MAX);
+    return mw_monitor_window(page->monitor, info->name, info->version, (double)page->seconds,
+                             &page->report, page->columns, COLUMNS_MAX);
+}
+
 static void write_endpoint(void *user, const mw_endpoint_info *info)
 {
     drift_page *page = user;
     mw_buf *out = page->out;
-    if (!page->monitor || !page->columns ||
-        !mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
-                           COLUMNS_MAX))
+    if (!page->monitor || !page->columns || !look(page, info))
         return;
     const mw_watch_report *r = &page->report;
     bool learning = r->state == MW_WATCH_LEARNING;
@@ -131,6 +143,10 @@ void api_look_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
     mw_error err;
     one_endpoint one = {.page = {.out = exchange->reply, .monitor = api_monitor(api)}};
+    if (api_query_window(exchange, 0, &one.page.seconds, &err) != MW_OK) {
+        api_answer_error(exchange, &err);
+        return;
+    }
     one.page.columns = calloc(COLUMNS_MAX, sizeof *one.page.columns);
     bool is_known = api_find_endpoint(api, asked->params.name, write_one, &one);
     free(one.page.columns);
@@ -145,7 +161,12 @@ void api_look_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 void api_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
     (void)asked;
+    mw_error err;
     drift_page page = {.out = exchange->reply, .monitor = api_monitor(api)};
+    if (api_query_window(exchange, 0, &page.seconds, &err) != MW_OK) {
+        api_answer_error(exchange, &err);
+        return;
+    }
     page.columns = calloc(COLUMNS_MAX, sizeof *page.columns);
     mw_buf_format(page.out, "{\"watching\":%s,\"endpoints\":[",
                   page.monitor && page.columns ? "true" : "false");

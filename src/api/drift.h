@@ -7,4 +7,11 @@
 /* Nothing where nothing is watched. open: OpenMetrics. */
 void api_drift_metrics(mw_api *api, mw_buf *out, bool open);
 
+/* The name of a column of the watch: features first, then outputs. `room` may hold it. */
+mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t c, char *room,
+                        size_t room_size);
+/* "window=24h", in seconds. Fails: MW_BAD_ARGUMENT (MW3526). */
+MW_CHECKED mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_seconds,
+                                      mw_error *err);
+
 #endif

@@ -105,6 +105,12 @@ static const api_route routes[] = {
      "What an endpoint did over time", API_BODY_NONE, API_ANSWER_OBJECT, API_MAY_404},
     {MW_GET, "/mw/v1/endpoints/{name}/drift", NULL, api_look_drift, "endpoint_drift",
      "Drift of an endpoint's inputs and outputs", API_BODY_NONE, API_ANSWER_OBJECT, API_MAY_404},
+    {MW_GET, "/mw/v1/endpoints/{name}/drift/series", NULL, api_drift_series,
+     "endpoint_drift_series", "Drift of inputs and outputs over time", API_BODY_NONE,
+     API_ANSWER_OBJECT, API_MAY_400 | API_MAY_404},
+    {MW_GET, "/mw/v1/endpoints/{name}/drift/bins", NULL, api_drift_bins, "endpoint_drift_bins",
+     "Histograms of inputs and outputs beside the reference's", API_BODY_NONE, API_ANSWER_OBJECT,
+     API_MAY_400 | API_MAY_404},
     {MW_GET, "/mw/v1/events", NULL, api_look_events, NULL, NULL, API_BODY_NONE, API_ANSWER_TEXT, 0},
 };
 

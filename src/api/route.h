@@ -75,6 +75,8 @@ api_handler api_metrics;
 api_handler api_openapi;
 api_handler api_index;
 api_handler api_drift;
+api_handler api_drift_series;
+api_handler api_drift_bins;
 api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
 api_handler api_pages;
 

@@ -73,6 +73,8 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/endpoints/{name}", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/series", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift", VIEWER, ENDPOINT),
+    RECORD(GETS, "/mw/v1/endpoints/{name}/drift/series", VIEWER, ENDPOINT),
+    RECORD(GETS, "/mw/v1/endpoints/{name}/drift/bins", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/events", VIEWER, LISTED),
     /* health: a load balancer has no token */
     OPEN(GETS, "/ping"),

@@ -553,6 +553,28 @@ static const cli_command commands[] = {
         .run = cli_run_alert_rules,
     },
     {
+        .name = "anomaly score",
+        .group = "Daily",
+        .summary = "tell which rows are unlike a reference",
+        .about =
+            "Scores each row of a CSV file from 0 to 1: 1 for a value that is missing where none "
+            "ever was, and for a category that the reference does not have; for a number beyond "
+            "the reference's 0.001 and 0.999 quantiles, the more the farther it lies; and by an "
+            "isolation forest grown from the reference's rows, for rows whose values are usual, "
+            "but not together. The largest counts, and its cause is told.\n\n"
+            "The reference is a CSV file, or a training profile ('mw data profile'), which has no "
+            "rows and therefore no forest. Rows count from 0.",
+        .arguments = {{"FILE", "CSV, also .csv.gz; - is standard input", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_REF, CLI_REPORT_FORMAT, CLI_ANOMALY_THRESHOLD, CLI_PROFILE_LABEL,
+                            CLI_COLUMNS, CLI_CATEGORICAL, CLI_SEED, CLI_OUTPUT),
+        .examples = {{"mw anomaly score today.csv --ref train.csv --label churned",
+                      "the worst rows"},
+                     {"mw anomaly score today.csv --ref train.csv --label y --format csv -o "
+                      "scores.csv",
+                      "every row"}},
+        .run = cli_run_anomaly_score,
+    },
+    {
         .name = "drift check",
         .group = "Daily",
         .summary = "tell whether rows differ from a reference",

@@ -1048,6 +1048,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                   .value = "NAME",
                   .auto_is = "the file's name",
                   .help = "call the data set so"},
+    [CLI_ANOMALY_THRESHOLD] = {.name = "threshold",
+                               .flag_only = true,
+                               .kind = CLI_KIND_TEXT,
+                               .value = "SCORE",
+                               .auto_is =
+                                   "what one row in a thousand of the reference reaches; 0.6 "
+                                   "against a profile",
+                               .help = "a row is an anomaly from this score on, 0 to 1"},
     [CLI_PROFILE_LABEL] = {.name = "label",
                            .flag_only = true,
                            .kind = CLI_KIND_TEXT,

@@ -156,7 +156,7 @@ static ring ring_of(const watch_version *version)
     return r;
 }
 
-static void tell_window(const watch_column *column, const double *counts, mw_watched *found)
+void watch_tell_window(const watch_column *column, const double *counts, mw_watched *found)
 {
     double rows = watch_sum(column->reference);
     found->psi = watch_psi(column, counts);
@@ -186,7 +186,7 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
         take(found, column, counts, r->now - back - r->first,
              seconds_between(begin_ns, version->latest_ns));
     }
-    tell_window(column, counts, found);
+    watch_tell_window(column, counts, found);
     if (r->now - r->first < WATCH_STARTS)
         return;
     for (size_t i = 0; i < WATCH_BINS; i++)

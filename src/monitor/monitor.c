@@ -425,6 +425,50 @@ bool mw_monitor_report(mw_monitor *monitor, const char *endpoint, unsigned numbe
     return true;
 }
 
+static watch_version *find_locked(mw_monitor *monitor, const char *endpoint, unsigned number)
+{
+    pthread_mutex_lock(&monitor->lock);
+    watch_version *version = find(monitor, endpoint, number);
+    pthread_mutex_unlock(&monitor->lock);
+    if (version)
+        pthread_mutex_lock(&version->lock);
+    return version;
+}
+
+bool mw_monitor_window(mw_monitor *monitor, const char *endpoint, unsigned number, double seconds,
+                       mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room)
+{
+    if (!mw_monitor_report(monitor, endpoint, number, ret_report, ret_columns, columns_room))
+        return false;
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (ret_report->state == MW_WATCH_WATCHING)
+        watch_window(version, seconds, ret_report, ret_columns, columns_room);
+    pthread_mutex_unlock(&version->lock);
+    return true;
+}
+
+bool mw_monitor_series(mw_monitor *monitor, const char *endpoint, unsigned number,
+                       mw_watch_measure measure, double seconds, mw_watch_series *ret_series)
+{
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (!version)
+        return false;
+    bool done = watch_series(version, seconds, measure, ret_series);
+    pthread_mutex_unlock(&version->lock);
+    return done;
+}
+
+size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,
+                       double seconds, mw_watch_bin *ret_bins)
+{
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (!version)
+        return 0;
+    size_t n = watch_bins(version, column, seconds, ret_bins);
+    pthread_mutex_unlock(&version->lock);
+    return n;
+}
+
 size_t mw_monitor_memory_bytes(mw_monitor *monitor)
 {
     size_t bytes = sizeof *monitor;

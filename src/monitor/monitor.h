@@ -108,6 +108,57 @@ typedef struct mw_watch_report {
  * columns_room (features, then outputs). Any thread. */
 bool mw_monitor_report(mw_monitor *monitor, const char *endpoint, unsigned version,
                        mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room);
+/* ---- looking back ---------------------------------------------------------------------------- */
+
+/* As mw_monitor_report, with window_rows, window_seconds, psi, missing and outside over the last
+ * `seconds` (up to 31 days, rounded up to whole minutes, hours beyond an hour, days beyond a week;
+ * less where less is known): the evidence and the verdict are the same. */
+bool mw_monitor_window(mw_monitor *monitor, const char *endpoint, unsigned version, double seconds,
+                       mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room);
+
+typedef enum mw_watch_measure {
+    MW_WATCH_PSI,
+    MW_WATCH_MISSING_SHARE,
+    MW_WATCH_OUTSIDE_SHARE
+} mw_watch_measure;
+
+typedef struct mw_watch_series {
+    size_t n_points, n_columns;
+    double step_seconds;
+    double *t;      /* n_points; seconds since 1970 at which each began */
+    double *rows;   /* n_points */
+    double *values; /* (n_columns, n_points); NaN: no reference, or too few rows. PSI of a minute of
+                       under 200 rows is over those before it, too, up to a quarter of an hour */
+} mw_watch_series;
+
+/* Over the last `seconds`, in minutes, hours or days. False: it is not watched, or memory is gone.
+ * mw_watch_series_done. */
+bool mw_monitor_series(mw_monitor *monitor, const char *endpoint, unsigned version,
+                       mw_watch_measure measure, double seconds, mw_watch_series *ret_series);
+void mw_watch_series_done(mw_watch_series *series);
+
+typedef enum mw_watch_bin_kind {
+    MW_WATCH_BIN_RANGE,    /* (low, high]; infinite: below or above all of the reference */
+    MW_WATCH_BIN_CATEGORY, /* `code` of the model */
+    MW_WATCH_BIN_OTHERS,   /* rarer ones of the reference, together */
+    MW_WATCH_BIN_NEW,      /* what the reference does not have */
+    MW_WATCH_BIN_MISSING
+} mw_watch_bin_kind;
+
+typedef struct mw_watch_bin {
+    mw_watch_bin_kind kind;
+    double low, high;
+    uint32_t code;
+    double reference, current; /* rows */
+} mw_watch_bin;
+
+enum { MW_WATCH_BINS = 16 };
+
+/* A column's histogram: the reference, and the last `seconds`. ret_bins holds MW_WATCH_BINS.
+ * Returns how many; 0: it is not watched, or has no reference yet. */
+size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
+                       double seconds, mw_watch_bin *ret_bins);
+
 /* Bytes held. */
 size_t mw_monitor_memory_bytes(mw_monitor *monitor);
 

@@ -142,6 +142,16 @@ uint64_t watch_digest_of(const watch_column *columns, size_t n);
 void watch_look(watch_version *version, uint64_t now_ns, double alpha);
 double watch_psi(const watch_column *column, const double *counts);
 double watch_sum(const double *counts);
+/* What a window's counts say: psi, missing, outside. */
+void watch_tell_window(const watch_column *column, const double *counts, mw_watched *found);
+
+/* ---- window.c: looking back; the caller holds the version's lock ----------------------------- */
+
+void watch_window(watch_version *version, double seconds, mw_watch_report *report,
+                  mw_watched *columns, size_t room);
+bool watch_series(watch_version *version, double seconds, mw_watch_measure measure,
+                  mw_watch_series *ret_series);
+size_t watch_bins(watch_version *version, size_t c, double seconds, mw_watch_bin *ret_bins);
 
 /* ---- keep.c: what survives a restart --------------------------------------------------------- */
 

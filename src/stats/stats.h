@@ -315,6 +315,7 @@ void mw_heavy_merge(mw_heavy *into, const mw_heavy *from);
 /* Commonest first; ret_counters holds MW_HEAVY_COUNTERS. Returns how many. */
 size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters);
 
+#include "anomaly.h"
 #include "profile.h"
 #include "quality.h"
 

@@ -204,3 +204,28 @@ def test_drift_check_takes_a_profile(run, profile, tmp_path):
     assert {f["method"] for f in report["features"]} == {"psi"}
     refused = run("drift", "check", "--ref", profile, "--cur", path, "--method", "ks")
     assert refused.returncode == 2 and "MW8007" in refused.stderr
+
+
+def test_looking_back(serve, profile):
+    server = serve(f"credit={MODEL}", "--reference", profile)
+    send(server, rows(600, 3, income=4))
+    found(server, lambda e: e["rows"] == 600)
+    base = f"{server.url}/mw/v1/endpoints/credit/drift"
+    day = server.session.get(f"{server.url}/drift?window=24h").json()["endpoints"][0]
+    assert day["window_rows"] == 600 and day["features"][4]["psi"] > 0.2
+    assert server.session.get(f"{base}?window=7d").json()["window_rows"] == 600
+    series = server.session.get(f"{base}/series?window=1h").json()
+    assert series["step"] == 60 and len(series["t"]) == len(series["rows"]) >= 1
+    assert sum(series["rows"]) == 600 and set(series["series"]) == {*COLUMNS, "output 0"}
+    assert max(v for v in series["series"]["income"] if v is not None) > 0.2
+    one = server.session.get(f"{base}/series?window=24h&feature=age&measure=missing").json()
+    assert list(one["series"]) == ["age"] and one["measure"] == "missing" and one["step"] == 3600
+    bins = server.session.get(f"{base}/bins?feature=income&window=1h").json()["features"]["income"]
+    assert sum(b["reference"] for b in bins) == 5000 and sum(b["current"] for b in bins) == 600
+    assert bins[0]["low"] is None and bins[-1]["kind"] == "missing"
+    for address, code in ((f"{base}/series?window=2y", 400), (f"{base}/bins?version=x", 400),
+                          (f"{server.url}/drift?window=1", 400),
+                          (f"{base}/series?measure=psy", 400),
+                          (base.replace("credit", "none") + "/series", 404)):
+        answer = server.session.get(address)
+        assert answer.status_code == code and answer.json()["code"].startswith("MW"), answer.text

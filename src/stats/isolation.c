@@ -1,0 +1,336 @@
+/* Isolation forest, grown and walked.
+ *
+ * A tree is filled up to a whole one of `depth` levels, so that every walk takes the same steps and
+ * nothing branches:
+ *
+ *     node i: right = x[feature] > threshold;  i = 2 i + 1 + right        depth times
+ *     leaf i - (2^depth - 1): the path's length
+ *
+ * Where a leaf stands higher, all nodes below it have an infinite threshold: the walk goes left, to
+ * a leaf that says the same. Rows walk in blocks side by side, so that the loads of one hide behind
+ * those of the others. A sum is in the order of the trees: the same bits for any block. */
+#include "chance.h"
+#include "stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+#define EULER 0.57721566490153286061
+
+enum { USUAL_TREES = 100, USUAL_SAMPLE = 256, TREES_MAX = 10000, SAMPLE_MAX = 65536, BLOCK = 16 };
+
+struct mw_isolation {
+    size_t n_features, n_trees, n_inner, n_leaves; /* of a tree: 2^depth - 1, 2^depth */
+    unsigned depth;
+    double search; /* mean depth of a search among the sample */
+    uint32_t *features;
+    float *thresholds, *leaves, *medians;
+};
+
+/* ---- growing --------------------------------------------------------------------------------- */
+
+/* Mean depth of an unsuccessful search in a binary tree of n. */
+static double search_depth(double n)
+{
+    if (n <= 1)
+        return 0;
+    return n == 2 ? 1 : 2 * (log(n - 1) + EULER) - 2 * (n - 1) / n;
+}
+
+typedef struct growing {
+    mw_isolation *forest;
+    const float *rows;    /* of this tree: (n, n_features) */
+    uint32_t *order;      /* rows, parted as the tree grows */
+    uint32_t *candidates; /* features */
+    uint64_t random;
+    uint32_t *features;
+    float *thresholds, *leaves;
+} growing;
+
+static double chance(growing *g)
+{
+    return (double)(stats_draw(&g->random) >> 11) * 0x1p-53;
+}
+
+static void range_of(const growing *g, uint32_t feature, size_t begin, size_t end, float *ret_low,
+                     float *ret_high)
+{
+    size_t n_features = g->forest->n_features;
+    *ret_low = INFINITY;
+    *ret_high = -INFINITY;
+    for (size_t i = begin; i < end; i++) {
+        float x = g->rows[g->order[i] * n_features + feature];
+        *ret_low = x < *ret_low ? x : *ret_low;
+        *ret_high = x > *ret_high ? x : *ret_high;
+    }
+}
+
+/* A feature that varies among these rows, drawn evenly; false: none does. */
+static bool draw_feature(growing *g, size_t begin, size_t end, uint32_t *ret_feature, float *low,
+                         float *high)
+{
+    for (size_t left = g->forest->n_features; left > 0; left--) {
+        size_t at = (size_t)(chance(g) * (double)left);
+        uint32_t feature = g->candidates[at];
+        range_of(g, feature, begin, end, low, high);
+        *ret_feature = feature;
+        if (*low < *high)
+            return true;
+        g->candidates[at] = g->candidates[left - 1]; /* not again at this node */
+        g->candidates[left - 1] = feature;
+    }
+    return false;
+}
+
+static size_t part(growing *g, size_t begin, size_t end, uint32_t feature, float threshold)
+{
+    size_t n_features = g->forest->n_features, middle = begin;
+    for (size_t i = begin; i < end; i++) {
+        uint32_t row = g->order[i];
+        if (g->rows[row * n_features + feature] > threshold)
+            continue;
+        g->order[i] = g->order[middle];
+        g->order[middle++] = row;
+    }
+    return middle;
+}
+
+/* Down the left side to a leaf of the whole tree. */
+static void end_path(growing *g, size_t node, unsigned level, size_t n)
+{
+    double length = (double)level + search_depth((double)n);
+    for (; level < g->forest->depth; level++) {
+        g->thresholds[node] = INFINITY;
+        node = 2 * node + 1;
+    }
+    g->leaves[node - g->forest->n_inner] = (float)length;
+}
+
+static void grow(growing *g, size_t node, unsigned level, size_t begin, size_t end)
+{
+    uint32_t feature;
+    float low, high;
+    if (end - begin <= 1 || level == g->forest->depth ||
+        !draw_feature(g, begin, end, &feature, &low, &high)) {
+        end_path(g, node, level, end - begin);
+        return;
+    }
+    float threshold = low + (float)chance(g) * (high - low);
+    if (!(threshold < high)) /* rounded up: one side would be empty */
+        threshold = low;
+    size_t middle = part(g, begin, end, feature, threshold);
+    g->features[node] = feature;
+    g->thresholds[node] = threshold;
+    grow(g, 2 * node + 1, level + 1, begin, middle);
+    grow(g, 2 * node + 2, level + 1, middle, end);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static double value_at(const mw_matrix *rows, size_t row, size_t column)
+{
+    ptrdiff_t at = (ptrdiff_t)row * rows->row_stride + (ptrdiff_t)column * rows->column_stride;
+    return rows->dtype == MW_FLOAT64 ? ((const double *)rows->data)[at]
+                                     : (double)((const float *)rows->data)[at];
+}
+
+/* Beyond what a float holds is beyond all of them. */
+static float as_float(double value, float median)
+{
+    return isnan(value) ? median : (float)value;
+}
+
+static void take_row(const mw_isolation *forest, const mw_matrix *rows, size_t row, float *to)
+{
+    for (size_t f = 0; f < forest->n_features; f++)
+        to[f] = as_float(value_at(rows, row, f), forest->medians[f]);
+}
+
+static mw_status set_medians(mw_isolation *forest, const mw_matrix *rows, mw_error *err)
+{
+    size_t n = rows->n_rows;
+    double *room = malloc((3 * n + 1) * sizeof *room), *values = room + 2 * n;
+    if (!room)
+        return mw_fail_memory(err, "an isolation forest");
+    for (size_t f = 0; f < forest->n_features; f++) {
+        for (size_t i = 0; i < n; i++)
+            values[i] = value_at(rows, i, f);
+        mw_sample sample = mw_sample_make(values, n, 1, room, room + n);
+        forest->medians[f] = sample.n > 0 ? (float)mw_sample_quantile(&sample, 0.5) : 0;
+    }
+    free(room);
+    return MW_OK;
+}
+
+/* `sample` of the rows, none twice; infinite values count as the largest number. */
+static void draw_rows(growing *g, const mw_matrix *rows, uint32_t *all, size_t sample, float *to)
+{
+    for (size_t i = 0; i < sample; i++) {
+        size_t at = i + (size_t)(chance(g) * (double)(rows->n_rows - i));
+        uint32_t row = all[at];
+        all[at] = all[i];
+        all[i] = row;
+        take_row(g->forest, rows, row, to + i * g->forest->n_features);
+        g->order[i] = (uint32_t)i;
+    }
+    for (size_t i = 0; i < sample * g->forest->n_features; i++)
+        if (isinf(to[i]))
+            to[i] = to[i] > 0 ? 3.4028234e38f : -3.4028234e38f;
+}
+
+/* ---- fit ------------------------------------------------------------------------------------- */
+
+void mw_isolation_free(mw_isolation *forest)
+{
+    if (!forest)
+        return;
+    free(forest->features);
+    free(forest->thresholds);
+    free(forest->leaves);
+    free(forest->medians);
+    free(forest);
+}
+
+static mw_isolation *make(size_t n_features, size_t n_trees, size_t sample)
+{
+    mw_isolation *forest = calloc(1, sizeof *forest);
+    if (!forest)
+        return NULL;
+    *forest = (mw_isolation){.n_features = n_features, .n_trees = n_trees};
+    while (((size_t)1 << forest->depth) < sample)
+        forest->depth++;
+    forest->depth = forest->depth ? forest->depth : 1;
+    forest->n_leaves = (size_t)1 << forest->depth;
+    forest->n_inner = forest->n_leaves - 1;
+    forest->search = search_depth((double)sample);
+    forest->features = calloc(n_trees * forest->n_inner, sizeof *forest->features);
+    forest->thresholds = calloc(n_trees * forest->n_inner, sizeof *forest->thresholds);
+    forest->leaves = calloc(n_trees * forest->n_leaves, sizeof *forest->leaves);
+    forest->medians = calloc(n_features, sizeof *forest->medians);
+    if (forest->features && forest->thresholds && forest->leaves && forest->medians)
+        return forest;
+    mw_isolation_free(forest);
+    return NULL;
+}
+
+static void grow_all(growing *g, const mw_matrix *rows, uint32_t *all, size_t sample, float *room)
+{
+    mw_isolation *forest = g->forest;
+    for (size_t t = 0; t < forest->n_trees; t++) {
+        g->features = forest->features + t * forest->n_inner;
+        g->thresholds = forest->thresholds + t * forest->n_inner;
+        g->leaves = forest->leaves + t * forest->n_leaves;
+        draw_rows(g, rows, all, sample, room);
+        grow(g, 0, 0, 0, sample);
+    }
+}
+
+mw_status mw_isolation_fit(const mw_matrix *rows, const mw_isolation_options *options,
+                           mw_isolation **ret_forest, mw_error *err)
+{
+    mw_isolation_options o = options ? *options : (mw_isolation_options){0};
+    size_t n = rows->n_rows, n_features = rows->n_columns;
+    o.n_trees = o.n_trees == 0 ? USUAL_TREES : o.n_trees > TREES_MAX ? TREES_MAX : o.n_trees;
+    o.sample = o.sample == 0 ? USUAL_SAMPLE : o.sample > SAMPLE_MAX ? SAMPLE_MAX : o.sample;
+    o.sample = o.sample < 2 ? 2 : o.sample;
+    if (n == 0 || n_features == 0 || n > UINT32_MAX) {
+        mw_fail(err, MW_E_DRIFT_COLUMNS, "an isolation forest of %zu rows and %zu features", n,
+                n_features);
+        return mw_mend(err, "give it rows of the reference, with at least one column of numbers");
+    }
+    size_t sample = o.sample < n ? o.sample : n;
+    mw_isolation *forest = make(n_features, o.n_trees, sample);
+    uint32_t *all = malloc((n + sample + n_features) * sizeof *all);
+    float *room = malloc(sample * n_features * sizeof *room);
+    mw_status status = forest && all && room ? set_medians(forest, rows, err)
+                                             : mw_fail_memory(err, "an isolation forest");
+    if (status == MW_OK) {
+        growing g = {.forest = forest,
+                     .rows = room,
+                     .order = all + n,
+                     .candidates = all + n + sample,
+                     .random = o.seed};
+        for (size_t i = 0; i < n; i++)
+            all[i] = (uint32_t)i;
+        for (size_t f = 0; f < n_features; f++)
+            g.candidates[f] = (uint32_t)f;
+        grow_all(&g, rows, all, sample, room);
+        *ret_forest = forest;
+    } else
+        mw_isolation_free(forest);
+    free(all);
+    free(room);
+    return status;
+}
+
+/* ---- scores ---------------------------------------------------------------------------------- */
+
+/* n <= BLOCK rows, one behind another in `x`; the rest of the block walks along. */
+static void walk_block(const mw_isolation *forest, const float *x, float *ret_sums)
+{
+    size_t n_features = forest->n_features, n_inner = forest->n_inner;
+    float sums[BLOCK] = {0};
+    for (size_t t = 0; t < forest->n_trees; t++) {
+        const uint32_t *features = forest->features + t * n_inner;
+        const float *thresholds = forest->thresholds + t * n_inner;
+        const float *leaves = forest->leaves + t * forest->n_leaves;
+        uint32_t at[BLOCK] = {0};
+        for (unsigned level = 0; level < forest->depth; level++)
+            for (size_t r = 0; r < BLOCK; r++)
+                at[r] = 2 * at[r] + 1 + (x[r * n_features + features[at[r]]] > thresholds[at[r]]);
+        for (size_t r = 0; r < BLOCK; r++)
+            sums[r] += leaves[at[r] - n_inner];
+    }
+    memcpy(ret_sums, sums, sizeof sums);
+}
+
+static double score_of(const mw_isolation *forest, float sum)
+{
+    double mean = (double)sum / (double)forest->n_trees;
+    return forest->search > 0 ? exp2(-mean / forest->search) : 0.5;
+}
+
+void mw_isolation_score(const mw_isolation *forest, const mw_matrix *rows, double *ret_scores)
+{
+    float small[BLOCK * 64], sums[BLOCK];
+    size_t n_features = forest->n_features;
+    float *x = n_features <= 64 ? small : calloc(BLOCK * n_features, sizeof *x);
+    if (x == small)
+        memset(small, 0, BLOCK * n_features * sizeof *x);
+    for (size_t begin = 0; begin < rows->n_rows; begin += BLOCK) {
+        size_t n = rows->n_rows - begin < BLOCK ? rows->n_rows - begin : BLOCK;
+        for (size_t r = 0; x && r < n; r++)
+            take_row(forest, rows, begin + r, x + r * n_features);
+        if (x)
+            walk_block(forest, x, sums);
+        for (size_t r = 0; r < n; r++)
+            ret_scores[begin + r] = x ? score_of(forest, sums[r]) : (double)NAN;
+    }
+    if (x != small)
+        free(x);
+}
+
+size_t mw_isolation_cause(const mw_isolation *forest, const double *row, double *ret_without)
+{
+    size_t n = forest->n_features, cause = n;
+    double *copy = malloc((n + 1) * sizeof *copy), score;
+    mw_matrix one = {copy, MW_FLOAT64, 1, n, n, 1};
+    *ret_without = (double)NAN;
+    if (!copy)
+        return n;
+    memcpy(copy, row, n * sizeof *copy);
+    mw_isolation_score(forest, &one, ret_without);
+    for (size_t f = 0; f < n; f++) {
+        copy[f] = (double)forest->medians[f];
+        mw_isolation_score(forest, &one, &score);
+        copy[f] = row[f];
+        if (score < *ret_without) {
+            *ret_without = score;
+            cause = f;
+        }
+    }
+    free(copy);
+    return cause;
+}
