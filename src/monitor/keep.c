@@ -298,7 +298,7 @@ static void take_over(watch_version *version, kept *k, uint64_t now_ns)
         all = all && k->columns[c].is_ready;
     }
     if (any) {
-        watch_columns_put(version, k->columns);
+        watch_columns_put(version, k->columns, false);
         k->columns = NULL;
     }
     if (all)

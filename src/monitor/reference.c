@@ -20,11 +20,13 @@ void watch_columns_free(watch_column *columns, size_t n)
     free(columns);
 }
 
-void watch_columns_put(watch_version *version, watch_column *columns)
+void watch_columns_put(watch_version *version, watch_column *columns, bool has_bins)
 {
     watch_column *before = atomic_load(&version->columns);
-    if (before && version->n_retired < WATCH_RETIRED)
+    if (before && version->n_retired < WATCH_RETIRED) {
+        version->retired_own_bins[version->n_retired] = !has_bins;
         version->retired[version->n_retired++] = before;
+    }
     atomic_store_explicit(&version->columns, columns, memory_order_release);
 }
 
@@ -205,7 +207,7 @@ mw_status watch_take_profile(watch_version *version, const mw_watch_subject *sub
     version->profile_rows = subject->profile->rows;
     version->reference_digest = watch_digest_of(columns, version->n_columns);
     version->first_ns = now_ns;
-    watch_columns_put(version, columns);
+    watch_columns_put(version, columns, true);
     return MW_OK;
 }
 
@@ -280,7 +282,7 @@ void watch_learn(watch_version *version, uint64_t now_ns)
         free(columns); /* tried again at the next look */
         return;
     }
-    watch_columns_put(version, columns);
+    watch_columns_put(version, columns, true);
     if (is_first)
         version->first_ns = now_ns;
     version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */

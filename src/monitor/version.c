@@ -59,7 +59,10 @@ void watch_version_free(watch_version *version)
     for (size_t l = 0; l < WATCH_LANES; l++)
         free(atomic_load(&version->lanes[l]));
     for (size_t i = 0; i < version->n_retired; i++)
-        free(version->retired[i]); /* the bins went on to those that took their place */
+        if (version->retired_own_bins[i])
+            watch_columns_free(version->retired[i], version->n_columns);
+        else
+            free(version->retired[i]);
     watch_columns_free(atomic_load(&version->columns), version->n_columns);
     pthread_mutex_destroy(&version->lock);
     free(version);

@@ -94,6 +94,7 @@ typedef struct watch_version {
     atomic_bool learns;
     _Atomic(watch_column *) columns;      /* NULL: there is no reference yet for any */
     watch_column *retired[WATCH_RETIRED]; /* a thread may still read them */
+    bool retired_own_bins[WATCH_RETIRED]; /* else those that took their place have them */
     size_t n_retired;
     _Atomic(watch_lane *) lanes[WATCH_LANES];
     /* the watcher's */
@@ -115,8 +116,9 @@ watch_version *watch_version_new(const char *endpoint, unsigned version, size_t 
                                  size_t n_outputs, size_t learn_rows, uint64_t bucket_ns);
 void watch_version_free(watch_version *version);
 size_t watch_version_bytes(const watch_version *version);
-/* Columns take the place of those before, which stay as long as the version. */
-void watch_columns_put(watch_version *version, watch_column *columns);
+/* Columns take the place of those before, which stay as long as the version; has_bins: with the
+ * bins of their categories. */
+void watch_columns_put(watch_version *version, watch_column *columns, bool has_bins);
 void watch_columns_free(watch_column *columns, size_t n);
 
 /* ---- count.c: the loop's side. `lane` is the thread's number. */
