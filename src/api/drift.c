@@ -116,6 +116,10 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
                   r->n_drifted ? "true" : "false", r->n_drifted, (unsigned long long)r->rows,
                   (unsigned long long)r->window_rows);
     write_number(out, "window_seconds", r->window_seconds);
+    mw_buf_format(out, ",\"anomalies\":{\"scored\":%llu,\"found\":%llu",
+                  (unsigned long long)r->scored_rows, (unsigned long long)r->anomalous_rows);
+    write_number(out, "threshold", r->anomaly_threshold);
+    mw_buf_char(out, '}');
     mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
     for (size_t c = 0; !learning && c < r->n_features + r->n_outputs; c++) {
         mw_buf_text(out, c ? ",\n  " : "\n  ");
@@ -299,6 +303,21 @@ static void write_rows(void *user, const mw_endpoint_info *info)
                       (unsigned long long)(page->report.rows + page->report.reference_rows));
 }
 
+static void write_scored(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    const mw_watch_report *r = &page->report;
+    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+                           COLUMNS_MAX))
+        return;
+    mw_buf_format(page->out,
+                  "mw_anomaly_rows_total{endpoint=\"%s\",version=\"%u\",outcome=\"usual\"} %llu\n"
+                  "mw_anomaly_rows_total{endpoint=\"%s\",version=\"%u\",outcome=\"odd\"} %llu\n",
+                  info->name, info->version,
+                  (unsigned long long)(r->scored_rows - r->anomalous_rows), info->name,
+                  info->version, (unsigned long long)r->anomalous_rows);
+}
+
 static void write_head(mw_buf *out, const char *name, const char *type, const char *help)
 {
     mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -312,6 +331,9 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
     write_head(out, open ? "mw_watched_rows" : "mw_watched_rows_total", "counter",
                "Rows that the watch over drift has counted or learned from.");
     mw_fleet_each_version(api_fleet(api), write_rows, &page);
+    write_head(out, open ? "mw_anomaly_rows" : "mw_anomaly_rows_total", "counter",
+               "Rows scored for anomalies, up to 1,000 a second.");
+    mw_fleet_each_version(api_fleet(api), write_scored, &page);
     for (size_t i = 0; i < MW_COUNT(of_columns); i++) {
         page.metric = &of_columns[i];
         write_head(out, page.metric->name, "gauge", page.metric->help);

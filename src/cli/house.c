@@ -282,6 +282,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     fleet_options.observer = house->observer;
     MW_TRY(cli_watching_open(call, &house->watching, &house->monitor, err));
     fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
+    fleet_options.anomaly = house->monitor ? mw_monitor_score : NULL;
     fleet_options.tap_user = house->monitor;
     MW_TRY(cli_log_open(call, &house->journal, err));
     fleet_options.answer_tap = house->journal ? cli_log_tap : NULL;

@@ -107,4 +107,5 @@ void watch_rows(watch_version *version, unsigned number, const mw_matrix *rows,
         else if (!learns)
             return; /* until the watcher has made the reference */
     }
+    watch_score_some(version, rows);
 }

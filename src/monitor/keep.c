@@ -292,17 +292,13 @@ static bool is_ahead(const kept *k, uint64_t now_ns)
 
 static void take_over(watch_version *version, kept *k, uint64_t now_ns)
 {
-    bool any = false, all = true;
-    for (size_t c = 0; c < version->n_columns; c++) {
+    bool any = false;
+    for (size_t c = 0; c < version->n_columns; c++)
         any = any || k->columns[c].is_ready;
-        all = all && k->columns[c].is_ready;
-    }
     if (any) {
         watch_columns_put(version, k->columns, false);
         k->columns = NULL;
     }
-    if (all)
-        watch_learn_no_more(version);
     version->profile_rows = k->profile_rows;
     version->reference_digest = k->digest;
     version->first_ns = version->latest_ns = now_ns;

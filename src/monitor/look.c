@@ -235,7 +235,9 @@ static void tell_whole(const watch_version *version, const ring *r, mw_watch_rep
 
 static void publish(watch_version *version, double alpha)
 {
+    pthread_mutex_lock(&version->lock);
     mw_watch_report report = version->report;
+    pthread_mutex_unlock(&version->lock);
     mw_watched *found = malloc((version->n_columns + 1) * sizeof *found);
     ring r = ring_of(version);
     if (!found)
@@ -252,12 +254,22 @@ static void publish(watch_version *version, double alpha)
     free(found);
 }
 
+/* The first rows go on being gathered for the forest where a history has brought the references. */
 static void tell_learned(watch_version *version)
 {
     size_t n = atomic_load_explicit(&version->n_written, memory_order_relaxed);
+    const watch_column *columns = atomic_load(&version->columns);
+    const watch_scorer *scorer = atomic_load(&version->scorer);
+    bool is_whole = columns != NULL;
+    for (size_t c = 0; columns && c < version->n_columns; c++)
+        is_whole = is_whole && columns[c].is_ready;
     pthread_mutex_lock(&version->lock);
-    version->report.reference_rows = atomic_load(&version->learns) ? n : version->learn_rows;
+    version->report.reference_rows = is_whole ? version->learn_rows : n;
+    version->report.scored_rows = atomic_load(&version->scored);
+    version->report.anomalous_rows = atomic_load(&version->anomalous);
+    version->report.anomaly_threshold = scorer ? scorer->threshold : (double)NAN;
     pthread_mutex_unlock(&version->lock);
+    atomic_store(&version->budget, WATCH_SCORED);
 }
 
 /* A clock that was set back waits in the bucket that it has reached. */

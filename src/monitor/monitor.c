@@ -97,6 +97,16 @@ void mw_monitor_tap(void *user, const char *endpoint, unsigned version, const mw
         watch_rows(entry->found, thread_number(), rows, values, n_outputs);
 }
 
+bool mw_monitor_score(void *user, const char *endpoint, unsigned number, const mw_matrix *rows,
+                      double *ret_scores)
+{
+    mw_monitor *monitor = user;
+    pthread_mutex_lock(&monitor->lock);
+    const watch_version *version = find(monitor, endpoint, number);
+    pthread_mutex_unlock(&monitor->lock);
+    return version && watch_score(version, rows, rows->n_rows, ret_scores);
+}
+
 /* ---- what versions are ----------------------------------------------------------------------- */
 
 static uint64_t wall_ns(const mw_monitor *monitor)

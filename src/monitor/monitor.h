@@ -67,6 +67,12 @@ void mw_monitor_refresh(mw_monitor *monitor);
 void mw_monitor_tap(void *monitor, const char *endpoint, unsigned version, const mw_matrix *rows,
                     const double *values, size_t n_outputs);
 
+/* How unlike the reference rows are, 0..1 each (stats: mw_anomaly_score): an mw_anomaly_scores of
+ * serve. False: the version is not watched, or its first rows are not there yet. Any thread.
+ * Cost: some 3 us for a row, 1 us a row for many. */
+bool mw_monitor_score(void *monitor, const char *endpoint, unsigned version, const mw_matrix *rows,
+                      double *ret_scores);
+
 /* Gather and judge now. The watcher does it each second; one thread at a time. */
 void mw_monitor_look(mw_monitor *monitor);
 
@@ -102,6 +108,8 @@ typedef struct mw_watch_report {
     char source[128]; /* of the profile: "train.csv" */
     double
         watched_since; /* seconds since 1970; restarts between count in where a history is kept */
+    uint64_t scored_rows, anomalous_rows; /* since the process began; up to 1,000 rows a second */
+    double anomaly_threshold;             /* an anomaly from this score on; NaN: no forest yet */
 } mw_watch_report;
 
 /* The last findings of a version; false when it was never tapped. ret_columns holds

@@ -198,7 +198,10 @@ mw_status watch_take_profile(watch_version *version, const mw_watch_subject *sub
         const mw_profile_column *from =
             by_place ? input_at(subject->profile, c)
                      : mw_profile_find(subject->profile, schema->columns[c].name);
-        n += from && take(from, &schema->columns[c], &columns[c]);
+        if (!from || !take(from, &schema->columns[c], &columns[c]))
+            continue;
+        version->bounds[c] = mw_anomaly_bound_of(from);
+        n++;
     }
     if (n == 0) {
         free(columns);
@@ -283,21 +286,11 @@ void watch_learn(watch_version *version, uint64_t now_ns)
         return;
     }
     watch_columns_put(version, columns, true);
+    atomic_store(&version->scorer, watch_scorer_make(version, columns));
     if (is_first)
         version->first_ns = now_ns;
     version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */
     atomic_store(&version->learns, false);
-    free(version->learned);
-    version->learned = NULL;
-}
-
-/* Where rows were claimed already a thread may still write them: they stay as long as the version.
- */
-void watch_learn_no_more(watch_version *version)
-{
-    atomic_store(&version->learns, false);
-    if (atomic_exchange(&version->n_claimed, version->learn_rows) > 0)
-        return;
     free(version->learned);
     version->learned = NULL;
 }

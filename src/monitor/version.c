@@ -13,8 +13,9 @@ static bool fill(watch_version *version)
     version->whole = calloc(n * WATCH_BINS, sizeof *version->whole);
     version->found = calloc(n, sizeof *version->found);
     version->is_category = calloc(n, sizeof *version->is_category);
+    version->bounds = calloc(n, sizeof *version->bounds);
     return version->endpoint && version->learned && version->seen && version->whole &&
-           version->found && version->is_category;
+           version->found && version->is_category && version->bounds;
 }
 
 watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n_features,
@@ -51,6 +52,8 @@ void watch_version_free(watch_version *version)
     free(version->identity);
     free(version->source);
     free(version->is_category);
+    free(version->bounds);
+    watch_scorer_free(atomic_load(&version->scorer));
     free(version->learned);
     free(version->seen);
     free(version->whole);
@@ -78,5 +81,6 @@ size_t watch_version_bytes(const watch_version *version)
         bytes += version->n_columns * sizeof(watch_column);
     if (version->learned)
         bytes += version->learn_rows * version->n_columns * sizeof(double);
-    return bytes + version->n_columns * sizeof(mw_watched);
+    bytes += watch_scorer_bytes(atomic_load(&version->scorer));
+    return bytes + version->n_columns * (sizeof(mw_watched) + sizeof(mw_anomaly_bound));
 }

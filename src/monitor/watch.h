@@ -70,6 +70,18 @@ watch_slot *watch_slot_at(watch_history *history, watch_span span, uint64_t buck
 /* The same to look at; NULL where nothing came. */
 const watch_slot *watch_slot_of(const watch_history *history, watch_span span, uint64_t bucket);
 
+/* ---- scorer.c: anomalies --------------------------------------------------------------------- */
+
+enum { WATCH_SCORED = 1000 /* rows a second, behind answers */, WATCH_SCORED_AT_ONCE = 16 };
+
+typedef struct watch_scorer {
+    size_t n; /* features */
+    mw_anomaly_bound *bounds;
+    double *rarities; /* (n, WATCH_BINS): of categories */
+    mw_isolation *forest;
+    double threshold;
+} watch_scorer;
+
 /* ---- one version ----------------------------------------------------------------------------- */
 
 enum { WATCH_RETIRED = 4 };
@@ -96,6 +108,10 @@ typedef struct watch_version {
     watch_column *retired[WATCH_RETIRED]; /* a thread may still read them */
     bool retired_own_bins[WATCH_RETIRED]; /* else those that took their place have them */
     size_t n_retired;
+    mw_anomaly_bound *bounds;       /* n_columns; of the profile, else not known */
+    _Atomic(watch_scorer *) scorer; /* NULL until the first rows are there; made once */
+    atomic_int budget;              /* rows that may be scored until the next look */
+    atomic_uint_least64_t scored, anomalous;
     _Atomic(watch_lane *) lanes[WATCH_LANES];
     /* the watcher's */
     uint64_t *seen; /* (n_columns, WATCH_BINS), of all lanes at the last look */
@@ -134,9 +150,18 @@ MW_CHECKED mw_status watch_take_profile(watch_version *version, const mw_watch_s
                                         uint64_t now_ns, mw_error *err);
 /* Columns without a reference get it from the first rows, once these are there. */
 void watch_learn(watch_version *version, uint64_t now_ns);
-/* Every column has its reference from elsewhere. */
-void watch_learn_no_more(watch_version *version);
 uint64_t watch_digest_of(const watch_column *columns, size_t n);
+
+/* NULL when memory is gone, or there is no feature. */
+watch_scorer *watch_scorer_make(const watch_version *version, const watch_column *columns);
+void watch_scorer_free(watch_scorer *scorer);
+size_t watch_scorer_bytes(const watch_scorer *scorer);
+/* 0..1 a row. False: the first rows are not there yet. */
+bool watch_score(const watch_version *version, const mw_matrix *rows, size_t n_rows,
+                 double *ret_scores);
+/* Behind an answer: counts how many of its rows are unlike the reference, as far as there is time.
+ */
+void watch_score_some(watch_version *version, const mw_matrix *rows);
 
 /* ---- look.c: the watcher's side ------------------------------------------------------------- */
 

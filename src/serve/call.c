@@ -222,6 +222,19 @@ static mw_status explain(serve_call *call, mw_scratch *scratch, mw_error *err)
     return MW_OK;
 }
 
+static mw_status score_anomaly(serve_call *call, mw_error *err)
+{
+    if (!call->scores_anomaly)
+        return MW_OK;
+    call->anomaly =
+        mw_arena_take(call->exchange->arena, (call->rows.n_rows + 1) * sizeof *call->anomaly);
+    if (!call->anomaly)
+        return mw_fail_memory(err, "the scores of anomalies");
+    if (!serve_anomaly(call->fleet, &call->slot, &call->rows, call->anomaly))
+        call->anomaly = NULL;
+    return MW_OK;
+}
+
 /* A reply worth compressing where the client allows it. */
 enum { DEFLATE_BYTES = 4096 };
 
@@ -270,6 +283,8 @@ static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
     mw_status status = predict(call, scratch, &err);
     if (status == MW_OK)
         status = explain(call, scratch, &err);
+    if (status == MW_OK)
+        status = score_anomaly(call, &err);
     if (status == MW_OK)
         status = call->write(call, &err);
     if (status == MW_OK)

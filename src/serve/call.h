@@ -22,9 +22,10 @@ struct serve_call {
     mw_status (*write)(serve_call *call, mw_error *err); /* writes the reply */
     void *protocol_data;
 
-    bool is_read;       /* rows are there */
-    bool explains;      /* contributions are wanted */
-    size_t explain_top; /* the largest ones only; 0 = all */
+    bool is_read;        /* rows are there */
+    bool explains;       /* contributions are wanted */
+    size_t explain_top;  /* the largest ones only; 0 = all */
+    bool scores_anomaly; /* how unlike the reference rows are is wanted */
 
     /* admit.h */
     mw_urgency urgency;
@@ -37,6 +38,7 @@ struct serve_call {
     mw_matrix rows;        /* in the arena, or in the body; nothing unless is_read */
     double *values;        /* (rows.n_rows, model->n_outputs) */
     double *contributions; /* (rows.n_rows, n_margins, n_features + 1), or NULL */
+    double *anomaly;       /* rows.n_rows; NULL: not known */
     mw_timeline timeline;
     mw_job job;
 };

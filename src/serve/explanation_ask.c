@@ -6,7 +6,7 @@ static mw_status fail_flag(mw_error *err, const char *name, mw_view value)
     mw_fail(err, MW_E_SERVE_EXPLAIN, "'%.*s' is neither true nor false",
             (int)(value.size < 40 ? value.size : 40), value.data);
     mw_at(err, "%s", name);
-    return mw_mend(err, "send explain=true for contributions beside the predictions");
+    return mw_mend(err, "send %s=true or %s=false", name, name);
 }
 
 static mw_status set_top(serve_call *call, int64_t top, mw_error *err)
@@ -22,12 +22,12 @@ static mw_status set_top(serve_call *call, int64_t top, mw_error *err)
 
 /* ---- the address ----------------------------------------------------------------------------- */
 
-static mw_status read_flag(serve_call *call, mw_view value, mw_error *err)
+static mw_status read_flag(const char *name, mw_view value, bool *ret, mw_error *err)
 {
-    call->explains = mw_view_is(value, "true") || mw_view_is(value, "True");
-    if (call->explains || mw_view_is(value, "false") || mw_view_is(value, "False"))
+    *ret = mw_view_is(value, "true") || mw_view_is(value, "True");
+    if (*ret || mw_view_is(value, "false") || mw_view_is(value, "False"))
         return MW_OK;
-    return fail_flag(err, "explain", value);
+    return fail_flag(err, name, value);
 }
 
 static mw_status read_top(serve_call *call, mw_view value, mw_error *err)
@@ -54,7 +54,9 @@ mw_status serve_explain_by_query(serve_call *call, mw_error *err)
         mw_view name = {pair.data, size};
         mw_view value = {pair.data + size + (equals ? 1 : 0), pair.size - size - (equals ? 1 : 0)};
         if (mw_view_is(name, "explain"))
-            MW_TRY(read_flag(call, value, err));
+            MW_TRY(read_flag("explain", value, &call->explains, err));
+        else if (mw_view_is(name, "anomaly"))
+            MW_TRY(read_flag("anomaly", value, &call->scores_anomaly, err));
         else if (mw_view_is(name, "explain_top"))
             MW_TRY(read_top(call, value, err));
     }
@@ -68,6 +70,8 @@ static mw_status read_param(serve_call *call, mw_scan *scan, mw_view key, mw_err
     int64_t top;
     if (mw_view_is(key, "explain"))
         return mw_scan_bool(scan, &call->explains, err);
+    if (mw_view_is(key, "anomaly"))
+        return mw_scan_bool(scan, &call->scores_anomaly, err);
     if (!mw_view_is(key, "explain_top"))
         return mw_scan_skip(scan, NULL, err);
     MW_TRY(mw_scan_integer(scan, &top, err));
@@ -91,7 +95,8 @@ mw_status serve_explain_by_params(serve_call *call, mw_view params, mw_error *er
             return MW_OK;
         if (read_param(call, &scan, key, err) != MW_OK) {
             mw_at(err, "parameter '%.*s'", MW_VIEW_ARG(key));
-            return mw_mend(err, "send \"explain\": true or false, \"explain_top\": 1 or more");
+            return mw_mend(err, "send \"explain\", \"anomaly\": true or false, \"explain_top\": 1 "
+                                "or more");
         }
     }
 }

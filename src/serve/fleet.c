@@ -629,6 +629,14 @@ unsigned serve_workers_slot(const mw_fleet *fleet)
     return fleet->options.n_loops;
 }
 
+bool serve_anomaly(mw_fleet *fleet, const serve_slot *slot, const mw_matrix *rows,
+                   double *ret_scores)
+{
+    return fleet->options.anomaly &&
+           fleet->options.anomaly(fleet->options.tap_user, slot->endpoint->name,
+                                  slot->model->version, rows, ret_scores);
+}
+
 void serve_tap(mw_fleet *fleet, const serve_slot *slot, mw_view request_id, const mw_matrix *rows,
                const double *values)
 {

@@ -123,6 +123,8 @@ struct mw_observer *serve_observer(const mw_fleet *fleet);
 serve_queue *serve_queue_of(mw_fleet *fleet);
 size_t serve_max_body(const mw_fleet *fleet);
 unsigned serve_workers_slot(const mw_fleet *fleet); /* index of the workers' counters */
+bool serve_anomaly(mw_fleet *fleet, const serve_slot *slot, const mw_matrix *rows,
+                   double *ret_scores);
 void serve_tap(mw_fleet *fleet, const serve_slot *slot, mw_view request_id, const mw_matrix *rows,
                const double *values);
 

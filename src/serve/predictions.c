@@ -28,6 +28,18 @@ static void write_graph_value(mw_buf *out, const mw_forest *forest, size_t i, do
         write_value(out, value, element == MW_ELEMENT_INT64 || element == MW_ELEMENT_INT32);
 }
 
+/* null: there is no reference to score against, yet. */
+static void write_anomaly(const serve_call *call, mw_buf *out)
+{
+    mw_buf_text(out, call->anomaly ? ", \"anomaly_score\": [" : ", \"anomaly_score\": null");
+    for (size_t row = 0; call->anomaly && row < call->rows.n_rows; row++) {
+        mw_buf_text(out, row ? ", " : "");
+        mw_json_write_double(out, call->anomaly[row]);
+    }
+    if (call->anomaly)
+        mw_buf_char(out, ']');
+}
+
 mw_status serve_write_predictions(serve_call *call, mw_error *err)
 {
     (void)err;
@@ -59,6 +71,8 @@ mw_status serve_write_predictions(serve_call *call, mw_error *err)
         mw_buf_text(out, ", ");
         serve_write_explanations(call, out);
     }
+    if (call->scores_anomaly)
+        write_anomaly(call, out);
     mw_buf_char(out, '}');
     call->exchange->reply_type = MW_VIEW("application/json");
     return MW_OK;

@@ -37,6 +37,11 @@ typedef struct mw_answered {
 /* As mw_tap. */
 typedef void mw_answer_tap(void *user, const mw_answered *answered);
 
+/* How unlike a reference rows are, 0..1 each, for requests that ask (anomaly=true). False: it is
+ * not known (yet). As a tap else, but before the answer. */
+typedef bool mw_anomaly_scores(void *user, const char *endpoint, unsigned version,
+                               const mw_matrix *rows, double *ret_scores);
+
 /* Which requests of an endpoint are taken. 0 = the usual, from base/limits.h; of the rate: none. */
 typedef struct mw_admission {
     uint64_t budget_ns;   /* answers should be made within it; half of it may be waiting */
@@ -46,15 +51,16 @@ typedef struct mw_admission {
 } mw_admission;
 
 typedef struct mw_fleet_options {
-    mw_admission admission;   /* of endpoints for which nothing else is said */
-    unsigned n_loops;         /* must equal the server's */
-    unsigned n_workers;       /* threads for bodies too large for a loop; 0 = as many as loops */
-    size_t max_body_bytes;    /* also of a body after decompression */
-    const char *model_folder; /* where load requests may find models that were not named at start
-                                 (NAME, NAME.json, NAME.ubj, NAME.txt); NULL = only those named */
-    mw_tap *tap;              /* NULL = none */
-    void *tap_user;
-    mw_answer_tap *answer_tap; /* a second one; NULL = none */
+    mw_admission admission;     /* of endpoints for which nothing else is said */
+    unsigned n_loops;           /* must equal the server's */
+    unsigned n_workers;         /* threads for bodies too large for a loop; 0 = as many as loops */
+    size_t max_body_bytes;      /* also of a body after decompression */
+    const char *model_folder;   /* where load requests may find models that were not named at start
+                                   (NAME, NAME.json, NAME.ubj, NAME.txt); NULL = only those named */
+    mw_tap *tap;                /* NULL = none */
+    mw_anomaly_scores *anomaly; /* NULL = not known */
+    void *tap_user;             /* of both */
+    mw_answer_tap *answer_tap;  /* a second one; NULL = none */
     void *answer_user;
     struct mw_observer *observer; /* whose sampling settings calls may change; NULL = none */
     bool breaks_contracts; /* take models that break their endpoint's clients, with a warning */

@@ -108,7 +108,7 @@ mw_status mw_anomaly_fit(const mw_anomaly_bound *bounds, size_t n, const double 
 static void join(const mw_isolation *forest, const mw_anomaly_bound *bounds, size_t n,
                  const double *rows, size_t n_rows, double *room, mw_anomaly *ret)
 {
-    double *scores = room + BLOCK * n;
+    double *scores = room + n_rows * n;
     mw_matrix matrix = {room, MW_FLOAT64, n_rows, n, (ptrdiff_t)n, 1};
     for_forest(bounds, n, rows, n_rows, room);
     mw_isolation_score(forest, &matrix, scores);
@@ -125,7 +125,8 @@ static void join(const mw_isolation *forest, const mw_anomaly_bound *bounds, siz
 mw_status mw_anomaly_score(const mw_anomaly_bound *bounds, size_t n, const mw_isolation *forest,
                            const double *rows, size_t n_rows, mw_anomaly *ret, mw_error *err)
 {
-    double *room = malloc((BLOCK * (n + 1)) * sizeof *room);
+    size_t held = n_rows < BLOCK ? n_rows : BLOCK;
+    double *room = malloc((held * (n + 1) + 1) * sizeof *room);
     if (!room)
         return mw_fail_memory(err, "the scores of anomalies");
     for (size_t i = 0; i < n_rows; i++)

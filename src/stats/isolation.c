@@ -193,6 +193,13 @@ void mw_isolation_free(mw_isolation *forest)
     free(forest);
 }
 
+size_t mw_isolation_bytes(const mw_isolation *forest)
+{
+    size_t inner = forest->n_inner * (sizeof *forest->features + sizeof *forest->thresholds);
+    return sizeof *forest + forest->n_features * sizeof *forest->medians +
+           forest->n_trees * (inner + forest->n_leaves * sizeof *forest->leaves);
+}
+
 static mw_isolation *make(size_t n_features, size_t n_trees, size_t sample)
 {
     mw_isolation *forest = calloc(1, sizeof *forest);
@@ -267,8 +274,8 @@ mw_status mw_isolation_fit(const mw_matrix *rows, const mw_isolation_options *op
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-/* n <= BLOCK rows, one behind another in `x`; the rest of the block walks along. */
-static void walk_block(const mw_isolation *forest, const float *x, float *ret_sums)
+/* n <= BLOCK rows, one behind another in `x`. */
+static inline void walk(const mw_isolation *forest, const float *x, size_t n, float *ret_sums)
 {
     size_t n_features = forest->n_features, n_inner = forest->n_inner;
     float sums[BLOCK] = {0};
@@ -278,12 +285,21 @@ static void walk_block(const mw_isolation *forest, const float *x, float *ret_su
         const float *leaves = forest->leaves + t * forest->n_leaves;
         uint32_t at[BLOCK] = {0};
         for (unsigned level = 0; level < forest->depth; level++)
-            for (size_t r = 0; r < BLOCK; r++)
+            for (size_t r = 0; r < n; r++)
                 at[r] = 2 * at[r] + 1 + (x[r * n_features + features[at[r]]] > thresholds[at[r]]);
-        for (size_t r = 0; r < BLOCK; r++)
+        for (size_t r = 0; r < n; r++)
             sums[r] += leaves[at[r] - n_inner];
     }
     memcpy(ret_sums, sums, sizeof sums);
+}
+
+/* A whole block is known when it is compiled: its loops are unrolled. */
+static void walk_block(const mw_isolation *forest, const float *x, size_t n, float *ret_sums)
+{
+    if (n == BLOCK)
+        walk(forest, x, BLOCK, ret_sums);
+    else
+        walk(forest, x, n, ret_sums);
 }
 
 static double score_of(const mw_isolation *forest, float sum)
@@ -304,7 +320,7 @@ void mw_isolation_score(const mw_isolation *forest, const mw_matrix *rows, doubl
         for (size_t r = 0; x && r < n; r++)
             take_row(forest, rows, begin + r, x + r * n_features);
         if (x)
-            walk_block(forest, x, sums);
+            walk_block(forest, x, n, sums);
         for (size_t r = 0; r < n; r++)
             ret_scores[begin + r] = x ? score_of(forest, sums[r]) : (double)NAN;
     }

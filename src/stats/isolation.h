@@ -22,6 +22,7 @@ MW_CHECKED mw_status mw_isolation_fit(const mw_matrix *rows, const mw_isolation_
                                       mw_isolation **ret_forest, mw_error *err);
 /* NULL is fine. */
 void mw_isolation_free(mw_isolation *forest);
+size_t mw_isolation_bytes(const mw_isolation *forest);
 /* 0..1 a row: 2 ^ -(mean depth / mean depth of a search), scikit-learn's -score_samples; about 0.5
  * is usual, near 1 stands alone. ret_scores: n_rows. The rows have the features of those that the
  * trees grew from. Any number of threads. Cost: about a microsecond a row. */

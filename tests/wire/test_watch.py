@@ -229,3 +229,31 @@ def test_looking_back(serve, profile):
                           (base.replace("credit", "none") + "/series", 404)):
         answer = server.session.get(address)
         assert answer.status_code == code and answer.json()["code"].startswith("MW"), answer.text
+
+
+def test_odd_rows(serve, profile):
+    server = serve(f"credit={MODEL}", "--reference", profile)
+
+    def ask(table, address="?anomaly=true", **more):
+        body = {"dataframe_split": {"columns": COLUMNS, "data": table}, **more}
+        return server.session.post(f"{server.url}/invocations{address}", json=body)
+    usual = rows(50, 8)
+    early = ask(usual).json()
+    assert early["anomaly_score"] is None and len(early["predictions"]) == 50
+    send(server, rows(LEARNED, 9))
+    endpoint = found(server, lambda e: e["anomalies"]["threshold"] is not None)
+    threshold = endpoint["anomalies"]["threshold"]
+    scores = ask(usual).json()["anomaly_score"]
+    assert len(scores) == 50 and all(0 <= s <= 1 for s in scores)
+    assert sum(s >= threshold for s in scores) <= 2
+    odd = [row[:4] + [1e9] + row[5:] for row in usual]
+    odd[1] = usual[1][:5] + [None] + usual[1][6:]
+    by_params = ask(odd, "", params={"anomaly": True}).json()["anomaly_score"]
+    assert all(s >= threshold for s in by_params) and by_params[1] == 1
+    assert "anomaly_score" not in ask(odd, "").json()
+    refused = ask(odd, "?anomaly=perhaps")
+    assert refused.status_code == 400 and "anomaly=true" in refused.text
+    told = found(server, lambda e: e["anomalies"]["found"] >= 30)["anomalies"]
+    assert told["scored"] >= told["found"]
+    assert server.samples()[
+        'mw_anomaly_rows_total{endpoint="credit",version="1",outcome="odd"}'] >= 30
