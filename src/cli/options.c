@@ -1021,6 +1021,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                          .fallback = "html",
                          .choices = data_formats,
                          .help = "form of the report; else what --output ends with tells it"},
+    [CLI_RESULTS] = {.name = "results",
+                     .flag_only = true,
+                     .kind = CLI_KIND_TEXT,
+                     .value = "FILES",
+                     .auto_is = "the card describes, and does not judge",
+                     .help =
+                         "JSON of 'mw model validate' and 'mw fairness check' for this version, "
+                         "with commas"},
     [CLI_ARTIFACTS] = {.name = "artifacts",
                        .flag_only = true,
                        .kind = CLI_KIND_FOLDER,

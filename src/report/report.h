@@ -78,4 +78,31 @@ void mw_data_profile_html(const mw_data_profile *profile, mw_buf *out);
 void mw_data_profile_markdown(const mw_data_profile *profile, mw_buf *out);
 void mw_data_profile_json(const mw_data_profile *profile, mw_buf *out);
 
+/* ---- cards ------------------------------------------------------------------------------------
+ */
+
+/* A line of a section: a name with its value, or prose where the name is empty. */
+typedef struct mw_card_entry {
+    mw_view name, value;
+} mw_card_entry;
+
+typedef struct mw_card_section {
+    const char *key, *title; /* "intended_use", "Intended use" */
+    mw_card_entry *entries;
+    size_t n_entries; /* 0: shown as "not provided" */
+} mw_card_section;
+
+enum { MW_CARD_SECTIONS = 16 };
+
+/* A model card (Mitchell 2019): what is known of a version, and what people wrote. All borrowed. */
+typedef struct mw_card {
+    mw_view title, verdict;
+    mw_card_section sections[MW_CARD_SECTIONS];
+    size_t n_sections;
+} mw_card;
+
+void mw_card_html(const mw_card *card, mw_buf *out);
+void mw_card_markdown(const mw_card *card, mw_buf *out);
+void mw_card_json(const mw_card *card, mw_buf *out);
+
 #endif

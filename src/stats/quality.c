@@ -153,6 +153,19 @@ static double mean_of(const double *x, const double *w, size_t n, double all)
     return quality_ratio(stats_total(&sum), all);
 }
 
+/* The same of a draw, where chance is larger than what rounding loses: three times as fast. */
+static double mean_of_draw(const double *x, const double *w, size_t n, double all)
+{
+    double lanes[4] = {0, 0, 0, 0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++)
+            lanes[k] += w[i + k] * x[i + k];
+    for (; i < n; i++)
+        lanes[0] += w[i] * x[i];
+    return quality_ratio(lanes[0] + lanes[1] + (lanes[2] + lanes[3]), all);
+}
+
 /* Of the mean: of a ratio of two sums where rows have weights. */
 static double variance_of(const double *x, const double *w, size_t n, double all, double mean)
 {
@@ -167,7 +180,8 @@ static double variance_of(const double *x, const double *w, size_t n, double all
     return n_rows > 1 ? stats_total(&sum) / (all * all) * n_rows / (n_rows - 1) : (double)NAN;
 }
 
-static void evaluate(const mw_quality *quality, const double *w, double *values, double *aids)
+static void evaluate(const mw_quality *quality, const double *w, bool is_draw, double *values,
+                     double *aids)
 {
     const quality_kind *kind = quality->kind;
     stats_sum all = {0, 0};
@@ -180,7 +194,8 @@ static void evaluate(const mw_quality *quality, const double *w, double *values,
     double total = stats_total(&all);
     for (size_t k = 0; k < kind->n_losses && total > 0; k++) {
         int metric = kind->losses[k].metric;
-        values[metric] = mean_of(quality->losses[k], w, quality->n_units, total);
+        values[metric] =
+            (is_draw ? mean_of_draw : mean_of)(quality->losses[k], w, quality->n_units, total);
         if (aids)
             aids[metric] =
                 kind->metrics[metric].interval == MW_BY_WILSON
@@ -198,7 +213,7 @@ mw_status mw_quality_of(const mw_quality *quality, const double *times, double *
     if (!w)
         return MW_NO_MEMORY;
     weigh(quality, times, w);
-    evaluate(quality, w, ret_values, ret_variances);
+    evaluate(quality, w, false, ret_values, ret_variances);
     free(w);
     return MW_OK;
 }
@@ -303,9 +318,9 @@ static mw_status draw_values(const mw_quality *first, const mw_quality *second, 
     for (size_t draw = 0; draw < n_draws; draw++) {
         draw_times(n, &seed, times);
         weigh(first, times, times + n);
-        evaluate(first, times + n, one, NULL);
+        evaluate(first, times + n, true, one, NULL);
         if (second)
-            evaluate(second, times + n, other, NULL);
+            evaluate(second, times + n, true, other, NULL);
         for (size_t m = 0; m < first->kind->n_metrics; m++)
             drawn[m * n_draws + draw] = second ? other[m] - one[m] : one[m];
     }
@@ -324,7 +339,7 @@ mw_status mw_quality_intervals(const mw_quality *quality, const bool *wanted, ui
     if (!w)
         return MW_NO_MEMORY;
     weigh(quality, NULL, w);
-    evaluate(quality, w, values, aids);
+    evaluate(quality, w, false, values, aids);
     double worth = worth_of(quality, w);
     free(w);
     for (size_t m = 0; m < kind->n_metrics; m++) {

@@ -1,9 +1,12 @@
-"""`mw report data` against pandas and SciPy; what it warns of; its pages are safe and whole."""
+"""`mw report data` against pandas and SciPy; what it warns of; its pages are safe and whole. `mw
+report card`: what people wrote in a record, and what was measured."""
 import json
+import urllib.request
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import Server, check_end
 from scipy import stats
 from scipy.stats.contingency import association
 
@@ -125,3 +128,70 @@ def test_bad_input_is_told(run, written):
     done = run("report", "data", written, "--target", "ages")
     assert done.returncode == 2 and "did you mean 'age'" in done.stderr
     assert run("report", "data", "nowhere.csv").returncode == 3
+
+
+# ---- cards -------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    """A version with a run, descriptions and tags, as MLflow's clients send them."""
+    folder = tmp_path_factory.mktemp("card")
+    server = Server(folder, "--record", folder / "record")
+
+    def ask(path, **body):
+        request = urllib.request.Request(
+            f"{server.url}/api/2.0/mlflow/{path}", json.dumps(body).encode(),
+            {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    run = ask("runs/create", experiment_id="0")["run"]["info"]
+    ask("runs/log-parameter", run_id=run["run_id"], key="depth", value="3")
+    ask("runs/log-metric", run_id=run["run_id"], key="auc", value=0.91, timestamp=1)
+    ask("registered-models/create", name="credit", description="Scores <b>loans</b>.",
+        tags=[{"key": "card.limits", "value": "Not for companies."},
+              {"key": "card.users", "value": "Clerks."}])
+    ask("model-versions/create", name="credit", source=run["artifact_uri"], run_id=run["run_id"],
+        description="Trained again.\n\nWith more rows.",
+        tags=[{"key": "card.limits", "value": "Not for firms."}])
+    yield folder / "record"
+    check_end(server)
+
+
+def test_a_card_tells_what_people_wrote_and_what_was_measured(run, record, written, tmp_path):
+    suite, results = tmp_path / "s.yaml", tmp_path / "v.json"
+    suite.write_text("metrics: {roc_auc: 0.5, brier: 0.0001}\n")
+    table = pd.read_csv(written)
+    table.assign(p=table.y * 0.4 + 0.3 + table.index / 5000).to_csv(written, index=False)
+    assert run("model", "validate", "--data", written, "--target", "y", "--predictions", "p",
+               "--suite", suite, "--slices", "town", "-o", results).returncode == 6
+    done = run("report", "card", "credit/1", "--record", record, "--results", results, "--format",
+               "json")
+    assert done.returncode == 0, done.stderr
+    card = json.loads(done.stdout)
+    told = {key: [(e["name"], e["value"]) for e in entries]
+            for key, entries in card["sections"].items()}
+    assert card["title"] == "credit, version 1" and "1 of 2 checks passed" in card["verdict"]
+    assert told["purpose"] == [(None, "Scores <b>loans</b>."),
+                               (None, "Trained again.\n\nWith more rows.")]
+    assert told["limits"] == [(None, "Not for firms.")]  # the version's word, not the model's
+    assert told["users"] == [(None, "Clerks.")] and told["ethics"] == []
+    assert ("depth", "3") in told["training"] and ("auc", "0.91") in told["training"]
+    assert dict(told["metrics"])["roc_auc"].startswith("1")
+    assert "fail: " in dict(told["checks"])["metric/brier"]
+    assert "town=Ghent" in dict(told["slices"])
+    for ending in ("html", "md"):
+        page = tmp_path / f"card.{ending}"
+        assert run("report", "card", "credit/1", "--record", record, "-o", page).returncode == 0
+        text = page.read_text().replace("\\<", "")
+        assert "<b>" not in text and "not provided" in text and "not judged" in text
+
+
+def test_a_card_of_nothing_is_told(run, record, tmp_path):
+    done = run("report", "card", "credit/9", "--record", record)
+    assert done.returncode == 3 and "credit" in done.stderr
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"kind": "weather"}')
+    done = run("report", "card", "credit/1", "--record", record, "--results", wrong)
+    assert done.returncode == 1 and "wrong.json" in done.stderr and "no result" in done.stderr
+    assert run("report", "card", "credit/1").returncode == 2

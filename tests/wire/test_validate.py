@@ -60,7 +60,7 @@ def same(mine, theirs):
 @pytest.mark.parametrize("column", ["p_xgb", "p_lgbm"])
 def test_two_classes_are_scikit_learns(run, column):
     wanted = expected("adult_classification.json")[column]
-    found = validate(run, ADULT, "--predictions", column)["metrics"]
+    found = validate(run, ADULT, "--predictions", column, "--slices", "none")["metrics"]
     same(found, wanted["sklearn"])
     assert found["ks"]["value"] == close(wanted["ks"])
     assert found["lift_1"]["value"] == close(wanted["lift_top_fraction"]["0.01"])
@@ -75,7 +75,8 @@ def test_two_classes_are_scikit_learns(run, column):
 
 def test_weights_are_scikit_learns(run):
     wanted = expected("adult_classification.json")["p_xgb"]["weighted_sklearn"]
-    found = validate(run, ADULT, "--predictions", "p_xgb", "--weight", "weight")["metrics"]
+    found = validate(run, ADULT, "--predictions", "p_xgb", "--weight", "weight", "--slices", "none")
+    found = found["metrics"]
     same(found, wanted)
     assert found["roc_auc"]["method"] == "bootstrap"
 
@@ -146,14 +147,15 @@ def test_intervals_cover(run, tmp_path):
     wanted = {"average_precision": metrics.average_precision_score(big_y, big_p),
               "accuracy": metrics.accuracy_score(big_y, big_p >= 0.5),
               "log_loss": metrics.log_loss(big_y, big_p)}
-    for i in range(12):
+    for i in range(8):
         at = slice(i * 300, i * 300 + 300)
         data = write(tmp_path / "sample.csv", y=big_y[at], p=big_p[at])
-        found = validate(run, data, "--predictions", "p", "--seed", i)["metrics"]
+        found = validate(run, data, "--predictions", "p", "--slices", "none", "--seed", i)
+        found = found["metrics"]
         for name in truth:
             low, high = found[name]["interval"]
             truth[name].append(low <= wanted[name] <= high)
-    assert all(sum(inside) >= 9 for inside in truth.values()), truth
+    assert all(sum(inside) >= 6 for inside in truth.values()), truth
 
 
 # ---- suites and reports ------------------------------------------------------------------------

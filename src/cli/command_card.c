@@ -1,0 +1,348 @@
+/* report card: what is known of a version, and what people wrote of it, for those who decide.
+ *
+ *     record (version, model, run, passport) --+
+ *     results (JSON of validate, fairness)   --+--> sections --> page, Markdown, JSON
+ *     tags card.* and descriptions           --+
+ *
+ * People write the text parts where MLflow's clients can: in the description of the model and of
+ * the version, and in tags card.intended_use, card.users, card.limits, card.ethics, card.contact;
+ * those of the version win. */
+#include <math.h>
+#include <stdarg.h>
+
+#include "look.h"
+#include "members.h"
+#include "report/report.h"
+#include "stats/stats.h"
+
+#define REPORT_BYTES (16 * MW_MIB)
+
+enum { ENTRIES_MAX = 400, VALUE_BYTES = 2048, RESULTS_MAX = 16, FEATURES_SHOWN = 60 };
+
+typedef struct making {
+    cli_call *call;
+    mw_lineage lineage;
+    mw_registered_model model;
+    mw_card card;
+    mw_json *results[RESULTS_MAX];
+    const char *paths[RESULTS_MAX];
+    size_t n_results;
+    bool no_memory;
+} making;
+
+/* ---- sections -------------------------------------------------------------------------------- */
+
+static mw_card_section *open_section(making *m, const char *key, const char *title)
+{
+    mw_card_section *section = &m->card.sections[m->card.n_sections++];
+    *section = (mw_card_section){key, title, NULL, 0};
+    section->entries = mw_arena_take_zeroed(&m->call->arena, ENTRIES_MAX, sizeof *section->entries);
+    m->no_memory = m->no_memory || !section->entries;
+    return section;
+}
+
+static mw_view kept(making *m, mw_view text)
+{
+    mw_view copy = {mw_arena_text(&m->call->arena, text), text.size};
+    m->no_memory = m->no_memory || !copy.data;
+    return copy;
+}
+
+static void add(making *m, mw_card_section *section, mw_view name, mw_view value)
+{
+    if (value.size == 0 || m->no_memory || section->n_entries == ENTRIES_MAX)
+        return;
+    mw_card_entry *entry = &section->entries[section->n_entries++];
+    entry->name = name.size > 0 ? kept(m, name) : (mw_view){"", 0};
+    entry->value = kept(m, value);
+}
+
+static void say(making *m, mw_card_section *section, mw_view name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void say(making *m, mw_card_section *section, mw_view name, const char *format, ...)
+{
+    char text[VALUE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    add(m, section, name, mw_view_of(text));
+}
+
+static mw_view tag_of(const mw_tags *tags, const char *key)
+{
+    for (size_t i = 0; i < tags->count; i++)
+        if (mw_view_is(tags->items[i].key, key))
+            return tags->items[i].value;
+    return (mw_view){NULL, 0};
+}
+
+/* What people wrote: the version's tag, else the model's. */
+static mw_view written(const making *m, const char *key)
+{
+    mw_view of_version = tag_of(&m->lineage.version.tags, key);
+    return of_version.data ? of_version : tag_of(&m->model.tags, key);
+}
+
+static void add_moment(making *m, mw_card_section *section, const char *name, int64_t ms)
+{
+    mw_buf text;
+    mw_buf_init(&text, MW_KIB);
+    cli_write_moment(&text, ms);
+    add(m, section, mw_view_of(name), mw_buf_as_view(&text));
+    mw_buf_done(&text);
+}
+
+static void details(making *m)
+{
+    const mw_lineage *l = &m->lineage;
+    const mw_passport *p = &l->passport;
+    mw_card_section *s = open_section(m, "details", "Details");
+    add(m, s, MW_VIEW("model"), l->version.name);
+    say(m, s, MW_VIEW("version"), "%lld", (long long)l->version.version);
+    for (size_t i = 0; i < l->version.aliases.count; i++)
+        add(m, s, MW_VIEW("alias"), l->version.aliases.items[i]);
+    add_moment(m, s, "registered", l->version.created);
+    add(m, s, MW_VIEW("by"), p->user);
+    if (p->digest.data)
+        say(m, s, MW_VIEW("digest"), "sha256:%.*s", MW_VIEW_ARG(p->digest));
+    add(m, s, MW_VIEW("flavors"), p->flavors);
+    for (size_t i = 0; i < p->libraries.count && i < 12; i++)
+        say(m, s, MW_VIEW("made with"), "%.*s %.*s", MW_VIEW_ARG(p->libraries.items[i].name),
+            MW_VIEW_ARG(p->libraries.items[i].version));
+    add(m, s, MW_VIEW("repository"), p->repository);
+    add(m, s, MW_VIEW("commit"), p->commit);
+    if (p->dirty == 1)
+        say(m, s, MW_VIEW("code"), "had changes that were not committed");
+    add(m, s, MW_VIEW("contact"), written(m, "card.contact"));
+    add(m, s, MW_VIEW("license"), written(m, "card.license"));
+}
+
+static void texts(making *m)
+{
+    mw_card_section *s = open_section(m, "purpose", "Purpose");
+    add(m, s, MW_VIEW(""), m->model.description);
+    add(m, s, MW_VIEW(""), m->lineage.version.description);
+    static const struct {
+        const char *key, *title, *tag;
+    } parts[] = {{"intended_use", "Intended use", "card.intended_use"},
+                 {"users", "Who uses it, and who is affected", "card.users"},
+                 {"limits", "Limits", "card.limits"},
+                 {"ethics", "Ethical considerations", "card.ethics"}};
+    for (size_t i = 0; i < MW_COUNT(parts); i++) {
+        s = open_section(m, parts[i].key, parts[i].title);
+        add(m, s, MW_VIEW(""), written(m, parts[i].tag));
+    }
+}
+
+static void inputs(making *m)
+{
+    const mw_passport *p = &m->lineage.passport;
+    mw_card_section *s = open_section(m, "inputs", "Inputs and outputs");
+    for (size_t i = 0; i < p->columns.count && i < FEATURES_SHOWN; i++) {
+        const mw_passport_column *c = &p->columns.items[i];
+        say(m, s, c->name.size > 0 ? c->name : MW_VIEW("(no name)"), "%.*s%s%s",
+            MW_VIEW_ARG(c->type), c->is_output ? ", output" : "",
+            c->is_output || c->required ? "" : ", optional");
+    }
+    if (p->columns.count > FEATURES_SHOWN)
+        say(m, s, MW_VIEW("and"), "%zu more", p->columns.count - FEATURES_SHOWN);
+    s = open_section(m, "data", "Training data");
+    for (size_t i = 0; i < p->data.count; i++)
+        say(m, s, p->data.items[i].name, "%.*s%s%.*s, digest %.*s",
+            MW_VIEW_ARG(p->data.items[i].context), p->data.items[i].context.size ? ", " : "",
+            MW_VIEW_ARG(p->data.items[i].source), MW_VIEW_ARG(p->data.items[i].digest));
+}
+
+static void run_section(making *m)
+{
+    const mw_run *run = &m->lineage.run;
+    mw_card_section *s = open_section(m, "training", "Training run");
+    if (!m->lineage.has_run)
+        return;
+    add(m, s, MW_VIEW("run"), run->info.run_id);
+    add(m, s, MW_VIEW("experiment"), m->lineage.experiment);
+    for (size_t i = 0; i < run->params.count && i < 100; i++)
+        add(m, s, run->params.items[i].key, run->params.items[i].value);
+    for (size_t i = 0; i < run->metrics.count && i < 100; i++)
+        say(m, s, run->metrics.items[i].key, "%.6g", run->metrics.items[i].value);
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static bool is_kind(const mw_json *result, const char *kind)
+{
+    return mw_view_is(mw_json_text(mw_json_member(result, "kind")), kind);
+}
+
+static double number_of(const mw_json *object, const char *key)
+{
+    double value;
+    return mw_json_number(mw_json_member(object, key), &value) ? value : (double)NAN;
+}
+
+static void add_value(making *m, mw_card_section *s, const char *name, const mw_json *metric)
+{
+    double value = number_of(metric, "value"), low = (double)NAN, high = (double)NAN;
+    const mw_json *interval = mw_json_member(metric, "interval");
+    if (isnan(value))
+        return;
+    if (mw_json_number(mw_json_element(interval, 0), &low) &&
+        mw_json_number(mw_json_element(interval, 1), &high))
+        say(m, s, mw_view_of(name), "%.4g, 95 %% %.4g to %.4g", value, low, high);
+    else
+        say(m, s, mw_view_of(name), "%.4g", value);
+}
+
+static void measured(making *m)
+{
+    mw_card_section *s = open_section(m, "metrics", "How good it is");
+    for (size_t i = 0; i < m->n_results; i++) {
+        const mw_json *data = mw_json_member(m->results[i], "data");
+        mw_view task = mw_json_text(mw_json_member(m->results[i], "task"));
+        size_t n;
+        if (!is_kind(m->results[i], "validation"))
+            continue;
+        say(m, s, MW_VIEW("measured on"), "%.*s, %.0f rows",
+            MW_VIEW_ARG(mw_json_text(mw_json_member(data, "path"))), number_of(data, "rows"));
+        for (mw_task t = MW_TASK_BINARY; t <= MW_TASK_RANKING; t++) {
+            if (!mw_view_is(task, mw_task_name(t)))
+                continue;
+            const mw_quality_metric *metrics = mw_quality_metrics(t, &n);
+            for (size_t k = 0; k < n; k++)
+                add_value(
+                    m, s, metrics[k].name,
+                    mw_json_member(mw_json_member(m->results[i], "metrics"), metrics[k].name));
+        }
+    }
+    s = open_section(m, "slices", "Where it is worst");
+    for (size_t i = 0; i < m->n_results; i++) {
+        const mw_json *found = mw_json_member(mw_json_member(m->results[i], "slices"), "found");
+        for (size_t k = 0; k < mw_json_count(found); k++) {
+            const mw_json *slice = mw_json_element(found, k);
+            say(m, s, mw_json_text(mw_json_member(slice, "slice")), "%.4g on %.0f rows",
+                number_of(slice, "value"), number_of(slice, "rows"));
+        }
+    }
+}
+
+static void checked(making *m)
+{
+    size_t n_checks = 0, n_failed = 0;
+    mw_card_section *fair = open_section(m, "fairness", "Fairness");
+    mw_card_section *all = open_section(m, "checks", "Checks");
+    for (size_t i = 0; i < m->n_results; i++) {
+        const mw_json *checks = mw_json_member(m->results[i], "checks");
+        mw_card_section *s = is_kind(m->results[i], "fairness") ? fair : all;
+        for (size_t k = 0; k < mw_json_count(checks); k++) {
+            const mw_json *check = mw_json_element(checks, k);
+            n_checks++;
+            n_failed += !mw_json_bool(mw_json_member(check, "passed"), false);
+            say(m, s, mw_json_text(mw_json_member(check, "name")), "%.*s: %.*s",
+                MW_VIEW_ARG(mw_json_text(mw_json_member(check, "verdict"))),
+                MW_VIEW_ARG(mw_json_text(mw_json_member(check, "why"))));
+        }
+    }
+    char verdict[200];
+    if (n_checks == 0)
+        snprintf(verdict, sizeof verdict,
+                 "No checks of this version were given: it is described, "
+                 "not judged.");
+    else
+        snprintf(verdict, sizeof verdict, "%s: %zu of %zu checks passed.",
+                 n_failed ? "Not passed" : "Passed", n_checks - n_failed, n_checks);
+    m->card.verdict = kept(m, mw_view_of(verdict));
+}
+
+static mw_status read_result(making *m, const char *path, mw_error *err)
+{
+    mw_file file;
+    MW_TRY(mw_file_read(path, REPORT_BYTES, &file, err));
+    mw_status status =
+        mw_json_read((mw_view){file.data, file.size}, &m->results[m->n_results], err);
+    mw_file_done(&file);
+    if (status != MW_OK)
+        return mw_at(err, "%s", path);
+    const mw_json *result = m->results[m->n_results++];
+    if (is_kind(result, "validation") || is_kind(result, "fairness"))
+        return MW_OK;
+    mw_fail(err, MW_E_VALIDATE_VALUES, "this is no result of a check");
+    mw_at(err, "%s", path);
+    return mw_mend(err, "give the JSON of 'mw model validate' or 'mw fairness check'");
+}
+
+static mw_status read_results(making *m, mw_error *err)
+{
+    mw_view list = mw_view_of(m->call->settings[CLI_RESULTS].text);
+    while (list.size > 0) {
+        mw_view path = mw_view_trim(mw_view_cut(&list, ','));
+        char *text = mw_arena_text(&m->call->arena, path);
+        if (!text)
+            return mw_fail_memory(err, "the results");
+        if (m->n_results == RESULTS_MAX) {
+            mw_fail(err, MW_E_VALIDATE_VALUES, "more than %d results", (int)RESULTS_MAX);
+            return mw_at(err, "--results");
+        }
+        MW_TRY(read_result(m, text, err));
+    }
+    return MW_OK;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static mw_status find(mw_record *record, void *given, mw_error *err)
+{
+    making *m = given;
+    MW_TRY(mw_record_lineage(record, mw_view_of(m->call->arguments[0]), &m->lineage, err));
+    return mw_record_model(record, m->lineage.version.name, &m->model, err);
+}
+
+static mw_status put_card(making *m, mw_error *err)
+{
+    mw_buf out;
+    const cli_setting *wish = &m->call->settings[CLI_DATA_FORMAT];
+    const char *output = m->call->settings[CLI_OUTPUT].text;
+    const char *dot = output ? strrchr(output, '.') : NULL;
+    bool by_name = wish->origin == CLI_FROM_DEFAULT && dot;
+    bool is_markdown = by_name ? strcmp(dot, ".md") == 0 : wish->number == 1;
+    bool is_json = by_name ? strcmp(dot, ".json") == 0 : wish->number == 2;
+    mw_buf_init(&out, REPORT_BYTES);
+    (is_json ? mw_card_json : is_markdown ? mw_card_markdown : mw_card_html)(&m->card, &out);
+    mw_status status = out.failed ? mw_fail_memory(err, "the card") : cli_put(m->call, &out, err);
+    mw_buf_done(&out);
+    return status;
+}
+
+static mw_status run(making *m, mw_error *err)
+{
+    char title[300];
+    mw_registry *registry;
+    MW_TRY(cli_look(m->call, &registry, err));
+    mw_status status = mw_registry_read(registry, &m->call->arena, find, m, err);
+    mw_registry_close(registry);
+    MW_TRY(status);
+    MW_TRY(read_results(m, err));
+    snprintf(title, sizeof title, "%.*s, version %lld", MW_VIEW_ARG(m->lineage.version.name),
+             (long long)m->lineage.version.version);
+    m->card.title = kept(m, mw_view_of(title));
+    texts(m);
+    measured(m);
+    checked(m);
+    inputs(m);
+    run_section(m);
+    details(m);
+    return m->no_memory ? mw_fail_memory(err, "the card") : put_card(m, err);
+}
+
+mw_status cli_run_report_card(cli_call *call, mw_error *err)
+{
+    making *m = mw_arena_take_zeroed(&call->arena, 1, sizeof *m);
+    if (!m)
+        return mw_fail_memory(err, "the card");
+    m->call = call;
+    mw_status status = run(m, err);
+    for (size_t i = 0; i < m->n_results; i++)
+        mw_json_free(m->results[i]);
+    return status;
+}
