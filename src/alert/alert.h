@@ -36,6 +36,8 @@ MW_CHECKED mw_status mw_alert_config_read(const mw_yaml *section, const char *fi
                                           mw_error *err);
 /* NULL is fine. */
 void mw_alert_config_free(mw_alert_config *config);
+/* The section as JSON Schema. */
+void mw_alert_config_schema(mw_buf *out);
 size_t mw_alert_config_rules(const mw_alert_config *config);
 size_t mw_alert_config_receivers(const mw_alert_config *config);
 

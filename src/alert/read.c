@@ -218,3 +218,32 @@ mw_status read_labels(alert_reader *in, const mw_yaml *map, mw_arena *arena, ale
     alert_labels_sort(labels, *ret_count);
     return MW_OK;
 }
+
+/* ---- JSON Schema ----------------------------------------------------------------------------- */
+
+static void schema_of(const read_key *key, mw_buf *out)
+{
+    static const char *const types[] = {
+        [READ_TEXT] = "{\"type\":\"string\"}",
+        [READ_TIME] = "{\"type\":[\"string\",\"integer\"]}", /* 0 needs no unit */
+        [READ_BOOL] = "{\"type\":\"boolean\"}",
+        [READ_WORDS] = "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}}"};
+    if (key->kind != READ_CHOICE) {
+        mw_buf_text(out, types[key->kind]);
+        return;
+    }
+    for (size_t i = 0; key->choices[i]; i++)
+        mw_buf_format(out, "%s\"%s\"", i ? "," : "{\"enum\":[", key->choices[i]);
+    mw_buf_text(out, "]}");
+}
+
+void read_schema(const read_key *keys, size_t n_keys, mw_buf *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_keys; i++) {
+        if (keys[i].kind == READ_OTHER)
+            continue;
+        mw_buf_format(out, "%s\"%s\":", n++ ? "," : "", keys[i].name);
+        schema_of(&keys[i], out);
+    }
+}

@@ -39,6 +39,9 @@ MW_CHECKED mw_status read_keys(alert_reader *in, const mw_yaml *map, const char 
                                mw_error *err);
 MW_CHECKED mw_status read_labels(alert_reader *in, const mw_yaml *map, mw_arena *arena,
                                  alert_label *labels, size_t *ret_count, mw_error *err);
+/* "name":{"type":...},... as JSON Schema has it; READ_OTHER is left out. */
+void read_schema(const read_key *keys, size_t n_keys, mw_buf *out);
+void alert_receiver_schema(mw_buf *out);
 /* A list of receivers' maps is one by one given to this (receiver_read.c). */
 MW_CHECKED mw_status alert_receiver_read(alert_reader *in, const mw_yaml *map,
                                          alert_receiver **ret_receiver, mw_error *err);

@@ -147,3 +147,8 @@ mw_status alert_receiver_read(alert_reader *in, const mw_yaml *map, alert_receiv
     *ret_receiver = receiver;
     return MW_OK;
 }
+
+void alert_receiver_schema(mw_buf *out)
+{
+    read_schema(receiver_keys, MW_COUNT(receiver_keys), out);
+}

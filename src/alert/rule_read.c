@@ -302,3 +302,24 @@ void alert_rule_write(const alert_rule *rule, mw_buf *out)
     }
     mw_buf_format(out, "],\"enabled\":%s}", rule->is_disabled ? "false" : "true");
 }
+
+/* ---- for editors ----------------------------------------------------------------------------- */
+
+void mw_alert_config_schema(mw_buf *out)
+{
+    static const char list[] = "{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\","
+                               "\"additionalProperties\":false,";
+    static const char labels[] = "\"labels\":{\"type\":\"object\",\"additionalProperties\":{"
+                                 "\"type\":\"string\"}},";
+    mw_buf_format(out,
+                  "{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,"
+                  "\"properties\":{%s",
+                  labels);
+    read_schema(section_keys, MW_COUNT(section_keys), out);
+    mw_buf_format(out, ",\"rules\":%s\"required\":[\"name\"],\"properties\":{%s", list, labels);
+    read_schema(rule_keys, MW_COUNT(rule_keys), out);
+    mw_buf_format(out, "}}},\"receivers\":%s\"required\":[\"name\",\"kind\"],\"properties\":{",
+                  list);
+    alert_receiver_schema(out);
+    mw_buf_text(out, "}}}}}");
+}

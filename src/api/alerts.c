@@ -104,8 +104,18 @@ static mw_status read_end(const alert_turn *turn, int64_t *ret_ms, mw_error *err
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+static mw_status check_state(mw_view state, mw_error *err)
+{
+    static const char *const states[] = {"pending", "firing", "resolved"};
+    for (size_t i = 0; i < MW_COUNT(states); i++)
+        if (!state.data || mw_view_is(state, states[i]))
+            return MW_OK;
+    return fail_field("there is no such state", "state is pending, firing or resolved", err);
+}
+
 static mw_status run_list(alert_turn *turn, mw_error *err)
 {
+    MW_TRY(check_state(parameter(turn, "state"), err));
     mw_alert_query query = {.state = parameter(turn, "state"),
                             .endpoint = parameter(turn, "endpoint"),
                             .rule = parameter(turn, "rule"),

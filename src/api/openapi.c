@@ -278,8 +278,10 @@ void api_openapi(mw_api *api, mw_exchange *exchange, const api_asked *asked)
     mw_fleet_each(api_fleet(api), write_model_routes, &page);
     if (page.n_models == 1)
         mw_fleet_each(api_fleet(api), write_only_model, &page);
-    if (api_has_record(api))
+    if (api_has_record(api)) {
         openapi_write_record(out);
+        openapi_write_alerts(out);
+    }
     mw_buf_text(out, "}, ");
     mw_buf_text(out, components);
     mw_buf_char(out, '}');

@@ -10,5 +10,7 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
 
 /* The paths of MLflow's calls and of our own about the record, a comma before each. */
 void openapi_write_record(mw_buf *out);
+/* Those of alerts, likewise. */
+void openapi_write_alerts(mw_buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* The keys of the configuration file, as a table for people and as a JSON Schema for editors. */
+#include "alert/alert.h"
 #include "config.h"
 #include "help.h"
 
@@ -37,7 +38,7 @@ static bool wanted(const char *section, mw_view name)
 
 static bool section_exists(const char *section)
 {
-    bool exists = !section || strcmp(section, "endpoints") == 0;
+    bool exists = !section || strcmp(section, "endpoints") == 0 || strcmp(section, "alerts") == 0;
     for (int id = 0; id < CLI_N_OPTIONS && !exists; id++)
         exists =
             cli_options[id].config && mw_view_is(cli_option_section(&cli_options[id]), section);
@@ -87,6 +88,9 @@ bool cli_write_schema(const cli_terminal *terminal, const char *section, mw_buf 
         schema_row(terminal, key, cli_endpoint_keys[i].option ? cli_kind_word(like->kind) : text,
                    cli_endpoint_keys[i].required ? "needed" : "", cli_endpoint_keys[i].help, out);
     }
+    if (wanted(section, MW_VIEW("alerts")))
+        schema_row(terminal, "alerts", "section", "",
+                   "rules and receivers: docs/reference/alerts.md, --json has its keys", out);
     return true;
 }
 
@@ -204,6 +208,11 @@ bool cli_write_json_schema(const char *section, mw_buf *out)
     if (wanted(section, MW_VIEW("endpoints"))) {
         mw_buf_format(out, "%s\"endpoints\":", separator);
         json_endpoints(out);
+        separator = ",";
+    }
+    if (wanted(section, MW_VIEW("alerts"))) {
+        mw_buf_format(out, "%s\"alerts\":", separator);
+        mw_alert_config_schema(out);
     }
     mw_buf_text(out, "}}\n");
     return true;

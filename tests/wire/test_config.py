@@ -118,3 +118,4 @@ def test_schema_is_json_schema(run):
     schema = json.loads(run("config", "schema", "--json").stdout)
     assert "json-schema.org" in schema["$schema"]
     assert "threads" in schema["properties"]["server"]["properties"]
+    assert "receivers" in schema["properties"]["alerts"]["properties"]
