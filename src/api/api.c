@@ -18,6 +18,7 @@ struct mw_api {
     mw_journal *journal;
     mw_alerts *alerting;
     api_alerts *alerts; /* NULL: there are none */
+    mw_conductor *conductor; /* NULL: no rollouts */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -145,6 +146,16 @@ mw_status mw_api_set_alerts(mw_api *api, mw_alerts *alerts, mw_registry *registr
 mw_alerts *api_alerting(mw_api *api)
 {
     return api->alerting;
+}
+
+void mw_api_set_conductor(mw_api *api, mw_conductor *conductor)
+{
+    api->conductor = conductor;
+}
+
+mw_conductor *api_conductor(mw_api *api)
+{
+    return api->conductor;
 }
 
 mw_fleet *api_fleet(mw_api *api)

@@ -15,6 +15,7 @@
 #include "net/net.h"
 #include "observe/observe.h"
 #include "registry/registry.h"
+#include "rollout/rollout.h"
 #include "serve/serve.h"
 
 typedef struct mw_api mw_api;
@@ -54,6 +55,8 @@ MW_CHECKED mw_status mw_api_set_alerts(mw_api *api, mw_alerts *alerts, mw_regist
 /* The page of /metrics, in Prometheus text; `api` is an mw_api. Any thread, while the server is
  * open. */
 void mw_api_write_metrics(void *api, mw_buf *out);
+/* Who runs the rollouts that /metrics tells of; borrowed, NULL = nobody. */
+void mw_api_set_conductor(mw_api *api, mw_conductor *conductor);
 
 /* Cores that the process may use, for /metrics. */
 void mw_api_set_cores(mw_api *api, unsigned cores);

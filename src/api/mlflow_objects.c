@@ -138,6 +138,16 @@ static mw_status may_make_version(const objects *o, mw_error *err)
     return may_source(o, text_of(o->turn, "source"), err);
 }
 
+static mw_status may_rollout(const objects *o, mw_error *err)
+{
+    uint64_t id;
+    mw_rollout rollout;
+    if (!mw_whole_parse(text_of(o->turn, "id"), &id) || id > INT64_MAX ||
+        mw_record_rollout(o->record, (int64_t)id, &rollout, NULL) != MW_OK)
+        return may_on(o, o->rule->role, MW_SCOPE_ALL, MW_VIEW(""), err);
+    return may_on(o, o->rule->role, MW_SCOPE_ENDPOINT, rollout.endpoint, err);
+}
+
 /* ---- the rule -------------------------------------------------------------------------------- */
 
 static mw_status may_object(const objects *o, mw_error *err)
@@ -169,6 +179,11 @@ static mw_status may_object(const objects *o, mw_error *err)
         return may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "name"), err);
     case API_OBJECT_MODEL:
         return may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "name"), err);
+    case API_OBJECT_OF_ENDPOINT:
+        id = text_of(turn, "endpoint");
+        return may_on(o, role, MW_SCOPE_ENDPOINT, id.size ? id : text_of(turn, "name"), err);
+    case API_OBJECT_ROLLOUT:
+        return may_rollout(o, err);
     case API_OBJECT_NEW_VERSION:
         return may_make_version(o, err);
     default:

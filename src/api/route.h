@@ -91,6 +91,7 @@ const mw_observer *api_observer(const mw_api *api);
 /* NULL: nobody is asked who he is. */
 struct api_guard *api_guard_of(const mw_api *api);
 mw_alerts *api_alerting(mw_api *api); /* NULL: there are none */
+mw_conductor *api_conductor(mw_api *api); /* NULL: there are no rollouts */
 mw_monitor *api_monitor(mw_api *api); /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);
 const char *api_base_path(const mw_api *api); /* "" or "/prefix" */

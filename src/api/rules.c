@@ -196,6 +196,15 @@ static const api_rule rules[] = {
     RECORD(POSTS, "/mw/v1/rules:test", VIEWER, ANY),
     RECORD(DELETES, "/mw/v1/rules/{id}", DEPLOYER, SERVER),
     RECORD(GETS, "/mw/v1/receivers", VIEWER, ANY),
+    /* rollouts: they are of their endpoints */
+    RECORD(GETS, "/mw/v1/rollouts", VIEWER, SERVER),
+    RECORD(POSTS, "/mw/v1/rollouts", DEPLOYER, OF_ENDPOINT),
+    RECORD(GETS, "/mw/v1/rollouts/{id}", VIEWER, ROLLOUT),
+    RECORD(GETS, "/mw/v1/rollouts/{id}/verdict", VIEWER, ROLLOUT),
+    RECORD(GETS, "/mw/v1/rollouts/{id}/history", VIEWER, ROLLOUT),
+    RECORD(POSTS, "/mw/v1/rollouts/{id}/outcomes", EDITOR, ROLLOUT),
+    RECORD(GETS, "/mw/v1/endpoints/{name}/rollout", VIEWER, OF_ENDPOINT),
+    RECORD(POSTS, "/mw/v1/endpoints/{name}/rollout:{command}", DEPLOYER, OF_ENDPOINT),
     /* gRPC */
     ENDPOINT(POSTS, INFERENCE "ModelInfer"),
     ENDPOINT(POSTS, INFERENCE "ModelStreamInfer"),

@@ -33,6 +33,8 @@ typedef enum api_object {
     API_OBJECT_ARTIFACT,
     API_OBJECT_MODEL,
     API_OBJECT_MODEL_RENAMED, /* and its new name */
+    API_OBJECT_OF_ENDPOINT,   /* {name} of the path, or the field "endpoint" */
+    API_OBJECT_ROLLOUT,       /* its endpoint: {id} of the path */
     API_OBJECT_NEW_VERSION    /* and, to view, where its files come from */
 } api_object;
 

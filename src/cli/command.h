@@ -223,6 +223,15 @@ typedef enum cli_option_id {
     CLI_LOG_FORMAT,    /* --format: of rows that are written */
     CLI_LOG_LAST,      /* --rows */
     CLI_LOG_LIMIT,     /* --limit */
+    /* rollout */
+    CLI_ROLLOUT_MODEL, /* --model: a version */
+    CLI_STRATEGY,
+    CLI_STEPS,
+    CLI_ROLLOUT_FILE, /* --file */
+    CLI_MIN_SAMPLES,
+    CLI_WATCH_AFTER,
+    CLI_REASON,
+    CLI_EXPECT_STEP,
     /* config, help */
     CLI_ORIGIN,
     CLI_MAN,
@@ -345,6 +354,10 @@ cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data, cli_r
 cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_stat;
 cli_run cli_run_alert_list, cli_run_alert_ack, cli_run_alert_test, cli_run_alert_silence,
     cli_run_alert_unsilence, cli_run_alert_rules;
+
+cli_run cli_run_rollout_start, cli_run_rollout_list, cli_run_rollout_status,
+    cli_run_rollout_history, cli_run_rollout_pause, cli_run_rollout_resume, cli_run_rollout_advance,
+    cli_run_rollout_promote, cli_run_rollout_abort, cli_run_rollout_approve, cli_run_rollback;
 
 /* ---- topics of `help`; topics.c -------------------------------------------------------------- */
 

@@ -483,6 +483,167 @@ static const cli_command commands[] = {
         .run = cli_run_lineage_show,
     },
     {
+        .name = "rollout start",
+        .group = "Release",
+        .summary = "bring a new version to an endpoint, step by step",
+        .about =
+            "The new version is loaded beside the one that is served, and gets a rising share of "
+            "the traffic. Each second errors, latency and predictions of both are compared by "
+            "tests that may be looked at for ever; harm rolls back by itself, and when every "
+            "critical metric is fine the version is promoted: the endpoint's alias moves to it, "
+            "for MLflow's clients, too. Then the old version stays warm for --watch-after.\n\n"
+            "The endpoint must be served by an alias (mw serve NAME=models:/MODEL@ALIAS). The "
+            "command writes to the record; the server that has it open begins within a second, "
+            "also after a restart.\n\n"
+            "Clients that send X-Millwright-Key stay on one version; answers say which it was "
+            "(X-Millwright-Version).",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_ROLLOUT_MODEL, CLI_STRATEGY, CLI_STEPS,
+                     CLI_ROLLOUT_FILE, CLI_MIN_SAMPLES, CLI_WATCH_AFTER, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout start credit --model credit/3 --steps 1,5,25,100 --record "
+                      "mw-record",
+                      "a canary"},
+                     {"mw rollout start credit --model credit/3 --strategy blue-green --record "
+                      "mw-record",
+                      "all at once, the old one warm"},
+                     {"mw rollout start credit --file rollout.yaml --record mw-record",
+                      "with approvals and tolerances of one's own"}},
+        .reads_config = true,
+        .run = cli_run_rollout_start,
+    },
+    {
+        .name = "rollout status",
+        .group = "Release",
+        .summary = "show where a rollout is, and what its evidence says",
+        .about = "Of one endpoint the newest rollout, of none all of them: state, share, the "
+                 "verdict of each metric with its interval, and what it waits for.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 0, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout status credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_status,
+    },
+    {
+        .name = "rollout list",
+        .group = "Release",
+        .summary = "show all rollouts of a record",
+        .about = "The newest first, those that are over, too.",
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout list --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_list,
+    },
+    {
+        .name = "rollout history",
+        .group = "Release",
+        .summary = "show what was decided in a rollout, by whom and why",
+        .about = "Each step, verdict and command, in order; with --json the evidence of each.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout history credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_history,
+    },
+    {
+        .name = "rollout pause",
+        .group = "Release",
+        .summary = "keep a rollout where it is",
+        .about = "The share stays as it is; harm still rolls back.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout pause credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_pause,
+    },
+    {
+        .name = "rollout resume",
+        .group = "Release",
+        .summary = "let a paused rollout go on",
+        .about = "It goes on where it was.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout resume credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_resume,
+    },
+    {
+        .name = "rollout advance",
+        .group = "Release",
+        .summary = "go to the next step now",
+        .about = "Whatever the evidence says; the history names who said so.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout advance credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_advance,
+    },
+    {
+        .name = "rollout approve",
+        .group = "Release",
+        .summary = "approve the step that a rollout is in",
+        .about = "For steps with approve: in their document. The history names who approved.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout approve credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_approve,
+    },
+    {
+        .name = "rollout promote",
+        .group = "Release",
+        .summary = "promote the new version now",
+        .about = "Moves the alias whatever the evidence says; the gates of the model still hold.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout promote credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_promote,
+    },
+    {
+        .name = "rollout abort",
+        .group = "Release",
+        .summary = "end a rollout before its promotion",
+        .about = "From the next request on the old version has all traffic again.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout abort credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_abort,
+    },
+    {
+        .name = "promote",
+        .group = "Release",
+        .summary = "promote the new version of an endpoint now",
+        .about = "The same as mw rollout promote.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw promote credit --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollout_promote,
+    },
+    {
+        .name = "rollback",
+        .group = "Release",
+        .summary = "go back to the version before, at once",
+        .about = "Takes the new version off all traffic, in whatever state its rollout is; after a "
+                 "promotion the alias moves back, too. The server follows within a second, and "
+                 "while the old version is warm nothing is loaded. No request is lost.",
+        .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
+        .options =
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollback credit --reason regression --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_rollback,
+    },
+    {
         .name = "status",
         .group = "Operate",
         .summary = "tell what a running server does now, and what limits it",

@@ -20,6 +20,25 @@ static mw_status check_out(mw_registry *registry, const char *address, char **re
     return status;
 }
 
+static mw_status read_epoch(mw_record *record, void *given, mw_error *err)
+{
+    return mw_record_deploy_epoch(record, given, err);
+}
+
+/* Of what another process has written: a command beside the server. One row, so it may be read
+ * twice a second. */
+static int64_t epoch(cli_house *house)
+{
+    mw_error none;
+    mw_arena arena;
+    int64_t now = house->epoch_seen;
+    mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
+    if (mw_registry_read(house->registry, &arena, read_epoch, &now, &none) != MW_OK)
+        now = house->epoch_seen;
+    mw_arena_done(&arena);
+    return now;
+}
+
 static uint64_t n_writes(cli_house *house)
 {
     mw_store_counts counts;
@@ -122,7 +141,10 @@ static bool is_accepted(const cli_house *house, const cli_followed *followed)
 static void move(cli_house *house, cli_followed *followed, const char *folder, bool may_break)
 {
     mw_error err;
-    mw_status status = mw_fleet_move(house->fleet, followed->name, folder, may_break, &err);
+    /* a rollout has swapped it in already */
+    mw_status status = mw_fleet_serves(house->fleet, followed->name, folder)
+                           ? MW_OK
+                           : mw_fleet_move(house->fleet, followed->name, folder, may_break, &err);
     followed->is_old = status != MW_OK;
     followed->is_refused = followed->is_old && err.code == MW_E_CONTRACT;
     if (status == MW_OK) {
@@ -158,10 +180,14 @@ static void look_at(cli_house *house, cli_followed *followed)
 
 void cli_follow_look(cli_house *house)
 {
-    uint64_t now = house->n_followed > 0 ? n_writes(house) : 0;
-    if (now == house->n_writes_seen)
+    if (house->n_followed == 0)
+        return;
+    uint64_t now = n_writes(house);
+    int64_t then = epoch(house);
+    if (now == house->n_writes_seen && then == house->epoch_seen)
         return;
     house->n_writes_seen = now;
+    house->epoch_seen = then;
     for (size_t i = 0; i < house->n_followed; i++)
         look_at(house, &house->followed[i]);
 }

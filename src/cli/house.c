@@ -6,6 +6,7 @@
 #include "listeners.h"
 #include "prediction_log.h"
 #include "registry/registry.h"
+#include "rollout/rollout.h"
 #include "state.h"
 #include "watching.h"
 
@@ -361,6 +362,10 @@ mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n
 
 mw_status cli_house_start(cli_house *house, mw_error *err)
 {
+    const mw_conductor_options options = {.fleet = house->fleet, .registry = house->registry};
+    if (house->registry)
+        MW_TRY(mw_conductor_new(&options, &house->conductor, err));
+    mw_api_set_conductor(house->api, house->conductor);
     if (house->alerts)
         MW_TRY(mw_alerts_start(house->alerts, err));
     return mw_server_start(house->server, err);
@@ -370,6 +375,7 @@ void cli_house_close(cli_house *house)
 {
     mw_alerts_stop(house->alerts); /* it looks at all of these */
     mw_server_close(house->server);
+    mw_conductor_free(house->conductor);
     mw_api_free(house->api);
     mw_alerts_close(house->alerts);
     mw_registry_close(house->registry);

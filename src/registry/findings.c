@@ -251,7 +251,8 @@ static mw_status read_served(mw_record *record, void *given, mw_error *err)
     mw_rows rows;
     record_memory memory = {record->arena, false};
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT folder FROM served_addresses WHERE endpoint = ? AND address = ?",
+                        "SELECT folder FROM served_addresses WHERE endpoint = ?1 AND"
+                        " (?2 IS NULL OR address = ?2) ORDER BY since DESC LIMIT 1",
                         "tt", s->endpoint, s->address));
     if (mw_rows_next(&rows))
         s->digest = record_column(&memory, &rows, 0);

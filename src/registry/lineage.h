@@ -102,7 +102,7 @@ const char *mw_library_change(mw_view name, mw_view before, mw_view after);
 /* Whether the version at an address may break clients: its tag millwright.contract.accepted. */
 bool mw_registry_accepts_breaks(mw_registry *registry, mw_view address, mw_arena *arena);
 /* The folder that an endpoint served last from this address, so that a restart does not break its
- * clients; *ret_folder is NULL when it never did. */
+ * clients; *ret_folder is NULL when it never did. An absent address: whichever it served last. */
 MW_CHECKED mw_status mw_registry_served(mw_registry *registry, mw_view endpoint, mw_view address,
                                         mw_arena *arena, const char **ret_folder, mw_error *err);
 MW_CHECKED mw_status mw_registry_note_served(mw_registry *registry, mw_view endpoint,

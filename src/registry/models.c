@@ -275,6 +275,19 @@ static mw_status check_alias(mw_view alias, mw_error *err)
     return MW_OK;
 }
 
+mw_status record_put_alias(mw_record *record, mw_view name, mw_view alias, int64_t version,
+                           mw_error *err)
+{
+    mw_registered_model model;
+    MW_TRY(record_bare_model(record, name, &model, err));
+    MW_TRY(note_alias(record, model.row, name, alias, version, err));
+    MW_TRY(mw_sql_run(record->session, err,
+                      "INSERT INTO model_aliases(model, alias, version) VALUES(?, ?, ?)"
+                      " ON CONFLICT DO UPDATE SET version = excluded.version",
+                      "iti", model.row, alias, version));
+    return record_touch_model(record, model.row, err);
+}
+
 mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias, mw_view version,
                               mw_error *err)
 {
@@ -290,12 +303,7 @@ mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias, mw
     }
     MW_TRY(check_alias(alias, err));
     MW_TRY(mw_record_version(record, name, version, &found, err));
-    MW_TRY(note_alias(record, found.model, name, alias, found.version, err));
-    MW_TRY(mw_sql_run(record->session, err,
-                      "INSERT INTO model_aliases(model, alias, version) VALUES(?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET version = excluded.version",
-                      "iti", found.model, alias, found.version));
-    return record_touch_model(record, found.model, err);
+    return record_put_alias(record, name, alias, found.version, err);
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */

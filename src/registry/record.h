@@ -110,6 +110,9 @@ MW_CHECKED mw_status record_active_run(mw_record *record, mw_view run_id, mw_run
                                        mw_error *err);
 MW_CHECKED mw_status record_put_tag(mw_record *record, int64_t run, const mw_tag *tag,
                                     mw_error *err);
+/* Moves an alias whatever the gates say; audited (models.c). */
+MW_CHECKED mw_status record_put_alias(mw_record *record, mw_view name, mw_view alias,
+                                      int64_t version, mw_error *err);
 /* The data sets and models of a run (inputs.c). */
 MW_CHECKED mw_status record_load_inputs(mw_record *record, mw_run *run, mw_error *err);
 /* All of a run but its info, which is there (runs.c). */

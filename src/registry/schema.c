@@ -167,5 +167,40 @@ static const char step_6[] =
     " ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
     "CREATE INDEX artifacts_of ON artifacts(digest);";
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
+/* Rollouts, and what they rest on. The epoch is how a server learns of what another process has
+ * changed: one row to read, however many models there are. */
+#define BUMPS(name, event)                       \
+    "CREATE TRIGGER epoch_" name " AFTER " event \
+    " BEGIN UPDATE deploy_epoch SET epoch = epoch + 1; END;"
+#define BUMPS_ALL(table)                    \
+    BUMPS(table "_new", "INSERT ON " table) \
+    BUMPS(table "_set", "UPDATE ON " table) BUMPS(table "_gone", "DELETE ON " table)
+
+static const char step_7[] =
+    "CREATE TABLE rollouts(id INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL,"
+    " model TEXT NOT NULL, alias TEXT NOT NULL, from_version INTEGER NOT NULL,"
+    " to_version INTEGER NOT NULL, document TEXT NOT NULL, state TEXT NOT NULL,"
+    " step INTEGER NOT NULL, salt TEXT NOT NULL, memory TEXT NOT NULL, started INTEGER NOT NULL,"
+    " entered INTEGER NOT NULL, ended INTEGER NOT NULL, started_by TEXT NOT NULL,"
+    " why TEXT NOT NULL, weight REAL NOT NULL) STRICT;"
+    "CREATE INDEX rollouts_of ON rollouts(endpoint, id);"
+    "CREATE UNIQUE INDEX rollouts_live ON rollouts(endpoint) WHERE ended = 0;"
+    "CREATE TABLE rollout_events(rollout INTEGER NOT NULL REFERENCES rollouts ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL, time INTEGER NOT NULL, step INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " kind TEXT NOT NULL, state TEXT NOT NULL, why TEXT, evidence TEXT,"
+    " PRIMARY KEY(rollout, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE rollout_approvals(rollout INTEGER NOT NULL REFERENCES rollouts ON DELETE CASCADE,"
+    " step INTEGER NOT NULL, who TEXT NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY(rollout, step, who)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE rollout_outcomes(rollout INTEGER NOT NULL REFERENCES rollouts ON DELETE CASCADE,"
+    " arm INTEGER NOT NULL, n REAL NOT NULL, sum REAL NOT NULL, squares REAL NOT NULL,"
+    " PRIMARY KEY(rollout, arm)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE deploy_epoch(id INTEGER PRIMARY KEY CHECK(id = 1), epoch INTEGER NOT NULL) "
+    "STRICT;"
+    "INSERT INTO deploy_epoch(id, epoch) VALUES(1, 0);" BUMPS_ALL("model_aliases")
+        BUMPS_ALL("model_versions") BUMPS_ALL("model_version_tags")
+            BUMPS("rollouts_new", "INSERT ON rollouts")
+                BUMPS("rollouts_set", "UPDATE OF state, step, ended ON rollouts");
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -1,6 +1,7 @@
 /* The course of a prediction; see call.h. */
 #include "admit.h"
 #include "explanation.h"
+#include "split.h"
 
 #include <math.h>
 
@@ -79,6 +80,9 @@ static void count_answer(serve_call *call, serve_counts *counts)
                           call->rows.n_rows, &call->timeline);
     serve_admit_note(call);
     uint64_t ns = call->timeline.marked_ns - exchange->received_ns;
+    if (call->is_split)
+        serve_split_count(call,
+                          counts->is_shared ? serve_workers_slot(call->fleet) : exchange->loop, ns);
     add(counts, &counts->requests[call->protocol][code_index(exchange->status)], 1);
     add(counts, &counts->latency[bucket_index(ns)], 1);
     add(counts, &counts->latency_ns, ns);
@@ -138,7 +142,8 @@ static mw_status find_slot(const serve_plan *plan, mw_view name, mw_view version
         mw_fail(err, MW_E_ENDPOINT_UNLOADED, "the model '%s' is not loaded", slot->endpoint->name);
         return mw_mend(err, "POST /v2/repository/models/%s/load", slot->endpoint->name);
     }
-    if (version.size > 0 && !mw_view_is(version, slot->model->version_text)) {
+    bool is_other = version.size > 0 && !mw_view_is(version, slot->model->version_text);
+    if (is_other && !(slot->challenger && mw_view_is(version, slot->challenger->version_text))) {
         mw_fail(err, MW_E_ENDPOINT_UNKNOWN, "the model '%s' has no version '%.*s'",
                 slot->endpoint->name, MW_VIEW_ARG(version));
         return mw_mend(err, "version %s is served; leave the version out to get it",
@@ -165,6 +170,10 @@ mw_status serve_call_begin(mw_fleet *fleet, mw_exchange *exchange, mw_protocol p
     call->protocol = protocol;
     call->body = exchange->body;
     call->slot = *slot;
+    if (version.size > 0 && !mw_view_is(version, slot->model->version_text))
+        call->slot.model = slot->challenger; /* asked for by its number */
+    else if (version.size == 0 && slot->split)
+        serve_split_choose(call);
     call->timeline.marked_ns = exchange->began_ns;
     mw_timeline_end(&call->timeline, MW_STAGE_RECEIVE, exchange->received_ns);
     mark(call, MW_STAGE_QUEUE);
@@ -305,6 +314,7 @@ static serve_call *call_of(mw_job *job)
 static void let_go(serve_call *call)
 {
     serve_model_unref(call->slot.model);
+    serve_split_unref(call->slot.split);
     mw_exchange_reply(call->exchange);
 }
 
@@ -347,6 +357,8 @@ static void hand_over(serve_call *call)
 {
     mw_fleet *fleet = call->fleet;
     serve_model_ref(call->slot.model);
+    if (call->slot.split)
+        serve_split_ref(call->slot.split);
     serve_plan_unpin(fleet, call->exchange->loop);
     call->client = call->client ? call->client : serve_client_hash(call->exchange);
     call->job.run = run_job;

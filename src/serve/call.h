@@ -34,6 +34,11 @@ struct serve_call {
     serve_call *next;     /* in a line of the queue */
     mw_shed refusal;      /* of one that the queue refuses */
 
+    /* split.h: of a call whose endpoint has two versions */
+    bool is_split, is_keyed;
+    int arm;
+    uint64_t draw;
+
     serve_slot slot;       /* a copy: valid while pinned, or while a reference is held */
     mw_matrix rows;        /* in the arena, or in the body; nothing unless is_read */
     double *values;        /* (rows.n_rows, model->n_outputs) */

@@ -8,27 +8,10 @@
 #include <unistd.h>
 
 #include "admit.h"
+#include "fleet.h"
+#include "split.h"
 
 enum { NS_PER_MS = 1000000 };
-
-struct mw_fleet {
-    mw_fleet_options options;
-    char *model_folder;
-    pthread_mutex_t loading; /* one change at a time; the changer may read everything below */
-    pthread_mutex_t lock;    /* guards endpoints and what stands in them, but not counters */
-    serve_endpoint **endpoints;
-    size_t n_endpoints;
-    _Atomic(serve_plan *) plan;
-    atomic_bool draining;
-    mw_pool *pool;
-    serve_queue *queue;
-    pthread_mutex_t scratch_lock;
-    mw_scratch *free_scratch[MW_LIMIT_THREADS];
-    size_t n_free_scratch;
-    serve_loop *loops;
-    void (*changed)(void *user); /* NULL = nobody listens */
-    void *changed_user;
-};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -81,6 +64,9 @@ static void free_endpoint(serve_endpoint *endpoint)
     if (!endpoint)
         return;
     serve_model_unref(endpoint->model);
+    serve_model_unref(endpoint->challenger);
+    serve_split_unref(endpoint->split);
+    free(endpoint->challenger_path);
     for (size_t i = 0; i < endpoint->n_tallies; i++)
         serve_tally_unref(endpoint->tallies[i]);
     free(endpoint->name);
@@ -149,8 +135,7 @@ void mw_fleet_on_change(mw_fleet *fleet, void (*changed)(void *user), void *user
     fleet->changed_user = user;
 }
 
-/* Builds the plan of the endpoints as they are now and swaps it in. */
-static mw_status swap_plan(mw_fleet *fleet, mw_error *err)
+mw_status serve_swap_plan(mw_fleet *fleet, mw_error *err)
 {
     serve_plan *plan;
     MW_TRY(serve_plan_make(fleet->endpoints, fleet->n_endpoints, &plan, err));
@@ -175,7 +160,7 @@ mw_status mw_endpoint_check_name(const char *name, mw_error *err)
                    MW_LIMIT_NAME_BYTES);
 }
 
-static serve_endpoint *find_endpoint(const mw_fleet *fleet, const char *name)
+serve_endpoint *serve_find_endpoint(const mw_fleet *fleet, const char *name)
 {
     for (size_t i = 0; i < fleet->n_endpoints; i++)
         if (strcmp(fleet->endpoints[i]->name, name) == 0)
@@ -212,13 +197,13 @@ static mw_status check_contract(const mw_fleet *fleet, const serve_endpoint *end
     return MW_OK;
 }
 
-static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, bool may_break,
-                           serve_model **ret_model, mw_error *err)
+mw_status serve_load_next(mw_fleet *fleet, serve_endpoint *endpoint, const char *path,
+                          bool may_break, serve_model **ret_model, mw_error *err)
 {
     mw_error own;
     mw_error *said = err ? err : &own;
     serve_model *model;
-    mw_status status = serve_model_load(endpoint->path, endpoint->background, endpoint->version + 1,
+    mw_status status = serve_model_load(path, endpoint->background, endpoint->last_version + 1,
                                         fleet->options.n_loops + 1, &model, said);
     if (status == MW_OK && !may_break) {
         status = check_contract(fleet, endpoint, model, said);
@@ -227,12 +212,20 @@ static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, bool may_b
     }
     if (status != MW_OK)
         note_failure(fleet, endpoint, said);
-    else
-        *ret_model = model;
-    return status;
+    if (status != MW_OK)
+        return status;
+    endpoint->last_version = model->version;
+    *ret_model = model;
+    return MW_OK;
 }
 
-static void keep_tally(serve_endpoint *endpoint, serve_tally *tally)
+static mw_status load_next(mw_fleet *fleet, serve_endpoint *endpoint, bool may_break,
+                           serve_model **ret_model, mw_error *err)
+{
+    return serve_load_next(fleet, endpoint, endpoint->path, may_break, ret_model, err);
+}
+
+void serve_keep_tally(serve_endpoint *endpoint, serve_tally *tally)
 {
     if (endpoint->n_tallies == SERVE_KEPT_VERSIONS) {
         serve_tally_unref(endpoint->tallies[0]);
@@ -250,10 +243,12 @@ static void take_model(mw_fleet *fleet, serve_endpoint *endpoint, serve_model *m
     pthread_mutex_lock(&fleet->lock);
     serve_model *old = endpoint->model;
     endpoint->model = model;
+    if (old && model && endpoint->split && atomic_load(&endpoint->split->to) == old)
+        atomic_store(&endpoint->split->to, model); /* loaded again */
     if (model) {
         endpoint->version = model->version;
         endpoint->loads_ok++;
-        keep_tally(endpoint, model->tally);
+        serve_keep_tally(endpoint, model->tally);
     }
     endpoint->reason[0] = '\0';
     pthread_mutex_unlock(&fleet->lock);
@@ -286,7 +281,7 @@ static mw_status make_endpoint(const mw_fleet *fleet, const char *name, const ch
 static mw_status check_room(const mw_fleet *fleet, const char *name, mw_error *err)
 {
     MW_TRY(mw_endpoint_check_name(name, err));
-    if (find_endpoint(fleet, name)) {
+    if (serve_find_endpoint(fleet, name)) {
         mw_fail(err, MW_E_ENDPOINT_TAKEN, "the name '%s' is taken by another endpoint", name);
         return mw_mend(err, "give each model a name of its own: name=path");
     }
@@ -318,7 +313,7 @@ static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
     }
     pthread_mutex_unlock(&fleet->lock);
     if (wider)
-        return swap_plan(fleet, err);
+        return serve_swap_plan(fleet, err);
     free_endpoint(endpoint);
     return mw_fail_memory(err, "an endpoint");
 }
@@ -336,7 +331,7 @@ mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_admission *
                          mw_error *err)
 {
     pthread_mutex_lock(&fleet->loading);
-    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
     mw_status status = endpoint ? serve_gate_set(endpoint->gate, limits, err)
                                 : serve_fail_unknown(mw_view_of(name), err);
     pthread_mutex_unlock(&fleet->loading);
@@ -360,13 +355,13 @@ static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *er
 
 static mw_status reload_locked(mw_fleet *fleet, const char *name, mw_error *err)
 {
-    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
     if (!endpoint)
         return add_from_folder(fleet, name, err);
     serve_model *model;
     MW_TRY(load_next(fleet, endpoint, false, &model, err));
     take_model(fleet, endpoint, model);
-    return swap_plan(fleet, err);
+    return serve_swap_plan(fleet, err);
 }
 
 mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err)
@@ -380,9 +375,11 @@ mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error *err)
 static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path, bool may_break,
                              mw_error *err)
 {
-    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
     if (!endpoint)
         return serve_fail_unknown(mw_view_of(name), err);
+    if (serve_swap_roles(fleet, endpoint, path))
+        return serve_swap_plan(fleet, err);
     char *next = strdup(path);
     if (!next)
         return mw_fail_memory(err, "an endpoint");
@@ -401,7 +398,7 @@ static mw_status move_locked(mw_fleet *fleet, const char *name, const char *path
     }
     free(before);
     take_model(fleet, endpoint, model);
-    return swap_plan(fleet, err);
+    return serve_swap_plan(fleet, err);
 }
 
 mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path, bool may_break,
@@ -434,7 +431,7 @@ static mw_status reload_all_locked(mw_fleet *fleet, mw_error *err)
             serve_model_unref(models[i]);
     }
     free(models);
-    return status == MW_OK ? swap_plan(fleet, err) : status;
+    return status == MW_OK ? serve_swap_plan(fleet, err) : status;
 }
 
 mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err)
@@ -448,13 +445,13 @@ mw_status mw_fleet_reload_all(mw_fleet *fleet, mw_error *err)
 mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error *err)
 {
     pthread_mutex_lock(&fleet->loading);
-    serve_endpoint *endpoint = find_endpoint(fleet, name);
+    serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
     mw_status status = MW_OK;
     if (!endpoint) {
         status = serve_fail_unknown(mw_view_of(name), err);
     } else if (endpoint->model) {
         take_model(fleet, endpoint, NULL);
-        status = swap_plan(fleet, err);
+        status = serve_swap_plan(fleet, err);
     }
     pthread_mutex_unlock(&fleet->loading);
     return status;
@@ -545,7 +542,8 @@ void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_in
     for (size_t i = 0; i < fleet->n_endpoints; i++) {
         const serve_endpoint *endpoint = fleet->endpoints[i];
         mw_endpoint_info info = describe(fleet, endpoint);
-        sum_counts(fleet, endpoint->tallies[endpoint->n_tallies - 1], &info.counts);
+        const serve_tally *last = endpoint->tallies[endpoint->n_tallies - 1];
+        sum_counts(fleet, endpoint->model ? endpoint->model->tally : last, &info.counts);
         see(user, &info);
     }
     pthread_mutex_unlock(&fleet->lock);

@@ -8,7 +8,7 @@
  * "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004). Who swaps waits until no
  * line names the old plan; requests on a loop take about a millisecond at most, so that wait is
  * short. Longer ones go to the pool and hold a reference to their model instead. */
-#include "plan.h"
+#include "split.h"
 
 #include <stdlib.h>
 
@@ -157,9 +157,14 @@ mw_status serve_plan_make(serve_endpoint *const *endpoints, size_t n_endpoints,
     plan->index_size = index_size;
     plan->index = (uint32_t *)(void *)&plan->slots[n_endpoints];
     for (size_t i = 0; i < n_endpoints; i++) {
-        plan->slots[i] = (serve_slot){endpoints[i], endpoints[i]->model};
-        if (endpoints[i]->model)
-            serve_model_ref(endpoints[i]->model);
+        const serve_endpoint *from = endpoints[i];
+        plan->slots[i] = (serve_slot){endpoints[i], from->model, from->challenger, from->split};
+        if (from->model)
+            serve_model_ref(from->model);
+        if (from->challenger)
+            serve_model_ref(from->challenger);
+        if (from->split)
+            serve_split_ref(from->split);
         plan->index[find_place(plan, mw_view_of(endpoints[i]->name))] = (uint32_t)i + 1;
     }
     *ret_plan = plan;
@@ -170,8 +175,11 @@ void serve_plan_free(serve_plan *plan)
 {
     if (!plan)
         return;
-    for (size_t i = 0; i < plan->n_slots; i++)
+    for (size_t i = 0; i < plan->n_slots; i++) {
         serve_model_unref(plan->slots[i].model);
+        serve_model_unref(plan->slots[i].challenger);
+        serve_split_unref(plan->slots[i].split);
+    }
     free(plan);
 }
 

@@ -71,22 +71,29 @@ enum {
 
 typedef struct serve_gate serve_gate;   /* admit.h: who is taken */
 typedef struct serve_queue serve_queue; /* and who waits for a worker */
+typedef struct serve_split serve_split; /* split.h: which of two versions answers */
 
 /* What is kept of an endpoint whatever it serves. Never freed before the fleet. */
 typedef struct serve_endpoint {
     char *name, *path, *background; /* background: a file to explain against, or NULL */
     char reason[512];
-    unsigned version;                          /* of the last load */
+    unsigned version;                          /* of `model`, or of the last one */
+    unsigned last_version;                     /* the highest that was loaded */
     serve_model *model;                        /* NULL = unloaded; guarded by the fleet's lock */
     serve_tally *tallies[SERVE_KEPT_VERSIONS]; /* of the newest versions, oldest first */
     size_t n_tallies;
     uint64_t loads_ok, loads_failed, loads_refused;
     serve_gate *gate;
+    serve_model *challenger; /* the second version, or NULL; with the next two, under the lock */
+    char *challenger_path;
+    serve_split *split;
 } serve_endpoint;
 
 typedef struct serve_slot {
     serve_endpoint *endpoint;
-    serve_model *model; /* NULL = unloaded */
+    serve_model *model;      /* NULL = unloaded */
+    serve_model *challenger; /* the second version; NULL but in a rollout */
+    serve_split *split;      /* NULL likewise */
 } serve_slot;
 
 /* Immutable. Slots stand in the order endpoints were added; a small hash finds them by name. */

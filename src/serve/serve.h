@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "net/net.h"
 #include "predict/predict.h"
+#include "release/release.h"
 
 /* ---- the fleet ------------------------------------------------------------------------------- */
 
@@ -92,6 +93,38 @@ MW_CHECKED mw_status mw_fleet_reload(mw_fleet *fleet, const char *name, mw_error
  * failure nothing has changed. */
 MW_CHECKED mw_status mw_fleet_move(mw_fleet *fleet, const char *name, const char *path,
                                    bool may_break, mw_error *err);
+/* ---- two versions at once (rollouts.c) ------------------------------------------------------- */
+
+typedef struct mw_split_options {
+    uint8_t salt[MW_SALT_BYTES];
+    const char *key_header;      /* whose value keeps a client on one version; NULL = none */
+    const char *labels[MW_ARMS]; /* what answers call the versions: of the old and the new one */
+    bool may_break;              /* load it whatever it breaks */
+    bool is_served; /* the one that is served is the new one, and `path` is the old one's: after a
+                       promotion, when a server starts again */
+} mw_split_options;
+
+/* Load a second version beside the one that is served; it gets no request yet (all, where it is the
+ * old one). Takes the place of one that was there before. Any thread; blocks for the load. Fails as
+ * mw_fleet_move; then nothing has changed. */
+MW_CHECKED mw_status mw_fleet_challenge(mw_fleet *fleet, const char *name, const char *path,
+                                        const mw_split_options *options, mw_error *err);
+/* From the next request on: the new version's share, and the share of requests that are copied to
+ * it. Never waits for a load. False: there is no second version. */
+bool mw_fleet_weigh(mw_fleet *fleet, const char *name, double weight, double shadow);
+/* What both have done since the challenge; false as above. */
+bool mw_fleet_arms(mw_fleet *fleet, const char *name, mw_arm ret_arms[MW_ARMS]);
+/* Scores of the old version, of the beginning; and the edges by which those of both are counted
+ * from now on, once. */
+size_t mw_fleet_first_scores(mw_fleet *fleet, const char *name, double *ret_scores, size_t room);
+void mw_fleet_set_edges(mw_fleet *fleet, const char *name, const double *edges, size_t n_edges);
+/* The one that is not served goes. Fails: MW_NOT_FOUND. mw_fleet_move to the path of the second
+ * version swaps the two instead of loading anything. */
+MW_CHECKED mw_status mw_fleet_dismiss(mw_fleet *fleet, const char *name, mw_error *err);
+/* Whether the endpoint's model is of this path, or the second one is. */
+bool mw_fleet_serves(mw_fleet *fleet, const char *name, const char *path);
+bool mw_fleet_has_warm(mw_fleet *fleet, const char *name, const char *path);
+
 /* Whether a model may take the place of another. Fails: MW_CONFLICT (MW3525), with what breaks. */
 MW_CHECKED mw_status mw_endpoint_check_contract(const char *name, const mw_forest *before,
                                                 const mw_forest *after, mw_error *err);

@@ -89,7 +89,7 @@ static const struct fault_case {
      "did you mean 'mw serve'?  all commands: mw help"},
     {"mw modl show x", MW_E_UNKNOWN_COMMAND, "unknown command 'modl'",
      "did you mean 'mw model'?  all commands: mw help"},
-    {"mw promote x", MW_E_UNKNOWN_COMMAND, "unknown command 'promote'", "see mw help"},
+    {"mw enthrone x", MW_E_UNKNOWN_COMMAND, "unknown command 'enthrone'", "see mw help"},
     {"mw model shwo", MW_E_UNKNOWN_COMMAND, "unknown command 'model shwo'",
      "did you mean 'mw model show'?  all commands: mw help"},
     {"mw model", MW_E_MISSING_ARGUMENT, "'model' needs a second word",

@@ -1,0 +1,357 @@
+/* What may be believed of two arms, however often it is looked at.
+ *
+ *     errors       exact: of k errors c on the canary; a mixture over its share (mw_share_log_e)
+ *     means        normal mixture on the difference, steps averaged by precision
+ * (mw_mean_half_width) p99          intervals of ranks around the quantile, of the current step
+ * (mw_quantile_half_width) scores       counts by the stable arm's deciles: evidence, and PSI as
+ * the size of the effect
+ *
+ * Errors and scores need both: evidence that there is a difference, and a difference that matters.
+ * Left out: adjustment for clients that send many requests each (see release/README.md). */
+#include "release.h"
+#include "stats/stats.h"
+
+#include <math.h>
+
+enum { SAMPLES_MIN = 50, SCORES_MIN = 200 };
+
+/* ---- the laws -------------------------------------------------------------------------------- */
+
+static double log_beta(double a, double b)
+{
+    int sign;
+    return lgamma_r(a, &sign) + lgamma_r(b, &sign) - lgamma_r(a + b, &sign);
+}
+
+double mw_share_log_e(double canary_events, double events, double weight)
+{
+    enum { PRIOR = 10 }; /* events that the prior is worth */
+    if (!(weight > 0) || !(weight < 1) || !(events > 0))
+        return 0;
+    double a = PRIOR * weight, b = PRIOR * (1 - weight), others = events - canary_events;
+    return log_beta(a + canary_events, b + others) - log_beta(a, b) - canary_events * log(weight) -
+           others * log1p(-weight);
+}
+
+double mw_mean_half_width(double v, double tau, double alpha)
+{
+    double t2 = tau * tau;
+    return sqrt(v * (v + t2) / t2 * log((v + t2) / (v * alpha * alpha)));
+}
+
+double mw_quantile_half_width(double q, double t, double alpha)
+{
+    double l = (1.4 * log(log(2.1 * t)) + log(10 / alpha)) / t;
+    return 1.5 * sqrt(q * (1 - q) * l) + 0.8 * l;
+}
+
+/* ---- differences of one step ----------------------------------------------------------------- */
+
+typedef struct difference {
+    double d, v; /* v: variance; infinite: nothing is known */
+} difference;
+
+static const difference nothing = {0, INFINITY};
+
+static double mean_of(double n, double sum)
+{
+    return n > 0 ? sum / n : NAN;
+}
+
+static double variance_of(double n, double sum, double squares)
+{
+    double mean = sum / n, v = squares / n - mean * mean;
+    return v > 1e-12 * (mean * mean + 1e-300) ? v * n / (n - 1) : 0;
+}
+
+static difference of_means(double n1, double sum1, double squares1, double n0, double sum0,
+                           double squares0)
+{
+    if (n0 < SAMPLES_MIN || n1 < SAMPLES_MIN)
+        return nothing;
+    double v = variance_of(n1, sum1, squares1) / n1 + variance_of(n0, sum0, squares0) / n0;
+    double d = sum1 / n1 - sum0 / n0;
+    /* two constants: what little may be hidden behind n equal values */
+    double least = (1 / (n1 * n1) + 1 / (n0 * n0)) * (1e-12 + 1e-6 * d * d);
+    return (difference){d, v > least ? v : least};
+}
+
+/* Half an event is added, so that no events among few is not certainty. */
+static double rate_variance(double k, double n)
+{
+    double p = (k + 0.5) / (n + 1);
+    return p * (1 - p) / n;
+}
+
+static difference of_rates(double k1, double n1, double k0, double n0)
+{
+    if (n0 < SAMPLES_MIN || n1 < SAMPLES_MIN)
+        return nothing;
+    return (difference){k1 / n1 - k0 / n0, rate_variance(k1, n1) + rate_variance(k0, n0)};
+}
+
+/* Harm is positive, whatever the metric. */
+static difference measure(mw_rollout_metric_kind kind, const mw_arm *c, const mw_arm *s)
+{
+    switch (kind) {
+    case MW_METRIC_ERRORS:
+        return of_rates(c->errors, c->requests, s->errors, s->requests);
+    case MW_METRIC_LATENCY:
+        return of_means(c->latency_n, c->latency_sum, c->latency_squares, s->latency_n,
+                        s->latency_sum, s->latency_squares);
+    case MW_METRIC_OUTCOME: {
+        difference gain = of_means(c->outcome_n, c->outcome_sum, c->outcome_squares, s->outcome_n,
+                                   s->outcome_sum, s->outcome_squares);
+        return (difference){-gain.d, gain.v};
+    }
+    default:
+        return nothing;
+    }
+}
+
+static double weight_of(const mw_rollout_memory *memory)
+{
+    return memory->is_shadow ? 0.5 : memory->weight;
+}
+
+static double log_e_of(mw_rollout_metric_kind kind, const mw_rollout_memory *memory)
+{
+    const mw_arm *s = &memory->arms[0], *c = &memory->arms[1];
+    if (memory->is_watching)
+        return 0;
+    if (kind == MW_METRIC_ERRORS)
+        return mw_share_log_e(c->errors, c->errors + s->errors, weight_of(memory));
+    if (kind == MW_METRIC_SCORES)
+        return mw_counts_log_evidence(s->scores, c->scores, MW_ARM_SCORE_BINS);
+    return 0;
+}
+
+/* With the arms' step on top of those that are over. While the new version is watched it is
+ * compared with what the old one did before. */
+static difference pooled(mw_rollout_metric_kind kind, const mw_rollout_memory *memory)
+{
+    const mw_closed *closed = &memory->closed[kind];
+    if (memory->is_watching)
+        return measure(kind, &memory->arms[1], &memory->all[0]);
+    difference now = measure(kind, &memory->arms[1], &memory->arms[0]);
+    double precision = closed->precision + 1 / now.v, weighted = closed->weighted + now.d / now.v;
+    return precision > 0 ? (difference){weighted / precision, 1 / precision} : nothing;
+}
+
+void mw_rollout_memory_close(mw_rollout_memory *memory, const mw_rollout_document *document,
+                             double weight, bool is_shadow)
+{
+    double w = weight_of(memory);
+    for (size_t m = 0; m < document->n_metrics; m++) {
+        mw_rollout_metric_kind kind = document->metrics[m].kind;
+        difference now = measure(kind, &memory->arms[1], &memory->arms[0]);
+        mw_closed *closed = &memory->closed[kind];
+        closed->log_e += log_e_of(kind, memory);
+        closed->precision += 1 / now.v;
+        closed->weighted += now.d / now.v;
+    }
+    if (!memory->is_shadow)
+        memory->split.log_e += mw_share_log_e(
+            memory->arms[1].requests, memory->arms[0].requests + memory->arms[1].requests, w);
+    for (size_t a = 0; a < MW_ARMS; a++) {
+        if (!memory->is_shadow) /* pairs measure other latencies */
+            mw_arm_add(&memory->all[a], &memory->arms[a]);
+        memory->arms[a] = (mw_arm){0};
+    }
+    memory->weight = weight;
+    memory->is_shadow = is_shadow;
+}
+
+/* ---- verdicts -------------------------------------------------------------------------------- */
+
+/* How many more of the canary until the interval is narrow enough, about: its width goes with
+ * 1/sqrt(n). */
+static double needed(const mw_rollout_evidence *e, double n)
+{
+    double half = e->high - e->harm, room = e->metric.tolerance - e->harm;
+    if (e->finding != MW_FINDING_UNKNOWN || !isfinite(half) || !(half > 0))
+        return e->finding == MW_FINDING_UNKNOWN && n < SAMPLES_MIN ? SAMPLES_MIN - n : 0;
+    if (!(room > 0))
+        return 0; /* it looks like harm: no number would make it fine */
+    double factor = half / room;
+    return ceil(n * (factor * factor - 1));
+}
+
+static void judge_difference(const mw_rollout_memory *memory, double level, double tolerance,
+                             mw_rollout_evidence *e)
+{
+    difference found = pooled(e->metric.kind, memory);
+    if (!isfinite(found.v))
+        return;
+    double half = mw_mean_half_width(found.v, tolerance, level);
+    e->harm = found.d;
+    e->low = found.d - half;
+    e->high = found.d + half;
+    if (e->low > tolerance)
+        e->finding = MW_FINDING_REGRESS;
+    else if (e->high < tolerance)
+        e->finding = MW_FINDING_FINE;
+}
+
+static void judge_errors(const mw_rollout_memory *memory, double level, mw_rollout_evidence *e)
+{
+    const mw_arm *c = &memory->arms[1];
+    const mw_arm *s = memory->is_watching ? &memory->all[0] : &memory->arms[0];
+    e->stable = mean_of(s->requests, s->errors);
+    e->canary = mean_of(c->requests, c->errors);
+    judge_difference(memory, level, e->metric.tolerance, e);
+    if (memory->is_watching)
+        return;
+    e->log_e = memory->closed[MW_METRIC_ERRORS].log_e + log_e_of(MW_METRIC_ERRORS, memory);
+    /* Exact also where errors are few: the interval's law is only nearly normal. */
+    if (e->log_e >= -log(level) && e->canary - e->stable > e->metric.tolerance)
+        e->finding = MW_FINDING_REGRESS;
+    else if (e->finding == MW_FINDING_REGRESS)
+        e->finding = MW_FINDING_UNKNOWN;
+}
+
+static void judge_latency(const mw_rollout_memory *memory, double level, mw_rollout_evidence *e)
+{
+    const mw_arm *c = &memory->arms[1];
+    const mw_arm *s = memory->is_watching ? &memory->all[0] : &memory->arms[0];
+    e->stable = exp(mean_of(s->latency_n, s->latency_sum)) * 1e-6;
+    e->canary = exp(mean_of(c->latency_n, c->latency_sum)) * 1e-6;
+    judge_difference(memory, level, log1p(e->metric.tolerance), e);
+    e->harm = expm1(e->harm); /* NaN stays NaN */
+    e->low = expm1(e->low);
+    e->high = expm1(e->high);
+}
+
+/* The upper ends of the bins around the ranks q - f and q + f; NaN where a rank is outside. */
+static void rank_ends(const mw_arm *arm, double q, double f, double *ret_low, double *ret_at,
+                      double *ret_high)
+{
+    double sum = 0, n = arm->latency_n;
+    *ret_low = q - f <= 0 ? 0 : NAN;
+    *ret_at = *ret_high = NAN;
+    for (size_t b = 0; b < MW_ARM_LATENCY_BINS; b++) {
+        sum += arm->latencies[b];
+        if (isnan(*ret_low) && sum >= (q - f) * n)
+            *ret_low = b ? mw_latency_bin_end(b - 1) : 0;
+        if (isnan(*ret_at) && sum >= q * n)
+            *ret_at = mw_latency_bin_end(b);
+        if (isnan(*ret_high) && q + f < 1 && sum >= (q + f) * n)
+            *ret_high = mw_latency_bin_end(b);
+    }
+}
+
+/* Bands of ranks cannot be averaged over steps: each step is judged alone, at its part of the
+ * level. A band over the whole distribution would need 94,000 requests before it says anything of
+ * p99; this one says it from about 4,500 on. */
+static void judge_p99(const mw_rollout_memory *memory, double level, mw_rollout_evidence *e)
+{
+    const mw_arm *c = &memory->arms[1];
+    const mw_arm *s = memory->is_watching ? &memory->all[0] : &memory->arms[0];
+    double low[2], at[2], high[2],
+        least = c->latency_n < s->latency_n ? c->latency_n : s->latency_n;
+    if (least < SAMPLES_MIN)
+        return;
+    rank_ends(s, 0.99, mw_quantile_half_width(0.99, s->latency_n, level / 2), &low[0], &at[0],
+              &high[0]);
+    rank_ends(c, 0.99, mw_quantile_half_width(0.99, c->latency_n, level / 2), &low[1], &at[1],
+              &high[1]);
+    e->stable = at[0] * 1e-6;
+    e->canary = at[1] * 1e-6;
+    e->harm = at[1] / at[0] - 1;
+    e->low = low[1] / high[0] - 1; /* NaN where the band has no end */
+    e->high = high[1] / low[0] - 1;
+    if (e->low > e->metric.tolerance)
+        e->finding = MW_FINDING_REGRESS;
+    else if (e->high < e->metric.tolerance)
+        e->finding = MW_FINDING_FINE;
+    else if (isnan(e->high))
+        e->samples_needed = fmax(0, 4500 - c->latency_n);
+}
+
+static double total(const double *counts)
+{
+    double sum = 0;
+    for (size_t i = 0; i < MW_ARM_SCORE_BINS; i++)
+        sum += counts[i];
+    return sum;
+}
+
+static void judge_scores(const mw_rollout_memory *memory, double level, mw_rollout_evidence *e)
+{
+    double s[MW_ARM_SCORE_BINS], c[MW_ARM_SCORE_BINS];
+    for (size_t i = 0; i < MW_ARM_SCORE_BINS; i++) {
+        s[i] = memory->all[0].scores[i] + memory->arms[0].scores[i];
+        c[i] = memory->is_watching ? memory->arms[1].scores[i]
+                                   : memory->all[1].scores[i] + memory->arms[1].scores[i];
+    }
+    double n_s = total(s), n_c = total(c);
+    e->stable = mean_of(memory->arms[0].score_n, memory->arms[0].score_sum);
+    e->canary = mean_of(memory->arms[1].score_n, memory->arms[1].score_sum);
+    if (n_s < SCORES_MIN || n_c < SCORES_MIN) {
+        e->samples_needed = n_c < SCORES_MIN ? SCORES_MIN - n_c : 0;
+        return;
+    }
+    /* what PSI is by chance alone is taken off */
+    e->harm =
+        mw_counts_psi(s, c, MW_ARM_SCORE_BINS) - (MW_ARM_SCORE_BINS - 1) * (1 / n_s + 1 / n_c);
+    e->log_e = memory->closed[MW_METRIC_SCORES].log_e + log_e_of(MW_METRIC_SCORES, memory);
+    bool is_believed = memory->is_watching
+                           ? mw_counts_log_evidence(s, c, MW_ARM_SCORE_BINS) >= -log(level)
+                           : e->log_e >= -log(level);
+    e->finding = e->harm < e->metric.tolerance ? MW_FINDING_FINE
+                 : is_believed                 ? MW_FINDING_REGRESS
+                                               : MW_FINDING_UNKNOWN;
+}
+
+static void judge_outcome(const mw_rollout_memory *memory, double level, mw_rollout_evidence *e)
+{
+    const mw_arm *c = &memory->arms[1];
+    const mw_arm *s = memory->is_watching ? &memory->all[0] : &memory->arms[0];
+    e->stable = mean_of(s->outcome_n, s->outcome_sum);
+    e->canary = mean_of(c->outcome_n, c->outcome_sum);
+    judge_difference(memory, level, e->metric.tolerance, e);
+}
+
+static void judge_metric(const mw_rollout_memory *memory, const mw_rollout_document *document,
+                         double level, mw_rollout_evidence *e)
+{
+    double n = memory->arms[1].requests + memory->all[1].requests;
+    switch (e->metric.kind) {
+    case MW_METRIC_ERRORS:
+        judge_errors(memory, level, e);
+        break;
+    case MW_METRIC_LATENCY:
+        judge_latency(memory, level, e);
+        break;
+    case MW_METRIC_LATENCY_P99:
+        judge_p99(memory, level / (double)(document->n_steps + 1), e);
+        return;
+    case MW_METRIC_SCORES:
+        judge_scores(memory, level, e);
+        return;
+    default:
+        n = memory->arms[1].outcome_n + memory->all[1].outcome_n;
+        judge_outcome(memory, level, e);
+        break;
+    }
+    e->samples_needed = needed(e, n);
+}
+
+void mw_rollout_judge(const mw_rollout_document *document, const mw_rollout_memory *memory,
+                      mw_rollout_judgement *ret_judgement)
+{
+    const mw_arm *s = &memory->arms[0], *c = &memory->arms[1];
+    mw_rollout_judgement j = {.n_evidence = document->n_metrics, .samples = c->requests};
+    j.level = document->alpha / (double)(document->n_metrics ? document->n_metrics : 1);
+    for (size_t m = 0; m < document->n_metrics; m++) {
+        j.evidence[m] = (mw_rollout_evidence){
+            document->metrics[m], MW_FINDING_UNKNOWN, NAN, NAN, NAN, NAN, NAN, NAN, 0};
+        judge_metric(memory, document, j.level, &j.evidence[m]);
+    }
+    bool is_keyed = s->keyed + c->keyed + memory->all[0].keyed + memory->all[1].keyed > 0;
+    j.split_log_e = is_keyed || memory->is_watching ? NAN : memory->split.log_e;
+    if (!isnan(j.split_log_e) && !memory->is_shadow)
+        j.split_log_e += mw_share_log_e(c->requests, c->requests + s->requests, memory->weight);
+    j.is_split_broken = j.split_log_e >= -log(j.level);
+    *ret_judgement = j;
+}

@@ -1,0 +1,493 @@
+/* One rollout: the fleet does what the record says, the law sees what the fleet did, and what the
+ * law says is written and done. */
+#include "conductor.h"
+#include "stats/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { KEEP_MS = 5000, RETRY_MS = 10000, MEMORY_BYTES_MAX = 1 << 20, EVIDENCE_BYTES_MAX = 1 << 16 };
+
+/* ---- from the record ------------------------------------------------------------------------- */
+
+static mw_view keep(conducted *one, mw_view text, bool *failed)
+{
+    const char *kept = mw_arena_text(&one->arena, text.data ? text : MW_VIEW(""));
+    *failed = *failed || !kept;
+    return (mw_view){kept, kept ? text.size : 0};
+}
+
+mw_status conduct_take(conducted *one, const mw_rollout *rollout, mw_error *err)
+{
+    bool failed = false;
+    mw_rollout_document document;
+    MW_TRY(mw_rollout_document_read(rollout->document, "rollout", &document, err));
+    if (one->rollout.id == 0) { /* what never changes */
+        one->rollout = *rollout;
+        one->rollout.endpoint = keep(one, rollout->endpoint, &failed);
+        one->rollout.model = keep(one, rollout->model, &failed);
+        one->rollout.alias = keep(one, rollout->alias, &failed);
+        one->rollout.salt = keep(one, rollout->salt, &failed);
+        one->rollout.document = one->rollout.memory = (mw_view){NULL, 0};
+        one->rollout.started_by = one->rollout.why = (mw_view){NULL, 0};
+        one->document = document;
+    }
+    one->rollout.state = rollout->state;
+    one->rollout.step = rollout->step;
+    one->rollout.entered = rollout->entered;
+    one->rollout.ended = rollout->ended;
+    one->rollout.weight = rollout->weight;
+    one->rollout.is_approved = rollout->is_approved;
+    one->rollout.alias_version = rollout->alias_version;
+    return failed ? mw_fail_memory(err, "a rollout") : MW_OK;
+}
+
+static double weight_of(const conducted *one)
+{
+    bool is_bandit =
+        one->document.strategy == MW_BANDIT &&
+        (one->rollout.state == MW_ROLLOUT_RUNNING || one->rollout.state == MW_ROLLOUT_PAUSED);
+    return is_bandit
+               ? one->rollout.weight
+               : mw_rollout_weight(&one->document, one->rollout.state, (size_t)one->rollout.step);
+}
+
+static double shadow_of(const conducted *one)
+{
+    return mw_rollout_shadow(&one->document, one->rollout.state, (size_t)one->rollout.step);
+}
+
+static void give_share(mw_conductor *conductor, const conducted *one)
+{
+    double weight = one->is_condemned ? 0 : weight_of(one);
+    mw_fleet_weigh(conductor->options.fleet, one->rollout.endpoint.data, weight, shadow_of(one));
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+static mw_status check_out(mw_conductor *conductor, const conducted *one, int64_t version,
+                           char **ret_folder, mw_error *err)
+{
+    char address[400];
+    const char *folder;
+    snprintf(address, sizeof address, "models:/%s/%lld", one->rollout.model.data,
+             (long long)version);
+    MW_TRY(mw_registry_check_out(conductor->options.registry, mw_view_of(address),
+                                 &conductor->arena, &folder, err));
+    free(*ret_folder);
+    *ret_folder = strdup(folder);
+    return *ret_folder ? MW_OK : mw_fail_memory(err, "a path");
+}
+
+static bool accepts_breaks(mw_conductor *conductor, const conducted *one)
+{
+    char address[400];
+    snprintf(address, sizeof address, "models:/%s/%lld", one->rollout.model.data,
+             (long long)one->rollout.to_version);
+    return mw_registry_accepts_breaks(conductor->options.registry, mw_view_of(address),
+                                      &conductor->arena);
+}
+
+static bool is_watching(const conducted *one)
+{
+    return one->rollout.state == MW_ROLLOUT_WATCHING;
+}
+
+/* Both versions are in memory: the one that is not served is loaded beside it. A promoted one may
+ * still be on its way to be served: mw_fleet_move swaps the two then, without a load. */
+static mw_status warm_up(mw_conductor *conductor, conducted *one, mw_error *err)
+{
+    char from[24], to[24];
+    mw_fleet *fleet = conductor->options.fleet;
+    const char *endpoint = one->rollout.endpoint.data;
+    mw_split_options options = {.key_header = one->document.key_header, .labels = {from, to}};
+    snprintf(from, sizeof from, "%lld", (long long)one->rollout.from_version);
+    snprintf(to, sizeof to, "%lld", (long long)one->rollout.to_version);
+    MW_TRY(check_out(conductor, one, one->rollout.from_version, &one->from_folder, err));
+    MW_TRY(check_out(conductor, one, one->rollout.to_version, &one->to_folder, err));
+    if (!mw_salt_read(one->rollout.salt, options.salt))
+        return mw_fail(err, MW_E_ROLLOUT_MEMORY, "the salt of a rollout is damaged");
+    options.is_served = mw_fleet_serves(fleet, endpoint, one->to_folder);
+    options.may_break = options.is_served || accepts_breaks(conductor, one);
+    MW_TRY(mw_fleet_challenge(
+        fleet, endpoint, options.is_served ? one->from_folder : one->to_folder, &options, err));
+    memset(one->seen, 0, sizeof one->seen);
+    if (one->memory.n_edges > 0)
+        mw_fleet_set_edges(fleet, endpoint, one->memory.edges, one->memory.n_edges);
+    one->is_warm = true;
+    return MW_OK;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static mw_actor actor_of(const conducted *one, char *room, size_t size)
+{
+    snprintf(room, size, "rollout:%lld", (long long)one->rollout.id);
+    return (mw_actor){mw_view_of(room), MW_VIEW("server"), {NULL, 0}};
+}
+
+typedef struct keeping {
+    const conducted *one;
+    mw_view memory;
+} keeping;
+
+static mw_status write_memory(mw_record *record, void *given, mw_error *err)
+{
+    const keeping *k = given;
+    const conducted *one = k->one;
+    return mw_record_keep_rollout(record, one->rollout.id, one->rollout.step, k->memory,
+                                  weight_of(one), mw_view_of(one->decision.why), err);
+}
+
+void conduct_keep(mw_conductor *conductor, conducted *one)
+{
+    mw_error err;
+    mw_buf text;
+    mw_buf_init(&text, MEMORY_BYTES_MAX);
+    mw_rollout_memory_write(&one->memory, &text);
+    keeping k = {one, mw_buf_as_view(&text)};
+    if (mw_registry_write(conductor->options.registry, &conductor->arena, write_memory, &k, &err) ==
+        MW_OK)
+        atomic_fetch_add(&conductor->n_checkpoints, 1);
+    else
+        mw_log_error(MW_LOG_WARN, "a rollout's evidence cannot be kept", &err);
+    mw_buf_done(&text);
+    one->kept_ms = mw_clock_wall_ms();
+}
+
+typedef struct moving {
+    mw_rollout_move move;
+    mw_rollout after;
+} moving;
+
+static mw_status write_move(mw_record *record, void *given, mw_error *err)
+{
+    moving *m = given;
+    return mw_record_move_rollout(record, &m->move, &m->after, err);
+}
+
+static void count_move(mw_conductor *conductor, mw_rollout_action action)
+{
+    atomic_fetch_add(action == MW_ACTION_ADVANCE     ? &conductor->n_advanced
+                     : action == MW_ACTION_ROLL_BACK ? &conductor->n_rolled_back
+                                                     : &conductor->n_promoted,
+                     1);
+}
+
+/* The move, its reason and its evidence in one transaction, with the alias. What somebody else did
+ * meanwhile wins: the next look takes it. */
+static mw_status move(mw_conductor *conductor, conducted *one, mw_error *err)
+{
+    char name[40];
+    mw_buf evidence, memory;
+    mw_actor actor = actor_of(one, name, sizeof name);
+    mw_buf_init(&evidence, EVIDENCE_BYTES_MAX);
+    mw_buf_init(&memory, MEMORY_BYTES_MAX);
+    mw_buf_char(&evidence, '{');
+    mw_rollout_verdict_write(&one->judgement, &one->decision, &evidence);
+    mw_buf_char(&evidence, '}');
+    mw_rollout_memory_write(&one->memory, &memory);
+    moving m = {.move = {.id = one->rollout.id,
+                         .action = one->decision.action,
+                         .expect_step = one->rollout.step,
+                         .why = mw_view_of(one->decision.why),
+                         .evidence = mw_buf_as_view(&evidence),
+                         .memory = mw_buf_as_view(&memory)}};
+    mw_status status = mw_registry_write_as(conductor->options.registry, &actor, &conductor->arena,
+                                            write_move, &m, err);
+    if (status == MW_OK) {
+        pthread_mutex_lock(&conductor->lock);
+        status = conduct_take(one, &m.after, err);
+        pthread_mutex_unlock(&conductor->lock);
+        count_move(conductor, m.move.action);
+        mw_log(m.move.action == MW_ACTION_ROLL_BACK ? MW_LOG_WARN : MW_LOG_INFO,
+               "rollout %lld of '%s': %s: %s", (long long)one->rollout.id,
+               one->rollout.endpoint.data, mw_rollout_action_names[m.move.action],
+               one->decision.why);
+    }
+    mw_buf_done(&evidence);
+    mw_buf_done(&memory);
+    return status;
+}
+
+/* ---- the fleet follows ----------------------------------------------------------------------- */
+
+/* The arms were filled under one share; under another they begin anew. */
+static void align_memory(mw_conductor *conductor, conducted *one)
+{
+    double weight = weight_of(one);
+    bool is_shadow = shadow_of(one) > 0;
+    mw_rollout_memory *memory = &one->memory;
+    if (memory->weight == weight && memory->is_shadow == is_shadow &&
+        memory->is_watching == is_watching(one))
+        return;
+    pthread_mutex_lock(&conductor->lock);
+    mw_rollout_memory_close(memory, &one->document, weight, is_shadow);
+    memory->is_watching = is_watching(one);
+    pthread_mutex_unlock(&conductor->lock);
+}
+
+/* The version that the alias leads to now is the endpoint's, swapped in without a load. */
+static void serve(mw_conductor *conductor, const conducted *one, const char *folder)
+{
+    mw_error err;
+    mw_fleet *fleet = conductor->options.fleet;
+    const char *endpoint = one->rollout.endpoint.data;
+    if (mw_fleet_has_warm(fleet, endpoint, folder) &&
+        mw_fleet_move(fleet, endpoint, folder, true, &err) != MW_OK)
+        mw_log_error(MW_LOG_ERROR, "a version cannot be swapped in", &err);
+}
+
+static void condemn(mw_conductor *conductor, conducted *one, const mw_error *said)
+{
+    mw_error err;
+    mw_buf sentence;
+    mw_buf_init(&sentence, 2 * MW_KIB);
+    mw_error_sentence(said, &sentence);
+    one->decision.action = MW_ACTION_ROLL_BACK;
+    snprintf(one->decision.why, sizeof one->decision.why, "it cannot be served: %s", sentence.data);
+    mw_buf_done(&sentence);
+    one->is_condemned = true;
+    if (move(conductor, one, &err) != MW_OK)
+        mw_log_error(MW_LOG_ERROR, "a rollback cannot be written, and is tried again", &err);
+}
+
+static void see_served(void *user, const mw_endpoint_info *info)
+{
+    conducted *one = user;
+    if (mw_view_is(one->rollout.endpoint, info->name) && info->ready)
+        one->is_found = true;
+}
+
+/* Another server's endpoints are none of ours. */
+static bool serves_endpoint(mw_conductor *conductor, const conducted *one)
+{
+    conducted probe = {.rollout = one->rollout};
+    mw_fleet_each(conductor->options.fleet, see_served, &probe);
+    return probe.is_found;
+}
+
+void conduct_align(mw_conductor *conductor, conducted *one)
+{
+    mw_error err;
+    int64_t now = mw_clock_wall_ms();
+    if (!one->is_warm) {
+        if (!serves_endpoint(conductor, one) || now - one->tried_ms < RETRY_MS)
+            return;
+        one->tried_ms = now;
+        if (warm_up(conductor, one, &err) != MW_OK) {
+            mw_log_error(MW_LOG_ERROR, "the second version of a rollout cannot be loaded", &err);
+            if (!is_watching(one))
+                condemn(conductor, one, &err);
+            return;
+        }
+        mw_log(MW_LOG_INFO, "rollout %lld of '%s': version %lld is warm beside %lld",
+               (long long)one->rollout.id, one->rollout.endpoint.data,
+               (long long)one->rollout.to_version, (long long)one->rollout.from_version);
+    }
+    give_share(conductor, one);
+    align_memory(conductor, one);
+    if (is_watching(one))
+        serve(conductor, one, one->to_folder);
+}
+
+void conduct_end(mw_conductor *conductor, conducted *one)
+{
+    mw_error err;
+    bool is_new = one->rollout.state == MW_ROLLOUT_PROMOTED;
+    if (!one->is_warm)
+        return;
+    one->is_condemned = !is_new;
+    give_share(conductor, one); /* at once; what follows may take a moment */
+    serve(conductor, one, is_new ? one->to_folder : one->from_folder);
+    if (mw_fleet_dismiss(conductor->options.fleet, one->rollout.endpoint.data, &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "a version cannot be let go", &err);
+}
+
+/* Somebody has moved the alias by another door (MLflow's, the command line): his move is taken as
+ * what it says. */
+void conduct_follow_alias(mw_conductor *conductor, conducted *one)
+{
+    mw_error err;
+    mw_rollout_decision *decision = &one->decision;
+    int64_t at = one->rollout.alias_version, from = one->rollout.from_version,
+            to = one->rollout.to_version;
+    if (at == 0 || at == (is_watching(one) ? to : from) || mw_rollout_is_over(one->rollout.state))
+        return;
+    decision->action = !is_watching(one) && at == to    ? MW_ACTION_PROMOTE
+                       : is_watching(one) && at != from ? MW_ACTION_FINISH
+                                                        : MW_ACTION_ROLL_BACK;
+    snprintf(decision->why, sizeof decision->why, "the alias '%s' was moved to version %lld",
+             one->rollout.alias.data, (long long)at);
+    if (move(conductor, one, &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "a rollout cannot follow its alias", &err);
+    else if (!mw_rollout_is_over(one->rollout.state))
+        conduct_align(conductor, one);
+}
+
+/* ---- each second ----------------------------------------------------------------------------- */
+
+/* Small forests give few different scores, and a new version moves each a little: an edge at one
+ * would move whole piles from bin to bin. So edges stand halfway to the next one. */
+static double edge_behind(const double *sorted, size_t n, size_t at)
+{
+    size_t next = at;
+    while (next < n && sorted[next] == sorted[at])
+        next++;
+    return next < n ? sorted[at] / 2 + sorted[next] / 2 : sorted[at];
+}
+
+static void take_edges(mw_conductor *conductor, conducted *one)
+{
+    enum { SCORES = 512, SCORES_MIN = 200 };
+    double scores[SCORES], scratch[SCORES];
+    mw_fleet *fleet = conductor->options.fleet;
+    const char *endpoint = one->rollout.endpoint.data;
+    size_t n = one->memory.n_edges > 0 ? 0 : mw_fleet_first_scores(fleet, endpoint, scores, SCORES);
+    if (n < SCORES_MIN)
+        return;
+    mw_sort(scores, n, scratch);
+    size_t n_edges = 0;
+    for (size_t i = 1; i < MW_ARM_SCORE_BINS; i++) {
+        double edge = edge_behind(scores, n, n * i / MW_ARM_SCORE_BINS);
+        if (n_edges == 0 || edge > one->memory.edges[n_edges - 1])
+            one->memory.edges[n_edges++] = edge;
+    }
+    one->memory.n_edges = n_edges;
+    mw_fleet_set_edges(fleet, endpoint, one->memory.edges, n_edges);
+}
+
+static void count(mw_conductor *conductor, conducted *one)
+{
+    mw_arm now[MW_ARMS];
+    if (!mw_fleet_arms(conductor->options.fleet, one->rollout.endpoint.data, now))
+        return;
+    for (size_t a = 0; a < MW_ARMS; a++) {
+        mw_arm more = now[a];
+        mw_arm_take(&more, &one->seen[a]);
+        one->seen[a] = now[a];
+        mw_arm_add(&one->memory.arms[a], &more);
+    }
+}
+
+typedef struct reported {
+    int64_t id;
+    double sums[2 * 3];
+} reported;
+
+static mw_status read_outcomes(mw_record *record, void *given, mw_error *err)
+{
+    reported *r = given;
+    return mw_record_take_outcomes(record, r->id, r->sums, err);
+}
+
+/* The record holds the sums since the start; what the memory has of them is taken off. */
+static void count_outcomes(mw_conductor *conductor, conducted *one)
+{
+    mw_error err;
+    reported r = {.id = one->rollout.id};
+    if (mw_registry_read(conductor->options.registry, &conductor->arena, read_outcomes, &r, &err) !=
+        MW_OK)
+        return;
+    pthread_mutex_lock(&conductor->lock);
+    for (size_t a = 0; a < MW_ARMS; a++) {
+        mw_arm *arm = &one->memory.arms[a];
+        const mw_arm *before = &one->memory.all[a];
+        arm->outcome_n = r.sums[3 * a] - before->outcome_n;
+        arm->outcome_sum = r.sums[3 * a + 1] - before->outcome_sum;
+        arm->outcome_squares = r.sums[3 * a + 2] - before->outcome_squares;
+    }
+    pthread_mutex_unlock(&conductor->lock);
+}
+
+static void weigh_bandit(mw_conductor *conductor, conducted *one)
+{
+    const double worth = 0.02;
+    if (one->document.strategy != MW_BANDIT || one->rollout.state != MW_ROLLOUT_RUNNING)
+        return;
+    double weight = mw_rollout_bandit_weight(&one->memory);
+    if (fabs(weight - one->rollout.weight) < worth)
+        return;
+    one->rollout.weight = weight;
+    give_share(conductor, one);
+    align_memory(conductor, one);
+    conduct_keep(conductor, one);
+}
+
+static void decide(conducted *one)
+{
+    const mw_rollout_position position = {one->rollout.state, (size_t)one->rollout.step,
+                                          one->rollout.started, one->rollout.entered,
+                                          one->rollout.is_approved};
+    mw_rollout_judge(&one->document, &one->memory, &one->judgement);
+    mw_rollout_decide(&one->document, &position, &one->judgement, mw_clock_wall_ms(),
+                      &one->decision);
+}
+
+static void act(mw_conductor *conductor, conducted *one)
+{
+    mw_error err;
+    if (one->decision.action == MW_ACTION_ROLL_BACK) {
+        one->is_condemned = true;
+        give_share(conductor, one); /* first: the record may be slow */
+    }
+    if (move(conductor, one, &err) != MW_OK) {
+        mw_log_error(MW_LOG_WARN, "a rollout's move was not written", &err);
+        if (one->decision.action != MW_ACTION_ROLL_BACK && err.status == MW_CONFLICT) {
+            one->decision.action = MW_ACTION_HOLD; /* gates that were closed: a person decides */
+            snprintf(one->decision.why, sizeof one->decision.why, "%s", err.what);
+        }
+        return;
+    }
+    if (!mw_rollout_is_over(one->rollout.state))
+        conduct_align(conductor, one); /* the rest is the next look's: it is over */
+}
+
+void conduct_tick(mw_conductor *conductor, conducted *one)
+{
+    if (mw_rollout_is_over(one->rollout.state))
+        return;
+    if (!one->is_warm) {
+        conduct_align(conductor, one);
+        return;
+    }
+    pthread_mutex_lock(&conductor->lock);
+    count(conductor, one);
+    take_edges(conductor, one);
+    pthread_mutex_unlock(&conductor->lock);
+    count_outcomes(conductor, one);
+    weigh_bandit(conductor, one);
+    mw_rollout_action before = one->decision.action;
+    pthread_mutex_lock(&conductor->lock);
+    decide(one);
+    pthread_mutex_unlock(&conductor->lock);
+    bool acts = one->decision.action != MW_ACTION_WAIT && one->decision.action != MW_ACTION_HOLD;
+    if (acts)
+        act(conductor, one);
+    else if (before != one->decision.action || mw_clock_wall_ms() - one->kept_ms >= KEEP_MS)
+        conduct_keep(conductor, one);
+}
+
+/* ---- before it begins ------------------------------------------------------------------------ */
+
+mw_status mw_rollout_check(mw_registry *registry, mw_view endpoint, mw_view version,
+                           mw_arena *arena, mw_error *err)
+{
+    char address[400];
+    const char *to_folder, *from_folder;
+    mw_forest *from = NULL, *to = NULL;
+    snprintf(address, sizeof address, "%s%.*s",
+             mw_view_starts(version, "models:/") ? "" : "models:/", MW_VIEW_ARG(version));
+    MW_TRY(mw_registry_served(registry, endpoint, (mw_view){NULL, 0}, arena, &from_folder, err));
+    MW_TRY(mw_registry_check_out(registry, mw_view_of(address), arena, &to_folder, err));
+    mw_status status = mw_forest_load(to_folder, &to, err);
+    if (status == MW_OK && from_folder && mw_forest_load(from_folder, &from, NULL) == MW_OK &&
+        !mw_registry_accepts_breaks(registry, mw_view_of(address), arena)) {
+        char name[MW_LIMIT_NAME_BYTES + 1];
+        snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(endpoint));
+        status = mw_endpoint_check_contract(name, from, to, err);
+    }
+    mw_forest_free(from);
+    mw_forest_free(to);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* Between the files of rollout. */
+#ifndef ROLLOUT_CONDUCTOR_H
+#define ROLLOUT_CONDUCTOR_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rollout.h"
+
+/* A rollout that this process runs. The texts of `rollout` live in `arena`. */
+typedef struct conducted {
+    struct conducted *next;
+    mw_arena arena;
+    mw_rollout rollout;
+    mw_rollout_document document;
+    mw_rollout_memory memory;
+    mw_rollout_judgement judgement;
+    mw_rollout_decision decision;
+    mw_arm seen[MW_ARMS]; /* the fleet's counts at the last tick */
+    char *from_folder, *to_folder;
+    bool is_warm;      /* both versions are loaded */
+    bool is_condemned; /* rolled back here; the record does not know yet */
+    bool is_found;     /* still among the live ones, in a look */
+    int64_t kept_ms;   /* of the last checkpoint */
+    int64_t tried_ms;  /* of the last load that failed */
+    uint64_t n_kept;
+} conducted;
+
+struct mw_conductor {
+    mw_conductor_options options;
+    pthread_t thread;
+    bool is_running;
+    pthread_mutex_t lock; /* guards the list and `ending`; the thread alone changes the list */
+    pthread_cond_t ending_now;
+    bool ending;
+    conducted *first;
+    int64_t epoch;
+    mw_arena arena; /* of one look or tick */
+    atomic_uint_least64_t n_advanced, n_promoted, n_rolled_back, n_checkpoints;
+};
+
+/* conduct.c */
+
+/* Make the fleet do what the record says of it; after each change of either. */
+void conduct_align(mw_conductor *conductor, conducted *one);
+/* What a move of the alias by somebody else means for it. */
+void conduct_follow_alias(mw_conductor *conductor, conducted *one);
+/* Count, judge, decide, act. */
+void conduct_tick(mw_conductor *conductor, conducted *one);
+/* Its evidence into the record. */
+void conduct_keep(mw_conductor *conductor, conducted *one);
+/* It is over: the fleet keeps the version that won. */
+void conduct_end(mw_conductor *conductor, conducted *one);
+/* Take what the record says now: state, step, who approved. */
+MW_CHECKED mw_status conduct_take(conducted *one, const mw_rollout *rollout, mw_error *err);
+
+#endif

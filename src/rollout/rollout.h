@@ -1,0 +1,76 @@
+/* rollout: runs the rollouts of a record on a fleet.
+ *
+ *     record (document, state, step, memory) --each 100 ms, when it has changed--> shares of the
+ * fleet ^                                                                           |
+ *            `-- decisions, checkpoints <-- release: judge, decide <--each second-- arms of the
+ * fleet
+ *
+ * What is done follows from the record alone: a conductor that starts anywhere on the same record,
+ * after whatever end of the one before, goes on where it was (at most five seconds of evidence are
+ * lost, which makes it only more careful). Commands of people are changes of the record, too; so
+ * they take effect whichever process wrote them.
+ *
+ * A rollback is a store into the fleet's share, before anything is written or loaded. */
+#ifndef ROLLOUT_ROLLOUT_H
+#define ROLLOUT_ROLLOUT_H
+
+#include "registry/registry.h"
+#include "release/release.h"
+#include "serve/serve.h"
+
+typedef struct mw_conductor mw_conductor;
+
+typedef struct mw_conductor_options {
+    mw_fleet *fleet; /* borrowed, as the next */
+    mw_registry *registry;
+    bool without_thread; /* the caller calls mw_conductor_look and _tick: tests */
+} mw_conductor_options;
+
+/* Starts its thread. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_conductor_new(const mw_conductor_options *options,
+                                      mw_conductor **ret_conductor, mw_error *err);
+/* Before the fleet and the registry. What was seen since the last checkpoint is kept. NULL is fine.
+ */
+void mw_conductor_free(mw_conductor *conductor);
+
+/* Follow the record, if it has changed. One thread at a time, as the next. */
+void mw_conductor_look(mw_conductor *conductor);
+/* Count, judge, decide, act. */
+void mw_conductor_tick(mw_conductor *conductor);
+
+/* One rollout as it is now, for metrics. Borrowed for the call. */
+typedef struct mw_rollout_sight {
+    const mw_rollout *rollout;
+    const mw_rollout_memory *memory;
+    const mw_rollout_judgement *judgement;
+    const mw_rollout_decision *decision;
+    double weight, shadow;
+} mw_rollout_sight;
+
+void mw_conductor_each(mw_conductor *conductor,
+                       void (*see)(void *user, const mw_rollout_sight *sight), void *user);
+/* Rollouts that it ended by itself since it began, and ticks that came late. */
+typedef struct mw_conductor_counts {
+    uint64_t advanced, promoted, rolled_back, checkpoints;
+} mw_conductor_counts;
+void mw_conductor_count(mw_conductor *conductor, mw_conductor_counts *ret_counts);
+
+/* Whether the new version may take the place of the old one: what mw_fleet_challenge would refuse,
+ * found before anybody is told that it has begun. Reads both models; not inside a transaction.
+ * Fails: MW_CONFLICT (MW3525); as mw_registry_check_out and mw_forest_load. */
+MW_CHECKED mw_status mw_rollout_check(mw_registry *registry, mw_view endpoint, mw_view version,
+                                      mw_arena *arena, mw_error *err);
+
+/* ---- as JSON (tell.c) ------------------------------------------------------------------------ */
+
+/* What the record's evidence says now: at most five seconds old. Fails: MW_BAD_DATA. */
+MW_CHECKED mw_status mw_rollout_verdict(const mw_rollout *rollout,
+                                        mw_rollout_document *ret_document,
+                                        mw_rollout_judgement *ret_judgement,
+                                        mw_rollout_decision *ret_decision, mw_error *err);
+/* An object with all of it; only the members of the verdict; an event of its history. */
+MW_CHECKED mw_status mw_rollout_tell(const mw_rollout *rollout, mw_buf *out, mw_error *err);
+MW_CHECKED mw_status mw_rollout_tell_verdict(const mw_rollout *rollout, mw_buf *out, mw_error *err);
+void mw_rollout_tell_event(const mw_rollout_event *event, mw_buf *out);
+
+#endif

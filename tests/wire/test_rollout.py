@@ -1,0 +1,286 @@
+"""Rollouts under real traffic: a good version is promoted, a bad one rolls back by itself, a
+command takes effect within a second, and a server that is killed goes on where it was."""
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+
+import numpy
+import pytest
+import xgboost
+from conftest import Server, check_end
+
+mlflow = pytest.importorskip("mlflow")
+
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+COLUMNS = ["age", "income", "debt"]
+FAST = {"deadline": "1h", "watch_after": "1h",
+        "judge": {"metrics": [{"errors": {"tolerance": "5%"}}, {"latency": {"tolerance": "400%"}},
+                              {"score_shift": {"psi": 0.5}}]}}
+
+
+def log_version(seed, rounds=5, columns=COLUMNS, sign=1):
+    rows = numpy.random.default_rng(seed).normal(size=(200, len(columns)))
+    booster = xgboost.train({"max_depth": 3, "objective": "binary:logistic", "nthread": 1},
+                            xgboost.DMatrix(rows, sign * rows[:, 0] > 0, feature_names=columns),
+                            rounds)
+    with mlflow.start_run():
+        mlflow.xgboost.log_model(booster, name="model", registered_model_name="credit",
+                                 pip_requirements=["xgboost"], input_example=None)
+
+
+class Traffic:
+    """Clients that ask as fast as they can; every answer must be a 200."""
+
+    def __init__(self, server, clients=2, key=None):
+        self.server, self.key, self.versions, self.failed = server, key, [], []
+        self.ends = threading.Event()
+        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, number):
+        import requests
+        random = numpy.random.default_rng(number)
+        session, at = requests.Session(), 0
+        while not self.ends.is_set():
+            at += 1
+            body = {"dataframe_split": {"columns": COLUMNS, "data": [list(random.normal(size=3))]}}
+            headers = {"X-Millwright-Key": f"{self.key}-{at % 50}"} if self.key else {}
+            try:
+                answer = session.post(f"{self.server.url}/endpoints/credit/invocations", json=body,
+                                      headers=headers, timeout=10)
+            except requests.ConnectionError:
+                if not self.ends.is_set():
+                    self.failed.append("connection")
+                continue
+            if answer.status_code != 200:
+                self.failed.append(answer.text)
+            self.versions.append((headers.get("X-Millwright-Key"),
+                                  answer.headers.get("X-Millwright-Version")))
+
+    def end(self):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A record with four versions of one model: 2 is like 1, 3 answers the opposite, 4 takes other
+    columns; 1 is the champion."""
+    folder = tmp_path_factory.mktemp("made")
+    server = Server(folder, "--record", folder / "record")
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("rollouts")
+    log_version(1)
+    log_version(1, rounds=5)
+    log_version(1, rounds=60, sign=-1)
+    log_version(1, columns=["age", "income", "rent"])
+    mlflow.MlflowClient().set_registered_model_alias("credit", "champion", "1")
+    check_end(server)
+    return folder / "record"
+
+
+@pytest.fixture
+def record(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "record")
+
+
+class House:
+    def __init__(self, folder, record):
+        self.folder, self.record = folder, record
+        self.open()
+
+    def open(self):
+        self.server = Server(self.folder, "credit=models:/credit@champion", "--record", self.record,
+                             "--threads", "1")
+        mlflow.set_tracking_uri(self.server.url)
+        self.until(lambda: self.server.get("/mw/v1/rollouts").status_code == 200)
+        time.sleep(0.7)  # what is served is noted at the first look
+
+    def until(self, holds, seconds=20):
+        end = time.monotonic() + seconds
+        while not (found := holds()):
+            assert time.monotonic() < end, f"{self.rollout()}\n{self.server.said()}"
+            time.sleep(0.05)
+        return found
+
+    def start(self, **document):
+        body = {"endpoint": "credit", **FAST, **document}
+        answer = self.server.post("/mw/v1/rollouts", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def rollout(self):
+        return self.server.get("/mw/v1/endpoints/credit/rollout").json()
+
+    def command(self, word, **body):
+        return self.server.post(f"/mw/v1/endpoints/credit/rollout:{word}", json=body)
+
+    def champion(self):
+        return int(mlflow.MlflowClient().get_model_version_by_alias("credit", "champion").version)
+
+
+@pytest.fixture
+def house(record, tmp_path):
+    house = House(tmp_path, record)
+    yield house
+    code = -signal.SIGKILL if house.server.process.poll() == -signal.SIGKILL else 0
+    check_end(house.server, code)
+
+
+def test_a_good_version_is_promoted_and_taken_back(house, run):
+    started = house.start(model="credit/2", strategy="canary", steps=["20%", "50%", "100%"])
+    assert (started["from_version"], started["to_version"], started["state"]) == (1, 2, "running")
+    traffic = Traffic(house.server)
+    house.until(lambda: house.rollout()["state"] == "watching", 60)
+    seen = {version for _, version in traffic.versions}
+    assert seen >= {"1", "2"}
+    assert house.champion() == 2  # MLflow's users see it
+    time.sleep(0.3)
+    after = len(traffic.versions)
+    time.sleep(0.5)
+    assert {version for _, version in traffic.versions[after:]} == {"2"}
+    history = house.server.get(f"/mw/v1/rollouts/{started['id']}/history").json()["items"]
+    assert [event["kind"] for event in history] == ["start", "advance", "promote"]
+    assert history[2]["evidence"]["evidence"][0]["finding"] == "fine"
+    # and back, by a command that only knows the record: within a second, without a lost request
+    said = run("rollback", "credit", "--reason", "a whim", "--record", house.record)
+    assert said.returncode == 0, said.stderr
+    time.sleep(1)
+    after = len(traffic.versions)
+    time.sleep(0.5)
+    traffic.end()
+    assert {version for _, version in traffic.versions[after:]} <= {"1", None}
+    assert house.champion() == 1
+    assert not traffic.failed
+    assert house.rollout()["state"] == "rolled_back"
+    audit = house.server.get("/mw/v1/audit", params={"what": "rollout."}).json()["entries"]
+    assert [entry["action"] for entry in audit] == [
+        "rollout.rollback", "rollout.promote", "rollout.advance", "rollout.start"]
+    assert "a whim" in audit[0]["after"] and audit[1]["actor"] == f"rollout:{started['id']}"
+
+
+def test_a_bad_version_rolls_itself_back(house):
+    metrics = [{"score_shift": {"psi": 0.2, "critical": True}}]
+    house.start(model="credit/3", steps=["50%", "100%"], judge={"metrics": metrics})
+    traffic = Traffic(house.server)
+    house.until(lambda: house.rollout()["state"] == "rolled_back", 60)
+    time.sleep(0.3)
+    after = len(traffic.versions)
+    time.sleep(0.3)
+    traffic.end()
+    rollout = house.rollout()
+    assert "predictions have shifted" in rollout["reason"] and rollout["verdict"] == "rollback"
+    assert {version for _, version in traffic.versions[after:]} == {None}
+    assert house.champion() == 1 and not traffic.failed
+
+
+def test_clients_with_a_key_stay_where_they_are(house):
+    house.start(model="credit/2", steps=["30%", "60%", "100%"])
+    assert house.command("pause").json()["state"] == "paused"
+    traffic = Traffic(house.server, key="client")
+    house.until(lambda: len(traffic.versions) > 300)
+    first = dict(pair for pair in traffic.versions if pair[1])
+    assert len({version for _, version in traffic.versions if version}) == 2
+    for key, version in traffic.versions:
+        assert version in (None, first[key])
+    house.command("resume")
+    assert house.command("advance", expect_step=0).json()["step"] == 1
+    stale = house.command("advance", expect_step=0)
+    assert stale.status_code == 409 and "MW8905" in stale.text
+    time.sleep(0.5)
+    begin = len(traffic.versions)
+    house.until(lambda: len(traffic.versions) > begin + 300)
+    traffic.end()
+    second = dict(traffic.versions[begin:])
+    assert all(second[key] == "2" for key, version in first.items() if version == "2")
+    assert not traffic.failed
+
+
+def test_what_cannot_start(house, run):
+    post = house.server.post
+    cases = [({"endpoint": "credit", "model": "credit/4"}, 409, "MW3525"),  # breaks its clients
+             ({"endpoint": "credit", "model": "credit/1"}, 400, "MW8907"),  # is served already
+             ({"endpoint": "credit", "model": "credit/9"}, 404, "MW4103"),
+             ({"endpoint": "nobody", "model": "credit/2"}, 400, "MW8907"),
+             ({"endpoint": "credit", "model": "credit/2", "steps": [50, 10]}, 400, "MW8901"),
+             ({"endpoint": "credit"}, 400, "MW4101")]
+    for body, status, code in cases:
+        answer = post("/mw/v1/rollouts", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    said = run("rollout", "start", "credit", "--model", "credit/4", "--record", house.record)
+    assert said.returncode != 0 and "debt" in said.stderr
+    house.start(model="credit/2")
+    taken = post("/mw/v1/rollouts", json={"endpoint": "credit", "model": "credit/3"})
+    assert taken.status_code == 409 and taken.json()["code"] == "MW8904"
+    said = run("rollout", "start", "credit", "--model", "credit/3", "--record", house.record)
+    assert said.returncode != 0 and "rollout 1 brings credit/2" in said.stderr
+    assert house.command("resume").status_code == 409
+    assert house.command("explode").status_code == 404
+
+
+def test_a_killed_server_goes_on(house):
+    """kill -9 in a step, in the watch, and right behind a rollback: never forgotten."""
+    house.start(model="credit/2", steps=[{"weight": "50%", "min_samples": 10**6}, "100%"])
+    traffic = Traffic(house.server)
+    house.until(lambda: house.rollout()["samples"] > 50)
+    traffic.end()
+    samples = house.rollout()["samples"]
+    house.command("pause")
+    house.server.signal(signal.SIGKILL)
+    house.server.process.wait()
+    house.open()
+    rollout = house.rollout()
+    assert rollout["state"] == "paused" and rollout["samples"] >= samples
+    traffic = Traffic(house.server)
+    house.until(lambda: "2" in {version for _, version in traffic.versions})
+    house.command("promote", reason="by hand")
+    house.until(lambda: len(traffic.versions) > 200 and
+                {version for _, version in traffic.versions[-50:]} == {"2"})
+    house.server.signal(signal.SIGKILL)
+    house.server.process.wait()
+    traffic.end()
+    house.open()
+    assert house.rollout()["state"] == "watching" and house.champion() == 2
+    traffic = Traffic(house.server)
+    house.until(lambda: {version for _, version in traffic.versions[-50:]} == {"2"})
+    assert house.command("rollback").status_code == 200
+    house.server.signal(signal.SIGKILL)  # before the fleet followed, or not
+    house.server.process.wait()
+    traffic.end()
+    house.open()
+    assert house.rollout()["state"] == "rolled_back" and house.champion() == 1
+
+
+def test_mlflows_alias_is_a_door_too(house):
+    client = mlflow.MlflowClient()
+    house.start(model="credit/2", steps=["50%", "100%"])
+    time.sleep(0.5)
+    client.set_registered_model_alias("credit", "champion", "2")
+    house.until(lambda: house.rollout()["state"] == "watching")
+    client.set_registered_model_alias("credit", "champion", "1")
+    house.until(lambda: house.rollout()["state"] == "rolled_back")
+    assert "alias" in house.rollout()["reason"]
+
+
+def test_status_and_history_for_people(house, run):
+    house.start(model="credit/2", steps=["50%", "100%"])
+    for _ in range(30):
+        house.server.post("/endpoints/credit/invocations", json={
+            "dataframe_split": {"columns": COLUMNS, "data": [[0.1, 0.2, 0.3]]}})
+    said = run("rollout", "status", "credit", "--record", house.record)
+    assert "rollout 1 of credit: credit/1 -> 2 (@champion), canary" in said.stdout
+    assert "step 1 of 2: 50 % of the traffic" in said.stdout and "verdict  wait" in said.stdout
+    said = run("rollout", "status", "credit", "--json", "--record", house.record)
+    shown = json.loads(said.stdout)
+    assert shown["document"]["steps"][0]["weight"] == 0.5 and len(shown["evidence"]) == 3
+    said = run("rollout", "abort", "credit", "--reason", "enough", "--record", house.record)
+    assert "aborted" in said.stdout and "enough" in said.stdout
+    said = run("rollout", "history", "credit", "--record", house.record)
+    assert [line.split()[3] for line in said.stdout.splitlines()] == ["start", "abort"]
+    verdict = house.server.get("/mw/v1/rollouts/1/verdict").json()
+    assert verdict["verdict"] == "rollback" and verdict["state"] == "aborted"
