@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "drift.h"
+#include "rollout_metrics.h"
 #include "guard.h"
 
 typedef struct metrics_page {
@@ -447,6 +448,7 @@ static void write_page(mw_api *api, mw_buf *out, bool open)
     write_observer(&page, api_observer(api));
     write_guard(&page, api_guard_of(api));
     api_drift_metrics(api, page.out, page.open);
+    api_rollout_metrics(api, page.out, page.open);
     write_journal(&page, api_journal(api));
     if (api_alerting(api))
         mw_alerts_metrics(api_alerting(api), page.out, page.open);

@@ -196,6 +196,11 @@ static const api_rule rules[] = {
     RECORD(POSTS, "/mw/v1/rules:test", VIEWER, ANY),
     RECORD(DELETES, "/mw/v1/rules/{id}", DEPLOYER, SERVER),
     RECORD(GETS, "/mw/v1/receivers", VIEWER, ANY),
+    /* gates: of their models; who may train may show a result, but not open them */
+    RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates", VIEWER, MODEL),
+    RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates", EDITOR, MODEL),
+    RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/approval", DEPLOYER, MODEL),
+    RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/override", ADMIN, SERVER),
     /* rollouts: they are of their endpoints */
     RECORD(GETS, "/mw/v1/rollouts", VIEWER, SERVER),
     RECORD(POSTS, "/mw/v1/rollouts", DEPLOYER, OF_ENDPOINT),

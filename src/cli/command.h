@@ -232,6 +232,13 @@ typedef enum cli_option_id {
     CLI_WATCH_AFTER,
     CLI_REASON,
     CLI_EXPECT_STEP,
+    /* gate */
+    CLI_GATES,
+    CLI_APPROVALS,
+    CLI_APPROVERS,
+    CLI_ALIASES,
+    CLI_GATE,
+    CLI_GATE_DATA, /* --data: what a report was made with */
     /* config, help */
     CLI_ORIGIN,
     CLI_MAN,
@@ -355,6 +362,8 @@ cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_sta
 cli_run cli_run_alert_list, cli_run_alert_ack, cli_run_alert_test, cli_run_alert_silence,
     cli_run_alert_unsilence, cli_run_alert_rules;
 
+cli_run cli_run_gate_list, cli_run_gate_require, cli_run_gate_add, cli_run_gate_approve,
+    cli_run_gate_override;
 cli_run cli_run_rollout_start, cli_run_rollout_list, cli_run_rollout_status,
     cli_run_rollout_history, cli_run_rollout_pause, cli_run_rollout_resume, cli_run_rollout_advance,
     cli_run_rollout_promote, cli_run_rollout_abort, cli_run_rollout_approve, cli_run_rollback;

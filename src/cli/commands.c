@@ -483,6 +483,71 @@ static const cli_command commands[] = {
         .run = cli_run_lineage_show,
     },
     {
+        .name = "gate list",
+        .group = "Release",
+        .summary = "show which gates a version has passed, and what is missing",
+        .about = "Results with the digests that they are of, approvals, an override. Exit code 6 "
+                 "while the gates are closed.",
+        .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw gate list credit/3 --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_gate_list,
+    },
+    {
+        .name = "gate require",
+        .group = "Release",
+        .summary = "say what versions of a model must have passed",
+        .about =
+            "From then on no door deploys a version that has not passed: no alias, no stage "
+            "Production, no rollout, no server. Without any gate and approval the policy goes.",
+        .arguments = {{"MODEL", "name of a registered model", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_GATES, CLI_APPROVALS, CLI_APPROVERS,
+                            CLI_ALIASES, CLI_JSON, CLI_OUTPUT),
+        .examples =
+            {{"mw gate require credit --gates validation,fairness --approvals 1 --record mw-record",
+              NULL}},
+        .reads_config = true,
+        .run = cli_run_gate_require,
+    },
+    {
+        .name = "gate add",
+        .group = "Release",
+        .summary = "add a report to a version: the result of a gate",
+        .about = "The JSON of mw model validate, mw fairness check or mw drift check (--format "
+                 "json), or {\"gate\": NAME, \"passed\": true} of any other check. It counts for "
+                 "the files that the version has now.",
+        .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false},
+                      {"FILE", "the report", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_GATE, CLI_GATE_DATA, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw gate add credit/3 report.json --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_gate_add,
+    },
+    {
+        .name = "gate approve",
+        .group = "Release",
+        .summary = "approve a version",
+        .about = "In your name; who made a version does not approve it.",
+        .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw gate approve credit/3 --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_gate_approve,
+    },
+    {
+        .name = "gate override",
+        .group = "Release",
+        .summary = "open the gates of a version, for a reason",
+        .about = "Whatever is missing, as long as its files stay as they are. The audit log keeps "
+                 "who, and why.",
+        .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw gate override credit/3 --reason hotfix --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_gate_override,
+    },
+    {
         .name = "rollout start",
         .group = "Release",
         .summary = "bring a new version to an endpoint, step by step",

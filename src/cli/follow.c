@@ -85,6 +85,25 @@ static mw_status begin_with(cli_house *house, cli_followed *followed, mw_error *
     return status;
 }
 
+/* What was served before goes on after a restart, also when its gates were closed meanwhile. */
+static mw_status pass_gates(cli_house *house, const cli_followed *followed, mw_error *err)
+{
+    mw_arena arena;
+    const char *before = NULL;
+    mw_view address = mw_view_of(followed->address);
+    mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
+    mw_status status = mw_registry_check_gates(house->registry, address, &arena, err);
+    if (status == MW_CONFLICT &&
+        mw_registry_served(house->registry, mw_view_of(followed->name), address, &arena, &before,
+                           NULL) == MW_OK &&
+        before && strcmp(before, followed->folder) == 0) {
+        mw_log_error(MW_LOG_WARN, "what was served before is served again", err);
+        status = MW_OK;
+    }
+    mw_arena_done(&arena);
+    return status;
+}
+
 mw_status cli_follow_add(cli_house *house, const cli_endpoint *endpoint, const char **ret_folder,
                          mw_error *err)
 {
@@ -95,7 +114,9 @@ mw_status cli_follow_add(cli_house *house, const cli_endpoint *endpoint, const c
     }
     cli_followed followed = {.name = endpoint->name, .address = endpoint->model};
     MW_TRY(check_out(house->registry, endpoint->model, &followed.folder, err));
-    mw_status status = begin_with(house, &followed, err);
+    mw_status status = pass_gates(house, &followed, err);
+    if (status == MW_OK)
+        status = begin_with(house, &followed, err);
     cli_followed *wider =
         status == MW_OK ? realloc(house->followed, (house->n_followed + 1) * sizeof *wider) : NULL;
     if (!wider) {
@@ -159,6 +180,23 @@ static void move(cli_house *house, cli_followed *followed, const char *folder, b
     mw_log_error(MW_LOG_ERROR, "cannot follow an alias, the old model is kept", &err);
 }
 
+/* Gates that are closed keep the old model, too. Told once a folder. */
+static bool may_serve(cli_house *house, cli_followed *followed, const char *folder)
+{
+    mw_error err;
+    mw_arena arena;
+    mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
+    bool may = mw_registry_check_gates(house->registry, mw_view_of(followed->address), &arena,
+                                       &err) == MW_OK;
+    mw_arena_done(&arena);
+    bool is_told = followed->closed && strcmp(followed->closed, folder) == 0;
+    free(followed->closed);
+    followed->closed = may ? NULL : strdup(folder);
+    if (!may && !is_told)
+        mw_log_error(MW_LOG_ERROR, "an address is not followed, the old model is kept", &err);
+    return may;
+}
+
 /* An address that leads nowhere for a while (an alias deleted) keeps what it had. */
 static void look_at(cli_house *house, cli_followed *followed)
 {
@@ -169,6 +207,10 @@ static void look_at(cli_house *house, cli_followed *followed)
         return;
     }
     bool is_same = strcmp(folder, followed->folder) == 0;
+    if (!is_same && !may_serve(house, followed, folder)) {
+        free(folder); /* looked at again when the record changes: a gate may open */
+        return;
+    }
     if (is_same && followed->is_refused && is_accepted(house, followed))
         move(house, followed, folder, true);
     else if (!is_same) /* one that fails is not tried twice a second */
@@ -197,6 +239,7 @@ void cli_follow_done(cli_house *house)
     for (size_t i = 0; i < house->n_followed; i++) {
         free(house->followed[i].folder);
         free(house->followed[i].noted);
+        free(house->followed[i].closed);
     }
     free(house->followed);
 }

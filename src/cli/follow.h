@@ -9,6 +9,7 @@ typedef struct cli_followed {
     const char *name, *address; /* borrowed from the endpoint */
     char *folder;               /* served now, or tried last; owned */
     char *noted;                /* the one that the record says is served; owned, or NULL */
+    char *closed;               /* not served for its gates, and told; owned, or NULL */
     bool is_old;                /* `folder` was tried, and what was before goes on */
     bool is_refused;            /* because it breaks clients */
 } cli_followed;

@@ -303,6 +303,7 @@ mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias, mw
     }
     MW_TRY(check_alias(alias, err));
     MW_TRY(mw_record_version(record, name, version, &found, err));
+    MW_TRY(mw_record_check_gates(record, &found, alias, err));
     return record_put_alias(record, name, alias, found.version, err);
 }
 

@@ -280,6 +280,7 @@ static mw_status check_versions(mw_record *record, mw_rollout *rollout, mw_view 
                                             MW_VIEW_ARG(rollout->endpoint), (long long)to.version)
                                    .data,
                                "name the version that is to come");
+    MW_TRY(mw_record_check_gates(record, &to, rollout->alias, err));
     rollout->from_version = from.version;
     rollout->to_version = to.version;
     return MW_OK;

@@ -202,5 +202,28 @@ static const char step_7[] =
             BUMPS("rollouts_new", "INSERT ON rollouts")
                 BUMPS("rollouts_set", "UPDATE OF state, step, ended ON rollouts");
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
+/* Gates: what is needed of a model's versions, and what was added to each. */
+static const char step_8[] =
+    "CREATE TABLE gate_policies(model INTEGER PRIMARY KEY REFERENCES registered_models"
+    " ON DELETE CASCADE, gates TEXT NOT NULL, approvers TEXT NOT NULL, aliases TEXT NOT NULL,"
+    " approvals INTEGER NOT NULL, updated INTEGER NOT NULL, updated_by TEXT NOT NULL) STRICT;"
+    "CREATE TABLE gate_results(id INTEGER PRIMARY KEY, model INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, gate TEXT NOT NULL, passed INTEGER NOT NULL, files TEXT NOT NULL,"
+    " report TEXT NOT NULL, data TEXT NOT NULL, summary TEXT NOT NULL, time INTEGER NOT NULL,"
+    " by TEXT NOT NULL, FOREIGN KEY(model, version) REFERENCES model_versions"
+    " ON DELETE CASCADE) STRICT;"
+    "CREATE INDEX gate_results_of ON gate_results(model, version, gate, id);"
+    "CREATE TABLE gate_approvals(model INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " who TEXT NOT NULL, files TEXT NOT NULL, note TEXT NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY(model, version, who, files), FOREIGN KEY(model, version)"
+    " REFERENCES model_versions ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE gate_overrides(model INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " files TEXT NOT NULL, reason TEXT NOT NULL, by TEXT NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY(model, version), FOREIGN KEY(model, version) REFERENCES model_versions"
+    " ON DELETE CASCADE) STRICT, WITHOUT ROWID;" BUMPS_ALL("gate_policies")
+        BUMPS("gate_results_new", "INSERT ON gate_results")
+            BUMPS("gate_approvals_new", "INSERT ON gate_approvals")
+                BUMPS("gate_overrides_new", "INSERT ON gate_overrides");
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -405,6 +405,8 @@ mw_status mw_record_move_version(mw_record *record, mw_view name, mw_view versio
                              "['Staging', 'Production']",
                              mw_model_stage_names[to]);
     MW_TRY(mw_record_version(record, name, version, ret_version, err));
+    if (to == MW_MODEL_PRODUCTION)
+        MW_TRY(mw_record_check_gates(record, ret_version, RECORD_NOTHING, err));
     if (archive)
         MW_TRY(mw_sql_run(record->session, err,
                           "UPDATE model_versions SET stage = ?, updated = ?"

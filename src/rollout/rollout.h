@@ -71,6 +71,8 @@ MW_CHECKED mw_status mw_rollout_verdict(const mw_rollout *rollout,
 /* An object with all of it; only the members of the verdict; an event of its history. */
 MW_CHECKED mw_status mw_rollout_tell(const mw_rollout *rollout, mw_buf *out, mw_error *err);
 MW_CHECKED mw_status mw_rollout_tell_verdict(const mw_rollout *rollout, mw_buf *out, mw_error *err);
+/* What stands of a version's gates. */
+void mw_gates_tell(const mw_model_version *version, const mw_gate_standing *standing, mw_buf *out);
 void mw_rollout_tell_event(const mw_rollout_event *event, mw_buf *out);
 
 #endif

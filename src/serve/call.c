@@ -1,7 +1,7 @@
 /* The course of a prediction; see call.h. */
 #include "admit.h"
 #include "explanation.h"
-#include "split.h"
+#include "shadow.h"
 
 #include <math.h>
 
@@ -300,8 +300,11 @@ static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
         status = finish_reply(call, &err);
     if (status != MW_OK)
         mw_serve_error(call->exchange, &err, 0);
-    else
+    else {
+        if (call->is_split)
+            serve_shadow_offer(call->slot.split->queue, call);
         serve_tap(call->fleet, &call->slot, call->exchange->request_id, &call->rows, call->values);
+    }
     count_answer(call, counts);
 }
 

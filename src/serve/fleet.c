@@ -9,7 +9,7 @@
 
 #include "admit.h"
 #include "fleet.h"
-#include "split.h"
+#include "shadow.h"
 
 enum { NS_PER_MS = 1000000 };
 
@@ -80,6 +80,7 @@ void mw_fleet_free(mw_fleet *fleet)
 {
     if (!fleet)
         return;
+    serve_shadow_free(fleet->shadow);
     mw_pool_free(fleet->pool);
     serve_queue_free(fleet->queue);
     serve_plan_free(atomic_load(&fleet->plan));

@@ -19,6 +19,7 @@ struct mw_fleet {
     mw_scratch *free_scratch[MW_LIMIT_THREADS];
     size_t n_free_scratch;
     serve_loop *loops;
+    struct serve_shadow *shadow; /* NULL before the first second version */
     void (*changed)(void *user); /* NULL = nobody listens */
     void *changed_user;
 };

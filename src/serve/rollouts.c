@@ -2,7 +2,7 @@
  * its share, and takes its place or goes. */
 #include "call.h"
 #include "fleet.h"
-#include "split.h"
+#include "shadow.h"
 
 #include <stdlib.h>
 
@@ -53,6 +53,10 @@ static mw_status challenge(mw_fleet *fleet, const char *name, const char *path,
     char *kept = strdup(path);
     if (!kept)
         return mw_fail_memory(err, "an endpoint");
+    if (!fleet->shadow && serve_shadow_new(&fleet->shadow, err) != MW_OK) {
+        free(kept);
+        return MW_NO_MEMORY;
+    }
     bool is_back = options->is_served; /* the one that is there is the one that came */
     mw_status status = serve_load_next(fleet, endpoint, path, options->may_break, &model, err);
     if (status == MW_OK)
@@ -62,6 +66,7 @@ static mw_status challenge(mw_fleet *fleet, const char *name, const char *path,
         free(kept);
         return status;
     }
+    split->queue = fleet->shadow;
     atomic_store(&split->to, is_back ? endpoint->model : model);
     atomic_store(&split->threshold, is_back ? UINT64_MAX : 0);
     let_go(fleet, endpoint);
@@ -129,6 +134,18 @@ bool mw_fleet_arms(mw_fleet *fleet, const char *name, mw_arm ret_arms[MW_ARMS])
     if (!split)
         return false;
     serve_split_sum(split, ret_arms);
+    serve_split_unref(split);
+    return true;
+}
+
+bool mw_fleet_shadow(mw_fleet *fleet, const char *name, mw_shadow_counts *ret_counts)
+{
+    serve_split *split = take_split(fleet, name);
+    if (!split)
+        return false;
+    *ret_counts =
+        (mw_shadow_counts){atomic_load(&split->n_pairs), atomic_load(&split->n_different),
+                           atomic_load(&split->n_dropped), atomic_load(&split->difference)};
     serve_split_unref(split);
     return true;
 }

@@ -114,6 +114,13 @@ MW_CHECKED mw_status mw_fleet_challenge(mw_fleet *fleet, const char *name, const
 bool mw_fleet_weigh(mw_fleet *fleet, const char *name, double weight, double shadow);
 /* What both have done since the challenge; false as above. */
 bool mw_fleet_arms(mw_fleet *fleet, const char *name, mw_arm ret_arms[MW_ARMS]);
+/* Of requests that were copied: values compared, those that differ (by more than 1e-6 relative),
+ * and the sum of the differences; requests that were dropped because the queue was full. */
+typedef struct mw_shadow_counts {
+    uint64_t values, different, dropped;
+    double difference;
+} mw_shadow_counts;
+bool mw_fleet_shadow(mw_fleet *fleet, const char *name, mw_shadow_counts *ret_counts);
 /* Scores of the old version, of the beginning; and the edges by which those of both are counted
  * from now on, once. */
 size_t mw_fleet_first_scores(mw_fleet *fleet, const char *name, double *ret_scores, size_t room);

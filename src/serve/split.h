@@ -31,6 +31,9 @@ struct serve_split {
     atomic_uint_least64_t shadow;     /* likewise, of what is copied to it */
     _Atomic(serve_model *) to;        /* the version that comes: only compared with */
     atomic_uint_least64_t n_nameless; /* requests without an id draw from this */
+    struct serve_shadow *queue;       /* of the fleet: where copies go */
+    atomic_uint_least64_t n_pairs, n_different, n_dropped; /* values; requests that were dropped */
+    _Atomic double difference;                             /* sum of |old - new| over the pairs */
     size_t n_counters;
     serve_arm *arms; /* n_counters * MW_ARMS */
     /* the first scores of the version that was there, from which the edges are made */

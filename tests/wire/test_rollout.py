@@ -284,3 +284,65 @@ def test_status_and_history_for_people(house, run):
     assert [line.split()[3] for line in said.stdout.splitlines()] == ["start", "abort"]
     verdict = house.server.get("/mw/v1/rollouts/1/verdict").json()
     assert verdict["verdict"] == "rollback" and verdict["state"] == "aborted"
+
+
+def test_gates_are_held_by_every_door(house, run, tmp_path):
+    """What has not passed is neither an alias, nor Production, nor a rollout, nor served."""
+    client = mlflow.MlflowClient()
+    said = run("gate", "require", "credit", "--gates", "validation,fairness", "--approvals", "1",
+               "--record", house.record)
+    assert said.returncode == 0, said.stderr
+    with pytest.raises(mlflow.MlflowException, match="has not passed its gates"):
+        client.set_registered_model_alias("credit", "champion", "2")
+    with pytest.raises(mlflow.MlflowException, match="gate 'validation' has no result"):
+        client.transition_model_version_stage("credit", "2", "Production")
+    refused = house.server.post("/mw/v1/rollouts", json={"endpoint": "credit", "model": "credit/2"})
+    assert refused.status_code == 409 and refused.json()["code"] == "MW8908"
+    said = run("serve", "other=models:/credit/2", "--record", house.record, "--listen",
+               "127.0.0.1:0")
+    assert said.returncode != 0
+    assert run("gate", "list", "credit/2", "--record", house.record).returncode == 6
+    # results: by the command line, and over HTTP
+    report = tmp_path / "report.json"
+    report.write_text('{"kind": "validation", "passed": true, "checks": [{"name": "auc"}]}')
+    said = run("gate", "add", "credit/2", report, "--record", house.record)
+    assert said.returncode == 0 and "gate 'fairness' has no result" in said.stdout
+    gates = "/mw/v1/models/credit/versions/2/gates"
+    bad = house.server.post(gates, json={"kind": "fairness", "passed": True, "checks": []})
+    assert bad.status_code == 400 and "judges nothing" in bad.text
+    told = house.server.post(gates, json={"gate": "fairness", "passed": False}).json()
+    assert told["missing"] == "gate 'fairness' did not pass; 0 of 1 approvals"
+    house.server.post(gates, json={"gate": "fairness", "passed": True})
+    assert house.server.post(gates + "/approval", json={"reason": "looks fine"}).json()["open"]
+    again = house.server.post(gates + "/approval", json={})
+    assert again.status_code == 409 and again.json()["code"] == "MW8911"
+    assert run("gate", "list", "credit/2", "--record", house.record).returncode == 0
+    client.set_registered_model_alias("credit", "champion", "2")
+    # an override needs a reason, and is audited
+    bare = house.server.post("/mw/v1/models/credit/versions/3/gates/override", json={})
+    assert bare.status_code == 400
+    said = run("gate", "override", "credit/3", "--reason", "fire drill", "--record", house.record)
+    assert "open by override" in said.stdout
+    client.set_registered_model_alias("credit", "spare", "3")
+    audit = house.server.get("/mw/v1/audit", params={"what": "gate.override"}).json()["entries"]
+    assert audit[0]["after"] == "fire drill"
+    # the way back is never held up: version 1 has passed nothing
+    client.set_registered_model_alias("credit", "champion", "2")
+    with pytest.raises(mlflow.MlflowException):
+        client.set_registered_model_alias("credit", "champion", "1")
+
+
+def test_a_shadow_answers_nobody(house):
+    house.start(model="credit/3", strategy="shadow", steps=[{"shadow": "100%", "min_samples": 100}],
+                judge={"metrics": [{"score_shift": {"psi": 0.5}}]})
+    traffic = Traffic(house.server)
+    house.until(lambda: house.rollout()["evidence"][0]["finding"] == "regress")
+    traffic.end()
+    assert {version for _, version in traffic.versions} <= {"1", None} and not traffic.failed
+    found = house.rollout()
+    assert found["action"] == "hold" and found["samples"] >= 100 and found["state"] == "running"
+    lines = house.server.samples()
+    assert lines['mw_rollout_shadow_values{endpoint="credit"}'] >= 100
+    assert lines['mw_rollout_shadow_difference{endpoint="credit"}'] > 0.1
+    assert lines['mw_rollout_state{endpoint="credit",state="running"}'] == 1
+    assert lines['mw_rollout_finding{endpoint="credit",metric="score_shift"}'] == -1

@@ -1,0 +1,174 @@
+/* gate: what a version must have passed before it may be served. */
+#include "record_door.h"
+#include "rollout/rollout.h"
+
+enum { TEXT_BYTES_MAX = 16 << 20, REPORT_BYTES_MAX = 64 << 20 };
+
+typedef struct gate_task {
+    mw_view address;
+    mw_gate_policy policy;
+    mw_gate_result result;
+    mw_view reason;
+    mw_gate_standing standing;
+    mw_model_version version;
+} gate_task;
+
+/* ---- what stands ----------------------------------------------------------------------------- */
+
+static mw_status find(mw_record *record, void *given, mw_error *err)
+{
+    gate_task *task = given;
+    MW_TRY(mw_record_version_at(record, task->address, &task->version, err));
+    return mw_record_gates(record, task->address, &task->standing, err);
+}
+
+static void text_standing(const gate_task *task, mw_buf *out)
+{
+    const mw_gate_standing *s = &task->standing;
+    mw_buf_format(out, "%.*s/%lld  %s%.*s\n", MW_VIEW_ARG(task->version.name),
+                  (long long)task->version.version,
+                  !s->has_policy         ? "no gates are required"
+                  : s->missing.size == 0 ? "open: all passed"
+                  : s->override_by.data  ? "open by override: "
+                                         : "closed: ",
+                  MW_VIEW_ARG(s->missing));
+    for (size_t i = 0; i < s->results.count; i++) {
+        const mw_gate_result *r = &s->results.items[i];
+        mw_buf_format(out, "  %-14.*s %s%s  ", MW_VIEW_ARG(r->gate),
+                      r->passed ? "passed" : "did not pass",
+                      r->is_stale ? " (of other files)" : "");
+        cli_write_when(out, r->time);
+        mw_buf_format(out, "  %.*s  %.*s\n", MW_VIEW_ARG(r->by), MW_VIEW_ARG(r->summary));
+    }
+    for (size_t i = 0; i < s->approvals.count; i++) {
+        const mw_gate_result *r = &s->approvals.items[i];
+        mw_buf_format(out, "  approved by %.*s  ", MW_VIEW_ARG(r->by));
+        cli_write_when(out, r->time);
+        mw_buf_format(out, "  %.*s\n", MW_VIEW_ARG(r->summary));
+    }
+    if (s->override_by.data)
+        mw_buf_format(out, "  overridden by %.*s: %.*s\n", MW_VIEW_ARG(s->override_by),
+                      MW_VIEW_ARG(s->override_reason));
+}
+
+/* The standing behind a change, or of `gate list`; exit code 6 while the gates are closed. */
+static mw_status show(cli_call *call, cli_record_door *door, gate_task *task, mw_error *err)
+{
+    mw_buf out;
+    MW_TRY(cli_door_read(door, find, task, err));
+    mw_buf_init(&out, TEXT_BYTES_MAX);
+    if (cli_is_on(call, CLI_JSON))
+        mw_gates_tell(&task->version, &task->standing, &out);
+    else
+        text_standing(task, &out);
+    if (cli_is_on(call, CLI_JSON))
+        mw_buf_char(&out, '\n');
+    mw_status status = cli_put(call, &out, err);
+    mw_buf_done(&out);
+    return status;
+}
+
+static mw_status change(cli_call *call, gate_task *task, mw_record_work *work, mw_error *err)
+{
+    cli_record_door door;
+    mw_status status = cli_door_open(call, false, &door, err);
+    if (status == MW_OK && work)
+        status = cli_door_write(&door, work, task, err);
+    if (status == MW_OK && memchr(task->address.data, '/', task->address.size))
+        status = show(call, &door, task, err);
+    cli_door_close(&door);
+    return status;
+}
+
+mw_status cli_run_gate_list(cli_call *call, mw_error *err)
+{
+    gate_task task = {.address = mw_view_of(call->arguments[0])};
+    MW_TRY(change(call, &task, NULL, err));
+    if (task.standing.has_policy && !task.standing.is_open)
+        call->exit_code = CLI_EXIT_NO;
+    return MW_OK;
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+static mw_status require(mw_record *record, void *given, mw_error *err)
+{
+    const gate_task *task = given;
+    return mw_record_set_gate_policy(record, task->address, &task->policy, err);
+}
+
+mw_status cli_run_gate_require(cli_call *call, mw_error *err)
+{
+    const cli_setting *settings = call->settings;
+    gate_task task = {.address = mw_view_of(call->arguments[0]),
+                      .policy = {.gates = mw_view_of(settings[CLI_GATES].text),
+                                 .approvers = mw_view_of(settings[CLI_APPROVERS].text),
+                                 .aliases = mw_view_of(settings[CLI_ALIASES].text),
+                                 .approvals = (int64_t)settings[CLI_APPROVALS].number}};
+    MW_TRY(change(call, &task, require, err));
+    cli_note(call, "versions of '%s' now need: gates %s; %lld approvals%s%s", call->arguments[0],
+             settings[CLI_GATES].text ? settings[CLI_GATES].text : "none",
+             (long long)task.policy.approvals, settings[CLI_APPROVERS].text ? ", by " : "",
+             settings[CLI_APPROVERS].text ? settings[CLI_APPROVERS].text : "");
+    return MW_OK;
+}
+
+static mw_status add(mw_record *record, void *given, mw_error *err)
+{
+    const gate_task *task = given;
+    return mw_record_add_gate_result(record, task->address, &task->result, err);
+}
+
+static mw_status digest_data(const char *path, mw_arena *arena, mw_view *ret_digest, mw_error *err)
+{
+    mw_file file;
+    char digest[MW_DIGEST_TEXT_BYTES];
+    if (!path)
+        return MW_OK;
+    MW_TRY(mw_file_read(path, MW_GIB, &file, err));
+    mw_digest_of((mw_view){file.data, file.size}, digest);
+    mw_file_done(&file);
+    *ret_digest = mw_view_of(mw_arena_text(arena, mw_view_of(digest)));
+    return ret_digest->data ? MW_OK : mw_fail_memory(err, "a digest");
+}
+
+mw_status cli_run_gate_add(cli_call *call, mw_error *err)
+{
+    mw_file file;
+    gate_task task = {.address = mw_view_of(call->arguments[0])};
+    MW_TRY(mw_file_read(call->arguments[1], REPORT_BYTES_MAX, &file, err));
+    mw_status status = mw_gate_read_report((mw_view){file.data, file.size},
+                                           mw_view_of(call->settings[CLI_GATE].text), &call->arena,
+                                           &task.result, err);
+    mw_file_done(&file);
+    if (status != MW_OK)
+        return mw_at(err, "%s", call->arguments[1]);
+    MW_TRY(digest_data(call->settings[CLI_GATE_DATA].text, &call->arena, &task.result.data, err));
+    return change(call, &task, add, err);
+}
+
+static mw_status approve(mw_record *record, void *given, mw_error *err)
+{
+    const gate_task *task = given;
+    return mw_record_approve_version(record, task->address, task->reason, err);
+}
+
+mw_status cli_run_gate_approve(cli_call *call, mw_error *err)
+{
+    gate_task task = {.address = mw_view_of(call->arguments[0]),
+                      .reason = mw_view_of(call->settings[CLI_REASON].text)};
+    return change(call, &task, approve, err);
+}
+
+static mw_status override(mw_record *record, void *given, mw_error *err)
+{
+    const gate_task *task = given;
+    return mw_record_override_gates(record, task->address, task->reason, err);
+}
+
+mw_status cli_run_gate_override(cli_call *call, mw_error *err)
+{
+    gate_task task = {.address = mw_view_of(call->arguments[0]),
+                      .reason = mw_view_of(call->settings[CLI_REASON].text)};
+    return change(call, &task, override, err);
+}
