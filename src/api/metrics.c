@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "drift.h"
-#include "rollout_metrics.h"
+#include "feedback.h"
 #include "guard.h"
+#include "rollout_metrics.h"
 
 typedef struct metrics_page {
     mw_buf *out;
@@ -450,6 +451,7 @@ static void write_page(mw_api *api, mw_buf *out, bool open)
     api_drift_metrics(api, page.out, page.open);
     api_rollout_metrics(api, page.out, page.open);
     write_journal(&page, api_journal(api));
+    api_feedback_metrics(api, page.out, page.open);
     if (api_alerting(api))
         mw_alerts_metrics(api_alerting(api), page.out, page.open);
     write_process(&page, api);

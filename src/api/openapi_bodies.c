@@ -277,7 +277,7 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
     if (body == API_BODY_NONE || (rows && !schema))
         return;
     mw_buf_format(out, "\"requestBody\": {\"required\": %s, \"content\": {",
-                  rows ? "true" : "false");
+                  rows || body == API_BODY_FEEDBACK ? "true" : "false");
     switch (body) {
     case API_BODY_MLFLOW:
         write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), "params", schema);
@@ -288,6 +288,14 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
         break;
     case API_BODY_OIP:
         write_infer(out, schema);
+        break;
+    case API_BODY_FEEDBACK:
+        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", "
+                         "\"required\": [\"id\", \"label\"], \"additionalProperties\": false, "
+                         "\"properties\": {\"id\": {\"type\": \"string\", \"pattern\": "
+                         "\"^[0-9a-zA-Z-]{1,128}$\"}, \"label\": {\"type\": [\"number\", "
+                         "\"boolean\"]}}}}, \"text/csv\": {\"schema\": {\"const\": "
+                         "\"id,label\\n0193a0c2,1\\n\"}}");
         break;
     case API_BODY_INDEX:
         mw_buf_text(out,

@@ -15,13 +15,14 @@ typedef void api_handler(mw_api *api, mw_exchange *exchange, const api_asked *as
 
 typedef enum api_body {
     API_BODY_NONE,
-    API_BODY_MLFLOW,  /* JSON or CSV */
-    API_BODY_OIP,     /* JSON, or JSON and bytes */
-    API_BODY_KSERVE,  /* JSON */
-    API_BODY_INDEX,   /* {"ready": bool}, optional */
-    API_BODY_CONTROL, /* {"parameters": {}}, optional */
-    API_BODY_LOG,     /* {"log_info": true, ...}, optional */
-    API_BODY_TRACES   /* {"trace_rate": "1000", ...}, optional */
+    API_BODY_MLFLOW,   /* JSON or CSV */
+    API_BODY_OIP,      /* JSON, or JSON and bytes */
+    API_BODY_KSERVE,   /* JSON */
+    API_BODY_INDEX,    /* {"ready": bool}, optional */
+    API_BODY_CONTROL,  /* {"parameters": {}}, optional */
+    API_BODY_LOG,      /* {"log_info": true, ...}, optional */
+    API_BODY_FEEDBACK, /* JSON or CSV: ids of predictions and what was true */
+    API_BODY_TRACES    /* {"trace_rate": "1000", ...}, optional */
 } api_body;
 
 typedef enum api_answer {
@@ -77,6 +78,9 @@ api_handler api_index;
 api_handler api_drift;
 api_handler api_drift_series;
 api_handler api_drift_bins;
+api_handler api_feedback;
+api_handler api_performance;
+api_handler api_endpoint_performance;
 api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
 api_handler api_pages;
 
@@ -95,7 +99,7 @@ mw_conductor *api_conductor(mw_api *api); /* NULL: there are no rollouts */
 mw_monitor *api_monitor(mw_api *api); /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);
 const char *api_base_path(const mw_api *api); /* "" or "/prefix" */
-mw_journal *api_journal(mw_api *api); /* NULL: predictions are not kept */
+mw_journal *api_journal(mw_api *api);         /* NULL: predictions are not kept */
 /* When the process began, in seconds since 1970. */
 double api_started_seconds(const mw_api *api);
 

@@ -84,6 +84,9 @@ static const api_rule rules[] = {
     OPEN(GETS, "/v2/health/ready"),
     OPEN(GETS, "/v2"),
     {GETS, "/metrics", API_METRICS, VIEWER, API_OBJECT_ANY},
+    ENDPOINT(POSTS, "/endpoints/{name}/feedback"),
+    {GETS, "/endpoints/{name}/performance", API_METRICS, VIEWER, API_OBJECT_ANY},
+    {GETS, "/performance", API_METRICS, VIEWER, API_OBJECT_ANY},
     {GETS, "/drift", API_METRICS, VIEWER, API_OBJECT_ANY}, /* says what the metrics say */
     /* what is served, and how */
     CHANGES(POSTS, "/v2/repository/models/{name}/load", ENDPOINT),

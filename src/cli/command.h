@@ -216,6 +216,7 @@ typedef enum cli_option_id {
     CLI_LOG_AGE,
     CLI_LOG_HASH,
     CLI_LOG_DROP,
+    CLI_LOG_SLICES,
     CLI_LOG_FOLDER, /* --log: where commands read one */
     CLI_UNTIL,
     CLI_MODEL_VERSION,
@@ -223,6 +224,15 @@ typedef enum cli_option_id {
     CLI_LOG_FORMAT,    /* --format: of rows that are written */
     CLI_LOG_LAST,      /* --rows */
     CLI_LOG_LIMIT,     /* --limit */
+    CLI_TO_ENDPOINT,   /* --endpoint: the one that feedback is about */
+    CLI_SLICE,
+    CLI_DECISION, /* --threshold: of a probability */
+    /* decay estimate */
+    CLI_DECAY_LABEL, /* --label */
+    CLI_DECAY_SCORE, /* --score */
+    CLI_DECISIONS,
+    CLI_CHUNK,
+    CLI_CALIBRATE,
     /* rollout */
     CLI_ROLLOUT_MODEL, /* --model: a version */
     CLI_STRATEGY,
@@ -358,6 +368,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_server_backup, cli_run_server_restore, cli_run_server_import;
 
 cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data, cli_run_report_card;
+cli_run cli_run_decay_estimate, cli_run_feedback_send, cli_run_log_performance;
 cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_stat;
 cli_run cli_run_alert_list, cli_run_alert_ack, cli_run_alert_test, cli_run_alert_silence,
     cli_run_alert_unsilence, cli_run_alert_rules;

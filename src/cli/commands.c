@@ -4,11 +4,12 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                        \
-    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT, \
-        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_WATCH_REFERENCE,  \
-        CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG,       \
-        CLI_LOG_SAMPLE, CLI_LOG_SIZE, CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP, CLI_ALERTS
+#define SERVER_LIMITS                                                                          \
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT, CLI_BODY_TIMEOUT,   \
+        CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH, CLI_WATCH_REFERENCE,    \
+        CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG,         \
+        CLI_LOG_SAMPLE, CLI_LOG_SIZE, CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP, CLI_LOG_SLICES, \
+        CLI_ALERTS
 
 #define LOG_FILTERS \
     CLI_LOG_FOLDER, CLI_OF_ENDPOINT, CLI_MODEL_VERSION, CLI_SINCE, CLI_UNTIL, CLI_PREDICTION_ID
@@ -868,6 +869,29 @@ static const cli_command commands[] = {
         .run = cli_run_drift_stream,
     },
     {
+        .name = "decay estimate",
+        .group = "Daily",
+        .summary = "tell how good a model still is, before labels come",
+        .about =
+            "Estimates accuracy, precision, recall, specificity, F1 and AUC of a classifier on "
+            "rows whose labels are not known, from its scores alone: CBPE (confidence-based "
+            "performance estimation), with the numbers of NannyML. The reference, rows with "
+            "labels, "
+            "tells what scores are worth (isotonic calibration), how far chance moves each metric, "
+            "and where alarms begin: three standard deviations from the mean of its chunks.\n\n"
+            "It assumes that inputs mean what they did: when what follows from them has changed, "
+            "only labels can tell.\n\n"
+            "The exit code is 6 when a chunk alarms, and 0 when none does.",
+        .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DECAY_LABEL, CLI_DECAY_SCORE, CLI_DECISIONS,
+                            CLI_DECISION, CLI_CHUNK, CLI_CALIBRATE, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw decay estimate --ref test.csv --cur week.csv --label y --score p",
+                      "in ten chunks"},
+                     {"mw decay estimate --ref test.csv --cur week.csv --label defaulted --score "
+                      "prediction --chunk 5000 --json",
+                      "for programs"}},
+        .run = cli_run_decay_estimate,
+    },
+    {
         .name = "log query",
         .group = "Daily",
         .summary = "find predictions that a server kept",
@@ -905,6 +929,37 @@ static const cli_command commands[] = {
         .examples = {{"mw log export --endpoint credit --since 7d -o week.csv", "a week"},
                      {"mw log export --format jsonl -o all.jsonl", "everything"}},
         .run = cli_run_log_export,
+    },
+    {
+        .name = "log performance",
+        .group = "Daily",
+        .summary = "tell how good logged predictions were",
+        .about =
+            "Joins the labels that came as feedback to the predictions of the log, and tells for "
+            "each version what came of them: accuracy, AUC, log loss and their kin for classes, "
+            "errors for numbers, with 95 % intervals, and how late the labels came. The same as "
+            "GET /performance of a server, but over all of the log.",
+        .options = CLI_LIST(CLI_LOG_FOLDER, CLI_OF_ENDPOINT, CLI_MODEL_VERSION, CLI_SINCE,
+                            CLI_UNTIL, CLI_SLICE, CLI_DECISION, CLI_JSON),
+        .examples = {{"mw log performance --since 30d", "of last month's predictions"},
+                     {"mw log performance --endpoint credit --slice region", "by region"}},
+        .run = cli_run_log_performance,
+    },
+    {
+        .name = "feedback send",
+        .group = "Daily",
+        .summary = "tell a server what was true",
+        .about =
+            "Sends labels to a running server, which joins them to the predictions that it kept "
+            "(--log on). FILE is CSV with the columns id and label, and row or time where wanted, "
+            "or JSON lines of {\"id\": ..., \"label\": ...}; an id is the X-Request-ID of an "
+            "answer, with #4 behind it for row 4. CSV of 'mw log export' with a column 'label' "
+            "added is such a file.\n\n"
+            "What is acknowledged is on the server's disk: sending a file again changes nothing.",
+        .arguments = {{"FILE", "CSV or JSON lines; - is standard input", 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_TO_ENDPOINT, CLI_REACH, CLI_JSON),
+        .examples = {{"mw feedback send labels.csv --endpoint credit", "to 127.0.0.1:8080"}},
+        .run = cli_run_feedback_send,
     },
     {
         .name = "log stat",

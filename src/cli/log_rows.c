@@ -12,8 +12,7 @@
 /* Ours, which an input of the same name must not hide. */
 static const char *const own[] = {"time", "id", "endpoint", "version", "model"};
 
-/* ---- names -------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void write_name(const mw_log_shape *shape, size_t i, mw_buf *out)
 {
@@ -83,8 +82,7 @@ void cli_log_table_add(void *table, const mw_log_shape *shape)
     use_shape(table, shape);
 }
 
-/* ---- cells -------------------------------------------------------------------------------------
- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static void write_number(mw_buf *out, double value)
 {
@@ -149,8 +147,7 @@ static void write_output(const cli_log_table *table, const mw_log_shape *shape, 
         write_number(out, value);
 }
 
-/* ---- lines -------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 void cli_log_table_head(cli_log_table *table)
 {

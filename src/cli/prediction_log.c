@@ -29,6 +29,7 @@ mw_status cli_log_open(const cli_call *call, mw_journal **ret_journal, mw_error 
                                   .sample = (double)settings[CLI_LOG_SAMPLE].number / CLI_BILLION,
                                   .hashed = settings[CLI_LOG_HASH].text,
                                   .dropped = settings[CLI_LOG_DROP].text,
+                                  .slices = settings[CLI_LOG_SLICES].text,
                                   .bytes_max = settings[CLI_LOG_SIZE].number};
     if (read_age(settings[CLI_LOG_AGE].text, &options.age_ms_max, err) != MW_OK)
         return mw_at(err, "%s",

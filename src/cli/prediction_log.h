@@ -15,8 +15,7 @@ mw_answer_tap cli_log_tap;
 /* What the filters of `mw log` say. Fails: MW_BAD_ARGUMENT. */
 MW_CHECKED mw_status cli_log_query(const cli_call *call, mw_log_query *ret_query, mw_error *err);
 
-/* ---- log_rows.c -------------------------------------------------------------------------------
- */
+/* ---- log_rows.c ------------------------------------------------------------------------------ */
 
 /* Rows as lines; columns of several shapes side by side. */
 typedef struct cli_log_table {

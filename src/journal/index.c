@@ -20,8 +20,7 @@ void journal_index_done(journal_index *index)
     *index = (journal_index){0};
 }
 
-/* ---- in memory --------------------------------------------------------------------------------
- */
+/* ---- in memory ------------------------------------------------------------------------------- */
 
 static void put(journal_index *index, uint64_t hash, uint32_t offset)
 {
@@ -88,8 +87,7 @@ size_t journal_index_find(const journal_index *index, uint64_t hash,
     return n;
 }
 
-/* ---- as a file --------------------------------------------------------------------------------
- */
+/* ---- as a file ------------------------------------------------------------------------------- */
 
 typedef struct pair {
     uint64_t hash;

@@ -13,8 +13,7 @@
 
 #include "base/banned.h"
 
-/* ---- the folder --------------------------------------------------------------------------------
- */
+/* ---- the folder ------------------------------------------------------------------------------ */
 
 static mw_status fail_at(mw_error *err, const char *path)
 {
@@ -80,8 +79,7 @@ static mw_status read_key(mw_journal *journal, mw_error *err)
     return fail_at(err, path);
 }
 
-/* ---- options -----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool copy_text(const char **text)
 {
@@ -105,13 +103,28 @@ static mw_status take_options(mw_journal *journal, const mw_journal_options *giv
     journal->sample_below = o->sample >= 1  ? UINT64_MAX
                             : o->sample > 0 ? (uint64_t)(o->sample * 18446744073709551615.0)
                                             : 0;
-    bool has_memory =
-        journal->folder && !o->hashed == !given->hashed && !o->dropped == !given->dropped;
+    journal->keeper.slices = given->slices ? strdup(given->slices) : NULL;
+    journal_joiner_init(&journal->keeper.joiner, journal->folder, journal->keeper.slices,
+                        MW_LIMIT_OBSERVATIONS);
+    bool has_memory = journal->folder && !journal->keeper.slices == !given->slices &&
+                      !o->hashed == !given->hashed && !o->dropped == !given->dropped;
     return has_memory ? MW_OK : mw_fail_memory(err, "the prediction log");
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static mw_status start_threads(mw_journal *journal, mw_error *err)
+{
+    journal_keeper *keeper = &journal->keeper;
+    int code = mw_thread_start(&journal->writer, "journal", journal_write, journal);
+    journal->has_writer = code == 0;
+    if (code == 0) {
+        code = mw_thread_start(&keeper->thread, "keeper", journal_keep, journal);
+        keeper->has_thread = code == 0;
+    }
+    return code == 0 ? MW_OK
+                     : mw_fail_errno(err, "cannot start the writer of the prediction log", code);
+}
 
 static mw_status open_all(mw_journal *journal, const mw_journal_options *options, mw_error *err)
 {
@@ -130,11 +143,9 @@ static mw_status open_all(mw_journal *journal, const mw_journal_options *options
                "blocks are passed over",
                (unsigned long long)journal->predictions.torn_bytes,
                (unsigned long long)journal->predictions.damaged_blocks);
-    int code = mw_thread_start(&journal->writer, "journal", journal_write, journal);
-    if (code != 0)
-        return mw_fail_errno(err, "cannot start the writer of the prediction log", code);
-    journal->has_writer = true;
-    return MW_OK;
+    MW_TRY(journal_stream_open(&journal->labels, journal->folder, "labels",
+                               journal->options.segment_bytes, err));
+    return start_threads(journal, err);
 }
 
 mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_journal,
@@ -148,10 +159,13 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
     journal->number = atomic_fetch_add(&n_journals, 1) + 1;
     journal->lock_fd = -1;
     pthread_mutex_init(&journal->lock, NULL);
+    pthread_mutex_init(&journal->keeper.lock, NULL);
+    journal->keeper.last_feedback = &journal->keeper.feedback;
     pthread_mutex_init(&journal->shapes_lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&journal->wake, &clock);
+    pthread_cond_init(&journal->keeper.wake, &clock);
     pthread_condattr_destroy(&clock);
     mw_status status = open_all(journal, options, err);
     if (status != MW_OK) {
@@ -160,6 +174,24 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
     }
     *ret_journal = journal;
     return MW_OK;
+}
+
+static void stop_keeper(mw_journal *journal)
+{
+    journal_keeper *keeper = &journal->keeper;
+    pthread_mutex_lock(&keeper->lock);
+    keeper->stop = true;
+    pthread_cond_signal(&keeper->wake);
+    pthread_mutex_unlock(&keeper->lock);
+    if (keeper->has_thread)
+        pthread_join(keeper->thread, NULL);
+    journal_stream_close(&journal->labels);
+    journal_packer_done(&keeper->packer);
+    journal_joiner_done(&keeper->joiner);
+    free(keeper->slices);
+    free(keeper->summary);
+    pthread_mutex_destroy(&keeper->lock);
+    pthread_cond_destroy(&keeper->wake);
 }
 
 static void free_shapes(mw_journal *journal)
@@ -176,6 +208,7 @@ void mw_journal_close(mw_journal *journal)
 {
     if (!journal)
         return;
+    stop_keeper(journal);
     pthread_mutex_lock(&journal->lock);
     journal->stop = true;
     pthread_cond_signal(&journal->wake);

@@ -11,11 +11,11 @@
 #define JOURNAL_JOURNAL_H
 
 #include "model/model.h"
+#include "stats/stats.h"
 
 typedef struct mw_journal mw_journal;
 
-/* ---- what rows look like ----------------------------------------------------------------------
- */
+/* ---- what rows look like --------------------------------------------------------------------- */
 
 typedef enum mw_log_treatment {
     MW_LOG_KEPT,
@@ -50,8 +50,7 @@ typedef struct mw_log_shape {
     size_t n_classes;
 } mw_log_shape;
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* 0 = the usual, from base/limits.h. */
 typedef struct mw_journal_options {
@@ -63,7 +62,8 @@ typedef struct mw_journal_options {
     uint64_t age_ms_max; /* 0 = for ever */
     size_t queue_bytes;  /* a power of two */
     size_t segment_bytes;
-    unsigned flush_ms; /* a row is on the disk after that, at the latest */
+    unsigned flush_ms;  /* a row is on the disk after that, at the latest */
+    const char *slices; /* columns by which performance may be told, "region,age"; or NULL */
 } mw_journal_options;
 
 /* Cut what a crash has left torn, then start the writer. Fails: MW_CONFLICT (another process writes
@@ -99,8 +99,92 @@ typedef struct mw_journal_counts {
 } mw_journal_counts;
 void mw_journal_count(mw_journal *journal, mw_journal_counts *ret_counts);
 
-/* ---- reading: beside a server that writes, or without one -------------------------------------
- */
+/* ---- feedback: what was true ----------------------------------------------------------------- */
+
+typedef struct mw_feedback_counts {
+    uint64_t received;
+    uint64_t joined;     /* to their predictions */
+    uint64_t waiting;    /* no prediction has this id so far; of the totals: now */
+    uint64_t duplicates; /* said before */
+    uint64_t replaced;   /* said before, otherwise: the newer one counts */
+    uint64_t misfits;    /* no class, or no number, of the model that predicted */
+    uint64_t unknown;    /* waited for an hour: no prediction had this id, or it is gone */
+} mw_feedback_counts;
+
+/* A body of labels on its way; the caller's memory, until `done`. */
+typedef struct mw_feedback {
+    const char *endpoint;
+    mw_view body;
+    bool is_csv;
+    mw_arena *arena; /* for the labels */
+    /* Called by the journal's thread: labels are on the disk and joined, or `status` says why not.
+     * MW_BAD_DATA: the body; then none of it was taken. MW_IO: the disk. */
+    void (*done)(struct mw_feedback *feedback);
+    void *user;
+    mw_status status;
+    mw_error err;
+    mw_feedback_counts result;
+    struct mw_feedback *next; /* the journal's own */
+} mw_feedback;
+
+/* Take a body of labels; `done` is called once, soon. Any thread. Fails: MW_BUSY (too many wait;
+ * `done` is not called). */
+MW_CHECKED mw_status mw_journal_feedback(mw_journal *journal, mw_feedback *feedback, mw_error *err);
+void mw_journal_count_feedback(mw_journal *journal, mw_feedback_counts *ret_counts);
+
+/* ---- performance: predictions and the truth -------------------------------------------------- */
+
+typedef struct mw_performance_query {
+    mw_view endpoint;       /* empty = all */
+    unsigned version;       /* 0 = all */
+    int64_t from_ms, to_ms; /* when the prediction was made; 0 = open */
+    uint64_t last;          /* labels of each version, the newest; 0 = all that are held */
+    mw_view slice;          /* a column by which to tell apart; empty = none */
+    double threshold;       /* of a probability; NaN = 0.5 */
+} mw_performance_query;
+
+/* Of a version; and of one slice of it. */
+typedef struct mw_performance_part {
+    const mw_log_shape *shape;
+    const char *slice; /* "20..35", "red"; NULL: of all */
+    mw_task task;
+    size_t n_labels, n_metrics;
+    mw_estimate metrics[MW_QUALITY_MAX];    /* of mw_quality_metrics(task); NaN: not to be had */
+    int64_t first_ms, last_ms;              /* predictions */
+    double delay_p50, delay_p90, delay_max; /* seconds from prediction to label */
+} mw_performance_part;
+
+/* Tell of each version, the oldest first; with a slice also of each of its values (of a number with
+ * more than ten: by quarters). On the journal's thread, `done` behind the last. Otherwise as
+ * feedback. */
+typedef struct mw_performance_task {
+    mw_performance_query query;
+    void (*see)(void *user, const mw_performance_part *part);
+    void (*done)(struct mw_performance_task *task);
+    void *user;
+    mw_status status;
+    mw_error err;
+    struct mw_performance_task *next;
+} mw_performance_task;
+
+MW_CHECKED mw_status mw_journal_performance(mw_journal *journal, mw_performance_task *task,
+                                            mw_error *err);
+
+/* What /metrics and alerts read: each version's newest 10,000 labels, looked at every two seconds
+ * while labels come. `see` is called under a lock. Any thread. */
+void mw_journal_each_performance(mw_journal *journal,
+                                 void (*see)(void *user, const mw_performance_part *part),
+                                 void *user);
+
+/* The same as mw_performance_task, from the files of a folder. *ret_counts (may be NULL): what
+ * became of the labels there. */
+MW_CHECKED mw_status mw_log_performance(const char *folder, const mw_performance_query *query,
+                                        void (*see)(void *user, const mw_performance_part *part),
+                                        void *user, mw_feedback_counts *ret_counts, mw_error *err);
+/* A part as a JSON object. */
+void mw_performance_write(const mw_performance_part *part, mw_buf *out);
+
+/* ---- reading: beside a server that writes, or without one ------------------------------------ */
 
 typedef struct mw_log_query {
     mw_view endpoint;       /* empty = all */

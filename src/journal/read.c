@@ -23,8 +23,7 @@ typedef struct reading {
     bool is_over;
 } reading;
 
-/* ---- what is asked for --------------------------------------------------------------------------
- */
+/* ---- what is asked for ----------------------------------------------------------------------- */
 
 static mw_status read_id(reading *r, mw_error *err)
 {
@@ -80,8 +79,7 @@ static bool wants_segment(const reading *r, uint32_t number)
     return may;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static void see_record(reading *r, journal_scan *scan, const mw_log_shape *shape,
                        const journal_record *record)
@@ -114,8 +112,7 @@ static void see_block(reading *r, journal_scan *scan, const journal_block *block
         scan->reader.damage.blocks++; /* its checksum is right, and yet it is none of ours */
 }
 
-/* ---- segments -----------------------------------------------------------------------------------
- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static void note_block(mw_log_totals *totals, const journal_block *block)
 {
@@ -229,8 +226,7 @@ mw_status mw_log_read(const char *folder, const mw_log_query *query,
     return status;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------
- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 static bool is_same(const mw_log_shape *a, const mw_log_shape *b)
 {

@@ -15,8 +15,7 @@ enum { CODEC_PLAIN = 0, CODEC_ZSTD = 1, LEVEL = 1, SEARCH_BYTES = 64 * 1024 };
 static const char file_magic[8] = {'M', 'W', 'J', 'O', 'U', 'R', 'N', '1'};
 static const char block_magic[4] = {'M', 'W', 'B', '1'};
 
-/* ---- heads ------------------------------------------------------------------------------------
- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 static void put_little(char *at, uint64_t value, size_t width)
 {
@@ -70,8 +69,7 @@ void journal_file_head(char head[JOURNAL_FILE_HEAD_BYTES])
     put_little(head + 12, journal_crc(0, head, 12), 4);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void journal_packer_done(journal_packer *packer)
 {
@@ -135,8 +133,7 @@ mw_status journal_write_at(int fd, uint64_t offset, const void *data, size_t siz
     return MW_OK;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Bytes at `offset`: as many as there are. */
 static size_t read_some(const journal_reader *reader, uint64_t offset, char *data, size_t size)

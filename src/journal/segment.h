@@ -33,8 +33,7 @@ typedef struct journal_block {
     uint64_t offset; /* of its head in the file */
 } journal_block;
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 typedef struct journal_packer {
     ZSTD_CCtx *zstd;
@@ -52,8 +51,7 @@ MW_CHECKED mw_status journal_write_at(int fd, uint64_t offset, const void *data,
                                       mw_error *err);
 void journal_file_head(char ret_head[JOURNAL_FILE_HEAD_BYTES]);
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct journal_damage {
     uint64_t blocks, bytes; /* passed over */

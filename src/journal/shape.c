@@ -11,8 +11,7 @@
 
 #include "base/banned.h"
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool is_listed(const char *list, mw_view name)
 {
@@ -147,8 +146,7 @@ mw_log_shape *journal_shape_make(const mw_journal_entry *entry, uint32_t number,
     return shape;
 }
 
-/* ---- as bytes ---------------------------------------------------------------------------------
- */
+/* ---- as bytes -------------------------------------------------------------------------------- */
 
 void journal_shape_write(const mw_log_shape *shape, mw_buf *out)
 {
@@ -259,8 +257,7 @@ mw_status journal_shape_read(mw_view given, mw_arena *arena, mw_log_shape *ret_s
     return MW_OK;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static bool all_float32(const mw_log_shape *shape, const double *inputs, size_t n_rows)
 {

@@ -14,8 +14,9 @@
 
 #define ROLL_NS (UINT64_C(3600) * 1000000000)
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+enum { IDS_MAX = 1 << 20 /* of a segment: its index is in memory until then */ };
+
+/* ---- names ----------------------------------------------------------------------------------- */
 
 void journal_segment_path(const char *folder, const char *prefix, uint32_t number,
                           const char *ending, char ret_path[JOURNAL_PATH_BYTES])
@@ -115,8 +116,7 @@ static void note_block(journal_index_head *about, const journal_block *block)
     about->rows += block->n_rows;
 }
 
-/* ---- what was left behind ----------------------------------------------------------------------
- */
+/* ---- what was left behind -------------------------------------------------------------------- */
 
 static mw_status add_closed(journal_stream *stream, const journal_closed *closed, mw_error *err)
 {
@@ -212,8 +212,7 @@ mw_status journal_stream_open(journal_stream *stream, const char *folder, const 
     return status;
 }
 
-/* ---- the open segment --------------------------------------------------------------------------
- */
+/* ---- the open segment ------------------------------------------------------------------------ */
 
 mw_status journal_stream_begin(journal_stream *stream, uint32_t *ret_number, mw_error *err)
 {
@@ -290,7 +289,7 @@ static void close_segment(journal_stream *stream)
 
 void journal_stream_roll(journal_stream *stream, bool now)
 {
-    bool is_due = stream->offset >= stream->segment_bytes ||
+    bool is_due = stream->offset >= stream->segment_bytes || stream->index.n >= IDS_MAX ||
                   (stream->about.rows > 0 && mw_clock_ns() - stream->opened_ns > ROLL_NS);
     if (stream->fd >= 0 && (now || is_due))
         close_segment(stream);
@@ -307,8 +306,7 @@ void journal_stream_close(journal_stream *stream)
     stream->prefix = NULL;
 }
 
-/* ---- retention ---------------------------------------------------------------------------------
- */
+/* ---- retention ------------------------------------------------------------------------------- */
 
 uint64_t journal_stream_bytes(journal_stream *stream, uint64_t *ret_segments)
 {

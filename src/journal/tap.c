@@ -15,8 +15,7 @@ typedef struct cached {
     uint32_t shape;
 } cached;
 
-/* ---- shapes ------------------------------------------------------------------------------------
- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 static uint32_t find_or_add(mw_journal *journal, const mw_journal_entry *entry)
 {
@@ -50,8 +49,7 @@ static uint32_t shape_of(mw_journal *journal, const mw_journal_entry *entry)
     return place->shape;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static void copy_rows(const mw_matrix *rows, size_t first, size_t n, double *out)
 {

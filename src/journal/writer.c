@@ -23,8 +23,7 @@ static void count(atomic_uint_least64_t *counter, uint64_t n)
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* Said once in a while: a full disk fails every block. */
 static void complain(mw_journal *journal, const mw_error *err)
@@ -112,8 +111,7 @@ static void flush_due(mw_journal *journal, bool all)
     }
 }
 
-/* ---- from the queue ----------------------------------------------------------------------------
- */
+/* ---- from the queue -------------------------------------------------------------------------- */
 
 static void take_record(mw_journal *journal, mw_view record)
 {
@@ -154,8 +152,7 @@ static size_t drain(mw_journal *journal)
     return n;
 }
 
-/* ---- the thread --------------------------------------------------------------------------------
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void retain(mw_journal *journal)
 {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "join.h"
 #include "queue.h"
 #include "shape.h"
 #include "stream.h"
@@ -20,6 +21,28 @@ typedef struct journal_open_block {
     uint32_t described_in; /* the segment that holds the shape; 0: none */
 } journal_open_block;
 
+/* Labels and who asks about performance: a thread of their own, for a sync may take long. */
+typedef struct journal_keeper {
+    journal_joiner joiner;
+    journal_packer packer;
+    char *slices; /* the joiner's names */
+    uint64_t tried_ns, tried_blocks, summed_ns, retained_ns;
+    uint32_t tried_segment;
+    bool is_stale; /* labels came since it was summed up */
+
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t wake;
+    bool stop;
+    mw_feedback *feedback, **last_feedback;
+    mw_performance_task *questions;
+    size_t n_tasks;
+    mw_feedback_counts counts;
+    mw_performance_part *summary;
+    size_t n_summary;
+} journal_keeper;
+
 struct mw_journal {
     mw_journal_options options; /* texts are copies */
     char *folder;
@@ -32,7 +55,8 @@ struct mw_journal {
     mw_log_shape *shapes[JOURNAL_SHAPES_MAX]; /* only ever added */
     atomic_size_t n_shapes;
 
-    journal_stream predictions;
+    journal_stream predictions, labels;
+    journal_keeper keeper;
     journal_packer packer;
     journal_open_block *blocks[JOURNAL_SHAPES_MAX];
     uint64_t retained_ns, complained_ns;
@@ -47,6 +71,8 @@ struct mw_journal {
 
 /* The writer's thread; argument: the journal. */
 void *journal_write(void *argument);
+/* And the keeper's (keep.c). */
+void *journal_keep(void *argument);
 
 /* What lies in the queue, before the id (padded to eight), inputs and outputs. */
 typedef struct journal_queued {

@@ -230,6 +230,55 @@ double mw_generalized_entropy_between(const mw_confusion *groups, size_t n, doub
 double mw_auc(const double *positives, size_t n_positives, const double *negatives,
               size_t n_negatives);
 
+/* ---- decay without labels: CBPE; see cbpe.c -----------------------------------------------------
+ */
+
+/* Isotonic regression, as sklearn.isotonic.IsotonicRegression(out_of_bounds="clip"). */
+typedef struct mw_isotonic mw_isotonic;
+
+/* Labels 0 or 1; no NaN. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_isotonic_fit(const double *scores, const double *labels, size_t n,
+                                     mw_isotonic **ret_curve, mw_error *err);
+void mw_isotonic_free(mw_isotonic *curve);
+double mw_isotonic_at(const mw_isotonic *curve, double score);
+/* Whether such a curve makes the scores truer, as NannyML tells it. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_calibration_gains(const double *scores, const double *labels, size_t n,
+                                          bool *ret_gains, mw_error *err);
+
+typedef enum mw_decay_metric {
+    MW_DECAY_AUC,
+    MW_DECAY_F1,
+    MW_DECAY_PRECISION,
+    MW_DECAY_RECALL,
+    MW_DECAY_SPECIFICITY,
+    MW_DECAY_ACCURACY,
+    MW_N_DECAY
+} mw_decay_metric;
+
+/* "roc_auc", "f1" ...: NannyML's words. */
+const char *mw_decay_name(mw_decay_metric metric);
+
+/* What is to be expected of decisions (0, 1) by scores. curve NULL: the scores are probabilities.
+ * Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_decay_estimate(const mw_isotonic *curve, const double *scores,
+                                       const double *decisions, size_t n,
+                                       double ret_values[MW_N_DECAY], mw_error *err);
+/* The same once labels are there. */
+MW_CHECKED mw_status mw_decay_realized(const double *scores, const double *decisions,
+                                       const double *labels, size_t n,
+                                       double ret_values[MW_N_DECAY], mw_error *err);
+
+/* How far chance alone moves a metric, from the reference. */
+typedef struct mw_decay_error {
+    double spread, fraction; /* of one row; the share of rows that count */
+} mw_decay_error;
+
+MW_CHECKED mw_status mw_decay_errors(const double *scores, const double *decisions,
+                                     const double *labels, size_t n,
+                                     mw_decay_error ret_errors[MW_N_DECAY], mw_error *err);
+/* Standard error in a chunk of n rows. */
+double mw_decay_error_of(const mw_decay_error *error, size_t n);
+
 /* What a value computed from groups may be by chance alone: rows are drawn anew n_draws times,
  * group sizes too, which for counts is one multinomial over all cells. Ascending into ret_values;
  * NaN are left out. Equal seeds give equal draws. Returns how many there are. */

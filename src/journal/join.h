@@ -1,0 +1,79 @@
+/* Labels find their predictions.
+ *
+ *     labels --known already?--> duplicates, replaced
+ *            --index of each segment, the newest first--> blocks --> observations, by group
+ *            `not there: waiting, tried again when more is written --too long--> unknown
+ *
+ * One thread. */
+#ifndef JOURNAL_JOIN_H
+#define JOURNAL_JOIN_H
+
+#include "labels.h"
+#include "stats/stats.h"
+#include "stream.h"
+
+enum { JOURNAL_SLICES_MAX = 4, JOURNAL_GROUPS_MAX = 4096 };
+
+/* A prediction and the truth about it. */
+typedef struct journal_observation {
+    uint64_t key; /* of endpoint, id and row */
+    int64_t made_ms, told_ms;
+    double label, score; /* score: probability of class 1, the class, or the number that was said */
+    double *shares;      /* of several classes, n_outputs; owned; else NULL */
+    uint32_t group;
+    float slices[JOURNAL_SLICES_MAX];
+} journal_observation;
+
+/* A version whose predictions were told the truth. */
+typedef struct journal_group {
+    mw_arena arena;
+    mw_log_shape shape;
+    ptrdiff_t slices[JOURNAL_SLICES_MAX]; /* columns, or -1 */
+} journal_group;
+
+typedef struct journal_waiting {
+    journal_label label; /* its texts are in `texts` */
+    char *texts;
+    uint64_t id_hash, key;
+    int64_t since_ms;
+} journal_waiting;
+
+typedef struct journal_joiner {
+    const char *folder;
+    const char *slice_names[JOURNAL_SLICES_MAX]; /* NULL: no more */
+    journal_observation *items;                  /* the oldest first */
+    size_t n, capacity, n_max;
+    uint32_t *slots; /* key -> place in items + 1; 0: free */
+    size_t n_slots;
+    journal_group **groups;
+    size_t n_groups;
+    journal_waiting *waiting;
+    size_t n_waiting, waiting_capacity;
+    uint32_t *waiting_slots; /* key -> place in waiting + 1; 0: free; twice the capacity */
+    bool is_waiting_stale;   /* places have moved since */
+    mw_feedback_counts counts;
+} journal_joiner;
+
+/* `folder` and `slices` ("a,b", or NULL; written into) are borrowed. */
+void journal_joiner_init(journal_joiner *joiner, const char *folder, char *slices, size_t n_max);
+void journal_joiner_done(journal_joiner *joiner);
+
+/* Join labels; `stream` is that of the predictions, or NULL where nobody writes. *ret_added is what
+ * became of them. Fails: MW_NO_MEMORY, MW_IO. */
+MW_CHECKED mw_status journal_join(journal_joiner *joiner, journal_stream *stream,
+                                  const journal_label *labels, size_t n,
+                                  mw_feedback_counts *ret_added, mw_error *err);
+/* Try those that wait again, in segments from this number on. */
+MW_CHECKED mw_status journal_join_waiting(journal_joiner *joiner, journal_stream *stream,
+                                          uint32_t from_segment, mw_error *err);
+/* Join all labels of the folder, the oldest first. */
+MW_CHECKED mw_status journal_join_all(journal_joiner *joiner, journal_stream *stream,
+                                      mw_error *err);
+
+/* measure.c: see mw_log_performance. */
+MW_CHECKED mw_status journal_measure(const journal_joiner *joiner,
+                                     const mw_performance_query *query,
+                                     void (*see)(void *user, const mw_performance_part *part),
+                                     void *user, mw_error *err);
+
+#endif

@@ -1,0 +1,297 @@
+/* The keeper: labels onto the disk, then to their predictions; and who asks how good these were.
+ *
+ *     bodies of labels --read--> block --one sync for all--> joined --> done()
+ *     each second: labels that wait are tried again in what was written since */
+#include "writer.h"
+
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+enum { RETRY_MS = 250, SUMMARY_MS = 2000, SUMMARY_LABELS = 10000, RETAIN_MS = 10000 };
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static mw_status fail_busy(mw_error *err)
+{
+    mw_fail(err, MW_E_FEEDBACK_BUSY, "%d bodies of labels wait already", MW_LIMIT_FEEDBACK_TASKS);
+    return mw_mend(err, "send it again in a second, with more labels in each body");
+}
+
+mw_status mw_journal_feedback(mw_journal *journal, mw_feedback *feedback, mw_error *err)
+{
+    journal_keeper *keeper = &journal->keeper;
+    feedback->next = NULL;
+    pthread_mutex_lock(&keeper->lock);
+    bool has_room = keeper->n_tasks < MW_LIMIT_FEEDBACK_TASKS && !keeper->stop;
+    if (has_room) {
+        *keeper->last_feedback = feedback;
+        keeper->last_feedback = &feedback->next;
+        keeper->n_tasks++;
+        pthread_cond_signal(&keeper->wake);
+    }
+    pthread_mutex_unlock(&keeper->lock);
+    return has_room ? MW_OK : fail_busy(err);
+}
+
+mw_status mw_journal_performance(mw_journal *journal, mw_performance_task *task, mw_error *err)
+{
+    journal_keeper *keeper = &journal->keeper;
+    pthread_mutex_lock(&keeper->lock);
+    bool has_room = keeper->n_tasks < MW_LIMIT_FEEDBACK_TASKS && !keeper->stop;
+    if (has_room) {
+        task->next = keeper->questions;
+        keeper->questions = task;
+        keeper->n_tasks++;
+        pthread_cond_signal(&keeper->wake);
+    }
+    pthread_mutex_unlock(&keeper->lock);
+    return has_room ? MW_OK : fail_busy(err);
+}
+
+void mw_journal_count_feedback(mw_journal *journal, mw_feedback_counts *ret_counts)
+{
+    pthread_mutex_lock(&journal->keeper.lock);
+    *ret_counts = journal->keeper.counts;
+    pthread_mutex_unlock(&journal->keeper.lock);
+}
+
+void mw_journal_each_performance(mw_journal *journal,
+                                 void (*see)(void *user, const mw_performance_part *part),
+                                 void *user)
+{
+    journal_keeper *keeper = &journal->keeper;
+    pthread_mutex_lock(&keeper->lock);
+    for (size_t i = 0; i < keeper->n_summary; i++)
+        see(user, &keeper->summary[i]);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+typedef struct batch {
+    mw_feedback *feedback;
+    journal_label *labels;
+    size_t n;
+} batch;
+
+static mw_status write_labels(mw_journal *journal, const batch *b, mw_error *err)
+{
+    mw_buf raw;
+    uint32_t segment;
+    size_t bytes;
+    mw_status status = journal_stream_begin(&journal->labels, &segment, err);
+    mw_buf_init(&raw, MW_LIMIT_LOG_BLOCK_BYTES);
+    for (size_t i = 0; status == MW_OK && i < b->n;) {
+        journal_block block = {.kind = JOURNAL_LABELS,
+                               .first_ms = b->labels[i].told_ms,
+                               .last_ms = b->labels[i].told_ms};
+        mw_buf_reset(&raw);
+        for (; i < b->n && raw.size < MW_MIB; i++, block.n_rows++) {
+            int64_t at = b->labels[i].told_ms;
+            block.first_ms = at < block.first_ms ? at : block.first_ms;
+            block.last_ms = at > block.last_ms ? at : block.last_ms;
+            journal_label_write(&b->labels[i], &raw);
+        }
+        if (raw.failed)
+            status = mw_fail_memory(err, "labels");
+        if (status == MW_OK)
+            status =
+                journal_pack(&journal->keeper.packer, &block, mw_buf_as_view(&raw), &bytes, err);
+        if (status == MW_OK)
+            status = journal_stream_append(&journal->labels, &block,
+                                           (mw_view){journal->keeper.packer.packed, bytes},
+                                           mw_buf_as_view(&raw), err);
+    }
+    mw_buf_done(&raw);
+    return status;
+}
+
+/* Read and written; on the disk only after the sync. */
+static void take_body(mw_journal *journal, batch *b)
+{
+    mw_feedback *f = b->feedback;
+    f->status = journal_labels_read(f->body, f->is_csv, mw_view_of(f->endpoint), mw_clock_wall_ms(),
+                                    f->arena, &b->labels, &b->n, &f->err);
+    if (f->status == MW_OK && b->n > 0)
+        f->status = write_labels(journal, b, &f->err);
+    if (f->status == MW_IO)
+        mw_log_error(MW_LOG_ERROR, "prediction log: labels are refused", &f->err);
+}
+
+static void take_all(mw_journal *journal, mw_feedback *list)
+{
+    batch batches[MW_LIMIT_FEEDBACK_TASKS];
+    size_t n = 0;
+    mw_error err;
+    for (; list; list = list->next) {
+        batches[n] = (batch){.feedback = list};
+        take_body(journal, &batches[n++]);
+    }
+    mw_status synced = journal_stream_sync(&journal->labels, &err);
+    for (size_t i = 0; i < n; i++) {
+        mw_feedback *f = batches[i].feedback;
+        if (f->status == MW_OK && synced != MW_OK) {
+            f->status = synced;
+            f->err = err;
+        }
+        if (f->status == MW_OK)
+            f->status = journal_join(&journal->keeper.joiner, &journal->predictions,
+                                     batches[i].labels, batches[i].n, &f->result, &f->err);
+        f->done(f);
+    }
+    journal->keeper.is_stale = true;
+}
+
+static void retry(mw_journal *journal)
+{
+    journal_keeper *keeper = &journal->keeper;
+    mw_error err;
+    uint64_t blocks = atomic_load(&journal->blocks_written);
+    uint64_t now = mw_clock_ns();
+    bool is_due =
+        now - keeper->tried_ns > RETRY_MS * NS_PER_MS &&
+        (blocks != keeper->tried_blocks || now - keeper->tried_ns > UINT64_C(60000000000));
+    if (keeper->joiner.n_waiting == 0 || !is_due)
+        return;
+    pthread_mutex_lock(&journal->predictions.lock);
+    uint32_t segment = journal->predictions.number;
+    pthread_mutex_unlock(&journal->predictions.lock);
+    uint64_t joined = keeper->joiner.counts.joined;
+    if (journal_join_waiting(&keeper->joiner, &journal->predictions, keeper->tried_segment, &err) !=
+        MW_OK)
+        mw_log_error(MW_LOG_WARN, "prediction log: labels that wait", &err);
+    keeper->is_stale |= keeper->joiner.counts.joined != joined;
+    keeper->tried_blocks = blocks;
+    keeper->tried_segment = segment;
+    keeper->tried_ns = now;
+}
+
+/* ---- what is known of performance ------------------------------------------------------------ */
+
+typedef struct summing {
+    mw_performance_part *parts;
+    size_t n, capacity;
+} summing;
+
+static void add_part(void *user, const mw_performance_part *part)
+{
+    summing *s = user;
+    if (s->n == s->capacity) {
+        size_t wanted = s->capacity ? 2 * s->capacity : 16;
+        mw_performance_part *grown = realloc(s->parts, wanted * sizeof *grown);
+        if (!grown)
+            return;
+        s->parts = grown;
+        s->capacity = wanted;
+    }
+    s->parts[s->n++] = *part; /* its shape lives as long as the journal */
+}
+
+static void summarize(mw_journal *journal)
+{
+    journal_keeper *keeper = &journal->keeper;
+    mw_error err;
+    summing s = {0};
+    uint64_t now = mw_clock_ns();
+    pthread_mutex_lock(&keeper->lock);
+    keeper->counts = keeper->joiner.counts;
+    pthread_mutex_unlock(&keeper->lock);
+    if (!keeper->is_stale || now - keeper->summed_ns < SUMMARY_MS * NS_PER_MS)
+        return;
+    const mw_performance_query query = {.last = SUMMARY_LABELS, .threshold = 0.5};
+    if (journal_measure(&keeper->joiner, &query, add_part, &s, &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "performance", &err);
+    pthread_mutex_lock(&keeper->lock);
+    mw_performance_part *old = keeper->summary;
+    keeper->summary = s.parts;
+    keeper->n_summary = s.n;
+    pthread_mutex_unlock(&keeper->lock);
+    free(old);
+    keeper->is_stale = false;
+    keeper->summed_ns = now;
+}
+
+static void answer(mw_journal *journal, mw_performance_task *task)
+{
+    while (task) {
+        mw_performance_task *next = task->next; /* done() may end it */
+        task->status = journal_measure(&journal->keeper.joiner, &task->query, task->see, task->user,
+                                       &task->err);
+        task->done(task);
+        task = next;
+    }
+}
+
+/* Labels take a hundredth of what their predictions do: an eighth of the room is plenty. */
+static void retain_labels(mw_journal *journal)
+{
+    uint64_t now = mw_clock_ns(), age = journal->options.age_ms_max;
+    journal_stream_roll(&journal->labels, false);
+    if (now - journal->keeper.retained_ns < RETAIN_MS * NS_PER_MS)
+        return;
+    journal->keeper.retained_ns = now;
+    journal_stream_retain(&journal->labels, journal->options.bytes_max / 8,
+                          age ? mw_clock_wall_ms() - (int64_t)age : 0);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void wait_for_tasks(journal_keeper *keeper)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += RETRY_MS * (long)NS_PER_MS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    while (!keeper->stop && !keeper->feedback && !keeper->questions &&
+           pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until) == 0)
+        continue;
+}
+
+static void begin(mw_journal *journal)
+{
+    mw_error err;
+    uint64_t began = mw_clock_ns();
+    journal_joiner *joiner = &journal->keeper.joiner;
+    if (journal_join_all(joiner, &journal->predictions, &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "prediction log: earlier labels", &err);
+    if (joiner->counts.received > 0)
+        mw_log(MW_LOG_INFO,
+               "prediction log: %llu labels read again, %zu held with their "
+               "predictions; %.0f ms",
+               (unsigned long long)joiner->counts.received, joiner->n,
+               (double)(mw_clock_ns() - began) / 1e6);
+    joiner->counts = (mw_feedback_counts){.waiting = joiner->n_waiting};
+    journal->keeper.is_stale = true;
+}
+
+void *journal_keep(void *argument)
+{
+    mw_journal *journal = argument;
+    journal_keeper *keeper = &journal->keeper;
+    begin(journal);
+    for (bool stop = false; !stop;) {
+        summarize(journal);
+        pthread_mutex_lock(&keeper->lock);
+        wait_for_tasks(keeper);
+        mw_feedback *feedback = keeper->feedback;
+        mw_performance_task *questions = keeper->questions;
+        keeper->feedback = NULL;
+        keeper->last_feedback = &keeper->feedback;
+        keeper->questions = NULL;
+        keeper->n_tasks = 0;
+        stop = keeper->stop;
+        pthread_mutex_unlock(&keeper->lock);
+        if (feedback)
+            take_all(journal, feedback);
+        retry(journal);
+        answer(journal, questions);
+        retain_labels(journal);
+    }
+    return NULL;
+}

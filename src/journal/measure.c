@@ -1,0 +1,315 @@
+/* How good predictions were: observations, by version and slice, become numbers.
+ *
+ *     observations --query--> those of a group --slice--> parts --> stats --> see() */
+#include "join.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/banned.h"
+
+enum { SLICE_VALUES_MAX = 10, QUARTERS = 4, SLICE_BYTES = 96 };
+
+typedef struct measuring {
+    const journal_joiner *joiner;
+    const mw_performance_query *query;
+    void (*see)(void *user, const mw_performance_part *part);
+    void *user;
+    ptrdiff_t slice; /* of the joiner's; -1: none */
+    double threshold;
+    const journal_observation **chosen; /* of a group */
+    size_t n_chosen;
+    const journal_observation **part; /* of a slice of it */
+    double *room;                     /* 3 numbers an observation */
+} measuring;
+
+/* ---- numbers of one part --------------------------------------------------------------------- */
+
+static void fill_delays(const measuring *m, const journal_observation *const *part, size_t n,
+                        mw_performance_part *ret)
+{
+    double *delays = m->room;
+    ret->first_ms = ret->last_ms = n ? part[0]->made_ms : 0;
+    for (size_t i = 0; i < n; i++) {
+        delays[i] = (double)(part[i]->told_ms - part[i]->made_ms) / 1000;
+        ret->first_ms = part[i]->made_ms < ret->first_ms ? part[i]->made_ms : ret->first_ms;
+        ret->last_ms = part[i]->made_ms > ret->last_ms ? part[i]->made_ms : ret->last_ms;
+    }
+    mw_sort(delays, n, m->room + n);
+    const mw_sample sample = {.sorted = delays, .n = n};
+    ret->delay_p50 = mw_sample_quantile(&sample, 0.5);
+    ret->delay_p90 = mw_sample_quantile(&sample, 0.9);
+    ret->delay_max = mw_sample_quantile(&sample, 1);
+}
+
+static mw_task task_of(const mw_log_shape *shape)
+{
+    if (shape->answer == MW_LOG_NUMBER)
+        return MW_TASK_REGRESSION;
+    return shape->n_classes > 2 ? MW_TASK_MULTICLASS : MW_TASK_BINARY;
+}
+
+/* Rows of probabilities, one behind another; NULL where there are none. */
+static double *gather_shares(const mw_log_shape *shape, const journal_observation *const *part,
+                             size_t n)
+{
+    bool has_shares = shape->answer == MW_LOG_PROBABILITIES && shape->n_outputs > 2;
+    double *shares = has_shares ? malloc(n * shape->n_outputs * sizeof *shares) : NULL;
+    for (size_t i = 0; shares && i < n; i++)
+        memcpy(shares + i * shape->n_outputs, part[i]->shares, shape->n_outputs * sizeof *shares);
+    return shares;
+}
+
+/* Intervals that need rows drawn anew are left out: this is asked for while a server works. */
+static mw_status fill_numbers(const measuring *m, const journal_observation *const *part, size_t n,
+                              mw_performance_part *ret, mw_error *err)
+{
+    static const bool none[MW_QUALITY_MAX] = {false};
+    const mw_log_shape *shape = ret->shape;
+    mw_quality *quality;
+    double *labels = m->room, *scores = labels + n;
+    for (size_t i = 0; i < n; i++) {
+        labels[i] = part[i]->label;
+        scores[i] = part[i]->score;
+    }
+    double *shares = gather_shares(shape, part, n);
+    const mw_judged judged = {.task = ret->task,
+                              .n_rows = n,
+                              .truth = labels,
+                              .predicted = scores,
+                              .shares = shares,
+                              .n_classes = shape->n_classes,
+                              .threshold = m->threshold,
+                              .is_probability = shape->answer != MW_LOG_CLASS};
+    mw_status status = mw_quality_new(&judged, &quality, err);
+    if (status == MW_OK) {
+        (void)mw_quality_metrics(ret->task, &ret->n_metrics);
+        status = mw_quality_intervals(quality, none, 1, ret->metrics, err);
+        mw_quality_free(quality);
+    }
+    free(shares);
+    return status;
+}
+
+static mw_status tell(const measuring *m, const mw_log_shape *shape,
+                      const journal_observation *const *part, size_t n, const char *slice,
+                      mw_error *err)
+{
+    mw_performance_part ret = {
+        .shape = shape, .slice = slice, .n_labels = n, .task = task_of(shape)};
+    fill_delays(m, part, n, &ret);
+    MW_TRY(fill_numbers(m, part, n, &ret, err));
+    m->see(m->user, &ret);
+    return MW_OK;
+}
+
+/* ---- slices ---------------------------------------------------------------------------------- */
+
+/* Up to ten values stand for themselves; more of them by the quarters of what is there. */
+typedef struct slicing {
+    double bounds[SLICE_VALUES_MAX + 1]; /* values, or upper ends of quarters */
+    size_t n;
+    bool by_value, has_missing;
+    double least;
+} slicing;
+
+static slicing make_slices(const measuring *m)
+{
+    slicing s = {.by_value = true};
+    double *values = m->room, *scratch = m->room + m->n_chosen;
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_chosen; i++) {
+        double value = (double)m->chosen[i]->slices[m->slice];
+        if (isnan(value))
+            s.has_missing = true;
+        else
+            values[n++] = value;
+    }
+    mw_sort(values, n, scratch);
+    const mw_sample sample = {.sorted = values, .n = n};
+    s.least = n ? values[0] : 0;
+    s.by_value = mw_sample_distinct(&sample, SLICE_VALUES_MAX + 1) <= SLICE_VALUES_MAX;
+    for (size_t i = 0; s.by_value && i < n; i++)
+        if (i == 0 || values[i] > values[i - 1])
+            s.bounds[s.n++] = values[i];
+    for (size_t q = 1; !s.by_value && q <= QUARTERS; q++) {
+        double bound = mw_sample_quantile(&sample, (double)q / QUARTERS);
+        if (s.n == 0 || bound > s.bounds[s.n - 1])
+            s.bounds[s.n++] = bound;
+    }
+    return s;
+}
+
+static void name_slice(const slicing *s, size_t i, const mw_log_column *column,
+                       char name[SLICE_BYTES])
+{
+    double bound = s->bounds[i];
+    bool is_category =
+        column && column->categories && bound >= 0 && bound < (double)column->n_categories;
+    if (i == s->n)
+        snprintf(name, SLICE_BYTES, "missing");
+    else if (is_category)
+        snprintf(name, SLICE_BYTES, "%.*s", MW_VIEW_ARG(column->categories[(size_t)bound]));
+    else if (s->by_value)
+        snprintf(name, SLICE_BYTES, "%.7g", bound);
+    else
+        snprintf(name, SLICE_BYTES, "%.7g..%.7g", i ? s->bounds[i - 1] : s->least, bound);
+}
+
+static bool is_in(const slicing *s, size_t i, double value)
+{
+    if (i == s->n)
+        return isnan(value);
+    if (s->by_value)
+        return value == s->bounds[i];
+    return value <= s->bounds[i] && (i == 0 || value > s->bounds[i - 1]);
+}
+
+static mw_status tell_slices(const measuring *m, const journal_group *group, mw_error *err)
+{
+    char name[SLICE_BYTES];
+    ptrdiff_t c = group->slices[m->slice];
+    slicing s = make_slices(m);
+    for (size_t i = 0; i < s.n + s.has_missing; i++) {
+        size_t n = 0;
+        for (size_t j = 0; j < m->n_chosen; j++)
+            if (is_in(&s, i, (double)m->chosen[j]->slices[m->slice]))
+                m->part[n++] = m->chosen[j];
+        name_slice(&s, i, c >= 0 ? &group->shape.columns[c] : NULL, name);
+        if (n > 0)
+            MW_TRY(tell(m, &group->shape, m->part, n, name, err));
+    }
+    return MW_OK;
+}
+
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+static bool wants_group(const mw_performance_query *query, const mw_log_shape *shape)
+{
+    return (query->endpoint.size == 0 || mw_view_equal(query->endpoint, shape->endpoint)) &&
+           (query->version == 0 || query->version == shape->version);
+}
+
+static int by_arrival(const void *a, const void *b)
+{
+    const journal_observation *x = *(const journal_observation *const *)a,
+                              *y = *(const journal_observation *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* The newest labels of a group; they came in the order of the items. */
+static void choose(measuring *m, uint32_t group)
+{
+    const mw_performance_query *query = m->query;
+    m->n_chosen = 0;
+    for (size_t i = m->joiner->n; i-- > 0;) {
+        const journal_observation *item = &m->joiner->items[i];
+        if (item->group != group || (query->from_ms && item->made_ms < query->from_ms) ||
+            (query->to_ms && item->made_ms >= query->to_ms))
+            continue;
+        m->chosen[m->n_chosen++] = item;
+        if (query->last && m->n_chosen == query->last)
+            break;
+    }
+    qsort(m->chosen, m->n_chosen, sizeof *m->chosen, by_arrival);
+}
+
+static mw_status find_slice(measuring *m, mw_error *err)
+{
+    m->slice = -1;
+    if (m->query->slice.size == 0)
+        return MW_OK;
+    for (size_t s = 0; s < JOURNAL_SLICES_MAX && m->joiner->slice_names[s]; s++)
+        if (mw_view_is(m->query->slice, m->joiner->slice_names[s])) {
+            m->slice = (ptrdiff_t)s;
+            return MW_OK;
+        }
+    mw_fail(err, MW_E_PERFORMANCE_QUERY, "nothing is kept by '%.*s'", MW_VIEW_ARG(m->query->slice));
+    return mw_mend(err, "start the server with --log-slices %.*s; up to four columns",
+                   MW_VIEW_ARG(m->query->slice));
+}
+
+mw_status journal_measure(const journal_joiner *joiner, const mw_performance_query *query,
+                          void (*see)(void *user, const mw_performance_part *part), void *user,
+                          mw_error *err)
+{
+    measuring m = {.joiner = joiner, .query = query, .see = see, .user = user};
+    m.threshold = isnan(query->threshold) ? 0.5 : query->threshold;
+    MW_TRY(find_slice(&m, err));
+    m.chosen = calloc(2 * joiner->n + 1, sizeof *m.chosen);
+    m.room = malloc((3 * joiner->n + 1) * sizeof *m.room);
+    m.part = m.chosen + joiner->n;
+    mw_status status = m.chosen && m.room ? MW_OK : mw_fail_memory(err, "the performance");
+    for (uint32_t g = 0; status == MW_OK && g < joiner->n_groups; g++) {
+        const journal_group *group = joiner->groups[g];
+        if (!wants_group(query, &group->shape))
+            continue;
+        choose(&m, g);
+        if (m.n_chosen == 0)
+            continue;
+        status = tell(&m, &group->shape, m.chosen, m.n_chosen, NULL, err);
+        if (status == MW_OK && m.slice >= 0)
+            status = tell_slices(&m, group, err);
+    }
+    free(m.chosen);
+    free(m.room);
+    return status;
+}
+
+mw_status mw_log_performance(const char *folder, const mw_performance_query *query,
+                             void (*see)(void *user, const mw_performance_part *part), void *user,
+                             mw_feedback_counts *ret_counts, mw_error *err)
+{
+    char slices[1024];
+    journal_joiner joiner;
+    snprintf(slices, sizeof slices, "%.*s", MW_VIEW_ARG(query->slice));
+    journal_joiner_init(&joiner, folder, slices, MW_LIMIT_OFFLINE_OBSERVATIONS);
+    mw_status status = journal_join_all(&joiner, NULL, err);
+    if (status == MW_OK)
+        status = journal_measure(&joiner, query, see, user, err);
+    if (status == MW_OK && ret_counts)
+        *ret_counts = joiner.counts;
+    journal_joiner_done(&joiner);
+    return status;
+}
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static void write_number(mw_buf *out, const char *key, double value)
+{
+    mw_buf_format(out, ",\"%s\":", key);
+    mw_json_write_double(out, value);
+}
+
+void mw_performance_write(const mw_performance_part *part, mw_buf *out)
+{
+    const mw_log_shape *shape = part->shape;
+    size_t n = 0, n_metrics;
+    mw_buf_text(out, "{\"endpoint\":");
+    mw_json_write_text(out, shape->endpoint);
+    mw_buf_format(out, ",\"version\":%u,\"model\":\"%016llx\"", shape->version,
+                  (unsigned long long)shape->model);
+    mw_buf_format(out, ",\"task\":\"%s\"", mw_task_name(part->task));
+    if (part->slice) {
+        mw_buf_text(out, ",\"slice\":");
+        mw_json_write_text(out, mw_view_of(part->slice));
+    }
+    mw_buf_format(out, ",\"labels\":%zu,\"first_ms\":%lld,\"last_ms\":%lld", part->n_labels,
+                  (long long)part->first_ms, (long long)part->last_ms);
+    write_number(out, "delay_seconds_p50", part->delay_p50);
+    write_number(out, "delay_seconds_p90", part->delay_p90);
+    write_number(out, "delay_seconds_max", part->delay_max);
+    mw_buf_text(out, ",\"metrics\":{");
+    const mw_quality_metric *names = mw_quality_metrics(part->task, &n_metrics);
+    for (size_t m = 0; m < n_metrics; m++) {
+        const mw_estimate *e = &part->metrics[m];
+        if (isnan(e->value))
+            continue;
+        mw_buf_format(out, "%s\"%s\":{\"value\":", n++ ? "," : "", names[m].name);
+        mw_json_write_double(out, e->value);
+        write_number(out, "low", e->low);
+        write_number(out, "high", e->high);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_text(out, "}}");
+}

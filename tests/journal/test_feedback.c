@@ -1,0 +1,316 @@
+/* Labels and their predictions: what is read, joined, waits, is said twice; and what comes of it.
+ */
+#include "test.h"
+
+#include "../folder.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "journal/journal.h"
+#include "journal/labels.h"
+
+enum { COLUMNS = 2, CLASSES = 3 };
+
+static char folder[TEST_FOLDER_BYTES];
+static mw_column columns[COLUMNS];
+static const mw_view class_names[] = {{"low", 3}, {"mid", 3}, {"high", 4}};
+
+static int begin(void **state)
+{
+    (void)state;
+    columns[0] = (mw_column){.name = {"age", 3}};
+    columns[1] = (mw_column){.name = {"kind", 4}};
+    return test_folder_make(folder);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    return test_folder_remove(folder);
+}
+
+static mw_forest forest_of(size_t n_classes, mw_transform transform)
+{
+    mw_forest forest = {.n_features = COLUMNS,
+                        .n_classes = n_classes,
+                        .class_labels = n_classes == CLASSES ? class_names : NULL,
+                        .transform = transform};
+    forest.schema = (mw_schema){.columns = columns, .n_columns = COLUMNS};
+    return forest;
+}
+
+static mw_journal *open_log(unsigned flush_ms)
+{
+    mw_journal *journal = NULL;
+    mw_error err;
+    const mw_journal_options options = {
+        .folder = folder, .sample = 1, .flush_ms = flush_ms, .slices = "kind"};
+    if (mw_journal_open(&options, &journal, &err) != MW_OK)
+        fail_msg("%s", err.what);
+    return journal;
+}
+
+static void tap(mw_journal *journal, const char *endpoint, const mw_forest *forest, const char *id,
+                size_t n, const double *values, size_t n_outputs)
+{
+    double *rows = calloc(n * COLUMNS, sizeof *rows);
+    for (size_t r = 0; r < n; r++)
+        rows[r * COLUMNS + 1] = (double)(r % 2);
+    mw_matrix matrix = {rows, MW_FLOAT64, n, COLUMNS, COLUMNS, 1};
+    mw_journal_tap(journal, &(mw_journal_entry){endpoint, 1, forest, mw_view_of(id), &matrix,
+                                                values, n_outputs});
+    free(rows);
+}
+
+/* ---- waiting for the journal's thread -------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
+static bool is_done;
+
+static void say_done(void)
+{
+    pthread_mutex_lock(&lock);
+    is_done = true;
+    pthread_cond_signal(&answered);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_done(void)
+{
+    pthread_mutex_lock(&lock);
+    while (!is_done)
+        pthread_cond_wait(&answered, &lock);
+    is_done = false;
+    pthread_mutex_unlock(&lock);
+}
+
+static void feedback_done(mw_feedback *feedback)
+{
+    (void)feedback;
+    say_done();
+}
+
+static mw_feedback tell(mw_journal *journal, const char *endpoint, const char *body)
+{
+    mw_arena arena;
+    mw_error err;
+    mw_arena_init(&arena, 4 * MW_KIB, 64 * MW_MIB);
+    mw_feedback feedback = {
+        .endpoint = endpoint, .body = mw_view_of(body), .arena = &arena, .done = feedback_done};
+    assert_int_equal(mw_journal_feedback(journal, &feedback, &err), MW_OK);
+    wait_done();
+    mw_arena_done(&arena);
+    return feedback;
+}
+
+typedef struct found {
+    size_t n_parts;
+    mw_performance_part parts[8];
+    char slices[8][40];
+} found;
+
+static void see(void *user, const mw_performance_part *part)
+{
+    found *f = user;
+    assert_true(f->n_parts < 8);
+    snprintf(f->slices[f->n_parts], 40, "%s", part->slice ? part->slice : "-");
+    f->parts[f->n_parts++] = *part;
+}
+
+static void performance_done(mw_performance_task *task)
+{
+    (void)task;
+    say_done();
+}
+
+static found ask(mw_journal *journal, mw_performance_query query)
+{
+    found f = {0};
+    mw_error err;
+    query.threshold = 0.5;
+    mw_performance_task task = {.query = query, .see = see, .done = performance_done, .user = &f};
+    assert_int_equal(mw_journal_performance(journal, &task, &err), MW_OK);
+    wait_done();
+    assert_int_equal(task.status, MW_OK);
+    return f;
+}
+
+static double metric(const mw_performance_part *part, const char *name)
+{
+    ptrdiff_t at = mw_quality_find(part->task, mw_view_of(name));
+    assert_true(at >= 0);
+    return part->metrics[at].value;
+}
+
+/* Until the labels that wait have found their predictions. */
+static void wait_joined(mw_journal *journal, uint64_t n)
+{
+    mw_feedback_counts counts;
+    for (unsigned i = 0; i < 1000; i++) {
+        mw_journal_count_feedback(journal, &counts);
+        if (counts.joined >= n && counts.waiting == 0)
+            return;
+        usleep(10000);
+    }
+    fail_msg("%llu joined", (unsigned long long)counts.joined);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void test_two_classes(void **state)
+{
+    (void)state;
+    mw_forest forest = forest_of(2, MW_TRANSFORM_SIGMOID);
+    const double scores[] = {0.9, 0.8, 0.3, 0.1};
+    mw_journal *journal = open_log(20);
+    tap(journal, "credit", &forest, "r", 4, scores, 1);
+    /* before its prediction is on the disk, or at once */
+    mw_feedback f = tell(journal, "credit",
+                         "{\"ids\": [\"r#0\", \"r#1\", \"r#2\", \"r\", \"r#3\"], "
+                         "\"labels\": [1, 0, true, 1, \"0\"]}");
+    assert_int_equal(f.status, MW_OK);
+    assert_int_equal(f.result.received, 5);
+    wait_joined(journal, 4);
+    found all = ask(journal, (mw_performance_query){0});
+    assert_int_equal(all.n_parts, 1);
+    assert_int_equal(all.parts[0].n_labels, 4);
+    assert_true(metric(&all.parts[0], "accuracy") == 0.5);
+    assert_true(metric(&all.parts[0], "auc") == 0.75);
+    found sliced = ask(journal, (mw_performance_query){.slice = MW_VIEW("kind")});
+    assert_int_equal(sliced.n_parts, 3);
+    assert_string_equal(sliced.slices[1], "0");
+    assert_int_equal(sliced.parts[2].n_labels, 2);
+    assert_int_equal(tell(journal, "credit", "{\"id\": \"r#1\", \"label\": 0}").result.duplicates,
+                     1);
+    assert_int_equal(tell(journal, "credit", "{\"id\": \"r#1\", \"label\": 1}").result.replaced, 1);
+    assert_int_equal(tell(journal, "credit", "{\"id\": \"r#3\", \"label\": 2}").result.misfits, 1);
+    assert_int_equal(tell(journal, "credit", "{\"id\": \"r#9\", \"label\": 1}").result.waiting, 1);
+    assert_int_equal(tell(journal, "other", "{\"id\": \"r#0\", \"label\": 1}").result.waiting, 1);
+    assert_int_equal(tell(journal, "credit", "{\"id\": \"r#0\"}").status, MW_BAD_DATA);
+    found again = ask(journal, (mw_performance_query){0});
+    assert_true(metric(&again.parts[0], "accuracy") == 0.75);
+    mw_journal_close(journal);
+    journal = open_log(20); /* all of it is read again */
+    for (unsigned i = 0; i < 500 && again.n_parts + again.parts[0].n_labels != 5; i++)
+        again = ask(journal, (mw_performance_query){0});
+    again = ask(journal, (mw_performance_query){.endpoint = MW_VIEW("credit")});
+    assert_true(metric(&again.parts[0], "accuracy") == 0.75);
+    mw_journal_close(journal);
+}
+
+static void test_several_classes(void **state)
+{
+    (void)state;
+    mw_forest forest = forest_of(CLASSES, MW_TRANSFORM_SOFTMAX);
+    const double shares[] = {0.7, 0.2, 0.1, 0.1, 0.6, 0.3, 0.2, 0.5, 0.3};
+    mw_journal *journal = open_log(10);
+    tap(journal, "iris", &forest, "r", 3, shares, CLASSES);
+    tell(journal, "iris",
+         "[{\"id\": \"r#0\", \"label\": \"low\"}, {\"id\": \"r#1\", \"label\": 1}, "
+         "{\"id\": \"r#2\", \"label\": \"high\"}]");
+    wait_joined(journal, 3);
+    found all = ask(journal, (mw_performance_query){0});
+    assert_true(fabs(metric(&all.parts[0], "accuracy") - 2.0 / 3) < 1e-12);
+    assert_true(fabs(metric(&all.parts[0], "log_loss") + (log(0.7) + log(0.6) + log(0.3)) / 3) <
+                1e-12);
+    assert_int_equal(tell(journal, "iris", "{\"id\": \"r#2\", \"label\": \"mid\"}").result.replaced,
+                     1);
+    all = ask(journal, (mw_performance_query){0});
+    assert_true(metric(&all.parts[0], "accuracy") == 1);
+    mw_journal_close(journal);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    mw_forest forest = forest_of(0, MW_TRANSFORM_IDENTITY);
+    const double said[] = {10, 20, 30};
+    mw_journal *journal = open_log(10);
+    tap(journal, "price", &forest, "r", 3, said, 1);
+    tell(journal, "price", "{\"ids\": [\"r#0\", \"r#1\", \"r#2\"], \"labels\": [11, 18, 33]}");
+    wait_joined(journal, 3);
+    found all = ask(journal, (mw_performance_query){0});
+    assert_true(metric(&all.parts[0], "mae") == 2);
+    assert_int_equal(
+        tell(journal, "price", "{\"id\": \"r#2\", \"label\": \"dear\"}").result.misfits, 1);
+    mw_journal_close(journal);
+}
+
+/* The later one of two predictions with one id is what a label is about. */
+static void test_ids_said_twice(void **state)
+{
+    (void)state;
+    mw_forest forest = forest_of(0, MW_TRANSFORM_IDENTITY);
+    mw_journal *journal = open_log(10);
+    for (double said = 1; said <= 40; said++)
+        tap(journal, "price", &forest, "order", 1, &said, 1);
+    mw_journal_close(journal);
+    double last = 50;
+    journal = open_log(10);
+    tap(journal, "price", &forest, "order", 1, &last, 1);
+    for (unsigned i = 0; i < 200; i++) {
+        mw_journal_counts counts;
+        mw_journal_count(journal, &counts);
+        if (counts.rows_written == 1)
+            break;
+        usleep(10000);
+    }
+    assert_int_equal(tell(journal, "price", "{\"id\": \"order\", \"label\": 52}").result.joined, 1);
+    found all = ask(journal, (mw_performance_query){0});
+    assert_true(metric(&all.parts[0], "mae") == 2);
+    mw_journal_close(journal);
+}
+
+static void test_what_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool is_csv;
+        size_t n; /* 0: refused */
+    } cases[] = {
+        {"{\"id\": \"a\", \"label\": 1, \"time\": 1700000000000, \"who\": {\"x\": 1}}", false, 1},
+        {"{\"id\": \"a\", \"label\": 1e400}", false, 0},
+        {"{\"feedback\": [{\"id\": \"a#1\", \"label\": false}]}", false, 1},
+        {"[{\"id\": \"\", \"label\": 1}]", false, 0},
+        {"[{\"id\": \"a#99999999999\", \"label\": 1}]", false, 0},
+        {"[{\"id\": \"a\", \"row\": -1, \"label\": 1}]", false, 0},
+        {"{\"id\": \"a\", \"label\": 1} x", false, 0},
+        {"[", false, 0},
+        {"id,label\r\na,1\r\nb#2,yes\r\n", true, 2},
+        {"\xef\xbb\xbfprediction_id,x,actual\n\"a,1\",,0.5", true, 1},
+        {"id,label\na,nan\n", true, 0},
+        {"id,label\n\"a,1\n", true, 0},
+        {"a,1\n", true, 0},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_arena arena;
+        mw_error err;
+        journal_label *labels;
+        size_t n = 0;
+        mw_arena_init(&arena, MW_KIB, MW_MIB);
+        mw_status status = journal_labels_read(mw_view_of(cases[i].body), cases[i].is_csv,
+                                               MW_VIEW("e"), 7, &arena, &labels, &n, &err);
+        if ((status == MW_OK) != (cases[i].n > 0) || (status == MW_OK && n != cases[i].n))
+            fail_msg("%s: %d, %zu", cases[i].body, status, n);
+        if (status != MW_OK)
+            assert_true(err.what[0] && status == MW_BAD_DATA);
+        mw_arena_done(&arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_two_classes, begin, end),
+        cmocka_unit_test_setup_teardown(test_several_classes, begin, end),
+        cmocka_unit_test_setup_teardown(test_numbers, begin, end),
+        cmocka_unit_test_setup_teardown(test_ids_said_twice, begin, end),
+        cmocka_unit_test(test_what_is_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+"""Feedback over HTTP: labels find their predictions, and what comes of them are the numbers of
+scikit-learn."""
+import json
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from conftest import BINARY, ROOT
+
+MODEL = ROOT / "examples/models/credit.json"
+COLUMNS = ["credit_limit", "balance", "payments_late", "months_since_late", "income", "age",
+           "months_customer", "last_payment"]
+
+
+def table(n, seed):
+    random = np.random.default_rng(seed)
+    return np.column_stack([
+        random.integers(1, 20, n) * 500.0, random.lognormal(7, 1, n), random.integers(0, 4, n),
+        random.integers(0, 24, n), random.lognormal(10, 0.5, n), random.integers(18, 80, n),
+        random.integers(1, 120, n), random.lognormal(5, 1, n)])
+
+
+def predict(server, rows):
+    answer = server.post("/invocations", json={
+        "dataframe_split": {"columns": COLUMNS, "data": rows.tolist()}})
+    assert answer.status_code == 200, answer.text
+    request = answer.headers["X-Request-ID"]
+    return [f"{request}#{i}" for i in range(len(rows))], answer.json()["predictions"]
+
+
+def tell(server, body, **more):
+    answer = server.post("/endpoints/credit/feedback", json=body, **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def performance(server, query="", wanted=lambda parts: parts, seconds=10):
+    """The parts of /performance, once they are as wanted."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = server.get("/performance" + query)
+        assert answer.status_code == 200, answer.text
+        parts = answer.json()["performance"]
+        if wanted(parts):
+            return parts
+        assert time.monotonic() < end, parts
+        time.sleep(0.05)
+
+
+def predictions_and_labels(server, n=400, seed=1):
+    rows = table(n, seed)
+    ids, scores = predict(server, rows)
+    labels = (np.random.default_rng(seed + 1).random(n) < 3 * np.array(scores)).astype(int)
+    return rows, ids, np.array(scores), labels
+
+
+def check(metrics, labels, scores):
+    decisions = scores >= 0.5
+    for name, value in {
+            "accuracy": sklearn.metrics.accuracy_score(labels, decisions),
+            "roc_auc": sklearn.metrics.roc_auc_score(labels, scores),
+            "log_loss": sklearn.metrics.log_loss(labels, scores),
+            "brier": sklearn.metrics.brier_score_loss(labels, scores),
+            "recall": sklearn.metrics.recall_score(labels, decisions)}.items():
+        found = metrics[name]
+        assert found["value"] == pytest.approx(value, abs=1e-12), name
+        assert found["low"] <= found["value"] <= found["high"], name
+
+
+def test_numbers_are_those_of_sklearn(serve):
+    server = serve(f"credit={MODEL}", "--log", "on", "--log-slices", "payments_late,age")
+    rows, ids, scores, labels = predictions_and_labels(server)
+    assert performance(server, wanted=lambda parts: True) == []
+    sent = tell(server, {"ids": ids, "labels": labels.tolist()})
+    assert sent["received"] == 400 and sent["joined"] + sent["waiting"] == 400
+    part, = performance(server, wanted=lambda p: p and p[0]["labels"] == 400)
+    assert part["endpoint"] == "credit" and part["version"] == 1 and part["task"] == "binary"
+    check(part["metrics"], labels, scores)
+    assert 0 <= part["delay_seconds_p50"] <= part["delay_seconds_max"] < 60
+    parts = performance(server, "?slice=payments_late")
+    late = rows[:, 2]
+    assert [p.get("slice") for p in parts] == [None, "0", "1", "2", "3"]
+    for p in parts[1:]:
+        chosen = late == float(p["slice"])
+        assert p["labels"] == chosen.sum()
+        assert p["metrics"]["roc_auc"]["value"] == pytest.approx(
+            sklearn.metrics.roc_auc_score(labels[chosen], scores[chosen]), abs=1e-12)
+    assert len(performance(server, "?slice=age")) == 5  # quarters
+    assert performance(server, "?last=100")[0]["labels"] == 100
+    assert performance(server, "?version=2", wanted=lambda p: True) == []
+    answer = server.get("/performance?slice=income")
+    assert answer.status_code == 400 and "--log-slices income" in answer.text
+    assert server.get("/performance?wndow=1d").status_code == 400
+    end = time.monotonic() + 10
+    while not (said := [k for k in server.samples() if k.startswith("mw_performance{")]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    auc, = [k for k in said if 'metric="roc_auc"' in k]
+    assert server.samples()[auc] == pytest.approx(part["metrics"]["roc_auc"]["value"], abs=1e-12)
+    assert server.samples()['mw_labels_total{result="joined"}'] == 400
+
+
+def test_late_twice_changed_unknown(serve):
+    server = serve(f"credit={MODEL}", "--log", "on")
+    _, ids, _, labels = predictions_and_labels(server, 20)
+    early = tell(server, {"id": ids[0], "label": int(labels[0])})
+    assert early["joined"] + early["waiting"] == 1  # before its prediction is on the disk: it waits
+    performance(server, wanted=lambda p: p and p[0]["labels"] == 1)
+    assert tell(server, {"id": ids[0], "label": int(labels[0])})["duplicates"] == 1
+    assert tell(server, [{"id": ids[0], "label": 1 - int(labels[0])}])["replaced"] == 1
+    assert performance(server)[0]["labels"] == 1
+    assert tell(server, {"id": ids[1], "label": 7})["misfits"] == 1
+    assert tell(server, {"id": ids[2], "label": "nobody"})["misfits"] == 1
+    assert tell(server, {"feedback": [{"id": "nowhere", "label": 1}]})["waiting"] == 1
+    assert server.get("/performance").json()["labels_waiting"] == 1
+    body = "id,label,time\n" + "".join(f"{i},{l},2027-01-31T12:00:00Z\n"
+                                       for i, l in zip(ids, labels))
+    answer = server.post("/endpoints/credit/feedback", data=body,
+                         headers={"Content-Type": "text/csv"}).json()
+    assert answer["received"] == 20 and answer["joined"] == 19 and answer["replaced"] == 1
+    assert performance(server)[0]["delay_seconds_p50"] > 0
+
+
+@pytest.mark.parametrize("body,said", [
+    ("{", "byte"), ("[{}]", "there is no id"), ('{"id": "a"}', "the label of 'a' is missing"),
+    ('{"id": "a", "label": null}', "missing"), ('{"id": "a#x", "label": 1}', "no id"),
+    ('{"ids": ["a"], "labels": []}', "not equally many"),
+    ('{"id": "a", "label": 1, "time": "noon"}', "no time"),
+    ('[{"id": "a", "label": 1}, {"label": 1}]', "label 1"), ("id,label\na,1\nb\n", "line 3"),
+    ("id\na\n", "none 'label'"), ("", "empty")])
+def test_what_cannot_be_read_is_refused_whole(serve, body, said):
+    server = serve(f"credit={MODEL}", "--log", "on")
+    kind = "application/json" if body[:1] in "{[" and body else "text/csv"
+    answer = server.post("/endpoints/credit/feedback", data=body.encode(),
+                         headers={"Content-Type": kind})
+    assert answer.status_code == 400 and said in answer.text, answer.text
+    assert server.samples()["mw_labels_waiting"] == 0
+
+
+def test_without_a_log_it_is_said(serve):
+    server = serve(f"credit={MODEL}")
+    for answer in (server.post("/endpoints/credit/feedback", json={"id": "a", "label": 1}),
+                   server.get("/performance")):
+        assert answer.status_code == 404 and "--log on" in answer.text
+    logging = serve(f"credit={MODEL}", "--log", "on")
+    answer = logging.post("/endpoints/other/feedback", json={"id": "a", "label": 1})
+    assert answer.status_code == 404 and "other" in answer.text
+
+
+def test_what_was_acknowledged_outlives_kill_9(serve, tmp_path):
+    server = serve(f"credit={MODEL}", "--log", "on")
+    _, ids, scores, labels = predictions_and_labels(server)
+    half = ["id,label"] + [f"{i},{l}" for i, l in zip(ids[:200], labels)]
+    (tmp_path / "half.csv").write_text("\n".join(half))
+    sent = subprocess.run([BINARY, "feedback", "send", tmp_path / "half.csv", "--server",
+                           server.url, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(sent.stdout)["received"] == 200
+    performance(server, wanted=lambda p: p and p[0]["labels"] == 200)
+    lines = "".join(json.dumps({"id": i, "label": int(l)}) + "\n"
+                    for i, l in zip(ids[200:], labels[200:]))
+    sent = subprocess.run([BINARY, "feedback", "send", "-", "--server", server.url, "--endpoint",
+                           "credit"], input=lines, capture_output=True, text=True, check=True)
+    assert "200 labels: 200 joined" in sent.stdout
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    folder = tmp_path / "data/log"
+    offline = json.loads(subprocess.run(
+        [BINARY, "log", "performance", "--log", folder, "--json", "--slice", "payments_late"],
+        capture_output=True, text=True, check=True).stdout)
+    assert offline["joined"] == 400 and len(offline["performance"]) == 5
+    check(offline["performance"][0]["metrics"], labels, scores)
+    server = serve(f"credit={MODEL}", "--log", "on")
+    part, = performance(server, wanted=lambda p: p and p[0]["labels"] == 400)
+    check(part["metrics"], labels, scores)
+    assert tell(server, {"id": ids[7], "label": int(labels[7])})["duplicates"] == 1
