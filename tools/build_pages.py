@@ -114,6 +114,8 @@ def write_if_changed(path, text):
 
 def as_c(files, folder, why):
     """The table; the compressed files stand beside it and are taken in by the assembler."""
+    for old in folder.glob("*.gz"):
+        old.unlink()
     lines = ["/* Written by tools/build_pages.py. */", '#include "api/pages.h"', ""]
     rows = []
     for i, (name, data) in enumerate(sorted(files.items())):

@@ -121,14 +121,17 @@ install_missing() {
 # The dashboard's tools are wished for, not needed: where they cannot be had the build goes on.
 wish_for_node() {
     [ "${UI:-on}" = off ] && return
-    have npm && have node && return
+    local wishes=()
+    { have npm && have node; } || wishes+=(nodejs npm)
+    [ "$what" != test ] || have chromium || wishes+=(chromium)
+    [ ${#wishes[@]} -gt 0 ] || return 0
     have apt-get && { [ "$(id -u)" -eq 0 ] || have sudo; } || return 0
     local root=()
     [ "$(id -u)" -eq 0 ] || root=(sudo)
-    echo "installing nodejs npm (for the dashboard; make UI=off does without)"
+    echo "installing ${wishes[*]} (for the dashboard; make UI=off does without)"
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -y -qq \
-        --no-install-recommends -o DPkg::Lock::Timeout=60 install nodejs npm >/dev/null 2>&1 ||
-        echo "nodejs and npm could not be installed: the build goes on without the dashboard"
+        --no-install-recommends -o DPkg::Lock::Timeout=60 install "${wishes[@]}" >/dev/null 2>&1 ||
+        echo "they could not be installed: the build goes on without them"
 }
 
 look

@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -173,6 +174,39 @@ def suite_wire(log):
     return counts
 
 
+def has_packages(log, folder):
+    """What the lock file of a folder names, fetched once; npm runs no package's script."""
+    stamp = ROOT / folder / "node_modules/.made-from"
+    want = (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == want:
+        return True
+    if run(log, ["npm", "ci", "--prefix", folder, "--prefer-offline"]):
+        return False
+    stamp.write_text(want, encoding="utf-8")
+    return True
+
+
+def suite_window(log):
+    """The dashboard in a real browser; the type checker is one test more."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not shutil.which("npm") or not shutil.which("node") or not chromium:
+        print("window: skipped, for there is no Node, npm or Chromium (apt install chromium npm)")
+        return Counts(skipped=1)
+    if not has_packages(log, "tests/window") or not (ROOT / "web/node_modules").exists():
+        print("window: skipped, for its packages cannot be had")
+        return Counts(skipped=1)
+    counts = Counts()
+    typed = run(log, ["tests/window/node_modules/.bin/tsc", "-p", "web"])
+    counts.add(Counts(failed=1) if typed else Counts(passed=1))
+    mark = log.tell()
+    run(log, ["node", "tests/window/run.mjs"], MW_CHROMIUM=chromium,
+        MW_BINARY=str(ROOT / "build/millwright"))
+    log.seek(mark)
+    last = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", log.read(), re.M)
+    counts.add(Counts(*map(int, last[-1])) if last else Counts(failed=1))
+    return counts
+
+
 def suite_wire_sanitized(log):
     """What hostile clients send, against the program that watches its own memory."""
     if run(log, ["make", "--no-print-directory", "debug"]):
@@ -199,6 +233,7 @@ SUITES = {
     "unit-threads": suite_unit_threads,
     "oracle": suite_oracle,
     "wire": suite_wire,
+    "window": suite_window,
     "wire-sanitized": suite_wire_sanitized,
     "fuzz": suite_fuzz,
 }

@@ -61,6 +61,9 @@ void mw_api_set_conductor(mw_api *api, mw_conductor *conductor);
 /* Cores that the process may use, for /metrics. */
 void mw_api_set_cores(mw_api *api, unsigned cores);
 
+/* A version's lineage as JSON, and a line's end. */
+void mw_api_write_lineage(const mw_lineage *lineage, mw_buf *out);
+
 /* Give these to mw_server_options with `user` = the api. */
 void mw_api_handle(void *api, mw_exchange *exchange);
 size_t mw_api_body_cap(void *api, const mw_exchange *exchange);

@@ -176,6 +176,7 @@ static const api_rule rules[] = {
     RECORD(GETS, "/model-versions/get-artifact", VIEWER, MODEL),
     /* who, and what was done */
     RECORD(GETS, "/mw/v1/whoami", VIEWER, ANY),
+    RECORD(GETS, "/mw/v1/lineage", VIEWER, SERVER), /* it names other models, runs and data */
     RECORD(GETS, "/mw/v1/audit", ADMIN, SERVER),
     RECORD(GETS, "/mw/v1/audit/verdict", ADMIN, SERVER),
     RECORD(GETS, "/mw/v1/users", ADMIN, SERVER),

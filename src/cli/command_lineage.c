@@ -1,6 +1,7 @@
 /* lineage show: the graph around a version, for people, for programs, for OpenLineage. */
 #include <math.h>
 
+#include "api/api.h"
 #include "look.h"
 #include "members.h"
 
@@ -184,159 +185,6 @@ static void write_text(const mw_lineage *l, mw_buf *out)
     relative_lines(out, l);
 }
 
-/* ---- for programs ---------------------------------------------------------------------------- */
-
-static void json_run(mw_buf *out, const mw_run_info *run)
-{
-    mw_buf_char(out, '{');
-    cli_member_text(out, "run_id", run->run_id);
-    cli_member_text(out, "name", run->name);
-    cli_member_text(out, "status", mw_view_of(cli_run_status_name(run->status)));
-    cli_member_time(out, "started", run->started);
-    if (run->has_ended)
-        cli_member_time(out, "ended", run->ended);
-    mw_buf_char(out, '}');
-}
-
-static void json_runs(mw_buf *out, const char *name, const mw_runs *runs)
-{
-    cli_member(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < runs->count; i++) {
-        cli_member_comma(out);
-        json_run(out, &runs->items[i].info);
-    }
-    mw_buf_char(out, ']');
-}
-
-static void json_code(mw_buf *out, const mw_passport *p)
-{
-    cli_member(out, "code");
-    mw_buf_char(out, '{');
-    cli_member_text(out, "commit", p->commit);
-    cli_member_text(out, "branch", p->branch);
-    cli_member_text(out, "repository", p->repository);
-    cli_member_text(out, "entry", p->entry);
-    if (p->dirty >= 0)
-        cli_member_bool(out, "dirty", p->dirty != 0);
-    cli_member_text(out, "patch", p->patch);
-    mw_buf_char(out, '}');
-}
-
-static void json_data(mw_buf *out, const mw_passport *p)
-{
-    cli_member(out, "data");
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < p->data.count; i++) {
-        const mw_passport_data *d = &p->data.items[i];
-        cli_member_comma(out);
-        mw_buf_char(out, '{');
-        cli_member_text(out, "name", d->name);
-        cli_member_text(out, "digest", d->digest);
-        cli_member_text(out, "source_type", d->source_type);
-        cli_member_text(out, "source", d->source);
-        cli_member_text(out, "context", d->context);
-        mw_buf_char(out, '}');
-    }
-    mw_buf_char(out, ']');
-}
-
-static void json_environment(mw_buf *out, const mw_passport *p)
-{
-    cli_member(out, "environment");
-    mw_buf_char(out, '{');
-    cli_member_text(out, "python", p->python);
-    cli_member_text(out, "mlflow", p->mlflow_version);
-    cli_member_text(out, "flavors", p->flavors);
-    cli_write_libraries(p, out);
-    mw_buf_char(out, '}');
-}
-
-static void json_columns(mw_buf *out, const char *name, bool outputs, const mw_passport *p)
-{
-    cli_member(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < p->columns.count; i++) {
-        const mw_passport_column *c = &p->columns.items[i];
-        if (c->is_output != outputs)
-            continue;
-        cli_member_comma(out);
-        mw_buf_char(out, '{');
-        cli_member_text(out, "name", c->name);
-        cli_member_text(out, "type", c->type);
-        cli_member_bool(out, "required", c->required);
-        cli_member_double(out, "low", c->low);
-        cli_member_double(out, "high", c->high);
-        cli_member_double(out, "missing", c->missing);
-        mw_buf_char(out, '}');
-    }
-    mw_buf_char(out, ']');
-}
-
-static void json_relatives(mw_buf *out, const mw_lineage *l)
-{
-    cli_member(out, "related");
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < l->relatives.count; i++) {
-        const mw_relative *r = &l->relatives.items[i];
-        cli_member_comma(out);
-        mw_buf_char(out, '{');
-        cli_member_text(out, "name", r->name);
-        cli_member_int(out, "version", r->version);
-        cli_member_text(out, "kinship", mw_view_of(cli_kinship_key(r->kinship)));
-        cli_member_text(out, "through", r->through);
-        mw_buf_char(out, '}');
-    }
-    mw_buf_char(out, ']');
-}
-
-static void json_version(mw_buf *out, const mw_lineage *l)
-{
-    const mw_passport *p = &l->passport;
-    cli_member_text(out, "name", l->version.name);
-    cli_member_int(out, "version", l->version.version);
-    cli_member_time(out, "registered", l->version.created);
-    cli_member_text(out, "user", p->user);
-    cli_member_text(out, "source", l->version.source);
-    cli_member(out, "aliases");
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < l->version.aliases.count; i++) {
-        cli_member_comma(out);
-        mw_json_write_text(out, l->version.aliases.items[i]);
-    }
-    mw_buf_char(out, ']');
-    cli_member_bool(out, "recorded", p->is_recorded);
-    cli_member_text(out, "digest", p->digest);
-    cli_member_int(out, "files", p->n_files);
-    cli_member_int(out, "bytes", p->bytes);
-    cli_member_text(out, "fault", p->fault);
-}
-
-static void write_json(const mw_lineage *l, mw_buf *out)
-{
-    mw_buf_char(out, '{');
-    json_version(out, l);
-    if (l->has_run) {
-        cli_member(out, "run");
-        json_run(out, &l->run.info);
-        cli_member_text(out, "experiment", l->experiment);
-    }
-    if (l->parent.run_id.data) {
-        cli_member(out, "parent_run");
-        json_run(out, &l->parent);
-    }
-    json_runs(out, "child_runs", &l->children);
-    json_runs(out, "read_by", &l->readers);
-    json_code(out, &l->passport);
-    json_data(out, &l->passport);
-    json_environment(out, &l->passport);
-    json_columns(out, "inputs", false, &l->passport);
-    json_columns(out, "outputs", true, &l->passport);
-    json_relatives(out, l);
-    cli_member_bool(out, "cut", l->is_cut);
-    mw_buf_text(out, "}\n");
-}
-
 /* ---- the command ----------------------------------------------------------------------------- */
 
 typedef struct wish {
@@ -354,7 +202,7 @@ mw_status cli_run_lineage_show(cli_call *call, mw_error *err)
 {
     static void (*const writers[])(const mw_lineage *, mw_buf *) = {
         [LINEAGE_TEXT] = write_text,
-        [LINEAGE_JSON] = write_json,
+        [LINEAGE_JSON] = mw_api_write_lineage,
         [LINEAGE_OPENLINEAGE] = cli_write_openlineage,
     };
     mw_registry *registry;

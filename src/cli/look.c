@@ -13,24 +13,16 @@ mw_status cli_look(const cli_call *call, mw_registry **ret_registry, mw_error *e
                    call->command->name);
 }
 
-static const struct {
-    const char *key, *words;
-} kinships[MW_N_KINSHIPS] = {
-    [MW_SAME_FILES] = {"same_files", "the same files"},
-    [MW_SAME_DATA] = {"same_data", "made from the same data"},
-    [MW_SAME_CODE] = {"same_code", "made by the same code"},
-    [MW_MADE_FROM_IT] = {"made_from_it", "its run has read this version"},
-    [MW_IT_IS_MADE_FROM] = {"it_is_made_from", "this version's run has read it"},
-};
-
 const char *cli_kinship_words(mw_kinship kinship)
 {
-    return kinships[kinship].words;
-}
-
-const char *cli_kinship_key(mw_kinship kinship)
-{
-    return kinships[kinship].key;
+    static const char *const words[MW_N_KINSHIPS] = {
+        [MW_SAME_FILES] = "the same files",
+        [MW_SAME_DATA] = "made from the same data",
+        [MW_SAME_CODE] = "made by the same code",
+        [MW_MADE_FROM_IT] = "its run has read this version",
+        [MW_IT_IS_MADE_FROM] = "this version's run has read it",
+    };
+    return words[kinship];
 }
 
 const char *cli_run_status_name(mw_run_status status)

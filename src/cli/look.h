@@ -10,8 +10,6 @@ MW_CHECKED mw_status cli_look(const cli_call *call, mw_registry **ret_registry, 
 
 /* Of a relative: "made from the same data". */
 const char *cli_kinship_words(mw_kinship kinship);
-/* And as a key: "same_data". */
-const char *cli_kinship_key(mw_kinship kinship);
 const char *cli_run_status_name(mw_run_status status);
 
 /* `,"libraries":{"xgboost":"3.2.0"}` (look.c). */

@@ -1,27 +1,60 @@
 /* The pages: an address, a page. */
-import { render } from "preact";
-import { useEffect } from "preact/hooks";
+import { render, type JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import type { Overview } from "./api/types";
-import { ask } from "./api/client";
-import { Empty, Page } from "./parts/panel";
+import { Refusal, ask } from "./api/client";
+import { Empty, ErrorBox, Loading, Page } from "./parts/panel";
+import { EndpointsPage } from "./pages/endpoints";
 import { A, Shell, goals, type Entry } from "./parts/shell";
 import { match, path } from "./state/router";
-import { EndpointPage } from "./pages/endpoint";
-import { EndpointsPage } from "./pages/endpoints";
 import { OverviewPage } from "./pages/overview";
 
 const entries: Entry[] = [
   { to: "/", title: "Overview", icon: "overview", group: "Watch" },
   { to: "/endpoints", title: "Endpoints", icon: "endpoint", group: "Watch" },
+  { to: "/models", title: "Models", icon: "model", group: "Build" },
+  { to: "/experiments", title: "Experiments", icon: "experiment", group: "Build" },
+  { to: "/explain", title: "Explain", icon: "explain", group: "Build" },
+  { to: "/audit", title: "Audit", icon: "audit", group: "Run" },
 ];
 
 type Found = Record<string, string>;
-const pages: [string, (found: Found) => preact.JSX.Element][] = [
+type Drawn = (found: Found) => JSX.Element;
+
+/* Pages beside the first are fetched when they are gone to. */
+function later<M>(fetch: () => Promise<M>, draw: (module: M, found: Found) => JSX.Element): Drawn {
+  let module: M | undefined;
+  function Waiting({ found }: { found: Found }) {
+    const [, set] = useState(0);
+    const [failed, fail] = useState<Error>();
+    useEffect(() => {
+      if (!module) fetch().then((got) => { module = got; set(1); }, fail);
+    }, []);
+    if (failed) return <Page title="Not loaded"><ErrorBox error={new Refusal(0, "this part of the pages cannot be loaded", failed.message, "load the page again: the server may be of another version now")} /></Page>;
+    return module ? draw(module, found) : <main id="main" tabIndex={-1}><Loading height={300} /></main>;
+  }
+  return (found) => <Waiting key={Object.values(found).join("/")} found={found} />;
+}
+
+const endpoint = () => import("./pages/endpoint");
+const models = () => import("./pages/models");
+const experiments = () => import("./pages/experiments");
+
+const pages: [string, Drawn][] = [
   ["/", () => <OverviewPage />],
   ["/endpoints", () => <EndpointsPage />],
-  ["/endpoints/:name", (f) => <EndpointPage key={f.name} name={f.name!} />],
+  ["/endpoints/:name", later(endpoint, (m, f) => <m.EndpointPage name={f.name!} />)],
+  ["/models", later(models, (m) => <m.ModelsPage />)],
+  ["/models/:name", later(models, (m, f) => <m.ModelPage name={f.name!} />)],
+  ["/models/:name/:version", later(models, (m, f) => <m.VersionPage name={f.name!} version={f.version!} />)],
+  ["/experiments", later(experiments, (m) => <m.ExperimentsPage />)],
+  ["/experiments/:id", later(experiments, (m, f) => <m.RunsPage id={f.id!} />)],
+  ["/runs/:id", later(experiments, (m, f) => <m.RunPage id={f.id!} />)],
+  ["/compare", later(() => import("./pages/compare"), (m) => <m.ComparePage />)],
+  ["/explain", later(() => import("./pages/explain"), (m) => <m.ExplainPage />)],
+  ["/audit", later(() => import("./pages/audit"), (m) => <m.AuditPage />)],
 ];
 
 function Nowhere() {

@@ -5,7 +5,7 @@ import { useData } from "../api/use";
 import { listen, status } from "../state/live";
 import { live } from "../state/settings";
 import { go } from "../state/router";
-import { Spark } from "../parts/chart";
+import { Spark } from "../parts/small";
 import { UseThis } from "../parts/copy";
 import { ago, moment, percent, psi, rate, seconds } from "../parts/format";
 import { StateWord } from "../parts/icons";

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Series } from "../api/types";
 import { dark } from "../state/settings";
-import { Save } from "./chart";
+import { Save } from "./small";
 import { clock, count, seconds } from "./format";
 import { saveBytes, saveCsv } from "./save";
 

@@ -2,7 +2,7 @@
  * by j, k and Enter. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Save } from "./chart";
+import { Save } from "./small";
 import { saveCsv } from "./save";
 
 export interface Column<R> {

@@ -1,0 +1,287 @@
+/* The pages, in a real browser against the real server.
+ *
+ *     MW_CHROMIUM=/usr/bin/chromium node tests/window/run.mjs [PART OF A NAME]
+ *
+ * Pictures of every page, light and dark and as wide as a phone, are left in build/test-logs/window. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createRequire } from "node:module";
+import { check, close, open, pictures, root, serve, test, total, visit } from "./house.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
+const models = join(root, "examples/models");
+
+/* ---- what the pages show ----------------------------------------------------------------------- */
+
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+async function traffic(server, names, n, shift = 0) {
+  for (const name of names) {
+    const { columns } = await server.get(`/mw/v1/endpoints/${name}`);
+    for (let i = 0; i < n; i++) {
+      const rows = Array.from({ length: 250 }, (_, k) => Object.fromEntries(columns.map((c, j) =>
+        [c.name, c.categories ? c.categories[(i + k) % c.categories.length] : ((i * 31 + k * 17 + j * 7) % 100) + (j ? 0 : shift)])));
+      await server.post(`/endpoints/${name}/invocations`, { dataframe_records: rows });
+    }
+  }
+}
+
+async function fill(server) {
+  const at = "/api/2.0/mlflow";
+  const { experiment_id } = await server.post(`${at}/experiments/create`, { name: `search ${evil}` });
+  const runs = [];
+  for (let i = 0; i < 12; i++) {
+    const { run } = await server.post(`${at}/runs/create`, {
+      experiment_id, run_name: i ? `run ${i}` : evil, start_time: 1764000000000 + i * 60000, tags: [{ key: "note", value: evil }],
+    });
+    const run_id = run.info.run_id;
+    runs.push(run_id);
+    await server.post(`${at}/runs/log-batch`, {
+      run_id, params: [{ key: "depth", value: String(2 + (i % 3)) }, { key: "eta", value: String(0.1 * (1 + (i % 4))) }, { key: "text", value: evil }],
+      metrics: Array.from({ length: 20 }, (_, k) => ({ key: "auc", value: 0.6 + i / 100 + k / 200, timestamp: 1764000000000 + k * 1000, step: k })),
+    });
+  }
+  await server.post(`${at}/registered-models/create`, { name: "churn", description: evil, tags: [{ key: "kind", value: evil }] });
+  for (const run_id of runs.slice(0, 2))
+    await server.post(`${at}/model-versions/create`, { name: "churn", source: `runs:/${run_id}/model`, run_id, description: evil });
+  await server.post(`${at}/registered-models/alias`, { name: "churn", alias: "champion", version: "1" });
+  return { experiment_id, runs };
+}
+
+/* axe itself must get in past the page's policy: by the browser's own door, not the page's. */
+async function audited(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: axe });
+  const found = await page.evaluate(async () => {
+    const result = await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
+    return result.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.failureSummary?.split("\n").slice(1, 2).join(" ")}`).join("; ")}`);
+  });
+  check(found.length === 0, found.join("\n"));
+}
+
+/* ---- the tests --------------------------------------------------------------------------------- */
+
+setTimeout(() => { console.log("FAILED  it takes too long"); process.exit(1); }, 240000).unref();
+const server = await serve(`credit=${models}/credit.json`, `plan=${models}/plan.ubj`, "--record", "FOLDER/record");
+await open(process.env.MW_CHROMIUM ?? "/usr/bin/chromium");
+const { experiment_id, runs } = await fill(server);
+await traffic(server, ["credit", "plan"], 9);
+await wait(2500);
+await traffic(server, ["credit"], 6, 80);
+
+const pages = [
+  ["overview", "/ui/", "requests/s", "dark"],
+  ["endpoints", "/ui/endpoints", "2 of 2"],
+  ["endpoint", "/ui/endpoints/credit", "Latency heat", "dark"],
+  ["models", "/ui/models", "churn"],
+  ["model", "/ui/models/churn?diff=1..2", "differences"],
+  ["version", "/ui/models/churn/1", "Point it here"],
+  ["experiments", "/ui/experiments", "search"],
+  ["runs", `/ui/experiments/${experiment_id}`, "run 11", "dark"],
+  ["run", `/ui/runs/${runs[1]}`, "auc"],
+  ["compare", `/ui/compare?runs=${runs.join(",")}`, "What differs", "dark"],
+  ["explain", "/ui/explain?endpoint=credit", "sum check", "dark"],
+  ["audit", "/ui/audit", "run.create"],
+  ["nowhere", "/ui/nowhere/at/all", "no page"],
+];
+
+for (const [name, path, expect, dark] of pages) {
+  await test(`${name}: is shown, to everybody`, async () => {
+    const page = await visit(server, path, { expect });
+    await wait(150);
+    await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+    await audited(page);
+    await page.setViewportSize({ width: 320, height: 700 });
+    await wait(100);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    check(wide <= 320, `${wide} pixels wide on a phone of 320`);
+    await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true });
+    check(!(await page.evaluate(() => window.hacked)), "a script that somebody typed has run");
+    if (dark) {
+      await page.setViewportSize({ width: 1280, height: 860 });
+      await page.emulateMedia({ colorScheme: "dark" });
+      await wait(150);
+      await page.screenshot({ path: join(pictures, `${name}-dark.png`), fullPage: true });
+      await audited(page);
+    }
+    await page.done();
+  });
+}
+
+await test("what people typed is text, on every page that shows it", async () => {
+  for (const path of ["/ui/experiments", `/ui/experiments/${experiment_id}`, `/ui/runs/${runs[0]}`, `/ui/compare?runs=${runs.slice(0, 3)}`, "/ui/models/churn", "/ui/audit"]) {
+    const page = await visit(server, path);
+    await page.waitForFunction(() => document.querySelector("main").innerText.includes("onerror="));
+    check(!(await page.evaluate(() => window.hacked || document.querySelector("main img"))), path);
+    await page.done();
+  }
+});
+
+await test("the overview is live, and stands still when paused", async () => {
+  const page = await visit(server, "/ui/", { expect: "requests/s" });
+  const cell = page.locator("tr", { hasText: "plan" }).locator("td").nth(3);
+  const before = await cell.innerText();
+  await traffic(server, ["plan"], 30);
+  await page.waitForFunction(([was]) => [...document.querySelectorAll("tr")].some((row) => row.textContent.includes("plan") && row.children[3]?.textContent !== was), [before]);
+  await page.keyboard.press(".");
+  await page.getByRole("button", { name: "Paused" }).waitFor();
+  const paused = await cell.innerText();
+  await traffic(server, ["plan"], 10);
+  await wait(1500);
+  check((await cell.innerText()) === paused, "it moved while it was paused");
+  await page.done();
+});
+
+await test("a chart takes the newest second by itself", async () => {
+  const page = await visit(server, "/ui/endpoints/plan", { expect: "Latency" });
+  const label = () => page.locator(".chart-plot").first().getAttribute("aria-label");
+  await page.locator(".chart-plot canvas").first().waitFor();
+  const before = await label();
+  for (let i = 0; i < 5; i++) await traffic(server, ["plan"], 3 + 2 * i);
+  await page.waitForFunction((was) => document.querySelector(".chart-plot").getAttribute("aria-label") !== was, before);
+  await page.done();
+});
+
+await test("keys lead everywhere", async () => {
+  const page = await visit(server, "/ui/", { expect: "requests/s" });
+  await page.keyboard.press("/");
+  await page.getByRole("combobox").fill("cred");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/ui/endpoints/credit");
+  await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+  await page.keyboard.press("g");
+  await page.keyboard.press("m");
+  await page.waitForURL("**/ui/models");
+  await page.getByRole("region", { name: /models: 1 rows/ }).focus();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/ui/models/churn");
+  await page.goBack();
+  await page.waitForURL("**/ui/models");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "keys" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Tab");
+  check(await page.evaluate(() => document.activeElement !== document.body), "Tab leads nowhere");
+  await page.done();
+});
+
+await test("runs are searched, sorted and chosen; the address says so", async () => {
+  const page = await visit(server, `/ui/experiments/${experiment_id}`, { expect: "run 11", errors: ["400"] });
+  await page.getByRole("searchbox", { name: "filter in MLflow's grammar" }).fill("params.depth = '3' and metrics.auc > 0.7");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 4);
+  check(page.url().includes("filter="), page.url());
+  await page.getByRole("button", { name: "auc" }).click();
+  await page.waitForFunction(() => document.querySelector("tbody tr a")?.textContent === "run 10");
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector("tbody tr a")?.textContent === "run 10");
+  await page.locator("tbody input").nth(0).check();
+  await page.locator("tbody input").nth(1).check();
+  await page.getByRole("button", { name: "Compare 2" }).click();
+  await page.getByText("2 of 2 runs").waitFor();
+  await page.goBack();
+  await page.getByRole("searchbox", { name: "filter in MLflow's grammar" }).fill("depth is three");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").waitFor();
+  await page.done();
+});
+
+await test("what if: a changed value is predicted again, and the server agrees", async () => {
+  const page = await visit(server, "/ui/explain?endpoint=credit", { expect: "sum check" });
+  await page.getByLabel("age", { exact: true }).fill("61");
+  await page.waitForURL("**row=**");
+  const row = JSON.parse(new URL(page.url()).searchParams.get("row"));
+  check(row.age === 61, JSON.stringify(row));
+  const { predictions } = await server.post("/endpoints/credit/invocations", { dataframe_records: [row] });
+  await page.waitForFunction((p) => Math.abs(Number(document.querySelectorAll(".outcome")[1].querySelector("b")?.textContent) - p) < 0.001, predictions[0]);
+  await page.getByLabel("row as JSON").fill("{\"nobody\": 1}");
+  await page.getByRole("button", { name: "Explain this row" }).click();
+  await page.getByText("no column 'nobody'").waitFor();
+  await page.done();
+});
+
+await test("an alias is moved by a button", async () => {
+  const page = await visit(server, "/ui/models/churn/2", { expect: "Point it here" });
+  await page.getByRole("button", { name: "Point it here" }).click();
+  await page.getByText("champion is v2 now").waitFor();
+  const { model_version } = await server.get("/api/2.0/mlflow/registered-models/alias?name=churn&alias=champion");
+  check(model_version.version === "2", model_version.version);
+  await page.done();
+});
+
+await test("errors say what, how to mend, and can be tried again", async () => {
+  const problem = { status: 503, contentType: "application/problem+json", body: JSON.stringify({ detail: "too busy", hint: "wait a little", code: "MW7129", request_id: "r-1" }) };
+  const page = await visit(server, "/ui/", { expect: "too busy", routes: { "**/mw/v1/overview": problem, "**/mw/v1/events*": { status: 503, body: "" } }, errors: ["503"] });
+  for (const words of ["wait a little", "MW7129", "r-1"]) await page.getByText(words).first().waitFor();
+  await page.unroute("**/mw/v1/overview");
+  await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByText("requests/s").first().waitFor();
+  await page.done();
+});
+
+await test("a thousand endpoints are drawn as far as they are seen", async () => {
+  const overview = await server.get("/mw/v1/overview");
+  const items = Array.from({ length: 1000 }, (_, i) => ({ ...overview.items[0], name: `endpoint-${i}`, rps: i }));
+  const json = { status: 200, contentType: "application/json", body: JSON.stringify({ ...overview, items, total: 1000 }) };
+  const page = await visit(server, "/ui/endpoints", { expect: "1000 of 1000", routes: { "**/mw/v1/overview": json, "**/mw/v1/events*": { status: 204, body: "" } } });
+  const drawn = await page.locator("tbody tr").count();
+  check(drawn < 80, `${drawn} rows are drawn`);
+  const took = await page.evaluate(async () => {
+    const began = performance.now();
+    [...document.querySelectorAll("th button")].find((b) => b.textContent.startsWith("req/s")).click();
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return performance.now() - began;
+  });
+  check((await page.locator("tbody tr td").first().innerText()) === "endpoint-999", "it is not sorted");
+  console.log(`        sorted and drawn in ${took.toFixed(0)} ms`);
+  await page.done();
+});
+
+await test("few bytes, and soon there", async () => {
+  const page = await visit(server, "/ui/", { expect: "requests/s" });
+  await wait(200);
+  const first = { ...page.bytes };
+  const painted = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+  console.log(`        first load ${first.js} B of script, ${first.css} B of style; painted after ${painted?.toFixed(0)} ms`);
+  check(first.js > 0 && first.js <= 60000, `${first.js} bytes of script`);
+  check(first.css > 0 && first.css <= 12000, `${first.css} bytes of style`);
+  for (const path of pages.map((p) => p[1])) {
+    await page.goto(server.url + path);
+    await page.waitForSelector("main h1");
+  }
+  const names = await page.evaluate(() => performance.getEntriesByType("resource").length);
+  check(names > 0 && page.bytes.all <= 200000, `${page.bytes.all} bytes in all`);
+  await page.done();
+});
+
+await test("a table is saved as CSV", async () => {
+  const page = await visit(server, `/ui/experiments/${experiment_id}`, { expect: "run 11" });
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).first().click()]);
+  const text = readFileSync(await saved.path(), "utf8").split("\r\n");
+  check(text[0].startsWith("Run,Started,Status,auc") && text.length === 14, text.slice(0, 2).join("\n"));
+  await page.done();
+});
+
+const bare = await serve(`plan=${models}/plan.ubj`);
+await test("without a record, pages say how to get one", async () => {
+  for (const path of ["/ui/models", "/ui/experiments", "/ui/audit"]) {
+    const page = await visit(bare, path, { expect: "mw serve --record", errors: ["404"] });
+    await page.done();
+  }
+  const page = await visit(bare, "/ui/endpoints/nobody", { expect: "there is no endpoint 'nobody'", errors: ["404"] });
+  await page.done();
+});
+await test("a server that stops is told of, and its data stay", async () => {
+  const page = await visit(bare, "/ui/", { expect: "requests/s", errors: ["ERR_", "Failed"] });
+  await bare.stop();
+  await wait(500);
+  check(await page.getByText("requests/s").first().isVisible(), "the data are gone");
+  await page.done();
+});
+
+await close();
+const code = await server.stop();
+await test("the server stopped as it should", async () => check(code === 0, `exit ${code}`));
+process.exit(total());

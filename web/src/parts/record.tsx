@@ -1,0 +1,21 @@
+/* What pages of the record share. */
+import type { ComponentChildren } from "preact";
+import type { Refusal } from "../api/client";
+import type { Asked } from "../api/use";
+import { Empty, Shown } from "./panel";
+
+/* A server without a record is no error, but something to be told about. */
+export function Recorded<T>({ of, height, children }: { of: Asked<T>; height?: number; children: (data: T) => ComponentChildren }) {
+  if (!of.data && of.error && isUnrecorded(of.error))
+    return <Empty command="mw serve --record ./record">This server keeps no record of experiments and models. Start it with one:</Empty>;
+  return <Shown of={of} {...(height ? { height } : {})}>{children}</Shown>;
+}
+
+function isUnrecorded(error: Refusal): boolean {
+  return error.status === 404 && error.what.includes("keeps no record");
+}
+
+export function Tags({ tags }: { tags: { key: string; value: string }[] | undefined }) {
+  const shown = (tags ?? []).filter((tag) => !tag.key.startsWith("mlflow."));
+  return <>{shown.map((tag) => <span class="tag" key={tag.key}>{tag.key}{tag.value ? `: ${tag.value}` : ""}</span>)}</>;
+}
