@@ -4,6 +4,7 @@
 #include "alerts.h"
 #include "look.h"
 #include "mlflow.h"
+#include "session.h"
 
 struct mw_api {
     mw_fleet *fleet;
@@ -248,6 +249,14 @@ static void reply_bad_escape(mw_exchange *exchange)
     reply_error(exchange, &err, 400);
 }
 
+static void reply_cross_site(mw_exchange *exchange)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_CROSS_SITE, "a page of another site may not do this");
+    mw_mend(&err, "send it from a program, or from this server's own pages");
+    reply_error(exchange, &err, 403);
+}
+
 static void reply_options_of_server(mw_exchange *exchange)
 {
     set_allow(exchange, 1u << MW_GET | 1u << MW_POST);
@@ -339,6 +348,10 @@ void mw_api_handle(void *user, mw_exchange *exchange)
     if (exchange->is_grpc) {
         if (lets_grpc(api, exchange))
             serve_grpc(api->fleet, exchange);
+        return;
+    }
+    if (api_is_cross_site(exchange)) {
+        reply_cross_site(exchange);
         return;
     }
     drop_prefix(api, exchange);

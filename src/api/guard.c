@@ -6,6 +6,8 @@
 #include "guard.h"
 #include "logins.h"
 #include "mlflow.h"
+#include "route.h"
+#include "session.h"
 #include "visitors.h"
 #include "serve/serve.h"
 
@@ -20,6 +22,7 @@ struct api_guard {
     mw_registry *registry;
     api_visitors *visitors;
     api_logins *logins;
+    api_sessions *sessions;
     mw_pool *passwords, *tokens; /* a thread each */
     char *guarded;               /* NULL: none */
     bool guards_metrics;
@@ -69,7 +72,9 @@ void api_put_refusal(mw_exchange *exchange, const mw_error *err, unsigned retry_
         mw_serve_error(exchange, err, status);
     if (exchange->is_grpc)
         return;
-    if (exchange->status == 401)
+    /* a page asks in words of its own, not by the browser's window */
+    mw_view mode = mw_exchange_header(exchange, "Sec-Fetch-Mode");
+    if (exchange->status == 401 && (!mode.data || mw_view_is(mode, "navigate")))
         exchange->reply_headers =
             MW_VIEW("WWW-Authenticate: Bearer realm=\"millwright\"\r\n"
                     "WWW-Authenticate: Basic realm=\"millwright\", charset=\"UTF-8\"\r\n");
@@ -382,6 +387,8 @@ bool api_guard_lets(api_guard *guard, mw_exchange *exchange, const api_rule *rul
         return true;
     mw_view header = mw_exchange_header(exchange, "Authorization");
     if (header.size == 0)
+        header = api_session_open(guard->sessions, exchange);
+    if (header.size == 0)
         return refuse_nobody(exchange);
     api_visitors_hash(guard->visitors, header, key);
     api_visitor *visitor =
@@ -510,6 +517,7 @@ static mw_status open_guard(api_guard *guard, const api_guard_options *options, 
         return mw_fail_memory(err, "the guard");
     MW_TRY(api_visitors_new(options->n_loops, &guard->visitors, err));
     MW_TRY(api_logins_new(&guard->logins, err));
+    MW_TRY(api_sessions_new(&guard->sessions, err));
     MW_TRY(mw_pool_new(1, &guard->passwords, err));
     MW_TRY(mw_pool_new(1, &guard->tokens, err));
     return start_watching(guard, err);
@@ -541,6 +549,7 @@ void api_guard_free(api_guard *guard)
     mw_pool_free(guard->tokens);
     api_visitors_free(guard->visitors);
     api_logins_free(guard->logins);
+    api_sessions_free(guard->sessions);
     free(guard->guarded);
     free(guard);
 }
@@ -552,4 +561,46 @@ void api_guard_count(api_guard *guard, api_guard_counts *ret_counts)
         .failed = atomic_load_explicit(&guard->n_failed, memory_order_relaxed),
         .limited = atomic_load_explicit(&guard->n_limited, memory_order_relaxed),
     };
+}
+
+/* ---- sessions of browsers -------------------------------------------------------------------- */
+
+static void set_cookie(mw_api *api, mw_exchange *exchange, const char *value, int seconds)
+{
+    mw_buf line;
+    mw_buf_init(&line, 16 * MW_KIB);
+    mw_buf_format(&line,
+                  "Set-Cookie: mw_session=%s; Path=%s/; HttpOnly; SameSite=Strict; Max-Age=%d\r\n"
+                  "Cache-Control: no-store\r\n",
+                  value, api_base_path(api), seconds);
+    const char *kept = line.failed ? NULL : mw_arena_text(exchange->arena, mw_buf_as_view(&line));
+    exchange->reply_headers = kept ? mw_view_of(kept) : (mw_view){NULL, 0};
+    mw_buf_done(&line);
+}
+
+/* Whoever comes here was verified: his header goes into the cookie. */
+void api_begin_session(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+{
+    mw_error err;
+    api_guard *guard = api_guard_of(api);
+    mw_view header = mw_exchange_header(exchange, "Authorization");
+    exchange->status = 204;
+    if (guard && asked->visitor && header.size > 0) {
+        const char *sealed = api_session_seal(guard->sessions, header, exchange->arena);
+        if (sealed) {
+            set_cookie(api, exchange, sealed, MW_LIMIT_SESSION_SECONDS);
+        } else {
+            mw_fail_memory(&err, "the session");
+            mw_serve_error(exchange, &err, 0);
+        }
+    }
+    mw_exchange_reply(exchange);
+}
+
+void api_end_session(mw_api *api, mw_exchange *exchange, const api_asked *asked)
+{
+    (void)asked;
+    exchange->status = 204;
+    set_cookie(api, exchange, "", 0);
+    mw_exchange_reply(exchange);
 }

@@ -119,6 +119,10 @@ static const api_route routes[] = {
     {MW_GET, "/mw/v1/endpoints/{name}/drift/bins", NULL, api_drift_bins, "endpoint_drift_bins",
      "Histograms of inputs and outputs beside the reference's", API_BODY_NONE, API_ANSWER_OBJECT,
      API_MAY_400 | API_MAY_404},
+    {MW_POST, "/mw/v1/session", NULL, api_begin_session, NULL, NULL, API_BODY_NONE,
+     API_ANSWER_EMPTY, 0},
+    {MW_DELETE, "/mw/v1/session", NULL, api_end_session, NULL, NULL, API_BODY_NONE,
+     API_ANSWER_EMPTY, 0},
     {MW_GET, "/mw/v1/events", NULL, api_look_events, NULL, NULL, API_BODY_NONE, API_ANSWER_TEXT, 0},
 };
 

@@ -83,6 +83,7 @@ api_handler api_performance;
 api_handler api_endpoint_performance;
 api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
 api_handler api_pages;
+api_handler api_begin_session, api_end_session;
 
 /* Bytes that this process may take: of its container, else of the machine. */
 double api_memory_limit(void);

@@ -53,6 +53,7 @@
 #define MW_LIMIT_TLS_LOOK_MS 2000          /* between looks whether certificate files changed */
 #define MW_LIMIT_COMPLAINT_MS 10000        /* one log line of a kind in that time, of a loop */
 #define MW_LIMIT_THREADS 256
+#define MW_LIMIT_SESSION_SECONDS 43200 /* of a browser that has signed in */
 #define MW_LIMIT_LOGINS 32         /* passwords that wait to be verified: 503 beyond */
 #define MW_LIMIT_TOKEN_LOGINS 4096 /* tokens likewise */
 #define MW_LIMIT_LOGIN_FAILURES 10 /* of a peer, of a user, in that window: 429 beyond */

@@ -57,6 +57,7 @@ typedef enum cli_option_id {
     CLI_AUTH,
     CLI_GUARDED,
     CLI_METRICS_AUTH,
+    CLI_BASE_PATH,
     CLI_MAX_BODY,
     CLI_MAX_ARTIFACT,
     CLI_MAX_CONNECTIONS,

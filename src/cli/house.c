@@ -263,6 +263,27 @@ static mw_status open_alerts(const cli_call *call, cli_house *house, mw_error *e
     return mw_api_set_alerts(house->api, house->alerts, house->registry, err);
 }
 
+/* It stands in pages, cookies and addresses: letters, digits and _ - . ~ between slashes. */
+static mw_status take_base_path(const cli_call *call, cli_house *house, mw_error *err)
+{
+    const char *path = call->settings[CLI_BASE_PATH].text;
+    size_t size = path ? strlen(path) : 0;
+    if (size == 0)
+        return MW_OK;
+    bool is_good = path[0] == '/' && path[size - 1] != '/' && size <= MW_LIMIT_NAME_BYTES;
+    for (size_t i = 0; i < size; i++)
+        is_good =
+            is_good && (strchr("/_-.~", path[i]) || (path[i] >= '0' && path[i] <= '9') ||
+                        (path[i] >= 'a' && path[i] <= 'z') || (path[i] >= 'A' && path[i] <= 'Z'));
+    if (!is_good) {
+        mw_fail(err, MW_E_OPTION_VALUE, "'%.100s' is no path to stand before every address", path);
+        return mw_mend(err, "--base-path /models: a slash before, none behind; letters, digits and "
+                            "_ - . ~");
+    }
+    mw_api_set_base_path(house->api, path);
+    return MW_OK;
+}
+
 static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                             const cli_listeners *listeners, cli_house *house, mw_error *err)
 {
@@ -310,6 +331,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         return mw_fail_memory(err, "the server");
     *house->told = (cli_told){house->server, house->monitor};
     mw_fleet_on_change(house->fleet, announce, house->told);
+    MW_TRY(take_base_path(call, house, err));
     mw_api_set_observer(house->api, house->observer);
     mw_api_set_monitor(house->api, house->monitor);
     mw_api_set_journal(house->api, house->journal);

@@ -82,6 +82,7 @@ const pages = [
   ["run", `/ui/runs/${runs[1]}`, "auc"],
   ["compare", `/ui/compare?runs=${runs.join(",")}`, "What differs", "dark"],
   ["explain", "/ui/explain?endpoint=credit", "sum check", "dark"],
+  ["settings", "/ui/settings", "Nobody is asked"],
   ["audit", "/ui/audit", "run.create"],
   ["nowhere", "/ui/nowhere/at/all", "no page"],
 ];

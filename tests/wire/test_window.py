@@ -140,6 +140,69 @@ def test_a_server_with_listeners_stops_at_once(watched):
     assert not heard.is_alive()
 
 
+def test_a_browser_signs_in(run, serve, models, tmp_path):
+    record = tmp_path / "record"
+    run("user", "add", "ada", "--role", "admin", "--record", record, "--password-stdin",
+        input="correct horse\n")
+    token = run("token", "create", "looks", "--role", "viewer", "--record",
+                record).stdout.strip()
+    server = serve(f"a={models.paths['plain']}", "--record", record, "--auth", "on")
+    page = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "X-MW-CSRF": "1"}
+
+    def ask(method, path, **headers):
+        return requests.request(method, server.url + path, timeout=20, headers=headers)
+
+    assert ask("GET", "/ui/").status_code == 200  # the pages themselves know nothing
+    nobody = ask("GET", "/mw/v1/overview", **page)
+    assert nobody.status_code == 401 and "www-authenticate" not in nobody.headers
+    assert "www-authenticate" in ask("GET", "/mw/v1/overview").headers
+    wrong = ask("POST", "/mw/v1/session", **page, Authorization="Bearer mw_wrong")
+    assert wrong.status_code == 401 and "set-cookie" not in wrong.headers
+    entered = ask("POST", "/mw/v1/session", **page, Authorization=f"Bearer {token}")
+    said = entered.headers["set-cookie"]
+    assert entered.status_code == 204
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(said.split("; "))
+    cookie = said.split(";")[0]
+    assert token not in cookie
+    assert ask("GET", "/mw/v1/overview", **page, Cookie=cookie).json()["total"] == 1
+    assert ask("GET", "/mw/v1/overview", Cookie=f"a=b; {cookie}; c=d").status_code == 200
+    # another's, a damaged one, an empty one
+    for bad in (cookie[:-4] + "AAAA", "mw_session=", "mw_session=AAAA", cookie[:40]):
+        assert ask("GET", "/mw/v1/overview", Cookie=bad).status_code == 401, bad
+    # what changes something says so, and comes from here
+    change = "/v2/repository/models/a/load"
+    assert ask("POST", change, Cookie=cookie).status_code == 401
+    assert ask("POST", change, Cookie=cookie, **page).status_code == 403  # a viewer may not
+    basic = requests.auth._basic_auth_str("ada", "correct horse")
+    admin = ask("POST", "/mw/v1/session", **page, Authorization=basic)
+    admin = admin.headers["set-cookie"].split(";")[0]
+    assert ask("POST", change, Cookie=admin, **page).status_code == 200
+    foreign = {**page, "Sec-Fetch-Site": "cross-site"}
+    refused = ask("POST", change, Cookie=admin, **foreign)
+    assert refused.status_code == 403 and "MW3527" in refused.text
+    assert ask("POST", "/endpoints/a/invocations", **foreign).status_code == 403
+    # a token that is revoked ends its sessions; so does signing out
+    run("token", "revoke", "looks", "--record", record)
+    assert until(lambda: ask("GET", "/mw/v1/overview", Cookie=cookie).status_code == 401)
+    ended = ask("DELETE", "/mw/v1/session", Cookie=admin, **page)
+    assert ended.status_code == 204 and "Max-Age=0" in ended.headers["set-cookie"]
+
+
+def test_behind_a_prefix(serve, run, models):
+    server = serve(f"a={models.paths['plain']}", "--base-path", "/models/eu")
+    for path in ("/models/eu/mw/v1/overview", "/mw/v1/overview", "/models/eu/v2/models"):
+        assert server.get(path).status_code == 200, path
+    page = server.get("/models/eu/ui/endpoints/a").text
+    if "This build has no pages" not in page:
+        assert '<base href="/models/eu/ui/">' in page
+        home = server.get("/models/eu/", headers={"Accept": "text/html"}, allow_redirects=False)
+        assert home.headers["location"] == "/models/eu/ui/"
+    for bad in ("models", "/models/", '/"><script>'):
+        done = run("serve", f"a={models.paths['plain']}", "--base-path", bad, "--listen",
+                   "127.0.0.1:0")
+        assert done.returncode == 2 and "MW1005" in done.stderr, done.stderr
+
+
 def test_files(alone):
     page = alone.get("/ui/endpoints/plain", headers={"Accept": "text/html"})
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")

@@ -4,11 +4,12 @@ import { useEffect, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import type { Overview } from "./api/types";
-import { Refusal, ask } from "./api/client";
+import { Refusal, ask, mustSignIn } from "./api/client";
 import { Empty, ErrorBox, Loading, Page } from "./parts/panel";
 import { EndpointsPage } from "./pages/endpoints";
 import { A, Shell, goals, type Entry } from "./parts/shell";
 import { match, path } from "./state/router";
+import { SignInPage, signOut } from "./pages/signin";
 import { OverviewPage } from "./pages/overview";
 
 const entries: Entry[] = [
@@ -18,6 +19,7 @@ const entries: Entry[] = [
   { to: "/experiments", title: "Experiments", icon: "experiment", group: "Build" },
   { to: "/explain", title: "Explain", icon: "explain", group: "Build" },
   { to: "/audit", title: "Audit", icon: "audit", group: "Run" },
+  { to: "/settings", title: "Settings", icon: "settings", group: "Run" },
 ];
 
 type Found = Record<string, string>;
@@ -54,6 +56,7 @@ const pages: [string, Drawn][] = [
   ["/runs/:id", later(experiments, (m, f) => <m.RunPage id={f.id!} />)],
   ["/compare", later(() => import("./pages/compare"), (m) => <m.ComparePage />)],
   ["/explain", later(() => import("./pages/explain"), (m) => <m.ExplainPage />)],
+  ["/settings", later(() => import("./pages/settings"), (m) => <m.SettingsPage />)],
   ["/audit", later(() => import("./pages/audit"), (m) => <m.AuditPage />)],
 ];
 
@@ -74,13 +77,16 @@ function findPage() {
 }
 
 function App() {
+  const [who, know] = useState("");
   useEffect(() => {
     ask<Overview>("/mw/v1/overview").then(
       (o) => (goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }))),
       () => undefined,
     );
+    ask<{ name: string; asked: boolean }>("/mw/v1/whoami").then((w) => w.asked && know(w.name), () => undefined);
   }, []);
-  return <Shell entries={entries} user={null} alerts={null}>{findPage()}</Shell>;
+  const user = who && <button type="button" class="quiet" title="sign out" onClick={() => void signOut()}>{who}</button>;
+  return <Shell entries={entries} user={user} alerts={null}>{mustSignIn.value ? <SignInPage /> : findPage()}</Shell>;
 }
 
 render(<App />, document.getElementById("app")!);

@@ -211,7 +211,7 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
   });
   const all = [one.bias, one.margin, ...steps.flatMap((s) => [s.from, s.to])];
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const [w, rowHeight, left] = [640, 26, 210];
+  const [w, rowHeight, left] = innerWidth < 560 ? [380, 26, 130] : [640, 26, 210];
   const h = (steps.length + 2) * rowHeight + 24;
   const x = (v: number) => left + ((v - low) / Math.max(1e-12, high - low)) * (w - left - 70);
   const off = one.bias + Object.values(one.contributions).reduce((sum, v) => sum + v, 0) - one.margin;
@@ -229,7 +229,7 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
           const d = up ? `M${a} ${y}h${width - tip}l${tip} 8l${-tip} 8h${-(width - tip)}z` : `M${b} ${y}h${-(width - tip)}l${-tip} 8l${tip} 8h${width - tip}z`;
           return (
             <g key={s.label}>
-              <text class="wf-name" x={left - 8} y={y + 12} text-anchor="end">{s.label.length > 32 ? `${s.label.slice(0, 31)}…` : s.label}<title>{s.label}</title></text>
+              <text class="wf-name" x={left - 8} y={y + 12} text-anchor="end">{s.label.length > left / 6.5 ? `${s.label.slice(0, Math.floor(left / 6.5) - 1)}…` : s.label}<title>{s.label}</title></text>
               <path class={up ? "wf-up" : "wf-down"} d={d} />
               <text class="wf-value" x={b + 6} y={y + 12}>{up ? "+" : "−"}{digits(Math.abs(s.value))}</text>
               {i + 1 < steps.length && <path class="wf-join" d={`M${x(s.to)} ${y}V${y + rowHeight + 16}`} />}
