@@ -12,6 +12,7 @@ and the exit code is 1 when anything failed. A test program that dies counts as 
 does a suite that ends without saying how it went.
 """
 import argparse
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -154,9 +155,9 @@ def pytest(log, *arguments, **environment):
     return counts
 
 
-def side_by_side(how):
-    """Arguments for pytest-xdist: a worker a core, four at most."""
-    return "-n", str(min(4, len(os.sched_getaffinity(0)))), "--dist", how
+def side_by_side(how, more=0):
+    """Arguments for pytest-xdist: a worker a core and some more, four at most."""
+    return "-n", str(min(4, len(os.sched_getaffinity(0)) + more)), "--dist", how
 
 
 def suite_oracle(log):
@@ -168,7 +169,7 @@ def suite_wire(log):
     """What measures time or fills the machine runs alone, behind the rest."""
     binary = str(ROOT / "build/millwright")
     alone = [f"tests/wire/test_{name}.py" for name in WIRE_ALONE]
-    counts = pytest(log, *side_by_side("loadfile"), "tests/wire",
+    counts = pytest(log, *side_by_side("loadfile", more=1), "tests/wire",  # much of it waits
                     *(f"--ignore={path}" for path in alone), MW_BINARY=binary)
     counts.add(pytest(log, *alone, MW_BINARY=binary))
     return counts
@@ -269,6 +270,18 @@ def run_suite(name):
     return counts
 
 
+def run_suites(names):
+    """One after the other; but a browser mostly waits, so it goes beside a compiler."""
+    beside = {"window", "unit-threads"}
+    apart = beside if beside <= set(names) else set()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for name in names:
+            if name == "unit-threads" and apart:
+                yield from pool.map(run_suite, sorted(apart))
+            elif name not in apart:
+                yield run_suite(name)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     options.add_argument("suites", nargs="*", default=["check"], metavar="SUITE")
@@ -285,8 +298,8 @@ def main():
     if not prepare(names):
         total.failed = 1
         names = [name for name in names if name not in NEED_PYTHON]
-    for name in names:
-        total.add(run_suite(name))
+    for counts in run_suites(names):
+        total.add(counts)
     print(total)
     return 1 if total.failed or not total.passed else 0
 
