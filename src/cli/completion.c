@@ -116,6 +116,8 @@ static void bash_option_values(mw_buf *out)
             mw_buf_text(out, "mapfile -t COMPREPLY < <(compgen -W '");
             for (int same = id; same < CLI_N_OPTIONS;
                  same = cli_option_namesake((cli_option_id)same)) {
+                if (!cli_options[same].choices)
+                    continue; /* of another kind in another command */
                 mw_buf_text(out, same > id ? " " : "");
                 list_choices(cli_options[same].choices, out);
             }
