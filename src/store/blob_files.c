@@ -251,7 +251,9 @@ static mw_status each_of(const char *folder, const char *shard, mw_blob_seen *se
     mw_status status = MW_OK;
     for (struct dirent *entry; status == MW_OK && (entry = readdir(listing));) {
         struct stat about;
-        if (entry->d_name[0] == '.' || fstatat(dirfd(listing), entry->d_name, &about, 0) != 0)
+        if (entry->d_name[0] == '.' ||
+            fstatat(dirfd(listing), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(about.st_mode)) /* a link that somebody put there is not followed */
             continue;
         snprintf(digest, sizeof digest, "%s%s", shard, entry->d_name);
         if (strlen(digest) == MW_DIGEST_TEXT_BYTES - 1)
