@@ -258,11 +258,8 @@ static void publish(watch_version *version, double alpha)
 static void tell_learned(watch_version *version)
 {
     size_t n = atomic_load_explicit(&version->n_written, memory_order_relaxed);
-    const watch_column *columns = atomic_load(&version->columns);
     const watch_scorer *scorer = atomic_load(&version->scorer);
-    bool is_whole = columns != NULL;
-    for (size_t c = 0; columns && c < version->n_columns; c++)
-        is_whole = is_whole && columns[c].is_ready;
+    bool is_whole = watch_is_whole(version);
     pthread_mutex_lock(&version->lock);
     version->report.reference_rows = is_whole ? version->learn_rows : n;
     version->report.scored_rows = atomic_load(&version->scored);

@@ -124,11 +124,10 @@ static bool path_of(const mw_monitor *monitor, const watch_version *version, cha
 }
 
 static mw_status take_text(const mw_monitor *monitor, watch_version *version, mw_view text,
-                           mw_error *err)
+                           bool *ret_is_other, mw_error *err)
 {
-    bool is_other;
-    MW_TRY(watch_read(text, version, wall_ns(monitor), &is_other, err));
-    if (is_other)
+    MW_TRY(watch_read(text, version, wall_ns(monitor), ret_is_other, err));
+    if (*ret_is_other)
         mw_log(MW_LOG_INFO, "'%s' has another reference than before: its watch begins anew",
                version->endpoint);
     return MW_OK;
@@ -138,8 +137,9 @@ static mw_status read_file(const mw_monitor *monitor, watch_version *version, co
                            mw_error *err)
 {
     mw_file file;
+    bool is_other;
     MW_TRY(mw_file_read(path, MW_LIMIT_WATCH_FILE_BYTES, &file, err));
-    mw_status status = take_text(monitor, version, (mw_view){file.data, file.size}, err);
+    mw_status status = take_text(monitor, version, (mw_view){file.data, file.size}, &is_other, err);
     mw_file_done(&file);
     return status == MW_OK ? MW_OK : mw_at(err, "%s", path);
 }
@@ -179,6 +179,7 @@ static void take_up(mw_monitor *monitor, watch_version *version)
 {
     mw_buf text;
     mw_error err;
+    bool is_other = false;
     watch_version *before = predecessor_of(monitor, version);
     if (!before && monitor->folder)
         take_up_file(monitor, version);
@@ -188,8 +189,11 @@ static void take_up(mw_monitor *monitor, watch_version *version)
     watch_look(before, wall_ns(monitor), monitor->options.alpha);
     watch_write(before, &text);
     before->is_succeeded = true;
-    if (text.failed || take_text(monitor, version, mw_buf_as_view(&text), &err) != MW_OK)
+    watch_end_learning(before);
+    if (text.failed || take_text(monitor, version, mw_buf_as_view(&text), &is_other, &err) != MW_OK)
         mw_log(MW_LOG_WARN, "the watch of '%s' begins anew: memory is gone", version->endpoint);
+    else if (!is_other)
+        watch_hand_over(before, version);
     mw_buf_done(&text);
 }
 

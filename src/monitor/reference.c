@@ -272,12 +272,51 @@ static bool learn_all(const watch_version *version, watch_column *columns)
     return done;
 }
 
+bool watch_is_whole(const watch_version *version)
+{
+    const watch_column *columns = atomic_load(&version->columns);
+    bool is_whole = columns != NULL;
+    for (size_t c = 0; columns && c < version->n_columns; c++)
+        is_whole = is_whole && columns[c].is_ready;
+    return is_whole;
+}
+
+void watch_end_learning(watch_version *version)
+{
+    if (!atomic_exchange(&version->learns, false))
+        return;
+    size_t claimed = atomic_exchange(&version->n_claimed, version->learn_rows);
+    version->n_awaited = claimed < version->learn_rows ? claimed : version->learn_rows;
+}
+
+static void drop_learned(watch_version *version)
+{
+    if (atomic_load_explicit(&version->n_written, memory_order_acquire) < version->n_awaited)
+        return;
+    free(version->learned);
+    version->learned = NULL;
+}
+
+/* Versions live as long as the monitor: a thread that still has the scorer may go on with it. */
+void watch_hand_over(watch_version *before, watch_version *version)
+{
+    watch_scorer *scorer = atomic_load(&before->scorer);
+    if (!scorer || !watch_is_whole(version) || atomic_load(&version->scorer))
+        return;
+    atomic_store(&version->scorer, scorer);
+    atomic_store(&before->scorer, NULL);
+    watch_end_learning(version);
+}
+
 /* Tapping threads that saw no reference have written their rows before n_written says so, so that
  * the rows may be freed: a later one claims none. */
 void watch_learn(watch_version *version, uint64_t now_ns)
 {
-    if (!atomic_load(&version->learns) ||
-        atomic_load_explicit(&version->n_written, memory_order_acquire) < version->learn_rows)
+    if (!atomic_load(&version->learns)) {
+        drop_learned(version);
+        return;
+    }
+    if (atomic_load_explicit(&version->n_written, memory_order_acquire) < version->learn_rows)
         return;
     watch_column *columns = copy_columns(version);
     bool is_first = !atomic_load(&version->columns);
@@ -290,7 +329,6 @@ void watch_learn(watch_version *version, uint64_t now_ns)
     if (is_first)
         version->first_ns = now_ns;
     version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */
-    atomic_store(&version->learns, false);
-    free(version->learned);
-    version->learned = NULL;
+    watch_end_learning(version);
+    drop_learned(version);
 }

@@ -103,6 +103,7 @@ typedef struct watch_version {
     size_t learn_rows;
     double *learned; /* (learn_rows, n_columns) */
     atomic_size_t n_claimed, n_written;
+    size_t n_awaited; /* claimed when the gathering was ended: the rows go once these are written */
     atomic_bool learns;
     _Atomic(watch_column *) columns;      /* NULL: there is no reference yet for any */
     watch_column *retired[WATCH_RETIRED]; /* a thread may still read them */
@@ -150,6 +151,12 @@ MW_CHECKED mw_status watch_take_profile(watch_version *version, const mw_watch_s
                                         uint64_t now_ns, mw_error *err);
 /* Columns without a reference get it from the first rows, once these are there. */
 void watch_learn(watch_version *version, uint64_t now_ns);
+/* Whether every column has a reference. */
+bool watch_is_whole(const watch_version *version);
+/* Gathers no more rows. Those that threads have claimed are waited for, by watch_learn. */
+void watch_end_learning(watch_version *version);
+/* The scorer of a version becomes that of the one which goes on with it, and needs no rows then. */
+void watch_hand_over(watch_version *before, watch_version *version);
 uint64_t watch_digest_of(const watch_column *columns, size_t n);
 
 /* NULL when memory is gone, or there is no feature. */

@@ -87,11 +87,51 @@ static void test_counts_behind_answers(void **state)
     assert_true(loud.anomalous_rows - quiet.anomalous_rows == 1000);
 }
 
+/* Loaded again and again, one model keeps its scorer, and no rows of those before. */
+static void test_a_model_that_is_loaded_again(void **state)
+{
+    (void)state;
+    enum { AGAIN = 50 };
+    const mw_column columns[] = {{.name = MW_VIEW("x")}, {.name = MW_VIEW("y")}};
+    const mw_schema schema = {.columns = (mw_column *)columns, .n_columns = 2, .named = true};
+    mw_watch_subject subject = {.endpoint = "s",
+                                .version = 1,
+                                .identity = MW_VIEW("same"),
+                                .schema = &schema,
+                                .n_outputs = 1};
+    const double rows[] = {1, 0.95, 1, 9};
+    double before[2], after[2];
+    mw_matrix matrix = {rows, MW_FLOAT64, 2, 2, 2, 1};
+    assert_int_equal(mw_monitor_describe(monitor, &subject, NULL), MW_OK);
+    tap(LEARN, 0);
+    assert_true(mw_monitor_score(monitor, "s", 1, &matrix, before));
+    size_t bytes = mw_monitor_memory_bytes(monitor);
+    for (subject.version = 2; subject.version < 2 + AGAIN; subject.version++) {
+        assert_int_equal(mw_monitor_describe(monitor, &subject, NULL), MW_OK);
+        assert_true(mw_monitor_score(monitor, "s", subject.version, &matrix, after));
+        assert_memory_equal(before, after, sizeof after);
+        mw_monitor_look(monitor);
+    }
+    assert_false(mw_monitor_score(monitor, "s", 1, &matrix, after));
+    size_t learned = LEARN * 3 * sizeof(double);
+    assert_true(mw_monitor_memory_bytes(monitor) - bytes < AGAIN * learned);
+    /* and one that came and went before it had all its rows */
+    subject.identity = MW_VIEW("other");
+    for (; subject.version < 2 + 2 * AGAIN; subject.version++) {
+        assert_int_equal(mw_monitor_describe(monitor, &subject, NULL), MW_OK);
+        double value = 1;
+        mw_monitor_tap(monitor, "s", subject.version, &matrix, (double[]){value, value}, 1);
+        mw_monitor_look(monitor);
+    }
+    assert_true(mw_monitor_memory_bytes(monitor) - bytes < 2 * AGAIN * learned);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_scores, begin, end),
         cmocka_unit_test_setup_teardown(test_counts_behind_answers, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_model_that_is_loaded_again, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
