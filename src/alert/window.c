@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { POINTS = 64, STEPS = 60, TABLE_FIRST = 64 };
+enum { POINTS = 64, POINTS_FIRST = 4, STEPS = 60, TABLE_FIRST = 64 };
 
 typedef struct point {
     int64_t at_ms;
@@ -25,7 +25,8 @@ typedef struct series {
     int64_t seen_ms;
     double last, risen, changes; /* risen: all increases, over resets */
     size_t n_points;             /* ever; the ring holds the last POINTS */
-    point points[POINTS];
+    size_t room;                 /* of points: grows to POINTS, for many series are short */
+    point *points;
 } series;
 
 struct alert_window {
@@ -45,12 +46,19 @@ alert_window *alert_window_new(int64_t range_ms)
     return window;
 }
 
+static void free_series(series *one)
+{
+    if (one)
+        free(one->points);
+    free(one);
+}
+
 void alert_window_free(alert_window *window)
 {
     if (!window)
         return;
     for (size_t i = 0; i < window->size; i++)
-        free(window->table[i]);
+        free_series(window->table[i]);
     free(window->table);
     free(window);
 }
@@ -140,14 +148,14 @@ void alert_window_tidy(alert_window *window, int64_t now_ms)
         series *one = window->table[i];
         if (!one || now_ms - one->seen_ms <= window->range_ms)
             continue;
-        free(one);
+        free_series(one);
         window->table[i] = NULL;
         n_gone++;
     }
     window->count -= n_gone;
     if (n_gone > 0 && !rehash(window, window->size)) { /* chains are broken: begin anew */
         for (size_t i = 0; i < window->size; i++) {
-            free(window->table[i]);
+            free_series(window->table[i]);
             window->table[i] = NULL;
         }
         window->count = 0;
@@ -161,14 +169,30 @@ static point *point_at(series *one, size_t i)
     return &one->points[i % POINTS];
 }
 
-static void put_point(series *one, int64_t at_ms, double value)
+static bool has_room(series *one)
 {
+    if (one->n_points < one->room || one->room == POINTS)
+        return true;
+    size_t room = one->room ? 2 * one->room : POINTS_FIRST;
+    point *wider = realloc(one->points, room * sizeof *wider);
+    if (!wider)
+        return false;
+    one->points = wider;
+    one->room = room;
+    return true;
+}
+
+static mw_status put_point(series *one, int64_t at_ms, double value, mw_error *err)
+{
+    if (!has_room(one))
+        return mw_fail_memory(err, "a rule's window");
     *point_at(one, one->n_points++) = (point){.at_ms = at_ms,
                                               .value = value,
                                               .risen = one->risen,
                                               .changes = one->changes,
                                               .low = value,
                                               .high = value};
+    return MW_OK;
 }
 
 /* The newest point that is not younger than the window's edge; else the oldest there is. */
@@ -214,16 +238,14 @@ static double tell(series *one, const alert_window *window, int64_t now_ms, wind
 }
 
 /* A counter that is seen for the first time was 0 a moment ago. */
-static void begin(series *one, double value, int64_t now_ms, bool is_counter)
+static mw_status begin(series *one, double value, int64_t now_ms, bool is_counter, mw_error *err)
 {
     one->last = value;
-    one->risen = is_counter && value > 0 ? value : 0;
     if (!is_counter || value <= 0)
-        return;
-    double risen = one->risen;
-    one->risen = 0;
-    put_point(one, now_ms - 1, 0);
-    one->risen = risen;
+        return MW_OK;
+    MW_TRY(put_point(one, now_ms - 1, 0, err));
+    one->risen = value > 0 ? value : 0;
+    return MW_OK;
 }
 
 mw_status alert_window_put(alert_window *window, const alert_sample *sample, uint64_t hash,
@@ -234,14 +256,14 @@ mw_status alert_window_put(alert_window *window, const alert_sample *sample, uin
     double value = sample->value;
     MW_TRY(find(window, sample, hash, &one, &is_new, err));
     if (is_new) {
-        begin(one, value, now_ms, what == WINDOW_RATE || what == WINDOW_INCREASE);
+        MW_TRY(begin(one, value, now_ms, what == WINDOW_RATE || what == WINDOW_INCREASE, err));
     } else {
         one->risen += value < one->last ? value : value - one->last;
         one->changes += value != one->last && !(isnan(value) && isnan(one->last));
         one->last = value;
     }
     if (one->n_points == 0 || now_ms - point_at(one, one->n_points - 1)->at_ms >= window->step_ms)
-        put_point(one, now_ms, value);
+        MW_TRY(put_point(one, now_ms, value, err));
     point *latest = point_at(one, one->n_points - 1);
     latest->low = value < latest->low ? value : latest->low;
     latest->high = value > latest->high ? value : latest->high;

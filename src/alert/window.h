@@ -1,5 +1,5 @@
-/* The last minutes or hours of the series that a selector takes: 64 points each, whatever the
- * length, so that memory does not depend on it. */
+/* The last minutes or hours of the series that a selector takes: 64 points each at most, whatever
+ * the length, so that memory does not depend on it. */
 #ifndef ALERT_WINDOW_H
 #define ALERT_WINDOW_H
 
