@@ -3,6 +3,7 @@
  *     reference: CSV --> profile, isolation forest     or a training profile: no forest then
  *     file: CSV --> columns of the reference, encoded --> scores --> text, CSV, JSON */
 #include "call.h"
+#include "scores.h"
 #include "training_profile.h"
 
 #include <math.h>
@@ -208,17 +209,6 @@ static void put_text(const anomaly_job *job, const size_t *order, mw_buf *out)
         mw_buf_format(out, "  and %zu more: --format csv lists all\n", job->n_found - shown);
 }
 
-static void put_csv_text(mw_view text, mw_buf *out)
-{
-    mw_buf_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            mw_buf_char(out, '"');
-        mw_buf_char(out, text.data[i]);
-    }
-    mw_buf_char(out, '"');
-}
-
 static void put_csv(const anomaly_job *job, const size_t *order, mw_buf *out)
 {
     (void)order;
@@ -231,7 +221,7 @@ static void put_csv(const anomaly_job *job, const size_t *order, mw_buf *out)
             mw_buf_format(out, "%.6f", a->joint);
         mw_buf_format(out, ",%d,%s,", is_anomaly, is_anomaly ? mw_anomaly_kind_name(a->kind) : "");
         if (is_anomaly)
-            put_csv_text(cause_of(job, i), out);
+            cli_csv_text(out, cause_of(job, i));
         mw_buf_char(out, '\n');
     }
 }

@@ -1,5 +1,6 @@
 /* audit: what was changed in a record, by whom; and whether the log says so truly. */
 #include "record_door.h"
+#include "scores.h"
 
 enum { TEXT_BYTES_MAX = 1 << 30, ENTRIES_A_TIME = 1000 };
 
@@ -44,13 +45,7 @@ static void text_entry(mw_buf *out, const mw_audit_entry *entry)
 
 static void put_cell(mw_buf *out, mw_view text, char end)
 {
-    mw_buf_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            mw_buf_char(out, '"');
-        mw_buf_char(out, text.data[i]);
-    }
-    mw_buf_char(out, '"');
+    cli_csv_text(out, text);
     mw_buf_char(out, end);
 }
 

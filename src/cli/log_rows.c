@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "members.h"
+#include "scores.h"
 
 /* Ours, which an input of the same name must not hide. */
 static const char *const own[] = {"time", "id", "endpoint", "version", "model"};
@@ -95,17 +96,10 @@ static void write_quoted(mw_buf *out, mw_view text)
     bool is_plain = text.size > 0 && !memchr(text.data, '"', text.size) &&
                     !memchr(text.data, ',', text.size) && !memchr(text.data, '\n', text.size) &&
                     !memchr(text.data, '\r', text.size);
-    if (is_plain) {
+    if (is_plain)
         mw_buf_view(out, text);
-        return;
-    }
-    mw_buf_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            mw_buf_char(out, '"');
-        mw_buf_char(out, text.data[i]);
-    }
-    mw_buf_char(out, '"');
+    else
+        cli_csv_text(out, text);
 }
 
 static void write_text(const cli_log_table *table, mw_view text, mw_buf *out)

@@ -1,22 +1,26 @@
 /* Predictions as text. */
 #include "scores.h"
 
+void cli_csv_text(mw_buf *out, mw_view text)
+{
+    mw_buf_char(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '"')
+            mw_buf_char(out, '"');
+        mw_buf_char(out, text.data[i]);
+    }
+    mw_buf_char(out, '"');
+}
+
 void cli_csv_name(mw_buf *out, mw_view name)
 {
     bool quoted = false;
     for (size_t i = 0; i < name.size; i++)
         quoted = quoted || strchr(",\"\r\n", name.data[i]);
-    if (!quoted) {
+    if (quoted)
+        cli_csv_text(out, name);
+    else
         mw_buf_view(out, name);
-        return;
-    }
-    mw_buf_char(out, '"');
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '"')
-            mw_buf_char(out, '"');
-        mw_buf_char(out, name.data[i]);
-    }
-    mw_buf_char(out, '"');
 }
 
 /* Of a graph: "class_setosa" for a classifier's scores, else the output's own name, "box_3" where

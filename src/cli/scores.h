@@ -18,6 +18,8 @@ typedef struct cli_scores {
     size_t n_labels;
 } cli_scores;
 
+/* A text in quotes, as CSV has it. */
+void cli_csv_text(mw_buf *out, mw_view text);
 /* A name as CSV has it: in quotes when it holds what CSV reads as its own. */
 void cli_csv_name(mw_buf *out, mw_view name);
 /* Names of the columns; memory is the arena's. */

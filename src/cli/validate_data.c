@@ -91,13 +91,6 @@ static mw_status check_column(cli_validation *v, const cli_column_rule *rule, mw
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 /* A number by its value, a text by its letters: the same in any file. */
 static uint64_t hash_cell(const mw_frame_column *column, const mw_words *words, size_t row)
 {
@@ -107,12 +100,12 @@ static uint64_t hash_cell(const mw_frame_column *column, const mw_words *words, 
         return 1;
     if (words->n_texts == 0) {
         memcpy(&h, &value, sizeof h);
-        return mix(h);
+        return mw_mix(h);
     }
     mw_view text = mw_view_trim(words->texts[(size_t)value]);
     for (size_t i = 0; i < text.size; i++)
         h = (h ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    return mix(h + 1);
+    return mw_mix(h + 1);
 }
 
 static void hash_rows(const mw_frame *frame, const mw_words *words, const size_t *columns, size_t n,
@@ -121,24 +114,10 @@ static void hash_rows(const mw_frame *frame, const mw_words *words, const size_t
     for (size_t row = 0; row < frame->n_rows; row++) {
         uint64_t h = 0;
         for (size_t k = 0; k < n; k++)
-            h = mix(h * 31 + hash_cell(&frame->columns[columns[k]], &words[columns[k]], row) + k);
+            h = mw_mix(h * 31 + hash_cell(&frame->columns[columns[k]], &words[columns[k]], row) +
+                       k);
         ret_hashes[row] = h;
     }
-}
-
-static int by_hash(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static size_t count_repeats(uint64_t *hashes, size_t n)
-{
-    size_t n_repeats = 0;
-    qsort(hashes, n, sizeof *hashes, by_hash);
-    for (size_t i = 1; i < n; i++)
-        n_repeats += hashes[i] == hashes[i - 1];
-    return n_repeats;
 }
 
 static mw_status find_repeats(cli_validation *v, const size_t *columns, size_t n,
@@ -148,7 +127,7 @@ static mw_status find_repeats(cli_validation *v, const size_t *columns, size_t n
     if (!hashes)
         return mw_fail_memory(err, "the rows");
     hash_rows(&v->file.frame, v->words, columns, n, hashes);
-    *ret_repeats = count_repeats(hashes, v->n_rows);
+    *ret_repeats = mw_count_repeats(hashes, v->n_rows);
     free(hashes);
     return MW_OK;
 }
@@ -379,10 +358,10 @@ static mw_status count_shared(cli_validation *v, const overlap *o, size_t *ret_s
         return mw_fail_memory(err, "the training rows");
     hash_rows(&v->file.frame, v->words, o->test_columns, o->n_columns, test);
     hash_rows(&v->train.frame, o->words, o->train_columns, o->n_columns, train);
-    qsort(train, n_train, sizeof *train, by_hash);
+    qsort(train, n_train, sizeof *train, mw_hash_order);
     *ret_shared = 0;
     for (size_t row = 0; row < n; row++)
-        *ret_shared += bsearch(&test[row], train, n_train, sizeof *train, by_hash) != NULL;
+        *ret_shared += bsearch(&test[row], train, n_train, sizeof *train, mw_hash_order) != NULL;
     free(test);
     return MW_OK;
 }

@@ -120,19 +120,6 @@ static mw_status look_at_texts(const mw_frame_column *column, const mw_words *wo
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static int by_hash(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 static mw_status count_duplicates(const mw_frame *frame, mw_data_profile *profile, mw_error *err)
 {
     uint64_t *hashes = calloc(frame->n_rows + 1, sizeof *hashes);
@@ -144,11 +131,9 @@ static mw_status count_duplicates(const mw_frame *frame, mw_data_profile *profil
             uint64_t bits = 1;
             if (!isnan(value))
                 memcpy(&bits, &value, sizeof bits);
-            hashes[row] = mix(hashes[row] * 31 + bits + c);
+            hashes[row] = mw_mix(hashes[row] * 31 + bits + c);
         }
-    qsort(hashes, frame->n_rows, sizeof *hashes, by_hash);
-    for (size_t row = 1; row < frame->n_rows; row++)
-        profile->n_duplicates += hashes[row] == hashes[row - 1];
+    profile->n_duplicates += mw_count_repeats(hashes, frame->n_rows);
     free(hashes);
     return MW_OK;
 }

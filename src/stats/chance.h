@@ -3,15 +3,12 @@
 #ifndef STATS_CHANCE_H
 #define STATS_CHANCE_H
 
-#include <stdint.h>
+#include "stats.h"
 
 /* The next 64 bits. */
 static inline uint64_t stats_draw(uint64_t *state)
 {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return mw_mix(*state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 #endif

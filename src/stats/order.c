@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-#include "base/banned.h"
+#include "digits.h"
 
-enum { DIGIT_BITS = 11, DIGITS = 6, BUCKETS = 1 << DIGIT_BITS };
+#include "base/banned.h"
 
 #define SIGN (UINT64_C(1) << 63)
 
@@ -17,19 +17,6 @@ static uint64_t falling_key(double value)
     value += 0.0; /* -0 is 0 */
     memcpy(&bits, &value, sizeof bits);
     return ~(bits ^ ((uint64_t)((int64_t)bits >> 63) | SIGN));
-}
-
-static bool to_places(uint32_t *counts, size_t n)
-{
-    uint32_t at = 0;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        uint32_t count = counts[i];
-        if (count == n)
-            return false;
-        counts[i] = at;
-        at += count;
-    }
-    return true;
 }
 
 void stats_order_falling(const double *values, size_t n, stats_pair *room, uint32_t *ret_rows)
@@ -44,7 +31,7 @@ void stats_order_falling(const double *values, size_t n, stats_pair *room, uint3
             counts[d][key >> d * DIGIT_BITS & (BUCKETS - 1)]++;
     }
     for (unsigned d = 0; d < DIGITS; d++) {
-        if (!to_places(counts[d], n))
+        if (!stats_to_places(counts[d], n))
             continue;
         for (size_t i = 0; i < n; i++)
             to[counts[d][from[i].key >> d * DIGIT_BITS & (BUCKETS - 1)]++] = from[i];

@@ -12,12 +12,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "digits.h"
+
 #include "base/banned.h"
 
 enum {
-    DIGIT_BITS = 11,
-    DIGITS = 6,
-    BUCKETS = 1 << DIGIT_BITS,
     TOP_DIGITS = 3,
     TOP_BITS = TOP_DIGITS * DIGIT_BITS,
     FEW = 64,
@@ -60,20 +59,6 @@ static bool insert(word *keys, size_t n, size_t moves)
     return true;
 }
 
-/* Counts become places; false when one bucket holds all: the pass would move nothing. */
-static bool to_places(uint32_t *counts, size_t n)
-{
-    uint32_t at = 0;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        uint32_t count = counts[i];
-        if (count == n)
-            return false;
-        counts[i] = at;
-        at += count;
-    }
-    return true;
-}
-
 static size_t digit_of(uint64_t key, unsigned shift, unsigned digit)
 {
     return key >> shift >> digit * DIGIT_BITS & (BUCKETS - 1);
@@ -90,7 +75,7 @@ static void pass_digits(word *keys, word *scratch, size_t n, unsigned shift, uns
             counts[digit][digit_of(keys[i], shift, digit)]++;
     for (unsigned digit = 0; digit < n_digits; digit++) {
         uint32_t *places = counts[digit];
-        if (!to_places(places, n))
+        if (!stats_to_places(places, n))
             continue;
         for (size_t i = 0; i < n; i++)
             to[places[digit_of(from[i], shift, digit)]++] = from[i];

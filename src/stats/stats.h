@@ -35,6 +35,19 @@ double mw_kolmogorov_exact_tail(size_t n, size_t m, double d);
 /* Ascending, in place; no NaN. `scratch` holds n doubles. At most UINT32_MAX values. */
 void mw_sort(double *values, size_t n, double *scratch);
 
+/* 64 bits, each of which depends on each of the given ones: the last step of SplitMix64 (Steele,
+ * Lea, Flood 2014). */
+static inline uint64_t mw_mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+/* The order of hashes, for qsort and bsearch; and, once they are sorted, which this does, how many
+ * are equal to one before them (repeats.c). */
+int mw_hash_order(const void *a, const void *b);
+size_t mw_count_repeats(uint64_t *hashes, size_t n);
+
 /* A column in order; missing (NaN) and infinite values are counted and left out. */
 typedef struct mw_sample {
     const double *sorted; /* n values, borrowed */

@@ -42,22 +42,28 @@ static mw_status open_read(const mw_json *root, const char *path, store_bucket *
     return store_bucket_open(&(store_place){texts[0], texts[1], texts[2]}, ret_bucket, err);
 }
 
-mw_status store_place_open(const char *folder, store_bucket **ret_bucket, mw_error *err)
+/* *ret_root: mw_json_free; NULL where there is no file. */
+static mw_status read_file(const char *path, mw_json **ret_root, mw_error *err)
 {
     mw_file file;
-    mw_json *root;
-    char path[PATH_BYTES];
-    path_of(folder, path);
-    *ret_bucket = NULL;
+    *ret_root = NULL;
     mw_status status = mw_file_read(path, PLACE_BYTES_MAX, &file, err);
     if (status == MW_NOT_FOUND)
         return MW_OK;
     MW_TRY(status);
-    status = mw_json_read((mw_view){file.data, file.size}, &root, err);
+    status = mw_json_read((mw_view){file.data, file.size}, ret_root, err);
     mw_file_done(&file);
-    if (status != MW_OK)
-        return mw_at(err, "%s", path);
-    status = open_read(root, path, ret_bucket, err);
+    return status == MW_OK ? MW_OK : mw_at(err, "%s", path);
+}
+
+mw_status store_place_open(const char *folder, store_bucket **ret_bucket, mw_error *err)
+{
+    mw_json *root;
+    char path[PATH_BYTES];
+    path_of(folder, path);
+    *ret_bucket = NULL;
+    MW_TRY(read_file(path, &root, err));
+    mw_status status = root ? open_read(root, path, ret_bucket, err) : MW_OK;
     mw_json_free(root);
     return status;
 }
@@ -66,19 +72,14 @@ mw_status store_place_open(const char *folder, store_bucket **ret_bucket, mw_err
 
 static mw_status check_same(const char *folder, const char *uri, bool *ret_placed, mw_error *err)
 {
-    mw_file file;
     mw_json *root;
+    mw_status status = MW_OK;
     char path[PATH_BYTES];
     path_of(folder, path);
     *ret_placed = false;
-    mw_status status = mw_file_read(path, PLACE_BYTES_MAX, &file, err);
-    if (status == MW_NOT_FOUND)
+    MW_TRY(read_file(path, &root, err));
+    if (!root)
         return MW_OK;
-    MW_TRY(status);
-    status = mw_json_read((mw_view){file.data, file.size}, &root, err);
-    mw_file_done(&file);
-    if (status != MW_OK)
-        return mw_at(err, "%s", path);
     mw_view there = mw_json_text(mw_json_member(root, "uri"));
     *ret_placed = mw_view_is(there, uri);
     if (!*ret_placed) {

@@ -29,7 +29,7 @@ static int tear_down(void **state)
 }
 
 /* What a test does inside a transaction. */
-static void change(mw_record_work *work, void *user)
+static inline void change(mw_record_work *work, void *user)
 {
     mw_error err;
     if (mw_registry_write(registry, &arena, work, user, &err) != MW_OK)
