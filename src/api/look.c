@@ -298,6 +298,7 @@ void api_put_overview(mw_api *api, const api_visitor *visitor, mw_buf *out)
     put_words(out, "server_version", MW_VERSION);
     api_put_bool(out, "record", api_has_record(api));
     api_put_bool(out, "watching", api_monitor(api));
+    api_put_bool(out, "alerting", api_alerting(api));
     api_put_bool(out, "asks", api_guard_of(api));
     api_put_bool(out, "draining", mw_fleet_is_draining(api_fleet(api)));
     mw_buf_text(out, ",\"items\":[");

@@ -5,27 +5,14 @@
  * Pictures of every page, light and dark and as wide as a phone, are left in build/test-logs/window. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createRequire } from "node:module";
-import { check, close, open, pictures, root, serve, test, total, visit } from "./house.mjs";
+import { check, close, open, root, serve, test, total, visit } from "./house.mjs";
+import { look, traffic, wait } from "./look.mjs";
+import { watching } from "./watch.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
 const models = join(root, "examples/models");
 
 /* ---- what the pages show ----------------------------------------------------------------------- */
-
-const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-
-async function traffic(server, names, n, shift = 0) {
-  for (const name of names) {
-    const { columns } = await server.get(`/mw/v1/endpoints/${name}`);
-    for (let i = 0; i < n; i++) {
-      const rows = Array.from({ length: 250 }, (_, k) => Object.fromEntries(columns.map((c, j) =>
-        [c.name, c.categories ? c.categories[(i + k) % c.categories.length] : ((i * 31 + k * 17 + j * 7) % 100) + (j ? 0 : shift)])));
-      await server.post(`/endpoints/${name}/invocations`, { dataframe_records: rows });
-    }
-  }
-}
 
 async function fill(server) {
   const at = "/api/2.0/mlflow";
@@ -49,22 +36,12 @@ async function fill(server) {
   return { experiment_id, runs };
 }
 
-/* axe itself must get in past the page's policy: by the browser's own door, not the page's. */
-async function audited(page) {
-  const session = await page.context().newCDPSession(page);
-  await session.send("Runtime.evaluate", { expression: axe });
-  const found = await page.evaluate(async () => {
-    const result = await window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
-    return result.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target} ${n.failureSummary?.split("\n").slice(1, 2).join(" ")}`).join("; ")}`);
-  });
-  check(found.length === 0, found.join("\n"));
-}
-
 /* ---- the tests --------------------------------------------------------------------------------- */
 
-setTimeout(() => { console.log("FAILED  it takes too long"); process.exit(1); }, 240000).unref();
+setTimeout(() => { console.log("FAILED  it takes too long"); process.exit(1); }, 420000).unref();
 const server = await serve(`credit=${models}/credit.json`, `plan=${models}/plan.ubj`, "--record", "FOLDER/record");
 await open(process.env.MW_CHROMIUM ?? "/usr/bin/chromium");
+const watched = watching(); /* beside the others: a browser mostly waits */
 const { experiment_id, runs } = await fill(server);
 await traffic(server, ["credit", "plan"], 9);
 await wait(2500);
@@ -87,28 +64,7 @@ const pages = [
   ["nowhere", "/ui/nowhere/at/all", "no page"],
 ];
 
-for (const [name, path, expect, dark] of pages) {
-  await test(`${name}: is shown, to everybody`, async () => {
-    const page = await visit(server, path, { expect });
-    await wait(150);
-    await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
-    await audited(page);
-    await page.setViewportSize({ width: 320, height: 700 });
-    await wait(100);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    check(wide <= 320, `${wide} pixels wide on a phone of 320`);
-    await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true });
-    check(!(await page.evaluate(() => window.hacked)), "a script that somebody typed has run");
-    if (dark) {
-      await page.setViewportSize({ width: 1280, height: 860 });
-      await page.emulateMedia({ colorScheme: "dark" });
-      await wait(150);
-      await page.screenshot({ path: join(pictures, `${name}-dark.png`), fullPage: true });
-      await audited(page);
-    }
-    await page.done();
-  });
-}
+for (const [name, path, expect, dark] of pages) await look(server, name, path, { expect, dark });
 
 await test("what people typed is text, on every page that shows it", async () => {
   for (const path of ["/ui/experiments", `/ui/experiments/${experiment_id}`, `/ui/runs/${runs[0]}`, `/ui/compare?runs=${runs.slice(0, 3)}`, "/ui/models/churn", "/ui/audit"]) {
@@ -282,6 +238,7 @@ await test("a server that stops is told of, and its data stay", async () => {
   await page.done();
 });
 
+await watched;
 await close();
 const code = await server.stop();
 await test("the server stopped as it should", async () => check(code === 0, `exit ${code}`));

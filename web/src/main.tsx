@@ -7,7 +7,9 @@ import type { Overview } from "./api/types";
 import { Refusal, ask, mustSignIn } from "./api/client";
 import { Empty, ErrorBox, Loading, Page } from "./parts/panel";
 import { EndpointsPage } from "./pages/endpoints";
+import { AlertCount } from "./parts/now";
 import { A, Shell, goals, type Entry } from "./parts/shell";
+import { server } from "./state/server";
 import { match, path } from "./state/router";
 import { SignInPage, signOut } from "./pages/signin";
 import { OverviewPage } from "./pages/overview";
@@ -15,9 +17,12 @@ import { OverviewPage } from "./pages/overview";
 const entries: Entry[] = [
   { to: "/", title: "Overview", icon: "overview", group: "Watch" },
   { to: "/endpoints", title: "Endpoints", icon: "endpoint", group: "Watch" },
+  { to: "/alerts", title: "Alerts", icon: "alert", group: "Watch" },
+  { to: "/rollouts", title: "Rollouts", icon: "rollout", group: "Watch" },
   { to: "/models", title: "Models", icon: "model", group: "Build" },
   { to: "/experiments", title: "Experiments", icon: "experiment", group: "Build" },
   { to: "/explain", title: "Explain", icon: "explain", group: "Build" },
+  { to: "/rules", title: "Rules", icon: "alert", group: "Run" },
   { to: "/audit", title: "Audit", icon: "audit", group: "Run" },
   { to: "/settings", title: "Settings", icon: "settings", group: "Run" },
 ];
@@ -43,6 +48,7 @@ function later<M>(fetch: () => Promise<M>, draw: (module: M, found: Found) => JS
 const endpoint = () => import("./pages/endpoint");
 const models = () => import("./pages/models");
 const experiments = () => import("./pages/experiments");
+const rollouts = () => import("./pages/rollouts");
 
 const pages: [string, Drawn][] = [
   ["/", () => <OverviewPage />],
@@ -56,6 +62,10 @@ const pages: [string, Drawn][] = [
   ["/runs/:id", later(experiments, (m, f) => <m.RunPage id={f.id!} />)],
   ["/compare", later(() => import("./pages/compare"), (m) => <m.ComparePage />)],
   ["/explain", later(() => import("./pages/explain"), (m) => <m.ExplainPage />)],
+  ["/alerts", later(() => import("./pages/alerts"), (m) => <m.AlertsPage />)],
+  ["/rules", later(() => import("./pages/rules"), (m) => <m.RulesPage />)],
+  ["/rollouts", later(rollouts, (m) => <m.RolloutsPage />)],
+  ["/rollouts/:id", later(rollouts, (m, f) => <m.RolloutPage id={f.id!} />)],
   ["/settings", later(() => import("./pages/settings"), (m) => <m.SettingsPage />)],
   ["/audit", later(() => import("./pages/audit"), (m) => <m.AuditPage />)],
 ];
@@ -80,13 +90,16 @@ function App() {
   const [who, know] = useState("");
   useEffect(() => {
     ask<Overview>("/mw/v1/overview").then(
-      (o) => (goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }))),
+      (o) => {
+        server.value = { record: o.record, watching: o.watching, alerting: o.alerting };
+        goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }));
+      },
       () => undefined,
     );
     ask<{ name: string; asked: boolean }>("/mw/v1/whoami").then((w) => w.asked && know(w.name), () => undefined);
   }, []);
   const user = who && <button type="button" class="quiet" title="sign out" onClick={() => void signOut()}>{who}</button>;
-  return <Shell entries={entries} user={user} alerts={null}>{mustSignIn.value ? <SignInPage /> : findPage()}</Shell>;
+  return <Shell entries={entries} user={user} alerts={<AlertCount />}>{mustSignIn.value ? <SignInPage /> : findPage()}</Shell>;
 }
 
 render(<App />, document.getElementById("app")!);

@@ -43,6 +43,7 @@ export interface Overview {
   server_version: string;
   record: boolean;
   watching: boolean;
+  alerting: boolean;
   asks: boolean;
   draining: boolean;
   items: Endpoint[];

@@ -14,6 +14,11 @@ import { Icon, StateWord } from "../parts/icons";
 import { Empty, Page, Panel, Shown } from "../parts/panel";
 import { A, RangePicker } from "../parts/shell";
 import { Table } from "../parts/table";
+import { RolloutBox, RolloutState } from "../parts/rollout";
+import { Timeline } from "../parts/timeline";
+import { alertBars, deploysOf } from "../parts/happened";
+import { isLive, type Alert, type Listed, type Rollout } from "../api/watch";
+import { server } from "../state/server";
 import { frozenLink } from "../state/range";
 import { Drift } from "./drift";
 
@@ -83,16 +88,29 @@ function useSeries(name: string) {
 
 const ms = (value: number | null) => seconds(value);
 
-function Traffic({ name, series }: { name: string; series: Series }) {
+/* The rollouts of the endpoint, the newest first. */
+function useRollouts(name: string) {
+  const [busy, setBusy] = useState(false);
+  const asked = useData<{ items: Rollout[] }>(server.value.record ? `/mw/v1/rollouts${query({ endpoint: name, max_results: 200 })}` : undefined, live.value === "on" ? (busy ? 2000 : 4000) : undefined);
+  const newest = asked.data?.items[0];
+  useEffect(() => setBusy(!!newest && isLive(newest)), [newest?.state]);
+  return asked;
+}
+
+/* Where versions began and rollouts turned, on every chart. */
+function marksOf(series: Series, rollouts: Rollout[]) {
+  const found = rollouts.flatMap((r) => deploysOf(r, false)).map((event) => ({ t: event.at / 1000, text: event.text }));
+  for (const [version, of] of Object.entries(series.versions)) {
+    const first = of.requests?.findIndex((v) => v != null) ?? -1;
+    const t = series.t[first];
+    if (first > 0 && t !== undefined && !found.some((mark) => mark.text === `v${version}` && Math.abs(mark.t - t) < 5 * series.step + 5)) found.push({ t, text: `v${version}` });
+  }
+  return found.filter((mark) => mark.t >= series.from && mark.t <= series.to + 60);
+}
+
+function Traffic({ name, series, rollouts }: { name: string; series: Series; rollouts: Rollout[] }) {
   const versions = Object.keys(series.versions).sort((a, b) => Number(a) - Number(b)).slice(-6);
-  const marks = useMemo(() => {
-    const found = [];
-    for (const version of versions) {
-      const first = series.versions[version]?.requests?.findIndex((v) => v != null) ?? -1;
-      if (first > 0 && series.t[first] !== undefined) found.push({ t: series.t[first], text: `v${version}` });
-    }
-    return found;
-  }, [series]);
+  const marks = useMemo(() => marksOf(series, rollouts), [series, rollouts]);
   const span = { sync: `endpoint-${name}`, marks };
   const lines = useMemo(() => ({
     requests: versions.map((version) => ({ label: `v${version}`, values: series.versions[version]?.requests ?? [] })),
@@ -125,10 +143,17 @@ function Traffic({ name, series }: { name: string; series: Series }) {
   );
 }
 
-function Versions({ detail }: { detail: EndpointDetail }) {
+/* How much of the traffic a version gets. */
+function shareOf(version: number, detail: EndpointDetail, rollout: Rollout | undefined): number {
+  if (!rollout || !isLive(rollout)) return version === detail.endpoint.version ? 1 : 0;
+  return version === rollout.to_version ? rollout.weight : version === rollout.from_version ? 1 - rollout.weight : 0;
+}
+
+function Versions({ detail, rollout }: { detail: EndpointDetail; rollout: Rollout | undefined }) {
   return (
     <Table<EndpointVersion> name="versions" rows={detail.versions} id={(v) => String(v.version)} sort="-version" columns={[
       { key: "version", title: "Version", value: (v) => v.version, cell: (v) => <>v{v.version}{v.version === detail.endpoint.version ? <span class="tag">serving</span> : null}</> },
+      { key: "share", title: "Share", right: true, value: (v) => shareOf(v.version, detail, rollout), cell: (v) => percent(shareOf(v.version, detail, rollout)) },
       { key: "since", title: "Since", value: (v) => v.since, cell: (v) => <span title={moment(v.since)}>{ago(v.since)}</span> },
       { key: "requests", title: "Requests", right: true, value: (v) => v.requests, cell: (v) => count(v.requests) },
       { key: "rps", title: "req/s", right: true, value: (v) => v.rps, cell: (v) => rate(v.rps) },
@@ -160,9 +185,29 @@ function example(detail: EndpointDetail) {
   return { dataframe_records: [row] };
 }
 
+const none: Rollout[] = [];
+
+function Alerts({ name, rollouts }: { name: string; rollouts: Rollout[] }) {
+  const now = range.value;
+  const asked = useData<Listed<Alert>>(server.value.alerting ? `/mw/v1/alerts${query({ endpoint: name, limit: 500 })}` : undefined, live.value === "on" ? 5000 : undefined);
+  const items = asked.data?.items ?? [];
+  if (!server.value.alerting) return null;
+  return (
+    <Panel title="Alerts over time" wide note={<>deploys are marked. <A to={`/alerts?endpoint=${encodeURIComponent(name)}`}>{items.filter((a) => a.state === "firing").length} fire now</A></>}>
+      <Shown of={asked} height={120}>
+        {() => items.length === 0 ? <Empty command="mw alert rules list">Nothing fired for this endpoint. These rules watch:</Empty>
+          : <Timeline name={`${name} alerts`} bars={alertBars(items, false)} events={rollouts.flatMap((r) => deploysOf(r, false))} from={now.from * 1000} to={now.to * 1000} />}
+      </Shown>
+    </Panel>
+  );
+}
+
 export function EndpointPage({ name }: { name: string }) {
   const detail = useData<EndpointDetail>(`/mw/v1/endpoints/${encodeURIComponent(name)}`, live.value === "on" ? 5000 : undefined);
   const series = useSeries(name);
+  const rollouts = useRollouts(name);
+  const newest = rollouts.data?.items[0];
+  const all = rollouts.data?.items ?? none;
   const e = detail.data?.endpoint;
   const link = `/endpoints/${encodeURIComponent(name)}`;
   return (
@@ -186,6 +231,7 @@ export function EndpointPage({ name }: { name: string }) {
           {e.reasons.map((reason) => <li key={reason.text}><StateWord state={reason.level} /> <span>{reason.text}</span></li>)}
         </ul>
       )}
+      {newest && isLive(newest) && <RolloutBox rollout={newest} changed={rollouts.reload} short newest />}
       <Shown of={series} height={500}>
         {(s) => <>
           {e && e.requests === 0 && (
@@ -193,12 +239,15 @@ export function EndpointPage({ name }: { name: string }) {
               No request yet. Send one:
             </Empty>
           )}
-          <div class="grid"><Traffic name={name} series={s} /></div>
+          <div class="grid"><Traffic name={name} series={s} rollouts={all} /></div>
         </>}
       </Shown>
       <Drift name={name} />
+      <Alerts name={name} rollouts={all} />
       <div class="grid">
-        <Panel title="Versions"><Shown of={detail}>{(d) => <Versions detail={d} />}</Shown></Panel>
+        <Panel title="Versions"><Shown of={detail}>{(d) => <Versions detail={d} rollout={newest} />}</Shown>
+          {newest && !isLive(newest) && <p class="lead"><RolloutState rollout={newest} /> <A to={`/rollouts/${newest.id}`}>v{newest.from_version} → v{newest.to_version}</A>, {ago(newest.ended ?? newest.entered)}: {newest.why}. <A to={`/rollouts?endpoint=${encodeURIComponent(name)}`}>All rollouts</A></p>}
+        </Panel>
         <Panel title="About"><Shown of={detail}>{(d) => <About detail={d} />}</Shown></Panel>
       </div>
     </Page>

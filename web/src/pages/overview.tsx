@@ -10,6 +10,7 @@ import { UseThis } from "../parts/copy";
 import { ago, moment, percent, psi, rate, seconds } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, Page, Panel, Shown } from "../parts/panel";
+import { FiringAlerts, LiveRollouts } from "../parts/now";
 import { A } from "../parts/shell";
 import { Table, type Column } from "../parts/table";
 
@@ -76,6 +77,8 @@ function Body({ overview }: { overview: Overview }) {
         ))}
         <li class="faint" title={ago(overview.started)}>up since {moment(overview.started)}, version {overview.server_version}</li>
       </ul>
+      <FiringAlerts />
+      <LiveRollouts />
       {wrong.length > 0 && (
         <Panel title="What to look at" note={`${wrong.length} of ${overview.total}`}>
           <ul class="reasons">

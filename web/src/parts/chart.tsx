@@ -57,7 +57,9 @@ function drawMarks(marks: Mark[]) {
       paint.moveTo(x, u.bbox.top);
       paint.lineTo(x, u.bbox.top + u.bbox.height);
       paint.stroke();
-      paint.fillText(mark.text, x + 4, u.bbox.top + 12);
+      const fits = x + 4 + paint.measureText(mark.text).width < u.bbox.left + u.bbox.width;
+      paint.textAlign = fits ? "left" : "right";
+      paint.fillText(mark.text, fits ? x + 4 : x - 4, u.bbox.top + 12);
     }
     paint.restore();
   };

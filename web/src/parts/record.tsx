@@ -19,3 +19,9 @@ export function Tags({ tags }: { tags: { key: string; value: string }[] | undefi
   const shown = (tags ?? []).filter((tag) => !tag.key.startsWith("mlflow."));
   return <>{shown.map((tag) => <span class="tag" key={tag.key}>{tag.key}{tag.value ? `: ${tag.value}` : ""}</span>)}</>;
 }
+
+/* A server without alerts is no error. */
+export function Alerted<T>({ of, children }: { of: Asked<T>; children: (data: T) => ComponentChildren }) {
+  if (!of.data && of.error?.status === 404) return <Empty command="mw serve model.json --alerts on">This server has no alerts. Start it with them:</Empty>;
+  return <Shown of={of} height={200}>{children}</Shown>;
+}

@@ -1,0 +1,207 @@
+/* Alerts that fire and rollouts that are taken back, seen and done in the browser. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { check, root, serve, test, visit } from "./house.mjs";
+import { look, traffic, wait } from "./look.mjs";
+
+const at = "/api/2.0/mlflow";
+const mlmodel = "flavors:\n  xgboost:\n    data: model.json\n    model_format: json\n    xgb_version: 3.0.0\n";
+const judge = { metrics: [{ errors: { tolerance: "5%" } }, { latency: { tolerance: "400%" } }, { score_shift: { psi: 0.5 } }] };
+
+/* A record with two versions of the example's model; the first is the champion. */
+async function record(folder) {
+  const server = await serve("--record", folder);
+  const { experiment_id } = await server.post(`${at}/experiments/create`, { name: "rollouts" });
+  await server.post(`${at}/registered-models/create`, { name: "credit" });
+  for (let version = 1; version <= 3; version++) {
+    const { run } = await server.post(`${at}/runs/create`, { experiment_id, run_name: `training ${version}` });
+    const put = (name, body) => fetch(`${server.url}/api/2.0/mlflow-artifacts/artifacts/${experiment_id}/${run.info.run_id}/artifacts/model/${name}`, { method: "PUT", body });
+    await put("MLmodel", mlmodel);
+    await put("model.json", readFileSync(join(root, "examples/models/credit.json")));
+    await server.post(`${at}/model-versions/create`, { name: "credit", source: `${run.info.artifact_uri}/model`, run_id: run.info.run_id });
+  }
+  await server.post(`${at}/registered-models/alias`, { name: "credit", alias: "champion", version: "1" });
+  await server.stop();
+}
+
+async function until(check, words, ms = 15000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`it did not happen: ${words}`);
+    await wait(100);
+  }
+}
+
+async function served(server) {
+  const { columns, endpoint } = await server.get("/mw/v1/endpoints/credit");
+  const row = Object.fromEntries(columns.map((c) => [c.name, c.categories ? c.categories[0] : 1]));
+  const seen = new Set();
+  for (let i = 0; i < 12; i++) {
+    const answer = await fetch(`${server.url}/endpoints/credit/invocations`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ dataframe_records: [row] }) });
+    check(answer.ok, `an answer was ${answer.status}`);
+    seen.add(answer.headers.get("x-millwright-version") ?? String(endpoint.version)); /* said while there are two */
+  }
+  return [...seen].sort().join();
+}
+
+export async function watching() {
+  const folder = mkdtempSync(join(tmpdir(), "window-watch-"));
+  const told = [];
+  const hook = createServer((request, answer) => {
+    let text = "";
+    request.on("data", (piece) => (text += piece));
+    request.on("end", () => { told.push(JSON.parse(text)); answer.end(); });
+  });
+  await new Promise((done) => hook.listen(0, "127.0.0.1", done));
+  const config = join(folder, "alerts.yaml");
+  writeFileSync(config, JSON.stringify({
+    alerts: {
+      group_interval: "1s",
+      receivers: [{ name: "chat", kind: "webhook", url: `http://127.0.0.1:${hook.address().port}/` }, { name: "away", kind: "webhook", url: "http://127.0.0.1:9/" }],
+      rules: [
+        { name: "Busy", when: "sum by (endpoint) (mw_rows_total) > 2", severity: "critical", summary: "{endpoint} had {value} rows", what_to_do: "see who asks", evidence: ["mw_rows_total"] },
+        { name: "Slowly", when: "sum by (endpoint) (mw_rows_total) > 3", for: "1h" },
+        { name: "Burst", when: "sum by (endpoint) (increase(mw_rows_total[2s])) > 1000" },
+      ],
+    },
+  }));
+  await record(join(folder, "record"));
+  const server = await serve("credit=models:/credit@champion", "--record", join(folder, "record"), "--config", config, "--log", "on");
+  await traffic(server, ["credit"], 9);
+  await wait(1500);
+  await traffic(server, ["credit"], 8, 80);
+  await alerts(server, told);
+  await rollouts(server);
+  await test("the watched server stopped as it should", async () => check((await server.stop()) === 0, "it did not"));
+  hook.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/* ---- alerts ------------------------------------------------------------------------------------ */
+
+async function alerts(server, told) {
+  const firing = async () => (await server.get("/mw/v1/alerts?state=firing")).items;
+  await until(async () => (await firing()).some((a) => a.rule === "InputDrift"), "InputDrift fires");
+  await until(async () => (await server.get("/mw/v1/alerts?state=resolved")).items.length > 0, "Burst is over");
+  const drift = (await firing()).find((a) => a.rule === "InputDrift");
+  await look(server, "alerts", `/ui/alerts?alert=${drift.id}`, { expect: "Because of", dark: true, then: (page) => page.getByText("PSI since it began").waitFor() });
+  await look(server, "rules", "/ui/rules?rule=InputDrift", { expect: "each is looked at", dark: true, then: (page) => page.getByText("What to do:").waitFor() });
+  await look(server, "overview-firing", "/ui/", { expect: "Firing alerts" });
+
+  await test("an alert is acknowledged, by keys alone", async () => {
+    const page = await visit(server, "/ui/", { expect: "Firing alerts" });
+    await page.keyboard.press("g");
+    await page.keyboard.press("a");
+    await page.waitForURL("**/ui/alerts");
+    await page.getByRole("region", { name: /^alerts: / }).focus();
+    await page.getByRole("button", { name: "Busy" }).first().focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("see who asks").waitFor();
+    await page.getByRole("button", { name: "Acknowledge" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: "Why" }).focus();
+    await page.keyboard.type("I know");
+    await page.keyboard.press("Enter");
+    await until(async () => (await firing()).find((a) => a.rule === "Busy")?.acknowledged?.why === "I know", "it is acknowledged");
+    await page.getByText("anonymous").first().waitFor();
+    await page.done();
+  });
+
+  await test("an alert is silenced, and told again when that ends", async () => {
+    const page = await visit(server, "/ui/alerts?state=firing", { expect: "Because of" });
+    await page.getByRole("button", { name: "InputDrift" }).first().click();
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByRole("textbox", { name: "Why" }).fill("loading");
+    await page.getByRole("dialog").getByRole("button", { name: "Silence" }).click();
+    await until(async () => (await firing()).find((a) => a.rule === "InputDrift")?.silenced, "it is silenced");
+    await page.getByText("silenced").first().waitFor();
+    await page.getByRole("button", { name: /end silence/ }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "End" }).click();
+    await until(async () => !(await firing()).find((a) => a.rule === "InputDrift")?.silenced, "it is told again");
+    await page.getByRole("button", { name: "New silence" }).click();
+    await page.getByLabel("Of", { exact: true }).fill("nonsense");
+    page.faults.length = 0;
+    await page.getByRole("dialog").getByRole("button", { name: "New silence" }).click();
+    await page.getByRole("alert").waitFor();
+    page.faults.length = 0; /* the refusal is what is wanted */
+    await page.keyboard.press("Escape");
+    await page.done();
+  });
+
+  await test("a rule is tried, set and removed; a receiver that fails is told of", async () => {
+    const page = await visit(server, "/ui/rules", { expect: "A rule of your own" });
+    await page.getByRole("row", { name: /away/ }).getByText("fails").waitFor();
+    await page.getByLabel("rule as JSON").fill(JSON.stringify({ name: "Mine", when: "sum by (endpoint) (mw_rows_total) > 1" }));
+    await page.getByRole("button", { name: "Try it now" }).click();
+    await page.getByText("It would hold for 1 now").waitFor();
+    await page.getByRole("button", { name: "Set the rule" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Set the rule" }).click();
+    await page.getByRole("button", { name: "Mine" }).click();
+    await page.getByRole("button", { name: "Remove" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+    await until(async () => !(await server.get("/mw/v1/rules")).items.some((r) => r.name === "Mine"), "it is removed");
+    const before = told.length;
+    await page.getByRole("button", { name: "send a test to chat" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Send a test" }).click();
+    await until(() => told.slice(before).some((notice) => notice.status === "test"), "the test arrived");
+    await page.done();
+  });
+}
+
+/* ---- rollouts ---------------------------------------------------------------------------------- */
+
+async function rollouts(server) {
+  const start = (model) => server.post("/mw/v1/rollouts", { endpoint: "credit", model, strategy: "canary", steps: ["20%", "50%", "100%"], deadline: "1h", watch_after: "1h", judge });
+  const newest = () => server.get("/mw/v1/endpoints/credit/rollout");
+  const press = async (page, name) => {
+    await page.getByRole("button", { name, exact: true }).first().click();
+    await page.getByRole("dialog").getByRole("button", { name, exact: true }).click();
+  };
+  await start("credit/2");
+  await until(async () => (await server.get("/mw/v1/endpoints/credit")).versions.length > 1, "the new version is warm");
+  for (let i = 0; i < 15; i++) await Promise.all([served(server), served(server), served(server), served(server)]);
+  await wait(1200);
+
+  await look(server, "rollout", "/ui/endpoints/credit", { expect: "Rollout of v2", dark: true });
+  await look(server, "overview-rollout", "/ui/", { expect: "Rollouts on their way" });
+  await look(server, "rollouts", "/ui/rollouts", { expect: "canary" });
+
+  await test("a rollout is paused, resumed, promoted and rolled back from the page", async () => {
+    const page = await visit(server, "/ui/endpoints/credit", { expect: "Rollout of v2" });
+    await press(page, "Pause");
+    await until(async () => (await newest()).state === "paused", "it pauses");
+    await press(page, "Resume");
+    await until(async () => (await newest()).state === "running", "it goes on");
+    await press(page, "Promote");
+    await until(async () => (await served(server)) === "2", "the new version answers all");
+    await page.getByText("promoted, watched").first().waitFor();
+    await page.getByRole("button", { name: "Roll back to v1" }).click();
+    await page.getByText("No request is lost").waitFor();
+    await page.keyboard.press("Escape");
+    check((await newest()).state === "watching", "it was rolled back without a yes");
+    await page.getByRole("button", { name: "Roll back to v1" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: "Why" }).fill("worse in the field");
+    await page.keyboard.press("Enter");
+    await until(async () => (await served(server)) === "1", "the old version answers all");
+    await page.getByText("rolled back").first().waitFor();
+    const { model_version } = await server.get(`${at}/registered-models/alias?name=credit&alias=champion`);
+    check(model_version.version === "1", `the alias is at ${model_version.version}`);
+    await page.done();
+  });
+
+  await look(server, "rollout-history", "/ui/rollouts/1", { expect: "worse in the field", dark: true });
+
+  await test("a new rollout appears by itself, and is aborted", async () => {
+    const page = await visit(server, "/ui/endpoints/credit", { expect: "rolled back" });
+    await start("credit/3");
+    await page.getByText("Rollout of v3").first().waitFor();
+    await press(page, "Abort");
+    await until(async () => (await newest()).state === "aborted", "it is aborted");
+    await page.done();
+  });
+}
