@@ -143,6 +143,19 @@ size_t mw_json_count(const mw_json *node)
     return json_is_array(node) ? json_array_size(node) : json_object_size(node);
 }
 
+/* jansson walks an object that it may change; this one is only read. */
+bool mw_json_next(const mw_json *object, void **cursor, mw_view *ret_key, const mw_json **ret_value)
+{
+    json_t *walked = (json_t *)(uintptr_t)object;
+    void *at = *cursor ? json_object_iter_next(walked, *cursor) : json_object_iter(walked);
+    if (!at)
+        return false;
+    *cursor = at;
+    *ret_key = (mw_view){json_object_iter_key(at), json_object_iter_key_len(at)};
+    *ret_value = json_object_iter_value(at);
+    return true;
+}
+
 bool mw_json_is_object(const mw_json *node)
 {
     return json_is_object(node);

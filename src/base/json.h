@@ -29,6 +29,9 @@ void mw_json_free(mw_json *root);
 const mw_json *mw_json_member(const mw_json *object, const char *key);
 const mw_json *mw_json_element(const mw_json *array, size_t index);
 size_t mw_json_count(const mw_json *array_or_object);
+/* The members in their order. *cursor: NULL before the first. False behind the last. */
+bool mw_json_next(const mw_json *object, void **cursor, mw_view *ret_key,
+                  const mw_json **ret_value);
 bool mw_json_is_object(const mw_json *node);
 bool mw_json_is_array(const mw_json *node);
 bool mw_json_is_text(const mw_json *node);

@@ -198,6 +198,7 @@ typedef enum cli_option_id {
     CLI_VALID_FORMAT, /* --format */
     CLI_DATA_FORMAT,  /* report data: --format */
     CLI_RESULTS,
+    CLI_REPORT_WINDOW, /* --window */
     /* server import-mlflow */
     CLI_ARTIFACTS,
     /* status */
@@ -369,6 +370,8 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_server_backup, cli_run_server_restore, cli_run_server_import;
 
 cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data, cli_run_report_card;
+cli_run cli_run_report_drift, cli_run_report_fairness, cli_run_report_weekly,
+    cli_run_report_incident;
 cli_run cli_run_decay_estimate, cli_run_feedback_send, cli_run_log_performance;
 cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_stat;
 cli_run cli_run_alert_list, cli_run_alert_ack, cli_run_alert_test, cli_run_alert_silence,

@@ -379,7 +379,7 @@ static mw_status put_report(const cli_drift *job, mw_error *err)
     return status;
 }
 
-static void done(cli_drift *job)
+void cli_drift_done(cli_drift *job)
 {
     for (size_t f = 0; f < job->n_features; f++) {
         free(job->features[f].bins);
@@ -392,26 +392,33 @@ static void done(cli_drift *job)
     mw_arena_done(&job->memory);
 }
 
-static mw_status run(cli_drift *job, mw_error *err)
+void cli_drift_init(cli_drift *job, const cli_call *call)
+{
+    *job = (cli_drift){.call = call,
+                       .reference.path = call->settings[CLI_REF].text,
+                       .current.path = call->settings[CLI_CUR].text};
+    mw_profile_init(&job->profile);
+    mw_arena_init(&job->memory, 64 * MW_KIB, MW_LIMIT_STUDY_BYTES);
+}
+
+mw_status cli_drift_make(cli_drift *job, mw_error *err)
 {
     MW_TRY(check_files(job->call, err));
     MW_TRY(read_options(job->call, &job->options, err));
     MW_TRY(cli_drift_read(job, err));
     MW_TRY(measure_all(job, err));
-    MW_TRY(judge_all(job, err));
-    return put_report(job, err);
+    return judge_all(job, err);
 }
 
 mw_status cli_run_drift_check(cli_call *call, mw_error *err)
 {
-    cli_drift job = {.call = call,
-                     .reference.path = call->settings[CLI_REF].text,
-                     .current.path = call->settings[CLI_CUR].text};
-    mw_profile_init(&job.profile);
-    mw_arena_init(&job.memory, 64 * MW_KIB, MW_LIMIT_STUDY_BYTES);
-    mw_status status = run(&job, err);
+    cli_drift job;
+    cli_drift_init(&job, call);
+    mw_status status = cli_drift_make(&job, err);
+    if (status == MW_OK)
+        status = put_report(&job, err);
     if (status == MW_OK && job.summary.drifted)
         call->exit_code = CLI_EXIT_NO;
-    done(&job);
+    cli_drift_done(&job);
     return status;
 }

@@ -364,6 +364,28 @@ static const cli_command commands[] = {
         .run = cli_run_report_card,
     },
     {
+        .name = "report drift",
+        .group = "Daily",
+        .summary = "tell people which columns changed, and what follows",
+        .about =
+            "Of two files, by the measures of 'mw drift check' and with its options; or of an "
+            "endpoint of a running server, by what it watched over --window. Plain words first: "
+            "what changed, how sure that is, since when, what it means, who may do what; then the "
+            "reference beside now as pictures, and a table of all columns for engineers.\n\n"
+            "A page without anything from elsewhere, which prints well; or Markdown, or JSON. The "
+            "exit code does not tell of drift: that is what 'mw drift check' is for.",
+        .arguments = {{"ENDPOINT", "of the running server; none: two files", 0, 1, NULL, false}},
+        .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DRIFT_METHOD, CLI_DRIFT_PROFILE, CLI_DRIFT_BINS,
+                            CLI_THRESHOLD, CLI_ALPHA, CLI_DRIFT_SHARE, CLI_COLUMNS, CLI_CATEGORICAL,
+                            CLI_REACH, CLI_REPORT_WINDOW, CLI_DATA_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw report drift --ref train.csv --cur today.csv -o drift.html", NULL},
+                     {"mw report drift credit --server 127.0.0.1:8080 --window 7d -o drift.html",
+                      "what a server watched"},
+                     {"mw report drift --ref train.csv --cur today.csv --format md",
+                      "for a ticket or a mail"}},
+        .run = cli_run_report_drift,
+    },
+    {
         .name = "data add",
         .group = "Data",
         .summary = "keep a version of files or folders",

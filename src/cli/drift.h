@@ -57,6 +57,13 @@ typedef struct cli_drift {
     mw_arena memory; /* texts of bins, lists of names */
 } cli_drift;
 
+/* ---- command_drift.c ------------------------------------------------------------------------- */
+
+void cli_drift_init(cli_drift *job, const cli_call *call);
+/* The whole finding, of the call's options. Fails: MW1031 to MW1033, and as files do. */
+MW_CHECKED mw_status cli_drift_make(cli_drift *job, mw_error *err);
+void cli_drift_done(cli_drift *job);
+
 /* ---- drift_rows.c ---------------------------------------------------------------------------- */
 
 /* Read both files, and match their columns. Fails also: MW1033. */

@@ -28,6 +28,7 @@ static const char *const detectors[] = {
     "kswin", "page-hinkley", "cusum", NULL}; /* mw_detector_kind */
 static const char *const drift_formats[] = {"text", "json", "html", "junit", NULL};
 static const char *const data_formats[] = {"html", "md", "json", NULL};
+static const char *const report_windows[] = {"15m", "1h", "6h", "24h", "7d", "30d", NULL};
 static const char *const validation_formats[] = {"text",  "json",   "md", "html",
                                                  "junit", "github", NULL};
 static const char *const fair_formats[] = {"text", "json", "html", NULL};
@@ -1035,6 +1036,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                      .help =
                          "JSON of 'mw model validate' and 'mw fairness check' for this version, "
                          "with commas"},
+    [CLI_REPORT_WINDOW] = {.name = "window",
+                           .flag_only = true,
+                           .kind = CLI_KIND_CHOICE,
+                           .value = "SPAN",
+                           .fallback = "24h",
+                           .choices = report_windows,
+                           .help = "how far back charts reach: 15m, 1h, 6h, 24h, 7d, 30d"},
     [CLI_ARTIFACTS] = {.name = "artifacts",
                        .flag_only = true,
                        .kind = CLI_KIND_FOLDER,

@@ -26,5 +26,21 @@ void mw_chart_heat(mw_buf *out, const char *title, const mw_view *labels, const 
 /* Values with intervals, one a line, and a rule at `rule` (NaN: none). */
 void mw_chart_intervals(mw_buf *out, const char *title, const mw_view *labels, const double *values,
                         const double *lows, const double *highs, size_t n, double rule);
+/* Two lying bars a label, both shares of 0..1: the first hollow (before), the second filled (now).
+ */
+void mw_chart_pairs(mw_buf *out, const char *title, const mw_view *labels, const double *first,
+                    const double *second, size_t n);
+
+/* A line over time, in seconds; what is not finite is a gap. from..to: the axis; rule: a level, or
+ * NaN; moments: rules that stand upright, where something happened. */
+typedef struct mw_chart_line {
+    const double *at, *values;
+    size_t n;
+    double from, to, rule;
+    const double *moments;
+    size_t n_moments;
+    bool is_share; /* labelled as per cent */
+} mw_chart_line;
+void mw_chart_time(mw_buf *out, const char *title, const mw_chart_line *line);
 
 #endif

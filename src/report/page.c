@@ -36,10 +36,28 @@ static const char style[] =
     "fill:var(--faint)}.bar{fill:var(--c1)}.mark{stroke:var(--c2)}.grid{stroke:var(--grid)}"
     ".rule{stroke:var(--faint);stroke-dasharray:4 3}.curve{fill:none;stroke:var(--c1);"
     "stroke-width:2}.other{fill:none;stroke:var(--c2);stroke-width:2;stroke-dasharray:6 3}"
-    ".dot{fill:var(--c1)}\n"
-    "@page{size:A4;margin:15mm}@media print{body{margin:0;max-width:none}"
+    ".dot{fill:var(--c1)}.before{fill:var(--panel);stroke:var(--faint)}.now{fill:var(--c1)}"
+    ".moment{stroke:var(--c2);stroke-dasharray:2 3}\n"
+    ".verdict{font-size:1.15rem;border-left:5px solid var(--faint);padding:.3rem .9rem;"
+    "background:var(--panel)}.ok .sign{color:var(--ok)}.watch .sign{color:var(--watch)}"
+    ".alarm .sign{color:var(--firing)}.verdict.ok{border-color:var(--ok)}"
+    ".verdict.watch{border-color:var(--watch)}.verdict.alarm{border-color:var(--firing)}"
+    ".sign{font-weight:600}.facts{display:grid;grid-template-columns:max-content 1fr;"
+    "gap:.1rem 1rem;margin:0 0 1rem}.facts dt{color:var(--faint)}.facts dd{margin:0;"
+    "overflow-wrap:anywhere}\n"
+    "ul.points{list-style:none;padding:0;margin:.4rem 0}ul.points li{margin:.35rem 0;"
+    "padding-left:1.5rem;text-indent:-1.5rem;overflow-wrap:anywhere}"
+    "figure{margin:1rem 0;break-inside:avoid}figcaption{font-weight:600;margin:0 0 .3rem;"
+    "overflow-wrap:anywhere}caption{text-align:left;color:var(--faint);padding:.2rem 0}"
+    "details{font-size:.85rem}summary{color:var(--faint);cursor:pointer}"
+    ".blank{border:1px dashed var(--faint);border-radius:6px;padding:.4rem .8rem 3.5rem;"
+    "margin:.6rem 0;break-inside:avoid}.blank p{color:var(--faint);margin:0}"
+    "td.t:first-child{min-width:9em}td.m{white-space:nowrap}.wide{overflow-x:auto}\n"
+    "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
+    "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
+    "font-size:12px}details{display:none}"
     "h2,h3{break-after:avoid}tr{break-inside:avoid}}\n"
-    "</style></head><body>\n";
+    "</style></head><body><main>\n";
 
 void mw_put_escaped(mw_buf *out, mw_view text)
 {
@@ -107,5 +125,5 @@ void mw_page_open(mw_buf *out, const char *title)
 
 void mw_page_close(mw_buf *out)
 {
-    mw_buf_text(out, "</body></html>\n");
+    mw_buf_text(out, "</main></body></html>\n");
 }

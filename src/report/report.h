@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "chart.h"
 #include "page.h"
+#include "paper.h"
 #include "table/table.h"
 
 /* ---- what a table is like ---------------------------------------------------------------------
@@ -104,5 +105,24 @@ typedef struct mw_card {
 void mw_card_html(const mw_card *card, mw_buf *out);
 void mw_card_markdown(const mw_card *card, mw_buf *out);
 void mw_card_json(const mw_card *card, mw_buf *out);
+
+/* ---- papers: findings in words ----------------------------------------------------------------
+ *
+ * Each makes a paper of JSON that was measured elsewhere: nothing is computed twice. What is absent
+ * in it is said to be unknown. */
+
+/* Of the JSON of `mw drift check`. */
+void mw_report_drift_files(const mw_json *check, mw_paper *paper);
+
+typedef struct mw_live_drift {
+    mw_view endpoint;
+    const char *server, *window;          /* "24h" */
+    double now;                           /* seconds since 1970 */
+    const mw_json *drift, *bins, *series; /* of /mw/v1/endpoints/{name}/drift*; or NULL */
+    const char *const *gaps;              /* what could not be asked, and why */
+    size_t n_gaps;
+} mw_live_drift;
+/* Of what a running server says of an endpoint. */
+void mw_report_drift_live(const mw_live_drift *live, mw_paper *paper);
 
 #endif

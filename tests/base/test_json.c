@@ -155,6 +155,31 @@ static void test_documents(void **state)
     mw_json_free(root);
 }
 
+static void test_members_in_order(void **state)
+{
+    (void)state;
+    mw_json *root;
+    mw_error err;
+    mw_view key;
+    const mw_json *value;
+    int64_t number;
+    void *cursor = NULL;
+    static const char *const keys[] = {"b", "a", ""};
+    assert_int_equal(mw_json_read(MW_VIEW("{\"b\":0,\"a\":1,\"\":2}"), &root, &err), MW_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_true(mw_json_next(root, &cursor, &key, &value));
+        assert_true(mw_view_is(key, keys[i]) && mw_json_integer(value, &number) && number == i);
+    }
+    assert_false(mw_json_next(root, &cursor, &key, &value));
+    mw_json_free(root);
+    assert_int_equal(mw_json_read(MW_VIEW("[1]"), &root, &err), MW_OK);
+    cursor = NULL;
+    assert_false(mw_json_next(root, &cursor, &key, &value));
+    cursor = NULL;
+    assert_false(mw_json_next(NULL, &cursor, &key, &value));
+    mw_json_free(root);
+}
+
 static void test_documents_refused(void **state)
 {
     (void)state;
@@ -215,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_any_bytes_become_json),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_members_in_order),
         cmocka_unit_test(test_documents_refused),
         cmocka_unit_test(test_a_zero_byte_does_not_end_the_text),
         cmocka_unit_test(test_depth),

@@ -1,0 +1,129 @@
+"""Reports for people: `mw report drift`, of files and of a running server. The numbers are those of
+`mw drift check` and of /drift; every form is whole, and harmless."""
+import json
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, Server, check_end
+from test_drift import people, write
+from test_watch import COLUMNS, found, rows, send
+
+MODEL = ROOT / "examples/models/credit.json"
+
+
+def sections(report):
+    return {section["key"]: section["says"] for section in report["sections"]}
+
+
+def table(report, key):
+    return [row for says in sections(report).values() for said in says
+            if said.get("table") == key for row in said["rows"]]
+
+
+def made(run, *arguments):
+    done = run("report", *arguments, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def harmless(run, tmp_path, *arguments):
+    """Both forms for people: no tags of others, nothing from elsewhere; the page's text."""
+    for ending in ("md", "html"):
+        page = tmp_path / f"report.{ending}"
+        done = run("report", *arguments, "-o", page)
+        assert done.returncode == 0 and not done.stdout, done.stderr
+        text = page.read_text()
+        assert "<script" not in text.replace("\\<", "") and "<img" not in text.replace("\\<", "")
+        assert "href=" not in text and "src=" not in text
+    assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>")
+    return text
+
+
+# ---- drift of files ----------------------------------------------------------------------------
+
+@pytest.fixture
+def files(tmp_path):
+    odd = "<script>alert(1)</script>"
+    before, now = people(1), people(2, shift=8, cities=("Bern", odd))
+    before[odd] = now[odd] = np.arange(1500)
+    return write(tmp_path / "ref.csv", before), write(tmp_path / "cur.csv", now)
+
+
+def test_drift_of_files_has_the_numbers_of_the_check(run, files, tmp_path):
+    pair = ("--ref", files[0], "--cur", files[1])
+    check = json.loads(run("drift", "check", *pair, "--format", "json").stdout)
+    report = made(run, "drift", *pair)
+    assert report["check"] == check and report["state"] == "alarm"
+    assert report["verdict"].startswith("2 of 5 columns are unlike the reference")
+    told = {row["column"]: row for row in table(report, "columns")}
+    for feature in check["features"]:
+        row = told[feature["feature"]]
+        assert row["statistic"] == feature["statistic"] and row["verdict"] == feature["verdict"]
+        assert row["p"] == feature["p_adjusted"]
+    drawn = {said["title"].split(":")[0]: said for said in sections(report)["pictures"]}
+    assert set(drawn) == {"age", "city"}
+    age = next(f for f in check["features"] if f["feature"] == "age")
+    assert drawn["age"]["now"] == [b["share_current"] for b in age["bins"]]
+    page = harmless(run, tmp_path, "drift", *pair)
+    assert page.count("<svg") == page.count("</svg>") == 2
+    assert 'lang="en"' in page and "@page" in page
+
+
+def test_drift_with_the_options_of_the_check(run, files):
+    report = made(run, "drift", "--ref", files[0], "--cur", files[1], "--columns", "age,income",
+                  "--method", "psi", "--threshold", "5")
+    assert report["state"] == "ok" and [r["method"] for r in table(report, "columns")] == \
+        ["psi", "psi"]
+    same = made(run, "drift", "--ref", files[0], "--cur", files[0])
+    assert same["verdict"] == "The current rows look like the reference."
+
+
+def test_what_cannot_be_reported_is_told(run, files, tmp_path):
+    for arguments in ((), ("credit", "--ref", files[0], "--cur", files[1])):
+        done = run("report", "drift", *arguments)
+        assert done.returncode == 2 and "MW1083" in done.stderr
+    assert "MW1031" in run("report", "drift", "--ref", files[0]).stderr
+    assert "MW1005" in run("report", "drift", "x", "--window", "9y").stderr
+    done = run("report", "drift", "x", "--server", "127.0.0.1:1")
+    assert done.returncode != 0 and "127.0.0.1:1" in done.stderr
+
+
+# ---- live --------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def watching(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("live"), f"credit={MODEL}")
+    send(server, rows(2500, 1))
+    found(server, lambda e: e["state"] == "watching")
+    send(server, rows(2000, 4, income=3, gone=0.5))
+    found(server, lambda e: e["n_drifted"] >= 2)
+    time.sleep(0.5)  # what was sent last is counted
+    yield server
+    check_end(server)
+
+
+def test_drift_of_a_server_has_the_numbers_of_drift(run, watching, tmp_path):
+    live = ("drift", "credit", "--server", watching.url)
+    report = made(run, *live)
+    drift = watching.get("/mw/v1/endpoints/credit/drift?window=24h").json()
+    expected = {feature["feature"]: feature for feature in drift["features"]}
+    told = {row["column"]: row for row in table(report, "columns")}
+    assert set(told) == set(COLUMNS) | {"output 0"}
+    assert told["income"]["psi"] == expected["income"]["psi"]
+    assert told["income"]["verdict"] == "drifted" and told["balance"]["verdict"] == "quiet"
+    said = {said["text"].split(":")[0]: said["text"] for said in sections(report)["what_changed"]}
+    assert "values were missing in 0 % of the rows, now in" in said["age"]
+    assert "It most likely began at 20" in said["income"]
+    bins = watching.get("/mw/v1/endpoints/credit/drift/bins?window=24h").json()["features"]
+    drawn = next(s for s in sections(report)["pictures"] if s["title"].startswith("income"))
+    rows_now = sum(b["current"] for b in bins["income"])
+    assert drawn["now"] == pytest.approx([b["current"] / rows_now for b in bins["income"]
+                                          if b["current"] + b["reference"]])
+    assert report["facts"]["rows compared"] == str(drift["window_rows"])
+    harmless(run, tmp_path, *live)
+
+
+def test_an_endpoint_that_is_not_there(run, watching):
+    done = run("report", "drift", "other/../x", "--server", watching.url)
+    assert done.returncode == 1 and "MW1082" in done.stderr and "other/../x" in done.stderr
