@@ -18,7 +18,7 @@ struct mw_api {
     const char *base_path; /* "", or "/prefix" */
     mw_journal *journal;
     mw_alerts *alerting;
-    api_alerts *alerts; /* NULL: there are none */
+    api_alerts *alerts;      /* NULL: there are none */
     mw_conductor *conductor; /* NULL: no rollouts */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
@@ -121,6 +121,8 @@ const mw_observer *api_observer(const mw_api *api)
 void mw_api_set_monitor(mw_api *api, mw_monitor *monitor)
 {
     api->monitor = monitor;
+    if (api->pulse)
+        api_pulse_watch(api->pulse, monitor);
 }
 
 mw_monitor *api_monitor(mw_api *api)

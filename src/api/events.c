@@ -104,6 +104,8 @@ static void tell_point(const stream *s, mw_view name, int64_t t)
     mlflow_put_int(out, "client_errors", p.all.client_errors);
     mlflow_put_int(out, "server_errors", p.all.server_errors);
     mlflow_put_int(out, "rows", p.all.rows);
+    mlflow_put_int(out, "scored", p.all.scored);
+    mlflow_put_int(out, "odd", p.all.odd);
     api_put_double(out, "p50", api_sample_quantile(&p.all, 0.5));
     api_put_double(out, "p90", api_sample_quantile(&p.all, 0.9));
     api_put_double(out, "p99", api_sample_quantile(&p.all, 0.99));

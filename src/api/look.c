@@ -299,6 +299,7 @@ void api_put_overview(mw_api *api, const api_visitor *visitor, mw_buf *out)
     api_put_bool(out, "record", api_has_record(api));
     api_put_bool(out, "watching", api_monitor(api));
     api_put_bool(out, "alerting", api_alerting(api));
+    api_put_bool(out, "logging", api_journal(api));
     api_put_bool(out, "asks", api_guard_of(api));
     api_put_bool(out, "draining", mw_fleet_is_draining(api_fleet(api)));
     mw_buf_text(out, ",\"items\":[");

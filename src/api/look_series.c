@@ -117,6 +117,16 @@ static double rows(const api_sample *sum, double seconds)
     return sum->rows / seconds;
 }
 
+static double scored(const api_sample *sum, double seconds)
+{
+    return sum->scored / seconds;
+}
+
+static double odd(const api_sample *sum, double seconds)
+{
+    return sum->odd / seconds;
+}
+
 static double p50(const api_sample *sum, double seconds)
 {
     (void)seconds;
@@ -143,6 +153,8 @@ static const struct {
                {"client_errors", client_errors},
                {"server_errors", server_errors},
                {"rows", rows},
+               {"scored", scored},
+               {"odd", odd},
                {"p50", p50},
                {"p90", p90},
                {"p99", p99}},

@@ -11,7 +11,8 @@ struct api_pulse {
     mw_fleet *fleet;
     mw_server *server;
     api_samples *samples;
-    _Atomic int64_t now, heard; /* the last second; when somebody listened last */
+    _Atomic(mw_monitor *) monitor; /* NULL: nothing is watched */
+    _Atomic int64_t now, heard;    /* the last second; when somebody listened last */
     pthread_t thread;
     bool is_running;
     pthread_mutex_t lock;
@@ -21,10 +22,17 @@ struct api_pulse {
 
 static void take(void *given, const mw_endpoint_info *info)
 {
+    mw_watched none;
+    mw_watch_report report = {0};
     api_pulse *pulse = given;
-    if (info->version > 0)
-        api_samples_take(pulse->samples, info->name, info->version, &info->counts,
-                         atomic_load_explicit(&pulse->now, memory_order_relaxed));
+    mw_monitor *monitor = atomic_load(&pulse->monitor);
+    if (info->version == 0)
+        return;
+    if (monitor && !mw_monitor_report(monitor, info->name, info->version, &report, &none, 0))
+        report.scored_rows = report.anomalous_rows = 0;
+    const api_counted counted = {&info->counts, report.scored_rows, report.anomalous_rows};
+    api_samples_take(pulse->samples, info->name, info->version, &counted,
+                     atomic_load_explicit(&pulse->now, memory_order_relaxed));
 }
 
 /* Until the wall clock's next second; true when it is time to end. */
@@ -90,6 +98,11 @@ mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, api_pulse **ret_puls
     }
     *ret_pulse = pulse;
     return MW_OK;
+}
+
+void api_pulse_watch(api_pulse *pulse, mw_monitor *monitor)
+{
+    atomic_store(&pulse->monitor, monitor);
 }
 
 void api_pulse_free(api_pulse *pulse)

@@ -5,6 +5,7 @@
 #ifndef API_PULSE_H
 #define API_PULSE_H
 
+#include "monitor/monitor.h"
 #include "samples.h"
 
 typedef struct api_pulse api_pulse;
@@ -12,6 +13,8 @@ typedef struct api_pulse api_pulse;
 /* fleet, server: borrowed. Starts a thread. */
 MW_CHECKED mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, api_pulse **ret_pulse,
                                    mw_error *err);
+/* Count anomalies as well; the monitor outlives the pulse. Any thread. */
+void api_pulse_watch(api_pulse *pulse, mw_monitor *monitor);
 /* The server must have been closed. NULL is fine. */
 void api_pulse_free(api_pulse *pulse);
 api_samples *api_pulse_samples(api_pulse *pulse);

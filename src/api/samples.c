@@ -111,8 +111,9 @@ static track *find_or_make(api_samples *samples, const char *endpoint, unsigned 
 }
 
 /* Sums of a version, in the order of api_sample. */
-static void sum_counts(const mw_endpoint_counts *counts, uint64_t ret_sums[N_FIELDS])
+static void sum_counts(const api_counted *counted, uint64_t ret_sums[N_FIELDS])
 {
+    const mw_endpoint_counts *counts = counted->counts;
     memset(ret_sums, 0, N_FIELDS * sizeof *ret_sums);
     for (size_t c = 0; c < MW_N_CODES; c++) {
         int status = c + 1 < MW_N_CODES ? mw_counted_codes[c] : 500; /* others: no good sign */
@@ -121,8 +122,10 @@ static void sum_counts(const mw_endpoint_counts *counts, uint64_t ret_sums[N_FIE
             ret_sums[kind] += counts->requests[p][c];
     }
     ret_sums[3] = counts->rows;
+    ret_sums[4] = counted->scored;
+    ret_sums[5] = counted->odd;
     for (size_t i = 0; i <= MW_N_LATENCY_BUCKETS; i++)
-        ret_sums[4 + i] = counts->latency[i];
+        ret_sums[6 + i] = counts->latency[i];
 }
 
 void api_sample_add(api_sample *sum, const api_sample *more)
@@ -170,16 +173,17 @@ static void lay_down(api_samples *samples, track *at, const uint64_t more[N_FIEL
 }
 
 void api_samples_take(api_samples *samples, const char *endpoint, unsigned version,
-                      const mw_endpoint_counts *counts, int64_t now)
+                      const api_counted *counted, int64_t now)
 {
     uint64_t sums[N_FIELDS], any = 0;
-    sum_counts(counts, sums);
+    sum_counts(counted, sums);
     pthread_mutex_lock(&samples->lock);
     track *at = find_or_make(samples, endpoint, version, now);
     if (at) {
         uint64_t more[N_FIELDS];
         for (size_t f = 0; f < N_FIELDS; f++) {
-            more[f] = sums[f] - at->last[f];
+            /* a watch that began anew counts from nothing */
+            more[f] = sums[f] >= at->last[f] ? sums[f] - at->last[f] : sums[f];
             any |= more[f];
             at->last[f] = sums[f];
         }

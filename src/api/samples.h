@@ -23,8 +23,15 @@ enum {
 
 typedef struct api_sample {
     uint32_t ok, client_errors, server_errors, rows;
+    uint32_t scored, odd; /* rows judged for anomalies, and those that were some */
     uint32_t latency[MW_N_LATENCY_BUCKETS + 1];
 } api_sample;
+
+/* What a version has counted, ever. */
+typedef struct api_counted {
+    const mw_endpoint_counts *counts;
+    uint64_t scored, odd;
+} api_counted;
 
 typedef struct api_samples api_samples;
 
@@ -33,7 +40,7 @@ void api_samples_free(api_samples *samples);
 /* What was counted since the last take belongs to the second `now` (since 1970), and to those since
  * the last take. `endpoint` is borrowed for good. One thread at a time. */
 void api_samples_take(api_samples *samples, const char *endpoint, unsigned version,
-                      const mw_endpoint_counts *counts, int64_t now);
+                      const api_counted *counted, int64_t now);
 /* Drop the versions that were not taken at `now`. */
 void api_samples_drop(api_samples *samples, int64_t now);
 /* Sums of n steps from `from` on; step: a multiple of 60 reads minutes, any other seconds. What is

@@ -37,7 +37,8 @@ static mw_endpoint_counts counted(uint64_t ok, uint64_t refused, uint64_t failed
 static void take(api_samples *samples, int64_t now, uint64_t ok, uint64_t refused, uint64_t failed)
 {
     mw_endpoint_counts counts = counted(ok, refused, failed);
-    api_samples_take(samples, name, 1, &counts, now);
+    api_counted all = {&counts, ok / 2, ok / 10};
+    api_samples_take(samples, name, 1, &all, now);
 }
 
 static api_sample sum(api_samples *samples, int64_t from, int64_t step)
@@ -69,6 +70,22 @@ static void test_differences_of_seconds(void **state)
     assert_int_equal(api_sample_requests(&points[3]), 32);
     assert_false(api_samples_read(samples, "other", 1, NOON, 1, 1, points, &since));
     assert_false(api_samples_read(samples, name, 2, NOON, 1, 1, points, &since));
+    api_samples_free(samples);
+}
+
+static void test_anomalies_are_counted_anew(void **state)
+{
+    (void)state;
+    const mw_endpoint_counts counts = {.rows = 0};
+    const uint64_t scored[] = {100, 160, 20, 25}, odd[] = {10, 12, 5, 5}; /* a watch began anew */
+    api_samples *samples = begin(MW_MIB);
+    for (int64_t t = 0; t < 4; t++)
+        api_samples_take(samples, name, 1, &(api_counted){&counts, scored[t], odd[t]}, NOON + t);
+    const uint32_t expected[][2] = {{100, 10}, {60, 2}, {20, 5}, {5, 0}};
+    for (int64_t t = 0; t < 4; t++) {
+        assert_int_equal(sum(samples, NOON + t, 1).scored, expected[t][0]);
+        assert_int_equal(sum(samples, NOON + t, 1).odd, expected[t][1]);
+    }
     api_samples_free(samples);
 }
 
@@ -154,6 +171,7 @@ static void test_quantiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_differences_of_seconds),
+                                       cmocka_unit_test(test_anomalies_are_counted_anew),
                                        cmocka_unit_test(test_late_takes_are_spread),
                                        cmocka_unit_test(test_minutes_outlive_seconds),
                                        cmocka_unit_test(test_a_day_later_it_is_gone),

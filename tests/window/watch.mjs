@@ -74,7 +74,9 @@ export async function watching() {
   await traffic(server, ["credit"], 9);
   await wait(1500);
   await traffic(server, ["credit"], 8, 80);
+  await labels(server);
   await alerts(server, told);
+  await drift(server);
   await rollouts(server);
   await test("the watched server stopped as it should", async () => check((await server.stop()) === 0, "it did not"));
   hook.close();
@@ -148,6 +150,54 @@ async function alerts(server, told) {
     await page.getByRole("button", { name: "send a test to chat" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Send a test" }).click();
     await until(() => told.slice(before).some((notice) => notice.status === "test"), "the test arrived");
+    await page.done();
+  });
+}
+
+/* ---- drift ------------------------------------------------------------------------------------- */
+
+/* A batch of predictions, and what was true of them: mostly what was predicted. */
+async function labels(server) {
+  const { columns } = await server.get("/mw/v1/endpoints/credit");
+  const rows = Array.from({ length: 200 }, (_, k) => Object.fromEntries(columns.map((c, j) => [c.name, (k * 17 + j * 7) % 100])));
+  const answer = await fetch(`${server.url}/endpoints/credit/invocations`, { method: "POST", headers: { "content-type": "application/json", "X-Request-ID": "batch-1" }, body: JSON.stringify({ dataframe_records: rows }) });
+  const { predictions } = await answer.json();
+  const middle = [...predictions].sort()[100];
+  const taken = await server.post("/endpoints/credit/feedback", predictions.map((p, k) => ({ id: "batch-1", row: k, label: Number(p > middle) ^ Number(k % 10 === 0) })));
+  check(taken.received === 200, JSON.stringify(taken));
+}
+
+async function drift(server) {
+  const link = "/mw/v1/endpoints/credit";
+  await until(async () => (await server.get("/endpoints/credit/performance")).performance.length > 0, "labels are joined");
+  await look(server, "drift", "/ui/endpoints/credit?feature=credit_limit", {
+    expect: "Drift over time", dark: true,
+    then: async (page) => { for (const words of ["since it began", "How good the predictions were", "Anomalies"]) await page.getByText(words).first().waitFor({ state: "attached" }).catch(() => { throw new Error(words); }); },
+  });
+
+  await test("a column opens: what it is now, beside what it was", async () => {
+    const page = await visit(server, "/ui/endpoints/credit", { expect: "Drift by column" });
+    await page.getByRole("button", { name: "credit_limit" }).click();
+    await page.waitForURL("**feature=credit_limit");
+    const picture = page.getByRole("img", { name: /^credit credit_limit: / });
+    await picture.waitFor();
+    const bins = (await server.get(`${link}/drift/bins?feature=credit_limit&window=15m`)).features.credit_limit;
+    const drawn = await picture.locator("rect.hi-now").count();
+    check(drawn === bins.filter((b) => b.reference > 0 || b.current > 0).length, `${drawn} bins are drawn`);
+    const words = await picture.locator("title").allTextContents();
+    check(words.some((text) => text.startsWith("> ") && /reference 0 %/.test(text)), `what is outside is not told: ${words}`);
+    await page.getByRole("button", { name: "missing share" }).click();
+    await page.waitForURL("**measure=missing");
+    await page.done();
+  });
+
+  await test("how good predictions were is told by window", async () => {
+    const page = await visit(server, "/ui/endpoints/credit", { expect: "How good the predictions were" });
+    const { performance } = await server.get("/endpoints/credit/performance");
+    await page.getByLabel("metric").selectOption("accuracy");
+    const row = page.getByRole("row", { name: /all that is kept/ });
+    await row.waitFor();
+    check((await row.innerText()).includes(performance[0].metrics.accuracy.value.toPrecision(3).replace(/0+$/, "")), await row.innerText());
     await page.done();
   });
 }

@@ -91,7 +91,7 @@ function App() {
   useEffect(() => {
     ask<Overview>("/mw/v1/overview").then(
       (o) => {
-        server.value = { record: o.record, watching: o.watching, alerting: o.alerting };
+        server.value = { record: o.record, watching: o.watching, alerting: o.alerting, logging: o.logging };
         goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }));
       },
       () => undefined,

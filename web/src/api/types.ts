@@ -44,6 +44,7 @@ export interface Overview {
   record: boolean;
   watching: boolean;
   alerting: boolean;
+  logging: boolean;
   asks: boolean;
   draining: boolean;
   items: Endpoint[];

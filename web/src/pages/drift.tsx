@@ -1,7 +1,13 @@
-/* Drift of an endpoint: a row a column, the largest first. */
-import { useState } from "preact/hooks";
+/* Drift of an endpoint: over time, a row a column (the largest first), and each one's distribution beside
+ * the reference's. */
+import { useMemo, useState } from "preact/hooks";
+import { query } from "../api/client";
 import { useData } from "../api/use";
+import { range } from "../state/range";
+import { param, setQuery } from "../state/router";
 import { live } from "../state/settings";
+import { Chart, type Mark } from "../parts/chart";
+import { Histogram, type Bin } from "../parts/histogram";
 import { count, lasting, percent, psi } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, Panel, Shown } from "../parts/panel";
@@ -39,8 +45,8 @@ function Columns({ report }: { report: DriftReport }) {
   const shown = all ? sorted : sorted.slice(0, 10);
   return (
     <>
-      <Table<DriftColumn> name="drift" rows={shown} id={(c) => `${c.kind} ${c.feature}`} columns={[
-        { key: "feature", title: "Column", value: (c) => c.feature, cell: (c) => <>{c.feature}{c.kind === "output" && <span class="tag">prediction</span>}</> },
+      <Table<DriftColumn> name="drift" rows={shown} id={(c) => `${c.kind} ${c.feature}`} open={(c) => setQuery({ feature: c.feature }, false)} height={520} columns={[
+        { key: "feature", title: "Column", value: (c) => c.feature, cell: (c) => <><button type="button" class="link" onClick={() => setQuery({ feature: c.feature }, false)}>{c.feature}</button>{c.kind === "output" && <span class="tag">prediction</span>}</> },
         { key: "state", title: "State", value: (c) => ["firing", "watch", "ok", "none"].indexOf(stateOf(c)), cell: (c) => <StateWord state={stateOf(c)} {...(c.drifted ? { word: "drifted" } : {})} /> },
         { key: "psi", title: "PSI", right: true, value: effect, cell: (c) => psi(effect(c)) },
         { key: "bar", title: "0 to 0.5, limit 0.2", cell: (c) => <Bar value={effect(c)} /> },
@@ -64,19 +70,95 @@ function Bar({ value }: { value: number | null }) {
   );
 }
 
-export function Drift({ name }: { name: string }) {
-  const asked = useData<DriftReport>(`/mw/v1/endpoints/${encodeURIComponent(name)}/drift`, live.value === "on" ? 5000 : undefined);
-  const r = asked.data;
-  const note = r?.state === "watching" ? `${count(r.window_rows)} rows of the last ${lasting(r.window_seconds)} against ${count(r.reference?.rows)} of the reference` : "";
+const measures = { psi: "PSI", missing: "missing share", outside: "outside the reference" };
+
+interface DriftSeries { version: number; step: number; t: number[]; rows: number[]; series: Record<string, (number | null)[]> }
+interface Bins { version: number; features: Record<string, Bin[]> }
+
+/* The server looks back from now; what is shown may be less. */
+function windowOf(): string {
+  const back = Date.now() / 1000 - range.value.from;
+  return back <= 900 ? "15m" : back <= 3600 ? "1h" : back <= 21600 ? "6h" : "24h";
+}
+
+const every = () => (live.value === "on" ? 15000 : undefined);
+const of = (name: string) => `/mw/v1/endpoints/${encodeURIComponent(name)}/drift`;
+const last = (values: (number | null)[]) => [...values].reverse().find((v) => v != null) ?? -1;
+
+/* Lines of the columns that moved most; chosen ones stay. */
+function Over({ name, marks, only }: { name: string; marks: Mark[]; only?: string }) {
+  const measure = (param("measure") || "psi") as keyof typeof measures;
+  const asked = useData<DriftSeries>(`${of(name)}/series${query({ window: windowOf(), measure, feature: only })}`, every());
+  const lines = useMemo(() => Object.entries(asked.data?.series ?? {}).sort((a, b) => last(b[1]) - last(a[1])).slice(0, 6)
+    .map(([label, values]) => ({ label, values })), [asked.data]);
+  const n = Object.keys(asked.data?.series ?? {}).length;
   return (
-    <Panel title="Drift by column" note={note} wide>
-      <Shown of={asked} height={200}>
-        {(report) =>
-          report.state === "off" ? <Empty command="mw serve model.json --watch on">This server does not watch its traffic.</Empty>
-          : report.state === "learning" ? <Learning report={report} />
-          : <Columns report={report} />}
+    <>
+      {!only && (
+        <span class="ranges" role="group" aria-label="measure">
+          {Object.entries(measures).map(([key, word]) => <button type="button" key={key} aria-pressed={measure === key} onClick={() => setQuery({ measure: key === "psi" ? undefined : key })}>{word}</button>)}
+        </span>
+      )}
+      <Shown of={asked} height={210}>
+        {(s) => s.t.length === 0 ? <Empty>No whole minute of rows since the reference is known.</Empty>
+          : <Chart name={`${name} ${only ?? "drift"}, ${measures[measure]}`} x={s.t} lines={lines} show={measure === "psi" ? psi : percent} marks={marks} from={range.value.from} to={range.value.to} {...(s.t.length < 30 ? { dots: true } : {})} />}
       </Shown>
+      {n > 6 && !only && <p class="faint">the largest 6 of {n}, a point each {lasting(asked.data?.step)}</p>}
+    </>
+  );
+}
+
+function Shape({ name, column }: { name: string; column: string }) {
+  const asked = useData<Bins>(`${of(name)}/bins${query({ feature: column, window: windowOf() })}`, every());
+  return (
+    <Shown of={asked} height={220}>
+      {(b) => b.features[column]?.length ? <Histogram name={`${name} ${column}`} bins={b.features[column]} /> : <Empty>There is no reference of this column yet.</Empty>}
+    </Shown>
+  );
+}
+
+function One({ name, column, marks }: { name: string; column: DriftColumn; marks: Mark[] }) {
+  return (
+    <Panel title={column.feature} wide note={column.drifted ? `drifted: ${count(column.since_rows)} rows in ${lasting(column.since_seconds)} since it began` : "now beside the reference"}
+      actions={<button type="button" class="quiet" onClick={() => setQuery({ feature: undefined })}>close</button>}>
+      <div class="grid">
+        <div><Shape name={name} column={column.feature} /></div>
+        <div><Over name={name} marks={marks} only={column.feature} /></div>
+      </div>
     </Panel>
+  );
+}
+
+export function Drift({ name, marks }: { name: string; marks: Mark[] }) {
+  const asked = useData<DriftReport>(of(name), live.value === "on" ? 5000 : undefined);
+  const r = asked.data;
+  const watched = r?.state === "watching";
+  const note = watched ? `${count(r.window_rows)} rows of the last ${lasting(r.window_seconds)} against ${count(r.reference?.rows)} of the reference` : "";
+  const outputs = (r?.features ?? []).filter((c) => c.kind === "output");
+  const output = outputs.find((c) => c.feature === param("output")) ?? outputs[0];
+  const chosen = r?.features.find((c) => c.feature === param("feature"));
+  return (
+    <>
+      {watched && (
+        <div class="grid">
+          <Panel title="Drift over time"><Over name={name} marks={marks} /></Panel>
+          <Panel title="Predictions" note="beside the reference" actions={outputs.length > 1 && (
+            <select aria-label="output" value={output?.feature} onChange={(e) => setQuery({ output: e.currentTarget.value })}>{outputs.map((c) => <option key={c.feature}>{c.feature}</option>)}</select>
+          )}>
+            {output ? <Shape name={name} column={output.feature} /> : <Empty>No prediction is watched.</Empty>}
+          </Panel>
+        </div>
+      )}
+      {chosen && watched && <One key={chosen.feature} name={name} column={chosen} marks={marks} />}
+      <Panel title="Drift by column" note={note} wide>
+        <Shown of={asked} height={200}>
+          {(report) =>
+            report.state === "off" ? <Empty command="mw serve model.json --watch on">This server does not watch its traffic.</Empty>
+            : report.state === "learning" ? <Learning report={report} />
+            : <Columns report={report} />}
+        </Shown>
+      </Panel>
+    </>
   );
 }
 

@@ -2,11 +2,11 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { EndpointDetail, EndpointVersion, Point, Series } from "../api/types";
 import { query } from "../api/client";
-import { useData } from "../api/use";
+import { useData, type Asked } from "../api/use";
 import { held, listen } from "../state/live";
 import { range } from "../state/range";
 import { live } from "../state/settings";
-import { Chart } from "../parts/chart";
+import { Chart, type Mark } from "../parts/chart";
 import { UseThis, copy, curlOf } from "../parts/copy";
 import { bytes, count, moment, percent, rate, seconds, ago } from "../parts/format";
 import { Heat } from "../parts/heat";
@@ -21,6 +21,7 @@ import { isLive, type Alert, type Listed, type Rollout } from "../api/watch";
 import { server } from "../state/server";
 import { frozenLink } from "../state/range";
 import { Drift } from "./drift";
+import { Performance } from "./performance";
 
 /* A second more, in place of the oldest. */
 function append(series: Series, point: Point, keep: number): Series {
@@ -108,9 +109,8 @@ function marksOf(series: Series, rollouts: Rollout[]) {
   return found.filter((mark) => mark.t >= series.from && mark.t <= series.to + 60);
 }
 
-function Traffic({ name, series, rollouts }: { name: string; series: Series; rollouts: Rollout[] }) {
+function Traffic({ name, series, marks }: { name: string; series: Series; marks: Mark[] }) {
   const versions = Object.keys(series.versions).sort((a, b) => Number(a) - Number(b)).slice(-6);
-  const marks = useMemo(() => marksOf(series, rollouts), [series, rollouts]);
   const span = { sync: `endpoint-${name}`, marks };
   const lines = useMemo(() => ({
     requests: versions.map((version) => ({ label: `v${version}`, values: series.versions[version]?.requests ?? [] })),
@@ -187,6 +187,23 @@ function example(detail: EndpointDetail) {
 
 const none: Rollout[] = [];
 
+/* The share of odd rows among those that were judged. */
+function Anomalies({ name, series, marks }: { name: string; series: Asked<Series>; marks: Mark[] }) {
+  const s = series.data;
+  const share = useMemo(() => {
+    const [scored, odd] = [s?.series.scored ?? [], s?.series.odd ?? []];
+    return scored.map((n, i) => (n ? (odd[i] ?? 0) / n : null));
+  }, [s]);
+  const lines = useMemo(() => [{ label: "odd rows", values: share, colour: 1 }], [share]);
+  if (!s || !share.some((v) => v != null)) return null;
+  const [all, odd] = ["scored", "odd"].map((key) => (s.series[key] ?? []).reduce((n: number, v) => n + (v ?? 0) * s.step, 0));
+  return (
+    <Panel title="Anomalies" wide note={`rows unlike any of the reference: ${count(Math.round(odd!))} of ${count(Math.round(all!))} that were judged`}>
+      <Chart name={`${name} anomalies`} x={s.t} lines={lines} show={percent} sync={`endpoint-${name}`} marks={marks} dots height={140} />
+    </Panel>
+  );
+}
+
 function Alerts({ name, rollouts }: { name: string; rollouts: Rollout[] }) {
   const now = range.value;
   const asked = useData<Listed<Alert>>(server.value.alerting ? `/mw/v1/alerts${query({ endpoint: name, limit: 500 })}` : undefined, live.value === "on" ? 5000 : undefined);
@@ -208,6 +225,7 @@ export function EndpointPage({ name }: { name: string }) {
   const rollouts = useRollouts(name);
   const newest = rollouts.data?.items[0];
   const all = rollouts.data?.items ?? none;
+  const marks = useMemo(() => (series.data ? marksOf(series.data, all) : []), [series.data, all]);
   const e = detail.data?.endpoint;
   const link = `/endpoints/${encodeURIComponent(name)}`;
   return (
@@ -239,10 +257,12 @@ export function EndpointPage({ name }: { name: string }) {
               No request yet. Send one:
             </Empty>
           )}
-          <div class="grid"><Traffic name={name} series={s} rollouts={all} /></div>
+          <div class="grid"><Traffic name={name} series={s} marks={marks} /></div>
         </>}
       </Shown>
-      <Drift name={name} />
+      <Drift name={name} marks={marks} />
+      <Anomalies name={name} series={series} marks={marks} />
+      {server.value.logging && <Performance name={name} />}
       <Alerts name={name} rollouts={all} />
       <div class="grid">
         <Panel title="Versions"><Shown of={detail}>{(d) => <Versions detail={d} rollout={newest} />}</Shown>

@@ -38,6 +38,7 @@ export interface ChartProps {
   from?: number;
   to?: number;
   area?: boolean;
+  dots?: boolean; /* few points: a line alone would not be seen */
 }
 
 function css(name: string): string {
@@ -104,7 +105,7 @@ export function Chart(props: ChartProps) {
             stroke: colour(line.colour ?? i),
             width: 1.6,
             spanGaps: false,
-            points: { show: false },
+            points: props.dots ? { show: true, size: 5 } : { show: false },
             dash: dashes[(line.dash ?? line.colour ?? i) % dashes.length],
             ...(props.area && lines.length === 1 ? { fill: `${colour(line.colour ?? i)}22` } : {}),
             value: (_u: uPlot, v: number | null) => show(v),
@@ -136,7 +137,7 @@ export function Chart(props: ChartProps) {
       made.destroy();
       plot.current = undefined;
     };
-  }, [shape, isDark, isUtc, height, log, time, !!from]);
+  }, [shape, isDark, isUtc, height, log, time, !!from, props.dots]);
 
   useEffect(() => plot.current?.setData(data), [data, from, to, marks.length]);
 
