@@ -61,18 +61,22 @@ static mw_status put_report(const cli_fair *job, mw_error *err)
     return status;
 }
 
-static mw_status run(cli_fair *job, mw_error *err)
+void cli_fair_init(cli_fair *job, const cli_call *call)
 {
-    job->overall.name = MW_VIEW("overall");
+    *job = (cli_fair){.call = call, .overall.name = MW_VIEW("overall")};
+    mw_arena_init(&job->memory, 64 * MW_KIB, MW_LIMIT_STUDY_BYTES);
+}
+
+mw_status cli_fair_make(cli_fair *job, mw_error *err)
+{
     MW_TRY(read_options(job, err));
     MW_TRY(cli_fair_read(job, err));
     MW_TRY(cli_fair_read_suite(job, err));
     MW_TRY(cli_fair_measure_all(job, err));
-    MW_TRY(cli_fair_judge(job, err));
-    return put_report(job, err);
+    return cli_fair_judge(job, err);
 }
 
-static void done(cli_fair *job)
+void cli_fair_done(cli_fair *job)
 {
     for (size_t c = 0; job->words && c < job->file.frame.n_columns; c++)
         mw_words_done(&job->words[c]);
@@ -84,13 +88,15 @@ static void done(cli_fair *job)
 
 mw_status cli_run_fairness_check(cli_call *call, mw_error *err)
 {
-    cli_fair job = {.call = call};
-    mw_arena_init(&job.memory, 64 * MW_KIB, MW_LIMIT_STUDY_BYTES);
-    mw_status status = run(&job, err);
+    cli_fair job;
+    cli_fair_init(&job, call);
+    mw_status status = cli_fair_make(&job, err);
+    if (status == MW_OK)
+        status = put_report(&job, err);
     bool is_no =
         job.verdict == CLI_FAIR_FAIL || (job.verdict == CLI_FAIR_UNDECIDED && job.undecided_fails);
     if (status == MW_OK && is_no)
         call->exit_code = CLI_EXIT_NO;
-    done(&job);
+    cli_fair_done(&job);
     return status;
 }

@@ -60,15 +60,14 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
-                     CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD,
-                     CLI_ARTIFACT_STORE, CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS,
-                     CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH, CLI_GUARDED, CLI_METRICS_AUTH,
-                     CLI_BASE_PATH,
-                     CLI_LOG_LEVEL, CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
-                     CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
-                     CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
+                            CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
+                            CLI_RECORD, CLI_ARTIFACT_STORE, CLI_THREADS, CLI_WORKERS,
+                            CLI_DRAIN_SECONDS, CLI_MODELS, CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH,
+                            CLI_GUARDED, CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL,
+                            CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
+                            CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
+                            CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples =
             {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
              {"mw serve churn=v3.ubj price=price.txt --listen :9000",
@@ -384,6 +383,27 @@ static const cli_command commands[] = {
                      {"mw report drift --ref train.csv --cur today.csv --format md",
                       "for a ticket or a mail"}},
         .run = cli_run_report_drift,
+    },
+    {
+        .name = "report fairness",
+        .group = "Daily",
+        .summary = "tell people how groups fare",
+        .about =
+            "Of rows, with the options of 'mw fairness check'; or of its JSON, as a gate keeps it. "
+            "In words for those who decide and those who advise them: four fifths, with what "
+            "chance explains; errors by group; the worst combination; groups that are too small to "
+            "judge; limits that were agreed on; what that means, and blanks for the decision. Then "
+            "all "
+            "groups by all measures, with intervals.",
+        .arguments = {{"RESULT", "JSON of 'mw fairness check'; none: --data", 0, 1, NULL, true}},
+        .options = CLI_LIST(CLI_FAIR_DATA, CLI_FAIR_LABEL, CLI_FAIR_SCORE, CLI_FAIR_THRESHOLD,
+                            CLI_FAIR_GROUPS, CLI_FAIR_POSITIVE, CLI_FAIR_WEIGHT, CLI_FAIR_REPEATS,
+                            CLI_FAIR_SUITE, CLI_FAIR_ZERO_DIVISION, CLI_DATA_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw report fairness --data scored.csv --label y --score p --groups sex,race "
+                      "-o fairness.html",
+                      NULL},
+                     {"mw report fairness fairness.json --format md", "of a result that was kept"}},
+        .run = cli_run_report_fairness,
     },
     {
         .name = "data add",

@@ -71,10 +71,10 @@ typedef struct cli_fair {
     const cli_call *call;
     cli_frame_file file;
     char digest[MW_DIGEST_TEXT_BYTES]; /* of the file; "" of standard input */
-    mw_words *words;             /* a column, where it is read as texts; owned */
-    size_t label, score, weight; /* columns; weight may be CLI_FAIR_NO_COLUMN */
-    bool has_repeats;            /* the weight counts equal rows */
-    bool is_score_share;         /* every score lies in 0..1 */
+    mw_words *words;                   /* a column, where it is read as texts; owned */
+    size_t label, score, weight;       /* columns; weight may be CLI_FAIR_NO_COLUMN */
+    bool has_repeats;                  /* the weight counts equal rows */
+    bool is_score_share;               /* every score lies in 0..1 */
     double threshold, zero_division;
     mw_confusion *cells; /* of each row: its weight in one of four places; owned */
     cli_fair_group overall;
@@ -89,6 +89,11 @@ typedef struct cli_fair {
 } cli_fair;
 
 #define CLI_FAIR_NO_COLUMN SIZE_MAX
+
+void cli_fair_init(cli_fair *job, const cli_call *call);
+/* The whole finding, of the call's options. Fails: MW1034 to MW1036, and as files do. */
+MW_CHECKED mw_status cli_fair_make(cli_fair *job, mw_error *err);
+void cli_fair_done(cli_fair *job);
 
 /* Fails: MW1034 (columns), MW1035 (values). */
 MW_CHECKED mw_status cli_fair_read(cli_fair *job, mw_error *err);

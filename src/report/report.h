@@ -125,4 +125,7 @@ typedef struct mw_live_drift {
 /* Of what a running server says of an endpoint. */
 void mw_report_drift_live(const mw_live_drift *live, mw_paper *paper);
 
+/* Of the JSON of `mw fairness check`. */
+void mw_report_fairness(const mw_json *check, mw_paper *paper);
+
 #endif

@@ -1,6 +1,7 @@
 """Reports for people: `mw report drift`, of files and of a running server. The numbers are those of
 `mw drift check` and of /drift; every form is whole, and harmless."""
 import json
+import re
 import time
 
 import numpy as np
@@ -35,7 +36,7 @@ def harmless(run, tmp_path, *arguments):
         assert done.returncode == 0 and not done.stdout, done.stderr
         text = page.read_text()
         assert "<script" not in text.replace("\\<", "") and "<img" not in text.replace("\\<", "")
-        assert "href=" not in text and "src=" not in text
+        assert not re.search(r"(?<!\\)<[^<>]*(href|src)=", text)
     assert text.startswith("<!doctype html>") and text.rstrip().endswith("</html>")
     return text
 
@@ -127,3 +128,50 @@ def test_drift_of_a_server_has_the_numbers_of_drift(run, watching, tmp_path):
 def test_an_endpoint_that_is_not_there(run, watching):
     done = run("report", "drift", "other/../x", "--server", watching.url)
     assert done.returncode == 1 and "MW1082" in done.stderr and "other/../x" in done.stderr
+
+
+# ---- fairness ----------------------------------------------------------------------------------
+
+@pytest.fixture
+def scored(tmp_path):
+    chance = np.random.default_rng(3)
+    n = 1500
+    sex, race = chance.choice(["F", "M"], n), chance.choice(["A", "<img src=x>"], n, p=[.98, .02])
+    y = (chance.random(n) < 0.4).astype(int)
+    p = np.clip(0.5 * y + 0.4 * chance.random(n) + np.where(sex == "M", 0.2, 0), 0, 1).round(4)
+    return write(tmp_path / "scored.csv", {"sex": sex, "race": race, "y": y, "p": p})
+
+
+def test_fairness_has_the_numbers_of_the_check(run, scored, tmp_path):
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("fairness: {limits: {demographic_parity_ratio: {min: 0.8}}}\n")
+    rows = ("--data", scored, "--label", "y", "--score", "p", "--groups", "sex,race,sex*race",
+            "--suite", suite)
+    kept = tmp_path / "fairness.json"
+    run("fairness", "check", *rows, "--format", "json", "-o", kept)
+    check = json.loads(kept.read_text())
+    report = made(run, "fairness", *rows)
+    assert report["check"] == check and report == made(run, "fairness", kept)
+    assert report["state"] == "alarm" and "limits that were agreed on" in report["verdict"]
+    sexes = {row["group"]: row for row in table(report, "groups")[:3]}
+    female = check["attributes"]["sex"]["groups"]["F"]
+    assert sexes["F"]["selected"] == female["selection_rate"]
+    assert [sexes["F"]["selected_low"], sexes["F"]["selected_high"]] == \
+        female["selection_rate_wilson95"]
+    assert sexes["F"]["ratio"] == \
+        check["attributes"]["sex"]["impact_ratio_to_highest_rate"]["F"]
+    said = json.dumps(sections(report)["found"]) + json.dumps(sections(report)["few_rows"])
+    assert "sex, 'F': of 100 rows" in said and "'M|<img src=x>'" in said
+    page = harmless(run, tmp_path, "fairness", kept)
+    assert "four fifths" in page and "Decision, by whom" in page
+
+
+def test_a_result_that_is_none(run, scored, tmp_path):
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"kind": "weather"}')
+    done = run("report", "fairness", wrong)
+    assert done.returncode == 1 and "MW1081" in done.stderr and "wrong.json" in done.stderr
+    wrong.write_text("{")
+    assert "MW" in run("report", "fairness", wrong).stderr
+    assert run("report", "fairness").returncode == 2
+    assert run("report", "fairness", wrong, "--data", scored).returncode == 2
