@@ -20,6 +20,7 @@ struct mw_api {
     mw_alerts *alerting;
     api_alerts *alerts;      /* NULL: there are none */
     mw_conductor *conductor; /* NULL: no rollouts */
+    mw_pool *readers;        /* of what waits for the disk */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -41,6 +42,7 @@ void mw_api_free(mw_api *api)
     if (!api)
         return;
     api_pulse_free(api->pulse);
+    mw_pool_free(api->readers);
     api_alerts_free(api->alerts);
     api_mlflow_free(api->mlflow);
     api_guard_free(api->guard);
@@ -80,7 +82,13 @@ bool api_has_record(const mw_api *api)
 mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err)
 {
     api->server = server;
+    MW_TRY(mw_pool_new(1, &api->readers, err));
     return api_pulse_new(api->fleet, server, &api->pulse, err);
+}
+
+mw_pool *api_readers(mw_api *api)
+{
+    return api->readers;
 }
 
 api_pulse *api_pulse_of(mw_api *api)

@@ -75,6 +75,8 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift/series", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift/bins", VIEWER, ENDPOINT),
+    /* what clients have sent: for who works on the model */
+    RECORD(GETS, "/mw/v1/endpoints/{name}/rows", EDITOR, ENDPOINT),
     RECORD(POSTS, "/mw/v1/session", VIEWER, ANY),
     OPEN(DELETES, "/mw/v1/session"), /* it only takes the cookie away */
     RECORD(GETS, "/mw/v1/events", VIEWER, LISTED),

@@ -129,6 +129,34 @@ def test_events_come_as_they_happen(watched):
     assert late[0][0] == "resync" and late[1][0] == "point"
 
 
+def test_rows_of_the_log(serve, models, run, tmp_path):
+    record = tmp_path / "record"
+    tokens = {role: run("token", "create", role, "--role", role, "--record", record).stdout.strip()
+              for role in ("viewer", "editor")}
+    server = serve(f"a={models.paths['plain']}", "--record", record, "--auth", "on", "--log", "on",
+                   "--log-hash", "income")
+
+    def rows(query="", role="editor"):
+        return server.get(f"/mw/v1/endpoints/a/rows{query}",
+                          headers={"Authorization": f"Bearer {tokens[role]}"})
+
+    assert rows().json() == {"items": [], "next_cursor": None, "total": 0}
+    sent = [{"income": 30000.0 + i, "debt": 2.5 * i, "age": None if i % 7 == 0 else 40.0 + i,
+             "late": float(i % 3)} for i in range(300)]
+    answer = server.post("/endpoints/a/invocations", json={"dataframe_records": sent},
+                         headers={"X-Request-ID": "batch"}).json()
+    found = until(lambda: rows().json()["items"])
+    assert [item["number"] for item in found] == list(range(300))
+    assert {item["id"] for item in found} == {"batch"} and found[0]["version"] == 1
+    assert [item["row"] for item in found] == [{**row, "income": None} for row in sent]
+    assert [item["outputs"][0] for item in found] == pytest.approx(answer["predictions"])
+    newest = rows("?last=7").json()
+    assert newest["total"] == 7 and newest["items"] == found[-7:]
+    assert rows(role="viewer").status_code == 403
+    for bad in ("?last=0", "?last=2001", "?last=x"):
+        assert rows(bad).status_code == 400 and rows(bad).json()["code"] == "MW3526"
+
+
 def test_a_server_with_listeners_stops_at_once(watched):
     heard = threading.Thread(target=lambda: events(watched, "overview", lambda all: False))
     heard.start()

@@ -1,4 +1,4 @@
-/* Explain: one row, why it is answered so, and what if it were another. */
+/* Explain: one row, why it is answered so, and what if it were another; or many (explain_many.tsx). */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, type Refusal } from "../api/client";
 import type { Column, EndpointDetail, Overview } from "../api/types";
@@ -9,9 +9,8 @@ import { UseThis } from "../parts/copy";
 import { digits } from "../parts/format";
 import { Empty, ErrorBox, Loading, Page, Panel, Shown } from "../parts/panel";
 import { saveCsv, saveElement } from "../parts/save";
-
-type Value = number | string | null;
-type Row = Record<string, Value>;
+import type { Row, Value } from "../parts/rows";
+import { Many } from "./explain_many";
 
 interface Explanation {
   class?: number | string;
@@ -29,9 +28,14 @@ export function ExplainPage() {
   const name = param("endpoint") || overview.data?.items[0]?.name || "";
   return (
     <Page title="Explain" actions={
+      <>
+        <span class="ranges" role="group" aria-label="how many rows">
+          {([["", "One row"], ["many", "Many rows"]] as const).map(([view, word]) => <button type="button" key={view} aria-pressed={param("view") === view} onClick={() => setQuery({ view })}>{word}</button>)}
+        </span>
       <select aria-label="endpoint" value={name} onChange={(e) => setQuery({ endpoint: e.currentTarget.value, row: undefined, class: undefined }, false)}>
         {(overview.data?.items ?? []).map((e) => <option key={e.name} value={e.name}>{e.name}</option>)}
       </select>
+      </>
     }>
       <Shown of={overview} height={400}>
         {(o) => o.items.length === 0
@@ -86,7 +90,7 @@ function Explained({ name }: { name: string }) {
   const detail = useData<EndpointDetail>(`/mw/v1/endpoints/${encodeURIComponent(name)}`);
   return (
     <Shown of={detail} height={400}>
-      {(d) => d.columns ? <One name={name} columns={d.columns} /> : <Empty command={`mw serve ${name}=model.json`}>The model is not loaded.</Empty>}
+      {(d) => d.columns && param("view") === "many" ? <Many name={name} columns={d.columns} /> : d.columns ? <One name={name} columns={d.columns} /> : <Empty command={`mw serve ${name}=model.json`}>The model is not loaded.</Empty>}
     </Shown>
   );
 }
