@@ -146,7 +146,7 @@ static mw_status begin(mw_api *api, mw_exchange *exchange, mw_view name, rows_tu
 void api_look_rows(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
     mw_error err;
-    rows_turn *turn;
+    rows_turn *turn = NULL;
     if (begin(api, exchange, asked->params.name, &turn, &err) != MW_OK) {
         api_answer_error(exchange, &err);
         return;

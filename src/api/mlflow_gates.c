@@ -39,8 +39,49 @@ static mw_status add_report(mlflow_turn *turn, mw_record *record, mw_error *err)
     mw_gate_result result;
     MW_TRY(mw_gate_read_report(turn->exchange->body, (mw_view){NULL, 0}, turn->exchange->arena,
                                &result, err));
+    char digest[MW_DIGEST_TEXT_BYTES]; /* the same as result.report */
+    MW_TRY(mw_blobs_put(mw_registry_blobs(turn->registry), turn->exchange->body, digest, err));
     MW_TRY(mw_record_add_gate_result(record, address_of(turn), &result, err));
     return show_gates(turn, record, err);
+}
+
+/* The newest report of a gate, as it was added. */
+typedef struct wanted_report {
+    mlflow_turn *turn;
+    mw_view digest;
+} wanted_report;
+
+static mw_status find_report(mw_record *record, void *given, mw_error *err)
+{
+    wanted_report *wanted = given;
+    mw_gate_standing standing;
+    mw_view gate = wanted->turn->captures.values[2];
+    MW_TRY(mw_record_gates(record, address_of(wanted->turn), &standing, err));
+    for (size_t i = 0; i < standing.results.count; i++)
+        if (mw_view_equal(standing.results.items[i].gate, gate))
+            wanted->digest = standing.results.items[i].report;
+    if (wanted->digest.size > 0)
+        return MW_OK;
+    mw_fail(err, MW_E_RECORD_UNKNOWN, "the version has no report of the gate '%.*s'",
+            (int)(gate.size < 60 ? gate.size : 60), gate.data);
+    return mw_mend(err, "mw gate add NAME/VERSION report.json");
+}
+
+static mw_status take_piece(void *user, mw_view bytes, mw_error *err)
+{
+    mw_buf *out = user;
+    mw_buf_view(out, bytes);
+    return out->failed ? mw_fail_memory(err, "the report") : MW_OK;
+}
+
+static mw_status show_report(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    (void)record;
+    wanted_report wanted = {.turn = turn};
+    MW_TRY(mw_registry_read(turn->registry, turn->exchange->arena, find_report, &wanted, err));
+    mw_status status =
+        mw_blobs_send(mw_registry_blobs(turn->registry), wanted.digest, take_piece, turn->out, err);
+    return status == MW_OK ? MW_OK : mw_mend(err, "add it again: mw gate add keeps reports");
 }
 
 static mw_status approve(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -62,6 +103,8 @@ static mw_status override(mlflow_turn *turn, mw_record *record, mw_error *err)
 const mlflow_call mlflow_gate_calls[] = {
     {MLFLOW_GETS, GATES, MLFLOW_READS, show_gates, NULL, 0, "What stands of a version's gates"},
     {MLFLOW_POSTS, GATES, MLFLOW_WRITES, add_report, NULL, 0, "Add a report: a gate's result"},
+    {MLFLOW_GETS, GATES "/{gate}/report", MLFLOW_OUTSIDE, show_report, NULL, 0,
+     "The newest report of a gate, as it was added"},
     {MLFLOW_POSTS, GATES "/approval", MLFLOW_WRITES, approve, gate_fields, sizeof(gate_request),
      "Approve a version"},
     {MLFLOW_POSTS, GATES "/override", MLFLOW_WRITES, override, gate_fields, sizeof(gate_request),

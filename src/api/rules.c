@@ -181,6 +181,10 @@ static const api_rule rules[] = {
     /* who, and what was done */
     RECORD(GETS, "/mw/v1/whoami", VIEWER, ANY),
     RECORD(GETS, "/mw/v1/lineage", VIEWER, SERVER), /* it names other models, runs and data */
+    /* what a data set holds shows in its profile: for who may see everything */
+    RECORD(GETS, "/mw/v1/data", VIEWER, SERVER),
+    RECORD(GETS, "/mw/v1/data/{name}/{version}", VIEWER, SERVER),
+    RECORD(GETS, "/mw/v1/data/{name}/{version}/profile", VIEWER, SERVER),
     RECORD(GETS, "/mw/v1/audit", ADMIN, SERVER),
     RECORD(GETS, "/mw/v1/audit/verdict", ADMIN, SERVER),
     RECORD(GETS, "/mw/v1/users", ADMIN, SERVER),
@@ -207,6 +211,7 @@ static const api_rule rules[] = {
     /* gates: of their models; who may train may show a result, but not open them */
     RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates", EDITOR, MODEL),
+    RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates/{gate}/report", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/approval", DEPLOYER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/override", ADMIN, SERVER),
     /* rollouts: they are of their endpoints */

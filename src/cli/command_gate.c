@@ -8,6 +8,7 @@ typedef struct gate_task {
     mw_view address;
     mw_gate_policy policy;
     mw_gate_result result;
+    mw_view report; /* its text, which is kept */
     mw_view reason;
     mw_gate_standing standing;
     mw_model_version version;
@@ -115,7 +116,9 @@ mw_status cli_run_gate_require(cli_call *call, mw_error *err)
 
 static mw_status add(mw_record *record, void *given, mw_error *err)
 {
+    char digest[MW_DIGEST_TEXT_BYTES]; /* the same as result.report */
     const gate_task *task = given;
+    MW_TRY(mw_blobs_put(mw_registry_blobs(record->registry), task->report, digest, err));
     return mw_record_add_gate_result(record, task->address, &task->result, err);
 }
 
@@ -140,11 +143,16 @@ mw_status cli_run_gate_add(cli_call *call, mw_error *err)
     mw_status status = mw_gate_read_report((mw_view){file.data, file.size},
                                            mw_view_of(call->settings[CLI_GATE].text), &call->arena,
                                            &task.result, err);
-    mw_file_done(&file);
     if (status != MW_OK)
-        return mw_at(err, "%s", call->arguments[1]);
-    MW_TRY(digest_data(call->settings[CLI_GATE_DATA].text, &call->arena, &task.result.data, err));
-    return change(call, &task, add, err);
+        mw_at(err, "%s", call->arguments[1]);
+    else
+        status =
+            digest_data(call->settings[CLI_GATE_DATA].text, &call->arena, &task.result.data, err);
+    task.report = (mw_view){file.data, file.size};
+    if (status == MW_OK)
+        status = change(call, &task, add, err);
+    mw_file_done(&file);
+    return status;
 }
 
 static mw_status approve(mw_record *record, void *given, mw_error *err)

@@ -354,7 +354,8 @@ static mw_status see_blob(void *user, mw_view digest, int64_t bytes, int64_t kep
     MW_TRY(mw_rows_open(c->record->session, &rows, err,
                         "SELECT EXISTS(SELECT 1 FROM artifacts WHERE digest = ?1) OR"
                         " EXISTS(SELECT 1 FROM data_objects WHERE digest = ?1) OR"
-                        " EXISTS(SELECT 1 FROM version_passports WHERE patch = ?1)",
+                        " EXISTS(SELECT 1 FROM version_passports WHERE patch = ?1) OR"
+                        " EXISTS(SELECT 1 FROM gate_results WHERE report = ?1)",
                         "t", digest));
     bool is_used = !mw_rows_next(&rows) || mw_rows_int(&rows, 0) != 0;
     MW_TRY(mw_rows_close(&rows, err));

@@ -1,5 +1,5 @@
 /* A server of its own, a browser, and how tests are counted. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,13 @@ export async function serve(...more) {
     process_.kill("SIGTERM");
   });
   return { url, post, get, stop, folder };
+}
+
+/* A command; its exit code must be among these. */
+export function run(words, cwd, codes = [0]) {
+  const done = spawnSync(binary, words, { cwd, encoding: "utf8", timeout: 60000 });
+  if (!codes.includes(done.status)) throw new Error(`mw ${words.join(" ")}: ${done.status} ${done.stderr}`);
+  return done.stdout;
 }
 
 /* ---- the browser ------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
-/* Many rows explained: pasted, and from the prediction log. */
-import { readFileSync } from "node:fs";
+/* Many rows explained: pasted, and from the prediction log. Fairness and data of a record. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { check, root, test, visit } from "./house.mjs";
+import { check, root, run, test, visit } from "./house.mjs";
 import { look } from "./look.mjs";
 
 const csv = readFileSync(join(root, "examples/credit.csv"), "utf8");
@@ -45,6 +45,63 @@ export async function studying(server) {
     await swarm.click({ position: { x: Number(x), y: Number(y) } });
     await page.waitForURL("**row=**");
     await page.getByText("sum check").waitFor();
+    await page.done();
+  });
+}
+
+/* ---- fairness and data --------------------------------------------------------------------------- */
+
+/* A report of decisions that are not alike, and two versions of a file, in FOLDER/record. */
+export function keeping(folder) {
+  const scored = ["sex,label,score"];
+  for (let i = 0; i < 600; i++) {
+    const sex = i % 9 === 0 ? "Other" : i % 3 === 1 ? "Female" : "Male";
+    const score = (((i * 37) % 101) / 101) * (sex === "Female" ? 0.5 : 1);
+    scored.push(`${sex},${Number(score > ((i * 53) % 97) / 97)},${score.toFixed(3)}`);
+  }
+  writeFileSync(join(folder, "scored.csv"), scored.join("\n") + "\n");
+  writeFileSync(join(folder, "suite.yaml"), "limits: {demographic_parity_ratio: 0.8}\n");
+  run(["fairness", "check", "--data", "scored.csv", "--label", "label", "--score", "score", "--groups", "sex", "--suite", "suite.yaml", "--format", "json", "-o", "fairness.json"], folder, [0, 6]);
+  const rows = csv.trim().split("\n");
+  writeFileSync(join(folder, "train.csv"), rows.join("\n") + "\n");
+  run(["data", "add", "train.csv", "--record", "record"], folder);
+  const late = rows.map((line, i) => `${line.trim()},${i ? (i % 3 ? "web" : "branch") : "channel"}`).map((line, i) => (i > 0 && i % 5 === 0 ? line.replace(/^[^,]*/, "") : line));
+  writeFileSync(join(folder, "train.csv"), late.slice(0, 251).join("\n") + "\n");
+  run(["data", "add", "train.csv", "--record", "record"], folder);
+}
+
+export async function judging(server, folder) {
+  const report = JSON.parse(readFileSync(join(folder, "fairness.json"), "utf8"));
+  const { groups, impact_ratio_to_highest_rate: impact } = report.attributes.sex;
+
+  await test("a fairness report is opened, kept with a version, and shown from there", async () => {
+    const page = await visit(server, "/ui/fairness?model=credit&version=2", { expect: "has no fairness report" });
+    await page.locator("input[type=file]").setInputFiles(join(folder, "fairness.json"));
+    await page.getByText("selected is a score of").waitFor();
+    await page.getByRole("button", { name: "Keep with v2" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Keep with v2" }).click();
+    await page.waitForFunction(() => document.querySelector(".page-head")?.textContent.includes("did not pass"));
+    const kept = await server.get("/mw/v1/models/credit/versions/2/gates/fairness/report");
+    check(JSON.stringify(kept) === JSON.stringify(report), "another report is kept");
+    const row = page.getByRole("row", { name: /^Female/ });
+    const words = await row.innerText();
+    check(words.includes(`${(groups.Female.selection_rate * 100).toFixed(0)} %`) && words.includes(impact.Female.toFixed(2)), words);
+    await page.done();
+  });
+  await look(server, "fairness", "/ui/fairness?model=credit&version=2", { expect: "under four fifths", dark: true });
+  await look(server, "data-list", "/ui/data", { expect: "train.csv" });
+  await look(server, "data", "/ui/data/train.csv/2?against=1", { expect: "new column", dark: true });
+
+  await test("two versions of data are compared, column by column", async () => {
+    const page = await visit(server, "/ui/data", { expect: "train.csv" });
+    await page.getByRole("row", { name: /train.csv\s*2/ }).getByRole("link").click();
+    await page.getByRole("combobox", { name: "compare with" }).selectOption("1");
+    const limit = page.getByRole("row", { name: /^credit_limit/ });
+    await limit.getByText(/missing \+/).waitFor();
+    const { columns } = await server.get("/mw/v1/data/train.csv/2/profile");
+    const of = columns.find((c) => c.name === "credit_limit");
+    check((await limit.innerText()).includes(`${((of.missing / (of.missing + of.count)) * 100).toFixed(0)} %`), await limit.innerText());
+    await page.getByText("changed").first().waitFor();
     await page.done();
   });
 }

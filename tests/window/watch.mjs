@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { check, root, serve, test, visit } from "./house.mjs";
 import { look, traffic, wait } from "./look.mjs";
-import { studying } from "./study.mjs";
+import { judging, keeping, studying } from "./study.mjs";
 
 const at = "/api/2.0/mlflow";
 const mlmodel = "flavors:\n  xgboost:\n    data: model.json\n    model_format: json\n    xgb_version: 3.0.0\n";
@@ -71,6 +71,7 @@ export async function watching() {
     },
   }));
   await record(join(folder, "record"));
+  keeping(folder);
   const server = await serve("credit=models:/credit@champion", "--record", join(folder, "record"), "--config", config, "--log", "on");
   await traffic(server, ["credit"], 9);
   await wait(1500);
@@ -79,6 +80,7 @@ export async function watching() {
   await alerts(server, told);
   await drift(server);
   await studying(server);
+  await judging(server, folder);
   await rollouts(server);
   await test("the watched server stopped as it should", async () => check((await server.stop()) === 0, "it did not"));
   hook.close();

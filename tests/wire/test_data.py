@@ -198,6 +198,43 @@ def test_a_server_has_the_record(data, tmp_path):
 
 # ---- DVC -----------------------------------------------------------------------------------------
 
+def test_data_over_http(data, run, tmp_path):
+    write(tmp_path / "t.csv", "x,city\n1,Ulm\n2.5,Bonn\n,Ulm\n4,\n")
+    write(tmp_path / "many/a.csv", "x\n1\n2\n")
+    write(tmp_path / "many/b.bin", "a,b\n1\n")
+    data("add", "t.csv")
+    data("add", "many")
+    told = run("data", "profile", "t.csv", cwd=tmp_path).stdout
+    server = Server(tmp_path, "--record", tmp_path / "record")
+
+    def get(path, status=200):
+        answer = server.get(f"/mw/v1/data{path}")
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    listed = get("")
+    assert [(v["name"], v["version"]) for v in listed["items"]] == [("many", 1), ("t.csv", 1)]
+    assert [f["path"] for f in get("/many/1")["items"]] == ["a.csv", "b.bin"]
+    assert get("/t.csv/1/profile") == json.loads(told)
+    assert get("/many/latest/profile?path=a.csv")["rows"] == 2
+    for path, code in (("/t.csv/9", "MW4133"), ("/nobody/1", "MW4133"),
+                       ("/many/1/profile", "MW4133"), ("/many/1/profile?path=x", "MW4133")):
+        assert get(path, 404)["code"] == code
+    assert get("/many/1/profile?path=b.bin", 400)["code"]
+    # a report that a gate keeps comes back as it was, and data gc leaves it alone
+    server.post("/api/2.0/mlflow/registered-models/create", json={"name": "m"})
+    server.post("/api/2.0/mlflow/model-versions/create", json={"name": "m", "source": "x:/y"})
+    gates = "/mw/v1/models/m/versions/1/gates"
+    added = server.post(gates, data='{"gate": "bias",  "passed": true}')
+    assert added.status_code == 200, added.text
+    assert server.get(gates + "/none/report").status_code == 404
+    check_end(server)
+    data("gc", "--grace", "0s")
+    server = Server(tmp_path, "--record", tmp_path / "record")
+    assert server.get(gates + "/bias/report").text == '{"gate": "bias",  "passed": true}'
+    check_end(server)
+
+
 @pytest.fixture
 def remote(tmp_path):
     server = Server(tmp_path, "--record", tmp_path / "record", "--max-artifact", "1MiB")

@@ -22,6 +22,8 @@ const entries: Entry[] = [
   { to: "/models", title: "Models", icon: "model", group: "Build" },
   { to: "/experiments", title: "Experiments", icon: "experiment", group: "Build" },
   { to: "/explain", title: "Explain", icon: "explain", group: "Build" },
+  { to: "/fairness", title: "Fairness", icon: "fairness", group: "Build" },
+  { to: "/data", title: "Data", icon: "data", group: "Build" },
   { to: "/rules", title: "Rules", icon: "alert", group: "Run" },
   { to: "/audit", title: "Audit", icon: "audit", group: "Run" },
   { to: "/settings", title: "Settings", icon: "settings", group: "Run" },
@@ -48,6 +50,7 @@ function later<M>(fetch: () => Promise<M>, draw: (module: M, found: Found) => JS
 const endpoint = () => import("./pages/endpoint");
 const models = () => import("./pages/models");
 const experiments = () => import("./pages/experiments");
+const data = () => import("./pages/data");
 const rollouts = () => import("./pages/rollouts");
 
 const pages: [string, Drawn][] = [
@@ -66,6 +69,9 @@ const pages: [string, Drawn][] = [
   ["/rules", later(() => import("./pages/rules"), (m) => <m.RulesPage />)],
   ["/rollouts", later(rollouts, (m) => <m.RolloutsPage />)],
   ["/rollouts/:id", later(rollouts, (m, f) => <m.RolloutPage id={f.id!} />)],
+  ["/fairness", later(() => import("./pages/fairness"), (m) => <m.FairnessPage />)],
+  ["/data", later(data, (m) => <m.DataPage />)],
+  ["/data/:name/:version", later(data, (m, f) => <m.DataVersionPage name={f.name!} version={f.version!} />)],
   ["/settings", later(() => import("./pages/settings"), (m) => <m.SettingsPage />)],
   ["/audit", later(() => import("./pages/audit"), (m) => <m.AuditPage />)],
 ];
