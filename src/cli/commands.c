@@ -406,6 +406,48 @@ static const cli_command commands[] = {
         .run = cli_run_report_fairness,
     },
     {
+        .name = "report weekly",
+        .group = "Daily",
+        .summary = "tell people how an endpoint's week was",
+        .about =
+            "The last seven days (up to --until) beside the seven before: rows, alerts and who "
+            "acknowledged them, what changed what is served, rollouts and their verdicts, drift, "
+            "odd rows, how good the answers were by labels that came, traffic, latency and errors; "
+            "and what to look at. A running server tells it; with --record the audit log and "
+            "rollouts are read from the record, which takes no admin's token; with --log rows and "
+            "labels of both weeks from the prediction log. --record or --log alone ask no "
+            "server.\n\n"
+            "A server keeps 24 hours of traffic, and nothing of it over a restart: what is not "
+            "known is said.",
+        .arguments = {{"ENDPOINT", "its name", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_REACH, CLI_RECORD, CLI_LOG_FOLDER, CLI_UNTIL,
+                            CLI_DATA_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw report weekly credit --server 127.0.0.1:8080 -o week.html", NULL},
+                     {"mw report weekly credit --record mw-record --log mw-data/log -o week.html",
+                      "without a server"}},
+        .reads_config = true,
+        .run = cli_run_report_weekly,
+    },
+    {
+        .name = "report incident",
+        .group = "Daily",
+        .summary = "tell people what happened around an alert",
+        .about =
+            "One alert, from an hour before it began to a quarter of an hour after its end; or a "
+            "span of time. A timeline of alerts, drift, deploys, changes and acknowledgements; "
+            "which features; traffic, errors and latency with deploys marked; what was done; what "
+            "is open; and blanks for what only people know: impact, cause, actions, who must be "
+            "told. --record reads the audit log from the record, which takes no admin's token.",
+        .arguments = {{"ALERT", "its number or fingerprint; none: --since", 0, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_REACH, CLI_RECORD, CLI_SINCE, CLI_UNTIL,
+                            CLI_OF_ENDPOINT, CLI_DATA_FORMAT, CLI_OUTPUT),
+        .examples = {{"mw report incident 17 --server 127.0.0.1:8080 -o incident.html", NULL},
+                     {"mw report incident --since 6h --endpoint credit --format md",
+                      "a span of time"}},
+        .reads_config = true,
+        .run = cli_run_report_incident,
+    },
+    {
         .name = "data add",
         .group = "Data",
         .summary = "keep a version of files or folders",

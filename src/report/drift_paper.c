@@ -530,8 +530,7 @@ void mw_report_drift_live(const mw_live_drift *live, mw_paper *paper)
         return;
     judge_live(&m);
     live_facts(&m);
-    for (size_t i = 0; i < live->n_gaps; i++)
-        mw_paper_fact(paper, "not known", "%s", live->gaps[i]);
+    mw_paper_gaps(paper, live->gaps, live->n_gaps);
     what_changed(&m);
     what_it_means(&m);
     what_to_do(&m);

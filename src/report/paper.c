@@ -106,6 +106,13 @@ void mw_paper_fact(mw_paper *paper, const char *name, const char *format, ...)
     add_fact(paper, &paper->facts, &paper->last_fact, name, text);
 }
 
+void mw_paper_gaps(mw_paper *paper, const char *const *gaps, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        add_fact(paper, &paper->gaps, &paper->last_gap, "not known",
+                 keep(paper, mw_view_of(gaps[i])));
+}
+
 void mw_paper_source(mw_paper *paper, const char *name, const mw_json *node)
 {
     mw_buf text;
@@ -352,15 +359,29 @@ void paper_describe(const mw_figure *figure, mw_buf *out)
 
 /* ---- words for time -------------------------------------------------------------------------- */
 
-void mw_put_moment(mw_buf *out, double seconds)
+static void put_time(mw_buf *out, double seconds, bool has_seconds)
 {
     struct tm utc;
     char text[40];
     time_t t = isfinite(seconds) && fabs(seconds) < 1e11 ? (time_t)seconds : 0;
-    if (t > 0 && gmtime_r(&t, &utc) && strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc))
-        mw_buf_text(out, text);
-    else
+    if (t <= 0 || !gmtime_r(&t, &utc) || !strftime(text, sizeof text, "%Y-%m-%d %H:%M", &utc)) {
         mw_buf_char(out, '-');
+        return;
+    }
+    mw_buf_text(out, text);
+    if (has_seconds)
+        mw_buf_format(out, ":%02d", utc.tm_sec);
+    mw_buf_text(out, " UTC");
+}
+
+void mw_put_moment(mw_buf *out, double seconds)
+{
+    put_time(out, seconds, false);
+}
+
+void mw_put_second(mw_buf *out, double seconds)
+{
+    put_time(out, seconds, true);
 }
 
 void mw_put_span(mw_buf *out, double seconds)

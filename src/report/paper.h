@@ -37,6 +37,8 @@ void mw_paper_verdict(mw_paper *paper, mw_mark mark, const char *format, ...)
 /* What the report is of: "period", "rows"; below the verdict. */
 void mw_paper_fact(mw_paper *paper, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What could not be had, each with the reason: "drift: the server answers 403". */
+void mw_paper_gaps(mw_paper *paper, const char *const *gaps, size_t n);
 /* The findings as a program gave them, JSON as it stands: kept by the JSON form. */
 void mw_paper_source(mw_paper *paper, const char *name, const mw_json *node);
 
@@ -91,6 +93,7 @@ void mw_paper_figure(mw_paper *paper, const mw_figure *figure);
 
 /* "2027-01-31 12:00 UTC"; "-" for what is no time. */
 void mw_put_moment(mw_buf *out, double seconds);
+void mw_put_second(mw_buf *out, double seconds); /* "2027-01-31 12:00:40 UTC" */
 /* "3 days", "2 h 5 min", "40 s" */
 void mw_put_span(mw_buf *out, double seconds);
 

@@ -180,6 +180,15 @@ static void put_section(mw_buf *out, const paper_section *section)
     mw_buf_text(out, in_list ? "</ul></section>\n" : "</section>\n");
 }
 
+static void put_facts(mw_buf *out, const paper_fact *first)
+{
+    for (const paper_fact *fact = first; fact; fact = fact->next) {
+        mw_buf_format(out, "<dt>%s</dt><dd>", fact->name);
+        mw_put_escaped(out, fact->text);
+        mw_buf_text(out, "</dd>\n");
+    }
+}
+
 void mw_paper_html(const mw_paper *paper, mw_buf *out)
 {
     mw_buf title;
@@ -192,11 +201,8 @@ void mw_paper_html(const mw_paper *paper, mw_buf *out)
     mw_buf_format(out, "</h1>\n<p class=\"verdict %s\">", mw_mark_name(paper->mark));
     put_marked(out, paper->mark, paper->verdict);
     mw_buf_text(out, "</p>\n<dl class=\"facts\">");
-    for (const paper_fact *fact = paper->facts; fact; fact = fact->next) {
-        mw_buf_format(out, "<dt>%s</dt><dd>", fact->name);
-        mw_put_escaped(out, fact->text);
-        mw_buf_text(out, "</dd>\n");
-    }
+    put_facts(out, paper->facts);
+    put_facts(out, paper->gaps);
     mw_buf_text(out, "</dl>\n");
     for (const paper_section *section = paper->sections; section; section = section->next)
         put_section(out, section);

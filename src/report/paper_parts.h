@@ -53,7 +53,7 @@ struct mw_paper {
     mw_view of;
     mw_mark mark;
     mw_view verdict;
-    paper_fact *facts, *last_fact, *sources, *last_source;
+    paper_fact *facts, *last_fact, *gaps, *last_gap, *sources, *last_source;
     paper_section *sections, *last;
     bool no_memory;
 };

@@ -108,6 +108,15 @@ static void put_block(mw_buf *out, const paper_block *block)
     }
 }
 
+static void put_facts(mw_buf *out, const paper_fact *first)
+{
+    for (const paper_fact *fact = first; fact; fact = fact->next) {
+        mw_buf_format(out, "- %s: ", fact->name);
+        mw_put_plain(out, fact->text);
+        mw_buf_char(out, '\n');
+    }
+}
+
 void mw_paper_markdown(const mw_paper *paper, mw_buf *out)
 {
     mw_buf_format(out, "# %s%s", paper->title, paper->of.size ? ": " : "");
@@ -115,11 +124,8 @@ void mw_paper_markdown(const mw_paper *paper, mw_buf *out)
     mw_buf_text(out, "\n\n");
     put_marked(out, paper->mark, paper->verdict);
     mw_buf_text(out, "\n\n");
-    for (const paper_fact *fact = paper->facts; fact; fact = fact->next) {
-        mw_buf_format(out, "- %s: ", fact->name);
-        mw_put_plain(out, fact->text);
-        mw_buf_char(out, '\n');
-    }
+    put_facts(out, paper->facts);
+    put_facts(out, paper->gaps);
     for (const paper_section *section = paper->sections; section; section = section->next) {
         mw_buf_format(out, "\n## %s\n\n", section->title);
         for (const paper_block *block = section->blocks; block; block = block->next)
@@ -253,6 +259,13 @@ void mw_paper_json(const mw_paper *paper, mw_buf *out)
     for (const paper_fact *fact = paper->facts; fact; fact = fact->next)
         put_text(out, fact->name, fact->text);
     mw_buf_char(out, '}');
+    put_key(out, "not_known");
+    mw_buf_char(out, '[');
+    for (const paper_fact *gap = paper->gaps; gap; gap = gap->next) {
+        mw_buf_text(out, gap == paper->gaps ? "" : ",");
+        mw_json_write_text(out, gap->text);
+    }
+    mw_buf_char(out, ']');
     put_key(out, "sections");
     mw_buf_char(out, '[');
     for (const paper_section *section = paper->sections; section; section = section->next) {

@@ -128,4 +128,39 @@ void mw_report_drift_live(const mw_live_drift *live, mw_paper *paper);
 /* Of the JSON of `mw fairness check`. */
 void mw_report_fairness(const mw_json *check, mw_paper *paper);
 
+/* Of a server since it began; started 0: not known. */
+typedef struct mw_counters {
+    double started, requests, failures, p50, p99; /* seconds; NaN */
+} mw_counters;
+
+/* What is known of an endpoint's week; NULL: not known. Answers of the server below /mw/v1 as they
+ * are, unless said otherwise. */
+typedef struct mw_week {
+    mw_view endpoint, model;                 /* model: empty where it is not known */
+    const char *source;                      /* who told */
+    double from, to, now;                    /* seconds since 1970; from: seven days before to */
+    const mw_json *served, *traffic, *drift; /* endpoints/{name}, its series, its drift of 7d */
+    const mw_json *rows; /* {"t", "rows"}: by days, of all versions that are watched */
+    const mw_json *log; /* {"t", "rows", "first"}: by days, of the prediction log; first: its own */
+    const mw_json *performance, *performance_before;
+    const mw_json *alerts, *audit, *rollouts;
+    mw_counters counters;
+    const char *const *gaps;
+    size_t n_gaps;
+} mw_week;
+void mw_report_weekly(const mw_week *week, mw_paper *paper);
+
+/* What is known around an alert or of a span of time; likewise. */
+typedef struct mw_incident {
+    mw_view endpoint, model; /* data NULL: of all */
+    mw_view summary;         /* a sentence, with its end */
+    const char *source;
+    double from, to, now;
+    const mw_json *alert; /* NULL: a span of time */
+    const mw_json *alerts, *audit, *drift, *traffic;
+    const char *const *gaps;
+    size_t n_gaps;
+} mw_incident;
+void mw_report_incident(const mw_incident *incident, mw_paper *paper);
+
 #endif

@@ -94,7 +94,14 @@ def test_what_cannot_be_reported_is_told(run, files, tmp_path):
 
 @pytest.fixture(scope="module")
 def watching(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("live"), f"credit={MODEL}")
+    folder = tmp_path_factory.mktemp("live")
+    config = folder / "alerts.yaml"
+    config.write_text(json.dumps({"alerts": {"rules": [{
+        "name": "Busy", "when": "sum by (endpoint) (increase(mw_rows_total[1h])) > 2",
+        "severity": "critical", "summary": "<img src=x> had {value} rows"}]}}))
+    server = Server(folder, f"credit={MODEL}", "--record", folder / "record", "--log", "on",
+                    "--config", config)
+    server.folder = folder
     send(server, rows(2500, 1))
     found(server, lambda e: e["state"] == "watching")
     send(server, rows(2000, 4, income=3, gone=0.5))
@@ -175,3 +182,94 @@ def test_a_result_that_is_none(run, scored, tmp_path):
     assert "MW" in run("report", "fairness", wrong).stderr
     assert run("report", "fairness").returncode == 2
     assert run("report", "fairness", wrong, "--data", scored).returncode == 2
+
+
+# ---- weeks and incidents -----------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def eventful(watching):
+    """A version gets an alias; an alert fires and somebody has seen it."""
+    def ask(path, **body):
+        answer = watching.post(f"/api/2.0/mlflow/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+    made = ask("runs/create", experiment_id="0")["run"]["info"]
+    ask("registered-models/create", name="credit")
+    ask("model-versions/create", name="credit", source=made["artifact_uri"],
+        run_id=made["run_id"])
+    ask("registered-models/alias", name="credit", alias="champion", version="1")
+    until = time.monotonic() + 10
+    while True:
+        alerts = watching.get("/mw/v1/alerts?state=firing").json()["items"]
+        busy = [alert for alert in alerts if alert["rule"] == "Busy"]
+        if busy:
+            break
+        assert time.monotonic() < until, alerts
+        time.sleep(0.1)
+    answer = watching.post(f"/mw/v1/alerts/{busy[0]['id']}:ack", json={"why": "<img src=x> load"})
+    assert answer.status_code == 200, answer.text
+    watching.alert = busy[0]
+    return watching
+
+
+def test_a_week_of_a_server(run, eventful, tmp_path):
+    live = ("weekly", "credit", "--server", eventful.url)
+    report = made(run, *live)
+    weeks = {row["measure"]: row for row in table(report, "weeks")}
+    alerts = eventful.get("/mw/v1/alerts?endpoint=credit").json()["items"]
+    fired = [alert for alert in alerts if alert["fired"]]
+    assert weeks["alerts fired"]["this_week"] == len(fired)
+    assert weeks["alerts fired"]["week_before"] == 0
+    assert weeks["changes of what is served"]["this_week"] == 1
+    assert weeks["rows answered, by whole days"]["this_week"] >= 2000
+    assert weeks["rows answered, by whole days"]["week_before"] is None
+    assert report["state"] == "alarm" and report["not_known"] == []
+    happened = [(row["kind"], row["what"]) for row in table(report, "timeline")]
+    assert ("deploy", "alias.set, model credit@champion: version 1") in happened
+    assert ("acknowledged", "Busy: <img src=x> load") in happened
+    said = json.dumps(sections(report))
+    assert "income: PSI" in said and "no labels came" in said
+    assert "it answered" in said and "kept for 24 hours" in said
+    page = harmless(run, tmp_path, *live)
+    assert "Notes of those who run it" in page
+
+
+def test_a_week_without_a_server(run, eventful):
+    report = made(run, "weekly", "credit", "--record", eventful.folder / "record", "--log",
+                  eventful.folder / "data/log")
+    weeks = {row["measure"]: row for row in table(report, "weeks")}
+    assert weeks["changes of what is served"]["this_week"] == 1
+    assert weeks["rows answered"]["this_week"] == 4500
+    assert weeks["alerts fired"]["this_week"] is None
+    assert report["state"] == "unknown" and any("alerts" in gap for gap in report["not_known"])
+
+
+def test_an_incident_of_an_alert(run, eventful, tmp_path):
+    live = ("incident", eventful.alert["id"], "--server", eventful.url)
+    report = made(run, *live)
+    assert report["of"] == "Busy" and report["state"] == "alarm"
+    assert report["alert"]["fingerprint"] == eventful.alert["fingerprint"]
+    kinds = [row["kind"] for row in table(report, "timeline")]
+    assert {"alert", "deploy", "acknowledged", "drift"} <= set(kinds)
+    times = [row["at"] for row in table(report, "timeline")]
+    assert times == sorted(times)
+    blanks = {said["to_write"] for says in sections(report).values() for said in says
+              if "to_write" in said}
+    assert {"summary", "impact", "cause", "actions", "notify"} <= blanks
+    harmless(run, tmp_path, *live)
+
+
+def test_an_incident_of_a_span(run, eventful):
+    report = made(run, "incident", "--since", "1h", "--endpoint", "credit", "--server",
+                  eventful.url)
+    assert report["state"] == "alarm" and "alert" in report["verdict"]
+    report = made(run, "incident", "--since", "1h", "--record", eventful.folder / "record")
+    assert report["state"] == "unknown"
+    assert [row["kind"] for row in table(report, "timeline")].count("deploy") == 1
+    for arguments, code in (((), "MW1083"), (("99999", "--server", eventful.url), "MW1082"),
+                            (("--since", "1h", "--until", "2h", "--record",
+                              eventful.folder / "record"), "MW1083"),
+                            (("--since", "soon", "--server", eventful.url), "'soon' is no time"),
+                            (("../x", "--server", eventful.url), "MW1082")):
+        done = run("report", "incident", *arguments)
+        assert done.returncode and code in done.stderr, done.stderr
