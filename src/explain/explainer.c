@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 const explain_kernel *const explain_kernels[] = {&explain_tables_v4, &explain_tables_v3,
                                                  &explain_tables_plain, &explain_scalar};
 #else

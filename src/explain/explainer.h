@@ -40,7 +40,7 @@ typedef struct explain_kernel {
 extern const explain_kernel explain_scalar; /* the specification: takes every forest */
 extern const explain_kernel explain_linear; /* gblinear */
 extern const explain_kernel explain_tables_plain;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 extern const explain_kernel explain_tables_v3, explain_tables_v4;
 #endif
 

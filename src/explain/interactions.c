@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 const pairs_kernel *const pairs_kernels[] = {&pairs_v4, &pairs_v3, &pairs_plain, &pairs_scalar};
 #else
 const pairs_kernel *const pairs_kernels[] = {&pairs_plain, &pairs_scalar};

@@ -1,5 +1,5 @@
 /* x86-64 with AVX2 (2013 on). */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 #define LANES 8
 #define TARGET __attribute__((target("avx2")))
 #define EXPLAIN explain_v3

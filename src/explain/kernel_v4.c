@@ -1,5 +1,5 @@
 /* x86-64 with AVX-512 (2017 on, x86-64-v4). */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 #define LANES 16
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
 #define EXPLAIN explain_v4

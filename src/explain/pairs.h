@@ -23,7 +23,7 @@ typedef struct pairs_kernel {
 extern const pairs_kernel pairs_scalar; /* the specification: takes every forest */
 extern const pairs_kernel pairs_linear;
 extern const pairs_kernel pairs_plain;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 extern const pairs_kernel pairs_v3, pairs_v4;
 #endif
 /* Kernels for trees, best first; the last one is the specification. */

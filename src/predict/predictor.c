@@ -7,24 +7,24 @@
 
 /* For any number of rows, best first; the last one takes every forest. */
 static const predict_kernel *const few_kernels[] = {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     &predict_row_avx512, &predict_row_avx2,
 #endif
     &predict_deep, &predict_interleaved, &predict_scalar};
 
 /* For batches, best first; none may fit. */
 static const predict_kernel *const many_kernels[] = {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     &predict_bytes_avx512, &predict_bytes_avx2,
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(MW_NO_VECTORS)
     &predict_bytes_neon,
 #endif
     NULL};
 
 /* Rows of a register, of the byte kernels above. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 static const size_t many_steps[] = {64, 32};
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(MW_NO_VECTORS)
 static const size_t many_steps[] = {16};
 #else
 static const size_t many_steps[] = {1};

@@ -42,12 +42,12 @@ typedef struct predict_kernel {
 extern const predict_kernel predict_scalar;      /* the specification: takes every forest */
 extern const predict_kernel predict_deep;        /* trees of thousands of leaves, portable C */
 extern const predict_kernel predict_interleaved; /* eight walks at a time, portable C */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 extern const predict_kernel predict_row_avx512;
 extern const predict_kernel predict_row_avx2;   /* a row in registers: see row.h */
 extern const predict_kernel predict_bytes_avx512; /* every node for 64 rows at once: see bytes.h */
 extern const predict_kernel predict_bytes_avx2;   /* for 32 */
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(MW_NO_VECTORS)
 extern const predict_kernel predict_bytes_neon;
 #endif
 

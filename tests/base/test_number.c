@@ -159,7 +159,7 @@ static void test_every_prefix(void **state)
 static void test_random_texts(void **state)
 {
     (void)state;
-    for (int i = 0; i < 1000000; i++) {
+    for (int i = 0; i < 1000000 / TEST_SHARE; i++) {
         char text[80];
         size_t used = 0;
         uint64_t shape = random_bits();
@@ -482,7 +482,7 @@ static void check_double_comes_back(double value)
 static void test_random_doubles_come_back(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2000000; i++) {
+    for (int i = 0; i < 2000000 / TEST_SHARE; i++) {
         double value = double_of(random_bits());
         if (isfinite(value))
             check_double_comes_back(value);
@@ -500,7 +500,7 @@ static void test_random_doubles_come_back(void **state)
 static void test_random_floats_come_back(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2000000; i++) {
+    for (int i = 0; i < 2000000 / TEST_SHARE; i++) {
         float value = float_of((uint32_t)random_bits());
         char text[MW_NUMBER_TEXT_BYTES + 1];
         if (!isfinite(value))
@@ -534,7 +534,7 @@ static size_t digits_of(const char *text, char *digits)
 static void test_nothing_shorter_or_nearer(void **state)
 {
     (void)state;
-    for (int i = 0; i < 300000; i++) {
+    for (int i = 0; i < 300000 / TEST_SHARE; i++) {
         double value = fabs(double_of(random_bits()));
         float single = fabsf(float_of((uint32_t)random_bits()));
         if (!isfinite(value) || !isfinite(single))

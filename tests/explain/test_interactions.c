@@ -191,7 +191,7 @@ static void test_kernels(void **state)
     for (size_t i = 0; i < MW_COUNT(wishes); i++) {
         mw_forest *forest = covered_forest(&wishes[i], i + 1);
         chance from = {i + 5};
-        size_t few = strstr(wishes[i].name, "chains") ? 3 : MW_COUNT(n_rows);
+        size_t few = strstr(wishes[i].name, "chains") || i % TEST_SHARE ? 3 : MW_COUNT(n_rows);
         for (size_t n = 0; n < few; n++) {
             double *data = random_rows(n_rows[n], forest->n_features, &from);
             mw_matrix rows = as_matrix(data, n_rows[n], forest->n_features);

@@ -33,12 +33,12 @@ static inline double *predict_with(const char *kernel, const mw_forest *forest,
 /* The byte kernel of this processor, or NULL. */
 static inline const char *byte_kernel(void)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     if (__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
         return "avx512";
     return __builtin_cpu_supports("avx2") ? "avx2" : NULL;
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(MW_NO_VECTORS)
     return "neon";
 #else
     return NULL;
@@ -48,7 +48,7 @@ static inline const char *byte_kernel(void)
 /* The row kernel of this processor, or NULL. */
 static inline const char *row_kernel(void)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? "row-avx2" : NULL;
 #else
     return NULL;
@@ -138,7 +138,7 @@ static inline void compare_all(const char *name, const mw_forest *forest, const 
         compare(name, forest, rows, byte_kernel(), false);
     if (row_kernel())
         compare(name, forest, rows, row_kernel(), false);
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     if (__builtin_cpu_supports("avx2"))
         compare(name, forest, rows, "avx2", false);
 #endif

@@ -105,7 +105,7 @@ static void test_shapes(void **state)
     for (size_t w = 0; w < MW_COUNT(wishes); w++) {
         mw_forest *forest = oblivious_forest(&wishes[w], 500 + w);
         chance from = {w};
-        for (size_t n_rows = 1; n_rows <= 300; n_rows += n_rows < 130 ? 7 : 61) {
+        for (size_t n_rows = 1; n_rows <= 300; n_rows += n_rows < 130 && TEST_SHARE == 1 ? 7 : 61) {
             void *memory;
             unsigned shape = (unsigned)(n_rows % 8);
             mw_matrix rows = make_rows(&from, n_rows, forest->n_features, shape, 0.1, &memory);
