@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-/* Of many random cases the plain build tries all, one that is watched by a sanitizer every tenth: it
- * is that much slower, and looks for faults of memory and threads, which need no rare number. */
+/* Of many random cases the plain build tries all, one that a sanitizer watches every tenth: it is
+ * that much slower, and looks for faults of memory and threads, which need no rare number. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { TEST_SHARE = 10 };
 #else

@@ -113,6 +113,7 @@
 
 /* models */
 #define MW_LIMIT_MODEL_FILE_BYTES (4 * MW_GIB)
+#define MW_LIMIT_GOLDEN_BYTES (16 * MW_MIB) /* rows that are replayed at each load */
 #define MW_LIMIT_TREE_DEPTH 4096
 #define MW_LIMIT_TREES 1000000
 #define MW_LIMIT_TREE_NODES (1 << 26)

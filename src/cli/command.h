@@ -209,6 +209,10 @@ typedef enum cli_option_id {
     CLI_DRY_RUN,
     CLI_ANOMALY_THRESHOLD, /* --threshold of anomaly score */
     CLI_PROFILE_LABEL,     /* --label of data profile */
+    CLI_GOLDEN_ROWS_OF, /* --data */
+    CLI_GOLDEN_ANSWERS,
+    CLI_GOLDEN_ROWS,
+    CLI_GOLDEN_TOLERANCE,
     CLI_PROFILE_MODEL,     /* --model: whose profile it is */
     CLI_GRACE,
     /* the prediction log */
@@ -370,6 +374,7 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_server_backup, cli_run_server_restore, cli_run_server_import;
 
 cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data, cli_run_report_card;
+cli_run cli_run_model_golden;
 cli_run cli_run_report_drift, cli_run_report_fairness, cli_run_report_weekly,
     cli_run_report_incident;
 cli_run cli_run_decay_estimate, cli_run_feedback_send, cli_run_log_performance;

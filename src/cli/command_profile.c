@@ -10,38 +10,6 @@
 
 #define PROFILE_BYTES (64 * MW_MIB)
 
-/* ---- into the record ------------------------------------------------------------------------- */
-
-typedef struct placing {
-    mw_view address, digest;
-    int64_t bytes;
-} placing;
-
-static mw_status place(mw_record *record, void *given, mw_error *err)
-{
-    placing *p = given;
-    return mw_record_put_beside(record, p->address, MW_VIEW(MW_PROFILE_PATH), p->digest, p->bytes,
-                                err);
-}
-
-static mw_status put_in_record(const cli_call *call, const mw_buf *text, mw_error *err)
-{
-    cli_record_door door;
-    char digest[MW_DIGEST_TEXT_BYTES];
-    const char *address = call->settings[CLI_PROFILE_MODEL].text;
-    mw_status status = cli_door_open(call, false, &door, err);
-    if (status == MW_OK)
-        status = mw_blobs_put(mw_registry_blobs(door.registry), mw_buf_as_view(text), digest, err);
-    placing p = {mw_view_of(address), mw_view_of(digest), (int64_t)text->size};
-    if (status == MW_OK)
-        status = cli_door_write(&door, place, &p, err);
-    cli_door_close(&door);
-    if (status == MW_OK)
-        cli_note(call, "%s is kept with %s: what serves it watches against it", MW_PROFILE_PATH,
-                 address);
-    return status;
-}
-
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static mw_status put(const cli_call *call, const mw_profile *profile, mw_error *err)
@@ -51,7 +19,11 @@ static mw_status put(const cli_call *call, const mw_profile *profile, mw_error *
     mw_profile_write(profile, &out);
     mw_status status = out.failed ? mw_fail_memory(err, "the profile") : MW_OK;
     if (status == MW_OK && call->settings[CLI_PROFILE_MODEL].text)
-        status = put_in_record(call, &out, err);
+        status = cli_keep_beside(call, call->settings[CLI_PROFILE_MODEL].text, MW_PROFILE_PATH,
+                                 mw_buf_as_view(&out), err);
+    if (status == MW_OK && call->settings[CLI_PROFILE_MODEL].text)
+        cli_note(call, "%s is kept with %s: what serves it watches against it", MW_PROFILE_PATH,
+                 call->settings[CLI_PROFILE_MODEL].text);
     if (status == MW_OK &&
         (!call->settings[CLI_PROFILE_MODEL].text || call->settings[CLI_OUTPUT].text))
         status = cli_put(call, &out, err);

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "frame_rows.h"
+
 #define REPORT_BYTES (64 * MW_MIB)
 
 typedef enum report_format {
@@ -106,9 +108,7 @@ static void done(cli_validation *v)
 {
     close_candidate(&v->model);
     close_candidate(&v->other);
-    for (size_t c = 0; v->words && c < v->file.frame.n_columns; c++)
-        mw_words_done(&v->words[c]);
-    free(v->words);
+    cli_frame_words_done(&v->file.frame, v->words);
     free(v->checks);
     mw_yaml_free(v->suite.document);
     cli_frame_file_done(&v->file);

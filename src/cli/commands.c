@@ -274,6 +274,32 @@ static const cli_command commands[] = {
         .run = cli_run_model_show,
     },
     {
+        .name = "model golden",
+        .group = "Models",
+        .summary = "keep rows whose answers must come again",
+        .about =
+            "With --data: takes rows from a CSV file, evenly along what the model says of them, "
+            "and writes them with their answers: the training library's, where --answers names "
+            "them, or else Millwright's own. Answers that the model does not give now are "
+            "refused.\n\n"
+            "The file belongs beside the model: FILE.golden.json, or millwright/golden.json in a "
+            "model's folder; of a model of the record it is kept there at once. Each load replays "
+            "it, at start, on reload, when an alias moves and in a rollout, and a model that gives "
+            "other answers is not served. Without --data it is replayed now; the exit code is 6 "
+            "when an answer is another.",
+        .arguments = {{"MODEL",
+                       "NAME/VERSION, NAME@ALIAS or models:/... of a record, or a " MODEL_HELP, 1,
+                       1, NULL, true}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_GOLDEN_ROWS_OF, CLI_GOLDEN_ANSWERS,
+                            CLI_GOLDEN_ROWS, CLI_GOLDEN_TOLERANCE, CLI_OUTPUT, CLI_ONNXRUNTIME),
+        .examples = {{"mw model golden model.json --data test.csv -o model.json.golden.json", NULL},
+                     {"mw model golden credit/3 --data scored.csv --answers xgb --record mw-record",
+                      "with the library's answers, kept with the version"},
+                     {"mw model golden model.json", "do they still come?"}},
+        .reads_config = true,
+        .run = cli_run_model_golden,
+    },
+    {
         .name = "model diff",
         .group = "Models",
         .summary = "tell what differs between two models or versions",

@@ -208,3 +208,31 @@ mw_status cli_read_password(const cli_call *call, char *ret_password, size_t siz
                ? MW_OK
                : fail_password("standard input holds no password, or a very long one", err);
 }
+
+/* ---- beside a model -------------------------------------------------------------------------- */
+
+typedef struct placing {
+    mw_view address, path, digest;
+    int64_t bytes;
+} placing;
+
+static mw_status place(mw_record *record, void *given, mw_error *err)
+{
+    placing *p = given;
+    return mw_record_put_beside(record, p->address, p->path, p->digest, p->bytes, err);
+}
+
+mw_status cli_keep_beside(const cli_call *call, const char *address, const char *path, mw_view text,
+                          mw_error *err)
+{
+    cli_record_door door;
+    char digest[MW_DIGEST_TEXT_BYTES];
+    mw_status status = cli_door_open(call, false, &door, err);
+    if (status == MW_OK)
+        status = mw_blobs_put(mw_registry_blobs(door.registry), text, digest, err);
+    placing p = {mw_view_of(address), mw_view_of(path), mw_view_of(digest), (int64_t)text.size};
+    if (status == MW_OK)
+        status = cli_door_write(&door, place, &p, err);
+    cli_door_close(&door);
+    return status;
+}

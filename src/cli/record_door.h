@@ -23,6 +23,11 @@ MW_CHECKED mw_status cli_door_write(cli_record_door *door, mw_record_work *work,
 MW_CHECKED mw_status cli_door_read(cli_record_door *door, mw_record_work *work, void *user,
                                    mw_error *err);
 
+/* A text among the files of the model at `address`, in place of an older one.
+ * Fails: as cli_door_open, mw_record_put_beside. */
+MW_CHECKED mw_status cli_keep_beside(const cli_call *call, const char *address, const char *path,
+                                     mw_view text, mw_error *err);
+
 /* Who types: "local:ada", from "cli". The actor borrows the name. */
 void cli_name_actor(char *name, size_t size, mw_actor *ret_actor);
 

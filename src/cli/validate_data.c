@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "frame_rows.h"
+
 enum { WHY_BYTES = 1024, WORDS_FOR_LEAKAGE = 1000 };
 
 #define LEAKS 0.98 /* so well does one column alone tell the truth, that a note says so */
@@ -335,20 +337,6 @@ static mw_status match_columns(cli_validation *v, overlap *o, mw_error *err)
     return mw_mend(err, "give the file that the model was trained with, with the same header");
 }
 
-static mw_status code_training(cli_validation *v, overlap *o, mw_error *err)
-{
-    mw_frame *frame = &v->train.frame;
-    mw_words **wanted = mw_arena_take_zeroed(&v->memory, frame->n_columns + 1, sizeof *wanted);
-    o->words = calloc(frame->n_columns + 1, sizeof *o->words);
-    if (!o->words || !wanted)
-        return mw_fail_memory(err, "the training rows");
-    for (size_t c = 0; c < frame->n_columns; c++) {
-        mw_words_init(&o->words[c]);
-        wanted[c] = frame->columns[c].is_text ? &o->words[c] : NULL;
-    }
-    return mw_frame_code(frame, wanted, err);
-}
-
 static mw_status count_shared(cli_validation *v, const overlap *o, size_t *ret_shared,
                               mw_error *err)
 {
@@ -371,7 +359,7 @@ static mw_status compare_training(cli_validation *v, overlap *o, mw_error *err)
     size_t n_shared = 0;
     char why[WHY_BYTES];
     MW_TRY(cli_frame_file_read(&v->train, err));
-    MW_TRY(code_training(v, o, err));
+    MW_TRY(cli_frame_words(&v->train.frame, &v->memory, &o->words, err));
     MW_TRY(match_columns(v, o, err));
     MW_TRY(count_shared(v, o, &n_shared, err));
     double share = (double)n_shared / (double)v->n_rows;
@@ -393,9 +381,7 @@ static mw_status check_overlap(cli_validation *v, mw_error *err)
     if (!v->train.path)
         return MW_OK;
     mw_status status = compare_training(v, &o, err);
-    for (size_t c = 0; o.words && c < v->train.frame.n_columns; c++)
-        mw_words_done(&o.words[c]);
-    free(o.words);
+    cli_frame_words_done(&v->train.frame, o.words);
     return status;
 }
 

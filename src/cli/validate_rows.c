@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "frame_rows.h"
 #include "house.h"
 #include "look.h"
 
@@ -56,22 +57,6 @@ static mw_status fail_value(const cli_validation *v, size_t column, size_t row, 
             MW_VIEW_ARG(v->file.frame.columns[column].name), what);
     mw_at(err, "%s, row %zu", v->file.path, row + 1);
     return mw_mend(err, "%s", mend);
-}
-
-/* Texts become codes of words; numbers stay numbers. */
-static mw_status code_columns(cli_validation *v, mw_error *err)
-{
-    mw_frame *frame = &v->file.frame;
-    mw_words **wanted = mw_arena_take_zeroed(&v->memory, frame->n_columns, sizeof *wanted);
-    v->words = calloc(frame->n_columns + 1, sizeof *v->words);
-    if (!v->words || !wanted)
-        return mw_fail_memory(err, "the columns");
-    for (size_t c = 0; c < frame->n_columns; c++) {
-        mw_words_init(&v->words[c]);
-        if (frame->columns[c].is_text)
-            wanted[c] = &v->words[c];
-    }
-    return mw_frame_code(frame, wanted, err);
 }
 
 static mw_status read_weights(cli_validation *v, mw_error *err)
@@ -141,44 +126,18 @@ mw_status cli_validate_read(cli_validation *v, mw_error *err)
         mw_at(err, "%s", v->file.path);
         return mw_mend(err, "give a file with a header line and at least one row");
     }
-    MW_TRY(code_columns(v, err));
+    MW_TRY(cli_frame_words(&v->file.frame, &v->memory, &v->words, err));
     MW_TRY(read_weights(v, err));
     return read_queries(v, err);
 }
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* "models:/credit@champion", "credit@champion", "credit/3": not a file, but in the record. */
-static bool is_address(const char *text)
-{
-    const char *slash = strrchr(text, '/');
-    bool is_number = slash && slash[1] && strspn(slash + 1, "0123456789") == strlen(slash + 1);
-    return access(text, F_OK) != 0 &&
-           (mw_is_model_address(mw_view_of(text)) || is_number || strchr(text, '@') ||
-            (slash && strcmp(slash, "/latest") == 0));
-}
-
-static mw_status check_out(cli_validation *v, const char *text, const char **ret_path,
-                           mw_error *err)
-{
-    mw_buf address;
-    if (!v->registry)
-        MW_TRY(cli_look(v->call, &v->registry, err));
-    mw_buf_init(&address, 4 * MW_KIB);
-    mw_buf_text(&address, mw_is_model_address(mw_view_of(text)) ? "" : "models:/");
-    mw_buf_text(&address, text);
-    mw_status status =
-        mw_registry_check_out(v->registry, mw_buf_as_view(&address), &v->memory, ret_path, err);
-    mw_buf_done(&address);
-    return status;
-}
-
 static mw_status load(cli_validation *v, cli_candidate *c, mw_error *err)
 {
-    const char *path = c->text;
+    const char *path;
     mw_file_digests digests;
-    if (is_address(path))
-        MW_TRY(check_out(v, c->text, &path, err));
+    MW_TRY(cli_model_place(v->call, c->text, &v->registry, &v->memory, &path, err));
     MW_TRY(mw_forest_load(path, &c->forest, err));
     c->bytes = (int64_t)c->forest->file_bytes;
     if (!mw_file_is_folder(path)) {
@@ -190,64 +149,30 @@ static mw_status load(cli_validation *v, cli_candidate *c, mw_error *err)
 
 /* ---- features -------------------------------------------------------------------------------- */
 
-/* A frame's column of each feature; CLI_NO_COLUMN: an optional one that is absent. */
-static mw_status match_features(cli_validation *v, const cli_candidate *c, size_t *columns,
-                                mw_error *err)
+static mw_status fail_target(const cli_validation *v, mw_error *err)
 {
-    const mw_schema *schema = &c->forest->schema;
-    const mw_frame *frame = &v->file.frame;
-    bool *present = mw_arena_take_zeroed(&v->memory, schema->n_columns, sizeof *present);
-    mw_view *names = mw_arena_take(&v->memory, frame->n_columns * sizeof *names);
-    size_t n = 0;
-    if (!present || !names)
-        return mw_fail_memory(err, "the features");
-    for (size_t f = 0; f < schema->n_columns; f++)
-        columns[f] = CLI_NO_COLUMN;
-    for (size_t i = 0; i < frame->n_columns; i++) {
-        names[i] = frame->columns[i].name;
-        bool is_other = i == v->target || i == v->weight || i == v->query;
-        ptrdiff_t f = schema->named                        ? mw_schema_find(schema, names[i])
-                      : !is_other && n < schema->n_columns ? (ptrdiff_t)n++
-                                                           : -1;
-        if (f < 0 || is_other)
-            continue;
-        columns[f] = i;
-        present[f] = true;
-    }
-    if (schema->named && mw_schema_find(schema, names[v->target]) >= 0) {
-        mw_fail(err, MW_E_TARGET_COLUMN, "'%.*s' is a feature of the model",
-                MW_VIEW_ARG(names[v->target]));
-        mw_at(err, "--target");
-        return mw_mend(err, "name the column that tells what came true");
-    }
-    mw_status status = mw_schema_check_present(schema, present, names, frame->n_columns, err);
-    return status == MW_OK ? MW_OK : mw_at(err, "%s", v->file.path);
-}
-
-static mw_status put_cell(const cli_validation *v, const cli_candidate *c, mw_batch *batch,
-                          size_t row, size_t f, size_t column, mw_error *err)
-{
-    double value = v->file.frame.columns[column].values[row];
-    if (v->words[column].n_texts == 0)
-        return mw_batch_put_number(batch, &c->forest->schema, row, f, value, err);
-    return isnan(value) ? MW_OK
-                        : mw_batch_put_text(batch, &c->forest->schema, row, f,
-                                            v->words[column].texts[(size_t)value], err);
+    mw_fail(err, MW_E_TARGET_COLUMN, "'%.*s' is a feature of the model",
+            MW_VIEW_ARG(v->file.frame.columns[v->target].name));
+    mw_at(err, "--target");
+    return mw_mend(err, "name the column that tells what came true");
 }
 
 static mw_status make_features(cli_validation *v, cli_candidate *c, mw_error *err)
 {
     const mw_schema *schema = &c->forest->schema;
-    size_t *columns = mw_arena_take(&v->memory, (schema->n_columns + 1) * sizeof *columns);
-    if (!columns)
+    const mw_frame *frame = &v->file.frame;
+    const size_t others[] = {v->target, v->weight, v->query};
+    bool *is_other = mw_arena_take_zeroed(&v->memory, frame->n_columns + 1, sizeof *is_other);
+    if (!is_other)
         return mw_fail_memory(err, "the features");
-    MW_TRY(match_features(v, c, columns, err));
-    MW_TRY(mw_batch_make(schema, v->n_rows, &v->memory, &c->features, err));
-    for (size_t f = 0; f < schema->n_columns; f++)
-        for (size_t row = 0; row < v->n_rows && columns[f] != CLI_NO_COLUMN; row++)
-            if (put_cell(v, c, &c->features, row, f, columns[f], err) != MW_OK)
-                return mw_at(err, "%s", v->file.path);
-    return MW_OK;
+    for (size_t i = 0; i < MW_COUNT(others); i++)
+        if (others[i] != CLI_NO_COLUMN)
+            is_other[others[i]] = true;
+    if (schema->named && mw_schema_find(schema, frame->columns[v->target].name) >= 0)
+        return fail_target(v, err);
+    mw_status status =
+        cli_frame_rows(frame, v->words, schema, is_other, &v->memory, &c->features, err);
+    return status == MW_OK ? MW_OK : mw_at(err, "%s", v->file.path);
 }
 
 mw_status cli_validate_values(const cli_candidate *c, const mw_batch *rows, double *ret_values,

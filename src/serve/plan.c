@@ -54,6 +54,7 @@ static void free_model(serve_model *model)
 mw_status serve_model_load(const char *path, const char *background, unsigned version,
                            size_t n_counters, serve_model **ret_model, mw_error *err)
 {
+    mw_golden golden;
     serve_model *model = calloc(1, sizeof *model);
     if (!model)
         return mw_fail_memory(err, "a model");
@@ -61,6 +62,8 @@ mw_status serve_model_load(const char *path, const char *background, unsigned ve
     mw_status status = mw_forest_load(path, &model->forest, err);
     if (status == MW_OK)
         status = mw_predictor_new(model->forest, &model->predictor, err);
+    if (status == MW_OK)
+        status = mw_golden_check(path, model->forest, model->predictor, &golden, err);
     if (status == MW_OK && background)
         status = serve_background_load(background, model->forest, &model->contrast, err);
     if (status == MW_OK && !(model->tally = make_tally(version, n_counters)))

@@ -224,6 +224,37 @@ typedef struct mw_pool_counts {
 } mw_pool_counts;
 void mw_fleet_count_pool(const mw_fleet *fleet, mw_pool_counts *ret_counts);
 
+/* ---- golden rows (golden.c) ------------------------------------------------------------------ */
+
+/* In a model's folder; of a file it is FILE.golden.json. */
+#define MW_GOLDEN_PATH "millwright/golden.json"
+/* Of a value's size, where the file says no other ("tolerance"). */
+#define MW_GOLDEN_TOLERANCE 1e-6
+
+/* Rows whose answers are known, replayed. */
+typedef struct mw_golden {
+    size_t n_rows; /* 0: there are none */
+    size_t n_different;
+    double tolerance;
+    double difference; /* the largest, relative */
+    size_t row, output;
+    double expected, got; /* there */
+} mw_golden;
+
+/* Where a model's golden rows are kept, whether there are any or not. Fails: MW_BAD_DATA. */
+MW_CHECKED mw_status mw_golden_path(const char *model_path, char *path, size_t size, mw_error *err);
+/* Predict the rows of `text` and compare. Values that differ are no error. Any thread.
+ * Fails: MW_BAD_DATA (MW3528) it is not what /invocations takes and answers; as
+ * mw_batch_read_mlflow. */
+MW_CHECKED mw_status mw_golden_replay(mw_view text, const mw_forest *forest,
+                                      const mw_predictor *predictor, mw_golden *ret_golden,
+                                      mw_error *err);
+/* The same of the file beside the model, which need not be there; every load of an endpoint does
+ * it. Fails: as above; MW_MISMATCH (MW3529) some value differs by more than the tolerance. */
+MW_CHECKED mw_status mw_golden_check(const char *model_path, const mw_forest *forest,
+                                     const mw_predictor *predictor, mw_golden *ret_golden,
+                                     mw_error *err);
+
 /* ---- handlers: what a route calls ------------------------------------------------------------ */
 
 /* Decoded parts of the path; empty when the route has none. */
