@@ -198,6 +198,7 @@ typedef enum cli_option_id {
     CLI_VALID_FORMAT, /* --format */
     CLI_DATA_FORMAT,  /* report data: --format */
     CLI_RESULTS,
+    CLI_CARD_TEXT,     /* --text */
     CLI_REPORT_WINDOW, /* --window */
     /* server import-mlflow */
     CLI_ARTIFACTS,

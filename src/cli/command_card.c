@@ -1,8 +1,8 @@
 /* report card: what is known of a version, and what people wrote of it, for those who decide.
  *
- *     record (version, model, run, passport) --+
- *     results (JSON of validate, fairness)   --+--> sections --> page, Markdown, JSON
- *     tags card.* and descriptions           --+
+ *     record (version, model, run, passport, gates) --+
+ *     reports that gates kept, or --results          --+--> sections --> page, Markdown, JSON
+ *     tags card.* and descriptions                   --+
  *
  * People write the text parts where MLflow's clients can: in the description of the model and of
  * the version, and in tags card.intended_use, card.users, card.limits, card.ethics, card.contact;
@@ -10,9 +10,10 @@
 #include <math.h>
 #include <stdarg.h>
 
+#include "card_record.h"
 #include "look.h"
 #include "members.h"
-#include "report/report.h"
+#include "reports.h"
 #include "stats/stats.h"
 
 #define REPORT_BYTES (16 * MW_MIB)
@@ -23,6 +24,7 @@ typedef struct making {
     cli_call *call;
     mw_lineage lineage;
     mw_registered_model model;
+    cli_card_record kept;
     mw_card card;
     mw_json *results[RESULTS_MAX];
     const char *paths[RESULTS_MAX];
@@ -227,6 +229,112 @@ static void measured(making *m)
     }
 }
 
+/* How each group fares: those of few rows are named as such, never left out. */
+static void groups(making *m, mw_card_section *s, const mw_json *result)
+{
+    void *at = NULL;
+    mw_view attribute, group;
+    const mw_json *found, *one;
+    while (mw_json_next(mw_json_member(result, "attributes"), &at, &attribute, &found)) {
+        void *cursor = NULL;
+        const mw_json *ratios = mw_json_member(found, "impact_ratio_to_highest_rate");
+        while (mw_json_next(mw_json_member(found, "groups"), &cursor, &group, &one)) {
+            char name[300];
+            double low = (double)NAN, high = (double)NAN;
+            const mw_json *interval = mw_json_member(one, "selection_rate_wilson95");
+            (void)mw_json_number(mw_json_element(interval, 0), &low);
+            (void)mw_json_number(mw_json_element(interval, 1), &high);
+            snprintf(name, sizeof name, "%.120s: %.120s", attribute.data, group.data);
+            say(m, s, mw_view_of(name),
+                "%.1f %% selected, 95 %% %.1f to %.1f; %.2f of the highest rate; %.0f rows%s",
+                100 * number_of(one, "selection_rate"), 100 * low, 100 * high,
+                number_of(ratios, group.data), number_of(one, "n"),
+                mw_json_bool(mw_json_member(one, "few_rows"), false) ? ", too few to judge" : "");
+        }
+    }
+}
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+static void add_standing(const making *m, char *verdict, size_t size)
+{
+    const mw_gate_standing *g = &m->kept.standing;
+    size_t used = strlen(verdict);
+    if (!g->has_policy)
+        return;
+    if (!g->is_open)
+        snprintf(verdict + used, size - used, " Its gates are closed: %.*s.",
+                 MW_VIEW_ARG(g->missing));
+    else
+        snprintf(verdict + used, size - used, " Its gates are open%s.",
+                 g->override_by.data && g->missing.size > 0 ? ", by override" : "");
+}
+
+static void say_result(making *m, mw_card_section *s, const mw_gate_result *r, const char *what)
+{
+    mw_buf when;
+    mw_buf_init(&when, MW_KIB);
+    cli_write_moment(&when, r->time);
+    say(m, s, r->gate.size > 0 ? r->gate : MW_VIEW("approval"), "%s%s at %s by %.*s%s%.*s%s%.*s",
+        what, r->is_stale ? " (of other files than it has now: it does not count)" : "", when.data,
+        MW_VIEW_ARG(r->by), r->summary.size > 0 ? ": " : "", MW_VIEW_ARG(r->summary),
+        r->report.size > 0 ? "; report sha256:" : "", MW_VIEW_ARG(r->report));
+    mw_buf_done(&when);
+}
+
+static void gates(making *m)
+{
+    const mw_gate_standing *g = &m->kept.standing;
+    mw_card_section *s = open_section(m, "gates", "Gates, approvals, overrides");
+    if (g->has_policy)
+        say(m, s, MW_VIEW("required"), "%.*s; approvals: %lld%s%.*s",
+            MW_VIEW_ARG(g->policy.gates.size > 0 ? g->policy.gates : MW_VIEW("no gates")),
+            (long long)g->policy.approvals, g->policy.approvers.size > 0 ? ", by " : "",
+            MW_VIEW_ARG(g->policy.approvers));
+    if (g->has_policy)
+        say(m, s, MW_VIEW("standing"), "%s%.*s",
+            g->is_open ? "open" : "closed: ", MW_VIEW_ARG(g->is_open ? MW_VIEW("") : g->missing));
+    for (size_t i = 0; i < g->results.count; i++)
+        say_result(m, s, &g->results.items[i],
+                   g->results.items[i].passed ? "passed" : "did not pass");
+    for (size_t i = 0; i < g->approvals.count; i++) {
+        mw_gate_result approval = g->approvals.items[i];
+        approval.gate = MW_VIEW("approval");
+        say_result(m, s, &approval, "approved");
+    }
+    if (g->override_by.data)
+        say(m, s, MW_VIEW("override"), "by %.*s: %.*s", MW_VIEW_ARG(g->override_by),
+            MW_VIEW_ARG(g->override_reason));
+}
+
+/* Of the version's own files; one that --results brings is the newer word. */
+static mw_status read_kept(making *m, mw_registry *registry, mw_error *err)
+{
+    size_t n_given = m->n_results;
+    for (size_t i = 0; i < m->kept.standing.results.count && m->n_results < RESULTS_MAX; i++) {
+        const mw_gate_result *r = &m->kept.standing.results.items[i];
+        mw_json *report = NULL;
+        mw_error lost;
+        if (r->is_stale || r->report.size == 0)
+            continue;
+        mw_status status = cli_card_report(registry, r->report, &report, &lost);
+        if (status == MW_NO_MEMORY) {
+            *err = lost;
+            return status;
+        }
+        bool is_given = false,
+             is_known = is_kind(report, "validation") || is_kind(report, "fairness");
+        for (size_t k = 0; k < n_given; k++)
+            is_given |= mw_view_equal(mw_json_text(mw_json_member(m->results[k], "kind")),
+                                      mw_json_text(mw_json_member(report, "kind")));
+        if (status == MW_OK && is_known && !is_given)
+            m->results[m->n_results++] = report;
+        else
+            mw_json_free(report);
+    }
+    return MW_OK;
+}
+
 static void checked(making *m)
 {
     size_t n_checks = 0, n_failed = 0;
@@ -244,14 +352,18 @@ static void checked(making *m)
                 MW_VIEW_ARG(mw_json_text(mw_json_member(check, "why"))));
         }
     }
-    char verdict[200];
+    for (size_t i = 0; i < m->n_results; i++)
+        if (is_kind(m->results[i], "fairness"))
+            groups(m, fair, m->results[i]);
+    char verdict[400];
     if (n_checks == 0)
         snprintf(verdict, sizeof verdict,
-                 "No checks of this version were given: it is described, "
-                 "not judged.");
+                 "No checks of this version were given, and no gate has kept any: it is "
+                 "described, not judged.");
     else
         snprintf(verdict, sizeof verdict, "%s: %zu of %zu checks passed.",
                  n_failed ? "Not passed" : "Passed", n_checks - n_failed, n_checks);
+    add_standing(m, verdict, sizeof verdict);
     m->card.verdict = kept(m, mw_view_of(verdict));
 }
 
@@ -291,24 +403,55 @@ static mw_status read_results(making *m, mw_error *err)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+static void lineage(making *m)
+{
+    const mw_lineage *l = &m->lineage;
+    mw_card_section *s = open_section(m, "lineage", "What it is akin to");
+    for (size_t i = 0; i < l->relatives.count; i++) {
+        char name[300];
+        const mw_relative *r = &l->relatives.items[i];
+        snprintf(name, sizeof name, "%.*s/%lld", (int)(r->name.size < 200 ? r->name.size : 200),
+                 r->name.data, (long long)r->version);
+        say(m, s, mw_view_of(name), "%s%s%.*s", cli_kinship_words(r->kinship),
+            r->through.size > 0 ? ": " : "", MW_VIEW_ARG(r->through));
+    }
+    if (l->is_cut)
+        say(m, s, MW_VIEW("and"), "more: 'mw lineage show' has all");
+}
+
+/* The text of an earlier version is shown, and said to be that. */
+static void text_part(making *m)
+{
+    char note[300] = "";
+    const cli_card_record *k = &m->kept;
+    m->card.text = k->text;
+    if (!k->text.data)
+        snprintf(note, sizeof note, "mw report card %s --text FILE.md keeps one with the version.",
+                 m->call->arguments[0]);
+    else if (k->text_version != m->lineage.version.version)
+        snprintf(note, sizeof note,
+                 "Written for version %lld; version %lld has no text of its own yet, so look "
+                 "whether this still holds.",
+                 (long long)k->text_version, (long long)m->lineage.version.version);
+    m->card.text_note = kept(m, mw_view_of(note));
+}
+
 static mw_status find(mw_record *record, void *given, mw_error *err)
 {
     making *m = given;
     MW_TRY(mw_record_lineage(record, mw_view_of(m->call->arguments[0]), &m->lineage, err));
+    MW_TRY(cli_card_look(record, &m->lineage.version, mw_view_of(m->call->arguments[0]), &m->kept,
+                         err));
     return mw_record_model(record, m->lineage.version.name, &m->model, err);
 }
 
 static mw_status put_card(making *m, mw_error *err)
 {
     mw_buf out;
-    const cli_setting *wish = &m->call->settings[CLI_DATA_FORMAT];
-    const char *output = m->call->settings[CLI_OUTPUT].text;
-    const char *dot = output ? strrchr(output, '.') : NULL;
-    bool by_name = wish->origin == CLI_FROM_DEFAULT && dot;
-    bool is_markdown = by_name ? strcmp(dot, ".md") == 0 : wish->number == 1;
-    bool is_json = by_name ? strcmp(dot, ".json") == 0 : wish->number == 2;
+    static void (*const writers[])(const mw_card *, mw_buf *) = {mw_card_html, mw_card_markdown,
+                                                                 mw_card_json};
     mw_buf_init(&out, REPORT_BYTES);
-    (is_json ? mw_card_json : is_markdown ? mw_card_markdown : mw_card_html)(&m->card, &out);
+    writers[cli_tell_form(m->call)](&m->card, &out);
     mw_status status = out.failed ? mw_fail_memory(err, "the card") : cli_put(m->call, &out, err);
     mw_buf_done(&out);
     return status;
@@ -318,19 +461,27 @@ static mw_status run(making *m, mw_error *err)
 {
     char title[300];
     mw_registry *registry;
+    if (m->call->settings[CLI_CARD_TEXT].text)
+        MW_TRY(cli_card_keep_text(m->call, err));
     MW_TRY(cli_look(m->call, &registry, err));
     mw_status status = mw_registry_read(registry, &m->call->arena, find, m, err);
+    if (status == MW_OK)
+        status = read_results(m, err);
+    if (status == MW_OK)
+        status = read_kept(m, registry, err);
     mw_registry_close(registry);
     MW_TRY(status);
-    MW_TRY(read_results(m, err));
+    text_part(m);
     snprintf(title, sizeof title, "%.*s, version %lld", MW_VIEW_ARG(m->lineage.version.name),
              (long long)m->lineage.version.version);
     m->card.title = kept(m, mw_view_of(title));
     texts(m);
     measured(m);
     checked(m);
+    gates(m);
     inputs(m);
     run_section(m);
+    lineage(m);
     details(m);
     return m->no_memory ? mw_fail_memory(err, "the card") : put_card(m, err);
 }

@@ -1,7 +1,6 @@
 /* report data: what a table is like, for people. */
-#include "call.h"
 #include "frame_file.h"
-#include "report/report.h"
+#include "reports.h"
 
 #include <stdlib.h>
 
@@ -48,29 +47,13 @@ static mw_status code_texts(report *job, mw_error *err)
     return status;
 }
 
-typedef enum data_format { FORMAT_HTML, FORMAT_MARKDOWN, FORMAT_JSON } data_format;
-
-/* --format, or what --output ends with. */
-static data_format tell_format(const cli_call *call)
-{
-    const cli_setting *wish = &call->settings[CLI_DATA_FORMAT];
-    const char *output = call->settings[CLI_OUTPUT].text;
-    const char *dot = output ? strrchr(output, '.') : NULL;
-    if (wish->origin != CLI_FROM_DEFAULT || !dot)
-        return (data_format)wish->number;
-    return strcmp(dot, ".md") == 0     ? FORMAT_MARKDOWN
-           : strcmp(dot, ".json") == 0 ? FORMAT_JSON
-                                       : FORMAT_HTML;
-}
-
 static mw_status put_report(const report *job, mw_error *err)
 {
     mw_buf out;
-    data_format format = tell_format(job->call);
+    static void (*const writers[])(const mw_data_profile *, mw_buf *) = {
+        mw_data_profile_html, mw_data_profile_markdown, mw_data_profile_json};
     mw_buf_init(&out, REPORT_BYTES);
-    (format == FORMAT_HTML       ? mw_data_profile_html
-     : format == FORMAT_MARKDOWN ? mw_data_profile_markdown
-                                 : mw_data_profile_json)(&job->profile, &out);
+    writers[cli_tell_form(job->call)](&job->profile, &out);
     mw_status status =
         out.failed ? mw_fail_memory(err, "the report") : cli_put(job->call, &out, err);
     mw_buf_done(&out);

@@ -375,16 +375,23 @@ static const cli_command commands[] = {
         .summary = "write the card of a version, for those who decide",
         .about =
             "A model card: purpose, intended use and limits as people wrote them, how good and how "
-            "fair the version is, its inputs, data and training run, what it is made of. The text "
-            "is what MLflow's clients write: descriptions of the model and the version, and tags "
+            "fair the version is by the reports that its gates keep (mw gate add) or --results, "
+            "gates, approvals and overrides, its inputs, data and training run, what it is akin to "
+            "and made of.\n\n"
+            "--text FILE keeps Markdown with the version; later versions show it, with a note, "
+            "until they have their own. Short parts are what MLflow's clients write: descriptions "
+            "of the model and the version, and tags "
             "card.intended_use, card.users, card.limits, card.ethics, card.contact, card.license, "
             "of the version before those of the model. What nobody wrote is shown as not "
             "provided.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS of the record", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_RESULTS, CLI_DATA_FORMAT, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_RESULTS, CLI_CARD_TEXT, CLI_DATA_FORMAT,
+                            CLI_OUTPUT),
         .examples = {{"mw report card credit/3 --record mw-record --results "
                       "validation.json,fairness.json -o card.html",
-                      NULL}},
+                      NULL},
+                     {"mw report card credit/3 --record mw-record --text card.md -o card.html",
+                      "with what people wrote"}},
         .reads_config = true,
         .run = cli_run_report_card,
     },

@@ -1036,6 +1036,12 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                      .help =
                          "JSON of 'mw model validate' and 'mw fairness check' for this version, "
                          "with commas"},
+    [CLI_CARD_TEXT] = {.name = "text",
+                       .flag_only = true,
+                       .kind = CLI_KIND_FILE,
+                       .value = "FILE",
+                       .auto_is = "what the version, or one before it, has",
+                       .help = "Markdown that people wrote, kept with the version from now on"},
     [CLI_REPORT_WINDOW] = {.name = "window",
                            .flag_only = true,
                            .kind = CLI_KIND_CHOICE,

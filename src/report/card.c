@@ -1,10 +1,12 @@
 /* Cards as a page, as Markdown and as JSON. What nobody provided is shown as such, never left out.
  */
+#include "paper_parts.h"
 #include "report.h"
 
 #include "base/banned.h"
 
 #define BLANK "not provided"
+#define WRITTEN "What people wrote"
 
 /* ---- page ------------------------------------------------------------------------------------ */
 
@@ -44,6 +46,22 @@ static void put_rows(const mw_card_section *section, mw_buf *out)
     mw_buf_text(out, is_open ? "</tbody></table>\n" : "");
 }
 
+/* Below the verdict: what people say comes before what was measured. */
+static void put_text(const mw_card *card, mw_buf *out)
+{
+    mw_buf_text(out, "<section><h2>" WRITTEN "</h2>\n");
+    if (card->text_note.size > 0) {
+        mw_buf_text(out, "<p class=\"faint\">");
+        mw_put_escaped(out, card->text_note);
+        mw_buf_text(out, "</p>\n");
+    }
+    if (card->text.size > 0)
+        paper_put_written(out, card->text);
+    else
+        mw_buf_text(out, "<p class=\"faint\">" BLANK "</p>\n");
+    mw_buf_text(out, "</section>\n");
+}
+
 void mw_card_html(const mw_card *card, mw_buf *out)
 {
     mw_page_open(out, "Model card");
@@ -52,6 +70,7 @@ void mw_card_html(const mw_card *card, mw_buf *out)
     mw_buf_text(out, "</h1>\n<p>");
     mw_put_escaped(out, card->verdict);
     mw_buf_text(out, "</p>\n");
+    put_text(card, out);
     for (size_t i = 0; i < card->n_sections; i++) {
         const mw_card_section *section = &card->sections[i];
         mw_buf_format(out, "<h2>%s</h2>\n", section->title);
@@ -70,7 +89,13 @@ void mw_card_markdown(const mw_card *card, mw_buf *out)
     mw_put_plain(out, card->title);
     mw_buf_text(out, "\n\n");
     mw_put_plain(out, card->verdict);
-    mw_buf_char(out, '\n');
+    mw_buf_text(out, "\n\n## " WRITTEN "\n\n");
+    mw_put_plain(out, card->text_note);
+    mw_buf_text(out, card->text_note.size > 0 ? "\n\n" : "");
+    if (card->text.size > 0)
+        paper_put_quoted(out, card->text);
+    else
+        mw_buf_text(out, BLANK "\n");
     for (size_t i = 0; i < card->n_sections; i++) {
         const mw_card_section *section = &card->sections[i];
         bool was_row = false;
@@ -100,6 +125,13 @@ void mw_card_json(const mw_card *card, mw_buf *out)
     mw_json_write_text(out, card->title);
     mw_buf_text(out, ",\"verdict\":");
     mw_json_write_text(out, card->verdict);
+    mw_buf_text(out, ",\"text\":");
+    if (card->text.size > 0)
+        mw_json_write_text(out, card->text);
+    else
+        mw_buf_text(out, "null");
+    mw_buf_text(out, ",\"text_note\":");
+    mw_json_write_text(out, card->text_note);
     mw_buf_text(out, ",\"sections\":{");
     for (size_t i = 0; i < card->n_sections; i++) {
         const mw_card_section *section = &card->sections[i];

@@ -98,6 +98,7 @@ enum { MW_CARD_SECTIONS = 16 };
 /* A model card (Mitchell 2019): what is known of a version, and what people wrote. All borrowed. */
 typedef struct mw_card {
     mw_view title, verdict;
+    mw_view text, text_note; /* Markdown that people wrote, and whose it is; empty: nobody did */
     mw_card_section sections[MW_CARD_SECTIONS];
     size_t n_sections;
 } mw_card;

@@ -195,3 +195,102 @@ def test_a_card_of_nothing_is_told(run, record, tmp_path):
     done = run("report", "card", "credit/1", "--record", record, "--results", wrong)
     assert done.returncode == 1 and "wrong.json" in done.stderr and "no result" in done.stderr
     assert run("report", "card", "credit/1").returncode == 2
+
+
+def card_of(run, record, address, *more):
+    done = run("report", "card", address, "--record", record, "--format", "json", *more)
+    assert done.returncode == 0, done.stderr
+    card = json.loads(done.stdout)
+    return card, {key: {e["name"]: e["value"] for e in entries}
+                  for key, entries in card["sections"].items()}
+
+
+@pytest.fixture(scope="module")
+def gated(run, tmp_path_factory):
+    """Versions 1 and 2 with files; gates with reports that the record keeps."""
+    folder = tmp_path_factory.mktemp("gated")
+    server = Server(folder, "--record", folder / "record")
+
+    def ask(path, **body):
+        answer = server.post(f"/api/2.0/mlflow/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+    ask("registered-models/create", name="loans")
+    for _ in range(2):
+        info = ask("runs/create", experiment_id="0")["run"]["info"]
+        uri = f"{server.url}/api/2.0/mlflow-artifacts/artifacts/0/{info['run_id']}/artifacts"
+        assert server.session.put(f"{uri}/model/MLmodel", data=b"flavors: {}").status_code == 200
+        ask("model-versions/create", name="loans", run_id=info["run_id"],
+            source=f"{info['artifact_uri']}/model")
+    check_end(server)
+    chance = np.random.default_rng(3)
+    sex, y = chance.choice(["F", "<b>M</b>"], 1500), chance.integers(0, 2, 1500)
+    p = np.clip(0.4 * y + 0.4 * chance.random(1500) + 0.3 * (sex != "F"), 0, 1)
+    pd.DataFrame({"sex": sex, "y": y, "p": p}).to_csv(folder / "scored.csv", index=False)
+    (folder / "f.yaml").write_text("fairness: {limits: {demographic_parity_ratio: {min: 0.8}}}")
+    (folder / "v.yaml").write_text("metrics: {roc_auc: 0.5}")
+    run("fairness", "check", "--data", folder / "scored.csv", "--label", "y", "--score", "p",
+        "--groups", "sex", "--suite", folder / "f.yaml", "--format", "json",
+        "-o", folder / "f.json")
+    run("model", "validate", "--data", folder / "scored.csv", "--target", "y", "--predictions", "p",
+        "--suite", folder / "v.yaml", "-o", folder / "v.json")
+    beside = ("--record", folder / "record")
+    run("gate", "require", "loans", "--gates", "validation,fairness", "--approvals", "1", *beside)
+    for report in ("v.json", "f.json"):
+        done = run("gate", "add", "loans/1", folder / report, *beside)
+        assert "MW" not in done.stderr, done.stderr
+    done = run("gate", "override", "loans/1", "--reason", "pilot of <b>two</b> weeks", *beside)
+    assert "MW" not in done.stderr, done.stderr
+    return folder
+
+
+def test_a_card_reads_what_gates_kept(run, gated, tmp_path):
+    validation = json.loads((gated / "v.json").read_text())
+    fairness = json.loads((gated / "f.json").read_text())
+    card, told = card_of(run, gated / "record", "loans/1")
+    low, high = validation["metrics"]["roc_auc"]["interval"]
+    assert told["metrics"]["roc_auc"] == \
+        f"{validation['metrics']['roc_auc']['value']:.4g}, 95 % {low:.4g} to {high:.4g}"
+    female = fairness["attributes"]["sex"]["groups"]["F"]
+    assert told["fairness"]["sex: F"].startswith(f"{100 * female['selection_rate']:.1f} % selected")
+    assert told["fairness"]["sex/demographic_parity_ratio"].startswith("fail")
+    assert "1 of 2 checks passed" in card["verdict"] and "by override" in card["verdict"]
+    gates = told["gates"]
+    assert gates["validation"].startswith("passed at 20") and "sha256:" in gates["validation"]
+    assert gates["fairness"].startswith("did not pass")
+    assert "pilot of <b>two</b> weeks" in gates["override"] and "approvals: 1" in gates["required"]
+    given, told = card_of(run, gated / "record", "loans/1", "--results", gated / "v.json")
+    assert given["verdict"] == card["verdict"]  # the same report is not counted twice
+    card, told = card_of(run, gated / "record", "loans/2")
+    assert "not judged" in card["verdict"] and "gates are closed" in card["verdict"]
+    page = tmp_path / "card.html"
+    assert run("report", "card", "loans/1", "--record", gated / "record", "-o",
+               page).returncode == 0
+    assert "<b>" not in page.read_text()
+
+
+def test_a_text_is_kept_and_inherited(run, gated, tmp_path):
+    text, record = tmp_path / "card.md", gated / "record"
+    text.write_text("# Use\n\nFor **clerks** <script>alert(1)</script> [x](javascript:y).\n")
+    card, _ = card_of(run, record, "loans/2")
+    assert card["text"] is None and "--text" in card["text_note"]
+    card, _ = card_of(run, record, "loans/1", "--text", text)
+    assert card["text"] == text.read_text() and card["text_note"] == ""
+    card, _ = card_of(run, record, "loans/2")
+    assert card["text"] == text.read_text()
+    assert card["text_note"].startswith("Written for version 1; version 2 has no text of its own")
+    page, words = tmp_path / "c.html", tmp_path / "c.md"
+    for path in (page, words):
+        assert run("report", "card", "loans/2", "--record", record, "-o", path).returncode == 0
+    assert "<h3>Use</h3>" in page.read_text() and "<strong>clerks</strong>" in page.read_text()
+    assert "<script" not in page.read_text() and "href" not in page.read_text()
+    assert "### Use" in words.read_text() and "\\<script" in words.read_text()
+    # gates count for the files of a version, and a text is none of them
+    assert "not count" not in json.dumps(card_of(run, record, "loans/1")[1]["gates"])
+    audit = run("audit", "list", "--record", record).stdout
+    assert "version.tag" in audit and "card.text" in audit
+    for bad in ("", "  \n", "x" * 100_000):
+        text.write_text(bad)
+        done = run("report", "card", "loans/1", "--record", record, "--text", text)
+        assert done.returncode and "MW1072" in done.stderr, done.stderr
+    assert run("report", "card", "loans/9", "--record", record, "--text", text).returncode
