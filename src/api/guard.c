@@ -565,14 +565,21 @@ void api_guard_count(api_guard *guard, api_guard_counts *ret_counts)
 
 /* ---- sessions of browsers -------------------------------------------------------------------- */
 
+/* Over TLS, be it a proxy's, the browser shall never say it in the clear. */
+static bool is_secure(const mw_exchange *exchange)
+{
+    return exchange->is_tls ||
+           mw_view_is_nocase(mw_exchange_header(exchange, "X-Forwarded-Proto"), "https");
+}
+
 static void set_cookie(mw_api *api, mw_exchange *exchange, const char *value, int seconds)
 {
     mw_buf line;
     mw_buf_init(&line, 16 * MW_KIB);
     mw_buf_format(&line,
-                  "Set-Cookie: mw_session=%s; Path=%s/; HttpOnly; SameSite=Strict; Max-Age=%d\r\n"
-                  "Cache-Control: no-store\r\n",
-                  value, api_base_path(api), seconds);
+                  "Set-Cookie: mw_session=%s; Path=%s/; HttpOnly; SameSite=Strict%s; "
+                  "Max-Age=%d\r\nCache-Control: no-store\r\n",
+                  value, api_base_path(api), is_secure(exchange) ? "; Secure" : "", seconds);
     const char *kept = line.failed ? NULL : mw_arena_text(exchange->arena, mw_buf_as_view(&line));
     exchange->reply_headers = kept ? mw_view_of(kept) : (mw_view){NULL, 0};
     mw_buf_done(&line);

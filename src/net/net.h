@@ -75,6 +75,7 @@ struct mw_exchange {
     uint64_t received_ns; /* the same of the whole request; from here it waits its turn */
     uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
     bool is_http2;
+    bool is_tls; /* this server speaks TLS with the client; a proxy before it may */
     bool is_grpc;          /* a message of a gRPC call: body and reply are messages */
     mw_view body_encoding; /* of a compressed message */
     mw_view request_id;    /* told in the answer as X-Request-ID; empty = none */

@@ -77,7 +77,7 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
     if (response.url().endsWith(".js")) page.bytes.js += size;
     if (response.url().endsWith(".css")) page.bytes.css += size;
   });
-  for (const [pattern, answer] of Object.entries(routes)) await page.route(pattern, (route) => route.fulfill(answer));
+  for (const [pattern, answer] of Object.entries(routes)) await page.route(pattern, (route) => (typeof answer === "function" ? answer(route) : route.fulfill(answer)));
   await page.goto(server.url + path);
   await page.waitForSelector("main h1");
   if (expect) await page.getByText(expect).first().waitFor();

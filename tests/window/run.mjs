@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, close, open, root, serve, test, total, visit } from "./house.mjs";
 import { look, traffic, wait } from "./look.mjs";
+import { large } from "./large.mjs";
 import { watching } from "./watch.mjs";
 
 const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
@@ -137,7 +138,7 @@ await test("runs are searched, sorted and chosen; the address says so", async ()
   await page.locator("tbody input").nth(0).check();
   await page.locator("tbody input").nth(1).check();
   await page.getByRole("button", { name: "Compare 2" }).click();
-  await page.getByText("2 of 2 runs").waitFor();
+  await page.getByText("2 of 2 runs", { exact: true }).waitFor();
   await page.goBack();
   await page.getByRole("searchbox", { name: "filter in MLflow's grammar" }).fill("depth is three");
   await page.keyboard.press("Enter");
@@ -195,6 +196,8 @@ await test("a thousand endpoints are drawn as far as they are seen", async () =>
   console.log(`        sorted and drawn in ${took.toFixed(0)} ms`);
   await page.done();
 });
+
+await large(server);
 
 await test("few bytes, and soon there", async () => {
   const page = await visit(server, "/ui/", { expect: "requests/s" });

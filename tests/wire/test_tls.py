@@ -372,3 +372,15 @@ def test_drain(models, serve, authority, pair):
     assert server.stop() == 0
     assert time.monotonic() - began < 10 and idle.recv(1) == b""
     silent.close()
+
+
+def test_a_browser_keeps_its_cookie_secret(models, pair, authority, serve, run, tmp_path):
+    record = tmp_path / "record"
+    token = run("token", "create", "looks", "--role", "viewer", "--record",
+                record).stdout.strip()
+    server = serve(f"plain={models.paths['plain']}", "--record", record, "--auth", "on",
+                   *tls_options(pair))
+    said = requests.post(f"https://localhost:{server.port}/mw/v1/session",
+                         verify=str(authority.path), timeout=20,
+                         headers={"Authorization": f"Bearer {token}", "X-MW-CSRF": "1"})
+    assert said.status_code == 204 and "; Secure;" in said.headers["set-cookie"]

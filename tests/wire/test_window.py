@@ -190,6 +190,10 @@ def test_a_browser_signs_in(run, serve, models, tmp_path):
     said = entered.headers["set-cookie"]
     assert entered.status_code == 204
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(said.split("; "))
+    assert "Secure" not in said
+    behind = ask("POST", "/mw/v1/session", **page, Authorization=f"Bearer {token}",
+                 **{"X-Forwarded-Proto": "https"})
+    assert "; Secure;" in behind.headers["set-cookie"]
     cookie = said.split(";")[0]
     assert token not in cookie
     assert ask("GET", "/mw/v1/overview", **page, Cookie=cookie).json()["total"] == 1

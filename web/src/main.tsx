@@ -98,11 +98,11 @@ function App() {
     ask<Overview>("/mw/v1/overview").then(
       (o) => {
         server.value = { record: o.record, watching: o.watching, alerting: o.alerting, logging: o.logging };
+        if (o.asks) ask<{ name: string; asked: boolean }>("/mw/v1/whoami").then((w) => w.asked && know(w.name), () => undefined);
         goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }));
       },
       () => undefined,
     );
-    ask<{ name: string; asked: boolean }>("/mw/v1/whoami").then((w) => w.asked && know(w.name), () => undefined);
   }, []);
   const user = who && <button type="button" class="quiet" title="sign out" onClick={() => void signOut()}>{who}</button>;
   return <Shell entries={entries} user={user} alerts={<AlertCount />}>{mustSignIn.value ? <SignInPage /> : findPage()}</Shell>;

@@ -31,6 +31,7 @@ const lasted = (alert: Alert) => {
   return from ? ((time(alert.resolved) ?? Date.now()) - from) / 1000 : null;
 };
 
+const shownMost = 300;
 const states = ["firing", "pending", "resolved"];
 
 const shown: Column<Alert>[] = [
@@ -55,7 +56,7 @@ export function AlertsPage() {
   const state = param("state");
   const endpoint = param("endpoint");
   const now = range.value;
-  const alerts = useData<Listed<Alert>>(`/mw/v1/alerts${query({ endpoint, limit: 1000 })}`, every);
+  const alerts = useData<Listed<Alert>>(`/mw/v1/alerts${query({ endpoint, limit: shownMost })}`, every);
   const receivers = useData<Listed<Receiver>>("/mw/v1/receivers", every);
   const rollouts = useData<{ items: Rollout[] }>("/mw/v1/rollouts");
   const all = alerts.data?.items ?? [];
@@ -80,7 +81,7 @@ export function AlertsPage() {
           {stuck.map((r) => <li key={r.name}><StateWord state="watch" word="not told" /><span>{r.waiting} notifications wait for receiver {r.name}: {r.last_error}</span></li>)}
         </ul>
       )}
-      <Panel title="Alerts" wide note="firing and pending first" actions={
+      <Panel title="Alerts" wide note={alerts.data && alerts.data.total > all.length ? `firing and pending first; the newest ${count(all.length)} of ${count(alerts.data.total)}` : "firing and pending first"} actions={
         <span class="ranges" role="group" aria-label="which state">
           {["", ...states].map((s) => <button type="button" key={s} aria-pressed={state === s} onClick={() => setQuery({ state: s })}>{s || "all"}{s ? ` ${number(s)}` : ""}</button>)}
         </span>

@@ -113,15 +113,18 @@ function Pictures({ name, columns, batch }: { name: string; columns: Column[]; b
   const top = useMemo(() => features.slice(0, shownMost).map((f) => ({ ...f, place: placesOf(f.cells) })), [features]);
   const chosen = features.find((f) => f.name === param("along")) ?? features[0];
   const open = (i: number) => setQuery({ view: undefined, row: JSON.stringify(batch.rows[i]) }, false);
+  const pictures = useMemo(() => ( /* the same element: not drawn anew when another feature is chosen */
+    <div class="grid">
+      <Importance name={name} features={features} />
+      <Beeswarm name={name} top={top} total={features.length} open={open} />
+    </div>
+  ), [features, top]);
   return (
     <>
       {classes.length > 1 && (
         <p class="lead"><label>of class <select value={String(k)} onChange={(e) => setQuery({ class: e.currentTarget.value })}>{classes.map((c, i) => <option key={i} value={String(i)}>{c.class ?? i}</option>)}</select></label></p>
       )}
-      <div class="grid">
-        <Importance name={name} features={features} />
-        <Beeswarm name={name} top={top} total={features.length} open={open} />
-      </div>
+      {pictures}
       {chosen && <Dependence key={chosen.name} name={name} feature={chosen} all={features} open={open} />}
     </>
   );
@@ -167,9 +170,12 @@ const dot = (x: number, y: number) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`;
 
 /* One path a shade: 20,000 points stay light. */
 function Points({ points }: { points: { x: number; y: number; shade: number }[] }) {
-  const paths = Array.from({ length: shades + 1 }, () => [] as string[]);
-  for (const p of points) paths[p.shade]!.push(dot(p.x, p.y));
-  return <>{paths.map((path, i) => path.length > 0 && <path key={i} class={`dots shade-${i}`} d={path.join("")} />)}</>;
+  const paths = useMemo(() => {
+    const found = Array.from({ length: shades + 1 }, () => [] as string[]);
+    for (const p of points) found[p.shade]!.push(dot(p.x, p.y));
+    return found.map((path) => path.join(""));
+  }, [points]);
+  return <>{paths.map((path, i) => path && <path key={i} class={`dots shade-${i}`} d={path} />)}</>;
 }
 
 function nearest(points: { x: number; y: number; i: number }[], event: MouseEvent): number | undefined {
