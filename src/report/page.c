@@ -55,9 +55,10 @@ static const char style[] =
     "margin:.6rem 0;break-inside:avoid}.blank p{color:var(--faint);margin:0}"
     "td.t{min-width:6em}td.t:first-child{min-width:9em}td.m{white-space:nowrap}.wide{overflow-x:"
     "auto}\n"
+    "@media screen and (max-width:40rem){.wide table{min-width:38rem}}\n"
     "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
     "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
-    "font-size:12px}details{display:none}"
+    "font-size:12px}details{display:none}.wide{overflow:visible}"
     "h2,h3{break-after:avoid}tr{break-inside:avoid}}\n"
     "</style></head><body><main>\n";
 

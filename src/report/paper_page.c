@@ -36,9 +36,18 @@ static void put_cell(mw_buf *out, const paper_cell *cell, bool is_number)
     mw_buf_done(&text);
 }
 
+/* What is wider than a phone is moved within its own frame, by keys, too. */
+static void open_frame(mw_buf *out, mw_view label)
+{
+    mw_buf_text(out, "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"");
+    mw_put_escaped(out, label);
+    mw_buf_text(out, "\">");
+}
+
 static void put_table(mw_buf *out, const paper_block *block)
 {
     size_t i = 0;
+    open_frame(out, block->text.size > 0 ? block->text : mw_view_of(block->key));
     mw_buf_text(out, "<table>");
     if (block->text.size > 0) {
         mw_buf_text(out, "<caption>");
@@ -56,7 +65,7 @@ static void put_table(mw_buf *out, const paper_block *block)
         put_cell(out, cell, block->columns[column].is_number);
         mw_buf_text(out, column + 1 == block->n_columns ? "</tr>\n" : "");
     }
-    mw_buf_text(out, "</tbody></table>\n");
+    mw_buf_text(out, "</tbody></table></div>\n");
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -97,9 +106,9 @@ static void put_label_cell(mw_buf *out, const mw_figure *figure, size_t i)
 static void put_numbers(mw_buf *out, const mw_figure *figure)
 {
     size_t n_columns = paper_n_columns(figure);
-    mw_buf_format(out,
-                  "<details><summary>The numbers</summary><div class=\"wide\"><table><thead><tr>"
-                  "<th scope=\"col\">%s</th>",
+    mw_buf_text(out, "<details><summary>The numbers</summary>");
+    open_frame(out, figure->title);
+    mw_buf_format(out, "<table><thead><tr><th scope=\"col\">%s</th>",
                   figure->kind == MW_FIGURE_TIME ? "time" : "value");
     for (size_t c = 0; c < n_columns; c++)
         mw_buf_format(out, "<th scope=\"col\" class=\"n\">%s</th>", figure->names[c]);

@@ -141,13 +141,24 @@ static bool concerns(const mw_json *entry, mw_view endpoint, mw_view model)
            (has_word(reading_text(entry, "after"), endpoint) || mw_view_starts(action, "rule."));
 }
 
+/* What was set may be a whole text: its beginning says which. */
+static mw_view cut(mw_view text)
+{
+    enum { SHOWN_BYTES = 160 };
+    size_t size = text.size < SHOWN_BYTES ? text.size : SHOWN_BYTES;
+    while (size > 0 && size < text.size && ((unsigned char)text.data[size] & 0xc0) == 0x80)
+        size--;
+    return (mw_view){text.data, size};
+}
+
 void timeline_add_audit(timeline *t, const mw_json *audit, mw_view endpoint, mw_view model)
 {
     const mw_json *entries = mw_json_member(audit, "entries");
     for (size_t i = 0; i < mw_json_count(entries); i++) {
         const mw_json *entry = mw_json_element(entries, i);
         mw_view action = reading_text(entry, "action"), object = reading_text(entry, "object");
-        mw_view before = reading_text(entry, "before"), after = reading_text(entry, "after");
+        mw_view before = cut(reading_text(entry, "before"));
+        mw_view after = cut(reading_text(entry, "after"));
         if (is_work(action) || !concerns(entry, endpoint, model))
             continue;
         timeline_add(t, reading_time(entry, "time"),

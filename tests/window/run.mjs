@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { check, close, open, root, serve, test, total, visit } from "./house.mjs";
 import { look, traffic, wait } from "./look.mjs";
 import { large } from "./large.mjs";
+import { reports } from "./reports.mjs";
 import { watching } from "./watch.mjs";
 
 const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
@@ -224,6 +225,7 @@ await test("a table is saved as CSV", async () => {
   await page.done();
 });
 
+await reports(server);
 const bare = await serve(`plan=${models}/plan.ubj`);
 await test("without a record, pages say how to get one", async () => {
   for (const path of ["/ui/models", "/ui/experiments", "/ui/audit"]) {

@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mw_buf out;
     mw_json *root;
     mw_error err;
-    if (size == 0 || size > 64 * 1024)
+    /* whoever takes such texts refuses a zero byte, and so would who reads the JSON below */
+    if (size == 0 || size > 64 * 1024 || memchr(data + 1, 0, size - 1))
         return 0;
     mw_arena_init(&arena, 4 * MW_KIB, 64 * MW_MIB);
     mw_buf_init(&out, 256 * MW_MIB);

@@ -1,0 +1,25 @@
+/* Reports are files: without a server they read as well, in the dark and on a phone. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { check, pictures, run, test, visit } from "./house.mjs";
+import { audited } from "./look.mjs";
+
+/* One way of looking each: what they share is the same code. */
+const kinds = [["drift", "What changed", { dark: false, width: 1280 }], ["weekly", "What to look at", { dark: true, width: 320 }]];
+
+export async function reports(server) {
+  await test("reports read without a server, by everybody", async () => {
+    for (const [kind, expect, look] of kinds) {
+      const file = join(pictures, `report-${kind}.html`);
+      run(["report", kind, "credit", "--server", server.url, "-o", file], pictures);
+      check(statSync(file).size < 2e6, `${kind}: ${statSync(file).size} bytes`);
+      const page = await visit({ url: "file://" }, file, { expect, ...look });
+      check(!(await page.evaluate(() => document.scripts.length)), `${kind} has a script`);
+      await audited(page);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      check(wide <= look.width, `${kind}: ${wide} pixels wide on a window of ${look.width}`);
+      await page.screenshot({ path: join(pictures, `report-${kind}.png`), fullPage: true });
+      await page.done();
+    }
+  });
+}
