@@ -9,6 +9,7 @@ import { check, close, open, root, serve, test, total, visit } from "./house.mjs
 import { look, traffic, wait } from "./look.mjs";
 import { large } from "./large.mjs";
 import { reports } from "./reports.mjs";
+import { people } from "./people.mjs";
 import { watching } from "./watch.mjs";
 
 const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
@@ -43,7 +44,7 @@ async function fill(server) {
 setTimeout(() => { console.log("FAILED  it takes too long"); process.exit(1); }, 420000).unref();
 const server = await serve(`credit=${models}/credit.json`, `plan=${models}/plan.ubj`, "--record", "FOLDER/record");
 await open(process.env.MW_CHROMIUM ?? "/usr/bin/chromium");
-const watched = watching(); /* beside the others: a browser mostly waits */
+const watched = watching().then(people); /* beside the others: a browser mostly waits */
 const { experiment_id, runs } = await fill(server);
 await traffic(server, ["credit", "plan"], 9);
 await wait(2500);

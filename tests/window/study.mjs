@@ -56,7 +56,7 @@ export function keeping(folder) {
   const scored = ["sex,label,score"];
   for (let i = 0; i < 600; i++) {
     const sex = i % 9 === 0 ? "Other" : i % 3 === 1 ? "Female" : "Male";
-    const score = (((i * 37) % 101) / 101) * (sex === "Female" ? 0.5 : 1);
+    const score = (((i * 37) % 101) / 101) * (sex === "Female" ? 0.62 : 1);
     scored.push(`${sex},${Number(score > ((i * 53) % 97) / 97)},${score.toFixed(3)}`);
   }
   writeFileSync(join(folder, "scored.csv"), scored.join("\n") + "\n");

@@ -9,7 +9,7 @@ import { Empty, ErrorBox, Loading, Page } from "./parts/panel";
 import { EndpointsPage } from "./pages/endpoints";
 import { AlertCount } from "./parts/now";
 import { A, Shell, goals, type Entry } from "./parts/shell";
-import { server } from "./state/server";
+import { me, server, type Grant } from "./state/server";
 import { match, path } from "./state/router";
 import { SignInPage, signOut } from "./pages/signin";
 import { OverviewPage } from "./pages/overview";
@@ -98,7 +98,10 @@ function App() {
     ask<Overview>("/mw/v1/overview").then(
       (o) => {
         server.value = { record: o.record, watching: o.watching, alerting: o.alerting, logging: o.logging };
-        if (o.asks) ask<{ name: string; asked: boolean }>("/mw/v1/whoami").then((w) => w.asked && know(w.name), () => undefined);
+        if (o.asks) ask<{ name: string; asked: boolean; grants?: Grant[] }>("/mw/v1/whoami").then((w) => {
+          me.value = { asked: w.asked, grants: w.grants ?? [] };
+          if (w.asked) know(w.name);
+        }, () => undefined);
         goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }));
       },
       () => undefined,

@@ -6,6 +6,7 @@ import { useData } from "../api/use";
 import { time, type Alert, type Evidence, type Listed, type Receiver, type Rollout, type Silence } from "../api/watch";
 import { live } from "../state/settings";
 import { range } from "../state/range";
+import { seesAll, server } from "../state/server";
 import { param, setQuery } from "../state/router";
 import { Act } from "../parts/act";
 import { Command, UseThis, say } from "../parts/copy";
@@ -58,7 +59,7 @@ export function AlertsPage() {
   const now = range.value;
   const alerts = useData<Listed<Alert>>(`/mw/v1/alerts${query({ endpoint, limit: shownMost })}`, every);
   const receivers = useData<Listed<Receiver>>("/mw/v1/receivers", every);
-  const rollouts = useData<{ items: Rollout[] }>("/mw/v1/rollouts");
+  const rollouts = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts" : undefined);
   const all = alerts.data?.items ?? [];
   const number = (of: string) => all.filter((a) => a.state === of).length;
   const rows = state ? all.filter((a) => a.state === state) : all;

@@ -18,7 +18,7 @@ import { RolloutBox, RolloutState } from "../parts/rollout";
 import { Timeline } from "../parts/timeline";
 import { alertBars, deploysOf } from "../parts/happened";
 import { isLive, type Alert, type Listed, type Rollout } from "../api/watch";
-import { server } from "../state/server";
+import { seesAll, server } from "../state/server";
 import { frozenLink } from "../state/range";
 import { Drift } from "./drift";
 import { Performance } from "./performance";
@@ -89,13 +89,14 @@ function useSeries(name: string) {
 
 const ms = (value: number | null) => seconds(value);
 
-/* The rollouts of the endpoint, the newest first. */
+/* The rollouts of the endpoint, the newest first; where one sees this endpoint only, the newest. */
 function useRollouts(name: string) {
   const [busy, setBusy] = useState(false);
-  const asked = useData<{ items: Rollout[] }>(server.value.record ? `/mw/v1/rollouts${query({ endpoint: name, max_results: 200 })}` : undefined, live.value === "on" ? (busy ? 2000 : 4000) : undefined);
-  const newest = asked.data?.items[0];
-  useEffect(() => setBusy(!!newest && isLive(newest)), [newest?.state]);
-  return asked;
+  const path = seesAll.value ? `/mw/v1/rollouts${query({ endpoint: name, max_results: 200 })}` : `/mw/v1/endpoints/${encodeURIComponent(name)}/rollout`;
+  const asked = useData<{ items: Rollout[] } | Rollout>(server.value.record ? path : undefined, live.value === "on" ? (busy ? 2000 : 4000) : undefined);
+  const items = useMemo(() => (asked.data ? ("items" in asked.data ? asked.data.items : [asked.data]) : none), [asked.data]);
+  useEffect(() => setBusy(!!items[0] && isLive(items[0])), [items[0]?.state]);
+  return { items, reload: asked.reload };
 }
 
 /* Where versions began and rollouts turned, on every chart. */
@@ -223,8 +224,8 @@ export function EndpointPage({ name }: { name: string }) {
   const detail = useData<EndpointDetail>(`/mw/v1/endpoints/${encodeURIComponent(name)}`, live.value === "on" ? 5000 : undefined);
   const series = useSeries(name);
   const rollouts = useRollouts(name);
-  const newest = rollouts.data?.items[0];
-  const all = rollouts.data?.items ?? none;
+  const all = rollouts.items;
+  const newest = all[0];
   const marks = useMemo(() => (series.data ? marksOf(series.data, all) : []), [series.data, all]);
   const e = detail.data?.endpoint;
   const link = `/endpoints/${encodeURIComponent(name)}`;

@@ -71,7 +71,7 @@ export function FairnessPage() {
       <Panel title="Report" wide note={opened ? opened.name : kept ? <span title={moment(kept.time)}>of {model} v{version}, {ago(kept.time)} by {kept.by}{kept.stale ? ", of other files than the version has now" : ""}</span> : ""} actions={<>
         <label class="button file">Open a report <input type="file" accept=".json,application/json" onChange={(e) => { const file = e.currentTarget.files?.[0]; if (file) void file.text().then((text) => take(file.name, text)); }} /></label>
         {opened && version && (
-          <Act label={`Keep with v${version}`} kind="main" title={`Keep the report with ${model} v${version}`} says={`It becomes the version's newest result of the gate 'fairness': ${opened.report.passed ? "passed" : "not passed"}.`}
+          <Act label={`Keep with v${version}`} kind="main" needs="editor" title={`Keep the report with ${model} v${version}`} says={`It becomes the version's newest result of the gate 'fairness': ${opened.report.passed ? "passed" : "not passed"}.`}
             cannot={opened.report.verdict === null ? "it judges nothing: it was made without a suite of limits" : ""}
             run={() => ask(link, opened.report, "POST").then(() => { say("kept"); open(undefined); gates.reload(); })} />
         )}

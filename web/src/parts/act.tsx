@@ -2,20 +2,23 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Refusal } from "../api/client";
+import { lacks } from "../state/server";
 import { ErrorBox } from "./panel";
 import { Icon } from "./icons";
 
-export function Act({ label, title, says, kind = "", reason, cannot, more, name, run }: {
+export function Act({ label, title, says, kind = "", reason, cannot, more, name, needs = "deployer", run }: {
   label: string;
   title: string;
   says: ComponentChildren; /* what will happen */
   kind?: "" | "main" | "danger";
   reason?: boolean; /* asked for */
   cannot?: string; /* why the button is off */
+  needs?: string; /* a role */
   more?: ComponentChildren; /* further fields */
   name?: string; /* for those who do not see what is beside it */
   run: (why: string) => Promise<unknown>;
 }) {
+  const off = cannot || lacks(needs);
   const [open, set] = useState(false);
   const [why, setWhy] = useState("");
   const [busy, setBusy] = useState(false);
@@ -36,7 +39,7 @@ export function Act({ label, title, says, kind = "", reason, cannot, more, name,
   };
   return (
     <>
-      <button type="button" class={kind} disabled={!!cannot} title={cannot ?? ""} aria-label={name} onClick={() => set(true)}>{label}</button>
+      <button type="button" class={kind} disabled={!!off} title={off} aria-label={name} onClick={() => set(true)}>{label}</button>
       <dialog ref={box} class="act" onClose={() => set(false)} aria-label={title}>
         {open && (
           <form onSubmit={(event) => { event.preventDefault(); send(); }}>

@@ -1,7 +1,7 @@
 /* What is going on now: alerts that fire, rollouts on their way. */
 import { useData } from "../api/use";
 import { time, type Alert, type Listed, type Rollout } from "../api/watch";
-import { server } from "../state/server";
+import { seesAll, server } from "../state/server";
 import { live } from "../state/settings";
 import { ago, moment, percent } from "./format";
 import { Icon, StateWord } from "./icons";
@@ -38,7 +38,7 @@ export function FiringAlerts() {
 }
 
 export function LiveRollouts() {
-  const asked = useData<{ items: Rollout[] }>(server.value.record ? "/mw/v1/rollouts?live=true" : undefined, every(3000));
+  const asked = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts?live=true" : undefined, every(3000));
   const items = asked.data?.items ?? [];
   if (items.length === 0) return null;
   return (

@@ -1,4 +1,20 @@
 /* What this server has at all: nothing is asked for that it cannot answer. */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 export const server = signal({ record: false, watching: false, alerting: false, logging: false });
+
+export interface Grant { role: string; on: string; object?: string }
+
+/* Who one is, where the server asks. */
+export const me = signal<{ asked: boolean; grants: Grant[] }>({ asked: false, grants: [] });
+
+const ranks = ["viewer", "editor", "deployer", "admin"];
+
+/* Why one may not; "" where one may, or may on some things: the server has the last word. */
+export function lacks(role: string): string {
+  if (!me.value.asked || me.value.grants.some((grant) => ranks.indexOf(grant.role) >= ranks.indexOf(role))) return "";
+  return `it needs the role ${role}`;
+}
+
+/* Whether one sees everything, not only what a role is scoped to. */
+export const seesAll = computed(() => !me.value.asked || me.value.grants.some((grant) => !grant.object));
