@@ -200,10 +200,12 @@ mw_status book_acknowledge(mw_sql *session, int64_t seq, mw_view who, mw_view wh
 mw_status book_silence_put(mw_sql *session, const book_silence *silence, int64_t *ret_id,
                            mw_error *err)
 {
-    MW_TRY(mw_sql_run(
-        session, err, "INSERT INTO silences(match, begins, until, who, why) VALUES(?, ?, ?, ?, ?)",
-        "tiitt", silence->match, silence->from_ms, silence->until_ms, silence->who, silence->why));
-    *ret_id = mw_sql_last_id(session);
+    MW_TRY(mw_sql_run(session, err,
+                      "INSERT INTO silences(match, begins, until, who, why) VALUES(?, ?, ?, ?, ?)"
+                      " RETURNING id",
+                      "tiitt", silence->match, silence->from_ms, silence->until_ms, silence->who,
+                      silence->why));
+    *ret_id = mw_sql_new_id(session);
     return MW_OK;
 }
 

@@ -49,6 +49,7 @@ typedef enum cli_option_id {
     CLI_DATA,
     CLI_RECORD,
     CLI_ARTIFACT_STORE,
+    CLI_STORE,
     CLI_THREADS,
     CLI_WORKERS,
     CLI_DRAIN_SECONDS,

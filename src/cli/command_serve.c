@@ -330,6 +330,8 @@ static mw_status run(serving *self, mw_arena *arena, mw_error *err)
 mw_status cli_run_serve(cli_call *call, mw_error *err)
 {
     serving self = {.call = call, .state.fd = -1, .signal_fd = -1, .drained_fd = -1};
+    if (call->settings[CLI_STORE].text && !call->settings[CLI_RECORD].text)
+        call->settings[CLI_RECORD].text = "mw-record"; /* the folder of what is no row */
     mw_status status = run(&self, &call->arena, err);
     cli_state_close(&self.state);
     cli_house_close(&self.house);

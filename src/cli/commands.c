@@ -62,7 +62,7 @@ static const cli_command commands[] = {
                        0, UINT_MAX, NULL, true}},
         .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
                             CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
-                            CLI_RECORD, CLI_ARTIFACT_STORE, CLI_THREADS, CLI_WORKERS,
+                            CLI_RECORD, CLI_ARTIFACT_STORE, CLI_STORE, CLI_THREADS, CLI_WORKERS,
                             CLI_DRAIN_SECONDS, CLI_MODELS, CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH,
                             CLI_GUARDED, CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL,
                             CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,

@@ -185,8 +185,11 @@ static mw_status open_record(const cli_call *call, cli_house *house, mw_error *e
     }
     if (!folder)
         return MW_OK;
-    MW_TRY(mw_registry_open(folder, &house->registry, err));
-    return place ? mw_registry_place(house->registry, place, err) : MW_OK;
+    const char *store = call->settings[CLI_STORE].text;
+    MW_TRY(store ? mw_registry_open_in(folder, store, &house->registry, err)
+                 : mw_registry_open(folder, &house->registry, err));
+    MW_TRY(place ? mw_registry_place(house->registry, place, err) : MW_OK);
+    return mw_registry_claim(house->registry, err);
 }
 
 static mw_status answer_from_record(const cli_call *call, mw_server_options *options,

@@ -146,6 +146,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                             .config = "server.artifacts",
                             .help = "keep the record's artifacts in a bucket, too; keys, endpoint "
                                     "and region as AWS's tools find them"},
+    [CLI_STORE] = {.name = "store",
+                   .kind = CLI_KIND_TEXT,
+                   .value = "postgresql://USER@HOST/DB",
+                   .auto_is = "record.db in the record's folder, or the database it began with",
+                   .config = "server.store",
+                   .help = "keep the record's rows in PostgreSQL, so that several servers share "
+                           "them; the password comes from PGPASSWORD or ~/.pgpass"},
     [CLI_THREADS] = {.name = "threads",
                      .kind = CLI_KIND_COUNT,
                      .value = "N",

@@ -211,7 +211,7 @@ static mw_status keep_grant(mw_record *record, int64_t user, const mw_grant *gra
                           user, (int64_t)grant->scope, grant->object);
     return mw_sql_run(record->session, err,
                       "INSERT INTO grants(user, scope, object, role) VALUES(?, ?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET role = excluded.role",
+                      " ON CONFLICT(user, scope, object) DO UPDATE SET role = excluded.role",
                       "iiti", user, (int64_t)grant->scope, grant->object, (int64_t)grant->role);
 }
 

@@ -132,7 +132,7 @@ mw_status mw_record_put_artifact(mw_record *record, mw_view path, mw_view digest
     MW_TRY(note(record, path, digest, err));
     return mw_sql_run(record->session, err,
                       "INSERT INTO artifacts(path, digest, bytes, created) VALUES(?, ?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET digest = excluded.digest,"
+                      " ON CONFLICT(path) DO UPDATE SET digest = excluded.digest,"
                       " bytes = excluded.bytes, created = excluded.created",
                       "ttii", path, digest, bytes, mw_clock_wall_ms());
 }
@@ -155,7 +155,7 @@ static mw_status bounds_of(mw_record *record, mw_view folder, mw_view *ret_low, 
     if (folder.size > 0)
         *ret_high = (mw_view){high, folder.size + 1};
     else
-        *ret_high = MW_VIEW("\xff");
+        *ret_high = MW_VIEW("\xf4\x8f\xbf\xbf"); /* the last character there is */
     return MW_OK;
 }
 

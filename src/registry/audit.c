@@ -115,7 +115,7 @@ mw_status mw_record_note(mw_record *record, const char *action, mw_view object, 
                       mw_view_of(hash)));
     return mw_sql_run(record->session, err,
                       "INSERT INTO audit_head(id, seq, hash) VALUES(1, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+                      " ON CONFLICT(id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
                       "it", entry.seq, mw_view_of(hash));
 }
 

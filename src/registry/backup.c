@@ -151,7 +151,13 @@ mw_status mw_record_backup(const char *folder, const char *path, mw_backup_repor
 {
     backup b = {0};
     MW_TRY(mw_registry_look(folder, &b.registry, err));
-    mw_status status = archive_create(path, &b.to, err);
+    mw_status status =
+        record_need_file(b.registry, "a backup is a copy of record.db",
+                         "pg_dump --schema=millwright keeps the rows; copy the artifacts after it: "
+                         "they are only added to",
+                         err);
+    if (status == MW_OK)
+        status = archive_create(path, &b.to, err);
     if (status == MW_OK) {
         snprintf(b.copy, sizeof b.copy, "%.*s.rows-%ld", PATH_BYTES - 1, path, (long)getpid());
         for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';) /* beside, not inside */

@@ -135,10 +135,11 @@ mw_status mw_data_read_list(mw_view text, mw_arena *arena, mw_data_files *ret_fi
 mw_status mw_record_put_object(mw_record *record, mw_view name, mw_view digest, int64_t bytes,
                                mw_error *err)
 {
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO data_objects(name, digest, bytes, created) VALUES(?, ?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes",
-                      "ttii", name, digest, bytes, mw_clock_wall_ms());
+    return mw_sql_run(
+        record->session, err,
+        "INSERT INTO data_objects(name, digest, bytes, created) VALUES(?, ?, ?, ?)"
+        " ON CONFLICT(name) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes",
+        "ttii", name, digest, bytes, mw_clock_wall_ms());
 }
 
 mw_status mw_record_object(mw_record *record, mw_view name, mw_data_file *ret_object, mw_error *err)

@@ -127,7 +127,7 @@ static mw_status put_tag(mw_record *record, int64_t id, const mw_tag *tag, mw_er
 {
     return mw_sql_run(record->session, err,
                       "INSERT INTO experiment_tags(experiment, key, value) VALUES(?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET value = excluded.value",
+                      " ON CONFLICT(experiment, key) DO UPDATE SET value = excluded.value",
                       "itt", id, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
 }
 
@@ -166,9 +166,9 @@ mw_status mw_record_create_experiment(mw_record *record, mw_view name, mw_view l
     int64_t now = mw_clock_wall_ms();
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO experiments(name, location, created, updated)"
-                      " VALUES(?, ?, ?, ?)",
+                      " VALUES(?, ?, ?, ?) RETURNING id",
                       "ttii", name, location.size ? location : MW_VIEW(""), now, now));
-    int64_t id = mw_sql_last_id(record->session);
+    int64_t id = mw_sql_new_id(record->session);
     if (location.size == 0)
         MW_TRY(mw_sql_run(record->session, err,
                           "UPDATE experiments SET location = 'mlflow-artifacts:/' || id"
@@ -290,7 +290,7 @@ mw_status mw_record_search_experiments(mw_record *record, const mw_search *searc
     record_memory memory = {record->arena, false};
     mw_experiments found = {0};
     MW_TRY(search_begin(&query, &domain, search, &memory, RECORD_RESULTS_MAX, err));
-    mw_buf_text(&query.where, "1");
+    mw_buf_text(&query.where, "TRUE");
     search_put_view(&query, "e.deleted", search->view);
     search_put_seen(&query, "e.id", MW_SCOPE_EXPERIMENT);
     mw_status status = search_put_filter(&query, err);

@@ -202,8 +202,9 @@ mw_status record_note_findings(mw_record *record, const mw_model_version *versio
     if (status == MW_OK && text.size > 0) {
         *ret_noted = true;
         status = mw_sql_run(record->session, err,
-                            "INSERT OR REPLACE INTO model_version_tags(model, version, key, value)"
-                            " VALUES(?, ?, ?, ?)",
+                            "INSERT INTO model_version_tags(model, version, key, value)"
+                            " VALUES(?, ?, ?, ?) ON CONFLICT(model, version, key) DO UPDATE"
+                            " SET value = excluded.value",
                             "iitt", version->model, version->version, mw_view_of(finding_tag),
                             mw_buf_as_view(&text));
     }
@@ -278,11 +279,12 @@ mw_status mw_registry_served(mw_registry *registry, mw_view endpoint, mw_view ad
 static mw_status write_served(mw_record *record, void *given, mw_error *err)
 {
     const serving *s = given;
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO served_addresses(endpoint, address, folder, since)"
-                      " VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET folder = excluded.folder,"
-                      " since = excluded.since",
-                      "ttti", s->endpoint, s->address, s->digest, mw_clock_wall_ms());
+    return mw_sql_run(
+        record->session, err,
+        "INSERT INTO served_addresses(endpoint, address, folder, since)"
+        " VALUES(?, ?, ?, ?) ON CONFLICT(endpoint, address) DO UPDATE SET folder = excluded.folder,"
+        " since = excluded.since",
+        "ttti", s->endpoint, s->address, s->digest, mw_clock_wall_ms());
 }
 
 mw_status mw_registry_note_served(mw_registry *registry, mw_view endpoint, mw_view address,

@@ -102,7 +102,7 @@ mw_status mw_record_set_gate_policy(mw_record *record, mw_view model, const mw_g
                     : mw_sql_run(record->session, err,
                                  "INSERT INTO gate_policies(model, gates, approvers, aliases,"
                                  " approvals, updated, updated_by) VALUES(?, ?, ?, ?, ?, ?, ?)"
-                                 " ON CONFLICT DO UPDATE SET gates = excluded.gates,"
+                                 " ON CONFLICT(model) DO UPDATE SET gates = excluded.gates,"
                                  " approvers = excluded.approvers, aliases = excluded.aliases,"
                                  " approvals = excluded.approvals, updated = excluded.updated,"
                                  " updated_by = excluded.updated_by",
@@ -187,8 +187,8 @@ mw_status mw_record_approve_version(mw_record *record, mw_view version, mw_view 
         return mw_mend(err, "ask somebody else");
     }
     MW_TRY(mw_sql_run(record->session, err,
-                      "INSERT OR IGNORE INTO gate_approvals(model, version, who, files, note, time)"
-                      " VALUES(?, ?, ?, ?, ?, ?)",
+                      "INSERT INTO gate_approvals(model, version, who, files, note, time)"
+                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                       "iittti", found.model, found.version, person(who), mw_view_of(digest),
                       filled(note), mw_clock_wall_ms()));
     if (mw_sql_changes(record->session) == 0) {
@@ -211,7 +211,8 @@ mw_status mw_record_override_gates(mw_record *record, mw_view version, mw_view r
     MW_TRY(digest_of(record, &found, digest, err));
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO gate_overrides(model, version, files, reason, by, time)"
-                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET files = excluded.files,"
+                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(model, version) DO UPDATE SET files = "
+                      "excluded.files,"
                       " reason = excluded.reason, by = excluded.by, time = excluded.time",
                       "iittti", found.model, found.version, mw_view_of(digest), reason,
                       by_whom(record), mw_clock_wall_ms()));

@@ -93,7 +93,8 @@ static mw_status open_sample(mw_record *record, mw_rows *rows, mw_view run_id,
     return mw_rows_open(
         record->session, rows, err,
         "WITH filled AS (SELECT value, is_nan, timestamp, step,"
-        " ntile(?) OVER (ORDER BY " IN_ORDER ") AS bucket FROM metrics" IN_STEPS "),"
+        " ntile(CAST(? AS INTEGER)) OVER (ORDER BY " IN_ORDER ") AS bucket FROM metrics" IN_STEPS
+        "),"
         " ranked AS (SELECT *, row_number() OVER (PARTITION BY bucket ORDER BY " IN_ORDER ") AS nth"
         " FROM filled)"
         " SELECT value, is_nan, timestamp, step FROM ranked WHERE nth = 1 ORDER BY " IN_ORDER,

@@ -105,22 +105,24 @@ static mw_status put_dataset(mw_record *record, const mw_run_info *run, const mw
 {
     mw_sql *session = record->session;
     MW_TRY(mw_sql_run(session, err,
-                      "INSERT OR IGNORE INTO datasets(experiment, name, digest, source_type,"
-                      " source, schema, profile) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                      "INSERT INTO datasets(experiment, name, digest, source_type,"
+                      " source, schema, profile) VALUES(?, ?, ?, ?, ?, ?, ?)"
+                      " ON CONFLICT DO NOTHING",
                       "itttttt", run->experiment, dataset->name, dataset->digest,
                       or_empty(dataset->source_type), or_empty(dataset->source), dataset->schema,
                       dataset->profile));
     MW_TRY(mw_sql_run(session, err,
-                      "INSERT OR IGNORE INTO run_datasets(run, dataset) SELECT ?, id FROM"
-                      " datasets WHERE experiment = ? AND name = ? AND digest = ?",
+                      "INSERT INTO run_datasets(run, dataset) SELECT ?, id FROM"
+                      " datasets WHERE experiment = ? AND name = ? AND digest = ?"
+                      " ON CONFLICT DO NOTHING RETURNING id",
                       "iitt", run->row, run->experiment, dataset->name, dataset->digest));
     if (mw_sql_changes(session) == 0)
         return MW_OK;
-    int64_t use = mw_sql_last_id(session);
+    int64_t use = mw_sql_new_id(session);
     for (size_t i = 0; i < dataset->tags.count; i++)
         MW_TRY(mw_sql_run(session, err,
-                          "INSERT OR IGNORE INTO run_dataset_tags(use, key, value)"
-                          " VALUES(?, ?, ?)",
+                          "INSERT INTO run_dataset_tags(use, key, value)"
+                          " VALUES(?, ?, ?) ON CONFLICT DO NOTHING",
                           "itt", use, dataset->tags.items[i].key,
                           or_empty(dataset->tags.items[i].value)));
     return MW_OK;
@@ -132,7 +134,8 @@ static mw_status put_models(mw_record *record, const mw_run_info *run, const mw_
     for (size_t i = 0; i < models->count; i++)
         MW_TRY(mw_sql_run(record->session, err,
                           "INSERT INTO run_models(run, model_id, is_output, step)"
-                          " VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET step = excluded.step",
+                          " VALUES(?, ?, ?, ?) ON CONFLICT(run, is_output, model_id) DO UPDATE SET "
+                          "step = excluded.step",
                           "itii", run->row, models->items[i].model_id, (int64_t)is_output,
                           models->items[i].step));
     return MW_OK;
@@ -178,7 +181,7 @@ static mw_status read_uses(mw_record *record, mw_view experiment, mw_dataset_use
                              "integer.",
                              MW_VIEW_ARG(experiment));
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT DISTINCT d.name, d.digest, t.value FROM datasets d"
+                        "SELECT DISTINCT d.name, d.digest, t.value, d.id FROM datasets d"
                         " JOIN run_datasets u ON u.dataset = d.id LEFT JOIN run_dataset_tags t"
                         " ON t.use = u.id AND t.key = 'mlflow.data.context'"
                         " WHERE d.experiment = ? ORDER BY d.id LIMIT ?",

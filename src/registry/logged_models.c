@@ -112,7 +112,7 @@ static mw_status put_tags(mw_record *record, int64_t model, const mw_tags *tags,
 {
     return put_pairs(record,
                      "INSERT INTO logged_model_tags(model, key, value) VALUES(?, ?, ?)"
-                     " ON CONFLICT DO UPDATE SET value = excluded.value",
+                     " ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
                      model, tags, RECORD_TAG_MAX, err);
 }
 
@@ -120,7 +120,7 @@ static mw_status put_params(mw_record *record, int64_t model, const mw_tags *par
 {
     return put_pairs(record,
                      "INSERT INTO logged_model_params(model, key, value) VALUES(?, ?, ?)"
-                     " ON CONFLICT DO UPDATE SET value = excluded.value",
+                     " ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
                      model, params, RECORD_PARAM_MAX, err);
 }
 
@@ -137,7 +137,8 @@ static mw_status put_model(mw_record *record, const mw_new_logged_model *wanted,
     mw_status status = mw_sql_run(
         record->session, err,
         "INSERT INTO logged_models(model_id, experiment, name, artifact_uri, status, model_type,"
-        " source_run_id, created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " source_run_id, created, updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING id",
         "titti"
         "ttii",
         model_id, experiment->id, wanted->name.size > 0 ? wanted->name : mw_view_of(made),
@@ -171,7 +172,7 @@ mw_status mw_record_create_logged_model(mw_record *record, const mw_new_logged_m
     record_new_id(id);
     snprintf(model_id, sizeof model_id, "m-%s", id);
     MW_TRY(put_model(record, wanted, mw_view_of(model_id), &experiment, err));
-    int64_t row = mw_sql_last_id(record->session);
+    int64_t row = mw_sql_new_id(record->session);
     MW_TRY(put_params(record, row, &wanted->params, err));
     MW_TRY(put_tags(record, row, &wanted->tags, err));
     MW_TRY(note(record, "logged_model.create", mw_view_of(model_id), RECORD_NOTHING,

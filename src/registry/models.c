@@ -119,7 +119,7 @@ static mw_status put_tag(mw_record *record, int64_t model, const mw_tag *tag, mw
 {
     return mw_sql_run(record->session, err,
                       "INSERT INTO registered_model_tags(model, key, value) VALUES(?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET value = excluded.value",
+                      " ON CONFLICT(model, key) DO UPDATE SET value = excluded.value",
                       "itt", model, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
 }
 
@@ -176,9 +176,9 @@ mw_status mw_record_create_model(mw_record *record, mw_view name, mw_view descri
     MW_TRY(refuse_taken(record, name, err));
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO registered_models(name, description, created, updated)"
-                      " VALUES(?, ?, ?, ?)",
+                      " VALUES(?, ?, ?, ?) RETURNING id",
                       "ttii", name, description, now, now));
-    int64_t row = mw_sql_last_id(record->session);
+    int64_t row = mw_sql_new_id(record->session);
     for (size_t i = 0; i < tags->count; i++)
         MW_TRY(put_tag(record, row, &tags->items[i], err));
     MW_TRY(note(record, "model.create", name, RECORD_NOTHING,
@@ -283,7 +283,7 @@ mw_status record_put_alias(mw_record *record, mw_view name, mw_view alias, int64
     MW_TRY(note_alias(record, model.row, name, alias, version, err));
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO model_aliases(model, alias, version) VALUES(?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET version = excluded.version",
+                      " ON CONFLICT(model, alias) DO UPDATE SET version = excluded.version",
                       "iti", model.row, alias, version));
     return record_touch_model(record, model.row, err);
 }
@@ -363,7 +363,7 @@ mw_status mw_record_search_models(mw_record *record, const mw_search *search,
     record_memory memory = {record->arena, false};
     mw_registered_models found = {0};
     MW_TRY(search_begin(&query, &domain, search, &memory, MODELS_MAX, err));
-    mw_buf_text(&query.where, "1");
+    mw_buf_text(&query.where, "TRUE");
     record_put_prompts(&query);
     search_put_seen(&query, "m.name", MW_SCOPE_MODEL);
     mw_status status = search_put_filter(&query, err);

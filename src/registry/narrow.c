@@ -66,7 +66,7 @@ static mw_status count_lead(mw_sql *session, const lead *l, int64_t *ret_count, 
 {
     char sql[256];
     const mw_value values[] = {l->key, l->value};
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT 1 FROM %s %s ? LIMIT %d)", l->rows,
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT 1 FROM %s %s ? LIMIT %d) n", l->rows,
              l->op, FEW_RUNS + 1);
     return count(session, sql, values, MW_COUNT(values), ret_count, err);
 }
@@ -105,7 +105,7 @@ static mw_status has_many_runs(search_query *query, mw_sql *session, bool *ret_m
     mw_buf sql;
     int64_t n = 0;
     mw_buf_init(&sql, query->where.size + MW_KIB);
-    mw_buf_format(&sql, "SELECT count(*) FROM (SELECT 1 FROM runs r WHERE %s LIMIT %d)",
+    mw_buf_format(&sql, "SELECT count(*) FROM (SELECT 1 FROM runs r WHERE %s LIMIT %d) n",
                   query->where.data, FEW_RUNS + 1);
     mw_status status = sql.failed ? mw_fail_memory(err, "the search")
                                   : count(session, sql.data, query->where_values.items,

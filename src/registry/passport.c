@@ -262,15 +262,16 @@ static mw_status keep_lists(mw_record *record, const mw_model_version *v, const 
 {
     for (size_t i = 0; i < p->libraries.count; i++)
         MW_TRY(mw_sql_run(record->session, err,
-                          "INSERT OR IGNORE INTO version_libraries(model, version, name, wanted)"
-                          " VALUES(?, ?, ?, ?)",
+                          "INSERT INTO version_libraries(model, version, name, wanted)"
+                          " VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
                           "iitt", v->model, v->version, p->libraries.items[i].name,
                           p->libraries.items[i].version));
     for (size_t i = 0; i < p->data.count; i++) {
         const mw_passport_data *d = &p->data.items[i];
         MW_TRY(mw_sql_run(record->session, err,
-                          "INSERT OR IGNORE INTO version_data(model, version, name, digest,"
-                          " source_type, source, context) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                          "INSERT INTO version_data(model, version, name, digest,"
+                          " source_type, source, context) VALUES(?, ?, ?, ?, ?, ?, ?)"
+                          " ON CONFLICT DO NOTHING",
                           "iittttt", v->model, v->version, d->name, d->digest, d->source_type,
                           d->source, d->context));
     }

@@ -91,6 +91,19 @@ mw_view record_words(mw_record *record, const char *format, ...)
 
 /* ---- folders (registry.c) -------------------------------------------------------------------- */
 
+enum { RECORD_PLACE_BYTES = 4096 + 64 };
+
+/* Where the rows are: "DIR/record.db", or the address of a database (place.c). */
+MW_CHECKED mw_status record_find_rows(const char *folder, char place[RECORD_PLACE_BYTES],
+                                      mw_error *err);
+bool record_is_there(const char *folder);
+/* From now on they are in that database. Fails: MW_BAD_ARGUMENT (MW4019) they are elsewhere. */
+MW_CHECKED mw_status record_settle(const char *folder, const char *address, bool only_check,
+                                   mw_error *err);
+/* Fails: MW_UNSUPPORTED (MW4020) they are in no file, and `what` needs one. */
+MW_CHECKED mw_status record_need_file(const mw_registry *registry, const char *what,
+                                      const char *instead, mw_error *err);
+
 bool record_is_empty_folder(const char *path);
 /* A file, or a folder with all in it; links are not followed. */
 void record_remove_tree(const char *path);

@@ -54,25 +54,29 @@ void record_remove_tree(const char *path)
     nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
-static mw_status open_parts(mw_registry *registry, const char *folder, bool beside, mw_error *err)
+/* address: NULL, or where its rows are from now on. */
+static mw_status open_parts(mw_registry *registry, const char *folder, const char *address,
+                            bool beside, mw_error *err)
 {
-    char path[4096 + 16];
+    char path[RECORD_PLACE_BYTES];
     MW_TRY(make_folders(folder, err));
     snprintf(registry->folder, sizeof registry->folder, "%s", folder);
-    snprintf(path, sizeof path, "%s/record.db", folder);
-    MW_TRY((beside ? mw_store_open_beside : mw_store_open)(path, record_steps, record_n_steps,
-                                                           &registry->store, err));
+    MW_TRY(address ? record_settle(folder, address, true, err)
+                   : record_find_rows(folder, path, err));
+    MW_TRY((beside ? mw_store_open_beside : mw_store_open)(address ? address : path, record_steps,
+                                                           record_n_steps, &registry->store, err));
+    MW_TRY(address ? record_settle(folder, address, false, err) : MW_OK);
     snprintf(path, sizeof path, "%s/blobs", folder);
     return (beside ? mw_blobs_open_beside : mw_blobs_open)(path, &registry->blobs, err);
 }
 
-static mw_status open_registry(const char *folder, bool beside, mw_registry **ret_registry,
-                               mw_error *err)
+static mw_status open_registry(const char *folder, const char *address, bool beside,
+                               mw_registry **ret_registry, mw_error *err)
 {
     mw_registry *registry = calloc(1, sizeof *registry);
     if (!registry)
         return mw_fail_memory(err, "the record");
-    mw_status status = open_parts(registry, folder, beside, err);
+    mw_status status = open_parts(registry, folder, address, beside, err);
     if (status != MW_OK) {
         mw_registry_close(registry);
         return status;
@@ -90,10 +94,10 @@ static mw_status fail_none(const char *folder, mw_error *err)
 
 static mw_status look_at_parts(mw_registry *registry, const char *folder, mw_error *err)
 {
-    char path[4096 + 16];
+    char path[RECORD_PLACE_BYTES];
     snprintf(registry->folder, sizeof registry->folder, "%s", folder);
-    snprintf(path, sizeof path, "%s/record.db", folder);
-    if (access(path, F_OK) != 0)
+    MW_TRY(record_find_rows(folder, path, err));
+    if (!record_is_there(folder))
         return fail_none(folder, err);
     MW_TRY(mw_store_open_to_read(path, record_n_steps, &registry->store, err));
     snprintf(path, sizeof path, "%s/blobs", folder);
@@ -121,17 +125,21 @@ mw_status mw_registry_look(const char *folder, mw_registry **ret_registry, mw_er
 
 mw_status mw_registry_open(const char *folder, mw_registry **ret_registry, mw_error *err)
 {
-    return open_registry(folder, false, ret_registry, err);
+    return open_registry(folder, NULL, false, ret_registry, err);
+}
+
+mw_status mw_registry_open_in(const char *folder, const char *address, mw_registry **ret_registry,
+                              mw_error *err)
+{
+    return open_registry(folder, address, false, ret_registry, err);
 }
 
 mw_status mw_registry_open_beside(const char *folder, bool make, mw_registry **ret_registry,
                                   mw_error *err)
 {
-    char path[4096 + 16];
-    int size = snprintf(path, sizeof path, "%s/record.db", folder);
-    if (!make && (size < 0 || (size_t)size >= sizeof path || access(path, F_OK) != 0))
+    if (!make && !record_is_there(folder))
         return fail_none(folder, err);
-    return open_registry(folder, true, ret_registry, err);
+    return open_registry(folder, NULL, true, ret_registry, err);
 }
 
 mw_status mw_registry_place(mw_registry *registry, const char *uri, mw_error *err)

@@ -37,9 +37,16 @@ typedef struct mw_record {
 
 typedef mw_status mw_record_work(mw_record *record, void *user, mw_error *err);
 
-/* Open or make the record in a folder: record.db, blobs/. Fails as mw_store_open. */
+/* Open or make the record in a folder: record.db (or store.json), blobs/. Fails as mw_store_open.
+ */
 MW_CHECKED mw_status mw_registry_open(const char *folder, mw_registry **ret_registry,
                                       mw_error *err);
+/* The same with its rows in PostgreSQL: "postgresql://user@host/database" (mw_store_open), so that
+ * several servers share them. FOLDER/store.json says so from now on, without the password, and
+ * whoever opens the folder follows it. Fails: as above; MW_BAD_ARGUMENT (MW4019) the folder's
+ * record is elsewhere. */
+MW_CHECKED mw_status mw_registry_open_in(const char *folder, const char *address,
+                                         mw_registry **ret_registry, mw_error *err);
 /* To look at it only, also while a server has it open. Nothing is made or changed, except that a
  * record of an older version is brought forward where no server has it open.
  * Fails: MW_NOT_FOUND (MW4008) there is none; MW_CONFLICT (MW4002) it is older and in use. */
@@ -52,6 +59,9 @@ MW_CHECKED mw_status mw_registry_open_beside(const char *folder, bool make,
 /* Keep the artifacts in a bucket, too, from now on: see mw_blobs_place. Before anything else uses
  * the record. */
 MW_CHECKED mw_status mw_registry_place(mw_registry *registry, const char *uri, mw_error *err);
+/* Of a record in PostgreSQL: its artifacts are here, for all servers that share it. After
+ * mw_registry_place. Fails: MW_CONFLICT (MW4021) the others keep them elsewhere. */
+MW_CHECKED mw_status mw_registry_claim(mw_registry *registry, mw_error *err);
 void mw_registry_close(mw_registry *registry);
 MW_CHECKED mw_status mw_registry_write(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                                        void *user, mw_error *err);

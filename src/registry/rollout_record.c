@@ -304,14 +304,15 @@ mw_status mw_record_start_rollout(mw_record *record, mw_view endpoint, mw_view v
         record->session, err,
         "INSERT INTO rollouts(endpoint, model, alias, from_version, to_version, document, state,"
         " step, salt, memory, started, entered, ended, started_by, why, weight)"
-        " VALUES(?, ?, ?, ?, ?, ?, 'running', 0, ?, '', ?, ?, 0, ?, '', ?)",
+        " VALUES(?, ?, ?, ?, ?, ?, 'running', 0, ?, '', ?, ?, 0, ?, '', ?)"
+        " RETURNING id",
         "tttiittiitd", endpoint, rollout.model, rollout.alias, rollout.from_version,
         rollout.to_version, mw_buf_as_view(&text), mw_view_of(salt), now, now,
         record->actor ? record->actor->name : MW_VIEW("-"), document->steps[0].weight);
     mw_buf_done(&text);
     if (status != MW_OK)
         return status;
-    rollout.id = mw_sql_last_id(record->session);
+    rollout.id = mw_sql_new_id(record->session);
     MW_TRY(tell(record, &rollout, "start", "rollout.start",
                 record_words(record, "version %lld", (long long)rollout.from_version),
                 mw_view_of(mw_strategy_names[document->strategy]), RECORD_NOTHING, err));
@@ -500,8 +501,8 @@ mw_status mw_record_approve_rollout(mw_record *record, int64_t id, mw_view who,
     MW_TRY(mw_record_rollout(record, id, &rollout, err));
     MW_TRY(mw_rollout_command_check(MW_COMMAND_ABORT, rollout.state, err)); /* running or paused */
     MW_TRY(mw_sql_run(record->session, err,
-                      "INSERT OR IGNORE INTO rollout_approvals(rollout, step, who, time)"
-                      " VALUES(?, ?, ?, ?)",
+                      "INSERT INTO rollout_approvals(rollout, step, who, time)"
+                      " VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
                       "iiti", id, rollout.step, who, mw_clock_wall_ms()));
     MW_TRY(tell(record, &rollout, "approve", "rollout.approve", words_of(record, &rollout), who,
                 RECORD_NOTHING, err));
@@ -527,8 +528,10 @@ mw_status mw_record_add_outcomes(mw_record *record, int64_t id, int arm, double 
     MW_TRY(mw_record_rollout(record, id, &rollout, err));
     return mw_sql_run(record->session, err,
                       "INSERT INTO rollout_outcomes(rollout, arm, n, sum, squares)"
-                      " VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n,"
-                      " sum = sum + excluded.sum, squares = squares + excluded.squares",
+                      " VALUES(?, ?, ?, ?, ?) ON CONFLICT(rollout, arm) DO UPDATE SET n = "
+                      "rollout_outcomes.n + excluded.n,"
+                      " sum = rollout_outcomes.sum + excluded.sum, squares = "
+                      "rollout_outcomes.squares + excluded.squares",
                       "iiddd", id, (int64_t)arm, n, sum, squares);
 }
 

@@ -146,7 +146,7 @@ static mw_status put_run(mw_record *record, const mw_new_run *wanted,
     mw_status status = mw_sql_run(
         record->session, err,
         "INSERT INTO runs(run_id, experiment, name, user, status, started, artifact_uri)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?)",
+        " VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING id",
         "tittiit", run_id, experiment->id, name, wanted->user.data ? wanted->user : MW_VIEW(""),
         (int64_t)MW_RUN_RUNNING, wanted->started, mw_buf_as_view(&uri));
     mw_buf_done(&uri);
@@ -164,7 +164,7 @@ mw_status mw_record_create_run(mw_record *record, const mw_new_run *wanted, mw_r
     MW_TRY(check_new_run(record, wanted, &experiment, err));
     record_new_id(id);
     MW_TRY(put_run(record, wanted, &experiment, mw_view_of(id), name, err));
-    int64_t row = mw_sql_last_id(record->session);
+    int64_t row = mw_sql_new_id(record->session);
     for (size_t i = 0; i < wanted->tags.count; i++)
         MW_TRY(record_put_tag(record, row, &wanted->tags.items[i], err));
     if (!tagged)
@@ -247,7 +247,7 @@ static mw_status open_search(mw_record *record, search_query *query, bool may_ra
 {
     static const search_tie ties[] = {{"start_time", "r.started DESC"}, {"", "r.run_id"}};
     const mw_search *search = query->search;
-    mw_buf_text(&query->where, "1");
+    mw_buf_text(&query->where, "TRUE");
     MW_TRY(search_put_ids(query, "r.experiment", &search->experiments, err));
     search_put_view(query, "r.deleted", search->view);
     MW_TRY(search_narrow(query, record->session, may_rank, err));

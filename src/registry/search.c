@@ -5,6 +5,8 @@
  *
  * A comparison of a metric, parameter or tag is an EXISTS on its primary key: it stops at the first
  * run that is not wanted, and so lets an order that has an index stop at the page's end. */
+#include <ctype.h>
+
 #include "search.h"
 
 enum { SQL_BYTES_MAX = 4 << 20, ORDER_FIELDS_MAX = 20 };
@@ -96,6 +98,16 @@ static void put_list(search_query *query, const char *column, const filter_claus
     mw_buf_char(out, ')');
 }
 
+/* Of ASCII, as both engines lower a column. */
+static mw_view lower(record_memory *memory, mw_view text)
+{
+    mw_view kept = record_keep(memory, text);
+    for (size_t i = 0; i < kept.size; i++)
+        ((char *)kept.data)[i] =
+            (char)(isupper((unsigned char)kept.data[i]) ? kept.data[i] + 32 : kept.data[i]);
+    return kept;
+}
+
 /* "column op ?" */
 static void put_comparison(search_query *query, const char *column, const filter_clause *clause)
 {
@@ -104,10 +116,12 @@ static void put_comparison(search_query *query, const char *column, const filter
         put_list(query, column, clause);
         return;
     }
-    if (clause->op == FILTER_ILIKE)
-        mw_buf_format(out, "lower(%s) LIKE lower(?)", column);
-    else
-        mw_buf_format(out, "%s %s ?", column, filter_op_texts[clause->op]);
+    if (clause->op == FILTER_ILIKE) {
+        mw_buf_format(out, "lower(%s) LIKE ?", column);
+        put_text(query, lower(query->memory, clause->texts.items[0]));
+        return;
+    }
+    mw_buf_format(out, "%s %s ?", column, filter_op_texts[clause->op]);
     if (clause->is_number)
         search_put_value(query, clause->number);
     else

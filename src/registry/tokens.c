@@ -170,7 +170,7 @@ mw_status mw_record_experiment_of_path(mw_record *record, mw_view path, mw_view 
     MW_TRY(
         mw_rows_open(record->session, &rows, err,
                      "SELECT CASE WHEN count(*) = 1 THEN CAST(min(id) AS TEXT) END FROM (SELECT id,"
-                     " rtrim(location, '/') || '/' AS place FROM experiments) WHERE"
+                     " rtrim(location, '/') || '/' AS place FROM experiments) p WHERE"
                      " substr('mlflow-artifacts:/' || ?1 || '/', 1, length(place)) = place"
                      " GROUP BY length(place) ORDER BY length(place) DESC LIMIT 1",
                      "t", path));

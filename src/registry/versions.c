@@ -290,10 +290,11 @@ static mw_status next_number(mw_record *record, int64_t model, int64_t *ret_numb
 static mw_status put_tag(mw_record *record, int64_t model, int64_t version, const mw_tag *tag,
                          mw_error *err)
 {
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO model_version_tags(model, version, key, value)"
-                      " VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                      "iitt", model, version, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
+    return mw_sql_run(
+        record->session, err,
+        "INSERT INTO model_version_tags(model, version, key, value)"
+        " VALUES(?, ?, ?, ?) ON CONFLICT(model, version, key) DO UPDATE SET value = excluded.value",
+        "iitt", model, version, tag->key, tag->value.data ? tag->value : MW_VIEW(""));
 }
 
 static mw_status note(mw_record *record, const char *action, mw_view name, int64_t version,
@@ -496,7 +497,7 @@ mw_status mw_record_search_versions(mw_record *record, const mw_search *search,
     search_query query;
     record_memory memory = {record->arena, false};
     MW_TRY(search_begin(&query, &domain, search, &memory, VERSIONS_MAX, err));
-    mw_buf_text(&query.where, "1");
+    mw_buf_text(&query.where, "TRUE");
     record_put_prompts(&query);
     search_put_seen(&query, "m.name", MW_SCOPE_MODEL);
     mw_status status = search_put_filter(&query, err);

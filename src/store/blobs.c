@@ -131,6 +131,11 @@ store_bucket *store_blobs_bucket(const mw_blobs *blobs)
     return blobs->bucket;
 }
 
+const char *mw_blobs_uri(const mw_blobs *blobs)
+{
+    return blobs->bucket ? store_bucket_uri(blobs->bucket) : NULL;
+}
+
 void mw_blobs_close(mw_blobs *blobs)
 {
     if (!blobs)

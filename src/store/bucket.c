@@ -113,6 +113,11 @@ mw_status store_bucket_open(const store_place *place, store_bucket **ret_bucket,
     return MW_OK;
 }
 
+const char *store_bucket_uri(const store_bucket *bucket)
+{
+    return bucket->uri;
+}
+
 void store_bucket_close(store_bucket *bucket)
 {
     if (!bucket)

@@ -23,6 +23,7 @@ typedef struct store_place {
 MW_CHECKED mw_status store_bucket_open(const store_place *place, store_bucket **ret_bucket,
                                        mw_error *err);
 void store_bucket_close(store_bucket *bucket); /* NULL is fine */
+const char *store_bucket_uri(const store_bucket *bucket);
 
 /* What FOLDER/bucket.json names; NULL where there is none (bucket_place.c). */
 MW_CHECKED mw_status store_place_open(const char *folder, store_bucket **ret_bucket, mw_error *err);

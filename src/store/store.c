@@ -10,7 +10,8 @@
 #include "engine.h"
 
 struct mw_store {
-    char *path;
+    const store_engine *engine;
+    char *path; /* or the address of a database */
     int lock_fd;
     mw_sql *writing;
     store_writer *writer;
@@ -58,34 +59,6 @@ static mw_status take_lock(mw_store *store, mw_error *err)
 
 /* ---- the schema ------------------------------------------------------------------------------ */
 
-static mw_status read_version(mw_sql *session, size_t *ret_version, mw_error *err)
-{
-    mw_rows rows;
-    int64_t version = 0;
-    MW_TRY(mw_rows_open(session, &rows, err, "PRAGMA user_version", ""));
-    if (mw_rows_next(&rows))
-        version = mw_rows_int(&rows, 0);
-    MW_TRY(mw_rows_close(&rows, err));
-    *ret_version = version > 0 ? (size_t)version : 0;
-    return MW_OK;
-}
-
-static mw_status take_step(mw_sql *session, const char *step, size_t version, mw_error *err)
-{
-    char mark[64];
-    snprintf(mark, sizeof mark, "PRAGMA user_version=%zu", version);
-    mw_status status = store_script(session, "BEGIN IMMEDIATE", err);
-    if (status == MW_OK)
-        status = store_script(session, step, err);
-    if (status == MW_OK)
-        status = store_script(session, mark, err);
-    if (status == MW_OK)
-        status = store_script(session, "COMMIT", err);
-    if (status != MW_OK && !sqlite3_get_autocommit(session->db))
-        (void)!store_script(session, "ROLLBACK", NULL);
-    return status;
-}
-
 static mw_status fail_newer(size_t version, size_t n_steps, mw_error *err)
 {
     mw_fail(err, MW_E_STORE_NEWER, "its schema is version %zu, this program knows 0..%zu", version,
@@ -94,22 +67,31 @@ static mw_status fail_newer(size_t version, size_t n_steps, mw_error *err)
     return mw_mend(err, "use that version, or a copy from before it was run");
 }
 
-mw_status store_migrate(mw_sql *session, const char *const *steps, size_t n_steps, mw_error *err)
+static mw_status take_steps(mw_sql *session, const char *const *steps, size_t n_steps,
+                            mw_error *err)
 {
     size_t version;
-    MW_TRY(read_version(session, &version, err));
+    MW_TRY(session->engine->read_version(session, &version, err));
     if (version > n_steps)
         return fail_newer(version, n_steps, err);
     for (; version < n_steps; version++)
-        MW_TRY(take_step(session, steps[version], version + 1, err));
+        MW_TRY(session->engine->step(session, steps[version], version + 1, err));
     return MW_OK;
+}
+
+static mw_status migrate(mw_sql *session, const char *const *steps, size_t n_steps, mw_error *err)
+{
+    MW_TRY(session->engine->guard(session, true, err));
+    mw_status status = take_steps(session, steps, n_steps, err);
+    mw_status ended = session->engine->guard(session, false, status == MW_OK ? err : NULL);
+    return status == MW_OK ? ended : status;
 }
 
 /* The schema is its owner's to change. */
 static mw_status check_same(mw_sql *session, size_t n_steps, mw_error *err)
 {
     size_t version;
-    MW_TRY(read_version(session, &version, err));
+    MW_TRY(session->engine->read_version(session, &version, err));
     if (version == n_steps)
         return MW_OK;
     mw_fail(err, MW_E_STORE_NEWER, "its schema is version %zu, this program's is %zu", version,
@@ -123,20 +105,21 @@ static mw_status check_same(mw_sql *session, size_t n_steps, mw_error *err)
 static mw_status open_all(mw_store *store, const char *const *steps, size_t n_steps, bool beside,
                           mw_error *err)
 {
-    mw_status locked = take_lock(store, err);
+    /* a file has one owner; a server of databases looks after itself */
+    mw_status locked = store->engine == &store_sqlite ? take_lock(store, err) : MW_OK;
     bool is_guest = locked == MW_CONFLICT && beside;
     if (!is_guest)
         MW_TRY(locked);
-    MW_TRY(store_session_open(store->path, true, &store->writing, err));
+    MW_TRY(store->engine->open(store->path, true, &store->writing, err));
     MW_TRY(is_guest ? check_same(store->writing, n_steps, err)
-                    : store_migrate(store->writing, steps, n_steps, err));
+                    : migrate(store->writing, steps, n_steps, err));
     return store_writer_start(store->writing, &store->writer, err);
 }
 
 static mw_status check_version(mw_sql *session, void *given, mw_error *err)
 {
     size_t version, n_steps = *(const size_t *)given;
-    MW_TRY(read_version(session, &version, err));
+    MW_TRY(session->engine->read_version(session, &version, err));
     if (version > n_steps)
         return fail_newer(version, n_steps, err);
     if (version == n_steps)
@@ -146,6 +129,40 @@ static mw_status check_version(mw_sql *session, void *given, mw_error *err)
     return mw_mend(err, "start 'mw serve' of this version on it once: it is brought forward");
 }
 
+bool mw_store_is_address(const char *path)
+{
+    return strncmp(path, "postgresql://", 13) == 0 || strncmp(path, "postgres://", 11) == 0;
+}
+
+/* "postgresql://ada:secret@host/db?password=secret" is not shown. */
+void mw_store_show_address(const char *address, char *out, size_t size)
+{
+    mw_buf shown;
+    mw_buf_init(&shown, 64 * MW_KIB);
+    const char *slashes = mw_store_is_address(address) ? strstr(address, "://") : NULL;
+    const char *from = slashes ? slashes + 3 : address;
+    size_t authority = slashes ? strcspn(from, "/?") : 0;
+    const char *at = slashes ? memrchr(from, '@', authority) : NULL;
+    const char *colon = at ? memchr(from, ':', (size_t)(at - from)) : NULL;
+    if (colon) {
+        mw_buf_bytes(&shown, address, (size_t)(colon - address));
+        from = at;
+    } else {
+        from = address;
+    }
+    const char *password = slashes ? strstr(from, "password=") : NULL;
+    mw_buf_bytes(&shown, from, password ? (size_t)(password - from) : strlen(from));
+    if (password) {
+        const char *rest = password + strcspn(password, "&");
+        mw_buf_text(&shown, *rest ? rest + 1 : "");
+    }
+    snprintf(out, size, "%s", shown.failed ? "" : shown.data);
+    mw_buf_done(&shown);
+    size_t end = strlen(out);
+    if (password && end > 0 && (out[end - 1] == '?' || out[end - 1] == '&'))
+        out[end - 1] = '\0';
+}
+
 static mw_store *new_store(const char *path)
 {
     mw_store *store = calloc(1, sizeof *store);
@@ -153,6 +170,7 @@ static mw_store *new_store(const char *path)
         free(store);
         return NULL;
     }
+    store->engine = mw_store_is_address(path) ? &store_postgres : &store_sqlite;
     store->lock_fd = -1;
     pthread_mutex_init(&store->lock, NULL);
     return store;
@@ -181,9 +199,11 @@ static mw_status open_store(const char *path, const char *const *steps, size_t n
         return mw_fail_memory(err, "the record");
     mw_status status = open_all(store, steps, n_steps, beside, err);
     if (status != MW_OK) {
+        char shown[256];
+        mw_store_show_address(path, shown, sizeof shown);
         mw_store_close(store);
         return mw_view_starts(mw_view_of(err ? err->where : ""), path) ? status
-                                                                       : mw_at(err, "%s", path);
+                                                                       : mw_at(err, "%s", shown);
     }
     *ret_store = store;
     return MW_OK;
@@ -201,39 +221,13 @@ mw_status mw_store_open_beside(const char *path, const char *const *steps, size_
     return open_store(path, steps, n_steps, true, ret_store, err);
 }
 
-/* One step takes all pages in one read transaction: in WAL mode no writer waits for it. */
-static mw_status copy_pages(mw_sql *from, const char *to_path, mw_error *err)
-{
-    mw_sql to = {.db = NULL};
-    int outcome =
-        sqlite3_open_v2(to_path, &to.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    mw_status status = outcome == SQLITE_OK ? MW_OK : store_fail(&to, outcome, err);
-    sqlite3_backup *copy =
-        status == MW_OK ? sqlite3_backup_init(to.db, "main", from->db, "main") : NULL;
-    if (copy) {
-        outcome = sqlite3_backup_step(copy, -1);
-        sqlite3_backup_finish(copy);
-        if (outcome != SQLITE_DONE)
-            status = store_fail(&to, outcome, err);
-    } else if (status == MW_OK) {
-        status = store_fail(&to, sqlite3_errcode(to.db), err);
-    }
-    if (status == MW_OK) /* one file: without a log beside it */
-        status = store_script(&to, "PRAGMA journal_mode=DELETE", err);
-    sqlite3_close(to.db);
-    return status;
-}
-
 mw_status mw_store_copy(const char *path, const char *to_path, mw_error *err)
 {
-    mw_sql *from;
     if (access(to_path, F_OK) == 0) {
         errno = EEXIST;
         return fail_open("write the copy", err);
     }
-    MW_TRY(store_session_open(path, false, &from, err));
-    mw_status status = copy_pages(from, to_path, err);
-    store_session_close(from);
+    mw_status status = store_sqlite_copy(path, to_path, err);
     if (status != MW_OK)
         unlink(to_path);
     return status == MW_OK ? MW_OK : mw_at(err, "%s", to_path);
@@ -246,9 +240,10 @@ void mw_store_close(mw_store *store)
     store_writer_stop(store->writer);
     for (mw_sql *session = store->idle, *next; session; session = next) {
         next = session->next;
-        store_session_close(session);
+        session->engine->close(session);
     }
-    store_session_close(store->writing); /* the last one: moves the log into the file */
+    if (store->writing)
+        store->engine->close(store->writing); /* the last one: moves the log into the file */
     if (store->lock_fd >= 0)
         close(store->lock_fd);
     pthread_mutex_destroy(&store->lock);
@@ -272,7 +267,7 @@ static mw_status take_reader(mw_store *store, mw_sql **ret_session, mw_error *er
         store->idle = session->next;
     pthread_mutex_unlock(&store->lock);
     if (!session)
-        return store_session_open(store->path, false, ret_session, err);
+        return store->engine->open(store->path, false, ret_session, err);
     *ret_session = session;
     return MW_OK;
 }
@@ -289,11 +284,11 @@ mw_status mw_store_read(mw_store *store, mw_store_work *work, void *user, mw_err
 {
     mw_sql *session;
     MW_TRY(take_reader(store, &session, err));
-    mw_status status = mw_sql_run(session, err, "BEGIN", "");
+    mw_status status = session->engine->begin(session, err);
     if (status == MW_OK) {
         status = work(session, user, err);
         mw_error end;
-        mw_status ended = mw_sql_run(session, &end, "COMMIT", "");
+        mw_status ended = session->engine->end(session, STORE_KEEP, &end);
         if (status == MW_OK && ended != MW_OK) {
             status = ended;
             if (err)
@@ -304,7 +299,46 @@ mw_status mw_store_read(mw_store *store, mw_store_work *work, void *user, mw_err
     return status;
 }
 
+typedef struct claim {
+    mw_view mine, was;
+} claim;
+
+static mw_status fail_apart(mw_view there, mw_view mine, mw_error *err)
+{
+    mw_fail(err, MW_E_STORE_APART,
+            "this record's artifacts are kept in %.*s, here they would be in "
+            "%.*s",
+            MW_VIEW_ARG(there), MW_VIEW_ARG(mine));
+    return mw_mend(err, "give --artifacts s3://BUCKET/PREFIX to each server of a record, or the "
+                        "same folder as --record");
+}
+
+static mw_status write_claim(mw_sql *session, void *given, mw_error *err)
+{
+    const claim *c = given;
+    mw_rows rows;
+    mw_status status = MW_OK;
+    MW_TRY(mw_sql_run(session, err,
+                      "UPDATE about SET artifacts = ?1 WHERE artifacts IN ('', ?1, ?2)", "tt",
+                      c->mine, c->was));
+    if (mw_sql_changes(session) > 0)
+        return MW_OK;
+    MW_TRY(mw_rows_open(session, &rows, err, "SELECT artifacts FROM about", ""));
+    if (mw_rows_next(&rows))
+        status = fail_apart(mw_rows_text(&rows, 0), c->mine, err);
+    mw_status closed = mw_rows_close(&rows, NULL);
+    return status == MW_OK ? closed : status;
+}
+
+mw_status mw_store_claim(mw_store *store, const char *mine, const char *was, mw_error *err)
+{
+    claim c = {mw_view_of(mine), mw_view_of(was)};
+    return store->engine == &store_postgres ? mw_store_write(store, write_claim, &c, err) : MW_OK;
+}
+
 void mw_store_count(mw_store *store, mw_store_counts *ret_counts)
 {
     store_writer_count(store->writer, ret_counts);
+    if (store->engine == &store_postgres)
+        store_postgres_count(store->path, &ret_counts->is_away, &ret_counts->n_lost);
 }

@@ -1,11 +1,19 @@
-/* store: durable rows and blobs. The only room that knows SQLite.
+/* store: durable rows and blobs. The only room that knows SQLite and PostgreSQL.
  *
  *     many threads --write--> queue -> writer thread: BEGIN, each work in its savepoint, COMMIT
  *     many threads --read---> a reader connection, one read transaction
  *
- * A write is acknowledged (mw_store_write returns MW_OK) only when its transaction is on the disk:
- * journal_mode WAL, synchronous FULL. Works that wait together share one commit; each gets its own
- * result, and one that fails takes nothing of the others with it.
+ * A write is acknowledged (mw_store_write returns MW_OK) only when its transaction is on the disk.
+ * Works that wait together share one commit; each gets its own result, and one that fails takes
+ * nothing of the others with it. A work sees no other one's half: writers take turns, also those of
+ * several servers that share a database.
+ *
+ * Where a path of a database file is asked for, "postgresql://user@host/database" is taken, too
+ * (postgres.c): then any number of processes share it. PostgreSQL away: what has not begun waits
+ * five seconds for it; then, or when a work was in its midst, MW_BUSY (MW4015): nothing was kept,
+ * no work is ever run twice. A commit whose answer was lost is asked for afterwards; MW_IO (MW4017)
+ * when even that is not possible. Others: MW_UNSUPPORTED (MW4014), MW_IO (MW4016), MW_BAD_ARGUMENT
+ * (MW4018, MW4019), MW_BUSY (MW4022).
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -21,6 +29,11 @@ typedef struct mw_sql mw_sql;
 /* What is done inside one transaction. It must not keep the session. MW_OK keeps what was written;
  * anything else undoes it. */
 typedef mw_status mw_store_work(mw_sql *session, void *user, mw_error *err);
+
+/* Whether it is the address of a database, not the path of a file. */
+bool mw_store_is_address(const char *path);
+/* As it may be told: without its password. */
+void mw_store_show_address(const char *address, char *out, size_t size);
 
 /* Open or make the database at `path`, and bring its schema forward: steps[i] is the script (one or
  * more statements) from version i to i+1. A step that was ever released is never changed.
@@ -43,6 +56,10 @@ MW_CHECKED mw_status mw_store_open_beside(const char *path, const char *const *s
 MW_CHECKED mw_status mw_store_copy(const char *path, const char *to_path, mw_error *err);
 /* Waits for the writes that were accepted. NULL is fine. */
 void mw_store_close(mw_store *store);
+/* Those who share a database keep its blobs in one place: `mine` is noted there, where none is yet,
+ * or `was`. Nothing to do for a file. Fails: MW_CONFLICT (MW4021) another one stands there. */
+MW_CHECKED mw_status mw_store_claim(mw_store *store, const char *mine, const char *was,
+                                    mw_error *err);
 
 /* Run `work` on the writer thread and return when it is committed. Blocks: not for loops. Any
  * thread. Fails as the work does; MW_IO (MW4005) when the disk is full, (MW4006) otherwise. */
@@ -55,6 +72,8 @@ MW_CHECKED mw_status mw_store_read(mw_store *store, mw_store_work *work, void *u
 typedef struct mw_store_counts {
     uint64_t writes, commits; /* works committed, transactions that carried them */
     uint64_t commit_ns;       /* spent in commits */
+    bool is_away;             /* PostgreSQL cannot be reached now */
+    uint64_t n_lost;          /* connections to it that were lost */
 } mw_store_counts;
 void mw_store_count(mw_store *store, mw_store_counts *ret_counts);
 
@@ -72,12 +91,13 @@ typedef struct mw_value {
 
 /* Run a statement that gives no rows. `kinds` has a letter for each argument: t an mw_view (NULL
  * data: null), i an int64_t, d a double, n nothing (null). Statements are kept prepared by their
- * text, so `sql` must be a literal. */
+ * text, so `sql` must be a literal. It is of the SQL that both engines take (README.md). */
 MW_CHECKED mw_status mw_sql_run(mw_sql *session, mw_error *err, const char *sql, const char *kinds,
                                 ...);
-/* Rows that the last mw_sql_run changed; the rowid that it inserted. */
+/* Rows that the last mw_sql_run changed; the number that it gave back: "INSERT ... RETURNING id",
+ * 0 where nothing was inserted. */
 int64_t mw_sql_changes(const mw_sql *session);
-int64_t mw_sql_last_id(const mw_sql *session);
+int64_t mw_sql_new_id(const mw_sql *session);
 
 /* Rows of a SELECT:
  *
@@ -128,6 +148,8 @@ MW_CHECKED mw_status mw_blobs_open_beside(const char *folder, mw_blobs **ret_blo
 /* The same to read only: nothing is made or removed. */
 MW_CHECKED mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_error *err);
 void mw_blobs_close(mw_blobs *blobs);
+/* "s3://bucket/prefix"; NULL: they are in the folder alone. */
+const char *mw_blobs_uri(const mw_blobs *blobs);
 /* From now on the folder's blobs are kept in a bucket, too: "s3://bucket/prefix", with endpoint and
  * region from AWS_ENDPOINT_URL and AWS_REGION. Those that are there are brought over first; then
  * FOLDER/bucket.json says it, and whoever opens the folder follows it. Nothing when it says the

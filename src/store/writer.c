@@ -13,7 +13,7 @@
 
 #include "engine.h"
 
-enum { WORKS_A_COMMIT = 1000, CHECKPOINT_PAGES = 1000, IDLE_SECONDS = 1 };
+enum { WORKS_A_COMMIT = 1000, IDLE_SECONDS = 1 };
 
 /* On the caller's stack: it waits. */
 typedef struct ticket {
@@ -26,25 +26,17 @@ typedef struct ticket {
 } ticket;
 
 struct store_writer {
-    mw_sql *session;
+    mw_sql *session; /* the thread's own */
+    const store_engine *engine;
     pthread_mutex_t lock;
     pthread_cond_t has_work;
     ticket *first, **end; /* guarded by lock */
     bool ending;
-    int wal_pages; /* the writer's own: not yet moved into the database file */
     pthread_t thread;
     atomic_uint_least64_t writes, commits, commit_ns;
 };
 
 /* ---- one commit ------------------------------------------------------------------------------ */
-
-static int note_wal(void *user, sqlite3 *db, const char *name, int n_pages)
-{
-    (void)db;
-    (void)name;
-    ((store_writer *)user)->wal_pages = n_pages;
-    return SQLITE_OK;
-}
 
 /* Everything from `first` up to, not including, `end` is undone for the same reason. */
 static void fail_all(ticket *first, const ticket *end, const mw_error *why)
@@ -60,10 +52,11 @@ static void fail_all(ticket *first, const ticket *end, const mw_error *why)
 
 static bool is_in_transaction(const store_writer *writer)
 {
-    return !sqlite3_get_autocommit(writer->session->db);
+    return writer->engine->is_within(writer->session);
 }
 
-/* SQLite ends the whole transaction by itself on a full disk or an error of the file. */
+/* An engine ends the whole transaction by itself on a full disk, an error of the file, a connection
+ * that is lost. */
 static bool was_undone(store_writer *writer, ticket *first, const ticket *now, const mw_error *why)
 {
     if (is_in_transaction(writer))
@@ -77,7 +70,7 @@ static void run_ticket(store_writer *writer, ticket *first, ticket *t, bool is_a
     mw_error own;
     mw_error *err = t->err ? t->err : &own;
     mw_sql *session = writer->session;
-    t->status = is_alone ? MW_OK : mw_sql_run(session, err, "SAVEPOINT work", "");
+    t->status = is_alone ? MW_OK : writer->engine->mark(session, err);
     if (t->status == MW_OK)
         t->status = t->work(session, t->user, err);
     if (was_undone(writer, first, t, err)) {
@@ -88,9 +81,11 @@ static void run_ticket(store_writer *writer, ticket *first, ticket *t, bool is_a
     if (is_alone)
         return;
     mw_error ignored;
-    if (t->status != MW_OK)
-        (void)!mw_sql_run(session, &ignored, "ROLLBACK TO work", "");
-    (void)!mw_sql_run(session, &ignored, "RELEASE work", "");
+    if (t->status == MW_OK &&
+        (t->status = writer->engine->unmark(session, STORE_KEEP, err)) == MW_OK)
+        return;
+    (void)!writer->engine->unmark(session, STORE_UNDO, &ignored);
+    (void)was_undone(writer, first, t, err);
 }
 
 static void commit(store_writer *writer, ticket *first, const ticket *end)
@@ -99,11 +94,9 @@ static void commit(store_writer *writer, ticket *first, const ticket *end)
     uint64_t began = mw_clock_ns(), n_kept = 0;
     for (ticket *t = first; t != end; t = t->next)
         n_kept += t->status == MW_OK;
-    mw_status status = mw_sql_run(writer->session, &err, n_kept > 0 ? "COMMIT" : "ROLLBACK", "");
+    mw_status status =
+        writer->engine->end(writer->session, n_kept > 0 ? STORE_KEEP : STORE_UNDO, &err);
     if (status != MW_OK) {
-        mw_error ignored;
-        if (is_in_transaction(writer))
-            (void)!mw_sql_run(writer->session, &ignored, "ROLLBACK", "");
         fail_all(first, end, &err);
         return;
     }
@@ -120,7 +113,7 @@ static void run_batch(store_writer *writer, ticket *first)
         mw_error err;
         ticket *begin = t;
         bool is_alone = !t->next;
-        if (mw_sql_run(writer->session, &err, "BEGIN IMMEDIATE", "") != MW_OK) {
+        if (writer->engine->begin(writer->session, &err) != MW_OK) {
             fail_all(begin, NULL, &err);
             return;
         }
@@ -135,10 +128,10 @@ static void run_batch(store_writer *writer, ticket *first)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static void checkpoint(store_writer *writer, int mode)
+static void tidy(store_writer *writer, bool is_idle)
 {
-    sqlite3_wal_checkpoint_v2(writer->session->db, NULL, mode, NULL, NULL);
-    writer->wal_pages = 0;
+    if (writer->engine->tidy)
+        writer->engine->tidy(writer->session, is_idle);
 }
 
 /* Up to WORKS_A_COMMIT of what waits. Holds the lock on entry and on return. */
@@ -167,13 +160,13 @@ static void wait_for_work(store_writer *writer)
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += IDLE_SECONDS;
-    int outcome = writer->wal_pages > 0
-                      ? pthread_cond_timedwait(&writer->has_work, &writer->lock, &until)
-                      : pthread_cond_wait(&writer->has_work, &writer->lock);
+    bool is_untidy = writer->engine->is_untidy && writer->engine->is_untidy(writer->session);
+    int outcome = is_untidy ? pthread_cond_timedwait(&writer->has_work, &writer->lock, &until)
+                            : pthread_cond_wait(&writer->has_work, &writer->lock);
     if (outcome != ETIMEDOUT || writer->first)
         return;
     pthread_mutex_unlock(&writer->lock);
-    checkpoint(writer, SQLITE_CHECKPOINT_TRUNCATE);
+    tidy(writer, true);
     pthread_mutex_lock(&writer->lock);
 }
 
@@ -187,8 +180,7 @@ static void *write_on(void *given)
             pthread_mutex_unlock(&writer->lock);
             run_batch(writer, first);
             tell_all(first);
-            if (writer->wal_pages > CHECKPOINT_PAGES)
-                checkpoint(writer, SQLITE_CHECKPOINT_PASSIVE);
+            tidy(writer, false);
             pthread_mutex_lock(&writer->lock);
         } else if (writer->ending) {
             break;
@@ -206,8 +198,8 @@ mw_status store_writer_start(mw_sql *session, store_writer **ret_writer, mw_erro
     if (!writer)
         return mw_fail_memory(err, "the record's writer");
     writer->session = session;
+    writer->engine = session->engine;
     writer->end = &writer->first;
-    sqlite3_wal_hook(session->db, note_wal, writer);
     pthread_mutex_init(&writer->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -255,6 +247,7 @@ mw_status store_writer_do(store_writer *writer, mw_store_work *work, void *user,
 
 void store_writer_count(store_writer *writer, mw_store_counts *ret_counts)
 {
-    *ret_counts = (mw_store_counts){atomic_load(&writer->writes), atomic_load(&writer->commits),
-                                    atomic_load(&writer->commit_ns)};
+    *ret_counts = (mw_store_counts){.writes = atomic_load(&writer->writes),
+                                    .commits = atomic_load(&writer->commits),
+                                    .commit_ns = atomic_load(&writer->commit_ns)};
 }

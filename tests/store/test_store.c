@@ -1,6 +1,8 @@
-/* The store: what is acknowledged stays, what fails leaves nothing, one process at a time. */
+/* The store: what is acknowledged stays, what fails leaves nothing, one process at a time. What
+ * both engines promise is tested on both. */
 #include "../test.h"
 #include "../folder.h"
+#include "../postgres.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -12,10 +14,12 @@
 #include "store/store.h"
 
 static char folder[TEST_FOLDER_BYTES];
-static char path[TEST_FOLDER_BYTES + 16];
+static char path[256];
+static test_postgres server;
+static bool has_server;
 
 static const char *const steps[] = {"CREATE TABLE t(k TEXT PRIMARY KEY, n INTEGER);"
-                                    "CREATE TABLE u(x)",
+                                    "CREATE TABLE u(x TEXT)",
                                     "ALTER TABLE t ADD COLUMN more TEXT"};
 
 static int set_up(void **state)
@@ -25,6 +29,27 @@ static int set_up(void **state)
         return -1;
     snprintf(path, sizeof path, "%s/record.db", folder);
     return 0;
+}
+
+/* The same, on PostgreSQL: a record that is empty again. */
+static int set_up_postgres(void **state)
+{
+    char command[512];
+    if (!has_server)
+        return set_up(state); /* and then it skips */
+    snprintf(command, sizeof command,
+             "%s/psql -q -h %s -U mw postgres -c 'SET client_min_messages = error; DROP SCHEMA IF "
+             "EXISTS millwright CASCADE'",
+             server.bin, server.folder);
+    if (set_up(state) != 0 || system(command) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s", server.address);
+    return 0;
+}
+
+static bool is_postgres(void)
+{
+    return mw_store_is_address(path);
 }
 
 static int tear_down(void **state)
@@ -95,7 +120,7 @@ static void test_failed_work_leaves_nothing(void **state)
     assert_int_equal(n_rows(store), 0);
     assert_int_equal(mw_store_write(store, put, &(put_work){"a", 1, false}, &err), MW_OK);
     assert_int_equal(mw_store_write(store, put, &(put_work){"a", 1, false}, &err), MW_IO);
-    assert_non_null(strstr(err.what, "UNIQUE"));
+    assert_non_null(strstr(err.what, is_postgres() ? "unique" : "UNIQUE"));
     assert_int_equal(n_rows(store), 1);
     mw_store_close(store);
 }
@@ -244,10 +269,12 @@ static void write_until_killed(int out)
 
 static void test_killed(void **state)
 {
-    (void)state;
     for (int round = 0; round < 5; round++) {
         int ends[2], last = -1, key;
-        remove(path);
+        if (is_postgres())
+            set_up_postgres(state);
+        else
+            remove(path);
         assert_int_equal(pipe(ends), 0);
         pid_t child = fork();
         if (child == 0)
@@ -266,20 +293,272 @@ static void test_killed(void **state)
     }
 }
 
+/* ---- PostgreSQL ------------------------------------------------------------------------------ */
+
+/* Numbers, texts and what is absent come back as they went; NaN and infinities, too. */
+static mw_status echo(mw_sql *session, void *given, mw_error *err)
+{
+    static const double numbers[] = {0.1, -0.0, 1e308, 5e-324};
+    static const int64_t wholes[] = {INT64_MIN, -1, 0, INT64_MAX};
+    mw_rows rows;
+    (void)given;
+    for (size_t i = 0; i < MW_COUNT(numbers); i++) {
+        MW_TRY(mw_rows_open(session, &rows, err, "SELECT ?, ?, ?, ?, 3 > 2", "ditt", numbers[i],
+                            wholes[i], MW_VIEW("na\xc3\xafve 'q' \\"), (mw_view){NULL, 0}));
+        assert_true(mw_rows_next(&rows));
+        double back = mw_rows_double(&rows, 0);
+        assert_memory_equal(&back, &numbers[i], sizeof back);
+        assert_int_equal(mw_rows_int(&rows, 1), wholes[i]);
+        assert_true(mw_view_is(mw_rows_text(&rows, 2), "na\xc3\xafve 'q' \\"));
+        assert_true(mw_rows_is_null(&rows, 3));
+        assert_null(mw_rows_text(&rows, 3).data);
+        assert_int_equal(mw_rows_int(&rows, 4), 1);
+        assert_false(mw_rows_next(&rows));
+        MW_TRY(mw_rows_close(&rows, err));
+    }
+    return MW_OK;
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_store *store = open_store(1);
+    assert_int_equal(mw_store_read(store, echo, NULL, &err), MW_OK);
+    mw_store_close(store);
+}
+
+static mw_status put_numbered(mw_sql *session, void *given, mw_error *err)
+{
+    int64_t *ids = given;
+    for (int i = 0; i < 3; i++) {
+        MW_TRY(
+            mw_sql_run(session, err, "INSERT INTO w(x) VALUES(?) RETURNING id", "t", MW_VIEW("x")));
+        ids[i] = mw_sql_new_id(session);
+    }
+    MW_TRY(mw_sql_run(session, err,
+                      "INSERT INTO w(id, x) VALUES(1, 'y') ON CONFLICT DO NOTHING RETURNING id",
+                      ""));
+    ids[3] = mw_sql_new_id(session);
+    MW_TRY(mw_sql_run(session, err, "UPDATE w SET x = 'z' WHERE id > ?", "i", (int64_t)1));
+    ids[4] = mw_sql_changes(session);
+    return MW_OK;
+}
+
+static void test_numbers_of_rows(void **state)
+{
+    (void)state;
+    mw_error err;
+    int64_t ids[5];
+    static const char *const own[] = {"CREATE TABLE w(id INTEGER PRIMARY KEY, x TEXT) STRICT"};
+    mw_store *store;
+    assert_int_equal(mw_store_open(path, own, 1, &store, &err), MW_OK);
+    assert_int_equal(mw_store_write(store, put_numbered, ids, &err), MW_OK);
+    mw_store_close(store);
+    assert_int_equal(ids[1], ids[0] + 1);
+    assert_int_equal(ids[2], ids[0] + 2);
+    assert_int_equal(ids[3], 0);
+    assert_int_equal(ids[4], 2);
+}
+
+static mw_status put_nul(mw_sql *session, void *given, mw_error *err)
+{
+    (void)given;
+    return mw_sql_run(session, err, "INSERT INTO u VALUES(?)", "t", (mw_view){"a\0b", 3});
+}
+
+static void test_nul(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_store *store = open_store(1);
+    assert_int_equal(mw_store_write(store, put_nul, NULL, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(err.code, MW_E_STORE_TEXT);
+    mw_store_close(store);
+}
+
+/* Two stores on one record, as two servers have it: each sees what the other has written, and no
+ * write is lost. */
+static mw_status add_one(mw_sql *session, void *given, mw_error *err)
+{
+    mw_rows rows;
+    int64_t n = 0;
+    (void)given;
+    MW_TRY(mw_rows_open(session, &rows, err, "SELECT n FROM t WHERE k = 'sum'", ""));
+    if (mw_rows_next(&rows))
+        n = mw_rows_int(&rows, 0);
+    MW_TRY(mw_rows_close(&rows, err));
+    return mw_sql_run(session, err, "UPDATE t SET n = ? WHERE k = 'sum'", "i", n + 1);
+}
+
+enum { N_ADDS = 50 };
+
+static void *add_many(void *given)
+{
+    mw_error err;
+    for (int i = 0; i < N_ADDS; i++)
+        if (mw_store_write(given, add_one, NULL, &err) != MW_OK)
+            return (void *)1;
+    return NULL;
+}
+
+static void test_two_servers(void **state)
+{
+    (void)state;
+    mw_error err;
+    pthread_t threads[4];
+    mw_store *stores[] = {open_store(1), open_store(1)};
+    assert_int_equal(mw_store_write(stores[0], put, &(put_work){"sum", 0, false}, &err), MW_OK);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, add_many, stores[i % 2]), 0);
+    for (int i = 0; i < 4; i++) {
+        void *outcome;
+        pthread_join(threads[i], &outcome);
+        assert_null(outcome);
+    }
+    assert_int_equal(mw_store_write(stores[0], put, &(put_work){"x", 0, false}, &err), MW_OK);
+    int64_t sum = 0;
+    assert_int_equal(mw_store_read(stores[1], count, &sum, &err), MW_OK);
+    assert_int_equal(sum, 2);
+    mw_store_close(stores[0]);
+    mw_store_close(stores[1]);
+}
+
+/* Killed and started again: connections come back, what is read and written waits. */
+static void test_server_restarts(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_store_counts counts;
+    mw_store *store = open_store(1);
+    assert_int_equal(mw_store_write(store, put, &(put_work){"a", 1, false}, &err), MW_OK);
+    assert_int_equal(n_rows(store), 1);
+    assert_true(test_postgres_stop(&server, "immediate"));
+    assert_true(test_postgres_start(&server));
+    assert_int_equal(n_rows(store), 1);
+    assert_int_equal(mw_store_write(store, put, &(put_work){"b", 1, false}, &err), MW_OK);
+    assert_int_equal(n_rows(store), 2);
+    mw_store_count(store, &counts);
+    assert_true(counts.n_lost > 0);
+    assert_false(counts.is_away);
+    mw_store_close(store);
+}
+
+/* The connection goes in the midst of a work: nothing of it is kept, and it is told so. */
+static mw_status put_and_lose(mw_sql *session, void *given, mw_error *err)
+{
+    mw_error ignored;
+    MW_TRY(put(session, given, err));
+    (void)!mw_sql_run(session, &ignored, "SELECT pg_terminate_backend(pg_backend_pid())", "");
+    return put(session, &(put_work){"other", 1, false}, err);
+}
+
+static void test_lost_in_a_work(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_store *store = open_store(1);
+    assert_int_equal(mw_store_write(store, put_and_lose, &(put_work){"a", 1, false}, &err),
+                     MW_BUSY);
+    assert_int_equal(err.code, MW_E_STORE_SERVER_AWAY);
+    assert_int_equal(n_rows(store), 0);
+    assert_int_equal(mw_store_write(store, put, &(put_work){"b", 1, false}, &err), MW_OK);
+    mw_store_close(store);
+}
+
+static void test_no_such_server(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address;
+        int code;
+        const char *shown;
+    } cases[] = {
+        {"postgresql://u:secret@127.0.0.1:1/db", MW_E_STORE_SERVER_AWAY,
+         "postgresql://u@127.0.0.1:1/db"},
+        {"postgresql://u@h/db?nonsense=1&password=secret", MW_E_STORE_URI,
+         "postgresql://u@h/db?nonsense=1"},
+    };
+    for (size_t i = MW_COUNT(cases); i-- > 0;) {
+        mw_error err;
+        mw_store *store;
+        assert_int_not_equal(mw_store_open(cases[i].address, steps, 1, &store, &err), MW_OK);
+        assert_int_equal(err.code, cases[i].code);
+        assert_string_equal(err.where, cases[i].shown);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define BOTH(name)                                                          \
+    TEST(name),                                                             \
+    {                                                                       \
+#name "_postgres", or_skip_##name, set_up_postgres, tear_down, NULL \
+    }
+#define POSTGRES(name)                                          \
+    {                                                           \
+#name, or_skip_##name, set_up_postgres, tear_down, NULL \
+    }
+
+#define OR_SKIP(name)                        \
+    static void or_skip_##name(void **state) \
+    {                                        \
+        if (!has_server)                     \
+            skip();                          \
+        name(state);                         \
+    }
+
+OR_SKIP(test_kept_over_a_restart)
+OR_SKIP(test_failed_work_leaves_nothing)
+OR_SKIP(test_group_commit)
+OR_SKIP(test_newer_schema)
+OR_SKIP(test_reading_beside_a_writer)
+OR_SKIP(test_killed)
+OR_SKIP(test_values)
+OR_SKIP(test_numbers_of_rows)
+OR_SKIP(test_nul)
+OR_SKIP(test_two_servers)
+OR_SKIP(test_lost_in_a_work)
+OR_SKIP(test_no_such_server)
+OR_SKIP(test_server_restarts)
+
+static int start_server(void **state)
+{
+    (void)state;
+    has_server = test_postgres_make(&server);
+    if (!has_server)
+        print_message("skipped on PostgreSQL: there is none (apt install postgresql)\n");
+    return 0;
+}
+
+static int stop_server(void **state)
+{
+    (void)state;
+    if (server.folder[0] && server.bin[0])
+        test_postgres_remove(&server);
+    return 0;
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_kept_over_a_restart),
-        TEST(test_failed_work_leaves_nothing),
-        TEST(test_group_commit),
+        BOTH(test_kept_over_a_restart),
+        BOTH(test_failed_work_leaves_nothing),
+        BOTH(test_group_commit),
         TEST(test_locked_by_another),
-        TEST(test_newer_schema),
+        BOTH(test_newer_schema),
         TEST(test_not_a_database),
         TEST(test_full_disk),
-        TEST(test_killed),
-        TEST(test_reading_beside_a_writer),
+        BOTH(test_killed),
+        BOTH(test_reading_beside_a_writer),
+        BOTH(test_values),
+        BOTH(test_numbers_of_rows),
+        POSTGRES(test_nul),
+        POSTGRES(test_two_servers),
+        POSTGRES(test_lost_in_a_work),
+        POSTGRES(test_no_such_server),
+        POSTGRES(test_server_restarts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -1,0 +1,40 @@
+/* A connection to PostgreSQL: made, lost, made again; questions with a time limit; what its answers
+ * mean. */
+#ifndef STORE_LINK_H
+#define STORE_LINK_H
+
+#include "engine.h"
+#include "libpq.h"
+
+typedef struct store_link {
+    mw_sql base;                 /* first */
+    pg_conn *conn;               /* NULL: lost, or not there yet */
+    struct store_server *server; /* borrowed: kept for good */
+    bool is_writer;
+    char writer[40];  /* the name under which its commits are counted */
+    int64_t n_commit; /* of the transaction that is on its way */
+    struct {
+        const char *sql, *kinds; /* literals, by address; prepared as "s<slot>" */
+    } kept[STORE_STATEMENTS];
+} store_link;
+
+/* Nothing is connected yet. NULL: memory is gone. */
+store_link *store_link_new(const char *address, bool is_writer);
+void store_link_free(store_link *link);
+/* There is a connection, or it is made. Waits up to five seconds for a server that has just gone;
+ * not for one that never was there, or has been away for longer. Fails: MW_BUSY (MW4015), MW_IO
+ * (MW4016), MW_BAD_ARGUMENT (MW4019). */
+MW_CHECKED mw_status store_link_ready(store_link *link, mw_error *err);
+/* What was sent (what a PQsend... said) is answered: the last rows, or else the last result. The
+ * caller clears it. ret_result may be NULL. A connection that is lost, or silent for a minute, is
+ * closed. */
+MW_CHECKED mw_status store_link_answer(store_link *link, int was_sent, pg_result **ret_result,
+                                       mw_error *err);
+/* Statements of the room's own, without arguments. */
+MW_CHECKED mw_status store_link_ask(store_link *link, const char *sql, pg_result **ret_result,
+                                    mw_error *err);
+MW_CHECKED mw_status store_link_say(store_link *link, const char *sql, mw_error *err);
+/* The error of a connection that is not there. */
+mw_status store_link_fail_away(mw_error *err);
+
+#endif
