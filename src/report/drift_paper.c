@@ -251,57 +251,31 @@ static void pictures(const making *m)
 
 /* ---- over time ------------------------------------------------------------------------------- */
 
-static const double *take_doubles(const mw_json *list, size_t n, mw_arena *arena)
-{
-    double *values = mw_arena_take(arena, (n + 1) * sizeof *values);
-    for (size_t i = 0; values && i < n; i++) {
-        values[i] = NAN;
-        (void)mw_json_number(mw_json_element(list, i), &values[i]);
-    }
-    return values;
-}
-
-static void put_line(const making *m, const change *c, const mw_json *values, const double *at,
-                     size_t n)
-{
-    char title[400];
-    double limit = 0.1;
-    const double *line = take_doubles(values, n, mw_paper_arena(m->paper));
-    snprintf(title, sizeof title, "%.*s: how far from the reference, over time",
-             (int)(c->name.size < 200 ? c->name.size : 200), c->name.data);
-    if (line)
-        mw_paper_figure(m->paper, &(mw_figure){.kind = MW_FIGURE_TIME,
-                                               .key = "psi_over_time",
-                                               .title = mw_view_of(title),
-                                               .names = {"psi"},
-                                               .unit = "",
-                                               .at = at,
-                                               .columns = {line},
-                                               .n = n,
-                                               .rule = limit,
-                                               .from = (double)NAN,
-                                               .to = (double)NAN});
-}
+#define LITTLE 0.1 /* PSI below it is little */
 
 static void over_time(const making *m)
 {
     const mw_json *all = mw_json_member(m->live->series, "series");
     const mw_json *t = mw_json_member(m->live->series, "t");
-    size_t n = mw_json_count(t), drawn = 0;
-    const double *at = take_doubles(t, n, mw_paper_arena(m->paper));
+    size_t drawn = 0;
     mw_paper_section(m->paper, "over_time", "Over time");
-    for (size_t i = 0; at && i < m->n_drifted && drawn < LINES; i++) {
-        const mw_json *values = mw_json_member(all, m->changes[i].name.data);
-        if (mw_json_count(values) != n || n < 2)
-            continue;
-        put_line(m, &m->changes[i], values, at, n);
-        drawn++;
+    for (size_t i = 0; i < m->n_drifted && drawn < LINES; i++) {
+        char title[400];
+        mw_view name = m->changes[i].name;
+        snprintf(title, sizeof title, "%.*s: how far from the reference, over time",
+                 (int)(name.size < 200 ? name.size : 200), name.data);
+        drawn += reading_draw(m->paper, &(reading_line){.t = t,
+                                                        .values = mw_json_member(all, name.data),
+                                                        .key = "psi",
+                                                        .unit = "",
+                                                        .title = mw_view_of(title),
+                                                        .rule = LITTLE});
     }
     if (drawn == 0)
-        mw_paper_say(m->paper,
-                     n < 2 ? "The server has not watched long enough to draw a line, or does not "
-                             "keep that far back."
-                           : "No column changed, so none is drawn over time.");
+        mw_paper_say(m->paper, mw_json_count(t) < 2
+                                   ? "The server has not watched long enough to draw a line, or "
+                                     "does not keep that far back."
+                                   : "No column changed, so none is drawn over time.");
     else
         mw_paper_say(m->paper, "Drawn is the population stability index (PSI); the broken line is "
                                "0.1, from which on a change is more than little.");

@@ -213,33 +213,17 @@ static void what_happened(const making *m)
 
 static void draw(const making *m, const char *key, const char *title, const char *unit)
 {
-    const mw_json *t = mw_json_member(m->incident->traffic, "t");
-    const mw_json *list = mw_json_member(mw_json_member(m->incident->traffic, "series"), key);
-    mw_arena *arena = mw_paper_arena(m->paper);
-    size_t n = mw_json_count(t), n_moments;
-    double *at = mw_arena_take(arena, (n + 1) * sizeof *at);
-    double *values = mw_arena_take(arena, (n + 1) * sizeof *values);
-    if (!at || !values || n < 2 || mw_json_count(list) != n)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        at[i] = values[i] = NAN;
-        (void)mw_json_number(mw_json_element(t, i), &at[i]);
-        (void)mw_json_number(mw_json_element(list, i), &values[i]);
-    }
+    size_t n_moments;
+    const mw_json *series = mw_json_member(m->incident->traffic, "series");
     const double *moments = timeline_deploys(&m->happened, &n_moments);
-    mw_paper_figure(m->paper, &(mw_figure){.kind = MW_FIGURE_TIME,
-                                           .key = key,
-                                           .title = mw_view_of(title),
-                                           .names = {key},
-                                           .unit = unit,
-                                           .at = at,
-                                           .columns = {values},
-                                           .n = n,
-                                           .rule = (double)NAN,
-                                           .moments = moments,
-                                           .n_moments = n_moments,
-                                           .from = (double)NAN,
-                                           .to = (double)NAN});
+    (void)reading_draw(m->paper, &(reading_line){.t = mw_json_member(m->incident->traffic, "t"),
+                                                 .values = mw_json_member(series, key),
+                                                 .key = key,
+                                                 .unit = unit,
+                                                 .title = mw_view_of(title),
+                                                 .rule = (double)NAN,
+                                                 .moments = moments,
+                                                 .n_moments = n_moments});
 }
 
 static void errors_and_latency(const making *m)

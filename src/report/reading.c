@@ -126,6 +126,45 @@ void reading_of_bins(const mw_json *list, mw_arena *arena, reading_bins *ret)
     }
 }
 
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static const double *take_doubles(const mw_json *list, mw_arena *arena)
+{
+    size_t n = mw_json_count(list);
+    double *values = mw_arena_take(arena, (n + 1) * sizeof *values);
+    for (size_t i = 0; values && i < n; i++) {
+        values[i] = NAN;
+        (void)mw_json_number(mw_json_element(list, i), &values[i]);
+    }
+    return values;
+}
+
+bool reading_draw(mw_paper *paper, const reading_line *line)
+{
+    mw_arena *arena = mw_paper_arena(paper);
+    size_t n = mw_json_count(line->t);
+    if (n < 2 || !mw_json_is_array(line->t) || !mw_json_is_array(line->values) ||
+        mw_json_count(line->values) != n)
+        return false;
+    const double *at = take_doubles(line->t, arena), *values = take_doubles(line->values, arena);
+    if (!at || !values)
+        return false;
+    mw_paper_figure(paper, &(mw_figure){.kind = MW_FIGURE_TIME,
+                                        .key = line->key,
+                                        .title = line->title,
+                                        .names = {line->key},
+                                        .unit = line->unit,
+                                        .at = at,
+                                        .columns = {values},
+                                        .n = n,
+                                        .rule = line->rule,
+                                        .moments = line->moments,
+                                        .n_moments = line->n_moments,
+                                        .from = (double)NAN,
+                                        .to = (double)NAN});
+    return true;
+}
+
 /* ---- words ----------------------------------------------------------------------------------- */
 
 void reading_put_percent(mw_buf *out, double share)

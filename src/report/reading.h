@@ -24,6 +24,18 @@ typedef struct reading_bins {
 } reading_bins;
 void reading_of_bins(const mw_json *bins, mw_arena *arena, reading_bins *ret_bins);
 
+/* A line over time of two lists of numbers, null is a gap. Nothing where they do not fit each
+ * other, or are shorter than two: false. */
+typedef struct reading_line {
+    const mw_json *t, *values; /* t: seconds since 1970 */
+    const char *key, *unit;
+    mw_view title;
+    double rule; /* NaN: none */
+    const double *moments;
+    size_t n_moments;
+} reading_line;
+bool reading_draw(mw_paper *paper, const reading_line *line);
+
 /* "12 % -> 40 %" of numbers, as sentences: "rows of 'a' to 'b' went from 12 % to 40 %". */
 void reading_put_percent(mw_buf *out, double share);
 /* How sure, in words, of a p-value and of the logarithm of an e-value. */

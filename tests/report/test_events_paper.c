@@ -133,6 +133,7 @@ static void test_a_week(void **state)
         "ms",
         "before it began is not known",
         "kept for 24 hours",
+        "While no server runs nothing is watched",
         "income: PSI 0.500 over the week, most likely since 2026-11-27 19:20 UTC",
         "| 2 | roc\\_auc | 0.700 | 0.680 | 0.720 | 500 | 0.800 | ▲ worse |",
         "| 2 | brier | 0.200 | 0.190 | 0.210 | 500 | 0.100 | ▲ worse |",

@@ -273,3 +273,24 @@ def test_an_incident_of_a_span(run, eventful):
                             (("../x", "--server", eventful.url), "MW1082")):
         done = run("report", "incident", *arguments)
         assert done.returncode and code in done.stderr, done.stderr
+
+
+def test_a_viewer_is_told_what_he_may_not_see(run, tmp_path):
+    record = tmp_path / "record"
+    made = run("token", "create", "ci", "--role", "viewer", "--record", record)
+    token = made.stdout.split()[0]
+    server = Server(tmp_path, f"credit={MODEL}", "--record", record, "--auth", "on")
+    week = ("weekly", "credit", "--server", server.url)
+    header = ("--header", f"Authorization: Bearer {token}")
+    done = run("report", *week)
+    assert done.returncode and "MW1082" in done.stderr and "--header" in done.stderr
+    report = json.loads(run("report", *week, *header, "--format", "json").stdout)
+    assert [gap.split(":")[0] for gap in report["not_known"]] == \
+        ["how good the answers were", "who changed what (the audit log)"]  # no log; no right
+    weeks = {row["measure"]: row for row in table(report, "weeks")}
+    assert weeks["changes of what is served"]["this_week"] is None
+    assert weeks["alerts fired"]["this_week"] == 0
+    beside = json.loads(run("report", *week, *header, "--record", record, "--format",
+                            "json").stdout)
+    assert len(beside["not_known"]) == 1
+    check_end(server)
