@@ -243,6 +243,7 @@ async function rollouts(server) {
     await page.keyboard.press("Enter");
     await until(async () => (await served(server)) === "1", "the old version answers all");
     await page.getByText("rolled back").first().waitFor();
+    await page.waitForFunction(() => document.querySelectorAll(".tl-mark").length >= 2); /* it came, and went back */
     const { model_version } = await server.get(`${at}/registered-models/alias?name=credit&alias=champion`);
     check(model_version.version === "1", `the alias is at ${model_version.version}`);
     await page.done();

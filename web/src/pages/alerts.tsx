@@ -5,7 +5,7 @@ import { ask, query } from "../api/client";
 import { useData } from "../api/use";
 import { time, type Alert, type Evidence, type Listed, type Receiver, type Rollout, type Silence } from "../api/watch";
 import { live } from "../state/settings";
-import { range } from "../state/range";
+import { shownRange } from "../state/range";
 import { seesAll, server } from "../state/server";
 import { param, setQuery } from "../state/router";
 import { Act } from "../parts/act";
@@ -56,7 +56,7 @@ export function AlertsPage() {
   const every = live.value === "on" ? 3000 : undefined;
   const state = param("state");
   const endpoint = param("endpoint");
-  const now = range.value;
+  const now = shownRange();
   const alerts = useData<Listed<Alert>>(`/mw/v1/alerts${query({ endpoint, limit: shownMost })}`, every);
   const receivers = useData<Listed<Receiver>>("/mw/v1/receivers", every);
   const rollouts = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts" : undefined);

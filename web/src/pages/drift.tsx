@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { query } from "../api/client";
 import { useData } from "../api/use";
-import { range } from "../state/range";
+import { shownRange } from "../state/range";
 import { param, setQuery } from "../state/router";
 import { live } from "../state/settings";
 import { Chart, type Mark } from "../parts/chart";
@@ -77,7 +77,7 @@ interface Bins { version: number; features: Record<string, Bin[]> }
 
 /* The server looks back from now; what is shown may be less. */
 function windowOf(): string {
-  const back = Date.now() / 1000 - range.value.from;
+  const back = Date.now() / 1000 - shownRange().from;
   return back <= 900 ? "15m" : back <= 3600 ? "1h" : back <= 21600 ? "6h" : "24h";
 }
 
@@ -101,7 +101,7 @@ function Over({ name, marks, only }: { name: string; marks: Mark[]; only?: strin
       )}
       <Shown of={asked} height={210}>
         {(s) => s.t.length === 0 ? <Empty>No whole minute of rows since the reference is known.</Empty>
-          : <Chart name={`${name} ${only ?? "drift"}, ${measures[measure]}`} x={s.t} lines={lines} show={measure === "psi" ? psi : percent} marks={marks} from={range.value.from} to={range.value.to} {...(s.t.length < 30 ? { dots: true } : {})} />}
+          : <Chart name={`${name} ${only ?? "drift"}, ${measures[measure]}`} x={s.t} lines={lines} show={measure === "psi" ? psi : percent} marks={marks} {...shownRange()} {...(s.t.length < 30 ? { dots: true } : {})} />}
       </Shown>
       {n > 6 && !only && <p class="faint">the largest 6 of {n}, a point each {lasting(asked.data?.step)}</p>}
     </>

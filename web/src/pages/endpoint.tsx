@@ -4,7 +4,7 @@ import type { EndpointDetail, EndpointVersion, Point, Series } from "../api/type
 import { query } from "../api/client";
 import { useData, type Asked } from "../api/use";
 import { held, listen } from "../state/live";
-import { range } from "../state/range";
+import { range, shownRange } from "../state/range";
 import { live } from "../state/settings";
 import { Chart, type Mark } from "../parts/chart";
 import { UseThis, copy, curlOf } from "../parts/copy";
@@ -138,7 +138,7 @@ function Traffic({ name, series, marks }: { name: string; series: Series; marks:
         <Chart name={`${name} errors per second`} x={series.t} lines={lines.errors} show={rate} {...span} />
       </Panel>
       <Panel title="Latency heat" note="share of the requests by time and latency">
-        <Heat name={`${name} latency heat`} series={series} />
+        <Heat name={`${name} latency heat`} series={series} marks={marks} />
       </Panel>
     </>
   );
@@ -206,7 +206,7 @@ function Anomalies({ name, series, marks }: { name: string; series: Asked<Series
 }
 
 function Alerts({ name, rollouts }: { name: string; rollouts: Rollout[] }) {
-  const now = range.value;
+  const now = shownRange();
   const asked = useData<Listed<Alert>>(server.value.alerting ? `/mw/v1/alerts${query({ endpoint: name, limit: 500 })}` : undefined, live.value === "on" ? 5000 : undefined);
   const items = asked.data?.items ?? [];
   if (!server.value.alerting) return null;

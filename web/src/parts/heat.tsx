@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Series } from "../api/types";
 import { dark } from "../state/settings";
+import type { Mark } from "./chart";
 import { Save } from "./small";
 import { clock, count, seconds } from "./format";
 import { saveBytes, saveCsv } from "./save";
@@ -18,7 +19,7 @@ function shownBuckets(counts: number[][], n: number): [number, number] {
   return low > high ? [0, n - 1] : [Math.max(0, low - 1), Math.min(n - 1, high + 1)];
 }
 
-export function Heat({ name, series }: { name: string; series: Series }) {
+export function Heat({ name, series, marks = [] }: { name: string; series: Series; marks?: Mark[] }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [tip, setTip] = useState("");
@@ -72,11 +73,24 @@ export function Heat({ name, series }: { name: string; series: Series }) {
       const bound = heat.bounds[b];
       if (bound !== undefined) paint.fillText(seconds(bound), left - 6, height - bottom - (b - low + 1) * h + 4);
     }
+    for (const mark of marks) {
+      const x = left + ((mark.t - (series.t[0] ?? 0)) / Math.max(1, n * series.step)) * (width - left);
+      if (x < left || x > width) continue;
+      paint.strokeStyle = style.getPropertyValue("--ink");
+      paint.setLineDash([4, 4]);
+      paint.beginPath();
+      paint.moveTo(x, 0);
+      paint.lineTo(x, height - bottom);
+      paint.stroke();
+      paint.textAlign = x > width - 60 ? "right" : "left";
+      paint.fillText(mark.text, x + (x > width - 60 ? -4 : 4), 11);
+    }
+    paint.setLineDash([]);
     paint.textAlign = "left";
     paint.fillText(clock((series.t[0] ?? 0) * 1000), left, height - 6);
     paint.textAlign = "right";
     paint.fillText(clock((series.t[series.t.length - 1] ?? 0) * 1000), width, height - 6);
-  }, [heat, width, isDark, low, high]);
+  }, [heat, width, isDark, low, high, marks]);
   const point = (event: MouseEvent) => {
     if (!heat) return;
     const box = canvas.current!.getBoundingClientRect();

@@ -20,6 +20,13 @@ export const range = computed<Range>(() => {
   return { from: now - ranges[name]!, to: now, moves: true, name };
 });
 
+/* From when to when now: a moving range goes with the clock, each time something is drawn. */
+export function shownRange(): { from: number; to: number } {
+  const { from, to, moves } = range.value;
+  const now = Math.floor(Date.now() / 1000);
+  return moves ? { from: now - (to - from), to: now } : { from, to };
+}
+
 export function setRange(name: string) {
   setQuery({ range: name === "15m" ? undefined : name, from: undefined, to: undefined }, false);
 }
