@@ -4,6 +4,7 @@
 #include "drift.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "look.h"
@@ -17,6 +18,7 @@ typedef struct drift_page {
     mw_watched *columns; /* COLUMNS_MAX */
     mw_watch_report report;
     const struct drift_metric *metric;
+    const struct stream_metric *stream;
     size_t n_endpoints;
     int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
 } drift_page;
@@ -74,6 +76,9 @@ static void write_column(const drift_page *page, const mw_endpoint_info *info, s
     write_number(out, "missing_share", rows > 0 ? (double)found->missing / rows : 0);
     write_number(out, "missing_share_reference", found->missing_reference);
     write_number(out, "outside_share", rows > 0 ? (double)found->outside / rows : 0);
+    if (is_feature(page, c))
+        api_write_stuck(info, c, found, out);
+    api_write_values(page->monitor, info, c, found->is_category, out);
     mw_buf_char(out, '}');
 }
 
@@ -120,6 +125,8 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
                   (unsigned long long)r->scored_rows, (unsigned long long)r->anomalous_rows);
     write_number(out, "threshold", r->anomaly_threshold);
     mw_buf_char(out, '}');
+    mw_buf_format(out, ",\"inactive\":%s", r->is_inactive ? "true" : "false");
+    api_write_stream(&r->stream, out);
     mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
     for (size_t c = 0; !learning && c < r->n_features + r->n_outputs; c++) {
         mw_buf_text(out, c ? ",\n  " : "\n  ");
@@ -237,6 +244,18 @@ static double missing_reference(const drift_page *page, const mw_watched *found)
     return found->missing_reference;
 }
 
+static double stuck(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->stuck;
+}
+
+static double stuck_seconds(const drift_page *page, const mw_watched *found)
+{
+    (void)page;
+    return found->stuck ? found->stuck_seconds : NAN;
+}
+
 static const drift_metric of_columns[] = {
     {"mw_drift_psi", "Population stability index of the last minutes against the reference.", psi},
     {"mw_drift_log_e_value",
@@ -251,6 +270,34 @@ static const drift_metric of_columns[] = {
     {"mw_drift_since_seconds", "How long ago the drift of a column most likely began.",
      since_seconds},
     {"mw_drift_since_rows", "Rows since the drift of a column most likely began.", since_rows},
+    {"mw_stream_stuck", "1 while a column that used to vary has one value only.", stuck},
+    {"mw_stream_stuck_seconds", "How long a column has had one value only.", stuck_seconds},
+};
+
+/* Of a version: what is odd about its stream. */
+static const struct stream_metric {
+    const char *name, *help;
+    size_t at; /* of a double, or a bool */
+    bool is_bool;
+} of_streams[] = {
+    {"mw_stream_silent", "1 while nobody asks an endpoint that used to be asked.",
+     offsetof(mw_watch_stream, is_silent), true},
+    {"mw_stream_quiet_seconds", "Since the endpoint was asked last.",
+     offsetof(mw_watch_stream, quiet_seconds), false},
+    {"mw_stream_usual_gap_seconds", "A silence is longer than this.",
+     offsetof(mw_watch_stream, usual_gap), false},
+    {"mw_stream_burst", "1 while an endpoint is asked far more than is usual.",
+     offsetof(mw_watch_stream, is_burst), true},
+    {"mw_stream_requests_per_minute", "Requests of the last 60 seconds.",
+     offsetof(mw_watch_stream, requests_minute), false},
+    {"mw_stream_usual_requests_per_minute", "The busiest minute that is usual at this time.",
+     offsetof(mw_watch_stream, usual_minute), false},
+    {"mw_stream_duplicates", "1 while one row comes again and again.",
+     offsetof(mw_watch_stream, is_flood), true},
+    {"mw_stream_duplicate_share", "Share of the commonest row among the last that were sampled.",
+     offsetof(mw_watch_stream, repeated), false},
+    {"mw_stream_usual_duplicate_share", "The highest such share that is usual.",
+     offsetof(mw_watch_stream, usual_repeated), false},
 };
 
 /* Label values escape backslash, quote and line end. */
@@ -318,6 +365,22 @@ static void write_scored(void *user, const mw_endpoint_info *info)
                   info->version, (unsigned long long)r->anomalous_rows);
 }
 
+static void write_stream(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+                           COLUMNS_MAX))
+        return;
+    const char *at = (const char *)&page->report.stream + page->stream->at;
+    double value = page->stream->is_bool ? *(const bool *)at : *(const double *)at;
+    if (!isfinite(value))
+        return;
+    mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\"} ", page->stream->name, info->name,
+                  info->version);
+    write_plain_number(page->out, value);
+    mw_buf_char(page->out, '\n');
+}
+
 static void write_head(mw_buf *out, const char *name, const char *type, const char *help)
 {
     mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -338,6 +401,11 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
         page.metric = &of_columns[i];
         write_head(out, page.metric->name, "gauge", page.metric->help);
         mw_fleet_each_version(api_fleet(api), write_lines, &page);
+    }
+    for (size_t i = 0; i < MW_COUNT(of_streams); i++) {
+        page.stream = &of_streams[i];
+        write_head(out, page.stream->name, "gauge", page.stream->help);
+        mw_fleet_each_version(api_fleet(api), write_stream, &page);
     }
     write_head(out, "mw_watch_memory_bytes", "gauge", "Memory held by the watch over drift.");
     mw_buf_format(out, "mw_watch_memory_bytes %zu\n", mw_monitor_memory_bytes(page.monitor));

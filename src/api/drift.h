@@ -10,6 +10,12 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open);
 /* The name of a column of the watch: features first, then outputs. `room` may hold it. */
 mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t c, char *room,
                         size_t room_size);
+/* Members of a column's object, and of a version's: "values" (nothing where none was sampled),
+ * "stuck", "stream". Each begins with a comma. */
+void api_write_values(mw_monitor *monitor, const mw_endpoint_info *info, size_t c, bool is_category,
+                      mw_buf *out);
+void api_write_stuck(const mw_endpoint_info *info, size_t c, const mw_watched *found, mw_buf *out);
+void api_write_stream(const mw_watch_stream *stream, mw_buf *out);
 /* "window=24h", in seconds. Fails: MW_BAD_ARGUMENT (MW3526). */
 MW_CHECKED mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_seconds,
                                       mw_error *err);

@@ -27,7 +27,9 @@ size_t watch_bin_of(const watch_column *column, double value)
     } else
         for (size_t i = 0; i < WATCH_EDGES + 1; i++)
             bin += value > column->edges[i];
-    return isnan(value) ? WATCH_MISSING : bin;
+    if (!isnan(value))
+        return bin;
+    return column->is_category && mw_stranger_mark(value) ? WATCH_NEW : WATCH_MISSING;
 }
 
 static void add(atomic_uint_least64_t *count, bool is_shared)
@@ -99,6 +101,8 @@ void watch_rows(watch_version *version, unsigned number, const mw_matrix *rows,
     bool learns = atomic_load_explicit(&version->learns, memory_order_relaxed);
     const watch_column *columns = atomic_load_explicit(&version->columns, memory_order_acquire);
     watch_lane *lane = columns ? lane_of(version, number) : NULL;
+    if (lane)
+        add(&lane->requests, number >= WATCH_LANES);
     for (size_t row = 0; row < rows->n_rows; row += step) {
         const double *outputs = values + row * n_outputs;
         learns = learns && learn_row(version, rows, row, outputs);
@@ -107,5 +111,5 @@ void watch_rows(watch_version *version, unsigned number, const mw_matrix *rows,
         else if (!learns)
             return; /* until the watcher has made the reference */
     }
-    watch_score_some(version, rows);
+    watch_sample_rows(&version->sample, version->n_features, rows, values, n_outputs);
 }

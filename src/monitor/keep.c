@@ -1,6 +1,7 @@
 /* What of a version survives a restart, as bytes.
  *
- *     "MWWATCH1" | names, shape, times | columns: reference | whole | minutes, hours, days | digest
+ *     "MWWATCH2" | names, shape, times | columns: reference | whole | minutes, hours, days
+ *     | hours of the endpoint's pulse | digest               "MWWATCH1": without the pulse
  *
  * Whole numbers are varints of 7 bits a byte, the lowest first: most counts are small. The digest
  * (FNV-1a of all before it) tells a file that is damaged or cut short. Nothing is taken from a
@@ -12,7 +13,8 @@
 
 #include "base/banned.h"
 
-#define MAGIC "MWWATCH1"
+#define MAGIC "MWWATCH2"
+#define MAGIC_BEFORE "MWWATCH1"
 
 enum { READY = 1, CATEGORY = 2, PROFILED = 4, DIGEST_BYTES = 8, TEXT_MAX = 4096 };
 
@@ -87,6 +89,24 @@ static void put_slots(mw_buf *out, const watch_slot *slots, size_t n, size_t n_c
     }
 }
 
+static void put_pulse(mw_buf *out, const watch_pulse *pulse)
+{
+    size_t held = 0;
+    for (size_t i = 0; i < WATCH_PULSE_HOURS; i++)
+        held += pulse->hours[i].requests > 0;
+    put_whole(out, pulse->first_ns);
+    put_whole(out, held);
+    for (size_t i = 0; i < WATCH_PULSE_HOURS; i++) {
+        const watch_beat *beat = &pulse->hours[i];
+        if (beat->requests == 0)
+            continue;
+        const uint64_t wholes[] = {beat->bucket, beat->requests, beat->active, beat->peak,
+                                   beat->gap};
+        for (size_t k = 0; k < MW_COUNT(wholes); k++)
+            put_whole(out, wholes[k]);
+    }
+}
+
 void watch_write(const watch_version *version, mw_buf *out)
 {
     static const watch_column unready;
@@ -112,6 +132,7 @@ void watch_write(const watch_version *version, mw_buf *out)
         const watch_slot *slots = watch_slots((watch_history *)&version->history, span, &n);
         put_slots(out, slots, n, version->n_columns);
     }
+    put_pulse(out, version->pulse);
     uint64_t digest = digest_of(DIGEST_BEGIN, out->data + begin, out->size - begin);
     mw_buf_bytes(out, &digest, sizeof digest);
 }
@@ -242,12 +263,15 @@ typedef struct kept {
     watch_column *columns;
     uint64_t *whole;
     watch_history history;
+    bool has_pulse;
+    watch_pulse *pulse;
 } kept;
 
 static const char *read_head(reader *in, const watch_version *version, kept *k)
 {
     const char *magic = get_bytes(in, sizeof MAGIC - 1);
-    if (!magic || memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0)
+    k->has_pulse = magic && memcmp(magic, MAGIC, sizeof MAGIC - 1) == 0;
+    if (!k->has_pulse && (!magic || memcmp(magic, MAGIC_BEFORE, sizeof MAGIC - 1) != 0))
         return "it begins with other bytes, or is of another version";
     mw_view endpoint = get_text(in), identity = get_text(in);
     if (!mw_view_is(endpoint, version->endpoint) || !mw_view_is(identity, version->identity))
@@ -266,6 +290,25 @@ static const char *read_head(reader *in, const watch_version *version, kept *k)
     return NULL;
 }
 
+static bool get_pulse(reader *in, watch_pulse *pulse)
+{
+    pulse->first_ns = get_whole(in);
+    uint64_t held = get_whole(in);
+    for (uint64_t i = 0; i < held && !in->failed; i++) {
+        uint64_t bucket = get_whole(in);
+        watch_beat *beat = &pulse->hours[bucket % WATCH_PULSE_HOURS];
+        if (i >= WATCH_PULSE_HOURS || beat->requests > 0)
+            return false;
+        beat->bucket = bucket;
+        uint32_t *const fields[] = {&beat->requests, &beat->active, &beat->peak, &beat->gap};
+        for (size_t k = 0; k < MW_COUNT(fields); k++)
+            *fields[k] = (uint32_t)get_whole(in);
+        if (beat->requests == 0)
+            return false;
+    }
+    return !in->failed;
+}
+
 static const char *read_body(reader *in, const watch_version *version, kept *k)
 {
     size_t n = version->n_columns;
@@ -281,6 +324,11 @@ static const char *read_body(reader *in, const watch_version *version, kept *k)
     for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++)
         if (!get_slots(in, &k->history, span))
             return "a bucket of time is damaged";
+    k->pulse = k->has_pulse ? calloc(1, sizeof *k->pulse) : NULL;
+    if (k->pulse && !get_pulse(in, k->pulse))
+        return "the hours of its requests are damaged";
+    if (k->has_pulse && !k->pulse)
+        return "memory is gone";
     return in->failed || in->at != in->end ? "it ends too early, or goes on behind its end" : NULL;
 }
 
@@ -288,6 +336,16 @@ static const char *read_body(reader *in, const watch_version *version, kept *k)
 static bool is_ahead(const kept *k, uint64_t now_ns)
 {
     return k->latest_ns > now_ns + UINT64_C(86400000000000);
+}
+
+/* Of an endpoint that was not asked yet since the start: its hours, and nothing of the pause. */
+static void take_pulse(watch_pulse *pulse, const watch_pulse *past, uint64_t now_ns)
+{
+    if (!past || past->first_ns == 0 || past->first_ns > now_ns || pulse->n_requests > 0 ||
+        (pulse->first_ns > 0 && pulse->first_ns <= past->first_ns))
+        return;
+    pulse->first_ns = past->first_ns;
+    memcpy(pulse->hours, past->hours, sizeof pulse->hours);
 }
 
 static void take_over(watch_version *version, kept *k, uint64_t now_ns)
@@ -302,8 +360,10 @@ static void take_over(watch_version *version, kept *k, uint64_t now_ns)
     version->profile_rows = k->profile_rows;
     version->reference_digest = k->digest;
     version->first_ns = version->latest_ns = now_ns;
+    version->last_ns = now_ns;
     if (is_ahead(k, now_ns))
         return;
+    take_pulse(version->pulse, k->pulse, now_ns);
     version->first_ns = k->first_ns;
     version->latest_ns = k->latest_ns;
     version->whole_rows = version->saved_rows = k->whole_rows;
@@ -338,6 +398,7 @@ mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns, bool
     }
     watch_columns_free(k.columns, version->n_columns);
     free(k.whole);
+    free(k.pulse);
     watch_history_done(&k.history);
     return wrong ? mw_fail(err, MW_E_WATCH_HISTORY, "%s", wrong) : MW_OK;
 }

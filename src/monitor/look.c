@@ -21,24 +21,29 @@
 
 #define DRIFTED_FROM 0.2
 
+#define REPLACED_NS (UINT64_C(120) * 1000000000)
+
 enum { ENOUGH_ROWS = 200 };
 
 /* ---- gathering ------------------------------------------------------------------------------- */
 
-static void sum_lanes(watch_version *version, uint64_t *sums, uint64_t *ret_rows)
+static void sum_lanes(watch_version *version, uint64_t *sums, uint64_t *ret_rows,
+                      uint64_t *ret_requests)
 {
     size_t n = version->n_columns * WATCH_BINS;
-    uint64_t rows = 0;
+    uint64_t rows = 0, requests = 0;
     memset(sums, 0, n * sizeof *sums);
     for (size_t l = 0; l < WATCH_LANES; l++) {
         const watch_lane *lane = atomic_load_explicit(&version->lanes[l], memory_order_acquire);
         if (!lane)
             continue;
         rows += atomic_load_explicit(&lane->rows, memory_order_relaxed);
+        requests += atomic_load_explicit(&lane->requests, memory_order_relaxed);
         for (size_t i = 0; i < n; i++)
             sums[i] += atomic_load_explicit(&lane->counts[i], memory_order_relaxed);
     }
     *ret_rows = rows;
+    *ret_requests = requests;
 }
 
 /* A count that is full stays so. */
@@ -51,11 +56,14 @@ static uint32_t raised(uint32_t count, uint64_t by)
 static bool gather(watch_version *version, uint64_t *sums)
 {
     watch_slot *slots[WATCH_SPANS];
-    uint64_t rows;
+    uint64_t rows, requests;
     size_t n = version->n_columns * WATCH_BINS;
-    sum_lanes(version, sums, &rows);
+    sum_lanes(version, sums, &rows, &requests);
     if (rows == version->seen_rows)
         return true;
+    version->pulse->pending += requests - version->seen_requests;
+    version->seen_requests = requests;
+    version->last_ns = version->latest_ns;
     for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++) {
         uint64_t bucket = version->latest_ns / watch_span_ns(&version->history, span);
         slots[span] = watch_slot_at(&version->history, span, bucket);
@@ -233,6 +241,39 @@ static void tell_whole(const watch_version *version, const ring *r, mw_watch_rep
     snprintf(report->source, sizeof report->source, "%s", version->source ? version->source : "");
 }
 
+/* ---- a version that nobody asks -------------------------------------------------------------- */
+
+/* Another version of its endpoint has taken its place, or nobody asks any. */
+static bool is_inactive(const watch_version *version)
+{
+    uint64_t quiet = version->latest_ns - version->last_ns, others = version->pulse->last_ns;
+    bool is_replaced = others > version->last_ns && quiet >= REPLACED_NS &&
+                       version->latest_ns - others < REPLACED_NS;
+    return is_replaced || quiet >= WATCH_STARTS * version->history.bucket_ns;
+}
+
+static void let_rest(mw_watch_report *report, mw_watched *found, size_t n)
+{
+    report->n_drifted = 0;
+    for (size_t c = 0; c < n; c++)
+        found[c].drifted = false;
+}
+
+static size_t tell_stuck(const watch_version *version, mw_watched *found)
+{
+    size_t n = 0;
+    for (size_t c = 0; version->runs && c < version->n_features; c++) {
+        const watch_run *run = &version->runs[c];
+        found[c].stuck = run->is_stuck;
+        found[c].stuck_rows = run->is_stuck ? run->rows : 0;
+        found[c].stuck_value = run->value;
+        found[c].stuck_seconds =
+            run->is_stuck ? seconds_between(run->begin_ns, version->latest_ns) : 0;
+        n += run->is_stuck;
+    }
+    return n;
+}
+
 static void publish(watch_version *version, double alpha)
 {
     pthread_mutex_lock(&version->lock);
@@ -246,6 +287,10 @@ static void publish(watch_version *version, double alpha)
     for (size_t c = 0; c < version->n_columns; c++)
         judge(version, c, &r, &found[c]);
     report.n_drifted = believe(found, version->n_columns, alpha);
+    report.is_inactive = is_inactive(version);
+    if (report.is_inactive)
+        let_rest(&report, found, version->n_columns);
+    report.stream.n_stuck = tell_stuck(version, found);
     pthread_mutex_lock(&version->lock);
     report.reference_rows = version->report.reference_rows;
     version->report = report;
@@ -262,28 +307,90 @@ static void tell_learned(watch_version *version)
     bool is_whole = watch_is_whole(version);
     pthread_mutex_lock(&version->lock);
     version->report.reference_rows = is_whole ? version->learn_rows : n;
-    version->report.scored_rows = atomic_load(&version->scored);
-    version->report.anomalous_rows = atomic_load(&version->anomalous);
+    version->report.scored_rows = version->scored;
+    version->report.anomalous_rows = version->anomalous;
     version->report.anomaly_threshold = scorer ? scorer->threshold : (double)NAN;
     pthread_mutex_unlock(&version->lock);
-    atomic_store(&version->budget, WATCH_SCORED);
+}
+
+/* ---- rows that were sampled ------------------------------------------------------------------ */
+
+static void look_at_rows(watch_version *version, size_t n_rows)
+{
+    const watch_column *columns = atomic_load(&version->columns);
+    const double *rows = version->sample.rows;
+    size_t n = version->n_columns;
+    watch_score_some(version, rows, n_rows);
+    pthread_mutex_lock(&version->lock);
+    if (!version->runs)
+        version->runs = calloc(version->n_features + 1, sizeof *version->runs);
+    if (version->runs)
+        watch_runs_add(version->runs, columns, version->n_features, n, rows, n_rows,
+                       version->latest_ns);
+    watch_repeats_add(&version->repeats, version->n_features, n, rows, n_rows, version->latest_ns);
+    watch_sketches_add(&version->sketches, columns, n, rows, n_rows, version->latest_ns,
+                       version->history.bucket_ns);
+    pthread_mutex_unlock(&version->lock);
+}
+
+/* Sampled while rows come. */
+static void sample(watch_version *version)
+{
+    if (version->is_succeeded || version->report.is_inactive) {
+        pthread_mutex_lock(&version->lock);
+        watch_drop_samples(version);
+        pthread_mutex_unlock(&version->lock);
+        return;
+    }
+    pthread_mutex_lock(&version->lock);
+    bool is_open = watch_sample_open(&version->sample);
+    pthread_mutex_unlock(&version->lock);
+    if (!is_open)
+        return;
+    size_t n_rows = watch_sample_take(&version->sample);
+    if (n_rows == 0)
+        return;
+    look_at_rows(version, n_rows);
+    watch_sample_resume(&version->sample);
+}
+
+void watch_tell_stream(watch_version *version)
+{
+    const watch_repeats *repeats = &version->repeats;
+    pthread_mutex_lock(&version->lock);
+    mw_watch_stream *stream = &version->report.stream;
+    size_t n_stuck = stream->n_stuck;
+    *stream = version->pulse->found;
+    stream->n_stuck = n_stuck;
+    stream->is_flood = repeats->is_flood && !version->report.is_inactive;
+    stream->repeated = repeats->share;
+    stream->usual_repeated = repeats->usual;
+    stream->flood_seconds =
+        stream->is_flood ? seconds_between(repeats->since_ns, version->latest_ns) : 0;
+    pthread_mutex_unlock(&version->lock);
 }
 
 /* A clock that was set back waits in the bucket that it has reached. */
 void watch_look(watch_version *version, uint64_t now_ns, double alpha)
 {
     version->latest_ns = later(now_ns, version->latest_ns);
+    if (version->last_ns == 0)
+        version->last_ns = version->latest_ns;
     watch_learn(version, version->latest_ns);
-    tell_learned(version);
-    if (!atomic_load(&version->columns))
+    if (!atomic_load(&version->columns)) {
+        tell_learned(version);
         return;
+    }
     uint64_t before = version->whole_rows;
     uint64_t *sums = malloc((version->n_columns + 1) * WATCH_BINS * sizeof *sums);
     pthread_mutex_lock(&version->lock); /* the slots are read by others, too */
     bool gathered = sums && gather(version, sums);
     pthread_mutex_unlock(&version->lock);
     free(sums);
+    sample(version);
+    tell_learned(version);
     if (gathered && (version->whole_rows != before || version->report.window_rows > 0 ||
-                     version->report.state == MW_WATCH_LEARNING))
+                     version->report.state == MW_WATCH_LEARNING ||
+                     version->report.is_inactive != is_inactive(version)))
         publish(version, alpha);
 }

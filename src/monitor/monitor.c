@@ -5,8 +5,11 @@
 #include "monitor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "watch.h"
@@ -18,11 +21,12 @@
 #define SAVE_NS (UINT64_C(5) * 1000000000)
 #define SAVE_NS_A_BYTE 5000
 
-enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096 };
+enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096, LOCK_TRIES = 20 };
 
 struct mw_monitor {
     mw_monitor_options options;
     char *folder; /* NULL: histories are not kept */
+    int lock_fd;  /* -1: the folder is not ours */
     uint64_t began_ns,
         wall_ns;          /* both clocks at the start: later steps of the wall's are not seen */
     atomic_bool is_stale; /* a survey is due */
@@ -54,6 +58,15 @@ static watch_version *find(const mw_monitor *monitor, const char *endpoint, unsi
     return NULL;
 }
 
+/* Of the endpoint, which its other versions have; NULL: it has none. */
+static watch_pulse *pulse_of(const mw_monitor *monitor, const char *endpoint)
+{
+    for (size_t i = 0; i < monitor->n_versions; i++)
+        if (strcmp(monitor->versions[i]->endpoint, endpoint) == 0)
+            return monitor->versions[i]->pulse;
+    return NULL;
+}
+
 /* NULL when there are too many, or memory is gone: then it is not watched, and answers go on. */
 static watch_version *find_or_add(mw_monitor *monitor, const char *endpoint, unsigned number,
                                   size_t n_features, size_t n_outputs)
@@ -63,8 +76,9 @@ static watch_version *find_or_add(mw_monitor *monitor, const char *endpoint, uns
     if (!version)
         atomic_store(&monitor->is_stale, true);
     if (!version && monitor->n_versions < VERSIONS_MAX) {
-        version = watch_version_new(endpoint, number, n_features, n_outputs,
-                                    monitor->options.learn_rows, monitor->options.bucket_ns);
+        version =
+            watch_version_new(endpoint, number, n_features, n_outputs, monitor->options.learn_rows,
+                              monitor->options.bucket_ns, pulse_of(monitor, endpoint));
         if (version)
             monitor->versions[monitor->n_versions++] = version;
     }
@@ -309,6 +323,15 @@ void mw_monitor_look(mw_monitor *monitor)
     pthread_mutex_lock(&monitor->describing);
     for (size_t i = 0; i < n; i++) /* versions are only ever added */
         watch_look(monitor->versions[i], now_ns, monitor->options.alpha);
+    for (size_t i = 0; i < n; i++) {
+        watch_pulse *pulse = monitor->versions[i]->pulse;
+        if (!monitor->versions[i]->owns_pulse)
+            continue;
+        watch_pulse_beat(pulse, now_ns, pulse->pending);
+        pulse->pending = 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        watch_tell_stream(monitor->versions[i]);
     save_all(monitor, false);
     pthread_mutex_unlock(&monitor->describing);
 }
@@ -336,12 +359,35 @@ static void *watch(void *argument)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* The lock goes with the process. One that ends just now is waited for. */
+static bool take_folder(mw_monitor *monitor, const char *folder)
+{
+    char path[PATH_BYTES];
+    mw_error err;
+    snprintf(path, sizeof path, "%s/lock", folder);
+    monitor->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (monitor->lock_fd < 0)
+        return true; /* what is wrong with the folder is said when something is written */
+    for (size_t i = 0; i < LOCK_TRIES; i++) {
+        if (flock(monitor->lock_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+    }
+    mw_fail(&err, MW_E_WATCH_TAKEN, "another server keeps the history of its watch there");
+    mw_at(&err, "%s", folder);
+    mw_mend(&err, "give each server a --data folder of its own");
+    mw_log_error(MW_LOG_WARN, "what the watch sees is not kept over a restart", &err);
+    return false;
+}
+
 static mw_status open_folder(mw_monitor *monitor, const char *folder, mw_error *err)
 {
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         mw_fail_errno(err, "make the folder of the watch", errno);
         return mw_at(err, "%s", folder);
     }
+    if (!take_folder(monitor, folder))
+        return MW_OK;
     monitor->folder = strdup(folder);
     return monitor->folder ? MW_OK : mw_fail_memory(err, "the watch");
 }
@@ -371,6 +417,7 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     o->bucket_ns = o->bucket_ns ? o->bucket_ns : USUAL_BUCKET_NS;
     o->alpha = o->alpha > 0 ? o->alpha : 0.05;
     monitor->number = atomic_fetch_add(&n_monitors, 1) + 1;
+    monitor->lock_fd = -1;
     monitor->began_ns = mw_clock_ns();
     monitor->wall_ns = (uint64_t)mw_clock_wall_ns();
     pthread_mutex_init(&monitor->lock, NULL);
@@ -417,6 +464,8 @@ void mw_monitor_free(mw_monitor *monitor)
     pthread_mutex_destroy(&monitor->lock);
     pthread_mutex_destroy(&monitor->describing);
     free(monitor->folder);
+    if (monitor->lock_fd >= 0)
+        close(monitor->lock_fd);
     free(monitor);
 }
 
@@ -483,12 +532,29 @@ size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned numbe
     return n;
 }
 
+bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,
+                       mw_watch_sketch *ret_sketch)
+{
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (!version)
+        return false;
+    const watch_column *columns = atomic_load(&version->columns);
+    bool done = columns && column < version->n_columns && columns[column].is_ready &&
+                watch_sketches_tell(&version->sketches, &columns[column], column,
+                                    version->latest_ns, ret_sketch);
+    pthread_mutex_unlock(&version->lock);
+    return done;
+}
+
 size_t mw_monitor_memory_bytes(mw_monitor *monitor)
 {
     size_t bytes = sizeof *monitor;
     pthread_mutex_lock(&monitor->lock);
-    for (size_t i = 0; i < monitor->n_versions; i++)
+    for (size_t i = 0; i < monitor->n_versions; i++) {
+        pthread_mutex_lock(&monitor->versions[i]->lock);
         bytes += watch_version_bytes(monitor->versions[i]);
+        pthread_mutex_unlock(&monitor->versions[i]->lock);
+    }
     pthread_mutex_unlock(&monitor->lock);
     return bytes;
 }

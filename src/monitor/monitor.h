@@ -91,7 +91,24 @@ typedef struct mw_watched {
     bool drifted;                  /* evidence over all columns (e-BH), and psi_since >= 0.2 */
     bool is_learning;              /* it has no reference yet: all else is nothing */
     bool is_category, is_profiled; /* profiled: the reference is the training profile's */
+    /* A feature that stopped varying (stream.c): so many sampled rows had one value, since then. */
+    bool stuck;
+    uint64_t stuck_rows;
+    double stuck_seconds, stuck_value;
 } mw_watched;
+
+/* What is odd about the stream itself; definitions in pulse.c and stream.c. NaN: not known yet. */
+typedef struct mw_watch_stream {
+    bool is_silent, is_burst, is_flood;
+    double quiet_seconds;   /* since the endpoint's last request */
+    double usual_gap;       /* seconds: a silence is longer than this */
+    double requests_minute; /* of the last 60 seconds */
+    double usual_minute;    /* the busiest that is usual at this time; a burst is 8 times that */
+    double repeated;        /* share of the commonest row in the last block of sampled rows */
+    double usual_repeated;  /* the highest that is usual */
+    double burst_seconds, flood_seconds; /* how long it has lasted */
+    size_t n_stuck;
+} mw_watch_stream;
 
 typedef struct mw_watch_report {
     mw_watch_state state;
@@ -110,6 +127,9 @@ typedef struct mw_watch_report {
         watched_since; /* seconds since 1970; restarts between count in where a history is kept */
     uint64_t scored_rows, anomalous_rows; /* since the process began; up to 1,000 rows a second */
     double anomaly_threshold;             /* an anomaly from this score on; NaN: no forest yet */
+    bool is_inactive;       /* no rows for a quarter of an hour, or for two minutes in which another
+                               version of the endpoint had some: nothing of it is drifted */
+    mw_watch_stream stream; /* of the endpoint; repeated rows of this version */
 } mw_watch_report;
 
 /* The last findings of a version; false when it was never tapped. ret_columns holds
@@ -166,6 +186,36 @@ enum { MW_WATCH_BINS = 16 };
  * Returns how many; 0: it is not watched, or has no reference yet. */
 size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
                        double seconds, mw_watch_bin *ret_bins);
+
+/* ---- what values there are ------------------------------------------------------------------- */
+
+enum { MW_WATCH_QUANTILES = 7, MW_WATCH_CATEGORIES = 12, MW_WATCH_STRANGERS = 5 };
+
+typedef struct mw_watch_category {
+    double code;            /* of the model; negative: minus the mark of one that it does not know
+                               (mw_stranger_text) */
+    double share;           /* of the rows; at most 1/256 of them too high */
+    double reference_share; /* NaN: among the rarer ones of the reference */
+    bool is_new;            /* not in the reference */
+} mw_watch_category;
+
+/* Of rows that were sampled (up to 1,000 a second) in the last 15 to 30 minutes. */
+typedef struct mw_watch_sketch {
+    double rows, seconds, missing;
+    double distinct;                     /* different values: within some 3 % */
+    double mean, deviation, least, most; /* of numbers; NaN */
+    bool has_quantiles;
+    double quantiles[MW_WATCH_QUANTILES]; /* at mw_watch_quantile_shares; KLL: a rank is off by 2 %
+                                             at most, nearly always */
+    size_t n_categories, n_new;           /* commonest first */
+    mw_watch_category categories[MW_WATCH_CATEGORIES], news[MW_WATCH_STRANGERS];
+} mw_watch_sketch;
+
+extern const double mw_watch_quantile_shares[MW_WATCH_QUANTILES];
+
+/* False: nothing was sampled of it, or it is beyond the first 128 columns. Any thread. */
+bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
+                       mw_watch_sketch *ret_sketch);
 
 /* Bytes held. */
 size_t mw_monitor_memory_bytes(mw_monitor *monitor);

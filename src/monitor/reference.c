@@ -251,7 +251,11 @@ static bool learn_column(const watch_version *version, size_t c, double *room, w
             if (isinf(values[i]))
                 column->reference[values[i] > 0 ? column->n_edges : 0]++;
     }
-    column->reference[WATCH_MISSING] = (double)sample.n_missing;
+    size_t n_strangers = 0;
+    for (size_t i = 0; version->is_category[c] && i < n; i++)
+        n_strangers += mw_stranger_mark(values[i]) != 0;
+    column->reference[WATCH_NEW] += (double)n_strangers;
+    column->reference[WATCH_MISSING] = (double)(sample.n_missing - n_strangers);
     column->is_ready = true;
     return true;
 }

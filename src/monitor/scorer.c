@@ -4,8 +4,8 @@
  *     learned rows --> scorer, once             row --encoded--> score: for who asks, and for
  * counters
  *
- * Behind answers up to WATCH_SCORED rows a second are scored, so that the cost is bounded; a score
- * that is asked for is always computed. */
+ * The watcher scores the rows that were sampled (sample.c), so that the cost is bounded and no
+ * request pays it; a score that is asked for is always computed. */
 #include "watch.h"
 
 #include <math.h>
@@ -40,7 +40,7 @@ size_t watch_scorer_bytes(const watch_scorer *scorer)
 static double encoded(const watch_scorer *scorer, const watch_column *columns, size_t c,
                       double value)
 {
-    if (!columns[c].is_category || isnan(value))
+    if (!columns[c].is_category || (isnan(value) && !mw_stranger_mark(value)))
         return value;
     return scorer->rarities[c * WATCH_BINS + watch_bin_of(&columns[c], value)];
 }
@@ -51,7 +51,9 @@ static void set_rarities(watch_scorer *scorer, const watch_column *columns)
         double rows = watch_sum(columns[c].reference);
         for (size_t i = 0; i < WATCH_BINS; i++)
             scorer->rarities[c * WATCH_BINS + i] =
-                i == WATCH_NEW ? (double)INFINITY : log(rows / fmax(columns[c].reference[i], 1));
+                i == WATCH_NEW && columns[c].reference[i] == 0
+                    ? (double)INFINITY
+                    : log(rows / fmax(columns[c].reference[i], 1));
     }
 }
 
@@ -172,20 +174,18 @@ bool watch_score(const watch_version *version, const mw_matrix *rows, size_t n_r
     return done;
 }
 
-void watch_score_some(watch_version *version, const mw_matrix *rows)
+void watch_score_some(watch_version *version, const double *rows, size_t n_rows)
 {
-    double scores[WATCH_SCORED_AT_ONCE];
-    uint64_t n_odd = 0;
-    int n = rows->n_rows < WATCH_SCORED_AT_ONCE ? (int)rows->n_rows : WATCH_SCORED_AT_ONCE;
+    double scores[BLOCK];
     const watch_scorer *scorer = atomic_load_explicit(&version->scorer, memory_order_acquire);
-    if (!scorer || atomic_load_explicit(&version->budget, memory_order_relaxed) < n ||
-        atomic_fetch_sub_explicit(&version->budget, n, memory_order_relaxed) < n)
-        return;
-    if (!watch_score(version, rows, (size_t)n, scores))
-        return;
-    for (int i = 0; i < n; i++)
-        n_odd += scores[i] >= scorer->threshold;
-    atomic_fetch_add_explicit(&version->scored, (uint64_t)n, memory_order_relaxed);
-    if (n_odd > 0)
-        atomic_fetch_add_explicit(&version->anomalous, n_odd, memory_order_relaxed);
+    for (size_t begin = 0; scorer && begin < n_rows; begin += BLOCK) {
+        size_t n = n_rows - begin < BLOCK ? n_rows - begin : BLOCK;
+        mw_matrix block = {rows + begin * version->n_columns, MW_FLOAT64, n, version->n_features,
+                           (ptrdiff_t)version->n_columns,     1};
+        if (!watch_score(version, &block, n, scores))
+            return;
+        for (size_t i = 0; i < n; i++)
+            version->anomalous += scores[i] >= scorer->threshold;
+        version->scored += n;
+    }
 }

@@ -1,6 +1,7 @@
 /* The life of one version under watch. */
 #include "watch.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/banned.h"
@@ -19,7 +20,8 @@ static bool fill(watch_version *version)
 }
 
 watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n_features,
-                                 size_t n_outputs, size_t learn_rows, uint64_t bucket_ns)
+                                 size_t n_outputs, size_t learn_rows, uint64_t bucket_ns,
+                                 watch_pulse *pulse)
 {
     watch_version *version = calloc(1, sizeof *version);
     if (!version)
@@ -33,6 +35,10 @@ watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n
     version->n_columns = version->n_features + version->n_outputs;
     version->is_cut = version->n_columns < n_features + n_outputs;
     version->learn_rows = learn_rows;
+    version->pulse = pulse ? pulse : calloc(1, sizeof *pulse);
+    version->owns_pulse = !pulse;
+    watch_sample_init(&version->sample, version->n_columns);
+    version->repeats.share = version->repeats.usual = (double)NAN;
     atomic_store(&version->learns, true);
     pthread_mutex_init(&version->lock, NULL);
     watch_history_init(&version->history, version->n_columns, bucket_ns);
@@ -40,7 +46,7 @@ watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n
                                         .n_features = version->n_features,
                                         .n_outputs = version->n_outputs,
                                         .is_cut = version->is_cut};
-    if (fill(version))
+    if (version->pulse && fill(version))
         return version;
     watch_version_free(version);
     return NULL;
@@ -59,6 +65,10 @@ void watch_version_free(watch_version *version)
     free(version->whole);
     free(version->found);
     watch_history_done(&version->history);
+    watch_drop_samples(version);
+    watch_sample_done(&version->sample);
+    if (version->owns_pulse)
+        free(version->pulse);
     for (size_t l = 0; l < WATCH_LANES; l++)
         free(atomic_load(&version->lanes[l]));
     for (size_t i = 0; i < version->n_retired; i++)
@@ -71,6 +81,16 @@ void watch_version_free(watch_version *version)
     free(version);
 }
 
+void watch_drop_samples(watch_version *version)
+{
+    watch_sample_end(&version->sample);
+    watch_sketches_done(&version->sketches);
+    free(version->repeats.hashes);
+    free(version->runs);
+    version->repeats = (watch_repeats){.share = (double)NAN, .usual = (double)NAN};
+    version->runs = NULL;
+}
+
 size_t watch_version_bytes(const watch_version *version)
 {
     size_t cells = version->n_columns * WATCH_BINS, bytes = sizeof *version;
@@ -81,6 +101,10 @@ size_t watch_version_bytes(const watch_version *version)
         bytes += version->n_columns * sizeof(watch_column);
     if (version->learned)
         bytes += version->learn_rows * version->n_columns * sizeof(double);
+    bytes += watch_sample_bytes(&version->sample) + watch_sketches_bytes(&version->sketches);
+    bytes += version->repeats.hashes ? sizeof *version->repeats.hashes : 0;
+    bytes += version->runs ? version->n_features * sizeof *version->runs : 0;
+    bytes += version->owns_pulse ? sizeof *version->pulse : 0;
     bytes += watch_scorer_bytes(atomic_load(&version->scorer));
     return bytes + version->n_columns * (sizeof(mw_watched) + sizeof(mw_anomaly_bound));
 }

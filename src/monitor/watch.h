@@ -37,7 +37,7 @@ typedef struct watch_column {
 
 /* Counts of one writer; grows for ever and is only read by others. */
 typedef struct watch_lane {
-    _Alignas(64) atomic_uint_least64_t rows;
+    _Alignas(64) atomic_uint_least64_t rows, requests;
     atomic_uint_least64_t counts[]; /* (n_columns, WATCH_BINS) */
 } watch_lane;
 
@@ -70,9 +70,121 @@ watch_slot *watch_slot_at(watch_history *history, watch_span span, uint64_t buck
 /* The same to look at; NULL where nothing came. */
 const watch_slot *watch_slot_of(const watch_history *history, watch_span span, uint64_t bucket);
 
-/* ---- scorer.c: anomalies --------------------------------------------------------------------- */
+/* ---- sample.c: some rows of each second, for the watcher --------------------------------------
+ */
 
-enum { WATCH_SCORED = 1000 /* rows a second, behind answers */, WATCH_SCORED_AT_ONCE = 16 };
+enum {
+    WATCH_SAMPLED = 1000,         /* rows a second at most */
+    WATCH_SAMPLED_AT_ONCE = 64,   /* of a request */
+    WATCH_SAMPLED_VALUES = 65536, /* fewer rows of a wide model */
+    WATCH_SAMPLED_LEAST = 64
+};
+
+/* Rows are claimed by tapping threads and written; the watcher closes it, waits until what was
+ * claimed is written, takes all and opens it again. Closed: n_claimed is not below room. */
+typedef struct watch_sample {
+    size_t room, n_columns;
+    atomic_size_t n_claimed, n_written;
+    bool is_closed; /* the watcher's */
+    size_t n_awaited;
+    double *rows; /* (room, n_columns) */
+} watch_sample;
+
+void watch_sample_init(watch_sample *sample, size_t n_columns);
+/* For the watcher, who takes rows from then on. False: memory is gone. */
+bool watch_sample_open(watch_sample *sample);
+/* Behind an answer; any thread. */
+void watch_sample_rows(watch_sample *sample, size_t n_features, const mw_matrix *rows,
+                       const double *values, size_t n_outputs);
+/* The rows since the last time; 0: none, or some are being written. watch_sample_resume follows. */
+size_t watch_sample_take(watch_sample *sample);
+void watch_sample_resume(watch_sample *sample);
+/* Takes no more; the rows go as soon as nobody writes them. */
+void watch_sample_end(watch_sample *sample);
+void watch_sample_done(watch_sample *sample);
+size_t watch_sample_bytes(const watch_sample *sample);
+
+/* ---- sketch.c: what values there are ----------------------------------------------------------
+ */
+
+/* Of a column and a stretch of time. */
+typedef struct watch_sketch {
+    mw_moments moments;
+    mw_distinct distinct;
+    mw_kll *quantiles;   /* of numbers; NULL */
+    mw_heavy *commonest; /* of categories; NULL. One that the model does not know: -its mark */
+} watch_sketch;
+
+/* This stretch and the one before, so that a window is never empty. */
+typedef struct watch_sketches {
+    size_t n_columns; /* MW_LIMIT_SKETCHED_COLUMNS at most */
+    uint64_t bucket, begin_ns, before_ns;
+    watch_sketch *now, *before; /* NULL: none */
+} watch_sketches;
+
+void watch_sketches_done(watch_sketches *sketches);
+size_t watch_sketches_bytes(const watch_sketches *sketches);
+/* Rows of (n_rows, n_columns). Where memory is gone they are passed over. */
+void watch_sketches_add(watch_sketches *sketches, const watch_column *columns, size_t n_columns,
+                        const double *rows, size_t n_rows, uint64_t now_ns, uint64_t bucket_ns);
+bool watch_sketches_tell(const watch_sketches *sketches, const watch_column *column, size_t c,
+                         uint64_t now_ns, mw_watch_sketch *ret_sketch);
+
+/* ---- stream.c: values that stand still, rows that come again and again ------------------------
+ */
+
+enum { WATCH_USUAL_BLOCKS = 30 };
+
+/* Of a feature. */
+typedef struct watch_run {
+    double value;
+    uint64_t rows, begin_ns;           /* of the run that goes on */
+    uint64_t longest_rows, longest_ns; /* of those before it that were no finding */
+    uint64_t n_before;
+    bool is_stuck;
+} watch_run;
+
+/* Of a block of rows. */
+typedef struct watch_repeats {
+    mw_heavy *hashes; /* NULL: not yet */
+    uint64_t rows, begin_ns;
+    double shares[WATCH_USUAL_BLOCKS]; /* of the commonest row, of blocks that were no finding */
+    uint64_t n_shares;
+    double share, usual; /* of the last block; NaN */
+    bool is_flood;
+    uint64_t since_ns;
+} watch_repeats;
+
+void watch_runs_add(watch_run *runs, const watch_column *columns, size_t n_features,
+                    size_t n_columns, const double *rows, size_t n_rows, uint64_t now_ns);
+/* Where memory is gone rows are passed over. */
+void watch_repeats_add(watch_repeats *repeats, size_t n_features, size_t n_columns,
+                       const double *rows, size_t n_rows, uint64_t now_ns);
+
+/* ---- pulse.c: requests of an endpoint over time; silence, bursts -------------------------------
+ */
+
+enum { WATCH_PULSE_SECONDS = 64, WATCH_PULSE_MINUTES = 64, WATCH_PULSE_HOURS = 192 };
+
+typedef struct watch_beat {
+    uint64_t bucket;
+    uint32_t requests, active, peak; /* active: seconds with a request; peak: of its minutes */
+    uint32_t gap;                    /* longest between two requests that ended in it, seconds */
+} watch_beat;
+
+typedef struct watch_pulse {
+    uint64_t first_ns, latest_ns, last_ns; /* watched since; last look; last request */
+    uint64_t n_requests;
+    watch_beat seconds[WATCH_PULSE_SECONDS], minutes[WATCH_PULSE_MINUTES], hours[WATCH_PULSE_HOURS];
+    uint64_t burst_ns;
+    uint64_t pending; /* gathered from versions since the last beat */
+    mw_watch_stream found;
+} watch_pulse;
+
+/* `requests` came since the last look. */
+void watch_pulse_beat(watch_pulse *pulse, uint64_t now_ns, uint64_t requests);
+
+/* ---- scorer.c: anomalies --------------------------------------------------------------------- */
 
 typedef struct watch_scorer {
     size_t n; /* features */
@@ -111,12 +223,17 @@ typedef struct watch_version {
     size_t n_retired;
     mw_anomaly_bound *bounds;       /* n_columns; of the profile, else not known */
     _Atomic(watch_scorer *) scorer; /* NULL until the first rows are there; made once */
-    atomic_int budget;              /* rows that may be scored until the next look */
-    atomic_uint_least64_t scored, anomalous;
+    watch_sample sample;            /* open once there are columns, while rows come */
     _Atomic(watch_lane *) lanes[WATCH_LANES];
     /* the watcher's */
     uint64_t *seen; /* (n_columns, WATCH_BINS), of all lanes at the last look */
-    uint64_t seen_rows;
+    uint64_t seen_rows, seen_requests;
+    uint64_t scored, anomalous;
+    watch_pulse *pulse; /* of the endpoint; all its versions share it */
+    bool owns_pulse;
+    uint64_t last_ns; /* wall clock: when a row came last */
+    watch_run *runs;  /* n_features; NULL: no row was sampled so far */
+    watch_repeats repeats;
     watch_history history;
     uint64_t first_ns, latest_ns; /* wall clock: when watching began, and the last look */
     uint64_t *whole, whole_rows;  /* all since the beginning */
@@ -126,13 +243,17 @@ typedef struct watch_version {
     pthread_mutex_t lock;
     mw_watch_report report;
     mw_watched *found; /* n_columns */
+    watch_sketches sketches;
 } watch_version;
 
-/* Fails: false when memory is gone. */
+/* pulse: of the endpoint, or NULL: it makes one. NULL when memory is gone. */
 watch_version *watch_version_new(const char *endpoint, unsigned version, size_t n_features,
-                                 size_t n_outputs, size_t learn_rows, uint64_t bucket_ns);
+                                 size_t n_outputs, size_t learn_rows, uint64_t bucket_ns,
+                                 watch_pulse *pulse);
 void watch_version_free(watch_version *version);
 size_t watch_version_bytes(const watch_version *version);
+/* Nothing is sampled any more, and what came of it goes; until rows come again. Under `lock`. */
+void watch_drop_samples(watch_version *version);
 /* Columns take the place of those before, which stay as long as the version; has_bins: with the
  * bins of their categories. */
 void watch_columns_put(watch_version *version, watch_column *columns, bool has_bins);
@@ -166,14 +287,15 @@ size_t watch_scorer_bytes(const watch_scorer *scorer);
 /* 0..1 a row. False: the first rows are not there yet. */
 bool watch_score(const watch_version *version, const mw_matrix *rows, size_t n_rows,
                  double *ret_scores);
-/* Behind an answer: counts how many of its rows are unlike the reference, as far as there is time.
- */
-void watch_score_some(watch_version *version, const mw_matrix *rows);
+/* Rows of (n_rows, n_columns) that were sampled: counts how many are unlike the reference. */
+void watch_score_some(watch_version *version, const double *rows, size_t n_rows);
 
 /* ---- look.c: the watcher's side ------------------------------------------------------------- */
 
 /* now_ns: wall clock. */
 void watch_look(watch_version *version, uint64_t now_ns, double alpha);
+/* What the endpoint's pulse says, into the report. */
+void watch_tell_stream(watch_version *version);
 double watch_psi(const watch_column *column, const double *counts);
 double watch_sum(const double *counts);
 /* What a window's counts say: psi, missing, outside. */

@@ -84,12 +84,15 @@ static mw_status category_code(const mw_column *column, double value, double *re
     }
     if (column->categories && column->categories_are_numbers) {
         ptrdiff_t code = find_numeric_category(column, value);
-        if (code < 0 && !column->unknown_is_missing) {
-            char text[MW_NUMBER_TEXT_BYTES];
-            return fail_category(column,
-                                 (mw_view){text, mw_number_write_double(text, value, false)}, err);
+        if (code < 0) {
+            char room[MW_NUMBER_TEXT_BYTES];
+            mw_view text = {room, mw_number_write_double(room, value, false)};
+            if (!column->unknown_is_missing)
+                return fail_category(column, text, err);
+            *ret_value = table_stranger(text);
+            return MW_OK;
         }
-        *ret_value = code < 0 ? (double)NAN : (double)code;
+        *ret_value = (double)code;
         return MW_OK;
     }
     *ret_value = value; /* a code; what the model does with strange ones is the model's rule */
@@ -174,7 +177,7 @@ mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_
             return category_code(column, number, ret_value, err);
         if (!column->unknown_is_missing)
             return fail_category(column, text, err);
-        *ret_value = (double)NAN;
+        *ret_value = table_stranger(text);
         return MW_OK;
     }
     double value;

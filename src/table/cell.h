@@ -9,6 +9,8 @@ mw_status table_convert_number(const mw_column *column, double value, double *re
                                mw_error *err);
 mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_value,
                              mw_error *err);
+/* A category that the model does not know: a NaN that says which. */
+double table_stranger(mw_view text);
 /* Prepend "row 3, column 'age'". */
 mw_status table_at(mw_error *err, const mw_schema *schema, size_t row, size_t column);
 

@@ -66,6 +66,13 @@ ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
 /* CatBoost's hash of a category: the low 32 bits of CityHash64 1.0 of its text. */
 uint32_t mw_category_hash(mw_view text);
 
+/* A category that reads as missing because the model does not know it is a NaN with a mark, above
+ * 0; any other value has none. Floats keep it. */
+uint32_t mw_stranger_mark(double value);
+enum { MW_STRANGER_BYTES = 48 };
+/* The beginning of its text; 0: it is not remembered any more. Any thread. */
+size_t mw_stranger_text(uint32_t mark, char ret_text[MW_STRANGER_BYTES]);
+
 /* ---- contracts: whether what was served can be replaced ---------------------------------------
  */
 

@@ -257,3 +257,32 @@ def test_odd_rows(serve, profile):
     assert told["scored"] >= told["found"]
     assert server.samples()[
         'mw_anomaly_rows_total{endpoint="credit",version="1",outcome="odd"}'] >= 30
+
+
+def test_values_and_stream(server):
+    """What is new is told by its value, and a feature that stands still; each from some seconds."""
+    send(server, rows(LEARNED, 1))
+    found(server, lambda e: e["state"] == "watching")
+    odd = rows(600, 5)
+    for row in odd[::3]:
+        row[2] = 9.0
+    for _ in range(3):  # sampled once it is watched
+        send(server, odd)
+        time.sleep(1)
+    told = found(server, lambda e: e["features"][4].get("values", {}).get("rows", 0) >= 600)
+    income = told["features"][4]["values"]
+    quantiles = list(income["quantiles"].values())
+    assert quantiles == sorted(quantiles) and len(quantiles) == 7
+    assert income["least"] <= quantiles[0] and quantiles[-1] <= income["most"]
+    # quantiles of what was sent, by rank
+    sent = sorted(row[4] for row in odd)
+    assert abs(np.searchsorted(sent, income["quantiles"]["0.5"]) / len(sent) - 0.5) < 0.06
+    assert abs(income["distinct"] / 300 - 1) < 0.1  # of a request of 100 rows every second one
+    assert set(told["stream"]) == {"silence", "burst", "duplicates", "stuck_features"}
+    assert not told["inactive"] and not told["stream"]["silence"]["found"]
+    assert 0 <= told["stream"]["silence"]["seconds"] < 30
+    assert told["stream"]["burst"]["requests_per_minute"] >= 6
+    assert not any(f.get("stuck") for f in told["features"])
+    samples = {s.name: s.value for f in text_string_to_metric_families(
+        server.session.get(f"{server.url}/metrics").text) for s in f.samples}
+    assert samples["mw_stream_silent"] == 0 and samples["mw_stream_requests_per_minute"] >= 6
