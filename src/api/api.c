@@ -19,6 +19,7 @@ struct mw_api {
     mw_journal *journal;
     mw_alerts *alerting;
     api_alerts *alerts;      /* NULL: there are none */
+    mw_registry *registry;   /* NULL: no record is kept */
     mw_conductor *conductor; /* NULL: no rollouts */
     mw_pool *readers;        /* of what waits for the disk */
     size_t artifact_bytes_max, body_bytes_max;
@@ -52,6 +53,7 @@ void mw_api_free(mw_api *api)
 
 mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
 {
+    api->registry = registry;
     return api_mlflow_new(registry, &api->mlflow, err);
 }
 
@@ -131,6 +133,11 @@ void mw_api_set_monitor(mw_api *api, mw_monitor *monitor)
     api->monitor = monitor;
     if (api->pulse)
         api_pulse_watch(api->pulse, monitor);
+}
+
+mw_registry *api_record(const mw_api *api)
+{
+    return api->registry;
 }
 
 mw_monitor *api_monitor(mw_api *api)

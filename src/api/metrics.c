@@ -427,6 +427,22 @@ static void write_process(metrics_page *page, const mw_api *api)
                 "When the process began, in seconds since 1970.", api_started_seconds(api));
 }
 
+static void write_record(metrics_page *page, const mw_api *api)
+{
+    mw_store_counts counts;
+    if (!api_record(api))
+        return;
+    mw_registry_count(api_record(api), &counts);
+    write_plain(page, "mw_record_up", "gauge", "1: the record answers; 0: its PostgreSQL is away.",
+                !counts.is_away);
+    write_plain(page, "mw_record_connections_lost_total", "counter",
+                "Connections to the record's PostgreSQL that were lost.", (double)counts.n_lost);
+    write_plain(page, "mw_record_writes_total", "counter", "Changes of the record.",
+                (double)counts.writes);
+    write_plain(page, "mw_record_commits_total", "counter",
+                "Transactions that carried them to the disk.", (double)counts.commits);
+}
+
 static void write_build(metrics_page *page)
 {
     write_head(page, "mw_build_info", "gauge", "Version of the program; always 1.");
@@ -450,6 +466,7 @@ static void write_page(mw_api *api, mw_buf *out, bool open)
     write_guard(&page, api_guard_of(api));
     api_drift_metrics(api, page.out, page.open);
     api_rollout_metrics(api, page.out, page.open);
+    write_record(&page, api);
     write_journal(&page, api_journal(api));
     api_feedback_metrics(api, page.out, page.open);
     if (api_alerting(api))

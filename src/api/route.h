@@ -99,6 +99,7 @@ struct api_guard *api_guard_of(const mw_api *api);
 mw_alerts *api_alerting(mw_api *api);     /* NULL: there are none */
 mw_conductor *api_conductor(mw_api *api); /* NULL: there are no rollouts */
 mw_pool *api_readers(mw_api *api);        /* one thread: questions that wait for the disk */
+mw_registry *api_record(const mw_api *api); /* NULL: no record is kept */
 mw_monitor *api_monitor(mw_api *api);     /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);
 const char *api_base_path(const mw_api *api); /* "" or "/prefix" */

@@ -168,6 +168,16 @@ void mw_registry_count(mw_registry *registry, mw_store_counts *ret_counts)
     mw_store_count(registry->store, ret_counts);
 }
 
+bool mw_registry_leads(mw_registry *registry, mw_view name)
+{
+    return mw_store_leads(registry->store, name);
+}
+
+bool mw_registry_is_shared(const mw_registry *registry)
+{
+    return mw_store_is_shared(registry->store);
+}
+
 mw_blobs *mw_registry_blobs(mw_registry *registry)
 {
     return registry->blobs;

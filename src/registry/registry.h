@@ -72,6 +72,9 @@ MW_CHECKED mw_status mw_registry_write_as(mw_registry *registry, const mw_actor 
 MW_CHECKED mw_status mw_registry_read(mw_registry *registry, mw_arena *arena, mw_record_work *work,
                                       void *user, mw_error *err);
 void mw_registry_count(mw_registry *registry, mw_store_counts *ret_counts);
+/* Of the servers that share the record, this one is it, in what has this name (mw_store_leads). */
+bool mw_registry_leads(mw_registry *registry, mw_view name);
+bool mw_registry_is_shared(const mw_registry *registry); /* it is in PostgreSQL */
 mw_blobs *mw_registry_blobs(mw_registry *registry);
 
 /* ---- what is kept ---------------------------------------------------------------------------- */

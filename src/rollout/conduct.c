@@ -304,6 +304,14 @@ void conduct_end(mw_conductor *conductor, conducted *one)
         mw_log_error(MW_LOG_WARN, "a version cannot be let go", &err);
 }
 
+/* Of the servers that share the record, one advances and promotes; each may roll back. */
+static bool leads(mw_conductor *conductor, const conducted *one)
+{
+    mw_registry *registry = conductor->options.registry;
+    return one->is_warm ? mw_registry_leads(registry, one->rollout.endpoint)
+                        : !mw_registry_is_shared(registry); /* one who serves it will */
+}
+
 /* Somebody has moved the alias by another door (MLflow's, the command line): his move is taken as
  * what it says. */
 void conduct_follow_alias(mw_conductor *conductor, conducted *one)
@@ -312,7 +320,8 @@ void conduct_follow_alias(mw_conductor *conductor, conducted *one)
     mw_rollout_decision *decision = &one->decision;
     int64_t at = one->rollout.alias_version, from = one->rollout.from_version,
             to = one->rollout.to_version;
-    if (at == 0 || at == (is_watching(one) ? to : from) || mw_rollout_is_over(one->rollout.state))
+    if (at == 0 || at == (is_watching(one) ? to : from) || mw_rollout_is_over(one->rollout.state) ||
+        !leads(conductor, one))
         return;
     decision->action = !is_watching(one) && at == to    ? MW_ACTION_PROMOTE
                        : is_watching(one) && at != from ? MW_ACTION_FINISH
@@ -456,14 +465,18 @@ void conduct_tick(mw_conductor *conductor, conducted *one)
     take_edges(conductor, one);
     pthread_mutex_unlock(&conductor->lock);
     count_outcomes(conductor, one);
-    weigh_bandit(conductor, one);
+    bool is_leading = leads(conductor, one);
+    if (is_leading)
+        weigh_bandit(conductor, one);
     mw_rollout_action before = one->decision.action;
     pthread_mutex_lock(&conductor->lock);
     decide(one);
     pthread_mutex_unlock(&conductor->lock);
     bool acts = one->decision.action != MW_ACTION_WAIT && one->decision.action != MW_ACTION_HOLD;
-    if (acts)
+    if (acts && (is_leading || one->decision.action == MW_ACTION_ROLL_BACK))
         act(conductor, one);
+    else if (!is_leading)
+        return;
     else if (before != one->decision.action || mw_clock_wall_ms() - one->kept_ms >= KEEP_MS)
         conduct_keep(conductor, one);
 }

@@ -50,6 +50,8 @@ typedef struct store_engine {
     mw_status (*read_version)(mw_sql *session, size_t *ret_version, mw_error *err);
     mw_status (*step)(mw_sql *session, const char *script, size_t version, mw_error *err);
     mw_status (*guard)(mw_sql *session, bool on, mw_error *err);
+    /* See mw_store_leads; NULL: always. */
+    mw_status (*lead)(mw_sql *session, mw_view name, bool *ret_leads, mw_error *err);
     /* What the writer does after a batch, or when it had nothing to do; whether the latter has
      * something to do. NULL: nothing. */
     void (*tidy)(mw_sql *session, bool is_idle);

@@ -61,13 +61,16 @@ static bool is_waited_for(store_server *server, uint64_t now)
 static void note_away(store_server *server)
 {
     uint64_t none = 0, now = mw_clock_ns();
-    atomic_compare_exchange_strong(&server->away_since_ns, &none, now);
+    if (atomic_compare_exchange_strong(&server->away_since_ns, &none, now) &&
+        atomic_load(&server->was_reached))
+        mw_log(MW_LOG_WARN, "the record's PostgreSQL cannot be reached; predictions go on");
     atomic_store(&server->next_try_ns, now + SELDOM_MS * NS_PER_MS);
 }
 
 static void note_reached(store_server *server)
 {
-    atomic_store(&server->away_since_ns, 0);
+    if (atomic_exchange(&server->away_since_ns, 0) != 0)
+        mw_log(MW_LOG_INFO, "the record's PostgreSQL is back");
     atomic_store(&server->was_reached, true);
 }
 
@@ -163,6 +166,7 @@ static void lose(store_link *link)
     store_pq.PQfinish(link->conn);
     link->conn = NULL;
     memset(link->kept, 0, sizeof link->kept);
+    link->n_led = 0;
     atomic_fetch_add(&link->server->n_lost, 1);
 }
 

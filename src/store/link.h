@@ -6,6 +6,8 @@
 #include "engine.h"
 #include "libpq.h"
 
+enum { STORE_LED = 64 };
+
 typedef struct store_link {
     mw_sql base;                 /* first */
     pg_conn *conn;               /* NULL: lost, or not there yet */
@@ -13,6 +15,8 @@ typedef struct store_link {
     bool is_writer;
     char writer[40];  /* the name under which its commits are counted */
     int64_t n_commit; /* of the transaction that is on its way */
+    size_t n_led;
+    int32_t led[STORE_LED]; /* what it leads in; goes with the connection */
     struct {
         const char *sql, *kinds; /* literals, by address; prepared as "s<slot>" */
     } kept[STORE_STATEMENTS];

@@ -403,6 +403,36 @@ static mw_status unmark(mw_sql *session, store_end how, mw_error *err)
         of(session), how == STORE_KEEP ? "RELEASE work" : "ROLLBACK TO work; RELEASE work", err);
 }
 
+/* ---- leading --------------------------------------------------------------------------------- */
+
+static int32_t hash_of(mw_view name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < name.size; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
+    return (int32_t)hash;
+}
+
+/* A lock of the connection: PostgreSQL lets go of it when that ends, however it ends. */
+static mw_status lead(mw_sql *session, mw_view name, bool *ret_leads, mw_error *err)
+{
+    store_link *link = of(session);
+    pg_result *result;
+    char sql[96];
+    int32_t key = hash_of(name);
+    for (size_t i = 0; i < link->n_led && !*ret_leads; i++)
+        *ret_leads = link->led[i] == key;
+    if (*ret_leads)
+        return MW_OK;
+    snprintf(sql, sizeof sql, "SELECT pg_try_advisory_lock(19800, %d)", key);
+    MW_TRY(store_link_ask(link, sql, &result, err));
+    *ret_leads = whole(result, 0, 0) != 0;
+    store_pq.PQclear(result);
+    if (*ret_leads && link->n_led < STORE_LED)
+        link->led[link->n_led++] = key;
+    return MW_OK;
+}
+
 /* ---- the schema ------------------------------------------------------------------------------ */
 
 static mw_status has_tables(store_link *link, bool *ret_has, mw_error *err)
@@ -534,4 +564,5 @@ const store_engine store_postgres = {
     .read_version = read_version,
     .step = step,
     .guard = guard,
+    .lead = lead,
 };

@@ -299,6 +299,34 @@ mw_status mw_store_read(mw_store *store, mw_store_work *work, void *user, mw_err
     return status;
 }
 
+typedef struct leading {
+    mw_view name;
+    bool leads;
+} leading;
+
+/* Its lock is the connection's, not the transaction's: that one is undone, and costs no commit. */
+static mw_status ask_to_lead(mw_sql *session, void *given, mw_error *err)
+{
+    leading *l = given;
+    MW_TRY(session->engine->lead(session, l->name, &l->leads, err));
+    return MW_BUSY;
+}
+
+bool mw_store_leads(mw_store *store, mw_view name)
+{
+    mw_error ignored;
+    leading l = {.name = name};
+    if (!store->engine->lead)
+        return true;
+    (void)!mw_store_write(store, ask_to_lead, &l, &ignored);
+    return l.leads;
+}
+
+bool mw_store_is_shared(const mw_store *store)
+{
+    return store->engine == &store_postgres;
+}
+
 typedef struct claim {
     mw_view mine, was;
 } claim;

@@ -68,6 +68,11 @@ MW_CHECKED mw_status mw_store_write(mw_store *store, mw_store_work *work, void *
 /* Run `work` in this thread, in a read transaction of its own. Any thread. */
 MW_CHECKED mw_status mw_store_read(mw_store *store, mw_store_work *work, void *user, mw_error *err);
 
+/* Of those who share a database one leads in what has this name: whoever asks first, until its
+ * connection ends. Who has a file leads in it. Blocks, as a write does. Any thread. */
+bool mw_store_leads(mw_store *store, mw_view name);
+bool mw_store_is_shared(const mw_store *store); /* it is in PostgreSQL */
+
 /* Since the store was opened. */
 typedef struct mw_store_counts {
     uint64_t writes, commits; /* works committed, transactions that carried them */

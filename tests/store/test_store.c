@@ -424,6 +424,29 @@ static void test_two_servers(void **state)
     mw_store_close(stores[1]);
 }
 
+/* One leads until its connection ends; blobs are kept in one place. */
+static void test_leading_and_claims(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_store *first = open_store(1), *second = open_store(1);
+    assert_true(mw_store_leads(first, MW_VIEW("churn")));
+    assert_true(mw_store_leads(first, MW_VIEW("churn")));
+    assert_false(mw_store_leads(second, MW_VIEW("churn")));
+    assert_true(mw_store_leads(second, MW_VIEW("credit")));
+    assert_int_equal(mw_store_claim(first, "folder 1", "folder 1", &err), MW_OK);
+    assert_int_equal(mw_store_claim(second, "folder 2", "folder 2", &err), MW_CONFLICT);
+    assert_int_equal(err.code, MW_E_STORE_APART);
+    assert_int_equal(mw_store_claim(first, "s3://b/x", "folder 1", &err), MW_OK);
+    assert_int_equal(mw_store_claim(second, "s3://b/x", "folder 2", &err), MW_OK);
+    mw_store_close(first); /* and a moment later the server has seen it */
+    bool leads = false;
+    for (int i = 0; i < 200 && !(leads = mw_store_leads(second, MW_VIEW("churn"))); i++)
+        usleep(10000);
+    assert_true(leads);
+    mw_store_close(second);
+}
+
 /* Killed and started again: connections come back, what is read and written waits. */
 static void test_server_restarts(void **state)
 {
@@ -519,6 +542,7 @@ OR_SKIP(test_values)
 OR_SKIP(test_numbers_of_rows)
 OR_SKIP(test_nul)
 OR_SKIP(test_two_servers)
+OR_SKIP(test_leading_and_claims)
 OR_SKIP(test_lost_in_a_work)
 OR_SKIP(test_no_such_server)
 OR_SKIP(test_server_restarts)
@@ -556,6 +580,7 @@ int main(void)
         BOTH(test_numbers_of_rows),
         POSTGRES(test_nul),
         POSTGRES(test_two_servers),
+        POSTGRES(test_leading_and_claims),
         POSTGRES(test_lost_in_a_work),
         POSTGRES(test_no_such_server),
         POSTGRES(test_server_restarts),

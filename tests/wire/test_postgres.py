@@ -1,0 +1,298 @@
+"""A record in PostgreSQL: MLflow's client, two servers on one record, and a PostgreSQL that is
+killed under load. Where none is installed (apt install postgresql), the file is skipped."""
+import glob
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+import mlflow
+import pytest
+import requests
+from mlflow import MlflowClient
+
+from conftest import BINARY, ROOT, Server
+
+PROGRAMS = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+pytestmark = pytest.mark.skipif(not PROGRAMS, reason="no PostgreSQL: apt install postgresql")
+
+
+class Postgres:
+    """One of its own, on a socket in a folder; as its own user, as it will not run as root."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mw-pg-", dir="/tmp"))
+        self.user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        self.run("initdb", "-D", self.folder / "db", "-A", "trust", "-U", "mw", "--no-sync",
+                 "-E", "UTF8", "--locale=C.UTF-8")
+        self.start()
+
+    def run(self, program, *arguments):
+        who = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        subprocess.run([f"{PROGRAMS[-1]}/{program}", *map(str, arguments)], check=True, cwd="/",
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=60, **(who if self.user else {}))
+
+    def start(self):
+        self.run("pg_ctl", "-D", self.folder / "db", "-w", "-l", self.folder / "log", "start", "-o",
+                 f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=40")
+
+    def kill(self):
+        """The postmaster and all its children end at once, as by kill -9."""
+        self.run("pg_ctl", "-D", self.folder / "db", "-w", "-m", "immediate", "stop")
+
+    def make(self, name):
+        self.sql("postgres", f"CREATE DATABASE {name}")
+        return f"postgresql://mw@/{name}?host={self.folder}"
+
+    def sql(self, database, text):
+        return subprocess.run([f"{PROGRAMS[-1]}/psql", "-h", self.folder, "-U", "mw", "-qtAc", text,
+                               database], check=True, capture_output=True, text=True,
+                              timeout=20).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    server = Postgres()
+    yield server
+    server.kill()
+    shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def model_file(path, value):
+    """A forest of one leaf, in XGBoost's JSON: it answers `value`."""
+    leaf = {"base_weights": [value], "categories": [], "categories_nodes": [],
+            "categories_segments": [], "categories_sizes": [], "default_left": [0], "id": 0,
+            "left_children": [-1], "loss_changes": [0.0], "parents": [2147483647],
+            "right_children": [-1], "split_conditions": [value], "split_indices": [0],
+            "split_type": [0], "sum_hessian": [1.0],
+            "tree_param": {"num_deleted": "0", "num_feature": "2", "num_nodes": "1",
+                           "size_leaf_vector": "1"}}
+    path.write_text(json.dumps({"version": [2, 0, 0], "learner": {
+        "attributes": {}, "feature_names": ["a", "b"], "feature_types": ["float", "float"],
+        "gradient_booster": {"name": "gbtree", "model": {
+            "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": "1"},
+            "iteration_indptr": [0, 1], "tree_info": [0], "trees": [leaf]}},
+        "learner_model_param": {"base_score": "0E0", "boost_from_average": "1", "num_class": "0",
+                                "num_feature": "2", "num_target": "1"},
+        "objective": {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}}}}),
+        encoding="utf-8")
+    return path
+
+
+def put_versions(url, folder, name="credit", values=(1.0, 2.0)):
+    client = MlflowClient(url, url)
+    client.create_registered_model(name)
+    for value in values:
+        run = client.create_run("0")
+        (folder / "MLmodel").write_text("flavors:\n  xgboost:\n    data: model.json\n"
+                                        "    model_format: json\n", encoding="utf-8")
+        for path in (model_file(folder / "model.json", value), folder / "MLmodel"):
+            client.log_artifact(run.info.run_id, str(path), "m")
+        client.create_model_version(name, f"{run.info.artifact_uri}/m", run.info.run_id)
+    client.set_registered_model_alias(name, "champion", "1")
+    return client
+
+
+def answer(url, name="credit"):
+    body = {"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}
+    reply = requests.post(f"{url}/endpoints/{name}/invocations", json=body, timeout=10)
+    assert reply.status_code == 200, reply.text
+    return reply.json()["predictions"][0]
+
+
+def test_mlflow_client(postgres, tmp_path, monkeypatch):
+    server = Server(tmp_path, "--record", "r", "--store", postgres.make("flows"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    client = MlflowClient(server.url, server.url)
+    mlflow.set_tracking_uri(server.url)
+    experiment = mlflow.set_experiment("Ünïcode 'quoted' % _").experiment_id
+    with mlflow.start_run(run_name="first") as run:
+        mlflow.log_params({"depth": 3, "name": "a_b%c"})
+        for step, value in enumerate([0.5, float("nan"), float("inf"), float("-inf"), 0.1]):
+            mlflow.log_metric("m", value, step=step)
+        mlflow.log_text("hello", "a/b.txt")
+        mlflow.log_input(mlflow.data.from_numpy(__import__("numpy").zeros((2, 2)), name="d"))
+        with mlflow.start_run(nested=True):
+            mlflow.log_metric("m", 9.0)
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "m")] == [0, 1, 2, 3, 4]
+    found = mlflow.search_runs([experiment], order_by=["metrics.m DESC"])
+    assert list(found["metrics.m"]) == [9.0, 0.1]
+    for text, n in (("params.name LIKE 'a_b%'", 1), ("params.name ILIKE 'A\\_B%'", 0),
+                    ("params.name ILIKE 'A_B%C'", 1), ("metrics.m > 1", 1),
+                    ("attributes.run_name = 'first' AND tags.`mlflow.user` != ''", 1),
+                    ("datasets.name = 'd'", 1), ("params.depth IS NULL", 1),
+                    ("attributes.user_id != 'nobody' and status = 'FINISHED'", 2)):
+        assert len(mlflow.search_runs([experiment], filter_string=text)) == n, text
+    assert mlflow.artifacts.load_text(run.info.artifact_uri + "/a/b.txt") == "hello"
+    assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["a"]
+    put_versions(server.url, tmp_path)
+    assert client.get_model_version_by_alias("credit", "champion").version == "1"
+    versions = client.search_model_versions("name = 'credit'", order_by=["version_number ASC"])
+    assert [v.version for v in versions] == ["1", "2"]
+    client.set_model_version_tag("credit", "2", "k", "v")
+    client.transition_model_version_stage("credit", "2", "Production")
+    assert client.get_latest_versions("credit", ["Production"])[0].version == "2"
+    with pytest.raises(mlflow.MlflowException, match="already exists"):
+        client.create_registered_model("credit")
+    reply = requests.post(f"{server.url}/api/2.0/mlflow/runs/set-tag", timeout=10,
+                          json={"run_id": run.info.run_id, "key": "k", "value": "a\0b"})
+    assert reply.status_code == 400 and "NUL" in reply.text
+    client.delete_experiment(experiment)
+    assert server.stop() == 0
+    again = Server(tmp_path, "--record", "r")  # store.json knows where
+    assert MlflowClient(again.url).get_run(run.info.run_id).data.params["depth"] == "3"
+    assert again.stop() == 0
+    assert "secret" not in (tmp_path / "r/store.json").read_text()
+
+
+def test_commands(postgres, tmp_path):
+    def command(*arguments):
+        return subprocess.run([BINARY, *arguments], cwd=tmp_path, capture_output=True, text=True,
+                              timeout=20)
+    address = postgres.make("commands")
+    server = Server(tmp_path, "--record", "r", "--store", address)
+    put_versions(server.url, tmp_path)
+    assert command("user", "add", "ada", "--role", "admin", "--record", "r",
+                   "--password-stdin").returncode != 0  # no password came
+    assert "champion" in command("lineage", "show", "credit/1", "--record", "r").stdout
+    assert command("audit", "verify", "--record", "r").returncode == 0
+    for arguments, words in ((("server", "backup", "--record", "r", "-o", "b.tar"), "pg_dump"),
+                             (("serve", "--record", "r", "--store", address + "x"),
+                              "leave out --store"),
+                             (("serve", "--record", "other", "--store", address), "--artifacts"),
+                             (("serve", "--store", "mysql://x"), "postgresql://"),
+                             (("serve", "--record", "o2", "--store",
+                               "postgresql://u:secret@127.0.0.1:1/x"), "cannot be reached")):
+        done = command(*arguments)
+        assert done.returncode != 0 and words in done.stderr, done.stderr
+        assert "secret" not in done.stderr
+    assert server.stop() == 0
+
+
+def test_two_servers(postgres, tmp_path):
+    """An alias that moves at one swaps the model at the other, without a lost request."""
+    shared = ["models:/credit@champion", "--record", "r"]
+    first = Server(tmp_path, "--record", "r", "--store", postgres.make("two"))
+    client = put_versions(first.url, tmp_path)
+    first.stop()
+    servers = [Server(tmp_path, *shared) for _ in range(2)]
+    assert [answer(s.url) for s in servers] == [1.0, 1.0]
+    lost, ending = [], threading.Event()
+
+    def load(url):
+        while not ending.is_set():
+            try:
+                if answer(url) not in (1.0, 2.0):
+                    lost.append("another answer")
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                lost.append(error)
+    threads = [threading.Thread(target=load, args=(s.url,)) for s in servers]
+    for thread in threads:
+        thread.start()
+    began = time.monotonic()
+    MlflowClient(servers[0].url, servers[0].url).set_registered_model_alias("credit", "champion",
+                                                                           "2")
+    while answer(servers[1].url) != 2.0:
+        assert time.monotonic() - began < 2, "not within two seconds"
+        time.sleep(0.02)
+    ending.set()
+    for thread in threads:
+        thread.join()
+    assert not lost
+    # what one writes is read by the other at once; a name is taken once
+    run = MlflowClient(servers[0].url).create_run("0").info.run_id
+    MlflowClient(servers[1].url).log_metric(run, "m", 1.5)
+    assert MlflowClient(servers[0].url).get_run(run).data.metrics == {"m": 1.5}
+    replies = []
+
+    def create(url):
+        replies.append(requests.post(f"{url}/api/2.0/mlflow/experiments/create", timeout=20,
+                                     json={"name": "same"}).status_code)
+    threads = [threading.Thread(target=create, args=(s.url,)) for s in servers * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(replies) == [200] + [400] * 5
+    assert client is not None
+    for server in servers:
+        assert server.stop() == 0
+
+
+def test_killed_under_load(postgres, tmp_path):
+    """Whatever was acknowledged is there, predictions go on, and all comes back by itself."""
+    first = Server(tmp_path, "--record", "r", "--store", postgres.make("killed"))
+    put_versions(first.url, tmp_path)
+    first.stop()
+    server = Server(tmp_path, "models:/credit@champion", "--record", "r")
+    run = MlflowClient(server.url).create_run("0").info.run_id
+    acknowledged, refused, other, ending = [], set(), [], threading.Event()
+
+    def log(number):
+        session = requests.Session()
+        step = number
+        while not ending.is_set():
+            reply = session.post(f"{server.url}/api/2.0/mlflow/runs/log-metric", timeout=30, json={
+                "run_id": run, "key": "m", "value": 1.0, "step": step, "timestamp": step})
+            if reply.status_code == 200:
+                acknowledged.append(step)
+            else:
+                refused.add(reply.status_code)
+            step += 4
+
+    def predict():
+        while not ending.is_set():
+            began = time.monotonic()
+            try:
+                answer(server.url)
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                other.append(error)
+            if time.monotonic() - began > 2:
+                other.append("a prediction waited")
+            time.sleep(0.01)
+    threads = [threading.Thread(target=log, args=(n,)) for n in range(4)]
+    threads.append(threading.Thread(target=predict))
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        time.sleep(0.4)
+        postgres.kill()
+        time.sleep(0.2)
+        postgres.start()
+    before = len(acknowledged)
+    until = time.monotonic() + 8
+    while len(acknowledged) < before + 20 and time.monotonic() < until:
+        time.sleep(0.02)
+    ending.set()
+    for thread in threads:
+        thread.join()
+    assert len(acknowledged) >= before + 20, server.said()[-2000:]
+    assert not other and refused <= {500, 503}
+    there = {m.step for m in MlflowClient(server.url).get_metric_history(run, "m")}
+    assert set(acknowledged) <= there
+    assert "\nmw_record_up 1\n" in server.get("/metrics").text
+    assert server.stop() == 0
+
+
+def test_registry_units(postgres):
+    """The registry's own unit tests, on PostgreSQL; those that are of a file skip."""
+    programs = [BINARY.parent / f"tests/test_registry_{name}"
+                for name in ("runs", "rollouts")]
+    built = [p for p in programs if p.exists()]
+    if not built:
+        pytest.skip("the unit tests are not built")
+    address = postgres.make("units")
+    for program in built:
+        done = subprocess.run([program], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "MW_TEST_STORE": address,
+                                   "MW_TEST_ROOT": str(ROOT)})
+        assert done.returncode == 0, done.stdout + done.stderr
