@@ -415,6 +415,8 @@ static void lineage(making *m)
         say(m, s, mw_view_of(name), "%s%s%.*s", cli_kinship_words(r->kinship),
             r->through.size > 0 ? ": " : "", MW_VIEW_ARG(r->through));
     }
+    if (l->relatives.count == 0)
+        say(m, s, MW_VIEW(""), "No version of the record has the same files, data or code.");
     if (l->is_cut)
         say(m, s, MW_VIEW("and"), "more: 'mw lineage show' has all");
 }

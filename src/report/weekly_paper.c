@@ -136,10 +136,13 @@ static void judge(const weekly *m)
 {
     mw_paper *p = m->paper;
     const mw_week *w = m->week;
-    if (m->n_firing > 0)
-        mw_paper_verdict(p, MW_MARK_BAD, "%zu alert%s firing now%s.", m->n_firing,
-                         m->n_firing == 1 ? " is" : "s are",
-                         m->n_unseen_firing > 0 ? ", and nobody has acknowledged all of them" : "");
+    if (m->n_firing > 0 && m->n_unseen_firing > 0)
+        mw_paper_verdict(p, MW_MARK_BAD, "%zu alert%s firing now, %zu of them seen by nobody.",
+                         m->n_firing, m->n_firing == 1 ? " is" : "s are", m->n_unseen_firing);
+    else if (m->n_firing > 0)
+        mw_paper_verdict(p, MW_MARK_BAD, "%zu alert%s firing now; somebody has seen %s.",
+                         m->n_firing, m->n_firing == 1 ? " is" : "s are",
+                         m->n_firing == 1 ? "it" : "all of them");
     else if (m->n_drifted > 0)
         mw_paper_verdict(p, MW_MARK_WATCH, "%zu of %zu columns are unlike the reference.",
                          m->n_drifted, m->n_watched);

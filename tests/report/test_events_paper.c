@@ -115,7 +115,7 @@ static void test_a_week(void **state)
     (void)state;
     static const char *const gaps[] = {"the moon: it is away"};
     static const char *const words[] = {
-        "1 alert is firing now, and nobody has acknowledged all of them",
+        "1 alert is firing now, 1 of them seen by nobody.",
         "- not known: the moon: it is away",
         "| rows answered | 150 | 100 | more: +50 (+50 %) |",
         "| alerts fired | 2 | 1 | ◆ more: +1 (+100 %) |",
