@@ -195,6 +195,18 @@ async function drift(server) {
     await page.done();
   });
 
+  await test("odd streams and new values are told", async () => {
+    const told = await server.get(`${link}/drift`);
+    const values = { rows: 4200, seconds: 1320, distinct: 4, categories: [{ category: "Ulm", share: 0.9, reference_share: 1, new: false }, { category: "<b>Atlantis</b>", share: 0.1, reference_share: 0, new: true }], new_categories: [{ category: "<b>Atlantis</b>", share: 0.1, reference_share: 0, new: true }] };
+    const body = JSON.stringify({ ...told, stream: { silence: { found: true, seconds: 700, usual_seconds: 60 }, burst: { found: false }, duplicates: { found: true, share: 0.4, usual_share: 0.02 }, stuck_features: 1 },
+      features: told.features.map((c) => (c.feature === "age" ? { ...c, values } : c.feature === "income" ? { ...c, stuck: true, stuck_value: 7, stuck_rows: 500, stuck_seconds: 90 } : c)) });
+    const page = await visit(server, "/ui/endpoints/credit?feature=age", { expect: "nobody has asked for 12 min", routes: { "**/credit/drift": { status: 200, contentType: "application/json", body } } });
+    await page.getByText("40 % of the rows are one and the same").waitFor();
+    await page.getByRole("row", { name: /^<b>Atlantis/ }).getByText("10 %").waitFor();
+    await page.getByRole("row", { name: /^income/ }).getByText("stuck").waitFor();
+    await page.done();
+  });
+
   await test("how good predictions were is told by window", async () => {
     const page = await visit(server, "/ui/endpoints/credit", { expect: "How good the predictions were" });
     const { performance } = await server.get("/endpoints/credit/performance");

@@ -8,10 +8,26 @@ import { param, setQuery } from "../state/router";
 import { live } from "../state/settings";
 import { Chart, type Mark } from "../parts/chart";
 import { Histogram, type Bin } from "../parts/histogram";
-import { count, lasting, percent, psi } from "../parts/format";
+import { count, digits, lasting, percent, psi } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, Panel, Shown } from "../parts/panel";
 import { Table } from "../parts/table";
+
+interface Category { category: string | number | null; share: number; reference_share: number | null; new: boolean }
+
+/* Of rows that were sampled in the last minutes. */
+interface Values {
+  rows: number;
+  seconds: number | null;
+  distinct: number | null;
+  mean?: number | null;
+  deviation?: number | null;
+  least?: number | null;
+  most?: number | null;
+  quantiles?: Record<string, number | null>;
+  categories?: Category[];
+  new_categories?: Category[];
+}
 
 export interface DriftColumn {
   feature: string;
@@ -25,7 +41,15 @@ export interface DriftColumn {
   missing_share: number | null;
   missing_share_reference: number | null;
   outside_share: number | null;
+  values?: Values;
+  stuck?: boolean;
+  stuck_value?: string | number | null;
+  stuck_rows?: number;
+  stuck_seconds?: number | null;
 }
+
+interface Odd { found: boolean; seconds?: number | null; usual_seconds?: number | null; requests_per_minute?: number | null; usual_requests_per_minute?: number | null; share?: number | null; usual_share?: number | null; since_seconds?: number | null }
+interface Stream { silence: Odd; burst: Odd; duplicates: Odd; stuck_features: number }
 
 export interface DriftReport {
   state: "off" | "learning" | "watching";
@@ -34,20 +58,21 @@ export interface DriftReport {
   window_rows?: number;
   window_seconds?: number;
   features: DriftColumn[];
+  stream?: Stream;
 }
 
 const effect = (c: DriftColumn) => (c.drifted && c.psi_since != null && (c.psi == null || c.psi_since > c.psi) ? c.psi_since : c.psi);
-const stateOf = (c: DriftColumn) => (c.drifted ? "firing" : effect(c) == null ? "none" : effect(c)! >= 0.1 ? "watch" : "ok");
+const stateOf = (c: DriftColumn) => (c.drifted || c.stuck ? "firing" : effect(c) == null ? "none" : effect(c)! >= 0.1 ? "watch" : "ok");
 
 function Columns({ report }: { report: DriftReport }) {
   const [all, setAll] = useState(false);
-  const sorted = [...report.features].sort((a, b) => Number(b.drifted) - Number(a.drifted) || (effect(b) ?? -1) - (effect(a) ?? -1));
+  const sorted = [...report.features].sort((a, b) => Number(b.drifted || !!b.stuck) - Number(a.drifted || !!a.stuck) || (effect(b) ?? -1) - (effect(a) ?? -1));
   const shown = all ? sorted : sorted.slice(0, 10);
   return (
     <>
       <Table<DriftColumn> name="drift" rows={shown} id={(c) => `${c.kind} ${c.feature}`} open={(c) => setQuery({ feature: c.feature }, false)} height={520} columns={[
         { key: "feature", title: "Column", value: (c) => c.feature, cell: (c) => <><button type="button" class="link" onClick={() => setQuery({ feature: c.feature }, false)}>{c.feature}</button>{c.kind === "output" && <span class="tag">prediction</span>}</> },
-        { key: "state", title: "State", value: (c) => ["firing", "watch", "ok", "none"].indexOf(stateOf(c)), cell: (c) => <StateWord state={stateOf(c)} {...(c.drifted ? { word: "drifted" } : {})} /> },
+        { key: "state", title: "State", value: (c) => ["firing", "watch", "ok", "none"].indexOf(stateOf(c)), cell: (c) => <StateWord state={stateOf(c)} {...(c.stuck ? { word: "stuck" } : c.drifted ? { word: "drifted" } : {})} /> },
         { key: "psi", title: "PSI", right: true, value: effect, cell: (c) => psi(effect(c)) },
         { key: "bar", title: "0 to 0.5, limit 0.2", cell: (c) => <Bar value={effect(c)} /> },
         { key: "missing", title: "Missing", right: true, value: (c) => c.missing_share, cell: (c) => <span title={`in the reference ${percent(c.missing_share_reference)}`}>{percent(c.missing_share)}</span>, narrow: true },
@@ -117,6 +142,41 @@ function Shape({ name, column }: { name: string; column: string }) {
   );
 }
 
+function ValuesOf({ of }: { of: Values }) {
+  const news = of.new_categories ?? [];
+  return (
+    <>
+      <dl class="facts">
+        <div><dt>Sampled</dt><dd>{count(of.rows)} rows of {lasting(of.seconds)}</dd></div>
+        <div><dt>Different values</dt><dd>about {count(Math.round(of.distinct ?? 0))}</dd></div>
+        {of.mean !== undefined && <div><dt>Mean and deviation</dt><dd>{digits(of.mean)}, {digits(of.deviation)}</dd></div>}
+        {of.least !== undefined && <div><dt>From and to</dt><dd>{digits(of.least)} to {digits(of.most)}</dd></div>}
+        {of.quantiles && <div><dt>Quantiles</dt><dd>{Object.entries(of.quantiles).map(([share, value]) => <span class="tag" key={share}>{share}: {digits(value)}</span>)}</dd></div>}
+        {news.length > 0 && <div><dt>New values</dt><dd>{news.map((one, i) => <span class="tag" key={i}>{String(one.category ?? "forgotten")}: {percent(one.share)}</span>)}</dd></div>}
+      </dl>
+      {!!of.categories?.length && (
+        <Table<Category> name="values" rows={of.categories} id={(one) => String(one.category)} height={260} columns={[
+          { key: "value", title: "Value", value: (one) => one.category, cell: (one) => <>{String(one.category ?? "forgotten")}{one.new && <span class="tag">new</span>}</> },
+          { key: "share", title: "Share", right: true, value: (one) => one.share, cell: (one) => percent(one.share) },
+          { key: "then", title: "In the reference", right: true, value: (one) => one.reference_share, cell: (one) => percent(one.reference_share) },
+        ]} />
+      )}
+    </>
+  );
+}
+
+/* What is odd about the requests themselves, in sentences. */
+function oddities(stream: Stream | undefined): string[] {
+  if (!stream) return [];
+  const { silence, burst, duplicates } = stream;
+  return [
+    silence.found && `nobody has asked for ${lasting(silence.seconds)}; usual is ${lasting(silence.usual_seconds)} at most`,
+    burst.found && `${count(burst.requests_per_minute)} requests a minute; the busiest usual minute has ${count(burst.usual_requests_per_minute)}`,
+    duplicates.found && `${percent(duplicates.share)} of the rows are one and the same; usual is ${percent(duplicates.usual_share)} at most`,
+    stream.stuck_features > 0 && `${stream.stuck_features} feature${stream.stuck_features > 1 ? "s have" : " has"} stood still`,
+  ].filter((one): one is string => !!one);
+}
+
 function One({ name, column, marks }: { name: string; column: DriftColumn; marks: Mark[] }) {
   return (
     <Panel title={column.feature} wide note={column.drifted ? `drifted: ${count(column.since_rows)} rows in ${lasting(column.since_seconds)} since it began` : "now beside the reference"}
@@ -125,6 +185,8 @@ function One({ name, column, marks }: { name: string; column: DriftColumn; marks
         <div><Shape name={name} column={column.feature} /></div>
         <div><Over name={name} marks={marks} only={column.feature} /></div>
       </div>
+      {column.stuck && <p class="lead"><StateWord state="firing" word="stuck" /> at {String(column.stuck_value ?? "missing")} for {count(column.stuck_rows)} rows, {lasting(column.stuck_seconds)}</p>}
+      {column.values && <ValuesOf of={column.values} />}
     </Panel>
   );
 }
@@ -137,8 +199,10 @@ export function Drift({ name, marks }: { name: string; marks: Mark[] }) {
   const outputs = (r?.features ?? []).filter((c) => c.kind === "output");
   const output = outputs.find((c) => c.feature === param("output")) ?? outputs[0];
   const chosen = r?.features.find((c) => c.feature === param("feature"));
+  const odd = oddities(r?.stream);
   return (
     <>
+      {odd.length > 0 && <ul class="reasons page-reasons" aria-label="odd about the requests">{odd.map((words) => <li key={words}><StateWord state="firing" word="odd" /> <span>{words}</span></li>)}</ul>}
       {watched && (
         <div class="grid">
           <Panel title="Drift over time"><Over name={name} marks={marks} /></Panel>
