@@ -40,6 +40,9 @@ void mw_alert_config_free(mw_alert_config *config);
 void mw_alert_config_schema(mw_buf *out);
 size_t mw_alert_config_rules(const mw_alert_config *config);
 size_t mw_alert_config_receivers(const mw_alert_config *config);
+/* The rule at `index` as JSON, as mw_alerts_put_rule takes it; the name of a receiver. */
+void mw_alert_config_write_rule(const mw_alert_config *config, size_t index, mw_buf *out);
+mw_view mw_alert_config_receiver(const mw_alert_config *config, size_t index);
 
 /* ---- the engine ------------------------------------------------------------------------------ */
 

@@ -258,6 +258,23 @@ size_t mw_alert_config_receivers(const mw_alert_config *config)
     return n;
 }
 
+void mw_alert_config_write_rule(const mw_alert_config *config, size_t index, mw_buf *out)
+{
+    const alert_rule *rule = config->rules;
+    while (rule && index-- > 0)
+        rule = rule->next;
+    if (rule)
+        alert_rule_write(rule, out);
+}
+
+mw_view mw_alert_config_receiver(const mw_alert_config *config, size_t index)
+{
+    const alert_receiver *receiver = config->receivers;
+    while (receiver && index-- > 0)
+        receiver = receiver->next;
+    return receiver ? receiver->name : (mw_view){NULL, 0};
+}
+
 /* ---- and back -------------------------------------------------------------------------------- */
 
 static void put_text(mw_buf *out, const char *key, mw_view text)

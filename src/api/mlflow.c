@@ -111,6 +111,7 @@ static const struct {
               {mlflow_people_calls, &mlflow_n_people_calls},
               {mlflow_rollout_calls, &mlflow_n_rollout_calls},
               {mlflow_gate_calls, &mlflow_n_gate_calls},
+              {mlflow_apply_calls, &mlflow_n_apply_calls},
               {mlflow_lineage_calls, &mlflow_n_lineage_calls},
               {mlflow_data_calls, &mlflow_n_data_calls},
               {mlflow_dvc_calls, &mlflow_n_dvc_calls}};

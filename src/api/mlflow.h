@@ -80,8 +80,8 @@ typedef struct mlflow_call {
 /* One file each; ended by rows of their own. */
 extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate_calls[];
 extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls;
-extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[];
-extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls;
+extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[], mlflow_apply_calls[];
+extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls, mlflow_n_apply_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
     mlflow_model_calls[], mlflow_logged_calls[], mlflow_artifact_calls[], mlflow_access_calls[],
     mlflow_people_calls[];

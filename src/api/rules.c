@@ -214,6 +214,8 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates/{gate}/report", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/approval", DEPLOYER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/override", ADMIN, SERVER),
+    /* a document touches many: who deploys on all; gate policies are an admin's (mlflow_apply.c) */
+    RECORD(POSTS, "/mw/v1/apply", DEPLOYER, SERVER),
     /* rollouts: they are of their endpoints */
     RECORD(GETS, "/mw/v1/rollouts", VIEWER, SERVER),
     RECORD(POSTS, "/mw/v1/rollouts", DEPLOYER, OF_ENDPOINT),

@@ -279,7 +279,7 @@ static void take_signal(serving *self)
 /* Until the next look at the record, or at the certificate's files; -1 = neither changes. */
 static int wait_ms(const serving *self)
 {
-    if (self->house.n_followed > 0)
+    if (self->house.registry)
         return CLI_FOLLOW_MS;
     return self->house.tls ? MW_LIMIT_TLS_LOOK_MS : -1;
 }

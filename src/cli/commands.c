@@ -602,6 +602,32 @@ static const cli_command commands[] = {
         .run = cli_run_lineage_show,
     },
     {
+        .name = "apply",
+        .group = "Release",
+        .summary = "make a record and its server so as a file says",
+        .about =
+            "Compares the sections 'models' (with their gate policies), 'endpoints', 'rollouts' "
+            "and 'alerts' of a millwright.yaml with what is there, tells what differs, and changes "
+            "it; a second time there is nothing to change. Models, gates, endpoints and rollouts "
+            "change in one transaction. Nothing is removed without --prune, and models never are. "
+            "A version whose rollout was rolled back is not tried again.\n\n"
+            "With --server it goes through a running server, which needs no access to the record; "
+            "with --record straight into the record, whose server follows within a second. Alert "
+            "rules are a server's. Marks: + added, ~ changed, - removed, > a rollout starts, ! is "
+            "not as asked for, and stays so.\n\n"
+            "The exit code is 0 when all is as the file says, 6 when --dry-run found something to "
+            "change, or when something stays otherwise.",
+        .options = CLI_LIST(CLI_CONFIG, CLI_APPLY_FILE, CLI_DRY_RUN, CLI_PRUNE, CLI_REACH,
+                            CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw apply -f millwright.yaml --dry-run --server 127.0.0.1:8080",
+                      "what would change"},
+                     {"mw apply -f millwright.yaml --server 127.0.0.1:8080", NULL},
+                     {"mw apply -f millwright.yaml --prune --record mw-record",
+                      "beside a running server"}},
+        .reads_config = true,
+        .run = cli_run_apply,
+    },
+    {
         .name = "gate list",
         .group = "Release",
         .summary = "show which gates a version has passed, and what is missing",
@@ -659,7 +685,8 @@ static const cli_command commands[] = {
         .group = "Release",
         .summary = "open the gates of a version, for a reason",
         .about = "Whatever is missing, as long as its files stay as they are. The audit log keeps "
-                 "who, and why.",
+                 "who, and why. Where the record has users or tokens it needs an admin: his token "
+                 "in MW_TOKEN, or his name as this machine's user.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw gate override credit/3 --reason hotfix --record mw-record", NULL}},

@@ -1,5 +1,6 @@
 /* YAML nodes -> settings and endpoints. */
 #include "alert/alert.h"
+#include "apply/apply.h"
 #include "config.h"
 #include "house.h"
 
@@ -312,7 +313,8 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "background"), &endpoint.background, err));
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "reference"), &endpoint.reference, err));
     MW_TRY(read_limits(in, item, endpoint.limits, err));
-    MW_TRY(place_path(in, &endpoint.model, err));
+    if (!mw_is_model_address(mw_view_of(endpoint.model)))
+        MW_TRY(place_path(in, &endpoint.model, err));
     if (endpoint.background)
         MW_TRY(place_path(in, &endpoint.background, err));
     if (endpoint.reference)
@@ -399,13 +401,27 @@ static cli_nearest nearest_section(mw_view typed)
     cli_nearest_offer(&nearest, "tls");
     cli_nearest_offer(&nearest, "endpoints");
     cli_nearest_offer(&nearest, "alerts");
+    cli_nearest_offer(&nearest, "models");
+    cli_nearest_offer(&nearest, "rollouts");
     return nearest;
+}
+
+/* Of `mw apply`: whoever else reads the file only wants them to be right. */
+static mw_status check_applied(config_reader *in, const mw_yaml *root, mw_error *err)
+{
+    mw_apply_place place;
+    mw_apply_document document;
+    mw_status status = mw_apply_read(root, in->name, &in->call->arena, &document, &place, err);
+    if (status != MW_OK)
+        *in->place = (cli_place){place.line, place.column, place.width};
+    return status;
 }
 
 static mw_status read_root(config_reader *in, const mw_yaml *root, mw_error *err)
 {
     MW_TRY(expect_kind(in, root, MW_YAML_MAP, "the configuration",
                        "begin with 'server:' or 'endpoints:'", err));
+    bool is_applied = false;
     for (const mw_yaml *node = root->first; node; node = node->next) {
         if (mw_view_is(node->key, "endpoints"))
             MW_TRY(read_endpoints(in, node, err));
@@ -413,10 +429,12 @@ static mw_status read_root(config_reader *in, const mw_yaml *root, mw_error *err
             MW_TRY(read_alerts(in, node, err));
         else if (is_section(node->key))
             MW_TRY(read_section(in, node, err));
+        else if (mw_view_is(node->key, "models") || mw_view_is(node->key, "rollouts"))
+            is_applied = true;
         else
             return fail_unknown_key(in, node, (mw_view){NULL, 0}, nearest_section(node->key), err);
     }
-    return MW_OK;
+    return is_applied ? check_applied(in, root, err) : MW_OK;
 }
 
 /* The YAML reader says "name:3:7"; the excerpt needs the numbers. */

@@ -104,6 +104,27 @@ static mw_status pass_gates(cli_house *house, const cli_followed *followed, mw_e
     return status;
 }
 
+mw_status cli_follow_resolve(cli_house *house, cli_followed *followed, mw_error *err)
+{
+    free(followed->folder);
+    followed->folder = NULL;
+    MW_TRY(check_out(house->registry, followed->address, &followed->folder, err));
+    mw_status status = pass_gates(house, followed, err);
+    return status == MW_OK ? begin_with(house, followed, err) : status;
+}
+
+cli_followed *cli_follow_push(cli_house *house, const cli_followed *followed)
+{
+    cli_followed *wider =
+        realloc(house->followed, (house->n_followed + 1) * sizeof *house->followed);
+    if (!wider)
+        return NULL;
+    house->followed = wider;
+    house->n_writes_seen = UINT64_MAX; /* look once in any case */
+    wider[house->n_followed] = *followed;
+    return &wider[house->n_followed++];
+}
+
 mw_status cli_follow_add(cli_house *house, const cli_endpoint *endpoint, const char **ret_folder,
                          mw_error *err)
 {
@@ -113,25 +134,18 @@ mw_status cli_follow_add(cli_house *house, const cli_endpoint *endpoint, const c
         return mw_mend(err, "mw serve %s --record DIR", endpoint->model);
     }
     cli_followed followed = {.name = endpoint->name, .address = endpoint->model};
-    MW_TRY(check_out(house->registry, endpoint->model, &followed.folder, err));
-    mw_status status = pass_gates(house, &followed, err);
-    if (status == MW_OK)
-        status = begin_with(house, &followed, err);
-    cli_followed *wider =
-        status == MW_OK ? realloc(house->followed, (house->n_followed + 1) * sizeof *wider) : NULL;
-    if (!wider) {
+    MW_TRY(cli_follow_resolve(house, &followed, err));
+    cli_followed *kept = cli_follow_push(house, &followed);
+    if (!kept) {
         free(followed.folder);
-        return status == MW_OK ? mw_fail_memory(err, "the endpoints") : status;
+        return mw_fail_memory(err, "the endpoints");
     }
-    house->followed = wider;
-    house->followed[house->n_followed++] = followed;
-    house->n_writes_seen = UINT64_MAX; /* look once in any case */
-    *ret_folder = followed.folder;
+    *ret_folder = kept->folder;
     return MW_OK;
 }
 
 /* What is served, for the next start. A record that cannot be written is told by its own calls. */
-static void note_served(cli_house *house, cli_followed *followed)
+void cli_follow_note(cli_house *house, cli_followed *followed)
 {
     mw_error err;
     mw_arena arena;
@@ -202,6 +216,8 @@ static void look_at(cli_house *house, cli_followed *followed)
 {
     mw_error err;
     char *folder;
+    if (!cli_follow_is_in(house, followed))
+        return;
     if (check_out(house->registry, followed->address, &folder, &err) != MW_OK) {
         mw_log_error(MW_LOG_WARN, "an address leads nowhere now, its model is kept", &err);
         return;
@@ -217,12 +233,12 @@ static void look_at(cli_house *house, cli_followed *followed)
         move(house, followed, folder, is_accepted(house, followed));
     free(followed->folder);
     followed->folder = folder;
-    note_served(house, followed);
+    cli_follow_note(house, followed);
 }
 
 void cli_follow_look(cli_house *house)
 {
-    if (house->n_followed == 0)
+    if (!house->registry)
         return;
     uint64_t now = n_writes(house);
     int64_t then = epoch(house);
@@ -230,6 +246,7 @@ void cli_follow_look(cli_house *house)
         return;
     house->n_writes_seen = now;
     house->epoch_seen = then;
+    cli_follow_record(house);
     for (size_t i = 0; i < house->n_followed; i++)
         look_at(house, &house->followed[i]);
 }
@@ -240,6 +257,10 @@ void cli_follow_done(cli_house *house)
         free(house->followed[i].folder);
         free(house->followed[i].noted);
         free(house->followed[i].closed);
+        free(house->followed[i].own_name);
+        free(house->followed[i].own_address);
+        free(house->followed[i].settings);
+        free(house->followed[i].told);
     }
     free(house->followed);
 }

@@ -103,7 +103,7 @@ static void fill_options(const cli_call *call, const cli_listeners *listeners, u
 }
 
 /* What the server says of all endpoints, and this one of itself. */
-static mw_admission limits_of(const cli_call *call, const cli_endpoint *endpoint)
+mw_admission cli_limits_of(const cli_call *call, const cli_endpoint *endpoint)
 {
     static const cli_option_id options[CLI_N_ENDPOINT_LIMITS] = {CLI_LATENCY_BUDGET, CLI_MAX_QUEUE,
                                                                  CLI_CLIENT_RATE, CLI_CLIENT_BURST};
@@ -128,13 +128,11 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
         mw_status status = mw_is_model_address(mw_view_of(path))
                                ? cli_follow_add(house, &endpoints[i], &path, err)
                                : MW_OK;
+        mw_admission limits = cli_limits_of(call, &endpoints[i]);
         if (status == MW_OK)
-            status =
-                mw_fleet_add(house->fleet, endpoints[i].name, path, endpoints[i].background, err);
+            status = mw_fleet_add_limited(house->fleet, endpoints[i].name, path,
+                                          endpoints[i].background, &limits, err);
         endpoints[i].load_ns = mw_clock_ns() - began;
-        mw_admission limits = limits_of(call, &endpoints[i]);
-        if (status == MW_OK)
-            status = mw_fleet_limit(house->fleet, endpoints[i].name, &limits, err);
         if (status == MW_CONFLICT)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)
@@ -300,7 +298,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         .n_workers = (unsigned)call->settings[CLI_WORKERS].number, /* 0: as many as loops */
         .max_body_bytes = options.max_body_bytes,
         .model_folder = call->settings[CLI_MODELS].text,
-        .admission = limits_of(call, NULL),
+        .admission = cli_limits_of(call, NULL),
         .breaks_contracts = house->breaks_contracts,
     };
     MW_TRY(open_observer(call, n_loops, house, err));
@@ -342,6 +340,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     mw_log(MW_LOG_DEBUG, "%u loops, bodies up to %zu bytes, %zu connections", n_loops,
            options.max_body_bytes, options.max_connections);
     cli_write_url(mw_server_listener(house->server, 0), house->url, sizeof house->url);
+    cli_follow_look(house); /* what the record says, too, is there from the first request on */
     return open_alerts(call, house, err);
 }
 
@@ -369,7 +368,9 @@ static mw_status open_front(const cli_call *call, const char *listen, mw_arena *
 mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                          const char *listen, cli_house *ret_house, mw_error *err)
 {
-    cli_house house = {.url = "", .breaks_contracts = call->settings[CLI_CONTRACT].number != 0};
+    cli_house house = {.call = call,
+                       .url = "",
+                       .breaks_contracts = call->settings[CLI_CONTRACT].number != 0};
     cli_listeners listeners;
     mw_arena arena;
     mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);

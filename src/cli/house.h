@@ -23,6 +23,7 @@ typedef struct cli_told {
 } cli_told;
 
 typedef struct cli_house {
+    const cli_call *call; /* whose settings hold for what the record adds later */
     mw_fleet *fleet;
     mw_api *api;
     mw_server *server;
@@ -56,6 +57,8 @@ void cli_write_url(const mw_listener *listener, char *ret_url, size_t url_size);
 MW_CHECKED mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints,
                                     size_t n_endpoints, const char *listen, cli_house *ret_house,
                                     mw_error *err);
+/* What the server says of all endpoints, and this one of itself; NULL: of all. */
+mw_admission cli_limits_of(const cli_call *call, const cli_endpoint *endpoint);
 MW_CHECKED mw_status cli_house_start(cli_house *house, mw_error *err);
 /* Ends the server and frees everything. An all-zero house is fine. */
 void cli_house_close(cli_house *house);

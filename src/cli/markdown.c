@@ -185,6 +185,8 @@ static void write_config(mw_buf *out)
                           "endpoint |  |  |\n",
                           key->name, cli_kind_word(cli_options[key->option].kind), key->name);
     }
+    mw_buf_text(out, "| `models`, `rollouts` | lists |  |  | of `mw apply`: [its keys](apply.md) "
+                     "|  |  |\n");
 }
 
 static void write_errors(mw_buf *out)

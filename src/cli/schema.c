@@ -1,5 +1,6 @@
 /* The keys of the configuration file, as a table for people and as a JSON Schema for editors. */
 #include "alert/alert.h"
+#include "apply/apply.h"
 #include "config.h"
 #include "help.h"
 
@@ -91,6 +92,9 @@ bool cli_write_schema(const cli_terminal *terminal, const char *section, mw_buf 
     if (wanted(section, MW_VIEW("alerts")))
         schema_row(terminal, "alerts", "section", "",
                    "rules and receivers: docs/reference/alerts.md, --json has its keys", out);
+    if (!section)
+        schema_row(terminal, "models, rollouts", "lists", "",
+                   "of mw apply: docs/reference/apply.md", out);
     return true;
 }
 
@@ -213,6 +217,11 @@ bool cli_write_json_schema(const char *section, mw_buf *out)
     if (wanted(section, MW_VIEW("alerts"))) {
         mw_buf_format(out, "%s\"alerts\":", separator);
         mw_alert_config_schema(out);
+        separator = ",";
+    }
+    if (!section) {
+        mw_buf_text(out, separator);
+        mw_apply_schema(out);
     }
     mw_buf_text(out, "}}\n");
     return true;

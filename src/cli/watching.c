@@ -9,6 +9,7 @@
 #include "training_profile.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ typedef struct named {
 struct cli_watching {
     const cli_call *call;
     mw_monitor *monitor;
-    mw_fleet *fleet; /* NULL: not yet */
+    mw_fleet *fleet;      /* NULL: not yet */
+    pthread_mutex_t lock; /* of the references: the watcher looks, the main thread adds */
     named *references;
     size_t n_references;
     bool is_start; /* what a named reference lacks ends the start */
@@ -57,8 +59,7 @@ static void write_identity(const mw_endpoint_info *info, char *out, size_t size)
 
 /* ---- which reference ------------------------------------------------------------------------- */
 
-static mw_status add_reference(cli_watching *watching, mw_view endpoint, mw_view path,
-                               mw_error *err)
+static mw_status add_locked(cli_watching *watching, mw_view endpoint, mw_view path, mw_error *err)
 {
     size_t n = watching->n_references;
     named *wider = realloc(watching->references, (n + 1) * sizeof *wider);
@@ -70,12 +71,31 @@ static mw_status add_reference(cli_watching *watching, mw_view endpoint, mw_view
     return wider[n].endpoint && wider[n].path ? MW_OK : mw_fail_memory(err, "the references");
 }
 
-static const char *reference_of(const cli_watching *watching, const char *endpoint)
+static mw_status add_reference(cli_watching *watching, mw_view endpoint, mw_view path,
+                               mw_error *err)
 {
-    for (size_t i = watching->n_references; i-- > 0;)
+    pthread_mutex_lock(&watching->lock);
+    mw_status status = add_locked(watching, endpoint, path, err);
+    pthread_mutex_unlock(&watching->lock);
+    return status;
+}
+
+mw_status cli_watching_refer(cli_watching *watching, const char *endpoint, const char *path,
+                             mw_error *err)
+{
+    return watching ? add_reference(watching, mw_view_of(endpoint), mw_view_of(path), err) : MW_OK;
+}
+
+/* The newest of them. Texts are never freed while the watch lives. */
+static const char *reference_of(cli_watching *watching, const char *endpoint)
+{
+    const char *path = NULL;
+    pthread_mutex_lock(&watching->lock);
+    for (size_t i = watching->n_references; i-- > 0 && !path;)
         if (strcmp(watching->references[i].endpoint, endpoint) == 0)
-            return watching->references[i].path;
-    return NULL;
+            path = watching->references[i].path;
+    pthread_mutex_unlock(&watching->lock);
+    return path;
 }
 
 static mw_status fail_which(const char *what, mw_view text, mw_error *err)
@@ -211,6 +231,7 @@ mw_status cli_watching_open(const cli_call *call, cli_watching **ret_watching,
     if (!watching)
         return mw_fail_memory(err, "the watch");
     watching->call = call;
+    pthread_mutex_init(&watching->lock, NULL);
     mw_monitor_options options = {.survey = survey, .survey_user = watching};
     mw_status status = data ? cli_folder_make(data, err) : MW_OK;
     if (data && (size_t)snprintf(folder, sizeof folder, "%s/watch", data) < sizeof folder)
@@ -250,5 +271,6 @@ void cli_watching_free(cli_watching *watching)
         free(watching->references[i].path);
     }
     free(watching->references);
+    pthread_mutex_destroy(&watching->lock);
     free(watching);
 }

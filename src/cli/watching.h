@@ -17,6 +17,9 @@ MW_CHECKED mw_status cli_watching_open(const cli_call *call, cli_watching **ret_
 MW_CHECKED mw_status cli_watching_begin(cli_watching *watching, mw_fleet *fleet,
                                         const cli_endpoint *endpoints, size_t n_endpoints,
                                         mw_error *err);
+/* The reference of an endpoint that comes later; before the fleet has it. NULL is fine. */
+MW_CHECKED mw_status cli_watching_refer(cli_watching *watching, const char *endpoint,
+                                        const char *path, mw_error *err);
 /* After mw_monitor_stop. NULL is fine. */
 void cli_watching_free(cli_watching *watching);
 

@@ -520,5 +520,6 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "import.h"
 #include "rollout_record.h"
 #include "gates.h"
+#include "endpoints.h"
 
 #endif

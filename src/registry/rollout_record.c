@@ -204,8 +204,8 @@ static mw_status refuse_endpoint(mw_error *err, const char *why, const char *men
 }
 
 /* The model and the alias by which the endpoint is served. */
-static mw_status find_alias(mw_record *record, mw_view endpoint, mw_view *ret_model,
-                            mw_view *ret_alias, mw_error *err)
+mw_status mw_record_served_alias(mw_record *record, mw_view endpoint, mw_view *ret_model,
+                                 mw_view *ret_alias, mw_error *err)
 {
     mw_rows rows;
     record_memory memory = {record->arena, false};
@@ -294,7 +294,7 @@ mw_status mw_record_start_rollout(mw_record *record, mw_view endpoint, mw_view v
     int64_t now = mw_clock_wall_ms();
     mw_rollout rollout = {.endpoint = endpoint, .started = now, .entered = now};
     mw_buf text;
-    MW_TRY(find_alias(record, endpoint, &rollout.model, &rollout.alias, err));
+    MW_TRY(mw_record_served_alias(record, endpoint, &rollout.model, &rollout.alias, err));
     MW_TRY(make_way(record, endpoint, err));
     MW_TRY(check_versions(record, &rollout, version, err));
     record_new_id(salt);

@@ -34,6 +34,9 @@ typedef struct mw_rollouts {
 MW_CHECKED mw_status mw_record_start_rollout(mw_record *record, mw_view endpoint, mw_view version,
                                              const mw_rollout_document *document,
                                              mw_rollout *ret_rollout, mw_error *err);
+/* The model and the alias by which a server serves the endpoint. Fails: MW_MISMATCH (MW8907). */
+MW_CHECKED mw_status mw_record_served_alias(mw_record *record, mw_view endpoint, mw_view *ret_model,
+                                            mw_view *ret_alias, mw_error *err);
 /* By id. Fails: MW_NOT_FOUND (MW8906). */
 MW_CHECKED mw_status mw_record_rollout(mw_record *record, int64_t id, mw_rollout *ret_rollout,
                                        mw_error *err);

@@ -225,5 +225,12 @@ static const char step_8[] =
             BUMPS("gate_approvals_new", "INSERT ON gate_approvals")
                 BUMPS("gate_overrides_new", "INSERT ON gate_overrides");
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7, step_8};
+/* Endpoints that servers of this record serve, besides those that they were started with. */
+static const char step_9[] =
+    "CREATE TABLE endpoints(name TEXT NOT NULL PRIMARY KEY, model TEXT NOT NULL,"
+    " settings TEXT NOT NULL, updated INTEGER NOT NULL, updated_by TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID;" BUMPS_ALL("endpoints");
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5,
+                                    step_6, step_7, step_8, step_9};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -377,7 +377,8 @@ static mw_status check_all(const mw_yaml *root, const mw_rollout_document *docum
     return MW_OK;
 }
 
-static mw_status take_all(const mw_yaml *root, mw_rollout_document *document, mw_error *err)
+mw_status mw_rollout_document_take(const mw_yaml *root, mw_rollout_document *document,
+                                   mw_error *err)
 {
     unsigned strategy = MW_CANARY;
     const mw_yaml *inner = mw_yaml_member(root, "rollout");
@@ -403,7 +404,7 @@ mw_status mw_rollout_document_read(mw_view text, const char *name,
     mw_yaml_document *yaml;
     mw_rollout_document document;
     MW_TRY(mw_yaml_read(text, name, &yaml, err));
-    mw_status status = take_all(mw_yaml_root(yaml), &document, err);
+    mw_status status = mw_rollout_document_take(mw_yaml_root(yaml), &document, err);
     mw_yaml_free(yaml);
     if (status != MW_OK)
         return mw_at(err, "%s", name);

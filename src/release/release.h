@@ -95,6 +95,9 @@ void mw_rollout_document_init(mw_rollout_document *document, mw_strategy strateg
  * `name` stands in the errors. Fails: MW_BAD_ARGUMENT (MW8901). */
 MW_CHECKED mw_status mw_rollout_document_read(mw_view text, const char *name,
                                               mw_rollout_document *ret_document, mw_error *err);
+/* The same, of a node that was read already: err->where gets "line:column". */
+MW_CHECKED mw_status mw_rollout_document_take(const mw_yaml *root,
+                                              mw_rollout_document *ret_document, mw_error *err);
 /* "1,5,25,100": percentages, ascending. */
 MW_CHECKED mw_status mw_rollout_steps_read(mw_view text, mw_rollout_document *document,
                                            mw_error *err);

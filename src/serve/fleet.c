@@ -257,7 +257,8 @@ static void take_model(mw_fleet *fleet, serve_endpoint *endpoint, serve_model *m
 }
 
 static mw_status make_endpoint(const mw_fleet *fleet, const char *name, const char *path,
-                               const char *background, serve_endpoint **ret_endpoint, mw_error *err)
+                               const char *background, const mw_admission *limits,
+                               serve_endpoint **ret_endpoint, mw_error *err)
 {
     serve_endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (!endpoint)
@@ -265,8 +266,8 @@ static mw_status make_endpoint(const mw_fleet *fleet, const char *name, const ch
     endpoint->name = strdup(name);
     endpoint->path = strdup(path);
     endpoint->background = background ? strdup(background) : NULL;
-    mw_status status =
-        serve_gate_new(&fleet->options.admission, fleet->options.n_loops, &endpoint->gate, err);
+    mw_status status = serve_gate_new(limits ? limits : &fleet->options.admission,
+                                      fleet->options.n_loops, &endpoint->gate, err);
     if (status != MW_OK) {
         free_endpoint(endpoint);
         return status;
@@ -293,12 +294,12 @@ static mw_status check_room(const mw_fleet *fleet, const char *name, mw_error *e
 }
 
 static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
-                            const char *background, mw_error *err)
+                            const char *background, const mw_admission *limits, mw_error *err)
 {
     MW_TRY(check_room(fleet, name, err));
     serve_endpoint *endpoint = NULL;
     serve_model *model = NULL;
-    MW_TRY(make_endpoint(fleet, name, path, background, &endpoint, err));
+    MW_TRY(make_endpoint(fleet, name, path, background, limits, &endpoint, err));
     mw_status status = load_next(fleet, endpoint, false, &model, err);
     if (status != MW_OK) {
         free_endpoint(endpoint);
@@ -322,19 +323,14 @@ static mw_status add_locked(mw_fleet *fleet, const char *name, const char *path,
 mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path, const char *background,
                        mw_error *err)
 {
-    pthread_mutex_lock(&fleet->loading);
-    mw_status status = add_locked(fleet, name, path, background, err);
-    pthread_mutex_unlock(&fleet->loading);
-    return status;
+    return mw_fleet_add_limited(fleet, name, path, background, NULL, err);
 }
 
-mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_admission *limits,
-                         mw_error *err)
+mw_status mw_fleet_add_limited(mw_fleet *fleet, const char *name, const char *path,
+                               const char *background, const mw_admission *limits, mw_error *err)
 {
     pthread_mutex_lock(&fleet->loading);
-    serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
-    mw_status status = endpoint ? serve_gate_set(endpoint->gate, limits, err)
-                                : serve_fail_unknown(mw_view_of(name), err);
+    mw_status status = add_locked(fleet, name, path, background, limits, err);
     pthread_mutex_unlock(&fleet->loading);
     return status;
 }
@@ -349,7 +345,7 @@ static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *er
         char path[4096];
         int size = snprintf(path, sizeof path, "%s/%s%s", fleet->model_folder, name, endings[i]);
         if (size > 0 && (size_t)size < sizeof path && access(path, F_OK) == 0)
-            return add_locked(fleet, name, path, NULL, err);
+            return add_locked(fleet, name, path, NULL, NULL, err);
     }
     return serve_fail_unknown(mw_view_of(name), err);
 }

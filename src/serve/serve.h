@@ -81,9 +81,10 @@ MW_CHECKED mw_status mw_endpoint_check_name(const char *name, mw_error *err);
  * MW_BAD_ARGUMENT when mw_endpoint_check_name refuses it. */
 MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char *path,
                                   const char *background, mw_error *err);
-/* Limits of its own for an endpoint. Before the server starts. Fails: MW_NOT_FOUND. */
-MW_CHECKED mw_status mw_fleet_limit(mw_fleet *fleet, const char *name, const mw_admission *limits,
-                                    mw_error *err);
+/* The same with limits of its own, also while the server runs. NULL: the fleet's. */
+MW_CHECKED mw_status mw_fleet_add_limited(mw_fleet *fleet, const char *name, const char *path,
+                                          const char *background, const mw_admission *limits,
+                                          mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also
  * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
  * Fails as mw_fleet_add; MW_CONFLICT (MW3525) when it would break the clients of what is served
