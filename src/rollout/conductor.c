@@ -131,9 +131,15 @@ void mw_conductor_look(mw_conductor *conductor)
     conductor->epoch = l.epoch;
     for (conducted *one = conductor->first; one; one = one->next)
         one->is_found = false;
+    for (size_t i = 0; i < l.live.count; i++) {
+        conducted *one = find(conductor, l.live.items[i].id);
+        if (one)
+            one->is_found = true;
+    }
+    /* first what is over: an endpoint has one second version, and a new rollout brings its own */
+    drop_ended(conductor);
     for (size_t i = 0; i < l.live.count; i++)
         take(conductor, &l.live.items[i]);
-    drop_ended(conductor);
 }
 
 void mw_conductor_tick(mw_conductor *conductor)
