@@ -12,12 +12,14 @@ static const mlflow_field gate_fields[] = {
     {0}};
 /* clang-format on */
 
+/* A version by its number, or "@alias". */
 static mw_view address_of(mlflow_turn *turn)
 {
     mw_buf text;
+    mw_view which = turn->captures.values[1];
     mw_buf_init(&text, 4096);
-    mw_buf_format(&text, "%.*s/%.*s", MW_VIEW_ARG(turn->captures.values[0]),
-                  MW_VIEW_ARG(turn->captures.values[1]));
+    mw_buf_format(&text, "%.*s%s%.*s", MW_VIEW_ARG(turn->captures.values[0]),
+                  mw_view_starts(which, "@") ? "" : "/", MW_VIEW_ARG(which));
     const char *kept = mw_arena_text(turn->exchange->arena, mw_buf_as_view(&text));
     mw_buf_done(&text);
     return mw_view_of(kept ? kept : "");

@@ -1,5 +1,6 @@
 /* Versions that shall be served: by a rollout, or at once where nothing is served yet.
  *
+ *     it is named by an alias of none     a note: the first one is still to come
  *     alias leads to the version          nothing
  *     alias leads nowhere                 it is set: the first deployment
  *     a rollout brings it                 a note
@@ -12,7 +13,8 @@ typedef struct aim {
     const mw_rollout_document *document;
     mw_view endpoint, model, alias;
     mw_model_version to;
-    int64_t now; /* the version that the alias leads to; 0: none */
+    int64_t now;     /* the version that the alias leads to; 0: none */
+    bool is_missing; /* no version has the alias that the document names, yet */
     bool has_newest;
     mw_rollout newest; /* of the endpoint */
 } aim;
@@ -52,7 +54,11 @@ static mw_status look(mw_record *record, const mw_apply_document *all,
     mw_model_version now;
     *to = (aim){.document = document, .endpoint = mw_view_of(document->endpoint)};
     MW_TRY(find_alias(record, all, to, err));
-    MW_TRY(mw_record_version_at(record, mw_view_of(document->model), &to->to, err));
+    mw_status status = mw_record_version_at(record, mw_view_of(document->model), &to->to, err);
+    bool is_unknown = status == MW_NOT_FOUND || status == MW_BAD_ARGUMENT; /* MLflow's of aliases */
+    to->is_missing = is_unknown && strchr(document->model, '@');
+    if (status != MW_OK)
+        return to->is_missing ? MW_OK : status;
     if (!mw_view_equal(to->to.name, to->model)) {
         mw_fail(err, MW_E_ROLLOUT_ENDPOINT, "'%s' serves the model '%.*s', and %s is of another",
                 document->endpoint, MW_VIEW_ARG(to->model), document->model);
@@ -73,7 +79,7 @@ static bool was_tried(const aim *to)
 
 static bool will_start(const aim *to)
 {
-    return to->now != 0 && to->now != to->to.version && !was_tried(to);
+    return !to->is_missing && to->now != 0 && to->now != to->to.version && !was_tried(to);
 }
 
 static mw_view step_words(applying *a, const mw_rollout_document *document)
@@ -128,6 +134,14 @@ static mw_status apply_one(applying *a, const mw_rollout_document *document, mw_
     aim to;
     mw_rollout started;
     MW_TRY(look(a->record, a->document, document, &to, err));
+    if (to.is_missing)
+        return apply_note(a,
+                          &(mw_difference){.action = MW_DIFFER_NOTE,
+                                           .kind = "rollout",
+                                           .name = apply_words(a, "%s", document->endpoint),
+                                           .field = apply_words(a, "%s", document->model),
+                                           .after = MW_VIEW("no version has this alias yet")},
+                          err);
     if (to.now == to.to.version)
         return MW_OK;
     if (to.now == 0)

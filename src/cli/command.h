@@ -260,6 +260,11 @@ typedef enum cli_option_id {
     /* apply */
     CLI_APPLY_FILE, /* --file */
     CLI_PRUNE,
+    /* init, model register */
+    CLI_CI,
+    CLI_INIT_MODEL, /* --model: the name of one that is to be */
+    CLI_FORCE,
+    CLI_ALIAS,
     /* config, help */
     CLI_ORIGIN,
     CLI_MAN,
@@ -387,7 +392,7 @@ cli_run cli_run_log_query, cli_run_log_tail, cli_run_log_export, cli_run_log_sta
 cli_run cli_run_alert_list, cli_run_alert_ack, cli_run_alert_test, cli_run_alert_silence,
     cli_run_alert_unsilence, cli_run_alert_rules;
 
-cli_run cli_run_apply;
+cli_run cli_run_apply, cli_run_init, cli_run_model_register;
 cli_run cli_run_gate_list, cli_run_gate_require, cli_run_gate_add, cli_run_gate_approve,
     cli_run_gate_override;
 cli_run cli_run_rollout_start, cli_run_rollout_list, cli_run_rollout_status,

@@ -1,6 +1,7 @@
 /* demo: a server with the example models, real traffic, and a line a second about both. */
 #include "announce.h"
 #include "demo.h"
+#include "story.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -69,8 +70,9 @@ static void say_what_is_served(demo *self)
         cli_write_forest(example->forest, &self->text);
         mw_buf_format(&self->text, "; %zu rows to send\n", example->rows.n_rows);
     }
-    mw_buf_format(&self->text, "serving  %s   dashboard /ui/   metrics /metrics   "
-                                "api /openapi.json\n",
+    mw_buf_format(&self->text,
+                  "serving  %s   dashboard /ui/   metrics /metrics   "
+                  "api /openapi.json\n",
                   self->house.url);
     mw_buf_format(&self->text,
                   "traffic  %d clients, %llu requests a second, 1 to 4 rows each: MLflow, Open "
@@ -189,23 +191,19 @@ static bool asks_once(const cli_call *call)
     return cli_is_on(call, CLI_ONCE) || (wish && strcmp(wish, "once") == 0);
 }
 
-mw_status cli_run_demo(cli_call *call, mw_error *err)
+/* The examples in short, or at a speed of one's own; else the story. */
+static mw_status show_examples(cli_call *call, const sigset_t *signals, mw_error *err)
 {
-    sigset_t signals;
     demo *self = calloc(1, sizeof *self); /* tallies are too large for a stack */
     if (!self)
         return mw_fail_memory(err, "the demo");
     self->call = call;
     mw_buf_init(&self->text, TEXT_BYTES_MAX);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts */
     mw_status status = demo_examples_load(call->settings[CLI_EXAMPLES].text, &self->examples, err);
     if (status == MW_OK) {
         status = open_house(self, err);
         if (status == MW_OK) {
-            status = run_traffic(self, &signals, asks_once(call), err);
+            status = run_traffic(self, signals, asks_once(call), err);
             mw_server_drain(self->house.server, DRAIN_SECONDS);
         }
         cli_house_close(&self->house);
@@ -214,4 +212,16 @@ mw_status cli_run_demo(cli_call *call, mw_error *err)
     mw_buf_done(&self->text);
     free(self);
     return status;
+}
+
+mw_status cli_run_demo(cli_call *call, mw_error *err)
+{
+    sigset_t signals;
+    bool wants_examples = asks_once(call) || call->settings[CLI_SPEED].origin != CLI_FROM_DEFAULT;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts */
+    return wants_examples ? show_examples(call, &signals, err)
+                          : cli_tell_story(call, &signals, err);
 }

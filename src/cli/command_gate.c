@@ -1,4 +1,6 @@
 /* gate: what a version must have passed before it may be served. */
+#include "apply_changes.h"
+#include "reach.h"
 #include "record_door.h"
 #include "rollout/rollout.h"
 
@@ -137,21 +139,98 @@ static mw_status digest_data(const char *path, mw_arena *arena, mw_view *ret_dig
     return ret_digest->data ? MW_OK : mw_fail_memory(err, "a digest");
 }
 
+/* What mw_gates_tell has written, as text_standing has it. */
+static void text_answer(const mw_json *answer, mw_buf *out)
+{
+    int64_t number = 0;
+    mw_json_integer(mw_json_member(answer, "version"), &number);
+    mw_view missing = mw_json_text(mw_json_member(answer, "missing"));
+    bool is_open = mw_json_bool(mw_json_member(answer, "open"), false);
+    bool is_required = mw_json_bool(mw_json_member(answer, "required"), false);
+    mw_buf_format(out, "%.*s/%lld  %s%.*s\n",
+                  MW_VIEW_ARG(mw_json_text(mw_json_member(answer, "model"))), (long long)number,
+                  !is_required        ? "no gates are required"
+                  : !is_open          ? "closed: "
+                  : missing.size == 0 ? "open: all passed"
+                                      : "open by override: ",
+                  MW_VIEW_ARG(missing));
+    const mw_json *results = mw_json_member(answer, "results");
+    for (size_t i = 0; i < mw_json_count(results); i++) {
+        const mw_json *one = mw_json_element(results, i);
+        mw_buf_format(out, "  %-14.*s %s%s  %.*s  %.*s\n",
+                      MW_VIEW_ARG(mw_json_text(mw_json_member(one, "gate"))),
+                      mw_json_bool(mw_json_member(one, "passed"), false) ? "passed"
+                                                                         : "did not pass",
+                      mw_json_bool(mw_json_member(one, "stale"), false) ? " (of other files)" : "",
+                      MW_VIEW_ARG(mw_json_text(mw_json_member(one, "by"))),
+                      MW_VIEW_ARG(mw_json_text(mw_json_member(one, "summary"))));
+    }
+}
+
+static mw_status write_answer(cli_call *call, mw_view answer, mw_buf *out, mw_error *err)
+{
+    mw_json *root;
+    MW_TRY(mw_json_read(answer, &root, err));
+    if (cli_is_on(call, CLI_JSON)) {
+        mw_buf_view(out, answer);
+        mw_buf_char(out, '\n');
+    } else {
+        text_answer(root, out);
+    }
+    mw_json_free(root);
+    return cli_put(call, out, err);
+}
+
+/* The report itself: the server reads it as this process would. */
+static mw_status add_through_server(cli_call *call, mw_view report, mw_error *err)
+{
+    mw_view address = mw_view_of(call->arguments[0]), name = address, answer;
+    const char *cut = strpbrk(address.data, "/@");
+    mw_dial *dial = NULL;
+    mw_client *client = NULL;
+    mw_buf path, out;
+    if (!cut || call->settings[CLI_GATE].text || call->settings[CLI_GATE_DATA].text) {
+        mw_fail(err, MW_E_GATE_RESULT,
+                cut ? "--gate and --data are for a record at hand" : "which version?");
+        return mw_mend(err, "mw gate add NAME/VERSION or NAME@ALIAS FILE, --server or --record");
+    }
+    name.size = (size_t)(cut - address.data);
+    mw_buf_init(&path, 4096);
+    mw_buf_format(&path, "/mw/v1/models/%.*s/versions/%s%s/gates", MW_VIEW_ARG(name),
+                  *cut == '@' ? "%40" : "", cut + 1);
+    mw_buf_init(&out, TEXT_BYTES_MAX);
+    mw_status status = cli_reach(call, NULL, &dial, err);
+    if (status == MW_OK)
+        status = mw_client_open_to(dial, CLI_APPLY_MS, &client, err);
+    if (status == MW_OK)
+        status = cli_apply_ask(client, "POST", path.data, report, &answer, err);
+    if (status == MW_OK)
+        status = write_answer(call, answer, &out, err);
+    mw_client_close(client);
+    mw_dial_free(dial);
+    mw_buf_done(&path);
+    mw_buf_done(&out);
+    return status;
+}
+
 mw_status cli_run_gate_add(cli_call *call, mw_error *err)
 {
     mw_file file;
     gate_task task = {.address = mw_view_of(call->arguments[0])};
+    bool by_server = call->settings[CLI_SERVER].origin != CLI_FROM_DEFAULT;
     MW_TRY(mw_file_read(call->arguments[1], REPORT_BYTES_MAX, &file, err));
-    mw_status status = mw_gate_read_report((mw_view){file.data, file.size},
-                                           mw_view_of(call->settings[CLI_GATE].text), &call->arena,
-                                           &task.result, err);
+    mw_view report = {file.data, file.size};
+    mw_status status = by_server
+                           ? add_through_server(call, report, err)
+                           : mw_gate_read_report(report, mw_view_of(call->settings[CLI_GATE].text),
+                                                 &call->arena, &task.result, err);
     if (status != MW_OK)
         mw_at(err, "%s", call->arguments[1]);
-    else
+    else if (!by_server)
         status =
             digest_data(call->settings[CLI_GATE_DATA].text, &call->arena, &task.result.data, err);
-    task.report = (mw_view){file.data, file.size};
-    if (status == MW_OK)
+    task.report = report;
+    if (status == MW_OK && !by_server)
         status = change(call, &task, add, err);
     mw_file_done(&file);
     return status;

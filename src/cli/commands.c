@@ -82,15 +82,20 @@ static const cli_command commands[] = {
     {
         .name = "demo",
         .group = "Start",
-        .summary = "see a server at work, with example models and traffic",
+        .summary = "see it work: the story of a model, told by a server at work",
         .about =
-            "Starts a server with the example models, sends it real requests in every protocol, "
-            "prints what happens, and swaps a model under traffic. Then it leaves the server "
-            "running, with a line to try it yourself. Nothing is kept.",
+            "Tells the story of a simulated lender's model, in half a minute: version 1 passes its "
+            "gates and serves; version 2 comes by a canary and is promoted; version 3 is biased "
+            "and refused; version 4 passes, fails on live traffic and is rolled back; then the "
+            "world drifts, and an alert says which feature and since when. Everything but the "
+            "lender is real: the commands are shown as they are typed. Then the server stays, "
+            "until Ctrl-C. Nothing is kept.\n\n"
+            "--once shows the example models instead, in short: requests in every protocol, each "
+            "answer compared, a model swapped under traffic; --speed the same without an end.",
         .options = CLI_LIST(CLI_ONCE, CLI_SPEED, CLI_LISTEN, CLI_THREADS, CLI_EXAMPLES),
-        .examples = {{"mw demo", "until Ctrl-C"},
-                     {"mw demo --once", "about five seconds, then exit 0"},
-                     {"mw demo --speed 10", "ten times the traffic"}},
+        .examples = {{"mw demo", "the story, in half a minute; then until Ctrl-C"},
+                     {"mw demo --once", "the example models, about five seconds, then exit 0"},
+                     {"mw demo --speed 10", "the example models, ten times the traffic"}},
         .run = cli_run_demo,
     },
     {
@@ -602,6 +607,38 @@ static const cli_command commands[] = {
         .run = cli_run_lineage_show,
     },
     {
+        .name = "model register",
+        .group = "Release",
+        .summary = "make a model a version in a server's record",
+        .about =
+            "Uploads a model file, or an MLflow model folder, as MLflow's clients would: a run "
+            "with its files, and a version of that run; the registered model is made when it "
+            "is missing. Prints NAME/VERSION. In a pipeline the run holds its commit "
+            "(GITHUB_SHA, CI_COMMIT_SHA, GIT_COMMIT).",
+        .arguments = {{"NAME", "of the registered model", 1, 1, NULL, false},
+                      {"MODEL", MODEL_HELP, 1, 1, NULL, true}},
+        .options = CLI_LIST(CLI_ALIAS, CLI_REACH, CLI_JSON, CLI_OUTPUT, CLI_ONNXRUNTIME),
+        .examples = {{"mw model register credit model.json --alias candidate --server "
+                      "127.0.0.1:8080",
+                      NULL}},
+        .run = cli_run_model_register,
+    },
+    {
+        .name = "init",
+        .group = "Release",
+        .summary = "write a pipeline that validates, registers, gates and deploys",
+        .about =
+            "Writes .github/workflows/millwright.yml, .gitlab-ci.yml or a Jenkinsfile, and "
+            "millwright.yaml and suite.yaml where they are missing. Each change is validated; "
+            "what is merged is registered as the alias 'candidate', its report is added to its "
+            "gates, and mw apply rolls it out. A file that is there is never written over; "
+            "--force writes the pipeline again.",
+        .arguments = {{"FOLDER", "of the repository (default: here)", 0, 1, NULL, true}},
+        .options = CLI_LIST(CLI_CI, CLI_INIT_MODEL, CLI_FORCE, CLI_OUTPUT),
+        .examples = {{"mw init --ci github --model credit", NULL}},
+        .run = cli_run_init,
+    },
+    {
         .name = "apply",
         .group = "Release",
         .summary = "make a record and its server so as a file says",
@@ -664,8 +701,11 @@ static const cli_command commands[] = {
                  "the files that the version has now.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false},
                       {"FILE", "the report", 1, 1, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_GATE, CLI_GATE_DATA, CLI_JSON, CLI_OUTPUT),
-        .examples = {{"mw gate add credit/3 report.json --record mw-record", NULL}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_GATE, CLI_GATE_DATA, CLI_JSON,
+                            CLI_OUTPUT),
+        .examples = {{"mw gate add credit/3 report.json --record mw-record", NULL},
+                     {"mw gate add credit@candidate report.json --server 127.0.0.1:8080",
+                      "through a running server"}},
         .reads_config = true,
         .run = cli_run_gate_add,
     },

@@ -41,6 +41,9 @@ typedef struct demo_examples {
  * Fails: MW_NOT_FOUND (MW1201), or as loading does. */
 MW_CHECKED mw_status demo_examples_load(const char *folder, demo_examples *ret_examples,
                                         mw_error *err);
+/* Where they are: `folder`, or (NULL) where they are installed. Fails: MW_NOT_FOUND (MW1201). */
+MW_CHECKED mw_status demo_find_examples(const char *folder, char *ret_folder, size_t size,
+                                        mw_error *err);
 void demo_examples_free(demo_examples *examples);
 /* What the histogram shows of a row's values: the value, or the likeliest class. */
 double demo_shown_value(const demo_example *example, const double *values);

@@ -151,13 +151,20 @@ static mw_status load_folder(demo_examples *examples, const char *folder, mw_err
     return status;
 }
 
+mw_status demo_find_examples(const char *folder, char *ret_folder, size_t size, mw_error *err)
+{
+    if (!folder && !find_folder(ret_folder, size))
+        return fail_missing(NULL, err);
+    if (folder && (size_t)snprintf(ret_folder, size, "%s", folder) >= size)
+        return fail_missing(folder, err);
+    return MW_OK;
+}
+
 mw_status demo_examples_load(const char *folder, demo_examples *ret_examples, mw_error *err)
 {
     char found[PATH_MAX];
-    if (!folder && find_folder(found, sizeof found))
-        folder = found;
-    if (!folder)
-        return fail_missing(NULL, err);
+    MW_TRY(demo_find_examples(folder, found, sizeof found, err));
+    folder = found;
     *ret_examples = (demo_examples){.count = 0};
     mw_arena_init(&ret_examples->arena, MW_MIB, ARENA_BYTES_MAX);
     mw_status status = load_folder(ret_examples, folder, err);

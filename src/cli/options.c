@@ -1,6 +1,7 @@
 /* The option table, and what can be told from one row. */
 #include "command.h"
 
+static const char *const ci_systems[] = {"github", "gitlab", "jenkins", NULL};
 static const char *const tls_clients[] = {"off", "optional", "required", NULL}; /* mw_tls_clients */
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
@@ -1381,6 +1382,29 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                    .kind = CLI_KIND_FLAG,
                    .help = "remove endpoints and alert rules that were applied before and are not "
                            "in the file"},
+    [CLI_CI] = {.name = "ci",
+                .flag_only = true,
+                .kind = CLI_KIND_CHOICE,
+                .value = "SYSTEM",
+                .auto_is = "it must be said",
+                .choices = ci_systems,
+                .help = "whose pipeline is written"},
+    [CLI_INIT_MODEL] = {.name = "model",
+                        .flag_only = true,
+                        .kind = CLI_KIND_TEXT,
+                        .value = "NAME",
+                        .fallback = "credit",
+                        .help = "the registered model and the endpoint that serves it"},
+    [CLI_FORCE] = {.name = "force",
+                   .flag_only = true,
+                   .kind = CLI_KIND_FLAG,
+                   .help = "write the pipeline again where one is there"},
+    [CLI_ALIAS] = {.name = "alias",
+                   .flag_only = true,
+                   .kind = CLI_KIND_TEXT,
+                   .value = "NAME",
+                   .auto_is = "none",
+                   .help = "the new version gets this alias, which gates may guard"},
     [CLI_EXPECT_STEP] = {.name = "expect-step",
                          .flag_only = true,
                          .kind = CLI_KIND_COUNT,

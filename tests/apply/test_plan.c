@@ -142,6 +142,7 @@ static void test_rollouts_by_where_the_alias_leads(void **state)
     expect("models: [{name: credit, gates: }]\n", "-");
     expect(TO("1"), "++"); /* the endpoint, and the alias at once */
     expect(TO("1"), "");
+    expect("rollouts: [{endpoint: credit, model: credit@candidate}]\n", " "); /* none has it yet */
     refused("rollouts: [{endpoint: other, model: credit/1}]\n", MW_E_ROLLOUT_ENDPOINT);
     assert_int_equal(mw_registry_note_served(registry, MW_VIEW("credit"),
                                              MW_VIEW("models:/credit@champion"), "/x/served/abc",

@@ -93,7 +93,7 @@ static const struct fault_case {
     {"mw model shwo", MW_E_UNKNOWN_COMMAND, "unknown command 'model shwo'",
      "did you mean 'mw model show'?  all commands: mw help"},
     {"mw model", MW_E_MISSING_ARGUMENT, "'model' needs a second word",
-     "mw model show, mw model golden, mw model diff, mw model validate"},
+     "mw model show, mw model golden, mw model diff, mw model validate, mw model register"},
     {"mw serve --lisen x", MW_E_UNKNOWN_OPTION, "unknown option '--lisen'",
      "did you mean --listen?  all options: mw serve --help"},
     {"mw serve --zzzzzz", MW_E_UNKNOWN_OPTION, "unknown option '--zzzzzz'", "see mw serve --help"},
