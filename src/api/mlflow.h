@@ -13,23 +13,29 @@
 /* ---- fields of requests ---------------------------------------------------------------------- */
 
 typedef enum mlflow_kind {
-    MLFLOW_TEXT,      /* mw_view; absent: data == NULL */
-    MLFLOW_INT,       /* int64_t; absent: stays */
-    MLFLOW_MAYBE_INT, /* mlflow_int */
-    MLFLOW_COUNT,     /* int64_t; absent: stays 0; a 0 that is said: -1, which no search takes */
-    MLFLOW_DOUBLE,    /* double; also "NaN", "Infinity", "-Infinity" */
-    MLFLOW_BOOL,      /* bool */
-    MLFLOW_NOT_BOOL,  /* bool: the opposite of what is said */
-    MLFLOW_ENUM,      /* int: 1 for names[0] and so on; absent or unknown: stays */
-    MLFLOW_TEXTS,     /* mw_texts */
-    MLFLOW_LIST,      /* {items, count} of structs */
-    MLFLOW_OBJECT     /* a struct in place */
+    MLFLOW_TEXT,         /* mw_view; absent: data == NULL */
+    MLFLOW_INT,          /* int64_t; absent: stays */
+    MLFLOW_MAYBE_INT,    /* mlflow_int */
+    MLFLOW_COUNT,        /* int64_t; absent: stays 0; a 0 that is said: -1, which no search takes */
+    MLFLOW_DOUBLE,       /* double; also "NaN", "Infinity", "-Infinity" */
+    MLFLOW_MAYBE_DOUBLE, /* mlflow_double */
+    MLFLOW_BOOL,         /* bool */
+    MLFLOW_NOT_BOOL,     /* bool: the opposite of what is said */
+    MLFLOW_ENUM,         /* int: 1 for names[0] and so on; absent or unknown: stays */
+    MLFLOW_TEXTS,        /* mw_texts */
+    MLFLOW_LIST,         /* {items, count} of structs */
+    MLFLOW_OBJECT        /* a struct in place */
 } mlflow_kind;
 
 typedef struct mlflow_int {
     int64_t value;
     bool given;
 } mlflow_int;
+
+typedef struct mlflow_double {
+    double value;
+    bool given;
+} mlflow_double;
 
 /* Ended by a row without a name. */
 typedef struct mlflow_field {

@@ -270,6 +270,9 @@ static mw_status read_value(reading *r, const mlflow_field *field, const mw_json
     case MLFLOW_DOUBLE:
         fits = read_double(node, out);
         break;
+    case MLFLOW_MAYBE_DOUBLE:
+        fits = ((mlflow_double *)out)->given = read_double(node, &((mlflow_double *)out)->value);
+        break;
     case MLFLOW_BOOL:
         fits = read_bool(node, out);
         break;

@@ -178,6 +178,8 @@ static mw_status command_rollout(mlflow_turn *turn, mw_record *record, mw_error 
 typedef struct outcome {
     int64_t version;
     double value;
+    mlflow_double score, decision;
+    mw_view group;
 } outcome;
 
 typedef struct outcome_request {
@@ -191,35 +193,88 @@ typedef struct outcome_request {
 static const mlflow_field one_outcome_fields[] = {
     {"version", MLFLOW_INT, offsetof(outcome, version), true, NULL, 0, NULL, NULL},
     {"value", MLFLOW_DOUBLE, offsetof(outcome, value), true, NULL, 0, NULL, NULL},
+    {"score", MLFLOW_MAYBE_DOUBLE, offsetof(outcome, score), false, NULL, 0, NULL, NULL},
+    {"decision", MLFLOW_MAYBE_DOUBLE, offsetof(outcome, decision), false, NULL, 0, NULL, NULL},
+    MLFLOW_TEXT_FIELD(outcome, "group", group, false),
     {0}};
 static const mlflow_field outcome_fields[] = {
     MLFLOW_LIST_FIELD(outcome_request, "items", items, true, one_outcome_fields, outcome),
     {0}};
 /* clang-format on */
 
+/* Sums of one kind, of both arms. */
+typedef struct reported {
+    mw_view kind;
+    double n[MW_ARMS], sum[MW_ARMS], squares[MW_ARMS];
+} reported;
+
+enum { KINDS_MAX = 2 + MW_ARM_GROUPS + 1 }; /* one group too many, which is refused */
+
+typedef struct outcome_sums {
+    reported of[KINDS_MAX];
+    size_t count;
+} outcome_sums;
+
+static void add_value(outcome_sums *sums, mw_view kind, size_t arm, double value)
+{
+    size_t k = 0;
+    while (k < sums->count && !mw_view_equal(sums->of[k].kind, kind))
+        k++;
+    if (k == KINDS_MAX)
+        return; /* there are too many already */
+    sums->count = k == sums->count ? k + 1 : sums->count;
+    sums->of[k].kind = kind;
+    sums->of[k].n[arm]++;
+    sums->of[k].sum[arm] += value;
+    sums->of[k].squares[arm] += value * value;
+}
+
+static bool is_sane(double value)
+{
+    return isfinite(value) && fabs(value) <= 1e12;
+}
+
+static mw_view kind_of_group(mlflow_turn *turn, mw_view group)
+{
+    char text[128];
+    snprintf(text, sizeof text, "group:%.*s", group.size > 110 ? 110 : (int)group.size, group.data);
+    const char *kept = mw_arena_text(turn->exchange->arena, mw_view_of(text));
+    return mw_view_of(kept ? kept : "group:");
+}
+
+static mw_status add_one(mlflow_turn *turn, const mw_rollout *rollout, const outcome *o, size_t i,
+                         outcome_sums *sums, mw_error *err)
+{
+    size_t arm = o->version == rollout->to_version;
+    double decision = o->decision.given ? o->decision.value : o->value;
+    if ((!arm && o->version != rollout->from_version) || !is_sane(o->value) ||
+        !is_sane(o->score.value) || !is_sane(o->decision.value))
+        return mw_fail(err, MW_E_RECORD_VALUE,
+                       "items[%zu]: an outcome is of finite numbers, of version %lld or %lld", i,
+                       (long long)rollout->from_version, (long long)rollout->to_version);
+    add_value(sums, MW_VIEW(""), arm, o->value);
+    if (o->score.given)
+        add_value(sums, MW_VIEW("residual"), arm, o->value - o->score.value);
+    if (o->group.data)
+        add_value(sums, kind_of_group(turn, o->group), arm, decision);
+    return MW_OK;
+}
+
 /* The answers named their version (X-Millwright-Version); so does who reports what came of them. */
 static mw_status add_outcomes(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     const outcome_request *asked = turn->request;
     mw_rollout rollout;
-    double n[2] = {0}, sum[2] = {0}, squares[2] = {0};
+    outcome_sums sums = {.count = 0};
     MW_TRY(find_by_id(turn, record, &rollout, err));
-    for (size_t i = 0; i < asked->items.count; i++) {
-        const outcome *o = &asked->items.items[i];
-        if ((o->version != rollout.from_version && o->version != rollout.to_version) ||
-            !isfinite(o->value) || fabs(o->value) > 1e12)
-            return mw_fail(err, MW_E_RECORD_VALUE,
-                           "items[%zu]: an outcome is a finite number of version %lld or %lld", i,
-                           (long long)rollout.from_version, (long long)rollout.to_version);
-        size_t arm = o->version == rollout.to_version;
-        n[arm]++;
-        sum[arm] += o->value;
-        squares[arm] += o->value * o->value;
-    }
-    for (int arm = 0; arm < 2; arm++)
-        if (n[arm] > 0)
-            MW_TRY(mw_record_add_outcomes(record, rollout.id, arm, n[arm], sum[arm], squares[arm],
-                                          err));
+    for (size_t i = 0; i < asked->items.count; i++)
+        MW_TRY(add_one(turn, &rollout, &asked->items.items[i], i, &sums, err));
+    for (size_t k = 0; k < sums.count; k++)
+        for (int arm = 0; arm < MW_ARMS; arm++)
+            if (sums.of[k].n[arm] > 0)
+                MW_TRY(mw_record_add_outcomes(record, rollout.id, arm, sums.of[k].kind,
+                                              sums.of[k].n[arm], sums.of[k].sum[arm],
+                                              sums.of[k].squares[arm], err));
     mw_buf_format(turn->out, "{\"taken\":%zu}", asked->items.count);
     return MW_OK;
 }

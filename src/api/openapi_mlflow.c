@@ -40,6 +40,7 @@ static void write_schema(mw_buf *out, const mlflow_field *field)
         mw_buf_text(out, "{\"type\": [\"integer\", \"string\"]}");
         break;
     case MLFLOW_DOUBLE:
+    case MLFLOW_MAYBE_DOUBLE:
         mw_buf_text(out, "{\"type\": [\"number\", \"string\"]}");
         break;
     case MLFLOW_BOOL:

@@ -521,31 +521,79 @@ mw_status mw_record_keep_rollout(mw_record *record, int64_t id, int64_t step, mw
         "tdtii", memory, weight, why, id, step);
 }
 
-mw_status mw_record_add_outcomes(mw_record *record, int64_t id, int arm, double n, double sum,
-                                 double squares, mw_error *err)
+/* Groups are few: each pair of them is a test of its own. */
+static mw_status check_groups(mw_record *record, int64_t id, mw_view kind, mw_error *err)
+{
+    mw_rows rows;
+    int64_t n_others = 0;
+    if (!mw_view_starts(kind, "group:"))
+        return MW_OK;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT count(DISTINCT kind) FROM rollout_outcomes WHERE rollout = ? AND"
+                        " kind LIKE 'group:%' AND kind <> ?",
+                        "it", id, kind));
+    if (mw_rows_next(&rows))
+        n_others = mw_rows_int(&rows, 0);
+    MW_TRY(mw_rows_close(&rows, err));
+    if (n_others < MW_ARM_GROUPS && kind.size > 6 && kind.size <= 106)
+        return MW_OK;
+    mw_fail(err, MW_E_ROLLOUT_DOCUMENT,
+            "a rollout is judged over at most %d groups, whose names "
+            "have 1 to 100 bytes",
+            MW_ARM_GROUPS);
+    return mw_mend(err, "report fewer: put the small ones together");
+}
+
+mw_status mw_record_add_outcomes(mw_record *record, int64_t id, int arm, mw_view kind, double n,
+                                 double sum, double squares, mw_error *err)
 {
     mw_rollout rollout;
     MW_TRY(mw_record_rollout(record, id, &rollout, err));
+    MW_TRY(check_groups(record, id, kind, err));
     return mw_sql_run(record->session, err,
-                      "INSERT INTO rollout_outcomes(rollout, arm, n, sum, squares)"
-                      " VALUES(?, ?, ?, ?, ?) ON CONFLICT(rollout, arm) DO UPDATE SET n = "
-                      "rollout_outcomes.n + excluded.n,"
-                      " sum = rollout_outcomes.sum + excluded.sum, squares = "
-                      "rollout_outcomes.squares + excluded.squares",
-                      "iiddd", id, (int64_t)arm, n, sum, squares);
+                      "INSERT INTO rollout_outcomes(rollout, arm, kind, n, sum, squares)"
+                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(rollout, arm, kind) DO UPDATE SET"
+                      " n = rollout_outcomes.n + excluded.n,"
+                      " sum = rollout_outcomes.sum + excluded.sum,"
+                      " squares = rollout_outcomes.squares + excluded.squares",
+                      "iitddd", id, (int64_t)arm, kind.data ? kind : MW_VIEW(""), n, sum, squares);
 }
 
-mw_status mw_record_take_outcomes(mw_record *record, int64_t id, double ret_sums[6], mw_error *err)
+static void take_outcome(const mw_rows *rows, mw_arm *arm)
+{
+    mw_view kind = mw_rows_text(rows, 1);
+    double n = mw_rows_double(rows, 2), sum = mw_rows_double(rows, 3);
+    double squares = mw_rows_double(rows, 4);
+    int64_t group = mw_rows_int(rows, 5);
+    if (kind.size == 0) {
+        arm->outcome_n = n;
+        arm->outcome_sum = sum;
+        arm->outcome_squares = squares;
+    } else if (mw_view_is(kind, "residual")) {
+        arm->residual_n = n;
+        arm->residual_sum = sum;
+        arm->residual_squares = squares;
+    } else if (group >= 0 && group < MW_ARM_GROUPS) {
+        arm->group_n[group] = n;
+        arm->group_sum[group] = sum;
+        arm->group_squares[group] = squares;
+    }
+}
+
+/* The place of a group is that of its first report. */
+mw_status mw_record_take_outcomes(mw_record *record, int64_t id, mw_arm ret_arms[MW_ARMS],
+                                  mw_error *err)
 {
     mw_rows rows;
-    memset(ret_sums, 0, 6 * sizeof *ret_sums);
+    memset(ret_arms, 0, MW_ARMS * sizeof *ret_arms);
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT arm, n, sum, squares FROM rollout_outcomes WHERE rollout = ?", "i",
-                        id));
-    while (mw_rows_next(&rows)) {
-        size_t arm = mw_rows_int(&rows, 0) == 1;
-        for (int i = 0; i < 3; i++)
-            ret_sums[3 * arm + (size_t)i] = mw_rows_double(&rows, i + 1);
-    }
+                        "WITH firsts AS (SELECT kind, min(id) AS first FROM rollout_outcomes"
+                        " WHERE rollout = ?1 AND kind LIKE 'group:%' GROUP BY kind)"
+                        " SELECT arm, kind, n, sum, squares, (SELECT count(*) FROM firsts f"
+                        " WHERE f.first < (SELECT first FROM firsts g WHERE g.kind = o.kind))"
+                        " FROM rollout_outcomes o WHERE rollout = ?1",
+                        "i", id));
+    while (mw_rows_next(&rows))
+        take_outcome(&rows, &ret_arms[mw_rows_int(&rows, 0) == 1]);
     return mw_rows_close(&rows, err);
 }

@@ -71,12 +71,15 @@ MW_CHECKED mw_status mw_record_approve_rollout(mw_record *record, int64_t id, mw
 MW_CHECKED mw_status mw_record_keep_rollout(mw_record *record, int64_t id, int64_t step,
                                             mw_view memory, double weight, mw_view why,
                                             mw_error *err);
-/* Outcomes that were reported, to be added to an arm: n of them, their sum and sum of squares. */
-MW_CHECKED mw_status mw_record_add_outcomes(mw_record *record, int64_t id, int arm, double n,
-                                            double sum, double squares, mw_error *err);
-/* What was reported since the step began: into the memory's arms. */
-MW_CHECKED mw_status mw_record_take_outcomes(mw_record *record, int64_t id, double ret_sums[6],
-                                             mw_error *err);
+/* What was reported, to be added to an arm: n values, their sum and sum of squares. kind: "" of
+ * outcomes, "residual" of what came true less its score, "group:NAME" of decisions on a group.
+ * Fails: MW_BAD_ARGUMENT (MW8901) more than MW_ARM_GROUPS groups. */
+MW_CHECKED mw_status mw_record_add_outcomes(mw_record *record, int64_t id, int arm, mw_view kind,
+                                            double n, double sum, double squares, mw_error *err);
+/* What was reported since the start: the arms' outcomes, residuals and groups; all else stays. A
+ * group has the same place always. */
+MW_CHECKED mw_status mw_record_take_outcomes(mw_record *record, int64_t id,
+                                             mw_arm ret_arms[MW_ARMS], mw_error *err);
 
 typedef struct mw_rollout_event {
     int64_t seq, time, step;

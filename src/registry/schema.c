@@ -231,6 +231,16 @@ static const char step_9[] =
     " settings TEXT NOT NULL, updated INTEGER NOT NULL, updated_by TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID;" BUMPS_ALL("endpoints");
 
+/* What is reported of a rollout is of several kinds: outcomes, residuals, decisions on groups. */
+static const char step_10[] =
+    "ALTER TABLE rollout_outcomes RENAME TO rollout_outcomes_before;"
+    "CREATE TABLE rollout_outcomes(id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL REFERENCES"
+    " rollouts ON DELETE CASCADE, arm INTEGER NOT NULL, kind TEXT NOT NULL, n REAL NOT NULL,"
+    " sum REAL NOT NULL, squares REAL NOT NULL, UNIQUE(rollout, arm, kind)) STRICT;"
+    "INSERT INTO rollout_outcomes(rollout, arm, kind, n, sum, squares)"
+    " SELECT rollout, arm, '', n, sum, squares FROM rollout_outcomes_before;"
+    "DROP TABLE rollout_outcomes_before;";
+
 const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5,
-                                    step_6, step_7, step_8, step_9};
+                                    step_6, step_7, step_8, step_9, step_10};
 const size_t record_n_steps = MW_COUNT(record_steps);

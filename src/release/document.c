@@ -289,11 +289,11 @@ static mw_status take_metric_key(const mw_yaml *node, mw_rollout_metric *metric,
 /* {errors: {tolerance: 0.1%, critical: true}}, or the bare name. */
 static mw_status take_metric(const mw_yaml *item, mw_rollout_document *document, mw_error *err)
 {
-    static const mw_rollout_metric usual[MW_N_METRICS] = {{MW_METRIC_ERRORS, 0.01, true},
-                                                          {MW_METRIC_LATENCY, 0.2, true},
-                                                          {MW_METRIC_LATENCY_P99, 0.2, true},
-                                                          {MW_METRIC_SCORES, 0.2, false},
-                                                          {MW_METRIC_OUTCOME, 0.01, true}};
+    static const mw_rollout_metric usual[MW_N_METRICS] = {
+        {MW_METRIC_ERRORS, 0.01, true},     {MW_METRIC_LATENCY, 0.2, true},
+        {MW_METRIC_LATENCY_P99, 0.2, true}, {MW_METRIC_SCORES, 0.2, false},
+        {MW_METRIC_OUTCOME, 0.01, true},    {MW_METRIC_CALIBRATION, 0.05, true},
+        {MW_METRIC_FAIRNESS, 0.05, true}};
     const mw_yaml *body = item->kind == MW_YAML_MAP && item->count == 1 ? item->first : NULL;
     mw_view name = body ? body->key : item->text;
     size_t kind = 0;
@@ -301,7 +301,8 @@ static mw_status take_metric(const mw_yaml *item, mw_rollout_document *document,
         kind++;
     if (kind == MW_N_METRICS || (item->kind != MW_YAML_SCALAR && !body))
         return refuse(item, err,
-                      "no metric '%.*s': errors, latency, latency_p99, score_shift, outcome",
+                      "no metric '%.*s': errors, latency, latency_p99, score_shift, outcome, "
+                      "calibration, fairness",
                       MW_VIEW_ARG(name));
     for (size_t i = 0; i < document->n_metrics; i++)
         if (document->metrics[i].kind == kind)

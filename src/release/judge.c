@@ -5,6 +5,8 @@
  * (mw_mean_half_width) p99          intervals of ranks around the quantile, of the current step
  * (mw_quantile_half_width) scores       counts by the stable arm's deciles: evidence, and PSI as
  * the size of the effect
+ *     gaps         calibration and fairness: intervals of both arms and of their difference, for
+ *                  every pair of groups at its part of the level
  *
  * Errors and scores need both: evidence that there is a difference, and a difference that matters.
  * Left out: adjustment for clients that send many requests each (see release/README.md). */
@@ -312,6 +314,128 @@ static void judge_outcome(const mw_rollout_memory *memory, double level, mw_roll
     judge_difference(memory, level, e->metric.tolerance, e);
 }
 
+/* ---- gaps ------------------------------------------------------------------------------------ */
+
+/* What is known of |gap of the canary| and |gap of the stable one|. */
+typedef struct gaps {
+    double canary, stable;          /* the largest */
+    double low_canary, high_stable; /* at the least, at the most */
+    double high;                    /* the harm at the most */
+    bool is_known;                  /* no group has too few */
+} gaps;
+
+/* c and s: the same gap in both arms. All three intervals hold together at 3 * level. The harm of
+ * this gap is at most |c| - |s| and at most |c - s|: whichever is known to be less. */
+static void take_gap(difference c, difference s, double tau, double level, gaps *g)
+{
+    double half_c = mw_mean_half_width(c.v, tau, level), at_c = fabs(c.d);
+    double half_s = mw_mean_half_width(s.v, tau, level), at_s = fabs(s.d);
+    double apart = at_c + half_c - fmax(at_s - half_s, 0);
+    double together = fabs(c.d - s.d) + mw_mean_half_width(c.v + s.v, tau, level);
+    g->canary = fmax(g->canary, at_c);
+    g->stable = fmax(g->stable, at_s);
+    g->low_canary = fmax(g->low_canary, at_c - half_c);
+    g->high_stable = fmax(g->high_stable, at_s + half_s);
+    g->high = fmax(g->high, fmin(apart, together));
+}
+
+static void find_gaps(const gaps *g, mw_rollout_evidence *e)
+{
+    e->canary = g->canary;
+    e->stable = g->stable;
+    e->harm = g->canary - g->stable;
+    e->low = g->low_canary - g->high_stable;
+    e->high = g->high;
+    if (e->low > e->metric.tolerance)
+        e->finding = MW_FINDING_REGRESS;
+    else if (e->high < e->metric.tolerance && g->is_known)
+        e->finding = MW_FINDING_FINE;
+}
+
+/* Both arms over all steps, or, of a watch, now against then. Steps are added up, not averaged: a
+ * gap between groups is within one arm, where each hour has both groups. */
+static void whole_arms(const mw_rollout_memory *memory, mw_arm ret_arms[MW_ARMS])
+{
+    for (size_t a = 0; a < MW_ARMS; a++) {
+        ret_arms[a] = memory->all[a];
+        if (!memory->is_watching)
+            mw_arm_add(&ret_arms[a], &memory->arms[a]);
+    }
+    if (memory->is_watching)
+        ret_arms[1] = memory->arms[1];
+}
+
+static difference mean_residual(const mw_arm *arm)
+{
+    double n = arm->residual_n;
+    if (n < SAMPLES_MIN)
+        return nothing;
+    double mean = arm->residual_sum / n;
+    double v = variance_of(n, arm->residual_sum, arm->residual_squares) / n;
+    double least = (1e-12 + 1e-6 * mean * mean) / (n * n);
+    return (difference){mean, v > least ? v : least};
+}
+
+static void judge_calibration(const mw_arm *arms, double level, mw_rollout_evidence *e)
+{
+    gaps g = {.is_known = true};
+    difference c = mean_residual(&arms[1]), s = mean_residual(&arms[0]);
+    if (!isfinite(c.v) || !isfinite(s.v))
+        return;
+    take_gap(c, s, e->metric.tolerance, level / 3, &g);
+    find_gaps(&g, e);
+}
+
+static difference between_groups(const mw_arm *arm, size_t a, size_t b)
+{
+    return of_means(arm->group_n[a], arm->group_sum[a], arm->group_squares[a], arm->group_n[b],
+                    arm->group_sum[b], arm->group_squares[b]);
+}
+
+/* Pair p, in the order in which its groups were first reported, has the part 1 / ((p + 1) (p + 2))
+ * of the level: all of them together the whole, however many groups there will be. */
+static void judge_fairness(const mw_arm *arms, double level, mw_rollout_evidence *e)
+{
+    gaps g = {.is_known = true};
+    size_t n_pairs = 0, p = 0;
+    for (size_t b = 0; b < MW_ARM_GROUPS; b++) {
+        bool is_seen = arms[0].group_n[b] + arms[1].group_n[b] > 0;
+        g.is_known =
+            g.is_known &&
+            (!is_seen || (arms[0].group_n[b] >= SAMPLES_MIN && arms[1].group_n[b] >= SAMPLES_MIN));
+        for (size_t a = 0; a < b; a++, p++) {
+            difference c = between_groups(&arms[1], a, b), s = between_groups(&arms[0], a, b);
+            if (!isfinite(c.v) || !isfinite(s.v))
+                continue;
+            double part = 1 / (double)((p + 1) * (p + 2));
+            take_gap(c, s, e->metric.tolerance, level * part / 3, &g);
+            n_pairs++;
+        }
+    }
+    if (n_pairs > 0)
+        find_gaps(&g, e);
+}
+
+static double group_count(const mw_arm *arm)
+{
+    double n = 0;
+    for (size_t g = 0; g < MW_ARM_GROUPS; g++)
+        n += arm->group_n[g];
+    return n;
+}
+
+static void judge_gaps(const mw_rollout_memory *memory, double level, mw_rollout_evidence *e)
+{
+    mw_arm arms[MW_ARMS];
+    whole_arms(memory, arms);
+    if (e->metric.kind == MW_METRIC_CALIBRATION)
+        judge_calibration(arms, level, e);
+    else
+        judge_fairness(arms, level, e);
+    double n = e->metric.kind == MW_METRIC_CALIBRATION ? arms[1].residual_n : group_count(&arms[1]);
+    e->samples_needed = needed(e, n);
+}
+
 static void judge_metric(const mw_rollout_memory *memory, const mw_rollout_document *document,
                          double level, mw_rollout_evidence *e)
 {
@@ -328,6 +452,10 @@ static void judge_metric(const mw_rollout_memory *memory, const mw_rollout_docum
         return;
     case MW_METRIC_SCORES:
         judge_scores(memory, level, e);
+        return;
+    case MW_METRIC_CALIBRATION:
+    case MW_METRIC_FAIRNESS:
+        judge_gaps(memory, level, e);
         return;
     default:
         n = memory->arms[1].outcome_n + memory->all[1].outcome_n;

@@ -153,6 +153,8 @@ static bool take_arm(const mw_json *node, mw_arm *ret_arm)
     bool counts_are = arm.requests >= 0 && arm.errors >= 0 && arm.errors <= arm.requests;
     for (size_t i = 0; i < MW_ARM_SCORE_BINS; i++)
         counts_are = counts_are && arm.scores[i] >= 0;
+    for (size_t g = 0; g < MW_ARM_GROUPS; g++)
+        counts_are = counts_are && arm.group_n[g] >= 0;
     *ret_arm = arm;
     return counts_are;
 }
@@ -188,9 +190,12 @@ static mw_status take(const mw_json *root, mw_rollout_memory *memory, mw_error *
         return refuse("arms", err);
     if (!take_arms(mw_json_member(root, "all"), memory->all))
         return refuse("all", err);
-    for (size_t m = 0; m < MW_N_METRICS; m++)
+    /* an older text knows fewer metrics */
+    for (size_t m = 0; m < MW_N_METRICS && m < mw_json_count(closed); m++)
         if (!take_closed(mw_json_element(closed, m), &memory->closed[m]))
             return refuse("closed", err);
+    if (!mw_json_is_array(closed))
+        return refuse("closed", err);
     if (!take_closed(mw_json_member(root, "split"), &memory->split))
         return refuse("split", err);
     memory->n_edges = mw_json_count(edges);

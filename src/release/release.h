@@ -49,6 +49,9 @@ typedef enum mw_rollout_metric_kind {
     MW_METRIC_LATENCY_P99, /* likewise */
     MW_METRIC_SCORES,      /* the distribution of predictions; harm: PSI */
     MW_METRIC_OUTCOME,     /* a reward that was reported, higher is better; harm: a difference */
+    MW_METRIC_CALIBRATION, /* how far the mean of scores is from what came true; harm: a difference
+                            */
+    MW_METRIC_FAIRNESS,    /* the largest gap between groups' means; harm: a difference */
     MW_N_METRICS
 } mw_rollout_metric_kind;
 
@@ -109,6 +112,7 @@ void mw_rollout_document_write(const mw_rollout_document *document, mw_buf *out)
 enum {
     MW_ARM_SCORE_BINS = 10,
     MW_ARM_LATENCY_BINS = 416, /* 16 an octave, from 2^10 ns on */
+    MW_ARM_GROUPS = 8,
     MW_ARMS = 2
 };
 
@@ -126,6 +130,9 @@ typedef struct mw_arm {
     double scores[MW_ARM_SCORE_BINS];
     double outcome_n, outcome_sum, outcome_squares;
     double latencies[MW_ARM_LATENCY_BINS];
+    /* reported, as outcomes; behind all else, so that older texts mean the same */
+    double residual_n, residual_sum, residual_squares; /* of what came true less its score */
+    double group_n[MW_ARM_GROUPS], group_sum[MW_ARM_GROUPS], group_squares[MW_ARM_GROUPS];
 } mw_arm;
 
 void mw_arm_add(mw_arm *into, const mw_arm *from);

@@ -54,6 +54,13 @@ static void write_numbers(const mw_rollout_evidence *e, char *out, size_t size)
     case MW_METRIC_SCORES:
         snprintf(out, size, "predictions have shifted: PSI %.3g", e->harm);
         break;
+    case MW_METRIC_CALIBRATION:
+        snprintf(out, size, "scores miss what came true by %.3g, against %.3g", e->canary,
+                 e->stable);
+        break;
+    case MW_METRIC_FAIRNESS:
+        snprintf(out, size, "the gap between groups is %.3g, against %.3g", e->canary, e->stable);
+        break;
     default:
         snprintf(out, size, "outcome %.4g against %.4g", e->canary, e->stable);
     }

@@ -3,8 +3,8 @@
 
 const char *const mw_strategy_names[MW_N_STRATEGIES] = {"canary", "blue-green", "shadow", "ab",
                                                         "bandit"};
-const char *const mw_rollout_metric_names[MW_N_METRICS] = {"errors", "latency", "latency_p99",
-                                                           "score_shift", "outcome"};
+const char *const mw_rollout_metric_names[MW_N_METRICS] = {
+    "errors", "latency", "latency_p99", "score_shift", "outcome", "calibration", "fairness"};
 const char *const mw_rollout_finding_names[MW_N_FINDINGS] = {"unknown", "fine", "regress"};
 const char *const mw_rollout_state_names[MW_N_ROLLOUT_STATES] = {
     "running", "paused", "watching", "promoted", "rolled_back", "aborted"};

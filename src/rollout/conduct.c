@@ -381,13 +381,13 @@ static void count(mw_conductor *conductor, conducted *one)
 
 typedef struct reported {
     int64_t id;
-    double sums[2 * 3];
+    mw_arm arms[MW_ARMS];
 } reported;
 
 static mw_status read_outcomes(mw_record *record, void *given, mw_error *err)
 {
     reported *r = given;
-    return mw_record_take_outcomes(record, r->id, r->sums, err);
+    return mw_record_take_outcomes(record, r->id, r->arms, err);
 }
 
 /* The record holds the sums since the start; what the memory has of them is taken off. */
@@ -402,9 +402,18 @@ static void count_outcomes(mw_conductor *conductor, conducted *one)
     for (size_t a = 0; a < MW_ARMS; a++) {
         mw_arm *arm = &one->memory.arms[a];
         const mw_arm *before = &one->memory.all[a];
-        arm->outcome_n = r.sums[3 * a] - before->outcome_n;
-        arm->outcome_sum = r.sums[3 * a + 1] - before->outcome_sum;
-        arm->outcome_squares = r.sums[3 * a + 2] - before->outcome_squares;
+        const mw_arm *now = &r.arms[a];
+        arm->outcome_n = now->outcome_n - before->outcome_n;
+        arm->outcome_sum = now->outcome_sum - before->outcome_sum;
+        arm->outcome_squares = now->outcome_squares - before->outcome_squares;
+        arm->residual_n = now->residual_n - before->residual_n;
+        arm->residual_sum = now->residual_sum - before->residual_sum;
+        arm->residual_squares = now->residual_squares - before->residual_squares;
+        for (size_t g = 0; g < MW_ARM_GROUPS; g++) {
+            arm->group_n[g] = now->group_n[g] - before->group_n[g];
+            arm->group_sum[g] = now->group_sum[g] - before->group_sum[g];
+            arm->group_squares[g] = now->group_squares[g] - before->group_squares[g];
+        }
     }
     pthread_mutex_unlock(&conductor->lock);
 }

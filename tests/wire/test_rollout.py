@@ -346,3 +346,30 @@ def test_a_shadow_answers_nobody(house):
     assert lines['mw_rollout_shadow_difference{endpoint="credit"}'] > 0.1
     assert lines['mw_rollout_state{endpoint="credit",state="running"}'] == 1
     assert lines['mw_rollout_finding{endpoint="credit",metric="score_shift"}'] == -1
+
+
+def test_a_biased_version_rolls_back(house):
+    """By what was reported of its decisions: nobody else knows the groups."""
+    started = house.start(model="credit/2", strategy="canary", steps=["20%", "100%"],
+                          judge={"metrics": [{"fairness": {"tolerance": "5%"}},
+                                             {"calibration": {"tolerance": "10%"}}]})
+    path = f"/mw/v1/rollouts/{started['id']}/outcomes"
+
+    def report(version, rates):
+        items = [{"version": version, "value": i % 2, "score": 0.5, "group": group,
+                  "decision": int(i < 100 * rate)}
+                 for group, rate in rates.items() for i in range(100)]
+        for _ in range(10):
+            answer = house.server.post(path, json={"items": items})
+            assert answer.json() == {"taken": len(items)}, answer.text
+    report(1, {"a": 0.6, "b": 0.6})
+    report(2, {"a": 0.6, "b": 0.3})
+    house.until(lambda: house.rollout()["state"] == "rolled_back")
+    assert "gap between groups is 0.3, against 0" in house.rollout()["reason"]
+    history = house.server.get(f"/mw/v1/rollouts/{started['id']}/history").json()["items"]
+    evidence = {e["metric"]: e for e in history[-1]["evidence"]["evidence"]}
+    assert evidence["fairness"]["finding"] == "regress" and evidence["fairness"]["low"] > 0.05
+    assert evidence["calibration"]["finding"] == "fine"
+    many = [{"version": 1, "value": 1, "group": f"g{i}"} for i in range(9)]
+    refused = house.server.post(path, json={"items": many})
+    assert refused.status_code == 400 and "at most 8 groups" in refused.text
