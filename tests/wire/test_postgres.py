@@ -228,6 +228,36 @@ def test_two_servers(postgres, tmp_path):
         assert server.stop() == 0
 
 
+def wait_for(what, seconds=8):
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "not in time"
+        time.sleep(0.05)
+
+
+def test_rollout(postgres, tmp_path):
+    """Both servers give the shares that the record says, one leads, both promote."""
+    address = postgres.make("rollout")
+    first = Server(tmp_path, "--record", "r", "--store", address)
+    put_versions(first.url, tmp_path)
+    first.stop()
+    servers = [Server(tmp_path, "models:/credit@champion", "--record", "r") for _ in range(2)]
+
+    def command(*arguments):
+        subprocess.run([BINARY, "rollout", *arguments, "--record", "r"], cwd=tmp_path, check=True,
+                       capture_output=True, timeout=20)
+    command("start", "credit", "--model", "credit/2", "--steps", "50,100")
+    wait_for(lambda: all({answer(s.url) for _ in range(10)} == {1.0, 2.0} for s in servers))
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 19800"
+    wait_for(lambda: postgres.sql("rollout", locks) == "1")
+    command("promote", "credit", "--reason", "because")
+    wait_for(lambda: all({answer(s.url) for _ in range(10)} == {2.0} for s in servers), 2)
+    client = MlflowClient(servers[0].url, servers[0].url)
+    assert client.get_model_version_by_alias("credit", "champion").version == "2"
+    for server in servers:
+        assert server.stop() == 0
+
+
 def test_killed_under_load(postgres, tmp_path):
     """Whatever was acknowledged is there, predictions go on, and all comes back by itself."""
     first = Server(tmp_path, "--record", "r", "--store", postgres.make("killed"))
