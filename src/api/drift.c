@@ -15,10 +15,12 @@ enum { COLUMNS_MAX = MW_LIMIT_WATCHED_FEATURES + MW_LIMIT_WATCHED_OUTPUTS };
 typedef struct drift_page {
     mw_buf *out;
     mw_monitor *monitor;
+    mw_journal *journal;
     mw_watched *columns; /* COLUMNS_MAX */
     mw_watch_report report;
     const struct drift_metric *metric;
     const struct stream_metric *stream;
+    const struct decay_metric *decay;
     size_t n_endpoints;
     int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
 } drift_page;
@@ -127,6 +129,7 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
     mw_buf_char(out, '}');
     mw_buf_format(out, ",\"inactive\":%s", r->is_inactive ? "true" : "false");
     api_write_stream(&r->stream, out);
+    api_write_decay(page->monitor, page->journal, info, r->n_features, out);
     mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
     for (size_t c = 0; !learning && c < r->n_features + r->n_outputs; c++) {
         mw_buf_text(out, c ? ",\n  " : "\n  ");
@@ -153,7 +156,8 @@ static void write_one(void *given, const mw_endpoint_info *info)
 void api_look_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
     mw_error err;
-    one_endpoint one = {.page = {.out = exchange->reply, .monitor = api_monitor(api)}};
+    one_endpoint one = {
+        .page = {.out = exchange->reply, .monitor = api_monitor(api), .journal = api_journal(api)}};
     if (api_query_window(exchange, 0, &one.page.seconds, &err) != MW_OK) {
         api_answer_error(exchange, &err);
         return;
@@ -173,7 +177,8 @@ void api_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
     (void)asked;
     mw_error err;
-    drift_page page = {.out = exchange->reply, .monitor = api_monitor(api)};
+    drift_page page = {
+        .out = exchange->reply, .monitor = api_monitor(api), .journal = api_journal(api)};
     if (api_query_window(exchange, 0, &page.seconds, &err) != MW_OK) {
         api_answer_error(exchange, &err);
         return;
@@ -381,6 +386,45 @@ static void write_stream(void *user, const mw_endpoint_info *info)
     mw_buf_char(page->out, '\n');
 }
 
+static const struct decay_metric {
+    const char *name, *help;
+    size_t at; /* of MW_N_DECAY numbers */
+} of_decay[] = {
+    {"mw_decay_estimated", "Performance of the last minutes, estimated without labels.",
+     offsetof(mw_watch_decay, estimated)},
+    {"mw_decay_estimated_low", "The estimate less three standard errors.",
+     offsetof(mw_watch_decay, low)},
+    {"mw_decay_estimated_high", "The estimate and three standard errors.",
+     offsetof(mw_watch_decay, high)},
+    {"mw_decay_reference", "Performance that the first labels told.",
+     offsetof(mw_watch_decay, reference)},
+};
+
+static void write_decay_line(const drift_page *page, const mw_endpoint_info *info, const char *name,
+                             size_t metric, double value)
+{
+    if (!isfinite(value))
+        return;
+    mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",metric=\"%s\"} ", name, info->name,
+                  info->version, mw_decay_name((mw_decay_metric)metric));
+    write_plain_number(page->out, value);
+    mw_buf_char(page->out, '\n');
+}
+
+static void write_decay(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    mw_watch_decay decay;
+    if (!mw_monitor_decay(page->monitor, info->name, info->version, &decay) || decay.rows == 0)
+        return;
+    for (size_t m = 0; m < MW_N_DECAY; m++)
+        if (page->decay)
+            write_decay_line(page, info, page->decay->name, m,
+                             ((const double *)((const char *)&decay + page->decay->at))[m]);
+        else
+            write_decay_line(page, info, "mw_decay_found", m, decay.decayed[m]);
+}
+
 static void write_head(mw_buf *out, const char *name, const char *type, const char *help)
 {
     mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -407,6 +451,15 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
         write_head(out, page.stream->name, "gauge", page.stream->help);
         mw_fleet_each_version(api_fleet(api), write_stream, &page);
     }
+    for (size_t i = 0; i < MW_COUNT(of_decay); i++) {
+        page.decay = &of_decay[i];
+        write_head(out, page.decay->name, "gauge", page.decay->help);
+        mw_fleet_each_version(api_fleet(api), write_decay, &page);
+    }
+    page.decay = NULL;
+    write_head(out, "mw_decay_found", "gauge",
+               "1 while the estimate is below what the first labels told, beyond chance.");
+    mw_fleet_each_version(api_fleet(api), write_decay, &page);
     write_head(out, "mw_watch_memory_bytes", "gauge", "Memory held by the watch over drift.");
     mw_buf_format(out, "mw_watch_memory_bytes %zu\n", mw_monitor_memory_bytes(page.monitor));
     free(page.columns);

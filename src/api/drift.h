@@ -15,6 +15,9 @@ mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t 
 void api_write_values(mw_monitor *monitor, const mw_endpoint_info *info, size_t c, bool is_category,
                       mw_buf *out);
 void api_write_stuck(const mw_endpoint_info *info, size_t c, const mw_watched *found, mw_buf *out);
+/* "decay", beside what labels say in `journal` (NULL: none); nothing without a reference. */
+void api_write_decay(mw_monitor *monitor, mw_journal *journal, const mw_endpoint_info *info,
+                     size_t n_features, mw_buf *out);
 void api_write_stream(const mw_watch_stream *stream, mw_buf *out);
 /* "window=24h", in seconds. Fails: MW_BAD_ARGUMENT (MW3526). */
 MW_CHECKED mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_seconds,

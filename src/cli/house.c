@@ -307,7 +307,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
     fleet_options.anomaly = house->monitor ? mw_monitor_score : NULL;
     fleet_options.tap_user = house->monitor;
-    MW_TRY(cli_log_open(call, &house->journal, err));
+    MW_TRY(cli_log_open(call, house->watching, &house->journal, err));
     fleet_options.answer_tap = house->journal ? cli_log_tap : NULL;
     fleet_options.answer_user = house->journal;
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
@@ -407,7 +407,8 @@ void cli_house_close(cli_house *house)
     mw_registry_close(house->registry);
     cli_follow_done(house);
     mw_monitor_stop(house->monitor); /* it asks the fleet */
-    mw_fleet_free(house->fleet);     /* the last who taps */
+    cli_watching_end(house->watching);
+    mw_fleet_free(house->fleet); /* the last who taps */
     mw_monitor_free(house->monitor);
     mw_journal_close(house->journal);
     cli_watching_free(house->watching);

@@ -2,6 +2,7 @@
 #include "prediction_log.h"
 
 #include "record_door.h"
+#include "watching.h"
 
 static mw_status read_age(const char *text, uint64_t *ret_ms, mw_error *err)
 {
@@ -14,7 +15,8 @@ static mw_status read_age(const char *text, uint64_t *ret_ms, mw_error *err)
     return MW_OK;
 }
 
-mw_status cli_log_open(const cli_call *call, mw_journal **ret_journal, mw_error *err)
+mw_status cli_log_open(const cli_call *call, cli_watching *watching, mw_journal **ret_journal,
+                       mw_error *err)
 {
     char folder[4096];
     const cli_setting *settings = call->settings;
@@ -30,7 +32,9 @@ mw_status cli_log_open(const cli_call *call, mw_journal **ret_journal, mw_error 
                                   .hashed = settings[CLI_LOG_HASH].text,
                                   .dropped = settings[CLI_LOG_DROP].text,
                                   .slices = settings[CLI_LOG_SLICES].text,
-                                  .bytes_max = settings[CLI_LOG_SIZE].number};
+                                  .bytes_max = settings[CLI_LOG_SIZE].number,
+                                  .truth = watching ? cli_watching_truth : NULL,
+                                  .truth_user = watching};
     if (read_age(settings[CLI_LOG_AGE].text, &options.age_ms_max, err) != MW_OK)
         return mw_at(err, "%s",
                      settings[CLI_LOG_AGE].place ? settings[CLI_LOG_AGE].place : "--log-age");

@@ -27,6 +27,7 @@ struct cli_watching {
     bool is_start; /* what a named reference lacks ends the start */
     mw_status status;
     mw_error *err;
+    pthread_mutex_t truth_lock; /* the journal's thread asks the fleet */
 };
 
 /* ---- who a model is -------------------------------------------------------------------------- */
@@ -218,6 +219,51 @@ static void survey(void *user, mw_monitor *monitor)
         mw_fleet_each(fleet, tell, watching);
 }
 
+/* ---- the truth ------------------------------------------------------------------------------- */
+
+typedef struct truth {
+    cli_watching *watching;
+    const char *endpoint;
+    uint64_t model;
+    const double *scores, *labels;
+    size_t n;
+    bool is_taken;
+} truth;
+
+static void take_truth(void *user, const mw_endpoint_info *info)
+{
+    mw_error err;
+    truth *t = user;
+    if (!info->forest || strcmp(info->name, t->endpoint) != 0 ||
+        mw_journal_model(info->forest) != t->model)
+        return;
+    t->is_taken = true;
+    if (mw_monitor_truth(t->watching->monitor, info->name, info->version, t->scores, t->labels,
+                         t->n, &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "decay is not estimated", &err);
+}
+
+bool cli_watching_truth(void *user, const char *endpoint, uint64_t model, const double *scores,
+                        const double *labels, size_t n)
+{
+    truth t = {user, endpoint, model, scores, labels, n, false};
+    pthread_mutex_lock(&t.watching->truth_lock);
+    mw_fleet *fleet = __atomic_load_n(&t.watching->fleet, __ATOMIC_ACQUIRE);
+    if (fleet)
+        mw_fleet_each_version(fleet, take_truth, &t);
+    pthread_mutex_unlock(&t.watching->truth_lock);
+    return t.is_taken;
+}
+
+void cli_watching_end(cli_watching *watching)
+{
+    if (!watching)
+        return;
+    pthread_mutex_lock(&watching->truth_lock);
+    __atomic_store_n(&watching->fleet, NULL, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&watching->truth_lock);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 mw_status cli_watching_open(const cli_call *call, cli_watching **ret_watching,
@@ -232,6 +278,7 @@ mw_status cli_watching_open(const cli_call *call, cli_watching **ret_watching,
         return mw_fail_memory(err, "the watch");
     watching->call = call;
     pthread_mutex_init(&watching->lock, NULL);
+    pthread_mutex_init(&watching->truth_lock, NULL);
     mw_monitor_options options = {.survey = survey, .survey_user = watching};
     mw_status status = data ? cli_folder_make(data, err) : MW_OK;
     if (data && (size_t)snprintf(folder, sizeof folder, "%s/watch", data) < sizeof folder)

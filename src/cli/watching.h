@@ -20,6 +20,11 @@ MW_CHECKED mw_status cli_watching_begin(cli_watching *watching, mw_fleet *fleet,
 /* The reference of an endpoint that comes later; before the fleet has it. NULL is fine. */
 MW_CHECKED mw_status cli_watching_refer(cli_watching *watching, const char *endpoint,
                                         const char *path, mw_error *err);
+/* An mw_journal_options.truth, whose user is a cli_watching. */
+bool cli_watching_truth(void *watching, const char *endpoint, uint64_t model, const double *scores,
+                        const double *labels, size_t n);
+/* The fleet is going to end: it is not asked any more. NULL is fine. */
+void cli_watching_end(cli_watching *watching);
 /* After mw_monitor_stop. NULL is fine. */
 void cli_watching_free(cli_watching *watching);
 

@@ -29,6 +29,7 @@ typedef struct journal_group {
     mw_arena arena;
     mw_log_shape shape;
     ptrdiff_t slices[JOURNAL_SLICES_MAX]; /* columns, or -1 */
+    size_t n_told;                        /* of its first labels: to options.truth */
 } journal_group;
 
 typedef struct journal_waiting {
@@ -75,5 +76,9 @@ MW_CHECKED mw_status journal_measure(const journal_joiner *joiner,
                                      const mw_performance_query *query,
                                      void (*see)(void *user, const mw_performance_part *part),
                                      void *user, mw_error *err);
+
+/* The first labels of a group of two classes, `room` at most: 0 where they are not enough. */
+size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, double *ret_scores,
+                            double *ret_labels, size_t room);
 
 #endif

@@ -64,6 +64,12 @@ typedef struct mw_journal_options {
     size_t segment_bytes;
     unsigned flush_ms;  /* a row is on the disk after that, at the latest */
     const char *slices; /* columns by which performance may be told, "region,age"; or NULL */
+    /* The first labels of a model of two classes and its scores of class 1, from 500 on, and again
+     * when there are 2,000: how good it was in the beginning. On the journal's thread. False: ask
+     * again soon, the endpoint is not there yet. NULL = nobody wants them. */
+    bool (*truth)(void *user, const char *endpoint, uint64_t model, const double *scores,
+                  const double *labels, size_t n);
+    void *truth_user;
 } mw_journal_options;
 
 /* Cut what a crash has left torn, then start the writer. Fails: MW_CONFLICT (another process writes
@@ -73,6 +79,9 @@ MW_CHECKED mw_status mw_journal_open(const mw_journal_options *options, mw_journ
 /* Writes what waits. No thread may be tapping. NULL is fine. */
 void mw_journal_close(mw_journal *journal);
 const char *mw_journal_folder(const mw_journal *journal);
+
+/* The mark of a model in its rows' shape. */
+uint64_t mw_journal_model(const mw_forest *forest);
 
 /* One answered request; all borrowed for the call. */
 typedef struct mw_journal_entry {

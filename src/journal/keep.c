@@ -9,6 +9,7 @@
 #include "base/banned.h"
 
 enum { RETRY_MS = 250, SUMMARY_MS = 2000, SUMMARY_LABELS = 10000, RETAIN_MS = 10000 };
+enum { TRUTH_LEAST = 500, TRUTH_ROWS = 2000 };
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -214,6 +215,30 @@ static void summarize(mw_journal *journal)
     keeper->summed_ns = now;
 }
 
+/* How good each model was in the beginning, for who estimates how good it is now. */
+static void tell_truth(mw_journal *journal)
+{
+    journal_keeper *keeper = &journal->keeper;
+    const mw_journal_options *o = &journal->options;
+    double *scores = NULL;
+    for (uint32_t g = 0; o->truth && g < keeper->joiner.n_groups; g++) {
+        journal_group *group = keeper->joiner.groups[g];
+        if (group->n_told >= TRUTH_ROWS)
+            continue;
+        if (!scores && !(scores = malloc(2 * TRUTH_ROWS * sizeof *scores)))
+            return;
+        size_t n =
+            journal_first_labels(&keeper->joiner, g, scores, scores + TRUTH_ROWS, TRUTH_ROWS);
+        if (n < TRUTH_LEAST || (group->n_told > 0 && n < TRUTH_ROWS))
+            continue;
+        char name[MW_LIMIT_NAME_BYTES + 1];
+        snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(group->shape.endpoint));
+        if (o->truth(o->truth_user, name, group->shape.model, scores, scores + TRUTH_ROWS, n))
+            group->n_told = n;
+    }
+    free(scores);
+}
+
 static void answer(mw_journal *journal, mw_performance_task *task)
 {
     while (task) {
@@ -277,6 +302,7 @@ void *journal_keep(void *argument)
     begin(journal);
     for (bool stop = false; !stop;) {
         summarize(journal);
+        tell_truth(journal);
         pthread_mutex_lock(&keeper->lock);
         wait_for_tasks(keeper);
         mw_feedback *feedback = keeper->feedback;

@@ -214,6 +214,25 @@ static void choose(measuring *m, uint32_t group)
     qsort(m->chosen, m->n_chosen, sizeof *m->chosen, by_arrival);
 }
 
+/* Half of a reference's least rows of one kind would say nothing about it. */
+size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, double *ret_scores,
+                            double *ret_labels, size_t room)
+{
+    enum { OF_EACH_KIND = 30 };
+    const mw_log_shape *shape = &joiner->groups[group]->shape;
+    size_t n = 0, n_positives = 0;
+    bool is_told = task_of(shape) == MW_TASK_BINARY && shape->answer != MW_LOG_CLASS;
+    for (size_t i = 0; is_told && i < joiner->n && n < room; i++) {
+        const journal_observation *item = &joiner->items[i];
+        if (item->group != group || !(item->score >= 0 && item->score <= 1))
+            continue;
+        ret_scores[n] = item->score;
+        ret_labels[n++] = item->label > 0;
+        n_positives += item->label > 0;
+    }
+    return n_positives < OF_EACH_KIND || n - n_positives < OF_EACH_KIND ? 0 : n;
+}
+
 static mw_status find_slice(measuring *m, mw_error *err)
 {
     m->slice = -1;

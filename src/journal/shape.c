@@ -42,7 +42,7 @@ static mw_log_answer answer_of(const mw_forest *forest, size_t n_outputs)
 }
 
 /* Cheap, for it is taken while somebody waits: sizes, and values picked evenly. */
-static uint64_t mark_of(const mw_forest *forest)
+uint64_t mw_journal_model(const mw_forest *forest)
 {
     enum { PICKED = 512 };
     struct {
@@ -133,7 +133,7 @@ mw_log_shape *journal_shape_make(const mw_journal_entry *entry, uint32_t number,
     mw_log_shape *shape = take(&p, sizeof *shape);
     *shape = (mw_log_shape){.number = number,
                             .version = entry->version,
-                            .model = mark_of(forest),
+                            .model = mw_journal_model(forest),
                             .answer = answer_of(forest, entry->n_outputs),
                             .n_columns = n,
                             .n_outputs = entry->n_outputs,

@@ -25,8 +25,8 @@ size_t watch_bin_of(const watch_column *column, double value)
         size_t code = value >= 0 && value < (double)column->n_codes ? (size_t)value : WATCH_CODES;
         bin = code < column->n_codes && (double)code == value ? column->bins[code] : WATCH_NEW;
     } else
-        for (size_t i = 0; i < WATCH_EDGES + 1; i++)
-            bin += value > column->edges[i];
+        for (size_t step = (WATCH_PADDED + 1) / 2; step > 0; step /= 2)
+            bin += (size_t)(value > column->edges[bin + step - 1]) * step;
     if (!isnan(value))
         return bin;
     return column->is_category && mw_stranger_mark(value) ? WATCH_NEW : WATCH_MISSING;

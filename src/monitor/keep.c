@@ -215,7 +215,7 @@ static bool get_column(reader *in, watch_column *column)
     if (n_edges > WATCH_EDGES)
         return false;
     column->n_edges = (size_t)n_edges;
-    for (size_t i = 0; i < WATCH_EDGES + 1; i++)
+    for (size_t i = 0; i < WATCH_PADDED; i++)
         column->edges[i] = i < n_edges ? get_number(in) : (double)INFINITY;
     for (size_t i = 0; i < n_edges; i++)
         if (isnan(column->edges[i]) || (i > 0 && column->edges[i] <= column->edges[i - 1]))

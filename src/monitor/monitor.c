@@ -546,6 +546,40 @@ bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned numbe
     return done;
 }
 
+mw_status mw_monitor_truth(mw_monitor *monitor, const char *endpoint, unsigned number,
+                           const double *scores, const double *labels, size_t n, mw_error *err)
+{
+    watch_decay *decay, *before = NULL;
+    pthread_mutex_lock(&monitor->lock);
+    watch_version *version = find(monitor, endpoint, number);
+    pthread_mutex_unlock(&monitor->lock);
+    if (!version)
+        return mw_fail_memory(err, "the watch over this version");
+    MW_TRY(watch_decay_new(scores, labels, n, version->n_features, &decay, err));
+    pthread_mutex_lock(&version->lock);
+    if (!version->decay || version->decay->found.reference_labels < n) {
+        before = version->decay;
+        version->decay = decay;
+    } else
+        before = decay;
+    pthread_mutex_unlock(&version->lock);
+    watch_decay_free(before);
+    return MW_OK;
+}
+
+bool mw_monitor_decay(mw_monitor *monitor, const char *endpoint, unsigned number,
+                      mw_watch_decay *ret_decay)
+{
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (!version)
+        return false;
+    bool done = version->decay != NULL;
+    if (done)
+        *ret_decay = version->decay->found;
+    pthread_mutex_unlock(&version->lock);
+    return done;
+}
+
 size_t mw_monitor_memory_bytes(mw_monitor *monitor)
 {
     size_t bytes = sizeof *monitor;

@@ -217,6 +217,49 @@ extern const double mw_watch_quantile_shares[MW_WATCH_QUANTILES];
 bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
                        mw_watch_sketch *ret_sketch);
 
+/* ---- how good a classifier still is, before labels come ---------------------------------------
+ */
+
+enum { MW_WATCH_CAUSES = 5 };
+
+/* A feature of whose values more come where the model errs: accuracy that this costs. */
+typedef struct mw_watch_cause {
+    size_t column;
+    double lost;
+} mw_watch_cause;
+
+/* Where errors have become more: `lost` is what that adds to the share of wrong decisions. */
+typedef struct mw_watch_slice {
+    size_t column;
+    mw_watch_bin where;                                    /* its rows are not told */
+    double share, share_before, accuracy, accuracy_before; /* before: NaN, nobody was there */
+    double lost;
+} mw_watch_slice;
+
+/* Estimates without labels (stats: CBPE) of the last 15 minutes' sampled rows, within 3 standard
+ * errors, and what the first labels said. By mw_decay_metric. */
+typedef struct mw_watch_decay {
+    size_t reference_labels;
+    uint64_t rows; /* 0: no estimate yet */
+    double seconds;
+    bool is_calibrated;
+    double estimated[MW_N_DECAY], low[MW_N_DECAY], high[MW_N_DECAY], reference[MW_N_DECAY];
+    bool decayed[MW_N_DECAY];
+    size_t n_decayed, n_causes, n_slices;
+    mw_watch_cause causes[MW_WATCH_CAUSES]; /* the worst first; only while something decayed */
+    mw_watch_slice slices[MW_WATCH_CAUSES];
+} mw_watch_decay;
+
+/* The first labels of a version that came: scores of class 1 and the truth, 0 or 1, some hundred of
+ * each. More of them later take the place of fewer. Any thread. Fails: MW_NO_MEMORY, also where it
+ * is not watched for lack of it. */
+MW_CHECKED mw_status mw_monitor_truth(mw_monitor *monitor, const char *endpoint, unsigned version,
+                                      const double *scores, const double *labels, size_t n,
+                                      mw_error *err);
+/* False: no labels have come. Any thread. */
+bool mw_monitor_decay(mw_monitor *monitor, const char *endpoint, unsigned version,
+                      mw_watch_decay *ret_decay);
+
 /* Bytes held. */
 size_t mw_monitor_memory_bytes(mw_monitor *monitor);
 

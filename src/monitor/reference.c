@@ -43,7 +43,7 @@ static watch_column *copy_columns(const watch_version *version)
 static void set_edges(watch_column *column, const double *edges, size_t n)
 {
     column->n_edges = n;
-    for (size_t i = 0; i < WATCH_EDGES + 1; i++)
+    for (size_t i = 0; i < WATCH_PADDED; i++)
         column->edges[i] = i < n ? edges[i] : (double)INFINITY;
 }
 
@@ -86,6 +86,9 @@ static bool set_codes(watch_column *column, coded *list, size_t n, double others
     return true;
 }
 
+/* As many edges as when files were first written. */
+enum { WATCH_DIGESTED = WATCH_EDGES + 1 };
+
 uint64_t watch_digest_of(const watch_column *columns, size_t n)
 {
     uint64_t digest = UINT64_C(14695981039346656037);
@@ -93,8 +96,8 @@ uint64_t watch_digest_of(const watch_column *columns, size_t n)
         if (!columns[c].is_profiled)
             continue;
         const void *const parts[] = {&c, columns[c].edges, columns[c].reference, columns[c].top};
-        const size_t sizes[] = {sizeof c, sizeof columns[c].edges, sizeof columns[c].reference,
-                                sizeof columns[c].top};
+        const size_t sizes[] = {sizeof c, WATCH_DIGESTED * sizeof(double),
+                                sizeof columns[c].reference, sizeof columns[c].top};
         for (size_t p = 0; p < MW_COUNT(parts); p++)
             for (size_t i = 0; i < sizes[p]; i++)
                 digest = (digest ^ ((const uint8_t *)parts[p])[i]) * UINT64_C(1099511628211);
@@ -304,6 +307,16 @@ static void drop_learned(watch_version *version)
 /* Versions live as long as the monitor: a thread that still has the scorer may go on with it. */
 void watch_hand_over(watch_version *before, watch_version *version)
 {
+    pthread_mutex_lock(&before->lock);
+    watch_decay *decay = before->decay;
+    before->decay = NULL;
+    pthread_mutex_unlock(&before->lock);
+    pthread_mutex_lock(&version->lock);
+    watch_decay *other = version->decay;
+    version->decay = decay ? decay : other;
+    pthread_mutex_unlock(&version->lock);
+    if (decay)
+        watch_decay_free(other);
     watch_scorer *scorer = atomic_load(&before->scorer);
     if (!scorer || !watch_is_whole(version) || atomic_load(&version->scorer))
         return;

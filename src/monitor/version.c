@@ -67,6 +67,7 @@ void watch_version_free(watch_version *version)
     watch_history_done(&version->history);
     watch_drop_samples(version);
     watch_sample_done(&version->sample);
+    watch_decay_free(version->decay);
     if (version->owns_pulse)
         free(version->pulse);
     for (size_t l = 0; l < WATCH_LANES; l++)
@@ -102,6 +103,7 @@ size_t watch_version_bytes(const watch_version *version)
     if (version->learned)
         bytes += version->learn_rows * version->n_columns * sizeof(double);
     bytes += watch_sample_bytes(&version->sample) + watch_sketches_bytes(&version->sketches);
+    bytes += watch_decay_bytes(version->decay, version->n_features);
     bytes += version->repeats.hashes ? sizeof *version->repeats.hashes : 0;
     bytes += version->runs ? version->n_features * sizeof *version->runs : 0;
     bytes += version->owns_pulse ? sizeof *version->pulse : 0;

@@ -10,6 +10,7 @@
 enum {
     WATCH_DECILES = 10,
     WATCH_EDGES = WATCH_DECILES + 1,
+    WATCH_PADDED = 15, /* edges, filled up for a search of four steps */
     WATCH_TOP = 12,    /* categories that have a bin each; behind them: */
     WATCH_OTHERS = 12, /* others that the reference has */
     WATCH_NEW = 13,    /* what it does not have */
@@ -26,7 +27,7 @@ typedef uint32_t watch_counts[WATCH_BINS];
 typedef struct watch_column {
     bool is_ready; /* else it has no reference yet, and is not counted */
     bool is_category, is_profiled;
-    double edges[WATCH_EDGES + 1]; /* filled up with infinity */
+    double edges[WATCH_PADDED]; /* filled up with infinity */
     size_t n_edges;
     uint8_t *bins; /* of categories: the bin of code 0 .. n_codes - 1; owned by the version */
     size_t n_codes;
@@ -161,6 +162,44 @@ void watch_runs_add(watch_run *runs, const watch_column *columns, size_t n_featu
 void watch_repeats_add(watch_repeats *repeats, size_t n_features, size_t n_columns,
                        const double *rows, size_t n_rows, uint64_t now_ns);
 
+/* ---- decay.c: performance without labels ------------------------------------------------------
+ */
+
+enum { WATCH_DECAY_SCORES = 4000 };
+
+typedef struct watch_decay_cell {
+    double rows, errors; /* errors: expected wrong decisions */
+} watch_decay_cell;
+
+typedef struct watch_decay_stretch {
+    uint64_t bucket, begin_ns, rows;
+    double *scores;          /* WATCH_DECAY_SCORES of the rows, by chance */
+    watch_decay_cell *cells; /* (n_features, WATCH_BINS) */
+} watch_decay_stretch;
+
+typedef struct watch_decay {
+    mw_isotonic *curve; /* NULL: the scores are probabilities */
+    mw_decay_error errors[MW_N_DECAY];
+    double usual_estimate[MW_N_DECAY]; /* of the reference itself */
+    watch_decay_stretch now, before;
+    watch_decay_cell *usual; /* (n_features, WATCH_BINS) */
+    uint64_t usual_rows, random, judged_ns;
+    bool was_found;
+    mw_watch_decay found;
+} watch_decay;
+
+/* Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status watch_decay_new(const double *scores, const double *labels, size_t n,
+                                     size_t n_features, watch_decay **ret_decay, mw_error *err);
+void watch_decay_free(watch_decay *decay);
+size_t watch_decay_bytes(const watch_decay *decay, size_t n_features);
+/* column: of the score, in rows of (n_rows, n_columns). */
+void watch_decay_add(watch_decay *decay, const watch_column *columns, size_t n_features,
+                     size_t n_columns, size_t column, const double *rows, size_t n_rows,
+                     uint64_t now_ns, uint64_t bucket_ns);
+void watch_decay_judge(watch_decay *decay, const watch_column *columns, size_t n_features,
+                       uint64_t now_ns);
+
 /* ---- pulse.c: requests of an endpoint over time; silence, bursts -------------------------------
  */
 
@@ -244,6 +283,7 @@ typedef struct watch_version {
     mw_watch_report report;
     mw_watched *found; /* n_columns */
     watch_sketches sketches;
+    watch_decay *decay; /* NULL: no labels came */
 } watch_version;
 
 /* pulse: of the endpoint, or NULL: it makes one. NULL when memory is gone. */
@@ -307,6 +347,7 @@ void watch_window(watch_version *version, double seconds, mw_watch_report *repor
                   mw_watched *columns, size_t room);
 bool watch_series(watch_version *version, double seconds, mw_watch_measure measure,
                   mw_watch_series *ret_series);
+mw_watch_bin watch_bin_told(const watch_column *column, size_t bin);
 size_t watch_bins(watch_version *version, size_t c, double seconds, mw_watch_bin *ret_bins);
 
 /* ---- keep.c: what survives a restart --------------------------------------------------------- */

@@ -153,7 +153,7 @@ void mw_watch_series_done(mw_watch_series *series)
 
 /* ---- histograms ------------------------------------------------------------------------------ */
 
-static mw_watch_bin bin_of(const watch_column *column, size_t i)
+mw_watch_bin watch_bin_told(const watch_column *column, size_t i)
 {
     mw_watch_bin bin = {.low = (double)NAN, .high = (double)NAN};
     if (i == WATCH_MISSING)
@@ -190,7 +190,7 @@ size_t watch_bins(watch_version *version, size_t c, double seconds, mw_watch_bin
     for (size_t i = 0; i < WATCH_BINS; i++) {
         if (!is_shown(&known[c], i))
             continue;
-        ret_bins[n] = bin_of(&known[c], i);
+        ret_bins[n] = watch_bin_told(&known[c], i);
         ret_bins[n].reference = known[c].reference[i];
         ret_bins[n++].current = counts[i];
     }

@@ -176,3 +176,32 @@ def test_what_was_acknowledged_outlives_kill_9(serve, tmp_path):
     part, = performance(server, wanted=lambda p: p and p[0]["labels"] == 400)
     check(part["metrics"], labels, scores)
     assert tell(server, {"id": ids[7], "label": int(labels[7])})["duplicates"] == 1
+
+
+def test_performance_is_estimated_before_labels_come(serve):
+    """The first labels calibrate; then every row tells something, and later labels confirm it."""
+    server = serve(f"credit={MODEL}", "--log", "on")
+    _, ids, scores, labels = predictions_and_labels(server, 2500, seed=20)
+    tell(server, {"ids": ids, "labels": labels.tolist()})
+    end = time.monotonic() + 15
+
+    def decay():
+        return server.get("/drift").json()["endpoints"][0].get("decay")
+    while not (decay() and decay()["reference_labels"] == 2000):
+        assert time.monotonic() < end, decay()
+        time.sleep(0.1)
+    first = decay()["metrics"]["accuracy"]
+    assert first["reference"] == pytest.approx(
+        sklearn.metrics.accuracy_score(labels[:2000], scores[:2000] >= 0.5))
+    while not (decay()["rows"] >= 500 and decay()["metrics"]["accuracy"]["realized"] is not None):
+        assert time.monotonic() < end + 15, decay()
+        predict(server, table(100, 21))
+        time.sleep(0.3)
+    found = decay()
+    for name in ("accuracy", "roc_auc"):
+        metric = found["metrics"][name]
+        assert metric["low"] <= metric["estimated"] <= metric["high"]
+        assert metric["realized"] == pytest.approx(metric["reference"], abs=0.05)
+    assert not found["decayed"] and found["causes"] == [] and found["slices"] == []
+    assert 'mw_decay_estimated{endpoint="credit",version="1",metric="accuracy"}' in \
+        server.get("/metrics").text

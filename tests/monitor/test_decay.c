@@ -1,0 +1,137 @@
+/* Performance without labels over live rows: what the first labels say, when it is believed to have
+ * fallen, and where from. Scores are true chances: whatever is estimated has a known truth. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "../chance.h"
+#include "monitor/watch.h"
+#include "test.h"
+
+enum { FEATURES = 2, COLUMNS = FEATURES + 1, LABELS = 2000, LEARN = 500 };
+#define SECOND UINT64_C(1000000000)
+
+static uint64_t now_ns, seed;
+static int64_t now_ms;
+static mw_monitor *monitor;
+
+static int begin(void **state)
+{
+    (void)state;
+    mw_monitor_options options = {.learn_rows = LEARN, .without_watcher = true};
+    now_ns = 50 * SECOND;
+    now_ms = 1700000000000;
+    seed = 5;
+    mw_clock_pin(&now_ns, &now_ms);
+    return mw_monitor_new(&options, &monitor, NULL) != MW_OK;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    mw_monitor_free(monitor);
+    mw_clock_pin(NULL, NULL);
+    return 0;
+}
+
+/* Where x is small the model is sure, where it is large it is not. */
+static double score_of(double x)
+{
+    double sure = 0.45 * (1 - x) + 0.02;
+    return test_chance(&seed) < 0.5 ? 0.5 + sure : 0.5 - sure;
+}
+
+static double draw_x(double hard)
+{
+    double x = test_chance(&seed);
+    return test_chance(&seed) < hard ? 0.9 + x / 10 : x;
+}
+
+static void tell_labels(size_t n)
+{
+    static double scores[LABELS], labels[LABELS];
+    for (size_t i = 0; i < n; i++) {
+        scores[i] = score_of(draw_x(0));
+        labels[i] = test_chance(&seed) < scores[i];
+    }
+    assert_int_equal(mw_monitor_truth(monitor, "d", 1, scores, labels, n, NULL), MW_OK);
+}
+
+/* `hard`: share of rows where the model is unsure. Returns the accuracy that labels would tell. */
+static double serve(size_t seconds, double hard)
+{
+    double right = 0, rows = 0;
+    for (size_t s = 0; s < seconds; s++) {
+        for (size_t i = 0; i < 50; i++) {
+            double row[FEATURES] = {draw_x(hard), test_chance(&seed)}, score = score_of(row[0]);
+            mw_matrix matrix = {row, MW_FLOAT64, 1, FEATURES, FEATURES, 1};
+            mw_monitor_tap(monitor, "d", 1, &matrix, &score, 1);
+            right += (test_chance(&seed) < score) == (score >= 0.5);
+            rows++;
+        }
+        now_ns += SECOND;
+        mw_monitor_look(monitor);
+    }
+    return right / rows;
+}
+
+static mw_watch_decay told(void)
+{
+    mw_watch_decay decay;
+    assert_true(mw_monitor_decay(monitor, "d", 1, &decay));
+    return decay;
+}
+
+static void test_usual_rows(void **state)
+{
+    mw_watch_decay decay;
+    (void)state;
+    serve(20, 0);
+    assert_false(mw_monitor_decay(monitor, "d", 1, &decay));
+    tell_labels(500);
+    assert_true(told().rows == 0 && told().reference_labels == 500);
+    tell_labels(LABELS);
+    tell_labels(500); /* fewer do not take the place of more */
+    assert_int_equal(told().reference_labels, LABELS);
+    double right = serve(120, 0);
+    for (size_t s = 0; s < 1200; s++) {
+        serve(1, 0);
+        assert_int_equal(told().n_decayed, 0);
+    }
+    decay = told();
+    assert_true(fabs(decay.estimated[MW_DECAY_ACCURACY] - right) < 0.03);
+    assert_true(decay.low[MW_DECAY_ACCURACY] < right && right < decay.high[MW_DECAY_ACCURACY]);
+    assert_true(decay.n_causes == 0 && decay.n_slices == 0 && decay.rows > 1000);
+}
+
+static void test_decay_and_its_cause(void **state)
+{
+    (void)state;
+    serve(20, 0);
+    tell_labels(LABELS);
+    double before = serve(300, 0), hard = 0;
+    assert_int_equal(told().n_decayed, 0);
+    for (size_t s = 0; s < 900; s++) /* the quarter of an hour ends, and another begins */
+        serve(1, 0.7);
+    hard = serve(300, 0.7);
+    mw_watch_decay decay = told();
+    assert_true(hard < before - 0.1);
+    assert_true(decay.decayed[MW_DECAY_ACCURACY] && decay.decayed[MW_DECAY_AUC]);
+    assert_true(decay.low[MW_DECAY_ACCURACY] < hard && hard < decay.high[MW_DECAY_ACCURACY]);
+    assert_true(fabs(decay.reference[MW_DECAY_ACCURACY] - before) < 0.05);
+    assert_true(decay.n_causes >= 1 && decay.causes[0].column == 0);
+    assert_true(fabs(decay.causes[0].lost - (before - hard)) < 0.06);
+    assert_true(decay.n_slices >= 1 && decay.slices[0].column == 0 && decay.slices[0].share > 0.3 &&
+                decay.slices[0].accuracy < 0.7 && decay.slices[0].where.low > 0.5);
+    for (size_t s = 0; s < 1800; s++)
+        serve(1, 0);
+    assert_int_equal(told().n_decayed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_usual_rows, begin, end),
+        cmocka_unit_test_setup_teardown(test_decay_and_its_cause, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
