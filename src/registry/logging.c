@@ -130,8 +130,8 @@ static mw_status put_point(mw_record *record, const mw_run_info *run, const mw_m
                            mw_error *err)
 {
     MW_TRY(mw_sql_run(record->session, err,
-                      "INSERT INTO metrics(run, key, timestamp, step, value, is_nan)"
-                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                      "INSERT OR IGNORE INTO metrics(run, key, timestamp, step, value, is_nan)"
+                      " VALUES(?, ?, ?, ?, ?, ?)",
                       "itiidi", run->row, metric->key, metric->timestamp, metric->step,
                       storable(metric->value), (int64_t)isnan(metric->value)));
     return put_model_metric(record, run, metric, err);

@@ -9,6 +9,7 @@ typedef struct reading {
     mw_buf *out;
     int n_marks;
     bool is_script, is_cast; /* is_cast: the last word was AS */
+    bool ignores;            /* conflicts: to be said at the end */
 } reading;
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -179,7 +180,9 @@ static bool take_statement_words(reading *r)
         r->at = end + word_at(end).size;
         return true;
     }
-    return take_words(r, "CROSS JOIN", "JOIN") || take_words(r, "user", "\"user\"") || take_like(r);
+    r->ignores = r->ignores || are_next(r->at, "INSERT OR IGNORE", &end);
+    return take_words(r, "INSERT OR IGNORE", "INSERT") || take_words(r, "CROSS JOIN", "JOIN") ||
+           take_words(r, "user", "\"user\"") || take_like(r);
 }
 
 static void take_word(reading *r)
@@ -212,4 +215,6 @@ void store_translate(const char *sql, bool is_script, mw_buf *out)
     reading r = {.at = sql, .out = out, .is_script = is_script};
     while (*r.at)
         take_piece(&r);
+    if (r.ignores)
+        mw_buf_text(out, " ON CONFLICT DO NOTHING");
 }

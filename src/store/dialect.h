@@ -5,6 +5,8 @@
  *                 user             "user" (a word of its own there)
  *                 INDEXED BY name  -
  *                 CROSS JOIN       JOIN (SQLite's way to say in which order)
+ *                 INSERT OR IGNORE ...             INSERT ... ON CONFLICT DO NOTHING
+ *                                  (the longer form costs SQLite 0.3 us a row more)
  *                 LIKE x           LIKE x ESCAPE '' (no character is special but % and _)
  *     script      INTEGER, REAL    BIGINT, DOUBLE PRECISION
  *                 TEXT             TEXT COLLATE "C" (by bytes), but not in CAST(x AS TEXT)
@@ -16,9 +18,9 @@
  * t() and the phrases of a table: the clock, random bytes, RAISE
  *
  * What else the SQL of this house must keep to, so that both take it: ON CONFLICT(columns) DO
- * UPDATE, with the old row's columns by the table's name; ON CONFLICT DO NOTHING, not INSERT OR
- * IGNORE; a number is no truth (deleted = 0, not NOT deleted); an alias for each SELECT in FROM;
- * what a DISTINCT is ordered by is selected. */
+ * UPDATE, with the old row's columns by the table's name; no INSERT OR REPLACE; a number is no
+ * truth (deleted = 0, not NOT deleted); an alias for each SELECT in FROM; what a DISTINCT is
+ * ordered by is selected. */
 #ifndef STORE_DIALECT_H
 #define STORE_DIALECT_H
 

@@ -15,6 +15,8 @@ static const struct dialect_case {
     {"user", "SELECT user, r.user, users FROM u", "SELECT \"user\", r.\"user\", users FROM u",
      false},
     {"hints", "FROM l INDEXED BY l_of CROSS JOIN runs r ON", "FROM l  JOIN runs r ON", false},
+    {"ignored", "INSERT OR IGNORE INTO t(a) VALUES(?)",
+     "INSERT INTO t(a) VALUES($1) ON CONFLICT DO NOTHING", false},
     {"like", "(a LIKE ? AND lower(b) LIKE lower(?)) OR c",
      "(a LIKE $1 ESCAPE '' AND lower(b) LIKE lower($2) ESCAPE '') OR c", false},
     {"types stay in a statement", "CAST(? AS INTEGER) INTEGER TEXT",
