@@ -319,5 +319,6 @@ void cli_watching_free(cli_watching *watching)
     }
     free(watching->references);
     pthread_mutex_destroy(&watching->lock);
+    pthread_mutex_destroy(&watching->truth_lock);
     free(watching);
 }

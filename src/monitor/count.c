@@ -18,6 +18,15 @@ static double read_value(const mw_matrix *rows, size_t row, size_t column)
                                      : (double)((const float *)rows->data)[at];
 }
 
+/* How many edges are below it, in four steps. */
+static inline size_t number_bin(const double edges[WATCH_PADDED], double value)
+{
+    size_t bin = (size_t)(value > edges[7]) << 3;
+    bin += (size_t)(value > edges[bin + 3]) << 2;
+    bin += (size_t)(value > edges[bin + 1]) << 1;
+    return bin + (value > edges[bin]);
+}
+
 size_t watch_bin_of(const watch_column *column, double value)
 {
     size_t bin = 0;
@@ -25,8 +34,7 @@ size_t watch_bin_of(const watch_column *column, double value)
         size_t code = value >= 0 && value < (double)column->n_codes ? (size_t)value : WATCH_CODES;
         bin = code < column->n_codes && (double)code == value ? column->bins[code] : WATCH_NEW;
     } else
-        for (size_t step = (WATCH_PADDED + 1) / 2; step > 0; step /= 2)
-            bin += (size_t)(value > column->edges[bin + step - 1]) * step;
+        bin = number_bin(column->edges, value);
     if (!isnan(value))
         return bin;
     return column->is_category && mw_stranger_mark(value) ? WATCH_NEW : WATCH_MISSING;
@@ -63,10 +71,19 @@ static watch_lane *lane_of(watch_version *version, unsigned number)
 static void count_row(watch_version *version, const watch_column *columns, watch_lane *lane,
                       bool is_shared, const mw_matrix *rows, size_t row, const double *values)
 {
-    for (size_t c = 0; c < version->n_features; c++)
-        if (columns[c].is_ready)
-            add(&lane->counts[c * WATCH_BINS + watch_bin_of(&columns[c], read_value(rows, row, c))],
+    ptrdiff_t begin = (ptrdiff_t)row * rows->row_stride, step = rows->column_stride;
+    const double *doubles = rows->dtype == MW_FLOAT64 ? (const double *)rows->data + begin : NULL;
+    const float *floats = doubles ? NULL : (const float *)rows->data + begin;
+    for (size_t c = 0; c < version->n_features; c++) {
+        const watch_column *column = &columns[c];
+        ptrdiff_t at = (ptrdiff_t)c * step;
+        double value = doubles ? doubles[at] : (double)floats[at];
+        if (column->is_ready)
+            add(&lane->counts[c * WATCH_BINS + (column->is_category || isnan(value)
+                                                    ? watch_bin_of(column, value)
+                                                    : number_bin(column->edges, value))],
                 is_shared);
+    }
     for (size_t k = 0; k < version->n_outputs; k++) {
         size_t c = version->n_features + k;
         if (columns[c].is_ready)
