@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static watch_version *make(void)
 {
-    watch_version *version = watch_version_new("e", 1, 2, 1, 4, 1000);
+    watch_version *version = watch_version_new("e", 1, 2, 1, 4, 1000, NULL);
     if (!version || !(version->identity = strdup("m")))
         abort();
     version->is_category[1] = true;
