@@ -366,23 +366,6 @@ static void refuse_method(mw_exchange *exchange, unsigned methods)
            "use a method of the Allow header");
 }
 
-static mw_view keep(const mw_exchange *exchange, mw_view text)
-{
-    const char *kept = mw_arena_text(exchange->arena, text);
-    return kept ? (mw_view){kept, text.size} : MW_VIEW("-");
-}
-
-static mw_actor actor_of(const mw_exchange *exchange, const api_visitor *visitor)
-{
-    char from[MW_PEER_TEXT_BYTES];
-    mw_view name = visitor                          ? visitor->name
-                   : exchange->client_name.size > 0 ? exchange->client_name
-                                                    : MW_VIEW("anonymous");
-    return (mw_actor){keep(exchange, name),
-                      keep(exchange, mw_view_of(mw_peer_text(&exchange->peer, true, from))),
-                      exchange->request_id};
-}
-
 static void submit(api_alerts *alerts, const alert_call *call, mw_view id, mw_actor actor,
                    mw_exchange *exchange)
 {
@@ -411,7 +394,7 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     mw_method method = call ? call->method : MW_GET;
     if (guard && !api_guard_lets(guard, exchange, api_rule_of(method, path), MW_VIEW(""), &visitor))
         return;
-    mw_actor actor = actor_of(exchange, visitor);
+    mw_actor actor = api_actor_of(exchange, visitor ? visitor->name : exchange->user_name);
     api_visitor_unref(visitor);
     if (call)
         mw_observe_route(exchange, call->path);

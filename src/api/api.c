@@ -51,9 +51,38 @@ void mw_api_free(mw_api *api)
     free(api);
 }
 
+/* ---- who loads and unloads ------------------------------------------------------------------- */
+
+typedef struct control_note {
+    const char *action;
+    mw_view object;
+} control_note;
+
+static mw_status note_control(mw_record *record, void *given, mw_error *err)
+{
+    const control_note *note = given;
+    const mw_view nothing = {NULL, 0};
+    return mw_record_note(record, note->action, note->object, nothing, nothing, err);
+}
+
+/* It has happened: a record that cannot be written does not undo it, but it is said. */
+static void controlled(void *user, const mw_exchange *exchange, const char *endpoint, bool is_load)
+{
+    mw_api *api = user;
+    mw_error err;
+    char object[320];
+    mw_actor actor = api_actor_of(exchange, exchange->user_name);
+    snprintf(object, sizeof object, "endpoint %s", endpoint);
+    control_note note = {is_load ? "endpoint.load" : "endpoint.unload", mw_view_of(object)};
+    if (mw_registry_write_as(api->registry, &actor, exchange->arena, note_control, &note, &err) !=
+        MW_OK)
+        mw_log_error(MW_LOG_WARN, "a change of an endpoint is not in the audit log", &err);
+}
+
 mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
 {
     api->registry = registry;
+    mw_fleet_on_control(api->fleet, controlled, api);
     return api_mlflow_new(registry, &api->mlflow, err);
 }
 
@@ -293,6 +322,12 @@ static mw_view grpc_name(const mw_exchange *exchange)
                                                             : MW_VIEW("");
 }
 
+static void name_visitor(mw_exchange *exchange, const api_visitor *visitor)
+{
+    const char *kept = visitor ? mw_arena_text(exchange->arena, visitor->name) : NULL;
+    exchange->user_name = kept ? (mw_view){kept, visitor->name.size} : (mw_view){"", 0};
+}
+
 static bool lets_grpc(mw_api *api, mw_exchange *exchange)
 {
     char path[128];
@@ -302,6 +337,8 @@ static bool lets_grpc(mw_api *api, mw_exchange *exchange)
     snprintf(path, sizeof path, "%.*s", MW_VIEW_ARG(exchange->path));
     bool goes_on = api_guard_lets(api->guard, exchange, api_rule_of(MW_POST, path),
                                   grpc_name(exchange), &visitor);
+    if (goes_on)
+        name_visitor(exchange, visitor);
     api_visitor_unref(goes_on ? visitor : NULL);
     return goes_on;
 }
@@ -329,6 +366,7 @@ static void handle_route(mw_api *api, mw_exchange *exchange, const api_match *ma
     }
     if (!lets_route(api, exchange, match, &visitor))
         return;
+    name_visitor(exchange, visitor);
     if (route->serve)
         route->serve(api->fleet, exchange, &match->params);
     else

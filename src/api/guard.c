@@ -134,6 +134,23 @@ static int scope_words(char *out, size_t size, mw_scope scope, mw_view object)
                     (int)(object.size < 80 ? object.size : 80), object.data ? object.data : "");
 }
 
+static mw_view keep(const mw_exchange *exchange, mw_view text)
+{
+    const char *kept = mw_arena_text(exchange->arena, text);
+    return kept ? (mw_view){kept, text.size} : MW_VIEW("-");
+}
+
+mw_actor api_actor_of(const mw_exchange *exchange, mw_view visitor)
+{
+    char from[MW_PEER_TEXT_BYTES];
+    mw_view name = visitor.size > 0                 ? visitor
+                   : exchange->client_name.size > 0 ? exchange->client_name
+                                                    : MW_VIEW("anonymous");
+    return (mw_actor){keep(exchange, name),
+                      keep(exchange, mw_view_of(mw_peer_text(&exchange->peer, true, from))),
+                      exchange->request_id};
+}
+
 mw_status api_deny(const api_visitor *visitor, mw_role role, mw_scope scope, mw_view object,
                    mw_error *err)
 {

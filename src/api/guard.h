@@ -37,6 +37,10 @@ api_visitor *api_visitor_ref(api_visitor *visitor);
 /* NULL is fine. */
 void api_visitor_unref(api_visitor *visitor);
 
+/* For the audit log: the visitor of that name; else of whom nobody asked what their certificate
+ * says. Texts are kept in the exchange's arena. */
+mw_actor api_actor_of(const mw_exchange *exchange, mw_view visitor);
+
 typedef struct api_guard api_guard;
 
 typedef struct api_guard_options {

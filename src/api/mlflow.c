@@ -235,22 +235,6 @@ static void refuse_without_record(mw_exchange *exchange)
     mw_exchange_reply(exchange);
 }
 
-static mw_view peer_text(const mw_exchange *exchange)
-{
-    char text[MW_PEER_TEXT_BYTES];
-    return mw_view_of(
-        mw_arena_text(exchange->arena, mw_view_of(mw_peer_text(&exchange->peer, true, text))));
-}
-
-/* Whom nobody asked may still have shown a certificate. */
-static mw_actor actor_of(const mw_exchange *exchange, const api_visitor *visitor)
-{
-    mw_view name = visitor                          ? visitor->name
-                   : exchange->client_name.size > 0 ? exchange->client_name
-                                                    : MW_VIEW("anonymous");
-    return (mw_actor){name, peer_text(exchange), exchange->request_id};
-}
-
 void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *exchange)
 {
     mlflow_captures captures;
@@ -269,7 +253,7 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
     *turn = (mlflow_turn){.job.run = work,
                           .registry = mlflow->registry,
                           .visitor = visitor,
-                          .actor = actor_of(exchange, visitor),
+                          .actor = api_actor_of(exchange, visitor ? visitor->name : exchange->user_name),
                           .exchange = exchange,
                           .call = call,
                           .captures = captures,

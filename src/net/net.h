@@ -70,6 +70,7 @@ struct mw_exchange {
     mw_view content_type; /* "" when absent */
     mw_peer peer;         /* who sent it */
     mw_view client_name;  /* subject of the client's verified certificate; empty = none */
+    mw_view user_name;    /* "ada", "token:ci": set by who lets them in; empty = nobody was asked */
     unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
     uint64_t began_ns; /* mw_clock_ns when the loop learned that the rest of its head was there */
     uint64_t received_ns; /* the same of the whole request; from here it waits its turn */

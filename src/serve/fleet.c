@@ -136,6 +136,12 @@ void mw_fleet_on_change(mw_fleet *fleet, void (*changed)(void *user), void *user
     fleet->changed_user = user;
 }
 
+void mw_fleet_on_control(mw_fleet *fleet, mw_controlled *controlled, void *user)
+{
+    fleet->controlled = controlled;
+    fleet->controlled_user = user;
+}
+
 mw_status serve_swap_plan(mw_fleet *fleet, mw_error *err)
 {
     serve_plan *plan;

@@ -22,6 +22,8 @@ struct mw_fleet {
     struct serve_shadow *shadow; /* NULL before the first second version */
     void (*changed)(void *user); /* NULL = nobody listens */
     void *changed_user;
+    mw_controlled *controlled; /* likewise */
+    void *controlled_user;
 };
 
 /* NULL: no such endpoint. Under `loading` or `lock`. */

@@ -2,6 +2,7 @@
  * statistics, the model repository. */
 #include "call.h"
 
+#include "fleet.h"
 #include "oip_answer.h"
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -339,6 +340,9 @@ static void run_control(mw_job *job)
                                      : mw_fleet_unload(control->fleet, control->name, &err);
     if (status == MW_OK) {
         mw_log(MW_LOG_INFO, "model '%s' %s", control->name, control->load ? "loaded" : "unloaded");
+        if (control->fleet->controlled)
+            control->fleet->controlled(control->fleet->controlled_user, exchange, control->name,
+                                       control->load);
         serve_reply(exchange, 200, "application/json");
     } else {
         mw_log_error(MW_LOG_WARN, control->load ? "cannot load a model" : "cannot unload a model",

@@ -541,6 +541,20 @@ def test_audit_over_http(house, admin):
     assert "entries" not in only
 
 
+def test_loads_are_audited(tmp_path, models):
+    house = House(tmp_path, f"credit={models.paths['plain']}")
+    auth = bearer(house.token("ops", "--role", "deployer"))
+    for change in ("unload", "load", "load"):
+        answer = house.call(f"/v2/repository/models/credit/{change}", {}, auth)
+        assert answer.status_code == 200, answer.text
+    assert house.call("/v2/repository/models/nothing/load", {}, auth).status_code in (403, 404)
+    found = house.call("/mw/v1/audit", auth=basic("ada")).json()["entries"]
+    changes = [(e["action"], e["actor"], e["object"]) for e in found if "endpoint" in e["object"]]
+    assert changes == [("endpoint.load", "token:ops", "endpoint credit")] * 2 + [
+        ("endpoint.unload", "token:ops", "endpoint credit")]
+    check_end(house.server)
+
+
 def test_tampering_is_found(tmp_path):
     record = tmp_path / "record"
     for name in ("a", "b", "c"):
