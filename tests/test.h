@@ -12,8 +12,10 @@
 /* Of many random cases the plain build tries all, one that a sanitizer watches every tenth: it is
  * that much slower, and looks for faults of memory and threads, which need no rare number. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_WATCHED 1
 enum { TEST_SHARE = 10 };
 #else
+#define TEST_WATCHED 0
 enum { TEST_SHARE = 1 };
 #endif
 

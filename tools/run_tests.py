@@ -98,7 +98,9 @@ def unit_tests(log, folder, suites=("unit",), options=()):
         return Counts(failed=1)
     (build / "meson-logs/testlog.json").unlink(missing_ok=True)
     picked = [word for suite in suites for word in ("--suite", suite)]
-    code = run(log, [meson, "test", "-C", build, "--print-errorlogs", *picked],
+    more = str(len(os.sched_getaffinity(0)) + 1)  # some of them wait
+    code = run(log, [meson, "test", "-C", build, "--print-errorlogs", "--num-processes", more,
+                     *picked],
                UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
     if not (build / "meson-logs/testlog.json").exists():
         return Counts(failed=1)  # it did not even compile

@@ -26,7 +26,7 @@ from tritonclient.grpc import service_pb2 as pb  # noqa: E402
 from attack import ATTACKS, attack  # noqa: E402
 from test_http2 import Client, status  # noqa: E402
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", 60))
+SECONDS = float(os.environ.get("SOAK_SECONDS", 30))
 SERVICE = "/inference.GRPCInferenceService/"
 ROW = [1.0, 2.0, 3.0, 4.0]
 
