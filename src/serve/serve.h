@@ -143,8 +143,8 @@ MW_CHECKED mw_status mw_fleet_unload(mw_fleet *fleet, const char *name, mw_error
 /* `changed` is called after each change of what is served (loaded, unloaded, draining), from the
  * thread that made it; must not block. To be set once, before the server starts. */
 void mw_fleet_on_change(mw_fleet *fleet, void (*changed)(void *user), void *user);
-/* `controlled` is called when a client has loaded or unloaded an endpoint, on the pool, before it is
- * told. To be set once, before the server starts. */
+/* `controlled` is called when a client has loaded or unloaded an endpoint, on the pool, before it
+ * is told. To be set once, before the server starts. */
 typedef void mw_controlled(void *user, const mw_exchange *exchange, const char *endpoint,
                            bool is_load);
 void mw_fleet_on_control(mw_fleet *fleet, mw_controlled *controlled, void *user);

@@ -2,6 +2,7 @@
  * specification, and local accuracy everywhere. */
 #include "../test.h"
 
+#include "explain/layout.h"
 #include "explained.h"
 
 /* Registers of 16, on any processor: what AVX-512 does is tested here too. Not where it is watched:
