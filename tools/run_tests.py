@@ -151,6 +151,8 @@ def suite_tidy(log):
 def pytest(log, *arguments, part="", **environment):
     report = LOGS / (pathlib.Path(log.name).stem + part + ".xml")
     report.unlink(missing_ok=True)
+    # uv compiles nothing: what is imported is compiled once, and kept
+    environment["PYTHONDONTWRITEBYTECODE"] = ""
     code = run(log, [VENV / "bin/python", "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
                      f"--junitxml={report}", "--durations=20", *arguments], **environment)
     if not report.exists():

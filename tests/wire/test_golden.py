@@ -75,6 +75,7 @@ def test_without_golden_rows_there_is_nothing_to_replay(run, models):
 def test_kept_with_a_version_of_the_record(run, serve, models, rows, tmp_path):
     server = serve("--record", tmp_path / "record")
     mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("golden")  # the client may remember another file's
     library = xgboost.Booster(model_file=models.paths["plain"])
     with mlflow.start_run():
         mlflow.xgboost.log_model(library, name="model", registered_model_name="credit")
