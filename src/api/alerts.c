@@ -394,7 +394,6 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     mw_method method = call ? call->method : MW_GET;
     if (guard && !api_guard_lets(guard, exchange, api_rule_of(method, path), MW_VIEW(""), &visitor))
         return;
-    mw_actor actor = api_actor_of(exchange, visitor ? visitor->name : exchange->user_name);
     api_visitor_unref(visitor);
     if (call)
         mw_observe_route(exchange, call->path);
@@ -407,7 +406,7 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
         refuse(exchange, MW_E_ALERT_REPLY, 404, "this server has no alerts",
                "start it without --alerts off");
     else
-        submit(alerts, call, id, actor, exchange);
+        submit(alerts, call, id, api_actor_of(exchange), exchange);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -71,7 +71,7 @@ static void controlled(void *user, const mw_exchange *exchange, const char *endp
     mw_api *api = user;
     mw_error err;
     char object[320];
-    mw_actor actor = api_actor_of(exchange, exchange->user_name);
+    mw_actor actor = api_actor_of(exchange);
     snprintf(object, sizeof object, "endpoint %s", endpoint);
     control_note note = {is_load ? "endpoint.load" : "endpoint.unload", mw_view_of(object)};
     if (mw_registry_write_as(api->registry, &actor, exchange->arena, note_control, &note, &err) !=
@@ -322,12 +322,6 @@ static mw_view grpc_name(const mw_exchange *exchange)
                                                             : MW_VIEW("");
 }
 
-static void name_visitor(mw_exchange *exchange, const api_visitor *visitor)
-{
-    const char *kept = visitor ? mw_arena_text(exchange->arena, visitor->name) : NULL;
-    exchange->user_name = kept ? (mw_view){kept, visitor->name.size} : (mw_view){"", 0};
-}
-
 static bool lets_grpc(mw_api *api, mw_exchange *exchange)
 {
     char path[128];
@@ -337,8 +331,6 @@ static bool lets_grpc(mw_api *api, mw_exchange *exchange)
     snprintf(path, sizeof path, "%.*s", MW_VIEW_ARG(exchange->path));
     bool goes_on = api_guard_lets(api->guard, exchange, api_rule_of(MW_POST, path),
                                   grpc_name(exchange), &visitor);
-    if (goes_on)
-        name_visitor(exchange, visitor);
     api_visitor_unref(goes_on ? visitor : NULL);
     return goes_on;
 }
@@ -366,7 +358,6 @@ static void handle_route(mw_api *api, mw_exchange *exchange, const api_match *ma
     }
     if (!lets_route(api, exchange, match, &visitor))
         return;
-    name_visitor(exchange, visitor);
     if (route->serve)
         route->serve(api->fleet, exchange, &match->params);
     else

@@ -140,10 +140,10 @@ static mw_view keep(const mw_exchange *exchange, mw_view text)
     return kept ? (mw_view){kept, text.size} : MW_VIEW("-");
 }
 
-mw_actor api_actor_of(const mw_exchange *exchange, mw_view visitor)
+mw_actor api_actor_of(const mw_exchange *exchange)
 {
     char from[MW_PEER_TEXT_BYTES];
-    mw_view name = visitor.size > 0                 ? visitor
+    mw_view name = exchange->user_name.size > 0     ? exchange->user_name
                    : exchange->client_name.size > 0 ? exchange->client_name
                                                     : MW_VIEW("anonymous");
     return (mw_actor){keep(exchange, name),
@@ -413,6 +413,7 @@ bool api_guard_lets(api_guard *guard, mw_exchange *exchange, const api_rule *rul
     if (!visitor)
         return begin_login(guard, exchange, header, key);
     if (reaches(visitor, rule, name, &scope)) {
+        exchange->user_name = keep(exchange, visitor->name);
         *ret_visitor = visitor;
         return true;
     }

@@ -37,9 +37,9 @@ api_visitor *api_visitor_ref(api_visitor *visitor);
 /* NULL is fine. */
 void api_visitor_unref(api_visitor *visitor);
 
-/* For the audit log: the visitor of that name; else of whom nobody asked what their certificate
- * says. Texts are kept in the exchange's arena. */
-mw_actor api_actor_of(const mw_exchange *exchange, mw_view visitor);
+/* For the audit log: who was let in; else, of whom nobody asked, what their certificate says. Texts
+ * are kept in the exchange's arena. */
+mw_actor api_actor_of(const mw_exchange *exchange);
 
 typedef struct api_guard api_guard;
 
@@ -55,10 +55,10 @@ MW_CHECKED mw_status api_guard_new(mw_registry *registry, const api_guard_option
 /* After the server was closed. NULL is fine. */
 void api_guard_free(api_guard *guard);
 
-/* On the exchange's loop. True: go on; *ret_visitor (may be NULL, where nobody is asked) is the
- * caller's to unref. False: the exchange was answered, or comes to the handler again later.
- * Rules on objects of the record are only looked at as far as "somebody"; the rest is
- * api_may's (mlflow_objects.c). `name`: the endpoint, for rules on one. */
+/* On the exchange's loop. True: go on; exchange->user_name says who it is, and *ret_visitor (may be
+ * NULL, where nobody is asked) is the caller's to unref. False: the exchange was answered, or comes
+ * to the handler again later. Rules on objects of the record are only looked at as far as
+ * "somebody"; the rest is api_may's (mlflow_objects.c). `name`: the endpoint, for rules on one. */
 bool api_guard_lets(api_guard *guard, mw_exchange *exchange, const api_rule *rule, mw_view name,
                     api_visitor **ret_visitor);
 

@@ -253,8 +253,7 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
     *turn = (mlflow_turn){.job.run = work,
                           .registry = mlflow->registry,
                           .visitor = visitor,
-                          .actor =
-                              api_actor_of(exchange, visitor ? visitor->name : exchange->user_name),
+                          .actor = api_actor_of(exchange),
                           .exchange = exchange,
                           .call = call,
                           .captures = captures,
