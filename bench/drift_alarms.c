@@ -12,16 +12,15 @@
 
 #include "stats/stats.h"
 
+#include "../tests/chance.h"
+
 enum { STREAMS = 1000, ROWS = 100000, REFERENCE = 10000, LOOK = 100, BINS = 12, DELAYS = 100 };
 
 static uint64_t seed;
 
 static double chance(void)
 {
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t z = (seed ^ seed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return test_chance(&seed);
 }
 
 static double normal(void)

@@ -10,6 +10,8 @@
 
 #include "monitor/watch.h"
 
+#include "../tests/chance.h"
+
 enum { ENDPOINTS = 20, DAYS = 14, DAY = 86400, KNOWN_DAYS = 8 };
 #define SECOND UINT64_C(1000000000)
 
@@ -17,10 +19,7 @@ static uint64_t seed;
 
 static double chance(void)
 {
-    seed += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t z = (seed ^ seed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
+    return test_chance(&seed);
 }
 
 static uint64_t arrivals(double rate)

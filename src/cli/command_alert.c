@@ -17,26 +17,13 @@ typedef struct asking {
     mw_json *root; /* the same, read */
 } asking;
 
-/* In the server's own words. */
 static mw_status fail_refused(int http_status, mw_view body, mw_error *err)
 {
-    enum { SHOWN_BYTES = 400 };
-    mw_json *root = NULL;
-    mw_error unread;
-    mw_view shown = mw_view_trim(body);
-    if (mw_json_read(body, &root, &unread) == MW_OK) {
-        mw_view said = mw_json_text(mw_json_member(root, "detail"));
-        shown = said.size > 0 ? said : mw_json_text(mw_json_member(root, "message"));
-    }
     mw_code code = http_status == 404   ? MW_E_ALERT_UNKNOWN
                    : http_status == 400 ? MW_E_ALERT_SILENCE
                                         : MW_E_ALERT_REPLY;
     mw_fail(err, code, "the server answers %d", http_status);
-    mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
-    mw_json_free(root);
-    if (http_status == 401 || http_status == 403)
-        return mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
-    return mw_mend(err, "mw alert list tells what is there");
+    return cli_tell_refusal(http_status, body, "mw alert list tells what is there", err);
 }
 
 static mw_status ask(asking *a, const char *method, const char *path, const mw_buf *request,

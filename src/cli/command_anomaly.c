@@ -3,6 +3,7 @@
  *     reference: CSV --> profile, isolation forest     or a training profile: no forest then
  *     file: CSV --> columns of the reference, encoded --> scores --> text, CSV, JSON */
 #include "call.h"
+#include "frame_rows.h"
 #include "scores.h"
 #include "training_profile.h"
 
@@ -102,9 +103,7 @@ static mw_status encode(const anomaly_job *job, mw_frame *frame, const size_t *p
         for (size_t i = 0; i < frame->n_rows; i++)
             rows[i * job->n + k] =
                 encoded(job->columns[k], frame->columns[places[k]].values[i], &words[places[k]]);
-    for (size_t c = 0; words && c < frame->n_columns; c++)
-        mw_words_done(&words[c]);
-    free(words);
+    cli_frame_words_done(frame, words);
     free(of_columns);
     *ret_rows = rows;
     return status;

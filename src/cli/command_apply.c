@@ -123,23 +123,11 @@ static mw_status show(cli_call *call, const cli_changes *changes, mw_error *err)
 
 /* ---- through a server ------------------------------------------------------------------------ */
 
-/* In the server's own words. */
 static mw_status fail_refused(int http_status, mw_view body, mw_error *err)
 {
-    enum { SHOWN_BYTES = 240 };
-    mw_json *root = NULL;
-    mw_error unread;
-    mw_view shown = mw_view_trim(body);
-    if (mw_json_read(body, &root, &unread) == MW_OK) {
-        mw_view said = mw_json_text(mw_json_member(root, "detail"));
-        shown = said.size > 0 ? said : mw_json_text(mw_json_member(root, "message"));
-    }
     mw_fail(err, MW_E_APPLY_REPLY, "the server answers %d", http_status);
-    mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
-    mw_json_free(root);
-    if (http_status == 401 || http_status == 403)
-        return mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
-    return mw_mend(err, "mend what it names, and apply again: what is so already stays");
+    return cli_tell_refusal(http_status, body,
+                            "mend what it names, and apply again: what is so already stays", err);
 }
 
 mw_status cli_apply_ask(mw_client *client, const char *method, const char *path, mw_view body,

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "frame_rows.h"
+
 #define REPORT_BYTES (64 * MW_MIB)
 
 static mw_status fail_option(const char *flag, const char *text, mw_error *err)
@@ -78,9 +80,7 @@ mw_status cli_fair_make(cli_fair *job, mw_error *err)
 
 void cli_fair_done(cli_fair *job)
 {
-    for (size_t c = 0; job->words && c < job->file.frame.n_columns; c++)
-        mw_words_done(&job->words[c]);
-    free(job->words);
+    cli_frame_words_done(&job->file.frame, job->words);
     free(job->cells);
     cli_frame_file_done(&job->file);
     mw_arena_done(&job->memory);

@@ -77,7 +77,7 @@ static mw_status read_rows(job *j, mw_error *err)
     if (!is_other)
         return mw_fail_memory(err, "the rows");
     MW_TRY(find_answers(j, is_other, err));
-    MW_TRY(cli_frame_words(frame, arena, &j->words, err));
+    MW_TRY(cli_frame_words(frame, &j->words, err));
     mw_status status =
         cli_frame_rows(frame, j->words, &j->forest->schema, is_other, arena, &j->batch, err);
     if (status != MW_OK)

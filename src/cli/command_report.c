@@ -1,8 +1,7 @@
 /* report data: what a table is like, for people. */
 #include "frame_file.h"
+#include "frame_rows.h"
 #include "reports.h"
-
-#include <stdlib.h>
 
 #define REPORT_BYTES (64 * MW_MIB)
 
@@ -29,24 +28,6 @@ static mw_status find_target(const report *job, ptrdiff_t *ret_target, mw_error 
                         : mw_mend(err, "the header line tells which columns there are");
 }
 
-static mw_status code_texts(report *job, mw_error *err)
-{
-    mw_frame *frame = &job->file.frame;
-    mw_words **wanted = calloc(frame->n_columns + 1, sizeof *wanted);
-    job->words = calloc(frame->n_columns + 1, sizeof *job->words);
-    if (!wanted || !job->words) {
-        free(wanted);
-        return mw_fail_memory(err, "the columns");
-    }
-    for (size_t c = 0; c < frame->n_columns; c++) {
-        mw_words_init(&job->words[c]);
-        wanted[c] = frame->columns[c].is_text ? &job->words[c] : NULL;
-    }
-    mw_status status = mw_frame_code(frame, wanted, err);
-    free(wanted);
-    return status;
-}
-
 static mw_status put_report(const report *job, mw_error *err)
 {
     mw_buf out;
@@ -66,7 +47,7 @@ static mw_status run(report *job, mw_error *err)
     job->file.path = job->call->arguments[0];
     MW_TRY(cli_frame_file_read(&job->file, err));
     MW_TRY(find_target(job, &target, err));
-    MW_TRY(code_texts(job, err));
+    MW_TRY(cli_frame_words(&job->file.frame, &job->words, err));
     job->has_profile = true;
     MW_TRY(mw_data_profile_make(&job->file.frame, job->words, mw_view_of(job->file.path), target,
                                 &job->profile, err));
@@ -79,9 +60,7 @@ mw_status cli_run_report_data(cli_call *call, mw_error *err)
     mw_status status = run(&job, err);
     if (job.has_profile)
         mw_data_profile_done(&job.profile);
-    for (size_t c = 0; job.words && c < job.file.frame.n_columns; c++)
-        mw_words_done(&job.words[c]);
-    free(job.words);
+    cli_frame_words_done(&job.file.frame, job.words);
     cli_frame_file_done(&job.file);
     return status;
 }

@@ -95,8 +95,7 @@ static mw_status gather(cli_reporting *r, mw_incident *i, mw_error *err)
     MW_TRY(set_span(r, i, err));
     MW_TRY(cli_gather_alerts(r, i->endpoint, &i->alerts, err));
     MW_TRY(cli_gather_changes(r, i->endpoint, i->from, &i->audit, &rollouts, err));
-    i->model = mw_json_text(
-        mw_json_member(mw_json_element(mw_json_member(rollouts, "items"), 0), "model"));
+    i->model = cli_model_of(rollouts);
     MW_TRY(ask_endpoint(r, i, err));
     return name_summary(r, i, err);
 }

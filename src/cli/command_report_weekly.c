@@ -134,8 +134,7 @@ static mw_status report(cli_reporting *r, mw_error *err)
     MW_TRY(cli_gather_changes(r, week.endpoint, week.from - WEEK_SECONDS, &week.audit,
                               &week.rollouts, err));
     MW_TRY(cli_gather_log(r, &week, err));
-    week.model = mw_json_text(
-        mw_json_member(mw_json_element(mw_json_member(week.rollouts, "items"), 0), "model"));
+    week.model = cli_model_of(week.rollouts);
     week.source = cli_name_sources(r);
     week.gaps = r->gaps;
     week.n_gaps = r->n_gaps;

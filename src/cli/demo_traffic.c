@@ -1,7 +1,6 @@
 /* Clients: each a thread with one kept-alive connection and a steady pace. */
+#include "clients.h"
 #include "demo.h"
-
-#include <errno.h>
 
 enum {
     CALL_TIMEOUT_MS = 5000,
@@ -19,11 +18,6 @@ typedef struct client {
     mw_buf path, body;
     uint64_t random;
 } client;
-
-typedef struct client_start {
-    demo_traffic *traffic;
-    unsigned number;
-} client_start;
 
 /* xorshift64: seeded, so that every demo sends the same requests. */
 static uint64_t next_random(client *self)
@@ -94,13 +88,6 @@ static void call_once(client *self)
         count_predictions(self, number, example, row, n_rows);
 }
 
-static void sleep_until(uint64_t due_ns)
-{
-    struct timespec due = {(time_t)(due_ns / NS_PER_SECOND), (long)(due_ns % NS_PER_SECOND)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
-        ;
-}
-
 static bool connect_client(client *self)
 {
     mw_error err;
@@ -116,10 +103,11 @@ static bool connect_client(client *self)
 
 static void *run_client(void *given)
 {
-    client_start start = *(client_start *)given;
+    cli_client_start start = *(cli_client_start *)given;
+    demo_traffic *traffic = start.traffic;
     free(given);
-    client self = {.traffic = start.traffic,
-                   .tally = &start.traffic->tallies[start.number],
+    client self = {.traffic = traffic,
+                   .tally = &traffic->tallies[start.number],
                    .random = UINT64_C(0x9e3779b97f4a7c15) * (start.number + 1)};
     mw_buf_init(&self.path, 4096);
     mw_buf_init(&self.body, REQUEST_BYTES_MAX);
@@ -128,14 +116,14 @@ static void *run_client(void *given)
     while (!atomic_load(&self.traffic->stopping)) {
         uint64_t now = mw_clock_ns();
         if (now < due)
-            sleep_until(due);
+            cli_sleep_until(due);
         else if (now - due > BEHIND_MAX_NS)
             due = now;
         due += gap;
         if (connect_client(&self))
             call_once(&self);
         else
-            sleep_until(mw_clock_ns() + NS_PER_SECOND / 10);
+            cli_sleep_until(mw_clock_ns() + NS_PER_SECOND / 10);
     }
     mw_client_close(self.connection);
     mw_buf_done(&self.path);
@@ -151,29 +139,16 @@ mw_status demo_traffic_start(demo_traffic *traffic, const demo_examples *example
     traffic->address = address;
     traffic->requests_a_second = requests_a_second;
     pthread_mutex_init(&traffic->lock, NULL);
-    for (unsigned i = 0; i < DEMO_CLIENTS; i++) {
-        client_start *start = malloc(sizeof *start);
-        int reason = ENOMEM;
-        if (start) {
-            *start = (client_start){traffic, i};
-            reason = pthread_create(&traffic->threads[i], NULL, run_client, start);
-        }
-        if (reason != 0) {
-            free(start);
-            demo_traffic_stop(traffic);
-            mw_fail(err, MW_E_SYSTEM, "cannot start a client thread: %s", strerror(reason));
-            return mw_mend(err, "allow the process more threads or memory");
-        }
-        traffic->n_threads++;
-    }
-    return MW_OK;
+    mw_status status = cli_clients_start(traffic->threads, DEMO_CLIENTS, run_client, traffic,
+                                         &traffic->n_threads, err);
+    if (status != MW_OK)
+        demo_traffic_stop(traffic);
+    return status;
 }
 
 void demo_traffic_stop(demo_traffic *traffic)
 {
     atomic_store(&traffic->stopping, true);
-    for (unsigned i = 0; i < traffic->n_threads; i++)
-        pthread_join(traffic->threads[i], NULL);
-    traffic->n_threads = 0;
+    cli_clients_join(traffic->threads, &traffic->n_threads);
     pthread_mutex_destroy(&traffic->lock);
 }

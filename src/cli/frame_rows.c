@@ -6,17 +6,21 @@
 
 #include "base/banned.h"
 
-mw_status cli_frame_words(mw_frame *frame, mw_arena *arena, mw_words **ret_words, mw_error *err)
+mw_status cli_frame_words(mw_frame *frame, mw_words **ret_words, mw_error *err)
 {
-    mw_words **wanted = mw_arena_take_zeroed(arena, frame->n_columns + 1, sizeof *wanted);
+    mw_words **wanted = calloc(frame->n_columns + 1, sizeof *wanted);
     *ret_words = calloc(frame->n_columns + 1, sizeof **ret_words);
-    if (!*ret_words || !wanted)
+    if (!*ret_words || !wanted) {
+        free(wanted);
         return mw_fail_memory(err, "the columns");
+    }
     for (size_t c = 0; c < frame->n_columns; c++) {
         mw_words_init(&(*ret_words)[c]);
         wanted[c] = frame->columns[c].is_text ? &(*ret_words)[c] : NULL;
     }
-    return mw_frame_code(frame, wanted, err);
+    mw_status status = mw_frame_code(frame, wanted, err);
+    free(wanted);
+    return status;
 }
 
 void cli_frame_words_done(const mw_frame *frame, mw_words *words)

@@ -6,8 +6,8 @@
 
 /* Texts become codes of words, numbers stay numbers. *ret_words: one a column and one more, on the
  * heap; without texts for a column of numbers. cli_frame_words_done, whether it fails or not. */
-MW_CHECKED mw_status cli_frame_words(mw_frame *frame, mw_arena *arena, mw_words **ret_words,
-                                     mw_error *err);
+MW_CHECKED mw_status cli_frame_words(mw_frame *frame, mw_words **ret_words, mw_error *err);
+/* Also of words that were coded otherwise; NULL is fine. */
 void cli_frame_words_done(const mw_frame *frame, mw_words *words);
 
 /* The columns that the schema names, or of a schema without names the columns in their order. No

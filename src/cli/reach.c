@@ -50,3 +50,20 @@ const char *cli_reach_name(const mw_dial *dial)
     const char *url = mw_dial_url(dial);
     return strncmp(url, plain, sizeof plain - 1) == 0 ? url + sizeof plain - 1 : url;
 }
+
+mw_status cli_tell_refusal(int http_status, mw_view body, const char *mend, mw_error *err)
+{
+    enum { SHOWN_BYTES = 400 }; /* mw_why keeps what it has room for */
+    mw_json *root = NULL;
+    mw_error unread;
+    mw_view shown = mw_view_trim(body);
+    if (mw_json_read(body, &root, &unread) == MW_OK) {
+        mw_view said = mw_json_text(mw_json_member(root, "detail"));
+        shown = said.size > 0 ? said : mw_json_text(mw_json_member(root, "message"));
+    }
+    mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
+    mw_json_free(root);
+    if (http_status == 401 || http_status == 403)
+        return mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
+    return mw_mend(err, "%s", mend);
+}

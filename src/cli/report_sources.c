@@ -334,3 +334,9 @@ mw_status cli_gather_log(cli_reporting *r, mw_week *week, mw_error *err)
     MW_TRY(measure(r, week, folder->text, week->from, week->to, &week->performance, err));
     return measure(r, week, folder->text, before, week->from, &week->performance_before, err);
 }
+
+mw_view cli_model_of(const mw_json *rollouts)
+{
+    return mw_json_text(
+        mw_json_member(mw_json_element(mw_json_member(rollouts, "items"), 0), "model"));
+}

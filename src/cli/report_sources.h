@@ -31,4 +31,7 @@ MW_CHECKED mw_status cli_gather_log(cli_reporting *r, mw_week *week, mw_error *e
 /* Who told: "the server at 127.0.0.1:8080, the record mw-record". */
 const char *cli_name_sources(cli_reporting *r);
 
+/* The model of an endpoint, as its rollouts name it; empty: not known. */
+mw_view cli_model_of(const mw_json *rollouts);
+
 #endif

@@ -5,7 +5,7 @@
 
 #define REPORT_BYTES (64 * MW_MIB)
 
-enum { CALL_MS = 20000, SHOWN_BYTES = 300, GAP_BYTES = 1024 };
+enum { CALL_MS = 20000, GAP_BYTES = 1024 };
 
 void cli_reporting_init(cli_reporting *r, const cli_call *call)
 {
@@ -30,23 +30,12 @@ mw_status cli_reporting_reach(cli_reporting *r, mw_error *err)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* In the server's own words. */
 static mw_status fail_refused(const char *path, int http_status, mw_view body, mw_error *err)
 {
-    mw_json *root = NULL;
-    mw_error unread;
-    mw_view shown = mw_view_trim(body);
     mw_fail(err, MW_E_REPORT_REPLY, "the server answers %d to %.*s", http_status,
             (int)strcspn(path, "?"), path);
-    if (mw_json_read(body, &root, &unread) == MW_OK) {
-        mw_view said = mw_json_text(mw_json_member(root, "detail"));
-        shown = said.size > 0 ? said : mw_json_text(mw_json_member(root, "message"));
-    }
-    mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
-    mw_json_free(root);
-    if (http_status == 401 || http_status == 403)
-        return mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
-    return mw_mend(err, "'mw status' tells which endpoints the server has");
+    return cli_tell_refusal(http_status, body, "'mw status' tells which endpoints the server has",
+                            err);
 }
 
 /* A server may end a connection behind an answer: a second one is opened once. */

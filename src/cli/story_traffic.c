@@ -1,8 +1,8 @@
 /* Applicants of the simulated lender: each asks for a prediction; what came true of it is told to
  * the rollout that the answer was part of. */
+#include "clients.h"
 #include "story.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -24,11 +24,6 @@ typedef struct applicant_client {
     size_t n_outcomes;
     long rollout; /* of the outcomes that wait */
 } applicant_client;
-
-typedef struct client_start {
-    story_traffic *traffic;
-    unsigned number;
-} client_start;
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -207,19 +202,13 @@ static void ask_once(applicant_client *self)
         note_outcome(self, version, score, row->repaid);
 }
 
-static void sleep_until(uint64_t due_ns)
-{
-    struct timespec due = {(time_t)(due_ns / NS_PER_SECOND), (long)(due_ns % NS_PER_SECOND)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
-        ;
-}
-
 static void *run_client(void *given)
 {
-    client_start start = *(client_start *)given;
+    cli_client_start start = *(cli_client_start *)given;
+    story_traffic *traffic = start.traffic;
     free(given);
     mw_error none;
-    applicant_client self = {.traffic = start.traffic,
+    applicant_client self = {.traffic = traffic,
                              .random = UINT64_C(0x9e3779b97f4a7c15) * (start.number + 1)};
     uint64_t gap = NS_PER_SECOND * STORY_CLIENTS / REQUESTS_A_SECOND, due = mw_clock_ns();
     mw_buf_init(&self.body, BODY_BYTES_MAX);
@@ -227,12 +216,12 @@ static void *run_client(void *given)
     while (!atomic_load(&self.traffic->stopping)) {
         uint64_t now = mw_clock_ns();
         due = now > due + NS_PER_SECOND ? now : due + gap; /* no burst behind a stall */
-        sleep_until(due);
+        cli_sleep_until(due);
         if (!self.connection &&
             mw_client_open(self.traffic->address, CALL_MS, &self.connection, &none) != MW_OK) {
             self.connection = NULL;
             note_fault(self.traffic, 0, (mw_view){NULL, 0}, &none);
-            sleep_until(mw_clock_ns() + NS_PER_SECOND / 5);
+            cli_sleep_until(mw_clock_ns() + NS_PER_SECOND / 5);
             continue;
         }
         ask_once(&self);
@@ -252,29 +241,14 @@ mw_status story_traffic_start(story_traffic *traffic, const char *path, const ch
     traffic->address = address;
     pthread_mutex_init(&traffic->lock, NULL);
     MW_TRY(story_read_rows(path, &traffic->rows, NULL, &traffic->n_rows, err));
-    for (unsigned i = 0; i < STORY_CLIENTS; i++) {
-        client_start *start = malloc(sizeof *start);
-        int reason = ENOMEM;
-        if (start) {
-            *start = (client_start){traffic, i};
-            reason = pthread_create(&traffic->threads[i], NULL, run_client, start);
-        }
-        if (reason != 0) {
-            free(start);
-            mw_fail(err, MW_E_SYSTEM, "cannot start a client thread: %s", strerror(reason));
-            return mw_mend(err, "allow the process more threads or memory");
-        }
-        traffic->n_threads++;
-    }
-    return MW_OK;
+    return cli_clients_start(traffic->threads, STORY_CLIENTS, run_client, traffic,
+                             &traffic->n_threads, err);
 }
 
 void story_traffic_stop(story_traffic *traffic)
 {
     atomic_store(&traffic->stopping, true);
-    for (unsigned i = 0; i < traffic->n_threads; i++)
-        pthread_join(traffic->threads[i], NULL);
-    traffic->n_threads = 0;
+    cli_clients_join(traffic->threads, &traffic->n_threads);
     free(traffic->rows);
     traffic->rows = NULL;
 }

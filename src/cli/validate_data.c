@@ -359,7 +359,7 @@ static mw_status compare_training(cli_validation *v, overlap *o, mw_error *err)
     size_t n_shared = 0;
     char why[WHY_BYTES];
     MW_TRY(cli_frame_file_read(&v->train, err));
-    MW_TRY(cli_frame_words(&v->train.frame, &v->memory, &o->words, err));
+    MW_TRY(cli_frame_words(&v->train.frame, &o->words, err));
     MW_TRY(match_columns(v, o, err));
     MW_TRY(count_shared(v, o, &n_shared, err));
     double share = (double)n_shared / (double)v->n_rows;

@@ -126,7 +126,7 @@ mw_status cli_validate_read(cli_validation *v, mw_error *err)
         mw_at(err, "%s", v->file.path);
         return mw_mend(err, "give a file with a header line and at least one row");
     }
-    MW_TRY(cli_frame_words(&v->file.frame, &v->memory, &v->words, err));
+    MW_TRY(cli_frame_words(&v->file.frame, &v->words, err));
     MW_TRY(read_weights(v, err));
     return read_queries(v, err);
 }

@@ -4,7 +4,7 @@
  *                 |  numbers -> px  |
  *                 +-----------------+ (LEFT + width, TOP + height)
  *       labels below and to the left                                    */
-#include "chart.h"
+#include "chart_parts.h"
 
 #include <math.h>
 
@@ -24,7 +24,7 @@ enum {
     CELL = 22
 };
 
-static void open_chart(mw_buf *out, const char *title, int width, int height)
+void chart_open(mw_buf *out, const char *title, int width, int height)
 {
     mw_buf_format(out, "<svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\"><title>",
                   width, height, width, height);
@@ -32,16 +32,21 @@ static void open_chart(mw_buf *out, const char *title, int width, int height)
     mw_buf_text(out, "</title>\n");
 }
 
-static void put_label(mw_buf *out, double x, double y, const char *anchor, mw_view text)
+void chart_open_text(mw_buf *out, double x, double y, const char *anchor)
 {
     mw_buf_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
+}
+
+static void put_label(mw_buf *out, double x, double y, const char *anchor, mw_view text)
+{
+    chart_open_text(out, x, y, anchor);
     mw_put_escaped(out, text);
     mw_buf_text(out, "</text>");
 }
 
 static void put_value(mw_buf *out, double x, double y, const char *anchor, double value)
 {
-    mw_buf_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
+    chart_open_text(out, x, y, anchor);
     mw_put_number(out, value);
     mw_buf_text(out, "</text>");
 }
@@ -73,7 +78,7 @@ void mw_chart_histogram(mw_buf *out, const char *title, const double *edges, con
         most = fmax(most, largest_share(second, n));
     if (n == 0 || !(most > 0))
         return;
-    open_chart(out, title, WIDTH, HEIGHT + TOP + BELOW);
+    chart_open(out, title, WIDTH, HEIGHT + TOP + BELOW);
     for (size_t i = 0; i < n; i++) {
         double height = sum > 0 ? counts[i] / sum / most * HEIGHT : 0;
         mw_buf_format(out,
@@ -120,7 +125,7 @@ void mw_chart_bars(mw_buf *out, const char *title, const mw_view *labels, const 
         most = isfinite(values[i]) ? fmax(most, values[i]) : most;
     if (n == 0 || !(most > 0))
         return;
-    open_chart(out, title, WIDTH, (int)n * BAR + 2 * TOP);
+    chart_open(out, title, WIDTH, (int)n * BAR + 2 * TOP);
     for (size_t i = 0; i < n; i++) {
         double y = TOP + (double)i * BAR, width = isfinite(values[i]) ? values[i] / most : 0;
         double room = WIDTH - LABEL - 60;
@@ -155,7 +160,7 @@ static void put_curve(mw_buf *out, const mw_chart_curve *curve, const char *clas
 void mw_chart_square(mw_buf *out, const char *title, const char *x_name, const char *y_name,
                      const mw_chart_curve *first, const mw_chart_curve *second, bool has_dots)
 {
-    open_chart(out, title, SQUARE + 2 * LEFT, SQUARE + TOP + 2 * BELOW);
+    chart_open(out, title, SQUARE + 2 * LEFT, SQUARE + TOP + 2 * BELOW);
     mw_buf_format(out,
                   "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" "
                   "class=\"grid\"/><line class=\"rule\" x1=\"%d\" y1=\"%d\" x2=\"%d\" "
@@ -183,7 +188,7 @@ void mw_chart_heat(mw_buf *out, const char *title, const mw_view *labels, const 
 {
     if (n == 0)
         return;
-    open_chart(out, title, LABEL + (int)n * CELL + 60, TOP + (int)n * CELL + LABEL);
+    chart_open(out, title, LABEL + (int)n * CELL + 60, TOP + (int)n * CELL + LABEL);
     for (size_t i = 0; i < n; i++) {
         double y = TOP + (double)i * CELL;
         put_label(out, LABEL - 6, y + CELL - 7, "end", cut_label(labels[i]));
@@ -228,7 +233,7 @@ void mw_chart_intervals(mw_buf *out, const char *title, const mw_view *labels, c
     if (!isfinite(least))
         return;
     double width = most > least ? most - least : 1;
-    open_chart(out, title, WIDE, (int)n * BAR + 2 * TOP);
+    chart_open(out, title, WIDE, (int)n * BAR + 2 * TOP);
     if (isfinite(rule))
         mw_buf_format(out, "<line class=\"rule\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/>",
                       WIDE_LABEL + (rule - least) / width * room,

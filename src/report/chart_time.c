@@ -1,7 +1,7 @@
 /* Charts of what was and what is: pairs of bars, and lines over time. */
 #include <math.h>
 
-#include "chart.h"
+#include "chart_parts.h"
 #include "page.h"
 
 #include "base/banned.h"
@@ -20,19 +20,6 @@ enum {
     LETTERS = 26
 };
 
-static void open_chart(mw_buf *out, const char *title, int width, int height)
-{
-    mw_buf_format(out, "<svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\"><title>",
-                  width, height, width, height);
-    mw_put_escaped(out, mw_view_of(title));
-    mw_buf_text(out, "</title>\n");
-}
-
-static void open_text(mw_buf *out, double x, double y, const char *anchor)
-{
-    mw_buf_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-}
-
 /* Whole letters of UTF-8, as many as fit. */
 static void put_label(mw_buf *out, double x, double y, mw_view text)
 {
@@ -43,7 +30,7 @@ static void put_label(mw_buf *out, double x, double y, mw_view text)
             at++;
         n++;
     }
-    open_text(out, x, y, "end");
+    chart_open_text(out, x, y, "end");
     mw_put_escaped(out, (mw_view){text.data, at});
     mw_buf_text(out, at < text.size ? "…</text>" : "</text>");
 }
@@ -63,7 +50,7 @@ void mw_chart_pairs(mw_buf *out, const char *title, const mw_view *labels, const
         most = fmax(most, fmax(share(first[i]), share(second[i])));
     if (n == 0 || !(most > 0))
         return;
-    open_chart(out, title, WIDTH, (int)n * PAIR + 2 * TOP);
+    chart_open(out, title, WIDTH, (int)n * PAIR + 2 * TOP);
     for (size_t i = 0; i < n; i++) {
         double y = TOP + (double)i * PAIR, a = share(first[i]), b = share(second[i]);
         put_label(out, LABEL - 8, y + 14, labels[i]);
@@ -72,7 +59,7 @@ void mw_chart_pairs(mw_buf *out, const char *title, const mw_view *labels, const
                       "<rect class=\"now\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>",
                       LABEL, y + 1, fmax(1, a / most * room), BAR, LABEL, y + BAR + 3,
                       fmax(1, b / most * room), BAR);
-        open_text(out, LABEL + fmax(a, b) / most * room + 6, y + 15, "start");
+        chart_open_text(out, LABEL + fmax(a, b) / most * room + 6, y + 15, "start");
         mw_buf_format(out, "%.3g %% → %.3g %%</text>\n", 100 * a, 100 * b);
     }
     mw_buf_text(out, "</svg>\n");
@@ -145,7 +132,7 @@ static void put_level(mw_buf *out, const frame *f, const char *class, double val
 static void put_axis_value(mw_buf *out, const frame *f, const mw_chart_line *line, double value)
 {
     put_level(out, f, "grid", value);
-    open_text(out, LINE_LEFT - 6, y_of(f, value) + 4, "end");
+    chart_open_text(out, LINE_LEFT - 6, y_of(f, value) + 4, "end");
     if (line->is_share)
         mw_buf_format(out, "%.3g %%", 100 * value);
     else
@@ -160,7 +147,7 @@ static void put_time(mw_buf *out, double x, const char *anchor, double seconds)
     time_t t = (time_t)seconds;
     if (gmtime_r(&t, &utc))
         strftime(text, sizeof text, "%m-%d %H:%M", &utc);
-    open_text(out, x, TOP + LINE_HEIGHT + BELOW - 5, anchor);
+    chart_open_text(out, x, TOP + LINE_HEIGHT + BELOW - 5, anchor);
     mw_buf_format(out, "%s</text>", text);
 }
 
@@ -169,7 +156,7 @@ void mw_chart_time(mw_buf *out, const char *title, const mw_chart_line *line)
     frame f = frame_of(line);
     if (line->n == 0 || !isfinite(f.most) || !isfinite(f.from) || !isfinite(f.to))
         return;
-    open_chart(out, title, WIDTH, TOP + LINE_HEIGHT + BELOW);
+    chart_open(out, title, WIDTH, TOP + LINE_HEIGHT + BELOW);
     put_axis_value(out, &f, line, f.least);
     if (f.most > f.least)
         put_axis_value(out, &f, line, f.most);

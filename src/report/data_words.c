@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "members.h"
+
 #include "base/banned.h"
 
 /* ---- Markdown -------------------------------------------------------------------------------- */
@@ -70,13 +72,6 @@ void mw_data_profile_markdown(const mw_data_profile *p, mw_buf *out)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void put_key(mw_buf *out, const char *name)
-{
-    if (!strchr("{[", out->data[out->size - 1]))
-        mw_buf_char(out, ',');
-    mw_buf_format(out, "\"%s\":", name);
-}
-
 static void put_double(mw_buf *out, const char *name, double value)
 {
     put_key(out, name);
@@ -87,34 +82,6 @@ static void put_count(mw_buf *out, const char *name, size_t value)
 {
     put_key(out, name);
     mw_json_write_int(out, (int64_t)value);
-}
-
-static void put_text(mw_buf *out, const char *name, mw_view text)
-{
-    put_key(out, name);
-    mw_json_write_text(out, text);
-}
-
-static void put_doubles(mw_buf *out, const char *name, const double *values, size_t n)
-{
-    put_key(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        mw_buf_text(out, i ? "," : "");
-        mw_json_write_double(out, values[i]);
-    }
-    mw_buf_char(out, ']');
-}
-
-static void put_texts(mw_buf *out, const char *name, const mw_view *texts, size_t n)
-{
-    put_key(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        mw_buf_text(out, i ? "," : "");
-        mw_json_write_text(out, texts[i]);
-    }
-    mw_buf_char(out, ']');
 }
 
 static void put_numbers(const mw_column_profile *c, mw_buf *out)

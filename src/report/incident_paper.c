@@ -213,17 +213,9 @@ static void what_happened(const making *m)
 
 static void draw(const making *m, const char *key, const char *title, const char *unit)
 {
-    size_t n_moments;
-    const mw_json *series = mw_json_member(m->incident->traffic, "series");
-    const double *moments = timeline_deploys(&m->happened, &n_moments);
-    (void)reading_draw(m->paper, &(reading_line){.t = mw_json_member(m->incident->traffic, "t"),
-                                                 .values = mw_json_member(series, key),
-                                                 .key = key,
-                                                 .unit = unit,
-                                                 .title = mw_view_of(title),
-                                                 .rule = (double)NAN,
-                                                 .moments = moments,
-                                                 .n_moments = n_moments});
+    const mw_json *traffic = m->incident->traffic;
+    timeline_draw(&m->happened, m->paper, mw_json_member(traffic, "t"),
+                  mw_json_member(mw_json_member(traffic, "series"), key), key, title, unit);
 }
 
 static void errors_and_latency(const making *m)

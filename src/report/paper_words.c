@@ -1,6 +1,7 @@
 /* A paper as Markdown and as JSON. */
 #include <math.h>
 
+#include "members.h"
 #include "page.h"
 #include "paper_parts.h"
 
@@ -138,20 +139,6 @@ void mw_paper_markdown(const mw_paper *paper, mw_buf *out)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void put_key(mw_buf *out, const char *name)
-{
-    if (!strchr("{[", out->data[out->size - 1]))
-        mw_buf_char(out, ',');
-    mw_json_write_text(out, mw_view_of(name));
-    mw_buf_char(out, ':');
-}
-
-static void put_text(mw_buf *out, const char *name, mw_view text)
-{
-    put_key(out, name);
-    mw_json_write_text(out, text);
-}
-
 static void json_cell(mw_buf *out, const paper_cell *cell)
 {
     if (cell->kind == CELL_NUMBER || cell->kind == CELL_SHARE)
@@ -177,36 +164,18 @@ static void json_table(mw_buf *out, const paper_block *block)
     mw_buf_char(out, ']');
 }
 
-static void json_doubles(mw_buf *out, const char *name, const double *values, size_t n)
-{
-    put_key(out, name);
-    mw_buf_char(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        mw_buf_text(out, i ? "," : "");
-        mw_json_write_double(out, values[i]);
-    }
-    mw_buf_char(out, ']');
-}
-
 static void json_figure(mw_buf *out, const mw_figure *figure)
 {
     put_text(out, "figure", mw_view_of(figure->key));
     put_text(out, "title", figure->title);
-    if (figure->labels) {
-        put_key(out, "labels");
-        mw_buf_char(out, '[');
-        for (size_t i = 0; i < figure->n; i++) {
-            mw_buf_text(out, i ? "," : "");
-            mw_json_write_text(out, figure->labels[i]);
-        }
-        mw_buf_char(out, ']');
-    }
+    if (figure->labels)
+        put_texts(out, "labels", figure->labels, figure->n);
     if (figure->at)
-        json_doubles(out, "t", figure->at, figure->n);
+        put_doubles(out, "t", figure->at, figure->n);
     for (size_t c = 0; c < paper_n_columns(figure); c++)
-        json_doubles(out, figure->names[c], figure->columns[c], figure->n);
+        put_doubles(out, figure->names[c], figure->columns[c], figure->n);
     if (figure->n_moments > 0)
-        json_doubles(out, "moments", figure->moments, figure->n_moments);
+        put_doubles(out, "moments", figure->moments, figure->n_moments);
 }
 
 static void json_block(mw_buf *out, const paper_block *block)

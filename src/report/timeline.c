@@ -217,7 +217,15 @@ const double *timeline_deploys(const timeline *t, size_t *ret_n)
     return moments;
 }
 
-mw_view timeline_model(const mw_json *rollouts)
+void timeline_draw(const timeline *t, mw_paper *paper, const mw_json *at, const mw_json *values,
+                   const char *key, const char *title, const char *unit)
 {
-    return reading_text(mw_json_element(mw_json_member(rollouts, "items"), 0), "model");
+    reading_line line = {.t = at,
+                         .values = values,
+                         .key = key,
+                         .unit = unit,
+                         .title = mw_view_of(title),
+                         .rule = (double)NAN};
+    line.moments = timeline_deploys(t, &line.n_moments);
+    (void)reading_draw(paper, &line);
 }

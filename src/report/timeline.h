@@ -46,8 +46,8 @@ const char *happening_name(happening_kind kind);
 void timeline_write(const timeline *t, mw_paper *paper, const char *caption);
 /* When versions changed, for charts; *ret_n of them, in the arena. */
 const double *timeline_deploys(const timeline *t, size_t *ret_n);
-
-/* The model of an endpoint, as its rollouts name it; empty: not known. */
-mw_view timeline_model(const mw_json *rollouts);
+/* A line over time, as reading_draw's, with a mark where versions changed. */
+void timeline_draw(const timeline *t, mw_paper *paper, const mw_json *at, const mw_json *values,
+                   const char *key, const char *title, const char *unit);
 
 #endif

@@ -9,21 +9,6 @@ enum { POINTS = 12, ROWS_MAX = 200, WORDS_BYTES = 2048 };
 
 /* ---- traffic --------------------------------------------------------------------------------- */
 
-static void draw(const weekly *m, const mw_json *t, const mw_json *values, const char *key,
-                 const char *title, const char *unit)
-{
-    size_t n_moments;
-    const double *moments = timeline_deploys(&m->happened, &n_moments);
-    (void)reading_draw(m->paper, &(reading_line){.t = t,
-                                                 .values = values,
-                                                 .key = key,
-                                                 .unit = unit,
-                                                 .title = mw_view_of(title),
-                                                 .rule = (double)NAN,
-                                                 .moments = moments,
-                                                 .n_moments = n_moments});
-}
-
 static void since_start(const weekly *m)
 {
     const mw_counters *c = &m->week->counters;
@@ -60,18 +45,20 @@ void weekly_traffic(const weekly *m)
     mw_paper_section(m->paper, "traffic", "Traffic, latency, errors");
     since_start(m);
     if (w->log)
-        draw(m, mw_json_member(w->log, "t"), mw_json_member(w->log, "rows"), "rows_per_day",
-             "Rows answered a day, of the prediction log", "");
+        timeline_draw(&m->happened, m->paper, mw_json_member(w->log, "t"),
+                      mw_json_member(w->log, "rows"), "rows_per_day",
+                      "Rows answered a day, of the prediction log", "");
     if (!w->traffic) {
         mw_paper_point(m->paper, MW_MARK_UNKNOWN, "How it went over time is not known.");
         return;
     }
-    draw(m, t, mw_json_member(series, "requests"), "requests",
-         "Requests a second, the last 24 hours; dotted: what is served changed", "/s");
-    draw(m, t, mw_json_member(series, "p99"), "p99",
-         "The slowest of 100 answers, the last 24 hours", "s");
-    draw(m, t, mw_json_member(series, "server_errors"), "server_errors",
-         "Answers with a fault of the server, a second, the last 24 hours", "/s");
+    timeline_draw(&m->happened, m->paper, t, mw_json_member(series, "requests"), "requests",
+                  "Requests a second, the last 24 hours; dotted: what is served changed", "/s");
+    timeline_draw(&m->happened, m->paper, t, mw_json_member(series, "p99"), "p99",
+                  "The slowest of 100 answers, the last 24 hours", "s");
+    timeline_draw(&m->happened, m->paper, t, mw_json_member(series, "server_errors"),
+                  "server_errors",
+                  "Answers with a fault of the server, a second, the last 24 hours", "/s");
     mw_paper_point(m->paper, MW_MARK_UNKNOWN,
                    "Traffic and latency over time are kept for 24 hours: of the other six days "
                    "only what stands above is known%s",

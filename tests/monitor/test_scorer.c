@@ -3,34 +3,16 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../chance.h"
-#include "monitor/monitor.h"
 #include "test.h"
 
-enum { LEARN = 600 };
-#define SECOND UINT64_C(1000000000)
+#include "pinned.h"
 
-static uint64_t now_ns, seed;
-static int64_t now_ms;
-static mw_monitor *monitor;
+enum { LEARN = 600 };
 
 static int begin(void **state)
 {
     (void)state;
-    mw_monitor_options options = {.learn_rows = LEARN, .without_watcher = true};
-    now_ns = 50 * SECOND;
-    now_ms = 1700000000000;
-    seed = 4;
-    mw_clock_pin(&now_ns, &now_ms);
-    return mw_monitor_new(&options, &monitor, NULL) != MW_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    mw_monitor_free(monitor);
-    mw_clock_pin(NULL, NULL);
-    return 0;
+    return pinned_begin(LEARN, 1700000000000, 4);
 }
 
 static void tap(size_t n, double shift)

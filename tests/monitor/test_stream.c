@@ -4,18 +4,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../chance.h"
 #include "monitor/watch.h"
 #include "test.h"
+
+#include "pinned.h"
 #include "../folder.h"
 
 enum { FEATURES = 3, COLUMNS = FEATURES + 1, LEARN = 500, DAY = 86400 };
-#define SECOND UINT64_C(1000000000)
 #define EPOCH (UINT64_C(1700000000) * SECOND)
-
-static uint64_t now_ns, seed;
-static int64_t now_ms;
-static mw_monitor *monitor;
 
 static double chance(void)
 {
@@ -167,20 +163,7 @@ static void test_burst(void **state)
 static int begin(void **state)
 {
     (void)state;
-    mw_monitor_options options = {.learn_rows = LEARN, .without_watcher = true};
-    now_ns = 50 * SECOND;
-    now_ms = 1700000000000;
-    seed = 11;
-    mw_clock_pin(&now_ns, &now_ms);
-    return mw_monitor_new(&options, &monitor, NULL) != MW_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    mw_monitor_free(monitor);
-    mw_clock_pin(NULL, NULL);
-    return 0;
+    return pinned_begin(LEARN, 1700000000000, 11);
 }
 
 static void tap_row(const double row[FEATURES], unsigned version)
