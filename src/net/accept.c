@@ -107,44 +107,81 @@ static void welcome(net_loop *loop, net_listener *listener, int fd, mw_peer peer
         net_loop_post(chosen, &connection->letter);
 }
 
-static void hold_spare(net_loop *loop)
+/* ---- out of descriptors ------------------------------------------------------------------------
+ *
+ * A client that waits would keep the listener readable and the loops spinning. So one descriptor is
+ * held in reserve: give it up, take the client with it, tell it to come again, and hold it anew.
+ *
+ *     ordinary accepts   |--loop 1--|  |--loop 2--|                       shared
+ *     a client is shed                              |give up, take, hold| alone
+ *
+ * Alone, for a descriptor given up while another loop accepts would go to that loop's client, who
+ * stays, and nobody could be told anything any more. For the same reason nobody is let in while the
+ * reserve is missing (a file opened in that moment may have it): what comes free is the reserve's.
+ */
+
+bool net_hold_spare(mw_server *server)
 {
-    if (loop->spare_fd < 0)
-        loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->spare_fd < 0)
+        server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return server->spare_fd >= 0;
 }
 
-/* Out of descriptors: the waiting client would keep the listener readable and the loop spinning. So
- * give up the spare descriptor, take the client with it, and close both. */
+static int accept_ordinary(mw_server *server, int listener, struct sockaddr_storage *from,
+                           socklen_t *size)
+{
+    pthread_rwlock_rdlock(&server->accepting);
+    int fd = -1;
+    if (server->spare_fd >= 0)
+        fd = accept4(listener, (struct sockaddr *)from, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    else
+        errno = EMFILE;
+    int why = errno;
+    pthread_rwlock_unlock(&server->accepting);
+    errno = why;
+    return fd;
+}
+
+static void send_busy(const net_listener *listener, int fd)
+{
+    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                               "Connection: close\r\nRetry-After: 1\r\n\r\n";
+    ssize_t n = listener->shown.tls ? 0 : send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL);
+    (void)n;
+    close(fd);
+}
+
+/* Whether it is worth while to go on: a client was sent away, or the reserve is there again. */
 static bool shed_one(net_loop *loop, const net_listener *listener)
 {
-    if (loop->spare_fd >= 0)
-        close(loop->spare_fd);
-    loop->spare_fd = -1;
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-                                   "Connection: close\r\nRetry-After: 1\r\n\r\n";
-        ssize_t n = listener->shown.tls ? 0 : send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL);
-        (void)n;
-        close(fd);
-        net_count(&loop->counts.refused, 1);
-    } else {
-        poll(NULL, 0, SHORTAGE_PAUSE_MS); /* another thread was quicker: at least do not spin */
+    mw_server *server = loop->server;
+    pthread_rwlock_wrlock(&server->accepting);
+    bool done = server->spare_fd < 0;
+    if (!done) {
+        close(server->spare_fd);
+        server->spare_fd = -1;
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            send_busy(listener, fd);
+            net_count(&loop->counts.refused, 1);
+            done = true;
+        }
     }
-    hold_spare(loop);
-    return fd >= 0;
+    done = net_hold_spare(server) && done;
+    pthread_rwlock_unlock(&server->accepting);
+    if (!done)
+        poll(NULL, 0, SHORTAGE_PAUSE_MS); /* another was quicker: at least do not spin */
+    return done;
 }
 
 bool net_loop_accept(net_loop *loop, net_listener *listener)
 {
     if (!loop->listening)
         return false;
-    hold_spare(loop);
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
         struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
         socklen_t size = sizeof from;
-        int fd =
-            accept4(listener->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept_ordinary(loop->server, listener->fd, &from, &size);
         if (fd >= 0) {
             welcome(loop, listener, fd, net_peer_of((struct sockaddr *)&from, size));
         } else if (errno == EMFILE || errno == ENFILE) {

@@ -342,9 +342,8 @@ static mw_status open_descriptors(net_loop *loop, mw_error *err)
 {
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (loop->epoll_fd >= 0 && loop->wake_fd >= 0 && loop->spare_fd >= 0 &&
-        watch(loop, loop->wake_fd, EPOLLIN, loop) && watch_listeners(loop))
+    if (loop->epoll_fd >= 0 && loop->wake_fd >= 0 && watch(loop, loop->wake_fd, EPOLLIN, loop) &&
+        watch_listeners(loop))
         return MW_OK;
     mw_fail(err, MW_E_SOCKET, "cannot make an event descriptor: %s", strerror(errno));
     return mw_mend(err, "raise the limit of open files (ulimit -n)");
@@ -371,7 +370,7 @@ mw_status net_loop_init(net_loop *loop, mw_server *server, unsigned index, mw_er
     enum { LEAST_BUFFER_BYTES = 16 * 1024 };
     loop->server = server;
     loop->index = index;
-    loop->epoll_fd = loop->wake_fd = loop->spare_fd = -1;
+    loop->epoll_fd = loop->wake_fd = -1;
     loop->listening = true;
     loop->now_ns = mw_clock_ns();
     size_t wanted = 2 * server->head_limits.head_bytes;
@@ -397,5 +396,4 @@ void net_loop_done(net_loop *loop)
     mw_buf_done(&loop->gathered);
     close_descriptor(loop->epoll_fd);
     close_descriptor(loop->wake_fd);
-    close_descriptor(loop->spare_fd);
 }

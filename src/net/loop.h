@@ -46,7 +46,6 @@ struct net_loop {
     unsigned index;
     pthread_t thread;
     int epoll_fd, wake_fd;
-    int spare_fd;    /* given up for a moment when descriptors run out; see accept.c */
     bool listening;  /* the listeners are in this epoll */
     bool emptied;    /* all connections were closed in NET_STOPPING */
     net_phase phase; /* the last one acted upon */
@@ -95,9 +94,11 @@ struct mw_server {
     atomic_uint n_listening; /* loops that still have the listeners */
     bool has_listeners;      /* they are open; under `lock` once loops run */
     atomic_size_t n_cut;
-    atomic_uint n_news;    /* mw_server_announce */
-    atomic_uint n_waiting; /* calls that wait for news */
-    pthread_mutex_t lock;  /* for `changed`: a loop became empty */
+    pthread_rwlock_t accepting; /* shared by those that accept, alone for one that sheds */
+    int spare_fd;               /* given up for a moment when descriptors run out; see accept.c */
+    atomic_uint n_news;         /* mw_server_announce */
+    atomic_uint n_waiting;      /* calls that wait for news */
+    pthread_mutex_t lock;       /* for `changed`: a loop became empty */
     pthread_cond_t changed;
     unsigned n_emptied;
     net_loop *loops;
@@ -147,6 +148,8 @@ nghttp2_mem net_loop_pieces(net_loop *loop);
 void net_loop_free_pools(net_loop *loop);
 
 /* accept.c */
+/* Hold a descriptor in reserve for when they run out; false: none can be had. */
+bool net_hold_spare(mw_server *server);
 /* Let in those who wait, at most a turn's worth; true when more may wait. */
 bool net_loop_accept(net_loop *loop, net_listener *listener);
 /* Take a connection, accepted here or elsewhere, into this loop; false when it had to be closed. */

@@ -1,5 +1,7 @@
 /* The server: options, the listener, its loops from start to close. */
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "loop.h"
 
@@ -50,7 +52,7 @@ static mw_status check_options(const mw_server_options *options, mw_error *err)
     return mw_mend(err, "give a value within the range");
 }
 
-static void init_lock(mw_server *server)
+static void init_locks(mw_server *server)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -58,6 +60,7 @@ static void init_lock(mw_server *server)
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+    pthread_rwlock_init(&server->accepting, NULL);
 }
 
 static mw_status init_loops(mw_server *server, mw_error *err)
@@ -68,7 +71,12 @@ static mw_status init_loops(mw_server *server, mw_error *err)
         return mw_fail_memory(err, "the server's loops");
     memset(server->loops, 0, bytes);
     for (unsigned i = 0; i < n_loops; i++)
-        server->loops[i].epoll_fd = server->loops[i].wake_fd = server->loops[i].spare_fd = -1;
+        server->loops[i].epoll_fd = server->loops[i].wake_fd = -1;
+    if (!net_hold_spare(server)) {
+        mw_fail(err, MW_E_SOCKET, "cannot open a descriptor to hold in reserve: %s",
+                strerror(errno));
+        return mw_mend(err, "raise the limit of open files (ulimit -n)");
+    }
     for (unsigned i = 0; i < n_loops; i++)
         MW_TRY(net_loop_init(&server->loops[i], server, i, err));
     atomic_store(&server->n_listening, n_loops);
@@ -114,7 +122,8 @@ mw_status mw_server_open(const mw_server_options *options, mw_server **ret_serve
     server->options.listeners = NULL;
     server->head_limits =
         (net_head_limits){options->max_head_bytes, options->max_target_bytes, options->max_headers};
-    init_lock(server);
+    init_locks(server);
+    server->spare_fd = -1;
     mw_status status = open_listeners(server, options, err);
     if (status == MW_OK)
         status = init_loops(server, err);
@@ -228,6 +237,9 @@ void mw_server_close(mw_server *server)
     close_listeners(server);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
+    pthread_rwlock_destroy(&server->accepting);
+    if (server->spare_fd >= 0)
+        close(server->spare_fd);
     free(server->loops);
     free(server);
 }
