@@ -9,7 +9,7 @@
 
 #include "base/banned.h"
 
-enum { ROWS_MAX = 256 /* of a request */ };
+enum { TALLY_ROWS = 8, TALLY_COLUMNS = 3 /* of fewer, each value is counted by itself */ };
 
 static double read_value(const mw_matrix *rows, size_t row, size_t column)
 {
@@ -40,15 +40,6 @@ size_t watch_bin_of(const watch_column *column, double value)
     return column->is_category && mw_stranger_mark(value) ? WATCH_NEW : WATCH_MISSING;
 }
 
-static void add(atomic_uint_least64_t *count, bool is_shared)
-{
-    if (is_shared)
-        atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
-    else
-        atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
-                              memory_order_relaxed);
-}
-
 /* The thread's lane, made when it first comes; NULL when memory is gone: the rows go uncounted. */
 static watch_lane *lane_of(watch_version *version, unsigned number)
 {
@@ -68,28 +59,71 @@ static watch_lane *lane_of(watch_version *version, unsigned number)
     return other;
 }
 
-static void count_row(watch_version *version, const watch_column *columns, watch_lane *lane,
-                      bool is_shared, const mw_matrix *rows, size_t row, const double *values)
+/* A value of a column that is ready. */
+static void count_value(const watch_column *column, double value, atomic_uint_least64_t *counts,
+                        bool is_shared)
+{
+    size_t bin = column->is_category || isnan(value) ? watch_bin_of(column, value)
+                                                     : number_bin(column->edges, value);
+    watch_add(&counts[bin], 1, is_shared);
+}
+
+/* The first columns of a row; of categories only where the numbers are counted otherwise. */
+static void count_row(const watch_column *columns, size_t n_columns, bool categories_only,
+                      const mw_matrix *rows, size_t row, atomic_uint_least64_t *counts,
+                      bool is_shared)
 {
     ptrdiff_t begin = (ptrdiff_t)row * rows->row_stride, step = rows->column_stride;
     const double *doubles = rows->dtype == MW_FLOAT64 ? (const double *)rows->data + begin : NULL;
     const float *floats = doubles ? NULL : (const float *)rows->data + begin;
-    for (size_t c = 0; c < version->n_features; c++) {
-        const watch_column *column = &columns[c];
+    for (size_t c = 0; c < n_columns; c++) {
         ptrdiff_t at = (ptrdiff_t)c * step;
-        double value = doubles ? doubles[at] : (double)floats[at];
-        if (column->is_ready)
-            add(&lane->counts[c * WATCH_BINS + (column->is_category || isnan(value)
-                                                    ? watch_bin_of(column, value)
-                                                    : number_bin(column->edges, value))],
-                is_shared);
+        if (columns[c].is_ready && (columns[c].is_category || !categories_only))
+            count_value(&columns[c], doubles ? doubles[at] : (double)floats[at],
+                        counts + c * WATCH_BINS, is_shared);
     }
-    for (size_t k = 0; k < version->n_outputs; k++) {
-        size_t c = version->n_features + k;
-        if (columns[c].is_ready)
-            add(&lane->counts[c * WATCH_BINS + watch_bin_of(&columns[c], values[k])], is_shared);
+}
+
+static bool has_category(const watch_column *columns, size_t n_columns)
+{
+    for (size_t c = 0; c < n_columns; c++)
+        if (columns[c].is_category)
+            return true;
+    return false;
+}
+
+/* The first columns of all the rows. */
+static void count_matrix(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
+                         atomic_uint_least64_t *counts, bool is_shared)
+{
+    bool by_tally =
+        rows->n_rows >= TALLY_ROWS && n_columns >= TALLY_COLUMNS && rows->column_stride == 1;
+    if (by_tally) {
+        watch_tally(columns, n_columns, rows, counts, is_shared);
+        if (!has_category(columns, n_columns))
+            return;
     }
-    add(&lane->rows, is_shared);
+    for (size_t row = 0; row < rows->n_rows; row++)
+        count_row(columns, n_columns, by_tally, rows, row, counts, is_shared);
+}
+
+/* Every `step`th row. */
+static mw_matrix thin(mw_matrix rows, size_t step)
+{
+    rows.n_rows = (rows.n_rows + step - 1) / step;
+    rows.row_stride *= (ptrdiff_t)step;
+    return rows;
+}
+
+static void count_rows(const watch_version *version, const watch_column *columns, watch_lane *lane,
+                       bool is_shared, mw_matrix rows, mw_matrix outputs)
+{
+    size_t n = version->n_features;
+    count_matrix(columns, n, &rows, lane->counts, is_shared);
+    count_matrix(columns + n, version->n_outputs, &outputs, lane->counts + n * WATCH_BINS,
+                 is_shared);
+    watch_add(&lane->rows, rows.n_rows, is_shared);
+    watch_add(&lane->requests, 1, is_shared);
 }
 
 /* False when the reference has all its rows. */
@@ -114,19 +148,24 @@ void watch_rows(watch_version *version, unsigned number, const mw_matrix *rows,
 {
     if (rows->n_columns < version->n_features || n_outputs < version->n_outputs)
         return;
-    size_t step = (rows->n_rows + ROWS_MAX - 1) / ROWS_MAX;
+    size_t step =
+        rows->n_rows > WATCH_ROWS_MAX ? (rows->n_rows + WATCH_ROWS_MAX - 1) / WATCH_ROWS_MAX : 1;
+    mw_matrix some = thin(*rows, step);
+    const mw_matrix all_outputs = {.data = values,
+                                   .dtype = MW_FLOAT64,
+                                   .n_rows = rows->n_rows,
+                                   .n_columns = n_outputs,
+                                   .row_stride = (ptrdiff_t)n_outputs,
+                                   .column_stride = 1};
+    mw_matrix outputs = thin(all_outputs, step);
     bool learns = atomic_load_explicit(&version->learns, memory_order_relaxed);
+    for (size_t row = 0; learns && row < some.n_rows; row++)
+        learns = learn_row(version, &some, row, values + row * step * n_outputs);
     const watch_column *columns = atomic_load_explicit(&version->columns, memory_order_acquire);
     watch_lane *lane = columns ? lane_of(version, number) : NULL;
     if (lane)
-        add(&lane->requests, number >= WATCH_LANES);
-    for (size_t row = 0; row < rows->n_rows; row += step) {
-        const double *outputs = values + row * n_outputs;
-        learns = learns && learn_row(version, rows, row, outputs);
-        if (lane)
-            count_row(version, columns, lane, number >= WATCH_LANES, rows, row, outputs);
-        else if (!learns)
-            return; /* until the watcher has made the reference */
-    }
+        count_rows(version, columns, lane, number >= WATCH_LANES, some, outputs);
+    else if (!learns)
+        return; /* until the watcher has made the reference */
     watch_sample_rows(&version->sample, version->n_features, rows, values, n_outputs);
 }

@@ -17,8 +17,9 @@ enum {
     WATCH_MISSING = 15,
     WATCH_BINS = 16,
     WATCH_LANES = 64,
-    WATCH_STARTS = 15,  /* buckets in which a change is looked for */
-    WATCH_CODES = 65536 /* of a categorical column; those beyond are new */
+    WATCH_ROWS_MAX = 256, /* of a request that are counted */
+    WATCH_STARTS = 15,    /* buckets in which a change is looked for */
+    WATCH_CODES = 65536   /* of a categorical column; those beyond are new */
 };
 
 typedef uint32_t watch_counts[WATCH_BINS];
@@ -303,6 +304,19 @@ void watch_columns_free(watch_column *columns, size_t n);
 void watch_rows(watch_version *version, unsigned lane, const mw_matrix *rows, const double *values,
                 size_t n_outputs);
 size_t watch_bin_of(const watch_column *column, double value);
+/* Adds to a lane's count, which has one writer unless it is shared. */
+static inline void watch_add(atomic_uint_least64_t *count, uint64_t more, bool is_shared)
+{
+    if (is_shared)
+        atomic_fetch_add_explicit(count, more, memory_order_relaxed);
+    else
+        atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more,
+                              memory_order_relaxed);
+}
+
+/* ---- tally.c: numbers of many rows at once, to the same counts; columns stand side by side. */
+void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
+                 atomic_uint_least64_t *counts, bool is_shared);
 
 /* ---- reference.c ----------------------------------------------------------------------------- */
 

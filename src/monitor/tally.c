@@ -1,0 +1,104 @@
+/* Many rows counted at once: how many of a column's values are above each edge, four columns
+ * abreast.
+ *
+ *                columns c .. c+3 of a row       edge k of the same columns
+ *                [ 0.2 | 1.7 | nan | 0.9 ]   >   [ 0.1 | 2.0 | 0.5 | 0.9 ]   adds to   above[k]
+ *
+ * A bin holds what is above its lower edge less what is above its upper one. So no value looks for
+ * its bin and nothing is scattered, and the counts are those of count_row to the last one: an edge
+ * is rounded down to float for floats, which changes no comparison with a float. */
+#include <math.h>
+
+#include "watch.h"
+
+#include "base/banned.h"
+
+enum { ABREAST = 4 };
+
+typedef float four_floats __attribute__((vector_size(ABREAST * sizeof(float))));
+typedef int32_t four_marks __attribute__((vector_size(ABREAST * sizeof(int32_t))));
+typedef double four_doubles __attribute__((vector_size(ABREAST * sizeof(double))));
+typedef int64_t four_wide_marks __attribute__((vector_size(ABREAST * sizeof(int64_t))));
+
+typedef struct tally {
+    uint64_t above[WATCH_EDGES][ABREAST];
+    uint64_t missing[ABREAST];
+} tally;
+
+/* The largest float that is not above the edge. */
+static float round_down(double edge)
+{
+    float near = (float)edge;
+    return (double)near > edge ? nextafterf(near, -INFINITY) : near;
+}
+
+#define UNROLLED _Pragma("GCC unroll 11")
+
+/* One body for both element types. The last columns of a row, where they are fewer, are brought
+ * together first. A mark is 0 or -1, so that a subtraction counts; the rows are far too few for an
+ * overflow. Unrolled, so that all that is counted stays in registers. */
+#define DEFINE_TALLY(name, element, vector, marks, rounded)                                       \
+    static void name(const watch_column *columns, size_t n, const element *first,                 \
+                     ptrdiff_t row_stride, size_t n_rows, tally *ret_tally)                       \
+    {                                                                                             \
+        element edges[WATCH_EDGES][ABREAST] = {{0}}, together[WATCH_ROWS_MAX][ABREAST];           \
+        for (size_t i = 0; i < n; i++)                                                            \
+            for (size_t k = 0; k < WATCH_EDGES; k++)                                              \
+                edges[k][i] = rounded(columns[i].edges[k]);                                       \
+        for (size_t row = 0; n < ABREAST && row < n_rows; row++)                                  \
+            for (size_t i = 0; i < ABREAST; i++)                                                  \
+                together[row][i] = i < n ? first[(ptrdiff_t)row * row_stride + (ptrdiff_t)i] : 0; \
+        const element *four = n < ABREAST ? together[0] : first;                                  \
+        ptrdiff_t stride = n < ABREAST ? ABREAST : row_stride;                                    \
+        marks above[WATCH_EDGES] = {0}, missing = {0};                                            \
+        for (size_t row = 0; row < n_rows; row++, four += stride) {                               \
+            vector value, edge;                                                                   \
+            memcpy(&value, four, sizeof value);                                                   \
+            missing -= value != value;                                                            \
+            UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)                                     \
+            {                                                                                     \
+                memcpy(&edge, edges[k], sizeof edge);                                             \
+                above[k] -= value > edge;                                                         \
+            }                                                                                     \
+        }                                                                                         \
+        for (size_t i = 0; i < ABREAST; i++) {                                                    \
+            ret_tally->missing[i] = (uint64_t)missing[i];                                         \
+            UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)                                     \
+            {                                                                                     \
+                ret_tally->above[k][i] = (uint64_t)above[k][i];                                   \
+            }                                                                                     \
+        }                                                                                         \
+    }
+
+DEFINE_TALLY(tally_floats, float, four_floats, four_marks, round_down)
+DEFINE_TALLY(tally_doubles, double, four_doubles, four_wide_marks, )
+
+static void add_column(const tally *found, size_t i, size_t n_rows, atomic_uint_least64_t *counts,
+                       bool is_shared)
+{
+    uint64_t before = n_rows - found->missing[i];
+    for (size_t k = 0; k < WATCH_EDGES; k++) {
+        watch_add(&counts[k], before - found->above[k][i], is_shared);
+        before = found->above[k][i];
+    }
+    watch_add(&counts[WATCH_EDGES], before, is_shared);
+    watch_add(&counts[WATCH_MISSING], found->missing[i], is_shared);
+}
+
+void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
+                 atomic_uint_least64_t *counts, bool is_shared)
+{
+    for (size_t c = 0; c < n_columns; c += ABREAST) {
+        size_t n = n_columns - c < ABREAST ? n_columns - c : ABREAST;
+        tally found;
+        if (rows->dtype == MW_FLOAT64)
+            tally_doubles(columns + c, n, (const double *)rows->data + c, rows->row_stride,
+                          rows->n_rows, &found);
+        else
+            tally_floats(columns + c, n, (const float *)rows->data + c, rows->row_stride,
+                         rows->n_rows, &found);
+        for (size_t i = 0; i < n; i++)
+            if (columns[c + i].is_ready && !columns[c + i].is_category)
+                add_column(&found, i, rows->n_rows, counts + (c + i) * WATCH_BINS, is_shared);
+    }
+}
