@@ -172,11 +172,11 @@ static bool match_path(const char *pattern, mw_view path, mw_params *params)
 {
     *params = (mw_params){{NULL, 0}, {NULL, 0}};
     while (*pattern) {
-        if (strcmp(pattern, "{rest}") == 0) {
-            params->name = path;
-            return true;
-        }
         if (*pattern == '{') {
+            if (strcmp(pattern, "{rest}") == 0) {
+                params->name = path;
+                return true;
+            }
             mw_view *value = pattern[1] == 'n' ? &params->name : &params->version;
             if (!take_parameter(&pattern, &path, value))
                 return false;

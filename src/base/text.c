@@ -2,17 +2,22 @@
 #include "text.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "banned.h"
 
+/* Of ASCII, whatever the locale. */
+static inline char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 bool mw_view_is_nocase(mw_view view, const char *text)
 {
     size_t i = 0;
     for (; i < view.size && text[i]; i++)
-        if (tolower((unsigned char)view.data[i]) != tolower((unsigned char)text[i]))
+        if (view.data[i] != text[i] && lower(view.data[i]) != lower(text[i]))
             return false;
     return i == view.size && !text[i];
 }

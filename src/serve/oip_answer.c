@@ -428,12 +428,17 @@ void oip_answer_write(const serve_call *call, const oip_answer *answer, mw_buf *
     oip_tensor_type type = oip_answer_type(call, answer);
     mw_buf_text(out, "{\"name\": ");
     mw_json_write_text(out, type.name);
-    mw_buf_format(out, ", \"datatype\": \"%s\", \"shape\": [", oip_datatype_name(type.datatype));
-    for (size_t i = 0; i < type.rank; i++)
-        mw_buf_format(out, i > 0 ? ", %lld" : "%lld", (long long)type.dims[i]);
+    mw_buf_text(out, ", \"datatype\": \"");
+    mw_buf_text(out, oip_datatype_name(type.datatype));
+    mw_buf_text(out, "\", \"shape\": [");
+    for (size_t i = 0; i < type.rank; i++) {
+        mw_buf_text(out, i > 0 ? ", " : "");
+        mw_json_write_int(out, type.dims[i]);
+    }
     if (answer->binary) {
-        mw_buf_format(out, "], \"parameters\": {\"binary_data_size\": %zu}}",
-                      oip_answer_bytes(call, answer));
+        mw_buf_text(out, "], \"parameters\": {\"binary_data_size\": ");
+        mw_json_write_int(out, (int64_t)oip_answer_bytes(call, answer));
+        mw_buf_text(out, "}}");
         return;
     }
     mw_buf_text(out, "], \"data\": [");

@@ -59,7 +59,9 @@ static void write_head(const serve_call *call, const oip_request *request, mw_bu
 {
     mw_buf_text(out, "{\"model_name\": ");
     mw_json_write_text(out, mw_view_of(call->slot.endpoint->name));
-    mw_buf_format(out, ", \"model_version\": \"%s\"", call->slot.model->version_text);
+    mw_buf_text(out, ", \"model_version\": \"");
+    mw_buf_text(out, call->slot.model->version_text);
+    mw_buf_char(out, '"');
     if (request->id_text.data) {
         mw_buf_text(out, ", \"id\": ");
         mw_json_write_text(out, request->id_text);
