@@ -233,6 +233,12 @@ size_t mw_api_body_cap(void *user, const mw_exchange *exchange)
     return is_upload ? api->artifact_bytes_max : api->body_bytes_max;
 }
 
+bool mw_api_body_in_pieces(void *user, const mw_exchange *exchange)
+{
+    const mw_api *api = user;
+    return api->mlflow && api_mlflow_is_upload(exchange);
+}
+
 size_t mw_api_body_lead(void *user, const mw_exchange *exchange)
 {
     (void)user;

@@ -67,6 +67,7 @@ void mw_api_write_lineage(const mw_lineage *lineage, mw_buf *out);
 /* Give these to mw_server_options with `user` = the api. */
 void mw_api_handle(void *api, mw_exchange *exchange);
 size_t mw_api_body_cap(void *api, const mw_exchange *exchange);
+bool mw_api_body_in_pieces(void *api, const mw_exchange *exchange);
 size_t mw_api_body_lead(void *api, const mw_exchange *exchange);
 void mw_api_fault(void *api, mw_exchange *exchange, const mw_error *err);
 void mw_api_done(void *api, const mw_exchange *exchange, const mw_outcome *outcome);

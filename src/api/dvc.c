@@ -57,38 +57,46 @@ static mw_status get_object(mlflow_turn *turn, mw_record *record, mw_error *err)
 
 typedef struct upload {
     mw_view name;
-    char digest[MW_DIGEST_TEXT_BYTES];
-    int64_t bytes;
+    mlflow_body body;
 } upload;
 
 static mw_status keep(mw_record *record, void *given, mw_error *err)
 {
     const upload *u = given;
-    return mw_record_put_object(record, u->name, mw_view_of(u->digest), u->bytes, err);
+    return mw_record_put_object(record, u->name, mw_view_of(u->body.digest), u->body.bytes, err);
 }
 
-static mw_status check_bytes(mw_view name, mw_view body, mw_arena *arena, mw_error *err)
+enum { LIST_BYTES_MAX = 256 << 20, MD5_DIGITS = MW_MD5_TEXT_BYTES - 1 };
+
+/* The list of a folder must be one before anything is said to be in it. */
+static mw_status check_list(mlflow_turn *turn, const upload *u, mw_error *err)
 {
-    char md5[MW_MD5_TEXT_BYTES];
+    mw_buf text;
     mw_data_files files;
-    mw_md5_of(body, md5);
-    if (memcmp(md5, name.data, sizeof md5 - 1) != 0) {
-        mw_fail(err, MW_E_DATA_OBJECT, "the MD5 of the %zu bytes is %s, not %.*s", body.size, md5,
-                (int)sizeof md5 - 1, name.data);
-        return mw_mend(err, "push it again: it was damaged on its way, or in the cache");
+    if (u->body.bytes > LIST_BYTES_MAX) {
+        mw_fail(err, MW_E_DATA_OBJECT, "a folder's list of %lld bytes", (long long)u->body.bytes);
+        return mw_mend(err, "add a folder of fewer files, or several");
     }
-    bool is_list = name.size > sizeof md5 - 1;
-    return is_list ? mw_data_read_list(body, arena, &files, err) : MW_OK;
+    mw_buf_init(&text, (size_t)LIST_BYTES_MAX + 1);
+    mw_status status = mw_blobs_read(mw_registry_blobs(turn->registry), mw_view_of(u->body.digest),
+                                     0, (size_t)u->body.bytes, &text, err);
+    if (status == MW_OK)
+        status = mw_data_read_list(mw_buf_as_view(&text), turn->exchange->arena, &files, err);
+    mw_buf_done(&text);
+    return status;
 }
 
 static mw_status put_object(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     mw_exchange *exchange = turn->exchange;
-    upload u = {.bytes = (int64_t)exchange->body.size};
+    upload u;
     (void)record;
     MW_TRY(name_of(turn, &u.name, err));
-    MW_TRY(check_bytes(u.name, exchange->body, exchange->arena, err));
-    MW_TRY(mw_blobs_put(mw_registry_blobs(turn->registry), exchange->body, u.digest, err));
+    MW_TRY(mlflow_take_body(turn, (mw_view){u.name.data, MD5_DIGITS}, &u.body, err));
+    if (turn->wants_more)
+        return MW_OK;
+    if (u.name.size > MD5_DIGITS)
+        MW_TRY(check_list(turn, &u, err));
     MW_TRY(mw_registry_write_as(turn->registry, &turn->actor, exchange->arena, keep, &u, err));
     mw_buf_text(turn->out, "{}");
     return MW_OK;

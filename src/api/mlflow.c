@@ -201,11 +201,24 @@ static void work(mw_job *job)
     mw_error err;
     mlflow_turn *turn = (mlflow_turn *)job;
     mw_exchange *exchange = turn->exchange;
-    exchange->reply_type = MW_VIEW("application/json");
-    if (run_call(turn, &err) != MW_OK)
+    bool begins = !turn->is_begun;
+    turn->is_begun = true;
+    turn->wants_more = false;
+    if (begins)
+        exchange->reply_type = MW_VIEW("application/json");
+    mw_status status = begins              ? run_call(turn, &err)
+                       : turn->digest.data ? mlflow_send_more(turn, &err)
+                                           : turn->call->run(turn, NULL, &err);
+    if (status != MW_OK)
         mlflow_put_error(exchange, &err);
+    if (status != MW_OK && !begins && turn->digest.data)
+        mw_buf_reset(exchange->reply); /* it would be taken for the file's bytes */
     api_visitor_unref(turn->visitor);
-    mw_exchange_reply(exchange);
+    turn->visitor = NULL;
+    if (status == MW_OK && turn->wants_more)
+        mw_exchange_more(exchange);
+    else
+        mw_exchange_reply(exchange);
 }
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
@@ -257,7 +270,8 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
                           .exchange = exchange,
                           .call = call,
                           .captures = captures,
-                          .out = exchange->reply};
+                          .out = exchange->reply,
+                          .pool = mlflow->pool};
     mw_exchange_defer(exchange);
     mw_pool_submit(mlflow->pool, &turn->job);
 }

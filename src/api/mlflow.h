@@ -105,6 +105,12 @@ struct mlflow_turn {
     mlflow_captures captures;
     void *request;
     mw_buf *out;
+    mw_pool *pool;
+    /* of bodies in pieces and answers in parts (mlflow_transfer.c) */
+    bool is_begun, wants_more;
+    struct mlflow_upload *upload;
+    mw_view digest; /* of the file that is sent */
+    uint64_t send_begin, send_left;
 };
 
 #define MLFLOW_GETS (1u << MW_GET)
@@ -178,6 +184,24 @@ mw_status mlflow_answer_one(mlflow_turn *turn, mw_status status, const char *nam
 /* {"root_uri": ..., "files": [...]}: a folder below a run's or a model's artifacts. */
 MW_CHECKED mw_status mlflow_answer_listing(mlflow_turn *turn, mw_record *record, mw_view uri,
                                            mw_view folder, mw_error *err);
+/* ---- large bodies (mlflow_transfer.c) -------------------------------------------------------- */
+
+typedef struct mlflow_body {
+    char digest[MW_DIGEST_TEXT_BYTES];
+    int64_t bytes;
+} mlflow_body;
+
+/* The body becomes a blob. One in pieces: this piece is written, and turn->wants_more says whether
+ * others follow: then return, and be called again with the next. md5: what it must have, or empty.
+ * Fails: MW_BAD_DATA (MW4306) another MD5; as mw_blob_write. */
+MW_CHECKED mw_status mlflow_take_body(mlflow_turn *turn, mw_view md5, mlflow_body *ret_body,
+                                      mw_error *err);
+/* `size` bytes of a blob from `begin` are the answer; large ones go in parts. */
+MW_CHECKED mw_status mlflow_send_blob(mlflow_turn *turn, mw_view digest, uint64_t begin,
+                                      uint64_t size, mw_error *err);
+/* The next part. Fails: it is gone, which cuts the answer. */
+MW_CHECKED mw_status mlflow_send_more(mlflow_turn *turn, mw_error *err);
+
 /* A file's bytes, or the part that a Range header asks for (mlflow_artifacts.c). */
 MW_CHECKED mw_status mlflow_send_file(mlflow_turn *turn, const mw_artifact *file, mw_error *err);
 /* {"error_code": ..., "message": ...} and the status. Does not reply. */

@@ -2,8 +2,7 @@
  *
  *     PUT body -> [pool] blob: written, hashed, on the disk -> [writer] path -> digest
  *
- * A body is in memory while it arrives, and an answer while it leaves: so one upload may carry what
- * --max-artifact says. Large files are better read by Range. */
+ * Neither way is a large one in memory, see mlflow_transfer.c. */
 #include <ctype.h>
 
 #include "mlflow.h"
@@ -117,14 +116,13 @@ static mw_status list_run(mlflow_turn *turn, mw_record *record, mw_error *err)
 
 typedef struct upload {
     mw_view path;
-    char digest[MW_DIGEST_TEXT_BYTES];
-    int64_t bytes;
+    mlflow_body body;
 } upload;
 
 static mw_status put_row(mw_record *record, void *given, mw_error *err)
 {
     const upload *u = given;
-    return mw_record_put_artifact(record, u->path, mw_view_of(u->digest), u->bytes, err);
+    return mw_record_put_artifact(record, u->path, mw_view_of(u->body.digest), u->body.bytes, err);
 }
 
 /* The bytes are on the disk before the record names them. */
@@ -132,9 +130,11 @@ static mw_status put_file(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     (void)record;
     mw_exchange *exchange = turn->exchange;
-    upload u = {.path = turn->captures.values[0], .bytes = (int64_t)exchange->body.size};
+    upload u = {.path = turn->captures.values[0]};
     MW_TRY(mw_artifact_check_path(u.path, err));
-    MW_TRY(mw_blobs_put(mw_registry_blobs(turn->registry), exchange->body, u.digest, err));
+    MW_TRY(mlflow_take_body(turn, MW_VIEW(""), &u.body, err));
+    if (turn->wants_more)
+        return MW_OK;
     MW_TRY(mw_registry_write_as(turn->registry, &turn->actor, exchange->arena, put_row, &u, err));
     mw_buf_text(turn->out, "{}");
     return MW_OK;
@@ -231,29 +231,14 @@ static void set_headers(mw_exchange *exchange, mw_view path, uint64_t begin, uin
     mw_buf_done(&lines);
 }
 
-static mw_status refuse_large(uint64_t size, size_t cap, mw_error *err)
-{
-    mw_fail(err, MW_E_RECORD_LARGE, "%llu bytes are more than one answer may have (%zu)",
-            (unsigned long long)size, cap);
-    return mw_mend(err, "ask for it in parts: Range: bytes=0-104857599, and so on");
-}
-
-/* An upload is never larger. */
-#define ANSWER_BYTES_MAX (4 * MW_GIB)
-
 mw_status mlflow_send_file(mlflow_turn *turn, const mw_artifact *file, mw_error *err)
 {
     mw_exchange *exchange = turn->exchange;
     uint64_t bytes = (uint64_t)file->bytes, begin = 0, size = bytes;
     if (read_range(mw_exchange_header(exchange, "Range"), bytes, &begin, &size))
         exchange->status = size > 0 ? 206 : 416;
-    if (size > ANSWER_BYTES_MAX)
-        return refuse_large(size, ANSWER_BYTES_MAX, err);
-    if (size >= exchange->reply->cap)
-        exchange->reply->cap = (size_t)size + 1; /* of this answer: net sets it anew */
     if (exchange->status != 416)
-        MW_TRY(mw_blobs_read(mw_registry_blobs(turn->registry), file->digest, begin, (size_t)size,
-                             turn->out, err));
+        MW_TRY(mlflow_send_blob(turn, file->digest, begin, size, err));
     exchange->reply_type = type_of(file->path);
     set_headers(exchange, file->path, begin, size, bytes);
     return MW_OK;

@@ -231,12 +231,12 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
     [CLI_MAX_ARTIFACT] = {.name = "max-artifact",
                           .kind = CLI_KIND_SIZE,
                           .value = "SIZE",
-                          .fallback = "1GiB",
+                          .fallback = "16GiB",
                           .config = "server.max_artifact",
                           .min = 1024,
-                          .max = 4 * MW_GIB,
-                          .help = "largest artifact of the record in one upload; it is held in "
-                                  "memory while it arrives"},
+                          .max = 1024 * MW_GIB,
+                          .help = "largest artifact of the record in one upload, which goes to the "
+                                  "disk as it arrives (over HTTP/2: --max-body)"},
     [CLI_MAX_CONNECTIONS] = {.name = "max-connections",
                              .kind = CLI_KIND_COUNT,
                              .value = "N",

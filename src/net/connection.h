@@ -94,6 +94,7 @@ typedef enum net_http1_state {
     NET_HTTP1_BODY,      /* reading a body of known length */
     NET_HTTP1_CHUNKS,    /* reading a chunked body */
     NET_HTTP1_ANSWERING, /* the handler has it */
+    NET_HTTP1_SENDING,   /* a part of an answer; the handler is asked for the next behind it */
     NET_HTTP1_LINGERING  /* refused: reading on so that the client sees why */
 } net_http1_state;
 
@@ -102,12 +103,14 @@ typedef struct net_http1_state_block {
     net_http1_state state;
     bool keep_alive, closing; /* closing: nothing is read behind the answer being written */
     bool refused;
-    bool says_keep_alive;    /* HTTP/1.0 wants to be told */
-    bool body_in_place;      /* in the read buffer, behind the head */
+    bool says_keep_alive; /* HTTP/1.0 wants to be told */
+    bool body_in_place;   /* in the read buffer, behind the head */
+    bool body_in_pieces, body_in_chunks;
     uint8_t body_lead_bytes; /* left free before a body in memory of its own */
     uint32_t body_offset;    /* in the read buffer */
     size_t body_cap;
-    uint64_t body_bytes; /* of a body of known length */
+    uint64_t body_bytes; /* of a body of known length, or the present piece of it */
+    uint64_t body_left;  /* behind that piece */
     uint64_t body_read_bytes, lingered_bytes;
     uint64_t body_begin_ns;
     net_head_parser parser;
@@ -215,8 +218,11 @@ struct net_exchange {
     bool is_again; /* the handler is asked again: no new request */
     bool lasts;    /* the head and a first piece of its body are sent (lasting.c) */
     bool waits;    /* for news, in the loop's list */
+    bool is_asked; /* the handler has seen it, and it is not over */
+    bool in_parts; /* the head and a first part of its answer are sent */
+    bool wants_piece;
     net_exchange *waiting_after, **waiting_link;
-    uint64_t sent_bytes; /* of such a body */
+    uint64_t sent_bytes; /* of a body that lasts, or goes in parts */
     mw_arena arena;
     mw_buf reply;
     mw_buf body;         /* of requests that do not fit the read buffer, or come in chunks */

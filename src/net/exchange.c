@@ -17,6 +17,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
     exchange->reply.cap = connection->loop->server->options.max_reply_bytes;
     exchange->state = NET_EXCHANGE_OPEN;
     exchange->is_again = exchange->lasts = exchange->waits = false;
+    exchange->is_asked = exchange->in_parts = exchange->wants_piece = false;
     exchange->sent_bytes = 0;
     atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);
     exchange->shown = (mw_exchange){
@@ -73,7 +74,11 @@ net_exchange_state net_exchange_handle(net_exchange *exchange)
     if (!exchange->is_again)
         net_count(&loop->counts.requests, 1);
     net_count(&loop->counts.in_flight, 1);
-    options->handler(options->user, &exchange->shown);
+    exchange->is_asked = true;
+    if (exchange->shown.go_on)
+        exchange->shown.go_on(&exchange->shown);
+    else
+        options->handler(options->user, &exchange->shown);
     if (exchange->state == NET_EXCHANGE_DEFERRED) {
         exchange->connection->n_exchanges++;
         loop->n_live_exchanges++;
@@ -83,23 +88,31 @@ net_exchange_state net_exchange_handle(net_exchange *exchange)
     return exchange->state;
 }
 
-void net_exchange_end(const net_exchange *exchange, bool is_gone)
+static void tell_outcome(const net_exchange *exchange, bool is_gone)
 {
     const mw_server_options *options = &exchange->home->server->options;
     const mw_exchange *shown = &exchange->shown;
-    if (!options->done)
-        return;
     mw_outcome outcome = {
         .status = shown->is_grpc ? 200 : shown->status,
         .grpc_status = shown->is_grpc ? net_grpc_code(shown->status) : -1,
         .is_gone = is_gone,
-        .request_bytes = shown->body.size,
-        .reply_bytes = exchange->lasts            ? exchange->sent_bytes
-                       : shown->method == MW_HEAD ? 0
-                                                  : exchange->reply.size,
+        .request_bytes = shown->body_begin + shown->body.size,
+        .reply_bytes = exchange->lasts || exchange->in_parts ? exchange->sent_bytes
+                       : shown->method == MW_HEAD            ? 0
+                                                             : exchange->reply.size,
         .ended_ns = mw_clock_ns(),
     };
     options->done(options->user, shown, &outcome);
+}
+
+void net_exchange_end(net_exchange *exchange, bool is_gone)
+{
+    exchange->is_asked = false;
+    if (exchange->home->server->options.done)
+        tell_outcome(exchange, is_gone);
+    if (exchange->shown.let_go)
+        exchange->shown.let_go(&exchange->shown);
+    exchange->shown.let_go = NULL;
 }
 
 void net_exchange_mend_reply(net_exchange *exchange)
@@ -200,6 +213,15 @@ void mw_exchange_return(mw_exchange *shown)
 {
     net_exchange *exchange = (net_exchange *)shown;
     assert(exchange->state == NET_EXCHANGE_DEFERRED);
+    exchange->letter.kind = NET_LETTER_RETURN;
+    net_loop_post(exchange->home, &exchange->letter);
+}
+
+void mw_exchange_more(mw_exchange *shown)
+{
+    net_exchange *exchange = (net_exchange *)shown;
+    assert(exchange->state == NET_EXCHANGE_DEFERRED && shown->body_goes_on);
+    exchange->wants_piece = true;
     exchange->letter.kind = NET_LETTER_RETURN;
     net_loop_post(exchange->home, &exchange->letter);
 }

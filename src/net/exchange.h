@@ -36,6 +36,6 @@ void net_fail_late(net_loop *loop, mw_error *err); /* 408; a time-out is counted
 void net_fail_silence(mw_error *err);              /* 500 */
 
 /* It is over, with its answer or with nobody to take it: tell whoever wants to know. */
-void net_exchange_end(const net_exchange *exchange, bool is_gone);
+void net_exchange_end(net_exchange *exchange, bool is_gone);
 
 #endif

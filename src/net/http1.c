@@ -86,21 +86,64 @@ static step answer_piece(net_connection *connection, net_exchange *exchange)
     return net_connection_flush(connection, NULL) ? STEP_WAIT : STEP_GONE;
 }
 
+static bool may_keep_alive(const net_connection *connection, const net_exchange *exchange)
+{
+    return connection->http1.keep_alive && !exchange->shown.close_after &&
+           connection->loop->phase == NET_RUNNING;
+}
+
+static step end_parts(net_connection *connection, net_exchange *exchange)
+{
+    net_loop *loop = connection->loop;
+    if (exchange->sent_bytes != exchange->shown.reply_bytes) {
+        net_connection_close(connection); /* the client sees that it is not whole */
+        return STEP_GONE;
+    }
+    net_exchange_end(exchange, false);
+    state_of(connection)->closing = !may_keep_alive(connection, exchange);
+    connection->n_requests++;
+    finish_request(connection);
+    bool goes_on = net_connection_flush(connection, &exchange->reply);
+    net_loop_give_exchange(loop, exchange);
+    return goes_on ? STEP_ON : STEP_GONE;
+}
+
+/* A part of an answer whose length is known. */
+static step answer_part(net_connection *connection, net_exchange *exchange)
+{
+    net_http1_state_block *http = state_of(connection);
+    mw_exchange *shown = &exchange->shown;
+    if (!exchange->in_parts)
+        net_write_reply_head(
+            connection->loop, net_connection_gather(connection), shown, shown->reply_bytes,
+            (net_reply_form){!may_keep_alive(connection, exchange), http->says_keep_alive, false});
+    exchange->in_parts = true;
+    exchange->sent_bytes += exchange->reply.size;
+    if (!shown->reply_goes_on)
+        return end_parts(connection, exchange);
+    http->state = NET_HTTP1_SENDING;
+    return net_connection_flush(connection, &exchange->reply) ? STEP_ON : STEP_GONE;
+}
+
 static step answer(net_connection *connection, net_exchange *exchange)
 {
     net_loop *loop = connection->loop;
     net_http1_state_block *http = state_of(connection);
     mw_exchange *shown = &exchange->shown;
     net_exchange_mend_reply(exchange);
+    if (shown->body_goes_on) /* what is left of it stands before the next request */
+        shown->close_after = http->refused = true;
+    if (shown->reply_goes_on || exchange->in_parts)
+        return answer_part(connection, exchange);
     bool begins = shown->stays && !exchange->lasts && shown->status == 200 &&
                   shown->method != MW_HEAD && net_lasting_may_begin(exchange);
     if (begins || exchange->lasts)
         return answer_piece(connection, exchange);
     net_exchange_end(exchange, false);
-    bool keep = http->keep_alive && !shown->close_after && loop->phase == NET_RUNNING;
+    bool keep = may_keep_alive(connection, exchange);
     mw_buf *out = net_connection_gather(connection);
     size_t body_bytes = exchange->reply.size;
-    net_write_reply_head(loop, out, shown, body_bytes,
+    net_write_reply_head(loop, out, shown, shown->reply_bytes ? shown->reply_bytes : body_bytes,
                          (net_reply_form){!keep, http->says_keep_alive, false});
     bool has_body = net_status_has_body(shown->status) && shown->method != MW_HEAD;
     bool is_large = has_body && body_bytes > SMALL_BODY_BYTES;
@@ -197,7 +240,15 @@ static step read_body(net_connection *connection)
     const char *data = http->body_in_place ? in->data + http->body_offset
                                            : exchange->body.data + http->body_lead_bytes;
     exchange->shown.body = (mw_view){data, (size_t)http->body_bytes};
+    exchange->shown.body_goes_on = http->body_left > 0;
     return dispatch(connection);
+}
+
+/* Chunks are small beside a piece; which of them is the last is not known yet. */
+static bool is_piece_full(const net_connection *connection)
+{
+    return connection->http1.body_in_pieces &&
+           connection->http1.exchange->body.size >= MW_PIECE_BYTES;
 }
 
 static step read_chunks(net_connection *connection)
@@ -219,7 +270,11 @@ static step read_chunks(net_connection *connection)
             if (exchange->body.failed)
                 return refuse_large_body(connection);
             in->begin += (uint32_t)used;
-            break;
+            if (!is_piece_full(connection))
+                break;
+            exchange->shown.body = mw_buf_as_view(&exchange->body);
+            exchange->shown.body_goes_on = true;
+            return dispatch(connection);
         case NET_CHUNK_MORE:
             http->body_read_bytes = exchange->body.size;
             in->begin = in->end = http->body_offset; /* all was used: read here again */
@@ -227,6 +282,7 @@ static step read_chunks(net_connection *connection)
         case NET_CHUNK_END:
             in->begin += (uint32_t)used;
             exchange->shown.body = mw_buf_as_view(&exchange->body);
+            exchange->shown.body_goes_on = false;
             return dispatch(connection);
         }
     }
@@ -241,13 +297,71 @@ static bool move_body(net_connection *connection)
     net_input *in = &connection->in;
     mw_exchange *shown = &http->exchange->shown;
     size_t lead = options->body_lead ? options->body_lead(options->user, shown) : 0;
+    uint32_t taken = in->end - in->begin;
+    taken = taken < http->body_bytes ? taken : (uint32_t)http->body_bytes;
     http->body_lead_bytes = (uint8_t)((BODY_ALIGN - lead % BODY_ALIGN) % BODY_ALIGN);
-    http->exchange->body.cap = http->body_cap + SLACK_BYTES;
+    http->exchange->body.cap = http->body_bytes + SLACK_BYTES;
     mw_buf_bytes(&http->exchange->body, free_bytes, http->body_lead_bytes);
-    mw_buf_bytes(&http->exchange->body, in->data + in->begin, in->end - in->begin);
-    in->begin = in->end = http->body_offset;
+    mw_buf_bytes(&http->exchange->body, in->data + in->begin, taken);
+    in->begin += taken;
+    if (in->begin == in->end)
+        in->begin = in->end = http->body_offset;
     http->body_in_place = false;
     return !http->exchange->body.failed;
+}
+
+/* ---- bodies in pieces ------------------------------------------------------------------------ */
+
+/* The next piece of a body of known length. */
+static void cut_piece(net_http1_state_block *http)
+{
+    http->body_bytes = http->body_left < MW_PIECE_BYTES ? http->body_left : MW_PIECE_BYTES;
+    http->body_left -= http->body_bytes;
+}
+
+static void choose_pieces(net_connection *connection, const net_head *head)
+{
+    net_http1_state_block *http = state_of(connection);
+    const mw_server_options *options = &connection->loop->server->options;
+    bool may = options->body_in_pieces &&
+               (head->chunked || head->content_length > MW_PIECE_BYTES) &&
+               options->body_in_pieces(options->user, &http->exchange->shown);
+    http->body_in_pieces = may;
+    http->body_in_chunks = head->chunked;
+    http->body_left = 0;
+    if (may && !head->chunked) {
+        http->body_left = head->content_length;
+        cut_piece(http);
+    }
+    if (may)
+        http->exchange->body.cap = MW_PIECE_BYTES + connection->loop->buffer_bytes;
+}
+
+/* The handler has used a piece: read the next one in its place. */
+static step next_piece(net_connection *connection)
+{
+    net_http1_state_block *http = state_of(connection);
+    net_exchange *exchange = http->exchange;
+    exchange->wants_piece = false;
+    exchange->shown.body_begin += exchange->shown.body.size;
+    exchange->shown.body = (mw_view){NULL, 0};
+    mw_buf_reset(&exchange->body);
+    http->body_read_bytes = 0;
+    http->state = http->body_in_chunks ? NET_HTTP1_CHUNKS : NET_HTTP1_BODY;
+    if (http->body_in_chunks)
+        return STEP_ON;
+    cut_piece(http);
+    return move_body(connection) ? STEP_ON : refuse_large_body(connection);
+}
+
+/* The socket has taken a part of an answer: the next one. */
+static step next_part(net_connection *connection)
+{
+    net_exchange *exchange = state_of(connection)->exchange;
+    mw_buf_reset(&exchange->reply);
+    exchange->state = NET_EXCHANGE_OPEN;
+    exchange->is_again = true;
+    return dispatch(connection);
 }
 
 static step say_continue(net_connection *connection, step next)
@@ -268,6 +382,7 @@ static step begin_body(net_connection *connection, const net_head *head)
     http->body_in_place = !head->chunked;
     if (head->content_length > cap)
         return refuse_large_body(connection);
+    choose_pieces(connection, head);
     uint32_t buffered = in->end - in->begin;
     bool is_whole = !head->chunked && buffered >= head->content_length;
     if (head->chunked) {
@@ -275,7 +390,7 @@ static step begin_body(net_connection *connection, const net_head *head)
         net_chunks_init(&http->chunks, cap);
     } else {
         http->state = NET_HTTP1_BODY;
-        if (head->content_length > in->capacity - in->begin && !move_body(connection))
+        if (http->body_bytes > in->capacity - in->begin && !move_body(connection))
             return refuse_large_body(connection);
     }
     /* A client that already sends its body does not wait (RFC 9110 § 10.1.1). */
@@ -474,6 +589,8 @@ static step take_step(net_connection *connection)
         return read_chunks(connection);
     case NET_HTTP1_ANSWERING:
         return STEP_WAIT;
+    case NET_HTTP1_SENDING:
+        return next_part(connection);
     default:
         connection->in.begin = connection->in.end = 0;
         return STEP_BYTES;
@@ -569,7 +686,8 @@ static void http1_return(net_connection *connection, net_exchange *exchange)
 {
     exchange->state = NET_EXCHANGE_OPEN;
     exchange->is_again = true; /* until the exchange is begun anew */
-    if (dispatch(connection) == STEP_ON && !connection->write_blocked)
+    step taken = exchange->wants_piece ? next_piece(connection) : dispatch(connection);
+    if (taken == STEP_ON && !connection->write_blocked)
         advance(connection);
 }
 
@@ -636,10 +754,10 @@ static void http1_refuse(net_connection *connection, int refusal, const mw_error
 static void http1_close(net_connection *connection)
 {
     net_http1_state_block *http = state_of(connection);
-    if (is_waiting(connection)) {
+    if (is_waiting(connection))
         net_lasting_forget(http->exchange);
+    if (http->exchange && connection->n_exchanges == 0 && http->exchange->is_asked)
         net_exchange_end(http->exchange, true);
-    }
     if (http->exchange && connection->n_exchanges == 0)
         net_loop_give_exchange(connection->loop, http->exchange);
     else if (http->exchange)

@@ -220,7 +220,8 @@ static void answer(net_stream *stream)
     bool has_body =
         net_status_has_body(shown->status) && shown->method != MW_HEAD && exchange->reply.size > 0;
     net_exchange_end(exchange, false);
-    bool is_sent = submit_head(stream, shown, has_body, exchange->reply.size);
+    bool is_sent = submit_head(stream, shown, has_body,
+                               shown->reply_bytes ? shown->reply_bytes : exchange->reply.size);
     if (has_body) {
         net_swap_bytes(&stream->out, &exchange->reply); /* a large one is not copied */
         net_stream_hold(stream, stream->out.size);

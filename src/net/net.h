@@ -67,6 +67,9 @@ struct mw_exchange {
     const mw_header *headers;
     size_t n_headers;
     mw_view body;         /* whole, chunked bodies joined, content-encoding not touched */
+    bool body_goes_on;    /* it is a piece of a large body (body_in_pieces), further ones are got by
+                             mw_exchange_more; an answer before the last one ends the connection */
+    uint64_t body_begin;  /* bytes of the body before this piece */
     mw_view content_type; /* "" when absent */
     mw_peer peer;         /* who sent it */
     mw_view client_name;  /* subject of the client's verified certificate; empty = none */
@@ -76,7 +79,7 @@ struct mw_exchange {
     uint64_t received_ns; /* the same of the whole request; from here it waits its turn */
     uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
     bool is_http2;
-    bool is_tls; /* this server speaks TLS with the client; a proxy before it may */
+    bool is_tls;           /* this server speaks TLS with the client; a proxy before it may */
     bool is_grpc;          /* a message of a gRPC call: body and reply are messages */
     mw_view body_encoding; /* of a compressed message */
     mw_view request_id;    /* told in the answer as X-Request-ID; empty = none */
@@ -102,6 +105,15 @@ struct mw_exchange {
                    it answers again or says mw_exchange_wait. Of plain HTTP/2 an answer is
                    always whole. Behind the first piece of a body, the arena is kept to its end:
                    take nothing from it. An answer that does not stay is dropped, and ends it */
+    bool reply_goes_on; /* an answer of reply_bytes in parts, of which this is one: when the socket
+                           has taken it, the next is asked for, with the same request and `user`.
+                           The last part goes on no more; when that does not make it whole, the
+                           connection is cut, and so the client knows. HTTP/1 only */
+    uint64_t reply_bytes; /* of all parts; of an answer to HEAD whose body was not made; else 0 */
+
+    /* Set by the handler of a request in pieces, or an answer in parts: */
+    void (*go_on)(mw_exchange *exchange);  /* called in its place for all but the first */
+    void (*let_go)(mw_exchange *exchange); /* called once, when it is over, however it ended */
 };
 
 /* The value of a request header (any case), or {NULL, 0}. The last one wins when it is repeated. */
@@ -128,6 +140,9 @@ void mw_exchange_defer(mw_exchange *exchange);
 /* Instead of a reply to what was deferred: the handler is called again with it, on its loop. What
  * was done meanwhile (a body uncompressed) stands in the exchange. Any thread. */
 void mw_exchange_return(mw_exchange *exchange);
+/* Instead of a reply to a piece of a body that was deferred: it is used, the next one may come. Any
+ * thread. */
+void mw_exchange_more(mw_exchange *exchange);
 /* Instead of a reply to a message of a gRPC call, or of a further piece of a body: there is nothing
  * to say until there is news, as behind an answer that `stays`. A client that goes away ends the
  * waiting; so does the server, which drains (UNAVAILABLE) or has too many such calls
@@ -189,6 +204,8 @@ void mw_tls_describe(const mw_tls *tls, mw_tls_info *ret_info);
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
+enum { MW_PIECE_BYTES = 1 << 20 };
+
 /* Runs on the loop: must not block and should take less than about 1 ms; else defer. */
 typedef void mw_handler(void *user, mw_exchange *exchange);
 /* Called by net itself for errors before a request exists (400, 408, 413, 414, 431, 503 ...): fill
@@ -234,6 +251,9 @@ typedef struct mw_server_options {
      * a stream of HTTP/2 has max_body_bytes. A body that may be larger than others may take body_ms
      * for each MiB. */
     size_t (*body_cap)(void *user, const mw_exchange *exchange);
+    /* Whether a body above MW_PIECE_BYTES comes to the handler in pieces of that size, told from
+     * its head; NULL: none does. HTTP/1 only. */
+    bool (*body_in_pieces)(void *user, const mw_exchange *exchange);
     /* How many bytes of a large body stand before those that should begin at a multiple of 16 in
      * memory, told from its head; NULL: none. HTTP/1 only, and a wish: who counts on it looks. */
     size_t (*body_lead)(void *user, const mw_exchange *exchange);

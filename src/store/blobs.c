@@ -28,7 +28,7 @@ struct mw_blobs {
 struct mw_blob {
     const mw_blobs *blobs;
     int fd;
-    EVP_MD_CTX *digest;
+    EVP_MD_CTX *digest, *md5; /* md5: NULL unless it was asked for */
     char path[PATH_BYTES];
 };
 
@@ -174,9 +174,34 @@ mw_status mw_blob_begin(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
     return begin_blob(blobs, ret_blob, err);
 }
 
+mw_status mw_blob_begin_md5(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
+{
+    mw_blob *blob;
+    MW_TRY(begin_blob(blobs, &blob, err));
+    blob->md5 = EVP_MD_CTX_new();
+    if (!blob->md5 || EVP_DigestInit_ex(blob->md5, EVP_md5(), NULL) != 1) {
+        mw_blob_drop(blob);
+        return mw_fail_memory(err, "a blob");
+    }
+    *ret_blob = blob;
+    return MW_OK;
+}
+
+void mw_blob_md5(const mw_blob *blob, char ret_md5[MW_MD5_TEXT_BYTES])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE] = {0};
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    if (copy && EVP_MD_CTX_copy_ex(copy, blob->md5) == 1)
+        EVP_DigestFinal_ex(copy, bytes, NULL);
+    EVP_MD_CTX_free(copy);
+    *mw_hex_write(ret_md5, bytes, (MW_MD5_TEXT_BYTES - 1) / 2) = '\0';
+}
+
 mw_status mw_blob_write(mw_blob *blob, mw_view bytes, mw_error *err)
 {
     EVP_DigestUpdate(blob->digest, bytes.data, bytes.size);
+    if (blob->md5)
+        EVP_DigestUpdate(blob->md5, bytes.data, bytes.size);
     while (bytes.size > 0) {
         ssize_t put = write(blob->fd, bytes.data, bytes.size);
         if (put < 0 && errno == EINTR)
@@ -198,6 +223,7 @@ void mw_blob_drop(mw_blob *blob)
     if (blob->path[0])
         unlink(blob->path);
     EVP_MD_CTX_free(blob->digest);
+    EVP_MD_CTX_free(blob->md5);
     free(blob);
 }
 

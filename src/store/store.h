@@ -140,6 +140,7 @@ MW_CHECKED mw_status mw_sql_check(mw_sql *session, mw_error *err);
  */
 
 enum { MW_DIGEST_TEXT_BYTES = 65 }; /* 64 hexadecimal digits and NUL */
+enum { MW_MD5_TEXT_BYTES = 33 };    /* for DVC, which names by it */
 
 /* The SHA-256 of bytes in memory, as a blob of them would be named. */
 void mw_digest_of(mw_view bytes, char ret_digest[MW_DIGEST_TEXT_BYTES]);
@@ -170,6 +171,9 @@ MW_CHECKED mw_status mw_blob_write(mw_blob *blob, mw_view bytes, mw_error *err);
 /* Frees the blob in any case. Fails: MW_IO (MW4005) when the disk is full. */
 MW_CHECKED mw_status mw_blob_keep(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES],
                                   mw_error *err);
+/* The MD5 of what was written, which a blob keeps count of from mw_blob_begin_md5 on. */
+MW_CHECKED mw_status mw_blob_begin_md5(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err);
+void mw_blob_md5(const mw_blob *blob, char ret_md5[MW_MD5_TEXT_BYTES]);
 /* Forget it; NULL is fine. */
 void mw_blob_drop(mw_blob *blob);
 /* All of it at once. */
@@ -192,8 +196,6 @@ MW_CHECKED mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64
                                    size_t size, mw_buf *out, mw_error *err);
 
 /* ---- blobs and files (blob_files.c) ---------------------------------------------------------- */
-
-enum { MW_MD5_TEXT_BYTES = 33 }; /* for DVC, which names by it */
 
 void mw_md5_of(mw_view bytes, char ret_md5[MW_MD5_TEXT_BYTES]);
 

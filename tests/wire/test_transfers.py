@@ -1,0 +1,145 @@
+"""Large artifacts: in pieces to the disk and from it, whatever becomes of client and disk."""
+import hashlib
+import random
+import resource
+import socket
+import time
+
+import requests
+
+FILES = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/"
+MIB = 1 << 20
+BLOCK = random.Random(7).randbytes(MIB)
+
+
+def memory(server, what):
+    """KiB of VmRSS or VmHWM."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(what))
+
+
+def pieces(n, tail=b"tail"):
+    for number in range(n):
+        yield number.to_bytes(4, "little") + BLOCK[4:]
+    yield tail
+
+
+def wait_for(what, seconds=8):
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "not in time"
+        time.sleep(0.02)
+
+
+def left_over(tmp_path):
+    return list((tmp_path / "record/blobs/tmp").iterdir())
+
+
+def test_memory_stays(serve, tmp_path):
+    """96 MiB come and go, in chunks and with a length; the server takes a fraction of that."""
+    server = serve("--record", tmp_path / "record")
+    whole = b"".join(pieces(96))
+    expected = hashlib.sha256(whole).hexdigest()
+    assert requests.put(server.url + FILES + "warm", data=b"x", timeout=20).status_code == 200
+    before = memory(server, "VmRSS")
+    for name, body in (("chunks", pieces(96)), ("length", whole)):
+        assert requests.put(server.url + FILES + name, data=body, timeout=60).text == "{}"
+    for name in ("chunks", "length"):
+        found = hashlib.sha256()
+        with requests.get(server.url + FILES + name, stream=True, timeout=60) as answer:
+            assert int(answer.headers["Content-Length"]) == len(whole)
+            for part in answer.iter_content(MIB):
+                found.update(part)
+        assert found.hexdigest() == expected
+    # a part of it, its length alone, and the connection is as good as before
+    session = requests.Session()
+    part = session.get(server.url + FILES + "chunks", timeout=20,
+                       headers={"Range": f"bytes={MIB - 5}-{9 * MIB}"})
+    assert part.status_code == 206 and part.content == whole[MIB - 5:9 * MIB + 1]
+    assert session.head(server.url + FILES + "length", timeout=20).headers["Content-Length"] == \
+        str(len(whole))
+    assert session.get(server.url + FILES + "warm", timeout=20).content == b"x"
+    assert memory(server, "VmHWM") < before + 40 * 1024
+    assert not left_over(tmp_path)
+
+
+def raw_put(server, name, length, more=""):
+    connection = server.connect()
+    connection.sendall(f"PUT {FILES}{name} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+                       f"{more}\r\n".encode())
+    return connection
+
+
+def test_cut_in_the_middle(serve, tmp_path):
+    server = serve("--record", tmp_path / "record")
+    connection = raw_put(server, "cut", 50 * MIB)
+    connection.sendall(BLOCK * 3)
+    wait_for(lambda: len(left_over(tmp_path)) == 1)
+    connection.close()
+    wait_for(lambda: not left_over(tmp_path))
+    assert requests.get(server.url + FILES + "cut", timeout=20).status_code == 404
+    # one that comes slowly, in odd pieces, with the next request behind it
+    body = BLOCK + BLOCK[:MIB // 2 + 3]
+    connection = raw_put(server, "slow", len(body))
+    for at in range(0, len(body), 300001):
+        connection.sendall(body[at:at + 300001])
+        time.sleep(0.01)
+    connection.sendall(f"GET {FILES}slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    answer = b""
+    while part := connection.recv(MIB):
+        answer += part
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(body)
+    # a client that reads nothing holds no more than a part, and may go
+    connection = server.connect()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.sendall(f"GET {FILES}slow HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    time.sleep(0.1)
+    connection.close()
+    assert server.get("/v2/health/live").status_code == 200
+
+
+def test_full_disk(serve, tmp_path):
+    """No file may pass 2 MiB, as of a disk that is full: told, and nothing is left."""
+    server = serve("--record", tmp_path / "record")
+    no_limit = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (2 * MIB, no_limit[1]))
+    answer = requests.put(server.url + FILES + "full", data=b"".join(pieces(5)), timeout=20)
+    assert answer.status_code == 507 or answer.status_code == 500, answer.text
+    assert "no space" in answer.text.lower() or "too large" in answer.text.lower()
+    wait_for(lambda: not left_over(tmp_path))
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, no_limit)
+    assert requests.put(server.url + FILES + "full", data=b"".join(pieces(5)),
+                        timeout=20).status_code == 200
+
+
+def test_refused_early(serve, tmp_path):
+    server = serve("--record", tmp_path / "record", "--max-artifact", "3MiB")
+    assert requests.put(server.url + FILES + "a", data=pieces(2), timeout=20).status_code == 200
+    assert requests.put(server.url + FILES + "a", data=pieces(4), timeout=20).status_code == 413
+    assert requests.put(server.url + FILES + "../../../../x", data=pieces(2),
+                        timeout=20).status_code in (400, 404)
+    md5 = hashlib.md5(BLOCK * 2).hexdigest()
+    url = f"{server.url}/dvc/files/md5/{md5[:2]}/{md5[2:]}"
+    assert requests.put(url, data=BLOCK + BLOCK[::-1], timeout=20).status_code == 400
+    assert requests.get(url, timeout=20).status_code == 404
+    assert requests.put(url, data=BLOCK * 2, timeout=20).status_code == 200
+    assert requests.get(url, timeout=20).content == BLOCK * 2
+    wait_for(lambda: not left_over(tmp_path))
+
+
+def test_gone_while_it_is_sent(serve, tmp_path):
+    """A file that vanishes behind the first part: the client sees that it is not whole."""
+    server = serve("--record", tmp_path / "record")
+    assert requests.put(server.url + FILES + "a", data=pieces(40), timeout=20).status_code == 200
+    with requests.get(server.url + FILES + "a", stream=True, timeout=20) as answer:
+        assert answer.raw.read(1000)
+        for blob in (tmp_path / "record/blobs/sha256").glob("*/*"):
+            blob.unlink()
+        got = 1000
+        try:
+            while part := answer.raw.read(MIB):
+                got += len(part)
+        except Exception:  # pylint: disable=broad-exception-caught
+            pass
+        assert got < int(answer.headers["Content-Length"])
+    assert requests.get(server.url + FILES + "a", timeout=20).status_code == 500
