@@ -119,6 +119,15 @@ static nghttp2_nv pair(mw_view name, mw_view value)
                         name.size, value.size, NGHTTP2_NV_FLAG_NONE};
 }
 
+/* A value that will not come again has no place in the table of those that are sent by number: it
+ * would only drive others out. */
+static nghttp2_nv unique_pair(mw_view name, mw_view value)
+{
+    nghttp2_nv made = pair(name, value);
+    made.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return made;
+}
+
 /* Names are written small in HTTP/2. */
 static bool add_lines(net_exchange *exchange, mw_view lines, nghttp2_nv *pairs, size_t *n)
 {
@@ -185,7 +194,7 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, s
     pairs[n++] =
         pair(MW_VIEW("date"), (mw_view){date + DATE_NAME, date_size - DATE_NAME - LINE_END});
     if (shown->request_id.size > 0)
-        pairs[n++] = pair(MW_VIEW("x-request-id"), shown->request_id);
+        pairs[n++] = unique_pair(MW_VIEW("x-request-id"), shown->request_id);
     if (!add_lines(stream->exchange, shown->reply_headers, pairs, &n))
         return false;
     nghttp2_data_provider provider = {{.ptr = stream}, read_out};
