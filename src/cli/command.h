@@ -211,11 +211,11 @@ typedef enum cli_option_id {
     CLI_DRY_RUN,
     CLI_ANOMALY_THRESHOLD, /* --threshold of anomaly score */
     CLI_PROFILE_LABEL,     /* --label of data profile */
-    CLI_GOLDEN_ROWS_OF, /* --data */
+    CLI_GOLDEN_ROWS_OF,    /* --data */
     CLI_GOLDEN_ANSWERS,
     CLI_GOLDEN_ROWS,
     CLI_GOLDEN_TOLERANCE,
-    CLI_PROFILE_MODEL,     /* --model: whose profile it is */
+    CLI_PROFILE_MODEL, /* --model: whose profile it is */
     CLI_GRACE,
     /* the prediction log */
     CLI_LOG,
@@ -238,6 +238,7 @@ typedef enum cli_option_id {
     /* decay estimate */
     CLI_DECAY_LABEL, /* --label */
     CLI_DECAY_SCORE, /* --score */
+    CLI_DECAY_LOSS,  /* --loss */
     CLI_DECISIONS,
     CLI_CHUNK,
     CLI_CALIBRATE,

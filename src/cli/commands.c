@@ -1060,20 +1060,31 @@ static const cli_command commands[] = {
         .about =
             "Estimates accuracy, precision, recall, specificity, F1 and AUC of a classifier on "
             "rows whose labels are not known, from its scores alone: CBPE (confidence-based "
-            "performance estimation), with the numbers of NannyML. The reference, rows with "
-            "labels, "
+            "performance estimation), with the numbers of NannyML. Of several classes each is "
+            "taken against the rest, and the mean told. The reference, rows with labels, "
             "tells what scores are worth (isotonic calibration), how far chance moves each metric, "
             "and where alarms begin: three standard deviations from the mean of its chunks.\n\n"
+            "Of a regression it estimates MAE, MAPE, MSE, RMSE, MSLE and RMSLE by DLE (direct loss "
+            "estimation): --loss names models that were trained on the loss of reference rows, "
+            "from "
+            "their features and the prediction; any model that mw reads.\n\n"
             "It assumes that inputs mean what they did: when what follows from them has changed, "
             "only labels can tell.\n\n"
             "The exit code is 6 when a chunk alarms, and 0 when none does.",
-        .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DECAY_LABEL, CLI_DECAY_SCORE, CLI_DECISIONS,
-                            CLI_DECISION, CLI_CHUNK, CLI_CALIBRATE, CLI_JSON, CLI_OUTPUT),
+        .options =
+            CLI_LIST(CLI_REF, CLI_CUR, CLI_DECAY_LABEL, CLI_DECAY_SCORE, CLI_DECAY_LOSS,
+                     CLI_DECISIONS, CLI_DECISION, CLI_CHUNK, CLI_CALIBRATE, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw decay estimate --ref test.csv --cur week.csv --label y --score p",
                       "in ten chunks"},
                      {"mw decay estimate --ref test.csv --cur week.csv --label defaulted --score "
                       "prediction --chunk 5000 --json",
-                      "for programs"}},
+                      "for programs"},
+                     {"mw decay estimate --ref test.csv --cur week.csv --label kind --score "
+                      "red=p_red,green=p_green,blue=p_blue",
+                      "three classes"},
+                     {"mw decay estimate --ref test.csv --cur week.csv --label price --score "
+                      "prediction --loss mae=mae.txt,mse=mse.txt",
+                      "a regression, with two models of its loss"}},
         .run = cli_run_decay_estimate,
     },
     {

@@ -1212,19 +1212,28 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                          .flag_only = true,
                          .kind = CLI_KIND_TEXT,
                          .value = "COLUMN",
-                         .help = "what was true, 0 or 1, in the reference; where the current rows "
-                                 "have it, too, estimates stand beside the truth"},
+                         .help =
+                             "what was true in the reference: 0 or 1, a class, or a number; where "
+                             "the current rows have it, too, estimates stand beside the truth"},
     [CLI_DECAY_SCORE] = {.name = "score",
                          .flag_only = true,
                          .kind = CLI_KIND_TEXT,
                          .value = "COLUMN",
-                         .help = "what the model said of class 1"},
+                         .help = "what the model said: of class 1, of each class "
+                                 "(a=p_a,b=p_b,c=p_c), or of a regression"},
+    [CLI_DECAY_LOSS] = {.name = "loss",
+                        .flag_only = true,
+                        .kind = CLI_KIND_TEXT,
+                        .value = "ERROR=FILE,...",
+                        .auto_is = "it is a classifier",
+                        .help = "of a regression: models that predict the loss of a row, by mae, "
+                                "mape, mse (also for rmse), msle (also for rmsle)"},
     [CLI_DECISIONS] = {.name = "decision",
                        .flag_only = true,
                        .kind = CLI_KIND_TEXT,
                        .value = "COLUMN",
-                       .auto_is = "score >= threshold",
-                       .help = "what was decided, 0 or 1"},
+                       .auto_is = "score >= threshold, or the highest",
+                       .help = "what was decided: 0 or 1, or a class"},
     [CLI_CHUNK] = {.name = "chunk",
                    .flag_only = true,
                    .kind = CLI_KIND_COUNT,

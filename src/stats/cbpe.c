@@ -11,9 +11,9 @@
  * draws (NumPy's RandomState(42) under scikit-learn's StratifiedShuffleSplit), and the expected
  * calibration errors of all that was held out compared. Isotonic regression: pool adjacent
  * violators (Barlow, Bartholomew, Bremner, Brunk 1972), linear between its knots, as scikit-learn.
- * Sampling errors: NannyML's, from the reference. Not done here: several classes, average
- * precision, M-CBPE. */
-#include "stats.h"
+ * Sampling errors: NannyML's, from the reference. Several classes: cbpe_classes.c. Not done
+ * here: average precision, M-CBPE's weights by density. */
+#include "cbpe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -371,8 +371,8 @@ static double round5(double value)
 }
 
 /* Down the scores: each row is a positive by its chance. */
-static mw_status expected_auc(const double *scores, const double *chances, size_t n, double *ret,
-                              mw_error *err)
+mw_status stats_expected_auc(const double *scores, const double *chances, size_t n, double *ret,
+                             mw_error *err)
 {
     judged_score *rows = malloc((n + 1) * sizeof *rows);
     if (!rows)
@@ -418,7 +418,7 @@ mw_status mw_decay_estimate(const mw_isotonic *curve, const double *scores, cons
         *(decisions[i] > 0 ? &c.fp : &c.tn) += 1 - p;
     }
     from_confusion(&c, (double)n, ret_values);
-    mw_status status = expected_auc(scores, chances, n, &ret_values[MW_DECAY_AUC], err);
+    mw_status status = stats_expected_auc(scores, chances, n, &ret_values[MW_DECAY_AUC], err);
     free(chances);
     return status;
 }
@@ -451,8 +451,8 @@ static double spread(double ones, double n)
 
 /* Of the positives (or negatives, where these are fewer): how far their shares of the others below
  * them lie apart. */
-static mw_status auc_spread(const double *scores, const double *labels, size_t n,
-                            double *ret_spread, double *ret_fraction, mw_error *err)
+mw_status stats_auc_spread(const double *scores, const double *labels, size_t n, double *ret_spread,
+                           double *ret_fraction, mw_error *err)
 {
     judged_score *rows = malloc((n + 1) * sizeof *rows);
     if (!rows)
@@ -497,7 +497,7 @@ mw_status mw_decay_errors(const double *scores, const double *decisions, const d
     ret_errors[MW_DECAY_SPECIFICITY] = (mw_decay_error){spread(tn, tn + fp), (tn + fp) / rows};
     ret_errors[MW_DECAY_ACCURACY] = (mw_decay_error){spread(tp + tn, rows), 1};
     mw_decay_error *auc = &ret_errors[MW_DECAY_AUC];
-    return auc_spread(scores, labels, n, &auc->spread, &auc->fraction, err);
+    return stats_auc_spread(scores, labels, n, &auc->spread, &auc->fraction, err);
 }
 
 double mw_decay_error_of(const mw_decay_error *error, size_t n)

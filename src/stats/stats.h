@@ -292,6 +292,77 @@ MW_CHECKED mw_status mw_decay_errors(const double *scores, const double *decisio
 /* Standard error in a chunk of n rows. */
 double mw_decay_error_of(const mw_decay_error *error, size_t n);
 
+/* ---- several classes; see cbpe_classes.c ---------------------------------------------------- */
+
+/* What was said of rows, and what was true. Classes are 0, 1 ... n_classes - 1. */
+typedef struct mw_class_scores {
+    const double *values; /* class k of row i: values[k * stride + i]; borrowed */
+    size_t stride, n_classes, n;
+    const double *decisions, *labels; /* classes; labels NULL where they are not known */
+} mw_class_scores;
+
+typedef enum mw_calibrating {
+    MW_CALIBRATE_WHERE_IT_GAINS,
+    MW_CALIBRATE_ALWAYS,
+    MW_CALIBRATE_NEVER
+} mw_calibrating;
+
+/* A curve for each class that has one. */
+typedef struct mw_class_chances mw_class_chances;
+
+/* scores->labels are needed. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_class_chances_fit(const mw_class_scores *scores, mw_calibrating how,
+                                          mw_class_chances **ret_chances, mw_error *err);
+void mw_class_chances_free(mw_class_chances *chances);
+size_t mw_class_chances_calibrated(const mw_class_chances *chances); /* so many classes are */
+/* Of one row, whose class k is scores[k * stride]: n_classes chances that sum to 1. */
+void mw_class_chances_at(const mw_class_chances *chances, const double *scores, size_t stride,
+                         double *ret_chances);
+
+/* As mw_decay_estimate and its kin; means over the classes. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_decay_estimate_classes(const mw_class_chances *chances,
+                                               const mw_class_scores *scores,
+                                               double ret_values[MW_N_DECAY], mw_error *err);
+/* AUC is NaN where a class has no row, the others where all rows are of one. */
+MW_CHECKED mw_status mw_decay_realized_classes(const mw_class_scores *scores,
+                                               double ret_values[MW_N_DECAY], mw_error *err);
+MW_CHECKED mw_status mw_decay_errors_classes(const mw_class_scores *scores,
+                                             mw_decay_error ret_errors[MW_N_DECAY], mw_error *err);
+
+/* ---- regressions: DLE; see loss.c ----------------------------------------------------------- */
+
+/* What a model of the loss has learned to predict, of each row. */
+typedef enum mw_loss {
+    MW_LOSS_ABSOLUTE,
+    MW_LOSS_PERCENTAGE,
+    MW_LOSS_SQUARED,
+    MW_LOSS_SQUARED_LOG,
+    MW_N_LOSSES
+} mw_loss;
+
+typedef enum mw_loss_metric {
+    MW_LOSS_MAE,
+    MW_LOSS_MAPE,
+    MW_LOSS_MSE,
+    MW_LOSS_RMSE,
+    MW_LOSS_MSLE,
+    MW_LOSS_RMSLE,
+    MW_N_LOSS_METRICS
+} mw_loss_metric;
+
+/* "mae", "rmse" ...: NannyML's words. */
+const char *mw_loss_name(mw_loss_metric metric);
+mw_loss mw_loss_of(mw_loss_metric metric);
+/* The loss of one row; of MW_LOSS_SQUARED_LOG both numbers are above -1. */
+double mw_loss_at(mw_loss loss, double label, double prediction);
+/* The metric of rows whose losses a model has predicted; NaN of none. */
+double mw_loss_estimate(mw_loss_metric metric, const double *losses, size_t n);
+double mw_loss_realized(mw_loss_metric metric, const double *labels, const double *predictions,
+                        size_t n);
+/* How far chance alone moves it, from the reference: see mw_decay_error_of. */
+mw_decay_error mw_loss_error(mw_loss_metric metric, const double *labels, const double *predictions,
+                             size_t n);
+
 /* What a value computed from groups may be by chance alone: rows are drawn anew n_draws times,
  * group sizes too, which for counts is one multinomial over all cells. Ascending into ret_values;
  * NaN are left out. Equal seeds give equal draws. Returns how many there are. */
