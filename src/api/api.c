@@ -1,4 +1,5 @@
 /* From an exchange to its handler. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "alerts.h"
@@ -16,6 +17,7 @@ struct mw_api {
     mw_monitor *monitor;
     api_pulse *pulse;      /* from the server's opening on */
     const char *base_path; /* "", or "/prefix" */
+    const char *folder;    /* NULL: nothing is kept */
     mw_journal *journal;
     mw_alerts *alerting;
     api_alerts *alerts;      /* NULL: there are none */
@@ -113,8 +115,11 @@ bool api_has_record(const mw_api *api)
 mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err)
 {
     api->server = server;
+    char traffic[PATH_MAX];
+    bool keeps = api->folder && (size_t)snprintf(traffic, sizeof traffic, "%s/traffic",
+                                                 api->folder) < sizeof traffic;
     MW_TRY(mw_pool_new(1, &api->readers, err));
-    return api_pulse_new(api->fleet, server, &api->pulse, err);
+    return api_pulse_new(api->fleet, server, keeps ? traffic : NULL, &api->pulse, err);
 }
 
 mw_pool *api_readers(mw_api *api)
@@ -125,6 +130,11 @@ mw_pool *api_readers(mw_api *api)
 api_pulse *api_pulse_of(mw_api *api)
 {
     return api->pulse;
+}
+
+void mw_api_set_folder(mw_api *api, const char *folder)
+{
+    api->folder = folder;
 }
 
 void mw_api_set_base_path(mw_api *api, const char *path)

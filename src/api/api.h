@@ -33,6 +33,9 @@ MW_CHECKED mw_status mw_api_set_guard(mw_api *api, mw_registry *registry, unsign
                                       const char *guarded, bool metrics, mw_error *err);
 /* The largest body of uploads of artifacts, and of other requests: for mw_api_body_cap. */
 void mw_api_set_body_caps(mw_api *api, size_t artifact_bytes, size_t body_bytes);
+/* Where what endpoints did (`traffic`) and reports (`reports`) are kept over a restart: the data
+ * folder, which is there; borrowed, NULL = they are not. To be called before the next. */
+void mw_api_set_folder(mw_api *api, const char *folder);
 /* The server whose connections /metrics counts, and whose streams are told of events; borrowed. To
  * be called before it starts; starts a thread of its own. */
 MW_CHECKED mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err);

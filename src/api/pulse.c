@@ -5,7 +5,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { MS_PER_SECOND = 1000, NS_PER_MS = 1000000, NS_PER_SECOND = 1000000000, HEARD_SECONDS = 5 };
+enum {
+    MS_PER_SECOND = 1000,
+    NS_PER_MS = 1000000,
+    NS_PER_SECOND = 1000000000,
+    HEARD_SECONDS = 5,
+    FILES_A_SECOND = 4
+};
 
 struct api_pulse {
     mw_fleet *fleet;
@@ -63,9 +69,11 @@ static void *beat(void *given)
         atomic_store(&pulse->now, now);
         mw_fleet_each_version(pulse->fleet, take, pulse);
         api_samples_drop(pulse->samples, now);
+        api_samples_save(pulse->samples, now, FILES_A_SECOND, false);
         if (now - atomic_load(&pulse->heard) <= HEARD_SECONDS)
             mw_server_announce(pulse->server);
     }
+    api_samples_save(pulse->samples, atomic_load(&pulse->now), SIZE_MAX, true);
     return NULL;
 }
 
@@ -81,7 +89,8 @@ static mw_status start(api_pulse *pulse, mw_error *err)
     return pulse->is_running ? MW_OK : mw_fail_memory(err, "the thread that samples");
 }
 
-mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, api_pulse **ret_pulse, mw_error *err)
+mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, const char *folder,
+                        api_pulse **ret_pulse, mw_error *err)
 {
     api_pulse *pulse = calloc(1, sizeof *pulse);
     if (!pulse)
@@ -90,6 +99,8 @@ mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, api_pulse **ret_puls
     pulse->server = server;
     atomic_init(&pulse->now, mw_clock_wall_ms() / MS_PER_SECOND - 1);
     mw_status status = api_samples_new(MW_LIMIT_SAMPLE_BYTES, &pulse->samples, err);
+    if (status == MW_OK && folder)
+        status = api_samples_keep(pulse->samples, folder, err);
     if (status == MW_OK)
         status = start(pulse, err);
     if (status != MW_OK) {

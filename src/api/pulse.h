@@ -10,9 +10,10 @@
 
 typedef struct api_pulse api_pulse;
 
-/* fleet, server: borrowed. Starts a thread. */
-MW_CHECKED mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, api_pulse **ret_pulse,
-                                   mw_error *err);
+/* fleet, server: borrowed. folder: where what endpoints did is kept over a restart, or NULL. Starts
+ * a thread. */
+MW_CHECKED mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, const char *folder,
+                                   api_pulse **ret_pulse, mw_error *err);
 /* Count anomalies as well; the monitor outlives the pulse. Any thread. */
 void api_pulse_watch(api_pulse *pulse, mw_monitor *monitor);
 /* The server must have been closed. NULL is fine. */

@@ -74,7 +74,8 @@
 #define MW_LIMIT_WATCHED_FEATURES 512 /* of a model; the others are not watched */
 #define MW_LIMIT_WATCHED_OUTPUTS 16
 #define MW_LIMIT_SKETCHED_COLUMNS 128 /* whose values are sketched: some 20 kB each */
-#define MW_LIMIT_SAMPLE_BYTES (64 * MW_MIB) /* what endpoints did lately, all together */
+#define MW_LIMIT_SAMPLE_BYTES (256 * MW_MIB) /* what endpoints did lately, all together */
+#define MW_LIMIT_TRAFFIC_FILE_BYTES (4 * MW_MIB) /* of an endpoint */
 #define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB) /* of a version's history */
 
 /* the prediction log */

@@ -8,7 +8,7 @@
 #include "record_door.h"
 #include "report_sources.h"
 
-enum { BEFORE_SECONDS = 3600, AFTER_SECONDS = 900, KEPT_SECONDS = 86400, POINTS_WIDTH = 150 };
+enum { BEFORE_SECONDS = 3600, AFTER_SECONDS = 900, KEPT_SECONDS = 31 * 86400, POINTS_WIDTH = 150 };
 
 static double time_of(const mw_json *node, const char *key)
 {
@@ -62,7 +62,7 @@ static mw_status ask_endpoint(cli_reporting *r, mw_incident *i, mw_error *err)
     cli_endpoint_path(path, i->endpoint, "/drift?window=24h");
     MW_TRY(cli_ask_perhaps(r, "which columns drifted", path, &i->drift, err));
     if (i->to < i->now - KEPT_SECONDS) {
-        cli_add_gap(r, "traffic, errors, latency: the server keeps 24 hours, and the span ended "
+        cli_add_gap(r, "traffic, errors, latency: the server keeps 31 days, and the span ended "
                        "before");
         return MW_OK;
     }

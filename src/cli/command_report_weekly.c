@@ -5,7 +5,13 @@
 
 #include "report_sources.h"
 
-enum { WEEK_SECONDS = 7 * 86400, VERSIONS_MAX = 8, DAYS_MAX = 40, DAY_POINTS = 96 };
+enum {
+    WEEK_SECONDS = 7 * 86400,
+    KEPT_SECONDS = 31 * 86400, /* of traffic, by a server */
+    VERSIONS_MAX = 8,
+    DAYS_MAX = 40,
+    WEEK_POINTS = 96
+};
 
 /* ---- rows by day, of all versions that are watched ------------------------------------------- */
 
@@ -71,17 +77,25 @@ static mw_status ask_days(cli_reporting *r, mw_week *week, mw_error *err)
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-static mw_status ask_traffic(cli_reporting *r, mw_week *week, mw_error *err)
+static mw_status ask_series(cli_reporting *r, mw_week *week, double from, double to,
+                            const mw_json **ret, mw_error *err)
 {
     char path[CLI_PATH_BYTES];
-    double day_ago = week->now - 86400, from = day_ago > week->from ? day_ago : week->from;
-    if (week->to < day_ago) {
-        cli_add_gap(r, "traffic over time: the server keeps 24 hours, and the week ended before");
+    cli_endpoint_path(path, week->endpoint, "/series?from=%.0f&to=%.0f&w=%d", from, to,
+                      (int)WEEK_POINTS);
+    return cli_ask_perhaps(r, "traffic over time", path, ret, err);
+}
+
+static mw_status ask_traffic(cli_reporting *r, mw_week *week, mw_error *err)
+{
+    double kept = week->now - KEPT_SECONDS, before = week->from - WEEK_SECONDS;
+    if (week->from < kept) {
+        cli_add_gap(r, "traffic over time: the server keeps 31 days, and the week began before");
         return MW_OK;
     }
-    cli_endpoint_path(path, week->endpoint, "/series?from=%.0f&to=%.0f&w=%d", from, week->to,
-                      (int)DAY_POINTS);
-    return cli_ask_perhaps(r, "traffic over time", path, &week->traffic, err);
+    MW_TRY(ask_series(r, week, week->from, week->to, &week->traffic, err));
+    return before < kept ? MW_OK
+                         : ask_series(r, week, before, week->from, &week->traffic_before, err);
 }
 
 static mw_status ask_now(cli_reporting *r, mw_week *week, mw_error *err)

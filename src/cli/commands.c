@@ -455,8 +455,8 @@ static const cli_command commands[] = {
             "rollouts are read from the record, which takes no admin's token; with --log rows and "
             "labels of both weeks from the prediction log. --record or --log alone ask no "
             "server.\n\n"
-            "A server keeps 24 hours of traffic, and nothing of it over a restart: what is not "
-            "known is said.",
+            "A server keeps 31 days of traffic, over restarts, in its data folder; of hours in "
+            "which none ran nothing is known, and that is said.",
         .arguments = {{"ENDPOINT", "its name", 1, 1, NULL, false}},
         .options = CLI_LIST(CLI_CONFIG, CLI_REACH, CLI_RECORD, CLI_LOG_FOLDER, CLI_UNTIL,
                             CLI_DATA_FORMAT, CLI_OUTPUT),

@@ -327,6 +327,10 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     if (status != MW_OK)
         return mend_listen(call, listeners, status, err);
     MW_TRY(refuse_public_passed(call, house->server, err));
+    if (call->settings[CLI_DATA].text) {
+        MW_TRY(cli_folder_make(call->settings[CLI_DATA].text, err));
+        mw_api_set_folder(house->api, call->settings[CLI_DATA].text);
+    }
     MW_TRY(mw_api_set_server(house->api, house->server, err));
     house->told = malloc(sizeof *house->told);
     if (!house->told)
@@ -369,9 +373,8 @@ static mw_status open_front(const cli_call *call, const char *listen, mw_arena *
 mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,
                          const char *listen, cli_house *ret_house, mw_error *err)
 {
-    cli_house house = {.call = call,
-                       .url = "",
-                       .breaks_contracts = call->settings[CLI_CONTRACT].number != 0};
+    cli_house house = {
+        .call = call, .url = "", .breaks_contracts = call->settings[CLI_CONTRACT].number != 0};
     cli_listeners listeners;
     mw_arena arena;
     mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);

@@ -223,7 +223,7 @@ static void errors_and_latency(const making *m)
     mw_paper_section(m->paper, "traffic", "Traffic, errors, latency");
     if (mw_json_count(mw_json_member(m->incident->traffic, "t")) < 2) {
         mw_paper_point(m->paper, MW_MARK_UNKNOWN,
-                       "Not known: a server keeps 24 hours, and nothing of it over a restart.");
+                       "Not known: no server ran then, or it is more than 31 days ago.");
         return;
     }
     draw(m, "requests", "Requests a second; dotted: what is served changed", "/s");

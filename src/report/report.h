@@ -140,7 +140,8 @@ typedef struct mw_week {
     mw_view endpoint, model;                 /* model: empty where it is not known */
     const char *source;                      /* who told */
     double from, to, now;                    /* seconds since 1970; from: seven days before to */
-    const mw_json *served, *traffic, *drift; /* endpoints/{name}, its series, its drift of 7d */
+    const mw_json *served, *drift;           /* endpoints/{name}, its drift of 7d */
+    const mw_json *traffic, *traffic_before; /* its series of this week and the one before */
     const mw_json *rows; /* {"t", "rows"}: by days, of all versions that are watched */
     const mw_json *log; /* {"t", "rows", "first"}: by days, of the prediction log; first: its own */
     const mw_json *performance, *performance_before;

@@ -6,7 +6,8 @@
 #include "timeline.h"
 
 typedef struct week_counts { /* of a week; NaN: not known */
-    double alerts, critical, unseen, deploys, started, promoted, rolled_back, rows;
+    double alerts, critical, unseen, deploys, started, promoted, rolled_back, rows, requests,
+        failures;
 } week_counts;
 
 typedef struct weekly {

@@ -2,12 +2,11 @@
  * at.
  *
  *     alerts, audit, rollouts ----------------------> timeline, counts of both weeks
- *     series of the last day, counters since start --> traffic, latency, errors
+ *     series of both weeks, counters since start --> traffic, latency, errors
  *     the watch's rows by day, drift ----------------> rows of both weeks, drift, odd rows
  *     labels that came, the prediction log ----------> decay, rows of both weeks
  *
- * What nobody kept is told as not known: a server keeps 24 hours of traffic, and nothing of it
- * over a restart. */
+ * What nobody kept is told as not known: of a time when no server ran, for one. */
 #include <math.h>
 
 #include "weekly.h"
@@ -115,19 +114,23 @@ static void count_drift(weekly *m)
         m->n_drifted += reading_is(mw_json_element(features, i), "drifted");
 }
 
+/* Of a week's series; NaN where nobody sampled. */
+static void count_traffic(const mw_json *traffic, week_counts *counts)
+{
+    const mw_json *totals = mw_json_member(traffic, "totals");
+    bool is_known = reading_count(totals, "sampled_seconds") > 0;
+    counts->requests = is_known ? reading_number(totals, "requests") : (double)NAN;
+    counts->failures = is_known ? counts->requests - reading_number(totals, "ok") : (double)NAN;
+}
+
 static void count_errors(weekly *m)
 {
-    const mw_json *series = mw_json_member(m->week->traffic, "series");
-    double all = 0, ok = 0, value;
-    const mw_json *requests = mw_json_member(series, "requests"),
-                  *good = mw_json_member(series, "ok");
-    for (size_t i = 0; i < mw_json_count(requests); i++) {
-        all += mw_json_number(mw_json_element(requests, i), &value) ? value : 0;
-        ok += mw_json_number(mw_json_element(good, i), &value) ? value : 0;
-    }
-    m->error_share = all > 0 ? 1 - ok / all : (double)NAN;
-    if (!isfinite(m->error_share) && m->week->counters.requests > 0)
-        m->error_share = m->week->counters.failures / m->week->counters.requests;
+    const mw_counters *c = &m->week->counters;
+    count_traffic(m->week->traffic, &m->now);
+    count_traffic(m->week->traffic_before, &m->before);
+    m->error_share = m->now.requests > 0 ? m->now.failures / m->now.requests : (double)NAN;
+    if (!isfinite(m->error_share) && c->requests > 0)
+        m->error_share = c->failures / c->requests;
 }
 
 /* ---- verdict --------------------------------------------------------------------------------- */
@@ -199,6 +202,8 @@ static void both_weeks(const weekly *m)
     mw_paper_table(m->paper, "weeks", "", c, MW_COUNT(week_columns));
     compare(m, m->week->log ? "rows answered" : "rows answered, by whole days", m->now.rows,
             m->before.rows, false);
+    compare(m, "requests", m->now.requests, m->before.requests, false);
+    compare(m, "answered with an error", m->now.failures, m->before.failures, true);
     compare(m, "alerts fired", m->now.alerts, m->before.alerts, true);
     compare(m, "critical ones", m->now.critical, m->before.critical, true);
     compare(m, "never acknowledged", m->now.unseen, m->before.unseen, true);

@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 
-enum { POINTS = 12, ROWS_MAX = 200, WORDS_BYTES = 2048 };
+enum { POINTS = 12, ROWS_MAX = 200, WORDS_BYTES = 2048, HOUR = 3600 };
 
 /* ---- traffic --------------------------------------------------------------------------------- */
 
@@ -22,18 +22,39 @@ static void since_start(const weekly *m)
     mw_put_number(&words, c->requests);
     mw_buf_text(&words, " requests, ");
     mw_put_number(&words, c->failures);
-    mw_buf_text(&words, " of them with an error");
-    if (isfinite(c->p50)) {
-        mw_buf_format(&words,
-                      "; half of the answers took less than %.3g ms, 99 of 100 less than "
-                      "%.3g ms",
-                      1000 * c->p50, 1000 * c->p99);
-    }
-    mw_paper_say(m->paper, "%s.", words.data);
-    if (c->started > m->week->from)
+    mw_buf_text(&words, " of them with an error.");
+    mw_paper_say(m->paper, "%s", words.data);
+    mw_buf_done(&words);
+}
+
+static void put_speed(mw_buf *words, const mw_json *totals)
+{
+    double p50 = reading_number(totals, "p50"), p99 = reading_number(totals, "p99");
+    if (isfinite(p50))
+        mw_buf_format(words,
+                      "; half of the answers took less than %.3g ms, 99 of 100 less than %.3g ms",
+                      1000 * p50, 1000 * p99);
+}
+
+/* What the week's hours add up to; of hours without a server nothing is known. */
+static void sum_up(const weekly *m)
+{
+    mw_buf words;
+    const mw_json *totals = mw_json_member(m->week->traffic, "totals");
+    double sampled = reading_count(totals, "sampled_seconds"), whole = m->week->to - m->week->from;
+    mw_buf_init(&words, WORDS_BYTES);
+    mw_put_number(&words, m->now.requests);
+    mw_buf_text(&words, " requests in this week, ");
+    mw_put_number(&words, m->now.failures);
+    mw_buf_text(&words, " of them answered with an error");
+    put_speed(&words, totals);
+    if (sampled > 0)
+        mw_paper_say(m->paper, "%s.", words.data);
+    if (sampled < 0.98 * whole)
         mw_paper_point(m->paper, MW_MARK_UNKNOWN,
-                       "What it answered in this week before it began is not known: a server "
-                       "counts anew at each start.");
+                       "Of %.0f of the week's %.0f hours nothing is known: no server ran, or it "
+                       "did not serve this endpoint.",
+                       (whole - sampled) / HOUR, whole / HOUR);
     mw_buf_done(&words);
 }
 
@@ -43,26 +64,22 @@ void weekly_traffic(const weekly *m)
     const mw_json *t = mw_json_member(w->traffic, "t"),
                   *series = mw_json_member(w->traffic, "series");
     mw_paper_section(m->paper, "traffic", "Traffic, latency, errors");
-    since_start(m);
     if (w->log)
         timeline_draw(&m->happened, m->paper, mw_json_member(w->log, "t"),
                       mw_json_member(w->log, "rows"), "rows_per_day",
                       "Rows answered a day, of the prediction log", "");
     if (!w->traffic) {
+        since_start(m);
         mw_paper_point(m->paper, MW_MARK_UNKNOWN, "How it went over time is not known.");
         return;
     }
+    sum_up(m);
     timeline_draw(&m->happened, m->paper, t, mw_json_member(series, "requests"), "requests",
-                  "Requests a second, the last 24 hours; dotted: what is served changed", "/s");
+                  "Requests a second over the week; dotted: what is served changed", "/s");
     timeline_draw(&m->happened, m->paper, t, mw_json_member(series, "p99"), "p99",
-                  "The slowest of 100 answers, the last 24 hours", "s");
+                  "The slowest of 100 answers, hour by hour", "s");
     timeline_draw(&m->happened, m->paper, t, mw_json_member(series, "server_errors"),
-                  "server_errors",
-                  "Answers with a fault of the server, a second, the last 24 hours", "/s");
-    mw_paper_point(m->paper, MW_MARK_UNKNOWN,
-                   "Traffic and latency over time are kept for 24 hours: of the other six days "
-                   "only what stands above is known%s",
-                   w->log ? "." : ". --log DIR reads rows by day from the prediction log.");
+                  "server_errors", "Answers with a fault of the server, a second", "/s");
 }
 
 /* ---- versions, rollouts ---------------------------------------------------------------------- */

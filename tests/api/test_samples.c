@@ -3,7 +3,9 @@
 
 #include <math.h>
 
+#include "../folder.h"
 #include "api/samples.h"
+#include "api/tracks.h"
 
 enum { NOON = 1764244800 }; /* a whole minute, of a day in 2025 */
 
@@ -151,8 +153,109 @@ static void test_memory_has_a_cap(void **state)
     take(samples, NOON + 3000, 3000, 0, 0);
     api_samples_drop(samples, NOON + 3001); /* nobody took it then */
     api_samples_count(samples, &bytes, &n_dropped);
-    assert_int_equal(bytes, 0);
+    assert_true(bytes <= 16 * MW_KIB);
+    api_sample found;
+    int64_t since;
+    assert_false(api_samples_read(samples, name, 1, NOON, 60, 1, &found, &since));
     api_samples_free(samples);
+}
+
+static api_sample past(api_samples *samples, int64_t from, int64_t step)
+{
+    api_sample found;
+    int64_t since;
+    assert_true(api_samples_read(samples, name, SAMPLES_PAST, from, step, 1, &found, &since));
+    return found;
+}
+
+/* Three days: minutes are forgotten, hours are not. */
+static void test_hours_outlive_minutes(void **state)
+{
+    (void)state;
+    api_samples *samples = begin(MW_MIB);
+    for (int64_t t = 0; t < 3 * 86400; t += 60)
+        take(samples, NOON + t, (uint64_t)t + 60, 0, 0);
+    assert_int_equal(sum(samples, NOON, 60).ok, 0);
+    assert_int_equal(sum(samples, NOON + 3600, 3600).ok, 3600);
+    assert_int_equal(sum(samples, NOON + 3600, 86400).ok, 86400);
+    api_samples_free(samples);
+}
+
+static void test_what_is_gone_is_past(void **state)
+{
+    (void)state;
+    api_run runs[4];
+    api_samples *samples = begin(MW_MIB);
+    take(samples, NOON, 40, 2, 1);
+    api_samples_drop(samples, NOON + 5);
+    assert_int_equal(past(samples, NOON, 60).ok, 40);
+    assert_int_equal(past(samples, NOON, 1).server_errors, 1);
+    take(samples, NOON + 300, 7, 0, 0);
+    assert_int_equal(api_samples_runs(samples, name, runs, 4), 2);
+    api_samples_drop(samples, NOON + 301);
+    assert_int_equal(past(samples, NOON, 600).ok, 47);
+    assert_int_equal(api_samples_runs(samples, name, runs, 4), 2); /* minutes lie between */
+    assert_int_equal(runs[0].to, NOON);
+    assert_int_equal(runs[1].from, NOON + 300);
+    api_samples_free(samples);
+}
+
+/* The next server begins where this one ended. */
+static void test_a_restart(void **state)
+{
+    (void)state;
+    mw_error err;
+    char folder[TEST_FOLDER_BYTES];
+    assert_int_equal(test_folder_make(folder), 0);
+    for (int64_t day = 0; day < 3; day++) {
+        api_run runs[8];
+        api_samples *samples = begin(MW_MIB);
+        int64_t now = NOON + day * 86400;
+        assert_int_equal(api_samples_keep(samples, folder, &err), MW_OK);
+        take(samples, now, 100, 3, 2);
+        take(samples, now + 60, 130, 3, 2);
+        assert_int_equal(past(samples, NOON, (day + 1) * 86400).ok, 130 * day);
+        assert_int_equal(api_samples_runs(samples, name, runs, 8), day + 1);
+        api_samples_save(samples, now + 61, 8, true);
+        api_samples_free(samples);
+    }
+    assert_int_equal(test_folder_remove(folder), 0);
+}
+
+static const struct damage {
+    const char *name, *why;
+    size_t cut; /* bytes from the end */
+    ptrdiff_t flip;
+} damages[] = {
+    {"cut short", "it is cut short, or damaged", 1, -1},
+    {"empty", "it is cut short, or damaged", 100000, -1},
+    {"a byte is another", "it is cut short, or damaged", 0, 20},
+};
+
+static void test_damaged_pasts_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(damages); i++) {
+        mw_error err;
+        mw_buf text;
+        api_samples *samples = begin(MW_MIB), *other = begin(MW_MIB);
+        take(samples, NOON, 100, 3, 2);
+        mw_buf_init(&text, MW_MIB);
+        track_write(samples, name, NOON, &text);
+        api_track *into = track_find_or_make(other, name, SAMPLES_PAST, NOON);
+        assert_int_equal(track_read(other, into, mw_buf_as_view(&text), NOON, &err), MW_OK);
+        assert_int_equal(past(other, NOON, 60).ok, 100);
+        if (damages[i].flip >= 0)
+            text.data[damages[i].flip] ^= 1;
+        text.size -= damages[i].cut < text.size ? damages[i].cut : text.size;
+        if (track_read(other, into, mw_buf_as_view(&text), NOON, &err) != MW_BAD_DATA ||
+            strcmp(err.what, damages[i].why) != 0)
+            fail_msg("%s: %s", damages[i].name, err.what);
+        assert_int_equal(past(other, NOON, 60).ok, 100);
+        api_samples_free(samples);
+        api_samples_free(other);
+        mw_buf_done(&text);
+    }
 }
 
 static void test_quantiles(void **state)
@@ -176,6 +279,10 @@ int main(void)
                                        cmocka_unit_test(test_minutes_outlive_seconds),
                                        cmocka_unit_test(test_a_day_later_it_is_gone),
                                        cmocka_unit_test(test_memory_has_a_cap),
+                                       cmocka_unit_test(test_hours_outlive_minutes),
+                                       cmocka_unit_test(test_what_is_gone_is_past),
+                                       cmocka_unit_test(test_a_restart),
+                                       cmocka_unit_test(test_damaged_pasts_are_refused),
                                        cmocka_unit_test(test_quantiles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,10 @@ static const char drift[] =
     "{\"feature\":\"age\",\"drifted\":false}]}";
 static const char traffic[] = "{\"t\":[1795814000,1795814100],\"series\":{\"requests\":[10,20],"
                               "\"ok\":[10,10],\"p99\":[0.1,null],\"server_errors\":[0,10],"
-                              "\"client_errors\":[0,0]}}";
+                              "\"client_errors\":[0,0]},\"totals\":{\"sampled_seconds\":43200,"
+                              "\"requests\":3000,\"ok\":2000,\"p50\":0.001,\"p99\":0.01}}";
+static const char traffic_before[] = "{\"totals\":{\"sampled_seconds\":604800,\"requests\":2000,"
+                                     "\"ok\":2000,\"p50\":0.001,\"p99\":0.01}}";
 static const char now_good[] =
     "{\"performance\":[{\"version\":2,\"model\":\"m\",\"labels\":500,\"metrics\":{"
     "\"roc_auc\":{\"value\":0.7,\"low\":0.68,\"high\":0.72},"
@@ -129,10 +132,11 @@ static void test_a_week(void **state)
         "Rollout 2 of version 3 is taken back: errors",
         "2 measures of how good the answers were fell",
         "33.3 % of the requests were answered with an error",
-        "it answered 300 requests, 100 of them with an error; half of the answers took less than 1 "
-        "ms",
-        "before it began is not known",
-        "kept for 24 hours",
+        "| requests | 3,000 | 2,000 | more: +1,000 (+50 %) |",
+        "| answered with an error | 1,000 | 0 | ◆ more: +1,000 |",
+        "3,000 requests in this week, 1,000 of them answered with an error; half of the answers "
+        "took less than 1 ms",
+        "Of 156 of the week's 168 hours nothing is known",
         "While no server runs nothing is watched",
         "income: PSI 0.500 over the week, most likely since 2026-11-27 19:20 UTC",
         "| 2 | roc\\_auc | 0.700 | 0.680 | 0.720 | 500 | 0.800 | ▲ worse |",
@@ -149,6 +153,7 @@ static void test_a_week(void **state)
                     .now = NOW,
                     .served = read_in(&t, "{\"versions\":[{\"version\":2,\"since\":1}]}"),
                     .traffic = read_in(&t, traffic),
+                    .traffic_before = read_in(&t, traffic_before),
                     .drift = read_in(&t, drift),
                     .log = read_in(&t, log_days),
                     .performance = read_in(&t, now_good),

@@ -229,7 +229,8 @@ def test_a_week_of_a_server(run, eventful, tmp_path):
     assert ("acknowledged", "Busy: <img src=x> load") in happened
     said = json.dumps(sections(report))
     assert "income: PSI" in said and "no labels came" in said
-    assert "it answered" in said and "kept for 24 hours" in said
+    assert "requests in this week" in said and "of the week's 168 hours nothing is known" in said
+    assert weeks["requests"]["this_week"] >= 8 and weeks["requests"]["week_before"] is None
     page = harmless(run, tmp_path, *live)
     assert "Notes of those who run it" in page
 

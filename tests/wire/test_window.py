@@ -256,3 +256,35 @@ def test_files(alone):
     same = alone.get(f"/ui/{name}", headers={"If-None-Match": plain.headers["etag"]})
     assert same.status_code == 304 and not same.content
     assert alone.get("/ui/app-00000000.js").status_code == 404
+
+
+def test_traffic_survives_a_restart(serve, models):
+    """A week is a week: what was asked before the server began again is still told."""
+    words = (f"a={models.paths['plain']}",)
+    before = serve(*words)
+    row = before.get("/mw/v1/endpoints/a").json()["columns"]
+    row = {"dataframe_records": [{column["name"]: 0 for column in row}]}
+    before.row = row
+    ask(before, 30)
+    ask(before, 4, body={"no": "rows"})
+    week = "/mw/v1/endpoints/a/series?from={}&to={}&w=96"
+
+    def totals(server, seconds):
+        now = int(time.time())
+        return server.get(week.format(now - seconds, now + 1)).json()["totals"]
+    assert until(lambda: totals(before, 900)["requests"] == 34)
+    before.stop()
+    after = serve(*words)
+    after.row = row
+    ask(after, 6)
+    assert until(lambda: totals(after, 604800)["requests"] == 40), totals(after, 604800)
+    found = totals(after, 604800)
+    assert found["client_errors"] == 4 and found["ok"] == 36 and found["p99"] > 0
+    assert 0 < found["sampled_seconds"] <= 2 * 3600
+    now = int(time.time())
+    series = after.get(week.format(now - 604800, now + 1)).json()
+    assert series["step"] == 3600 and series["series"]["requests"][0] is None
+    assert sum(n or 0 for n in series["versions"]["0"]["requests"]) > 0  # of no version any more
+    assert totals(after, 3600)["requests"] == 40  # by the minute, too
+    month = after.get(week.format(now - 30 * 86400, now + 1).replace("96", "300")).json()
+    assert month["totals"]["requests"] == 40 and len(month["t"]) <= 601

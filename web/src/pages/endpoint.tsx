@@ -105,7 +105,7 @@ function marksOf(series: Series, rollouts: Rollout[]) {
   for (const [version, of] of Object.entries(series.versions)) {
     const first = of.requests?.findIndex((v) => v != null) ?? -1;
     const t = series.t[first];
-    if (first > 0 && t !== undefined && !found.some((mark) => mark.text === `v${version}` && Math.abs(mark.t - t) < 5 * series.step + 5)) found.push({ t, text: `v${version}` });
+    if (version !== "0" && first > 0 && t !== undefined && !found.some((mark) => mark.text === `v${version}` && Math.abs(mark.t - t) < 5 * series.step + 5)) found.push({ t, text: `v${version}` });
   }
   return found.filter((mark) => mark.t >= series.from && mark.t <= series.to + 60);
 }
@@ -114,7 +114,7 @@ function Traffic({ name, series, marks }: { name: string; series: Series; marks:
   const versions = Object.keys(series.versions).sort((a, b) => Number(a) - Number(b)).slice(-6);
   const span = { sync: `endpoint-${name}`, marks };
   const lines = useMemo(() => ({
-    requests: versions.map((version) => ({ label: `v${version}`, values: series.versions[version]?.requests ?? [] })),
+    requests: versions.map((version) => ({ label: version === "0" ? "earlier" : `v${version}`, values: series.versions[version]?.requests ?? [], ...(version === "0" ? { colour: 3 } : {}) })),
     latency: [
       { label: "p50", values: series.series.p50 ?? [], colour: 0 },
       { label: "p90", values: series.series.p90 ?? [], colour: 4 },

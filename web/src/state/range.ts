@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import { param, setQuery } from "./router";
 
-export const ranges: Record<string, number> = { "15m": 900, "1h": 3600, "6h": 21600, "24h": 86400 };
+export const ranges: Record<string, number> = { "15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000 };
 
 export interface Range {
   from: number; /* seconds since 1970; of a moving range: back from now */
