@@ -44,7 +44,7 @@ void mw_confusion_count(const uint8_t *labels, const double *scores, double thre
                         size_t n_groups)
 {
     enum { FEW = 64, TABLES = 4, CELLS = 4 };
-    static _Thread_local uint32_t cells[TABLES][FEW * CELLS];
+    uint32_t cells[TABLES][FEW * CELLS];
     memset(ret_groups, 0, n_groups * sizeof *ret_groups);
     memset(cells, 0, sizeof cells);
     for (size_t row = 0; row < n_rows; row++) {

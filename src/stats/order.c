@@ -21,7 +21,7 @@ static uint64_t falling_key(double value)
 
 void stats_order_falling(const double *values, size_t n, stats_pair *room, uint32_t *ret_rows)
 {
-    static _Thread_local uint32_t counts[DIGITS][BUCKETS];
+    uint32_t counts[DIGITS][BUCKETS]; /* a thread's own cost a library a call in each turn */
     stats_pair *from = room, *to = room + n;
     memset(counts, 0, sizeof counts);
     for (size_t i = 0; i < n; i++) {

@@ -59,32 +59,62 @@ static bool insert(word *keys, size_t n, size_t moves)
     return true;
 }
 
-static size_t digit_of(uint64_t key, unsigned shift, unsigned digit)
+static inline size_t digit_of(uint64_t key, unsigned digit)
 {
-    return key >> shift >> digit * DIGIT_BITS & (BUCKETS - 1);
+    return key >> digit * DIGIT_BITS & (BUCKETS - 1);
 }
 
-/* Stable passes over n_digits digits above `shift`; the keys end in `keys` again. */
-static void pass_digits(word *keys, word *scratch, size_t n, unsigned shift, unsigned n_digits)
+/* Stable passes over n_digits digits above `shift`: the given keys, less `least`, go to `from` and
+ * then to and fro; returns where they ended. Inlined for each number of digits, so that the
+ * counting is one straight line a key. */
+static inline __attribute__((always_inline)) word *pass_digits(const word *given, uint64_t least,
+                                                               word *from, word *to, size_t n,
+                                                               unsigned shift, unsigned n_digits,
+                                                               uint32_t counts[][BUCKETS])
 {
-    static _Thread_local uint32_t counts[DIGITS][BUCKETS];
-    word *from = keys, *to = scratch;
     memset(counts, 0, n_digits * sizeof counts[0]);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        uint64_t key = given[i] - least;
+        from[i] = key;
+        key >>= shift;
+#pragma GCC unroll 6
         for (unsigned digit = 0; digit < n_digits; digit++)
-            counts[digit][digit_of(keys[i], shift, digit)]++;
+            counts[digit][digit_of(key, digit)]++;
+    }
     for (unsigned digit = 0; digit < n_digits; digit++) {
         uint32_t *places = counts[digit];
         if (!stats_to_places(places, n))
             continue;
-        for (size_t i = 0; i < n; i++)
-            to[places[digit_of(from[i], shift, digit)]++] = from[i];
+        for (size_t i = 0; i < n; i++) {
+            uint64_t key = from[i];
+            to[places[digit_of(key >> shift, digit)]++] = key;
+        }
         word *swap = from;
         from = to;
         to = swap;
     }
+    return from;
+}
+
+static void move_to(word *keys, const word *from, size_t n)
+{
     if (from != keys)
         memcpy(keys, from, n * sizeof *keys);
+}
+
+static bool insert_after(word *keys, word *room, size_t n, uint64_t least, unsigned bits)
+{
+    uint32_t counts[TOP_DIGITS][BUCKETS];
+    unsigned shift = bits > TOP_BITS ? bits - TOP_BITS : 0;
+    /* from `room`, three passes end in `keys` */
+    move_to(keys, pass_digits(keys, least, room, keys, n, shift, TOP_DIGITS, counts), n);
+    return insert(keys, n, MOVES_EACH * n);
+}
+
+static void pass_all(word *keys, word *room, size_t n)
+{
+    uint32_t counts[DIGITS][BUCKETS];
+    move_to(keys, pass_digits(keys, 0, keys, room, n, 0, DIGITS, counts), n);
 }
 
 void mw_sort(double *values, size_t n, double *scratch)
@@ -97,18 +127,17 @@ void mw_sort(double *values, size_t n, double *scratch)
         most = key > most ? key : most;
         keys[i] = key;
     }
-    for (size_t i = 0; i < n; i++)
-        keys[i] -= least;
     unsigned bits = n > 0 && most > least ? 64 - (unsigned)__builtin_clzll(most - least) : 0;
-    unsigned shift = bits > TOP_BITS ? bits - TOP_BITS : 0;
-    if (n > FEW && bits > 0)
-        pass_digits(keys, room, n, shift, TOP_DIGITS);
-    if (!insert(keys, n, n <= FEW ? SIZE_MAX : MOVES_EACH * n)) {
-        pass_digits(keys, room, n, 0, DIGITS);
+    uint64_t base = 0; /* what the keys are above */
+    if (n <= FEW) {
         insert(keys, n, SIZE_MAX);
+    } else if (bits > 0) {
+        base = least;
+        if (!insert_after(keys, room, n, least, bits))
+            pass_all(keys, room, n);
     }
     for (size_t i = 0; i < n; i++)
-        values[i] = value_of(keys[i] + least);
+        values[i] = value_of(keys[i] + base);
 }
 
 mw_sample mw_sample_make(const double *values, size_t n, ptrdiff_t stride, double *room,
