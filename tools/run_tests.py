@@ -125,9 +125,8 @@ def suite_unit_sanitized(log):
 
 
 def suite_unit_threads(log):
-    """Rooms with threads, under the thread sanitizer; kernels have none, and plain C stands in."""
-    return unit_tests(log, "build-thread", suites=("base", "net", "store", "monitor", "journal",
-                                                   "serve", "alert"),
+    """Tests with threads, under the thread sanitizer; kernels have none, and plain C stands in."""
+    return unit_tests(log, "build-thread", suites=("threads",),
                       options=["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=0",
                                "-Dvectors=false", *WATCHED])
 
