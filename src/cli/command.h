@@ -382,7 +382,8 @@ cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli
     cli_run_user_add, cli_run_user_list, cli_run_user_remove, cli_run_user_passwd,
     cli_run_user_grant, cli_run_user_revoke, cli_run_token_create, cli_run_token_list,
     cli_run_token_revoke, cli_run_audit_list, cli_run_audit_verify, cli_run_fairness_check,
-    cli_run_server_backup, cli_run_server_restore, cli_run_server_import;
+    cli_run_server_backup, cli_run_server_restore, cli_run_server_import,
+    cli_run_server_migrate;
 
 cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data, cli_run_report_card;
 cli_run cli_run_model_golden;

@@ -1,4 +1,4 @@
-/* server backup, server restore: a whole record, out and in. */
+/* server backup, restore, migrate, import-mlflow: a whole record, out and in. */
 #include "record_door.h"
 
 static mw_status write_report(const cli_call *call, const char *verb, const char *where,
@@ -58,6 +58,48 @@ mw_status cli_run_server_restore(cli_call *call, mw_error *err)
     cli_name_actor(name, sizeof name, &actor);
     MW_TRY(mw_record_restore(call->arguments[0], folder, &actor, &report, err));
     return write_report(call, "restored", folder, &report, err);
+}
+
+static void write_migrated(const cli_call *call, const char *to, const mw_migrate_report *r,
+                           mw_buf *out)
+{
+    const char *head = r->head[0] ? r->head : "-";
+    if (!cli_is_on(call, CLI_JSON)) {
+        mw_buf_format(out, "migrated\t%s\t%llu tables\t%llu rows\taudit head %s\n", to,
+                      (unsigned long long)r->copied.n_tables, (unsigned long long)r->copied.n_rows,
+                      head);
+        return;
+    }
+    mw_buf_text(out, "{\"migrated\":");
+    mw_json_write_text(out, mw_view_of(to));
+    mw_buf_format(out,
+                  ",\"tables\":%llu,\"rows\":%llu,\"audit_entries\":%lld,"
+                  "\"audit_head\":\"%s\"}\n",
+                  (unsigned long long)r->copied.n_tables, (unsigned long long)r->copied.n_rows,
+                  (long long)r->n_entries, r->head);
+}
+
+mw_status cli_run_server_migrate(cli_call *call, mw_error *err)
+{
+    mw_buf out;
+    mw_actor actor;
+    const char *folder, *to = call->arguments[0];
+    char name[128], shown[1024];
+    mw_migrate_report report;
+    bool is_file = strcmp(to, "file") == 0;
+    MW_TRY(need_record(call, &folder, err));
+    if (!is_file && !mw_store_is_address(to)) {
+        mw_fail(err, MW_E_STORE_URI, "'%.100s' is no address of a database", to);
+        return mw_mend(err, "write postgresql://USER@HOST/DATABASE, or 'file'");
+    }
+    cli_name_actor(name, sizeof name, &actor);
+    MW_TRY(mw_record_migrate(folder, is_file ? NULL : to, &actor, &report, err));
+    mw_store_show_address(to, shown, sizeof shown);
+    mw_buf_init(&out, 64 * MW_KIB);
+    write_migrated(call, shown, &report, &out);
+    mw_status status = cli_put(call, &out, err);
+    mw_buf_done(&out);
+    return status;
 }
 
 /* ---- MLflow's database ------------------------------------------------------------------------

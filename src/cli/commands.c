@@ -1396,6 +1396,27 @@ static const cli_command commands[] = {
         .run = cli_run_server_import,
     },
     {
+        .name = "server migrate",
+        .group = "Operate",
+        .summary = "move a record's rows into PostgreSQL, or back",
+        .about =
+            "Copies every row of the record into a database that holds none, reads all of them "
+            "there "
+            "and compares, verifies the audit log on both sides, and then notes in the record's "
+            "folder where the rows are: 'mw serve --record DIR' goes on with them. All or nothing. "
+            "With TO 'file' they come back into record.db. Artifacts stay where they are: servers "
+            "that are to share the record need them in a bucket or a folder that all see. What "
+            "was "
+            "left is kept as record.db.moved. The record must not be in use.",
+        .arguments = {{"TO", "postgresql://USER@HOST/DATABASE, or 'file'", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw server migrate postgresql://mw@db.example/models --record mw-record",
+                      "so that several servers share it"},
+                     {"mw server migrate file --record mw-record", "back into one file"}},
+        .reads_config = true,
+        .run = cli_run_server_migrate,
+    },
+    {
         .name = "capacity bench",
         .group = "Operate",
         .summary = "find out how much a running server carries",

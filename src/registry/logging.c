@@ -17,10 +17,10 @@ mw_status record_put_tag(mw_record *record, int64_t run, const mw_tag *tag, mw_e
     if (mw_view_is(tag->key, "mlflow.runName"))
         MW_TRY(mw_sql_run(record->session, err, "UPDATE runs SET name = ? WHERE id = ?", "ti",
                           value, run));
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO tags(run, key, value) VALUES(?, ?, ?)"
-                      " ON CONFLICT(run, key) DO UPDATE SET value = excluded.value",
-                      "itt", run, tag->key, value);
+    return mw_sql_post(record->session, err,
+                       "INSERT INTO tags(run, key, value) VALUES(?, ?, ?)"
+                       " ON CONFLICT(run, key) DO UPDATE SET value = excluded.value",
+                       "itt", run, tag->key, value);
 }
 
 mw_status mw_record_set_tag(mw_record *record, mw_view run_id, const mw_tag *tag, mw_error *err)
@@ -116,24 +116,24 @@ static mw_status put_model_metric(mw_record *record, const mw_run_info *run,
 {
     if (metric->model_id.size == 0)
         return MW_OK;
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO logged_model_metrics(model, key, timestamp, step, run, value,"
-                      " is_nan, dataset_name, dataset_digest)"
-                      " SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM logged_models WHERE model_id = ?"
-                      " ON CONFLICT DO NOTHING",
-                      "tiiidittt", metric->key, metric->timestamp, metric->step, run->row,
-                      storable(metric->value), (int64_t)isnan(metric->value), metric->dataset_name,
-                      metric->dataset_digest, metric->model_id);
+    return mw_sql_post(record->session, err,
+                       "INSERT INTO logged_model_metrics(model, key, timestamp, step, run, value,"
+                       " is_nan, dataset_name, dataset_digest)"
+                       " SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM logged_models WHERE model_id = ?"
+                       " ON CONFLICT DO NOTHING",
+                       "tiiidittt", metric->key, metric->timestamp, metric->step, run->row,
+                       storable(metric->value), (int64_t)isnan(metric->value), metric->dataset_name,
+                       metric->dataset_digest, metric->model_id);
 }
 
 static mw_status put_point(mw_record *record, const mw_run_info *run, const mw_metric *metric,
                            mw_error *err)
 {
-    MW_TRY(mw_sql_run(record->session, err,
-                      "INSERT OR IGNORE INTO metrics(run, key, timestamp, step, value, is_nan)"
-                      " VALUES(?, ?, ?, ?, ?, ?)",
-                      "itiidi", run->row, metric->key, metric->timestamp, metric->step,
-                      storable(metric->value), (int64_t)isnan(metric->value)));
+    MW_TRY(mw_sql_post(record->session, err,
+                       "INSERT OR IGNORE INTO metrics(run, key, timestamp, step, value, is_nan)"
+                       " VALUES(?, ?, ?, ?, ?, ?)",
+                       "itiidi", run->row, metric->key, metric->timestamp, metric->step,
+                       storable(metric->value), (int64_t)isnan(metric->value)));
     return put_model_metric(record, run, metric, err);
 }
 
@@ -141,15 +141,15 @@ static mw_status put_point(mw_record *record, const mw_run_info *run, const mw_m
 static mw_status put_latest(mw_record *record, const mw_run_info *run, const mw_metric *metric,
                             mw_error *err)
 {
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO latest_metrics(run, key, value, is_nan, timestamp, step)"
-                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(run, key) DO UPDATE SET"
-                      " value = excluded.value, is_nan = excluded.is_nan,"
-                      " timestamp = excluded.timestamp, step = excluded.step"
-                      " WHERE (excluded.step, excluded.timestamp, excluded.value)"
-                      " > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
-                      "itdiii", run->row, metric->key, storable(metric->value),
-                      (int64_t)isnan(metric->value), metric->timestamp, metric->step);
+    return mw_sql_post(record->session, err,
+                       "INSERT INTO latest_metrics(run, key, value, is_nan, timestamp, step)"
+                       " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(run, key) DO UPDATE SET"
+                       " value = excluded.value, is_nan = excluded.is_nan,"
+                       " timestamp = excluded.timestamp, step = excluded.step"
+                       " WHERE (excluded.step, excluded.timestamp, excluded.value)"
+                       " > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
+                       "itdiii", run->row, metric->key, storable(metric->value),
+                       (int64_t)isnan(metric->value), metric->timestamp, metric->step);
 }
 
 mw_status mw_record_log_metric(mw_record *record, mw_view run_id, const mw_metric *metric,

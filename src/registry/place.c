@@ -64,7 +64,7 @@ bool record_is_there(const char *folder)
            (mw_store_is_address(place) || access(place, F_OK) == 0);
 }
 
-static mw_status write_address(const char *folder, const char *address, mw_error *err)
+mw_status record_write_address(const char *folder, const char *address, mw_error *err)
 {
     mw_buf text;
     char path[RECORD_PLACE_BYTES], id[RECORD_ID_BYTES];
@@ -101,7 +101,7 @@ mw_status record_settle(const char *folder, const char *address, bool only_check
     snprintf(path, sizeof path, "%s/record.db", folder);
     if (access(path, F_OK) == 0)
         return fail_other("its record.db", folder, err);
-    return only_check ? MW_OK : write_address(folder, shown, err);
+    return only_check ? MW_OK : record_write_address(folder, shown, err);
 }
 
 mw_status mw_registry_claim(mw_registry *registry, mw_error *err)

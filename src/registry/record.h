@@ -100,6 +100,9 @@ bool record_is_there(const char *folder);
 /* From now on they are in that database. Fails: MW_BAD_ARGUMENT (MW4019) they are elsewhere. */
 MW_CHECKED mw_status record_settle(const char *folder, const char *address, bool only_check,
                                    mw_error *err);
+/* store.json, which says so. */
+MW_CHECKED mw_status record_write_address(const char *folder, const char *address, mw_error *err);
+mw_status record_fail_none(const char *folder, mw_error *err);
 /* Fails: MW_UNSUPPORTED (MW4020) they are in no file, and `what` needs one. */
 MW_CHECKED mw_status record_need_file(const mw_registry *registry, const char *what,
                                       const char *instead, mw_error *err);

@@ -85,7 +85,7 @@ static mw_status open_registry(const char *folder, const char *address, bool bes
     return MW_OK;
 }
 
-static mw_status fail_none(const char *folder, mw_error *err)
+mw_status record_fail_none(const char *folder, mw_error *err)
 {
     mw_fail(err, MW_E_STORE_NONE, "there is no record");
     mw_at(err, "%s", folder);
@@ -98,7 +98,7 @@ static mw_status look_at_parts(mw_registry *registry, const char *folder, mw_err
     snprintf(registry->folder, sizeof registry->folder, "%s", folder);
     MW_TRY(record_find_rows(folder, path, err));
     if (!record_is_there(folder))
-        return fail_none(folder, err);
+        return record_fail_none(folder, err);
     MW_TRY(mw_store_open_to_read(path, record_n_steps, &registry->store, err));
     snprintf(path, sizeof path, "%s/blobs", folder);
     return mw_blobs_look(path, &registry->blobs, err);
@@ -138,7 +138,7 @@ mw_status mw_registry_open_beside(const char *folder, bool make, mw_registry **r
                                   mw_error *err)
 {
     if (!make && !record_is_there(folder))
-        return fail_none(folder, err);
+        return record_fail_none(folder, err);
     return open_registry(folder, NULL, true, ret_registry, err);
 }
 

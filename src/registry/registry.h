@@ -517,6 +517,7 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "access.h"
 #include "audit.h"
 #include "backup.h"
+#include "migrate.h"
 #include "import.h"
 #include "rollout_record.h"
 #include "gates.h"

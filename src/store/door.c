@@ -10,6 +10,17 @@ mw_status mw_sql_run(mw_sql *session, mw_error *err, const char *sql, const char
     return status;
 }
 
+mw_status mw_sql_post(mw_sql *session, mw_error *err, const char *sql, const char *kinds, ...)
+{
+    va_list arguments;
+    const store_engine *engine = session->engine;
+    va_start(arguments, kinds);
+    mw_status status =
+        (engine->post ? engine->post : engine->run)(session, sql, kinds, &arguments, err);
+    va_end(arguments);
+    return status;
+}
+
 int64_t mw_sql_changes(const mw_sql *session)
 {
     return session->n_changed;

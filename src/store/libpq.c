@@ -19,6 +19,27 @@ static mw_status fail(const char *what, const char *why, mw_error *err)
                         "or name the file in MW_LIBPQ");
 }
 
+/* All of them, or none. */
+static void find_newer(void *handle)
+{
+    static const struct {
+        const char *name;
+        size_t place;
+    } functions[] = {
+#define ROW(name, result, arguments) {#name, offsetof(libpq, name)},
+        LIBPQ_NEWER_FUNCTIONS(ROW)
+#undef ROW
+    };
+    for (size_t i = 0; i < MW_COUNT(functions); i++) {
+        void *symbol = dlsym(handle, functions[i].name);
+        memcpy((char *)&store_pq + functions[i].place, &symbol, sizeof symbol);
+        if (!symbol) {
+            store_pq.PQenterPipelineMode = NULL;
+            return;
+        }
+    }
+}
+
 static mw_status find_all(void *handle, mw_error *err)
 {
     static const struct {
@@ -35,6 +56,7 @@ static mw_status find_all(void *handle, mw_error *err)
             return fail("this libpq is too old, or another library", functions[i].name, err);
         memcpy((char *)&store_pq + functions[i].place, &symbol, sizeof symbol);
     }
+    find_newer(handle);
     return MW_OK;
 }
 

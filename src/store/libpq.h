@@ -19,6 +19,8 @@ enum {
     PG_NO_ATTEMPT = 3, /* of a ping: the address is no address */
     PG_COMMAND_OK = 1,
     PG_TUPLES_OK = 2, /* of a result */
+    PG_PIPELINE_SYNC = 10,
+    PG_PIPELINE_ABORTED = 11,
     PG_IDLE = 0,
     PG_IN_TRANSACTION = 2,
     PG_IN_ERROR = 3 /* of a transaction */
@@ -60,9 +62,16 @@ enum {
     F(PQgetisnull, int, (const pg_result *, int, int))                                    \
     F(PQclear, void, (pg_result *))
 
+/* From 14 on; without them every statement is waited for. */
+#define LIBPQ_NEWER_FUNCTIONS(F)             \
+    F(PQenterPipelineMode, int, (pg_conn *)) \
+    F(PQexitPipelineMode, int, (pg_conn *))  \
+    F(PQpipelineSync, int, (pg_conn *))
+
 typedef struct libpq {
 #define DECLARE(name, result, arguments) result(*name) arguments;
     LIBPQ_FUNCTIONS(DECLARE)
+    LIBPQ_NEWER_FUNCTIONS(DECLARE)
 #undef DECLARE
 } libpq;
 

@@ -166,7 +166,7 @@ static void lose(store_link *link)
     store_pq.PQfinish(link->conn);
     link->conn = NULL;
     memset(link->kept, 0, sizeof link->kept);
-    link->n_led = 0;
+    link->n_led = link->n_posted = 0;
     atomic_fetch_add(&link->server->n_lost, 1);
 }
 
@@ -249,10 +249,63 @@ mw_status store_link_answer(store_link *link, int was_sent, pg_result **ret_resu
     return MW_OK;
 }
 
+/* ---- posting: libpq's pipeline ----------------------------------------------------------------
+ *
+ *     enter | statement, statement ... | sync | result, NULL, result, NULL ... sync | exit
+ */
+
+mw_status store_link_post(store_link *link, const char *name, int n, const char *const *values,
+                          const int *sizes, const int *formats, mw_error *err)
+{
+    if (!link->conn)
+        return store_link_fail_away(err);
+    bool is_in = link->n_posted > 0 || store_pq.PQenterPipelineMode(link->conn);
+    if (!is_in || !store_pq.PQsendQueryPrepared(link->conn, name, n, values, sizes, formats, 0))
+        return fail_lost(link, err);
+    return ++link->n_posted == STORE_POSTED ? store_link_settle(link, err) : MW_OK;
+}
+
+/* Whether that was the end. The first failure is the cause; what follows it was not even tried. */
+static bool read_posted(store_link *link, mw_status *status, mw_error *err)
+{
+    pg_result *result = store_pq.PQgetResult(link->conn);
+    int is = result ? store_pq.PQresultStatus(result) : PG_COMMAND_OK;
+    bool is_fine =
+        !result || is == PG_PIPELINE_SYNC || is == PG_PIPELINE_ABORTED || is_good(result);
+    if (!is_fine && *status == MW_OK)
+        *status = fail_result(link, result, err);
+    store_pq.PQclear(result);
+    return is == PG_PIPELINE_SYNC;
+}
+
+mw_status store_link_settle(store_link *link, mw_error *err)
+{
+    mw_status status = MW_OK;
+    size_t n_posted = link->n_posted;
+    uint64_t until_ns = mw_clock_ns() + (uint64_t)ANSWER_MS * NS_PER_MS;
+    if (n_posted == 0)
+        return MW_OK;
+    link->n_posted = 0;
+    if (!store_pq.PQpipelineSync(link->conn))
+        return fail_lost(link, err);
+    bool is_over = false;
+    for (size_t i = 0; link->conn && !is_over; i++)
+        if (i > 4 * (n_posted + 2) || !wait_for_result(link, until_ns))
+            status = fail_lost(link, err);
+        else
+            is_over = read_posted(link, &status, err);
+    if (link->conn && !store_pq.PQexitPipelineMode(link->conn))
+        status = fail_lost(link, err);
+    return status;
+}
+
+/* ---- statements of the room's own ------------------------------------------------------------ */
+
 mw_status store_link_ask(store_link *link, const char *sql, pg_result **ret_result, mw_error *err)
 {
     if (!link->conn)
         return store_link_fail_away(err);
+    MW_TRY(store_link_settle(link, err));
     return store_link_answer(link, store_pq.PQsendQuery(link->conn, sql), ret_result, err);
 }
 

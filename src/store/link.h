@@ -6,7 +6,7 @@
 #include "engine.h"
 #include "libpq.h"
 
-enum { STORE_LED = 64 };
+enum { STORE_LED = 64, STORE_POSTED = 512 };
 
 typedef struct store_link {
     mw_sql base;                 /* first */
@@ -15,6 +15,7 @@ typedef struct store_link {
     bool is_writer;
     char writer[40];  /* the name under which its commits are counted */
     int64_t n_commit; /* of the transaction that is on its way */
+    size_t n_posted;  /* statements sent whose answers were not read; at most STORE_POSTED */
     size_t n_led;
     int32_t led[STORE_LED]; /* what it leads in; goes with the connection */
     struct {
@@ -38,6 +39,12 @@ MW_CHECKED mw_status store_link_answer(store_link *link, int was_sent, pg_result
 MW_CHECKED mw_status store_link_ask(store_link *link, const char *sql, pg_result **ret_result,
                                     mw_error *err);
 MW_CHECKED mw_status store_link_say(store_link *link, const char *sql, mw_error *err);
+/* A prepared statement goes out, its answer is read by store_link_settle. */
+MW_CHECKED mw_status store_link_post(store_link *link, const char *name, int n,
+                                     const char *const *values, const int *sizes,
+                                     const int *formats, mw_error *err);
+/* The answers of all that was posted; the first error. Before any other statement. */
+MW_CHECKED mw_status store_link_settle(store_link *link, mw_error *err);
 /* The error of a connection that is not there. */
 mw_status store_link_fail_away(mw_error *err);
 

@@ -191,6 +191,7 @@ static mw_status ask_packed(store_link *link, const char *sql, const char *kinds
 {
     if (!link->conn)
         return store_link_fail_away(err);
+    MW_TRY(store_link_settle(link, err));
     size_t slot = kinds ? find_slot(link, sql, kinds) : STORE_STATEMENTS;
     if (slot == STORE_STATEMENTS)
         return ask_once(link, sql, p, ret_result, err);
@@ -235,6 +236,38 @@ static mw_status run(mw_sql *session, const char *sql, const char *kinds, va_lis
     session->n_changed = strtoll(store_pq.PQcmdTuples(result), NULL, 10);
     store_pq.PQclear(result);
     return MW_OK;
+}
+
+/* One that is not prepared yet is run, which prepares it. */
+static mw_status post(mw_sql *session, const char *sql, const char *kinds, va_list *arguments,
+                      mw_error *err)
+{
+    packed p;
+    char name[16];
+    store_link *link = of(session);
+    size_t slot = find_slot(link, sql, kinds);
+    bool may = store_pq.PQenterPipelineMode && slot != STORE_STATEMENTS && link->kept[slot].sql;
+    if (!may)
+        return run(session, sql, kinds, arguments, err);
+    snprintf(name, sizeof name, "s%zu", slot);
+    mw_status status = pack_list(&p, kinds, arguments, err);
+    if (status == MW_OK)
+        status = store_link_post(link, name, p.n, p.values, p.sizes, p.formats, err);
+    packed_done(&p);
+    return status;
+}
+
+static mw_status settle(mw_sql *session, mw_error *err)
+{
+    return store_link_settle(of(session), err);
+}
+
+/* What is undone may have failed, as it was posted. */
+static void settle_undone(store_link *link, store_end how)
+{
+    mw_error ignored;
+    if (how == STORE_UNDO)
+        (void)!store_link_settle(link, &ignored);
 }
 
 static mw_status check(mw_sql *session, mw_error *err)
@@ -386,6 +419,7 @@ static mw_status end(mw_sql *session, store_end how, mw_error *err)
             (void)!store_link_say(link, "COMMIT", NULL);
         return MW_OK;
     }
+    settle_undone(link, how);
     mw_status status = how == STORE_KEEP ? keep(link, err) : store_link_say(link, "ROLLBACK", err);
     if (status != MW_OK && is_within(session))
         (void)!store_link_say(link, "ROLLBACK", NULL);
@@ -399,6 +433,7 @@ static mw_status mark(mw_sql *session, mw_error *err)
 
 static mw_status unmark(mw_sql *session, store_end how, mw_error *err)
 {
+    settle_undone(of(session), how);
     return store_link_say(
         of(session), how == STORE_KEEP ? "RELEASE work" : "ROLLBACK TO work; RELEASE work", err);
 }
@@ -552,6 +587,8 @@ const store_engine store_postgres = {
     .mark = mark,
     .unmark = unmark,
     .run = run,
+    .post = post,
+    .settle = settle,
     .open_rows = open_rows,
     .open_values = open_values,
     .next = next,

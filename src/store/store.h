@@ -99,6 +99,11 @@ typedef struct mw_value {
  * text, so `sql` must be a literal. It is of the SQL that both engines take (README.md). */
 MW_CHECKED mw_status mw_sql_run(mw_sql *session, mw_error *err, const char *sql, const char *kinds,
                                 ...);
+/* The same for one of many of which nothing more is asked than that they happen. That one failed
+ * may be told by a later statement, or at the end of the work, which is then undone; what it
+ * changed is not told. Saves PostgreSQL the way there and back. */
+MW_CHECKED mw_status mw_sql_post(mw_sql *session, mw_error *err, const char *sql, const char *kinds,
+                                 ...);
 /* Rows that the last mw_sql_run changed; the number that it gave back: "INSERT ... RETURNING id",
  * 0 where nothing was inserted. */
 int64_t mw_sql_changes(const mw_sql *session);
@@ -134,6 +139,24 @@ MW_CHECKED mw_status mw_rows_close(mw_rows *rows, mw_error *err);
 
 /* The engine's own look at every page and index. Fails: MW_BAD_DATA (MW4004). */
 MW_CHECKED mw_status mw_sql_check(mw_sql *session, mw_error *err);
+
+/* ---- all rows (copy.c) ----------------------------------------------------------------------- */
+
+typedef struct mw_copy_plan {
+    const char *const *seeded; /* tables in which a new database has a row */
+    size_t n_seeded;
+    const char *last; /* copied behind all others, whose triggers write it; or NULL */
+} mw_copy_plan;
+
+typedef struct mw_copy_report {
+    uint64_t n_tables, n_rows;
+} mw_copy_report;
+
+/* Every row into a store of the same schema that is new; then all are read there and compared. In
+ * the transactions that both sessions are in. Fails: MW_CONFLICT (MW4223) there are rows in it,
+ * (MW4002) others have the first one open; MW_BAD_DATA (MW4004) they differ. */
+MW_CHECKED mw_status mw_sql_copy_all(mw_sql *from, mw_sql *to, const mw_copy_plan *plan,
+                                     mw_copy_report *ret_report, mw_error *err);
 
 /* ---- blobs: bytes under the name of their SHA-256
  * ------------------------------------------------

@@ -73,6 +73,8 @@ static void run_ticket(store_writer *writer, ticket *first, ticket *t, bool is_a
     t->status = is_alone ? MW_OK : writer->engine->mark(session, err);
     if (t->status == MW_OK)
         t->status = t->work(session, t->user, err);
+    if (t->status == MW_OK && writer->engine->settle)
+        t->status = writer->engine->settle(session, err);
     if (was_undone(writer, first, t, err)) {
         if (t->status == MW_OK)
             t->status = mw_fail(err, MW_E_STORE_SQL, "the transaction was ended by the engine");
