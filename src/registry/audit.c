@@ -108,15 +108,15 @@ mw_status mw_record_note(mw_record *record, const char *action, mw_view object, 
         memory.failed ? mw_fail_memory(err, "the audit log") : hash_entry(&entry, &room, hash, err);
     mw_buf_done(&room);
     MW_TRY(status);
-    MW_TRY(mw_sql_run(record->session, err,
-                      "INSERT INTO audit(" COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                      "iittttttttt", entry.seq, entry.time, entry.actor, entry.from, entry.request,
-                      entry.action, entry.object, entry.before, entry.after, entry.prev,
-                      mw_view_of(hash)));
-    return mw_sql_run(record->session, err,
-                      "INSERT INTO audit_head(id, seq, hash) VALUES(1, ?, ?)"
-                      " ON CONFLICT(id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
-                      "it", entry.seq, mw_view_of(hash));
+    MW_TRY(mw_sql_post(record->session, err,
+                       "INSERT INTO audit(" COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       "iittttttttt", entry.seq, entry.time, entry.actor, entry.from, entry.request,
+                       entry.action, entry.object, entry.before, entry.after, entry.prev,
+                       mw_view_of(hash)));
+    return mw_sql_post(record->session, err,
+                       "INSERT INTO audit_head(id, seq, hash) VALUES(1, ?, ?)"
+                       " ON CONFLICT(id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
+                       "it", entry.seq, mw_view_of(hash));
 }
 
 mw_view record_words(mw_record *record, const char *format, ...)

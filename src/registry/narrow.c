@@ -2,17 +2,24 @@
  * runs, newest first, and try each: fine when many satisfy the filter, 100 ms and more when one of
  * 100,000 does, or when they are wanted by the order of a metric.
  *
- *     few:     FROM (SELECT run FROM params WHERE key = ? AND value = ?) f CROSS JOIN runs r ...
+ *     few:     FROM (SELECT run FROM params WHERE key = ? AND value = ?
+ *                    AND run IN (SELECT run FROM latest_metrics ...)) f CROSS JOIN runs r ...
  *     ranked:  FROM latest_metrics o0 (by value) CROSS JOIN runs r ... ORDER BY o0.value ...
  *     usual:   FROM runs r ...
  *
- * Few: some clause has an index, and at most FEW_RUNS rows of it satisfy the clause; that is found
- * by counting them, up to that number. Ranked: nothing is few, the first order is a metric, and the
+ * Few: some clauses have an index, and at most FEW_RUNS rows of it satisfy each; that is found by
+ * counting them, up to that number. Ranked: nothing is few, the first order is a metric, and the
  * experiments hold more than FEW_RUNS (else sorting all is quicker than skipping those of other
  * experiments). The rest of the filter is tried as ever: what is found does not change. */
 #include "search.h"
 
-enum { FEW_RUNS = 20000, INDEXED_CHARACTERS_MAX = 100 };
+enum {
+    FEW_RUNS = 20000,
+    HANDFUL = 200,      /* so few are looked at one by one */
+    RANKED_ROWS = 5000, /* so many are spread densely enough over an order */
+    LEADS_MAX = 4,
+    INDEXED_CHARACTERS_MAX = 100
+};
 
 /* What an index finds: rows of a table with a key and a value. */
 typedef struct lead {
@@ -71,33 +78,64 @@ static mw_status count_lead(mw_sql *session, const lead *l, int64_t *ret_count, 
     return count(session, sql, values, MW_COUNT(values), ret_count, err);
 }
 
-static void put_lead(search_query *query, const lead *l)
+/* What is few, the fewest first. */
+typedef struct leads {
+    lead items[LEADS_MAX];
+    int64_t rows[LEADS_MAX];
+    size_t clauses[LEADS_MAX], count;
+} leads;
+
+static void add_lead(leads *all, const lead *l, int64_t n, size_t clause)
 {
-    mw_buf_format(&query->from, "(SELECT run FROM %s %s ?) f CROSS JOIN runs r ON r.id = f.run",
-                  l->rows, l->op);
-    search_put_from_value(query, l->key);
-    search_put_from_value(query, l->value);
+    size_t at = all->count < LEADS_MAX ? all->count++ : LEADS_MAX - 1;
+    for (; at > 0 && all->rows[at - 1] > n; at--) {
+        all->items[at] = all->items[at - 1];
+        all->rows[at] = all->rows[at - 1];
+        all->clauses[at] = all->clauses[at - 1];
+    }
+    all->items[at] = *l;
+    all->rows[at] = n;
+    all->clauses[at] = clause;
 }
 
-/* The clause that the fewest rows satisfy; *ret_found is false when none is few. */
-static mw_status put_few(search_query *query, mw_sql *session, bool *ret_found, mw_error *err)
+/* Where a handful is found nothing else is asked for. */
+static mw_status find_leads(const search_query *query, mw_sql *session, leads *ret_leads,
+                            mw_error *err)
 {
-    lead best = {0}, each;
-    int64_t fewest = FEW_RUNS + 1;
-    for (size_t i = 0; i < query->clauses.count && fewest > 0; i++) {
-        int64_t n = fewest;
+    lead each;
+    *ret_leads = (leads){.count = 0};
+    for (size_t i = 0; i < query->clauses.count && i < SEARCH_CLAUSES_LED; i++) {
+        int64_t n = FEW_RUNS + 1;
+        if (ret_leads->count > 0 && ret_leads->rows[0] <= HANDFUL)
+            break;
         if (find_lead(&query->clauses.items[i], &each))
             MW_TRY(count_lead(session, &each, &n, err));
-        if (n >= fewest)
-            continue;
-        fewest = n;
-        best = each;
-        query->led_by = i + 1;
+        if (n <= FEW_RUNS)
+            add_lead(ret_leads, &each, n, i);
     }
-    *ret_found = query->led_by > 0;
-    if (*ret_found)
-        put_lead(query, &best);
     return MW_OK;
+}
+
+static void put_lead(search_query *query, const leads *all, size_t i)
+{
+    const lead *l = &all->items[i];
+    mw_buf_format(&query->from, "SELECT run FROM %s %s ?", l->rows, l->op);
+    search_put_from_value(query, l->key);
+    search_put_from_value(query, l->value);
+    query->led |= UINT64_C(1) << all->clauses[i];
+}
+
+/* Those that satisfy all of them: the indexes alone tell, no run is looked at. */
+static void put_leads(search_query *query, const leads *all)
+{
+    mw_buf_char(&query->from, '(');
+    put_lead(query, all, 0);
+    for (size_t i = 1; i < all->count && all->rows[0] > HANDFUL; i++) {
+        mw_buf_text(&query->from, " AND run IN (");
+        put_lead(query, all, i);
+        mw_buf_char(&query->from, ')');
+    }
+    mw_buf_text(&query->from, ") f CROSS JOIN runs r ON r.id = f.run");
 }
 
 static mw_status has_many_runs(search_query *query, mw_sql *session, bool *ret_many, mw_error *err)
@@ -128,12 +166,23 @@ static mw_status is_ordered_by_metric(search_query *query, bool *ret_yes, mw_err
     return MW_OK;
 }
 
+/* Of a filter of one clause that thousands satisfy, the first of them in a metric's order are found
+ * sooner by that order. */
+static bool may_be_ranked(const search_query *query, const leads *all)
+{
+    return all->count == 0 || (query->clauses.count == 1 && all->rows[0] >= RANKED_ROWS);
+}
+
 mw_status search_narrow(search_query *query, mw_sql *session, bool may_rank, mw_error *err)
 {
-    bool is_few, is_by_metric;
-    MW_TRY(put_few(query, session, &is_few, err));
-    if (is_few || !may_rank)
-        return MW_OK;
-    MW_TRY(is_ordered_by_metric(query, &is_by_metric, err));
-    return is_by_metric ? has_many_runs(query, session, &query->is_ranked, err) : MW_OK;
+    leads all;
+    bool is_by_metric = false;
+    MW_TRY(find_leads(query, session, &all, err));
+    if (may_rank && may_be_ranked(query, &all))
+        MW_TRY(is_ordered_by_metric(query, &is_by_metric, err));
+    if (is_by_metric)
+        MW_TRY(has_many_runs(query, session, &query->is_ranked, err));
+    if (all.count > 0 && !query->is_ranked)
+        put_leads(query, &all);
+    return MW_OK;
 }

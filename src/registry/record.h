@@ -129,10 +129,10 @@ MW_CHECKED mw_status record_put_tag(mw_record *record, int64_t run, const mw_tag
 /* Moves an alias whatever the gates say; audited (models.c). */
 MW_CHECKED mw_status record_put_alias(mw_record *record, mw_view name, mw_view alias,
                                       int64_t version, mw_error *err);
-/* The data sets and models of a run (inputs.c). */
-MW_CHECKED mw_status record_load_inputs(mw_record *record, mw_run *run, mw_error *err);
-/* All of a run but its info, which is there (runs.c). */
-MW_CHECKED mw_status record_load_run(mw_record *record, mw_run *run, mw_error *err);
+/* All of runs but their info, which is there (run_contents.c); of one, its tags alone. */
+MW_CHECKED mw_status record_load_runs(mw_record *record, mw_run *runs, size_t n_runs,
+                                      mw_error *err);
+MW_CHECKED mw_status record_load_tags(mw_record *record, mw_run *run, mw_error *err);
 /* Columns RECORD_RUN_COLUMNS of `runs r`, from the first on. */
 #define RECORD_RUN_COLUMNS                                                                         \
     "r.id, r.run_id, r.name, r.user, r.artifact_uri, r.experiment, r.started, r.ended, r.status, " \

@@ -50,45 +50,11 @@ mw_status record_active_run(mw_record *record, mw_view run_id, mw_run_info *ret_
                          MW_VIEW_ARG(run_id));
 }
 
-static mw_status load_metrics(mw_record *record, mw_run *run, mw_error *err)
-{
-    mw_rows rows;
-    record_memory memory = {record->arena, false};
-    MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT key, value, is_nan, timestamp, step FROM latest_metrics"
-                        " WHERE run = ?",
-                        "i", run->info.row));
-    while (mw_rows_next(&rows)) {
-        mw_metric *metric = RECORD_PUSH(&memory, &run->metrics);
-        if (!metric)
-            break;
-        metric->key = record_column(&memory, &rows, 0);
-        metric->value = mw_rows_int(&rows, 2) ? __builtin_nan("") : mw_rows_double(&rows, 1);
-        metric->timestamp = mw_rows_int(&rows, 3);
-        metric->step = mw_rows_int(&rows, 4);
-    }
-    return record_close(&rows, &memory, err);
-}
-
-mw_status record_load_run(mw_record *record, mw_run *run, mw_error *err)
-{
-    mw_rows rows;
-    record_memory memory = {record->arena, false};
-    MW_TRY(load_metrics(record, run, err));
-    MW_TRY(mw_rows_open(record->session, &rows, err, "SELECT key, value FROM params WHERE run = ?",
-                        "i", run->info.row));
-    MW_TRY(record_read_tags(&rows, &memory, &run->params, err));
-    MW_TRY(mw_rows_open(record->session, &rows, err, "SELECT key, value FROM tags WHERE run = ?",
-                        "i", run->info.row));
-    MW_TRY(record_read_tags(&rows, &memory, &run->tags, err));
-    return record_load_inputs(record, run, err);
-}
-
 mw_status mw_record_run(mw_record *record, mw_view run_id, mw_run *ret_run, mw_error *err)
 {
     mw_run run = {0};
     MW_TRY(mw_record_run_info(record, run_id, &run.info, err));
-    MW_TRY(record_load_run(record, &run, err));
+    MW_TRY(record_load_runs(record, &run, 1, err));
     *ret_run = run;
     return MW_OK;
 }
@@ -173,7 +139,11 @@ mw_status mw_record_create_run(mw_record *record, const mw_new_run *wanted, mw_r
                           record_words(record, "%.*s in experiment %lld", MW_VIEW_ARG(name),
                                        (long long)experiment.id),
                           err));
-    return mw_record_run(record, mw_view_of(id), ret_run, err);
+    mw_run run = {0};
+    MW_TRY(mw_record_run_info(record, mw_view_of(id), &run.info, err));
+    MW_TRY(record_load_tags(record, &run, err));
+    *ret_run = run;
+    return MW_OK;
 }
 
 /* ---- changing -------------------------------------------------------------------------------- */
@@ -295,8 +265,7 @@ mw_status mw_record_search_runs(mw_record *record, const mw_search *search, mw_r
     MW_TRY(find_page(record, search, true, &found, ret_token, &is_cut, err));
     if (is_cut)
         MW_TRY(find_page(record, search, false, &found, ret_token, &is_cut, err));
-    for (size_t i = 0; i < found.count; i++)
-        MW_TRY(record_load_run(record, &found.items[i], err));
+    MW_TRY(record_load_runs(record, found.items, found.count, err));
     *ret_found = found;
     return MW_OK;
 }

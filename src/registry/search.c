@@ -187,7 +187,7 @@ mw_status search_put_filter(search_query *query, mw_error *err)
 {
     for (size_t i = 0; i < query->clauses.count; i++) {
         const filter_clause *clause = &query->clauses.items[i];
-        if (i + 1 == query->led_by) {
+        if (i < SEARCH_CLAUSES_LED && query->led >> i & 1) {
             continue;
         } else if (clause->field.entity == FILTER_DATASET) {
             put_dataset(query, clause);
@@ -253,6 +253,21 @@ static void put_column(mw_buf *out, const filter_attribute *attribute, const cha
     mw_buf_format(out, "%s%s", column, direction);
 }
 
+/* What the filter says of the metric that is ordered by: the index begins, or ends, there. */
+static void put_bounds(search_query *query, const filter_field *field)
+{
+    for (size_t i = 0; i < query->clauses.count; i++) {
+        const filter_clause *clause = &query->clauses.items[i];
+        bool is_bound = clause->field.entity == FILTER_METRIC && clause->is_number &&
+                        clause->op != FILTER_NE && clause->op <= FILTER_LE &&
+                        mw_view_equal(clause->field.key, field->key);
+        if (!is_bound)
+            continue;
+        mw_buf_format(&query->where, " AND o0.value %s ?", filter_op_texts[clause->op]);
+        search_put_value(query, clause->number);
+    }
+}
+
 /* The metric's rows come first, and are in order: NaN and runs without it are left to another
  * search. */
 static void put_ranked(search_query *query, const filter_field *field, const char *direction)
@@ -261,6 +276,7 @@ static void put_ranked(search_query *query, const filter_field *field, const cha
                               " CROSS JOIN runs r ON r.id = o0.run");
     mw_buf_text(&query->where, " AND o0.key = ? AND o0.is_nan = 0");
     put_text(query, field->key);
+    put_bounds(query, field);
     mw_buf_format(&query->order, "o0.value%s", direction);
 }
 

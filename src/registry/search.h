@@ -10,6 +10,8 @@ typedef struct search_values {
     size_t count;
 } search_values;
 
+enum { SEARCH_CLAUSES_LED = 64 };
+
 typedef struct search_query {
     const filter_domain *domain;
     const mw_search *search;
@@ -17,7 +19,7 @@ typedef struct search_query {
     filter_clauses clauses;
     mw_buf from, joins, where, order; /* `from` is empty: what search_open is given */
     search_values from_values, join_values, where_values;
-    size_t led_by;  /* 1 + the clause that `from` has satisfied already; 0 = none */
+    uint64_t led;   /* a bit for each clause that `from` has satisfied already */
     bool is_ranked; /* the first order is by a metric, and read from its index (narrow.c) */
     const char *metric_more; /* SQL behind each comparison of a metric, and its values */
     search_values more_values;

@@ -28,8 +28,9 @@ static mw_status make_runs(mw_record *record, void *user, mw_error *err)
         mw_new_run wanted = {
             .experiment = MW_VIEW("0"), .name = mw_view_of(name), .started = i / 10};
         mw_metric metric = {.key = MW_VIEW("m"), .value = value_of(i)};
-        mw_tag tag = {MW_VIEW("kind"), i % 5 == 0 ? MW_VIEW("a") : MW_VIEW("b")};
-        mw_batch_of_run batch = {.metrics = {&metric, i % 3 != 0}, .params = {&tag, 1}};
+        mw_tag tags[] = {{MW_VIEW("kind"), i % 5 == 0 ? MW_VIEW("a") : MW_VIEW("b")},
+                         {MW_VIEW("size"), i % 3 == 0 ? MW_VIEW("b") : MW_VIEW("c")}};
+        mw_batch_of_run batch = {.metrics = {&metric, i % 3 != 2}, .params = {tags, 2}};
         MW_TRY(mw_record_create_run(record, &wanted, &run, err));
         MW_TRY(mw_record_log_batch(record, run.info.run_id, &batch, err));
         if (i % 500 == 499)
@@ -90,7 +91,7 @@ static void list(listing *l)
 /* Values in order, then NaN, then those without; the newest first among equals. */
 static int rank(int i)
 {
-    return i % 3 == 0 ? 2 : isnan(value_of(i)) ? 1 : 0;
+    return i % 3 == 2 ? 2 : isnan(value_of(i)) ? 1 : 0;
 }
 
 static void check_order(const listing *l, int sign)
@@ -110,9 +111,15 @@ static void test_pages_are_the_whole(void **state)
     (void)state;
     static const struct {
         const char *filter;
-        int every; /* one of so many runs satisfies it */
-        bool needs_value;
-    } cases[] = {{"", 1, false}, {"params.kind = 'a'", 5, false}, {"metrics.m >= 0", 1, true}};
+        int every;  /* one of so many runs satisfies it */
+        int lowest; /* of its values; -1: it needs none */
+    } cases[] = {{"", 1, -1},
+                 {"params.kind = 'a'", 5, -1},
+                 {"params.size = 'b'", 3, -1}, /* so many that they are found by the order */
+                 {"metrics.m >= 0", 1, 0},
+                 {"metrics.m >= 500", 1, 500},
+                 {"params.kind = 'a' AND metrics.m >= 500", 5, 500},
+                 {"metrics.m >= 700 AND params.size = 'b' AND params.kind = 'a'", 15, 700}};
     change(make_runs, NULL);
     for (size_t i = 0; i < 2 * MW_COUNT(cases); i += TEST_WATCHED ? 3 : 1) {
         const char *order = i % 2 ? "metrics.m DESC" : "metrics.m";
@@ -122,7 +129,8 @@ static void test_pages_are_the_whole(void **state)
         list(&whole);
         int expected = 0;
         for (int k = 0; k < N_RUNS; k += cases[i / 2].every)
-            expected += !cases[i / 2].needs_value || rank(k) == 0;
+            expected +=
+                cases[i / 2].lowest < 0 || (rank(k) == 0 && value_of(k) >= cases[i / 2].lowest);
         assert_int_equal(whole.n, expected);
         assert_int_equal(paged.n, expected);
         assert_memory_equal(paged.runs, whole.runs, sizeof(int) * (size_t)expected);
