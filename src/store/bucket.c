@@ -34,8 +34,8 @@ struct store_bucket {
     char *base;   /* of the path: "" or "/bucket" */
     char *prefix; /* "" or "some/prefix/" */
     char *region, *uri;
-    store_key_ring keys;
-    pthread_mutex_t lock;
+    store_key_ring keys; /* guarded by keys_lock */
+    pthread_mutex_t keys_lock, lock;
     size_t n_idle;
     mw_client *idle[CLIENTS_MAX];
 };
@@ -102,9 +102,10 @@ mw_status store_bucket_open(const store_place *place, store_bucket **ret_bucket,
     if (!bucket)
         return mw_fail_memory(err, "the bucket");
     pthread_mutex_init(&bucket->lock, NULL);
+    pthread_mutex_init(&bucket->keys_lock, NULL);
     mw_status status = read_place(bucket, place, err);
     if (status == MW_OK)
-        status = store_keys_read(&bucket->keys, err);
+        status = store_keys_read(bucket->region, &bucket->keys, err);
     if (status != MW_OK) {
         store_bucket_close(bucket);
         return mw_at(err, "%s", place->uri);
@@ -126,6 +127,7 @@ void store_bucket_close(store_bucket *bucket)
         mw_client_close(bucket->idle[i]);
     mw_dial_free(bucket->dial);
     store_keys_wipe(&bucket->keys);
+    pthread_mutex_destroy(&bucket->keys_lock);
     pthread_mutex_destroy(&bucket->lock);
     free(bucket->base);
     free(bucket->prefix);
@@ -184,11 +186,23 @@ static void write_path(const store_bucket *bucket, mw_view digest, mw_buf *out)
     mw_buf_format(out, "sha256/%.2s/%.*s", digest.data, (int)digest.size - 2, digest.data + 2);
 }
 
+/* Those of a role go out: who comes first then reads new ones, the others wait for them. */
+static mw_status current_keys(store_bucket *bucket, store_key_ring *ret_keys, mw_error *err)
+{
+    pthread_mutex_lock(&bucket->keys_lock);
+    mw_status status = store_keys_renew(bucket->region, &bucket->keys, err);
+    *ret_keys = bucket->keys;
+    pthread_mutex_unlock(&bucket->keys_lock);
+    return status;
+}
+
 static mw_status call_once(store_bucket *bucket, const s3_call *call, s3_answer *answer,
                            mw_error *err)
 {
     char payload[MW_DIGEST_TEXT_BYTES];
     mw_buf target, headers;
+    store_key_ring ring;
+    MW_TRY(current_keys(bucket, &ring, err));
     MW_TRY(take_client(bucket, &answer->client, err));
     if (call->body_digest.size > 0)
         snprintf(payload, sizeof payload, "%.*s", MW_VIEW_ARG(call->body_digest));
@@ -197,12 +211,12 @@ static mw_status call_once(store_bucket *bucket, const s3_call *call, s3_answer 
     mw_buf_init(&target, 4 * PATH_BYTES);
     mw_buf_init(&headers, 4 * PATH_BYTES);
     write_path(bucket, call->digest, &target);
-    store_keys keys = {bucket->keys.id, bucket->keys.secret,
-                       bucket->keys.token[0] ? bucket->keys.token : NULL};
+    store_keys keys = {ring.id, ring.secret, ring.token[0] ? ring.token : NULL};
     store_signed about = {
         call->method, mw_dial_authority(bucket->dial), bucket->region, target.data, call->query,
         payload,      mw_clock_wall_ms() / 1000};
     bool made = !target.failed && store_sign(&about, &keys, &headers);
+    store_keys_wipe(&ring);
     if (call->headers)
         mw_buf_text(&headers, call->headers);
     if (call->query[0])

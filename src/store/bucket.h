@@ -17,9 +17,10 @@ typedef struct store_place {
     const char *uri, *endpoint, *region; /* endpoint: "" = AWS's */
 } store_place;
 
-/* Keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from the
- * profile AWS_PROFILE of ~/.aws/credentials (AWS_SHARED_CREDENTIALS_FILE). Nothing is asked of the
- * network yet. Fails: MW_BAD_ARGUMENT (MW4011) the place, or no keys. */
+/* Keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, from the profile
+ * AWS_PROFILE of ~/.aws/credentials (AWS_SHARED_CREDENTIALS_FILE), or from a role, which is asked
+ * for (bucket_keys.h). The bucket itself is not asked yet. Fails: MW_BAD_ARGUMENT (MW4011) the
+ * place, or no keys. */
 MW_CHECKED mw_status store_bucket_open(const store_place *place, store_bucket **ret_bucket,
                                        mw_error *err);
 void store_bucket_close(store_bucket *bucket); /* NULL is fine */

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 1 << 20 };
+#include "bucket_roles.h"
+
+enum { FILE_BYTES_MAX = 1 << 20, RENEW_MS = 5 * 60 * 1000 };
 
 void store_keys_wipe(store_key_ring *keys)
 {
@@ -106,13 +108,53 @@ static bool read_file(store_key_ring *keys)
     return found;
 }
 
-mw_status store_keys_read(store_key_ring *ret_keys, mw_error *err)
+static mw_status fail_none(mw_error *err)
 {
-    *ret_keys = (store_key_ring){0};
-    if (read_environment(ret_keys) || read_file(ret_keys))
-        return MW_OK;
-    store_keys_wipe(ret_keys);
     mw_fail(err, MW_E_STORE_PLACE, "no keys for the bucket");
     return mw_mend(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE with a "
-                        "profile of ~/.aws/credentials");
+                        "profile of ~/.aws/credentials; or give the machine or the pod a role");
+}
+
+static mw_status read_roles(store_key_ring *keys, mw_error *err)
+{
+    bool found;
+    MW_TRY(store_keys_of_container(keys, &found, err));
+    if (!found)
+        MW_TRY(store_keys_of_machine(keys, &found, err));
+    return found ? MW_OK : fail_none(err);
+}
+
+mw_status store_keys_read(const char *region, store_key_ring *ret_keys, mw_error *err)
+{
+    bool found = false;
+    *ret_keys = (store_key_ring){0};
+    if (read_environment(ret_keys))
+        return MW_OK;
+    store_keys_wipe(ret_keys);
+    mw_status status = store_keys_of_identity(region, ret_keys, &found, err);
+    if (status == MW_OK && !found && !read_file(ret_keys)) {
+        store_keys_wipe(ret_keys);
+        status = read_roles(ret_keys, err);
+    }
+    if (status != MW_OK)
+        store_keys_wipe(ret_keys);
+    return status;
+}
+
+mw_status store_keys_renew(const char *region, store_key_ring *keys, mw_error *err)
+{
+    mw_error why;
+    store_key_ring fresh;
+    int64_t now = mw_clock_wall_ms();
+    if (keys->expires_ms == 0 || now < keys->expires_ms - RENEW_MS)
+        return MW_OK;
+    mw_status status = store_keys_read(region, &fresh, &why);
+    if (status == MW_OK)
+        *keys = fresh;
+    store_keys_wipe(&fresh);
+    if (status == MW_OK || now < keys->expires_ms)
+        return MW_OK;
+    if (err)
+        *err = why;
+    return status;
 }

@@ -27,8 +27,7 @@ mw_view store_xml_text(mw_view xml, const char *tag)
     return xml.data ? find_between(xml, open, close, &end) : (mw_view){NULL, 0};
 }
 
-/* "2026-11-27T18:00:00.000Z"; 0 when it is not one. */
-static int64_t moment_of(mw_view text)
+int64_t store_moment_of(mw_view text)
 {
     char copy[32];
     struct tm when = {0};
@@ -50,7 +49,7 @@ bool store_next_object(mw_view *xml, store_object *ret_object)
         return false;
     *xml = (mw_view){xml->data + end, xml->size - end};
     ret_object->key = store_xml_text(item, "Key");
-    ret_object->modified_ms = moment_of(store_xml_text(item, "LastModified"));
+    ret_object->modified_ms = store_moment_of(store_xml_text(item, "LastModified"));
     mw_view size = store_xml_text(item, "Size");
     if (!ret_object->key.data || !size.data || !mw_whole_parse(size, &bytes) || bytes > INT64_MAX)
         return false;

@@ -8,6 +8,9 @@
 /* The text between the first <tag> and </tag>; absent: data is NULL. */
 mw_view store_xml_text(mw_view xml, const char *tag);
 
+/* "2026-11-27T18:00:00.000Z" in ms since 1970; 0 when it is not one. */
+int64_t store_moment_of(mw_view text);
+
 typedef struct store_object {
     mw_view key; /* as it stands there: with entities */
     int64_t bytes, modified_ms;

@@ -3,6 +3,7 @@
 
 #include "store/bucket.h"
 #include "store/bucket_keys.h"
+#include "store/bucket_roles.h"
 #include "store/listing.h"
 #include "store/sigv4.h"
 
@@ -98,6 +99,35 @@ static void test_keys(void **state)
     assert_false(store_keys_parse(MW_VIEW("[default]"), "default", &keys));
 }
 
+static void test_keys_of_roles(void **state)
+{
+    (void)state;
+    store_key_ring keys;
+    assert_true(store_keys_from_json(
+        MW_VIEW("{\"Code\":\"Success\",\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"b\","
+                "\"Token\":\"c\",\"Expiration\":\"2026-11-27T18:47:05Z\"}"),
+        &keys));
+    assert_string_equal(keys.token, "c");
+    assert_int_equal(keys.expires_ms, 1795805225000);
+    assert_true(store_keys_from_xml(
+        MW_VIEW("<R><Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>b</SecretAccessKey>"
+                "<SessionToken>c+/=</SessionToken><Expiration>2026-11-27T18:47:05Z</Expiration>"
+                "</Credentials></R>"),
+        &keys));
+    assert_string_equal(keys.token, "c+/=");
+    static const char *const bad[] = {
+        "",
+        "{}",
+        "[",
+        "{\"Code\":\"Failed\"}",
+        "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"b\",\"Token\":\"c\"}",
+        "{\"AccessKeyId\":1,\"SecretAccessKey\":\"b\",\"Token\":\"c\",\"Expiration\":\"x\"}"};
+    for (size_t i = 0; i < MW_COUNT(bad); i++) {
+        assert_false(store_keys_from_json(mw_view_of(bad[i]), &keys));
+        assert_false(store_keys_from_xml(mw_view_of(bad[i]), &keys));
+    }
+}
+
 static void test_places(void **state)
 {
     (void)state;
@@ -129,9 +159,9 @@ static void test_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signatures), cmocka_unit_test(test_encoding),
-        cmocka_unit_test(test_listing),    cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_signatures),    cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_listing),       cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_keys_of_roles), cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,15 @@
 """Artifacts in a bucket, with a server that speaks S3 (moto): put, fetched again, away, refused."""
 import hashlib
+import http.server
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
@@ -173,3 +176,113 @@ def test_signature_as_botocore_makes_it(tmp_path, run):
     again.headers["X-Amz-Security-Token"] = "a/token+="
     text = signer.string_to_sign(again, signer.canonical_request(again))
     assert headers["Authorization"].split("Signature=")[1] == signer.signature(text, again)
+
+
+class Roles(http.server.BaseHTTPRequestHandler):
+    """What a machine, a container and STS answer; asked says in which order."""
+    asked, lives, broken = [], [], False
+
+    def answer(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def keys(self):
+        seconds = self.lives.pop(0) if self.lives else 3600
+        return (f"ID{len(self.asked)}", "secret", f"token{len(self.asked)}",
+                time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds)))
+
+    def json(self):
+        names = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+        self.answer(200, json.dumps({"Code": "Success", **dict(zip(names, self.keys()))}))
+
+    def do_PUT(self):
+        self.asked.append("PUT " + self.path)
+        assert self.headers["X-aws-ec2-metadata-token-ttl-seconds"]
+        self.answer(503 if self.broken else 200, "the-token")
+
+    def do_GET(self):
+        self.asked.append("GET " + self.path)
+        if self.path.startswith("/v1/"):
+            good = self.headers["Authorization"] == "Bearer pod"
+            return self.json() if good else self.answer(401, "who?")
+        if self.headers["X-aws-ec2-metadata-token"] != "the-token":
+            return self.answer(401, "no token")
+        return self.answer(200, "a-role\n") if self.path.endswith("/") else self.json()
+
+    def do_POST(self):
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        self.asked.append(f"POST {form['Action']} {form['RoleArn']} {form['WebIdentityToken']}")
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+        inside = "".join(f"<{n}>{v}</{n}>" for n, v in zip(names, self.keys()))
+        self.answer(200, f"<R><Credentials>{inside}</Credentials></R>")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def roles():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Roles)
+    Roles.asked, Roles.lives, Roles.broken = [], [], False
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+WITHOUT_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nonexistent"}
+
+
+def test_role_of_the_machine(tmp_path, serve, bucket, roles):
+    """IMDSv2; keys that soon go out are read anew, and kept while that fails."""
+    Roles.lives = [60]
+    server = serve("--record", tmp_path / "record", "--artifacts", "s3://models/machine",
+                   **{**bucket.environment, **WITHOUT_KEYS,
+                      "AWS_EC2_METADATA_SERVICE_ENDPOINT": roles})
+    once = ["PUT /latest/api/token", "GET /latest/meta-data/iam/security-credentials/",
+            "GET /latest/meta-data/iam/security-credentials/a-role"]
+    assert Roles.asked[:3] == once
+    assert put(server, "0/r/artifacts/a", b"one").status_code == 200
+    n = len(Roles.asked)
+    assert n >= 6 and Roles.asked[3:6] == once
+    assert put(server, "0/r/artifacts/b", b"two").status_code == 200
+    assert len(Roles.asked) == n  # good for an hour
+    assert name_of(b"two", "machine") in bucket.names()
+    server.stop()
+    Roles.lives = [60] * 99
+    server = serve("--record", tmp_path / "record", **{
+        **bucket.environment, **WITHOUT_KEYS, "AWS_EC2_METADATA_SERVICE_ENDPOINT": roles})
+    Roles.broken = True
+    assert put(server, "0/r/artifacts/c", b"three").status_code == 200
+
+
+def test_web_identity_and_containers(tmp_path, serve, bucket, roles):
+    (tmp_path / "token").write_text("a.b+c\n")
+    server = serve("--record", tmp_path / "record", "--artifacts", "s3://models/pod", **{
+        **bucket.environment, **WITHOUT_KEYS, "AWS_ENDPOINT_URL_STS": roles + "/",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": "arn:aws:iam::1:r"})
+    assert set(Roles.asked) == {"POST AssumeRoleWithWebIdentity arn:aws:iam::1:r a.b+c"}
+    assert put(server, "0/r/artifacts/a", b"one").status_code == 200
+    server.stop()
+    Roles.asked.clear()
+    (tmp_path / "pod").write_text("Bearer pod\n")
+    server = serve("--record", tmp_path / "record", **{
+        **bucket.environment, **WITHOUT_KEYS,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": roles + "/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(tmp_path / "pod")})
+    assert set(Roles.asked) == {"GET /v1/credentials"}
+    assert put(server, "0/r/artifacts/b", b"two").status_code == 200
+
+
+@pytest.mark.parametrize("environment, words", [
+    ({"AWS_EC2_METADATA_DISABLED": "true"}, "no keys for the bucket"),
+    ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1"}, "the machine's role"),
+    ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent", "AWS_ROLE_ARN": "x"}, "web identity"),
+    ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/x"}, "the container")])
+def test_no_role(tmp_path, run, bucket, environment, words):
+    said = run("serve", "--record", tmp_path / "record", "--artifacts", "s3://models/none",
+               "--listen", "127.0.0.1:0",
+               env={**bucket.environment, **WITHOUT_KEYS, **environment})
+    assert said.returncode != 0 and "MW4011" in said.stderr and words in said.stderr, said.stderr
