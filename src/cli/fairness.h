@@ -23,17 +23,10 @@ typedef struct cli_fair_group {
     bool is_small; /* shown, and never a reason to pass */
 } cli_fair_group;
 
-/* The differences and ratios that limits can be set to; see cli_fair_measures. */
-typedef struct cli_fair_measure {
-    const char *name;
-    mw_outcome_rate first, second; /* both are looked at: equalized odds; or the same twice */
-    bool is_ratio, to_overall, is_mean;
-} cli_fair_measure;
-
 typedef enum cli_fair_verdict { CLI_FAIR_PASS, CLI_FAIR_UNDECIDED, CLI_FAIR_FAIL } cli_fair_verdict;
 
 typedef struct cli_fair_limit {
-    const cli_fair_measure *measure;
+    const mw_fair_measure *measure;
     double min, max;   /* NaN: none */
     mw_view attribute; /* data NULL: every one */
 } cli_fair_limit;
@@ -98,12 +91,10 @@ void cli_fair_done(cli_fair *job);
 /* Fails: MW1034 (columns), MW1035 (values). */
 MW_CHECKED mw_status cli_fair_read(cli_fair *job, mw_error *err);
 
-extern const cli_fair_measure cli_fair_measures[];
-extern const size_t cli_fair_n_measures;
 /* A rate of a group, with --zero-division where it is not defined. */
 double cli_fair_rate(const cli_fair *job, const mw_confusion *counts, mw_outcome_rate rate);
 /* Of these counts by group; `overall` may be their sum or that of more groups. */
-MW_CHECKED mw_status cli_fair_value(const cli_fair *job, const cli_fair_measure *measure,
+MW_CHECKED mw_status cli_fair_value(const cli_fair *job, const mw_fair_measure *measure,
                                     const mw_confusion *groups, size_t n, double *ret_value,
                                     mw_error *err);
 /* Gaps and tests of every attribute. */

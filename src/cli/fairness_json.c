@@ -107,10 +107,9 @@ static mw_status put_aggregates(mw_buf *out, const cli_fair *job,
 {
     double value;
     open_map(out, "aggregates");
-    for (size_t i = 0; i < cli_fair_n_measures; i++) {
-        MW_TRY(
-            cli_fair_value(job, &cli_fair_measures[i], counts, attribute->n_groups, &value, err));
-        cli_member_number(out, cli_fair_measures[i].name, value);
+    for (size_t i = 0; i < mw_n_fair_measures; i++) {
+        MW_TRY(cli_fair_value(job, &mw_fair_measures[i], counts, attribute->n_groups, &value, err));
+        cli_member_number(out, mw_fair_measures[i].name, value);
     }
     put_gap_lists(out, attribute);
     cli_member_number(out, "between_group_generalized_entropy_alpha2",

@@ -1,36 +1,8 @@
-/* What is measured between groups: a table of differences and ratios by name. */
+/* What is measured between groups: the measures of stats, with --zero-division. */
 #include "fairness.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-#define BOTH_ENDS(name, rate)                                            \
-    {name "_difference", rate, rate, false, false, false},               \
-        {name "_ratio", rate, rate, true, false, false},                 \
-        {name "_difference_to_overall", rate, rate, false, true, false}, \
-    {                                                                    \
-        name "_ratio_to_overall", rate, rate, true, true, false          \
-    }
-
-/* Names as in Fairlearn where it has one. */
-const cli_fair_measure cli_fair_measures[] = {
-    BOTH_ENDS("demographic_parity", MW_RATE_SELECTION),
-    {"equalized_odds_difference", MW_RATE_TPR, MW_RATE_FPR, false, false, false},
-    {"equalized_odds_ratio", MW_RATE_TPR, MW_RATE_FPR, true, false, false},
-    {"equalized_odds_difference_mean", MW_RATE_TPR, MW_RATE_FPR, false, false, true},
-    {"equalized_odds_ratio_mean", MW_RATE_TPR, MW_RATE_FPR, true, false, true},
-    {"equalized_odds_difference_to_overall", MW_RATE_TPR, MW_RATE_FPR, false, true, false},
-    {"equalized_odds_ratio_to_overall", MW_RATE_TPR, MW_RATE_FPR, true, true, false},
-    BOTH_ENDS("equal_opportunity", MW_RATE_TPR),
-    BOTH_ENDS("predictive_equality", MW_RATE_FPR),
-    BOTH_ENDS("predictive_parity", MW_RATE_PPV),
-    BOTH_ENDS("accuracy", MW_RATE_ACCURACY),
-    BOTH_ENDS("false_negative_rate", MW_RATE_FNR),
-    BOTH_ENDS("false_discovery_rate", MW_RATE_FDR),
-    BOTH_ENDS("false_omission_rate", MW_RATE_FOR),
-    BOTH_ENDS("base_rate", MW_RATE_BASE),
-};
-const size_t cli_fair_n_measures = MW_COUNT(cli_fair_measures);
 
 double cli_fair_rate(const cli_fair *job, const mw_confusion *counts, mw_outcome_rate rate)
 {
@@ -55,7 +27,7 @@ static mw_status gaps_of(const cli_fair *job, const mw_confusion *groups, size_t
     return MW_OK;
 }
 
-static double pick(const cli_fair_measure *m, const mw_gaps *gaps)
+static double pick(const mw_fair_measure *m, const mw_gaps *gaps)
 {
     if (m->is_ratio)
         return m->to_overall ? gaps->ratio_to_overall : gaps->ratio;
@@ -63,7 +35,7 @@ static double pick(const cli_fair_measure *m, const mw_gaps *gaps)
 }
 
 /* Of two rates the worse, or the mean; one that is not defined makes the whole so. */
-mw_status cli_fair_value(const cli_fair *job, const cli_fair_measure *measure,
+mw_status cli_fair_value(const cli_fair *job, const mw_fair_measure *measure,
                          const mw_confusion *groups, size_t n, double *ret_value, mw_error *err)
 {
     mw_gaps first, second;

@@ -45,8 +45,8 @@ static mw_status fail_node(const reading *r, const mw_yaml *node, const char *wh
 static mw_status fail_measure(const reading *r, const mw_yaml *node, mw_error *err)
 {
     cli_nearest nearest = cli_nearest_to(node->key);
-    for (size_t i = 0; i < cli_fair_n_measures; i++)
-        cli_nearest_offer(&nearest, cli_fair_measures[i].name);
+    for (size_t i = 0; i < mw_n_fair_measures; i++)
+        cli_nearest_offer(&nearest, mw_fair_measures[i].name);
     mw_fail(err, MW_E_FAIRNESS_SUITE, "'%.*s' is no measure", MW_VIEW_ARG(node->key));
     if (nearest.name)
         mw_mend(err, "did you mean '%s'?", nearest.name);
@@ -89,9 +89,9 @@ static mw_status read_limits(const reading *r, const mw_yaml *map, mw_view attri
     for (const mw_yaml *node = map->first; node; node = node->next) {
         cli_fair_limit *limit = &job->limits[job->n_limits];
         *limit = (cli_fair_limit){NULL, (double)NAN, (double)NAN, attribute};
-        for (size_t i = 0; i < cli_fair_n_measures; i++)
-            if (mw_view_is(node->key, cli_fair_measures[i].name))
-                limit->measure = &cli_fair_measures[i];
+        for (size_t i = 0; i < mw_n_fair_measures; i++)
+            if (mw_view_is(node->key, mw_fair_measures[i].name))
+                limit->measure = &mw_fair_measures[i];
         if (!limit->measure)
             return fail_measure(r, node, err);
         MW_TRY(read_bounds(r, node, limit, err));
@@ -196,7 +196,7 @@ mw_status cli_fair_read_suite(cli_fair *job, mw_error *err)
 /* ---- judging --------------------------------------------------------------------------------- */
 
 static bool is_large_enough(const cli_fair *job, const cli_fair_group *group,
-                            const cli_fair_measure *measure)
+                            const mw_fair_measure *measure)
 {
     double k, first, second;
     mw_outcome_rate_parts(&group->counts, measure->first, &k, &first);
@@ -207,7 +207,7 @@ static bool is_large_enough(const cli_fair *job, const cli_fair_group *group,
 
 typedef struct drawing {
     const cli_fair *job;
-    const cli_fair_measure *measure;
+    const mw_fair_measure *measure;
     mw_status status;
     mw_error *err;
 } drawing;
@@ -221,7 +221,7 @@ static double value_of_draw(const mw_confusion *groups, size_t n, void *user)
     return value;
 }
 
-static mw_status draw_interval(const cli_fair *job, const cli_fair_measure *measure,
+static mw_status draw_interval(const cli_fair *job, const mw_fair_measure *measure,
                                const mw_confusion *groups, size_t n, mw_interval *ret_interval,
                                mw_error *err)
 {

@@ -35,12 +35,6 @@ double mw_share_log_e(double canary_events, double events, double weight)
            others * log1p(-weight);
 }
 
-double mw_mean_half_width(double v, double tau, double alpha)
-{
-    double t2 = tau * tau;
-    return sqrt(v * (v + t2) / t2 * log((v + t2) / (v * alpha * alpha)));
-}
-
 double mw_quantile_half_width(double q, double t, double alpha)
 {
     double l = (1.4 * log(log(2.1 * t)) + log(10 / alpha)) / t;

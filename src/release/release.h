@@ -199,11 +199,6 @@ void mw_rollout_judge(const mw_rollout_document *document, const mw_rollout_memo
 /* A mixture over the canary's share of events, whose law is Binomial(k, w) when both arms have the
  * same rate: ln of the e-value of c among k (Lindon and Malek, NeurIPS 2022, equation 6). */
 double mw_share_log_e(double canary_events, double events, double weight);
-/* Half the width of the sequence of intervals of a difference whose variance is v, at level alpha;
- * tau: the difference for which it is narrowest (Johari, Pekelis, Walsh 2015; inverse of the
- * mSPRT).
- */
-double mw_mean_half_width(double v, double tau, double alpha);
 /* How far a quantile q may be from that of t samples, in ranks (share), for all t at once (Howard
  * and Ramdas, Bernoulli 2022, equation 5). */
 double mw_quantile_half_width(double q, double t, double alpha);

@@ -28,6 +28,13 @@ mw_interval mw_newcombe(double k1, double n1, double k2, double n2)
     return (mw_interval){p1 - p2 - below, p1 - p2 + above};
 }
 
+/* Of means, whatever they are of: asymptotic (Waudby-Smith and others 2021). */
+double mw_mean_half_width(double v, double tau, double alpha)
+{
+    double t2 = tau * tau;
+    return sqrt(v * (v + t2) / t2 * log((v + t2) / (v * alpha * alpha)));
+}
+
 /* ---- Fisher ---------------------------------------------------------------------------------- */
 
 static double log_factorial(double n)

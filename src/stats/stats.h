@@ -177,6 +177,10 @@ typedef struct mw_interval {
 mw_interval mw_wilson(double k, double n);
 /* Of k1/n1 - k2/n2, by Newcombe's hybrid of the two (1998, method 10). */
 mw_interval mw_newcombe(double k1, double n1, double k2, double n2);
+/* Half the width of the sequence of intervals of a difference whose variance is v, at level alpha:
+ * it holds however often it is looked at. tau: the difference for which it is narrowest (Johari,
+ * Pekelis, Walsh 2015; inverse of the mSPRT). */
+double mw_mean_half_width(double v, double tau, double alpha);
 /* Two-sided p-value of Fisher's exact test on whole counts: all tables that are no likelier than
  * the one at hand, as scipy.stats.fisher_exact. */
 double mw_fisher_exact(double k1, double n1, double k2, double n2);
@@ -232,6 +236,18 @@ typedef struct mw_gaps {
 
 /* `rates`: n of them; see mw_outcome_rate_of. */
 mw_gaps mw_gaps_of(const double *rates, size_t n, double overall);
+
+/* The differences and ratios that limits can be set to, named as in Fairlearn where it has one. */
+typedef struct mw_fair_measure {
+    const char *name;
+    mw_outcome_rate first, second; /* both are looked at: equalized odds; or the same twice */
+    bool is_ratio, to_overall, is_mean;
+} mw_fair_measure;
+
+extern const mw_fair_measure mw_fair_measures[];
+extern const size_t mw_n_fair_measures;
+/* NULL: there is none of that name. */
+const mw_fair_measure *mw_fair_measure_named(mw_view name);
 
 /* Generalized entropy index of the benefits 1 + decision - label (Speicher 2018), as AIF360's
  * generalized_entropy_index; alpha 1 is Theil's. Between groups: each row has its group's mean. */
