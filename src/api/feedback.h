@@ -7,4 +7,7 @@
 /* Nothing where predictions are not kept. open: OpenMetrics. */
 void api_feedback_metrics(mw_api *api, mw_buf *out, bool open);
 
+/* Likewise: how groups are treated, of endpoints that are watched. */
+void api_fairness_metrics(mw_api *api, mw_buf *out);
+
 #endif

@@ -469,6 +469,7 @@ static void write_page(mw_api *api, mw_buf *out, bool open)
     write_record(&page, api);
     write_journal(&page, api_journal(api));
     api_feedback_metrics(api, page.out, page.open);
+    api_fairness_metrics(api, page.out);
     if (api_alerting(api))
         mw_alerts_metrics(api_alerting(api), page.out, page.open);
     write_process(&page, api);

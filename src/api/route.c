@@ -119,6 +119,8 @@ static const api_route routes[] = {
     {MW_GET, "/mw/v1/endpoints/{name}/drift/bins", NULL, api_drift_bins, "endpoint_drift_bins",
      "Histograms of inputs and outputs beside the reference's", API_BODY_NONE, API_ANSWER_OBJECT,
      API_MAY_400 | API_MAY_404},
+    {MW_GET, "/mw/v1/endpoints/{name}/fairness", NULL, api_fairness, "endpoint_fairness",
+     "How an endpoint treats groups", API_BODY_NONE, API_ANSWER_OBJECT, API_MAY_404},
     {MW_GET, "/mw/v1/endpoints/{name}/rows", NULL, api_look_rows, "endpoint_rows",
      "The newest rows of the prediction log", API_BODY_NONE, API_ANSWER_OBJECT,
      API_MAY_400 | API_MAY_404},

@@ -82,7 +82,7 @@ api_handler api_feedback;
 api_handler api_performance;
 api_handler api_endpoint_performance;
 api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
-api_handler api_look_rows;
+api_handler api_look_rows, api_fairness;
 api_handler api_pages;
 api_handler api_begin_session, api_end_session;
 
@@ -96,11 +96,11 @@ unsigned api_cores(const mw_api *api);
 const mw_observer *api_observer(const mw_api *api);
 /* NULL: nobody is asked who he is. */
 struct api_guard *api_guard_of(const mw_api *api);
-mw_alerts *api_alerting(mw_api *api);     /* NULL: there are none */
-mw_conductor *api_conductor(mw_api *api); /* NULL: there are no rollouts */
-mw_pool *api_readers(mw_api *api);        /* one thread: questions that wait for the disk */
+mw_alerts *api_alerting(mw_api *api);       /* NULL: there are none */
+mw_conductor *api_conductor(mw_api *api);   /* NULL: there are no rollouts */
+mw_pool *api_readers(mw_api *api);          /* one thread: questions that wait for the disk */
 mw_registry *api_record(const mw_api *api); /* NULL: no record is kept */
-mw_monitor *api_monitor(mw_api *api);     /* NULL: nothing is watched */
+mw_monitor *api_monitor(mw_api *api);       /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);
 const char *api_base_path(const mw_api *api); /* "" or "/prefix" */
 mw_journal *api_journal(mw_api *api);         /* NULL: predictions are not kept */

@@ -27,6 +27,7 @@ typedef struct cli_endpoint {
     const char *background;   /* a path likewise; NULL = none */
     const char *reference;    /* the same, of what its live rows are compared with */
     cli_value limits[CLI_N_ENDPOINT_LIMITS]; /* text NULL: as the server's */
+    const struct mw_fair_plan *fairness;     /* NULL: it is not watched */
     const char *place; /* "millwright.yaml:4:5"; NULL: from the command line */
     uint64_t load_ns;  /* how long loading took; written by cli_house_open */
 } cli_endpoint;

@@ -2,6 +2,7 @@
 #include "alert/alert.h"
 #include "apply/apply.h"
 #include "config.h"
+#include "journal/journal.h"
 #include "house.h"
 
 #include <limits.h>
@@ -46,6 +47,17 @@ const cli_endpoint_key cli_endpoint_keys[] = {
      CLI_CLIENT_RATE},
     {"client_burst", "how many at once of each client (default: the server's)", false,
      CLI_CLIENT_BURST},
+    {"fairness_groups",
+     "columns, or names that feedback tells, by which treatment is compared: sex, age(25,60), "
+     "sex*race",
+     false, CLI_HELP},
+    {"fairness_limits", "gaps that are allowed, or none (default: demographic_parity_ratio >= 0.8)",
+     false, CLI_HELP},
+    {"fairness_threshold", "a score from there on selects (default: 0.5 of probabilities)", false,
+     CLI_HELP},
+    {"fairness_positive", "the class that selects (default: class 1 of two)", false, CLI_HELP},
+    {"fairness_window", "predictions of so long are looked at (default: 7d)", false, CLI_HELP},
+    {"fairness_min_group", "rows below which a group is not judged (default: 30)", false, CLI_HELP},
 };
 const size_t cli_n_endpoint_keys = MW_COUNT(cli_endpoint_keys);
 
@@ -293,6 +305,29 @@ static mw_status read_limits(config_reader *in, const mw_yaml *item, cli_value *
     return MW_OK;
 }
 
+/* NULL where it names no groups. */
+static mw_status read_fairness(config_reader *in, const mw_yaml *item, const mw_fair_plan **ret,
+                               mw_error *err)
+{
+    mw_fair_plan *plan = mw_arena_take_zeroed(&in->call->arena, 1, sizeof *plan);
+    if (!plan)
+        return mw_fail_memory(err, "the configuration");
+    mw_fair_plan_init(plan);
+    for (const mw_yaml *node = item->first; node; node = node->next) {
+        const char *text;
+        mw_status status = MW_OK;
+        if (!mw_view_starts(node->key, "fairness_"))
+            continue;
+        MW_TRY(read_endpoint_text(in, node, &text, err));
+        if (mw_fair_plan_take(plan, node->key, mw_view_of(text), &status, err) && status != MW_OK) {
+            err->where[0] = '\0';
+            return at_node(in, node, err);
+        }
+    }
+    *ret = plan->n_attributes > 0 ? plan : NULL;
+    return MW_OK;
+}
+
 static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpoint *ret_endpoint,
                                mw_error *err)
 {
@@ -313,6 +348,7 @@ static mw_status read_endpoint(config_reader *in, const mw_yaml *item, cli_endpo
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "background"), &endpoint.background, err));
     MW_TRY(read_endpoint_text(in, mw_yaml_member(item, "reference"), &endpoint.reference, err));
     MW_TRY(read_limits(in, item, endpoint.limits, err));
+    MW_TRY(read_fairness(in, item, &endpoint.fairness, err));
     if (!mw_is_model_address(mw_view_of(endpoint.model)))
         MW_TRY(place_path(in, &endpoint.model, err));
     if (endpoint.background)

@@ -6,6 +6,7 @@
  *     leads nowhere, closed      told once, and tried again when the record changes */
 #include "config.h"
 #include "follow.h"
+#include "prediction_log.h"
 #include "registry/registry.h"
 #include "watching.h"
 
@@ -33,6 +34,11 @@ static mw_status read_settings(const char *settings, mw_arena *arena, cli_endpoi
                                mw_error *err)
 {
     mw_view rest = mw_view_of(settings);
+    mw_fair_plan *plan = mw_arena_take_zeroed(arena, 1, sizeof *plan);
+    mw_status taken = MW_OK;
+    if (!plan)
+        return mw_fail_memory(err, "an endpoint");
+    mw_fair_plan_init(plan);
     while (rest.size > 0) {
         mw_view value = mw_view_cut(&rest, '\n'), key = mw_view_cut(&value, ' ');
         const char *text = mw_arena_text(arena, value);
@@ -45,6 +51,8 @@ static mw_status read_settings(const char *settings, mw_arena *arena, cli_endpoi
             endpoint->background = text;
         else if (mw_view_is(key, "reference"))
             endpoint->reference = text;
+        else if (mw_fair_plan_take(plan, key, value, &taken, err))
+            MW_TRY(taken);
         else if (i < cli_n_endpoint_keys && cli_endpoint_keys[i].option != CLI_HELP)
             MW_TRY(cli_value_read(&cli_options[cli_endpoint_keys[i].option], value, arena,
                                   &endpoint->limits[limit], err));
@@ -52,6 +60,7 @@ static mw_status read_settings(const char *settings, mw_arena *arena, cli_endpoi
             return mw_fail(err, MW_E_APPLY_DOCUMENT, "an endpoint has no setting '%.*s'",
                            MW_VIEW_ARG(key));
     }
+    endpoint->fairness = plan->n_attributes > 0 ? plan : NULL;
     return MW_OK;
 }
 
@@ -62,6 +71,7 @@ static mw_status load(cli_house *house, cli_followed *followed, mw_arena *arena,
     cli_endpoint endpoint = {.name = followed->name, .model = followed->address};
     MW_TRY(read_settings(followed->settings, arena, &endpoint, err));
     MW_TRY(cli_follow_resolve(house, followed, err));
+    MW_TRY(cli_log_watch_fairness(house->journal, followed->name, endpoint.fairness, err));
     if (followed->was_in) /* its name is still there */
         return mw_fleet_move(house->fleet, followed->name, followed->folder, true, err);
     if (endpoint.reference)

@@ -133,6 +133,9 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
             status = mw_fleet_add_limited(house->fleet, endpoints[i].name, path,
                                           endpoints[i].background, &limits, err);
         endpoints[i].load_ns = mw_clock_ns() - began;
+        if (status == MW_OK)
+            status = cli_log_watch_fairness(house->journal, endpoints[i].name,
+                                            endpoints[i].fairness, err);
         if (status == MW_CONFLICT)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)

@@ -184,6 +184,9 @@ static void write_config(mw_buf *out)
                           "| `endpoints[].%s` | %s |  | the server's | as `server.%s`, of this "
                           "endpoint |  |  |\n",
                           key->name, cli_kind_word(cli_options[key->option].kind), key->name);
+        else if (strncmp(key->name, "fairness", 8) == 0)
+            mw_buf_format(out, "| `endpoints[].%s` | text |  |  | %s |  |  |\n", key->name,
+                          key->help);
     }
     mw_buf_text(out, "| `models`, `rollouts` | lists |  |  | of `mw apply`: [its keys](apply.md) "
                      "|  |  |\n");

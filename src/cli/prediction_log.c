@@ -47,6 +47,18 @@ void cli_log_tap(void *journal, const mw_answered *a)
                                                 a->rows, a->values, a->n_outputs});
 }
 
+mw_status cli_log_watch_fairness(mw_journal *journal, const char *endpoint,
+                                 const mw_fair_plan *plan, mw_error *err)
+{
+    static const mw_fair_plan none = {.n_attributes = 0};
+    if (journal)
+        return mw_journal_watch_fairness(journal, endpoint, plan ? plan : &none, err);
+    if (!plan)
+        return MW_OK;
+    mw_fail(err, MW_E_JOURNAL_OFF, "the fairness of '%s' is told from kept predictions", endpoint);
+    return mw_mend(err, "--log on, or take fairness_groups out");
+}
+
 mw_status cli_log_query(const cli_call *call, mw_log_query *ret, mw_error *err)
 {
     const cli_setting *settings = call->settings;

@@ -15,6 +15,11 @@ MW_CHECKED mw_status cli_log_open(const cli_call *call, struct cli_watching *wat
 /* An mw_answer_tap whose user is the journal. */
 mw_answer_tap cli_log_tap;
 
+/* Compare how an endpoint's groups are treated, by its plan; NULL: not at all. Fails: MW_NOT_FOUND
+ * (MW8405) predictions are not kept. */
+MW_CHECKED mw_status cli_log_watch_fairness(mw_journal *journal, const char *endpoint,
+                                            const mw_fair_plan *plan, mw_error *err);
+
 /* What the filters of `mw log` say. Fails: MW_BAD_ARGUMENT. */
 MW_CHECKED mw_status cli_log_query(const cli_call *call, mw_log_query *ret_query, mw_error *err);
 

@@ -85,7 +85,8 @@ bool cli_write_schema(const cli_terminal *terminal, const char *section, mw_buf 
         char key[64];
         snprintf(key, sizeof key, "endpoints[].%s", cli_endpoint_keys[i].name);
         const cli_option *like = &cli_options[cli_endpoint_keys[i].option];
-        const char *text = i ? "path" : "text";
+        const char *text =
+            i == 0 || strncmp(cli_endpoint_keys[i].name, "fairness", 8) == 0 ? "text" : "path";
         schema_row(terminal, key, cli_endpoint_keys[i].option ? cli_kind_word(like->kind) : text,
                    cli_endpoint_keys[i].required ? "needed" : "", cli_endpoint_keys[i].help, out);
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "checksum.h"
+#include "fairness_books.h"
 #include "scan.h"
 
 #include "base/banned.h"
@@ -229,6 +230,22 @@ static bool judge(const mw_log_shape *shape, const double *outputs, const journa
     return shape->n_outputs <= 2 || keep_shares(shape, outputs, ret);
 }
 
+/* inputs NULL: the row is not at hand, and only what feedback tells is known. */
+static void tell_groups(const journal_joiner *joiner, const mw_log_shape *shape,
+                        const double *inputs, mw_view told, journal_observation *item)
+{
+    if (!joiner->fair)
+        return;
+    pthread_mutex_lock(&joiner->fair->lock);
+    fair_book *book = fair_book_of(joiner->fair, shape->endpoint);
+    for (size_t a = 0; book && a < book->plan.n_attributes; a++) {
+        uint8_t group = fair_group_of(book, a, shape, inputs, told, NULL);
+        item->groups[a] = group == FAIR_NO_GROUP && !inputs ? item->groups[a] : group;
+    }
+    joiner->fair->is_stale = true;
+    pthread_mutex_unlock(&joiner->fair->lock);
+}
+
 static mw_status take_row(journal_joiner *joiner, journal_scan *scan, const mw_log_shape *shape,
                           const journal_record *record, pending *p, mw_error *err)
 {
@@ -248,6 +265,8 @@ static mw_status take_row(journal_joiner *joiner, journal_scan *scan, const mw_l
         ptrdiff_t column = joiner->groups[found->group]->slices[s];
         found->slices[s] = column >= 0 ? (float)room[column] : (float)NAN;
     }
+    memset(found->groups, FAIR_NO_GROUP, sizeof found->groups);
+    tell_groups(joiner, shape, room, p->label->groups, found);
     return MW_OK;
 }
 
@@ -464,7 +483,8 @@ static journal_waiting *find_waiting(journal_joiner *joiner, uint64_t key)
 static mw_status keep_label(journal_waiting *w, const journal_label *label, mw_error *err)
 {
     size_t text = label->is_text ? label->text.size : 0;
-    char *texts = malloc(label->id.size + label->endpoint.size + text + 1), *at = texts;
+    char *texts = malloc(label->id.size + label->endpoint.size + label->groups.size + text + 1),
+         *at = texts;
     if (!texts)
         return mw_fail_memory(err, "labels that wait");
     free(w->texts);
@@ -476,6 +496,10 @@ static mw_status keep_label(journal_waiting *w, const journal_label *label, mw_e
     memcpy(at, label->endpoint.data, label->endpoint.size);
     w->label.endpoint.data = at;
     at += label->endpoint.size;
+    if (label->groups.size > 0)
+        memcpy(at, label->groups.data, label->groups.size);
+    w->label.groups.data = at;
+    at += label->groups.size;
     if (text > 0)
         memcpy(at, label->text.data, text);
     w->label.text = (mw_view){at, text};
@@ -595,6 +619,8 @@ static bool is_known(journal_joiner *joiner, const pending *p, mw_feedback_count
         added->misfits++;
         return true;
     }
+    tell_groups(joiner, shape, NULL, p->label->groups, known);
+    memcpy(fresh.groups, known->groups, sizeof fresh.groups);
     if (fresh.label == known->label) {
         added->duplicates++;
         return true;
@@ -702,5 +728,22 @@ mw_status journal_join_all(journal_joiner *joiner, journal_stream *stream, mw_er
         journal_scan_close(&scan);
     }
     free(numbers);
+    return status;
+}
+
+mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream, mw_error *err)
+{
+    mw_feedback_counts counts = joiner->counts;
+    for (size_t i = 0; i < joiner->n_waiting; i++)
+        free(joiner->waiting[i].texts);
+    for (size_t i = 0; i < joiner->n; i++)
+        free(joiner->items[i].shares);
+    joiner->n = joiner->n_waiting = 0;
+    joiner->is_waiting_stale = true;
+    if (joiner->n_slots > 0)
+        fill_slots(joiner);
+    mw_status status = journal_join_all(joiner, stream, err);
+    joiner->counts = counts;
+    joiner->counts.waiting = joiner->n_waiting;
     return status;
 }

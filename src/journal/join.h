@@ -22,6 +22,7 @@ typedef struct journal_observation {
     double *shares;      /* of several classes, n_outputs; owned; else NULL */
     uint32_t group;
     float slices[JOURNAL_SLICES_MAX];
+    uint8_t groups[MW_FAIR_ATTRIBUTES]; /* of the endpoint's book; FAIR_NO_GROUP */
 } journal_observation;
 
 /* A version whose predictions were told the truth. */
@@ -53,6 +54,7 @@ typedef struct journal_joiner {
     uint32_t *waiting_slots; /* key -> place in waiting + 1; 0: free; twice the capacity */
     bool is_waiting_stale;   /* places have moved since */
     mw_feedback_counts counts;
+    struct fair_books *fair; /* who is in which group; NULL: nobody asks. Has a lock of its own */
 } journal_joiner;
 
 /* `folder` and `slices` ("a,b", or NULL; written into) are borrowed. */
@@ -70,6 +72,10 @@ MW_CHECKED mw_status journal_join_waiting(journal_joiner *joiner, journal_stream
 /* Join all labels of the folder, the oldest first. */
 MW_CHECKED mw_status journal_join_all(journal_joiner *joiner, journal_stream *stream,
                                       mw_error *err);
+
+/* Forget observations and join all anew: what they are told by has changed. Counts stay. */
+MW_CHECKED mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream,
+                                        mw_error *err);
 
 /* measure.c: see mw_log_performance. */
 MW_CHECKED mw_status journal_measure(const journal_joiner *joiner,

@@ -106,6 +106,7 @@ static mw_status take_options(mw_journal *journal, const mw_journal_options *giv
     journal->keeper.slices = given->slices ? strdup(given->slices) : NULL;
     journal_joiner_init(&journal->keeper.joiner, journal->folder, journal->keeper.slices,
                         MW_LIMIT_OBSERVATIONS);
+    journal->keeper.joiner.fair = &journal->fair;
     bool has_memory = journal->folder && !journal->keeper.slices == !given->slices &&
                       !o->hashed == !given->hashed && !o->dropped == !given->dropped;
     return has_memory ? MW_OK : mw_fail_memory(err, "the prediction log");
@@ -162,6 +163,7 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
     pthread_mutex_init(&journal->keeper.lock, NULL);
     journal->keeper.last_feedback = &journal->keeper.feedback;
     pthread_mutex_init(&journal->shapes_lock, NULL);
+    fair_books_init(&journal->fair);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&journal->wake, &clock);
@@ -227,6 +229,7 @@ void mw_journal_close(mw_journal *journal)
     free(journal->folder);
     pthread_mutex_destroy(&journal->lock);
     pthread_mutex_destroy(&journal->shapes_lock);
+    fair_books_done(&journal->fair);
     pthread_cond_destroy(&journal->wake);
     free(journal);
 }

@@ -10,6 +10,7 @@
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 
+#include "fair_watch.h"
 #include "model/model.h"
 #include "stats/stats.h"
 
@@ -184,6 +185,18 @@ MW_CHECKED mw_status mw_journal_performance(mw_journal *journal, mw_performance_
 void mw_journal_each_performance(mw_journal *journal,
                                  void (*see)(void *user, const mw_performance_part *part),
                                  void *user);
+
+/* ---- fairness: how groups are treated (fair_watch.h) ------------------------------------------
+ */
+
+/* From now on; rows and labels from before are told by group, too, as far back as the window goes.
+ * A plan without attributes ends the watch. Any thread. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_journal_watch_fairness(mw_journal *journal, const char *endpoint,
+                                               const mw_fair_plan *plan, mw_error *err);
+/* What was found at the last look, two seconds ago at most; of an endpoint, or (empty) of all.
+ * `see` is called under a lock. False: that endpoint is not watched. Any thread. */
+bool mw_journal_each_fairness(mw_journal *journal, mw_view endpoint,
+                              void (*see)(void *user, const mw_fair_report *report), void *user);
 
 /* The same as mw_performance_task, from the files of a folder. *ret_counts (may be NULL): what
  * became of the labels there. */

@@ -303,6 +303,7 @@ void *journal_keep(void *argument)
     for (bool stop = false; !stop;) {
         summarize(journal);
         tell_truth(journal);
+        fair_keep(journal);
         pthread_mutex_lock(&keeper->lock);
         wait_for_tasks(keeper);
         mw_feedback *feedback = keeper->feedback;

@@ -1,7 +1,8 @@
 /* The truth about predictions: as clients send it, and as it lies in label segments.
  *
- *     a record: size 4 | time ms 8 | row 4 | 1 4 | id size 2 | flags 1 (1 = text) | endpoint size 1
- *               | id | endpoint | the number, 8 | or the text
+ *     a record: size 4 | time ms 8 | row 4 | 1 4 | id size 2 | flags 1 (1 = text, 2 = groups)
+ *               | endpoint size 1 | id | endpoint | groups: size 2, text | the number, 8 | or the
+ * text
  */
 #ifndef JOURNAL_LABELS_H
 #define JOURNAL_LABELS_H
@@ -14,6 +15,7 @@ typedef struct journal_label {
     bool is_text;
     double number;
     mw_view text;
+    mw_view groups;  /* "sex=F\nrace=B\n"; absent: it tells none */
     int64_t told_ms; /* when the truth was known, or when it came here */
 } journal_label;
 

@@ -270,7 +270,7 @@ static bool all_float32(const mw_log_shape *shape, const double *inputs, size_t 
     return true;
 }
 
-static double hash_value(double value, const journal_privacy *privacy)
+double journal_hash_value(double value, const journal_privacy *privacy)
 {
     double hidden;
     unsigned char hash[crypto_shorthash_BYTES];
@@ -288,7 +288,8 @@ static void put_inputs(const mw_log_shape *shape, const journal_privacy *privacy
         mw_log_treatment treatment = shape->columns[c].treatment;
         if (treatment == MW_LOG_DROPPED)
             continue;
-        double value = treatment == MW_LOG_HASHED ? hash_value(inputs[c], privacy) : inputs[c];
+        double value =
+            treatment == MW_LOG_HASHED ? journal_hash_value(inputs[c], privacy) : inputs[c];
         float narrow = (float)inputs[c];
         mw_buf_bytes(out, as_float32 ? (void *)&narrow : (void *)&value,
                      as_float32 ? sizeof narrow : sizeof value);

@@ -34,6 +34,8 @@ typedef struct journal_rows {
     const double *inputs, *outputs; /* (n_rows, n_columns), (n_rows, n_outputs) */
 } journal_rows;
 
+/* What stands for a private value. */
+double journal_hash_value(double value, const journal_privacy *privacy);
 void journal_rows_write(const mw_log_shape *shape, const journal_privacy *privacy,
                         const journal_rows *rows, mw_buf *out);
 

@@ -136,6 +136,7 @@ static void take_record(mw_journal *journal, mw_view record)
     open->first_ms = head.time_ms < open->first_ms ? head.time_ms : open->first_ms;
     open->last_ms = head.time_ms > open->last_ms ? head.time_ms : open->last_ms;
     journal_rows_write(shape, &journal->privacy, &rows, &open->raw);
+    fair_take_rows(journal, shape, &rows);
     open->n_rows += head.n_rows;
     if (open->raw.size >= BLOCK_BYTES || open->raw.failed)
         flush(journal, head.shape);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "fairness_books.h"
 #include "join.h"
 #include "queue.h"
 #include "shape.h"
@@ -26,7 +27,7 @@ typedef struct journal_keeper {
     journal_joiner joiner;
     journal_packer packer;
     char *slices; /* the joiner's names */
-    uint64_t tried_ns, tried_blocks, summed_ns, retained_ns;
+    uint64_t tried_ns, tried_blocks, summed_ns, retained_ns, fair_ns;
     uint32_t tried_segment;
     bool is_stale; /* labels came since it was summed up */
 
@@ -55,6 +56,7 @@ struct mw_journal {
     mw_log_shape *shapes[JOURNAL_SHAPES_MAX]; /* only ever added */
     atomic_size_t n_shapes;
 
+    fair_books fair;
     journal_stream predictions, labels;
     journal_keeper keeper;
     journal_packer packer;

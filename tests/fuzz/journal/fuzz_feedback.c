@@ -19,7 +19,8 @@ static void check(const journal_label *label)
     mw_view text = mw_buf_as_view(&bytes);
     if (!bytes.failed &&
         (!journal_label_next(&text, &again) || text.size != 0 || again.row != label->row ||
-         !mw_view_equal(again.id, label->id) || again.is_text != label->is_text))
+         !mw_view_equal(again.id, label->id) || again.is_text != label->is_text ||
+         !mw_view_equal(again.groups, label->groups)))
         abort();
     mw_buf_done(&bytes);
 }
