@@ -7,6 +7,7 @@
 
 #include "../chance.h"
 #include "release/release.h"
+#include "stats/stats.h"
 
 /* One version, and its share of the traffic. */
 typedef struct nature {
