@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "mlflow_messages.h"
+#include "serve/serve.h"
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
@@ -307,6 +308,12 @@ void mlflow_put_error(mw_exchange *exchange, const mw_error *err)
             continue;
         exchange->status = errors[i].status;
         name = errors[i].name;
+    }
+    if (mw_style_of_path(exchange->path) ==
+        MW_STYLE_PROBLEM) { /* a call of our own, below /mw/v1 */
+        mw_serve_error(exchange, err, exchange->status);
+        exchange->reply_headers = (mw_view){NULL, 0};
+        return;
     }
     mw_buf_init(&message, 4096);
     write_message(err, &message);

@@ -159,8 +159,12 @@ static void write_call(mw_buf *out, const mlflow_call *call, mw_method method)
     if (method != MW_GET)
         write_body(out, call, method);
     mw_buf_text(out, "\"responses\": {\"200\": {\"description\": \"OK\"}");
-    mw_buf_text(out, ", \"4XX\": {\"$ref\": \"#/components/responses/MlflowError\"}"
-                     ", \"5XX\": {\"$ref\": \"#/components/responses/MlflowError\"}}}");
+    bool is_ours = mw_style_of_path(mw_view_of(call->path)) == MW_STYLE_PROBLEM;
+    const char *error = is_ours ? "Problem" : "MlflowError";
+    mw_buf_format(out,
+                  ", \"4XX\": {\"$ref\": \"#/components/responses/%s\"}"
+                  ", \"5XX\": {\"$ref\": \"#/components/responses/%s\"}}}",
+                  error, error);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */

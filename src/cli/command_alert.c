@@ -348,12 +348,43 @@ static mw_status list_rules(cli_call *call, mw_error *err)
     return status;
 }
 
-/* A file of the configuration, or the section alone, or a list of rules. */
+static bool is_rule(const mw_yaml *root)
+{
+    return mw_yaml_member(root, "name") && mw_yaml_member(root, "when");
+}
+
+/* A file of the configuration, be it without alerts; the section alone; a list of rules; or one. */
 static mw_status read_section(const mw_yaml *root, const char *path, mw_alert_config **ret_config,
                               mw_alert_place *place, mw_error *err)
 {
     const mw_yaml *section = mw_yaml_member(root, "alerts");
-    mw_yaml list, wrapped;
+    mw_yaml list, one, wrapped;
+    if (mw_yaml_member(root, "groups") && !section) {
+        mw_fail(err, MW_E_ALERT_RULE, "these are rules of Prometheus");
+        mw_at(err, "%s", path);
+        return mw_mend(err,
+                       "promtool check rules reads them; here a rule has a 'name' and a 'when', "
+                       "in a list or under 'alerts: rules:'");
+    }
+    if (root->kind == MW_YAML_MAP && !section && !mw_yaml_member(root, "rules") &&
+        !mw_yaml_member(root, "receivers") && !is_rule(root)) {
+        wrapped =
+            (mw_yaml){.kind = MW_YAML_MAP}; /* of a server that has the built-in rules alone */
+        section = &wrapped;
+    }
+    if (root->kind == MW_YAML_MAP && !section && is_rule(root)) {
+        one = *root;
+        one.key = (mw_view){NULL, 0};
+        one.next = NULL;
+        list = (mw_yaml){.kind = MW_YAML_LIST,
+                         .key = MW_VIEW("rules"),
+                         .first = &one,
+                         .count = 1,
+                         .line = root->line,
+                         .column = root->column};
+        wrapped = (mw_yaml){.kind = MW_YAML_MAP, .first = &list, .count = 1};
+        section = &wrapped;
+    }
     if (root->kind == MW_YAML_LIST) {
         list = *root;
         list.key = MW_VIEW("rules");

@@ -81,7 +81,7 @@ mw_status cli_fair_make(cli_fair *job, mw_error *err)
 void cli_fair_done(cli_fair *job)
 {
     cli_frame_words_done(&job->file.frame, job->words);
-    free(job->cells);
+    free(job->labels);
     cli_frame_file_done(&job->file);
     mw_arena_done(&job->memory);
 }

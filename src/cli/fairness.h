@@ -69,7 +69,7 @@ typedef struct cli_fair {
     bool has_repeats;                  /* the weight counts equal rows */
     bool is_score_share;               /* every score lies in 0..1 */
     double threshold, zero_division;
-    mw_confusion *cells; /* of each row: its weight in one of four places; owned */
+    uint8_t *labels; /* of each row, 0 or 1; owned */
     cli_fair_group overall;
     cli_fair_attribute *attributes;
     size_t n_attributes;

@@ -200,15 +200,13 @@ static mw_status read_row(cli_fair *job, size_t row, double positive, mw_error *
 {
     bool label = false;
     double weight, score = job->file.frame.columns[job->score].values[row];
-    mw_confusion *cell = &job->cells[row];
     MW_TRY(read_label(job, row, positive, &label, err));
     MW_TRY(read_weight(job, row, &weight, err));
     if (isnan(score))
         return fail_value(job, job->score, row, "the score is missing",
                           "every row needs one: what was not scored was not decided", err);
     job->is_score_share = job->is_score_share && score >= 0 && score <= 1;
-    bool selected = score >= job->threshold;
-    *(label ? selected ? &cell->tp : &cell->fn : selected ? &cell->fp : &cell->tn) = weight;
+    job->labels[row] = label;
     return MW_OK;
 }
 
@@ -222,8 +220,8 @@ static mw_status read_rows(cli_fair *job, mw_error *err)
         mw_at(err, "%s", job->file.path);
         return mw_mend(err, "a score is a number; a decision is 0 or 1, with --threshold 0.5");
     }
-    job->cells = calloc(frame->n_rows, sizeof *job->cells);
-    if (!job->cells)
+    job->labels = malloc(frame->n_rows);
+    if (!job->labels)
         return mw_fail_memory(err, "the rows");
     job->is_score_share = true;
     if (job->words[job->label].n_texts > 0)
@@ -357,21 +355,18 @@ static size_t bin_of(double score)
     return place <= 0 ? 0 : place >= CALIBRATION_BINS ? CALIBRATION_BINS - 1 : (size_t)place;
 }
 
-static void add_row(const cli_fair *job, size_t row, cli_fair_group *group, sums *s)
+/* Without weights the counts are the library's, at 2 ns a row. */
+static void count_row(const cli_fair *job, size_t row, double weight, mw_confusion *c)
 {
-    const mw_confusion *cell = &job->cells[row];
-    double weight = mw_confusion_total(cell),
-           score = job->file.frame.columns[job->score].values[row];
-    double label = cell->tp + cell->fn > 0;
-    mw_confusion_add(&group->counts, cell);
-    group->n_rows += job->has_repeats ? weight : 1;
-    s->weight += weight;
-    s->weight_2 += weight * weight;
-    s->score += weight * score;
-    s->brier += weight * (score - label) * (score - label);
-    if (!job->is_score_share)
-        return;
+    bool selected = job->file.frame.columns[job->score].values[row] >= job->threshold;
+    *(job->labels[row] ? selected ? &c->tp : &c->fn : selected ? &c->fp : &c->tn) += weight;
+}
+
+/* Of a score in 0..1: how far it is from what came true. */
+static void add_share(sums *s, double score, double label, double weight)
+{
     size_t bin = bin_of(score);
+    s->brier += weight * (score - label) * (score - label);
     s->bin_n[bin] += weight;
     s->bin_label[bin] += weight * label;
     s->bin_score[bin] += weight * score;
@@ -397,8 +392,7 @@ typedef struct piles {
 
 static size_t pile_of(const cli_fair *job, const uint32_t *group_of, size_t row)
 {
-    return 2 * (size_t)(group_of ? group_of[row] : 0) +
-           (job->cells[row].tp + job->cells[row].fn > 0);
+    return 2 * (size_t)(group_of ? group_of[row] : 0) + job->labels[row];
 }
 
 /* Scores by group and label, each pile ascending. Rows with weights are not ranked. */
@@ -443,22 +437,60 @@ static mw_status rank_all(cli_fair *job, mw_error *err)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
+static mw_status count_plain(const cli_fair *job, const uint32_t *group_of, cli_fair_group *groups,
+                             size_t n, mw_error *err)
+{
+    mw_confusion *counts = malloc((n + 1) * sizeof *counts);
+    if (!counts)
+        return mw_fail_memory(err, "the sums");
+    mw_confusion_count(job->labels, job->file.frame.columns[job->score].values, job->threshold,
+                       group_of, job->file.frame.n_rows, counts, n);
+    for (size_t g = 0; g < n; g++) {
+        groups[g].counts = counts[g];
+        groups[g].n_rows = mw_confusion_total(&counts[g]);
+    }
+    free(counts);
+    return MW_OK;
+}
+
+static void sum_rows(const cli_fair *job, const uint32_t *group_of, cli_fair_group *groups,
+                     sums *each)
+{
+    const double *scores = job->file.frame.columns[job->score].values;
+    const double *weights =
+        job->weight == CLI_FAIR_NO_COLUMN ? NULL : job->file.frame.columns[job->weight].values;
+    for (size_t row = 0; row < job->file.frame.n_rows; row++) {
+        size_t g = group_of ? group_of[row] : 0;
+        double weight = weights ? weights[row] : 1;
+        sums *s = &each[g];
+        s->weight += weight;
+        s->weight_2 += weight * weight;
+        s->score += weight * scores[row];
+        if (job->is_score_share)
+            add_share(s, scores[row], job->labels[row], weight);
+        if (!weights && group_of)
+            continue;
+        groups[g].n_rows += job->has_repeats ? weight : 1;
+        count_row(job, row, weight, &groups[g].counts);
+    }
+}
+
 static mw_status sum_groups(cli_fair *job, const uint32_t *group_of, cli_fair_group *groups,
                             size_t n, mw_error *err)
 {
     sums *each = calloc(n + 1, sizeof *each);
     if (!each)
         return mw_fail_memory(err, "the sums");
-    for (size_t row = 0; row < job->file.frame.n_rows; row++) {
-        size_t g = group_of ? group_of[row] : 0;
-        add_row(job, row, &groups[g], &each[g]);
-    }
+    mw_status status = MW_OK;
+    if (job->weight == CLI_FAIR_NO_COLUMN && group_of)
+        status = count_plain(job, group_of, groups, n, err);
+    sum_rows(job, group_of, groups, each);
     for (size_t g = 0; g < n; g++) {
         groups[g].auc = (double)NAN;
         finish_group(job, &groups[g], &each[g]);
     }
     free(each);
-    return MW_OK;
+    return status;
 }
 
 mw_status cli_fair_read(cli_fair *job, mw_error *err)
