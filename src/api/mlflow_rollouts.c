@@ -129,7 +129,7 @@ static mw_status start_rollout(mlflow_turn *turn, mw_record *record, mw_error *e
     (void)record;
     starting s = {.asked = turn->request, .out = turn->out};
     MW_TRY(mw_rollout_document_read(turn->exchange->body, "body", &s.document, err));
-    MW_TRY(mw_rollout_check(turn->registry, s.asked->endpoint, s.asked->model,
+    MW_TRY(mw_rollout_check(turn->registry, s.asked->endpoint, s.asked->model, &s.document,
                             turn->exchange->arena, err));
     MW_TRY(mw_registry_write_as(turn->registry, &turn->actor, turn->exchange->arena, write_start,
                                 &s, err));

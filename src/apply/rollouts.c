@@ -185,7 +185,7 @@ mw_status apply_check_rollouts(mw_registry *registry, mw_arena *arena,
         MW_TRY(mw_registry_read(registry, arena, see, &ask, err));
         if (ask.will_start)
             MW_TRY(mw_rollout_check(registry, mw_view_of(ask.document->endpoint),
-                                    mw_view_of(ask.document->model), arena, err));
+                                    mw_view_of(ask.document->model), ask.document, arena, err));
     }
     return MW_OK;
 }

@@ -253,7 +253,8 @@ mw_status cli_run_rollout_start(cli_call *call, mw_error *err)
     MW_TRY(read_document(call, &c, err));
     mw_status status = cli_door_open(call, false, &door, err);
     if (status == MW_OK)
-        status = mw_rollout_check(door.registry, c.endpoint, c.model, &door.arena, err);
+        status =
+            mw_rollout_check(door.registry, c.endpoint, c.model, &c.document, &door.arena, err);
     if (status == MW_OK)
         status = cli_door_write(&door, start, &c, err);
     if (status == MW_OK)

@@ -597,3 +597,44 @@ mw_status mw_record_take_outcomes(mw_record *record, int64_t id, mw_arm ret_arms
         take_outcome(&rows, &ret_arms[mw_rows_int(&rows, 0) == 1]);
     return mw_rows_close(&rows, err);
 }
+
+/* ---- several servers ------------------------------------------------------------------------- */
+
+mw_status mw_record_put_arms(mw_record *record, int64_t id, mw_view server, int64_t epoch,
+                             const mw_arm arms[MW_ARMS], mw_error *err)
+{
+    enum { ARMS_BYTES_MAX = 1 << 20 };
+    mw_buf text;
+    mw_buf_init(&text, ARMS_BYTES_MAX);
+    mw_arms_write(arms, &text);
+    mw_status status = mw_sql_run(
+        record->session, err,
+        "INSERT INTO rollout_arms(rollout, server, epoch, arms) VALUES(?, ?, ?, ?)"
+        " ON CONFLICT(rollout, server) DO UPDATE SET epoch = excluded.epoch, arms = excluded.arms",
+        "itit", id, server, epoch, mw_buf_as_view(&text));
+    mw_buf_done(&text);
+    return status;
+}
+
+mw_status mw_record_sum_arms(mw_record *record, int64_t id, int64_t epoch, mw_arm ret_arms[MW_ARMS],
+                             size_t *ret_servers, mw_error *err)
+{
+    mw_rows rows;
+    mw_arm some[MW_ARMS];
+    mw_status status = MW_OK;
+    memset(ret_arms, 0, MW_ARMS * sizeof *ret_arms);
+    *ret_servers = 0;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT arms FROM rollout_arms WHERE rollout = ? AND epoch = ?"
+                        " ORDER BY server", /* sums are the same, whoever adds them up */
+                        "ii", id, epoch));
+    while (status == MW_OK && mw_rows_next(&rows)) {
+        status = mw_arms_read(mw_rows_text(&rows, 0), some, err);
+        for (size_t a = 0; status == MW_OK && a < MW_ARMS; a++)
+            mw_arm_add(&ret_arms[a], &some[a]);
+        ++*ret_servers;
+    }
+    mw_error closing;
+    mw_status closed = mw_rows_close(&rows, status == MW_OK ? err : &closing);
+    return status == MW_OK ? closed : status;
+}

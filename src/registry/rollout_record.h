@@ -81,6 +81,15 @@ MW_CHECKED mw_status mw_record_add_outcomes(mw_record *record, int64_t id, int a
 MW_CHECKED mw_status mw_record_take_outcomes(mw_record *record, int64_t id,
                                              mw_arm ret_arms[MW_ARMS], mw_error *err);
 
+/* What a server has seen of both arms in this epoch of its shares (mw_rollout_memory), in place of
+ * what it had written before. */
+MW_CHECKED mw_status mw_record_put_arms(mw_record *record, int64_t id, mw_view server,
+                                        int64_t epoch, const mw_arm arms[MW_ARMS], mw_error *err);
+/* The sum over all servers, also those that are gone. Fails: MW_BAD_DATA. */
+MW_CHECKED mw_status mw_record_sum_arms(mw_record *record, int64_t id, int64_t epoch,
+                                        mw_arm ret_arms[MW_ARMS], size_t *ret_servers,
+                                        mw_error *err);
+
 typedef struct mw_rollout_event {
     int64_t seq, time, step;
     mw_view actor, kind, state, why, evidence;

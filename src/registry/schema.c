@@ -241,6 +241,13 @@ static const char step_10[] =
     " SELECT rollout, arm, '', n, sum, squares FROM rollout_outcomes_before;"
     "DROP TABLE rollout_outcomes_before;";
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4, step_5,
-                                    step_6, step_7, step_8, step_9, step_10};
+/* What each of the servers that share a record has seen of a rollout, since the last time that its
+ * share was changed (epoch). */
+static const char step_11[] =
+    "CREATE TABLE rollout_arms(rollout INTEGER NOT NULL REFERENCES rollouts ON DELETE CASCADE,"
+    " server TEXT NOT NULL, epoch INTEGER NOT NULL, arms TEXT NOT NULL,"
+    " PRIMARY KEY(rollout, server)) STRICT, WITHOUT ROWID;";
+
+const char *const record_steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
+                                    step_7, step_8, step_9, step_10, step_11};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -30,7 +30,8 @@ void mw_rollout_document_init(mw_rollout_document *document, mw_strategy strateg
     *document = (mw_rollout_document){.strategy = strategy,
                                       .alpha = 0.01,
                                       .deadline_ms = 24 * 3600 * MS_PER_SECOND,
-                                      .watch_after_ms = 48 * 3600 * MS_PER_SECOND};
+                                      .watch_after_ms = 48 * 3600 * MS_PER_SECOND,
+                                      .groups.threshold = (double)NAN};
     snprintf(document->key_header, sizeof document->key_header, "X-Millwright-Key");
     document->n_metrics = is_test ? 4 : 3; /* an outcome, where it decides */
     memcpy(document->metrics, metrics, sizeof metrics);
@@ -268,6 +269,54 @@ mw_status mw_rollout_steps_read(mw_view text, mw_rollout_document *document, mw_
 
 /* ---- metrics --------------------------------------------------------------------------------- */
 
+/* [F, M], or a number for each bound. */
+static mw_status take_group_names(const mw_yaml *node, mw_rollout_groups *groups, mw_error *err)
+{
+    groups->n_names = 0;
+    if (node->kind != MW_YAML_LIST || node->count < 2 || node->count > MW_ARM_GROUPS)
+        return refuse(node, err, "groups is a list of 2 to %d values: [F, M]", MW_ARM_GROUPS);
+    for (const mw_yaml *item = node->first; item; item = item->next)
+        MW_TRY(take_text(item, groups->names[groups->n_names++], MW_COLUMN_NAME_BYTES, err));
+    return MW_OK;
+}
+
+static mw_status take_bounds(const mw_yaml *node, mw_rollout_groups *groups, mw_error *err)
+{
+    groups->n_bounds = 0;
+    if (node->kind != MW_YAML_LIST || node->count < 1 || node->count > MW_ARM_GROUPS - 1)
+        return refuse(node, err, "bounds is a list of 1 to %d numbers: [25, 60]",
+                      MW_ARM_GROUPS - 1);
+    for (const mw_yaml *item = node->first; item; item = item->next) {
+        double *bound = &groups->bounds[groups->n_bounds++];
+        if (!mw_number_parse(item->text.data, item->text.size, bound) || !isfinite(*bound) ||
+            (bound > groups->bounds && *bound <= bound[-1]))
+            return refuse(item, err, "bounds are numbers that rise: [25, 60]");
+    }
+    return MW_OK;
+}
+
+/* False: `node` is no key of groups. */
+static bool take_group_key(const mw_yaml *node, mw_rollout_groups *groups, mw_status *ret_status,
+                           mw_error *err)
+{
+    if (mw_view_is(node->key, "column"))
+        *ret_status = take_text(node, groups->column, sizeof groups->column, err);
+    else if (mw_view_is(node->key, "groups"))
+        *ret_status = take_group_names(node, groups, err);
+    else if (mw_view_is(node->key, "bounds"))
+        *ret_status = take_bounds(node, groups, err);
+    else if (mw_view_is(node->key, "threshold"))
+        *ret_status =
+            node->kind == MW_YAML_SCALAR &&
+                    mw_number_parse(node->text.data, node->text.size, &groups->threshold) &&
+                    isfinite(groups->threshold)
+                ? MW_OK
+                : refuse(node, err, "threshold is a number: a score from there on selects");
+    else
+        return false;
+    return true;
+}
+
 static mw_status take_metric_key(const mw_yaml *node, mw_rollout_metric *metric, mw_error *err)
 {
     bool is_size = mw_view_is(node->key, "tolerance") ||
@@ -309,8 +358,17 @@ static mw_status take_metric(const mw_yaml *item, mw_rollout_document *document,
             return refuse(item, err, "the metric '%.*s' stands there twice", MW_VIEW_ARG(name));
     mw_rollout_metric metric = usual[kind];
     for (const mw_yaml *key = body && body->kind == MW_YAML_MAP ? body->first : NULL; key;
-         key = key->next)
-        MW_TRY(take_metric_key(key, &metric, err));
+         key = key->next) {
+        mw_status status = MW_OK;
+        if (kind != MW_METRIC_FAIRNESS || !take_group_key(key, &document->groups, &status, err))
+            status = take_metric_key(key, &metric, err);
+        MW_TRY(status);
+    }
+    const mw_rollout_groups *g = &document->groups;
+    if (kind == MW_METRIC_FAIRNESS && !g->column[0] && g->n_names + g->n_bounds > 0)
+        return refuse(item, err, "groups and bounds are of a column: name it");
+    if (kind == MW_METRIC_FAIRNESS && g->n_names > 0 && g->n_bounds > 0)
+        return refuse(item, err, "groups are named by values or by bounds, not by both");
     document->metrics[document->n_metrics++] = metric;
     return MW_OK;
 }
@@ -438,6 +496,26 @@ static void put_step_text(mw_buf *out, const mw_rollout_step *step)
     mw_buf_char(out, '}');
 }
 
+static void put_groups(mw_buf *out, const mw_rollout_groups *groups)
+{
+    mw_buf_text(out, ",\"column\":");
+    mw_json_write_text(out, mw_view_of(groups->column));
+    for (size_t i = 0; i < groups->n_names; i++) {
+        mw_buf_text(out, i ? "," : ",\"groups\":[");
+        mw_json_write_text(out, mw_view_of(groups->names[i]));
+    }
+    mw_buf_text(out, groups->n_names ? "]" : "");
+    for (size_t i = 0; i < groups->n_bounds; i++) {
+        mw_buf_text(out, i ? "," : ",\"bounds\":[");
+        mw_json_write_double(out, groups->bounds[i]);
+    }
+    mw_buf_text(out, groups->n_bounds ? "]" : "");
+    if (!isnan(groups->threshold)) {
+        mw_buf_char(out, ',');
+        put_number(out, "threshold", groups->threshold);
+    }
+}
+
 static void put_judge(mw_buf *out, const mw_rollout_document *document)
 {
     mw_buf_text(out, ",\"judge\":{");
@@ -447,7 +525,10 @@ static void put_judge(mw_buf *out, const mw_rollout_document *document)
         const mw_rollout_metric *metric = &document->metrics[m];
         mw_buf_format(out, "%s{\"%s\":{", m ? "," : "", mw_rollout_metric_names[metric->kind]);
         put_number(out, "tolerance", metric->tolerance);
-        mw_buf_format(out, ",\"critical\":%s}}", metric->critical ? "true" : "false");
+        mw_buf_format(out, ",\"critical\":%s", metric->critical ? "true" : "false");
+        if (metric->kind == MW_METRIC_FAIRNESS && document->groups.column[0])
+            put_groups(out, &document->groups);
+        mw_buf_text(out, "}}");
     }
     mw_buf_text(out, "]}");
 }

@@ -154,6 +154,7 @@ void mw_rollout_memory_close(mw_rollout_memory *memory, const mw_rollout_documen
             mw_arm_add(&memory->all[a], &memory->arms[a]);
         memory->arms[a] = (mw_arm){0};
     }
+    memory->epoch++;
     memory->weight = weight;
     memory->is_shadow = is_shadow;
 }
@@ -430,6 +431,58 @@ static void judge_gaps(const mw_rollout_memory *memory, double level, mw_rollout
     e->samples_needed = needed(e, n);
 }
 
+/* ---- what was asked -------------------------------------------------------------------------- */
+
+/* A tenth of a standard deviation is what balance is usually held to (Austin 2009). */
+static const double balance_tolerance = 0.1;
+
+static void take_balance(difference d, double spread, double level, bool is_missing,
+                         mw_rollout_balance *b)
+{
+    if (!isfinite(d.v) || !(spread > 0))
+        return;
+    double apart = fabs(d.d) / spread;
+    double half = mw_mean_half_width(d.v, balance_tolerance * spread, level) / spread;
+    double low = fmax(apart - half, 0);
+    if (isnan(b->low) || low > b->low || (low == b->low && apart > b->difference))
+        *b = (mw_rollout_balance){apart, low, is_missing, low > balance_tolerance};
+}
+
+/* Of both arms together, so that arms that are wholly unlike have a spread, too. */
+static double spread_of(double n, double sum, double squares)
+{
+    return n > 1 ? sqrt(variance_of(n, sum, squares)) : 0;
+}
+
+/* Of the current step: shares differ from step to step and so does the hour. Pairs of a shadow are
+ * the same requests, and of a watch there is one arm. */
+static void judge_balance(const mw_rollout_document *document, const mw_rollout_memory *memory,
+                          mw_rollout_judgement *j)
+{
+    const mw_arm *s = &memory->arms[0], *c = &memory->arms[1];
+    size_t n = memory->n_covariates;
+    double level = document->alpha / (double)(2 * (n ? n : 1) * (document->n_steps + 1));
+    j->n_balance = memory->is_shadow || memory->is_watching ? 0 : n;
+    j->unlike = j->n_balance;
+    memcpy(j->covariates, memory->covariates, sizeof j->covariates);
+    for (size_t i = 0; i < j->n_balance; i++) {
+        mw_rollout_balance *b = &j->balance[i];
+        double n_s = s->covariate_n[i], n_c = c->covariate_n[i];
+        double m_s = s->covariate_missing[i], m_c = c->covariate_missing[i];
+        double all = n_s + n_c + m_s + m_c, missing = m_s + m_c;
+        *b = (mw_rollout_balance){NAN, NAN, false, false};
+        take_balance(of_means(n_c, c->covariate_sum[i], c->covariate_squares[i], n_s,
+                              s->covariate_sum[i], s->covariate_squares[i]),
+                     spread_of(n_s + n_c, s->covariate_sum[i] + c->covariate_sum[i],
+                               s->covariate_squares[i] + c->covariate_squares[i]),
+                     level, false, b);
+        take_balance(of_rates(m_c, n_c + m_c, m_s, n_s + m_s), spread_of(all, missing, missing),
+                     level, true, b);
+        if (b->is_broken && (j->unlike == j->n_balance || b->low > j->balance[j->unlike].low))
+            j->unlike = i;
+    }
+}
+
 static void judge_metric(const mw_rollout_memory *memory, const mw_rollout_document *document,
                          double level, mw_rollout_evidence *e)
 {
@@ -475,5 +528,7 @@ void mw_rollout_judge(const mw_rollout_document *document, const mw_rollout_memo
     if (!isnan(j.split_log_e) && !memory->is_shadow)
         j.split_log_e += mw_share_log_e(c->requests, c->requests + s->requests, memory->weight);
     j.is_split_broken = j.split_log_e >= -log(j.level);
+    if (!is_keyed) /* else clients are drawn, and their requests hang together */
+        judge_balance(document, memory, &j);
     *ret_judgement = j;
 }

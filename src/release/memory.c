@@ -53,8 +53,8 @@ void mw_rollout_memory_init(mw_rollout_memory *memory)
 
 /* ---- as text --------------------------------------------------------------------------------- */
 
-/*   {"v":1,"weight":0.05,"shadow":false,"watching":false,"arms":[ARM,ARM],"all":[ARM,ARM],
- *    "closed":[[log_e,precision,weighted],...],"split":[...],"edges":[...]}
+/*   {"v":1,"epoch":2,"weight":0.05,"shadow":false,"watching":false,"arms":[ARM,ARM],"all":[ARM,ARM],
+ *    "closed":[[log_e,precision,weighted],...],"split":[...],"edges":[...],"columns":["age",...]}
  *    ARM: [index,value,index,value,...] of what is not 0 */
 
 static void put_double(mw_buf *out, double value, bool is_first)
@@ -97,9 +97,18 @@ static void put_closed(mw_buf *out, const mw_closed *closed)
     mw_buf_char(out, ']');
 }
 
+void mw_arms_write(const mw_arm arms[MW_ARMS], mw_buf *out)
+{
+    for (size_t a = 0; a < MW_ARMS; a++) {
+        mw_buf_char(out, a ? ',' : '[');
+        put_arm(out, &arms[a]);
+    }
+    mw_buf_char(out, ']');
+}
+
 void mw_rollout_memory_write(const mw_rollout_memory *memory, mw_buf *out)
 {
-    mw_buf_text(out, "{\"v\":1,\"weight\":");
+    mw_buf_format(out, "{\"v\":1,\"epoch\":%lld,\"weight\":", (long long)memory->epoch);
     mw_json_write_double(out, memory->weight);
     mw_buf_format(out, ",\"shadow\":%s,\"watching\":%s", memory->is_shadow ? "true" : "false",
                   memory->is_watching ? "true" : "false");
@@ -115,6 +124,11 @@ void mw_rollout_memory_write(const mw_rollout_memory *memory, mw_buf *out)
     mw_buf_text(out, ",\"edges\":[");
     for (size_t i = 0; i < memory->n_edges; i++)
         put_double(out, memory->edges[i], i == 0);
+    mw_buf_text(out, "],\"columns\":[");
+    for (size_t i = 0; i < memory->n_covariates; i++) {
+        mw_buf_text(out, i ? "," : "");
+        mw_json_write_text(out, mw_view_of(memory->covariates[i]));
+    }
     mw_buf_text(out, "]}");
 }
 
@@ -167,6 +181,15 @@ static bool take_arms(const mw_json *node, mw_arm *ret_arms)
     return true;
 }
 
+mw_status mw_arms_read(mw_view text, mw_arm ret_arms[MW_ARMS], mw_error *err)
+{
+    mw_json *root;
+    MW_TRY(mw_json_read(text, &root, err));
+    bool taken = mw_json_count(root) == MW_ARMS && take_arms(root, ret_arms);
+    mw_json_free(root);
+    return taken ? MW_OK : refuse("arms", err);
+}
+
 static bool take_closed(const mw_json *node, mw_closed *ret_closed)
 {
     return take_number(mw_json_element(node, 0), &ret_closed->log_e) &&
@@ -184,6 +207,10 @@ static mw_status take(const mw_json *root, mw_rollout_memory *memory, mw_error *
     if (!take_number(mw_json_member(root, "weight"), &memory->weight) || memory->weight < 0 ||
         memory->weight > 1)
         return refuse("weight", err);
+    memory->epoch = 0; /* of an older text */
+    (void)mw_json_integer(mw_json_member(root, "epoch"), &memory->epoch);
+    if (memory->epoch < 0 || memory->epoch > INT32_MAX)
+        return refuse("epoch", err);
     memory->is_shadow = mw_json_bool(mw_json_member(root, "shadow"), false);
     memory->is_watching = mw_json_bool(mw_json_member(root, "watching"), false);
     if (!take_arms(mw_json_member(root, "arms"), memory->arms))
@@ -198,6 +225,13 @@ static mw_status take(const mw_json *root, mw_rollout_memory *memory, mw_error *
         return refuse("closed", err);
     if (!take_closed(mw_json_member(root, "split"), &memory->split))
         return refuse("split", err);
+    const mw_json *columns = mw_json_member(root, "columns"); /* an older text has none */
+    memory->n_covariates = mw_json_count(columns);
+    if (memory->n_covariates > MW_ARM_COVARIATES)
+        return refuse("columns", err);
+    for (size_t i = 0; i < memory->n_covariates; i++)
+        snprintf(memory->covariates[i], sizeof memory->covariates[i], "%.*s",
+                 MW_VIEW_ARG(mw_json_text(mw_json_element(columns, i))));
     memory->n_edges = mw_json_count(edges);
     if (memory->n_edges > MW_COUNT(memory->edges))
         return refuse("edges", err);

@@ -63,6 +63,15 @@ typedef struct mw_rollout_metric {
     bool critical;    /* harm rolls back; else it holds, until a person decides */
 } mw_rollout_metric;
 
+enum {
+    MW_ARM_SCORE_BINS = 10,
+    MW_ARM_LATENCY_BINS = 416, /* 16 an octave, from 2^10 ns on */
+    MW_ARM_GROUPS = 8,
+    MW_ARM_COVARIATES = 16, /* columns of requests that are compared between the arms */
+    MW_ARMS = 2,
+    MW_COLUMN_NAME_BYTES = 64
+};
+
 enum { MW_ROLLOUT_STEPS_MAX = 32, MW_ROLLOUT_WHO_BYTES = 64, MW_ROLLOUT_HEADER_BYTES = 64 };
 
 typedef struct mw_rollout_step {
@@ -78,6 +87,15 @@ typedef enum mw_on_unknown {
     MW_ON_UNKNOWN_ROLL_BACK
 } mw_on_unknown;
 
+/* Groups of requests by a column of the model, for the fairness between the arms. */
+typedef struct mw_rollout_groups {
+    char column[MW_COLUMN_NAME_BYTES]; /* "": they are reported with outcomes */
+    size_t n_names, n_bounds;          /* neither: the column's first categories */
+    char names[MW_ARM_GROUPS][MW_COLUMN_NAME_BYTES];
+    double bounds[MW_ARM_GROUPS - 1]; /* ascending */
+    double threshold; /* a decision is a score from there on; NaN: the score itself */
+} mw_rollout_groups;
+
 typedef struct mw_rollout_document {
     mw_strategy strategy;
     size_t n_steps, n_metrics;
@@ -88,6 +106,7 @@ typedef struct mw_rollout_document {
     mw_on_unknown on_unknown;
     int64_t watch_after_ms;                   /* the old version stays warm so long */
     char key_header[MW_ROLLOUT_HEADER_BYTES]; /* whose value keeps a client on one version */
+    mw_rollout_groups groups;
     /* of a file only; absent otherwise */
     char model[256], endpoint[256];
 } mw_rollout_document;
@@ -109,13 +128,6 @@ void mw_rollout_document_write(const mw_rollout_document *document, mw_buf *out)
 
 /* ---- what both arms did (memory.c) ----------------------------------------------------------- */
 
-enum {
-    MW_ARM_SCORE_BINS = 10,
-    MW_ARM_LATENCY_BINS = 416, /* 16 an octave, from 2^10 ns on */
-    MW_ARM_GROUPS = 8,
-    MW_ARMS = 2
-};
-
 /* Which bin a latency falls into, and the bin's upper end in ns. */
 size_t mw_latency_bin(uint64_t ns);
 double mw_latency_bin_end(size_t bin);
@@ -133,8 +145,14 @@ typedef struct mw_arm {
     /* reported, as outcomes; behind all else, so that older texts mean the same */
     double residual_n, residual_sum, residual_squares; /* of what came true less its score */
     double group_n[MW_ARM_GROUPS], group_sum[MW_ARM_GROUPS], group_squares[MW_ARM_GROUPS];
+    /* of what was asked: a column's values, and how often it was missing */
+    double covariate_n[MW_ARM_COVARIATES], covariate_sum[MW_ARM_COVARIATES];
+    double covariate_squares[MW_ARM_COVARIATES], covariate_missing[MW_ARM_COVARIATES];
 } mw_arm;
 
+/* Both arms as a JSON array. Fails: MW_BAD_DATA (MW8902). */
+void mw_arms_write(const mw_arm arms[MW_ARMS], mw_buf *out);
+MW_CHECKED mw_status mw_arms_read(mw_view text, mw_arm ret_arms[MW_ARMS], mw_error *err);
 void mw_arm_add(mw_arm *into, const mw_arm *from);
 void mw_arm_take(mw_arm *from, const mw_arm *less);
 
@@ -153,6 +171,9 @@ typedef struct mw_rollout_memory {
     size_t n_edges;                        /* 0: not known yet */
     double edges[MW_ARM_SCORE_BINS - 1];
     bool is_watching; /* the new version has all traffic; arms[1] is compared with all[0] */
+    int64_t epoch;    /* how often the arms have begun anew */
+    size_t n_covariates;
+    char covariates[MW_ARM_COVARIATES][MW_COLUMN_NAME_BYTES];
 } mw_rollout_memory;
 
 void mw_rollout_memory_init(mw_rollout_memory *memory);
@@ -184,12 +205,25 @@ typedef struct mw_rollout_evidence {
     double samples_needed;  /* more requests of the canary, about; 0: known, or cannot be said */
 } mw_rollout_evidence;
 
+/* Whether both arms were asked the same. Where they were not, no other verdict means anything: it
+ * compares requests, not versions. Drift is no judge of a rollout for the same reason: what comes
+ * in drifts for both arms alike, and where it does not, the assignment is at fault. */
+typedef struct mw_rollout_balance {
+    double difference,
+        low; /* of the means, in standard deviations: |canary - stable|, and its lower
+                end at all times; of shares of missing values likewise. NaN: too few */
+    bool is_missing, is_broken; /* is_missing: it is the share of missing values */
+} mw_rollout_balance;
+
 typedef struct mw_rollout_judgement {
     double level; /* of each metric: alpha over their number */
     size_t n_evidence;
     mw_rollout_evidence evidence[MW_N_METRICS];
     double split_log_e; /* NaN where clients keep their version: requests are no draws then */
     bool is_split_broken;
+    size_t n_balance, unlike; /* unlike: the worst that is broken; n_balance: none */
+    mw_rollout_balance balance[MW_ARM_COVARIATES];
+    char covariates[MW_ARM_COVARIATES][MW_COLUMN_NAME_BYTES];
     double samples; /* of the canary, in this step */
 } mw_rollout_judgement;
 

@@ -79,6 +79,25 @@ static bool find_broken(const mw_rollout_judgement *judgement, mw_rollout_decisi
     return false;
 }
 
+/* The arms were not asked the same: no verdict compares the versions then. */
+static bool find_unfair(const mw_rollout_judgement *j, mw_rollout_decision *decision)
+{
+    if (j->is_split_broken) {
+        say(decision, MW_ACTION_HOLD,
+            "requests are not split as they should be: the comparison is no fair one");
+        return true;
+    }
+    if (j->unlike >= j->n_balance)
+        return false;
+    const mw_rollout_balance *b = &j->balance[j->unlike];
+    say(decision, MW_ACTION_HOLD,
+        "the versions are not asked the same: %s'%s' differs by %.2g standard deviations, so they "
+        "cannot be compared",
+        b->is_missing ? "how often a value is missing in " : "", j->covariates[j->unlike],
+        b->difference);
+    return true;
+}
+
 /* ---- one state each -------------------------------------------------------------------------- */
 
 static void decide_watch(const mw_rollout_document *document, const mw_rollout_position *position,
@@ -184,9 +203,8 @@ void mw_rollout_decide(const mw_rollout_document *document, const mw_rollout_pos
         decide_watch(document, position, now_ms, ret_decision);
     } else if (position->state == MW_ROLLOUT_PAUSED) {
         say(ret_decision, MW_ACTION_HOLD, "paused");
-    } else if (judgement->is_split_broken) {
-        say(ret_decision, MW_ACTION_HOLD,
-            "requests are not split as they should be: the comparison is no fair one");
+    } else if (find_unfair(judgement, ret_decision)) {
+        return;
     } else if (harm) {
         write_numbers(harm, numbers, sizeof numbers);
         say(ret_decision, MW_ACTION_HOLD, "%s: a person decides", numbers);
@@ -263,6 +281,26 @@ static void put_number(mw_buf *out, const char *key, double value)
     mw_json_write_double(out, value);
 }
 
+/* Whether both arms were asked the same. */
+static void put_assignment(mw_buf *out, const mw_rollout_judgement *j)
+{
+    bool is_broken = j->is_split_broken || j->unlike < j->n_balance;
+    mw_buf_format(out, ",\"assignment\":{\"broken\":%s,\"split_broken\":%s",
+                  is_broken ? "true" : "false", j->is_split_broken ? "true" : "false");
+    put_number(out, "split_log_e", j->split_log_e);
+    mw_buf_text(out, ",\"balance\":[");
+    for (size_t i = 0; i < j->n_balance; i++) {
+        const mw_rollout_balance *b = &j->balance[i];
+        mw_buf_text(out, i ? ",{\"column\":" : "{\"column\":");
+        mw_json_write_text(out, mw_view_of(j->covariates[i]));
+        mw_buf_format(out, ",\"of\":\"%s\"", b->is_missing ? "missing" : "mean");
+        put_number(out, "difference", b->difference);
+        put_number(out, "low", b->low);
+        mw_buf_format(out, ",\"broken\":%s}", b->is_broken ? "true" : "false");
+    }
+    mw_buf_text(out, "]}");
+}
+
 static void put_evidence(mw_buf *out, const mw_rollout_evidence *e)
 {
     mw_buf_format(out, "{\"metric\":\"%s\",\"finding\":\"%s\",\"critical\":%s",
@@ -307,4 +345,5 @@ void mw_rollout_verdict_write(const mw_rollout_judgement *judgement,
     put_number(out, "samples_needed", most);
     put_number(out, "samples", judgement->samples);
     put_number(out, "split_log_e", judgement->split_log_e);
+    put_assignment(out, judgement);
 }

@@ -100,7 +100,9 @@ static mw_status warm_up(mw_conductor *conductor, conducted *one, mw_error *err)
     char from[24], to[24];
     mw_fleet *fleet = conductor->options.fleet;
     const char *endpoint = one->rollout.endpoint.data;
-    mw_split_options options = {.key_header = one->document.key_header, .labels = {from, to}};
+    mw_split_options options = {.key_header = one->document.key_header,
+                                .labels = {from, to},
+                                .groups = &one->document.groups};
     snprintf(from, sizeof from, "%lld", (long long)one->rollout.from_version);
     snprintf(to, sizeof to, "%lld", (long long)one->rollout.to_version);
     MW_TRY(check_out(conductor, one, one->rollout.from_version, &one->from_folder, err));
@@ -112,6 +114,7 @@ static mw_status warm_up(mw_conductor *conductor, conducted *one, mw_error *err)
     MW_TRY(mw_fleet_challenge(
         fleet, endpoint, options.is_served ? one->from_folder : one->to_folder, &options, err));
     memset(one->seen, 0, sizeof one->seen);
+    one->memory.n_covariates = mw_fleet_covariates(fleet, endpoint, one->memory.covariates);
     if (one->memory.n_edges > 0)
         mw_fleet_set_edges(fleet, endpoint, one->memory.edges, one->memory.n_edges);
     one->is_warm = true;
@@ -225,6 +228,12 @@ static void align_memory(mw_conductor *conductor, conducted *one)
     mw_rollout_memory_close(memory, &one->document, weight, is_shadow);
     memory->is_watching = is_watching(one);
     pthread_mutex_unlock(&conductor->lock);
+}
+
+void conduct_weigh(mw_conductor *conductor, conducted *one)
+{
+    give_share(conductor, one);
+    align_memory(conductor, one);
 }
 
 /* The version that the alias leads to now is the endpoint's, swapped in without a load. */
@@ -371,11 +380,16 @@ static void count(mw_conductor *conductor, conducted *one)
     mw_arm now[MW_ARMS];
     if (!mw_fleet_arms(conductor->options.fleet, one->rollout.endpoint.data, now))
         return;
+    if (one->mine_epoch != one->memory.epoch) { /* what was seen under another share is another's */
+        memset(one->mine, 0, sizeof one->mine);
+        one->mine_epoch = one->memory.epoch;
+    }
     for (size_t a = 0; a < MW_ARMS; a++) {
         mw_arm more = now[a];
         mw_arm_take(&more, &one->seen[a]);
         one->seen[a] = now[a];
         mw_arm_add(&one->memory.arms[a], &more);
+        mw_arm_add(&one->mine[a], &more);
     }
 }
 
@@ -409,7 +423,8 @@ static void count_outcomes(mw_conductor *conductor, conducted *one)
         arm->residual_n = now->residual_n - before->residual_n;
         arm->residual_sum = now->residual_sum - before->residual_sum;
         arm->residual_squares = now->residual_squares - before->residual_squares;
-        for (size_t g = 0; g < MW_ARM_GROUPS; g++) {
+        /* groups of a column were counted with the requests */
+        for (size_t g = 0; g < MW_ARM_GROUPS && !one->document.groups.column[0]; g++) {
             arm->group_n[g] = now->group_n[g] - before->group_n[g];
             arm->group_sum[g] = now->group_sum[g] - before->group_sum[g];
             arm->group_squares[g] = now->group_squares[g] - before->group_squares[g];
@@ -469,12 +484,14 @@ void conduct_tick(mw_conductor *conductor, conducted *one)
         conduct_align(conductor, one);
         return;
     }
+    bool is_leading = leads(conductor, one);
     pthread_mutex_lock(&conductor->lock);
     count(conductor, one);
-    take_edges(conductor, one);
+    if (is_leading) /* the others count by the same edges */
+        take_edges(conductor, one);
     pthread_mutex_unlock(&conductor->lock);
+    conduct_share(conductor, one, is_leading);
     count_outcomes(conductor, one);
-    bool is_leading = leads(conductor, one);
     if (is_leading)
         weigh_bandit(conductor, one);
     mw_rollout_action before = one->decision.action;
@@ -492,8 +509,25 @@ void conduct_tick(mw_conductor *conductor, conducted *one)
 
 /* ---- before it begins ------------------------------------------------------------------------ */
 
+/* Groups by a column need the column, and to know where one ends. */
+static mw_status check_groups(const mw_rollout_groups *groups, const mw_forest *to, mw_error *err)
+{
+    const mw_column *column = NULL;
+    for (size_t c = 0; c < to->schema.n_columns; c++)
+        if (mw_view_is(to->schema.columns[c].name, groups->column))
+            column = &to->schema.columns[c];
+    if (!groups->column[0] ||
+        (column && (column->categories || groups->n_names + groups->n_bounds)))
+        return MW_OK;
+    mw_fail(err, MW_E_ROLLOUT_DOCUMENT,
+            column ? "fairness: the column '%s' holds numbers, and no groups of them are named"
+                   : "fairness: the model has no column '%s'",
+            groups->column);
+    return mw_mend(err, "fairness: {column: age, bounds: [25, 60]}, or groups: [0, 1]");
+}
+
 mw_status mw_rollout_check(mw_registry *registry, mw_view endpoint, mw_view version,
-                           mw_arena *arena, mw_error *err)
+                           const mw_rollout_document *document, mw_arena *arena, mw_error *err)
 {
     char address[400];
     const char *to_folder, *from_folder;
@@ -503,6 +537,8 @@ mw_status mw_rollout_check(mw_registry *registry, mw_view endpoint, mw_view vers
     MW_TRY(mw_registry_served(registry, endpoint, (mw_view){NULL, 0}, arena, &from_folder, err));
     MW_TRY(mw_registry_check_out(registry, mw_view_of(address), arena, &to_folder, err));
     mw_status status = mw_forest_load(to_folder, &to, err);
+    if (status == MW_OK && document)
+        status = check_groups(&document->groups, to, err);
     if (status == MW_OK && from_folder && mw_forest_load(from_folder, &from, NULL) == MW_OK &&
         !mw_registry_accepts_breaks(registry, mw_view_of(address), arena)) {
         char name[MW_LIMIT_NAME_BYTES + 1];

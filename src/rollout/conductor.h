@@ -17,6 +17,10 @@ typedef struct conducted {
     mw_rollout_judgement judgement;
     mw_rollout_decision decision;
     mw_arm seen[MW_ARMS]; /* the fleet's counts at the last tick */
+    mw_arm
+        mine[MW_ARMS]; /* what this process has seen in this epoch; where servers share a record */
+    int64_t mine_epoch;
+    size_t n_servers; /* whose evidence is in the memory's arms */
     char *from_folder, *to_folder;
     bool is_warm;      /* both versions are loaded */
     bool is_condemned; /* rolled back here; the record does not know yet */
@@ -35,7 +39,8 @@ struct mw_conductor {
     bool ending;
     conducted *first;
     int64_t epoch;
-    mw_arena arena; /* of one look or tick */
+    char server[33]; /* no other process ever has the same */
+    mw_arena arena;  /* of one look or tick */
     atomic_uint_least64_t n_advanced, n_promoted, n_rolled_back, n_checkpoints;
 };
 
@@ -49,6 +54,13 @@ void conduct_follow_alias(mw_conductor *conductor, conducted *one);
 void conduct_tick(mw_conductor *conductor, conducted *one);
 /* Its evidence into the record. */
 void conduct_keep(mw_conductor *conductor, conducted *one);
+/* evidence.c: where servers share the record, what this one saw is written, and the memory's arms
+ * become the sum over all; who does not lead takes what the leader has concluded. */
+void conduct_share(mw_conductor *conductor, conducted *one, bool is_leading);
+/* Its share follows the record's weight, and its memory the share. */
+void conduct_weigh(mw_conductor *conductor, conducted *one);
+bool conduct_shares(const mw_conductor *conductor);
+
 /* It is over: the fleet keeps the version that won. */
 void conduct_end(mw_conductor *conductor, conducted *one);
 /* Take what the record says now: state, step, who approved. */

@@ -23,7 +23,8 @@ typedef struct mw_conductor mw_conductor;
 typedef struct mw_conductor_options {
     mw_fleet *fleet; /* borrowed, as the next */
     mw_registry *registry;
-    bool without_thread; /* the caller calls mw_conductor_look and _tick: tests */
+    bool without_thread;  /* the caller calls mw_conductor_look and _tick: tests */
+    bool shares_evidence; /* also where the record is not in PostgreSQL: tests */
 } mw_conductor_options;
 
 /* Starts its thread. Fails: MW_NO_MEMORY. */
@@ -57,9 +58,11 @@ void mw_conductor_count(mw_conductor *conductor, mw_conductor_counts *ret_counts
 
 /* Whether the new version may take the place of the old one: what mw_fleet_challenge would refuse,
  * found before anybody is told that it has begun. Reads both models; not inside a transaction.
- * Fails: MW_CONFLICT (MW3525); as mw_registry_check_out and mw_forest_load. */
+ * document: NULL, or whose groups must be told by the model. Fails: MW_CONFLICT (MW3525);
+ * MW_BAD_ARGUMENT (MW8901); as mw_registry_check_out and mw_forest_load. */
 MW_CHECKED mw_status mw_rollout_check(mw_registry *registry, mw_view endpoint, mw_view version,
-                                      mw_arena *arena, mw_error *err);
+                                      const mw_rollout_document *document, mw_arena *arena,
+                                      mw_error *err);
 
 /* ---- as JSON (tell.c) ------------------------------------------------------------------------ */
 

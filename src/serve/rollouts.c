@@ -66,6 +66,10 @@ static mw_status challenge(mw_fleet *fleet, const char *name, const char *path,
         free(kept);
         return status;
     }
+    const serve_model *arms[] = {is_back ? model : endpoint->model,
+                                 is_back ? endpoint->model : model};
+    const mw_forest *const forests[MW_ARMS] = {arms[0]->forest, arms[1]->forest};
+    serve_asked_init(&split->asked, forests, options->groups);
     split->queue = fleet->shadow;
     atomic_store(&split->to, is_back ? endpoint->model : model);
     atomic_store(&split->threshold, is_back ? UINT64_MAX : 0);
@@ -160,6 +164,18 @@ size_t mw_fleet_first_scores(mw_fleet *fleet, const char *name, double *ret_scor
     n = split->n_first < room ? split->n_first : room;
     memcpy(ret_scores, split->first, n * sizeof *ret_scores);
     pthread_mutex_unlock(&split->scoring);
+    serve_split_unref(split);
+    return n;
+}
+
+size_t mw_fleet_covariates(mw_fleet *fleet, const char *name,
+                           char ret_names[MW_ARM_COVARIATES][MW_COLUMN_NAME_BYTES])
+{
+    serve_split *split = take_split(fleet, name);
+    if (!split)
+        return 0;
+    size_t n = split->asked.n;
+    memcpy(ret_names, split->asked.names, sizeof split->asked.names);
     serve_split_unref(split);
     return n;
 }

@@ -85,6 +85,10 @@ MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char 
 MW_CHECKED mw_status mw_fleet_add_limited(mw_fleet *fleet, const char *name, const char *path,
                                           const char *background, const mw_admission *limits,
                                           mw_error *err);
+/* Other limits, from the next request on, and another file of rows to explain against (NULL = none),
+ * from the next load on: mw_fleet_reload. Any thread. Fails: MW_NOT_FOUND, MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_fleet_retune(mw_fleet *fleet, const char *name, const char *background,
+                                     const mw_admission *limits, mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also
  * loads one that was unloaded, or that stands in the model folder. Any thread; blocks for the load.
  * Fails as mw_fleet_add; MW_CONFLICT (MW3525) when it would break the clients of what is served
@@ -100,7 +104,9 @@ typedef struct mw_split_options {
     uint8_t salt[MW_SALT_BYTES];
     const char *key_header;      /* whose value keeps a client on one version; NULL = none */
     const char *labels[MW_ARMS]; /* what answers call the versions: of the old and the new one */
-    bool may_break;              /* load it whatever it breaks */
+    const mw_rollout_groups
+        *groups;    /* of requests, by a column; borrowed for the call; NULL = none */
+    bool may_break; /* load it whatever it breaks */
     bool is_served; /* the one that is served is the new one, and `path` is the old one's: after a
                        promotion, when a server starts again */
 } mw_split_options;
@@ -125,6 +131,9 @@ bool mw_fleet_shadow(mw_fleet *fleet, const char *name, mw_shadow_counts *ret_co
 /* Scores of the old version, of the beginning; and the edges by which those of both are counted
  * from now on, once. */
 size_t mw_fleet_first_scores(mw_fleet *fleet, const char *name, double *ret_scores, size_t room);
+/* The columns whose values are compared between the arms; returns how many. */
+size_t mw_fleet_covariates(mw_fleet *fleet, const char *name,
+                           char ret_names[MW_ARM_COVARIATES][MW_COLUMN_NAME_BYTES]);
 void mw_fleet_set_edges(mw_fleet *fleet, const char *name, const double *edges, size_t n_edges);
 /* The one that is not served goes. Fails: MW_NOT_FOUND. mw_fleet_move to the path of the second
  * version swaps the two instead of loading anything. */

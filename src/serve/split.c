@@ -148,6 +148,32 @@ void serve_split_count_pair(serve_split *split, unsigned counter, int which, boo
     count_score(split, arm, which, score);
 }
 
+/* What was asked of which arm, by its first row. */
+static void count_asked(serve_call *call, serve_arm *arm, double score)
+{
+    const serve_asked *asked = &call->slot.split->asked;
+    const mw_schema *schema = &call->slot.model->forest->schema;
+    for (size_t i = 0; i < asked->n; i++) {
+        size_t c = (size_t)asked->columns[call->arm][i];
+        double value = serve_asked_value(&schema->columns[c], serve_first_row(&call->rows, c));
+        if (isnan(value)) {
+            bump(arm, &arm->covariate_missing[i], 1);
+            continue;
+        }
+        bump(arm, &arm->covariate_n[i], 1);
+        bump_double(arm, &arm->covariate_sum[i], value);
+        bump_double(arm, &arm->covariate_squares[i], value * value);
+    }
+    size_t group = serve_asked_group(asked, call->arm, schema, &call->rows);
+    double threshold = asked->groups.threshold;
+    if (group == MW_ARM_GROUPS || !isfinite(score))
+        return;
+    double decision = isnan(threshold) ? score : score >= threshold;
+    bump(arm, &arm->group_n[group], 1);
+    bump_double(arm, &arm->group_sum[group], decision);
+    bump_double(arm, &arm->group_squares[group], decision * decision);
+}
+
 /* "X-Millwright-Version: 3", and whether this client will get it again. */
 static void put_header(serve_call *call)
 {
@@ -177,6 +203,8 @@ void serve_split_count(serve_call *call, unsigned counter, uint64_t ns)
     double score = status == 200 && call->rows.n_rows > 0 && call->values
                        ? call->values[call->slot.model->n_outputs - 1]
                        : NAN;
+    if (call->is_read && call->rows.n_rows > 0)
+        count_asked(call, &split->arms[counter * MW_ARMS + (unsigned)call->arm], score);
     if (call->is_keyed) {
         serve_arm *arm = &split->arms[counter * MW_ARMS + (unsigned)call->arm];
         bump(arm, &arm->keyed, 1);
@@ -187,6 +215,11 @@ void serve_split_count(serve_call *call, unsigned counter, uint64_t ns)
 static double get(const atomic_uint_least64_t *counter)
 {
     return (double)atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static double get_double(const _Atomic double *sum)
+{
+    return atomic_load_explicit(sum, memory_order_relaxed);
 }
 
 static void add_arm(const serve_arm *arm, mw_arm *sum)
@@ -205,6 +238,17 @@ static void add_arm(const serve_arm *arm, mw_arm *sum)
         sum->scores[i] += get(&arm->scores[i]);
     for (size_t i = 0; i < MW_ARM_LATENCY_BINS; i++)
         sum->latencies[i] += get(&arm->latencies[i]);
+    for (size_t g = 0; g < MW_ARM_GROUPS; g++) {
+        sum->group_n[g] += get(&arm->group_n[g]);
+        sum->group_sum[g] += get_double(&arm->group_sum[g]);
+        sum->group_squares[g] += get_double(&arm->group_squares[g]);
+    }
+    for (size_t i = 0; i < MW_ARM_COVARIATES; i++) {
+        sum->covariate_n[i] += get(&arm->covariate_n[i]);
+        sum->covariate_missing[i] += get(&arm->covariate_missing[i]);
+        sum->covariate_sum[i] += get_double(&arm->covariate_sum[i]);
+        sum->covariate_squares[i] += get_double(&arm->covariate_squares[i]);
+    }
 }
 
 void serve_split_sum(const serve_split *split, mw_arm ret_arms[MW_ARMS])

@@ -7,6 +7,7 @@
 #ifndef SERVE_SPLIT_H
 #define SERVE_SPLIT_H
 
+#include "asked.h"
 #include "plan.h"
 #include "release/release.h"
 
@@ -17,6 +18,10 @@ typedef struct serve_arm {
     atomic_uint_least64_t latency_n, latency_sum, latency_squares, score_n;
     _Atomic double score_sum, score_squares;
     atomic_uint_least64_t scores[MW_ARM_SCORE_BINS], latencies[MW_ARM_LATENCY_BINS];
+    atomic_uint_least64_t group_n[MW_ARM_GROUPS];
+    _Atomic double group_sum[MW_ARM_GROUPS], group_squares[MW_ARM_GROUPS];
+    atomic_uint_least64_t covariate_n[MW_ARM_COVARIATES], covariate_missing[MW_ARM_COVARIATES];
+    _Atomic double covariate_sum[MW_ARM_COVARIATES], covariate_squares[MW_ARM_COVARIATES];
     bool is_shared;
 } serve_arm;
 
@@ -34,6 +39,7 @@ struct serve_split {
     struct serve_shadow *queue;       /* of the fleet: where copies go */
     atomic_uint_least64_t n_pairs, n_different, n_dropped; /* values; requests that were dropped */
     _Atomic double difference;                             /* sum of |old - new| over the pairs */
+    serve_asked asked;                                     /* fixed before the split is seen */
     size_t n_counters;
     serve_arm *arms; /* n_counters * MW_ARMS */
     /* the first scores of the version that was there, from which the edges are made */

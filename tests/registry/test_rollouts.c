@@ -280,8 +280,45 @@ static void test_gates(void **state)
     must(move_alias);
 }
 
+/* ---- several servers ------------------------------------------------------------------------- */
+
+static mw_status put_arms(mw_record *record, const char *server, int64_t of, double requests,
+                          mw_error *err)
+{
+    mw_arm arms[MW_ARMS] = {{.requests = requests, .errors = 1}, {.requests = 2 * requests}};
+    arms[1].latencies[MW_ARM_LATENCY_BINS - 1] = requests;
+    return mw_record_put_arms(record, last.id, mw_view_of(server), of, arms, err);
+}
+
+static mw_status add_up(mw_record *record, mw_error *err)
+{
+    mw_arm sum[MW_ARMS];
+    size_t n;
+    MW_TRY(put_arms(record, "a", 1, 10, err));
+    MW_TRY(put_arms(record, "a", 1, 20, err)); /* in place of the first */
+    MW_TRY(put_arms(record, "b", 1, 5, err));
+    MW_TRY(put_arms(record, "c", 0, 1000, err)); /* of before the share was changed */
+    MW_TRY(mw_record_sum_arms(record, last.id, 1, sum, &n, err));
+    assert_int_equal(n, 2);
+    assert_true(sum[0].requests == 25 && sum[0].errors == 2 && sum[1].requests == 50);
+    assert_true(sum[1].latencies[MW_ARM_LATENCY_BINS - 1] == 25);
+    MW_TRY(mw_record_sum_arms(record, last.id, 7, sum, &n, err));
+    assert_true(n == 0 && sum[0].requests == 0);
+    return MW_OK;
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    must(make_model);
+    serve();
+    must(start);
+    must(add_up);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_course), TEST(test_history), TEST(test_gates)};
+    const struct CMUnitTest tests[] = {TEST(test_course), TEST(test_history), TEST(test_gates),
+                                       TEST(test_sums)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

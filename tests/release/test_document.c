@@ -162,12 +162,52 @@ static void test_memory(void **state)
     mw_buf_done(&second);
 }
 
+static void test_groups_of_a_column(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "judge: {metrics: [{fairness: {column: sex, groups: [F, M], threshold: 0.5}}]}",
+        "judge: {metrics: [{fairness: {column: age, bounds: [25, 60], tolerance: 5%}}]}",
+        "judge: {metrics: [{fairness: {column: sex}}]}",
+    };
+    static const char *const bad[] = {
+        "judge: {metrics: [{fairness: {groups: [F, M]}}]}",
+        "judge: {metrics: [{fairness: {column: sex, groups: [F]}}]}",
+        "judge: {metrics: [{fairness: {column: sex, groups: F}}]}",
+        "judge: {metrics: [{fairness: {column: age, bounds: [60, 25]}}]}",
+        "judge: {metrics: [{fairness: {column: age, bounds: [x]}}]}",
+        "judge: {metrics: [{fairness: {column: age, bounds: [1], groups: [1, 2]}}]}",
+        "judge: {metrics: [{fairness: {column: age, threshold: much}}]}",
+        "judge: {metrics: [{errors: {column: sex}}]}",
+    };
+    mw_error err;
+    mw_rollout_document document, again;
+    for (size_t i = 0; i < MW_COUNT(good); i++) {
+        mw_buf first, second;
+        mw_buf_init(&first, MW_MIB);
+        mw_buf_init(&second, MW_MIB);
+        if (mw_rollout_document_read(mw_view_of(good[i]), "d", &document, &err) != MW_OK)
+            fail_msg("%s: %s", good[i], err.what);
+        mw_rollout_document_write(&document, &first);
+        assert_int_equal(mw_rollout_document_read(mw_buf_as_view(&first), "d", &again, &err),
+                         MW_OK);
+        mw_rollout_document_write(&again, &second);
+        assert_string_equal(first.data, second.data);
+        assert_true(again.groups.column[0] != '\0');
+        mw_buf_done(&first);
+        mw_buf_done(&second);
+    }
+    for (size_t i = 0; i < MW_COUNT(bad); i++)
+        if (mw_rollout_document_read(mw_view_of(bad[i]), "d", &document, &err) != MW_BAD_ARGUMENT)
+            fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),   cmocka_unit_test(test_back),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_steps_of_the_command_line),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory),  cmocka_unit_test(test_groups_of_a_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

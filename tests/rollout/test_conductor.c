@@ -87,7 +87,7 @@ static mw_status make_model(mw_record *record, mw_error *err)
 static void open_conductor(void)
 {
     mw_error err;
-    const mw_conductor_options options = {fleet, registry, true};
+    const mw_conductor_options options = {fleet, registry, true, false};
     assert_int_equal(mw_conductor_new(&options, &conductor, &err), MW_OK);
     mw_conductor_look(conductor);
 }

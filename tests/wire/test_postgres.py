@@ -258,6 +258,35 @@ def test_rollout(postgres, tmp_path):
         assert server.stop() == 0
 
 
+def test_rollout_by_the_sum(postgres, tmp_path):
+    """Neither server sees the samples that the step asks for; both together do."""
+    address = postgres.make("together")
+    first = Server(tmp_path, "--record", "r", "--store", address)
+    put_versions(first.url, tmp_path)
+    first.stop()
+    servers = [Server(tmp_path, "models:/credit@champion", "--record", "r") for _ in range(2)]
+    document = {"endpoint": "credit", "model": "credit/2", "strategy": "canary", "key": "X-None",
+                "steps": [{"weight": 0.5, "min_samples": 300}, {"weight": 1}],
+                "judge": {"metrics": [{"errors": {"tolerance": "20%"}}]}}
+    wait_for(lambda: requests.post(f"{servers[0].url}/mw/v1/rollouts", json=document,
+                                   timeout=20).status_code in (201, 409))
+    wait_for(lambda: all({answer(s.url) for _ in range(10)} == {1.0, 2.0} for s in servers))
+    for _ in range(400):  # half of each server's go to the canary: some 200 each
+        for server in servers:
+            answer(server.url)
+
+    def rollout():
+        return requests.get(f"{servers[1].url}/mw/v1/endpoints/credit/rollout", timeout=20).json()
+    seen = "SELECT count(DISTINCT server) FROM millwright.rollout_arms"
+    wait_for(lambda: postgres.sql("together", seen) == "2", 5)
+    wait_for(lambda: rollout()["state"] == "watching", 15)
+    servers[0].process.kill()
+    servers[0].process.wait()
+    servers[0].process.stdout.close()
+    wait_for(lambda: {answer(servers[1].url) for _ in range(5)} == {2.0})
+    assert servers[1].stop() == 0
+
+
 def test_killed_under_load(postgres, tmp_path):
     """Whatever was acknowledged is there, predictions go on, and all comes back by itself."""
     first = Server(tmp_path, "--record", "r", "--store", postgres.make("killed"))

@@ -42,6 +42,8 @@ static void read_memory(mw_view text)
     mw_error err = {0};
     mw_rollout_memory memory;
     mw_rollout_document document;
+    mw_arm arms[MW_ARMS];
+    (void)!mw_arms_read(text, arms, &err);
     if (mw_rollout_memory_read(text, &memory, &err) != MW_OK)
         return;
     mw_rollout_document_init(&document, MW_CANARY);
