@@ -43,6 +43,10 @@ size_t mw_alert_config_receivers(const mw_alert_config *config);
 /* The rule at `index` as JSON, as mw_alerts_put_rule takes it; the name of a receiver. */
 void mw_alert_config_write_rule(const mw_alert_config *config, size_t index, mw_buf *out);
 mw_view mw_alert_config_receiver(const mw_alert_config *config, size_t index);
+/* The receiver at `index` as JSON, as mw_alerts_put_receiver takes it, and its mark: see
+ * mw_alerts_receivers. */
+void mw_alert_config_write_receiver(const mw_alert_config *config, size_t index, mw_buf *out);
+void mw_alert_config_mark_receiver(const mw_alert_config *config, size_t index, mw_buf *out);
 
 /* ---- the engine ------------------------------------------------------------------------------ */
 
@@ -117,7 +121,18 @@ MW_CHECKED mw_status mw_alerts_remove_rule(mw_alerts *alerts, mw_view name, mw_b
 /* What a rule would find now: {"holds_for":[{labels, value}]}. Nothing is kept. */
 MW_CHECKED mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, mw_buf *out,
                                         mw_error *err);
+/* Of each its name, kind, origin ("file", "api"), how it fares, and a mark that is equal for equal
+ * settings, which are not told. */
 MW_CHECKED mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err);
+/* One receiver in JSON or YAML; it replaces one of the same name, also the file's, at once and over
+ * restarts. What waits for that name goes to the new one. may_reach_in: whether whoever asks may
+ * name files, variables and programs of the server's machine. Fails: MW_BAD_ARGUMENT (MW8602), also
+ * where he may not; MW_NOT_FOUND (MW8607). */
+MW_CHECKED mw_status mw_alerts_put_receiver(mw_alerts *alerts, mw_view text, bool may_reach_in,
+                                            mw_buf *out, mw_error *err);
+/* Only what the API has set: the file's of that name then is told again. */
+MW_CHECKED mw_status mw_alerts_remove_receiver(mw_alerts *alerts, mw_view name, mw_buf *out,
+                                               mw_error *err);
 /* Put a test notification into the outbox, for one receiver or (absent) all.
  * Fails: MW_NOT_FOUND (MW8604). */
 MW_CHECKED mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_buf *out,

@@ -29,7 +29,11 @@ static const char step_1[] =
     "CREATE INDEX outbox_due ON outbox(receiver, next);"
     "CREATE INDEX outbox_of ON outbox(receiver, name, id);";
 
-const char *const book_steps[] = {step_1};
+static const char step_2[] =
+    "CREATE TABLE receivers(name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT"
+    " ROWID;";
+
+const char *const book_steps[] = {step_1, step_2};
 const size_t book_n_steps = MW_COUNT(book_steps);
 
 /* ---- alerts ---------------------------------------------------------------------------------- */
@@ -241,31 +245,69 @@ mw_status book_silences_of(mw_sql *session, int64_t now_ms, bool all, mw_arena *
     return items ? MW_OK : mw_fail_memory(err, "the silences");
 }
 
-mw_status book_rule_put(mw_sql *session, mw_view name, mw_view text, mw_error *err)
+/* Rules and receivers are texts under a name each. */
+static mw_status put_text(mw_sql *session, const char *sql, mw_view name, mw_view text,
+                          mw_error *err)
 {
-    return mw_sql_run(session, err,
-                      "INSERT INTO rules(name, text) VALUES(?, ?)"
-                      " ON CONFLICT DO UPDATE SET text = excluded.text",
-                      "tt", name, text);
+    return mw_sql_run(session, err, sql, "tt", name, text);
 }
 
-mw_status book_rule_remove(mw_sql *session, mw_view name, bool *ret_was, mw_error *err)
+static mw_status remove_text(mw_sql *session, const char *sql, mw_view name, bool *ret_was,
+                             mw_error *err)
 {
-    MW_TRY(mw_sql_run(session, err, "DELETE FROM rules WHERE name = ?", "t", name));
+    MW_TRY(mw_sql_run(session, err, sql, "t", name));
     *ret_was = mw_sql_changes(session) > 0;
     return MW_OK;
 }
 
-mw_status book_rules(mw_sql *session, mw_arena *arena, book_texts *ret_texts, mw_error *err)
+static mw_status texts_of(mw_sql *session, const char *sql, size_t most, mw_arena *arena,
+                          book_texts *ret_texts, mw_error *err)
 {
     mw_rows rows;
     size_t n = 0;
-    mw_view *items = mw_arena_take(arena, MW_LIMIT_ALERT_RULES * sizeof *items);
-    MW_TRY(mw_rows_open(session, &rows, err, "SELECT text FROM rules ORDER BY name LIMIT ?", "i",
-                        (int64_t)MW_LIMIT_ALERT_RULES));
+    mw_view *items = mw_arena_take(arena, most * sizeof *items);
+    MW_TRY(mw_rows_open(session, &rows, err, sql, "i", (int64_t)most));
     while (items && mw_rows_next(&rows))
         items[n++] = keep(&rows, 0, arena);
     MW_TRY(mw_rows_close(&rows, err));
     *ret_texts = (book_texts){items, n};
     return items ? MW_OK : mw_fail_memory(err, "the rules");
+}
+
+mw_status book_rule_put(mw_sql *session, mw_view name, mw_view text, mw_error *err)
+{
+    return put_text(session,
+                    "INSERT INTO rules(name, text) VALUES(?, ?)"
+                    " ON CONFLICT DO UPDATE SET text = excluded.text",
+                    name, text, err);
+}
+
+mw_status book_rule_remove(mw_sql *session, mw_view name, bool *ret_was, mw_error *err)
+{
+    return remove_text(session, "DELETE FROM rules WHERE name = ?", name, ret_was, err);
+}
+
+mw_status book_rules(mw_sql *session, mw_arena *arena, book_texts *ret_texts, mw_error *err)
+{
+    return texts_of(session, "SELECT text FROM rules ORDER BY name LIMIT ?", MW_LIMIT_ALERT_RULES,
+                    arena, ret_texts, err);
+}
+
+mw_status book_receiver_put(mw_sql *session, mw_view name, mw_view text, mw_error *err)
+{
+    return put_text(session,
+                    "INSERT INTO receivers(name, text) VALUES(?, ?)"
+                    " ON CONFLICT DO UPDATE SET text = excluded.text",
+                    name, text, err);
+}
+
+mw_status book_receiver_remove(mw_sql *session, mw_view name, bool *ret_was, mw_error *err)
+{
+    return remove_text(session, "DELETE FROM receivers WHERE name = ?", name, ret_was, err);
+}
+
+mw_status book_receivers(mw_sql *session, mw_arena *arena, book_texts *ret_texts, mw_error *err)
+{
+    return texts_of(session, "SELECT text FROM receivers ORDER BY name LIMIT ?",
+                    MW_LIMIT_ALERT_RECEIVERS, arena, ret_texts, err);
 }

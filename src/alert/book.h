@@ -95,6 +95,12 @@ typedef struct book_texts {
 } book_texts;
 MW_CHECKED mw_status book_rules(mw_sql *session, mw_arena *arena, book_texts *ret_texts,
                                 mw_error *err);
+/* Receivers that the API has set. */
+MW_CHECKED mw_status book_receiver_put(mw_sql *session, mw_view name, mw_view text, mw_error *err);
+MW_CHECKED mw_status book_receiver_remove(mw_sql *session, mw_view name, bool *ret_was,
+                                          mw_error *err);
+MW_CHECKED mw_status book_receivers(mw_sql *session, mw_arena *arena, book_texts *ret_texts,
+                                    mw_error *err);
 
 /* ---- what receivers were told ---------------------------------------------------------------- */
 

@@ -121,7 +121,7 @@ static void wait(alert_courier *courier, int64_t wait_ms)
     until.tv_nsec += wait_ms % 1000 * NS_PER_MS;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    while (!alerts->is_ending && !courier->is_awake &&
+    while (!alerts->is_ending && !courier->is_leaving && !courier->is_awake &&
            pthread_cond_timedwait(&alerts->wakes, &alerts->lock, &until) != ETIMEDOUT)
         continue;
     courier->is_awake = false;
@@ -140,7 +140,7 @@ void *alerts_run_courier(void *given)
     alert_courier *courier = given;
     mw_alerts *alerts = courier->alerts;
     pthread_mutex_lock(&alerts->lock);
-    while (!alerts->is_ending) {
+    while (!alerts->is_ending && !courier->is_leaving) {
         mw_error err;
         bool was_one, was_taken;
         int64_t next_ms;
@@ -163,7 +163,7 @@ mw_status mw_alerts_deliver(mw_alerts *alerts, size_t *ret_count, mw_error *err)
         bool was_one = true, was_taken;
         int64_t next_ms;
         while (was_one) {
-            MW_TRY(alerts_carry(&alerts->couriers[i], &was_one, &was_taken, &next_ms, err));
+            MW_TRY(alerts_carry(alerts->couriers[i], &was_one, &was_taken, &next_ms, err));
             *ret_count += was_one && was_taken;
         }
     }

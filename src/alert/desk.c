@@ -445,13 +445,17 @@ mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, mw_buf *out, mw_er
 
 static void put_receiver(const alert_courier *c, mw_buf *out)
 {
+    char mark[ALERT_MARK_BYTES];
+    alert_receiver_mark(c->receiver, mark);
     mw_buf_char(out, '{');
     put_text(out, "name", c->receiver->name);
     mw_buf_format(out,
-                  ",\"kind\":\"%s\",\"delivered\":%llu,\"failed\":%llu,\"waiting\":%lld,"
+                  ",\"kind\":\"%s\",\"origin\":\"%s\",\"mark\":\"%s\",\"delivered\":%llu,"
+                  "\"failed\":%llu,\"waiting\":%lld,"
                   "\"last_delivered\":",
-                  alert_kinds[c->receiver->kind], (unsigned long long)c->n_delivered,
-                  (unsigned long long)c->n_failed, (long long)c->waiting);
+                  alert_kinds[c->receiver->kind], c->own ? "api" : "file", mark,
+                  (unsigned long long)c->n_delivered, (unsigned long long)c->n_failed,
+                  (long long)c->waiting);
     if (c->last_ok_ms > 0) {
         mw_buf_char(out, '"');
         tell_time(c->last_ok_ms, out);
@@ -469,7 +473,7 @@ mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err)
     pthread_mutex_lock(&alerts->lock);
     for (size_t i = 0; i < alerts->n_couriers; i++) {
         mw_buf_text(out, i ? ",\n" : "\n");
-        put_receiver(&alerts->couriers[i], out);
+        put_receiver(alerts->couriers[i], out);
     }
     pthread_mutex_unlock(&alerts->lock);
     mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}\n", alerts->n_couriers);
@@ -512,7 +516,7 @@ static mw_status post_test(mw_sql *session, void *given, mw_error *err)
                         .details = mw_buf_as_view(&details)};
     const book_alert *alerts[] = {&alert};
     for (size_t i = 0; i < t->alerts->n_couriers && status == MW_OK; i++) {
-        const alert_receiver *receiver = t->alerts->couriers[i].receiver;
+        const alert_receiver *receiver = t->alerts->couriers[i]->receiver;
         if (!fits(t->receiver, receiver->name))
             continue;
         mw_buf_reset(&key);
@@ -537,13 +541,16 @@ mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_bu
                          mw_error *err)
 {
     test t = {.alerts = alerts, .receiver = receiver, .who = who};
-    MW_TRY(mw_store_write(alerts->store, post_test, &t, err));
+    pthread_mutex_lock(&alerts->lock); /* receivers stay who they are */
+    mw_status posted = mw_store_write(alerts->store, post_test, &t, err);
+    pthread_mutex_unlock(&alerts->lock);
+    MW_TRY(posted);
     if (t.n == 0)
         return fail_unknown("receiver", receiver.data ? receiver : MW_VIEW("at all"),
                             "name one under 'alerts: receivers:' in millwright.yaml", err);
     pthread_mutex_lock(&alerts->lock);
     for (size_t i = 0; i < alerts->n_couriers; i++)
-        alerts->couriers[i].is_awake = true;
+        alerts->couriers[i]->is_awake = true;
     pthread_cond_broadcast(&alerts->wakes);
     pthread_mutex_unlock(&alerts->lock);
     mw_buf_format(out, "{\"posted\":%zu}\n", t.n);

@@ -294,7 +294,7 @@ static mw_status count_posts(mw_sql *session, void *given, mw_error *err)
     post_counts *c = given;
     for (size_t i = 0; i < c->alerts->n_couriers; i++) {
         book_post_count count;
-        alert_courier *courier = &c->alerts->couriers[i];
+        alert_courier *courier = c->alerts->couriers[i];
         MW_TRY(book_count_post(session, courier->receiver->name, c->arena, &count, err));
         courier->waiting = count.waiting;
         courier->oldest_ms = count.oldest_ms;
@@ -305,7 +305,7 @@ static mw_status count_posts(mw_sql *session, void *given, mw_error *err)
 static void wake_couriers(mw_alerts *alerts)
 {
     for (size_t i = 0; i < alerts->n_couriers; i++)
-        alerts->couriers[i].is_awake = true;
+        alerts->couriers[i]->is_awake = true;
     pthread_cond_broadcast(&alerts->wakes);
 }
 
@@ -448,21 +448,6 @@ static mw_status open_store(mw_alerts *alerts, mw_error *err)
     return status;
 }
 
-static mw_status hire_couriers(mw_alerts *alerts, mw_error *err)
-{
-    size_t n = mw_alert_config_receivers(alerts->config);
-    alerts->couriers = calloc(n ? n : 1, sizeof *alerts->couriers);
-    if (!alerts->couriers)
-        return mw_fail_memory(err, "the receivers");
-    for (const alert_receiver *receiver = alerts->config->receivers; receiver;
-         receiver = receiver->next) {
-        MW_TRY(alert_check_secrets(receiver, err));
-        alerts->couriers[alerts->n_couriers++] =
-            (alert_courier){.alerts = alerts, .receiver = receiver};
-    }
-    return MW_OK;
-}
-
 static mw_status open_all(mw_alerts *alerts, mw_error *err)
 {
     static const mw_yaml nothing = {.kind = MW_YAML_MAP};
@@ -480,7 +465,7 @@ static mw_status open_all(mw_alerts *alerts, mw_error *err)
     if (!alerts->folder || !alerts->url)
         return mw_fail_memory(err, "the alerts");
     MW_TRY(open_store(alerts, err));
-    MW_TRY(hire_couriers(alerts, err));
+    MW_TRY(alerts_hire_couriers(alerts, err));
     return alerts_gather_rules(alerts, err);
 }
 
@@ -530,12 +515,14 @@ mw_status mw_alerts_start(mw_alerts *alerts, mw_error *err)
         return MW_OK;
     int failed = mw_thread_start(&alerts->thread, "mw-alerts", run, alerts);
     alerts->has_thread = failed == 0;
-    for (size_t i = 0; i < alerts->n_couriers && failed == 0; i++) {
-        alert_courier *courier = &alerts->couriers[i];
-        failed = mw_thread_start(&courier->thread, "mw-courier", alerts_run_courier, courier);
-        courier->has_thread = failed == 0;
-    }
-    return fail_thread(failed, err);
+    MW_TRY(fail_thread(failed, err));
+    pthread_mutex_lock(&alerts->lock);
+    alerts->is_started = true;
+    mw_status status = MW_OK;
+    for (size_t i = 0; i < alerts->n_couriers && status == MW_OK; i++)
+        status = alerts_start_courier(alerts->couriers[i], err);
+    pthread_mutex_unlock(&alerts->lock);
+    return status;
 }
 
 void mw_alerts_stop(mw_alerts *alerts)
@@ -549,11 +536,11 @@ void mw_alerts_stop(mw_alerts *alerts)
     if (alerts->has_thread)
         pthread_join(alerts->thread, NULL);
     for (size_t i = 0; i < alerts->n_couriers; i++)
-        if (alerts->couriers[i].has_thread)
-            pthread_join(alerts->couriers[i].thread, NULL);
+        if (alerts->couriers[i]->has_thread)
+            pthread_join(alerts->couriers[i]->thread, NULL);
     alerts->has_thread = false;
     for (size_t i = 0; i < alerts->n_couriers; i++)
-        alerts->couriers[i].has_thread = false;
+        alerts->couriers[i]->has_thread = false;
 }
 
 void mw_alerts_close(mw_alerts *alerts)
@@ -565,6 +552,8 @@ void mw_alerts_close(mw_alerts *alerts)
     for (size_t i = 0; i < alerts->n_ones; i++)
         free(alerts->ones[i]);
     free(alerts->ones);
+    for (size_t i = 0; i < alerts->n_couriers; i++)
+        alerts_free_courier(alerts->couriers[i]);
     free(alerts->couriers);
     alert_rules_free(alerts->rules);
     mw_alert_config_free(alerts->own_config);

@@ -30,8 +30,10 @@ typedef struct alert_one {
 typedef struct alert_courier {
     struct mw_alerts *alerts;
     const alert_receiver *receiver;
+    alert_receiver *own; /* of the API; NULL: the config's */
     pthread_t thread;
     bool has_thread, is_awake;
+    bool is_leaving; /* its thread ends */
     bool is_failing; /* said in the log */
     /* under the lock */
     int64_t waiting, oldest_ms, last_ok_ms;
@@ -57,8 +59,9 @@ struct mw_alerts {
     mw_arena arena;                        /* of one look */
     int64_t passed_ms, held_ms, tidied_ms; /* of the last pass over the book and its kin */
     bool is_troubled;                      /* a look failed, and that was said */
-    alert_courier *couriers;
+    alert_courier **couriers;              /* in order; room for all that there may be */
     size_t n_couriers;
+    bool is_started;
     /* for /metrics */
     uint64_t n_looks, n_failed_looks, look_ns, n_given_up;
     double disk_free, disk_size;
@@ -103,6 +106,15 @@ MW_CHECKED mw_status alerts_post(mw_sql *session, mw_alerts *alerts, const tell_
  */
 /* The lock is held. */
 void alerts_write_metrics(mw_alerts *alerts);
+
+/* ---- receivers.c --------------------------------------------------------------------------------
+ */
+/* The file's, and those that the API had set. */
+MW_CHECKED mw_status alerts_hire_couriers(mw_alerts *alerts, mw_error *err);
+/* Starts its thread. */
+MW_CHECKED mw_status alerts_start_courier(alert_courier *courier, mw_error *err);
+/* Its thread has ended. NULL is fine. */
+void alerts_free_courier(alert_courier *courier);
 
 /* ---- courier.c ----------------------------------------------------------------------------------
  */

@@ -57,7 +57,7 @@ static void put_couriers(const mw_alerts *alerts, mw_buf *out, bool open)
     put_head(out, "mw_alert_deliveries_total", "counter",
              "Attempts to deliver notifications, by result.", open);
     for (size_t i = 0; i < alerts->n_couriers; i++) {
-        const alert_courier *c = &alerts->couriers[i];
+        const alert_courier *c = alerts->couriers[i];
         mw_buf_format(out, "mw_alert_deliveries_total{receiver=\"%s\",result=\"taken\"} %llu\n",
                       c->receiver->name.data, (unsigned long long)c->n_delivered);
         mw_buf_format(out, "mw_alert_deliveries_total{receiver=\"%s\",result=\"failed\"} %llu\n",
@@ -66,14 +66,14 @@ static void put_couriers(const mw_alerts *alerts, mw_buf *out, bool open)
     put_head(out, "mw_alert_outbox", "gauge", "Notifications that wait to be delivered.", open);
     for (size_t i = 0; i < alerts->n_couriers; i++)
         mw_buf_format(out, "mw_alert_outbox{receiver=\"%s\"} %lld\n",
-                      alerts->couriers[i].receiver->name.data,
-                      (long long)alerts->couriers[i].waiting);
+                      alerts->couriers[i]->receiver->name.data,
+                      (long long)alerts->couriers[i]->waiting);
     put_head(out, "mw_alert_outbox_oldest_seconds", "gauge", "How long the oldest has waited.",
              open);
     for (size_t i = 0; i < alerts->n_couriers; i++) {
-        int64_t oldest_ms = alerts->couriers[i].oldest_ms;
+        int64_t oldest_ms = alerts->couriers[i]->oldest_ms;
         mw_buf_format(out, "mw_alert_outbox_oldest_seconds{receiver=\"%s\"} %.3f\n",
-                      alerts->couriers[i].receiver->name.data,
+                      alerts->couriers[i]->receiver->name.data,
                       oldest_ms ? (double)(now_ms - oldest_ms) / 1000 : 0.0);
     }
 }

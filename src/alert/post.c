@@ -237,9 +237,8 @@ static mw_status tell_all(mw_sql *session, alert_changes *changes, const book_si
         alert->is_silenced = alerts_is_silenced(silences, alert->labels);
         write_group(&changes->alerts->config->group_by, alert->labels, t.groups[i]);
     }
-    for (const alert_receiver *receiver = changes->alerts->config->receivers; receiver;
-         receiver = receiver->next) {
-        t.receiver = receiver;
+    for (size_t i = 0; i < changes->alerts->n_couriers; i++) { /* under the lock, as every look */
+        t.receiver = changes->alerts->couriers[i]->receiver;
         MW_TRY(tell_receiver(&t, err));
     }
     return MW_OK;

@@ -152,3 +152,68 @@ void alert_receiver_schema(mw_buf *out)
 {
     read_schema(receiver_keys, MW_COUNT(receiver_keys), out);
 }
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static void write_words(const alert_words *words, mw_buf *out)
+{
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < words->count; i++) {
+        mw_buf_text(out, i ? "," : "");
+        mw_json_write_text(out, words->items[i]);
+    }
+    mw_buf_char(out, ']');
+}
+
+static bool is_said(const read_key *key, const void *at)
+{
+    return key->kind == READ_TEXT    ? ((const mw_view *)at)->data != NULL
+           : key->kind == READ_WORDS ? ((const alert_words *)at)->count > 0
+           : key->kind == READ_TIME  ? *(const int64_t *)at > 0
+                                     : key->kind != READ_OTHER;
+}
+
+void alert_receiver_write(const alert_receiver *receiver, mw_buf *out)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < MW_COUNT(receiver_keys); k++) {
+        const read_key *key = &receiver_keys[k];
+        const void *at = (const char *)receiver + key->offset;
+        if (!is_said(key, at))
+            continue;
+        mw_buf_format(out, "%s\"%s\":", n++ ? "," : "{", key->name);
+        if (key->kind == READ_TEXT)
+            mw_json_write_text(out, *(const mw_view *)at);
+        else if (key->kind == READ_WORDS)
+            write_words(at, out);
+        else if (key->kind == READ_TIME)
+            mw_buf_format(out, "\"%lldms\"", (long long)*(const int64_t *)at);
+        else if (key->kind == READ_BOOL)
+            mw_buf_text(out, *(const bool *)at ? "true" : "false");
+        else
+            mw_json_write_text(out, mw_view_of(key->choices[*(const uint64_t *)at]));
+    }
+    mw_buf_text(out, n ? "}" : "{}");
+}
+
+void alert_receiver_mark(const alert_receiver *receiver, char ret_mark[ALERT_MARK_BYTES])
+{
+    mw_buf text;
+    char digest[MW_DIGEST_TEXT_BYTES];
+    mw_buf_init(&text, MW_MIB);
+    alert_receiver_write(receiver, &text);
+    mw_digest_of(mw_buf_as_view(&text), digest);
+    snprintf(ret_mark, ALERT_MARK_BYTES, "%.16s", digest);
+    mw_buf_done(&text);
+}
+
+bool alert_receiver_reaches_in(const alert_receiver *r)
+{
+    const mw_view named[] = {r->url_file,    r->url_env,       r->ca_file,
+                             r->secret_file, r->secret_env,    r->token_file,
+                             r->token_env,   r->password_file, r->password_env};
+    bool reaches = r->kind == ALERT_EXEC || r->command.count > 0;
+    for (size_t i = 0; i < MW_COUNT(named); i++)
+        reaches = reaches || named[i].data;
+    return reaches;
+}

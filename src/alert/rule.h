@@ -56,6 +56,7 @@ typedef struct alert_receiver {
     uint64_t kind;       /* alert_kind */
     int64_t timeout_ms, repeat_ms;
     bool sends_resolved, requires_tls;
+    alert_origin origin; /* of the file, or of the API */
 } alert_receiver;
 
 struct mw_alert_config {
@@ -78,6 +79,12 @@ void alert_rules_free(alert_rule *first);
 void alert_receiver_free(alert_receiver *receiver);
 /* As JSON, as it can be written back. */
 void alert_rule_write(const alert_rule *rule, mw_buf *out);
+void alert_receiver_write(const alert_receiver *receiver, mw_buf *out);
+/* Equal for equal ones: 16 hexadecimal digits, which tell nothing of what stands there. */
+enum { ALERT_MARK_BYTES = 17 };
+void alert_receiver_mark(const alert_receiver *receiver, char ret_mark[ALERT_MARK_BYTES]);
+/* Whether it names files, variables or programs of the server's machine. */
+bool alert_receiver_reaches_in(const alert_receiver *receiver);
 
 /* The rules of every endpoint, in YAML. */
 extern const char alert_built_in[];

@@ -267,12 +267,30 @@ void mw_alert_config_write_rule(const mw_alert_config *config, size_t index, mw_
         alert_rule_write(rule, out);
 }
 
-mw_view mw_alert_config_receiver(const mw_alert_config *config, size_t index)
+static const alert_receiver *receiver_at(const mw_alert_config *config, size_t index)
 {
     const alert_receiver *receiver = config->receivers;
-    while (receiver && index-- > 0)
+    for (; receiver && index > 0; index--)
         receiver = receiver->next;
+    return receiver;
+}
+
+mw_view mw_alert_config_receiver(const mw_alert_config *config, size_t index)
+{
+    const alert_receiver *receiver = receiver_at(config, index);
     return receiver ? receiver->name : (mw_view){NULL, 0};
+}
+
+void mw_alert_config_write_receiver(const mw_alert_config *config, size_t index, mw_buf *out)
+{
+    alert_receiver_write(receiver_at(config, index), out);
+}
+
+void mw_alert_config_mark_receiver(const mw_alert_config *config, size_t index, mw_buf *out)
+{
+    char mark[ALERT_MARK_BYTES];
+    alert_receiver_mark(receiver_at(config, index), mark);
+    mw_buf_text(out, mark);
 }
 
 /* ---- and back -------------------------------------------------------------------------------- */

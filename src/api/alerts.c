@@ -20,6 +20,7 @@ typedef struct alert_turn {
     mw_view body;     /* text */
     mw_json *request; /* the same, when the call wants JSON; NULL: none was sent */
     mw_actor actor;
+    bool is_admin;       /* and it was asked who he is */
     const char *changed; /* for the audit log: what, "silence.add"; NULL: nothing */
     mw_view object, after;
 } alert_turn;
@@ -207,6 +208,25 @@ static mw_status run_receivers(alert_turn *turn, mw_error *err)
     return mw_alerts_receivers(turn->room->alerts, turn->exchange->reply, err);
 }
 
+/* Files, variables and programs of the server's machine: an admin's, where it is asked who is
+ * there. */
+static mw_status run_put_receiver(alert_turn *turn, mw_error *err)
+{
+    turn->changed = "receiver.set";
+    turn->object = MW_VIEW("receiver");
+    MW_TRY(mw_alerts_put_receiver(turn->room->alerts, turn->body, turn->is_admin,
+                                  turn->exchange->reply, err));
+    turn->after = mw_view_trim(mw_buf_as_view(turn->exchange->reply));
+    return MW_OK;
+}
+
+static mw_status run_remove_receiver(alert_turn *turn, mw_error *err)
+{
+    turn->changed = "receiver.remove";
+    turn->object = turn->id;
+    return mw_alerts_remove_receiver(turn->room->alerts, turn->id, turn->exchange->reply, err);
+}
+
 static const alert_call calls[] = {
     {MW_GET, "/mw/v1/alerts", run_list, false, "Alerts: pending, firing, resolved"},
     {MW_POST, "/mw/v1/alerts:test", run_test, true, "Send a test to one receiver or all"},
@@ -220,6 +240,9 @@ static const alert_call calls[] = {
     {MW_POST, "/mw/v1/rules:test", run_try_rule, false, "For what a rule would hold now"},
     {MW_DELETE, "/mw/v1/rules/{id}", run_remove_rule, false, "Remove a rule that was set"},
     {MW_GET, "/mw/v1/receivers", run_receivers, false, "Who is told, and whether it works"},
+    {MW_POST, "/mw/v1/receivers", run_put_receiver, false, "Set a receiver"},
+    {MW_DELETE, "/mw/v1/receivers/{id}", run_remove_receiver, false,
+     "Remove a receiver that was set"},
 };
 
 bool api_alerts_call(size_t i, mw_method *ret_method, const char **ret_path,
@@ -367,7 +390,7 @@ static void refuse_method(mw_exchange *exchange, unsigned methods)
 }
 
 static void submit(api_alerts *alerts, const alert_call *call, mw_view id, mw_actor actor,
-                   mw_exchange *exchange)
+                   bool is_admin, mw_exchange *exchange)
 {
     alert_turn *turn = mw_arena_take(exchange->arena, sizeof *turn);
     if (!turn) {
@@ -379,7 +402,8 @@ static void submit(api_alerts *alerts, const alert_call *call, mw_view id, mw_ac
                          .exchange = exchange,
                          .call = call,
                          .id = id,
-                         .actor = actor};
+                         .actor = actor,
+                         .is_admin = is_admin};
     mw_exchange_defer(exchange);
     mw_pool_submit(alerts->pool, &turn->job);
 }
@@ -394,6 +418,8 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     mw_method method = call ? call->method : MW_GET;
     if (guard && !api_guard_lets(guard, exchange, api_rule_of(method, path), MW_VIEW(""), &visitor))
         return;
+    bool is_admin =
+        visitor && mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_ADMIN;
     api_visitor_unref(visitor);
     if (call)
         mw_observe_route(exchange, call->path);
@@ -406,7 +432,7 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
         refuse(exchange, MW_E_ALERT_REPLY, 404, "this server has no alerts",
                "start it without --alerts off");
     else
-        submit(alerts, call, id, api_actor_of(exchange), exchange);
+        submit(alerts, call, id, api_actor_of(exchange), is_admin, exchange);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -209,6 +209,8 @@ static const api_rule rules[] = {
     RECORD(POSTS, "/mw/v1/rules:test", VIEWER, ANY),
     RECORD(DELETES, "/mw/v1/rules/{id}", DEPLOYER, SERVER),
     RECORD(GETS, "/mw/v1/receivers", VIEWER, ANY),
+    RECORD(POSTS, "/mw/v1/receivers", DEPLOYER, SERVER),
+    RECORD(DELETES, "/mw/v1/receivers/{id}", DEPLOYER, SERVER),
     /* gates: of their models; who may train may show a result, but not open them */
     RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates", EDITOR, MODEL),

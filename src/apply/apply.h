@@ -9,8 +9,12 @@
  *     rollouts:
  *       - {endpoint: credit, model: credit/3, strategy: canary, steps: [5, 25, 100]}
  *
- * Other sections are not looked at. Keys of endpoints but name and model are settings: texts that
- * whoever serves understands.
+ *     references: {credit: /srv/credit/profile.json}
+ *     monitors:
+ *       - {endpoint: credit, fairness: {groups: [sex, "age(25,60)"], limits: none}}
+ *
+ * Other sections are not looked at. References and monitors are settings of their endpoints, too.
+ * Keys of endpoints but name and model are settings: texts that whoever serves understands.
  */
 #ifndef APPLY_APPLY_H
 #define APPLY_APPLY_H
@@ -32,6 +36,7 @@ typedef struct mw_apply_endpoint {
     mw_view name, model, settings; /* settings as in mw_record_endpoint */
     bool is_file;                  /* a path: no record can serve it to others */
     bool has_paths;                /* settings name files of the server's machine */
+    bool is_partial; /* of `references` and `monitors` alone: all else of it stays as it is */
 } mw_apply_endpoint;
 
 /* Texts live in the arena that it was read into. */
@@ -90,7 +95,7 @@ MW_CHECKED mw_status mw_apply_run(mw_registry *registry, const mw_actor *actor, 
 
 /* {"changes":[{"action","kind","name","field","before","after"}],"applied":true} */
 void mw_apply_tell(const mw_differences *changes, bool is_applied, mw_buf *out);
-/* Members "models" and "rollouts" of a JSON Schema. */
+/* Members "models", "references", "monitors" and "rollouts" of a JSON Schema. */
 void mw_apply_schema(mw_buf *out);
 
 #endif

@@ -148,6 +148,57 @@ static mw_status note_endpoint(applying *a, const mw_record_endpoint *now,
     return apply_note(a, &change, err);
 }
 
+static bool is_of_monitor(mw_view key)
+{
+    return mw_view_starts(key, "fairness_");
+}
+
+/* The record's settings with those of `references` and `monitors` in place of what was said of the
+ * same; a monitor says all of its own. Both are in the order of their keys. */
+static mw_view merged(applying *a, mw_view now, mw_view partial)
+{
+    mw_buf all;
+    mw_view rest = partial;
+    bool has_monitor = false;
+    while (rest.size > 0)
+        has_monitor = is_of_monitor(mw_view_cut(&rest, '\n')) || has_monitor;
+    mw_buf_init(&all, 256 * MW_KIB);
+    while (now.size > 0 || partial.size > 0) {
+        mw_view left = now, right = partial;
+        mw_view old = mw_view_cut(&left, '\n'), fresh = mw_view_cut(&right, '\n');
+        mw_view old_rest = old, fresh_rest = fresh;
+        mw_view old_key = mw_view_cut(&old_rest, ' '), key = mw_view_cut(&fresh_rest, ' ');
+        size_t n = old_key.size < key.size ? old_key.size : key.size;
+        int order = now.size == 0 ? 1 : partial.size == 0 ? -1 : memcmp(old_key.data, key.data, n);
+        order = order ? order : (old_key.size > key.size) - (old_key.size < key.size);
+        bool is_old = order < 0;
+        now = order <= 0 ? left : now;
+        partial = order >= 0 ? right : partial;
+        if (!is_old || !has_monitor || !is_of_monitor(old_key))
+            mw_buf_format(&all, "%.*s\n", MW_VIEW_ARG(is_old ? old : fresh));
+    }
+    mw_view kept = copy(a, mw_buf_as_view(&all));
+    mw_buf_done(&all);
+    return kept;
+}
+
+static mw_status complete(applying *a, const mw_record_endpoint *now,
+                          const mw_apply_endpoint *partial, mw_apply_endpoint *ret_whole,
+                          mw_error *err)
+{
+    if (!now) {
+        mw_fail(err, MW_E_APPLY_DOCUMENT, "no endpoint of the record is called '%.*s'",
+                MW_VIEW_ARG(partial->name));
+        return mw_mend(err,
+                       "define it under 'endpoints:'; one that mw serve was started with has its "
+                       "keys in its own file");
+    }
+    *ret_whole = *partial;
+    ret_whole->model = copy(a, now->model);
+    ret_whole->settings = merged(a, now->settings, partial->settings);
+    return MW_OK;
+}
+
 static mw_status apply_endpoint(applying *a, const mw_record_endpoints *all,
                                 const mw_apply_endpoint *endpoint, mw_error *err)
 {
@@ -159,7 +210,12 @@ static mw_status apply_endpoint(applying *a, const mw_record_endpoints *all,
                              .name = endpoint->name,
                              .after = MW_VIEW("a file: mw serve reads it at its start")},
             err);
+    mw_apply_endpoint whole;
     const mw_record_endpoint *now = find(all, endpoint->name);
+    if (endpoint->is_partial) {
+        MW_TRY(complete(a, now, endpoint, &whole, err));
+        endpoint = &whole;
+    }
     if (now && mw_view_equal(now->model, endpoint->model) &&
         mw_view_equal(now->settings, endpoint->settings))
         return MW_OK;

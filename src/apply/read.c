@@ -305,6 +305,152 @@ static mw_status take_endpoints(reader *in, const mw_yaml *section, mw_apply_doc
     return MW_OK;
 }
 
+/* ---- references and monitors ------------------------------------------------------------------
+ */
+
+/* The endpoint that a section is about; one that the document does not define is there for it. */
+static mw_apply_endpoint *endpoint_for(reader *in, mw_apply_document *document, mw_view name)
+{
+    size_t n = document->n_endpoints;
+    for (size_t i = 0; i < n; i++)
+        if (mw_view_equal(document->endpoints[i].name, name))
+            return &document->endpoints[i];
+    mw_apply_endpoint *wider = mw_arena_take_zeroed(in->arena, n + 1, sizeof *wider);
+    if (!wider)
+        return NULL;
+    if (n > 0)
+        memcpy(wider, document->endpoints, n * sizeof *wider);
+    wider[n] = (mw_apply_endpoint){.name = name, .settings = MW_VIEW(""), .is_partial = true};
+    document->endpoints = wider;
+    document->n_endpoints++;
+    return &wider[n];
+}
+
+static bool comes_before(mw_view a, mw_view b)
+{
+    size_t n = a.size < b.size ? a.size : b.size;
+    int order = memcmp(a.data, b.data, n);
+    return order ? order < 0 : a.size < b.size;
+}
+
+/* One more "key value" line, in the order of the keys. */
+static mw_status add_setting(reader *in, const mw_yaml *node, mw_apply_endpoint *endpoint,
+                             mw_view key, mw_view value, mw_error *err)
+{
+    mw_buf all;
+    mw_view rest = endpoint->settings.data ? endpoint->settings : MW_VIEW("");
+    bool is_put = false;
+    mw_buf_init(&all, 256 * MW_KIB);
+    while (rest.size > 0) {
+        mw_view line = mw_view_cut(&rest, '\n'), after = line, at = mw_view_cut(&after, ' ');
+        if (mw_view_equal(at, key)) {
+            mw_buf_done(&all);
+            return refuse(in, node, "say it once", err, "'%.*s' of '%.*s' stands there twice",
+                          MW_VIEW_ARG(key), MW_VIEW_ARG(endpoint->name));
+        }
+        if (!is_put && comes_before(key, at)) {
+            mw_buf_format(&all, "%.*s %.*s\n", MW_VIEW_ARG(key), MW_VIEW_ARG(value));
+            is_put = true;
+        }
+        mw_buf_format(&all, "%.*s\n", MW_VIEW_ARG(line));
+    }
+    if (!is_put)
+        mw_buf_format(&all, "%.*s %.*s\n", MW_VIEW_ARG(key), MW_VIEW_ARG(value));
+    const char *kept = all.failed ? NULL : mw_arena_text(in->arena, mw_buf_as_view(&all));
+    endpoint->settings = (mw_view){kept ? kept : "", kept ? all.size : 0};
+    mw_buf_done(&all);
+    return kept ? MW_OK : mw_fail_memory(err, "the document");
+}
+
+static mw_status take_reference(reader *in, const mw_yaml *node, mw_view name,
+                                mw_apply_document *document, mw_error *err)
+{
+    mw_view path;
+    MW_TRY(take_text(in, node, &path, err));
+    if (path.data[0] != '/' || memchr(path.data, '\n', path.size))
+        return refuse(in, node, "write the whole path on the server's machine", err,
+                      "the reference of '%.*s' must begin with '/'", MW_VIEW_ARG(name));
+    mw_apply_endpoint *endpoint = endpoint_for(in, document, name);
+    if (!endpoint)
+        return mw_fail_memory(err, "the document");
+    endpoint->has_paths = true;
+    return add_setting(in, node, endpoint, MW_VIEW("reference"), path, err);
+}
+
+static mw_status take_references(reader *in, const mw_yaml *section, mw_apply_document *document,
+                                 mw_error *err)
+{
+    if (mw_yaml_is_null(section))
+        return MW_OK;
+    if (section->kind != MW_YAML_MAP)
+        return refuse(in, section, "write 'ENDPOINT: /path/profile.json' lines", err,
+                      "\"references\" must be a map of endpoints");
+    for (const mw_yaml *node = section->first; node; node = node->next) {
+        const char *name = mw_arena_text(in->arena, node->key);
+        if (!name)
+            return mw_fail_memory(err, "the document");
+        MW_TRY(take_reference(in, node, (mw_view){name, node->key.size}, document, err));
+    }
+    return MW_OK;
+}
+
+static mw_status take_fairness(reader *in, const mw_yaml *map, mw_apply_endpoint *endpoint,
+                               mw_error *err)
+{
+    static const char *const keys[] = {"groups",   "limits", "threshold",
+                                       "positive", "window", "min_group"};
+    if (map->kind != MW_YAML_MAP)
+        return refuse(in, map, "fairness: {groups: [sex]}", err, "\"fairness\" must be a map");
+    for (const mw_yaml *node = map->first; node; node = node->next) {
+        size_t k = 0;
+        char key[40];
+        mw_view value;
+        while (k < MW_COUNT(keys) && !mw_view_is(node->key, keys[k]))
+            k++;
+        if (k == MW_COUNT(keys))
+            return refuse_key(in, node, "fairness",
+                              "groups, limits, threshold, positive, window, min_group", err);
+        MW_TRY(take_names(in, node, &value, err));
+        if (memchr(value.data, '\n', value.size))
+            return refuse(in, node, "write it in one line", err, "'%s' has several lines", keys[k]);
+        snprintf(key, sizeof key, "fairness_%s", keys[k]);
+        MW_TRY(add_setting(in, node, endpoint, mw_view_of(key), value, err));
+    }
+    return MW_OK;
+}
+
+static mw_status take_monitor(reader *in, const mw_yaml *map, mw_apply_document *document,
+                              mw_error *err)
+{
+    mw_view name = {NULL, 0};
+    const mw_yaml *node = mw_yaml_member(map, "endpoint");
+    if (!node)
+        return refuse(in, map, "add 'endpoint: NAME'", err, "the monitor has no \"endpoint\"");
+    MW_TRY(take_text(in, node, &name, err));
+    mw_apply_endpoint *endpoint = endpoint_for(in, document, name);
+    if (!endpoint)
+        return mw_fail_memory(err, "the document");
+    for (node = map->first; node; node = node->next) {
+        if (mw_view_is(node->key, "fairness"))
+            MW_TRY(take_fairness(in, node, endpoint, err));
+        else if (mw_view_is(node->key, "reference"))
+            MW_TRY(take_reference(in, node, name, document, err));
+        else if (!mw_view_is(node->key, "endpoint"))
+            return refuse_key(in, node, "a monitor", "endpoint, fairness, reference", err);
+    }
+    return MW_OK;
+}
+
+static mw_status take_monitors(reader *in, const mw_yaml *section, mw_apply_document *document,
+                               mw_error *err)
+{
+    void *unused;
+    MW_TRY(take_list(in, section, 1, &unused, err));
+    for (const mw_yaml *item = section->first; item; item = item->next)
+        MW_TRY(take_monitor(in, item, document, err));
+    return MW_OK;
+}
+
 /* ---- rollouts -------------------------------------------------------------------------------- */
 
 /* Its own reader says "12:5": the place in this file. */
@@ -345,8 +491,11 @@ mw_status mw_apply_read(const mw_yaml *root, const char *file, mw_arena *arena,
     static const struct {
         const char *name;
         mw_status (*take)(reader *, const mw_yaml *, mw_apply_document *, mw_error *);
-    } sections[] = {
-        {"models", take_models}, {"endpoints", take_endpoints}, {"rollouts", take_rollouts}};
+    } sections[] = {{"models", take_models},
+                    {"endpoints", take_endpoints},
+                    {"references", take_references},
+                    {"monitors", take_monitors},
+                    {"rollouts", take_rollouts}};
     reader in = {file, arena, ret_place};
     mw_apply_document document = {0};
     *ret_place = (mw_apply_place){0, 0, 0};

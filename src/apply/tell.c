@@ -42,6 +42,12 @@ void mw_apply_schema(mw_buf *out)
                   "\"aliases\":%s,\"approvals\":{\"type\":\"integer\",\"minimum\":0,"
                   "\"maximum\":%d}}}}}},",
                   list, words, words, words, MW_GATES_MAX);
+    mw_buf_format(out,
+                  "\"references\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{"
+                  "\"type\":\"string\"}},\"monitors\":%s\"additionalProperties\":false,"
+                  "\"required\":[\"endpoint\"],\"properties\":{\"endpoint\":{\"type\":\"string\"},"
+                  "\"reference\":{\"type\":\"string\"},\"fairness\":{\"type\":\"object\"}}}},",
+                  list);
     /* the keys of a rollout: docs/reference/rollouts.md */
     mw_buf_format(out, "\"rollouts\":%s\"required\":[\"endpoint\",\"model\"]}}", list);
 }

@@ -3,7 +3,9 @@
  *     not there, or otherwise            POST /mw/v1/rules
  *     set before, and not in the file    with --prune: DELETE /mw/v1/rules/NAME
  *
- * Built-in rules and those of the server's own file hold without being set, and are never removed.
+ * Receivers likewise, below /mw/v1/receivers; what they hold is compared by a mark, so that no
+ * secret is asked for. Built-in rules and what stands in the server's own file hold without being
+ * set, and are never removed.
  */
 #include "alert/alert.h"
 #include "apply_changes.h"
@@ -159,29 +161,101 @@ static mw_status look_at_others(rules *r, mw_error *err)
     return MW_OK;
 }
 
-static mw_status look_at_receivers(rules *r, mw_error *err)
+/* ---- receivers ------------------------------------------------------------------------------- */
+
+/* One whose secrets only an admin may name is told as refused, and the rest goes on. */
+static mw_status put_receiver(rules *r, size_t index, mw_difference *change, mw_error *err)
 {
-    mw_json *answer;
+    mw_buf text;
+    mw_view answer;
+    mw_buf_init(&text, TEXT_BYTES_MAX);
+    mw_alert_config_write_receiver(r->call->alerts, index, &text);
+    mw_status status =
+        cli_apply_ask(r->client, "POST", "/mw/v1/receivers", mw_buf_as_view(&text), &answer, err);
+    mw_buf_done(&text);
+    if (status == MW_OK || !strstr(err->why, "of the server's machine"))
+        return status;
+    change->action = MW_DIFFER_REFUSED;
+    change->after = MW_VIEW("it names files, variables or a program of the server's machine: an "
+                            "admin's, where the server runs with --auth on; else the server's own "
+                            "file holds it, and is read at its start");
+    return MW_OK;
+}
+
+static mw_status apply_receiver(rules *r, const mw_json *now, size_t index, mw_error *err)
+{
+    mw_buf mark;
+    mw_view name = mw_alert_config_receiver(r->call->alerts, index);
+    const mw_json *there = named(now, name);
+    mw_difference change = {
+        .action = there ? MW_DIFFER_SET : MW_DIFFER_ADD, .kind = "receiver", .name = name};
+    mw_buf_init(&mark, 64);
+    mw_alert_config_mark_receiver(r->call->alerts, index, &mark);
+    bool is_same =
+        there && mw_view_equal(mw_json_text(mw_json_member(there, "mark")), mw_buf_as_view(&mark));
+    mw_buf_done(&mark);
+    if (is_same)
+        return MW_OK;
+    if (there) {
+        change.field = MW_VIEW("settings");
+        change.before = MW_VIEW("others");
+        change.after = MW_VIEW("those of the file");
+    }
+    if (!r->dry_run)
+        MW_TRY(put_receiver(r, index, &change, err));
+    return cli_changes_add(r->changes, &change, err);
+}
+
+static bool has_receiver(const mw_alert_config *alerts, mw_view name)
+{
+    size_t n = mw_alert_config_receivers(alerts);
+    for (size_t i = 0; i < n; i++)
+        if (mw_view_equal(mw_alert_config_receiver(alerts, i), name))
+            return true;
+    return false;
+}
+
+static mw_status remove_receivers(rules *r, const mw_json *now, mw_error *err)
+{
+    const mw_json *items = mw_json_member(now, "items");
+    for (size_t i = 0; i < mw_json_count(items); i++) {
+        char path[400];
+        mw_view answer, name = mw_json_text(mw_json_member(mw_json_element(items, i), "name"));
+        mw_view origin = mw_json_text(mw_json_member(mw_json_element(items, i), "origin"));
+        if (!mw_view_is(origin, "api") || has_receiver(r->call->alerts, name))
+            continue;
+        mw_difference change = {.action = MW_DIFFER_NOTE,
+                                .kind = "receiver",
+                                .name = cli_changes_keep(r->call, name),
+                                .after = MW_VIEW("set before and not in the file; --prune removes "
+                                                 "it")};
+        bool prune = cli_is_on(r->call, CLI_PRUNE);
+        if (prune) {
+            change.action = MW_DIFFER_REMOVE;
+            change.before = MW_VIEW("set before");
+            change.after = (mw_view){NULL, 0};
+        }
+        MW_TRY(cli_changes_add(r->changes, &change, err));
+        snprintf(path, sizeof path, "/mw/v1/receivers/%.*s", MW_VIEW_ARG(change.name));
+        if (prune && !r->dry_run)
+            MW_TRY(cli_apply_ask(r->client, "DELETE", path, (mw_view){NULL, 0}, &answer, err));
+    }
+    return MW_OK;
+}
+
+static mw_status apply_receivers(rules *r, mw_error *err)
+{
+    mw_json *now;
     mw_view body;
     size_t n = mw_alert_config_receivers(r->call->alerts);
-    if (n == 0)
-        return MW_OK;
     MW_TRY(cli_apply_ask(r->client, "GET", "/mw/v1/receivers", (mw_view){NULL, 0}, &body, err));
-    MW_TRY(mw_json_read(body, &answer, err));
+    MW_TRY(mw_json_read(body, &now, err));
     mw_status status = MW_OK;
-    for (size_t i = 0; i < n && status == MW_OK; i++) {
-        mw_view name = mw_alert_config_receiver(r->call->alerts, i);
-        if (!named(answer, name))
-            status = cli_changes_add(
-                r->changes,
-                &(mw_difference){.action = MW_DIFFER_NOTE,
-                                 .kind = "receiver",
-                                 .name = name,
-                                 .after = MW_VIEW("not there: the server reads receivers and their "
-                                                  "secrets from its own file, at its start")},
-                err);
-    }
-    mw_json_free(answer);
+    for (size_t i = 0; i < n && status == MW_OK; i++)
+        status = apply_receiver(r, now, i, err);
+    if (status == MW_OK)
+        status = remove_receivers(r, now, err);
+    mw_json_free(now);
     return status;
 }
 
@@ -197,7 +271,7 @@ mw_status cli_apply_rules(cli_call *call, mw_client *client, cli_changes *change
     if (status == MW_OK)
         status = look_at_others(&r, err);
     if (status == MW_OK)
-        status = look_at_receivers(&r, err);
+        status = apply_receivers(&r, err);
     mw_json_free(r.now);
     return status;
 }

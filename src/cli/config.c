@@ -65,6 +65,7 @@ typedef struct config_reader {
     cli_call *call;
     const char *name, *folder;
     cli_place *place;
+    cli_endpoint *endpoints; /* of this file; the call's */
 } config_reader;
 
 static mw_status at_place(config_reader *in, unsigned line, unsigned column, size_t width,
@@ -399,7 +400,7 @@ static mw_status read_endpoints(config_reader *in, const mw_yaml *list, mw_error
         }
         n_endpoints++;
     }
-    in->call->endpoints = endpoints;
+    in->call->endpoints = in->endpoints = endpoints;
     in->call->n_endpoints = n_endpoints;
     return MW_OK;
 }
@@ -439,7 +440,40 @@ static cli_nearest nearest_section(mw_view typed)
     cli_nearest_offer(&nearest, "alerts");
     cli_nearest_offer(&nearest, "models");
     cli_nearest_offer(&nearest, "rollouts");
+    cli_nearest_offer(&nearest, "references");
+    cli_nearest_offer(&nearest, "monitors");
     return nearest;
+}
+
+/* What `references` and `monitors` say of the file's own endpoints, and whether it is right of
+ * others. */
+static mw_status give_settings(config_reader *in, const mw_apply_document *document, mw_error *err)
+{
+    for (size_t e = 0; e < document->n_endpoints; e++) {
+        const mw_apply_endpoint *from = &document->endpoints[e];
+        mw_view rest = from->settings.data ? from->settings : MW_VIEW("");
+        mw_fair_plan *plan = mw_arena_take_zeroed(&in->call->arena, 1, sizeof *plan);
+        const char *reference = NULL;
+        if (!plan)
+            return mw_fail_memory(err, "the configuration");
+        mw_fair_plan_init(plan);
+        while (rest.size > 0) {
+            mw_view value = mw_view_cut(&rest, '\n'), key = mw_view_cut(&value, ' ');
+            mw_status status = MW_OK;
+            if (mw_view_is(key, "reference"))
+                reference = mw_arena_text(&in->call->arena, value);
+            if (mw_fair_plan_take(plan, key, value, &status, err) && status != MW_OK)
+                return mw_at(err, "%s: monitors: %.*s", in->name, MW_VIEW_ARG(from->name));
+        }
+        for (size_t i = 0; in->endpoints && i < in->call->n_endpoints; i++) {
+            cli_endpoint *to = &in->endpoints[i];
+            if (!to->name || !mw_view_is(from->name, to->name))
+                continue;
+            to->fairness = plan->n_attributes > 0 ? plan : to->fairness;
+            to->reference = reference && !to->reference ? reference : to->reference;
+        }
+    }
+    return MW_OK;
 }
 
 /* Of `mw apply`: whoever else reads the file only wants them to be right. */
@@ -450,7 +484,7 @@ static mw_status check_applied(config_reader *in, const mw_yaml *root, mw_error 
     mw_status status = mw_apply_read(root, in->name, &in->call->arena, &document, &place, err);
     if (status != MW_OK)
         *in->place = (cli_place){place.line, place.column, place.width};
-    return status;
+    return status == MW_OK ? give_settings(in, &document, err) : status;
 }
 
 static mw_status read_root(config_reader *in, const mw_yaml *root, mw_error *err)
@@ -465,7 +499,8 @@ static mw_status read_root(config_reader *in, const mw_yaml *root, mw_error *err
             MW_TRY(read_alerts(in, node, err));
         else if (is_section(node->key))
             MW_TRY(read_section(in, node, err));
-        else if (mw_view_is(node->key, "models") || mw_view_is(node->key, "rollouts"))
+        else if (mw_view_is(node->key, "models") || mw_view_is(node->key, "rollouts") ||
+                 mw_view_is(node->key, "references") || mw_view_is(node->key, "monitors"))
             is_applied = true;
         else
             return fail_unknown_key(in, node, (mw_view){NULL, 0}, nearest_section(node->key), err);
@@ -486,7 +521,7 @@ static void place_of_syntax(const mw_error *err, const char *name, cli_place *re
 mw_status cli_config_read(cli_call *call, mw_view text, const char *name, const char *folder,
                           cli_place *ret_place, mw_error *err)
 {
-    config_reader in = {call, name, folder, ret_place};
+    config_reader in = {call, name, folder, ret_place, NULL};
     mw_yaml_document *document;
     *ret_place = (cli_place){0, 0, 0};
     mw_status status = mw_yaml_read(text, name, &document, err);

@@ -2,8 +2,10 @@
  * names.
  *
  *     stands in the record       served: loaded when it comes, led elsewhere when its model changes
- *     stands there no more       unloaded; its name and counters stay
- *     leads nowhere, closed      told once, and tried again when the record changes */
+ *     other settings             limits and monitors hold from the next request on; a reference or
+ * rows to explain against come with the same model, loaded again stands there no more unloaded; its
+ * name and counters stay leads nowhere, closed      told once, and tried again when the record
+ * changes */
 #include "config.h"
 #include "follow.h"
 #include "prediction_log.h"
@@ -120,6 +122,8 @@ static void leave(cli_house *house, cli_followed *followed)
         mw_log(MW_LOG_INFO, "'%s' is not in the record any more, and is not served",
                followed->name);
     followed->is_in = false;
+    if (cli_log_watch_fairness(house->journal, followed->name, NULL, &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "fairness is watched still", &err);
     free(followed->told);
     followed->told = NULL;
 }
@@ -129,6 +133,45 @@ static void leave(cli_house *house, cli_followed *followed)
 static char *copy(mw_view text)
 {
     return strndup(text.data ? text.data : "", text.size);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* What cannot be read leaves all as it was. */
+static mw_status retune(cli_house *house, const cli_followed *followed, mw_view settings,
+                        mw_arena *arena, mw_error *err)
+{
+    cli_endpoint old = {.name = followed->name}, new = {.name = followed->name};
+    const char *text = mw_arena_text(arena, settings);
+    if (!text)
+        return mw_fail_memory(err, "an endpoint");
+    MW_TRY(read_settings(followed->settings, arena, &old, err));
+    MW_TRY(read_settings(text, arena, &new, err));
+    mw_admission limits = cli_limits_of(house->call, &new);
+    MW_TRY(cli_log_watch_fairness(house->journal, followed->name, new.fairness, err));
+    MW_TRY(mw_fleet_retune(house->fleet, followed->name, new.background, &limits, err));
+    bool is_other = !same_text(old.reference, new.reference);
+    if (is_other)
+        MW_TRY(cli_watching_refer(house->watching, followed->name,
+                                  new.reference ? new.reference : "", err));
+    if (is_other || !same_text(old.background, new.background))
+        return mw_fleet_reload(house->fleet, followed->name, err);
+    return MW_OK;
+}
+
+static void take_settings(cli_house *house, const cli_followed *followed, mw_view settings)
+{
+    mw_error err;
+    mw_arena arena;
+    mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
+    if (retune(house, followed, settings, &arena, &err) == MW_OK)
+        mw_log(MW_LOG_INFO, "'%s' has other settings: they hold now", followed->name);
+    else
+        mw_log_error(MW_LOG_ERROR, "settings of an endpoint do not hold", &err);
+    mw_arena_done(&arena);
 }
 
 static bool replace(char **text, mw_view with)
@@ -171,9 +214,9 @@ static void take(cli_house *house, const mw_record_endpoint *endpoint)
     followed->is_wanted = true;
     (void)replace(&followed->own_address, endpoint->model);
     followed->address = followed->own_address;
-    if (replace(&followed->settings, endpoint->settings) && followed->is_in)
-        mw_log(MW_LOG_WARN, "'%s': its new settings hold from the server's next start on",
-               followed->name);
+    if (followed->is_in && !mw_view_is(endpoint->settings, followed->settings))
+        take_settings(house, followed, endpoint->settings);
+    (void)replace(&followed->settings, endpoint->settings);
 }
 
 void cli_follow_record(cli_house *house)

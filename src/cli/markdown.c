@@ -188,7 +188,8 @@ static void write_config(mw_buf *out)
             mw_buf_format(out, "| `endpoints[].%s` | text |  |  | %s |  |  |\n", key->name,
                           key->help);
     }
-    mw_buf_text(out, "| `models`, `rollouts` | lists |  |  | of `mw apply`: [its keys](apply.md) "
+    mw_buf_text(out, "| `models`, `references`, `monitors`, `rollouts` | lists |  |  | of `mw "
+                     "apply`: [its keys](apply.md) "
                      "|  |  |\n");
 }
 

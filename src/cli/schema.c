@@ -94,7 +94,7 @@ bool cli_write_schema(const cli_terminal *terminal, const char *section, mw_buf 
         schema_row(terminal, "alerts", "section", "",
                    "rules and receivers: docs/reference/alerts.md, --json has its keys", out);
     if (!section)
-        schema_row(terminal, "models, rollouts", "lists", "",
+        schema_row(terminal, "models, references, monitors, rollouts", "lists", "",
                    "of mw apply: docs/reference/apply.md", out);
     return true;
 }

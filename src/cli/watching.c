@@ -95,6 +95,7 @@ static const char *reference_of(cli_watching *watching, const char *endpoint)
     for (size_t i = watching->n_references; i-- > 0 && !path;)
         if (strcmp(watching->references[i].endpoint, endpoint) == 0)
             path = watching->references[i].path;
+    path = path && *path ? path : NULL; /* "": it was taken back */
     pthread_mutex_unlock(&watching->lock);
     return path;
 }

@@ -53,7 +53,8 @@ void mw_rollout_memory_init(mw_rollout_memory *memory)
 
 /* ---- as text --------------------------------------------------------------------------------- */
 
-/*   {"v":1,"epoch":2,"weight":0.05,"shadow":false,"watching":false,"arms":[ARM,ARM],"all":[ARM,ARM],
+/*   {"v":1,"epoch":2,"weight":0.05,"shadow":false,"watching":false,"arms":[ARM,ARM],
+ *    "all":[ARM,ARM],
  *    "closed":[[log_e,precision,weighted],...],"split":[...],"edges":[...],"columns":["age",...]}
  *    ARM: [index,value,index,value,...] of what is not 0 */
 

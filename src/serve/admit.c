@@ -20,17 +20,23 @@ const char *mw_shed_name(mw_shed reason)
 
 mw_status serve_gate_set(serve_gate *gate, const mw_admission *limits, mw_error *err)
 {
-    mw_quota *quota = gate->quota;
-    if (limits->rate > 0 && !quota)
-        MW_TRY(mw_quota_new(&quota, err));
-    gate->quota = quota;
-    gate->limits = *limits;
+    serve_limits *made = calloc(1, sizeof *made);
+    if (!made)
+        return mw_fail_memory(err, "an endpoint's limits");
+    if (limits->rate > 0 && !gate->quota && mw_quota_new(&gate->quota, err) != MW_OK) {
+        free(made);
+        return MW_NO_MEMORY;
+    }
+    made->limits = *limits;
     if (limits->budget_ns == 0)
-        gate->limits.budget_ns = usual_limits.budget_ns;
+        made->limits.budget_ns = usual_limits.budget_ns;
     if (limits->queue_length == 0)
-        gate->limits.queue_length = usual_limits.queue_length;
-    gate->codel_law = mw_codel_law_of(gate->limits.budget_ns);
-    gate->rate = mw_rate_of(limits->rate, limits->burst);
+        made->limits.queue_length = usual_limits.queue_length;
+    made->codel_law = mw_codel_law_of(made->limits.budget_ns);
+    made->rate = mw_rate_of(limits->rate, limits->burst);
+    made->quota = limits->rate > 0 ? gate->quota : NULL;
+    made->before = atomic_load(&gate->now);
+    atomic_store_explicit(&gate->now, made, memory_order_release);
     return MW_OK;
 }
 
@@ -53,6 +59,12 @@ mw_status serve_gate_new(const mw_admission *limits, size_t n_loops, serve_gate 
 
 void serve_gate_free(serve_gate *gate)
 {
+    serve_limits *limits = gate ? atomic_load(&gate->now) : NULL;
+    while (limits) {
+        serve_limits *before = limits->before;
+        free(limits);
+        limits = before;
+    }
     if (gate)
         mw_quota_free(gate->quota);
     free(gate);
@@ -131,7 +143,7 @@ static void write_reason(const serve_call *call, mw_shed reason, mw_error *err)
     switch (reason) {
     case MW_SHED_QUEUE_FULL:
         mw_fail(err, MW_E_SERVE_OVERLOADED, "'%s' is overloaded: %zu requests wait for it", name,
-                gate->limits.queue_length);
+                serve_limits_of(gate)->limits.queue_length);
         mw_mend(err, "try again after a pause, and longer ones each time");
         break;
     case MW_SHED_WAITED:
@@ -141,7 +153,7 @@ static void write_reason(const serve_call *call, mw_shed reason, mw_error *err)
         break;
     case MW_SHED_QUOTA:
         mw_fail(err, MW_E_SERVE_QUOTA, "this client asks '%s' more than %llu times a second", name,
-                (unsigned long long)gate->limits.rate);
+                (unsigned long long)serve_limits_of(gate)->limits.rate);
         mw_mend(err, "wait as Retry-After says, or ask for a larger client_rate");
         break;
     case MW_SHED_DEADLINE:
@@ -188,10 +200,10 @@ void serve_refuse(serve_call *call, mw_shed reason, uint64_t wait_ns)
 static bool check_quota(serve_call *call)
 {
     serve_gate *gate = call->slot.endpoint->gate;
-    if (!gate->quota)
+    if (!serve_limits_of(gate)->quota)
         return true;
-    uint64_t wait_ns =
-        mw_quota_take(gate->quota, &gate->rate, call->client, call->timeline.marked_ns);
+    uint64_t wait_ns = mw_quota_take(serve_limits_of(gate)->quota, &serve_limits_of(gate)->rate,
+                                     call->client, call->timeline.marked_ns);
     if (wait_ns > 0)
         serve_refuse(call, MW_SHED_QUOTA, wait_ns);
     return wait_ns == 0;
@@ -204,8 +216,9 @@ static bool check_wait(serve_call *call)
     serve_gate *gate = call->slot.endpoint->gate;
     serve_gate_loop *here = &gate->loops[call->exchange->loop];
     uint64_t waited_ns = call->timeline.marked_ns - call->exchange->received_ns;
-    bool taken = mw_codel_takes(&here->codel, &gate->codel_law, call->timeline.marked_ns, waited_ns,
-                                here->service_ns, call->urgency);
+    bool taken =
+        mw_codel_takes(&here->codel, &serve_limits_of(gate)->codel_law, call->timeline.marked_ns,
+                       waited_ns, here->service_ns, call->urgency);
     bool is_gone = here->codel.is_standing && mw_exchange_is_half_closed(call->exchange);
     if (taken && !is_gone)
         return true;
@@ -223,9 +236,9 @@ bool serve_admit(serve_call *call, bool is_small)
         serve_refuse(call, MW_SHED_DEADLINE, 0);
         return false;
     }
-    if (gate->limits.is_off)
+    if (serve_limits_of(gate)->limits.is_off)
         return true;
-    if (gate->quota || !is_small)
+    if (serve_limits_of(gate)->quota || !is_small)
         call->client = serve_client_hash(exchange);
     return check_quota(call) && (!is_small || check_wait(call));
 }
@@ -241,7 +254,8 @@ void serve_admit_note(const serve_call *call)
 {
     const mw_exchange *exchange = call->exchange;
     serve_gate *gate = call->slot.endpoint->gate;
-    bool is_late = call->timeline.marked_ns - exchange->received_ns > gate->limits.budget_ns ||
+    bool is_late = call->timeline.marked_ns - exchange->received_ns >
+                       serve_limits_of(gate)->limits.budget_ns ||
                    serve_is_late(call);
     if (is_late && exchange->status == 200)
         atomic_fetch_add_explicit(&gate->misses, 1, memory_order_relaxed);

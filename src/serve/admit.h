@@ -29,11 +29,18 @@ typedef struct serve_gate_loop {
 } serve_gate_loop;
 
 /* An endpoint's: its limits, and who waits for it. */
-struct serve_gate {
+/* What holds for an endpoint; fixed once made: another takes its place. */
+typedef struct serve_limits {
+    struct serve_limits *before; /* who looks may still hold it: freed with the gate */
     mw_admission limits;
     mw_codel_law codel_law;
     mw_rate rate;
     mw_quota *quota; /* NULL = none */
+} serve_limits;
+
+struct serve_gate {
+    _Atomic(serve_limits *) now;
+    mw_quota *quota; /* made when one is first wanted; NULL */
     atomic_uint_least64_t shed[MW_N_SHEDS], misses;
 
     /* under the queue's lock */
@@ -51,10 +58,15 @@ struct serve_gate {
     serve_gate_loop loops[];
 };
 
+static inline const serve_limits *serve_limits_of(const serve_gate *gate)
+{
+    return atomic_load_explicit(&gate->now, memory_order_acquire);
+}
+
 MW_CHECKED mw_status serve_gate_new(const mw_admission *limits, size_t n_loops,
                                     serve_gate **ret_gate, mw_error *err);
 void serve_gate_free(serve_gate *gate);
-/* Before the server starts. */
+/* One thread at a time; calls that are on their way go by what held before. */
 MW_CHECKED mw_status serve_gate_set(serve_gate *gate, const mw_admission *limits, mw_error *err);
 
 /* Whether to go on with a call, on its loop. `is_small`: it will be worked on here and now. False:

@@ -351,7 +351,7 @@ static void run_job(mw_job *job)
     const serve_turn turn = {gate, call->client % SERVE_FLOWS, call->urgency, began_ns,
                              call->timeline.marked_ns};
     let_go(call);
-    if (!gate->limits.is_off)
+    if (!serve_limits_of(gate)->limits.is_off)
         serve_queue_done(serve_queue_of(fleet), &turn);
 }
 
@@ -366,7 +366,7 @@ static void hand_over(serve_call *call)
     call->client = call->client ? call->client : serve_client_hash(call->exchange);
     call->job.run = run_job;
     mw_exchange_defer(call->exchange);
-    if (call->slot.endpoint->gate->limits.is_off)
+    if (serve_limits_of(call->slot.endpoint->gate)->limits.is_off)
         mw_pool_submit(serve_pool(fleet), &call->job);
     else
         serve_queue_put(serve_queue_of(fleet), call);

@@ -341,6 +341,31 @@ mw_status mw_fleet_add_limited(mw_fleet *fleet, const char *name, const char *pa
     return status;
 }
 
+static mw_status retune(mw_fleet *fleet, const char *name, const char *background,
+                        const mw_admission *limits, mw_error *err)
+{
+    serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
+    char *kept = background ? strdup(background) : NULL;
+    if (!endpoint) {
+        free(kept);
+        return serve_fail_unknown(mw_view_of(name), err);
+    }
+    if (background && !kept)
+        return mw_fail_memory(err, "an endpoint");
+    free(endpoint->background); /* only loads look at it, and they hold the same lock */
+    endpoint->background = kept;
+    return serve_gate_set(endpoint->gate, limits, err);
+}
+
+mw_status mw_fleet_retune(mw_fleet *fleet, const char *name, const char *background,
+                          const mw_admission *limits, mw_error *err)
+{
+    pthread_mutex_lock(&fleet->loading);
+    mw_status status = retune(fleet, name, background, limits, err);
+    pthread_mutex_unlock(&fleet->loading);
+    return status;
+}
+
 /* A model that was not named at start: NAME, NAME.json, ... in the model folder. */
 static mw_status add_from_folder(mw_fleet *fleet, const char *name, mw_error *err)
 {

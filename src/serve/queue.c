@@ -163,8 +163,8 @@ static mw_shed check(serve_gate *gate, const serve_call *call, uint64_t now_ns)
         return MW_SHED_GONE;
     if (exchange->deadline_ns > 0 && now_ns >= exchange->deadline_ns)
         return MW_SHED_DEADLINE;
-    bool taken =
-        mw_codel_takes(&gate->codel, &gate->codel_law, now_ns, waited_ns, one_ns, call->urgency);
+    bool taken = mw_codel_takes(&gate->codel, &serve_limits_of(gate)->codel_law, now_ns, waited_ns,
+                                one_ns, call->urgency);
     return taken ? MW_N_SHEDS : MW_SHED_WAITED;
 }
 
@@ -192,7 +192,8 @@ static void drop_old(serve_queue *queue, serve_gate *gate, uint64_t now_ns, deci
     for (size_t i = 0; gate->n_waiting > 0 && i < (size_t)MW_N_URGENCIES * SERVE_FLOWS; i++) {
         serve_flow *flow = &gate->flows[0][0] + i;
         while (flow->n > 0 && now_ns > flow->first->exchange->received_ns &&
-               now_ns - flow->first->exchange->received_ns > gate->codel_law.patience_ns)
+               now_ns - flow->first->exchange->received_ns >
+                   serve_limits_of(gate)->codel_law.patience_ns)
             refuse(out, pop(queue, gate, flow), MW_SHED_WAITED);
     }
 }
@@ -209,7 +210,7 @@ static serve_flow *longest_flow(serve_gate *gate, mw_urgency urgency)
 /* True when there is room for it now. */
 static bool make_room(serve_queue *queue, serve_gate *gate, const serve_call *call, decisions *out)
 {
-    if (gate->n_waiting < gate->limits.queue_length)
+    if (gate->n_waiting < serve_limits_of(gate)->limits.queue_length)
         return true;
     for (int urgency = MW_N_URGENCIES - 1; urgency >= (int)call->urgency; urgency--) {
         serve_flow *longest = longest_flow(gate, (mw_urgency)urgency);
@@ -279,7 +280,7 @@ void serve_queue_look(serve_queue *queue, serve_gate *gate, mw_endpoint_info *re
     ret_info->concurrency_limit =
         gate->limit.value > 0 ? gate->limit.value : queue->limit_law.first;
     pthread_mutex_unlock(&queue->lock);
-    ret_info->latency_budget_ns = gate->limits.budget_ns;
+    ret_info->latency_budget_ns = serve_limits_of(gate)->limits.budget_ns;
     ret_info->misses = atomic_load_explicit(&gate->misses, memory_order_relaxed);
     for (size_t i = 0; i < MW_N_SHEDS; i++)
         ret_info->shed[i] = atomic_load_explicit(&gate->shed[i], memory_order_relaxed);

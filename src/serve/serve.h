@@ -85,8 +85,8 @@ MW_CHECKED mw_status mw_fleet_add(mw_fleet *fleet, const char *name, const char 
 MW_CHECKED mw_status mw_fleet_add_limited(mw_fleet *fleet, const char *name, const char *path,
                                           const char *background, const mw_admission *limits,
                                           mw_error *err);
-/* Other limits, from the next request on, and another file of rows to explain against (NULL = none),
- * from the next load on: mw_fleet_reload. Any thread. Fails: MW_NOT_FOUND, MW_NO_MEMORY. */
+/* Other limits, from the next request on, and another file of rows to explain against (NULL =
+ * none), from the next load on: mw_fleet_reload. Any thread. Fails: MW_NOT_FOUND, MW_NO_MEMORY. */
 MW_CHECKED mw_status mw_fleet_retune(mw_fleet *fleet, const char *name, const char *background,
                                      const mw_admission *limits, mw_error *err);
 /* Load the endpoint's file again and swap it in; on failure the old model goes on serving. Also

@@ -56,6 +56,41 @@ static void test_a_second_time_nothing_differs(void **state)
     expect("endpoints: [{name: x, model: a.json}]\n", "  "); /* a file, and one that is left */
 }
 
+static void test_references_and_monitors(void **state)
+{
+    (void)state;
+    static const char monitor[] = "monitors: [{endpoint: credit, fairness: {groups: [sex, age], "
+                                  "threshold: 0.4}}]\n";
+    refused(monitor, MW_E_APPLY_DOCUMENT); /* no such endpoint */
+    expect("endpoints: [{model: 'models:/credit@champion', max_queue: 5}]\n", "+");
+    expect(monitor, "~");
+    expect(monitor, "");
+    expect("endpoints: []\n", " "); /* it leads where it led */
+    assert_true(mw_view_is(found.items[0].before, "models:/credit@champion"));
+    expect("references: {credit: /srv/a.json}\n", "~");
+    assert_int_equal(found.count, 1);
+    expect("endpoints: [{model: 'models:/credit@champion', max_queue: 5}]\n"
+           "references: {credit: /srv/a.json}\n"
+           "monitors: [{endpoint: credit, fairness: {groups: 'sex, age', threshold: 0.4}}]\n",
+           "~"); /* a list is written with commas alone */
+    expect("monitors: [{endpoint: credit, fairness: {groups: sex}}]\n", "~");
+    assert_non_null(strstr(found.items[0].after.data, "fairness_groups sex;max_queue 5;"));
+    assert_null(
+        strstr(found.items[0].after.data, "threshold")); /* what was taken out is taken back */
+    assert_non_null(strstr(found.items[0].after.data, "reference /srv/a.json"));
+    static const char *const wrong[] = {
+        "references: {credit: a.json}\n",
+        "references: [credit]\n",
+        "monitors: [{fairness: {groups: sex}}]\n",
+        "monitors: [{endpoint: credit, fairness: {group: sex}}]\n",
+        "monitors: [{endpoint: credit, fairness: sex}]\n",
+        "monitors: [{endpoint: credit, drift: on}]\n",
+        "references: {credit: /a}\nmonitors: [{endpoint: credit, reference: /b}]\n",
+    };
+    for (size_t i = 0; i < MW_COUNT(wrong); i++)
+        refused(wrong[i], MW_E_APPLY_DOCUMENT);
+}
+
 static void test_a_dry_run_leaves_nothing(void **state)
 {
     (void)state;
@@ -159,9 +194,9 @@ static void test_rollouts_by_where_the_alias_leads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_second_time_nothing_differs),     TEST(test_a_dry_run_leaves_nothing),
-        TEST(test_removed_only_when_pruned),          TEST(test_policies_and_paths_are_asked_for),
-        TEST(test_rollouts_by_where_the_alias_leads),
+        TEST(test_a_second_time_nothing_differs),    TEST(test_references_and_monitors),
+        TEST(test_a_dry_run_leaves_nothing),         TEST(test_removed_only_when_pruned),
+        TEST(test_policies_and_paths_are_asked_for), TEST(test_rollouts_by_where_the_alias_leads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 """mw apply: a file, a record and its running server are made the same; the second time there is
 nothing to change."""
+import http.server
 import json
 import os
 import shutil
+import threading
 import time
 
 import numpy
@@ -118,6 +120,98 @@ def test_a_new_version_comes_by_a_rollout(house):
     after = apply(to_2, "--json")
     assert after.returncode == 6  # what is asked for is not so, and is not made so
     assert json.loads(after.stdout)["changes"][0]["action"] == "refused"
+
+
+def test_settings_hold_on_the_running_server(record, serve, run, tmp_path):
+    """Limits from the next request on; a monitor and a reference without a restart."""
+    server = serve("--record", record, "--log", "on")
+    path = tmp_path / "a.yaml"
+
+    def apply(text):
+        path.write_text(text)
+        done = run("apply", "-f", path, "--server", f"127.0.0.1:{server.port}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+    apply(DOCUMENT)
+    until(lambda: asked(server) == 200)
+    less = DOCUMENT.replace("client_rate: 1000000", "client_rate: 1, client_burst: 1")
+    assert "client_rate 1" in apply(less)
+    until(lambda: 429 in {asked(server) for _ in range(5)})
+    apply(DOCUMENT)
+    until(lambda: {asked(server) for _ in range(20)} == {200})
+    rows = numpy.random.default_rng(2).normal(size=(300, 2))
+    reference = tmp_path / "reference.csv"
+    reference.write_text("age,income\n" + "\n".join(f"{a},{b}" for a, b in rows))
+    more = f"""
+references: {{credit: {reference}}}
+monitors:
+  - endpoint: credit
+    fairness: {{groups: ["age(0)"], limits: [demographic_parity_difference <= 0.2], window: 1h}}
+"""
+    fairness = "/mw/v1/endpoints/credit/fairness"
+    assert server.get(fairness).status_code == 404
+    assert "fairness_groups age(0)" in apply(more) and apply(more) == "nothing to change\n"
+    until(lambda: server.get(fairness).status_code == 200)
+    server.post("/endpoints/credit/invocations", json={"dataframe_split": {
+        "columns": COLUMNS, "data": [list(map(float, r)) for r in rows]}})
+
+    def groups():
+        found = server.get(fairness).json()["attributes"]
+        return found and found[0]["groups"].get("below 0", {}).get("rows", 0) >= (
+            rows[:, 0] < 0).sum()
+    until(groups)
+    drift = server.get("/mw/v1/endpoints/credit/drift").json()
+    assert "reference.csv" in json.dumps(drift)  # the model was loaded again with it
+    assert asked(server) == 200
+    # what stands under endpoints is all of it: the monitor goes with the next document
+    apply(DOCUMENT)
+    until(lambda: server.get(fairness).status_code == 404)
+
+
+def test_receivers_come_and_go(house):
+    server, apply = house
+    heard = []
+
+    class Ear(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+    ear = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ear)
+    threading.Thread(target=ear.serve_forever, daemon=True).start()
+    document = """
+alerts:
+  receivers:
+    - {name: ops, kind: webhook, url: "http://127.0.0.1:%d/%s"}
+"""
+    first = document % (ear.server_port, "a")
+    dry = apply(first, "--dry-run")
+    assert dry.returncode == 6 and "+ receiver ops" in dry.stdout
+    assert server.get("/mw/v1/receivers").json()["items"] == []
+    assert apply(first).returncode == 0 and apply(first).stdout == "nothing to change\n"
+    assert server.post("/mw/v1/alerts:test", json={}).status_code == 200
+    until(lambda: [path for path, _ in heard] == ["/a"])
+    second = document % (ear.server_port, "b")
+    assert "~ receiver ops  settings" in apply(second).stdout
+    server.post("/mw/v1/alerts:test", json={})
+    until(lambda: [path for path, _ in heard] == ["/a", "/b"])
+    told, = server.get("/mw/v1/receivers").json()["items"]
+    assert told["origin"] == "api" and str(ear.server_port) not in json.dumps(told)
+    # what reaches into the machine is nobody's whom the server does not know
+    inside = apply(second + "    - {name: page, kind: exec, command: [/bin/true]}\n"
+                   "    - {name: mail, kind: slack, url_env: HOME}\n")
+    assert inside.returncode == 6 and inside.stdout.count("! receiver") == 2
+    refused = server.post("/mw/v1/receivers", json={"name": "x", "kind": "exec", "command": ["a"]})
+    assert refused.status_code == 400 and refused.json()["code"] == "MW8602"
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    gone = apply("alerts: {receivers: []}\n", "--prune")
+    assert "- receiver ops" in gone.stdout
+    assert server.get("/mw/v1/receivers").json()["items"] == []
+    assert server.post("/mw/v1/alerts:test", json={}).status_code == 404
+    ear.shutdown()
 
 
 def test_what_is_not_written_is_removed_only_when_pruned(house):

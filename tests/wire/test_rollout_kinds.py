@@ -1,6 +1,6 @@
-"""Rollouts that decide by what came of answers, and by what was asked, under real traffic: an A/B test
-has a winner, a bandit's share follows the outcomes, a version that treats groups of a column unlike
-rolls back, and one whose clients are not drawn by chance holds."""
+"""Rollouts that decide by what came of answers, and by what was asked, under real traffic: an A/B
+test has a winner, a bandit's share follows the outcomes, groups are told by a column of requests,
+and a rollout whose requests are not drawn by chance holds."""
 import time
 
 import numpy
@@ -74,8 +74,7 @@ def test_a_bandit_gives_more_to_who_does_better(house):
 
 
 def test_groups_of_a_column_are_judged(house):
-    """Version 3 answers the opposite: who is refused by the old one is taken by it. Groups lie as far
-    apart as before, so the gap is made by rows that only differ in one group."""
+    """Without anybody who reports outcomes; a column of numbers needs to know where groups end."""
     house.start(model="credit/2", steps=[{"weight": 0.5, "min_samples": 100}, {"weight": 1}],
                 judge={"metrics": [{"fairness": {"tolerance": "60%", "column": "income",
                                                  "bounds": [0], "threshold": 0.5}}]})
@@ -93,16 +92,16 @@ def test_groups_of_a_column_are_judged(house):
 
 
 def test_unlike_requests_hold_the_rollout(house):
-    """Requests choose their version by their id; a client that makes ids of its rows would send the old
-    in one direction. Here ids are kept until their draw fits the row."""
+    """Requests are drawn by their id: a client that makes ids of its rows would send the old in one
+    direction. Here ids are kept until their draw fits the row."""
     house.start(model="credit/2", steps=[{"weight": 0.5, "min_samples": 100000}])
     warm(house)
     random = numpy.random.default_rng(1)
     drawn = {1: [], 2: []}
     while min(map(len, drawn.values())) < 160:
         name = f"id-{random.integers(1 << 60)}"
-        drawn[ask(house, 1, 2, row=lambda r: [0.0, 0.0, 0.0], ids=lambda v, i, n=name: n)[0]].append(
-            name)
+        version, = ask(house, 1, 2, row=lambda r: [0.0, 0.0, 0.0], ids=lambda v, i, n=name: n)
+        drawn[version].append(name)
 
     def send(version, age):
         for name in drawn[version]:
