@@ -549,3 +549,41 @@ mw_status cli_run_data_gc(cli_call *call, mw_error *err)
     mw_buf_done(&out);
     return status;
 }
+
+/* ---- drop ------------------------------------------------------------------------------------ */
+
+typedef struct drop {
+    mw_view address;
+    bool is_dry;
+    mw_data_dropped dropped;
+} drop;
+
+static mw_status drop_data(mw_record *record, void *given, mw_error *err)
+{
+    drop *d = given;
+    return mw_record_drop_data(record, d->address, d->is_dry, &d->dropped, err);
+}
+
+mw_status cli_run_data_drop(cli_call *call, mw_error *err)
+{
+    mw_buf out;
+    cli_record_door door;
+    drop d = {.address = mw_view_of(call->arguments[0]), .is_dry = cli_is_on(call, CLI_DRY_RUN)};
+    mw_status status = cli_door_open(call, false, &door, err);
+    if (status == MW_OK)
+        status = (d.is_dry ? cli_door_read : cli_door_write)(&door, drop_data, &d, err);
+    mw_buf_init(&out, TEXT_BYTES_MAX);
+    if (status == MW_OK) {
+        const mw_data_dropped *x = &d.dropped;
+        mw_buf_format(&out, "%s\t%.*s\t%lld objects of it alone\t%lld bytes\n",
+                      d.is_dry ? "would drop" : "dropped", MW_VIEW_ARG(d.address),
+                      (long long)x->n_objects, (long long)x->bytes);
+        if (x->n_models > 0)
+            cli_note(call, "%lld versions of models say that they were made of it",
+                     (long long)x->n_models);
+        status = cli_put(call, &out, err);
+    }
+    mw_buf_done(&out);
+    cli_door_close(&door);
+    return status;
+}

@@ -60,14 +60,14 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
-                            CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
-                            CLI_RECORD, CLI_ARTIFACT_STORE, CLI_STORE, CLI_THREADS, CLI_WORKERS,
-                            CLI_DRAIN_SECONDS, CLI_MODELS, CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH,
-                            CLI_GUARDED, CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL,
-                            CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
-                            CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
-                            CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options = CLI_LIST(
+            CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY, CLI_TLS_CLIENTS,
+            CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD, CLI_ARTIFACT_STORE,
+            CLI_ARTIFACT_CACHE, CLI_STORE, CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS,
+            CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH, CLI_GUARDED, CLI_METRICS_AUTH, CLI_BASE_PATH,
+            CLI_LOG_LEVEL, CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW,
+            CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE,
+            CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples =
             {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
              {"mw serve churn=v3.ubj price=price.txt --listen :9000",
@@ -573,12 +573,28 @@ static const cli_command commands[] = {
         .run = cli_run_data_profile,
     },
     {
+        .name = "data drop",
+        .group = "Data",
+        .summary = "give up a version of data",
+        .about =
+            "The version is no longer listed or read, and its number is not given again. What it "
+            "alone named can no longer be pulled by DVC either; the bytes are freed by 'mw data "
+            "gc'. Who dropped it stands in the audit log. --dry-run only tells.",
+        .arguments = {{"VERSION", "NAME@NUMBER", 1, 1, NULL, false}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_DRY_RUN, CLI_OUTPUT),
+        .examples = {{"mw data drop train.csv@1 --dry-run --record mw-record", "first look"},
+                     {"mw data drop train.csv@1 --record mw-record", NULL}},
+        .reads_config = true,
+        .run = cli_run_data_drop,
+    },
+    {
         .name = "data gc",
         .group = "Data",
         .summary = "remove stored bytes that nothing refers to",
         .about =
-            "What deleted artifacts and broken uploads have left. Versions of data and what DVC "
-            "has pushed are never removed. Nothing is removed but by this command; it needs the "
+            "What deleted artifacts, dropped versions and broken uploads have left. Versions of "
+            "data and what DVC has pushed are never removed. Nothing is removed but by this "
+            "command; it needs the "
             "record for itself, --dry-run does not.",
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_DRY_RUN, CLI_GRACE, CLI_OUTPUT),
         .examples = {{"mw data gc --dry-run --record mw-record", "first look"},

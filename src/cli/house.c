@@ -190,6 +190,9 @@ static mw_status open_record(const cli_call *call, cli_house *house, mw_error *e
     MW_TRY(store ? mw_registry_open_in(folder, store, &house->registry, err)
                  : mw_registry_open(folder, &house->registry, err));
     MW_TRY(place ? mw_registry_place(house->registry, place, err) : MW_OK);
+    uint64_t copies = number(call, CLI_ARTIFACT_CACHE, 0);
+    if (copies > 0)
+        MW_TRY(mw_blobs_limit_copies(mw_registry_blobs(house->registry), copies, err));
     return mw_registry_claim(house->registry, err);
 }
 

@@ -147,6 +147,15 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                             .config = "server.artifacts",
                             .help = "keep the record's artifacts in a bucket, too; keys, endpoint "
                                     "and region as AWS's tools find them"},
+    [CLI_ARTIFACT_CACHE] = {.name = "artifacts-cache",
+                            .kind = CLI_KIND_SIZE,
+                            .value = "SIZE",
+                            .auto_is = "no limit",
+                            .config = "server.artifacts_cache",
+                            .min = 1024 * 1024,
+                            .max = 1024 * 1024 * MW_GIB,
+                            .help = "most that is kept on this machine of what is in the bucket; "
+                                    "what was read longest ago goes"},
     [CLI_STORE] = {.name = "store",
                    .kind = CLI_KIND_TEXT,
                    .value = "postgresql://USER@HOST/DB",

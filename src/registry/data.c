@@ -177,16 +177,17 @@ static void read_columns(const mw_rows *rows, record_memory *memory, mw_data_ver
     };
 }
 
-/* number 0: the newest. */
-static mw_status find_version(mw_record *record, mw_view name, int64_t number,
+/* number 0: the newest, of those that were dropped, too, or of the others. */
+static mw_status find_version(mw_record *record, mw_view name, int64_t number, bool with_dropped,
                               mw_data_version *ret_version, bool *ret_found, mw_error *err)
 {
     mw_rows rows;
     record_memory memory = {record->arena, false};
     MW_TRY(mw_rows_open(record->session, &rows, err,
                         "SELECT " COLUMNS " FROM data_versions WHERE name = ?1 AND"
-                        " (version = ?2 OR ?2 = 0) ORDER BY version DESC LIMIT 1",
-                        "ti", name, number));
+                        " (version = ?2 OR (?2 = 0 AND (root <> '' OR ?3 = 1)))"
+                        " ORDER BY version DESC LIMIT 1",
+                        "tii", name, number, (int64_t)with_dropped));
     *ret_found = mw_rows_next(&rows);
     if (*ret_found)
         read_columns(&rows, &memory, ret_version);
@@ -202,8 +203,13 @@ mw_status mw_record_data(mw_record *record, mw_view address, mw_data_version *re
     bool is_newest = name.size == address.size || mw_view_is(rest, "latest");
     if (!is_newest && (!record_number(rest, &number) || number == 0))
         return unknown(err, "version", address);
-    MW_TRY(find_version(record, name, number, ret_version, &found, err));
-    return found ? MW_OK : unknown(err, "data set or version", address);
+    MW_TRY(find_version(record, name, number, false, ret_version, &found, err));
+    if (!found)
+        return unknown(err, "data set or version", address);
+    if (ret_version->root.size > 0)
+        return MW_OK;
+    mw_fail(err, MW_E_DATA_UNKNOWN, "'%.*s' was dropped", MW_VIEW_ARG(record_cut(address, 120)));
+    return mw_mend(err, "mw data list shows what there is; the audit log tells who dropped it");
 }
 
 mw_status mw_record_data_files(mw_record *record, const mw_data_version *version,
@@ -233,8 +239,9 @@ mw_status mw_record_list_data(mw_record *record, mw_data_versions *ret_versions,
     mw_rows rows;
     mw_data_versions found = {0};
     record_memory memory = {record->arena, false};
-    MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT " COLUMNS " FROM data_versions ORDER BY name, version", ""));
+    MW_TRY(mw_rows_open(
+        record->session, &rows, err,
+        "SELECT " COLUMNS " FROM data_versions WHERE root <> '' ORDER BY name, version", ""));
     while (mw_rows_next(&rows)) {
         mw_data_version *version = RECORD_PUSH(&memory, &found);
         if (!version)
@@ -299,7 +306,7 @@ static mw_status add_version(mw_record *record, const mw_new_data *wanted, const
     char root[MD5_TEXT + 5], digest[MW_DIGEST_TEXT_BYTES];
     mw_data_version newest, next = {.created = mw_clock_wall_ms()};
     describe(wanted, list, &next, root, digest);
-    MW_TRY(find_version(record, wanted->name, 0, &newest, &found, err));
+    MW_TRY(find_version(record, wanted->name, 0, true, &newest, &found, err));
     *ret_is_new = !found || !mw_view_equal(newest.root, next.root) ||
                   !mw_view_equal(newest.digest, next.digest);
     if (!*ret_is_new) {
@@ -314,7 +321,7 @@ static mw_status add_version(mw_record *record, const mw_new_data *wanted, const
         RECORD_NOTHING, next.root, err));
     if (wanted->is_folder)
         MW_TRY(mw_record_put_object(record, next.root, list_digest, list_bytes, err));
-    return find_version(record, wanted->name, next.version, ret_version, &found, err);
+    return find_version(record, wanted->name, next.version, true, ret_version, &found, err);
 }
 
 mw_status mw_record_add_data(mw_record *record, const mw_new_data *wanted, mw_view list_digest,
@@ -331,6 +338,63 @@ mw_status mw_record_add_data(mw_record *record, const mw_new_data *wanted, mw_vi
                                                  ret_version, ret_is_new, err);
     mw_buf_done(&list);
     return status;
+}
+
+/* ---- dropping -------------------------------------------------------------------------------- */
+
+/* Objects of ?1@?2 that no other version names. */
+#define ONLY_ITS                                                                               \
+    " FROM data_objects WHERE name IN (SELECT f.md5 FROM data_files f WHERE f.name = ?1"       \
+    " AND f.version = ?2 UNION SELECT v.root FROM data_versions v WHERE v.name = ?1"           \
+    " AND v.version = ?2) AND name NOT IN (SELECT f.md5 FROM data_files f WHERE f.name <> ?1"  \
+    " OR f.version <> ?2) AND name NOT IN (SELECT v.root FROM data_versions v WHERE v.name <>" \
+    " ?1 OR v.version <> ?2)"
+
+static mw_status count_dropped(mw_record *record, mw_data_dropped *dropped, mw_error *err)
+{
+    mw_rows rows;
+    const mw_data_version *v = &dropped->version;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT count(*), coalesce(sum(bytes), 0)" ONLY_ITS, "ti", v->name,
+                        v->version));
+    if (mw_rows_next(&rows)) {
+        dropped->n_objects = mw_rows_int(&rows, 0);
+        dropped->bytes = mw_rows_int(&rows, 1);
+    }
+    MW_TRY(mw_rows_close(&rows, err));
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT count(*) FROM version_data WHERE digest = ? OR digest = ?", "tt",
+                        v->root, v->digest));
+    if (mw_rows_next(&rows))
+        dropped->n_models = mw_rows_int(&rows, 0);
+    return mw_rows_close(&rows, err);
+}
+
+/* Its row stays, empty: a number is never given to other data. */
+mw_status mw_record_drop_data(mw_record *record, mw_view address, bool is_dry,
+                              mw_data_dropped *ret_dropped, mw_error *err)
+{
+    mw_data_dropped dropped = {.bytes = 0};
+    const mw_data_version *v = &dropped.version;
+    mw_view rest = address, name = mw_view_cut(&rest, '@');
+    if (name.size == address.size || mw_view_is(rest, "latest"))
+        return unknown(err, "number in", address);
+    MW_TRY(mw_record_data(record, address, &dropped.version, err));
+    MW_TRY(count_dropped(record, &dropped, err));
+    *ret_dropped = dropped;
+    if (is_dry)
+        return MW_OK;
+    MW_TRY(mw_sql_run(record->session, err, "DELETE" ONLY_ITS, "ti", v->name, v->version));
+    MW_TRY(mw_sql_run(record->session, err, "DELETE FROM data_files WHERE name = ? AND version = ?",
+                      "ti", v->name, v->version));
+    MW_TRY(mw_sql_run(record->session, err,
+                      "UPDATE data_versions SET root = '', digest = '', n_files = 0, bytes = 0"
+                      " WHERE name = ? AND version = ?",
+                      "ti", v->name, v->version));
+    return mw_record_note(
+        record, "data.drop",
+        record_words(record, "data %.*s@%lld", MW_VIEW_ARG(v->name), (long long)v->version),
+        v->root, RECORD_NOTHING, err);
 }
 
 /* ---- garbage --------------------------------------------------------------------------------- */

@@ -66,6 +66,18 @@ MW_CHECKED mw_status mw_record_object(mw_record *record, mw_view name, mw_data_f
 /* "900150983cd24fb0d6963f7d28e17f72", and that with ".dir". */
 bool mw_data_is_object_name(mw_view name);
 
+typedef struct mw_data_dropped {
+    mw_data_version version;  /* as it was */
+    int64_t n_objects, bytes; /* that no other version names: they go, too */
+    int64_t n_models;         /* versions of models that were made of it */
+} mw_data_dropped;
+
+/* "NAME@3" is no more, nor are the objects that only it named, also where DVC pushed them; its
+ * number is not given again. The bytes stay until mw_registry_collect. Fails: MW_NOT_FOUND (MW4133)
+ * also without a number. */
+MW_CHECKED mw_status mw_record_drop_data(mw_record *record, mw_view address, bool is_dry,
+                                         mw_data_dropped *ret_dropped, mw_error *err);
+
 typedef struct mw_garbage {
     mw_view digest;
     int64_t bytes;

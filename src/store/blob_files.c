@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bucket.h"
+#include "blob_cache.h"
 #include "engine.h"
 
 enum { PIECE_BYTES = 1 << 20, PATH_BYTES = 4096 };
@@ -265,16 +265,21 @@ static mw_status each_of(const char *folder, const char *shard, mw_blob_seen *se
     return status;
 }
 
+mw_status store_files_each(const char *folder, mw_blob_seen *see, void *user, mw_error *err)
+{
+    for (int shard = 0; shard < 256; shard++) {
+        char name[3], path[PATH_BYTES];
+        snprintf(name, sizeof name, "%02x", (unsigned)shard);
+        snprintf(path, sizeof path, "%s/sha256/%s", folder, name);
+        if (access(path, F_OK) == 0)
+            MW_TRY(each_of(folder, name, see, user, err));
+    }
+    return MW_OK;
+}
+
 mw_status mw_blobs_each(const mw_blobs *blobs, mw_blob_seen *see, void *user, mw_error *err)
 {
     if (store_blobs_bucket(blobs)) /* whatever is kept is there */
         return store_bucket_each(store_blobs_bucket(blobs), see, user, err);
-    for (int shard = 0; shard < 256; shard++) {
-        char name[3], path[PATH_BYTES];
-        snprintf(name, sizeof name, "%02x", (unsigned)shard);
-        snprintf(path, sizeof path, "%s/sha256/%s", store_blobs_folder(blobs), name);
-        if (access(path, F_OK) == 0)
-            MW_TRY(each_of(store_blobs_folder(blobs), name, see, user, err));
-    }
-    return MW_OK;
+    return store_files_each(store_blobs_folder(blobs), see, user, err);
 }

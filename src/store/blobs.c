@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bucket.h"
+#include "blob_cache.h"
 #include "engine.h"
 
 enum { PATH_BYTES = 4096, NAMED_BYTES = PATH_BYTES + 80, DIGEST_BYTES = 32 };
@@ -23,6 +23,7 @@ enum { PATH_BYTES = 4096, NAMED_BYTES = PATH_BYTES + 80, DIGEST_BYTES = 32 };
 struct mw_blobs {
     char folder[PATH_BYTES - 128];
     store_bucket *bucket; /* NULL: the folder alone */
+    store_cache *cache;   /* NULL: copies of what is in the bucket stay */
 };
 
 struct mw_blob {
@@ -140,8 +141,30 @@ void mw_blobs_close(mw_blobs *blobs)
 {
     if (!blobs)
         return;
+    store_cache_free(blobs->cache);
     store_bucket_close(blobs->bucket);
     free(blobs);
+}
+
+mw_status mw_blobs_limit_copies(mw_blobs *blobs, uint64_t bytes, mw_error *err)
+{
+    if (!blobs->bucket) {
+        mw_fail(err, MW_E_STORE_PLACE,
+                "a limit for copies, and there is no bucket that they are of");
+        return mw_mend(err, "say --artifacts s3://BUCKET/PREFIX, or leave out --artifacts-cache");
+    }
+    blobs->cache = store_cache_new(blobs->folder, blobs->bucket, bytes);
+    if (!blobs->cache)
+        return mw_fail_memory(err, "the copies");
+    store_cache_add(blobs->cache, 0); /* what is there already */
+    return MW_OK;
+}
+
+static void note_copy(const mw_blobs *blobs, const char *path)
+{
+    struct stat about;
+    if (blobs->cache && stat(path, &about) == 0)
+        store_cache_add(blobs->cache, (uint64_t)about.st_size);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -295,6 +318,8 @@ mw_status mw_blob_keep(mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES], mw_
     mw_status status = sync_and_name(blob, digest, path, err);
     if (status == MW_OK && bucket)
         status = store_bucket_put(bucket, mw_view_of(digest), path, err);
+    if (status == MW_OK)
+        note_copy(blob->blobs, path);
     mw_blob_drop(blob);
     if (status == MW_OK)
         memcpy(ret_digest, digest, sizeof digest);
@@ -340,6 +365,8 @@ static mw_status fetch(const mw_blobs *blobs, mw_view digest, const char *path, 
                                            : fail_changed(path, err);
     }
     mw_blob_drop(blob);
+    if (status == MW_OK)
+        note_copy(blobs, named);
     return status;
 }
 
@@ -356,6 +383,8 @@ mw_status mw_blobs_path(const mw_blobs *blobs, mw_view digest, mw_arena *arena,
         return mw_fail_memory(err, "a path");
     if (blobs->bucket && access(kept, F_OK) != 0)
         MW_TRY(fetch(blobs, digest, kept, err));
+    else if (blobs->cache)
+        store_cache_touch(kept);
     *ret_path = kept;
     return MW_OK;
 }

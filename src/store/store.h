@@ -179,6 +179,9 @@ MW_CHECKED mw_status mw_blobs_look(const char *folder, mw_blobs **ret_blobs, mw_
 void mw_blobs_close(mw_blobs *blobs);
 /* "s3://bucket/prefix"; NULL: they are in the folder alone. */
 const char *mw_blobs_uri(const mw_blobs *blobs);
+/* Of what is in the bucket the folder keeps copies of at most so many bytes: those read longest ago
+ * go. Before others use it. Fails: MW_BAD_ARGUMENT (MW4011) there is no bucket. */
+MW_CHECKED mw_status mw_blobs_limit_copies(mw_blobs *blobs, uint64_t bytes, mw_error *err);
 /* From now on the folder's blobs are kept in a bucket, too: "s3://bucket/prefix", with endpoint and
  * region from AWS_ENDPOINT_URL and AWS_REGION. Those that are there are brought over first; then
  * FOLDER/bucket.json says it, and whoever opens the folder follows it. Nothing when it says the

@@ -178,6 +178,38 @@ def test_signature_as_botocore_makes_it(tmp_path, run):
     assert headers["Authorization"].split("Signature=")[1] == signer.signature(text, again)
 
 
+def test_copies_have_a_limit(tmp_path, serve, bucket, run):
+    """Those read longest ago go, what is in the bucket is fetched again."""
+    record = tmp_path / "record"
+    files = {f"f{i}": bytes([i]) * (1 << 20) for i in range(8)}
+    server = serve("--record", record, "--artifacts", "s3://models/few", "--artifacts-cache",
+                   "4MiB", **bucket.environment)
+
+    def here():
+        return {path.stat().st_size and path.read_bytes()[0]
+                for path in (record / "blobs/sha256").glob("*/*")}
+    for name, data in files.items():
+        assert put(server, f"0/r/artifacts/{name}", data).status_code == 200
+        time.sleep(0.02)
+    assert here() and len(here()) <= 4 and 7 in here() and 0 not in here()
+    for name, data in files.items():
+        answer = requests.get(f"{server.url}{FILES}0/r/artifacts/{name}", timeout=20)
+        assert answer.content == data
+        assert len(here()) <= 4
+    assert all(name_of(data, "few") in bucket.names() for data in files.values())
+    # what the bucket has lost is not removed here
+    last = max(here())
+    for data in files.values():
+        requests.delete(f"{bucket.url}/models/{name_of(data, 'few')}", headers=SIGNED, timeout=20)
+    for i in range(8, 14):
+        assert put(server, f"0/r/artifacts/g{i}", bytes([i]) * (1 << 20)).status_code == 200
+    assert last in here()
+    server.stop()
+    said = run("serve", "--record", tmp_path / "other", "--artifacts-cache", "4MiB", "--listen",
+               "127.0.0.1:0")
+    assert said.returncode != 0 and "MW4011" in said.stderr, said.stderr
+
+
 class Roles(http.server.BaseHTTPRequestHandler):
     """What a machine, a container and STS answer; asked says in which order."""
     asked, lives, broken = [], [], False

@@ -235,6 +235,37 @@ def test_data_over_http(data, run, tmp_path):
     check_end(server)
 
 
+def test_drop(data, run, tmp_path):
+    """What only the version named goes, its number is not given again, gc frees the bytes."""
+    write(tmp_path / "d/same", "same")
+    write(tmp_path / "d/one", "only in the first")
+    data("add", "d")
+    (tmp_path / "d/one").unlink()
+    write(tmp_path / "d/two", "2")
+    data("add", "d")
+    before = blobs(tmp_path)
+    told = data("drop", "d@1", "--dry-run").split("\t")
+    assert told[:3] == ["would drop", "d@1", "2 objects of it alone"]  # one, and the list
+    assert data("get", "d@1", "-o", "out").startswith("") and (tmp_path / "out/one").exists()
+    assert data("drop", "d@1").startswith("dropped\td@1\t2 objects")
+    assert "was dropped" in data("get", "d@1", "-o", "out2", code=3)
+    assert "was dropped" in data("drop", "d@1", code=3)
+    for wrong in ("d", "d@latest", "d@9", "e@1"):
+        assert "there is no" in data("drop", wrong, code=3)
+    assert blobs(tmp_path) == before  # only on request
+    freed = data("gc", "--grace", "0s", "--dry-run")
+    assert "would remove 2 files" in freed and blobs(tmp_path) == before
+    data("gc", "--grace", "0s")
+    assert len(blobs(tmp_path)) == len(before) - 2
+    data("get", "d@2", "-o", "out3")
+    assert (tmp_path / "out3/same").read_text() == "same"
+    assert data("drop", "d@2").startswith("dropped")
+    assert json.loads(data("list", "--format", "json"))["versions"] == []
+    assert data("add", "d").startswith("d@3  ")  # not 1, nor 2
+    audit = run("audit", "list", "--record", tmp_path / "record").stdout
+    assert "data.drop" in audit and "data d@1" in audit
+
+
 @pytest.fixture
 def remote(tmp_path):
     server = Server(tmp_path, "--record", tmp_path / "record", "--max-artifact", "1MiB")
