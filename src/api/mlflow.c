@@ -174,6 +174,16 @@ static mw_status decode_captures(mlflow_turn *turn, mw_error *err)
     return MW_OK;
 }
 
+static mw_status read_request(mlflow_turn *turn, mw_error *err)
+{
+    const mlflow_call *call = turn->call;
+    if (turn->captures.count == 0 &&
+        mlflow_scan_fields(call->fields, turn->exchange, turn->request))
+        return MW_OK;
+    memset(turn->request, 0, call->request_bytes);
+    return mlflow_read_fields(call->fields, turn->exchange, &turn->captures, turn->request, err);
+}
+
 static mw_status run_call(mlflow_turn *turn, mw_error *err)
 {
     const mlflow_call *call = turn->call;
@@ -183,7 +193,7 @@ static mw_status run_call(mlflow_turn *turn, mw_error *err)
         turn->request = mw_arena_take_zeroed(exchange->arena, 1, call->request_bytes);
         if (!turn->request)
             return mw_fail_memory(err, "the request");
-        MW_TRY(mlflow_read_fields(call->fields, exchange, &turn->captures, turn->request, err));
+        MW_TRY(read_request(turn, err));
     }
     switch (call->access) {
     case MLFLOW_READS:
