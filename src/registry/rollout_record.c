@@ -297,6 +297,10 @@ mw_status mw_record_start_rollout(mw_record *record, mw_view endpoint, mw_view v
     MW_TRY(mw_record_served_alias(record, endpoint, &rollout.model, &rollout.alias, err));
     MW_TRY(make_way(record, endpoint, err));
     MW_TRY(check_versions(record, &rollout, version, err));
+    MW_TRY(mw_sql_run(record->session, err,
+                      "DELETE FROM rollout_arms WHERE rollout IN"
+                      " (SELECT id FROM rollouts WHERE ended > 0)",
+                      ""));
     record_new_id(salt);
     mw_buf_init(&text, MW_MIB);
     mw_rollout_document_write(document, &text);
