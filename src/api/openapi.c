@@ -264,7 +264,10 @@ static const char components[] =
     "{\"type\": \"object\", \"required\": [\"name\", \"shape\", \"datatype\"]}}}}}, "
     "\"responses\": {\"MlflowError\": {\"description\": \"Refused, and how to mend it\", "
     "\"content\": {\"application/json\": {\"schema\": {\"$ref\": "
-    "\"#/components/schemas/MlflowError\"}}}}}}";
+    "\"#/components/schemas/MlflowError\"}}}}, "
+    "\"Problem\": {\"description\": \"Refused, and how to mend it\", "
+    "\"content\": {\"application/problem+json\": {\"schema\": {\"$ref\": "
+    "\"#/components/schemas/Problem\"}}}}}}";
 
 void api_openapi(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {

@@ -123,6 +123,17 @@ static void put_finding(rollout_page *page, const mw_rollout_sight *sight)
     }
 }
 
+static void put_servers(rollout_page *page, const mw_rollout_sight *sight)
+{
+    put(page, sight, NULL, NULL, sight->n_servers > 0 ? (double)sight->n_servers : 1);
+}
+
+static void put_unfair(rollout_page *page, const mw_rollout_sight *sight)
+{
+    const mw_rollout_judgement *j = sight->judgement;
+    put(page, sight, NULL, NULL, j->is_split_broken || j->unlike < j->n_balance);
+}
+
 static const family families[] = {
     {"mw_rollout_state", "gauge", "1 for the state that the endpoint's rollout is in.", put_state},
     {"mw_rollout_step", "gauge", "Step of the rollout, from 1.", put_step},
@@ -134,6 +145,9 @@ static const family families[] = {
     {"mw_rollout_harm", "gauge", "Harm of the new version, by metric.", put_harm},
     {"mw_rollout_finding", "gauge", "1 the metric is fine, -1 it regresses, 0 not known yet.",
      put_finding},
+    {"mw_rollout_servers", "gauge", "Servers whose evidence is added up.", put_servers},
+    {"mw_rollout_unfair", "gauge", "1: the versions are not asked the same, and not compared.",
+     put_unfair},
     {"mw_rollout_shadow_values", "gauge", "Values that the shadow has compared.",
      put_shadow_values},
     {"mw_rollout_shadow_different", "gauge", "Share of them that differ.", put_shadow_different},

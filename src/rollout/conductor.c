@@ -261,7 +261,8 @@ void mw_conductor_each(mw_conductor *conductor,
                                   one->document.strategy == MW_BANDIT
                                       ? rollout->weight
                                       : mw_rollout_weight(&one->document, rollout->state, step),
-                                  mw_rollout_shadow(&one->document, rollout->state, step)};
+                                  mw_rollout_shadow(&one->document, rollout->state, step),
+                                  one->n_servers};
         see(user, &sight);
     }
     pthread_mutex_unlock(&conductor->lock);

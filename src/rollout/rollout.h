@@ -46,6 +46,7 @@ typedef struct mw_rollout_sight {
     const mw_rollout_judgement *judgement;
     const mw_rollout_decision *decision;
     double weight, shadow;
+    size_t n_servers; /* whose evidence is in the memory's arms; 0: this one's alone */
 } mw_rollout_sight;
 
 void mw_conductor_each(mw_conductor *conductor,

@@ -384,6 +384,69 @@ static void test_a_page_that_is_none(void **state)
     tear_down(&b);
 }
 
+/* ---- receivers ------------------------------------------------------------------------------- */
+
+static mw_status put_receiver(bench *b, const char *text, bool may_reach_in, mw_error *err)
+{
+    mw_buf_reset(&b->out);
+    return mw_alerts_put_receiver(b->alerts, mw_view_of(text), may_reach_in, &b->out, err);
+}
+
+static const char *receivers(bench *b)
+{
+    mw_error err;
+    mw_buf_reset(&b->out);
+    must(mw_alerts_receivers(b->alerts, &b->out, &err), &err);
+    return b->out.data;
+}
+
+/* One that the API sets takes the place of the file's of its name, with what waits for it; over a
+ * restart, too. What reaches into the machine is not everybody's. */
+static void test_receivers_are_exchanged(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    char text[400];
+    set_up(&b, "");
+    set_level(&b, "a", 9);
+    snprintf(text, sizeof text,
+             "{name: all, kind: exec, command: [/bin/sh, -c, 'cat >> %s/told; echo >> %s/told']}",
+             b.folder, b.folder);
+    assert_int_equal(put_receiver(&b, text, false, &err), MW_BAD_ARGUMENT);
+    static const char *const inside[] = {
+        "{name: x, kind: slack, url_env: HOME}",
+        "{name: x, kind: webhook, url: 'http://h/', secret_file: /etc/passwd}",
+        "{name: x, kind: webhook, url: 'http://h/', token_env: HOME}",
+        "{name: x, kind: email, url: 'smtp://h', from: a@b, to: c@d, password_env: HOME}",
+    };
+    for (size_t i = 0; i < MW_COUNT(inside); i++)
+        assert_int_equal(put_receiver(&b, inside[i], false, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(put_receiver(&b, "{name: x, kind: pigeon}", true, &err), MW_BAD_ARGUMENT);
+    assert_int_equal(put_receiver(&b, "{name: all, kind: exec, command: [/bin/false]}", true, &err),
+                     MW_OK);
+    assert_non_null(strstr(receivers(&b), "\"origin\":\"api\""));
+    run(&b, 12);
+    expect_told(&b, ""); /* it takes nothing */
+    mw_alerts_close(b.alerts);
+    b.alerts = open_engine(&b);
+    assert_non_null(strstr(receivers(&b), "\"origin\":\"api\""));
+    mw_buf_reset(&b.out);
+    must(mw_alerts_remove_receiver(b.alerts, MW_VIEW("all"), &b.out, &err), &err);
+    assert_null(strstr(receivers(&b), "\"origin\":\"api\""));
+    run(&b, 70);
+    expect_told(&b, "firing:a"); /* what had waited */
+    assert_int_equal(mw_alerts_remove_receiver(b.alerts, MW_VIEW("all"), &b.out, &err),
+                     MW_NOT_FOUND);
+    must(put_receiver(&b, "{name: more, kind: webhook, url: 'http://127.0.0.1:1/'}", false, &err),
+         &err);
+    assert_non_null(strstr(receivers(&b), "\"total\":2"));
+    assert_null(strstr(b.out.data, "127.0.0.1"));
+    must(mw_alerts_remove_receiver(b.alerts, MW_VIEW("more"), &b.out, &err), &err);
+    assert_non_null(strstr(receivers(&b), "\"total\":1"));
+    tear_down(&b);
+}
+
 int main(void)
 {
     mw_log_form quiet = {false, false, false, 0};
@@ -397,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_servers_of_one_folder),
         cmocka_unit_test(test_rules_are_exchanged),
+        cmocka_unit_test(test_receivers_are_exchanged),
         cmocka_unit_test(test_a_page_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
