@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#include "engine.h"
+#include "link.h"
 
 enum { PAGE_ROWS = 1000, PAGE_VALUES = 32000, PAGE_BYTES_MAX = 1 << 30, SQL_BYTES_MAX = 4 << 20 };
 
@@ -467,7 +467,8 @@ static mw_status copy_all(copying *c, mw_error *err)
     MW_TRY(check_new(c, &to, err));
     MW_TRY(clear_seeded(c, err));
     MW_TRY(copy_tables(c, &from, err));
-    return set_counters(c, &to, err);
+    MW_TRY(set_counters(c, &to, err));
+    return c->to->engine == &store_postgres ? store_link_survey((store_link *)c->to, err) : MW_OK;
 }
 
 mw_status mw_sql_copy_all(mw_sql *from, mw_sql *to, const mw_copy_plan *plan,

@@ -314,6 +314,16 @@ mw_status store_link_say(store_link *link, const char *sql, mw_error *err)
     return store_link_ask(link, sql, NULL, err);
 }
 
+mw_status store_link_survey(store_link *link, mw_error *err)
+{
+    return store_link_say(
+        link,
+        "DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT c.oid::regclass FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'millwright'"
+        " AND c.relkind = 'r' LOOP EXECUTE 'ANALYZE ' || t; END LOOP; END $$",
+        err);
+}
+
 /* ---- connecting ------------------------------------------------------------------------------ */
 
 /* What stands before the address can be said otherwise there. */

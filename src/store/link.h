@@ -16,6 +16,7 @@ typedef struct store_link {
     char writer[40];  /* the name under which its commits are counted */
     int64_t n_commit; /* of the transaction that is on its way */
     size_t n_posted;  /* statements sent whose answers were not read; at most STORE_POSTED */
+    uint64_t n_written, next_survey; /* see store_link_survey */
     size_t n_led;
     int32_t led[STORE_LED]; /* what it leads in; goes with the connection */
     struct {
@@ -45,6 +46,9 @@ MW_CHECKED mw_status store_link_post(store_link *link, const char *name, int n,
                                      const int *formats, mw_error *err);
 /* The answers of all that was posted; the first error. Before any other statement. */
 MW_CHECKED mw_status store_link_settle(store_link *link, mw_error *err);
+/* Let PostgreSQL look at what the tables hold now: it plans by that, and its own look comes up to a
+ * minute late. Without it a search behind a large import tries all pairs of two tables. */
+MW_CHECKED mw_status store_link_survey(store_link *link, mw_error *err);
 /* The error of a connection that is not there. */
 mw_status store_link_fail_away(mw_error *err);
 

@@ -229,6 +229,7 @@ static mw_status run(mw_sql *session, const char *sql, const char *kinds, va_lis
 {
     pg_result *result;
     session->new_id = session->n_changed = 0;
+    of(session)->n_written++;
     MW_TRY(ask(of(session), sql, kinds, arguments, &result, err));
     int n_rows = store_pq.PQntuples(result);
     if (n_rows > 0)
@@ -249,6 +250,7 @@ static mw_status post(mw_sql *session, const char *sql, const char *kinds, va_li
     bool may = store_pq.PQenterPipelineMode && slot != STORE_STATEMENTS && link->kept[slot].sql;
     if (!may)
         return run(session, sql, kinds, arguments, err);
+    link->n_written++;
     snprintf(name, sizeof name, "s%zu", slot);
     mw_status status = pack_list(&p, kinds, arguments, err);
     if (status == MW_OK)
@@ -438,6 +440,24 @@ static mw_status unmark(mw_sql *session, store_end how, mw_error *err)
         of(session), how == STORE_KEEP ? "RELEASE work" : "ROLLBACK TO work; RELEASE work", err);
 }
 
+/* After so many statements, then twice as many ...: what was written grows the tables. */
+static bool is_survey_due(const store_link *link)
+{
+    enum { FIRST_SURVEY = 5000 };
+    return link->n_written >= FIRST_SURVEY && link->n_written >= link->next_survey;
+}
+
+static void tidy(mw_sql *session, bool is_idle)
+{
+    mw_error ignored;
+    store_link *link = of(session);
+    (void)is_idle;
+    if (!link->conn || !is_survey_due(link))
+        return;
+    link->next_survey = 2 * link->n_written;
+    (void)!store_link_survey(link, &ignored);
+}
+
 /* ---- leading --------------------------------------------------------------------------------- */
 
 static int32_t hash_of(mw_view name)
@@ -602,4 +622,5 @@ const store_engine store_postgres = {
     .step = step,
     .guard = guard,
     .lead = lead,
+    .tidy = tidy,
 };

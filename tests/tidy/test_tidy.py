@@ -75,6 +75,45 @@ def code_of(path):
                   flags=re.S).splitlines()
 
 
+@functools.cache
+def texts_of(path):
+    """[(line, text)] of a C file: literals that stand one behind the other are one text."""
+    plain = re.sub(r"/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m[0]), text_of(path), flags=re.S)
+    found = []
+    literal = r'"(?:\\.|[^"\\\n])*"'
+    for match in re.finditer(rf"{literal}(?:\s*(?:[A-Z_]{{3,}}\s*)?{literal})*", plain):
+        pieces = [piece[1:-1] for piece in re.findall(literal, match[0])]
+        found.append((plain.count("\n", 0, match.start()) + 1, "".join(pieces)))
+    return found
+
+
+# What src/store/dialect.h asks of the SQL that both engines run, and what to write instead.
+NOT_OF_BOTH = [
+    (r"\bINSERT OR (?!IGNORE INTO)|\bREPLACE INTO\b", "ON CONFLICT(columns) DO UPDATE"),
+    (r"\bNOT (deleted|is_\w+|dirty|required|passed|revoked)\b", "deleted = 0"),
+    (r"\b(WHERE|AND|OR) (\w+\.)?(deleted|is_\w+|dirty|passed|revoked)( AND| OR|\)|$)",
+     "deleted <> 0"),
+    (r"\b(max|min)\([^()]*,", "CASE WHEN: max of two is greatest() there"),
+    (r"\b(GLOB|REGEXP|MATCH)\b", "LIKE"),
+    (r"\b(ifnull|iif|total|group_concat|printf|instr|typeof|json_\w+|datetime|julianday)\(",
+     "coalesce, CASE, sum; or do it in C"),
+    (r"\browid\b", "a column id INTEGER PRIMARY KEY"),
+    (r"\bLIMIT [^ ,;)]+, ", "LIMIT n OFFSET m"),
+    (r"\bIS (NOT )?\?", "= ? beside IS NULL"),
+    (r"\bPRAGMA\b|\bsqlite_", "src/store knows the engine"),
+    (r"\b(FROM|JOIN) \((?:[^()]|\([^()]*\))*\)(?= *(?:WHERE|ORDER|LIMIT|ON|$|\)))",
+     "an alias for a SELECT in FROM"),
+    (r"`|\[\w+\]", 'names stand bare, or in "..."'),
+    (r"\bCOLLATE NOCASE\b", "lower(x)"),
+]
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH) ")
+
+
+def sql_faults(text):
+    return [f"'{found[0].strip()}': {instead}" for pattern, instead in NOT_OF_BOTH
+            if (found := re.search(pattern, text))]
+
+
 def rooms_of_law():
     """{room: rooms whose doors it may open}, in row order; base is open to all."""
     allowed = {"base": {"base"}}
@@ -88,6 +127,29 @@ class Tidy(unittest.TestCase):
     def none(self, faults):
         if faults:
             self.fail("\n" + "\n".join(faults))
+
+    # ---- the SQL of both engines ---------------------------------------------------------------
+
+    def test_sql_is_of_both_engines(self):
+        """Records are in SQLite or PostgreSQL; this finds what only one of them takes."""
+        faults, n = [], 0
+        for path in files("*.c", under=["src/registry", "src/rollout"]):
+            for line, text in texts_of(path):
+                if SQL.match(text) and not path.name.startswith(("schema", "import")):
+                    n += 1
+                    faults += [f"{path}:{line}: {fault}" for fault in sql_faults(text)]
+        self.assertGreater(n, 150, "statements were not found")
+        self.none(faults)
+
+    def test_sql_of_one_engine_is_found(self):
+        for text in ("INSERT OR REPLACE INTO t VALUES(?)", "SELECT 1 FROM runs WHERE NOT deleted",
+                     "SELECT max(a, b) FROM t", "SELECT ifnull(a, 0) FROM t",
+                     "SELECT a FROM t LIMIT 5, 10", "SELECT count(*) FROM (SELECT 1 FROM t)",
+                     "UPDATE t SET a = 1 WHERE b IS ?", "SELECT rowid FROM t"):
+            self.assertTrue(sql_faults(text), text)
+        for text in ("INSERT OR IGNORE INTO t VALUES(?)", "SELECT max(a), min(b) FROM t",
+                     "SELECT count(*) FROM (SELECT 1 FROM t) n WHERE deleted = 0"):
+            self.assertFalse(sql_faults(text), text)
 
     # ---- rooms and doors -----------------------------------------------------------------------
 
