@@ -559,6 +559,63 @@ MW_API MW_CHECKED mw_status mw_drift_check(const mw_matrix *reference, const mw_
                                            mw_drift_feature *ret_features, size_t features_count,
                                            mw_drift_summary *ret_summary, mw_error *err);
 
+/* ---- drift of columns together -------------------------------------------------------------- */
+
+/* mw_drift_joint_options_init fills in what is usual. */
+typedef struct mw_drift_joint_options {
+    mw_drift_profile profile; /* nannyml: a chunk alone decides */
+    double variance;          /* share that the components keep; 0.65 */
+    size_t chunk_rows;        /* 0: a tenth of the side that has fewer rows */
+    double deviations;        /* of the reference's chunks, from their mean to the thresholds; 3 */
+    double alpha;             /* level of the test over all rows; 0.05 */
+} mw_drift_joint_options;
+
+typedef struct mw_drift_joint_chunk {
+    size_t first_row, n_rows;
+    double error;          /* mean of its rows */
+    double sampling_error; /* of that mean; NaN of one row */
+    bool drifted;          /* beyond a threshold */
+} mw_drift_joint_chunk;
+
+typedef struct mw_drift_joint_summary {
+    size_t n_features; /* that have values in the reference */
+    size_t n_components;
+    double explained; /* share of the variance that these keep */
+    size_t chunk_rows, n_chunks, n_drifted;
+    double low, high; /* thresholds; low is -infinity where it would not be above 0 */
+    double error_reference, error_current; /* means of all rows */
+    double deviation_reference;            /* of the reference's rows */
+    double effect;                         /* difference of the means, in such deviations */
+    double p_value;                        /* of that difference, by Welch's test */
+    bool drifted; /* a chunk did; and, but for nannyml, |effect| >= 0.1 and p_value < alpha */
+} mw_drift_joint_summary;
+
+MW_API void mw_drift_joint_options_init(mw_drift_profile profile,
+                                        mw_drift_joint_options *ret_options);
+
+/* Whether columns still go together as they did, though each alone may look as before: the error of
+ * putting a row together again from principal components of the reference (NannyML's
+ * DataReconstructionDriftCalculator).
+ *
+ *   reference, current  borrowed: (rows, features), the same features; what is not finite is
+ * missing is_category         borrowed: n_features; true: values are codes. NULL: all are numbers
+ *   options             borrowed; NULL: the usual
+ *   ret_chunks          caller's; chunks_count, at least current rows / chunk_rows, rounded up; or
+ *                       NULL
+ *   ret_residuals       caller's; (2, n_features): the mean square error of each in the reference
+ *                       and in the current rows, which tells where it comes from; or NULL
+ *
+ * Fails:   MW_BAD_ARGUMENT  a NULL, an option outside its range, too little room
+ *          MW_MISMATCH      other columns; fewer than two that vary, more than 512; fewer than two
+ *                           chunks of reference rows; no current row
+ *          MW_NO_MEMORY     it takes 2 doubles a value
+ * Threads: any number. Cost: rows * features^2, and 10 * features^3
+ * Source:  docs/explanation/drift.md */
+MW_API MW_CHECKED mw_status mw_drift_check_joint(
+    const mw_matrix *reference, const mw_matrix *current, const bool *is_category,
+    const mw_drift_joint_options *options, mw_drift_joint_chunk *ret_chunks, size_t chunks_count,
+    double *ret_residuals, mw_drift_joint_summary *ret_summary, mw_error *err);
+
 /* ---- change in a stream ---------------------------------------------------------------------- */
 
 typedef enum mw_detector_kind {

@@ -152,6 +152,7 @@ typedef enum cli_option_id {
     CLI_THRESHOLD,
     CLI_ALPHA,
     CLI_DRIFT_SHARE,
+    CLI_JOINT,
     CLI_COLUMNS,
     CLI_COLUMN,   /* drift stream */
     CLI_DETECTOR, /* drift stream */

@@ -386,6 +386,7 @@ void cli_drift_done(cli_drift *job)
         mw_words_done(&job->features[f].words);
     }
     free(job->features);
+    cli_drift_joint_done(&job->joint);
     cli_frame_file_done(&job->reference);
     cli_frame_file_done(&job->current);
     mw_profile_done(&job->profile);
@@ -407,7 +408,8 @@ mw_status cli_drift_make(cli_drift *job, mw_error *err)
     MW_TRY(read_options(job->call, &job->options, err));
     MW_TRY(cli_drift_read(job, err));
     MW_TRY(measure_all(job, err));
-    return judge_all(job, err);
+    MW_TRY(judge_all(job, err));
+    return cli_drift_check_joint(job, err);
 }
 
 mw_status cli_run_drift_check(cli_call *call, mw_error *err)

@@ -1033,13 +1033,16 @@ static const cli_command commands[] = {
             "neither a huge sample nor many columns alarm on nothing. --method makes the choice "
             "yours: then its threshold alone decides. --profile evidently and nannyml measure and "
             "judge as these libraries do by default.\n\n"
+            "With --joint also whether columns go together as they did, though each alone may look "
+            "as before: how far rows lie from what principal components of the reference make of "
+            "them, by chunks, as NannyML's data reconstruction does.\n\n"
             "It also tells missing values, new categories, and columns that were added, removed "
             "or changed from numbers to text; a column that is gone, or became text, is drift.\n\n"
             "The exit code is 6 when the data set drifted, and 0 when it did not. Rows are held "
             "in memory, up to 1 GiB a file; .csv.gz is read as it is.",
         .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DRIFT_FORMAT, CLI_DRIFT_METHOD, CLI_DRIFT_PROFILE,
                             CLI_DRIFT_BINS, CLI_THRESHOLD, CLI_ALPHA, CLI_DRIFT_SHARE, CLI_COLUMNS,
-                            CLI_CATEGORICAL, CLI_OUTPUT),
+                            CLI_CATEGORICAL, CLI_OUTPUT, CLI_JOINT, CLI_CHUNK),
         .examples = {{"mw drift check --ref train.csv --cur today.csv", "every column"},
                      {"mw drift check --ref train.csv --cur today.csv --method psi,chi2 "
                       "--threshold 0.25",
@@ -1048,7 +1051,9 @@ static const cli_command commands[] = {
                       "for CI: exit code 6 and a report"},
                      {"mw drift check --ref train.csv --cur today.csv --profile evidently "
                       "--format json",
-                      "what Evidently's preset would say"}},
+                      "what Evidently's preset would say"},
+                     {"mw drift check --ref train.csv --cur today.csv --joint",
+                      "each column, and all of them together"}},
         .run = cli_run_drift_check,
     },
     {

@@ -2,6 +2,7 @@
  *
  *     drift_rows.c     two CSV files --> columns side by side
  *     command_drift.c  columns --> measured, judged
+ *     drift_joint.c    columns together
  *     drift_text.c, drift_json.c, drift_html.c   the finding as text, JSON, JUnit and HTML */
 #ifndef CLI_DRIFT_H
 #define CLI_DRIFT_H
@@ -42,6 +43,16 @@ typedef struct cli_drift_feature {
     size_t new_rows;      /* current rows with new ones */
 } cli_drift_feature;
 
+/* What --joint found. */
+typedef struct cli_drift_joint {
+    bool is_told;
+    const cli_drift_feature **features; /* n that were compared; owned, as all below */
+    size_t n, *order;                   /* most of the change first */
+    mw_drift_joint_chunk *chunks;
+    double *residuals; /* (2, n) */
+    mw_drift_joint_summary summary;
+} cli_drift_joint;
+
 typedef struct cli_drift {
     const cli_call *call;
     mw_drift_options options;
@@ -54,6 +65,7 @@ typedef struct cli_drift {
     mw_view *added; /* columns of the current file alone */
     size_t n_added;
     mw_drift_summary summary;
+    cli_drift_joint joint;
     mw_arena memory; /* texts of bins, lists of names */
 } cli_drift;
 
@@ -70,6 +82,15 @@ void cli_drift_done(cli_drift *job);
 MW_CHECKED mw_status cli_drift_read(cli_drift *job, mw_error *err);
 /* Whether a name stands in the list of --columns or --categorical. */
 bool cli_drift_is_listed(const cli_drift *job, cli_option_id list, mw_view name);
+
+/* ---- drift_joint.c --------------------------------------------------------------------------- */
+
+/* With --joint, into job->joint and job->summary.drifted; else nothing. Fails: MW8013, MW8007. */
+MW_CHECKED mw_status cli_drift_check_joint(cli_drift *job, mw_error *err);
+void cli_drift_joint_done(cli_drift_joint *joint);
+/* Nothing where it was not asked for. */
+void cli_drift_joint_sentence(const cli_drift *job, mw_buf *out);
+void cli_drift_joint_json(const cli_drift *job, mw_buf *out);
 
 /* ---- the finding ----------------------------------------------------------------------------- */
 

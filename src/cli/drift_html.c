@@ -93,6 +93,19 @@ static void put_row(const cli_drift *job, const cli_drift_feature *feature, mw_b
     mw_buf_text(out, "</td></tr>\n");
 }
 
+static void put_joint(const cli_drift *job, mw_buf *out)
+{
+    mw_buf sentence;
+    mw_buf_init(&sentence, 4 * MW_KIB);
+    cli_drift_joint_sentence(job, &sentence);
+    if (sentence.size > 0) {
+        mw_buf_text(out, "<p>");
+        cli_put_escaped(out, mw_buf_as_view(&sentence));
+        mw_buf_text(out, "</p>\n");
+    }
+    mw_buf_done(&sentence);
+}
+
 void cli_drift_html(const cli_drift *job, mw_buf *out)
 {
     cli_page_open(out, "Drift report");
@@ -108,7 +121,9 @@ void cli_drift_html(const cli_drift *job, mw_buf *out)
         mw_buf_text(out, i ? ", " : " New columns: ");
         cli_put_escaped(out, job->added[i]);
     }
-    mw_buf_text(out, "</p>\n<table><thead><tr><th>Feature</th><th>Verdict</th><th>Measure</th>"
+    mw_buf_text(out, "</p>\n");
+    put_joint(job, out);
+    mw_buf_text(out, "<table><thead><tr><th>Feature</th><th>Verdict</th><th>Measure</th>"
                      "<th>Reference and current</th><th>Why</th></tr></thead><tbody>\n");
     for (int drifted = 1; drifted >= 0; drifted--)
         for (size_t f = 0; f < job->n_features; f++)

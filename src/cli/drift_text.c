@@ -95,6 +95,8 @@ void cli_drift_headline(const cli_drift *job, mw_buf *out)
     const mw_drift_summary *s = &job->summary;
     mw_buf_format(out, "%zu of %zu features drifted (%.0f %%): the data set %s", s->n_drifted,
                   s->n_features, 100 * s->share_drifted, s->drifted ? "drifted" : "did not drift");
+    if (job->joint.is_told && job->joint.summary.drifted)
+        mw_buf_text(out, ", its columns do not go together as they did");
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -131,6 +133,8 @@ void cli_drift_text(const cli_drift *job, mw_buf *out)
     mw_buf_format(out, "\nreference %s: %zu rows; current %s: %zu rows; profile %s\n",
                   job->reference.path, job->reference.frame.n_rows, job->current.path,
                   job->current.frame.n_rows, mw_drift_profile_name(job->options.profile));
+    cli_drift_joint_sentence(job, out);
+    mw_buf_text(out, job->joint.is_told ? "\n" : "");
     if (job->n_added > 0) {
         mw_buf_text(out, "new columns, which nothing was compared with: ");
         write_names(job->added, job->n_added, out);

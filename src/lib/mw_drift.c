@@ -1,6 +1,8 @@
-/* The public drift check: columns of two matrices, sorted and measured one after the other.
+/* The public drift checks: columns of two matrices, sorted and measured one after the other; and
+ * all of them together.
  *
- *     mw_matrix x 2 --column--> mw_sample x 2 --> mw_drift_measure --> all: mw_drift_judge */
+ *     mw_matrix x 2 --column--> mw_sample x 2 --> mw_drift_measure --> all: mw_drift_judge
+ *     mw_matrix x 2 --rows of numbers--> mw_joint_check */
 #include <stdlib.h>
 
 #include "mw_model.h"
@@ -11,12 +13,11 @@
 #define ROWS_MAX ((size_t)1 << 31)
 
 static mw_status check_call(const mw_matrix *reference, const mw_matrix *current,
-                            const mw_drift_feature *features, size_t count,
-                            const mw_drift_summary *summary, mw_error *err)
+                            const void *results, const void *summary, mw_error *err)
 {
     const char *missing = !reference                              ? "reference"
                           : !current                              ? "current"
-                          : !features                             ? "ret_features"
+                          : !results                              ? "ret_features"
                           : !summary                              ? "ret_summary"
                           : reference->n_rows && !reference->data ? "reference->data"
                           : current->n_rows && !current->data     ? "current->data"
@@ -36,11 +37,16 @@ static mw_status check_call(const mw_matrix *reference, const mw_matrix *current
         mw_fail(err, MW_E_DRIFT_ROWS, "more than %zu rows", ROWS_MAX);
         return mw_mend(err, "take a sample of them; a million rows tell as much");
     }
-    if (count >= reference->n_columns)
+    return MW_OK;
+}
+
+static mw_status check_room(const char *what, size_t count, size_t n, mw_error *err)
+{
+    if (count >= n)
         return MW_OK;
-    mw_fail(err, MW_E_VALUES_TOO_SMALL, "ret_features holds %zu features, %zu are to come", count,
-            reference->n_columns);
-    return mw_mend(err, "give room for n_columns");
+    mw_fail(err, MW_E_VALUES_TOO_SMALL, "ret_%s holds %zu %s, %zu are to come", what, count, what,
+            n);
+    return mw_mend(err, "give room for all of them");
 }
 
 /* A column in order; `room` and `scratch` hold n_rows doubles each. */
@@ -66,7 +72,8 @@ mw_status mw_drift_check(const mw_matrix *reference, const mw_matrix *current,
     mw_drift_options usual;
     mw_drift_options_init(MW_DRIFT_MILLWRIGHT, &usual);
     options = options ? options : &usual;
-    MW_TRY(check_call(reference, current, ret_features, features_count, ret_summary, err));
+    MW_TRY(check_call(reference, current, ret_features, ret_summary, err));
+    MW_TRY(check_room("features", features_count, reference->n_columns, err));
     MW_TRY(mw_drift_check_options(options, err));
     size_t n = reference->n_rows > current->n_rows ? reference->n_rows : current->n_rows;
     size_t n_columns = reference->n_columns;
@@ -85,5 +92,43 @@ mw_status mw_drift_check(const mw_matrix *reference, const mw_matrix *current,
         memcpy(ret_features, features, n_columns * sizeof *features);
     free(features);
     free(room);
+    return status;
+}
+
+/* ---- together -------------------------------------------------------------------------------- */
+
+static void take_rows(const mw_matrix *rows, double *ret)
+{
+    for (size_t row = 0; row < rows->n_rows; row++) {
+        ptrdiff_t at = (ptrdiff_t)row * rows->row_stride;
+        for (size_t c = 0; c < rows->n_columns; c++, at += rows->column_stride)
+            *ret++ = rows->dtype == MW_FLOAT64 ? ((const double *)rows->data)[at]
+                                               : (double)((const float *)rows->data)[at];
+    }
+}
+
+mw_status mw_drift_check_joint(const mw_matrix *reference, const mw_matrix *current,
+                               const bool *is_category, const mw_drift_joint_options *options,
+                               mw_drift_joint_chunk *ret_chunks, size_t chunks_count,
+                               double *ret_residuals, mw_drift_joint_summary *ret_summary,
+                               mw_error *err)
+{
+    mw_drift_joint_options usual;
+    mw_drift_joint_options_init(MW_DRIFT_MILLWRIGHT, &usual);
+    options = options ? options : &usual;
+    MW_TRY(check_call(reference, current, &usual, ret_summary, err));
+    MW_TRY(mw_joint_check_options(options, err));
+    size_t n_r = reference->n_rows, n_c = current->n_rows, n = reference->n_columns;
+    size_t chunk_rows = mw_joint_chunk_rows(options, n_r, n_c);
+    if (ret_chunks && chunk_rows > 0)
+        MW_TRY(check_room("chunks", chunks_count, (n_c + chunk_rows - 1) / chunk_rows, err));
+    double *rows = malloc(((n_r + n_c) * n + 1) * sizeof *rows);
+    if (!rows)
+        return mw_fail_memory(err, "the rows");
+    take_rows(reference, rows);
+    take_rows(current, rows + n_r * n);
+    mw_status status = mw_joint_check(rows, n_r, rows + n_r * n, n_c, n, is_category, options,
+                                      ret_chunks, ret_residuals, ret_summary, err);
+    free(rows);
     return status;
 }

@@ -465,6 +465,7 @@ void mw_heavy_merge(mw_heavy *into, const mw_heavy *from);
 size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters);
 
 #include "anomaly.h"
+#include "joint.h"
 #include "profile.h"
 #include "quality.h"
 

@@ -1,4 +1,4 @@
-"""mw_drift_check of millwright.h through ctypes, for the tests and the bench."""
+"""The drift checks of millwright.h through ctypes, for the tests and the bench."""
 import ctypes
 
 import numpy as np
@@ -44,6 +44,27 @@ class Summary(ctypes.Structure):
                 ("drifted", ctypes.c_bool)]
 
 
+class JointOptions(ctypes.Structure):
+    _fields_ = [("profile", ctypes.c_int), ("variance", ctypes.c_double),
+                ("chunk_rows", ctypes.c_size_t), ("deviations", ctypes.c_double),
+                ("alpha", ctypes.c_double)]
+
+
+class JointChunk(ctypes.Structure):
+    _fields_ = [("first_row", ctypes.c_size_t), ("n_rows", ctypes.c_size_t),
+                ("error", ctypes.c_double), ("sampling_error", ctypes.c_double),
+                ("drifted", ctypes.c_bool)]
+
+
+class JointSummary(ctypes.Structure):
+    _fields_ = ([(name, ctypes.c_size_t) for name in ("n_features", "n_components")] +
+                [("explained", ctypes.c_double)] +
+                [(name, ctypes.c_size_t) for name in ("chunk_rows", "n_chunks", "n_drifted")] +
+                [(name, ctypes.c_double) for name in
+                 ("low", "high", "error_reference", "error_current", "deviation_reference",
+                  "effect", "p_value")] + [("drifted", ctypes.c_bool)])
+
+
 def options_of(profile="millwright", method="auto", bins="auto", **fields):
     options = Options()
     LIBRARY.mw_drift_options_init(PROFILES.index(profile), ctypes.byref(options))
@@ -72,3 +93,21 @@ def column(reference, current, is_category=False, **wishes):
     """The one feature of two columns."""
     pair = [np.asarray(x, float).reshape(-1, 1) for x in (reference, current)]
     return check(*pair, [is_category], **wishes)[0][0]
+
+
+def check_joint(reference, current, categories=None, profile="millwright", **fields):
+    """(chunks, residuals, summary) of two matrices of the same columns."""
+    a, b = (as_matrix(np.atleast_2d(x)) for x in (reference, current))
+    n, error, summary, options = a.n_columns, ErrorText(), JointSummary(), JointOptions()
+    LIBRARY.mw_drift_joint_options_init(PROFILES.index(profile), ctypes.byref(options))
+    for name, value in fields.items():
+        setattr(options, name, value)
+    chunks = (JointChunk * (b.n_rows + 1))()
+    flags = (ctypes.c_bool * n)(*([False] * n if categories is None else categories))
+    residuals = np.zeros((2, n))
+    if LIBRARY.mw_drift_check_joint(
+            ctypes.byref(a), ctypes.byref(b), flags, ctypes.byref(options), chunks,
+            ctypes.c_size_t(len(chunks)), residuals.ctypes.data_as(ctypes.c_void_p),
+            ctypes.byref(summary), ctypes.byref(error)):
+        raise Failure(error)
+    return chunks[:summary.n_chunks], residuals, summary

@@ -161,3 +161,40 @@ def test_real_data(run, tmp_path):
     assert found["n_compared"] == found["n_features"]
     # half-hours repeat each day; vicprice was not recorded in the first years
     assert not features["feat_1"]["drifted"] and features["feat_4"]["drifted"]
+
+
+def test_columns_together(run, tmp_path):
+    """Each column as before, their company not: only --joint tells, and where it comes from."""
+    random = np.random.default_rng(3)
+    a = random.normal(size=4000)
+    kinds = np.where(a > 0, "red", "blue")
+    columns = {"a": a, "b": a + random.normal(0, 0.3, 4000), "kind": kinds,
+               "other": random.normal(size=4000)}
+
+    def write(name, table):
+        lines = [",".join(map(str, row)) for row in zip(*table.values())]
+        (tmp_path / name).write_text("\n".join([",".join(table), *lines]) + "\n")
+        return tmp_path / name
+    reference = write("ref.csv", {k: v[:2000] for k, v in columns.items()})
+    same = write("same.csv", {k: v[2000:] for k, v in columns.items()})
+    parted = write("cur.csv", {k: random.permutation(v[2000:]) if k == "b" else v[2000:]
+                               for k, v in columns.items()})
+    both = ("drift", "check", "--ref", reference, "--cur")
+    assert run(*both, parted).returncode == 0
+    assert run(*both, same, "--joint").returncode == 0
+    done = run(*both, parted, "--joint", "--format", "json", "--chunk", 500)
+    found = json.loads(done.stdout)
+    assert done.returncode == 6 and found["drifted"] and found["n_drifted"] == 0
+    joint = found["joint"]
+    assert joint["drifted"] and joint["effect"] > 0.1 and joint["chunk_rows"] == 500
+    assert [c["first_row"] for c in joint["chunks"]] == [0, 500, 1000, 1500]
+    assert all(c["low"] <= c["error"] <= c["high"] for c in joint["chunks"])
+    assert joint["features"][0]["feature"] in ("a", "b") and len(joint["features"]) == 4
+    text = run(*both, parted, "--joint").stdout
+    assert "its columns do not go together as they did" in text and "most of it in" in text
+    for form in ("html", "junit"):
+        assert "do not go together" in run(*both, parted, "--joint", "--format", form).stdout
+    profile = tmp_path / "p.json"
+    assert run("data", "profile", reference, "-o", profile).returncode == 0
+    refused = run("drift", "check", "--ref", profile, "--cur", same, "--joint")
+    assert refused.returncode not in (0, 6) and "MW8007" in refused.stderr
