@@ -25,16 +25,12 @@ static void write_number(mw_buf *out, const char *key, double value)
 static void see(void *user, const mw_performance_part *part)
 {
     realized *r = user;
-    size_t n;
-    const mw_quality_metric *names = mw_quality_metrics(part->task, &n);
     if (part->slice || part->shape->model != r->model ||
         !mw_view_is(part->shape->endpoint, r->endpoint))
         return;
     r->n_labels = part->n_labels;
     for (size_t m = 0; m < MW_N_DECAY; m++)
-        for (size_t i = 0; i < n; i++)
-            if (strcmp(names[i].name, mw_decay_name((mw_decay_metric)m)) == 0)
-                r->values[m] = part->metrics[i].value;
+        r->values[m] = api_decay_value(part, m);
 }
 
 static void write_metrics(const mw_watch_decay *decay, const realized *r, mw_buf *out)

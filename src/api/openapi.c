@@ -128,7 +128,9 @@ static void write_explain_parameters(mw_buf *out, const api_route *route, bool a
         return;
     mw_buf_text(out, any ? ", " : "");
     mw_buf_text(out, "{\"name\": \"explain\", \"in\": \"query\", \"description\": \"contributions "
-                     "beside the predictions\", \"schema\": {\"enum\": [\"true\", \"false\"]}}");
+                     "beside the predictions\", \"schema\": {\"enum\": [\"true\", \"false\"]}}, "
+                     "{\"name\": \"anomaly\", \"in\": \"query\", \"description\": \"how unlike the "
+                     "reference each row is\", \"schema\": {\"enum\": [\"true\", \"false\"]}}");
     if (predicts)
         mw_buf_text(out, ", {\"name\": \"explain_top\", \"in\": \"query\", \"description\": \"the "
                          "largest ones only\", \"schema\": {\"type\": \"integer\", \"minimum\": 1, "

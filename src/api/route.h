@@ -80,7 +80,7 @@ api_handler api_drift_series;
 api_handler api_drift_bins;
 api_handler api_feedback;
 api_handler api_performance;
-api_handler api_endpoint_performance;
+api_handler api_endpoint_performance, api_endpoint_decay;
 api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
 api_handler api_look_rows, api_fairness;
 api_handler api_pages;

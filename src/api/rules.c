@@ -74,6 +74,7 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/endpoints/{name}/series", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/fairness", VIEWER, ENDPOINT),
+    RECORD(GETS, "/mw/v1/endpoints/{name}/decay", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift/series", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift/bins", VIEWER, ENDPOINT),
     /* what clients have sent: for who works on the model */

@@ -226,8 +226,7 @@ typedef struct truth {
     cli_watching *watching;
     const char *endpoint;
     uint64_t model;
-    const double *scores, *labels;
-    size_t n;
+    const mw_log_truth *told;
     bool is_taken;
 } truth;
 
@@ -239,15 +238,14 @@ static void take_truth(void *user, const mw_endpoint_info *info)
         mw_journal_model(info->forest) != t->model)
         return;
     t->is_taken = true;
-    if (mw_monitor_truth(t->watching->monitor, info->name, info->version, t->scores, t->labels,
-                         t->n, &err) != MW_OK)
+    const mw_watch_truth told = {t->told->n, t->told->n_scores, t->told->scores, t->told->labels};
+    if (mw_monitor_truth(t->watching->monitor, info->name, info->version, &told, &err) != MW_OK)
         mw_log_error(MW_LOG_WARN, "decay is not estimated", &err);
 }
 
-bool cli_watching_truth(void *user, const char *endpoint, uint64_t model, const double *scores,
-                        const double *labels, size_t n)
+bool cli_watching_truth(void *user, const char *endpoint, uint64_t model, const mw_log_truth *told)
 {
-    truth t = {user, endpoint, model, scores, labels, n, false};
+    truth t = {user, endpoint, model, told, false};
     pthread_mutex_lock(&t.watching->truth_lock);
     mw_fleet *fleet = __atomic_load_n(&t.watching->fleet, __ATOMIC_ACQUIRE);
     if (fleet)

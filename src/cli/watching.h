@@ -21,8 +21,8 @@ MW_CHECKED mw_status cli_watching_begin(cli_watching *watching, mw_fleet *fleet,
 MW_CHECKED mw_status cli_watching_refer(cli_watching *watching, const char *endpoint,
                                         const char *path, mw_error *err);
 /* An mw_journal_options.truth, whose user is a cli_watching. */
-bool cli_watching_truth(void *watching, const char *endpoint, uint64_t model, const double *scores,
-                        const double *labels, size_t n);
+bool cli_watching_truth(void *watching, const char *endpoint, uint64_t model,
+                        const mw_log_truth *truth);
 /* The fleet is going to end: it is not asked any more. NULL is fine. */
 void cli_watching_end(cli_watching *watching);
 /* After mw_monitor_stop. NULL is fine. */

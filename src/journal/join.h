@@ -83,8 +83,13 @@ MW_CHECKED mw_status journal_measure(const journal_joiner *joiner,
                                      void (*see)(void *user, const mw_performance_part *part),
                                      void *user, mw_error *err);
 
-/* The first labels of a group of two classes, `room` at most: 0 where they are not enough. */
-size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, double *ret_scores,
-                            double *ret_labels, size_t room);
+enum { JOURNAL_TRUTH_CLASSES = 64 };
+
+/* How many scores a row has for mw_log_truth; 0: it is no classifier that answers probabilities. */
+size_t journal_truth_scores(const mw_log_shape *shape);
+/* The first labels of a group, n <= room of them: 0 where they are not enough. ret_scores:
+ * (n_scores, n) of room for (n_scores, room). */
+size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, size_t n_scores,
+                            double *ret_scores, double *ret_labels, size_t room);
 
 #endif

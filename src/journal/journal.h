@@ -53,6 +53,13 @@ typedef struct mw_log_shape {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* What a classifier said in the beginning, and what was true. */
+typedef struct mw_log_truth {
+    size_t n, n_scores;   /* n_scores 1: of class 1 of two; else one a class */
+    const double *scores; /* (n_scores, n), a class behind the other */
+    const double *labels; /* n: the class */
+} mw_log_truth;
+
 /* 0 = the usual, from base/limits.h. */
 typedef struct mw_journal_options {
     const char *folder;  /* made when it is missing */
@@ -65,11 +72,10 @@ typedef struct mw_journal_options {
     size_t segment_bytes;
     unsigned flush_ms;  /* a row is on the disk after that, at the latest */
     const char *slices; /* columns by which performance may be told, "region,age"; or NULL */
-    /* The first labels of a model of two classes and its scores of class 1, from 500 on, and again
-     * when there are 2,000: how good it was in the beginning. On the journal's thread. False: ask
-     * again soon, the endpoint is not there yet. NULL = nobody wants them. */
-    bool (*truth)(void *user, const char *endpoint, uint64_t model, const double *scores,
-                  const double *labels, size_t n);
+    /* The first labels of a classifier that answers probabilities, of up to 64 classes, from 500
+     * on, and again when there are 2,000: how good it was in the beginning. On the journal's
+     * thread. False: ask again soon, the endpoint is not there yet. NULL = nobody wants them. */
+    bool (*truth)(void *user, const char *endpoint, uint64_t model, const mw_log_truth *truth);
     void *truth_user;
 } mw_journal_options;
 
@@ -151,6 +157,7 @@ typedef struct mw_performance_query {
     uint64_t last;          /* labels of each version, the newest; 0 = all that are held */
     mw_view slice;          /* a column by which to tell apart; empty = none */
     double threshold;       /* of a probability; NaN = 0.5 */
+    int64_t step_ms;        /* tell of each such stretch of time that has labels; 0 = of all */
 } mw_performance_query;
 
 /* Of a version; and of one slice of it. */
@@ -161,6 +168,7 @@ typedef struct mw_performance_part {
     size_t n_labels, n_metrics;
     mw_estimate metrics[MW_QUALITY_MAX];    /* of mw_quality_metrics(task); NaN: not to be had */
     int64_t first_ms, last_ms;              /* predictions */
+    int64_t step_begin_ms;                  /* of the stretch, a multiple of step_ms */
     double delay_p50, delay_p90, delay_max; /* seconds from prediction to label */
 } mw_performance_part;
 

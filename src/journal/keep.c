@@ -215,28 +215,36 @@ static void summarize(mw_journal *journal)
     keeper->summed_ns = now;
 }
 
-/* How good each model was in the beginning, for who estimates how good it is now. */
-static void tell_truth(mw_journal *journal)
+/* How good each model was in the beginning, for who estimates how good it is now. False: there is
+ * no memory. */
+static bool tell_truth_of(mw_journal *journal, uint32_t g, size_t n_scores)
 {
     journal_keeper *keeper = &journal->keeper;
-    const mw_journal_options *o = &journal->options;
-    double *scores = NULL;
-    for (uint32_t g = 0; o->truth && g < keeper->joiner.n_groups; g++) {
-        journal_group *group = keeper->joiner.groups[g];
-        if (group->n_told >= TRUTH_ROWS)
-            continue;
-        if (!scores && !(scores = malloc(2 * TRUTH_ROWS * sizeof *scores)))
-            return;
-        size_t n =
-            journal_first_labels(&keeper->joiner, g, scores, scores + TRUTH_ROWS, TRUTH_ROWS);
-        if (n < TRUTH_LEAST || (group->n_told > 0 && n < TRUTH_ROWS))
-            continue;
-        char name[MW_LIMIT_NAME_BYTES + 1];
-        snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(group->shape.endpoint));
-        if (o->truth(o->truth_user, name, group->shape.model, scores, scores + TRUTH_ROWS, n))
-            group->n_told = n;
-    }
+    journal_group *group = keeper->joiner.groups[g];
+    double *scores = malloc((n_scores + 1) * TRUTH_ROWS * sizeof *scores);
+    if (!scores)
+        return false;
+    double *labels = scores + n_scores * TRUTH_ROWS;
+    size_t n = journal_first_labels(&keeper->joiner, g, n_scores, scores, labels, TRUTH_ROWS);
+    const mw_log_truth truth = {n, n_scores, scores, labels};
+    char name[MW_LIMIT_NAME_BYTES + 1];
+    snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(group->shape.endpoint));
+    if (n >= TRUTH_LEAST && (group->n_told == 0 || n == TRUTH_ROWS) &&
+        journal->options.truth(journal->options.truth_user, name, group->shape.model, &truth))
+        group->n_told = n;
     free(scores);
+    return true;
+}
+
+static void tell_truth(mw_journal *journal)
+{
+    const journal_joiner *joiner = &journal->keeper.joiner;
+    for (uint32_t g = 0; journal->options.truth && g < joiner->n_groups; g++) {
+        const journal_group *group = joiner->groups[g];
+        size_t n_scores = journal_truth_scores(&group->shape);
+        if (n_scores > 0 && group->n_told < TRUTH_ROWS && !tell_truth_of(journal, g, n_scores))
+            return;
+    }
 }
 
 static void answer(mw_journal *journal, mw_performance_task *task)

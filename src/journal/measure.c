@@ -91,12 +91,18 @@ static mw_status fill_numbers(const measuring *m, const journal_observation *con
     return status;
 }
 
+static int64_t step_of(const mw_performance_query *query, const journal_observation *item)
+{
+    return item->made_ms / query->step_ms;
+}
+
 static mw_status tell(const measuring *m, const mw_log_shape *shape,
                       const journal_observation *const *part, size_t n, const char *slice,
                       mw_error *err)
 {
     mw_performance_part ret = {
         .shape = shape, .slice = slice, .n_labels = n, .task = task_of(shape)};
+    ret.step_begin_ms = m->query->step_ms ? step_of(m->query, part[0]) * m->query->step_ms : 0;
     fill_delays(m, part, n, &ret);
     MW_TRY(fill_numbers(m, part, n, &ret, err));
     m->see(m->user, &ret);
@@ -214,23 +220,72 @@ static void choose(measuring *m, uint32_t group)
     qsort(m->chosen, m->n_chosen, sizeof *m->chosen, by_arrival);
 }
 
-/* Half of a reference's least rows of one kind would say nothing about it. */
-size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, double *ret_scores,
-                            double *ret_labels, size_t room)
+/* ---- stretches of time ----------------------------------------------------------------------- */
+
+static int by_time(const void *a, const void *b)
 {
-    enum { OF_EACH_KIND = 30 };
-    const mw_log_shape *shape = &joiner->groups[group]->shape;
-    size_t n = 0, n_positives = 0;
-    bool is_told = task_of(shape) == MW_TASK_BINARY && shape->answer != MW_LOG_CLASS;
-    for (size_t i = 0; is_told && i < joiner->n && n < room; i++) {
-        const journal_observation *item = &joiner->items[i];
-        if (item->group != group || !(item->score >= 0 && item->score <= 1))
+    const journal_observation *x = *(const journal_observation *const *)a,
+                              *y = *(const journal_observation *const *)b;
+    return x->made_ms != y->made_ms ? (x->made_ms > y->made_ms) - (x->made_ms < y->made_ms)
+                                    : (x > y) - (x < y);
+}
+
+/* The chosen ones, one stretch after the other. */
+static mw_status tell_steps(const measuring *m, const mw_log_shape *shape, mw_error *err)
+{
+    qsort(m->chosen, m->n_chosen, sizeof *m->chosen, by_time);
+    for (size_t first = 0, end; first < m->n_chosen; first = end) {
+        int64_t step = step_of(m->query, m->chosen[first]);
+        for (end = first; end < m->n_chosen && step_of(m->query, m->chosen[end]) == step; end++)
             continue;
-        ret_scores[n] = item->score;
-        ret_labels[n++] = item->label > 0;
-        n_positives += item->label > 0;
+        MW_TRY(tell(m, shape, m->chosen + first, end - first, NULL, err));
     }
-    return n_positives < OF_EACH_KIND || n - n_positives < OF_EACH_KIND ? 0 : n;
+    return MW_OK;
+}
+
+/* ---- the first labels ------------------------------------------------------------------------ */
+
+size_t journal_truth_scores(const mw_log_shape *shape)
+{
+    bool is_binary = task_of(shape) == MW_TASK_BINARY && shape->answer != MW_LOG_CLASS;
+    bool is_several = shape->answer == MW_LOG_PROBABILITIES && shape->n_outputs > 2 &&
+                      shape->n_outputs == shape->n_classes &&
+                      shape->n_outputs <= JOURNAL_TRUTH_CLASSES;
+    return is_binary ? 1 : is_several ? shape->n_outputs : 0;
+}
+
+/* False: one of its scores is no probability, or its label no class. */
+static bool take_scores(const journal_observation *item, size_t n_scores, double *scores,
+                        size_t stride)
+{
+    for (size_t k = 0; k < n_scores; k++) {
+        double score = n_scores == 1 ? item->score : item->shares[k];
+        if (!(score >= 0 && score <= 1))
+            return false;
+        scores[k * stride] = score;
+    }
+    return item->label >= 0 && item->label < (double)(n_scores == 1 ? 2 : n_scores);
+}
+
+/* Half of a reference's least rows of one kind would say nothing about it. */
+size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, size_t n_scores,
+                            double *ret_scores, double *ret_labels, size_t room)
+{
+    enum { OF_EACH_KIND = 30, OF_EACH_CLASS = 10 };
+    size_t n = 0, counts[JOURNAL_TRUTH_CLASSES] = {0}, n_classes = n_scores == 1 ? 2 : n_scores;
+    for (size_t i = 0; i < joiner->n && n < room; i++) {
+        const journal_observation *item = &joiner->items[i];
+        if (item->group != group || !take_scores(item, n_scores, ret_scores + n, room))
+            continue;
+        ret_labels[n++] = item->label;
+        counts[(size_t)item->label]++;
+    }
+    for (size_t k = 0; k < n_classes; k++)
+        if (counts[k] < (n_scores == 1 ? OF_EACH_KIND : OF_EACH_CLASS))
+            return 0;
+    for (size_t k = 1; k < n_scores && n < room; k++) /* a class behind the other, without a gap */
+        memmove(ret_scores + k * n, ret_scores + k * room, n * sizeof *ret_scores);
+    return n;
 }
 
 static mw_status find_slice(measuring *m, mw_error *err)
@@ -266,7 +321,8 @@ mw_status journal_measure(const journal_joiner *joiner, const mw_performance_que
         choose(&m, g);
         if (m.n_chosen == 0)
             continue;
-        status = tell(&m, &group->shape, m.chosen, m.n_chosen, NULL, err);
+        status = query->step_ms ? tell_steps(&m, &group->shape, err)
+                                : tell(&m, &group->shape, m.chosen, m.n_chosen, NULL, err);
         if (status == MW_OK && m.slice >= 0)
             status = tell_slices(&m, group, err);
     }

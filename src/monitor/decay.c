@@ -1,6 +1,7 @@
 /* How good a classifier still is, before labels come: CBPE (stats: cbpe.c) over live predictions.
  *
  *     the first labels that came --scores, truth--> calibration, spread, what was usual
+ *     sampled rows --scores--> reservoir of five minutes --> windows, of a day
  *     sampled rows --scores--> reservoir of a quarter of an hour --> estimate +- 3 standard errors
  *                  --bins of each feature--> expected errors there --> causes, slices
  *
@@ -27,6 +28,56 @@
 
 enum { ENOUGH = 500, ENOUGH_BEFORE = 200, STRETCH = 15, ERRORS = 3, USUAL_ROWS = 20000 };
 
+/* ---- what is said of rows -------------------------------------------------------------------- */
+
+/* Of two classes by 0.5, of several the highest; of equal ones the first. */
+static double decide(const watch_decay *decay, const double *scores, size_t stride)
+{
+    size_t best = 0;
+    if (decay->n_scores == 1)
+        return scores[0] >= 0.5;
+    for (size_t k = 1; k < decay->n_scores; k++)
+        best = scores[k * stride] > scores[best * stride] ? k : best;
+    return (double)best;
+}
+
+/* The chance that the decision is wrong. */
+static double error_of(const watch_decay *decay, const double *scores)
+{
+    double chances[MW_WATCH_DECAY_CLASSES];
+    if (decay->n_scores == 1) {
+        double chance = decay->curve ? mw_isotonic_at(decay->curve, scores[0]) : scores[0];
+        return scores[0] >= 0.5 ? 1 - chance : chance;
+    }
+    mw_class_chances_at(decay->chances, scores, 1, chances);
+    return 1 - chances[(size_t)decide(decay, scores, 1)];
+}
+
+static bool are_chances(const double *scores, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (!(scores[k] >= 0 && scores[k] <= 1))
+            return false;
+    return true;
+}
+
+/* scores: (n_scores, stride). */
+static mw_status estimate_scores(const watch_decay *decay, const double *scores, size_t stride,
+                                 size_t n, double *ret, mw_error *err)
+{
+    double *decisions = malloc((n + 1) * sizeof *decisions);
+    if (!decisions)
+        return mw_fail_memory(err, "the estimate");
+    for (size_t i = 0; i < n; i++)
+        decisions[i] = decide(decay, scores + i, stride);
+    const mw_class_scores all = {scores, stride, decay->n_scores, n, decisions, NULL};
+    mw_status status = decay->n_scores == 1
+                           ? mw_decay_estimate(decay->curve, scores, decisions, n, ret, err)
+                           : mw_decay_estimate_classes(decay->chances, &all, ret, err);
+    free(decisions);
+    return status;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void watch_decay_free(watch_decay *decay)
@@ -34,8 +85,10 @@ void watch_decay_free(watch_decay *decay)
     if (!decay)
         return;
     mw_isotonic_free(decay->curve);
+    mw_class_chances_free(decay->chances);
     free(decay->now.scores);
     free(decay->before.scores);
+    free(decay->window.scores);
     free(decay->now.cells);
     free(decay->before.cells);
     free(decay->usual);
@@ -45,53 +98,84 @@ void watch_decay_free(watch_decay *decay)
 size_t watch_decay_bytes(const watch_decay *decay, size_t n_features)
 {
     size_t cells = 3 * n_features * WATCH_BINS * sizeof(watch_decay_cell);
-    return decay ? sizeof *decay + 2 * WATCH_DECAY_SCORES * sizeof(double) + cells : 0;
+    return decay ? sizeof *decay + 3 * decay->n_held_max * decay->n_scores * sizeof(double) + cells
+                 : 0;
 }
 
-static mw_status measure_reference(watch_decay *decay, const double *scores, const double *labels,
-                                   size_t n, double *decisions, mw_error *err)
+static mw_status learn_two(watch_decay *decay, const mw_watch_truth *t, const double *decisions,
+                           double *realized, mw_error *err)
 {
-    double realized[MW_N_DECAY];
     bool gains;
-    for (size_t i = 0; i < n; i++)
-        decisions[i] = scores[i] >= 0.5;
-    MW_TRY(mw_calibration_gains(scores, labels, n, &gains, err));
+    MW_TRY(mw_calibration_gains(t->scores, t->labels, t->n, &gains, err));
     if (gains)
-        MW_TRY(mw_isotonic_fit(scores, labels, n, &decay->curve, err));
-    MW_TRY(mw_decay_estimate(decay->curve, scores, decisions, n, decay->usual_estimate, err));
-    MW_TRY(mw_decay_realized(scores, decisions, labels, n, realized, err));
-    MW_TRY(mw_decay_errors(scores, decisions, labels, n, decay->errors, err));
-    memcpy(decay->found.reference, realized, sizeof realized);
-    decay->found.reference_labels = n;
+        MW_TRY(mw_isotonic_fit(t->scores, t->labels, t->n, &decay->curve, err));
     decay->found.is_calibrated = gains;
-    return MW_OK;
+    MW_TRY(mw_decay_realized(t->scores, decisions, t->labels, t->n, realized, err));
+    return mw_decay_errors(t->scores, decisions, t->labels, t->n, decay->errors, err);
 }
 
-mw_status watch_decay_new(const double *scores, const double *labels, size_t n, size_t n_features,
-                          watch_decay **ret_decay, mw_error *err)
+static mw_status learn_several(watch_decay *decay, const mw_watch_truth *t, const double *decisions,
+                               double *realized, mw_error *err)
+{
+    const mw_class_scores all = {t->scores, t->n, t->n_scores, t->n, decisions, t->labels};
+    MW_TRY(mw_class_chances_fit(&all, MW_CALIBRATE_WHERE_IT_GAINS, &decay->chances, err));
+    decay->found.is_calibrated = mw_class_chances_calibrated(decay->chances) > 0;
+    MW_TRY(mw_decay_realized_classes(&all, realized, err));
+    return mw_decay_errors_classes(&all, decay->errors, err);
+}
+
+static mw_status learn(watch_decay *decay, const mw_watch_truth *t, mw_error *err)
+{
+    double *decisions = malloc((t->n + 1) * sizeof *decisions);
+    if (!decisions)
+        return mw_fail_memory(err, "the estimate");
+    for (size_t i = 0; i < t->n; i++)
+        decisions[i] = decide(decay, t->scores + i, t->n);
+    mw_status status = (t->n_scores == 1 ? learn_two : learn_several)(decay, t, decisions,
+                                                                      decay->found.reference, err);
+    free(decisions);
+    MW_TRY(status);
+    decay->found.reference_labels = t->n;
+    return estimate_scores(decay, t->scores, t->n, t->n, decay->usual_estimate, err);
+}
+
+static mw_status take_room(watch_decay *decay, size_t n_features, mw_error *err)
+{
+    size_t cells = n_features * WATCH_BINS + 1, rows = WATCH_DECAY_VALUES / decay->n_scores;
+    decay->n_held_max = rows < WATCH_DECAY_ROWS ? rows : WATCH_DECAY_ROWS;
+    size_t bytes = decay->n_held_max * decay->n_scores * sizeof(double);
+    decay->now.scores = malloc(bytes);
+    decay->before.scores = malloc(bytes);
+    decay->window.scores = malloc(bytes);
+    decay->now.cells = calloc(cells, sizeof *decay->usual);
+    decay->before.cells = calloc(cells, sizeof *decay->usual);
+    decay->usual = calloc(cells, sizeof *decay->usual);
+    bool has_all = decay->now.scores && decay->before.scores && decay->window.scores &&
+                   decay->now.cells && decay->before.cells && decay->usual;
+    return has_all ? MW_OK : mw_fail_memory(err, "the estimate");
+}
+
+mw_status watch_decay_new(const mw_watch_truth *truth, size_t n_features, watch_decay **ret_decay,
+                          mw_error *err)
 {
     watch_decay *decay = calloc(1, sizeof *decay);
-    double *decisions = malloc((n + 1) * sizeof *decisions);
-    size_t cells = n_features * WATCH_BINS + 1;
-    mw_status status = decay && decisions ? MW_OK : mw_fail_memory(err, "the estimate");
-    if (decay) {
-        decay->now.scores = malloc(WATCH_DECAY_SCORES * sizeof(double));
-        decay->before.scores = malloc(WATCH_DECAY_SCORES * sizeof(double));
-        decay->now.cells = calloc(cells, sizeof *decay->usual);
-        decay->before.cells = calloc(cells, sizeof *decay->usual);
-        decay->usual = calloc(cells, sizeof *decay->usual);
-        if (!decay->now.scores || !decay->before.scores || !decay->now.cells ||
-            !decay->before.cells || !decay->usual)
-            status = mw_fail_memory(err, "the estimate");
-    }
+    if (!decay)
+        return mw_fail_memory(err, "the estimate");
+    decay->n_scores = truth->n_scores;
+    mw_status status = take_room(decay, n_features, err);
     if (status == MW_OK)
-        status = measure_reference(decay, scores, labels, n, decisions, err);
-    free(decisions);
+        status = learn(decay, truth, err);
     if (status == MW_OK)
         *ret_decay = decay;
     else
         watch_decay_free(decay);
     return status;
+}
+
+void watch_decay_follow(watch_decay *decay, const watch_decay *before)
+{
+    memcpy(decay->windows, before->windows, sizeof decay->windows);
+    decay->n_windows = before->n_windows;
 }
 
 /* ---- gathering ------------------------------------------------------------------------------- */
@@ -105,13 +189,24 @@ static uint64_t draw(watch_decay *decay)
 }
 
 /* Every row of the stretch is as likely to be held (Vitter 1985, algorithm R). */
-static void hold(watch_decay *decay, double score)
+static void hold(watch_decay *decay, watch_decay_stretch *in, const double *scores)
 {
-    watch_decay_stretch *now = &decay->now;
-    uint64_t place = now->rows < WATCH_DECAY_SCORES ? now->rows : draw(decay) % (now->rows + 1);
-    if (place < WATCH_DECAY_SCORES)
-        now->scores[place] = score;
-    now->rows++;
+    size_t room = decay->n_held_max;
+    uint64_t place = in->rows < room ? in->rows : draw(decay) % (in->rows + 1);
+    for (size_t k = 0; place < room && k < decay->n_scores; k++)
+        in->scores[k * room + place] = scores[k];
+    in->rows++;
+}
+
+static size_t held(const watch_decay *decay, const watch_decay_stretch *of)
+{
+    return of->rows < decay->n_held_max ? (size_t)of->rows : decay->n_held_max;
+}
+
+static mw_status estimate(const watch_decay *decay, const watch_decay_stretch *of, double *ret,
+                          mw_error *err)
+{
+    return estimate_scores(decay, of->scores, decay->n_held_max, held(decay, of), ret, err);
 }
 
 static void turn(watch_decay *decay, size_t n_features, uint64_t now_ns, uint64_t stretch_ns)
@@ -130,27 +225,76 @@ static void turn(watch_decay *decay, size_t n_features, uint64_t now_ns, uint64_
     memset(decay->now.cells, 0, n_features * WATCH_BINS * sizeof *decay->now.cells);
 }
 
+/* ---- windows --------------------------------------------------------------------------------- */
+
+/* Three standard errors of n rows, and of the reference's labels. */
+static double error_about(const watch_decay *decay, size_t m, size_t n)
+{
+    double error = mw_decay_error_of(&decay->errors[m], n);
+    double of_reference = mw_decay_error_of(&decay->errors[m], decay->found.reference_labels);
+    return ERRORS * sqrt(error * error + of_reference * of_reference);
+}
+
+static void tell_window(const watch_decay *decay, mw_watch_decay_window *ret)
+{
+    mw_error none;
+    const watch_decay_stretch *of = &decay->window;
+    double seconds = (double)decay->window_ns / 1e9;
+    *ret = (mw_watch_decay_window){(double)of->bucket * seconds, seconds, of->rows, {0}, {0}, {0}};
+    bool is_told = of->rows >= ENOUGH_BEFORE && estimate(decay, of, ret->estimated, &none) == MW_OK;
+    for (size_t m = 0; m < MW_N_DECAY; m++) {
+        double error = is_told ? error_about(decay, m, held(decay, of)) : (double)NAN;
+        ret->estimated[m] = is_told ? ret->estimated[m] : (double)NAN;
+        ret->low[m] = is_told ? fmax(0, ret->estimated[m] - error) : (double)NAN;
+        ret->high[m] = is_told ? fmin(1, ret->estimated[m] + error) : (double)NAN;
+    }
+}
+
+static void turn_window(watch_decay *decay, uint64_t now_ns, uint64_t window_ns)
+{
+    uint64_t bucket = now_ns / window_ns;
+    if (decay->window.bucket == bucket)
+        return;
+    if (decay->window.rows > 0)
+        tell_window(decay, &decay->windows[decay->n_windows++ % MW_WATCH_DECAY_WINDOWS]);
+    decay->window.bucket = bucket;
+    decay->window.rows = 0;
+    decay->window_ns = window_ns;
+}
+
+size_t watch_decay_windows(watch_decay *decay, mw_watch_decay_window *ret_windows)
+{
+    bool goes_on = decay->window.rows > 0;
+    uint64_t room = MW_WATCH_DECAY_WINDOWS - goes_on;
+    uint64_t n = decay->n_windows < room ? decay->n_windows : room;
+    for (uint64_t i = 0; i < n; i++)
+        ret_windows[i] = decay->windows[(decay->n_windows - n + i) % MW_WATCH_DECAY_WINDOWS];
+    if (goes_on)
+        tell_window(decay, &ret_windows[n]);
+    return (size_t)n + goes_on;
+}
+
 static void add_cell(watch_decay_cell *cell, double error)
 {
     cell->rows++;
     cell->errors += error;
 }
 
-/* column: of the score. */
+/* column: of the first score. */
 void watch_decay_add(watch_decay *decay, const watch_column *columns, size_t n_features,
                      size_t n_columns, size_t column, const double *rows, size_t n_rows,
                      uint64_t now_ns, uint64_t bucket_ns)
 {
     turn(decay, n_features, now_ns, STRETCH * bucket_ns);
+    turn_window(decay, now_ns, WATCH_DECAY_WINDOW * bucket_ns);
     bool is_usual = decay->usual_rows < USUAL_ROWS && !decay->was_found;
     for (size_t i = 0; i < n_rows; i++) {
-        const double *row = rows + i * n_columns;
-        double score = row[column];
-        if (!(score >= 0 && score <= 1))
+        const double *row = rows + i * n_columns, *scores = row + column;
+        if (!are_chances(scores, decay->n_scores))
             continue;
-        double chance = decay->curve ? mw_isotonic_at(decay->curve, score) : score;
-        double error = score >= 0.5 ? 1 - chance : chance;
-        hold(decay, score);
+        double error = error_of(decay, scores);
+        hold(decay, &decay->now, scores);
+        hold(decay, &decay->window, scores);
         for (size_t c = 0; c < n_features; c++) {
             if (!columns[c].is_ready)
                 continue;
@@ -236,20 +380,6 @@ static void tell_feature(const watch_decay *decay, const watch_column *columns,
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
-static mw_status estimate(watch_decay *decay, const watch_decay_stretch *of, double *ret,
-                          mw_error *err)
-{
-    size_t n = of->rows < WATCH_DECAY_SCORES ? (size_t)of->rows : WATCH_DECAY_SCORES;
-    double *decisions = malloc(n * sizeof *decisions);
-    if (!decisions)
-        return mw_fail_memory(err, "the estimate");
-    for (size_t i = 0; i < n; i++)
-        decisions[i] = of->scores[i] >= 0.5;
-    mw_status status = mw_decay_estimate(decay->curve, of->scores, decisions, n, ret, err);
-    free(decisions);
-    return status;
-}
-
 /* The stretch that goes on, once it has enough; until then the one before. */
 static const watch_decay_stretch *stretch_of(const watch_decay *decay)
 {
@@ -269,15 +399,12 @@ void watch_decay_judge(watch_decay *decay, const watch_column *columns, size_t n
     if (estimate(decay, of, found->estimated, &none) != MW_OK)
         return;
     decay->judged_ns = now_ns;
-    size_t n = of->rows < WATCH_DECAY_SCORES ? (size_t)of->rows : WATCH_DECAY_SCORES;
+    size_t n = held(decay, of);
     found->rows = of->rows;
     found->seconds = (double)(now_ns - of->begin_ns) / 1e9;
     found->n_decayed = 0;
     for (size_t m = 0; m < MW_N_DECAY; m++) {
-        double error = mw_decay_error_of(&decay->errors[m], n);
-        double of_reference = mw_decay_error_of(&decay->errors[m], found->reference_labels);
-        double usual = decay->usual_estimate[m];
-        error = ERRORS * sqrt(error * error + of_reference * of_reference);
+        double error = error_about(decay, m, n), usual = decay->usual_estimate[m];
         found->low[m] = fmax(0, found->estimated[m] - error);
         found->high[m] = fmin(1, found->estimated[m] + error);
         found->decayed[m] =

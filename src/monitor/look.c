@@ -328,7 +328,8 @@ static void look_at_rows(watch_version *version, size_t n_rows)
         watch_runs_add(version->runs, columns, version->n_features, n, rows, n_rows,
                        version->latest_ns);
     watch_repeats_add(&version->repeats, version->n_features, n, rows, n_rows, version->latest_ns);
-    size_t score = version->n_features + (version->n_outputs == 2);
+    bool is_second = version->n_outputs == 2 && version->decay && version->decay->n_scores == 1;
+    size_t score = version->n_features + is_second;
     if (version->decay && version->n_outputs > 0) {
         watch_decay_add(version->decay, columns, version->n_features, n, score, rows, n_rows,
                         version->latest_ns, version->history.bucket_ns);

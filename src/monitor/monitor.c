@@ -546,8 +546,22 @@ bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned numbe
     return done;
 }
 
+static mw_status check_truth(const watch_version *version, const mw_watch_truth *truth,
+                             mw_error *err)
+{
+    size_t n = truth->n_scores;
+    if (n >= 1 && n <= MW_WATCH_DECAY_CLASSES && (n == 1 || n == version->n_outputs))
+        return MW_OK;
+    mw_fail(err, MW_E_DRIFT_COLUMNS, "%zu scores a row, the version answers %zu", n,
+            version->n_outputs);
+    return mw_mend(err,
+                   "estimates are of classifiers that answer probabilities, of up to %d "
+                   "classes",
+                   MW_WATCH_DECAY_CLASSES);
+}
+
 mw_status mw_monitor_truth(mw_monitor *monitor, const char *endpoint, unsigned number,
-                           const double *scores, const double *labels, size_t n, mw_error *err)
+                           const mw_watch_truth *truth, mw_error *err)
 {
     watch_decay *decay, *before = NULL;
     pthread_mutex_lock(&monitor->lock);
@@ -555,16 +569,30 @@ mw_status mw_monitor_truth(mw_monitor *monitor, const char *endpoint, unsigned n
     pthread_mutex_unlock(&monitor->lock);
     if (!version)
         return mw_fail_memory(err, "the watch over this version");
-    MW_TRY(watch_decay_new(scores, labels, n, version->n_features, &decay, err));
+    MW_TRY(check_truth(version, truth, err));
+    MW_TRY(watch_decay_new(truth, version->n_features, &decay, err));
     pthread_mutex_lock(&version->lock);
-    if (!version->decay || version->decay->found.reference_labels < n) {
+    if (!version->decay || version->decay->found.reference_labels < truth->n) {
         before = version->decay;
         version->decay = decay;
+        if (before)
+            watch_decay_follow(decay, before);
     } else
         before = decay;
     pthread_mutex_unlock(&version->lock);
     watch_decay_free(before);
     return MW_OK;
+}
+
+size_t mw_monitor_decay_windows(mw_monitor *monitor, const char *endpoint, unsigned number,
+                                mw_watch_decay_window *ret_windows)
+{
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (!version)
+        return 0;
+    size_t n = version->decay ? watch_decay_windows(version->decay, ret_windows) : 0;
+    pthread_mutex_unlock(&version->lock);
+    return n;
 }
 
 bool mw_monitor_decay(mw_monitor *monitor, const char *endpoint, unsigned number,

@@ -250,15 +250,37 @@ typedef struct mw_watch_decay {
     mw_watch_slice slices[MW_WATCH_CAUSES];
 } mw_watch_decay;
 
-/* The first labels of a version that came: scores of class 1 and the truth, 0 or 1, some hundred of
- * each. More of them later take the place of fewer. Any thread. Fails: MW_NO_MEMORY, also where it
- * is not watched for lack of it. */
+/* What was said of rows, and what was true. */
+typedef struct mw_watch_truth {
+    size_t n, n_scores;   /* n_scores 1: of class 1 of two; else one a class */
+    const double *scores; /* (n_scores, n), a class behind the other */
+    const double *labels; /* n: the class */
+} mw_watch_truth;
+
+enum { MW_WATCH_DECAY_CLASSES = 64 }; /* of more it is not told */
+
+/* The first labels of a version that came, some hundred of each class. More of them later take the
+ * place of fewer. Any thread. Fails: MW_NO_MEMORY, also where it is not watched for lack of it;
+ * MW_MISMATCH (n_scores is not what the version answers). */
 MW_CHECKED mw_status mw_monitor_truth(mw_monitor *monitor, const char *endpoint, unsigned version,
-                                      const double *scores, const double *labels, size_t n,
-                                      mw_error *err);
+                                      const mw_watch_truth *truth, mw_error *err);
 /* False: no labels have come. Any thread. */
 bool mw_monitor_decay(mw_monitor *monitor, const char *endpoint, unsigned version,
                       mw_watch_decay *ret_decay);
+
+enum { MW_WATCH_DECAY_WINDOWS = 288 }; /* a day, in windows of five minutes */
+
+/* The estimate of a stretch of time. */
+typedef struct mw_watch_decay_window {
+    double t, seconds; /* when it began, seconds since 1970; how long it is */
+    uint64_t rows;     /* that were sampled */
+    double estimated[MW_N_DECAY], low[MW_N_DECAY], high[MW_N_DECAY]; /* NaN: under 200 rows */
+} mw_watch_decay_window;
+
+/* The windows since labels came, the oldest first; the last goes on. Those without rows are left
+ * out. ret_windows holds MW_WATCH_DECAY_WINDOWS. Any thread. Returns how many. */
+size_t mw_monitor_decay_windows(mw_monitor *monitor, const char *endpoint, unsigned version,
+                                mw_watch_decay_window *ret_windows);
 
 /* Bytes held. */
 size_t mw_monitor_memory_bytes(mw_monitor *monitor);

@@ -166,7 +166,8 @@ void watch_repeats_add(watch_repeats *repeats, size_t n_features, size_t n_colum
 /* ---- decay.c: performance without labels ------------------------------------------------------
  */
 
-enum { WATCH_DECAY_SCORES = 4000 };
+/* Rows that are held of a stretch, fewer of many classes; a window is five minutes. */
+enum { WATCH_DECAY_ROWS = 4000, WATCH_DECAY_VALUES = 65536, WATCH_DECAY_WINDOW = 5 };
 
 typedef struct watch_decay_cell {
     double rows, errors; /* errors: expected wrong decisions */
@@ -174,15 +175,19 @@ typedef struct watch_decay_cell {
 
 typedef struct watch_decay_stretch {
     uint64_t bucket, begin_ns, rows;
-    double *scores;          /* WATCH_DECAY_SCORES of the rows, by chance */
-    watch_decay_cell *cells; /* (n_features, WATCH_BINS) */
+    double *scores;          /* (n_scores, n_held_max) of the rows, by chance */
+    watch_decay_cell *cells; /* (n_features, WATCH_BINS); of a window NULL */
 } watch_decay_stretch;
 
 typedef struct watch_decay {
-    mw_isotonic *curve; /* NULL: the scores are probabilities */
+    size_t n_scores, n_held_max; /* 1: of class 1 of two; else one a class */
+    mw_isotonic *curve;          /* of two classes; NULL: the scores are probabilities */
+    mw_class_chances *chances;   /* of several; NULL */
     mw_decay_error errors[MW_N_DECAY];
     double usual_estimate[MW_N_DECAY]; /* of the reference itself */
-    watch_decay_stretch now, before;
+    watch_decay_stretch now, before, window;
+    mw_watch_decay_window windows[MW_WATCH_DECAY_WINDOWS]; /* a ring; n_windows ever */
+    uint64_t n_windows, window_ns;
     watch_decay_cell *usual; /* (n_features, WATCH_BINS) */
     uint64_t usual_rows, random, judged_ns;
     bool was_found;
@@ -190,11 +195,14 @@ typedef struct watch_decay {
 } watch_decay;
 
 /* Fails: MW_NO_MEMORY. */
-MW_CHECKED mw_status watch_decay_new(const double *scores, const double *labels, size_t n,
-                                     size_t n_features, watch_decay **ret_decay, mw_error *err);
+MW_CHECKED mw_status watch_decay_new(const mw_watch_truth *truth, size_t n_features,
+                                     watch_decay **ret_decay, mw_error *err);
+/* What was estimated with fewer labels stays told. */
+void watch_decay_follow(watch_decay *decay, const watch_decay *before);
+size_t watch_decay_windows(watch_decay *decay, mw_watch_decay_window *ret_windows);
 void watch_decay_free(watch_decay *decay);
 size_t watch_decay_bytes(const watch_decay *decay, size_t n_features);
-/* column: of the score, in rows of (n_rows, n_columns). */
+/* column: of the first score, in rows of (n_rows, n_columns). */
 void watch_decay_add(watch_decay *decay, const watch_column *columns, size_t n_features,
                      size_t n_columns, size_t column, const double *rows, size_t n_rows,
                      uint64_t now_ns, uint64_t bucket_ns);

@@ -36,7 +36,8 @@ static void tell_labels(size_t n)
         scores[i] = score_of(draw_x(0));
         labels[i] = test_chance(&seed) < scores[i];
     }
-    assert_int_equal(mw_monitor_truth(monitor, "d", 1, scores, labels, n, NULL), MW_OK);
+    const mw_watch_truth truth = {n, 1, scores, labels};
+    assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, NULL), MW_OK);
 }
 
 /* `hard`: share of rows where the model is unsure. Returns the accuracy that labels would tell. */
@@ -110,11 +111,103 @@ static void test_decay_and_its_cause(void **state)
     assert_int_equal(told().n_decayed, 0);
 }
 
+/* ---- windows --------------------------------------------------------------------------------- */
+
+static void test_windows_of_five_minutes(void **state)
+{
+    mw_watch_decay_window windows[MW_WATCH_DECAY_WINDOWS];
+    (void)state;
+    serve(20, 0);
+    assert_int_equal(mw_monitor_decay_windows(monitor, "d", 1, windows), 0);
+    tell_labels(500);
+    double right = serve(700, 0), hard;
+    tell_labels(LABELS); /* what was told stays */
+    serve(600, 0.7);
+    hard = serve(300, 0.7);
+    size_t n = mw_monitor_decay_windows(monitor, "d", 1, windows);
+    assert_in_range(n, 5, 7);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(windows[i].seconds == 300 && fmod(windows[i].t, 300) == 0);
+        assert_true(i == 0 || windows[i].t == windows[i - 1].t + 300);
+    }
+    const mw_watch_decay_window *usual = &windows[1], *late = &windows[n - 2];
+    assert_true(fabs(usual->estimated[MW_DECAY_ACCURACY] - right) < 0.03);
+    assert_true(usual->low[MW_DECAY_ACCURACY] < right && right < usual->high[MW_DECAY_ACCURACY]);
+    assert_true(fabs(late->estimated[MW_DECAY_ACCURACY] - hard) < 0.03);
+    serve(300, 0); /* nobody asks for an hour: a gap */
+    now_ns += UINT64_C(3600) * SECOND;
+    serve(3, 0);
+    n = mw_monitor_decay_windows(monitor, "d", 1, windows);
+    assert_true(windows[n - 1].t - windows[n - 2].t >= 3300);
+    assert_true(windows[n - 1].rows < 200 && isnan(windows[n - 1].estimated[MW_DECAY_F1]));
+}
+
+/* ---- several classes ------------------------------------------------------------------------- */
+
+enum { CLASSES = 3 };
+
+/* Chances of classes: where x is large, all are alike. Returns the truth. */
+static double draw_classes(double x, double *ret_scores, size_t stride)
+{
+    size_t likely = (size_t)(test_chance(&seed) * CLASSES);
+    double chance = test_chance(&seed), rest = (1 - (0.9 - 0.5 * x)) / (CLASSES - 1);
+    for (size_t k = 0; k < CLASSES; k++)
+        ret_scores[k * stride] = k == likely ? 0.9 - 0.5 * x : rest;
+    for (size_t k = 0; k < CLASSES; k++)
+        if ((chance -= ret_scores[k * stride]) < 0)
+            return (double)k;
+    return CLASSES - 1;
+}
+
+static double serve_classes(size_t seconds, double hard)
+{
+    double right = 0, rows = 0;
+    for (size_t s = 0; s < seconds; s++) {
+        for (size_t i = 0; i < 50; i++) {
+            double row[FEATURES] = {draw_x(hard), test_chance(&seed)}, scores[CLASSES];
+            double truth = draw_classes(row[0], scores, 1);
+            mw_matrix matrix = {row, MW_FLOAT64, 1, FEATURES, FEATURES, 1};
+            mw_monitor_tap(monitor, "d", 1, &matrix, scores, CLASSES);
+            right += scores[(size_t)truth] > 0.34;
+            rows++;
+        }
+        now_ns += SECOND;
+        mw_monitor_look(monitor);
+    }
+    return right / rows;
+}
+
+static void test_several_classes(void **state)
+{
+    static double scores[CLASSES * LABELS], labels[LABELS];
+    mw_error err;
+    (void)state;
+    serve_classes(20, 0);
+    for (size_t i = 0; i < LABELS; i++)
+        labels[i] = draw_classes(draw_x(0), scores + i, LABELS);
+    mw_watch_truth truth = {LABELS, CLASSES, scores, labels};
+    assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, &err), MW_OK);
+    truth.n_scores = 2;
+    assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, &err), MW_MISMATCH);
+    double before = serve_classes(300, 0), hard;
+    assert_int_equal(told().n_decayed, 0);
+    assert_true(fabs(told().estimated[MW_DECAY_ACCURACY] - before) < 0.03);
+    serve_classes(900, 0.7);
+    hard = serve_classes(300, 0.7);
+    mw_watch_decay decay = told();
+    assert_true(hard < before - 0.1);
+    assert_true(decay.decayed[MW_DECAY_ACCURACY] && decay.decayed[MW_DECAY_RECALL]);
+    assert_true(decay.low[MW_DECAY_ACCURACY] < hard && hard < decay.high[MW_DECAY_ACCURACY]);
+    assert_true(decay.n_causes >= 1 && decay.causes[0].column == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_usual_rows, begin, end),
         cmocka_unit_test_setup_teardown(test_decay_and_its_cause, begin, end),
+        cmocka_unit_test_setup_teardown(test_windows_of_five_minutes, begin, end),
+        cmocka_unit_test_setup_teardown(test_several_classes, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,3 +207,15 @@ def test_performance_is_estimated_before_labels_come(serve):
     assert not found["decayed"] and found["causes"] == [] and found["slices"] == []
     assert 'mw_decay_estimated{endpoint="credit",version="1",metric="accuracy"}' in \
         server.get("/metrics").text
+    # over time: the windows of the estimate, and the truth beside them
+    series = server.get("/mw/v1/endpoints/credit/decay?window=1h").json()
+    assert series["window_seconds"] == 300 and series["reference"]["labels"] == 2000
+    assert sum(w["labels"] for w in series["windows"]) == 2500
+    assert sum(w["rows"] for w in series["windows"]) >= 500
+    assert [w["t"] for w in series["windows"]] == sorted({w["t"] for w in series["windows"]})
+    told = max(series["windows"], key=lambda w: w["labels"])["metrics"]["accuracy"]
+    assert told["realized"] == pytest.approx(first["reference"], abs=0.06)
+    estimates = [w["metrics"]["accuracy"] for w in series["windows"] if w["rows"] >= 200]
+    assert all(e["low"] <= e["estimated"] <= e["high"] for e in estimates)
+    assert server.get("/mw/v1/endpoints/nobody/decay").status_code == 404
+    assert server.get("/mw/v1/endpoints/credit/decay?window=x").status_code == 400
