@@ -291,6 +291,7 @@ static mw_status read_field(const mw_protobuf_field *field, size_t *n_raw, oip_r
     case REQUEST_PARAMETERS:
         MW_TRY(read_named(field->bytes, &key, &number, err));
         request->explain = request->explain || (mw_view_is(key, "explain") && number != 0);
+        request->anomaly = request->anomaly || (mw_view_is(key, "anomaly") && number != 0);
         if (mw_view_is(key, "timeout"))
             request->timeout_us = number;
         return MW_OK;
@@ -348,8 +349,7 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     MW_TRY(grpc_read_request(call->body, arena, &to->request, err));
     serve_take_timeout(call->exchange, to->request.timeout_us);
     MW_TRY(oip_choose_answers(model, &to->request, arena, &to->tensors, &to->n_tensors, err));
-    for (size_t i = 0; i < to->n_tensors; i++)
-        call->explains = call->explains || to->tensors[i].kind == OIP_ANSWER_CONTRIBUTIONS;
+    oip_tell_wants(to->tensors, to->n_tensors, call);
     return oip_read_rows(&to->request, &model->forest->schema, model->forest->graph, arena,
                          &call->rows, err);
 }

@@ -25,6 +25,15 @@ static oip_answer contributions(const serve_model *model)
                         .stride = count};
 }
 
+static oip_answer anomaly(void)
+{
+    return (oip_answer){.kind = OIP_ANSWER_ANOMALY,
+                        .name = "anomaly_score",
+                        .datatype = OIP_FP64,
+                        .count = 1,
+                        .stride = 1};
+}
+
 static oip_answer graph_output(const serve_model *model, size_t i)
 {
     const mw_graph_tensor *output = &model->forest->graph->outputs[i];
@@ -57,7 +66,7 @@ static bool find_answer(const serve_model *model, mw_view name, oip_answer *ret_
     *ret_answer = prediction(model);
     if (mw_view_is(name, ret_answer->name))
         return !graph || !answers_with_text(graph);
-    *ret_answer = contributions(model);
+    *ret_answer = mw_view_is(name, anomaly().name) ? anomaly() : contributions(model);
     return mw_view_is(name, ret_answer->name);
 }
 
@@ -85,16 +94,19 @@ static mw_status fail_unknown(const serve_model *model, mw_view name, mw_error *
     oip_answer first;
     (void)default_answer(model, 0, &first);
     mw_fail(err, MW_E_OIP_OUTPUT, "the model has no output '%.*s'", MW_VIEW_ARG(name));
-    return mw_mend(err, "ask for '%s' or 'contributions', or leave outputs out", first.name);
+    return mw_mend(err, "ask for '%s', 'contributions' or 'anomaly_score', or leave outputs out",
+                   first.name);
 }
 
 static mw_status check_classes(const oip_answer *answer, mw_error *err)
 {
-    bool is_contributions = answer->kind == OIP_ANSWER_CONTRIBUTIONS;
-    if (answer->top == 0 || (!is_contributions && answer->datatype != OIP_BYTES))
+    bool is_beside = answer->kind == OIP_ANSWER_CONTRIBUTIONS || answer->kind == OIP_ANSWER_ANOMALY;
+    if (answer->top == 0 || (!is_beside && answer->datatype != OIP_BYTES))
         return MW_OK;
     mw_fail(err, MW_E_OIP_OUTPUT,
-            is_contributions ? "contributions are no classes" : "texts cannot be ranked");
+            answer->kind == OIP_ANSWER_CONTRIBUTIONS ? "contributions are no classes"
+            : is_beside                              ? "scores of anomalies are no classes"
+                                                     : "texts cannot be ranked");
     return mw_mend(err, "ask for the classification of an output of scores");
 }
 
@@ -115,19 +127,34 @@ static mw_status choose_by_name(const serve_model *model, const oip_request *req
     return check_classes(answer, err);
 }
 
-static bool has_contributions(const oip_answer *answers, size_t n)
+static bool has_kind(const oip_answer *answers, size_t n, oip_answer_kind kind)
 {
     for (size_t i = 0; i < n; i++)
-        if (answers[i].kind == OIP_ANSWER_CONTRIBUTIONS)
+        if (answers[i].kind == kind)
             return true;
     return false;
+}
+
+void oip_tell_wants(const oip_answer *answers, size_t n, serve_call *call)
+{
+    call->explains = call->explains || has_kind(answers, n, OIP_ANSWER_CONTRIBUTIONS);
+    call->scores_anomaly = call->scores_anomaly || has_kind(answers, n, OIP_ANSWER_ANOMALY);
+}
+
+static void add_beside(oip_answer beside, const oip_request *request, oip_answer *answers,
+                       size_t *n)
+{
+    if (has_kind(answers, *n, beside.kind))
+        return;
+    beside.binary = request->binary_output;
+    answers[(*n)++] = beside;
 }
 
 mw_status oip_choose_answers(const serve_model *model, const oip_request *request, mw_arena *arena,
                              oip_answer **ret_answers, size_t *ret_n, mw_error *err)
 {
     const mw_graph *graph = model->forest->graph;
-    size_t n = 0, most = 2 + request->n_outputs + (graph ? graph->n_outputs : 0);
+    size_t n = 0, most = 3 + request->n_outputs + (graph ? graph->n_outputs : 0);
     oip_answer *answers = mw_arena_take_zeroed(arena, most, sizeof *answers);
     if (!answers)
         return mw_fail_memory(err, "the answer");
@@ -135,10 +162,10 @@ mw_status oip_choose_answers(const serve_model *model, const oip_request *reques
         MW_TRY(choose_by_name(model, request, &request->outputs[n], answers, n, err));
     for (size_t i = 0; request->n_outputs == 0 && default_answer(model, i, &answers[n]); i++)
         answers[n++].binary = request->binary_output;
-    if (request->explain && !has_contributions(answers, n)) {
-        answers[n] = contributions(model);
-        answers[n++].binary = request->binary_output;
-    }
+    if (request->explain)
+        add_beside(contributions(model), request, answers, &n);
+    if (request->anomaly)
+        add_beside(anomaly(), request, answers, &n);
     *ret_answers = answers;
     *ret_n = n;
     return MW_OK;
@@ -159,6 +186,8 @@ static void add_dims(const serve_model *model, const oip_answer *answer, oip_ten
         if (n_margins != 1)
             to->dims[to->rank++] = (int64_t)n_margins;
         to->dims[to->rank++] = (int64_t)model->forest->n_features + 1;
+        break;
+    case OIP_ANSWER_ANOMALY:
         break;
     case OIP_ANSWER_GRAPH:
         for (size_t i = 1; i < answer->graph->rank; i++)
@@ -300,6 +329,9 @@ static void write_texts_json(const mw_buf *texts, mw_buf *out)
 
 static const double *row_of(const serve_call *call, const oip_answer *answer, size_t row)
 {
+    static const double unknown = (double)NAN;
+    if (answer->kind == OIP_ANSWER_ANOMALY)
+        return call->anomaly ? call->anomaly + row : &unknown;
     const double *values =
         answer->kind == OIP_ANSWER_CONTRIBUTIONS ? call->contributions : call->values;
     return values + row * answer->stride + answer->first;

@@ -4,11 +4,14 @@
 
 #include "oip_request.h"
 
-/* `output` is the prediction; `contributions` come when they are asked for, by name or by the
- * parameter `explain`. A graph that ONNX Runtime computes has outputs of its own names besides. */
+/* `output` is the prediction; `contributions` and `anomaly_score` come when they are asked for, by
+ * name or by the parameters `explain` and `anomaly`. A score that is not known (there is no
+ * reference yet) is NaN, in JSON null. A graph that ONNX Runtime computes has outputs of its own
+ * names besides. */
 typedef enum oip_answer_kind {
     OIP_ANSWER_PREDICTION,
     OIP_ANSWER_CONTRIBUTIONS,
+    OIP_ANSWER_ANOMALY,
     OIP_ANSWER_GRAPH
 } oip_answer_kind;
 
@@ -43,6 +46,9 @@ oip_types oip_input_type, oip_output_type;
 MW_CHECKED mw_status oip_choose_answers(const serve_model *model, const oip_request *request,
                                         mw_arena *arena, oip_answer **ret_answers, size_t *ret_n,
                                         mw_error *err);
+
+/* What the call must find out besides predictions, for such tensors. */
+void oip_tell_wants(const oip_answer *answers, size_t n, serve_call *call);
 
 /* Make texts of values where texts are answered. Call it before those below, once; `cap` bytes. */
 void oip_answer_prepare(const serve_call *call, oip_answer *answer, size_t cap);

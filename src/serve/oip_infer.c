@@ -44,11 +44,11 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, &to->request, err));
     serve_take_timeout(call->exchange, to->request.timeout_us);
     to->request.explain = to->request.explain || call->explains;
+    to->request.anomaly = to->request.anomaly || call->scores_anomaly;
     const serve_model *model = call->slot.model;
     MW_TRY(oip_choose_answers(model, &to->request, call->exchange->arena, &to->tensors,
                               &to->n_tensors, err));
-    for (size_t i = 0; i < to->n_tensors; i++)
-        call->explains = call->explains || to->tensors[i].kind == OIP_ANSWER_CONTRIBUTIONS;
+    oip_tell_wants(to->tensors, to->n_tensors, call);
     return oip_read_rows(&to->request, &model->forest->schema, model->forest->graph,
                          call->exchange->arena, &call->rows, err);
 }

@@ -14,7 +14,7 @@ static mw_status fail_request(mw_error *err, const char *what)
 typedef struct oip_parameters {
     int64_t binary_data_size, classification, timeout;
     bool has_size, has_classification, binary_data, has_binary_data;
-    bool binary_data_output, explain, shared_memory;
+    bool binary_data_output, explain, anomaly, shared_memory;
 } oip_parameters;
 
 static mw_status read_parameter(mw_scan *scan, mw_view key, oip_parameters *ret, mw_error *err)
@@ -35,6 +35,8 @@ static mw_status read_parameter(mw_scan *scan, mw_view key, oip_parameters *ret,
         return mw_scan_bool(scan, &ret->binary_data_output, err);
     if (mw_view_is(key, "explain"))
         return mw_scan_bool(scan, &ret->explain, err);
+    if (mw_view_is(key, "anomaly"))
+        return mw_scan_bool(scan, &ret->anomaly, err);
     if (mw_view_is(key, "timeout"))
         return mw_scan_integer(scan, &ret->timeout, err);
     ret->shared_memory = ret->shared_memory || mw_view_starts(key, "shared_memory");
@@ -284,6 +286,7 @@ static mw_status read_member(mw_scan *scan, mw_arena *arena, mw_view key, oip_re
     MW_TRY(read_parameters(scan, arena, &parameters, err));
     request->binary_output = parameters.binary_data_output;
     request->explain = parameters.explain;
+    request->anomaly = parameters.anomaly;
     request->timeout_us = parameters.timeout > 0 ? (uint64_t)parameters.timeout : 0;
     return MW_OK;
 }

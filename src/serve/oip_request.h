@@ -30,6 +30,7 @@ typedef struct oip_request {
     mw_view id_text;     /* JSON text of "id", empty when not given */
     bool binary_output;  /* parameters.binary_data_output */
     bool explain;        /* parameters.explain */
+    bool anomaly;        /* parameters.anomaly */
     uint64_t timeout_us; /* parameters.timeout: so long the client waits; 0 = not said */
     oip_tensor *inputs;
     size_t n_inputs, inputs_capacity;

@@ -179,6 +179,8 @@ def test_classification_and_contributions(client, rows):
     only = client.infer("plain", values, outputs=[asked])
     np.testing.assert_array_equal(only.as_numpy("contributions"), both.as_numpy("contributions"))
     assert only.as_numpy("output") is None
+    odd = client.infer("plain", values, parameters={"anomaly": True}).as_numpy("anomaly_score")
+    assert odd.shape == (N,) and odd.dtype == np.float64  # NaN until there is a reference
 
 
 @pytest.mark.parametrize("how", [grpc.Compression.Gzip, grpc.Compression.Deflate])

@@ -239,6 +239,10 @@ def test_odd_rows(serve, profile):
         return server.session.post(f"{server.url}/invocations{address}", json=body)
     usual = rows(50, 8)
     early = ask(usual).json()
+    unknown = server.session.post(f"{server.url}/v2/models/credit/infer?anomaly=true", json={
+        "inputs": [{"name": "input", "shape": [2, len(COLUMNS)], "datatype": "FP64",
+                    "data": [v for r in usual[:2] for v in r]}]}).json()["outputs"]
+    assert unknown[1]["data"] == [None, None]
     assert early["anomaly_score"] is None and len(early["predictions"]) == 50
     send(server, rows(LEARNED, 9))
     endpoint = found(server, lambda e: e["anomalies"]["threshold"] is not None)
@@ -251,6 +255,23 @@ def test_odd_rows(serve, profile):
     by_params = ask(odd, "", params={"anomaly": True}).json()["anomaly_score"]
     assert all(s >= threshold for s in by_params) and by_params[1] == 1
     assert "anomaly_score" not in ask(odd, "").json()
+    tensor = {"inputs": [{"name": "input", "shape": [50, len(COLUMNS)], "datatype": "FP64",
+                          "data": [float("nan") if v is None else v for r in odd for v in r]}]}
+    infer = f"{server.url}/v2/models/credit/infer"
+
+    def outputs(body, address=""):
+        answer = server.session.post(infer + address, data=json.dumps(body))
+        assert answer.status_code == 200, answer.text
+        return {output["name"]: output for output in answer.json()["outputs"]}
+    for told in (outputs({**tensor, "parameters": {"anomaly": True}}),
+                 outputs(tensor, "?anomaly=true")):
+        assert set(told) == {"output", "anomaly_score"}
+        assert told["anomaly_score"]["shape"] == [50]
+        assert told["anomaly_score"]["datatype"] == "FP64"
+        assert told["anomaly_score"]["data"] == by_params
+    only = outputs({**tensor, "outputs": [{"name": "anomaly_score"}]})
+    assert list(only) == ["anomaly_score"] and only["anomaly_score"]["data"] == by_params
+    assert set(outputs(tensor)) == {"output"}
     refused = ask(odd, "?anomaly=perhaps")
     assert refused.status_code == 400 and "anomaly=true" in refused.text
     told = found(server, lambda e: e["anomalies"]["found"] >= 30)["anomalies"]
