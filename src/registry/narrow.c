@@ -17,6 +17,7 @@ enum {
     FEW_RUNS = 20000,
     HANDFUL = 200,      /* so few are looked at one by one */
     RANKED_ROWS = 5000, /* so many are spread densely enough over an order */
+    WINDOW_ROWS = 6000, /* of an order that are tried */
     LEADS_MAX = 4,
     INDEXED_CHARACTERS_MAX = 100
 };
@@ -153,21 +154,45 @@ static mw_status has_many_runs(search_query *query, mw_sql *session, bool *ret_m
     return status;
 }
 
-static mw_status is_ordered_by_metric(search_query *query, bool *ret_yes, mw_error *err)
-{
-    bool descending;
+/* Whether the first order is by a metric, and by which. */
+typedef struct metric_order {
+    bool is_one, descending;
     filter_field field;
-    *ret_yes = false;
+} metric_order;
+
+static mw_status read_metric_order(search_query *query, metric_order *ret_order, mw_error *err)
+{
+    *ret_order = (metric_order){.is_one = false};
     if (query->search->order_by.count == 0)
         return MW_OK;
-    MW_TRY(filter_read_order(query->search->order_by.items[0], query->domain, query->memory, &field,
-                             &descending, err));
-    *ret_yes = field.entity == FILTER_METRIC;
+    MW_TRY(filter_read_order(query->search->order_by.items[0], query->domain, query->memory,
+                             &ret_order->field, &ret_order->descending, err));
+    ret_order->is_one = ret_order->field.entity == FILTER_METRIC;
     return MW_OK;
 }
 
-/* Of a filter of one clause that thousands satisfy, the first of them in a metric's order are found
- * sooner by that order. */
+/* The value up to which there are WINDOW_ROWS in this order, those equal to it included. */
+static mw_status put_window(search_query *query, mw_sql *session, const metric_order *order,
+                            mw_error *err)
+{
+    mw_rows rows;
+    char sql[256];
+    const mw_value key = text_value(order->field.key);
+    snprintf(sql, sizeof sql,
+             "SELECT value FROM latest_metrics INDEXED BY latest_metrics_by_value WHERE key = ?"
+             " AND is_nan = 0 ORDER BY value%s LIMIT 1 OFFSET %d",
+             order->descending ? " DESC" : "", WINDOW_ROWS);
+    MW_TRY(mw_rows_open_values(session, &rows, sql, &key, 1, err));
+    if (mw_rows_next(&rows)) {
+        query->rank_op = order->descending ? ">=" : "<=";
+        query->rank_bound = mw_rows_double(&rows, 0);
+    }
+    return mw_rows_close(&rows, err);
+}
+
+/* The first of thousands that satisfy a filter of one clause are mostly found sooner by a metric's
+ * order. Mostly: what satisfies it may stand at the other end, so that is tried with the first rows
+ * of the order only. */
 static bool may_be_ranked(const search_query *query, const leads *all)
 {
     return all->count == 0 || (query->clauses.count == 1 && all->rows[0] >= RANKED_ROWS);
@@ -176,13 +201,15 @@ static bool may_be_ranked(const search_query *query, const leads *all)
 mw_status search_narrow(search_query *query, mw_sql *session, bool may_rank, mw_error *err)
 {
     leads all;
-    bool is_by_metric = false;
+    metric_order order = {.is_one = false};
     MW_TRY(find_leads(query, session, &all, err));
     if (may_rank && may_be_ranked(query, &all))
-        MW_TRY(is_ordered_by_metric(query, &is_by_metric, err));
-    if (is_by_metric)
+        MW_TRY(read_metric_order(query, &order, err));
+    if (order.is_one)
         MW_TRY(has_many_runs(query, session, &query->is_ranked, err));
-    if (all.count > 0 && !query->is_ranked)
+    if (query->is_ranked && all.count > 0)
+        return put_window(query, session, &order, err);
+    if (all.count > 0)
         put_leads(query, &all);
     return MW_OK;
 }

@@ -220,7 +220,8 @@ static mw_status open_search(mw_record *record, search_query *query, bool may_ra
     mw_buf_text(&query->where, "TRUE");
     MW_TRY(search_put_ids(query, "r.experiment", &search->experiments, err));
     search_put_view(query, "r.deleted", search->view);
-    MW_TRY(search_narrow(query, record->session, may_rank, err));
+    if (query->rest == SEARCH_ALL)
+        MW_TRY(search_narrow(query, record->session, may_rank, err));
     MW_TRY(search_put_filter(query, err));
     MW_TRY(search_put_order(query, "r.started DESC, r.run_id", ties, MW_COUNT(ties), err));
     return search_open(query, record->session, RECORD_RUN_COLUMNS, "runs r", ret_rows, err);
@@ -237,10 +238,13 @@ static mw_status read_infos(mw_rows *rows, record_memory *memory, mw_runs *found
     return record_close(rows, memory, err);
 }
 
-/* One page without what the runs logged. `*ret_is_cut`: it was ranked and is not full, so runs
- * without the metric may be missing at its end. */
+/* Of a page that was ranked and is not full: runs without the metric are missing at its end, or any
+ * behind the rows that were tried. */
+typedef enum page_end { PAGE_IS_WHOLE, PAGE_LACKS_REST, PAGE_LACKS_MORE } page_end;
+
+/* One page without what the runs logged. */
 static mw_status find_page(mw_record *record, const mw_search *search, bool may_rank,
-                           mw_runs *ret_found, mw_view *ret_token, bool *ret_is_cut, mw_error *err)
+                           mw_runs *ret_found, mw_view *ret_token, page_end *ret_end, mw_error *err)
 {
     mw_rows rows;
     search_query query;
@@ -253,18 +257,54 @@ static mw_status find_page(mw_record *record, const mw_search *search, bool may_
     search_end(&query);
     MW_TRY(status);
     *ret_token = search_page(&query, &ret_found->count, &memory);
-    *ret_is_cut = query.is_ranked && !ret_token->data;
+    *ret_end = !query.is_ranked || ret_token->data ? PAGE_IS_WHOLE
+               : query.rank_op                     ? PAGE_LACKS_MORE
+                                                   : PAGE_LACKS_REST;
+    return memory.failed ? mw_fail_memory(err, "the runs") : MW_OK;
+}
+
+/* Behind those that were found, up to one more than the page holds. */
+static mw_status add_rest(mw_record *record, const mw_search *search, search_rest rest,
+                          mw_runs *found, mw_error *err)
+{
+    mw_rows rows;
+    search_query query;
+    record_memory memory = {record->arena, false};
+    MW_TRY(search_begin(&query, &domain, search, &memory, RECORD_RESULTS_MAX, err));
+    query.rest = rest;
+    query.n_most -= (int64_t)found->count;
+    mw_status status = open_search(record, &query, false, &rows, err);
+    if (status == MW_OK)
+        status = read_infos(&rows, &memory, found, err);
+    search_end(&query);
+    return status;
+}
+
+/* What has the metric is all on the first page: the rest is found without sorting all runs. */
+static mw_status fill_page(mw_record *record, const mw_search *search, mw_runs *found,
+                           mw_view *ret_token, mw_error *err)
+{
+    record_memory memory = {record->arena, false};
+    size_t most = (size_t)search->max_results;
+    for (search_rest rest = SEARCH_NAN; rest < SEARCH_N_RESTS && found->count <= most; rest++)
+        MW_TRY(add_rest(record, search, rest, found, err));
+    if (found->count <= most)
+        return MW_OK;
+    found->count = most;
+    *ret_token = record_write_token(&memory, search->max_results);
     return memory.failed ? mw_fail_memory(err, "the runs") : MW_OK;
 }
 
 mw_status mw_record_search_runs(mw_record *record, const mw_search *search, mw_runs *ret_found,
                                 mw_view *ret_token, mw_error *err)
 {
-    bool is_cut;
+    page_end end;
     mw_runs found;
-    MW_TRY(find_page(record, search, true, &found, ret_token, &is_cut, err));
-    if (is_cut)
-        MW_TRY(find_page(record, search, false, &found, ret_token, &is_cut, err));
+    MW_TRY(find_page(record, search, true, &found, ret_token, &end, err));
+    if (end == PAGE_LACKS_REST && search->page_token.size == 0)
+        MW_TRY(fill_page(record, search, &found, ret_token, err));
+    else if (end != PAGE_IS_WHOLE)
+        MW_TRY(find_page(record, search, false, &found, ret_token, &end, err));
     MW_TRY(record_load_runs(record, found.items, found.count, err));
     *ret_found = found;
     return MW_OK;

@@ -277,7 +277,37 @@ static void put_ranked(search_query *query, const filter_field *field, const cha
     mw_buf_text(&query->where, " AND o0.key = ? AND o0.is_nan = 0");
     put_text(query, field->key);
     put_bounds(query, field);
+    if (query->rank_op) {
+        mw_buf_format(&query->where, " AND o0.value %s ?", query->rank_op);
+        search_put_value(query, (mw_value){.kind = MW_VALUE_DOUBLE, .number = query->rank_bound});
+    }
     mw_buf_format(&query->order, "o0.value%s", direction);
+}
+
+/* Of a filter on the metric itself NaN satisfies only "!=", and what is not there nothing. */
+static bool is_excluded(const search_query *query, const filter_field *field)
+{
+    for (size_t i = 0; i < query->clauses.count; i++) {
+        const filter_clause *clause = &query->clauses.items[i];
+        if (clause->field.entity == FILTER_METRIC && mw_view_equal(clause->field.key, field->key) &&
+            (query->rest == SEARCH_WITHOUT || clause->op != FILTER_NE))
+            return true;
+    }
+    return false;
+}
+
+/* They are equal in this order: what decides is what is ordered by next. */
+static void put_rest(search_query *query, const filter_field *field)
+{
+    if (query->rest == SEARCH_NAN)
+        mw_buf_text(&query->from, "latest_metrics o0 INDEXED BY latest_metrics_by_value"
+                                  " CROSS JOIN runs r ON r.id = o0.run");
+    mw_buf_text(&query->where, query->rest == SEARCH_NAN
+                                   ? " AND o0.key = ? AND o0.is_nan = 1"
+                                   : " AND NOT EXISTS(SELECT 1 FROM latest_metrics o0"
+                                     " WHERE o0.run = r.id AND o0.key = ?)");
+    put_text(query, field->key);
+    mw_buf_text(&query->where, is_excluded(query, field) ? " AND FALSE" : "");
 }
 
 /* Values, then NaN, then those without the field: in both directions. */
@@ -287,6 +317,10 @@ mw_status search_put_field(search_query *query, const filter_field *field, bool 
     char alias[16];
     const char *direction = descending ? " DESC" : "";
     const filter_lookup *lookup = &query->domain->lookups[field->entity];
+    if (query->rest != SEARCH_ALL && nth == 0) {
+        put_rest(query, field);
+        return check_built(query, err);
+    }
     if (query->order.size > 0)
         mw_buf_text(&query->order, ", ");
     if (field->attribute) {
@@ -362,7 +396,7 @@ mw_status search_put_order(search_query *query, const char *usual, const search_
     MW_TRY(read_orders(query, fields, err));
     for (size_t i = 0; i < n_ties; i++)
         if (!is_ordered_by(fields, n, ties[i].attribute))
-            mw_buf_format(&query->order, ", %s", ties[i].order);
+            mw_buf_format(&query->order, "%s%s", query->order.size > 0 ? ", " : "", ties[i].order);
     return check_built(query, err);
 }
 

@@ -12,6 +12,10 @@ typedef struct search_values {
 
 enum { SEARCH_CLAUSES_LED = 64 };
 
+/* Of an order by a metric, which runs: all; or only those whose last value is NaN, or that have
+ * none, behind a ranked search that has found all others. */
+typedef enum search_rest { SEARCH_ALL, SEARCH_NAN, SEARCH_WITHOUT, SEARCH_N_RESTS } search_rest;
+
 typedef struct search_query {
     const filter_domain *domain;
     const mw_search *search;
@@ -19,7 +23,10 @@ typedef struct search_query {
     filter_clauses clauses;
     mw_buf from, joins, where, order; /* `from` is empty: what search_open is given */
     search_values from_values, join_values, where_values;
-    uint64_t led;   /* a bit for each clause that `from` has satisfied already */
+    uint64_t led; /* a bit for each clause that `from` has satisfied already */
+    search_rest rest;
+    const char *rank_op; /* NULL, or the order is followed up to this value only */
+    double rank_bound;
     bool is_ranked; /* the first order is by a metric, and read from its index (narrow.c) */
     const char *metric_more; /* SQL behind each comparison of a metric, and its values */
     search_values more_values;

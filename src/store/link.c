@@ -320,7 +320,8 @@ mw_status store_link_survey(store_link *link, mw_error *err)
         link,
         "DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT c.oid::regclass FROM pg_class c"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'millwright'"
-        " AND c.relkind = 'r' LOOP EXECUTE 'ANALYZE ' || t; END LOOP; END $$",
+        " AND c.relkind = 'r' LOOP EXECUTE 'ANALYZE ' || t; END LOOP;"
+        " EXCEPTION WHEN OTHERS THEN NULL; END $$",
         err);
 }
 

@@ -413,6 +413,17 @@ static mw_status keep(store_link *link, mw_error *err)
                    : mw_fail(err, MW_E_STORE_SQL, "the transaction was ended by the engine");
 }
 
+/* After so many statements, then twice as many ...: what was written grows the tables. Before the
+ * commit, so that whoever reads what it brings is planned for by it. */
+static mw_status survey_when_due(store_link *link, mw_error *err)
+{
+    enum { FIRST_SURVEY = 5000 };
+    if (link->n_written < FIRST_SURVEY || link->n_written < link->next_survey)
+        return MW_OK;
+    link->next_survey = 2 * link->n_written;
+    return store_link_survey(link, err);
+}
+
 static mw_status end(mw_sql *session, store_end how, mw_error *err)
 {
     store_link *link = of(session);
@@ -422,7 +433,9 @@ static mw_status end(mw_sql *session, store_end how, mw_error *err)
         return MW_OK;
     }
     settle_undone(link, how);
-    mw_status status = how == STORE_KEEP ? keep(link, err) : store_link_say(link, "ROLLBACK", err);
+    mw_status status = how == STORE_KEEP ? survey_when_due(link, err) : MW_OK;
+    if (status == MW_OK)
+        status = how == STORE_KEEP ? keep(link, err) : store_link_say(link, "ROLLBACK", err);
     if (status != MW_OK && is_within(session))
         (void)!store_link_say(link, "ROLLBACK", NULL);
     return status;
@@ -438,24 +451,6 @@ static mw_status unmark(mw_sql *session, store_end how, mw_error *err)
     settle_undone(of(session), how);
     return store_link_say(
         of(session), how == STORE_KEEP ? "RELEASE work" : "ROLLBACK TO work; RELEASE work", err);
-}
-
-/* After so many statements, then twice as many ...: what was written grows the tables. */
-static bool is_survey_due(const store_link *link)
-{
-    enum { FIRST_SURVEY = 5000 };
-    return link->n_written >= FIRST_SURVEY && link->n_written >= link->next_survey;
-}
-
-static void tidy(mw_sql *session, bool is_idle)
-{
-    mw_error ignored;
-    store_link *link = of(session);
-    (void)is_idle;
-    if (!link->conn || !is_survey_due(link))
-        return;
-    link->next_survey = 2 * link->n_written;
-    (void)!store_link_survey(link, &ignored);
 }
 
 /* ---- leading --------------------------------------------------------------------------------- */
@@ -622,5 +617,4 @@ const store_engine store_postgres = {
     .step = step,
     .guard = guard,
     .lead = lead,
-    .tidy = tidy,
 };

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { N_RUNS = 20100, N_KINDS = 1000, PAGE = 5000 };
+enum { N_RUNS = 20100, N_KINDS = 1000, PAGE = 2000 };
 
 typedef struct listing {
     const char *filter, *order;
