@@ -19,7 +19,7 @@ static void tell(void *user, const mw_fair_report *report)
     telling *t = user;
     mw_buf_text(t->out, t->n++ ? ",\n" : "\n");
     mw_fair_report_write(report, t->out);
-    for (size_t i = 0; i < report->n_found; i++) {
+    for (size_t i = 0; i < report->n_found && !report->is_inactive; i++) {
         mw_fair_verdict verdict = report->found[i].verdict;
         bool is_worse = verdict == MW_FAIR_BROKEN ||
                         (verdict == MW_FAIR_UNDECIDED && t->worst != MW_FAIR_BROKEN);
@@ -164,12 +164,12 @@ PUTS_FOUND(put_values, f->value)
 PUTS_FOUND(put_lows, f->low)
 PUTS_FOUND(put_highs, f->high)
 PUTS_FOUND(put_limits, f->limit.bound)
-PUTS_FOUND(put_broken, f->verdict == MW_FAIR_BROKEN)
+PUTS_FOUND(put_broken, f->verdict == MW_FAIR_BROKEN && !report->is_inactive)
 
 static void put_unequal(const char *name, const mw_fair_report *report, mw_buf *out)
 {
     begin_line(out, name, report);
-    end_line(out, report->is_coverage_unequal);
+    end_line(out, report->is_coverage_unequal && !report->is_inactive);
 }
 
 static void put_small(const char *name, const mw_fair_report *report, mw_buf *out)

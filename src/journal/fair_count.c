@@ -335,3 +335,12 @@ void fair_sum(const fair_book *book, const fair_version *version, size_t attribu
         }
     }
 }
+
+bool fair_is_inactive(const fair_book *book, const fair_version *version)
+{
+    enum { INACTIVE_MS = 120000 };
+    int64_t newest = version->newest_ms;
+    for (size_t v = 0; v < book->n_versions; v++)
+        newest = book->versions[v]->newest_ms > newest ? book->versions[v]->newest_ms : newest;
+    return newest - version->newest_ms > INACTIVE_MS;
+}

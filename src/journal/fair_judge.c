@@ -1,9 +1,9 @@
 /* Counts of groups become rates, gaps, intervals and verdicts.
  *
  * Each pair of groups has an interval of its difference (of a ratio: of its logarithm) that holds
- * for all times at once (stats: mw_mean_half_width), at its part of the level: so the largest gap
- * is not believed only because many pairs were looked at. Variances have half an event added, as
- * rates near 0 and 1 would else be certain among few rows. */
+ * for all times at once, at its part of the level: so the largest gap is not believed only because
+ * many pairs were looked at. Variances have half an event added, as rates near 0 and 1 would else
+ * be certain among few rows. */
 #include "fairness_books.h"
 
 #include <math.h>
@@ -14,20 +14,21 @@
 enum { DENOMINATOR_LEAST = 10 };
 
 typedef struct counted {
-    double k, n; /* of a rate; n 0: cannot be judged */
+    double k, n;       /* of a rate; n 0: cannot be judged */
+    mw_interval exact; /* at its part of the level (sequence_of) */
 } counted;
 
 /* ---- which groups can be judged -------------------------------------------------------------- */
 
 static counted count_of(const mw_fair_group *group, mw_outcome_rate rate, double least)
 {
-    counted c = {group->selected, group->rows};
+    counted c = {group->selected, group->rows, {0, 1}};
     double rows = group->rows;
     if (rate != MW_RATE_SELECTION) {
         mw_outcome_rate_parts(&group->labelled, rate, &c.k, &c.n);
         rows = mw_confusion_total(&group->labelled);
     }
-    return rows >= least && c.n >= DENOMINATOR_LEAST ? c : (counted){0, 0};
+    return rows >= least && c.n >= DENOMINATOR_LEAST ? c : (counted){0, 0, {0, 1}};
 }
 
 static double variance_of(counted c)
@@ -36,17 +37,64 @@ static double variance_of(counted c)
     return p * (1 - p) / c.n;
 }
 
+/* ---- one rate -------------------------------------------------------------------------------- */
+
+static double log_beta(double a, double b)
+{
+    int sign;
+    return lgamma_r(a, &sign) + lgamma_r(b, &sign) - lgamma_r(a + b, &sign);
+}
+
+/* Evidence against p, of k in n: a mixture over all others, Beta(1/2, 1/2) (Krichevsky and Trofimov
+ * 1981; a test martingale, so its inverse holds at all times: Howard and others 2021). */
+static double log_evidence(counted c, double p)
+{
+    double missed = c.n - c.k;
+    return log_beta(c.k + 0.5, missed + 0.5) - log_beta(0.5, 0.5) - (c.k > 0 ? c.k * log(p) : 0) -
+           (missed > 0 ? missed * log1p(-p) : 0);
+}
+
+/* Where evidence reaches 1 / level, between the rate itself and `end`. */
+static double bound_of(counted c, double end, double level)
+{
+    enum { HALVINGS = 40 };
+    double inside = c.k / c.n, outside = end;
+    for (int i = 0; i < HALVINGS; i++) {
+        double middle = inside + (outside - inside) / 2;
+        *(log_evidence(c, middle) < -log(level) ? &inside : &outside) = middle;
+    }
+    return outside;
+}
+
+/* Exact, also of few and of none. */
+static mw_interval sequence_of(counted c, double level)
+{
+    return (mw_interval){c.k > 0 ? bound_of(c, 0, level) : 0,
+                         c.k < c.n ? bound_of(c, 1, level) : 1};
+}
+
 /* ---- one pair -------------------------------------------------------------------------------- */
 
 typedef struct pair {
     double gap, low, high; /* a difference, or a ratio of the smaller to the larger */
 } pair;
 
+/* Two intervals hold together, each at half of the level: the normal law's of the difference, which
+ * is the narrower one of large groups, and the exact ones of both rates, which tell a lot where one
+ * of them is near 0 or 1. Where they should miss one another the gap itself is what is left. */
+static pair both_of(double gap, double low, double high, double exact_low, double exact_high)
+{
+    return (pair){gap, fmin(fmax(low, exact_low), gap), fmax(fmin(high, exact_high), gap)};
+}
+
 static pair difference_of(counted a, counted b, double tau, double level)
 {
     double d = fabs(a.k / a.n - b.k / b.n);
-    double half = mw_mean_half_width(variance_of(a) + variance_of(b), tau, level);
-    return (pair){d, fmax(d - half, 0), fmin(d + half, 1)};
+    double half = mw_mean_half_width(variance_of(a) + variance_of(b), tau, level / 2);
+    mw_interval x = a.exact, y = b.exact;
+    double apart = fmax(fmax(x.low - y.high, y.low - x.high), 0);
+    return both_of(d, fmax(d - half, 0), fmin(d + half, 1), apart,
+                   fmax(x.high - y.low, y.high - x.low));
 }
 
 /* Katz' law of the logarithm. */
@@ -54,10 +102,13 @@ static pair ratio_of(counted a, counted b, double tau, double level)
 {
     double p = (a.k + 0.5) / (a.n + 1), q = (b.k + 0.5) / (b.n + 1);
     double v = (1 - p) / (p * a.n) + (1 - q) / (q * b.n), l = fabs(log(p / q));
-    double half = mw_mean_half_width(v, tau, level);
+    double half = mw_mean_half_width(v, tau, level / 2);
     double x = a.k / a.n, y = b.k / b.n, most = fmax(x, y);
-    return (pair){most > 0 ? fmin(x, y) / most : (double)NAN, exp(-(l + half)),
-                  exp(-fmax(l - half, 0))};
+    mw_interval i = a.exact, j = b.exact;
+    double near = fmin(j.low > 0 ? i.high / j.low : 1, i.low > 0 ? j.high / i.low : 1);
+    double far = fmin(i.low / j.high, j.low / i.high);
+    return both_of(most > 0 ? fmin(x, y) / most : 1, exp(-(l + half)), exp(-fmax(l - half, 0)), far,
+                   fmin(near, 1));
 }
 
 /* ---- one rate of a limit --------------------------------------------------------------------- */
@@ -103,6 +154,8 @@ static void look_at_rate(const mw_fair_plan *plan, const mw_fair_report *report,
     for (size_t g = 0; g < n; g++) {
         c[g] = count_of(&report->groups[g], rate, plan->min_group);
         n_small += c[g].n == 0;
+        if (c[g].n > 0)
+            c[g].exact = sequence_of(c[g], level / 4);
     }
     *small = n_small > *small ? n_small : *small;
     for (size_t b = 0; b < n; b++)
@@ -112,8 +165,6 @@ static void look_at_rate(const mw_fair_plan *plan, const mw_fair_report *report,
             bool a_more = c[a].k / c[a].n >= c[b].k / c[b].n;
             pair p =
                 is_ratio ? ratio_of(c[a], c[b], tau, level) : difference_of(c[a], c[b], tau, level);
-            if (isnan(p.gap)) /* nobody of either is selected: they are treated alike */
-                p.gap = 1;
             take_pair(w, p, is_ratio, a_more ? a : b, a_more ? b : a, fmin(c[a].n, c[b].n));
         }
 }
@@ -171,8 +222,8 @@ static void judge_coverage(const mw_fair_plan *plan, mw_fair_report *report)
     for (size_t b = 0; b < n && any && report->is_logged; b++)
         for (size_t a = 0; a < b; a++) {
             const mw_fair_group *x = &report->groups[a], *y = &report->groups[b];
-            counted s = {fmin(mw_confusion_total(&x->labelled), x->rows), x->rows};
-            counted t = {fmin(mw_confusion_total(&y->labelled), y->rows), y->rows};
+            counted s = {fmin(mw_confusion_total(&x->labelled), x->rows), x->rows, {0, 1}};
+            counted t = {fmin(mw_confusion_total(&y->labelled), y->rows), y->rows, {0, 1}};
             if (x->rows < plan->min_group || y->rows < plan->min_group)
                 continue;
             pair p = difference_of(s, t, matters, FAIR_ALPHA / (double)n_pairs);
@@ -293,6 +344,7 @@ void mw_fair_report_write(const mw_fair_report *report, mw_buf *out)
                   (unsigned long long)report->model);
     put_text(out, "attribute", report->attribute);
     put_text(out, "source", report->is_logged ? "logged" : "feedback");
+    mw_buf_format(out, ",\"active\":%s", report->is_inactive ? "false" : "true");
     put_number(out, "window_seconds", report->window_seconds);
     put_number(out, "threshold", report->threshold);
     if (report->unjudged)

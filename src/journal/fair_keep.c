@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-enum { REPORT_MS = 2000, SLIDE_MS = 30000, SETTLE_MS = 300, ROWS_READ_MAX = 1 << 20 };
+enum { FLUSHES_A_REPORT = 2, SLIDE_MS = 30000, SETTLE_MS = 300, ROWS_READ_MAX = 1 << 20 };
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -193,6 +193,7 @@ static void report_attribute(mw_journal *journal, const fair_book *book,
     report->version = version->version;
     report->model = version->model;
     report->is_logged = version->is_logged[attribute];
+    report->is_inactive = fair_is_inactive(book, version);
     report->window_seconds = (double)book->plan.window_ms / 1000;
     report->threshold = isnan(book->plan.threshold) && shape && shape->answer != MW_LOG_NUMBER
                             ? 0.5
@@ -238,7 +239,8 @@ void fair_keep(mw_journal *journal)
         mw_log_error(MW_LOG_WARN, "prediction log: earlier labels are not told by group", &err);
     for (size_t b = 0; b < n; b++) /* books are only ever added */
         read_before(journal, books->items[b]);
-    uint64_t pause_ms = is_stale ? REPORT_MS : SLIDE_MS; /* the window moves on by itself */
+    uint64_t pause_ms = is_stale ? FLUSHES_A_REPORT * journal->options.flush_ms
+                                 : SLIDE_MS; /* the window moves on by itself */
     if (now - keeper->fair_ns < pause_ms * UINT64_C(1000000))
         return;
     keeper->fair_ns = now;

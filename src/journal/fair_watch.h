@@ -100,6 +100,7 @@ typedef struct mw_fair_report {
     uint64_t model;
     char attribute[MW_FAIR_PARTS * MW_FAIR_NAME_BYTES];
     bool is_logged;       /* each row tells its group; else only labels do */
+    bool is_inactive;     /* for two minutes only other models of the endpoint had rows */
     const char *unjudged; /* why decisions are not known; NULL: they are */
     double window_seconds, threshold;
     size_t n_groups, n_found;

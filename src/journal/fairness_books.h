@@ -83,6 +83,8 @@ void fair_count_row(fair_books *books, fair_book *book, const mw_log_shape *shap
 /* The first number of a slot that is in the window now. */
 int64_t fair_first_slot(const mw_fair_plan *plan, int64_t now_ms);
 int64_t fair_slot_ms(const mw_fair_plan *plan);
+/* For two minutes only other models of the endpoint had rows: it was rolled back, or replaced. */
+bool fair_is_inactive(const fair_book *book, const fair_version *version);
 /* Sums over the window. */
 void fair_sum(const fair_book *book, const fair_version *version, size_t attribute, int64_t now_ms,
               fair_cell ret_cells[MW_FAIR_GROUPS + 1]);

@@ -35,7 +35,7 @@ static void *ask(void *given)
                               MW_VIEW("")};
         mw_status status = MW_OK;
         mw_buf_reset(&out);
-        switch (i % 6) {
+        switch (i % 8) {
         case 0:
             status = mw_alerts_list(alerts, &query, &out, &err);
             break;
@@ -51,6 +51,14 @@ static void *ask(void *given)
             break;
         case 4:
             status = mw_alerts_try_rule(alerts, MW_VIEW("{name: T, when: level > 2}"), &out, &err);
+            break;
+        case 5: /* while others are told, and by three at once */
+            status = mw_alerts_put_receiver(
+                alerts, MW_VIEW("{name: bad, kind: webhook, url: 'http://127.0.0.1:1/'}"), false,
+                &out, &err);
+            break;
+        case 6:
+            (void)!mw_alerts_remove_receiver(alerts, MW_VIEW("bad"), &out, &err);
             break;
         default:
             mw_alerts_metrics(alerts, &out, true);

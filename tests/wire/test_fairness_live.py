@@ -118,6 +118,7 @@ def test_groups_of_rows_and_labels(serve, tmp_path):
     assert after["sex"]["groups"]["F"] == found["sex"]["groups"]["F"]
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize("more,code", [
     ("fairness_groups: a,b,c,d,e", "MW8450"), ("fairness_groups: sex\n    fairness_window: 7",
                                                "MW8450"),
@@ -138,3 +139,36 @@ def test_without_a_log_nobody_is_compared(run, serve, tmp_path):
     answer = server.get("/mw/v1/endpoints/credit/fairness")
     assert answer.status_code == 404 and json.loads(answer.text)["code"] == "MW8405"
     assert server.get("/mw/v1/endpoints/nobody/fairness").status_code == 404
+
+
+@pytest.mark.hostile
+def test_what_makes_no_sense_is_refused(serve, tmp_path):
+    """Groups of feedback, receivers, rollouts and documents, from whoever reaches the server."""
+    server = serve(f"credit={MODEL}", "--log", "on", "--record", tmp_path / "record")
+    label = {"id": "a", "label": 1}
+    for groups in ([], "F", {"a=b": 1}, {"a": "x\ny"}, {"a": {}}, {"a": [1]}, {"": 1},
+                   {"a": "x" * 2000}, {f"k{i}": i for i in range(400)}):
+        answer = server.post("/endpoints/credit/feedback", json={**label, "groups": groups})
+        assert answer.status_code == 400, groups
+    for lists in ({"sex": ["F"]}, {"sex": "F"}, {"sex": ["F", "M", "M"]}, [],
+                  {f"k{i}": ["F", "M"] for i in range(20)}):
+        answer = server.post("/endpoints/credit/feedback", json={
+            "ids": ["a", "b"], "labels": [0, 1], "groups": lists})
+        assert answer.status_code == 400, lists
+    good = {**label, "groups": {"sex": "F", "age": 44, "faith": None, "new": True}}
+    assert server.post("/endpoints/credit/feedback", json=good).json()["waiting"] == 1
+    for path in ("receivers", "rules", "rollouts", "apply"):
+        for body in ("", "[", "{}", "[]", "name: x", "monitors: [1]", "references: {credit: x}",
+                     "{name: ../x, kind: webhook, url: 'http://h'}", "\x00", "a: &a [*a]",
+                     "{name: x, kind: exec, command: [/bin/sh]}",
+                     "{endpoint: credit, model: credit/1, judge: {metrics: "
+                     "[{fairness: {column: age, bounds: [2, 1]}}]}}"):
+            answer = server.post(f"/mw/v1/{path}", data=body.encode())
+            if answer.status_code == 200:
+                assert path == "apply"  # a document of no section changes nothing
+                continue
+            assert 400 <= answer.status_code < 500, (path, body, answer.text)
+            assert answer.headers["Content-Type"] == "application/problem+json", (path, body)
+            assert answer.json()["code"].startswith("MW"), (path, body)
+    assert server.session.delete(f"{server.url}/mw/v1/receivers/nobody").status_code == 404
+    assert server.get("/ping").status_code == 200
