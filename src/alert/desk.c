@@ -475,8 +475,9 @@ mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err)
         mw_buf_text(out, i ? ",\n" : "\n");
         put_receiver(alerts->couriers[i], out);
     }
+    size_t n = alerts->n_couriers;
     pthread_mutex_unlock(&alerts->lock);
-    mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}\n", alerts->n_couriers);
+    mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}\n", n);
     return out->failed ? mw_fail_memory(err, "the receivers") : MW_OK;
 }
 
