@@ -364,6 +364,12 @@ static void write_journal(metrics_page *page, mw_journal *journal)
     write_results(page, "mw_log_rows_total",
                   "Rows of the prediction log, by result; dropped: the queue or the disk was full.",
                   rows, (uint64_t[]){c.rows_written, c.rows_dropped, c.rows_unsampled});
+    static const char *const messages[] = {"sent", "dropped"};
+    if (c.has_kafka)
+        write_results(page, "mw_log_kafka_rows_total",
+                      "Rows for the topic of Kafka, by result; dropped: the queue was full, or no "
+                      "broker took them in time.",
+                      messages, (uint64_t[]){c.kafka_sent, c.kafka_dropped});
     write_plain(page, "mw_log_failed_blocks_total", "counter",
                 "Blocks of the prediction log that could not be written.", (double)c.blocks_failed);
     write_plain(page, "mw_log_removed_segments_total", "counter",

@@ -102,41 +102,27 @@ static void write_quoted(mw_buf *out, mw_view text)
         cli_csv_text(out, text);
 }
 
-static void write_text(const cli_log_table *table, mw_view text, mw_buf *out)
-{
-    if (table->as_json)
-        mw_json_write_text(out, text);
-    else
-        write_quoted(out, text);
-}
-
-static void write_input(const cli_log_table *table, const mw_log_column *column, double value,
-                        mw_buf *out)
+static void write_input(const mw_log_column *column, double value, mw_buf *out)
 {
     if (column->treatment == MW_LOG_HASHED) {
         uint64_t hash;
         memcpy(&hash, &value, sizeof hash);
-        mw_buf_format(out, table->as_json ? "\"%016llx\"" : "%016llx", (unsigned long long)hash);
+        mw_buf_format(out, "%016llx", (unsigned long long)hash);
         return;
     }
     bool is_category = column->categories && value >= 0 && value < (double)column->n_categories;
     if (is_category)
-        write_text(table, column->categories[(size_t)value], out);
-    else if (table->as_json)
-        mw_json_write_double(out, value);
+        write_quoted(out, column->categories[(size_t)value]);
     else if (!isnan(value))
         write_number(out, value);
 }
 
-static void write_output(const cli_log_table *table, const mw_log_shape *shape, double value,
-                         mw_buf *out)
+static void write_output(const mw_log_shape *shape, double value, mw_buf *out)
 {
     bool is_class = shape->answer == MW_LOG_CLASS && shape->classes && value >= 0 &&
                     value < (double)shape->n_classes;
     if (is_class)
-        write_text(table, shape->classes[(size_t)value], out);
-    else if (table->as_json)
-        mw_json_write_double(out, value);
+        write_quoted(out, shape->classes[(size_t)value]);
     else if (!isnan(value))
         write_number(out, value);
 }
@@ -159,13 +145,13 @@ void cli_log_table_head(cli_log_table *table)
     mw_buf_char(table->out, '\n');
 }
 
-static void write_cell(const cli_log_table *table, const mw_log_row *row, size_t i, mw_buf *out)
+static void write_cell(const mw_log_row *row, size_t i, mw_buf *out)
 {
     const mw_log_shape *shape = row->shape;
     if (i < shape->n_columns)
-        write_input(table, &shape->columns[i], row->inputs[i], out);
+        write_input(&shape->columns[i], row->inputs[i], out);
     else
-        write_output(table, shape, row->outputs[i - shape->n_columns], out);
+        write_output(shape, row->outputs[i - shape->n_columns], out);
 }
 
 static void write_csv(cli_log_table *table, const mw_log_row *row)
@@ -174,7 +160,7 @@ static void write_csv(cli_log_table *table, const mw_log_row *row)
     for (size_t i = 0; i < table->n_places; i++) {
         mw_buf *cell = &table->cells[table->place[i]];
         mw_buf_reset(cell);
-        write_cell(table, row, i, cell);
+        write_cell(row, i, cell);
     }
     cli_write_moment(out, row->time_ms);
     mw_buf_format(out, ",%.*s#%u,", MW_VIEW_ARG(row->id), row->row);
@@ -187,34 +173,10 @@ static void write_csv(cli_log_table *table, const mw_log_row *row)
     mw_buf_char(out, '\n');
 }
 
-static void write_json(cli_log_table *table, const mw_log_row *row)
+static void write_json_line(cli_log_table *table, const mw_log_row *row)
 {
-    char id[300];
-    mw_buf *out = table->out;
-    const mw_log_shape *shape = row->shape;
-    int size = snprintf(id, sizeof id, "%.*s#%u", MW_VIEW_ARG(row->id), row->row);
-    mw_buf_char(out, '{');
-    cli_member_time(out, "time", row->time_ms);
-    cli_member_text(out, "id", (mw_view){id, (size_t)size < sizeof id ? (size_t)size : 0});
-    cli_member_text(out, "endpoint", shape->endpoint);
-    cli_member_int(out, "version", shape->version);
-    mw_buf_format(out, ",\"model\":\"%016llx\",\"inputs\":{", (unsigned long long)shape->model);
-    bool is_first = true;
-    for (size_t i = 0; i < shape->n_columns; i++) {
-        if (shape->columns[i].treatment == MW_LOG_DROPPED)
-            continue;
-        mw_buf_text(out, is_first ? "" : ",");
-        mw_json_write_text(out, shape->columns[i].name);
-        mw_buf_char(out, ':');
-        write_cell(table, row, i, out);
-        is_first = false;
-    }
-    mw_buf_text(out, shape->n_outputs == 1 ? "},\"prediction\":" : "},\"prediction\":[");
-    for (size_t i = 0; i < shape->n_outputs; i++) {
-        mw_buf_text(out, i ? "," : "");
-        write_cell(table, row, shape->n_columns + i, out);
-    }
-    mw_buf_text(out, shape->n_outputs == 1 ? "}\n" : "]}\n");
+    mw_log_row_json(row, table->out);
+    mw_buf_char(table->out, '\n');
 }
 
 void cli_log_table_row(cli_log_table *table, const mw_log_row *row)
@@ -227,7 +189,7 @@ void cli_log_table_row(cli_log_table *table, const mw_log_row *row)
     if (table->failed)
         return;
     if (table->as_json)
-        write_json(table, row);
+        write_json_line(table, row);
     else
         write_csv(table, row);
 }

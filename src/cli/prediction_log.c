@@ -15,6 +15,17 @@ static mw_status read_age(const char *text, uint64_t *ret_ms, mw_error *err)
     return MW_OK;
 }
 
+/* A topic has what the log has. */
+static mw_status check_alone(const cli_call *call, mw_error *err)
+{
+    const cli_setting *kafka = &call->settings[CLI_LOG_KAFKA];
+    if (!kafka->text)
+        return MW_OK;
+    mw_fail(err, MW_E_OPTION_VALUE, "rows go to a topic out of the prediction log, which is off");
+    mw_at(err, "%s", kafka->place ? kafka->place : "--log-kafka");
+    return mw_mend(err, "add --log on; --log-size bounds what it takes on the disk");
+}
+
 mw_status cli_log_open(const cli_call *call, cli_watching *watching, mw_journal **ret_journal,
                        mw_error *err)
 {
@@ -23,7 +34,7 @@ mw_status cli_log_open(const cli_call *call, cli_watching *watching, mw_journal 
     const char *to = settings[CLI_LOG].text;
     *ret_journal = NULL;
     if (!to || strcmp(to, "off") == 0)
-        return MW_OK;
+        return check_alone(call, err);
     bool in_data = strcmp(to, "on") == 0;
     snprintf(folder, sizeof folder, "%s%s", in_data ? settings[CLI_DATA].text : to,
              in_data ? "/log" : "");
@@ -32,6 +43,8 @@ mw_status cli_log_open(const cli_call *call, cli_watching *watching, mw_journal 
                                   .hashed = settings[CLI_LOG_HASH].text,
                                   .dropped = settings[CLI_LOG_DROP].text,
                                   .slices = settings[CLI_LOG_SLICES].text,
+                                  .kafka = settings[CLI_LOG_KAFKA].text,
+                                  .kafka_settings = settings[CLI_LOG_KAFKA_SETTINGS].text,
                                   .bytes_max = settings[CLI_LOG_SIZE].number,
                                   .truth = watching ? cli_watching_truth : NULL,
                                   .truth_user = watching};

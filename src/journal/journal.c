@@ -97,6 +97,8 @@ static mw_status take_options(mw_journal *journal, const mw_journal_options *giv
     o->bytes_max = o->bytes_max ? o->bytes_max : MW_LIMIT_LOG_BYTES;
     copy_text(&o->hashed);
     copy_text(&o->dropped);
+    o->kafka = o->kafka_settings = NULL; /* read at opening alone */
+    mw_buf_init(&journal->message, MW_LIMIT_LOG_BLOCK_BYTES);
     journal->privacy.hashed = o->hashed;
     journal->privacy.dropped = o->dropped;
     journal->folder = strdup(given->folder);
@@ -135,6 +137,8 @@ static mw_status open_all(mw_journal *journal, const mw_journal_options *options
     MW_TRY(make_folder(journal->folder, err));
     MW_TRY(lock_folder(journal, err));
     MW_TRY(read_key(journal, err));
+    if (options->kafka)
+        MW_TRY(journal_kafka_open(options->kafka, options->kafka_settings, &journal->kafka, err));
     MW_TRY(journal_queue_init(&journal->queue, journal->options.queue_bytes, err));
     MW_TRY(journal_stream_open(&journal->predictions, journal->folder, "predictions",
                                journal->options.segment_bytes, err));
@@ -217,6 +221,8 @@ void mw_journal_close(mw_journal *journal)
     pthread_mutex_unlock(&journal->lock);
     if (journal->has_writer)
         pthread_join(journal->writer, NULL);
+    journal_kafka_close(journal->kafka);
+    mw_buf_done(&journal->message);
     journal_stream_close(&journal->predictions);
     journal_packer_done(&journal->packer);
     free_shapes(journal);
@@ -246,6 +252,9 @@ void mw_journal_count(mw_journal *journal, mw_journal_counts *ret)
                                .rows_unsampled = atomic_load(&journal->rows_unsampled),
                                .blocks_written = atomic_load(&journal->blocks_written),
                                .blocks_failed = atomic_load(&journal->blocks_failed)};
+    ret->has_kafka = journal->kafka != NULL;
+    if (journal->kafka)
+        journal_kafka_count(journal->kafka, &ret->kafka_sent, &ret->kafka_dropped);
     ret->bytes = journal_stream_bytes(&journal->predictions, &ret->segments);
     pthread_mutex_lock(&journal->predictions.lock);
     ret->segments_removed = journal->predictions.n_removed;

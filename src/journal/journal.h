@@ -6,7 +6,7 @@
  * is
  *
  * A prediction is known by the id of its request and its row, "0193a0...#4"; the id alone is row 0.
- * Format of the files: docs/reference/prediction-log.md. Not done here: Parquet, Kafka. */
+ * Format of the files: docs/reference/prediction-log.md. Not done here: Parquet. */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 
@@ -70,7 +70,10 @@ typedef struct mw_journal_options {
     uint64_t age_ms_max; /* 0 = for ever */
     size_t queue_bytes;  /* a power of two */
     size_t segment_bytes;
-    unsigned flush_ms;  /* a row is on the disk after that, at the latest */
+    unsigned flush_ms; /* a row is on the disk after that, at the latest */
+    /* Rows also go to a topic (kafka.h): "BROKER:9092/TOPIC"; librdkafka's settings, a file; or
+     * NULL */
+    const char *kafka, *kafka_settings;
     const char *slices; /* columns by which performance may be told, "region,age"; or NULL */
     /* The first labels of a classifier that answers probabilities, of up to 64 classes, from 500
      * on, and again when there are 2,000: how good it was in the beginning. On the journal's
@@ -112,6 +115,8 @@ typedef struct mw_journal_counts {
     uint64_t segments, bytes;               /* on the disk now */
     uint64_t segments_removed;              /* by size or age */
     uint64_t torn_bytes, damaged_blocks;    /* found at start: cut off; passed over */
+    bool has_kafka;
+    uint64_t kafka_sent, kafka_dropped; /* rows: a broker has them; full queue, or none in time */
 } mw_journal_counts;
 void mw_journal_count(mw_journal *journal, mw_journal_counts *ret_counts);
 
@@ -232,6 +237,10 @@ typedef struct mw_log_row {
     const double *inputs; /* n_columns; NaN of a dropped one; of a hashed one the hash's bits */
     const double *outputs;
 } mw_log_row;
+
+/* {"time":"2026-...","id":"ID#4","endpoint":"churn","version":1,"model":"0123...","inputs":{...},
+ * "prediction":0.3}: what `mw log` and Kafka's topic have; without a line end. */
+void mw_log_row_json(const mw_log_row *row, mw_buf *out);
 
 typedef struct mw_log_totals {
     uint64_t segments, bytes, blocks, rows, raw_bytes;

@@ -71,6 +71,44 @@ static mw_status write_block(mw_journal *journal, uint32_t shape, journal_open_b
     return append(journal, &block, mw_buf_as_view(&open->raw), err);
 }
 
+static void forward_row(mw_journal *journal, const mw_log_row *row)
+{
+    char key[300];
+    mw_buf *message = &journal->message;
+    int size = snprintf(key, sizeof key, "%.*s#%u", MW_VIEW_ARG(row->id), row->row);
+    mw_buf_reset(message);
+    mw_log_row_json(row, message);
+    if (message->failed)
+        journal_kafka_drop(journal->kafka, 1);
+    else
+        journal_kafka_put(journal->kafka,
+                          (mw_view){key, (size_t)size < sizeof key ? (size_t)size : 0},
+                          mw_buf_as_view(message));
+}
+
+/* Rows once more, to the topic: as the block has them, private columns treated. */
+static void forward(mw_journal *journal, const mw_log_shape *shape, const journal_open_block *open)
+{
+    journal_record record;
+    mw_view raw = mw_buf_as_view(&open->raw);
+    double *row = malloc((shape->n_columns + shape->n_outputs + 1) * sizeof *row);
+    if (!row || open->raw.failed)
+        journal_kafka_drop(journal->kafka, open->n_rows);
+    while (row && !open->raw.failed && journal_record_next(&raw, shape, &record))
+        for (uint32_t i = 0; i < record.n_rows; i++) {
+            mw_log_row told = {.shape = shape,
+                               .time_ms = record.time_ms,
+                               .id = record.id,
+                               .row = record.first_row + i,
+                               .inputs = row,
+                               .outputs = row + shape->n_columns};
+            journal_record_row(&record, shape, i, row, row + shape->n_columns);
+            forward_row(journal, &told);
+        }
+    free(row);
+    journal_kafka_poll(journal->kafka);
+}
+
 static void flush(mw_journal *journal, uint32_t shape)
 {
     mw_error err;
@@ -85,6 +123,8 @@ static void flush(mw_journal *journal, uint32_t shape)
         count(&journal->blocks_failed, 1);
         complain(journal, &err);
     }
+    if (journal->kafka)
+        forward(journal, journal->shapes[shape], open);
     mw_buf_reset(&open->raw);
     open->n_rows = 0;
     journal_stream_roll(&journal->predictions, false);
@@ -193,6 +233,8 @@ void *journal_write(void *argument)
         size_t n = drain(journal);
         flush_due(journal, !goes_on && n == 0);
         retain(journal);
+        if (journal->kafka)
+            journal_kafka_poll(journal->kafka);
         if (n == 0 && !goes_on)
             return NULL;
         if (n < RECORDS_AT_ONCE && goes_on)

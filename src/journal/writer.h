@@ -7,6 +7,7 @@
 
 #include "fairness_books.h"
 #include "join.h"
+#include "kafka.h"
 #include "queue.h"
 #include "shape.h"
 #include "stream.h"
@@ -61,6 +62,8 @@ struct mw_journal {
     journal_keeper keeper;
     journal_packer packer;
     journal_open_block *blocks[JOURNAL_SHAPES_MAX];
+    journal_kafka *kafka; /* NULL: no topic */
+    mw_buf message;       /* a row for it, the writer's */
     uint64_t retained_ns, complained_ns;
 
     pthread_t writer;

@@ -1,6 +1,7 @@
 """The prediction log: what a server kept of its predictions, found again by `mw log`, through
 kill -9, a full queue and private columns."""
 import csv
+import ctypes
 import io
 import json
 import pathlib
@@ -154,3 +155,37 @@ def test_one_server_a_folder(serve, folder):
     second = subprocess.run([BINARY, "serve", MODEL, "--listen", "127.0.0.1:0", "--log", folder],
                             capture_output=True, text=True, timeout=30, check=False)
     assert second.returncode == 5 and "MW8401" in second.stderr
+
+
+def has_librdkafka():
+    try:
+        return bool(ctypes.CDLL("librdkafka.so.1"))
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_librdkafka(), reason="librdkafka1 is not installed")
+def test_rows_go_to_a_topic_too(serve, folder, tmp_path):
+    """Against the mock cluster in librdkafka; what arrives there: tests/journal/test_kafka.c."""
+    settings = tmp_path / "kafka.properties"
+    settings.write_text("# a cluster within the library\ntest.mock.num.brokers=1\n")
+    server = serve(f"credit={MODEL}", "--log", "on", "--log-kafka", "nowhere:1/predictions",
+                   "--log-kafka-settings", settings)
+    for i in range(3):
+        send(server, [row(10 * i + r) for r in range(4)])
+    wait_written(server, 12)
+    end = time.monotonic() + 20
+    while server.samples()['mw_log_kafka_rows_total{result="sent"}'] < 12:
+        assert time.monotonic() < end, server.samples()
+        time.sleep(0.1)
+    assert server.samples()['mw_log_kafka_rows_total{result="dropped"}'] == 0
+    assert len(rows_of(log(folder, "query"))) == 12
+
+
+@pytest.mark.parametrize("log_to,topic,off,code", [
+    ("off", "broker:9092/t", None, "MW1005"), ("on", "broker:9092", None, "MW1005"),
+    ("on", "broker:9092/t", "off", "MW1005")])
+def test_topics_that_are_refused(run, tmp_path, log_to, topic, off, code):
+    done = run("serve", f"credit={MODEL}", "--listen", "127.0.0.1:0", "--log", log_to,
+               "--log-kafka", topic, cwd=tmp_path, env={"MW_LIBRDKAFKA": off} if off else None)
+    assert done.returncode not in (0, 6) and code in done.stderr and "fix:" in done.stderr
