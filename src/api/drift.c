@@ -21,6 +21,7 @@ typedef struct drift_page {
     const struct drift_metric *metric;
     const struct stream_metric *stream;
     const struct decay_metric *decay;
+    const struct joint_metric *joint;
     size_t n_endpoints;
     int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
 } drift_page;
@@ -98,6 +99,28 @@ static void write_reference(const mw_watch_report *r, mw_buf *out)
                   (unsigned long long)r->reference_rows, (unsigned long long)r->learn_rows);
 }
 
+static void write_joint(const drift_page *page, const mw_endpoint_info *info)
+{
+    char room[32];
+    mw_buf *out = page->out;
+    const mw_watch_joint *joint = &page->report.joint;
+    if (!joint->is_known)
+        return;
+    mw_buf_format(out, ",\"joint\":{\"drifted\":%s,\"components\":%zu",
+                  joint->drifted ? "true" : "false", joint->n_components);
+    write_number(out, "psi", joint->psi);
+    write_number(out, "psi_since", joint->psi_since);
+    write_number(out, "log_e_value", joint->log_e_value);
+    mw_buf_format(out, ",\"since_rows\":%llu", (unsigned long long)joint->since_rows);
+    write_number(out, "since_seconds", joint->since_seconds);
+    mw_buf_text(out, ",\"features\":[");
+    for (size_t i = 0; i < joint->n_causes; i++) {
+        mw_buf_text(out, i ? "," : "");
+        mw_json_write_text(out, name_of(page, info, joint->causes[i], room, sizeof room));
+    }
+    mw_buf_text(out, "]}");
+}
+
 static bool look(drift_page *page, const mw_endpoint_info *info)
 {
     if (page->seconds == 0)
@@ -128,6 +151,7 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
     write_number(out, "threshold", r->anomaly_threshold);
     mw_buf_char(out, '}');
     mw_buf_format(out, ",\"inactive\":%s", r->is_inactive ? "true" : "false");
+    write_joint(page, info);
     api_write_stream(&r->stream, out);
     api_write_decay(page->monitor, page->journal, info, r->n_features, out);
     mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
@@ -386,6 +410,43 @@ static void write_stream(void *user, const mw_endpoint_info *info)
     mw_buf_char(page->out, '\n');
 }
 
+/* Of a version: features together. */
+static const struct joint_metric {
+    const char *name, *help;
+    size_t at; /* of a double */
+} of_joint[] = {
+    {"mw_drift_joint_psi",
+     "Index of how far rows lie from what the reference's components make of them.",
+     offsetof(mw_watch_joint, psi)},
+    {"mw_drift_joint_psi_since", "The same, of the rows since a change most likely began.",
+     offsetof(mw_watch_joint, psi_since)},
+    {"mw_drift_joint_log_e_value",
+     "Logarithm of the evidence that features no longer go together as they did.",
+     offsetof(mw_watch_joint, log_e_value)},
+    {"mw_drift_joint_since_seconds", "How long ago that change most likely began.",
+     offsetof(mw_watch_joint, since_seconds)},
+};
+
+static void write_joint_lines(void *user, const mw_endpoint_info *info)
+{
+    drift_page *page = user;
+    const mw_watch_joint *joint = &page->report.joint;
+    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
+                           COLUMNS_MAX) ||
+        !joint->is_known)
+        return;
+    double value = joint->drifted;
+    if (page->joint)
+        memcpy(&value, (const char *)joint + page->joint->at, sizeof value);
+    if (!isfinite(value))
+        return;
+    mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\"} ",
+                  page->joint ? page->joint->name : "mw_drift_joint_drifted", info->name,
+                  info->version);
+    write_plain_number(page->out, value);
+    mw_buf_char(page->out, '\n');
+}
+
 static const struct decay_metric {
     const char *name, *help;
     size_t at; /* of MW_N_DECAY numbers */
@@ -451,6 +512,15 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
         write_head(out, page.stream->name, "gauge", page.stream->help);
         mw_fleet_each_version(api_fleet(api), write_stream, &page);
     }
+    for (size_t i = 0; i < MW_COUNT(of_joint); i++) {
+        page.joint = &of_joint[i];
+        write_head(out, page.joint->name, "gauge", page.joint->help);
+        mw_fleet_each_version(api_fleet(api), write_joint_lines, &page);
+    }
+    page.joint = NULL;
+    write_head(out, "mw_drift_joint_drifted", "gauge",
+               "1 while evidence and effect say that features no longer go together as they did.");
+    mw_fleet_each_version(api_fleet(api), write_joint_lines, &page);
     for (size_t i = 0; i < MW_COUNT(of_decay); i++) {
         page.decay = &of_decay[i];
         write_head(out, page.decay->name, "gauge", page.decay->help);

@@ -127,8 +127,8 @@ static double evidence_of(const watch_column *column, const double *counts, uint
     return mw_counts_log_evidence(r, c, n) - log(place) - log(place + 1);
 }
 
-static void take(mw_watched *found, const watch_column *column, const double *counts,
-                 uint64_t start, double seconds)
+void watch_take(mw_watched *found, const watch_column *column, const double *counts, uint64_t start,
+                double seconds)
 {
     double evidence = evidence_of(column, counts, start);
     if (evidence <= found->log_e_value)
@@ -191,15 +191,15 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
         for (size_t i = 0; slot && i < WATCH_BINS; i++)
             counts[i] += slot->counts[c][i];
         uint64_t begin_ns = later((r->now - back) * r->bucket_ns, version->first_ns);
-        take(found, column, counts, r->now - back - r->first,
-             seconds_between(begin_ns, version->latest_ns));
+        watch_take(found, column, counts, r->now - back - r->first,
+                   seconds_between(begin_ns, version->latest_ns));
     }
     watch_tell_window(column, counts, found);
     if (r->now - r->first < WATCH_STARTS)
         return;
     for (size_t i = 0; i < WATCH_BINS; i++)
         counts[i] = (double)version->whole[c * WATCH_BINS + i];
-    take(found, column, counts, 0, seconds_between(version->first_ns, version->latest_ns));
+    watch_take(found, column, counts, 0, seconds_between(version->first_ns, version->latest_ns));
 }
 
 /* Evidence over all columns, and an effect: both must speak. */
@@ -288,6 +288,10 @@ static void publish(watch_version *version, double alpha)
         judge(version, c, &r, &found[c]);
     report.n_drifted = believe(found, version->n_columns, alpha);
     report.is_inactive = is_inactive(version);
+    report.joint = (mw_watch_joint){0};
+    if (version->joint && version->joint->first_ns > 0 && !report.is_inactive)
+        report.joint = watch_joint_judge(version->joint, version->latest_ns,
+                                         version->history.bucket_ns, alpha);
     if (report.is_inactive)
         let_rest(&report, found, version->n_columns);
     report.stream.n_stuck = tell_stuck(version, found);
@@ -321,6 +325,9 @@ static void look_at_rows(watch_version *version, size_t n_rows)
     const double *rows = version->sample.rows;
     size_t n = version->n_columns;
     watch_score_some(version, rows, n_rows);
+    if (version->joint)
+        watch_joint_add(version->joint, rows, n_rows, n, version->latest_ns,
+                        version->history.bucket_ns);
     pthread_mutex_lock(&version->lock);
     if (!version->runs)
         version->runs = calloc(version->n_features + 1, sizeof *version->runs);

@@ -110,6 +110,17 @@ typedef struct mw_watch_stream {
     size_t n_stuck;
 } mw_watch_stream;
 
+/* Whether features still go together as they did (joint.c), as a column is told; sampled rows. */
+typedef struct mw_watch_joint {
+    bool is_known,
+        drifted; /* known: the first rows were there, 400 or more, of 2 to 128 features */
+    size_t n_components;
+    double psi, psi_since, log_e_value; /* of the errors; NaN: fewer than 200 rows */
+    uint64_t since_rows;
+    double since_seconds;
+    size_t n_causes, causes[5]; /* features, most of the change first; only while it drifted */
+} mw_watch_joint;
+
 typedef struct mw_watch_report {
     mw_watch_state state;
     uint64_t reference_rows; /* so far, of learn_rows */
@@ -130,6 +141,7 @@ typedef struct mw_watch_report {
     bool is_inactive;       /* no rows for a quarter of an hour, or for two minutes in which another
                                version of the endpoint had some: nothing of it is drifted */
     mw_watch_stream stream; /* of the endpoint; repeated rows of this version */
+    mw_watch_joint joint;
 } mw_watch_report;
 
 /* The last findings of a version; false when it was never tapped. ret_columns holds

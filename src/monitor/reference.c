@@ -322,6 +322,8 @@ void watch_hand_over(watch_version *before, watch_version *version)
         return;
     atomic_store(&version->scorer, scorer);
     atomic_store(&before->scorer, NULL);
+    version->joint = before->joint;
+    before->joint = NULL;
     watch_end_learning(version);
 }
 
@@ -343,6 +345,7 @@ void watch_learn(watch_version *version, uint64_t now_ns)
     }
     watch_columns_put(version, columns, true);
     atomic_store(&version->scorer, watch_scorer_make(version, columns));
+    version->joint = watch_joint_make(version);
     if (is_first)
         version->first_ns = now_ns;
     version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */

@@ -60,6 +60,7 @@ void watch_version_free(watch_version *version)
     free(version->is_category);
     free(version->bounds);
     watch_scorer_free(atomic_load(&version->scorer));
+    watch_joint_free(version->joint);
     free(version->learned);
     free(version->seen);
     free(version->whole);
@@ -108,5 +109,6 @@ size_t watch_version_bytes(const watch_version *version)
     bytes += version->runs ? version->n_features * sizeof *version->runs : 0;
     bytes += version->owns_pulse ? sizeof *version->pulse : 0;
     bytes += watch_scorer_bytes(atomic_load(&version->scorer));
+    bytes += watch_joint_bytes(version->joint);
     return bytes + version->n_columns * (sizeof(mw_watched) + sizeof(mw_anomaly_bound));
 }

@@ -242,6 +242,36 @@ typedef struct watch_scorer {
     double threshold;
 } watch_scorer;
 
+/* ---- joint.c: features together -------------------------------------------------------------- */
+
+struct watch_version;
+
+typedef struct watch_joint_minute {
+    uint64_t bucket;
+    double counts[WATCH_BINS];
+} watch_joint_minute;
+
+typedef struct watch_joint {
+    mw_joint *model;
+    size_t n;            /* features */
+    watch_column errors; /* of rows: deciles of the reference */
+    watch_joint_minute minutes[WATCH_STARTS];
+    double whole[WATCH_BINS];
+    uint64_t first_ns;
+    double *usual, *squares; /* n each: means of the reference; fading sums of `rows` rows */
+    double rows;
+} watch_joint;
+
+/* Of the first rows, while they are there. NULL: too few, or too few or many features, or memory is
+ * gone. */
+watch_joint *watch_joint_make(const struct watch_version *version);
+void watch_joint_free(watch_joint *joint);
+size_t watch_joint_bytes(const watch_joint *joint);
+void watch_joint_add(watch_joint *joint, const double *rows, size_t n_rows, size_t n_columns,
+                     uint64_t now_ns, uint64_t bucket_ns);
+mw_watch_joint watch_joint_judge(const watch_joint *joint, uint64_t now_ns, uint64_t bucket_ns,
+                                 double alpha);
+
 /* ---- one version ----------------------------------------------------------------------------- */
 
 enum { WATCH_RETIRED = 4 };
@@ -271,6 +301,7 @@ typedef struct watch_version {
     size_t n_retired;
     mw_anomaly_bound *bounds;       /* n_columns; of the profile, else not known */
     _Atomic(watch_scorer *) scorer; /* NULL until the first rows are there; made once */
+    _Atomic(watch_joint *) joint;   /* the same; others look at its size alone */
     watch_sample sample;            /* open once there are columns, while rows come */
     _Atomic(watch_lane *) lanes[WATCH_LANES];
     /* the watcher's */
@@ -358,6 +389,9 @@ void watch_score_some(watch_version *version, const double *rows, size_t n_rows)
 void watch_look(watch_version *version, uint64_t now_ns, double alpha);
 /* What the endpoint's pulse says, into the report. */
 void watch_tell_stream(watch_version *version);
+/* What a start's counts say of a change since then, where that is more than `found` has. */
+void watch_take(mw_watched *found, const watch_column *column, const double *counts, uint64_t start,
+                double seconds);
 double watch_psi(const watch_column *column, const double *counts);
 double watch_sum(const double *counts);
 /* What a window's counts say: psi, missing, outside. */

@@ -274,6 +274,8 @@ def test_odd_rows(serve, profile):
     assert set(outputs(tensor)) == {"output"}
     refused = ask(odd, "?anomaly=perhaps")
     assert refused.status_code == 400 and "anomaly=true" in refused.text
+    joint = found(server, lambda e: "joint" in e)["joint"]
+    assert joint["components"] >= 1 and joint["drifted"] is False and joint["features"] == []
     told = found(server, lambda e: e["anomalies"]["found"] >= 30)["anomalies"]
     assert told["scored"] >= told["found"]
     assert server.samples()[
