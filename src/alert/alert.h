@@ -118,9 +118,22 @@ MW_CHECKED mw_status mw_alerts_put_rule(mw_alerts *alerts, mw_view text, mw_buf 
 /* Only what the API has set: the file's or the built-in one of that name then holds again. */
 MW_CHECKED mw_status mw_alerts_remove_rule(mw_alerts *alerts, mw_view name, mw_buf *out,
                                            mw_error *err);
-/* What a rule would find now: {"holds_for":[{labels, value}]}. Nothing is kept. */
-MW_CHECKED mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, mw_buf *out,
+/* What a rule would find now: {"holds_for":[{labels, value}]}, and with hours above 0 what it would
+ * have said in the last ones: "past": {"fired", "firings", ...}. Nothing is kept. Takes up to 20 s.
+ */
+MW_CHECKED mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours, mw_buf *out,
                                         mw_error *err);
+/* What metrics of an endpoint were, as pages of the last week tell: one a minute. */
+enum { MW_ALERT_HISTORY_METRICS = 16, MW_ALERT_HISTORY_POINTS = 400 };
+typedef struct mw_alert_history {
+    mw_view metrics[MW_ALERT_HISTORY_METRICS];
+    size_t n_metrics;
+    mw_view endpoint;       /* absent: any */
+    int64_t from_ms, to_ms; /* since 1970; from before to */
+} mw_alert_history;
+/* {"step", "t", "series":[{"metric","labels","values"}]}: 200 series at most. */
+MW_CHECKED mw_status mw_alerts_history(const mw_alerts *alerts, const mw_alert_history *query,
+                                       mw_buf *out, mw_error *err);
 /* Of each its name, kind, origin ("file", "api"), how it fares, and a mark that is equal for equal
  * settings, which are not told. */
 MW_CHECKED mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err);
@@ -137,6 +150,9 @@ MW_CHECKED mw_status mw_alerts_remove_receiver(mw_alerts *alerts, mw_view name, 
  * Fails: MW_NOT_FOUND (MW8604). */
 MW_CHECKED mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_buf *out,
                                     mw_error *err);
+
+/* Grows whenever something that the calls above tell has changed. Any thread; does not wait. */
+uint64_t mw_alerts_revision(const mw_alerts *alerts);
 
 /* Its own families of /metrics. open: OpenMetrics. */
 void mw_alerts_metrics(mw_alerts *alerts, mw_buf *out, bool open);

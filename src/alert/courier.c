@@ -105,6 +105,8 @@ mw_status alerts_carry(alert_courier *courier, bool *ret_was_one, bool *ret_was_
     errand e = {.courier = courier, .arena = &arena};
     mw_status status = carry(&e, err);
     mw_arena_done(&arena);
+    if (e.is_one)
+        alerts_note_change(courier->alerts);
     *ret_was_one = e.is_one;
     *ret_was_taken = e.was_taken;
     *ret_next_ms = e.next_ms;

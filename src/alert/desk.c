@@ -170,6 +170,7 @@ mw_status mw_alerts_acknowledge(mw_alerts *alerts, mw_view id, mw_view who, mw_v
     mw_arena_init(&a.arena, 64 * MW_KIB, ARENA_BYTES);
     mw_status status = mw_store_write(alerts->store, acknowledge, &a, err);
     mw_arena_done(&a.arena);
+    alerts_note_change(alerts);
     return status == MW_OK ? mw_alerts_show(alerts, id, out, err) : status;
 }
 
@@ -242,6 +243,7 @@ mw_status mw_alerts_silence(mw_alerts *alerts, const mw_silence *silence, mw_buf
                                .why = silence->why.data ? silence->why : MW_VIEW("")}};
     MW_TRY(check_silence(silence, now_ms, err));
     MW_TRY(mw_store_write(alerts->store, put_into_book, &s, err));
+    alerts_note_change(alerts);
     put_silence(&s.silence, now_ms, out);
     mw_buf_char(out, '\n');
     return MW_OK;
@@ -266,6 +268,7 @@ mw_status mw_alerts_unsilence(mw_alerts *alerts, mw_view id, mw_view who, mw_buf
     if (!s.was)
         return fail_unknown("silence that holds of number", id, "GET /mw/v1/silences lists them",
                             err);
+    alerts_note_change(alerts);
     mw_buf_format(out, "{\"ended\":%llu}\n", (unsigned long long)number);
     return MW_OK;
 }
@@ -361,6 +364,7 @@ mw_status mw_alerts_put_rule(mw_alerts *alerts, mw_view text, mw_buf *out, mw_er
     pthread_mutex_lock(&alerts->lock);
     mw_status status = keep_rule(alerts, rule, out, err);
     pthread_mutex_unlock(&alerts->lock);
+    alerts_note_change(alerts);
     if (status != MW_OK)
         alert_rule_free(rule);
     return status;
@@ -385,24 +389,32 @@ mw_status mw_alerts_remove_rule(mw_alerts *alerts, mw_view name, mw_buf *out, mw
                             "built-in rules and those of the file are switched off by "
                             "'enabled: false'",
                             err);
+    alerts_note_change(alerts);
     mw_buf_text(out, "{\"removed\":");
     mw_json_write_text(out, name);
     mw_buf_text(out, "}\n");
     return status;
 }
 
+void alerts_put_labels(alert_labels labels, mw_buf *out)
+{
+    mw_buf_char(out, '{');
+    for (size_t l = 0; l < labels.count; l++) {
+        mw_buf_text(out, l ? "," : "");
+        mw_json_write_text(out, labels.items[l].name);
+        mw_buf_char(out, ':');
+        mw_json_write_text(out, labels.items[l].value);
+    }
+    mw_buf_char(out, '}');
+}
+
 static void put_elements(const alert_vector *found, mw_buf *out)
 {
     for (size_t i = 0; i < found->count && i < LIST_MOST; i++) {
         const alert_element *one = &found->items[i];
-        mw_buf_text(out, i ? ",\n{\"labels\":{" : "\n{\"labels\":{");
-        for (size_t l = 0; l < one->labels.count; l++) {
-            mw_buf_text(out, l ? "," : "");
-            mw_json_write_text(out, one->labels.items[l].name);
-            mw_buf_char(out, ':');
-            mw_json_write_text(out, one->labels.items[l].value);
-        }
-        mw_buf_text(out, "},\"value\":");
+        mw_buf_text(out, i ? ",\n{\"labels\":" : "\n{\"labels\":");
+        alerts_put_labels(one->labels, out);
+        mw_buf_text(out, ",\"value\":");
         mw_json_write_double(out, one->value);
         mw_buf_char(out, '}');
     }
@@ -423,19 +435,37 @@ static mw_status try_now(mw_alerts *alerts, alert_rule *rule, mw_arena *arena, m
     if (status == MW_OK) {
         mw_buf_text(out, "{\"holds_for\":[");
         put_elements(&found, out);
-        mw_buf_format(out, "],\"total\":%zu}\n", found.count);
+        mw_buf_format(out, "],\"total\":%zu", found.count);
     }
     mw_buf_done(&page);
     return status;
 }
 
-mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, mw_buf *out, mw_error *err)
+/* The windows of the rule have seen this moment: the past is looked at by another reading of it. */
+static mw_status try_past(const mw_alerts *alerts, mw_view text, int64_t hours, mw_arena *arena,
+                          mw_buf *out, mw_error *err)
+{
+    alert_rule *rule;
+    if (hours == 0 || !alerts->past)
+        return MW_OK;
+    MW_TRY(alerts_read_rule(text, &rule, err));
+    mw_buf_text(out, ",\"past\":");
+    mw_status status = alerts_put_retro(alerts->past, rule, hours, arena, out, err);
+    alert_rule_free(rule);
+    return status;
+}
+
+mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours, mw_buf *out,
+                             mw_error *err)
 {
     mw_arena arena;
     alert_rule *rule;
     MW_TRY(alerts_read_rule(text, &rule, err));
     mw_arena_init(&arena, 64 * MW_KIB, MW_LIMIT_ALERT_LOOK_BYTES);
     mw_status status = try_now(alerts, rule, &arena, out, err);
+    if (status == MW_OK)
+        status = try_past(alerts, text, hours, &arena, out, err);
+    mw_buf_text(out, "}\n");
     mw_arena_done(&arena);
     alert_rule_free(rule);
     return status;

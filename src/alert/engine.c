@@ -14,6 +14,16 @@ enum {
     NS_PER_MS = 1000000
 };
 
+void alerts_note_change(mw_alerts *alerts)
+{
+    atomic_fetch_add(&alerts->revision, 1);
+}
+
+uint64_t mw_alerts_revision(const mw_alerts *alerts)
+{
+    return atomic_load(&alerts->revision);
+}
+
 /* ---- alerts in memory ------------------------------------------------------------------------ */
 
 static size_t labels_bytes(alert_labels labels)
@@ -126,8 +136,8 @@ static bool is_gone(const alert_moment *moment, const alert_one *one)
     return true;
 }
 
-static void step_one(alert_one *one, const alert_moment *moment, const alert_vector *clearing,
-                     int64_t wall_ms)
+static void step_one(mw_alerts *alerts, alert_one *one, const alert_moment *moment,
+                     const alert_vector *clearing, int64_t wall_ms)
 {
     const alert_rule *rule = one->rule;
     bool fires = one->track.state == ALERT_FIRING;
@@ -136,6 +146,8 @@ static void step_one(alert_one *one, const alert_moment *moment, const alert_vec
                   (!rule->resolve_when || one->was_gone || (fires && holds_for(clearing, one)));
     alert_event event = alert_track_step(&one->track, rule->for_ms, rule->keep_firing_ms,
                                          one->holds, clears, moment->now_ms);
+    if (event != ALERT_NOTHING)
+        alerts_note_change(alerts);
     if (event == ALERT_BEGAN || (event == ALERT_FIRED && rule->for_ms == 0))
         one->began_ms = wall_ms;
 }
@@ -156,7 +168,7 @@ static mw_status look_at_rule(mw_alerts *alerts, alert_rule *rule, const alert_m
     }
     for (size_t i = 0; i < alerts->n_ones; i++)
         if (alerts->ones[i]->rule == rule)
-            step_one(alerts->ones[i], moment, &clearing, wall_ms);
+            step_one(alerts, alerts->ones[i], moment, &clearing, wall_ms);
     return MW_OK;
 }
 
@@ -346,6 +358,8 @@ static mw_status write_changes(mw_alerts *alerts, const alert_moment *moment, in
     MW_TRY(gather_changes(alerts, moment, holds, &changes, err));
     MW_TRY(mw_store_write(alerts->store, alerts_write_down, &changes, err));
     settle(alerts);
+    if (changes.n_fired + changes.n_released + changes.n_held + changes.n_posted > 0)
+        alerts_note_change(alerts);
     say_changes(&changes);
     alerts->passed_ms = moment->now_ms;
     alerts->held_ms = holds ? moment->now_ms : alerts->held_ms;
@@ -398,6 +412,8 @@ mw_status mw_alerts_look(mw_alerts *alerts, mw_error *err)
     alerts->options.scrape(alerts->options.user, &alerts->page);
     pthread_mutex_lock(&alerts->lock);
     mw_status status = alerts->page.failed ? mw_fail_memory(err, "the metrics") : look(alerts, err);
+    if (alerts->past && !alerts->page.failed)
+        alert_past_put(alerts->past, mw_clock_wall_ms(), mw_buf_as_view(&alerts->page));
     say_trouble(alerts, status, err);
     alerts_write_metrics(alerts);
     pthread_mutex_unlock(&alerts->lock);
@@ -448,6 +464,13 @@ static mw_status open_store(mw_alerts *alerts, mw_error *err)
     return status;
 }
 
+static mw_status open_past(mw_alerts *alerts, mw_error *err)
+{
+    char path[4096];
+    int size = snprintf(path, sizeof path, "%s/samples", alerts->folder);
+    return size > 0 && size < (int)sizeof path ? alert_past_open(path, &alerts->past, err) : MW_OK;
+}
+
 static mw_status open_all(mw_alerts *alerts, mw_error *err)
 {
     static const mw_yaml nothing = {.kind = MW_YAML_MAP};
@@ -465,6 +488,7 @@ static mw_status open_all(mw_alerts *alerts, mw_error *err)
     if (!alerts->folder || !alerts->url)
         return mw_fail_memory(err, "the alerts");
     MW_TRY(open_store(alerts, err));
+    MW_TRY(open_past(alerts, err));
     MW_TRY(alerts_hire_couriers(alerts, err));
     return alerts_gather_rules(alerts, err);
 }
@@ -549,6 +573,7 @@ void mw_alerts_close(mw_alerts *alerts)
         return;
     mw_alerts_stop(alerts);
     mw_store_close(alerts->store);
+    alert_past_close(alerts->past);
     for (size_t i = 0; i < alerts->n_ones; i++)
         free(alerts->ones[i]);
     free(alerts->ones);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "book.h"
+#include "past.h"
 #include "state.h"
 #include "tell.h"
 
@@ -48,6 +49,7 @@ struct mw_alerts {
     char *folder, *url;
     char server[ALERT_SERVER_BYTES];
     mw_store *store;
+    alert_past *past;     /* NULL: it cannot be kept */
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t wakes; /* the engine, the couriers */
     pthread_t thread;
@@ -62,12 +64,16 @@ struct mw_alerts {
     alert_courier **couriers;              /* in order; room for all that there may be */
     size_t n_couriers;
     bool is_started;
+    atomic_uint_least64_t revision; /* of what people see */
     /* for /metrics */
     uint64_t n_looks, n_failed_looks, look_ns, n_given_up;
     double disk_free, disk_size;
     pthread_mutex_t told_lock; /* of what /metrics copies, plain and OpenMetrics */
     mw_buf told[2];
 };
+
+/* Something that people see has changed. */
+void alerts_note_change(mw_alerts *alerts);
 
 /* ---- rules.c ------------------------------------------------------------------------------------
  */
@@ -79,6 +85,16 @@ void alerts_put_rule(mw_alerts *alerts, alert_rule *rule);
 MW_CHECKED mw_status alerts_drop_rule(mw_alerts *alerts, mw_view name, mw_error *err);
 /* From JSON or YAML; where: "rule:line:column". */
 MW_CHECKED mw_status alerts_read_rule(mw_view text, alert_rule **ret_rule, mw_error *err);
+
+/* {"a":"b"} */
+void alerts_put_labels(alert_labels labels, mw_buf *out);
+
+/* ---- retro.c ------------------------------------------------------------------------------------
+ */
+/* What the rule would have said in the last hours, as an object. The rule must be new: its windows
+ * fill by it. */
+MW_CHECKED mw_status alerts_put_retro(const alert_past *past, alert_rule *rule, int64_t hours,
+                                      mw_arena *arena, mw_buf *out, mw_error *err);
 
 /* ---- post.c -------------------------------------------------------------------------------------
  */

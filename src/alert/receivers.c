@@ -222,6 +222,7 @@ mw_status mw_alerts_put_receiver(mw_alerts *alerts, mw_view text, bool may_reach
     }
     if (status != MW_OK)
         alert_receiver_free(receiver);
+    alerts_note_change(alerts);
     return status;
 }
 
@@ -259,5 +260,6 @@ mw_status mw_alerts_remove_receiver(mw_alerts *alerts, mw_view name, mw_buf *out
     mw_buf_text(out, "{\"removed\":");
     mw_json_write_text(out, name);
     mw_buf_text(out, "}\n");
+    alerts_note_change(alerts);
     return status;
 }

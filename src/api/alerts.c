@@ -200,7 +200,36 @@ static mw_status run_remove_rule(alert_turn *turn, mw_error *err)
 
 static mw_status run_try_rule(alert_turn *turn, mw_error *err)
 {
-    return mw_alerts_try_rule(turn->room->alerts, turn->body, turn->exchange->reply, err);
+    int64_t hours = whole_parameter(turn, "hours");
+    if (hours > MW_LIMIT_ALERT_PAST_HOURS) {
+        mw_fail(err, MW_E_QUERY, "%lld hours are more than are kept", (long long)hours);
+        return mw_mend(err, "hours is at most %d", MW_LIMIT_ALERT_PAST_HOURS);
+    }
+    return mw_alerts_try_rule(turn->room->alerts, turn->body, hours, turn->exchange->reply, err);
+}
+
+/* ?metric=mw_performance,mw_decay_estimated&endpoint=churn&from=..&to=.. in seconds since 1970. */
+static mw_status run_history(alert_turn *turn, mw_error *err)
+{
+    int64_t now = mw_clock_wall_ms() / 1000, to = whole_parameter(turn, "to");
+    int64_t from = whole_parameter(turn, "from");
+    mw_view names = parameter(turn, "metric");
+    mw_alert_history query = {.endpoint = parameter(turn, "endpoint")};
+    to = to > 0 && to <= now + 1 ? to : now + 1;
+    from = from > 0 ? from : to - 3600;
+    if (from < to - (int64_t)MW_LIMIT_ALERT_PAST_HOURS * 3600)
+        from = to - (int64_t)MW_LIMIT_ALERT_PAST_HOURS * 3600;
+    while (names.size > 0 && query.n_metrics < MW_ALERT_HISTORY_METRICS)
+        query.metrics[query.n_metrics++] = mw_view_cut(&names, ',');
+    if (query.n_metrics == 0 || from >= to) {
+        mw_fail(err, MW_E_QUERY, "%s",
+                query.n_metrics ? "'from' is not before 'to'" : "no metric is named");
+        return mw_mend(err, "metric=mw_performance,mw_decay_estimated&endpoint=NAME&from=&to=, in "
+                            "seconds since 1970");
+    }
+    query.from_ms = 1000 * from;
+    query.to_ms = 1000 * to;
+    return mw_alerts_history(turn->room->alerts, &query, turn->exchange->reply, err);
 }
 
 static mw_status run_receivers(alert_turn *turn, mw_error *err)
@@ -237,8 +266,10 @@ static const alert_call calls[] = {
     {MW_DELETE, "/mw/v1/silences/{id}", run_unsilence, false, "End a silence"},
     {MW_GET, "/mw/v1/rules", run_rules, false, "Rules for alerts"},
     {MW_POST, "/mw/v1/rules", run_put_rule, false, "Set a rule"},
-    {MW_POST, "/mw/v1/rules:test", run_try_rule, false, "For what a rule would hold now"},
+    {MW_POST, "/mw/v1/rules:test", run_try_rule, false,
+     "For what a rule would hold now, and how often it would have fired (?hours=168)"},
     {MW_DELETE, "/mw/v1/rules/{id}", run_remove_rule, false, "Remove a rule that was set"},
+    {MW_GET, "/mw/v1/history", run_history, false, "What metrics were over the last week"},
     {MW_GET, "/mw/v1/receivers", run_receivers, false, "Who is told, and whether it works"},
     {MW_POST, "/mw/v1/receivers", run_put_receiver, false, "Set a receiver"},
     {MW_DELETE, "/mw/v1/receivers/{id}", run_remove_receiver, false,
@@ -307,7 +338,7 @@ static void work(mw_job *job)
 bool api_alerts_takes(mw_view path)
 {
     static const char *const roots[] = {"/mw/v1/alerts", "/mw/v1/silences", "/mw/v1/rules",
-                                        "/mw/v1/receivers"};
+                                        "/mw/v1/receivers", "/mw/v1/history"};
     for (size_t i = 0; i < MW_COUNT(roots); i++) {
         size_t size = strlen(roots[i]);
         if (mw_view_starts(path, roots[i]) &&

@@ -1,11 +1,14 @@
 /* From an exchange to its handler. */
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "alerts.h"
 #include "look.h"
 #include "mlflow.h"
 #include "session.h"
+
+enum { READERS = 2 }; /* one may be in a long log */
 
 struct mw_api {
     mw_fleet *fleet;
@@ -15,15 +18,17 @@ struct mw_api {
     api_guard *guard;       /* NULL: nobody is asked who he is */
     const api_rule **rules; /* of each route; NULL without a guard */
     mw_monitor *monitor;
-    api_pulse *pulse;      /* from the server's opening on */
+    api_pulse *pulse; /* from the server's opening on */
+    api_board *board;
+    api_reports *reports;  /* NULL: there is no data folder */
     const char *base_path; /* "", or "/prefix" */
     const char *folder;    /* NULL: nothing is kept */
     mw_journal *journal;
-    mw_alerts *alerting;
-    api_alerts *alerts;      /* NULL: there are none */
-    mw_registry *registry;   /* NULL: no record is kept */
-    mw_conductor *conductor; /* NULL: no rollouts */
-    mw_pool *readers;        /* of what waits for the disk */
+    _Atomic(mw_alerts *) alerting;     /* as the conductor: the pulse looks at it */
+    api_alerts *alerts;                /* NULL: there are none */
+    mw_registry *registry;             /* NULL: no record is kept */
+    _Atomic(mw_conductor *) conductor; /* NULL: no rollouts */
+    mw_pool *readers;                  /* of what waits for the disk */
     size_t artifact_bytes_max, body_bytes_max;
     unsigned cores;
     double started_seconds;
@@ -44,8 +49,10 @@ void mw_api_free(mw_api *api)
 {
     if (!api)
         return;
+    api_reports_free(api->reports);
     api_pulse_free(api->pulse);
     mw_pool_free(api->readers);
+    api_board_free(api->board);
     api_alerts_free(api->alerts);
     api_mlflow_free(api->mlflow);
     api_guard_free(api->guard);
@@ -118,8 +125,14 @@ mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err)
     char traffic[PATH_MAX];
     bool keeps = api->folder && (size_t)snprintf(traffic, sizeof traffic, "%s/traffic",
                                                  api->folder) < sizeof traffic;
-    MW_TRY(mw_pool_new(1, &api->readers, err));
-    return api_pulse_new(api->fleet, server, keeps ? traffic : NULL, &api->pulse, err);
+    MW_TRY(mw_pool_new(READERS, &api->readers, err));
+    MW_TRY(api_pulse_new(api->fleet, server, keeps ? traffic : NULL, &api->pulse, err));
+    return api_board_new(api, &api->board, err);
+}
+
+api_board *api_board_of(mw_api *api)
+{
+    return api->board;
 }
 
 mw_pool *api_readers(mw_api *api)
@@ -130,6 +143,16 @@ mw_pool *api_readers(mw_api *api)
 api_pulse *api_pulse_of(mw_api *api)
 {
     return api->pulse;
+}
+
+mw_status mw_api_set_reports(mw_api *api, const mw_api_reports_maker *maker, mw_error *err)
+{
+    return api->folder ? api_reports_new(api->folder, maker, &api->reports, err) : MW_OK;
+}
+
+struct api_reports *api_reports_of(mw_api *api)
+{
+    return api->reports;
 }
 
 void mw_api_set_folder(mw_api *api, const char *folder)

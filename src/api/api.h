@@ -36,6 +36,23 @@ void mw_api_set_body_caps(mw_api *api, size_t artifact_bytes, size_t body_bytes)
 /* Where what endpoints did (`traffic`) and reports (`reports`) are kept over a restart: the data
  * folder, which is there; borrowed, NULL = they are not. To be called before the next. */
 void mw_api_set_folder(mw_api *api, const char *folder);
+/* What somebody wants a report of, and where it goes. */
+typedef struct mw_report_wish {
+    mw_view kind, of;                   /* "weekly", "credit" */
+    const char *authorization, *cookie; /* of the visitor: "Cookie: ..."; NULL: none */
+    const char *path;                   /* of the file to write */
+} mw_report_wish;
+
+/* Who makes reports; called on a thread that may wait, and may ask this server. */
+typedef struct mw_api_reports_maker {
+    mw_status (*make)(void *user, const mw_report_wish *wish, mw_error *err);
+    void *user;
+} mw_api_reports_maker;
+
+/* Reports are made and kept below the data folder from now on, which must have been set. To be
+ * called before the server starts. */
+MW_CHECKED mw_status mw_api_set_reports(mw_api *api, const mw_api_reports_maker *maker,
+                                        mw_error *err);
 /* The server whose connections /metrics counts, and whose streams are told of events; borrowed. To
  * be called before it starts; starts a thread of its own. */
 MW_CHECKED mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error *err);

@@ -1,4 +1,5 @@
-/* GET /mw/v1/events?topics=overview,endpoint:churn: what happens, as server-sent events.
+/* GET /mw/v1/events?topics=overview,alerts,rollouts,endpoint:churn: what happens, as server-sent
+ * events.
  *
  *     the pulse announces --> the loop calls the handler again --> the events since the last ones
  *
@@ -13,12 +14,7 @@
 
 #include "mlflow.h"
 
-enum {
-    HEARTBEAT_SECONDS = 15,
-    ENDPOINTS_A_SECOND = 50, /* of an overview; more of them make it come less often */
-    OVERVIEW_SECONDS_MAX = 10,
-    NAME_BYTES = MW_LIMIT_NAME_BYTES + 16
-};
+enum { HEARTBEAT_SECONDS = 15, DRIFT_SECONDS = 5, NAME_BYTES = MW_LIMIT_NAME_BYTES + 16 };
 
 typedef struct stream {
     mw_api *api;
@@ -40,23 +36,26 @@ static void end_event(const stream *s)
 
 /* ---- overview -------------------------------------------------------------------------------- */
 
-static void count(void *given, const mw_endpoint_info *info)
-{
-    (void)info;
-    ++*(int64_t *)given;
-}
-
+/* Made by the pulse, as soon as somebody listens. */
 static void tell_overview(const stream *s)
 {
-    int64_t n = 0;
-    mw_fleet_each(api_fleet(s->api), count, &n);
-    int64_t period = 1 + n / ENDPOINTS_A_SECOND;
-    if (period > OVERVIEW_SECONDS_MAX)
-        period = OVERVIEW_SECONDS_MAX;
-    if (s->last > 0 && s->now % period != 0)
-        return;
+    api_board *board = api_board_of(s->api);
+    size_t begin = s->out->size;
+    api_board_listen(board);
     begin_event(s, "overview", s->now);
-    api_put_overview(s->api, s->visitor, s->out);
+    if (api_board_put(board, s->last, s->visitor, s->out))
+        end_event(s);
+    else
+        s->out->size = begin;
+}
+
+/* That something changed: who shows it asks for it. */
+static void tell_news(const stream *s, const char *name, int64_t at)
+{
+    if (at <= s->last)
+        return;
+    begin_event(s, name, s->now);
+    mw_buf_format(s->out, "{\"t\":%lld}", (long long)at);
     end_event(s);
 }
 
@@ -128,6 +127,8 @@ static void tell_endpoint(const stream *s, mw_view name)
     int64_t first = s->last > 0 && !s->has_missed ? s->last + 1 : s->now;
     for (int64_t t = first; t <= s->now; t++)
         tell_point(s, name, t);
+    if (s->now / DRIFT_SECONDS > s->last / DRIFT_SECONDS)
+        tell_news(s, "drift", s->now);
 }
 
 /* ---- the stream ------------------------------------------------------------------------------ */
@@ -152,6 +153,10 @@ static void tell_topics(const stream *s, mw_view topics)
         mw_view topic = decode(mw_view_cut(&topics, ','), room);
         if (mw_view_is(topic, "overview"))
             tell_overview(s);
+        else if (mw_view_is(topic, "alerts"))
+            tell_news(s, "alert", api_board_alerts_at(api_board_of(s->api)));
+        else if (mw_view_is(topic, "rollouts"))
+            tell_news(s, "rollout", api_board_rollouts_at(api_board_of(s->api)));
         else if (mw_view_starts(topic, "endpoint:"))
             tell_endpoint(s, (mw_view){topic.data + 9, topic.size - 9});
     }

@@ -1,4 +1,4 @@
-/* How the endpoints are: the overview, and one of them. */
+/* How an endpoint is, and all that is known of one. */
 #include "look.h"
 
 #include <math.h>
@@ -9,7 +9,6 @@
 
 enum {
     SPARK_STEP = 10, /* seconds */
-    SPARK_POINTS = 30,
     COLUMNS_MAX = MW_LIMIT_WATCHED_FEATURES + MW_LIMIT_WATCHED_OUTPUTS,
     FIRING_ERRORS_MIN = 5 /* server errors of a minute, beside their share */
 };
@@ -51,15 +50,6 @@ static uint64_t requests_of(const mw_endpoint_info *info)
 
 /* ---- drift ----------------------------------------------------------------------------------- */
 
-typedef struct drift_view {
-    bool is_watched;
-    mw_watch_report report;
-    const mw_watched *worst; /* by psi_since, else psi; NULL: not enough rows */
-    size_t worst_column;
-    double worst_psi;
-    mw_watched columns[COLUMNS_MAX];
-} drift_view;
-
 /* The larger of the effect since the likeliest start and of the last minutes. */
 static double effect_of(const mw_watched *found)
 {
@@ -67,43 +57,45 @@ static double effect_of(const mw_watched *found)
     return since > found->psi || isnan(found->psi) ? since : found->psi;
 }
 
-static void look_at_drift(mw_api *api, const mw_endpoint_info *info, drift_view *view)
+static void look_at_drift(mw_api *api, const char *endpoint, unsigned version, api_sight *sight)
 {
-    view->worst = NULL;
-    view->is_watched =
-        api_monitor(api) && mw_monitor_report(api_monitor(api), info->name, info->version,
-                                              &view->report, view->columns, COLUMNS_MAX);
-    if (!view->is_watched || view->report.state == MW_WATCH_LEARNING)
-        return;
-    for (size_t c = 0; c < view->report.n_features + view->report.n_outputs; c++) {
-        double effect = effect_of(&view->columns[c]);
-        if (isnan(effect) || (view->worst && effect <= view->worst_psi))
-            continue;
-        view->worst = &view->columns[c];
-        view->worst_column = c;
-        view->worst_psi = effect;
-    }
+    mw_watched *columns = malloc(COLUMNS_MAX * sizeof *columns);
+    sight->is_watched =
+        columns && api_monitor(api) &&
+        mw_monitor_report(api_monitor(api), endpoint, version, &sight->watch, columns, COLUMNS_MAX);
+    size_t n = sight->watch.n_features + sight->watch.n_outputs;
+    if (sight->is_watched && sight->watch.state != MW_WATCH_LEARNING)
+        for (size_t c = 0; c < n; c++) {
+            double effect = effect_of(&columns[c]);
+            if (isnan(effect) || (sight->has_worst && effect <= sight->worst_psi))
+                continue;
+            sight->has_worst = true;
+            sight->worst_column = c;
+            sight->worst_psi = effect;
+            sight->worst_drifted = columns[c].drifted;
+        }
+    free(columns);
 }
 
-static void put_column_name(const mw_endpoint_info *info, const drift_view *view, mw_buf *out)
+static void put_column_name(const mw_endpoint_info *info, const api_sight *sight, mw_buf *out)
 {
     char room[32];
-    size_t c = view->worst_column;
+    size_t c = sight->worst_column;
     mw_view name = {room, 0};
-    if (c < view->report.n_features && info->forest && c < info->forest->schema.n_columns)
+    if (c < sight->watch.n_features && info->forest && c < info->forest->schema.n_columns)
         name = info->forest->schema.columns[c].name;
-    else if (c < view->report.n_features)
+    else if (c < sight->watch.n_features)
         name.size = (size_t)snprintf(room, sizeof room, "f%zu", c);
     else
-        name.size = (size_t)snprintf(room, sizeof room, "output %zu", c - view->report.n_features);
+        name.size = (size_t)snprintf(room, sizeof room, "output %zu", c - sight->watch.n_features);
     mlflow_put_text(out, "feature", name);
 }
 
-static void put_drift(const mw_endpoint_info *info, const drift_view *view, mw_buf *out)
+static void put_drift(const mw_endpoint_info *info, const api_sight *sight, mw_buf *out)
 {
-    const mw_watch_report *r = &view->report;
+    const mw_watch_report *r = &sight->watch;
     mlflow_put_name(out, "drift");
-    if (!view->is_watched) {
+    if (!sight->is_watched) {
         mw_buf_text(out, "{\"state\":\"off\"}");
         return;
     }
@@ -114,12 +106,12 @@ static void put_drift(const mw_endpoint_info *info, const drift_view *view, mw_b
     mlflow_put_int(out, "rows", (int64_t)r->window_rows);
     mlflow_put_int(out, "n_columns", (int64_t)(r->n_features + r->n_outputs));
     mlflow_put_int(out, "n_drifted", (int64_t)r->n_drifted);
-    if (view->worst) {
+    if (sight->has_worst) {
         mlflow_put_name(out, "worst");
         mw_buf_char(out, '{');
-        put_column_name(info, view, out);
-        api_put_double(out, "psi", view->worst_psi);
-        api_put_bool(out, "drifted", view->worst->drifted);
+        put_column_name(info, sight, out);
+        api_put_double(out, "psi", sight->worst_psi);
+        api_put_bool(out, "drifted", sight->worst_drifted);
         mw_buf_char(out, '}');
     }
     mw_buf_char(out, '}');
@@ -155,15 +147,15 @@ static void say_format(judgement *j, bool fires, const char *format, ...)
     say(j, fires, (mw_view){text, size < (int)sizeof text ? (size_t)size : sizeof text - 1});
 }
 
-static void judge_drift(judgement *j, const drift_view *view)
+static void judge_drift(judgement *j, const api_sight *sight)
 {
-    if (!view->is_watched || !view->worst)
+    if (!sight->is_watched || !sight->has_worst)
         return;
-    if (view->report.n_drifted > 0)
-        say_format(j, true, "%zu of %zu columns drifted", view->report.n_drifted,
-                   view->report.n_features + view->report.n_outputs);
-    else if (view->worst_psi >= watch_psi)
-        say_format(j, false, "the largest drift is PSI %.2f", view->worst_psi);
+    if (sight->watch.n_drifted > 0)
+        say_format(j, true, "%zu of %zu columns drifted", sight->watch.n_drifted,
+                   sight->watch.n_features + sight->watch.n_outputs);
+    else if (sight->worst_psi >= watch_psi)
+        say_format(j, false, "the largest drift is PSI %.2f", sight->worst_psi);
 }
 
 static void judge_traffic(judgement *j, const mw_endpoint_info *info, const api_sample *minute)
@@ -196,18 +188,15 @@ static void put_model(const mw_endpoint_info *info, mw_buf *out)
     mlflow_put_int(out, "trees", (int64_t)forest->n_trees);
 }
 
-static void put_spark(api_samples *samples, const mw_endpoint_info *info, int64_t now, mw_buf *out)
+static void put_spark(const api_sight *sight, mw_buf *out)
 {
-    int64_t since;
-    api_sample sums[SPARK_POINTS];
-    if (!api_samples_read(samples, info->name, info->version, now + 1 - SPARK_STEP * SPARK_POINTS,
-                          SPARK_STEP, SPARK_POINTS, sums, &since))
+    if (!sight->is_sampled)
         return;
     mlflow_put_name(out, "spark");
     mw_buf_char(out, '[');
-    for (size_t i = 0; i < SPARK_POINTS; i++) {
+    for (size_t i = 0; i < LOOK_SPARK_POINTS; i++) {
         mlflow_put_comma(out);
-        mw_json_write_double(out, (double)api_sample_requests(&sums[i]) / SPARK_STEP);
+        mw_json_write_double(out, sight->spark[i]);
     }
     mw_buf_char(out, ']');
 }
@@ -231,88 +220,52 @@ static const char *state_of(const judgement *j, const mw_endpoint_info *info)
                                     : "ok";
 }
 
-void api_put_endpoint(mw_api *api, const mw_endpoint_info *info, mw_buf *out)
+static void look_at_samples(mw_api *api, const char *endpoint, unsigned version, api_sight *sight)
+{
+    api_sample sums[LOOK_SPARK_POINTS];
+    api_pulse *pulse = api_pulse_of(api);
+    api_samples *samples = api_pulse_samples(pulse);
+    int64_t now = api_pulse_now(pulse), since = now;
+    (void)api_samples_read(samples, endpoint, version, now + 1 - LOOK_RATE_SECONDS,
+                           LOOK_RATE_SECONDS + 1, 1, &sight->minute, &since);
+    int64_t seconds = now + 1 - since;
+    sight->seconds = seconds < 1 ? 1 : seconds > LOOK_RATE_SECONDS ? LOOK_RATE_SECONDS : seconds;
+    sight->is_sampled =
+        api_samples_read(samples, endpoint, version, now + 1 - SPARK_STEP * LOOK_SPARK_POINTS,
+                         SPARK_STEP, LOOK_SPARK_POINTS, sums, &since);
+    for (size_t i = 0; sight->is_sampled && i < LOOK_SPARK_POINTS; i++)
+        sight->spark[i] = (double)api_sample_requests(&sums[i]) / SPARK_STEP;
+}
+
+void api_look_at(mw_api *api, const char *endpoint, unsigned version, api_sight *ret_sight)
+{
+    *ret_sight = (api_sight){.seconds = 1};
+    look_at_samples(api, endpoint, version, ret_sight);
+    look_at_drift(api, endpoint, version, ret_sight);
+}
+
+void api_put_sight(const mw_endpoint_info *info, const api_sight *sight, mw_buf *out)
 {
     mw_buf reasons;
-    api_sample minute = {0};
-    api_pulse *pulse = api_pulse_of(api);
-    int64_t now = api_pulse_now(pulse), since = now;
-    drift_view *view = malloc(sizeof *view);
-    if (!view)
-        return;
     mw_buf_init(&reasons, 16 * MW_KIB);
-    (void)api_samples_read(api_pulse_samples(pulse), info->name, info->version,
-                           now + 1 - LOOK_RATE_SECONDS, LOOK_RATE_SECONDS + 1, 1, &minute, &since);
-    int64_t seconds = now + 1 - since;
     judgement j = {.reasons = &reasons};
-    look_at_drift(api, info, view);
-    judge_traffic(&j, info, &minute);
-    judge_drift(&j, view);
-    mlflow_put_comma(out);
+    judge_traffic(&j, info, &sight->minute);
+    judge_drift(&j, sight);
     mw_buf_char(out, '{');
     put_words(out, "name", info->name);
     put_words(out, "state", state_of(&j, info));
-    mw_buf_format(out, ",\"reasons\":[%s]", reasons.data);
+    mw_buf_format(out, ",\"reasons\":[%s]", reasons.data ? reasons.data : "");
     mlflow_put_int(out, "version", info->version);
     api_put_bool(out, "ready", info->ready);
     put_model(info, out);
-    put_rates(&minute,
-              seconds < 1                   ? 1
-              : seconds > LOOK_RATE_SECONDS ? LOOK_RATE_SECONDS
-                                            : seconds,
-              out);
+    put_rates(&sight->minute, sight->seconds, out);
     mlflow_put_int(out, "requests", (int64_t)requests_of(info));
     if (info->counts.last_ms > 0)
         mlflow_put_int(out, "last", (int64_t)info->counts.last_ms);
-    put_drift(info, view, out);
-    put_spark(api_pulse_samples(pulse), info, now, out);
+    put_drift(info, sight, out);
+    put_spark(sight, out);
     mw_buf_char(out, '}');
     mw_buf_done(&reasons);
-    free(view);
-}
-
-/* ---- the overview ---------------------------------------------------------------------------- */
-
-typedef struct overview {
-    mw_api *api;
-    const api_visitor *visitor;
-    mw_buf *out;
-    int64_t n;
-} overview;
-
-static void put_if_seen(void *given, const mw_endpoint_info *info)
-{
-    overview *o = given;
-    if (!api_sees(o->visitor, info->name))
-        return;
-    api_put_endpoint(o->api, info, o->out);
-    o->n++;
-}
-
-void api_put_overview(mw_api *api, const api_visitor *visitor, mw_buf *out)
-{
-    overview o = {api, visitor, out, 0};
-    mw_buf_char(out, '{');
-    mlflow_put_int(out, "now", 1000 * api_pulse_now(api_pulse_of(api)));
-    mlflow_put_int(out, "started", (int64_t)(1000 * api_started_seconds(api)));
-    put_words(out, "server_version", MW_VERSION);
-    api_put_bool(out, "record", api_has_record(api));
-    api_put_bool(out, "watching", api_monitor(api));
-    api_put_bool(out, "alerting", api_alerting(api));
-    api_put_bool(out, "logging", api_journal(api));
-    api_put_bool(out, "asks", api_guard_of(api));
-    api_put_bool(out, "draining", mw_fleet_is_draining(api_fleet(api)));
-    mw_buf_text(out, ",\"items\":[");
-    mw_fleet_each(api_fleet(api), put_if_seen, &o);
-    mw_buf_char(out, ']');
-    mlflow_put_int(out, "total", o.n);
-    mw_buf_char(out, '}');
-}
-
-void api_look_overview(mw_api *api, mw_exchange *exchange, const api_asked *asked)
-{
-    api_put_overview(api, asked->visitor, exchange->reply);
-    api_answer_json(exchange);
 }
 
 /* ---- one endpoint ---------------------------------------------------------------------------- */
@@ -383,12 +336,10 @@ static void put_detail(void *given, const mw_endpoint_info *info)
 {
     detail *d = given;
     mw_buf *out = d->out;
+    api_sight sight;
+    api_look_at(d->api, info->name, info->version, &sight);
     mw_buf_text(out, "{\"endpoint\":");
-    mw_buf whole;
-    mw_buf_init(&whole, 64 * MW_KIB);
-    api_put_endpoint(d->api, info, &whole);
-    mw_buf_view(out, mw_buf_as_view(&whole));
-    mw_buf_done(&whole);
+    api_put_sight(info, &sight, out);
     put_words(out, "path", info->path);
     put_words(out, "reason", info->reason);
     mlflow_put_int(out, "memory_bytes", (int64_t)info->memory_bytes);

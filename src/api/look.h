@@ -33,12 +33,51 @@ void api_answer_error(mw_exchange *exchange, const mw_error *err);
 /* `,"name":1.5`, null where it is no number. */
 void api_put_double(mw_buf *out, const char *name, double value);
 void api_put_bool(mw_buf *out, const char *name, bool value);
+/* The seconds that a rate of now is over; points of the last five minutes. */
+enum { LOOK_RATE_SECONDS = 60, LOOK_SPARK_POINTS = 30, OVERVIEW_SECONDS_MAX = 10 };
+
+/* What takes time to find out of an endpoint; of the fleet nothing is asked. */
+typedef struct api_sight {
+    bool is_watched, has_worst, worst_drifted, is_sampled;
+    mw_watch_report watch;
+    size_t worst_column; /* by psi_since, else psi; has_worst: enough rows */
+    double worst_psi;
+    api_sample minute;
+    int64_t seconds; /* that the rates are over */
+    double spark[LOOK_SPARK_POINTS];
+} api_sight;
+
+void api_look_at(mw_api *api, const char *endpoint, unsigned version, api_sight *ret_sight);
 /* {"name": "churn", "state": "ok", ...}: an endpoint as the overview has it. */
-void api_put_endpoint(mw_api *api, const mw_endpoint_info *info, mw_buf *out);
-/* {"now": ..., "items": [..]}: those that the visitor may see. */
-void api_put_overview(mw_api *api, const api_visitor *visitor, mw_buf *out);
-/* The seconds that a rate of now is over. */
-enum { LOOK_RATE_SECONDS = 60 };
+void api_put_sight(const mw_endpoint_info *info, const api_sight *sight, mw_buf *out);
+
+/* ---- the overview (look_overview.c) ---------------------------------------------------------- */
+
+typedef struct api_board api_board;
+
+MW_CHECKED mw_status api_board_new(mw_api *api, api_board **ret_board, mw_error *err);
+/* The pulse must have ended. NULL is fine. */
+void api_board_free(api_board *board);
+/* Somebody listens: for some seconds an overview is made as often as its size allows. Any thread,
+ * as the next; none of them waits. */
+void api_board_listen(api_board *board);
+/* The newest overview, less what the visitor may not see; false: none since that second. */
+bool api_board_put(api_board *board, int64_t since, const api_visitor *visitor, mw_buf *out);
+/* The second in which alerts, or rollouts, changed last. */
+int64_t api_board_alerts_at(const api_board *board);
+int64_t api_board_rollouts_at(const api_board *board);
+
+/* ---- reports (report_pages.c) ---------------------------------------------------------------- */
+
+typedef struct api_reports api_reports;
+
+MW_CHECKED mw_status api_reports_new(const char *data_folder, const mw_api_reports_maker *maker,
+                                     api_reports **ret_reports, mw_error *err);
+/* After the server was closed. NULL is fine. */
+void api_reports_free(api_reports *reports);
+
+/* ---- endpoints by name ------------------------------------------------------------------------
+ */
 
 /* The endpoint of this name; `see` is called once, or never: false. */
 bool api_find_endpoint(mw_api *api, mw_view name,

@@ -61,16 +61,29 @@ static mw_status read_measure(mw_exchange *exchange, mw_watch_measure *ret, mw_e
 typedef struct question {
     mw_api *api;
     mw_exchange *exchange;
-    mw_view feature; /* absent: all */
-    int64_t version, seconds;
+    mw_view feature;                 /* absent: all */
+    int64_t version, seconds, until; /* until: 0 = now */
     mw_watch_measure measure;
     bool is_told;
 } question;
+
+/* from= and to=, in seconds since 1970, in place of a window that ends now. */
+static mw_status read_range(question *q, mw_error *err)
+{
+    int64_t from, now = mw_clock_wall_ms() / 1000;
+    MW_TRY(api_query_number(q->exchange, "to", 1, INT64_C(1) << 40, 0, &q->until, err));
+    MW_TRY(api_query_number(q->exchange, "from", 0, q->until > 0 ? q->until - 1 : now, -1, &from,
+                            err));
+    if (from >= 0)
+        q->seconds = now > from ? now - from : 1;
+    return MW_OK;
+}
 
 static mw_status read_question(question *q, mw_error *err)
 {
     MW_TRY(api_query_number(q->exchange, "version", 0, UINT32_MAX, 0, &q->version, err));
     MW_TRY(api_query_window(q->exchange, USUAL_WINDOW, &q->seconds, err));
+    MW_TRY(read_range(q, err));
     q->feature = api_query(q->exchange, "feature");
     return read_measure(q->exchange, &q->measure, err);
 }
@@ -98,6 +111,15 @@ static void put_values(mw_buf *out, const double *values, size_t n)
     mw_buf_char(out, ']');
 }
 
+/* Points that begin before the range's end. */
+static size_t shown_of(const question *q, const mw_watch_series *series)
+{
+    size_t n = series->n_points;
+    while (q->until > 0 && n > 0 && series->t[n - 1] >= (double)q->until)
+        n--;
+    return n;
+}
+
 static void put_series(const question *q, const mw_endpoint_info *info,
                        const mw_watch_series *series, size_t n_features)
 {
@@ -107,9 +129,10 @@ static void put_series(const question *q, const mw_endpoint_info *info,
     mw_buf_format(out,
                   "{\"version\":%u,\"measure\":\"%s\",\"step\":%.0f,\"t\":", version_of(q, info),
                   measures[q->measure], series->step_seconds);
-    put_values(out, series->t, series->n_points);
+    size_t n = shown_of(q, series);
+    put_values(out, series->t, n);
     mw_buf_text(out, ",\"rows\":");
-    put_values(out, series->rows, series->n_points);
+    put_values(out, series->rows, n);
     mw_buf_text(out, ",\"series\":{");
     for (size_t c = 0; c < series->n_columns; c++) {
         mw_view name = api_column_name(info, n_features, c, room, sizeof room);
@@ -118,7 +141,7 @@ static void put_series(const question *q, const mw_endpoint_info *info,
         mw_buf_text(out, first ? "\n  " : ",\n  ");
         mw_json_write_text(out, name);
         mw_buf_char(out, ':');
-        put_values(out, series->values + c * series->n_points, series->n_points);
+        put_values(out, series->values + c * series->n_points, n);
         first = false;
     }
     mw_buf_text(out, "\n}}\n");
@@ -175,7 +198,7 @@ static void put_column(const question *q, const mw_endpoint_info *info, mw_view 
     mw_watch_bin bins[MW_WATCH_BINS];
     mw_buf *out = q->exchange->reply;
     size_t n = mw_monitor_bins(api_monitor(q->api), info->name, version_of(q, info), c,
-                               (double)q->seconds, bins);
+                               (double)q->seconds, (double)q->until, bins);
     mw_json_write_text(out, name);
     mw_buf_text(out, ":[");
     for (size_t i = 0; i < n; i++) {

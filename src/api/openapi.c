@@ -188,7 +188,8 @@ static bool goes_on(const api_route *route)
 {
     size_t n_routes;
     const api_route *routes = api_routes(&n_routes);
-    return route + 1 < routes + n_routes && strcmp(route[0].path, route[1].path) == 0;
+    return route + 1 < routes + n_routes && route[0].id && route[1].id &&
+           strcmp(route[0].path, route[1].path) == 0;
 }
 
 static bool is_going_on(const api_route *route)

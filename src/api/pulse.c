@@ -17,8 +17,10 @@ struct api_pulse {
     mw_fleet *fleet;
     mw_server *server;
     api_samples *samples;
-    _Atomic(mw_monitor *) monitor; /* NULL: nothing is watched */
-    _Atomic int64_t now, heard;    /* the last second; when somebody listened last */
+    _Atomic(mw_monitor *) monitor;                      /* NULL: nothing is watched */
+    void *user;                                         /* of prepare, set before it */
+    _Atomic(void (*)(void *user, int64_t now)) prepare; /* NULL: nobody asked */
+    _Atomic int64_t now, heard; /* the last second; when somebody listened last */
     pthread_t thread;
     bool is_running;
     pthread_mutex_t lock;
@@ -70,6 +72,9 @@ static void *beat(void *given)
         mw_fleet_each_version(pulse->fleet, take, pulse);
         api_samples_drop(pulse->samples, now);
         api_samples_save(pulse->samples, now, FILES_A_SECOND, false);
+        void (*prepare)(void *user, int64_t now) = atomic_load(&pulse->prepare);
+        if (prepare)
+            prepare(pulse->user, now);
         if (now - atomic_load(&pulse->heard) <= HEARD_SECONDS)
             mw_server_announce(pulse->server);
     }
@@ -114,6 +119,12 @@ mw_status api_pulse_new(mw_fleet *fleet, mw_server *server, const char *folder,
 void api_pulse_watch(api_pulse *pulse, mw_monitor *monitor)
 {
     atomic_store(&pulse->monitor, monitor);
+}
+
+void api_pulse_prepare(api_pulse *pulse, void (*prepare)(void *user, int64_t now), void *user)
+{
+    pulse->user = user;
+    atomic_store(&pulse->prepare, prepare);
 }
 
 void api_pulse_free(api_pulse *pulse)

@@ -21,6 +21,10 @@ void api_pulse_free(api_pulse *pulse);
 api_samples *api_pulse_samples(api_pulse *pulse);
 /* The second that was sampled last, since 1970. Any thread. */
 int64_t api_pulse_now(const api_pulse *pulse);
+/* Called each second on the pulse's thread, before anybody is told. Once; `user` outlives the
+ * pulse.
+ */
+void api_pulse_prepare(api_pulse *pulse, void (*prepare)(void *user, int64_t now), void *user);
 /* Somebody listens: from now on for a few seconds, news are announced. Any thread. */
 void api_pulse_listen(api_pulse *pulse);
 

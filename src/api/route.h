@@ -81,6 +81,11 @@ api_handler api_drift_bins;
 api_handler api_feedback;
 api_handler api_performance;
 api_handler api_endpoint_performance, api_endpoint_decay;
+struct api_board;
+struct api_reports;
+struct api_reports *api_reports_of(mw_api *api); /* NULL: none are kept */
+struct api_board *api_board_of(mw_api *api);
+api_handler api_report_pages;
 api_handler api_look_overview, api_look_endpoint, api_look_series, api_look_events, api_look_drift;
 api_handler api_look_rows, api_fairness;
 api_handler api_pages;
@@ -98,7 +103,7 @@ const mw_observer *api_observer(const mw_api *api);
 struct api_guard *api_guard_of(const mw_api *api);
 mw_alerts *api_alerting(mw_api *api);       /* NULL: there are none */
 mw_conductor *api_conductor(mw_api *api);   /* NULL: there are no rollouts */
-mw_pool *api_readers(mw_api *api);          /* one thread: questions that wait for the disk */
+mw_pool *api_readers(mw_api *api);          /* questions that wait for the disk */
 mw_registry *api_record(const mw_api *api); /* NULL: no record is kept */
 mw_monitor *api_monitor(mw_api *api);       /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);

@@ -70,6 +70,10 @@ static const api_rule rules[] = {
     OPEN(GETS, "/ui"),
     OPEN(GETS, "/ui/{rest}"),
     RECORD(GETS, "/mw/v1/overview", VIEWER, LISTED),
+    RECORD(GETS, "/mw/v1/reports", VIEWER, SERVER),
+    RECORD(POSTS, "/mw/v1/reports", EDITOR, SERVER),
+    RECORD(GETS, "/mw/v1/reports/{id}", VIEWER, SERVER),
+    RECORD(DELETES, "/mw/v1/reports/{id}", EDITOR, SERVER),
     RECORD(GETS, "/mw/v1/endpoints/{name}", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/series", VIEWER, ENDPOINT),
     RECORD(GETS, "/mw/v1/endpoints/{name}/drift", VIEWER, ENDPOINT),
@@ -212,6 +216,7 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/receivers", VIEWER, ANY),
     RECORD(POSTS, "/mw/v1/receivers", DEPLOYER, SERVER),
     RECORD(DELETES, "/mw/v1/receivers/{id}", DEPLOYER, SERVER),
+    RECORD(GETS, "/mw/v1/history", VIEWER, ANY),
     /* gates: of their models; who may train may show a result, but not open them */
     RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates", EDITOR, MODEL),

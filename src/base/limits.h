@@ -54,9 +54,9 @@
 #define MW_LIMIT_COMPLAINT_MS 10000        /* one log line of a kind in that time, of a loop */
 #define MW_LIMIT_THREADS 256
 #define MW_LIMIT_SESSION_SECONDS 43200 /* of a browser that has signed in */
-#define MW_LIMIT_LOGINS 32         /* passwords that wait to be verified: 503 beyond */
-#define MW_LIMIT_TOKEN_LOGINS 4096 /* tokens likewise */
-#define MW_LIMIT_LOGIN_FAILURES 10 /* of a peer, of a user, in that window: 429 beyond */
+#define MW_LIMIT_LOGINS 32             /* passwords that wait to be verified: 503 beyond */
+#define MW_LIMIT_TOKEN_LOGINS 4096     /* tokens likewise */
+#define MW_LIMIT_LOGIN_FAILURES 10     /* of a peer, of a user, in that window: 429 beyond */
 #define MW_LIMIT_LOGIN_WINDOW_SECONDS 60
 
 /* requests */
@@ -73,10 +73,10 @@
 #define MW_LIMIT_LEARN_ROWS 2000      /* the first rows of a version: its reference */
 #define MW_LIMIT_WATCHED_FEATURES 512 /* of a model; the others are not watched */
 #define MW_LIMIT_WATCHED_OUTPUTS 16
-#define MW_LIMIT_SKETCHED_COLUMNS 128 /* whose values are sketched: some 20 kB each */
-#define MW_LIMIT_SAMPLE_BYTES (256 * MW_MIB) /* what endpoints did lately, all together */
+#define MW_LIMIT_SKETCHED_COLUMNS 128            /* whose values are sketched: some 20 kB each */
+#define MW_LIMIT_SAMPLE_BYTES (256 * MW_MIB)     /* what endpoints did lately, all together */
 #define MW_LIMIT_TRAFFIC_FILE_BYTES (4 * MW_MIB) /* of an endpoint */
-#define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB) /* of a version's history */
+#define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB)  /* of a version's history */
 
 /* the prediction log */
 #define MW_LIMIT_LOG_QUEUE_BYTES (8 * MW_MIB) /* rows that wait for the writer: dropped beyond */
@@ -94,6 +94,8 @@
 /* alerts */
 #define MW_LIMIT_ALERT_PAGE_BYTES (64 * MW_MIB)  /* of /metrics, that rules look at */
 #define MW_LIMIT_ALERT_LOOK_BYTES (256 * MW_MIB) /* of one look at it */
+#define MW_LIMIT_ALERT_PAST_BYTES (256 * MW_MIB) /* of /metrics of each minute, packed */
+#define MW_LIMIT_ALERT_PAST_HOURS 168
 #define MW_LIMIT_ALERT_SAMPLES 500000
 #define MW_LIMIT_ALERT_LABELS 32          /* of a sample */
 #define MW_LIMIT_ALERT_SERIES 20000       /* of a window of a rule */

@@ -3,7 +3,7 @@
  * A feature's bins are pairs of bars, drawn as SVG: grey the reference, coloured the current rows.
  */
 #include "drift.h"
-#include "markup.h"
+#include "report/report.h"
 
 #include <math.h>
 
@@ -14,7 +14,7 @@ static void put_why(const cli_drift *job, const cli_drift_feature *feature, mw_b
     mw_buf why;
     mw_buf_init(&why, 4 * MW_KIB);
     cli_drift_why(job, feature, &why);
-    cli_put_escaped(out, mw_buf_as_view(&why));
+    mw_put_escaped(out, mw_buf_as_view(&why));
     mw_buf_done(&why);
 }
 
@@ -23,7 +23,8 @@ static void put_why(const cli_drift *job, const cli_drift_feature *feature, mw_b
 static void put_bar(double share, double peak, size_t x, const char *colour, mw_buf *out)
 {
     double height = peak > 0 ? share / peak * CHART_HEIGHT : 0;
-    mw_buf_format(out, "<rect x=\"%zu\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" fill=\"%s\"/>", x,
+    mw_buf_format(out,
+                  "<rect x=\"%zu\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" style=\"fill:%s\"/>", x,
                   CHART_HEIGHT - height, BAR_WIDTH, height, colour);
 }
 
@@ -33,7 +34,7 @@ static void put_title(const cli_drift_bin *bin, double r, double c, mw_buf *out)
     if (bin->is_missing)
         mw_buf_text(out, "missing");
     else if (bin->text.data)
-        cli_put_escaped(out, bin->text);
+        mw_put_escaped(out, bin->text);
     else if (isinf(bin->low))
         mw_buf_format(out, "up to %.4g", bin->high);
     else if (isinf(bin->high))
@@ -63,9 +64,9 @@ static void put_chart(const cli_drift_feature *feature, mw_buf *out)
         double r = bin->reference / total_r, c = bin->current / total_c;
         mw_buf_text(out, "<g>");
         put_title(bin, r, c, out);
-        put_bar(r, peak, i * step, "#9aa7b4", out);
+        put_bar(r, peak, i * step, "var(--faint)", out);
         put_bar(c, peak, i * step + BAR_WIDTH,
-                cli_drift_has_drifted(feature) ? "#d0453d" : "#3b7dd8", out);
+                cli_drift_has_drifted(feature) ? "var(--c2)" : "var(--c1)", out);
         mw_buf_text(out, "</g>");
     }
     mw_buf_text(out, "</svg>");
@@ -75,11 +76,11 @@ static void put_row(const cli_drift *job, const cli_drift_feature *feature, mw_b
 {
     const mw_drift_feature *m = &feature->measured;
     bool compared = feature->state == CLI_DRIFT_COMPARED;
-    const char *style = cli_drift_has_drifted(feature)             ? "drifted"
-                        : compared && m->verdict == MW_DRIFT_WATCH ? "watch"
+    const char *style = cli_drift_has_drifted(feature)             ? "fail"
+                        : compared && m->verdict == MW_DRIFT_WATCH ? "undecided"
                                                                    : "quiet";
     mw_buf_text(out, "<tr><td>");
-    cli_put_escaped(out, feature->name);
+    mw_put_escaped(out, feature->name);
     mw_buf_format(out, "</td><td class=\"%s\">%s</td><td class=\"n\">", style,
                   cli_drift_state_name(feature));
     if (compared) {
@@ -100,7 +101,7 @@ static void put_joint(const cli_drift *job, mw_buf *out)
     cli_drift_joint_sentence(job, &sentence);
     if (sentence.size > 0) {
         mw_buf_text(out, "<p>");
-        cli_put_escaped(out, mw_buf_as_view(&sentence));
+        mw_put_escaped(out, mw_buf_as_view(&sentence));
         mw_buf_text(out, "</p>\n");
     }
     mw_buf_done(&sentence);
@@ -108,18 +109,18 @@ static void put_joint(const cli_drift *job, mw_buf *out)
 
 void cli_drift_html(const cli_drift *job, mw_buf *out)
 {
-    cli_page_open(out, "Drift report");
+    mw_page_open(out, "Drift report");
     mw_buf_text(out, "<h1>");
     cli_drift_headline(job, out);
     mw_buf_text(out, "</h1>\n<p>Reference ");
-    cli_put_escaped(out, mw_view_of(job->reference.path));
+    mw_put_escaped(out, mw_view_of(job->reference.path));
     mw_buf_format(out, ": %zu rows. Current ", job->reference.frame.n_rows);
-    cli_put_escaped(out, mw_view_of(job->current.path));
+    mw_put_escaped(out, mw_view_of(job->current.path));
     mw_buf_format(out, ": %zu rows. Profile %s.", job->current.frame.n_rows,
                   mw_drift_profile_name(job->options.profile));
     for (size_t i = 0; i < job->n_added; i++) {
         mw_buf_text(out, i ? ", " : " New columns: ");
-        cli_put_escaped(out, job->added[i]);
+        mw_put_escaped(out, job->added[i]);
     }
     mw_buf_text(out, "</p>\n");
     put_joint(job, out);
@@ -130,7 +131,7 @@ void cli_drift_html(const cli_drift *job, mw_buf *out)
             if (cli_drift_has_drifted(&job->features[f]) == (drifted == 1))
                 put_row(job, &job->features[f], out);
     mw_buf_text(out, "</tbody></table>\n");
-    cli_page_close(out);
+    mw_page_close(out);
 }
 
 /* ---- JUnit ----------------------------------------------------------------------------------- */
@@ -141,7 +142,7 @@ static void put_case(const cli_drift *job, const cli_drift_feature *feature, mw_
     bool skipped =
         !cli_drift_has_drifted(feature) && feature->measured.verdict == MW_DRIFT_NOT_ENOUGH;
     mw_buf_text(out, "    <testcase classname=\"drift\" name=\"");
-    cli_put_escaped(out, feature->name);
+    mw_put_escaped(out, feature->name);
     if (!drifted && !skipped) {
         mw_buf_text(out, "\" time=\"0\"/>\n");
         return;

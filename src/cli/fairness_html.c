@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "fairness.h"
-#include "markup.h"
+#include "report/report.h"
 
 enum { CHART_WIDTH = 220, CHART_HEIGHT = 22 };
 
@@ -50,9 +50,10 @@ static void put_chart(const cli_fair *job, const cli_fair_group *group, mw_outco
 static void put_group(const cli_fair *job, const cli_fair_group *group, mw_buf *out)
 {
     mw_buf_text(out, "<tr><td>");
-    cli_put_escaped(out, group->name);
+    mw_put_escaped(out, group->name);
     mw_buf_format(out, "%s</td><td class=\"n\">%.0f</td>",
-                  group->is_small ? " <span class=\"watch\">few rows</span>" : "", group->n_rows);
+                  group->is_small ? " <span class=\"undecided\">few rows</span>" : "",
+                  group->n_rows);
     put_chart(job, group, MW_RATE_SELECTION, out);
     put_chart(job, group, MW_RATE_TPR, out);
     put_chart(job, group, MW_RATE_FPR, out);
@@ -72,9 +73,9 @@ static void put_gap(const cli_fair_attribute *attribute, const char *name, mw_ou
     put_number(out, gaps->difference_to_overall);
     mw_buf_text(out, "<td>");
     if (gaps->highest < attribute->n_groups) {
-        cli_put_escaped(out, attribute->groups[gaps->highest].name);
+        mw_put_escaped(out, attribute->groups[gaps->highest].name);
         mw_buf_text(out, " / ");
-        cli_put_escaped(out, attribute->groups[gaps->lowest].name);
+        mw_put_escaped(out, attribute->groups[gaps->lowest].name);
     }
     mw_buf_text(out, "</td></tr>\n");
 }
@@ -83,8 +84,8 @@ static void put_checks(const cli_fair_attribute *attribute, mw_buf *out)
 {
     for (size_t i = 0; i < attribute->n_checks; i++) {
         const cli_fair_check *check = &attribute->checks[i];
-        const char *style = check->verdict == CLI_FAIR_FAIL        ? "drifted"
-                            : check->verdict == CLI_FAIR_UNDECIDED ? "watch"
+        const char *style = check->verdict == CLI_FAIR_FAIL        ? "fail"
+                            : check->verdict == CLI_FAIR_UNDECIDED ? "undecided"
                                                                    : "quiet";
         mw_buf_format(out, "<p><span class=\"%s\">%s</span> %s ", style,
                       cli_fair_verdict_name(check->verdict), check->limit->measure->name);
@@ -96,7 +97,7 @@ static void put_checks(const cli_fair_attribute *attribute, mw_buf *out)
 static void put_attribute(const cli_fair *job, const cli_fair_attribute *attribute, mw_buf *out)
 {
     mw_buf_text(out, "<h2>");
-    cli_put_escaped(out, attribute->name);
+    mw_put_escaped(out, attribute->name);
     mw_buf_text(out, "</h2>\n");
     put_checks(attribute, out);
     mw_buf_text(out, "<table><thead><tr><th>Group</th><th>Rows</th><th>Selected</th><th>True "
@@ -118,11 +119,11 @@ static void put_attribute(const cli_fair *job, const cli_fair_attribute *attribu
 
 void cli_fair_html(const cli_fair *job, mw_buf *out)
 {
-    cli_page_open(out, "Fairness report");
+    mw_page_open(out, "Fairness report");
     mw_buf_text(out, "<h1>Fairness: ");
     cli_fair_headline(job, out);
     mw_buf_text(out, "</h1>\n<p>");
-    cli_put_escaped(out, mw_view_of(job->file.path));
+    mw_put_escaped(out, mw_view_of(job->file.path));
     mw_buf_format(out,
                   ": %.0f rows, selected from a score of %g on. Dots are rates, bars their 95 "
                   "%% intervals, the rule all rows together.</p>\n",
@@ -133,5 +134,5 @@ void cli_fair_html(const cli_fair *job, mw_buf *out)
                 "<p>Where base rates differ, calibration within groups and equal error rates "
                 "cannot hold together (Kleinberg 2016, Chouldechova 2017). A ratio of 0.8 is a "
                 "rule of US employment law, not a verdict.</p>\n");
-    cli_page_close(out);
+    mw_page_close(out);
 }

@@ -402,6 +402,8 @@ mw_status cli_house_start(cli_house *house, mw_error *err)
     if (house->registry)
         MW_TRY(mw_conductor_new(&options, &house->conductor, err));
     mw_api_set_conductor(house->api, house->conductor);
+    const mw_api_reports_maker maker = {cli_make_report, house};
+    MW_TRY(mw_api_set_reports(house->api, &maker, err));
     if (house->alerts)
         MW_TRY(mw_alerts_start(house->alerts, err));
     return mw_server_start(house->server, err);
@@ -411,8 +413,8 @@ void cli_house_close(cli_house *house)
 {
     mw_alerts_stop(house->alerts); /* it looks at all of these */
     mw_server_close(house->server);
+    mw_api_free(house->api); /* its pulse looks at the rollouts */
     mw_conductor_free(house->conductor);
-    mw_api_free(house->api);
     mw_alerts_close(house->alerts);
     mw_registry_close(house->registry);
     cli_follow_done(house);

@@ -44,6 +44,11 @@ typedef struct cli_house {
     char url[300]; /* of the first listener: "http://127.0.0.1:8080", "unix:/run/mw.sock" */
 } cli_house;
 
+/* house: stays where it is until it is closed. Make a report as `mw report` does, of the house that
+ * is the user (report_maker.c). */
+struct mw_report_wish;
+mw_status cli_make_report(void *house, const struct mw_report_wish *wish, mw_error *err);
+
 /* "https://127.0.0.1:8443", "unix:/run/mw.sock". */
 void cli_write_url(const mw_listener *listener, char *ret_url, size_t url_size);
 

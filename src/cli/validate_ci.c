@@ -4,8 +4,7 @@
  *              that it is seen and does not break the build, or a <failure> with undecided: fail
  *     GitHub   ::error file=suite.yaml,line=3,title=metric/roc_auc::0.79, at least 0.8 */
 #include "validate.h"
-
-#include "markup.h"
+#include "report/report.h"
 
 static bool is_failure(const cli_validation *v, const cli_check *check)
 {
@@ -32,7 +31,7 @@ static size_t count_skipped(const cli_validation *v)
 static void put_attribute(mw_buf *out, const char *name, mw_view text)
 {
     mw_buf_format(out, " %s=\"", name);
-    cli_put_escaped(out, text);
+    mw_put_escaped(out, text);
     mw_buf_char(out, '"');
 }
 
@@ -41,7 +40,7 @@ static void put_case(const cli_validation *v, const cli_check *check, mw_buf *ou
 {
     mw_view rest = check->name, group = mw_view_cut(&rest, '/');
     mw_buf_text(out, "    <testcase classname=\"millwright.");
-    cli_put_escaped(out, group);
+    mw_put_escaped(out, group);
     mw_buf_char(out, '"');
     put_attribute(out, "name", rest.size > 0 ? rest : group);
     if (check->line > 0) {

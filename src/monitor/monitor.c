@@ -522,12 +522,12 @@ bool mw_monitor_series(mw_monitor *monitor, const char *endpoint, unsigned numbe
 }
 
 size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,
-                       double seconds, mw_watch_bin *ret_bins)
+                       double seconds, double until, mw_watch_bin *ret_bins)
 {
     watch_version *version = find_locked(monitor, endpoint, number);
     if (!version)
         return 0;
-    size_t n = watch_bins(version, column, seconds, ret_bins);
+    size_t n = watch_bins(version, column, seconds, until, ret_bins);
     pthread_mutex_unlock(&version->lock);
     return n;
 }

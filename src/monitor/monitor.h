@@ -194,10 +194,11 @@ typedef struct mw_watch_bin {
 
 enum { MW_WATCH_BINS = 16 };
 
-/* A column's histogram: the reference, and the last `seconds`. ret_bins holds MW_WATCH_BINS.
- * Returns how many; 0: it is not watched, or has no reference yet. */
+/* A column's histogram: the reference, and the last `seconds`, without what came from `until` on
+ * (since 1970; 0: now). ret_bins holds MW_WATCH_BINS. Returns how many; 0: it is not watched, or
+ * has no reference yet. */
 size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
-                       double seconds, mw_watch_bin *ret_bins);
+                       double seconds, double until, mw_watch_bin *ret_bins);
 
 /* ---- what values there are ------------------------------------------------------------------- */
 

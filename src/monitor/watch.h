@@ -404,7 +404,8 @@ void watch_window(watch_version *version, double seconds, mw_watch_report *repor
 bool watch_series(watch_version *version, double seconds, mw_watch_measure measure,
                   mw_watch_series *ret_series);
 mw_watch_bin watch_bin_told(const watch_column *column, size_t bin);
-size_t watch_bins(watch_version *version, size_t c, double seconds, mw_watch_bin *ret_bins);
+size_t watch_bins(watch_version *version, size_t c, double seconds, double until,
+                  mw_watch_bin *ret_bins);
 
 /* ---- keep.c: what survives a restart --------------------------------------------------------- */
 

@@ -178,12 +178,22 @@ static bool is_shown(const watch_column *column, size_t i)
                                : i <= column->n_edges;
 }
 
-size_t watch_bins(watch_version *version, size_t c, double seconds, mw_watch_bin *ret_bins)
+/* Without the buckets that begin at `until` or later. */
+static void end_at(stretch *s, double until)
+{
+    double end = ceil(until * 1e9 / (double)s->span_ns);
+    if (until > 0 && end <= (double)s->last)
+        s->last = end > (double)s->first ? (uint64_t)end - 1 : s->first;
+}
+
+size_t watch_bins(watch_version *version, size_t c, double seconds, double until,
+                  mw_watch_bin *ret_bins)
 {
     double counts[WATCH_BINS];
     size_t n = 0;
     const watch_column *known = atomic_load(&version->columns);
     stretch s = stretch_of(version, seconds);
+    end_at(&s, until);
     if (!known || c >= version->n_columns || !known[c].is_ready)
         return 0;
     sum_column(version, &s, c, counts);

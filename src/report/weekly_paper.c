@@ -326,6 +326,22 @@ static void gather(weekly *m)
     m->n_worse = weekly_count_worse(m);
 }
 
+/* For those who read such a page for the first time. */
+static void glossary(const weekly *m)
+{
+    mw_paper_section(m->paper, "words", "Words");
+    mw_paper_point(m->paper, MW_MARK_NONE,
+                   "drift: what comes in, or what is predicted, is spread unlike it was when the "
+                   "model was made. PSI measures it: under 0.1 is usual, from 0.2 on it is told.");
+    mw_paper_point(m->paper, MW_MARK_NONE,
+                   "odd row: one whose values together are unlike those of any usual row.");
+    mw_paper_point(m->paper, MW_MARK_NONE,
+                   "95 % from, to: where the true value lies, by the labels that came so far.");
+    mw_paper_point(m->paper, MW_MARK_NONE,
+                   "rollout: a new version gets a share of the requests first, and all of them "
+                   "only if it does no harm; taken back: the old version answers again.");
+}
+
 void mw_report_weekly(const mw_week *week, mw_paper *paper)
 {
     weekly m = {.paper = paper, .week = week};
@@ -340,4 +356,5 @@ void mw_report_weekly(const mw_week *week, mw_paper *paper)
     weekly_drift(&m);
     weekly_decay(&m);
     weekly_alerts(&m);
+    glossary(&m);
 }

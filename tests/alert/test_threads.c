@@ -50,7 +50,8 @@ static void *ask(void *given)
             status = mw_alerts_receivers(alerts, &out, &err);
             break;
         case 4:
-            status = mw_alerts_try_rule(alerts, MW_VIEW("{name: T, when: level > 2}"), &out, &err);
+            status =
+                mw_alerts_try_rule(alerts, MW_VIEW("{name: T, when: level > 2}"), 0, &out, &err);
             break;
         case 5: /* while others are told, and by three at once */
             status = mw_alerts_put_receiver(

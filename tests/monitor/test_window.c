@@ -91,13 +91,13 @@ static void test_histograms(void **state)
     (void)state;
     mw_watch_bin bins[MW_WATCH_BINS];
     double reference = 0, current = 0;
-    assert_int_equal(mw_monitor_bins(monitor, "w", 1, 0, 3600, bins), 0);
+    assert_int_equal(mw_monitor_bins(monitor, "w", 1, 0, 3600, 0, bins), 0);
     tap(LEARN, 0, 0, 1);
     mw_monitor_look(monitor);
-    assert_int_equal(mw_monitor_bins(monitor, "w", 1, 9, 3600, bins), 0);
+    assert_int_equal(mw_monitor_bins(monitor, "w", 1, 9, 3600, 0, bins), 0);
     tap(500, 0.5, 5, 1);
     mw_monitor_look(monitor);
-    size_t n = mw_monitor_bins(monitor, "w", 1, 0, 3600, bins);
+    size_t n = mw_monitor_bins(monitor, "w", 1, 0, 3600, 0, bins);
     assert_int_equal(n, 13);
     for (size_t i = 0; i < n; i++) {
         reference += bins[i].reference;

@@ -59,6 +59,10 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
   });
   context.setDefaultTimeout(20000); /* a busy machine is no fault */
   const page = await context.newPage();
+  await page.addInitScript(() => { /* how far things moved by themselves */
+    window.shifts = [];
+    new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifts.push({ value: one.value, hadRecentInput: one.hadRecentInput, what: (one.sources ?? []).map((s) => `${s.node?.parentElement?.className ?? ""}/${s.node?.className?.baseVal ?? s.node?.className ?? ""}:${Math.round(s.previousRect.y)}>${Math.round(s.currentRect.y)}`).join(" ") }); }).observe({ type: "layout-shift", buffered: true });
+  });
   page.faults = [];
   const seen = new Set();
   page.bytes = { js: 0, css: 0, all: 0 };

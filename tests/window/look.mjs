@@ -30,14 +30,41 @@ export async function audited(page) {
   check(found.length === 0, found.join("\n"));
 }
 
+/* Every chart and table leaves as what its buttons say, and none of the files is empty. */
+async function saved(page) {
+  const files = [];
+  page.on("download", (file) => files.push(file));
+  await page.keyboard.press("."); /* what is live would put others in their place */
+  const asked = await page.evaluate(() => {
+    window.saving = [...document.querySelectorAll(".save button")].filter((b) => b.checkVisibility());
+    return window.saving.map((b) => b.innerText.toLowerCase());
+  });
+  for (let n = 0; n < asked.length; n += 8) { /* a browser takes ten at once */
+    const end = Math.min(asked.length, n + 8);
+    await page.evaluate(([from, to]) => window.saving.slice(from, to).forEach((b) => b.click()), [n, end]);
+    for (let i = 0; i < 400 && files.length < end; i++) await wait(50);
+  }
+  await page.keyboard.press(".");
+  check(files.length === asked.length, `${files.length} of ${asked.length} files came`);
+  for (const file of files) {
+    const name = file.suggestedFilename(), bytes = readFileSync(await file.path()), kind = name.replace(/.*\./, "");
+    check(kind === "png" ? bytes.subarray(1, 4).toString() === "PNG" && bytes.length > 200 : kind === "svg" ? bytes.includes("<svg") && bytes.includes("</svg>") : kind === "csv" && bytes.length > 2, `${name} has ${bytes.length} bytes`);
+  }
+  for (const kind of ["csv", "svg", "png"]) check(files.filter((f) => f.suggestedFilename().endsWith(kind)).length === asked.filter((a) => a === kind).length, `not all as ${kind}`);
+}
+
 /* A picture of each way of looking; `then` prepares the page. */
 export async function look(server, name, path, { expect = "", dark, then, errors = [] } = {}) {
   await test(`${name}: is shown, to everybody`, async () => {
     const page = await visit(server, path, { expect, errors });
     await then?.(page);
     await wait(150);
+    const moved = await page.evaluate(() => (window.shifts ?? []).reduce((sum, one) => sum + (one.hadRecentInput ? 0 : one.value), 0));
+    if (moved >= 0.1) console.log(await page.evaluate(() => window.shifts.map((s) => `${s.value.toFixed(3)} ${s.what}`).join("\n")));
+    check(moved < 0.1, `the page moved under its reader: ${moved.toFixed(3)}`);
     await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
     await audited(page);
+    if (dark) await saved(page);
     await page.setViewportSize({ width: 320, height: 700 });
     await wait(100);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);

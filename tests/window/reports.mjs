@@ -19,6 +19,9 @@ export async function reports(server) {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       check(wide <= look.width, `${kind}: ${wide} pixels wide on a window of ${look.width}`);
       await page.screenshot({ path: join(pictures, `report-${kind}.png`), fullPage: true });
+      const pdf = await page.pdf({ path: join(pictures, `report-${kind}.pdf`), preferCSSPageSize: true, tagged: true });
+      const pages = (pdf.toString("latin1").match(/\/Type\s*\/Page[^s]/g) ?? []).length;
+      check(pages >= 1 && pages <= 12, `${kind}: ${pages} pages of paper`);
       await page.done();
     }
   });

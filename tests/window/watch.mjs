@@ -144,6 +144,7 @@ async function alerts(server, told) {
     await page.getByLabel("rule as JSON").fill(JSON.stringify({ name: "Mine", when: "sum by (endpoint) (mw_rows_total) > 1" }));
     await page.getByRole("button", { name: "Try it now" }).click();
     await page.getByText("It would hold for 1 now").waitFor();
+    await page.getByText("It would have fired").waitFor(); /* pages are kept from the start on, one a minute */
     await page.getByRole("button", { name: "Set the rule" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Set the rule" }).click();
     await page.getByRole("button", { name: "Mine" }).click();

@@ -108,6 +108,41 @@ def test_the_first_tutorial(tmp_path):
         server.stdout.close()
 
 
+def test_the_readme_leads_to_drift(tmp_path):
+    """Its two commands, as they stand: the endpoint fires within seconds, and says which column."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, part = text.partition("## Five minutes to the drift of a model of yours")
+    block = re.search(r"```console\n(.*?)```", part, re.S)[1]
+    first, second = block.replace("build/millwright", str(BINARY)).split("\n$ ", 1)
+    head, *rows = (ROOT / "examples/credit.csv").read_text(encoding="utf-8").splitlines()
+    place = head.split(",").index("income")
+
+    def richer(row):
+        cells = row.split(",")
+        cells[place] = cells[place] and str(float(cells[place]) * 1.6)
+        return ",".join(cells)
+    shutil.copy(ROOT / "examples/models/credit.json", tmp_path / "model.json")
+    (tmp_path / "train.csv").write_text("\n".join([head, *rows * 8]) + "\n")
+    (tmp_path / "today.csv").write_text("\n".join([head, *map(richer, rows * 6)]) + "\n")
+    command = [*first[2:].split(), "--listen", "127.0.0.1:0", "--data", tmp_path / "data", "--json"]
+    server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        own_port = json.loads(server.stdout.readline())["port"]
+        subprocess.run(["bash", "-ec", second.replace("8080", str(own_port))], cwd=tmp_path,
+                       timeout=60, check=True)
+        end = time.monotonic() + 20
+        drift = {}
+        while not drift.get("n_drifted"):
+            assert time.monotonic() < end, drift
+            with urllib.request.urlopen(f"http://127.0.0.1:{own_port}/mw/v1/overview") as answer:
+                drift = json.load(answer)["items"][0]["drift"]
+        assert drift["worst"]["feature"] == "income" and drift["worst"]["drifted"]
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
+        server.stdout.close()
+
+
 def test_what_a_model_does(tmp_path):
     """The how-to's commands, in a folder with the examples and the files it speaks of."""
     (tmp_path / "mw").symlink_to(BINARY)

@@ -9,7 +9,7 @@ import { Empty, ErrorBox, Loading, Page } from "./parts/panel";
 import { EndpointsPage } from "./pages/endpoints";
 import { AlertCount } from "./parts/now";
 import { A, Shell, goals, type Entry } from "./parts/shell";
-import { me, server, type Grant } from "./state/server";
+import { learn, me, server, type Grant } from "./state/server";
 import { match, path } from "./state/router";
 import { SignInPage, signOut } from "./pages/signin";
 import { OverviewPage } from "./pages/overview";
@@ -25,6 +25,7 @@ const entries: Entry[] = [
   { to: "/fairness", title: "Fairness", icon: "fairness", group: "Build" },
   { to: "/data", title: "Data", icon: "data", group: "Build" },
   { to: "/rules", title: "Rules", icon: "alert", group: "Run" },
+  { to: "/reports", title: "Reports", icon: "report", group: "Run" },
   { to: "/audit", title: "Audit", icon: "audit", group: "Run" },
   { to: "/settings", title: "Settings", icon: "settings", group: "Run" },
 ];
@@ -51,6 +52,7 @@ const endpoint = () => import("./pages/endpoint");
 const models = () => import("./pages/models");
 const experiments = () => import("./pages/experiments");
 const data = () => import("./pages/data");
+const reports = () => import("./pages/reports");
 const rollouts = () => import("./pages/rollouts");
 
 const pages: [string, Drawn][] = [
@@ -72,6 +74,8 @@ const pages: [string, Drawn][] = [
   ["/fairness", later(() => import("./pages/fairness"), (m) => <m.FairnessPage />)],
   ["/data", later(data, (m) => <m.DataPage />)],
   ["/data/:name/:version", later(data, (m, f) => <m.DataVersionPage name={f.name!} version={f.version!} />)],
+  ["/reports", later(reports, (m) => <m.ReportsPage />)],
+  ["/reports/:id", later(reports, (m, f) => <m.ReportPage id={f.id!} />)],
   ["/settings", later(() => import("./pages/settings"), (m) => <m.SettingsPage />)],
   ["/audit", later(() => import("./pages/audit"), (m) => <m.AuditPage />)],
 ];
@@ -95,17 +99,18 @@ function findPage() {
 function App() {
   const [who, know] = useState("");
   useEffect(() => {
-    ask<Overview>("/mw/v1/overview").then(
+    const look = () => ask<Overview>("/mw/v1/overview").then(
       (o) => {
-        server.value = { record: o.record, watching: o.watching, alerting: o.alerting, logging: o.logging };
+        learn(o);
         if (o.asks) ask<{ name: string; asked: boolean; grants?: Grant[] }>("/mw/v1/whoami").then((w) => {
           me.value = { asked: w.asked, grants: w.grants ?? [] };
           if (w.asked) know(w.name);
         }, () => undefined);
         goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }));
       },
-      () => undefined,
+      () => { server.value = { ...server.value, known: true }; setTimeout(look, 5000); }, /* pages say what is wrong themselves */
     );
+    void look();
   }, []);
   const user = who && <button type="button" class="quiet" title="sign out" onClick={() => void signOut()}>{who}</button>;
   return <Shell entries={entries} user={user} alerts={<AlertCount />}>{mustSignIn.value ? <SignInPage /> : findPage()}</Shell>;

@@ -1,3 +1,6 @@
+/* What stands above others on a page is waited for, so that nothing moves under its reader. */
+export const isKnown = (...of: { data: unknown; error: unknown; idle?: boolean }[]) => of.every((one) => one.idle || one.data !== undefined || one.error !== undefined);
+
 /* Data of a part of a page: asked for when it appears, again when its address changes or time is up.
  * What was there stays while something newer is fetched, and when fetching fails. */
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -9,6 +12,7 @@ export interface Asked<T> {
   at: number; /* when `data` came */
   reload: () => void;
   set: (data: T) => void;
+  idle: boolean; /* nothing is asked */
 }
 
 export function useData<T>(path: string | undefined, every?: number, body?: unknown): Asked<T> {
@@ -41,5 +45,6 @@ export function useData<T>(path: string | undefined, every?: number, body?: unkn
     at: state.at,
     reload: () => setTurn((n) => n + 1),
     set: (data) => set({ path: shown.current, data, at: Date.now() }),
+    idle: path === undefined,
   };
 }

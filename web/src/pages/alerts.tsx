@@ -2,9 +2,9 @@
  * them opens beneath it. */
 import { useMemo, useState } from "preact/hooks";
 import { ask, query } from "../api/client";
-import { useData } from "../api/use";
+import { isKnown, useData } from "../api/use";
 import { time, type Alert, type Evidence, type Listed, type Receiver, type Rollout, type Silence } from "../api/watch";
-import { live } from "../state/settings";
+import { fallback, useNews } from "../state/news";
 import { shownRange } from "../state/range";
 import { seesAll, server } from "../state/server";
 import { param, setQuery } from "../state/router";
@@ -12,7 +12,7 @@ import { Act } from "../parts/act";
 import { Command, UseThis, say } from "../parts/copy";
 import { ago, count, digits, lasting, moment } from "../parts/format";
 import { StateWord } from "../parts/icons";
-import { Empty, Page, Panel } from "../parts/panel";
+import { Empty, Loading, Page, Panel } from "../parts/panel";
 import { Alerted } from "../parts/record";
 import { A, RangePicker } from "../parts/shell";
 import { Table, type Column } from "../parts/table";
@@ -53,13 +53,15 @@ const keyOf = (a: Alert) => (a.id ? String(a.id) : a.fingerprint);
 const choose = (a: Alert) => setQuery({ alert: keyOf(a) }, false);
 
 export function AlertsPage() {
-  const every = live.value === "on" ? 3000 : undefined;
+  const every = fallback();
   const state = param("state");
   const endpoint = param("endpoint");
   const now = shownRange();
   const alerts = useData<Listed<Alert>>(`/mw/v1/alerts${query({ endpoint, limit: shownMost })}`, every);
   const receivers = useData<Listed<Receiver>>("/mw/v1/receivers", every);
   const rollouts = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts" : undefined);
+  useNews("alerts", alerts.reload, receivers.reload);
+  useNews("rollouts", rollouts.reload);
   const all = alerts.data?.items ?? [];
   const number = (of: string) => all.filter((a) => a.state === of).length;
   const rows = state ? all.filter((a) => a.state === state) : all;
@@ -77,6 +79,7 @@ export function AlertsPage() {
           { title: "Rules", path: "/mw/v1/rules", cli: "mw alert rules list" },
         ]} />
       </>}>
+      {!isKnown(alerts, receivers) ? <Loading height={900} /> : <>
       {stuck.length > 0 && (
         <ul class="reasons page-reasons">
           {stuck.map((r) => <li key={r.name}><StateWord state="watch" word="not told" /><span>{r.waiting} notifications wait for receiver {r.name}: {r.last_error}</span></li>)}
@@ -100,6 +103,7 @@ export function AlertsPage() {
         </Alerted>
       </Panel>
       <Silences changed={alerts.reload} />
+      </>}
     </Page>
   );
 }
@@ -175,7 +179,8 @@ function Why({ alert, evidence }: { alert: Alert; evidence: Evidence[] }) {
 }
 
 function Silences({ changed }: { changed: () => void }) {
-  const silences = useData<Listed<Silence>>("/mw/v1/silences", live.value === "on" ? 5000 : undefined);
+  const silences = useData<Listed<Silence>>("/mw/v1/silences", fallback());
+  useNews("alerts", silences.reload);
   const [match, setMatch] = useState("");
   const [seconds, setSeconds] = useState(3600);
   const again = () => { silences.reload(); changed(); };

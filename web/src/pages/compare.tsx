@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, type Refusal } from "../api/client";
 import { curves, num, paths, type Metric, type Run } from "../api/mlflow";
-import { param, setQuery } from "../state/router";
+import { go, param, setQuery } from "../state/router";
 import { Chart, colour } from "../parts/chart";
 import { Save } from "../parts/small";
 import { UseThis } from "../parts/copy";
@@ -11,6 +11,7 @@ import { Empty, ErrorBox, Loading, Page, Panel } from "../parts/panel";
 import { saveCsv, saveElement } from "../parts/save";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
+import { Walk } from "../parts/walk";
 import { cellOf } from "./experiments";
 
 const most = 60;
@@ -89,6 +90,7 @@ interface Axis {
   name: string;
   at: (value: string | number | null) => number; /* 0 bottom .. 1 top; -1 missing */
   ticks: [number, string][];
+  tell: (share: number) => string;
 }
 
 function axisOf(row: Row, log: boolean): Axis {
@@ -100,17 +102,36 @@ function axisOf(row: Row, log: boolean): Axis {
     const [low, high] = [f(Math.min(...numbers)), f(Math.max(...numbers))];
     const at = (v: string | number | null) => (typeof v === "number" ? (high > low ? (f(v) - low) / (high - low) : 0.5) : -1);
     const back = (share: number) => (useLog ? 10 ** (low + share * (high - low)) : low + share * (high - low));
-    return { name: row.name, at, ticks: high > low ? [0, 0.5, 1].map((s) => [s, digits(back(s))]) : [[0.5, digits(back(0))]] };
+    return { name: row.name, at, tell: (s) => digits(back(s)), ticks: high > low ? [0, 0.5, 1].map((s) => [s, digits(back(s))]) : [[0.5, digits(back(0))]] };
   }
   const place = (v: string | number | null) => (v == null ? -1 : texts.length > 1 ? texts.indexOf(String(v)) / (texts.length - 1) : 0.5);
   const step = Math.ceil(texts.length / 12);
-  return { name: row.name, at: place, ticks: texts.filter((_, i) => i % step === 0).map((t) => [place(t), t]) };
+  return { name: row.name, at: place, tell: (s) => texts[Math.round(s * (texts.length - 1))] ?? "", ticks: texts.filter((_, i) => i % step === 0).map((t) => [place(t), t]) };
 }
+
+/* The same filter as dragging along an axis, by keys. */
+function KeepBetween({ axes, brush, set }: { axes: Axis[]; brush: Brush | undefined; set: (brush: Brush) => void }) {
+  const axis = axes.find((a) => a.name === brush?.axis) ?? axes[axes.length - 1]!;
+  const [from, to] = [Math.max(0, brush?.from ?? 0), Math.min(1, brush?.to ?? 1)];
+  const move = (low: number, high: number) => set({ axis: axis.name, from: Math.min(low, high) - 0.001, to: Math.max(low, high) + 0.001 });
+  const end = (label: string, value: number, change: (v: number) => void) => (
+    <label>{label} {axis.tell(value)} <input type="range" min="0" max="1" step="0.01" value={value} aria-valuetext={axis.tell(value)} onInput={(e) => change(Number(e.currentTarget.value))} /></label>
+  );
+  return (
+    <div class="walk">
+      <label>keep runs of <select value={axis.name} onChange={(e) => set({ axis: e.currentTarget.value, from: -0.001, to: 1.001 })}>{axes.map((a) => <option key={a.name}>{a.name}</option>)}</select></label>
+      {end("from", from, (v) => move(v, to))}
+      {end("to", to, (v) => move(from, v))}
+    </div>
+  );
+}
+
+interface Brush { axis: string; from: number; to: number }
 
 function Parallel({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const picture = useRef<SVGSVGElement>(null);
   const [over, setOver] = useState<string>();
-  const [brush, setBrush] = useState<{ axis: string; from: number; to: number }>();
+  const [brush, setBrush] = useState<Brush>();
   const [start, setStart] = useState<{ axis: string; at: number }>();
   const log = param("log") === "1";
   const candidates = rows.filter((row) => row.differs && !row.name.startsWith("tags."));
@@ -174,6 +195,7 @@ function Parallel({ runs, rows }: { runs: Run[]; rows: Row[] }) {
       </div>
       <p class="tip faint" aria-live="off">{over ? nameOf(runs.find((r) => r.info.run_id === over)!) : " "}</p>
       <div class="axes-list">{axes.map((axis) => <button type="button" class="quiet" key={axis.name} disabled={axes.length <= 2} onClick={() => set(chosen.filter((c) => c !== axis.name))} aria-label={`take out ${axis.name}`}>{axis.name} ×</button>)}</div>
+      <KeepBetween axes={axes} brush={brush} set={setBrush} />
       <Save name="parallel coordinates" csv={() => saveCsv("runs", ["run", ...axes.map((a) => a.name)], runs.map((run, i) => [nameOf(run), ...axes.map((a) => rows.find((r) => r.name === a.name)!.values[i])]))}
         svg={() => saveElement("parallel", picture.current!, "svg")} png={() => saveElement("parallel", picture.current!, "png")} />
     </Panel>
@@ -253,6 +275,7 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const a = pick("sx", numeric.find((row) => row.differs && row.name.startsWith("params.")) ?? numeric[0]);
   const b = pick("sy", numeric.find((row) => row.differs && row.name.startsWith("metrics.")) ?? numeric[1] ?? numeric[0]);
   const [over, setOver] = useState("");
+  const [at, setAt] = useState<number>();
   if (!a || !b) return <Panel title="Scatter"><Empty>No number was logged in these runs.</Empty></Panel>;
   const points = runs.flatMap((run, i) => {
     const [x, y] = [a.values[i], b.values[i]];
@@ -264,6 +287,9 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const [yl, yh] = span(points.map((p) => p.y));
   const X = (v: number) => left + ((v - xl) / (xh - xl)) * (w - left - 20);
   const Y = (v: number) => h - bottom - ((v - yl) / (yh - yl)) * (h - bottom - 16);
+  const sorted = [...points].sort((p, q) => p.x - q.x);
+  const here = at === undefined ? undefined : sorted[at];
+  const tell = (p: (typeof points)[number]) => `${nameOf(p.run)}: ${digits(p.x)}, ${digits(p.y)}`;
   const select = (name: string, row: Row) => (
     <select aria-label={name === "sx" ? "across" : "up"} value={row.name} onChange={(e) => setQuery({ [name]: e.currentTarget.value })}>
       {numeric.map((r) => <option key={r.name} value={r.name}>{r.name}</option>)}
@@ -275,9 +301,11 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
         <path class="axis" d={`M${left} 10V${h - bottom}H${w - 14}`} />
         {[0, 0.5, 1].map((s) => <text key={`x${s}`} class="axis-tick" x={left + s * (w - left - 20)} y={h - 16} text-anchor="middle">{digits(xl + s * (xh - xl))}</text>)}
         {[0, 0.5, 1].map((s) => <text key={`y${s}`} class="axis-tick" x={left - 6} y={h - bottom - s * (h - bottom - 16) + 4} text-anchor="end">{digits(yl + s * (yh - yl))}</text>)}
-        {points.map((p) => <circle key={p.run.info.run_id} class="dot" cx={X(p.x)} cy={Y(p.y)} r="5" onMouseEnter={() => setOver(`${nameOf(p.run)}: ${digits(p.x)}, ${digits(p.y)}`)} onMouseLeave={() => setOver("")}><title>{nameOf(p.run)}</title></circle>)}
+        {points.map((p) => <circle key={p.run.info.run_id} class="dot" cx={X(p.x)} cy={Y(p.y)} r="5" onMouseEnter={() => setOver(tell(p))} onMouseLeave={() => setOver("")}><title>{nameOf(p.run)}</title></circle>)}
+        {here && <circle class="here" cx={X(here.x)} cy={Y(here.y)} r="7" />}
       </svg>
       <p class="tip faint" aria-live="off">{over || " "}</p>
+      <Walk label="the scatter" n={sorted.length} at={at} set={setAt} tell={(k) => (sorted[k] ? tell(sorted[k]!) : "")} act={(k) => sorted[k] && go(`/runs/${sorted[k]!.run.info.run_id}`)} word="Open this run" />
       <Save name="scatter" csv={() => saveCsv("scatter", ["run", a.name, b.name], points.map((p) => [nameOf(p.run), p.x, p.y]))} svg={() => saveElement("scatter", picture.current!, "svg")} png={() => saveElement("scatter", picture.current!, "png")} />
     </Panel>
   );

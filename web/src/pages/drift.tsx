@@ -3,8 +3,9 @@
 import { useMemo, useState } from "preact/hooks";
 import { query } from "../api/client";
 import { useData } from "../api/use";
-import { shownRange } from "../state/range";
+import { range, shownRange } from "../state/range";
 import { param, setQuery } from "../state/router";
+import { fallback, useNews } from "../state/news";
 import { live } from "../state/settings";
 import { Chart, type Mark } from "../parts/chart";
 import { Histogram, type Bin } from "../parts/histogram";
@@ -12,6 +13,7 @@ import { count, digits, lasting, percent, psi } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, Panel, Shown } from "../parts/panel";
 import { Table } from "../parts/table";
+import { Decay } from "./decay";
 
 interface Category { category: string | number | null; share: number; reference_share: number | null; new: boolean }
 
@@ -51,7 +53,11 @@ export interface DriftColumn {
 interface Odd { found: boolean; seconds?: number | null; usual_seconds?: number | null; requests_per_minute?: number | null; usual_requests_per_minute?: number | null; share?: number | null; usual_share?: number | null; since_seconds?: number | null }
 interface Stream { silence: Odd; burst: Odd; duplicates: Odd; stuck_features: number }
 
+export interface DecayMetric { decayed: boolean; estimated: number | null; low: number | null; high: number | null; reference: number | null; realized: number | null }
+export interface DecayReport { decayed: boolean; rows: number; seconds: number | null; labels: number; reference_labels: number; metrics: Record<string, DecayMetric>; causes?: { feature: string; accuracy_lost: number }[] }
+
 export interface DriftReport {
+  decay?: DecayReport;
   state: "off" | "learning" | "watching";
   reference?: { kind: string; rows: number; wanted: number };
   rows?: number;
@@ -100,10 +106,10 @@ const measures = { psi: "PSI", missing: "missing share", outside: "outside the r
 interface DriftSeries { version: number; step: number; t: number[]; rows: number[]; series: Record<string, (number | null)[]> }
 interface Bins { version: number; features: Record<string, Bin[]> }
 
-/* The server looks back from now; what is shown may be less. */
-function windowOf(): string {
-  const back = Date.now() / 1000 - shownRange().from;
-  return back <= 900 ? "15m" : back <= 3600 ? "1h" : back <= 21600 ? "6h" : "24h";
+/* A range that moves is told by its length, one that stands still by its ends. */
+function windowOf(): { window?: string; from?: string; to?: string } {
+  const { from, to, moves, name } = range.value;
+  return moves ? { window: name } : { from: String(Math.floor(from)), to: String(Math.ceil(to)) };
 }
 
 const every = () => (live.value === "on" ? 15000 : undefined);
@@ -113,7 +119,7 @@ const last = (values: (number | null)[]) => [...values].reverse().find((v) => v 
 /* Lines of the columns that moved most; chosen ones stay. */
 function Over({ name, marks, only }: { name: string; marks: Mark[]; only?: string }) {
   const measure = (param("measure") || "psi") as keyof typeof measures;
-  const asked = useData<DriftSeries>(`${of(name)}/series${query({ window: windowOf(), measure, feature: only })}`, every());
+  const asked = useData<DriftSeries>(`${of(name)}/series${query({ ...windowOf(), measure, feature: only })}`, every());
   const lines = useMemo(() => Object.entries(asked.data?.series ?? {}).sort((a, b) => last(b[1]) - last(a[1])).slice(0, 6)
     .map(([label, values]) => ({ label, values })), [asked.data]);
   const n = Object.keys(asked.data?.series ?? {}).length;
@@ -134,7 +140,7 @@ function Over({ name, marks, only }: { name: string; marks: Mark[]; only?: strin
 }
 
 function Shape({ name, column }: { name: string; column: string }) {
-  const asked = useData<Bins>(`${of(name)}/bins${query({ feature: column, window: windowOf() })}`, every());
+  const asked = useData<Bins>(`${of(name)}/bins${query({ feature: column, ...windowOf() })}`, every());
   return (
     <Shown of={asked} height={220}>
       {(b) => b.features[column]?.length ? <Histogram name={`${name} ${column}`} bins={b.features[column]} /> : <Empty>There is no reference of this column yet.</Empty>}
@@ -192,7 +198,8 @@ function One({ name, column, marks }: { name: string; column: DriftColumn; marks
 }
 
 export function Drift({ name, marks }: { name: string; marks: Mark[] }) {
-  const asked = useData<DriftReport>(of(name), live.value === "on" ? 5000 : undefined);
+  const asked = useData<DriftReport>(of(name), fallback());
+  useNews(`endpoint:${name}`, asked.reload);
   const r = asked.data;
   const watched = r?.state === "watching";
   const note = watched ? `${count(r.window_rows)} rows of the last ${lasting(r.window_seconds)} against ${count(r.reference?.rows)} of the reference` : "";
@@ -213,6 +220,7 @@ export function Drift({ name, marks }: { name: string; marks: Mark[] }) {
           </Panel>
         </div>
       )}
+      <Decay name={name} report={r} marks={marks} />
       {chosen && watched && <One key={chosen.feature} name={name} column={chosen} marks={marks} />}
       <Panel title="Drift by column" note={note} wide>
         <Shown of={asked} height={200}>

@@ -2,16 +2,17 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { EndpointDetail, EndpointVersion, Point, Series } from "../api/types";
 import { query } from "../api/client";
-import { useData, type Asked } from "../api/use";
+import { isKnown, useData, type Asked } from "../api/use";
 import { held, listen } from "../state/live";
 import { range, shownRange } from "../state/range";
+import { fallback, useNews } from "../state/news";
 import { live } from "../state/settings";
 import { Chart, type Mark } from "../parts/chart";
 import { UseThis, copy, curlOf } from "../parts/copy";
 import { bytes, count, moment, percent, rate, seconds, ago } from "../parts/format";
 import { Heat } from "../parts/heat";
 import { Icon, StateWord } from "../parts/icons";
-import { Empty, Page, Panel, Shown } from "../parts/panel";
+import { Empty, Loading, Page, Panel, Shown } from "../parts/panel";
 import { A, RangePicker } from "../parts/shell";
 import { Table } from "../parts/table";
 import { RolloutBox, RolloutState } from "../parts/rollout";
@@ -91,12 +92,11 @@ const ms = (value: number | null) => seconds(value);
 
 /* The rollouts of the endpoint, the newest first; where one sees this endpoint only, the newest. */
 function useRollouts(name: string) {
-  const [busy, setBusy] = useState(false);
   const path = seesAll.value ? `/mw/v1/rollouts${query({ endpoint: name, max_results: 200 })}` : `/mw/v1/endpoints/${encodeURIComponent(name)}/rollout`;
-  const asked = useData<{ items: Rollout[] } | Rollout>(server.value.record ? path : undefined, live.value === "on" ? (busy ? 2000 : 4000) : undefined);
+  const asked = useData<{ items: Rollout[] } | Rollout>(server.value.record ? path : undefined, fallback());
+  useNews("rollouts", asked.reload);
   const items = useMemo(() => (asked.data ? ("items" in asked.data ? asked.data.items : [asked.data]) : none), [asked.data]);
-  useEffect(() => setBusy(!!items[0] && isLive(items[0])), [items[0]?.state]);
-  return { items, reload: asked.reload };
+  return { items, reload: asked.reload, known: isKnown(asked) };
 }
 
 /* Where versions began and rollouts turned, on every chart. */
@@ -207,7 +207,8 @@ function Anomalies({ name, series, marks }: { name: string; series: Asked<Series
 
 function Alerts({ name, rollouts }: { name: string; rollouts: Rollout[] }) {
   const now = shownRange();
-  const asked = useData<Listed<Alert>>(server.value.alerting ? `/mw/v1/alerts${query({ endpoint: name, limit: 500 })}` : undefined, live.value === "on" ? 5000 : undefined);
+  const asked = useData<Listed<Alert>>(server.value.alerting ? `/mw/v1/alerts${query({ endpoint: name, limit: 500 })}` : undefined, fallback());
+  useNews("alerts", asked.reload);
   const items = asked.data?.items ?? [];
   if (!server.value.alerting) return null;
   return (
@@ -221,7 +222,8 @@ function Alerts({ name, rollouts }: { name: string; rollouts: Rollout[] }) {
 }
 
 export function EndpointPage({ name }: { name: string }) {
-  const detail = useData<EndpointDetail>(`/mw/v1/endpoints/${encodeURIComponent(name)}`, live.value === "on" ? 5000 : undefined);
+  const detail = useData<EndpointDetail>(`/mw/v1/endpoints/${encodeURIComponent(name)}`, fallback());
+  useNews(`endpoint:${name}`, detail.reload);
   const series = useSeries(name);
   const rollouts = useRollouts(name);
   const all = rollouts.items;
@@ -239,12 +241,16 @@ export function EndpointPage({ name }: { name: string }) {
             { title: "Predict", path: `${link}/invocations`, body: example(detail.data), cli: `mw predict ${detail.data.path} --input rows.csv` },
             { title: "How it is", path: `/mw/v1${link}`, cli: "mw status" },
             { title: "What it did over time", path: `/mw/v1${link}/series` },
-            { title: "Its drift", path: `/mw/v1${link}/drift` },
+            { title: "Its drift", path: `/mw/v1${link}/drift`, cli: `mw report drift ${name} --server ${location.host} -o drift.html` },
+            { title: "How good it was", path: `${link}/performance?window=7d` },
+            { title: "Decay over time", path: `/mw/v1/history?metric=mw_performance,mw_decay_estimated&endpoint=${encodeURIComponent(name)}` },
+            { title: "As it happens", path: `/mw/v1/events?topics=endpoint:${encodeURIComponent(name)}` },
           ]} />
         )}
         <button type="button" class="quiet" title="copy a link that shows the same tomorrow (y)" aria-label="copy link" onClick={() => void copy(frozenLink(), "link copied")}><Icon name="copy" /></button>
       </>
     }>
+      {!(isKnown(detail, series) && server.value.known && rollouts.known) ? <Loading height={900} /> : <>
       {e && e.reasons.length > 0 && (
         <ul class="reasons page-reasons">
           {e.reasons.map((reason) => <li key={reason.text}><StateWord state={reason.level} /> <span>{reason.text}</span></li>)}
@@ -271,6 +277,7 @@ export function EndpointPage({ name }: { name: string }) {
         </Panel>
         <Panel title="About"><Shown of={detail}>{(d) => <About detail={d} />}</Shown></Panel>
       </div>
+      </>}
     </Page>
   );
 }

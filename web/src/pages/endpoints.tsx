@@ -4,6 +4,7 @@ import type { Overview } from "../api/types";
 import { useData } from "../api/use";
 import { listen } from "../state/live";
 import { go, param, setQuery } from "../state/router";
+import { UseThis } from "../parts/copy";
 import { Page, Panel, Shown } from "../parts/panel";
 import { Table } from "../parts/table";
 import { columns } from "./overview";
@@ -13,7 +14,7 @@ export function EndpointsPage() {
   const [words, set] = useState(param("q"));
   useEffect(() => listen("overview", "overview", (data) => asked.set(data as Overview)), []);
   return (
-    <Page title="Endpoints">
+    <Page title="Endpoints" actions={<UseThis uses={[{ title: "How all endpoints are", path: "/mw/v1/overview", cli: "mw status" }, { title: "Their names alone", path: "/v2/models" }]} />}>
       <Shown of={asked} height={300}>
         {(o) => {
           const rows = o.items.filter((e) => e.name.toLowerCase().includes(words.toLowerCase()));

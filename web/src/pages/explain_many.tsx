@@ -6,12 +6,14 @@ import type { Column } from "../api/types";
 import { server } from "../state/server";
 import { param, setQuery } from "../state/router";
 import { Save } from "../parts/small";
+import { Partial } from "./partial";
 import { UseThis } from "../parts/copy";
 import { count, digits } from "../parts/format";
 import { Empty, ErrorBox, Panel } from "../parts/panel";
 import { readRows, rowsMost, type Row, type Value } from "../parts/rows";
 import { saveCsv, saveElement } from "../parts/save";
 import { useWidth } from "../parts/timeline";
+import { Walk } from "../parts/walk";
 
 interface Explanation { class?: number | string; margin: number; bias: number; contributions: Record<string, number> }
 interface Answer { explanations: (Explanation | Explanation[])[] }
@@ -126,6 +128,7 @@ function Pictures({ name, columns, batch }: { name: string; columns: Column[]; b
       )}
       {pictures}
       {chosen && <Dependence key={chosen.name} name={name} feature={chosen} all={features} open={open} />}
+      {chosen && <Partial key={`${chosen.name} ${k}`} name={name} column={columns.find((c) => c.name === chosen.name)!} rows={batch.rows} k={k} />}
     </>
   );
 }
@@ -201,6 +204,8 @@ function laidOut(values: number[], x: (v: number) => number, middle: number, rea
   });
 }
 
+const signed = (v: number) => `${v > 0 ? "+" : v < 0 ? "−" : ""}${digits(Math.abs(v))}`;
+
 function Shades({ words }: { words: string }) {
   return (
     <p class="keys-line faint">{words}: low {Array.from({ length: shades }, (_, i) => <span key={i} class={`key shade-key-${i}`} />)} high, <span class={`key shade-key-${shades}`} /> missing</p>
@@ -217,6 +222,9 @@ function Beeswarm({ name, top, total, open }: { name: string; top: Feature[]; to
   const x = (v: number) => left + 6 + ((v + reach) / (2 * reach)) * (width - left - 16);
   const points = useMemo(() => top.flatMap((f, at) => laidOut(f.values, x, at * row + row / 2 + 4, row / 2 - 3).map((p, i) => ({ ...p, i, shade: shadeOf(f.place[i]!) }))), [top, width]);
   const fit = Math.floor(left / 6.8);
+  const [at, setAt] = useState<number>();
+  const rows = top[0]?.values.length ?? 0;
+  const tell = (i: number) => `row ${i + 1} of ${rows}: ${top.slice(0, 3).map((f) => `${f.name} ${f.cells[i] ?? "missing"} gives ${signed(f.values[i]!)}`).join(", ")}`;
   return (
     <Panel title="Beeswarm" note="a point a row; click one to explain it">
       <Shades words="the feature's value" />
@@ -232,9 +240,11 @@ function Beeswarm({ name, top, total, open }: { name: string; top: Feature[]; to
             </g>
           ))}
           <Points points={points} />
+          {points.filter((p) => p.i === at).map((p, i) => <circle key={i} class="here" cx={p.x} cy={p.y} r="5" />)}
           {[-reach, 0, reach].map((v, i) => <text key={i} class="tl-tick" x={x(v)} y={top.length * row + 22} text-anchor={i === 0 ? "start" : i === 2 ? "end" : "middle"}>{v > 0 ? "+" : v < 0 ? "−" : ""}{digits(Math.abs(v))}</text>)}
         </svg>
       </div>
+      <Walk label="the beeswarm" n={rows} at={at} set={setAt} tell={tell} act={open} word="Explain this row" />
       {total > top.length && <p class="faint">the first {top.length} of {total} features</p>}
       <Save name={`${name} beeswarm`} csv={() => saveCsv(`${name} contributions`, top.map((f) => f.name), (top[0]?.values ?? []).map((_, i) => top.map((f) => f.values[i])))}
         svg={() => saveElement(`${name} beeswarm`, picture.current!, "svg")} png={() => saveElement(`${name} beeswarm`, picture.current!, "png")} />
@@ -256,12 +266,15 @@ function Dependence({ name, feature, all, open }: { name: string; feature: Featu
   const numbers = feature.cells.map((cell) => (texts ? keys.indexOf(cell == null ? "missing" : String(cell)) : cell == null ? NaN : Number(cell)));
   const present = numbers.filter((n) => !Number.isNaN(n));
   const gone = numbers.length - present.length;
-  const [lowX, highX] = texts ? [-0.5, keys.length - 0.5] : [Math.min(...present), Math.max(...present)];
+  const [lowX, highX] = texts ? [-0.5, keys.length - 0.5] : [Math.min(...present, Infinity), Math.max(...present, -Infinity)].map((v) => (Number.isFinite(v) ? v : 0)) as [number, number];
   const [lowY, highY] = [Math.min(0, ...feature.values), Math.max(0, ...feature.values)];
   const x = (v: number) => left + 8 + ((v - lowX) / Math.max(1e-12, highX - lowX)) * (width - left - 20);
   const y = (v: number) => 8 + (1 - (v - lowY) / Math.max(1e-12, highY - lowY)) * (height - bottom - 16);
   const spread = (i: number) => (texts ? (((i * 7919) % 101) / 101 - 0.5) * 0.6 : 0);
   const points = useMemo(() => numbers.flatMap((n, i) => (Number.isNaN(n) ? [] : [{ x: x(n + spread(i)), y: y(feature.values[i]!), i, shade: shadeOf(shade[i] ?? 0.5) }])), [feature, shade, width]);
+  const sorted = useMemo(() => [...points].sort((p, q) => p.x - q.x), [points]);
+  const [at, setAt] = useState<number>();
+  const here = at === undefined ? undefined : sorted[at];
   const ticks = texts ? keys.slice(0, 20).map((_, i) => i) : [0, 0.25, 0.5, 0.75, 1].map((s) => lowX + (highX - lowX) * s);
   const chooser = (label: string, value: string, set: (v: string) => void) => (
     <label>{label} <select value={value} onChange={(e) => set(e.currentTarget.value)}>{all.map((f) => <option key={f.name}>{f.name}</option>)}</select></label>
@@ -278,8 +291,11 @@ function Dependence({ name, feature, all, open }: { name: string; feature: Featu
           ))}
           {ticks.map((v, i) => <text key={i} class="tl-tick" x={x(v)} y={height - 10} text-anchor={texts ? "middle" : i === 0 ? "start" : i === 4 ? "end" : "middle"}>{texts ? keys[v]!.slice(0, 14) : digits(v)}</text>)}
           <Points points={points} />
+          {here && <circle class="here" cx={here.x} cy={here.y} r="6" />}
         </svg>
       </div>
+      <Walk label={`dependence on ${feature.name}`} n={sorted.length} at={at} set={setAt} act={(k) => sorted[k] && open(sorted[k]!.i)} word="Explain this row"
+        tell={(k) => { const i = sorted[k]?.i ?? 0; return `${feature.name} ${feature.cells[i] ?? "missing"} gives ${signed(feature.values[i] ?? 0)}${by ? `, ${by.name} ${by.cells[i] ?? "missing"}` : ""}`; }} />
       <Save name={`${name} dependence on ${feature.name}`} csv={() => saveCsv(`${name} dependence`, [feature.name, "contribution", ...(by ? [by.name] : [])], feature.values.map((v, i) => [feature.cells[i], v, ...(by ? [by.cells[i]] : [])]))}
         svg={() => saveElement("dependence", picture.current!, "svg")} png={() => saveElement("dependence", picture.current!, "png")} />
     </Panel>

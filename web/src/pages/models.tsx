@@ -2,12 +2,15 @@
 import { useMemo, useState } from "preact/hooks";
 import { ask, Refusal } from "../api/client";
 import { num, paths, valueOf, type ModelVersion, type RegisteredModel, type Run } from "../api/mlflow";
-import { useData } from "../api/use";
+import { isKnown, useData } from "../api/use";
+import type { Rollout } from "../api/watch";
 import { go, param, setQuery } from "../state/router";
 import { Command, UseThis, say } from "../parts/copy";
 import { ago, bytes, digits, moment } from "../parts/format";
-import { Empty, ErrorBox, Page, Panel } from "../parts/panel";
+import { Empty, ErrorBox, Loading, Page, Panel } from "../parts/panel";
 import { Recorded, Tags } from "../parts/record";
+import { StateWord } from "../parts/icons";
+import { RolloutState } from "../parts/rollout";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
 
@@ -53,6 +56,7 @@ export function ModelPage({ name }: { name: string }) {
     <Page title={name} actions={<UseThis uses={[
       { title: "The model", path: paths.model(name) }, { title: "Its versions", path: paths.versions(name), cli: `mw lineage show ${name}/latest --record ./record` },
     ]} />}>
+      {!isKnown(model, versions) ? <Loading height={500} /> : <>
       {model.data?.registered_model.description && <p class="lead">{model.data.registered_model.description}</p>}
       <Tags tags={model.data?.registered_model.tags} />
       <Panel title="Versions" wide note="choose two to see what differs" actions={
@@ -73,6 +77,7 @@ export function ModelPage({ name }: { name: string }) {
         </Recorded>
       </Panel>
       {a && b && <Diff name={name} a={a} b={b} />}
+      </>}
     </Page>
   );
 }
@@ -169,6 +174,60 @@ function Signature({ sides, empty }: { sides: Side[]; empty: string }) {
   );
 }
 
+interface Standing {
+  required: boolean; open: boolean; missing: string; gates: string[]; approvals_required: number;
+  results: { gate: string; passed: boolean; stale: boolean; by: string; time: number; summary: string }[];
+  approvals: { by: string; time: number; note: string }[];
+  overridden_by?: string; override_reason?: string;
+}
+
+/* Whether the version may be served, by what it has passed and who approved it. */
+function Gates({ name, version }: { name: string; version: string }) {
+  const asked = useData<Standing>(`/mw/v1/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}/gates`);
+  return (
+    <Panel title="Gates" note="what it must pass before it may be served">
+      <Recorded of={asked}>
+        {(g) => <>
+          <p class="lead"><StateWord state={g.open ? "ok" : "firing"} word={g.open ? "open" : "closed"} /> {g.required ? g.missing : "the model has no policy: every version may be served"}
+            {g.overridden_by ? ` overridden by ${g.overridden_by}: ${g.override_reason ?? ""}` : ""}</p>
+          {g.results.length > 0 && (
+            <Table<Standing["results"][number]> name={`gates of ${name} ${version}`} rows={g.results} id={(r) => r.gate} columns={[
+              { key: "gate", title: "Gate", value: (r) => r.gate, cell: (r) => r.gate === "fairness" ? <A to={`/fairness?model=${encodeURIComponent(name)}&version=${version}`}>{r.gate}</A> : r.gate },
+              { key: "passed", title: "Result", value: (r) => (r.passed ? 0 : 1), cell: (r) => <StateWord state={r.passed ? "ok" : "firing"} word={`${r.passed ? "passed" : "failed"}${r.stale ? ", of other files" : ""}`} /> },
+              { key: "says", title: "Says", value: (r) => r.summary, cell: (r) => <span title={r.summary}>{r.summary}</span>, narrow: true },
+              { key: "by", title: "By", value: (r) => r.by, cell: (r) => <span title={moment(r.time)}>{r.by}, {ago(r.time)}</span> },
+            ]} />
+          )}
+          {g.approvals_required > 0 && <p>{g.approvals.length} of {g.approvals_required} approvals{g.approvals.length ? `: ${g.approvals.map((a) => a.by).join(", ")}` : ""}</p>}
+          {g.results.length === 0 && <Empty command={`mw gate add ${name}/${version} report.json --record ./record`}>No gate has a result yet.</Empty>}
+        </>}
+      </Recorded>
+    </Panel>
+  );
+}
+
+/* When it was brought to an endpoint, by whom, and what became of it. */
+function Served({ name, version }: { name: string; version: string }) {
+  const asked = useData<{ items: Rollout[] }>("/mw/v1/rollouts?max_results=1000");
+  const mine = (asked.data?.items ?? []).filter((r) => r.model === name && (String(r.to_version) === version || String(r.from_version) === version));
+  return (
+    <Panel title="Where it was served" note="rollouts that brought it, or took its place">
+      <Recorded of={asked}>
+        {() => mine.length === 0 ? <Empty command={`mw rollout start ENDPOINT --model ${name}/${version} --steps 1,5,25,100 --record ./record`}>No rollout brought it to an endpoint:</Empty> : (
+          <Table<Rollout> name={`rollouts of ${name} ${version}`} rows={mine} id={(r) => String(r.id)} columns={[
+            { key: "endpoint", title: "Endpoint", value: (r) => r.endpoint, cell: (r) => <A to={`/rollouts/${r.id}`}>{r.endpoint}</A> },
+            { key: "what", title: "What", value: (r) => (String(r.to_version) === version ? "came" : "was followed"), cell: (r) => String(r.to_version) === version ? `after v${r.from_version}` : `followed by v${r.to_version}` },
+            { key: "state", title: "Became", value: (r) => r.state, cell: (r) => <RolloutState rollout={r} /> },
+            { key: "started", title: "From", value: (r) => r.started, cell: (r) => <span title={moment(r.started)}>{ago(r.started)}</span> },
+            { key: "ended", title: "To", value: (r) => r.ended, cell: (r) => r.ended ? <span title={moment(r.ended)}>{ago(r.ended)}</span> : "now", narrow: true },
+            { key: "by", title: "By", value: (r) => r.started_by, cell: (r) => <span title={r.reason || r.why}>{r.started_by}</span>, narrow: true },
+          ]} />
+        )}
+      </Recorded>
+    </Panel>
+  );
+}
+
 export function VersionPage({ name, version }: { name: string; version: string }) {
   const asked = useData<Lineage>(lineagePath(name, version));
   const [alias, setAlias] = useState("champion");
@@ -214,6 +273,8 @@ export function VersionPage({ name, version }: { name: string; version: string }
                   ]} height={320} />
                 )}
               </Panel>
+              <Gates name={name} version={version} />
+              <Served name={name} version={version} />
               <Panel title="Inputs"><Signature sides={l.inputs} empty="Its files have no signature." /></Panel>
               <Panel title="Outputs"><Signature sides={l.outputs} empty="Its files name no outputs." /></Panel>
             </div>

@@ -1,16 +1,18 @@
 /* Overview: a row an endpoint, what is wrong first. */
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Endpoint, Overview } from "../api/types";
-import { useData } from "../api/use";
+import { isKnown, useData } from "../api/use";
 import { listen, status } from "../state/live";
+import { learn, server } from "../state/server";
 import { live } from "../state/settings";
 import { go } from "../state/router";
 import { Spark } from "../parts/small";
 import { UseThis } from "../parts/copy";
 import { ago, moment, percent, psi, rate, seconds } from "../parts/format";
 import { StateWord } from "../parts/icons";
-import { Empty, Page, Panel, Shown } from "../parts/panel";
-import { FiringAlerts, LiveRollouts } from "../parts/now";
+import { Empty, Loading, Page, Panel, Shown } from "../parts/panel";
+import { FiringAlerts, LiveRollouts, RecentRollouts, useFiring, useLiveRollouts } from "../parts/now";
 import { A } from "../parts/shell";
 import { Table, type Column } from "../parts/table";
 
@@ -44,19 +46,24 @@ export const columns: Column<Endpoint>[] = [
 export function OverviewPage() {
   const asked = useData<Overview>("/mw/v1/overview", live.value === "on" && status.value === "lost" ? 10000 : undefined);
   useEffect(() => listen("overview", "overview", (data) => asked.set(data as Overview)), []);
+  useEffect(() => { if (asked.data) learn(asked.data); }, [asked.data]);
+  const [firing, rollouts] = [useFiring(), useLiveRollouts()];
+  const waits = !asked.error && !(server.value.known && isKnown(firing, rollouts));
   return (
     <Page title="Overview" actions={<UseThis uses={[
       { title: "How all endpoints are", path: "/mw/v1/overview", cli: "mw status" },
       { title: "As it happens", path: "/mw/v1/events?topics=overview" },
     ]} />}>
-      <Shown of={asked} height={300}>
-        {(o) => <Body overview={o} />}
-      </Shown>
+      {waits ? <Loading height={600} /> : (
+        <Shown of={asked} height={600}>
+          {(o) => <Body overview={o} firing={<><FiringAlerts of={firing} /><LiveRollouts of={rollouts} /></>} />}
+        </Shown>
+      )}
     </Page>
   );
 }
 
-function Body({ overview }: { overview: Overview }) {
+function Body({ overview, firing }: { overview: Overview; firing: ComponentChildren }) {
   const wrong = overview.items.filter((e) => e.state === "firing" || e.state === "watch").sort((a, b) => order[a.state]! - order[b.state]!);
   const total = (state: string) => overview.items.filter((e) => e.state === state).length;
   const sum = overview.items.reduce((n, e) => n + (e.rps ?? 0), 0);
@@ -77,8 +84,7 @@ function Body({ overview }: { overview: Overview }) {
         ))}
         <li class="faint" title={ago(overview.started)}>up since {moment(overview.started)}, version {overview.server_version}</li>
       </ul>
-      <FiringAlerts />
-      <LiveRollouts />
+      {firing}
       {wrong.length > 0 && (
         <Panel title="What to look at" note={`${wrong.length} of ${overview.total}`}>
           <ul class="reasons">
@@ -97,6 +103,7 @@ function Body({ overview }: { overview: Overview }) {
         <Table name="endpoints" rows={overview.items} columns={columns} id={(e) => e.name} sort="state"
           open={(e) => go(`/endpoints/${encodeURIComponent(e.name)}`)} height={700} />
       </Panel>
+      <RecentRollouts />
     </>
   );
 }

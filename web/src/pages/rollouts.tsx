@@ -2,7 +2,7 @@
 import { query } from "../api/client";
 import { useData } from "../api/use";
 import { isLive, type Rollout, type RolloutEvent } from "../api/watch";
-import { live } from "../state/settings";
+import { fallback, useNews } from "../state/news";
 import { go, param, setQuery } from "../state/router";
 import { UseThis } from "../parts/copy";
 import { ago, digits, lasting, moment, percent } from "../parts/format";
@@ -16,7 +16,8 @@ interface Found { items: Rollout[]; total: number }
 
 export function RolloutsPage() {
   const endpoint = param("endpoint");
-  const asked = useData<Found>(`/mw/v1/rollouts${query({ endpoint, max_results: 1000 })}`, live.value === "on" ? 3000 : undefined);
+  const asked = useData<Found>(`/mw/v1/rollouts${query({ endpoint, max_results: 1000 })}`, fallback());
+  useNews("rollouts", asked.reload);
   return (
     <Page title="Rollouts" actions={<>
       {endpoint && <button type="button" onClick={() => setQuery({ endpoint: undefined })}>of {endpoint} ×</button>}
@@ -45,7 +46,8 @@ export function RolloutsPage() {
 }
 
 export function RolloutPage({ id }: { id: string }) {
-  const asked = useData<Rollout>(`/mw/v1/rollouts/${encodeURIComponent(id)}`, live.value === "on" ? 2000 : undefined);
+  const asked = useData<Rollout>(`/mw/v1/rollouts/${encodeURIComponent(id)}`, fallback());
+  useNews("rollouts", asked.reload);
   const r = asked.data;
   const newest = useData<Rollout>(r && `/mw/v1/endpoints/${encodeURIComponent(r.endpoint)}/rollout`);
   return (
@@ -77,7 +79,8 @@ const kinds: Record<string, string> = {
 };
 
 function History({ rollout }: { rollout: Rollout }) {
-  const asked = useData<{ items: RolloutEvent[] }>(`/mw/v1/rollouts/${rollout.id}/history`, isLive(rollout) && live.value === "on" ? 3000 : undefined);
+  const asked = useData<{ items: RolloutEvent[] }>(`/mw/v1/rollouts/${rollout.id}/history`, isLive(rollout) ? fallback() : undefined);
+  useNews(isLive(rollout) ? "rollouts" : undefined, asked.reload);
   return (
     <Panel title="History" wide note="what was decided, by whom, and on which evidence">
       <Recorded of={asked}>

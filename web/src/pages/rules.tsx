@@ -1,18 +1,19 @@
 /* Rules: what is watched for, and who is told. A rule is tried before it is set. */
 import { useState } from "preact/hooks";
-import { ask, type Refusal } from "../api/client";
+import { ask, query, type Refusal } from "../api/client";
 import { useData } from "../api/use";
 import { time, type Listed, type Receiver, type Rule } from "../api/watch";
-import { live } from "../state/settings";
+import { fallback, useNews } from "../state/news";
 import { param, setQuery } from "../state/router";
 import { Act } from "../parts/act";
 import { UseThis, say } from "../parts/copy";
-import { ago, count, digits, moment } from "../parts/format";
+import { ago, count, digits, lasting, moment } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, ErrorBox, Page, Panel } from "../parts/panel";
 import { Alerted } from "../parts/record";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
+import { Timeline, type Bar } from "../parts/timeline";
 
 const example = { name: "ManyErrors", when: "sum by (endpoint) (rate(mw_rows_total[1m])) > 1000", for: "2m", severity: "warning", summary: "{endpoint} gets {value} rows a second", what_to_do: "see who asks" };
 
@@ -48,7 +49,35 @@ export function RulesPage() {
   );
 }
 
-interface Tried { holds_for: { labels: Record<string, string>; value: number | null }[]; total: number }
+type Labels = Record<string, string>;
+interface Firing { labels: Labels; since: string | null; fired: string; resolved: string | null; value: number | null }
+interface Past { fired: number; pages: number; from: string | null; to: string | null; firings: Firing[] }
+interface Tried { holds_for: { labels: Labels; value: number | null }[]; total: number; past?: Past }
+
+const pasts: [string, number][] = [["now alone", 0], ["the last hour", 1], ["the last 6 hours", 6], ["the last day", 24], ["the last 7 days", 168]];
+const wordsOf = (labels: Labels) => Object.entries(labels).map(([k, v]) => `${k} ${v}`).join(", ") || "the server";
+
+/* What it would have said, from pages of /metrics that are kept each minute. */
+function Retro({ past, name }: { past: Past; name: string }) {
+  if (past.pages === 0) return <p>Nothing of that time is kept: pages are kept from this server's start on, one a minute.</p>;
+  const [from, to] = [time(past.from)!, time(past.to)!];
+  const bars: Bar[] = past.firings.map((f) => ({ row: wordsOf(f.labels), from: time(f.since) ?? time(f.fired)!, to: time(f.resolved), kind: "warning", text: name }));
+  return (
+    <>
+      <p><b>It would have fired {past.fired === 1 ? "once" : past.fired === 0 ? "not at all" : `${count(past.fired)} times`}</b> in {lasting((to - from) / 1000)}, from {moment(from)} on. <span class="faint">{count(past.pages)} looks, one a minute</span></p>
+      {past.fired > 0 && <Timeline name={`${name}, back-test`} bars={bars} events={[]} from={from} to={to} />}
+      {past.fired > 0 && (
+        <Table<Firing> name={`firings of ${name}`} rows={past.firings} id={(f) => `${f.fired} ${wordsOf(f.labels)}`} height={260} columns={[
+          { key: "of", title: "Of", value: (f) => wordsOf(f.labels), cell: (f) => wordsOf(f.labels) },
+          { key: "fired", title: "Fired", value: (f) => f.fired, cell: (f) => moment(time(f.fired)!) },
+          { key: "took", title: "Held", right: true, value: (f) => (time(f.resolved) ?? to) - time(f.fired)!, cell: (f) => `${lasting(((time(f.resolved) ?? to) - time(f.fired)!) / 1000)}${f.resolved ? "" : " so far"}` },
+          { key: "value", title: "Value", right: true, value: (f) => f.value, cell: (f) => digits(f.value) },
+        ]} />
+      )}
+      {past.firings.length < past.fired && <p class="faint">the last {past.firings.length} of {count(past.fired)}</p>}
+    </>
+  );
+}
 
 /* What of a rule can be set. */
 function textOf(rule: Rule | undefined): string {
@@ -61,6 +90,7 @@ function Editor({ rule, changed }: { rule: Rule | undefined; changed: () => void
   const [text, set] = useState(textOf(rule));
   const [tried, setTried] = useState<Tried>();
   const [error, fail] = useState<Refusal>();
+  const [hours, setHours] = useState(24);
   const parsed = () => {
     try {
       return JSON.parse(text) as Rule;
@@ -72,7 +102,7 @@ function Editor({ rule, changed }: { rule: Rule | undefined; changed: () => void
   const attempt = () => {
     fail(undefined);
     setTried(undefined);
-    if (body) ask<Tried>("/mw/v1/rules:test", body, "POST").then(setTried, fail);
+    if (body) ask<Tried>(`/mw/v1/rules:test${query({ hours: hours || undefined })}`, body, "POST").then(setTried, fail);
   };
   return (
     <Panel title={rule ? rule.name : "A rule of your own"} wide note={rule ? `${rule.origin}; setting it here replaces it until it is removed here` : "JSON; the keys are those of millwright.yaml"}
@@ -84,6 +114,7 @@ function Editor({ rule, changed }: { rule: Rule | undefined; changed: () => void
       {error && <ErrorBox error={error} />}
       <div class="tabs">
         <button type="button" disabled={!body} onClick={attempt}>Try it now</button>
+        <label>over <select value={String(hours)} onChange={(e) => setHours(Number(e.currentTarget.value))}>{pasts.map(([word, n]) => <option key={n} value={String(n)}>{word}</option>)}</select></label>
         <Act label="Set the rule" kind="main" title={`Set ${body?.name ?? "the rule"}`} cannot={body ? "" : "this is no JSON"}
           says="It is looked at from now on, also after a restart. A rule of the same name is replaced."
           run={() => ask("/mw/v1/rules", body, "POST").then(() => { say(`${body!.name} is set`); changed(); })} />
@@ -95,7 +126,8 @@ function Editor({ rule, changed }: { rule: Rule | undefined; changed: () => void
       {tried && (
         <div class="box" role="status">
           <p>{tried.total === 0 ? "It would hold for nothing now." : `It would hold for ${count(tried.total)} now:`}</p>
-          <ul class="plain">{tried.holds_for.slice(0, 10).map((one, i) => <li key={i}>{Object.entries(one.labels).map(([k, v]) => `${k} ${v}`).join(", ") || "the server"}: {digits(one.value)}</li>)}</ul>
+          <ul class="plain">{tried.holds_for.slice(0, 10).map((one, i) => <li key={i}>{wordsOf(one.labels)}: {digits(one.value)}</li>)}</ul>
+          {tried.past && <Retro past={tried.past} name={body?.name ?? "the rule"} />}
         </div>
       )}
     </Panel>
@@ -103,7 +135,8 @@ function Editor({ rule, changed }: { rule: Rule | undefined; changed: () => void
 }
 
 function Receivers() {
-  const receivers = useData<Listed<Receiver>>("/mw/v1/receivers", live.value === "on" ? 3000 : undefined);
+  const receivers = useData<Listed<Receiver>>("/mw/v1/receivers", fallback());
+  useNews("alerts", receivers.reload);
   const test = (name: string) => ask("/mw/v1/alerts:test", { receiver: name }, "POST").then(() => { say(`a test for ${name} is in the outbox`); receivers.reload(); });
   return (
     <Panel title="Receivers" wide note="what is due waits in the outbox until it is taken">

@@ -38,6 +38,7 @@ export interface ChartProps {
   from?: number;
   to?: number;
   area?: boolean;
+  tight?: boolean; /* the axis begins at the least value, not at nothing */
   dots?: boolean; /* few points: a line alone would not be seen */
 }
 
@@ -91,7 +92,7 @@ export function Chart(props: ChartProps) {
         legend: { live: true },
         scales: {
           x: { time, ...(from && to ? { range: () => [latest.current.from!, latest.current.to!] as [number, number] } : {}) },
-          y: log ? { distr: 3 } : { range: (_u, low, high) => [Math.min(0, low ?? 0), high == null || high === 0 ? 1 : high * 1.08] },
+          y: log ? { distr: 3 } : props.tight ? {} : { range: (_u, low, high) => [Math.min(0, low ?? 0), high == null || high === 0 ? 1 : high * 1.08] },
         },
         ...(isUtc ? { tzDate: (s: number) => uPlot.tzDate(new Date(s * 1000), "Etc/UTC") } : {}),
         axes: [
@@ -157,11 +158,22 @@ export function Chart(props: ChartProps) {
     saveSvg(props.name, svgOfLines(props.name, x, lines.map((line, i) => ({
       label: line.label, values: line.values, colour: colour(line.colour ?? i), dash: dashes[(line.dash ?? line.colour ?? i) % dashes.length],
     })), ""));
+  /* By keys: the cursor goes from point to point, and the legend tells the values. */
+  const walk = (event: KeyboardEvent) => {
+    const u = plot.current;
+    const steps: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -x.length, End: x.length };
+    const step = steps[event.key];
+    if (!u || step === undefined || x.length === 0) return;
+    event.preventDefault();
+    const next = Math.max(0, Math.min(x.length - 1, (u.cursor.idx ?? x.length - 1) + step));
+    u.setCursor({ left: u.valToPos(x[next]!, "x"), top: height / 2 });
+  };
   const last = lines.map((line) => `${line.label} ${show(line.values[line.values.length - 1] ?? null)}`).join(", ");
   return (
     <div class="chart">
-      <div ref={place} class="chart-plot" role="img" aria-label={`${props.name}, lines over ${time ? "time" : "steps"}; last: ${last}`}
+      <div ref={place} class="chart-plot" role="img" aria-label={`${props.name}, lines over ${time ? "time" : "steps"}, arrow keys go along them; last: ${last}`}
         style={{ minHeight: `${height + 28}px` }}
+        tabIndex={0} onKeyDown={walk} onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
         onMouseEnter={() => (held.value = true)} onMouseLeave={() => (held.value = false)} />
       <Save name={props.name} csv={() => saveCsv(props.name, [time ? "time" : "step", ...lines.map((l) => l.label)], rows())} svg={svg} png={png} />
     </div>

@@ -4,7 +4,7 @@ import type { Series } from "../api/types";
 import { dark } from "../state/settings";
 import type { Mark } from "./chart";
 import { Save } from "./small";
-import { clock, count, seconds } from "./format";
+import { clock, count, moment, seconds } from "./format";
 import { saveBytes, saveCsv } from "./save";
 
 const height = 180;
@@ -87,9 +87,11 @@ export function Heat({ name, series, marks = [] }: { name: string; series: Serie
     }
     paint.setLineDash([]);
     paint.textAlign = "left";
-    paint.fillText(clock((series.t[0] ?? 0) * 1000), left, height - 6);
+    const far = (series.t[series.t.length - 1] ?? 0) - (series.t[0] ?? 0) > 172800;
+    const at = (s: number) => (far ? moment(s * 1000).slice(5, 16) : clock(s * 1000));
+    paint.fillText(at(series.t[0] ?? 0), left, height - 6);
     paint.textAlign = "right";
-    paint.fillText(clock((series.t[series.t.length - 1] ?? 0) * 1000), width, height - 6);
+    paint.fillText(at(series.t[series.t.length - 1] ?? 0), width, height - 6);
   }, [heat, width, isDark, low, high, marks]);
   const point = (event: MouseEvent) => {
     if (!heat) return;
@@ -99,7 +101,7 @@ export function Heat({ name, series, marks = [] }: { name: string; series: Serie
     const c = columns[i]?.[b];
     const begin = series.t[i * per];
     if (c === undefined || begin === undefined) setTip("");
-    else setTip(`${clock(begin * 1000)}: ${count(c)} request${c === 1 ? "" : "s"} ${b < heat.bounds.length ? `up to ${seconds(heat.bounds[b])}` : `over ${seconds(heat.bounds[heat.bounds.length - 1])}`}`);
+    else setTip(`${moment(begin * 1000)}: ${count(c)} request${c === 1 ? "" : "s"} ${b < heat.bounds.length ? `up to ${seconds(heat.bounds[b])}` : `over ${seconds(heat.bounds[heat.bounds.length - 1])}`}`);
   };
   const head = heat ? ["time", ...heat.bounds.map((bound) => `<= ${bound} s`), "more"] : [];
   return (

@@ -1,24 +1,35 @@
 /* What is going on now: alerts that fire, rollouts on their way. */
-import { useData } from "../api/use";
+import { useData, type Asked } from "../api/use";
 import { time, type Alert, type Listed, type Rollout } from "../api/watch";
 import { seesAll, server } from "../state/server";
-import { live } from "../state/settings";
+import { fallback, useNews } from "../state/news";
 import { ago, moment, percent } from "./format";
 import { Icon, StateWord } from "./icons";
 import { Panel } from "./panel";
+import { RolloutState } from "./rollout";
 import { A } from "./shell";
-
-const every = (ms: number) => (live.value === "on" ? ms : undefined);
 
 /* In the header of every page. */
 export function AlertCount() {
-  const asked = useData<Listed<Alert>>(server.value.alerting ? "/mw/v1/alerts?state=firing&limit=1" : undefined, every(5000));
+  const asked = useData<Listed<Alert>>(server.value.alerting ? "/mw/v1/alerts?state=firing&limit=1" : undefined, fallback());
+  useNews("alerts", asked.reload);
   const n = asked.data?.total ?? 0;
   return n > 0 ? <A to="/alerts?state=firing" class="button firing-count" label={`${n} firing alerts`}><Icon name="alert" /> {n}<span class="wide-only"> firing</span></A> : null;
 }
 
-export function FiringAlerts() {
-  const asked = useData<Listed<Alert>>(server.value.alerting ? "/mw/v1/alerts?state=firing&limit=10" : undefined, every(3000));
+export function useFiring(): Asked<Listed<Alert>> {
+  const asked = useData<Listed<Alert>>(server.value.alerting ? "/mw/v1/alerts?state=firing&limit=10" : undefined, fallback());
+  useNews("alerts", asked.reload);
+  return asked;
+}
+
+export function useLiveRollouts(): Asked<{ items: Rollout[] }> {
+  const asked = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts?live=true" : undefined, fallback());
+  useNews("rollouts", asked.reload);
+  return asked;
+}
+
+export function FiringAlerts({ of: asked }: { of: Asked<Listed<Alert>> }) {
   const found = asked.data;
   if (!found || found.items.length === 0) return null;
   return (
@@ -37,8 +48,7 @@ export function FiringAlerts() {
   );
 }
 
-export function LiveRollouts() {
-  const asked = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts?live=true" : undefined, every(3000));
+export function LiveRollouts({ of: asked }: { of: Asked<{ items: Rollout[] }> }) {
   const items = asked.data?.items ?? [];
   if (items.length === 0) return null;
   return (
@@ -50,6 +60,28 @@ export function LiveRollouts() {
             <A to={`/endpoints/${encodeURIComponent(r.endpoint)}`}>{r.endpoint}</A>
             <span>v{r.from_version} → v{r.to_version}, {r.state === "watching" ? "all of the traffic" : `${percent(r.weight)}, step ${r.step + 1} of ${r.steps + 1}`}: {r.why}</span>
             <span class="faint" title={moment(r.started)}>{ago(r.started)}</span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+/* What became of the last ones: promoted, taken back, by whom and why. */
+export function RecentRollouts() {
+  const asked = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts?max_results=20" : undefined, fallback());
+  useNews("rollouts", asked.reload);
+  const over = (asked.data?.items ?? []).filter((r) => r.ended).sort((a, b) => b.ended! - a.ended!).slice(0, 5);
+  if (over.length === 0) return null;
+  return (
+    <Panel title="Recently" note={<A to="/rollouts">all rollouts</A>} wide>
+      <ul class="reasons">
+        {over.map((r) => (
+          <li key={r.id}>
+            <RolloutState rollout={r} />
+            <A to={`/rollouts/${r.id}`}>{r.endpoint} v{r.from_version} → v{r.to_version}</A>
+            <span>{r.why}{r.reason && r.reason !== r.why ? ` — ${r.reason}` : ""}</span>
+            <span class="faint" title={moment(r.ended!)}>{ago(r.ended)}, begun by {r.started_by}</span>
           </li>
         ))}
       </ul>

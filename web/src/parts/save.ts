@@ -88,10 +88,9 @@ export function saveElement(name: string, element: SVGSVGElement, kind: "svg" | 
   const to = [copy, ...copy.querySelectorAll<SVGElement>("*")];
   from.forEach((one, i) => {
     const style = getComputedStyle(one);
-    const words = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "opacity", "text-anchor"]
-      .map((key) => `${key}:${style.getPropertyValue(key)}`)
-      .join(";");
-    to[i]!.setAttribute("style", words);
+    /* as attributes: the policy of the page takes no styles that stand in elements */
+    for (const key of ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "font-family", "font-size", "font-weight", "opacity", "text-anchor"])
+      to[i]!.setAttribute(key, style.getPropertyValue(key));
     to[i]!.removeAttribute("class");
   });
   const box = element.getBoundingClientRect();

@@ -5,8 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { go, href, path, place } from "../state/router";
 import { live, theme, zone } from "../state/settings";
 import { heard, status } from "../state/live";
-import { frozenLink, range, ranges, setRange } from "../state/range";
-import { clock, zoneName } from "./format";
+import { frozenLink, range, ranges, setRange, shownRange, zoom } from "../state/range";
+import { clock, moment, zoneName } from "./format";
 import { copy, toast } from "./copy";
 import { Icon } from "./icons";
 
@@ -75,7 +75,39 @@ function LivePill() {
   );
 }
 
+/* "2026-11-28T01:05", in the zone that is shown, and back. */
+const field = (s: number) => moment(s * 1000).slice(0, 16).replace(" ", "T");
+const second = (text: string) => Date.parse(zone.value === "utc" ? `${text}Z` : text) / 1000;
+
+/* Which time, by date: without a mouse, and for what lies far back. */
+function Between({ open, close }: { open: boolean; close: () => void }) {
+  const box = useRef<HTMLDialogElement>(null);
+  const { from, to } = shownRange();
+  const [begin, setBegin] = useState("");
+  const [end, setEnd] = useState("");
+  useEffect(() => {
+    if (!open) { box.current?.close(); return; }
+    setBegin(field(from));
+    setEnd(field(to));
+    box.current?.showModal();
+  }, [open]);
+  const good = second(begin) < second(end);
+  return (
+    <dialog ref={box} class="act" onClose={close} aria-label="from and to">
+      <form class="times" onSubmit={(event) => { event.preventDefault(); if (good) { zoom(second(begin), second(end)); close(); } }}>
+        <div class="dialog-head"><h2>From and to, {zoneName()}</h2>
+          <button type="button" class="quiet" aria-label="close" onClick={close}><Icon name="close" /></button></div>
+        <label>From <input type="datetime-local" value={begin} onInput={(e) => setBegin(e.currentTarget.value)} /></label>
+        <label>To <input type="datetime-local" value={end} onInput={(e) => setEnd(e.currentTarget.value)} /></label>
+        {!good && begin && end && <p class="fault" role="alert">the end is not behind the beginning</p>}
+        <div class="act-buttons"><button type="submit" class="main" disabled={!good}>Show it</button></div>
+      </form>
+    </dialog>
+  );
+}
+
 export function RangePicker() {
+  const [open, setOpen] = useState(false);
   const now = range.value;
   return (
     <span class="ranges" role="group" aria-label="time range">
@@ -84,9 +116,11 @@ export function RangePicker() {
       ))}
       {!now.moves && (
         <button type="button" aria-pressed="true" onClick={() => setRange("15m")} title="back to now">
-          {clock(now.from * 1000)}–{clock(now.to * 1000)} ×
+          {now.to - now.from > 86400 ? moment(now.from * 1000).slice(5, 16) : clock(now.from * 1000)}–{now.to - now.from > 86400 ? moment(now.to * 1000).slice(5, 16) : clock(now.to * 1000)} ×
         </button>
       )}
+      <button type="button" onClick={() => setOpen(true)} aria-label="from and to, by date" title="from and to, by date">…</button>
+      <Between open={open} close={() => setOpen(false)} />
     </span>
   );
 }

@@ -44,7 +44,7 @@ export function Timeline({ name, bars, events, from, to }: { name: string; bars:
         {ticks.map((t, i) => (
           <g key={i}>
             <path class="tl-grid" d={`M${x(t)} 0V${height - 18}`} />
-            <text class="tl-tick" x={x(t)} y={height - 4} text-anchor={i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle"}>{clock(t).slice(0, 5)}</text>
+            <text class="tl-tick" x={x(t)} y={height - 4} text-anchor={i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle"}>{to - from > 172800000 ? moment(t).slice(5, 10) : clock(t).slice(0, 5)}</text>
           </g>
         ))}
         {shown.map((row, i) => (

@@ -1,7 +1,15 @@
 /* What this server has at all: nothing is asked for that it cannot answer. */
 import { computed, signal } from "@preact/signals";
 
-export const server = signal({ record: false, watching: false, alerting: false, logging: false });
+export const server = signal({ known: false, record: false, watching: false, alerting: false, logging: false });
+
+interface Told { record: boolean; watching: boolean; alerting: boolean; logging: boolean }
+
+export function learn({ record, watching, alerting, logging }: Told) {
+  const now = server.value;
+  if (!now.known || now.record !== record || now.watching !== watching || now.alerting !== alerting || now.logging !== logging)
+    server.value = { known: true, record, watching, alerting, logging };
+}
 
 export interface Grant { role: string; on: string; object?: string }
 

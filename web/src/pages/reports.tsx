@@ -1,0 +1,101 @@
+/* Reports for people who do not log in: made here, kept by the server, read and printed from here. */
+import { useState } from "preact/hooks";
+import { ask, base, type Refusal } from "../api/client";
+import type { Overview } from "../api/types";
+import { useData } from "../api/use";
+import { server } from "../state/server";
+import { go } from "../state/router";
+import { Act } from "../parts/act";
+import { UseThis, say } from "../parts/copy";
+import { ago, bytes, moment } from "../parts/format";
+import { Empty, ErrorBox, Page, Panel, Shown } from "../parts/panel";
+import { A } from "../parts/shell";
+import { Table } from "../parts/table";
+
+interface Report { id: string; kind: string; of: string; made: number; bytes: number }
+interface Found { items: Report[]; total: number }
+
+const kinds: Record<string, { word: string; of: string; says: string }> = {
+  weekly: { word: "The week", of: "endpoint", says: "the last seven days beside the seven before: for those who answer for it" },
+  drift: { word: "Drift", of: "endpoint", says: "what changed, how sure, since when, so what" },
+  incident: { word: "Incident", of: "number of the alert", says: "what happened around an alert, in its order, with boxes for what only people know" },
+  card: { word: "Model card", of: "version, as NAME/3", says: "what it is for, made of, how good, for whom not" },
+};
+
+const wordOf = (report: Report) => kinds[report.kind]?.word ?? report.kind;
+export const pathOf = (id: string) => `/mw/v1/reports/${encodeURIComponent(id)}`;
+
+/* What one may ask a report of, by kind. */
+function Make({ changed }: { changed: () => void }) {
+  const overview = useData<Overview>("/mw/v1/overview");
+  const names = overview.data?.items.map((e) => e.name) ?? [];
+  const [kind, setKind] = useState("weekly");
+  const [of, setOf] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, fail] = useState<Refusal>();
+  const isOfEndpoint = kinds[kind]!.of === "endpoint";
+  const wanted = of || (isOfEndpoint ? (names[0] ?? "") : "");
+  const make = () => {
+    fail(undefined);
+    setBusy(true);
+    ask<Report>("/mw/v1/reports", { kind, of: wanted }, "POST")
+      .then((made) => { say("it is made"); changed(); go(`/reports/${encodeURIComponent(made.id)}`); }, fail)
+      .finally(() => setBusy(false));
+  };
+  return (
+    <Panel title="A new report" wide note={kinds[kind]!.says}>
+      <form class="filter" onSubmit={(event) => { event.preventDefault(); make(); }}>
+        <label>kind <select value={kind} onChange={(e) => { setKind(e.currentTarget.value); setOf(""); }}>{Object.entries(kinds).filter(([k]) => k !== "card" || server.value.record).map(([k, { word }]) => <option key={k} value={k}>{word}</option>)}</select></label>
+        <label>of {isOfEndpoint
+          ? <select value={wanted} onChange={(e) => setOf(e.currentTarget.value)}>{names.map((n) => <option key={n}>{n}</option>)}</select>
+          : <input value={of} placeholder={kinds[kind]!.of} onInput={(e) => setOf(e.currentTarget.value)} />}</label>
+        <button type="submit" class="main" disabled={busy || !wanted}>{busy ? "it is being made" : "Make it"}</button>
+      </form>
+      {error && <ErrorBox error={error} />}
+    </Panel>
+  );
+}
+
+export function ReportsPage() {
+  const asked = useData<Found>("/mw/v1/reports");
+  return (
+    <Page title="Reports" actions={<UseThis uses={[
+      { title: "Make one", path: "/mw/v1/reports", body: { kind: "weekly", of: "ENDPOINT" }, cli: `mw report weekly ENDPOINT --server ${location.host} -o week.html` },
+      { title: "Those that are kept", path: "/mw/v1/reports" },
+    ]} />}>
+      <Make changed={asked.reload} />
+      <Panel title="Reports" wide note="one file each, without scripts: to mail, to keep, to print">
+        <Shown of={asked} height={240}>
+          {(found) => found.items.length === 0
+            ? <Empty command={`mw report weekly ENDPOINT --server ${location.host} -o week.html`}>None was made here so far. Make one above, or by command:</Empty>
+            : <Table<Report> name="reports" rows={found.items} id={(r) => r.id} open={(r) => go(`/reports/${encodeURIComponent(r.id)}`)} height={600} columns={[
+                { key: "kind", title: "Report", value: wordOf, cell: (r) => <A to={`/reports/${encodeURIComponent(r.id)}`}>{wordOf(r)}</A> },
+                { key: "of", title: "Of", value: (r) => r.of, cell: (r) => r.of },
+                { key: "made", title: "Made", value: (r) => r.made, cell: (r) => <span title={moment(r.made)}>{ago(r.made)}</span> },
+                { key: "bytes", title: "Size", right: true, value: (r) => r.bytes, cell: (r) => bytes(r.bytes), narrow: true },
+                { key: "drop", title: "", cell: (r) => <Act label="Remove" needs="editor" name={`remove ${wordOf(r)} of ${r.of}`} title="Remove the report" kind="danger" says="The file is gone from the server. Copies that were sent stay."
+                  run={() => ask(pathOf(r.id), undefined, "DELETE").then(() => { say("it is removed"); asked.reload(); })} /> },
+              ]} />}
+        </Shown>
+      </Panel>
+    </Page>
+  );
+}
+
+export function ReportPage({ id }: { id: string }) {
+  const [, kind, of] = id.split("~");
+  const url = base + pathOf(id);
+  const word = kinds[kind ?? ""]?.word ?? "Report";
+  const print = () => (document.getElementById("report") as HTMLIFrameElement | null)?.contentWindow?.print();
+  return (
+    <Page title={`${word}: ${of ?? ""}`} actions={<>
+      <A to="/reports" class="button">All reports</A>
+      <button type="button" onClick={print}>Print, or save as PDF</button>
+      <a href={url} class="button" download={`${kind}-${of}.html`}>Save the file</a>
+      <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>
+      <UseThis uses={[{ title: "This report", path: pathOf(id) }]} />
+    </>}>
+      <iframe id="report" class="report" src={url} title={`${word} of ${of}`} />
+    </Page>
+  );
+}
