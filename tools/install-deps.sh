@@ -9,14 +9,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 what=${1:-build}
-# SIMDe is for `test` only: without it a test of instructions that this processor lacks skips.
+# For `test` only: SIMDe, without which a test of instructions that this processor lacks skips, and
+# librdkafka, whose mock cluster stands for Kafka.
 wanted=(cc libc meson ninja pkg-config python3 jansson yaml zlib nghttp2 openssl sqlite sodium zstd
     libcurl)
 case $what in
 build) ;;
 check) wanted+=(cmocka) ;;
 fuzz) wanted+=(clang fuzzer) ;;
-test) wanted+=(cmocka clang fuzzer venv promtool mandoc simde curl h2load) ;;
+test) wanted+=(cmocka venv promtool mandoc simde curl h2load rdkafka) ;;
 bench) wanted+=(venv nginx wrk taskset) ;;
 *)
     echo "usage: $0 build|check|fuzz|test|bench" >&2
@@ -42,6 +43,7 @@ is_there() {
     sqlite) library sqlite3 ;;
     sodium) library libsodium ;;
     zstd) library libzstd ;;
+    rdkafka) compgen -G '/usr/lib/*/librdkafka.so.1' >/dev/null ;;
     libcurl) library libcurl ;;
     fuzzer) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/*fuzzer*.a" >/dev/null ;;
     venv) have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null ;;
@@ -67,6 +69,7 @@ package_of() {
     nginx) echo nginx-light ;;
     taskset) echo util-linux ;;
     h2load) echo nghttp2-client ;;
+    rdkafka) echo librdkafka1 ;;
     *) echo "$1" ;;
     esac
 }
