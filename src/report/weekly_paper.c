@@ -336,7 +336,7 @@ static void glossary(const weekly *m)
     mw_paper_point(m->paper, MW_MARK_NONE,
                    "odd row: one whose values together are unlike those of any usual row.");
     mw_paper_point(m->paper, MW_MARK_NONE,
-                   "95 % from, to: where the true value lies, by the labels that came so far.");
+                   "95 %% from, to: where the true value lies, by the labels that came so far.");
     mw_paper_point(m->paper, MW_MARK_NONE,
                    "rollout: a new version gets a share of the requests first, and all of them "
                    "only if it does no harm; taken back: the old version answers again.");
