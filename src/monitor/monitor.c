@@ -37,6 +37,7 @@ struct mw_monitor {
     bool stop, has_watcher;
     pthread_t watcher;
     watch_version *versions[VERSIONS_MAX];
+    uint32_t marks[VERSIONS_MAX]; /* of each: what mostly tells it from others, side by side */
     size_t n_versions;
 };
 
@@ -49,10 +50,21 @@ typedef struct cached {
 
 /* ---- versions -------------------------------------------------------------------------------- */
 
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint32_t mark_of(const char *endpoint, unsigned version)
+{
+    uint32_t mark = UINT32_C(2166136261) ^ version;
+    for (; *endpoint; endpoint++)
+        mark = (mark ^ (unsigned char)*endpoint) * UINT32_C(16777619);
+    return mark;
+}
+
+/* A page of metrics asks for each of a thousand endpoints: names are read where the mark agrees. */
 static watch_version *find(const mw_monitor *monitor, const char *endpoint, unsigned version)
 {
+    uint32_t mark = mark_of(endpoint, version);
     for (size_t i = monitor->n_versions; i-- > 0;)
-        if (monitor->versions[i]->version == version &&
+        if (monitor->marks[i] == mark && monitor->versions[i]->version == version &&
             strcmp(monitor->versions[i]->endpoint, endpoint) == 0)
             return monitor->versions[i];
     return NULL;
@@ -79,8 +91,10 @@ static watch_version *find_or_add(mw_monitor *monitor, const char *endpoint, uns
         version =
             watch_version_new(endpoint, number, n_features, n_outputs, monitor->options.learn_rows,
                               monitor->options.bucket_ns, pulse_of(monitor, endpoint));
-        if (version)
+        if (version) {
+            monitor->marks[monitor->n_versions] = mark_of(endpoint, number);
             monitor->versions[monitor->n_versions++] = version;
+        }
     }
     pthread_mutex_unlock(&monitor->lock);
     return version;
