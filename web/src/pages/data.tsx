@@ -61,7 +61,9 @@ export function DataVersionPage({ name, version }: { name: string; version: stri
   const asked = useData<Detail>(address(name, version));
   const all = useData<{ items: Version[] }>("/mw/v1/data");
   const others = (all.data?.items ?? []).filter((v) => v.name === name && String(v.version) !== version).sort((a, b) => b.version - a.version);
-  const against = others.find((v) => String(v.version) === param("against"));
+  const asks = param("against");
+  /* as the address says until the list is there: its panel has its place from the first */
+  const against = others.find((v) => String(v.version) === asks) ?? (asks && !all.data ? { version: asks } : undefined);
   const files = asked.data?.items ?? [];
   const file = files.find((f) => f.path === param("file")) ?? files.find((f) => /\.csv$/i.test(f.path)) ?? files[0];
   return (
