@@ -39,22 +39,20 @@ async function saved(page) {
   const asked = await page.evaluate(() => {
     const all = [...document.querySelectorAll(".save")].filter((one) => one.checkVisibility());
     const some = all.filter((_, i) => all.length < 6 || i < 3 || i === all.length >> 1 || i === all.length - 1);
-    window.saving = some.flatMap((one) => [...one.querySelectorAll("button")]).filter((b) => b.checkVisibility());
-    return window.saving.map((b) => b.innerText.toLowerCase());
+    return some.flatMap((one) => [...one.querySelectorAll("button")].map((b, at) => ({ group: all.indexOf(one), at, kind: b.innerText.toLowerCase() })));
   });
-  for (let n = 0; n < asked.length; n += 4) { /* a browser takes ten at once, and fewer when it is busy */
-    const end = Math.min(asked.length, n + 4);
-    await page.evaluate(([from, to]) => window.saving.slice(from, to).forEach((b) => b.click()), [n, end]);
-    for (let i = 0; i < 400 && files.length < end; i++) await wait(50);
-    await Promise.all(files.slice(n, end).map((file) => file.path()));
-  }
+  for (const [n, button] of asked.entries()) /* by its place: the page may have been drawn anew */
+    for (let tries = 0; tries < 4 && files.length === n; tries++) {
+      await page.evaluate(({ group, at }) => [...document.querySelectorAll(".save")].filter((one) => one.checkVisibility())[group]?.querySelectorAll("button")[at]?.click(), button);
+      for (let i = 0; i < 100 && files.length === n; i++) await wait(50);
+    }
   await page.keyboard.press(".");
   check(files.length === asked.length, `${files.length} of ${asked.length} files came`);
   for (const file of files) {
     const name = file.suggestedFilename(), bytes = readFileSync(await file.path()), kind = name.replace(/.*\./, "");
     check(kind === "png" ? bytes.subarray(1, 4).toString() === "PNG" && bytes.length > 200 : kind === "svg" ? bytes.includes("<svg") && bytes.includes("</svg>") : kind === "csv" && bytes.length > 2, `${name} has ${bytes.length} bytes`);
   }
-  for (const kind of ["csv", "svg", "png"]) check(files.filter((f) => f.suggestedFilename().endsWith(kind)).length === asked.filter((a) => a === kind).length, `not all as ${kind}`);
+  for (const kind of ["csv", "svg", "png"]) check(files.filter((f) => f.suggestedFilename().endsWith(kind)).length === asked.filter((a) => a.kind === kind).length, `not all as ${kind}`);
 }
 
 /* A picture of each way of looking; `then` prepares the page. */

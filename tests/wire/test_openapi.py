@@ -7,7 +7,7 @@ import sys
 import openapi_spec_validator
 import pytest
 
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "15"))  # an operation
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "10"))  # an operation
 SECONDS = 240
 
 
