@@ -177,6 +177,10 @@ def test_streams_of_one_connection_give_way(serve, models, tmp_path):
 LARGE = 8000  # rows, 200 kB: worked on by a worker
 
 
+LONG_ROWS = 700000  # near the limit of bodies
+LONG = request(LONG_ROWS)
+
+
 @pytest.fixture
 def busy(serve, models):
     """busy(...): a server with one worker, which has long work to do. Its answer is still due."""
@@ -185,7 +189,7 @@ def busy(serve, models):
     def start(*arguments):
         server = serve(f"plain={models.paths['plain']}", f"other={models.paths['levels']}",
                        "--threads", 1, "--workers", 1, "--latency-budget", "60s", *arguments)
-        server.long = Client(server).send(request(400000))
+        server.long = Client(server).send(LONG)
         running = 'mw_worker_requests{endpoint="plain"}'
         while server.samples()[running] == 0:
             time.sleep(0.001)
@@ -228,7 +232,7 @@ def test_longest_line_makes_room(busy):
 def test_clients_take_turns(busy):
     """Ten of one client wait; one of another comes last, and is answered second at the latest."""
     server = busy()
-    order, lock = [], threading.Lock()
+    order, lock, asked = [], threading.Lock(), request(16000)
 
     def wait_for(client, name):
         assert client.read()[0] == 200
@@ -238,7 +242,7 @@ def test_clients_take_turns(busy):
     for i in range(11):
         name = "modest" if i == 10 else "greedy"
         client = Client(server, "127.0.0.2" if i == 10 else "127.0.0.1")
-        client.send(request(40000))
+        client.send(asked)
         threads.append(threading.Thread(target=wait_for, args=(client, name)))
         threads[-1].start()
         wait_queue(server, i + 1)
@@ -302,7 +306,7 @@ def test_work_of_clients_that_left_is_dropped(busy):
         client.close()
     assert clients[4].read()[0] == 200
     assert shed(server)["gone"] == 4
-    assert server.samples()['mw_rows_total{endpoint="plain",version="1"}'] == 400000 + LARGE
+    assert server.samples()['mw_rows_total{endpoint="plain",version="1"}'] == LONG_ROWS + LARGE
 
 
 def test_those_who_waited_too_long_are_told(busy):
