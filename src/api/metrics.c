@@ -319,11 +319,11 @@ static void write_pool(metrics_page *page, const mw_fleet *fleet)
                 (double)counts.n_waiting);
 }
 
-static void write_results(metrics_page *page, const char *name, const char *help,
-                          const char *const names[3], const uint64_t values[3])
+static void write_results(metrics_page *page, const char *name, const char *help, size_t n,
+                          const char *const *names, const uint64_t *values)
 {
     write_head(page, name, "counter", help);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < n; i++)
         mw_buf_format(page->out, "%s{result=\"%s\"} %llu\n", name, names[i],
                       (unsigned long long)values[i]);
 }
@@ -336,9 +336,11 @@ static void write_observer(metrics_page *page, const mw_observer *observer)
     mw_observer_count(observer, &c);
     if (c.has_log)
         write_results(page, "mw_access_log_lines_total", "Lines of the access log, by result.",
-                      lines, (uint64_t[]){c.lines_written, c.lines_dropped, c.lines_failed});
+                      MW_COUNT(lines), lines,
+                      (uint64_t[]){c.lines_written, c.lines_dropped, c.lines_failed});
     if (c.has_export)
-        write_results(page, "mw_spans_total", "Spans for the collector, by result.", spans,
+        write_results(page, "mw_spans_total", "Spans for the collector, by result.",
+                      MW_COUNT(spans), spans,
                       (uint64_t[]){c.spans_sent, c.spans_dropped, c.spans_failed});
 }
 
@@ -351,7 +353,7 @@ static void write_guard(metrics_page *page, struct api_guard *guard)
     api_guard_count(guard, &c);
     write_results(page, "mw_logins_total",
                   "Credentials that were looked up, by result; what is remembered is not counted.",
-                  logins, (uint64_t[]){c.verified, c.failed, c.limited});
+                  MW_COUNT(logins), logins, (uint64_t[]){c.verified, c.failed, c.limited});
 }
 
 static void write_journal(metrics_page *page, mw_journal *journal)
@@ -363,13 +365,14 @@ static void write_journal(metrics_page *page, mw_journal *journal)
     mw_journal_count(journal, &c);
     write_results(page, "mw_log_rows_total",
                   "Rows of the prediction log, by result; dropped: the queue or the disk was full.",
-                  rows, (uint64_t[]){c.rows_written, c.rows_dropped, c.rows_unsampled});
+                  MW_COUNT(rows), rows,
+                  (uint64_t[]){c.rows_written, c.rows_dropped, c.rows_unsampled});
     static const char *const messages[] = {"sent", "dropped"};
     if (c.has_kafka)
         write_results(page, "mw_log_kafka_rows_total",
                       "Rows for the topic of Kafka, by result; dropped: the queue was full, or no "
                       "broker took them in time.",
-                      messages, (uint64_t[]){c.kafka_sent, c.kafka_dropped});
+                      MW_COUNT(messages), messages, (uint64_t[]){c.kafka_sent, c.kafka_dropped});
     write_plain(page, "mw_log_failed_blocks_total", "counter",
                 "Blocks of the prediction log that could not be written.", (double)c.blocks_failed);
     write_plain(page, "mw_log_removed_segments_total", "counter",
