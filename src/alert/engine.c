@@ -412,11 +412,11 @@ mw_status mw_alerts_look(mw_alerts *alerts, mw_error *err)
     alerts->options.scrape(alerts->options.user, &alerts->page);
     pthread_mutex_lock(&alerts->lock);
     mw_status status = alerts->page.failed ? mw_fail_memory(err, "the metrics") : look(alerts, err);
-    if (alerts->past && !alerts->page.failed)
-        alert_past_put(alerts->past, mw_clock_wall_ms(), mw_buf_as_view(&alerts->page));
     say_trouble(alerts, status, err);
     alerts_write_metrics(alerts);
     pthread_mutex_unlock(&alerts->lock);
+    if (alerts->past && !alerts->page.failed) /* nobody waits for the disk */
+        alert_past_put(alerts->past, mw_clock_wall_ms(), mw_buf_as_view(&alerts->page));
     return status;
 }
 
