@@ -188,9 +188,9 @@ static void put_silence(const book_silence *s, int64_t now_ms, mw_buf *out)
                   s->until_ms > now_ms ? "true" : "false");
     put_text(out, "match", s->match);
     mw_buf_text(out, ",\"from\":\"");
-    tell_time(s->from_ms, out);
+    mw_clock_write_utc(out, s->from_ms);
     mw_buf_text(out, "\",\"until\":\"");
-    tell_time(s->until_ms, out);
+    mw_clock_write_utc(out, s->until_ms);
     mw_buf_text(out, "\",");
     put_text(out, "by", s->who);
     mw_buf_char(out, ',');
@@ -488,7 +488,7 @@ static void put_receiver(const alert_courier *c, mw_buf *out)
                   (long long)c->waiting);
     if (c->last_ok_ms > 0) {
         mw_buf_char(out, '"');
-        tell_time(c->last_ok_ms, out);
+        mw_clock_write_utc(out, c->last_ok_ms);
         mw_buf_text(out, "\",");
     } else {
         mw_buf_text(out, "null,");

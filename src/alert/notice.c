@@ -68,7 +68,7 @@ static void put_member(mw_buf *out, const char *key, mw_view text)
 static void put_moment(mw_buf *out, const char *key, int64_t ms)
 {
     mw_buf_format(out, "\"%s\":\"", key);
-    tell_time(ms, out);
+    mw_clock_write_utc(out, ms);
     mw_buf_char(out, '"');
 }
 
@@ -216,7 +216,7 @@ static void put_people(const book_alert *a, bool for_slack, mw_buf *out)
     mw_buf_format(out, "%s %.*s (%.*s)\n", a->is_firing ? "FIRING" : "RESOLVED",
                   MW_VIEW_ARG(a->rule), MW_VIEW_ARG(a->severity));
     put_line(out, "what:     ", s.summary, for_slack);
-    tell_time(a->since_ms, &more);
+    mw_clock_write_utc(&more, a->since_ms);
     put_line(out, "since:    ", mw_buf_as_view(&more), for_slack);
     mw_buf_reset(&more);
     put_line(out, "how sure: ", s.how_sure, for_slack);

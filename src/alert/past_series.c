@@ -54,9 +54,7 @@ static mw_view describe(past_reading *r, const alert_sample *sample)
 /* NULL: there are too many, or memory is gone. */
 static past_line *line_of(past_reading *r, const alert_sample *sample)
 {
-    uint64_t hash = alert_labels_hash(sample->labels);
-    for (size_t i = 0; i < sample->name.size; i++)
-        hash = (hash ^ (unsigned char)sample->name.data[i]) * UINT64_C(1099511628211);
+    uint64_t hash = mw_fnv_view(alert_labels_hash(sample->labels), sample->name);
     for (size_t i = 0; i < r->n_lines; i++)
         if (r->lines[i].hash == hash)
             return &r->lines[i];

@@ -123,25 +123,13 @@ static bool see(void *given, int64_t at_ms, mw_view page)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static void put_time(const char *name, int64_t ms, mw_buf *out)
-{
-    mw_buf_format(out, ",\"%s\":", name);
-    if (ms == 0) {
-        mw_buf_text(out, "null");
-        return;
-    }
-    mw_buf_char(out, '"');
-    tell_time(ms, out);
-    mw_buf_char(out, '"');
-}
-
 static void put_firing(const retro_firing *firing, mw_buf *out)
 {
     mw_buf_text(out, "{\"labels\":");
     mw_buf_view(out, firing->labels);
-    put_time("since", firing->began_ms, out);
-    put_time("fired", firing->fired_ms, out);
-    put_time("resolved", firing->resolved_ms, out);
+    tell_time(out, "since", firing->began_ms);
+    tell_time(out, "fired", firing->fired_ms);
+    tell_time(out, "resolved", firing->resolved_ms);
     mw_buf_text(out, ",\"value\":");
     mw_json_write_double(out, firing->value);
     mw_buf_char(out, '}');
@@ -150,8 +138,8 @@ static void put_firing(const retro_firing *firing, mw_buf *out)
 static void put_all(const retro *r, mw_buf *out)
 {
     mw_buf_format(out, "{\"fired\":%zu,\"pages\":%zu", r->n_fired, r->n_pages);
-    put_time("from", r->first_ms, out);
-    put_time("to", r->last_ms, out);
+    tell_time(out, "from", r->first_ms);
+    tell_time(out, "to", r->last_ms);
     mw_buf_text(out, ",\"firings\":[");
     for (size_t i = r->n_firings; i-- > 0;) { /* the newest first */
         mw_buf_text(out, i + 1 < r->n_firings ? "," : "");

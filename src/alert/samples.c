@@ -6,20 +6,13 @@
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
-static int compare_views(mw_view a, mw_view b)
-{
-    size_t size = a.size < b.size ? a.size : b.size;
-    int order = size ? memcmp(a.data, b.data, size) : 0;
-    return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Few: a line's labels come nearly sorted. */
 void alert_labels_sort(alert_label *items, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         alert_label moved = items[i];
         size_t at = i;
-        for (; at > 0 && compare_views(items[at - 1].name, moved.name) > 0; at--)
+        for (; at > 0 && mw_view_order(items[at - 1].name, moved.name) > 0; at--)
             items[at] = items[at - 1];
         items[at] = moved;
     }
@@ -44,17 +37,16 @@ bool alert_labels_equal(alert_labels a, alert_labels b)
     return true;
 }
 
-/* FNV-1a, 64 bit: http://www.isthe.com/chongo/tech/comp/fnv/ */
+/* With an end, so that what stands behind it is no part of it. */
 static uint64_t hash_view(uint64_t hash, mw_view view)
 {
-    for (size_t i = 0; i < view.size; i++)
-        hash = (hash ^ (unsigned char)view.data[i]) * 0x100000001b3;
-    return (hash ^ 0xff) * 0x100000001b3;
+    static const uint8_t end = 0xff;
+    return mw_fnv(mw_fnv_view(hash, view), &end, sizeof end);
 }
 
 uint64_t alert_labels_hash(alert_labels labels)
 {
-    uint64_t hash = 0xcbf29ce484222325;
+    uint64_t hash = MW_FNV_BEGIN;
     for (size_t i = 0; i < labels.count; i++)
         hash = hash_view(hash_view(hash, labels.items[i].name), labels.items[i].value);
     return hash;

@@ -3,20 +3,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { EVIDENCE_SHOWN = 5, EVIDENCE_LOOKED_AT = 4096, SENTENCE_BYTES = 512 };
-
-void tell_time(int64_t ms, mw_buf *out)
-{
-    char text[32];
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm utc;
-    if (!gmtime_r(&seconds, &utc))
-        return;
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    mw_buf_format(out, "%s.%03dZ", text, (int)(ms % 1000));
-}
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
@@ -280,15 +268,15 @@ void tell_details(const tell_finding *f, mw_buf *out, int64_t *ret_since_ms)
 
 /* ---- an alert in the API --------------------------------------------------------------------- */
 
-static void put_time_of(mw_buf *out, const char *key, int64_t ms)
+void tell_time(mw_buf *out, const char *name, int64_t ms)
 {
-    mw_buf_format(out, ",\"%s\":", key);
+    mw_buf_format(out, ",\"%s\":", name);
     if (ms == 0) {
         mw_buf_text(out, "null");
         return;
     }
     mw_buf_char(out, '"');
-    tell_time(ms, out);
+    mw_clock_write_utc(out, ms);
     mw_buf_char(out, '"');
 }
 
@@ -309,9 +297,9 @@ void tell_alert(const book_alert *a, mw_buf *out)
                                        : "pending");
     put_text_of(out, "severity", a->severity);
     put_text_of(out, "endpoint", a->endpoint);
-    put_time_of(out, "since", a->since_ms);
-    put_time_of(out, "fired", a->fired_ms);
-    put_time_of(out, "resolved", a->resolved_ms);
+    tell_time(out, "since", a->since_ms);
+    tell_time(out, "fired", a->fired_ms);
+    tell_time(out, "resolved", a->resolved_ms);
     mw_buf_text(out, ",\"value\":");
     mw_json_write_double(out, a->value);
     mw_buf_format(out, ",\"silenced\":%s,\"acknowledged\":", a->is_silenced ? "true" : "false");
@@ -319,7 +307,7 @@ void tell_alert(const book_alert *a, mw_buf *out)
         mw_buf_text(out, "{\"by\":");
         mw_json_write_text(out, a->ack_who);
         put_text_of(out, "why", a->ack_why);
-        put_time_of(out, "at", a->ack_ms);
+        tell_time(out, "at", a->ack_ms);
         mw_buf_char(out, '}');
     } else {
         mw_buf_text(out, "null");

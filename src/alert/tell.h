@@ -28,8 +28,8 @@ void tell_details(const tell_finding *finding, mw_buf *out, int64_t *ret_since_m
 
 /* An alert as GET /mw/v1/alerts has it. */
 void tell_alert(const book_alert *alert, mw_buf *out);
-/* "2026-11-27T18:00:00.123Z" */
-void tell_time(int64_t ms, mw_buf *out);
+/* ,"name":"2026-11-27T18:00:00.123Z", or null where there is none (0). */
+void tell_time(mw_buf *out, const char *name, int64_t ms);
 
 /* Some alerts for one receiver. */
 typedef struct tell_notice {

@@ -1,7 +1,6 @@
 /* GET /mw/v1/lineage?id=NAME/VERSION: what a version is made of, and what hangs on it. The same
  * JSON as `mw lineage show --format json`, which is written here, too. */
 #include <math.h>
-#include <time.h>
 
 #include "api.h"
 #include "mlflow_messages.h"
@@ -26,13 +25,10 @@ static void put_double(mw_buf *out, const char *name, double value)
 /* "2026-11-27T14:53:09.120Z" */
 static void put_time(mw_buf *out, const char *name, int64_t ms)
 {
-    char text[40];
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
     mlflow_put_name(out, name);
-    mw_buf_format(out, "\"%s.%03dZ\"", text, (int)(ms % 1000));
+    mw_buf_char(out, '"');
+    mw_clock_write_utc(out, ms);
+    mw_buf_char(out, '"');
 }
 
 static const char *const kinship_keys[MW_N_KINSHIPS] = {

@@ -247,13 +247,6 @@ int64_t api_board_rollouts_at(const api_board *board)
     return atomic_load(&board->rollouts_at);
 }
 
-static uint64_t stir(uint64_t digest, const void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        digest = (digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return digest;
-}
-
 static void see_rollout(void *given, const mw_rollout_sight *sight)
 {
     uint64_t *digest = given;
@@ -262,8 +255,8 @@ static void see_rollout(void *given, const mw_rollout_sight *sight)
         double weight, shadow, samples;
     } said = {sight->rollout->id, sight->rollout->entered, sight->rollout->is_approved,
               sight->weight,      sight->shadow,           sight->judgement->samples};
-    *digest = stir(*digest, &said, sizeof said);
-    *digest = stir(*digest, &sight->rollout->state, sizeof sight->rollout->state);
+    *digest = mw_fnv(*digest, &said, sizeof said);
+    *digest = mw_fnv(*digest, &sight->rollout->state, sizeof sight->rollout->state);
 }
 
 /* On the pulse's thread, before it announces. */
@@ -271,7 +264,7 @@ static void prepare(void *given, int64_t now)
 {
     api_board *board = given;
     mw_api *api = board->api;
-    uint64_t digest = UINT64_C(14695981039346656037), revision = 0;
+    uint64_t digest = MW_FNV_BEGIN, revision = 0;
     if (api_alerting(api))
         revision = mw_alerts_revision(api_alerting(api));
     if (api_conductor(api))

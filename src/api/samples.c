@@ -63,10 +63,7 @@ void api_samples_free(api_samples *samples)
 
 api_track **track_bucket(api_samples *samples, const char *endpoint)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (const char *at = endpoint; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
-    return &samples->buckets[hash % TRACK_BUCKETS];
+    return &samples->buckets[mw_fnv(MW_FNV_BEGIN, endpoint, strlen(endpoint)) % TRACK_BUCKETS];
 }
 
 api_track *track_find(api_samples *samples, const char *endpoint, unsigned version)

@@ -168,9 +168,7 @@ static mw_view merged(applying *a, mw_view now, mw_view partial)
         mw_view old = mw_view_cut(&left, '\n'), fresh = mw_view_cut(&right, '\n');
         mw_view old_rest = old, fresh_rest = fresh;
         mw_view old_key = mw_view_cut(&old_rest, ' '), key = mw_view_cut(&fresh_rest, ' ');
-        size_t n = old_key.size < key.size ? old_key.size : key.size;
-        int order = now.size == 0 ? 1 : partial.size == 0 ? -1 : memcmp(old_key.data, key.data, n);
-        order = order ? order : (old_key.size > key.size) - (old_key.size < key.size);
+        int order = now.size == 0 ? 1 : partial.size == 0 ? -1 : mw_view_order(old_key, key);
         bool is_old = order < 0;
         now = order <= 0 ? left : now;
         partial = order >= 0 ? right : partial;

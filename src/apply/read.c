@@ -177,9 +177,7 @@ static mw_status take_models(reader *in, const mw_yaml *section, mw_apply_docume
 static int by_key(const void *a, const void *b)
 {
     const mw_yaml *const *x = a, *const *y = b;
-    size_t n = (*x)->key.size < (*y)->key.size ? (*x)->key.size : (*y)->key.size;
-    int order = memcmp((*x)->key.data, (*y)->key.data, n);
-    return order ? order : ((*x)->key.size > (*y)->key.size) - ((*x)->key.size < (*y)->key.size);
+    return mw_view_order((*x)->key, (*y)->key);
 }
 
 static bool is_setting_name(mw_view key)
@@ -326,13 +324,6 @@ static mw_apply_endpoint *endpoint_for(reader *in, mw_apply_document *document, 
     return &wider[n];
 }
 
-static bool comes_before(mw_view a, mw_view b)
-{
-    size_t n = a.size < b.size ? a.size : b.size;
-    int order = memcmp(a.data, b.data, n);
-    return order ? order < 0 : a.size < b.size;
-}
-
 /* One more "key value" line, in the order of the keys. */
 static mw_status add_setting(reader *in, const mw_yaml *node, mw_apply_endpoint *endpoint,
                              mw_view key, mw_view value, mw_error *err)
@@ -348,7 +339,7 @@ static mw_status add_setting(reader *in, const mw_yaml *node, mw_apply_endpoint 
             return refuse(in, node, "say it once", err, "'%.*s' of '%.*s' stands there twice",
                           MW_VIEW_ARG(key), MW_VIEW_ARG(endpoint->name));
         }
-        if (!is_put && comes_before(key, at)) {
+        if (!is_put && mw_view_order(key, at) < 0) {
             mw_buf_format(&all, "%.*s %.*s\n", MW_VIEW_ARG(key), MW_VIEW_ARG(value));
             is_put = true;
         }

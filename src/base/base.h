@@ -11,11 +11,13 @@
  *   yaml.h    YAML documents in, with line and column of every node (libyaml behind the door)
  *   file.h    whole files in, atomic files out
  *   clock.h   monotonic and wall time, replaceable in tests
+ *   hash.h    FNV-1a
  *   stage.h   the stages of a request, by name
  *   log.h     one line an event on stderr
  *   protobuf.h  fields of protocol buffers, in and out
  *   thread.h  a thread beside the main one
  *   pool.h    threads for work that may take long or block
+ *   shared_library.h  libraries of others, loaded when they are first needed
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -34,10 +36,12 @@
 #include "yaml.h"
 #include "file.h"
 #include "clock.h"
+#include "hash.h"
 #include "stage.h"
 #include "log.h"
 #include "thread.h"
 #include "protobuf.h"
+#include "shared_library.h"
 #endif
 
 #define MW_COUNT(array) (sizeof(array) / sizeof((array)[0]))

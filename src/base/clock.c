@@ -35,6 +35,17 @@ int64_t mw_clock_wall_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void mw_clock_write_utc(mw_buf *out, int64_t wall_ms)
+{
+    char text[32];
+    struct tm utc;
+    time_t seconds = (time_t)(wall_ms / 1000);
+    if (!gmtime_r(&seconds, &utc))
+        return;
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    mw_buf_format(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
+}
+
 void mw_clock_pin(const uint64_t *ns, const int64_t *wall_ms)
 {
     pinned_ns = ns;

@@ -28,6 +28,14 @@ static inline bool mw_view_equal(mw_view a, mw_view b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* < 0, 0, > 0: in the order of their bytes, a beginning before what goes on. */
+static inline int mw_view_order(mw_view a, mw_view b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 static inline bool mw_view_is(mw_view view, const char *text)
 {
     return mw_view_equal(view, mw_view_of(text));

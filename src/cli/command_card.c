@@ -91,7 +91,7 @@ static void add_moment(making *m, mw_card_section *section, const char *name, in
 {
     mw_buf text;
     mw_buf_init(&text, MW_KIB);
-    cli_write_moment(&text, ms);
+    mw_clock_write_utc(&text, ms);
     add(m, section, mw_view_of(name), mw_buf_as_view(&text));
     mw_buf_done(&text);
 }
@@ -274,7 +274,7 @@ static void say_result(making *m, mw_card_section *s, const mw_gate_result *r, c
 {
     mw_buf when;
     mw_buf_init(&when, MW_KIB);
-    cli_write_moment(&when, r->time);
+    mw_clock_write_utc(&when, r->time);
     say(m, s, r->gate.size > 0 ? r->gate : MW_VIEW("approval"), "%s%s at %s by %.*s%s%.*s%s%.*s",
         what, r->is_stale ? " (of other files than it has now: it does not count)" : "", when.data,
         MW_VIEW_ARG(r->by), r->summary.size > 0 ? ": " : "", MW_VIEW_ARG(r->summary),

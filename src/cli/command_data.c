@@ -249,7 +249,7 @@ static void list_text(const mw_data_versions *list, mw_buf *out)
         mw_buf_format(out, "%.*s@%lld", MW_VIEW_ARG(v->name), (long long)v->version);
         cli_pad(out, start, NAME_COLUMN);
         mw_buf_char(out, ' ');
-        cli_write_moment(out, v->created);
+        mw_clock_write_utc(out, v->created);
         mw_buf_format(out, "  %.*s  %lld file%s, %lld bytes\n", MW_VIEW_ARG(v->root),
                       (long long)v->n_files, v->n_files == 1 ? "" : "s", (long long)v->bytes);
     }

@@ -32,7 +32,7 @@ static void version_lines(mw_buf *out, const mw_lineage *l)
     const mw_passport *p = &l->passport;
     mw_buf_format(out, "%.*s/%lld\n", MW_VIEW_ARG(l->version.name), (long long)l->version.version);
     key(out, "registered");
-    cli_write_moment(out, l->version.created);
+    mw_clock_write_utc(out, l->version.created);
     if (p->user.size > 0)
         mw_buf_format(out, " by %.*s", MW_VIEW_ARG(p->user));
     mw_buf_text(out, p->is_recorded ? "\n" : "; its origin was put together now, not then\n");

@@ -206,9 +206,9 @@ static void write_stat_text(const stat_page *page, const mw_log_totals *t, mw_bu
                       (double)t->raw_bytes / (double)t->bytes);
     if (t->rows > 0) {
         mw_buf_text(out, "\nfrom ");
-        cli_write_moment(out, t->first_ms);
+        mw_clock_write_utc(out, t->first_ms);
         mw_buf_text(out, " to ");
-        cli_write_moment(out, t->last_ms);
+        mw_clock_write_utc(out, t->last_ms);
     }
     mw_buf_char(out, '\n');
     mw_buf_view(out, mw_buf_as_view(&page->list));

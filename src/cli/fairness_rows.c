@@ -277,9 +277,8 @@ typedef struct numbered {
 
 static int by_name(const void *a, const void *b)
 {
-    const mw_view *x = &((const numbered *)a)->name, *y = &((const numbered *)b)->name;
-    int order = memcmp(x->data, y->data, x->size < y->size ? x->size : y->size);
-    return order ? order : (x->size > y->size) - (x->size < y->size);
+    const numbered *x = a, *y = b;
+    return mw_view_order(x->name, y->name);
 }
 
 static mw_status fail_many(const cli_fair_attribute *attribute, size_t n, mw_error *err)

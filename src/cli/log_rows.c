@@ -162,7 +162,7 @@ static void write_csv(cli_log_table *table, const mw_log_row *row)
         mw_buf_reset(cell);
         write_cell(row, i, cell);
     }
-    cli_write_moment(out, row->time_ms);
+    mw_clock_write_utc(out, row->time_ms);
     mw_buf_format(out, ",%.*s#%u,", MW_VIEW_ARG(row->id), row->row);
     mw_buf_view(out, row->shape->endpoint);
     mw_buf_format(out, ",%u,%016llx", row->shape->version, (unsigned long long)row->shape->model);

@@ -2,7 +2,6 @@
 #include "members.h"
 
 #include <math.h>
-#include <time.h>
 
 void cli_member_comma(mw_buf *out)
 {
@@ -49,20 +48,10 @@ void cli_member_bool(mw_buf *out, const char *name, bool value)
     mw_buf_text(out, value ? "true" : "false");
 }
 
-void cli_write_moment(mw_buf *out, int64_t ms)
-{
-    char text[32];
-    struct tm utc;
-    time_t seconds = (time_t)(ms / 1000);
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    mw_buf_format(out, "%s.%03dZ", text, (int)(ms % 1000));
-}
-
 void cli_member_time(mw_buf *out, const char *name, int64_t ms)
 {
     cli_member(out, name);
     mw_buf_char(out, '"');
-    cli_write_moment(out, ms);
+    mw_clock_write_utc(out, ms);
     mw_buf_char(out, '"');
 }

@@ -16,8 +16,7 @@ void cli_member_double(mw_buf *out, const char *name, double value);
 /* NaN and infinities write null. */
 void cli_member_number(mw_buf *out, const char *name, double value);
 void cli_member_bool(mw_buf *out, const char *name, bool value);
-/* Milliseconds since 1970 as "2026-11-27T14:53:09.120Z". */
+/* Milliseconds since 1970, as mw_clock_write_utc. */
 void cli_member_time(mw_buf *out, const char *name, int64_t ms);
-void cli_write_moment(mw_buf *out, int64_t ms);
 
 #endif

@@ -143,7 +143,7 @@ mw_status cli_read_moment(const char *text, bool is_ahead, int64_t *ret_ms, mw_e
 void cli_write_when(mw_buf *out, int64_t ms)
 {
     if (ms > 0)
-        cli_write_moment(out, ms);
+        mw_clock_write_utc(out, ms);
     else
         mw_buf_char(out, '-');
 }

@@ -407,7 +407,7 @@ static mw_status fifth(story *self, mw_error *err)
     (void)wait_ms(self, 6000); /* so that there is something before it */
     uint64_t began = mw_clock_ns(), end = began + DRIFT_SECONDS * UINT64_C(1000000000);
     mw_buf_format(&self->text, "%5.1f s    the first poorer applicant comes at ", now_s(self));
-    cli_write_moment(&self->text, mw_clock_wall_ms());
+    mw_clock_write_utc(&self->text, mw_clock_wall_ms());
     mw_buf_char(&self->text, '\n');
     say(self);
     atomic_store(&self->traffic.is_poorer, true);

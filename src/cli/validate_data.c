@@ -97,7 +97,7 @@ static mw_status check_column(cli_validation *v, const cli_column_rule *rule, mw
 static uint64_t hash_cell(const mw_frame_column *column, const mw_words *words, size_t row)
 {
     double value = column->values[row] + 0.0;
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h;
     if (isnan(value))
         return 1;
     if (words->n_texts == 0) {
@@ -105,9 +105,7 @@ static uint64_t hash_cell(const mw_frame_column *column, const mw_words *words, 
         return mw_mix(h);
     }
     mw_view text = mw_view_trim(words->texts[(size_t)value]);
-    for (size_t i = 0; i < text.size; i++)
-        h = (h ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    return mw_mix(h + 1);
+    return mw_mix(mw_fnv_view(MW_FNV_BEGIN, text) + 1);
 }
 
 static void hash_rows(const mw_frame *frame, const mw_words *words, const size_t *columns, size_t n,

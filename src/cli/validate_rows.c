@@ -357,9 +357,7 @@ static mw_task tell_task(const cli_validation *v)
 
 static int by_text(const void *a, const void *b)
 {
-    const mw_view *x = a, *y = b;
-    int order = memcmp(x->data, y->data, x->size < y->size ? x->size : y->size);
-    return order ? order : (x->size > y->size) - (x->size < y->size);
+    return mw_view_order(*(const mw_view *)a, *(const mw_view *)b);
 }
 
 /* The target as text: a word, or a number as people write it. */

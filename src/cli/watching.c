@@ -32,28 +32,21 @@ struct cli_watching {
 
 /* ---- who a model is -------------------------------------------------------------------------- */
 
-static uint64_t mixed(uint64_t digest, const void *bytes, size_t size)
-{
-    for (size_t i = 0; bytes && i < size; i++)
-        digest = (digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
-    return digest;
-}
-
 /* The same model loaded again is the same: columns, and what trees and weights say. Of a graph its
  * path and size. */
 static void write_identity(const mw_endpoint_info *info, char *out, size_t size)
 {
     const mw_forest *f = info->forest;
-    uint64_t digest = UINT64_C(14695981039346656037);
+    uint64_t digest = MW_FNV_BEGIN;
     const size_t sizes[] = {f->n_features, f->n_predictions, f->n_trees, f->n_nodes, f->file_bytes};
-    digest = mixed(digest, sizes, sizeof sizes);
+    digest = mw_fnv(digest, sizes, sizeof sizes);
     for (size_t c = 0; c < f->schema.n_columns; c++)
-        digest = mixed(digest, f->schema.columns[c].name.data, f->schema.columns[c].name.size);
+        digest = mw_fnv_view(digest, f->schema.columns[c].name);
     if (f->graph)
-        digest = mixed(digest, info->path, strlen(info->path));
+        digest = mw_fnv(digest, info->path, strlen(info->path));
     else {
-        digest = mixed(digest, f->threshold, f->n_nodes * sizeof *f->threshold);
-        digest = mixed(digest, f->value, f->n_nodes * sizeof *f->value);
+        digest = mw_fnv(digest, f->threshold, f->threshold ? f->n_nodes * sizeof(double) : 0);
+        digest = mw_fnv(digest, f->value, f->value ? f->n_nodes * sizeof(double) : 0);
     }
     snprintf(out, size, "%s-%016llx", mw_format_name(f->format), (unsigned long long)digest);
 }

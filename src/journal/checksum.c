@@ -61,9 +61,7 @@ uint32_t journal_crc(uint32_t crc, const void *data, size_t size)
 /* FNV-1a, then the finisher of MurmurHash3 (Appleby), so that all bits are good. */
 uint64_t journal_hash(mw_view id)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < id.size; i++)
-        hash = (hash ^ (unsigned char)id.data[i]) * UINT64_C(0x100000001b3);
+    uint64_t hash = mw_fnv_view(MW_FNV_BEGIN, id);
     hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
     hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
     return hash ^ hash >> 33;

@@ -1,20 +1,9 @@
 /* A row of the prediction log as a JSON object. */
 #include <math.h>
-#include <time.h>
 
 #include "journal.h"
 
 #include "base/banned.h"
-
-static void put_time(mw_buf *out, int64_t ms)
-{
-    struct tm parts;
-    time_t seconds = (time_t)(ms / 1000);
-    gmtime_r(&seconds, &parts);
-    mw_buf_format(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", parts.tm_year + 1900,
-                  parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                  (int)(ms % 1000));
-}
 
 static void put_input(const mw_log_column *column, double value, mw_buf *out)
 {
@@ -58,9 +47,9 @@ void mw_log_row_json(const mw_log_row *row, mw_buf *out)
     char id[300];
     const mw_log_shape *shape = row->shape;
     int size = snprintf(id, sizeof id, "%.*s#%u", MW_VIEW_ARG(row->id), row->row);
-    mw_buf_text(out, "{\"time\":");
-    put_time(out, row->time_ms);
-    mw_buf_text(out, ",\"id\":");
+    mw_buf_text(out, "{\"time\":\"");
+    mw_clock_write_utc(out, row->time_ms);
+    mw_buf_text(out, "\",\"id\":");
     mw_json_write_text(out, (mw_view){id, (size_t)size < sizeof id ? (size_t)size : 0});
     mw_buf_text(out, ",\"endpoint\":");
     mw_json_write_text(out, shape->endpoint);

@@ -17,9 +17,7 @@ void model_onnx_index_done(model_onnx_index *index)
 /* FNV-1a; a file that makes all texts collide only costs its reader time, within the limits. */
 static size_t hash(mw_view text)
 {
-    uint64_t sum = 14695981039346656037u;
-    for (size_t i = 0; i < text.size; i++)
-        sum = (sum ^ (unsigned char)text.data[i]) * 1099511628211u;
+    uint64_t sum = mw_fnv_view(MW_FNV_BEGIN, text);
     return (size_t)(sum ^ sum >> 29);
 }
 

@@ -41,9 +41,7 @@ static void set_deciles(watch_column *column, double *errors, size_t n, double *
 {
     double edges[WATCH_EDGES + 1];
     mw_sample sample = mw_sample_make(errors, n, 1, room, room + n);
-    column->n_edges = mw_bins_quantiles(&sample, WATCH_DECILES, true, edges);
-    for (size_t i = 0; i < WATCH_PADDED; i++)
-        column->edges[i] = i < column->n_edges ? edges[i] : (double)INFINITY;
+    watch_set_edges(column, edges, mw_bins_quantiles(&sample, WATCH_DECILES, true, edges));
     mw_bins_count(&sample, column->edges, column->n_edges, column->reference);
     column->is_ready = true;
 }

@@ -18,19 +18,10 @@
 
 enum { READY = 1, CATEGORY = 2, PROFILED = 4, DIGEST_BYTES = 8, TEXT_MAX = 4096 };
 
-static uint64_t digest_of(uint64_t digest, const void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        digest = (digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
-    return digest;
-}
-
-#define DIGEST_BEGIN UINT64_C(14695981039346656037)
-
 void watch_file_name(const watch_version *version, char ret_name[40])
 {
-    uint64_t digest = digest_of(DIGEST_BEGIN, version->endpoint, strlen(version->endpoint) + 1);
-    digest = digest_of(digest, version->identity, strlen(version->identity));
+    uint64_t digest = mw_fnv(MW_FNV_BEGIN, version->endpoint, strlen(version->endpoint) + 1);
+    digest = mw_fnv(digest, version->identity, strlen(version->identity));
     snprintf(ret_name, 40, "%016llx.watch", (unsigned long long)digest);
 }
 
@@ -133,7 +124,7 @@ void watch_write(const watch_version *version, mw_buf *out)
         put_slots(out, slots, n, version->n_columns);
     }
     put_pulse(out, version->pulse);
-    uint64_t digest = digest_of(DIGEST_BEGIN, out->data + begin, out->size - begin);
+    uint64_t digest = mw_fnv(MW_FNV_BEGIN, out->data + begin, out->size - begin);
     mw_buf_bytes(out, &digest, sizeof digest);
 }
 
@@ -384,7 +375,7 @@ mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns, bool
         size_t size = text.size - DIGEST_BYTES;
         memcpy(&digest, text.data + size, sizeof digest);
         reader in = {(const uint8_t *)text.data, (const uint8_t *)text.data + size, false};
-        if (digest == digest_of(DIGEST_BEGIN, text.data, size))
+        if (digest == mw_fnv(MW_FNV_BEGIN, text.data, size))
             wrong = read_head(&in, version, &k);
         if (!wrong)
             wrong = read_body(&in, version, &k);

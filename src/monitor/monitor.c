@@ -50,13 +50,9 @@ typedef struct cached {
 
 /* ---- versions -------------------------------------------------------------------------------- */
 
-/* FNV-1a (Fowler, Noll, Vo). */
 static uint32_t mark_of(const char *endpoint, unsigned version)
 {
-    uint32_t mark = UINT32_C(2166136261) ^ version;
-    for (; *endpoint; endpoint++)
-        mark = (mark ^ (unsigned char)*endpoint) * UINT32_C(16777619);
-    return mark;
+    return (uint32_t)mw_fnv(MW_FNV_BEGIN ^ version, endpoint, strlen(endpoint));
 }
 
 /* A page of metrics asks for each of a thousand endpoints: names are read where the mark agrees. */

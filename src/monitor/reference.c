@@ -40,7 +40,7 @@ static watch_column *copy_columns(const watch_version *version)
     return copy;
 }
 
-static void set_edges(watch_column *column, const double *edges, size_t n)
+void watch_set_edges(watch_column *column, const double *edges, size_t n)
 {
     column->n_edges = n;
     for (size_t i = 0; i < WATCH_PADDED; i++)
@@ -91,7 +91,7 @@ enum { WATCH_DIGESTED = WATCH_EDGES + 1 };
 
 uint64_t watch_digest_of(const watch_column *columns, size_t n)
 {
-    uint64_t digest = UINT64_C(14695981039346656037);
+    uint64_t digest = MW_FNV_BEGIN;
     for (size_t c = 0; c < n; c++) {
         if (!columns[c].is_profiled)
             continue;
@@ -99,8 +99,7 @@ uint64_t watch_digest_of(const watch_column *columns, size_t n)
         const size_t sizes[] = {sizeof c, WATCH_DIGESTED * sizeof(double),
                                 sizeof columns[c].reference, sizeof columns[c].top};
         for (size_t p = 0; p < MW_COUNT(parts); p++)
-            for (size_t i = 0; i < sizes[p]; i++)
-                digest = (digest ^ ((const uint8_t *)parts[p])[i]) * UINT64_C(1099511628211);
+            digest = mw_fnv(digest, parts[p], sizes[p]);
     }
     return digest;
 }
@@ -152,7 +151,7 @@ static bool take(const mw_profile_column *from, const mw_column *column, watch_c
     } else {
         if (from->n == 0 || (column->type == MW_COLUMN_CATEGORY && column->categories))
             return false;
-        set_edges(to, from->edges, from->n_edges);
+        watch_set_edges(to, from->edges, from->n_edges);
         memcpy(to->reference, from->counts, (from->n_edges + 1) * sizeof *to->reference);
     }
     to->reference[WATCH_MISSING] = from->missing + from->infinite;
@@ -248,7 +247,7 @@ static bool learn_column(const watch_version *version, size_t c, double *room, w
         if (!learn_categories(&sample, column))
             return false;
     } else {
-        set_edges(column, edges, mw_bins_quantiles(&sample, WATCH_DECILES, true, edges));
+        watch_set_edges(column, edges, mw_bins_quantiles(&sample, WATCH_DECILES, true, edges));
         mw_bins_count(&sample, column->edges, column->n_edges, column->reference);
         for (size_t i = 0; i < n; i++)
             if (isinf(values[i]))

@@ -371,6 +371,8 @@ bool watch_is_whole(const watch_version *version);
 void watch_end_learning(watch_version *version);
 /* The scorer of a version becomes that of the one which goes on with it, and needs no rows then. */
 void watch_hand_over(watch_version *before, watch_version *version);
+/* The edges of a column's bins, filled up with infinity. */
+void watch_set_edges(watch_column *column, const double *edges, size_t n);
 uint64_t watch_digest_of(const watch_column *columns, size_t n);
 
 /* NULL when memory is gone, or there is no feature. */

@@ -1,20 +1,14 @@
 /* A line of the access log: one JSON object. Every text goes through the JSON writer, so no client
  * can begin a line or a field of its own. */
-#include <time.h>
-
 #include "record.h"
 
-enum { NS_PER_MS = 1000000, NS_PER_US = 1000, MS_PER_SECOND = 1000 };
+enum { NS_PER_MS = 1000000, NS_PER_US = 1000 };
 
 static void write_time(int64_t wall_ns, mw_buf *out)
 {
-    int64_t wall_ms = wall_ns / NS_PER_MS;
-    time_t seconds = (time_t)(wall_ms / MS_PER_SECOND);
-    struct tm utc;
-    char text[40];
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    mw_buf_format(out, "{\"time\":\"%s.%03dZ\"", text, (int)(wall_ms % MS_PER_SECOND));
+    mw_buf_text(out, "{\"time\":\"");
+    mw_clock_write_utc(out, wall_ns / NS_PER_MS);
+    mw_buf_char(out, '"');
 }
 
 static void write_text(const char *key, mw_view value, mw_buf *out)

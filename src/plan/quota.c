@@ -39,9 +39,7 @@ void mw_quota_free(mw_quota *quota)
 
 uint64_t mw_client_hash(mw_view name)
 {
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < name.size; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * 1099511628211u;
+    uint64_t hash = mw_fnv_view(MW_FNV_BEGIN, name);
     return hash ? hash : 1;
 }
 

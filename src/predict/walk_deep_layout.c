@@ -117,12 +117,9 @@ static size_t value_bytes(const deep_layout *layout)
     return layout->sum_float32 ? sizeof(float) : sizeof(double);
 }
 
-/* FNV-1a. */
 static size_t hash_bytes(const unsigned char *bytes, size_t size)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    uint64_t hash = mw_fnv(MW_FNV_BEGIN, bytes, size);
     return (size_t)(hash ^ hash >> 32);
 }
 

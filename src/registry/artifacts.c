@@ -234,9 +234,7 @@ static mw_status next_entry(mw_record *record, size_t prefix_bytes, mw_view *low
 static int compare_paths(const void *a, const void *b)
 {
     const mw_artifact *x = a, *y = b;
-    size_t size = x->path.size < y->path.size ? x->path.size : y->path.size;
-    int order = memcmp(x->path.data, y->path.data, size);
-    return order ? order : (x->path.size > y->path.size) - (x->path.size < y->path.size);
+    return mw_view_order(x->path, y->path);
 }
 
 mw_status mw_record_list_artifacts(mw_record *record, mw_view folder, mw_artifacts *ret_found,

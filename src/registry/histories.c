@@ -55,9 +55,7 @@ mw_status mw_record_metric_history(mw_record *record, mw_view run_id, mw_view ke
 
 static int compare_texts(const void *a, const void *b)
 {
-    const mw_view *x = a, *y = b;
-    int order = memcmp(x->data, y->data, x->size < y->size ? x->size : y->size);
-    return order ? order : (x->size > y->size) - (x->size < y->size);
+    return mw_view_order(*(const mw_view *)a, *(const mw_view *)b);
 }
 
 mw_status mw_record_metric_histories(mw_record *record, const mw_texts *run_ids, mw_view key,

@@ -166,10 +166,7 @@ mw_status mw_record_log_metric(mw_record *record, mw_view run_id, const mw_metri
 static int compare_metrics(const void *a, const void *b)
 {
     const mw_metric *x = *(const mw_metric *const *)a, *y = *(const mw_metric *const *)b;
-    size_t shorter = x->key.size < y->key.size ? x->key.size : y->key.size;
-    int order = memcmp(x->key.data, y->key.data, shorter);
-    if (order == 0)
-        order = (x->key.size > y->key.size) - (x->key.size < y->key.size);
+    int order = mw_view_order(x->key, y->key);
     if (order == 0)
         order = (x->step > y->step) - (x->step < y->step);
     if (order == 0)

@@ -66,9 +66,7 @@ double serve_first_row(const mw_matrix *rows, size_t c)
 
 static double number_of_text(mw_view text)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < text.size; i++)
-        hash = (hash ^ (uint8_t)text.data[i]) * UINT64_C(1099511628211);
+    uint64_t hash = mw_fnv_view(MW_FNV_BEGIN, text);
     hash ^= hash >> 33;
     hash *= UINT64_C(0xff51afd7ed558ccd);
     return (double)(hash >> 11) * 0x1p-53;

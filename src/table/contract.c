@@ -54,10 +54,7 @@ static bool is_wider(mw_view from, mw_view to)
 
 static int compare_views(const void *x, const void *y)
 {
-    const mw_view *a = x, *b = y;
-    size_t size = a->size < b->size ? a->size : b->size;
-    int order = size ? memcmp(a->data, b->data, size) : 0;
-    return order ? order : (a->size > b->size) - (a->size < b->size);
+    return mw_view_order(*(const mw_view *)x, *(const mw_view *)y);
 }
 
 /* The categories of one side that the other does not have; the first of them in the order of the
@@ -124,9 +121,7 @@ typedef struct named_column {
 static int compare_names(const void *x, const void *y)
 {
     const named_column *a = x, *b = y;
-    size_t size = a->name.size < b->name.size ? a->name.size : b->name.size;
-    int order = size ? memcmp(a->name.data, b->name.data, size) : 0;
-    return order ? order : (a->name.size > b->name.size) - (a->name.size < b->name.size);
+    return mw_view_order(a->name, b->name);
 }
 
 static int compare_places(const void *x, const void *y)

@@ -88,9 +88,7 @@ static mw_status name_column(mw_frame *frame, size_t c, mw_view name, mw_error *
 
 static int by_name(const void *a, const void *b)
 {
-    mw_view x = *(const mw_view *)a, y = *(const mw_view *)b;
-    int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
-    return order ? order : (x.size > y.size) - (x.size < y.size);
+    return mw_view_order(*(const mw_view *)a, *(const mw_view *)b);
 }
 
 static mw_status check_names(mw_frame *frame, mw_error *err)

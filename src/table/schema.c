@@ -1,14 +1,6 @@
 /* The schema: columns by position, by name (open addressing), and categories by text. */
 #include "table.h"
 
-static uint64_t hash_text(mw_view text)
-{
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (size_t i = 0; i < text.size; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(1099511628211);
-    return hash;
-}
-
 const char *mw_column_type_name(mw_column_type type)
 {
     static const char *const names[] = {
@@ -34,7 +26,7 @@ static size_t index_size_for(size_t n)
 static size_t find_slot(const uint32_t *index, size_t size, mw_view text, const void *items,
                         mw_view (*text_of)(const void *items, size_t i))
 {
-    size_t slot = (size_t)hash_text(text) & (size - 1);
+    size_t slot = (size_t)mw_fnv_view(MW_FNV_BEGIN, text) & (size - 1);
     while (index[slot] != 0 && !mw_view_equal(text_of(items, index[slot] - 1), text))
         slot = (slot + 1) & (size - 1);
     return slot;
