@@ -86,11 +86,12 @@ static void *push(mw_arena *arena, void *items, size_t count, size_t size)
 static mw_status read_columns(copying *c, mw_sql *session, table *t, mw_error *err)
 {
     mw_rows rows;
+    const char *name = NULL; /* of the last; NULL: there is none, or memory is gone */
     MW_TRY(
         mw_rows_open(session, &rows, err, catalog_of(session)->columns, "t", mw_view_of(t->name)));
     while (mw_rows_next(&rows)) {
         t->columns = push(&c->names, t->columns, t->n_columns, sizeof *t->columns);
-        char *name = t->columns ? mw_arena_text(&c->names, mw_rows_text(&rows, 0)) : NULL;
+        name = t->columns ? mw_arena_text(&c->names, mw_rows_text(&rows, 0)) : NULL;
         if (!name)
             break;
         size_t key = (size_t)mw_rows_int(&rows, 2);
@@ -98,23 +99,24 @@ static mw_status read_columns(copying *c, mw_sql *session, table *t, mw_error *e
         t->n_keys += key > 0;
     }
     MW_TRY(mw_rows_close(&rows, err));
-    return t->columns ? MW_OK : mw_fail_memory(err, "the tables");
+    return name ? MW_OK : mw_fail_memory(err, "the tables");
 }
 
 static mw_status read_tables(copying *c, mw_sql *session, tables *ret_tables, mw_error *err)
 {
     mw_rows rows;
     tables found = {NULL, 0};
+    const char *name = NULL;
     MW_TRY(mw_rows_open(session, &rows, err, catalog_of(session)->tables, ""));
     while (mw_rows_next(&rows)) {
         found.items = push(&c->names, found.items, found.count, sizeof *found.items);
-        char *name = found.items ? mw_arena_text(&c->names, mw_rows_text(&rows, 0)) : NULL;
+        name = found.items ? mw_arena_text(&c->names, mw_rows_text(&rows, 0)) : NULL;
         if (!name)
             break;
         found.items[found.count++] = (table){.name = name};
     }
     MW_TRY(mw_rows_close(&rows, err));
-    if (!found.items)
+    if (!name)
         return mw_fail_memory(err, "the tables");
     for (size_t i = 0; i < found.count; i++)
         MW_TRY(read_columns(c, session, &found.items[i], err));
