@@ -1,5 +1,4 @@
-/* How good an endpoint's model was over time: estimated before labels came,
- * beside the truth.
+/* How good an endpoint's model was over time: estimated before labels came, beside the truth.
  *
  *     GET /mw/v1/endpoints/{name}/decay
  *         --> the journal's thread: labels by windows of five minutes
@@ -120,9 +119,9 @@ static void done(mw_performance_task *task)
         mw_arena_take(exchange->arena, MW_WATCH_DECAY_WINDOWS * sizeof *windows);
     mw_error err;
     if (task->status != MW_OK || !windows) {
-        mw_serve_error(exchange, windows ? &task->err : (mw_fail_memory(&err, "the windows"), &err),
-                       0);
-        mw_exchange_reply(exchange);
+        if (!windows)
+            mw_fail_memory(&err, "the windows");
+        api_answer_error(exchange, windows ? &task->err : &err);
         return;
     }
     size_t n = 0, first = 0;
@@ -186,8 +185,6 @@ void api_endpoint_decay(mw_api *api, mw_exchange *exchange, const api_asked *ask
     call->task.done = done;
     call->task.user = call;
     mw_exchange_defer(exchange);
-    if (mw_journal_performance(api_journal(api), &call->task, &err) != MW_OK) {
-        mw_serve_error(exchange, &err, 0);
-        mw_exchange_reply(exchange);
-    }
+    if (mw_journal_performance(api_journal(api), &call->task, &err) != MW_OK)
+        api_answer_error(exchange, &err);
 }

@@ -329,8 +329,7 @@ static const struct stream_metric {
      offsetof(mw_watch_stream, usual_repeated), false},
 };
 
-/* Label values escape backslash, quote and line end. */
-static void write_label(mw_buf *out, mw_view text)
+void api_write_label(mw_buf *out, mw_view text)
 {
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] == '\\' || text.data[i] == '"')
@@ -362,7 +361,7 @@ static void write_lines(void *user, const mw_endpoint_info *info)
             continue; /* not enough rows yet */
         mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",feature=\"", page->metric->name,
                       info->name, info->version);
-        write_label(page->out, name_of(page, info, c, room, sizeof room));
+        api_write_label(page->out, name_of(page, info, c, room, sizeof room));
         mw_buf_text(page->out, "\"} ");
         write_plain_number(page->out, value);
         mw_buf_char(page->out, '\n');

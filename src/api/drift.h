@@ -7,6 +7,9 @@
 /* Nothing where nothing is watched. open: OpenMetrics. */
 void api_drift_metrics(mw_api *api, mw_buf *out, bool open);
 
+/* The value of a label in /metrics, between its quotes: backslash, quote and line end are escaped.
+ */
+void api_write_label(mw_buf *out, mw_view text);
 /* The name of a column of the watch: features first, then outputs. `room` may hold it. */
 mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t c, char *room,
                         size_t room_size);

@@ -1,6 +1,7 @@
 /* How groups are treated on live traffic: what the journal found, as JSON and in /metrics.
  *
  *     GET /mw/v1/endpoints/{name}/fairness --> the newest reports, by version and attribute */
+#include "drift.h"
 #include "feedback.h"
 #include "look.h"
 
@@ -69,15 +70,7 @@ void api_fairness(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 static void put_label(mw_buf *out, const char *name, const char *value)
 {
     mw_buf_format(out, ",%s=\"", name);
-    for (; *value; value++) {
-        if (*value == '\n') {
-            mw_buf_text(out, "\\n");
-            continue;
-        }
-        if (*value == '"' || *value == '\\')
-            mw_buf_char(out, '\\');
-        mw_buf_char(out, *value);
-    }
+    api_write_label(out, mw_view_of(value));
     mw_buf_char(out, '"');
 }
 
@@ -130,9 +123,7 @@ static void put_rates(const char *name, const mw_fair_report *report, mw_buf *ou
     for (size_t g = 0; g < report->n_groups; g++)
         for (mw_outcome_rate rate = 0; rate < MW_N_RATES; rate++) {
             const mw_fair_group *group = &report->groups[g];
-            double value = mw_outcome_rate_of(&group->labelled, rate);
-            if (rate == MW_RATE_SELECTION)
-                value = group->rows > 0 ? group->selected / group->rows : (double)NAN;
+            double value = mw_fair_group_rate(group, rate);
             if (isnan(value))
                 continue;
             begin_line(out, name, report);

@@ -1,8 +1,8 @@
 /* Reports for people who do not log in, made and kept by the server: the files that `mw report`
  * writes, below DATA/reports.
  *
- *     POST /mw/v1/reports {"kind","of"} --pool--> whoever makes them (mw_api_set_reports) --> a
- * file GET  /mw/v1/reports --> the list       GET /mw/v1/reports/{id} --> the page
+ *     POST /mw/v1/reports {"kind","of"} --pool--> whoever makes them (mw_api_set_reports) --> file
+ *     GET  /mw/v1/reports --> the list       GET /mw/v1/reports/{id} --> the page
  *
  * An id is "<ms since 1970>~<kind>~<of>", and its file's name. A page may load nothing and run
  * nothing, whatever stands in it. */
@@ -40,7 +40,6 @@ struct api_reports {
 typedef struct report_id {
     char text[ID_BYTES];
     int64_t made_ms;
-    mw_view kind, of; /* in text */
 } report_id;
 
 /* ---- ids ------------------------------------------------------------------------------------- */
@@ -63,9 +62,7 @@ static bool read_id(mw_view text, report_id *ret)
     memcpy(ret->text, text.data, text.size);
     ret->text[text.size] = '\0';
     mw_view rest = mw_view_of(ret->text), stamp = mw_view_cut(&rest, '~');
-    ret->kind = mw_view_cut(&rest, '~');
-    ret->of = rest;
-    if (!mw_whole_parse(stamp, &ms) || ms > INT64_MAX || ret->kind.size == 0)
+    if (!mw_whole_parse(stamp, &ms) || ms > INT64_MAX || mw_view_cut(&rest, '~').size == 0)
         return false;
     ret->made_ms = (int64_t)ms;
     return true;
@@ -90,7 +87,6 @@ static int newest_first(const void *a, const void *b)
     return (x->made_ms < y->made_ms) - (x->made_ms > y->made_ms);
 }
 
-/* The views of those that are returned point into their own texts. */
 static size_t list(const api_reports *reports, report_id ids[REPORTS_MAX + 1])
 {
     size_t n = 0;
@@ -104,10 +100,6 @@ static size_t list(const api_reports *reports, report_id ids[REPORTS_MAX + 1])
         closedir(listing);
     if (n > 1)
         qsort(ids, n, sizeof *ids, newest_first);
-    for (size_t i = 0; i < n; i++) {
-        report_id again = ids[i];
-        (void)read_id(mw_view_of(again.text), &ids[i]);
-    }
     return n;
 }
 
@@ -115,13 +107,16 @@ static void put_id(const api_reports *reports, const report_id *id, mw_buf *out)
 {
     struct stat about = {0};
     char path[PATH_MAX];
+    mw_view of = mw_view_of(id->text);
+    (void)mw_view_cut(&of, '~'); /* when it was made */
+    mw_view kind = mw_view_cut(&of, '~');
     path_of(reports, id->text, path);
     (void)stat(path, &about);
     mlflow_put_comma(out);
     mw_buf_char(out, '{');
     mlflow_put_text(out, "id", mw_view_of(id->text));
-    mlflow_put_text(out, "kind", id->kind);
-    mlflow_put_text(out, "of", id->of);
+    mlflow_put_text(out, "kind", kind);
+    mlflow_put_text(out, "of", of);
     mlflow_put_int(out, "made", id->made_ms);
     mlflow_put_int(out, "bytes", (int64_t)about.st_size);
     mw_buf_char(out, '}');
@@ -270,11 +265,12 @@ static void work(mw_job *job)
     report_turn *turn = (report_turn *)job;
     mw_exchange *exchange = turn->exchange;
     exchange->reply_type = MW_VIEW("application/json");
-    if (run(turn, &err) != MW_OK) {
-        mw_buf_reset(exchange->reply);
-        mw_serve_error(exchange, &err, 0);
+    if (run(turn, &err) == MW_OK) {
+        mw_exchange_reply(exchange);
+        return;
     }
-    mw_exchange_reply(exchange);
+    mw_buf_reset(exchange->reply);
+    api_answer_error(exchange, &err);
 }
 
 void api_report_pages(mw_api *api, mw_exchange *exchange, const api_asked *asked)

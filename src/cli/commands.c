@@ -1422,13 +1422,12 @@ static const cli_command commands[] = {
         .summary = "move a record's rows into PostgreSQL, or back",
         .about =
             "Copies every row of the record into a database that holds none, reads all of them "
-            "there "
-            "and compares, verifies the audit log on both sides, and then notes in the record's "
+            "there and compares, verifies the audit log on both sides, and then notes in the "
+            "record's "
             "folder where the rows are: 'mw serve --record DIR' goes on with them. All or nothing. "
             "With TO 'file' they come back into record.db. Artifacts stay where they are: servers "
             "that are to share the record need them in a bucket or a folder that all see. What "
-            "was "
-            "left is kept as record.db.moved. The record must not be in use.",
+            "was left is kept as record.db.moved. The record must not be in use.",
         .arguments = {{"TO", "postgresql://USER@HOST/DATABASE, or 'file'", 1, 1, NULL, false}},
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw server migrate postgresql://mw@db.example/models --record mw-record",

@@ -1,12 +1,12 @@
 /* decay estimate of a regression: DLE, by models of its loss.
  *
- *     --loss mae=FILE,mse=FILE   each was trained on the loss of reference rows, from their
- * features and the prediction (as NannyML does); any model that mw reads rows --that model-->
- * losses --chunks--> MAE; MSE, RMSE; ...
+ *     --loss mae=FILE,mse=FILE
+ *     rows --that model--> losses --chunks--> MAE; MSE, RMSE; ...
  *
- * The model is the user's: to grow one here would be a trainer of trees in a house that trains
- * none, and a plainer regressor would not be NannyML's number (docs/how-to/watch-live-traffic.md).
- */
+ * Each model was trained on the loss of reference rows, from their features and the prediction, as
+ * NannyML does; any that mw reads will do. It is the user's: to grow one here would be a trainer of
+ * trees in a house that trains none, and a plainer regressor would not be NannyML's number
+ * (docs/how-to/tell-what-was-true.md). */
 #include "decay.h"
 #include "members.h"
 #include "predict/predict.h"

@@ -20,6 +20,13 @@ typedef struct counted {
 
 /* ---- which groups can be judged -------------------------------------------------------------- */
 
+double mw_fair_group_rate(const mw_fair_group *group, mw_outcome_rate rate)
+{
+    if (rate != MW_RATE_SELECTION)
+        return mw_outcome_rate_of(&group->labelled, rate);
+    return group->rows > 0 ? group->selected / group->rows : (double)NAN;
+}
+
 static counted count_of(const mw_fair_group *group, mw_outcome_rate rate, double least)
 {
     counted c = {group->selected, group->rows, {0, 1}};
@@ -325,11 +332,7 @@ static void put_measures(const mw_fair_report *report, mw_buf *out)
         double rates[MW_FAIR_GROUPS + 1];
         for (size_t g = 0; g < report->n_groups; g++) {
             const mw_fair_group *group = &report->groups[g];
-            rates[g] = group->is_small ? (double)NAN
-                       : m->first != MW_RATE_SELECTION
-                           ? mw_outcome_rate_of(&group->labelled, m->first)
-                       : group->rows > 0 ? group->selected / group->rows
-                                         : (double)NAN;
+            rates[g] = group->is_small ? (double)NAN : mw_fair_group_rate(group, m->first);
         }
         mw_gaps gaps = mw_gaps_of(rates, report->n_groups, (double)NAN);
         mw_buf_format(out, "%s\"%s\":", n_put++ ? "," : "", m->name);

@@ -84,6 +84,10 @@ typedef struct mw_fair_group {
     bool is_small;
 } mw_fair_group;
 
+/* Selection of all rows of the window, others of those that are labelled; NaN where there are none.
+ */
+double mw_fair_group_rate(const mw_fair_group *group, mw_outcome_rate rate);
+
 typedef struct mw_fair_found {
     mw_fair_limit limit;
     mw_fair_verdict verdict;

@@ -1,7 +1,7 @@
 /* CBPE of several classes: each against the rest, and the mean over them.
  *
- *     scores of class k --calibrated, where that gains--> chance of k --all sum to 1--> as two
- * classes accuracy: the mean chance of the class that was decided
+ *     scores of class k --calibrated, where that gains--> chance of k, which sum to 1
+ *     chance of k --as of two classes--> F1, AUC ...; its mean where k was decided --> accuracy
  *
  * As NannyML 0.13 defines it ("M-CBPE" there), with its sampling errors: variances of the classes,
  * each by the rows that count for it, summed; that of the AUC is raised by a fifth, as NannyML

@@ -1,8 +1,8 @@
 /* Samples in ascending order, and what two of them tell side by side.
  *
- *     values --> keys: whole numbers that order alike --> radix passes over the top 33 bits of
- * their range --> almost in order --> insertion --> values `too many moves: passes over all bits
- * first
+ *     values --> keys: whole numbers that order alike
+ *     --> radix passes over the top 33 bits of their range --> almost in order --> insertion
+ *                       too many moves: passes over all bits --'
  *
  * 100,000 values that differ in their first 33 bits, as measurements do, take three passes of 11
  * bits and one of insertion. Passes over all 64 bits, which took twice the time, remain for values

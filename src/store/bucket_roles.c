@@ -22,10 +22,11 @@ static const char *from(const char *name)
     return value && value[0] ? value : NULL;
 }
 
-static mw_status fail_role(const char *source, const char *why, mw_error *err)
+/* why: what failed; nothing did where the answer holds no keys. */
+static mw_status fail_role(const char *source, const mw_error *why, mw_error *err)
 {
     mw_fail(err, MW_E_STORE_PLACE, "no keys for the bucket come from %s", source);
-    mw_why(err, "%s", why);
+    mw_why(err, "%s", why->what[0] ? why->what : "the answer has none");
     return mw_mend(err, "see that the role is attached and may be used here, or set "
                         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
 }
@@ -157,7 +158,7 @@ static mw_status exchange(const char *region, const char *role, const mw_buf *to
     mw_buf form;
     const char *endpoint = from("AWS_ENDPOINT_URL_STS");
     if (endpoint)
-        snprintf(origin, sizeof origin, "%.*s", (int)strlen(endpoint), endpoint);
+        snprintf(origin, sizeof origin, "%s", endpoint);
     else
         snprintf(origin, sizeof origin, "https://sts.%s.amazonaws.com", region);
     mw_buf_init(&form, 4 * TOKEN_BYTES_MAX);
@@ -191,7 +192,7 @@ mw_status store_keys_of_identity(const char *region, store_key_ring *ret_keys, b
     bool got = status == MW_OK && store_keys_from_xml(mw_buf_as_view(&answer), ret_keys);
     drop(&token);
     drop(&answer);
-    return got ? MW_OK : fail_role(source, why.what[0] ? why.what : "the answer has none", err);
+    return got ? MW_OK : fail_role(source, &why, err);
 }
 
 /* ---- containers -------------------------------------------------------------------------------
@@ -247,9 +248,7 @@ mw_status store_keys_of_container(store_key_ring *ret_keys, bool *ret_found, mw_
     bool got = ask_container(url, &answer, &why) == MW_OK &&
                store_keys_from_json(mw_buf_as_view(&answer), ret_keys);
     drop(&answer);
-    return got ? MW_OK
-               : fail_role("the container (AWS_CONTAINER_CREDENTIALS_...)",
-                           why.what[0] ? why.what : "the answer has none", err);
+    return got ? MW_OK : fail_role("the container (AWS_CONTAINER_CREDENTIALS_...)", &why, err);
 }
 
 /* ---- machines ---------------------------------------------------------------------------------
@@ -299,7 +298,5 @@ mw_status store_keys_of_machine(store_key_ring *ret_keys, bool *ret_found, mw_er
     bool got = ask_machine(origin, &answer, &why) == MW_OK &&
                store_keys_from_json(mw_buf_as_view(&answer), ret_keys);
     drop(&answer);
-    return got ? MW_OK
-               : fail_role("the machine's role", why.what[0] ? why.what : "the answer has none",
-                           err);
+    return got ? MW_OK : fail_role("the machine's role", &why, err);
 }

@@ -1,6 +1,5 @@
 """A record's rows into PostgreSQL and back: all of them, or none."""
 import json
-import shutil
 import sqlite3
 import subprocess
 
@@ -10,17 +9,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from conftest import BINARY, Server
-from test_postgres import Postgres, PROGRAMS, put_versions
+from test_postgres import PROGRAMS, postgres, put_versions  # pylint: disable=unused-import
 
 pytestmark = pytest.mark.skipif(not PROGRAMS, reason="no PostgreSQL: apt install postgresql")
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    server = Postgres()
-    yield server
-    server.kill()
-    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def fill(url, folder):
