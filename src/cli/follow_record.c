@@ -2,10 +2,11 @@
  * names.
  *
  *     stands in the record       served: loaded when it comes, led elsewhere when its model changes
- *     other settings             limits and monitors hold from the next request on; a reference or
- * rows to explain against come with the same model, loaded again stands there no more unloaded; its
- * name and counters stay leads nowhere, closed      told once, and tried again when the record
- * changes */
+ *     other settings             limits and monitors hold from the next request on
+ *     another reference, or      the same model is loaded again with it
+ *     rows to explain against
+ *     stands there no more       unloaded; its name and counters stay
+ *     leads nowhere, closed      told once, and tried again when the record changes */
 #include "config.h"
 #include "follow.h"
 #include "prediction_log.h"

@@ -28,11 +28,6 @@ struct journal_kafka {
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static mw_status fail_setting(mw_error *err, const char *mend)
-{
-    return mw_mend(err, "%s", mend);
-}
-
 static mw_status read_line(mw_view line, journal_setting_see *see, void *user, mw_error *err)
 {
     char key[SETTING_BYTES], value[SETTING_BYTES];
@@ -42,7 +37,7 @@ static mw_status read_line(mw_view line, journal_setting_see *see, void *user, m
     if (!memchr(line.data, '=', line.size) || memchr(line.data, '\0', line.size) ||
         line.size >= SETTING_BYTES) {
         mw_fail(err, MW_E_OPTION_VALUE, "the line is no key=value");
-        return fail_setting(err, "write a setting of librdkafka a line: security.protocol=ssl");
+        return mw_mend(err, "write a setting of librdkafka a line: security.protocol=ssl");
     }
     mw_view name = mw_view_trim(mw_view_cut(&line, '='));
     line = mw_view_trim(line);
@@ -66,7 +61,7 @@ static mw_status set(void *user, const char *key, const char *value, mw_error *e
         return MW_OK;
     mw_fail(err, MW_E_OPTION_VALUE, "librdkafka takes no '%s' as it stands there", key);
     mw_why(err, "%s", why);
-    return fail_setting(err, "its CONFIGURATION.md lists every setting");
+    return mw_mend(err, "its CONFIGURATION.md lists every setting");
 }
 
 static mw_status set_from_file(rdk_conf *conf, const char *path, mw_error *err)
@@ -103,8 +98,8 @@ static mw_status take_address(journal_kafka *kafka, const char *address, mw_erro
         return kafka->brokers && kafka->name ? MW_OK : mw_fail_memory(err, "the topic");
     }
     mw_fail(err, MW_E_OPTION_VALUE, "no topic is named: '%.100s'", address);
-    return fail_setting(err, "BROKER:9092,BROKER:9092/TOPIC; a topic has letters, digits, dots, "
-                             "dashes and underscores");
+    return mw_mend(err, "BROKER:9092,BROKER:9092/TOPIC; a topic has letters, digits, dots, "
+                        "dashes and underscores");
 }
 
 /* ---- what becomes of messages ---------------------------------------------------------------- */
@@ -207,7 +202,7 @@ static mw_status start(journal_kafka *kafka, const char *settings, mw_error *err
         return MW_OK;
     mw_fail(err, MW_E_OPTION_VALUE, "librdkafka does not start");
     mw_why(err, "%s", why);
-    return fail_setting(err, "look at the settings: --log-kafka-settings");
+    return mw_mend(err, "look at the settings: --log-kafka-settings");
 }
 
 mw_status journal_kafka_open(const char *address, const char *settings, journal_kafka **ret_kafka,
