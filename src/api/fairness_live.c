@@ -34,6 +34,17 @@ static void see_nothing(void *user, const mw_endpoint_info *info)
     (void)info;
 }
 
+static void skip(void *user, const mw_fair_report *report)
+{
+    (void)user;
+    (void)report;
+}
+
+bool api_compares_groups(mw_api *api, mw_view endpoint)
+{
+    return api_journal(api) && mw_journal_each_fairness(api_journal(api), endpoint, skip, NULL);
+}
+
 static mw_status tell_all(mw_api *api, mw_view name, telling *t, mw_error *err)
 {
     mw_journal *journal = api_journal(api);

@@ -117,6 +117,45 @@ static void put_drift(const mw_endpoint_info *info, const api_sight *sight, mw_b
     mw_buf_char(out, '}');
 }
 
+/* ---- quality --------------------------------------------------------------------------------- */
+
+typedef struct quality_search {
+    mw_view endpoint;
+    uint64_t model;
+    api_quality *found;
+} quality_search;
+
+static void see_performance(void *user, const mw_performance_part *part)
+{
+    const quality_search *s = user;
+    size_t n_metrics;
+    if (part->shape->model != s->model || !mw_view_equal(part->shape->endpoint, s->endpoint))
+        return;
+    const mw_quality_metric *metric = mw_quality_metrics(part->task, &n_metrics);
+    const mw_estimate *e = &part->metrics[0];
+    if (n_metrics > 0 && isfinite(e->value))
+        *s->found = (api_quality){metric->name, e->value, e->low, e->high, part->n_labels};
+}
+
+static void put_quality(const api_quality *q, mw_buf *out)
+{
+    if (!q->metric)
+        return;
+    mlflow_put_name(out, "quality");
+    mw_buf_char(out, '{');
+    put_words(out, "metric", q->metric);
+    api_put_double(out, "value", q->value);
+    api_put_double(out, "low", q->low);
+    api_put_double(out, "high", q->high);
+    mlflow_put_int(out, "labels", (int64_t)q->n_labels);
+    mw_buf_char(out, '}');
+}
+
+uint64_t api_model_of(mw_api *api, const mw_endpoint_info *info)
+{
+    return api_journal(api) && info->forest ? mw_journal_model(info->forest) : 0;
+}
+
 /* ---- what is wrong --------------------------------------------------------------------------- */
 
 typedef struct judgement {
@@ -228,6 +267,7 @@ static void look_at_samples(mw_api *api, const char *endpoint, unsigned version,
     int64_t now = api_pulse_now(pulse), since = now;
     (void)api_samples_read(samples, endpoint, version, now + 1 - LOOK_RATE_SECONDS,
                            LOOK_RATE_SECONDS + 1, 1, &sight->minute, &since);
+    sight->since = since;
     int64_t seconds = now + 1 - since;
     sight->seconds = seconds < 1 ? 1 : seconds > LOOK_RATE_SECONDS ? LOOK_RATE_SECONDS : seconds;
     sight->is_sampled =
@@ -237,11 +277,15 @@ static void look_at_samples(mw_api *api, const char *endpoint, unsigned version,
         sight->spark[i] = (double)api_sample_requests(&sums[i]) / SPARK_STEP;
 }
 
-void api_look_at(mw_api *api, const char *endpoint, unsigned version, api_sight *ret_sight)
+void api_look_at(mw_api *api, const char *endpoint, unsigned version, uint64_t model,
+                 api_sight *ret_sight)
 {
+    quality_search search = {mw_view_of(endpoint), model, &ret_sight->quality};
     *ret_sight = (api_sight){.seconds = 1};
     look_at_samples(api, endpoint, version, ret_sight);
     look_at_drift(api, endpoint, version, ret_sight);
+    if (model)
+        mw_journal_each_performance(api_journal(api), see_performance, &search);
 }
 
 void api_put_sight(const mw_endpoint_info *info, const api_sight *sight, mw_buf *out)
@@ -256,6 +300,7 @@ void api_put_sight(const mw_endpoint_info *info, const api_sight *sight, mw_buf 
     put_words(out, "state", state_of(&j, info));
     mw_buf_format(out, ",\"reasons\":[%s]", reasons.data ? reasons.data : "");
     mlflow_put_int(out, "version", info->version);
+    mlflow_put_int(out, "since", 1000 * sight->since);
     api_put_bool(out, "ready", info->ready);
     put_model(info, out);
     put_rates(&sight->minute, sight->seconds, out);
@@ -263,6 +308,7 @@ void api_put_sight(const mw_endpoint_info *info, const api_sight *sight, mw_buf 
     if (info->counts.last_ms > 0)
         mlflow_put_int(out, "last", (int64_t)info->counts.last_ms);
     put_drift(info, sight, out);
+    put_quality(&sight->quality, out);
     put_spark(sight, out);
     mw_buf_char(out, '}');
     mw_buf_done(&reasons);
@@ -337,7 +383,7 @@ static void put_detail(void *given, const mw_endpoint_info *info)
     detail *d = given;
     mw_buf *out = d->out;
     api_sight sight;
-    api_look_at(d->api, info->name, info->version, &sight);
+    api_look_at(d->api, info->name, info->version, api_model_of(d->api, info), &sight);
     mw_buf_text(out, "{\"endpoint\":");
     api_put_sight(info, &sight, out);
     put_words(out, "path", info->path);
@@ -385,6 +431,8 @@ void api_look_endpoint(mw_api *api, mw_exchange *exchange, const api_asked *aske
         return;
     }
     mw_fleet_each_version(api_fleet(api), put_version, &d);
-    mw_buf_text(d.out, "]}");
+    mw_buf_char(d.out, ']');
+    api_put_bool(d.out, "compares_groups", api_compares_groups(api, d.name));
+    mw_buf_char(d.out, '}');
     api_answer_json(exchange);
 }

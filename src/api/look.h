@@ -36,6 +36,14 @@ void api_put_bool(mw_buf *out, const char *name, bool value);
 /* The seconds that a rate of now is over; points of the last five minutes. */
 enum { LOOK_RATE_SECONDS = 60, LOOK_SPARK_POINTS = 30, OVERVIEW_SECONDS_MAX = 10 };
 
+/* How good an endpoint's model is, by what models of its task are compared by: of its newest 10,000
+ * labels, with the 95 % interval. */
+typedef struct api_quality {
+    const char *metric; /* NULL: no label came */
+    double value, low, high;
+    size_t n_labels;
+} api_quality;
+
 /* What takes time to find out of an endpoint; of the fleet nothing is asked. */
 typedef struct api_sight {
     bool is_watched, has_worst, worst_drifted, is_sampled;
@@ -45,9 +53,14 @@ typedef struct api_sight {
     api_sample minute;
     int64_t seconds; /* that the rates are over */
     double spark[LOOK_SPARK_POINTS];
+    int64_t since; /* the second in which the version was first seen here */
+    api_quality quality;
 } api_sight;
 
-void api_look_at(mw_api *api, const char *endpoint, unsigned version, api_sight *ret_sight);
+/* model: mw_journal_model of what is served; 0: nothing is, or nothing is kept. */
+void api_look_at(mw_api *api, const char *endpoint, unsigned version, uint64_t model,
+                 api_sight *ret_sight);
+uint64_t api_model_of(mw_api *api, const mw_endpoint_info *info);
 /* {"name": "churn", "state": "ok", ...}: an endpoint as the overview has it. */
 void api_put_sight(const mw_endpoint_info *info, const api_sight *sight, mw_buf *out);
 
@@ -82,6 +95,8 @@ void api_reports_free(api_reports *reports);
 /* The endpoint of this name; `see` is called once, or never: false. */
 bool api_find_endpoint(mw_api *api, mw_view name,
                        void (*see)(void *user, const mw_endpoint_info *info), void *user);
+/* Whether the endpoint's treatment of groups is watched: the route /fairness answers. */
+bool api_compares_groups(mw_api *api, mw_view endpoint);
 /* MW_E_ENDPOINT_UNKNOWN, and which there are. */
 mw_status api_fail_unknown(mw_api *api, mw_view name, mw_error *err);
 

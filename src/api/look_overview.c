@@ -23,10 +23,12 @@ enum {
 typedef struct sheet_item {
     const char *name; /* lives as long as the fleet */
     unsigned version;
+    uint64_t model;
     size_t begin, size; /* in the text */
 } sheet_item;
 
 typedef struct sheet {
+    mw_api *api;
     atomic_int n_refs;
     int64_t second;
     size_t n, room;
@@ -75,7 +77,9 @@ static void note(void *given, const mw_endpoint_info *info)
 {
     sheet *s = given;
     if (s->n < s->room)
-        s->items[s->n++] = (sheet_item){.name = info->name, .version = info->version};
+        s->items[s->n++] = (sheet_item){.name = info->name,
+                                        .version = info->version,
+                                        .model = api_model_of(s->api, info)};
 }
 
 typedef struct writing {
@@ -104,6 +108,7 @@ static sheet *make(mw_api *api)
     if (!s)
         return NULL;
     atomic_init(&s->n_refs, 1);
+    s->api = api;
     s->second = api_pulse_now(api_pulse_of(api));
     s->items = calloc(n + 1, sizeof *s->items);
     s->sights = calloc(n + 1, sizeof *s->sights);
@@ -115,7 +120,7 @@ static sheet *make(mw_api *api)
     mw_buf_init(&s->text, SHEET_BYTES);
     mw_fleet_each(api_fleet(api), note, s);
     for (size_t i = 0; i < s->n; i++)
-        api_look_at(api, s->items[i].name, s->items[i].version, &s->sights[i]);
+        api_look_at(api, s->items[i].name, s->items[i].version, s->items[i].model, &s->sights[i]);
     mw_fleet_each(api_fleet(api), write_item, &(writing){s, 0});
     free(s->sights);
     s->sights = NULL;

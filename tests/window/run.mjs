@@ -59,7 +59,7 @@ await traffic(server, ["credit"], 6, 80);
 const pages = [
   ["overview", "/ui/", "requests/s", "dark"],
   ["endpoints", "/ui/endpoints", "2 of 2"],
-  ["endpoint", "/ui/endpoints/credit", "Latency heat", "dark"],
+  ["endpoint", "/ui/endpoints/credit", "Nobody has said which groups", "dark"],
   ["models", "/ui/models", "churn"],
   ["model", "/ui/models/churn?diff=1..2", "differences"],
   ["version", "/ui/models/churn/1", "Point it here"],

@@ -9,6 +9,7 @@ import { judging, keeping, studying } from "./study.mjs";
 
 const at = "/api/2.0/mlflow";
 const mlmodel = "flavors:\n  xgboost:\n    data: model.json\n    model_format: json\n    xgb_version: 3.0.0\n";
+const fairness_threshold = 0.15; /* about the middle of what `labels` sends */
 const judge = { metrics: [{ errors: { tolerance: "5%" } }, { latency: { tolerance: "400%" } }, { score_shift: { psi: 0.5 } }] };
 
 /* A record with two versions of the example's model; the first is the champion. */
@@ -60,6 +61,7 @@ export async function watching() {
   await new Promise((done) => hook.listen(0, "127.0.0.1", done));
   const config = join(folder, "alerts.yaml");
   writeFileSync(config, JSON.stringify({
+    endpoints: [{ name: "credit", model: "models:/credit@champion", fairness_groups: "age(50), sex", fairness_limits: "demographic_parity_ratio >= 0.8, equal_opportunity_difference <= 0.1", fairness_threshold }],
     alerts: {
       group_interval: "1s",
       receivers: [{ name: "chat", kind: "webhook", url: `http://127.0.0.1:${hook.address().port}/` }, { name: "away", kind: "webhook", url: "http://127.0.0.1:9/" }],
@@ -72,7 +74,7 @@ export async function watching() {
   }));
   await record(join(folder, "record"));
   keeping(folder);
-  const server = await serve("credit=models:/credit@champion", "--record", join(folder, "record"), "--config", config, "--log", "on");
+  const server = await serve("--record", join(folder, "record"), "--config", config, "--log", "on");
   await traffic(server, ["credit"], 9);
   await wait(1500);
   await traffic(server, ["credit"], 8, 80);
@@ -161,14 +163,15 @@ async function alerts(server, told) {
 
 /* ---- drift ------------------------------------------------------------------------------------- */
 
-/* A batch of predictions, and what was true of them: mostly what was predicted. */
+/* A batch of predictions, and what was true of them: mostly what was predicted. High scores are mostly
+ * those of one group. */
 async function labels(server) {
   const { columns } = await server.get("/mw/v1/endpoints/credit");
   const rows = Array.from({ length: 200 }, (_, k) => Object.fromEntries(columns.map((c, j) => [c.name, (k * 17 + j * 7) % 100])));
   const answer = await fetch(`${server.url}/endpoints/credit/invocations`, { method: "POST", headers: { "content-type": "application/json", "X-Request-ID": "batch-1" }, body: JSON.stringify({ dataframe_records: rows }) });
   const { predictions } = await answer.json();
   const middle = [...predictions].sort()[100];
-  const taken = await server.post("/endpoints/credit/feedback", predictions.map((p, k) => ({ id: "batch-1", row: k, label: Number(p > middle) ^ Number(k % 10 === 0) })));
+  const taken = await server.post("/endpoints/credit/feedback", predictions.map((p, k) => ({ id: "batch-1", row: k, label: Number(p > middle) ^ Number(k % 10 === 0), groups: { sex: p > middle !== (k % 20 === 0) ? "<b>M</b>" : "F" } })));
   check(taken.received === 200, JSON.stringify(taken));
 }
 
@@ -177,7 +180,7 @@ async function drift(server) {
   await until(async () => (await server.get("/endpoints/credit/performance")).performance.length > 0, "labels are joined");
   await look(server, "drift", "/ui/endpoints/credit?feature=credit_limit", {
     expect: "Drift over time", dark: true,
-    then: async (page) => { for (const words of ["since it began", "How good the predictions were", "Anomalies"]) await page.getByText(words).first().waitFor({ state: "attached" }).catch(() => { throw new Error(words); }); },
+    then: async (page) => { for (const words of ["since it began", "How good the predictions were", "Anomalies", "Found of the positive"]) await page.getByText(words).first().waitFor({ state: "attached" }).catch(() => { throw new Error(words); }); },
   });
 
   await test("a column opens: what it is now, beside what it was", async () => {
@@ -208,6 +211,23 @@ async function drift(server) {
     await page.done();
   });
 
+  await test("groups are compared live: rates, a limit that is broken, and since when", async () => {
+    const broken = (r) => r.attributes.find((a) => a.attribute === "sex")?.limits.some((l) => l.verdict === "broken");
+    const report = await until(async () => { const r = await server.get(`${link}/fairness`); return broken(r) && r; }, "a limit is broken");
+    await until(async () => (await server.get("/mw/v1/alerts?rule=UnequalTreatment&state=firing")).items.some((a) => a.labels.attribute === "sex"), "UnequalTreatment fires");
+    const sex = report.attributes.find((a) => a.attribute === "sex");
+    const page = await visit(server, "/ui/endpoints/credit?attribute=sex", { expect: "How groups are treated" });
+    const panel = page.getByRole("region", { name: "How groups are treated" });
+    const words = await panel.getByRole("row", { name: /^<b>M/ }).innerText();
+    const rate = (k) => `${(sex.groups["<b>M</b>"][k] * 100).toFixed(0)} %`;
+    check(words.includes(rate("selection_rate")) && words.includes(rate("tpr")), `${words}, but ${rate("selection_rate")}`);
+    await panel.getByText("F against <b>M</b>").first().waitFor();
+    await panel.getByRole("link", { name: "the alert" }).first().waitFor();
+    await panel.getByLabel("groups by").selectOption("age");
+    await panel.getByRole("row", { name: /^below 50/ }).waitFor();
+    await page.done();
+  });
+
   await test("how good predictions were is told by window", async () => {
     const page = await visit(server, "/ui/endpoints/credit", { expect: "How good the predictions were" });
     const { performance } = await server.get("/endpoints/credit/performance");
@@ -215,6 +235,10 @@ async function drift(server) {
     const row = page.getByRole("row", { name: /all that is kept/ });
     await row.waitFor();
     check((await row.innerText()).includes(performance[0].metrics.accuracy.value.toPrecision(3).replace(/0+$/, "")), await row.innerText());
+    await page.goto(`${server.url}/ui/`); /* the same in short */
+    const auc = performance[0].metrics.roc_auc;
+    await page.getByRole("row", { name: /^credit/ }).getByText(new RegExp(`^${Number(auc.value.toPrecision(3))} \\(.*roc auc$`)).waitFor();
+    await page.getByRole("row", { name: /^credit/ }).getByText("v1 loaded").waitFor();
     await page.done();
   });
 }

@@ -91,6 +91,7 @@ def test_groups_of_rows_and_labels(serve, tmp_path):
     assert ratio["verdict"] == "broken" and ratio["high"] < 0.8 and ratio["lowest"] == "F"
     assert verdict == "broken"
     assert not found["age"]["label_coverage_unequal"]
+    assert server.get("/mw/v1/endpoints/credit").json()["compares_groups"] is True
     metrics = server.get("/metrics").text
     line, = [x for x in metrics.splitlines() if x.startswith("mw_fairness_broken{") and
              'attribute="sex"' in x and 'measure="demographic_parity_ratio"' in x]

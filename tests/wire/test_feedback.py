@@ -100,6 +100,9 @@ def test_numbers_are_those_of_sklearn(serve):
         time.sleep(0.1)
     auc, = [k for k in said if 'metric="roc_auc"' in k]
     assert server.samples()[auc] == pytest.approx(part["metrics"]["roc_auc"]["value"], abs=1e-12)
+    seen, = server.get("/mw/v1/overview").json()["items"]  # the same figure, for people
+    assert seen["quality"] == {"metric": "roc_auc", "labels": 400, **part["metrics"]["roc_auc"]}
+    assert server.get("/mw/v1/endpoints/credit").json()["compares_groups"] is False
     assert server.samples()['mw_labels_total{result="joined"}'] == 400
 
 

@@ -17,6 +17,15 @@ export interface DriftSummary {
   worst?: { feature: string; psi: number | null; drifted: boolean };
 }
 
+/* By the newest labels that came back. */
+export interface Quality {
+  metric: string;
+  value: number;
+  low: number | null;
+  high: number | null;
+  labels: number;
+}
+
 export interface Endpoint {
   name: string;
   state: State;
@@ -34,6 +43,8 @@ export interface Endpoint {
   requests: number;
   last?: number;
   drift: DriftSummary;
+  since: number; /* when its version was first seen here */
+  quality?: Quality;
   spark?: number[];
 }
 
@@ -79,6 +90,7 @@ export interface EndpointDetail {
   shed: Record<string, number>;
   columns?: Column[];
   versions: EndpointVersion[];
+  compares_groups: boolean; /* GET /fairness has an answer */
 }
 
 export type Numbers = (number | null)[];

@@ -23,6 +23,7 @@ import { seesAll, server } from "../state/server";
 import { frozenLink } from "../state/range";
 import { Drift } from "./drift";
 import { Performance } from "./performance";
+import { Treatment } from "./treatment";
 
 /* A second more, in place of the oldest. */
 function append(series: Series, point: Point, keep: number): Series {
@@ -243,6 +244,7 @@ export function EndpointPage({ name }: { name: string }) {
             { title: "What it did over time", path: `/mw/v1${link}/series` },
             { title: "Its drift", path: `/mw/v1${link}/drift`, cli: `mw report drift ${name} --server ${location.host} -o drift.html` },
             { title: "How good it was", path: `${link}/performance?window=7d` },
+            ...(detail.data.compares_groups ? [{ title: "How it treats groups", path: `/mw/v1${link}/fairness`, cli: "mw fairness check --data scored.csv --label y --score p --groups sex" }] : []),
             { title: "Decay over time", path: `/mw/v1/history?metric=mw_performance,mw_decay_estimated&endpoint=${encodeURIComponent(name)}` },
             { title: "As it happens", path: `/mw/v1/events?topics=endpoint:${encodeURIComponent(name)}` },
           ]} />
@@ -270,6 +272,7 @@ export function EndpointPage({ name }: { name: string }) {
       <Drift name={name} marks={marks} />
       <Anomalies name={name} series={series} marks={marks} />
       {server.value.logging && <Performance name={name} />}
+      <Treatment name={name} configured={!!detail.data?.compares_groups} marks={marks} />
       <Alerts name={name} rollouts={all} />
       <div class="grid">
         <Panel title="Versions"><Shown of={detail}>{(d) => <Versions detail={d} rollout={newest} />}</Shown>

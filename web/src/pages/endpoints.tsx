@@ -1,5 +1,5 @@
 /* Endpoints: the same rows as the overview, for those who look for one. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Overview } from "../api/types";
 import { useData } from "../api/use";
 import { listen } from "../state/live";
@@ -7,11 +7,14 @@ import { go, param, setQuery } from "../state/router";
 import { UseThis } from "../parts/copy";
 import { Page, Panel, Shown } from "../parts/panel";
 import { Table } from "../parts/table";
-import { columns } from "./overview";
+import { columnsOf } from "./overview";
+import { useRollouts } from "../parts/now";
 
 export function EndpointsPage() {
   const asked = useData<Overview>("/mw/v1/overview");
   const [words, set] = useState(param("q"));
+  const rollouts = useRollouts();
+  const columns = useMemo(() => columnsOf(asked.data?.started ?? 0, rollouts.data?.items ?? []), [asked.data?.started, rollouts.data]);
   useEffect(() => listen("overview", "overview", (data) => asked.set(data as Overview)), []);
   return (
     <Page title="Endpoints" actions={<UseThis uses={[{ title: "How all endpoints are", path: "/mw/v1/overview", cli: "mw status" }, { title: "Their names alone", path: "/v2/models" }]} />}>

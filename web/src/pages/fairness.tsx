@@ -10,12 +10,11 @@ import { UseThis, say } from "../parts/copy";
 import { ago, count, digits, moment, percent } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, Page, Panel, Shown } from "../parts/panel";
+import { number, pair, rateColumns, type Group, type Pair } from "../parts/rate";
 import { Recorded } from "../parts/record";
 import { A } from "../parts/shell";
 import { Table, type Column } from "../parts/table";
 
-type Pair = [number | null, number | null];
-type Group = Record<string, number | null | boolean | Pair | Record<string, string>>;
 interface Check { name?: string; measure?: string; value: number | null; interval95?: Pair; min?: number | null; max?: number | null; verdict: string; why?: string; more_rows?: number | null }
 interface Test { reference: string; difference: number | null; difference_newcombe95?: Pair; p_fisher_holm?: number | null }
 interface Attribute {
@@ -28,9 +27,6 @@ interface Attribute {
 }
 interface Report { kind: string; passed?: boolean; verdict: string | null; data?: string; rows?: number; label?: string; score?: string; threshold?: number; attributes: Record<string, Attribute> }
 interface Gates { results: { gate: string; passed: boolean; stale: boolean; time: number; by: string; summary: string; report: string }[] }
-
-const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
-const pair = (value: unknown): Pair => (Array.isArray(value) ? (value as Pair) : [null, null]);
 
 /* ---- which report -------------------------------------------------------------------------------- */
 
@@ -120,27 +116,6 @@ function sentence(name: string, of: Attribute): string {
 
 const signed = (value: number | null) => (value == null ? "–" : `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`);
 
-/* A rate from 0 to 1 with its interval. */
-function Rate({ value, interval, line }: { value: number | null; interval: Pair; line?: number | null }) {
-  const x = (v: number) => 4 + Math.max(0, Math.min(1, v)) * 92;
-  const [low, high] = interval;
-  return (
-    <span class="rate">
-      <svg class="interval" viewBox="0 0 100 14" width="100" height="14" aria-hidden="true">
-        <path class="iv-zero" d="M4 7H96" />
-        {line != null && <path class="iv-limit" d={`M${x(line)} 0v14`} />}
-        {low != null && high != null && <path class="iv-line" d={`M${x(low)} 7H${Math.max(x(high), x(low) + 1)}`} />}
-        {value != null && <circle class="iv-dot" cx={x(value)} cy="7" r="3.5" />}
-      </svg>
-      <span title={low != null ? `95 %: ${percent(low)} to ${percent(high)}` : "no interval"}>{value == null ? "–" : percent(value)}</span>
-    </span>
-  );
-}
-
-const rates: [string, string][] = [
-  ["selection_rate", "Selected"], ["tpr", "Found of the positive (TPR)"], ["fpr", "Wrongly selected (FPR)"], ["ppv", "Right of the selected (PPV)"], ["accuracy", "Right of all"],
-];
-
 interface Line { name: string; group: Group }
 
 function One({ name, of }: { name: string; of: Attribute }) {
@@ -148,9 +123,7 @@ function One({ name, of }: { name: string; of: Attribute }) {
   const columns: Column<Line>[] = [
     { key: "group", title: "Group", value: (l) => l.name, cell: (l) => <>{l.name}{l.group.few_rows ? <span class="tag" title="too few rows to judge">few rows</span> : null}</> },
     { key: "n", title: "Rows", right: true, value: (l) => number(l.group.n), cell: (l) => count(number(l.group.n)) },
-    ...rates.map(([key, title]): Column<Line> => ({
-      key, title, value: (l) => number(l.group[key]), cell: (l) => <Rate value={number(l.group[key])} interval={pair(l.group[`${key}_wilson95`])} line={number(of.overall[key])} />,
-    })),
+    ...rateColumns<Line>(of.overall),
     { key: "impact", title: "To the highest", right: true, value: (l) => of.impact_ratio_to_highest_rate[l.name], cell: (l) => {
       const ratio = of.impact_ratio_to_highest_rate[l.name];
       return ratio == null ? "–" : <span class={ratio < 0.8 ? "count-firing" : ""} title="selection rate over the highest one; four fifths is the usual line">{ratio.toFixed(2)}{ratio < 0.8 ? " ▼" : ""}</span>;

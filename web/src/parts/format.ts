@@ -44,11 +44,12 @@ export function psi(value: number | null | undefined): string {
   return value == null ? none : value.toFixed(2);
 }
 
-/* "40 s", "15 min", "3 h" */
+/* "40 s", "15 min", "3 h", "7 d" */
 export function lasting(s: number | null | undefined): string {
   if (s == null) return none;
   if (s < 120) return `${Math.round(s)} s`;
-  return s < 7200 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`;
+  if (s < 7200) return `${Math.round(s / 60)} min`;
+  return s < 172800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} d`;
 }
 
 export function bytes(value: number | null | undefined): string {

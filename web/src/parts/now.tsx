@@ -67,11 +67,16 @@ export function LiveRollouts({ of: asked }: { of: Asked<{ items: Rollout[] }> })
   );
 }
 
-/* What became of the last ones: promoted, taken back, by whom and why. */
-export function RecentRollouts() {
-  const asked = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts?max_results=20" : undefined, fallback());
+/* The newest ones, the newest first. */
+export function useRollouts(): Asked<{ items: Rollout[] }> {
+  const asked = useData<{ items: Rollout[] }>(server.value.record && seesAll.value ? "/mw/v1/rollouts?max_results=200" : undefined, fallback());
   useNews("rollouts", asked.reload);
-  const over = (asked.data?.items ?? []).filter((r) => r.ended).sort((a, b) => b.ended! - a.ended!).slice(0, 5);
+  return asked;
+}
+
+/* What became of the last ones: promoted, taken back, by whom and why. */
+export function RecentRollouts({ items }: { items: Rollout[] }) {
+  const over = items.filter((r) => r.ended).sort((a, b) => b.ended! - a.ended!).slice(0, 5);
   if (over.length === 0) return null;
   return (
     <Panel title="Recently" note={<A to="/rollouts">all rollouts</A>} wide>
