@@ -84,24 +84,37 @@ void serve_shadow_offer(serve_shadow *shadow, const serve_call *call)
 
 /* ---- on its own ------------------------------------------------------------------------------ */
 
-/* The rows by the columns of the other version: by name, missing where there is none. */
-static double *by_columns_of(const shadow_job *job)
+/* One column of the rows; false when the other version takes one of its values for none. */
+static bool recode_column(const shadow_job *job, size_t at, size_t c, double *rows)
+{
+    const mw_schema *from = &job->models[0]->forest->schema, *to = &job->models[1]->forest->schema;
+    for (size_t r = 0; r < job->n_rows; r++)
+        if (mw_column_recode(&from->columns[at], &to->columns[c],
+                             job->rows[r * job->n_columns + at], &rows[r * to->n_columns + c],
+                             NULL) != MW_OK)
+            return false;
+    return true;
+}
+
+/* The rows as the other version reads them: columns by name, missing where there is none,
+ * categories by their texts. NULL: it would refuse them, or there is no memory. */
+static double *as_read_by_other(const shadow_job *job)
 {
     const mw_schema *from = &job->models[0]->forest->schema, *to = &job->models[1]->forest->schema;
     double *rows = malloc(job->n_rows * to->n_columns * sizeof *rows);
-    for (size_t c = 0; rows && c < to->n_columns; c++) {
-        size_t at = c < from->n_columns && mw_view_equal(from->columns[c].name, to->columns[c].name)
-                        ? c
-                        : 0;
-        while (at < from->n_columns && at < job->n_columns &&
-               !mw_view_equal(from->columns[at].name, to->columns[c].name))
-            at++;
-        for (size_t r = 0; r < job->n_rows; r++)
-            rows[r * to->n_columns + c] = at < from->n_columns && at < job->n_columns
-                                              ? job->rows[r * job->n_columns + at]
-                                              : NAN;
+    bool fits = rows != NULL;
+    for (size_t c = 0; fits && c < to->n_columns; c++) {
+        ptrdiff_t at = mw_schema_find(from, to->columns[c].name);
+        if (at >= 0 && (size_t)at < job->n_columns)
+            fits = recode_column(job, (size_t)at, c, rows);
+        else
+            for (size_t r = 0; r < job->n_rows; r++)
+                rows[r * to->n_columns + c] = NAN;
     }
-    return rows;
+    if (fits)
+        return rows;
+    free(rows);
+    return NULL;
 }
 
 /* The values, owned by the caller; NULL when it fails. */
@@ -139,21 +152,32 @@ static void compare(serve_split *split, const double *from, const double *to, si
                           memory_order_relaxed);
 }
 
+/* Both versions decide of the same row, so its group is asked of one. */
+static size_t group_of(const shadow_job *job)
+{
+    const mw_matrix rows = {
+        job->rows, MW_FLOAT64, job->n_rows, job->n_columns, (ptrdiff_t)job->n_columns, 1};
+    return serve_asked_group(&job->split->asked, 0, &job->models[0]->forest->schema, &rows);
+}
+
 static void run_job(serve_shadow *shadow, const shadow_job *job)
 {
-    double *other = by_columns_of(job), *values[MW_ARMS] = {NULL};
+    double *other = as_read_by_other(job), *values[MW_ARMS] = {NULL};
+    const double *rows[MW_ARMS] = {job->rows, other};
     uint64_t ns[MW_ARMS] = {0};
     unsigned counter = (unsigned)job->split->n_counters - 1; /* the one that several may write */
-    for (unsigned i = 0; other && i < MW_ARMS; i++) {
+    for (unsigned i = 0; i < MW_ARMS; i++) {
         unsigned a = (i + shadow->turn) % MW_ARMS;
         const serve_model *model = job->models[a];
-        values[a] = predict(shadow, model, a ? other : job->rows, job->n_rows,
-                            a ? model->forest->schema.n_columns : job->n_columns, &ns[a]);
+        if (rows[a])
+            values[a] = predict(shadow, model, rows[a], job->n_rows,
+                                a ? model->forest->schema.n_columns : job->n_columns, &ns[a]);
     }
     shadow->turn++;
+    size_t group = group_of(job);
     for (int a = 0; a < MW_ARMS; a++)
         serve_split_count_pair(job->split, counter, a, !values[a], ns[a],
-                               values[a] ? values[a][job->models[a]->n_outputs - 1] : NAN);
+                               values[a] ? values[a][job->models[a]->n_outputs - 1] : NAN, group);
     size_t n_outputs = job->models[0]->n_outputs;
     if (values[0] && values[1] && n_outputs == job->models[1]->n_outputs)
         compare(job->split, values[0], values[1], job->n_rows * n_outputs);

@@ -135,8 +135,19 @@ static void count_score(serve_split *split, serve_arm *arm, int which, double sc
     bump(arm, &arm->scores[bin], 1);
 }
 
+static void count_group(const serve_split *split, serve_arm *arm, size_t group, double score)
+{
+    double threshold = split->asked.groups.threshold;
+    if (group == MW_ARM_GROUPS || !isfinite(score))
+        return;
+    double decision = isnan(threshold) ? score : score >= threshold;
+    bump(arm, &arm->group_n[group], 1);
+    bump_double(arm, &arm->group_sum[group], decision);
+    bump_double(arm, &arm->group_squares[group], decision * decision);
+}
+
 void serve_split_count_pair(serve_split *split, unsigned counter, int which, bool failed,
-                            uint64_t ns, double score)
+                            uint64_t ns, double score, size_t group)
 {
     serve_arm *arm = &split->arms[counter * MW_ARMS + (unsigned)which];
     bump(arm, &arm->requests, 1);
@@ -146,10 +157,11 @@ void serve_split_count_pair(serve_split *split, unsigned counter, int which, boo
     }
     count_latency(arm, ns);
     count_score(split, arm, which, score);
+    count_group(split, arm, group, score);
 }
 
 /* What was asked of which arm, by its first row. */
-static void count_asked(serve_call *call, serve_arm *arm, double score)
+static void count_asked(serve_call *call, serve_arm *arm)
 {
     const serve_asked *asked = &call->slot.split->asked;
     const mw_schema *schema = &call->slot.model->forest->schema;
@@ -164,14 +176,6 @@ static void count_asked(serve_call *call, serve_arm *arm, double score)
         bump_double(arm, &arm->covariate_sum[i], value);
         bump_double(arm, &arm->covariate_squares[i], value * value);
     }
-    size_t group = serve_asked_group(asked, call->arm, schema, &call->rows);
-    double threshold = asked->groups.threshold;
-    if (group == MW_ARM_GROUPS || !isfinite(score))
-        return;
-    double decision = isnan(threshold) ? score : score >= threshold;
-    bump(arm, &arm->group_n[group], 1);
-    bump_double(arm, &arm->group_sum[group], decision);
-    bump_double(arm, &arm->group_squares[group], decision * decision);
 }
 
 /* "X-Millwright-Version: 3", and whether this client will get it again. */
@@ -203,13 +207,15 @@ void serve_split_count(serve_call *call, unsigned counter, uint64_t ns)
     double score = status == 200 && call->rows.n_rows > 0 && call->values
                        ? call->values[call->slot.model->n_outputs - 1]
                        : NAN;
-    if (call->is_read && call->rows.n_rows > 0)
-        count_asked(call, &split->arms[counter * MW_ARMS + (unsigned)call->arm], score);
-    if (call->is_keyed) {
-        serve_arm *arm = &split->arms[counter * MW_ARMS + (unsigned)call->arm];
-        bump(arm, &arm->keyed, 1);
+    serve_arm *arm = &split->arms[counter * MW_ARMS + (unsigned)call->arm];
+    size_t group = MW_ARM_GROUPS;
+    if (call->is_read && call->rows.n_rows > 0) {
+        count_asked(call, arm);
+        group = serve_asked_group(&split->asked, call->arm, &call->slot.model->forest->schema,
+                                  &call->rows);
     }
-    serve_split_count_pair(split, counter, call->arm, status != 200, ns, score);
+    bump(arm, &arm->keyed, call->is_keyed);
+    serve_split_count_pair(split, counter, call->arm, status != 200, ns, score, group);
 }
 
 static double get(const atomic_uint_least64_t *counter)

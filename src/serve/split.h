@@ -61,9 +61,10 @@ struct serve_call;
 void serve_split_choose(struct serve_call *call);
 /* What became of a call that chose, by `counter`'s thread; the answer says which version it was. */
 void serve_split_count(struct serve_call *call, unsigned counter, uint64_t ns);
-/* A score and a latency of either arm, for pairs that the shadow made. */
+/* What one arm did with a row: its score, its latency; group: MW_ARM_GROUPS = none. Also for pairs
+ * that the shadow made. */
 void serve_split_count_pair(serve_split *split, unsigned counter, int arm, bool failed, uint64_t ns,
-                            double score);
+                            double score, size_t group);
 void serve_split_sum(const serve_split *split, mw_arm ret_arms[MW_ARMS]);
 
 #endif

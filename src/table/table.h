@@ -250,6 +250,12 @@ MW_CHECKED mw_status mw_batch_put_number(mw_batch *batch, const mw_schema *schem
  * empty text is missing, because BYTES tensors and CSV carry numbers so. */
 MW_CHECKED mw_status mw_batch_put_text(mw_batch *batch, const mw_schema *schema, size_t row,
                                        size_t column, mw_view text, mw_error *err);
+/* A cell of a row of one model, as a row of another holds it: a category by its text or its hash,
+ * whatever codes the two give it; a number by its value; missing stays missing.
+ * Fails as the two above where `to` refuses it, and where only a hash is known and `to` needs more.
+ * Any thread. */
+MW_CHECKED mw_status mw_column_recode(const mw_column *from, const mw_column *to, double value,
+                                      double *ret_value, mw_error *err);
 /* "column 'x' is missing": the schema has required columns that `present` (n_columns flags) lacks.
  * Fills err with the first few missing names and the nearest given one. */
 MW_CHECKED mw_status mw_schema_check_present(const mw_schema *schema, const bool *present,

@@ -10,19 +10,25 @@ typedef struct load {
     const char *request;
     unsigned answered, lost;
     bool told; /* an answer said Connection: close */
+    bool late; /* the last request came later than a drain waits for it */
 } load;
 
 /* Ask again and again on one connection until the server ends it. A request without an answer is
- * lost. */
+ * lost, unless this thread did not get its turn for so long that it counts as idle. */
 static void *run_load(void *argument)
 {
     load *l = argument;
     mw_buf answer;
     mw_buf_init(&answer, MW_MIB);
+    uint64_t before_ns = mw_clock_ns();
     int fd = wire_connect(l->address);
     while (!l->told) {
-        if (!wire_send(fd, l->request) || !wire_answer(fd, &answer, true)) {
-            l->lost++;
+        uint64_t begin_ns = mw_clock_ns();
+        bool is_sent = wire_send(fd, l->request);
+        l->late = mw_clock_ns() - before_ns >= (uint64_t)MW_LIMIT_DRAIN_IDLE_MS * 1000000;
+        before_ns = begin_ns; /* the server's clock cannot have begun before */
+        if (!is_sent || !wire_answer(fd, &answer, true)) {
+            l->lost += !l->late;
             break;
         }
         l->answered++;
@@ -54,7 +60,7 @@ static void drain_under(const char *request)
         pthread_join(threads[i], NULL);
         answered += loads[i].answered;
         assert_int_equal(loads[i].lost, 0);
-        assert_true(loads[i].told);
+        assert_true(loads[i].told || loads[i].late);
     }
     assert_int_equal(answered, atomic_load(&house.n_handled));
     assert_int_equal(wire_try_connect(house.address), -1);

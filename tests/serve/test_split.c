@@ -111,8 +111,8 @@ static void test_counts(void **state)
     serve_split *split;
     assert_int_equal(serve_split_new(&usual, 2, &split, &err), MW_OK);
     for (int i = 0; i < 100; i++) {
-        serve_split_count_pair(split, 0, 0, false, 2000000, i * 0.01);
-        serve_split_count_pair(split, 1, 1, i % 10 == 0, 4000000, 0.5);
+        serve_split_count_pair(split, 0, 0, false, 2000000, i * 0.01, MW_ARM_GROUPS);
+        serve_split_count_pair(split, 1, 1, i % 10 == 0, 4000000, 0.5, MW_ARM_GROUPS);
     }
     serve_split_sum(split, arms);
     assert_true(arms[0].requests == 100 && arms[0].errors == 0 && arms[0].score_n == 100);

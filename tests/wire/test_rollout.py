@@ -334,9 +334,11 @@ def test_gates_are_held_by_every_door(house, run, tmp_path):
 
 def test_a_shadow_answers_nobody(house):
     house.start(model="credit/3", strategy="shadow", steps=[{"shadow": "100%", "min_samples": 100}],
-                judge={"metrics": [{"score_shift": {"psi": 0.5}}]})
+                judge={"metrics": [{"score_shift": {"psi": 0.5}},
+                                   {"fairness": {"tolerance": "95%", "column": "age",
+                                                 "bounds": [0]}}]})
     traffic = Traffic(house.server)
-    house.until(lambda: house.rollout()["evidence"][0]["finding"] == "regress")
+    house.until(lambda: [e["finding"] for e in house.rollout()["evidence"]] == ["regress", "fine"])
     traffic.end()
     assert {version for _, version in traffic.versions} <= {"1", None} and not traffic.failed
     found = house.rollout()
