@@ -7,7 +7,7 @@
 #include "../folder.h"
 #include "alert/alert.h"
 
-enum { ASKERS = 3, RUN_MS = 1500 };
+enum { ASKERS = 3, RUN_MS = 1500, WAIT_MS = 20000 };
 
 static atomic_bool is_over;
 static atomic_uint n_scrapes, n_answers;
@@ -72,6 +72,11 @@ static void *ask(void *given)
     return NULL;
 }
 
+static bool enough(void)
+{
+    return atomic_load(&n_scrapes) >= 2 && atomic_load(&n_answers) > ASKERS;
+}
+
 static void test_all_at_once(void **state)
 {
     (void)state;
@@ -100,7 +105,8 @@ static void test_all_at_once(void **state)
     assert_int_equal(mw_alerts_start(alerts, &err), MW_OK);
     for (size_t i = 0; i < ASKERS; i++)
         assert_int_equal(mw_thread_start(&threads[i], NULL, ask, alerts), 0);
-    usleep(RUN_MS * 1000);
+    for (int ms = 0; ms < WAIT_MS && (ms < RUN_MS || !enough()); ms += 10)
+        usleep(10000);
     atomic_store(&is_over, true);
     for (size_t i = 0; i < ASKERS; i++)
         pthread_join(threads[i], NULL);
@@ -108,7 +114,7 @@ static void test_all_at_once(void **state)
     mw_alerts_close(alerts);
     mw_alert_config_free(config);
     test_folder_remove(folder);
-    assert_true(atomic_load(&n_scrapes) >= 2 && atomic_load(&n_answers) > ASKERS);
+    assert_true(enough());
 }
 
 int main(void)

@@ -107,10 +107,14 @@ static void test_busy_threads_do_not_wait(void **state)
         expect_each_once(&jobs[i].work);
 }
 
-static void sleep_job(mw_job *job)
+static atomic_bool is_released, has_ended;
+
+static void wait_job(mw_job *job)
 {
     (void)job;
-    usleep(30000);
+    while (!atomic_load(&is_released))
+        usleep(1000);
+    atomic_store(&has_ended, true);
 }
 
 /* Work that goes on counts, not only work that has ended. */
@@ -118,19 +122,25 @@ static void test_busy_time(void **state)
 {
     (void)state;
     const uint64_t ms = 1000000;
-    mw_job job = {.run = sleep_job};
+    mw_job job = {.run = wait_job};
     mw_pool *pool;
     mw_error err;
     assert_int_equal(mw_pool_new(2, &pool, &err), MW_OK);
     assert_true(mw_pool_busy_ns(pool) < 5 * ms);
     uint64_t began_ns = mw_clock_ns();
     mw_pool_submit(pool, &job);
-    usleep(15000);
-    assert_true(mw_pool_busy_ns(pool) > 1 * ms);
-    while (mw_clock_ns() - began_ns < 60 * ms)
+    while (mw_pool_busy_ns(pool) < 5 * ms)
         usleep(1000);
-    uint64_t busy_ns = mw_pool_busy_ns(pool);
-    assert_true(busy_ns >= 30 * ms && busy_ns < mw_clock_ns() - began_ns);
+    atomic_store(&is_released, true);
+    while (!atomic_load(&has_ended))
+        usleep(1000);
+    uint64_t busy_ns = mw_pool_busy_ns(pool), before_ns = 0;
+    while (busy_ns != before_ns) { /* the thread has yet to say so */
+        usleep(20000);
+        before_ns = busy_ns;
+        busy_ns = mw_pool_busy_ns(pool);
+    }
+    assert_true(busy_ns >= 5 * ms && busy_ns < mw_clock_ns() - began_ns);
     mw_pool_free(pool);
 }
 

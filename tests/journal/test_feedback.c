@@ -252,7 +252,7 @@ static void test_ids_said_twice(void **state)
     double last = 50;
     journal = open_log(10);
     tap(journal, "price", &forest, "order", 1, &last, 1);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 1000; i++) {
         mw_journal_counts counts;
         mw_journal_count(journal, &counts);
         if (counts.rows_written == 1)

@@ -109,10 +109,18 @@ static void test_cut_off(void **state)
     house_open(&house);
     int later = wire_connect(house.address), half = wire_connect(house.address),
         reader = wire_connect(house.address);
-    wire_send(later, "GET /later?2500 HTTP/1.1\r\nHost: a\r\n\r\n");
-    wire_send(half, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
-    wire_send(reader, "GET /big?50000000 HTTP/1.1\r\nHost: a\r\n\r\n");
-    wire_pause(100);
+    static const char *const asked[] = {
+        "GET /later?2500 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+        "GET /big?50000000 HTTP/1.1\r\nHost: a\r\n\r\n"};
+    wire_send(later, asked[0]);
+    wire_send(half, asked[1]);
+    wire_send(reader, asked[2]);
+    mw_server_counts counts = {0};
+    while (counts.bytes_in < strlen(asked[0]) + strlen(asked[1]) + strlen(asked[2])) {
+        wire_pause(1);
+        mw_server_count(house.server, &counts);
+    }
     assert_int_equal(mw_server_drain(house.server, 1), 3);
     house_close(&house);
     close(later);

@@ -437,9 +437,11 @@ static void test_hang_up_while_deferred(void **state)
     (void)state;
     unsigned before = atomic_load(&the_house.n_gone);
     for (int i = 0; i < 4; i++) {
+        unsigned handled = atomic_load(&the_house.n_handled);
         int fd = dial();
         wire_send(fd, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
-        wire_pause(20);
+        while (atomic_load(&the_house.n_handled) == handled) /* a reset would overtake it */
+            wire_pause(1);
         struct linger at_once = {.l_onoff = 1};
         if (i % 2) /* by a reset, or in the ordinary way */
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -441,7 +441,7 @@ static void test_leading_and_claims(void **state)
     assert_int_equal(mw_store_claim(second, "s3://b/x", "folder 2", &err), MW_OK);
     mw_store_close(first); /* and a moment later the server has seen it */
     bool leads = false;
-    for (int i = 0; i < 200 && !(leads = mw_store_leads(second, MW_VIEW("churn"))); i++)
+    for (int i = 0; i < 1000 && !(leads = mw_store_leads(second, MW_VIEW("churn"))); i++)
         usleep(10000);
     assert_true(leads);
     mw_store_close(second);
