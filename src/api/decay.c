@@ -11,10 +11,15 @@
 #include "drift.h"
 #include "look.h"
 
+enum { METRICS = 6, WINDOW_MS = 300000 };
+
+/* Of which some are estimated, too. */
+static const char *const of_numbers[METRICS] = {"rmse", "mae", "mse", "r2", "mape", "mean_error"};
+
 typedef struct decay_truth {
     int64_t begin_ms;
     size_t n_labels;
-    double values[MW_N_DECAY];
+    mw_estimate values[METRICS];
 } decay_truth;
 
 typedef struct decay_call {
@@ -24,28 +29,32 @@ typedef struct decay_call {
     const char *endpoint; /* lives as long as the fleet */
     unsigned version;
     uint64_t model;
+    bool is_regression, has_decay;
+    mw_watch_decay decay;
     size_t n;
     decay_truth truths[MW_WATCH_DECAY_WINDOWS + 1]; /* of the windows that have labels, in order */
 } decay_call;
 
-enum { WINDOW_MS = 300000 };
+static const char *name_of(bool is_regression, size_t metric)
+{
+    return is_regression ? of_numbers[metric] : mw_decay_name((mw_decay_metric)metric);
+}
 
 /* ---- the truth ------------------------------------------------------------------------------- */
 
-double api_decay_value(const mw_performance_part *part, size_t metric)
+mw_estimate api_decay_value(const mw_performance_part *part, const char *wanted)
 {
     size_t n;
     const mw_quality_metric *names = mw_quality_metrics(part->task, &n);
-    const char *wanted = mw_decay_name((mw_decay_metric)metric);
     size_t size = strlen(wanted);
     for (size_t i = 0; i < n; i++) {
         const char *name = names[i].name, *rest = name + size;
         /* of several classes it is the mean over them */
         if (strncmp(name, wanted, size) == 0 &&
             (!*rest || strcmp(rest, "_macro") == 0 || strcmp(rest, "_ovr") == 0))
-            return part->metrics[i].value;
+            return part->metrics[i];
     }
-    return (double)NAN;
+    return (mw_estimate){(double)NAN, (double)NAN, (double)NAN, MW_BY_NORMAL};
 }
 
 static void see(void *user, const mw_performance_part *part)
@@ -56,28 +65,53 @@ static void see(void *user, const mw_performance_part *part)
     decay_truth *truth = &call->truths[call->n++];
     truth->begin_ms = part->step_begin_ms;
     truth->n_labels = part->n_labels;
-    for (size_t m = 0; m < MW_N_DECAY; m++)
-        truth->values[m] = api_decay_value(part, m);
+    call->is_regression = part->task == MW_TASK_REGRESSION;
+    for (size_t m = 0; m < METRICS; m++)
+        truth->values[m] = api_decay_value(part, name_of(call->is_regression, m));
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static void put_window(const mw_watch_decay_window *w, const decay_truth *truth, bool is_first,
-                       mw_buf *out)
+static double number_at(const double *numbers, ptrdiff_t at)
+{
+    return numbers && at >= 0 ? numbers[at] : (double)NAN;
+}
+
+/* The place of a metric among those that are estimated; -1. */
+static ptrdiff_t place_of(const decay_call *call, const char *name)
+{
+    for (size_t m = 0; call->has_decay && m < call->decay.n_metrics; m++)
+        if (strcmp(mw_watch_decay_name(call->decay.is_regression, m), name) == 0)
+            return (ptrdiff_t)m;
+    return -1;
+}
+
+static void put_metric(const decay_call *call, const mw_watch_decay_window *w,
+                       const decay_truth *truth, size_t m, mw_buf *out)
+{
+    static const mw_estimate none = {(double)NAN, (double)NAN, (double)NAN, MW_BY_NORMAL};
+    const char *name = name_of(call->is_regression, m);
+    const mw_estimate *told = truth ? &truth->values[m] : &none;
+    ptrdiff_t at = place_of(call, name);
+    mw_buf_format(out, "%s\"%s\":{\"estimated\":", m ? "," : "", name);
+    mw_json_write_double(out, number_at(w ? w->estimated : NULL, at));
+    api_put_double(out, "low", number_at(w ? w->low : NULL, at));
+    api_put_double(out, "high", number_at(w ? w->high : NULL, at));
+    api_put_double(out, "realized", told->value);
+    api_put_double(out, "realized_low", told->low);
+    api_put_double(out, "realized_high", told->high);
+    mw_buf_char(out, '}');
+}
+
+static void put_window(const decay_call *call, const mw_watch_decay_window *w,
+                       const decay_truth *truth, bool is_first, mw_buf *out)
 {
     double t = w ? w->t : (double)truth->begin_ms / 1000;
     mw_buf_format(out, "%s\n{\"t\":%.0f,\"rows\":%llu,\"labels\":%zu,\"metrics\":{",
                   is_first ? "" : ",", t, w ? (unsigned long long)w->rows : 0ULL,
                   truth ? truth->n_labels : 0);
-    for (size_t m = 0; m < MW_N_DECAY; m++) {
-        mw_buf_format(out, "%s\"%s\":{\"estimated\":", m ? "," : "",
-                      mw_decay_name((mw_decay_metric)m));
-        mw_json_write_double(out, w ? w->estimated[m] : (double)NAN);
-        api_put_double(out, "low", w ? w->low[m] : (double)NAN);
-        api_put_double(out, "high", w ? w->high[m] : (double)NAN);
-        api_put_double(out, "realized", truth ? truth->values[m] : (double)NAN);
-        mw_buf_char(out, '}');
-    }
+    for (size_t m = 0; m < METRICS; m++)
+        put_metric(call, w, truth, m, out);
     mw_buf_text(out, "}}");
 }
 
@@ -89,8 +123,8 @@ static void put_windows(const decay_call *call, const mw_watch_decay_window *win
     for (bool is_first = true; i < n || j < call->n; is_first = false) {
         int64_t begins = i < n ? (int64_t)(windows[i].t * 1000) : INT64_MAX;
         int64_t told = j < call->n ? call->truths[j].begin_ms : INT64_MAX;
-        put_window(begins <= told ? &windows[i] : NULL, told <= begins ? &call->truths[j] : NULL,
-                   is_first, out);
+        put_window(call, begins <= told ? &windows[i] : NULL,
+                   told <= begins ? &call->truths[j] : NULL, is_first, out);
         i += begins <= told;
         j += told <= begins;
     }
@@ -98,14 +132,16 @@ static void put_windows(const decay_call *call, const mw_watch_decay_window *win
 
 static void put_reference(const decay_call *call, mw_buf *out)
 {
-    mw_watch_decay decay;
-    if (!call->monitor || !mw_monitor_decay(call->monitor, call->endpoint, call->version, &decay))
+    const mw_watch_decay *decay = &call->decay;
+    if (!call->has_decay)
         return;
-    mw_buf_format(out, ",\"reference\":{\"labels\":%zu,\"calibrated\":%s,\"metrics\":{",
-                  decay.reference_labels, decay.is_calibrated ? "true" : "false");
-    for (size_t m = 0; m < MW_N_DECAY; m++) {
-        mw_buf_format(out, "%s\"%s\":", m ? "," : "", mw_decay_name((mw_decay_metric)m));
-        mw_json_write_double(out, decay.reference[m]);
+    mw_buf_format(out, ",\"reference\":{\"labels\":%zu", decay->reference_labels);
+    if (!decay->is_regression)
+        mw_buf_format(out, ",\"calibrated\":%s", decay->is_calibrated ? "true" : "false");
+    mw_buf_text(out, ",\"metrics\":{");
+    for (size_t m = 0; m < decay->n_metrics; m++) {
+        mw_buf_format(out, "%s\"%s\":", m ? "," : "", mw_watch_decay_name(decay->is_regression, m));
+        mw_json_write_double(out, decay->reference[m]);
     }
     mw_buf_text(out, "}}");
 }
@@ -125,14 +161,18 @@ static void done(mw_performance_task *task)
         return;
     }
     size_t n = 0, first = 0;
-    if (call->monitor)
+    if (call->monitor) {
         n = mw_monitor_decay_windows(call->monitor, call->endpoint, call->version, windows);
+        call->has_decay =
+            mw_monitor_decay(call->monitor, call->endpoint, call->version, &call->decay);
+        call->is_regression |= call->has_decay && call->decay.is_regression;
+    }
     while (first < n && (int64_t)(windows[first].t * 1000) + WINDOW_MS <= task->query.from_ms)
         first++;
     mw_buf_text(out, "{\"endpoint\":");
     mw_json_write_text(out, mw_view_of(call->endpoint));
-    mw_buf_format(out, ",\"version\":%u,\"method\":\"cbpe\",\"window_seconds\":%d", call->version,
-                  WINDOW_MS / 1000);
+    mw_buf_format(out, ",\"version\":%u,\"method\":\"%s\",\"window_seconds\":%d", call->version,
+                  call->is_regression ? "dle" : "cbpe", WINDOW_MS / 1000);
     put_reference(call, out);
     mw_buf_text(out, ",\"windows\":[");
     put_windows(call, windows + first, n - first, out);
@@ -149,6 +189,7 @@ static void take_endpoint(void *user, const mw_endpoint_info *info)
     call->endpoint = info->name;
     call->version = info->version;
     call->model = info->forest ? mw_journal_model(info->forest) : 0;
+    call->is_regression = info->forest && info->forest->n_classes == 0;
 }
 
 static mw_status ask(mw_api *api, mw_exchange *exchange, const api_asked *asked, decay_call *call,

@@ -461,12 +461,12 @@ static const struct decay_metric {
 };
 
 static void write_decay_line(const drift_page *page, const mw_endpoint_info *info, const char *name,
-                             size_t metric, double value)
+                             const char *metric, double value)
 {
     if (!isfinite(value))
         return;
     mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",metric=\"%s\"} ", name, info->name,
-                  info->version, mw_decay_name((mw_decay_metric)metric));
+                  info->version, metric);
     write_plain_number(page->out, value);
     mw_buf_char(page->out, '\n');
 }
@@ -477,12 +477,14 @@ static void write_decay(void *user, const mw_endpoint_info *info)
     mw_watch_decay decay;
     if (!mw_monitor_decay(page->monitor, info->name, info->version, &decay) || decay.rows == 0)
         return;
-    for (size_t m = 0; m < MW_N_DECAY; m++)
+    for (size_t m = 0; m < decay.n_metrics; m++) {
+        const char *metric = mw_watch_decay_name(decay.is_regression, m);
         if (page->decay)
-            write_decay_line(page, info, page->decay->name, m,
+            write_decay_line(page, info, page->decay->name, metric,
                              ((const double *)((const char *)&decay + page->decay->at))[m]);
         else
-            write_decay_line(page, info, "mw_decay_found", m, decay.decayed[m]);
+            write_decay_line(page, info, "mw_decay_found", metric, decay.decayed[m]);
+    }
 }
 
 static void write_head(mw_buf *out, const char *name, const char *type, const char *help)
@@ -527,7 +529,7 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
     }
     page.decay = NULL;
     write_head(out, "mw_decay_found", "gauge",
-               "1 while the estimate is below what the first labels told, beyond chance.");
+               "1 while the estimate is worse than what the first labels told, beyond chance.");
     mw_fleet_each_version(api_fleet(api), write_decay, &page);
     write_head(out, "mw_watch_memory_bytes", "gauge", "Memory held by the watch over drift.");
     mw_buf_format(out, "mw_watch_memory_bytes %zu\n", mw_monitor_memory_bytes(page.monitor));

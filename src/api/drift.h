@@ -18,8 +18,8 @@ mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t 
 void api_write_values(mw_monitor *monitor, const mw_endpoint_info *info, size_t c, bool is_category,
                       mw_buf *out);
 void api_write_stuck(const mw_endpoint_info *info, size_t c, const mw_watched *found, mw_buf *out);
-/* What labels say of a metric that is estimated without them; NaN. */
-double api_decay_value(const mw_performance_part *part, size_t metric);
+/* What labels say of a metric; NaN where they do not. */
+mw_estimate api_decay_value(const mw_performance_part *part, const char *metric);
 /* "decay", beside what labels say in `journal` (NULL: none); nothing without a reference. */
 void api_write_decay(mw_monitor *monitor, mw_journal *journal, const mw_endpoint_info *info,
                      size_t n_features, mw_buf *out);

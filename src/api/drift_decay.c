@@ -1,4 +1,4 @@
-/* Of GET /drift: how good a classifier still is, estimated before labels come, beside what they say
+/* Of GET /drift: how good a model still is, estimated before labels come, beside what they say
  * once they are there.
  *
  *     estimates of the watch + performance of the journal --> "decay": { ... } */
@@ -12,6 +12,7 @@
 typedef struct realized {
     const char *endpoint;
     uint64_t model;
+    const mw_watch_decay *decay;
     size_t n_labels;
     double values[MW_N_DECAY];
 } realized;
@@ -29,16 +30,17 @@ static void see(void *user, const mw_performance_part *part)
         !mw_view_is(part->shape->endpoint, r->endpoint))
         return;
     r->n_labels = part->n_labels;
-    for (size_t m = 0; m < MW_N_DECAY; m++)
-        r->values[m] = api_decay_value(part, m);
+    for (size_t m = 0; m < r->decay->n_metrics; m++)
+        r->values[m] = api_decay_value(part, mw_watch_decay_name(r->decay->is_regression, m)).value;
 }
 
 static void write_metrics(const mw_watch_decay *decay, const realized *r, mw_buf *out)
 {
     mw_buf_text(out, ",\"metrics\":{");
-    for (size_t m = 0; m < MW_N_DECAY; m++) {
+    for (size_t m = 0; m < decay->n_metrics; m++) {
         mw_buf_format(out, "%s\"%s\":{\"decayed\":%s", m ? "," : "",
-                      mw_decay_name((mw_decay_metric)m), decay->decayed[m] ? "true" : "false");
+                      mw_watch_decay_name(decay->is_regression, m),
+                      decay->decayed[m] ? "true" : "false");
         write_number(out, "estimated", decay->rows > 0 ? decay->estimated[m] : (double)NAN);
         write_number(out, "low", decay->rows > 0 ? decay->low[m] : (double)NAN);
         write_number(out, "high", decay->rows > 0 ? decay->high[m] : (double)NAN);
@@ -80,11 +82,13 @@ static void write_place(const mw_endpoint_info *info, const mw_watch_slice *slic
 static void write_causes(const mw_watch_decay *decay, const mw_endpoint_info *info,
                          size_t n_features, mw_buf *out)
 {
+    bool is_number = decay->is_regression;
+    const char *lost = is_number ? "mae_added" : "accuracy_lost";
     mw_buf_text(out, ",\"causes\":[");
     for (size_t i = 0; i < decay->n_causes; i++) {
         mw_buf_text(out, i ? "," : "");
         write_name(info, n_features, decay->causes[i].column, out);
-        write_number(out, "accuracy_lost", decay->causes[i].lost);
+        write_number(out, lost, decay->causes[i].lost);
         mw_buf_char(out, '}');
     }
     mw_buf_text(out, "],\"slices\":[");
@@ -95,9 +99,9 @@ static void write_causes(const mw_watch_decay *decay, const mw_endpoint_info *in
         write_place(info, slice, out);
         write_number(out, "share", slice->share);
         write_number(out, "share_before", slice->share_before);
-        write_number(out, "accuracy", slice->accuracy);
-        write_number(out, "accuracy_before", slice->accuracy_before);
-        write_number(out, "accuracy_lost", slice->lost);
+        write_number(out, is_number ? "mae" : "accuracy", slice->value);
+        write_number(out, is_number ? "mae_before" : "accuracy_before", slice->value_before);
+        write_number(out, lost, slice->lost);
         mw_buf_char(out, '}');
     }
     mw_buf_char(out, ']');
@@ -107,7 +111,7 @@ void api_write_decay(mw_monitor *monitor, mw_journal *journal, const mw_endpoint
                      size_t n_features, mw_buf *out)
 {
     mw_watch_decay decay;
-    realized r = {.endpoint = info->name};
+    realized r = {.endpoint = info->name, .decay = &decay};
     if (!info->forest || !mw_monitor_decay(monitor, info->name, info->version, &decay))
         return;
     for (size_t m = 0; m < MW_N_DECAY; m++)
@@ -115,9 +119,11 @@ void api_write_decay(mw_monitor *monitor, mw_journal *journal, const mw_endpoint
     r.model = mw_journal_model(info->forest);
     if (journal)
         mw_journal_each_performance(journal, see, &r);
-    mw_buf_format(out, ",\"decay\":{\"decayed\":%s,\"reference_labels\":%zu,\"calibrated\":%s",
-                  decay.n_decayed > 0 ? "true" : "false", decay.reference_labels,
-                  decay.is_calibrated ? "true" : "false");
+    mw_buf_format(out, ",\"decay\":{\"method\":\"%s\",\"decayed\":%s,\"reference_labels\":%zu",
+                  decay.is_regression ? "dle" : "cbpe", decay.n_decayed > 0 ? "true" : "false",
+                  decay.reference_labels);
+    if (!decay.is_regression)
+        mw_buf_format(out, ",\"calibrated\":%s", decay.is_calibrated ? "true" : "false");
     mw_buf_format(out, ",\"rows\":%llu", (unsigned long long)decay.rows);
     write_number(out, "seconds", decay.seconds);
     mw_buf_format(out, ",\"labels\":%zu", r.n_labels);

@@ -4,8 +4,8 @@
  *     rows --that model--> losses --chunks--> MAE; MSE, RMSE; ...
  *
  * Each model was trained on the loss of reference rows, from their features and the prediction, as
- * NannyML does; any that mw reads will do. It is the user's: to grow one here would be a trainer of
- * trees in a house that trains none, and a plainer regressor would not be NannyML's number
+ * NannyML does; any that mw reads will do. It is the user's: other trees than LightGBM's, as those
+ * that the watch grows (stats: boost.c), would not be NannyML's number
  * (docs/how-to/tell-what-was-true.md). */
 #include "decay.h"
 #include "members.h"

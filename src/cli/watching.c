@@ -231,7 +231,8 @@ static void take_truth(void *user, const mw_endpoint_info *info)
         mw_journal_model(info->forest) != t->model)
         return;
     t->is_taken = true;
-    const mw_watch_truth told = {t->told->n, t->told->n_scores, t->told->scores, t->told->labels};
+    const mw_watch_truth told = {t->told->n,      t->told->n_scores, t->told->scores,
+                                 t->told->labels, t->told->rows,     t->told->n_columns};
     if (mw_monitor_truth(t->watching->monitor, info->name, info->version, &told, &err) != MW_OK)
         mw_log_error(MW_LOG_WARN, "decay is not estimated", &err);
 }

@@ -230,6 +230,18 @@ static bool judge(const mw_log_shape *shape, const double *outputs, const journa
     return shape->n_outputs <= 2 || keep_shares(shape, outputs, ret);
 }
 
+/* For journal_first_numbers. Twice the room: some are found that are not taken. */
+static void keep_inputs(journal_group *group, const double *inputs, journal_observation *item)
+{
+    const mw_log_shape *shape = &group->shape;
+    if (group->n_kept >= 2 * journal_truth_room(shape) || shape->n_columns == 0)
+        return;
+    item->shares = malloc(shape->n_columns * sizeof *item->shares);
+    group->n_kept += item->shares != NULL;
+    for (size_t c = 0; item->shares && c < shape->n_columns; c++)
+        item->shares[c] = shape->columns[c].treatment == MW_LOG_KEPT ? inputs[c] : (double)NAN;
+}
+
 /* inputs NULL: the row is not at hand, and only what feedback tells is known. */
 static void tell_groups(const journal_joiner *joiner, const mw_log_shape *shape,
                         const double *inputs, mw_view told, journal_observation *item)
@@ -261,6 +273,8 @@ static mw_status take_row(journal_joiner *joiner, journal_scan *scan, const mw_l
     MW_TRY(group_of(joiner, shape, &found->group, err));
     p->is_found = true;
     p->is_misfit = !judge(shape, room + shape->n_columns, p->label, found);
+    if (joiner->keeps_rows && shape->answer == MW_LOG_NUMBER && !p->is_misfit)
+        keep_inputs(joiner->groups[found->group], room, found);
     for (size_t s = 0; s < JOURNAL_SLICES_MAX; s++) {
         ptrdiff_t column = joiner->groups[found->group]->slices[s];
         found->slices[s] = column >= 0 ? (float)room[column] : (float)NAN;
@@ -738,6 +752,8 @@ mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream, mw_
         free(joiner->waiting[i].texts);
     for (size_t i = 0; i < joiner->n; i++)
         free(joiner->items[i].shares);
+    for (size_t g = 0; g < joiner->n_groups; g++)
+        joiner->groups[g]->n_kept = 0;
     joiner->n = joiner->n_waiting = 0;
     joiner->is_waiting_stale = true;
     if (joiner->n_slots > 0)

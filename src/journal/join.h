@@ -19,7 +19,8 @@ typedef struct journal_observation {
     uint64_t key; /* of endpoint, id and row */
     int64_t made_ms, told_ms;
     double label, score; /* score: probability of class 1, the class, or the number that was said */
-    double *shares;      /* of several classes, n_outputs; owned; else NULL */
+    double *shares;      /* of several classes n_outputs, of a regression's first labels the row's
+                            inputs; owned; else NULL */
     uint32_t group;
     float slices[JOURNAL_SLICES_MAX];
     uint8_t groups[MW_FAIR_ATTRIBUTES]; /* of the endpoint's book; FAIR_NO_GROUP */
@@ -31,6 +32,7 @@ typedef struct journal_group {
     mw_log_shape shape;
     ptrdiff_t slices[JOURNAL_SLICES_MAX]; /* columns, or -1 */
     size_t n_told;                        /* of its first labels: to options.truth */
+    size_t n_kept;                        /* rows of a regression */
 } journal_group;
 
 typedef struct journal_waiting {
@@ -54,6 +56,7 @@ typedef struct journal_joiner {
     uint32_t *waiting_slots; /* key -> place in waiting + 1; 0: free; twice the capacity */
     bool is_waiting_stale;   /* places have moved since */
     mw_feedback_counts counts;
+    bool keeps_rows;         /* of the first labels of a regression */
     struct fair_books *fair; /* who is in which group; NULL: nobody asks. Has a lock of its own */
 } journal_joiner;
 
@@ -85,11 +88,17 @@ MW_CHECKED mw_status journal_measure(const journal_joiner *joiner,
 
 enum { JOURNAL_TRUTH_CLASSES = 64 };
 
-/* How many scores a row has for mw_log_truth; 0: it is no classifier that answers probabilities. */
+/* How many scores a row has for mw_log_truth; 0: it is none that answers probabilities, or one
+ * number. */
 size_t journal_truth_scores(const mw_log_shape *shape);
+/* Rows of it at most: fewer where a regression has many columns. */
+size_t journal_truth_room(const mw_log_shape *shape);
 /* The first labels of a group, n <= room of them: 0 where they are not enough. ret_scores:
  * (n_scores, n) of room for (n_scores, room). */
 size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, size_t n_scores,
                             double *ret_scores, double *ret_labels, size_t room);
+/* The same of a regression; ret_rows: (room, n_columns). */
+size_t journal_first_numbers(const journal_joiner *joiner, uint32_t group, double *ret_rows,
+                             double *ret_scores, double *ret_labels, size_t room);
 
 #endif

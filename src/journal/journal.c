@@ -109,6 +109,7 @@ static mw_status take_options(mw_journal *journal, const mw_journal_options *giv
     journal_joiner_init(&journal->keeper.joiner, journal->folder, journal->keeper.slices,
                         MW_LIMIT_OBSERVATIONS);
     journal->keeper.joiner.fair = &journal->fair;
+    journal->keeper.joiner.keeps_rows = given->truth != NULL;
     bool has_memory = journal->folder && !journal->keeper.slices == !given->slices &&
                       !o->hashed == !given->hashed && !o->dropped == !given->dropped;
     return has_memory ? MW_OK : mw_fail_memory(err, "the prediction log");

@@ -53,11 +53,14 @@ typedef struct mw_log_shape {
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* What a classifier said in the beginning, and what was true. */
+/* What a model said in the beginning, and what was true. */
 typedef struct mw_log_truth {
     size_t n, n_scores;   /* n_scores 1: of class 1 of two; else one a class */
     const double *scores; /* (n_scores, n), a class behind the other */
-    const double *labels; /* n: the class */
+    const double *labels; /* n: the class, or the number */
+    const double *rows;   /* of a regression, whose scores are what it said: (n, n_columns) inputs;
+                             NaN: private, or missing. NULL: a classifier */
+    size_t n_columns;
 } mw_log_truth;
 
 /* 0 = the usual, from base/limits.h. */

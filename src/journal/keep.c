@@ -9,7 +9,7 @@
 #include "base/banned.h"
 
 enum { RETRY_MS = 250, SUMMARY_MS = 2000, SUMMARY_LABELS = 10000, RETAIN_MS = 10000 };
-enum { TRUTH_LEAST = 500, TRUTH_ROWS = 2000 };
+enum { TRUTH_LEAST = 500 };
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -219,21 +219,34 @@ static void summarize(mw_journal *journal)
  * no memory. */
 static bool tell_truth_of(mw_journal *journal, uint32_t g, size_t n_scores)
 {
-    journal_keeper *keeper = &journal->keeper;
-    journal_group *group = keeper->joiner.groups[g];
-    double *scores = malloc((n_scores + 1) * TRUTH_ROWS * sizeof *scores);
+    const journal_joiner *joiner = &journal->keeper.joiner;
+    journal_group *group = joiner->groups[g];
+    bool is_number = group->shape.answer == MW_LOG_NUMBER;
+    size_t width = is_number ? group->shape.n_columns : 0, room = journal_truth_room(&group->shape);
+    double *scores = malloc((n_scores + 1 + width) * room * sizeof *scores);
     if (!scores)
         return false;
-    double *labels = scores + n_scores * TRUTH_ROWS;
-    size_t n = journal_first_labels(&keeper->joiner, g, n_scores, scores, labels, TRUTH_ROWS);
-    const mw_log_truth truth = {n, n_scores, scores, labels};
+    double *labels = scores + n_scores * room, *rows = is_number ? labels + room : NULL;
+    size_t n = is_number ? journal_first_numbers(joiner, g, rows, scores, labels, room)
+                         : journal_first_labels(joiner, g, n_scores, scores, labels, room);
+    const mw_log_truth truth = {n, n_scores, scores, labels, rows, width};
     char name[MW_LIMIT_NAME_BYTES + 1];
     snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(group->shape.endpoint));
-    if (n >= TRUTH_LEAST && (group->n_told == 0 || n == TRUTH_ROWS) &&
+    bool is_all = n == room || group->n_kept >= 2 * room;
+    if (n >= TRUTH_LEAST && (group->n_told == 0 || is_all) &&
         journal->options.truth(journal->options.truth_user, name, group->shape.model, &truth))
-        group->n_told = n;
+        group->n_told = is_all ? room : n;
     free(scores);
     return true;
+}
+
+/* Of a regression rows are copied: only where there may be enough. */
+static bool may_tell(const journal_group *group)
+{
+    size_t room = journal_truth_room(&group->shape);
+    size_t wanted = group->n_told > 0 ? room : TRUTH_LEAST;
+    bool is_number = group->shape.answer == MW_LOG_NUMBER;
+    return group->n_told < room && (!is_number || group->n_kept >= wanted);
 }
 
 static void tell_truth(mw_journal *journal)
@@ -242,7 +255,7 @@ static void tell_truth(mw_journal *journal)
     for (uint32_t g = 0; journal->options.truth && g < joiner->n_groups; g++) {
         const journal_group *group = joiner->groups[g];
         size_t n_scores = journal_truth_scores(&group->shape);
-        if (n_scores > 0 && group->n_told < TRUTH_ROWS && !tell_truth_of(journal, g, n_scores))
+        if (n_scores > 0 && may_tell(group) && !tell_truth_of(journal, g, n_scores))
             return;
     }
 }

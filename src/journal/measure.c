@@ -60,6 +60,22 @@ static double *gather_shares(const mw_log_shape *shape, const journal_observatio
     return shares;
 }
 
+/* R2's would be drawn, too: by the delta method it costs nothing. */
+static void fill_r2(const double *labels, const double *scores, size_t n, mw_performance_part *ret)
+{
+    enum { LEAST = 30 };
+    size_t n_metrics;
+    const mw_quality_metric *names = mw_quality_metrics(ret->task, &n_metrics);
+    const mw_decay_error error = mw_r2_error(labels, scores, n);
+    double away = 1.959963984540054 * mw_decay_error_of(&error, n);
+    for (size_t m = 0; n >= LEAST && isfinite(away) && m < n_metrics; m++)
+        if (strcmp(names[m].name, "r2") == 0) {
+            ret->metrics[m].low = ret->metrics[m].value - away;
+            ret->metrics[m].high = fmin(1, ret->metrics[m].value + away);
+            ret->metrics[m].by = MW_BY_NORMAL;
+        }
+}
+
 /* Intervals that need rows drawn anew are left out: this is asked for while a server works. */
 static mw_status fill_numbers(const measuring *m, const journal_observation *const *part, size_t n,
                               mw_performance_part *ret, mw_error *err)
@@ -87,6 +103,8 @@ static mw_status fill_numbers(const measuring *m, const journal_observation *con
         status = mw_quality_intervals(quality, none, 1, ret->metrics, err);
         mw_quality_free(quality);
     }
+    if (status == MW_OK && ret->task == MW_TASK_REGRESSION)
+        fill_r2(labels, scores, n, ret);
     free(shares);
     return status;
 }
@@ -251,7 +269,15 @@ size_t journal_truth_scores(const mw_log_shape *shape)
     bool is_several = shape->answer == MW_LOG_PROBABILITIES && shape->n_outputs > 2 &&
                       shape->n_outputs == shape->n_classes &&
                       shape->n_outputs <= JOURNAL_TRUTH_CLASSES;
-    return is_binary ? 1 : is_several ? shape->n_outputs : 0;
+    bool is_number = shape->answer == MW_LOG_NUMBER && shape->n_outputs == 1;
+    return is_binary || is_number ? 1 : is_several ? shape->n_outputs : 0;
+}
+
+size_t journal_truth_room(const mw_log_shape *shape)
+{
+    size_t fits = MW_LIMIT_TRUTH_VALUES / (shape->n_columns + 1);
+    bool is_number = shape->answer == MW_LOG_NUMBER;
+    return is_number && fits < MW_LIMIT_TRUTH_ROWS ? fits : MW_LIMIT_TRUTH_ROWS;
 }
 
 /* False: one of its scores is no probability, or its label no class. */
@@ -285,6 +311,22 @@ size_t journal_first_labels(const journal_joiner *joiner, uint32_t group, size_t
             return 0;
     for (size_t k = 1; k < n_scores && n < room; k++) /* a class behind the other, without a gap */
         memmove(ret_scores + k * n, ret_scores + k * room, n * sizeof *ret_scores);
+    return n;
+}
+
+/* An error whose fourth power is no number any more says nothing of the others. */
+size_t journal_first_numbers(const journal_joiner *joiner, uint32_t group, double *ret_rows,
+                             double *ret_scores, double *ret_labels, size_t room)
+{
+    size_t n = 0, n_columns = joiner->groups[group]->shape.n_columns;
+    for (size_t i = 0; i < joiner->n && n < room; i++) {
+        const journal_observation *item = &joiner->items[i];
+        if (item->group != group || !item->shares || !(fabs(item->label - item->score) < 1e70))
+            continue;
+        memcpy(ret_rows + n * n_columns, item->shares, n_columns * sizeof *ret_rows);
+        ret_scores[n] = item->score;
+        ret_labels[n++] = item->label;
+    }
     return n;
 }
 

@@ -1,20 +1,28 @@
-/* How good a classifier still is, before labels come: CBPE (stats: cbpe.c) over live predictions.
+/* How good a model still is, before labels come: CBPE (stats: cbpe.c) over live predictions, and of
+ * a regression DLE (stats: loss.c).
  *
  *     the first labels that came --scores, truth--> calibration, spread, what was usual
+ *          --of a regression: rows, losses--> boosted trees (stats: boost.c): a row's likely losses
  *     sampled rows --scores--> reservoir of five minutes --> windows, of a day
  *     sampled rows --scores--> reservoir of a quarter of an hour --> estimate +- 3 standard errors
  *                  --bins of each feature--> expected errors there --> causes, slices
  *
  * The error is that of so many rows and that of so few labels, together. Decayed: of a metric, when
- * its interval lies below the same estimate over the reference, and 0.02 or more below it. It
- * assumes that the link from inputs to labels is as it was: concept drift is seen by labels alone.
+ * its interval lies below the same estimate over the reference, and 0.02 or more below it; of a
+ * regression, when it lies above it, and MAE or RMSE are a tenth more. It assumes that the link
+ * from inputs to labels is as it was: concept drift is seen by labels alone.
+ *
+ * The "scores" of a regression's row are the losses that are likely of it: absolute, squared. The
+ * features and the prediction tell them, as NannyML has it; the trees are our own, small ones, so
+ * that the numbers are near NannyML's, not equal.
  *
  * Causes: e(b) is the expected share of wrong decisions among usual rows in a feature's bin b, s(b)
  * the share of rows there. That more rows fall where the model errs costs
  * sum_b (s_now(b) - s_usual(b)) e(b) of the accuracy: this is told of each feature. Features that
  * go together tell of the same loss; the sum is not the whole. A slice is a bin; it is told when it
  * takes 5 % of the rows, by what it adds to the errors beyond what is usual there. Usual rows:
- * those since the reference was there, until the first finding, 20,000 at most. */
+ * those since the reference was there, until the first finding, 20,000 at most. Of a regression the
+ * expected absolute loss stands for the share of wrong decisions. */
 #include "watch.h"
 
 #include <math.h>
@@ -23,10 +31,25 @@
 #include "base/banned.h"
 
 #define LEAST_DROP 0.02
+#define LEAST_RISE 0.1 /* of a regression: a share of what is usual */
 #define LEAST_SHARE 0.05
 #define JUDGE_NS (UINT64_C(2) * 1000000000)
 
+enum { ABSOLUTE, SQUARED, LOSSES };
+enum { MAE, MSE, RMSE };
 enum { ENOUGH = 500, ENOUGH_BEFORE = 200, STRETCH = 15, ERRORS = 3, USUAL_ROWS = 20000 };
+
+/* Of a regression, and which loss it is of. */
+static const mw_loss_metric of_numbers[MW_WATCH_ERRORS] = {
+    [MAE] = MW_LOSS_MAE, [MSE] = MW_LOSS_MSE, [RMSE] = MW_LOSS_RMSE};
+static const size_t loss_of[MW_WATCH_ERRORS] = {
+    [MAE] = ABSOLUTE, [MSE] = SQUARED, [RMSE] = SQUARED};
+
+const char *mw_watch_decay_name(bool is_regression, size_t metric)
+{
+    return is_regression ? mw_loss_name(of_numbers[metric])
+                         : mw_decay_name((mw_decay_metric)metric);
+}
 
 /* ---- what is said of rows -------------------------------------------------------------------- */
 
@@ -41,10 +64,12 @@ static double decide(const watch_decay *decay, const double *scores, size_t stri
     return (double)best;
 }
 
-/* The chance that the decision is wrong. */
+/* The chance that the decision is wrong; of a regression the loss. */
 static double error_of(const watch_decay *decay, const double *scores)
 {
     double chances[MW_WATCH_DECAY_CLASSES];
+    if (decay->found.is_regression)
+        return fmax(0, scores[ABSOLUTE]);
     if (decay->n_scores == 1) {
         double chance = decay->curve ? mw_isotonic_at(decay->curve, scores[0]) : scores[0];
         return scores[0] >= 0.5 ? 1 - chance : chance;
@@ -65,6 +90,11 @@ static bool are_chances(const double *scores, size_t n)
 static mw_status estimate_scores(const watch_decay *decay, const double *scores, size_t stride,
                                  size_t n, double *ret, mw_error *err)
 {
+    if (decay->found.is_regression) {
+        for (size_t m = 0; m < MW_WATCH_ERRORS; m++)
+            ret[m] = mw_loss_estimate(of_numbers[m], scores + loss_of[m] * stride, n);
+        return MW_OK;
+    }
     double *decisions = malloc((n + 1) * sizeof *decisions);
     if (!decisions)
         return mw_fail_memory(err, "the estimate");
@@ -86,6 +116,8 @@ void watch_decay_free(watch_decay *decay)
         return;
     mw_isotonic_free(decay->curve);
     mw_class_chances_free(decay->chances);
+    for (size_t k = 0; k < LOSSES; k++)
+        mw_boost_free(decay->losses[k]);
     free(decay->now.scores);
     free(decay->before.scores);
     free(decay->window.scores);
@@ -98,8 +130,10 @@ void watch_decay_free(watch_decay *decay)
 size_t watch_decay_bytes(const watch_decay *decay, size_t n_features)
 {
     size_t cells = 3 * n_features * WATCH_BINS * sizeof(watch_decay_cell);
-    return decay ? sizeof *decay + 3 * decay->n_held_max * decay->n_scores * sizeof(double) + cells
-                 : 0;
+    if (!decay)
+        return 0;
+    cells += mw_boost_bytes(decay->losses[ABSOLUTE]) + mw_boost_bytes(decay->losses[SQUARED]);
+    return sizeof *decay + 3 * decay->n_held_max * decay->n_scores * sizeof(double) + cells;
 }
 
 static mw_status learn_two(watch_decay *decay, const mw_watch_truth *t, const double *decisions,
@@ -122,6 +156,44 @@ static mw_status learn_several(watch_decay *decay, const mw_watch_truth *t, cons
     decay->found.is_calibrated = mw_class_chances_calibrated(decay->chances) > 0;
     MW_TRY(mw_decay_realized_classes(&all, realized, err));
     return mw_decay_errors_classes(&all, decay->errors, err);
+}
+
+/* rows: (n, width), the features and the prediction; room: (LOSSES, n). */
+static mw_status learn_losses(watch_decay *decay, const mw_watch_truth *t, const double *rows,
+                              size_t width, double *room, mw_error *err)
+{
+    static const mw_loss kinds[LOSSES] = {
+        [ABSOLUTE] = MW_LOSS_ABSOLUTE, [SQUARED] = MW_LOSS_SQUARED};
+    for (size_t k = 0; k < LOSSES; k++) {
+        double *losses = room + k * t->n;
+        for (size_t i = 0; i < t->n; i++)
+            losses[i] = mw_loss_at(kinds[k], t->labels[i], t->scores[i]);
+        MW_TRY(mw_boost_fit(rows, t->n, width, losses, &decay->losses[k], err));
+        mw_boost_predict(decay->losses[k], rows, t->n, width, losses);
+    }
+    for (size_t m = 0; m < MW_WATCH_ERRORS; m++) {
+        decay->found.reference[m] = mw_loss_realized(of_numbers[m], t->labels, t->scores, t->n);
+        decay->errors[m] = mw_loss_error(of_numbers[m], t->labels, t->scores, t->n);
+    }
+    return estimate_scores(decay, room, t->n, t->n, decay->usual_estimate, err);
+}
+
+/* A regression's. */
+static mw_status learn_numbers(watch_decay *decay, const mw_watch_truth *t, size_t n_features,
+                               mw_error *err)
+{
+    size_t width = n_features + 1;
+    double *rows = malloc((width + LOSSES) * t->n * sizeof *rows);
+    if (!rows)
+        return mw_fail_memory(err, "the estimate");
+    for (size_t i = 0; i < t->n; i++) {
+        memcpy(rows + i * width, t->rows + i * t->n_columns, n_features * sizeof *rows);
+        rows[i * width + n_features] = t->scores[i];
+    }
+    mw_status status = learn_losses(decay, t, rows, width, rows + width * t->n, err);
+    decay->found.reference_labels = t->n;
+    free(rows);
+    return status;
 }
 
 static mw_status learn(watch_decay *decay, const mw_watch_truth *t, mw_error *err)
@@ -161,10 +233,13 @@ mw_status watch_decay_new(const mw_watch_truth *truth, size_t n_features, watch_
     watch_decay *decay = calloc(1, sizeof *decay);
     if (!decay)
         return mw_fail_memory(err, "the estimate");
-    decay->n_scores = truth->n_scores;
+    decay->found.is_regression = truth->rows != NULL;
+    decay->found.n_metrics = truth->rows ? MW_WATCH_ERRORS : MW_N_DECAY;
+    decay->n_scores = truth->rows ? LOSSES : truth->n_scores;
     mw_status status = take_room(decay, n_features, err);
     if (status == MW_OK)
-        status = learn(decay, truth, err);
+        status =
+            truth->rows ? learn_numbers(decay, truth, n_features, err) : learn(decay, truth, err);
     if (status == MW_OK)
         *ret_decay = decay;
     else
@@ -235,6 +310,11 @@ static double error_about(const watch_decay *decay, size_t m, size_t n)
     return ERRORS * sqrt(error * error + of_reference * of_reference);
 }
 
+static double most_of(const watch_decay *decay)
+{
+    return decay->found.is_regression ? (double)INFINITY : 1;
+}
+
 static void tell_window(const watch_decay *decay, mw_watch_decay_window *ret)
 {
     mw_error none;
@@ -242,11 +322,11 @@ static void tell_window(const watch_decay *decay, mw_watch_decay_window *ret)
     double seconds = (double)decay->window_ns / 1e9;
     *ret = (mw_watch_decay_window){(double)of->bucket * seconds, seconds, of->rows, {0}, {0}, {0}};
     bool is_told = of->rows >= ENOUGH_BEFORE && estimate(decay, of, ret->estimated, &none) == MW_OK;
-    for (size_t m = 0; m < MW_N_DECAY; m++) {
+    for (size_t m = 0; m < decay->found.n_metrics; m++) {
         double error = is_told ? error_about(decay, m, held(decay, of)) : (double)NAN;
         ret->estimated[m] = is_told ? ret->estimated[m] : (double)NAN;
         ret->low[m] = is_told ? fmax(0, ret->estimated[m] - error) : (double)NAN;
-        ret->high[m] = is_told ? fmin(1, ret->estimated[m] + error) : (double)NAN;
+        ret->high[m] = is_told ? fmin(most_of(decay), ret->estimated[m] + error) : (double)NAN;
     }
 }
 
@@ -280,6 +360,24 @@ static void add_cell(watch_decay_cell *cell, double error)
     cell->errors += error;
 }
 
+static void add_row(watch_decay *decay, const watch_column *columns, size_t n_features,
+                    const double *row, const double *scores)
+{
+    bool is_usual = decay->usual_rows < USUAL_ROWS && !decay->was_found;
+    double error = error_of(decay, scores);
+    hold(decay, &decay->now, scores);
+    hold(decay, &decay->window, scores);
+    for (size_t c = 0; c < n_features; c++) {
+        if (!columns[c].is_ready)
+            continue;
+        size_t at = c * WATCH_BINS + watch_bin_of(&columns[c], row[c]);
+        add_cell(&decay->now.cells[at], error);
+        if (is_usual)
+            add_cell(&decay->usual[at], error);
+    }
+    decay->usual_rows += is_usual;
+}
+
 /* column: of the first score. */
 void watch_decay_add(watch_decay *decay, const watch_column *columns, size_t n_features,
                      size_t n_columns, size_t column, const double *rows, size_t n_rows,
@@ -287,23 +385,16 @@ void watch_decay_add(watch_decay *decay, const watch_column *columns, size_t n_f
 {
     turn(decay, n_features, now_ns, STRETCH * bucket_ns);
     turn_window(decay, now_ns, WATCH_DECAY_WINDOW * bucket_ns);
-    bool is_usual = decay->usual_rows < USUAL_ROWS && !decay->was_found;
     for (size_t i = 0; i < n_rows; i++) {
         const double *row = rows + i * n_columns, *scores = row + column;
-        if (!are_chances(scores, decay->n_scores))
+        double losses[LOSSES];
+        if (!decay->found.is_regression && are_chances(scores, decay->n_scores))
+            add_row(decay, columns, n_features, row, scores);
+        if (!decay->found.is_regression || !isfinite(*scores))
             continue;
-        double error = error_of(decay, scores);
-        hold(decay, &decay->now, scores);
-        hold(decay, &decay->window, scores);
-        for (size_t c = 0; c < n_features; c++) {
-            if (!columns[c].is_ready)
-                continue;
-            size_t at = c * WATCH_BINS + watch_bin_of(&columns[c], row[c]);
-            add_cell(&decay->now.cells[at], error);
-            if (is_usual)
-                add_cell(&decay->usual[at], error);
-        }
-        decay->usual_rows += is_usual;
+        for (size_t k = 0; k < LOSSES; k++) /* the prediction stands behind the features */
+            mw_boost_predict(decay->losses[k], row, 1, n_columns, &losses[k]);
+        add_row(decay, columns, n_features, row, losses);
     }
 }
 
@@ -351,6 +442,18 @@ static void put_slice(mw_watch_decay *found, mw_watch_slice slice)
         found->slices[at] = slice;
 }
 
+/* What a feature or a slice must cost to be told. */
+static double least_lost(const watch_decay *decay)
+{
+    return decay->found.is_regression ? LEAST_RISE / 4 * decay->usual_estimate[MAE]
+                                      : LEAST_DROP / 4;
+}
+
+static double as_told(const watch_decay *decay, double error)
+{
+    return decay->found.is_regression ? error : 1 - error;
+}
+
 static void tell_feature(const watch_decay *decay, const watch_column *columns,
                          const watch_decay_cell *cells, size_t c, mw_watch_decay *found)
 {
@@ -364,17 +467,17 @@ static void tell_feature(const watch_decay *decay, const watch_column *columns,
         /* a place where nobody was before is judged by what is there now */
         lost += (share - before) * (rate_of(&usual[b], rate_of(&now[b], mean)) - mean);
         double more = share * rate_of(&now[b], 0) - before * rate_of(&usual[b], 0);
-        if (share >= LEAST_SHARE && more > LEAST_DROP / 4)
-            put_slice(found,
-                      (mw_watch_slice){.column = c,
-                                       .where = watch_bin_told(&columns[c], b),
-                                       .share = share,
-                                       .share_before = before,
-                                       .accuracy = 1 - rate_of(&now[b], 0),
-                                       .accuracy_before = 1 - rate_of(&usual[b], (double)NAN),
-                                       .lost = more});
+        if (share >= LEAST_SHARE && more > least_lost(decay))
+            put_slice(found, (mw_watch_slice){.column = c,
+                                              .where = watch_bin_told(&columns[c], b),
+                                              .share = share,
+                                              .share_before = before,
+                                              .value = as_told(decay, rate_of(&now[b], 0)),
+                                              .value_before =
+                                                  as_told(decay, rate_of(&usual[b], (double)NAN)),
+                                              .lost = more});
     }
-    if (lost > LEAST_DROP / 4)
+    if (lost > least_lost(decay))
         put_cause(found, (mw_watch_cause){c, lost});
 }
 
@@ -386,6 +489,16 @@ static const watch_decay_stretch *stretch_of(const watch_decay *decay)
     if (decay->now.rows >= ENOUGH || decay->before.rows < ENOUGH_BEFORE)
         return decay->now.rows >= ENOUGH_BEFORE ? &decay->now : NULL;
     return &decay->before;
+}
+
+/* Beyond chance, and enough to matter. */
+static bool has_decayed(const watch_decay *decay, size_t m, double error)
+{
+    double estimated = decay->found.estimated[m], usual = decay->usual_estimate[m];
+    if (!decay->found.is_regression)
+        return estimated + error < usual && usual - estimated >= LEAST_DROP;
+    double rise = m == MSE ? (1 + LEAST_RISE) * (1 + LEAST_RISE) : 1 + LEAST_RISE;
+    return estimated - error > usual && estimated >= rise * usual;
 }
 
 void watch_decay_judge(watch_decay *decay, const watch_column *columns, size_t n_features,
@@ -403,12 +516,11 @@ void watch_decay_judge(watch_decay *decay, const watch_column *columns, size_t n
     found->rows = of->rows;
     found->seconds = (double)(now_ns - of->begin_ns) / 1e9;
     found->n_decayed = 0;
-    for (size_t m = 0; m < MW_N_DECAY; m++) {
-        double error = error_about(decay, m, n), usual = decay->usual_estimate[m];
+    for (size_t m = 0; m < found->n_metrics; m++) {
+        double error = error_about(decay, m, n);
         found->low[m] = fmax(0, found->estimated[m] - error);
-        found->high[m] = fmin(1, found->estimated[m] + error);
-        found->decayed[m] =
-            found->estimated[m] + error < usual && usual - found->estimated[m] >= LEAST_DROP;
+        found->high[m] = fmin(most_of(decay), found->estimated[m] + error);
+        found->decayed[m] = has_decayed(decay, m, error);
         found->n_decayed += found->decayed[m];
     }
     decay->was_found = decay->was_found || found->n_decayed > 0;

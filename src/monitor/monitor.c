@@ -556,10 +556,22 @@ bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned numbe
     return done;
 }
 
+static mw_status check_numbers(const watch_version *version, const mw_watch_truth *truth,
+                               mw_error *err)
+{
+    if (version->n_outputs == 1 && truth->n_columns >= version->n_features && truth->n > 0)
+        return MW_OK;
+    mw_fail(err, MW_E_DRIFT_COLUMNS, "rows of %zu columns, the version takes %zu and answers %zu",
+            truth->n_columns, version->n_features, version->n_outputs);
+    return mw_mend(err, "estimates are of regressions that answer one number");
+}
+
 static mw_status check_truth(const watch_version *version, const mw_watch_truth *truth,
                              mw_error *err)
 {
     size_t n = truth->n_scores;
+    if (truth->rows)
+        return check_numbers(version, truth, err);
     if (n >= 1 && n <= MW_WATCH_DECAY_CLASSES && (n == 1 || n == version->n_outputs))
         return MW_OK;
     mw_fail(err, MW_E_DRIFT_COLUMNS, "%zu scores a row, the version answers %zu", n,

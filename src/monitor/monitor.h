@@ -230,28 +230,34 @@ extern const double mw_watch_quantile_shares[MW_WATCH_QUANTILES];
 bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
                        mw_watch_sketch *ret_sketch);
 
-/* ---- how good a classifier still is, before labels come ---------------------------------------
- */
+/* ---- how good a model still is, before labels come ------------------------------------------- */
 
-enum { MW_WATCH_CAUSES = 5 };
+/* Of a regression mae, mse and rmse are estimated (stats: DLE); of a classifier MW_N_DECAY metrics
+ * (CBPE). Arrays by metric have room for either. */
+enum { MW_WATCH_CAUSES = 5, MW_WATCH_ERRORS = 3 };
+const char *mw_watch_decay_name(bool is_regression, size_t metric);
 
-/* A feature of whose values more come where the model errs: accuracy that this costs. */
+/* A feature of whose values more come where the model errs: accuracy that this costs, of a
+ * regression what it adds to the mean absolute error. */
 typedef struct mw_watch_cause {
     size_t column;
     double lost;
 } mw_watch_cause;
 
-/* Where errors have become more: `lost` is what that adds to the share of wrong decisions. */
+/* Where errors have become more: `lost` is what that adds to the share of wrong decisions, or to
+ * the mean absolute error. `value`: the accuracy there, or that error. */
 typedef struct mw_watch_slice {
     size_t column;
-    mw_watch_bin where;                                    /* its rows are not told */
-    double share, share_before, accuracy, accuracy_before; /* before: NaN, nobody was there */
+    mw_watch_bin where;                              /* its rows are not told */
+    double share, share_before, value, value_before; /* before: NaN, nobody was there */
     double lost;
 } mw_watch_slice;
 
-/* Estimates without labels (stats: CBPE) of the last 15 minutes' sampled rows, within 3 standard
- * errors, and what the first labels said. By mw_decay_metric. */
+/* Estimates without labels of the last 15 minutes' sampled rows, within 3 standard errors, and what
+ * the first labels said. By metric. */
 typedef struct mw_watch_decay {
+    bool is_regression;
+    size_t n_metrics;
     size_t reference_labels;
     uint64_t rows; /* 0: no estimate yet */
     double seconds;
@@ -267,7 +273,10 @@ typedef struct mw_watch_decay {
 typedef struct mw_watch_truth {
     size_t n, n_scores;   /* n_scores 1: of class 1 of two; else one a class */
     const double *scores; /* (n_scores, n), a class behind the other */
-    const double *labels; /* n: the class */
+    const double *labels; /* n: the class, or the number */
+    const double *rows; /* of a regression, whose scores are what it said: (n, n_columns) features;
+                           NaN: not known. NULL: a classifier */
+    size_t n_columns;   /* those that are watched, or more */
 } mw_watch_truth;
 
 enum { MW_WATCH_DECAY_CLASSES = 64 }; /* of more it is not told */

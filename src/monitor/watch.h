@@ -170,7 +170,7 @@ void watch_repeats_add(watch_repeats *repeats, size_t n_features, size_t n_colum
 enum { WATCH_DECAY_ROWS = 4000, WATCH_DECAY_VALUES = 65536, WATCH_DECAY_WINDOW = 5 };
 
 typedef struct watch_decay_cell {
-    double rows, errors; /* errors: expected wrong decisions */
+    double rows, errors; /* errors: expected wrong decisions; of a regression absolute losses */
 } watch_decay_cell;
 
 typedef struct watch_decay_stretch {
@@ -180,9 +180,10 @@ typedef struct watch_decay_stretch {
 } watch_decay_stretch;
 
 typedef struct watch_decay {
-    size_t n_scores, n_held_max; /* 1: of class 1 of two; else one a class */
+    size_t n_scores, n_held_max; /* 1: of class 1 of two; else one a class, or a loss */
     mw_isotonic *curve;          /* of two classes; NULL: the scores are probabilities */
     mw_class_chances *chances;   /* of several; NULL */
+    mw_boost *losses[2];         /* of a regression: absolute and squared; NULL */
     mw_decay_error errors[MW_N_DECAY];
     double usual_estimate[MW_N_DECAY]; /* of the reference itself */
     watch_decay_stretch now, before, window;

@@ -4,8 +4,9 @@
  *     chunk: rows --that model--> losses --mean, root--> MAE, MAPE, MSE, RMSE, MSLE, RMSLE
  *
  * As NannyML 0.13 defines it, sampling errors too: the spread of the reference's losses; of a root
- * by the delta method. A negative loss is none. What trains the model of the loss is not ours: docs
- * tell why. It assumes that the link from inputs to labels has not changed. */
+ * by the delta method. A negative loss is none. What trains the model of the loss is not ours in
+ * `mw decay estimate` (docs tell why); over live rows it is boost.c. It assumes that the link from
+ * inputs to labels has not changed. */
 #include "stats.h"
 
 #include <float.h>
@@ -93,4 +94,24 @@ mw_decay_error mw_loss_error(mw_loss_metric metric, const double *labels, const 
     }
     double spread = sqrt(squares / (double)n);
     return (mw_decay_error){metrics[metric].is_root ? spread / (2 * sqrt(mean)) : spread, 1};
+}
+
+/* What one row more would move it: -(e^2 - A) / B + A / B^2 ((y - mean)^2 - B), of means A and B.
+ */
+mw_decay_error mw_r2_error(const double *labels, const double *predictions, size_t n)
+{
+    double mean = 0, off = 0, about = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += (labels[i] - mean) / (double)(i + 1);
+    for (size_t i = 0; i < n; i++) {
+        double error = labels[i] - predictions[i], away = labels[i] - mean;
+        off += (error * error - off) / (double)(i + 1);
+        about += (away * away - about) / (double)(i + 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        double error = labels[i] - predictions[i], away = labels[i] - mean;
+        double moves = (off / about * (away * away - about) - (error * error - off)) / about;
+        squares += moves * moves;
+    }
+    return (mw_decay_error){about > 0 ? sqrt(squares / (double)n) : (double)NAN, 1};
 }

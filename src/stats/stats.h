@@ -378,6 +378,9 @@ double mw_loss_realized(mw_loss_metric metric, const double *labels, const doubl
 /* How far chance alone moves it, from the reference: see mw_decay_error_of. */
 mw_decay_error mw_loss_error(mw_loss_metric metric, const double *labels, const double *predictions,
                              size_t n);
+/* The same of R2 (1 less squared errors over squares about the mean label), by the delta method.
+ * NaN where labels do not vary. */
+mw_decay_error mw_r2_error(const double *labels, const double *predictions, size_t n);
 
 /* What a value computed from groups may be by chance alone: rows are drawn anew n_draws times,
  * group sizes too, which for counts is one multinomial over all cells. Ascending into ret_values;
@@ -465,6 +468,7 @@ void mw_heavy_merge(mw_heavy *into, const mw_heavy *from);
 size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters);
 
 #include "anomaly.h"
+#include "boost.h"
 #include "joint.h"
 #include "profile.h"
 #include "quality.h"

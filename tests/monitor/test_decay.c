@@ -36,7 +36,7 @@ static void tell_labels(size_t n)
         scores[i] = score_of(draw_x(0));
         labels[i] = test_chance(&seed) < scores[i];
     }
-    const mw_watch_truth truth = {n, 1, scores, labels};
+    const mw_watch_truth truth = {.n = n, .n_scores = 1, .scores = scores, .labels = labels};
     assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, NULL), MW_OK);
 }
 
@@ -107,7 +107,7 @@ static void test_decay_and_its_cause(void **state)
     assert_true(decay.n_causes >= 1 && decay.causes[0].column == 0);
     assert_true(fabs(decay.causes[0].lost - (before - hard)) < 0.06);
     assert_true(decay.n_slices >= 1 && decay.slices[0].column == 0 && decay.slices[0].share > 0.3 &&
-                decay.slices[0].accuracy < 0.7 && decay.slices[0].where.low > 0.5);
+                decay.slices[0].value < 0.7 && decay.slices[0].where.low > 0.5);
     if (TEST_WATCHED)
         return; /* until it is over, half an hour more */
     for (size_t s = 0; s < 1800; s++)
@@ -189,7 +189,7 @@ static void test_several_classes(void **state)
     serve_classes(20, 0);
     for (size_t i = 0; i < LABELS; i++)
         labels[i] = draw_classes(draw_x(0), scores + i, LABELS);
-    mw_watch_truth truth = {LABELS, CLASSES, scores, labels};
+    mw_watch_truth truth = {.n = LABELS, .n_scores = CLASSES, .scores = scores, .labels = labels};
     assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, &err), MW_OK);
     truth.n_scores = 2;
     assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, &err), MW_MISMATCH);
@@ -205,6 +205,83 @@ static void test_several_classes(void **state)
     assert_true(decay.n_causes >= 1 && decay.causes[0].column == 0);
 }
 
+/* ---- a regression ---------------------------------------------------------------------------- */
+
+/* Errors grow with x: evenly drawn up to 0.5, and up to 4 from 0.8 on. */
+static double draw_error(double x)
+{
+    return (x > 0.8 ? 4 : 0.5) * (2 * test_chance(&seed) - 1);
+}
+
+typedef struct losses {
+    double mae, rmse;
+} losses;
+
+static losses serve_numbers(size_t seconds, double hard)
+{
+    losses sum = {0};
+    for (size_t i = 0; i < 50 * seconds; i++) {
+        double row[FEATURES] = {draw_x(hard), test_chance(&seed)}, said = 10 * row[1];
+        double error = draw_error(row[0]);
+        mw_matrix matrix = {row, MW_FLOAT64, 1, FEATURES, FEATURES, 1};
+        mw_monitor_tap(monitor, "d", 1, &matrix, &said, 1);
+        sum.mae += fabs(error);
+        sum.rmse += error * error;
+        if (i % 50 < 49)
+            continue;
+        now_ns += SECOND;
+        mw_monitor_look(monitor);
+    }
+    double n = 50.0 * (double)seconds;
+    return (losses){sum.mae / n, sqrt(sum.rmse / n)};
+}
+
+static void tell_numbers(size_t n, mw_status expected, size_t n_columns)
+{
+    static double rows[LABELS * FEATURES], said[LABELS], labels[LABELS];
+    mw_error err;
+    for (size_t i = 0; i < n; i++) {
+        double *row = rows + i * FEATURES;
+        row[0] = draw_x(0);
+        row[1] = test_chance(&seed);
+        said[i] = 10 * row[1];
+        labels[i] = said[i] + draw_error(row[0]);
+    }
+    const mw_watch_truth truth = {n, 1, said, labels, rows, n_columns};
+    assert_int_equal(mw_monitor_truth(monitor, "d", 1, &truth, &err), expected);
+}
+
+static void test_a_regression(void **state)
+{
+    enum { MAE, MSE, RMSE };
+    mw_watch_decay_window windows[MW_WATCH_DECAY_WINDOWS];
+    (void)state;
+    serve_numbers(20, 0);
+    tell_numbers(500, MW_MISMATCH, FEATURES - 1);
+    tell_numbers(LABELS, MW_OK, FEATURES);
+    losses before = serve_numbers(300, 0);
+    mw_watch_decay decay = told();
+    assert_true(decay.is_regression && decay.n_metrics == MW_WATCH_ERRORS && decay.n_decayed == 0);
+    assert_string_equal(mw_watch_decay_name(true, RMSE), "rmse");
+    assert_true(fabs(decay.estimated[MAE] - before.mae) < 0.1 * before.mae);
+    assert_true(decay.low[RMSE] < before.rmse && before.rmse < decay.high[RMSE]);
+    assert_true(fabs(decay.reference[MAE] - before.mae) < 0.1 * before.mae);
+    serve_numbers(900, 0.5);
+    losses hard = serve_numbers(300, 0.5);
+    decay = told();
+    assert_true(hard.mae > 1.5 * before.mae && decay.n_decayed == 3);
+    assert_true(decay.low[MAE] < hard.mae && hard.mae < decay.high[MAE]);
+    assert_true(decay.low[RMSE] < hard.rmse && hard.rmse < decay.high[RMSE]);
+    assert_true(fabs(decay.estimated[RMSE] * decay.estimated[RMSE] - decay.estimated[MSE]) < 1e-9);
+    assert_true(decay.n_causes == 1 && decay.causes[0].column == 0);
+    assert_true(fabs(decay.causes[0].lost - (hard.mae - before.mae)) < 0.1);
+    assert_true(decay.n_slices >= 1 && decay.slices[0].where.low > 0.7 &&
+                fabs(decay.slices[0].value - 2) < 0.3);
+    size_t n = mw_monitor_decay_windows(monitor, "d", 1, windows);
+    assert_true(n >= 5 && fabs(windows[n - 2].estimated[MAE] - hard.mae) < 0.15 * hard.mae);
+    assert_true(windows[n - 2].low[MAE] < hard.mae && hard.mae < windows[n - 2].high[MAE]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_decay_and_its_cause, begin, end),
         cmocka_unit_test_setup_teardown(test_windows_of_five_minutes, begin, end),
         cmocka_unit_test_setup_teardown(test_several_classes, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_regression, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,10 @@ static void test_losses(void **state)
     assert_near(mw_loss_estimate(MW_LOSS_RMSE, predicted, 3), sqrt(4.0 / 3));
     mw_decay_error error = mw_loss_error(MW_LOSS_MAE, labels, predictions, 3);
     assert_near(mw_decay_error_of(&error, 4), sqrt(2.0 / 3) / 2);
+    error = mw_r2_error(labels, predictions, 3); /* means A = 5 / 3, B = 152 / 9 */
+    assert_near(error.spread, 0.1194982173671605);
+    error = mw_r2_error(predictions + 2, predictions + 2, 1);
+    assert_true(isnan(error.spread));
     error = mw_loss_error(MW_LOSS_RMSE, labels, predictions, 3);
     const double squares_spread = sqrt((1 + 16) / 3.0 - 25.0 / 9);
     assert_near(mw_decay_error_of(&error, 1), squares_spread / (2 * sqrt(5.0 / 3)));

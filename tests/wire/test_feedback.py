@@ -1,5 +1,6 @@
 """Feedback over HTTP: labels find their predictions, and what comes of them are the numbers of
 scikit-learn."""
+import itertools
 import json
 import signal
 import subprocess
@@ -222,3 +223,71 @@ def test_performance_is_estimated_before_labels_come(serve):
     assert all(e["low"] <= e["estimated"] <= e["high"] for e in estimates)
     assert server.get("/mw/v1/endpoints/nobody/decay").status_code == 404
     assert server.get("/mw/v1/endpoints/credit/decay?window=x").status_code == 400
+
+
+DISTRICTS = ["harbour", "hill", "meadow", "mill", "old town", "station"]
+HEATINGS = ["district", "gas", "heat pump", "oil"]
+HOUSE = ["area_m2", "rooms", "year_built", "garden_m2", "minutes_to_centre", "district",
+         "heating"]
+
+
+def predict_houses(server, n, seed, far=0.0):
+    """Ids, predictions and the truth, which is the less sure the farther out a house stands."""
+    random = np.random.default_rng(seed)
+    minutes = np.where(random.random(n) < far, random.uniform(40, 75, n),
+                       random.uniform(1, 50, n))
+    rows = np.column_stack([random.uniform(50, 300, n), random.integers(1, 8, n),
+                            random.integers(1900, 2020, n), random.uniform(0, 900, n), minutes])
+    data = [row + [district, heat] for row, district, heat in zip(
+        rows.tolist(), random.choice(DISTRICTS, n), random.choice(HEATINGS, n))]
+    answer = server.post("/invocations", json={
+        "dataframe_split": {"columns": HOUSE, "data": data}})
+    assert answer.status_code == 200, answer.text
+    said, request = np.array(answer.json()["predictions"]), answer.headers["X-Request-ID"]
+    truth = said + random.normal(0, np.where(minutes > 40, 4e4, 5e3))
+    return [f"{request}#{i}" for i in range(n)], said, truth
+
+
+def test_a_regression_is_estimated_and_measured(serve):
+    """Likely losses are learned from the first labels (DLE); windows tell estimate and truth."""
+    server = serve(f"price={ROOT / 'examples/models/price.txt'}", "--log", "on")
+    ids, said, truth = predict_houses(server, 2000, 1)
+    answer = server.post("/endpoints/price/feedback",
+                         json={"ids": ids, "labels": truth.tolist()})
+    assert answer.status_code == 200, answer.text
+    end, seeds = time.monotonic() + 30, itertools.count(2)
+
+    def decay():
+        return server.get("/drift").json()["endpoints"][0].get("decay")
+    while not (decay() and decay()["reference_labels"] == 2000):
+        assert time.monotonic() < end, decay()
+        time.sleep(0.1)
+    assert decay()["method"] == "dle" and set(decay()["metrics"]) == {"mae", "mse", "rmse"}
+    usual = np.abs(said - truth).mean()
+    assert decay()["metrics"]["mae"]["reference"] == pytest.approx(usual)
+    part, = performance(server, wanted=lambda p: p and p[0]["labels"] == 2000)
+    r2 = part["metrics"]["r2"]
+    assert r2["value"] == pytest.approx(sklearn.metrics.r2_score(truth, said))
+    assert r2["low"] < r2["value"] < r2["high"]
+    # most houses stand far out now: nobody has told their prices, and still it is seen
+    while not decay()["decayed"]:
+        assert time.monotonic() < end + 30, decay()
+        predict_houses(server, 64, next(seeds), far=0.9)
+    found = decay()
+    mae = found["metrics"]["mae"]
+    assert mae["decayed"] and mae["low"] <= mae["estimated"] <= mae["high"]
+    _, far_said, far_truth = predict_houses(server, 1000, next(seeds), far=0.9)
+    assert usual * 1.1 <= mae["estimated"] <= 1.2 * np.abs(far_said - far_truth).mean()
+    assert 'mw_decay_found{endpoint="price",version="1",metric="mae"} 1' in \
+        server.get("/metrics").text
+    series = server.get("/mw/v1/endpoints/price/decay?window=1h").json()
+    assert series["method"] == "dle" and series["reference"]["labels"] == 2000
+    told = max(series["windows"], key=lambda w: w["labels"])
+    for name, error in (("rmse", sklearn.metrics.root_mean_squared_error),
+                        ("mae", sklearn.metrics.mean_absolute_error),
+                        ("r2", sklearn.metrics.r2_score)):
+        metric = told["metrics"][name]
+        assert metric["realized"] == pytest.approx(error(truth, said))
+        assert metric["realized_low"] < metric["realized"] < metric["realized_high"]
+    assert any(w["metrics"]["mae"]["estimated"] for w in series["windows"])
+    assert all(w["metrics"]["r2"]["estimated"] is None for w in series["windows"])

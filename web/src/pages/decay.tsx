@@ -76,7 +76,7 @@ function Delay({ history }: { history: History }) {
 function told(metrics: Record<string, DecayMetric>): [string, DecayMetric][] {
   const all = Object.entries(metrics).filter(([, m]) => m.estimated != null);
   const lost = all.filter(([, m]) => m.decayed);
-  return lost.length ? lost : all.filter(([key]) => key === "roc_auc" || key === "accuracy");
+  return lost.length ? lost : all.filter(([key]) => ["roc_auc", "accuracy", "mae", "rmse"].includes(key));
 }
 
 export function Decay({ name, report, marks }: { name: string; report: DriftReport | undefined; marks: Mark[] }) {

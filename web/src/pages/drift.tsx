@@ -54,7 +54,7 @@ interface Odd { found: boolean; seconds?: number | null; usual_seconds?: number 
 interface Stream { silence: Odd; burst: Odd; duplicates: Odd; stuck_features: number }
 
 export interface DecayMetric { decayed: boolean; estimated: number | null; low: number | null; high: number | null; reference: number | null; realized: number | null }
-export interface DecayReport { decayed: boolean; rows: number; seconds: number | null; labels: number; reference_labels: number; metrics: Record<string, DecayMetric>; causes?: { feature: string; accuracy_lost: number }[] }
+export interface DecayReport { decayed: boolean; rows: number; seconds: number | null; labels: number; reference_labels: number; metrics: Record<string, DecayMetric>; causes?: { feature: string; accuracy_lost?: number; mae_added?: number }[] }
 
 export interface DriftReport {
   decay?: DecayReport;
