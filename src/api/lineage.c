@@ -163,6 +163,22 @@ static void put_relatives(mw_buf *out, const mw_lineage *l)
     mw_buf_char(out, ']');
 }
 
+static void put_servings(mw_buf *out, const mw_lineage *l)
+{
+    mlflow_put_name(out, "served_by");
+    mw_buf_char(out, '[');
+    for (size_t i = 0; i < l->servings.count; i++) {
+        const mw_serving *s = &l->servings.items[i];
+        mlflow_put_comma(out);
+        mw_buf_char(out, '{');
+        mlflow_put_text(out, "endpoint", s->endpoint);
+        mlflow_put_text(out, "address", s->address);
+        put_time(out, "since", s->since);
+        mw_buf_char(out, '}');
+    }
+    mw_buf_char(out, ']');
+}
+
 static void put_version(mw_buf *out, const mw_lineage *l)
 {
     const mw_passport *p = &l->passport;
@@ -206,6 +222,7 @@ void mw_api_write_lineage(const mw_lineage *l, mw_buf *out)
     put_columns(out, "inputs", false, &l->passport);
     put_columns(out, "outputs", true, &l->passport);
     put_relatives(out, l);
+    put_servings(out, l);
     put_bool(out, "cut", l->is_cut);
     mw_buf_text(out, "}\n");
 }

@@ -173,6 +173,18 @@ static void relative_lines(mw_buf *out, const mw_lineage *l)
         line(out, "", MW_VIEW("and more"));
 }
 
+static void serving_lines(mw_buf *out, const mw_lineage *l)
+{
+    for (size_t i = 0; i < l->servings.count; i++) {
+        const mw_serving *s = &l->servings.items[i];
+        key(out, i ? "" : "served by");
+        mw_buf_format(out, "%.*s from %.*s since ", MW_VIEW_ARG(s->endpoint),
+                      MW_VIEW_ARG(s->address));
+        mw_clock_write_utc(out, s->since);
+        mw_buf_char(out, '\n');
+    }
+}
+
 static void write_text(const mw_lineage *l, mw_buf *out)
 {
     version_lines(out, l);
@@ -183,6 +195,7 @@ static void write_text(const mw_lineage *l, mw_buf *out)
     signature_lines(out, &l->passport);
     run_list(out, "read by", &l->readers);
     relative_lines(out, l);
+    serving_lines(out, l);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

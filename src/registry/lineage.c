@@ -203,6 +203,63 @@ static mw_status find_readers(mw_record *record, mw_lineage *l, mw_error *err)
     return take_runs(record, &rows, &l->readers, err);
 }
 
+/* ---- endpoints ------------------------------------------------------------------------------- */
+
+static bool has_twins(const mw_lineage *l)
+{
+    for (size_t i = 0; i < l->relatives.count; i++)
+        if (l->relatives.items[i].kinship == MW_SAME_FILES)
+            return true;
+    return false;
+}
+
+/* Whether what was served from an address is the version, whose files it had. Versions may have the
+ * same files: then the address tells. An alias may have moved on where a version was refused. */
+static bool is_of(mw_view address, const mw_lineage *l)
+{
+    const mw_model_version *v = &l->version;
+    int64_t number;
+    size_t lead = 8 + v->name.size + 1; /* "models:/NAME@" */
+    if (mw_view_equal(address, v->source))
+        return true;
+    if (!mw_view_starts(address, "models:/") || address.size <= lead ||
+        memcmp(address.data + 8, v->name.data, v->name.size) != 0)
+        return false;
+    char mark = address.data[lead - 1];
+    mw_view which = {address.data + lead, address.size - lead};
+    if (mark == '/') /* else a stage, or "latest" */
+        return !record_number(which, &number) || number == v->version;
+    for (size_t i = 0; i < v->aliases.count; i++)
+        if (mark == '@' && mw_view_equal(which, v->aliases.items[i]))
+            return true;
+    return mark == '@' && !has_twins(l);
+}
+
+static mw_status find_servings(mw_record *record, mw_lineage *l, mw_error *err)
+{
+    mw_rows rows;
+    record_memory memory = {record->arena, false};
+    if (!l->passport.digest.data)
+        return MW_OK;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT endpoint, address, since FROM served_addresses s WHERE folder = ?"
+                        " AND since = (SELECT max(since) FROM served_addresses o WHERE"
+                        " o.endpoint = s.endpoint) ORDER BY endpoint, address",
+                        "t", l->passport.digest));
+    while (mw_rows_next(&rows)) {
+        mw_serving found = {record_column(&memory, &rows, 0), record_column(&memory, &rows, 1),
+                            mw_rows_int(&rows, 2)};
+        if (memory.failed || !is_of(found.address, l))
+            continue;
+        l->is_cut = l->is_cut || l->servings.count == RELATIVES_MAX;
+        mw_serving *serving =
+            l->servings.count < RELATIVES_MAX ? RECORD_PUSH(&memory, &l->servings) : NULL;
+        if (serving)
+            *serving = found;
+    }
+    return record_close(&rows, &memory, err);
+}
+
 mw_status mw_record_lineage(mw_record *record, mw_view address, mw_lineage *ret_lineage,
                             mw_error *err)
 {
@@ -213,6 +270,7 @@ mw_status mw_record_lineage(mw_record *record, mw_view address, mw_lineage *ret_
     MW_TRY(find_readers(record, &l, err));
     MW_TRY(find_alike(record, &l, err));
     MW_TRY(find_parents_and_children(record, &l, err));
+    MW_TRY(find_servings(record, &l, err));
     *ret_lineage = l;
     return MW_OK;
 }

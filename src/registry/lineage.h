@@ -70,6 +70,12 @@ typedef struct mw_relative {
     int64_t version;
 } mw_relative;
 
+/* An endpoint that served the version when it was last loaded, from this address. */
+typedef struct mw_serving {
+    mw_view endpoint, address;
+    int64_t since;
+} mw_serving;
+
 typedef struct mw_lineage {
     mw_model_version version;
     mw_passport passport;
@@ -82,7 +88,11 @@ typedef struct mw_lineage {
         mw_relative *items;
         size_t count;
     } relatives;
-    bool is_cut; /* there are more relatives than are told */
+    struct {
+        mw_serving *items;
+        size_t count;
+    } servings;
+    bool is_cut; /* there are more relatives or endpoints than are told */
 } mw_lineage;
 
 /* `address` is NAME/VERSION, NAME@ALIAS, NAME/latest, or the same behind "models:/".

@@ -63,6 +63,7 @@ const pages = [
   ["models", "/ui/models", "churn"],
   ["model", "/ui/models/churn?diff=1..2", "differences"],
   ["version", "/ui/models/churn/1", "Point it here"],
+  ["lineage", "/ui/lineage?id=churn/1", "was made by the run", "dark"],
   ["experiments", "/ui/experiments", "search"],
   ["runs", `/ui/experiments/${experiment_id}`, "run 11", "dark"],
   ["run", `/ui/runs/${runs[1]}`, "auc"],
@@ -77,7 +78,7 @@ const pages = [
 for (const [name, path, expect, dark] of pages) await look(server, name, path, { expect, dark });
 
 await test("what people typed is text, on every page that shows it", async () => {
-  for (const path of ["/ui/alerts", "/ui/rules?rule=Said", "/ui/experiments", `/ui/experiments/${experiment_id}`, `/ui/runs/${runs[0]}`, `/ui/compare?runs=${runs.slice(0, 3)}`, "/ui/models/churn", "/ui/audit"]) {
+  for (const path of ["/ui/alerts", "/ui/rules?rule=Said", "/ui/experiments", `/ui/experiments/${experiment_id}`, `/ui/runs/${runs[0]}`, `/ui/compare?runs=${runs.slice(0, 3)}`, "/ui/models/churn", "/ui/lineage?id=churn/1", "/ui/audit"]) {
     const page = await visit(server, path);
     await page.waitForFunction(() => document.querySelector("main").innerText.includes("onerror="));
     check(!(await page.evaluate(() => window.hacked || document.querySelector("main img"))), path);
@@ -326,7 +327,7 @@ await test("a table is saved as CSV", async () => {
 await reports(server);
 const bare = await serve(`plan=${models}/plan.ubj`);
 await test("without a record, pages say how to get one", async () => {
-  for (const path of ["/ui/models", "/ui/experiments", "/ui/audit"]) {
+  for (const path of ["/ui/models", "/ui/experiments", "/ui/lineage", "/ui/audit"]) {
     const page = await visit(bare, path, { expect: "mw serve --record", errors: ["404"] });
     await page.done();
   }

@@ -83,6 +83,7 @@ export async function watching() {
   await drift(server);
   await studying(server);
   await judging(server, folder);
+  await lineage(server);
   await rollouts(server);
   await test("the watched server stopped as it should", async () => check((await server.stop()) === 0, "it did not"));
   hook.close();
@@ -239,6 +240,32 @@ async function drift(server) {
     const auc = performance[0].metrics.roc_auc;
     await page.getByRole("row", { name: /^credit/ }).getByText(new RegExp(`^${Number(auc.value.toPrecision(3))} \\(.*roc auc$`)).waitFor();
     await page.getByRole("row", { name: /^credit/ }).getByText("v1 loaded").waitFor();
+    await page.done();
+  });
+}
+
+/* ---- lineage ----------------------------------------------------------------------------------- */
+
+async function lineage(server) {
+  await test("a version's lineage is walked along by keys, to where it is served", async () => {
+    const { served_by, run } = await server.get("/mw/v1/lineage?id=credit@champion");
+    check(served_by.length === 1 && served_by[0].endpoint === "credit" && served_by[0].address === "models:/credit@champion", JSON.stringify(served_by));
+    const page = await visit(server, "/ui/lineage?id=credit@champion", { expect: "it is served by credit" });
+    await page.getByRole("button", { name: "credit v1 version, champion" }).focus();
+    await page.keyboard.press("ArrowLeft");
+    await page.getByRole("button", { name: `${run.name} run` }).and(page.locator("[aria-pressed=true]")).waitFor();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    await page.waitForURL("**at=endpoint**");
+    check(await page.evaluate(() => document.activeElement.getAttribute("aria-label").startsWith("credit endpoint")), "the focus stayed behind");
+    await page.reload(); /* the address is the state */
+    await page.getByRole("status").filter({ hasText: "credit v1: served by" }).waitFor();
+    await page.getByLabel("version", { exact: true }).selectOption("2"); /* of the same files, and not served */
+    await page.getByText("no endpoint serves it").first().waitFor();
+    await page.goBack();
+    await page.getByRole("button", { name: /^credit endpoint/ }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/ui/endpoints/credit");
     await page.done();
   });
 }

@@ -282,6 +282,10 @@ def test_a_version_that_breaks_is_not_followed(followed, tmp_path):
     assert score(server, ["age", "income"]).ok and refusals(server) == 1
     index = server.post("/v2/repository/index").json()
     assert index[0]["state"] == "READY" and "would break" in index[0]["reason"]
+    # the alias has moved on, what is served has not
+    told = [server.get(f"/mw/v1/lineage?id=credit/{v}").json()["served_by"] for v in "123"]
+    assert [[(s["endpoint"], s["address"]) for s in one] for one in told] == \
+        [[], [("credit", "models:/credit@champion")], []]
 
     # what follows from the record survives a kill and a restart
     server.process.kill()

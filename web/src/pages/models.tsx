@@ -1,6 +1,7 @@
 /* Models: the registry, the versions of one, and what differs between two. */
 import { useMemo, useState } from "preact/hooks";
 import { ask, Refusal } from "../api/client";
+import { kin, lineagePath, type Lineage, type Side } from "../api/lineage";
 import { num, paths, valueOf, type ModelVersion, type RegisteredModel, type Run } from "../api/mlflow";
 import { isKnown, useData } from "../api/use";
 import type { Rollout } from "../api/watch";
@@ -89,49 +90,6 @@ function Breaks({ version }: { version: ModelVersion }) {
 
 /* ---- lineage ---------------------------------------------------------------------------------- */
 
-interface Side {
-  name: string;
-  type?: string;
-  required?: boolean;
-  low?: number;
-  high?: number;
-  missing?: number;
-}
-interface RunBrief { run_id: string; name?: string; status: string; started?: string }
-
-export interface Lineage {
-  name: string;
-  version: number;
-  registered: string;
-  user?: string;
-  source?: string;
-  aliases: string[];
-  recorded: boolean;
-  digest?: string;
-  files: number;
-  bytes: number;
-  fault?: string;
-  run?: RunBrief;
-  experiment?: string;
-  parent_run?: RunBrief;
-  child_runs: RunBrief[];
-  read_by: RunBrief[];
-  code: { commit?: string; branch?: string; repository?: string; entry?: string; dirty?: boolean; patch?: string };
-  data: { name?: string; digest?: string; source_type?: string; source?: string; context?: string }[];
-  environment: { python?: string; mlflow?: string; flavors?: string; libraries: Record<string, string> };
-  inputs: Side[];
-  outputs: Side[];
-  related: { name: string; version: number; kinship: string; through?: string }[];
-  cut: boolean;
-}
-
-const lineagePath = (name: string, version: string | number) => `/mw/v1/lineage?id=${encodeURIComponent(`${name}/${version}`)}`;
-
-const kin: Record<string, string> = {
-  same_files: "the same files", same_data: "made from the same data", same_code: "made by the same code",
-  made_from_it: "its run has read this version", it_is_made_from: "this version's run has read it",
-};
-
 interface Node { text: string; note?: string; to?: string }
 
 /* Layers from left to right: data, code -> run -> version -> what came of it. */
@@ -143,6 +101,7 @@ function Graph({ lineage: l }: { lineage: Lineage }) {
     ] },
     { title: "run", nodes: l.run ? [{ text: l.run.name ?? l.run.run_id.slice(0, 8), note: l.experiment ?? "", to: `/runs/${l.run.run_id}` }] : [] },
     { title: "version", nodes: [{ text: `${l.name} v${l.version}`, note: l.aliases.join(", ") }] },
+    { title: "served by", nodes: l.served_by.map((e) => ({ text: e.endpoint, note: e.address, to: `/endpoints/${encodeURIComponent(e.endpoint)}` })) },
     { title: "related", nodes: l.related.slice(0, 40).map((r) => ({ text: `${r.name} v${r.version}`, note: kin[r.kinship] ?? r.kinship, to: `/models/${encodeURIComponent(r.name)}/${r.version}` })) },
   ].filter((layer) => layer.nodes.length > 0);
   return (
@@ -246,7 +205,7 @@ export function VersionPage({ name, version }: { name: string; version: string }
       <Recorded of={asked} height={400}>
         {(l) => (
           <>
-            <Panel title="Lineage" wide note={l.cut ? "more relatives than are shown" : ""}><Graph lineage={l} /></Panel>
+            <Panel title="Lineage" wide note={l.cut ? "more relatives than are shown" : ""} actions={<A to={`/lineage?id=${encodeURIComponent(`${name}/${version}`)}`} class="button">As a graph</A>}><Graph lineage={l} /></Panel>
             <div class="grid">
               <Panel title="About">
                 <dl class="facts">

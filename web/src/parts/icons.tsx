@@ -38,6 +38,7 @@ const drawings: Record<string, string> = {
   explain: "M3 3h7M3 6.5h10M3 10h5M3 13.5h8",
   fairness: "M8 2v12M4 14h8M3 5h10M3 5l-2 5h4zM13 5l-2 5h4z",
   data: "M8 2c3.3 0 5 .9 5 2s-1.7 2-5 2-5-.9-5-2 1.7-2 5-2zM3 4v8c0 1.1 1.7 2 5 2s5-.9 5-2V4M3 8c0 1.1 1.7 2 5 2s5-.9 5-2",
+  lineage: "M2 3h4v3H2zM2 10h4v3H2zM10 6.5h4v3h-4zM6 4.5h1.5l2 2.5H10M6 11.5h1.5l2-2.5H10",
   rollout: "M2 12l4-4 3 3 5-6M10 5h4v4",
   report: "M4 2h6l3 3v9H4zM10 2v3h3M6 8h5M6 11h5",
   audit: "M4 2h8v12H4zM6 5h4M6 8h4M6 11h2",
