@@ -141,7 +141,7 @@ static void explain(const mw_contrast *contrast, const explain_block *block)
     rest.memory = (char *)block->memory + layout->masks_at;
     if (layout->masks) {
         size_t stride;
-        const int16_t *ranks = layout_ranks_of(layout->tables, block->memory, &stride);
+        const int16_t *ranks = layout_ranks_of(layout->tables, block, &stride);
         masks_add(layout->masks, ranks, stride, &rest);
     }
     rest.memory = (char *)block->memory + layout->pairs_at;

@@ -3,6 +3,8 @@
  *   LANES     rows in a register: 4, 8 or 16
  *   TARGET    attribute of every function: what the processor must have
  *   EXPLAIN   name of the function that it gets
+ *   ADD_FEW   what goes through the tables with rows that are fewer than
+ *   FEW_ROWS  where that is quicker
  *
  * Vectors are the compiler's (gcc and clang have them for every processor), so that the same
  * operations happen in the same order everywhere: no processor gives other bits than another. */
@@ -22,11 +24,11 @@ typedef float reals __attribute__((vector_size(LANES * 4)));
 TARGET static void EXPLAIN(const mw_forest *forest, const void *layout, const explain_block *block)
 {
     explain_work work;
-    layout_begin(forest, layout, block, &work);
+    layout_begin(forest, layout, block, FEW_ROWS, &work);
     for (size_t margin = 0; margin < forest->n_margins; margin++) {
         layout_clear_totals(&work);
-        if (block->n_rows < LAYOUT_FEW_ROWS)
-            tables_add_few(&work, margin, block->n_rows);
+        if (work.few)
+            ADD_FEW(&work, margin, block->n_rows);
         else
             add_chunks(&work, margin);
         add_programs(&work, margin);

@@ -2,6 +2,8 @@
 #define LANES 4
 #define TARGET
 #define EXPLAIN explain_anywhere
+#define ADD_FEW tables_add_few
+#define FEW_ROWS 8
 #include "kernel.h"
 
 static bool runs_here(void)

@@ -3,6 +3,8 @@
 #define LANES 8
 #define TARGET __attribute__((target("avx2")))
 #define EXPLAIN explain_v3
+#define ADD_FEW tables_choose_few(tables_add_few_v3)
+#define FEW_ROWS 10
 #include "kernel.h"
 
 static bool runs_here(void)

@@ -3,6 +3,8 @@
 #define LANES 16
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
 #define EXPLAIN explain_v4
+#define ADD_FEW tables_choose_few(tables_add_few_v4)
+#define FEW_ROWS 16
 #include "kernel.h"
 
 static bool runs_here(void)

@@ -134,21 +134,30 @@ size_t layout_block_rows(const void *layout)
 
 /* ---- memory of a block ----------------------------------------------------------------------- */
 
-static size_t divide(const explain_layout *layout, void *memory, explain_work *ret_work)
+/* Columns of few rows stand close: each page that is touched counts. */
+static size_t stride_of(const explain_layout *layout, size_t n_rows)
+{
+    if (n_rows < LAYOUT_ROWS_ALONE && layout->rest.n_programs == 0)
+        return LAYOUT_ROWS_ALONE; /* nothing puts them into lanes */
+    return (n_rows <= LAYOUT_ROWS_MIN ? LAYOUT_ROWS_MIN : layout->block_rows) + LAYOUT_ROWS_APART;
+}
+
+static size_t divide(const explain_layout *layout, size_t n_rows, void *memory,
+                     explain_work *ret_work)
 {
     quadrature_memory rest;
-    size_t used = 0, stride = layout->block_rows + LAYOUT_ROWS_APART;
+    size_t used = 0, stride = stride_of(layout, n_rows), n_columns = layout->ranks.n_columns;
     size_t patterns = (TABLES_BITS_MAX + 1) * (size_t)LAYOUT_PART_ROWS;
+    size_t row_ranks = n_columns > LAYOUT_ROW_RANKS ? n_columns : LAYOUT_ROW_RANKS;
     ret_work->layout = layout;
     ret_work->stride = stride;
-    ret_work->ranks =
-        explain_cut_off(memory, &used, layout->ranks.n_columns * stride * sizeof(int16_t));
+    ret_work->ranks = explain_cut_off(memory, &used, n_columns * stride * sizeof(int16_t));
     ret_work->totals =
         explain_cut_off(memory, &used, layout->ranks.n_places * stride * sizeof(double));
     ret_work->sums =
         explain_cut_off(memory, &used, layout->tables.slots_max * stride * sizeof(float));
     ret_work->patterns = explain_cut_off(memory, &used, patterns * sizeof(uint16_t));
-    ret_work->row_ranks = explain_cut_off(memory, &used, layout->ranks.n_columns * sizeof(int16_t));
+    ret_work->row_ranks = explain_cut_off(memory, &used, row_ranks * sizeof(int16_t));
     ret_work->rest_memory =
         explain_cut_off(memory, &used, quadrature_divide(&layout->rest, NULL, &rest));
     return used;
@@ -158,24 +167,25 @@ size_t layout_memory_bytes(const mw_forest *forest, const void *layout)
 {
     (void)forest;
     explain_work work;
-    return divide(layout, NULL, &work);
+    return divide(layout, layout_block_rows(layout), NULL, &work);
 }
 
-const int16_t *layout_ranks_of(const void *layout, void *memory, size_t *ret_stride)
+const int16_t *layout_ranks_of(const void *layout, const explain_block *block, size_t *ret_stride)
 {
     explain_work work;
-    divide(layout, memory, &work);
+    divide(layout, block->n_rows, block->memory, &work);
     *ret_stride = work.stride;
     return work.ranks;
 }
 
 void layout_begin(const mw_forest *forest, const explain_layout *layout, const explain_block *block,
-                  explain_work *ret_work)
+                  size_t few_rows, explain_work *ret_work)
 {
-    divide(layout, block->memory, ret_work);
+    divide(layout, block->n_rows, block->memory, ret_work);
     ret_work->forest = forest;
-    bool alone = block->n_rows < LAYOUT_FEW_ROWS && layout->rest.n_programs == 0;
-    size_t step = alone ? 1 : LAYOUT_ROWS_STEP;
+    size_t times = layout->tables.data_bytes > LAYOUT_TABLES_NEAR ? 3 : 1;
+    ret_work->few = block->n_rows < LAYOUT_ROWS_ALONE || block->n_rows < times * few_rows;
+    size_t step = ret_work->few && layout->rest.n_programs == 0 ? 1 : LAYOUT_ROWS_STEP;
     ret_work->n_filled = (block->n_rows + step - 1) / step * step;
     ranks_of_rows(forest, &layout->ranks, block->rows, block->first, block->n_rows,
                   ret_work->n_filled, ret_work->stride, ret_work->ranks);

@@ -231,7 +231,9 @@ static void rank_part(const mw_forest *forest, const explain_ranks *ranks, const
     for (size_t s = 0; s < ranks->n_searches; s++) {
         const ranks_search *search = &ranks->searches[s];
         read_part(forest, rows, first, n_rows, n_filled, search->row_column, x);
-        if (search->n_cuts > 0)
+        if (search->n_cuts > 0 && n_filled == 1)
+            found[0] = (int16_t)rank_of(search, ranks->cuts + search->first_cut, x[0]);
+        else if (search->n_cuts > 0)
             search_part(search, ranks->cuts + search->first_cut, x, n_filled, found);
         for (size_t c = search->first_column; c < search->first_column + search->n_columns; c++) {
             if (search->n_cuts > 0)

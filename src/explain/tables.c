@@ -9,10 +9,7 @@
 
 #include "base/banned.h"
 
-enum {
-    TESTS_MAX = 32, /* of a group; beyond, as sets of categories on a path may need, it is none */
-    DEPTH_MAX = 64  /* of a group's root: chains of a thousand leaves would take a while */
-};
+enum { DEPTH_MAX = 64 }; /* of a group's root: chains of a thousand leaves would take a while */
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
@@ -70,17 +67,17 @@ static size_t add_test(const explain_ranks *ranks, size_t node, int16_t flip, ta
             return n_tests;
         }
     }
-    if (n_tests < TESTS_MAX)
+    if (n_tests < TABLES_TESTS_MAX)
         tests[n_tests] = (tables_test){.column = column, .below = below, .flip = flip};
     return n_tests + 1;
 }
 
-/* All tests of a group, in the order of its bits; more than TESTS_MAX: it is none. */
+/* All tests of a group, in the order of its bits; more than TABLES_TESTS_MAX: it is none. */
 static size_t list_tests(const mw_forest *forest, const explain_ranks *ranks,
                          const tables_draft *draft, tables_test *ret_tests)
 {
     size_t n = 0, unit = tables_entry_bytes(draft->n_lanes);
-    for (size_t bit = 0; bit < draft->n_bits && n <= TESTS_MAX; bit++) {
+    for (size_t bit = 0; bit < draft->n_bits && n <= TABLES_TESTS_MAX; bit++) {
         tables_test *own = ret_tests + n;
         size_t n_own = 0;
         if (bit >= draft->n_path_bits)
@@ -88,12 +85,12 @@ static size_t list_tests(const mw_forest *forest, const explain_ranks *ranks,
         for (size_t level = 0; bit < draft->n_path_bits && level < draft->depth; level++) {
             const tables_edge *edge = &draft->path[level];
             if (explain_feature(forest, edge->node) == draft->features[bit] &&
-                n + n_own <= TESTS_MAX)
+                n + n_own <= TABLES_TESTS_MAX)
                 n_own = add_test(ranks, edge->node, draft->repeats[bit] && !edge->left ? -1 : 0,
                                  own, n_own);
         }
         n += n_own;
-        if (n <= TESTS_MAX)
+        if (n <= TABLES_TESTS_MAX)
             ret_tests[n - 1].value = (uint16_t)(unit << bit);
     }
     return n;
@@ -101,7 +98,7 @@ static size_t list_tests(const mw_forest *forest, const explain_ranks *ranks,
 
 static bool is_group(const finder *f, size_t node, tables_draft *ret_draft)
 {
-    tables_test tests[TESTS_MAX];
+    tables_test tests[TABLES_TESTS_MAX];
     *ret_draft = (tables_draft){.tree = f->tree,
                                 .root = node,
                                 .path = f->path,
@@ -114,7 +111,7 @@ static bool is_group(const finder *f, size_t node, tables_draft *ret_draft)
         ret_draft->repeats[i] = f->n_splits[i] > 1;
     }
     return add_nodes(f, ret_draft, node) && ret_draft->n_bits > 0 &&
-           list_tests(f->forest, f->ranks, ret_draft, tests) <= TESTS_MAX;
+           list_tests(f->forest, f->ranks, ret_draft, tests) <= TABLES_TESTS_MAX;
 }
 
 /* Returns whether all of the subtree has tables. */
@@ -175,7 +172,7 @@ static void find_groups(finder *f, size_t tree)
 static size_t table_bytes(const tables_draft *draft)
 {
     size_t bytes = tables_entry_bytes(draft->n_lanes) << draft->n_bits;
-    return (bytes + 63) / 64 * 64;
+    return (bytes + TABLES_ALIGN - 1) / TABLES_ALIGN * TABLES_ALIGN;
 }
 
 typedef struct tables_count {
@@ -185,7 +182,7 @@ typedef struct tables_count {
 static void count_group(finder *f, const tables_draft *draft)
 {
     tables_count *count = f->context;
-    tables_test tests[TESTS_MAX];
+    tables_test tests[TABLES_TESTS_MAX];
     count->n_groups++;
     count->n_tests += list_tests(f->forest, f->ranks, draft, tests);
     count->bytes += table_bytes(draft);
@@ -223,7 +220,7 @@ typedef struct tables_maker {
     double mean;
     size_t n_bytes;
     bool begins_output, begins_tree;
-    tables_test last[TESTS_MAX]; /* of the group before this one, all of them */
+    tables_test last[TABLES_TESTS_MAX]; /* of the group before this one, all of them */
     size_t n_last;
 } tables_maker;
 
@@ -270,7 +267,7 @@ static void put_tests(finder *f, const tables_draft *draft, tables_group *group)
 {
     tables_maker *maker = f->context;
     explain_tables *tables = maker->tables;
-    tables_test tests[TESTS_MAX];
+    tables_test tests[TABLES_TESTS_MAX];
     size_t n_tests = list_tests(f->forest, f->ranks, draft, tests), n_shared = 0;
     if (!group->begins_tree)
         group->n_kept = (uint8_t)shared_bits(maker, tests, n_tests, &n_shared);
@@ -428,7 +425,8 @@ static bool take_tables(const mw_forest *forest, mw_arena *arena, const tables_c
                         explain_tables *tables)
 {
     size_t slots = count->n_groups * TABLES_LANES_MAX;
-    tables->data = mw_arena_take(arena, count->bytes);
+    /* a line is read as if it had all its lanes */
+    tables->data = mw_arena_take(arena, count->bytes + TABLES_LANES_MAX * sizeof(float));
     wish_large_pages(tables->data, count->bytes);
     tables->tests = mw_arena_take(arena, count->n_tests * sizeof *tables->tests);
     tables->groups = mw_arena_take(arena, count->n_groups * sizeof *tables->groups);
@@ -469,7 +467,7 @@ static mw_status make(finder *f, making *m, size_t bytes_max, mw_arena *arena, u
     put_jobs(f, jobs, list_jobs(forest, m->chosen, m->next, jobs));
     free(jobs);
     assert(m->maker.n_bytes == count.bytes);
-    return MW_OK;
+    return words_make(m->maker.tables, f->ranks, arena, err);
 }
 
 mw_status tables_make(const mw_forest *forest, const explain_ranks *ranks,

@@ -36,10 +36,15 @@
 #include "ranks.h"
 
 enum {
-    TABLES_BITS_MAX = 8,     /* of a pattern */
-    TABLES_LANES_MAX = 8,    /* features of a group */
-    TABLES_QUAD = 4,         /* lanes come in fours */
-    TABLES_CHUNK_GROUPS = 64 /* are summed in float32, then added to float64 */
+    TABLES_BITS_MAX = 8,      /* of a pattern */
+    TABLES_LANES_MAX = 8,     /* features of a group */
+    TABLES_TESTS_MAX = 32,    /* of a group; a node for which there would be more, as sets of
+                                 categories on its path may need, is none */
+    TABLES_QUAD = 4,          /* lanes come in fours */
+    TABLES_CHUNK_GROUPS = 64, /* are summed in float32, then added to float64 */
+    TABLES_ALIGN = 64,        /* a table begins at a multiple of it */
+    TABLES_WORD_BITS = 64,
+    TABLES_SPREAD = 32 /* features whose sums fit into registers */
 };
 
 /* Rank < below, the other way round where `flip` is -1. All tests of a bit must hold; the last of
@@ -61,10 +66,47 @@ typedef struct tables_group {
     uint32_t slots[TABLES_LANES_MAX]; /* of its chunk */
 } tables_group;
 
+/* One row: up to 64 decisions for groups that follow each other, found together and put into one
+ * word. Most are a test; where a bit of a group is several tests at once, it has a place too:
+ *
+ *     place         0     1     2     3     4     5    ..
+ *     asks        x3<9  x1<4  x3<2  x7<5  0&!2  x2<8   ..
+ *     the row       1     0     0     1     1     0
+ *     a group's     x           .           x     x         -> pattern 1 1 0: bits 0, 4 and 5
+ *
+ * A group's bits stand in the order of its pattern, so that one instruction (pext) collects them.
+ */
+typedef struct tables_word {
+    uint64_t joint; /* places that are several tests */
+    size_t first_joint, end_joint;
+    size_t first_group, end_group;
+} tables_word;
+
+/* A group, for one row: its places in the word, and its table. */
+typedef struct tables_pick {
+    uint64_t bits;
+    uint32_t table; /* in TABLES_ALIGN bytes */
+    uint32_t shift; /* a line has 1 << shift bytes */
+} tables_pick;
+
+typedef struct tables_words {
+    tables_word *words;
+    size_t n_words; /* 0: the forest has too many columns for them */
+    /* TABLES_WORD_BITS of each word: the row's bit is rank < below; joint and unused: never */
+    uint16_t *columns;
+    int16_t *belows;
+    uint64_t *joint_masks, *joint_wants; /* set where (tests & mask) == want; 8 and more to read */
+    tables_pick *picks;                  /* of each group */
+    /* TABLES_SPREAD of each group: for each place, its lane and 0x80, or 0 where it has none.
+     * NULL: there are more places. */
+    uint8_t *spread;
+} tables_words;
+
 /* Groups of one margin that are summed in float32. */
 typedef struct tables_chunk {
     size_t first_group, end_group;
     size_t first_slot, n_slots;
+    size_t first_word, end_word;
 } tables_chunk;
 
 typedef struct explain_tables {
@@ -77,6 +119,7 @@ typedef struct explain_tables {
     size_t n_tests, n_groups, n_chunks, n_slots;
     size_t slots_max;    /* of one chunk */
     size_t *first_chunk; /* n_margins + 1 */
+    tables_words words;
 } explain_tables;
 
 static inline size_t tables_entry_bytes(size_t n_lanes)
@@ -147,6 +190,12 @@ static inline bool tables_same_test(const explain_ranks *ranks, size_t a, size_t
  * the background, whose patterns stand in room->counts; 0 = by covers. */
 void tables_write(const mw_forest *forest, const explain_ranks *ranks, const tables_draft *draft,
                   size_t output, double mean, size_t n_usual, tables_room *room, float *ret_table);
+
+/* ---- tables_words.c -------------------------------------------------------------------------- */
+
+/* The words of tables that are made otherwise. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status words_make(explain_tables *tables, const explain_ranks *ranks, mw_arena *arena,
+                                mw_error *err);
 
 /* ---- tables_usual.c -------------------------------------------------------------------------- */
 

@@ -7,8 +7,6 @@
 
 #include "base/banned.h"
 
-typedef const float *chunk_lines[TABLES_CHUNK_GROUPS];
-
 /* Any bits: some tests are flipped, or belong together. */
 static uint16_t find_bits(const tables_test *test, const tables_test *end, const int16_t *ranks,
                           uint16_t found, uint16_t *saved)
@@ -37,7 +35,7 @@ static uint16_t find_plain_bits(const tables_test *test, const tables_test *end,
 }
 
 static void find_lines(const explain_tables *tables, const tables_chunk *chunk,
-                       const int16_t *ranks, chunk_lines ret_lines)
+                       const int16_t *ranks, tables_lines ret_lines)
 {
     uint16_t saved[TABLES_BITS_MAX + 1]; /* [0] is for bits that nobody asks for */
     for (size_t g = chunk->first_group; g < chunk->end_group; g++) {
@@ -53,8 +51,7 @@ static void find_lines(const explain_tables *tables, const tables_chunk *chunk,
     }
 }
 
-/* `sums` are zeros, and are left so. */
-static void add_lines(const explain_work *work, const tables_chunk *chunk, const chunk_lines lines,
+void tables_add_lines(const explain_work *work, const tables_chunk *chunk, const tables_lines lines,
                       size_t row, float *sums)
 {
     const explain_tables *tables = &work->layout->tables;
@@ -75,13 +72,13 @@ static void add_row(const explain_work *work, size_t margin, size_t row, const i
 {
     const explain_tables *tables = &work->layout->tables;
     size_t first = tables->first_chunk[margin], end = tables->first_chunk[margin + 1];
-    chunk_lines lines[2];
+    tables_lines lines[2];
     memset(work->sums, 0, tables->slots_max * sizeof *work->sums);
     for (size_t i = first; i <= end; i++) {
         if (i < end)
             find_lines(tables, &tables->chunks[i], ranks, lines[i % 2]);
         if (i > first)
-            add_lines(work, &tables->chunks[i - 1], lines[(i - 1) % 2], row, work->sums);
+            tables_add_lines(work, &tables->chunks[i - 1], lines[(i - 1) % 2], row, work->sums);
     }
 }
 

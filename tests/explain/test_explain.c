@@ -12,6 +12,13 @@
 #define LANES 16
 #define TARGET
 #define EXPLAIN explain_wide
+#ifdef ROW_EMULATED
+tables_few tables_add_few_emulated;
+#define ADD_FEW tables_choose_few(tables_add_few_emulated)
+#else
+#define ADD_FEW tables_add_few
+#endif
+#define FEW_ROWS 16
 #include "explain/kernel.h"
 #endif
 
