@@ -34,9 +34,16 @@ export async function people() {
     await button.waitFor();
     check(await button.isDisabled(), "a viewer may press it");
     check((await button.getAttribute("title")) === "it needs the role deployer", "it does not say why");
+    const rules = () => page.goto(`${server.url}/ui/rules?rule=Busy`);
+    await rules();
+    await page.getByText("it needs the role deployer to change it").waitFor();
+    check((await page.getByRole("button", { name: /Set the rule|Try it now/ }).count()) === 0, "a viewer sees the form");
     await page.getByTitle("sign out").click();
     await page.getByText("With a token").waitFor();
     await enter(page, "deployer");
+    await page.getByRole("button", { name: "Try it now" }).waitFor();
+    await page.goto(`${server.url}/ui/alerts`);
+    await page.getByRole("button", { name: "Busy" }).first().click();
     await page.getByRole("button", { name: "Acknowledge" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Acknowledge" }).click();
     await page.getByRole("dialog").waitFor({ state: "hidden" });

@@ -142,18 +142,42 @@ async function alerts(server, told) {
   });
 
   await test("a rule is tried, set and removed; a receiver that fails is told of", async () => {
-    const page = await visit(server, "/ui/rules", { expect: "A rule of your own" });
+    const page = await visit(server, "/ui/rules", { expect: "A rule of your own", errors: ["400"] });
     await page.getByRole("row", { name: /away/ }).getByText("fails").waitFor();
-    await page.getByLabel("rule as JSON").fill(JSON.stringify({ name: "Mine", when: "sum by (endpoint) (mw_rows_total) > 1" }));
+    const condition = page.getByRole("textbox", { name: "When", exact: true });
+    const setIt = page.getByRole("button", { name: "Set the rule" });
+    await page.getByRole("textbox", { name: "Name" }).fill("Mine");
+    await condition.fill("sum by (endpoint) (mw_rows_total > 1");
+    check(await setIt.isDisabled(), "it may be set without a look at what it would have done");
+    await page.getByRole("button", { name: "Try it now" }).click();
+    await page.locator("#fault-when").getByText("is missing here, at character 37").waitFor(); /* the server's words, at the field */
+    check((await condition.getAttribute("aria-invalid")) === "true", "the field is not marked");
+    await condition.fill("sum by (endpoint) (mw_rows_total) > 1");
+    await page.getByRole("textbox", { name: "Labels" }).fill("team=a=b");
+    await page.getByRole("textbox", { name: "Evidence" }).fill("mw_rows_total, ");
     await page.getByRole("button", { name: "Try it now" }).click();
     await page.getByText("It would hold for 1 now").waitFor();
     await page.getByText("It would have fired").waitFor(); /* pages are kept from the start on, one a minute */
-    await page.getByRole("button", { name: "Set the rule" }).click();
+    await setIt.click();
     await page.getByRole("dialog").getByRole("button", { name: "Set the rule" }).click();
     await page.getByRole("button", { name: "Mine" }).click();
+    const mine = async () => (await server.get("/mw/v1/rules")).items.find((r) => r.name === "Mine");
+    check((await mine()).labels.team === "a=b" && (await mine()).evidence.join() === "mw_rows_total", JSON.stringify(await mine()));
+    await page.getByLabel("Severity").selectOption("critical"); /* it is changed */
+    check(await setIt.isDisabled(), "a change may be set untried");
+    await page.getByRole("button", { name: "as JSON" }).click();
+    const json = page.getByLabel("rule as JSON");
+    check(JSON.parse(await json.inputValue()).severity === "critical", "the form and its JSON differ");
+    await json.fill(JSON.stringify({ ...JSON.parse(await json.inputValue()), for: "1s" }));
+    await page.getByRole("button", { name: "Try it now" }).click();
+    await page.getByText("It would have fired").waitFor();
+    await setIt.click();
+    await page.getByText("It is looked at so from now on").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Set the rule" }).click();
+    await until(async () => (await mine())?.severity === "critical" && (await mine()).for === "1s", "it is changed");
     await page.getByRole("button", { name: "Remove" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
-    await until(async () => !(await server.get("/mw/v1/rules")).items.some((r) => r.name === "Mine"), "it is removed");
+    await until(async () => !(await mine()), "it is removed");
     const before = told.length;
     await page.getByRole("button", { name: "send a test to chat" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Send a test" }).click();

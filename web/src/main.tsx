@@ -9,7 +9,7 @@ import { Empty, ErrorBox, Loading, Page } from "./parts/panel";
 import { EndpointsPage } from "./pages/endpoints";
 import { AlertCount } from "./parts/now";
 import { A, Shell, goals, type Entry } from "./parts/shell";
-import { learn, me, server, type Grant } from "./state/server";
+import { learn, me, meKnown, server, type Grant } from "./state/server";
 import { match, path } from "./state/router";
 import { SignInPage, signOut } from "./pages/signin";
 import { OverviewPage } from "./pages/overview";
@@ -107,7 +107,9 @@ function App() {
         if (o.asks) ask<{ name: string; asked: boolean; grants?: Grant[] }>("/mw/v1/whoami").then((w) => {
           me.value = { asked: w.asked, grants: w.grants ?? [] };
           if (w.asked) know(w.name);
+          meKnown.value = true;
         }, () => undefined);
+        else meKnown.value = true;
         goals.value = o.items.map((e) => ({ title: e.name, to: `/endpoints/${encodeURIComponent(e.name)}`, kind: "endpoint" }));
       },
       () => { server.value = { ...server.value, known: true }; setTimeout(look, 5000); }, /* pages say what is wrong themselves */

@@ -12,6 +12,7 @@ export class Refusal extends Error {
     readonly fix = "",
     readonly code = "",
     readonly request = "",
+    readonly where = "", /* in what was sent: "rule:3:12" */
   ) {
     super(what);
   }
@@ -48,12 +49,14 @@ async function refusalOf(answer: Response): Promise<Refusal> {
     said.hint ?? "",
     said.code ?? said.error_code ?? "",
     said.request_id ?? answer.headers.get("X-Request-ID") ?? "",
+    said.where,
   );
 }
 
 /* Set by the sign-in: sent with everything that changes something. */
 export const csrf = signal("");
 
+/* A body that is a text is sent as it is: JSON whose lines the server's words are about. */
 export async function ask<T>(path: string, body?: unknown, method?: string, stop?: AbortSignal): Promise<T> {
   let answer: Response;
   const headers: Record<string, string> = {};
@@ -63,7 +66,7 @@ export async function ask<T>(path: string, body?: unknown, method?: string, stop
     answer = await fetch(base + path, {
       method: method ?? (body === undefined ? "GET" : "POST"),
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
       signal: stop ?? null,
       credentials: "same-origin",
     });

@@ -1,21 +1,19 @@
 /* Rules: what is watched for, and who is told. A rule is tried before it is set. */
-import { useState } from "preact/hooks";
-import { ask, query, type Refusal } from "../api/client";
+import { ask } from "../api/client";
 import { useData } from "../api/use";
 import { time, type Listed, type Receiver, type Rule } from "../api/watch";
+import { lacks, meKnown } from "../state/server";
 import { fallback, useNews } from "../state/news";
 import { param, setQuery } from "../state/router";
 import { Act } from "../parts/act";
 import { UseThis, say } from "../parts/copy";
-import { ago, count, digits, lasting, moment } from "../parts/format";
+import { ago, count, moment } from "../parts/format";
 import { StateWord } from "../parts/icons";
-import { Empty, ErrorBox, Page, Panel } from "../parts/panel";
+import { Empty, Page, Panel } from "../parts/panel";
 import { Alerted } from "../parts/record";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
-import { Timeline, type Bar } from "../parts/timeline";
-
-const example = { name: "ManyErrors", when: "sum by (endpoint) (rate(mw_rows_total[1m])) > 1000", for: "2m", severity: "warning", summary: "{endpoint} gets {value} rows a second", what_to_do: "see who asks" };
+import { RuleForm, example } from "./rule_form";
 
 export function RulesPage() {
   const rules = useData<Listed<Rule>>("/mw/v1/rules");
@@ -44,92 +42,22 @@ export function RulesPage() {
               ]} />}
         </Alerted>
       </Panel>
-      {rules.data && <Editor key={chosen?.name ?? ""} rule={chosen} changed={rules.reload} />}
+      {rules.data && meKnown.value && (lacks("deployer") ? chosen && <Shown rule={chosen} /> : <RuleForm key={chosen?.name ?? ""} rule={chosen} taken={rules.data.items} changed={rules.reload} />)}
     </Page>
   );
 }
 
-type Labels = Record<string, string>;
-interface Firing { labels: Labels; since: string | null; fired: string; resolved: string | null; value: number | null }
-interface Past { fired: number; pages: number; from: string | null; to: string | null; firings: Firing[] }
-interface Tried { holds_for: { labels: Labels; value: number | null }[]; total: number; past?: Past }
-
-const pasts: [string, number][] = [["now alone", 0], ["the last hour", 1], ["the last 6 hours", 6], ["the last day", 24], ["the last 7 days", 168]];
-const wordsOf = (labels: Labels) => Object.entries(labels).map(([k, v]) => `${k} ${v}`).join(", ") || "the server";
-
-/* What it would have said, from pages of /metrics that are kept each minute. */
-function Retro({ past, name }: { past: Past; name: string }) {
-  if (past.pages === 0) return <p>Nothing of that time is kept: pages are kept from this server's start on, one a minute.</p>;
-  const [from, to] = [time(past.from)!, time(past.to)!];
-  const bars: Bar[] = past.firings.map((f) => ({ row: wordsOf(f.labels), from: time(f.since) ?? time(f.fired)!, to: time(f.resolved), kind: "warning", text: name }));
+/* For those who may look and not change. */
+function Shown({ rule }: { rule: Rule }) {
+  const facts: [string, string | undefined][] = [
+    ["When", rule.when], ["Ends when", rule.resolve_when], ["For", rule.for], ["Keeps firing for", rule.keep_firing_for], ["Severity", rule.severity],
+    ["Labels", Object.entries(rule.labels ?? {}).map(([k, v]) => `${k}=${v}`).join(", ")], ["Evidence", rule.evidence?.join(", ")], ["Runbook", rule.runbook],
+  ];
   return (
-    <>
-      <p><b>It would have fired {past.fired === 1 ? "once" : past.fired === 0 ? "not at all" : `${count(past.fired)} times`}</b> in {lasting((to - from) / 1000)}, from {moment(from)} on. <span class="faint">{count(past.pages)} looks, one a minute</span></p>
-      {past.fired > 0 && <Timeline name={`${name}, back-test`} bars={bars} events={[]} from={from} to={to} />}
-      {past.fired > 0 && (
-        <Table<Firing> name={`firings of ${name}`} rows={past.firings} id={(f) => `${f.fired} ${wordsOf(f.labels)}`} height={260} columns={[
-          { key: "of", title: "Of", value: (f) => wordsOf(f.labels), cell: (f) => wordsOf(f.labels) },
-          { key: "fired", title: "Fired", value: (f) => f.fired, cell: (f) => moment(time(f.fired)!) },
-          { key: "took", title: "Held", right: true, value: (f) => (time(f.resolved) ?? to) - time(f.fired)!, cell: (f) => `${lasting(((time(f.resolved) ?? to) - time(f.fired)!) / 1000)}${f.resolved ? "" : " so far"}` },
-          { key: "value", title: "Value", right: true, value: (f) => f.value, cell: (f) => digits(f.value) },
-        ]} />
-      )}
-      {past.firings.length < past.fired && <p class="faint">the last {past.firings.length} of {count(past.fired)}</p>}
-    </>
-  );
-}
-
-/* What of a rule can be set. */
-function textOf(rule: Rule | undefined): string {
-  if (!rule) return JSON.stringify(example, null, 1);
-  const { origin: _origin, ...rest } = rule;
-  return JSON.stringify(rest, null, 1);
-}
-
-function Editor({ rule, changed }: { rule: Rule | undefined; changed: () => void }) {
-  const [text, set] = useState(textOf(rule));
-  const [tried, setTried] = useState<Tried>();
-  const [error, fail] = useState<Refusal>();
-  const [hours, setHours] = useState(24);
-  const parsed = () => {
-    try {
-      return JSON.parse(text) as Rule;
-    } catch {
-      return undefined;
-    }
-  };
-  const body = parsed();
-  const attempt = () => {
-    fail(undefined);
-    setTried(undefined);
-    if (body) ask<Tried>(`/mw/v1/rules:test${query({ hours: hours || undefined })}`, body, "POST").then(setTried, fail);
-  };
-  return (
-    <Panel title={rule ? rule.name : "A rule of your own"} wide note={rule ? `${rule.origin}; setting it here replaces it until it is removed here` : "JSON; the keys are those of millwright.yaml"}
-      actions={rule && <button type="button" class="quiet" onClick={() => setQuery({ rule: undefined })}>close</button>}>
-      {rule?.summary && <p class="lead">{rule.summary}</p>}
-      {rule?.what_to_do && <p class="lead"><b>What to do:</b> {rule.what_to_do}</p>}
-      <textarea rows={rule ? 12 : 8} value={text} aria-label="rule as JSON" onInput={(e) => set(e.currentTarget.value)} />
-      {!body && <p class="fault" role="alert">this is no JSON</p>}
-      {error && <ErrorBox error={error} />}
-      <div class="tabs">
-        <button type="button" disabled={!body} onClick={attempt}>Try it now</button>
-        <label>over <select value={String(hours)} onChange={(e) => setHours(Number(e.currentTarget.value))}>{pasts.map(([word, n]) => <option key={n} value={String(n)}>{word}</option>)}</select></label>
-        <Act label="Set the rule" kind="main" title={`Set ${body?.name ?? "the rule"}`} cannot={body ? "" : "this is no JSON"}
-          says="It is looked at from now on, also after a restart. A rule of the same name is replaced."
-          run={() => ask("/mw/v1/rules", body, "POST").then(() => { say(`${body!.name} is set`); changed(); })} />
-        {rule?.origin === "api" && (
-          <Act label="Remove" kind="danger" title={`Remove ${rule.name}`} says="What it replaced, if anything, holds again."
-            run={() => ask(`/mw/v1/rules/${encodeURIComponent(rule.name)}`, undefined, "DELETE").then(() => { say(`${rule.name} is removed`); setQuery({ rule: undefined }); changed(); })} />
-        )}
-      </div>
-      {tried && (
-        <div class="box" role="status">
-          <p>{tried.total === 0 ? "It would hold for nothing now." : `It would hold for ${count(tried.total)} now:`}</p>
-          <ul class="plain">{tried.holds_for.slice(0, 10).map((one, i) => <li key={i}>{wordsOf(one.labels)}: {digits(one.value)}</li>)}</ul>
-          {tried.past && <Retro past={tried.past} name={body?.name ?? "the rule"} />}
-        </div>
-      )}
+    <Panel title={rule.name} wide note={`${rule.origin}; ${lacks("deployer")} to change it`} actions={<button type="button" class="quiet" onClick={() => setQuery({ rule: undefined })}>close</button>}>
+      {rule.summary && <p class="lead">{rule.summary}</p>}
+      {rule.what_to_do && <p class="lead"><b>What to do:</b> {rule.what_to_do}</p>}
+      <dl class="facts">{facts.filter(([, text]) => text).map(([name, text]) => <div key={name}><dt>{name}</dt><dd class={name.includes("hen") ? "path" : ""}>{text}</dd></div>)}</dl>
     </Panel>
   );
 }

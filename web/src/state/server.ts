@@ -16,6 +16,9 @@ export interface Grant { role: string; on: string; object?: string }
 /* Who one is, where the server asks. */
 export const me = signal<{ asked: boolean; grants: Grant[] }>({ asked: false, grants: [] });
 
+/* Nothing is offered, and taken away again, before one knows. */
+export const meKnown = signal(false);
+
 const ranks = ["viewer", "editor", "deployer", "admin"];
 
 /* Why one may not; "" where one may, or may on some things: the server has the last word. */
