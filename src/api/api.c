@@ -92,7 +92,7 @@ mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
 {
     api->registry = registry;
     mw_fleet_on_control(api->fleet, controlled, api);
-    return api_mlflow_new(registry, &api->mlflow, err);
+    return api_mlflow_new(registry, api->artifact_bytes_max, &api->mlflow, err);
 }
 
 mw_status mw_api_set_guard(mw_api *api, mw_registry *registry, unsigned n_loops,

@@ -14,15 +14,18 @@ enum { POOL_THREADS = 16 };
 
 struct api_mlflow {
     mw_registry *registry;
+    uint64_t artifact_bytes_max;
     mw_pool *pool;
 };
 
-mw_status api_mlflow_new(mw_registry *registry, api_mlflow **ret_mlflow, mw_error *err)
+mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
+                         api_mlflow **ret_mlflow, mw_error *err)
 {
     api_mlflow *mlflow = calloc(1, sizeof *mlflow);
     if (!mlflow)
         return mw_fail_memory(err, "the record's routes");
     mlflow->registry = registry;
+    mlflow->artifact_bytes_max = artifact_bytes_max;
     mw_status status = mw_pool_new(POOL_THREADS, &mlflow->pool, err);
     if (status != MW_OK) {
         free(mlflow);
@@ -103,6 +106,7 @@ static const struct {
     const size_t *n;
 } tables[] = {{mlflow_run_calls, &mlflow_n_run_calls},
               {mlflow_artifact_calls, &mlflow_n_artifact_calls},
+              {mlflow_part_calls, &mlflow_n_part_calls},
               {mlflow_history_calls, &mlflow_n_history_calls},
               {mlflow_logged_calls, &mlflow_n_logged_calls},
               {mlflow_model_calls, &mlflow_n_model_calls},
@@ -281,7 +285,8 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
                           .call = call,
                           .captures = captures,
                           .out = exchange->reply,
-                          .pool = mlflow->pool};
+                          .pool = mlflow->pool,
+                          .artifact_bytes_max = mlflow->artifact_bytes_max};
     mw_exchange_defer(exchange);
     mw_pool_submit(mlflow->pool, &turn->job);
 }

@@ -88,8 +88,10 @@ typedef struct mlflow_call {
 } mlflow_call;
 
 /* One file each; ended by rows of their own. */
-extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate_calls[];
-extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls;
+extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate_calls[],
+    mlflow_part_calls[];
+extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls,
+    mlflow_n_part_calls;
 extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[], mlflow_apply_calls[];
 extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls, mlflow_n_apply_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
@@ -115,6 +117,7 @@ struct mlflow_turn {
     struct mlflow_upload *upload;
     mw_view digest; /* of the file that is sent */
     uint64_t send_begin, send_left;
+    uint64_t artifact_bytes_max;
 };
 
 #define MLFLOW_GETS (1u << MW_GET)
@@ -124,8 +127,9 @@ struct mlflow_turn {
 
 typedef struct api_mlflow api_mlflow;
 
-/* registry: borrowed; must outlive it. */
-MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, api_mlflow **ret_mlflow, mw_error *err);
+/* registry: borrowed; must outlive it. artifact_bytes_max: of a file in parts. */
+MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
+                                    api_mlflow **ret_mlflow, mw_error *err);
 /* After the server was closed. NULL is fine. */
 void api_mlflow_free(api_mlflow *mlflow);
 /* Whether an address is MLflow's, registry or not. */
@@ -206,6 +210,8 @@ MW_CHECKED mw_status mlflow_send_blob(mlflow_turn *turn, mw_view digest, uint64_
 /* The next part. Fails: it is gone, which cuts the answer. */
 MW_CHECKED mw_status mlflow_send_more(mlflow_turn *turn, mw_error *err);
 
+/* Content-Disposition of a file: saved, not shown. */
+void mlflow_put_disposition(mw_buf *out, mw_view path);
 /* A file's bytes, or the part that a Range header asks for (mlflow_artifacts.c). */
 MW_CHECKED mw_status mlflow_send_file(mlflow_turn *turn, const mw_artifact *file, mw_error *err);
 /* {"error_code": ..., "message": ...} and the status. Does not reply. */

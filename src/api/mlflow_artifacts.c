@@ -2,7 +2,8 @@
  *
  *     PUT body -> [pool] blob: written, hashed, on the disk -> [writer] path -> digest
  *
- * Neither way is a large one in memory, see mlflow_transfer.c. */
+ * Neither way is a large one in memory, see mlflow_transfer.c; without this server in between, see
+ * mlflow_parts.c. */
 #include <ctype.h>
 
 #include "mlflow.h"
@@ -148,6 +149,12 @@ static mw_status delete_file(mlflow_turn *turn, mw_record *record, mw_error *err
 
 /* ---- download -------------------------------------------------------------------------------- */
 
+static mw_view name_of(mw_view path)
+{
+    const char *slash = memrchr(path.data, '/', path.size);
+    return slash ? (mw_view){slash + 1, path.size - (size_t)(slash + 1 - path.data)} : path;
+}
+
 /* What a browser may show must not run as a page of ours: text is plain, all else is saved. */
 static mw_view type_of(mw_view path)
 {
@@ -159,8 +166,7 @@ static mw_view type_of(mw_view path)
     } types[] = {{"png", "image/png"},       {"jpg", "image/jpeg"},     {"jpeg", "image/jpeg"},
                  {"gif", "image/gif"},       {"webp", "image/webp"},    {"pdf", "application/pdf"},
                  {"zip", "application/zip"}, {"gz", "application/gzip"}};
-    const char *slash = memrchr(path.data, '/', path.size);
-    mw_view name = slash ? (mw_view){slash + 1, path.size - (size_t)(slash + 1 - path.data)} : path;
+    mw_view name = name_of(path);
     const char *point = memrchr(name.data, '.', name.size);
     mw_view ending = point ? (mw_view){point + 1, name.size - (size_t)(point + 1 - name.data)}
                            : (mw_view){"", 0};
@@ -208,18 +214,24 @@ static bool read_range(mw_view text, uint64_t bytes, uint64_t *ret_begin, uint64
     return true;
 }
 
+void mlflow_put_disposition(mw_buf *out, mw_view path)
+{
+    mw_view name = name_of(path);
+    mw_buf_text(out, "attachment; filename=\"");
+    for (size_t i = 0; i < name.size; i++) /* a name of other letters is said by the path */
+        mw_buf_char(out,
+                    (unsigned char)name.data[i] < 0x80 && name.data[i] != '"' ? name.data[i] : '_');
+    mw_buf_char(out, '"');
+}
+
 static void set_headers(mw_exchange *exchange, mw_view path, uint64_t begin, uint64_t size,
                         uint64_t bytes)
 {
     mw_buf lines;
-    const char *slash = memrchr(path.data, '/', path.size);
-    mw_view name = slash ? (mw_view){slash + 1, path.size - (size_t)(slash + 1 - path.data)} : path;
     mw_buf_init(&lines, 8192);
-    mw_buf_text(&lines, "Content-Disposition: attachment; filename=\"");
-    for (size_t i = 0; i < name.size; i++) /* a name of other letters is said by the path */
-        mw_buf_char(&lines,
-                    (unsigned char)name.data[i] < 0x80 && name.data[i] != '"' ? name.data[i] : '_');
-    mw_buf_text(&lines, "\"\r\nX-Content-Type-Options: nosniff\r\nAccept-Ranges: bytes\r\n");
+    mw_buf_text(&lines, "Content-Disposition: ");
+    mlflow_put_disposition(&lines, path);
+    mw_buf_text(&lines, "\r\nX-Content-Type-Options: nosniff\r\nAccept-Ranges: bytes\r\n");
     if (exchange->status == 206)
         mw_buf_format(&lines, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)begin,
                       (unsigned long long)(begin + size - 1), (unsigned long long)bytes);
@@ -285,28 +297,6 @@ static mw_status get_file(mlflow_turn *turn, mw_record *record, mw_error *err)
     return mlflow_send_file(turn, &l.file, err);
 }
 
-/* ---- what is not offered --------------------------------------------------------------------- */
-
-static mw_status refuse_part(mlflow_turn *turn, mw_record *record, mw_error *err)
-{
-    (void)turn;
-    (void)record;
-    mw_fail(err, MW_E_RECORD_PART, "multipart and presigned transfers are not offered");
-    return mw_mend(err, "send the file in one request, and read it by Range");
-}
-
-static mw_status tell_server(mlflow_turn *turn, mw_record *record, mw_error *err)
-{
-    (void)record;
-    (void)err;
-    mw_buf_text(turn->out,
-                "{\"store_type\":\"SqlStore\",\"workspaces_enabled\":false,"
-                "\"trace_archival_enabled\":false,\"multipart_uploads_enabled\":false,"
-                "\"multipart_downloads_enabled\":false,\"presigned_upload_run_id_supported\":false,"
-                "\"presigned_upload_model_id_supported\":false,\"features_enabled\":{}}");
-    return MW_OK;
-}
-
 #define PROXY "/mlflow-artifacts"
 
 const mlflow_call mlflow_artifact_calls[] = {
@@ -318,10 +308,6 @@ const mlflow_call mlflow_artifact_calls[] = {
      "Upload an artifact"},
     {1u << MW_DELETE, PROXY "/artifacts/{path*}", MLFLOW_WRITES, delete_file, NULL, 0,
      "Delete an artifact, or a folder of them"},
-    {MLFLOW_POSTS, PROXY "/mpu/{path*}", MLFLOW_OUTSIDE, refuse_part, NULL, 0,
-     "Multipart uploads: not offered"},
-    {MLFLOW_GETS, PROXY "/presigned/{path*}", MLFLOW_OUTSIDE, refuse_part, NULL, 0,
-     "Presigned downloads: not offered"},
     {MLFLOW_GETS, "/mlflow/artifacts/list", MLFLOW_READS, list_run, run_list_fields,
      sizeof(artifact_request), "List a run's artifacts"},
     {MLFLOW_GETS, "/mlflow/get-artifact", MLFLOW_OUTSIDE, get_file, run_file_fields,
@@ -332,7 +318,5 @@ const mlflow_call mlflow_artifact_calls[] = {
      version_file_fields, sizeof(artifact_request), "Download a version's artifact"},
     {MLFLOW_GETS, "/model-versions/get-artifact", MLFLOW_OUTSIDE, get_file, version_file_fields,
      sizeof(artifact_request), "Download a version's artifact"},
-    {MLFLOW_GETS, "/mlflow/server-info", MLFLOW_OUTSIDE, tell_server, NULL, 0,
-     "What this server offers"},
 };
 const size_t mlflow_n_artifact_calls = MW_COUNT(mlflow_artifact_calls);

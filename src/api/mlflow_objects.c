@@ -25,16 +25,29 @@ static const void *field_of(const mlflow_turn *turn, const char *name, mlflow_ki
     return NULL;
 }
 
+static const mw_view *capture_of(const mlflow_turn *turn, const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < turn->captures.count; i++)
+        if (strncmp(turn->captures.names[i], name, size) == 0 &&
+            strchr("}*", turn->captures.names[i][size]))
+            return &turn->captures.values[i];
+    return NULL;
+}
+
 /* Of the request or of its path; "" when it is not said: nothing has that name. */
 static mw_view text_of(const mlflow_turn *turn, const char *name)
 {
     const mw_view *found = field_of(turn, name, MLFLOW_TEXT);
-    size_t size = strlen(name);
-    for (size_t i = 0; !found && i < turn->captures.count; i++)
-        if (strncmp(turn->captures.names[i], name, size) == 0 &&
-            strchr("}*", turn->captures.names[i][size]))
-            found = &turn->captures.values[i];
+    found = found ? found : capture_of(turn, name);
     return found && found->data ? *found : MW_VIEW("");
+}
+
+/* What the address names; a multipart upload's body has a path, too, on the client's machine. */
+static mw_view artifact_of(const mlflow_turn *turn)
+{
+    const mw_view *found = capture_of(turn, "path");
+    return found ? *found : text_of(turn, "path");
 }
 
 /* ---- one object ------------------------------------------------------------------------------ */
@@ -173,7 +186,7 @@ static mw_status may_object(const objects *o, mw_error *err)
     case API_OBJECT_LOGGED_MODEL:
         return may_logged_model(o, role, text_of(turn, "model_id"), err);
     case API_OBJECT_ARTIFACT:
-        return may_path(o, role, text_of(turn, "path"), err);
+        return may_path(o, role, artifact_of(turn), err);
     case API_OBJECT_MODEL_RENAMED:
         MW_TRY(may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "new_name"), err));
         return may_on(o, role, MW_SCOPE_MODEL, text_of(turn, "name"), err);

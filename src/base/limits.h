@@ -78,6 +78,11 @@
 #define MW_LIMIT_TRAFFIC_FILE_BYTES (4 * MW_MIB) /* of an endpoint */
 #define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB)  /* of a version's history */
 
+/* the record */
+#define MW_LIMIT_UPLOAD_MS 86400000 /* of an upload in parts: what was begun before is swept */
+#define MW_LIMIT_PART_SECONDS 43200 /* an address holds for a part */
+#define MW_LIMIT_READ_SECONDS 900   /* and to read at */
+
 /* the prediction log */
 #define MW_LIMIT_LOG_QUEUE_BYTES (8 * MW_MIB) /* rows that wait for the writer: dropped beyond */
 #define MW_LIMIT_LOG_BLOCK_BYTES (16 * MW_MIB)

@@ -50,6 +50,7 @@ typedef enum cli_option_id {
     CLI_RECORD,
     CLI_ARTIFACT_STORE,
     CLI_ARTIFACT_CACHE,
+    CLI_ARTIFACT_DIRECT,
     CLI_STORE,
     CLI_THREADS,
     CLI_WORKERS,

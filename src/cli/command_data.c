@@ -540,10 +540,16 @@ mw_status cli_run_data_gc(cli_call *call, mw_error *err)
     int64_t before = mw_clock_wall_ms() - 1000 * (int64_t)call->settings[CLI_GRACE].number;
     MW_TRY((s.is_dry ? cli_look : open_alone)(call, &registry, err));
     mw_buf_init(&out, TEXT_BYTES_MAX);
+    size_t n_uploads = 0;
     mw_status status = mw_registry_collect(registry, before, s.is_dry, see_garbage, &s, err);
+    if (status == MW_OK)
+        status = mw_uploads_sweep(mw_registry_blobs(registry), before, s.is_dry, &n_uploads, err);
     mw_registry_close(registry);
-    mw_buf_format(&out, "%s %zu file%s, %lld bytes\n", s.is_dry ? "would remove" : "removed", s.n,
+    mw_buf_format(&out, "%s %zu file%s, %lld bytes", s.is_dry ? "would remove" : "removed", s.n,
                   s.n == 1 ? "" : "s", (long long)s.bytes);
+    if (n_uploads > 0)
+        mw_buf_format(&out, ", %zu unfinished upload%s", n_uploads, n_uploads == 1 ? "" : "s");
+    mw_buf_char(&out, '\n');
     if (status == MW_OK)
         status = cli_put(call, &out, err);
     mw_buf_done(&out);

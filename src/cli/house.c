@@ -193,6 +193,8 @@ static mw_status open_record(const cli_call *call, cli_house *house, mw_error *e
     uint64_t copies = number(call, CLI_ARTIFACT_CACHE, 0);
     if (copies > 0)
         MW_TRY(mw_blobs_limit_copies(mw_registry_blobs(house->registry), copies, err));
+    if (cli_is_on(call, CLI_ARTIFACT_DIRECT))
+        MW_TRY(mw_blobs_offer_direct(mw_registry_blobs(house->registry), err));
     return mw_registry_claim(house->registry, err);
 }
 

@@ -156,6 +156,12 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                             .max = 1024 * 1024 * MW_GIB,
                             .help = "most that is kept on this machine of what is in the bucket; "
                                     "what was read longest ago goes"},
+    [CLI_ARTIFACT_DIRECT] = {.name = "artifacts-direct",
+                             .kind = CLI_KIND_FLAG,
+                             .fallback = "false",
+                             .config = "server.artifacts_direct",
+                             .help = "tell MLflow's clients to send large files to the bucket, and "
+                                     "to read them there, by themselves; they must reach it"},
     [CLI_STORE] = {.name = "store",
                    .kind = CLI_KIND_TEXT,
                    .value = "postgresql://USER@HOST/DB",

@@ -24,6 +24,7 @@ struct mw_blobs {
     char folder[PATH_BYTES - 128];
     store_bucket *bucket; /* NULL: the folder alone */
     store_cache *cache;   /* NULL: copies of what is in the bucket stay */
+    bool is_direct;       /* clients reach the bucket */
 };
 
 struct mw_blob {
@@ -160,6 +161,21 @@ mw_status mw_blobs_limit_copies(mw_blobs *blobs, uint64_t bytes, mw_error *err)
     return MW_OK;
 }
 
+mw_status mw_blobs_offer_direct(mw_blobs *blobs, mw_error *err)
+{
+    if (!blobs->bucket) {
+        mw_fail(err, MW_E_STORE_PLACE, "clients are to reach a bucket, and there is none");
+        return mw_mend(err, "say --artifacts s3://BUCKET/PREFIX, or leave out --artifacts-direct");
+    }
+    blobs->is_direct = true;
+    return MW_OK;
+}
+
+bool mw_blobs_is_direct(const mw_blobs *blobs)
+{
+    return blobs->is_direct;
+}
+
 static void note_copy(const mw_blobs *blobs, const char *path)
 {
     struct stat about;
@@ -210,14 +226,25 @@ mw_status mw_blob_begin_md5(mw_blobs *blobs, mw_blob **ret_blob, mw_error *err)
     return MW_OK;
 }
 
-void mw_blob_md5(const mw_blob *blob, char ret_md5[MW_MD5_TEXT_BYTES])
+/* It may go on afterwards. */
+static void write_state(const EVP_MD_CTX *hash, size_t n_bytes, char *ret_text)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE] = {0};
     EVP_MD_CTX *copy = EVP_MD_CTX_new();
-    if (copy && EVP_MD_CTX_copy_ex(copy, blob->md5) == 1)
+    if (copy && EVP_MD_CTX_copy_ex(copy, hash) == 1)
         EVP_DigestFinal_ex(copy, bytes, NULL);
     EVP_MD_CTX_free(copy);
-    *mw_hex_write(ret_md5, bytes, (MW_MD5_TEXT_BYTES - 1) / 2) = '\0';
+    *mw_hex_write(ret_text, bytes, n_bytes) = '\0';
+}
+
+void mw_blob_md5(const mw_blob *blob, char ret_md5[MW_MD5_TEXT_BYTES])
+{
+    write_state(blob->md5, (MW_MD5_TEXT_BYTES - 1) / 2, ret_md5);
+}
+
+void store_blob_digest(const mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES])
+{
+    write_state(blob->digest, DIGEST_BYTES, ret_digest);
 }
 
 mw_status mw_blob_write(mw_blob *blob, mw_view bytes, mw_error *err)

@@ -80,6 +80,8 @@ void store_postgres_count(const char *address, bool *ret_is_away, uint64_t *ret_
 
 /* Where blobs are (blobs.c). */
 const char *store_blobs_folder(const mw_blobs *blobs);
+/* Of what was written so far. */
+void store_blob_digest(const mw_blob *blob, char ret_digest[MW_DIGEST_TEXT_BYTES]);
 struct store_bucket *store_blobs_bucket(const mw_blobs *blobs); /* NULL: the folder alone */
 
 /* The thread that writes (writer.c). */

@@ -1,4 +1,4 @@
-/* A page of ListObjectsV2. */
+/* Pages of ListObjectsV2 and ListMultipartUploads. */
 #include "listing.h"
 
 #include <string.h>
@@ -38,16 +38,22 @@ int64_t store_moment_of(mw_view text)
     return strptime(copy, "%Y-%m-%dT%H:%M:%S", &when) ? (int64_t)timegm(&when) * 1000 : 0;
 }
 
-bool store_next_object(mw_view *xml, store_object *ret_object)
+/* Moves *xml behind it. */
+static mw_view next_item(mw_view *xml, const char *open, const char *close)
 {
     size_t end = 0;
+    mw_view item = xml->data ? find_between(*xml, open, close, &end) : (mw_view){NULL, 0};
+    if (item.data)
+        *xml = (mw_view){xml->data + end, xml->size - end};
+    return item;
+}
+
+bool store_next_object(mw_view *xml, store_object *ret_object)
+{
     uint64_t bytes;
-    if (!xml->data)
-        return false;
-    mw_view item = find_between(*xml, "<Contents>", "</Contents>", &end);
+    mw_view item = next_item(xml, "<Contents>", "</Contents>");
     if (!item.data)
         return false;
-    *xml = (mw_view){xml->data + end, xml->size - end};
     ret_object->key = store_xml_text(item, "Key");
     ret_object->modified_ms = store_moment_of(store_xml_text(item, "LastModified"));
     mw_view size = store_xml_text(item, "Size");
@@ -55,4 +61,15 @@ bool store_next_object(mw_view *xml, store_object *ret_object)
         return false;
     ret_object->bytes = (int64_t)bytes;
     return true;
+}
+
+bool store_next_parts(mw_view *xml, store_parts *ret_parts)
+{
+    mw_view item = next_item(xml, "<Upload>", "</Upload>");
+    if (!item.data)
+        return false;
+    ret_parts->key = store_xml_text(item, "Key");
+    ret_parts->id = store_xml_text(item, "UploadId");
+    ret_parts->begun_ms = store_moment_of(store_xml_text(item, "Initiated"));
+    return ret_parts->key.data && ret_parts->id.data;
 }

@@ -1,5 +1,6 @@
-/* A page of ListObjectsV2, and other small XML of S3's answers: found by their tags, no XML parser.
- * What is not of that form is not found; nothing is trusted but digests and numbers. Pure. */
+/* Pages of ListObjectsV2 and ListMultipartUploads, and other small XML of S3's answers: found by
+ * their tags, no XML parser. What is not of that form is not found; nothing is trusted but digests
+ * and numbers. Pure. */
 #ifndef STORE_LISTING_H
 #define STORE_LISTING_H
 
@@ -18,5 +19,13 @@ typedef struct store_object {
 
 /* The next <Contents>; moves *xml behind it. False: there is none, or it is not of that form. */
 bool store_next_object(mw_view *xml, store_object *ret_object);
+
+typedef struct store_parts {
+    mw_view key, id; /* as they stand there */
+    int64_t begun_ms;
+} store_parts;
+
+/* The same of the next <Upload>. */
+bool store_next_parts(mw_view *xml, store_parts *ret_parts);
 
 #endif

@@ -46,52 +46,118 @@ static void key_of(const store_signed *request, const store_keys *keys, const ch
     explicit_bzero(key, sizeof key);
 }
 
-static const char *signed_names(const store_keys *keys)
+typedef struct moment {
+    char day[DAY_BYTES], text[MOMENT_BYTES];
+} moment;
+
+static moment moment_of(const store_signed *request)
 {
-    return keys->token ? "host;x-amz-content-sha256;x-amz-date;x-amz-security-token"
-                       : "host;x-amz-content-sha256;x-amz-date";
+    moment m;
+    struct tm when;
+    time_t seconds = (time_t)request->seconds;
+    gmtime_r(&seconds, &when);
+    strftime(m.day, sizeof m.day, "%Y%m%d", &when);
+    strftime(m.text, sizeof m.text, "%Y%m%dT%H%M%SZ", &when);
+    return m;
 }
 
-static void write_canonical(const store_signed *r, const store_keys *keys, const char *moment,
+/* The canonical request is signed, and replaced by what was signed of it. */
+static bool sign_text(const store_signed *request, const store_keys *keys, const moment *m,
+                      mw_buf *canonical, char ret_hex[HEX_BYTES])
+{
+    unsigned char key[KEY_BYTES], mac[KEY_BYTES];
+    bool made = !canonical->failed;
+    mw_digest_of(mw_buf_as_view(canonical), ret_hex);
+    mw_buf_reset(canonical);
+    mw_buf_format(canonical, "AWS4-HMAC-SHA256\n%s\n%s/%s/s3/aws4_request\n%s", m->text, m->day,
+                  request->region, ret_hex);
+    key_of(request, keys, m->day, key);
+    hmac(key, sizeof key, mw_buf_as_view(canonical), mac);
+    *mw_hex_write(ret_hex, mac, sizeof mac) = '\0';
+    explicit_bzero(key, sizeof key);
+    return made && !canonical->failed;
+}
+
+static void write_names(const store_signed *r, const store_keys *keys, mw_buf *out)
+{
+    mw_buf_text(out, "host;x-amz-content-sha256");
+    mw_buf_text(out, r->copy_source ? ";x-amz-copy-source" : "");
+    mw_buf_text(out, ";x-amz-date");
+    mw_buf_text(out, keys->token ? ";x-amz-security-token" : "");
+}
+
+static void write_canonical(const store_signed *r, const store_keys *keys, const moment *m,
                             mw_buf *out)
 {
-    mw_buf_format(out, "%s\n%s\n%s\nhost:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n", r->method,
-                  r->path, r->query, r->host, r->payload, moment);
+    mw_buf_format(out, "%s\n%s\n%s\nhost:%s\nx-amz-content-sha256:%s\n", r->method, r->path,
+                  r->query, r->host, r->payload);
+    if (r->copy_source)
+        mw_buf_format(out, "x-amz-copy-source:%s\n", r->copy_source);
+    mw_buf_format(out, "x-amz-date:%s\n", m->text);
     if (keys->token)
         mw_buf_format(out, "x-amz-security-token:%s\n", keys->token);
-    mw_buf_format(out, "\n%s\n%s", signed_names(keys), r->payload);
+    mw_buf_char(out, '\n');
+    write_names(r, keys, out);
+    mw_buf_format(out, "\n%s", r->payload);
 }
 
 bool store_sign(const store_signed *request, const store_keys *keys, mw_buf *out)
 {
-    struct tm when;
     mw_buf text;
-    unsigned char key[KEY_BYTES], mac[KEY_BYTES];
-    char day[DAY_BYTES], moment[MOMENT_BYTES], hex[HEX_BYTES];
-    time_t seconds = (time_t)request->seconds;
-    gmtime_r(&seconds, &when);
-    strftime(day, sizeof day, "%Y%m%d", &when);
-    strftime(moment, sizeof moment, "%Y%m%dT%H%M%SZ", &when);
-
+    char hex[HEX_BYTES];
+    moment m = moment_of(request);
     mw_buf_init(&text, TEXT_BYTES);
-    write_canonical(request, keys, moment, &text);
-    mw_digest_of(mw_buf_as_view(&text), hex);
-    mw_buf_reset(&text);
-    mw_buf_format(&text, "AWS4-HMAC-SHA256\n%s\n%s/%s/s3/aws4_request\n%s", moment, day,
-                  request->region, hex);
-    key_of(request, keys, day, key);
-    hmac(key, sizeof key, mw_buf_as_view(&text), mac);
-    *mw_hex_write(hex, mac, sizeof mac) = '\0';
-    bool made = !text.failed;
+    write_canonical(request, keys, &m, &text);
+    bool made = sign_text(request, keys, &m, &text, hex);
     mw_buf_done(&text);
-    explicit_bzero(key, sizeof key);
 
-    mw_buf_format(out, "x-amz-content-sha256: %s\r\nx-amz-date: %s\r\n", request->payload, moment);
+    mw_buf_format(out, "x-amz-content-sha256: %s\r\nx-amz-date: %s\r\n", request->payload, m.text);
+    if (request->copy_source)
+        mw_buf_format(out, "x-amz-copy-source: %s\r\n", request->copy_source);
     if (keys->token)
         mw_buf_format(out, "x-amz-security-token: %s\r\n", keys->token);
     mw_buf_format(out,
                   "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s/%s/s3/aws4_request,"
-                  "SignedHeaders=%s,Signature=%s\r\n",
-                  keys->id, day, request->region, signed_names(keys), hex);
+                  "SignedHeaders=",
+                  keys->id, m.day, request->region);
+    write_names(request, keys, out);
+    mw_buf_format(out, ",Signature=%s\r\n", hex);
+    return made && !out->failed;
+}
+
+/* Sorted by name, as the signature wants it: capitals stand before small letters. */
+static void write_presigned(const store_signed *r, const store_keys *keys, const moment *m,
+                            unsigned seconds, mw_buf *out)
+{
+    mw_buf_text(out, "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=");
+    store_encode(out, mw_view_of(keys->id), false);
+    mw_buf_format(out, "%%2F%s%%2F%s%%2Fs3%%2Faws4_request&X-Amz-Date=%s&X-Amz-Expires=%u", m->day,
+                  r->region, m->text, seconds);
+    if (keys->token) {
+        mw_buf_text(out, "&X-Amz-Security-Token=");
+        store_encode(out, mw_view_of(keys->token), false);
+    }
+    mw_buf_text(out, "&X-Amz-SignedHeaders=host");
+    if (r->query[0])
+        mw_buf_format(out, "&%s", r->query);
+}
+
+bool store_presign(const store_signed *request, const store_keys *keys, unsigned seconds,
+                   mw_buf *out)
+{
+    mw_buf text, query;
+    char hex[HEX_BYTES];
+    moment m = moment_of(request);
+    mw_buf_init(&text, TEXT_BYTES);
+    mw_buf_init(&query, TEXT_BYTES);
+    write_presigned(request, keys, &m, seconds, &query);
+    mw_buf_format(&text, "%s\n%s\n", request->method, request->path);
+    mw_buf_view(&text, mw_buf_as_view(&query));
+    mw_buf_format(&text, "\nhost:%s\n\nhost\nUNSIGNED-PAYLOAD", request->host);
+    bool made = sign_text(request, keys, &m, &text, hex) && !query.failed;
+    mw_buf_view(out, mw_buf_as_view(&query));
+    mw_buf_format(out, "&X-Amz-Signature=%s", hex);
+    mw_buf_done(&text);
+    mw_buf_done(&query);
     return made && !out->failed;
 }

@@ -221,6 +221,50 @@ MW_CHECKED mw_status mw_blobs_send(const mw_blobs *blobs, mw_view digest, mw_blo
 MW_CHECKED mw_status mw_blobs_read(const mw_blobs *blobs, mw_view digest, uint64_t begin,
                                    size_t size, mw_buf *out, mw_error *err);
 
+/* ---- uploads into the bucket itself (bucket_uploads.c) --------------------------------------- */
+
+enum { MW_UPLOAD_TEXT_BYTES = 560 };
+
+typedef struct mw_upload_part {
+    int64_t number; /* from 1 on */
+    mw_view tag;    /* the ETag that the bucket gave for it */
+} mw_upload_part;
+
+typedef struct mw_uploaded {
+    char digest[MW_DIGEST_TEXT_BYTES];
+    uint64_t bytes;
+} mw_uploaded;
+
+/* Clients that reach the bucket are told so, and send large files there by themselves. Before
+ * others use it. Fails: MW_BAD_ARGUMENT (MW4011) there is no bucket. */
+MW_CHECKED mw_status mw_blobs_offer_direct(mw_blobs *blobs, mw_error *err);
+bool mw_blobs_is_direct(const mw_blobs *blobs);
+
+/* A file that a client puts into the bucket in parts. Its name is all that is kept of it: whoever
+ * has it may go on with it, at any server of the record. Fail, all of these: MW_UNSUPPORTED
+ * (MW4023) the artifacts are in a folder alone; MW_NOT_FOUND (MW4024) no such upload; MW_BUSY
+ * (MW4012), MW_IO (MW4013) the bucket. */
+MW_CHECKED mw_status mw_upload_begin(mw_blobs *blobs, char ret_name[MW_UPLOAD_TEXT_BYTES],
+                                     mw_error *err);
+/* Appends the address to which part `number` may be PUT, for MW_LIMIT_PART_SECONDS. */
+MW_CHECKED mw_status mw_upload_sign(mw_blobs *blobs, mw_view name, unsigned number, mw_buf *out,
+                                    mw_error *err);
+/* The parts become a blob: joined, then read once for their SHA-256. May be repeated until the
+ * upload is dropped. Fails: MW_BAD_ARGUMENT (MW4025) the parts make no file; MW_NO_MEMORY (MW7110)
+ * it is larger than bytes_max; as mw_blob_keep. */
+MW_CHECKED mw_status mw_upload_end(mw_blobs *blobs, mw_view name, const mw_upload_part *parts,
+                                   size_t n_parts, uint64_t bytes_max, mw_uploaded *ret_uploaded,
+                                   mw_error *err);
+/* What is left of it in the bucket goes, ended or not. One that is gone is fine. */
+MW_CHECKED mw_status mw_upload_drop(mw_blobs *blobs, mw_view name, mw_error *err);
+/* Uploads that were begun before that moment are dropped (is_dry: counted). */
+MW_CHECKED mw_status mw_uploads_sweep(mw_blobs *blobs, int64_t before_ms, bool is_dry,
+                                      size_t *ret_n, mw_error *err);
+/* Appends the address at which a blob may be read, for MW_LIMIT_READ_SECONDS; disposition: what
+ * the answer's Content-Disposition will say. Fails: MW_BAD_DATA (MW4004) it is not there. */
+MW_CHECKED mw_status mw_blobs_sign_read(mw_blobs *blobs, mw_view digest, const char *disposition,
+                                        mw_buf *out, mw_error *err);
+
 /* ---- blobs and files (blob_files.c) ---------------------------------------------------------- */
 
 void mw_md5_of(mw_view bytes, char ret_md5[MW_MD5_TEXT_BYTES]);

@@ -41,6 +41,49 @@ static void test_signatures(void **state)
     }
 }
 
+/* The same, "Using Query Parameters", the example; and that capitals come first. */
+static void test_presigned(void **state)
+{
+    (void)state;
+    mw_buf out;
+    mw_buf_init(&out, MW_MIB);
+    store_keys keys = {"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", NULL};
+    store_signed request = {.method = "GET",
+                            .host = "examplebucket.s3.amazonaws.com",
+                            .region = "us-east-1",
+                            .path = "/test.txt",
+                            .query = "",
+                            .seconds = 1369353600};
+    assert_true(store_presign(&request, &keys, 86400, &out));
+    assert_string_equal(
+        out.data,
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2F"
+        "us-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
+        "&X-Amz-SignedHeaders=host&X-Amz-Signature="
+        "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
+    /* these two as botocore 1.44 signs them */
+    mw_buf_reset(&out);
+    keys.token = "a+b";
+    request.method = "PUT";
+    request.query = "partNumber=1&uploadId=x";
+    assert_true(store_presign(&request, &keys, 60, &out));
+    assert_non_null(strstr(out.data, "&X-Amz-Security-Token=a%2Bb&X-Amz-SignedHeaders=host"
+                                     "&partNumber=1&uploadId=x&X-Amz-Signature="
+                                     "ac1e63f7bef2590c6b6b8deec80b46f4743439e5f738e9022e614d192ab5"
+                                     "e97a"));
+    mw_buf_reset(&out);
+    request.path = "/sha256/ab/cd";
+    request.query = "";
+    request.payload = EMPTY_SHA256;
+    request.copy_source = "/b/p%20q/uploads/1";
+    assert_true(store_sign(&request, &keys, &out));
+    assert_non_null(strstr(out.data, "x-amz-copy-source: /b/p%20q/uploads/1\r\n"));
+    assert_non_null(strstr(out.data, "Signature="
+                                     "0b1d32260690e3b4265091f0715b949a8933c6f5d0514c664aebcf8f9ba8"
+                                     "3d73"));
+    mw_buf_done(&out);
+}
+
 static void test_encoding(void **state)
 {
     (void)state;
@@ -79,6 +122,22 @@ static void test_listing(void **state)
         mw_view text = mw_view_of(bad[i]);
         assert_false(store_next_object(&text, &object));
     }
+}
+
+static void test_listing_of_uploads(void **state)
+{
+    (void)state;
+    mw_view xml = MW_VIEW("<R><Upload><Key>p/uploads/ab</Key><UploadId>i.d</UploadId>"
+                          "<Initiated>2026-11-27T18:47:05.000Z</Initiated></Upload>"
+                          "<Upload><UploadId>j</UploadId><Key>q</Key></Upload>"
+                          "<Upload><Key>without id</Key></Upload></R>");
+    store_parts parts;
+    assert_true(store_next_parts(&xml, &parts));
+    assert_true(mw_view_is(parts.key, "p/uploads/ab") && mw_view_is(parts.id, "i.d"));
+    assert_int_equal(parts.begun_ms, 1795805225000);
+    assert_true(store_next_parts(&xml, &parts));
+    assert_true(mw_view_is(parts.key, "q") && parts.begun_ms == 0);
+    assert_false(store_next_parts(&xml, &parts));
 }
 
 static void test_keys(void **state)
@@ -159,9 +218,14 @@ static void test_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signatures),    cmocka_unit_test(test_encoding),
-        cmocka_unit_test(test_listing),       cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_keys_of_roles), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_presigned),
+        cmocka_unit_test(test_listing_of_uploads),
+        cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_listing),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_keys_of_roles),
+        cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

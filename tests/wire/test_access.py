@@ -221,6 +221,10 @@ def test_scopes(house, admin):
     assert code(f"{files}/{mine}%2f..%2f{other}/a.txt", {}, "PUT") in (400, 403)
     assert code(f"{files}/stray/a.txt", {}, "PUT") == 403
     assert code(f"{files}?path={other}") == 403
+    proxy, body = "/api/2.0/mlflow-artifacts", {"path": f"{mine}/{run}/artifacts/a", "num_parts": 1}
+    assert code(f"{proxy}/mpu/create/{mine}/{run}/artifacts", body) == 501  # no bucket
+    assert code(f"{proxy}/mpu/create/{other}/{foreign}/artifacts", body) == 403
+    assert code(f"{proxy}/presigned/{other}/{foreign}/artifacts/a.txt") == 403
     assert code(f"{files}?path=") == 403
     assert code("/get-artifact?path=a.txt&run_id=" + run) == 200
     assert code("/get-artifact?path=a.txt&run_id=" + foreign) == 403

@@ -210,6 +210,201 @@ def test_copies_have_a_limit(tmp_path, serve, bucket, run):
     assert said.returncode != 0 and "MW4011" in said.stderr, said.stderr
 
 
+MPU = "/api/2.0/mlflow-artifacts/mpu/"
+CHUNK = 5 << 20  # S3's smallest part
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """What MLflow's client does with files of more than a part, and with every read."""
+    for name, value in (("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true"),
+                        ("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "true"),
+                        ("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", str(CHUNK)),
+                        ("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", str(CHUNK)),
+                        ("MLFLOW_MULTIPART_DOWNLOAD_CHUNK_SIZE", str(CHUNK)),
+                        ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")):
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def log_and_read(server, folder, data):
+    """By MLflow's client; the bytes it reads, and the addresses that answered it, in order."""
+    import mlflow
+    client = mlflow.MlflowClient(server.url)
+    run = client.create_run("0").info
+    (folder / "sent.bin").write_bytes(data)
+    client.log_artifact(run.run_id, str(folder / "sent.bin"), "deep/down")
+    assert [f.path for f in client.list_artifacts(run.run_id, "deep/down")] == [
+        "deep/down/sent.bin"]
+    got = mlflow.artifacts.download_artifacts(
+        f"{run.artifact_uri}/deep/down/sent.bin", tracking_uri=server.url,
+        dst_path=str(folder / "got"))
+    return open(got, "rb").read(), f"0/{run.run_id}/artifacts/deep/down"
+
+
+def test_mlflow_sends_and_reads_parts(tmp_path, serve, bucket, in_parts):
+    """MLflow's own client, straight into the bucket and out of it."""
+    data = os.urandom(1 << 20) * 11
+
+    def signed(method, where):
+        """Calls that somebody without keys made there, by an address that was signed."""
+        lines = open(bucket.log.name, encoding="utf-8").read().splitlines()
+        return sum(f"{method} /models/{where}" in x and "X-Amz-Signature" in x for x in lines)
+    server = serve("--record", tmp_path / "record", "--artifacts", "s3://models/a b",
+                   **bucket.environment)
+    got, path = log_and_read(server, tmp_path, data)
+    assert got == data and name_of(data, "a b") in bucket.names()
+    assert not [name for name in bucket.names() if "/uploads/" in name]
+    assert signed("PUT", "a%20b/uploads/") == 3 and signed("GET", "a%20b/sha256/") == 3
+    # the server itself gives the same, and the record knows its digest
+    assert requests.get(server.url + FILES + path + "/sent.bin", timeout=60).content == data
+    read = server.get(f"/api/2.0/mlflow-artifacts/presigned/{path}/sent.bin").json()
+    assert read["file_size"] == len(data) and read["headers"] == {}
+    part = requests.get(read["url"], headers={"Range": "bytes=5-9"}, timeout=20)
+    assert part.content == data[5:10] and 'filename="sent.bin"' in part.headers[
+        "Content-Disposition"]
+    missing = server.get(f"/api/2.0/mlflow-artifacts/presigned/{path}/none")
+    assert missing.status_code == 404 and missing.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    # it is not said to clients by itself: not everyone reaches the bucket
+    info = server.get("/api/3.0/mlflow/server-info").json()
+    assert info["multipart_uploads_enabled"] is info["multipart_downloads_enabled"] is False
+    server.stop()
+    for name in ("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD"):
+        in_parts.delenv(name)
+    server = serve("--record", tmp_path / "record", "--artifacts-direct", **bucket.environment)
+    assert log_and_read(server, tmp_path, data[::-1])[0] == data[::-1]
+    assert signed("PUT", "a%20b/uploads/") == 6 and signed("GET", "a%20b/sha256/") == 7
+
+
+def test_mlflow_goes_the_other_way_without_a_bucket(tmp_path, serve, in_parts, run):
+    """MLflow's own server says 501 and these words; its client then sends the file whole."""
+    server = serve("--record", tmp_path / "record")
+    data = os.urandom(CHUNK + 1)
+    assert log_and_read(server, tmp_path, data)[0] == data
+    for answer, way in ((server.post(MPU + "create/0/r/artifacts",
+                                     json={"path": "a", "num_parts": 1}), "upload"),
+                        (server.post(MPU + "abort/0/r/artifacts",
+                                     json={"path": "a", "upload_id": "x"}), "upload")):
+        assert answer.status_code == 501, answer.text
+        assert answer.json()["error_code"] == "NOT_IMPLEMENTED"
+        assert answer.json()["message"].startswith(
+            f"Multipart {way} is not supported for the current artifact repository")
+    assert put(server, "0/r/artifacts/a", b"x").status_code == 200
+    answer = server.get("/api/2.0/mlflow-artifacts/presigned/0/r/artifacts/a")
+    assert answer.status_code == 501 and answer.json()["message"].startswith(
+        "Multipart download is not supported for the current artifact repository")
+    server.stop()
+    said = run("serve", "--record", tmp_path / "record", "--artifacts-direct", "--listen",
+               "127.0.0.1:0")
+    assert said.returncode != 0 and "MW4011" in said.stderr, said.stderr
+
+
+def begin(server, parts=1, path="0/r/artifacts", name="a"):
+    answer = server.post(MPU + "create/" + path, json={"path": "/x/" + name, "num_parts": parts})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def end(server, upload, parts, how="complete", path="0/r/artifacts", name="a"):
+    return server.post(MPU + f"{how}/{path}", json={
+        "path": name, "upload_id": upload["upload_id"], "parts": parts})
+
+
+def send(upload, data):
+    return [{"part_number": c["part_number"], "url": c["url"], "etag": requests.put(
+        c["url"], data=data, headers=c["headers"], timeout=20).headers["ETag"]}
+        for c in upload["credentials"]]
+
+
+def test_uploads_that_do_not_end(tmp_path, serve, bucket, run):
+    record = tmp_path / "record"
+    server = serve("--record", record, "--artifacts", "s3://models/un", "--max-artifact", "1KiB",
+                   **bucket.environment)
+
+    def unfinished():
+        listed = requests.get(bucket.url + "/models?uploads", timeout=20).text
+        return [key for key in listed.split("<Key>")[1:] if key.startswith("un/uploads/")]
+    # aborted: nothing is left, and it is no more
+    upload = begin(server)
+    parts = send(upload, b"some")
+    assert unfinished() and end(server, upload, parts, "abort").json() == {} and not unfinished()
+    assert end(server, upload, parts, "abort").json() == {}
+    # an end that was cut off behind the joining may be asked for again
+    upload = begin(server)
+    parts = send(upload, b"joined")
+    target = upload["credentials"][0]["url"].split("?")[0]
+    of = parse_qsl(upload["credentials"][0]["url"].split("?")[1])
+    joined = requests.post(target, params={"uploadId": dict(of)["uploadId"]}, timeout=20, data=(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + parts[0]["etag"] +
+        "</ETag></Part></CompleteMultipartUpload>"), headers=SIGNED)
+    assert joined.status_code == 200, joined.text
+    assert end(server, upload, parts).status_code == 200
+    assert server.get(FILES + "0/r/artifacts/a").content == b"joined"
+    # what makes no file, or one that may not be
+    upload = begin(server, 2)
+    parts = send(upload, b"s")
+    for wrong, why in (([], "'parts'"), ([{"part_number": 0, "etag": "x"}], "outside 1 to 10,000"),
+                       ([{"part_number": 1, "etag": "<a>"}], "ETag"),
+                       ([{"part_number": 1}], "ETag"),
+                       ([{"part_number": 1, "etag": '"0"'}], "InvalidPart"),
+                       (parts, "EntityTooSmall")):
+        answer = end(server, upload, wrong)
+        assert answer.status_code == 400 and why in answer.text, (why, answer.text)
+    upload = begin(server)
+    answer = end(server, upload, send(upload, b"s" * 1025), path="0/r/artifacts", name="large")
+    assert answer.status_code == 413 and "--max-artifact" in answer.text, answer.text
+    assert server.get(FILES + "0/r/artifacts/large").status_code == 404
+    assert end(server, upload, [], "abort").status_code == 200
+    for body, status in (({"path": "a", "num_parts": 0}, 400), ({"num_parts": 1}, 400),
+                         ({"path": "a", "num_parts": 10001}, 400), ({"path": "a/.."}, 400),
+                         ({"path": "..", "num_parts": 1}, 400)):
+        assert server.post(MPU + "create/0/r/artifacts", json=body).status_code == status, body
+    zeros = "0" * 32
+    for name in ("", "x", "../" * 20, zeros + ".", zeros + ".a&b", zeros + "." + "a" * 600):
+        answer = server.post(MPU + "complete/0/r/artifacts", json={
+            "path": "a", "upload_id": name, "parts": [{"part_number": 1, "etag": "x"}]})
+        assert answer.status_code in (400, 404), (name, answer.text)
+    # those of which no end came are told of, and go: moto says they are years old
+    left = len(unfinished())
+    assert left >= 1
+    server.stop()
+    told = run("data", "gc", "--record", record, "--dry-run", env=bucket.environment)
+    assert f"{left} unfinished upload" in told.stdout, (told.stdout, told.stderr)
+    assert len(unfinished()) == left
+    server = serve("--record", record, **bucket.environment)
+    begin(server)
+    assert len(unfinished()) == 1
+
+
+class Forgetful(http.server.BaseHTTPRequestHandler):
+    """An S3 that knows no upload any more: moto fails there (500) where S3 says so."""
+
+    def answer(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode() if self.command != "HEAD" else b"")
+
+    def do_GET(self):
+        self.answer(200, "<ListBucketResult></ListBucketResult>")
+
+    def do_HEAD(self):
+        self.answer(404, "")
+
+    def do_POST(self):
+        self.answer(404, "<Error><Code>NoSuchUpload</Code></Error>")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_upload_that_is_gone(tmp_path, serve, listener):
+    server = serve("--record", tmp_path / "record", "--artifacts", "s3://models",
+                   **{**KEYS, "AWS_ENDPOINT_URL": listener(Forgetful)})
+    answer = end(server, {"upload_id": "0" * 32 + ".abc"}, [{"part_number": 1, "etag": "x"}])
+    assert answer.status_code == 404 and answer.json()["code"] == "MW4024", answer.text
+
+
 class Roles(http.server.BaseHTTPRequestHandler):
     """What a machine, a container and STS answer; asked says in which order."""
     asked, lives, broken = [], [], False
@@ -255,13 +450,24 @@ class Roles(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def roles():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Roles)
+def listener():
+    """Starts one that answers so: listener(Handler) -> its URL."""
+    started = []
+
+    def start(handler):
+        started.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=started[-1].serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{started[-1].server_port}"
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def roles(listener):
     Roles.asked, Roles.lives, Roles.broken = [], [], False
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    return listener(Roles)
 
 
 WITHOUT_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nonexistent"}
