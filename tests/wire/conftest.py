@@ -110,6 +110,15 @@ class Server:
         return self.process.returncode
 
 
+def until(holds, seconds=20):
+    """What holds() finds, once it finds something: no machine is too busy for that."""
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.03)
+    return found
+
+
 def complaint(text):
     """What a sanitizer said, or None."""
     found = re.search(r"(ERROR: \w*Sanitizer|runtime error:)(.|\n)*", text)

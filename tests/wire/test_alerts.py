@@ -19,6 +19,8 @@ import numpy
 import pytest
 import requests
 
+from conftest import until
+
 SECRET = "not-a-secret"
 
 
@@ -125,14 +127,6 @@ def rows(server, n=5, **changed):
 
 def firing(server, **query):
     return server.get("/mw/v1/alerts", params={"state": "firing", **query}).json()["items"]
-
-
-def until(check, seconds=15):
-    end = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 def test_webhook_from_firing_to_resolved(alerting, receiver):

@@ -11,7 +11,7 @@ import numpy
 import pytest
 import requests
 import xgboost
-from conftest import Server, check_end
+from conftest import Server, check_end, until
 
 mlflow = pytest.importorskip("mlflow")
 
@@ -53,13 +53,6 @@ def house(record, serve, run, tmp_path):
         path.write_text(document)
         return run("apply", "-f", path, *more, "--server", f"127.0.0.1:{server.port}")
     return server, apply
-
-
-def until(holds, seconds=10):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def asked(server):

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from authority import Authority, put
+from conftest import until
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
@@ -231,13 +232,6 @@ def test_expired_is_a_warning(models, serve, authority):
 def serial(server, authority):
     with secured(server, context_of(authority)) as connection:
         return connection.getpeercert()["serialNumber"]
-
-
-def until(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.1)
 
 
 def test_reload_under_traffic(models, serve, authority):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from authority import Authority
+from conftest import until
 
 proto = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
 
@@ -278,7 +279,7 @@ def test_the_collector_says_no(traced, collector):
     server.wait_said("MW7142")
     server.get("/ping")
     collector.wait(1)
-    time.sleep(0.1)
+    until(lambda: server.samples()['mw_spans_total{result="sent"}'])
     samples = server.samples()
     assert samples['mw_spans_total{result="failed"}'] == 1
     assert samples['mw_spans_total{result="sent"}'] == 1
@@ -289,7 +290,7 @@ def test_the_collector_takes_some(traced, collector):
     server = traced()
     server.post("/v1/models/a:predict", json=ROWS)
     spans = collector.wait(5)
-    time.sleep(0.1)
+    until(lambda: server.samples()['mw_spans_total{result="sent"}'])
     samples = server.samples()
     assert samples['mw_spans_total{result="failed"}'] == 1
     assert samples['mw_spans_total{result="sent"}'] == len(spans) - 1

@@ -7,6 +7,8 @@ import time
 
 import requests
 
+from conftest import until
+
 FILES = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/"
 MIB = 1 << 20
 BLOCK = random.Random(7).randbytes(MIB)
@@ -22,13 +24,6 @@ def pieces(n, tail=b"tail"):
     for number in range(n):
         yield number.to_bytes(4, "little") + BLOCK[4:]
     yield tail
-
-
-def wait_for(what, seconds=8):
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "not in time"
-        time.sleep(0.02)
 
 
 def left_over(tmp_path):
@@ -74,9 +69,9 @@ def test_cut_in_the_middle(serve, tmp_path):
     server = serve("--record", tmp_path / "record")
     connection = raw_put(server, "cut", 50 * MIB)
     connection.sendall(BLOCK * 3)
-    wait_for(lambda: len(left_over(tmp_path)) == 1)
+    until(lambda: len(left_over(tmp_path)) == 1)
     connection.close()
-    wait_for(lambda: not left_over(tmp_path))
+    until(lambda: not left_over(tmp_path))
     assert requests.get(server.url + FILES + "cut", timeout=20).status_code == 404
     # one that comes slowly, in odd pieces, with the next request behind it
     body = BLOCK + BLOCK[:MIB // 2 + 3]
@@ -106,7 +101,7 @@ def test_full_disk(serve, tmp_path):
     answer = requests.put(server.url + FILES + "full", data=b"".join(pieces(5)), timeout=20)
     assert answer.status_code == 507 or answer.status_code == 500, answer.text
     assert "no space" in answer.text.lower() or "too large" in answer.text.lower()
-    wait_for(lambda: not left_over(tmp_path))
+    until(lambda: not left_over(tmp_path))
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, no_limit)
     assert requests.put(server.url + FILES + "full", data=b"".join(pieces(5)),
                         timeout=20).status_code == 200
@@ -124,7 +119,7 @@ def test_refused_early(serve, tmp_path):
     assert requests.get(url, timeout=20).status_code == 404
     assert requests.put(url, data=BLOCK * 2, timeout=20).status_code == 200
     assert requests.get(url, timeout=20).content == BLOCK * 2
-    wait_for(lambda: not left_over(tmp_path))
+    until(lambda: not left_over(tmp_path))
 
 
 def test_gone_while_it_is_sent(serve, tmp_path):
