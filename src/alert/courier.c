@@ -82,7 +82,7 @@ static mw_status carry(errand *e, mw_error *err)
     mw_error refusal;
     mw_buf why;
     mw_alerts *alerts = e->courier->alerts;
-    MW_TRY(mw_store_write(alerts->store, take, e, err));
+    MW_TRY(alerts_write(alerts, take, e, err));
     if (!e->is_one)
         return MW_OK;
     mw_buf_init(&why, MW_KIB);
@@ -92,7 +92,7 @@ static mw_status carry(errand *e, mw_error *err)
         mw_error_sentence(&refusal, &why);
     e->why = mw_buf_as_view(&why);
     note(e, &refusal, e->why);
-    mw_status status = mw_store_write(alerts->store, settle, e, err);
+    mw_status status = alerts_write(alerts, settle, e, err);
     mw_buf_done(&why);
     return status;
 }

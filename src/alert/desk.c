@@ -168,7 +168,7 @@ mw_status mw_alerts_acknowledge(mw_alerts *alerts, mw_view id, mw_view who, mw_v
 {
     acknowledging a = {.id = id, .who = who, .why = why.data ? why : MW_VIEW("")};
     mw_arena_init(&a.arena, 64 * MW_KIB, ARENA_BYTES);
-    mw_status status = mw_store_write(alerts->store, acknowledge, &a, err);
+    mw_status status = alerts_write(alerts, acknowledge, &a, err);
     mw_arena_done(&a.arena);
     alerts_note_change(alerts);
     return status == MW_OK ? mw_alerts_show(alerts, id, out, err) : status;
@@ -242,7 +242,7 @@ mw_status mw_alerts_silence(mw_alerts *alerts, const mw_silence *silence, mw_buf
                                .who = silence->who,
                                .why = silence->why.data ? silence->why : MW_VIEW("")}};
     MW_TRY(check_silence(silence, now_ms, err));
-    MW_TRY(mw_store_write(alerts->store, put_into_book, &s, err));
+    MW_TRY(alerts_write(alerts, put_into_book, &s, err));
     alerts_note_change(alerts);
     put_silence(&s.silence, now_ms, out);
     mw_buf_char(out, '\n');
@@ -263,7 +263,7 @@ mw_status mw_alerts_unsilence(mw_alerts *alerts, mw_view id, mw_view who, mw_buf
     (void)who; /* the audit knows */
     if (mw_whole_parse(id, &number) && number <= INT64_MAX) {
         s.silence.id = (int64_t)number;
-        MW_TRY(mw_store_write(alerts->store, end_in_book, &s, err));
+        MW_TRY(alerts_write(alerts, end_in_book, &s, err));
     }
     if (!s.was)
         return fail_unknown("silence that holds of number", id, "GET /mw/v1/silences lists them",
@@ -345,8 +345,8 @@ static mw_status keep_rule(mw_alerts *alerts, alert_rule *rule, mw_buf *out, mw_
         return mw_fail(err, MW_E_ALERT_LIMIT, "there are %d rules already", MW_LIMIT_ALERT_RULES);
     mw_buf_init(&text, MW_MIB);
     alert_rule_write(rule, &text);
-    mw_status status = mw_store_write(alerts->store, put_rule_into_book,
-                                      &(ruling){rule->name, mw_buf_as_view(&text), false}, err);
+    mw_status status = alerts_write(alerts, put_rule_into_book,
+                                    &(ruling){rule->name, mw_buf_as_view(&text), false}, err);
     mw_buf_done(&text);
     if (status != MW_OK)
         return status;
@@ -380,7 +380,7 @@ mw_status mw_alerts_remove_rule(mw_alerts *alerts, mw_view name, mw_buf *out, mw
 {
     ruling r = {.name = name};
     pthread_mutex_lock(&alerts->lock);
-    mw_status status = mw_store_write(alerts->store, remove_from_book, &r, err);
+    mw_status status = alerts_write(alerts, remove_from_book, &r, err);
     if (status == MW_OK && r.was)
         status = alerts_drop_rule(alerts, name, err);
     pthread_mutex_unlock(&alerts->lock);
@@ -573,7 +573,7 @@ mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_bu
 {
     test t = {.alerts = alerts, .receiver = receiver, .who = who};
     pthread_mutex_lock(&alerts->lock); /* receivers stay who they are */
-    mw_status posted = mw_store_write(alerts->store, post_test, &t, err);
+    mw_status posted = alerts_write(alerts, post_test, &t, err);
     pthread_mutex_unlock(&alerts->lock);
     MW_TRY(posted);
     if (t.n == 0)

@@ -356,7 +356,7 @@ static mw_status write_changes(mw_alerts *alerts, const alert_moment *moment, in
     if (!has_changes(alerts) && moment->now_ms - alerts->passed_ms < PASS_MS)
         return MW_OK;
     MW_TRY(gather_changes(alerts, moment, holds, &changes, err));
-    MW_TRY(mw_store_write(alerts->store, alerts_write_down, &changes, err));
+    MW_TRY(alerts_write(alerts, alerts_write_down, &changes, err));
     settle(alerts);
     if (changes.n_fired + changes.n_released + changes.n_held + changes.n_posted > 0)
         alerts_note_change(alerts);
@@ -378,6 +378,7 @@ static void look_at_disk(mw_alerts *alerts)
         return;
     alerts->disk_free = (double)disk.f_bavail * (double)disk.f_frsize;
     alerts->disk_size = (double)disk.f_blocks * (double)disk.f_frsize;
+    alerts_keep_ballast(alerts);
 }
 
 static mw_status look(mw_alerts *alerts, mw_error *err)

@@ -61,6 +61,7 @@ struct mw_alerts {
     mw_arena arena;                        /* of one look */
     int64_t passed_ms, held_ms, tidied_ms; /* of the last pass over the book and its kin */
     bool is_troubled;                      /* a look failed, and that was said */
+    atomic_bool has_ballast;               /* room is kept for what must be written */
     alert_courier **couriers;              /* in order; room for all that there may be */
     size_t n_couriers;
     bool is_started;
@@ -74,6 +75,15 @@ struct mw_alerts {
 
 /* Something that people see has changed. */
 void alerts_note_change(mw_alerts *alerts);
+
+/* ---- ballast.c ----------------------------------------------------------------------------------
+ */
+/* Makes it where there is plenty of room and none so far. The engine's thread. */
+void alerts_keep_ballast(mw_alerts *alerts);
+/* As mw_store_write; what finds the disk full takes the ballast's place, and the work is done a
+ * second time: what it notes outside of the session it must note anew. */
+MW_CHECKED mw_status alerts_write(mw_alerts *alerts, mw_store_work *work, void *user,
+                                  mw_error *err);
 
 /* ---- rules.c ------------------------------------------------------------------------------------
  */

@@ -168,9 +168,8 @@ static mw_status keep(mw_alerts *alerts, const alert_receiver *receiver, mw_erro
                        MW_LIMIT_ALERT_RECEIVERS);
     mw_buf_init(&text, MW_MIB);
     alert_receiver_write(receiver, &text);
-    mw_status status =
-        mw_store_write(alerts->store, put_into_book,
-                       &(putting){receiver->name, mw_buf_as_view(&text), false}, err);
+    mw_status status = alerts_write(alerts, put_into_book,
+                                    &(putting){receiver->name, mw_buf_as_view(&text), false}, err);
     mw_buf_done(&text);
     return status;
 }
@@ -242,7 +241,7 @@ mw_status mw_alerts_remove_receiver(mw_alerts *alerts, mw_view name, mw_buf *out
     if (receiver)
         MW_TRY(new_courier(alerts, receiver, NULL, &courier, err));
     pthread_mutex_lock(&alerts->lock);
-    mw_status status = mw_store_write(alerts->store, remove_from_book, &p, err);
+    mw_status status = alerts_write(alerts, remove_from_book, &p, err);
     if (status == MW_OK && p.was && courier && alerts->is_started && !alerts->is_ending)
         status = alerts_start_courier(courier, err);
     bool takes_place = status == MW_OK && p.was;

@@ -109,14 +109,16 @@
 #define MW_LIMIT_ALERT_RANGE_MS 604800000 /* a window, a time of a rule: 7 days */
 #define MW_LIMIT_ALERT_RULES 500
 #define MW_LIMIT_ALERT_RECEIVERS 32
-#define MW_LIMIT_ALERTS 1000                  /* pending or firing at a time */
-#define MW_LIMIT_ALERT_HISTORY 10000          /* alerts that are kept */
-#define MW_LIMIT_ALERT_SILENCES 200           /* at a time */
-#define MW_LIMIT_ALERT_SILENCE_MS 31536000000 /* a year */
-#define MW_LIMIT_ALERT_LETTER_MS 259200000    /* a notification is tried for 3 days */
-#define MW_LIMIT_ALERT_TIMEOUT_MS 60000       /* of a receiver; a sixth where none is given */
-#define MW_LIMIT_ALERT_GROUP_MS 30000         /* group_interval */
-#define MW_LIMIT_ALERT_REPEAT_MS 14400000     /* repeat: 4 hours */
+#define MW_LIMIT_ALERT_BALLAST_BYTES (512 * MW_KIB)    /* kept for them when the disk is full */
+#define MW_LIMIT_ALERT_BALLAST_FREE_BYTES (2 * MW_MIB) /* of the disk, to keep it at all */
+#define MW_LIMIT_ALERTS 1000                           /* pending or firing at a time */
+#define MW_LIMIT_ALERT_HISTORY 10000                   /* alerts that are kept */
+#define MW_LIMIT_ALERT_SILENCES 200                    /* at a time */
+#define MW_LIMIT_ALERT_SILENCE_MS 31536000000          /* a year */
+#define MW_LIMIT_ALERT_LETTER_MS 259200000             /* a notification is tried for 3 days */
+#define MW_LIMIT_ALERT_TIMEOUT_MS 60000   /* of a receiver; a sixth where none is given */
+#define MW_LIMIT_ALERT_GROUP_MS 30000     /* group_interval */
+#define MW_LIMIT_ALERT_REPEAT_MS 14400000 /* repeat: 4 hours */
 
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)

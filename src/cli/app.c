@@ -89,6 +89,8 @@ int mw_cli_main(int argc, char **argv)
     cli_call call = {.program = short_name(argc > 0 ? argv[0] : NULL)};
     mw_error err = {0};
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen as EPIPE, where it is handled */
+    signal(SIGXFSZ,
+           SIG_IGN); /* and a file that may not grow (ulimit -f) as EFBIG, as a full disk */
     mw_arena_init(&call.arena, CALL_BLOCK_BYTES, CALL_CAP_BYTES);
     mw_buf_init(&call.excerpt, EXCERPT_BYTES_MAX);
     mw_status status = answer(&call, argc, argv, &err);

@@ -36,7 +36,7 @@ static mw_status read_line(mw_view line, journal_setting_see *see, void *user, m
         return MW_OK;
     if (!memchr(line.data, '=', line.size) || memchr(line.data, '\0', line.size) ||
         line.size >= SETTING_BYTES) {
-        mw_fail(err, MW_E_OPTION_VALUE, "the line is no key=value");
+        mw_fail(err, MW_E_KAFKA_SETTING, "the line is no key=value");
         return mw_mend(err, "write a setting of librdkafka a line: security.protocol=ssl");
     }
     mw_view name = mw_view_trim(mw_view_cut(&line, '='));
@@ -59,7 +59,7 @@ static mw_status set(void *user, const char *key, const char *value, mw_error *e
     char why[WHY_BYTES] = "";
     if (journal_rd.rd_kafka_conf_set(user, key, value, why, sizeof why) == RDK_CONF_OK)
         return MW_OK;
-    mw_fail(err, MW_E_OPTION_VALUE, "librdkafka takes no '%s' as it stands there", key);
+    mw_fail(err, MW_E_KAFKA_SETTING, "librdkafka takes no '%s' as it stands there", key);
     mw_why(err, "%s", why);
     return mw_mend(err, "its CONFIGURATION.md lists every setting");
 }
@@ -97,7 +97,7 @@ static mw_status take_address(journal_kafka *kafka, const char *address, mw_erro
         kafka->name = strdup(slash + 1);
         return kafka->brokers && kafka->name ? MW_OK : mw_fail_memory(err, "the topic");
     }
-    mw_fail(err, MW_E_OPTION_VALUE, "no topic is named: '%.100s'", address);
+    mw_fail(err, MW_E_KAFKA_SETTING, "no topic is named: '%.100s'", address);
     return mw_mend(err, "BROKER:9092,BROKER:9092/TOPIC; a topic has letters, digits, dots, "
                         "dashes and underscores");
 }
@@ -200,7 +200,7 @@ static mw_status start(journal_kafka *kafka, const char *settings, mw_error *err
         journal_rd.rd_kafka_conf_destroy(conf);
     if (kafka->topic)
         return MW_OK;
-    mw_fail(err, MW_E_OPTION_VALUE, "librdkafka does not start");
+    mw_fail(err, MW_E_KAFKA_SETTING, "librdkafka does not start");
     mw_why(err, "%s", why);
     return mw_mend(err, "look at the settings: --log-kafka-settings");
 }

@@ -14,7 +14,7 @@ typedef struct journal_kafka journal_kafka;
 
 /* address: "BROKER:9092,BROKER:9092/TOPIC". settings: a file of librdkafka's settings, "key=value"
  * a line; NULL = none. Opening succeeds without a broker that answers.
- * Fails: MW_BAD_ARGUMENT (MW1005), MW_IO, MW_NO_MEMORY. */
+ * Fails: MW_BAD_ARGUMENT (MW8412), MW_UNSUPPORTED (MW8413), MW_IO, MW_NO_MEMORY. */
 MW_CHECKED mw_status journal_kafka_open(const char *address, const char *settings,
                                         journal_kafka **ret_kafka, mw_error *err);
 /* Waits a few seconds for what is still on its way; the rest is dropped. NULL is fine. */
@@ -31,7 +31,7 @@ void journal_kafka_count(journal_kafka *kafka, uint64_t *ret_sent, uint64_t *ret
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Lines of "key=value"; empty ones and those that begin with # are passed over. `see` may refuse
- * one, with err filled: its line is added. Fails: MW_BAD_ARGUMENT (MW1005). */
+ * one, with err filled: its line is added. Fails: MW_BAD_ARGUMENT (MW8412). */
 typedef mw_status journal_setting_see(void *user, const char *key, const char *value,
                                       mw_error *err);
 MW_CHECKED mw_status journal_kafka_settings(mw_view text, journal_setting_see *see, void *user,

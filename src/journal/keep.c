@@ -122,6 +122,13 @@ static void take_body(mw_journal *journal, batch *b)
         mw_log_error(MW_LOG_ERROR, "prediction log: labels are refused", &f->err);
 }
 
+static void publish_counts(journal_keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->counts = keeper->joiner.counts;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
 static void take_all(mw_journal *journal, mw_feedback *list)
 {
     batch batches[MW_LIMIT_FEEDBACK_TASKS];
@@ -141,6 +148,7 @@ static void take_all(mw_journal *journal, mw_feedback *list)
         if (f->status == MW_OK)
             f->status = journal_join(&journal->keeper.joiner, &journal->predictions,
                                      batches[i].labels, batches[i].n, &f->result, &f->err);
+        publish_counts(&journal->keeper); /* who is answered finds them */
         f->done(f);
     }
     journal->keeper.is_stale = true;
@@ -197,9 +205,7 @@ static void summarize(mw_journal *journal)
     mw_error err;
     summing s = {0};
     uint64_t now = mw_clock_ns();
-    pthread_mutex_lock(&keeper->lock);
-    keeper->counts = keeper->joiner.counts;
-    pthread_mutex_unlock(&keeper->lock);
+    publish_counts(keeper); /* labels that waited may have found theirs */
     if (!keeper->is_stale || now - keeper->summed_ns < SUMMARY_MS * NS_PER_MS)
         return;
     const mw_performance_query query = {.last = SUMMARY_LABELS, .threshold = 0.5};

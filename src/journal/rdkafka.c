@@ -15,7 +15,7 @@ mw_status journal_rd_load(mw_error *err)
         .missing = "Kafka's library, librdkafka, is not installed",
         .mend =
             "apt install librdkafka1 (Fedora: dnf install librdkafka; Alpine: apk add librdkafka)",
-        .code = MW_E_OPTION_VALUE,
+        .code = MW_E_KAFKA_LIBRARY,
         .functions = functions,
         .n_functions = MW_COUNT(functions),
     };

@@ -63,7 +63,7 @@ typedef struct rdkafka {
 
 extern rdkafka journal_rd; /* filled by the first load */
 
-/* Find the library and its functions, once for the process. Fails: MW_BAD_ARGUMENT (MW1005). */
+/* Find the library and its functions, once for the process. Fails: MW_UNSUPPORTED (MW8413). */
 MW_CHECKED mw_status journal_rd_load(mw_error *err);
 
 #endif

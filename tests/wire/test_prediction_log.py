@@ -1,16 +1,18 @@
 """The prediction log: what a server kept of its predictions, found again by `mw log`, through
 kill -9, a full queue and private columns."""
+import contextlib
 import csv
 import ctypes
 import io
 import json
 import pathlib
+import random
 import signal
 import subprocess
 import time
 
 import pytest
-from conftest import BINARY, ROOT
+from conftest import BINARY, ROOT, until
 
 MODEL = ROOT / "examples/models/credit.json"
 COLUMNS = ["credit_limit", "balance", "payments_late", "months_since_late", "income", "age",
@@ -129,6 +131,45 @@ def test_sample_and_off(serve, folder, tmp_path):
     assert missing.returncode == 3 and "MW8402" in missing.stderr and "--log on" in missing.stderr
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """The server's folder on a disk of 6 MiB."""
+    place = tmp_path / "data"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", place],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no disk may be mounted here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(path):
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def test_a_full_disk_is_alarmed(small_disk, serve):
+    """Answers go on, what is not kept is told: alerts have room of their own."""
+    server = serve(f"credit={MODEL}", "--log", "on")
+    send(server, [row(0)] * 50)
+    wait_written(server, 50)
+    ballast = small_disk / "alerts.ballast"
+    until(lambda: ballast.exists() and ballast.stat().st_blocks * 512 == ballast.stat().st_size)
+    fill(small_disk / "others")
+    def some_dropped():
+        send(server, [row(random.random()) for _ in range(500)])
+        return server.samples()['mw_log_rows_total{result="dropped"}']
+    until(some_dropped)
+    alerts = until(lambda: server.get("/mw/v1/alerts?state=firing").json()["items"])
+    told = {alert["rule"]: alert["summary"] for alert in alerts}
+    assert int(told["PredictionsNotKept"].split()[0]) > 0, told
+    assert "the disk is full: alerts take the room" in server.said() and not ballast.exists()
+    (small_disk / "others").unlink()
+    until(ballast.exists)
+
+
 def test_kill_9_loses_nothing_that_was_written(serve, folder):
     total = 0
     for _ in range(2):
@@ -182,9 +223,23 @@ def test_rows_go_to_a_topic_too(serve, folder, tmp_path):
     assert len(rows_of(log(folder, "query"))) == 12
 
 
+@pytest.mark.skipif(not has_librdkafka(), reason="librdkafka1 is not installed")
+def test_nobody_takes_them(serve, tmp_path):
+    """No broker in time: dropped, counted, and alarmed; what the disk has is whole."""
+    settings = tmp_path / "kafka.properties"
+    settings.write_text("message.timeout.ms=1000\n")
+    server = serve(f"credit={MODEL}", "--log", "on", "--log-kafka", "127.0.0.1:9/predictions",
+                   "--log-kafka-settings", settings)
+    send(server, [row(r) for r in range(4)])
+    until(lambda: server.samples()['mw_log_kafka_rows_total{result="dropped"}'] == 4)
+    found, = until(lambda: server.get("/mw/v1/alerts?state=firing").json()["items"])
+    assert found["rule"] == "PredictionsNotSent" and "4" in found["summary"]
+    wait_written(server, 4)
+
+
 @pytest.mark.parametrize("log_to,topic,off,code", [
-    ("off", "broker:9092/t", None, "MW1005"), ("on", "broker:9092", None, "MW1005"),
-    ("on", "broker:9092/t", "off", "MW1005")])
+    ("off", "broker:9092/t", None, "MW1005"), ("on", "broker:9092", None, "MW8412"),
+    ("on", "broker:9092/t", "off", "MW8413")])
 def test_topics_that_are_refused(run, tmp_path, log_to, topic, off, code):
     done = run("serve", f"credit={MODEL}", "--listen", "127.0.0.1:0", "--log", log_to,
                "--log-kafka", topic, cwd=tmp_path, env={"MW_LIBRDKAFKA": off} if off else None)
