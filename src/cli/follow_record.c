@@ -203,6 +203,19 @@ static void push(cli_house *house, const mw_record_endpoint *endpoint)
     free(followed.settings);
 }
 
+/* The server was started with it: what the record says of it is told, once for each thing said. */
+static void leave_alone(cli_followed *followed, const mw_record_endpoint *endpoint)
+{
+    bool is_other = !mw_view_is(endpoint->model, followed->address);
+    if (!replace(&followed->settings, endpoint->settings) ||
+        (endpoint->settings.size == 0 && !is_other))
+        return;
+    mw_log(MW_LOG_WARN,
+           "'%s' of the record is left alone: this server was started with the name, so its own "
+           "model and settings hold. To let the record lead, start it without",
+           followed->name);
+}
+
 static void take(cli_house *house, const mw_record_endpoint *endpoint)
 {
     cli_followed *followed = find(house, endpoint->name);
@@ -210,8 +223,10 @@ static void take(cli_house *house, const mw_record_endpoint *endpoint)
         push(house, endpoint);
         return;
     }
-    if (!followed->own_name)
-        return; /* the server was started with it */
+    if (!followed->own_name) {
+        leave_alone(followed, endpoint);
+        return;
+    }
     followed->is_wanted = true;
     (void)replace(&followed->own_address, endpoint->model);
     followed->address = followed->own_address;

@@ -234,6 +234,12 @@ def test_straight_into_the_record_beside_the_server(record, serve, run, tmp_path
     assert run("apply", "-f", path, "--record", record).stdout == "nothing to change\n"
     from_pipe = run("apply", "-f", "-", "--record", record, input=DOCUMENT)
     assert from_pipe.stdout == "nothing to change\n", from_pipe.stderr
+    assert server.stop() == 0
+    # a server that was started with the name has its own, and says so, once
+    server = serve("credit=models:/credit/2", "--record", record)
+    server.wait_said("'credit' of the record is left alone")
+    time.sleep(1)
+    assert server.said().count("is left alone") == 1
 
 
 @pytest.mark.parametrize("text, where", [
