@@ -155,11 +155,11 @@ typedef struct bytes_layout {
     size_t data_bytes;
 } bytes_layout;
 
-/* *ret_layout = NULL with MW_OK: this forest is not for bytes (linear leaves, trees of more than
- * 256 leaves, very many columns). */
 /* No linear leaves and no tests for equality. */
 bool bytes_forest_fits(const mw_forest *forest);
-MW_CHECKED mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
+/* *ret_layout = NULL with MW_OK: this forest is not for bytes (linear leaves, trees of more than
+ * 256 leaves, very many columns). */
+predict_lay_out bytes_layout_make;
 void bytes_layout_free(void *layout);
 size_t bytes_layout_bytes(const void *layout);
 size_t bytes_memory_bytes(const mw_forest *forest, const void *layout);

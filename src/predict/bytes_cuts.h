@@ -10,6 +10,12 @@ typedef struct bytes_places {
     uint8_t *rank;    /* right where code >= rank */
 } bytes_places;
 
+/* Questions of a forest, for a second layout: both kinds ask the same. */
+struct predict_found {
+    const bytes_layout *cuts; /* of the first layout; NULL: none was made */
+    bytes_places places;
+};
+
 /* The least x that goes right at a node that asks for a number; NaN: none does. Rows that are
  * float32 have a cut that is one. */
 double bytes_cut_of(const mw_forest *forest, size_t node);

@@ -16,6 +16,7 @@ typedef struct trees_draft {
     bytes_places places;
     /* of the tree at hand, (its nodes) */
     uint32_t *queue;  /* breadth first */
+    uint32_t *splits; /* the same without leaves */
     uint16_t *height; /* of a node above its leaves */
     uint32_t *line;   /* general: a leaf's number, or a line */
     bytes_way *way;   /* general */
@@ -29,6 +30,6 @@ static inline bool bytes_is_leaf(const mw_forest *forest, size_t node)
 /* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */
 void bytes_put_leaf(const trees_draft *draft, size_t tree, size_t number, size_t leaf);
 /* A general tree's paths, steps and leaves. */
-void bytes_fill_paths(trees_draft *draft, size_t tree, size_t n_nodes);
+void bytes_fill_paths(trees_draft *draft, size_t tree, size_t n_splits);
 
 #endif

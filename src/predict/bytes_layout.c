@@ -17,34 +17,36 @@ typedef struct tree_shape {
     size_t n_nodes, n_leaves, n_pairs, depth;
 } tree_shape;
 
-/* List a tree breadth first, and find each node's height on the way back. */
+/* List a tree breadth first, and find each node's height on the way back. Without a branch on what
+ * is a leaf, which no processor foresees: two children are always written down, and count where
+ * there are any. */
 static tree_shape survey_tree(trees_draft *draft, size_t tree)
 {
     const mw_forest *forest = draft->forest;
-    size_t root = forest->tree_start[tree];
+    const uint32_t *left = forest->left + forest->tree_start[tree];
+    const uint32_t *right = forest->right + forest->tree_start[tree];
     tree_shape shape = {.n_nodes = 1};
+    size_t n_splits = 0;
     draft->queue[0] = 0;
     for (size_t i = 0, level_end = 1; i < shape.n_nodes; i++) {
         if (i == level_end) {
             level_end = shape.n_nodes;
             shape.depth++;
         }
-        size_t node = root + draft->queue[i];
-        if (bytes_is_leaf(forest, node)) {
-            shape.n_leaves++;
-            continue;
-        }
-        draft->queue[shape.n_nodes++] = forest->left[node];
-        draft->queue[shape.n_nodes++] = forest->right[node];
-    }
-    for (size_t i = shape.n_nodes; i-- > 0;) {
         uint32_t at = draft->queue[i];
-        draft->height[at] = 0;
-        if (bytes_is_leaf(forest, root + at))
-            continue;
-        uint16_t left = draft->height[forest->left[root + at]];
-        uint16_t right = draft->height[forest->right[root + at]];
-        draft->height[at] = (uint16_t)((left > right ? left : right) + 1);
+        draft->queue[shape.n_nodes] = left[at];
+        draft->queue[shape.n_nodes + 1] = right[at];
+        draft->splits[n_splits] = at;
+        shape.n_nodes += left[at] != MW_NO_CHILD ? 2 : 0;
+        n_splits += left[at] != MW_NO_CHILD;
+    }
+    shape.n_leaves = n_splits + 1;
+    memset(draft->height, 0,
+           (forest->tree_start[tree + 1] - forest->tree_start[tree]) * sizeof *draft->height);
+    for (size_t i = n_splits; i-- > 0;) {
+        uint32_t at = draft->splits[i];
+        uint16_t a = draft->height[left[at]], b = draft->height[right[at]];
+        draft->height[at] = (uint16_t)((a > b ? a : b) + 1);
         shape.n_pairs += draft->height[at] == 1;
     }
     return shape;
@@ -274,7 +276,7 @@ static void fill_trees(trees_draft *draft)
         else if (draft->layout->trees[tree].perfect)
             fill_perfect(draft, tree, (perfect_place){0, 0}, 0);
         else
-            bytes_fill_paths(draft, tree, shape.n_nodes);
+            bytes_fill_paths(draft, tree, shape.n_leaves - 1);
     }
 }
 
@@ -289,12 +291,14 @@ static bool take_plan(trees_draft *draft)
         largest = n_nodes > largest ? n_nodes : largest;
     }
     draft->layout->trees = calloc(forest->n_trees + 1, sizeof *draft->layout->trees);
-    draft->queue = calloc(largest + 1, sizeof *draft->queue);
+    draft->queue = calloc(largest + 2, sizeof *draft->queue);
+    draft->splits = calloc(largest + 1, sizeof *draft->splits);
     draft->height = calloc(largest + 1, sizeof *draft->height);
     draft->line = calloc(largest + 1, sizeof *draft->line);
     draft->way = calloc(largest + 1, sizeof *draft->way);
     draft->layout->n_trees = forest->n_trees;
-    return draft->layout->trees && draft->queue && draft->height && draft->line && draft->way;
+    return draft->layout->trees && draft->queue && draft->splits && draft->height && draft->line &&
+           draft->way;
 }
 
 static bool take_data(bytes_layout *layout)
@@ -334,7 +338,8 @@ bool bytes_forest_fits(const mw_forest *forest)
     return true;
 }
 
-mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
+mw_status bytes_layout_make(const mw_forest *forest, predict_found *found, void **ret_layout,
+                            mw_error *err)
 {
     *ret_layout = NULL;
     if (!bytes_forest_fits(forest))
@@ -348,14 +353,19 @@ mw_status bytes_layout_make(const mw_forest *forest, void **ret_layout, mw_error
     bool plain = false;
     mw_status status = lay_out(&draft, &plain, err);
     free(draft.queue);
+    free(draft.splits);
     free(draft.height);
     free(draft.line);
     free(draft.way);
-    bytes_places_done(&draft.places);
-    if (status != MW_OK || !plain)
-        bytes_layout_free(layout);
+    bool made = status == MW_OK && plain;
+    if (made && found)
+        *found = (predict_found){layout, draft.places};
     else
+        bytes_places_done(&draft.places);
+    if (made)
         *ret_layout = layout;
+    else
+        bytes_layout_free(layout);
     return status;
 }
 

@@ -25,7 +25,7 @@ enum {
 
 static bool is_set_node(const mw_forest *forest, size_t node)
 {
-    return forest->left[node] != MW_NO_CHILD && (forest->flags[node] & MW_NODE_CATEGORICAL);
+    return (forest->flags[node] & MW_NODE_CATEGORICAL) && forest->left[node] != MW_NO_CHILD;
 }
 
 static size_t set_end(const mw_forest *forest, size_t node)
@@ -112,6 +112,9 @@ mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *r
     size_t n_set_nodes = 0;
     for (size_t node = 0; node < forest->n_nodes; node++)
         n_set_nodes += is_set_node(forest, node);
+    *ret_plain = true;
+    if (n_set_nodes == 0)
+        return MW_OK;
     if (!take_codes(forest, layout, n_set_nodes))
         return mw_fail_memory(err, "the categories of a predictor");
     for (size_t node = 0; node < forest->n_nodes; node++) {
@@ -122,7 +125,6 @@ mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *r
         }
     }
     number_columns(layout);
-    *ret_plain = true;
     return MW_OK;
 }
 

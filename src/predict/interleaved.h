@@ -94,7 +94,7 @@ typedef struct predict_layout {
     size_t bytes; /* of everything */
 } predict_layout;
 
-MW_CHECKED mw_status predict_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
+predict_lay_out predict_layout_make;
 void predict_layout_free(void *layout);
 
 /* The instances of interleaved_kernel.h. */

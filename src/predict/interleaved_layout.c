@@ -388,8 +388,10 @@ static bool leaves_are_numbers(const mw_forest *forest)
     return true;
 }
 
-mw_status predict_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
+mw_status predict_layout_make(const mw_forest *forest, predict_found *found, void **ret_layout,
+                              mw_error *err)
 {
+    (void)found;
     predict_columns columns;
     bool plain = leaves_are_numbers(forest);
     if (plain)

@@ -1,4 +1,5 @@
 /* A predictor: a forest and the one kernel that walks it. */
+#include "bytes_cuts.h"
 #include "graph.h"
 
 #include <stdlib.h>
@@ -86,10 +87,10 @@ static mw_status wanted_kernel(const predict_kernel **ret_kernel, mw_error *err)
     return *ret_kernel ? MW_OK : fail_kernel_name(err, name);
 }
 
-static mw_status lay_out(const mw_forest *forest, const predict_kernel *kernel, predict_way *ret,
-                         mw_error *err)
+static mw_status lay_out(const mw_forest *forest, predict_found *found,
+                         const predict_kernel *kernel, predict_way *ret, mw_error *err)
 {
-    MW_TRY(kernel->lay_out(forest, &ret->layout, err));
+    MW_TRY(kernel->lay_out(forest, found, &ret->layout, err));
     ret->kernel = ret->layout ? kernel : NULL;
     return MW_OK;
 }
@@ -102,20 +103,22 @@ static bool is_wanted_few(const predict_kernel *kernel, const predict_kernel *wa
     return is_usable(kernel);
 }
 
-static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wanted, mw_error *err)
+static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wanted,
+                            predict_found *found, mw_error *err)
 {
     for (size_t i = 0; i < MW_COUNT(few_kernels) && !predictor->few.kernel; i++) {
         /* Oblivious trees may be deep, too, and are then for bytes: no second large layout. */
         if (few_kernels[i] == &predict_deep && predictor->many.kernel)
             continue;
         if (is_wanted_few(few_kernels[i], wanted))
-            MW_TRY(lay_out(predictor->walked, few_kernels[i], &predictor->few, err));
+            MW_TRY(lay_out(predictor->walked, found, few_kernels[i], &predictor->few, err));
     }
     return MW_OK;
 }
 
 /* One that is wanted takes every batch, so that a test of it is a test of it. */
-static mw_status choose_many(mw_predictor *predictor, const predict_kernel *wanted, mw_error *err)
+static mw_status choose_many(mw_predictor *predictor, const predict_kernel *wanted,
+                             predict_found *found, mw_error *err)
 {
     predictor->many_from = SIZE_MAX;
     if (is_few(wanted))
@@ -123,7 +126,7 @@ static mw_status choose_many(mw_predictor *predictor, const predict_kernel *want
     for (size_t i = 0; many_kernels[i] && !predictor->many.kernel; i++) {
         predictor->many_step = many_steps[i];
         if (wanted ? many_kernels[i] == wanted : is_usable(many_kernels[i]))
-            MW_TRY(lay_out(predictor->walked, many_kernels[i], &predictor->many, err));
+            MW_TRY(lay_out(predictor->walked, found, many_kernels[i], &predictor->many, err));
     }
     return MW_OK;
 }
@@ -143,8 +146,12 @@ static void measure_way(mw_predictor *predictor, const predict_way *way)
 static mw_status choose_kernels(mw_predictor *predictor, const predict_kernel *wanted,
                                 mw_error *err)
 {
-    MW_TRY(choose_many(predictor, wanted, err));
-    MW_TRY(choose_few(predictor, wanted, err));
+    predict_found found = {0};
+    mw_status status = choose_many(predictor, wanted, &found, err);
+    if (status == MW_OK)
+        status = choose_few(predictor, wanted, &found, err);
+    bytes_places_done(&found.places);
+    MW_TRY(status);
     measure_way(predictor, &predictor->few);
     measure_way(predictor, &predictor->many);
     if (!predictor->many.kernel)
@@ -179,7 +186,7 @@ void mw_predictor_free(mw_predictor *predictor)
 {
     if (!predictor)
         return;
-    if (predictor->few.kernel)
+    if (predictor->few.kernel) /* first: it may use what the other found */
         predictor->few.kernel->free_layout(predictor->few.layout);
     if (predictor->many.kernel)
         predictor->many.kernel->free_layout(predictor->many.layout);

@@ -25,14 +25,20 @@ typedef struct predict_block {
     void *sums;   /* (n_rows, n_margins) float or double: see mw_forest.sum_float32 */
 } predict_block;
 
+/* Lay a forest out. *ret_layout = NULL with MW_OK: this kernel does not take this forest. `found`
+ * (or NULL) is what a layout made before found out that others can use, or room for it; a layout
+ * that uses it is freed before that one. */
+typedef struct predict_found predict_found; /* bytes_cuts.h */
+typedef mw_status predict_lay_out(const mw_forest *forest, predict_found *found, void **ret_layout,
+                                  mw_error *err);
+
 /* One way to walk the trees. All give the same bits. The best one that takes a forest is chosen
  * once, when the predictor is made. */
 typedef struct predict_kernel {
     const char *name;
     size_t block_rows;    /* most rows a call of `sum` takes */
     bool (*usable)(void); /* this processor has its instructions; NULL: every one has */
-    /* Lay the forest out. *ret_layout = NULL with MW_OK: this kernel does not take this forest. */
-    mw_status (*lay_out)(const mw_forest *forest, void **ret_layout, mw_error *err);
+    predict_lay_out *lay_out;
     void (*free_layout)(void *layout);
     size_t (*layout_bytes)(const void *layout);
     size_t (*memory_bytes)(const mw_forest *forest, const void *layout);
@@ -44,7 +50,7 @@ extern const predict_kernel predict_deep;        /* trees of thousands of leaves
 extern const predict_kernel predict_interleaved; /* eight walks at a time, portable C */
 #if defined(__x86_64__) && !defined(MW_NO_VECTORS)
 extern const predict_kernel predict_row_avx512;
-extern const predict_kernel predict_row_avx2;   /* a row in registers: see row.h */
+extern const predict_kernel predict_row_avx2;     /* a row in registers: see row.h */
 extern const predict_kernel predict_bytes_avx512; /* every node for 64 rows at once: see bytes.h */
 extern const predict_kernel predict_bytes_avx2;   /* for 32 */
 #elif defined(__aarch64__) && !defined(MW_NO_VECTORS)

@@ -99,7 +99,8 @@ typedef struct row_block {
 } row_block;
 
 typedef struct row_layout {
-    bytes_layout *cuts; /* searches and categories; no trees */
+    const bytes_layout *cuts; /* searches and categories */
+    bytes_layout *own_cuts;   /* without trees; NULL: cuts are another layout's */
     size_t lanes;
     bool few;        /* ROW_COLUMNS_FEW are enough */
     bool zero_rules; /* some search is asked for under a rule about zeros */
@@ -127,8 +128,8 @@ typedef struct row_layout {
 /* *ret_layout = NULL with MW_OK: this forest is not for rows in registers (more columns, trees of
  * more than 256 leaves, linear leaves, equality, a table of categories that is too large). `lanes`:
  * of the kernel. */
-MW_CHECKED mw_status row_layout_make(const mw_forest *forest, size_t lanes, void **ret_layout,
-                                     mw_error *err);
+MW_CHECKED mw_status row_layout_make(const mw_forest *forest, predict_found *found, size_t lanes,
+                                     void **ret_layout, mw_error *err);
 void row_layout_free(void *layout);
 size_t row_layout_bytes(const void *layout);
 

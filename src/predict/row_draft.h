@@ -19,6 +19,7 @@ typedef struct row_rest {
 typedef struct row_draft {
     const mw_forest *forest;
     row_layout *layout;
+    const predict_found *found; /* or NULL */
     bytes_places places;
     uint32_t *queue; /* of the tree at hand, breadth first */
     double *share;   /* (its nodes): of the rows that reach it */

@@ -569,9 +569,10 @@ static size_t memory_bytes(const mw_forest *forest, const void *layout)
     return sizeof(row_memory);
 }
 
-static mw_status lay_out(const mw_forest *forest, void **ret_layout, mw_error *err)
+static mw_status lay_out(const mw_forest *forest, predict_found *found, void **ret_layout,
+                         mw_error *err)
 {
-    return row_layout_make(forest, LANES, ret_layout, err);
+    return row_layout_make(forest, found, LANES, ret_layout, err);
 }
 
 const predict_kernel KERNEL = {

@@ -154,7 +154,7 @@ static bool plan_blocks(row_draft *draft, size_t largest)
     row_layout *layout = draft->layout;
     layout->n_blocks = (forest->n_trees + layout->lanes - 1) / layout->lanes;
     layout->blocks = calloc(layout->n_blocks + 1, sizeof *layout->blocks);
-    draft->queue = calloc(largest + 1, sizeof *draft->queue);
+    draft->queue = calloc(largest + 2, sizeof *draft->queue);
     draft->share = calloc(largest + 1, sizeof *draft->share);
     if (!layout->blocks || !draft->queue || !draft->share)
         return false;
@@ -252,10 +252,15 @@ static mw_status fail_memory(mw_error *err)
 static mw_status find_questions(row_draft *draft, bool *ret_fits, mw_error *err)
 {
     row_layout *layout = draft->layout;
-    layout->cuts = calloc(1, sizeof *layout->cuts);
-    if (!layout->cuts)
-        return fail_memory(err);
-    MW_TRY(bytes_find_cuts(draft->forest, layout->cuts, &draft->places, ret_fits, err));
+    if (draft->found && draft->found->cuts) {
+        layout->cuts = draft->found->cuts;
+        draft->places = draft->found->places;
+    } else {
+        layout->cuts = layout->own_cuts = calloc(1, sizeof *layout->own_cuts);
+        if (!layout->cuts)
+            return fail_memory(err);
+        MW_TRY(bytes_find_cuts(draft->forest, layout->own_cuts, &draft->places, ret_fits, err));
+    }
     if (!*ret_fits)
         return MW_OK;
     layout->categories = calloc(layout->cuts->n_codes + 1, sizeof *layout->categories);
@@ -284,7 +289,8 @@ static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
     return draft->enough && make_table(draft, ret_fits) ? MW_OK : fail_memory(err);
 }
 
-mw_status row_layout_make(const mw_forest *forest, size_t lanes, void **ret_layout, mw_error *err)
+mw_status row_layout_make(const mw_forest *forest, predict_found *found, size_t lanes,
+                          void **ret_layout, mw_error *err)
 {
     *ret_layout = NULL;
     if (!bytes_forest_fits(forest))
@@ -293,13 +299,14 @@ mw_status row_layout_make(const mw_forest *forest, size_t lanes, void **ret_layo
     if (!layout)
         return fail_memory(err);
     layout->lanes = lanes;
-    row_draft draft = {.forest = forest, .layout = layout};
+    row_draft draft = {.forest = forest, .layout = layout, .found = found};
     bool fits = false;
     mw_status status = lay_out(&draft, &fits, err);
     free(draft.queue);
     free(draft.share);
     free(draft.sets);
-    bytes_places_done(&draft.places);
+    if (layout->own_cuts)
+        bytes_places_done(&draft.places);
     if (status != MW_OK || !fits)
         row_layout_free(layout);
     else
@@ -312,7 +319,7 @@ void row_layout_free(void *untyped)
     row_layout *layout = untyped;
     if (!layout)
         return;
-    bytes_layout_free(layout->cuts);
+    bytes_layout_free(layout->own_cuts);
     free(layout->pivots32);
     free(layout->pivots64);
     free(layout->categories);
@@ -327,7 +334,7 @@ void row_layout_free(void *untyped)
 size_t row_layout_bytes(const void *untyped)
 {
     const row_layout *layout = untyped;
-    return sizeof *layout + bytes_layout_bytes(layout->cuts) +
+    return sizeof *layout + (layout->own_cuts ? bytes_layout_bytes(layout->own_cuts) : 0) +
            layout->n_together * ROW_PIVOTS * ROW_TOGETHER *
                (sizeof(float) + (layout->pivots64 ? sizeof(double) : 0)) +
            layout->cuts->n_codes * sizeof *layout->categories + layout->table_bytes +

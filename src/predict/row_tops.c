@@ -27,33 +27,35 @@ enum {
 
 /* ---- survey ---------------------------------------------------------------------------------- */
 
-/* What part of a node's rows goes left. */
-static double share_left(const mw_forest *forest, size_t root, size_t node)
+/* What part of the rows goes left, of a node whose children stand at these places. */
+static double share_left(const double *cover, uint32_t left, uint32_t right)
 {
-    if (!forest->cover)
+    if (!cover)
         return 0.5;
-    double left = forest->cover[root + forest->left[node]];
-    double right = forest->cover[root + forest->right[node]];
-    double share = left / (left + right);
+    double share = cover[left] / (cover[left] + cover[right]);
     return share >= 0 && share <= 1 ? share : 0.5;
 }
 
+/* Without a branch on what is a leaf, which no processor foresees: children of leaves are written
+ * to a place behind all nodes, and do not count. */
 size_t row_survey_tree(row_draft *draft, size_t tree)
 {
     const mw_forest *forest = draft->forest;
     size_t root = forest->tree_start[tree], n_nodes = 1;
+    uint32_t end = (uint32_t)(forest->tree_start[tree + 1] - root);
+    const double *cover = forest->cover ? forest->cover + root : NULL;
     draft->queue[0] = 0;
     draft->share[0] = 1;
     for (size_t i = 0; i < n_nodes; i++) {
-        uint32_t at = draft->queue[i];
-        if (row_is_leaf(forest, root + at))
-            continue;
-        uint32_t left = forest->left[root + at], right = forest->right[root + at];
-        double part = share_left(forest, root, root + at);
-        draft->share[left] = draft->share[at] * part;
-        draft->share[right] = draft->share[at] * (1 - part);
-        draft->queue[n_nodes++] = left;
-        draft->queue[n_nodes++] = right;
+        uint32_t at = draft->queue[i], left = forest->left[root + at];
+        uint32_t right = forest->right[root + at];
+        bool leaf = left == MW_NO_CHILD;
+        double part = share_left(cover, leaf ? 0 : left, leaf ? 0 : right);
+        draft->share[leaf ? end : left] = draft->share[at] * part;
+        draft->share[leaf ? end : right] = draft->share[at] * (1 - part);
+        draft->queue[n_nodes] = left;
+        draft->queue[n_nodes + 1] = right;
+        n_nodes += leaf ? 0 : 2;
     }
     return n_nodes;
 }
@@ -76,15 +78,16 @@ static void survey_block(row_draft *draft, const row_block *block, block_shape *
                 depth++;
                 level_end = next_end;
             }
-            if (row_is_leaf(forest, root + draft->queue[i]))
-                continue;
-            next_end += 2;
-            ret->go_on[depth] += draft->share[draft->queue[i]] / block->n_trees;
+            bool leaf = row_is_leaf(forest, root + draft->queue[i]);
+            next_end += leaf ? 0 : 2;
+            ret->go_on[depth] += leaf ? 0 : draft->share[draft->queue[i]];
         }
         ret->depth = depth > ret->depth ? depth : ret->depth;
         ret->oblivious = ret->oblivious && depth <= ROW_DEPTH_MAX &&
                          bytes_is_oblivious(forest, tree, draft->queue, n_nodes, depth);
     }
+    for (size_t level = 0; level < ret->depth; level++)
+        ret->go_on[level] /= block->n_trees;
 }
 
 /* ---- depth ----------------------------------------------------------------------------------- */

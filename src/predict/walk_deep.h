@@ -65,7 +65,7 @@ typedef struct deep_layout {
 
 /* *ret_layout = NULL with MW_OK: this forest is not for deep walks (no tree of more than 256
  * leaves, categories, tests for equality, linear leaves, very many columns). */
-MW_CHECKED mw_status deep_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err);
+predict_lay_out deep_layout_make;
 void deep_layout_free(void *layout);
 size_t deep_layout_bytes(const void *layout);
 

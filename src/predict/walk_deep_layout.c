@@ -315,8 +315,10 @@ static mw_status lay_out(deep_draft *draft, bool *ret_plain, mw_error *err)
     return MW_OK;
 }
 
-mw_status deep_layout_make(const mw_forest *forest, void **ret_layout, mw_error *err)
+mw_status deep_layout_make(const mw_forest *forest, predict_found *found, void **ret_layout,
+                           mw_error *err)
 {
+    (void)found;
     *ret_layout = NULL;
     if (!forest_fits(forest))
         return MW_OK;

@@ -157,9 +157,11 @@ static void sum_block(const mw_forest *forest, const void *layout, const predict
 
 /* The forest itself is the layout: nothing is made, nothing freed. The table wants a pointer that
  * is not NULL. */
-static mw_status lay_out(const mw_forest *forest, void **ret_layout, mw_error *err)
+static mw_status lay_out(const mw_forest *forest, predict_found *found, void **ret_layout,
+                         mw_error *err)
 {
     (void)forest;
+    (void)found;
     (void)err;
     static const char nothing;
     *ret_layout = (void *)(uintptr_t)&nothing;

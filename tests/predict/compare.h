@@ -72,7 +72,7 @@ static inline double *predict_emulated(const predict_kernel *kernel, const mw_fo
     mw_error err;
     mw_scratch *scratch;
     mw_predictor predictor = {.forest = forest, .walked = forest, .many_from = 1};
-    assert_int_equal(kernel->lay_out(forest, &predictor.many.layout, &err), MW_OK);
+    assert_int_equal(kernel->lay_out(forest, NULL, &predictor.many.layout, &err), MW_OK);
     if (!predictor.many.layout)
         return NULL;
     predictor.many.kernel = kernel;

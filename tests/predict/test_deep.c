@@ -172,7 +172,7 @@ static void test_wide(void **state)
     mw_forest *forest = deep_forest(&wish);
     void *untyped;
     mw_error err;
-    assert_int_equal(deep_layout_make(forest, &untyped, &err), MW_OK);
+    assert_int_equal(deep_layout_make(forest, NULL, &untyped, &err), MW_OK);
     assert_non_null(untyped);
     assert_true(((const deep_layout *)untyped)->chunk_rows < DEEP_ROWS / 4);
     deep_layout_free(untyped);
@@ -211,7 +211,7 @@ static void test_not_taken(void **state)
         mw_forest *forest = random_forest(&others[i], i);
         void *untyped;
         mw_error err;
-        assert_int_equal(deep_layout_make(forest, &untyped, &err), MW_OK);
+        assert_int_equal(deep_layout_make(forest, NULL, &untyped, &err), MW_OK);
         if (untyped)
             fail_msg("%s: taken", others[i].name);
         chance from = {i};

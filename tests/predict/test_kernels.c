@@ -178,7 +178,7 @@ static void test_wide_nodes(void **state)
                                      .lopsided = 0.01};
     mw_forest *forest = random_forest(&wish, 1);
     void *layout;
-    assert_int_equal(predict_layout_make(forest, &layout, NULL), MW_OK);
+    assert_int_equal(predict_layout_make(forest, NULL, &layout, NULL), MW_OK);
     assert_int_equal(((predict_layout *)layout)->width, PREDICT_WIDE);
     predict_layout_free(layout);
     for (size_t n_rows = 1; n_rows < 20; n_rows += 9) {

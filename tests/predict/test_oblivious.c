@@ -138,7 +138,7 @@ static size_t count_oblivious(const mw_forest *forest)
 {
     void *untyped;
     mw_error err;
-    assert_int_equal(bytes_layout_make(forest, &untyped, &err), MW_OK);
+    assert_int_equal(bytes_layout_make(forest, NULL, &untyped, &err), MW_OK);
     assert_non_null(untyped);
     const bytes_layout *layout = untyped;
     size_t n = 0;

@@ -27,7 +27,7 @@ static row_layout *layout_of(const mw_forest *forest)
 {
     mw_error err;
     void *layout;
-    assert_int_equal(row_layout_make(forest, LANES, &layout, &err), MW_OK);
+    assert_int_equal(row_layout_make(forest, NULL, LANES, &layout, &err), MW_OK);
     return layout;
 }
 
