@@ -126,30 +126,56 @@ static mw_status put_model_metric(mw_record *record, const mw_run_info *run,
                        metric->dataset_digest, metric->model_id);
 }
 
-static mw_status put_point(mw_record *record, const mw_run_info *run, const mw_metric *metric,
-                           mw_error *err)
+/* One of these, or a batch of them. */
+typedef struct points {
+    int64_t run;
+    const mw_metric *const *items;
+} points;
+
+static mw_value of_int(int64_t value)
 {
-    MW_TRY(mw_sql_post(record->session, err,
-                       "INSERT OR IGNORE INTO metrics(run, key, timestamp, step, value, is_nan)"
-                       " VALUES(?, ?, ?, ?, ?, ?)",
-                       "itiidi", run->row, metric->key, metric->timestamp, metric->step,
-                       storable(metric->value), (int64_t)isnan(metric->value)));
-    return put_model_metric(record, run, metric, err);
+    return (mw_value){.kind = MW_VALUE_INT, .integer = value};
 }
 
-/* The latest is that of the greatest (step, timestamp, value), not the last to arrive. */
-static mw_status put_latest(mw_record *record, const mw_run_info *run, const mw_metric *metric,
-                            mw_error *err)
+static mw_value of_text(mw_view value)
 {
-    return mw_sql_post(record->session, err,
-                       "INSERT INTO latest_metrics(run, key, value, is_nan, timestamp, step)"
-                       " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(run, key) DO UPDATE SET"
-                       " value = excluded.value, is_nan = excluded.is_nan,"
-                       " timestamp = excluded.timestamp, step = excluded.step"
-                       " WHERE (excluded.step, excluded.timestamp, excluded.value)"
-                       " > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
-                       "itdiii", run->row, metric->key, storable(metric->value),
-                       (int64_t)isnan(metric->value), metric->timestamp, metric->step);
+    return (mw_value){.kind = MW_VALUE_TEXT, .text = value};
+}
+
+/* run, key, timestamp, step, value, is_nan: of both tables. */
+static void fill_point(void *user, size_t row, mw_value *ret_values)
+{
+    const points *p = user;
+    const mw_metric *metric = p->items[row];
+    ret_values[0] = of_int(p->run);
+    ret_values[1] = of_text(metric->key);
+    ret_values[2] = of_int(metric->timestamp);
+    ret_values[3] = of_int(metric->step);
+    ret_values[4] = (mw_value){.kind = MW_VALUE_DOUBLE, .number = storable(metric->value)};
+    ret_values[5] = of_int(isnan(metric->value));
+}
+
+static mw_status put_points(mw_record *record, points p, size_t n, mw_error *err)
+{
+    return mw_sql_post_rows(record->session, err,
+                            "INSERT OR IGNORE INTO metrics(run, key, timestamp, step, value,"
+                            " is_nan) VALUES(?, ?, ?, ?, ?, ?)",
+                            "itiidi", n, fill_point, &p);
+}
+
+/* The latest is that of the greatest (step, timestamp, value), not the last to arrive. Of each key
+ * one: no two change the same row. */
+static mw_status put_latest(mw_record *record, points p, size_t n, mw_error *err)
+{
+    return mw_sql_post_rows(
+        record->session, err,
+        "INSERT INTO latest_metrics(run, key, timestamp, step, value, is_nan)"
+        " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(run, key) DO UPDATE SET"
+        " value = excluded.value, is_nan = excluded.is_nan,"
+        " timestamp = excluded.timestamp, step = excluded.step"
+        " WHERE (excluded.step, excluded.timestamp, excluded.value)"
+        " > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
+        "itiidi", n, fill_point, &p);
 }
 
 mw_status mw_record_log_metric(mw_record *record, mw_view run_id, const mw_metric *metric,
@@ -158,8 +184,10 @@ mw_status mw_record_log_metric(mw_record *record, mw_view run_id, const mw_metri
     mw_run_info info;
     MW_TRY(check_metric(metric, "name", err));
     MW_TRY(record_active_run(record, run_id, &info, err));
-    MW_TRY(put_point(record, &info, metric, err));
-    return put_latest(record, &info, metric, err);
+    points one = {info.row, &metric};
+    MW_TRY(put_points(record, one, 1, err));
+    MW_TRY(put_model_metric(record, &info, metric, err));
+    return put_latest(record, one, 1, err);
 }
 
 /* By key, and of a key the latest last. */
@@ -175,6 +203,16 @@ static int compare_metrics(const void *a, const void *b)
     return order ? order : (u > v) - (u < v);
 }
 
+/* Of sorted ones the last of each key, at the front; how many. */
+static size_t keep_latest(const mw_metric **sorted, size_t n)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (i + 1 == n || !mw_view_equal(sorted[i]->key, sorted[i + 1]->key))
+            sorted[n_kept++] = sorted[i];
+    return n_kept;
+}
+
 /* Each into the history; of a key only the latest is compared with that of the record. */
 static mw_status put_metrics(mw_record *record, const mw_run_info *run, const mw_metrics *metrics,
                              mw_error *err)
@@ -187,13 +225,11 @@ static mw_status put_metrics(mw_record *record, const mw_run_info *run, const mw
     for (size_t i = 0; i < metrics->count; i++)
         sorted[i] = &metrics->items[i];
     qsort(sorted, metrics->count, sizeof *sorted, compare_metrics);
-    for (size_t i = 0; i < metrics->count; i++) {
-        bool is_last = i + 1 == metrics->count;
-        MW_TRY(put_point(record, run, sorted[i], err));
-        if (is_last || !mw_view_equal(sorted[i]->key, sorted[i + 1]->key))
-            MW_TRY(put_latest(record, run, sorted[i], err));
-    }
-    return MW_OK;
+    points all = {run->row, sorted};
+    MW_TRY(put_points(record, all, metrics->count, err));
+    for (size_t i = 0; i < metrics->count; i++)
+        MW_TRY(put_model_metric(record, run, sorted[i], err));
+    return put_latest(record, all, keep_latest(sorted, metrics->count), err);
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */

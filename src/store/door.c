@@ -21,6 +21,12 @@ mw_status mw_sql_post(mw_sql *session, mw_error *err, const char *sql, const cha
     return status;
 }
 
+mw_status mw_sql_post_rows(mw_sql *session, mw_error *err, const char *sql, const char *kinds,
+                           size_t n_rows, mw_sql_fill *fill, void *user)
+{
+    return session->engine->post_rows(session, sql, kinds, n_rows, fill, user, err);
+}
+
 int64_t mw_sql_changes(const mw_sql *session)
 {
     return session->n_changed;

@@ -37,6 +37,8 @@ typedef struct store_engine {
     mw_status (*post)(mw_sql *session, const char *sql, const char *kinds, va_list *arguments,
                       mw_error *err); /* NULL: as run */
     /* What was posted has happened, or why not. NULL: it always has. */
+    mw_status (*post_rows)(mw_sql *session, const char *sql, const char *kinds, size_t n_rows,
+                           mw_sql_fill *fill, void *user, mw_error *err);
     mw_status (*settle)(mw_sql *session, mw_error *err);
     mw_status (*open_rows)(mw_sql *session, mw_rows *rows, const char *sql, const char *kinds,
                            va_list *arguments, mw_error *err);

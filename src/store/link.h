@@ -8,6 +8,12 @@
 
 enum { STORE_LED = 64, STORE_POSTED = 512 };
 
+/* Literals, by address; with so many rows at once. */
+typedef struct store_slot_key {
+    const char *sql, *kinds;
+    size_t n_rows;
+} store_slot_key;
+
 typedef struct store_link {
     mw_sql base;                 /* first */
     pg_conn *conn;               /* NULL: lost, or not there yet */
@@ -18,10 +24,8 @@ typedef struct store_link {
     size_t n_posted;  /* statements sent whose answers were not read; at most STORE_POSTED */
     uint64_t n_written, next_survey; /* see store_link_survey */
     size_t n_led;
-    int32_t led[STORE_LED]; /* what it leads in; goes with the connection */
-    struct {
-        const char *sql, *kinds; /* literals, by address; prepared as "s<slot>" */
-    } kept[STORE_STATEMENTS];
+    int32_t led[STORE_LED];                /* what it leads in; goes with the connection */
+    store_slot_key kept[STORE_STATEMENTS]; /* prepared as "s<slot>" */
 } store_link;
 
 /* Nothing is connected yet. NULL: memory is gone. */

@@ -19,8 +19,9 @@
 
 #include "dialect.h"
 #include "link.h"
+#include "pack.h"
 
-enum { OID_BOOL = 16, OID_INT8 = 20, OID_TEXT = 25, OID_FLOAT8 = 701 };
+enum { OID_BOOL = 16 };
 
 /* Advisory locks: "MW", and which. */
 #define LOCK_OF_WRITERS "(19799, 1)"
@@ -29,106 +30,6 @@ enum { OID_BOOL = 16, OID_INT8 = 20, OID_TEXT = 25, OID_FLOAT8 = 701 };
 static store_link *of(const mw_sql *session)
 {
     return (store_link *)session;
-}
-
-/* ---- arguments ------------------------------------------------------------------------------- */
-
-typedef union number {
-    uint64_t bits;
-    double value;
-    char bytes[8];
-} number;
-
-/* As libpq takes them; one block. */
-typedef struct packed {
-    int n;
-    const char **values;
-    int *sizes, *formats;
-    unsigned *types;
-    number *numbers;
-    bool has_nul;
-} packed;
-
-static mw_status packed_init(packed *p, size_t n, mw_error *err)
-{
-    *p = (packed){.n = 0};
-    size_t each = sizeof *p->numbers + sizeof *p->values + 2 * sizeof(int) + sizeof *p->types;
-    if (n > STORE_ARGUMENTS_MAX)
-        return mw_fail(err, MW_E_STORE_SQL, "more than %d values", STORE_ARGUMENTS_MAX);
-    if (!(p->numbers = malloc((n + 1) * each)))
-        return mw_fail_memory(err, "a statement's values");
-    p->values = (const char **)(p->numbers + n);
-    p->sizes = (int *)(p->values + n);
-    p->formats = p->sizes + n;
-    p->types = (unsigned *)(p->formats + n);
-    return MW_OK;
-}
-
-static void packed_done(packed *p)
-{
-    free(p->numbers);
-}
-
-static void put(packed *p, unsigned type, const char *value, size_t size)
-{
-    p->types[p->n] = type;
-    p->values[p->n] = value;
-    p->sizes[p->n] = (int)size;
-    p->formats[p->n++] = 1; /* binary */
-}
-
-static void put_number(packed *p, unsigned type, number given)
-{
-    number *kept = &p->numbers[p->n];
-    kept->bits = __builtin_bswap64(given.bits); /* biggest byte first */
-    put(p, type, kept->bytes, sizeof kept->bytes);
-}
-
-static void put_text(packed *p, mw_view text)
-{
-    static const char empty[] = "";
-    p->has_nul = p->has_nul || (text.size > 0 && memchr(text.data, '\0', text.size));
-    put(p, OID_TEXT, text.size > 0 || !text.data ? text.data : empty, text.size);
-}
-
-static mw_status check_texts(const packed *p, mw_error *err)
-{
-    if (!p->has_nul)
-        return MW_OK;
-    mw_fail(err, MW_E_STORE_TEXT, "a text holds the character NUL, which PostgreSQL does not keep");
-    return mw_mend(err, "send it without \\u0000");
-}
-
-static mw_status pack_list(packed *p, const char *kinds, va_list *arguments, mw_error *err)
-{
-    MW_TRY(packed_init(p, strlen(kinds), err));
-    for (; *kinds; kinds++) {
-        if (*kinds == 't')
-            put_text(p, va_arg(*arguments, mw_view));
-        else if (*kinds == 'i')
-            put_number(p, OID_INT8, (number){.bits = (uint64_t)va_arg(*arguments, int64_t)});
-        else if (*kinds == 'd')
-            put_number(p, OID_FLOAT8, (number){.value = va_arg(*arguments, double)});
-        else
-            put(p, 0, NULL, 0);
-    }
-    return check_texts(p, err);
-}
-
-static mw_status pack_values(packed *p, const mw_value *values, size_t n, mw_error *err)
-{
-    MW_TRY(packed_init(p, n, err));
-    for (size_t i = 0; i < n; i++) {
-        if (values[i].kind == MW_VALUE_TEXT)
-            put_text(p, values[i].text);
-        else if (values[i].kind == MW_VALUE_INT)
-            put_number(p, OID_INT8, (number){.bits = (uint64_t)values[i].integer});
-        else if (values[i].kind == MW_VALUE_DOUBLE)
-            put_number(p, OID_FLOAT8, (number){.value = values[i].number});
-        else
-            put(p, 0, NULL, 0);
-    }
-    return check_texts(p, err);
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
@@ -140,7 +41,7 @@ static mw_status translate(const char *sql, bool is_script, mw_buf *out, mw_erro
     return out->failed ? mw_fail_memory(err, "a statement") : MW_OK;
 }
 
-static mw_status ask_once(store_link *link, const char *sql, const packed *p,
+static mw_status ask_once(store_link *link, const char *sql, const store_packed *p,
                           pg_result **ret_result, mw_error *err)
 {
     mw_buf text;
@@ -154,50 +55,51 @@ static mw_status ask_once(store_link *link, const char *sql, const packed *p,
     return status;
 }
 
-static mw_status prepare(store_link *link, size_t slot, const char *sql, const char *kinds,
-                         const packed *p, mw_error *err)
+/* what: as it is prepared; sql, kinds, n_rows: by which it is found again. */
+static mw_status prepare(store_link *link, size_t slot, const char *what, const store_slot_key *key,
+                         const store_packed *p, mw_error *err)
 {
     mw_buf text;
     char name[16];
     snprintf(name, sizeof name, "s%zu", slot);
-    mw_status status = translate(sql, false, &text, err);
+    mw_status status = translate(what, false, &text, err);
     if (status == MW_OK)
         status = store_link_answer(
             link, store_pq.PQsendPrepare(link->conn, name, text.data, p->n, p->types), NULL, err);
     mw_buf_done(&text);
     if (status != MW_OK)
         return status;
-    link->kept[slot].sql = sql;
-    link->kept[slot].kinds = kinds;
+    link->kept[slot] = *key;
     return MW_OK;
 }
 
 /* Where the statement is kept, or may be; STORE_STATEMENTS: nowhere. */
-static size_t find_slot(const store_link *link, const char *sql, const char *kinds)
+static size_t find_slot(const store_link *link, const store_slot_key *key)
 {
-    size_t slot = store_slot(sql);
+    size_t slot = store_slot(key->sql) + key->n_rows;
     for (size_t i = 0; i < STORE_STATEMENTS; i++, slot++) {
         slot &= STORE_STATEMENTS - 1;
         if (!link->kept[slot].sql)
             return slot;
-        if (link->kept[slot].sql == sql)
-            return strcmp(link->kept[slot].kinds, kinds) == 0 ? slot : STORE_STATEMENTS;
+        if (link->kept[slot].sql == key->sql && link->kept[slot].n_rows == key->n_rows)
+            return strcmp(link->kept[slot].kinds, key->kinds) == 0 ? slot : STORE_STATEMENTS;
     }
     return STORE_STATEMENTS;
 }
 
-static mw_status ask_packed(store_link *link, const char *sql, const char *kinds, const packed *p,
-                            pg_result **ret_result, mw_error *err)
+static mw_status ask_packed(store_link *link, const char *sql, const char *kinds,
+                            const store_packed *p, pg_result **ret_result, mw_error *err)
 {
     if (!link->conn)
         return store_link_fail_away(err);
     MW_TRY(store_link_settle(link, err));
-    size_t slot = kinds ? find_slot(link, sql, kinds) : STORE_STATEMENTS;
+    store_slot_key key = {sql, kinds, 1};
+    size_t slot = kinds ? find_slot(link, &key) : STORE_STATEMENTS;
     if (slot == STORE_STATEMENTS)
         return ask_once(link, sql, p, ret_result, err);
     char name[16];
     if (!link->kept[slot].sql)
-        MW_TRY(prepare(link, slot, sql, kinds, p, err));
+        MW_TRY(prepare(link, slot, sql, &key, p, err));
     snprintf(name, sizeof name, "s%zu", slot);
     return store_link_answer(
         link,
@@ -208,11 +110,11 @@ static mw_status ask_packed(store_link *link, const char *sql, const char *kinds
 static mw_status ask(store_link *link, const char *sql, const char *kinds, va_list *arguments,
                      pg_result **ret_result, mw_error *err)
 {
-    packed p;
-    mw_status status = pack_list(&p, kinds, arguments, err);
+    store_packed p;
+    mw_status status = store_pack_list(&p, kinds, arguments, err);
     if (status == MW_OK)
         status = ask_packed(link, sql, kinds, &p, ret_result, err);
-    packed_done(&p);
+    store_pack_done(&p);
     return status;
 }
 
@@ -243,20 +145,94 @@ static mw_status run(mw_sql *session, const char *sql, const char *kinds, va_lis
 static mw_status post(mw_sql *session, const char *sql, const char *kinds, va_list *arguments,
                       mw_error *err)
 {
-    packed p;
+    store_packed p;
     char name[16];
     store_link *link = of(session);
-    size_t slot = find_slot(link, sql, kinds);
+    size_t slot = find_slot(link, &(store_slot_key){sql, kinds, 1});
     bool may = store_pq.PQenterPipelineMode && slot != STORE_STATEMENTS && link->kept[slot].sql;
     if (!may)
         return run(session, sql, kinds, arguments, err);
     link->n_written++;
     snprintf(name, sizeof name, "s%zu", slot);
-    mw_status status = pack_list(&p, kinds, arguments, err);
+    mw_status status = store_pack_list(&p, kinds, arguments, err);
     if (status == MW_OK)
         status = store_link_post(link, name, p.n, p.values, p.sizes, p.formats, err);
-    packed_done(&p);
+    store_pack_done(&p);
     return status;
+}
+
+/* ---- many rows ------------------------------------------------------------------------------- */
+
+/* "INSERT ... VALUES(?, ?) ON CONFLICT ..." with so many rows behind VALUES. */
+static void widen(const char *sql, size_t n_rows, mw_buf *out)
+{
+    const char *group = strchr(strstr(sql, "VALUES("), '('), *behind = strchr(group, ')') + 1;
+    mw_buf_bytes(out, sql, (size_t)(group - sql));
+    for (size_t i = 0; i < n_rows; i++) {
+        mw_buf_text(out, i > 0 ? ", " : "");
+        mw_buf_bytes(out, group, (size_t)(behind - group));
+    }
+    mw_buf_text(out, behind);
+}
+
+/* Where it is prepared with so many rows; STORE_STATEMENTS: there is no room for it. */
+static mw_status ready_for(store_link *link, const store_slot_key *key, const store_packed *p,
+                           size_t *ret_slot, mw_error *err)
+{
+    mw_buf text;
+    *ret_slot = find_slot(link, key);
+    if (*ret_slot == STORE_STATEMENTS || link->kept[*ret_slot].sql)
+        return MW_OK;
+    MW_TRY(store_link_settle(link, err));
+    mw_buf_init(&text, MW_MIB);
+    widen(key->sql, key->n_rows, &text);
+    mw_status status = text.failed ? mw_fail_memory(err, "a statement")
+                                   : prepare(link, *ret_slot, text.data, key, p, err);
+    mw_buf_done(&text);
+    return status;
+}
+
+static mw_status post_values(store_link *link, const store_slot_key *key, const mw_value *values,
+                             size_t n_values, mw_error *err)
+{
+    size_t slot;
+    char name[16];
+    store_packed p;
+    pg_result *result = NULL;
+    link->n_written += key->n_rows;
+    mw_status status = store_pack_values(&p, values, n_values, err);
+    if (status == MW_OK && !store_pq.PQenterPipelineMode) { /* one row, then: see post_rows */
+        status = ask_packed(link, key->sql, key->kinds, &p, &result, err);
+        store_pq.PQclear(result);
+    } else if (status == MW_OK && (status = ready_for(link, key, &p, &slot, err)) == MW_OK) {
+        snprintf(name, sizeof name, "s%zu", slot);
+        status = slot == STORE_STATEMENTS
+                     ? mw_fail(err, MW_E_STORE_SQL, "more than %d statements", STORE_STATEMENTS)
+                     : store_link_post(link, name, p.n, p.values, p.sizes, p.formats, err);
+    }
+    store_pack_done(&p);
+    return status;
+}
+
+/* Whole dozens go in one statement each, what is left over row by row: two statements are prepared,
+ * however many rows there are. */
+static mw_status post_rows(mw_sql *session, const char *sql, const char *kinds, size_t n_rows,
+                           mw_sql_fill *fill, void *user, mw_error *err)
+{
+    enum { WIDE = 48, KINDS_MAX = 16 };
+    size_t n_kinds = strlen(kinds), wide = store_pq.PQenterPipelineMode ? WIDE : 1;
+    mw_value values[WIDE * KINDS_MAX];
+    assert(n_kinds <= KINDS_MAX);
+    if (!of(session)->conn)
+        return store_link_fail_away(err);
+    for (size_t row = 0, n; row < n_rows; row += n) {
+        n = n_rows - row >= wide ? wide : 1;
+        for (size_t i = 0; i < n; i++)
+            fill(user, row + i, values + i * n_kinds);
+        MW_TRY(
+            post_values(of(session), &(store_slot_key){sql, kinds, n}, values, n * n_kinds, err));
+    }
+    return MW_OK;
 }
 
 static mw_status settle(mw_sql *session, mw_error *err)
@@ -293,12 +269,12 @@ static mw_status open_rows(mw_sql *session, mw_rows *rows, const char *sql, cons
 static mw_status open_values(mw_sql *session, mw_rows *rows, const char *sql,
                              const mw_value *values, size_t n_values, mw_error *err)
 {
-    packed p;
+    store_packed p;
     pg_result *result = NULL;
-    mw_status status = pack_values(&p, values, n_values, err);
+    mw_status status = store_pack_values(&p, values, n_values, err);
     if (status == MW_OK)
         status = ask_packed(of(session), sql, NULL, &p, &result, err);
-    packed_done(&p);
+    store_pack_done(&p);
     if (status == MW_OK)
         *rows = (mw_rows){session, result, -1, false};
     return status;
@@ -603,6 +579,7 @@ const store_engine store_postgres = {
     .unmark = unmark,
     .run = run,
     .post = post,
+    .post_rows = post_rows,
     .settle = settle,
     .open_rows = open_rows,
     .open_values = open_values,

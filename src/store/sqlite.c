@@ -230,6 +230,31 @@ static mw_status run(mw_sql *session, const char *sql, const char *kinds, va_lis
     return status;
 }
 
+/* Row by row: a statement of many would have to be read anew for each number of them. */
+static mw_status post_rows(mw_sql *session, const char *sql, const char *kinds, size_t n_rows,
+                           mw_sql_fill *fill, void *user, mw_error *err)
+{
+    enum { KINDS_MAX = 16 };
+    bool is_kept;
+    sqlite3_stmt *statement;
+    mw_value values[KINDS_MAX];
+    int outcome = SQLITE_DONE, n = (int)strlen(kinds);
+    assert(n <= KINDS_MAX);
+    MW_TRY(find_statement(of(session), sql, &statement, &is_kept, err));
+    for (size_t row = 0; row < n_rows && outcome == SQLITE_DONE; row++) {
+        fill(user, row, values);
+        outcome = SQLITE_OK;
+        for (int i = 0; i < n && outcome == SQLITE_OK; i++)
+            outcome = bind_value(statement, i + 1, &values[i]);
+        if (outcome == SQLITE_OK)
+            outcome = sqlite3_step(statement);
+        sqlite3_reset(statement);
+    }
+    mw_status status = outcome == SQLITE_DONE ? MW_OK : fail(of(session)->db, outcome, err);
+    let_go(statement, is_kept);
+    return status;
+}
+
 static mw_status check(mw_sql *session, mw_error *err)
 {
     mw_rows rows;
@@ -450,6 +475,7 @@ const store_engine store_sqlite = {
     .mark = mark,
     .unmark = unmark,
     .run = run,
+    .post_rows = post_rows,
     .open_rows = open_rows,
     .open_values = open_values,
     .next = next,

@@ -104,6 +104,13 @@ MW_CHECKED mw_status mw_sql_run(mw_sql *session, mw_error *err, const char *sql,
  * changed is not told. Saves PostgreSQL the way there and back. */
 MW_CHECKED mw_status mw_sql_post(mw_sql *session, mw_error *err, const char *sql, const char *kinds,
                                  ...);
+/* The same for many rows of one "INSERT ... VALUES(?, ...) ..." at a time: `fill` says the values
+ * of each, of the kinds that the letters tell, at most 16. No two of them change the same row of
+ * the table: they may go in one statement. Texts live until this returns. */
+typedef void mw_sql_fill(void *user, size_t row, mw_value *ret_values);
+MW_CHECKED mw_status mw_sql_post_rows(mw_sql *session, mw_error *err, const char *sql,
+                                      const char *kinds, size_t n_rows, mw_sql_fill *fill,
+                                      void *user);
 /* Rows that the last mw_sql_run changed; the number that it gave back: "INSERT ... RETURNING id",
  * 0 where nothing was inserted. */
 int64_t mw_sql_changes(const mw_sql *session);

@@ -125,6 +125,57 @@ static void test_failed_work_leaves_nothing(void **state)
     mw_store_close(store);
 }
 
+typedef struct many {
+    size_t first, n;
+    bool ignores;
+} many;
+
+static void fill_row(void *given, size_t row, mw_value *ret_values)
+{
+    const many *m = given;
+    static char keys[128][8];
+    snprintf(keys[row % 128], sizeof keys[0], "k%zu", m->first + row);
+    ret_values[0] = (mw_value){.kind = MW_VALUE_TEXT, .text = mw_view_of(keys[row % 128])};
+    ret_values[1] = (mw_value){.kind = MW_VALUE_INT, .integer = 1};
+}
+
+static mw_status put_many(mw_sql *session, void *given, mw_error *err)
+{
+    const many *m = given;
+    if (m->ignores)
+        return mw_sql_post_rows(session, err, "INSERT OR IGNORE INTO t(k, n) VALUES(?, ?)", "ti",
+                                m->n, fill_row, given);
+    return mw_sql_post_rows(session, err, "INSERT INTO t(k, n) VALUES(?, ?)", "ti", m->n, fill_row,
+                            given);
+}
+
+/* Around the numbers at which rows go together; what fails takes all of its work along. */
+static void test_many_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        many rows;
+        mw_status expected;
+        int64_t n_behind;
+    } cases[] = {
+        {{0, 0, false}, MW_OK, 0},      {{0, 1, false}, MW_OK, 1},
+        {{100, 47, false}, MW_OK, 48},  {{200, 48, false}, MW_OK, 96},
+        {{300, 49, false}, MW_OK, 145}, {{400, 100, false}, MW_OK, 245},
+        {{499, 3, false}, MW_IO, 245},  {{420, 90, false}, MW_IO, 245},
+        {{450, 99, true}, MW_OK, 294},  {{510, 96, false}, MW_IO, 294},
+        {{600, 96, false}, MW_OK, 390},
+    };
+    mw_store *store = open_store(1);
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_error err;
+        many rows = cases[i].rows;
+        mw_status status = mw_store_write(store, put_many, &rows, &err);
+        if (status != cases[i].expected || n_rows(store) != cases[i].n_behind)
+            fail_msg("case %zu: status %d, %lld rows", i, (int)status, (long long)n_rows(store));
+    }
+    mw_store_close(store);
+}
+
 enum { N_WRITERS = 8, N_WRITES = 60 };
 
 static void *write_many(void *given)
@@ -534,6 +585,7 @@ static void test_no_such_server(void **state)
 
 OR_SKIP(test_kept_over_a_restart)
 OR_SKIP(test_failed_work_leaves_nothing)
+OR_SKIP(test_many_rows)
 OR_SKIP(test_group_commit)
 OR_SKIP(test_newer_schema)
 OR_SKIP(test_reading_beside_a_writer)
@@ -568,6 +620,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_kept_over_a_restart),
+        BOTH(test_many_rows),
         BOTH(test_failed_work_leaves_nothing),
         BOTH(test_group_commit),
         TEST(test_locked_by_another),
