@@ -343,15 +343,17 @@ def test_killed_under_load(postgres, tmp_path):
 
 
 def test_registry_units(postgres):
-    """The registry's own unit tests, on PostgreSQL; those that are of a file skip."""
-    programs = [BINARY.parent / f"tests/test_registry_{name}"
-                for name in ("runs", "rollouts")]
-    built = [p for p in programs if p.exists()]
-    if not built:
+    """The registry's own unit tests, on PostgreSQL, side by side; those that are of a file skip."""
+    started = {}
+    for name in ("access", "audit", "data", "models", "passport", "rollouts", "runs"):
+        program = BINARY.parent / f"tests/test_registry_{name}"
+        if program.exists():
+            started[name] = subprocess.Popen(
+                [program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                env={**os.environ, "MW_TEST_STORE": postgres.make("units_" + name),
+                     "MW_TEST_ROOT": str(ROOT)})
+    if not started:
         pytest.skip("the unit tests are not built")
-    address = postgres.make("units")
-    for program in built:
-        done = subprocess.run([program], capture_output=True, text=True, timeout=60,
-                              env={**os.environ, "MW_TEST_STORE": address,
-                                   "MW_TEST_ROOT": str(ROOT)})
-        assert done.returncode == 0, done.stdout + done.stderr
+    for name, program in started.items():
+        said, _ = program.communicate(timeout=120)
+        assert program.returncode == 0, f"{name}: {said}"
