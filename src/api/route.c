@@ -19,6 +19,9 @@ static const api_route routes[] = {
      "Predict (KServe V1)", API_BODY_KSERVE, API_ANSWER_PREDICTIONS, PREDICTS},
     {MW_POST, "/v1/models/{name}:explain", serve_kserve_explain, NULL, "kserve_explain",
      "Predict and explain (KServe V1)", API_BODY_KSERVE, API_ANSWER_EXPLANATIONS, PREDICTS},
+    /* what may be wanted depends on the model: docs/reference/protocols.md tells it */
+    {MW_POST, "/v1/models/{name}:counterfactual", serve_kserve_counterfactual, NULL, NULL, NULL,
+     API_BODY_NONE, API_ANSWER_OBJECT, PREDICTS},
     /* health */
     {MW_GET, "/ping", serve_ping, NULL, "ping", "Is a model loaded? (MLflow)", API_BODY_NONE,
      API_ANSWER_TEXT, API_MAY_404},
@@ -127,8 +130,8 @@ static const api_route routes[] = {
     {MW_GET, "/mw/v1/endpoints/{name}/rows", NULL, api_look_rows, "endpoint_rows",
      "The newest rows of the prediction log", API_BODY_NONE, API_ANSWER_OBJECT,
      API_MAY_400 | API_MAY_404},
-    {MW_GET, "/mw/v1/reports", NULL, api_report_pages, NULL, NULL, API_BODY_NONE,
-     API_ANSWER_OBJECT, 0},
+    {MW_GET, "/mw/v1/reports", NULL, api_report_pages, NULL, NULL, API_BODY_NONE, API_ANSWER_OBJECT,
+     0},
     {MW_POST, "/mw/v1/reports", NULL, api_report_pages, NULL, NULL, API_BODY_NONE,
      API_ANSWER_OBJECT, 0},
     {MW_GET, "/mw/v1/reports/{id}", NULL, api_report_pages, NULL, NULL, API_BODY_NONE,

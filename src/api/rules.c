@@ -51,6 +51,7 @@ static const api_rule rules[] = {
     ENDPOINT(POSTS, "/v2/models/{name}/versions/{version}/infer"),
     ENDPOINT(POSTS, "/v1/models/{name}:predict"),
     ENDPOINT(POSTS, "/v1/models/{name}:explain"),
+    ENDPOINT(POSTS, "/v1/models/{name}:counterfactual"),
     ENDPOINT(GETS, "/v2/models/{name}"),
     ENDPOINT(GETS, "/v2/models/{name}/ready"),
     ENDPOINT(GETS, "/v2/models/{name}/config"),

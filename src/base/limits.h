@@ -123,6 +123,10 @@
 /* commands that hold all rows in memory */
 #define MW_LIMIT_STUDY_BYTES (1 * MW_GIB)
 #define MW_LIMIT_SEARCH_BYTES (256 * MW_MIB) /* of boxes, in the search for a counterfactual */
+/* one that a server is asked for: answers, and for each of them time and boxes looked at */
+#define MW_LIMIT_SERVED_ANSWERS 5
+#define MW_LIMIT_SERVED_SEARCH_MS 500
+#define MW_LIMIT_SERVED_BOXES 1000000
 
 /* models */
 #define MW_LIMIT_MODEL_FILE_BYTES (4 * MW_GIB)

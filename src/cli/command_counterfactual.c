@@ -52,49 +52,6 @@ static mw_view behind(mw_view text, size_t n)
     return mw_view_trim((mw_view){text.data + n, text.size - n});
 }
 
-static bool read_range(mw_view text, double *ret_low, double *ret_high)
-{
-    const char *dots = memmem(text.data, text.size, "..", 2);
-    if (!dots)
-        return false;
-    size_t n = (size_t)(dots - text.data);
-    return mw_number_parse(text.data, n, ret_low) &&
-           mw_number_parse(dots + 2, text.size - n - 2, ret_high) && *ret_low <= *ret_high;
-}
-
-static bool read_class(const mw_forest *forest, mw_view text, mw_want *want)
-{
-    uint64_t number;
-    want->is_class = true;
-    for (size_t i = 0; forest->class_labels && i < forest->n_classes; i++)
-        if (mw_view_equal(forest->class_labels[i], text)) {
-            want->class_wanted = i;
-            return true;
-        }
-    if (forest->class_labels || !mw_whole_parse(text, &number) || number >= forest->n_classes)
-        return false;
-    want->class_wanted = number;
-    return true;
-}
-
-static mw_status read_want(const mw_forest *forest, const char *given, mw_want *want, mw_error *err)
-{
-    mw_view text = mw_view_trim(mw_view_of(given));
-    *want = (mw_want){.low = -(double)INFINITY, .high = (double)INFINITY};
-    bool less = mw_view_starts(text, "<"), more = mw_view_starts(text, ">");
-    bool equal = (less || more) && text.size > 1 && text.data[1] == '=';
-    if (less || more) {
-        mw_view number = behind(text, 1 + equal);
-        double *end = less ? &want->high : &want->low;
-        want->below_high = less && !equal;
-        want->above_low = more && !equal;
-        if (mw_number_parse(number.data, number.size, end) && isfinite(*end))
-            return MW_OK;
-    } else if (read_range(text, &want->low, &want->high) || read_class(forest, text, want))
-        return MW_OK;
-    return fail_want(text, err);
-}
-
 /* ---- rules ----------------------------------------------------------------------------------- */
 
 typedef mw_status put_rule(counterfactual *job, size_t feature, mw_view value, mw_error *err);
@@ -466,7 +423,9 @@ static mw_status set_up(counterfactual *job, mw_error *err)
                               .max_boxes = BOXES_MAX,
                               .max_ns = settings[CLI_BUDGET].number * NS_PER_MS,
                               .stopped = cli_was_interrupted};
-    MW_TRY(read_want(study->forest, settings[CLI_WANT].text, &job->search.want, err));
+    mw_view wanted = mw_view_of(settings[CLI_WANT].text);
+    if (!mw_want_read(study->forest, wanted, &job->search.want))
+        return fail_want(wanted, err);
     MW_TRY(cli_study_open(study, NULL, err));
     MW_TRY(cli_study_read(study, err));
     if (settings[CLI_REFERENCE].text)

@@ -33,6 +33,9 @@ typedef struct mw_search {
     bool (*stopped)(void); /* may be NULL */
 } mw_search;
 
+/* What is wanted, as people write it: ">=0.5", "<0.5", a range "10..20", or a class (its label;
+ * where classes have none, its number). False: it is none of these. */
+bool mw_want_read(const mw_forest *forest, mw_view text, mw_want *ret_want);
 /* Is `row` as wanted already? */
 MW_CHECKED mw_status mw_want_holds(const mw_search *search, const double *row, bool *ret_holds,
                                    mw_error *err);

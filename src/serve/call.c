@@ -300,7 +300,7 @@ static void answer(serve_call *call, mw_scratch *scratch, serve_counts *counts)
         status = finish_reply(call, &err);
     if (status != MW_OK)
         mw_serve_error(call->exchange, &err, 0);
-    else {
+    else if (!call->is_study) {
         if (call->is_split)
             serve_shadow_offer(call->slot.split->queue, call);
         serve_tap(call->fleet, &call->slot, call->exchange->request_id, &call->rows, call->values);
@@ -377,7 +377,8 @@ void serve_call_run(serve_call *call)
     mw_exchange *exchange = call->exchange;
     mw_fleet *fleet = call->fleet;
     unsigned loop = exchange->loop;
-    bool is_small = exchange->body.size <= LOOP_BODY_BYTES && !call->slot.model->is_slow;
+    bool is_small =
+        exchange->body.size <= LOOP_BODY_BYTES && !call->slot.model->is_slow && !call->is_study;
     if (!serve_admit(call, is_small)) {
         serve_call_finish(call);
         return;

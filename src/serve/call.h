@@ -26,6 +26,7 @@ struct serve_call {
     bool explains;       /* contributions are wanted */
     size_t explain_top;  /* the largest ones only; 0 = all */
     bool scores_anomaly; /* how unlike the reference rows are is wanted */
+    bool is_study; /* about the model: a worker's, however small; nothing is kept of its rows */
 
     /* admit.h */
     mw_urgency urgency;

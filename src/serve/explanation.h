@@ -23,4 +23,10 @@ bool serve_explain_is_quick(const serve_call *call);
  * With several margins each has its "class". */
 void serve_write_explanations(const serve_call *call, mw_buf *out);
 
+/* The nearest changes of one row that are answered as wanted (counterfactual.c). Read the body's
+ * parameters; empty text: the other class of two. Writes the whole answer, once rows are
+ * predicted. Fails: MW_BAD_ARGUMENT, MW_UNSUPPORTED, MW_NO_MEMORY. */
+MW_CHECKED mw_status serve_read_wish(serve_call *call, mw_view params, mw_error *err);
+MW_CHECKED mw_status serve_write_counterfactual(serve_call *call, mw_error *err);
+
 #endif

@@ -61,8 +61,19 @@ static mw_status read_explained(serve_call *call, mw_error *err)
     return MW_OK;
 }
 
+static mw_status read_counterfactual(serve_call *call, mw_error *err)
+{
+    mw_view params;
+    mw_batch batch;
+    MW_TRY(mw_batch_read_kserve(call->body, &call->slot.model->forest->schema,
+                                call->exchange->arena, serve_pool(call->fleet), &batch, &params,
+                                err));
+    call->rows = mw_batch_matrix(&batch);
+    return serve_read_wish(call, params, err);
+}
+
 static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params,
-                         mw_status (*read)(serve_call *call, mw_error *err))
+                         mw_status (*read)(serve_call *call, mw_error *err), bool is_study)
 {
     mw_error err;
     serve_call *call;
@@ -75,7 +86,8 @@ static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params
         return;
     }
     call->read = read;
-    call->write = serve_write_predictions;
+    call->is_study = is_study;
+    call->write = is_study ? serve_write_counterfactual : serve_write_predictions;
     serve_media media = serve_media_of(exchange->content_type);
     if (media.type.size > 0 && !mw_view_is_nocase(media.type, "application/json")) {
         mw_fail(&err, MW_E_CONTENT_TYPE, "this content type is not read");
@@ -88,10 +100,15 @@ static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params
 
 void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    predict_with(fleet, exchange, params, read_body);
+    predict_with(fleet, exchange, params, read_body, false);
 }
 
 void serve_kserve_explain(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    predict_with(fleet, exchange, params, read_explained);
+    predict_with(fleet, exchange, params, read_explained, false);
+}
+
+void serve_kserve_counterfactual(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    predict_with(fleet, exchange, params, read_counterfactual, true);
 }

@@ -308,10 +308,11 @@ void serve_grpc(mw_fleet *fleet, mw_exchange *exchange);
 const char *serve_grpc_path(size_t i);
 
 /* KServe V1 */
-mw_serve_handler serve_kserve_models;  /* GET /v1/models */
-mw_serve_handler serve_kserve_model;   /* GET /v1/models/{name} */
-mw_serve_handler serve_kserve_predict; /* POST /v1/models/{name}:predict */
-mw_serve_handler serve_kserve_explain; /* POST /v1/models/{name}:explain */
+mw_serve_handler serve_kserve_models;         /* GET /v1/models */
+mw_serve_handler serve_kserve_model;          /* GET /v1/models/{name} */
+mw_serve_handler serve_kserve_predict;        /* POST /v1/models/{name}:predict */
+mw_serve_handler serve_kserve_explain;        /* POST /v1/models/{name}:explain */
+mw_serve_handler serve_kserve_counterfactual; /* POST /v1/models/{name}:counterfactual */
 
 /* Which error body a client of this path expects. */
 typedef enum mw_error_style {

@@ -215,6 +215,44 @@ static void test_refusals(void **state)
     free_world(&w);
 }
 
+static const struct want_case {
+    const char *text;
+    bool is_read;
+    mw_want want;
+} want_cases[] = {
+    {">=0.5", true, {.low = 0.5, .high = (double)INFINITY}},
+    {" > 1e3 ", true, {.low = 1000, .high = (double)INFINITY, .above_low = true}},
+    {"<0.5", true, {.low = -(double)INFINITY, .high = 0.5, .below_high = true}},
+    {"<= -2", true, {.low = -(double)INFINITY, .high = -2}},
+    {"10..20", true, {.low = 10, .high = 20}},
+    {"20..10", false, {0}},
+    {"1", true, {.is_class = true, .class_wanted = 1}},
+    {"2", false, {0}},
+    {"", false, {0}},
+    {"<", false, {0}},
+    {">=inf", false, {0}},
+    {"..", false, {0}},
+    {"much", false, {0}},
+};
+
+static void test_wants_are_read(void **state)
+{
+    (void)state;
+    const mw_forest two = {.n_classes = 2};
+    for (size_t i = 0; i < MW_COUNT(want_cases); i++) {
+        const struct want_case *c = &want_cases[i];
+        mw_want want = {.class_wanted = 77};
+        bool is_read = mw_want_read(&two, mw_view_of(c->text), &want);
+        if (is_read != c->is_read || (!is_read && want.class_wanted != 77))
+            fail_msg("'%s': read %d", c->text, is_read);
+        if (is_read &&
+            (want.is_class != c->want.is_class || want.class_wanted != c->want.class_wanted ||
+             want.above_low != c->want.above_low || want.below_high != c->want.below_high ||
+             (!want.is_class && (want.low != c->want.low || want.high != c->want.high))))
+            fail_msg("'%s': %g to %g, class %zu", c->text, want.low, want.high, want.class_wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_several_answers_differ),
         cmocka_unit_test(test_budget_ends_with_the_best_found),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_wants_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,30 @@ await test("what if: a changed value is predicted again, and the server agrees",
   await page.done();
 });
 
+await test("the nearest change is found, and tried as a what-if", async () => {
+  const page = await visit(server, "/ui/explain?endpoint=credit", { expect: "sum check", errors: ["400"] });
+  const panel = page.getByRole("region", { name: "The nearest change" });
+  await panel.getByRole("button", { name: "Find it" }).click();
+  const button = panel.getByRole("button", { name: "What if" }).first();
+  await button.waitFor();
+  await panel.getByText("what may change").click();
+  const [first] = (await panel.getByRole("row").nth(1).innerText()).split(" ");
+  await panel.getByLabel(first, { exact: true }).selectOption("fixed");
+  await panel.getByText("as they were").waitFor();
+  await panel.getByRole("button", { name: "Find it" }).click();
+  await page.waitForFunction(() => !document.querySelector("main").innerText.includes("as they were"));
+  check(!(await panel.getByRole("table").innerText()).includes(`${first} `), `${first} has changed all the same`);
+  await button.click();
+  await page.waitForURL("**row=**");
+  const row = JSON.parse(new URL(page.url()).searchParams.get("row"));
+  const { predictions } = await server.post("/endpoints/credit/invocations", { dataframe_records: [row] });
+  check(predictions[0] > 0.5, `it is ${predictions[0]} still`); /* of the row of nothing it is less */
+  await panel.getByLabel("wanted").fill("much");
+  await panel.getByRole("button", { name: "Find it" }).click();
+  await panel.getByText("is nothing that can be wanted").waitFor();
+  await page.done();
+});
+
 await test("an alias is moved by a button", async () => {
   const page = await visit(server, "/ui/models/churn/2", { expect: "Point it here" });
   await page.getByRole("button", { name: "Point it here" }).click();

@@ -119,6 +119,38 @@ def test_tritonclient_parameter(fleet, models):
     assert_close(got.as_numpy("contributions"), expected(models, "plain")[:, 0])
 
 
+# ---- the nearest change -------------------------------------------------------------------------
+
+def test_the_nearest_change_is_answered_otherwise(fleet, models):
+    """Each answer is what the training library says of the changed row, and keeps the rules."""
+    booster, found = models.boosters["plain"], 0
+    for i in range(len(ROWS)):
+        row = instances(ROWS[i:i + 1])["instances"][0]
+        body = {"instances": [row], "parameters": {"fixed": [COLUMNS[0]], "count": 2}}
+        answer = fleet.post("/v1/models/plain:counterfactual", json=body)
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        before, = booster.predict(xgboost.DMatrix(ROWS[i:i + 1]))
+        assert told["predictions"] == [pytest.approx(before, abs=1e-6)]
+        costs = [one["cost"] for one in told["answers"]]
+        assert costs == sorted(costs) and told["status"] in ("found", "impossible", "unknown")
+        for one in told["answers"]:
+            changed = ROWS[i:i + 1].copy()
+            for name, change in one["changes"].items():
+                changed[name] = change["to"]
+            after, = booster.predict(xgboost.DMatrix(changed))
+            assert one["prediction"] == pytest.approx(after, abs=1e-6)
+            assert (after > 0.5) != (before > 0.5) and 1 <= len(one["changes"]) <= 3
+            assert COLUMNS[0] not in one["changes"] and one["bound"] <= one["cost"]
+            found += 1
+        if told["answers"]:  # nearer things are asked of it: it is so already
+            want = f"<={told['predictions'][0] + 0.001}"
+            already = fleet.post("/v1/models/plain:counterfactual",
+                                 json={"instances": [row], "parameters": {"want": want}}).json()
+            assert already["status"] == "already" and already["answers"] == []
+    assert found > 0
+
+
 # ---- what goes wrong ----------------------------------------------------------------------------
 
 
@@ -131,6 +163,17 @@ def test_tritonclient_parameter(fleet, models):
     ("/endpoints/plain/invocations", {**records(), "params": {"explain": 3}}, "explain"),
     ("/endpoints/plain/invocations", {**records(), "params": {"explain_top": -1}}, "explain_top"),
     ("/v1/models/plain:explain", {"instances": [[1, 2]]}, "4"),
+    ("/v1/models/plain:counterfactual", instances(), "one is searched for"),
+    ("/v1/models/plain:counterfactual", {"instances": []}, "one is searched for"),
+    ("/v1/models/plain:counterfactual",
+     {**instances(ROWS[:1]), "parameters": {"want": "much"}}, "'<0.5'"),
+    ("/v1/models/plain:counterfactual",
+     {**instances(ROWS[:1]), "parameters": {"fixed": ["nobody"]}}, "no feature 'nobody'"),
+    ("/v1/models/plain:counterfactual",
+     {**instances(ROWS[:1]), "parameters": {"count": 99}}, "1 and 5"),
+    ("/v1/models/plain:counterfactual",
+     {**instances(ROWS[:1]), "parameters": {"wnat": "<0.5"}}, "max_changed"),
+    ("/v1/models/plain:counterfactual", {**instances(ROWS[:1]), "parameters": []}, "object"),
     ("/v2/models/plain/infer", {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32",
                                             "data": [1, 2, 3, 4]}],
                                 "outputs": [{"name": "contributions",
