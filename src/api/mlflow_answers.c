@@ -304,7 +304,7 @@ static void write_message(const mw_error *err, mw_buf *out)
 void mlflow_put_error(mw_exchange *exchange, const mw_error *err)
 {
     mw_buf message;
-    exchange->status = mw_status_http(err->status);
+    exchange->status = mw_code_http(err->code, err->status);
     const char *name = usual_name(exchange->status);
     for (size_t i = 0; i < MW_COUNT(errors); i++) {
         if ((int)errors[i].code != err->code)

@@ -173,8 +173,11 @@ int mw_status_exit_code(mw_status status)
                : 1;
 }
 
-int mw_status_http(mw_status status)
+int mw_code_http(mw_code code, mw_status status)
 {
+    enum { INSUFFICIENT_STORAGE = 507 }; /* clients know what to do about it */
+    if (code == MW_E_STORE_FULL)
+        return INSUFFICIENT_STORAGE;
     return (unsigned)status < sizeof status_rows / sizeof status_rows[0] ? status_rows[status].http
                                                                          : 500;
 }

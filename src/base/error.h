@@ -70,9 +70,9 @@ void mw_error_print(const mw_error *err, mw_buf *out);
 void mw_error_sentence(const mw_error *err, mw_buf *out);
 
 /* The one mapping from status to exit code (0 ok, 1 failed, 2 usage, 3 not found, ...)
- * and to HTTP status. */
+ * and to HTTP status; a full disk has one of its own (507). */
 int mw_status_exit_code(mw_status status);
-int mw_status_http(mw_status status);
+int mw_code_http(mw_code code, mw_status status);
 
 #define MW_TRY(call)                      \
     do {                                  \

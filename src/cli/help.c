@@ -205,7 +205,7 @@ void cli_write_code(const cli_terminal *terminal, const mw_code_row *row, mw_buf
     mw_buf_format(out, "MW%d: %s\n\n", row->number, row->title);
     paragraphs(terminal, row->help, out);
     mw_buf_format(out, "\nexit code %d, HTTP status %d\n", mw_status_exit_code(row->status),
-                  mw_status_http(row->status));
+                  mw_code_http(row->number, row->status));
 }
 
 void cli_write_codes(const cli_terminal *terminal, mw_buf *out)

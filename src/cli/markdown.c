@@ -205,7 +205,7 @@ static void write_errors(mw_buf *out)
         mw_buf_format(out, "| MW%d | ", rows[i].number);
         cell(out, rows[i].title);
         mw_buf_format(out, " | %d | %d | ", mw_status_exit_code(rows[i].status),
-                      mw_status_http(rows[i].status));
+                      mw_code_http(rows[i].number, rows[i].status));
         cell(out, rows[i].help);
         mw_buf_text(out, " |\n");
     }

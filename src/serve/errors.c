@@ -107,7 +107,7 @@ static void write_grpc(mw_exchange *exchange, const mw_error *err)
 void mw_serve_error(mw_exchange *exchange, const mw_error *err, int http_status)
 {
     if (http_status == 0)
-        http_status = mw_status_http(err->status);
+        http_status = mw_code_http(err->code, err->status);
     exchange->status = http_status;
     exchange->error_code = err->code;
     exchange->reply_type = MW_VIEW("application/json");

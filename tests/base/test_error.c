@@ -41,6 +41,26 @@ static void test_long_and_hostile_text(void **state)
     assert_int_equal(mw_fail(NULL, MW_E_NO_MEMORY, "no one listens"), MW_NO_MEMORY);
 }
 
+static void test_what_scripts_and_clients_see(void **state)
+{
+    (void)state;
+    const struct {
+        mw_code code;
+        mw_status status;
+        int exit_code, http;
+    } cases[] = {
+        {MW_E_OPTION_VALUE, MW_BAD_ARGUMENT, 2, 400},
+        {MW_E_STORE_FULL, MW_IO, 1, 507}, /* not one of the faults that clients repeat at once */
+        {MW_E_STORE_SQL, MW_IO, 1, 500},
+        {MW_E_STORE_FULL, (mw_status)99, 1, 507},
+        {MW_E_OPTION_VALUE, (mw_status)99, 1, 500},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        assert_int_equal(mw_status_exit_code(cases[i].status), cases[i].exit_code);
+        assert_int_equal(mw_code_http(cases[i].code, cases[i].status), cases[i].http);
+    }
+}
+
 static void test_codes_are_unique_and_documented(void **state)
 {
     (void)state;
@@ -64,6 +84,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_are_prepended),
         cmocka_unit_test(test_long_and_hostile_text),
+        cmocka_unit_test(test_what_scripts_and_clients_see),
         cmocka_unit_test(test_codes_are_unique_and_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
