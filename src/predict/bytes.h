@@ -58,8 +58,9 @@ enum {
     BYTES_SUBTREE_DEPTH = 6,
     BYTES_SUBTREE_NODES = 63,
     BYTES_LEAVES_MAX = 256,
-    BYTES_CONSTANT = 64, /* bytes of a leaf's number, as a register of any width reads it */
-    BYTES_PLANES = 64,   /* trees of so many leaves have byte planes of them */
+    BYTES_CONSTANT = 64,         /* bytes of a leaf's number, as a register of any width reads it */
+    BYTES_PLANES = 64,           /* trees of so many leaves have byte planes of them */
+    BYTES_WIDE_PLANES_FROM = 16, /* leaves: planes of fewer, all padding, would be far away */
     BYTES_RULES = PREDICT_ZERO_RIGHT + 1,
     BYTES_OBLIVIOUS_DEPTH_MAX = 16,
     BYTES_TOGETHER_MAX = 16, /* trees of a run */
@@ -136,8 +137,9 @@ typedef struct bytes_tree {
 
 typedef struct bytes_layout {
     bool sum_float32;
-    bool float_cuts; /* rows of float64 are rounded to float32 first */
-    bool near_zero;  /* LightGBM's zero */
+    bool wide_planes; /* leaves of float64 have byte planes, too */
+    bool float_cuts;  /* rows of float64 are rounded to float32 first */
+    bool near_zero;   /* LightGBM's zero */
     size_t n_margins;
     bytes_search *searches;
     size_t n_searches;
@@ -160,6 +162,8 @@ bool bytes_forest_fits(const mw_forest *forest);
 /* *ret_layout = NULL with MW_OK: this forest is not for bytes (linear leaves, trees of more than
  * 256 leaves, very many columns). */
 predict_lay_out bytes_layout_make;
+/* The same with wide_planes. */
+predict_lay_out bytes_layout_make_wide;
 void bytes_layout_free(void *layout);
 size_t bytes_layout_bytes(const void *layout);
 size_t bytes_memory_bytes(const mw_forest *forest, const void *layout);
@@ -192,17 +196,17 @@ static inline uint8_t bytes_stored_rank(uint8_t rank)
 
 static inline bool bytes_has_planes(const bytes_layout *layout, const bytes_tree *tree)
 {
-    return layout->sum_float32 && tree->n_leaves <= BYTES_PLANES && !tree->oblivious;
+    if (!layout->sum_float32)
+        return layout->wide_planes && tree->n_leaves >= BYTES_WIDE_PLANES_FROM &&
+               tree->n_leaves <= BYTES_PLANES;
+    return tree->n_leaves <= BYTES_PLANES && !tree->oblivious;
 }
 
-/* Bytes of an output's leaves in a tree: four planes of 64 bytes, or plain values. */
+/* Bytes of an output's leaves in a tree: four or eight planes of 64 bytes, or plain values. */
 static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tree *tree)
 {
-    if (!layout->sum_float32)
-        return tree->n_leaves * sizeof(double);
-    if (bytes_has_planes(layout, tree))
-        return sizeof(float) * BYTES_PLANES;
-    return tree->n_leaves * sizeof(float);
+    size_t value_bytes = layout->sum_float32 ? sizeof(float) : sizeof(double);
+    return (bytes_has_planes(layout, tree) ? BYTES_PLANES : tree->n_leaves) * value_bytes;
 }
 
 /* Find the categories. *ret_plain = false: more than bytes can number. */

@@ -21,8 +21,10 @@
  *                              four planes of 64 bytes; WIDTH floats in order of rows
  *   add_values32, add_values64(values, index, sums)  sums[r] += values[index[r]], WIDTH of them;
  *                              index is in memory
- *   count32(table, x), count64(table, x)  how many of 16 cuts are <= x
- *   KERNEL_NAME, KERNEL        the name of the predict_kernel and of its variable
+ *   WIDE_PLANES                if it has add_wide_planes(planes, n_trees, numbers, sums): sums[r]
+ * += the double whose bytes stand at numbers[r] & 63 of eight planes of each tree, BYTES_PART rows;
+ * numbers of the next tree are two lines on count32(table, x), count64(table, x)  how many of 16
+ * cuts are <= x KERNEL_NAME, KERNEL        the name of the predict_kernel and of its variable
  *
  * Legend: columns = the block's codes, part = 64 rows of it, r = a row.
  */
@@ -299,10 +301,30 @@ static void prefetch_leaves(const bytes_layout *layout, const bytes_tree *tree)
         __builtin_prefetch(leaves + at);
 }
 
+/* The sums of a part stay in registers while all trees of the run add to them. */
+static void add_wide_run(const bytes_layout *layout, const bytes_tree *trees, size_t output,
+                         const uint8_t *numbers, size_t n_rows, double *sums)
+{
+#ifdef WIDE_PLANES
+    const uint8_t *planes[BYTES_TOGETHER_MAX];
+    for (size_t t = 0; t < trees->n_together; t++)
+        planes[t] = (const uint8_t *)layout->data + trees[t].leaves +
+                    output * bytes_leaf_bytes(layout, &trees[t]);
+    for (size_t row = 0; row < n_rows; row += BYTES_PART)
+        add_wide_planes(planes, trees->n_together, numbers + row, sums + row);
+#else
+    (void)layout, (void)trees, (void)output, (void)numbers, (void)n_rows, (void)sums;
+#endif
+}
+
 /* One output of a run. Few trees are added one by one, in registers of rows. */
 static void add_run(const bytes_layout *layout, const bytes_tree *trees, size_t output,
                     size_t margin, const uint8_t *numbers, size_t n_rows, void *sums)
 {
+    if (layout->wide_planes && bytes_has_planes(layout, trees) && !layout->sum_float32) {
+        add_wide_run(layout, trees, output, numbers, n_rows, (double *)sums + margin * BYTES_ROWS);
+        return;
+    }
     if (!trees->oblivious && (bytes_has_planes(layout, trees) || trees->n_together < RUN_MIN)) {
         for (size_t t = 0; t < trees->n_together; t++)
             add_tree(layout, &trees[t], output, margin, numbers + 2 * t * BYTES_ROWS, n_rows, sums);
@@ -380,7 +402,11 @@ const predict_kernel KERNEL = {
     .name = KERNEL_NAME,
     .block_rows = BYTES_ROWS,
     .usable = usable,
+#ifdef WIDE_PLANES
+    .lay_out = bytes_layout_make_wide,
+#else
     .lay_out = bytes_layout_make,
+#endif
     .free_layout = bytes_layout_free,
     .layout_bytes = bytes_layout_bytes,
     .memory_bytes = bytes_memory_bytes,

@@ -151,18 +151,18 @@ static bool plan_trees(trees_draft *draft)
 static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
                       size_t number, double value)
 {
-    if (!layout->sum_float32) {
-        ((double *)leaves)[number] = value;
-        return;
-    }
     float narrow = (float)value;
+    uint32_t narrow_bits;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
+    size_t n_bytes = layout->sum_float32 ? sizeof narrow : sizeof value;
     if (!bytes_has_planes(layout, plan)) {
-        ((float *)leaves)[number] = narrow;
+        memcpy(leaves + number * n_bytes, layout->sum_float32 ? (void *)&narrow : &value, n_bytes);
         return;
     }
-    uint32_t bits;
-    memcpy(&bits, &narrow, sizeof bits);
-    for (unsigned plane = 0; plane < sizeof bits; plane++)
+    bits = layout->sum_float32 ? narrow_bits : bits;
+    for (size_t plane = 0; plane < n_bytes; plane++)
         leaves[plane * BYTES_PLANES + number] = (char)(bits >> 8 * plane);
 }
 
@@ -338,8 +338,8 @@ bool bytes_forest_fits(const mw_forest *forest)
     return true;
 }
 
-mw_status bytes_layout_make(const mw_forest *forest, predict_found *found, void **ret_layout,
-                            mw_error *err)
+static mw_status make(const mw_forest *forest, bool wide_planes, predict_found *found,
+                      void **ret_layout, mw_error *err)
 {
     *ret_layout = NULL;
     if (!bytes_forest_fits(forest))
@@ -348,6 +348,7 @@ mw_status bytes_layout_make(const mw_forest *forest, predict_found *found, void 
     if (!layout)
         return mw_fail_memory(err, "a predictor");
     layout->sum_float32 = forest->sum_float32;
+    layout->wide_planes = wide_planes;
     layout->n_margins = forest->n_margins;
     trees_draft draft = {.forest = forest, .layout = layout};
     bool plain = false;
@@ -367,6 +368,18 @@ mw_status bytes_layout_make(const mw_forest *forest, predict_found *found, void 
     else
         bytes_layout_free(layout);
     return status;
+}
+
+mw_status bytes_layout_make(const mw_forest *forest, predict_found *found, void **ret_layout,
+                            mw_error *err)
+{
+    return make(forest, false, found, ret_layout, err);
+}
+
+mw_status bytes_layout_make_wide(const mw_forest *forest, predict_found *found, void **ret_layout,
+                                 mw_error *err)
+{
+    return make(forest, true, found, ret_layout, err);
 }
 
 void bytes_layout_free(void *untyped)

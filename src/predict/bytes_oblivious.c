@@ -52,12 +52,14 @@ static size_t measure_run(const bytes_layout *layout, size_t first)
 {
     const bytes_tree *trees = &layout->trees[first];
     size_t n = 0, leaf_bytes = 0;
+    bool in_order = bytes_has_planes(layout, trees) && !layout->sum_float32;
+    size_t most = trees->oblivious || in_order ? RUN_LEAF_BYTES : GENERAL_LEAF_BYTES;
     for (; first + n < layout->n_trees && n < BYTES_TOGETHER_MAX; n++) {
         leaf_bytes += bytes_leaf_bytes(layout, &trees[n]);
         if (trees[n].output != trees->output ||
             has_high_bytes(&trees[n]) != has_high_bytes(trees) ||
             bytes_has_planes(layout, &trees[n]) != bytes_has_planes(layout, trees) ||
-            (n > 0 && leaf_bytes > (trees[n].oblivious ? RUN_LEAF_BYTES : GENERAL_LEAF_BYTES)))
+            (n > 0 && leaf_bytes > most))
             break;
     }
     return n;

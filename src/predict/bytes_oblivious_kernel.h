@@ -18,8 +18,7 @@ INLINE void find_levels(const bytes_levels *levels, unsigned begin, unsigned cou
         VECTOR number = vector_spread(&nothing);
         for (unsigned i = 0; i < count; i++) {
             VECTOR right = vector_or(number, vector_spread(&bit[count - 1 - i]));
-            VECTOR left = vector_decide(vector_load(column[i] + r), rank[i]);
-            number = vector_choose(left, number, right);
+            number = vector_pick(vector_load(column[i] + r), rank[i], number, right);
         }
         vector_store(ret_numbers + r, number);
     }
