@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { check, close, open, pictures, root, serve, test, total, visit } from "./house.mjs";
 import { look, traffic, wait } from "./look.mjs";
 import { large } from "./large.mjs";
+import { capacity } from "./load.mjs";
 import { reports } from "./reports.mjs";
 import { people } from "./people.mjs";
 import { watching } from "./watch.mjs";
@@ -253,6 +254,7 @@ await test("a thousand endpoints are drawn as far as they are seen", async () =>
 });
 
 await large(server);
+await capacity(server);
 
 await test("a report is made, read, printed and removed in the browser", async () => {
   const page = await visit(server, "/ui/reports", { expect: "A new report" });

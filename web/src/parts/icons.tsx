@@ -40,6 +40,7 @@ const drawings: Record<string, string> = {
   data: "M8 2c3.3 0 5 .9 5 2s-1.7 2-5 2-5-.9-5-2 1.7-2 5-2zM3 4v8c0 1.1 1.7 2 5 2s5-.9 5-2V4M3 8c0 1.1 1.7 2 5 2s5-.9 5-2",
   lineage: "M2 3h4v3H2zM2 10h4v3H2zM10 6.5h4v3h-4zM6 4.5h1.5l2 2.5H10M6 11.5h1.5l2-2.5H10",
   rollout: "M2 12l4-4 3 3 5-6M10 5h4v4",
+  capacity: "M2 13a6 6 0 0 1 12 0M8 13l3-5M2 13h12",
   report: "M4 2h6l3 3v9H4zM10 2v3h3M6 8h5M6 11h5",
   audit: "M4 2h8v12H4zM6 5h4M6 8h4M6 11h2",
   settings: "M8 5.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 0 0 0-5zM8 1.5v2M8 12.5v2M1.5 8h2M12.5 8h2M3.4 3.4l1.4 1.4M11.2 11.2l1.4 1.4M3.4 12.6l1.4-1.4M11.2 4.8l1.4-1.4",
