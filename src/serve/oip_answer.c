@@ -385,6 +385,12 @@ static void write_elements(mw_element element, const double *values, size_t n, c
         (void)mw_element_write(element, values[i], to + i * step); /* it came out of it */
 }
 
+/* Whether the rows' values stand one behind the other. */
+static bool is_dense(const serve_call *call, const oip_answer *answer)
+{
+    return answer->count == answer->stride && (answer->kind != OIP_ANSWER_ANOMALY || call->anomaly);
+}
+
 /* What nearly all models answer does not go element by element through a call. */
 static void write_value_bytes(const serve_call *call, const oip_answer *answer, mw_buf *out)
 {
@@ -393,14 +399,19 @@ static void write_value_bytes(const serve_call *call, const oip_answer *answer, 
     if (!mw_buf_reserve(out, call->rows.n_rows * row_bytes))
         return;
     char *at = out->data + out->size;
-    for (size_t row = 0; row < call->rows.n_rows; row++, at += row_bytes) {
+    size_t n_rows = call->rows.n_rows, n = answer->count;
+    if (is_dense(call, answer)) { /* one long row */
+        n *= n_rows;
+        n_rows = n_rows > 0;
+    }
+    for (size_t row = 0; row < n_rows; row++, at += row_bytes) {
         const double *values = row_of(call, answer, row);
         if (element == MW_ELEMENT_FLOAT32)
-            write_floats(values, answer->count, at);
+            write_floats(values, n, at);
         else if (element == MW_ELEMENT_FLOAT64)
-            memcpy(at, values, row_bytes);
+            memcpy(at, values, n * sizeof *values);
         else
-            write_elements(element, values, answer->count, at);
+            write_elements(element, values, n, at);
     }
     out->size += call->rows.n_rows * row_bytes;
 }
