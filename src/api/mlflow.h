@@ -201,7 +201,7 @@ typedef struct mlflow_body {
 
 /* The body becomes a blob. One in pieces: this piece is written, and turn->wants_more says whether
  * others follow: then return, and be called again with the next. md5: what it must have, or empty.
- * Fails: MW_BAD_DATA (MW4306) another MD5; as mw_blob_write. */
+ * Fails: MW_BAD_DATA (MW4134) another MD5; as mw_blob_write. */
 MW_CHECKED mw_status mlflow_take_body(mlflow_turn *turn, mw_view md5, mlflow_body *ret_body,
                                       mw_error *err);
 /* `size` bytes of a blob from `begin` are the answer; large ones go in parts. */

@@ -12,73 +12,7 @@ enum { NAME_COLUMN = 28, PATH_BYTES = 4096 };
 #define TEXT_BYTES_MAX (64 * MW_MIB)
 #define LIST_BYTES_MAX (256 * MW_MIB)
 
-/* ---- objects of a .dvc file ------------------------------------------------------------------ */
-
-typedef struct wish {
-    mw_view address; /* of a version, or an object's name */
-    mw_data_version version;
-    mw_data_files files;
-    mw_data_file object;
-} wish;
-
-static mw_status find_object(mw_record *record, void *given, mw_error *err)
-{
-    wish *w = given;
-    return mw_record_object(record, w->address, &w->object, err);
-}
-
-static mw_status find_each(mw_record *record, void *given, mw_error *err)
-{
-    wish *w = given;
-    for (size_t i = 0; i < w->files.count; i++) {
-        mw_data_file object;
-        MW_TRY(mw_record_object(record, w->files.items[i].md5, &object, err));
-        w->files.items[i].digest = object.digest;
-        w->files.items[i].bytes = object.bytes;
-    }
-    return MW_OK;
-}
-
-static mw_status missing_object(const cli_dvc_out *out, mw_status status, mw_error *err)
-{
-    if (status == MW_NOT_FOUND)
-        mw_mend(err, "dvc push to /dvc of the server that keeps this record");
-    return mw_at(err, "%.*s", MW_VIEW_ARG(out->path));
-}
-
-/* The files that an output stands for, from what was pushed. */
-static mw_status files_of_object(cli_call *call, mw_registry *registry, const cli_dvc_out *out,
-                                 mw_data_files *ret_files, bool *ret_is_folder, mw_error *err)
-{
-    wish w = {.address = out->object};
-    mw_buf list;
-    mw_status status = mw_registry_read(registry, &call->arena, find_object, &w, err);
-    if (status != MW_OK)
-        return missing_object(out, status, err);
-    *ret_is_folder = out->object.size > MW_MD5_TEXT_BYTES;
-    if (!*ret_is_folder) {
-        const char *slash = memrchr(out->path.data, '/', out->path.size);
-        w.object.path = slash ? mw_view_of(slash + 1) : out->path;
-        mw_data_file *one = mw_arena_take(&call->arena, sizeof *one);
-        if (!one)
-            return mw_fail_memory(err, "a file");
-        *one = w.object;
-        *ret_files = (mw_data_files){one, 1};
-        return MW_OK;
-    }
-    mw_buf_init(&list, LIST_BYTES_MAX);
-    status = (uint64_t)w.object.bytes < LIST_BYTES_MAX
-                 ? mw_blobs_read(mw_registry_blobs(registry), w.object.digest, 0,
-                                 (size_t)w.object.bytes, &list, err)
-                 : mw_fail_memory(err, "a folder's list");
-    if (status == MW_OK)
-        status = mw_data_read_list(mw_buf_as_view(&list), &call->arena, &w.files, err);
-    mw_buf_done(&list);
-    if (status == MW_OK)
-        status = mw_registry_read(registry, &call->arena, find_each, &w, err);
-    *ret_files = w.files;
-    return status == MW_OK ? MW_OK : missing_object(out, status, err);
-}
+/* ---- add ------------------------------------------------------------------------------------- */
 
 /* "folder/of/data.csv.dvc", "data.csv" -> "folder/of/data.csv" */
 static mw_status path_beside(mw_arena *arena, const char *file, mw_view path, const char **ret_path,
@@ -93,8 +27,6 @@ static mw_status path_beside(mw_arena *arena, const char *file, mw_view path, co
                     : NULL;
     return *ret_path ? MW_OK : mw_fail_memory(err, "a path");
 }
-
-/* ---- add ------------------------------------------------------------------------------------- */
 
 typedef struct addition {
     mw_new_data wanted;
@@ -180,25 +112,32 @@ static mw_status add_path(cli_call *call, const cli_record_door *door, const cha
     return keep(call, door, &a, path, out, err);
 }
 
+/* Beside the file; else from what was pushed, to this record or to DVC's own remote. */
+static mw_status add_out(cli_call *call, const cli_record_door *door, const char *file,
+                         const cli_dvc_out *dvc_out, mw_buf *out, mw_error *err)
+{
+    const char *path;
+    addition a = {.list_bytes = 0};
+    MW_TRY(path_beside(&call->arena, file, dvc_out->path, &path, err));
+    if (access(path, F_OK) == 0)
+        return add_path(call, door, path, dvc_out, out, err);
+    cli_dvc_origin origin = {.registry = door->registry, .arena = &call->arena, .file = file};
+    mw_status status =
+        cli_dvc_files(&origin, dvc_out, true, &a.wanted.files, &a.wanted.is_folder, err);
+    mw_bucket_close(origin.bucket);
+    MW_TRY(status);
+    MW_TRY(name_root(mw_registry_blobs(door->registry), &a, err));
+    return keep(call, door, &a, path, out, err);
+}
+
 static mw_status add_dvc(cli_call *call, const cli_record_door *door, const char *file, mw_buf *out,
                          mw_error *err)
 {
     cli_dvc_out *outs;
     size_t n;
     MW_TRY(cli_dvc_read(file, &call->arena, &outs, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        const char *path;
-        addition a = {.list_bytes = 0};
-        MW_TRY(path_beside(&call->arena, file, outs[i].path, &path, err));
-        if (access(path, F_OK) == 0) {
-            MW_TRY(add_path(call, door, path, &outs[i], out, err));
-            continue;
-        }
-        MW_TRY(files_of_object(call, door->registry, &outs[i], &a.wanted.files, &a.wanted.is_folder,
-                               err));
-        MW_TRY(name_root(mw_registry_blobs(door->registry), &a, err));
-        MW_TRY(keep(call, door, &a, path, out, err));
-    }
+    for (size_t i = 0; i < n; i++)
+        MW_TRY(add_out(call, door, file, &outs[i], out, err));
     return MW_OK;
 }
 
@@ -295,6 +234,12 @@ mw_status cli_run_data_list(cli_call *call, mw_error *err)
 
 /* ---- get ------------------------------------------------------------------------------------- */
 
+typedef struct wish {
+    mw_view address;
+    mw_data_version version;
+    mw_data_files files;
+} wish;
+
 static mw_status find_data(mw_record *record, void *given, mw_error *err)
 {
     wish *w = given;
@@ -327,7 +272,8 @@ static mw_status get_dvc(cli_call *call, mw_registry *registry, const char *file
         bool is_folder;
         if (!path)
             MW_TRY(path_beside(&call->arena, file, outs[i].path, &path, err));
-        MW_TRY(files_of_object(call, registry, &outs[i], &files, &is_folder, err));
+        cli_dvc_origin origin = {.registry = registry, .arena = &call->arena, .file = file};
+        MW_TRY(cli_dvc_files(&origin, &outs[i], false, &files, &is_folder, err));
         MW_TRY(write_out(call, registry, &files, is_folder, path, err));
     }
     return MW_OK;

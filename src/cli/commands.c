@@ -495,7 +495,8 @@ static const cli_command commands[] = {
             "kept once, whatever they are called, under their SHA-256, and by the MD5 that DVC "
             "names them. A version is there as a whole or not at all, after a crash, too.\n\n"
             "A file that ends in .dvc stands for what it names: it is added from beside the file, "
-            "or, where that is missing, from what 'dvc push' has brought.",
+            "or, where that is missing, from what 'dvc push' has brought: here, or to the "
+            "repository's remote where that is a bucket (s3://).",
         .arguments = {{"PATH", "a file, a folder, or a .dvc file", 1, UINT_MAX, NULL, true}},
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_NAME, CLI_OUTPUT),
         .examples = {{"mw data add train.csv --record mw-record", "train.csv@1"},

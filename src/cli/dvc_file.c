@@ -44,7 +44,8 @@ static bool leads_out(mw_view path)
 /* DVC 2 hashed texts with other line ends: what has no "hash: md5" may be that. */
 static mw_status read_out(const mw_yaml *node, mw_arena *arena, cli_dvc_out *ret_out, mw_error *err)
 {
-    *ret_out = (cli_dvc_out){text_of(node, "md5", arena), text_of(node, "path", arena)};
+    *ret_out = (cli_dvc_out){text_of(node, "md5", arena), text_of(node, "path", arena),
+                             text_of(node, "remote", arena)};
     mw_view path = ret_out->path;
     if (!ret_out->object.data || !mw_data_is_object_name(ret_out->object))
         return refuse(node, "an output without its MD5", err);

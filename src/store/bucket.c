@@ -243,7 +243,7 @@ static mw_status call_once(store_bucket *bucket, const store_call *call, store_a
 
 static mw_status fail_away(const store_bucket *bucket, const char *why, mw_error *err)
 {
-    mw_fail(err, MW_E_STORE_AWAY, "the bucket of the artifacts does not answer");
+    mw_fail(err, MW_E_STORE_AWAY, "the bucket does not answer");
     mw_why(err, "%s", why);
     mw_at(err, "%s", bucket->uri);
     return mw_mend(err, "try again; what is kept on this machine can be read meanwhile");
@@ -283,8 +283,7 @@ mw_status store_call_refused(store_bucket *bucket, store_answer *answer, const c
 {
     mw_view code = store_xml_text(answer->body, "Code");
     mw_view message = store_xml_text(answer->body, "Message");
-    mw_fail(err, MW_E_STORE_REFUSED, "the bucket of the artifacts refuses to %s: status %d", verb,
-            answer->status);
+    mw_fail(err, MW_E_STORE_REFUSED, "the bucket refuses to %s: status %d", verb, answer->status);
     if (code.data)
         mw_why(err, "%.*s: %.*s", (int)(code.size < 60 ? code.size : 60), code.data,
                (int)(message.size < 160 ? message.size : 160), message.data ? message.data : "");

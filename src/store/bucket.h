@@ -26,6 +26,9 @@ MW_CHECKED mw_status store_bucket_open(const store_place *place, store_bucket **
 void store_bucket_close(store_bucket *bucket); /* NULL is fine */
 const char *store_bucket_uri(const store_bucket *bucket);
 
+/* What is not said (NULL) as the environment says it: AWS_ENDPOINT_URL, AWS_REGION and their like
+ * (bucket_place.c). */
+void store_place_complete(store_place *place);
 /* What FOLDER/bucket.json names; NULL where there is none (bucket_place.c). */
 MW_CHECKED mw_status store_place_open(const char *folder, store_bucket **ret_bucket, mw_error *err);
 

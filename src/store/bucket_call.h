@@ -49,8 +49,9 @@ const char *store_bucket_prefix(const store_bucket *bucket); /* "" or "some/pref
 /* ---- objects by their keys (bucket_objects.c) ------------------------------------------------ */
 
 void store_key_of(mw_view digest, char ret_key[STORE_KEY_BYTES]);
+/* *ret_there false: nothing has that key, and nothing was taken. */
 MW_CHECKED mw_status store_bucket_read(store_bucket *bucket, const char *key, mw_blob_take *take,
-                                       void *user, mw_error *err);
+                                       void *user, bool *ret_there, mw_error *err);
 mw_status store_fail_gone(store_bucket *bucket, const char *key, mw_error *err);
 /* One that is gone is fine. */
 MW_CHECKED mw_status store_bucket_delete(store_bucket *bucket, const char *key, mw_error *err);

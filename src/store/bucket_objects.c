@@ -180,8 +180,9 @@ mw_status store_fail_gone(store_bucket *bucket, const char *key, mw_error *err)
 }
 
 mw_status store_bucket_read(store_bucket *bucket, const char *key, mw_blob_take *take, void *user,
-                            mw_error *err)
+                            bool *ret_there, mw_error *err)
 {
+    *ret_there = true;
     for (uint64_t at = 0;;) {
         store_answer answer;
         char range[80];
@@ -196,8 +197,9 @@ mw_status store_bucket_read(store_bucket *bucket, const char *key, mw_blob_take 
         size_t size = status == 200 || status == 206 ? answer.body.size : 0;
         mw_status taken = size > 0 ? take(user, answer.body, err) : MW_OK;
         store_call_done(bucket, &answer);
+        *ret_there = status != 404;
         if (status == 404)
-            return store_fail_gone(bucket, key, err);
+            return at == 0 ? MW_OK : store_fail_gone(bucket, key, err);
         if (taken != MW_OK || is_whole || size < PIECE_BYTES)
             return taken;
         at += size;
@@ -207,9 +209,11 @@ mw_status store_bucket_read(store_bucket *bucket, const char *key, mw_blob_take 
 mw_status store_bucket_get(store_bucket *bucket, mw_view digest, mw_blob_take *take, void *user,
                            mw_error *err)
 {
+    bool there;
     char key[STORE_KEY_BYTES];
     store_key_of(digest, key);
-    return store_bucket_read(bucket, key, take, user, err);
+    MW_TRY(store_bucket_read(bucket, key, take, user, &there, err));
+    return there ? MW_OK : store_fail_gone(bucket, key, err);
 }
 
 /* ---- removing, listing ----------------------------------------------------------------------- */
@@ -301,4 +305,29 @@ mw_status store_bucket_each(store_bucket *bucket, mw_blob_seen *see, void *user,
     while (status == MW_OK && token.size > 0);
     mw_buf_done(&token);
     return status;
+}
+
+/* ---- others' --------------------------------------------------------------------------------- */
+
+mw_status mw_bucket_open(const mw_bucket_place *place, mw_bucket **ret_bucket, mw_error *err)
+{
+    store_place full = {place->uri, place->endpoint, place->region};
+    store_place_complete(&full);
+    return store_bucket_open(&full, ret_bucket, err);
+}
+
+void mw_bucket_close(mw_bucket *bucket)
+{
+    store_bucket_close(bucket);
+}
+
+mw_status mw_bucket_send(mw_bucket *bucket, const char *key, mw_blob_take *take, void *user,
+                         mw_error *err)
+{
+    bool there;
+    MW_TRY(store_bucket_read(bucket, key, take, user, &there, err));
+    if (there)
+        return MW_OK;
+    mw_fail(err, MW_E_STORE_NO_OBJECT, "the bucket has no '%s'", key);
+    return mw_at(err, "%s", store_bucket_uri(bucket));
 }

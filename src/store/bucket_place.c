@@ -152,18 +152,30 @@ static mw_status push_all(const char *folder, store_bucket *bucket, mw_error *er
     return status;
 }
 
-mw_status mw_blobs_place(const char *folder, const char *uri, mw_error *err)
+void store_place_complete(store_place *place)
 {
     static const char *const endpoints[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
                                             "MLFLOW_S3_ENDPOINT_URL", NULL};
     static const char *const regions[] = {"AWS_REGION", "AWS_DEFAULT_REGION", NULL};
+    if (!place->endpoint)
+        place->endpoint = from(endpoints);
+    if (!place->endpoint)
+        place->endpoint = "";
+    if (!place->region)
+        place->region = from(regions);
+    if (!place->region)
+        place->region = "us-east-1";
+}
+
+mw_status mw_blobs_place(const char *folder, const char *uri, mw_error *err)
+{
     bool is_placed;
+    store_place place = {.uri = uri};
     store_bucket *bucket;
     MW_TRY(check_same(folder, uri, &is_placed, err));
     if (is_placed)
         return MW_OK;
-    const char *endpoint = from(endpoints), *region = from(regions);
-    store_place place = {uri, endpoint ? endpoint : "", region ? region : "us-east-1"};
+    store_place_complete(&place);
     MW_TRY(store_bucket_open(&place, &bucket, err));
     mw_status status = push_all(folder, bucket, err);
     store_bucket_close(bucket);

@@ -348,7 +348,10 @@ static mw_status keep(mw_blobs *blobs, const upload *u, uint64_t bytes,
     char digest[MW_DIGEST_TEXT_BYTES];
     store_bucket *bucket = store_blobs_bucket(blobs);
     MW_TRY(mw_blob_begin(blobs, &blob, err));
-    mw_status status = store_bucket_read(bucket, u->key, take, blob, err);
+    bool there;
+    mw_status status = store_bucket_read(bucket, u->key, take, blob, &there, err);
+    if (status == MW_OK && !there)
+        status = fail_unknown(err);
     if (status != MW_OK) {
         mw_blob_drop(blob);
         return status;

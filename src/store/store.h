@@ -272,6 +272,24 @@ MW_CHECKED mw_status mw_uploads_sweep(mw_blobs *blobs, int64_t before_ms, bool i
 MW_CHECKED mw_status mw_blobs_sign_read(mw_blobs *blobs, mw_view digest, const char *disposition,
                                         mw_buf *out, mw_error *err);
 
+/* ---- a bucket of others, to read from (bucket_objects.c) ------------------------------------- */
+
+typedef struct store_bucket mw_bucket;
+
+typedef struct mw_bucket_place {
+    const char *uri;               /* "s3://bucket/prefix" */
+    const char *endpoint, *region; /* NULL: as the environment says */
+} mw_bucket_place;
+
+/* Keys as for artifacts. Fails: MW_BAD_ARGUMENT (MW4011). */
+MW_CHECKED mw_status mw_bucket_open(const mw_bucket_place *place, mw_bucket **ret_bucket,
+                                    mw_error *err);
+void mw_bucket_close(mw_bucket *bucket); /* NULL is fine */
+/* All bytes of PREFIX/key, piece by piece; letters, digits, '/', '.', '-' and '_' in the key.
+ * Fails: MW_NOT_FOUND (MW4026); MW_BUSY (MW4012), MW_IO (MW4013) the bucket; as take. */
+MW_CHECKED mw_status mw_bucket_send(mw_bucket *bucket, const char *key, mw_blob_take *take,
+                                    void *user, mw_error *err);
+
 /* ---- blobs and files (blob_files.c) ---------------------------------------------------------- */
 
 void mw_md5_of(mw_view bytes, char ret_md5[MW_MD5_TEXT_BYTES]);

@@ -376,6 +376,54 @@ def test_uploads_that_do_not_end(tmp_path, serve, bucket, run):
     assert len(unfinished()) == 1
 
 
+def test_what_dvc_pushed_to_a_bucket(tmp_path, bucket, run):
+    """A .dvc file whose objects are in its repository's remote s3://: added, then got."""
+    def push(data, ending=""):
+        md5 = hashlib.md5(data).hexdigest() + ending
+        url = f"{bucket.url}/models/dvc/files/md5/{md5[:2]}/{md5[2:]}"
+        assert requests.put(url, data=data, headers=SIGNED, timeout=20).status_code == 200
+        return md5, url
+
+    def data(*words, code=0, **environment):
+        done = run("data", *words, "--record", tmp_path / "record", cwd=tmp_path,
+                   env={**KEYS, **environment})
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+    one, two = push(b"one")[0], push(b"two")
+    listed = json.dumps([{"md5": one, "relpath": "a/1"}, {"md5": two[0], "relpath": "2"}])
+    root, _ = push(listed.encode(), ".dir")
+    repository = tmp_path / "repository"
+    (repository / ".dvc").mkdir(parents=True)
+    (repository / "deep").mkdir()
+    (repository / ".dvc/config").write_text(
+        "[core]\n    remote = there\n['remote \"there\"']\n    url = s3://models/elsewhere\n"
+        f"    endpointurl = {bucket.url}\n['remote \"ssh\"']\n    url = ssh://x/y\n")
+    (repository / ".dvc/config.local").write_text(
+        "['remote \"there\"']\n    url = s3://models/dvc/\n")
+    pointer = repository / "deep/set.dvc"
+    text = f"outs:\n- md5: {root}\n  hash: md5\n  path: set\n"
+    pointer.write_text(text)
+    (tmp_path / "x").write_text("")
+    data("add", "x")
+    # get tells what brings it; another remote, damage and what is not there are told; nothing stays
+    assert "s3://models/dvc/" in data("get", pointer, code=3)
+    pointer.write_text(text + "  remote: ssh\n")
+    assert "dvc push" in data("add", pointer, code=3)
+    pointer.write_text(text)
+    requests.put(two[1], data=b"owt", headers=SIGNED, timeout=20)
+    assert "MW4134" in data("add", pointer, code=1)
+    requests.delete(two[1], headers=SIGNED, timeout=20)
+    assert "MW4026" in data("add", pointer, code=3)
+    assert "MW4011" in data("add", pointer, code=2, **WITHOUT_KEYS,
+                            AWS_EC2_METADATA_DISABLED="true")
+    assert json.loads(data("list", "--format", "json"))["versions"][0]["name"] == "x"
+    push(b"two")
+    assert data("add", pointer).startswith(f"set@1  {root}, 2 files, 6 bytes")
+    data("get", pointer)
+    assert (repository / "deep/set/a/1").read_bytes() == b"one"
+    assert (repository / "deep/set/2").read_bytes() == b"two"
+
+
 class Forgetful(http.server.BaseHTTPRequestHandler):
     """An S3 that knows no upload any more: moto fails there (500) where S3 says so."""
 

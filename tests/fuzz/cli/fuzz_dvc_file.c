@@ -1,4 +1,4 @@
-/* ".dvc" files: what is read names an object, and a path that stays beside the file. */
+/* ".dvc" files and DVC's config: what is read names an object, and a path that stays beside it. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (!mw_data_is_object_name(outs[i].object) || outs[i].path.size == 0 ||
                 outs[i].path.data[0] == '/' || mw_view_starts(outs[i].path, "../"))
                 abort();
+    cli_dvc_setting((mw_view){(const char *)data, size}, "core", "remote");
     mw_arena_done(&arena);
     return 0;
 }
