@@ -185,7 +185,9 @@ void layout_begin(const mw_forest *forest, const explain_layout *layout, const e
     ret_work->forest = forest;
     size_t times = layout->tables.data_bytes > LAYOUT_TABLES_NEAR ? 3 : 1;
     ret_work->few = block->n_rows < LAYOUT_ROWS_ALONE || block->n_rows < times * few_rows;
-    size_t step = ret_work->few && layout->rest.n_programs == 0 ? 1 : LAYOUT_ROWS_STEP;
+    ret_work->alone = ret_work->few && layout->rest.points_max <= LAYOUT_POINTS_ALONE &&
+                      (layout->rest.n_programs == 0 || block->n_rows <= LAYOUT_PROGRAMS_ALONE);
+    size_t step = ret_work->alone ? 1 : LAYOUT_ROWS_STEP;
     ret_work->n_filled = (block->n_rows + step - 1) / step * step;
     ranks_of_rows(forest, &layout->ranks, block->rows, block->first, block->n_rows,
                   ret_work->n_filled, ret_work->stride, ret_work->ranks);

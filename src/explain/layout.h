@@ -11,7 +11,9 @@
 #include "tables.h"
 
 enum {
-    LAYOUT_ROWS_ALONE = 8, /* fewer go through the tables one at a time, on any processor */
+    LAYOUT_ROWS_ALONE = 8,     /* fewer go through the tables one at a time, on any processor */
+    LAYOUT_POINTS_ALONE = 8,   /* of a program that takes one row: its lanes are points */
+    LAYOUT_PROGRAMS_ALONE = 3, /* rows that go through programs one at a time */
     LAYOUT_TABLES_NEAR = 16 * MW_MIB, /* tables that stay in a cache */
     LAYOUT_ROWS_STEP = 32,            /* rows are filled up to a multiple of this */
     LAYOUT_ROWS_MAX = 1024,
@@ -35,6 +37,7 @@ typedef struct explain_work {
     const mw_forest *forest;
     const explain_layout *layout;
     bool few;        /* rows go through the tables one at a time */
+    bool alone;      /* and through programs */
     size_t n_filled; /* rows, those that fill a step among them */
     size_t stride;
     int16_t *ranks;     /* of each column of ranks */

@@ -41,7 +41,8 @@
 enum {
     /* Exact for 64 distinct features on a path; beyond, the error is far below float32's. */
     QUADRATURE_POINTS_MAX = 32,
-    QUADRATURE_ROWS_MAX = 32 /* that go through a tree together: two registers of 16 */
+    QUADRATURE_WORDS_BEHIND = 8, /* are read behind a program's last: a row's lanes are points */
+    QUADRATURE_ROWS_MAX = 32     /* that go through a tree together: two registers of 16 */
 };
 
 typedef enum quadrature_kind {
@@ -58,17 +59,17 @@ typedef enum quadrature_kind {
     QUADRATURE_PAIR_AGAIN
 } quadrature_kind;
 
-/* Constants, for each point q:
+/* Constants, of all points side by side:
  *
  *   LEAF         value (one for all points)
  *   SPLIT, TURN  a choice: the edge's factor
  *   JOIN         two choices: the terms of the left and of the right edge
  *   PAIR         two choices: the sum of the two leaves, the terms of the two edges
  *
- * A choice is two words, `no` and `yes ^ no`: (mask & second) ^ first. Each is for "the row goes
- * left". The _AGAIN kinds of SPLIT and TURN have one number before their choices, the share of
- * training rows, for rows that left the path at an older split on the feature; PAIR_AGAIN has the
- * shares' mean of the leaves. */
+ * A choice is two words, `no` and `yes ^ no`: (mask & second) ^ first; those of all points, first
+ * the `no`s. Each is for "the row goes left". The _AGAIN kinds of SPLIT and TURN have one number
+ * before their choices, the share of training rows, for rows that left the path at an older split
+ * on the feature; PAIR_AGAIN has the shares' mean of the leaves. */
 typedef struct quadrature_step {
     uint32_t kind;
     uint32_t level;  /* of the node */

@@ -29,8 +29,8 @@ typedef struct walk {
     wide_masks *left, *above, *on; /* of each level: m; o above the node; o below its edge */
 } walk;
 
-/* Two words choose: see quadrature.h. */
-#define CHOICE(m, c) ((reals)(((m) & (c)[1]) ^ (c)[0]))
+/* Two words of point q choose: see quadrature.h. */
+#define CHOICE(m, c) ((reals)(((m) & (c)[n + q]) ^ (c)[q]))
 /* One number in all lanes. */
 #define NUMBER(c) ((reals)((masks){0} ^ (c)[0]))
 /* a where o is set, else b. */
@@ -70,11 +70,11 @@ INLINE const int32_t *descend(const walk *w, const quadrature_step *step, size_t
 {
     const wide_reals *h = w->products + step->level * n;
     wide_reals *below = w->products + (step->level + 1) * n;
-    EACH_POINT for (size_t q = 0; q < n; q++, c += 2)
+    EACH_POINT for (size_t q = 0; q < n; q++)
     {
         EACH_UNIT below[q].unit[u] = h[q].unit[u] * CHOICE(m->unit[u], c);
     }
-    return c;
+    return c + 2 * n;
 }
 
 INLINE const int32_t *descend_again(const walk *w, const quadrature_step *step, size_t n,
@@ -83,12 +83,12 @@ INLINE const int32_t *descend_again(const walk *w, const quadrature_step *step, 
     const wide_reals *h = w->products + step->level * n;
     wide_reals *below = w->products + (step->level + 1) * n;
     const int32_t *share = c++;
-    EACH_POINT for (size_t q = 0; q < n; q++, c += 2)
+    EACH_POINT for (size_t q = 0; q < n; q++)
     {
         EACH_UNIT below[q].unit[u] =
             h[q].unit[u] * MIX(o->unit[u], CHOICE(m->unit[u], c), NUMBER(share));
     }
-    return c;
+    return c + 2 * n;
 }
 
 INLINE const int32_t *split(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
@@ -149,16 +149,16 @@ INLINE const int32_t *join(const walk *w, const quadrature_step *step, size_t n,
     const wide_reals *left = w->sums + 2 * (step->level + 1) * n, *right = left + n;
     wide_reals *g = w->sums + step->result * n, phi;
     clear(&phi);
-    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    EACH_POINT for (size_t q = 0; q < n; q++)
     {
-        EACH_UNIT phi.unit[u] +=
-            left[q].unit[u] * CHOICE(m.unit[u], c) + right[q].unit[u] * CHOICE(m.unit[u], c + 2);
+        EACH_UNIT phi.unit[u] += left[q].unit[u] * CHOICE(m.unit[u], c) +
+                                 right[q].unit[u] * CHOICE(m.unit[u], c + 2 * n);
         EACH_UNIT g[q].unit[u] = left[q].unit[u] + right[q].unit[u];
     }
     if (again)
         keep_where(&phi, &w->above[step->level]);
     add_phi(w, step, &phi);
-    return c;
+    return c + 4 * n;
 }
 
 INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
@@ -168,13 +168,13 @@ INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n,
     const wide_reals *h = w->products + step->level * n;
     wide_reals *g = w->sums + step->result * n, phi;
     clear(&phi);
-    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    EACH_POINT for (size_t q = 0; q < n; q++)
     {
         EACH_UNIT g[q].unit[u] = h[q].unit[u] * CHOICE(m.unit[u], c);
-        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
+        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2 * n);
     }
     add_phi(w, step, &phi);
-    return c;
+    return c + 4 * n;
 }
 
 INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, size_t n,
@@ -187,14 +187,14 @@ INLINE const int32_t *pair_again(const walk *w, const quadrature_step *step, siz
     wide_reals *g = w->sums + step->result * n, phi;
     clear(&phi);
     const int32_t *mean = c++;
-    EACH_POINT for (size_t q = 0; q < n; q++, c += 4)
+    EACH_POINT for (size_t q = 0; q < n; q++)
     {
         EACH_UNIT g[q].unit[u] = h[q].unit[u] * MIX(o.unit[u], CHOICE(m.unit[u], c), NUMBER(mean));
-        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2);
+        EACH_UNIT phi.unit[u] += h[q].unit[u] * CHOICE(m.unit[u], c + 2 * n);
     }
     keep_where(&phi, &o);
     add_phi(w, step, &phi);
-    return c;
+    return c + 4 * n;
 }
 
 INLINE void run(const walk *given, const quadrature_lists *lists, size_t n)
@@ -305,12 +305,18 @@ TARGET static void add_program(const explain_work *work, const quadrature_progra
     }
 }
 
+#include "quadrature_row_kernel.h"
+
 /* What tables leave of the trees of one margin. */
 TARGET static void add_programs(const explain_work *work, size_t margin)
 {
     const quadrature_layout *layout = &work->layout->rest;
     quadrature_memory parts;
     quadrature_divide(layout, work->rest_memory, &parts);
-    for (size_t i = layout->first_program[margin]; i < layout->first_program[margin + 1]; i++)
-        add_program(work, &layout->programs[i], &parts);
+    for (size_t i = layout->first_program[margin]; i < layout->first_program[margin + 1]; i++) {
+        if (work->alone)
+            add_program_alone(work, &layout->programs[i], &parts);
+        else
+            add_program(work, &layout->programs[i], &parts);
+    }
 }

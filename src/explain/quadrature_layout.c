@@ -135,7 +135,8 @@ static mw_status take_lists(quadrature_layout *layout, size_t n_steps, size_t n_
 {
     mw_arena *arena = layout->arena;
     layout->lists.steps = mw_arena_take(arena, n_steps * sizeof *layout->lists.steps);
-    layout->lists.words = mw_arena_take(arena, n_words * sizeof *layout->lists.words);
+    layout->lists.words =
+        mw_arena_take_zeroed(arena, n_words + QUADRATURE_WORDS_BEHIND, sizeof *layout->lists.words);
     layout->lists.places = mw_arena_take(arena, n_slots * sizeof *layout->lists.places);
     if (!layout->lists.steps || !layout->lists.words || !layout->lists.places)
         return fail_memory(err);
@@ -224,7 +225,7 @@ size_t quadrature_divide(const quadrature_layout *layout, void *memory,
         written * layout->ranks->n_places * sizeof(uint32_t),
         written * levels * sizeof(quadrature_path),
         written * layout->steps_max * sizeof(quadrature_step),
-        written * layout->words_max * sizeof(int32_t),
+        written * (layout->words_max + QUADRATURE_WORDS_BEHIND) * sizeof(int32_t),
         written * layout->slots_max * sizeof(uint32_t),
     };
     for (size_t i = 0; i < MW_COUNT(parts); i++)

@@ -60,10 +60,20 @@ static void put_number(writer *w, double value)
     w->lists->words[w->n_words++] = word_of(value);
 }
 
-static void put_choice(writer *w, double no, double yes)
+/* Room for choices, of all points. */
+static int32_t *put_choices(writer *w, size_t n)
 {
-    w->lists->words[w->n_words++] = word_of(no);
-    w->lists->words[w->n_words++] = word_of(no) ^ word_of(yes);
+    int32_t *words = w->lists->words + w->n_words;
+    w->n_words += n * 2 * w->program->n_points;
+    return words;
+}
+
+/* The i-th of them at point q. */
+static void set_choice(const writer *w, int32_t *choices, size_t i, size_t q, double no, double yes)
+{
+    size_t n = w->program->n_points, at = 2 * n * i + q;
+    choices[at] = word_of(no);
+    choices[at + n] = word_of(no) ^ word_of(yes);
 }
 
 /* g below the edge over g above it, at point t; `taken`: the row takes the edge (o stays 1). */
@@ -117,15 +127,17 @@ static void put_pair(writer *w, const edge *left, const edge *right, double left
 {
     if (again)
         put_number(w, left->share * left_value + right->share * right_value);
+    int32_t *choices = put_choices(w, 2);
     for (size_t q = 0; q < w->program->n_points; q++) {
         double t = w->points[q];
         double yes_left = left_value * factor(left, true, t);
         double yes_right = right_value * factor(right, false, t);
         double no_left = left_value * factor(left, false, t);
         double no_right = right_value * factor(right, true, t);
-        put_choice(w, no_left + no_right, yes_left + yes_right);
-        put_choice(
-            w, w->weights[q] * (no_left * term(left, false, t) + no_right * term(right, true, t)),
+        set_choice(w, choices, 0, q, no_left + no_right, yes_left + yes_right);
+        set_choice(
+            w, choices, 1, q,
+            w->weights[q] * (no_left * term(left, false, t) + no_right * term(right, true, t)),
             w->weights[q] * (yes_left * term(left, true, t) + yes_right * term(right, false, t)));
     }
 }
@@ -134,16 +146,19 @@ static void put_factors(writer *w, const edge *e, bool is_left, bool again)
 {
     if (again)
         put_number(w, e->share);
+    int32_t *choices = put_choices(w, 1);
     for (size_t q = 0; q < w->program->n_points; q++)
-        put_choice(w, factor(e, !is_left, w->points[q]), factor(e, is_left, w->points[q]));
+        set_choice(w, choices, 0, q, factor(e, !is_left, w->points[q]),
+                   factor(e, is_left, w->points[q]));
 }
 
 static void put_terms(writer *w, const edge *left, const edge *right)
 {
+    int32_t *choices = put_choices(w, 2);
     for (size_t q = 0; q < w->program->n_points; q++) {
         double t = w->points[q], weight = w->weights[q];
-        put_choice(w, weight * term(left, false, t), weight * term(left, true, t));
-        put_choice(w, weight * term(right, true, t), weight * term(right, false, t));
+        set_choice(w, choices, 0, q, weight * term(left, false, t), weight * term(left, true, t));
+        set_choice(w, choices, 1, q, weight * term(right, true, t), weight * term(right, false, t));
     }
 }
 

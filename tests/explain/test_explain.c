@@ -213,6 +213,54 @@ static void test_limits(void **state)
 
 /* ---- threads, batches, the processor --------------------------------------------------------- */
 
+/* One row and two go through programs in another way than many do: the same bits. Returns whether
+ * there were programs that do so. */
+static bool compare_alone(const forest_wish *wish, const explain_kernel *kernel)
+{
+    enum { N_ROWS = 12 };
+    mw_forest *forest = covered_forest(wish, 4);
+    chance from = {9};
+    double *data = random_rows(N_ROWS, forest->n_features, &from);
+    mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
+    mw_explainer *explainer;
+    mw_scratch *scratch;
+    assert_int_equal(explain_explainer_new(forest, kernel, &explainer, NULL), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+    size_t width = mw_explainer_values(explainer), bytes = N_ROWS * width * sizeof(double);
+    double *whole = malloc(bytes), *parts = malloc(bytes);
+    assert_int_equal(mw_explain_batch(explainer, &rows, scratch, whole, NULL), MW_OK);
+    for (size_t r = 0, n; r < N_ROWS; r += n) {
+        n = 1 + (r % 3 == 1); /* 1, 2, 1, 2, .. */
+        mw_matrix some = as_matrix(data + r * forest->n_features, n, forest->n_features);
+        assert_int_equal(mw_explain_batch(explainer, &some, scratch, parts + r * width, NULL),
+                         MW_OK);
+    }
+    if (memcmp(whole, parts, bytes) != 0)
+        fail_msg("%s: %s gives a row other bits than many rows", wish->name, kernel->name);
+    const quadrature_layout *rest = &((const explain_layout *)explainer->layout)->rest;
+    bool alone = rest->n_programs > 0 && rest->points_max <= LAYOUT_POINTS_ALONE;
+    free(whole);
+    free(parts);
+    free(data);
+    mw_scratch_free(scratch);
+    mw_explainer_free(explainer);
+    random_forest_free(forest);
+    return alone;
+}
+
+static void test_alone(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k + 1 < explain_n_kernels; k++) { /* not the specification */
+        size_t n_alone = 0;
+        if (!explain_kernels[k]->runs_here())
+            continue;
+        for (size_t i = 0; i < MW_COUNT(wishes); i++)
+            n_alone += compare_alone(&wishes[i], explain_kernels[k]);
+        assert_true(n_alone >= 3);
+    }
+}
+
 static void test_split_of_rows(void **state)
 {
     enum { N_ROWS = 1000 };
@@ -353,11 +401,11 @@ static void test_wrong_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definition),    cmocka_unit_test(test_kernels),
-        cmocka_unit_test(test_large_leaves),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_split_of_rows), cmocka_unit_test(test_kernel_by_name),
-        cmocka_unit_test(test_linear),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_wrong_rows),
+        cmocka_unit_test(test_definition),     cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_large_leaves),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_alone),          cmocka_unit_test(test_split_of_rows),
+        cmocka_unit_test(test_kernel_by_name), cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_wrong_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
