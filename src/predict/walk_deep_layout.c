@@ -123,6 +123,14 @@ static size_t hash_bytes(const unsigned char *bytes, size_t size)
     return (size_t)(hash ^ hash >> 32);
 }
 
+/* Mostly it is one value, whose size the compiler then knows. */
+static bool same_bytes(const char *a, const char *b, size_t size)
+{
+    if (size == sizeof(float))
+        return memcmp(a, b, sizeof(float)) == 0;
+    return size == sizeof(double) ? memcmp(a, b, sizeof(double)) == 0 : memcmp(a, b, size) == 0;
+}
+
 /* The place of values that stand behind all others: that of equal ones, if there are any. Values of
  * trees with one output and with all of them may share places. */
 static uint32_t place_values(deep_draft *draft, size_t n_outputs)
@@ -134,7 +142,7 @@ static uint32_t place_values(deep_draft *draft, size_t n_outputs)
     for (; draft->found[slot] != 0; slot = (slot + 1) & draft->found_mask) {
         size_t place = draft->found[slot] - 1;
         if (place + n_outputs <= layout->n_values &&
-            memcmp(values + place * width, fresh, size) == 0)
+            same_bytes(values + place * width, fresh, size))
             return (uint32_t)place;
     }
     draft->found[slot] = (uint32_t)layout->n_values + 1;
@@ -158,25 +166,28 @@ static uint32_t put_values(deep_draft *draft, size_t tree, size_t leaf)
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
-/* Leaves below each node of a tree. Not by recursion: a tree may be a chain. */
+/* Leaves below each node of a tree. Not by recursion: a tree may be a chain. And without a branch
+ * on what is a leaf, which no processor foresees: two children are always listed, and stay where
+ * there are any. */
 static void count_leaves(deep_draft *draft, size_t tree)
 {
     const mw_forest *forest = draft->forest;
-    size_t root = forest->tree_start[tree], n_listed = 1;
+    const uint32_t *left = forest->left + forest->tree_start[tree];
+    const uint32_t *right = forest->right + forest->tree_start[tree];
+    size_t n_listed = 1;
     draft->queue[0] = 0;
     for (size_t i = 0; i < n_listed; i++) {
-        size_t node = root + draft->queue[i];
-        if (is_leaf(forest, node))
-            continue;
-        draft->queue[n_listed++] = forest->left[node];
-        draft->queue[n_listed++] = forest->right[node];
+        uint32_t at = draft->queue[i];
+        draft->queue[n_listed] = left[at];
+        draft->queue[n_listed + 1] = right[at];
+        n_listed += left[at] != MW_NO_CHILD ? 2 : 0;
     }
     for (size_t i = n_listed; i-- > 0;) {
         uint32_t at = draft->queue[i];
-        draft->n_leaves[at] = is_leaf(forest, root + at)
-                                  ? 1
-                                  : draft->n_leaves[forest->left[root + at]] +
-                                        draft->n_leaves[forest->right[root + at]];
+        bool leaf = left[at] == MW_NO_CHILD;
+        uint32_t below =
+            draft->n_leaves[leaf ? 0 : left[at]] + draft->n_leaves[leaf ? 0 : right[at]];
+        draft->n_leaves[at] = leaf ? 1 : below;
     }
 }
 
