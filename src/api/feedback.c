@@ -285,6 +285,18 @@ static void write_line(mw_buf *out, const char *name, const mw_performance_part 
                   (unsigned long long)part->shape->model, label, value);
 }
 
+static void write_losses(mw_buf *out, const mw_performance_part *part)
+{
+    const mw_level_state *level = &part->loss.level;
+    static const char *const names[] = {"mw_loss", "mw_loss_first", "mw_loss_risen"};
+    const double values[] = {level->mean, level->reference, level->is_risen};
+    for (size_t i = 0; i < MW_COUNT(names); i++)
+        if (isfinite(values[i])) {
+            write_line(out, names[i], part, "loss", part->loss.name);
+            write_number(out, values[i]);
+        }
+}
+
 static void see_lines(void *user, const mw_performance_part *part)
 {
     const lines *l = user;
@@ -300,6 +312,8 @@ static void see_lines(void *user, const mw_performance_part *part)
         write_line(l->out, "mw_label_delay_seconds", part, "quantile", delays[i].name);
         write_number(l->out, value);
     }
+    if (!l->delays && part->loss.name)
+        write_losses(l->out, part);
     size_t n_metrics;
     const mw_quality_metric *metrics = mw_quality_metrics(part->task, &n_metrics);
     for (size_t m = 0; !l->delays && m < n_metrics; m++) {
@@ -366,6 +380,9 @@ void api_feedback_metrics(mw_api *api, mw_buf *out, bool open)
                  "How good the predictions of the newest 10,000 labels were.");
     write_family(journal, out, "mw_performance_low", "Lower end of its 95 % interval.");
     write_family(journal, out, "mw_performance_high", "Upper end of its 95 % interval.");
+    write_family(journal, out, "mw_loss", "What the newest predictions lose, once the truth came.");
+    write_family(journal, out, "mw_loss_first", "What those of the first labels lost.");
+    write_family(journal, out, "mw_loss_risen", "1 while predictions lose more than at first.");
     write_head(out, "mw_label_delay_seconds", "gauge",
                "Time from a prediction to its label, by quantile.");
     mw_journal_each_performance(journal, see_lines, &(lines){out, true});

@@ -45,6 +45,7 @@ void journal_joiner_init(journal_joiner *joiner, const char *folder, char *slice
 void journal_joiner_done(journal_joiner *joiner)
 {
     for (size_t i = 0; i < joiner->n_groups; i++) {
+        journal_losses_done(&joiner->groups[i]->losses);
         mw_arena_done(&joiner->groups[i]->arena);
         free(joiner->groups[i]);
     }
@@ -123,6 +124,8 @@ static mw_status add_known(journal_joiner *joiner, const journal_observation *it
     MW_TRY(make_room(joiner, err));
     joiner->items[joiner->n++] = *item;
     *slot_of(joiner, item->key) = (uint32_t)joiner->n;
+    journal_group *group = joiner->groups[item->group];
+    journal_losses_add(&group->losses, &group->shape, item);
     return MW_OK;
 }
 
@@ -752,8 +755,10 @@ mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream, mw_
         free(joiner->waiting[i].texts);
     for (size_t i = 0; i < joiner->n; i++)
         free(joiner->items[i].shares);
-    for (size_t g = 0; g < joiner->n_groups; g++)
+    for (size_t g = 0; g < joiner->n_groups; g++) {
         joiner->groups[g]->n_kept = 0;
+        journal_losses_done(&joiner->groups[g]->losses);
+    }
     joiner->n = joiner->n_waiting = 0;
     joiner->is_waiting_stale = true;
     if (joiner->n_slots > 0)

@@ -9,6 +9,7 @@
 #define JOURNAL_JOIN_H
 
 #include "labels.h"
+#include "losses.h"
 #include "stats/stats.h"
 #include "stream.h"
 
@@ -33,6 +34,7 @@ typedef struct journal_group {
     ptrdiff_t slices[JOURNAL_SLICES_MAX]; /* columns, or -1 */
     size_t n_told;                        /* of its first labels: to options.truth */
     size_t n_kept;                        /* rows of a regression */
+    journal_losses losses;
 } journal_group;
 
 typedef struct journal_waiting {

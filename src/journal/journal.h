@@ -168,6 +168,14 @@ typedef struct mw_performance_query {
     int64_t step_ms;        /* tell of each such stretch of time that has labels; 0 = of all */
 } mw_performance_query;
 
+/* What a version's predictions lose, beside what the first labels told; of all that were ever told,
+ * whatever was asked for (losses.c). */
+typedef struct mw_performance_loss {
+    const char *name; /* "brier", "zero_one", "relative_distance"; NULL: not known */
+    mw_level_state level;
+    int64_t since_ms; /* risen: when the first prediction was made that loses more; 0: forgotten */
+} mw_performance_loss;
+
 /* Of a version; and of one slice of it. */
 typedef struct mw_performance_part {
     const mw_log_shape *shape;
@@ -178,6 +186,7 @@ typedef struct mw_performance_part {
     int64_t first_ms, last_ms;              /* predictions */
     int64_t step_begin_ms;                  /* of the stretch, a multiple of step_ms */
     double delay_p50, delay_p90, delay_max; /* seconds from prediction to label */
+    mw_performance_loss loss;               /* of all rows, not of a slice or a stretch */
 } mw_performance_part;
 
 /* Tell of each version, the oldest first; with a slice also of each of its values (of a number with

@@ -114,6 +114,22 @@ static int64_t step_of(const mw_performance_query *query, const journal_observat
     return item->made_ms / query->step_ms;
 }
 
+/* When the oldest of the group's newest n predictions was made. */
+static int64_t since_of(const journal_joiner *joiner, uint32_t group, double n)
+{
+    for (size_t i = joiner->n; i-- > 0;)
+        if (joiner->items[i].group == group && --n <= 0)
+            return joiner->items[i].made_ms;
+    return 0;
+}
+
+static void fill_loss(const journal_joiner *joiner, uint32_t group, mw_performance_loss *ret)
+{
+    const journal_group *of = joiner->groups[group];
+    if (journal_losses_look(&of->losses, &of->shape, ret) && ret->level.is_risen)
+        ret->since_ms = since_of(joiner, group, ret->level.n);
+}
+
 static mw_status tell(const measuring *m, const mw_log_shape *shape,
                       const journal_observation *const *part, size_t n, const char *slice,
                       mw_error *err)
@@ -123,6 +139,8 @@ static mw_status tell(const measuring *m, const mw_log_shape *shape,
     ret.step_begin_ms = m->query->step_ms ? step_of(m->query, part[0]) * m->query->step_ms : 0;
     fill_delays(m, part, n, &ret);
     MW_TRY(fill_numbers(m, part, n, &ret, err));
+    if (n > 0 && !slice && m->query->step_ms == 0)
+        fill_loss(m->joiner, part[0]->group, &ret.loss);
     m->see(m->user, &ret);
     return MW_OK;
 }
@@ -398,6 +416,20 @@ static void write_number(mw_buf *out, const char *key, double value)
     mw_json_write_double(out, value);
 }
 
+static void write_loss(const mw_performance_loss *loss, mw_buf *out)
+{
+    const mw_level_state *level = &loss->level;
+    mw_buf_format(out,
+                  ",\"loss\":{\"name\":\"%s\",\"risen\":%s,\"labels\":%.0f,\"first_labels\":%.0f",
+                  loss->name, level->is_risen ? "true" : "false", level->n, level->n_reference);
+    write_number(out, "first", level->reference);
+    write_number(out, "now", level->mean);
+    write_number(out, "by_chance", level->bound);
+    if (loss->since_ms)
+        mw_buf_format(out, ",\"since_ms\":%lld", (long long)loss->since_ms);
+    mw_buf_char(out, '}');
+}
+
 void mw_performance_write(const mw_performance_part *part, mw_buf *out)
 {
     const mw_log_shape *shape = part->shape;
@@ -416,6 +448,8 @@ void mw_performance_write(const mw_performance_part *part, mw_buf *out)
     write_number(out, "delay_seconds_p50", part->delay_p50);
     write_number(out, "delay_seconds_p90", part->delay_p90);
     write_number(out, "delay_seconds_max", part->delay_max);
+    if (part->loss.name)
+        write_loss(&part->loss, out);
     mw_buf_text(out, ",\"metrics\":{");
     const mw_quality_metric *names = mw_quality_metrics(part->task, &n_metrics);
     for (size_t m = 0; m < n_metrics; m++) {

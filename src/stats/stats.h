@@ -396,6 +396,20 @@ MW_CHECKED mw_status mw_bootstrap_groups(const mw_confusion *groups, size_t n, u
 /* "adwin", "page-hinkley". */
 const char *mw_detector_name(mw_detector_kind kind);
 
+/* Whether the mean of a stream of values between 0 and 1 stands above that of its first n_reference
+ * by more than chance, and by a tenth at least (level.c). Memory: 52 kB. One thread at a time. */
+typedef struct mw_level mw_level;
+typedef struct mw_level_state {
+    bool is_risen;
+    double n_reference, reference; /* values so far, their mean; NaN: none */
+    double n, mean; /* the newest values, since when nothing has changed; NaN: none */
+    double bound;   /* what chance allows between the two means */
+} mw_level_state;
+MW_CHECKED mw_status mw_level_new(size_t n_reference, mw_level **ret_level, mw_error *err);
+void mw_level_free(mw_level *level);          /* NULL is fine */
+void mw_level_add(mw_level *level, double x); /* NaN is passed over. Cost: some 60 ns */
+void mw_level_look(const mw_level *level, mw_level_state *ret_state);
+
 /* ---- sketches
  * ------------------------------------------------------------------------------------
  */

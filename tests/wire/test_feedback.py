@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import sklearn.metrics
-from conftest import BINARY, ROOT
+from conftest import BINARY, ROOT, until
 
 MODEL = ROOT / "examples/models/credit.json"
 COLUMNS = ["credit_limit", "balance", "payments_late", "months_since_late", "income", "age",
@@ -105,6 +105,33 @@ def test_numbers_are_those_of_sklearn(serve):
     assert seen["quality"] == {"metric": "roc_auc", "labels": 400, **part["metrics"]["roc_auc"]}
     assert server.get("/mw/v1/endpoints/credit").json()["compares_groups"] is False
     assert server.samples()['mw_labels_total{result="joined"}'] == 400
+
+
+def test_measured_decay_is_alarmed(serve):
+    """Predictions that lose more than the first labelled ones did: told, since when, and over."""
+    server = serve(f"credit={MODEL}", "--log", "on")
+
+    def label(n, seed, flipped):
+        _, ids, scores, _ = predictions_and_labels(server, n, seed)
+        chance = np.random.default_rng(seed).random(n)
+        labels = (chance < (1 - scores if flipped else scores)).astype(int)
+        tell(server, [{"id": i, "label": int(y)} for i, y in zip(ids, labels)])
+
+    def loss(holds):
+        return performance(server, wanted=lambda p: p and holds(p[0]["loss"]))[0]["loss"]
+    label(1000, 1, False)
+    label(500, 2, False)
+    found = loss(lambda l: l["labels"] == 500)
+    assert (found["name"], found["first_labels"], found["risen"]) == ("brier", 1000, False)
+    assert abs(found["now"] - found["first"]) < found["by_chance"]
+    label(1000, 3, True)
+    found = loss(lambda l: l["risen"])
+    assert found["now"] > found["first"] + found["by_chance"] and found["since_ms"] > 0
+    alert, = until(lambda: [a for a in server.get("/mw/v1/alerts?state=firing").json()["items"]
+                            if a["rule"] == "MeasuredDecay"])
+    assert "lose more than they did at first" in alert["summary"] and alert["endpoint"] == "credit"
+    label(3000, 4, False)
+    assert not loss(lambda l: not l["risen"])["risen"]
 
 
 def test_late_twice_changed_unknown(serve):
