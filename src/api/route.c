@@ -22,6 +22,8 @@ static const api_route routes[] = {
     /* what may be wanted depends on the model: docs/reference/protocols.md tells it */
     {MW_POST, "/v1/models/{name}:counterfactual", serve_kserve_counterfactual, NULL, NULL, NULL,
      API_BODY_NONE, API_ANSWER_OBJECT, PREDICTS},
+    {MW_POST, "/v1/models/{name}:interactions", serve_kserve_interactions, NULL, NULL, NULL,
+     API_BODY_NONE, API_ANSWER_OBJECT, PREDICTS},
     /* health */
     {MW_GET, "/ping", serve_ping, NULL, "ping", "Is a model loaded? (MLflow)", API_BODY_NONE,
      API_ANSWER_TEXT, API_MAY_404},

@@ -52,6 +52,7 @@ static const api_rule rules[] = {
     ENDPOINT(POSTS, "/v1/models/{name}:predict"),
     ENDPOINT(POSTS, "/v1/models/{name}:explain"),
     ENDPOINT(POSTS, "/v1/models/{name}:counterfactual"),
+    ENDPOINT(POSTS, "/v1/models/{name}:interactions"),
     ENDPOINT(GETS, "/v2/models/{name}"),
     ENDPOINT(GETS, "/v2/models/{name}/ready"),
     ENDPOINT(GETS, "/v2/models/{name}/config"),

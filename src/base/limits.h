@@ -128,6 +128,7 @@
 #define MW_LIMIT_SERVED_ANSWERS 5
 #define MW_LIMIT_SERVED_SEARCH_MS 500
 #define MW_LIMIT_SERVED_BOXES 1000000
+#define MW_LIMIT_SERVED_PAIRS 1000 /* of features, that are told of a row's interactions */
 
 /* models */
 #define MW_LIMIT_MODEL_FILE_BYTES (4 * MW_GIB)

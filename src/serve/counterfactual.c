@@ -121,6 +121,15 @@ static mw_status read_params(serve_call *call, mw_view params, wish *w, mw_error
     }
 }
 
+mw_status serve_check_one_row(const serve_call *call, const char *many, mw_error *err)
+{
+    if (call->rows.n_rows == 1)
+        return MW_OK;
+    mw_fail(err, MW_E_SERVE_ROWS, "these are %zu rows, and one is taken at a time",
+            call->rows.n_rows);
+    return mw_mend(err, "send one row: {\"instances\": [{...}]}; %s", many);
+}
+
 mw_status serve_read_wish(serve_call *call, mw_view params, mw_error *err)
 {
     mw_arena *arena = call->exchange->arena;
@@ -129,12 +138,7 @@ mw_status serve_read_wish(serve_call *call, mw_view params, mw_error *err)
         w->may = mw_arena_take_zeroed(arena, forest_of(call)->n_features + 1, 1);
     if (!w || !w->may)
         return mw_fail_memory(err, "the search");
-    if (call->rows.n_rows != 1) {
-        mw_fail(err, MW_E_CHANGE_RULE, "these are %zu rows, and one is searched for at a time",
-                call->rows.n_rows);
-        return mw_mend(err,
-                       "send one row: {\"instances\": [{...}]}; 'mw counterfactual' takes many");
-    }
+    MW_TRY(serve_check_one_row(call, "'mw counterfactual' takes many", err));
     w->count = 3;
     w->max_changed = MAX_CHANGED;
     call->protocol_data = w;

@@ -100,6 +100,16 @@ static void write_largest(const serve_call *call, const double *values, mw_buf *
     mw_json_write_double(out, others);
 }
 
+void serve_write_class(const mw_forest *forest, size_t m, mw_buf *out)
+{
+    mw_buf_text(out, "\"class\": ");
+    if (forest->class_labels && forest->n_classes == forest->n_margins)
+        mw_json_write_text(out, forest->class_labels[m]);
+    else
+        mw_json_write_int(out, (int64_t)m);
+    mw_buf_text(out, ", ");
+}
+
 static void write_margin(const serve_call *call, size_t m, const double *values, mw_buf *out)
 {
     const mw_forest *forest = call->slot.model->forest;
@@ -108,14 +118,8 @@ static void write_margin(const serve_call *call, size_t m, const double *values,
     for (size_t i = 0; i <= n_features; i++)
         margin += values[i];
     mw_buf_char(out, '{');
-    if (forest->n_margins > 1) {
-        mw_buf_text(out, "\"class\": ");
-        if (forest->class_labels && forest->n_classes == forest->n_margins)
-            mw_json_write_text(out, forest->class_labels[m]);
-        else
-            mw_json_write_int(out, (int64_t)m);
-        mw_buf_text(out, ", ");
-    }
+    if (forest->n_margins > 1)
+        serve_write_class(forest, m, out);
     mw_buf_text(out, "\"margin\": ");
     mw_json_write_double(out, margin);
     mw_buf_text(out, ", \"bias\": ");

@@ -23,6 +23,16 @@ bool serve_explain_is_quick(const serve_call *call);
  * With several margins each has its "class". */
 void serve_write_explanations(const serve_call *call, mw_buf *out);
 
+/* "class": "red", of a margin of several; with the comma behind it. */
+void serve_write_class(const mw_forest *forest, size_t m, mw_buf *out);
+
+/* What is searched or laid out for one row is asked one at a time. `many`: what takes more. */
+MW_CHECKED mw_status serve_check_one_row(const serve_call *call, const char *many, mw_error *err);
+
+/* What features of one row moved together (interactions.c): as the next two. */
+MW_CHECKED mw_status serve_read_pairs_wish(serve_call *call, mw_view params, mw_error *err);
+MW_CHECKED mw_status serve_write_pairs(serve_call *call, mw_error *err);
+
 /* The nearest changes of one row that are answered as wanted (counterfactual.c). Read the body's
  * parameters; empty text: the other class of two. Writes the whole answer, once rows are
  * predicted. Fails: MW_BAD_ARGUMENT, MW_UNSUPPORTED, MW_NO_MEMORY. */

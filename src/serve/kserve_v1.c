@@ -61,7 +61,10 @@ static mw_status read_explained(serve_call *call, mw_error *err)
     return MW_OK;
 }
 
-static mw_status read_counterfactual(serve_call *call, mw_error *err)
+/* Of one row, for a worker. */
+static mw_status read_study(serve_call *call,
+                            mw_status (*read_wish)(serve_call *, mw_view, mw_error *),
+                            mw_error *err)
 {
     mw_view params;
     mw_batch batch;
@@ -69,11 +72,22 @@ static mw_status read_counterfactual(serve_call *call, mw_error *err)
                                 call->exchange->arena, serve_pool(call->fleet), &batch, &params,
                                 err));
     call->rows = mw_batch_matrix(&batch);
-    return serve_read_wish(call, params, err);
+    return read_wish(call, params, err);
+}
+
+static mw_status read_counterfactual(serve_call *call, mw_error *err)
+{
+    return read_study(call, serve_read_wish, err);
+}
+
+static mw_status read_interactions(serve_call *call, mw_error *err)
+{
+    return read_study(call, serve_read_pairs_wish, err);
 }
 
 static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params,
-                         mw_status (*read)(serve_call *call, mw_error *err), bool is_study)
+                         mw_status (*read)(serve_call *call, mw_error *err),
+                         mw_status (*write)(serve_call *call, mw_error *err))
 {
     mw_error err;
     serve_call *call;
@@ -86,8 +100,8 @@ static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params
         return;
     }
     call->read = read;
-    call->is_study = is_study;
-    call->write = is_study ? serve_write_counterfactual : serve_write_predictions;
+    call->write = write;
+    call->is_study = write != serve_write_predictions;
     serve_media media = serve_media_of(exchange->content_type);
     if (media.type.size > 0 && !mw_view_is_nocase(media.type, "application/json")) {
         mw_fail(&err, MW_E_CONTENT_TYPE, "this content type is not read");
@@ -100,15 +114,20 @@ static void predict_with(mw_fleet *fleet, mw_exchange *exchange, const mw_params
 
 void serve_kserve_predict(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    predict_with(fleet, exchange, params, read_body, false);
+    predict_with(fleet, exchange, params, read_body, serve_write_predictions);
 }
 
 void serve_kserve_explain(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    predict_with(fleet, exchange, params, read_explained, false);
+    predict_with(fleet, exchange, params, read_explained, serve_write_predictions);
 }
 
 void serve_kserve_counterfactual(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    predict_with(fleet, exchange, params, read_counterfactual, true);
+    predict_with(fleet, exchange, params, read_counterfactual, serve_write_counterfactual);
+}
+
+void serve_kserve_interactions(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
+{
+    predict_with(fleet, exchange, params, read_interactions, serve_write_pairs);
 }

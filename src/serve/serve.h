@@ -313,6 +313,7 @@ mw_serve_handler serve_kserve_model;          /* GET /v1/models/{name} */
 mw_serve_handler serve_kserve_predict;        /* POST /v1/models/{name}:predict */
 mw_serve_handler serve_kserve_explain;        /* POST /v1/models/{name}:explain */
 mw_serve_handler serve_kserve_counterfactual; /* POST /v1/models/{name}:counterfactual */
+mw_serve_handler serve_kserve_interactions;   /* POST /v1/models/{name}:interactions */
 
 /* Which error body a client of this path expects. */
 typedef enum mw_error_style {

@@ -192,6 +192,24 @@ await test("what if: a changed value is predicted again, and the server agrees",
   await page.done();
 });
 
+await test("pairs of features are told, and add up", async () => {
+  const page = await visit(server, "/ui/explain?endpoint=credit", { expect: "sum check" });
+  const panel = page.getByRole("region", { name: "Together" });
+  await panel.getByRole("button", { name: "Ask the model" }).click();
+  await panel.getByText("moved the margin most together").waitFor();
+  const row = JSON.parse(await page.getByLabel("row as JSON").inputValue());
+  const { interactions: [one] } = await server.post("/v1/models/credit:interactions", { instances: [row], parameters: { top: 60 } });
+  const first = one.pairs.find((p) => p.features.length === 2);
+  check((await panel.getByRole("row").nth(1).innerText()).startsWith(first.features.join(" × ")), await panel.getByRole("row").nth(1).innerText());
+  const { explanations: [whole] } = await server.post("/v1/models/credit:explain", { instances: [row] });
+  const sum = one.pairs.reduce((all, p) => all + p.value, one.bias + one.others);
+  check(Math.abs(sum - whole.margin) < 1e-5 * Math.abs(whole.margin), `${sum}, but the margin is ${whole.margin}`);
+  await panel.getByLabel("each by itself, too").check();
+  await page.getByLabel("age", { exact: true }).fill("61");
+  await panel.getByText("of the row as it was").waitFor();
+  await page.done();
+});
+
 await test("the nearest change is found, and tried as a what-if", async () => {
   const page = await visit(server, "/ui/explain?endpoint=credit", { expect: "sum check", errors: ["400"] });
   const panel = page.getByRole("region", { name: "The nearest change" });
@@ -200,7 +218,7 @@ await test("the nearest change is found, and tried as a what-if", async () => {
   await button.waitFor();
   await panel.getByText("what may change").click();
   const [first] = (await panel.getByRole("row").nth(1).innerText()).split(" ");
-  await panel.getByLabel(first, { exact: true }).selectOption("fixed");
+  await panel.getByLabel(`whether ${first} may change`, { exact: true }).selectOption("fixed");
   await panel.getByText("as they were").waitFor();
   await panel.getByRole("button", { name: "Find it" }).click();
   await page.waitForFunction(() => !document.querySelector("main").innerText.includes("as they were"));

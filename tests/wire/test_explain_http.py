@@ -119,6 +119,34 @@ def test_tritonclient_parameter(fleet, models):
     assert_close(got.as_numpy("contributions"), expected(models, "plain")[:, 0])
 
 
+# ---- pairs --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["plain", "levels"])
+def test_pairs_are_the_librarys(fleet, models, name):
+    """Both halves of XGBoost's symmetric matrix together; all add up to the margin."""
+    matrices = models.boosters[name].predict(xgboost.DMatrix(ROWS[:1]), pred_interactions=True)
+    matrices = matrices.reshape(-1, len(COLUMNS) + 1, len(COLUMNS) + 1)
+    n_pairs = len(COLUMNS) * (len(COLUMNS) + 1) // 2
+    for top in (n_pairs, 2):
+        body = {**instances(ROWS[:1]), "parameters": {"top": top}}
+        answer = fleet.post(f"/v1/models/{name}:interactions", json=body)
+        assert answer.status_code == 200, answer.text
+        told = answer.json()["interactions"]
+        assert len(told) == len(matrices)
+        for margin, matrix in zip(told, matrices):
+            sizes = [abs(pair["value"]) for pair in margin["pairs"]]
+            assert len(sizes) == top and sizes == sorted(sizes, reverse=True)
+            for pair in margin["pairs"]:
+                a, b = (COLUMNS.index(pair["features"][i]) for i in (0, -1))
+                wanted, size = matrix[a, b] * (1 if a == b else 2), float(np.abs(matrix).max())
+                assert pair["value"] == pytest.approx(wanted, abs=2e-6 * size)
+            assert margin["bias"] == pytest.approx(matrix[-1, -1], rel=1e-5)
+            everything = margin["bias"] + margin["others"] + sum(
+                pair["value"] for pair in margin["pairs"])
+            assert everything == pytest.approx(margin["margin"], abs=1e-9)
+            assert margin["margin"] == pytest.approx(matrix.sum(), rel=1e-5, abs=1e-5)
+
+
 # ---- the nearest change -------------------------------------------------------------------------
 
 def test_the_nearest_change_is_answered_otherwise(fleet, models):
@@ -163,8 +191,8 @@ def test_the_nearest_change_is_answered_otherwise(fleet, models):
     ("/endpoints/plain/invocations", {**records(), "params": {"explain": 3}}, "explain"),
     ("/endpoints/plain/invocations", {**records(), "params": {"explain_top": -1}}, "explain_top"),
     ("/v1/models/plain:explain", {"instances": [[1, 2]]}, "4"),
-    ("/v1/models/plain:counterfactual", instances(), "one is searched for"),
-    ("/v1/models/plain:counterfactual", {"instances": []}, "one is searched for"),
+    ("/v1/models/plain:counterfactual", instances(), "one is taken at a time"),
+    ("/v1/models/plain:counterfactual", {"instances": []}, "one is taken at a time"),
     ("/v1/models/plain:counterfactual",
      {**instances(ROWS[:1]), "parameters": {"want": "much"}}, "'<0.5'"),
     ("/v1/models/plain:counterfactual",
@@ -174,6 +202,11 @@ def test_the_nearest_change_is_answered_otherwise(fleet, models):
     ("/v1/models/plain:counterfactual",
      {**instances(ROWS[:1]), "parameters": {"wnat": "<0.5"}}, "max_changed"),
     ("/v1/models/plain:counterfactual", {**instances(ROWS[:1]), "parameters": []}, "object"),
+    ("/v1/models/plain:interactions", instances(), "one is taken at a time"),
+    ("/v1/models/plain:interactions",
+     {**instances(ROWS[:1]), "parameters": {"top": 0}}, "1 to 1000"),
+    ("/v1/models/plain:interactions",
+     {**instances(ROWS[:1]), "parameters": {"top": "all"}}, "number"),
     ("/v2/models/plain/infer", {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32",
                                             "data": [1, 2, 3, 4]}],
                                 "outputs": [{"name": "contributions",

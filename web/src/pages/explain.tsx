@@ -12,6 +12,7 @@ import { saveCsv, saveElement } from "../parts/save";
 import type { Row, Value } from "../parts/rows";
 import { Many } from "./explain_many";
 import { Nearest } from "./nearest";
+import { Together } from "./together";
 
 interface Explanation {
   class?: number | string;
@@ -167,6 +168,7 @@ function One({ name, columns }: { name: string; columns: Column[] }) {
           </div>
         </Panel>
       </div>
+      <Together name={name} row={row} />
       <Nearest name={name} columns={columns} row={row} use={(next) => { setRow(next); setQuery({ row: JSON.stringify(next), endpoint: name }); scrollTo(0, 0); }} />
       <Panel title="Another row" wide note="JSON of a row, of an /invocations or a KServe request">
         <textarea rows={3} value={pasted} aria-label="row as JSON" onInput={(e) => setPasted(e.currentTarget.value)} />

@@ -31,6 +31,7 @@ export function Nearest({ name, columns, row, use }: { name: string; columns: Co
   const [found, setFound] = useState<{ of: string; found: Found }>();
   const [error, fail] = useState<Refusal>();
   const [busy, setBusy] = useState(false);
+  const [isOpen, unfold] = useState(false); /* 500 features are drawn when they are seen */
   const want = param("want");
   const list = (kind: May) => columns.map((c) => c.name).filter((c) => may[c] === kind);
   const parameters = Object.fromEntries(Object.entries({ want, fixed: list("fixed"), up: list("up"), down: list("down") }).filter(([, v]) => v.length > 0));
@@ -50,13 +51,13 @@ export function Nearest({ name, columns, row, use }: { name: string; columns: Co
         <button type="submit" class="main" disabled={busy}>{busy ? "it is searched" : "Find it"}</button>
         <span class="faint" id="want-hint">&gt;=0.5, &lt;0.3, 10..20, or a class</span>
       </form>
-      <details>
+      <details onToggle={(e) => unfold(e.currentTarget.open)}>
         <summary>what may change{Object.values(may).some((m) => m !== "either") ? `: ${columns.filter((c) => may[c.name] && may[c.name] !== "either").length} features are bound` : ""}</summary>
         <div class="binds">
-          {columns.map((c) => (
+          {isOpen && columns.map((c) => (
             <div key={c.name}>
-              <label for={`may-${c.name}`}>{c.name}</label>
-              <select id={`may-${c.name}`} value={may[c.name] ?? "either"} onChange={(e) => set({ ...may, [c.name]: e.currentTarget.value as May })}>
+              <span>{c.name}</span>
+              <select aria-label={`whether ${c.name} may change`} value={may[c.name] ?? "either"} onChange={(e) => set({ ...may, [c.name]: e.currentTarget.value as May })}>
                 {mays.filter(([m]) => !c.categories || m === "either" || m === "fixed").map(([m, word]) => <option key={m} value={m}>{word}</option>)}
               </select>
             </div>
