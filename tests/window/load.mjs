@@ -37,7 +37,7 @@ export async function capacity(server) {
     await page.reload();
     await page.getByText(options?.empty ? "two kept minutes" : "The next peak is expected").waitFor();
   };
-  await look(server, "capacity", "/ui/capacity?range=24h", { expect: "The next day", dark: true, then: canned() });
+  await look(server, "capacity", "/ui/capacity?range=24h", { expect: "The next day", then: canned() });
 
   await test("capacity: what is fullest, what it carries, and when peaks reach the limit", async () => {
     const page = await visit(server, "/ui/capacity?range=24h", { expect: "The next peak is expected", routes: { "**/mw/v1/history*": answered() } });

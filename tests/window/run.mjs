@@ -64,7 +64,7 @@ const pages = [
   ["models", "/ui/models", "churn"],
   ["model", "/ui/models/churn?diff=1..2", "differences"],
   ["version", "/ui/models/churn/1", "Point it here"],
-  ["lineage", "/ui/lineage?id=churn/1", "was made by the run", "dark"],
+  ["lineage", "/ui/lineage?id=churn/1", "was made by the run"],
   ["experiments", "/ui/experiments", "search"],
   ["runs", `/ui/experiments/${experiment_id}`, "run 11", "dark"],
   ["run", `/ui/runs/${runs[1]}`, "auc"],

@@ -56,7 +56,7 @@ function turnOf(r: Rollout): string {
 }
 
 function Changed({ of: c }: { of: Change }) {
-  const words = <>{c.what}<span class="faint">, {ago(c.at)}{c.by ? `, ${c.by}` : ""}</span></>;
+  const words = <>{c.what}<span class="faint">, {ago(c.at)}{c.by && c.by !== "anonymous" ? `, ${c.by}` : ""}</span></>;
   return <span title={`${moment(c.at)}${c.by ? `, begun by ${c.by}` : ""}`}>{c.to ? <A to={c.to}>{words}</A> : words}</span>;
 }
 

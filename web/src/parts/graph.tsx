@@ -81,7 +81,7 @@ export function LayerGraph({ name, says, nodes, edges, at, choose }: { name: str
           {nodes.map((n, i) => {
             const { x, y } = places.get(n.id)!;
             const full = `${n.text} ${n.kind}${n.note ? `, ${n.note}` : ""}`;
-            const seen = [cut(n.text, 26), cut(n.note ? `${n.kind}, ${n.note}` : n.kind, 28)] as const;
+            const seen = [cut(n.text, 22), cut(n.note ? `${n.kind}, ${n.note}` : n.kind, 28)] as const;
             const label = seen.join(" ") === full ? full : `${seen.join(" ")}: ${full}`; /* what is read begins with what is seen */
             return (
               <g key={n.id} data-node={i} role="button" tabindex={n === chosen ? 0 : -1} aria-pressed={n === chosen} aria-label={label}
