@@ -20,7 +20,7 @@ enum {
     LAYOUT_ROWS_MIN = 64,
     LAYOUT_ROWS_APART = 32, /* columns stand so many rows further apart than a block has: the same
                                row of all columns must not fall into one set of the cache */
-    LAYOUT_ROW_RANKS = 64,  /* are read whatever there is */
+    LAYOUT_ROW_RANKS = 128, /* are read whatever there is */
     LAYOUT_PART_ROWS = 256  /* of a block: what a tree needs for them stays in the first cache */
 };
 

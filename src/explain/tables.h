@@ -44,7 +44,8 @@ enum {
     TABLES_CHUNK_GROUPS = 64, /* are summed in float32, then added to float64 */
     TABLES_ALIGN = 64,        /* a table begins at a multiple of it */
     TABLES_WORD_BITS = 64,
-    TABLES_SPREAD = 32 /* features whose sums fit into registers */
+    TABLES_SPREAD = 32, /* features whose sums fit into registers; at most twice as many */
+    TABLES_SPREAD_MAX = 2 * TABLES_SPREAD
 };
 
 /* Rank < below, the other way round where `flip` is -1. All tests of a bit must hold; the last of
@@ -97,9 +98,10 @@ typedef struct tables_words {
     int16_t *belows;
     uint64_t *joint_masks, *joint_wants; /* set where (tests & mask) == want; 8 and more to read */
     tables_pick *picks;                  /* of each group */
-    /* TABLES_SPREAD of each group: for each place, its lane and 0x80, or 0 where it has none.
-     * NULL: there are more places. */
+    /* n_spread of each group: for each place, its lane and 0x80, or 0 where it has none.
+     * NULL: there are more than TABLES_SPREAD_MAX places. */
     uint8_t *spread;
+    size_t n_spread; /* TABLES_SPREAD or TABLES_SPREAD_MAX */
 } tables_words;
 
 /* Groups of one margin that are summed in float32. */

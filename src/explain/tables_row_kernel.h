@@ -44,17 +44,17 @@ ROW_INLINE void find_lines(const explain_tables *tables, const tables_chunk *chu
     }
 }
 
-/* One row's lines onto the sums of all features; then into float64. */
-ROW_INLINE void add_spread(const explain_tables *tables, const tables_chunk *chunk,
+/* One row's lines onto the sums of all n features; then into float64. `n` is a constant. */
+ROW_INLINE void add_spread(const explain_tables *tables, const tables_chunk *chunk, size_t n,
                            const float *const *lines, double *totals)
 {
-    const uint8_t *spread = tables->words.spread + chunk->first_group * TABLES_SPREAD;
-    float found[TABLES_SPREAD];
+    const uint8_t *spread = tables->words.spread + chunk->first_group * n;
+    float found[TABLES_SPREAD_MAX];
     row_sums sums = no_sums();
-    for (size_t g = chunk->first_group; g < chunk->end_group; g++, spread += TABLES_SPREAD)
-        add_line(&sums, *lines++, spread);
+    for (size_t g = chunk->first_group; g < chunk->end_group; g++, spread += n)
+        add_line(&sums, n, *lines++, spread);
     put_sums(&sums, found);
-    for (size_t place = 0; place < TABLES_SPREAD; place++)
+    for (size_t place = 0; place < n; place++)
         totals[place] += (double)found[place];
 }
 
@@ -62,15 +62,17 @@ ROW_INLINE void add_row(const explain_work *work, size_t margin, size_t row)
 {
     const explain_tables *tables = &work->layout->tables;
     size_t first = tables->first_chunk[margin], end = tables->first_chunk[margin + 1];
-    double totals[TABLES_SPREAD] = {0};
+    double totals[TABLES_SPREAD_MAX] = {0};
     const float *lines[2][TABLES_CHUNK_GROUPS];
     row_codes codes = read_codes(work);
     for (size_t i = first; i <= end; i++) {
         const tables_chunk *chunk = &tables->chunks[i];
         if (i < end)
             find_lines(tables, chunk, codes, lines[i % 2]);
-        if (i > first && tables->words.spread)
-            add_spread(tables, chunk - 1, lines[(i - 1) % 2], totals);
+        if (i > first && tables->words.spread && tables->words.n_spread == TABLES_SPREAD)
+            add_spread(tables, chunk - 1, TABLES_SPREAD, lines[(i - 1) % 2], totals);
+        else if (i > first && tables->words.spread)
+            add_spread(tables, chunk - 1, TABLES_SPREAD_MAX, lines[(i - 1) % 2], totals);
         else if (i > first)
             tables_add_lines(work, chunk - 1, lines[(i - 1) % 2], row, work->sums);
     }

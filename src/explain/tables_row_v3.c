@@ -11,10 +11,10 @@
 typedef const int16_t *row_codes;
 
 typedef struct row_sums {
-    __m256 of[TABLES_SPREAD / 8];
+    __m256 of[TABLES_SPREAD_MAX / 8];
 } row_sums;
 
-#define EACH_SUM _Pragma("GCC unroll 4") for (size_t u = 0; u < TABLES_SPREAD / 8; u++)
+#define EACH_SUM(n) _Pragma("GCC unroll 8") for (size_t u = 0; u < (n) / 8; u++)
 
 ROW_INLINE row_codes read_codes(const explain_work *work)
 {
@@ -56,14 +56,14 @@ ROW_INLINE uint64_t find_joints(const tables_words *words, const tables_word *wo
 ROW_INLINE row_sums no_sums(void)
 {
     row_sums sums;
-    EACH_SUM sums.of[u] = _mm256_setzero_ps();
+    EACH_SUM(TABLES_SPREAD_MAX) sums.of[u] = _mm256_setzero_ps();
     return sums;
 }
 
-ROW_INLINE void add_line(row_sums *sums, const float *line, const uint8_t *spread)
+ROW_INLINE void add_line(row_sums *sums, size_t n, const float *line, const uint8_t *spread)
 {
     __m256 eight = _mm256_loadu_ps(line);
-    EACH_SUM
+    EACH_SUM(n)
     {
         __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(spread + 8 * u));
         __m256i lanes = _mm256_cvtepi8_epi32(bytes);
@@ -75,7 +75,7 @@ ROW_INLINE void add_line(row_sums *sums, const float *line, const uint8_t *sprea
 
 ROW_INLINE void put_sums(const row_sums *sums, float *ret_sums)
 {
-    EACH_SUM _mm256_storeu_ps(ret_sums + 8 * u, sums->of[u]);
+    EACH_SUM(TABLES_SPREAD_MAX) _mm256_storeu_ps(ret_sums + 8 * u, sums->of[u]);
 }
 
 #include "tables_row_kernel.h"

@@ -1,4 +1,4 @@
-/* Few rows with AVX-512: the row's ranks stay in two registers, where there are 64 or fewer.
+/* Few rows with AVX-512: the row's ranks stay in registers, where there are 128 or fewer.
  *
  * With ROW_EMULATED the same source is built on SIMDe, which does every instruction in plain C:
  * tests/explain/test_explain.c runs it where the processor lacks them. */
@@ -20,13 +20,16 @@
 #define ROW_INLINE static inline __attribute__((always_inline))
 
 typedef struct row_codes {
-    __m512i low, high;
-    const int16_t *ranks; /* of more columns; else NULL */
+    __m512i of[LAYOUT_ROW_RANKS / 32];
+    bool wide;            /* more than 64 columns */
+    const int16_t *ranks; /* more than LAYOUT_ROW_RANKS of them; else NULL */
 } row_codes;
 
 typedef struct row_sums {
-    __m512 low, high;
+    __m512 of[TABLES_SPREAD_MAX / 16];
 } row_sums;
+
+#define EACH_SUM(n) _Pragma("GCC unroll 4") for (size_t u = 0; u < (n) / 16; u++)
 
 ROW_INLINE __m512i load_codes(const void *from)
 {
@@ -35,15 +38,24 @@ ROW_INLINE __m512i load_codes(const void *from)
 
 ROW_INLINE row_codes read_codes(const explain_work *work)
 {
-    bool many = work->layout->ranks.n_columns > LAYOUT_ROW_RANKS;
-    return (row_codes){load_codes(work->row_ranks), load_codes(work->row_ranks + 32),
-                       many ? work->row_ranks : NULL};
+    size_t n = work->layout->ranks.n_columns;
+    row_codes codes = {.wide = n > 64, .ranks = n > LAYOUT_ROW_RANKS ? work->row_ranks : NULL};
+    for (size_t i = 0; i < LAYOUT_ROW_RANKS / 32; i++)
+        codes.of[i] = load_codes(work->row_ranks + 32 * i);
+    return codes;
 }
 
+/* 32 ranks among 64, or among the second 64 too. */
 ROW_INLINE uint32_t find_half(const row_codes *codes, const uint16_t *columns,
                               const int16_t *belows)
 {
-    __m512i ranks = _mm512_permutex2var_epi16(codes->low, load_codes(columns), codes->high);
+    __m512i at = load_codes(columns);
+    __m512i ranks = _mm512_permutex2var_epi16(codes->of[0], at, codes->of[1]);
+    if (codes->wide) {
+        uint32_t second = _mm512_test_epi16_mask(at, _mm512_set1_epi16(64));
+        __m512i others = _mm512_permutex2var_epi16(codes->of[2], at, codes->of[3]);
+        ranks = _mm512_mask_blend_epi16(second, ranks, others);
+    }
     return _mm512_cmplt_epi16_mask(ranks, load_codes(belows));
 }
 
@@ -83,7 +95,9 @@ ROW_INLINE uint64_t find_joints(const tables_words *words, const tables_word *wo
 
 ROW_INLINE row_sums no_sums(void)
 {
-    return (row_sums){_mm512_setzero_ps(), _mm512_setzero_ps()};
+    row_sums sums;
+    EACH_SUM(TABLES_SPREAD_MAX) sums.of[u] = _mm512_setzero_ps();
+    return sums;
 }
 
 ROW_INLINE __m512 spread_line(__m512 line, const uint8_t *spread)
@@ -92,17 +106,15 @@ ROW_INLINE __m512 spread_line(__m512 line, const uint8_t *spread)
     return _mm512_maskz_permutexvar_ps(_mm512_movepi32_mask(lanes), lanes, line);
 }
 
-ROW_INLINE void add_line(row_sums *sums, const float *line, const uint8_t *spread)
+ROW_INLINE void add_line(row_sums *sums, size_t n, const float *line, const uint8_t *spread)
 {
     __m512 eight = _mm512_castps256_ps512(_mm256_loadu_ps(line));
-    sums->low = _mm512_add_ps(sums->low, spread_line(eight, spread));
-    sums->high = _mm512_add_ps(sums->high, spread_line(eight, spread + 16));
+    EACH_SUM(n) sums->of[u] = _mm512_add_ps(sums->of[u], spread_line(eight, spread + 16 * u));
 }
 
 ROW_INLINE void put_sums(const row_sums *sums, float *ret_sums)
 {
-    _mm512_storeu_ps(ret_sums, sums->low);
-    _mm512_storeu_ps(ret_sums + 16, sums->high);
+    EACH_SUM(TABLES_SPREAD_MAX) _mm512_storeu_ps(ret_sums + 16 * u, sums->of[u]);
 }
 
 #include "tables_row_kernel.h"

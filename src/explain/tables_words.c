@@ -180,8 +180,8 @@ static void put_spread(explain_tables *tables)
         const tables_chunk *chunk = &tables->chunks[c];
         for (size_t g = chunk->first_group; g < chunk->end_group; g++) {
             const tables_group *group = &tables->groups[g];
-            uint8_t *spread = tables->words.spread + g * TABLES_SPREAD;
-            memset(spread, 0, TABLES_SPREAD);
+            uint8_t *spread = tables->words.spread + g * tables->words.n_spread;
+            memset(spread, 0, tables->words.n_spread);
             for (size_t lane = 0; lane < group->n_lanes; lane++)
                 spread[tables->slot_places[chunk->first_slot + group->slots[lane]]] =
                     (uint8_t)(0x80 | lane);
@@ -202,7 +202,7 @@ static bool take_words(const word_maker *counted, bool spreads, mw_arena *arena)
     words->joint_masks = mw_arena_take_zeroed(arena, n_joints, sizeof *words->joint_masks);
     words->joint_wants = mw_arena_take_zeroed(arena, n_joints, sizeof *words->joint_wants);
     words->picks = mw_arena_take(arena, n_groups * sizeof *words->picks);
-    words->spread = spreads ? mw_arena_take(arena, n_groups * TABLES_SPREAD) : NULL;
+    words->spread = spreads ? mw_arena_take(arena, n_groups * words->n_spread) : NULL;
     return words->words && words->columns && words->belows && words->joint_masks &&
            words->joint_wants && words->picks && (words->spread || !spreads);
 }
@@ -212,7 +212,8 @@ mw_status words_make(explain_tables *tables, const explain_ranks *ranks, mw_aren
 {
     if (ranks->n_columns > UINT16_MAX || tables->n_groups == 0)
         return MW_OK;
-    bool spreads = ranks->n_places <= TABLES_SPREAD;
+    bool spreads = ranks->n_places <= TABLES_SPREAD_MAX;
+    tables->words.n_spread = ranks->n_places <= TABLES_SPREAD ? TABLES_SPREAD : TABLES_SPREAD_MAX;
     word_maker maker = {.tables = tables};
     make_words(&maker);
     if (!take_words(&maker, spreads, arena))

@@ -239,6 +239,7 @@ static const forest_wish wishes[] = {
      .n_margins = 2,
      .depth_max = 12,
      .stop = 0.25},
+    {.name = "many features", .n_trees = 12, .n_features = 100, .n_margins = 1, .depth_max = 5},
 };
 
 #endif
