@@ -1372,7 +1372,9 @@ static const cli_command commands[] = {
             ".tar is a tar file, any other a folder; it appears whole or not at all, and nothing "
             "is "
             "ever written over. A damaged file ends it with exit code 1 and its name.\n\n"
-            "Passwords and tokens are in it as digests only; it is readable by its owner alone.",
+            "Passwords and tokens are in it as digests only; it is readable by its owner alone.\n\n"
+            "Of a record in PostgreSQL the rows are read in one transaction; what is restored is a "
+            "record in a file, which 'mw server migrate' brings into a database again.",
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_OUTPUT, CLI_JSON),
         .examples = {{"mw server backup --record mw-record -o 2027-01-31.tar", "into a file"},
                      {"mw server backup --record mw-record -o backups/monday", "into a folder"}},
@@ -1406,7 +1408,8 @@ static const cli_command commands[] = {
             "aliases, and artifacts that lie on this machine, copied. Files in object stores stay "
             "there. All of it or nothing; a second time adds what is new. MLflow's database is "
             "only "
-            "read. The record must not be in use.",
+            "read. The record must not be in use, and be one in a file: 'mw server migrate' brings "
+            "it into PostgreSQL.",
         .arguments = {{"DATABASE", "sqlite:///path/to/mlflow.db, or its path", 1, 1, NULL, true}},
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_ARTIFACTS, CLI_JSON, CLI_OUTPUT),
         .examples =

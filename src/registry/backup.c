@@ -120,11 +120,18 @@ static mw_status look_at_copy(backup *b, mw_error *err)
     return status;
 }
 
+/* Of one moment: as a file by the engine's own copy, from PostgreSQL row by row. */
+static mw_status take_rows(backup *b, mw_error *err)
+{
+    char rows[RECORD_PLACE_BYTES];
+    MW_TRY(record_find_rows(b->registry->folder, rows, err));
+    return mw_store_is_address(rows) ? record_copy_rows(b->registry, b->copy, err)
+                                     : mw_store_copy(rows, b->copy, err);
+}
+
 static mw_status fill(backup *b, mw_error *err)
 {
-    char rows[PATH_BYTES + 16];
-    snprintf(rows, sizeof rows, "%s/record.db", b->registry->folder);
-    MW_TRY(mw_store_copy(rows, b->copy, err));
+    MW_TRY(take_rows(b, err));
     MW_TRY(look_at_copy(b, err));
     MW_TRY(mw_blobs_each(b->registry->blobs, see_digest, b, err)); /* behind the rows */
     b->report.n_blobs = b->n_digests;
@@ -138,7 +145,7 @@ static mw_status fill(backup *b, mw_error *err)
 
 static void remove_copy(const backup *b)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
     for (size_t i = 0; i < MW_COUNT(endings); i++) {
         char path[sizeof b->copy + 8];
         snprintf(path, sizeof path, "%s%s", b->copy, endings[i]);
@@ -151,13 +158,7 @@ mw_status mw_record_backup(const char *folder, const char *path, mw_backup_repor
 {
     backup b = {0};
     MW_TRY(mw_registry_look(folder, &b.registry, err));
-    mw_status status =
-        record_need_file(b.registry, "a backup is a copy of record.db",
-                         "pg_dump --schema=millwright keeps the rows; copy the artifacts after it: "
-                         "they are only added to",
-                         err);
-    if (status == MW_OK)
-        status = archive_create(path, &b.to, err);
+    mw_status status = archive_create(path, &b.to, err);
     if (status == MW_OK) {
         snprintf(b.copy, sizeof b.copy, "%.*s.rows-%ld", PATH_BYTES - 1, path, (long)getpid());
         for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';) /* beside, not inside */

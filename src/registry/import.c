@@ -481,8 +481,11 @@ mw_status mw_registry_import_mlflow(mw_registry *registry, const char *database,
         mw_at(err, "%s", database);
         return mw_mend(err, "name it as MLflow does: sqlite:///path/to/mlflow.db");
     }
-    MW_TRY(record_need_file(registry, "MLflow's database is read by SQLite",
-                            "import it into a record of its own, and look at it there", err));
+    MW_TRY(record_need_file(
+        registry, "MLflow's database is read by SQLite",
+        "import it into a record in a file; 'mw server migrate' then moves its rows "
+        "into a database that holds no record",
+        err));
     mw_arena_init(&arena, 64 * MW_KIB, 4 * MW_GIB);
     mw_status status = mw_registry_write_as(registry, actor, &arena, import_all, &self, err);
     mw_arena_done(&arena);

@@ -23,7 +23,8 @@ typedef struct migration {
 
 /* What a new database holds; the last is written by triggers of the others. */
 static const char *const seeded[] = {"experiments", "access", "deploy_epoch"};
-static const mw_copy_plan plan = {seeded, MW_COUNT(seeded), "deploy_epoch"};
+static const mw_copy_plan plan = {seeded, MW_COUNT(seeded), "deploy_epoch", false};
+static const mw_copy_plan plan_beside = {seeded, MW_COUNT(seeded), "deploy_epoch", true};
 
 /* ---- rows -------------------------------------------------------------------------------------
  */
@@ -74,6 +75,42 @@ static mw_status copy_rows(migration *m, const char *from, const char *to, mw_er
     mw_arena_done(&own);
     mw_store_close(m->to.store);
     mw_store_close(m->from.store);
+    return status;
+}
+
+/* ---- a copy beside a server ------------------------------------------------------------------ */
+
+typedef struct copy {
+    mw_sql *source;
+    mw_registry to;
+    mw_arena arena;
+} copy;
+
+static mw_status fill_copy(mw_record *record, void *given, mw_error *err)
+{
+    const copy *c = given;
+    mw_copy_report report;
+    return mw_sql_copy_all(c->source, record->session, &plan_beside, &report, err);
+}
+
+static mw_status read_beside(mw_record *record, void *given, mw_error *err)
+{
+    copy *c = given;
+    c->source = record->session;
+    return mw_registry_write(&c->to, &c->arena, fill_copy, c, err);
+}
+
+mw_status record_copy_rows(mw_registry *from, const char *to, mw_error *err)
+{
+    copy c = {.source = NULL};
+    mw_arena own;
+    MW_TRY(mw_store_open(to, record_steps, record_n_steps, &c.to.store, err));
+    mw_arena_init(&own, 64 * MW_KIB, MW_GIB);
+    mw_arena_init(&c.arena, 64 * MW_KIB, MW_GIB);
+    mw_status status = mw_registry_read(from, &own, read_beside, &c, err);
+    mw_arena_done(&c.arena);
+    mw_arena_done(&own);
+    mw_store_close(c.to.store);
     return status;
 }
 

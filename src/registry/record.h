@@ -103,6 +103,8 @@ MW_CHECKED mw_status record_settle(const char *folder, const char *address, bool
 /* store.json, which says so. */
 MW_CHECKED mw_status record_write_address(const char *folder, const char *address, mw_error *err);
 mw_status record_fail_none(const char *folder, mw_error *err);
+/* The rows as they are at one moment, whoever writes meanwhile, into a new file (migrate.c). */
+MW_CHECKED mw_status record_copy_rows(mw_registry *from, const char *to, mw_error *err);
 /* Fails: MW_UNSUPPORTED (MW4020) they are in no file, and `what` needs one. */
 MW_CHECKED mw_status record_need_file(const mw_registry *registry, const char *what,
                                       const char *instead, mw_error *err);

@@ -462,7 +462,8 @@ static mw_status check_alone(mw_sql *from, mw_error *err)
 static mw_status copy_all(copying *c, mw_error *err)
 {
     tables from, to;
-    MW_TRY(check_alone(c->from, err));
+    if (!c->plan->is_beside)
+        MW_TRY(check_alone(c->from, err));
     MW_TRY(read_tables(c, c->from, &from, err));
     MW_TRY(read_tables(c, c->to, &to, err));
     MW_TRY(check_alike(&from, &to, err));

@@ -153,6 +153,7 @@ typedef struct mw_copy_plan {
     const char *const *seeded; /* tables in which a new database has a row */
     size_t n_seeded;
     const char *last; /* copied behind all others, whose triggers write it; or NULL */
+    bool is_beside;   /* others may write `from` meanwhile: its session sees one state */
 } mw_copy_plan;
 
 typedef struct mw_copy_report {

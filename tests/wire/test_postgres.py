@@ -7,6 +7,7 @@ import pathlib
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -102,6 +103,13 @@ def put_versions(url, folder, name="credit", values=(1.0, 2.0)):
     return client
 
 
+def log_both(url, session, run, step):
+    """A batch of two metrics."""
+    return session.post(f"{url}/api/2.0/mlflow/runs/log-batch", timeout=30, json={
+        "run_id": run, "metrics": [{"key": key, "value": 1.0, "step": step, "timestamp": step}
+                                   for key in ("m", "n")]})
+
+
 def answer(url, name="credit"):
     body = {"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}
     reply = requests.post(f"{url}/endpoints/{name}/invocations", json=body, timeout=10)
@@ -165,7 +173,9 @@ def test_commands(postgres, tmp_path):
                    "--password-stdin").returncode != 0  # no password came
     assert "champion" in command("lineage", "show", "credit/1", "--record", "r").stdout
     assert command("audit", "verify", "--record", "r").returncode == 0
-    for arguments, words in ((("server", "backup", "--record", "r", "-o", "b.tar"), "pg_dump"),
+    (tmp_path / "m.db").touch()
+    for arguments, words in ((("server", "import-mlflow", "sqlite:///m.db", "--record", "r"),
+                              "mw server migrate"),
                              (("serve", "--record", "r", "--store", address + "x"),
                               "leave out --store"),
                              (("serve", "--record", "other", "--store", address), "--artifacts"),
@@ -175,7 +185,32 @@ def test_commands(postgres, tmp_path):
         done = command(*arguments)
         assert done.returncode != 0 and words in done.stderr, done.stderr
         assert "secret" not in done.stderr
+    back_up_beside_writes(server, tmp_path, command)
     assert server.stop() == 0
+
+
+def back_up_beside_writes(server, folder, command):
+    """Rows of one moment: each batch is in it whole or not at all, and the audit log holds."""
+    run, ending, n = MlflowClient(server.url).create_run("0").info.run_id, threading.Event(), []
+
+    def log():
+        while not ending.is_set():
+            n.append(log_both(server.url, requests, run, len(n)).status_code)
+    thread = threading.Thread(target=log)
+    thread.start()
+    wait_for(lambda: len(n) > 20, 60)
+    done = command("server", "backup", "--record", "r", "-o", "b.tar")
+    ending.set()
+    thread.join()
+    assert done.returncode == 0, done.stderr
+    assert not [p for p in folder.iterdir() if "rows-" in p.name]
+    assert command("server", "restore", "b.tar", "--record", "back").returncode == 0
+    head = done.stdout.split("audit head ")[1].strip()
+    assert command("audit", "verify", "--record", "back", "--head", head).returncode == 0
+    assert "champion" in command("lineage", "show", "credit/1", "--record", "back").stdout
+    with sqlite3.connect(folder / "back/record.db") as rows:
+        kept = dict(rows.execute("SELECT key, count(*) FROM metrics GROUP BY key"))
+    assert kept["m"] == kept["n"] and 20 < kept["m"] <= len(n) and set(n) == {200}
 
 
 def test_two_servers(postgres, tmp_path):
@@ -300,12 +335,11 @@ def test_killed_under_load(postgres, tmp_path):
         session = requests.Session()
         step = number
         while not ending.is_set():
-            reply = session.post(f"{server.url}/api/2.0/mlflow/runs/log-metric", timeout=30, json={
-                "run_id": run, "key": "m", "value": 1.0, "step": step, "timestamp": step})
+            reply = log_both(server.url, session, run, step)
             if reply.status_code == 200:
                 acknowledged.append(step)
             else:
-                refused.add(reply.status_code)
+                refused.add((reply.status_code, reply.json()["code"]))
             step += 4
 
     def predict():
@@ -335,9 +369,11 @@ def test_killed_under_load(postgres, tmp_path):
     for thread in threads:
         thread.join()
     assert len(acknowledged) >= before + 20, server.said()[-2000:]
-    assert not other and refused <= {500, 503}
-    there = {m.step for m in MlflowClient(server.url).get_metric_history(run, "m")}
-    assert set(acknowledged) <= there
+    assert not other and {status for status, _ in refused} <= {500, 503}
+    assert {code for status, code in refused if status == 503} <= {"MW4015", "MW4022"}, refused
+    there, also = ({m.step for m in MlflowClient(server.url).get_metric_history(run, key)}
+                   for key in ("m", "n"))
+    assert set(acknowledged) <= there and there == also  # a batch is kept whole
     assert "\nmw_record_up 1\n" in server.get("/metrics").text
     assert server.stop() == 0
 
