@@ -107,6 +107,26 @@ static void class_line(mw_buf *out, bool tty, const mw_forest *forest)
     mw_buf_text(out, forest->n_classes > CATEGORIES_SHOWN && tty ? ", ...\n" : "\n");
 }
 
+/* A default as it was declared: a category by its text. */
+static void json_default(mw_buf *out, const mw_column *column)
+{
+    double value = column->default_value;
+    if (column->categories && value >= 0 && value < (double)column->n_categories)
+        mw_json_write_text(out, column->categories[(size_t)value]);
+    else
+        mw_json_write_double(out, value);
+}
+
+static void declared(mw_buf *out, const mw_column *column)
+{
+    for (size_t i = 0; i < column->n_was; i++)
+        mw_buf_format(out, "%s%.*s", i ? " or " : ", was ", MW_VIEW_ARG(column->was[i]));
+    if (!column->has_default)
+        return;
+    mw_buf_text(out, ", left out: ");
+    json_default(out, column);
+}
+
 static void feature_line(mw_buf *out, bool tty, const mw_column *column, size_t widest)
 {
     size_t start = out->size;
@@ -119,6 +139,7 @@ static void feature_line(mw_buf *out, bool tty, const mw_column *column, size_t 
     mw_buf_text(out, mw_column_type_name(column->type));
     if (column->optional)
         mw_buf_text(out, ", optional");
+    declared(out, column);
     if (column->categories)
         mw_buf_format(out, "[%zu]", column->n_categories);
     if (column->hashed)
@@ -252,6 +273,15 @@ static void json_feature(mw_buf *out, const mw_column *column)
     mw_json_write_text(out, column->name);
     mw_buf_format(out, ",\"type\":\"%s\",\"optional\":%s", mw_column_type_name(column->type),
                   column->optional ? "true" : "false");
+    for (size_t i = 0; i < column->n_was; i++) {
+        mw_buf_text(out, i ? "," : ",\"was\":[");
+        mw_json_write_text(out, column->was[i]);
+    }
+    mw_buf_text(out, column->n_was ? "]" : "");
+    if (column->has_default) {
+        mw_buf_text(out, ",\"default\":");
+        json_default(out, column);
+    }
     if (column->hashed)
         mw_buf_format(out, ",\"known_hashes\":%zu", column->n_category_hashes);
     if (column->categories) {

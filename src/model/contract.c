@@ -37,6 +37,8 @@ mw_status mw_forest_contract(const mw_forest *forest, mw_arena *arena, mw_contra
             .name = from->name,
             .type = mw_view_of(mw_column_type_name(from->type)),
             .optional = from->optional,
+            .was = from->was,
+            .n_was = from->n_was,
             .takes_unknown = from->unknown_is_missing,
             .categories = from->categories,
             .n_categories = from->n_categories,

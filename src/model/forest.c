@@ -1,4 +1,5 @@
 /* The door: files and bytes in, forests out. */
+#include "declared.h"
 #include "model.h"
 
 #include "catboost.h"
@@ -97,8 +98,16 @@ static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *e
 {
     mw_file file;
     MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
-    mw_status status = model_read_file(&file, path, 0, ret_forest, err);
+    mw_forest *forest;
+    mw_status status = model_read_file(&file, path, 0, &forest, err);
     mw_file_done(&file);
+    if (status != MW_OK)
+        return status;
+    status = model_declared_beside(forest, path, err);
+    if (status == MW_OK)
+        *ret_forest = forest;
+    else
+        mw_forest_free(forest);
     return status;
 }
 

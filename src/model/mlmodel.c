@@ -12,10 +12,12 @@
 
 #include "names.h"
 #include "read.h"
+#include "declared.h"
 #include "signature.h"
 
 typedef struct mlmodel {
     mw_view data, model_class, signature;
+    const mw_yaml *declared; /* NULL: nothing */
     const mw_yaml *data_node;
     bool sklearn, classifier;
 } mlmodel;
@@ -144,6 +146,9 @@ static mw_status read_mlmodel(const mw_yaml *root, mlmodel *ml, mw_error *err)
     MW_TRY(read_flavor(flavors, ml, err));
     if (signature && signature->kind == MW_YAML_MAP)
         ml->signature = text_of(signature, "inputs");
+    const mw_yaml *metadata = mw_yaml_member(root, "metadata");
+    if (metadata && metadata->kind == MW_YAML_MAP)
+        ml->declared = mw_yaml_member(metadata, "millwright");
     return check_path(ml, err);
 }
 
@@ -179,9 +184,11 @@ static mw_status dress(const mlmodel *ml, mw_forest *forest, mw_error *err)
 {
     if (ml->classifier)
         MW_TRY(answer_labels(forest, err));
-    if (ml->signature.size == 0 || model_signature_apply(forest, ml->signature, err) == MW_OK)
+    if (ml->signature.size > 0 && model_signature_apply(forest, ml->signature, err) != MW_OK)
+        return mw_at(err, "MLmodel: signature.inputs");
+    if (model_declared_apply(forest, ml->declared, err) == MW_OK)
         return MW_OK;
-    return mw_at(err, "MLmodel: signature.inputs");
+    return mw_at(err, "MLmodel");
 }
 
 static mw_status load_data(const char *folder, const mlmodel *ml, mw_forest **ret_forest,

@@ -96,6 +96,15 @@ static bool recode_column(const shadow_job *job, size_t at, size_t c, double *ro
     return true;
 }
 
+/* A column of one version for that of the other, whichever of them was called anew. */
+static ptrdiff_t find_for(const mw_schema *from, const mw_column *column)
+{
+    ptrdiff_t at = mw_schema_find(from, column->name);
+    for (size_t i = 0; at < 0 && i < column->n_was; i++)
+        at = mw_schema_find(from, column->was[i]);
+    return at;
+}
+
 /* The rows as the other version reads them: columns by name, missing where there is none,
  * categories by their texts. NULL: it would refuse them, or there is no memory. */
 static double *as_read_by_other(const shadow_job *job)
@@ -104,12 +113,12 @@ static double *as_read_by_other(const shadow_job *job)
     double *rows = malloc(job->n_rows * to->n_columns * sizeof *rows);
     bool fits = rows != NULL;
     for (size_t c = 0; fits && c < to->n_columns; c++) {
-        ptrdiff_t at = mw_schema_find(from, to->columns[c].name);
+        ptrdiff_t at = find_for(from, &to->columns[c]);
         if (at >= 0 && (size_t)at < job->n_columns)
             fits = recode_column(job, (size_t)at, c, rows);
         else
             for (size_t r = 0; r < job->n_rows; r++)
-                rows[r * to->n_columns + c] = NAN;
+                rows[r * to->n_columns + c] = to->blank ? to->blank[c] : NAN;
     }
     if (fits)
         return rows;

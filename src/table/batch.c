@@ -25,12 +25,22 @@ mw_status mw_batch_make_unset(const mw_schema *schema, size_t n_rows, mw_arena *
     return MW_OK;
 }
 
+void table_blank_row(const mw_schema *schema, double *cells)
+{
+    if (schema->blank) {
+        memcpy(cells, schema->blank, schema->n_columns * sizeof *cells);
+        return;
+    }
+    for (size_t i = 0; i < schema->n_columns; i++)
+        cells[i] = (double)NAN;
+}
+
 mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
                         mw_batch *ret_batch, mw_error *err)
 {
     MW_TRY(mw_batch_make_unset(schema, n_rows, arena, ret_batch, err));
-    for (size_t i = 0; i < n_rows * schema->n_columns; i++)
-        ret_batch->values[i] = (double)NAN;
+    for (size_t row = 0; row < n_rows; row++)
+        table_blank_row(schema, ret_batch->values + row * schema->n_columns);
     return MW_OK;
 }
 

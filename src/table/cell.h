@@ -31,6 +31,9 @@ mw_status table_map_positions(const mw_schema *schema, mw_arena *arena, table_ma
  * columns as a whole are. */
 mw_status table_fail_count(mw_code code, const mw_schema *schema, size_t n_given, mw_error *err);
 
+/* A row of which nothing is said so far. */
+void table_blank_row(const mw_schema *schema, double *cells);
+
 /* Rows that grow: the batch of a body whose count of rows is not known before its end. */
 typedef struct table_rows {
     const mw_schema *schema;

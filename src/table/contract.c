@@ -101,6 +101,9 @@ static void compare_categories(comparison *c, const mw_contract_column *a,
 
 static void compare_column(comparison *c, const mw_contract_column *a, const mw_contract_column *b)
 {
+    if (c->before->named && c->after->named && !mw_view_equal(a->name, b->name))
+        tell(c, "renamed", false, "column '%.*s' is called '%.*s', and takes both", SHOWN(a->name),
+             SHOWN(b->name));
     if (!mw_view_equal(a->type, b->type))
         tell(c, "retyped", !is_wider(a->type, b->type), "column '%.*s' was %.*s and is %.*s",
              SHOWN(b->name), SHOWN(a->type), SHOWN(b->type));
@@ -155,6 +158,20 @@ static void find_partners(named_column *a, size_t n_a, named_column *b, size_t n
     qsort(b, n_b, sizeof *b, compare_places);
 }
 
+/* A column that is called otherwise now, and says so. */
+static void find_renamed(const comparison *c, named_column *a, named_column *b)
+{
+    for (size_t k = 0; k < c->after->n_columns; k++) {
+        const mw_contract_column *new = &c->after->columns[k];
+        for (size_t w = 0; b[k].partner == SIZE_MAX && w < new->n_was; w++)
+            for (size_t i = 0; i < c->before->n_columns && b[k].partner == SIZE_MAX; i++)
+                if (a[i].partner == SIZE_MAX && mw_view_equal(a[i].name, new->was[w])) {
+                    a[i].partner = k;
+                    b[k].partner = i;
+                }
+    }
+}
+
 /* Those that both have stand in another order: the first that does. */
 static void compare_order(const comparison *c, const named_column *a)
 {
@@ -199,6 +216,7 @@ static void compare_by_name(comparison *c)
     named_column *a = list_names(c->before), *b = list_names(c->after);
     if (a && b) {
         find_partners(a, c->before->n_columns, b, c->after->n_columns);
+        find_renamed(c, a, b);
         tell_names(c, a, b);
     }
     c->no_memory = c->no_memory || !a || !b;

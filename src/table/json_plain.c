@@ -110,7 +110,7 @@ typedef struct plain_part {
 typedef struct plain_work {
     mw_crew crew; /* first: the pool hands it back */
     const table_mapping *mapping;
-    size_t n_columns;
+    const mw_schema *schema;
     const char *end;
     double *values;
     size_t n_parts;
@@ -130,15 +130,15 @@ static const char *next_row(const char *at, const char *end)
 
 static void read_part(const plain_work *work, plain_part *part)
 {
-    double *cells = work->values + part->first_row * work->n_columns;
+    size_t n_columns = work->schema->n_columns;
+    double *cells = work->values + part->first_row * n_columns;
     part->next = part->begin;
     while (part->next && part->next < part->limit && part->n_rows < part->n_counted) {
-        for (size_t i = 0; i < work->n_columns; i++)
-            cells[i] = (double)NAN;
+        table_blank_row(work->schema, cells);
         const char *behind = table_plain_row(part->next, work->end, work->mapping, cells);
         if (!behind)
             return;
-        cells += work->n_columns;
+        cells += n_columns;
         part->n_rows++;
         part->behind = behind;
         part->next = next_row(behind, work->end);
@@ -211,7 +211,7 @@ void table_read_plain_lists(table_json *json, const table_mapping *mapping)
         return;
     work->crew.run = read_parts;
     work->mapping = mapping;
-    work->n_columns = json->rows.schema->n_columns;
+    work->schema = json->rows.schema;
     work->end = json->scan.end;
     size_t n_counted = cut(work, begin);
     if (!may_hold((size_t)(json->scan.end - begin), n_counted, mapping->n_fields))

@@ -35,10 +35,8 @@ double *table_rows_add(table_rows *rows, size_t expect_more, mw_error *err)
         (void)mw_fail_memory(err, "the rows");
         return NULL;
     }
-    size_t n_columns = rows->schema->n_columns;
-    double *cells = rows->values + rows->n_rows++ * n_columns;
-    for (size_t i = 0; i < n_columns; i++)
-        cells[i] = (double)NAN;
+    double *cells = rows->values + rows->n_rows++ * rows->schema->n_columns;
+    table_blank_row(rows->schema, cells);
     return cells;
 }
 

@@ -32,9 +32,16 @@ static size_t find_slot(const uint32_t *index, size_t size, mw_view text, const 
     return slot;
 }
 
-static mw_view column_text(const void *items, size_t i)
+struct mw_former_name {
+    mw_view name;
+    uint32_t column;
+};
+
+static mw_view name_text(const void *items, size_t i)
 {
-    return ((const mw_column *)items)[i].name;
+    const mw_schema *schema = items;
+    return i < schema->n_columns ? schema->columns[i].name
+                                 : schema->formers[i - schema->n_columns].name;
 }
 
 static mw_view category_text(const void *items, size_t i)
@@ -96,13 +103,73 @@ static bool is_plain(mw_view text)
     return true;
 }
 
+static mw_status take_name(const mw_schema *schema, uint32_t *index, size_t i, mw_error *err)
+{
+    mw_view name = name_text(schema, i);
+    size_t slot = find_slot(index, schema->index_size, name, schema, name_text);
+    if (index[slot] != 0) {
+        mw_fail(err, MW_E_TABLE_NAME_TWICE, "two columns are called '%.*s'", MW_VIEW_ARG(name));
+        return mw_mend(err, "give every column a name of its own");
+    }
+    index[slot] = (uint32_t)i + 1;
+    return MW_OK;
+}
+
+/* Behind the names that columns have. */
+static mw_status take_formers(mw_schema *schema, uint32_t *index, size_t n, mw_arena *arena,
+                              mw_error *err)
+{
+    struct mw_former_name *formers = mw_arena_take_zeroed(arena, n, sizeof *formers);
+    size_t at = 0;
+    if (!formers)
+        return mw_fail_memory(err, "columns");
+    schema->formers = formers;
+    for (size_t c = 0; c < schema->n_columns; c++) {
+        const mw_column *column = &schema->columns[c];
+        for (size_t i = 0; i < column->n_was; i++, at++) {
+            formers[at] = (struct mw_former_name){column->was[i], (uint32_t)c};
+            MW_TRY(take_name(schema, index, schema->n_columns + at, err));
+        }
+    }
+    return MW_OK;
+}
+
+static mw_status copy_was(mw_column *column, mw_arena *arena, mw_error *err)
+{
+    mw_view *names = mw_arena_take_zeroed(arena, column->n_was + 1, sizeof *names);
+    bool is_copied = names != NULL;
+    for (size_t i = 0; is_copied && i < column->n_was; i++) {
+        names[i] = column->was[i];
+        is_copied = copy_view(arena, &names[i]);
+    }
+    column->was = names;
+    return is_copied ? MW_OK : mw_fail_memory(err, "columns");
+}
+
+static mw_status make_blank(mw_schema *schema, mw_arena *arena, mw_error *err)
+{
+    double *blank = mw_arena_take(arena, schema->n_columns * sizeof *blank);
+    if (!blank)
+        return mw_fail_memory(err, "columns");
+    for (size_t c = 0; c < schema->n_columns; c++)
+        blank[c] = schema->columns[c].has_default ? schema->columns[c].default_value
+                                                  : (double)__builtin_nan("");
+    schema->blank = blank;
+    return MW_OK;
+}
+
 mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named, mw_arena *arena,
                          mw_schema *ret_schema, mw_error *err)
 {
-    size_t size = index_size_for(n_columns);
+    size_t n_formers = 0, n_defaults = 0;
+    for (size_t i = 0; i < n_columns; i++) {
+        n_formers += columns[i].n_was;
+        n_defaults += columns[i].has_default;
+    }
+    size_t size = index_size_for(n_columns + n_formers);
     mw_column *copies = mw_arena_take_zeroed(arena, n_columns, sizeof *copies);
     uint32_t *index = mw_arena_take_zeroed(arena, size, sizeof *index);
-    bool plain_names = true;
+    mw_schema made = {copies, n_columns, named, true, index, size, NULL, NULL};
     if (!copies || !index)
         return mw_fail_memory(err, "columns");
     for (size_t i = 0; i < n_columns; i++) {
@@ -110,16 +177,16 @@ mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named,
         if (!copy_view(arena, &copies[i].name))
             return mw_fail_memory(err, "columns");
         MW_TRY(copy_categories(&copies[i], arena, err));
-        plain_names = plain_names && is_plain(copies[i].name);
-        size_t slot = find_slot(index, size, copies[i].name, copies, column_text);
-        if (index[slot] != 0) {
-            mw_fail(err, MW_E_TABLE_NAME_TWICE, "two columns are called '%.*s'",
-                    MW_VIEW_ARG(copies[i].name));
-            return mw_mend(err, "give every column a name of its own");
-        }
-        index[slot] = (uint32_t)i + 1;
+        if (copies[i].n_was > 0)
+            MW_TRY(copy_was(&copies[i], arena, err));
+        made.plain_names = made.plain_names && is_plain(copies[i].name);
+        MW_TRY(take_name(&made, index, i, err));
     }
-    *ret_schema = (mw_schema){copies, n_columns, named, plain_names, index, size};
+    if (n_formers > 0)
+        MW_TRY(take_formers(&made, index, n_formers, arena, err));
+    if (n_defaults > 0)
+        MW_TRY(make_blank(&made, arena, err));
+    *ret_schema = made;
     return MW_OK;
 }
 
@@ -127,8 +194,9 @@ ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name)
 {
     if (schema->index_size == 0)
         return -1;
-    size_t slot = find_slot(schema->index, schema->index_size, name, schema->columns, column_text);
-    return (ptrdiff_t)schema->index[slot] - 1;
+    size_t slot = find_slot(schema->index, schema->index_size, name, schema, name_text);
+    ptrdiff_t found = (ptrdiff_t)schema->index[slot] - 1, n = (ptrdiff_t)schema->n_columns;
+    return found < n ? found : (ptrdiff_t)schema->formers[found - n].column;
 }
 
 static ptrdiff_t find_hash(const mw_column *column, uint32_t hash)

@@ -28,7 +28,11 @@ const char *mw_column_type_name(mw_column_type type);
 typedef struct mw_column {
     mw_view name; /* never empty: "f3" is made up when the model knows no names */
     mw_column_type type;
-    bool optional;             /* may be absent from a request: then every row is missing */
+    bool optional;    /* may be absent from a request: then every row is missing, or */
+    bool has_default; /* then has this value, as a cell holds it; null is missing still */
+    double default_value;
+    const mw_view *was; /* names that it had before; a request may use them */
+    size_t n_was;
     const mw_view *categories; /* texts of codes 0..n_categories-1; NULL: codes come as numbers */
     size_t n_categories;
     bool categories_are_numbers; /* their texts are numbers: a number is looked up by its value */
@@ -52,13 +56,15 @@ typedef struct mw_schema {
     bool plain_names;      /* JSON has them as they are: no quote, backslash or control byte */
     const uint32_t *index; /* open-addressed hash of names; behind the door */
     size_t index_size;     /* a power of two */
+    const struct mw_former_name *formers; /* of columns, which the index counts behind theirs */
+    const double *blank; /* a row of which nothing is said: n_columns; NULL: all are missing */
 } mw_schema;
 
 /* Make a schema over `columns`; copies everything into `arena`, which must outlive it.
  * Fails: MW_BAD_DATA when two columns have one name, MW_NO_MEMORY. */
 MW_CHECKED mw_status mw_schema_make(const mw_column *columns, size_t n_columns, bool named,
                                     mw_arena *arena, mw_schema *ret_schema, mw_error *err);
-/* Position of the column called `name`, or -1. */
+/* Position of the column called `name`, now or before, or -1. */
 ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name);
 /* The code of a category's text, or -1; also of a hashed column. */
 ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
@@ -79,7 +85,9 @@ size_t mw_stranger_text(uint32_t mark, char ret_text[MW_STRANGER_BYTES]);
 typedef struct mw_contract_column {
     mw_view name, type; /* name: absent, or set; type: a word of mw_column_type_name, or another */
     bool optional, takes_unknown; /* takes_unknown: a new category reads as missing */
-    const mw_view *categories;    /* in the order of their codes; NULL: none are known */
+    const mw_view *was;           /* names that requests may use for it */
+    size_t n_was;
+    const mw_view *categories; /* in the order of their codes; NULL: none are known */
     size_t n_categories;
 } mw_contract_column;
 
@@ -95,8 +103,8 @@ typedef struct mw_contract {
 } mw_contract;
 
 typedef struct mw_contract_change {
-    const char *rule; /* "added", "removed", "retyped", "required", "optional", "reordered",
-                         "categories", "columns", "outputs", "answer", "classes" */
+    const char *rule; /* "added", "removed", "renamed", "retyped", "required", "optional",
+                         "reordered", "categories", "columns", "outputs", "answer", "classes" */
     bool breaks;      /* requests that were right fail now, or mean something else */
     char what[256];
 } mw_contract_change;
@@ -119,7 +127,7 @@ typedef struct mw_batch {
 /* The batch as the predictor takes it. */
 mw_matrix mw_batch_matrix(const mw_batch *batch);
 
-/* Room for n_rows rows of the schema, every value NaN. */
+/* Room for n_rows rows of the schema, of which nothing is said: NaN, or a column's default. */
 MW_CHECKED mw_status mw_batch_make(const mw_schema *schema, size_t n_rows, mw_arena *arena,
                                    mw_batch *ret_batch, mw_error *err);
 /* The same with values that mean nothing, for a caller who sets each of them. */

@@ -40,6 +40,30 @@ static mw_contract contract(const char *text, mw_contract_column *columns, bool 
     return c;
 }
 
+/* One that says what it was called takes the place of that one. */
+static void test_renamed(void **state)
+{
+    (void)state;
+    static const mw_view was[] = {MW_VIEW("x"), MW_VIEW("salary")};
+    static const struct {
+        const char *before, *after, *told;
+    } cases[] = {
+        {"a:float64 salary:int32", "a:float64 income:int32", "renamed"},
+        {"a:float64 salary:int64", "a:float64 income:int32", "renamed retyped!"},
+        {"salary:int32 a:float64", "a:float64 income:int32", "renamed reordered!"},
+        {"a:float64 salary:int32 income:int32", "a:float64 income:int32", "removed!"},
+        {"a:float64", "a:float64 income:int32", "added!"},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_contract_column a[4], b[4];
+        mw_contract before = contract(cases[i].before, a, true),
+                    after = contract(cases[i].after, b, true);
+        b[1].was = was;
+        b[1].n_was = 2;
+        check(&before, &after, cases[i].told);
+    }
+}
+
 static void test_columns(void **state)
 {
     (void)state;
@@ -131,7 +155,8 @@ static void test_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns), cmocka_unit_test(test_names_that_go_or_come),
-        cmocka_unit_test(test_categories), cmocka_unit_test(test_answers)};
+        cmocka_unit_test(test_renamed), cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_names_that_go_or_come), cmocka_unit_test(test_categories),
+        cmocka_unit_test(test_answers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

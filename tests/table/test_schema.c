@@ -26,6 +26,48 @@ static void test_find(void **state)
     mw_arena_done(&arena);
 }
 
+/* What a column was called finds it, and nothing else does. */
+static void test_names_from_before(void **state)
+{
+    (void)state;
+    static const mw_view was[] = {MW_VIEW("salary"), MW_VIEW("wage")};
+    static const mw_view taken[] = {MW_VIEW("age")};
+    mw_column columns[] = {{.name = MW_VIEW("age")},
+                           {.name = MW_VIEW("income"), .was = was, .n_was = 2},
+                           {.name = MW_VIEW("city")}};
+    mw_arena arena;
+    mw_schema schema;
+    mw_error err;
+    mw_arena_init(&arena, 4096, MW_MIB);
+    assert_int_equal(mw_schema_make(columns, 3, true, &arena, &schema, NULL), MW_OK);
+    assert_int_equal(mw_schema_find(&schema, MW_VIEW("income")), 1);
+    assert_int_equal(mw_schema_find(&schema, MW_VIEW("salary")), 1);
+    assert_int_equal(mw_schema_find(&schema, MW_VIEW("wage")), 1);
+    assert_int_equal(mw_schema_find(&schema, MW_VIEW("pay")), -1);
+    columns[2].was = taken;
+    columns[2].n_was = 1;
+    assert_int_equal(mw_schema_make(columns, 3, true, &arena, &schema, &err), MW_BAD_DATA);
+    assert_string_equal(err.what, "two columns are called 'age'");
+    mw_arena_done(&arena);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    const mw_column columns[] = {
+        {.name = MW_VIEW("a")},
+        {.name = MW_VIEW("b"), .optional = true, .has_default = true, .default_value = 7}};
+    mw_arena arena;
+    mw_schema schema;
+    mw_batch batch;
+    mw_arena_init(&arena, 4096, MW_MIB);
+    assert_int_equal(mw_schema_make(columns, 2, true, &arena, &schema, NULL), MW_OK);
+    assert_int_equal(mw_batch_make(&schema, 2, &arena, &batch, NULL), MW_OK);
+    for (size_t row = 0; row < 2; row++)
+        assert_true(isnan(batch.values[2 * row]) && batch.values[2 * row + 1] == 7);
+    mw_arena_done(&arena);
+}
+
 static void test_one_name_twice(void **state)
 {
     (void)state;
@@ -122,6 +164,8 @@ int main(void)
         cmocka_unit_test(test_category_hash),
         cmocka_unit_test(test_hashed_column),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_names_from_before),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_one_name_twice),
         cmocka_unit_test(test_many_categories),
         cmocka_unit_test(test_missing_columns_are_named),

@@ -1,0 +1,100 @@
+"""Columns that change between versions, as the model declares it: requests of clients that know the
+older one are right still."""
+import json
+import shutil
+
+import numpy as np
+import pytest
+import xgboost
+from conftest import ROOT
+
+MODEL = ROOT / "examples/models/credit.json"
+OLD = ["credit_limit", "balance", "payments_late", "months_since_late", "salary", "age",
+       "months_customer", "last_payment"]
+NEW = [name if name != "salary" else "income" for name in OLD]
+ROW = [29000.0, 2480.0, 2, 44, 33300.0, 64, 28, 2.34]
+DECLARED = "columns:\n  income: {was: salary}\n  age: {default: 40}\n"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evolved")
+    shutil.copy(MODEL, folder / "credit.json")
+    (folder / "credit.json.contract.yaml").write_text(DECLARED)
+    return folder / "credit.json"
+
+
+def as_json(server, body):
+    answer = server.post("/invocations", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["predictions"]
+
+
+def test_old_requests_are_right(serve, model):
+    server, plain = serve(f"credit={model}"), serve(f"credit={MODEL}")
+
+    def wanted(**changes):
+        return as_json(plain, {"dataframe_records": [{**dict(zip(NEW, ROW)), **changes}]})
+    old, new = dict(zip(OLD, ROW)), dict(zip(NEW, ROW))
+    no_age = {name: value for name, value in old.items() if name != "age"}
+    for body in ({"dataframe_records": [old]}, {"dataframe_records": [new]},
+                 {"dataframe_split": {"columns": OLD, "data": [ROW]}},
+                 {"dataframe_split": {"columns": OLD[::-1], "data": [ROW[::-1]]}},
+                 {"inputs": {name: [value] for name, value in old.items()}}):
+        assert as_json(server, body) == wanted(), body
+    # left out is the default, of each row by itself; null is missing
+    assert as_json(server, {"dataframe_records": [no_age, old]}) == wanted(age=40) + wanted()
+    assert as_json(server, {"dataframe_records": [{**old, "age": None}]}) == wanted(age=None)
+    keys, values = list(no_age), list(no_age.values())
+    assert as_json(server, {"dataframe_split": {"columns": keys, "data": [values]}}) == \
+        wanted(age=40)
+    csv = server.post("/invocations", headers={"Content-Type": "text/csv"},
+                      data=",".join(keys) + "\n" + ",".join(map(str, values)) + "\n")
+    assert csv.json()["predictions"] == wanted(age=40)
+    tensors = [{"name": name, "datatype": "FP64", "shape": [1], "data": [value]}
+               for name, value in no_age.items()]
+    answer = server.post("/v2/models/credit/infer", json={"inputs": tensors})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["outputs"][0]["data"] == pytest.approx(wanted(age=40), rel=1e-6)
+    both = server.post("/invocations", json={
+        "dataframe_split": {"columns": NEW + ["salary"], "data": [ROW + [1.0]]}})
+    assert both.status_code == 400 and "salary" in both.text
+
+
+def test_it_is_shown(run, model):
+    shown = run("model", "show", model).stdout
+    assert "age\tfloat64, optional, left out: 40.0" in shown, shown
+    features = json.loads(run("model", "show", model, "--json").stdout)["features"]
+    found = {f["name"]: f for f in features}
+    assert found["income"]["was"] == ["salary"] and found["age"]["default"] == 40
+
+
+def test_a_rename_breaks_nobody(run, tmp_path, model):
+    """The version before had the old name, and wanted an age."""
+    before = tmp_path / "before.json"
+    before.write_text(MODEL.read_text().replace('"income"', '"salary"'))
+    done = json.loads(run("model", "diff", before, model, "--format", "json").stdout)
+    assert [c["key"] for c in done["differences"]] == ["renamed", "optional"] and not done["breaks"]
+    undeclared = json.loads(run("model", "diff", before, MODEL, "--format", "json").stdout)
+    assert undeclared["breaks"]
+
+
+def test_what_does_not_fit_is_refused(run, tmp_path):
+    shutil.copy(MODEL, tmp_path / "credit.json")
+    (tmp_path / "credit.json.contract.yaml").write_text("columns:\n  age: {default: old}\n")
+    done = run("model", "show", tmp_path / "credit.json")
+    assert done.returncode == 1 and "MW2106" in done.stderr
+    assert "credit.json.contract.yaml: 2:18: no value of its column: 'old'" in done.stderr
+
+
+def test_declared_where_it_is_logged(serve, tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    rows = np.random.default_rng(1).normal(size=(100, 2))
+    booster = xgboost.train({"max_depth": 2, "nthread": 1},
+                            xgboost.DMatrix(rows, rows.sum(axis=1), feature_names=["a", "b"]), 3)
+    mlflow.xgboost.save_model(booster, tmp_path / "m", pip_requirements=["xgboost"], metadata={
+        "millwright": {"columns": {"b": {"was": "bee", "default": 0.5}}}})
+    server = serve(f"m={tmp_path / 'm'}")
+    one = as_json(server, {"dataframe_records": [{"a": 1, "bee": 0.5}, {"a": 1},
+                                                 {"a": 1, "b": -2}]})
+    assert one[0] == one[1] != one[2]
