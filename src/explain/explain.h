@@ -45,7 +45,7 @@ MW_CHECKED mw_status mw_explain_check_columns(const mw_forest *forest, mw_error 
  * err says how to mend it MW_BAD_DATA     a cover is no number, or below zero MW_NO_MEMORY Cost:
  * about 0.1 ms for a tree of depth 6, for each of its margins; memory, see
  *        mw_explainer_memory_bytes: 64 kB for such a tree, MW_LIMIT_EXPLAINER_BYTES for tables in
- *        all, a quarter of it more for trees without tables */
+ *        all, a quarter of it more for trees without tables, and another for what asks one row */
 MW_CHECKED mw_status mw_explainer_new(const mw_forest *forest, mw_explainer **ret_explainer,
                                       mw_error *err);
 void mw_explainer_free(mw_explainer *explainer);

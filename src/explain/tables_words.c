@@ -191,6 +191,16 @@ static void put_spread(explain_tables *tables)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+static size_t bytes_of(const word_maker *counted, bool spreads)
+{
+    const tables_words *words = &counted->tables->words;
+    size_t place_bytes = sizeof *words->columns + sizeof *words->belows;
+    size_t group_bytes = sizeof *words->picks + (spreads ? words->n_spread : 0);
+    return counted->n_words * (sizeof *words->words + TABLES_WORD_BITS * place_bytes) +
+           counted->n_joints * (sizeof *words->joint_masks + sizeof *words->joint_wants) +
+           counted->tables->n_groups * group_bytes;
+}
+
 static bool take_words(const word_maker *counted, bool spreads, mw_arena *arena)
 {
     tables_words *words = &counted->tables->words;
@@ -213,9 +223,12 @@ mw_status words_make(explain_tables *tables, const explain_ranks *ranks, mw_aren
     if (ranks->n_columns > UINT16_MAX || tables->n_groups == 0)
         return MW_OK;
     bool spreads = ranks->n_places <= TABLES_SPREAD_MAX;
+    const size_t bytes_max = MW_LIMIT_EXPLAINER_BYTES / 4;
     tables->words.n_spread = ranks->n_places <= TABLES_SPREAD ? TABLES_SPREAD : TABLES_SPREAD_MAX;
     word_maker maker = {.tables = tables};
     make_words(&maker);
+    if (bytes_of(&maker, spreads) > bytes_max) /* then one row is asked as a batch is */
+        return MW_OK;
     if (!take_words(&maker, spreads, arena))
         return mw_fail_memory(err, "the explainer");
     maker = (word_maker){.tables = tables, .writes = true};
