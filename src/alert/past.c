@@ -19,12 +19,14 @@ enum {
     MINUTE_MS = 60000,
     HOUR_MS = 3600000,
     PATH_BYTES = 4096,
+    LOCK_MS = 200, /* the watch has waited already */
     FILES_MAX = 4096,
     FILE_BYTES_MAX = 1 << 30
 };
 
 struct alert_past {
     char *folder;
+    int lock_fd;          /* -1: none could be made */
     int64_t put_ms, hour; /* of the last page */
     mw_buf before, plain; /* the last page of this hour's file; empty: none of this process */
     bool is_troubled;     /* and that was said */
@@ -36,14 +38,24 @@ mw_status alert_past_open(const char *folder, alert_past **ret_past, mw_error *e
         mw_fail_errno(err, "make the folder", errno);
         return mw_at(err, "%s", folder);
     }
+    int lock_fd;
+    mw_error taken;
+    if (mw_folder_take(folder, LOCK_MS, &lock_fd, &taken) != MW_OK) {
+        mw_log_error(MW_LOG_WARN, "metrics are not kept for looking back", &taken);
+        *ret_past = NULL;
+        return MW_OK;
+    }
     alert_past *past = calloc(1, sizeof *past);
     char *copy = strdup(folder);
     if (!past || !copy) {
         free(past);
         free(copy);
+        if (lock_fd >= 0)
+            close(lock_fd);
         return mw_fail_memory(err, "the past of the metrics");
     }
     past->folder = copy;
+    past->lock_fd = lock_fd;
     mw_buf_init(&past->before, MW_LIMIT_ALERT_PAGE_BYTES);
     mw_buf_init(&past->plain, MW_LIMIT_ALERT_PAGE_BYTES);
     *ret_past = past;
@@ -57,6 +69,8 @@ void alert_past_close(alert_past *past)
     mw_buf_done(&past->before);
     mw_buf_done(&past->plain);
     free(past->folder);
+    if (past->lock_fd >= 0)
+        close(past->lock_fd);
     free(past);
 }
 

@@ -14,7 +14,8 @@
 
 typedef struct alert_past alert_past;
 
-/* Fails: MW_IO, MW_NO_MEMORY. */
+/* NULL where another process keeps its own there (logged, MW8012): then nothing is kept.
+ * Fails: MW_IO, MW_NO_MEMORY. */
 MW_CHECKED mw_status alert_past_open(const char *folder, alert_past **ret_past, mw_error *err);
 /* NULL is fine. */
 void alert_past_close(alert_past *past);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -13,6 +14,7 @@ mw_status api_samples_new(size_t cap_bytes, api_samples **ret_samples, mw_error 
         return mw_fail_memory(err, "samples of the endpoints");
     pthread_mutex_init(&samples->lock, NULL);
     samples->cap_bytes = cap_bytes;
+    samples->lock_fd = -1;
     *ret_samples = samples;
     return MW_OK;
 }
@@ -58,6 +60,8 @@ void api_samples_free(api_samples *samples)
         }
     pthread_mutex_destroy(&samples->lock);
     free(samples->folder);
+    if (samples->lock_fd >= 0)
+        close(samples->lock_fd);
     free(samples);
 }
 

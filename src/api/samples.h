@@ -49,7 +49,8 @@ typedef struct api_samples api_samples;
 MW_CHECKED mw_status api_samples_new(size_t cap_bytes, api_samples **ret_samples, mw_error *err);
 void api_samples_free(api_samples *samples);
 /* Keep what endpoints did in this folder, which is made where it is missing, and go on with what
- * stands there; before the first take. Fails: MW_IO. */
+ * stands there; before the first take. Where another process keeps its own there nothing is kept,
+ * and that is logged (MW8012). Fails: MW_IO. */
 MW_CHECKED mw_status api_samples_keep(api_samples *samples, const char *folder, mw_error *err);
 /* Write so many files at most of endpoints that did something since a minute; at_once: since their
  * last. Waits for the disk; one thread, the one that takes. */

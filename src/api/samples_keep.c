@@ -25,6 +25,7 @@ enum {
     DIGEST_BYTES = 9,
     PATH_BYTES = 4096,
     KEEP_SECONDS = 60,
+    LOCK_MS = 200, /* the watch has waited already */
     QUIET_SECONDS = 3600
 };
 
@@ -198,6 +199,11 @@ mw_status api_samples_keep(api_samples *samples, const char *folder, mw_error *e
     if (mkdir(folder, 0777) != 0 && !mw_file_is_folder(folder)) {
         mw_fail_errno(err, "make the folder", errno);
         return mw_at(err, "%s", folder);
+    }
+    mw_error taken;
+    if (mw_folder_take(folder, LOCK_MS, &samples->lock_fd, &taken) != MW_OK) {
+        mw_log_error(MW_LOG_WARN, "what endpoints do is not kept over a restart", &taken);
+        return MW_OK;
     }
     samples->folder = strdup(folder);
     return samples->folder ? MW_OK : mw_fail_memory(err, "samples of the endpoints");

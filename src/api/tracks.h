@@ -44,6 +44,7 @@ struct api_samples {
     size_t bytes, cap_bytes;
     uint64_t n_dropped;
     char *folder;   /* NULL: nothing is kept */
+    int lock_fd;    /* -1: the folder is not ours, or cannot be locked */
     bool is_unkept; /* the last try to keep something failed, and that was said */
 };
 

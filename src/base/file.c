@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pages.h"
@@ -142,6 +144,29 @@ mw_status mw_file_write(const char *path, mw_view content, mw_error *err)
     mw_fail(err, MW_E_FILE_WRITE, "cannot write: %s", strerror(reason));
     mw_at(err, "%s", path);
     return mw_mend(err, "check free space and the folder's permissions; the old file is untouched");
+}
+
+mw_status mw_folder_take(const char *folder, unsigned wait_ms, int *ret_fd, mw_error *err)
+{
+    enum { STEP_MS = 50 };
+    char path[4096];
+    int size = snprintf(path, sizeof path, "%s/lock", folder);
+    bool fits = size > 0 && (size_t)size < sizeof path;
+    *ret_fd = fits ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+    for (unsigned waited = 0; *ret_fd >= 0; waited += STEP_MS) {
+        if (flock(*ret_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return MW_OK;
+        if (waited >= wait_ms)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000 * 1000}, NULL);
+    }
+    if (*ret_fd < 0)
+        return MW_OK;
+    close(*ret_fd);
+    *ret_fd = -1;
+    mw_fail(err, MW_E_HISTORY_TAKEN, "another server keeps its history there");
+    mw_at(err, "%s", folder);
+    return mw_mend(err, "give each server a --data folder of its own");
 }
 
 bool mw_file_is_folder(const char *path)

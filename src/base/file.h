@@ -22,6 +22,13 @@ void mw_file_done(mw_file *file);
  * write beside it, fsync, rename. */
 MW_CHECKED mw_status mw_file_write(const char *path, mw_view content, mw_error *err);
 
+/* A folder whose files one process writes: the lock of FOLDER/lock, which goes with the process.
+ * One that ends just now is waited for, so long. *ret_fd: close it to let go; -1 where it cannot be
+ * made, which is no failure: what is wrong with the folder is said when something is written.
+ * Fails: MW_CONFLICT (MW8012) another process has it; err->where is the folder. */
+MW_CHECKED mw_status mw_folder_take(const char *folder, unsigned wait_ms, int *ret_fd,
+                                    mw_error *err);
+
 /* True when path names a folder. */
 bool mw_file_is_folder(const char *path);
 

@@ -5,9 +5,7 @@
 #include "monitor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,7 +19,7 @@
 #define SAVE_NS (UINT64_C(5) * 1000000000)
 #define SAVE_NS_A_BYTE 5000
 
-enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096, LOCK_TRIES = 20 };
+enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096, LOCK_MS = 1000 };
 
 struct mw_monitor {
     mw_monitor_options options;
@@ -369,35 +367,17 @@ static void *watch(void *argument)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* The lock goes with the process. One that ends just now is waited for. */
-static bool take_folder(mw_monitor *monitor, const char *folder)
-{
-    char path[PATH_BYTES];
-    mw_error err;
-    snprintf(path, sizeof path, "%s/lock", folder);
-    monitor->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (monitor->lock_fd < 0)
-        return true; /* what is wrong with the folder is said when something is written */
-    for (size_t i = 0; i < LOCK_TRIES; i++) {
-        if (flock(monitor->lock_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-            return true;
-        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
-    }
-    mw_fail(&err, MW_E_WATCH_TAKEN, "another server keeps the history of its watch there");
-    mw_at(&err, "%s", folder);
-    mw_mend(&err, "give each server a --data folder of its own");
-    mw_log_error(MW_LOG_WARN, "what the watch sees is not kept over a restart", &err);
-    return false;
-}
-
 static mw_status open_folder(mw_monitor *monitor, const char *folder, mw_error *err)
 {
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         mw_fail_errno(err, "make the folder of the watch", errno);
         return mw_at(err, "%s", folder);
     }
-    if (!take_folder(monitor, folder))
+    mw_error taken;
+    if (mw_folder_take(folder, LOCK_MS, &monitor->lock_fd, &taken) != MW_OK) {
+        mw_log_error(MW_LOG_WARN, "what the watch sees is not kept over a restart", &taken);
         return MW_OK;
+    }
     monitor->folder = strdup(folder);
     return monitor->folder ? MW_OK : mw_fail_memory(err, "the watch");
 }

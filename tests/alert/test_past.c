@@ -62,6 +62,9 @@ static void test_pages_come_back(void **state)
     mw_error err;
     char folder[TEST_FOLDER_BYTES];
     alert_past *past = begin(folder);
+    alert_past *of_another = past;
+    assert_int_equal(alert_past_open(folder, &of_another, &err), MW_OK);
+    assert_null(of_another);
     int64_t begin_ms = fill(past, 300);
     put(past, begin_ms + 299 * (int64_t)MINUTE_MS + 500, 9); /* not a minute later: not kept */
     pages all = {.n = 0}, some = {.n = 0}, first = {.most = 1};

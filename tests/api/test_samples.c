@@ -222,6 +222,30 @@ static void test_a_restart(void **state)
     assert_int_equal(test_folder_remove(folder), 0);
 }
 
+/* Of two servers on one folder the later one keeps nothing, and takes nothing up. */
+static void test_a_folder_that_another_keeps(void **state)
+{
+    (void)state;
+    mw_error err;
+    char folder[TEST_FOLDER_BYTES];
+    assert_int_equal(test_folder_make(folder), 0);
+    api_samples *first = begin(MW_MIB), *second = begin(MW_MIB);
+    assert_int_equal(api_samples_keep(first, folder, &err), MW_OK);
+    assert_int_equal(api_samples_keep(second, folder, &err), MW_OK);
+    take(first, NOON, 100, 3, 2);
+    take(second, NOON, 700, 3, 2);
+    api_samples_save(first, NOON + 61, 8, true);
+    api_samples_save(second, NOON + 61, 8, true);
+    api_samples_free(first);
+    api_samples_free(second);
+    api_samples *later = begin(MW_MIB);
+    assert_int_equal(api_samples_keep(later, folder, &err), MW_OK);
+    take(later, NOON + 86400, 0, 3, 2);
+    assert_int_equal(past(later, NOON, NOON + 86400).ok, 100);
+    api_samples_free(later);
+    assert_int_equal(test_folder_remove(folder), 0);
+}
+
 static const struct damage {
     const char *name, *why;
     size_t cut; /* bytes from the end */
@@ -282,6 +306,7 @@ int main(void)
                                        cmocka_unit_test(test_hours_outlive_minutes),
                                        cmocka_unit_test(test_what_is_gone_is_past),
                                        cmocka_unit_test(test_a_restart),
+                                       cmocka_unit_test(test_a_folder_that_another_keeps),
                                        cmocka_unit_test(test_damaged_pasts_are_refused),
                                        cmocka_unit_test(test_quantiles)};
     return cmocka_run_group_tests(tests, NULL, NULL);

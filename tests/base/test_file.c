@@ -163,6 +163,24 @@ static void test_a_full_disk_leaves_the_old_content(void **state)
     assert_int_equal(test_folder_count(folder), n_before + 1);
 }
 
+static void test_a_folder_is_taken_once(void **state)
+{
+    (void)state;
+    mw_error err;
+    int first, second;
+    assert_int_equal(mw_folder_take(folder, 0, &first, &err), MW_OK);
+    assert_true(first >= 0);
+    assert_int_equal(mw_folder_take(folder, 0, &second, &err), MW_CONFLICT);
+    assert_int_equal(err.code, MW_E_HISTORY_TAKEN);
+    assert_string_equal(err.where, folder);
+    assert_int_equal(second, -1);
+    close(first);
+    assert_int_equal(mw_folder_take(folder, 0, &second, &err), MW_OK);
+    close(second);
+    assert_int_equal(mw_folder_take(path_of("nowhere"), 0, &second, &err), MW_OK);
+    assert_int_equal(second, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_writing_where_nothing_can_be),
         cmocka_unit_test(test_a_full_disk_leaves_the_old_content),
+        cmocka_unit_test(test_a_folder_is_taken_once),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
