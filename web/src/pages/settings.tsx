@@ -132,7 +132,7 @@ function Users({ asked }: { asked: boolean }) {
             { key: "created", title: "Since", value: (u) => u.created, cell: (u) => <span title={moment(u.created)}>{ago(u.created)}</span>, narrow: true },
             { key: "acts", title: "", cell: (u) => <span class="cell-acts">
               <Act label="Role" needs="admin" cannot={cannot} name={`role of ${u.name}`} title={`What ${u.name} may`} says="A role on everything, or on one thing; none takes away what he has there." more={<Role wish={wish} set={set} none />}
-                run={() => ask(`${at(u.name)}/grants`, grantOf(wish), "POST").then(after(`${u.name} may other things now`))} />
+                run={() => ask(`${at(u.name)}/grants`, grantOf(wish), "POST").then(after(`the role of ${u.name} is another one now`))} />
               <Act label="Password" needs="admin" cannot={cannot} name={`a new password for ${u.name}`} title={`A new password for ${u.name}`} says="The old one ends at once." more={<Text title="Password" of="password" wish={wish} set={set} />}
                 run={() => ask(`${at(u.name)}/password`, { password: wish.password }, "PUT").then(after(`${u.name} has another password`))} />
               <Act label="Remove" kind="danger" needs="admin" cannot={cannot} name={`remove ${u.name}`} title={`Remove ${u.name}`} says="He is signed out everywhere; what he did stays in the audit log."
