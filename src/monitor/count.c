@@ -99,7 +99,7 @@ static void count_matrix(const watch_column *columns, size_t n_columns, const mw
     bool by_tally =
         rows->n_rows >= TALLY_ROWS && n_columns >= TALLY_COLUMNS && rows->column_stride == 1;
     if (by_tally) {
-        watch_tally(columns, n_columns, rows, counts, is_shared);
+        watch_tally(columns, n_columns, rows, counts, is_shared, watch_tally_may_widen());
         if (!has_category(columns, n_columns))
             return;
     }

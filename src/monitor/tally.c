@@ -6,7 +6,10 @@
  *
  * A bin holds what is above its lower edge less what is above its upper one. So no value looks for
  * its bin and nothing is scattered, and the counts are those of count_row to the last one: an edge
- * is rounded down to float for floats, which changes no comparison with a float. */
+ * is rounded down to float for floats, which changes no comparison with a float.
+ *
+ * Four doubles are one register with AVX2 and two without: the same text is compiled for both, and
+ * the processor chooses. */
 #include <math.h>
 
 #include "watch.h"
@@ -37,9 +40,9 @@ static float round_down(double edge)
 /* One body for both element types. The last columns of a row, where they are fewer, are brought
  * together first. A mark is 0 or -1, so that a subtraction counts; the rows are far too few for an
  * overflow. Unrolled, so that all that is counted stays in registers. */
-#define DEFINE_TALLY(name, element, vector, marks, rounded)                                       \
-    static void name(const watch_column *columns, size_t n, const element *first,                 \
-                     ptrdiff_t row_stride, size_t n_rows, tally *ret_tally)                       \
+#define DEFINE_TALLY(how, name, element, vector, marks, rounded)                                  \
+    how static void name(const watch_column *columns, size_t n, const element *first,             \
+                         ptrdiff_t row_stride, size_t n_rows, tally *ret_tally)                   \
     {                                                                                             \
         element edges[WATCH_EDGES][ABREAST] = {{0}}, together[WATCH_ROWS_MAX][ABREAST];           \
         for (size_t i = 0; i < n; i++)                                                            \
@@ -70,8 +73,25 @@ static float round_down(double edge)
         }                                                                                         \
     }
 
-DEFINE_TALLY(tally_floats, float, four_floats, four_marks, round_down)
-DEFINE_TALLY(tally_doubles, double, four_doubles, four_wide_marks, )
+DEFINE_TALLY(, tally_floats, float, four_floats, four_marks, round_down)
+DEFINE_TALLY(, tally_doubles, double, four_doubles, four_wide_marks, )
+
+#ifdef __x86_64__
+DEFINE_TALLY(__attribute__((target("avx2"))), tally_doubles_wide, double, four_doubles,
+             four_wide_marks, )
+
+bool watch_tally_may_widen(void)
+{
+    return __builtin_cpu_supports("avx2");
+}
+#else
+#define tally_doubles_wide tally_doubles
+
+bool watch_tally_may_widen(void)
+{
+    return false;
+}
+#endif
 
 static void add_column(const tally *found, size_t i, size_t n_rows, atomic_uint_least64_t *counts,
                        bool is_shared)
@@ -86,14 +106,16 @@ static void add_column(const tally *found, size_t i, size_t n_rows, atomic_uint_
 }
 
 void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
-                 atomic_uint_least64_t *counts, bool is_shared)
+                 atomic_uint_least64_t *counts, bool is_shared, bool is_wide)
 {
     for (size_t c = 0; c < n_columns; c += ABREAST) {
         size_t n = n_columns - c < ABREAST ? n_columns - c : ABREAST;
         tally found;
-        if (rows->dtype == MW_FLOAT64)
-            tally_doubles(columns + c, n, (const double *)rows->data + c, rows->row_stride,
-                          rows->n_rows, &found);
+        const double *doubles = (const double *)rows->data + c;
+        if (rows->dtype == MW_FLOAT64 && is_wide)
+            tally_doubles_wide(columns + c, n, doubles, rows->row_stride, rows->n_rows, &found);
+        else if (rows->dtype == MW_FLOAT64)
+            tally_doubles(columns + c, n, doubles, rows->row_stride, rows->n_rows, &found);
         else
             tally_floats(columns + c, n, (const float *)rows->data + c, rows->row_stride,
                          rows->n_rows, &found);

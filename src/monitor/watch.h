@@ -354,9 +354,11 @@ static inline void watch_add(atomic_uint_least64_t *count, uint64_t more, bool i
                               memory_order_relaxed);
 }
 
-/* ---- tally.c: numbers of many rows at once, to the same counts; columns stand side by side. */
+/* ---- tally.c: numbers of many rows at once, to the same counts; columns stand side by side.
+ * is_wide: by what watch_tally_may_widen finds in the processor. */
+bool watch_tally_may_widen(void);
 void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
-                 atomic_uint_least64_t *counts, bool is_shared);
+                 atomic_uint_least64_t *counts, bool is_shared, bool is_wide);
 
 /* ---- reference.c ----------------------------------------------------------------------------- */
 

@@ -138,8 +138,29 @@ static void test_together_as_one_by_one(void **state)
     }
 }
 
+/* The form that any processor runs, beside the one that this processor may choose. */
+static void test_both_forms_of_doubles(void **state)
+{
+    (void)state;
+    static material given;
+    for (int i = 0; i < CASES; i++) {
+        static atomic_uint_least64_t counts[2][WIDEST * WATCH_BINS];
+        given.n_features = 1 + draw(WIDEST);
+        make_rows(&given);
+        memset((void *)counts, 0, sizeof counts);
+        const mw_matrix rows = {given.doubles[0], MW_FLOAT64, draw(ROWS + 1),
+                                given.n_features, WIDEST,     1};
+        watch_tally(given.columns, given.n_features, &rows, counts[0], false, false);
+        watch_tally(given.columns, given.n_features, &rows, counts[1], false,
+                    watch_tally_may_widen());
+        for (size_t k = 0; k < given.n_features * WATCH_BINS; k++)
+            assert_int_equal(counts[0][k], counts[1][k]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_together_as_one_by_one)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_together_as_one_by_one),
+                                       cmocka_unit_test(test_both_forms_of_doubles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
