@@ -90,6 +90,7 @@ def test_http2_and_grpc(logged):
                              headers={"x-request-id": "over-h2"})
     assert answer.status_code == 200 and answer.http_version == "HTTP/2"
     assert answer.headers["x-request-id"] == "over-h2"
+    lines_of(path, 1)  # those of another connection stand behind it then
     rows = np.ones((2, 4), np.float32)
     tensor = triton.InferInput("input", list(rows.shape), "FP32")
     tensor.set_data_from_numpy(rows)
