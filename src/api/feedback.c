@@ -265,10 +265,12 @@ void api_endpoint_performance(mw_api *api, mw_exchange *exchange, const api_aske
 
 /* ---- metrics --------------------------------------------------------------------------------- */
 
-typedef struct lines {
+/* One name of /metrics, whose lines stand together. */
+typedef struct family {
     mw_buf *out;
-    bool delays;
-} lines;
+    const char *name;
+    size_t which; /* of the values that a part has: itself, low, high; or now, first, risen */
+} family;
 
 static void write_number(mw_buf *out, double value)
 {
@@ -285,47 +287,44 @@ static void write_line(mw_buf *out, const char *name, const mw_performance_part 
                   (unsigned long long)part->shape->model, label, value);
 }
 
-static void write_losses(mw_buf *out, const mw_performance_part *part)
+static void put_line(mw_buf *out, const char *name, const mw_performance_part *part,
+                     const char *label, const char *value, double number)
 {
-    const mw_level_state *level = &part->loss.level;
-    static const char *const names[] = {"mw_loss", "mw_loss_first", "mw_loss_risen"};
-    const double values[] = {level->mean, level->reference, level->is_risen};
-    for (size_t i = 0; i < MW_COUNT(names); i++)
-        if (isfinite(values[i])) {
-            write_line(out, names[i], part, "loss", part->loss.name);
-            write_number(out, values[i]);
-        }
+    if (!isfinite(number))
+        return;
+    write_line(out, name, part, label, value);
+    write_number(out, number);
 }
 
-static void see_lines(void *user, const mw_performance_part *part)
+static void see_performance(void *user, const mw_performance_part *part)
 {
-    const lines *l = user;
-    static const struct {
-        const char *name;
-        size_t offset;
-    } delays[] = {{"0.5", offsetof(mw_performance_part, delay_p50)},
-                  {"0.9", offsetof(mw_performance_part, delay_p90)},
-                  {"1", offsetof(mw_performance_part, delay_max)}};
-    for (size_t i = 0; l->delays && i < MW_COUNT(delays); i++) {
-        double value;
-        memcpy(&value, (const char *)part + delays[i].offset, sizeof value);
-        write_line(l->out, "mw_label_delay_seconds", part, "quantile", delays[i].name);
-        write_number(l->out, value);
-    }
-    if (!l->delays && part->loss.name)
-        write_losses(l->out, part);
+    const family *f = user;
     size_t n_metrics;
     const mw_quality_metric *metrics = mw_quality_metrics(part->task, &n_metrics);
-    for (size_t m = 0; !l->delays && m < n_metrics; m++) {
+    for (size_t m = 0; m < n_metrics; m++) {
         const mw_estimate *e = &part->metrics[m];
-        static const char *const names[] = {"mw_performance", "mw_performance_low",
-                                            "mw_performance_high"};
         const double values[] = {e->value, e->low, e->high};
-        for (size_t i = 0; i < MW_COUNT(names); i++)
-            if (isfinite(values[i])) {
-                write_line(l->out, names[i], part, "metric", metrics[m].name);
-                write_number(l->out, values[i]);
-            }
+        put_line(f->out, f->name, part, "metric", metrics[m].name, values[f->which]);
+    }
+}
+
+static void see_loss(void *user, const mw_performance_part *part)
+{
+    const family *f = user;
+    const mw_level_state *level = &part->loss.level;
+    const double values[] = {level->mean, level->reference, level->is_risen};
+    if (part->loss.name)
+        put_line(f->out, f->name, part, "loss", part->loss.name, values[f->which]);
+}
+
+static void see_delays(void *user, const mw_performance_part *part)
+{
+    const family *f = user;
+    static const char *const quantiles[] = {"0.5", "0.9", "1"};
+    const double values[] = {part->delay_p50, part->delay_p90, part->delay_max};
+    for (size_t i = 0; i < MW_COUNT(quantiles); i++) {
+        write_line(f->out, f->name, part, "quantile", quantiles[i]);
+        write_number(f->out, values[i]);
     }
 }
 
@@ -334,24 +333,11 @@ static void write_head(mw_buf *out, const char *name, const char *type, const ch
     mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Lines of a family stand together: one pass for each. */
-static void write_family(mw_journal *journal, mw_buf *out, const char *name, const char *help)
+static void write_family(mw_journal *journal, mw_buf *out, const char *name, const char *help,
+                         void (*see)(void *user, const mw_performance_part *part), size_t which)
 {
-    mw_buf all;
-    mw_view rest;
-    mw_buf_init(&all, 64 * MW_MIB);
-    mw_journal_each_performance(journal, see_lines, &(lines){&all, false});
     write_head(out, name, "gauge", help);
-    rest = mw_buf_as_view(&all);
-    size_t size = strlen(name);
-    while (rest.size > 0) {
-        mw_view line = mw_view_cut(&rest, '\n');
-        if (line.size > size && memcmp(line.data, name, size) == 0 && line.data[size] == '{') {
-            mw_buf_view(out, line);
-            mw_buf_char(out, '\n');
-        }
-    }
-    mw_buf_done(&all);
+    mw_journal_each_performance(journal, see, &(family){out, name, which});
 }
 
 void api_feedback_metrics(mw_api *api, mw_buf *out, bool open)
@@ -377,13 +363,17 @@ void api_feedback_metrics(mw_api *api, mw_buf *out, bool open)
     write_head(out, "mw_labels_waiting", "gauge", "Labels whose prediction is not there so far.");
     mw_buf_format(out, "mw_labels_waiting %llu\n", (unsigned long long)c.waiting);
     write_family(journal, out, "mw_performance",
-                 "How good the predictions of the newest 10,000 labels were.");
-    write_family(journal, out, "mw_performance_low", "Lower end of its 95 % interval.");
-    write_family(journal, out, "mw_performance_high", "Upper end of its 95 % interval.");
-    write_family(journal, out, "mw_loss", "What the newest predictions lose, once the truth came.");
-    write_family(journal, out, "mw_loss_first", "What those of the first labels lost.");
-    write_family(journal, out, "mw_loss_risen", "1 while predictions lose more than at first.");
-    write_head(out, "mw_label_delay_seconds", "gauge",
-               "Time from a prediction to its label, by quantile.");
-    mw_journal_each_performance(journal, see_lines, &(lines){out, true});
+                 "How good the predictions of the newest 10,000 labels were.", see_performance, 0);
+    write_family(journal, out, "mw_performance_low", "Lower end of its 95 % interval.",
+                 see_performance, 1);
+    write_family(journal, out, "mw_performance_high", "Upper end of its 95 % interval.",
+                 see_performance, 2);
+    write_family(journal, out, "mw_loss", "What the newest predictions lose, once the truth came.",
+                 see_loss, 0);
+    write_family(journal, out, "mw_loss_first", "What those of the first labels lost.", see_loss,
+                 1);
+    write_family(journal, out, "mw_loss_risen", "1 while predictions lose more than at first.",
+                 see_loss, 2);
+    write_family(journal, out, "mw_label_delay_seconds",
+                 "Time from a prediction to its label, by quantile.", see_delays, 0);
 }

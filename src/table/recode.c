@@ -25,10 +25,9 @@ static bool find_text(const mw_column *from, double value, char room[MW_STRANGER
 
 static ptrdiff_t find_hash(const mw_column *to, uint32_t hash)
 {
-    for (size_t i = 0; to->hashed && i < to->n_category_hashes; i++)
-        if (to->category_hashes[i] == hash)
-            return (ptrdiff_t)i;
-    for (size_t i = 0; !to->hashed && to->categories && i < to->n_categories; i++)
+    if (to->hashed)
+        return table_find_hash(to, hash);
+    for (size_t i = 0; to->categories && i < to->n_categories; i++)
         if (mw_category_hash(to->categories[i]) == hash)
             return (ptrdiff_t)i;
     return -1;
