@@ -157,11 +157,17 @@ function Palette({ entries }: { entries: Entry[] }) {
   const [words, set] = useState("");
   const [at, setAt] = useState(0);
   useEffect(() => {
+    const dialog = box.current;
     if (paletteOpen.value) {
-      box.current?.showModal();
+      dialog?.showModal();
       set("");
       setAt(0);
-    } else box.current?.close();
+    } else {
+      dialog?.close();
+      /* Where nothing had the focus before, the hidden field keeps it until the next frame, and a
+         key pressed within that frame would be lost in it. */
+      if (dialog?.contains(document.activeElement)) (document.activeElement as HTMLElement).blur();
+    }
   }, [paletteOpen.value]);
   const all: Goal[] = [...entries.map((entry) => ({ title: entry.title, to: entry.to, kind: "page" })), ...goals.value];
   const found = all.filter((goal) => goal.title.toLowerCase().includes(words.toLowerCase())).slice(0, 12);
@@ -194,7 +200,9 @@ function Palette({ entries }: { entries: Entry[] }) {
   );
 }
 
-let chord = 0;
+/* When `g` was pressed, by the event's own time: a page busy drawing hears both keys late, and they
+   belong together all the same. */
+let chord = -Infinity;
 
 function onKey(event: KeyboardEvent) {
   const target = event.target as HTMLElement;
@@ -205,13 +213,13 @@ function onKey(event: KeyboardEvent) {
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || document.querySelector("dialog[open]")) return;
-  if (Date.now() - chord < 1200) {
+  if (event.timeStamp - chord < 1200) {
     const to = ({ o: "/", m: "/models", e: "/experiments", a: "/alerts", x: "/explain" } as Record<string, string>)[event.key];
-    chord = 0;
+    chord = -Infinity;
     if (to) go(to);
     return;
   }
-  if (event.key === "g") chord = Date.now();
+  if (event.key === "g") chord = event.timeStamp;
   else if (event.key === "?") helpOpen.value = true;
   else if (event.key === "/") paletteOpen.value = true;
   else if (event.key === ".") live.value = live.value === "on" ? "off" : "on";
