@@ -2,7 +2,8 @@
  *
  *     features_info       float_features [{flat_feature_index, feature_id, nan_value_treatment}]
  *                         categorical_features [{flat_feature_index, feature_id}]
- *     model_info          class_params {class_names}, params {loss_function {type}}
+ *     model_info          class_params {class_names}, params {loss_function {type}};
+ *                         loss_function of a sum of models: a text of JSON
  *     oblivious_trees     or trees: see catboost_tree.c
  *     scale_and_bias      [scale, [bias of each output]]; older: [scale, bias]
  *
@@ -179,6 +180,29 @@ mw_status model_cat_read_params(model_cat *cat, mw_error *err)
     return read_object(cat, keys, MW_COUNT(keys), err);
 }
 
+mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err)
+{
+    mw_view own = cat->loss;
+    MW_TRY(read_loss(cat, err));
+    cat->sum_loss = cat->loss;
+    cat->loss = own;
+    return MW_OK;
+}
+
+/* JSON within a text of JSON. */
+static mw_status read_sum_loss_text(model_cat *cat, mw_error *err)
+{
+    mw_view text;
+    MW_TRY(model_document_string(&cat->doc, &text, err));
+    model_document outer = cat->doc;
+    model_document_init(&cat->doc, text, false, &cat->build.forest->arena);
+    mw_status status = model_cat_read_sum_loss(cat, err);
+    if (status == MW_OK)
+        status = model_document_end(&cat->doc, err);
+    cat->doc = outer;
+    return status;
+}
+
 /* A label is a text, a truth value or a number, whose label is its text. */
 static mw_status read_class_name(model_cat *cat, mw_error *err)
 {
@@ -216,7 +240,8 @@ mw_status model_cat_read_class_params(model_cat *cat, mw_error *err)
 static mw_status read_model_info(model_cat *cat, mw_error *err)
 {
     static const cat_key keys[] = {{"class_params", model_cat_read_class_params},
-                                   {"params", model_cat_read_params}};
+                                   {"params", model_cat_read_params},
+                                   {"loss_function", read_sum_loss_text}};
     return read_object(cat, keys, MW_COUNT(keys), err);
 }
 

@@ -44,6 +44,7 @@ typedef struct model_cat {
     model_list bias;        /* double */
     model_list class_names; /* mw_view */
     mw_view loss;
+    mw_view sum_loss; /* of a sum of models, which says no loss of its own */
     int64_t statistic; /* categorical feature of the statistic that is being read */
     double scale;
     size_t n_outputs; /* values a leaf; 0 before the first tree */
@@ -73,6 +74,7 @@ mw_status model_cat_refuse_texts(mw_error *err);
 /* Values of model_info, which the binary form keeps as JSON texts: cat->doc stands before one. */
 MW_CHECKED mw_status model_cat_read_params(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_class_params(model_cat *cat, mw_error *err);
+MW_CHECKED mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err);
 
 /* One-hot nodes named categorical features and hashes until here: codes and sets from now on, and
  * the columns of `columns` get their hashes, which live in the forest's arena. */

@@ -406,13 +406,17 @@ static mw_status read_pair(binary_reader *r, const model_flat_table *pair, mw_er
     static const struct {
         const char *key;
         mw_status (*read)(model_cat *cat, mw_error *err);
-    } texts[] = {{"params", model_cat_read_params}, {"class_params", model_cat_read_class_params}};
+    } texts[] = {{"params", model_cat_read_params},
+                 {"class_params", model_cat_read_class_params},
+                 {"loss_function", model_cat_read_sum_loss}};
     mw_view key, value;
     MW_TRY(model_flat_text(pair, PAIR_KEY, &key, err));
     for (size_t i = 0; i < MW_COUNT(texts); i++) {
         if (!mw_view_is(key, texts[i].key))
             continue;
         MW_TRY(model_flat_text(pair, PAIR_VALUE, &value, err));
+        if (value.size == 0) /* of a sum of models that was loaded and saved again */
+            return MW_OK;
         model_document_init(&r->cat->doc, value, false, &r->cat->build.forest->arena);
         if (texts[i].read(r->cat, err) == MW_OK)
             return model_document_end(&r->cat->doc, err);

@@ -38,20 +38,33 @@ static const struct {
     {"QuerySoftMax", MW_TRANSFORM_IDENTITY, NO_CLASSES},
 };
 
-static mw_status set_loss(model_cat *cat, mw_error *err)
+/* catboost.sum_models keeps the loss where predict() does not look: probabilities are made of the
+ * sum, but a Poisson's sum stays as it is. */
+static mw_status use_loss(model_cat *cat, size_t i, bool of_sum, mw_error *err)
 {
     mw_forest *forest = cat->build.forest;
-    for (size_t i = 0; i < MW_COUNT(losses); i++) {
-        if (!mw_view_is(cat->loss, losses[i].loss))
-            continue;
-        forest->transform = losses[i].transform;
-        forest->n_classes = losses[i].classes == TWO_CLASSES          ? 2
-                            : losses[i].classes == CLASSES_OF_OUTPUTS ? forest->n_margins
-                                                                      : 0;
-        return model_keep_text(forest, cat->loss, &forest->objective, err);
+    bool as_it_is = of_sum && losses[i].classes == NO_CLASSES;
+    forest->transform = as_it_is ? MW_TRANSFORM_IDENTITY : losses[i].transform;
+    forest->n_classes = losses[i].classes == TWO_CLASSES          ? 2
+                        : losses[i].classes == CLASSES_OF_OUTPUTS ? forest->n_margins
+                                                                  : 0;
+    return model_keep_text(forest, mw_view_of(losses[i].loss), &forest->objective, err);
+}
+
+static mw_status set_loss(model_cat *cat, mw_error *err)
+{
+    bool of_sum = cat->loss.size == 0;
+    mw_view loss = of_sum ? cat->sum_loss : cat->loss;
+    for (size_t i = 0; i < MW_COUNT(losses); i++)
+        if (mw_view_is(loss, losses[i].loss))
+            return use_loss(cat, i, of_sum, err);
+    if (loss.size == 0) {
+        mw_fail(err, MW_E_OBJECTIVE, "the model does not say its loss function");
+        mw_mend(err, "sum models of one loss only; save a trained model with CatBoost 1.2");
+    } else {
+        mw_fail(err, MW_E_OBJECTIVE, "unknown loss function '%.*s'", MW_VIEW_ARG(loss));
+        mw_mend(err, "train with a loss such as RMSE, Logloss, MultiClass or Quantile");
     }
-    mw_fail(err, MW_E_OBJECTIVE, "unknown loss function '%.*s'", MW_VIEW_ARG(cat->loss));
-    mw_mend(err, "train with a loss such as RMSE, Logloss, MultiClass or Quantile");
     return mw_at(err, "model_info.params.loss_function");
 }
 

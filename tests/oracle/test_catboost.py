@@ -215,6 +215,26 @@ def test_texts_and_numbers_as_clients_send_them(tmp_path):
     assert np.array_equal(np.array(out.split()[1:], float), trained.predict(table))
 
 
+@pytest.mark.parametrize("loss", ["Logloss", "MultiClass", "RMSE", "Poisson"])
+def test_sums_of_models(loss, tmp_path):
+    """catboost.sum_models keeps no parameters, and the loss in a place of its own."""
+    rows, target = make_rows(6), dict(LOSSES)[loss]
+    trained = [train(loss, rows, target(score(rows)), random_seed=seed) for seed in (1, 2)]
+    summed = catboost.sum_models(trained, weights=[0.25, 0.75])
+    read_back = type(trained[0])()
+    read_back.load_model(str(save_binary(summed, tmp_path)))
+    check(read_back, make_rows(7), tmp_path)
+
+
+@pytest.mark.parametrize("saved", [save, save_binary])
+def test_sums_of_unlike_models_are_refused(saved, tmp_path):
+    rows = make_rows(6)
+    summed = catboost.sum_models([train("Logloss", rows, score(rows) > 0),
+                                  train("RMSE", rows, score(rows))])
+    with pytest.raises(Failure, match="does not say its loss function.*one loss only"):
+        Model(saved(summed, tmp_path))
+
+
 @pytest.mark.parametrize("saved", [save, save_binary])
 def test_statistics_are_refused(saved, tmp_path):
     rows = [["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", 4.0]] * 30
