@@ -140,6 +140,10 @@
 #define MW_LIMIT_OUTPUTS 65536
 #define MW_LIMIT_CATEGORY (1 << 24)               /* codes below; XGBoost's own limit */
 #define MW_LIMIT_CATEGORY_WORDS ((size_t)1 << 25) /* of 32 bits, over all sets of a model */
+/* CatBoost's statistics by category; numbers of their tables are doubles */
+#define MW_LIMIT_CATBOOST_STATISTICS 16384
+#define MW_LIMIT_CATBOOST_TABLES 4096
+#define MW_LIMIT_CATBOOST_NUMBERS ((size_t)1 << 26)
 #define MW_LIMIT_GRAPH_DEPTH 16                   /* graphs inside graphs of an ONNX model */
 #define MW_LIMIT_GRAPH_TENSORS 4096               /* inputs, outputs, files beside it */
 #define MW_LIMIT_EXPLAINER_BYTES (256 * MW_MIB)   /* of trees laid out and kept, see explain */

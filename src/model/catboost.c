@@ -1,15 +1,16 @@
 /* CatBoost's JSON models.
  *
- *     features_info       float_features [{flat_feature_index, feature_id, nan_value_treatment}]
- *                         categorical_features [{flat_feature_index, feature_id}]
+ *     features_info       float_features [{flat_feature_index, feature_id, nan_value_treatment,
+ *                                          borders}]
+ *                         categorical_features [{flat_feature_index, feature_id, values}]
+ *                         ctrs, and ctr_data: see catboost_ctr_json.c
  *     model_info          class_params {class_names}, params {loss_function {type}};
  *                         loss_function of a sum of models: a text of JSON
  *     oblivious_trees     or trees: see catboost_tree.c
  *     scale_and_bias      [scale, [bias of each output]]; older: [scale, bias]
  *
- * Statistics of the target by category (CTR), texts and embeddings are not read: a model that asks
- * for them is refused. */
-#include "catboost.h"
+ * Texts and embeddings are not read: a model that asks for them is refused. */
+#include "catboost_ctr.h"
 
 #include "names.h"
 #include "read.h"
@@ -85,11 +86,27 @@ static mw_status read_nan_treatment(model_cat *cat, mw_error *err)
     return MW_OK;
 }
 
+/* A border or a category: a split may ask for it. */
+static mw_status count_condition(model_cat *cat, mw_error *err)
+{
+    cat->n_conditions++;
+    return model_document_skip(&cat->doc, err);
+}
+
+static mw_status count_conditions(model_cat *cat, mw_error *err)
+{
+    if (model_document_peek(&cat->doc) == MW_SCAN_NULL) /* as CatBoost writes no borders */
+        return model_document_skip(&cat->doc, err);
+    return read_each(cat, count_condition, err);
+}
+
 static mw_status read_feature(model_cat *cat, mw_error *err)
 {
     static const cat_key keys[] = {{"flat_feature_index", read_feature_column},
                                    {"feature_id", read_feature_name},
-                                   {"nan_value_treatment", read_nan_treatment}};
+                                   {"nan_value_treatment", read_nan_treatment},
+                                   {"borders", count_conditions},
+                                   {"values", count_conditions}};
     model_cat_feature *feature = model_list_add(cat->described, 1);
     if (!feature)
         return mw_fail_memory(err, "features");
@@ -109,36 +126,6 @@ static mw_status read_categorical_features(model_cat *cat, mw_error *err)
     return read_each(cat, read_feature, err);
 }
 
-/* The first category that a statistic is about is enough for the message. */
-static mw_status read_element_category(model_cat *cat, mw_error *err)
-{
-    return model_document_integer(&cat->doc, &cat->statistic, err);
-}
-
-static mw_status read_element(model_cat *cat, mw_error *err)
-{
-    static const cat_key keys[] = {{"cat_feature_index", read_element_category}};
-    return read_object(cat, keys, MW_COUNT(keys), err);
-}
-
-static mw_status read_elements(model_cat *cat, mw_error *err)
-{
-    return read_each(cat, read_element, err);
-}
-
-static mw_status read_statistic(model_cat *cat, mw_error *err)
-{
-    static const cat_key keys[] = {{"elements", read_elements}};
-    cat->statistic = -1;
-    MW_TRY(read_object(cat, keys, MW_COUNT(keys), err));
-    return model_cat_refuse_statistics(cat, cat->statistic, err);
-}
-
-static mw_status read_statistics(model_cat *cat, mw_error *err)
-{
-    return read_each(cat, read_statistic, err);
-}
-
 static mw_status refuse_feature(model_cat *cat, mw_error *err)
 {
     (void)cat;
@@ -154,7 +141,7 @@ static mw_status read_features_info(model_cat *cat, mw_error *err)
 {
     static const cat_key keys[] = {{"float_features", read_float_features},
                                    {"categorical_features", read_categorical_features},
-                                   {"ctrs", read_statistics},
+                                   {"ctrs", cat_read_statistics},
                                    {"text_features", refuse_features},
                                    {"embedding_features", refuse_features}};
     cat->has_features = true;
@@ -174,9 +161,25 @@ static mw_status read_loss(model_cat *cat, mw_error *err)
     return read_object(cat, keys, MW_COUNT(keys), err);
 }
 
+/* As large as can be when nothing was left out. */
+static mw_status read_leaf_limit(model_cat *cat, mw_error *err)
+{
+    double limit;
+    MW_TRY(model_document_number(&cat->doc, &limit, err));
+    cat->keeps_commonest = limit < (double)INT64_MAX;
+    return MW_OK;
+}
+
+static mw_status read_category_params(model_cat *cat, mw_error *err)
+{
+    static const cat_key keys[] = {{"ctr_leaf_count_limit", read_leaf_limit}};
+    return read_object(cat, keys, MW_COUNT(keys), err);
+}
+
 mw_status model_cat_read_params(model_cat *cat, mw_error *err)
 {
-    static const cat_key keys[] = {{"loss_function", read_loss}};
+    static const cat_key keys[] = {{"loss_function", read_loss},
+                                   {"cat_feature_params", read_category_params}};
     return read_object(cat, keys, MW_COUNT(keys), err);
 }
 
@@ -189,18 +192,23 @@ mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err)
     return MW_OK;
 }
 
-/* JSON within a text of JSON. */
-static mw_status read_sum_loss_text(model_cat *cat, mw_error *err)
+mw_status model_cat_read_text(model_cat *cat, mw_view text,
+                              mw_status (*read)(model_cat *cat, mw_error *err), mw_error *err)
 {
-    mw_view text;
-    MW_TRY(model_document_string(&cat->doc, &text, err));
     model_document outer = cat->doc;
     model_document_init(&cat->doc, text, false, &cat->build.forest->arena);
-    mw_status status = model_cat_read_sum_loss(cat, err);
+    mw_status status = read(cat, err);
     if (status == MW_OK)
         status = model_document_end(&cat->doc, err);
     cat->doc = outer;
     return status;
+}
+
+static mw_status read_sum_loss_text(model_cat *cat, mw_error *err)
+{
+    mw_view text;
+    MW_TRY(model_document_string(&cat->doc, &text, err));
+    return model_cat_read_text(cat, text, model_cat_read_sum_loss, err);
 }
 
 /* A label is a text, a truth value or a number, whose label is its text. */
@@ -305,11 +313,10 @@ static mw_status read_scale_and_bias(model_cat *cat, mw_error *err)
 
 static mw_status read_document(model_cat *cat, mw_error *err)
 {
-    static const cat_key keys[] = {{"features_info", read_features_info},
-                                   {"model_info", read_model_info},
-                                   {"oblivious_trees", read_oblivious_trees},
-                                   {"trees", read_nested_trees},
-                                   {"scale_and_bias", read_scale_and_bias}};
+    static const cat_key keys[] = {
+        {"ctr_data", cat_read_tables},   {"features_info", read_features_info},
+        {"model_info", read_model_info}, {"oblivious_trees", read_oblivious_trees},
+        {"trees", read_nested_trees},    {"scale_and_bias", read_scale_and_bias}};
     MW_TRY(read_object(cat, keys, MW_COUNT(keys), err));
     MW_TRY(model_document_end(&cat->doc, err));
     if (cat->has_features && cat->has_trees)
@@ -326,6 +333,11 @@ mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format format, mw_err
     *cat = (model_cat){.features.item_bytes = sizeof(model_cat_feature),
                        .categories.item_bytes = sizeof(model_cat_feature),
                        .bias.item_bytes = sizeof(double),
+                       .parts.item_bytes = sizeof(cat_part),
+                       .statistics.item_bytes = sizeof(cat_statistic),
+                       .tables.item_bytes = sizeof(cat_table),
+                       .keys.item_bytes = sizeof(uint64_t),
+                       .counts.item_bytes = sizeof(double),
                        .class_names.item_bytes = sizeof(mw_view),
                        .scale = 1};
     model_cat_tree_init(&cat->tree);
@@ -340,6 +352,11 @@ void model_cat_done(model_cat *cat)
     model_list_done(&cat->features);
     model_list_done(&cat->categories);
     model_list_done(&cat->bias);
+    model_list_done(&cat->parts);
+    model_list_done(&cat->statistics);
+    model_list_done(&cat->tables);
+    model_list_done(&cat->keys);
+    model_list_done(&cat->counts);
     model_list_done(&cat->class_names);
     model_build_done(&cat->build);
 }

@@ -5,6 +5,7 @@
  *   catboost_binary.c      the binary form: the same from FlatBuffers
  *   catboost_tree.c        a tree of either form becomes nodes
  *   catboost_categories.c  hashes of categories become codes and sets
+ *   catboost_ctr.h         statistics of the target by category, in files of their own
  *   catboost_settle.c      features, classes and loss become schema, labels and transform
  */
 #ifndef MODEL_CATBOOST_H
@@ -23,6 +24,7 @@ typedef struct model_cat_feature {
 typedef struct model_cat_node {
     int64_t left, right, feature; /* feature: index among the float, or the categorical features */
     bool one_hot;                 /* right where the category's hash is `border` */
+    bool statistic;               /* feature: the number of a condition, see n_conditions */
     double border, weight;
     size_t values; /* leaf: first of its values in model_cat_tree.values */
 } model_cat_node;
@@ -44,8 +46,14 @@ typedef struct model_cat {
     model_list bias;        /* double */
     model_list class_names; /* mw_view */
     mw_view loss;
-    mw_view sum_loss; /* of a sum of models, which says no loss of its own */
-    int64_t statistic; /* categorical feature of the statistic that is being read */
+    mw_view sum_loss;      /* of a sum of models, which says no loss of its own */
+    model_list parts;      /* cat_part, of all combinations: see catboost_ctr.h */
+    model_list statistics; /* cat_statistic */
+    model_list tables;     /* cat_table */
+    model_list keys;       /* uint64_t, of all tables */
+    model_list counts;     /* double, of all tables */
+    bool keeps_commonest;  /* keys of all tables are the commonest ones: ctr_leaf_count_limit */
+    size_t n_conditions;   /* of numbers and of one-hot categories: those of statistics follow */
     double scale;
     size_t n_outputs; /* values a leaf; 0 before the first tree */
     bool has_features, has_trees, has_weights;
@@ -66,18 +74,24 @@ void model_cat_tree_empty(model_cat_tree *tree);
 MW_CHECKED mw_status model_cat_read_oblivious(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_nested(model_cat *cat, mw_error *err);
 
-/* A model that asks for statistics of its target by category (CTR) is refused; `category` is
- * the index of a categorical feature that the first one is about. */
-mw_status model_cat_refuse_statistics(const model_cat *cat, int64_t category, mw_error *err);
+/* In the feature of a node that asks for a statistic, beside the number of its condition, until
+ * model_cat_settle. */
+#define MODEL_CAT_CONDITION ((uint32_t)1 << 31)
+
 mw_status model_cat_refuse_texts(mw_error *err);
 
 /* Values of model_info, which the binary form keeps as JSON texts: cat->doc stands before one. */
 MW_CHECKED mw_status model_cat_read_params(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_class_params(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err);
+/* JSON within a text of JSON: cat->doc is the inner one while `read` reads. */
+MW_CHECKED mw_status model_cat_read_text(model_cat *cat, mw_view text,
+                                         mw_status (*read)(model_cat *cat, mw_error *err),
+                                         mw_error *err);
 
 /* One-hot nodes named categorical features and hashes until here: codes and sets from now on, and
- * the columns of `columns` get their hashes, which live in the forest's arena. */
+ * the columns of `columns` get their hashes, also those that statistics know, which live in the
+ * forest's arena. */
 MW_CHECKED mw_status model_cat_settle_categories(model_cat *cat, mw_column *columns, mw_error *err);
 
 /* All has been read. */

@@ -1,19 +1,17 @@
 /* CatBoost's binary models (.cbm).
  *
- *     "CBM1"  uint32 bytes of the core  core  parts of statistics (CTR), which are not read
+ *     "CBM1"  uint32 bytes of the core  core  tables of statistics: see catboost_ctr_binary.c
  *
  *     core (FlatBuffers)  FormatVersion, ModelTrees, InfoMap (texts of JSON: params, class_params)
  *     ModelTrees          TreeSplits   numbers of conditions, tree by tree
  *                         LeafValues   doubles, leaf by leaf, outputs fastest; LeafWeights
- *                         FloatFeatures with Borders, OneHotFeatures with Values: all conditions,
- *                         numbered in this order
+ *                         FloatFeatures with Borders, OneHotFeatures with Values, CtrFeatures
+ *                         with Borders: all conditions, numbered in this order
  *
  * Oblivious trees have a condition a level. Others have a node each condition, with steps to the
  * left and to the right child; a step of 0 means that the side is a leaf, whose place among the
  * values NonSymmetricNodeIdToLeafId has. */
-#include "catboost.h"
-
-#include "flatbuffer.h"
+#include "catboost_ctr.h"
 
 static const char again[] = "save the model again with model.save_model('model.cbm')";
 
@@ -50,10 +48,6 @@ enum float_field {
 };
 enum category_field { CATEGORY_INDEX, CATEGORY_COLUMN, CATEGORY_NAME };
 enum one_hot_field { ONE_HOT_INDEX, ONE_HOT_VALUES };
-enum statistic_field { STATISTIC_CTR };
-enum ctr_field { CTR_BASE };
-enum base_field { BASE_COMBINATION };
-enum combination_field { COMBINATION_CATEGORIES };
 
 enum { NAN_AS_TRUE = 2, STEP_BYTES = 4 };
 
@@ -144,24 +138,20 @@ static mw_status read_category(binary_reader *r, const model_flat_table *table, 
     return model_flat_text(table, CATEGORY_NAME, &category->name, err);
 }
 
-/* The first one is refused: by the name of a feature that it is about. */
-static mw_status refuse_statistic(binary_reader *r, const model_flat_table *table, size_t i,
-                                  mw_error *err)
+static mw_status read_statistic(binary_reader *r, const model_flat_table *table, size_t i,
+                                mw_error *err)
 {
-    static const unsigned path[] = {STATISTIC_CTR, CTR_BASE, BASE_COMBINATION};
-    model_flat_table at = *table;
-    model_flat_vector categories = {0};
-    bool present = true;
+    model_flat_vector borders;
     (void)i;
-    for (size_t step = 0; present && step < MW_COUNT(path); step++) {
-        model_flat_table child;
-        MW_TRY(model_flat_child(&at, path[step], &child, &present, err));
-        at = present ? child : at;
+    MW_TRY(cat_read_flat_statistic(r->cat, table, &borders, err));
+    for (size_t b = 0; b < borders.count; b++) {
+        model_cat_node condition = {
+            .feature = (int64_t)r->conditions.count,
+            .statistic = true,
+            .border = (double)model_flat_load_float(borders.items + b * sizeof(float))};
+        MW_TRY(add_condition(r, condition, err));
     }
-    if (present)
-        MW_TRY(model_flat_items(&at, COMBINATION_CATEGORIES, sizeof(int32_t), &categories, err));
-    int64_t category = categories.count > 0 ? (int32_t)model_flat_load32(categories.items) : -1;
-    return model_cat_refuse_statistics(r->cat, category, err);
+    return MW_OK;
 }
 
 static mw_status refuse_text(binary_reader *r, const model_flat_table *table, size_t i,
@@ -198,9 +188,10 @@ static mw_status read_features(binary_reader *r, mw_error *err)
     MW_TRY(read_each(r, TREES_TEXTS, "TextFeatures", refuse_text, err));
     MW_TRY(read_each(r, TREES_EMBEDDINGS, "EmbeddingFeatures", refuse_text, err));
     MW_TRY(read_each(r, TREES_ESTIMATED, "EstimatedFeatures", refuse_text, err));
-    MW_TRY(read_each(r, TREES_STATISTICS, "CtrFeatures", refuse_statistic, err));
     MW_TRY(read_each(r, TREES_FLOATS, "FloatFeatures", read_float_feature, err));
-    return read_each(r, TREES_ONE_HOT, "OneHotFeatures", read_one_hot_feature, err);
+    MW_TRY(read_each(r, TREES_ONE_HOT, "OneHotFeatures", read_one_hot_feature, err));
+    r->cat->n_conditions = r->conditions.count;
+    return read_each(r, TREES_STATISTICS, "CtrFeatures", read_statistic, err);
 }
 
 /* ---- trees ------------------------------------------------------------------------------------
@@ -478,6 +469,12 @@ static mw_status find_core(mw_view bytes, model_flat *ret_flat, mw_error *err)
     return damaged(err);
 }
 
+static mw_view behind_core(mw_view bytes, const model_flat *core)
+{
+    const char *end = (const char *)core->data + core->size;
+    return (mw_view){end, (size_t)(bytes.data + bytes.size - end)};
+}
+
 mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error *err)
 {
     model_cat cat;
@@ -487,6 +484,8 @@ mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error 
         status = find_core(bytes, &reader.flat, err);
     if (status == MW_OK)
         status = read_core(&reader, err);
+    if (status == MW_OK && cat.statistics.count > 0)
+        status = cat_read_flat_tables(&cat, behind_core(bytes, &reader.flat), err);
     if (status == MW_OK)
         status = model_cat_settle(&cat, err);
     if (status == MW_OK)

@@ -1,5 +1,5 @@
 /* What a CatBoost document said becomes the forest's head: columns, outputs, loss, labels. */
-#include "catboost.h"
+#include "catboost_ctr.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -166,6 +166,8 @@ static mw_status set_schema(model_cat *cat, mw_error *err)
     }
     mw_status status = model_cat_settle_categories(cat, columns, err);
     if (status == MW_OK)
+        status = cat_settle_statistics(cat, columns, err);
+    if (status == MW_OK)
         status = model_set_schema(forest, columns, named, "f", err);
     free(columns);
     return status == MW_OK ? MW_OK : mw_at(err, "features_info");
@@ -179,7 +181,8 @@ static mw_status place_features(model_cat *cat, mw_error *err)
     uint32_t *feature = cat->build.feature.items;
     uint8_t *flags = cat->build.flags.items;
     for (size_t node = 0; node < cat->build.left.count; node++) {
-        if (left[node] == MW_NO_CHILD || flags[node] & MW_NODE_CATEGORICAL)
+        if (left[node] == MW_NO_CHILD || flags[node] & MW_NODE_CATEGORICAL ||
+            feature[node] & MODEL_CAT_CONDITION)
             continue;
         if (feature[node] >= cat->features.count) {
             mw_fail(err, MW_E_TREE_FEATURE, "a split asks for float feature %u, outside 0..%zu",

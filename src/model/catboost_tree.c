@@ -66,11 +66,12 @@ static mw_status read_split_type(model_document *doc, model_cat_node *split, mw_
     mw_view type;
     MW_TRY(model_document_string(doc, &type, err));
     split->one_hot = mw_view_is(type, "OneHotFeature");
-    if (split->one_hot || mw_view_is(type, "FloatFeature"))
+    split->statistic = mw_view_is(type, "OnlineCtr");
+    if (split->one_hot || split->statistic || mw_view_is(type, "FloatFeature"))
         return MW_OK;
     mw_fail(err, MW_E_MODEL_FORMAT, "splits of type '%.*s' are not read", MW_VIEW_ARG(type));
-    mw_why(err, "it asks for statistics of a category, a text or an embedding");
-    return mw_mend(err, "train with one_hot_max_size=255, or on numeric columns");
+    mw_why(err, "it asks for a text or an embedding");
+    return mw_mend(err, "train on numbers and categories");
 }
 
 /* CatBoost writes the 32 bits of a hash as a signed number. */
@@ -84,10 +85,10 @@ static mw_status read_hash(model_document *doc, double *ret_hash, mw_error *err)
     return MW_OK;
 }
 
-enum split_key { BORDER, FLOAT_FEATURE, TYPE, CATEGORY, HASH };
+enum split_key { BORDER, FLOAT_FEATURE, TYPE, CATEGORY, HASH, CONDITION };
 
 static mw_status read_split_key(model_document *doc, model_cat_node *split, enum split_key key,
-                                mw_error *err)
+                                int64_t *condition, mw_error *err)
 {
     switch (key) {
     case BORDER:
@@ -97,6 +98,8 @@ static mw_status read_split_key(model_document *doc, model_cat_node *split, enum
         return model_document_integer(doc, &split->feature, err);
     case TYPE:
         return read_split_type(doc, split, err);
+    case CONDITION:
+        return model_document_integer(doc, condition, err);
     case HASH:
         break;
     }
@@ -105,22 +108,33 @@ static mw_status read_split_key(model_document *doc, model_cat_node *split, enum
 
 static mw_status read_split(model_document *doc, model_cat_node *ret_split, mw_error *err)
 {
-    static const char *const names[] = {"border", "float_feature_index", "split_type",
-                                        "cat_feature_index", "value"};
-    enum { NUMBER = 1 << BORDER | 1 << FLOAT_FEATURE, ONE_HOT = 1 << CATEGORY | 1 << HASH };
+    static const char *const names[] = {
+        "border", "float_feature_index", "split_type", "cat_feature_index", "value", "split_index"};
+    enum {
+        NUMBER = 1 << BORDER | 1 << FLOAT_FEATURE,
+        ONE_HOT = 1 << CATEGORY | 1 << HASH,
+        STATISTIC = 1 << BORDER | 1 << CONDITION
+    };
     uint32_t seen = 0;
     size_t key = 0;
     bool more = false;
+    int64_t condition = -1;
     *ret_split = (model_cat_node){.left = -1, .right = -1};
     MW_TRY(model_document_object_begin(doc, err));
     for (;;) {
         MW_TRY(model_document_key(doc, names, MW_COUNT(names), &seen, &key, &more, err));
         if (!more)
             break;
-        if (read_split_key(doc, ret_split, (enum split_key)key, err) != MW_OK)
+        if (read_split_key(doc, ret_split, (enum split_key)key, &condition, err) != MW_OK)
             return model_at_key(err, names[key]);
     }
-    if ((seen & (NUMBER | ONE_HOT)) == (ret_split->one_hot ? ONE_HOT : NUMBER))
+    if (ret_split->statistic)
+        ret_split->feature = condition;
+    else
+        seen &= ~(uint32_t)(1 << CONDITION);
+    if ((seen & (NUMBER | ONE_HOT | STATISTIC)) == (ret_split->one_hot     ? ONE_HOT
+                                                    : ret_split->statistic ? STATISTIC
+                                                                           : NUMBER))
         return MW_OK;
     mw_fail(err, MW_E_MODEL_SYNTAX, "a split has no border or no feature");
     return mw_mend(err, "%s", again);
@@ -163,7 +177,8 @@ static mw_status put_node(model_cat *cat, size_t node, const model_cat_node *fro
     bool leaf = from->left < 0;
     ((uint32_t *)build->left.items)[node] = leaf ? MW_NO_CHILD : (uint32_t)from->left;
     ((uint32_t *)build->right.items)[node] = leaf ? MW_NO_CHILD : (uint32_t)from->right;
-    ((uint32_t *)build->feature.items)[node] = leaf ? 0 : (uint32_t)from->feature;
+    uint32_t mark = from->statistic ? MODEL_CAT_CONDITION : 0;
+    ((uint32_t *)build->feature.items)[node] = leaf ? 0 : (uint32_t)from->feature | mark;
     ((double *)build->threshold.items)[node] = leaf ? 0 : from->border;
     uint8_t flags = from->one_hot ? MW_NODE_CATEGORICAL : MW_NODE_LESS_EQUAL;
     ((uint8_t *)build->flags.items)[node] =
@@ -188,7 +203,10 @@ static mw_status check_nodes(const model_cat_node *nodes, size_t n_nodes, mw_err
     for (size_t i = 0; i < n_nodes; i++) {
         if (nodes[i].feature < 0 || nodes[i].feature > MW_LIMIT_FEATURES) {
             mw_fail(err, MW_E_TREE_FEATURE, "a split asks for %s feature %lld",
-                    nodes[i].one_hot ? "categorical" : "float", (long long)nodes[i].feature);
+                    nodes[i].one_hot     ? "categorical"
+                    : nodes[i].statistic ? "the statistic behind"
+                                         : "float",
+                    (long long)nodes[i].feature);
             return mw_mend(err, "%s", again);
         }
     }
@@ -215,6 +233,8 @@ mw_status model_cat_add_tree(model_cat *cat, mw_error *err)
 static mw_status read_splits(model_cat *cat, mw_error *err)
 {
     bool more = false;
+    if (model_document_peek(&cat->doc) == MW_SCAN_NULL) /* a tree of one leaf */
+        return model_document_skip(&cat->doc, err);
     MW_TRY(model_document_array_begin(&cat->doc, err));
     for (;;) {
         MW_TRY(model_document_array_next(&cat->doc, &more, err));
@@ -309,6 +329,7 @@ static mw_status read_nested_split(model_cat *cat, size_t index, mw_error *err)
     node->feature = split.feature;
     node->border = split.border;
     node->one_hot = split.one_hot;
+    node->statistic = split.statistic;
     return MW_OK;
 }
 

@@ -97,6 +97,15 @@ mw_status model_flat_int(const model_flat_table *table, unsigned field, int32_t 
     return MW_OK;
 }
 
+mw_status model_flat_float(const model_flat_table *table, unsigned field, float otherwise,
+                           float *ret_value, mw_error *err)
+{
+    size_t at;
+    MW_TRY(find_field(table, field, sizeof(float), &at, err));
+    *ret_value = at == NO_FIELD ? otherwise : model_flat_load_float(table->flat->data + at);
+    return MW_OK;
+}
+
 mw_status model_flat_double(const model_flat_table *table, unsigned field, double otherwise,
                             double *ret_value, mw_error *err)
 {

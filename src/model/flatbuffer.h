@@ -39,6 +39,8 @@ MW_CHECKED mw_status model_flat_byte(const model_flat_table *table, unsigned fie
                                      uint8_t otherwise, uint8_t *ret_value, mw_error *err);
 MW_CHECKED mw_status model_flat_int(const model_flat_table *table, unsigned field,
                                     int32_t otherwise, int32_t *ret_value, mw_error *err);
+MW_CHECKED mw_status model_flat_float(const model_flat_table *table, unsigned field,
+                                      float otherwise, float *ret_value, mw_error *err);
 MW_CHECKED mw_status model_flat_double(const model_flat_table *table, unsigned field,
                                        double otherwise, double *ret_value, mw_error *err);
 MW_CHECKED mw_status model_flat_text(const model_flat_table *table, unsigned field,

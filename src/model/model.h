@@ -88,6 +88,9 @@ typedef enum mw_recipe_op {
     MW_RECIPE_IMPUTE, /* number where a is NaN, else a */
     MW_RECIPE_WHERE,  /* a is not 0: b, else c */
     MW_RECIPE_LOOKUP, /* the value beside key a in table b, else number */
+    MW_RECIPE_AT,     /* number a of table b, counted from 0, else number */
+    MW_RECIPE_MIX,  /* bits: CatBoost's hash a with the part b mixed in, all ones where b is NaN */
+    MW_RECIPE_FIND, /* the place of the bits a among those of table b, else NaN */
     MW_RECIPE_OPS
 } mw_recipe_op;
 
@@ -104,7 +107,8 @@ typedef struct mw_recipe_step {
     double number;
 } mw_recipe_step;
 
-/* n keys, ascending (NaN last), and then their n values. */
+/* Of LOOKUP: n keys, ascending (NaN last), and then their n values. Of AT: n values. Of FIND: n
+ * numbers whose bits ascend. */
 typedef struct mw_recipe_table {
     const double *numbers;
     size_t n;
@@ -119,6 +123,12 @@ typedef struct mw_recipe {
     size_t n_outputs;
     const mw_recipe_table *tables;
 } mw_recipe;
+
+/* b of such a step is a table, not a cell. */
+static inline bool mw_recipe_looks_up(const mw_recipe_step *step)
+{
+    return step->op == MW_RECIPE_LOOKUP || step->op == MW_RECIPE_AT || step->op == MW_RECIPE_FIND;
+}
 
 enum { MW_RECIPE_LANES = 64 }; /* rows that go through a step together */
 

@@ -5,7 +5,7 @@
  * Sums, products, quotients and roots of floats are computed in double and rounded once more to
  * float: 53 bits are enough for that to be the float operation itself. Powers, exponentials and
  * logarithms are the float functions. */
-#include "model.h"
+#include "catboost_ctr.h"
 
 #include <math.h>
 
@@ -85,6 +85,46 @@ static double look_up(const mw_recipe_table *table, double key, double otherwise
     return low < table->n && keys[low] == key ? keys[table->n + low] : otherwise;
 }
 
+static uint64_t bits_of(double cell)
+{
+    uint64_t bits;
+    memcpy(&bits, &cell, sizeof bits);
+    return bits;
+}
+
+static double of_bits(uint64_t bits)
+{
+    double cell;
+    memcpy(&cell, &bits, sizeof cell);
+    return cell;
+}
+
+static double number_at(const mw_recipe_table *table, double place, double otherwise)
+{
+    return place >= 0 && place < (double)table->n ? table->numbers[(size_t)place] : otherwise;
+}
+
+static double mixed(double hash, double part)
+{
+    if (isnan(part) || bits_of(hash) == CAT_NO_HASH)
+        return of_bits(CAT_NO_HASH);
+    return of_bits(cat_mix(bits_of(hash), (uint32_t)part));
+}
+
+static double place_of(const mw_recipe_table *table, uint64_t bits)
+{
+    size_t low = 0, high = table->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (bits_of(table->numbers[middle]) < bits)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < table->n && bits_of(table->numbers[low]) == bits;
+    return found ? (double)low : (double)NAN;
+}
+
 static double two(const mw_recipe_step *step, double x, double y)
 {
     switch ((mw_recipe_op)step->op) {
@@ -148,7 +188,8 @@ static double one(const mw_recipe_step *step, double x)
 static void run_step(const mw_recipe *recipe, const mw_recipe_step *step, size_t n_lanes,
                      const double *cells, double *out)
 {
-    bool looks_up = step->op == MW_RECIPE_LOOKUP; /* then b is a table */
+    bool looks_up = mw_recipe_looks_up(step); /* then b is a table */
+    const mw_recipe_table *table = looks_up ? &recipe->tables[step->b] : NULL;
     const double *a = cells + (size_t)step->a * LANES;
     const double *b = cells + (size_t)(looks_up ? 0 : step->b) * LANES;
     const double *c = cells + (size_t)step->c * LANES;
@@ -161,7 +202,16 @@ static void run_step(const mw_recipe *recipe, const mw_recipe_step *step, size_t
             out[k] = a[k] != 0 ? b[k] : c[k];
             break;
         case MW_RECIPE_LOOKUP:
-            out[k] = look_up(&recipe->tables[step->b], a[k], step->number);
+            out[k] = look_up(table, a[k], step->number);
+            break;
+        case MW_RECIPE_AT:
+            out[k] = number_at(table, a[k], step->number);
+            break;
+        case MW_RECIPE_MIX:
+            out[k] = mixed(a[k], b[k]);
+            break;
+        case MW_RECIPE_FIND:
+            out[k] = place_of(table, bits_of(a[k]));
             break;
         case MW_RECIPE_ADD: /* the commonest ones without a call */
             out[k] = rounded(step->kind, a[k] + b[k]);

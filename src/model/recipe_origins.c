@@ -44,6 +44,7 @@ static mw_column_origin origin_of(const mw_recipe_step *step, const mw_column_or
     case MW_RECIPE_LESS_EQUAL:
     case MW_RECIPE_AND:
     case MW_RECIPE_OR:
+    case MW_RECIPE_MIX:
         return both(cells[step->a], cells[step->b]);
     case MW_RECIPE_WHERE:
         return both(both(cells[step->a], cells[step->b]), cells[step->c]);

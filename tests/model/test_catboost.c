@@ -159,6 +159,7 @@ static void test_small(void **state)
 }
 
 #define PART(name) offsetof(sample, name)
+#define FLOATS "\"float_features\":[{\"flat_feature_index\":0},{\"flat_feature_index\":1}]"
 
 static const struct {
     const char *name;
@@ -174,17 +175,37 @@ static const struct {
      MW_BAD_DATA, "features_info", "categorical feature 0"},
     {"category hash", PART(trees), OBLIVIOUS("[1,2]", "[]", "[" ONE_HOT("0", "4294967296") "]"),
      MW_BAD_DATA, "splits.value", "no hash"},
-    {"counters", PART(trees),
-     OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"OnlineCtr\",\"border\":3}]"), MW_UNSUPPORTED,
-     "oblivious_trees[0].splits", "OnlineCtr"},
+    {"a statistic without its number", PART(trees),
+     OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"OnlineCtr\",\"border\":3}]"), MW_BAD_DATA,
+     "oblivious_trees[0].splits", "no border or no feature"},
+    {"a statistic outside", PART(trees),
+     OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"OnlineCtr\",\"border\":3,\"split_index\":99}]"),
+     MW_BAD_DATA, "features_info", "condition 99"},
+    {"estimated features", PART(trees),
+     OBLIVIOUS("[1,2]", "[]", "[{\"split_type\":\"EstimatedFeature\",\"border\":3}]"),
+     MW_UNSUPPORTED, "oblivious_trees[0].splits", "EstimatedFeature"},
     {"category column", PART(features), "{\"categorical_features\":[{}]}", MW_BAD_DATA,
      "features_info.categorical_features[0]", "-1"},
-    {"statistics", PART(features),
-     "{\"categorical_features\":[{\"feature_id\":\"city\",\"flat_feature_index\":0}],"
-     "\"ctrs\":[{\"elements\":[{\"cat_feature_index\":0}]}]}",
-     MW_UNSUPPORTED, "features_info.ctrs[0]", "'city'"},
-    {"statistics of nothing", PART(features), "{\"ctrs\":[{}]}", MW_UNSUPPORTED,
-     "features_info.ctrs[0]", "feature -1"},
+    {"statistics of nothing", PART(features), "{\"ctrs\":[{}]}", MW_BAD_DATA,
+     "features_info.ctrs[0]", "no type, no elements or no borders"},
+    {"a part without a value", PART(features),
+     "{\"ctrs\":[{\"elements\":[{\"combination_element\":\"cat_feature_exact_value\","
+     "\"cat_feature_index\":0}]}]}",
+     MW_BAD_DATA, "features_info.ctrs[0].elements[0]", "no feature or no value"},
+    {"a part of another kind", PART(features),
+     "{\"ctrs\":[{\"elements\":[{\"combination_element\":\"word\"}]}]}", MW_UNSUPPORTED,
+     "features_info.ctrs[0].elements[0]", "'word'"},
+    {"statistics of another kind", PART(features), "{\"ctrs\":[{\"ctr_type\":\"Median\"}]}",
+     MW_UNSUPPORTED, "features_info.ctrs[0].ctr_type", "'Median'"},
+    {"statistics of no feature", PART(features),
+     "{" FLOATS ",\"ctrs\":[{\"ctr_type\":\"Borders\",\"borders\":[1],\"elements\":"
+     "[{\"combination_element\":\"cat_feature_value\",\"cat_feature_index\":3}]}]}",
+     MW_BAD_DATA, "features_info", "categorical feature 3"},
+    {"statistics without a table", PART(features),
+     "{" FLOATS ",\"categorical_features\":[{\"feature_id\":\"city\",\"flat_feature_index\":2}],"
+     "\"ctrs\":[{\"ctr_type\":\"Borders\",\"borders\":[1],\"elements\":"
+     "[{\"combination_element\":\"cat_feature_value\",\"cat_feature_index\":0}]}]}",
+     MW_BAD_DATA, "statistic 0", "does not hold"},
     {"texts", PART(features), "{\"text_features\":[{}]}", MW_UNSUPPORTED,
      "features_info.text_features[0]", "text and embedding"},
     {"loss", PART(loss), "Custom", MW_UNSUPPORTED, "model_info.params.loss_function", "'Custom'"},

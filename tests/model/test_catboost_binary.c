@@ -408,7 +408,7 @@ static const struct {
     {"weights", spoil_weights, MW_BAD_DATA, "tree 1", "too few leaf weights"},
     {"outputs", spoil_outputs, MW_BAD_DATA, "ApproxDimension", "0 outputs"},
     {"column", spoil_column, MW_BAD_DATA, "float_features[0]", "-2"},
-    {"statistic", add_statistic, MW_UNSUPPORTED, "CtrFeatures[0]", "'city'"},
+    {"statistic", add_statistic, MW_BAD_DATA, "statistic 0", "does not hold"},
     {"text", add_text, MW_UNSUPPORTED, "TextFeatures[0]", "text and embedding"},
     {"step", spoil_step, MW_BAD_DATA, "tree 0: NonSymmetricStepNodes[1]", "out of the tree"},
     {"reached twice", spoil_twice, MW_BAD_DATA, "trees[0].left[0]", "reached twice"},

@@ -235,13 +235,102 @@ def test_sums_of_unlike_models_are_refused(saved, tmp_path):
         Model(saved(summed, tmp_path))
 
 
-@pytest.mark.parametrize("saved", [save, save_binary])
-def test_statistics_are_refused(saved, tmp_path):
-    rows = [["a", 1.0], ["b", 2.0], ["a", 3.0], ["c", 4.0]] * 30
-    pool = catboost.Pool(rows, [0, 1, 0, 1] * 30, cat_features=[0], feature_names=["city", "x"])
-    trained = train("Logloss", pool, None, one_hot_max_size=2)
-    with pytest.raises(Failure, match="CTR.*'city'.*one_hot_max_size"):
-        Model(saved(trained, tmp_path))
+# ---- statistics of the target by category -------------------------------------------------------
+
+def statistics_table(seed, n, n_cities=40):
+    """Two categories of many values, one of two, and two numbers of which one is missing at times;
+    in a served table some categories are new."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=n)
+    x[random.random(n) < 0.1] = np.nan
+    cities = random.integers(0, n_cities, n)
+    return np.array([random.integers(0, 30, n), cities.astype(str), x,
+                     random.choice(["m", "f"], n), random.normal(size=n)], dtype=object).T
+
+
+def statistics_target(table):
+    effect = np.random.default_rng(0).normal(size=(30, 60))
+    x = np.nan_to_num(table[:, 2].astype(float))
+    score = effect[table[:, 0].astype(int), table[:, 1].astype(int)] + x * (table[:, 3] == "m")
+    return score + np.random.default_rng(1).normal(size=len(table)) * 0.2
+
+
+STATISTICS = [
+    ("Logloss", {}), ("RMSE", {}), ("MultiClass", {}),
+    ("Logloss", {"max_ctr_complexity": 1}),
+    ("RMSE", {"simple_ctr": "Buckets:TargetBorderCount=3", "combinations_ctr": "Counter"}),
+    ("RMSE", {"simple_ctr": "Counter", "combinations_ctr": "Borders:TargetBorderCount=4"}),
+    ("RMSE", {"simple_ctr": "BinarizedTargetMeanValue:TargetBorderCount=3"}),
+    ("MultiClass", {"simple_ctr": "Buckets", "combinations_ctr": "Buckets"}),
+    ("Logloss", {"one_hot_max_size": 0, "counter_calc_method": "SkipTest"}),
+    ("Logloss", {"grow_policy": "Depthwise"}), ("RMSE", {"grow_policy": "Lossguide"}),
+    ("RMSE", {"nan_mode": "Max"}), ("RMSE", {"ctr_leaf_count_limit": 10}),
+    ("RMSE", {"ctr_leaf_count_limit": 200, "store_all_simple_ctr": True}),
+]
+
+
+@pytest.mark.parametrize("loss,params", STATISTICS)
+def test_statistics(loss, params, tmp_path):
+    table = statistics_table(1, 2000)
+    target = statistics_target(table)
+    labels = {"Logloss": target > 0, "RMSE": target, "MultiClass": np.digitize(target, [-1, 1])}
+    trained = train_statistics(loss, table, labels[loss], **params)
+    path = save(trained, tmp_path)
+    assert path.read_text().count("OnlineCtr") > 20
+    check_statistics(trained, path)
+    check_statistics(trained, save_binary(trained, tmp_path))
+
+
+def train_statistics(loss, table, labels, **params):
+    pool = catboost.Pool(table, labels, cat_features=[0, 1, 3])
+    return train(loss, pool, None, **{"one_hot_max_size": 2, "model_size_reg": 0, "depth": 5,
+                                      "iterations": 30, **params})
+
+
+def check_statistics(trained, path):
+    served = statistics_table(2, 500, n_cities=60)
+    raw = np.reshape(trained.predict(served, prediction_type="RawFormulaVal"), (500, -1))
+    for kernel in (None, "scalar"):
+        model = Model(path, kernel)
+        rows = served.copy()
+        for column in (0, 1, 3):
+            rows[:, column] = [model.category(column, str(value)) for value in rows[:, column]]
+        rows = rows.astype(np.float64)
+        for n in (500, 1, 7, 33):
+            assert np.array_equal(model.margin(rows[:n]), raw[:n])
+        check_statistics_explained(model, trained, rows, served, raw)
+
+
+def test_statistics_of_several_targets(tmp_path):
+    """CatBoost's own JSON mixes them up; its binary form does not."""
+    table = statistics_table(1, 2000)
+    target = statistics_target(table)
+    trained = train_statistics("MultiRMSE", table, np.c_[target, -target])
+    check_statistics(trained, save_binary(trained, tmp_path))
+    with pytest.raises(Failure, match="which of several targets.*save the model as .cbm"):
+        Model(save(trained, tmp_path))
+
+
+def test_statistics_that_were_not_saved(tmp_path):
+    table = statistics_table(1, 300)
+    trained = train_statistics("RMSE", table, statistics_target(table),
+                               final_ctr_computation_mode="Skip", iterations=5)
+    with pytest.raises(Failure, match="by category .CTR. that its file does not hold.*Skip"):
+        Model(save_binary(trained, tmp_path))
+
+
+def check_statistics_explained(model, trained, rows, served, raw):
+    if trained.get_all_params().get("max_ctr_complexity") != 1:
+        with pytest.raises(Failure, match="computes a column of several features"):
+            model.explain(rows)
+        return
+    pool = catboost.Pool(served, cat_features=[0, 1, 3])
+    shap = trained.get_feature_importance(pool, type="ShapValues").reshape(len(served), -1, 6)
+    got = model.explain(rows)
+    np.testing.assert_allclose(got.sum(axis=2), raw, atol=1e-5 * np.abs(got).max())
+    adds_up = np.allclose(shap.sum(axis=2), raw, atol=1e-9)
+    assert adds_up or trained.get_all_params()["grow_policy"] != "SymmetricTree"
+    assert not adds_up or np.abs(got - shap).max() <= 2e-6 * np.abs(shap).max()
 
 
 def test_texts_are_refused(tmp_path):
