@@ -1,5 +1,5 @@
 /* A batch, block by block, on one thread or several. */
-#include "explainer.h"
+#include "players.h"
 
 #include "base/banned.h"
 
@@ -23,16 +23,20 @@ void explain_rows(const mw_explainer *explainer, const mw_matrix *rows, size_t f
 {
     size_t width = mw_explainer_values(explainer);
     size_t block_rows = explainer->kernel->block_rows(explainer->layout);
+    size_t played_width = explainer->played->n_margins * (explainer->played->n_features + 1);
     mw_matrix prepared;
-    explain_block block = {.memory = (char *)memory + explainer->prepare_bytes,
-                           .values = ret_values};
+    char *played = (char *)memory + explainer->prepare_bytes;
+    explain_block block = {.memory = played + explainer->played_bytes};
     for (size_t at = first; at < end; at += block.n_rows) {
         explain_take_rows(explainer->forest, rows, at,
                           end - at < block_rows ? end - at : block_rows, memory, &prepared, &block);
-        memset(block.values, 0, block.n_rows * width * sizeof *block.values);
-        explainer->kernel->explain(explainer->forest, explainer->layout, &block);
-        finish(explainer, block.n_rows, block.values);
-        block.values += block.n_rows * width;
+        block.values = explainer->players ? (double *)played : ret_values;
+        memset(block.values, 0, block.n_rows * played_width * sizeof *block.values);
+        explainer->kernel->explain(explainer->played, explainer->layout, &block);
+        if (explainer->players)
+            explain_players_share(explainer->players, block.n_rows, block.values, ret_values);
+        finish(explainer, block.n_rows, ret_values);
+        ret_values += block.n_rows * width;
     }
 }
 

@@ -1,5 +1,5 @@
 /* An explainer: a forest whose covers were checked, its bias, and the kernel that explains it. */
-#include "explainer.h"
+#include "players.h"
 
 #include <stdlib.h>
 
@@ -28,6 +28,12 @@ static mw_status check_cover(const mw_forest *forest, size_t tree, mw_error *err
     return MW_OK;
 }
 
+/* CatBoost says how what a column of several features gets is shared; no other format does. */
+static bool shares_columns(const mw_forest *forest)
+{
+    return forest->format == MW_FORMAT_CATBOOST_JSON || forest->format == MW_FORMAT_CATBOOST_BINARY;
+}
+
 static mw_status fail_mixed(const mw_forest *forest, uint32_t column, mw_error *err)
 {
     const mw_column_origin *origin = &forest->origins[column];
@@ -36,7 +42,10 @@ static mw_status fail_mixed(const mw_forest *forest, uint32_t column, mw_error *
     mw_fail(err, MW_E_EXPLAIN_COLUMNS,
             "the model computes a column of several features, of '%.*s' and '%.*s'",
             MW_VIEW_ARG(one), MW_VIEW_ARG(other));
-    return mw_mend(err, "take the step that mixes them (Normalizer, PCA, ...) out of the pipeline");
+    return mw_mend(err, shares_columns(forest)
+                            ? "train with max_ctr_complexity=1, or ask for plain contributions"
+                            : "take the step that mixes them (Normalizer, PCA, ...) out of the "
+                              "pipeline");
 }
 
 static mw_status check_weights(const mw_forest *forest, mw_error *err)
@@ -86,7 +95,8 @@ static mw_status check_linear(const mw_forest *forest, mw_error *err)
 
 static mw_status check_forest(const mw_forest *forest, mw_error *err)
 {
-    MW_TRY(mw_explain_check_columns(forest, err));
+    if (!shares_columns(forest))
+        MW_TRY(mw_explain_check_columns(forest, err));
     if (forest->linear_weights)
         return check_linear(forest, err);
     if (forest->n_nodes == forest->n_trees)
@@ -163,11 +173,18 @@ static mw_status fill(mw_explainer *explainer, mw_error *err)
     if (!explainer->bias)
         return mw_fail_memory(err, "the explainer");
     find_bias(forest, explainer->bias);
-    MW_TRY(explainer->kernel->lay_out(forest, &explainer->layout, err));
-    explainer->prepare_bytes =
-        mw_prepare_bytes(forest, explainer->kernel->block_rows(explainer->layout));
-    explainer->memory_bytes =
-        explainer->prepare_bytes + explainer->kernel->memory_bytes(forest, explainer->layout);
+    MW_TRY(explain_players_new(forest, &explainer->players, err));
+    if (explainer->players)
+        explainer->played = &explainer->players->forest;
+    MW_TRY(explainer->kernel->lay_out(explainer->played, &explainer->layout, err));
+    size_t block_rows = explainer->kernel->block_rows(explainer->layout);
+    explainer->prepare_bytes = mw_prepare_bytes(forest, block_rows);
+    if (explainer->players)
+        (void)explain_cut_off(NULL, &explainer->played_bytes,
+                              block_rows * forest->n_margins * (explainer->played->n_features + 1) *
+                                  sizeof(double));
+    explainer->memory_bytes = explainer->prepare_bytes + explainer->played_bytes +
+                              explainer->kernel->memory_bytes(explainer->played, explainer->layout);
     return MW_OK;
 }
 
@@ -178,7 +195,7 @@ mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *k
     mw_explainer *explainer = calloc(1, sizeof *explainer);
     if (!explainer)
         return mw_fail_memory(err, "the explainer");
-    explainer->forest = forest;
+    explainer->forest = explainer->played = forest;
     explainer->kernel = kernel;
     mw_status status = fill(explainer, err);
     if (status != MW_OK) {
@@ -199,6 +216,7 @@ void mw_explainer_free(mw_explainer *explainer)
     if (!explainer)
         return;
     explainer->kernel->free_layout(explainer->layout);
+    explain_players_free(explainer->players);
     free(explainer->bias);
     free(explainer);
 }
@@ -206,7 +224,8 @@ void mw_explainer_free(mw_explainer *explainer)
 size_t mw_explainer_memory_bytes(const mw_explainer *explainer)
 {
     return sizeof *explainer + explainer->forest->n_margins * sizeof *explainer->bias +
-           explainer->kernel->layout_bytes(explainer->layout);
+           explainer->kernel->layout_bytes(explainer->layout) +
+           (explainer->players ? mw_arena_held_bytes(&explainer->players->arena) : 0);
 }
 
 size_t mw_explainer_values(const mw_explainer *explainer)

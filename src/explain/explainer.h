@@ -48,12 +48,17 @@ extern const explain_kernel explain_tables_v3, explain_tables_v4;
 extern const explain_kernel *const explain_kernels[];
 extern const size_t explain_n_kernels;
 
+typedef struct explain_players explain_players; /* players.h */
+
 struct mw_explainer {
     const mw_forest *forest;
+    explain_players *players; /* or NULL: the forest's features */
+    const mw_forest *played;  /* as the kernel sees it */
     const explain_kernel *kernel;
     void *layout;
     double *bias;         /* n_margins */
     size_t prepare_bytes; /* of a block's rows: mw_prepare_bytes, at the beginning */
+    size_t played_bytes;  /* of a block's values by player, behind them; 0 without players */
     size_t memory_bytes;  /* of these and the kernel */
 };
 

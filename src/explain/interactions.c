@@ -42,6 +42,7 @@ static const pairs_kernel *choose_kernel(const mw_forest *forest)
 static mw_status fill(mw_interactions *to, mw_error *err)
 {
     const explain_kernel *plain = to->forest->linear_weights ? &explain_linear : &explain_scalar;
+    MW_TRY(mw_explain_check_columns(to->forest, err));
     MW_TRY(explain_explainer_new(to->forest, plain, &to->plain, err));
     MW_TRY(check_width(to->forest, err));
     MW_TRY(to->kernel->lay_out(to->forest, &to->layout, err));

@@ -130,6 +130,10 @@ static inline bool mw_recipe_looks_up(const mw_recipe_step *step)
     return step->op == MW_RECIPE_LOOKUP || step->op == MW_RECIPE_AT || step->op == MW_RECIPE_FIND;
 }
 
+/* The cells that a step reads, to ret_cells: how many of MW_RECIPE_READS. */
+enum { MW_RECIPE_READS = 3 };
+size_t mw_recipe_reads(const mw_recipe_step *step, uint32_t *ret_cells);
+
 enum { MW_RECIPE_LANES = 64 }; /* rows that go through a step together */
 
 /* Bytes of the cells of one run. */

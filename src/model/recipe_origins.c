@@ -26,12 +26,14 @@ static mw_column_origin both(mw_column_origin a, mw_column_origin b)
     return (mw_column_origin){a.feature, b.feature != a.feature ? b.feature : b.other};
 }
 
-/* The cells that a step names. */
-static mw_column_origin origin_of(const mw_recipe_step *step, const mw_column_origin *cells)
+size_t mw_recipe_reads(const mw_recipe_step *step, uint32_t *ret_cells)
 {
+    ret_cells[0] = step->a;
+    ret_cells[1] = step->b;
+    ret_cells[2] = step->c;
     switch ((mw_recipe_op)step->op) {
     case MW_RECIPE_CONSTANT:
-        return nothing;
+        return 0;
     case MW_RECIPE_ADD:
     case MW_RECIPE_SUB:
     case MW_RECIPE_MUL:
@@ -45,12 +47,22 @@ static mw_column_origin origin_of(const mw_recipe_step *step, const mw_column_or
     case MW_RECIPE_AND:
     case MW_RECIPE_OR:
     case MW_RECIPE_MIX:
-        return both(cells[step->a], cells[step->b]);
+        return 2;
     case MW_RECIPE_WHERE:
-        return both(both(cells[step->a], cells[step->b]), cells[step->c]);
+        return 3;
     default: /* of one cell; a table is none */
-        return cells[step->a];
+        return 1;
     }
+}
+
+static mw_column_origin origin_of(const mw_recipe_step *step, const mw_column_origin *cells)
+{
+    uint32_t from[MW_RECIPE_READS];
+    size_t n = mw_recipe_reads(step, from);
+    mw_column_origin origin = nothing;
+    for (size_t i = 0; i < n; i++)
+        origin = both(origin, cells[from[i]]);
+    return origin;
 }
 
 mw_status model_find_origins(mw_forest *forest, mw_error *err)

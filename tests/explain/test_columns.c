@@ -269,6 +269,34 @@ static void test_mixed_columns(void **state)
     random_forest_free(forest);
 }
 
+/* Where the format says how they are shared, every kernel shares them in the same way. Against
+ * CatBoost's own numbers: tests/oracle/test_catboost.py. */
+static void test_shared_columns(void **state)
+{
+    (void)state;
+    mw_forest *forest = forest_with(&mixed, mixed_origins, 5);
+    forest->format = MW_FORMAT_CATBOOST_BINARY;
+    chance from = {7};
+    double *data = random_rows(N_ROWS, N_FEATURES, &from);
+    mw_matrix rows = as_matrix(data, N_ROWS, N_FEATURES);
+    double *wanted = explain_with(forest, &explain_scalar, &rows);
+    check_sums("shared", forest, &rows, wanted);
+    for (size_t k = 0; k < explain_n_kernels; k++) {
+        if (!explain_kernels[k]->runs_here())
+            continue;
+        double *got = explain_with(forest, explain_kernels[k], &rows);
+        check_same("shared", explain_kernels[k]->name, forest, N_ROWS, wanted, got);
+        free(got);
+    }
+    mw_interactions *interactions;
+    mw_error err = {0};
+    assert_int_equal(mw_interactions_new(forest, &interactions, &err), MW_UNSUPPORTED);
+    assert_int_equal(err.code, MW_E_EXPLAIN_COLUMNS);
+    free(wanted);
+    free(data);
+    random_forest_free(forest);
+}
+
 /* weight * (x - mean), a feature's columns added up. */
 static void test_linear(void **state)
 {
@@ -309,9 +337,9 @@ static void test_linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_covers),       cmocka_unit_test(test_background),
-        cmocka_unit_test(test_interactions), cmocka_unit_test(test_mixed_columns),
-        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_covers),         cmocka_unit_test(test_background),
+        cmocka_unit_test(test_interactions),   cmocka_unit_test(test_mixed_columns),
+        cmocka_unit_test(test_shared_columns), cmocka_unit_test(test_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,10 +320,6 @@ def test_statistics_that_were_not_saved(tmp_path):
 
 
 def check_statistics_explained(model, trained, rows, served, raw):
-    if trained.get_all_params().get("max_ctr_complexity") != 1:
-        with pytest.raises(Failure, match="computes a column of several features"):
-            model.explain(rows)
-        return
     pool = catboost.Pool(served, cat_features=[0, 1, 3])
     shap = trained.get_feature_importance(pool, type="ShapValues").reshape(len(served), -1, 6)
     got = model.explain(rows)
