@@ -228,7 +228,7 @@ static mw_status add_table(draft *d, size_t n, double **ret_numbers, uint32_t *r
     mw_recipe_table *added = model_list_add(&d->tables, 1);
     if (!*ret_numbers || !added)
         return mw_fail_memory(err, "statistics");
-    *added = (mw_recipe_table){*ret_numbers, n};
+    *added = (mw_recipe_table){.numbers = *ret_numbers, .n = n};
     *ret_table = (uint32_t)(d->tables.count - 1);
     return MW_OK;
 }
@@ -374,6 +374,28 @@ static mw_status order_keys(draft *d, size_t t, mw_error *err)
     return MW_OK;
 }
 
+/* As many stretches as keys, about: hashes are spread evenly, so each has few of them. */
+static mw_status add_starts(draft *d, const numbered_key *order, size_t n, uint32_t number,
+                            mw_error *err)
+{
+    unsigned bits = 1;
+    while (bits < 31 && (size_t)1 << bits < n)
+        bits++;
+    size_t n_starts = ((size_t)1 << bits) + 1, at = 0;
+    uint32_t *starts = mw_arena_take(d->arena, n_starts * sizeof *starts);
+    if (!starts)
+        return mw_fail_memory(err, "statistics");
+    for (size_t b = 0; b < n_starts; b++) {
+        while (at < n && order[at].key >> (64 - bits) < b)
+            at++;
+        starts[b] = (uint32_t)at;
+    }
+    mw_recipe_table *table = (mw_recipe_table *)d->tables.items + number;
+    table->starts = starts;
+    table->shift = 64 - bits;
+    return MW_OK;
+}
+
 static mw_status find_place(draft *d, size_t t, const uint32_t *input_of, mw_error *err)
 {
     const cat_table *table = (const cat_table *)d->cat->tables.items + t;
@@ -383,6 +405,7 @@ static mw_status find_place(draft *d, size_t t, const uint32_t *input_of, mw_err
     MW_TRY(add_table(d, table->n, &numbers, &keys, err));
     for (size_t i = 0; i < table->n; i++)
         memcpy(&numbers[i], &d->cells[t].order[i].key, sizeof *numbers);
+    MW_TRY(add_starts(d, d->cells[t].order, table->n, keys, err));
     mw_recipe_step step = {.op = MW_RECIPE_FIND, .a = d->cells[t].hash, .b = keys};
     return add_step(d, step, &d->cells[t].place, err);
 }

@@ -72,7 +72,11 @@ typedef struct cat_table {
 #define CAT_NO_HASH UINT64_MAX
 
 /* One part more. Everything is modulo 2^64. */
-uint64_t cat_mix(uint64_t hash, uint32_t part);
+static const uint64_t cat_factor = 0x4906ba494954cb65; /* M: odd */
+static inline uint64_t cat_mix(uint64_t hash, uint32_t part)
+{
+    return cat_factor * (hash + cat_factor * (uint64_t)(int64_t)(int32_t)part);
+}
 
 /* The hash of every category that some table knows: for each categorical feature a list of
  * uint32_t, ascending, each once. `lists` are n lists of the n categorical features, empty at

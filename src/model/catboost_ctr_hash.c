@@ -11,8 +11,6 @@
 
 #include "base/banned.h"
 
-static const uint64_t factor = 0x4906ba494954cb65; /* M: odd */
-
 /* What is tried for one table: a bound on the time that a hostile file can take. */
 #define TRIES_MAX ((size_t)1 << 26)
 
@@ -21,17 +19,12 @@ static uint64_t widened(uint32_t part)
     return (uint64_t)(int64_t)(int32_t)part;
 }
 
-uint64_t cat_mix(uint64_t hash, uint32_t part)
-{
-    return factor * (hash + factor * widened(part));
-}
-
 /* 1 / M modulo 2^64, by Newton's steps: each doubles the number of bits that are right. */
 static uint64_t inverse(void)
 {
-    uint64_t x = factor;
+    uint64_t x = cat_factor;
     for (int step = 0; step < 6; step++)
-        x *= 2 - factor * x;
+        x *= 2 - cat_factor * x;
     return x;
 }
 
@@ -102,7 +95,7 @@ static mw_status spread(model_list *hashes, const cat_part *part, const model_li
     for (size_t v = n_values; v-- > 0;) { /* the first values take the place of what they came of */
         for (size_t i = 0; i < n; i++)
             all[v * n + i] =
-                undo ? all[i] * undo - factor * widened(values[v]) : cat_mix(all[i], values[v]);
+                undo ? all[i] * undo - cat_factor * widened(values[v]) : cat_mix(all[i], values[v]);
     }
     return MW_OK;
 }

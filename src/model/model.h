@@ -112,6 +112,9 @@ typedef struct mw_recipe_step {
 typedef struct mw_recipe_table {
     const double *numbers;
     size_t n;
+    /* Of FIND: those whose bits >> shift are b stand from starts[b] to starts[b + 1]. */
+    const uint32_t *starts;
+    unsigned shift;
 } mw_recipe_table;
 
 typedef struct mw_recipe {

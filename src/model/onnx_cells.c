@@ -105,7 +105,8 @@ double model_onnx_apply(const model_onnx_cells *cells, const mw_recipe_step *ste
     one.c = 2;
     if (step->op == MW_RECIPE_LOOKUP) {
         const model_onnx_table *found = (const model_onnx_table *)cells->tables.items + step->b;
-        table = (mw_recipe_table){(const double *)cells->numbers.items + found->first, found->n};
+        table = (mw_recipe_table){.numbers = (const double *)cells->numbers.items + found->first,
+                                  .n = found->n};
     }
     lanes[0] = a;
     lanes[MW_RECIPE_LANES] = b;
@@ -324,7 +325,7 @@ static const mw_recipe_table *copy_tables(const model_onnx_cells *cells, mw_aren
         memcpy(numbers, cells->numbers.items, bytes);
     const model_onnx_table *from = cells->tables.items;
     for (size_t i = 0; i < n; i++)
-        tables[i] = (mw_recipe_table){numbers + from[i].first, from[i].n};
+        tables[i] = (mw_recipe_table){.numbers = numbers + from[i].first, .n = from[i].n};
     return tables;
 }
 

@@ -111,18 +111,22 @@ static double mixed(double hash, double part)
     return of_bits(cat_mix(bits_of(hash), (uint32_t)part));
 }
 
+/* Of the few keys that share their highest bits: mostly one or none, whatever the table's size. */
 static double place_of(const mw_recipe_table *table, uint64_t bits)
 {
-    size_t low = 0, high = table->n;
+    size_t low = table->starts[bits >> table->shift],
+           high = table->starts[(bits >> table->shift) + 1];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (bits_of(table->numbers[middle]) < bits)
+        uint64_t key = bits_of(table->numbers[middle]);
+        if (key == bits)
+            return (double)middle;
+        if (key < bits)
             low = middle + 1;
         else
             high = middle;
     }
-    bool found = low < table->n && bits_of(table->numbers[low]) == bits;
-    return found ? (double)low : (double)NAN;
+    return (double)NAN;
 }
 
 static double two(const mw_recipe_step *step, double x, double y)
@@ -185,6 +189,33 @@ static double one(const mw_recipe_step *step, double x)
     }
 }
 
+/* What stands in recipes by the hundred has a loop of its own each. False: it is none of these. */
+static bool run_often(const mw_recipe_step *step, const mw_recipe_table *table, size_t n_lanes,
+                      const double *a, const double *b, double *out)
+{
+#define EACH_LANE(value)                 \
+    for (size_t k = 0; k < n_lanes; k++) \
+        out[k] = (value);                \
+    return true
+    switch ((mw_recipe_op)step->op) {
+    case MW_RECIPE_CONSTANT:
+        EACH_LANE(step->number);
+    case MW_RECIPE_AT:
+        EACH_LANE(number_at(table, a[k], step->number));
+    case MW_RECIPE_MIX:
+        EACH_LANE(mixed(a[k], b[k]));
+    case MW_RECIPE_FIND:
+        EACH_LANE(place_of(table, bits_of(a[k])));
+    case MW_RECIPE_LESS:
+        EACH_LANE(a[k] < b[k]);
+    case MW_RECIPE_EQUAL:
+        EACH_LANE(a[k] == b[k]);
+    default:
+        return false;
+    }
+#undef EACH_LANE
+}
+
 static void run_step(const mw_recipe *recipe, const mw_recipe_step *step, size_t n_lanes,
                      const double *cells, double *out)
 {
@@ -193,25 +224,15 @@ static void run_step(const mw_recipe *recipe, const mw_recipe_step *step, size_t
     const double *a = cells + (size_t)step->a * LANES;
     const double *b = cells + (size_t)(looks_up ? 0 : step->b) * LANES;
     const double *c = cells + (size_t)step->c * LANES;
+    if (run_often(step, table, n_lanes, a, b, out))
+        return;
     for (size_t k = 0; k < n_lanes; k++) {
         switch ((mw_recipe_op)step->op) {
-        case MW_RECIPE_CONSTANT:
-            out[k] = step->number;
-            break;
         case MW_RECIPE_WHERE:
             out[k] = a[k] != 0 ? b[k] : c[k];
             break;
         case MW_RECIPE_LOOKUP:
             out[k] = look_up(table, a[k], step->number);
-            break;
-        case MW_RECIPE_AT:
-            out[k] = number_at(table, a[k], step->number);
-            break;
-        case MW_RECIPE_MIX:
-            out[k] = mixed(a[k], b[k]);
-            break;
-        case MW_RECIPE_FIND:
-            out[k] = place_of(table, bits_of(a[k]));
             break;
         case MW_RECIPE_ADD: /* the commonest ones without a call */
             out[k] = rounded(step->kind, a[k] + b[k]);

@@ -211,10 +211,13 @@ def cat_trained(catboost, case):
     label = case.labels(label)
     if loss == "MultiRMSE":
         label = np.c_[label, -label]
+    # CatBoost's JSON mixes up statistics by category of several targets.
+    one_hot = 255 if loss == "MultiRMSE" else case.pick(2, 8, 255)
     params = {"loss_function": loss, "iterations": case.pick(1, 4, 10), "verbose": 0,
               "depth": case.pick(1, 2, 4, 6, 8), "thread_count": 1, "random_seed": 1,
-              "allow_writing_files": False, "one_hot_max_size": 255,
+              "allow_writing_files": False, "one_hot_max_size": one_hot,
               "border_count": case.pick(3, 64, 254), "nan_mode": case.pick("Min", "Max"),
+              "model_size_reg": 0,
               "grow_policy": case.pick("SymmetricTree", "SymmetricTree", "Depthwise", "Lossguide")}
     table = case.rows.astype(object)
     columns = list(map(int, np.flatnonzero(case.cardinality)))
