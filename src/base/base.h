@@ -14,6 +14,7 @@
  *   hash.h    FNV-1a
  *   stage.h   the stages of a request, by name
  *   log.h     one line an event on stderr
+ *   pack.h    numbers as bytes of our own files, and back
  *   protobuf.h  fields of protocol buffers, in and out
  *   thread.h  a thread beside the main one
  *   pool.h    threads for work that may take long or block
@@ -40,6 +41,7 @@
 #include "stage.h"
 #include "log.h"
 #include "thread.h"
+#include "pack.h"
 #include "protobuf.h"
 #include "shared_library.h"
 #endif

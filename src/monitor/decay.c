@@ -211,7 +211,7 @@ static mw_status learn(watch_decay *decay, const mw_watch_truth *t, mw_error *er
     return estimate_scores(decay, t->scores, t->n, t->n, decay->usual_estimate, err);
 }
 
-static mw_status take_room(watch_decay *decay, size_t n_features, mw_error *err)
+mw_status watch_decay_take_room(watch_decay *decay, size_t n_features, mw_error *err)
 {
     size_t cells = n_features * WATCH_BINS + 1, rows = WATCH_DECAY_VALUES / decay->n_scores;
     decay->n_held_max = rows < WATCH_DECAY_ROWS ? rows : WATCH_DECAY_ROWS;
@@ -236,7 +236,7 @@ mw_status watch_decay_new(const mw_watch_truth *truth, size_t n_features, watch_
     decay->found.is_regression = truth->rows != NULL;
     decay->found.n_metrics = truth->rows ? MW_WATCH_ERRORS : MW_N_DECAY;
     decay->n_scores = truth->rows ? LOSSES : truth->n_scores;
-    mw_status status = take_room(decay, n_features, err);
+    mw_status status = watch_decay_take_room(decay, n_features, err);
     if (status == MW_OK)
         status =
             truth->rows ? learn_numbers(decay, truth, n_features, err) : learn(decay, truth, err);
@@ -273,7 +273,7 @@ static void hold(watch_decay *decay, watch_decay_stretch *in, const double *scor
     in->rows++;
 }
 
-static size_t held(const watch_decay *decay, const watch_decay_stretch *of)
+size_t watch_decay_held(const watch_decay *decay, const watch_decay_stretch *of)
 {
     return of->rows < decay->n_held_max ? (size_t)of->rows : decay->n_held_max;
 }
@@ -281,7 +281,8 @@ static size_t held(const watch_decay *decay, const watch_decay_stretch *of)
 static mw_status estimate(const watch_decay *decay, const watch_decay_stretch *of, double *ret,
                           mw_error *err)
 {
-    return estimate_scores(decay, of->scores, decay->n_held_max, held(decay, of), ret, err);
+    return estimate_scores(decay, of->scores, decay->n_held_max, watch_decay_held(decay, of), ret,
+                           err);
 }
 
 static void turn(watch_decay *decay, size_t n_features, uint64_t now_ns, uint64_t stretch_ns)
@@ -323,7 +324,7 @@ static void tell_window(const watch_decay *decay, mw_watch_decay_window *ret)
     *ret = (mw_watch_decay_window){(double)of->bucket * seconds, seconds, of->rows, {0}, {0}, {0}};
     bool is_told = of->rows >= ENOUGH_BEFORE && estimate(decay, of, ret->estimated, &none) == MW_OK;
     for (size_t m = 0; m < decay->found.n_metrics; m++) {
-        double error = is_told ? error_about(decay, m, held(decay, of)) : (double)NAN;
+        double error = is_told ? error_about(decay, m, watch_decay_held(decay, of)) : (double)NAN;
         ret->estimated[m] = is_told ? ret->estimated[m] : (double)NAN;
         ret->low[m] = is_told ? fmax(0, ret->estimated[m] - error) : (double)NAN;
         ret->high[m] = is_told ? fmin(most_of(decay), ret->estimated[m] + error) : (double)NAN;
@@ -512,7 +513,7 @@ void watch_decay_judge(watch_decay *decay, const watch_column *columns, size_t n
     if (estimate(decay, of, found->estimated, &none) != MW_OK)
         return;
     decay->judged_ns = now_ns;
-    size_t n = held(decay, of);
+    size_t n = watch_decay_held(decay, of);
     found->rows = of->rows;
     found->seconds = (double)(now_ns - of->begin_ns) / 1e9;
     found->n_decayed = 0;

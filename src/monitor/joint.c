@@ -6,8 +6,8 @@
  *                  `--squares, by feature--> where it comes from
  *
  * The halves differ so that the reference is of rows which the components have not seen. It is one
- * finding a version, at a level of its own, and wants the effect that a column does. The first rows
- * of the process are what it knows: after a restart it learns anew. */
+ * finding a version, at a level of its own, and wants the effect that a column does. Components,
+ * deciles and counts are kept over a restart (keep_learned.c). */
 #include "watch.h"
 
 #include <math.h>

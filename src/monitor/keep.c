@@ -18,50 +18,29 @@
 
 enum { READY = 1, CATEGORY = 2, PROFILED = 4, DIGEST_BYTES = 8, TEXT_MAX = 4096 };
 
-void watch_file_name(const watch_version *version, char ret_name[40])
+void watch_file_name(const watch_version *version, const char *ending, char ret_name[40])
 {
     uint64_t digest = mw_fnv(MW_FNV_BEGIN, version->endpoint, strlen(version->endpoint) + 1);
     digest = mw_fnv(digest, version->identity, strlen(version->identity));
-    snprintf(ret_name, 40, "%016llx.watch", (unsigned long long)digest);
+    snprintf(ret_name, 40, "%016llx.%s", (unsigned long long)digest, ending);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-static void put_whole(mw_buf *out, uint64_t value)
+void watch_pack_column(mw_buf *out, const watch_column *column)
 {
-    while (value >= 0x80) {
-        mw_buf_char(out, (char)(value | 0x80));
-        value >>= 7;
-    }
-    mw_buf_char(out, (char)value);
-}
-
-static void put_number(mw_buf *out, double value)
-{
-    mw_buf_bytes(out, &value, sizeof value);
-}
-
-static void put_text(mw_buf *out, const char *text)
-{
-    size_t size = text ? strlen(text) : 0;
-    put_whole(out, size);
-    mw_buf_bytes(out, text ? text : "", size);
-}
-
-static void put_column(mw_buf *out, const watch_column *column)
-{
-    put_whole(out, (column->is_ready ? READY : 0) | (column->is_category ? CATEGORY : 0) |
-                       (column->is_profiled ? PROFILED : 0));
-    put_whole(out, column->n_edges);
+    mw_pack_whole(out, (column->is_ready ? READY : 0) | (column->is_category ? CATEGORY : 0) |
+                           (column->is_profiled ? PROFILED : 0));
+    mw_pack_whole(out, column->n_edges);
     for (size_t i = 0; i < column->n_edges; i++)
-        put_number(out, column->edges[i]);
-    put_whole(out, column->n_codes);
+        mw_pack_number(out, column->edges[i]);
+    mw_pack_whole(out, column->n_codes);
     mw_buf_bytes(out, column->bins ? (const char *)column->bins : "", column->n_codes);
-    put_whole(out, column->n_top);
+    mw_pack_whole(out, column->n_top);
     for (size_t i = 0; i < column->n_top; i++)
-        put_whole(out, column->top[i]);
+        mw_pack_whole(out, column->top[i]);
     for (size_t i = 0; i < WATCH_BINS; i++)
-        put_number(out, column->reference[i]);
+        mw_pack_number(out, column->reference[i]);
 }
 
 static void put_slots(mw_buf *out, const watch_slot *slots, size_t n, size_t n_columns)
@@ -69,14 +48,14 @@ static void put_slots(mw_buf *out, const watch_slot *slots, size_t n, size_t n_c
     size_t held = 0;
     for (size_t i = 0; i < n; i++)
         held += slots[i].counts != NULL;
-    put_whole(out, held);
+    mw_pack_whole(out, held);
     for (size_t i = 0; i < n; i++) {
         if (!slots[i].counts)
             continue;
-        put_whole(out, slots[i].bucket);
-        put_whole(out, slots[i].rows);
+        mw_pack_whole(out, slots[i].bucket);
+        mw_pack_whole(out, slots[i].rows);
         for (size_t k = 0; k < n_columns * WATCH_BINS; k++)
-            put_whole(out, (&slots[i].counts[0][0])[k]);
+            mw_pack_whole(out, (&slots[i].counts[0][0])[k]);
     }
 }
 
@@ -85,8 +64,8 @@ static void put_pulse(mw_buf *out, const watch_pulse *pulse)
     size_t held = 0;
     for (size_t i = 0; i < WATCH_PULSE_HOURS; i++)
         held += pulse->hours[i].requests > 0;
-    put_whole(out, pulse->first_ns);
-    put_whole(out, held);
+    mw_pack_whole(out, pulse->first_ns);
+    mw_pack_whole(out, held);
     for (size_t i = 0; i < WATCH_PULSE_HOURS; i++) {
         const watch_beat *beat = &pulse->hours[i];
         if (beat->requests == 0)
@@ -94,7 +73,7 @@ static void put_pulse(mw_buf *out, const watch_pulse *pulse)
         const uint64_t wholes[] = {beat->bucket, beat->requests, beat->active, beat->peak,
                                    beat->gap};
         for (size_t k = 0; k < MW_COUNT(wholes); k++)
-            put_whole(out, wholes[k]);
+            mw_pack_whole(out, wholes[k]);
     }
 }
 
@@ -104,20 +83,20 @@ void watch_write(const watch_version *version, mw_buf *out)
     const watch_column *columns = atomic_load(&version->columns);
     size_t begin = out->size;
     mw_buf_text(out, MAGIC);
-    put_text(out, version->endpoint);
-    put_text(out, version->identity);
-    put_text(out, version->source);
+    mw_pack_text(out, version->endpoint);
+    mw_pack_text(out, version->identity);
+    mw_pack_text(out, version->source);
     const uint64_t wholes[] = {version->n_features,        version->n_outputs,
                                version->history.bucket_ns, version->first_ns,
                                version->latest_ns,         version->whole_rows,
                                version->learn_rows,        version->reference_digest};
     for (size_t i = 0; i < MW_COUNT(wholes); i++)
-        put_whole(out, wholes[i]);
-    put_number(out, version->profile_rows);
+        mw_pack_whole(out, wholes[i]);
+    mw_pack_number(out, version->profile_rows);
     for (size_t c = 0; c < version->n_columns; c++)
-        put_column(out, columns ? &columns[c] : &unready);
+        watch_pack_column(out, columns ? &columns[c] : &unready);
     for (size_t i = 0; i < version->n_columns * WATCH_BINS; i++)
-        put_whole(out, version->whole[i]);
+        mw_pack_whole(out, version->whole[i]);
     for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++) {
         size_t n;
         const watch_slot *slots = watch_slots((watch_history *)&version->history, span, &n);
@@ -130,61 +109,15 @@ void watch_write(const watch_version *version, mw_buf *out)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-typedef struct reader {
-    const uint8_t *at, *end;
-    bool failed;
-} reader;
-
-static uint64_t get_whole(reader *in)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; in->at < in->end && shift < 64; shift += 7) {
-        uint8_t byte = *in->at++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return value;
-    }
-    in->failed = true;
-    return 0;
-}
-
-static const void *get_bytes(reader *in, size_t size)
-{
-    const uint8_t *bytes = in->at;
-    if ((size_t)(in->end - in->at) < size) {
-        in->failed = true;
-        return NULL;
-    }
-    in->at += size;
-    return bytes;
-}
-
-static double get_number(reader *in)
-{
-    double value = 0;
-    const void *bytes = get_bytes(in, sizeof value);
-    if (bytes)
-        memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-static mw_view get_text(reader *in)
-{
-    uint64_t size = get_whole(in);
-    const char *bytes = size <= TEXT_MAX ? get_bytes(in, (size_t)size) : NULL;
-    in->failed = in->failed || !bytes;
-    return (mw_view){bytes, bytes ? (size_t)size : 0};
-}
-
 static bool is_rows(double value)
 {
     return value >= 0 && value < 1e18;
 }
 
-static bool get_codes(reader *in, watch_column *column)
+static bool get_codes(mw_unpack *in, watch_column *column)
 {
-    uint64_t n = get_whole(in);
-    const uint8_t *bins = n <= WATCH_CODES ? get_bytes(in, (size_t)n) : NULL;
+    uint64_t n = mw_unpack_whole(in);
+    const uint8_t *bins = n <= WATCH_CODES ? mw_unpack_bytes(in, (size_t)n) : NULL;
     if (!bins)
         return false;
     for (size_t i = 0; i < n; i++)
@@ -197,9 +130,9 @@ static bool get_codes(reader *in, watch_column *column)
     return n == 0 || column->bins;
 }
 
-static bool get_column(reader *in, watch_column *column)
+bool watch_unpack_column(mw_unpack *in, watch_column *column)
 {
-    uint64_t flags = get_whole(in), n_edges = get_whole(in);
+    uint64_t flags = mw_unpack_whole(in), n_edges = mw_unpack_whole(in);
     column->is_ready = flags & READY;
     column->is_category = flags & CATEGORY;
     column->is_profiled = flags & PROFILED;
@@ -207,33 +140,33 @@ static bool get_column(reader *in, watch_column *column)
         return false;
     column->n_edges = (size_t)n_edges;
     for (size_t i = 0; i < WATCH_PADDED; i++)
-        column->edges[i] = i < n_edges ? get_number(in) : (double)INFINITY;
+        column->edges[i] = i < n_edges ? mw_unpack_number(in) : (double)INFINITY;
     for (size_t i = 0; i < n_edges; i++)
         if (isnan(column->edges[i]) || (i > 0 && column->edges[i] <= column->edges[i - 1]))
             return false;
     if (!get_codes(in, column))
         return false;
-    uint64_t n_top = get_whole(in);
+    uint64_t n_top = mw_unpack_whole(in);
     if (n_top > WATCH_TOP)
         return false;
     column->n_top = (size_t)n_top;
     for (size_t i = 0; i < n_top; i++)
-        column->top[i] = (uint32_t)get_whole(in);
+        column->top[i] = (uint32_t)mw_unpack_whole(in);
     for (size_t i = 0; i < WATCH_BINS; i++) {
-        column->reference[i] = get_number(in);
+        column->reference[i] = mw_unpack_number(in);
         if (!is_rows(column->reference[i]))
             return false;
     }
     return !in->failed;
 }
 
-static bool get_slots(reader *in, watch_history *history, watch_span span)
+static bool get_slots(mw_unpack *in, watch_history *history, watch_span span)
 {
     size_t n;
     (void)watch_slots(history, span, &n);
-    uint64_t held = get_whole(in);
+    uint64_t held = mw_unpack_whole(in);
     for (uint64_t i = 0; i < held && !in->failed; i++) {
-        uint64_t bucket = get_whole(in), rows = get_whole(in);
+        uint64_t bucket = mw_unpack_whole(in), rows = mw_unpack_whole(in);
         if (i >= n || (size_t)(in->end - in->at) < history->n_columns * WATCH_BINS)
             return false; /* a count takes a byte at least */
         watch_slot *slot = watch_slot_at(history, span, bucket);
@@ -241,7 +174,7 @@ static bool get_slots(reader *in, watch_history *history, watch_span span)
             return false;
         slot->rows = rows;
         for (size_t k = 0; k < history->n_columns * WATCH_BINS; k++)
-            (&slot->counts[0][0])[k] = (uint32_t)get_whole(in);
+            (&slot->counts[0][0])[k] = (uint32_t)mw_unpack_whole(in);
     }
     return !in->failed;
 }
@@ -258,21 +191,31 @@ typedef struct kept {
     watch_pulse *pulse;
 } kept;
 
-static const char *read_head(reader *in, const watch_version *version, kept *k)
+const char *watch_wrong_magic(const char *magic, const char *own)
 {
-    const char *magic = get_bytes(in, sizeof MAGIC - 1);
+    size_t last = strlen(own) - 1; /* the version of the format, a digit */
+    if (!magic || memcmp(magic, own, last) != 0)
+        return "it begins with other bytes";
+    return magic[last] > own[last] && magic[last] <= '9'
+               ? "it was written by a newer Millwright, which this one cannot read"
+               : "it is of a format that is no longer read";
+}
+
+static const char *read_head(mw_unpack *in, const watch_version *version, kept *k)
+{
+    const char *magic = mw_unpack_bytes(in, sizeof MAGIC - 1);
     k->has_pulse = magic && memcmp(magic, MAGIC, sizeof MAGIC - 1) == 0;
     if (!k->has_pulse && (!magic || memcmp(magic, MAGIC_BEFORE, sizeof MAGIC - 1) != 0))
-        return "it begins with other bytes, or is of another version";
-    mw_view endpoint = get_text(in), identity = get_text(in);
+        return watch_wrong_magic(magic, MAGIC);
+    mw_view endpoint = mw_unpack_text(in, TEXT_MAX), identity = mw_unpack_text(in, TEXT_MAX);
     if (!mw_view_is(endpoint, version->endpoint) || !mw_view_is(identity, version->identity))
         return "it is another endpoint's, or another model's";
-    k->source = get_text(in);
+    k->source = mw_unpack_text(in, TEXT_MAX);
     uint64_t *const wholes[] = {&k->n_features, &k->n_outputs,  &k->bucket_ns,  &k->first_ns,
                                 &k->latest_ns,  &k->whole_rows, &k->learn_rows, &k->digest};
     for (size_t i = 0; i < MW_COUNT(wholes); i++)
-        *wholes[i] = get_whole(in);
-    k->profile_rows = get_number(in);
+        *wholes[i] = mw_unpack_whole(in);
+    k->profile_rows = mw_unpack_number(in);
     if (k->n_features != version->n_features || k->n_outputs != version->n_outputs ||
         k->bucket_ns != version->history.bucket_ns)
         return "it is of other columns";
@@ -281,26 +224,26 @@ static const char *read_head(reader *in, const watch_version *version, kept *k)
     return NULL;
 }
 
-static bool get_pulse(reader *in, watch_pulse *pulse)
+static bool get_pulse(mw_unpack *in, watch_pulse *pulse)
 {
-    pulse->first_ns = get_whole(in);
-    uint64_t held = get_whole(in);
+    pulse->first_ns = mw_unpack_whole(in);
+    uint64_t held = mw_unpack_whole(in);
     for (uint64_t i = 0; i < held && !in->failed; i++) {
-        uint64_t bucket = get_whole(in);
+        uint64_t bucket = mw_unpack_whole(in);
         watch_beat *beat = &pulse->hours[bucket % WATCH_PULSE_HOURS];
         if (i >= WATCH_PULSE_HOURS || beat->requests > 0)
             return false;
         beat->bucket = bucket;
         uint32_t *const fields[] = {&beat->requests, &beat->active, &beat->peak, &beat->gap};
         for (size_t k = 0; k < MW_COUNT(fields); k++)
-            *fields[k] = (uint32_t)get_whole(in);
+            *fields[k] = (uint32_t)mw_unpack_whole(in);
         if (beat->requests == 0)
             return false;
     }
     return !in->failed;
 }
 
-static const char *read_body(reader *in, const watch_version *version, kept *k)
+static const char *read_body(mw_unpack *in, const watch_version *version, kept *k)
 {
     size_t n = version->n_columns;
     k->columns = calloc(n + 1, sizeof *k->columns);
@@ -308,10 +251,10 @@ static const char *read_body(reader *in, const watch_version *version, kept *k)
     if (!k->columns || !k->whole)
         return "memory is gone";
     for (size_t c = 0; c < n; c++)
-        if (!get_column(in, &k->columns[c]))
+        if (!watch_unpack_column(in, &k->columns[c]))
             return "a column's reference is damaged";
     for (size_t i = 0; i < n * WATCH_BINS; i++)
-        k->whole[i] = get_whole(in);
+        k->whole[i] = mw_unpack_whole(in);
     for (watch_span span = WATCH_MINUTES; span < WATCH_SPANS; span++)
         if (!get_slots(in, &k->history, span))
             return "a bucket of time is damaged";
@@ -374,7 +317,7 @@ mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns, bool
     if (text.size > DIGEST_BYTES) {
         size_t size = text.size - DIGEST_BYTES;
         memcpy(&digest, text.data + size, sizeof digest);
-        reader in = {(const uint8_t *)text.data, (const uint8_t *)text.data + size, false};
+        mw_unpack in = mw_unpack_of((mw_view){text.data, size});
         if (digest == mw_fnv(MW_FNV_BEGIN, text.data, size))
             wrong = read_head(&in, version, &k);
         if (!wrong)

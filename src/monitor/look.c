@@ -324,6 +324,7 @@ static void look_at_rows(watch_version *version, size_t n_rows)
     const watch_column *columns = atomic_load(&version->columns);
     const double *rows = version->sample.rows;
     size_t n = version->n_columns;
+    version->sampled += n_rows;
     watch_score_some(version, rows, n_rows);
     if (version->joint)
         watch_joint_add(version->joint, rows, n_rows, n, version->latest_ns,

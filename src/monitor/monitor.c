@@ -18,6 +18,7 @@
 
 #define SAVE_NS (UINT64_C(5) * 1000000000)
 #define SAVE_NS_A_BYTE 5000
+#define LEARNED_NS_A_BYTE 10000
 
 enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096, LOCK_MS = 1000 };
 
@@ -136,11 +137,11 @@ static uint64_t wall_ns(const mw_monitor *monitor)
     return monitor->wall_ns + (mw_clock_ns() - monitor->began_ns);
 }
 
-static bool path_of(const mw_monitor *monitor, const watch_version *version, char *path,
-                    size_t size)
+static bool path_of(const mw_monitor *monitor, const watch_version *version, const char *ending,
+                    char *path, size_t size)
 {
     char name[40];
-    watch_file_name(version, name);
+    watch_file_name(version, ending, name);
     int length = snprintf(path, size, "%s/%s", monitor->folder, name);
     return length > 0 && (size_t)length < size;
 }
@@ -155,27 +156,45 @@ static mw_status take_text(const mw_monitor *monitor, watch_version *version, mw
     return MW_OK;
 }
 
+static mw_status take_learned(const mw_monitor *monitor, watch_version *version, mw_view text,
+                              bool *ret_is_other, mw_error *err)
+{
+    MW_TRY(watch_read_learned(text, version, wall_ns(monitor), ret_is_other, err));
+    if (*ret_is_other)
+        mw_log(MW_LOG_INFO, "what the watch learned of '%s' is of another reference: it is let go",
+               version->endpoint);
+    return MW_OK;
+}
+
+static const char counted[] = "watch", learned[] = "learned"; /* what files end in */
+
 static mw_status read_file(const mw_monitor *monitor, watch_version *version, const char *path,
-                           mw_error *err)
+                           bool is_learned, mw_error *err)
 {
     mw_file file;
     bool is_other;
     MW_TRY(mw_file_read(path, MW_LIMIT_WATCH_FILE_BYTES, &file, err));
-    mw_status status = take_text(monitor, version, (mw_view){file.data, file.size}, &is_other, err);
+    mw_view text = {file.data, file.size};
+    mw_status status =
+        (is_learned ? take_learned : take_text)(monitor, version, text, &is_other, err);
     mw_file_done(&file);
     return status == MW_OK ? MW_OK : mw_at(err, "%s", path);
 }
 
-/* A history that cannot be read is put aside, and said. */
-static void take_up_file(const mw_monitor *monitor, watch_version *version)
+/* One that cannot be read is put aside, and said. */
+static void take_up_file(const mw_monitor *monitor, watch_version *version, const char *ending)
 {
     char path[PATH_BYTES], aside[PATH_BYTES + 8];
     mw_error err;
-    if (!path_of(monitor, version, path, sizeof path) || access(path, F_OK) != 0 ||
-        read_file(monitor, version, path, &err) == MW_OK)
+    bool is_learned = ending == learned;
+    if (!path_of(monitor, version, ending, path, sizeof path) || access(path, F_OK) != 0 ||
+        read_file(monitor, version, path, is_learned, &err) == MW_OK)
         return;
     snprintf(aside, sizeof aside, "%s.old", path);
-    mw_log_error(MW_LOG_WARN, "a history of the watch is put aside, it begins anew", &err);
+    mw_log_error(MW_LOG_WARN,
+                 is_learned ? "what the watch learned is put aside, it learns anew"
+                            : "a history of the watch is put aside, it begins anew",
+                 &err);
     if (rename(path, aside) != 0)
         mw_log(MW_LOG_WARN, "cannot rename %s", path);
 }
@@ -203,8 +222,10 @@ static void take_up(mw_monitor *monitor, watch_version *version)
     mw_error err;
     bool is_other = false;
     watch_version *before = predecessor_of(monitor, version);
-    if (!before && monitor->folder)
-        take_up_file(monitor, version);
+    if (!before && monitor->folder) {
+        take_up_file(monitor, version, counted);
+        take_up_file(monitor, version, learned);
+    }
     if (!before)
         return;
     mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
@@ -285,22 +306,61 @@ static bool is_due(const watch_version *version, uint64_t now_ns)
     return version->whole_rows != version->saved_rows && now_ns >= version->saved_ns + pause;
 }
 
-static void save(const mw_monitor *monitor, watch_version *version)
+/* What was learned is larger, and less is lost with it: 100 kB a second of each at most. */
+static bool is_learned_due(watch_version *version, uint64_t now_ns)
+{
+    uint64_t pause = SAVE_NS + (uint64_t)version->learned_bytes * LEARNED_NS_A_BYTE;
+    return atomic_load(&version->is_taught) || now_ns >= version->learned_ns + pause;
+}
+
+static void write_file(const mw_monitor *monitor, watch_version *version, const char *ending,
+                       const mw_buf *bytes)
 {
     char path[PATH_BYTES];
     mw_error err;
-    mw_buf text;
-    mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
-    watch_write(version, &text);
     mw_status status = MW_OK;
-    if (!text.failed && path_of(monitor, version, path, sizeof path))
-        status = mw_file_write(path, mw_buf_as_view(&text), &err);
+    if (!bytes->failed && path_of(monitor, version, ending, path, sizeof path))
+        status = mw_file_write(path, mw_buf_as_view(bytes), &err);
     if (status != MW_OK && !version->is_unkept)
         mw_log_error(MW_LOG_WARN, "a history of the watch cannot be kept", &err);
     version->is_unkept = status != MW_OK;
+}
+
+static void save(const mw_monitor *monitor, watch_version *version)
+{
+    mw_buf text;
+    mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
+    watch_write(version, &text);
+    write_file(monitor, version, counted, &text);
     version->saved_rows = version->whole_rows;
     version->saved_ns = version->latest_ns;
     mw_buf_done(&text);
+}
+
+static void save_learned(const mw_monitor *monitor, watch_version *version)
+{
+    mw_buf bytes;
+    mw_buf_init(&bytes, MW_LIMIT_WATCH_FILE_BYTES);
+    atomic_store(&version->is_taught, false); /* what comes meanwhile is due again */
+    watch_write_learned(version, &bytes);
+    write_file(monitor, version, learned, &bytes);
+    version->learned_rows = version->sampled;
+    version->learned_ns = version->latest_ns;
+    version->learned_bytes = bytes.size;
+    mw_buf_done(&bytes);
+}
+
+/* The history first: what was learned belongs to the reference that it has. */
+static void save_version(const mw_monitor *monitor, watch_version *version, bool at_once)
+{
+    uint64_t now_ns = version->latest_ns;
+    bool has_more = version->whole_rows != version->saved_rows;
+    if (is_due(version, now_ns) || (at_once && has_more))
+        save(monitor, version);
+    bool has_learned =
+        version->sampled != version->learned_rows || atomic_load(&version->is_taught);
+    if (has_learned && watch_is_whole(version) && (at_once || is_learned_due(version, now_ns)))
+        save_learned(monitor, version);
 }
 
 static void save_all(mw_monitor *monitor, bool at_once)
@@ -310,11 +370,8 @@ static void save_all(mw_monitor *monitor, bool at_once)
     pthread_mutex_unlock(&monitor->lock);
     for (size_t i = 0; i < n; i++) {
         watch_version *version = monitor->versions[i];
-        bool is_kept =
-            version->identity && !version->is_succeeded && atomic_load(&version->columns);
-        if (is_kept && (is_due(version, version->latest_ns) ||
-                        (at_once && version->whole_rows != version->saved_rows)))
-            save(monitor, version);
+        if (version->identity && !version->is_succeeded && atomic_load(&version->columns))
+            save_version(monitor, version, at_once);
     }
 }
 
@@ -579,6 +636,7 @@ mw_status mw_monitor_truth(mw_monitor *monitor, const char *endpoint, unsigned n
         version->decay = decay;
         if (before)
             watch_decay_follow(decay, before);
+        atomic_store(&version->is_taught, true);
     } else
         before = decay;
     pthread_mutex_unlock(&version->lock);

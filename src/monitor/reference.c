@@ -308,14 +308,22 @@ void watch_hand_over(watch_version *before, watch_version *version)
 {
     pthread_mutex_lock(&before->lock);
     watch_decay *decay = before->decay;
+    watch_sketches sketches = before->sketches;
     before->decay = NULL;
+    before->sketches = (watch_sketches){0};
     pthread_mutex_unlock(&before->lock);
     pthread_mutex_lock(&version->lock);
     watch_decay *other = version->decay;
     version->decay = decay ? decay : other;
+    if (sketches.now) { /* what came since it was loaded is little */
+        watch_sketches now = version->sketches;
+        version->sketches = sketches;
+        sketches = now;
+    }
     pthread_mutex_unlock(&version->lock);
     if (decay)
         watch_decay_free(other);
+    watch_sketches_done(&sketches);
     watch_scorer *scorer = atomic_load(&before->scorer);
     if (!scorer || !watch_is_whole(version) || atomic_load(&version->scorer))
         return;
@@ -348,6 +356,7 @@ void watch_learn(watch_version *version, uint64_t now_ns)
     if (is_first)
         version->first_ns = now_ns;
     version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */
+    version->learned_rows = UINT64_MAX;
     watch_end_learning(version);
     drop_learned(version);
 }

@@ -139,6 +139,23 @@ watch_scorer *watch_scorer_make(const watch_version *version, const watch_column
     return NULL;
 }
 
+watch_scorer *watch_scorer_again(const watch_column *columns, size_t n_features,
+                                 mw_anomaly_bound *bounds, mw_isolation *forest, double threshold)
+{
+    watch_scorer *scorer = calloc(1, sizeof *scorer);
+    double *rarities = calloc(n_features * WATCH_BINS + 1, sizeof *rarities);
+    if (scorer && rarities) {
+        *scorer = (watch_scorer){n_features, bounds, rarities, forest, threshold};
+        set_rarities(scorer, columns);
+        return scorer;
+    }
+    free(scorer);
+    free(rarities);
+    free(bounds);
+    mw_isolation_free(forest);
+    return NULL;
+}
+
 /* ---- scoring --------------------------------------------------------------------------------- */
 
 static double value_at(const mw_matrix *rows, size_t row, size_t column)

@@ -4,7 +4,8 @@
  *     stretch before (15 minutes)     this stretch, growing     told: both merged, 15 to 30 minutes
  *
  * Space-Saving, KLL and HyperLogLog of stats: their errors stand there. Memory: 256 counters (8 kB)
- * of a category, some 4 kB of a number, 4 kB for distinct values; twice. Not kept over a restart.
+ * of a category, some 4 kB of a number, 4 kB for distinct values; twice. Kept over a restart
+ * (keep_learned.c).
  */
 #include "watch.h"
 

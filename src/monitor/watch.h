@@ -195,6 +195,10 @@ typedef struct watch_decay {
     mw_watch_decay found;
 } watch_decay;
 
+/* Room for n_scores a row, which are set. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status watch_decay_take_room(watch_decay *decay, size_t n_features, mw_error *err);
+/* Rows that are held of a stretch. */
+size_t watch_decay_held(const watch_decay *decay, const watch_decay_stretch *of);
 /* Fails: MW_NO_MEMORY. */
 MW_CHECKED mw_status watch_decay_new(const mw_watch_truth *truth, size_t n_features,
                                      watch_decay **ret_decay, mw_error *err);
@@ -318,7 +322,11 @@ typedef struct watch_version {
     uint64_t first_ns, latest_ns; /* wall clock: when watching began, and the last look */
     uint64_t *whole, whole_rows;  /* all since the beginning */
     uint64_t saved_rows, saved_ns;
-    bool is_unkept; /* the last try to keep it failed, and that was said */
+    uint64_t sampled;                  /* rows that were looked at, ever */
+    uint64_t learned_rows, learned_ns; /* of them, and the moment, when what was learned was kept */
+    size_t learned_bytes;
+    atomic_bool is_taught; /* labels came: they are kept at once */
+    bool is_unkept;        /* the last try to keep it failed, and that was said */
     /* findings, and the history as others read it, under `lock` */
     pthread_mutex_t lock;
     mw_watch_report report;
@@ -380,6 +388,9 @@ uint64_t watch_digest_of(const watch_column *columns, size_t n);
 
 /* NULL when memory is gone, or there is no feature. */
 watch_scorer *watch_scorer_make(const watch_version *version, const watch_column *columns);
+/* With a forest and bounds from before; both are taken. NULL when memory is gone. */
+watch_scorer *watch_scorer_again(const watch_column *columns, size_t n_features,
+                                 mw_anomaly_bound *bounds, mw_isolation *forest, double threshold);
 void watch_scorer_free(watch_scorer *scorer);
 size_t watch_scorer_bytes(const watch_scorer *scorer);
 /* 0..1 a row. False: the first rows are not there yet. */
@@ -419,7 +430,26 @@ void watch_write(const watch_version *version, mw_buf *out);
  * not taken, which *ret_is_other tells. Fails: MW_BAD_DATA (MW8011). Nothing is changed then. */
 MW_CHECKED mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns,
                                 bool *ret_is_other, mw_error *err);
-/* The name of its file; 40 bytes. */
-void watch_file_name(const watch_version *version, char ret_name[40]);
+/* The name of its file: "watch" of what was counted, "learned" of what was learned. */
+void watch_file_name(const watch_version *version, const char *ending, char ret_name[40]);
+/* Why these first bytes are not `own`, whose last one is the format's version. NULL: cut short. */
+const char *watch_wrong_magic(const char *magic, const char *own);
+void watch_pack_column(mw_buf *out, const watch_column *column);
+MW_CHECKED bool watch_unpack_column(mw_unpack *in, watch_column *column);
+
+/* ---- keep_learned.c, keep_decay.c: what was learned of rows ---------------------------------- */
+
+/* Of a version whose columns are all ready. Takes its lock. */
+void watch_write_learned(watch_version *version, mw_buf *out);
+/* Into a version that was just described, and has its columns. What was learned against other
+ * columns is not taken, which *ret_is_other tells. Fails: MW_BAD_DATA (MW8011). Nothing is changed
+ * then. */
+MW_CHECKED mw_status watch_read_learned(mw_view text, watch_version *version, uint64_t now_ns,
+                                        bool *ret_is_other, mw_error *err);
+/* The models alone stay. */
+void watch_decay_forget(watch_decay *decay, size_t n_features);
+void watch_decay_pack(const watch_decay *decay, size_t n_features, mw_buf *out);
+/* NULL: damaged, or memory is gone. */
+MW_CHECKED watch_decay *watch_decay_unpack(mw_unpack *in, size_t n_features, size_t n_outputs);
 
 #endif

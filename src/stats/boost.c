@@ -275,3 +275,57 @@ void mw_boost_predict(const mw_boost *boost, const double *rows, size_t n_rows, 
         ret_values[i] = value;
     }
 }
+
+size_t mw_boost_columns(const mw_boost *boost)
+{
+    return boost->n_columns;
+}
+
+/* ---- kept ------------------------------------------------------------------------------------ */
+
+void mw_boost_pack(const mw_boost *boost, mw_buf *out)
+{
+    mw_pack_whole(out, boost->n_columns);
+    mw_pack_whole(out, boost->n_trees);
+    mw_pack_number(out, boost->base);
+    for (size_t t = 0; t < boost->n_trees; t++) {
+        for (size_t i = 0; i < NODES; i++)
+            mw_pack_whole(out, boost->trees[t].columns[i]);
+        mw_pack_numbers(out, boost->trees[t].edges, NODES);
+        mw_pack_numbers(out, boost->trees[t].leaves, LEAVES);
+    }
+}
+
+static bool unpack_tree(mw_unpack *in, size_t n_columns, boost_tree *tree)
+{
+    bool is_sound = true;
+    for (size_t i = 0; i < NODES; i++)
+        tree->columns[i] = (uint32_t)mw_unpack_at_most(in, n_columns - 1);
+    mw_unpack_numbers(in, tree->edges, NODES);
+    mw_unpack_numbers(in, tree->leaves, LEAVES);
+    for (size_t i = 0; i < NODES; i++)
+        is_sound = is_sound && !isnan(tree->edges[i]);
+    for (size_t i = 0; i < LEAVES; i++)
+        is_sound = is_sound && isfinite(tree->leaves[i]);
+    return is_sound && !in->failed;
+}
+
+mw_boost *mw_boost_unpack(mw_unpack *in)
+{
+    size_t n_columns = (size_t)mw_unpack_at_most(in, MW_BOOST_COLUMNS_MAX);
+    size_t n_trees = (size_t)mw_unpack_at_most(in, MW_BOOST_TREES);
+    double base = mw_unpack_number(in);
+    bool done = !in->failed && n_columns > 0 && isfinite(base);
+    mw_boost *boost = done ? calloc(1, sizeof *boost) : NULL;
+    if (!boost)
+        return NULL;
+    boost->n_columns = n_columns;
+    boost->n_trees = n_trees;
+    boost->base = base;
+    for (size_t t = 0; done && t < n_trees; t++)
+        done = unpack_tree(in, n_columns, &boost->trees[t]);
+    if (done)
+        return boost;
+    mw_boost_free(boost);
+    return NULL;
+}

@@ -22,6 +22,10 @@ MW_CHECKED mw_status mw_boost_fit(const double *rows, size_t n_rows, size_t n_co
 /* NULL is fine. */
 void mw_boost_free(mw_boost *boost);
 size_t mw_boost_bytes(const mw_boost *boost);
+size_t mw_boost_columns(const mw_boost *boost);
+/* For a file, and back: NULL where the bytes are damaged, or memory is gone. */
+void mw_boost_pack(const mw_boost *boost, mw_buf *out);
+MW_CHECKED mw_boost *mw_boost_unpack(mw_unpack *in);
 size_t mw_boost_trees(const mw_boost *boost);
 /* Of rows that have the columns. Any number of threads. Cost: some 0.3 us a row. */
 void mw_boost_predict(const mw_boost *boost, const double *rows, size_t n_rows, size_t row_stride,

@@ -504,3 +504,35 @@ double mw_decay_error_of(const mw_decay_error *error, size_t n)
 {
     return error->spread / sqrt((double)n * error->fraction);
 }
+
+/* ---- a curve that is kept -------------------------------------------------------------------- */
+
+void mw_isotonic_pack(const mw_isotonic *curve, mw_buf *out)
+{
+    mw_pack_whole(out, curve->n);
+    for (size_t i = 0; i < curve->n; i++) {
+        mw_pack_number(out, curve->points[i].x);
+        mw_pack_number(out, curve->points[i].y);
+    }
+}
+
+mw_isotonic *mw_isotonic_unpack(mw_unpack *in)
+{
+    size_t n = mw_unpack_count(in, UINT32_MAX, 2 * sizeof(double));
+    mw_isotonic *curve = n > 0 ? malloc(sizeof *curve + n * sizeof *curve->points) : NULL;
+    if (!curve)
+        return NULL;
+    curve->n = n;
+    bool done = true;
+    for (size_t i = 0; i < n; i++) {
+        point *p = &curve->points[i];
+        p->x = mw_unpack_number(in);
+        p->y = mw_unpack_number(in);
+        done = done && isfinite(p->x) && p->y >= 0 && p->y <= 1 &&
+               (i == 0 || (p->x > p[-1].x && p->y >= p[-1].y));
+    }
+    if (done && !in->failed)
+        return curve;
+    mw_isotonic_free(curve);
+    return NULL;
+}

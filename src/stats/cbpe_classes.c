@@ -238,3 +238,40 @@ mw_status mw_decay_errors_classes(const mw_class_scores *s, mw_decay_error ret_e
     ret_errors[MW_DECAY_ACCURACY].spread = sqrt(variance(right, rows, rows));
     return status;
 }
+
+/* ---- kept ------------------------------------------------------------------------------------ */
+
+size_t mw_class_chances_classes(const mw_class_chances *chances)
+{
+    return chances->n_classes;
+}
+
+void mw_class_chances_pack(const mw_class_chances *chances, mw_buf *out)
+{
+    mw_pack_whole(out, chances->n_classes);
+    for (size_t k = 0; k < chances->n_classes; k++) {
+        mw_pack_whole(out, chances->curves[k] != NULL);
+        if (chances->curves[k])
+            mw_isotonic_pack(chances->curves[k], out);
+    }
+}
+
+mw_class_chances *mw_class_chances_unpack(mw_unpack *in)
+{
+    size_t n = mw_unpack_count(in, UINT16_MAX, 1);
+    mw_class_chances *chances =
+        n > 0 ? calloc(1, sizeof *chances + n * sizeof *chances->curves) : NULL;
+    if (!chances)
+        return NULL;
+    chances->n_classes = n;
+    bool done = true;
+    for (size_t k = 0; done && k < n; k++)
+        if (mw_unpack_at_most(in, 1) == 1) {
+            chances->curves[k] = mw_isotonic_unpack(in);
+            done = chances->curves[k] != NULL;
+        }
+    if (done && !in->failed)
+        return chances;
+    mw_class_chances_free(chances);
+    return NULL;
+}

@@ -208,3 +208,82 @@ void mw_heavy_merge(mw_heavy *into, const mw_heavy *from)
         add_weight(into, all[i].value, all[i].count, all[i].excess);
     into->n = rows;
 }
+
+/* ---- kept ------------------------------------------------------------------------------------ */
+
+enum { SPARSE, DENSE };
+
+/* Of few values most registers are 0. */
+void mw_distinct_pack(const mw_distinct *sketch, mw_buf *out)
+{
+    size_t held = 0, last = 0;
+    for (size_t i = 0; i < MW_DISTINCT_REGISTERS; i++)
+        held += sketch->registers[i] > 0;
+    bool is_sparse = held < MW_DISTINCT_REGISTERS / 3;
+    mw_buf_char(out, is_sparse ? SPARSE : DENSE);
+    if (!is_sparse) {
+        mw_buf_bytes(out, sketch->registers, sizeof sketch->registers);
+        return;
+    }
+    mw_pack_whole(out, held);
+    for (size_t i = 0; i < MW_DISTINCT_REGISTERS; i++)
+        if (sketch->registers[i] > 0) {
+            mw_pack_whole(out, i - last);
+            mw_buf_char(out, (char)sketch->registers[i]);
+            last = i;
+        }
+}
+
+static void unpack_sparse(mw_unpack *in, mw_distinct *sketch)
+{
+    size_t held = mw_unpack_count(in, MW_DISTINCT_REGISTERS, 2), at = 0;
+    for (size_t i = 0; i < held && !in->failed; i++) {
+        at += (size_t)mw_unpack_at_most(in, MW_DISTINCT_REGISTERS - 1 - at);
+        sketch->registers[at] = (uint8_t)mw_unpack_at_most(in, RUN_BITS + 1);
+    }
+}
+
+bool mw_distinct_unpack(mw_unpack *in, mw_distinct *ret_sketch)
+{
+    mw_distinct sketch = {{0}};
+    uint64_t how = mw_unpack_at_most(in, DENSE);
+    const void *bytes = how == DENSE ? mw_unpack_bytes(in, sizeof sketch.registers) : NULL;
+    if (bytes)
+        memcpy(sketch.registers, bytes, sizeof sketch.registers);
+    else
+        unpack_sparse(in, &sketch);
+    for (size_t i = 0; i < MW_DISTINCT_REGISTERS; i++)
+        if (sketch.registers[i] > RUN_BITS + 1)
+            return false;
+    if (!in->failed)
+        *ret_sketch = sketch;
+    return !in->failed;
+}
+
+void mw_heavy_pack(const mw_heavy *sketch, mw_buf *out)
+{
+    mw_pack_whole(out, sketch->n);
+    mw_pack_whole(out, sketch->n_counters);
+    for (size_t i = 0; i < sketch->n_counters; i++) {
+        mw_pack_number(out, sketch->counters[i].value);
+        mw_pack_whole(out, sketch->counters[i].count);
+        mw_pack_whole(out, sketch->counters[i].excess);
+    }
+}
+
+bool mw_heavy_unpack(mw_unpack *in, mw_heavy *ret_sketch)
+{
+    const uint64_t most = UINT64_MAX / 4;
+    uint64_t n = mw_unpack_at_most(in, most);
+    size_t n_counters = mw_unpack_count(in, MW_HEAVY_COUNTERS, sizeof(double) + 2);
+    mw_heavy_init(ret_sketch);
+    for (size_t i = 0; i < n_counters && !in->failed; i++) {
+        double value = mw_unpack_number(in);
+        uint64_t count = mw_unpack_at_most(in, most), excess = mw_unpack_at_most(in, count);
+        if (isnan(value) || count == 0 || ret_sketch->slots[slot_of(ret_sketch, value)])
+            return false;
+        add_weight(ret_sketch, value, count, excess);
+    }
+    ret_sketch->n = n;
+    return !in->failed;
+}

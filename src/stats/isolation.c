@@ -350,3 +350,132 @@ size_t mw_isolation_cause(const mw_isolation *forest, const double *row, double 
     free(copy);
     return cause;
 }
+
+/* ---- kept ------------------------------------------------------------------------------------
+ *
+ *     a node from its left side on: feature + 1, threshold     a leaf: 0, length
+ *
+ * What a path that ends early was filled up with is made again: a third of the bytes. */
+
+enum { DEPTH_MAX = 16 };
+
+/* Where the next node stands: of a path of lefts and rights. */
+typedef struct place {
+    size_t node;
+    unsigned level;
+} place;
+
+/* Of a node on the last level, or one whose threshold is infinite, its leaf. */
+static bool is_end(const mw_isolation *forest, const float *thresholds, place at)
+{
+    return at.level == forest->depth || isinf(thresholds[at.node]);
+}
+
+static size_t leaf_of(const mw_isolation *forest, place at)
+{
+    for (; at.level < forest->depth; at.level++)
+        at.node = 2 * at.node + 1;
+    return at.node - forest->n_inner;
+}
+
+static void pack_tree(const mw_isolation *forest, size_t tree, mw_buf *out)
+{
+    const uint32_t *features = forest->features + tree * forest->n_inner;
+    const float *thresholds = forest->thresholds + tree * forest->n_inner;
+    place stack[DEPTH_MAX + 2] = {{0, 0}};
+    for (size_t n = 1; n > 0;) {
+        place at = stack[--n];
+        if (is_end(forest, thresholds, at)) {
+            mw_pack_whole(out, 0);
+            mw_pack_real(out, forest->leaves[tree * forest->n_leaves + leaf_of(forest, at)]);
+            continue;
+        }
+        mw_pack_whole(out, (uint64_t)features[at.node] + 1);
+        mw_pack_real(out, thresholds[at.node]);
+        stack[n++] = (place){2 * at.node + 2, at.level + 1};
+        stack[n++] = (place){2 * at.node + 1, at.level + 1};
+    }
+}
+
+void mw_isolation_pack(const mw_isolation *forest, mw_buf *out)
+{
+    mw_pack_whole(out, forest->n_features);
+    mw_pack_whole(out, forest->n_trees);
+    mw_pack_whole(out, forest->depth);
+    mw_pack_number(out, forest->search);
+    for (size_t f = 0; f < forest->n_features; f++)
+        mw_pack_real(out, forest->medians[f]);
+    for (size_t t = 0; t < forest->n_trees; t++)
+        pack_tree(forest, t, out);
+}
+
+static bool unpack_end(mw_unpack *in, mw_isolation *forest, size_t tree, place at)
+{
+    float length = mw_unpack_real(in);
+    forest->leaves[tree * forest->n_leaves + leaf_of(forest, at)] = length;
+    for (; at.level < forest->depth; at.level++) {
+        forest->thresholds[tree * forest->n_inner + at.node] = INFINITY;
+        at.node = 2 * at.node + 1;
+    }
+    return length >= 0 && isfinite(length);
+}
+
+static bool unpack_tree(mw_unpack *in, mw_isolation *forest, size_t tree)
+{
+    place stack[DEPTH_MAX + 2] = {{0, 0}};
+    for (size_t n = 1; n > 0;) {
+        place at = stack[--n];
+        uint64_t feature = mw_unpack_at_most(in, forest->n_features);
+        if (feature == 0) {
+            if (in->failed || !unpack_end(in, forest, tree, at))
+                return false;
+            continue;
+        }
+        float threshold = mw_unpack_real(in);
+        if (at.level == forest->depth || !isfinite(threshold))
+            return false;
+        forest->features[tree * forest->n_inner + at.node] = (uint32_t)feature - 1;
+        forest->thresholds[tree * forest->n_inner + at.node] = threshold;
+        stack[n++] = (place){2 * at.node + 2, at.level + 1};
+        stack[n++] = (place){2 * at.node + 1, at.level + 1};
+    }
+    return !in->failed;
+}
+
+/* Of a tree that is whole, so that what the file has decides how much memory is taken. */
+static bool are_sound(const mw_unpack *in, size_t n_features, size_t n_trees, unsigned depth)
+{
+    size_t least = n_features * sizeof(float) + n_trees * (1 + sizeof(float));
+    return !in->failed && n_features > 0 && n_trees > 0 && depth > 0 &&
+           mw_unpack_left(in) >= least && n_trees << depth <= MW_ISOLATION_LEAVES_MAX;
+}
+
+mw_isolation *mw_isolation_unpack(mw_unpack *in)
+{
+    size_t n_features = (size_t)mw_unpack_at_most(in, UINT16_MAX);
+    size_t n_trees = (size_t)mw_unpack_at_most(in, TREES_MAX);
+    unsigned depth = (unsigned)mw_unpack_at_most(in, DEPTH_MAX);
+    double search = mw_unpack_number(in);
+    if (!are_sound(in, n_features, n_trees, depth) || !(search >= 0 && search < 1e6))
+        return NULL;
+    mw_isolation *forest = make(n_features, n_trees, (size_t)1 << depth);
+    if (!forest)
+        return NULL;
+    forest->search = search;
+    bool done = true;
+    for (size_t f = 0; f < n_features; f++) {
+        forest->medians[f] = mw_unpack_real(in);
+        done = done && !isnan(forest->medians[f]);
+    }
+    for (size_t t = 0; done && t < n_trees; t++)
+        done = unpack_tree(in, forest, t);
+    if (done)
+        return forest;
+    mw_isolation_free(forest);
+    return NULL;
+}
+
+size_t mw_isolation_features(const mw_isolation *forest)
+{
+    return forest->n_features;
+}

@@ -23,6 +23,12 @@ MW_CHECKED mw_status mw_isolation_fit(const mw_matrix *rows, const mw_isolation_
 /* NULL is fine. */
 void mw_isolation_free(mw_isolation *forest);
 size_t mw_isolation_bytes(const mw_isolation *forest);
+size_t mw_isolation_features(const mw_isolation *forest);
+/* For a file, and back: NULL where the bytes are damaged or promise more leaves, or memory is
+ * gone. */
+enum { MW_ISOLATION_LEAVES_MAX = 1 << 18 };
+void mw_isolation_pack(const mw_isolation *forest, mw_buf *out);
+MW_CHECKED mw_isolation *mw_isolation_unpack(mw_unpack *in);
 /* 0..1 a row: 2 ^ -(mean depth / mean depth of a search), scikit-learn's -score_samples; about 0.5
  * is usual, near 1 stands alone. ret_scores: n_rows. The rows have the features of those that the
  * trees grew from. Any number of threads. Cost: about a microsecond a row. */

@@ -313,6 +313,97 @@ double mw_joint_explained(const mw_joint *joint)
     return joint->explained;
 }
 
+/* ---- kept ------------------------------------------------------------------------------------ */
+
+void mw_joint_pack(const mw_joint *joint, mw_buf *out)
+{
+    mw_pack_whole(out, joint->n_given);
+    mw_pack_whole(out, joint->n);
+    mw_pack_whole(out, joint->n_components);
+    mw_pack_number(out, joint->explained);
+    for (size_t k = 0; k < joint->n; k++) {
+        const joint_column *c = &joint->columns[k];
+        mw_pack_whole(out, c->at);
+        mw_pack_whole(out, c->is_category);
+        mw_pack_number(out, c->fill);
+        mw_pack_number(out, c->mean);
+        mw_pack_number(out, c->scale);
+        mw_pack_whole(out, c->n_values);
+        mw_pack_numbers(out, c->values, 2 * c->n_values);
+    }
+    mw_pack_numbers(out, joint->vectors, joint->n_components * joint->n);
+}
+
+static bool unpack_shares(mw_unpack *in, joint_column *c)
+{
+    size_t n = mw_unpack_count(in, UINT32_MAX, 2 * sizeof(double));
+    if (n == 0 || in->failed)
+        return !in->failed && !c->is_category;
+    c->values = malloc(2 * n * sizeof *c->values);
+    if (!c->values)
+        return false;
+    c->shares = c->values + n;
+    c->n_values = n;
+    mw_unpack_numbers(in, c->values, 2 * n);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(c->values[i]) || (i > 0 && c->values[i] <= c->values[i - 1]) ||
+            !(c->shares[i] >= 0 && c->shares[i] <= 1))
+            return false;
+    return c->is_category;
+}
+
+/* Columns stand in the order of their rows. */
+static bool unpack_column(mw_unpack *in, const mw_joint *joint, size_t k)
+{
+    joint_column *c = &joint->columns[k];
+    c->at = (size_t)mw_unpack_at_most(in, joint->n_given - 1);
+    c->is_category = mw_unpack_at_most(in, 1) == 1;
+    c->fill = mw_unpack_number(in);
+    c->mean = mw_unpack_number(in);
+    c->scale = mw_unpack_number(in);
+    bool is_sound = isfinite(c->fill) && isfinite(c->mean) && isfinite(c->scale) && c->scale > 0;
+    return is_sound && (k == 0 || c->at > c[-1].at) && unpack_shares(in, c);
+}
+
+static bool unpack_vectors(mw_unpack *in, mw_joint *joint)
+{
+    size_t n = joint->n * joint->n_components;
+    bool are_there = mw_unpack_left(in) >= n * sizeof *joint->vectors;
+    joint->vectors = are_there ? malloc(n * sizeof *joint->vectors) : NULL;
+    if (!joint->vectors)
+        return false;
+    mw_unpack_numbers(in, joint->vectors, n);
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(joint->vectors[i]) <= 2)) /* of length 1, but for rounding */
+            return false;
+    return !in->failed;
+}
+
+mw_joint *mw_joint_unpack(mw_unpack *in)
+{
+    mw_joint *joint = calloc(1, sizeof *joint);
+    if (!joint)
+        return NULL;
+    joint->n_given = (size_t)mw_unpack_at_most(in, MW_JOINT_COLUMNS_MAX);
+    joint->n = (size_t)mw_unpack_at_most(in, joint->n_given);
+    joint->n_components = (size_t)mw_unpack_at_most(in, joint->n);
+    joint->explained = mw_unpack_number(in);
+    bool done = !in->failed && joint->n >= 2 && joint->n_components > 0;
+    joint->columns = done ? calloc(joint->n_given + 1, sizeof *joint->columns) : NULL;
+    done = done && joint->columns;
+    for (size_t k = 0; done && k < joint->n; k++)
+        done = unpack_column(in, joint, k);
+    if (done && unpack_vectors(in, joint))
+        return joint;
+    mw_joint_free(joint);
+    return NULL;
+}
+
+size_t mw_joint_columns(const mw_joint *joint)
+{
+    return joint->n_given;
+}
+
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 /* z less what the components make of it; their vectors are at right angles, so that one after the

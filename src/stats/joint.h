@@ -18,6 +18,10 @@ MW_CHECKED mw_status mw_joint_fit(const double *rows, size_t n_rows, size_t n_co
                                   mw_error *err);
 void mw_joint_free(mw_joint *joint);
 size_t mw_joint_bytes(const mw_joint *joint);
+/* For a file, and back: NULL where the bytes are damaged, or memory is gone. */
+void mw_joint_pack(const mw_joint *joint, mw_buf *out);
+MW_CHECKED mw_joint *mw_joint_unpack(mw_unpack *in);
+size_t mw_joint_columns(const mw_joint *joint); /* of the rows that it was given */
 size_t mw_joint_components(const mw_joint *joint);
 size_t mw_joint_features(const mw_joint *joint); /* columns that have values */
 double mw_joint_explained(const mw_joint *joint);

@@ -210,3 +210,52 @@ mw_status mw_kll_quantiles(const mw_kll *sketch, const double *q, size_t n, doub
     free(list);
     return MW_OK;
 }
+
+/* ---- kept ------------------------------------------------------------------------------------ */
+
+void mw_kll_pack(const mw_kll *sketch, mw_buf *out)
+{
+    const uint64_t wholes[] = {sketch->k, sketch->n_levels, sketch->n, sketch->random};
+    for (size_t i = 0; i < MW_COUNT(wholes); i++)
+        mw_pack_whole(out, wholes[i]);
+    for (size_t level = 0; level < sketch->n_levels; level++) {
+        mw_pack_whole(out, sketch->held[level]);
+        mw_pack_numbers(out, sketch->values[level], sketch->held[level]);
+    }
+}
+
+/* Every value stands for 2^level of the stream: together for all of it. */
+static bool unpack_level(mw_unpack *in, mw_kll *sketch, size_t level, uint64_t *stood_for)
+{
+    size_t held = mw_unpack_count(in, sketch->k + LEAST, sizeof(double));
+    if (in->failed || held > UINT64_MAX / 4 >> level || !make_room(sketch, level, held))
+        return false;
+    mw_unpack_numbers(in, sketch->values[level], held);
+    for (size_t i = 0; i < held; i++)
+        if (isnan(sketch->values[level][i]))
+            return false;
+    sketch->held[level] = held;
+    *stood_for += (uint64_t)held << level;
+    return !in->failed && *stood_for <= sketch->n;
+}
+
+mw_kll *mw_kll_unpack(mw_unpack *in)
+{
+    mw_error none;
+    mw_kll *sketch = NULL;
+    uint64_t stood_for = 0;
+    unsigned k = (unsigned)mw_unpack_at_most(in, K_MAX);
+    size_t n_levels = (size_t)mw_unpack_at_most(in, LEVELS_MAX);
+    if (in->failed || n_levels == 0 || mw_kll_new(k, 0, &sketch, &none) != MW_OK)
+        return NULL;
+    sketch->n_levels = n_levels;
+    sketch->n = mw_unpack_at_most(in, UINT64_MAX / 4);
+    sketch->random = mw_unpack_whole(in);
+    bool done = !in->failed;
+    for (size_t level = 0; done && level < n_levels; level++)
+        done = unpack_level(in, sketch, level, &stood_for);
+    if (done && stood_for == sketch->n)
+        return sketch;
+    mw_kll_free(sketch);
+    return NULL;
+}

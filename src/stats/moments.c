@@ -98,3 +98,21 @@ double mw_moments_kurtosis(const mw_moments *moments)
     double variance = mw_moments_variance(moments);
     return variance > 0 ? moments->m4 / moments->n / (variance * variance) - 3 : (double)NAN;
 }
+
+void mw_moments_pack(const mw_moments *m, mw_buf *out)
+{
+    const double numbers[] = {m->n, m->missing, m->least, m->most, m->mean, m->m2, m->m3, m->m4};
+    mw_pack_numbers(out, numbers, MW_COUNT(numbers));
+}
+
+bool mw_moments_unpack(mw_unpack *in, mw_moments *ret_moments)
+{
+    mw_moments m;
+    double *const numbers[] = {&m.n, &m.missing, &m.least, &m.most, &m.mean, &m.m2, &m.m3, &m.m4};
+    for (size_t i = 0; i < MW_COUNT(numbers); i++)
+        *numbers[i] = mw_unpack_number(in);
+    bool are_counts = m.n >= 0 && m.n < 1e18 && m.missing >= 0 && m.missing < 1e18;
+    if (!in->failed && are_counts)
+        *ret_moments = m;
+    return !in->failed && are_counts;
+}

@@ -269,6 +269,9 @@ typedef struct mw_isotonic mw_isotonic;
 MW_CHECKED mw_status mw_isotonic_fit(const double *scores, const double *labels, size_t n,
                                      mw_isotonic **ret_curve, mw_error *err);
 void mw_isotonic_free(mw_isotonic *curve);
+/* For a file, and back: see base/pack.h. NULL: these bytes are damaged, or memory is gone. */
+void mw_isotonic_pack(const mw_isotonic *curve, mw_buf *out);
+MW_CHECKED mw_isotonic *mw_isotonic_unpack(mw_unpack *in);
 double mw_isotonic_at(const mw_isotonic *curve, double score);
 /* Whether such a curve makes the scores truer, as NannyML tells it. Fails: MW_NO_MEMORY. */
 MW_CHECKED mw_status mw_calibration_gains(const double *scores, const double *labels, size_t n,
@@ -330,6 +333,9 @@ typedef struct mw_class_chances mw_class_chances;
 MW_CHECKED mw_status mw_class_chances_fit(const mw_class_scores *scores, mw_calibrating how,
                                           mw_class_chances **ret_chances, mw_error *err);
 void mw_class_chances_free(mw_class_chances *chances);
+void mw_class_chances_pack(const mw_class_chances *chances, mw_buf *out);
+MW_CHECKED mw_class_chances *mw_class_chances_unpack(mw_unpack *in); /* as mw_isotonic_unpack */
+size_t mw_class_chances_classes(const mw_class_chances *chances);
 size_t mw_class_chances_calibrated(const mw_class_chances *chances); /* so many classes are */
 /* Of one row, whose class k is scores[k * stride]: n_classes chances that sum to 1. */
 void mw_class_chances_at(const mw_class_chances *chances, const double *scores, size_t stride,
@@ -429,6 +435,10 @@ void mw_moments_add(mw_moments *moments, const double *values, size_t n);
 void mw_moments_merge(mw_moments *into, const mw_moments *from);
 /* Divided by n; skewness and excess kurtosis as scipy.stats.skew and kurtosis. NaN where undefined.
  */
+/* For files, and back: false, or NULL, where the bytes are damaged or memory is gone. What goes on
+ * from there gives the bits that it would have given. */
+void mw_moments_pack(const mw_moments *moments, mw_buf *out);
+MW_CHECKED bool mw_moments_unpack(mw_unpack *in, mw_moments *ret_moments);
 double mw_moments_variance(const mw_moments *moments);
 double mw_moments_skewness(const mw_moments *moments);
 double mw_moments_kurtosis(const mw_moments *moments);
@@ -442,6 +452,8 @@ void mw_kll_free(mw_kll *sketch);
 /* Cost: some 20 ns a value. Fails: MW_NO_MEMORY; then some of the values were added. */
 MW_CHECKED mw_status mw_kll_add(mw_kll *sketch, const double *values, size_t n, mw_error *err);
 MW_CHECKED mw_status mw_kll_merge(mw_kll *into, const mw_kll *from, mw_error *err);
+void mw_kll_pack(const mw_kll *sketch, mw_buf *out);
+MW_CHECKED mw_kll *mw_kll_unpack(mw_unpack *in);
 uint64_t mw_kll_count(const mw_kll *sketch);
 size_t mw_kll_held(const mw_kll *sketch); /* values that are kept */
 /* Share of values <= x; NaN when empty. */
@@ -459,6 +471,8 @@ typedef struct mw_distinct {
 void mw_distinct_init(mw_distinct *sketch);
 void mw_distinct_add(mw_distinct *sketch, const double *values, size_t n);
 void mw_distinct_merge(mw_distinct *into, const mw_distinct *from);
+void mw_distinct_pack(const mw_distinct *sketch, mw_buf *out);
+MW_CHECKED bool mw_distinct_unpack(mw_unpack *in, mw_distinct *ret_sketch);
 double mw_distinct_count(const mw_distinct *sketch);
 
 /* The commonest values: Space-Saving, 256 counters. A count is too high by at most n / 256, and no
@@ -478,6 +492,8 @@ typedef struct mw_heavy {
 void mw_heavy_init(mw_heavy *sketch);
 void mw_heavy_add(mw_heavy *sketch, const double *values, size_t n);
 void mw_heavy_merge(mw_heavy *into, const mw_heavy *from);
+void mw_heavy_pack(const mw_heavy *sketch, mw_buf *out);
+MW_CHECKED bool mw_heavy_unpack(mw_unpack *in, mw_heavy *ret_sketch);
 /* Commonest first; ret_counters holds MW_HEAVY_COUNTERS. Returns how many. */
 size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters);
 

@@ -191,13 +191,13 @@ static void test_another_reference_begins_anew(void **state)
     mw_monitor_free(monitor);
 }
 
-/* The one file that is there. */
+/* The history that is there. */
 static void find_file(char *name, size_t size)
 {
     DIR *listing = opendir(folder);
     assert_non_null(listing);
     for (struct dirent *entry; (entry = readdir(listing));)
-        if (entry->d_name[0] != '.')
+        if (strstr(entry->d_name, ".watch"))
             snprintf(name, size, "%s", entry->d_name);
     closedir(listing);
 }

@@ -209,8 +209,41 @@ def test_what_was_acknowledged_outlives_kill_9(serve, tmp_path):
     assert tell(server, {"id": ids[7], "label": int(labels[7])})["duplicates"] == 1
 
 
-def test_performance_is_estimated_before_labels_come(serve):
-    """The first labels calibrate; then every row tells something, and later labels confirm it."""
+def goes_on_after_kill_9(server, again, folder):
+    """Quantiles, estimate, joint drift and anomaly scores of the server that comes after it, from
+    what it finds in its folder alone: no row is sent to it."""
+    def told(of):
+        return of.get("/drift").json()["endpoints"][0]
+
+    def kept():
+        return [path.stat().st_mtime_ns for path in folder.rglob("*.learned")]
+    before, files = told(server), kept()
+    predict(server, table(1, 22))  # whatever is written from now on has all that was told
+    until(lambda: kept() != files, seconds=60)
+    server.process.kill()
+    server.process.wait()
+    after = told(again())
+    assert after["decay"]["reference_labels"] == before["decay"]["reference_labels"]
+    assert 0 <= after["decay"]["rows"] - before["decay"]["rows"] <= 1
+    for name, metric in before["decay"]["metrics"].items():
+        for key in ("reference", "estimated", "low", "high"):
+            assert after["decay"]["metrics"][name][key] == pytest.approx(metric[key], abs=0.02)
+    for was, now in zip(before["features"], after["features"]):
+        assert 0 <= now["values"]["rows"] - was["values"]["rows"] <= 1
+        assert now["values"]["least"] <= was["values"]["least"]
+        assert now["values"]["most"] >= was["values"]["most"]
+        told_of = list(was["values"]["quantiles"].values())  # to a rank: one row is another draw
+        for value, low, high in zip(list(now["values"]["quantiles"].values())[1:-1], told_of,
+                                    told_of[2:]):
+            assert low <= value <= high
+    assert after["joint"]["components"] == before["joint"]["components"]
+    assert after["joint"]["psi"] == pytest.approx(before["joint"]["psi"], abs=0.02)
+    assert after["anomalies"]["threshold"] == before["anomalies"]["threshold"]
+
+
+def test_performance_is_estimated_before_labels_come(serve, tmp_path):
+    """The first labels calibrate; then every row tells something, and later labels confirm it.
+    A kill -9 takes nothing of what was learned."""
     server = serve(f"credit={MODEL}", "--log", "on")
     _, ids, scores, labels = predictions_and_labels(server, 2500, seed=20)
     # alone, for labels are joined as their predictions reach the log, not in the order they came
@@ -250,6 +283,7 @@ def test_performance_is_estimated_before_labels_come(serve):
     assert all(e["low"] <= e["estimated"] <= e["high"] for e in estimates)
     assert server.get("/mw/v1/endpoints/nobody/decay").status_code == 404
     assert server.get("/mw/v1/endpoints/credit/decay?window=x").status_code == 400
+    goes_on_after_kill_9(server, lambda: serve(f"credit={MODEL}", "--log", "on"), tmp_path)
 
 
 DISTRICTS = ["harbour", "hill", "meadow", "mill", "old town", "station"]

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 import requests
-from conftest import ROOT
+from conftest import ROOT, until
 from prometheus_client.parser import text_string_to_metric_families
 
 MODEL = ROOT / "examples/models/credit.json"
@@ -166,15 +166,19 @@ def test_kill_9_loses_seconds(serve, profile, tmp_path):
     send(server, rows(10, 5))
     before = found(server, lambda e: e["rows"] == LEARNED + 510 and
                    e["features"][8]["reference"] == "learned")
-    counted, until = time.time(), time.monotonic() + 10
-    while not any(path.stat().st_mtime > counted for path in tmp_path.rglob("*.watch")):
-        assert time.monotonic() < until
-        time.sleep(0.1)
+
+    def kept():
+        return [path.stat().st_mtime_ns for path in tmp_path.rglob("*.watch")]
+    files = kept()
+    send(server, rows(1, 6))  # whatever is written from now on has all that was told
+    until(lambda: kept() != files, seconds=60)
     server.process.kill()
     server.process.wait()
     after = found(serve(*arguments), lambda e: True)
-    assert after["rows"] == before["rows"] and after["features"][8]["reference"] == "learned"
-    assert [f["psi"] for f in after["features"][:8]] == [f["psi"] for f in before["features"][:8]]
+    assert 0 <= after["rows"] - before["rows"] <= 1
+    assert after["features"][8]["reference"] == "learned"
+    for now, was in zip(after["features"][:8], before["features"][:8]):
+        assert now["psi"] == pytest.approx(was["psi"], abs=0.01)
 
 
 @pytest.mark.parametrize("arguments, code", [
