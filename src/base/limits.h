@@ -143,6 +143,7 @@
 /* CatBoost's statistics by category; numbers of their tables are doubles */
 #define MW_LIMIT_CATBOOST_STATISTICS 16384
 #define MW_LIMIT_CATBOOST_TABLES 4096
+#define MW_LIMIT_CATBOOST_PARTS 64 /* of a combination */
 #define MW_LIMIT_CATBOOST_NUMBERS ((size_t)1 << 26)
 #define MW_LIMIT_GRAPH_DEPTH 16                   /* graphs inside graphs of an ONNX model */
 #define MW_LIMIT_GRAPH_TENSORS 4096               /* inputs, outputs, files beside it */

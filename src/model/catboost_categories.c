@@ -83,7 +83,7 @@ static mw_status add_lists(const model_cat *cat, const model_list *lists, model_
 }
 
 /* What statistics know. */
-static mw_status gather_statistics(const model_cat *cat, model_list *hashes, mw_error *err)
+static mw_status gather_statistics(model_cat *cat, model_list *hashes, mw_error *err)
 {
     if (cat->statistics.count == 0)
         return MW_OK;

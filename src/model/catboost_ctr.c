@@ -110,6 +110,8 @@ static mw_status find_table(const model_cat *cat, const cat_statistic *statistic
                             mw_error *err)
 {
     const cat_table *tables = cat->tables.items;
+    if (n_parts(&statistic->about) > MW_LIMIT_CATBOOST_PARTS)
+        return fail_many("features in a combination", MW_LIMIT_CATBOOST_PARTS, err);
     for (*ret_table = 0; *ret_table < cat->tables.count; ++*ret_table) {
         const cat_table *table = &tables[*ret_table];
         if (table->about.type == statistic->about.type &&
@@ -124,13 +126,12 @@ static mw_status find_table(const model_cat *cat, const cat_statistic *statistic
                    "train without final_ctr_computation_mode='Skip', and save the model again");
 }
 
-mw_status cat_check_statistics(const model_cat *cat, mw_error *err)
+mw_status cat_check_statistics(model_cat *cat, mw_error *err)
 {
-    const cat_statistic *statistics = cat->statistics.items;
-    size_t table;
+    cat_statistic *statistics = cat->statistics.items;
     MW_TRY(check_parts(cat, err));
     for (size_t i = 0; i < cat->statistics.count; i++)
-        if (find_table(cat, &statistics[i], &table, err) != MW_OK)
+        if (find_table(cat, &statistics[i], &statistics[i].table, err) != MW_OK)
             return mw_at(err, "statistic %zu", i);
     return MW_OK;
 }
@@ -442,8 +443,7 @@ static void write_values(const draft *d, const cat_statistic *s, size_t t, doubl
 static mw_status add_column(draft *d, const cat_statistic *s, const uint32_t *input_of,
                             mw_error *err)
 {
-    size_t t;
-    MW_TRY(find_table(d->cat, s, &t, err));
+    size_t t = s->table;
     const cat_table *table = (const cat_table *)d->cat->tables.items + t;
     bool single = is_of_one_category(d->cat, &s->about);
     const cat_part *part = parts_of(d->cat, &s->about);

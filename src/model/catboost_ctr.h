@@ -59,6 +59,7 @@ typedef struct cat_statistic {
     int64_t target; /* the border or bucket of the target */
     float prior, prior_weight, shift, scale;
     size_t n_borders;
+    size_t table; /* of cat->tables, once checked */
 } cat_statistic;
 
 /* Keys [first, first + n) of cat->keys, with n_counts counts each from cat->counts[first_count]. */
@@ -101,7 +102,7 @@ MW_CHECKED mw_status cat_add_statistic(model_cat *cat, cat_statistic **ret_stati
 MW_CHECKED mw_status cat_add_table(model_cat *cat, cat_table **ret_table, mw_error *err);
 
 /* Parts name features that there are, and every statistic has a table. */
-MW_CHECKED mw_status cat_check_statistics(const model_cat *cat, mw_error *err);
+MW_CHECKED mw_status cat_check_statistics(model_cat *cat, mw_error *err);
 
 /* Statistics become columns n_features, n_features + 1, ... of the forest (forest->before), and the
  * nodes that ask for them name these. The schema's categories are known: `columns`. */

@@ -11,8 +11,10 @@
 
 #include "base/banned.h"
 
-/* What is tried for one table: a bound on the time that a hostile file can take. */
+/* What is tried for one table, and for all of them: bounds on the time that a hostile file can
+ * take, a quarter of a second. */
 #define TRIES_MAX ((size_t)1 << 26)
+#define TRIES_IN_ALL (4 * TRIES_MAX)
 
 static uint64_t widened(uint32_t part)
 {
@@ -161,10 +163,18 @@ static mw_status open_table(const model_cat *cat, const cat_table *table, size_t
     return status;
 }
 
+static mw_status fail_tries(mw_error *err)
+{
+    mw_fail(err, MW_E_MODEL_LIMIT,
+            "too many categories, asked for in too many combinations, to tell "
+            "which the model knows");
+    return mw_mend(err, "train with max_ctr_complexity=1 or 2, and without ctr_leaf_count_limit");
+}
+
 /* Tables tell of a category that nothing is known of yet. Where training kept the commonest
  * combinations only, each table may know some that the others do not: then all of them tell. */
 static mw_status open_tables(const model_cat *cat, const model_list *lists, model_list *found,
-                             mw_error *err)
+                             size_t *tries, mw_error *err)
 {
     const cat_table *tables = cat->tables.items;
     for (size_t t = 0; t < cat->tables.count; t++) {
@@ -172,9 +182,14 @@ static mw_status open_tables(const model_cat *cat, const model_list *lists, mode
         for (size_t i = 0; i < tables[t].about.end - tables[t].about.begin; i++) {
             size_t feature = (size_t)parts[i].feature;
             if (parts[i].kind != CAT_PART_CATEGORY ||
-                (lists[feature].count > 0 && !cat->keeps_commonest) ||
-                tries_of(cat, &tables[t], i, lists) == 0)
+                (lists[feature].count > 0 && !cat->keeps_commonest))
                 continue;
+            size_t wanted = tries_of(cat, &tables[t], i, lists);
+            *tries += wanted;
+            if (wanted == 0)
+                continue;
+            if (*tries > TRIES_IN_ALL)
+                return fail_tries(err);
             MW_TRY(open_table(cat, &tables[t], i, lists, &found[feature], err));
         }
     }
@@ -198,10 +213,10 @@ static mw_status join(model_list *list, model_list *found, bool *ret_more, mw_er
 }
 
 static mw_status find_round(const model_cat *cat, model_list *lists, model_list *found,
-                            bool *ret_more, mw_error *err)
+                            size_t *tries, bool *ret_more, mw_error *err)
 {
     *ret_more = false;
-    MW_TRY(open_tables(cat, lists, found, err));
+    MW_TRY(open_tables(cat, lists, found, tries, err));
     for (size_t f = 0; f < cat->categories.count; f++)
         MW_TRY(join(&lists[f], &found[f], ret_more, err));
     return MW_OK;
@@ -252,9 +267,10 @@ mw_status cat_find_hashes(const model_cat *cat, model_list *lists, mw_error *err
     for (size_t f = 0; f < n; f++)
         found[f].item_bytes = sizeof(uint32_t);
     bool more = true;
+    size_t tries = 0;
     mw_status status = MW_OK;
     while (status == MW_OK && more)
-        status = find_round(cat, lists, found, &more, err);
+        status = find_round(cat, lists, found, &tries, &more, err);
     for (size_t f = 0; f < n; f++)
         model_list_done(&found[f]);
     free(found);
