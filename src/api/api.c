@@ -95,6 +95,11 @@ mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
     return api_mlflow_new(registry, api->artifact_bytes_max, &api->mlflow, err);
 }
 
+mw_status mw_api_own(mw_api *api, const char *name, const char *model, mw_error *err)
+{
+    return api->mlflow ? api_mlflow_own(api->mlflow, name, model, err) : MW_OK;
+}
+
 mw_status mw_api_set_guard(mw_api *api, mw_registry *registry, unsigned n_loops,
                            const char *guarded, bool metrics, mw_error *err)
 {

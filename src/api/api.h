@@ -26,6 +26,10 @@ void mw_api_free(mw_api *api);
 /* The record that MLflow's tracking and registry addresses are answered from; borrowed. Without one
  * they say how to get one. To be called before the server starts. */
 MW_CHECKED mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err);
+/* An endpoint that the server was started with, whose own model and settings hold whatever the
+ * record says: who applies a document is told. Texts are borrowed. Behind mw_api_set_registry,
+ * before the server starts; without a record it does nothing. */
+MW_CHECKED mw_status mw_api_own(mw_api *api, const char *name, const char *model, mw_error *err);
 /* Ask who is there, from now on: the users and tokens of this record (guard.h). `guarded`:
  * endpoints whose predictions need a token, "all" or "a,b", or NULL; `metrics`: /metrics too. To be
  * called before the server starts; n_loops must equal the server's. */

@@ -125,6 +125,19 @@ static void put_environment(mw_buf *out, const mw_passport *p)
     mw_buf_char(out, '}');
 }
 
+/* What the model declares that it was called. */
+static void put_former(mw_buf *out, const mw_passport_column *c)
+{
+    if (c->n_was == 0)
+        return;
+    mlflow_put_name(out, "was");
+    for (size_t i = 0; i < c->n_was; i++) {
+        mw_buf_char(out, i ? ',' : '[');
+        mw_json_write_text(out, c->was[i]);
+    }
+    mw_buf_char(out, ']');
+}
+
 static void put_columns(mw_buf *out, const char *name, bool outputs, const mw_passport *p)
 {
     mlflow_put_name(out, name);
@@ -141,6 +154,7 @@ static void put_columns(mw_buf *out, const char *name, bool outputs, const mw_pa
         put_double(out, "low", c->low);
         put_double(out, "high", c->high);
         put_double(out, "missing", c->missing);
+        put_former(out, c);
         mw_buf_char(out, '}');
     }
     mw_buf_char(out, ']');

@@ -16,6 +16,8 @@ struct api_mlflow {
     mw_registry *registry;
     uint64_t artifact_bytes_max;
     mw_pool *pool;
+    mw_apply_own *own;
+    size_t n_own;
 };
 
 mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
@@ -40,7 +42,18 @@ void api_mlflow_free(api_mlflow *mlflow)
     if (!mlflow)
         return;
     mw_pool_free(mlflow->pool);
+    free(mlflow->own);
     free(mlflow);
+}
+
+mw_status api_mlflow_own(api_mlflow *mlflow, const char *name, const char *model, mw_error *err)
+{
+    mw_apply_own *own = realloc(mlflow->own, (mlflow->n_own + 1) * sizeof *own);
+    if (!own)
+        return mw_fail_memory(err, "an endpoint");
+    own[mlflow->n_own++] = (mw_apply_own){name, model};
+    mlflow->own = own;
+    return MW_OK;
 }
 
 /* ---- which call? ----------------------------------------------------------------------------- */
@@ -286,7 +299,9 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
                           .captures = captures,
                           .out = exchange->reply,
                           .pool = mlflow->pool,
-                          .artifact_bytes_max = mlflow->artifact_bytes_max};
+                          .artifact_bytes_max = mlflow->artifact_bytes_max,
+                          .own = mlflow->own,
+                          .n_own = mlflow->n_own};
     mw_exchange_defer(exchange);
     mw_pool_submit(mlflow->pool, &turn->job);
 }

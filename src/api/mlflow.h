@@ -7,6 +7,7 @@
 #ifndef API_MLFLOW_H
 #define API_MLFLOW_H
 
+#include "apply/apply.h"
 #include "net/net.h"
 #include "registry/registry.h"
 
@@ -118,6 +119,8 @@ struct mlflow_turn {
     mw_view digest; /* of the file that is sent */
     uint64_t send_begin, send_left;
     uint64_t artifact_bytes_max;
+    const mw_apply_own *own; /* what the server was started with (mlflow_apply.c) */
+    size_t n_own;
 };
 
 #define MLFLOW_GETS (1u << MW_GET)
@@ -130,6 +133,9 @@ typedef struct api_mlflow api_mlflow;
 /* registry: borrowed; must outlive it. artifact_bytes_max: of a file in parts. */
 MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
                                     api_mlflow **ret_mlflow, mw_error *err);
+/* One more endpoint that the server was started with; texts are borrowed. */
+MW_CHECKED mw_status api_mlflow_own(api_mlflow *mlflow, const char *name, const char *model,
+                                    mw_error *err);
 /* After the server was closed. NULL is fine. */
 void api_mlflow_free(api_mlflow *mlflow);
 /* Whether an address is MLflow's, registry or not. */

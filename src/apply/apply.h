@@ -77,8 +77,16 @@ typedef struct mw_differences {
     size_t count;
 } mw_differences;
 
+/* An endpoint that a server was started with: its own model and settings hold there, whatever the
+ * record says. */
+typedef struct mw_apply_own {
+    const char *name, *model;
+} mw_apply_own;
+
 typedef struct mw_apply_options {
     bool dry_run, prune;
+    const mw_apply_own *own; /* of the server that is asked; what it leaves alone is noted */
+    size_t n_own;
     /* Asked before what only an admin may: a gate policy, a path on the server's machine. NULL:
      * all may. */
     mw_status (*may)(void *user, mw_error *err);

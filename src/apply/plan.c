@@ -148,6 +148,31 @@ static mw_status note_endpoint(applying *a, const mw_record_endpoint *now,
     return apply_note(a, &change, err);
 }
 
+static const mw_apply_own *find_own(const applying *a, mw_view name)
+{
+    for (size_t i = 0; i < a->options->n_own; i++)
+        if (mw_view_is(name, a->options->own[i].name))
+            return &a->options->own[i];
+    return NULL;
+}
+
+/* The record is made so all the same: other servers of it follow, and this one once it is started
+ * without the name. */
+static mw_status note_own(applying *a, const mw_apply_endpoint *endpoint, mw_error *err)
+{
+    const mw_apply_own *own = find_own(a, endpoint->name);
+    bool is_other = own && !mw_view_is(endpoint->model, own->model);
+    if (!own || (!is_other && mw_view_trim(endpoint->settings).size == 0))
+        return MW_OK;
+    mw_difference change = {.action = MW_DIFFER_NOTE, .kind = "endpoint", .name = endpoint->name};
+    change.after = apply_words(
+        a,
+        "this server leaves the record's %s alone: it was started with %.*s=%s, and serves that "
+        "until it is started without",
+        is_other ? "model and settings" : "settings", MW_VIEW_ARG(endpoint->name), own->model);
+    return apply_note(a, &change, err);
+}
+
 static bool is_of_monitor(mw_view key)
 {
     return mw_view_starts(key, "fairness_");
@@ -216,10 +241,11 @@ static mw_status apply_endpoint(applying *a, const mw_record_endpoints *all,
     }
     if (now && mw_view_equal(now->model, endpoint->model) &&
         mw_view_equal(now->settings, endpoint->settings))
-        return MW_OK;
+        return note_own(a, endpoint, err);
     if (endpoint->has_paths)
         MW_TRY(ask(a, err));
     MW_TRY(note_endpoint(a, now, endpoint, err));
+    MW_TRY(note_own(a, endpoint, err));
     return mw_record_put_endpoint(a->record,
                                   &(mw_record_endpoint){.name = endpoint->name,
                                                         .model = endpoint->model,

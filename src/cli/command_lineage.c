@@ -138,6 +138,8 @@ static void column_line(mw_buf *out, const mw_passport_column *c, const char *na
     key(out, name);
     mw_buf_format(out, "%.*s%s%.*s%s", MW_VIEW_ARG(c->name), c->name.size ? " " : "",
                   MW_VIEW_ARG(c->type), c->required ? "" : ", optional");
+    for (size_t i = 0; i < c->n_was; i++)
+        mw_buf_format(out, "%s%.*s", i ? ", " : ", was ", MW_VIEW_ARG(c->was[i]));
     if (!isnan(c->low)) {
         mw_buf_text(out, ", ");
         mw_json_write_double(out, c->low);

@@ -152,6 +152,8 @@ static mw_view describe(diff *d, const mw_passport_column *c)
         return none;
     mw_buf_init(&text, 8 * MW_KIB);
     mw_buf_format(&text, "%.*s%s", MW_VIEW_ARG(c->type), c->required ? "" : ", optional");
+    for (size_t i = 0; i < c->n_was; i++)
+        mw_buf_format(&text, "%s%.*s", i ? ", " : ", was ", MW_VIEW_ARG(c->was[i]));
     if (!isnan(c->low)) {
         mw_buf_text(&text, ", ");
         mw_json_write_double(&text, c->low);

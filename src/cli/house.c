@@ -325,6 +325,8 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     MW_TRY(cli_watching_begin(house->watching, house->fleet, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     MW_TRY(answer_from_record(call, &options, house, err));
+    for (size_t i = 0; i < n_endpoints; i++)
+        MW_TRY(mw_api_own(house->api, endpoints[i].name, endpoints[i].model, err));
     MW_TRY(ask_who(call, n_loops, listeners, house, err));
     options.handler = mw_api_handle;
     options.body_lead = mw_api_body_lead;

@@ -1,10 +1,12 @@
 /* See register.h.
  *
  *     experiment NAME -> a run, with the commit of this pipeline -> PUT files below its artifacts
+ *     (of a file alone an MLmodel with its signature, and what FILE.contract.yaml declares)
  *     -> registered model NAME -> version of the run -> alias */
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "apply_changes.h"
 #include "model/model.h"
@@ -212,38 +214,105 @@ static mw_status put_folder(registering *r, const char *folder, const char *belo
     return status;
 }
 
-/* A file alone becomes a model folder: MLmodel says which flavor reads it. */
-static mw_status flavor_of(const char *path, const char **ret_flavor, mw_error *err)
+/* ---- a file alone ---------------------------------------------------------------------------- */
+
+/* MLflow's words; a category of texts is "string", of numbers their codes. */
+static const char *signature_type(const mw_column *column)
 {
-    mw_forest *forest;
-    MW_TRY(mw_forest_load(path, &forest, err));
-    mw_format format = forest->format;
-    mw_forest_free(forest);
-    bool is_dump = format == MW_FORMAT_LIGHTGBM_JSON;
-    *ret_flavor = format == MW_FORMAT_XGBOOST_JSON || format == MW_FORMAT_XGBOOST_UBJSON ? "xgboost"
-                  : format == MW_FORMAT_LIGHTGBM_TEXT || is_dump               ? "lightgbm"
-                  : format == MW_FORMAT_ONNX || format == MW_FORMAT_ONNX_GRAPH ? "onnx"
-                                                                               : NULL;
-    if (*ret_flavor)
-        return MW_OK;
-    mw_fail(err, MW_E_MLMODEL_FLAVOR, "a model of %s cannot be registered", mw_format_name(format));
-    return mw_mend(err, "serve its file: mw serve NAME=%s; or export it as ONNX", path);
+    switch (column->type) {
+    case MW_COLUMN_FLOAT64:
+        return "double";
+    case MW_COLUMN_FLOAT32:
+        return "float";
+    case MW_COLUMN_INT64:
+        return "long";
+    case MW_COLUMN_INT32:
+        return "integer";
+    case MW_COLUMN_BOOL:
+        return "boolean";
+    case MW_COLUMN_CATEGORY:
+        break;
+    }
+    return column->n_categories > 0 && !column->categories_are_numbers ? "string" : "long";
 }
 
-static mw_status put_model(registering *r, const char *flavor, mw_error *err)
+/* What requests must look like, so that the record can compare versions without reading models.
+ * What is declared stands beside the file; here is what was trained. */
+static void put_signature(const mw_forest *forest, mw_buf *out)
 {
-    char text[PATH_MAX + 200];
+    mw_buf inputs;
+    mw_buf_init(&inputs, BODY_BYTES_MAX);
+    for (size_t i = 0; i < forest->schema.n_columns; i++) {
+        const mw_column *column = &forest->schema.columns[i];
+        mw_buf_format(&inputs, "%s{\"type\":\"%s\"", i ? "," : "[", signature_type(column));
+        if (forest->schema.named) {
+            mw_buf_text(&inputs, ",\"name\":");
+            mw_json_write_text(&inputs, column->name);
+        }
+        mw_buf_format(&inputs, ",\"required\":%s}",
+                      column->optional && !column->has_default ? "false" : "true");
+    }
+    mw_buf_char(&inputs, ']');
+    if (!inputs.failed && forest->schema.n_columns > 0) { /* else too wide to be told */
+        mw_buf_text(out, "signature:\n  inputs: ");
+        mw_json_write_text(out, mw_buf_as_view(&inputs));
+        mw_buf_char(out, '\n');
+    }
+    mw_buf_done(&inputs);
+}
+
+static const char *flavor_of(mw_format format)
+{
+    switch (format) {
+    case MW_FORMAT_XGBOOST_JSON:
+    case MW_FORMAT_XGBOOST_UBJSON:
+        return "xgboost";
+    case MW_FORMAT_LIGHTGBM_TEXT:
+    case MW_FORMAT_LIGHTGBM_JSON:
+        return "lightgbm";
+    case MW_FORMAT_ONNX:
+    case MW_FORMAT_ONNX_GRAPH:
+        return "onnx";
+    default:
+        return NULL;
+    }
+}
+
+/* A file alone becomes a model folder: MLmodel says which flavor reads it. */
+static mw_status dress(const char *path, const mw_forest *forest, mw_buf *out, mw_error *err)
+{
+    const char *flavor = flavor_of(forest->format), *slash = strrchr(path, '/');
+    if (!flavor) {
+        mw_fail(err, MW_E_MLMODEL_FLAVOR, "a model of %s cannot be registered",
+                mw_format_name(forest->format));
+        return mw_mend(err, "serve its file: mw serve NAME=%s; or export it as ONNX", path);
+    }
+    /* JSON is YAML, and takes any name */
+    mw_buf_format(out, "flavors:\n  %s: {data: ", flavor);
+    mw_json_write_text(out, mw_view_of(slash ? slash + 1 : path));
+    mw_buf_text(out, "}\n");
+    if (strcmp(flavor, "onnx") != 0) /* whose inputs are tensors */
+        put_signature(forest, out);
+    return out->failed ? mw_fail_memory(err, "MLmodel") : MW_OK;
+}
+
+/* What is declared of its columns goes with it. */
+static mw_status put_beside(registering *r, const char *name, mw_error *err)
+{
+    char path[PATH_MAX], beside[PATH_MAX];
+    bool fits = snprintf(path, sizeof path, "%s.contract.yaml", r->what->path) < PATH_MAX &&
+                snprintf(beside, sizeof beside, "%s.contract.yaml", name) < PATH_MAX;
+    return fits && access(path, F_OK) == 0 ? put_file(r, path, beside, err) : MW_OK;
+}
+
+static mw_status put_model(registering *r, mw_view mlmodel, mw_error *err)
+{
     const char *path = r->what->path, *slash = strrchr(path, '/');
-    if (!flavor)
+    if (mw_file_is_folder(path))
         return put_folder(r, path, "", 0, err);
     const char *name = slash ? slash + 1 : path;
-    /* JSON is YAML, and takes any name */
-    mw_buf quoted;
-    mw_buf_init(&quoted, PATH_MAX * 8);
-    mw_json_write_text(&quoted, mw_view_of(name));
-    snprintf(text, sizeof text, "flavors:\n  %s: {data: %s}\n", flavor, quoted.data);
-    mw_buf_done(&quoted);
-    MW_TRY(put(r, "MLmodel", mw_view_of(text), err));
+    MW_TRY(put(r, "MLmodel", mlmodel, err));
+    MW_TRY(put_beside(r, name, err));
     return put_file(r, path, name, err);
 }
 
@@ -285,22 +354,30 @@ static mw_status set_alias(registering *r, mw_error *err)
     return MW_OK;
 }
 
+static mw_status register_model(registering *r, mw_view mlmodel, mw_error *err)
+{
+    MW_TRY(find_experiment(r, err));
+    MW_TRY(make_run(r, err));
+    MW_TRY(put_model(r, mlmodel, err));
+    MW_TRY(end_run(r, err));
+    MW_TRY(make_version(r, err));
+    return set_alias(r, err);
+}
+
 mw_status cli_register(mw_client *client, mw_arena *arena, cli_registration *registration,
                        mw_error *err)
 {
     registering r = {.client = client, .arena = arena, .what = registration};
-    const char *flavor = NULL;
+    mw_buf mlmodel;
     mw_forest *forest;
-    if (mw_file_is_folder(registration->path)) {
-        MW_TRY(mw_forest_load(registration->path, &forest, err));
-        mw_forest_free(forest);
-    } else {
-        MW_TRY(flavor_of(registration->path, &flavor, err));
-    }
-    MW_TRY(find_experiment(&r, err));
-    MW_TRY(make_run(&r, err));
-    MW_TRY(put_model(&r, flavor, err));
-    MW_TRY(end_run(&r, err));
-    MW_TRY(make_version(&r, err));
-    return set_alias(&r, err);
+    MW_TRY(mw_forest_load(registration->path, &forest, err));
+    mw_buf_init(&mlmodel, MW_LIMIT_PASSPORT_FILE_BYTES);
+    mw_status status = mw_file_is_folder(registration->path)
+                           ? MW_OK
+                           : dress(registration->path, forest, &mlmodel, err);
+    mw_forest_free(forest);
+    if (status == MW_OK)
+        status = register_model(&r, mw_buf_as_view(&mlmodel), err);
+    mw_buf_done(&mlmodel);
+    return status;
 }

@@ -191,21 +191,32 @@ static mw_status dress(const mlmodel *ml, mw_forest *forest, mw_error *err)
     return mw_at(err, "MLmodel");
 }
 
-static mw_status load_data(const char *folder, const mlmodel *ml, mw_forest **ret_forest,
+static mw_status load_data(const char *path, const mlmodel *ml, mw_forest **ret_forest,
                            mw_error *err)
 {
     mw_file file;
-    mw_buf path;
-    mw_buf_init(&path, MW_LIMIT_MLMODEL_FILE_BYTES);
-    mw_buf_format(&path, "%s/%.*s", folder, MW_VIEW_ARG(ml->data));
-    mw_status status = path.failed ? mw_fail_memory(err, "a path")
-                                   : mw_file_read(path.data, MW_LIMIT_MODEL_FILE_BYTES, &file, err);
-    if (status == MW_OK) {
-        unsigned how = ml->sklearn ? MODEL_BEST_ONLY : 0;
-        status = model_read_file(&file, path.data, how, ret_forest, err);
-        mw_file_done(&file);
-    }
-    mw_buf_done(&path);
+    MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
+    unsigned how = ml->sklearn ? MODEL_BEST_ONLY : 0;
+    mw_status status = model_read_file(&file, path, how, ret_forest, err);
+    mw_file_done(&file);
+    return status;
+}
+
+/* What stands beside its file is laid over last: a plain file keeps it when it is registered. */
+static mw_status load_dressed(const char *folder, const char *path, const mlmodel *ml,
+                              mw_forest **ret_forest, mw_error *err)
+{
+    mw_forest *forest;
+    MW_TRY(load_data(path, ml, &forest, err));
+    mw_status status = dress(ml, forest, err);
+    if (status != MW_OK)
+        mw_at(err, "%s", folder);
+    else
+        status = model_declared_beside(forest, path, err);
+    if (status == MW_OK)
+        *ret_forest = forest;
+    else
+        mw_forest_free(forest);
     return status;
 }
 
@@ -213,17 +224,15 @@ static mw_status load_root(const char *folder, const mw_yaml *root, mw_forest **
                            mw_error *err)
 {
     mlmodel ml = {0};
-    mw_forest *forest = NULL;
+    mw_buf path;
     if (read_mlmodel(root, &ml, err) != MW_OK)
         return mw_at(err, "%s", folder);
-    MW_TRY(load_data(folder, &ml, &forest, err));
-    mw_status status = dress(&ml, forest, err);
-    if (status == MW_OK) {
-        *ret_forest = forest;
-        return MW_OK;
-    }
-    mw_forest_free(forest);
-    return mw_at(err, "%s", folder);
+    mw_buf_init(&path, MW_LIMIT_MLMODEL_FILE_BYTES);
+    mw_buf_format(&path, "%s/%.*s", folder, MW_VIEW_ARG(ml.data));
+    mw_status status = path.failed ? mw_fail_memory(err, "a path")
+                                   : load_dressed(folder, path.data, &ml, ret_forest, err);
+    mw_buf_done(&path);
+    return status;
 }
 
 mw_status model_mlmodel_load(const char *folder, mw_forest **ret_forest, mw_error *err)

@@ -1,6 +1,7 @@
-/* What a new version would break: its signature against those of the versions that have an alias,
- * told in a tag, which clients of MLflow see. Nothing is refused here: a version without an alias
- * harms nobody, and whoever moves an alias is told again by the server that follows it. */
+/* What a new version would break: its signature, and what it declares of its columns, against those
+ * of the versions that have an alias, told in a tag, which clients of MLflow see. Nothing is
+ * refused here: a version without an alias harms nobody, and whoever moves an alias is told again by the
+ * server that follows it. */
 #include "findings.h"
 #include "table/table.h"
 
@@ -99,7 +100,12 @@ static mw_status contract_of(const mw_passport *p, mw_arena *arena, mw_contract 
             continue;
         }
         columns[c.n_columns++] = (mw_contract_column){
-            .name = from->name, .type = type_word(from->type), .optional = !from->required};
+            .name = from->name,
+            .type = type_word(from->type),
+            .optional = !from->required,
+            .was = from->was,
+            .n_was = from->n_was,
+        };
         c.named = c.named && from->name.size > 0;
     }
     *ret_contract = c;

@@ -17,6 +17,8 @@ typedef struct mw_library {
 typedef struct mw_passport_column {
     mw_view name, type; /* absent, or set; MLflow's words: "double", "tensor(float32)[-1,4]" */
     bool is_output, required;
+    const mw_view *was; /* what it was called before, as the model declares it */
+    size_t n_was;
     double low, high, missing; /* missing: a share, 0..1 */
 } mw_passport_column;
 

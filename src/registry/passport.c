@@ -18,15 +18,15 @@ typedef struct gathering {
     record_memory memory;
     mw_passport *passport;
     mw_artifacts files;
-    mw_view root;
+    mw_view root, model_file;
 } gathering;
 
-static const mw_artifact *file_named(const gathering *g, const char *name)
+static const mw_artifact *file_named(const gathering *g, mw_view name)
 {
     size_t skip = g->root.size + 1;
     for (size_t i = 0; i < g->files.count; i++) {
         mw_view path = g->files.items[i].path;
-        if (mw_view_is((mw_view){path.data + skip, path.size - skip}, name))
+        if (mw_view_equal((mw_view){path.data + skip, path.size - skip}, name))
             return &g->files.items[i];
     }
     return NULL;
@@ -49,7 +49,12 @@ typedef mw_status reader(mw_view text, gathering *g, mw_error *err);
 
 static mw_status read_mlmodel(mw_view text, gathering *g, mw_error *err)
 {
-    return passport_read_mlmodel(text, &g->memory, g->passport, err);
+    return passport_read_mlmodel(text, &g->memory, g->passport, &g->model_file, err);
+}
+
+static mw_status read_contract(mw_view text, gathering *g, mw_error *err)
+{
+    return passport_read_contract(text, &g->memory, g->passport, err);
 }
 
 static mw_status read_requirements(mw_view text, gathering *g, mw_error *err)
@@ -84,6 +89,27 @@ static mw_status read_bytes(gathering *g, const mw_artifact *file, reader *read,
     return status;
 }
 
+static void read_file(gathering *g, mw_view name, reader *read)
+{
+    mw_error err = {0};
+    char shown[80];
+    const mw_artifact *file = file_named(g, name);
+    snprintf(shown, sizeof shown, "%.*s", MW_VIEW_ARG(name));
+    if (file && read_bytes(g, file, read, &err) != MW_OK)
+        note_fault(g, shown, &err);
+}
+
+/* What is declared beside the model's file, once MLmodel has told its name. */
+static void read_beside(gathering *g)
+{
+    mw_buf name;
+    mw_buf_init(&name, 64 * MW_KIB);
+    mw_buf_format(&name, "%.*s.contract.yaml", MW_VIEW_ARG(g->model_file));
+    if (g->model_file.size > 0 && !name.failed)
+        read_file(g, mw_buf_as_view(&name), read_contract);
+    mw_buf_done(&name);
+}
+
 static void read_files(gathering *g)
 {
     static const struct {
@@ -94,12 +120,9 @@ static void read_files(gathering *g)
         {"conda.yaml", read_environment},        {"MLmodel", read_mlmodel},
         {"input_example.json", read_example},
     };
-    for (size_t i = 0; i < MW_COUNT(known); i++) {
-        mw_error err = {0};
-        const mw_artifact *file = file_named(g, known[i].name);
-        if (file && read_bytes(g, file, known[i].read, &err) != MW_OK)
-            note_fault(g, known[i].name, &err);
-    }
+    for (size_t i = 0; i < MW_COUNT(known); i++)
+        read_file(g, mw_view_of(known[i].name), known[i].read);
+    read_beside(g);
 }
 
 static mw_status gather_files(gathering *g, mw_view location, mw_error *err)
@@ -220,7 +243,8 @@ static mw_status gather(mw_record *record, const mw_model_version *version,
                         mw_passport *ret_passport, mw_error *err)
 {
     *ret_passport = (mw_passport){.dirty = -1, .created = version->created};
-    gathering g = {record, {record->arena, false}, ret_passport, {0}, {NULL, 0}};
+    gathering g = {
+        .record = record, .memory = {record->arena, false}, .passport = ret_passport};
     MW_TRY(gather_files(&g, version->location, err));
     MW_TRY(gather_run(&g, version, err));
     return g.memory.failed ? mw_fail_memory(err, "a version's passport") : MW_OK;
@@ -233,28 +257,51 @@ static mw_value maybe(double number)
     return (mw_value){.kind = isnan(number) ? MW_VALUE_NULL : MW_VALUE_DOUBLE, .number = number};
 }
 
+/* ["salary", "wage"]; absent: it always had its name. */
+static void list_former(const mw_passport_column *c, mw_buf *out)
+{
+    for (size_t i = 0; i < c->n_was; i++) {
+        mw_buf_char(out, i ? ',' : '[');
+        mw_json_write_text(out, c->was[i]);
+    }
+    if (c->n_was > 0)
+        mw_buf_char(out, ']');
+}
+
+static mw_status keep_column(mw_record *record, const mw_model_version *v, size_t place,
+                             const mw_passport_column *c, mw_view was, mw_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO version_columns(model, version, place, is_output, name, type, required, was,"
+        " low, high, missing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    if (maybe(c->missing).kind == MW_VALUE_NULL) /* no example */
+        return mw_sql_run(record->session, err, sql, "iiiittitnnn", v->model, v->version,
+                          (int64_t)place, (int64_t)c->is_output, c->name, c->type,
+                          (int64_t)c->required, was);
+    if (maybe(c->low).kind == MW_VALUE_NULL) /* texts only */
+        return mw_sql_run(record->session, err, sql, "iiiittitnnd", v->model, v->version,
+                          (int64_t)place, (int64_t)c->is_output, c->name, c->type,
+                          (int64_t)c->required, was, c->missing);
+    return mw_sql_run(record->session, err, sql, "iiiittitddd", v->model, v->version,
+                      (int64_t)place, (int64_t)c->is_output, c->name, c->type,
+                      (int64_t)c->required, was, c->low, c->high, c->missing);
+}
+
 static mw_status keep_columns(mw_record *record, const mw_model_version *v, const mw_passport *p,
                               mw_error *err)
 {
-    static const char sql[] =
-        "INSERT INTO version_columns(model, version, place, is_output, name, type, required, low,"
-        " high, missing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    for (size_t i = 0; i < p->columns.count; i++) {
-        const mw_passport_column *c = &p->columns.items[i];
-        if (maybe(c->missing).kind == MW_VALUE_NULL) /* no example */
-            MW_TRY(mw_sql_run(record->session, err, sql, "iiiittinnn", v->model, v->version,
-                              (int64_t)i, (int64_t)c->is_output, c->name, c->type,
-                              (int64_t)c->required));
-        else if (maybe(c->low).kind == MW_VALUE_NULL) /* texts only */
-            MW_TRY(mw_sql_run(record->session, err, sql, "iiiittinnd", v->model, v->version,
-                              (int64_t)i, (int64_t)c->is_output, c->name, c->type,
-                              (int64_t)c->required, c->missing));
-        else
-            MW_TRY(mw_sql_run(record->session, err, sql, "iiiittiddd", v->model, v->version,
-                              (int64_t)i, (int64_t)c->is_output, c->name, c->type,
-                              (int64_t)c->required, c->low, c->high, c->missing));
+    mw_buf was;
+    mw_status status = MW_OK;
+    mw_buf_init(&was, 8 * FILE_BYTES_MAX); /* a name of the file, its bytes escaped */
+    for (size_t i = 0; i < p->columns.count && status == MW_OK; i++) {
+        mw_buf_reset(&was);
+        list_former(&p->columns.items[i], &was);
+        mw_view told = was.size > 0 ? mw_buf_as_view(&was) : (mw_view){NULL, 0};
+        status = was.failed ? mw_fail_memory(err, "names of columns")
+                            : keep_column(record, v, i, &p->columns.items[i], told, err);
     }
-    return MW_OK;
+    mw_buf_done(&was);
+    return status;
 }
 
 static mw_status keep_lists(mw_record *record, const mw_model_version *v, const mw_passport *p,
@@ -362,13 +409,29 @@ static double number_or_nan(const mw_rows *rows, int column)
     return mw_rows_is_null(rows, column) ? NAN : mw_rows_double(rows, column);
 }
 
+static void load_former(record_memory *memory, mw_view list, mw_passport_column *column)
+{
+    mw_error none;
+    mw_json *root;
+    if (!list.data || mw_json_read(list, &root, &none) != MW_OK)
+        return;
+    size_t n = mw_json_count(root);
+    mw_view *names = mw_arena_take_zeroed(memory->arena, n + 1, sizeof *names);
+    memory->failed = memory->failed || !names;
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = record_keep(memory, mw_json_text(mw_json_element(root, i)));
+    column->was = names;
+    column->n_was = names ? n : 0;
+    mw_json_free(root);
+}
+
 static mw_status load_columns(mw_record *record, const mw_model_version *v, mw_passport *p,
                               mw_error *err)
 {
     mw_rows rows;
     record_memory memory = {record->arena, false};
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT name, type, is_output, required, low, high, missing FROM"
+                        "SELECT name, type, is_output, required, low, high, missing, was FROM"
                         " version_columns WHERE model = ? AND version = ? ORDER BY place",
                         "ii", v->model, v->version));
     while (mw_rows_next(&rows)) {
@@ -382,6 +445,7 @@ static mw_status load_columns(mw_record *record, const mw_model_version *v, mw_p
                                   .low = number_or_nan(&rows, 4),
                                   .high = number_or_nan(&rows, 5),
                                   .missing = number_or_nan(&rows, 6)};
+        load_former(&memory, record_column(&memory, &rows, 7), c);
     }
     return record_close(&rows, &memory, err);
 }

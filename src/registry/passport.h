@@ -7,9 +7,14 @@
 /* Each adds to the passport what the file tells, copied into the memory's arena. Fails: MW_BAD_DATA
  * with the place, when the file is not what its name says. */
 
-/* MLmodel: flavors, signature, versions. */
+/* MLmodel: flavors, signature, versions, and what metadata: millwright declares of the columns.
+ * ret_model_file: what FILE.contract.yaml stands beside; absent: no flavor that is read. */
 MW_CHECKED mw_status passport_read_mlmodel(mw_view text, record_memory *memory,
-                                           mw_passport *passport, mw_error *err);
+                                           mw_passport *passport, mw_view *ret_model_file,
+                                           mw_error *err);
+/* FILE.contract.yaml: laid over the columns that are known; without a signature there are none. */
+MW_CHECKED mw_status passport_read_contract(mw_view text, record_memory *memory,
+                                            mw_passport *passport, mw_error *err);
 /* A line a library: "name==version", "name>=1; python_version > '3.8'". Never fails. */
 void passport_read_requirements(mw_view text, record_memory *memory, mw_passport *passport);
 /* conda.yaml, python_env.yaml: the version of Python; libraries, where none are known yet. */

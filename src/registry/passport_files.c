@@ -1,6 +1,7 @@
 /* What the files of an MLflow model folder tell of a version. Pure: bytes in, a passport out.
  *
  *     MLmodel             flavors, signature (JSON inside YAML), MLflow's and Python's version
+ *     FILE.contract.yaml  columns: {income: {was: salary}}; in MLmodel under metadata: millwright
  *     requirements.txt    xgboost==3.2.0
  *     python_env.yaml     python: 3.11.2
  *     conda.yaml          dependencies: [python=3.11.2, {pip: [xgboost==3.2.0]}]
@@ -8,8 +9,10 @@
  */
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "passport.h"
+#include "table/table.h"
 
 enum { LIBRARIES_MAX = 5000, COLUMNS_MAX = 20000, EXAMPLES_MAX = 10000 };
 
@@ -178,6 +181,84 @@ static mw_status read_side(const mw_yaml *signature, const char *side, bool is_o
     return status == MW_OK ? MW_OK : mw_at(err, "signature.%s", side);
 }
 
+/* ---- what is declared of the columns --------------------------------------------------------- */
+
+static int compare_columns(const void *x, const void *y)
+{
+    const mw_passport_column *const *a = x, *const *b = y;
+    return mw_view_order((*a)->name, (*b)->name);
+}
+
+/* Inputs by name; NULL when memory is gone. */
+static mw_passport_column **sort_inputs(const mw_passport *passport, size_t *ret_count)
+{
+    mw_passport_column **sorted = calloc(passport->columns.count + 1, sizeof *sorted);
+    size_t n = 0;
+    for (size_t i = 0; sorted && i < passport->columns.count; i++)
+        if (!passport->columns.items[i].is_output && passport->columns.items[i].name.size > 0)
+            sorted[n++] = &passport->columns.items[i];
+    if (sorted)
+        qsort(sorted, n, sizeof *sorted, compare_columns);
+    *ret_count = n;
+    return sorted;
+}
+
+static mw_status lay_declaration(const mw_declaration *from, mw_passport_column *to,
+                                 record_memory *memory, mw_error *err)
+{
+    if (from->says_optional)
+        to->required = !from->optional;
+    if (!from->was)
+        return MW_OK;
+    mw_view *names = mw_arena_take_zeroed(memory->arena, from->n_was + 1, sizeof *names);
+    if (!names)
+        return mw_fail_memory(err, "names of columns");
+    for (size_t i = 0; i < from->n_was; i++)
+        names[i] = record_keep(memory, from->was[i]);
+    to->was = names;
+    to->n_was = from->n_was;
+    return MW_OK;
+}
+
+static mw_status lay_declarations(const mw_declarations *all, record_memory *memory,
+                                  mw_passport *passport, mw_error *err)
+{
+    size_t n;
+    mw_passport_column **sorted = sort_inputs(passport, &n);
+    mw_status status = sorted ? MW_OK : mw_fail_memory(err, "columns by name");
+    for (size_t i = 0; i < all->count && status == MW_OK; i++) {
+        const mw_declaration *from = &all->items[i];
+        mw_passport_column like = {.name = from->name}, *key = &like;
+        mw_passport_column **found = bsearch(&key, sorted, n, sizeof *sorted, compare_columns);
+        status = found ? lay_declaration(from, *found, memory, err)
+                       : mw_declaration_fail(from->line, from->column, err,
+                                             "the signature has no column of that name",
+                                             from->name);
+    }
+    free(sorted);
+    return status;
+}
+
+static mw_status declare(const mw_yaml *root, record_memory *memory, mw_passport *passport,
+                         mw_error *err)
+{
+    mw_declarations all;
+    MW_TRY(mw_declarations_read(root, memory->arena, &all, err));
+    if (all.count == 0 || passport->columns.count == 0)
+        return MW_OK;
+    return lay_declarations(&all, memory, passport, err);
+}
+
+mw_status passport_read_contract(mw_view text, record_memory *memory, mw_passport *passport,
+                                 mw_error *err)
+{
+    mw_yaml_document *document;
+    MW_TRY(mw_yaml_read(text, "contract", &document, err));
+    mw_status status = declare(mw_yaml_root(document), memory, passport, err);
+    mw_yaml_free(document);
+    return status;
+}
+
 /* ---- MLmodel --------------------------------------------------------------------------------- */
 
 static mw_view scalar_of(const mw_yaml *map, const char *key, record_memory *memory)
@@ -199,14 +280,27 @@ static mw_view list_flavors(const mw_yaml *flavors, record_memory *memory)
     return kept;
 }
 
+/* As src/model/mlmodel.c chooses it. */
+static mw_view file_of(const mw_yaml *flavors, record_memory *memory)
+{
+    static const char *const read[] = {"xgboost", "lightgbm", "onnx"};
+    for (size_t i = 0; i < MW_COUNT(read); i++) {
+        const mw_yaml *flavor = mw_yaml_member(flavors, read[i]);
+        if (flavor)
+            return scalar_of(flavor, "data", memory);
+    }
+    return (mw_view){NULL, 0};
+}
+
 static mw_status read_root(const mw_yaml *root, record_memory *memory, mw_passport *passport,
-                           mw_error *err)
+                           mw_view *ret_model_file, mw_error *err)
 {
     const mw_yaml *flavors = mw_yaml_member(root, "flavors");
     const mw_yaml *signature = mw_yaml_member(root, "signature");
     passport->mlflow_version = scalar_of(root, "mlflow_version", memory);
     if (flavors && flavors->kind == MW_YAML_MAP) {
         passport->flavors = list_flavors(flavors, memory);
+        *ret_model_file = file_of(flavors, memory);
         if (!passport->python.data)
             passport->python =
                 scalar_of(mw_yaml_member(flavors, "python_function"), "python_version", memory);
@@ -214,17 +308,21 @@ static mw_status read_root(const mw_yaml *root, record_memory *memory, mw_passpo
     if (!signature || signature->kind != MW_YAML_MAP)
         return MW_OK;
     MW_TRY(read_side(signature, "inputs", false, memory, passport, err));
-    return read_side(signature, "outputs", true, memory, passport, err);
+    MW_TRY(read_side(signature, "outputs", true, memory, passport, err));
+    const mw_yaml *metadata = mw_yaml_member(root, "metadata");
+    bool is_map = metadata && metadata->kind == MW_YAML_MAP;
+    return declare(is_map ? mw_yaml_member(metadata, "millwright") : NULL, memory, passport, err);
 }
 
 mw_status passport_read_mlmodel(mw_view text, record_memory *memory, mw_passport *passport,
-                                mw_error *err)
+                                mw_view *ret_model_file, mw_error *err)
 {
     mw_yaml_document *document;
+    *ret_model_file = (mw_view){NULL, 0};
     MW_TRY(mw_yaml_read(text, "MLmodel", &document, err));
     const mw_yaml *root = mw_yaml_root(document);
     mw_status status = root->kind == MW_YAML_MAP
-                           ? read_root(root, memory, passport, err)
+                           ? read_root(root, memory, passport, ret_model_file, err)
                            : mw_fail(err, MW_E_RECORD_PASSPORT, "MLmodel is no map");
     mw_yaml_free(document);
     return status;

@@ -159,17 +159,23 @@ static void find_partners(named_column *a, size_t n_a, named_column *b, size_t n
 }
 
 /* A column that is called otherwise now, and says so. */
-static void find_renamed(const comparison *c, named_column *a, named_column *b)
+static bool find_renamed(const comparison *c, named_column *a, named_column *b)
 {
-    for (size_t k = 0; k < c->after->n_columns; k++) {
+    named_column *old = list_names(c->before);
+    for (size_t k = 0; old && k < c->after->n_columns; k++) {
         const mw_contract_column *new = &c->after->columns[k];
-        for (size_t w = 0; b[k].partner == SIZE_MAX && w < new->n_was; w++)
-            for (size_t i = 0; i < c->before->n_columns && b[k].partner == SIZE_MAX; i++)
-                if (a[i].partner == SIZE_MAX && mw_view_equal(a[i].name, new->was[w])) {
-                    a[i].partner = k;
-                    b[k].partner = i;
-                }
+        for (size_t w = 0; b[k].partner == SIZE_MAX && w < new->n_was; w++) {
+            named_column like = {.name = new->was[w]};
+            const named_column *found =
+                bsearch(&like, old, c->before->n_columns, sizeof *old, compare_names);
+            if (!found || a[found->place].partner != SIZE_MAX)
+                continue;
+            a[found->place].partner = k;
+            b[k].partner = found->place;
+        }
     }
+    free(old);
+    return old != NULL;
 }
 
 /* Those that both have stand in another order: the first that does. */
@@ -216,7 +222,7 @@ static void compare_by_name(comparison *c)
     named_column *a = list_names(c->before), *b = list_names(c->after);
     if (a && b) {
         find_partners(a, c->before->n_columns, b, c->after->n_columns);
-        find_renamed(c, a, b);
+        c->no_memory = !find_renamed(c, a, b) || c->no_memory;
         tell_names(c, a, b);
     }
     c->no_memory = c->no_memory || !a || !b;

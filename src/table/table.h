@@ -269,4 +269,38 @@ MW_CHECKED mw_status mw_column_recode(const mw_column *from, const mw_column *to
 MW_CHECKED mw_status mw_schema_check_present(const mw_schema *schema, const bool *present,
                                              const mw_view *given, size_t n_given, mw_error *err);
 
+#ifndef MW_BARE /* kernels know no YAML */
+/* ---- declarations: what a model says of its columns beyond what was trained --------------------
+ *
+ *     columns:
+ *       income: {was: salary}        or a list of names that requests may use, too
+ *       region: {default: north}     left out: this value
+ *       tenure: {optional: true}     left out: it reads as missing
+ */
+
+typedef struct mw_declaration {
+    mw_view name;
+    const mw_view *was;
+    size_t n_was;
+    mw_view default_text; /* absent: none */
+    bool says_optional;   /* whether it may be left out is told; a default tells it, too */
+    bool optional;
+    unsigned line, column, default_line, default_column;
+} mw_declaration;
+
+typedef struct mw_declarations {
+    const mw_declaration *items;
+    size_t count;
+    unsigned line, column; /* of `columns` */
+} mw_declarations;
+
+/* Read them; NULL and an empty map declare nothing. Texts stay the document's, lists are the
+ * arena's. Fails: MW_BAD_DATA (MW2106), err->where "line:column"; MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_declarations_read(const mw_yaml *root, mw_arena *arena,
+                                          mw_declarations *ret_declarations, mw_error *err);
+/* The refusal of one at its place: "WHAT: 'NAME'", with the mend that shows the form. */
+mw_status mw_declaration_fail(unsigned line, unsigned column, mw_error *err, const char *what,
+                              mw_view name);
+#endif
+
 #endif

@@ -57,11 +57,13 @@ static void test_mlmodel(void **state)
         "{\"columns\": [\"age\", \"sex\", \"more\"], \"data\": [[20, \"m\", 1], [null, \"f\", 2],"
         " [-3.5, null, 3], [7, \"m\", 4]]}";
     mw_error err;
+    mw_view file;
     mw_passport p = {0};
     memory = (record_memory){&arena, false};
-    assert_int_equal(passport_read_mlmodel(MW_VIEW(text), &memory, &p, &err), MW_OK);
+    assert_int_equal(passport_read_mlmodel(MW_VIEW(text), &memory, &p, &file, &err), MW_OK);
     assert_int_equal(passport_read_example(MW_VIEW(example), &p, &err), MW_OK);
     assert_true(mw_view_is(p.flavors, "python_function, xgboost"));
+    assert_true(mw_view_is(file, "model.ubj"));
     assert_true(mw_view_is(p.python, "3.11.2"));
     assert_int_equal(p.columns.count, 3);
     const mw_passport_column *c = p.columns.items;
@@ -71,6 +73,43 @@ static void test_mlmodel(void **state)
     assert_true(isnan(c[1].low) && c[1].missing == 0.25);
     assert_true(isnan(c[2].missing));
     assert_int_equal(p.n_examples, 4);
+}
+
+/* What is declared: in MLmodel, and beside the model's file, which is laid over it. */
+static void test_declared(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "flavors: {lightgbm: {data: m.txt}}\nsignature: {inputs: '[{\"name\": \"age\", \"type\":"
+        " \"double\"}, {\"name\": \"income\", \"type\": \"double\"}]'}\n"
+        "metadata: {millwright: {columns: {income: {was: [salary, wage]}, age: {optional: true}}}}";
+    static const struct {
+        const char *text, *where, *what;
+    } cases[] = {
+        {"columns: {debt: {was: loan}}", "1:17", "the signature has no column of that name"},
+        {"columns: {age: {defualt: 1}}", "1:26", "nothing that is declared of a column"},
+        {"[", "contract", ""},
+    };
+    mw_error err = {0};
+    mw_view file;
+    mw_passport p = {0};
+    memory = (record_memory){&arena, false};
+    assert_int_equal(passport_read_mlmodel(MW_VIEW(text), &memory, &p, &file, &err), MW_OK);
+    const mw_passport_column *age = &p.columns.items[0], *income = &p.columns.items[1];
+    assert_true(mw_view_is(file, "m.txt") && !age->required && income->required);
+    assert_int_equal(income->n_was, 2);
+    assert_true(mw_view_is(income->was[0], "salary") && mw_view_is(income->was[1], "wage"));
+    assert_int_equal(passport_read_contract(MW_VIEW("columns: {income: {was: pay, default: 1}}"),
+                                            &memory, &p, &err),
+                     MW_OK);
+    assert_true(income->n_was == 1 && mw_view_is(income->was[0], "pay") && !income->required);
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_view bad = mw_view_of(cases[i].text);
+        assert_int_equal(passport_read_contract(bad, &memory, &p, &err), MW_BAD_DATA);
+        if (!mw_view_starts(mw_view_of(err.where), cases[i].where) ||
+            !strstr(err.what, cases[i].what))
+            fail_msg("'%s': at '%s': %s", cases[i].text, err.where, err.what);
+    }
 }
 
 static void test_files_that_are_none(void **state)
@@ -89,9 +128,10 @@ static void test_files_that_are_none(void **state)
     memory = (record_memory){&arena, false};
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         mw_error err = {0};
+        mw_view file;
         mw_passport p = {0};
         mw_view text = mw_view_of(cases[i].text);
-        if (passport_read_mlmodel(text, &memory, &p, &err) != MW_BAD_DATA)
+        if (passport_read_mlmodel(text, &memory, &p, &file, &err) != MW_BAD_DATA)
             fail_msg("'%s' was read", cases[i].text);
         if (!mw_view_starts(mw_view_of(err.where), cases[i].where))
             fail_msg("'%s': at '%s'", cases[i].text, err.where);
@@ -341,7 +381,8 @@ static void test_looking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_requirements), TEST(test_mlmodel), TEST(test_files_that_are_none),
+        TEST(test_requirements), TEST(test_mlmodel), TEST(test_declared),
+        TEST(test_files_that_are_none),
         TEST(test_versions),     TEST(test_looking), TEST(test_libraries),
         TEST(test_findings)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,8 @@ os.environ["GIT_PYTHON_REFRESH"] = "quiet"
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "hostile: what bad clients send; also run with sanitizers")
+    config.addinivalue_line(
+        "markers", "hostile: also run with sanitizers: what bad clients send, and a release")
     if not BINARY.exists():
         pytest.exit(f"no {BINARY}: run 'make', or set MW_BINARY", returncode=4)
 

@@ -240,6 +240,16 @@ def test_straight_into_the_record_beside_the_server(record, serve, run, tmp_path
     server.wait_said("'credit' of the record is left alone")
     time.sleep(1)
     assert server.said().count("is left alone") == 1
+    # so does the plan of whoever applies to it; the record is made so all the same
+    here = ("--server", f"127.0.0.1:{server.port}")
+    for more in (["--dry-run"], []):
+        told = run("apply", "-f", path, *more, *here).stdout
+        assert ("  endpoint credit: this server leaves the record's model and settings alone: it "
+                "was started with credit=models:/credit/2, ") in told, told
+    changed = run("apply", "-f", "-", *here, input=DOCUMENT.replace("1000000", "2000000"))
+    assert "~ endpoint credit  settings" in changed.stdout and "leaves" in changed.stdout
+    own = "endpoints: [{name: credit, model: models:/credit/2}]\n"  # as it was started: no word
+    assert "leaves" not in run("apply", "-f", "-", *here, input=own).stdout
 
 
 @pytest.mark.parametrize("text, where", [

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import xgboost
-from conftest import ROOT
+from conftest import ROOT, until
 
 MODEL = ROOT / "examples/models/credit.json"
 OLD = ["credit_limit", "balance", "payments_late", "months_since_late", "salary", "age",
@@ -98,3 +98,66 @@ def test_declared_where_it_is_logged(serve, tmp_path):
     one = as_json(server, {"dataframe_records": [{"a": 1, "bee": 0.5}, {"a": 1},
                                                  {"a": 1, "b": -2}]})
     assert one[0] == one[1] != one[2]
+
+
+@pytest.mark.hostile
+def test_registration_diff_deploy_and_request_agree(serve, run, tmp_path):
+    """One declaration, kept with its version; an apply and a rollout lead to it, and back."""
+    record = tmp_path / "record"
+    server = serve("--record", record)
+    here = f"127.0.0.1:{server.port}"
+    paths = {name: tmp_path / f"{name}.json" for name in ("before", "declared", "silent")}
+    paths["before"].write_text(MODEL.read_text().replace('"income"', '"salary"'))
+    for name in ("declared", "silent"):
+        shutil.copy(MODEL, paths[name])
+    (tmp_path / "declared.json.contract.yaml").write_text(DECLARED)
+    for number, (name, path) in enumerate(paths.items(), 1):
+        alias = ["--alias", "champion"] if number == 1 else []
+        done = run("model", "register", "credit", path, *alias, "--server", here)
+        assert done.returncode == 0, name + done.stderr
+
+    def tags(number):
+        found = server.get("/api/2.0/mlflow/model-versions/get",
+                           params={"name": "credit", "version": number}).json()["model_version"]
+        return {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+
+    def differs(number):
+        return json.loads(run("model", "diff", "models:/credit/1", f"models:/credit/{number}",
+                              "--format", "json", "--record", record).stdout)
+    # registration and diff: the declared one breaks nobody, the other does
+    assert "millwright.contract" not in tags(2)
+    assert "column 'salary' (float64) is gone" in tags(3)["millwright.contract"]
+    rules = [d["key"] for d in differs(2)["differences"] if d["section"] == "contract"]
+    assert not differs(2)["breaks"] and rules == ["renamed", "optional"]
+    assert differs(3)["breaks"]
+    inputs = server.get("/mw/v1/lineage?id=credit/2").json()["inputs"]
+    assert {"was": ["salary"], "required": True}.items() <= inputs[4].items()
+    assert inputs[OLD.index("age")]["required"] is False
+
+    # deploy: the record's endpoint goes to it by a rollout, the other is refused, and back
+    def apply(version):
+        document = tmp_path / "millwright.yaml"
+        document.write_text("endpoints: [{name: credit, model: models:/credit@champion}]\n"
+                            f"rollouts: [{{endpoint: credit, model: credit/{version}, "
+                            "strategy: blue-green}]\n")
+        return run("apply", "-f", document, "--server", here)
+
+    def ask(row):
+        answer = server.post("/endpoints/credit/invocations", json={"dataframe_records": [row]})
+        return answer.status_code, answer.headers.get("X-Millwright-Version"), answer.text
+    old = dict(zip(OLD, ROW))
+    no_age = {name: value for name, value in old.items() if name != "age"}
+    assert apply(1).returncode == 0
+    until(lambda: ask(old)[0] == 200)
+    until(lambda: apply(2).returncode == 0)  # once it is noted what is served
+    until(lambda: ask(no_age)[:2] == (200, "2"))
+    assert ask(old)[0] == 200
+    broken = run("rollout", "start", "credit", "--model", "credit/3", "--record", record)
+    assert broken.returncode == 5 and "would break the clients of 'credit'" in broken.stderr
+    assert run("rollback", "credit", "--record", record).returncode == 0
+    until(lambda: ask(no_age)[0] == 400)
+    assert ask(old)[0] == 200
+    refused = run("rollout", "start", "credit", "--model", "credit/3", "--record", record)
+    assert refused.returncode == 5 and "would break the clients of 'credit'" in refused.stderr
+    assert apply(3).returncode == 1 and ask(old)[0] == 200
+    assert server.stop() == 0

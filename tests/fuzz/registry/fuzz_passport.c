@@ -13,6 +13,9 @@ static void check(const mw_passport *p)
         if (!c->type.data || c->type.size == 0 || c->missing < 0 || c->missing > 1 ||
             c->low > c->high)
             abort();
+        for (size_t w = 0; w < c->n_was; w++)
+            if (!c->was[w].data || c->was[w].size == 0)
+                abort();
     }
     for (size_t i = 0; i < p->libraries.count; i++)
         if (p->libraries.items[i].name.size == 0 || !p->libraries.items[i].version.data)
@@ -23,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mw_error err;
     mw_arena arena;
+    mw_view model_file;
     mw_passport p = {0};
     if (size == 0)
         return 0;
@@ -39,12 +43,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 'x': { /* an example of columns that are there */
         static const char inputs[] =
             "signature: {inputs: '[{\"name\": \"a\", \"type\": \"double\"}]'}";
-        (void)!passport_read_mlmodel(MW_VIEW(inputs), &memory, &p, &err);
+        (void)!passport_read_mlmodel(MW_VIEW(inputs), &memory, &p, &model_file, &err);
         (void)!passport_read_example(text, &p, &err);
         break;
     }
+    case 'c': { /* a contract of columns that are there */
+        static const char inputs[] =
+            "signature: {inputs: '[{\"name\": \"a\", \"type\": \"double\"},"
+            " {\"name\": \"b\", \"type\": \"string\"}]'}";
+        (void)!passport_read_mlmodel(MW_VIEW(inputs), &memory, &p, &model_file, &err);
+        if (passport_read_contract(text, &memory, &p, &err) != MW_OK && err.what[0] == '\0')
+            abort();
+        break;
+    }
     default:
-        (void)!passport_read_mlmodel(text, &memory, &p, &err);
+        (void)!passport_read_mlmodel(text, &memory, &p, &model_file, &err);
     }
     check(&p);
     mw_arena_done(&arena);
