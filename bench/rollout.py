@@ -136,7 +136,7 @@ def ask_on(port, end, phase, pipe):
 
 class Control:
     def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def ask(self, method, path, body=None):
         self.connection.request(method, path, json.dumps(body) if body is not None else None,
@@ -145,7 +145,7 @@ class Control:
         return answer.status, json.loads(answer.read())
 
     def until(self, state):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while time.monotonic() < end:
             if self.ask("GET", "/mw/v1/endpoints/credit/rollout")[1]["state"] == state:
                 return
@@ -234,7 +234,8 @@ def main():
     print(f"cycles            {len(asked)} of {wanted.cycles} in {lasted:.0f} s, {wanted.clients} "
           f"clients, {(n_inside + n_steady) / (lasted + 2):.0f} requests/s")
     print(f"requests          {n_inside + n_steady} answered, {n_inside} of them in a swap")
-    print(f"rollback seen     p50 {back[len(back) // 2] * 1e3:.0f} ms, most {back[-1] * 1e3:.0f} ms")
+    print(f"rollback seen     p50 {back[len(back) // 2] * 1e3:.0f} ms, "
+          f"most {back[-1] * 1e3:.0f} ms")
     print(f"p99               steady {steady:.3f} ms, in a swap {inside:.3f} ms")
     print(f"server            exit code {code}")
     print(f"result            cycles {len(asked)}, lost {seen.lost}, failed {seen.failed}, swaps "

@@ -39,10 +39,8 @@ static mw_status apply(mlflow_turn *turn, mw_record *record, mw_error *err)
     (void)record;
     mw_differences changes;
     mw_apply_document document;
-    mw_apply_options options = {.may = may_all,
-                                .user = turn->visitor,
-                                .own = turn->own,
-                                .n_own = turn->n_own};
+    mw_apply_options options = {
+        .may = may_all, .user = turn->visitor, .own = turn->own, .n_own = turn->n_own};
     MW_TRY(read_switch(turn->exchange, "dry_run", &options.dry_run, err));
     MW_TRY(read_switch(turn->exchange, "prune", &options.prune, err));
     MW_TRY(read_document(turn->exchange, &document, err));

@@ -18,8 +18,8 @@ static mw_status take_default(declaring *d, const mw_declaration *from, size_t c
     const mw_schema *schema = &d->forest->schema;
     MW_TRY(mw_batch_make(schema, 1, &d->arena, &row, err));
     if (mw_batch_put_text(&row, schema, 0, c, from->default_text, &why) != MW_OK) {
-        mw_declaration_fail(from->default_line, from->default_column, err,
-                            "no value of its column", from->default_text);
+        mw_declaration_fail(from->default_line, from->default_column, err, "no value of its column",
+                            from->default_text);
         return mw_why(err, "%s", why.what);
     }
     d->columns[c].default_value = row.values[c];

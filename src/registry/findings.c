@@ -1,7 +1,7 @@
-/* What a new version would break: its signature, and what it declares of its columns, against those
- * of the versions that have an alias, told in a tag, which clients of MLflow see. Nothing is
- * refused here: a version without an alias harms nobody, and whoever moves an alias is told again by the
- * server that follows it. */
+/* What a new version would break: its signature, and what it declares of its columns, against
+ * those of the versions that have an alias, told in a tag, which clients of MLflow see. Nothing is
+ * refused here: a version without an alias harms nobody, and whoever moves an alias is told again
+ * by the server that follows it. */
 #include "findings.h"
 #include "table/table.h"
 

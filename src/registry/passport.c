@@ -243,8 +243,7 @@ static mw_status gather(mw_record *record, const mw_model_version *version,
                         mw_passport *ret_passport, mw_error *err)
 {
     *ret_passport = (mw_passport){.dirty = -1, .created = version->created};
-    gathering g = {
-        .record = record, .memory = {record->arena, false}, .passport = ret_passport};
+    gathering g = {.record = record, .memory = {record->arena, false}, .passport = ret_passport};
     MW_TRY(gather_files(&g, version->location, err));
     MW_TRY(gather_run(&g, version, err));
     return g.memory.failed ? mw_fail_memory(err, "a version's passport") : MW_OK;
@@ -283,8 +282,8 @@ static mw_status keep_column(mw_record *record, const mw_model_version *v, size_
                           (int64_t)place, (int64_t)c->is_output, c->name, c->type,
                           (int64_t)c->required, was, c->missing);
     return mw_sql_run(record->session, err, sql, "iiiittitddd", v->model, v->version,
-                      (int64_t)place, (int64_t)c->is_output, c->name, c->type,
-                      (int64_t)c->required, was, c->low, c->high, c->missing);
+                      (int64_t)place, (int64_t)c->is_output, c->name, c->type, (int64_t)c->required,
+                      was, c->low, c->high, c->missing);
 }
 
 static mw_status keep_columns(mw_record *record, const mw_model_version *v, const mw_passport *p,

@@ -230,10 +230,10 @@ static mw_status lay_declarations(const mw_declarations *all, record_memory *mem
         const mw_declaration *from = &all->items[i];
         mw_passport_column like = {.name = from->name}, *key = &like;
         mw_passport_column **found = bsearch(&key, sorted, n, sizeof *sorted, compare_columns);
-        status = found ? lay_declaration(from, *found, memory, err)
-                       : mw_declaration_fail(from->line, from->column, err,
-                                             "the signature has no column of that name",
-                                             from->name);
+        status = found
+                     ? lay_declaration(from, *found, memory, err)
+                     : mw_declaration_fail(from->line, from->column, err,
+                                           "the signature has no column of that name", from->name);
     }
     free(sorted);
     return status;

@@ -251,6 +251,6 @@ static const char step_11[] =
 /* What a column was called in versions before: a JSON list; absent: the model declares none. */
 static const char step_12[] = "ALTER TABLE version_columns ADD COLUMN was TEXT;";
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
+const char *const record_steps[] = {step_1, step_2, step_3, step_4,  step_5,  step_6,
                                     step_7, step_8, step_9, step_10, step_11, step_12};
 const size_t record_n_steps = MW_COUNT(record_steps);

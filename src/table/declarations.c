@@ -71,8 +71,7 @@ mw_status mw_declarations_read(const mw_yaml *root, mw_arena *arena,
     *ret_declarations = (mw_declarations){0};
     if (!root || (root->kind == MW_YAML_MAP && root->count == 0))
         return MW_OK;
-    const mw_yaml *columns =
-        root->kind == MW_YAML_MAP ? mw_yaml_member(root, "columns") : NULL;
+    const mw_yaml *columns = root->kind == MW_YAML_MAP ? mw_yaml_member(root, "columns") : NULL;
     if (!columns || columns->kind != MW_YAML_MAP)
         return fail_at(root, err, "no map of columns", MW_VIEW("columns"));
     mw_declaration *items = mw_arena_take_zeroed(arena, columns->count + 1, sizeof *items);

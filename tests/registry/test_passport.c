@@ -380,10 +380,9 @@ static void test_looking(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(test_requirements), TEST(test_mlmodel), TEST(test_declared),
-        TEST(test_files_that_are_none),
-        TEST(test_versions),     TEST(test_looking), TEST(test_libraries),
-        TEST(test_findings)};
+    const struct CMUnitTest tests[] = {TEST(test_requirements), TEST(test_mlmodel),
+                                       TEST(test_declared),     TEST(test_files_that_are_none),
+                                       TEST(test_versions),     TEST(test_looking),
+                                       TEST(test_libraries),    TEST(test_findings)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
