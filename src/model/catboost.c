@@ -25,10 +25,9 @@ static const model_places cat_places = {
     .value = "value",
 };
 
-typedef mw_status (*cat_reader)(model_cat *cat, mw_error *err);
 typedef struct cat_key {
     const char *name;
-    cat_reader read;
+    model_cat_reader *read;
 } cat_key;
 
 /* Read an object whose keys are in the table; place names are prepended to errors. */
@@ -47,8 +46,7 @@ static mw_status read_object(model_cat *cat, const cat_key *keys, size_t n_keys,
     }
 }
 
-/* Each element of an array by `read`; the index is prepended to errors. */
-static mw_status read_each(model_cat *cat, cat_reader read, mw_error *err)
+mw_status model_cat_read_each(model_cat *cat, model_cat_reader *read, mw_error *err)
 {
     bool more = false;
     MW_TRY(model_document_array_begin(&cat->doc, err));
@@ -97,7 +95,7 @@ static mw_status count_conditions(model_cat *cat, mw_error *err)
 {
     if (model_document_peek(&cat->doc) == MW_SCAN_NULL) /* as CatBoost writes no borders */
         return model_document_skip(&cat->doc, err);
-    return read_each(cat, count_condition, err);
+    return model_cat_read_each(cat, count_condition, err);
 }
 
 static mw_status read_feature(model_cat *cat, mw_error *err)
@@ -117,13 +115,13 @@ static mw_status read_feature(model_cat *cat, mw_error *err)
 static mw_status read_float_features(model_cat *cat, mw_error *err)
 {
     cat->described = &cat->features;
-    return read_each(cat, read_feature, err);
+    return model_cat_read_each(cat, read_feature, err);
 }
 
 static mw_status read_categorical_features(model_cat *cat, mw_error *err)
 {
     cat->described = &cat->categories;
-    return read_each(cat, read_feature, err);
+    return model_cat_read_each(cat, read_feature, err);
 }
 
 static mw_status refuse_feature(model_cat *cat, mw_error *err)
@@ -134,7 +132,7 @@ static mw_status refuse_feature(model_cat *cat, mw_error *err)
 
 static mw_status refuse_features(model_cat *cat, mw_error *err)
 {
-    return read_each(cat, refuse_feature, err);
+    return model_cat_read_each(cat, refuse_feature, err);
 }
 
 static mw_status read_features_info(model_cat *cat, mw_error *err)
@@ -192,8 +190,7 @@ mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err)
     return MW_OK;
 }
 
-mw_status model_cat_read_text(model_cat *cat, mw_view text,
-                              mw_status (*read)(model_cat *cat, mw_error *err), mw_error *err)
+mw_status model_cat_read_text(model_cat *cat, mw_view text, model_cat_reader *read, mw_error *err)
 {
     model_document outer = cat->doc;
     model_document_init(&cat->doc, text, false, &cat->build.forest->arena);
@@ -236,7 +233,7 @@ static mw_status read_class_name(model_cat *cat, mw_error *err)
 
 static mw_status read_class_names(model_cat *cat, mw_error *err)
 {
-    return read_each(cat, read_class_name, err);
+    return model_cat_read_each(cat, read_class_name, err);
 }
 
 mw_status model_cat_read_class_params(model_cat *cat, mw_error *err)
@@ -277,13 +274,13 @@ static mw_status read_nested_tree(model_cat *cat, mw_error *err)
 static mw_status read_oblivious_trees(model_cat *cat, mw_error *err)
 {
     begin_trees(cat);
-    return read_each(cat, read_oblivious_tree, err);
+    return model_cat_read_each(cat, read_oblivious_tree, err);
 }
 
 static mw_status read_nested_trees(model_cat *cat, mw_error *err)
 {
     begin_trees(cat);
-    return read_each(cat, read_nested_tree, err);
+    return model_cat_read_each(cat, read_nested_tree, err);
 }
 
 static mw_status add_bias(model_cat *cat, mw_error *err)
@@ -305,7 +302,7 @@ static mw_status read_scale_and_bias(model_cat *cat, mw_error *err)
         if (i == 0)
             MW_TRY(model_document_number(&cat->doc, &cat->scale, err));
         else if (model_document_peek(&cat->doc) == MW_SCAN_ARRAY)
-            MW_TRY(read_each(cat, add_bias, err));
+            MW_TRY(model_cat_read_each(cat, add_bias, err));
         else
             MW_TRY(add_bias(cat, err));
     }

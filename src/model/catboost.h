@@ -84,9 +84,12 @@ mw_status model_cat_refuse_texts(mw_error *err);
 MW_CHECKED mw_status model_cat_read_params(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_class_params(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err);
+/* A value of the document, which cat->doc stands before. */
+typedef mw_status model_cat_reader(model_cat *cat, mw_error *err);
+/* Each element of an array by `read`; the index is prepended to errors. */
+MW_CHECKED mw_status model_cat_read_each(model_cat *cat, model_cat_reader *read, mw_error *err);
 /* JSON within a text of JSON: cat->doc is the inner one while `read` reads. */
-MW_CHECKED mw_status model_cat_read_text(model_cat *cat, mw_view text,
-                                         mw_status (*read)(model_cat *cat, mw_error *err),
+MW_CHECKED mw_status model_cat_read_text(model_cat *cat, mw_view text, model_cat_reader *read,
                                          mw_error *err);
 
 /* One-hot nodes named categorical features and hashes until here: codes and sets from now on, and

@@ -88,17 +88,10 @@ static mw_status read_part(model_cat *cat, mw_error *err)
 
 static mw_status read_parts(model_cat *cat, cat_about *ret_about, mw_error *err)
 {
-    bool more = false;
     ret_about->begin = cat->parts.count;
-    MW_TRY(model_document_array_begin(&cat->doc, err));
-    for (size_t i = 0;; i++) {
-        MW_TRY(model_document_array_next(&cat->doc, &more, err));
-        ret_about->end = cat->parts.count;
-        if (!more)
-            return MW_OK;
-        if (read_part(cat, err) != MW_OK)
-            return model_at_index(err, i);
-    }
+    mw_status status = model_cat_read_each(cat, read_part, err);
+    ret_about->end = cat->parts.count;
+    return status;
 }
 
 static mw_status read_type(model_cat *cat, cat_about *about, mw_error *err)
@@ -197,15 +190,7 @@ static mw_status read_statistic(model_cat *cat, mw_error *err)
 
 mw_status cat_read_statistics(model_cat *cat, mw_error *err)
 {
-    bool more = false;
-    MW_TRY(model_document_array_begin(&cat->doc, err));
-    for (size_t i = 0;; i++) {
-        MW_TRY(model_document_array_next(&cat->doc, &more, err));
-        if (!more)
-            return MW_OK;
-        if (read_statistic(cat, err) != MW_OK)
-            return model_at_index(err, i);
-    }
+    return model_cat_read_each(cat, read_statistic, err);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */
