@@ -151,6 +151,40 @@ MW_CHECKED mw_status mw_alerts_remove_receiver(mw_alerts *alerts, mw_view name, 
 MW_CHECKED mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_buf *out,
                                     mw_error *err);
 
+/* ---- reports ---------------------------------------------------------------------------------
+ *
+ * A report leaves as the file that it is: mail has it attached, a webhook or program gets it in its
+ * JSON; Slack, which takes no files, gets its first sentence and the link. It goes through the
+ * outbox, as alerts do. */
+
+typedef struct mw_alert_report {
+    mw_view kind, of; /* "weekly", "credit" */
+    mw_view id;       /* under which the server keeps it: /ui/reports/{id} */
+    mw_view verdict;  /* its first sentence */
+    mw_view page;     /* the file: HTML */
+} mw_alert_report;
+
+/* Who makes reports: of this kind, kept; texts in the arena. token: of the one in whose name it
+ * asks the server; absent: nobody's. Called on a thread that may wait. */
+typedef struct mw_alert_reporter {
+    mw_status (*make)(void *user, mw_view kind, mw_view of, mw_view token, mw_arena *arena,
+                      mw_alert_report *ret_report, mw_error *err);
+    void *user;
+} mw_alert_reporter;
+
+/* Those under `reports:` are made and sent by the clock from mw_alerts_start on. To be called
+ * before it. */
+void mw_alerts_set_reporter(mw_alerts *alerts, const mw_alert_reporter *reporter);
+/* Into the outbox for this receiver. Fails: MW_NOT_FOUND (MW8604), MW_BAD_ARGUMENT (MW8602: it
+ * takes no reports), MW_NO_MEMORY (MW8608: over MW_LIMIT_ALERT_FILE_BYTES). */
+MW_CHECKED mw_status mw_alerts_send_report(mw_alerts *alerts, const mw_alert_report *report,
+                                           mw_view receiver, mw_buf *out, mw_error *err);
+/* [{"kind","of","to","on","time_zone","next","last","last_error"},...] of the file. */
+MW_CHECKED mw_status mw_alerts_timetable(mw_alerts *alerts, mw_buf *out, mw_error *err);
+/* Make and post what is due by the clock; *ret_count: so many. Fails as the store does; a report
+ * that cannot be made is tried again later, and told of in the log and by mw_alerts_timetable. */
+MW_CHECKED mw_status mw_alerts_issue(mw_alerts *alerts, size_t *ret_count, mw_error *err);
+
 /* Grows whenever something that the calls above tell has changed. Any thread; does not wait. */
 uint64_t mw_alerts_revision(const mw_alerts *alerts);
 

@@ -33,7 +33,14 @@ static const char step_2[] =
     "CREATE TABLE receivers(name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT"
     " ROWID;";
 
-const char *const book_steps[] = {step_1, step_2};
+static const char step_3[] =
+    "ALTER TABLE outbox ADD COLUMN file_name TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE outbox ADD COLUMN file TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE sheets(name TEXT NOT NULL PRIMARY KEY, slot INTEGER NOT NULL,"
+    " done INTEGER NOT NULL, next INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    " error TEXT NOT NULL) STRICT, WITHOUT ROWID;";
+
+const char *const book_steps[] = {step_1, step_2, step_3};
 const size_t book_n_steps = MW_COUNT(book_steps);
 
 /* ---- alerts ---------------------------------------------------------------------------------- */

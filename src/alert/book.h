@@ -5,6 +5,7 @@
  *     silences, rules (of the API)
  *     told       receiver, alert -> the state it was told last
  *     outbox     what is to be delivered; leaves when it was taken
+ *     sheets     reports by the clock: the moment each was due last, and whether it was made
  *
  * Inside transactions (mw_sql); times are ms since 1970. */
 #ifndef ALERT_BOOK_H
@@ -124,6 +125,7 @@ MW_CHECKED mw_status book_group_tell(mw_sql *session, mw_view receiver, mw_view 
 typedef struct book_letter {
     int64_t id, created_ms, tries;
     mw_view receiver, group, key, subject, body;
+    mw_view file_name, file; /* of mail: what is attached, HTML; empty: nothing */
 } book_letter;
 
 /* One of the same key is not put twice. */
@@ -145,6 +147,19 @@ typedef struct book_post_count {
 } book_post_count;
 MW_CHECKED mw_status book_count_post(mw_sql *session, mw_view receiver, mw_arena *arena,
                                      book_post_count *ret_count, mw_error *err);
+
+/* ---- reports by the clock -------------------------------------------------------------------- */
+
+typedef struct book_sheet {
+    bool is_there, is_done;
+    int64_t slot_ms, next_ms, tries; /* due then; not before; made so often without success */
+    mw_view error;                   /* of the last try */
+} book_sheet;
+MW_CHECKED mw_status book_sheet_of(mw_sql *session, mw_view name, mw_arena *arena,
+                                   book_sheet *ret_sheet, mw_error *err);
+MW_CHECKED mw_status book_sheet_put(mw_sql *session, mw_view name, const book_sheet *sheet,
+                                    mw_error *err);
+
 /* Old history, old silences, letters that are older than MW_LIMIT_ALERT_LETTER_MS.
  * *ret_given_up: of these. */
 MW_CHECKED mw_status book_tidy(mw_sql *session, int64_t now_ms, int64_t *ret_given_up,

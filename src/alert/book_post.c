@@ -50,10 +50,12 @@ mw_status book_group_tell(mw_sql *session, mw_view receiver, mw_view group, int6
 mw_status book_post(mw_sql *session, const book_letter *letter, mw_error *err)
 {
     return mw_sql_run(session, err,
-                      "INSERT INTO outbox(receiver, name, key, subject, body, created, next)"
-                      " VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                      "tttttii", letter->receiver, letter->group, letter->key, letter->subject,
-                      letter->body, letter->created_ms, letter->created_ms);
+                      "INSERT INTO outbox(receiver, name, key, subject, body, created, next,"
+                      " file_name, file) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                      "tttttiitt", letter->receiver, letter->group, letter->key, letter->subject,
+                      letter->body, letter->created_ms, letter->created_ms,
+                      letter->file_name.data ? letter->file_name : MW_VIEW(""),
+                      letter->file.data ? letter->file : MW_VIEW(""));
 }
 
 mw_status book_has_post(mw_sql *session, mw_view receiver, mw_view group, bool *ret_has,
@@ -81,11 +83,12 @@ mw_status book_take(mw_sql *session, mw_view receiver, int64_t now_ms, int64_t l
     *ret_next_ms = 0;
     MW_TRY(mw_rows_open(session, &rows, err,
                         "SELECT o.id, o.created, o.tries, o.name, o.key, o.subject, o.body,"
-                        " o.next" FIRST_OF_GROUP " ORDER BY o.next, o.id LIMIT 1",
+                        " o.file_name, o.file, o.next" FIRST_OF_GROUP
+                        " ORDER BY o.next, o.id LIMIT 1",
                         "t", receiver));
     if (mw_rows_next(&rows)) {
-        mw_view texts[4];
-        for (int i = 0; i < 4; i++) {
+        mw_view texts[6];
+        for (int i = 0; i < 6; i++) {
             mw_view text = mw_rows_text(&rows, 3 + i);
             texts[i] = (mw_view){mw_arena_text(arena, text), text.size};
         }
@@ -96,14 +99,16 @@ mw_status book_take(mw_sql *session, mw_view receiver, int64_t now_ms, int64_t l
                                     .group = texts[0],
                                     .key = texts[1],
                                     .subject = texts[2],
-                                    .body = texts[3]};
-        *ret_next_ms = mw_rows_int(&rows, 7);
+                                    .body = texts[3],
+                                    .file_name = texts[4],
+                                    .file = texts[5]};
+        *ret_next_ms = mw_rows_int(&rows, 9);
         *ret_is_one = *ret_next_ms <= now_ms;
     }
     MW_TRY(mw_rows_close(&rows, err));
     if (!*ret_is_one)
         return MW_OK;
-    if (!ret_letter->body.data || !ret_letter->key.data)
+    if (!ret_letter->body.data || !ret_letter->key.data || !ret_letter->file.data)
         return mw_fail_memory(err, "a notification");
     return mw_sql_run(session, err, "UPDATE outbox SET next = ?, tries = tries + 1 WHERE id = ?",
                       "ii", now_ms + lease_ms, ret_letter->id);
@@ -137,6 +142,42 @@ mw_status book_count_post(mw_sql *session, mw_view receiver, mw_arena *arena,
     }
     return mw_rows_close(&rows, err);
 }
+
+/* ---- reports by the clock -------------------------------------------------------------------- */
+
+mw_status book_sheet_of(mw_sql *session, mw_view name, mw_arena *arena, book_sheet *ret_sheet,
+                        mw_error *err)
+{
+    mw_rows rows;
+    *ret_sheet = (book_sheet){.error = MW_VIEW("")};
+    MW_TRY(mw_rows_open(session, &rows, err,
+                        "SELECT slot, done, next, tries, error FROM sheets WHERE name = ?", "t",
+                        name));
+    if (mw_rows_next(&rows)) {
+        mw_view error = mw_rows_text(&rows, 4);
+        const char *kept = mw_arena_text(arena, error);
+        *ret_sheet = (book_sheet){.is_there = true,
+                                  .slot_ms = mw_rows_int(&rows, 0),
+                                  .is_done = mw_rows_int(&rows, 1) != 0,
+                                  .next_ms = mw_rows_int(&rows, 2),
+                                  .tries = mw_rows_int(&rows, 3),
+                                  .error = {kept ? kept : "", kept ? error.size : 0}};
+    }
+    return mw_rows_close(&rows, err);
+}
+
+mw_status book_sheet_put(mw_sql *session, mw_view name, const book_sheet *sheet, mw_error *err)
+{
+    return mw_sql_run(session, err,
+                      "INSERT INTO sheets(name, slot, done, next, tries, error)"
+                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET slot = excluded.slot,"
+                      " done = excluded.done, next = excluded.next, tries = excluded.tries,"
+                      " error = excluded.error",
+                      "tiiiit", name, sheet->slot_ms, (int64_t)sheet->is_done, sheet->next_ms,
+                      sheet->tries, sheet->error);
+}
+
+/* ---- tidying --------------------------------------------------------------------------------- */
 
 mw_status book_tidy(mw_sql *session, int64_t now_ms, int64_t *ret_given_up, mw_error *err)
 {

@@ -580,9 +580,7 @@ mw_status mw_alerts_test(mw_alerts *alerts, mw_view receiver, mw_view who, mw_bu
         return fail_unknown("receiver", receiver.data ? receiver : MW_VIEW("at all"),
                             "name one under 'alerts: receivers:' in millwright.yaml", err);
     pthread_mutex_lock(&alerts->lock);
-    for (size_t i = 0; i < alerts->n_couriers; i++)
-        alerts->couriers[i]->is_awake = true;
-    pthread_cond_broadcast(&alerts->wakes);
+    alerts_wake_couriers(alerts);
     pthread_mutex_unlock(&alerts->lock);
     mw_buf_format(out, "{\"posted\":%zu}\n", t.n);
     return MW_OK;

@@ -314,7 +314,7 @@ static mw_status count_posts(mw_sql *session, void *given, mw_error *err)
     return MW_OK;
 }
 
-static void wake_couriers(mw_alerts *alerts)
+void alerts_wake_couriers(mw_alerts *alerts)
 {
     for (size_t i = 0; i < alerts->n_couriers; i++)
         alerts->couriers[i]->is_awake = true;
@@ -365,7 +365,7 @@ static mw_status write_changes(mw_alerts *alerts, const alert_moment *moment, in
     alerts->held_ms = holds ? moment->now_ms : alerts->held_ms;
     alerts->tidied_ms = tidies ? moment->now_ms : alerts->tidied_ms;
     if (changes.n_posted > 0)
-        wake_couriers(alerts);
+        alerts_wake_couriers(alerts);
     return mw_store_read(alerts->store, count_posts, &(post_counts){alerts, moment->arena}, err);
 }
 
@@ -547,7 +547,12 @@ mw_status mw_alerts_start(mw_alerts *alerts, mw_error *err)
     for (size_t i = 0; i < alerts->n_couriers && status == MW_OK; i++)
         status = alerts_start_courier(alerts->couriers[i], err);
     pthread_mutex_unlock(&alerts->lock);
-    return status;
+    MW_TRY(status);
+    if (!alerts->config->sheets || !alerts->reporter.make)
+        return MW_OK;
+    failed = mw_thread_start(&alerts->clerk, "mw-reports", alerts_run_clerk, alerts);
+    alerts->has_clerk = failed == 0;
+    return fail_thread(failed, err);
 }
 
 void mw_alerts_stop(mw_alerts *alerts)
@@ -560,6 +565,9 @@ void mw_alerts_stop(mw_alerts *alerts)
     pthread_mutex_unlock(&alerts->lock);
     if (alerts->has_thread)
         pthread_join(alerts->thread, NULL);
+    if (alerts->has_clerk)
+        pthread_join(alerts->clerk, NULL);
+    alerts->has_clerk = false;
     for (size_t i = 0; i < alerts->n_couriers; i++)
         if (alerts->couriers[i]->has_thread)
             pthread_join(alerts->couriers[i]->thread, NULL);

@@ -62,7 +62,10 @@ struct mw_alerts {
     int64_t passed_ms, held_ms, tidied_ms; /* of the last pass over the book and its kin */
     bool is_troubled;                      /* a look failed, and that was said */
     atomic_bool has_ballast;               /* room is kept for what must be written */
-    alert_courier **couriers;              /* in order; room for all that there may be */
+    mw_alert_reporter reporter;            /* make NULL: nobody makes reports */
+    pthread_t clerk;
+    bool has_clerk;
+    alert_courier **couriers; /* in order; room for all that there may be */
     size_t n_couriers;
     bool is_started;
     atomic_uint_least64_t revision; /* of what people see */
@@ -149,6 +152,19 @@ void *alerts_run_courier(void *courier);
 MW_CHECKED mw_status alerts_carry(alert_courier *courier, bool *ret_was_one, bool *ret_was_taken,
                                   int64_t *ret_next_ms, mw_error *err);
 
+/* ---- clerk.c, send_report.c ---------------------------------------------------------------------
+ */
+/* The thread of reports by the clock. */
+void *alerts_run_clerk(void *alerts);
+/* A letter to one receiver, inside a transaction. */
+MW_CHECKED mw_status alerts_post_report(mw_sql *session, mw_alerts *alerts,
+                                        const alert_receiver *receiver,
+                                        const mw_alert_report *report, int64_t now_ms,
+                                        mw_error *err);
+/* The receiver of this name at work; NULL: none. The lock is held. */
+const alert_receiver *alerts_find_receiver(const mw_alerts *alerts, mw_view name);
+void alerts_wake_couriers(mw_alerts *alerts);
+
 /* ---- send.c, send_mail.c, send_exec.c -----------------------------------------------------------
  */
 MW_CHECKED mw_status alert_send(const alert_receiver *receiver, const book_letter *letter,
@@ -160,6 +176,8 @@ MW_CHECKED mw_status alert_send_exec(const alert_receiver *receiver, const book_
 /* A secret of a file (its first line) or of the environment; absent when neither is named. The
  * caller wipes it. Fails: MW_NOT_FOUND (MW8607). */
 MW_CHECKED mw_status alert_secret(mw_view file, mw_view variable, mw_buf *out, mw_error *err);
+/* In place of mw_buf_done, for what held a secret. */
+void alert_wipe(mw_buf *secret);
 /* All secrets of a receiver are there. */
 MW_CHECKED mw_status alert_check_secrets(const alert_receiver *receiver, mw_error *err);
 /* "v1,BASE64" of HMAC-SHA256 over "key.seconds.body": https://www.standardwebhooks.com */

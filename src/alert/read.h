@@ -45,5 +45,12 @@ void alert_receiver_schema(mw_buf *out);
 /* A list of receivers' maps is one by one given to this (receiver_read.c). */
 MW_CHECKED mw_status alert_receiver_read(alert_reader *in, const mw_yaml *map,
                                          alert_receiver **ret_receiver, mw_error *err);
+/* The list `reports`, into the config's arena (timetable.c). */
+MW_CHECKED mw_status alert_sheets_read(alert_reader *in, const mw_yaml *list, mw_arena *arena,
+                                       alert_sheet **ret_sheets, mw_error *err);
+void alert_sheet_schema(mw_buf *out);
+/* The last moment up to now_ms at which it is due, and the first behind it; ms since 1970. */
+int64_t alert_sheet_last(const alert_sheet *sheet, int64_t now_ms);
+int64_t alert_sheet_next(const alert_sheet *sheet, int64_t now_ms);
 
 #endif

@@ -59,10 +59,23 @@ typedef struct alert_receiver {
     alert_origin origin; /* of the file, or of the API */
 } alert_receiver;
 
+/* A report that is made by the clock and sent (timetable.c). */
+typedef struct alert_sheet {
+    struct alert_sheet *next;
+    mw_view kind, of, on_text, zone_text;
+    mw_view token_file, token_env; /* what the server is asked with, where it asks who is there */
+    alert_words to;                /* receivers */
+    unsigned days;                 /* bit 0: Sundays */
+    int minute;                    /* of the day */
+    bool is_local;                 /* by the machine's own zone, else this far from UTC */
+    int offset_minutes;
+} alert_sheet;
+
 struct mw_alert_config {
     mw_arena arena;
     alert_rule *rules;
     alert_receiver *receivers;
+    alert_sheet *sheets;
     bool has_no_defaults;
     mw_view url; /* where people reach the server's pages */
     alert_label labels[ALERT_LABELS_MAX];

@@ -134,6 +134,7 @@ static const read_key section_keys[] = {
     {"repeat", READ_TIME, offsetof(mw_alert_config, repeat_ms), NULL},
     {"rules", READ_OTHER, 0, NULL},
     {"receivers", READ_OTHER, 0, NULL},
+    {"reports", READ_OTHER, 0, NULL},
 };
 
 static mw_status fail_twice(alert_reader *in, const mw_yaml *item, const char *what, mw_view name,
@@ -204,7 +205,9 @@ static mw_status read_section(alert_reader *in, const mw_yaml *section, mw_alert
     MW_TRY(read_labels(in, mw_yaml_member(section, "labels"), &config->arena, config->labels,
                        &config->n_labels, err));
     MW_TRY(read_rules(in, mw_yaml_member(section, "rules"), config, err));
-    return read_receivers(in, mw_yaml_member(section, "receivers"), config, err);
+    MW_TRY(read_receivers(in, mw_yaml_member(section, "receivers"), config, err));
+    return alert_sheets_read(in, mw_yaml_member(section, "reports"), &config->arena,
+                             &config->sheets, err);
 }
 
 mw_status mw_alert_config_read(const mw_yaml *section, const char *file,
@@ -356,5 +359,10 @@ void mw_alert_config_schema(mw_buf *out)
     mw_buf_format(out, "}}},\"receivers\":%s\"required\":[\"name\",\"kind\"],\"properties\":{",
                   list);
     alert_receiver_schema(out);
+    mw_buf_format(out,
+                  "}}},\"reports\":%s\"required\":[\"kind\",\"of\",\"to\",\"on\"],"
+                  "\"properties\":{",
+                  list);
+    alert_sheet_schema(out);
     mw_buf_text(out, "}}}}}");
 }

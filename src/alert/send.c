@@ -37,7 +37,7 @@ mw_status alert_secret(mw_view file, mw_view variable, mw_buf *out, mw_error *er
     return out->failed ? fail_secret("too long a secret stands in", variable, err) : MW_OK;
 }
 
-static void wipe(mw_buf *secret)
+void alert_wipe(mw_buf *secret)
 {
     sodium_memzero(secret->data, secret->size);
     mw_buf_done(secret);
@@ -48,7 +48,7 @@ static mw_status check_secret(mw_view file, mw_view variable, mw_error *err)
     mw_buf secret;
     mw_buf_init(&secret, SECRET_BYTES);
     mw_status status = alert_secret(file, variable, &secret, err);
-    wipe(&secret);
+    alert_wipe(&secret);
     return status;
 }
 
@@ -131,7 +131,7 @@ static mw_status put_secret_headers(const alert_receiver *r, const book_letter *
         status = alert_secret(r->token_file, r->token_env, &secret, err);
     if (status == MW_OK && secret.size > 0)
         mw_buf_format(headers, "Authorization: Bearer %s\n", secret.data);
-    wipe(&secret);
+    alert_wipe(&secret);
     return status;
 }
 
@@ -209,7 +209,7 @@ static mw_status send_http(const alert_receiver *r, const book_letter *letter, m
     if (status == MW_OK)
         status = post(r, letter, dial, path_of(r, path), err);
     mw_dial_free(dial);
-    wipe(&headers);
+    alert_wipe(&headers);
     sodium_memzero(path, sizeof path); /* Slack's is a secret */
     return status;
 }
@@ -222,7 +222,7 @@ static mw_status send_mail(const alert_receiver *r, const book_letter *letter, m
     mw_status status = alert_secret(r->password_file, r->password_env, &password, err);
     if (status == MW_OK)
         status = alert_send_mail(r, letter, url, mw_buf_as_view(&password), err);
-    wipe(&password);
+    alert_wipe(&password);
     return status;
 }
 
@@ -237,6 +237,6 @@ mw_status alert_send(const alert_receiver *r, const book_letter *letter, mw_erro
     if (status == MW_OK)
         status = r->kind == ALERT_EMAIL ? send_mail(r, letter, mw_buf_as_view(&url), err)
                                         : send_http(r, letter, &url, err);
-    wipe(&url);
+    alert_wipe(&url);
     return status;
 }

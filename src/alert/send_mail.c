@@ -93,6 +93,28 @@ static void put_text(mw_view text, mw_buf *out)
     }
 }
 
+static void put_part(const char *type, const char *more, mw_view text, mw_buf *out)
+{
+    mw_buf_format(out, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n%s",
+                  type, more);
+    mw_buf_text(out, "\r\n");
+    put_text(text, out);
+}
+
+/* The text, and behind it the file; neither holds the boundary: both are base64. */
+static void put_parts(const book_letter *letter, mw_buf *out)
+{
+    char named[MW_LIMIT_NAME_BYTES + 80];
+    snprintf(named, sizeof named, "Content-Disposition: attachment; filename=\"%.*s\"\r\n",
+             MW_VIEW_ARG(letter->file_name));
+    mw_buf_format(out, "Content-Type: multipart/mixed; boundary=\"=_%.*s\"\r\n\r\n--=_%.*s\r\n",
+                  MW_VIEW_ARG(letter->key), MW_VIEW_ARG(letter->key));
+    put_part("text/plain", "", letter->body, out);
+    mw_buf_format(out, "--=_%.*s\r\n", MW_VIEW_ARG(letter->key));
+    put_part("text/html", named, letter->file, out);
+    mw_buf_format(out, "--=_%.*s--\r\n", MW_VIEW_ARG(letter->key));
+}
+
 static void write_mail(const alert_receiver *r, const book_letter *letter, mw_buf *out)
 {
     const char *at = strchr(r->from.data, '@');
@@ -103,10 +125,11 @@ static void write_mail(const alert_receiver *r, const book_letter *letter, mw_bu
     mw_buf_format(out, "\r\nMessage-ID: <%.*s%s>\r\n", MW_VIEW_ARG(letter->key),
                   at ? at : "@millwright");
     put_subject(letter->subject, out);
-    mw_buf_text(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-                     "Content-Type: text/plain; charset=utf-8\r\n"
-                     "Content-Transfer-Encoding: base64\r\n\r\n");
-    put_text(letter->body, out);
+    mw_buf_text(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
+    if (letter->file_name.size > 0)
+        put_parts(letter, out);
+    else
+        put_part("text/plain", "", letter->body, out);
 }
 
 static size_t read_mail(char *to, size_t size, size_t count, void *given)
@@ -168,7 +191,7 @@ mw_status alert_send_mail(const alert_receiver *r, const book_letter *letter, mw
     if (!library.is_there)
         return fail_library(err);
     CURL *curl = library.open();
-    mw_buf_init(&text, 4 * MW_MIB);
+    mw_buf_init(&text, 4 * MW_MIB + 2 * MW_LIMIT_ALERT_FILE_BYTES);
     write_mail(r, letter, &text);
     for (size_t i = 0; i < r->to.count; i++)
         to = library.append(to, r->to.items[i].data);

@@ -1,5 +1,6 @@
 /* One table of calls; each runs on the pool and writes its whole answer. */
 #include "alerts.h"
+#include "look.h"
 
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@ enum { POOL_THREADS = 2, BODY_BYTES = 1 << 20 };
 struct api_alerts {
     mw_alerts *alerts;
     mw_registry *registry;
+    const api_reports *reports; /* NULL: none are kept */
     mw_pool *pool;
 };
 
@@ -256,6 +258,18 @@ static mw_status run_remove_receiver(alert_turn *turn, mw_error *err)
     return mw_alerts_remove_receiver(turn->room->alerts, turn->id, turn->exchange->reply, err);
 }
 
+/* {"report": "1764261000123~weekly~credit"}: a file that the server keeps, and no other. */
+static mw_status run_send(alert_turn *turn, mw_error *err)
+{
+    mw_alert_report report;
+    MW_TRY(api_reports_read(turn->room->reports, field(turn, "report"), turn->exchange->arena,
+                            &report, err));
+    turn->changed = "report.send";
+    turn->object = report.id;
+    turn->after = turn->id;
+    return mw_alerts_send_report(turn->room->alerts, &report, turn->id, turn->exchange->reply, err);
+}
+
 static const alert_call calls[] = {
     {MW_GET, "/mw/v1/alerts", run_list, false, "Alerts: pending, firing, resolved"},
     {MW_POST, "/mw/v1/alerts:test", run_test, true, "Send a test to one receiver or all"},
@@ -272,6 +286,8 @@ static const alert_call calls[] = {
     {MW_GET, "/mw/v1/history", run_history, false, "What metrics were over the last week"},
     {MW_GET, "/mw/v1/receivers", run_receivers, false, "Who is told, and whether it works"},
     {MW_POST, "/mw/v1/receivers", run_put_receiver, false, "Set a receiver"},
+    {MW_POST, "/mw/v1/receivers/{id}:send", run_send, true,
+     "Send it a report that the server keeps"},
     {MW_DELETE, "/mw/v1/receivers/{id}", run_remove_receiver, false,
      "Remove a receiver that was set"},
 };
@@ -487,6 +503,11 @@ mw_status api_alerts_new(mw_alerts *alerts, mw_registry *registry, api_alerts **
     }
     *ret_alerts = made;
     return MW_OK;
+}
+
+void api_alerts_set_reports(api_alerts *alerts, const api_reports *reports)
+{
+    alerts->reports = reports;
 }
 
 void api_alerts_free(api_alerts *alerts)

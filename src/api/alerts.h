@@ -15,6 +15,8 @@ typedef struct api_alerts api_alerts;
 /* registry: for the audit log; NULL: changes are logged instead. Both are borrowed. */
 MW_CHECKED mw_status api_alerts_new(mw_alerts *alerts, mw_registry *registry,
                                     api_alerts **ret_alerts, mw_error *err);
+/* Those that may be sent; borrowed. To be called before the server starts. */
+void api_alerts_set_reports(api_alerts *alerts, const struct api_reports *reports);
 /* Waits for what is at work. NULL is fine. */
 void api_alerts_free(api_alerts *alerts);
 bool api_alerts_takes(mw_view path);

@@ -152,7 +152,14 @@ api_pulse *api_pulse_of(mw_api *api)
 
 mw_status mw_api_set_reports(mw_api *api, const mw_api_reports_maker *maker, mw_error *err)
 {
-    return api->folder ? api_reports_new(api->folder, maker, &api->reports, err) : MW_OK;
+    if (!api->folder)
+        return MW_OK;
+    MW_TRY(api_reports_new(api->folder, maker, &api->reports, err));
+    if (!api->alerting)
+        return MW_OK;
+    api_alerts_set_reports(api->alerts, api->reports);
+    mw_alerts_set_reporter(api->alerting, &(mw_alert_reporter){api_reports_make, api->reports});
+    return MW_OK;
 }
 
 struct api_reports *api_reports_of(mw_api *api)

@@ -86,6 +86,13 @@ typedef struct api_reports api_reports;
 
 MW_CHECKED mw_status api_reports_new(const char *data_folder, const mw_api_reports_maker *maker,
                                      api_reports **ret_reports, mw_error *err);
+/* One that is kept: its file and what a mail says of it; texts in the arena.
+ * Fails: MW_NOT_FOUND (MW3532). */
+MW_CHECKED mw_status api_reports_read(const api_reports *reports, mw_view id, mw_arena *arena,
+                                      mw_alert_report *ret_report, mw_error *err);
+/* A mw_alert_reporter's way to have one made and kept; user: api_reports. */
+mw_status api_reports_make(void *user, mw_view kind, mw_view of, mw_view token, mw_arena *arena,
+                           mw_alert_report *ret_report, mw_error *err);
 /* After the server was closed. NULL is fine. */
 void api_reports_free(api_reports *reports);
 

@@ -122,7 +122,7 @@ static void put_id(const api_reports *reports, const report_id *id, mw_buf *out)
     mw_buf_char(out, '}');
 }
 
-static mw_status put_list(const api_reports *reports, mw_buf *out, mw_error *err)
+static mw_status put_list(const api_reports *reports, mw_alerts *alerts, mw_buf *out, mw_error *err)
 {
     report_id *ids = malloc((REPORTS_MAX + 1) * sizeof *ids);
     if (!ids)
@@ -131,8 +131,11 @@ static mw_status put_list(const api_reports *reports, mw_buf *out, mw_error *err
     mw_buf_text(out, "{\"items\":[");
     for (size_t i = 0; i < n; i++)
         put_id(reports, &ids[i], out);
-    mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}", n);
+    mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu,\"timetable\":", n);
     free(ids);
+    if (alerts)
+        MW_TRY(mw_alerts_timetable(alerts, out, err));
+    mw_buf_text(out, alerts ? "}" : "[]}");
     return MW_OK;
 }
 
@@ -181,29 +184,117 @@ static mw_status read_wish(mw_exchange *exchange, mw_json **ret_request, mw_repo
     return MW_OK;
 }
 
+/* *ret_id: of the file that is there now. */
+static mw_status make_file(const api_reports *reports, mw_report_wish *wish, report_id *ret_id,
+                           mw_error *err)
+{
+    char text[ID_BYTES], path[PATH_MAX];
+    int size = snprintf(text, sizeof text, "%lld~%.*s~%.*s", (long long)mw_clock_wall_ms(),
+                        (int)(wish->kind.size < 20 ? wish->kind.size : 20), wish->kind.data,
+                        (int)(wish->of.size < OF_BYTES ? wish->of.size : OF_BYTES), wish->of.data);
+    for (int i = 0; i < size && i < (int)sizeof text - 1; i++)
+        text[i] = is_plain(text[i]) || text[i] == '~' ? text[i] : '_';
+    path_of(reports, text, path);
+    wish->path = path;
+    mw_status status = reports->maker.make(reports->maker.user, wish, err);
+    wish->path = NULL;
+    MW_TRY(status);
+    drop_oldest(reports);
+    return read_id(mw_view_of(text), ret_id) ? MW_OK : fail_unknown(err);
+}
+
 static mw_status make(const api_reports *reports, mw_exchange *exchange, mw_error *err)
 {
     report_id id;
-    char text[ID_BYTES], path[PATH_MAX];
     mw_json *request = NULL;
-    mw_report_wish wish = {.path = path};
+    mw_report_wish wish = {.path = NULL};
     mw_status status = read_wish(exchange, &request, &wish, err);
+    if (status == MW_OK)
+        status = make_file(reports, &wish, &id, err);
     if (status == MW_OK) {
-        int size = snprintf(text, sizeof text, "%lld~%.*s~%.*s", (long long)mw_clock_wall_ms(),
-                            (int)(wish.kind.size < 20 ? wish.kind.size : 20), wish.kind.data,
-                            MW_VIEW_ARG(wish.of));
-        for (int i = 0; i < size && i < (int)sizeof text - 1; i++)
-            text[i] = is_plain(text[i]) || text[i] == '~' ? text[i] : '_';
-        path_of(reports, text, path);
-        status = reports->maker.make(reports->maker.user, &wish, err);
-    }
-    if (status == MW_OK && read_id(mw_view_of(text), &id)) {
-        drop_oldest(reports);
         put_id(reports, &id, exchange->reply);
         exchange->status = 201;
     }
     mw_json_free(request);
     return status;
+}
+
+/* ---- for whoever sends them ------------------------------------------------------------------ */
+
+/* The first sentence, as the page says it of itself: <meta name="description" content="...">. */
+static mw_view find_verdict(mw_view page, mw_arena *arena)
+{
+    static const char before[] = "<meta name=\"description\" content=\"";
+    static const struct {
+        const char *escaped;
+        char plain;
+    } signs[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&#61;", '='}};
+    const char *from = page.size ? strstr(page.data, before) : NULL;
+    const char *end = from ? strchr(from + sizeof before - 1, '"') : NULL;
+    if (!end)
+        return MW_VIEW("");
+    from += sizeof before - 1;
+    char *text = mw_arena_take(arena, (size_t)(end - from) + 1), *to = text;
+    while (text && from < end) {
+        size_t i = 0;
+        while (i < MW_COUNT(signs) &&
+               strncmp(from, signs[i].escaped, strlen(signs[i].escaped)) != 0)
+            i++;
+        *to++ = i < MW_COUNT(signs) ? signs[i].plain : *from;
+        from += i < MW_COUNT(signs) ? strlen(signs[i].escaped) : 1;
+    }
+    return text ? (mw_view){text, (size_t)(to - text)} : MW_VIEW("");
+}
+
+static mw_status read_page(const api_reports *reports, const report_id *id, mw_arena *arena,
+                           mw_alert_report *ret_report, mw_error *err)
+{
+    mw_file file;
+    char path[PATH_MAX];
+    path_of(reports, id->text, path);
+    if (access(path, F_OK) != 0)
+        return fail_unknown(err);
+    MW_TRY(mw_file_read(path, REPORT_FILE_BYTES, &file, err));
+    const char *page = mw_arena_text(arena, (mw_view){file.data, file.size});
+    const char *text = mw_arena_text(arena, mw_view_of(id->text));
+    size_t size = file.size;
+    mw_file_done(&file);
+    if (!page || !text)
+        return mw_fail_memory(err, "the report");
+    mw_view of = mw_view_of(text);
+    (void)mw_view_cut(&of, '~'); /* when it was made */
+    mw_view kind = mw_view_cut(&of, '~');
+    *ret_report = (mw_alert_report){.kind = kind,
+                                    .of = of,
+                                    .id = mw_view_of(text),
+                                    .verdict = find_verdict((mw_view){page, size}, arena),
+                                    .page = {page, size}};
+    return MW_OK;
+}
+
+mw_status api_reports_read(const api_reports *reports, mw_view text, mw_arena *arena,
+                           mw_alert_report *ret_report, mw_error *err)
+{
+    report_id id;
+    if (!reports || !read_id(text, &id))
+        return fail_unknown(err);
+    return read_page(reports, &id, arena, ret_report, err);
+}
+
+mw_status api_reports_make(void *user, mw_view kind, mw_view of, mw_view token, mw_arena *arena,
+                           mw_alert_report *ret_report, mw_error *err)
+{
+    mw_buf line;
+    report_id id;
+    const api_reports *reports = user;
+    mw_report_wish wish = {.kind = kind, .of = of};
+    mw_buf_init(&line, 64 * MW_KIB);
+    mw_buf_format(&line, "Authorization: Bearer %.*s", MW_VIEW_ARG(token));
+    wish.authorization = token.size > 0 ? line.data : NULL;
+    mw_status status = make_file(reports, &wish, &id, err);
+    mw_buf_done(&line);
+    MW_TRY(status);
+    return read_page(reports, &id, arena, ret_report, err);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -244,6 +335,7 @@ static mw_status drop(const api_reports *reports, mw_exchange *exchange, mw_view
 typedef struct report_turn {
     mw_job job;
     const api_reports *reports;
+    mw_alerts *alerts; /* NULL: there are none */
     mw_exchange *exchange;
     mw_view id; /* absent: the list, or a new one */
 } report_turn;
@@ -256,7 +348,7 @@ static mw_status run(report_turn *turn, mw_error *err)
     if (exchange->method == MW_DELETE)
         return drop(turn->reports, exchange, turn->id, err);
     return turn->id.data ? show(turn->reports, exchange, turn->id, err)
-                         : put_list(turn->reports, exchange->reply, err);
+                         : put_list(turn->reports, turn->alerts, exchange->reply, err);
 }
 
 static void work(mw_job *job)
@@ -288,6 +380,7 @@ void api_report_pages(mw_api *api, mw_exchange *exchange, const api_asked *asked
     }
     *turn = (report_turn){.job.run = work,
                           .reports = api_reports_of(api),
+                          .alerts = api_alerting(api),
                           .exchange = exchange,
                           .id = asked->params.version};
     mw_exchange_defer(exchange);

@@ -219,6 +219,7 @@ static const api_rule rules[] = {
     RECORD(DELETES, "/mw/v1/rules/{id}", DEPLOYER, SERVER),
     RECORD(GETS, "/mw/v1/receivers", VIEWER, ANY),
     RECORD(POSTS, "/mw/v1/receivers", DEPLOYER, SERVER),
+    RECORD(POSTS, "/mw/v1/receivers/{id}:send", DEPLOYER, SERVER),
     RECORD(DELETES, "/mw/v1/receivers/{id}", DEPLOYER, SERVER),
     RECORD(GETS, "/mw/v1/history", VIEWER, ANY),
     /* gates: of their models; who may train may show a result, but not open them */

@@ -117,6 +117,8 @@
 #define MW_LIMIT_ALERT_SILENCES 200                    /* at a time */
 #define MW_LIMIT_ALERT_SILENCE_MS 31536000000          /* a year */
 #define MW_LIMIT_ALERT_LETTER_MS 259200000             /* a notification is tried for 3 days */
+#define MW_LIMIT_ALERT_FILE_BYTES (4 * MW_MIB)         /* a report that leaves by mail or webhook */
+#define MW_LIMIT_ALERT_SHEETS 100                      /* reports by the clock */
 #define MW_LIMIT_ALERT_TIMEOUT_MS 60000   /* of a receiver; a sixth where none is given */
 #define MW_LIMIT_ALERT_GROUP_MS 30000     /* group_interval */
 #define MW_LIMIT_ALERT_REPEAT_MS 14400000 /* repeat: 4 hours */

@@ -204,6 +204,7 @@ typedef enum cli_option_id {
     CLI_RESULTS,
     CLI_CARD_TEXT,     /* --text */
     CLI_REPORT_WINDOW, /* --window */
+    CLI_SEND,
     /* server import-mlflow */
     CLI_ARTIFACTS,
     /* status */

@@ -161,6 +161,9 @@ static mw_status report(cli_reporting *r, mw_error *err)
 mw_status cli_run_report_weekly(cli_call *call, mw_error *err)
 {
     cli_reporting r;
+    if (call->settings[CLI_SEND].text)
+        return cli_send_report(call, "weekly", call->n_arguments > 0 ? call->arguments[0] : NULL,
+                               err);
     cli_reporting_init(&r, call);
     mw_status status = report(&r, err);
     cli_reporting_done(&r);

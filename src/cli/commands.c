@@ -414,7 +414,7 @@ static const cli_command commands[] = {
         .arguments = {{"ENDPOINT", "of the running server; none: two files", 0, 1, NULL, false}},
         .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DRIFT_METHOD, CLI_DRIFT_PROFILE, CLI_DRIFT_BINS,
                             CLI_THRESHOLD, CLI_ALPHA, CLI_DRIFT_SHARE, CLI_COLUMNS, CLI_CATEGORICAL,
-                            CLI_REACH, CLI_REPORT_WINDOW, CLI_DATA_FORMAT, CLI_OUTPUT),
+                            CLI_REACH, CLI_REPORT_WINDOW, CLI_SEND, CLI_DATA_FORMAT, CLI_OUTPUT),
         .examples = {{"mw report drift --ref train.csv --cur today.csv -o drift.html", NULL},
                      {"mw report drift credit --server 127.0.0.1:8080 --window 7d -o drift.html",
                       "what a server watched"},
@@ -456,13 +456,18 @@ static const cli_command commands[] = {
             "labels of both weeks from the prediction log. --record or --log alone ask no "
             "server.\n\n"
             "A server keeps 31 days of traffic, over restarts, in its data folder; of hours in "
-            "which none ran nothing is known, and that is said.",
+            "which none ran nothing is known, and that is said.\n\n"
+            "--send OPS lets the server make it, keep it and send it to a receiver of alerts: mail "
+            "has it attached, a webhook carries it. Each Monday by itself: 'alerts: reports:' in "
+            "millwright.yaml.",
         .arguments = {{"ENDPOINT", "its name", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_REACH, CLI_RECORD, CLI_LOG_FOLDER, CLI_UNTIL,
+        .options = CLI_LIST(CLI_CONFIG, CLI_REACH, CLI_RECORD, CLI_LOG_FOLDER, CLI_UNTIL, CLI_SEND,
                             CLI_DATA_FORMAT, CLI_OUTPUT),
         .examples = {{"mw report weekly credit --server 127.0.0.1:8080 -o week.html", NULL},
                      {"mw report weekly credit --record mw-record --log mw-data/log -o week.html",
-                      "without a server"}},
+                      "without a server"},
+                     {"mw report weekly credit --server 127.0.0.1:8080 --send ops",
+                      "by mail or webhook, as 'ops' is"}},
         .reads_config = true,
         .run = cli_run_report_weekly,
     },
@@ -478,7 +483,7 @@ static const cli_command commands[] = {
             "told. --record reads the audit log from the record, which takes no admin's token.",
         .arguments = {{"ALERT", "its number or fingerprint; none: --since", 0, 1, NULL, false}},
         .options = CLI_LIST(CLI_CONFIG, CLI_REACH, CLI_RECORD, CLI_SINCE, CLI_UNTIL,
-                            CLI_OF_ENDPOINT, CLI_DATA_FORMAT, CLI_OUTPUT),
+                            CLI_OF_ENDPOINT, CLI_SEND, CLI_DATA_FORMAT, CLI_OUTPUT),
         .examples = {{"mw report incident 17 --server 127.0.0.1:8080 -o incident.html", NULL},
                      {"mw report incident --since 6h --endpoint credit --format md",
                       "a span of time"}},

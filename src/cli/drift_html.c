@@ -109,7 +109,7 @@ static void put_joint(const cli_drift *job, mw_buf *out)
 
 void cli_drift_html(const cli_drift *job, mw_buf *out)
 {
-    mw_page_open(out, "Drift report");
+    mw_page_open(out, "Drift report", MW_VIEW(""));
     mw_buf_text(out, "<h1>");
     cli_drift_headline(job, out);
     mw_buf_text(out, "</h1>\n<p>Reference ");

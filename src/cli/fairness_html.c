@@ -119,7 +119,7 @@ static void put_attribute(const cli_fair *job, const cli_fair_attribute *attribu
 
 void cli_fair_html(const cli_fair *job, mw_buf *out)
 {
-    mw_page_open(out, "Fairness report");
+    mw_page_open(out, "Fairness report", MW_VIEW(""));
     mw_buf_text(out, "<h1>Fairness: ");
     cli_fair_headline(job, out);
     mw_buf_text(out, "</h1>\n<p>");

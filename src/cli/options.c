@@ -1077,6 +1077,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                            .fallback = "24h",
                            .choices = report_windows,
                            .help = "how far back charts reach: 15m, 1h, 6h, 24h, 7d, 30d"},
+    [CLI_SEND] = {.name = "send",
+                  .flag_only = true,
+                  .kind = CLI_KIND_TEXT,
+                  .value = "RECEIVER",
+                  .auto_is = "nobody",
+                  .help = "receivers of alerts, with commas: the server makes the report, keeps it "
+                          "and sends it to them"},
     [CLI_ARTIFACTS] = {.name = "artifacts",
                        .flag_only = true,
                        .kind = CLI_KIND_FOLDER,

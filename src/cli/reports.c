@@ -80,6 +80,18 @@ mw_status cli_ask(cli_reporting *r, const char *path, const mw_json **ret_answer
     return mw_at(err, "%s", path);
 }
 
+mw_status cli_post(cli_reporting *r, const char *path, mw_view body, const mw_json **ret_answer,
+                   mw_error *err)
+{
+    int http_status = 0;
+    mw_view answer;
+    MW_TRY(mw_client_call(r->client, "POST", path, "application/json", body, &http_status, &answer,
+                          err));
+    if (http_status != 200 && http_status != 201)
+        return fail_refused(path, http_status, answer, err);
+    return cli_keep_json(r, answer, ret_answer, err);
+}
+
 mw_status cli_ask_perhaps(cli_reporting *r, const char *what, const char *path,
                           const mw_json **ret_answer, mw_error *err)
 {

@@ -33,6 +33,9 @@ MW_CHECKED mw_status cli_ask(cli_reporting *r, const char *path, const mw_json *
 /* The same where the report can do without: NULL, and a gap that says what is not known and why. */
 MW_CHECKED mw_status cli_ask_perhaps(cli_reporting *r, const char *what, const char *path,
                                      const mw_json **ret_answer, mw_error *err);
+/* POST JSON to a path. Fails: as cli_ask. It is not sent a second time. */
+MW_CHECKED mw_status cli_post(cli_reporting *r, const char *path, mw_view body,
+                              const mw_json **ret_answer, mw_error *err);
 /* A page of text, copied into the arena. */
 MW_CHECKED mw_status cli_ask_text(cli_reporting *r, const char *path, mw_view *ret_text,
                                   mw_error *err);
@@ -46,6 +49,10 @@ MW_CHECKED mw_status cli_keep_json(cli_reporting *r, mw_view text, const mw_json
                                    mw_error *err);
 /* HTML, Markdown or JSON, to --output: --format says which, or what --output ends with. */
 MW_CHECKED mw_status cli_put_paper(const cli_call *call, const mw_paper *paper, mw_error *err);
+
+/* --send (report_send.c); of: NULL = nothing was named. */
+MW_CHECKED mw_status cli_send_report(const cli_call *call, const char *kind, const char *of,
+                                     mw_error *err);
 
 typedef enum cli_paper_form { CLI_PAPER_HTML, CLI_PAPER_MARKDOWN, CLI_PAPER_JSON } cli_paper_form;
 cli_paper_form cli_tell_form(const cli_call *call);

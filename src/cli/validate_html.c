@@ -147,7 +147,7 @@ static void put_curves(const cli_validation *v, mw_buf *out)
 
 void cli_validate_html(const cli_validation *v, mw_buf *out)
 {
-    mw_page_open(out, "Validation report");
+    mw_page_open(out, "Validation report", MW_VIEW(""));
     mw_buf_text(out, "<h1>");
     cli_validate_headline(v, out);
     mw_buf_text(out, "</h1>\n<p>");

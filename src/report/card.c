@@ -64,7 +64,7 @@ static void put_text(const mw_card *card, mw_buf *out)
 
 void mw_card_html(const mw_card *card, mw_buf *out)
 {
-    mw_page_open(out, "Model card");
+    mw_page_open(out, "Model card", card->verdict);
     mw_buf_text(out, "<h1>");
     mw_put_escaped(out, card->title);
     mw_buf_text(out, "</h1>\n<p>");

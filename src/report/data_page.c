@@ -152,7 +152,7 @@ void mw_data_profile_html(const mw_data_profile *p, mw_buf *out)
     double missing = 0;
     for (size_t c = 0; c < p->n_columns; c++)
         missing += (double)p->columns[c].n_missing;
-    mw_page_open(out, "Data report");
+    mw_page_open(out, "Data report", MW_VIEW(""));
     mw_buf_text(out, "<h1>");
     mw_put_escaped(out, p->name);
     mw_buf_format(out, "</h1>\n<p>%zu rows of %zu columns; %.3g %% of the cells are missing; ",

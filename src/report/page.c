@@ -8,7 +8,7 @@
 static const char head[] = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                            "<meta name=\"viewport\" content=\"width=device-width\"><title>";
 static const char style[] =
-    "</title>\n<style>\n"
+    "\n<style>\n"
     ":root{--back:#fff;--panel:#f4f6f8;--ink:#1a2026;--faint:#5a6670;--line:#d9dee3;--grid:#e8ecef;"
     "--c1:#0072b2;--c2:#d55e00;--c3:#009e73;--ok:#007a57;--watch:#9a5b00;--firing:#b84200}\n"
     "@media(prefers-color-scheme:dark){:root{--back:#14171a;--panel:#1b1f23;--ink:#e6eaee;"
@@ -120,10 +120,27 @@ void mw_put_number(mw_buf *out, double value)
         mw_buf_format(out, size < 1 ? "%.3f" : "%.4g", value);
 }
 
-void mw_page_open(mw_buf *out, const char *title)
+/* '=' too: then nothing in it looks like an attribute, even to a search of the text. */
+static void put_attribute(mw_buf *out, mw_view text)
+{
+    for (mw_view left = text; left.size > 0;) {
+        mw_view piece = mw_view_cut(&left, '=');
+        mw_put_escaped(out, piece);
+        if (piece.data + piece.size < text.data + text.size)
+            mw_buf_text(out, "&#61;");
+    }
+}
+
+void mw_page_open(mw_buf *out, const char *title, mw_view verdict)
 {
     mw_buf_text(out, head);
     mw_put_escaped(out, mw_view_of(title));
+    mw_buf_text(out, "</title>");
+    if (verdict.size > 0) {
+        mw_buf_text(out, "<meta name=\"description\" content=\"");
+        put_attribute(out, verdict);
+        mw_buf_text(out, "\">");
+    }
     mw_buf_text(out, style);
 }
 

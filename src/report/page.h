@@ -4,7 +4,8 @@
 
 #include "base/base.h"
 
-void mw_page_open(mw_buf *out, const char *title);
+/* verdict: the first sentence, for whoever lists or mails the page; empty: none. */
+void mw_page_open(mw_buf *out, const char *title, mw_view verdict);
 void mw_page_close(mw_buf *out);
 /* Text of others, in elements and in attributes. */
 void mw_put_escaped(mw_buf *out, mw_view text);

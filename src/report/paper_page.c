@@ -204,7 +204,7 @@ void mw_paper_html(const mw_paper *paper, mw_buf *out)
     mw_buf_init(&title, MW_MIB);
     mw_buf_format(&title, "%s%s%.*s", paper->title, paper->of.size ? ": " : "",
                   MW_VIEW_ARG(paper->of));
-    mw_page_open(out, title.data);
+    mw_page_open(out, title.data, paper->verdict);
     mw_buf_text(out, "<h1>");
     mw_put_escaped(out, mw_buf_as_view(&title));
     mw_buf_format(out, "</h1>\n<p class=\"verdict %s\">", mw_mark_name(paper->mark));

@@ -450,6 +450,93 @@ static void test_receivers_are_exchanged(void **state)
     tear_down(&b);
 }
 
+/* ---- reports by the clock -------------------------------------------------------------------- */
+
+typedef struct press {
+    bool fails;
+    unsigned n_made;
+} press;
+
+static mw_status print_one(void *user, mw_view kind, mw_view of, mw_view token, mw_arena *arena,
+                           mw_alert_report *ret_report, mw_error *err)
+{
+    press *p = user;
+    (void)arena;
+    assert_int_equal(token.size, 0);
+    p->n_made++;
+    if (p->fails)
+        return mw_fail(err, MW_E_REPORT_REPLY, "nobody is there");
+    *ret_report = (mw_alert_report){.kind = kind,
+                                    .of = of,
+                                    .id = MW_VIEW("7~weekly~a"),
+                                    .verdict = MW_VIEW("Good, \"as ever\"."),
+                                    .page = MW_VIEW("<!doctype html>\n<p>&amp;</p>")};
+    return MW_OK;
+}
+
+/* Issue at each minute for so long; how many were made. */
+static size_t issue(bench *b, unsigned minutes)
+{
+    mw_error err;
+    size_t all = 0, n;
+    for (unsigned i = 0; i < minutes; i++) {
+        must(mw_alerts_issue(b->alerts, &n, &err), &err);
+        all += n;
+        pass(MINUTE);
+    }
+    must(mw_alerts_deliver(b->alerts, &n, &err), &err);
+    return all;
+}
+
+static void timetable(bench *b)
+{
+    mw_error err;
+    mw_buf_reset(&b->out);
+    must(mw_alerts_timetable(b->alerts, &b->out, &err), &err);
+}
+
+/* The clock stands at 2027-01-15 08:00 UTC, a Friday, when the bench begins. */
+static void test_reports_by_the_clock(void **state)
+{
+    (void)state;
+    bench b;
+    char path[128];
+    mw_file file;
+    mw_error err;
+    press p = {.fails = false};
+    int64_t kept_ms = wall_ms;
+    wall_ms = 1800000000000;
+    set_up(&b, "reports:\n"
+               "  - {kind: weekly, of: a, to: [all], on: 'fri,mon 11:00', time_zone: '+02:00'}\n");
+    mw_alerts_set_reporter(b.alerts, &(mw_alert_reporter){print_one, &p});
+    assert_int_equal(issue(&b, 59), 0); /* it is 9:59 there, and then not yet eleven */
+    timetable(&b);
+    has(&b, "\"last\":\"2027-01-11T09:00:00.000Z\",\"next\":\"2027-01-15T09:00:00.000Z\"");
+    p.fails = true;
+    assert_int_equal(issue(&b, 9), 0); /* tried at once, a minute, three, seven minutes later */
+    assert_int_equal(p.n_made, 4);
+    timetable(&b);
+    has(&b, "\"last_error\":\"nobody is there");
+    has(&b, "\"done\":false");
+    mw_alerts_close(b.alerts); /* over a restart, too */
+    b.alerts = open_engine(&b);
+    p.fails = false;
+    mw_alerts_set_reporter(b.alerts, &(mw_alert_reporter){print_one, &p});
+    assert_int_equal(issue(&b, 300), 1);
+    snprintf(path, sizeof path, "%s/told", b.folder);
+    must(mw_file_read(path, MW_MIB, &file, &err), &err);
+    assert_non_null(strstr(file.data, "\"status\":\"report\""));
+    assert_non_null(strstr(file.data, "\"verdict\":\"Good, \\\"as ever\\\".\""));
+    assert_non_null(strstr(file.data, "http://mw.example/ui/reports/7~weekly~a"));
+    assert_non_null(strstr(file.data, "\"name\":\"weekly-a.html\""));
+    assert_non_null(strstr(file.data, "<!doctype html>\\n<p>&amp;</p>"));
+    mw_file_done(&file);
+    timetable(&b);
+    has(&b, "\"done\":true,\"last\":\"2027-01-15T09:00:00.000Z\",\"next\":\"2027-01-18");
+    tear_down(&b);
+    wall_ms = kept_ms;
+}
+
 int main(void)
 {
     mw_log_form quiet = {false, false, false, 0};
@@ -465,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_rules_are_exchanged),
         cmocka_unit_test(test_receivers_are_exchanged),
         cmocka_unit_test(test_a_page_that_is_none),
+        cmocka_unit_test(test_reports_by_the_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

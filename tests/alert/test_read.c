@@ -1,7 +1,10 @@
 /* The section `alerts`: what is taken, and where each fault stands. */
 #include "../test.h"
 
-#include "alert/rule.h"
+#include "alert/read.h"
+
+#include <stdlib.h>
+#include <time.h>
 
 static mw_status read(const char *text, mw_alert_config **ret_config, mw_error *err)
 {
@@ -87,6 +90,22 @@ static void test_built_in_rules_are_rules(void **state)
 static const struct bad_case {
     const char *text, *where, *what;
 } bad_cases[] = {
+    {"reports: [{kind: weekly, of: a, to: [ops]}]", "a.yaml:1:11",
+     "a report needs \"kind\", \"of\", \"to\" and \"on\""},
+    {"reports: [{kind: incident, of: a, to: [ops], on: daily 07:00}]", "a.yaml:1:18",
+     "no report of this kind is made by the clock"},
+    {"reports: [{kind: weekly, of: a, to: [ops], on: 'someday 07:00'}]", "a.yaml:1:48",
+     "no days and a time of the day"},
+    {"reports: [{kind: weekly, of: a, to: [ops], on: daily 24:00}]", "a.yaml:1:48",
+     "no days and a time of the day"},
+    {"reports: [{kind: weekly, of: a, to: [ops], on: '07:00'}]", "a.yaml:1:48",
+     "no days and a time of the day"},
+    {"reports: [{kind: weekly, of: a, to: [ops], on: 'mon,,tue 07:00'}]", "a.yaml:1:48",
+     "no days and a time of the day"},
+    {"reports: [{kind: weekly, of: a, to: [ops], on: daily 07:00, time_zone: Europe/Vienna}]",
+     "a.yaml:1:72", "no time zone that is known here"},
+    {"reports: [{kind: weekly, of: a, to: [ops], on: daily 07:00, time_zone: '+14:30'}]",
+     "a.yaml:1:72", "no time zone that is known here"},
     {"rule: []\n", "a.yaml:1:1", "unknown key \"rule\" under \"alerts\""},
     {"rules: 5\n", "a.yaml:1:1", "\"rules\" must be a list, but is a single value"},
     {"rules:\n  - when: x > 1\n", "a.yaml:2:5", "the rule has no \"name\""},
@@ -140,12 +159,66 @@ static void test_faults(void **state)
     }
 }
 
+/* ---- reports by the clock -------------------------------------------------------------------- */
+
+static int64_t at(int year, int month, int day, int hour, int minute)
+{
+    struct tm utc = {.tm_year = year - 1900,
+                     .tm_mon = month - 1,
+                     .tm_mday = day,
+                     .tm_hour = hour,
+                     .tm_min = minute};
+    return 1000 * (int64_t)timegm(&utc);
+}
+
+static void expect_moments(const char *when, int64_t now_ms, int64_t last_ms, int64_t next_ms)
+{
+    char text[200];
+    mw_error err;
+    mw_alert_config *config;
+    snprintf(text, sizeof text, "reports: [{kind: weekly, of: a, to: ops, %s}]", when);
+    if (read(text, &config, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+    const alert_sheet *sheet = config->sheets;
+    if (alert_sheet_last(sheet, now_ms) != last_ms || alert_sheet_next(sheet, now_ms) != next_ms)
+        fail_msg("%s: %lld, %lld", when, (long long)alert_sheet_last(sheet, now_ms) / 1000,
+                 (long long)alert_sheet_next(sheet, now_ms) / 1000);
+    mw_alert_config_free(config);
+}
+
+/* 2027-03-22 is a Monday. Vienna's clocks go on on Sunday the 28th at 2, and back on 2027-10-31
+ * at 3.
+ */
+static void test_moments(void **state)
+{
+    (void)state;
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    expect_moments("on: monday 07:00", at(2027, 3, 22, 6, 59), at(2027, 3, 15, 7, 0),
+                   at(2027, 3, 22, 7, 0));
+    expect_moments("on: mon 07:00", at(2027, 3, 22, 7, 0), at(2027, 3, 22, 7, 0),
+                   at(2027, 3, 29, 7, 0));
+    expect_moments("on: 'tue, sat 18:30'", at(2027, 3, 25, 0, 0), at(2027, 3, 23, 18, 30),
+                   at(2027, 3, 27, 18, 30));
+    expect_moments("on: monday 07:00, time_zone: '-05:30'", at(2027, 3, 22, 12, 29),
+                   at(2027, 3, 15, 12, 30), at(2027, 3, 22, 12, 30));
+    expect_moments("on: sunday 23:30, time_zone: '+14:00'", at(2027, 3, 28, 9, 30),
+                   at(2027, 3, 28, 9, 30), at(2027, 4, 4, 9, 30));
+    expect_moments("on: monday 07:00, time_zone: local", at(2027, 3, 29, 4, 59),
+                   at(2027, 3, 22, 6, 0), at(2027, 3, 29, 5, 0)); /* an hour earlier */
+    expect_moments("on: daily 02:30, time_zone: local", at(2027, 3, 28, 0, 0),
+                   at(2027, 3, 27, 1, 30), at(2027, 3, 28, 1, 30)); /* there is no 2:30 */
+    expect_moments("on: monday 07:00, time_zone: local", at(2027, 11, 1, 6, 0),
+                   at(2027, 11, 1, 6, 0), at(2027, 11, 8, 6, 0));
+    unsetenv("TZ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_of_it),
         cmocka_unit_test(test_built_in_rules_are_rules),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_moments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

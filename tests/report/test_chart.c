@@ -84,8 +84,9 @@ static void test_pages(void **state)
     (void)state;
     mw_buf out;
     mw_buf_init(&out, MW_MIB);
-    mw_page_open(&out, "a \"title\" & more");
+    mw_page_open(&out, "a \"title\" & more", MW_VIEW("\"good\" = b"));
     mw_page_close(&out);
+    assert_non_null(strstr(out.data, "name=\"description\" content=\"&quot;good&quot; &#61; b\""));
     assert_non_null(strstr(out.data, "<title>a &quot;title&quot; &amp; more</title>"));
     assert_null(strstr(out.data, "http"));
     assert_null(strstr(out.data, "<script"));

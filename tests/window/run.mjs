@@ -287,6 +287,17 @@ await test("a report is made, read, printed and removed in the browser", async (
   check(items[0].kind === "weekly" && answer.headers.get("content-security-policy").startsWith("default-src 'none'"), "the page may load things");
   const text = await answer.text();
   check(text.includes("requests in this week") && !text.includes("<script"), "it is another report");
+  await server.post("/mw/v1/receivers", { name: "board", kind: "webhook", url: "http://127.0.0.1:9", match: 'alertname="none"' });
+  await page.reload();
+  await page.getByRole("button", { name: "send The week of credit" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+  await page.getByText("it is in the outbox for board").waitFor();
+  for (let tries = 0, at = {}; !at.failed; tries++) { /* nobody listens there: it is tried, and stays */
+    [at] = (await server.get("/mw/v1/receivers")).items;
+    check(tries < 200, JSON.stringify(at));
+    await wait(50);
+  }
+  await fetch(`${server.url}/mw/v1/receivers/board`, { method: "DELETE" });
   await page.getByRole("link", { name: "All reports" }).click();
   await page.getByRole("button", { name: "remove The week of credit" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();

@@ -11,6 +11,7 @@ import queue
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -19,7 +20,7 @@ import numpy
 import pytest
 import requests
 
-from conftest import until
+from conftest import BINARY, until
 
 SECRET = "not-a-secret"
 
@@ -606,3 +607,98 @@ def test_who_may(serve, models, tmp_path, run):
     assert ask("PUT", "/mw/v1/silences", "deployer").headers["Allow"] == "OPTIONS, GET, POST"
     listed = run("audit", "list", "--record", record, "--what", "silence").stdout
     assert "silence.add" in listed and "token:deployer" in listed
+
+
+def both_sinks(post, hook):
+    """A mailbox and a webhook."""
+    mail = {
+        "name": "mail",
+        "kind": "email",
+        "url": f"smtp://127.0.0.1:{post.port}",
+        "require_tls": False,
+        "from": "mw@example.org",
+        "to": ["risk@example.org"],
+    }
+    never = 'alertname="Nobody"'
+    return [
+        {**mail, "match": never},
+        {"name": "hook", "kind": "webhook", "url": hook.url, "match": never},
+    ]
+
+
+def taken(post, hook):
+    """What came by mail, by webhook: (subject, text, file name, file), the webhook's JSON."""
+    mail = post.mails.get(timeout=20)["text"]
+    message = email.message_from_bytes(mail, policy=email.policy.default)
+    text, page = message.iter_parts()
+    assert text.get_content_type() == "text/plain" and page.get_content_type() == "text/html"
+    assert page.get_content_disposition() == "attachment"
+    told = json.loads(hook.take()[3])
+    words = (message["Subject"], text.get_content(), page.get_filename())
+    return *words, page.get_content().replace("\r\n", "\n"), told
+
+
+def test_a_report_goes_by_mail_and_webhook(alerting, receiver, tmp_path):
+    """One file: what the server keeps, mail has attached, a webhook carries and --output gets."""
+    post, hook = MailServer(refuse=1), receiver(answers=[503, 200])
+    server = alerting(both_sinks(post, hook))
+    rows(server)
+    command = [BINARY, "report", "weekly", "plain", "--server", server.url]
+    file = tmp_path / "week.html"
+    done = subprocess.run(
+        [*command, "--send", "mail,hook", "-o", file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (kept,) = server.get("/mw/v1/reports").json()["items"]
+    page = server.get(f"/mw/v1/reports/{kept['id']}").text
+    subject, text, name, attached, told = taken(post, hook)
+    report = told["report"]
+    verdict = report["verdict"]
+    assert verdict and f"{verdict}" in page.replace("&quot;", '"')
+    assert subject == f"[REPORT] weekly plain: {verdict}" and name == "weekly-plain.html"
+    assert text.startswith(verdict) and f"{server.url}/ui/reports/{kept['id']}" in text
+    assert told["status"] == "report" and (report["kind"], report["of"]) == ("weekly", "plain")
+    assert report["id"] == kept["id"] and report["url"].endswith(kept["id"])
+    assert report["file"]["name"] == name and report["file"]["type"].startswith("text/html")
+    assert page.startswith("<!doctype html>") and "What to look at" in page
+    assert report["file"]["content"] == attached == file.read_text() == page
+    for words, code, said in (
+        (["--send", "nobody"], 1, "there is no receiver 'nobody'"),
+        (["--send", "hook", "--format", "md"], 2, "what is sent is HTML"),
+        (["--send", "hook", "--until", "2027-01-01"], 2, "--until is not for a report"),
+    ):
+        bad = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+        assert bad.returncode != 0 and said in bad.stderr, (code, bad.stderr)
+    unknown = server.post("/mw/v1/receivers/hook:send", json={"report": "1~weekly~plain"})
+    assert unknown.status_code == 404 and unknown.json()["code"] == "MW3532"
+    post.listener.close()
+
+
+def test_a_report_by_the_clock(alerting, receiver, tmp_path):
+    """What was due while no server ran is made when one runs again, once."""
+    post, hook = MailServer(), receiver()
+    week = {"kind": "weekly", "of": "plain", "to": ["mail", "hook"], "on": "daily 00:00"}
+    more = {"reports": [week, {**week, "of": "nobody", "to": ["hook"]}]}
+    server = alerting(both_sinks(post, hook), more=more)
+
+    def table():
+        answer = server.get("/mw/v1/reports").json()["timetable"]
+        return answer if all(one["last"] for one in answer) else None
+
+    first, _ = until(table)
+    assert first["done"] and first["time_zone"] == "UTC" and first["next"] > first["last"]
+    assert post.mails.empty()  # its next moment is the first
+    server.stop()
+    book = sqlite3.connect(server.log.parent / "data/alerts.db")
+    with book:
+        book.execute("UPDATE sheets SET slot = slot - 86400000")  # as if it had been down at night
+    book.close()
+    server = alerting(both_sinks(post, hook), more=more)
+    subject, _, _, attached, told = taken(post, hook)
+    assert subject.startswith("[REPORT] weekly plain: ")
+    assert told["report"]["file"]["content"] == attached
+    listed = until(lambda: [one for one in table() if one["last_error"]])
+    assert listed[0]["of"] == "nobody" and not listed[0]["done"]
+    assert "there is no endpoint 'nobody'" in listed[0]["last_error"]
+    assert [one["of"] for one in table() if one["done"]] == ["plain"]
+    post.listener.close()

@@ -2,6 +2,8 @@
 import { useState } from "preact/hooks";
 import { ask, base, type Refusal } from "../api/client";
 import type { Overview } from "../api/types";
+import type { Listed, Receiver } from "../api/watch";
+import { time } from "../api/watch";
 import { useData } from "../api/use";
 import { server } from "../state/server";
 import { go } from "../state/router";
@@ -9,11 +11,13 @@ import { Act } from "../parts/act";
 import { UseThis, say } from "../parts/copy";
 import { ago, bytes, moment } from "../parts/format";
 import { Empty, ErrorBox, Page, Panel, Shown } from "../parts/panel";
+import { StateWord } from "../parts/icons";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
 
 interface Report { id: string; kind: string; of: string; made: number; bytes: number }
-interface Found { items: Report[]; total: number }
+interface Sheet { kind: string; of: string; on: string; time_zone: string; to: string[]; done: boolean; last: string | null; next: string | null; last_error: string }
+interface Found { items: Report[]; total: number; timetable: Sheet[] }
 
 const kinds: Record<string, { word: string; of: string; says: string }> = {
   weekly: { word: "The week", of: "endpoint", says: "the last seven days beside the seven before: for those who answer for it" },
@@ -24,6 +28,38 @@ const kinds: Record<string, { word: string; of: string; says: string }> = {
 
 const wordOf = (report: Report) => kinds[report.kind]?.word ?? report.kind;
 export const pathOf = (id: string) => `/mw/v1/reports/${encodeURIComponent(id)}`;
+
+/* To a receiver of alerts: mail has the file attached, a webhook carries it. */
+function Send({ id, name }: { id: string; name: string }) {
+  const receivers = useData<Listed<Receiver>>("/mw/v1/receivers");
+  const able = (receivers.data?.items ?? []).filter((r) => r.kind !== "alertmanager").map((r) => r.name);
+  const [chosen, choose] = useState("");
+  const to = chosen || (able[0] ?? "");
+  return <Act label="Send" name={`send ${name}`} title={`Send ${name}`} kind="main" cannot={able.length ? "" : "no receiver takes reports: name one under 'alerts: receivers:' in millwright.yaml"}
+    says="The receiver gets this very file: attached to a mail, or in a webhook's JSON; Slack gets its first sentence and the link. It waits in the outbox until it is taken."
+    more={<label class="field">To <select value={to} onChange={(e) => choose(e.currentTarget.value)}>{able.map((r) => <option key={r}>{r}</option>)}</select></label>}
+    run={() => ask(`/mw/v1/receivers/${to}:send`, { report: id }, "POST").then(() => say(`it is in the outbox for ${to}`))} />;
+}
+
+/* Those of the file: the server makes and sends them. */
+function Timetable({ sheets }: { sheets: Sheet[] }) {
+  return (
+    <Panel title="By the clock" wide note="made and sent by the server">
+      {sheets.length === 0
+        ? <Empty command={"alerts: {reports: [{kind: weekly, of: ENDPOINT, to: [RECEIVER], on: monday 07:00, time_zone: local}]}"} label="lines of millwright.yaml">None is. Each Monday, to a mailbox or a webhook that alerts go to; in millwright.yaml:</Empty>
+        : <Table<Sheet> name="timetable" rows={sheets} id={(s) => JSON.stringify([s.kind, s.of, s.on, s.to])} columns={[
+            { key: "kind", title: "Report", value: (s) => s.kind, cell: (s) => kinds[s.kind]?.word ?? s.kind },
+            { key: "of", title: "Of", value: (s) => s.of, cell: (s) => s.of },
+            { key: "on", title: "When", value: (s) => s.on, cell: (s) => `${s.on} ${s.time_zone}` },
+            { key: "to", title: "To", value: (s) => s.to.join(", "), cell: (s) => s.to.join(", ") },
+            { key: "next", title: "Next", value: (s) => time(s.next), cell: (s) => (s.next ? moment(time(s.next)!) : "–"), narrow: true },
+            { key: "state", title: "The last one", value: (s) => s.last_error, cell: (s) => s.last_error
+              ? <span title={s.last_error}><StateWord state="watch" word="tried again" /> {s.last_error}</span>
+              : <StateWord state={s.done ? "ok" : "none"} word={s.done ? "nothing is due" : "it is being made"} /> },
+          ]} />}
+    </Panel>
+  );
+}
 
 /* What one may ask a report of, by kind. */
 function Make({ changed }: { changed: () => void }) {
@@ -73,11 +109,13 @@ export function ReportsPage() {
                 { key: "of", title: "Of", value: (r) => r.of, cell: (r) => r.of },
                 { key: "made", title: "Made", value: (r) => r.made, cell: (r) => <span title={moment(r.made)}>{ago(r.made)}</span> },
                 { key: "bytes", title: "Size", right: true, value: (r) => r.bytes, cell: (r) => bytes(r.bytes), narrow: true },
+                { key: "send", title: "", cell: (r) => <Send id={r.id} name={`${wordOf(r)} of ${r.of}`} /> },
                 { key: "drop", title: "", cell: (r) => <Act label="Remove" needs="editor" name={`remove ${wordOf(r)} of ${r.of}`} title="Remove the report" kind="danger" says="The file is gone from the server. Copies that were sent stay."
                   run={() => ask(pathOf(r.id), undefined, "DELETE").then(() => { say("it is removed"); asked.reload(); })} /> },
               ]} />}
         </Shown>
       </Panel>
+      {asked.data?.timetable && <Timetable sheets={asked.data.timetable} />}
     </Page>
   );
 }
@@ -90,10 +128,11 @@ export function ReportPage({ id }: { id: string }) {
   return (
     <Page title={`${word}: ${of ?? ""}`} actions={<>
       <A to="/reports" class="button">All reports</A>
+      <Send id={id} name={`${word} of ${of ?? ""}`} />
       <button type="button" onClick={print}>Print, or save as PDF</button>
       <a href={url} class="button" download={`${kind}-${of}.html`}>Save the file</a>
       <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>
-      <UseThis uses={[{ title: "This report", path: pathOf(id) }]} />
+      <UseThis uses={[{ title: "This report", path: pathOf(id) }, { title: "Send it to a receiver", path: "/mw/v1/receivers/RECEIVER:send", body: { report: id }, cli: `mw report ${kind} ${of} --server ${location.host} --send RECEIVER` }]} />
     </>}>
       <iframe id="report" class="report" src={url} title={`${word} of ${of}`} />
     </Page>
