@@ -1,179 +1,233 @@
-/* rollout: a new version of an endpoint's model, step by step. The commands change the record; the
- * server that has it open follows within a second, and so a rollback needs no server to be reached.
+/* rollout: a new version of an endpoint's model, step by step. The commands change the record: one
+ * at hand, whose server follows within a second and need not be reached, or through its server.
+ *
+ *     --record DIR       a transaction here --.
+ *     --server ADDRESS   /mw/v1/rollouts -----+--> JSON --> as it is, or in words
  */
+#include "apply_changes.h"
+#include "reach.h"
 #include "record_door.h"
 #include "rollout/rollout.h"
+#include "rollout_words.h"
 
-#include <math.h>
+enum { TEXT_BYTES_MAX = 16 << 20, PATH_BYTES_MAX = 4096 };
 
-enum { TEXT_BYTES_MAX = 16 << 20 };
-
-/* ---- for people ------------------------------------------------------------------------------ */
-
-static void put_share(mw_buf *out, double share)
+/* A server that is named comes first; with neither it is that of this machine. */
+static bool by_server(const cli_call *call)
 {
-    mw_buf_format(out, "%.4g %%", 100 * share);
+    const cli_setting *settings = call->settings;
+    return settings[CLI_SERVER].origin != CLI_FROM_DEFAULT || !settings[CLI_RECORD].text;
 }
 
-static void text_evidence(const mw_rollout_evidence *e, mw_buf *out)
-{
-    mw_buf_format(out, "  %-12s %-8s%s", mw_rollout_metric_names[e->metric.kind],
-                  mw_rollout_finding_names[e->finding], e->metric.critical ? "" : " (holds only)");
-    if (isfinite(e->canary) && isfinite(e->stable))
-        mw_buf_format(out, "  stable %.4g, canary %.4g", e->stable, e->canary);
-    if (isfinite(e->harm))
-        mw_buf_format(out, "; harm %.3g", e->harm);
-    if (isfinite(e->low) && isfinite(e->high))
-        mw_buf_format(out, " (%.3g to %.3g)", e->low, e->high);
-    mw_buf_format(out, ", tolerance %g", e->metric.tolerance);
-    if (e->samples_needed > 0)
-        mw_buf_format(out, "; about %.0f more requests", e->samples_needed);
-    mw_buf_char(out, '\n');
-}
+/* ---- showing --------------------------------------------------------------------------------- */
 
-static void text_head(const mw_rollout *rollout, const mw_rollout_document *document, mw_buf *out)
+typedef void words(const mw_json *one, mw_buf *out);
+
+/* One object, or "items" of them: one a line as JSON. */
+static mw_status show(cli_call *call, mw_view answer, words *write, mw_error *err)
 {
-    mw_buf_format(out, "rollout %lld of %.*s: %.*s/%lld -> %lld (@%.*s), %s\n",
-                  (long long)rollout->id, MW_VIEW_ARG(rollout->endpoint),
-                  MW_VIEW_ARG(rollout->model), (long long)rollout->from_version,
-                  (long long)rollout->to_version, MW_VIEW_ARG(rollout->alias),
-                  mw_strategy_names[document->strategy]);
-    mw_buf_format(out, "state    %s", mw_rollout_state_names[rollout->state]);
-    if (!mw_rollout_is_over(rollout->state) && rollout->state != MW_ROLLOUT_WATCHING) {
-        const mw_rollout_step *step = &document->steps[rollout->step];
-        mw_buf_format(out, ", step %lld of %zu: ", (long long)rollout->step + 1,
-                      document->n_steps + (document->strategy != MW_SHADOW));
-        put_share(out, step->shadow > 0 ? step->shadow : rollout->weight);
-        mw_buf_text(out, step->shadow > 0 ? " shadowed" : " of the traffic");
+    mw_buf out;
+    mw_json *root;
+    MW_TRY(mw_json_read(answer, &root, err));
+    const mw_json *items = mw_json_member(root, "items");
+    bool is_json = cli_is_on(call, CLI_JSON);
+    size_t n = items ? mw_json_count(items) : 1;
+    mw_buf_init(&out, TEXT_BYTES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const mw_json *one = items ? mw_json_element(items, i) : root;
+        if (is_json) {
+            mw_json_write_node(&out, one);
+            mw_buf_char(&out, '\n');
+            continue;
+        }
+        mw_buf_text(&out, i > 0 && write == cli_rollout_words ? "\n" : "");
+        write(one, &out);
     }
-    mw_buf_text(out, "\nstarted  ");
-    cli_write_when(out, rollout->started);
-    mw_buf_format(out, " by %.*s\n", MW_VIEW_ARG(rollout->started_by));
+    if (n == 0 && !is_json)
+        mw_buf_text(&out, "no rollouts\n");
+    mw_json_free(root);
+    mw_status status = cli_put(call, &out, err);
+    mw_buf_done(&out);
+    return status;
 }
 
-static mw_status text_rollout(const mw_rollout *rollout, mw_buf *out, mw_error *err)
+/* ---- through a server ------------------------------------------------------------------------ */
+
+typedef struct reached {
+    mw_dial *dial;
+    mw_client *client;
+} reached;
+
+static mw_status reach(const cli_call *call, reached *ret_server, mw_error *err)
 {
-    mw_rollout_document document;
-    mw_rollout_judgement judgement;
-    mw_rollout_decision decision;
-    MW_TRY(mw_rollout_verdict(rollout, &document, &judgement, &decision, err));
-    bool is_over = mw_rollout_is_over(rollout->state);
-    text_head(rollout, &document, out);
-    if (is_over)
-        mw_buf_format(out, "ended    %.*s\n", MW_VIEW_ARG(rollout->why));
-    else
-        mw_buf_format(out, "verdict  %s: %s\n", mw_rollout_action_names[decision.action],
-                      decision.why);
-    for (size_t m = 0; m < judgement.n_evidence && !is_over; m++)
-        text_evidence(&judgement.evidence[m], out);
-    return MW_OK;
+    *ret_server = (reached){NULL, NULL};
+    MW_TRY(cli_reach(call, NULL, &ret_server->dial, err));
+    return mw_client_open_to(ret_server->dial, CLI_APPLY_MS, &ret_server->client, err);
+}
+
+static void leave(reached *server)
+{
+    mw_client_close(server->client);
+    mw_dial_free(server->dial);
+}
+
+/* *ret_answer is valid until the next. */
+static mw_status ask(reached *server, const char *method, const char *path, mw_view body,
+                     mw_view *ret_answer, mw_error *err)
+{
+    int http_status;
+    MW_TRY(mw_client_call(server->client, method, path, body.data ? "application/json" : NULL, body,
+                          &http_status, ret_answer, err));
+    return http_status < 300 ? MW_OK : cli_repeat_refusal(http_status, *ret_answer, err);
+}
+
+/* "/mw/v1/endpoints/NAME/rollout" */
+static void put_path(mw_buf *path, const char *endpoint)
+{
+    mw_buf_text(path, "/mw/v1/endpoints/");
+    for (const char *c = endpoint; *c; c++)
+        mw_buf_format(path, "%%%02X", (unsigned char)*c);
+    mw_buf_text(path, "/rollout");
+}
+
+/* The newest rollout of the endpoint that is named, or all; of one also its history. */
+static mw_status look_there(reached *server, const char *endpoint, bool wants_events,
+                            mw_view *ret_answer, mw_error *err)
+{
+    mw_buf path;
+    mw_json *root;
+    int64_t id = 0;
+    mw_view none = {NULL, 0};
+    if (!endpoint)
+        return ask(server, "GET", "/mw/v1/rollouts?max_results=1000", none, ret_answer, err);
+    mw_buf_init(&path, PATH_BYTES_MAX);
+    put_path(&path, endpoint);
+    mw_status status = path.failed ? mw_fail_memory(err, "a path")
+                                   : ask(server, "GET", path.data, none, ret_answer, err);
+    if (status == MW_OK && wants_events)
+        status = mw_json_read(*ret_answer, &root, err);
+    if (status == MW_OK && wants_events) {
+        (void)mw_json_integer(mw_json_member(root, "id"), &id);
+        mw_json_free(root);
+        mw_buf_reset(&path);
+        mw_buf_format(&path, "/mw/v1/rollouts/%lld/history", (long long)id);
+        status = ask(server, "GET", path.data, none, ret_answer, err);
+    }
+    mw_buf_done(&path);
+    return status;
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
 typedef struct looking {
-    mw_view endpoint;
-    mw_rollouts found;
-    mw_rollout_events events;
+    mw_view endpoint; /* absent: all of them */
+    bool wants_events;
+    mw_buf *out;
 } looking;
 
-static mw_status find_all(mw_record *record, void *given, mw_error *err)
+static mw_status tell_all(mw_record *record, mw_buf *out, mw_error *err)
 {
-    looking *l = given;
-    return mw_record_rollouts(record, false, 1000, &l->found, err);
-}
-
-static mw_status find_newest(mw_record *record, void *given, mw_error *err)
-{
-    looking *l = given;
-    mw_rollout *rollout = mw_arena_take_zeroed(record->arena, 1, sizeof *rollout);
-    if (!rollout)
-        return mw_fail_memory(err, "a rollout");
-    MW_TRY(mw_record_rollout_of(record, l->endpoint, rollout, err));
-    l->found.items = rollout;
-    l->found.count = 1;
-    return mw_record_rollout_events(record, rollout->id, &l->events, err);
-}
-
-static mw_status write_found(const cli_call *call, const looking *l, mw_buf *out, mw_error *err)
-{
-    for (size_t i = 0; i < l->found.count; i++) {
-        if (!cli_is_on(call, CLI_JSON)) {
-            mw_buf_text(out, i ? "\n" : "");
-            MW_TRY(text_rollout(&l->found.items[i], out, err));
-            continue;
-        }
-        MW_TRY(mw_rollout_tell(&l->found.items[i], out, err));
-        mw_buf_char(out, '\n');
-    }
-    if (l->found.count == 0 && !cli_is_on(call, CLI_JSON))
-        mw_buf_text(out, "no rollouts\n");
-    return MW_OK;
-}
-
-static mw_status write_events(const cli_call *call, const looking *l, mw_buf *out, mw_error *err)
-{
-    (void)err;
-    for (size_t i = 0; i < l->events.count; i++) {
-        const mw_rollout_event *event = &l->events.items[i];
-        if (cli_is_on(call, CLI_JSON)) {
-            mw_rollout_tell_event(event, out);
-            mw_buf_char(out, '\n');
-            continue;
-        }
-        cli_write_when(out, event->time);
-        mw_buf_format(out, "  step %lld  %-9.*s  %-11.*s  %.*s: %.*s\n", (long long)event->step + 1,
-                      MW_VIEW_ARG(event->kind), MW_VIEW_ARG(event->state),
-                      MW_VIEW_ARG(event->actor), MW_VIEW_ARG(event->why));
+    mw_rollouts found;
+    MW_TRY(mw_record_rollouts(record, false, 1000, &found, err));
+    for (size_t i = 0; i < found.count; i++) {
+        mw_buf_text(out, i ? "," : "");
+        MW_TRY(mw_rollout_tell(&found.items[i], out, err));
     }
     return MW_OK;
 }
 
-typedef mw_status writer(const cli_call *call, const looking *l, mw_buf *out, mw_error *err);
-
-static mw_status look(cli_call *call, mw_record_work *work, writer *write, mw_error *err)
+static mw_status tell_events(mw_record *record, int64_t id, mw_buf *out, mw_error *err)
 {
-    mw_buf out;
+    mw_rollout_events found;
+    MW_TRY(mw_record_rollout_events(record, id, &found, err));
+    for (size_t i = 0; i < found.count; i++) {
+        mw_buf_text(out, i ? "," : "");
+        mw_rollout_tell_event(&found.items[i], out);
+    }
+    return MW_OK;
+}
+
+static mw_status look_here(mw_record *record, void *given, mw_error *err)
+{
+    looking *l = given;
+    mw_rollout rollout;
+    mw_buf_reset(l->out); /* a transaction may be tried again */
+    if (l->endpoint.data)
+        MW_TRY(mw_record_rollout_of(record, l->endpoint, &rollout, err));
+    if (l->endpoint.data && !l->wants_events)
+        return mw_rollout_tell(&rollout, l->out, err);
+    mw_buf_text(l->out, "{\"items\":[");
+    MW_TRY(l->endpoint.data ? tell_events(record, rollout.id, l->out, err)
+                            : tell_all(record, l->out, err));
+    mw_buf_text(l->out, "]}");
+    return MW_OK;
+}
+
+static mw_status look_in_record(cli_call *call, looking *l, mw_error *err)
+{
     cli_record_door door;
-    looking l = {.endpoint = mw_view_of(call->n_arguments ? call->arguments[0] : NULL)};
-    mw_buf_init(&out, TEXT_BYTES_MAX);
     mw_status status = cli_door_open(call, false, &door, err);
     if (status == MW_OK)
-        status = cli_door_read(&door, work, &l, err);
-    if (status == MW_OK)
-        status = write(call, &l, &out, err);
-    if (status == MW_OK)
-        status = cli_put(call, &out, err);
+        status = cli_door_read(&door, look_here, l, err);
     cli_door_close(&door);
-    mw_buf_done(&out);
+    return status == MW_OK && l->out->failed ? mw_fail_memory(err, "rollouts") : status;
+}
+
+static mw_status look(cli_call *call, bool wants_events, words *write, mw_error *err)
+{
+    mw_buf told;
+    mw_view answer;
+    reached server = {NULL, NULL};
+    const char *endpoint = call->n_arguments ? call->arguments[0] : NULL;
+    looking l = {mw_view_of(endpoint), wants_events, &told};
+    mw_buf_init(&told, TEXT_BYTES_MAX);
+    mw_status status = by_server(call) ? reach(call, &server, err) : look_in_record(call, &l, err);
+    if (status == MW_OK && server.client)
+        status = look_there(&server, endpoint, wants_events, &answer, err);
+    else if (status == MW_OK)
+        answer = mw_buf_as_view(&told);
+    if (status == MW_OK)
+        status = show(call, answer, write, err);
+    leave(&server);
+    mw_buf_done(&told);
     return status;
 }
 
 mw_status cli_run_rollout_list(cli_call *call, mw_error *err)
 {
-    return look(call, find_all, write_found, err);
+    return look(call, false, cli_rollout_words, err);
 }
 
 mw_status cli_run_rollout_status(cli_call *call, mw_error *err)
 {
-    return look(call, call->n_arguments ? find_newest : find_all, write_found, err);
+    return look(call, false, cli_rollout_words, err);
 }
 
 mw_status cli_run_rollout_history(cli_call *call, mw_error *err)
 {
-    return look(call, find_newest, write_events, err);
+    return look(call, true, cli_rollout_event_words, err);
 }
 
-/* ---- starting -------------------------------------------------------------------------------- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 typedef struct changing {
     mw_view endpoint, model, reason;
     mw_rollout_document document;
     mw_rollout_command command;
-    bool approves;
+    bool starts, approves;
     int64_t expect_step;
     mw_rollout after;
 } changing;
+
+static mw_status command(mw_record *record, void *given, mw_error *err)
+{
+    changing *c = given;
+    MW_TRY(mw_record_rollout_of(record, c->endpoint, &c->after, err));
+    if (c->approves)
+        return mw_record_approve_rollout(record, c->after.id, record->actor->name, &c->after, err);
+    return mw_record_command_rollout(record, c->after.id, c->command, c->expect_step, c->reason,
+                                     &c->after, err);
+}
 
 static mw_status read_file(const char *path, mw_rollout_document *document, mw_error *err)
 {
@@ -219,6 +273,11 @@ static mw_status read_document(const cli_call *call, changing *c, mw_error *err)
     if (settings[CLI_WATCH_AFTER].text)
         c->document.watch_after_ms = (int64_t)settings[CLI_WATCH_AFTER].number * 1000;
     const char *model = settings[CLI_ROLLOUT_MODEL].text;
+    if (model && c->document.model[0] && strcmp(model, c->document.model) != 0) {
+        mw_fail(err, MW_E_ROLLOUT_DOCUMENT, "--model %s, and %s says %s", model, path,
+                c->document.model);
+        return mw_mend(err, "say it in one place");
+    }
     c->model = mw_view_of(model ? model : c->document.model);
     if (c->model.size > 0)
         return MW_OK;
@@ -232,65 +291,90 @@ static mw_status start(mw_record *record, void *given, mw_error *err)
     return mw_record_start_rollout(record, c->endpoint, c->model, &c->document, &c->after, err);
 }
 
-static mw_status show_after(cli_call *call, const changing *c, mw_error *err)
+static mw_status change_here(cli_call *call, changing *c, mw_error *err)
 {
-    mw_buf out;
-    mw_buf_init(&out, TEXT_BYTES_MAX);
-    mw_status status = cli_is_on(call, CLI_JSON) ? mw_rollout_tell(&c->after, &out, err)
-                                                 : text_rollout(&c->after, &out, err);
-    if (cli_is_on(call, CLI_JSON))
-        mw_buf_char(&out, '\n');
+    mw_buf told;
+    cli_record_door door;
+    mw_buf_init(&told, TEXT_BYTES_MAX);
+    mw_status status = cli_door_open(call, false, &door, err);
+    if (status == MW_OK && c->starts)
+        status =
+            mw_rollout_check(door.registry, c->endpoint, c->model, &c->document, &door.arena, err);
     if (status == MW_OK)
-        status = cli_put(call, &out, err);
-    mw_buf_done(&out);
+        status = cli_door_write(&door, c->starts ? start : command, c, err);
+    if (status == MW_OK)
+        status = mw_rollout_tell(&c->after, &told, err);
+    if (status == MW_OK)
+        status = show(call, mw_buf_as_view(&told), cli_rollout_words, err);
+    cli_door_close(&door);
+    mw_buf_done(&told);
+    return status;
+}
+
+/* The document, with what it is of in front. */
+static void put_start(const changing *c, mw_buf *path, mw_buf *body)
+{
+    mw_buf document;
+    mw_buf_init(&document, TEXT_BYTES_MAX);
+    mw_rollout_document_write(&c->document, &document);
+    mw_buf_text(path, "/mw/v1/rollouts");
+    mw_buf_text(body, "{\"endpoint\":");
+    mw_json_write_text(body, c->endpoint);
+    mw_buf_text(body, ",\"model\":");
+    mw_json_write_text(body, c->model);
+    mw_buf_format(body, ",%s", document.data + 1);
+    body->failed = body->failed || document.failed;
+    mw_buf_done(&document);
+}
+
+static void put_command(const changing *c, mw_buf *path, mw_buf *body)
+{
+    put_path(path, c->endpoint.data);
+    mw_buf_format(path, ":%s", c->approves ? "approve" : mw_rollout_command_names[c->command]);
+    mw_buf_text(body, "{\"reason\":");
+    mw_json_write_text(body, c->reason.data ? c->reason : MW_VIEW(""));
+    if (c->expect_step >= 0)
+        mw_buf_format(body, ",\"expect_step\":%lld", (long long)c->expect_step);
+    mw_buf_char(body, '}');
+}
+
+static mw_status change_there(cli_call *call, const changing *c, mw_error *err)
+{
+    reached server;
+    mw_view answer;
+    mw_buf path, body;
+    mw_buf_init(&path, PATH_BYTES_MAX);
+    mw_buf_init(&body, TEXT_BYTES_MAX);
+    (c->starts ? put_start : put_command)(c, &path, &body);
+    mw_status status = reach(call, &server, err);
+    if (status == MW_OK && (path.failed || body.failed))
+        status = mw_fail_memory(err, "a request");
+    if (status == MW_OK)
+        status = ask(&server, "POST", path.data, mw_buf_as_view(&body), &answer, err);
+    if (status == MW_OK)
+        status = show(call, answer, cli_rollout_words, err);
+    leave(&server);
+    mw_buf_done(&path);
+    mw_buf_done(&body);
     return status;
 }
 
 mw_status cli_run_rollout_start(cli_call *call, mw_error *err)
 {
-    cli_record_door door;
-    changing c = {.endpoint = mw_view_of(call->arguments[0])};
+    changing c = {.endpoint = mw_view_of(call->arguments[0]), .starts = true};
     MW_TRY(read_document(call, &c, err));
-    mw_status status = cli_door_open(call, false, &door, err);
-    if (status == MW_OK)
-        status =
-            mw_rollout_check(door.registry, c.endpoint, c.model, &c.document, &door.arena, err);
-    if (status == MW_OK)
-        status = cli_door_write(&door, start, &c, err);
-    if (status == MW_OK)
-        status = show_after(call, &c, err);
-    cli_door_close(&door);
-    return status;
-}
-
-/* ---- commands -------------------------------------------------------------------------------- */
-
-static mw_status command(mw_record *record, void *given, mw_error *err)
-{
-    changing *c = given;
-    MW_TRY(mw_record_rollout_of(record, c->endpoint, &c->after, err));
-    if (c->approves)
-        return mw_record_approve_rollout(record, c->after.id, record->actor->name, &c->after, err);
-    return mw_record_command_rollout(record, c->after.id, c->command, c->expect_step, c->reason,
-                                     &c->after, err);
+    return by_server(call) ? change_there(call, &c, err) : change_here(call, &c, err);
 }
 
 static mw_status change(cli_call *call, mw_rollout_command which, bool approves, mw_error *err)
 {
-    cli_record_door door;
     const cli_setting *step = &call->settings[CLI_EXPECT_STEP];
     changing c = {.endpoint = mw_view_of(call->arguments[0]),
                   .command = which,
                   .approves = approves,
                   .reason = mw_view_of(call->settings[CLI_REASON].text),
                   .expect_step = step->text ? (int64_t)step->number - 1 : -1};
-    mw_status status = cli_door_open(call, false, &door, err);
-    if (status == MW_OK)
-        status = cli_door_write(&door, command, &c, err);
-    if (status == MW_OK)
-        status = show_after(call, &c, err);
-    cli_door_close(&door);
-    return status;
+    return by_server(call) ? change_there(call, &c, err) : change_here(call, &c, err);
 }
 
 mw_status cli_run_rollout_pause(cli_call *call, mw_error *err)

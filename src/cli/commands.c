@@ -765,14 +765,14 @@ static const cli_command commands[] = {
             "tests that may be looked at for ever; harm rolls back by itself, and when every "
             "critical metric is fine the version is promoted: the endpoint's alias moves to it, "
             "for MLflow's clients, too. Then the old version stays warm for --watch-after.\n\n"
-            "The endpoint must be served by an alias (mw serve NAME=models:/MODEL@ALIAS). The "
-            "command writes to the record; the server that has it open begins within a second, "
-            "also after a restart.\n\n"
+            "The endpoint must be served by an alias (mw serve NAME=models:/MODEL@ALIAS). With "
+            "--record the command writes to the record, and the server that has it open begins "
+            "within a second, also after a restart; else it asks the server (--server).\n\n"
             "Clients that send X-Millwright-Key stay on one version; answers say which it was "
             "(X-Millwright-Version).",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
         .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_ROLLOUT_MODEL, CLI_STRATEGY, CLI_STEPS,
+            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_ROLLOUT_MODEL, CLI_STRATEGY, CLI_STEPS,
                      CLI_ROLLOUT_FILE, CLI_MIN_SAMPLES, CLI_WATCH_AFTER, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout start credit --model credit/3 --steps 1,5,25,100 --record "
                       "mw-record",
@@ -780,8 +780,8 @@ static const cli_command commands[] = {
                      {"mw rollout start credit --model credit/3 --strategy blue-green --record "
                       "mw-record",
                       "all at once, the old one warm"},
-                     {"mw rollout start credit --file rollout.yaml --record mw-record",
-                      "with approvals and tolerances of one's own"}},
+                     {"mw rollout start credit --file rollout.yaml --server mw.example.com:8080",
+                      "with approvals and tolerances of one's own, asked of a server"}},
         .reads_config = true,
         .run = cli_run_rollout_start,
     },
@@ -792,8 +792,9 @@ static const cli_command commands[] = {
         .about = "Of one endpoint the newest rollout, of none all of them: state, share, the "
                  "verdict of each metric with its interval, and what it waits for.",
         .arguments = {{"ENDPOINT", "as the server calls it", 0, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
-        .examples = {{"mw rollout status credit --record mw-record", NULL}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollout status credit", "of the server on this machine"},
+                     {"mw rollout status credit --record mw-record", "of a record at hand"}},
         .reads_config = true,
         .run = cli_run_rollout_status,
     },
@@ -802,7 +803,7 @@ static const cli_command commands[] = {
         .group = "Release",
         .summary = "show all rollouts of a record",
         .about = "The newest first, those that are over, too.",
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout list --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_list,
@@ -813,7 +814,7 @@ static const cli_command commands[] = {
         .summary = "show what was decided in a rollout, by whom and why",
         .about = "Each step, verdict and command, in order; with --json the evidence of each.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout history credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_history,
@@ -824,8 +825,8 @@ static const cli_command commands[] = {
         .summary = "keep a rollout where it is",
         .about = "The share stays as it is; harm still rolls back.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout pause credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_pause,
@@ -836,8 +837,8 @@ static const cli_command commands[] = {
         .summary = "let a paused rollout go on",
         .about = "It goes on where it was.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout resume credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_resume,
@@ -848,8 +849,8 @@ static const cli_command commands[] = {
         .summary = "go to the next step now",
         .about = "Whatever the evidence says; the history names who said so.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout advance credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_advance,
@@ -860,8 +861,8 @@ static const cli_command commands[] = {
         .summary = "approve the step that a rollout is in",
         .about = "For steps with approve: in their document. The history names who approved.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout approve credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_approve,
@@ -872,8 +873,8 @@ static const cli_command commands[] = {
         .summary = "promote the new version now",
         .about = "Moves the alias whatever the evidence says; the gates of the model still hold.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout promote credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_promote,
@@ -884,8 +885,8 @@ static const cli_command commands[] = {
         .summary = "end a rollout before its promotion",
         .about = "From the next request on the old version has all traffic again.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw rollout abort credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_abort,
@@ -896,8 +897,8 @@ static const cli_command commands[] = {
         .summary = "promote the new version of an endpoint now",
         .about = "The same as mw rollout promote.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw promote credit --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_rollout_promote,
@@ -910,9 +911,12 @@ static const cli_command commands[] = {
                  "promotion the alias moves back, too. The server follows within a second, and "
                  "while the old version is warm nothing is loaded. No request is lost.",
         .arguments = {{"ENDPOINT", "as the server calls it", 1, 1, NULL, false}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_EXPECT_STEP, CLI_JSON, CLI_OUTPUT),
-        .examples = {{"mw rollback credit --reason regression --record mw-record", NULL}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_EXPECT_STEP,
+                            CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw rollback credit", "of the server on this machine"},
+                     {"mw rollback credit --reason regression --server mw.example.com:8080",
+                      "from elsewhere"},
+                     {"mw rollback credit --record mw-record", "no server need be reached"}},
         .reads_config = true,
         .run = cli_run_rollback,
     },

@@ -214,11 +214,13 @@ static mw_status read_rows(cli_fair *job, mw_error *err)
 {
     double positive = 1;
     const mw_frame *frame = &job->file.frame;
-    if (frame->n_rows == 0 || frame->columns[job->score].is_text) {
-        mw_fail(err, MW_E_FAIRNESS_VALUES,
-                frame->n_rows == 0 ? "there are no rows" : "the scores are texts");
+    bool is_empty = frame->n_rows == 0;
+    if (is_empty || frame->columns[job->score].is_text) {
+        mw_fail(err, MW_E_FAIRNESS_VALUES, is_empty ? "there are no rows" : "the scores are texts");
         mw_at(err, "%s", job->file.path);
-        return mw_mend(err, "a score is a number; a decision is 0 or 1, with --threshold 0.5");
+        return mw_mend(err, is_empty ? "give a file with a header line and at least one row"
+                                     : "a score is a number; a decision is 0 or 1, with "
+                                       "--threshold 0.5");
     }
     job->labels = malloc(frame->n_rows);
     if (!job->labels)

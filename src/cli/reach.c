@@ -57,13 +57,45 @@ mw_status cli_tell_refusal(int http_status, mw_view body, const char *mend, mw_e
     mw_json *root = NULL;
     mw_error unread;
     mw_view shown = mw_view_trim(body);
+    if (http_status == 401 || http_status == 403)
+        mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
+    else
+        mw_mend(err, "%s", mend);
     if (mw_json_read(body, &root, &unread) == MW_OK) {
         mw_view said = mw_json_text(mw_json_member(root, "detail"));
+        mw_view hint = mw_json_text(mw_json_member(root, "hint"));
         shown = said.size > 0 ? said : mw_json_text(mw_json_member(root, "message"));
+        if (hint.size > 0 && http_status != 401)
+            mw_mend(err, "%.*s", MW_VIEW_ARG(hint));
     }
-    mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
+    mw_status status =
+        mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
     mw_json_free(root);
-    if (http_status == 401 || http_status == 403)
-        return mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
-    return mw_mend(err, "%s", mend);
+    return status;
+}
+
+mw_status cli_repeat_refusal(int http_status, mw_view body, mw_error *err)
+{
+    char mend[sizeof err->mend];
+    mw_json *root = NULL;
+    mw_error unread;
+    uint64_t number = 0;
+    mw_fail(err, MW_E_APPLY_REPLY, "the server answers %d", http_status);
+    cli_tell_refusal(http_status, body, "mw rollout status tells what is so", err);
+    if (mw_json_read(body, &root, &unread) != MW_OK)
+        return err->status;
+    mw_view code = mw_json_text(mw_json_member(root, "code"));
+    mw_view said = mw_json_text(mw_json_member(root, "detail"));
+    mw_view why = mw_json_text(mw_json_member(root, "why"));
+    if (mw_view_starts(code, "MW") && said.size > 0 &&
+        mw_whole_parse((mw_view){code.data + 2, code.size - 2}, &number) && number <= INT32_MAX &&
+        mw_code_find((int)number)) {
+        memcpy(mend, err->mend, sizeof mend);
+        mw_fail(err, (mw_code)number, "%.*s", MW_VIEW_ARG(said));
+        mw_mend(err, "%s", mend);
+        if (why.size > 0)
+            mw_why(err, "%.*s", MW_VIEW_ARG(why));
+    }
+    mw_json_free(root);
+    return err->status;
 }

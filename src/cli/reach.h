@@ -16,6 +16,9 @@ MW_CHECKED mw_status cli_reach(const cli_call *call, const char *given, mw_dial 
 /* Why a server refused, in its own words (detail, or message, of its JSON; else the body), and how
  * to mend it: by a token, where it wants one. Returns err's status. */
 mw_status cli_tell_refusal(int http_status, mw_view body, const char *mend, mw_error *err);
+/* The same as if it were refused here: the code that the server tells, and with it the exit code;
+ * without one MW8913. Returns err's status. */
+mw_status cli_repeat_refusal(int http_status, mw_view body, mw_error *err);
 /* As it is shown: without http://, which goes without saying. */
 const char *cli_reach_name(const mw_dial *dial);
 

@@ -304,11 +304,27 @@ static mw_status choose_primary(cli_validation *v, mw_error *err)
     return MW_OK;
 }
 
+/* What compares classes has no value then, and who reads the table shall know why. */
+static mw_status note_one_class(cli_validation *v, mw_error *err)
+{
+    size_t row = 1;
+    if (v->task != MW_TASK_BINARY && v->task != MW_TASK_MULTICLASS)
+        return MW_OK;
+    while (row < v->n_rows && v->truth[row] == v->truth[0])
+        row++;
+    if (row < v->n_rows || v->n_rows == 0)
+        return MW_OK;
+    return cli_validate_note(v, err,
+                             "every row has the same target: roc_auc and all else that compares "
+                             "classes is not defined, and left out");
+}
+
 mw_status cli_validate_measure(cli_validation *v, mw_error *err)
 {
     uint64_t seed = v->call->settings[CLI_SEED].number;
     MW_TRY(choose_primary(v, err));
     MW_TRY(mw_quality_intervals(v->model.quality, NULL, seed, v->model.estimates, err));
+    MW_TRY(note_one_class(v, err));
     for (size_t i = 0; i < v->suite.n_limits; i++)
         MW_TRY(check_limit(v, &v->suite.limits[i], err));
     if (v->has_other)

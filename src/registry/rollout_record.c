@@ -294,6 +294,7 @@ mw_status mw_record_start_rollout(mw_record *record, mw_view endpoint, mw_view v
     int64_t now = mw_clock_wall_ms();
     mw_rollout rollout = {.endpoint = endpoint, .started = now, .entered = now};
     mw_buf text;
+    MW_TRY(mw_rollout_document_check(document, err));
     MW_TRY(mw_record_served_alias(record, endpoint, &rollout.model, &rollout.alias, err));
     MW_TRY(make_way(record, endpoint, err));
     MW_TRY(check_versions(record, &rollout, version, err));

@@ -471,6 +471,35 @@ mw_status mw_rollout_document_read(mw_view text, const char *name,
     return MW_OK;
 }
 
+/* ---- what contradicts itself ----------------------------------------------------------------- */
+
+mw_status mw_rollout_document_check(const mw_rollout_document *document, mw_error *err)
+{
+    int64_t least_ms = 0;
+    for (size_t i = 0; i < document->n_steps; i++) {
+        if (document->strategy == MW_BLUE_GREEN && document->steps[i].weight > 0) {
+            mw_fail(err, MW_E_ROLLOUT_DOCUMENT,
+                    "blue-green brings all of the traffic at once, and a step has %g %% of it",
+                    100 * document->steps[i].weight);
+            return mw_mend(err, "leave the steps out, or use the strategy canary");
+        }
+        least_ms += document->steps[i].for_ms;
+    }
+    if (document->deadline_ms > 0 && least_ms >= document->deadline_ms) {
+        mw_fail(err, MW_E_ROLLOUT_DOCUMENT,
+                "the steps last %lld s at least, and the deadline is %lld s from the start",
+                (long long)(least_ms / MS_PER_SECOND),
+                (long long)(document->deadline_ms / MS_PER_SECOND));
+        return mw_mend(err, "a later 'deadline', 0 for none, or less in 'for'");
+    }
+    if (document->deadline_ms == 0 && document->on_unknown != MW_ON_UNKNOWN_HOLD) {
+        mw_fail(err, MW_E_ROLLOUT_DOCUMENT, "on_unknown: %s is for the deadline, and there is none",
+                on_unknown_names[document->on_unknown]);
+        return mw_mend(err, "set a 'deadline', or leave on_unknown out");
+    }
+    return MW_OK;
+}
+
 /* ---- as JSON --------------------------------------------------------------------------------- */
 
 static void put_number(mw_buf *out, const char *key, double value)

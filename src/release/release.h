@@ -113,6 +113,10 @@ typedef struct mw_rollout_document {
 
 /* What a strategy does when nothing else is said: canary 1, 5, 25 and 100 %. */
 void mw_rollout_document_init(mw_rollout_document *document, mw_strategy strategy);
+/* What contradicts itself is not begun: steps that last longer than the deadline, shares of a
+ * blue-green, what to do at a deadline that is none. Apart from reading, since a rollout that has
+ * begun is read again. Fails: MW_BAD_ARGUMENT (MW8901). */
+MW_CHECKED mw_status mw_rollout_document_check(const mw_rollout_document *document, mw_error *err);
 /* YAML or JSON: {"strategy": ..., "steps": [...], "judge": {...}, ...}, or that under "rollout".
  * `name` stands in the errors. Fails: MW_BAD_ARGUMENT (MW8901). */
 MW_CHECKED mw_status mw_rollout_document_read(mw_view text, const char *name,

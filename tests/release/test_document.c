@@ -107,6 +107,33 @@ static void test_refused(void **state)
     }
 }
 
+static void test_contradictions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *what; /* NULL: it may begin */
+    } cases[] = {
+        {"steps: [{weight: 5%, for: 2h}, {weight: 9%, for: 22h}]", "the steps last 86400 s"},
+        {"{steps: [{weight: 5%, for: 2h}], deadline: 1h}", "the steps last 7200 s"},
+        {"{steps: [{weight: 5%, for: 2h}], deadline: 0}", NULL},
+        {"{steps: [{weight: 5%, for: 2h}], deadline: 3h, on_unknown: promote}", NULL},
+        {"{strategy: blue-green, steps: [5, 100]}", "all of the traffic at once"},
+        {"{strategy: blue-green, steps: [100]}", NULL},
+        {"{strategy: blue-green}", NULL},
+        {"{deadline: 0, on_unknown: promote}", "there is none"},
+        {"{deadline: 0, on_unknown: hold}", NULL},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_error err = {0};
+        mw_rollout_document d = read_well(cases[i].text); /* one that has begun is read again */
+        mw_status status = mw_rollout_document_check(&d, &err);
+        if (status != (cases[i].what ? MW_BAD_ARGUMENT : MW_OK))
+            fail_msg("'%s': %s", cases[i].text, err.what);
+        if (cases[i].what && (!strstr(err.what, cases[i].what) || !err.mend[0]))
+            fail_msg("'%s': %s", cases[i].text, err.what);
+    }
+}
+
 static void test_steps_of_the_command_line(void **state)
 {
     (void)state;
@@ -205,9 +232,13 @@ static void test_groups_of_a_column(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),   cmocka_unit_test(test_back),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_steps_of_the_command_line),
-        cmocka_unit_test(test_memory),  cmocka_unit_test(test_groups_of_a_column),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_back),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_steps_of_the_command_line),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_groups_of_a_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,9 +152,19 @@ def test_registration_diff_deploy_and_request_agree(serve, run, tmp_path):
     until(lambda: apply(2).returncode == 0)  # once it is noted what is served
     until(lambda: ask(no_age)[:2] == (200, "2"))
     assert ask(old)[0] == 200
-    broken = run("rollout", "start", "credit", "--model", "credit/3", "--record", record)
+    broken = run("rollout", "start", "credit", "--model", "credit/3", "--server", here)
     assert broken.returncode == 5 and "would break the clients of 'credit'" in broken.stderr
-    assert run("rollback", "credit", "--record", record).returncode == 0
+    back = run("rollback", "credit", "--server", here)
+    assert back.returncode == 0 and "state    rolled_back" in back.stdout, back.stderr
+    # both doors tell the same
+    for words in (["status", "credit"], ["history", "credit"], ["list"]):
+        for form in ([], ["--json"]):
+            there, at_hand = (run("rollout", *words, *form, *door).stdout
+                              for door in (["--server", here], ["--record", record]))
+            assert there == at_hand and "rolled_back" in there, words
+    again = [run("rollback", "credit", *door)
+             for door in (["--server", here], ["--record", record])]
+    assert again[0].stderr == again[1].stderr and again[0].returncode == again[1].returncode == 5
     until(lambda: ask(no_age)[0] == 400)
     assert ask(old)[0] == 200
     refused = run("rollout", "start", "credit", "--model", "credit/3", "--record", record)
