@@ -19,13 +19,15 @@
 #define SAVE_NS (UINT64_C(5) * 1000000000)
 #define SAVE_NS_A_BYTE 5000
 #define LEARNED_NS_A_BYTE 10000
+#define SWEEP_NS (UINT64_C(86400) * 1000000000)
 
 enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096, LOCK_MS = 1000 };
 
 struct mw_monitor {
     mw_monitor_options options;
-    char *folder; /* NULL: histories are not kept */
-    int lock_fd;  /* -1: the folder is not ours */
+    char *folder;      /* NULL: histories are not kept */
+    int lock_fd;       /* -1: the folder is not ours */
+    uint64_t swept_ns; /* by the steady clock; 0: not yet */
     uint64_t began_ns,
         wall_ns;          /* both clocks at the start: later steps of the wall's are not seen */
     atomic_bool is_stale; /* a survey is due */
@@ -363,6 +365,21 @@ static void save_version(const mw_monitor *monitor, watch_version *version, bool
         save_learned(monitor, version);
 }
 
+/* At the start, and once a day. */
+static void sweep(mw_monitor *monitor)
+{
+    uint64_t now_ns = mw_clock_ns();
+    if (!monitor->folder || (monitor->swept_ns > 0 && now_ns < monitor->swept_ns + SWEEP_NS))
+        return;
+    monitor->swept_ns = now_ns;
+    size_t n_gone = watch_sweep(monitor->folder, MW_LIMIT_WATCH_FOLDER_BYTES);
+    if (n_gone > 0)
+        mw_log(MW_LOG_INFO,
+               "%zu files of the watch were removed, the oldest: all took more than"
+               " %zu MiB",
+               n_gone, (size_t)(MW_LIMIT_WATCH_FOLDER_BYTES / MW_MIB));
+}
+
 static void save_all(mw_monitor *monitor, bool at_once)
 {
     pthread_mutex_lock(&monitor->lock);
@@ -398,6 +415,7 @@ void mw_monitor_look(mw_monitor *monitor)
     for (size_t i = 0; i < n; i++)
         watch_tell_stream(monitor->versions[i]);
     save_all(monitor, false);
+    sweep(monitor);
     pthread_mutex_unlock(&monitor->describing);
 }
 

@@ -437,6 +437,9 @@ const char *watch_wrong_magic(const char *magic, const char *own);
 void watch_pack_column(mw_buf *out, const watch_column *column);
 MW_CHECKED bool watch_unpack_column(mw_unpack *in, watch_column *column);
 
+/* ---- sweep.c: files of versions that are gone. Returns how many were removed. */
+size_t watch_sweep(const char *folder, uint64_t bytes_max);
+
 /* ---- keep_learned.c, keep_decay.c: what was learned of rows ---------------------------------- */
 
 /* Of a version whose columns are all ready. Takes its lock. */

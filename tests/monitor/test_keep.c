@@ -1,8 +1,10 @@
 /* What was learned of rows over a restart: beside a watch that was never stopped, one that was
  * stopped and begun again tells the same to the bit; and what cannot be read, or does not belong,
  * is put aside. */
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "monitor/watch.h"
@@ -345,6 +347,42 @@ static void test_a_clock_that_was_set_back(void **state)
     assert_true(mw_monitor_decay(monitor, endpoint, 1, &decay) && decay.rows == 60 * ROWS);
 }
 
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+static void put_file(const char *name, size_t size, time_t written)
+{
+    char content[100] = "";
+    mw_error err;
+    const struct timespec times[] = {{.tv_sec = written}, {.tv_sec = written}};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(mw_file_write(path, (mw_view){content, size}, &err), MW_OK);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool is_there(const char *name)
+{
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void test_the_folder_is_bounded(void **state)
+{
+    (void)state;
+    put_file("b.watch", 50, 2000);
+    put_file("a.learned", 50, 1000);
+    put_file("c.learned", 50, 3000);
+    put_file("d.watch.old", 50, 4000);
+    put_file("notes.txt", 100, 1);
+    assert_int_equal(watch_sweep(folder, 200), 0); /* as much as it may hold */
+    assert_int_equal(watch_sweep(folder, 199), 1);
+    assert_true(!is_there("d.watch.old") && is_there("a.learned"));
+    assert_int_equal(watch_sweep(folder, 60), 2);
+    assert_true(!is_there("a.learned") && !is_there("b.watch") && is_there("c.learned"));
+    assert_int_equal(watch_sweep(folder, 0), 1);
+    assert_true(is_there("notes.txt") && is_there("lock"));
+    assert_int_equal(watch_sweep("/nowhere", 0), 0);
+}
+
 /* In the same process nothing is read: the version that goes on has all of the one before. */
 static void test_a_model_that_is_loaded_again(void **state)
 {
@@ -376,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_reference_takes_nothing, begin, finish),
         cmocka_unit_test_setup_teardown(test_a_clock_that_was_set_back, begin, finish),
         cmocka_unit_test_setup_teardown(test_a_model_that_is_loaded_again, begin, finish),
+        cmocka_unit_test_setup_teardown(test_the_folder_is_bounded, begin, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
