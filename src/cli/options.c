@@ -251,7 +251,7 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                           .min = 1024,
                           .max = 1024 * MW_GIB,
                           .help = "largest artifact of the record in one upload, which goes to the "
-                                  "disk as it arrives (over HTTP/2: --max-body)"},
+                                  "disk as it arrives"},
     [CLI_MAX_CONNECTIONS] = {.name = "max-connections",
                              .kind = CLI_KIND_COUNT,
                              .value = "N",

@@ -207,12 +207,6 @@ static void serve_messages(net_stream *stream)
         net_grpc_end(stream);
 }
 
-static void release(net_stream *stream, size_t bytes)
-{
-    stream->held_bytes -= bytes;
-    stream->http2->held_bytes -= bytes;
-}
-
 /* Used bytes are moved away when they are the larger half, so that each byte is moved once or so.
  */
 static void drop_message(net_stream *stream)
@@ -224,7 +218,7 @@ static void drop_message(net_stream *stream)
         body->size -= stream->used_bytes;
         memmove(body->data, body->data + stream->used_bytes, body->size);
         body->data[body->size] = '\0';
-        release(stream, stream->used_bytes);
+        net_stream_release(stream, stream->used_bytes);
         stream->used_bytes = 0;
     }
     mw_buf_bytes(body, waiting->data, waiting->size);

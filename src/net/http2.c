@@ -251,11 +251,15 @@ static void http2_return(net_connection *connection, net_exchange *exchange)
 {
     net_stream *stream = exchange->stream;
     if (!stream) {
+        net_exchange_end(exchange, true);
         net_loop_give_exchange(connection->loop, exchange);
         return;
     }
     stream->is_running = false;
-    net_stream_dispatch_again(stream);
+    if (exchange->wants_piece)
+        net_pieces_next(stream);
+    else
+        net_stream_dispatch_again(stream);
     http2_ready(connection);
 }
 

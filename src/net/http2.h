@@ -7,6 +7,7 @@
  *
  *   http2.c           the session on its connection: reading, writing, clocks, the end
  *   http2_stream.c    what a stream asks and what it is answered
+ *   http2_pieces.c    large bodies, a piece at a time
  *   grpc.c            messages inside a stream, status in trailers
  *
  * RFC 9113. Memory of a connection is bounded: streams by MW_LIMIT_HTTP2_STREAMS, what they hold
@@ -41,13 +42,15 @@ struct net_stream {
     size_t out_sent;
     uint64_t progress_ns;
     size_t held_bytes; /* of http2->held_bytes */
+    bool in_pieces;    /* its body is large: http2_pieces.c */
+    size_t body_bytes_max;
     /* gRPC */
     bool is_grpc, is_last; /* is_last: no further message is answered */
     bool is_deferred;      /* nghttp2 waits for more in `out` */
     bool is_serving;
     bool is_waiting; /* for news; stands in the loop's list */
     net_stream *waiting_after, **waiting_link;
-    mw_buf waiting;       /* came while the handler has a message; its window stays shut */
+    mw_buf waiting;       /* came while the handler has a message or piece; its window is shut */
     size_t used_bytes;    /* of exchange->body: messages that were answered */
     size_t message_bytes; /* behind them: the one that the handler has */
     /* names and values of the request */
@@ -105,6 +108,17 @@ bool net_stream_submit_trailers(net_stream *stream, mw_view lines);
 void net_stream_reset(net_stream *stream, uint32_t code);
 /* Count what the stream holds in memory. */
 void net_stream_hold(net_stream *stream, size_t bytes);
+void net_stream_release(net_stream *stream, size_t bytes);
+
+/* ---- http2_pieces.c -------------------------------------------------------------------------- */
+
+/* The head is read: whether the body comes in pieces. `bytes`: as the head says, if it does. */
+void net_pieces_choose(net_stream *stream, bool has_length, uint64_t bytes);
+/* Of such a body: bytes of the client, already counted; the client has said all; the handler has
+ * used a piece and wants the next one. */
+void net_pieces_data(net_stream *stream, mw_view data);
+void net_pieces_end(net_stream *stream);
+void net_pieces_next(net_stream *stream);
 
 /* ---- grpc.c ---------------------------------------------------------------------------------- */
 

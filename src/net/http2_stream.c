@@ -81,6 +81,8 @@ void net_stream_free(net_stream *stream)
         exchange->kept = stream;
         atomic_store_explicit(&exchange->is_gone, true, memory_order_relaxed);
     } else if (exchange) {
+        if (stream->in_pieces && exchange->is_asked)
+            net_exchange_end(exchange, true); /* between two pieces */
         net_loop_give_exchange(loop_of(stream), exchange);
     }
     net_grpc_forget(stream);
@@ -109,6 +111,12 @@ void net_stream_hold(net_stream *stream, size_t bytes)
 {
     stream->held_bytes += bytes;
     stream->http2->held_bytes += bytes;
+}
+
+void net_stream_release(net_stream *stream, size_t bytes)
+{
+    stream->held_bytes -= bytes;
+    stream->http2->held_bytes -= bytes;
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
@@ -408,15 +416,17 @@ static void read_target(net_stream *stream)
 }
 
 /* A body that says itself that it is too large is not waited for. */
-static void check_length(net_stream *stream)
+static void read_length(net_stream *stream)
 {
     mw_view length = mw_exchange_header(&stream->exchange->shown, "content-length");
     uint64_t bytes = 0;
     for (size_t i = 0; i < length.size && bytes <= UINT64_MAX / 100; i++)
         bytes = bytes * 10 + (uint64_t)(length.data[i] - '0');
-    if (bytes > options_of(stream)->max_body_bytes)
+    net_pieces_choose(stream, length.size > 0, bytes);
+    size_t most = stream->in_pieces ? stream->body_bytes_max : options_of(stream)->max_body_bytes;
+    if (bytes > most)
         note_refusal(stream, 413, MW_E_BODY_TOO_LARGE, "the body is larger than the limit",
-                     "send smaller batches, or raise --max-body");
+                     "send smaller batches, or raise --max-body (of artifacts --max-artifact)");
 }
 
 static void say_continue(net_stream *stream)
@@ -433,8 +443,8 @@ static void finish_head(net_stream *stream)
     shown->method_text = stream->method;
     shown->headers = stream->exchange->headers;
     read_target(stream);
-    check_length(stream);
     stream->is_grpc = mw_view_starts(shown->content_type, "application/grpc");
+    read_length(stream);
     if (stream->is_grpc)
         net_grpc_begin(stream);
     if (stream->refusal)
@@ -450,6 +460,10 @@ static void end_request(net_stream *stream)
         return; /* refused, or answered before all of it came */
     if (stream->is_grpc) {
         net_grpc_end(stream);
+        return;
+    }
+    if (stream->in_pieces) {
+        net_pieces_end(stream);
         return;
     }
     stream->exchange->shown.body = mw_buf_as_view(&stream->exchange->body);
@@ -533,6 +547,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     }
     if (stream->is_grpc) {
         net_grpc_data(stream, (mw_view){(const char *)data, size});
+        return 0;
+    }
+    if (stream->in_pieces) {
+        net_pieces_data(stream, (mw_view){(const char *)data, size});
         return 0;
     }
     nghttp2_session_consume_stream(session, id, size);

@@ -68,7 +68,8 @@ struct mw_exchange {
     size_t n_headers;
     mw_view body;         /* whole, chunked bodies joined, content-encoding not touched */
     bool body_goes_on;    /* it is a piece of a large body (body_in_pieces), further ones are got by
-                             mw_exchange_more; an answer before the last one ends the connection */
+                             mw_exchange_more; an answer before the last one ends the connection
+                             (of HTTP/2: the stream) */
     uint64_t body_begin;  /* bytes of the body before this piece */
     mw_view content_type; /* "" when absent */
     mw_peer peer;         /* who sent it */
@@ -247,12 +248,12 @@ typedef struct mw_server_options {
     size_t max_connections;             /* over all loops */
     unsigned head_ms, body_ms, idle_ms; /* totals */
     unsigned write_ms;                  /* for each MiB of an answer */
-    /* The largest body of a request, told from its head; NULL: max_body_bytes for all. HTTP/1 only:
-     * a stream of HTTP/2 has max_body_bytes. A body that may be larger than others may take body_ms
-     * for each MiB. */
+    /* The largest body of a request, told from its head; NULL: max_body_bytes for all. In a stream
+     * of HTTP/2 it holds of bodies in pieces, others have max_body_bytes. A body that may be larger
+     * than others may take body_ms for each MiB. */
     size_t (*body_cap)(void *user, const mw_exchange *exchange);
     /* Whether a body above MW_PIECE_BYTES comes to the handler in pieces of that size, told from
-     * its head; NULL: none does. HTTP/1 only. */
+     * its head; NULL: none does. */
     bool (*body_in_pieces)(void *user, const mw_exchange *exchange);
     /* How many bytes of a large body stand before those that should begin at a multiple of 16 in
      * memory, told from its head; NULL: none. HTTP/1 only, and a wish: who counts on it looks. */

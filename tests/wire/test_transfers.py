@@ -7,6 +7,7 @@ import time
 
 import requests
 
+import test_http2 as http2
 from conftest import until
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/"
@@ -138,3 +139,63 @@ def test_gone_while_it_is_sent(serve, tmp_path):
             pass
         assert got < int(answer.headers["Content-Length"])
     assert requests.get(server.url + FILES + "a", timeout=20).status_code == 500
+
+
+# ---- HTTP/2 ------------------------------------------------------------------------------------
+
+def test_http2_comes_in_pieces(serve, tmp_path):
+    """40 MiB in a stream, with a length and without, two at once: a fraction of it is held."""
+    server = serve("--record", tmp_path / "record")
+    whole, other = b"".join(pieces(40)), b"".join(pieces(3, b"other"))
+    client = http2.Client(server)
+
+    def begin(name, *headers):
+        return client.ask("PUT", FILES + name, end=False, headers=headers)
+    for body, name in ((b"x", "warm"), (b"", "none"), (BLOCK, "one piece")):
+        stream = client.ask("PUT", FILES + name.replace(" ", "%20"), body)
+        assert http2.status(client.wait(stream)) == 200
+    before = memory(server, "VmRSS")
+    first, second = begin("long", ("content-length", str(len(whole)))), begin("other")
+    client.send(second, other[:2 * MIB], end=False)
+    for piece in pieces(40, b""):
+        client.send(first, piece, end=False)
+    client.send(first, b"tail")
+    assert http2.status(client.wait(first)) == 200
+    client.send(second, other[2 * MIB:])
+    assert http2.status(client.wait(second)) == 200
+    for name, body in (("long", whole), ("other", other), ("none", b""), ("one%20piece", BLOCK)):
+        assert requests.get(server.url + FILES + name, timeout=60).content == body
+    assert memory(server, "VmHWM") < before + 16 * 1024
+    assert not left_over(tmp_path)
+    client.close()
+
+
+def test_http2_that_does_not_end_well(serve, tmp_path):
+    """Reset, cut, too large, refused: told, nothing is left, and other streams go on."""
+    server = serve("--record", tmp_path / "record", "--max-artifact", "3MiB")
+    client = http2.Client(server)
+
+    def begin(path=FILES + "a", *headers):
+        return client.ask("PUT", path, end=False, headers=headers)
+    stream = begin()
+    client.send(stream, BLOCK * 2, end=False)
+    until(lambda: len(left_over(tmp_path)) == 1)
+    client.h2.reset_stream(stream)
+    client.flush()
+    until(lambda: not left_over(tmp_path))
+    told = client.wait(begin(FILES + "a", ("content-length", str(4 * MIB))))
+    assert http2.status(told) == 413 and b"--max-artifact" in told[1]
+    for path, code in ((FILES + "a", 413), (FILES + "../../../../x", 400)):
+        stream = begin(path)
+        client.send(stream, BLOCK * 4)
+        assert http2.status(client.wait(stream)) == code
+    until(lambda: not left_over(tmp_path))
+    stream = client.ask("PUT", FILES + "a", BLOCK * 2 + b"end")
+    assert http2.status(client.wait(stream)) == 200
+    stream = begin(FILES + "cut")
+    client.send(stream, BLOCK * 2, end=False)
+    until(lambda: len(left_over(tmp_path)) == 1)
+    client.close()
+    until(lambda: not left_over(tmp_path))
+    assert server.get(FILES + "a").content == BLOCK * 2 + b"end"
+    assert server.get(FILES + "cut").status_code == 404
