@@ -1417,8 +1417,9 @@ static const cli_command commands[] = {
             "aliases, and artifacts that lie on this machine, copied. Files in object stores stay "
             "there. All of it or nothing; a second time adds what is new. MLflow's database is "
             "only "
-            "read. The record must not be in use, and be one in a file: 'mw server migrate' brings "
-            "it into PostgreSQL.",
+            "read. A record in a file must not be in use; of one in PostgreSQL the writes of "
+            "servers "
+            "wait meanwhile.",
         .arguments = {{"DATABASE", "sqlite:///path/to/mlflow.db, or its path", 1, 1, NULL, true}},
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_ARTIFACTS, CLI_JSON, CLI_OUTPUT),
         .examples =

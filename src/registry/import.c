@@ -1,17 +1,17 @@
-/* MLflow's database into ours: both are SQLite, so most of it is INSERT ... SELECT.
+/* MLflow's database into ours.
  *
- *     attach theirs -> experiments -> runs -> what runs logged -> logged models -> registered
- * models
- *                   -> files: folder of each run and logged model, as blobs
+ *     theirs -> experiments -> runs -> what runs logged -> logged models -> registered models
+ *            -> files: folder of each run and logged model, as blobs
  *
  * The schema is that of MLflow 3.17 (alembic revision below). Where their artifacts lie on a disk
- * they get a place of ours; two tables, for this connection only, say what became what. */
+ * they get a place of ours. All of it is one transaction: rows are import_rows.c's. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "import_rows.h"
 #include "passport.h"
 
 static const char known_revision[] = "dc11669786a5"; /* MLflow 3.17 */
@@ -22,6 +22,9 @@ typedef struct importing {
     mw_registry *registry;
     const char *database, *artifacts;
     mw_record *record;
+    mw_sql *source; /* where their file is open; NULL: it is attached to the record's */
+    const mw_actor *actor;
+    mw_arena arena;
     mw_import_report report;
 } importing;
 
@@ -38,11 +41,13 @@ static mw_status one_text(mw_record *record, const char *sql, mw_view *ret_text,
     return record_close(&rows, &memory, err);
 }
 
-static mw_status check_schema(mw_record *record, mw_error *err)
+static mw_status check_schema(const importing *self, mw_error *err)
 {
     mw_view revision = RECORD_NOTHING;
-    mw_status status =
-        one_text(record, "SELECT version_num FROM theirs.alembic_version", &revision, err);
+    mw_status status = import_show_theirs(self->record, self->source, true, err);
+    if (status == MW_OK)
+        status = one_text(self->record, "SELECT version_num FROM theirs_alembic_version", &revision,
+                          err);
     if (status == MW_OK && mw_view_is(revision, known_revision))
         return MW_OK;
     if (status == MW_OK)
@@ -58,9 +63,9 @@ static mw_status check_workspaces(mw_record *record, mw_error *err)
 {
     mw_view found;
     MW_TRY(one_text(record,
-                    "SELECT workspace FROM (SELECT workspace FROM theirs.experiments UNION"
-                    " SELECT workspace FROM theirs.registered_models)"
-                    " WHERE workspace <> 'default'",
+                    "SELECT workspace FROM (SELECT workspace FROM theirs_experiments UNION"
+                    " SELECT workspace FROM theirs_registered_models) w"
+                    " WHERE workspace <> 'default' LIMIT 1",
                     &found, err));
     if (!found.data)
         return MW_OK;
@@ -73,9 +78,9 @@ static mw_status check_versions(mw_record *record, mw_error *err)
 {
     mw_view found;
     MW_TRY(one_text(record,
-                    "SELECT m.name || '/' || v.version FROM main.model_versions v"
-                    " JOIN main.registered_models m ON m.id = v.model"
-                    " JOIN theirs.model_versions t ON t.name = m.name AND t.version = v.version"
+                    "SELECT m.name || '/' || v.version FROM model_versions v"
+                    " JOIN registered_models m ON m.id = v.model"
+                    " JOIN theirs_model_versions t ON t.name = m.name AND t.version = v.version"
                     " WHERE v.created <> t.creation_time LIMIT 1",
                     &found, err));
     if (!found.data)
@@ -83,199 +88,6 @@ static mw_status check_versions(mw_record *record, mw_error *err)
     mw_fail(err, MW_E_IMPORT_TAKEN, "'%.*s' is in the record already, and is another version",
             MW_VIEW_ARG(found));
     return mw_mend(err, "rename the model on one side, or import into a record of its own");
-}
-
-/* ---- rows ------------------------------------------------------------------------------------ */
-
-/* A place on a disk, or behind MLflow's server; others stay where they are. */
-#define IS_LOCAL(uri) \
-    "(instr(" uri ", '://') = 0 OR " uri " GLOB 'file:*' OR " uri " GLOB 'mlflow-artifacts:*')"
-/* "file:///a" and "/a" are one. */
-#define PLAIN(uri) "CASE WHEN " uri " GLOB 'file://*' THEN substr(" uri ", 8) ELSE " uri " END"
-
-typedef struct step {
-    size_t counted; /* offset in mw_import_report, or NOT_COUNTED */
-    const char *sql;
-} step;
-
-#define NOT_COUNTED SIZE_MAX
-#define COUNT(member) offsetof(mw_import_report, member)
-
-static const step row_steps[] = {
-    {NOT_COUNTED, "CREATE TEMP TABLE IF NOT EXISTS import_experiments(theirs INTEGER PRIMARY KEY,"
-                  " ours INTEGER NOT NULL)"},
-    {NOT_COUNTED, "CREATE TEMP TABLE IF NOT EXISTS import_places(id TEXT PRIMARY KEY,"
-                  " theirs TEXT NOT NULL, ours TEXT NOT NULL)"},
-    {NOT_COUNTED, "DELETE FROM import_experiments"},
-    {NOT_COUNTED, "DELETE FROM import_places"},
-    /* experiments: with their ids where these are free, then the others */
-    {COUNT(experiments),
-     "INSERT INTO main.experiments(id, name, location, deleted, created, updated)"
-     " SELECT e.experiment_id, e.name, CASE WHEN " IS_LOCAL(
-         "e.artifact_location") " THEN"
-                                " 'mlflow-artifacts:/' || e.experiment_id ELSE e.artifact_location "
-                                "END,"
-                                " e.lifecycle_stage = 'deleted', coalesce(e.creation_time, 0), "
-                                "coalesce(e.last_update_time, 0)"
-                                " FROM theirs.experiments e WHERE NOT EXISTS(SELECT 1 FROM "
-                                "main.experiments o WHERE"
-                                " o.name = e.name OR o.id = e.experiment_id)"},
-    {COUNT(experiments),
-     "INSERT INTO main.experiments(name, location, deleted, created, updated)"
-     " SELECT e.name, CASE WHEN " IS_LOCAL(
-         "e.artifact_location") " THEN '' ELSE"
-                                " e.artifact_location END, e.lifecycle_stage = 'deleted', "
-                                "coalesce(e.creation_time, 0),"
-                                " coalesce(e.last_update_time, 0) FROM theirs.experiments e"
-                                " WHERE NOT EXISTS(SELECT 1 FROM main.experiments o WHERE o.name = "
-                                "e.name)"},
-    {NOT_COUNTED, "UPDATE main.experiments SET location = 'mlflow-artifacts:/' || id"
-                  " WHERE location = ''"},
-    {NOT_COUNTED, "INSERT INTO import_experiments SELECT e.experiment_id, o.id"
-                  " FROM theirs.experiments e JOIN main.experiments o ON o.name = e.name"},
-    {NOT_COUNTED,
-     "INSERT INTO main.experiment_tags(experiment, key, value) SELECT m.ours, t.key,"
-     " coalesce(t.value, '') FROM theirs.experiment_tags t JOIN import_experiments m ON"
-     " m.theirs = t.experiment_id WHERE true ON CONFLICT DO NOTHING"},
-    /* runs, and what they logged */
-    {COUNT(runs),
-     "INSERT INTO main.runs(run_id, experiment, name, user, status, started, ended, deleted,"
-     " artifact_uri) SELECT r.run_uuid, m.ours, coalesce(r.name, ''), coalesce(r.user_id, ''),"
-     " CASE r.status WHEN 'RUNNING' THEN 1 WHEN 'SCHEDULED' THEN 2 WHEN 'FINISHED' THEN 3"
-     " WHEN 'FAILED' THEN 4 ELSE 5 END, coalesce(r.start_time, 0), r.end_time,"
-     " r.lifecycle_stage = 'deleted', CASE WHEN " IS_LOCAL(
-         "r.artifact_uri") " THEN"
-                           " 'mlflow-artifacts:/' || m.ours || '/' || r.run_uuid || '/artifacts' "
-                           "ELSE r.artifact_uri END"
-                           " FROM theirs.runs r JOIN import_experiments m ON m.theirs = "
-                           "r.experiment_id"
-                           " WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED, "INSERT INTO import_places SELECT r.run_uuid, " PLAIN(
-                      "r.artifact_uri") ","
-                                        " o.artifact_uri FROM theirs.runs r JOIN main.runs o ON "
-                                        "o.run_id = r.run_uuid"},
-    {COUNT(metrics),
-     "INSERT INTO main.metrics(run, key, timestamp, step, value, is_nan) SELECT o.id, t.key,"
-     " t.timestamp, t.step, coalesce(t.value, 0.0), t.is_nan FROM theirs.metrics t"
-     " JOIN main.runs o ON o.run_id = t.run_uuid WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED,
-     "INSERT INTO main.latest_metrics(run, key, value, is_nan, timestamp, step) SELECT o.id, t.key,"
-     " coalesce(t.value, 0.0), t.is_nan, t.timestamp, t.step FROM theirs.latest_metrics t"
-     " JOIN main.runs o ON o.run_id = t.run_uuid WHERE true ON CONFLICT DO UPDATE SET"
-     " value = excluded.value, is_nan = excluded.is_nan, timestamp = excluded.timestamp,"
-     " step = excluded.step WHERE (excluded.step, excluded.timestamp, excluded.value) >"
-     " (step, timestamp, value)"},
-    {NOT_COUNTED, "INSERT INTO main.params(run, key, value) SELECT o.id, t.key, t.value FROM"
-                  " theirs.params t JOIN main.runs o ON o.run_id = t.run_uuid"
-                  " WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED, "INSERT INTO main.tags(run, key, value) SELECT o.id, t.key, coalesce(t.value, '')"
-                  " FROM theirs.tags t JOIN main.runs o ON o.run_id = t.run_uuid"
-                  " WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED,
-     "INSERT INTO main.datasets(experiment, name, digest, source_type, source, schema, profile)"
-     " SELECT m.ours, t.name, t.digest, t.dataset_source_type, t.dataset_source, t.dataset_schema,"
-     " t.dataset_profile FROM theirs.datasets t JOIN import_experiments m ON"
-     " m.theirs = t.experiment_id WHERE true ON CONFLICT DO NOTHING"},
-#define DATASET_USES                                                                         \
-    " FROM theirs.inputs i JOIN theirs.datasets t ON t.dataset_uuid = i.source_id"           \
-    " JOIN import_experiments m ON m.theirs = t.experiment_id JOIN main.datasets d ON"       \
-    " d.experiment = m.ours AND d.name = t.name AND d.digest = t.digest JOIN main.runs o ON" \
-    " o.run_id = i.destination_id"
-#define IS_DATASET_USE " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN'"
-    {NOT_COUNTED,
-     "INSERT INTO main.run_datasets(run, dataset) SELECT o.id, d.id" DATASET_USES IS_DATASET_USE
-     " ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED,
-     "INSERT INTO main.run_dataset_tags(use, key, value) SELECT u.id, g.name, g.value" DATASET_USES
-     " JOIN main.run_datasets u ON u.run = o.id AND u.dataset = d.id"
-     " JOIN theirs.input_tags g ON g.input_uuid = i.input_uuid" IS_DATASET_USE
-     " ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED,
-     "INSERT INTO main.run_models(run, model_id, is_output, step) SELECT o.id, i.destination_id,"
-     " i.source_type = 'RUN_OUTPUT', coalesce(i.step, 0) FROM theirs.inputs i JOIN main.runs o ON"
-     " o.run_id = i.source_id WHERE i.source_type IN ('RUN_OUTPUT', 'RUN_INPUT')"
-     " ON CONFLICT DO NOTHING"},
-    /* logged models */
-    {COUNT(logged_models),
-     "INSERT INTO main.logged_models(model_id, experiment, name, artifact_uri, status,"
-     " status_message, model_type, source_run_id, created, updated, deleted) SELECT t.model_id,"
-     " m.ours, t.name, CASE WHEN " IS_LOCAL(
-         "t.artifact_location") " THEN 'mlflow-artifacts:/' ||"
-                                " m.ours || '/models/' || t.model_id || '/artifacts' ELSE "
-                                "t.artifact_location END, t.status,"
-                                " t.status_message, coalesce(t.model_type, ''), t.source_run_id, "
-                                "t.creation_timestamp_ms,"
-                                " t.last_updated_timestamp_ms, t.lifecycle_stage = 'deleted' FROM "
-                                "theirs.logged_models t"
-                                " JOIN import_experiments m ON m.theirs = t.experiment_id WHERE "
-                                "true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED, "INSERT INTO import_places SELECT t.model_id, " PLAIN(
-                      "t.artifact_location") ", o.artifact_uri"
-                                             " FROM theirs.logged_models t JOIN main.logged_models "
-                                             "o ON o.model_id = t.model_id"},
-    {NOT_COUNTED,
-     "INSERT INTO main.logged_model_params(model, key, value) SELECT o.id, t.param_key,"
-     " t.param_value FROM theirs.logged_model_params t JOIN main.logged_models o ON"
-     " o.model_id = t.model_id WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED, "INSERT INTO main.logged_model_tags(model, key, value) SELECT o.id, t.tag_key,"
-                  " t.tag_value FROM theirs.logged_model_tags t JOIN main.logged_models o ON"
-                  " o.model_id = t.model_id WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED,
-     "INSERT INTO main.logged_model_metrics(model, key, timestamp, step, run, value, is_nan,"
-     " dataset_name, dataset_digest) SELECT o.id, t.metric_name, t.metric_timestamp_ms,"
-     " t.metric_step, r.id, coalesce(t.metric_value, 0.0), t.metric_value IS NULL, t.dataset_name,"
-     " t.dataset_digest FROM theirs.logged_model_metrics t JOIN main.logged_models o ON"
-     " o.model_id = t.model_id JOIN main.runs r ON r.run_id = t.run_id"
-     " WHERE true ON CONFLICT DO NOTHING"},
-    /* registered models */
-    {COUNT(models),
-     "INSERT INTO main.registered_models(name, description, created, updated) SELECT t.name,"
-     " t.description, coalesce(t.creation_time, 0), coalesce(t.last_updated_time, 0)"
-     " FROM theirs.registered_models t WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED, "INSERT INTO main.registered_model_tags(model, key, value) SELECT o.id, t.key,"
-                  " coalesce(t.value, '') FROM theirs.registered_model_tags t"
-                  " JOIN main.registered_models o ON o.name = t.name"
-                  " WHERE true ON CONFLICT DO NOTHING"},
-    {COUNT(versions),
-     "INSERT INTO main.model_versions(model, version, description, user, stage, source, location,"
-     " run_id, run_link, model_id, created, updated) SELECT o.id, v.version, v.description,"
-     " v.user_id, CASE v.current_stage WHEN 'Staging' THEN 1 WHEN 'Production' THEN 2"
-     " WHEN 'Archived' THEN 3 ELSE 0 END, coalesce(v.source, ''), coalesce((SELECT p.ours ||"
-     " substr(v.place, length(p.theirs) + 1) FROM import_places p WHERE p.id IN (v.run_id,"
-     " substr(v.source, 9)) AND substr(v.place, 1, length(p.theirs)) = p.theirs"
-     " ORDER BY length(p.theirs) DESC LIMIT 1), v.place, ''), v.run_id, v.run_link,"
-     " CASE WHEN v.source GLOB 'models:/m-*' THEN substr(v.source, 9) END,"
-     " coalesce(v.creation_time, 0), coalesce(v.last_updated_time, 0)"
-     " FROM (SELECT t.*, " PLAIN(
-         "coalesce(t.storage_location, t.source)") " AS place"
-                                                   " FROM theirs.model_versions t WHERE "
-                                                   "t.current_stage <> 'Deleted_Internal') v"
-                                                   " JOIN main.registered_models o ON o.name = "
-                                                   "v.name WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED, "UPDATE main.registered_models SET last_version = max(last_version, coalesce("
-                  "(SELECT max(t.version) FROM theirs.model_versions t WHERE t.name ="
-                  " registered_models.name), 0))"},
-    {NOT_COUNTED,
-     "INSERT INTO main.model_version_tags(model, version, key, value) SELECT v.model, v.version,"
-     " t.key, coalesce(t.value, '') FROM theirs.model_version_tags t JOIN main.registered_models o"
-     " ON o.name = t.name JOIN main.model_versions v ON v.model = o.id AND v.version = t.version"
-     " WHERE true ON CONFLICT DO NOTHING"},
-    {NOT_COUNTED,
-     "INSERT INTO main.model_aliases(model, alias, version) SELECT v.model, t.alias, v.version"
-     " FROM theirs.registered_model_aliases t JOIN main.registered_models o ON o.name = t.name"
-     " JOIN main.model_versions v ON v.model = o.id AND v.version = t.version"
-     " WHERE true ON CONFLICT DO NOTHING"},
-};
-
-static mw_status copy_rows(importing *self, mw_error *err)
-{
-    mw_sql *session = self->record->session;
-    for (size_t i = 0; i < MW_COUNT(row_steps); i++) {
-        MW_TRY(mw_sql_run(session, err, row_steps[i].sql, ""));
-        if (row_steps[i].counted != NOT_COUNTED)
-            *(int64_t *)((char *)&self->report + row_steps[i].counted) += mw_sql_changes(session);
-    }
-    return MW_OK;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -407,7 +219,7 @@ static mw_status copy_files(importing *self, mw_error *err)
     record_memory memory = {self->record->arena, false};
     MW_TRY(mw_rows_open(self->record->session, &rows, err,
                         "SELECT theirs, ours FROM import_places"
-                        " WHERE ours GLOB 'mlflow-artifacts:*'",
+                        " WHERE ours LIKE 'mlflow-artifacts:%'",
                         ""));
     while (mw_rows_next(&rows)) {
         mw_tag *place = RECORD_PUSH(&memory, &all);
@@ -455,11 +267,15 @@ static mw_status import_all(mw_record *record, void *given, mw_error *err)
     importing *self = given;
     const mw_import_report *r = &self->report;
     self->record = record;
-    MW_TRY(mw_sql_run(record->session, err, "ATTACH ? AS theirs", "t", mw_view_of(self->database)));
-    MW_TRY(check_schema(record, err));
+    MW_TRY(mw_sql_take_long(record->session, err));
+    if (!self->source)
+        MW_TRY(mw_sql_run(record->session, err, "ATTACH ? AS theirs", "t",
+                          mw_view_of(self->database)));
+    MW_TRY(check_schema(self, err));
+    MW_TRY(import_show_theirs(record, self->source, false, err));
     MW_TRY(check_workspaces(record, err));
     MW_TRY(check_versions(record, err));
-    MW_TRY(copy_rows(self, err));
+    MW_TRY(import_rows(record, &self->report, err));
     MW_TRY(copy_files(self, err));
     MW_TRY(keep_passports(record, err));
     return mw_record_note(
@@ -470,25 +286,48 @@ static mw_status import_all(mw_record *record, void *given, mw_error *err)
         err);
 }
 
+static mw_status import_into(importing *self, mw_error *err)
+{
+    return mw_registry_write_as(self->registry, self->actor, &self->arena, import_all, self, err);
+}
+
+/* In a transaction of their file, so that all of it is of one moment. */
+static mw_status read_theirs(mw_record *theirs, void *given, mw_error *err)
+{
+    importing *self = given;
+    self->source = theirs->session;
+    return import_into(self, err);
+}
+
+static mw_status import_beside(importing *self, mw_error *err)
+{
+    mw_registry theirs = {.store = NULL};
+    mw_arena own;
+    MW_TRY(mw_store_open_to_read(self->database, 0, &theirs.store, err));
+    mw_arena_init(&own, 64 * MW_KIB, MW_GIB);
+    mw_status status = mw_registry_read(&theirs, &own, read_theirs, self, err);
+    mw_arena_done(&own);
+    mw_store_close(theirs.store);
+    return status;
+}
+
 mw_status mw_registry_import_mlflow(mw_registry *registry, const char *database,
                                     const char *artifacts, const mw_actor *actor,
                                     mw_import_report *ret_report, mw_error *err)
 {
-    mw_arena arena;
-    importing self = {.registry = registry, .database = database, .artifacts = artifacts};
+    char place[RECORD_PLACE_BYTES];
+    importing self = {
+        .registry = registry, .database = database, .artifacts = artifacts, .actor = actor};
     if (access(database, R_OK) != 0) {
         mw_fail(err, MW_E_IMPORT_NONE, "cannot read MLflow's database: %s", strerror(errno));
         mw_at(err, "%s", database);
         return mw_mend(err, "name it as MLflow does: sqlite:///path/to/mlflow.db");
     }
-    MW_TRY(record_need_file(
-        registry, "MLflow's database is read by SQLite",
-        "import it into a record in a file; 'mw server migrate' then moves its rows "
-        "into a database that holds no record",
-        err));
-    mw_arena_init(&arena, 64 * MW_KIB, 4 * MW_GIB);
-    mw_status status = mw_registry_write_as(registry, actor, &arena, import_all, &self, err);
-    mw_arena_done(&arena);
+    MW_TRY(record_find_rows(registry->folder, place, err));
+    mw_arena_init(&self.arena, 64 * MW_KIB, 4 * MW_GIB);
+    mw_status status =
+        mw_store_is_address(place) ? import_beside(&self, err) : import_into(&self, err);
+    mw_arena_done(&self.arena);
     if (status != MW_OK)
         return mw_at(err, "%s", database);
     *ret_report = self.report;

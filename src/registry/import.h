@@ -14,7 +14,8 @@ typedef struct mw_import_report {
  * what is new. Experiments are one when their names are; the ids of runs, logged models and, where
  * they are free, of experiments stay.
  *
- *   database   path of MLflow's SQLite file; it is only read, MLflow need not be stopped
+ *   database   path of MLflow's SQLite file; it is only read, MLflow need not be stopped. Of a
+ *              record in PostgreSQL its rows go through tables of the transaction alone
  *   artifacts  folder that MLflow's server kept artifacts in (--artifacts-destination), or NULL;
  *              files at local paths are found without it; those in object stores stay there
  *

@@ -111,14 +111,3 @@ mw_status mw_registry_claim(mw_registry *registry, mw_error *err)
     MW_TRY(read_member(registry->folder, "folder", own, err));
     return own[0] ? mw_store_claim(registry->store, bucket ? bucket : own, own, err) : MW_OK;
 }
-
-mw_status record_need_file(const mw_registry *registry, const char *what, const char *instead,
-                           mw_error *err)
-{
-    char place[RECORD_PLACE_BYTES];
-    MW_TRY(record_find_rows(registry->folder, place, err));
-    if (!mw_store_is_address(place))
-        return MW_OK;
-    mw_fail(err, MW_E_STORE_ELSEWHERE, "%s, and this record's rows are in %s", what, place);
-    return mw_mend(err, "%s", instead);
-}

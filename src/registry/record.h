@@ -105,9 +105,6 @@ MW_CHECKED mw_status record_write_address(const char *folder, const char *addres
 mw_status record_fail_none(const char *folder, mw_error *err);
 /* The rows as they are at one moment, whoever writes meanwhile, into a new file (migrate.c). */
 MW_CHECKED mw_status record_copy_rows(mw_registry *from, const char *to, mw_error *err);
-/* Fails: MW_UNSUPPORTED (MW4020) they are in no file, and `what` needs one. */
-MW_CHECKED mw_status record_need_file(const mw_registry *registry, const char *what,
-                                      const char *instead, mw_error *err);
 
 bool record_is_empty_folder(const char *path);
 /* A file, or a folder with all in it; links are not followed. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "link.h"
+#include "scratch.h"
 
 enum { PAGE_ROWS = 1000, PAGE_VALUES = 32000, PAGE_BYTES_MAX = 1 << 30, SQL_BYTES_MAX = 4 << 20 };
 
@@ -430,11 +431,7 @@ static mw_status set_counters(copying *c, const tables *all, mw_error *err)
         if (t->n_keys != 1 || key_at(t, 1)->kind != MW_VALUE_INT)
             continue;
         mw_buf_reset(&c->sql);
-        mw_buf_format(&c->sql,
-                      "SELECT setval(s::regclass, m) FROM (SELECT"
-                      " pg_get_serial_sequence('millwright.\"%s\"', '%s') AS s,"
-                      " (SELECT max(\"%s\") FROM \"%s\") AS m) q WHERE s IS NOT NULL AND m > 0",
-                      t->name, key_at(t, 1)->name, key_at(t, 1)->name, t->name);
+        store_write_renumber(&c->sql, t->name, key_at(t, 1)->name);
         MW_TRY(run_built(c, c->to, NULL, 0, NULL, err));
     }
     return MW_OK;

@@ -166,6 +166,24 @@ typedef struct mw_copy_report {
 MW_CHECKED mw_status mw_sql_copy_all(mw_sql *from, mw_sql *to, const mw_copy_plan *plan,
                                      mw_copy_report *ret_report, mw_error *err);
 
+/* ---- tables of one work (scratch.c) ---------------------------------------------------------- */
+
+typedef struct mw_scratch {
+    const char *name, *columns; /* "run_uuid key value" */
+    const char *kinds;          /* a letter for each, as mw_sql_run's: t, i, d; all may be null */
+} mw_scratch;
+
+/* A table that is empty, seen by this session alone, and of no use behind its transaction. */
+MW_CHECKED mw_status mw_sql_make_scratch(mw_sql *session, const mw_scratch *table, mw_error *err);
+/* One with every row of the table `name` in another session. Texts with NUL: as mw_sql_run. */
+MW_CHECKED mw_status mw_sql_fill_scratch(mw_sql *from, const char *name, mw_sql *to,
+                                         const mw_scratch *table, mw_error *err);
+/* This transaction may take as long as it likes; others' writes wait, and fail (MW_BUSY). */
+MW_CHECKED mw_status mw_sql_take_long(mw_sql *session, mw_error *err);
+/* Rows were put in with numbers of their own: further ones get numbers behind them. */
+MW_CHECKED mw_status mw_sql_renumber(mw_sql *session, const char *table, const char *column,
+                                     mw_error *err);
+
 /* ---- blobs: bytes under the name of their SHA-256
  * ------------------------------------------------
  */

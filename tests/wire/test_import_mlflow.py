@@ -13,6 +13,7 @@ import sys
 
 import pytest
 from conftest import BINARY, Server, check_end
+from engine import MISSING, PROGRAMS, Postgres
 
 mlflow = pytest.importorskip("mlflow")
 from mlflow import MlflowClient  # noqa: E402
@@ -91,8 +92,29 @@ def theirs(tmp_path_factory):
     return folder
 
 
-def test_all_of_it(theirs, tmp_path):
-    record = tmp_path / "record"
+@pytest.fixture(scope="module")
+def postgres():
+    if not PROGRAMS:
+        pytest.skip(MISSING)
+    server = Postgres()
+    yield server
+    server.end()
+
+
+def make_record(request, folder, engine):
+    """A record that is new, in a file or in PostgreSQL."""
+    store = ()
+    if engine == "postgres":
+        address = request.getfixturevalue("postgres").make(request.node.name.split("[")[0])
+        store = ("--store", address)
+    server = Server(folder, "--record", folder / "record", *store)
+    check_end(server)
+    return folder / "record"
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_all_of_it(theirs, tmp_path, request, engine):
+    record = make_record(request, tmp_path, engine)
     database = f"sqlite:///{theirs}/mlflow.db"
     counts = json.loads(mw("server", "import-mlflow", database, "--record", record, "--json"))
     assert counts["runs"] == 4 and counts["models"] == 1 and counts["versions"] == 2
@@ -143,8 +165,9 @@ def test_all_of_it(theirs, tmp_path):
     check_end(server)
 
 
-def test_refusals(theirs, tmp_path):
-    record = tmp_path / "record"
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_refusals(theirs, tmp_path, request, engine):
+    record = make_record(request, tmp_path, engine)
 
     def refused(path, code, words):
         said = mw("server", "import-mlflow", path, "--record", record, code=code)
@@ -168,6 +191,7 @@ def test_refusals(theirs, tmp_path):
     assert len(client.search_experiments()) == 1  # nothing was left
     client.create_registered_model("credit")
     client.create_model_version("credit", "s3://x/y")
-    refused(theirs / "mlflow.db", 5, "MW4002")  # in use
+    if engine == "sqlite":
+        refused(theirs / "mlflow.db", 5, "MW4002")  # in use
     check_end(server)
     refused(theirs / "mlflow.db", 5, "MW4233")

@@ -1,15 +1,11 @@
 """A record in PostgreSQL: MLflow's client, two servers on one record, and a PostgreSQL that is
 killed under load. Where none is installed (apt install postgresql), the file is skipped."""
-import glob
 import json
 import os
-import pathlib
-import pwd
 import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -19,53 +15,16 @@ import requests
 from mlflow import MlflowClient
 
 from conftest import BINARY, ROOT, Server
+from engine import MISSING, PROGRAMS, Postgres
 
-PROGRAMS = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
-pytestmark = pytest.mark.skipif(not PROGRAMS, reason="no PostgreSQL: apt install postgresql")
-
-
-class Postgres:
-    """One of its own, on a socket in a folder; as its own user, as it will not run as root."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mw-pg-", dir="/tmp"))
-        self.user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        if self.user:
-            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        self.run("initdb", "-D", self.folder / "db", "-A", "trust", "-U", "mw", "--no-sync",
-                 "-E", "UTF8", "--locale=C.UTF-8")
-        self.start()
-
-    def run(self, program, *arguments):
-        who = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
-        subprocess.run([f"{PROGRAMS[-1]}/{program}", *map(str, arguments)], check=True, cwd="/",
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=60, **(who if self.user else {}))
-
-    def start(self):
-        self.run("pg_ctl", "-D", self.folder / "db", "-w", "-l", self.folder / "log", "start", "-o",
-                 f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=40")
-
-    def kill(self):
-        """The postmaster and all its children end at once, as by kill -9."""
-        self.run("pg_ctl", "-D", self.folder / "db", "-w", "-m", "immediate", "stop")
-
-    def make(self, name):
-        self.sql("postgres", f"CREATE DATABASE {name}")
-        return f"postgresql://mw@/{name}?host={self.folder}"
-
-    def sql(self, database, text):
-        return subprocess.run([f"{PROGRAMS[-1]}/psql", "-h", self.folder, "-U", "mw", "-qtAc", text,
-                               database], check=True, capture_output=True, text=True,
-                              timeout=20).stdout.strip()
+pytestmark = pytest.mark.skipif(not PROGRAMS, reason=MISSING)
 
 
 @pytest.fixture(scope="module")
 def postgres():
     server = Postgres()
     yield server
-    server.kill()
-    shutil.rmtree(server.folder, ignore_errors=True)
+    server.end()
 
 
 def model_file(path, value):
@@ -173,10 +132,7 @@ def test_commands(postgres, tmp_path):
                    "--password-stdin").returncode != 0  # no password came
     assert "champion" in command("lineage", "show", "credit/1", "--record", "r").stdout
     assert command("audit", "verify", "--record", "r").returncode == 0
-    (tmp_path / "m.db").touch()
-    for arguments, words in ((("server", "import-mlflow", "sqlite:///m.db", "--record", "r"),
-                              "mw server migrate"),
-                             (("serve", "--record", "r", "--store", address + "x"),
+    for arguments, words in ((("serve", "--record", "r", "--store", address + "x"),
                               "leave out --store"),
                              (("serve", "--record", "other", "--store", address), "--artifacts"),
                              (("serve", "--store", "mysql://x"), "postgresql://"),
@@ -186,6 +142,9 @@ def test_commands(postgres, tmp_path):
         assert done.returncode != 0 and words in done.stderr, done.stderr
         assert "secret" not in done.stderr
     back_up_beside_writes(server, tmp_path, command)
+    moved = command("server", "migrate", postgres.make("restored"), "--record", "back")
+    assert moved.returncode == 0, moved.stderr
+    assert "champion" in command("lineage", "show", "credit/1", "--record", "back").stdout
     assert server.stop() == 0
 
 

@@ -1,5 +1,4 @@
 """Rows in PostgreSQL and artifacts in a bucket: servers that share no disk keep one record."""
-import shutil
 import subprocess
 import time
 
@@ -9,10 +8,11 @@ import requests
 from mlflow import MlflowClient
 
 from conftest import BINARY, Server
+from engine import MISSING, PROGRAMS, Postgres
 from test_bucket import Bucket, name_of
-from test_postgres import PROGRAMS, Postgres, answer, model_file, put_versions
+from test_postgres import answer, model_file, put_versions
 
-pytestmark = pytest.mark.skipif(not PROGRAMS, reason="no PostgreSQL: apt install postgresql")
+pytestmark = pytest.mark.skipif(not PROGRAMS, reason=MISSING)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,7 @@ def places(tmp_path_factory):
     yield postgres, bucket
     bucket.stop()
     bucket.log.close()
-    postgres.kill()
-    shutil.rmtree(postgres.folder, ignore_errors=True)
+    postgres.end()
 
 
 def test_no_disk_is_shared(places, tmp_path, monkeypatch):

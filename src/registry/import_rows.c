@@ -1,0 +1,266 @@
+/* MLflow's rows into ours.
+ *
+ *     a record in a file:      their file attached -> views theirs_NAME of its tables
+ *     a record in PostgreSQL:  their file read beside it -> tables theirs_NAME of this work alone
+ *     then, of both: INSERT ... SELECT, table by table; import_experiments and import_places say
+ *     what became what */
+#include "import_rows.h"
+
+/* ---- their tables ---------------------------------------------------------------------------- */
+
+/* What is read of each, in the kinds that mw_sql_run's letters tell. */
+static const mw_scratch their_tables[] = {
+    {"theirs_alembic_version", "version_num", "t"},
+    {"theirs_experiments",
+     "experiment_id name artifact_location lifecycle_stage creation_time last_update_time "
+     "workspace",
+     "itttiit"},
+    {"theirs_experiment_tags", "experiment_id key value", "itt"},
+    {"theirs_runs",
+     "run_uuid experiment_id name user_id status start_time end_time lifecycle_stage artifact_uri",
+     "titttiitt"},
+    {"theirs_metrics", "run_uuid key timestamp step value is_nan", "ttiidi"},
+    {"theirs_latest_metrics", "run_uuid key timestamp step value is_nan", "ttiidi"},
+    {"theirs_params", "run_uuid key value", "ttt"},
+    {"theirs_tags", "run_uuid key value", "ttt"},
+    {"theirs_datasets",
+     "dataset_uuid experiment_id name digest dataset_source_type dataset_source dataset_schema"
+     " dataset_profile",
+     "titttttt"},
+    {"theirs_inputs", "input_uuid source_type source_id destination_type destination_id step",
+     "ttttti"},
+    {"theirs_input_tags", "input_uuid name value", "ttt"},
+    {"theirs_logged_models",
+     "model_id experiment_id name artifact_location creation_timestamp_ms"
+     " last_updated_timestamp_ms status lifecycle_stage model_type source_run_id status_message",
+     "tittiiitttt"},
+    {"theirs_logged_model_params", "model_id param_key param_value", "ttt"},
+    {"theirs_logged_model_tags", "model_id tag_key tag_value", "ttt"},
+    {"theirs_logged_model_metrics",
+     "model_id metric_name metric_timestamp_ms metric_step metric_value run_id dataset_name"
+     " dataset_digest",
+     "ttiidttt"},
+    {"theirs_registered_models", "name creation_time last_updated_time description workspace",
+     "tiitt"},
+    {"theirs_registered_model_tags", "name key value", "ttt"},
+    {"theirs_model_versions",
+     "name version creation_time last_updated_time description user_id current_stage source"
+     " storage_location run_id run_link",
+     "tiiittttttt"},
+    {"theirs_model_version_tags", "name version key value", "titt"},
+    {"theirs_registered_model_aliases", "name alias version", "tti"},
+};
+enum { PREFIX_BYTES = 7 }; /* of "theirs_" */
+
+static const mw_scratch our_tables[] = {
+    {"import_experiments", "theirs ours", "ii"},
+    {"import_places", "id theirs ours", "ttt"},
+};
+
+static mw_status show_attached(mw_sql *session, const mw_scratch *table, mw_error *err)
+{
+    mw_rows rows;
+    char sql[256];
+    snprintf(sql, sizeof sql, "CREATE TEMP VIEW IF NOT EXISTS %s AS SELECT * FROM theirs.%s",
+             table->name, table->name + PREFIX_BYTES);
+    MW_TRY(mw_rows_open_values(session, &rows, sql, NULL, 0, err));
+    mw_rows_next(&rows);
+    return mw_rows_close(&rows, err);
+}
+
+mw_status import_show_theirs(mw_record *record, mw_sql *source, bool only_version, mw_error *err)
+{
+    size_t from = only_version ? 0 : 1, to = only_version ? 1 : MW_COUNT(their_tables);
+    for (size_t i = from; i < to; i++) {
+        const mw_scratch *table = &their_tables[i];
+        MW_TRY(source ? mw_sql_fill_scratch(source, table->name + PREFIX_BYTES, record->session,
+                                            table, err)
+                      : show_attached(record->session, table, err));
+    }
+    return MW_OK;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* A place on a disk, or behind MLflow's server; others stay where they are. */
+#define IS_LOCAL(uri)                                                 \
+    "(" uri " NOT LIKE '%://%' OR substr(" uri ", 1, 5) = 'file:' OR" \
+    " substr(" uri ", 1, 17) = 'mlflow-artifacts:')"
+/* "file:///a" and "/a" are one. */
+#define PLAIN(uri) \
+    "CASE WHEN substr(" uri ", 1, 7) = 'file://' THEN substr(" uri ", 8) ELSE " uri " END"
+/* A comparison as a number: one engine has no truths, the other no numbers of them. */
+#define IS(comparison) "CASE WHEN " comparison " THEN 1 ELSE 0 END"
+
+typedef struct step {
+    size_t counted; /* offset in mw_import_report, or NOT_COUNTED */
+    const char *sql;
+} step;
+
+#define NOT_COUNTED SIZE_MAX
+#define RENUMBER (SIZE_MAX - 1) /* experiments: those that get ids do so behind the others */
+#define COUNT(member) offsetof(mw_import_report, member)
+
+/* It cannot tell words of SQL from macros. */
+/* clang-format off */
+static const step row_steps[] = {
+    /* experiments: with their ids where these are free, then the others */
+    {COUNT(experiments),
+     "INSERT INTO experiments(id, name, location, deleted, created, updated) SELECT"
+     " e.experiment_id, e.name, CASE WHEN " IS_LOCAL("e.artifact_location") " THEN"
+     " 'mlflow-artifacts:/' || e.experiment_id ELSE e.artifact_location END, "
+     IS("e.lifecycle_stage = 'deleted'") ", coalesce(e.creation_time, 0),"
+     " coalesce(e.last_update_time, 0) FROM theirs_experiments e WHERE NOT EXISTS(SELECT 1 FROM"
+     " experiments o WHERE o.name = e.name OR o.id = e.experiment_id)"},
+    {RENUMBER, NULL},
+    {COUNT(experiments),
+     "INSERT INTO experiments(name, location, deleted, created, updated) SELECT e.name, CASE"
+     " WHEN " IS_LOCAL("e.artifact_location") " THEN '' ELSE e.artifact_location END, "
+     IS("e.lifecycle_stage = 'deleted'") ", coalesce(e.creation_time, 0),"
+     " coalesce(e.last_update_time, 0) FROM theirs_experiments e WHERE NOT EXISTS(SELECT 1 FROM"
+     " experiments o WHERE o.name = e.name)"},
+    {NOT_COUNTED,
+     "UPDATE experiments SET location = 'mlflow-artifacts:/' || id WHERE location = ''"},
+    {NOT_COUNTED,
+     "INSERT INTO import_experiments SELECT e.experiment_id, o.id FROM theirs_experiments e JOIN"
+     " experiments o ON o.name = e.name"},
+    {NOT_COUNTED,
+     "INSERT INTO experiment_tags(experiment, key, value) SELECT m.ours, t.key,"
+     " coalesce(t.value, '') FROM theirs_experiment_tags t JOIN import_experiments m ON m.theirs"
+     " = t.experiment_id WHERE true ON CONFLICT DO NOTHING"},
+    /* runs, and what they logged */
+    {COUNT(runs),
+     "INSERT INTO runs(run_id, experiment, name, user, status, started, ended, deleted,"
+     " artifact_uri) SELECT r.run_uuid, m.ours, coalesce(r.name, ''), coalesce(r.user_id, ''),"
+     " CASE r.status WHEN 'RUNNING' THEN 1 WHEN 'SCHEDULED' THEN 2 WHEN 'FINISHED' THEN 3 WHEN"
+     " 'FAILED' THEN 4 ELSE 5 END, coalesce(r.start_time, 0), r.end_time, "
+     IS("r.lifecycle_stage = 'deleted'") ", CASE WHEN " IS_LOCAL("r.artifact_uri") " THEN"
+     " 'mlflow-artifacts:/' || m.ours || '/' || r.run_uuid || '/artifacts' ELSE r.artifact_uri"
+     " END FROM theirs_runs r JOIN import_experiments m ON m.theirs = r.experiment_id WHERE true"
+     " ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO import_places SELECT r.run_uuid, " PLAIN("r.artifact_uri") ", o.artifact_uri"
+     " FROM theirs_runs r JOIN runs o ON o.run_id = r.run_uuid"},
+    {COUNT(metrics),
+     "INSERT INTO metrics(run, key, timestamp, step, value, is_nan) SELECT o.id, t.key,"
+     " t.timestamp, t.step, coalesce(t.value, 0.0), t.is_nan FROM theirs_metrics t JOIN runs o"
+     " ON o.run_id = t.run_uuid WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO latest_metrics(run, key, value, is_nan, timestamp, step) SELECT o.id, t.key,"
+     " coalesce(t.value, 0.0), t.is_nan, t.timestamp, t.step FROM theirs_latest_metrics t JOIN"
+     " runs o ON o.run_id = t.run_uuid WHERE true ON CONFLICT(run, key) DO UPDATE SET value ="
+     " excluded.value, is_nan = excluded.is_nan, timestamp = excluded.timestamp, step ="
+     " excluded.step WHERE (excluded.step, excluded.timestamp, excluded.value) >"
+     " (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)"},
+    {NOT_COUNTED,
+     "INSERT INTO params(run, key, value) SELECT o.id, t.key, t.value FROM theirs_params t JOIN"
+     " runs o ON o.run_id = t.run_uuid WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO tags(run, key, value) SELECT o.id, t.key, coalesce(t.value, '') FROM"
+     " theirs_tags t JOIN runs o ON o.run_id = t.run_uuid WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO datasets(experiment, name, digest, source_type, source, schema, profile)"
+     " SELECT m.ours, t.name, t.digest, t.dataset_source_type, t.dataset_source,"
+     " t.dataset_schema, t.dataset_profile FROM theirs_datasets t JOIN import_experiments m ON"
+     " m.theirs = t.experiment_id WHERE true ON CONFLICT DO NOTHING"},
+#define DATASET_USES \
+    " FROM theirs_inputs i JOIN theirs_datasets t ON t.dataset_uuid = i.source_id JOIN" \
+    " import_experiments m ON m.theirs = t.experiment_id JOIN datasets d ON d.experiment =" \
+    " m.ours AND d.name = t.name AND d.digest = t.digest JOIN runs o ON o.run_id =" \
+    " i.destination_id"
+#define IS_DATASET_USE \
+    " WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN'"
+    {NOT_COUNTED,
+     "INSERT INTO run_datasets(run, dataset) SELECT o.id, d.id" DATASET_USES IS_DATASET_USE " ON"
+     " CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO run_dataset_tags(use, key, value) SELECT u.id, g.name, g.value" DATASET_USES
+     " JOIN run_datasets u ON u.run = o.id AND u.dataset = d.id JOIN theirs_input_tags g ON"
+     " g.input_uuid = i.input_uuid" IS_DATASET_USE " ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO run_models(run, model_id, is_output, step) SELECT o.id, i.destination_id, "
+     IS("i.source_type = 'RUN_OUTPUT'") ", coalesce(i.step, 0) FROM theirs_inputs i JOIN runs o"
+     " ON o.run_id = i.source_id WHERE i.source_type IN ('RUN_OUTPUT', 'RUN_INPUT') ON CONFLICT"
+     " DO NOTHING"},
+    /* logged models */
+    {COUNT(logged_models),
+     "INSERT INTO logged_models(model_id, experiment, name, artifact_uri, status,"
+     " status_message, model_type, source_run_id, created, updated, deleted) SELECT t.model_id,"
+     " m.ours, t.name, CASE WHEN " IS_LOCAL("t.artifact_location") " THEN 'mlflow-artifacts:/'"
+     " || m.ours || '/models/' || t.model_id || '/artifacts' ELSE t.artifact_location END,"
+     " t.status, t.status_message, coalesce(t.model_type, ''), t.source_run_id,"
+     " t.creation_timestamp_ms, t.last_updated_timestamp_ms, "
+     IS("t.lifecycle_stage = 'deleted'") " FROM theirs_logged_models t JOIN import_experiments m"
+     " ON m.theirs = t.experiment_id WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO import_places SELECT t.model_id, " PLAIN("t.artifact_location") ","
+     " o.artifact_uri FROM theirs_logged_models t JOIN logged_models o ON o.model_id ="
+     " t.model_id"},
+    {NOT_COUNTED,
+     "INSERT INTO logged_model_params(model, key, value) SELECT o.id, t.param_key, t.param_value"
+     " FROM theirs_logged_model_params t JOIN logged_models o ON o.model_id = t.model_id WHERE"
+     " true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO logged_model_tags(model, key, value) SELECT o.id, t.tag_key, t.tag_value FROM"
+     " theirs_logged_model_tags t JOIN logged_models o ON o.model_id = t.model_id WHERE true ON"
+     " CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO logged_model_metrics(model, key, timestamp, step, run, value, is_nan,"
+     " dataset_name, dataset_digest) SELECT o.id, t.metric_name, t.metric_timestamp_ms,"
+     " t.metric_step, r.id, coalesce(t.metric_value, 0.0), " IS("t.metric_value IS NULL") ","
+     " t.dataset_name, t.dataset_digest FROM theirs_logged_model_metrics t JOIN logged_models o"
+     " ON o.model_id = t.model_id JOIN runs r ON r.run_id = t.run_id WHERE true ON CONFLICT DO"
+     " NOTHING"},
+    /* registered models */
+    {COUNT(models),
+     "INSERT INTO registered_models(name, description, created, updated) SELECT t.name,"
+     " t.description, coalesce(t.creation_time, 0), coalesce(t.last_updated_time, 0) FROM"
+     " theirs_registered_models t WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO registered_model_tags(model, key, value) SELECT o.id, t.key, coalesce(t.value,"
+     " '') FROM theirs_registered_model_tags t JOIN registered_models o ON o.name = t.name WHERE"
+     " true ON CONFLICT DO NOTHING"},
+    {COUNT(versions),
+     "INSERT INTO model_versions(model, version, description, user, stage, source, location,"
+     " run_id, run_link, model_id, created, updated) SELECT o.id, v.version, v.description,"
+     " v.user_id, CASE v.current_stage WHEN 'Staging' THEN 1 WHEN 'Production' THEN 2 WHEN"
+     " 'Archived' THEN 3 ELSE 0 END, coalesce(v.source, ''), coalesce((SELECT p.ours ||"
+     " substr(v.place, length(p.theirs) + 1) FROM import_places p WHERE p.id IN (v.run_id,"
+     " substr(v.source, 9)) AND substr(v.place, 1, length(p.theirs)) = p.theirs ORDER BY"
+     " length(p.theirs) DESC LIMIT 1), v.place, ''), v.run_id, v.run_link, CASE WHEN v.source"
+     " LIKE 'models:/m-%' THEN substr(v.source, 9) END, coalesce(v.creation_time, 0),"
+     " coalesce(v.last_updated_time, 0) FROM (SELECT t.*, "
+     PLAIN("coalesce(t.storage_location, t.source)") " AS place FROM theirs_model_versions t"
+     " WHERE t.current_stage <> 'Deleted_Internal') v JOIN registered_models o ON o.name ="
+     " v.name WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "UPDATE registered_models SET last_version = coalesce((SELECT max(t.version) FROM"
+     " theirs_model_versions t WHERE t.name = registered_models.name AND t.version >"
+     " last_version), last_version)"},
+    {NOT_COUNTED,
+     "INSERT INTO model_version_tags(model, version, key, value) SELECT v.model, v.version,"
+     " t.key, coalesce(t.value, '') FROM theirs_model_version_tags t JOIN registered_models o ON"
+     " o.name = t.name JOIN model_versions v ON v.model = o.id AND v.version = t.version WHERE"
+     " true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO model_aliases(model, alias, version) SELECT v.model, t.alias, v.version FROM"
+     " theirs_registered_model_aliases t JOIN registered_models o ON o.name = t.name JOIN"
+     " model_versions v ON v.model = o.id AND v.version = t.version WHERE true ON CONFLICT DO"
+     " NOTHING"},
+};
+/* clang-format on */
+
+mw_status import_rows(mw_record *record, mw_import_report *report, mw_error *err)
+{
+    mw_sql *session = record->session;
+    for (size_t i = 0; i < MW_COUNT(our_tables); i++)
+        MW_TRY(mw_sql_make_scratch(session, &our_tables[i], err));
+    for (size_t i = 0; i < MW_COUNT(row_steps); i++) {
+        const step *s = &row_steps[i];
+        MW_TRY(s->counted == RENUMBER ? mw_sql_renumber(session, "experiments", "id", err)
+                                      : mw_sql_run(session, err, s->sql, ""));
+        if (s->counted < RENUMBER)
+            *(int64_t *)((char *)report + s->counted) += mw_sql_changes(session);
+    }
+    return MW_OK;
+}
