@@ -82,6 +82,14 @@ static mw_status may_logged_model(const objects *o, mw_role role, mw_view model_
     return may_in(o, role, experiment, err);
 }
 
+static mw_status may_run_or_model(const objects *o, mw_role role, mw_error *err)
+{
+    mw_view run_id = text_of(o->turn, "run_id"), model_id = text_of(o->turn, "model_id");
+    if (run_id.size > 0)
+        MW_TRY(may_run(o, role, run_id, err));
+    return model_id.size > 0 ? may_logged_model(o, role, model_id, err) : MW_OK;
+}
+
 static mw_status may_path(const objects *o, mw_role role, mw_view path, mw_error *err)
 {
     mw_view experiment;
@@ -185,6 +193,8 @@ static mw_status may_object(const objects *o, mw_error *err)
         return may_runs(o, err);
     case API_OBJECT_LOGGED_MODEL:
         return may_logged_model(o, role, text_of(turn, "model_id"), err);
+    case API_OBJECT_RUN_OR_MODEL:
+        return may_run_or_model(o, role, err);
     case API_OBJECT_ARTIFACT:
         return may_path(o, role, artifact_of(turn), err);
     case API_OBJECT_MODEL_RENAMED:

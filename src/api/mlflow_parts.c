@@ -194,6 +194,84 @@ static mw_status presign(mlflow_turn *turn, mw_record *record, mw_error *err)
     return status;
 }
 
+/* ---- addresses of a place that is not ours ----------------------------------------------------
+ */
+
+/* MLflow gives out addresses of a bucket that a run names as its place itself. Ours go through this
+ * server, and of other buckets it holds no keys: the two calls refuse as MLflow's server does. Who
+ * wants an address of an artifact here: GET /mlflow-artifacts/presigned/PATH. */
+typedef struct place_request {
+    mw_view run_id, model_id, path;
+    mlflow_int expiration;
+} place_request;
+
+/* clang-format off */
+static const mlflow_field upload_place_fields[] = {
+    MLFLOW_TEXT_FIELD(place_request, "run_id", run_id, false),
+    MLFLOW_TEXT_FIELD(place_request, "model_id", model_id, false),
+    MLFLOW_TEXT_FIELD(place_request, "path", path, true),
+    {"expiration", MLFLOW_MAYBE_INT, offsetof(place_request, expiration), false, NULL, 0, NULL,
+     NULL},
+    {0}};
+static const mlflow_field download_place_fields[] = {
+    MLFLOW_TEXT_FIELD(place_request, "run_id", run_id, true),
+    MLFLOW_TEXT_FIELD(place_request, "path", path, true),
+    {"expiration", MLFLOW_MAYBE_INT, offsetof(place_request, expiration), false, NULL, 0, NULL,
+     NULL},
+    {0}};
+/* clang-format on */
+
+static mw_status fail_place(mw_view uri, const char *way, mw_error *err)
+{
+    static const char *const proxied[] = {"http:", "https:", "mlflow-artifacts:"};
+    for (size_t i = 0; i < MW_COUNT(proxied); i++) {
+        if (!mw_view_starts(uri, proxied[i]))
+            continue;
+        mw_fail(err, MW_E_RECORD_VALUE,
+                "Presigned %s is not supported for %sproxied artifact storage (artifact URI "
+                "scheme: %.*s). This endpoint requires a %sdirect cloud storage artifact URI.",
+                way, *way == 'd' ? "runs with " : "", (int)strlen(proxied[i]) - 1, proxied[i],
+                *way == 'd' ? "run with a " : "");
+        return mw_mend(err, "send it and get it by /mlflow-artifacts/artifacts/PATH");
+    }
+    mw_fail(err, MW_E_STORE_NO_BUCKET,
+            "Presigned %s is not supported for the current artifact repository", way);
+    return mw_mend(err, "this server holds no keys of that place: use a client that does");
+}
+
+static mw_status presign_upload(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    mw_run_info run;
+    mw_logged_model model;
+    const place_request *q = turn->request;
+    if ((q->run_id.size > 0) == (q->model_id.size > 0)) {
+        mw_fail(err, MW_E_RECORD_VALUE, "Exactly one of run_id and model_id must be provided.");
+        return mw_mend(err, "name the run or the logged model that the file is of");
+    }
+    MW_TRY(mw_artifact_check_path(q->path, err));
+    if (q->run_id.size > 0)
+        MW_TRY(mw_record_run_info(record, q->run_id, &run, err));
+    else
+        MW_TRY(mw_record_logged_model(record, q->model_id, &model, err));
+    return fail_place(q->run_id.size > 0 ? run.artifact_uri : model.artifact_uri, "upload", err);
+}
+
+static mw_status presign_download(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    enum { SECONDS_MAX = 604800, SECONDS = 900 };
+    mw_run_info run;
+    const place_request *q = turn->request;
+    int64_t seconds = q->expiration.given ? q->expiration.value : SECONDS;
+    MW_TRY(mw_artifact_check_path(q->path, err));
+    if (seconds < 1 || seconds > SECONDS_MAX) {
+        mw_fail(err, MW_E_RECORD_VALUE, "expiration must be between 1 and %d seconds (got %lld).",
+                SECONDS_MAX, (long long)seconds);
+        return mw_mend(err, "leave it out, or name a time of up to seven days");
+    }
+    MW_TRY(mw_record_run_info(record, q->run_id, &run, err));
+    return fail_place(run.artifact_uri, "download", err);
+}
+
 /* ---- what is offered ------------------------------------------------------------------------- */
 
 /* By these a client decides by itself; a bucket that it cannot reach must not be offered to it. */
@@ -224,6 +302,12 @@ const mlflow_call mlflow_part_calls[] = {
      sizeof(part_request), "Give up a multipart upload"},
     {MLFLOW_GETS, PROXY "/presigned/{path*}", MLFLOW_OUTSIDE, presign, NULL, 0,
      "Address in the bucket of an artifact"},
+    {MLFLOW_POSTS, "/mlflow/artifacts/presigned-upload-url", MLFLOW_READS, presign_upload,
+     upload_place_fields, sizeof(place_request),
+     "Address to upload to, of a place outside: refused as MLflow refuses it"},
+    {MLFLOW_POSTS, "/mlflow/artifacts/presigned-download-url", MLFLOW_READS, presign_download,
+     download_place_fields, sizeof(place_request),
+     "Address to download from, of a place outside: refused as MLflow refuses it"},
     {MLFLOW_GETS, "/mlflow/server-info", MLFLOW_OUTSIDE, tell_server, NULL, 0,
      "What this server offers"},
 };

@@ -148,6 +148,8 @@ static const api_rule rules[] = {
     RECORD(POSTS, PROXY "mpu/complete/{path*}", EDITOR, ARTIFACT),
     RECORD(POSTS, PROXY "mpu/abort/{path*}", EDITOR, ARTIFACT),
     RECORD(GETS, PROXY "presigned/{path*}", VIEWER, ARTIFACT),
+    RECORD(POSTS, "/mlflow/artifacts/presigned-upload-url", EDITOR, RUN_OR_MODEL),
+    RECORD(POSTS, "/mlflow/artifacts/presigned-download-url", VIEWER, RUN),
     RECORD(GETS, "/mlflow/artifacts/list", VIEWER, RUN),
     RECORD(GETS, "/mlflow/get-artifact", VIEWER, RUN),
     RECORD(GETS, "/get-artifact", VIEWER, RUN),
