@@ -101,13 +101,14 @@ static mw_status check_metric(const mw_metric *metric, const char *path, mw_erro
                          (long long)metric->timestamp, MW_VIEW_ARG(record_cut(metric->key, 60)));
 }
 
+/* No NaN, no infinity, and no -0.0, of which SQLite keeps the zero alone. */
 static double storable(double value)
 {
     if (isnan(value))
         return 0;
     if (isinf(value))
         return value > 0 ? 1.7976931348623157e308 : -1.7976931348623157e308;
-    return value;
+    return value + 0.0;
 }
 
 /* Of a run that logs a metric about a model: it is the model's, too. */

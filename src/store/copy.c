@@ -274,7 +274,7 @@ static bool read_value(copying *c, const mw_rows *rows, const table *t, size_t i
     if (out->kind == MW_VALUE_INT)
         out->integer = mw_rows_int(rows, (int)i);
     else if (out->kind == MW_VALUE_DOUBLE)
-        out->number = mw_rows_double(rows, (int)i);
+        out->number = mw_rows_double(rows, (int)i) + 0.0; /* no -0.0: SQLite keeps none */
     else if (out->kind == MW_VALUE_TEXT) {
         mw_view text = mw_rows_text(rows, (int)i);
         out->text = (mw_view){mw_arena_text(&c->page, text), text.size};

@@ -412,6 +412,87 @@ static void test_numbers_of_rows(void **state)
     assert_int_equal(ids[4], 2);
 }
 
+/* ---- scratch tables -------------------------------------------------------------------------- */
+
+enum { SCRATCH_ROWS = 1203 }; /* pages, and a rest */
+
+static mw_status put_theirs(mw_sql *session, void *given, mw_error *err)
+{
+    (void)given;
+    for (int64_t i = 0; i < SCRATCH_ROWS; i++) {
+        if (i % 3)
+            MW_TRY(mw_sql_run(session, err, "INSERT INTO r VALUES(?, ?, ?)", "tid",
+                              MW_VIEW("\xc3\xa4 'b'"), i, (double)i / 8));
+        else
+            MW_TRY(mw_sql_run(session, err, "INSERT INTO r VALUES(NULL, ?, NULL)", "i", i));
+    }
+    return MW_OK;
+}
+
+static const mw_scratch far_r = {"far_r", "name n x", "tid"};
+
+static mw_status fill_far(mw_sql *to, void *given, mw_error *err)
+{
+    mw_rows rows;
+    MW_TRY(mw_sql_take_long(to, err));
+    MW_TRY(mw_sql_fill_scratch(given, "r", to, &far_r, err));
+    MW_TRY(mw_rows_open(to, &rows, err,
+                        "SELECT count(*), count(name), count(x), max(name), max(x) FROM far_r",
+                        ""));
+    assert_true(mw_rows_next(&rows));
+    assert_int_equal(mw_rows_int(&rows, 0), SCRATCH_ROWS);
+    assert_int_equal(mw_rows_int(&rows, 1), SCRATCH_ROWS / 3 * 2);
+    assert_int_equal(mw_rows_int(&rows, 2), SCRATCH_ROWS / 3 * 2);
+    assert_true(mw_view_is(mw_rows_text(&rows, 3), "\xc3\xa4 'b'"));
+    assert_true(mw_rows_double(&rows, 4) == (SCRATCH_ROWS - 1) / 8.0);
+    MW_TRY(mw_rows_close(&rows, err));
+    MW_TRY(mw_sql_run(to, err, "INSERT INTO w(id, x) SELECT n + 1, name FROM far_r", ""));
+    MW_TRY(mw_sql_renumber(to, "w", "id", err));
+    MW_TRY(mw_sql_run(to, err, "INSERT INTO w(x) VALUES('more') RETURNING id", ""));
+    assert_int_equal(mw_sql_new_id(to), SCRATCH_ROWS + 1);
+    return mw_sql_run(to, err, "DELETE FROM w", "");
+}
+
+typedef struct filled {
+    mw_store *to;
+    const char *wrong; /* a table that is not there; or NULL */
+} filled;
+
+static mw_status fill_wrong(mw_sql *to, void *given, mw_error *err)
+{
+    return mw_sql_fill_scratch(given, "nothing", to, &far_r, err);
+}
+
+static mw_status read_theirs(mw_sql *from, void *given, mw_error *err)
+{
+    const filled *f = given;
+    return mw_store_write(f->to, f->wrong ? fill_wrong : fill_far, from, err);
+}
+
+/* Twice: what the first left must not be in the way of the second. */
+static void test_scratch(void **state)
+{
+    (void)state;
+    mw_error err;
+    char theirs[300];
+    filled f = {.to = NULL};
+    static const char *const own[] = {"CREATE TABLE w(id INTEGER PRIMARY KEY, x TEXT) STRICT"};
+    static const char *const r[] = {"CREATE TABLE r(name TEXT, n INTEGER, x REAL) STRICT"};
+    mw_store *from;
+    snprintf(theirs, sizeof theirs, "%s/theirs.db", folder);
+    assert_int_equal(mw_store_open(theirs, r, 1, &from, &err), MW_OK);
+    assert_int_equal(mw_store_write(from, put_theirs, NULL, &err), MW_OK);
+    assert_int_equal(mw_store_open(path, own, 1, &f.to, &err), MW_OK);
+    for (int i = 0; i < 2; i++)
+        if (mw_store_read(from, read_theirs, &f, &err) != MW_OK)
+            fail_msg("%s: %s", err.where, err.what);
+    f.wrong = "nothing";
+    assert_int_not_equal(mw_store_read(from, read_theirs, &f, &err), MW_OK);
+    assert_true(strstr(err.where, "table nothing") != NULL);
+    mw_store_close(f.to);
+    mw_store_close(from);
+}
+
 static mw_status put_nul(mw_sql *session, void *given, mw_error *err)
 {
     (void)given;
@@ -592,6 +673,7 @@ OR_SKIP(test_reading_beside_a_writer)
 OR_SKIP(test_killed)
 OR_SKIP(test_values)
 OR_SKIP(test_numbers_of_rows)
+OR_SKIP(test_scratch)
 OR_SKIP(test_nul)
 OR_SKIP(test_two_servers)
 OR_SKIP(test_leading_and_claims)
@@ -631,6 +713,7 @@ int main(void)
         BOTH(test_reading_beside_a_writer),
         BOTH(test_values),
         BOTH(test_numbers_of_rows),
+        BOTH(test_scratch),
         POSTGRES(test_nul),
         POSTGRES(test_two_servers),
         POSTGRES(test_leading_and_claims),

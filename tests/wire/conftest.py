@@ -25,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("MW_BINARY", ROOT / "build/millwright")).resolve()
 SHARED = ROOT.parent / "shared/data"
+S3_SERVER = os.environ.get("MW_S3_SERVER") or shutil.which("versitygw")
 START_SECONDS = 20  # a sanitized build on a busy machine
 STOP_SECONDS = 40
 

@@ -20,6 +20,7 @@ import numpy
 import pytest
 import requests
 from conftest import Server, check_end
+from engine import MISSING, PROGRAMS, Postgres
 
 mlflow = pytest.importorskip("mlflow")
 from mlflow import MlflowClient  # noqa: E402
@@ -30,12 +31,20 @@ START_SECONDS = 60
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 
 
-@pytest.fixture(scope="session")
-def ours(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("record")
-    server = Server(folder, "--record", folder / "record")
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def ours(request, tmp_path_factory):
+    """A server with its record in a file, then one with it in PostgreSQL: each test runs twice."""
+    folder, engine, store = tmp_path_factory.mktemp("record"), None, ()
+    if request.param == "postgres":
+        if not PROGRAMS:
+            pytest.skip(MISSING)
+        engine = Postgres()
+        store = ("--store", engine.make("record"))
+    server = Server(folder, "--record", folder / "record", *store)
     yield server.url
     check_end(server)
+    if engine:
+        engine.end()
 
 
 # MLflow's own application and handlers on SQLite, without the worker processes around them, which
@@ -121,13 +130,22 @@ class Walk:
         self.seen.append((name, outcome))
 
 
+def walk_through(scenario, url):
+    walk = Walk(url)
+    scenario(walk)
+    return walk.seen
+
+
+WALKED = {}  # MLflow is asked once, whatever is compared with it
+
+
 def compare(scenario, ours, theirs):
-    walks = [Walk(ours), Walk(theirs)]
-    for walk in walks:
-        scenario(walk)
-    for mine, reference in zip(walks[0].seen, walks[1].seen):
+    seen = walk_through(scenario, ours)
+    if scenario not in WALKED:
+        WALKED[scenario] = walk_through(scenario, theirs)
+    for mine, reference in zip(seen, WALKED[scenario]):
         assert mine == reference
-    assert len(walks[0].seen) == len(walks[1].seen)
+    assert len(seen) == len(WALKED[scenario])
 
 
 # ---- scenarios ---------------------------------------------------------------------------------
@@ -415,6 +433,21 @@ def artifacts(walk):
     for path in ("../x", "a/%2e%2e/x", "..%2f..%2fx", "a/%252e%252e/x"):
         step(path, lambda path=path: requests.put(f"{base}/{path}", data=b"x", timeout=20).ok)
     step("listing", lambda: requests.get(base, params={"path": root}, timeout=20).json())
+    def place(way, **asked):
+        answer = call(walk.url, f"artifacts/presigned-{way}-url", json=asked).json()
+        words = re.match(r"Presigned .*? artifact URI\.|Exactly .*?\.|$", answer["message"])
+        return [answer["error_code"], words[0] if words else ""]
+    outside = client.create_run(client.create_experiment(
+        "outside", artifact_location="file:///elsewhere")).info.run_id
+    for asked in ({"run_id": run_id, "path": "d.json"}, {"run_id": run_id}, {"path": "d.json"},
+                  {"run_id": run_id, "model_id": "m-1", "path": "d.json"},
+                  {"run_id": run_id, "path": "../x"}, {"run_id": "0" * 32, "path": "x"},
+                  {"run_id": run_id, "path": "d.json", "expiration": 0},
+                  {"run_id": run_id, "path": "d.json", "expiration": 604801},
+                  {"model_id": "m-" + "0" * 32, "path": "x"},
+                  {"run_id": outside, "path": "d.json"}):
+        for way in ("upload", "download"):
+            step(f"{way} {walk.plain(asked)}", lambda way=way, asked=asked: place(way, **asked))
     step("delete", lambda: requests.delete(f"{base}/{root}/d.json", timeout=20).json())
     step("left", files)
 
