@@ -62,7 +62,10 @@ static mw_status reach(const cli_call *call, reached *ret_server, mw_error *err)
 {
     *ret_server = (reached){NULL, NULL};
     MW_TRY(cli_reach(call, NULL, &ret_server->dial, err));
-    return mw_client_open_to(ret_server->dial, CLI_APPLY_MS, &ret_server->client, err);
+    mw_status status = mw_client_open_to(ret_server->dial, CLI_APPLY_MS, &ret_server->client, err);
+    if (status != MW_OK && call->settings[CLI_SERVER].origin == CLI_FROM_DEFAULT)
+        mw_mend(err, "name the server, --server HOST:PORT, or a record at hand, --record DIR");
+    return status;
 }
 
 static void leave(reached *server)

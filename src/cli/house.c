@@ -136,7 +136,7 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
         if (status == MW_OK)
             status = cli_log_watch_fairness(house->journal, endpoints[i].name,
                                             endpoints[i].fairness, err);
-        if (status == MW_CONFLICT)
+        if (status == MW_CONFLICT && err->code == MW_E_ENDPOINT_TAKEN)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)
             return endpoints[i].place ? mw_at(err, "%s", endpoints[i].place) : status;

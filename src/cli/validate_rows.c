@@ -227,7 +227,7 @@ static mw_status take_columns(cli_validation *v, const mw_frame *frame, cli_opti
                 continue;
             mw_fail(err, MW_E_VALIDATE_VALUES, "column '%.*s': the prediction is missing",
                     MW_VIEW_ARG(name));
-            mw_at(err, "row %zu", row + 1);
+            mw_at(err, "%s, row %zu", frame == &v->file.frame ? v->file.path : c->text, row + 1);
             return mw_mend(err, "every row needs one: leave out rows that were not predicted");
         }
     }

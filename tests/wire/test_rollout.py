@@ -298,9 +298,9 @@ def test_gates_are_held_by_every_door(house, run, tmp_path):
         client.transition_model_version_stage("credit", "2", "Production")
     refused = house.server.post("/mw/v1/rollouts", json={"endpoint": "credit", "model": "credit/2"})
     assert refused.status_code == 409 and refused.json()["code"] == "MW8908"
-    said = run("serve", "other=models:/credit/2", "--record", house.record, "--listen",
-               "127.0.0.1:0")
-    assert said.returncode != 0
+    mine = shutil.copytree(house.record, tmp_path / "mine")  # the other one is open
+    said = run("serve", "other=models:/credit/2", "--record", mine, "--listen", "127.0.0.1:0")
+    assert said.returncode == 5 and "fix: mw gate list credit/2" in said.stderr
     assert run("gate", "list", "credit/2", "--record", house.record).returncode == 6
     # results: by the command line, and over HTTP
     report = tmp_path / "report.json"

@@ -234,7 +234,7 @@ def test_names_of_others_do_not_become_markup(run, tmp_path):
 # ---- bad input ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("columns, more, says", [
-    ({"y": [0, 1], "p": [0.1, ""]}, (), "the prediction is missing"),
+    ({"y": [0, 1], "p": [0.1, ""]}, (), ".csv, row 2: column 'p': the prediction is missing"),
     ({"y": [0, ""], "p": [0.1, 0.2]}, (), "the target is missing"),
     ({"y": [0, 1], "p": ["a", "b"]}, ("--task", "regression"), "holds texts"),
     ({"y": [0, 1], "p": [0.1, 0.2], "w": [1, -1]}, ("--weight", "w"), "a weight is"),
@@ -256,7 +256,9 @@ def test_bad_input_is_told(run, tmp_path, columns, more, says):
 
 def test_what_is_not_defined_is_null(run, tmp_path):
     data = write(tmp_path / "ones.csv", y=[1, 1, 1], p=[0.1, 0.6, 0.9])
-    found = validate(run, data, "--predictions", "p")["metrics"]
+    told = validate(run, data, "--predictions", "p")
+    found = told["metrics"]
+    assert any("every row has the same target" in note for note in told["notes"])
     assert found["roc_auc"]["value"] is None and found["specificity"]["value"] is None
     assert found["accuracy"]["value"] == close(2 / 3)
     single = write(tmp_path / "one.csv", y=[1], p=[0.6])
