@@ -208,6 +208,43 @@ static void write_forms(mw_buf *out, const char *const *forms, size_t n_forms, c
     mw_buf_text(out, "]}}");
 }
 
+static void write_one_row(mw_buf *out, const mw_schema *schema, bool needs_parameters)
+{
+    mw_buf_text(out, "}, \"instances\": {\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1, "
+                     "\"items\": ");
+    write_list_row(out, schema);
+    mw_buf_format(out, "}}, \"required\": [\"instances\"%s]}}",
+                  needs_parameters ? ", \"parameters\"" : "");
+}
+
+/* Which features may be named, and which classes wanted, depends on the model; what is one number
+ * may always be wanted so. Of two classes the other one goes without saying. */
+static void write_change(mw_buf *out, const mw_forest *forest)
+{
+    bool needs_want = forest->n_classes != 2;
+    mw_buf_format(out,
+                  "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
+                  "{\"parameters\": {\"type\": \"object\", \"additionalProperties\": false, "
+                  "\"required\": [%s], \"properties\": {\"want\": {%s}, \"count\": {\"type\": "
+                  "\"integer\", \"minimum\": 1, \"maximum\": %d}, \"max_changed\": {\"type\": "
+                  "\"integer\", \"minimum\": 1, \"maximum\": 10}}",
+                  needs_want ? "\"want\"" : "",
+                  forest->n_predictions == 1 ? "\"enum\": [\">=0.5\", \"<0.5\", \"0.2..0.4\"]"
+                                             : "\"type\": \"string\"",
+                  MW_LIMIT_SERVED_ANSWERS);
+    write_one_row(out, &forest->schema, needs_want);
+}
+
+static void write_pairs(mw_buf *out, const mw_forest *forest)
+{
+    mw_buf_format(out,
+                  "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "
+                  "{\"parameters\": {\"type\": \"object\", \"properties\": {\"top\": {\"type\": "
+                  "\"integer\", \"minimum\": 1, \"maximum\": %d}}",
+                  MW_LIMIT_SERVED_PAIRS);
+    write_one_row(out, &forest->schema, false);
+}
+
 /* ---- Open Inference Protocol ----------------------------------------------------------------- */
 
 /* Parameters that would change what the request means are described in the protocol, not here. */
@@ -273,7 +310,8 @@ static const char *const kserve_forms[] = {"instances", "inputs"};
 void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *model)
 {
     const mw_schema *schema = model && model->forest ? &model->forest->schema : NULL;
-    bool rows = body == API_BODY_MLFLOW || body == API_BODY_OIP || body == API_BODY_KSERVE;
+    bool rows = body == API_BODY_MLFLOW || body == API_BODY_OIP || body == API_BODY_KSERVE ||
+                body == API_BODY_CHANGE || body == API_BODY_PAIRS;
     if (body == API_BODY_NONE || (rows && !schema))
         return;
     mw_buf_format(out, "\"requestBody\": {\"required\": %s, \"content\": {",
@@ -285,6 +323,12 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
         break;
     case API_BODY_KSERVE:
         write_forms(out, kserve_forms, MW_COUNT(kserve_forms), "parameters", schema);
+        break;
+    case API_BODY_CHANGE:
+        write_change(out, model->forest);
+        break;
+    case API_BODY_PAIRS:
+        write_pairs(out, model->forest);
         break;
     case API_BODY_OIP:
         write_infer(out, schema);

@@ -19,11 +19,11 @@ static const api_route routes[] = {
      "Predict (KServe V1)", API_BODY_KSERVE, API_ANSWER_PREDICTIONS, PREDICTS},
     {MW_POST, "/v1/models/{name}:explain", serve_kserve_explain, NULL, "kserve_explain",
      "Predict and explain (KServe V1)", API_BODY_KSERVE, API_ANSWER_EXPLANATIONS, PREDICTS},
-    /* what may be wanted depends on the model: docs/reference/protocols.md tells it */
-    {MW_POST, "/v1/models/{name}:counterfactual", serve_kserve_counterfactual, NULL, NULL, NULL,
-     API_BODY_NONE, API_ANSWER_OBJECT, PREDICTS},
-    {MW_POST, "/v1/models/{name}:interactions", serve_kserve_interactions, NULL, NULL, NULL,
-     API_BODY_NONE, API_ANSWER_OBJECT, PREDICTS},
+    {MW_POST, "/v1/models/{name}:counterfactual", serve_kserve_counterfactual, NULL,
+     "counterfactual", "The nearest changes of a row that are answered otherwise", API_BODY_CHANGE,
+     API_ANSWER_OBJECT, PREDICTS},
+    {MW_POST, "/v1/models/{name}:interactions", serve_kserve_interactions, NULL, "interactions",
+     "What pairs of a row's features moved together", API_BODY_PAIRS, API_ANSWER_OBJECT, PREDICTS},
     /* health */
     {MW_GET, "/ping", serve_ping, NULL, "ping", "Is a model loaded? (MLflow)", API_BODY_NONE,
      API_ANSWER_TEXT, API_MAY_404},

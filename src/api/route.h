@@ -18,6 +18,8 @@ typedef enum api_body {
     API_BODY_MLFLOW,   /* JSON or CSV */
     API_BODY_OIP,      /* JSON, or JSON and bytes */
     API_BODY_KSERVE,   /* JSON */
+    API_BODY_CHANGE,   /* JSON of one row, and what is wanted of it */
+    API_BODY_PAIRS,    /* JSON of one row, and how many pairs */
     API_BODY_INDEX,    /* {"ready": bool}, optional */
     API_BODY_CONTROL,  /* {"parameters": {}}, optional */
     API_BODY_LOG,      /* {"log_info": true, ...}, optional */

@@ -33,7 +33,8 @@ def test_describes_every_protocol(described, alone, models):
         for path in (f"/endpoints/{name}/invocations", f"/v2/models/{name}",
                      f"/v2/models/{name}/ready", f"/v2/models/{name}/infer",
                      f"/v2/repository/models/{name}/load", f"/v1/models/{name}",
-                     f"/v1/models/{name}:predict"):
+                     f"/v1/models/{name}:predict", f"/v1/models/{name}:explain",
+                     f"/v1/models/{name}:counterfactual", f"/v1/models/{name}:interactions"):
             assert path in paths
     assert "/invocations" not in paths  # several models: it could not tell which
     assert "/invocations" in alone.get("/openapi.json").json()["paths"]

@@ -15,7 +15,7 @@ import type { DecayMetric, DriftReport } from "./drift";
 interface Line { metric: string; labels: Record<string, string>; values: (number | null)[] }
 interface History { step: number; t: number[]; series: Line[] }
 
-const asked = ["mw_performance", "mw_performance_low", "mw_performance_high", "mw_decay_estimated", "mw_decay_estimated_low", "mw_decay_estimated_high", "mw_label_delay_seconds"];
+const asked = ["mw_performance", "mw_performance_low", "mw_performance_high", "mw_decay_estimated", "mw_decay_estimated_low", "mw_decay_estimated_high", "mw_label_delay_seconds", "mw_loss", "mw_loss_first", "mw_loss_risen"];
 
 /* The newest version that has any of it; an older one is another model. */
 function newest(lines: Line[]): string {
@@ -26,7 +26,7 @@ const last = (values: (number | null)[]) => [...values].reverse().find((v) => v 
 
 function Over({ name, history, report, marks }: { name: string; history: History; report: DriftReport | undefined; marks: Mark[] }) {
   const version = newest(history.series);
-  const mine = history.series.filter((line) => line.labels.version === version);
+  const mine = history.series.filter((line) => line.labels.version === version && line.labels.metric);
   const names = [...new Set(mine.map((line) => line.labels.metric).filter((m): m is string => !!m))].sort();
   const estimated = report?.decay?.metrics ?? {};
   const usual = Object.keys(estimated).find((m) => names.includes(m)) ?? names.find((m) => ["roc_auc", "accuracy", "rmse", "mae"].includes(m)) ?? names[0] ?? "";
@@ -72,6 +72,26 @@ function Delay({ history }: { history: History }) {
   );
 }
 
+/* What the newest predictions lose, once the truth came, beside what those of the first labels lost:
+ * what MeasuredDecay fires on. */
+function Lost({ name, history, marks }: { name: string; history: History; marks: Mark[] }) {
+  const lost = history.series.filter((line) => line.metric.startsWith("mw_loss"));
+  const version = newest(lost);
+  const of = (metric: string) => lost.find((line) => line.metric === metric && line.labels.version === version);
+  const now = of("mw_loss"), first = of("mw_loss_first");
+  if (!now || last(now.values) == null) return null;
+  const risen = last(of("mw_loss_risen")?.values ?? []) === 1, loss = now.labels.loss ?? "loss";
+  const lines = [{ label: "now", values: now.values, colour: 0, dash: 0 }, ...(first ? [{ label: "at first", values: first.values, colour: 3, dash: 4 }] : [])];
+  return (
+    <>
+      <p class="lead"><StateWord state={risen ? "firing" : "ok"} word={risen ? "measured decay" : "no measured decay"} />{" "}
+        by labels, a prediction loses {digits(last(now.values))} ({loss}){first ? `, at first ${digits(last(first.values))}` : ""}
+        <span class="faint"> {risen ? "more than chance and a tenth explain" : "not more than chance and a tenth explain"}</span></p>
+      <Chart name={`${name} measured ${loss} over time`} x={history.t} lines={lines} show={digits} marks={marks} {...shownRange()} {...(now.values.filter((v) => v != null).length < 40 ? { dots: true } : {})} tight height={140} />
+    </>
+  );
+}
+
 /* What decayed; else what is looked at first. */
 function told(metrics: Record<string, DecayMetric>): [string, DecayMetric][] {
   const all = Object.entries(metrics).filter(([, m]) => m.estimated != null);
@@ -85,7 +105,7 @@ export function Decay({ name, report, marks }: { name: string; report: DriftRepo
   const path = `/mw/v1/history${query({ metric: asked.join(), endpoint: name, from: bucket - (range.to - range.from), to: bucket + 60 })}`;
   const history = useData<History>(server.value.alerting ? path : undefined, live.value === "on" ? 60000 : undefined);
   const decay = report?.decay;
-  const some = (history.data?.series ?? []).some((line) => line.labels.metric);
+  const some = (history.data?.series ?? []).some((line) => line.labels.metric || line.metric === "mw_loss");
   if (!server.value.alerting) return null;
   return (
     <Panel title="Decay over time" wide note="performance by labels that came back, and estimated before they come">
@@ -98,7 +118,7 @@ export function Decay({ name, report, marks }: { name: string; report: DriftRepo
       <Shown of={history} height={250}>
         {(found) => !some
           ? <Empty command={`mw feedback send ${name} --input labels.csv`}>Not known yet: it takes labels of some predictions (with mw serve --log on). Each minute is kept for a week from then on. Send labels:</Empty>
-          : <><Over name={name} history={found} report={report} marks={marks} /><Delay history={found} /></>}
+          : <>{found.series.some((line) => line.labels.metric) && <Over name={name} history={found} report={report} marks={marks} />}<Lost name={name} history={found} marks={marks} /><Delay history={found} /></>}
       </Shown>
     </Panel>
   );
