@@ -85,7 +85,7 @@ function Lost({ name, history, marks }: { name: string; history: History; marks:
   return (
     <>
       <p class="lead"><StateWord state={risen ? "firing" : "ok"} word={risen ? "measured decay" : "no measured decay"} />{" "}
-        by labels, a prediction loses {digits(last(now.values))} ({loss}){first ? `, at first ${digits(last(first.values))}` : ""}
+        by labels, a prediction loses {digits(last(now.values))} ({loss}){first ? `, at first ${digits(last(first.values))}` : ""};
         <span class="faint"> {risen ? "more than chance and a tenth explain" : "not more than chance and a tenth explain"}</span></p>
       <Chart name={`${name} measured ${loss} over time`} x={history.t} lines={lines} show={digits} marks={marks} {...shownRange()} {...(now.values.filter((v) => v != null).length < 40 ? { dots: true } : {})} tight height={140} />
     </>

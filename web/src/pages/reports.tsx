@@ -46,7 +46,7 @@ function Timetable({ sheets }: { sheets: Sheet[] }) {
   return (
     <Panel title="By the clock" wide note="made and sent by the server">
       {sheets.length === 0
-        ? <Empty command={"alerts: {reports: [{kind: weekly, of: ENDPOINT, to: [RECEIVER], on: monday 07:00, time_zone: local}]}"} label="lines of millwright.yaml">None is. Each Monday, to a mailbox or a webhook that alerts go to; in millwright.yaml:</Empty>
+        ? <Empty command={"alerts: {reports: [{kind: weekly, of: ENDPOINT, to: [RECEIVER], on: monday 07:00, time_zone: local}]}"} label="lines of millwright.yaml">Nothing is sent by itself. For each Monday, to a mailbox or webhook of alerts, in millwright.yaml:</Empty>
         : <Table<Sheet> name="timetable" rows={sheets} id={(s) => JSON.stringify([s.kind, s.of, s.on, s.to])} columns={[
             { key: "kind", title: "Report", value: (s) => s.kind, cell: (s) => kinds[s.kind]?.word ?? s.kind },
             { key: "of", title: "Of", value: (s) => s.of, cell: (s) => s.of },
