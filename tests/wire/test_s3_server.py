@@ -3,7 +3,7 @@ moto does not. Its program is named by MW_S3_SERVER, or found on the path: versi
 
     go install github.com/versity/versitygw/cmd/versitygw@latest
 
-Where there is none, one test skips, with this line.
+Where there is none, they skip, with a line.
 """
 import os
 import shutil
