@@ -90,8 +90,7 @@ mw_status cli_run_report_drift(cli_call *call, mw_error *err)
     cli_reporting r;
     MW_TRY(check_which(call, err));
     if (call->settings[CLI_SEND].text)
-        return cli_send_report(call, "drift", call->n_arguments > 0 ? call->arguments[0] : NULL,
-                               err);
+        return cli_send_report(call, "drift", err);
     cli_reporting_init(&r, call);
     mw_status status = call->n_arguments > 0 ? report_live(&r, err) : report_files(&r, err);
     cli_reporting_done(&r);

@@ -125,8 +125,7 @@ mw_status cli_run_report_incident(cli_call *call, mw_error *err)
 {
     cli_reporting r;
     if (call->settings[CLI_SEND].text)
-        return cli_send_report(call, "incident", call->n_arguments > 0 ? call->arguments[0] : NULL,
-                               err);
+        return cli_send_report(call, "incident", err);
     cli_reporting_init(&r, call);
     mw_status status = report(&r, err);
     cli_reporting_done(&r);

@@ -88,8 +88,7 @@ static mw_status ask(reached *server, const char *method, const char *path, mw_v
 static void put_path(mw_buf *path, const char *endpoint)
 {
     mw_buf_text(path, "/mw/v1/endpoints/");
-    for (const char *c = endpoint; *c; c++)
-        mw_buf_format(path, "%%%02X", (unsigned char)*c);
+    cli_put_encoded(path, mw_view_of(endpoint));
     mw_buf_text(path, "/rollout");
 }
 

@@ -51,51 +51,88 @@ const char *cli_reach_name(const mw_dial *dial)
     return strncmp(url, plain, sizeof plain - 1) == 0 ? url + sizeof plain - 1 : url;
 }
 
-mw_status cli_tell_refusal(int http_status, mw_view body, const char *mend, mw_error *err)
+void cli_put_encoded(mw_buf *out, mw_view text)
 {
-    enum { SHOWN_BYTES = 400 }; /* mw_why keeps what it has room for */
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] && strchr(unreserved, text.data[i]))
+            mw_buf_char(out, text.data[i]);
+        else
+            mw_buf_format(out, "%%%02X", (unsigned char)text.data[i]);
+}
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static mw_view text_of(const mw_json *root, const char *key)
+{
+    return root ? mw_json_text(mw_json_member(root, key)) : (mw_view){NULL, 0};
+}
+
+/* A refusal as it was sent; NULL where that is no JSON. */
+static mw_json *read_refusal(mw_view body)
+{
     mw_json *root = NULL;
     mw_error unread;
-    mw_view shown = mw_view_trim(body);
-    if (http_status == 401 || http_status == 403)
+    return mw_json_read(body, &root, &unread) == MW_OK ? root : NULL;
+}
+
+/* The server's own hint, but for a token, of which it does not know where it goes. */
+static void tell_mend(int http_status, const mw_json *root, const char *mend, mw_error *err)
+{
+    mw_view hint = text_of(root, "hint");
+    if (hint.size > 0 && http_status != 401)
+        mw_mend(err, "%.*s", MW_VIEW_ARG(hint));
+    else if (http_status == 401 || http_status == 403)
         mw_mend(err, "give it a token: --header 'Authorization: Bearer TOKEN'");
     else
         mw_mend(err, "%s", mend);
-    if (mw_json_read(body, &root, &unread) == MW_OK) {
-        mw_view said = mw_json_text(mw_json_member(root, "detail"));
-        mw_view hint = mw_json_text(mw_json_member(root, "hint"));
-        shown = said.size > 0 ? said : mw_json_text(mw_json_member(root, "message"));
-        if (hint.size > 0 && http_status != 401)
-            mw_mend(err, "%.*s", MW_VIEW_ARG(hint));
-    }
-    mw_status status =
-        mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size, shown.data);
+}
+
+static mw_status tell_why(const mw_json *root, mw_view body, mw_error *err)
+{
+    enum { SHOWN_BYTES = 400 }; /* mw_why keeps what it has room for */
+    mw_view said = text_of(root, "detail"), shown = mw_view_trim(body);
+    if (root)
+        shown = said.size > 0 ? said : text_of(root, "message");
+    return mw_why(err, "%.*s", shown.size > SHOWN_BYTES ? SHOWN_BYTES : (int)shown.size,
+                  shown.data);
+}
+
+mw_status cli_tell_refusal(int http_status, mw_view body, const char *mend, mw_error *err)
+{
+    mw_json *root = read_refusal(body);
+    tell_mend(http_status, root, mend, err);
+    mw_status status = tell_why(root, body, err);
     mw_json_free(root);
     return status;
 }
 
+/* The number of "MW4012", where it is one of ours; else 0. */
+static int code_of(const mw_json *root)
+{
+    uint64_t number;
+    mw_view code = text_of(root, "code");
+    bool is_number = mw_view_starts(code, "MW") &&
+                     mw_whole_parse((mw_view){code.data + 2, code.size - 2}, &number) &&
+                     number <= INT32_MAX;
+    return is_number && mw_code_find((int)number) ? (int)number : 0;
+}
+
 mw_status cli_repeat_refusal(int http_status, mw_view body, mw_error *err)
 {
-    char mend[sizeof err->mend];
-    mw_json *root = NULL;
-    mw_error unread;
-    uint64_t number = 0;
-    mw_fail(err, MW_E_APPLY_REPLY, "the server answers %d", http_status);
-    cli_tell_refusal(http_status, body, "mw rollout status tells what is so", err);
-    if (mw_json_read(body, &root, &unread) != MW_OK)
-        return err->status;
-    mw_view code = mw_json_text(mw_json_member(root, "code"));
-    mw_view said = mw_json_text(mw_json_member(root, "detail"));
-    mw_view why = mw_json_text(mw_json_member(root, "why"));
-    if (mw_view_starts(code, "MW") && said.size > 0 &&
-        mw_whole_parse((mw_view){code.data + 2, code.size - 2}, &number) && number <= INT32_MAX &&
-        mw_code_find((int)number)) {
-        memcpy(mend, err->mend, sizeof mend);
-        mw_fail(err, (mw_code)number, "%.*s", MW_VIEW_ARG(said));
-        mw_mend(err, "%s", mend);
+    mw_json *root = read_refusal(body);
+    mw_view said = text_of(root, "detail"), why = text_of(root, "why");
+    int code = said.size > 0 ? code_of(root) : 0;
+    if (code) {
+        mw_fail(err, (mw_code)code, "%.*s", MW_VIEW_ARG(said));
         if (why.size > 0)
             mw_why(err, "%.*s", MW_VIEW_ARG(why));
+    } else {
+        mw_fail(err, MW_E_APPLY_REPLY, "the server answers %d", http_status);
+        tell_why(root, body, err);
     }
+    tell_mend(http_status, root, "mw rollout status tells what is so", err);
     mw_json_free(root);
     return err->status;
 }

@@ -19,6 +19,8 @@ mw_status cli_tell_refusal(int http_status, mw_view body, const char *mend, mw_e
 /* The same as if it were refused here: the code that the server tells, and with it the exit code;
  * without one MW8913. Returns err's status. */
 mw_status cli_repeat_refusal(int http_status, mw_view body, mw_error *err);
+/* A name as it stands in a path or query. */
+void cli_put_encoded(mw_buf *out, mw_view text);
 /* As it is shown: without http://, which goes without saying. */
 const char *cli_reach_name(const mw_dial *dial);
 

@@ -10,6 +10,7 @@
 
 #include "apply_changes.h"
 #include "model/model.h"
+#include "reach.h"
 #include "register.h"
 
 enum { BODY_BYTES_MAX = 1 << 20, FILES_MAX = 1000, DEPTH_MAX = 16 };
@@ -72,8 +73,7 @@ static mw_status find_experiment(registering *r, mw_error *err)
     mw_buf path;
     mw_buf_init(&path, 4 * MW_KIB);
     mw_buf_text(&path, API "experiments/get-by-name?experiment_name=");
-    for (const char *c = r->what->name; *c; c++)
-        mw_buf_format(&path, "%%%02X", (unsigned char)*c);
+    cli_put_encoded(&path, mw_view_of(r->what->name));
     mw_status status = cli_ask_json(r->client, "GET", path.data, NULL, &answer, err);
     mw_buf_done(&path);
     if (status == MW_OK) {

@@ -101,18 +101,18 @@ static mw_status send_all(cli_reporting *r, const char *kind, const char *of, mw
     return MW_OK;
 }
 
-mw_status cli_send_report(const cli_call *call, const char *kind, const char *of, mw_error *err)
+mw_status cli_send_report(const cli_call *call, const char *kind, mw_error *err)
 {
     mw_buf out;
     cli_reporting r;
     MW_TRY(refuse_more(call, err));
-    if (!of) {
+    if (call->n_arguments == 0) {
         mw_fail(err, MW_E_REPORT_WHICH, "a report of what is to be sent?");
         return mw_mend(err, "name the endpoint, or the alert; --send is not for files");
     }
     mw_buf_init(&out, 64 * MW_MIB);
     cli_reporting_init(&r, call);
-    mw_status status = send_all(&r, kind, of, &out, err);
+    mw_status status = send_all(&r, kind, call->arguments[0], &out, err);
     if (status == MW_OK)
         status = cli_put(call, &out, err);
     cli_reporting_done(&r);

@@ -127,17 +127,6 @@ void cli_add_gap(cli_reporting *r, const char *format, ...)
         r->gaps[r->n_gaps++] = kept;
 }
 
-void cli_put_encoded(mw_buf *out, mw_view text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] && strchr(plain, text.data[i]))
-            mw_buf_char(out, text.data[i]);
-        else
-            mw_buf_format(out, "%%%02X", (unsigned char)text.data[i]);
-}
-
 /* ---- writing --------------------------------------------------------------------------------- */
 
 cli_paper_form cli_tell_form(const cli_call *call)

@@ -41,8 +41,6 @@ MW_CHECKED mw_status cli_ask_text(cli_reporting *r, const char *path, mw_view *r
                                   mw_error *err);
 /* "it is not known how fast it was: ..." */
 void cli_add_gap(cli_reporting *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A name as it stands in a path or query. */
-void cli_put_encoded(mw_buf *out, mw_view text);
 
 /* Read JSON and keep it as an answer. */
 MW_CHECKED mw_status cli_keep_json(cli_reporting *r, mw_view text, const mw_json **ret_answer,
@@ -50,9 +48,8 @@ MW_CHECKED mw_status cli_keep_json(cli_reporting *r, mw_view text, const mw_json
 /* HTML, Markdown or JSON, to --output: --format says which, or what --output ends with. */
 MW_CHECKED mw_status cli_put_paper(const cli_call *call, const mw_paper *paper, mw_error *err);
 
-/* --send (report_send.c); of: NULL = nothing was named. */
-MW_CHECKED mw_status cli_send_report(const cli_call *call, const char *kind, const char *of,
-                                     mw_error *err);
+/* --send (report_send.c), of what the first argument names. */
+MW_CHECKED mw_status cli_send_report(const cli_call *call, const char *kind, mw_error *err);
 
 typedef enum cli_paper_form { CLI_PAPER_HTML, CLI_PAPER_MARKDOWN, CLI_PAPER_JSON } cli_paper_form;
 cli_paper_form cli_tell_form(const cli_call *call);
