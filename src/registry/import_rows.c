@@ -59,13 +59,13 @@ static const mw_scratch our_tables[] = {
 
 static mw_status show_attached(mw_sql *session, const mw_scratch *table, mw_error *err)
 {
-    mw_rows rows;
-    char sql[256];
-    snprintf(sql, sizeof sql, "CREATE TEMP VIEW IF NOT EXISTS %s AS SELECT * FROM theirs.%s",
-             table->name, table->name + PREFIX_BYTES);
-    MW_TRY(mw_rows_open_values(session, &rows, sql, NULL, 0, err));
-    mw_rows_next(&rows);
-    return mw_rows_close(&rows, err);
+    mw_buf sql;
+    mw_buf_init(&sql, 4 * MW_KIB);
+    mw_buf_format(&sql, "CREATE TEMP VIEW IF NOT EXISTS %s AS SELECT * FROM theirs.%s", table->name,
+                  table->name + PREFIX_BYTES);
+    mw_status status = mw_sql_run_built(session, &sql, NULL, 0, NULL, err);
+    mw_buf_done(&sql);
+    return status;
 }
 
 mw_status import_show_theirs(mw_record *record, mw_sql *source, bool only_version, mw_error *err)

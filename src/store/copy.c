@@ -235,21 +235,6 @@ static void write_insert(copying *c, const table *t, size_t n_rows)
 }
 
 /* What stands in c->sql, whose rows do not matter; their number does. */
-static mw_status run_built(copying *c, mw_sql *session, const mw_value *values, size_t n_values,
-                           size_t *ret_rows, mw_error *err)
-{
-    mw_rows rows;
-    size_t n = 0;
-    if (c->sql.failed)
-        return mw_fail_memory(err, "a statement");
-    MW_TRY(mw_rows_open_values(session, &rows, c->sql.data, values, n_values, err));
-    while (mw_rows_next(&rows))
-        n++;
-    if (ret_rows)
-        *ret_rows = n;
-    return mw_rows_close(&rows, err);
-}
-
 /* ---- pages ------------------------------------------------------------------------------------
  */
 
@@ -334,7 +319,7 @@ static mw_status read_pages(copying *c, mw_sql *session, const table *t, mw_sql 
         c->n_rows += n;
         if (n > 0 && to) {
             write_insert(c, t, n);
-            MW_TRY(run_built(c, to, values, n * t->n_columns, NULL, err));
+            MW_TRY(mw_sql_run_built(to, &c->sql, values, n * t->n_columns, NULL, err));
         }
         if (n < page_rows(t))
             return MW_OK;
@@ -375,7 +360,7 @@ static mw_status check_new(copying *c, const tables *all, mw_error *err)
         const char *name = all->items[i].name;
         mw_buf_reset(&c->sql);
         mw_buf_format(&c->sql, "SELECT 1 FROM \"%s\" LIMIT 2", name);
-        MW_TRY(run_built(c, c->to, NULL, 0, &n, err));
+        MW_TRY(mw_sql_run_built(c->to, &c->sql, NULL, 0, &n, err));
         if (n <= (is_seeded(c->plan, name) ? 1 : 0))
             continue;
         mw_fail(err, MW_E_BACKUP_TARGET, "a record is kept there already");
@@ -391,7 +376,7 @@ static mw_status clear_seeded(copying *c, mw_error *err)
     for (size_t i = 0; i < c->plan->n_seeded; i++) {
         mw_buf_reset(&c->sql);
         mw_buf_format(&c->sql, "DELETE FROM \"%s\"", c->plan->seeded[i]);
-        MW_TRY(run_built(c, c->to, NULL, 0, NULL, err));
+        MW_TRY(mw_sql_run_built(c->to, &c->sql, NULL, 0, NULL, err));
     }
     return MW_OK;
 }
@@ -432,7 +417,7 @@ static mw_status set_counters(copying *c, const tables *all, mw_error *err)
             continue;
         mw_buf_reset(&c->sql);
         store_write_renumber(&c->sql, t->name, key_at(t, 1)->name);
-        MW_TRY(run_built(c, c->to, NULL, 0, NULL, err));
+        MW_TRY(mw_sql_run_built(c->to, &c->sql, NULL, 0, NULL, err));
     }
     return MW_OK;
 }

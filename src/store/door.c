@@ -58,6 +58,21 @@ mw_status mw_rows_open_values(mw_sql *session, mw_rows *rows, const char *sql,
     return session->engine->open_values(session, rows, sql, values, n_values, err);
 }
 
+mw_status mw_sql_run_built(mw_sql *session, const mw_buf *sql, const mw_value *values,
+                           size_t n_values, size_t *ret_rows, mw_error *err)
+{
+    mw_rows rows;
+    size_t n = 0;
+    if (sql->failed)
+        return mw_fail_memory(err, "a statement");
+    MW_TRY(mw_rows_open_values(session, &rows, sql->data, values, n_values, err));
+    while (mw_rows_next(&rows))
+        n++;
+    if (ret_rows)
+        *ret_rows = n;
+    return mw_rows_close(&rows, err);
+}
+
 bool mw_rows_next(mw_rows *rows)
 {
     return rows->session->engine->next(rows);

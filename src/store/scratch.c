@@ -12,21 +12,9 @@ static bool is_postgres(const mw_sql *session)
     return session->engine == &store_postgres;
 }
 
-static mw_status run_built(mw_sql *session, const mw_buf *sql, const mw_value *values, size_t n,
-                           mw_error *err)
-{
-    mw_rows rows;
-    if (sql->failed)
-        return mw_fail_memory(err, "a statement");
-    MW_TRY(mw_rows_open_values(session, &rows, sql->data, values, n, err));
-    while (mw_rows_next(&rows))
-        ;
-    return mw_rows_close(&rows, err);
-}
-
 static mw_status run_once(mw_sql *session, mw_buf *sql, mw_error *err)
 {
-    mw_status status = run_built(session, sql, NULL, 0, err);
+    mw_status status = mw_sql_run_built(session, sql, NULL, 0, NULL, err);
     mw_buf_done(sql);
     return status;
 }
@@ -116,7 +104,7 @@ static mw_status flush(filling *f, mw_error *err)
         mw_buf_text(&sql, begins && i > 0 ? ", (" : begins ? " (" : ", ");
         mw_buf_text(&sql, ends ? "?)" : "?");
     }
-    mw_status status = run_built(f->to, &sql, f->values, f->n, err);
+    mw_status status = mw_sql_run_built(f->to, &sql, f->values, f->n, NULL, err);
     mw_buf_done(&sql);
     mw_arena_reset(&f->page);
     f->n = 0;

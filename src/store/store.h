@@ -136,6 +136,9 @@ MW_CHECKED mw_status mw_rows_open(mw_sql *session, mw_rows *rows, mw_error *err,
 /* The same for a statement that was put together: prepared anew, dropped at the close. */
 MW_CHECKED mw_status mw_rows_open_values(mw_sql *session, mw_rows *rows, const char *sql,
                                          const mw_value *values, size_t n_values, mw_error *err);
+/* One of these from its first row to its close; *ret_rows (may be NULL): so many came. */
+MW_CHECKED mw_status mw_sql_run_built(mw_sql *session, const mw_buf *sql, const mw_value *values,
+                                      size_t n_values, size_t *ret_rows, mw_error *err);
 bool mw_rows_next(mw_rows *rows);
 bool mw_rows_is_null(const mw_rows *rows, int column);
 int64_t mw_rows_int(const mw_rows *rows, int column);
