@@ -5,8 +5,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "text.h"
+
+/* A double as its 64 bits, and back. */
+static inline uint64_t mw_bits_of_double(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline double mw_double_of_bits(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 
 /* Longest text that the writers below produce, with room for a closing NUL. */
 #define MW_NUMBER_TEXT_BYTES 40

@@ -136,20 +136,6 @@ static inline const char *read_parts(const char *at, const char *end, bool json,
 /* ---- rounding ----------------------------------------------------------------------------------
  */
 
-static inline uint64_t bits_of_double(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline double double_of_bits(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* The first 128 bits of digits * 10^power, as far as 55 of them need: `digits` has its highest bit
  * set. Where the first 64 bits of the power leave the rounding open, its others are added. */
 static inline unsigned __int128 multiply(uint64_t digits, int power)
@@ -168,7 +154,7 @@ static double round_subnormal(uint64_t mantissa, int exponent)
         return 0.0;
     mantissa >>= 1 - exponent;
     mantissa += mantissa & 1; /* up to 2^52, which then reads as the smallest normal number */
-    return double_of_bits(mantissa >> 1);
+    return mw_double_of_bits(mantissa >> 1);
 }
 
 /* digits * 10^power, the nearest double, ties to even. Eisel and Lemire's way. */
@@ -192,7 +178,7 @@ static double scale(uint64_t digits, int64_t power)
     mantissa = (mantissa + (mantissa & 1)) >> 1;
     /* the hidden bit adds one to the exponent; so does a mantissa rounded up to 2^53 */
     uint64_t bits = mantissa + ((uint64_t)(exponent - 1) << 52);
-    return bits >= UINT64_C(0x7ff0000000000000) ? HUGE_VAL : double_of_bits(bits);
+    return bits >= UINT64_C(0x7ff0000000000000) ? HUGE_VAL : mw_double_of_bits(bits);
 }
 
 static inline double round_exact(uint64_t digits, int power)
@@ -287,7 +273,7 @@ const char *mw_number_read(const char *at, const char *end, bool json, double *r
     double value = __builtin_expect(parts.n_digits <= WORD_DIGITS_MAX, 1)
                        ? round_digits(parts.digits, parts.n_digits, parts.power)
                        : round_long(parts);
-    *ret_value = double_of_bits(bits_of_double(value) | negative << 63);
+    *ret_value = mw_double_of_bits(mw_bits_of_double(value) | negative << 63);
     return behind;
 }
 

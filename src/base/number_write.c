@@ -116,9 +116,7 @@ static number_decimal decimal_of_double(double value)
 {
     if (value < WHOLE_DOUBLE_MAX && value == (double)(uint64_t)value)
         return (number_decimal){(uint64_t)value, 0};
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    uint64_t bits = mw_bits_of_double(value), fraction = bits & ((UINT64_C(1) << 52) - 1);
     int exponent = (int)(bits >> 52);
     if (exponent == 0)
         return shorten_double((number_binary){fraction, -1074, false});

@@ -11,8 +11,6 @@ mw_status table_convert_text(const mw_column *column, mw_view text, double *ret_
                              mw_error *err);
 /* A category that the model does not know: a NaN that says which. */
 double table_stranger(mw_view text);
-/* The code of a hashed column's category, or -1. */
-ptrdiff_t table_find_hash(const mw_column *column, uint32_t hash);
 /* Prepend "row 3, column 'age'". */
 mw_status table_at(mw_error *err, const mw_schema *schema, size_t row, size_t column);
 

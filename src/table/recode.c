@@ -26,7 +26,7 @@ static bool find_text(const mw_column *from, double value, char room[MW_STRANGER
 static ptrdiff_t find_hash(const mw_column *to, uint32_t hash)
 {
     if (to->hashed)
-        return table_find_hash(to, hash);
+        return mw_column_find_hash(to, hash);
     for (size_t i = 0; to->categories && i < to->n_categories; i++)
         if (mw_category_hash(to->categories[i]) == hash)
             return (ptrdiff_t)i;

@@ -1,5 +1,4 @@
 /* The schema: columns by position, by name (open addressing), and categories by text. */
-#include "cell.h"
 #include "table.h"
 
 const char *mw_column_type_name(mw_column_type type)
@@ -200,7 +199,7 @@ ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name)
     return found < n ? found : (ptrdiff_t)schema->formers[found - n].column;
 }
 
-ptrdiff_t table_find_hash(const mw_column *column, uint32_t hash)
+ptrdiff_t mw_column_find_hash(const mw_column *column, uint32_t hash)
 {
     size_t begin = 0, end = column->n_category_hashes;
     while (begin < end) {
@@ -217,7 +216,7 @@ ptrdiff_t table_find_hash(const mw_column *column, uint32_t hash)
 ptrdiff_t mw_schema_category(const mw_column *column, mw_view text)
 {
     if (column->hashed)
-        return table_find_hash(column, mw_category_hash(text));
+        return mw_column_find_hash(column, mw_category_hash(text));
     if (!column->category_index)
         return -1;
     size_t slot = find_slot(column->category_index, column->category_index_size, text,

@@ -68,6 +68,8 @@ MW_CHECKED mw_status mw_schema_make(const mw_column *columns, size_t n_columns, 
 ptrdiff_t mw_schema_find(const mw_schema *schema, mw_view name);
 /* The code of a category's text, or -1; also of a hashed column. */
 ptrdiff_t mw_schema_category(const mw_column *column, mw_view text);
+/* The same of a hashed column, by the hash itself. */
+ptrdiff_t mw_column_find_hash(const mw_column *column, uint32_t hash);
 
 /* CatBoost's hash of a category: the low 32 bits of CityHash64 1.0 of its text. */
 uint32_t mw_category_hash(mw_view text);

@@ -16,20 +16,6 @@ static uint64_t random_bits(void)
     return test_draw(&random_state);
 }
 
-static double double_of(uint64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 static float float_of(uint32_t bits)
 {
     float value;
@@ -64,7 +50,7 @@ static void check_reads_as_strtod(const char *text)
     const char *behind = mw_number_read(text, text + size, false, &value);
     if (behind != text + size)
         fail_msg("'%.60s': read to byte %td of %zu", text, behind ? behind - text : -1, size);
-    if (bits_of(value) != bits_of(expected))
+    if (mw_bits_of_double(value) != mw_bits_of_double(expected))
         fail_msg("'%.60s': got %a, expected %a", text, value, expected);
 }
 
@@ -104,7 +90,7 @@ static void test_known_values(void **state)
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         double value = -1;
         ptrdiff_t used = read_tight(cases[i].text, strlen(cases[i].text), true, &value);
-        if (used != (ptrdiff_t)strlen(cases[i].text) || bits_of(value) != cases[i].bits)
+        if (used != (ptrdiff_t)strlen(cases[i].text) || mw_bits_of_double(value) != cases[i].bits)
             fail_msg("%s: got %a (%td bytes)", cases[i].text, value, used);
         check_reads_as_strtod(cases[i].text);
     }
@@ -151,7 +137,8 @@ static void test_every_prefix(void **state)
         char *behind;
         double expected = strtod(text, &behind), value = 0;
         ptrdiff_t used = read_tight(whole, size, false, &value);
-        if (used != (behind == text ? -1 : behind - text) || bits_of(value) != bits_of(expected))
+        if (used != (behind == text ? -1 : behind - text) ||
+            mw_bits_of_double(value) != mw_bits_of_double(expected))
             fail_msg("'%s': got %a (%td bytes), expected %a", text, value, used, expected);
     }
 }
@@ -220,7 +207,7 @@ static void test_ties(void **state)
             bits = (bits & UINT64_C(0x003fffffffffffff)) + UINT64_C(0x3fd0000000000000);
         if (i % 16 == 1) /* subnormal */
             bits &= UINT64_C(0x000fffffffffffff);
-        double low = double_of(bits), high = double_of(bits + 1);
+        double low = mw_double_of_bits(bits), high = mw_double_of_bits(bits + 1);
         if (isfinite(low) && isfinite(high))
             check_tie(((long double)low + (long double)high) / 2);
     }
@@ -254,7 +241,7 @@ static void test_thousands_of_digits(void **state)
     check_reads_as_strtod(text);
     double value = 0;
     (void)mw_number_read(text, text + N, true, &value);
-    assert_true(bits_of(value) == UINT64_C(0x4340000000000001));
+    assert_true(mw_bits_of_double(value) == UINT64_C(0x4340000000000001));
     memset(text, '9', N);
     text[N] = '\0';
     check_reads_as_strtod(text); /* infinity */
@@ -372,13 +359,13 @@ static void test_doubles_as_python_writes_them(void **state)
     };
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         char text[MW_NUMBER_TEXT_BYTES + 1], expected[40];
-        text[mw_number_write_double(text, double_of(cases[i].bits), true)] = '\0';
+        text[mw_number_write_double(text, mw_double_of_bits(cases[i].bits), true)] = '\0';
         assert_string_equal(text, cases[i].text);
         snprintf(expected, sizeof expected, "%s", cases[i].text);
         size_t size = strlen(expected);
         if (size > 2 && strcmp(expected + size - 2, ".0") == 0)
             expected[size - 2] = '\0';
-        text[mw_number_write_double(text, double_of(cases[i].bits), false)] = '\0';
+        text[mw_number_write_double(text, mw_double_of_bits(cases[i].bits), false)] = '\0';
         assert_string_equal(text, expected);
     }
 }
@@ -472,7 +459,7 @@ static void check_double_comes_back(double value)
     text[size] = '\0';
     double back = 0;
     const char *behind = mw_number_read(text, text + size, true, &back);
-    if (behind != text + size || bits_of(back) != bits_of(value))
+    if (behind != text + size || mw_bits_of_double(back) != mw_bits_of_double(value))
         fail_msg("%a: wrote %s, read %a", value, text, back);
     check_reads_as_strtod(text);
     snprintf(exact, sizeof exact, "%.17g", value);
@@ -483,18 +470,18 @@ static void test_random_doubles_come_back(void **state)
 {
     (void)state;
     for (int i = 0; i < 2000000 / TEST_SHARE; i++) {
-        double value = double_of(random_bits());
+        double value = mw_double_of_bits(random_bits());
         if (isfinite(value))
             check_double_comes_back(value);
     }
     for (int exponent = -1074; exponent < 1024; exponent++) {
-        uint64_t bits = bits_of(ldexp(1.0, exponent));
-        check_double_comes_back(double_of(bits - 1));
-        check_double_comes_back(double_of(bits));
-        check_double_comes_back(double_of(bits + 1));
+        uint64_t bits = mw_bits_of_double(ldexp(1.0, exponent));
+        check_double_comes_back(mw_double_of_bits(bits - 1));
+        check_double_comes_back(mw_double_of_bits(bits));
+        check_double_comes_back(mw_double_of_bits(bits + 1));
     }
     for (uint64_t bits = 0; bits < 1000; bits++)
-        check_double_comes_back(double_of(bits));
+        check_double_comes_back(mw_double_of_bits(bits));
 }
 
 static void test_random_floats_come_back(void **state)
@@ -535,7 +522,7 @@ static void test_nothing_shorter_or_nearer(void **state)
 {
     (void)state;
     for (int i = 0; i < 300000 / TEST_SHARE; i++) {
-        double value = fabs(double_of(random_bits()));
+        double value = fabs(mw_double_of_bits(random_bits()));
         float single = fabsf(float_of((uint32_t)random_bits()));
         if (!isfinite(value) || !isfinite(single))
             continue;
