@@ -32,8 +32,8 @@ typedef struct mw_explainer mw_explainer;
  *     colour -> OneHotEncoder      -> columns 4..9   all count to colour, which plays as one
  *     a, b   -> Normalizer         -> columns 10, 11 no feature's: refused where a split, or a
  *                                                    weight that is not 0, stands on them
- *     a, b   -> CatBoost's statistic -> column 12    shared equally by a and b, as CatBoost does
- * it, in contributions; refused elsewhere
+ *     a, b   -> CatBoost's CTR     -> column 12      shared equally by a and b in contributions, as
+ *                                                    CatBoost does it; refused elsewhere
  *
  * So the numbers are Shapley values of the features that rows hold.
  * Fails: MW_UNSUPPORTED; err names the node and two of the features. Also for what has no columns,

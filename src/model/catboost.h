@@ -86,6 +86,8 @@ MW_CHECKED mw_status model_cat_read_class_params(model_cat *cat, mw_error *err);
 MW_CHECKED mw_status model_cat_read_sum_loss(model_cat *cat, mw_error *err);
 /* A value of the document, which cat->doc stands before. */
 typedef mw_status model_cat_reader(model_cat *cat, mw_error *err);
+/* The 32 bits of a category's hash, which CatBoost writes as a signed number. */
+MW_CHECKED mw_status model_cat_read_hash(model_document *doc, double *ret_hash, mw_error *err);
 /* Each element of an array by `read`; the index is prepended to errors. */
 MW_CHECKED mw_status model_cat_read_each(model_cat *cat, model_cat_reader *read, mw_error *err);
 /* JSON within a text of JSON: cat->doc is the inner one while `read` reads. */

@@ -91,10 +91,7 @@ static bool is_same(const model_cat *cat, const cat_about *a, const cat_about *b
 /* Only the counts that its type needs, and a target among them. */
 static mw_status check_counts(const cat_statistic *statistic, const cat_table *table, mw_error *err)
 {
-    static const size_t wanted[] = {
-        [CAT_CTR_BORDERS] = 0,    [CAT_CTR_BUCKETS] = 0, [CAT_CTR_BINARIZED_MEAN] = 2,
-        [CAT_CTR_FLOAT_MEAN] = 2, [CAT_CTR_COUNTER] = 1, [CAT_CTR_FREQUENCY] = 1};
-    size_t n = table->n_counts, want = wanted[statistic->about.type];
+    size_t n = table->n_counts, want = cat_counts_of(statistic->about.type);
     bool fits = table->n == 0 || (want > 0 ? n == want : n >= 2);
     if (fits &&
         (want > 0 || table->n == 0 || (statistic->target >= 0 && (uint64_t)statistic->target < n)))
@@ -171,7 +168,7 @@ static float value_of_counts(const cat_statistic *s, const cat_table *table, con
 
 static float value_of_nothing(const cat_statistic *s, const cat_table *table)
 {
-    bool counter = s->about.type == CAT_CTR_COUNTER || s->about.type == CAT_CTR_FREQUENCY;
+    bool counter = cat_counts_of(s->about.type) == 1;
     return value_of(s, 0, counter ? (float)table->denominator : 0);
 }
 
@@ -196,6 +193,7 @@ typedef struct draft {
     mw_arena *arena; /* the forest's */
     const mw_column *columns;
     model_list inputs;  /* uint32_t: columns of a row */
+    uint32_t *input_of; /* of each column: its cell */
     model_list steps;   /* mw_recipe_step */
     model_list tables;  /* mw_recipe_table */
     model_list outputs; /* uint32_t: cells */
@@ -241,16 +239,16 @@ static size_t column_of(const draft *d, const cat_part *part)
 }
 
 /* All inputs are known before the first step, for cells are numbered behind them. */
-static mw_status list_inputs(draft *d, uint32_t *input_of, mw_error *err)
+static mw_status list_inputs(draft *d, mw_error *err)
 {
     const cat_part *parts = d->cat->parts.items;
     for (size_t f = 0; f < d->cat->build.forest->n_features; f++)
-        input_of[f] = NO_CELL;
+        d->input_of[f] = NO_CELL;
     for (size_t i = 0; i < d->cat->parts.count; i++) {
         size_t column = column_of(d, &parts[i]);
-        if (input_of[column] != NO_CELL)
+        if (d->input_of[column] != NO_CELL)
             continue;
-        input_of[column] = (uint32_t)d->inputs.count;
+        d->input_of[column] = (uint32_t)d->inputs.count;
         uint32_t *input = model_list_add(&d->inputs, 1);
         if (!input)
             return mw_fail_memory(err, "statistics");
@@ -293,35 +291,20 @@ static mw_status add_above(draft *d, const cat_part *part, uint32_t x, uint32_t 
     return add_step(d, (mw_recipe_step){.op = MW_RECIPE_LESS, .a = border, .b = x}, ret_cell, err);
 }
 
-static double code_of(const mw_column *column, uint32_t hash)
-{
-    for (size_t low = 0, high = column->n_category_hashes; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (column->category_hashes[middle] == hash)
-            return (double)middle;
-        if (column->category_hashes[middle] < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
 static mw_status add_is(draft *d, const cat_part *part, uint32_t code, uint32_t *ret_cell,
                         mw_error *err)
 {
-    double wanted = code_of(&d->columns[column_of(d, part)], (uint32_t)part->number);
+    ptrdiff_t wanted = mw_column_find_hash(&d->columns[column_of(d, part)], (uint32_t)part->number);
     uint32_t constant;
-    MW_TRY(
-        add_step(d, (mw_recipe_step){.op = MW_RECIPE_CONSTANT, .number = wanted}, &constant, err));
+    MW_TRY(add_step(d, (mw_recipe_step){.op = MW_RECIPE_CONSTANT, .number = (double)wanted},
+                    &constant, err));
     return add_step(d, (mw_recipe_step){.op = MW_RECIPE_EQUAL, .a = code, .b = constant}, ret_cell,
                     err);
 }
 
-static mw_status add_part(draft *d, const cat_part *part, const uint32_t *input_of,
-                          uint32_t *ret_cell, mw_error *err)
+static mw_status add_part(draft *d, const cat_part *part, uint32_t *ret_cell, mw_error *err)
 {
-    uint32_t input = input_of[column_of(d, part)];
+    uint32_t input = d->input_of[column_of(d, part)];
     switch (part->kind) {
     case CAT_PART_CATEGORY:
         return add_hash(d, part, input, ret_cell, err);
@@ -335,7 +318,7 @@ static mw_status add_part(draft *d, const cat_part *part, const uint32_t *input_
 
 /* The cell with the hash of a table's combination: that of an earlier table where it is the same.
  */
-static mw_status find_hash(draft *d, size_t t, const uint32_t *input_of, mw_error *err)
+static mw_status find_hash(draft *d, size_t t, mw_error *err)
 {
     const cat_table *tables = d->cat->tables.items;
     const cat_part *parts = parts_of(d->cat, &tables[t].about);
@@ -349,7 +332,7 @@ static mw_status find_hash(draft *d, size_t t, const uint32_t *input_of, mw_erro
     MW_TRY(add_step(d, (mw_recipe_step){.op = MW_RECIPE_CONSTANT}, &cells->hash, err));
     for (size_t i = 0; i < n_parts(&tables[t].about); i++) {
         uint32_t part;
-        MW_TRY(add_part(d, &parts[i], input_of, &part, err));
+        MW_TRY(add_part(d, &parts[i], &part, err));
         MW_TRY(add_step(d, (mw_recipe_step){.op = MW_RECIPE_MIX, .a = cells->hash, .b = part},
                         &cells->hash, err));
     }
@@ -397,15 +380,15 @@ static mw_status add_starts(draft *d, const numbered_key *order, size_t n, uint3
     return MW_OK;
 }
 
-static mw_status find_place(draft *d, size_t t, const uint32_t *input_of, mw_error *err)
+static mw_status find_place(draft *d, size_t t, mw_error *err)
 {
     const cat_table *table = (const cat_table *)d->cat->tables.items + t;
     double *numbers;
     uint32_t keys;
-    MW_TRY(find_hash(d, t, input_of, err));
+    MW_TRY(find_hash(d, t, err));
     MW_TRY(add_table(d, table->n, &numbers, &keys, err));
     for (size_t i = 0; i < table->n; i++)
-        memcpy(&numbers[i], &d->cells[t].order[i].key, sizeof *numbers);
+        numbers[i] = mw_double_of_bits(d->cells[t].order[i].key);
     MW_TRY(add_starts(d, d->cells[t].order, table->n, keys, err));
     mw_recipe_step step = {.op = MW_RECIPE_FIND, .a = d->cells[t].hash, .b = keys};
     return add_step(d, step, &d->cells[t].place, err);
@@ -440,8 +423,7 @@ static void write_values(const draft *d, const cat_statistic *s, size_t t, doubl
     }
 }
 
-static mw_status add_column(draft *d, const cat_statistic *s, const uint32_t *input_of,
-                            mw_error *err)
+static mw_status add_column(draft *d, const cat_statistic *s, mw_error *err)
 {
     size_t t = s->table;
     const cat_table *table = (const cat_table *)d->cat->tables.items + t;
@@ -450,9 +432,9 @@ static mw_status add_column(draft *d, const cat_statistic *s, const uint32_t *in
     if (!d->cells[t].order)
         MW_TRY(order_keys(d, t, err));
     if (single)
-        d->cells[t].place = input_of[column_of(d, part)];
+        d->cells[t].place = d->input_of[column_of(d, part)];
     else if (d->cells[t].place == NO_CELL)
-        MW_TRY(find_place(d, t, input_of, err));
+        MW_TRY(find_place(d, t, err));
     size_t n = single ? d->columns[column_of(d, part)].n_category_hashes : table->n;
     double *numbers;
     mw_recipe_step step = {
@@ -468,17 +450,11 @@ static mw_status add_column(draft *d, const cat_statistic *s, const uint32_t *in
 static mw_status add_columns(draft *d, mw_error *err)
 {
     const cat_statistic *statistics = d->cat->statistics.items;
-    uint32_t *input_of = calloc(d->cat->build.forest->n_features + 1, sizeof *input_of);
-    if (!input_of)
-        return mw_fail_memory(err, "statistics");
-    mw_status status = list_inputs(d, input_of, err);
-    for (size_t i = 0; status == MW_OK && i < d->cat->statistics.count; i++) {
-        status = add_column(d, &statistics[i], input_of, err);
-        if (status != MW_OK)
-            mw_at(err, "statistic %zu", i);
-    }
-    free(input_of);
-    return status;
+    MW_TRY(list_inputs(d, err));
+    for (size_t i = 0; i < d->cat->statistics.count; i++)
+        if (add_column(d, &statistics[i], err) != MW_OK)
+            return mw_at(err, "statistic %zu", i);
+    return MW_OK;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -516,7 +492,8 @@ static mw_status begin(draft *d, mw_error *err)
     size_t n_tables = d->cat->tables.count, n_categories = d->cat->categories.count;
     d->cells = calloc(n_tables + 1, sizeof *d->cells);
     d->hashes = calloc(n_categories + 1, sizeof *d->hashes);
-    if (!d->cells || !d->hashes)
+    d->input_of = calloc(d->cat->build.forest->n_features + 1, sizeof *d->input_of);
+    if (!d->cells || !d->hashes || !d->input_of)
         return mw_fail_memory(err, "statistics");
     for (size_t t = 0; t < n_tables; t++)
         d->cells[t].hash = d->cells[t].place = NO_CELL;
@@ -531,48 +508,40 @@ static void end(draft *d)
         free(d->cells[t].order);
     free(d->cells);
     free(d->hashes);
+    free(d->input_of);
     model_list_done(&d->inputs);
     model_list_done(&d->steps);
     model_list_done(&d->tables);
     model_list_done(&d->outputs);
 }
 
-/* Nodes named conditions, which are numbered behind those of numbers and of categories. */
-static mw_status place_nodes(model_cat *cat, mw_error *err)
+/* Conditions are numbered behind those of numbers and of categories. */
+void cat_number_conditions(model_cat *cat)
+{
+    cat_statistic *statistics = cat->statistics.items;
+    size_t end = cat->n_conditions;
+    for (size_t i = 0; i < cat->statistics.count; i++)
+        statistics[i].end_condition = end += statistics[i].n_borders;
+}
+
+mw_status cat_find_column(const model_cat *cat, size_t condition, uint32_t *ret_column,
+                          mw_error *err)
 {
     const cat_statistic *statistics = cat->statistics.items;
-    const uint32_t *left = cat->build.left.items;
-    uint32_t *feature = cat->build.feature.items;
-    size_t n = cat->statistics.count;
-    size_t *ends = calloc(n + 1, sizeof *ends);
-    if (!ends)
-        return mw_fail_memory(err, "statistics");
-    for (size_t i = 0; i < n; i++)
-        ends[i] = (i > 0 ? ends[i - 1] : cat->n_conditions) + statistics[i].n_borders;
-    mw_status status = MW_OK;
-    for (size_t node = 0; status == MW_OK && node < cat->build.left.count; node++) {
-        if (left[node] == MW_NO_CHILD || !(feature[node] & MODEL_CAT_CONDITION))
-            continue;
-        size_t condition = feature[node] & ~MODEL_CAT_CONDITION, low = 0, high = n;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (ends[middle] <= condition)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (condition >= cat->n_conditions && low < n) {
-            feature[node] = (uint32_t)(cat->build.forest->n_features + low);
-            continue;
-        }
-        mw_fail(err, MW_E_TREE_FEATURE,
-                "a split asks for condition %zu, which is none of a "
-                "statistic",
-                condition);
-        status = mw_mend(err, "%s", again);
+    size_t low = 0, high = cat->statistics.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (statistics[middle].end_condition <= condition)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    free(ends);
-    return status;
+    *ret_column = (uint32_t)(cat->build.forest->n_features + low);
+    if (condition >= cat->n_conditions && low < cat->statistics.count)
+        return MW_OK;
+    mw_fail(err, MW_E_TREE_FEATURE, "a split asks for condition %zu, which is none of a statistic",
+            condition);
+    return mw_mend(err, "%s", again);
 }
 
 /* Counts of several targets stand in tables that JSON gives one and the same name. */
@@ -588,22 +557,21 @@ static mw_status refuse_targets(const model_cat *cat, mw_error *err)
 
 mw_status cat_settle_statistics(model_cat *cat, const mw_column *columns, mw_error *err)
 {
-    if (cat->statistics.count > 0) {
-        MW_TRY(refuse_targets(cat, err));
-        draft d = {.cat = cat,
-                   .arena = &cat->build.forest->arena,
-                   .columns = columns,
-                   .inputs.item_bytes = sizeof(uint32_t),
-                   .steps.item_bytes = sizeof(mw_recipe_step),
-                   .tables.item_bytes = sizeof(mw_recipe_table),
-                   .outputs.item_bytes = sizeof(uint32_t)};
-        mw_status status = begin(&d, err);
-        if (status == MW_OK)
-            status = add_columns(&d, err);
-        if (status == MW_OK)
-            status = keep_recipe(&d, err);
-        end(&d);
-        MW_TRY(status);
-    }
-    return place_nodes(cat, err);
+    if (cat->statistics.count == 0)
+        return MW_OK;
+    MW_TRY(refuse_targets(cat, err));
+    draft d = {.cat = cat,
+               .arena = &cat->build.forest->arena,
+               .columns = columns,
+               .inputs.item_bytes = sizeof(uint32_t),
+               .steps.item_bytes = sizeof(mw_recipe_step),
+               .tables.item_bytes = sizeof(mw_recipe_table),
+               .outputs.item_bytes = sizeof(uint32_t)};
+    mw_status status = begin(&d, err);
+    if (status == MW_OK)
+        status = add_columns(&d, err);
+    if (status == MW_OK)
+        status = keep_recipe(&d, err);
+    end(&d);
+    return status;
 }

@@ -47,6 +47,16 @@ typedef enum cat_ctr_type {
     CAT_CTR_TYPES
 } cat_ctr_type;
 
+/* Counts of a key: a sum and how many; how often; or, 0, one of each class of the target. */
+static inline size_t cat_counts_of(cat_ctr_type type)
+{
+    static const size_t counts[] = {[CAT_CTR_BINARIZED_MEAN] = 2,
+                                    [CAT_CTR_FLOAT_MEAN] = 2,
+                                    [CAT_CTR_COUNTER] = 1,
+                                    [CAT_CTR_FREQUENCY] = 1};
+    return counts[type];
+}
+
 /* Parts [begin, end) of cat->parts. */
 typedef struct cat_about {
     size_t begin, end;
@@ -59,7 +69,8 @@ typedef struct cat_statistic {
     int64_t target; /* the border or bucket of the target */
     float prior, prior_weight, shift, scale;
     size_t n_borders;
-    size_t table; /* of cat->tables, once checked */
+    size_t end_condition; /* behind its last one: see cat_number_conditions */
+    size_t table;         /* of cat->tables, once checked */
 } cat_statistic;
 
 /* Keys [first, first + n) of cat->keys, with n_counts counts each from cat->counts[first_count]. */
@@ -95,7 +106,7 @@ MW_CHECKED mw_status cat_read_flat_statistic(model_cat *cat, const model_flat_ta
 /* What stands behind the core: a count, then tables of which each has its size before it. */
 MW_CHECKED mw_status cat_read_flat_tables(model_cat *cat, mw_view bytes, mw_error *err);
 
-/* A place for parts, in one go with the checks that both forms need. */
+/* Room for one more, within what a model may have. */
 MW_CHECKED mw_status cat_add_part(model_cat *cat, cat_part part, mw_error *err);
 MW_CHECKED mw_status cat_add_statistic(model_cat *cat, cat_statistic **ret_statistic,
                                        mw_error *err);
@@ -104,8 +115,14 @@ MW_CHECKED mw_status cat_add_table(model_cat *cat, cat_table **ret_table, mw_err
 /* Parts name features that there are, and every statistic has a table. */
 MW_CHECKED mw_status cat_check_statistics(model_cat *cat, mw_error *err);
 
-/* Statistics become columns n_features, n_features + 1, ... of the forest (forest->before), and the
- * nodes that ask for them name these. The schema's categories are known: `columns`. */
+/* Nodes name a condition until the column of its statistic takes its place; all statistics are
+ * numbered before. */
+void cat_number_conditions(model_cat *cat);
+MW_CHECKED mw_status cat_find_column(const model_cat *cat, size_t condition, uint32_t *ret_column,
+                                     mw_error *err);
+
+/* Statistics become columns n_features, n_features + 1, ... of the forest (forest->before). The
+ * schema's categories are known: `columns`. */
 MW_CHECKED mw_status cat_settle_statistics(model_cat *cat, const mw_column *columns, mw_error *err);
 
 #endif

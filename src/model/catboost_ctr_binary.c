@@ -117,8 +117,7 @@ mw_status cat_read_flat_statistic(model_cat *cat, const model_flat_table *table,
 static mw_status add_key(model_cat *cat, cat_table *table, uint64_t hash, uint32_t number,
                          const model_flat_vector *counts, mw_error *err)
 {
-    bool mean =
-        table->about.type == CAT_CTR_BINARIZED_MEAN || table->about.type == CAT_CTR_FLOAT_MEAN;
+    bool mean = cat_counts_of(table->about.type) == 2;
     if (number >= counts->count / table->n_counts) {
         mw_fail(err, MW_E_MODEL_COUNT, "a key has the counts number %u of %zu", number,
                 counts->count / table->n_counts);
@@ -152,15 +151,6 @@ static mw_status read_keys(model_cat *cat, cat_table *table, const model_flat_ve
     return MW_OK;
 }
 
-static size_t counts_of(cat_ctr_type type, int32_t n_classes)
-{
-    if (type == CAT_CTR_COUNTER || type == CAT_CTR_FREQUENCY)
-        return 1;
-    if (type == CAT_CTR_BINARIZED_MEAN || type == CAT_CTR_FLOAT_MEAN)
-        return 2;
-    return n_classes > 0 ? (size_t)n_classes : 0;
-}
-
 static mw_status read_table(model_cat *cat, const model_flat *flat, mw_error *err)
 {
     model_flat_table root;
@@ -176,7 +166,9 @@ static mw_status read_table(model_cat *cat, const model_flat *flat, mw_error *er
     MW_TRY(model_flat_int(&root, TABLE_DENOMINATOR, 0, &denominator, err));
     MW_TRY(model_flat_int(&root, TABLE_CLASSES, 0, &n_classes, err));
     table.denominator = denominator;
-    table.n_counts = counts_of(table.about.type, n_classes);
+    table.n_counts = cat_counts_of(table.about.type);
+    if (table.n_counts == 0 && n_classes > 0)
+        table.n_counts = (size_t)n_classes;
     if (table.n_counts == 0)
         return fail_absent("the number of classes", err);
     MW_TRY(read_keys(cat, &table, &places, &counts, err));

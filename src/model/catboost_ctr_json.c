@@ -40,7 +40,6 @@ enum part_key { KIND, CATEGORY, NUMBER, BORDER, HASH };
 
 static mw_status read_part_key(model_cat *cat, cat_part *part, enum part_key key, mw_error *err)
 {
-    int64_t hash;
     switch (key) {
     case KIND:
         return read_part_kind(cat, part, err);
@@ -54,11 +53,7 @@ static mw_status read_part_key(model_cat *cat, cat_part *part, enum part_key key
     case HASH:
         break;
     }
-    MW_TRY(model_document_integer(&cat->doc, &hash, err));
-    if (hash < INT32_MIN || hash > UINT32_MAX)
-        return mw_fail(err, MW_E_MODEL_VALUE, "%lld is no hash of 32 bits", (long long)hash);
-    part->number = (double)(uint32_t)hash;
-    return MW_OK;
+    return model_cat_read_hash(&cat->doc, &part->number, err);
 }
 
 static mw_status read_part(model_cat *cat, mw_error *err)

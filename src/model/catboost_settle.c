@@ -180,10 +180,16 @@ static mw_status place_features(model_cat *cat, mw_error *err)
     const uint32_t *left = cat->build.left.items;
     uint32_t *feature = cat->build.feature.items;
     uint8_t *flags = cat->build.flags.items;
+    cat_number_conditions(cat);
     for (size_t node = 0; node < cat->build.left.count; node++) {
-        if (left[node] == MW_NO_CHILD || flags[node] & MW_NODE_CATEGORICAL ||
-            feature[node] & MODEL_CAT_CONDITION)
+        if (left[node] == MW_NO_CHILD || flags[node] & MW_NODE_CATEGORICAL)
             continue;
+        if (feature[node] & MODEL_CAT_CONDITION) {
+            size_t condition = feature[node] & ~MODEL_CAT_CONDITION;
+            if (cat_find_column(cat, condition, &feature[node], err) != MW_OK)
+                return mw_at(err, "features_info");
+            continue;
+        }
         if (feature[node] >= cat->features.count) {
             mw_fail(err, MW_E_TREE_FEATURE, "a split asks for float feature %u, outside 0..%zu",
                     feature[node], cat->features.count);

@@ -74,8 +74,7 @@ static mw_status read_split_type(model_document *doc, model_cat_node *split, mw_
     return mw_mend(err, "train on numbers and categories");
 }
 
-/* CatBoost writes the 32 bits of a hash as a signed number. */
-static mw_status read_hash(model_document *doc, double *ret_hash, mw_error *err)
+mw_status model_cat_read_hash(model_document *doc, double *ret_hash, mw_error *err)
 {
     int64_t value = 0;
     MW_TRY(model_document_integer(doc, &value, err));
@@ -103,7 +102,7 @@ static mw_status read_split_key(model_document *doc, model_cat_node *split, enum
     case HASH:
         break;
     }
-    return read_hash(doc, &split->border, err);
+    return model_cat_read_hash(doc, &split->border, err);
 }
 
 static mw_status read_split(model_document *doc, model_cat_node *ret_split, mw_error *err)

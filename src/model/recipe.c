@@ -85,20 +85,6 @@ static double look_up(const mw_recipe_table *table, double key, double otherwise
     return low < table->n && keys[low] == key ? keys[table->n + low] : otherwise;
 }
 
-static uint64_t bits_of(double cell)
-{
-    uint64_t bits;
-    memcpy(&bits, &cell, sizeof bits);
-    return bits;
-}
-
-static double of_bits(uint64_t bits)
-{
-    double cell;
-    memcpy(&cell, &bits, sizeof cell);
-    return cell;
-}
-
 static double number_at(const mw_recipe_table *table, double place, double otherwise)
 {
     return place >= 0 && place < (double)table->n ? table->numbers[(size_t)place] : otherwise;
@@ -106,9 +92,9 @@ static double number_at(const mw_recipe_table *table, double place, double other
 
 static double mixed(double hash, double part)
 {
-    if (isnan(part) || bits_of(hash) == CAT_NO_HASH)
-        return of_bits(CAT_NO_HASH);
-    return of_bits(cat_mix(bits_of(hash), (uint32_t)part));
+    if (isnan(part) || mw_bits_of_double(hash) == CAT_NO_HASH)
+        return mw_double_of_bits(CAT_NO_HASH);
+    return mw_double_of_bits(cat_mix(mw_bits_of_double(hash), (uint32_t)part));
 }
 
 /* Of the few keys that share their highest bits: mostly one or none, whatever the table's size. */
@@ -118,7 +104,7 @@ static double place_of(const mw_recipe_table *table, uint64_t bits)
            high = table->starts[(bits >> table->shift) + 1];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        uint64_t key = bits_of(table->numbers[middle]);
+        uint64_t key = mw_bits_of_double(table->numbers[middle]);
         if (key == bits)
             return (double)middle;
         if (key < bits)
@@ -146,10 +132,6 @@ static double two(const mw_recipe_step *step, double x, double y)
         return isnan(x) || x > y ? x : y;
     case MW_RECIPE_MIN:
         return isnan(x) || x < y ? x : y;
-    case MW_RECIPE_EQUAL:
-        return x == y;
-    case MW_RECIPE_LESS:
-        return x < y;
     case MW_RECIPE_LESS_EQUAL:
         return x <= y;
     case MW_RECIPE_AND:
@@ -205,7 +187,7 @@ static bool run_often(const mw_recipe_step *step, const mw_recipe_table *table, 
     case MW_RECIPE_MIX:
         EACH_LANE(mixed(a[k], b[k]));
     case MW_RECIPE_FIND:
-        EACH_LANE(place_of(table, bits_of(a[k])));
+        EACH_LANE(place_of(table, mw_bits_of_double(a[k])));
     case MW_RECIPE_LESS:
         EACH_LANE(a[k] < b[k]);
     case MW_RECIPE_EQUAL:
@@ -247,8 +229,6 @@ static void run_step(const mw_recipe *recipe, const mw_recipe_step *step, size_t
         case MW_RECIPE_POW:
         case MW_RECIPE_MAX:
         case MW_RECIPE_MIN:
-        case MW_RECIPE_EQUAL:
-        case MW_RECIPE_LESS:
         case MW_RECIPE_LESS_EQUAL:
         case MW_RECIPE_AND:
         case MW_RECIPE_OR:
