@@ -82,10 +82,7 @@ static mw_status finish(mw_sql *session, void *given, mw_error *err)
 static mw_status note_failure(mw_sql *session, void *given, mw_error *err)
 {
     issue *i = given;
-    int64_t pause_ms = FIRST_PAUSE_MS;
-    for (int64_t n = i->row.tries; n > 1 && pause_ms < LAST_PAUSE_MS; n--)
-        pause_ms *= 2;
-    i->row.next_ms = i->now_ms + (pause_ms < LAST_PAUSE_MS ? pause_ms : LAST_PAUSE_MS);
+    i->row.next_ms = i->now_ms + alerts_pause_ms(i->row.tries - 1, FIRST_PAUSE_MS, LAST_PAUSE_MS);
     return book_sheet_put(session, mw_view_of(i->name), &i->row, err);
 }
 

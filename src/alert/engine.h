@@ -152,6 +152,9 @@ void *alerts_run_courier(void *courier);
 MW_CHECKED mw_status alerts_carry(alert_courier *courier, bool *ret_was_one, bool *ret_was_taken,
                                   int64_t *ret_next_ms, mw_error *err);
 
+/* How long to wait behind so many tries: first_ms, doubled with each, last_ms at most. */
+int64_t alerts_pause_ms(int64_t tries, int64_t first_ms, int64_t last_ms);
+
 /* ---- clerk.c, send_report.c ---------------------------------------------------------------------
  */
 /* The thread of reports by the clock. */

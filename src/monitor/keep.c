@@ -16,13 +16,30 @@
 #define MAGIC "MWWATCH2"
 #define MAGIC_BEFORE "MWWATCH1"
 
-enum { READY = 1, CATEGORY = 2, PROFILED = 4, DIGEST_BYTES = 8, TEXT_MAX = 4096 };
+enum { READY = 1, CATEGORY = 2, PROFILED = 4, TEXT_MAX = 4096 };
 
 void watch_file_name(const watch_version *version, const char *ending, char ret_name[40])
 {
     uint64_t digest = mw_fnv(MW_FNV_BEGIN, version->endpoint, strlen(version->endpoint) + 1);
     digest = mw_fnv(digest, version->identity, strlen(version->identity));
     snprintf(ret_name, 40, "%016llx.%s", (unsigned long long)digest, ending);
+}
+
+void watch_seal(mw_buf *out, size_t begin)
+{
+    uint64_t digest = mw_fnv(MW_FNV_BEGIN, out->data + begin, out->size - begin);
+    mw_buf_bytes(out, &digest, sizeof digest);
+}
+
+bool watch_unseal(mw_view text, mw_unpack *ret_in)
+{
+    uint64_t digest;
+    if (text.size <= sizeof digest)
+        return false;
+    size_t size = text.size - sizeof digest;
+    memcpy(&digest, text.data + size, sizeof digest);
+    *ret_in = mw_unpack_of((mw_view){text.data, size});
+    return digest == mw_fnv(MW_FNV_BEGIN, text.data, size);
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -103,8 +120,7 @@ void watch_write(const watch_version *version, mw_buf *out)
         put_slots(out, slots, n, version->n_columns);
     }
     put_pulse(out, version->pulse);
-    uint64_t digest = mw_fnv(MW_FNV_BEGIN, out->data + begin, out->size - begin);
-    mw_buf_bytes(out, &digest, sizeof digest);
+    watch_seal(out, begin);
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */
@@ -310,19 +326,14 @@ static void take_over(watch_version *version, kept *k, uint64_t now_ns)
 mw_status watch_read(mw_view text, watch_version *version, uint64_t now_ns, bool *ret_is_other,
                      mw_error *err)
 {
-    uint64_t digest;
+    mw_unpack in;
     kept k = {0};
     const char *wrong = "it is cut short, or damaged";
     watch_history_init(&k.history, version->n_columns, version->history.bucket_ns);
-    if (text.size > DIGEST_BYTES) {
-        size_t size = text.size - DIGEST_BYTES;
-        memcpy(&digest, text.data + size, sizeof digest);
-        mw_unpack in = mw_unpack_of((mw_view){text.data, size});
-        if (digest == mw_fnv(MW_FNV_BEGIN, text.data, size))
-            wrong = read_head(&in, version, &k);
-        if (!wrong)
-            wrong = read_body(&in, version, &k);
-    }
+    if (watch_unseal(text, &in))
+        wrong = read_head(&in, version, &k);
+    if (!wrong)
+        wrong = read_body(&in, version, &k);
     *ret_is_other = !wrong && version->reference_digest && k.digest != version->reference_digest;
     if (!wrong && !*ret_is_other) {
         char *source = strndup(k.source.data, k.source.size);

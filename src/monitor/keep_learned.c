@@ -18,7 +18,7 @@
 #define MAGIC "MWLEARN1"
 #define DAY_NS UINT64_C(86400000000000)
 
-enum { DIGEST_BYTES = 8, TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096 };
 enum { NONE, SCORER = 1, JOINT = 2, SKETCHES = 4, DECAY = 8, PARTS = 15 };
 enum { KLL_PART = 1, HEAVY_PART = 2 };
 enum { IS_CATEGORY = 1, NEVER_MISSING = 2, IS_KNOWN = 4, BOUND_FLAGS = 7 };
@@ -127,8 +127,7 @@ void watch_write_learned(watch_version *version, mw_buf *out)
     if (version->decay)
         watch_decay_pack(version->decay, version->n_features, out);
     pthread_mutex_unlock(&version->lock);
-    uint64_t digest = mw_fnv(MW_FNV_BEGIN, out->data + begin, out->size - begin);
-    mw_buf_bytes(out, &digest, sizeof digest);
+    watch_seal(out, begin);
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */
@@ -350,17 +349,13 @@ static void take_over(watch_version *version, learned *l)
 mw_status watch_read_learned(mw_view text, watch_version *version, uint64_t now_ns,
                              bool *ret_is_other, mw_error *err)
 {
-    uint64_t digest;
+    mw_unpack in;
     learned l = {0};
     const char *wrong = "it is cut short, or damaged";
     const watch_column *columns = atomic_load(&version->columns);
     *ret_is_other = !watch_is_whole(version);
-    if (!*ret_is_other && text.size > DIGEST_BYTES) {
-        size_t size = text.size - DIGEST_BYTES;
-        mw_unpack in = mw_unpack_of((mw_view){text.data, size});
-        memcpy(&digest, text.data + size, sizeof digest);
-        if (digest == mw_fnv(MW_FNV_BEGIN, text.data, size))
-            wrong = read_head(&in, version, &l);
+    if (!*ret_is_other && watch_unseal(text, &in)) {
+        wrong = read_head(&in, version, &l);
         *ret_is_other = !wrong && l.columns != digest_of(columns, version->n_columns);
         if (!wrong && !*ret_is_other)
             wrong = read_parts(&in, version, &l);

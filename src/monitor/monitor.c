@@ -168,35 +168,41 @@ static mw_status take_learned(const mw_monitor *monitor, watch_version *version,
     return MW_OK;
 }
 
-static const char counted[] = "watch", learned[] = "learned"; /* what files end in */
+/* What is kept of a version, each in a file of its own. */
+typedef struct kept_kind {
+    const char *ending;
+    mw_status (*take)(const mw_monitor *monitor, watch_version *version, mw_view text,
+                      bool *ret_is_other, mw_error *err);
+    const char *put_aside; /* what is said of one that cannot be read */
+} kept_kind;
+
+static const kept_kind counted = {"watch", take_text,
+                                  "a history of the watch is put aside, it begins anew"};
+static const kept_kind learned = {"learned", take_learned,
+                                  "what the watch learned is put aside, it learns anew"};
 
 static mw_status read_file(const mw_monitor *monitor, watch_version *version, const char *path,
-                           bool is_learned, mw_error *err)
+                           const kept_kind *kind, mw_error *err)
 {
     mw_file file;
     bool is_other;
     MW_TRY(mw_file_read(path, MW_LIMIT_WATCH_FILE_BYTES, &file, err));
-    mw_view text = {file.data, file.size};
     mw_status status =
-        (is_learned ? take_learned : take_text)(monitor, version, text, &is_other, err);
+        kind->take(monitor, version, (mw_view){file.data, file.size}, &is_other, err);
     mw_file_done(&file);
     return status == MW_OK ? MW_OK : mw_at(err, "%s", path);
 }
 
 /* One that cannot be read is put aside, and said. */
-static void take_up_file(const mw_monitor *monitor, watch_version *version, const char *ending)
+static void take_up_file(const mw_monitor *monitor, watch_version *version, const kept_kind *kind)
 {
     char path[PATH_BYTES], aside[PATH_BYTES + 8];
     mw_error err;
-    bool is_learned = ending == learned;
-    if (!path_of(monitor, version, ending, path, sizeof path) || access(path, F_OK) != 0 ||
-        read_file(monitor, version, path, is_learned, &err) == MW_OK)
+    if (!path_of(monitor, version, kind->ending, path, sizeof path) || access(path, F_OK) != 0 ||
+        read_file(monitor, version, path, kind, &err) == MW_OK)
         return;
     snprintf(aside, sizeof aside, "%s.old", path);
-    mw_log_error(MW_LOG_WARN,
-                 is_learned ? "what the watch learned is put aside, it learns anew"
-                            : "a history of the watch is put aside, it begins anew",
-                 &err);
+    mw_log_error(MW_LOG_WARN, kind->put_aside, &err);
     if (rename(path, aside) != 0)
         mw_log(MW_LOG_WARN, "cannot rename %s", path);
 }
@@ -225,8 +231,8 @@ static void take_up(mw_monitor *monitor, watch_version *version)
     bool is_other = false;
     watch_version *before = predecessor_of(monitor, version);
     if (!before && monitor->folder) {
-        take_up_file(monitor, version, counted);
-        take_up_file(monitor, version, learned);
+        take_up_file(monitor, version, &counted);
+        take_up_file(monitor, version, &learned);
     }
     if (!before)
         return;
@@ -315,13 +321,13 @@ static bool is_learned_due(watch_version *version, uint64_t now_ns)
     return atomic_load(&version->is_taught) || now_ns >= version->learned_ns + pause;
 }
 
-static void write_file(const mw_monitor *monitor, watch_version *version, const char *ending,
+static void write_file(const mw_monitor *monitor, watch_version *version, const kept_kind *kind,
                        const mw_buf *bytes)
 {
     char path[PATH_BYTES];
     mw_error err;
     mw_status status = MW_OK;
-    if (!bytes->failed && path_of(monitor, version, ending, path, sizeof path))
+    if (!bytes->failed && path_of(monitor, version, kind->ending, path, sizeof path))
         status = mw_file_write(path, mw_buf_as_view(bytes), &err);
     if (status != MW_OK && !version->is_unkept)
         mw_log_error(MW_LOG_WARN, "a history of the watch cannot be kept", &err);
@@ -333,7 +339,7 @@ static void save(const mw_monitor *monitor, watch_version *version)
     mw_buf text;
     mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
     watch_write(version, &text);
-    write_file(monitor, version, counted, &text);
+    write_file(monitor, version, &counted, &text);
     version->saved_rows = version->whole_rows;
     version->saved_ns = version->latest_ns;
     mw_buf_done(&text);
@@ -345,7 +351,7 @@ static void save_learned(const mw_monitor *monitor, watch_version *version)
     mw_buf_init(&bytes, MW_LIMIT_WATCH_FILE_BYTES);
     atomic_store(&version->is_taught, false); /* what comes meanwhile is due again */
     watch_write_learned(version, &bytes);
-    write_file(monitor, version, learned, &bytes);
+    write_file(monitor, version, &learned, &bytes);
     version->learned_rows = version->sampled;
     version->learned_ns = version->latest_ns;
     version->learned_bytes = bytes.size;

@@ -434,6 +434,9 @@ MW_CHECKED mw_status watch_read(mw_view text, watch_version *version, uint64_t n
 void watch_file_name(const watch_version *version, const char *ending, char ret_name[40]);
 /* Why these first bytes are not `own`, whose last one is the format's version. NULL: cut short. */
 const char *watch_wrong_magic(const char *magic, const char *own);
+/* A digest of all from `begin` on, at the end; what stands before it, where it is the right one. */
+void watch_seal(mw_buf *out, size_t begin);
+MW_CHECKED bool watch_unseal(mw_view text, mw_unpack *ret_in);
 void watch_pack_column(mw_buf *out, const watch_column *column);
 MW_CHECKED bool watch_unpack_column(mw_unpack *in, watch_column *column);
 
