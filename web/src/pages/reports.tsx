@@ -29,10 +29,14 @@ const kinds: Record<string, { word: string; of: string; says: string }> = {
 const wordOf = (report: Report) => kinds[report.kind]?.word ?? report.kind;
 export const pathOf = (id: string) => `/mw/v1/reports/${encodeURIComponent(id)}`;
 
-/* To a receiver of alerts: mail has the file attached, a webhook carries it. */
-function Send({ id, name }: { id: string; name: string }) {
+/* Names of the receivers that take files, asked for once a page. */
+function useReceivers(): string[] {
   const receivers = useData<Listed<Receiver>>("/mw/v1/receivers");
-  const able = (receivers.data?.items ?? []).filter((r) => r.kind !== "alertmanager").map((r) => r.name);
+  return (receivers.data?.items ?? []).filter((r) => r.kind !== "alertmanager").map((r) => r.name);
+}
+
+/* To a receiver of alerts: mail has the file attached, a webhook carries it. */
+function Send({ id, name, able }: { id: string; name: string; able: string[] }) {
   const [chosen, choose] = useState("");
   const to = chosen || (able[0] ?? "");
   return <Act label="Send" name={`send ${name}`} title={`Send ${name}`} kind="main" cannot={able.length ? "" : "no receiver takes reports: name one under 'alerts: receivers:' in millwright.yaml"}
@@ -94,6 +98,7 @@ function Make({ changed }: { changed: () => void }) {
 
 export function ReportsPage() {
   const asked = useData<Found>("/mw/v1/reports");
+  const able = useReceivers();
   return (
     <Page title="Reports" actions={<UseThis uses={[
       { title: "Make one", path: "/mw/v1/reports", body: { kind: "weekly", of: "ENDPOINT" }, cli: `mw report weekly ENDPOINT --server ${location.host} -o week.html` },
@@ -109,7 +114,7 @@ export function ReportsPage() {
                 { key: "of", title: "Of", value: (r) => r.of, cell: (r) => r.of },
                 { key: "made", title: "Made", value: (r) => r.made, cell: (r) => <span title={moment(r.made)}>{ago(r.made)}</span> },
                 { key: "bytes", title: "Size", right: true, value: (r) => r.bytes, cell: (r) => bytes(r.bytes), narrow: true },
-                { key: "send", title: "", cell: (r) => <Send id={r.id} name={`${wordOf(r)} of ${r.of}`} /> },
+                { key: "send", title: "", cell: (r) => <Send id={r.id} name={`${wordOf(r)} of ${r.of}`} able={able} /> },
                 { key: "drop", title: "", cell: (r) => <Act label="Remove" needs="editor" name={`remove ${wordOf(r)} of ${r.of}`} title="Remove the report" kind="danger" says="The file is gone from the server. Copies that were sent stay."
                   run={() => ask(pathOf(r.id), undefined, "DELETE").then(() => { say("it is removed"); asked.reload(); })} /> },
               ]} />}
@@ -123,12 +128,13 @@ export function ReportsPage() {
 export function ReportPage({ id }: { id: string }) {
   const [, kind, of] = id.split("~");
   const url = base + pathOf(id);
+  const able = useReceivers();
   const word = kinds[kind ?? ""]?.word ?? "Report";
   const print = () => (document.getElementById("report") as HTMLIFrameElement | null)?.contentWindow?.print();
   return (
     <Page title={`${word}: ${of ?? ""}`} actions={<>
       <A to="/reports" class="button">All reports</A>
-      <Send id={id} name={`${word} of ${of ?? ""}`} />
+      <Send id={id} name={`${word} of ${of ?? ""}`} able={able} />
       <button type="button" onClick={print}>Print, or save as PDF</button>
       <a href={url} class="button" download={`${kind}-${of}.html`}>Save the file</a>
       <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>
