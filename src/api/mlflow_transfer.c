@@ -103,24 +103,6 @@ mw_status mlflow_take_body(mlflow_turn *turn, mw_view md5, mlflow_body *ret_body
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-/* Of HTTP/2 an answer is always whole. */
-#define WHOLE_BYTES_MAX (4 * MW_GIB)
-
-static mw_status send_whole(mlflow_turn *turn, mw_view digest, uint64_t begin, uint64_t size,
-                            mw_error *err)
-{
-    mw_buf *reply = turn->exchange->reply;
-    if (size > WHOLE_BYTES_MAX) {
-        mw_fail(err, MW_E_RECORD_LARGE, "%llu bytes are more than one answer of HTTP/2 may have",
-                (unsigned long long)size);
-        return mw_mend(err, "ask by HTTP/1.1, or in parts: Range: bytes=0-104857599, and so on");
-    }
-    if (size >= reply->cap)
-        reply->cap = (size_t)size + 1; /* of this answer: net sets it anew */
-    return mw_blobs_read(mw_registry_blobs(turn->registry), digest, begin, (size_t)size, turn->out,
-                         err);
-}
-
 mw_status mlflow_send_blob(mlflow_turn *turn, mw_view digest, uint64_t begin, uint64_t size,
                            mw_error *err)
 {
@@ -129,8 +111,9 @@ mw_status mlflow_send_blob(mlflow_turn *turn, mw_view digest, uint64_t begin, ui
         exchange->reply_bytes = size;
         return MW_OK;
     }
-    if (size <= MW_PIECE_BYTES || exchange->is_http2)
-        return send_whole(turn, digest, begin, size, err);
+    if (size <= MW_PIECE_BYTES)
+        return mw_blobs_read(mw_registry_blobs(turn->registry), digest, begin, (size_t)size,
+                             turn->out, err);
     turn->digest = digest;
     turn->send_begin = begin;
     turn->send_left = size;

@@ -57,6 +57,8 @@ void net_fill_fault(const mw_server *server, mw_exchange *exchange, int refusal,
     exchange->status = refusal;
     exchange->reply_type = (mw_view){NULL, 0};
     exchange->reply_headers = (mw_view){NULL, 0};
+    exchange->reply_bytes = 0;
+    exchange->reply_goes_on = false;
     if (server->options.fault) {
         server->options.fault(server->options.user, exchange, err);
         return;

@@ -18,7 +18,7 @@ enum { PREFIX_BYTES = 5, GRPC_OK = 0, GRPC_UNKNOWN = 2, NS_PER_MS = 1000000 };
 
 static size_t max_message(const net_stream *stream)
 {
-    return stream->http2->connection->loop->server->options.max_body_bytes;
+    return net_stream_options(stream)->max_body_bytes;
 }
 
 /* ---- the outcome ----------------------------------------------------------------------------- */
@@ -96,9 +96,8 @@ static void resume(net_stream *stream)
 {
     if (!stream->is_answered && !net_stream_submit_head(stream, true))
         net_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
-    else if (stream->is_deferred)
-        nghttp2_session_resume_data(stream->http2->session, stream->id);
-    stream->is_deferred = false;
+    else
+        net_stream_resume(stream);
 }
 
 /* No further message is answered: the outcome follows what was. */
@@ -127,7 +126,7 @@ static void send_message(net_stream *stream)
     if (stream->out_sent == out->size) {
         mw_buf_reset(out);
         stream->out_sent = 0;
-        stream->progress_ns = stream->http2->connection->loop->now_ns;
+        stream->progress_ns = net_stream_loop(stream)->now_ns;
     }
     mw_buf_bytes(out, prefix, sizeof prefix);
     mw_buf_bytes(out, reply->data, reply->size);
@@ -138,7 +137,7 @@ static void send_message(net_stream *stream)
 
 static void fail(net_stream *stream, int status, mw_error *err)
 {
-    net_fill_fault(stream->http2->connection->loop->server, &stream->exchange->shown, status, err);
+    net_fill_fault(net_stream_loop(stream)->server, &stream->exchange->shown, status, err);
     net_exchange_end(stream->exchange, false);
     finish(stream);
 }
@@ -230,11 +229,6 @@ static void drop_message(net_stream *stream)
 
 /* ---- news ------------------------------------------------------------------------------------ */
 
-static mw_server *server_of(const net_stream *stream)
-{
-    return stream->http2->connection->loop->server;
-}
-
 static void refuse_waiting(net_stream *stream, int status, int code, const char *what,
                            const char *mend)
 {
@@ -252,7 +246,7 @@ static void end_by_drain(net_stream *stream)
 
 void net_grpc_wait(net_stream *stream)
 {
-    net_loop *loop = stream->http2->connection->loop;
+    net_loop *loop = net_stream_loop(stream);
     if (loop->phase != NET_RUNNING) {
         end_by_drain(stream);
         return;
@@ -282,7 +276,7 @@ void net_grpc_forget(net_stream *stream)
     *stream->waiting_link = stream->waiting_after;
     if (stream->waiting_after)
         stream->waiting_after->waiting_link = stream->waiting_link;
-    atomic_fetch_sub(&server_of(stream)->n_waiting, 1);
+    atomic_fetch_sub(&net_stream_loop(stream)->server->n_waiting, 1);
 }
 
 void net_grpc_drain(net_stream *stream)

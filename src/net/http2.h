@@ -6,8 +6,10 @@
  *                                       `-- gRPC: each message an exchange of its own (grpc.c)
  *
  *   http2.c           the session on its connection: reading, writing, clocks, the end
- *   http2_stream.c    what a stream asks and what it is answered
- *   http2_pieces.c    large bodies, a piece at a time
+ *   http2_stream.c    a stream's life, its turns with the handler, its clocks
+ *   http2_ask.c       what a client asks in it
+ *   http2_answer.c    what it is answered, as the client's windows let it go
+ *   http2_pieces.c    large bodies that come, a piece at a time
  *   grpc.c            messages inside a stream, status in trailers
  *
  * RFC 9113. Memory of a connection is bounded: streams by MW_LIMIT_HTTP2_STREAMS, what they hold
@@ -40,13 +42,14 @@ struct net_stream {
     /* answering: out.data[out_sent ..] is still to be sent */
     mw_buf out;
     size_t out_sent;
+    bool goes_on; /* behind `out` comes more, for which the handler is asked */
     uint64_t progress_ns;
     size_t held_bytes; /* of http2->held_bytes */
     bool in_pieces;    /* its body is large: http2_pieces.c */
     size_t body_bytes_max;
+    bool is_deferred; /* nghttp2 waits for more in `out` */
     /* gRPC */
     bool is_grpc, is_last; /* is_last: no further message is answered */
-    bool is_deferred;      /* nghttp2 waits for more in `out` */
     bool is_serving;
     bool is_waiting; /* for news; stands in the loop's list */
     net_stream *waiting_after, **waiting_link;
@@ -80,35 +83,58 @@ bool net_http2_may_begin(const net_input *in, bool *ret_is_whole);
 /* Go on in HTTP/2, from the preface on. The connection may be closed behind it. */
 void net_http2_take_over(net_connection *connection);
 
+static inline net_loop *net_stream_loop(const net_stream *stream)
+{
+    return stream->http2->connection->loop;
+}
+
+static inline const mw_server_options *net_stream_options(const net_stream *stream)
+{
+    return &net_stream_loop(stream)->server->options;
+}
+
 /* ---- http2_stream.c -------------------------------------------------------------------------- */
 
-void net_stream_set_callbacks(nghttp2_session_callbacks *callbacks);
+/* A stream with an exchange, or NULL when memory is gone. */
+net_stream *net_stream_open(net_http2 *http2, int32_t id);
+/* Give its memory back; an exchange that others hold learns that its client is gone. */
+void net_stream_free(net_stream *stream);
+/* Count what the stream holds in memory. */
+void net_stream_hold(net_stream *stream, size_t bytes);
+void net_stream_release(net_stream *stream, size_t bytes);
+/* Hand what was asked to the handler: now, or when the others had their turn. */
+void net_stream_dispatch(net_stream *stream);
+/* The same once more: it is no new request. */
+void net_stream_dispatch_again(net_stream *stream);
+/* Ask the handler for the next part of its answer, in the connection's next turn. */
+void net_stream_ask_part(net_stream *stream);
+/* A turn of the connection begins: hand over what waited for it. */
+void net_stream_serve_queue(net_http2 *http2);
+/* Answer with a refusal; what the client still sends is passed over. */
+void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err);
 /* Refuse what takes too long to ask or to be answered. */
 void net_stream_watch(net_stream *stream, uint64_t now_ns);
 /* Whether nothing of a message is under way in a call of gRPC. */
 bool net_stream_is_idle(const net_stream *stream);
 /* Whether it must be watched. */
 bool net_stream_needs_clock(const net_stream *stream);
-/* The handler's answer is there. */
+
+/* ---- http2_ask.c ----------------------------------------------------------------------------- */
+
+void net_stream_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* ---- http2_answer.c -------------------------------------------------------------------------- */
+
+/* The handler's answer is there, or the next part of it. */
 void net_stream_reply(net_stream *stream);
-/* Give its memory back; an exchange that others hold learns that its client is gone. */
-void net_stream_free(net_stream *stream);
-/* Hand what was asked to the handler: now, or when the others had their turn. */
-void net_stream_dispatch(net_stream *stream);
-/* A turn of the connection begins: hand over what waited for it. */
-void net_stream_serve_queue(net_http2 *http2);
-/* The same once more: it is no new request. */
-void net_stream_dispatch_again(net_stream *stream);
-/* Answer with a refusal; what the client still sends is passed over. */
-void net_stream_refuse(net_stream *stream, int refusal, const mw_error *err);
 /* The head of the answer; `has_body`: what is in `out`, now and later, follows. */
 bool net_stream_submit_head(net_stream *stream, bool has_body);
 /* Lines "name: value\r\n" behind the body. */
 bool net_stream_submit_trailers(net_stream *stream, mw_view lines);
+/* There is more in `out`, or its end. */
+void net_stream_resume(net_stream *stream);
+void net_stream_say_continue(net_stream *stream);
 void net_stream_reset(net_stream *stream, uint32_t code);
-/* Count what the stream holds in memory. */
-void net_stream_hold(net_stream *stream, size_t bytes);
-void net_stream_release(net_stream *stream, size_t bytes);
 
 /* ---- http2_pieces.c -------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 
 static const mw_server *server_of(const net_stream *stream)
 {
-    return stream->http2->connection->loop->server;
+    return net_stream_loop(stream)->server;
 }
 
 void net_pieces_choose(net_stream *stream, bool has_length, uint64_t bytes)
@@ -90,7 +90,7 @@ void net_pieces_next(net_stream *stream)
     nghttp2_session_consume_stream(stream->http2->session, stream->id, stream->waiting.size);
     mw_buf_reset(&stream->waiting);
     /* each piece has the time of a body: the disk's is not the client's */
-    stream->began_ns = stream->http2->connection->loop->now_ns;
+    stream->began_ns = net_stream_loop(stream)->now_ns;
     stream->received_bytes = exchange->body.size;
     hand_on(stream);
 }

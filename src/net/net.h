@@ -109,7 +109,7 @@ struct mw_exchange {
     bool reply_goes_on; /* an answer of reply_bytes in parts, of which this is one: when the socket
                            has taken it, the next is asked for, with the same request and `user`.
                            The last part goes on no more; when that does not make it whole, the
-                           connection is cut, and so the client knows. HTTP/1 only */
+                           connection (of HTTP/2: the stream) is cut, and so the client knows */
     uint64_t reply_bytes; /* of all parts; of an answer to HEAD whose body was not made; else 0 */
 
     /* Set by the handler of a request in pieces, or an answer in parts: */

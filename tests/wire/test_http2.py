@@ -20,8 +20,8 @@ DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION = 0, 1, 3, 4, 6
 class Client:
     """One connection; answers are collected by stream."""
 
-    def __init__(self, server, **settings):
-        self.socket = server.connect()
+    def __init__(self, server, over=None, **settings):
+        self.socket = over or server.connect()
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False))
@@ -67,7 +67,7 @@ class Client:
         for event in self.h2.receive_data(data):
             stream = getattr(event, "stream_id", None)
             if isinstance(event, h2.events.ResponseReceived):
-                self.answers[stream] = [dict(event.headers), b""]
+                self.answers[stream] = [dict(event.headers), bytearray()]
             elif isinstance(event, h2.events.DataReceived):
                 self.answers[stream][1] += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, stream)

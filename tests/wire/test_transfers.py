@@ -3,11 +3,14 @@ import hashlib
 import random
 import resource
 import socket
+import ssl
 import time
 
+import pytest
 import requests
 
 import test_http2 as http2
+from authority import Authority
 from conftest import until
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/"
@@ -199,3 +202,63 @@ def test_http2_that_does_not_end_well(serve, tmp_path):
     until(lambda: not left_over(tmp_path))
     assert server.get(FILES + "a").content == BLOCK * 2 + b"end"
     assert server.get(FILES + "cut").status_code == 404
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["clear text", "TLS"])
+def test_http2_goes_in_pieces(serve, tmp_path, over_tls):
+    """Two of 12 MiB in turns, as the windows allow, and parts of them: a few MiB are held."""
+    whole, connection, more = b"".join(pieces(12)), None, []
+    if over_tls:
+        authority = Authority(tmp_path)
+        certificate, key = authority.sign("server")
+        more = ["--tls-certificate", certificate, "--tls-key", key]
+    server = serve("--record", tmp_path / "record", *more)
+    if over_tls:
+        context = ssl.create_default_context(cafile=authority.path)
+        context.set_alpn_protocols(["h2"])
+        connection = context.wrap_socket(server.connect(), server_hostname="localhost")
+    client = http2.Client(server, connection)
+    for name in ("a", "b"):
+        stream = client.ask("PUT", FILES + name, whole)
+        assert http2.status(client.wait(stream)) == 200
+    before = memory(server, "VmRSS")
+    for answer in client.wait(client.ask("GET", FILES + "a"), client.ask("GET", FILES + "b")):
+        assert http2.status(answer) == 200 and answer[1] == whole
+        assert answer[0]["content-length"] == str(len(whole))
+    part = client.wait(client.ask("GET", FILES + "a",
+                                  headers=[("range", f"bytes={MIB - 5}-{9 * MIB}")]))
+    assert http2.status(part) == 206 and part[1] == whole[MIB - 5:9 * MIB + 1]
+    head = client.wait(client.ask("HEAD", FILES + "a"))
+    assert head[0]["content-length"] == str(len(whole)) and not head[1]
+    assert memory(server, "VmHWM") < before + 8 * 1024
+    client.close()
+
+
+def test_http2_downloads_that_do_not_end_well(serve, tmp_path):
+    """Clients that read nothing, reset or go, and a file that vanishes: what is held stays small,
+    other streams go on."""
+    server = serve("--record", tmp_path / "record")
+    assert requests.put(server.url + FILES + "a", data=pieces(40), timeout=20).status_code == 200
+    before = memory(server, "VmRSS")
+    lazy = http2.Client(server)
+    streams = [lazy.ask("GET", FILES + "a") for _ in range(4)]
+    lazy.socket.recv(1)
+    client = http2.Client(server)
+    stream = client.ask("GET", FILES + "a")
+    while stream not in client.answers or len(client.answers[stream][1]) < 2 * MIB:
+        client.read()
+    for reset in (stream, client.ask("GET", FILES + "a")):
+        client.h2.reset_stream(reset, 8)
+    assert len(client.wait(client.ask("GET", FILES + "a"))[1]) == 40 * MIB + 4
+    lazy.close()
+    # no more than a window and a part of this one are read before the file goes
+    stream = client.ask("GET", FILES + "a")
+    while stream not in client.answers:
+        client.read()
+    for blob in (tmp_path / "record/blobs/sha256").glob("*/*"):
+        blob.unlink()
+    client.wait(stream)
+    assert client.resets[stream] == 2 and len(client.answers[stream][1]) < 40 * MIB
+    assert http2.status(client.wait(client.ask("GET", FILES + "a"))) == 500
+    assert len(streams) == 4 and memory(server, "VmHWM") < before + 16 * 1024
+    client.close()
