@@ -191,11 +191,16 @@ static void put_certainty(const tell_finding *f, const evidence *best, mw_buf *o
     double log_e = best ? value_ending(f, best, "_log_e_value") : NAN;
     double p = best ? value_ending(f, best, "_p_value") : NAN;
     double rows = best ? value_ending(f, best, "_since_rows") : NAN;
-    if (!isnan(log_e))
+    if (log_e > log(1e6))
+        used = snprintf(text, sizeof text,
+                        "without a change, chance shows as much less than once in a million times, "
+                        "however often one looks (e-value 10^%.0f)",
+                        floor(log_e / log(10)));
+    else if (!isnan(log_e))
         used = snprintf(text, sizeof text,
                         "e-value %.3g: without a change, chance shows as much at most once in so "
                         "many times, however often one looks",
-                        exp(log_e < 700 ? log_e : 700));
+                        exp(log_e));
     else if (!isnan(p))
         used = snprintf(text, sizeof text, "p = %.3g", p);
     else

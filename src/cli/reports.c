@@ -92,6 +92,16 @@ mw_status cli_post(cli_reporting *r, const char *path, mw_view body, const mw_js
     return cli_keep_json(r, answer, ret_answer, err);
 }
 
+/* What the server said of it, in its words; of a connection that failed, how. */
+static void put_gap(cli_reporting *r, const char *what, const mw_error *refused)
+{
+    if (refused->code == MW_E_REPORT_REPLY && refused->why[0])
+        cli_add_gap(r, "%s: %s", what, refused->why);
+    else
+        cli_add_gap(r, "%s: %s%s%s", what, refused->what, refused->why[0] ? ": " : "",
+                    refused->why);
+}
+
 mw_status cli_ask_perhaps(cli_reporting *r, const char *what, const char *path,
                           const mw_json **ret_answer, mw_error *err)
 {
@@ -103,7 +113,7 @@ mw_status cli_ask_perhaps(cli_reporting *r, const char *what, const char *path,
         return status;
     }
     if (status != MW_OK)
-        cli_add_gap(r, "%s: %s%s%s", what, refused.what, refused.why[0] ? ": " : "", refused.why);
+        put_gap(r, what, &refused);
     return MW_OK;
 }
 

@@ -60,7 +60,10 @@ void mw_chart_pairs(mw_buf *out, const char *title, const mw_view *labels, const
                       LABEL, y + 1, fmax(1, a / most * room), BAR, LABEL, y + BAR + 3,
                       fmax(1, b / most * room), BAR);
         chart_open_text(out, LABEL + fmax(a, b) / most * room + 6, y + 15, "start");
-        mw_buf_format(out, "%.3g %% → %.3g %%</text>\n", 100 * a, 100 * b);
+        mw_put_percent(out, a);
+        mw_buf_text(out, " → ");
+        mw_put_percent(out, b);
+        mw_buf_text(out, "</text>\n");
     }
     mw_buf_text(out, "</svg>\n");
 }
@@ -134,7 +137,7 @@ static void put_axis_value(mw_buf *out, const frame *f, const mw_chart_line *lin
     put_level(out, f, "grid", value);
     chart_open_text(out, LINE_LEFT - 6, y_of(f, value) + 4, "end");
     if (line->is_share)
-        mw_buf_format(out, "%.3g %%", 100 * value);
+        mw_put_percent(out, value);
     else
         mw_put_number(out, value);
     mw_buf_text(out, "</text>\n");

@@ -56,7 +56,8 @@ static const char style[] =
     "td.t{min-width:6em}td.t:first-child{min-width:9em}td.t:last-child{min-width:15em}"
     "td.m{white-space:nowrap}.wide{overflow-x:"
     "auto}\n"
-    "@media screen and (max-width:40rem){.wide table{min-width:38rem}}\n"
+    "@media screen and (max-width:40rem){.wide table{min-width:38rem}.wide svg{max-width:none}"
+    ".latest{direction:rtl}.latest svg{direction:ltr}td.t:last-child{min-width:18em}}\n"
     "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
     "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
     "font-size:12px}details{display:none}.wide{overflow:visible}"
@@ -118,6 +119,17 @@ void mw_put_number(mw_buf *out, double value)
         put_whole(out, round(value));
     else
         mw_buf_format(out, size < 1 ? "%.3f" : "%.4g", value);
+}
+
+void mw_put_percent(mw_buf *out, double share)
+{
+    double percent = 100 * share, size = fabs(percent);
+    if (!isfinite(percent))
+        mw_buf_char(out, '-');
+    else if (size > 0 && size < 0.05)
+        mw_buf_text(out, "under 0.1 %");
+    else
+        mw_buf_format(out, size > 0 && size < 9.95 ? "%.2g %%" : "%.0f %%", percent);
 }
 
 /* '=' too: then nothing in it looks like an attribute, even to a search of the text. */

@@ -232,17 +232,6 @@ void mw_paper_cell_mark(mw_paper *paper, mw_mark mark, mw_view word)
     add_cell(paper, (paper_cell){.kind = CELL_MARK, .mark = mark, .text = keep(paper, word)});
 }
 
-static void put_percent(mw_buf *out, double share)
-{
-    double percent = 100 * share;
-    if (isfinite(percent) && percent != 0 && fabs(percent) < 10)
-        mw_buf_format(out, "%.2g %%", percent);
-    else if (isfinite(percent))
-        mw_buf_format(out, "%.0f %%", percent);
-    else
-        mw_buf_char(out, '-');
-}
-
 void paper_put_cell(const paper_cell *cell, mw_buf *out)
 {
     switch (cell->kind) {
@@ -250,7 +239,7 @@ void paper_put_cell(const paper_cell *cell, mw_buf *out)
         mw_put_number(out, cell->value);
         break;
     case CELL_SHARE:
-        put_percent(out, cell->value);
+        mw_put_percent(out, cell->value);
         break;
     default:
         mw_buf_view(out, cell->text);
@@ -304,7 +293,7 @@ void paper_put_label(const mw_figure *figure, size_t i, mw_buf *out)
 void paper_put_figure_value(const mw_figure *figure, double value, mw_buf *out)
 {
     if (figure->kind == MW_FIGURE_PAIRS || strcmp(figure->unit, "%") == 0) {
-        put_percent(out, value);
+        mw_put_percent(out, value);
         return;
     }
     mw_put_number(out, value);
@@ -320,9 +309,9 @@ static void describe_pairs(const mw_figure *figure, mw_buf *out)
         if (fabs(now[i] - before[i]) > fabs(now[most] - before[most]))
             most = i;
     mw_buf_format(out, "Most changed: '%.*s', ", MW_VIEW_ARG(figure->labels[most]));
-    put_percent(out, before[most]);
+    mw_put_percent(out, before[most]);
     mw_buf_text(out, " before, ");
-    put_percent(out, now[most]);
+    mw_put_percent(out, now[most]);
     mw_buf_text(out, " now");
 }
 

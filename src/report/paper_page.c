@@ -37,9 +37,10 @@ static void put_cell(mw_buf *out, const paper_cell *cell, bool is_number)
 }
 
 /* What is wider than a phone is moved within its own frame, by keys, too. */
-static void open_frame(mw_buf *out, mw_view label)
+static void open_frame(mw_buf *out, mw_view label, bool is_time)
 {
-    mw_buf_text(out, "<div class=\"wide\" role=\"group\" tabindex=\"0\" aria-label=\"");
+    mw_buf_format(out, "<div class=\"wide%s\" role=\"group\" tabindex=\"0\" aria-label=\"",
+                  is_time ? " latest" : "");
     mw_put_escaped(out, label);
     mw_buf_text(out, "\">");
 }
@@ -47,7 +48,7 @@ static void open_frame(mw_buf *out, mw_view label)
 static void put_table(mw_buf *out, const paper_block *block)
 {
     size_t i = 0;
-    open_frame(out, block->text.size > 0 ? block->text : mw_view_of(block->key));
+    open_frame(out, block->text.size > 0 ? block->text : mw_view_of(block->key), false);
     mw_buf_text(out, "<table>");
     if (block->text.size > 0) {
         mw_buf_text(out, "<caption>");
@@ -107,7 +108,7 @@ static void put_numbers(mw_buf *out, const mw_figure *figure)
 {
     size_t n_columns = paper_n_columns(figure);
     mw_buf_text(out, "<details><summary>The numbers</summary>");
-    open_frame(out, figure->title);
+    open_frame(out, figure->title, false);
     mw_buf_format(out, "<table><thead><tr><th scope=\"col\">%s</th>",
                   figure->kind == MW_FIGURE_TIME ? "time" : "value");
     for (size_t c = 0; c < n_columns; c++)
@@ -138,7 +139,9 @@ static void put_figure(mw_buf *out, const mw_figure *figure)
     if (figure->kind == MW_FIGURE_PAIRS)
         mw_buf_format(out, "<p class=\"faint\">hollow: %s · filled: %s; share of the rows</p>\n",
                       figure->names[0], figure->names[1]);
+    open_frame(out, figure->title, figure->kind == MW_FIGURE_TIME);
     put_drawing(out, figure, title.data);
+    mw_buf_text(out, "</div>\n");
     put_numbers(out, figure);
     mw_buf_text(out, "</figure>\n");
     mw_buf_done(&title);

@@ -51,6 +51,12 @@ double reading_time(const mw_json *node, const char *key)
 
 /* ---- bins ------------------------------------------------------------------------------------ */
 
+/* The smallest number below nothing is the edge of "nothing or less". */
+static double edge_of(double value)
+{
+    return fabs(value) < 1e-300 ? 0 : value;
+}
+
 static void put_range(mw_buf *out, double low, double high)
 {
     if (isnan(low) && isnan(high)) {
@@ -59,10 +65,10 @@ static void put_range(mw_buf *out, double low, double high)
     }
     mw_buf_text(out, isnan(low) ? "up to " : isnan(high) ? "above " : "");
     if (!isnan(low))
-        mw_put_number(out, low);
+        mw_put_number(out, edge_of(low));
     mw_buf_text(out, isnan(low) || isnan(high) ? "" : " to ");
     if (!isnan(high))
-        mw_put_number(out, high);
+        mw_put_number(out, edge_of(high));
 }
 
 static void put_bin(mw_buf *out, const mw_json *bin)
@@ -171,10 +177,8 @@ void reading_put_percent(mw_buf *out, double share)
 {
     if (!isfinite(share))
         mw_buf_text(out, "an unknown share");
-    else if (share > 0 && share < 0.095)
-        mw_buf_format(out, "%.2g %%", 100 * share);
     else
-        mw_buf_format(out, "%.0f %%", 100 * share);
+        mw_put_percent(out, share);
 }
 
 /* 23,456 -> 23,000: more digits would say more than is known. */

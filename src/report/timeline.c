@@ -7,7 +7,7 @@
 
 #include "base/banned.h"
 
-enum { WHAT_BYTES = 1024, SHOWN_MAX = 500 };
+enum { WHAT_BYTES = 1024, NAME_BYTES = 128, SHOWN_MAX = 500 };
 
 void timeline_init(timeline *t, mw_arena *arena, double from, double to)
 {
@@ -151,14 +151,31 @@ static mw_view cut(mw_view text)
     return (mw_view){text.data, size};
 }
 
+/* What is kept as JSON is no sentence: its name stands for it. */
+static mw_view told(mw_view state, char room[NAME_BYTES])
+{
+    mw_json *read;
+    mw_error ignored;
+    if (state.size == 0 || state.data[0] != '{')
+        return cut(state);
+    room[0] = '\0';
+    if (mw_json_read(state, &read, &ignored) != MW_OK)
+        return mw_view_of(room);
+    mw_view name = reading_text(read, "name");
+    snprintf(room, NAME_BYTES, "%.*s", MW_VIEW_ARG(name));
+    mw_json_free(read);
+    return mw_view_of(room);
+}
+
 void timeline_add_audit(timeline *t, const mw_json *audit, mw_view endpoint, mw_view model)
 {
     const mw_json *entries = mw_json_member(audit, "entries");
     for (size_t i = 0; i < mw_json_count(entries); i++) {
         const mw_json *entry = mw_json_element(entries, i);
         mw_view action = reading_text(entry, "action"), object = reading_text(entry, "object");
-        mw_view before = cut(reading_text(entry, "before"));
-        mw_view after = cut(reading_text(entry, "after"));
+        char rooms[2][NAME_BYTES];
+        mw_view before = told(reading_text(entry, "before"), rooms[0]);
+        mw_view after = told(reading_text(entry, "after"), rooms[1]);
         if (is_work(action) || !concerns(entry, endpoint, model))
             continue;
         timeline_add(t, reading_time(entry, "time"),

@@ -57,7 +57,7 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
   const context = await browser.newContext({
     viewport: { width, height: 860 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce", timezoneId: "UTC",
   });
-  context.setDefaultTimeout(20000); /* a busy machine is no fault */
+  context.setDefaultTimeout(60000); /* a busy machine is no fault */
   const page = await context.newPage();
   await page.addInitScript(() => { /* how far things moved by themselves */
     window.shifts = [];

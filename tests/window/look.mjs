@@ -68,7 +68,7 @@ export async function look(server, name, path, { expect = "", dark, then, errors
     await audited(page);
     if (dark) await saved(page);
     await page.setViewportSize({ width: 320, height: 700 });
-    await wait(100);
+    await page.waitForFunction(() => document.documentElement.scrollWidth <= 320).catch(() => {}); /* charts follow a frame later */
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     check(wide <= 320, `${wide} pixels wide on a phone of 320`);
     await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true });

@@ -21,7 +21,7 @@ const bench = "mw capacity bench --input rows.csv --objective 10ms";
 /* Pages of a range that ends now, or stands still; asked for again each minute, when one is kept. */
 function useKept(metric: string[], from: number, to: number) {
   const path = `/mw/v1/history${query({ metric: metric.join(), from: Math.floor(from / minute) * minute, to: (Math.floor(to / minute) + 1) * minute })}`;
-  return useData<History>(server.value.alerting ? path : undefined, live.value === "on" ? 60000 : undefined);
+  return useData<History>(server.value.alerting || (server.value.known && !server.value.reached) ? path : undefined, live.value === "on" ? 60000 : undefined);
 }
 
 const full = (r: Resource, at: number | null) => (at == null ? "none" : at >= r.limit ? "firing" : at >= 0.85 * r.limit ? "watch" : "ok");
@@ -49,7 +49,7 @@ function Now({ load, resources }: { load: Load; resources: Resource[] }) {
   const state = full(worst, worst.peak);
   return (
     <>
-      <p class="lead"><StateWord state={state} word={words[state]} /> {worst.title} {percent(worst.now)}, {percent(worst.peak)} at the peak of this range; {percent(worst.limit)} is the limit{state === "ok" ? "." : `: ${worst.mend}.`}{" "}
+      <p class="lead"><StateWord state={state} word={words[state]} /> The fullest is <b>{worst.title.toLowerCase()}</b>: {percent(worst.now)} now, {percent(worst.peak)} at the peak of this range; {percent(worst.limit)} is the limit{state === "ok" ? "." : `: ${worst.mend}.`}{" "}
         {room == null
           ? <>Threads are too idle to tell how much more it carries. <span class="faint">To measure it, where nobody uses it:</span></>
           : room < 1 ? <b>The peak is beyond what it carries well.</b>
@@ -164,7 +164,7 @@ export function CapacityPage() {
   ];
   return (
     <Page title="Capacity" actions={<><RangePicker /><UseThis uses={uses} /></>}>
-      {server.value.known && !server.value.alerting ? <Panel title="What is nearest to its limit" wide><Empty command="mw serve model.json --alerts on">Pages of /metrics are kept by alerts, which this server has not. Start it with them; or look at it now with mw status:</Empty></Panel>
+      {server.value.reached && !server.value.alerting ? <Panel title="What is nearest to its limit" wide><Empty command="mw serve model.json --alerts on">Pages of /metrics are kept by alerts, which this server has not. Start it with them; or look at it now with mw status:</Empty></Panel>
         : !(server.value.known && isKnown(asked, lately)) ? <Loading height={900} /> : <>
         <Panel title="What is nearest to its limit" wide note={last ? <>a look each minute, the last {ago(last * 1000)}; {load ? `${rate(newest(load.requests))} requests a second` : ""}</> : ""}>
           <Shown of={asked} height={260}>

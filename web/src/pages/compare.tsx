@@ -8,9 +8,11 @@ import { Save } from "../parts/small";
 import { UseThis } from "../parts/copy";
 import { digits } from "../parts/format";
 import { Empty, ErrorBox, Loading, Page, Panel } from "../parts/panel";
+import { Refused } from "../parts/record";
 import { saveCsv, saveElement } from "../parts/save";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
+import { useWidth } from "../parts/timeline";
 import { Walk } from "../parts/walk";
 import { cellOf } from "./experiments";
 
@@ -23,17 +25,18 @@ export function ComparePage() {
   const ids = useMemo(() => [...new Set(param("runs").split(",").filter(Boolean))], [param("runs")]);
   const [runs, set] = useState<Run[]>();
   const [error, fail] = useState<Refusal>();
+  const [turn, again] = useState(0);
   useEffect(() => {
     set(undefined);
     fail(undefined);
     Promise.all(ids.slice(0, most).map((id) => ask<{ run: Run }>(paths.run(id)))).then((got) => set(got.map((g) => g.run)), fail);
-  }, [ids]);
+  }, [ids, turn]);
   return (
     <Page title="Compare runs" state={<span class="faint">{Math.min(ids.length, most)} of {ids.length} runs</span>} actions={
       ids.length > 0 && <UseThis uses={ids.slice(0, 3).map((id) => ({ title: `Run ${id.slice(0, 8)}`, path: paths.run(id) }))} />
     }>
       {ids.length === 0 && <Empty>Choose runs of an <A to="/experiments">experiment</A> (x), then Compare.</Empty>}
-      {error && <ErrorBox error={error} />}
+      {error && <Refused error={error} retry={() => again(turn + 1)} />}
       {!error && !runs && ids.length > 0 && <Loading height={400} />}
       {runs && runs.length > 0 && <Compared runs={runs} />}
     </Page>
@@ -129,6 +132,7 @@ function KeepBetween({ axes, brush, set }: { axes: Axis[]; brush: Brush | undefi
 interface Brush { axis: string; from: number; to: number }
 
 function Parallel({ runs, rows }: { runs: Run[]; rows: Row[] }) {
+  const { place, width } = useWidth<HTMLDivElement>(1000);
   const picture = useRef<SVGSVGElement>(null);
   const [over, setOver] = useState<string>();
   const [brush, setBrush] = useState<Brush>();
@@ -142,8 +146,8 @@ function Parallel({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const add = rows.filter((row) => !chosen.includes(row.name) && !row.name.startsWith("tags."));
   if (axes.length < 2)
     return <Panel title="Parallel coordinates" wide><Empty>Fewer than two parameters or metrics differ.</Empty></Panel>;
-  const [w, h, top, bottom] = [1200, 300, 34, 34];
-  const x = (i: number) => 70 + (i * (w - 160)) / (axes.length - 1);
+  const [w, h, top, bottom] = [Math.max(width, 110 * axes.length), 300, 34, 34];
+  const x = (i: number) => 50 + (i * (w - 120)) / (axes.length - 1);
   const y = (share: number) => (share < 0 ? h - 8 : top + (1 - share) * (h - top - bottom));
   const value = (run: number, axis: Axis) => axis.at(rows.find((r) => r.name === axis.name)!.values[run] ?? null);
   const isIn = (run: number) => {
@@ -169,8 +173,8 @@ function Parallel({ runs, rows }: { runs: Run[]; rows: Row[] }) {
         {brush && <button type="button" onClick={() => setBrush(undefined)}>all runs</button>}
       </>
     }>
-      <div class="scroll" tabIndex={0} role="region" aria-label="parallel coordinates">
-        <svg ref={picture} class="parallel" viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`${runs.length} runs over ${axes.map((a) => a.name).join(", ")}`}
+      <div ref={place} class="scroll" tabIndex={0} role="region" aria-label="parallel coordinates">
+        <svg ref={picture} class="parallel" width={w} height={h} viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`${runs.length} runs over ${axes.map((a) => a.name).join(", ")}`}
           onMouseUp={(event) => { if (start) { const at = share(event); setBrush(Math.abs(at - start.at) > 0.02 ? { axis: start.axis, from: Math.min(at, start.at) - 0.001, to: Math.max(at, start.at) + 0.001 } : undefined); setStart(undefined); } }}>
           {runs.map((run, i) => {
             const at = value(i, last);
@@ -269,6 +273,7 @@ function Curves({ runs }: { runs: Run[] }) {
 /* ---- scatter ---------------------------------------------------------------------------------- */
 
 function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
+  const { place, width: w } = useWidth<HTMLDivElement>(480);
   const picture = useRef<SVGSVGElement>(null);
   const numeric = rows.filter((row) => row.values.some((v) => typeof v === "number"));
   const pick = (name: string, fallback: Row | undefined) => numeric.find((row) => row.name === param(name)) ?? fallback;
@@ -281,7 +286,7 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
     const [x, y] = [a.values[i], b.values[i]];
     return typeof x === "number" && typeof y === "number" ? [{ run, x, y }] : [];
   });
-  const [w, h, left, bottom] = [560, 260, 60, 34];
+  const [h, left, bottom] = [260, 60, 34];
   const span = (values: number[]): [number, number] => { const [low, high] = [Math.min(...values), Math.max(...values)]; return high > low ? [low, high] : [low - 1, high + 1]; };
   const [xl, xh] = span(points.map((p) => p.x));
   const [yl, yh] = span(points.map((p) => p.y));
@@ -297,13 +302,15 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   );
   return (
     <Panel title="Scatter" note={`${points.length} of ${runs.length} runs have both`} actions={<>{select("sx", a)}{select("sy", b)}</>}>
-      <svg ref={picture} class="scatter" viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`${b.name} against ${a.name}, ${points.length} runs`}>
+      <div ref={place} class="bees">
+      <svg ref={picture} class="scatter" width={w} height={h} viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`${b.name} against ${a.name}, ${points.length} runs`}>
         <path class="axis" d={`M${left} 10V${h - bottom}H${w - 14}`} />
         {[0, 0.5, 1].map((s) => <text key={`x${s}`} class="axis-tick" x={left + s * (w - left - 20)} y={h - 16} text-anchor="middle">{digits(xl + s * (xh - xl))}</text>)}
         {[0, 0.5, 1].map((s) => <text key={`y${s}`} class="axis-tick" x={left - 6} y={h - bottom - s * (h - bottom - 16) + 4} text-anchor="end">{digits(yl + s * (yh - yl))}</text>)}
         {points.map((p) => <circle key={p.run.info.run_id} class="dot" cx={X(p.x)} cy={Y(p.y)} r="5" onMouseEnter={() => setOver(tell(p))} onMouseLeave={() => setOver("")}><title>{nameOf(p.run)}</title></circle>)}
         {here && <circle class="here" cx={X(here.x)} cy={Y(here.y)} r="7" />}
       </svg>
+      </div>
       <p class="tip faint" aria-live="off">{over || " "}</p>
       <Walk label="the scatter" n={sorted.length} at={at} set={setAt} tell={(k) => (sorted[k] ? tell(sorted[k]!) : "")} act={(k) => sorted[k] && go(`/runs/${sorted[k]!.run.info.run_id}`)} word="Open this run" />
       <Save name="scatter" csv={() => saveCsv("scatter", ["run", a.name, b.name], points.map((p) => [nameOf(p.run), p.x, p.y]))} svg={() => saveElement("scatter", picture.current!, "svg")} png={() => saveElement("scatter", picture.current!, "png")} />

@@ -83,7 +83,7 @@ function Columns({ report }: { report: DriftReport }) {
         { key: "bar", title: "0 to 0.5, limit 0.2", cell: (c) => <Bar value={effect(c)} /> },
         { key: "missing", title: "Missing", right: true, value: (c) => c.missing_share, cell: (c) => <span title={`in the reference ${percent(c.missing_share_reference)}`}>{percent(c.missing_share)}</span>, narrow: true },
         { key: "outside", title: "Outside", right: true, value: (c) => c.outside_share, cell: (c) => percent(c.outside_share), narrow: true },
-        { key: "evidence", title: "Evidence (ln e)", right: true, value: (c) => c.log_e_value, cell: (c) => c.log_e_value == null ? "–" : c.log_e_value.toFixed(1), narrow: true },
+        { key: "evidence", title: "Evidence (ln e)", right: true, value: (c) => c.log_e_value, cell: (c) => digits(c.log_e_value), narrow: true },
       ]} />
       {sorted.length > 10 && <button type="button" onClick={() => setAll(!all)}>{all ? "the ten largest" : `all ${sorted.length}`}</button>}
     </>

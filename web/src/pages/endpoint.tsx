@@ -12,7 +12,7 @@ import { UseThis, copy, curlOf } from "../parts/copy";
 import { bytes, count, moment, percent, rate, seconds, ago } from "../parts/format";
 import { Heat } from "../parts/heat";
 import { Icon, StateWord } from "../parts/icons";
-import { Empty, Loading, Page, Panel, Shown } from "../parts/panel";
+import { Empty, ErrorBox, Loading, Page, Panel, Shown } from "../parts/panel";
 import { A, RangePicker } from "../parts/shell";
 import { Table } from "../parts/table";
 import { RolloutBox, RolloutState } from "../parts/rollout";
@@ -252,7 +252,7 @@ export function EndpointPage({ name }: { name: string }) {
         <button type="button" class="quiet" title="copy a link that shows the same tomorrow (y)" aria-label="copy link" onClick={() => void copy(frozenLink(), "link copied")}><Icon name="copy" /></button>
       </>
     }>
-      {!(isKnown(detail, series) && server.value.known && rollouts.known) ? <Loading height={900} /> : <>
+      {!(isKnown(detail, series) && server.value.known && rollouts.known) ? <Loading height={900} /> : detail.error && !detail.data ? <><ErrorBox error={detail.error} retry={detail.reload} /><A to="/endpoints">All endpoints</A></> : <>
       {e && e.reasons.length > 0 && (
         <ul class="reasons page-reasons">
           {e.reasons.map((reason) => <li key={reason.text}><StateWord state={reason.level} /> <span>{reason.text}</span></li>)}

@@ -5,7 +5,7 @@ import { useData } from "../api/use";
 import { listen } from "../state/live";
 import { go, param, setQuery } from "../state/router";
 import { UseThis } from "../parts/copy";
-import { Page, Panel, Shown } from "../parts/panel";
+import { Empty, Page, Panel, Shown } from "../parts/panel";
 import { Table } from "../parts/table";
 import { columnsOf } from "./overview";
 import { useRollouts } from "../parts/now";
@@ -26,7 +26,8 @@ export function EndpointsPage() {
               <input type="search" value={words} placeholder="name" aria-label="filter by name"
                 onInput={(event) => { set(event.currentTarget.value); setQuery({ q: event.currentTarget.value }); }} />
             }>
-              <Table name="endpoints" rows={rows} columns={columns} id={(e) => e.name} open={(e) => go(`/endpoints/${encodeURIComponent(e.name)}`)} height={760} />
+              {rows.length === 0 ? <Empty {...(o.total === 0 ? { command: "mw serve model.json" } : {})}>{o.total === 0 ? "Nothing is served yet. Serve a model:" : "No endpoint has such a name."}</Empty>
+                : <Table name="endpoints" rows={rows} columns={columns} id={(e) => e.name} open={(e) => go(`/endpoints/${encodeURIComponent(e.name)}`)} height={760} />}
             </Panel>
           );
         }}

@@ -7,8 +7,8 @@ import { useData } from "../api/use";
 import { go, href, param, setQuery } from "../state/router";
 import { Command, UseThis } from "../parts/copy";
 import { ago, digits, moment } from "../parts/format";
-import { Empty, ErrorBox, Loading, Page, Panel } from "../parts/panel";
-import { Recorded } from "../parts/record";
+import { Empty, Loading, Page, Panel } from "../parts/panel";
+import { Recorded, Refused } from "../parts/record";
 import { A } from "../parts/shell";
 import { Table, type Column } from "../parts/table";
 
@@ -163,7 +163,7 @@ export function RunsPage({ id }: { id: string }) {
           <input type="search" value={words} aria-label="filter in MLflow's grammar" placeholder="metrics.auc > 0.8 and params.depth = '6'" onInput={(e) => setWords(e.currentTarget.value)} />
           <button type="submit">Search</button>
         </form>
-        {found.error && <ErrorBox error={found.error} retry={found.again} />}
+        {found.error && <Refused error={found.error} retry={found.again} />}
         {!found.error && found.busy && found.runs.length === 0 && <Loading height={300} />}
         {!found.error && !found.busy && found.runs.length === 0 && (filter
           ? <Empty>No run is like that. <a href={href(`/experiments/${id}`)} onClick={(e) => { e.preventDefault(); setWords(""); setQuery({ filter: undefined }, false); }}>Show all</a>.</Empty>

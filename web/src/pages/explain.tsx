@@ -9,6 +9,7 @@ import { UseThis } from "../parts/copy";
 import { digits } from "../parts/format";
 import { Empty, ErrorBox, Loading, Page, Panel, Shown } from "../parts/panel";
 import { saveCsv, saveElement } from "../parts/save";
+import { useWidth } from "../parts/timeline";
 import type { Row, Value } from "../parts/rows";
 import { Many } from "./explain_many";
 import { Nearest } from "./nearest";
@@ -34,9 +35,9 @@ export function ExplainPage() {
         <span class="ranges" role="group" aria-label="how many rows">
           {([["", "One row"], ["many", "Many rows"]] as const).map(([view, word]) => <button type="button" key={view} aria-pressed={param("view") === view} onClick={() => setQuery({ view })}>{word}</button>)}
         </span>
-      <select aria-label="endpoint" value={name} onChange={(e) => setQuery({ endpoint: e.currentTarget.value, row: undefined, class: undefined }, false)}>
+      {!!overview.data?.items.length && <select aria-label="endpoint" value={name} onChange={(e) => setQuery({ endpoint: e.currentTarget.value, row: undefined, class: undefined }, false)}>
         {(overview.data?.items ?? []).map((e) => <option key={e.name} value={e.name}>{e.name}</option>)}
-      </select>
+      </select>}
       </>
     }>
       <Shown of={overview} height={400}>
@@ -205,6 +206,7 @@ function Input({ column, value, was, set }: { column: Column; value: Value; was:
 
 /* Bars from the bias to the margin: the largest first, what is left together at the end. */
 function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row; prediction: number | undefined; name: string }) {
+  const { place, width: w } = useWidth<HTMLDivElement>(480);
   const picture = useRef<SVGSVGElement>(null);
   const sorted = Object.entries(one.contributions).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
   const shown = sorted.slice(0, 12);
@@ -219,14 +221,16 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
   });
   const all = [one.bias, one.margin, ...steps.flatMap((s) => [s.from, s.to])];
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const [w, rowHeight, left] = innerWidth < 560 ? [380, 26, 130] : [640, 26, 210];
+  const [rowHeight, left] = [26, Math.min(210, Math.round(w * 0.42))];
+  const fit = Math.floor((left - 8) / 7.8);
   const h = (steps.length + 2) * rowHeight + 24;
   const x = (v: number) => left + ((v - low) / Math.max(1e-12, high - low)) * (w - left - 70);
   const off = one.bias + Object.values(one.contributions).reduce((sum, v) => sum + v, 0) - one.margin;
   return (
     <>
       <p class="outcome">base {digits(one.bias)} → margin <b>{digits(one.margin)}</b>{prediction !== undefined && <>, predicted <b>{digits(prediction)}</b></>}</p>
-      <svg ref={picture} class="waterfall" viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`from ${digits(one.bias)} to ${digits(one.margin)}: ${bars.slice(0, 5).map((b) => `${b.label} ${b.value > 0 ? "+" : ""}${digits(b.value)}`).join(", ")}`}>
+      <div ref={place} class="bees">
+      <svg ref={picture} class="waterfall" width={w} height={h} viewBox={`0 0 ${w} ${h}`} role="img" aria-label={`from ${digits(one.bias)} to ${digits(one.margin)}: ${bars.slice(0, 5).map((b) => `${b.label} ${b.value > 0 ? "+" : ""}${digits(b.value)}`).join(", ")}`}>
         <path class="zero" d={`M${x(one.bias)} 0V${h - 20}`} />
         {steps.map((s, i) => {
           const y = i * rowHeight + 6;
@@ -237,7 +241,7 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
           const d = up ? `M${a} ${y}h${width - tip}l${tip} 8l${-tip} 8h${-(width - tip)}z` : `M${b} ${y}h${-(width - tip)}l${-tip} 8l${tip} 8h${width - tip}z`;
           return (
             <g key={s.label}>
-              <text class="wf-name" x={left - 8} y={y + 12} text-anchor="end">{s.label.length > left / 6.5 ? `${s.label.slice(0, Math.floor(left / 6.5) - 1)}…` : s.label}<title>{s.label}</title></text>
+              <text class="wf-name" x={left - 8} y={y + 12} text-anchor="end">{s.label.length > fit ? `${s.label.slice(0, fit - 1)}…` : s.label}<title>{s.label}</title></text>
               <path class={up ? "wf-up" : "wf-down"} d={d} />
               <text class="wf-value" x={b + 6} y={y + 12}>{up ? "+" : "−"}{digits(Math.abs(s.value))}</text>
               {i + 1 < steps.length && <path class="wf-join" d={`M${x(s.to)} ${y}V${y + rowHeight + 16}`} />}
@@ -248,6 +252,7 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
         <circle class="wf-end" cx={x(one.margin)} cy={steps.length * rowHeight + 16} r="4" />
         <text class="wf-value" x={x(one.margin) + 9} y={steps.length * rowHeight + 20}>{digits(one.margin)}</text>
       </svg>
+      </div>
       <p class="faint">sum check: bias and contributions differ from the margin by {Math.abs(off) < 1e-12 ? "0" : off.toExponential(0)}</p>
       <Save name="waterfall" csv={() => saveCsv(`${name} contributions`, ["column", "value", "contribution"], sorted.map(([c, v]) => [c, row[c] ?? "", v]))}
         svg={() => saveElement("waterfall", picture.current!, "svg")} png={() => saveElement("waterfall", picture.current!, "png")} />

@@ -143,7 +143,7 @@ function Importance({ name, features }: { name: string; features: Feature[] }) {
   const most = Math.max(features[0]?.mean ?? 0, 1e-12);
   const left = Math.min(190, width * 0.4);
   const row = 22;
-  const fit = Math.floor(left / 6.8);
+  const fit = Math.floor((left - 8) / 7.8);
   return (
     <Panel title="Importance" note="mean size of the contributions, margin units">
       <div ref={place} class="bees">
@@ -221,7 +221,7 @@ function Beeswarm({ name, top, total, open }: { name: string; top: Feature[]; to
   const reach = Math.max(1e-12, ...ends.map(Math.abs));
   const x = (v: number) => left + 6 + ((v + reach) / (2 * reach)) * (width - left - 16);
   const points = useMemo(() => top.flatMap((f, at) => laidOut(f.values, x, at * row + row / 2 + 4, row / 2 - 3).map((p, i) => ({ ...p, i, shade: shadeOf(f.place[i]!) }))), [top, width]);
-  const fit = Math.floor(left / 6.8);
+  const fit = Math.floor((left - 8) / 7.8);
   const [at, setAt] = useState<number>();
   const rows = top[0]?.values.length ?? 0;
   const tell = (i: number) => `row ${i + 1} of ${rows}: ${top.slice(0, 3).map((f) => `${f.name} ${f.cells[i] ?? "missing"} gives ${signed(f.values[i]!)}`).join(", ")}`;
@@ -275,7 +275,7 @@ function Dependence({ name, feature, all, open }: { name: string; feature: Featu
   const sorted = useMemo(() => [...points].sort((p, q) => p.x - q.x), [points]);
   const [at, setAt] = useState<number>();
   const here = at === undefined ? undefined : sorted[at];
-  const ticks = texts ? keys.slice(0, 20).map((_, i) => i) : [0, 0.25, 0.5, 0.75, 1].map((s) => lowX + (highX - lowX) * s);
+  const ticks = texts ? keys.slice(0, 20).map((_, i) => i) : (width < 500 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map((s) => lowX + (highX - lowX) * s);
   const chooser = (label: string, value: string, set: (v: string) => void) => (
     <label>{label} <select value={value} onChange={(e) => set(e.currentTarget.value)}>{all.map((f) => <option key={f.name}>{f.name}</option>)}</select></label>
   );
@@ -289,7 +289,7 @@ function Dependence({ name, feature, all, open }: { name: string; feature: Featu
           {[lowY, 0, highY].map((v, i) => (
             <g key={i}><path class={v === 0 ? "zero" : "tl-grid"} d={`M${left} ${y(v)}H${width}`} /><text class="tl-tick" x={left - 6} y={y(v) + 4} text-anchor="end">{digits(v)}</text></g>
           ))}
-          {ticks.map((v, i) => <text key={i} class="tl-tick" x={x(v)} y={height - 10} text-anchor={texts ? "middle" : i === 0 ? "start" : i === 4 ? "end" : "middle"}>{texts ? keys[v]!.slice(0, 14) : digits(v)}</text>)}
+          {ticks.map((v, i) => <text key={i} class="tl-tick" x={x(v)} y={height - 10} text-anchor={texts ? "middle" : i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle"}>{texts ? keys[v]!.slice(0, 14) : digits(v)}</text>)}
           <Points points={points} />
           {here && <circle class="here" cx={here.x} cy={here.y} r="6" />}
         </svg>

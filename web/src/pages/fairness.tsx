@@ -110,7 +110,7 @@ function sentence(name: string, of: Attribute): string {
   const rate = (group: string) => percent(number(of.groups[group]?.selection_rate));
   const test = of.selection_tests?.pairs?.[least[0]];
   const [low, high] = pair(test?.difference_newcombe95);
-  const sure = test?.p_fisher_holm != null ? ` The difference is ${percent(Math.abs(test.difference ?? 0))} (${signed(low)} to ${signed(high)}); chance alone shows as much ${test.p_fisher_holm < 0.001 ? "less than once in 1,000 times" : `in ${percent(test.p_fisher_holm)} of the times`}.` : "";
+  const sure = test?.p_fisher_holm != null ? ` The difference is ${signed(test.difference)} (${signed(low)} to ${signed(high)}); chance alone shows as much ${test.p_fisher_holm < 0.001 ? "less than once in 1,000 times" : `in ${percent(test.p_fisher_holm)} of the times`}.` : "";
   return `${least[0]} is selected in ${rate(least[0])} of the rows, ${most[0]} in ${rate(most[0])}: ${digits(least[1])} of it${least[1] < 0.8 ? ", under four fifths" : ", four fifths or more"}.${sure}`;
 }
 
@@ -138,7 +138,7 @@ function One({ name, of }: { name: string; of: Attribute }) {
       {!!of.checks?.length && (
         <Table<Check> name={`limits by ${name}`} rows={of.checks} id={(c) => c.measure ?? c.name ?? ""} columns={[
           { key: "verdict", title: "Verdict", value: (c) => c.verdict, cell: (c) => <StateWord state={c.verdict === "pass" ? "ok" : c.verdict === "fail" ? "firing" : "watch"} word={c.verdict} /> },
-          { key: "measure", title: "Limit", value: (c) => c.measure, cell: (c) => c.measure ?? c.name },
+          { key: "measure", title: "Limit", value: (c) => c.measure, cell: (c) => (c.measure ?? c.name ?? "").replaceAll("_", " ") },
           { key: "value", title: "Value", right: true, value: (c) => c.value, cell: (c) => digits(c.value) },
           { key: "interval", title: "95 %", cell: (c) => (c.interval95 ? `${digits(c.interval95[0])} to ${digits(c.interval95[1])}` : "–") },
           { key: "line", title: "Must be", cell: (c) => [c.min != null && `${digits(c.min)} or more`, c.max != null && `${digits(c.max)} or less`].filter(Boolean).join(", ") },

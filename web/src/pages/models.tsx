@@ -59,8 +59,8 @@ export function ModelPage({ name }: { name: string }) {
     ]} />}>
       {!isKnown(model, versions) ? <Loading height={500} /> : <>
       {model.data?.registered_model.description && <p class="lead">{model.data.registered_model.description}</p>}
-      <Tags tags={model.data?.registered_model.tags} />
-      <Panel title="Versions" wide note="choose two to see what differs" actions={
+      {!!model.data?.registered_model.tags?.length && <p class="lead"><Tags tags={model.data.registered_model.tags} /></p>}
+      {model.error && !model.data && versions.data ? <ErrorBox error={model.error} retry={model.reload} /> : <Panel title="Versions" wide note="choose two to see what differs" actions={
         <button type="button" class="main" disabled={chosen.size !== 2} onClick={() => { const [x, y] = [...chosen].sort((p, q) => Number(p) - Number(q)); setQuery({ diff: `${x}..${y}` }, false); }}>Diff</button>
       }>
         <Recorded of={versions} height={200}>
@@ -76,7 +76,7 @@ export function ModelPage({ name }: { name: string }) {
               ]} />
           )}
         </Recorded>
-      </Panel>
+      </Panel>}
       {a && b && <Diff name={name} a={a} b={b} />}
       </>}
     </Page>

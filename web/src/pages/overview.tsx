@@ -119,7 +119,7 @@ function Body({ overview, rollouts, firing }: { overview: Overview; rollouts: Ro
         <li><b>{overview.total}</b> endpoint{overview.total === 1 ? "" : "s"}</li>
         <li><b>{rate(sum)}</b> requests/s</li>
         {(["firing", "watch", "ok", "none"] as const).filter((s) => total(s) > 0).map((s) => (
-          <li key={s}><b>{total(s)}</b> <StateWord state={s} /></li>
+          <li key={s}><b>{total(s)}</b> of them <StateWord state={s} /></li>
         ))}
         <li class="faint" title={ago(overview.started)}>up since {moment(overview.started)}, version {overview.server_version}</li>
       </ul>

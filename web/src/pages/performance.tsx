@@ -58,7 +58,7 @@ export function Performance({ name }: { name: string }) {
               { key: "value", title: metric, right: true, value: (l) => l.estimate.value, cell: (l) => digits(l.estimate.value) },
               { key: "interval", title: `${digits(low)} to ${digits(high)}`, cell: (l) => <Interval e={l.estimate} low={low} high={high} /> },
               { key: "labels", title: "Labels", right: true, value: (l) => l.labels, cell: (l) => count(l.labels) },
-              { key: "delay", title: "They take", right: true, narrow: true, value: (l) => l.part.delay_seconds_p50, cell: (l) => lasting(l.part.delay_seconds_p50) },
+              { key: "delay", title: "Labels take", right: true, narrow: true, value: (l) => l.part.delay_seconds_p50, cell: (l) => lasting(l.part.delay_seconds_p50) },
               { key: "last", title: "The newest", narrow: true, value: (l) => l.part.last_ms, cell: (l) => moment(l.part.last_ms) },
             ]} />}
       </Shown>

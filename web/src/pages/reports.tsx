@@ -86,7 +86,7 @@ function Make({ changed }: { changed: () => void }) {
     <Panel title="A new report" wide note={kinds[kind]!.says}>
       <form class="filter" onSubmit={(event) => { event.preventDefault(); make(); }}>
         <label>kind <select value={kind} onChange={(e) => { setKind(e.currentTarget.value); setOf(""); }}>{Object.entries(kinds).filter(([k]) => k !== "card" || server.value.record).map(([k, { word }]) => <option key={k} value={k}>{word}</option>)}</select></label>
-        <label>of {isOfEndpoint
+        <label>of {isOfEndpoint && names.length === 0 ? <span class="faint">nothing is served yet</span> : isOfEndpoint
           ? <select value={wanted} onChange={(e) => setOf(e.currentTarget.value)}>{names.map((n) => <option key={n}>{n}</option>)}</select>
           : <input value={of} placeholder={kinds[kind]!.of} onInput={(e) => setOf(e.currentTarget.value)} />}</label>
         <button type="submit" class="main" disabled={busy || !wanted}>{busy ? "it is being made" : "Make it"}</button>
@@ -125,7 +125,9 @@ export function ReportsPage() {
   );
 }
 
+/* A frame would show what the server says of it as it came: it is asked of the list, which knows. */
 export function ReportPage({ id }: { id: string }) {
+  const all = useData<Found>("/mw/v1/reports");
   const [, kind, of] = id.split("~");
   const url = base + pathOf(id);
   const able = useReceivers();
@@ -140,7 +142,9 @@ export function ReportPage({ id }: { id: string }) {
       <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>
       <UseThis uses={[{ title: "This report", path: pathOf(id) }, { title: "Send it to a receiver", path: "/mw/v1/receivers/RECEIVER:send", body: { report: id }, cli: `mw report ${kind} ${of} --server ${location.host} --send RECEIVER` }]} />
     </>}>
-      <iframe id="report" class="report" src={url} title={`${word} of ${of}`} />
+      <Shown of={all} height={480}>{(found) => !found.items.some((r) => r.id === id)
+        ? <Empty>This report is not kept here any more, or never was. <A to="/reports">Those that are</A>, or make it anew.</Empty>
+        : <iframe id="report" class="report" src={url} title={`${word} of ${of}`} />}</Shown>
     </Page>
   );
 }

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { zoom } from "../state/range";
 import { held } from "../state/live";
 import { dark, zone } from "../state/settings";
-import { digits } from "./format";
+import { digits, tick } from "./format";
 import { Save } from "./small";
 import { saveBytes, saveCsv, saveSvg, svgOfLines } from "./save";
 
@@ -52,6 +52,7 @@ function drawMarks(marks: Mark[]) {
     paint.save();
     paint.strokeStyle = paint.fillStyle = css("--faint");
     paint.setLineDash([4, 4]);
+    const taken: number[] = []; /* where the texts of each line end: those that meet stand below each other */
     for (const mark of marks) {
       const x = Math.round(u.valToPos(mark.t, "x", true));
       if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
@@ -59,9 +60,13 @@ function drawMarks(marks: Mark[]) {
       paint.moveTo(x, u.bbox.top);
       paint.lineTo(x, u.bbox.top + u.bbox.height);
       paint.stroke();
-      const fits = x + 4 + paint.measureText(mark.text).width < u.bbox.left + u.bbox.width;
-      paint.textAlign = fits ? "left" : "right";
-      paint.fillText(mark.text, fits ? x + 4 : x - 4, u.bbox.top + 12);
+      const size = paint.measureText(mark.text).width + 4;
+      const begin = x + size < u.bbox.left + u.bbox.width ? x + 4 : x - size;
+      const free = taken.findIndex((end) => end < begin);
+      const line = free < 0 ? taken.length : free;
+      taken[line] = begin + size;
+      paint.textAlign = "left";
+      if (line < 4) paint.fillText(mark.text, begin, u.bbox.top + 12 * devicePixelRatio * (line + 1));
     }
     paint.restore();
   };
@@ -97,7 +102,7 @@ export function Chart(props: ChartProps) {
         ...(isUtc ? { tzDate: (s: number) => uPlot.tzDate(new Date(s * 1000), "Etc/UTC") } : {}),
         axes: [
           { ...axis, size: 28, space: 64, ...(time ? { values: timeTicks } : {}) },
-          { ...axis, size: 58, values: (_u: uPlot, at: number[]) => at.map((v) => (v == null ? "" : show(v))) },
+          { ...axis, size: 58, values: (_u: uPlot, at: number[]) => at.map((v) => (v == null ? "" : tick(show(v)))) },
         ],
         series: [
           time ? { value: (_u, v) => (v == null ? "" : clockOf(v)) } : { label: "step", value: (_u, v) => (v == null ? "" : String(v)) },
@@ -114,6 +119,7 @@ export function Chart(props: ChartProps) {
         ] as uPlot.Series[],
         hooks: {
           draw: [(u) => drawMarks(latest.current.marks ?? [])(u)],
+          setLegend: [(u) => u.root.classList.toggle("idle", u.cursor.idx == null)],
           setSelect: [
             (u) => {
               if (!time || u.select.width < 4) return;

@@ -11,16 +11,24 @@ export function rate(value: number | null | undefined): string {
   return digits(value);
 }
 
-/* Three digits that matter. */
+/* Three digits that matter; of a whole number, none behind the point. */
+function sized(size: number): string {
+  if (size >= 100) return size.toLocaleString("en", { maximumFractionDigits: 0 });
+  if (Number.isInteger(size)) return String(size);
+  if (size >= 10) return size.toFixed(1);
+  if (size >= 1) return size.toFixed(2);
+  if (size >= 0.001) return String(Number(size.toPrecision(3)));
+  return size.toExponential(1).replace("e-", "e−");
+}
+
 export function digits(value: number | null | undefined): string {
   if (value == null || !Number.isFinite(value)) return none;
-  const size = Math.abs(value);
-  if (size === 0) return "0";
-  if (size >= 100) return value.toLocaleString("en", { maximumFractionDigits: 0 });
-  if (size >= 10) return value.toFixed(1);
-  if (size >= 1) return value.toFixed(2);
-  if (size >= 0.001) return String(Number(value.toPrecision(3)));
-  return value.toExponential(1);
+  return value < 0 ? `−${sized(-value)}` : sized(value);
+}
+
+/* What stands beside an axis: no noughts at the end of a fraction. */
+export function tick(text: string): string {
+  return text.replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
 }
 
 export function count(value: number | null | undefined): string {
@@ -29,6 +37,7 @@ export function count(value: number | null | undefined): string {
 
 export function seconds(value: number | null | undefined): string {
   if (value == null) return none;
+  if (value === 0) return "0 s";
   if (value < 1e-3) return `${digits(value * 1e6)} µs`;
   if (value < 1) return `${digits(value * 1e3)} ms`;
   return `${digits(value)} s`;

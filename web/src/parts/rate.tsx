@@ -10,12 +10,12 @@ export const pair = (value: unknown): Pair => (Array.isArray(value) ? (value as 
 
 /* A rate from 0 to 1 with its interval. */
 function Rate({ value, interval, line }: { value: number | null; interval: Pair; line?: number | null }) {
-  const x = (v: number) => 4 + Math.max(0, Math.min(1, v)) * 92;
+  const x = (v: number) => 4 + Math.max(0, Math.min(1, v)) * 76;
   const [low, high] = interval;
   return (
     <span class="rate">
-      <svg class="interval" viewBox="0 0 100 14" width="100" height="14" aria-hidden="true">
-        <path class="iv-zero" d="M4 7H96" />
+      <svg class="interval" viewBox="0 0 84 14" width="84" height="14" aria-hidden="true">
+        <path class="iv-zero" d="M4 7H80" />
         {line != null && <path class="iv-limit" d={`M${x(line)} 0v14`} />}
         {low != null && high != null && <path class="iv-line" d={`M${x(low)} 7H${Math.max(x(high), x(low) + 1)}`} />}
         {value != null && <circle class="iv-dot" cx={x(value)} cy="7" r="3.5" />}

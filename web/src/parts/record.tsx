@@ -2,14 +2,18 @@
 import type { ComponentChildren } from "preact";
 import type { Refusal } from "../api/client";
 import type { Asked } from "../api/use";
-import { Empty, Shown } from "./panel";
+import { Empty, ErrorBox, Shown } from "./panel";
 
 /* A server without a record is no error, but something to be told about. */
 export function Recorded<T>({ of, height, children }: { of: Asked<T>; height?: number; children: (data: T) => ComponentChildren }) {
-  if (!of.data && of.error && isUnrecorded(of.error))
-    return <Empty command="mw serve --record ./record">This server keeps no record of experiments and models. Start it with one:</Empty>;
+  if (!of.data && of.error && isUnrecorded(of.error)) return <Unrecorded />;
   return <Shown of={of} {...(height ? { height } : {})}>{children}</Shown>;
 }
+
+export const Unrecorded = () => <Empty command="mw serve --record ./record">This server keeps no record of experiments and models. Start it with one:</Empty>;
+
+/* A refusal of what is asked by the page itself, or what to do about it. */
+export const Refused = ({ error, retry }: { error: Refusal; retry: () => void }) => (isUnrecorded(error) ? <Unrecorded /> : <ErrorBox error={error} retry={retry} />);
 
 function isUnrecorded(error: Refusal): boolean {
   return error.status === 404 && error.what.includes("keeps no record");

@@ -67,6 +67,7 @@ export function Timeline({ name, bars, events, from, to }: { name: string; bars:
           </g>
         ))}
       </svg>
+      {rows.length === 0 && <p class="faint">Nothing in this range.</p>}
       {rows.length > most && <p class="faint">the first {most} of {rows.length}</p>}
       <Save name={name} csv={() => saveCsv(name, ["what", "from", "to", "kind", "text"], seen.map((b) => [b.row, new Date(b.from).toISOString(), b.to ? new Date(b.to).toISOString() : "", b.kind, b.text]))}
         svg={() => saveElement(name, picture.current!, "svg")} png={() => saveElement(name, picture.current!, "png")} />

@@ -1,14 +1,15 @@
-/* What this server has at all: nothing is asked for that it cannot answer. */
+/* What this server has at all: nothing is asked for that it cannot answer. `known` is true once it was
+ * asked, `reached` once it has answered: until then nothing is said to be missing. */
 import { computed, signal } from "@preact/signals";
 
-export const server = signal({ known: false, record: false, watching: false, alerting: false, logging: false });
+export const server = signal({ known: false, reached: false, record: false, watching: false, alerting: false, logging: false });
 
 interface Told { record: boolean; watching: boolean; alerting: boolean; logging: boolean }
 
 export function learn({ record, watching, alerting, logging }: Told) {
   const now = server.value;
-  if (!now.known || now.record !== record || now.watching !== watching || now.alerting !== alerting || now.logging !== logging)
-    server.value = { known: true, record, watching, alerting, logging };
+  if (!now.reached || now.record !== record || now.watching !== watching || now.alerting !== alerting || now.logging !== logging)
+    server.value = { known: true, reached: true, record, watching, alerting, logging };
 }
 
 export interface Grant { role: string; on: string; object?: string }
