@@ -8,8 +8,7 @@
  *     data: {"endpoint":"churn","t":1764261000,"ok":41,...}
  *
  * Nothing is kept for a stream but the second it was told last. What it missed comes from the
- * samples, a quarter of an hour at most; beyond that it is told to read all anew (resync). Over
- * HTTP/2 an answer is whole: the client asks again, as event streams do by themselves. */
+ * samples, a quarter of an hour at most; beyond that it is told to read all anew (resync). */
 #include "look.h"
 
 #include "mlflow.h"

@@ -39,6 +39,7 @@ void net_exchange_renew(net_exchange *exchange)
 {
     mw_exchange *shown = &exchange->shown;
     exchange->state = NET_EXCHANGE_OPEN;
+    exchange->is_again = false;
     mw_arena_reset(&exchange->arena);
     mw_buf_reset(&exchange->reply);
     shown->began_ns = exchange->connection->ready_ns;

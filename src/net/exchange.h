@@ -20,8 +20,8 @@ void net_exchange_mend_reply(net_exchange *exchange);
 /* ---- lasting.c: bodies that go on at news ------------------------------------------------------
  */
 
-/* Whether one more may wait; else the exchange holds a refusal. */
-bool net_lasting_may_begin(net_exchange *exchange);
+/* Whether this answer begins such a body; where too many wait, it becomes a refusal. */
+bool net_lasting_begins(net_exchange *exchange);
 /* Join the loop's list of those that wait; leave it (also where it is in none). */
 void net_lasting_wait(net_exchange *exchange);
 void net_lasting_forget(net_exchange *exchange);

@@ -135,9 +135,7 @@ static step answer(net_connection *connection, net_exchange *exchange)
         shown->close_after = http->refused = true;
     if (shown->reply_goes_on || exchange->in_parts)
         return answer_part(connection, exchange);
-    bool begins = shown->stays && !exchange->lasts && shown->status == 200 &&
-                  shown->method != MW_HEAD && net_lasting_may_begin(exchange);
-    if (begins || exchange->lasts)
+    if (exchange->lasts || net_lasting_begins(exchange))
         return answer_piece(connection, exchange);
     net_exchange_end(exchange, false);
     bool keep = may_keep_alive(connection, exchange);

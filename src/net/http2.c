@@ -301,7 +301,10 @@ static void http2_drain(net_connection *connection)
         return;
     nghttp2_submit_shutdown_notice(http2->session);
     for (net_stream *stream = http2->streams; stream; stream = stream->after)
-        net_grpc_drain(stream);
+        if (stream->exchange && stream->exchange->waits)
+            net_stream_end_lasting(stream);
+        else
+            net_grpc_drain(stream);
     http2_ready(connection);
 }
 

@@ -133,6 +133,8 @@ bool net_stream_submit_head(net_stream *stream, bool has_body);
 bool net_stream_submit_trailers(net_stream *stream, mw_view lines);
 /* There is more in `out`, or its end. */
 void net_stream_resume(net_stream *stream);
+/* A body that goes on at news is over. */
+void net_stream_end_lasting(net_stream *stream);
 void net_stream_say_continue(net_stream *stream);
 void net_stream_reset(net_stream *stream, uint32_t code);
 

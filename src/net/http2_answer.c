@@ -5,6 +5,7 @@
 #include "token.h"
 
 enum { MOST_REPLY_HEADERS = 32, REPLY_HEADERS = 5 };
+#define NO_LENGTH UINT64_MAX
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
@@ -27,7 +28,7 @@ static ssize_t read_end(net_stream *stream, size_t n_sent, uint32_t *flags)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         return (ssize_t)n_sent;
     }
-    if (!stream->is_running && !stream->is_queued && !stream->is_last)
+    if (stream->exchange->in_parts && !stream->is_running && !stream->is_queued && !stream->is_last)
         ask_part(stream);
     stream->is_deferred = n_sent == 0;
     return n_sent > 0 ? (ssize_t)n_sent : NGHTTP2_ERR_DEFERRED;
@@ -93,7 +94,7 @@ static mw_view status_text(int status, char room[8])
 }
 
 /* :status, type, length, date and the handler's lines; `out` follows. */
-static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, size_t body_bytes)
+static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, uint64_t body_bytes)
 {
     nghttp2_nv pairs[MOST_REPLY_HEADERS + REPLY_HEADERS + 1];
     size_t n = 0, date_size;
@@ -105,7 +106,7 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, s
     mw_view type = stream->is_grpc ? MW_VIEW("application/grpc") : shown->reply_type;
     if (type.size > 0)
         pairs[n++] = pair(MW_VIEW("content-type"), type);
-    if (net_status_has_body(shown->status) && !stream->is_grpc)
+    if (net_status_has_body(shown->status) && body_bytes != NO_LENGTH)
         pairs[n++] = pair(MW_VIEW("content-length"),
                           (mw_view){length, mw_number_write_int(length, (int64_t)body_bytes)});
     pairs[n++] =
@@ -123,7 +124,7 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, s
 
 bool net_stream_submit_head(net_stream *stream, bool has_body)
 {
-    return submit_head(stream, &stream->exchange->shown, has_body, 0);
+    return submit_head(stream, &stream->exchange->shown, has_body, NO_LENGTH);
 }
 
 bool net_stream_submit_trailers(net_stream *stream, mw_view lines)
@@ -192,6 +193,48 @@ static void answer_part(net_stream *stream)
         let_exchange_go(stream);
 }
 
+void net_stream_end_lasting(net_stream *stream)
+{
+    net_lasting_forget(stream->exchange);
+    net_exchange_end(stream->exchange, false);
+    let_exchange_go(stream);
+    stream->goes_on = false;
+    net_stream_resume(stream);
+}
+
+static void append(net_stream *stream, const mw_buf *piece)
+{
+    if (stream->out_sent == stream->out.size) {
+        net_stream_release(stream, stream->out.size);
+        mw_buf_reset(&stream->out);
+        stream->out_sent = 0;
+        stream->progress_ns = net_stream_loop(stream)->now_ns;
+    }
+    mw_buf_bytes(&stream->out, piece->data, piece->size);
+    net_stream_hold(stream, piece->size);
+}
+
+/* A piece of a body that goes on at news (lasting.c), and ends with its stream. */
+static void answer_piece(net_stream *stream)
+{
+    net_exchange *exchange = stream->exchange;
+    mw_exchange *shown = &exchange->shown;
+    bool begins = !exchange->lasts;
+    if (!shown->stays || shown->status != 200 || net_stream_loop(stream)->phase != NET_RUNNING) {
+        net_stream_end_lasting(stream);
+        return;
+    }
+    exchange->lasts = stream->goes_on = true;
+    exchange->sent_bytes += exchange->reply.size;
+    append(stream, &exchange->reply);
+    if (stream->out.failed || (begins && !submit_head(stream, shown, true, NO_LENGTH))) {
+        net_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+        return;
+    }
+    net_lasting_wait(exchange);
+    net_stream_resume(stream);
+}
+
 static void answer(net_stream *stream)
 {
     net_exchange *exchange = stream->exchange;
@@ -210,12 +253,16 @@ static void answer(net_stream *stream)
 
 void net_stream_reply(net_stream *stream)
 {
+    net_exchange *exchange = stream->exchange;
+    const mw_exchange *shown = &exchange->shown;
     stream->is_running = false;
-    net_exchange_mend_reply(stream->exchange);
+    net_exchange_mend_reply(exchange);
     if (stream->is_grpc)
         net_grpc_answer(stream);
-    else if (stream->exchange->shown.reply_goes_on || stream->exchange->in_parts)
+    else if (shown->reply_goes_on || exchange->in_parts)
         answer_part(stream);
+    else if (exchange->lasts || net_lasting_begins(exchange))
+        answer_piece(stream);
     else
         answer(stream);
 }

@@ -114,7 +114,8 @@ static void finish_head(net_stream *stream)
 /* Refused, or answered before all of it came. */
 static bool is_deaf(const net_stream *stream)
 {
-    return stream->is_last || !stream->exchange || stream->exchange->in_parts;
+    const net_exchange *exchange = stream->exchange;
+    return stream->is_last || !exchange || exchange->in_parts || exchange->lasts;
 }
 
 static void end_request(net_stream *stream)

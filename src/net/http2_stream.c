@@ -80,8 +80,10 @@ void net_stream_free(net_stream *stream)
         exchange->kept = stream;
         atomic_store_explicit(&exchange->is_gone, true, memory_order_relaxed);
     } else if (exchange) {
-        if ((stream->in_pieces || exchange->in_parts) && exchange->is_asked)
-            net_exchange_end(exchange, true); /* between two pieces, or parts */
+        bool is_between = stream->in_pieces || exchange->in_parts || exchange->lasts;
+        if (is_between && exchange->is_asked) /* two pieces, or parts */
+            net_exchange_end(exchange, true);
+        net_lasting_forget(exchange);
         net_loop_give_exchange(net_stream_loop(stream), exchange);
     }
     net_grpc_forget(stream);
@@ -143,7 +145,10 @@ static void hand_over(net_stream *stream)
         stream->is_running = true;
         break;
     case NET_EXCHANGE_WAITING:
-        net_grpc_wait(stream);
+        if (stream->is_grpc)
+            net_grpc_wait(stream);
+        else
+            net_lasting_wait(stream->exchange);
         break;
     case NET_EXCHANGE_OPEN:
         net_fail_silence(&err);
@@ -195,17 +200,17 @@ void net_stream_dispatch_again(net_stream *stream)
 {
     net_exchange *exchange = stream->exchange;
     exchange->state = NET_EXCHANGE_OPEN;
-    exchange->is_again = true;
-    hand_over(stream); /* it had its turn to wait */
-    exchange->is_again = false;
+    exchange->is_again = true; /* until it is begun anew */
+    hand_over(stream);         /* it had its turn to wait */
 }
 
 /* ---- clocks ---------------------------------------------------------------------------------- */
 
 static bool is_asking(const net_stream *stream)
 {
-    return !stream->is_ended && !stream->is_last && stream->exchange &&
-           !stream->exchange->in_parts && !stream->is_running && !stream->is_waiting;
+    const net_exchange *exchange = stream->exchange;
+    return !stream->is_ended && !stream->is_last && exchange && !exchange->in_parts &&
+           !exchange->lasts && !stream->is_running && !stream->is_waiting;
 }
 
 /* Streams of gRPC may stay open between messages as long as they like. */

@@ -1,4 +1,5 @@
-/* Bodies of HTTP/1.1 that go on: a piece now, the next ones at news, the end with the connection.
+/* Bodies that go on: a piece now, the next ones at news, the end with the connection, or the
+ * stream.
  *
  *     answer that stays --> head, piece --> loop's list --announce--> handler again --> piece ...
  *                                             `-- gone, drained, an answer that does not stay: the
@@ -9,8 +10,9 @@
  * client that does not read is not asked for: what it misses is the handler's to tell later, and
  * the time-out of writing ends it. */
 #include "exchange.h"
+#include "http2.h"
 
-bool net_lasting_may_begin(net_exchange *exchange)
+static bool may_begin(net_exchange *exchange)
 {
     mw_error err;
     mw_server *server = exchange->home->server;
@@ -26,6 +28,12 @@ bool net_lasting_may_begin(net_exchange *exchange)
     mw_mend(&err, "end some of them, or ask now and then instead");
     net_fill_fault(server, &exchange->shown, 429, &err);
     return false;
+}
+
+bool net_lasting_begins(net_exchange *exchange)
+{
+    const mw_exchange *shown = &exchange->shown;
+    return shown->stays && shown->status == 200 && shown->method != MW_HEAD && may_begin(exchange);
 }
 
 static void join(net_exchange *exchange)
@@ -79,6 +87,13 @@ static void ask_again(net_exchange *exchange)
     connection->protocol->on_return(connection, exchange);
 }
 
+/* What it was told before is not sent yet. */
+static bool is_behind(const net_exchange *exchange)
+{
+    const net_stream *stream = exchange->stream;
+    return exchange->connection->write_blocked || (stream && stream->out_sent < stream->out.size);
+}
+
 /* Whoever waits on joins the loop's list again; closing a connection takes it out of either list.
  */
 void net_lasting_tell_news(net_loop *loop)
@@ -89,7 +104,7 @@ void net_lasting_tell_news(net_loop *loop)
         told->waiting_link = &told;
     while (told) {
         net_exchange *exchange = told;
-        if (!exchange->connection->write_blocked) {
+        if (!is_behind(exchange)) {
             ask_again(exchange);
             continue;
         }

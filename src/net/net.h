@@ -100,12 +100,12 @@ struct mw_exchange {
     bool takes_more; /* gRPC: this answer, whatever its status, is a message, and further messages
                         of the call come here, too, one by one. Without it an answer ends the call,
                         and one whose status is not 200 is the sentence of its outcome */
-    bool stays; /* this answer (200) is a message of a gRPC call, or the next piece of an HTTP/1.1
-                   body without a length, and waits for news: at each mw_server_announce the
+    bool stays; /* this answer (200) is a message of a gRPC call, or the next piece of a body
+                   without a length, and waits for news: at each mw_server_announce the
                    handler is called again with the same request and `user`, on the same loop;
-                   it answers again or says mw_exchange_wait. Of plain HTTP/2 an answer is
-                   always whole. Behind the first piece of a body, the arena is kept to its end:
-                   take nothing from it. An answer that does not stay is dropped, and ends it */
+                   it answers again or says mw_exchange_wait. Behind the first piece of a body,
+                   the arena is kept to its end: take nothing from it. An answer that does not
+                   stay is dropped, and ends it */
     bool reply_goes_on; /* an answer of reply_bytes in parts, of which this is one: when the socket
                            has taken it, the next is asked for, with the same request and `user`.
                            The last part goes on no more; when that does not make it whole, the

@@ -1,7 +1,8 @@
 /* Bodies that go on: pieces at news, the end by hanging up, by a drain, by the handler, and the
- * cap. */
+ * cap; of HTTP/1.1, and in streams of HTTP/2, whose frames stand here as bytes. */
 #include "../test.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -67,16 +68,21 @@ static void announce(newsroom *room)
     mw_server_announce(room->server);
 }
 
-/* Reads on until the text is there. */
-static void expect(int fd, mw_buf *got, const char *text)
+/* Reads on until the bytes are there. */
+static void expect_bytes(int fd, mw_buf *got, const char *bytes, size_t size)
 {
     char piece[4096];
-    while (!strstr(got->data, text)) {
+    while (!memmem(got->data, got->size, bytes, size)) {
         ssize_t n = wire_read(fd, piece, sizeof piece, WIRE_WAIT_MS);
         if (n <= 0)
-            fail_msg("'%s' did not come, but '%s'", text, got->data);
+            fail_msg("'%s' did not come, but '%s'", bytes, got->data);
         mw_buf_bytes(got, piece, (size_t)n);
     }
+}
+
+static void expect(int fd, mw_buf *got, const char *text)
+{
+    expect_bytes(fd, got, text, strlen(text));
 }
 
 static void expect_end(int fd)
@@ -86,6 +92,30 @@ static void expect_end(int fd)
     while ((n = wire_read(fd, piece, sizeof piece, WIRE_WAIT_MS)) > 0)
         continue;
     assert_int_equal(n, 0);
+    close(fd);
+}
+
+/* Preface, SETTINGS, and HEADERS of stream 1: GET, http, the path, "a". */
+static int ask_http2(newsroom *room, const char *path, mw_buf *got)
+{
+    static const char opening[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+    char head[64] = {0, 0, 0, 1, 5, 0, 0, 0, 1, '\x82', '\x86', '\x41', 1, 'a', '\x04'};
+    size_t path_size = strlen(path), at = 15;
+    int fd = wire_connect(room->address);
+    head[at++] = (char)path_size;
+    memcpy(head + at, path, path_size);
+    head[2] = (char)(at + path_size - 9);
+    assert_true(wire_send_bytes(fd, opening, sizeof opening - 1));
+    assert_true(wire_send_bytes(fd, head, at + path_size));
+    mw_buf_init(got, 4 * MW_MIB);
+    return fd;
+}
+
+/* The stream ends; so does the connection, when the client is gone. */
+static void expect_end_http2(int fd, mw_buf *got)
+{
+    static const char end[] = "\0\0\0\0\1\0\0\0\1"; /* DATA, empty, the last */
+    expect_bytes(fd, got, end, sizeof end - 1);
     close(fd);
 }
 
@@ -147,6 +177,39 @@ static void test_pieces_come_with_news(void **state)
     mw_server_close(room.server);
 }
 
+static void test_pieces_in_streams(void **state)
+{
+    (void)state;
+    mw_buf one, other;
+    newsroom room;
+    open_room(&room);
+    int a = ask_http2(&room, "/", &one), b = ask_http2(&room, "/", &other);
+    expect(a, &one, "news 0\n");
+    expect(b, &other, "news 0\n");
+    for (int i = 1; i <= 3; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "news %d\n", i);
+        announce(&room);
+        expect(a, &one, text);
+        expect(b, &other, text);
+    }
+    static const char reset[] = "\0\0\4\3\0\0\0\0\1\0\0\0\x08"; /* RST_STREAM, CANCEL */
+    assert_true(wire_send_bytes(a, reset, sizeof reset - 1));
+    wait_for(&room.n_gone, 1);
+    announce(&room);
+    expect(b, &other, "news 4\n");
+    atomic_store(&room.ends, true);
+    mw_server_announce(room.server);
+    expect_end_http2(b, &other);
+    wait_for(&room.n_done, 2);
+    assert_int_equal(atomic_load(&room.n_gone), 1);
+    assert_int_equal(atomic_load(&room.last_bytes), 5 * strlen("news 0\n"));
+    close(a);
+    mw_buf_done(&one);
+    mw_buf_done(&other);
+    mw_server_close(room.server);
+}
+
 /* A drain ends them at once, and counts them for nothing that was cut off. */
 static void test_drain_ends_them(void **state)
 {
@@ -164,14 +227,39 @@ static void test_drain_ends_them(void **state)
     mw_server_close(room.server);
 }
 
+static void *drain(void *server)
+{
+    return (void *)(uintptr_t)mw_server_drain(server, 60);
+}
+
+static void test_drain_ends_streams(void **state)
+{
+    (void)state;
+    mw_buf got;
+    newsroom room;
+    pthread_t drainer;
+    void *n_cut;
+    open_room(&room);
+    int fd = ask_http2(&room, "/", &got);
+    expect(fd, &got, "news 0\n");
+    assert_int_equal(pthread_create(&drainer, NULL, drain, room.server), 0);
+    expect_end_http2(fd, &got);
+    assert_int_equal(pthread_join(drainer, &n_cut), 0);
+    assert_null(n_cut);
+    mw_buf_done(&got);
+    mw_server_close(room.server);
+}
+
 /* Who does not read is not asked for, and others have their news. */
 static void test_who_does_not_read(void **state)
 {
     (void)state;
-    mw_buf got, unread;
+    mw_buf got, unread, shut;
     newsroom room;
     open_room(&room);
     int lazy = ask(&room, "/much", &unread), fd = ask(&room, "/", &got);
+    int stream = ask_http2(&room, "/much", &shut); /* of whose MB the window takes 64 kB */
+    expect(stream, &shut, "news 0\n");
     expect(fd, &got, "news 0\n");
     for (int i = 1; i <= 20; i++) {
         char text[32];
@@ -179,10 +267,12 @@ static void test_who_does_not_read(void **state)
         announce(&room);
         expect(fd, &got, text);
     }
-    assert_true(atomic_load(&room.n_handled) < 41); /* not each of both */
+    assert_true(atomic_load(&room.n_handled) < 42); /* not each of all, nor of two */
     close(lazy);
     close(fd);
-    wait_for(&room.n_done, 2);
+    close(stream);
+    wait_for(&room.n_done, 3);
+    mw_buf_done(&shut);
     mw_buf_done(&got);
     mw_buf_done(&unread);
     mw_server_close(room.server);
@@ -235,9 +325,12 @@ static void test_cap(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces_come_with_news), cmocka_unit_test(test_drain_ends_them),
-        cmocka_unit_test(test_who_does_not_read), cmocka_unit_test(test_what_does_not_stay),
-        cmocka_unit_test(test_cap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pieces_come_with_news),
+                                       cmocka_unit_test(test_pieces_in_streams),
+                                       cmocka_unit_test(test_drain_ends_them),
+                                       cmocka_unit_test(test_drain_ends_streams),
+                                       cmocka_unit_test(test_who_does_not_read),
+                                       cmocka_unit_test(test_what_does_not_stay),
+                                       cmocka_unit_test(test_cap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
