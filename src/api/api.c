@@ -243,6 +243,8 @@ mw_alerts *api_alerting(mw_api *api)
 void mw_api_set_conductor(mw_api *api, mw_conductor *conductor)
 {
     api->conductor = conductor;
+    if (api->mlflow)
+        api_mlflow_set_conductor(api->mlflow, conductor);
 }
 
 mw_conductor *api_conductor(mw_api *api)

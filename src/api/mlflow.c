@@ -18,6 +18,8 @@ struct api_mlflow {
     mw_pool *pool;
     mw_apply_own *own;
     size_t n_own;
+    _Atomic(struct mw_conductor *)
+        conductor; /* set when the first exchanges may be there already */
 };
 
 mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
@@ -54,6 +56,11 @@ mw_status api_mlflow_own(api_mlflow *mlflow, const char *name, const char *model
     own[mlflow->n_own++] = (mw_apply_own){name, model};
     mlflow->own = own;
     return MW_OK;
+}
+
+void api_mlflow_set_conductor(api_mlflow *mlflow, struct mw_conductor *conductor)
+{
+    mlflow->conductor = conductor;
 }
 
 /* ---- which call? ----------------------------------------------------------------------------- */
@@ -300,6 +307,7 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
                           .out = exchange->reply,
                           .pool = mlflow->pool,
                           .artifact_bytes_max = mlflow->artifact_bytes_max,
+                          .conductor = mlflow->conductor,
                           .own = mlflow->own,
                           .n_own = mlflow->n_own};
     mw_exchange_defer(exchange);

@@ -119,7 +119,8 @@ struct mlflow_turn {
     mw_view digest; /* of the file that is sent */
     uint64_t send_begin, send_left;
     uint64_t artifact_bytes_max;
-    const mw_apply_own *own; /* what the server was started with (mlflow_apply.c) */
+    struct mw_conductor *conductor; /* NULL: no rollouts are run here */
+    const mw_apply_own *own;        /* what the server was started with (mlflow_apply.c) */
     size_t n_own;
 };
 
@@ -136,6 +137,8 @@ MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_byt
 /* One more endpoint that the server was started with; texts are borrowed. */
 MW_CHECKED mw_status api_mlflow_own(api_mlflow *mlflow, const char *name, const char *model,
                                     mw_error *err);
+/* Who runs the rollouts; borrowed. */
+void api_mlflow_set_conductor(api_mlflow *mlflow, struct mw_conductor *conductor);
 /* After the server was closed. NULL is fine. */
 void api_mlflow_free(api_mlflow *mlflow);
 /* Whether an address is MLflow's, registry or not. */

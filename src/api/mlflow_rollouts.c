@@ -152,12 +152,14 @@ static const mlflow_field command_fields[] = {
     {0}};
 /* clang-format on */
 
-static mw_status command_rollout(mlflow_turn *turn, mw_record *record, mw_error *err)
+static mw_status write_command(mw_record *record, void *given, mw_error *err)
 {
+    mlflow_turn *turn = given;
     const command_request *asked = turn->request;
     mw_view word = turn->captures.values[1];
     mw_rollout rollout;
     mw_rollout_command command = mw_rollout_command_named(word);
+    mw_buf_reset(turn->out); /* a transaction may be tried again */
     MW_TRY(mw_record_rollout_of(record, turn->captures.values[0], &rollout, err));
     if (mw_view_is(word, "approve")) {
         MW_TRY(mw_record_approve_rollout(record, rollout.id, turn->actor.name, &rollout, err));
@@ -171,6 +173,23 @@ static mw_status command_rollout(mlflow_turn *turn, mw_record *record, mw_error 
                                          asked->reason, &rollout, err));
     }
     return mw_rollout_tell(&rollout, turn->out, err);
+}
+
+/* The way back is the traffic's first, and then the record's: that may be slow, full or away. */
+static mw_status command_rollout(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    (void)record;
+    const command_request *asked = turn->request;
+    int64_t held = turn->conductor
+                       ? mw_conductor_hold(turn->conductor, turn->captures.values[0],
+                                           mw_rollout_command_named(turn->captures.values[1]),
+                                           asked->expect_step.given ? asked->expect_step.value : -1)
+                       : 0;
+    mw_status status = mw_registry_write_as(turn->registry, &turn->actor, turn->exchange->arena,
+                                            write_command, turn, err);
+    if (held)
+        mw_conductor_settle(turn->conductor, held, status, turn->actor.name, asked->reason, err);
+    return status;
 }
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
@@ -293,7 +312,7 @@ const mlflow_call mlflow_rollout_calls[] = {
      sizeof(outcome_request), "Report what came of answers"},
     {MLFLOW_GETS, "/mw/v1/endpoints/{name}/rollout", MLFLOW_READS, show_of_endpoint, NULL, 0,
      "The newest rollout of an endpoint"},
-    {MLFLOW_POSTS, "/mw/v1/endpoints/{name}/rollout:{command}", MLFLOW_WRITES, command_rollout,
+    {MLFLOW_POSTS, "/mw/v1/endpoints/{name}/rollout:{command}", MLFLOW_OUTSIDE, command_rollout,
      command_fields, sizeof(command_request),
      "Promote, advance, pause, resume, roll back, abort or approve"},
 };

@@ -57,10 +57,41 @@ static double shadow_of(const conducted *one)
     return mw_rollout_shadow(&one->document, one->rollout.state, (size_t)one->rollout.step);
 }
 
+static bool goes_back(const conducted *one)
+{
+    return one->is_condemned || one->is_held;
+}
+
+double conduct_weight(const conducted *one)
+{
+    return goes_back(one) ? 0 : weight_of(one);
+}
+
+double conduct_shadow(const conducted *one)
+{
+    return goes_back(one) ? 0 : shadow_of(one);
+}
+
+void conduct_share_out(mw_conductor *conductor, const conducted *one)
+{
+    mw_fleet_weigh(conductor->options.fleet, one->rollout.endpoint.data, conduct_weight(one),
+                   conduct_shadow(one));
+}
+
 static void give_share(mw_conductor *conductor, const conducted *one)
 {
-    double weight = one->is_condemned ? 0 : weight_of(one);
-    mw_fleet_weigh(conductor->options.fleet, one->rollout.endpoint.data, weight, shadow_of(one));
+    pthread_mutex_lock(&conductor->lock); /* an order to go back may come at any time */
+    conduct_share_out(conductor, one);
+    pthread_mutex_unlock(&conductor->lock);
+}
+
+/* Traffic first: the record may be slow. */
+static void go_back(mw_conductor *conductor, conducted *one)
+{
+    pthread_mutex_lock(&conductor->lock);
+    one->is_condemned = true;
+    conduct_share_out(conductor, one);
+    pthread_mutex_unlock(&conductor->lock);
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -247,18 +278,27 @@ static void serve(mw_conductor *conductor, const conducted *one, const char *fol
         mw_log_error(MW_LOG_ERROR, "a version cannot be swapped in", &err);
 }
 
-static void condemn(mw_conductor *conductor, conducted *one, const mw_error *said)
+bool conduct_roll_back(mw_conductor *conductor, conducted *one, const char *why)
 {
     mw_error err;
+    one->decision.action = MW_ACTION_ROLL_BACK;
+    snprintf(one->decision.why, sizeof one->decision.why, "%s", why);
+    go_back(conductor, one);
+    if (move(conductor, one, &err) == MW_OK)
+        return true;
+    mw_log_error(MW_LOG_ERROR, "a rollback cannot be written, and is tried again", &err);
+    return false;
+}
+
+static void condemn(mw_conductor *conductor, conducted *one, const mw_error *said)
+{
     mw_buf sentence;
+    char why[sizeof one->decision.why];
     mw_buf_init(&sentence, 2 * MW_KIB);
     mw_error_sentence(said, &sentence);
-    one->decision.action = MW_ACTION_ROLL_BACK;
-    snprintf(one->decision.why, sizeof one->decision.why, "it cannot be served: %s", sentence.data);
+    snprintf(why, sizeof why, "it cannot be served: %s", sentence.data);
     mw_buf_done(&sentence);
-    one->is_condemned = true;
-    if (move(conductor, one, &err) != MW_OK)
-        mw_log_error(MW_LOG_ERROR, "a rollback cannot be written, and is tried again", &err);
+    (void)conduct_roll_back(conductor, one, why);
 }
 
 static void see_served(void *user, const mw_endpoint_info *info)
@@ -306,8 +346,11 @@ void conduct_end(mw_conductor *conductor, conducted *one)
     bool is_new = one->rollout.state == MW_ROLLOUT_PROMOTED;
     if (!one->is_warm)
         return;
+    pthread_mutex_lock(&conductor->lock);
     one->is_condemned = !is_new;
-    give_share(conductor, one); /* at once; what follows may take a moment */
+    one->is_held = false;
+    conduct_share_out(conductor, one); /* at once; what follows may take a moment */
+    pthread_mutex_unlock(&conductor->lock);
     serve(conductor, one, is_new ? one->to_folder : one->from_folder);
     if (mw_fleet_dismiss(conductor->options.fleet, one->rollout.endpoint.data, &err) != MW_OK)
         mw_log_error(MW_LOG_WARN, "a version cannot be let go", &err);
@@ -460,10 +503,8 @@ static void decide(conducted *one)
 static void act(mw_conductor *conductor, conducted *one)
 {
     mw_error err;
-    if (one->decision.action == MW_ACTION_ROLL_BACK) {
-        one->is_condemned = true;
-        give_share(conductor, one); /* first: the record may be slow */
-    }
+    if (one->decision.action == MW_ACTION_ROLL_BACK)
+        go_back(conductor, one);
     if (move(conductor, one, &err) != MW_OK) {
         mw_log_error(MW_LOG_WARN, "a rollout's move was not written", &err);
         if (one->decision.action != MW_ACTION_ROLL_BACK && err.status == MW_CONFLICT) {
@@ -482,6 +523,10 @@ void conduct_tick(mw_conductor *conductor, conducted *one)
         return;
     if (!one->is_warm) {
         conduct_align(conductor, one);
+        return;
+    }
+    if (conduct_is_held(conductor, one)) {
+        conduct_pay(conductor, one);
         return;
     }
     bool is_leading = leads(conductor, one);

@@ -253,15 +253,8 @@ void mw_conductor_each(mw_conductor *conductor,
     pthread_mutex_lock(&conductor->lock);
     for (const conducted *one = conductor->first; one; one = one->next) {
         const mw_rollout *rollout = &one->rollout;
-        size_t step = (size_t)rollout->step;
-        mw_rollout_sight sight = {rollout,
-                                  &one->memory,
-                                  &one->judgement,
-                                  &one->decision,
-                                  one->document.strategy == MW_BANDIT
-                                      ? rollout->weight
-                                      : mw_rollout_weight(&one->document, rollout->state, step),
-                                  mw_rollout_shadow(&one->document, rollout->state, step),
+        mw_rollout_sight sight = {rollout,        &one->memory,        &one->judgement,
+                                  &one->decision, conduct_weight(one), conduct_shadow(one),
                                   one->n_servers};
         see(user, &sight);
     }

@@ -24,9 +24,12 @@ typedef struct conducted {
     char *from_folder, *to_folder;
     bool is_warm;      /* both versions are loaded */
     bool is_condemned; /* rolled back here; the record does not know yet */
-    bool is_found;     /* still among the live ones, in a look */
-    int64_t kept_ms;   /* of the last checkpoint */
-    int64_t tried_ms;  /* of the last load that failed */
+    bool is_held;      /* taken back here by a person's order, which is being written */
+    bool is_owed;      /* it could not be: the thread writes it. With is_held under the lock */
+    char owed_why[400];
+    bool is_found;    /* still among the live ones, in a look */
+    int64_t kept_ms;  /* of the last checkpoint */
+    int64_t tried_ms; /* of the last load that failed */
     uint64_t n_kept;
 } conducted;
 
@@ -60,6 +63,20 @@ void conduct_share(mw_conductor *conductor, conducted *one, bool is_leading);
 /* Its share follows the record's weight, and its memory the share. */
 void conduct_weigh(mw_conductor *conductor, conducted *one);
 bool conduct_shares(const mw_conductor *conductor);
+/* back.c */
+/* Whether an order to go back has been taken, that the record does not know yet. */
+bool conduct_is_held(mw_conductor *conductor, const conducted *one);
+/* Write the one that is owed; false: none is, or it cannot be written still. */
+bool conduct_pay(mw_conductor *conductor, conducted *one);
+
+/* conduct.c */
+/* Shares of requests, 0 where it goes back; under the lock, as the next. */
+double conduct_weight(const conducted *one);
+double conduct_shadow(const conducted *one);
+/* The fleet's shares become these. */
+void conduct_share_out(mw_conductor *conductor, const conducted *one);
+/* By the thread: back at once, then written, for this reason; false: it could not be, yet. */
+bool conduct_roll_back(mw_conductor *conductor, conducted *one, const char *why);
 
 /* It is over: the fleet keeps the version that won. */
 void conduct_end(mw_conductor *conductor, conducted *one);

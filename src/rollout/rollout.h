@@ -39,6 +39,20 @@ void mw_conductor_look(mw_conductor *conductor);
 /* Count, judge, decide, act. */
 void mw_conductor_tick(mw_conductor *conductor);
 
+/* The order to roll back (or to abort) is about to be written: the endpoint's traffic on this
+ * server goes back to the version before, now, however long the record takes. expect_step: as of
+ * mw_record_command_rollout. What was held, for mw_conductor_settle; 0: there is nothing to hold
+ * (no rollout here in such a state and step, or another's order is on its way), and the record
+ * decides alone. Any thread. */
+int64_t mw_conductor_hold(mw_conductor *conductor, mw_view endpoint, mw_rollout_command command,
+                          int64_t expect_step);
+/* What came of writing it. Refused by the record: the share comes back. Where the record could not
+ * be written (MW_IO, MW_BUSY, MW_NO_MEMORY, MW_BAD_DATA) the traffic stays back, the conductor
+ * writes the rollback as soon as it can, with who asked and why, and *err's mending says so. Any
+ * thread. */
+void mw_conductor_settle(mw_conductor *conductor, int64_t held, mw_status status, mw_view who,
+                         mw_view why, mw_error *err);
+
 /* One rollout as it is now, for metrics. Borrowed for the call. */
 typedef struct mw_rollout_sight {
     const mw_rollout *rollout;

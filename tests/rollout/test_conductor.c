@@ -291,6 +291,70 @@ static void test_one_behind_another(void **state)
     assert_true(share() == -1);
 }
 
+/* The share that the fleet gives now, nobody having looked at the record. */
+static double share_now(void)
+{
+    double weight = -1;
+    mw_conductor_each(conductor, see_weight, &weight);
+    return weight;
+}
+
+static int64_t hold(mw_rollout_command word, int64_t expect_step)
+{
+    return mw_conductor_hold(conductor, MW_VIEW("credit"), word, expect_step);
+}
+
+static void settle(int64_t held, mw_status status, mw_error *err)
+{
+    *err = (mw_error){.status = status};
+    mw_conductor_settle(conductor, held, status, MW_VIEW("ada"), MW_VIEW("it is slow"), err);
+}
+
+/* An order to go back moves the traffic before it is written; what the record refuses gives the
+ * share back. */
+static void test_the_way_back_waits_for_nobody(void **state)
+{
+    (void)state;
+    mw_error err;
+    assert_int_equal(hold(MW_COMMAND_ROLL_BACK, -1), 0); /* there is none */
+    must(start_2);
+    assert_true(share() == 0.01);
+    assert_int_equal(hold(MW_COMMAND_PAUSE, -1), 0);
+    assert_int_equal(hold(MW_COMMAND_ROLL_BACK, 3), 0); /* meant for another step */
+    assert_int_equal(mw_conductor_hold(conductor, MW_VIEW("other"), MW_COMMAND_ROLL_BACK, -1), 0);
+    assert_true(share_now() == 0.01);
+    int64_t held = hold(MW_COMMAND_ABORT, 0);
+    assert_true(held > 0 && share_now() == 0);
+    assert_int_equal(hold(MW_COMMAND_ROLL_BACK, -1), 0); /* one order is on its way */
+    settle(held, MW_CONFLICT, &err);
+    assert_true(share_now() == 0.01 && share() == 0.01);
+    held = hold(MW_COMMAND_ROLL_BACK, -1);
+    assert_true(share() == 0); /* looked and judged meanwhile: it stays back */
+    must(roll_back);
+    settle(held, MW_OK, &err);
+    assert_true(share() == -1);
+}
+
+/* A record that cannot be written: the traffic is back, and the record learns it later. */
+static void test_a_way_back_that_is_owed(void **state)
+{
+    (void)state;
+    mw_error err;
+    must(start_2);
+    assert_true(share() == 0.01);
+    must(promote);
+    assert_true(share() == 1);
+    int64_t held = hold(MW_COMMAND_ROLL_BACK, -1);
+    assert_true(held > 0 && share_now() == 0);
+    settle(held, MW_IO, &err);
+    assert_true(strstr(err.mend, "back at version 1") != NULL);
+    expect_state(MW_ROLLOUT_WATCHING, 0);
+    (void)share(); /* this tick writes what is owed */
+    expect_state(MW_ROLLOUT_ROLLED_BACK, 0);
+    assert_string_equal(last.why.data, "asked for by ada: it is slow");
+    assert_true(share() == -1);
+}
+
 #define WITH_ALL(name) cmocka_unit_test_setup_teardown(name, set_up_all, tear_down_all)
 
 int main(void)
@@ -298,7 +362,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_ALL(test_it_goes_on_behind_a_kill), WITH_ALL(test_two_deployers_at_once),
         WITH_ALL(test_orders_that_contradict),   WITH_ALL(test_an_alias_that_is_moved_elsewhere),
-        WITH_ALL(test_one_behind_another),
+        WITH_ALL(test_one_behind_another),       WITH_ALL(test_the_way_back_waits_for_nobody),
+        WITH_ALL(test_a_way_back_that_is_owed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

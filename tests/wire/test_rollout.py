@@ -2,6 +2,7 @@
 command takes effect within a second, and a server that is killed goes on where it was."""
 import json
 import os
+import resource
 import shutil
 import signal
 import threading
@@ -9,6 +10,7 @@ import time
 
 import numpy
 import pytest
+import requests
 import xgboost
 from conftest import Server, check_end
 
@@ -37,12 +39,12 @@ class Traffic:
     def __init__(self, server, clients=2, key=None):
         self.server, self.key, self.versions, self.failed = server, key, [], []
         self.ends = threading.Event()
-        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(clients)]
+        self.threads = [threading.Thread(target=self.ask, args=(i,), daemon=True)
+                        for i in range(clients)]
         for thread in self.threads:
             thread.start()
 
     def ask(self, number):
-        import requests
         random = numpy.random.default_rng(number)
         session, at = requests.Session(), 0
         while not self.ends.is_set():
@@ -254,6 +256,30 @@ def test_a_killed_server_goes_on(house):
     traffic.end()
     house.open()
     assert house.rollout()["state"] == "rolled_back" and house.champion() == 1
+
+
+def test_a_full_disk_delays_no_rollback(house):
+    """No file may grow, as on a disk that is full: the traffic goes back all the same, the answer
+    says what stands, and the record learns it when there is room."""
+    house.start(model="credit/2", strategy="blue-green")
+    traffic = Traffic(house.server)
+    house.until(lambda: {version for _, version in traffic.versions[-50:]} == {"2"})
+    house.until(lambda: house.rollout()["state"] == "watching")
+    process = house.server.process.pid
+    no_limit = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (0, no_limit[1]))
+    answer = house.command("rollback", reason="it is slow")
+    assert answer.status_code in (503, 507) and "back at version 1" in answer.text, answer.text
+    begun = len(traffic.versions) + 4  # two are under way
+    house.until(lambda: len(traffic.versions) > begun + 50)
+    assert {version for _, version in traffic.versions[begun:]} == {"1"}
+    assert house.rollout()["state"] == "watching" and house.champion() == 2
+    resource.prlimit(process, resource.RLIMIT_FSIZE, no_limit)
+    house.until(lambda: house.rollout()["state"] == "rolled_back")
+    last = house.server.get(f"/mw/v1/rollouts/{house.rollout()['id']}/history").json()["items"][-1]
+    assert house.champion() == 1 and "it is slow" in last["reason"]
+    traffic.end()
+    assert not traffic.failed and "2" not in {v for _, v in traffic.versions[begun:]}
 
 
 def test_mlflows_alias_is_a_door_too(house):
