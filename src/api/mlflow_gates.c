@@ -100,6 +100,47 @@ static mw_status override(mlflow_turn *turn, mw_record *record, mw_error *err)
     return show_gates(turn, record, err);
 }
 
+typedef struct policy_request {
+    mw_view name;
+    mw_texts gates, approvers, aliases;
+    int64_t approvals;
+} policy_request;
+
+/* clang-format off */
+static const mlflow_field policy_fields[] = {
+    MLFLOW_TEXT_FIELD(policy_request, "name", name, true),
+    {"gates", MLFLOW_TEXTS, offsetof(policy_request, gates), false, NULL, 0, NULL, NULL},
+    {"approvers", MLFLOW_TEXTS, offsetof(policy_request, approvers), false, NULL, 0, NULL, NULL},
+    {"aliases", MLFLOW_TEXTS, offsetof(policy_request, aliases), false, NULL, 0, NULL, NULL},
+    {"approvals", MLFLOW_INT, offsetof(policy_request, approvals), false, NULL, 0, NULL, NULL},
+    {0}};
+/* clang-format on */
+
+/* A name with a comma in it is refused by the record's rules of names, as two of them. */
+static mw_status join(mlflow_turn *turn, const mw_texts *names, mw_view *ret_list, mw_error *err)
+{
+    mw_buf text;
+    mw_buf_init(&text, MW_MIB);
+    for (size_t i = 0; i < names->count; i++)
+        mw_buf_format(&text, "%s%.*s", i > 0 ? "," : "", MW_VIEW_ARG(names->items[i]));
+    const char *kept =
+        text.failed ? NULL : mw_arena_text(turn->exchange->arena, mw_buf_as_view(&text));
+    mw_buf_done(&text);
+    *ret_list = mw_view_of(kept);
+    return kept ? MW_OK : mw_fail_memory(err, "a policy");
+}
+
+static mw_status require_gates(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    const policy_request *asked = turn->request;
+    mw_gate_policy policy = {.approvals = asked->approvals};
+    MW_TRY(join(turn, &asked->gates, &policy.gates, err));
+    MW_TRY(join(turn, &asked->approvers, &policy.approvers, err));
+    MW_TRY(join(turn, &asked->aliases, &policy.aliases, err));
+    return mlflow_answer_nothing(turn,
+                                 mw_record_set_gate_policy(record, asked->name, &policy, err));
+}
+
 #define GATES "/mw/v1/models/{name}/versions/{version}/gates"
 
 const mlflow_call mlflow_gate_calls[] = {
@@ -111,5 +152,7 @@ const mlflow_call mlflow_gate_calls[] = {
      "Approve a version"},
     {MLFLOW_POSTS, GATES "/override", MLFLOW_WRITES, override, gate_fields, sizeof(gate_request),
      "Open the gates of a version, with a reason"},
+    {MLFLOW_POSTS, "/mw/v1/models/{name}/gates", MLFLOW_WRITES, require_gates, policy_fields,
+     sizeof(policy_request), "Say what versions of a model must have passed"},
 };
 const size_t mlflow_n_gate_calls = MW_COUNT(mlflow_gate_calls);

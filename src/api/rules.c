@@ -230,6 +230,7 @@ static const api_rule rules[] = {
     RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates/{gate}/report", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/approval", DEPLOYER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates/override", ADMIN, SERVER),
+    RECORD(POSTS, "/mw/v1/models/{name}/gates", ADMIN, SERVER),
     /* a document touches many: who deploys on all; gate policies are an admin's (mlflow_apply.c) */
     RECORD(POSTS, "/mw/v1/apply", DEPLOYER, SERVER),
     /* rollouts: they are of their endpoints */

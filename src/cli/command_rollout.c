@@ -4,20 +4,12 @@
  *     --record DIR       a transaction here --.
  *     --server ADDRESS   /mw/v1/rollouts -----+--> JSON --> as it is, or in words
  */
-#include "apply_changes.h"
 #include "reach.h"
 #include "record_door.h"
 #include "rollout/rollout.h"
 #include "rollout_words.h"
 
 enum { TEXT_BYTES_MAX = 16 << 20, PATH_BYTES_MAX = 4096 };
-
-/* A server that is named comes first; with neither it is that of this machine. */
-static bool by_server(const cli_call *call)
-{
-    const cli_setting *settings = call->settings;
-    return settings[CLI_SERVER].origin != CLI_FROM_DEFAULT || !settings[CLI_RECORD].text;
-}
 
 /* ---- showing --------------------------------------------------------------------------------- */
 
@@ -53,37 +45,6 @@ static mw_status show(cli_call *call, mw_view answer, words *write, mw_error *er
 
 /* ---- through a server ------------------------------------------------------------------------ */
 
-typedef struct reached {
-    mw_dial *dial;
-    mw_client *client;
-} reached;
-
-static mw_status reach(const cli_call *call, reached *ret_server, mw_error *err)
-{
-    *ret_server = (reached){NULL, NULL};
-    MW_TRY(cli_reach(call, NULL, &ret_server->dial, err));
-    mw_status status = mw_client_open_to(ret_server->dial, CLI_APPLY_MS, &ret_server->client, err);
-    if (status != MW_OK && call->settings[CLI_SERVER].origin == CLI_FROM_DEFAULT)
-        mw_mend(err, "name the server, --server HOST:PORT, or a record at hand, --record DIR");
-    return status;
-}
-
-static void leave(reached *server)
-{
-    mw_client_close(server->client);
-    mw_dial_free(server->dial);
-}
-
-/* *ret_answer is valid until the next. */
-static mw_status ask(reached *server, const char *method, const char *path, mw_view body,
-                     mw_view *ret_answer, mw_error *err)
-{
-    int http_status;
-    MW_TRY(mw_client_call(server->client, method, path, body.data ? "application/json" : NULL, body,
-                          &http_status, ret_answer, err));
-    return http_status < 300 ? MW_OK : cli_repeat_refusal(http_status, *ret_answer, err);
-}
-
 /* "/mw/v1/endpoints/NAME/rollout" */
 static void put_path(mw_buf *path, const char *endpoint)
 {
@@ -93,7 +54,7 @@ static void put_path(mw_buf *path, const char *endpoint)
 }
 
 /* The newest rollout of the endpoint that is named, or all; of one also its history. */
-static mw_status look_there(reached *server, const char *endpoint, bool wants_events,
+static mw_status look_there(const cli_server *server, const char *endpoint, bool wants_events,
                             mw_view *ret_answer, mw_error *err)
 {
     mw_buf path;
@@ -101,11 +62,13 @@ static mw_status look_there(reached *server, const char *endpoint, bool wants_ev
     int64_t id = 0;
     mw_view none = {NULL, 0};
     if (!endpoint)
-        return ask(server, "GET", "/mw/v1/rollouts?max_results=1000", none, ret_answer, err);
+        return cli_server_ask(server, "GET", "/mw/v1/rollouts?max_results=1000", none, ret_answer,
+                              err);
     mw_buf_init(&path, PATH_BYTES_MAX);
     put_path(&path, endpoint);
-    mw_status status = path.failed ? mw_fail_memory(err, "a path")
-                                   : ask(server, "GET", path.data, none, ret_answer, err);
+    mw_status status = path.failed
+                           ? mw_fail_memory(err, "a path")
+                           : cli_server_ask(server, "GET", path.data, none, ret_answer, err);
     if (status == MW_OK && wants_events)
         status = mw_json_read(*ret_answer, &root, err);
     if (status == MW_OK && wants_events) {
@@ -113,7 +76,7 @@ static mw_status look_there(reached *server, const char *endpoint, bool wants_ev
         mw_json_free(root);
         mw_buf_reset(&path);
         mw_buf_format(&path, "/mw/v1/rollouts/%lld/history", (long long)id);
-        status = ask(server, "GET", path.data, none, ret_answer, err);
+        status = cli_server_ask(server, "GET", path.data, none, ret_answer, err);
     }
     mw_buf_done(&path);
     return status;
@@ -179,18 +142,19 @@ static mw_status look(cli_call *call, bool wants_events, words *write, mw_error 
 {
     mw_buf told;
     mw_view answer;
-    reached server = {NULL, NULL};
+    cli_server server = {NULL, NULL};
     const char *endpoint = call->n_arguments ? call->arguments[0] : NULL;
     looking l = {mw_view_of(endpoint), wants_events, &told};
     mw_buf_init(&told, TEXT_BYTES_MAX);
-    mw_status status = by_server(call) ? reach(call, &server, err) : look_in_record(call, &l, err);
+    mw_status status =
+        cli_by_server(call) ? cli_server_open(call, &server, err) : look_in_record(call, &l, err);
     if (status == MW_OK && server.client)
         status = look_there(&server, endpoint, wants_events, &answer, err);
     else if (status == MW_OK)
         answer = mw_buf_as_view(&told);
     if (status == MW_OK)
         status = show(call, answer, write, err);
-    leave(&server);
+    cli_server_close(&server);
     mw_buf_done(&told);
     return status;
 }
@@ -342,20 +306,20 @@ static void put_command(const changing *c, mw_buf *path, mw_buf *body)
 
 static mw_status change_there(cli_call *call, const changing *c, mw_error *err)
 {
-    reached server;
+    cli_server server;
     mw_view answer;
     mw_buf path, body;
     mw_buf_init(&path, PATH_BYTES_MAX);
     mw_buf_init(&body, TEXT_BYTES_MAX);
     (c->starts ? put_start : put_command)(c, &path, &body);
-    mw_status status = reach(call, &server, err);
+    mw_status status = cli_server_open(call, &server, err);
     if (status == MW_OK && (path.failed || body.failed))
         status = mw_fail_memory(err, "a request");
     if (status == MW_OK)
-        status = ask(&server, "POST", path.data, mw_buf_as_view(&body), &answer, err);
+        status = cli_server_ask(&server, "POST", path.data, mw_buf_as_view(&body), &answer, err);
     if (status == MW_OK)
         status = show(call, answer, cli_rollout_words, err);
-    leave(&server);
+    cli_server_close(&server);
     mw_buf_done(&path);
     mw_buf_done(&body);
     return status;
@@ -365,7 +329,7 @@ mw_status cli_run_rollout_start(cli_call *call, mw_error *err)
 {
     changing c = {.endpoint = mw_view_of(call->arguments[0]), .starts = true};
     MW_TRY(read_document(call, &c, err));
-    return by_server(call) ? change_there(call, &c, err) : change_here(call, &c, err);
+    return cli_by_server(call) ? change_there(call, &c, err) : change_here(call, &c, err);
 }
 
 static mw_status change(cli_call *call, mw_rollout_command which, bool approves, mw_error *err)
@@ -376,7 +340,7 @@ static mw_status change(cli_call *call, mw_rollout_command which, bool approves,
                   .approves = approves,
                   .reason = mw_view_of(call->settings[CLI_REASON].text),
                   .expect_step = step->text ? (int64_t)step->number - 1 : -1};
-    return by_server(call) ? change_there(call, &c, err) : change_here(call, &c, err);
+    return cli_by_server(call) ? change_there(call, &c, err) : change_here(call, &c, err);
 }
 
 mw_status cli_run_rollout_pause(cli_call *call, mw_error *err)

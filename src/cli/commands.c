@@ -693,7 +693,7 @@ static const cli_command commands[] = {
         .about = "Results with the digests that they are of, approvals, an override. Exit code 6 "
                  "while the gates are closed.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw gate list credit/3 --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_gate_list,
@@ -706,8 +706,8 @@ static const cli_command commands[] = {
             "From then on no door deploys a version that has not passed: no alias, no stage "
             "Production, no rollout, no server. Without any gate and approval the policy goes.",
         .arguments = {{"MODEL", "name of a registered model", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_GATES, CLI_APPROVALS, CLI_APPROVERS,
-                            CLI_ALIASES, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_GATES, CLI_APPROVALS,
+                            CLI_APPROVERS, CLI_ALIASES, CLI_JSON, CLI_OUTPUT),
         .examples =
             {{"mw gate require credit --gates validation,fairness --approvals 1 --record mw-record",
               NULL}},
@@ -737,7 +737,7 @@ static const cli_command commands[] = {
         .summary = "approve a version",
         .about = "In your name; who made a version does not approve it.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw gate approve credit/3 --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_gate_approve,
@@ -750,7 +750,7 @@ static const cli_command commands[] = {
                  "who, and why. Where the record has users or tokens it needs an admin: his token "
                  "in MW_TOKEN, or his name as this machine's user.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REASON, CLI_JSON, CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_REACH, CLI_REASON, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw gate override credit/3 --reason hotfix --record mw-record", NULL}},
         .reads_config = true,
         .run = cli_run_gate_override,

@@ -132,7 +132,42 @@ mw_status cli_repeat_refusal(int http_status, mw_view body, mw_error *err)
         mw_fail(err, MW_E_APPLY_REPLY, "the server answers %d", http_status);
         tell_why(root, body, err);
     }
-    tell_mend(http_status, root, "mw rollout status tells what is so", err);
+    tell_mend(http_status, root, "look at what stands there first", err);
     mw_json_free(root);
     return err->status;
+}
+
+/* ---- a server that is reached ---------------------------------------------------------------- */
+
+enum { ANSWER_MS = 60000 };
+
+bool cli_by_server(const cli_call *call)
+{
+    const cli_setting *settings = call->settings;
+    return settings[CLI_SERVER].origin != CLI_FROM_DEFAULT || !settings[CLI_RECORD].text;
+}
+
+mw_status cli_server_open(const cli_call *call, cli_server *ret_server, mw_error *err)
+{
+    *ret_server = (cli_server){NULL, NULL};
+    MW_TRY(cli_reach(call, NULL, &ret_server->dial, err));
+    mw_status status = mw_client_open_to(ret_server->dial, ANSWER_MS, &ret_server->client, err);
+    if (status != MW_OK && call->settings[CLI_SERVER].origin == CLI_FROM_DEFAULT)
+        mw_mend(err, "name the server, --server HOST:PORT, or a record at hand, --record DIR");
+    return status;
+}
+
+void cli_server_close(cli_server *server)
+{
+    mw_client_close(server->client);
+    mw_dial_free(server->dial);
+}
+
+mw_status cli_server_ask(const cli_server *server, const char *method, const char *path,
+                         mw_view body, mw_view *ret_answer, mw_error *err)
+{
+    int http_status;
+    MW_TRY(mw_client_call(server->client, method, path, body.data ? "application/json" : NULL, body,
+                          &http_status, ret_answer, err));
+    return http_status < 300 ? MW_OK : cli_repeat_refusal(http_status, *ret_answer, err);
 }

@@ -358,6 +358,39 @@ def test_gates_are_held_by_every_door(house, run, tmp_path):
         client.set_registered_model_alias("credit", "champion", "1")
 
 
+def test_gates_through_the_server(house, run, tmp_path):
+    """The same words, exit codes and refusals as with the record at hand."""
+    there = ["--server", f"127.0.0.1:{house.server.port}"]
+    said = run("gate", "require", "credit", "--gates", "bias", "--approvals", "1", *there)
+    assert said.returncode == 0, said.stderr
+    at_hand = run("gate", "list", "credit/2", "--record", house.record)
+    said = run("gate", "list", "credit/2", *there)
+    assert (said.returncode, said.stdout) == (6, at_hand.stdout) and "closed: " in said.stdout
+    report = tmp_path / "report.json"
+    report.write_text('{"gate": "bias", "passed": true}')
+    said = run("gate", "add", "credit/2", report, *there)
+    assert said.returncode == 0 and "0 of 1 approvals" in said.stdout, said.stderr
+    said = run("gate", "approve", "credit/2", "--reason", "looks fine", *there)
+    assert "open: all passed" in said.stdout and "looks fine" in said.stdout, said.stderr
+    said, at_hand = (run("gate", "approve", "credit/2", *door)
+                     for door in (there, ["--record", house.record]))
+    assert said.returncode == at_hand.returncode == 5 and "MW8911" in said.stderr
+    said = run("gate", "override", "credit/3", "--reason", "fire drill", *there)
+    assert "open by override" in said.stdout and "fire drill" in said.stdout
+    outcomes = [run("gate", "list", "credit/2", "--json", *door)
+                for door in (there, ["--record", house.record])]
+    assert [json.loads(one.stdout) for one in outcomes][0] == json.loads(outcomes[1].stdout)
+    for arguments, word in ((["list", "credit"], "which version of 'credit'?"),
+                            (["list", "credit/77"], "77"), (["list", "nobody/1"], "nobody"),
+                            (["require", "credit/2", "--gates", "bias"], "not of 'credit/2'"),
+                            (["require", "credit", "--gates", "a b;c"], "MW8910"),
+                            (["override", "credit/1"], "reason")):
+        said = run("gate", *arguments, *there)
+        assert said.returncode not in (0, 6) and word in said.stderr, said
+    run("gate", "require", "credit", *there)  # the policy goes
+    assert "no gates are required" in run("gate", "list", "credit/1", *there).stdout
+
+
 def test_a_shadow_answers_nobody(house):
     house.start(model="credit/3", strategy="shadow", steps=[{"shadow": "100%", "min_samples": 100}],
                 judge={"metrics": [{"score_shift": {"psi": 0.5}},
