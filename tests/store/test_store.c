@@ -4,10 +4,12 @@
 #include "../folder.h"
 #include "../postgres.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -342,6 +344,114 @@ static void test_killed(void **state)
         assert_true(n_rows(store) >= last + 1);
         mw_store_close(store);
     }
+}
+
+/* ---- the log of SQLite ----------------------------------------------------------------------- */
+
+static off_t log_bytes(void)
+{
+    char log_path[300];
+    struct stat about;
+    snprintf(log_path, sizeof log_path, "%s-wal", path);
+    return stat(log_path, &about) == 0 ? about.st_size : -1;
+}
+
+/* It is begun anew, not made longer: more is written than it holds, and its size stays. */
+static void test_log_is_used_again(void **state)
+{
+    (void)state;
+    enum { MANY = 24, LOG_BYTES_MAX = 12 << 20 };
+    mw_error err;
+    mw_store *store = open_store(1);
+    assert_int_equal(mw_store_write(store, put_large, NULL, &err), MW_OK);
+    off_t size = log_bytes();
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(mw_store_write(store, put_large, NULL, &err), MW_OK);
+        assert_int_equal(log_bytes(), size);
+    }
+    assert_in_range(size, 1 << 20, LOG_BYTES_MAX);
+    mw_store_close(store);
+}
+
+static char *read_file(const char *from, size_t *ret_size)
+{
+    struct stat about;
+    int fd = open(from, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &about), 0);
+    char *bytes = malloc((size_t)about.st_size);
+    assert_int_equal(read(fd, bytes, (size_t)about.st_size), about.st_size);
+    close(fd);
+    *ret_size = (size_t)about.st_size;
+    return bytes;
+}
+
+static void write_file(const char *name, const char *bytes, size_t size)
+{
+    char to[300];
+    mw_error err;
+    snprintf(to, sizeof to, "%s%s", path, name);
+    assert_int_equal(mw_file_write(to, (mw_view){bytes, size}, &err), MW_OK);
+}
+
+/* Where the frames of this round end: each has the salt of the log's header. */
+static size_t end_of_frames(const char *log, size_t size)
+{
+    enum { HEADER = 32, SALT = 16, FRAME = 24 + 4096 };
+    size_t end = HEADER;
+    while (end + FRAME <= size && memcmp(log + end + 8, log + SALT, 8) == 0)
+        end += FRAME;
+    return end;
+}
+
+/* What a power cut leaves: all commits, with whatever stands behind them; of a commit that was cut
+ * short or is of an earlier round, nothing. */
+static void test_torn_log(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, TORN = 4000 };
+    static const struct torn_case {
+        const char *name;
+        int from_end; /* of what is changed: bytes before (-) or behind the last frame's end */
+        int rows;
+    } cases[] = {
+        {"whole", 0, ROWS},
+        {"the next commit was begun", TORN, ROWS},
+        {"the last commit is torn", -TORN, ROWS - 1},
+    };
+    mw_error err;
+    size_t size, log_size;
+    char name[300];
+    mw_store *store = open_store(1);
+    for (int i = 0; i < 10; i++) /* so that an earlier round stands behind the end */
+        assert_int_equal(mw_store_write(store, put_large, NULL, &err), MW_OK);
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(mw_store_write(store, put, &(put_work){name, i, false}, &err), MW_OK);
+    }
+    char *rows = read_file(path, &size);
+    snprintf(name, sizeof name, "%s-wal", path);
+    char *log = read_file(name, &log_size);
+    size_t end = end_of_frames(log, log_size);
+    assert_in_range(end, 4096, log_size - TORN);
+    mw_store_close(store);
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        const struct torn_case *c = &cases[i];
+        char *torn = malloc(log_size);
+        memcpy(torn, log, log_size);
+        size_t from = c->from_end < 0 ? end - TORN : end;
+        memset(torn + from, 0x5a, c->from_end ? TORN : 0);
+        write_file("", rows, size);
+        write_file("-wal", torn, log_size);
+        free(torn);
+        store = open_store(1);
+        if (n_rows(store) != c->rows)
+            fail_msg("%s: %lld rows", c->name, (long long)n_rows(store));
+        assert_int_equal(mw_store_write(store, put, &(put_work){"more", 1, false}, &err), MW_OK);
+        mw_store_close(store);
+    }
+    free(rows);
+    free(log);
 }
 
 /* ---- PostgreSQL ------------------------------------------------------------------------------ */
@@ -710,6 +820,8 @@ int main(void)
         TEST(test_not_a_database),
         TEST(test_full_disk),
         BOTH(test_killed),
+        TEST(test_log_is_used_again),
+        TEST(test_torn_log),
         BOTH(test_reading_beside_a_writer),
         BOTH(test_values),
         BOTH(test_numbers_of_rows),
