@@ -352,7 +352,8 @@ static void reply_cross_site(mw_exchange *exchange)
 {
     mw_error err;
     mw_fail(&err, MW_E_CROSS_SITE, "a page of another site may not do this");
-    mw_mend(&err, "send it from a program, or from this server's own pages");
+    mw_mend(&err, "send it from a program, or from this server's own pages; a proxy passes Host "
+                  "on, or says X-Forwarded-Host");
     reply_error(exchange, &err, 403);
 }
 

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <strings.h>
 
 static const char cookie_name[] = "mw_session";
 
@@ -108,10 +109,34 @@ mw_view api_session_open(api_sessions *sessions, const mw_exchange *exchange)
     return (mw_view){(const char *)plain + STAMP_BYTES, plain_size - STAMP_BYTES};
 }
 
-/* Every browser says it since 2023; other programs are not asked by pages of other sites. */
+/* "https://mw.internal:8443" is of this server where what stands behind the scheme is the Host that
+ * was asked for, of a proxy or here; "null" is of nobody. */
+static bool is_own_origin(const mw_exchange *exchange, mw_view origin)
+{
+    static const char *const names[] = {"Host", "X-Forwarded-Host"};
+    for (size_t i = 0; i + 3 <= origin.size; i++) {
+        mw_view rest = {origin.data + i + 3, origin.size - i - 3};
+        if (memcmp(origin.data + i, "://", 3) != 0)
+            continue;
+        for (size_t k = 0; k < MW_COUNT(names); k++) {
+            mw_view asked = mw_exchange_header(exchange, names[k]);
+            if (asked.size == rest.size && strncasecmp(asked.data, rest.data, rest.size) == 0)
+                return true;
+        }
+        return false;
+    }
+    return false;
+}
+
+/* Browsers say Sec-Fetch-Site since 2023, though to plain HTTP only on this machine; Origin, which
+ * is older, they say with everything that changes something. Other programs say neither. */
 bool api_is_cross_site(const mw_exchange *exchange)
 {
     mw_view site = mw_exchange_header(exchange, "Sec-Fetch-Site");
-    return changes(exchange) && site.data && !mw_view_is(site, "same-origin") &&
-           !mw_view_is(site, "none");
+    mw_view origin = mw_exchange_header(exchange, "Origin");
+    if (!changes(exchange))
+        return false;
+    if (site.data)
+        return !mw_view_is(site, "same-origin") && !mw_view_is(site, "none");
+    return origin.data && !is_own_origin(exchange, origin);
 }

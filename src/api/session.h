@@ -21,7 +21,8 @@ const char *api_session_seal(api_sessions *sessions, mw_view header, mw_arena *a
 /* The header that the exchange's cookie holds, in its arena; absent: no cookie, or none of ours, or
  * it is too old, or the request changes something and does not say X-MW-CSRF. */
 mw_view api_session_open(api_sessions *sessions, const mw_exchange *exchange);
-/* Whether a browser says that another site's page sends this. */
+/* Whether a browser says that another site's page wants to change something (Sec-Fetch-Site, else
+ * Origin beside Host and X-Forwarded-Host). */
 bool api_is_cross_site(const mw_exchange *exchange);
 
 #endif

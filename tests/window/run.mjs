@@ -11,6 +11,7 @@ import { large } from "./large.mjs";
 import { capacity } from "./load.mjs";
 import { reports } from "./reports.mjs";
 import { people } from "./people.mjs";
+import { typing } from "./typed.mjs";
 import { watching } from "./watch.mjs";
 
 const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
@@ -51,7 +52,7 @@ async function fill(server) {
 setTimeout(() => { console.log("FAILED  it takes too long"); process.exit(1); }, 420000).unref();
 const server = await serve(`credit=${models}/credit.json`, `plan=${models}/plan.ubj`, "--record", "FOLDER/record");
 await open(process.env.MW_CHROMIUM ?? "/usr/bin/chromium");
-const watched = watching().then(people); /* beside the others: a browser mostly waits */
+const watched = watching().then(people).then(typing); /* beside the others: a browser mostly waits */
 const { experiment_id, runs } = await fill(server);
 await traffic(server, ["credit", "plan"], 9);
 await wait(2500);

@@ -1,6 +1,7 @@
 """What the dashboard reads: the overview, an endpoint over time, events as they happen, files."""
 import gzip
 import json
+import re
 import threading
 import time
 
@@ -218,6 +219,55 @@ def test_a_browser_signs_in(run, serve, models, tmp_path):
     assert until(lambda: ask("GET", "/mw/v1/overview", Cookie=cookie).status_code == 401)
     ended = ask("DELETE", "/mw/v1/session", Cookie=admin, **page)
     assert ended.status_code == 204 and "Max-Age=0" in ended.headers["set-cookie"]
+
+
+def changing(server):
+    """(method, path) of all that changes something, as described, and what pages alone use."""
+    for path, operations in server.get("/openapi.json").json()["paths"].items():
+        for method in operations:
+            if method in ("post", "put", "patch", "delete"):
+                yield method.upper(), re.sub(r"\{\w+\}", "1", path)
+    yield from (("POST", "/mw/v1/reports"), ("DELETE", "/mw/v1/reports/1"),
+                ("DELETE", "/mw/v1/session"))
+
+
+def test_what_changes_comes_from_own_pages(run, serve, models, tmp_path):
+    """With a session's cookie alone, or from another site's page, no call changes anything."""
+    record = tmp_path / "record"
+    token = run("token", "create", "all", "--role", "admin", "--record", record).stdout.strip()
+    server = serve(f"a={models.paths['plain']}", "--record", record, "--auth", "on")
+    server.session.headers["Authorization"] = f"Bearer {token}"
+    calls = list(changing(server))
+    entered = server.post("/mw/v1/session", headers={"X-MW-CSRF": "1"})
+    cookie = entered.headers["set-cookie"].split(";")[0]
+    del server.session.headers["Authorization"]
+    server.session.cookies.clear()
+    own = {"Cookie": cookie, "X-MW-CSRF": "1"}
+    cases = (({"Cookie": cookie}, 401),
+             ({**own, "Origin": "https://evil.example"}, 403), ({**own, "Origin": "null"}, 403),
+             ({**own, "Origin": f"http://evil.example:{server.port}"}, 403),
+             ({**own, "Sec-Fetch-Site": "cross-site"}, 403),
+             ({**own, "Sec-Fetch-Site": "same-site"}, 403))
+    asks_nobody = re.compile("/(invocations|infer|feedback|repository/index|session)$|"
+                             ":(predict|explain|counterfactual|interactions)$")
+    assert len(calls) > 80
+    for method, path in calls:
+        for headers, status in cases:
+            if status == 401 and asks_nobody.search(path):
+                continue
+            answer = server.session.request(method, server.url + path, headers=headers, timeout=20,
+                                            data="{}")
+            assert answer.status_code == status, (method, path, headers, answer.text)
+    audit = [entry["action"] for entry in server.get("/mw/v1/audit", headers=own).json()["entries"]]
+    assert audit == ["token.create"], audit
+    # its own pages may, also behind a proxy with another name
+    for name, headers in (("here", {"Origin": server.url}),
+                          ("page", {"Sec-Fetch-Site": "same-origin"}),
+                          ("proxy", {"Origin": "https://mw.example",
+                                     "X-Forwarded-Host": "mw.example"})):
+        answer = server.post("/mw/v1/users", headers={**own, **headers},
+                             json={"name": name, "password": "correct horse"})
+        assert answer.status_code in (200, 201), answer.text
 
 
 def test_behind_a_prefix(serve, run, models):
