@@ -155,7 +155,7 @@ def back_up_beside_writes(server, folder, command):
     def log():
         while not ending.is_set():
             n.append(log_both(server.url, requests, run, len(n)).status_code)
-    thread = threading.Thread(target=log)
+    thread = threading.Thread(target=log, daemon=True)
     thread.start()
     wait_for(lambda: len(n) > 20, 60)
     done = command("server", "backup", "--record", "r", "-o", "b.tar")
@@ -189,7 +189,7 @@ def test_two_servers(postgres, tmp_path):
                     lost.append("another answer")
             except Exception as error:  # pylint: disable=broad-exception-caught
                 lost.append(error)
-    threads = [threading.Thread(target=load, args=(s.url,)) for s in servers]
+    threads = [threading.Thread(target=load, args=(s.url,), daemon=True) for s in servers]
     for thread in threads:
         thread.start()
     began = time.monotonic()
@@ -211,7 +211,7 @@ def test_two_servers(postgres, tmp_path):
     def create(url):
         replies.append(requests.post(f"{url}/api/2.0/mlflow/experiments/create", timeout=20,
                                      json={"name": "same"}).status_code)
-    threads = [threading.Thread(target=create, args=(s.url,)) for s in servers * 3]
+    threads = [threading.Thread(target=create, args=(s.url,), daemon=True) for s in servers * 3]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -311,7 +311,7 @@ def test_killed_under_load(postgres, tmp_path):
             if time.monotonic() - began > 2:
                 other.append("a prediction waited")
             time.sleep(0.01)
-    threads = [threading.Thread(target=log, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=log, args=(n,), daemon=True) for n in range(4)]
     threads.append(threading.Thread(target=predict))
     for thread in threads:
         thread.start()

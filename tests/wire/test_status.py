@@ -24,7 +24,7 @@ class Load:
 
     def __init__(self, n_threads, work):
         self.ended, self.work = threading.Event(), work
-        self.threads = [threading.Thread(target=self.run) for _ in range(n_threads)]
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(n_threads)]
 
     def run(self):
         while not self.ended.is_set():
@@ -49,7 +49,7 @@ def pipelined(server, body, n):
 
     def work():
         with server.connect(60) as peer:
-            sender = threading.Thread(target=peer.sendall, args=(one * n + last,))
+            sender = threading.Thread(target=peer.sendall, args=(one * n + last,), daemon=True)
             sender.start()
             while peer.recv(1 << 16):
                 pass

@@ -23,7 +23,7 @@ class Load:
     def __init__(self, server, n_clients=4, body=ROW, reconnect=False):
         self.server, self.body, self.reconnect = server, body, reconnect
         self.answers, self.faults, self.stopping = [], [], threading.Event()
-        self.threads = [threading.Thread(target=self._ask) for _ in range(n_clients)]
+        self.threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(n_clients)]
 
     def _ask(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)

@@ -252,7 +252,7 @@ def test_reload_under_traffic(models, serve, authority):
             except Exception as why:  # noqa: BLE001: any failure is a lost request
                 failed.append(why)
                 return
-    clients = [threading.Thread(target=traffic, args=(n % 2 == 0,)) for n in range(4)]
+    clients = [threading.Thread(target=traffic, args=(n % 2 == 0,), daemon=True) for n in range(4)]
     for client in clients:
         client.start()
     first = serial(server, authority)
