@@ -89,7 +89,7 @@ struct mw_server {
     net_head_limits head_limits;
     net_listener *listeners;
     size_t n_listeners;
-    unsigned n_started;
+    atomic_uint n_started; /* who counts loops may look while they start */
     atomic_int phase;
     atomic_uint n_listening; /* loops that still have the listeners */
     bool has_listeners;      /* they are open; under `lock` once loops run */

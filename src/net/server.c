@@ -155,7 +155,8 @@ static int start_loops(mw_server *server)
         net_loop *loop = &server->loops[i];
         snprintf(name, sizeof name, "mw-loop-%u", i);
         failed = mw_thread_start(&loop->thread, name, net_loop_run, loop);
-        server->n_started += failed == 0;
+        if (failed == 0)
+            atomic_fetch_add(&server->n_started, 1); /* its thread can be asked from now on */
     }
     return failed;
 }

@@ -85,11 +85,12 @@ static void give_share(mw_conductor *conductor, const conducted *one)
     pthread_mutex_unlock(&conductor->lock);
 }
 
-/* Traffic first: the record may be slow. */
-static void go_back(mw_conductor *conductor, conducted *one)
+/* Traffic first: the record may be slow. What was decided stands until it is written. */
+static void go_back(mw_conductor *conductor, conducted *one, const mw_rollout_decision *decision)
 {
     pthread_mutex_lock(&conductor->lock);
     one->is_condemned = true;
+    one->decision = *decision;
     conduct_share_out(conductor, one);
     pthread_mutex_unlock(&conductor->lock);
 }
@@ -144,11 +145,13 @@ static mw_status warm_up(mw_conductor *conductor, conducted *one, mw_error *err)
     options.may_break = options.is_served || accepts_breaks(conductor, one);
     MW_TRY(mw_fleet_challenge(
         fleet, endpoint, options.is_served ? one->from_folder : one->to_folder, &options, err));
+    pthread_mutex_lock(&conductor->lock);
     memset(one->seen, 0, sizeof one->seen);
     one->memory.n_covariates = mw_fleet_covariates(fleet, endpoint, one->memory.covariates);
     if (one->memory.n_edges > 0)
         mw_fleet_set_edges(fleet, endpoint, one->memory.edges, one->memory.n_edges);
     one->is_warm = true;
+    pthread_mutex_unlock(&conductor->lock);
     return MW_OK;
 }
 
@@ -160,17 +163,19 @@ static mw_actor actor_of(const conducted *one, char *room, size_t size)
     return (mw_actor){mw_view_of(room), MW_VIEW("server"), {NULL, 0}};
 }
 
+/* As it was when the record was asked: it may take its time, and is judged meanwhile. */
 typedef struct keeping {
-    const conducted *one;
+    int64_t id, step;
     mw_view memory;
+    double weight;
+    mw_rollout_decision decision;
 } keeping;
 
 static mw_status write_memory(mw_record *record, void *given, mw_error *err)
 {
     const keeping *k = given;
-    const conducted *one = k->one;
-    return mw_record_keep_rollout(record, one->rollout.id, one->rollout.step, k->memory,
-                                  weight_of(one), mw_view_of(one->decision.why), err);
+    return mw_record_keep_rollout(record, k->id, k->step, k->memory, k->weight,
+                                  mw_view_of(k->decision.why), err);
 }
 
 void conduct_keep(mw_conductor *conductor, conducted *one)
@@ -178,8 +183,11 @@ void conduct_keep(mw_conductor *conductor, conducted *one)
     mw_error err;
     mw_buf text;
     mw_buf_init(&text, MEMORY_BYTES_MAX);
+    pthread_mutex_lock(&conductor->lock);
     mw_rollout_memory_write(&one->memory, &text);
-    keeping k = {one, mw_buf_as_view(&text)};
+    keeping k = {one->rollout.id, one->rollout.step, mw_buf_as_view(&text), weight_of(one),
+                 one->decision};
+    pthread_mutex_unlock(&conductor->lock);
     if (mw_registry_write(conductor->options.registry, &conductor->arena, write_memory, &k, &err) ==
         MW_OK)
         atomic_fetch_add(&conductor->n_checkpoints, 1);
@@ -210,21 +218,24 @@ static void count_move(mw_conductor *conductor, mw_rollout_action action)
 
 /* The move, its reason and its evidence in one transaction, with the alias. What somebody else did
  * meanwhile wins: the next look takes it. */
-static mw_status move(mw_conductor *conductor, conducted *one, mw_error *err)
+static mw_status move(mw_conductor *conductor, conducted *one, const mw_rollout_decision *decision,
+                      mw_error *err)
 {
     char name[40];
     mw_buf evidence, memory;
     mw_actor actor = actor_of(one, name, sizeof name);
     mw_buf_init(&evidence, EVIDENCE_BYTES_MAX);
     mw_buf_init(&memory, MEMORY_BYTES_MAX);
+    pthread_mutex_lock(&conductor->lock);
     mw_buf_char(&evidence, '{');
-    mw_rollout_verdict_write(&one->judgement, &one->decision, &evidence);
+    mw_rollout_verdict_write(&one->judgement, decision, &evidence);
     mw_buf_char(&evidence, '}');
     mw_rollout_memory_write(&one->memory, &memory);
+    pthread_mutex_unlock(&conductor->lock);
     moving m = {.move = {.id = one->rollout.id,
-                         .action = one->decision.action,
+                         .action = decision->action,
                          .expect_step = one->rollout.step,
-                         .why = mw_view_of(one->decision.why),
+                         .why = mw_view_of(decision->why),
                          .evidence = mw_buf_as_view(&evidence),
                          .memory = mw_buf_as_view(&memory)}};
     mw_status status = mw_registry_write_as(conductor->options.registry, &actor, &conductor->arena,
@@ -236,8 +247,7 @@ static mw_status move(mw_conductor *conductor, conducted *one, mw_error *err)
         count_move(conductor, m.move.action);
         mw_log(m.move.action == MW_ACTION_ROLL_BACK ? MW_LOG_WARN : MW_LOG_INFO,
                "rollout %lld of '%s': %s: %s", (long long)one->rollout.id,
-               one->rollout.endpoint.data, mw_rollout_action_names[m.move.action],
-               one->decision.why);
+               one->rollout.endpoint.data, mw_rollout_action_names[m.move.action], decision->why);
     }
     mw_buf_done(&evidence);
     mw_buf_done(&memory);
@@ -281,10 +291,11 @@ static void serve(mw_conductor *conductor, const conducted *one, const char *fol
 bool conduct_roll_back(mw_conductor *conductor, conducted *one, const char *why)
 {
     mw_error err;
-    one->decision.action = MW_ACTION_ROLL_BACK;
-    snprintf(one->decision.why, sizeof one->decision.why, "%s", why);
-    go_back(conductor, one);
-    if (move(conductor, one, &err) == MW_OK)
+    mw_rollout_decision decision = one->decision;
+    decision.action = MW_ACTION_ROLL_BACK;
+    snprintf(decision.why, sizeof decision.why, "%s", why);
+    go_back(conductor, one, &decision);
+    if (move(conductor, one, &decision, &err) == MW_OK)
         return true;
     mw_log_error(MW_LOG_ERROR, "a rollback cannot be written, and is tried again", &err);
     return false;
@@ -369,18 +380,19 @@ static bool leads(mw_conductor *conductor, const conducted *one)
 void conduct_follow_alias(mw_conductor *conductor, conducted *one)
 {
     mw_error err;
-    mw_rollout_decision *decision = &one->decision;
+    mw_rollout_decision decision = {.action = MW_ACTION_ROLL_BACK};
     int64_t at = one->rollout.alias_version, from = one->rollout.from_version,
             to = one->rollout.to_version;
     if (at == 0 || at == (is_watching(one) ? to : from) || mw_rollout_is_over(one->rollout.state) ||
         !leads(conductor, one))
         return;
-    decision->action = !is_watching(one) && at == to    ? MW_ACTION_PROMOTE
-                       : is_watching(one) && at != from ? MW_ACTION_FINISH
-                                                        : MW_ACTION_ROLL_BACK;
-    snprintf(decision->why, sizeof decision->why, "the alias '%s' was moved to version %lld",
+    if (!is_watching(one) && at == to)
+        decision.action = MW_ACTION_PROMOTE;
+    else if (is_watching(one) && at != from)
+        decision.action = MW_ACTION_FINISH;
+    snprintf(decision.why, sizeof decision.why, "the alias '%s' was moved to version %lld",
              one->rollout.alias.data, (long long)at);
-    if (move(conductor, one, &err) != MW_OK)
+    if (move(conductor, one, &decision, &err) != MW_OK)
         mw_log_error(MW_LOG_WARN, "a rollout cannot follow its alias", &err);
     else if (!mw_rollout_is_over(one->rollout.state))
         conduct_align(conductor, one);
@@ -481,10 +493,14 @@ static void weigh_bandit(mw_conductor *conductor, conducted *one)
     const double worth = 0.02;
     if (one->document.strategy != MW_BANDIT || one->rollout.state != MW_ROLLOUT_RUNNING)
         return;
+    pthread_mutex_lock(&conductor->lock);
     double weight = mw_rollout_bandit_weight(&one->memory);
-    if (fabs(weight - one->rollout.weight) < worth)
+    bool moves = fabs(weight - one->rollout.weight) >= worth;
+    if (moves)
+        one->rollout.weight = weight;
+    pthread_mutex_unlock(&conductor->lock);
+    if (!moves)
         return;
-    one->rollout.weight = weight;
     give_share(conductor, one);
     align_memory(conductor, one);
     conduct_keep(conductor, one);
@@ -500,21 +516,57 @@ static void decide(conducted *one)
                       &one->decision);
 }
 
-static void act(mw_conductor *conductor, conducted *one)
+/* Gates that were closed meanwhile: a person decides. */
+static void hold(mw_conductor *conductor, conducted *one, const mw_error *why)
+{
+    pthread_mutex_lock(&conductor->lock);
+    one->decision.action = MW_ACTION_HOLD;
+    snprintf(one->decision.why, sizeof one->decision.why, "%s", why->what);
+    pthread_mutex_unlock(&conductor->lock);
+}
+
+static void act(mw_conductor *conductor, conducted *one, const mw_rollout_decision *decision)
 {
     mw_error err;
-    if (one->decision.action == MW_ACTION_ROLL_BACK)
-        go_back(conductor, one);
-    if (move(conductor, one, &err) != MW_OK) {
+    if (decision->action == MW_ACTION_ROLL_BACK)
+        go_back(conductor, one, decision);
+    if (move(conductor, one, decision, &err) != MW_OK) {
         mw_log_error(MW_LOG_WARN, "a rollout's move was not written", &err);
-        if (one->decision.action != MW_ACTION_ROLL_BACK && err.status == MW_CONFLICT) {
-            one->decision.action = MW_ACTION_HOLD; /* gates that were closed: a person decides */
-            snprintf(one->decision.why, sizeof one->decision.why, "%s", err.what);
-        }
+        if (decision->action != MW_ACTION_ROLL_BACK && err.status == MW_CONFLICT)
+            hold(conductor, one, &err);
         return;
     }
     if (!mw_rollout_is_over(one->rollout.state))
         conduct_align(conductor, one); /* the rest is the next look's: it is over */
+}
+
+void conduct_judge(mw_conductor *conductor, conducted *one)
+{
+    if (!one->is_warm || one->is_held || one->is_condemned ||
+        mw_rollout_is_over(one->rollout.state))
+        return;
+    count(conductor, one);
+    decide(one);
+    if (one->decision.action != MW_ACTION_ROLL_BACK)
+        return;
+    one->is_condemned = true;
+    conduct_share_out(conductor, one);
+}
+
+/* What the record adds: who leads, what others saw and reported. */
+static bool consult(mw_conductor *conductor, conducted *one)
+{
+    bool is_leading = leads(conductor, one);
+    pthread_mutex_lock(&conductor->lock);
+    count(conductor, one);
+    if (is_leading) /* the others count by the same edges */
+        take_edges(conductor, one);
+    pthread_mutex_unlock(&conductor->lock);
+    conduct_share(conductor, one, is_leading);
+    count_outcomes(conductor, one);
+    if (is_leading)
+        weigh_bandit(conductor, one);
+    return is_leading;
 }
 
 void conduct_tick(mw_conductor *conductor, conducted *one)
@@ -529,26 +581,18 @@ void conduct_tick(mw_conductor *conductor, conducted *one)
         conduct_pay(conductor, one);
         return;
     }
-    bool is_leading = leads(conductor, one);
+    bool is_leading = consult(conductor, one);
     pthread_mutex_lock(&conductor->lock);
-    count(conductor, one);
-    if (is_leading) /* the others count by the same edges */
-        take_edges(conductor, one);
-    pthread_mutex_unlock(&conductor->lock);
-    conduct_share(conductor, one, is_leading);
-    count_outcomes(conductor, one);
-    if (is_leading)
-        weigh_bandit(conductor, one);
     mw_rollout_action before = one->decision.action;
-    pthread_mutex_lock(&conductor->lock);
-    decide(one);
+    conduct_judge(conductor, one);
+    const mw_rollout_decision decision = one->decision;
+    bool acts = decision.action != MW_ACTION_WAIT && decision.action != MW_ACTION_HOLD &&
+                !one->is_held; /* a person's order came meanwhile */
     pthread_mutex_unlock(&conductor->lock);
-    bool acts = one->decision.action != MW_ACTION_WAIT && one->decision.action != MW_ACTION_HOLD;
-    if (acts && (is_leading || one->decision.action == MW_ACTION_ROLL_BACK))
-        act(conductor, one);
-    else if (!is_leading)
-        return;
-    else if (before != one->decision.action || mw_clock_wall_ms() - one->kept_ms >= KEEP_MS)
+    if (acts && (is_leading || decision.action == MW_ACTION_ROLL_BACK))
+        act(conductor, one, &decision);
+    else if (is_leading &&
+             (before != decision.action || mw_clock_wall_ms() - one->kept_ms >= KEEP_MS))
         conduct_keep(conductor, one);
 }
 

@@ -51,6 +51,15 @@ static void add(mw_conductor *conductor, const mw_rollout *rollout)
     conduct_align(conductor, one);
 }
 
+static mw_status take_locked(mw_conductor *conductor, conducted *one, const mw_rollout *rollout,
+                             mw_error *err)
+{
+    pthread_mutex_lock(&conductor->lock);
+    mw_status status = conduct_take(one, rollout, err);
+    pthread_mutex_unlock(&conductor->lock);
+    return status;
+}
+
 static void take(mw_conductor *conductor, const mw_rollout *rollout)
 {
     mw_error err;
@@ -60,10 +69,7 @@ static void take(mw_conductor *conductor, const mw_rollout *rollout)
         return;
     }
     one->is_found = true;
-    pthread_mutex_lock(&conductor->lock);
-    mw_status status = conduct_take(one, rollout, &err);
-    pthread_mutex_unlock(&conductor->lock);
-    if (status == MW_OK) {
+    if (take_locked(conductor, one, rollout, &err) == MW_OK) {
         conduct_align(conductor, one);
         conduct_follow_alias(conductor, one);
     } else
@@ -86,7 +92,7 @@ static void drop_ended(mw_conductor *conductor)
         if (one->is_found ||
             mw_registry_read(conductor->options.registry, &conductor->arena, load_one, &rollout,
                              &err) != MW_OK ||
-            conduct_take(one, &rollout, &err) != MW_OK) {
+            take_locked(conductor, one, &rollout, &err) != MW_OK) {
             link = &one->next;
             continue;
         }
@@ -144,6 +150,7 @@ void mw_conductor_look(mw_conductor *conductor)
 
 void mw_conductor_tick(mw_conductor *conductor)
 {
+    conductor->judged_ms = mw_clock_wall_ms();
     for (conducted *one = conductor->first; one; one = one->next) {
         mw_arena_reset(&conductor->arena);
         conduct_tick(conductor, one);
@@ -182,6 +189,21 @@ static void *conduct(void *given)
     return NULL;
 }
 
+/* While the thread waits for the record, which stalls, or is away: who does harm goes back. */
+static void *stand_in(void *given)
+{
+    mw_conductor *conductor = given;
+    while (!wait_to_end(conductor, TICK_MS)) {
+        if (mw_clock_wall_ms() - conductor->judged_ms < 2 * TICK_MS)
+            continue;
+        pthread_mutex_lock(&conductor->lock);
+        for (conducted *one = conductor->first; one; one = one->next)
+            conduct_judge(conductor, one);
+        pthread_mutex_unlock(&conductor->lock);
+    }
+    return NULL;
+}
+
 static mw_status start(mw_conductor *conductor, mw_error *err)
 {
     pthread_condattr_t monotonic;
@@ -194,7 +216,9 @@ static mw_status start(mw_conductor *conductor, mw_error *err)
         return MW_OK;
     conductor->is_running =
         mw_thread_start(&conductor->thread, "mw-rollout", conduct, conductor) == 0;
-    return conductor->is_running ? MW_OK : mw_fail_memory(err, "the thread of rollouts");
+    conductor->has_deputy = conductor->is_running && mw_thread_start(&conductor->deputy, "mw-judge",
+                                                                     stand_in, conductor) == 0;
+    return conductor->has_deputy ? MW_OK : mw_fail_memory(err, "the thread of rollouts");
 }
 
 static void name_server(char server[33])
@@ -228,10 +252,12 @@ void mw_conductor_free(mw_conductor *conductor)
         return;
     pthread_mutex_lock(&conductor->lock);
     conductor->ending = true;
-    pthread_cond_signal(&conductor->ending_now);
+    pthread_cond_broadcast(&conductor->ending_now);
     pthread_mutex_unlock(&conductor->lock);
     if (conductor->is_running)
         pthread_join(conductor->thread, NULL);
+    if (conductor->has_deputy)
+        pthread_join(conductor->deputy, NULL);
     while (conductor->first) {
         conducted *one = conductor->first;
         conductor->first = one->next;

@@ -35,9 +35,12 @@ typedef struct conducted {
 
 struct mw_conductor {
     mw_conductor_options options;
-    pthread_t thread;
-    bool is_running;
-    pthread_mutex_t lock; /* guards the list and `ending`; the thread alone changes the list */
+    pthread_t thread, deputy;
+    bool is_running, has_deputy;
+    _Atomic(int64_t) judged_ms; /* when it was last done */
+    /* Guards the list, what stands in it, and `ending`. The thread alone changes the list and what
+     * the record says, so it may read these without; nobody waits for the record with it. */
+    pthread_mutex_t lock;
     pthread_cond_t ending_now;
     bool ending;
     conducted *first;
@@ -53,6 +56,9 @@ struct mw_conductor {
 void conduct_align(mw_conductor *conductor, conducted *one);
 /* What a move of the alias by somebody else means for it. */
 void conduct_follow_alias(mw_conductor *conductor, conducted *one);
+/* Count, judge, decide; what must go back does so at once, and is written by the next tick. Under
+ * the lock, and without the record. */
+void conduct_judge(mw_conductor *conductor, conducted *one);
 /* Count, judge, decide, act. */
 void conduct_tick(mw_conductor *conductor, conducted *one);
 /* Its evidence into the record. */

@@ -18,6 +18,8 @@ typedef struct sharing {
     const mw_conductor *conductor;
     const conducted *one;
     bool is_leading;
+    int64_t mine_epoch; /* as it was when the record was asked, as the next */
+    mw_arm mine[MW_ARMS];
     mw_rollout rollout; /* as the record has it; of who follows */
     mw_rollout_memory memory;
     int64_t epoch;
@@ -29,15 +31,14 @@ static mw_status exchange(mw_record *record, void *given, mw_error *err)
 {
     sharing *s = given;
     const conducted *one = s->one;
-    s->epoch = one->memory.epoch;
     if (!s->is_leading) {
         MW_TRY(mw_record_rollout(record, one->rollout.id, &s->rollout, err));
         MW_TRY(mw_rollout_memory_read(s->rollout.memory, &s->memory, err));
         s->epoch = s->memory.epoch > s->epoch ? s->memory.epoch : s->epoch;
     }
-    if (s->epoch == one->mine_epoch)
+    if (s->epoch == s->mine_epoch)
         MW_TRY(mw_record_put_arms(record, one->rollout.id, mw_view_of(s->conductor->server),
-                                  s->epoch, one->mine, err));
+                                  s->epoch, s->mine, err));
     return mw_record_sum_arms(record, one->rollout.id, s->epoch, s->sum, &s->n_servers, err);
 }
 
@@ -61,7 +62,14 @@ void conduct_share(mw_conductor *conductor, conducted *one, bool is_leading)
     mw_error err;
     if (!conduct_shares(conductor))
         return;
-    sharing s = {.conductor = conductor, .one = one, .is_leading = is_leading};
+    pthread_mutex_lock(&conductor->lock);
+    sharing s = {.conductor = conductor,
+                 .one = one,
+                 .is_leading = is_leading,
+                 .mine_epoch = one->mine_epoch,
+                 .epoch = one->memory.epoch};
+    memcpy(s.mine, one->mine, sizeof s.mine);
+    pthread_mutex_unlock(&conductor->lock);
     if (mw_registry_write(conductor->options.registry, &conductor->arena, exchange, &s, &err) !=
         MW_OK) {
         mw_log_error(MW_LOG_WARN, "the evidence of other servers is not there", &err);

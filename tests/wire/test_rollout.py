@@ -1,10 +1,12 @@
 """Rollouts under real traffic: a good version is promoted, a bad one rolls back by itself, a
 command takes effect within a second, and a server that is killed goes on where it was."""
+import contextlib
 import json
 import os
 import resource
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 
@@ -280,6 +282,27 @@ def test_a_full_disk_delays_no_rollback(house):
     assert house.champion() == 1 and "it is slow" in last["reason"]
     traffic.end()
     assert not traffic.failed and "2" not in {v for _, v in traffic.versions[begun:]}
+
+
+def test_a_record_that_stands_still_delays_no_judgement(house):
+    """Another program holds the record's lock: a bad version goes back all the same, and the record
+    learns it behind that."""
+    metrics = [{"score_shift": {"psi": 0.2, "critical": True}}]
+    house.start(model="credit/3", steps=["50%", "100%"], judge={"metrics": metrics})
+    house.until(lambda: house.server.samples().get(
+        'mw_rollout_state{endpoint="credit",state="running"}') == 1)
+    with contextlib.closing(sqlite3.connect(house.record / "record.db", timeout=20,
+                                            isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        traffic = Traffic(house.server)
+        house.until(lambda: "3" in {version for _, version in traffic.versions})
+        house.until(lambda: len(traffic.versions) > 200 and
+                    {version for _, version in traffic.versions[-100:]} == {"1"}, 60)
+        assert house.rollout()["state"] == "running"
+        lock.execute("ROLLBACK")
+    traffic.end()
+    house.until(lambda: house.rollout()["state"] == "rolled_back", 60)
+    assert not traffic.failed and house.champion() == 1
 
 
 def test_mlflows_alias_is_a_door_too(house):
