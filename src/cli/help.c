@@ -156,20 +156,38 @@ bool cli_write_group_help(const cli_terminal *terminal, mw_view word, mw_buf *ou
     return true;
 }
 
+static void command_entry(const cli_terminal *terminal, const cli_command *command, mw_buf *out)
+{
+    mw_buf usage;
+    mw_buf_init(&usage, 256);
+    mw_buf_text(&usage, command->name);
+    for (const cli_argument *a = command->arguments; a->name; a++)
+        mw_buf_format(&usage, a->min ? " %s" : " [%s]", a->name);
+    entry(terminal, usage.data, command->summary, out);
+    mw_buf_done(&usage);
+}
+
+/* The commands before this one have its group already. */
+static bool is_shown(const cli_command *commands, size_t at)
+{
+    size_t i = 0;
+    while (i < at && strcmp(commands[i].group, commands[at].group) != 0)
+        i++;
+    return i < at;
+}
+
+/* Each group once, in the order of its first command; the table goes by rooms. */
 static void command_groups(const cli_terminal *terminal, mw_buf *out)
 {
     size_t n_commands;
     const cli_command *commands = cli_commands(&n_commands);
-    for (size_t i = 0; i < n_commands; i++) {
-        mw_buf usage;
-        mw_buf_init(&usage, 256);
-        if (i == 0 || strcmp(commands[i].group, commands[i - 1].group) != 0)
-            heading(terminal, commands[i].group, out);
-        mw_buf_text(&usage, commands[i].name);
-        for (const cli_argument *a = commands[i].arguments; a->name; a++)
-            mw_buf_format(&usage, a->min ? " %s" : " [%s]", a->name);
-        entry(terminal, usage.data, commands[i].summary, out);
-        mw_buf_done(&usage);
+    for (size_t first = 0; first < n_commands; first++) {
+        if (is_shown(commands, first))
+            continue;
+        heading(terminal, commands[first].group, out);
+        for (size_t i = first; i < n_commands; i++)
+            if (strcmp(commands[i].group, commands[first].group) == 0)
+                command_entry(terminal, &commands[i], out);
     }
 }
 

@@ -205,6 +205,14 @@ def test_help_begins_with_examples(run, command):
     assert run("help", *command.split()).stdout == done.stdout
 
 
+def test_help_names_each_group_once(run):
+    said = run("help").stdout
+    headings = re.findall(r"^[A-Z]\w+$", said, re.MULTILINE)
+    assert len(headings) == len(set(headings)) and {"Daily", "Release", "Operate"} <= set(headings)
+    for command in ("predict", "fairness check", "server backup", "version"):
+        assert len(re.findall(rf"^  {command}\b", said, re.MULTILINE)) == 1
+
+
 def test_version(run):
     assert re.fullmatch(r"millwright \d+\.\d+\.\d+.*\n", run("--version").stdout, re.S)
 
