@@ -57,6 +57,7 @@ typedef struct net_transport {
 
 extern const net_transport net_plain;
 extern const net_transport net_tls;
+extern const net_transport net_tls_lean;
 /* NET_TIMER_QUIET is over: let OpenSSL give its buffers back if nothing has come since. */
 void net_tls_rest(net_connection *connection);
 
@@ -127,7 +128,9 @@ typedef struct net_input {
 
 /* TLS below it; tls.c alone touches it. */
 typedef struct net_tls_state {
-    struct ssl_st *ssl; /* NULL until the client has begun, and on plain connections */
+    struct ssl_st *ssl; /* NULL until the client has begun, behind the handshake of TLS 1.3
+                           (tls_lean.c), and on plain connections */
+    struct tls_lean *lean; /* from the begin of a handshake on */
     bool is_drained;    /* the socket gave less than was asked for */
     bool is_at_end;
     bool is_open;      /* the handshake is done */

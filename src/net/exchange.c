@@ -23,7 +23,7 @@ net_exchange *net_begin_exchange(net_connection *connection)
     exchange->shown = (mw_exchange){
         .method = MW_METHOD_OTHER,
         .peer = connection->peer,
-        .is_tls = connection->transport == &net_tls,
+        .is_tls = connection->tls.is_open,
         .client_name =
             connection->client_name ? mw_view_of(connection->client_name) : (mw_view){"", 0},
         .loop = connection->loop->index,

@@ -71,6 +71,7 @@ struct net_loop {
     } complaints[NET_N_COMPLAINTS];
 
     /* kept warm */
+    uint8_t *tls_in, *tls_out; /* of tls_lean.c; tls_in: NULL while a connection has it */
     net_connection *free_connections;
     net_exchange *free_exchanges;
     net_free_buffer *free_buffers;

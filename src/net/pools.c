@@ -212,6 +212,8 @@ void net_loop_give_exchange(net_loop *loop, net_exchange *exchange)
 void net_loop_free_pools(net_loop *loop)
 {
     free_pieces(loop);
+    free(loop->tls_in);
+    free(loop->tls_out);
     for (net_free_buffer *buffer = loop->free_buffers, *next; buffer; buffer = next) {
         next = buffer->next;
         free(buffer);

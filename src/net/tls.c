@@ -3,9 +3,10 @@
  *     first byte --peek--> 0x16: SSL_accept until done --ALPN--> http/1.1, h2 on net_tls
  *                    `---> anything else: a sentence in plain HTTP
  *
- * OpenSSL reads and writes the socket by a BIO of ours, which knows when the socket is drained: so
- * a request costs one recv and one send, as without TLS. Who leaves an error in OpenSSL's queue
- * takes it out again, so that the next call begins with an empty one. */
+ * Behind the handshake of TLS 1.3 tls_lean.c goes on; of TLS 1.2, and where something is missing,
+ * OpenSSL does. It reads and writes the socket by a BIO of ours, which knows when the socket is
+ * drained: so a request costs one recv and one send, as without TLS. Who leaves an error in
+ * OpenSSL's queue takes it out again, so that the next call begins with an empty one. */
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
@@ -18,16 +19,24 @@
 
 /* ---- the socket, as OpenSSL sees it ---------------------------------------------------------- */
 
+static ssize_t receive(net_connection *connection, char *data, size_t size)
+{
+    ssize_t n;
+    do
+        n = recv(connection->fd, data, size, 0);
+    while (n < 0 && errno == EINTR);
+    connection->tls.is_drained = n < (ssize_t)size;
+    connection->tls.is_at_end = n == 0;
+    return n;
+}
+
 static int bio_read(BIO *bio, char *data, int size)
 {
     net_connection *connection = BIO_get_data(bio);
-    ssize_t n;
-    do
-        n = recv(connection->fd, data, (size_t)size, 0);
-    while (n < 0 && errno == EINTR);
+    bool is_fed = !connection->tls.is_open || !tls_lean_is_empty(connection);
+    ssize_t n = is_fed ? tls_lean_feed(connection, data, (size_t)size)
+                       : receive(connection, data, (size_t)size);
     BIO_clear_retry_flags(bio);
-    connection->tls.is_drained = n < size;
-    connection->tls.is_at_end = n == 0;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         BIO_set_retry_read(bio);
     return (int)n;
@@ -93,7 +102,7 @@ static bool begin_tls(net_connection *connection)
     SSL_set_bio(ssl, bio, bio); /* taken */
     SSL_set_accept_state(ssl);
     connection->tls.ssl = ssl;
-    return true;
+    return tls_lean_begin(connection);
 }
 
 /* What a call that returned `n` means; the error queue is empty afterwards. */
@@ -124,7 +133,7 @@ static int bounded(size_t size)
 /* OpenSSL's buffers live on for the next record, and go when none comes: an idle connection keeps
  * none. The clock is not moved by each record; when it ends, it is seen how long ago the last was.
  */
-static void keep_buffers(net_connection *connection)
+void net_tls_keep(net_connection *connection)
 {
     net_loop *loop = connection->loop;
     if (connection->tls.quiet.kind == NET_TIMER_NONE)
@@ -135,18 +144,22 @@ void net_tls_rest(net_connection *connection)
 {
     uint64_t quiet_ns = connection->loop->now_ns - connection->ready_ns;
     bool is_quiet = quiet_ns >= MW_LIMIT_TLS_KEPT_MS * UINT64_C(1000000);
-    if (!is_quiet || SSL_free_buffers(connection->tls.ssl) != 1)
-        keep_buffers(connection);
+    if (is_quiet && !connection->tls.ssl)
+        tls_lean_rest(connection);
+    else if (!is_quiet || SSL_free_buffers(connection->tls.ssl) != 1)
+        net_tls_keep(connection);
 }
 
 static ssize_t tls_read(net_connection *connection, void *data, size_t size, bool *ret_drained)
 {
     net_tls_state *tls = &connection->tls;
     connection->read_waits_write = false;
+    tls->is_drained = false; /* as long as the socket was not asked */
     int n = SSL_read(tls->ssl, data, bounded(size));
-    keep_buffers(connection);
+    net_tls_keep(connection);
     if (n > 0) {
-        *ret_drained = tls->is_drained && !SSL_has_pending(tls->ssl);
+        *ret_drained =
+            tls->is_drained && !SSL_has_pending(tls->ssl) && tls_lean_is_empty(connection);
         return n;
     }
     connection->read_waits_write = SSL_want_write(tls->ssl);
@@ -162,7 +175,7 @@ static ssize_t tls_write(net_connection *connection, const struct iovec *pieces,
             int n = SSL_write(connection->tls.ssl, data + at, bounded(pieces[i].iov_len - at));
             if (n <= 0) {
                 ssize_t judged = judge(connection, n);
-                keep_buffers(connection);
+                net_tls_keep(connection);
                 return judged == NET_AGAIN && written > 0 ? (ssize_t)written
                        : judged == NET_AGAIN              ? NET_AGAIN
                                                           : NET_BROKEN;
@@ -171,7 +184,7 @@ static ssize_t tls_write(net_connection *connection, const struct iovec *pieces,
             written += (size_t)n;
         }
     }
-    keep_buffers(connection);
+    net_tls_keep(connection);
     return (ssize_t)written;
 }
 
@@ -199,6 +212,7 @@ static void tls_close(net_connection *connection)
     net_timer_clear(&connection->loop->timers, &connection->tls.quiet);
     SSL_free(connection->tls.ssl);
     connection->tls.ssl = NULL;
+    tls_lean_done(connection);
 }
 
 const net_transport net_tls = {tls_read, tls_write, tls_finish, tls_close};
@@ -269,9 +283,12 @@ static void finish_handshake(net_connection *connection)
     if (SSL_session_reused(connection->tls.ssl))
         net_count(&loop->counts.tls_resumed, 1);
     note_client(connection);
-    keep_buffers(connection);
+    net_tls_keep(connection);
     SSL_get0_alpn_selected(connection->tls.ssl, &protocol, &size);
-    if (size == 2 && memcmp(protocol, "h2", 2) == 0)
+    bool is_http2 = size == 2 && memcmp(protocol, "h2", 2) == 0;
+    if (!tls_lean_take_over(connection))
+        SSL_set_read_ahead(connection->tls.ssl, 1); /* a record in one recv, not its head first */
+    if (is_http2)
         net_http2_take_over(connection);
     else
         net_connection_enter(connection, &net_http1);
@@ -374,6 +391,7 @@ static void handshake_close(net_connection *connection)
 {
     SSL_free(connection->tls.ssl);
     connection->tls.ssl = NULL;
+    tls_lean_done(connection);
 }
 
 static bool handshake_is_busy(const net_connection *connection)

@@ -35,7 +35,7 @@ static void set_rules(const mw_tls *tls, SSL_CTX *context)
                                      SSL_OP_IGNORE_UNEXPECTED_EOF);
     /* Not SSL_MODE_RELEASE_BUFFERS: it frees and allocates 34 kB a request (net_tls_rest). */
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 1); /* a record in one recv, not its head first */
+    SSL_CTX_set_keylog_callback(context, tls_lean_note_secret);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets only */
     SSL_CTX_set_timeout(context, MW_LIMIT_TLS_SESSION_SECONDS);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);

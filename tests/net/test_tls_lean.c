@@ -1,0 +1,416 @@
+/* TLS 1.3 behind the handshake: our records, and OpenSSL's own client at the other end. Its bytes
+ * go through this test's hands, so that they can be cut, changed and made up. */
+#include "../test.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "../folder.h"
+#include "house.h"
+
+enum { MOST_BYTES = 3000000, HEADER_BYTES = 5 };
+
+static net_house the_house;
+static mw_tls *tls;
+static char folder[TEST_FOLDER_BYTES];
+static char *pattern;
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+static void write_pair(const char *path)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    FILE *file = fopen(path, "w");
+    assert_true(key && certificate && file);
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"localhost", -1, -1, 0);
+    X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_X509(file, certificate), 1);
+    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(file);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    static mw_listener listener = {.address = "127.0.0.1:0", .tls = true};
+    char path[TEST_FOLDER_BYTES + 16];
+    mw_error err;
+    if (test_folder_make(folder) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/pair.pem", folder);
+    write_pair(path);
+    if (mw_tls_new(&(mw_tls_options){.certificate = path}, &tls, &err) != MW_OK)
+        fail_msg("%s (%s)", err.what, err.why);
+    house_prepare(&the_house);
+    the_house.options.listen = NULL;
+    the_house.options.listeners = &listener;
+    the_house.options.n_listeners = 1;
+    the_house.options.tls = tls;
+    the_house.options.max_body_bytes = 4 * MW_MIB;
+    house_open(&the_house);
+    pattern = malloc(MOST_BYTES);
+    for (size_t i = 0; i < MOST_BYTES; i++)
+        pattern[i] = (char)(i * 7 + i / 4099);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    house_close(&the_house);
+    mw_tls_free(tls);
+    free(pattern);
+    return test_folder_remove(folder);
+}
+
+/* ---- the client ------------------------------------------------------------------------------ */
+
+typedef struct client {
+    int fd;
+    SSL_CTX *context;
+    SSL *ssl;
+    BIO *in, *out; /* what comes from the server, what goes to it */
+    size_t step;   /* so many bytes at a time; 0 = all */
+} client;
+
+static void send_out(client *c)
+{
+    char *data;
+    size_t size = (size_t)BIO_get_mem_data(c->out, &data), step = c->step ? c->step : size;
+    for (size_t at = 0; at < size; at += step)
+        if (!wire_send_bytes(c->fd, data + at, size - at < step ? size - at : step))
+            break;
+    (void)BIO_reset(c->out);
+}
+
+/* False at the end. */
+static bool take_in(client *c)
+{
+    char piece[65536];
+    ssize_t n = wire_read(c->fd, piece, sizeof piece, WIRE_WAIT_MS);
+    if (n > 0)
+        BIO_write(c->in, piece, (int)n);
+    return n > 0;
+}
+
+/* Its Finished is not sent yet. */
+static void begin_client(client *c, const char *suite)
+{
+    *c = (client){.fd = wire_connect(the_house.address),
+                  .context = SSL_CTX_new(TLS_client_method())};
+    assert_int_equal(SSL_CTX_set_ciphersuites(c->context, suite), 1);
+    SSL_CTX_set_min_proto_version(c->context, TLS1_3_VERSION);
+    c->ssl = SSL_new(c->context);
+    c->in = BIO_new(BIO_s_mem());
+    c->out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(c->in, -1);
+    SSL_set_bio(c->ssl, c->in, c->out);
+    int n;
+    while ((n = SSL_connect(c->ssl)) != 1) {
+        assert_int_equal(SSL_get_error(c->ssl, n), SSL_ERROR_WANT_READ);
+        send_out(c);
+        assert_true(take_in(c));
+    }
+}
+
+static void open_client(client *c, const char *suite)
+{
+    begin_client(c, suite);
+    send_out(c);
+}
+
+static void close_client(client *c)
+{
+    SSL_free(c->ssl);
+    SSL_CTX_free(c->context);
+    close(c->fd);
+    ERR_clear_error();
+}
+
+static void say(client *c, const void *data, size_t size)
+{
+    if (size > 0)
+        assert_int_equal(SSL_write(c->ssl, data, (int)size), (int)size);
+    send_out(c);
+}
+
+/* What SSL_read says behind bytes that were waited for. */
+static int hear(client *c, void *data, size_t size)
+{
+    for (;;) {
+        int n = SSL_read(c->ssl, data, (int)size);
+        send_out(c); /* it may have had to answer a KeyUpdate */
+        if (n > 0 || SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ)
+            return n;
+        if (!take_in(c))
+            return -1;
+    }
+}
+
+static void echo(client *c, size_t size)
+{
+    char head[128], *got = malloc(size + 1024);
+    snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+             size);
+    say(c, head, strlen(head));
+    say(c, pattern, size);
+    size_t have = 0;
+    char *body = NULL;
+    while (!body || have < (size_t)(body - got) + size) {
+        int n = hear(c, got + have, size + 1024 - have);
+        if (n <= 0)
+            fail_msg("%zu bytes: the answer ends behind %zu", size, have);
+        have += (size_t)n;
+        got[have < size + 1023 ? have : size + 1023] = '\0';
+        body = body ? body : strstr(got, "\r\n\r\n");
+        body = body && strncmp(body, "\r\n\r\n", 4) == 0 ? body + 4 : body;
+    }
+    assert_int_equal(have, (size_t)(body - got) + size);
+    if (size > 0)
+        assert_memory_equal(body, pattern, size);
+    free(got);
+}
+
+/* The server ends the connection; the alert that it says why with, or 0 for close_notify. */
+static int hear_alert(client *c)
+{
+    char data[4096];
+    int n;
+    while ((n = hear(c, data, sizeof data)) > 0)
+        continue;
+    if (SSL_get_error(c->ssl, n) == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    int reason = ERR_GET_REASON(ERR_peek_last_error());
+    return reason > SSL_AD_REASON_OFFSET ? reason - SSL_AD_REASON_OFFSET : -1;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static const char aes_128[] = "TLS_AES_128_GCM_SHA256";
+
+static void test_ciphers_and_sizes(void **state)
+{
+    (void)state;
+    static const char *const suites[] = {aes_128, "TLS_AES_256_GCM_SHA384",
+                                         "TLS_CHACHA20_POLY1305_SHA256"};
+    static const size_t sizes[] = {0, 1, 15000, 16383, 16384, 16385, 100000, MOST_BYTES};
+    for (size_t i = 0; i < MW_COUNT(suites); i++) {
+        client c;
+        open_client(&c, suites[i]);
+        assert_string_equal(SSL_get_cipher_name(c.ssl), suites[i]);
+        for (size_t k = 0; k < MW_COUNT(sizes); k++)
+            echo(&c, sizes[k]);
+        close_client(&c);
+    }
+}
+
+/* What comes in one piece with the handshake's end is not lost, nor is what is cut in it. */
+static void test_first_words(void **state)
+{
+    (void)state;
+    for (size_t step = 0; step < 400; step += 133) {
+        client c;
+        begin_client(&c, aes_128);
+        c.step = step;
+        assert_int_equal(SSL_write(c.ssl, "POST /echo HTTP/1.1\r\n", 21), 21);
+        assert_int_equal(SSL_write(c.ssl, "Host: a\r\nContent-Length: 3\r\n\r\nabc", 33), 33);
+        char got[1024];
+        say(&c, NULL, 0);
+        int n = hear(&c, got, sizeof got - 1);
+        assert_true(n > 3);
+        assert_memory_equal(got + n - 3, "abc", 3);
+        echo(&c, 100);
+        close_client(&c);
+    }
+}
+
+static size_t pad(SSL *ssl, int type, size_t size, void *user)
+{
+    (void)ssl;
+    (void)type;
+    (void)user;
+    return size % 7 * 100;
+}
+
+/* Small records, padded ones, a byte at a time, and nothing in them. */
+static void test_odd_records(void **state)
+{
+    (void)state;
+    client c;
+    open_client(&c, aes_128);
+    SSL_set_max_send_fragment(c.ssl, 512);
+    echo(&c, 70000);
+    SSL_set_record_padding_callback(c.ssl, pad);
+    echo(&c, 70000);
+    c.step = 1;
+    echo(&c, 700);
+    c.step = 777;
+    echo(&c, 50000);
+    close_client(&c);
+}
+
+static void update(client *c, int kind)
+{
+    assert_int_equal(SSL_key_update(c->ssl, kind), 1);
+    assert_int_equal(SSL_do_handshake(c->ssl), 1);
+    send_out(c);
+}
+
+static void test_new_keys(void **state)
+{
+    (void)state;
+    client c;
+    open_client(&c, "TLS_AES_256_GCM_SHA384");
+    for (int i = 0; i < 5; i++) {
+        update(&c, SSL_KEY_UPDATE_NOT_REQUESTED);
+        echo(&c, 1000);
+        update(&c, SSL_KEY_UPDATE_REQUESTED);
+        update(&c, SSL_KEY_UPDATE_REQUESTED);
+        echo(&c, 40000);
+    }
+    for (int i = 0; i < 40; i++) /* and no data between: that is a flood */
+        update(&c, SSL_KEY_UPDATE_NOT_REQUESTED);
+    assert_int_equal(hear_alert(&c), SSL_AD_UNEXPECTED_MESSAGE);
+    close_client(&c);
+}
+
+/* The answer is larger than what the sockets hold: what was sealed waits, and goes on. */
+static void test_who_reads_late(void **state)
+{
+    (void)state;
+    enum { ANSWER_BYTES = 20000000 };
+    static const char ask[] = "GET /big?20000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    char *piece = malloc(ANSWER_BYTES);
+    size_t have = 0, n_b = 0;
+    client c;
+    int n;
+    open_client(&c, aes_128);
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+    say(&c, ask, sizeof ask - 1);
+    struct pollfd begun = {.fd = c.fd, .events = POLLIN};
+    assert_int_equal(poll(&begun, 1, WIRE_WAIT_MS), 1);
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &(int){1 << 20}, sizeof(int));
+    while ((n = hear(&c, piece, ANSWER_BYTES)) > 0) {
+        have += (size_t)n;
+        for (int i = 0; i < n; i++)
+            n_b += piece[i] == 'b';
+    }
+    assert_true(n_b >= ANSWER_BYTES && n_b < ANSWER_BYTES + 10 && have > ANSWER_BYTES);
+    assert_int_equal(SSL_get_error(c.ssl, n), SSL_ERROR_ZERO_RETURN); /* it says goodbye */
+    free(piece);
+    close_client(&c);
+}
+
+static const struct wrong_case {
+    const char *name;
+    size_t at; /* of a record of the client: this byte becomes `byte`, or is changed by it */
+    unsigned char byte;
+    bool is_flip;
+    int alert;
+} wrong_cases[] = {
+    {"a bit of what is sealed", 10, 1, true, SSL_AD_BAD_RECORD_MAC},
+    {"a bit of the tag", 52, 0x80, true, SSL_AD_BAD_RECORD_MAC},
+    {"another length in the header", 4, 1, true, SSL_AD_BAD_RECORD_MAC},
+    {"another version in the header", 2, 1, true, SSL_AD_BAD_RECORD_MAC},
+    {"in the clear", 0, 22, false, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a change of cipher behind the handshake", 0, 20, false, SSL_AD_UNEXPECTED_MESSAGE},
+    {"too long", 3, 0x50, false, SSL_AD_RECORD_OVERFLOW},
+};
+
+static void test_wrong_records(void **state)
+{
+    (void)state;
+    static const char ask[] = "GET /what HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (size_t i = 0; i < MW_COUNT(wrong_cases); i++) {
+        const struct wrong_case *w = &wrong_cases[i];
+        client c;
+        char *data;
+        open_client(&c, aes_128);
+        echo(&c, 10);
+        assert_int_equal(SSL_write(c.ssl, ask, sizeof ask - 1), (int)sizeof ask - 1);
+        assert_int_equal(BIO_get_mem_data(c.out, &data), HEADER_BYTES + (long)sizeof ask - 1 + 17);
+        data[w->at] = (char)(w->is_flip ? data[w->at] ^ w->byte : w->byte);
+        unsigned handled = atomic_load(&the_house.n_handled);
+        send_out(&c);
+        if (w->at == 4) /* it waits for a byte more, or reads one less */
+            wire_send_bytes(c.fd, "x", 1);
+        int alert = hear_alert(&c);
+        if (alert != w->alert || atomic_load(&the_house.n_handled) != handled)
+            fail_msg("%s: alert %d, not %d", w->name, alert, w->alert);
+        close_client(&c);
+    }
+}
+
+/* A replay, and a record that is left out. */
+static void test_order(void **state)
+{
+    (void)state;
+    static const char ask[] = "GET /what HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (int leaves_out = 0; leaves_out < 2; leaves_out++) {
+        client c;
+        char *data, kept[256];
+        open_client(&c, aes_128);
+        echo(&c, 10);
+        SSL_write(c.ssl, ask, sizeof ask - 1);
+        size_t size = (size_t)BIO_get_mem_data(c.out, &data);
+        assert_true(size < sizeof kept);
+        memcpy(kept, data, size);
+        if (leaves_out)
+            (void)BIO_reset(c.out);
+        else
+            send_out(&c);
+        if (leaves_out)
+            SSL_write(c.ssl, ask, sizeof ask - 1);
+        else
+            BIO_write(c.out, kept, (int)size);
+        send_out(&c);
+        assert_int_equal(hear_alert(&c), SSL_AD_BAD_RECORD_MAC);
+        close_client(&c);
+    }
+}
+
+static void test_goodbyes(void **state)
+{
+    (void)state;
+    client c;
+    open_client(&c, aes_128);
+    echo(&c, 10);
+    SSL_shutdown(c.ssl);
+    send_out(&c);
+    assert_int_equal(hear_alert(&c), 0);
+    close_client(&c);
+    open_client(&c, aes_128); /* it goes in the middle of a record */
+    assert_true(SSL_write(c.ssl, pattern, 1000) == 1000);
+    char *data;
+    assert_true(BIO_get_mem_data(c.out, &data) > 500);
+    wire_send_bytes(c.fd, data, 500);
+    close_client(&c);
+    open_client(&c, aes_128);
+    echo(&c, 10);
+    close_client(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ciphers_and_sizes),
+                                       cmocka_unit_test(test_odd_records),
+                                       cmocka_unit_test(test_first_words),
+                                       cmocka_unit_test(test_new_keys),
+                                       cmocka_unit_test(test_who_reads_late),
+                                       cmocka_unit_test(test_wrong_records),
+                                       cmocka_unit_test(test_order),
+                                       cmocka_unit_test(test_goodbyes)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
