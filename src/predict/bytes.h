@@ -59,7 +59,8 @@ enum {
     BYTES_SUBTREE_NODES = 63,
     BYTES_LEAVES_MAX = 256,
     BYTES_CONSTANT = 64,         /* bytes of a leaf's number, as a register of any width reads it */
-    BYTES_PLANES = 64,           /* trees of so many leaves have byte planes of them */
+    BYTES_PLANES = 64,           /* trees of so many leaves have byte planes of them; in AVX-512 */
+    BYTES_PLANES_MAX = 256,      /* of so many: a plane is 64, 128 or 256 bytes */
     BYTES_WIDE_PLANES_FROM = 16, /* leaves: planes of fewer, all padding, would be far away */
     BYTES_RULES = PREDICT_ZERO_RIGHT + 1,
     BYTES_OBLIVIOUS_DEPTH_MAX = 16,
@@ -137,7 +138,7 @@ typedef struct bytes_tree {
 
 typedef struct bytes_layout {
     bool sum_float32;
-    bool wide_planes; /* leaves of float64 have byte planes, too */
+    bool wide_planes; /* leaves of float64, and more leaves than 64, have byte planes, too */
     bool float_cuts;  /* rows of float64 are rounded to float32 first */
     bool near_zero;   /* LightGBM's zero */
     size_t n_margins;
@@ -198,16 +199,33 @@ static inline bool bytes_has_planes(const bytes_layout *layout, const bytes_tree
 {
     if (!layout->sum_float32)
         return layout->wide_planes && tree->n_leaves >= BYTES_WIDE_PLANES_FROM &&
-               tree->n_leaves <= BYTES_PLANES;
-    return tree->n_leaves <= BYTES_PLANES && !tree->oblivious;
+               tree->n_leaves <= BYTES_PLANES_MAX;
+    return tree->n_leaves <= (layout->wide_planes ? BYTES_PLANES_MAX : BYTES_PLANES) &&
+           !tree->oblivious;
 }
 
-/* Bytes of an output's leaves in a tree: four or eight planes of 64 bytes, or plain values. */
+/* Of a tree that has planes. */
+static inline size_t bytes_plane_bytes(const bytes_tree *tree)
+{
+    return tree->n_leaves <= BYTES_PLANES ? BYTES_PLANES : tree->n_leaves <= 128 ? 128 : 256;
+}
+
+/* Bytes of an output's leaves in a tree: four or eight planes, or plain values. */
 static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tree *tree)
 {
     size_t value_bytes = layout->sum_float32 ? sizeof(float) : sizeof(double);
-    return (bytes_has_planes(layout, tree) ? BYTES_PLANES : tree->n_leaves) * value_bytes;
+    size_t n = bytes_has_planes(layout, tree) ? bytes_plane_bytes(tree) : tree->n_leaves;
+    return n * value_bytes;
 }
+
+/* Trees of float64 leaves in planes, all of one length, that are added together. Meanwhile
+ * leaves of the next run are asked for, `ahead` of these, some bytes for each tree and part of the
+ * rows: planes of 256 leaves come from an outer cache, and took 38 cycles a part in place of 25. */
+typedef struct bytes_wide_run {
+    const uint8_t *planes[BYTES_TOGETHER_MAX];
+    size_t n_trees;
+    size_t ahead, ahead_bytes;
+} bytes_wide_run;
 
 /* Find the categories. *ret_plain = false: more than bytes can number. */
 MW_CHECKED mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *ret_plain,

@@ -44,6 +44,11 @@ VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR r
     return vector_choose(vector_decide(code, rank), left, right);
 }
 
+VECTOR_INLINE VECTOR vector_mark(VECTOR number, VECTOR code, VECTOR rank, VECTOR bit)
+{
+    return vector_pick(code, rank, number, _mm256_or_si256(number, bit));
+}
+
 VECTOR_INLINE VECTOR vector_pick_other(VECTOR code, VECTOR rank, VECTOR flip, VECTOR found,
                                        VECTOR other)
 {
@@ -110,8 +115,9 @@ VECTOR_INLINE void add_eight(float *sums, VECTOR leaves)
 
 /* Unpacking works within halves of a register: rows are first put where they come out in order,
  * 0-3 8-11 16-19 24-27 into the lower half. */
-VECTOR_INLINE void add_planes(const uint8_t *planes, VECTOR index, float *sums)
+VECTOR_INLINE void add_planes(const uint8_t *planes, size_t bytes, VECTOR index, float *sums)
 {
+    (void)bytes; /* always 64 */
     index = _mm256_permutevar8x32_epi32(index, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
     VECTOR bit4 = _mm256_slli_epi16(index, 3), bit5 = _mm256_slli_epi16(index, 2);
     VECTOR p0 = look_up(planes, index, bit4, bit5), p1 = look_up(planes + 64, index, bit4, bit5);

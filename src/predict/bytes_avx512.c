@@ -76,6 +76,11 @@ VECTOR_INLINE VECTOR vector_pick_other(VECTOR code, VECTOR rank, VECTOR flip, VE
     return _mm512_mask_blend_epi8(left ^ _mm512_movepi8_mask(flip), found, other);
 }
 
+VECTOR_INLINE VECTOR vector_mark(VECTOR number, VECTOR code, VECTOR rank, VECTOR bit)
+{
+    return _mm512_mask_add_epi8(number, _mm512_cmple_epi8_mask(rank, code), number, bit);
+}
+
 VECTOR_INLINE VECTOR vector_in_set(const uint8_t *set, VECTOR place, VECTOR bit)
 {
     __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)set);
@@ -114,15 +119,30 @@ VECTOR_INLINE void add_sixteen(float *sums, VECTOR leaves)
     _mm512_storeu_ps(sums, _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_castsi512_ps(leaves)));
 }
 
-/* A permutation looks up 64 bytes. Unpacking works within quarters of a register: rows are first
- * put where they come out in order, four of each sixteen into a quarter. */
-VECTOR_INLINE void add_planes(const uint8_t *planes, VECTOR index, float *sums)
+/* A permutation looks up 64 bytes, one of two registers 128; bit 7 of the index chooses between two
+ * of these. */
+VECTOR_INLINE VECTOR look_up(const uint8_t *plane, size_t bytes, VECTOR index)
+{
+    VECTOR first = vector_load(plane);
+    if (bytes == 64)
+        return _mm512_permutexvar_epi8(index, first);
+    VECTOR low = _mm512_permutex2var_epi8(first, index, vector_load(plane + 64));
+    if (bytes == 128)
+        return low;
+    VECTOR high =
+        _mm512_permutex2var_epi8(vector_load(plane + 128), index, vector_load(plane + 192));
+    return vector_choose(index, high, low);
+}
+
+/* Unpacking works within quarters of a register: rows are first put where they come out in order,
+ * four of each sixteen into a quarter. */
+VECTOR_INLINE void add_planes(const uint8_t *planes, size_t bytes, VECTOR index, float *sums)
 {
     index = _mm512_permutexvar_epi32(
         _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), index);
     VECTOR p[4];
     for (int i = 0; i < 4; i++)
-        p[i] = _mm512_permutexvar_epi8(index, vector_load(planes + 64 * i));
+        p[i] = look_up(planes + bytes * (size_t)i, bytes, index);
     VECTOR low01 = _mm512_unpacklo_epi8(p[0], p[1]), high01 = _mm512_unpackhi_epi8(p[0], p[1]);
     VECTOR low23 = _mm512_unpacklo_epi8(p[2], p[3]), high23 = _mm512_unpackhi_epi8(p[2], p[3]);
     add_sixteen(sums, _mm512_unpacklo_epi16(low01, low23));
@@ -153,8 +173,8 @@ VECTOR_INLINE void add_half(const VECTOR *pairs, __m512d *sums)
  * eight into a quarter. Eight registers of sums stay while all trees add to them: a third of the
  * time of one load and one addition a row. */
 #define WIDE_PLANES
-VECTOR_INLINE void add_wide_planes(const uint8_t *const *planes, size_t n_trees,
-                                   const uint8_t *numbers, double *sums)
+VECTOR_INLINE void add_wide_planes(const bytes_wide_run *run, size_t bytes, const uint8_t *numbers,
+                                   double *sums)
 {
     static const uint8_t arranged[WIDTH] = {
         0, 1, 8,  9,  16, 17, 24, 25, 32, 33, 40, 41, 48, 49, 56, 57, /* the first quarter */
@@ -165,11 +185,14 @@ VECTOR_INLINE void add_wide_planes(const uint8_t *const *planes, size_t n_trees,
     __m512d of[8];
     for (int i = 0; i < 8; i++)
         of[i] = _mm512_loadu_pd(sums + 8 * i);
-    for (size_t t = 0; t < n_trees; t++, numbers += 2 * (size_t)BYTES_ROWS) {
+    for (size_t t = 0; t < run->n_trees; t++, numbers += 2 * (size_t)BYTES_ROWS) {
+        const uint8_t *planes = run->planes[t];
+        for (size_t at = 0; at < run->ahead_bytes; at += PREDICT_LINE)
+            __builtin_prefetch(planes + run->ahead + at);
         VECTOR index = _mm512_permutexvar_epi8(order, vector_load(numbers));
         VECTOR p[8], low[4], high[4];
         for (int i = 0; i < 8; i++)
-            p[i] = _mm512_permutexvar_epi8(index, vector_load(planes[t] + 64 * i));
+            p[i] = look_up(planes + bytes * (size_t)i, bytes, index);
         for (int i = 0; i < 4; i++) {
             low[i] = _mm512_unpacklo_epi8(p[2 * i], p[2 * i + 1]);
             high[i] = _mm512_unpackhi_epi8(p[2 * i], p[2 * i + 1]);

@@ -11,20 +11,23 @@
  *   vector_pick(code, rank, left, right)  left where code < rank, whole bytes
  *   vector_pick_other(code, rank, flip, found, other)  other where code < rank, or, with a flip of
  *                              255, where it is not; else found; whole bytes
+ *   vector_mark(number, code, rank, bit)  with `bit`, which it lacks, where code >= rank
  *   vector_in_set(set, place, bit)  255 where bit of byte `place` of 32 is set, else 0
  *   vector_first(d)            bit 7 of d, the other bits 0
  *   vector_append(index, d)    index >> 1 within each byte, its bit 7 from d; bit 0 of index is 0
  *   vector_shift(index, n)     index >> n in each byte; what comes in from above may be any
  *   vector_invert(index, m)    ~index & m: decisions say left, a leaf's index right
  *   vector_or(a, b)
- *   add_planes(planes, index, sums)  sums[r] += the float whose bytes stand at index[r] & 63 of
- *                              four planes of 64 bytes; WIDTH floats in order of rows
+ *   add_planes(planes, bytes, index, sums)  sums[r] += the float whose bytes stand at index[r] of
+ *                              four planes of so many bytes, a constant: 64, with WIDE_PLANES also
+ *                              128 and 256; WIDTH floats in order of rows
  *   add_values32, add_values64(values, index, sums)  sums[r] += values[index[r]], WIDTH of them;
  *                              index is in memory
- *   WIDE_PLANES                if it has add_wide_planes(planes, n_trees, numbers, sums): sums[r]
- * += the double whose bytes stand at numbers[r] & 63 of eight planes of each tree, BYTES_PART rows;
- * numbers of the next tree are two lines on count32(table, x), count64(table, x)  how many of 16
- * cuts are <= x KERNEL_NAME, KERNEL        the name of the predict_kernel and of its variable
+ *   WIDE_PLANES                if it has add_wide_planes(run, bytes, numbers, sums): sums[r] += the
+ *                              double whose bytes stand at numbers[r] of eight planes of each tree
+ *                              of the run, BYTES_PART rows; numbers of the next tree: two lines on
+ *   count32(table, x), count64(table, x)  how many of 16 cuts are <= x
+ *   KERNEL_NAME, KERNEL        the name of the predict_kernel and of its variable
  *
  * Legend: columns = the block's codes, part = 64 rows of it, r = a row.
  */
@@ -148,13 +151,26 @@ INLINE sides find_deep(const bytes_nodes *nodes, unsigned top, const uint8_t *co
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
+INLINE void add_planes_of(const uint8_t *planes, size_t bytes, VECTOR index, float *sums)
+{
+#ifdef WIDE_PLANES
+    if (bytes == 256)
+        add_planes(planes, 256, index, sums);
+    else if (bytes == 128)
+        add_planes(planes, 128, index, sums);
+    else
+#endif
+        add_planes(planes, 64, index, sums);
+    assert(bytes == 64 || WIDTH == 64);
+}
+
 /* Sums of a block: (n_margins, BYTES_ROWS) float or double. Numbers of leaves are in a register and
  * in memory, from where they are read one by one. */
 INLINE void add_output(const bytes_layout *layout, const bytes_tree *tree, const char *leaves,
                        size_t at, const uint8_t *numbers, VECTOR index, void *sums)
 {
     if (bytes_has_planes(layout, tree))
-        add_planes((const uint8_t *)leaves, index, (float *)sums + at);
+        add_planes_of((const uint8_t *)leaves, bytes_plane_bytes(tree), index, (float *)sums + at);
     else if (layout->sum_float32)
         add_values32((const float *)leaves, numbers, (float *)sums + at);
     else
@@ -292,11 +308,23 @@ static void find_numbers(const bytes_layout *layout, const bytes_tree *tree, con
         find_general(layout, tree, columns, n_rows, lines, ret_numbers);
 }
 
-/* Leaves are read at random: they are asked for while the run's numbers are found. */
-static void prefetch_leaves(const bytes_layout *layout, const bytes_tree *tree)
+/* Bytes from a run's leaves to those of the next one, if it is as long. */
+static size_t next_run_distance(const bytes_layout *layout, const bytes_tree *trees)
 {
-    const char *leaves = layout->data + tree->leaves;
-    size_t bytes = bytes_leaf_bytes(layout, tree);
+    const bytes_tree *next = trees + trees->n_together;
+    return next < layout->trees + layout->n_trees ? next->leaves - trees->leaves : 0;
+}
+
+/* Leaves of oblivious trees are asked for while the run's numbers are found: plain ones, which are
+ * read at random, and of planes, which go by in order, the first half of those a run ahead. */
+static void prefetch_leaves(const bytes_layout *layout, const bytes_tree *trees, size_t t)
+{
+    const char *leaves = layout->data + trees[t].leaves;
+    size_t bytes = bytes_leaf_bytes(layout, &trees[t]);
+    if (bytes_has_planes(layout, trees)) {
+        leaves += next_run_distance(layout, trees);
+        bytes /= 2;
+    }
     for (size_t at = 0; at < bytes && at < 4096; at += PREDICT_LINE)
         __builtin_prefetch(leaves + at);
 }
@@ -306,12 +334,21 @@ static void add_wide_run(const bytes_layout *layout, const bytes_tree *trees, si
                          const uint8_t *numbers, size_t n_rows, double *sums)
 {
 #ifdef WIDE_PLANES
-    const uint8_t *planes[BYTES_TOGETHER_MAX];
-    for (size_t t = 0; t < trees->n_together; t++)
-        planes[t] = (const uint8_t *)layout->data + trees[t].leaves +
-                    output * bytes_leaf_bytes(layout, &trees[t]);
-    for (size_t row = 0; row < n_rows; row += BYTES_PART)
-        add_wide_planes(planes, trees->n_together, numbers + row, sums + row);
+    size_t each = bytes_leaf_bytes(layout, trees), bytes = bytes_plane_bytes(trees);
+    size_t n_parts = (n_rows + BYTES_PART - 1) / BYTES_PART;
+    bytes_wide_run run = {.n_trees = trees->n_together,
+                          .ahead = next_run_distance(layout, trees) + each / 2,
+                          .ahead_bytes = each / 2 / n_parts};
+    for (size_t t = 0; t < run.n_trees; t++)
+        run.planes[t] = (const uint8_t *)layout->data + trees[t].leaves + output * each;
+    for (size_t row = 0; row < n_rows; row += BYTES_PART, run.ahead += run.ahead_bytes) {
+        if (bytes == 256)
+            add_wide_planes(&run, 256, numbers + row, sums + row);
+        else if (bytes == 128)
+            add_wide_planes(&run, 128, numbers + row, sums + row);
+        else
+            add_wide_planes(&run, 64, numbers + row, sums + row);
+    }
 #else
     (void)layout, (void)trees, (void)output, (void)numbers, (void)n_rows, (void)sums;
 #endif
@@ -340,7 +377,7 @@ static void sum_run(const bytes_layout *layout, const bytes_tree *trees, uint8_t
 {
     for (size_t t = 0; t < trees->n_together; t++) {
         if (trees[t].oblivious)
-            prefetch_leaves(layout, &trees[t]);
+            prefetch_leaves(layout, trees, t);
         ask_sets(layout, &trees[t], columns, n_rows);
         find_numbers(layout, &trees[t], columns, n_rows, lines, numbers + 2 * t * BYTES_ROWS);
     }

@@ -163,7 +163,7 @@ static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *
     }
     bits = layout->sum_float32 ? narrow_bits : bits;
     for (size_t plane = 0; plane < n_bytes; plane++)
-        leaves[plane * BYTES_PLANES + number] = (char)(bits >> 8 * plane);
+        leaves[plane * bytes_plane_bytes(plan) + number] = (char)(bits >> 8 * plane);
 }
 
 /* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */

@@ -45,6 +45,11 @@ VECTOR_INLINE VECTOR vector_pick(VECTOR code, VECTOR rank, VECTOR left, VECTOR r
     return vector_choose(vector_decide(code, rank), left, right);
 }
 
+VECTOR_INLINE VECTOR vector_mark(VECTOR number, VECTOR code, VECTOR rank, VECTOR bit)
+{
+    return vorrq_u8(number, vbicq_u8(bit, vector_decide(code, rank)));
+}
+
 VECTOR_INLINE VECTOR vector_pick_other(VECTOR code, VECTOR rank, VECTOR flip, VECTOR found,
                                        VECTOR other)
 {
@@ -91,8 +96,9 @@ VECTOR_INLINE void add_four(float *sums, uint16x8_t leaves)
     vst1q_f32(sums, vaddq_f32(vld1q_f32(sums), vreinterpretq_f32_u16(leaves)));
 }
 
-VECTOR_INLINE void add_planes(const uint8_t *planes, VECTOR index, float *sums)
+VECTOR_INLINE void add_planes(const uint8_t *planes, size_t bytes, VECTOR index, float *sums)
 {
+    (void)bytes; /* always 64 */
     VECTOR p0 = look_up(planes, index), p1 = look_up(planes + 64, index);
     VECTOR p2 = look_up(planes + 128, index), p3 = look_up(planes + 192, index);
     uint16x8_t low01 = vreinterpretq_u16_u8(vzip1q_u8(p0, p1));

@@ -47,7 +47,8 @@ static bool has_high_bytes(const bytes_tree *tree)
     return tree->oblivious && tree->depth > 8;
 }
 
-/* Trees of a run add to the same sums in the same way, and have numbers of one length. */
+/* Trees of a run add to the same sums in the same way, and have numbers and planes of one length.
+ */
 static size_t measure_run(const bytes_layout *layout, size_t first)
 {
     const bytes_tree *trees = &layout->trees[first];
@@ -59,6 +60,7 @@ static size_t measure_run(const bytes_layout *layout, size_t first)
         if (trees[n].output != trees->output ||
             has_high_bytes(&trees[n]) != has_high_bytes(trees) ||
             bytes_has_planes(layout, &trees[n]) != bytes_has_planes(layout, trees) ||
+            (in_order && bytes_plane_bytes(&trees[n]) != bytes_plane_bytes(trees)) ||
             (n > 0 && leaf_bytes > most))
             break;
     }

@@ -12,7 +12,8 @@
  * time keep their sums in registers while all trees of the run add to them, one load and one
  * addition a row and tree, in the order of the file. In AVX2 byte planes (as perfect trees have
  * them) took 1.5 times as long for float64 leaves, bringing four values together by hand 1.4 times;
- * in AVX-512, where an instruction looks up 64 bytes, planes take a third (bytes_avx512.c).
+ * in AVX-512, where an instruction looks up 64 or 128 bytes, planes take a third up to depth 6, and
+ * half at depth 8 (bytes_avx512.c).
  */
 #ifndef PREDICT_BYTES_OBLIVIOUS_H
 #define PREDICT_BYTES_OBLIVIOUS_H

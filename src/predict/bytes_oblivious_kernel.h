@@ -2,26 +2,38 @@
  * bytes_kernel.h, with its legend and its vector operations. */
 #include "bytes_oblivious.h"
 
-/* Numbers of a tree's leaves within the levels [begin, end), the first of them in the highest bit;
- * how many levels there are is a constant. */
+/* Of so many registers of rows together: what a level needs is loaded once for all. */
+enum { LEVEL_SIDES = 4 };
+
+/* Numbers of a tree's leaves within the levels [begin, end), the first of them in the highest bit,
+ * of `n` registers of rows; how many levels there are, and `n`, are constants. */
+INLINE void find_sides(const bytes_levels *levels, unsigned begin, unsigned count,
+                       const uint8_t *columns, unsigned n, uint8_t *ret_numbers)
+{
+    static const uint8_t bits[] = {1, 2, 4, 8, 16, 32, 64, 128}, nothing = 0;
+    VECTOR number[LEVEL_SIDES];
+    for (unsigned k = 0; k < n; k++)
+        number[k] = vector_spread(&nothing);
+    UNROLLED
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *column = columns + levels->column[begin + i];
+        VECTOR rank = vector_spread(&levels->rank[begin + i]);
+        VECTOR bit = vector_spread(&bits[count - 1 - i]);
+        for (unsigned k = 0; k < n; k++)
+            number[k] = vector_mark(number[k], vector_load(column + (size_t)k * WIDTH), rank, bit);
+    }
+    for (unsigned k = 0; k < n; k++)
+        vector_store(ret_numbers + (size_t)k * WIDTH, number[k]);
+}
+
 INLINE void find_levels(const bytes_levels *levels, unsigned begin, unsigned count,
                         const uint8_t *columns, size_t n_rows, uint8_t *ret_numbers)
 {
-    static const uint8_t bit[] = {1, 2, 4, 8, 16, 32, 64, 128}, nothing = 0;
-    const uint8_t *column[8]; /* copies: the compiler cannot know that numbers are no levels */
-    VECTOR rank[8];
-    for (unsigned i = 0; i < count; i++) {
-        column[i] = columns + levels->column[begin + i];
-        rank[i] = vector_spread(&levels->rank[begin + i]);
-    }
-    for (size_t r = 0; r < n_rows; r += WIDTH) {
-        VECTOR number = vector_spread(&nothing);
-        for (unsigned i = 0; i < count; i++) {
-            VECTOR right = vector_or(number, vector_spread(&bit[count - 1 - i]));
-            number = vector_pick(vector_load(column[i] + r), rank[i], number, right);
-        }
-        vector_store(ret_numbers + r, number);
-    }
+    size_t row = 0;
+    for (; row + LEVEL_SIDES * WIDTH / 2 < n_rows; row += LEVEL_SIDES * WIDTH)
+        find_sides(levels, begin, count, columns + row, LEVEL_SIDES, ret_numbers + row);
+    for (; row < n_rows; row += WIDTH)
+        find_sides(levels, begin, count, columns + row, 1, ret_numbers + row);
 }
 
 static void find_some_levels(const bytes_levels *levels, unsigned begin, unsigned count,
