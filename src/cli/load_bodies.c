@@ -14,6 +14,7 @@ enum { REQUESTS_MAX = 4096, ROWS_READ_MAX = 200000 };
 typedef struct load_table {
     mw_view *names;
     size_t n_columns, n_rows;
+    char separator;
     mw_view *cells; /* (n_rows, n_columns) */
     bool *is_text;  /* of each column */
 } load_table;
@@ -32,8 +33,8 @@ static mw_status read_rows(load_table *table, mw_view text, size_t capacity, mw_
     while (text.size > 0 && table->n_rows < capacity) {
         mw_view *fields;
         size_t n_fields, used;
-        MW_TRY(mw_csv_read_fields(text, table->n_rows + 2, table->n_columns, arena, &fields,
-                                  &n_fields, &used, err));
+        MW_TRY(mw_csv_read_fields(text, table->separator, table->n_rows + 2, table->n_columns,
+                                  arena, &fields, &n_fields, &used, err));
         text = (mw_view){text.data + used, text.size - used};
         if (n_fields == 1 && fields[0].size == 0 && table->n_columns > 1)
             continue; /* an empty line */
@@ -67,7 +68,9 @@ static mw_status read_table(load_table *table, mw_view text, size_t rows_max, mw
     size_t used;
     if (mw_view_starts(text, byte_order_mark))
         text = (mw_view){text.data + 3, text.size - 3};
-    MW_TRY(mw_csv_read_fields(text, 1, 0, arena, &table->names, &table->n_columns, &used, err));
+    table->separator = mw_csv_separator(text);
+    MW_TRY(mw_csv_read_fields(text, table->separator, 1, 0, arena, &table->names, &table->n_columns,
+                              &used, err));
     text = (mw_view){text.data + used, text.size - used};
     size_t n_lines = 1;
     for (size_t i = 0; i < text.size; i++)

@@ -79,7 +79,7 @@ static mw_status check_last_column(const cli_study *study, const char *target, m
     mw_view header = mw_view_trim(study->reader.header);
     if (!target || study->forest->schema.named || study->reader.format != CLI_ROWS_CSV)
         return MW_OK;
-    const char *comma = memrchr(header.data, ',', header.size);
+    const char *comma = memrchr(header.data, study->reader.csv.separator, header.size);
     mw_view last = header;
     if (comma)
         last = (mw_view){comma + 1, header.size - (size_t)(comma + 1 - header.data)};

@@ -46,19 +46,17 @@ static const cli_topic topics[] = {
      "  130  interrupted by Ctrl-C or a signal"},
     {"formats", "models and rows that are read",
      "Models: XGBoost JSON and UBJSON as Booster.save_model writes them; LightGBM text as "
-     "Booster.save_model writes it, or the JSON of dump_model(); CatBoost JSON and .cbm with "
-     "numbers and one-hot categories; ONNX of trees or a linear "
-     "model, as skl2onnx and onnxmltools "
-     "write it (a classifier answers with the probabilities of its classes); an MLflow model "
-     "folder "
-     "(MLmodel) that holds one of these. The kind is told from the content, never from the name. "
-     "Pickles are never read: a model is data.\n\n"
+     "Booster.save_model writes it, or the JSON of dump_model(); CatBoost JSON and .cbm, "
+     "categories and their statistics too; ONNX of trees or a linear model, as skl2onnx and "
+     "onnxmltools write it (a classifier answers with the probabilities of its classes), any "
+     "other ONNX by ONNX Runtime where its library is installed (MW_ONNXRUNTIME); an MLflow "
+     "model folder (MLmodel) that holds one of these. The kind is told from the content, never "
+     "from the name. Pickles are never read: a model is data.\n\n"
      "Rows: CSV with a header line (RFC 4180; LF, CRLF or CR), or JSON lines, one array or object "
-     "a "
-     "line. Columns are matched by name when the model knows its feature names, by position "
-     "otherwise. Empty, NaN, nan, NA, N/A, null, NULL and None mean missing. Extra columns are "
-     "passed "
-     "over; a missing one is an error that names it."},
+     "a line. Tabs or semicolons separate the fields where the header has them and no comma; "
+     "decimals have a point. Columns are matched by name when the model knows its feature names, "
+     "by position otherwise. Empty, NaN, nan, NA, N/A, null, NULL and None mean missing. Extra "
+     "columns are passed over; a missing one is an error that names it."},
     {"output", "what is printed where",
      "Standard output carries the result and nothing else; progress, notices, the log and errors "
      "go "

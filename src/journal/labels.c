@@ -388,6 +388,7 @@ typedef struct csv_places {
     size_t id, label, row, time; /* SIZE_MAX: no such column */
     const mw_view *names;        /* "groups.sex" tells a group */
     size_t n;
+    char separator;
 } csv_places;
 
 static const char groups_prefix[] = "groups.";
@@ -397,12 +398,13 @@ static mw_status read_header(mw_view *text, mw_arena *arena, csv_places *ret, si
 {
     mw_view *names;
     size_t used;
-    *ret = (csv_places){SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, NULL, 0};
+    *ret = (csv_places){SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, NULL, 0, ','};
     if (mw_view_starts(*text, "\xef\xbb\xbf"))
         *text = (mw_view){text->data + 3, text->size - 3};
     if (text->size == 0)
         return fail_form(err, "the text is empty");
-    MW_TRY(mw_csv_read_fields(*text, 1, 0, arena, &names, ret_n, &used, err));
+    ret->separator = mw_csv_separator(*text);
+    MW_TRY(mw_csv_read_fields(*text, ret->separator, 1, 0, arena, &names, ret_n, &used, err));
     *text = (mw_view){text->data + used, text->size - used};
     ret->names = names;
     ret->n = *ret_n;
@@ -459,7 +461,8 @@ static mw_status read_csv(gathering *g, mw_view text, mw_error *err)
     while (text.size > 0) {
         mw_view *fields;
         size_t n, used;
-        MW_TRY(mw_csv_read_fields(text, ++line, n_columns, g->arena, &fields, &n, &used, err));
+        MW_TRY(mw_csv_read_fields(text, places.separator, ++line, n_columns, g->arena, &fields, &n,
+                                  &used, err));
         text = (mw_view){text.data + used, text.size - used};
         if (n == 1 && fields[0].size == 0)
             continue;

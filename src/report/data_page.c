@@ -155,8 +155,8 @@ void mw_data_profile_html(const mw_data_profile *p, mw_buf *out)
     mw_page_open(out, "Data report", MW_VIEW(""));
     mw_buf_text(out, "<h1>");
     mw_put_escaped(out, p->name);
-    mw_buf_format(out, "</h1>\n<p>%zu rows of %zu columns; %.3g %% of the cells are missing; ",
-                  p->n_rows, p->n_columns,
+    mw_buf_format(out, "</h1>\n<p>%zu row%s of %zu column%s; %.3g %% of the cells are missing; ",
+                  p->n_rows, p->n_rows == 1 ? "" : "s", p->n_columns, p->n_columns == 1 ? "" : "s",
                   p->n_rows > 0 ? 100 * missing / (double)p->n_rows / (double)p->n_columns : 0);
     if (p->n_warnings == 0)
         mw_buf_text(out, "nothing needs a look first.</p>\n");

@@ -4,7 +4,8 @@
  *     two texts            Cramer's V, 0..1 (without the correction for bias)
  *     a text and a number  the correlation ratio: root of the share of spread between texts, 0..1
  *
- * Over the rows that have both; of more than 100,000 rows over so many, evenly taken. */
+ * Over the rows that have both; of more than 100,000 rows over so many, evenly taken. Fewer than 20
+ * tell nothing: two points lie on a line always. */
 #include "profile.h"
 
 #include <math.h>
@@ -14,7 +15,7 @@
 
 #include "base/banned.h"
 
-enum { PAIR_COLUMNS = 60, PAIR_ROWS = 100000, WORDS_MAX = 100, STRONGEST = 10 };
+enum { PAIR_COLUMNS = 60, PAIR_ROWS = 100000, PAIR_ROWS_MIN = 20, WORDS_MAX = 100, STRONGEST = 10 };
 
 #define LEAKS 0.98
 #define ALIKE 0.95
@@ -44,7 +45,8 @@ static double pearson(const pair *p)
         bb += db * (p->b[row] - b);
         ab += da * (p->b[row] - b);
     }
-    return aa > 0 && bb > 0 ? fmax(-1, fmin(1, ab / (sqrt(aa) * sqrt(bb)))) : (double)NAN;
+    return n >= PAIR_ROWS_MIN && aa > 0 && bb > 0 ? fmax(-1, fmin(1, ab / (sqrt(aa) * sqrt(bb))))
+                                                  : (double)NAN;
 }
 
 static double cramer(const pair *p)
@@ -72,7 +74,7 @@ static double cramer(const pair *p)
     for (size_t b = 0; b < p->n_b; b++)
         n_b += columns[b] > 0;
     double least = fmin(n_a, n_b) - 1;
-    return n > 0 && least > 0 ? fmin(1, sqrt(chi / (n * least))) : (double)NAN;
+    return n >= PAIR_ROWS_MIN && least > 0 ? fmin(1, sqrt(chi / (n * least))) : (double)NAN;
 }
 
 /* a: texts, b: numbers. */
@@ -92,7 +94,7 @@ static double correlation_ratio(const pair *p)
     }
     for (size_t a = 0; a < p->n_a; a++)
         between += n[a] * (mean[a] - middle) * (mean[a] - middle);
-    return spread > 0 ? fmin(1, sqrt(between / spread)) : (double)NAN;
+    return all >= PAIR_ROWS_MIN && spread > 0 ? fmin(1, sqrt(between / spread)) : (double)NAN;
 }
 
 static double relation_of(const mw_frame *frame, const mw_words *words, size_t a, size_t b)
@@ -129,9 +131,10 @@ static mw_status tell_alone(const mw_frame *frame, size_t column, size_t target,
         scores[n] = x[row];
         labels[n++] = y[row] > least;
     }
-    if (status == MW_OK)
+    bool is_enough = n >= PAIR_ROWS_MIN;
+    if (status == MW_OK && is_enough)
         status = mw_auc_of(scores, labels, n, &auc, err);
-    if (status == MW_OK)
+    if (status == MW_OK && is_enough)
         *ret_auc = fmax(auc, 1 - auc);
     free(scores);
     free(labels);

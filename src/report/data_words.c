@@ -48,7 +48,8 @@ void mw_data_profile_markdown(const mw_data_profile *p, mw_buf *out)
 {
     mw_buf_text(out, "# ");
     mw_put_plain(out, p->name);
-    mw_buf_format(out, "\n\n%zu rows of %zu columns.\n", p->n_rows, p->n_columns);
+    mw_buf_format(out, "\n\n%zu row%s of %zu column%s.\n", p->n_rows, p->n_rows == 1 ? "" : "s",
+                  p->n_columns, p->n_columns == 1 ? "" : "s");
     put_list(out, "Look at this first", p->warnings, p->n_warnings);
     mw_buf_text(out, "\n## Columns\n\n| column | kind | missing | different | mean | deviation | "
                      "least | median | most |");

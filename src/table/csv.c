@@ -3,7 +3,8 @@
  *     age,income,"city, state"\r\n     header: names, matched to the schema once
  *     31,52000.5,"Austin, TX"\r\n      rows: plain numbers are read in place; all else takes the
  * slow way
- */
+ *
+ * A header without a comma, in which tabs or semicolons stand, says what separates the fields. */
 #include <math.h>
 
 #include "cell.h"
@@ -50,20 +51,20 @@ static mw_status undouble(mw_view raw, mw_arena *arena, mw_view *ret_text, mw_er
     return MW_OK;
 }
 
-static mw_status read_field(const char *at, const char *end, mw_arena *arena, csv_field *ret_field,
-                            mw_error *err)
+static mw_status read_field(const char *at, const char *end, char separator, mw_arena *arena,
+                            csv_field *ret_field, mw_error *err)
 {
     if (at < end && *at == '"') {
         bool doubled;
         const char *close = closing_quote(at + 1, end, &doubled);
-        if (!close || (close + 1 < end && close[1] != ',' && !is_line_end(close[1])))
+        if (!close || (close + 1 < end && close[1] != separator && !is_line_end(close[1])))
             return fail_quote(err);
         ret_field->text = (mw_view){at + 1, (size_t)(close - at - 1)};
         ret_field->next = close + 1;
         return doubled ? undouble(ret_field->text, arena, &ret_field->text, err) : MW_OK;
     }
     const char *stop = at;
-    while (stop < end && *stop != ',' && !is_line_end(*stop))
+    while (stop < end && *stop != separator && !is_line_end(*stop))
         stop++;
     *ret_field = (csv_field){{at, (size_t)(stop - at)}, stop};
     return MW_OK;
@@ -84,6 +85,33 @@ static mw_status fail_line(const mw_csv_reader *reader, mw_error *err)
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
+char mw_csv_separator(mw_view text)
+{
+    bool has_tab = false, has_semicolon = false, quoted = false;
+    for (size_t i = 0; i < text.size && (quoted || !is_line_end(text.data[i])); i++) {
+        char c = text.data[i];
+        quoted = quoted != (c == '"'); /* a doubled quote closes and opens again */
+        if (quoted)
+            continue;
+        if (c == ',')
+            return ',';
+        has_tab = has_tab || c == '\t';
+        has_semicolon = has_semicolon || c == ';';
+    }
+    return has_tab ? '\t' : has_semicolon ? ';' : ',';
+}
+
+/* A model of one column may have any name. */
+static char separator_of(mw_view text, const mw_schema *schema)
+{
+    size_t size = 0;
+    while (size < text.size && !is_line_end(text.data[size]))
+        size++;
+    return mw_schema_find(schema, mw_view_trim((mw_view){text.data, size})) >= 0
+               ? ','
+               : mw_csv_separator(text);
+}
+
 static mw_status read_fields(mw_csv_reader *reader, const char **at, const char *end,
                              mw_arena *arena, mw_view **ret_names, size_t *ret_count, mw_error *err)
 {
@@ -100,7 +128,7 @@ static mw_status read_fields(mw_csv_reader *reader, const char **at, const char 
         if (!names)
             return mw_fail_memory(err, "the header");
         csv_field field;
-        if (read_field(*at, end, arena, &field, err) != MW_OK)
+        if (read_field(*at, end, reader->separator, arena, &field, err) != MW_OK)
             return fail_line(reader, err);
         names[n] = mw_view_trim(field.text);
         *at = field.next;
@@ -114,11 +142,11 @@ static mw_status read_fields(mw_csv_reader *reader, const char **at, const char 
     return MW_OK;
 }
 
-mw_status mw_csv_read_fields(mw_view text, uint64_t line, size_t n_expected, mw_arena *arena,
-                             mw_view **ret_fields, size_t *ret_n_fields, size_t *ret_used,
-                             mw_error *err)
+mw_status mw_csv_read_fields(mw_view text, char separator, uint64_t line, size_t n_expected,
+                             mw_arena *arena, mw_view **ret_fields, size_t *ret_n_fields,
+                             size_t *ret_used, mw_error *err)
 {
-    mw_csv_reader reader = {.line = line, .n_fields = n_expected};
+    mw_csv_reader reader = {.separator = separator, .line = line, .n_fields = n_expected};
     const char *at = text.data;
     MW_TRY(read_fields(&reader, &at, text.data + text.size, arena, ret_fields, ret_n_fields, err));
     *ret_used = (size_t)(at - text.data);
@@ -154,7 +182,7 @@ mw_status mw_csv_reader_init(mw_csv_reader *reader, mw_view text, const mw_schem
                              mw_arena *arena, size_t *ret_used, mw_error *err)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
-    *reader = (mw_csv_reader){.schema = schema, .line = 1};
+    *reader = (mw_csv_reader){.schema = schema, .separator = ',', .line = 1};
     const char *at = text.data, *end = text.data + text.size;
     if (mw_view_starts(text, byte_order_mark))
         at += sizeof byte_order_mark - 1;
@@ -164,6 +192,7 @@ mw_status mw_csv_reader_init(mw_csv_reader *reader, mw_view text, const mw_schem
     }
     mw_view *names = NULL;
     size_t n_names = 0;
+    reader->separator = separator_of((mw_view){at, (size_t)(end - at)}, schema);
     MW_TRY(read_fields(reader, &at, end, arena, &names, &n_names, err));
     table_mapping mapping;
     mw_status status = check_header(schema, names, n_names, err);
@@ -209,14 +238,14 @@ static inline mw_status read_cell(const mw_csv_reader *reader, size_t field_plac
     if (column >= 0 && reader->schema->columns[column].type == MW_COLUMN_FLOAT64) {
         double value;
         const char *behind = mw_number_read(*at, end, false, &value);
-        if (behind && behind < end && (*behind == ',' || is_line_end(*behind))) {
+        if (behind && behind < end && (*behind == reader->separator || is_line_end(*behind))) {
             cells[column] = value;
             *at = behind;
             return MW_OK;
         }
     }
     csv_field field;
-    if (read_field(*at, end, arena, &field, err) != MW_OK)
+    if (read_field(*at, end, reader->separator, arena, &field, err) != MW_OK)
         return fail_line(reader, err);
     *at = field.next;
     return column < 0 ? MW_OK : convert_field(reader, (size_t)column, field.text, cells, err);
@@ -242,7 +271,7 @@ static mw_status read_line(const mw_csv_reader *reader, const char **at, const c
 
 /* Behind the last line end of `text` that ends a row (one inside quotes does not; a quote opens
  * only where a field begins). A CR at the very end may be half of a CRLF. */
-static const char *end_of_rows(mw_view text)
+static const char *end_of_rows(mw_view text, char separator)
 {
     bool quoted = false, at_field = true;
     const char *whole = text.data;
@@ -255,18 +284,18 @@ static const char *end_of_rows(mw_view text)
         if (*at == '\n' || (*at == '\r' && at + 1 < end))
             whole = *at == '\r' && at[1] == '\n' ? at + 2 : at + 1;
         quoted = at_field && *at == '"';
-        at_field = *at == ',' || is_line_end(*at);
+        at_field = *at == separator || is_line_end(*at);
     }
     return whole;
 }
 
 /* Without a quote in sight the last line end is found from behind. */
-static const char *last_whole_line(mw_view text, bool last)
+static const char *last_whole_line(mw_view text, char separator, bool last)
 {
     if (last)
         return text.data + text.size;
     if (memchr(text.data, '"', text.size) || memchr(text.data, '\r', text.size))
-        return end_of_rows(text);
+        return end_of_rows(text, separator);
     const char *found = memrchr(text.data, '\n', text.size);
     return found ? found + 1 : text.data;
 }
@@ -277,7 +306,7 @@ mw_status mw_csv_read_rows(mw_csv_reader *reader, mw_view text, bool last, size_
     table_rows rows;
     table_rows_init(&rows, reader->schema, arena);
     const char *at = text.data;
-    const char *end = text.size > 0 ? last_whole_line(text, last) : text.data;
+    const char *end = text.size > 0 ? last_whole_line(text, reader->separator, last) : text.data;
     size_t expect = 0;
     while (at < end && rows.n_rows < max_rows) {
         const char *line = at;

@@ -20,6 +20,7 @@ typedef struct line_reader {
     mw_view text;
     uint64_t line;
     size_t n_columns;
+    char separator;
     mw_arena memory; /* of one line */
     mw_view *fields;
     size_t n_fields;
@@ -27,7 +28,10 @@ typedef struct line_reader {
 
 static void begin_lines(line_reader *lines, const mw_frame *frame)
 {
-    *lines = (line_reader){.text = frame->rows, .line = 2, .n_columns = frame->n_columns};
+    *lines = (line_reader){.text = frame->rows,
+                           .line = 2,
+                           .n_columns = frame->n_columns,
+                           .separator = frame->separator};
     mw_arena_init(&lines->memory, BLOCK_BYTES, MW_LIMIT_STUDY_BYTES);
 }
 
@@ -46,8 +50,8 @@ static mw_status next_line(line_reader *lines, bool *ret_more, mw_error *err)
     while (lines->text.size > 0) {
         size_t used;
         mw_arena_reset(&lines->memory);
-        MW_TRY(mw_csv_read_fields(lines->text, lines->line++, lines->n_columns, &lines->memory,
-                                  &lines->fields, &lines->n_fields, &used, err));
+        MW_TRY(mw_csv_read_fields(lines->text, lines->separator, lines->line++, lines->n_columns,
+                                  &lines->memory, &lines->fields, &lines->n_fields, &used, err));
         lines->text = (mw_view){lines->text.data + used, lines->text.size - used};
         if (lines->n_fields == 1 && lines->fields[0].size == 0 && lines->n_columns > 1)
             continue;
@@ -117,7 +121,9 @@ static mw_status read_header(mw_frame *frame, mw_view text, mw_error *err)
         text = (mw_view){text.data + 3, text.size - 3};
     if (text.size == 0)
         return fail_header("no header line: the text is empty", err);
-    MW_TRY(mw_csv_read_fields(text, 1, 0, &frame->memory, &names, &n, &used, err));
+    frame->separator = mw_csv_separator(text);
+    MW_TRY(
+        mw_csv_read_fields(text, frame->separator, 1, 0, &frame->memory, &names, &n, &used, err));
     if (all_numbers(names, n))
         return fail_header("the first line holds numbers, not the names of columns", err);
     frame->columns = calloc(n, sizeof *frame->columns);

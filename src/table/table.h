@@ -169,7 +169,9 @@ MW_CHECKED mw_status mw_batch_read_json_lines(mw_view text, const mw_schema *sch
 /* ---- CSV ------------------------------------------------------------------------------------- */
 
 /* RFC 4180 with LF, CRLF or CR line ends, quotes, a UTF-8 byte-order mark. Missing: empty, NaN,
- * nan, NA, N/A, null, NULL, None, as pandas reads them. The first line is the header.
+ * nan, NA, N/A, null, NULL, None, as pandas reads them. The first line is the header: one without a
+ * comma, in which tabs or semicolons stand, says that these separate the fields. Decimals have a
+ * point in any case.
  *
  * A reader keeps the header's mapping, so that a file can be read piece by piece:
  *
@@ -179,6 +181,7 @@ typedef struct mw_csv_reader {
     const mw_schema *schema;
     ptrdiff_t *column_of_field; /* schema position of each field of a line, or -1 = passed over */
     size_t n_fields;
+    char separator;
     uint64_t line; /* of the next byte, from 1, for messages */
 } mw_csv_reader;
 
@@ -199,9 +202,11 @@ MW_CHECKED mw_status mw_batch_read_csv(mw_view body, const mw_schema *schema, mw
 /* The fields of one line as texts, blanks around them dropped, for those who carry rows on without
  * knowing what is in them. `line` is for messages; n_expected (0 = not known) saves memory. Fields
  * are borrowed from `text` or the arena's; *ret_used bytes make the line, its end included. */
-MW_CHECKED mw_status mw_csv_read_fields(mw_view text, uint64_t line, size_t n_expected,
-                                        mw_arena *arena, mw_view **ret_fields, size_t *ret_n_fields,
-                                        size_t *ret_used, mw_error *err);
+MW_CHECKED mw_status mw_csv_read_fields(mw_view text, char separator, uint64_t line,
+                                        size_t n_expected, mw_arena *arena, mw_view **ret_fields,
+                                        size_t *ret_n_fields, size_t *ret_used, mw_error *err);
+/* What separates the fields of a text that begins with this header. */
+char mw_csv_separator(mw_view text);
 /* Whether a field says "missing": one of the words above. */
 bool mw_text_is_missing(mw_view text);
 
@@ -234,6 +239,7 @@ typedef struct mw_frame {
     mw_frame_column *columns;
     size_t n_columns, n_rows, capacity;
     mw_view rows; /* the text behind the header */
+    char separator;
     mw_arena memory;
 } mw_frame;
 

@@ -55,6 +55,10 @@ static const struct good_csv {
     {"empty lines", "age,income,city\n\n1,2,\n\n", 1, {1, 2, NAN}},
     {"infinity, exponents", "age,income,city\n-inf,1e3,\n", 1, {-INFINITY, 1000, NAN}},
     {"header only", "age,income,city\n", 0, {0}},
+    {"tabs", "age\tincome\tcity\n1\t2.5\tAustin, TX\n3\t4\t\n", 2, {1, 2.5, 0, 3, 4, NAN}},
+    {"semicolons", "city;income;age\n\"Austin, TX\";2.5;1\nNA;;3\n", 2, {1, 2.5, 0, 3, NAN, NAN}},
+    {"a comma in the header says comma", "age,income,city,a;b\n1,2,,\"x;y\"\n", 1, {1, 2, NAN}},
+    {"separators in a quoted name", "\"a,b;c\"\tage\tincome\tcity\nx\t1\t2\t\n", 1, {1, 2, NAN}},
 };
 
 static void test_good(void **state)
@@ -90,6 +94,8 @@ static const struct bad_csv {
     {"numbers for a header", &unnamed, "1,2\n3,4\n", "line 1", "numbers"},
     {"positional, other count", &unnamed, "a,b,c\n1,2,3\n", "line 1",
      "3 values, the model takes 2"},
+    {"tabs, too few", &schema, "age\tincome\tcity\n1\t2\n", "line 2", "2 fields"},
+    {"a decimal comma", &schema, "age;income;city\n1;2,5;\n", "column 'income'", "'2,5'"},
     {"one name twice", &schema, "age,income,city,age\n", "line 1", "two columns"},
 };
 
@@ -134,6 +140,33 @@ static void test_pieces(void **state)
     }
 }
 
+/* The only column of a model may be called anything. */
+static void test_one_column(void **state)
+{
+    (void)state;
+    mw_batch batch;
+    mw_error err;
+    mw_schema one;
+    const mw_column columns[] = {{.name = MW_VIEW("a;b")}};
+    assert_int_equal(mw_schema_make(columns, 1, true, &arena, &one, NULL), MW_OK);
+    assert_int_equal(mw_batch_read_csv(MW_VIEW("a;b\n7\n"), &one, &arena, &batch, &err), MW_OK);
+    assert_true(batch.n_rows == 1 && batch.values[0] == 7);
+}
+
+static void test_separators(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        char separator;
+    } cases[] = {{"", ','},      {"a", ','},      {"a;b", ';'},      {"a\tb;c", '\t'},
+                 {"a;b,c", ','}, {"a\n1;2", ','}, {"\"a\tb\"", ','}, {"\"a\"\"\t\";b", ';'},
+                 {"\"a", ','}};
+    for (size_t i = 0; i < MW_COUNT(cases); i++)
+        if (mw_csv_separator(mw_view_of(cases[i].text)) != cases[i].separator)
+            fail_msg("%s", cases[i].text);
+}
+
 static void test_max_rows(void **state)
 {
     (void)state;
@@ -154,10 +187,9 @@ static void test_max_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_max_rows),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_pieces),     cmocka_unit_test(test_max_rows),
+        cmocka_unit_test(test_one_column), cmocka_unit_test(test_separators),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
