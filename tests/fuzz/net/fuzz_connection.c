@@ -33,6 +33,32 @@ static int64_t wall_ms = 1795360445123;
 static mw_exchange *held[HELD]; /* deferred */
 static size_t n_held;
 
+/* The next part of an answer in parts; `user`: how many are left. */
+static void go_on(mw_exchange *exchange)
+{
+    uintptr_t left = (uintptr_t)exchange->user;
+    exchange->user = (void *)(left - 1);
+    for (unsigned i = 0; i < 100; i++)
+        mw_buf_text(exchange->reply, "0123456789");
+    exchange->reply_goes_on = left > 1;
+    if (left % 2 == 0 && n_held < HELD) {
+        held[n_held++] = exchange;
+        mw_exchange_defer(exchange);
+    } else {
+        mw_exchange_reply(exchange);
+    }
+}
+
+static void begin_parts(mw_exchange *exchange, bool is_short)
+{
+    mw_buf_reset(exchange->reply);
+    exchange->stays = false;
+    exchange->reply_bytes = is_short ? 5000 : 4000;
+    exchange->user = (void *)4;
+    exchange->go_on = go_on;
+    go_on(exchange);
+}
+
 /* What it does is in the body's first byte, or in the path's last. */
 static void handle(void *user, mw_exchange *exchange)
 {
@@ -43,9 +69,15 @@ static void handle(void *user, mw_exchange *exchange)
     mw_buf_view(exchange->reply, exchange->body);
     exchange->status = says & 0x40 ? 400 : 200;
     exchange->takes_more = exchange->is_grpc && says & 0x20;
-    exchange->stays = exchange->is_grpc && says & 0x10;
-    if (exchange->is_grpc && (says & 0x0f) == 1) {
+    exchange->stays = says & 0x10;
+    bool may_wait = exchange->is_grpc || exchange->user; /* a body only behind its first piece */
+    if (exchange->stays && !exchange->is_grpc)
+        exchange->user = (void *)1;
+    if (may_wait && (says & 0x0f) == 1) {
+        mw_buf_reset(exchange->reply);
         mw_exchange_wait(exchange);
+    } else if ((says & 0x0f) == 6 && !exchange->is_grpc) {
+        begin_parts(exchange, says & 0x40);
     } else if ((says & 0x0f) == 2 && n_held < HELD) {
         held[n_held++] = exchange;
         mw_exchange_defer(exchange);
