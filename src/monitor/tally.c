@@ -1,5 +1,5 @@
 /* Many rows counted at once: how many of a column's values are above each edge, four columns
- * abreast.
+ * abreast, of floats eight where the processor has AVX2.
  *
  *                columns c .. c+3 of a row       edge k of the same columns
  *                [ 0.2 | 1.7 | nan | 0.9 ]   >   [ 0.1 | 2.0 | 0.5 | 0.9 ]   adds to   above[k]
@@ -8,24 +8,24 @@
  * its bin and nothing is scattered, and the counts are those of count_row to the last one: an edge
  * is rounded down to float for floats, which changes no comparison with a float.
  *
- * Four doubles are one register with AVX2 and two without: the same text is compiled for both, and
- * the processor chooses. */
+ * Four doubles or eight floats are one register with AVX2 and two without: the same text is
+ * compiled for both, and the processor chooses. */
 #include <math.h>
 
 #include "watch.h"
 
 #include "base/banned.h"
 
-enum { ABREAST = 4 };
+enum { FOUR = 4, EIGHT = 8 };
 
-typedef float four_floats __attribute__((vector_size(ABREAST * sizeof(float))));
-typedef int32_t four_marks __attribute__((vector_size(ABREAST * sizeof(int32_t))));
-typedef double four_doubles __attribute__((vector_size(ABREAST * sizeof(double))));
-typedef int64_t four_wide_marks __attribute__((vector_size(ABREAST * sizeof(int64_t))));
+typedef float four_floats __attribute__((vector_size(FOUR * sizeof(float))));
+typedef int32_t four_marks __attribute__((vector_size(FOUR * sizeof(int32_t))));
+typedef double four_doubles __attribute__((vector_size(FOUR * sizeof(double))));
+typedef int64_t four_wide_marks __attribute__((vector_size(FOUR * sizeof(int64_t))));
 
 typedef struct tally {
-    uint64_t above[WATCH_EDGES][ABREAST];
-    uint64_t missing[ABREAST];
+    uint64_t above[WATCH_EDGES][EIGHT];
+    uint64_t missing[EIGHT];
 } tally;
 
 /* The largest float that is not above the edge. */
@@ -40,7 +40,7 @@ static float round_down(double edge)
 /* One body for both element types. The last columns of a row, where they are fewer, are brought
  * together first. A mark is 0 or -1, so that a subtraction counts; the rows are far too few for an
  * overflow. Unrolled, so that all that is counted stays in registers. */
-#define DEFINE_TALLY(how, name, element, vector, marks, rounded)                                  \
+#define DEFINE_TALLY(how, name, ABREAST, element, vector, marks, rounded)                         \
     how static void name(const watch_column *columns, size_t n, const element *first,             \
                          ptrdiff_t row_stride, size_t n_rows, tally *ret_tally)                   \
     {                                                                                             \
@@ -73,12 +73,17 @@ static float round_down(double edge)
         }                                                                                         \
     }
 
-DEFINE_TALLY(, tally_floats, float, four_floats, four_marks, round_down)
-DEFINE_TALLY(, tally_doubles, double, four_doubles, four_wide_marks, )
+DEFINE_TALLY(, tally_floats, FOUR, float, four_floats, four_marks, round_down)
+DEFINE_TALLY(, tally_doubles, FOUR, double, four_doubles, four_wide_marks, )
 
 #ifdef __x86_64__
-DEFINE_TALLY(__attribute__((target("avx2"))), tally_doubles_wide, double, four_doubles,
+typedef float eight_floats __attribute__((vector_size(EIGHT * sizeof(float))));
+typedef int32_t eight_marks __attribute__((vector_size(EIGHT * sizeof(int32_t))));
+
+DEFINE_TALLY(__attribute__((target("avx2"))), tally_doubles_wide, FOUR, double, four_doubles,
              four_wide_marks, )
+DEFINE_TALLY(__attribute__((target("avx2"))), tally_floats_wide, EIGHT, float, eight_floats,
+             eight_marks, round_down)
 
 bool watch_tally_may_widen(void)
 {
@@ -86,6 +91,7 @@ bool watch_tally_may_widen(void)
 }
 #else
 #define tally_doubles_wide tally_doubles
+#define tally_floats_wide tally_floats
 
 bool watch_tally_may_widen(void)
 {
@@ -108,17 +114,21 @@ static void add_column(const tally *found, size_t i, size_t n_rows, atomic_uint_
 void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
                  atomic_uint_least64_t *counts, bool is_shared, bool is_wide)
 {
-    for (size_t c = 0; c < n_columns; c += ABREAST) {
-        size_t n = n_columns - c < ABREAST ? n_columns - c : ABREAST;
+    bool is_double = rows->dtype == MW_FLOAT64;
+    for (size_t c = 0, n; c < n_columns; c += n) {
+        size_t left = n_columns - c, most = is_wide && !is_double && left >= EIGHT ? EIGHT : FOUR;
         tally found;
         const double *doubles = (const double *)rows->data + c;
-        if (rows->dtype == MW_FLOAT64 && is_wide)
+        const float *floats = (const float *)rows->data + c;
+        n = left < most ? left : most;
+        if (is_double && is_wide)
             tally_doubles_wide(columns + c, n, doubles, rows->row_stride, rows->n_rows, &found);
-        else if (rows->dtype == MW_FLOAT64)
+        else if (is_double)
             tally_doubles(columns + c, n, doubles, rows->row_stride, rows->n_rows, &found);
+        else if (most == EIGHT)
+            tally_floats_wide(columns + c, n, floats, rows->row_stride, rows->n_rows, &found);
         else
-            tally_floats(columns + c, n, (const float *)rows->data + c, rows->row_stride,
-                         rows->n_rows, &found);
+            tally_floats(columns + c, n, floats, rows->row_stride, rows->n_rows, &found);
         for (size_t i = 0; i < n; i++)
             if (columns[c + i].is_ready && !columns[c + i].is_category)
                 add_column(&found, i, rows->n_rows, counts + (c + i) * WATCH_BINS, is_shared);

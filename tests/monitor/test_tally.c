@@ -9,7 +9,7 @@
 
 #include "../chance.h"
 
-enum { WIDEST = 11, ROWS = 200, OUTPUTS = 3, CASES = 60, CODES = 5 };
+enum { WIDEST = 23, ROWS = 200, OUTPUTS = 3, CASES = 60, CODES = 5 };
 
 static uint64_t seed = 20;
 
@@ -139,17 +139,21 @@ static void test_together_as_one_by_one(void **state)
 }
 
 /* The form that any processor runs, beside the one that this processor may choose. */
-static void test_both_forms_of_doubles(void **state)
+static void test_both_forms(void **state)
 {
     (void)state;
     static material given;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < 2 * CASES; i++) {
         static atomic_uint_least64_t counts[2][WIDEST * WATCH_BINS];
         given.n_features = 1 + draw(WIDEST);
         make_rows(&given);
         memset((void *)counts, 0, sizeof counts);
-        const mw_matrix rows = {given.doubles[0], MW_FLOAT64, draw(ROWS + 1),
-                                given.n_features, WIDEST,     1};
+        mw_matrix rows = {given.doubles[0], MW_FLOAT64, draw(ROWS + 1),
+                          given.n_features, WIDEST,     1};
+        if (i % 2) {
+            rows.data = given.floats[0];
+            rows.dtype = MW_FLOAT32;
+        }
         watch_tally(given.columns, given.n_features, &rows, counts[0], false, false);
         watch_tally(given.columns, given.n_features, &rows, counts[1], false,
                     watch_tally_may_widen());
@@ -161,6 +165,6 @@ static void test_both_forms_of_doubles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_together_as_one_by_one),
-                                       cmocka_unit_test(test_both_forms_of_doubles)};
+                                       cmocka_unit_test(test_both_forms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
