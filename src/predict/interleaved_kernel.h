@@ -69,9 +69,13 @@ INLINE void load_numbers(const predict_columns *columns, source from, bool float
     const uint32_t *feature = columns->feature;
     const REAL infinity = (REAL)INFINITY;
     x[0] = -infinity;
+    /* A number that the compiler does not know: of -inf it makes a branch, which missing values
+     * mispredict, where the greater of two is one instruction. NaN gives -inf. */
+    __asm__("" : "+m"(x[0]));
+    const REAL least = x[0];
     for (size_t c = begin[PREDICT_NAN_LEFT]; c < begin[PREDICT_NAN_LEFT + 1]; c++) {
         REAL value = read_value(from, feature[c], float32);
-        x[c * lanes] = value > -infinity ? value : -infinity; /* one maxss: NaN gives -inf */
+        x[c * lanes] = value > least ? value : least;
     }
     for (size_t c = begin[PREDICT_NAN_RIGHT]; c < begin[PREDICT_NAN_RIGHT + 1]; c++)
         x[c * lanes] = read_value(from, feature[c], float32);
@@ -123,7 +127,9 @@ INLINE void load_row(const mw_forest *forest, const predict_columns *columns, co
     ptrdiff_t width = float32 ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
     source from = {(const char *)rows->data + (ptrdiff_t)row * rows->row_stride * width,
                    rows->column_stride * width};
-    if (float32)
+    if (float32 && rows->column_stride == 1) /* a distance that the compiler knows */
+        load_numbers(columns, (source){from.row, sizeof(float)}, true, x, lanes);
+    else if (float32)
         load_numbers(columns, from, true, x, lanes);
     else
         load_numbers(columns, from, false, x, lanes);
@@ -199,9 +205,17 @@ INLINE size_t next_of_row(const char *tree, unsigned depth, const REAL *x, size_
     return 2 * at + !LEFT(value, perfect_threshold(tree, at));
 }
 
+/* The upper levels of the next group's trees, which are often in an outer cache, are asked for
+ * while this one is walked: beyond the end of the last one nobody reads. */
+INLINE void prefetch_tops(const char *trees, unsigned depth){
+    EACH_LANE(k, __builtin_prefetch(trees + k * PERFECT_BYTES(depth)))
+        EACH_LANE(k,
+                  __builtin_prefetch(trees + k * PERFECT_BYTES(depth) + (sizeof(REAL) << depth)))}
+
 INLINE void walk_perfect_row(const char *trees, unsigned depth, const REAL *x, SUM *ret_leaf)
 {
     size_t at[PREDICT_LANES];
+    prefetch_tops(trees + PREDICT_LANES * PERFECT_BYTES(depth), depth);
     EACH_LANE(k, at[k] = 1)
     for (unsigned level = 0; level < depth; level++) {
         EACH_LANE(k, at[k] = next_of_row(trees + k * PERFECT_BYTES(depth), depth, x, at[k]))
@@ -266,8 +280,29 @@ static void walk_row(const predict_layout *layout, const predict_group *group, c
 #endif
 }
 
+/* All trees add to one sum, which stays out of memory: each addition would wait for a store. */
+static void sum_row_alone(const predict_layout *layout, const REAL *x, SUM *ret_sum)
+{
+    SUM sum = *ret_sum, leaf[PREDICT_LANES];
+    for (size_t g = 0; g < layout->n_groups; g++) {
+        const predict_group *group = &layout->groups[g];
+        walk_row(layout, group, x, leaf);
+        if (group->n_trees == PREDICT_LANES) {
+            EACH_LANE(k, sum += leaf[k])
+            continue;
+        }
+        for (unsigned k = 0; k < group->n_trees; k++)
+            sum += leaf[k];
+    }
+    *ret_sum = sum;
+}
+
 static void sum_row(const mw_forest *forest, const predict_layout *layout, const REAL *x, SUM *sums)
 {
+    if (forest->n_margins == 1) {
+        sum_row_alone(layout, x, sums);
+        return;
+    }
     for (size_t g = 0; g < layout->n_groups; g++) {
         const predict_group *group = &layout->groups[g];
         const uint32_t *output = forest->tree_output + group->first_tree;
