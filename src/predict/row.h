@@ -28,6 +28,13 @@
  * The depth of a block's tops is chosen by what the rows of the training did (covers): a step too
  * many costs all trees, one too few a piece for those rows that go on.
  *
+ * More columns than registers hold (200 features whose missing values go either way are 400): up to
+ * 256 searches are looked up instead, in AVX-512. A node then has a third byte, its sign says which
+ * code of a missing value it takes, and is looked at only for rows that miss something:
+ *
+ *     codes      17   0   9 ...        what a missing value passes: nothing
+ *     or else    17 255   9 ...        the same, all
+ *
  * Leaves' values stand in one array, exits of a top or a piece side by side. An exit that goes on
  * has the number of its piece where its value would be.
  *
@@ -45,6 +52,7 @@
 enum {
     ROW_COLUMNS = 128,     /* codes of a row that nodes ask for */
     ROW_COLUMNS_FEW = 64,  /* if these are enough, a look-up costs half */
+    ROW_SEARCHES = 256,    /* of a wide row */
     ROW_FEATURES_MAX = 64, /* of categories */
     ROW_LANES_MAX = 64,
     ROW_DEPTH_MAX = 8, /* of tops */
@@ -92,7 +100,8 @@ typedef struct row_block {
     uint8_t depth; /* of the tops */
     uint8_t n_trees;
     size_t first_tree;
-    size_t questions;  /* bytes into data: of each level's nodes a row of columns, one of ranks */
+    size_t questions;  /* bytes into data: of each level's nodes a row of columns, one of ranks, and
+                          in wide layouts one of sides */
     size_t going_on;   /* bytes into data: planes of bits, which exits are pieces */
     size_t set_planes; /* bytes into a table's row */
     uint32_t first_value; /* of lane 0; lane k: k << depth behind it */
@@ -102,14 +111,15 @@ typedef struct row_layout {
     const bytes_layout *cuts; /* searches and categories */
     bytes_layout *own_cuts;   /* without trees; NULL: cuts are another layout's */
     size_t lanes;
-    bool few;        /* ROW_COLUMNS_FEW are enough */
-    bool zero_rules; /* some search is asked for under a rule about zeros */
-    row_columns columns;
-    uint32_t features[ROW_COLUMNS]; /* of the searches */
-    size_t n_together;              /* eights of searches */
-    float *pivots32;                /* (n_together, ROW_PIVOTS, ROW_TOGETHER) */
-    double *pivots64;               /* the same, or NULL: see cuts->cuts64 */
-    row_categories *categories;     /* of each of cuts->codes */
+    bool few;                        /* ROW_COLUMNS_FEW are enough */
+    bool wide;                       /* nodes ask for searches, not for columns */
+    bool zero_rules;                 /* some search is asked for under a rule about zeros */
+    row_columns columns;             /* of a row that is not wide */
+    uint32_t features[ROW_SEARCHES]; /* of the searches */
+    size_t n_together;               /* eights of searches */
+    float *pivots32;                 /* (n_together, ROW_PIVOTS, ROW_TOGETHER) */
+    double *pivots64;                /* the same, or NULL: see cuts->cuts64 */
+    row_categories *categories;      /* of each of cuts->codes */
     size_t n_categories;
     char *table; /* of all features */
     size_t table_bytes, table_row_bytes;
@@ -142,6 +152,12 @@ static inline size_t row_level_nodes(const row_block *block, unsigned level)
 static inline size_t row_top_nodes(const row_block *block)
 {
     return block->oblivious ? block->depth : ((size_t)1 << block->depth) - 1;
+}
+
+/* Rows of questions that a node has. */
+static inline size_t row_node_rows(const row_layout *layout)
+{
+    return layout->wide ? 3 : 2;
 }
 
 /* Planes of 8 bits for each exit of a top, or each place of a question in it. */

@@ -145,6 +145,27 @@ ROW_INLINE lanes look_up(const registers *row, lanes column, bool few)
                : _mm512_permutex2var_epi8(row->low, column, row->high);
 }
 
+#define WIDE
+typedef struct wide_registers {
+    __m512i of[4];
+} wide_registers;
+
+ROW_INLINE wide_registers load_wide(const uint8_t *codes)
+{
+    wide_registers row;
+    for (int i = 0; i < 4; i++)
+        row.of[i] = _mm512_loadu_si512(codes + 64 * i);
+    return row;
+}
+
+/* Of two registers by bits 0-6 of a column; bit 7 chooses between these. */
+ROW_INLINE lanes look_up_wide(const wide_registers *row, lanes column)
+{
+    lanes low = _mm512_permutex2var_epi8(row->of[0], column, row->of[1]);
+    lanes high = _mm512_permutex2var_epi8(row->of[2], column, row->of[3]);
+    return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(column), high);
+}
+
 ROW_INLINE uint64_t answer_piece(const registers *row, const row_piece *piece, bool few)
 {
     __m128i column = _mm_loadu_si128((const __m128i *)(const void *)piece->column);

@@ -29,7 +29,10 @@ typedef struct row_draft {
     size_t n_sets, sets_room;
     size_t pieces_room, values_room;
     size_t n_set_words; /* of a table's row, behind the planes */
-    bool enough;        /* memory */
+    /* Wide: of each column its search, and in the sign of a byte whether missing values go right.
+     */
+    uint8_t search[2 * ROW_SEARCHES], side[2 * ROW_SEARCHES];
+    bool enough; /* memory */
 } row_draft;
 
 static inline bool row_is_leaf(const mw_forest *forest, size_t node)
@@ -43,6 +46,8 @@ uint32_t row_take_values(row_draft *draft, size_t n_more);
 void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value);
 /* A number to a node's column and rank. Not of a set. */
 void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank);
+/* Of a wide layout: which code of a missing value it takes. */
+uint8_t row_side(const row_draft *draft, size_t node);
 void row_put_set(row_draft *draft, size_t node, size_t at, unsigned bit);
 
 /* Breadth first: nodes of the tree to `queue`, with their shares. The number of nodes. */

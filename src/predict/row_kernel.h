@@ -22,6 +22,8 @@
  *   count_runs_float(pivots, x, runs), count_runs_double   of eight searches: 16 times the number
  *                             of pivots that are <= x
  *   KERNEL_NAME, KERNEL, usable()
+ *   WIDE                      if it has look_up_wide(registers, columns): the code of each lane's
+ *                             column among the ROW_SEARCHES of wide_registers, load_wide(codes)
  *
  * Legend: at = exit of a top so far, k = lane, p = where a level's questions stand. */
 #include <assert.h>
@@ -39,13 +41,14 @@
 /* ---- a row becomes codes --------------------------------------------------------------------- */
 
 typedef struct row_codes {
-    uint8_t code[ROW_COLUMNS];
+    uint8_t code[2 * ROW_SEARCHES]; /* wide: missing ones pass nothing, then the same, but all */
+    bool misses;                    /* wide: some value */
     const char *sets[ROW_FEATURES_MAX]; /* the table's row of each feature's category */
 } row_codes;
 
 /* Of each search: its code, and whether the value is missing or zero. */
 typedef struct row_found {
-    uint8_t code[ROW_COLUMNS], missing[ROW_COLUMNS], zero[ROW_COLUMNS];
+    uint8_t code[ROW_SEARCHES], missing[ROW_SEARCHES], zero[ROW_SEARCHES];
 } row_found;
 
 /* A row, whose values stand `step` bytes apart. */
@@ -90,8 +93,8 @@ INLINE void gather_doubles(const row_layout *layout, const row_source *from, dou
     static void name(const row_layout *layout, const row_source *from, row_found *ret) \
     {                                                                                  \
         const bytes_layout *of = layout->cuts;                                         \
-        real x[ROW_COLUMNS];                                                           \
-        uint32_t run[ROW_COLUMNS];                                                     \
+        real x[ROW_SEARCHES];                                                          \
+        uint32_t run[ROW_SEARCHES];                                                    \
         gather(layout, from, x);                                                       \
         for (size_t s = of->n_searches; s < ROW_TOGETHER * layout->n_together; s++)    \
             x[s] = 0;                                                                  \
@@ -132,6 +135,22 @@ INLINE void put_columns(const row_layout *layout, const row_found *found, bool f
     }
 }
 
+/* Places behind the last search are never looked up. */
+INLINE void put_wide(const row_layout *layout, const row_found *found, row_codes *ret)
+{
+    uint64_t missing = 0;
+    for (size_t s = 0; s < ROW_TOGETHER * layout->n_together; s++)
+        missing |= found->missing[s];
+    ret->misses = missing != 0;
+    for (size_t s = 0; s < ROW_SEARCHES; s += LANES) {
+        lanes code = bias(load_lanes((const char *)found->code + s));
+        mask is_missing = passes(load_lanes((const char *)found->missing + s), no_lanes());
+        put_lanes((char *)ret->code + s, code);
+        put_lanes((char *)ret->code + ROW_SEARCHES + s,
+                  choose(is_missing, code, add_to_all(no_lanes(), bytes_stored_rank(255))));
+    }
+}
+
 static void load_row(const mw_forest *forest, const row_layout *layout, const mw_matrix *rows,
                      size_t row, row_codes *ret)
 {
@@ -144,7 +163,9 @@ static void load_row(const mw_forest *forest, const row_layout *layout, const mw
         search32(layout, &from, &found);
     else
         search64(layout, &from, &found);
-    if (layout->few)
+    if (layout->wide)
+        put_wide(layout, &found, ret);
+    else if (layout->few)
         put_columns(layout, &found, true, ret->code);
     else
         put_columns(layout, &found, false, ret->code);
@@ -238,10 +259,12 @@ typedef struct top_walk {
 } top_walk;
 
 /* Of the two last levels, which are long and rare. */
-static __attribute__((noinline)) lanes fold_long(const char *p, unsigned level, const mask *went)
-{
-    return level == 6 ? fold6(p, 2 * LANES, went) : fold7(p, 2 * LANES, went);
-}
+#define FOLD_LONG(name, step)                                                                    \
+    static __attribute__((noinline)) lanes name(const char *p, unsigned level, const mask *went) \
+    {                                                                                            \
+        return level == 6 ? fold6(p, step, went) : fold7(p, step, went);                         \
+    }
+FOLD_LONG(fold_long, 2 * LANES)
 
 /* `planes` is NULL where nobody asks about categories. */
 INLINE void walk_level(const registers *row, const char *questions, const char *planes,
@@ -327,6 +350,82 @@ INLINE uint64_t walk_block(const row_layout *layout, const row_block *block, con
         return block->goes_on ? word_of(has_bit(load_lanes(going_on), at)) : 0;
     }
 }
+
+/* ---- tops of wide rows -----------------------------------------------------------------------
+ */
+
+#ifdef WIDE
+enum { WIDE_NODE = 3 * LANES };
+FOLD_LONG(fold_long_wide, WIDE_NODE)
+
+INLINE lanes fold_wide(const char *p, unsigned level, const mask *went)
+{
+    return level > 5 ? fold_long_wide(p, level, went) : fold(p, WIDE_NODE, level, went);
+}
+
+/* The codes that a row's nodes look at. */
+typedef struct wide_row {
+    wide_registers left, right; /* missing values go there; `right` only where the row has some */
+} wide_row;
+
+/* The node is one of 2^level, by the answers so far, or of an oblivious tree's level the only one.
+ */
+INLINE void walk_wide_level(const wide_row *row, const char *p, unsigned level, bool oblivious,
+                            bool misses, top_walk *walk)
+{
+    unsigned n_bits = oblivious ? 0 : level;
+    lanes columns = fold_wide(p, n_bits, walk->went);
+    lanes ranks = fold_wide(p + LANES, n_bits, walk->went);
+    lanes codes = look_up_wide(&row->left, columns);
+    if (misses) {
+        mask right = passes(no_lanes(), fold_wide(p + 2 * LANES, n_bits, walk->went));
+        codes = choose(right, codes, look_up_wide(&row->right, columns));
+    }
+    walk->went[level] = passes(codes, ranks);
+    walk->at = add_bit(walk->at, walk->went[level], 1u << level);
+}
+
+INLINE lanes walk_wide_top(const wide_row *row, const char *questions, unsigned depth,
+                           bool oblivious, bool misses)
+{
+    top_walk walk = {.at = no_lanes()};
+    _Pragma("GCC unroll 8") for (unsigned level = 0; level < depth; level++)
+    {
+        size_t before = oblivious ? level : ((size_t)1 << level) - 1;
+        walk_wide_level(row, questions + WIDE_NODE * before, level, oblivious, misses, &walk);
+    }
+    return walk.at;
+}
+
+/* Where the trees of a block end, as walk_block says it. */
+INLINE void walk_wide_block(const row_layout *layout, const row_block *block, const wide_row *row,
+                            bool misses, uint32_t *ret_places)
+{
+    const char *questions = layout->data + block->questions;
+    lanes at = no_lanes();
+    switch (block->depth + block->oblivious * (ROW_DEPTH_MAX + 1)) {
+#define TOP(d)                                                \
+    case d:                                                   \
+        at = walk_wide_top(row, questions, d, false, misses); \
+        break;                                                \
+    case d + ROW_DEPTH_MAX + 1:                               \
+        at = walk_wide_top(row, questions, d, true, misses);  \
+        break;
+        TOP(1)
+        TOP(2)
+        TOP(3)
+        TOP(4)
+        TOP(5)
+        TOP(6)
+        TOP(7)
+        TOP(8)
+#undef TOP
+    default: /* leaves only */
+        break;
+    }
+    put_places(at, block->first_value, block->depth, ret_places);
+}
+#endif
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
@@ -445,8 +544,28 @@ WALK_PLAIN(walk_few_plain, true)
 WALK_PLAIN(walk_many_plain, false)
 #undef WALK_PLAIN
 
+#ifdef WIDE
+static __attribute__((noinline)) void walk_wide(const row_layout *layout, const row_codes *codes,
+                                                row_memory *memory, size_t first, size_t end)
+{
+    const row_block *block = &layout->blocks[first];
+    wide_row row = {.left = load_wide(codes->code)};
+    (void)end;
+    if (!codes->misses) {
+        walk_wide_block(layout, block, &row, false, memory->places);
+        return;
+    }
+    row.right = load_wide(codes->code + ROW_SEARCHES);
+    walk_wide_block(layout, block, &row, true, memory->places);
+}
+#endif
+
 static walk_kind *walk_of(const row_layout *layout)
 {
+#ifdef WIDE
+    if (layout->wide)
+        return walk_wide;
+#endif
     if (layout->n_categories > 0)
         return layout->few ? walk_few_sets : walk_many_sets;
     if (layout->n_pieces > 0)

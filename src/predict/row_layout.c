@@ -46,8 +46,14 @@ void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value)
 
 void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank)
 {
-    *ret_column = (uint8_t)(draft->places.column[node] / BYTES_ROWS);
+    size_t column = draft->places.column[node] / BYTES_ROWS;
+    *ret_column = draft->layout->wide ? draft->search[column] : (uint8_t)column;
     *ret_rank = row_stored_rank(draft->places.rank[node]);
+}
+
+uint8_t row_side(const row_draft *draft, size_t node)
+{
+    return draft->side[draft->places.column[node] / BYTES_ROWS];
 }
 
 /* ---- sets ------------------------------------------------------------------------------------ */
@@ -164,7 +170,8 @@ static bool plan_blocks(row_draft *draft, size_t largest)
         block->first_tree = b * layout->lanes;
         block->n_trees = (uint8_t)(left < layout->lanes ? left : layout->lanes);
         row_choose_top(draft, block);
-        block->questions = take_data(layout, 2 * layout->lanes * row_top_nodes(block));
+        block->questions =
+            take_data(layout, row_node_rows(layout) * layout->lanes * row_top_nodes(block));
         block->going_on = take_data(layout, layout->lanes * row_planes(block));
         block->set_planes = layout->table_words;
         if (layout->n_categories > 0)
@@ -214,6 +221,30 @@ static bool list_columns(row_layout *layout)
         }
     }
     layout->few = n_columns <= ROW_COLUMNS_FEW;
+    return true;
+}
+
+/* A wide row's columns, if this is one: one register instruction looks up 64 lanes, no questions
+ * about categories, and of the rules only those that a missing value of its own decides. */
+static bool list_wide(row_draft *draft)
+{
+    row_layout *layout = draft->layout;
+    const bytes_layout *cuts = layout->cuts;
+    size_t n_columns = 0;
+    if (layout->lanes != ROW_LANES_MAX || cuts->n_codes > 0 || cuts->n_searches > ROW_SEARCHES)
+        return false;
+    for (size_t s = 0; s < cuts->n_searches; s++) {
+        for (unsigned rule = 0; rule < BYTES_RULES; rule++) {
+            if (cuts->searches[s].column[rule] == BYTES_NO_COLUMN)
+                continue;
+            if (rule != PREDICT_NAN_LEFT && rule != PREDICT_NAN_RIGHT)
+                return false;
+            draft->search[n_columns] = (uint8_t)s;
+            draft->side[n_columns++] = rule == PREDICT_NAN_RIGHT ? 0x80 : 0;
+        }
+    }
+    layout->zero_rules = false;
+    layout->wide = true;
     return true;
 }
 
@@ -267,7 +298,8 @@ static mw_status find_questions(row_draft *draft, bool *ret_fits, mw_error *err)
     if (!layout->categories)
         return fail_memory(err);
     layout->n_categories = layout->cuts->n_codes;
-    *ret_fits = list_columns(layout) && layout->n_categories <= ROW_FEATURES_MAX;
+    *ret_fits =
+        (list_columns(layout) || list_wide(draft)) && layout->n_categories <= ROW_FEATURES_MAX;
     return !*ret_fits || list_pivots(layout) ? MW_OK : fail_memory(err);
 }
 
@@ -282,6 +314,10 @@ static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
         return MW_OK;
     survey_outputs(draft);
     draft->enough = plan_blocks(draft, largest);
+    for (size_t b = 0; draft->enough && layout->wide && b < layout->n_blocks; b++)
+        *ret_fits = *ret_fits && !layout->blocks[b].goes_on;
+    if (!*ret_fits)
+        return MW_OK;
     if (draft->enough)
         draft->enough = (layout->data = take_lines(layout->data_bytes)) != NULL;
     for (size_t b = 0; draft->enough && b < layout->n_blocks; b++)

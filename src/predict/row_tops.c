@@ -122,7 +122,8 @@ void row_choose_top(row_draft *draft, row_block *block)
     survey_block(draft, block, &shape);
     block->oblivious = shape.oblivious;
     block->depth = (uint8_t)(shape.depth < ROW_DEPTH_MAX ? shape.depth : ROW_DEPTH_MAX);
-    for (unsigned depth = block->depth; depth-- > 0 && !shape.oblivious;) {
+    bool whole = shape.oblivious || draft->layout->wide; /* which have no pieces */
+    for (unsigned depth = block->depth; depth-- > 0 && !whole;) {
         if (cost_of_top(draft, &shape, depth) < cost_of_top(draft, &shape, block->depth))
             block->depth = (uint8_t)depth;
     }
@@ -142,8 +143,10 @@ static void put_question(row_draft *draft, const row_block *block, const top_pla
     size_t slot = block->oblivious ? 0 : place->at;
     size_t before = block->oblivious ? place->level : ((size_t)1 << place->level) - 1;
     uint8_t *column = (uint8_t *)layout->data + block->questions +
-                      2 * layout->lanes * (before + slot) + place->lane;
+                      row_node_rows(layout) * layout->lanes * (before + slot) + place->lane;
     uint8_t *rank = column + layout->lanes;
+    if (layout->wide)
+        rank[layout->lanes] = row_side(draft, node);
     if (!(draft->forest->flags[node] & MW_NODE_CATEGORICAL)) {
         row_put_number(draft, node, column, rank);
         return;

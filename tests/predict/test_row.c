@@ -139,6 +139,51 @@ static const forest_wish chains = {.name = "chains",
                                    .depth_max = 100,
                                    .lopsided = 1};
 
+/* Rows of more columns than registers hold, with and without missing values. */
+static void test_wide(void **state)
+{
+    (void)state;
+    enum { LAST_WIDE = 2 };
+    static const forest_wish wide[] = {
+        {.name = "wide", .n_trees = 70, .n_features = 200, .n_margins = 1, .depth_max = 6},
+        {.name = "depth 8", .n_trees = 5, .n_features = 180, .n_margins = 2, .depth_max = 8},
+        {.name = "oblivious",
+         .lightgbm = true,
+         .catboost = true,
+         .n_trees = 130,
+         .n_features = 250,
+         .n_margins = 1,
+         .depth_max = 5,
+         .oblivious = true},
+        {.name = "too deep", .n_trees = 9, .n_features = 200, .n_margins = 1, .depth_max = 11},
+        {.name = "too wide", .n_trees = 70, .n_features = 300, .n_margins = 1, .depth_max = 6},
+    };
+    for (size_t w = 0; w < MW_COUNT(wide); w++) {
+        mw_forest *forest = random_forest(&wide[w], 40 + w);
+        uint8_t *flags = (uint8_t *)(uintptr_t)forest->flags;
+        for (size_t node = 0; node < forest->n_nodes; node++) /* no rules about zeros */
+            flags[node] = (uint8_t)((flags[node] & ~MW_NODE_MISSING_MASK) | MW_NODE_MISSING_NAN);
+        mw_error err;
+        void *layout;
+        assert_int_equal(row_layout_make(forest, NULL, ROW_LANES_MAX, &layout, &err), MW_OK);
+        if ((layout != NULL) != (w <= LAST_WIDE))
+            fail_msg("%s: %s", wide[w].name, layout ? "taken" : "not taken");
+        assert_true(w > LAST_WIDE || ((const row_layout *)layout)->wide);
+        row_layout_free(layout);
+        for (unsigned shape = 0; shape < 4; shape++) {
+            chance from = {shape};
+            void *memory;
+            mw_matrix rows =
+                make_rows(&from, 35, forest->n_features, shape, shape / 2 * 0.1, &memory);
+            if (byte_kernel() && strcmp(byte_kernel(), "avx512") == 0)
+                compare(wide[w].name, forest, &rows, "row-avx512", w <= LAST_WIDE);
+            compare_emulated(wide[w].name, forest, &rows, false);
+            free(memory);
+        }
+        random_forest_free(forest);
+    }
+}
+
 /* Where few rows go on, tops are shallow; where all do, as deep as they may be. */
 static void test_covers_choose_depth(void **state)
 {
@@ -225,8 +270,11 @@ static void test_not_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),        cmocka_unit_test(test_covers_choose_depth),
-        cmocka_unit_test(test_words_of_sets), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_covers_choose_depth),
+        cmocka_unit_test(test_words_of_sets),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
