@@ -490,6 +490,8 @@ static mw_status run(making *m, mw_error *err)
 
 mw_status cli_run_report_card(cli_call *call, mw_error *err)
 {
+    if (call->settings[CLI_SEND].text)
+        return cli_send_report(call, "card", err);
     making *m = mw_arena_take_zeroed(&call->arena, 1, sizeof *m);
     if (!m)
         return mw_fail_memory(err, "the card");

@@ -384,19 +384,21 @@ static const cli_command commands[] = {
             "gates, approvals and overrides, its inputs, data and training run, what it is akin to "
             "and made of.\n\n"
             "--text FILE keeps Markdown with the version; later versions show it, with a note, "
-            "until they have their own. Short parts are what MLflow's clients write: descriptions "
-            "of the model and the version, and tags "
-            "card.intended_use, card.users, card.limits, card.ethics, card.contact, card.license, "
+            "until they have their own. --send asks a server for the card of its record. Short "
+            "parts are what MLflow's clients write: descriptions of the model and the version, and "
+            "tags card.intended_use, card.users, card.limits, card.ethics, card.contact, card.license, "
             "of the version before those of the model. What nobody wrote is shown as not "
             "provided.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS of the record", 1, 1, NULL, false}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_RESULTS, CLI_CARD_TEXT, CLI_DATA_FORMAT,
-                            CLI_OUTPUT),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_RESULTS, CLI_CARD_TEXT, CLI_REACH, CLI_SEND,
+                            CLI_DATA_FORMAT, CLI_OUTPUT),
         .examples = {{"mw report card credit/3 --record mw-record --results "
                       "validation.json,fairness.json -o card.html",
                       NULL},
                      {"mw report card credit/3 --record mw-record --text card.md -o card.html",
-                      "with what people wrote"}},
+                      "with what people wrote"},
+                     {"mw report card credit/3 --server 127.0.0.1:8080 --send ops",
+                      "by mail or webhook, as 'ops' is"}},
         .reads_config = true,
         .run = cli_run_report_card,
     },

@@ -13,7 +13,8 @@ static mw_status refuse_more(const cli_call *call, mw_error *err)
         const char *flag;
     } others[] = {{CLI_RECORD, "--record"},        {CLI_LOG_FOLDER, "--log"},
                   {CLI_SINCE, "--since"},          {CLI_UNTIL, "--until"},
-                  {CLI_OF_ENDPOINT, "--endpoint"}, {CLI_REPORT_WINDOW, "--window"}};
+                  {CLI_OF_ENDPOINT, "--endpoint"}, {CLI_REPORT_WINDOW, "--window"},
+                  {CLI_RESULTS, "--results"},      {CLI_CARD_TEXT, "--text"}};
     for (size_t i = 0; i < MW_COUNT(others); i++)
         if (call->settings[others[i].option].origin == CLI_FROM_FLAG) {
             mw_fail(err, MW_E_REPORT_WHICH, "%s is not for a report that a server sends",
@@ -108,7 +109,7 @@ mw_status cli_send_report(const cli_call *call, const char *kind, mw_error *err)
     MW_TRY(refuse_more(call, err));
     if (call->n_arguments == 0) {
         mw_fail(err, MW_E_REPORT_WHICH, "a report of what is to be sent?");
-        return mw_mend(err, "name the endpoint, or the alert; --send is not for files");
+        return mw_mend(err, "name the endpoint, the alert or the version; --send is not for files");
     }
     mw_buf_init(&out, 64 * MW_MIB);
     cli_reporting_init(&r, call);

@@ -674,6 +674,31 @@ def test_a_report_goes_by_mail_and_webhook(alerting, receiver, tmp_path):
     post.listener.close()
 
 
+def test_a_card_goes_as_the_others_do(run, serve, receiver, tmp_path):
+    """Of a version in the record of the server that makes it."""
+    hook = receiver()
+    server = serve("--record", tmp_path / "record", "--alerts", "on")
+    for path, body in (("registered-models", {"name": "loans", "description": "who may borrow"}),
+                       ("model-versions", {"name": "loans", "source": "s3://b/m"})):
+        assert server.post(f"/api/2.0/mlflow/{path}/create", json=body).status_code == 200
+    sink = {"name": "hook", "kind": "webhook", "url": hook.url}
+    assert server.post("/mw/v1/receivers", json=sink).status_code in (200, 201)
+    words = ["report", "card", "loans/1", "--server", server.url, "--send", "hook"]
+    file = tmp_path / "card.html"
+    done = run(*words, "-o", file)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(hook.take()[3])["report"]
+    assert (report["kind"], report["of"]) == ("card", "loans_1")  # as its file is called
+    assert report["file"]["name"] == "card-loans_1.html"
+    assert "who may borrow" in report["file"]["content"]
+    assert report["file"]["content"] == file.read_text()
+    for more in (["--text", file], ["--results", file], ["--record", tmp_path / "record"]):
+        bad = run(*words, *more)
+        assert bad.returncode == 2 and f"{more[0]} is not for a report" in bad.stderr, bad.stderr
+    gone = run("report", "card", "loans/9", "--server", server.url, "--send", "hook")
+    assert gone.returncode == 1 and "version=9) not found" in gone.stderr, gone.stderr
+
+
 def test_a_report_by_the_clock(alerting, receiver, tmp_path):
     """What was due while no server ran is made when one runs again, once."""
     post, hook = MailServer(), receiver()
