@@ -164,6 +164,8 @@ static void put_overview(const sheet *s, mw_api *api, const api_visitor *visitor
     api_put_bool(out, "reporting", api_reports_of(api));
     api_put_bool(out, "asks", api_guard_of(api));
     api_put_bool(out, "draining", mw_fleet_is_draining(api_fleet(api)));
+    mw_buf_format(out, ",\"limits\":{\"busy\":%g,\"full\":%g}", MW_API_BUSY_LIMIT,
+                  MW_API_FULL_LIMIT);
     mw_buf_text(out, ",\"items\":[");
     for (size_t i = 0; i < s->n; i++) {
         if (s->items[i].size == 0 || !api_sees(visitor, s->items[i].name))

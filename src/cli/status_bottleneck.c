@@ -1,15 +1,16 @@
 /* Which resource limits an endpoint now, and why one may say so.
  *
- * The hardest limits come first: what is refused, then what is full, then where the time goes. The
- * thresholds are shares at which queues grow steeply: a server that is 85 % busy makes requests
- * wait about six times as long as their work takes (M/M/1: 1 / (1 - 0.85)). */
+ * The hardest limits come first: what is refused, then what is full, then where the time goes. From
+ * which share on something is full, api.h says. */
 #include "status.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define FULL 0.85   /* a thread or a loop that is so busy is a limit */
-#define NEARLY 0.9  /* of file descriptors, or of memory */
+#include "api/api.h"
+
+#define FULL MW_API_BUSY_LIMIT
+#define NEARLY MW_API_FULL_LIMIT
 #define STARVED 0.6 /* of the time that loops are busy they have a core */
 #define MOST 0.5
 

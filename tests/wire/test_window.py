@@ -56,6 +56,7 @@ def test_overview(watched):
     overview = watched.get("/mw/v1/overview").json()
     assert [item["name"] for item in overview["items"]] == ["a", "b"] and overview["total"] == 2
     assert overview["items"][0]["state"] == "none" and not overview["asks"]
+    assert overview["limits"] == {"busy": 0.85, "full": 0.9}
     ask(watched, 20)
     ask(watched, 5, body={"no": "rows"})
     a = until(lambda: [i for i in watched.get("/mw/v1/overview").json()["items"]

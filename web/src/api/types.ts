@@ -58,6 +58,7 @@ export interface Overview {
   logging: boolean;
   asks: boolean;
   draining: boolean;
+  limits: { busy: number; full: number };
   items: Endpoint[];
   total: number;
 }

@@ -4,13 +4,13 @@ import { useMemo, useState } from "preact/hooks";
 import { query } from "../api/client";
 import { isKnown, useData } from "../api/use";
 import { shownRange } from "../state/range";
-import { server } from "../state/server";
+import { limits, server } from "../state/server";
 import { live } from "../state/settings";
 import { Chart } from "../parts/chart";
 import { Command, UseThis } from "../parts/copy";
 import { ago, digits, lasting, moment, percent, rate } from "../parts/format";
 import { StateWord } from "../parts/icons";
-import { busyLimit, forecastOf, fullest, headroomOf, loadOf, metrics, most, newest, resourcesOf, riseOf, type Forecast, type History, type Load, type Resource } from "../parts/load";
+import { forecastOf, fullest, headroomOf, loadOf, metrics, most, newest, resourcesOf, riseOf, stateAt, type Forecast, type History, type Load, type Resource } from "../parts/load";
 import { Empty, Loading, Page, Panel, Shown } from "../parts/panel";
 import { A, RangePicker } from "../parts/shell";
 import { Table } from "../parts/table";
@@ -24,7 +24,6 @@ function useKept(metric: string[], from: number, to: number) {
   return useData<History>(server.value.alerting || (server.value.known && !server.value.reached) ? path : undefined, live.value === "on" ? 60000 : undefined);
 }
 
-const full = (r: Resource, at: number | null) => (at == null ? "none" : at >= r.limit ? "firing" : at >= 0.85 * r.limit ? "watch" : "ok");
 const words = { firing: "at its limit", watch: "near its limit", ok: "has room", none: "not known" } as const;
 
 /* ---- now ----------------------------------------------------------------------------------------- */
@@ -46,7 +45,7 @@ function Now({ load, resources }: { load: Load; resources: Resource[] }) {
   const room = headroomOf(resources);
   const peak = most(load.requests);
   if (!worst) return null;
-  const state = full(worst, worst.peak);
+  const state = stateAt(worst.peak, worst.limit);
   return (
     <>
       <p class="lead"><StateWord state={state} word={words[state]} /> The fullest is <b>{worst.title.toLowerCase()}</b>: {percent(worst.now)} now, {percent(worst.peak)} at the peak of this range; {percent(worst.limit)} is the limit{state === "ok" ? "." : `: ${worst.mend}.`}{" "}
@@ -57,7 +56,7 @@ function Now({ load, resources }: { load: Load; resources: Resource[] }) {
       {(room == null || room >= 10) && <Command text={bench} />}
       <Table<Resource> name="resources" rows={resources} id={(r) => r.key} columns={[
         { key: "title", title: "Of", value: (r) => r.title, cell: (r) => r.title },
-        { key: "state", title: "State", value: (r) => r.peak! / r.limit, cell: (r) => <StateWord state={full(r, r.now)} word={words[full(r, r.now)]} /> },
+        { key: "state", title: "State", value: (r) => r.peak! / r.limit, cell: (r) => <StateWord state={stateAt(r.now, r.limit)} word={words[stateAt(r.now, r.limit)]} /> },
         { key: "now", title: "Now", right: true, value: (r) => r.now, cell: (r) => percent(r.now) },
         { key: "peak", title: "Peak", right: true, value: (r) => r.peak, cell: (r) => percent(r.peak) },
         { key: "bar", title: "now, its peak (dot) and limit", cell: (r) => <Bar r={r} />, narrow: true },
@@ -115,6 +114,7 @@ function Comes({ f, share }: { f: Forecast; share: Load }) {
   const [growth, grow] = useState(1);
   const [replicas, setReplicas] = useState(1);
   const times = growth / replicas;
+  const limit = limits.value.busy;
   const lines = useMemo(() => {
     const past = share.t.map((_, i) => share.loops[i] ?? null);
     const [none, later] = [Array<null>(f.t.length).fill(null), (values: (number | null)[]) => values.map((v) => (v == null ? null : v * times))];
@@ -122,20 +122,20 @@ function Comes({ f, share }: { f: Forecast; share: Load }) {
       { label: "loops busy", values: [...past, ...none], colour: 0, dash: 0 },
       { label: "expected, from", values: [...past.map(() => null), ...later(f.low)], colour: 2, dash: 2 },
       { label: "to", values: [...past.map(() => null), ...later(f.high)], colour: 2, dash: 1 },
-      { label: "limit", values: [...past, ...none].map(() => busyLimit), colour: 1, dash: 4 },
+      { label: "limit", values: [...past, ...none].map(() => limit), colour: 1, dash: 4 },
     ];
-  }, [f, share, times]);
+  }, [f, share, times, limit]);
   const expected = f.peak == null ? null : f.peak * times;
-  const state = expected == null ? "none" : expected >= busyLimit ? "firing" : expected >= 0.85 * busyLimit ? "watch" : "ok";
+  const state = stateAt(expected, limit);
   if (f.days < 2) return <Empty command={bench}>What a day is like is known when two days are kept: each minute is kept for a week. How much it carries can be measured now:</Empty>;
   return (
     <>
       <p class="lead"><StateWord state={state} word={words[state]} /> The next peak is expected at {moment(f.peakAt! * 1000)}: loops {percent(expected)} busy, by the busiest of {f.days} days at that hour.{" "}
-        {times !== 1 ? "" : f.reaches == null ? <span class="faint">The peaks of the days do not grow to the limit within 90 days.</span> : <b>If peaks grow on as they did, they reach {percent(busyLimit)} on {moment(f.reaches * 1000).slice(0, 10)}.</b>}</p>
+        {times !== 1 ? "" : f.reaches == null ? <span class="faint">The peaks of the days do not grow to the limit within 90 days.</span> : <b>If peaks grow on as they did, they reach {percent(limit)} on {moment(f.reaches * 1000).slice(0, 10)}.</b>}</p>
       <div class="filter">
         <label>requests <select value={String(growth)} onChange={(e) => grow(Number(e.currentTarget.value))}>{[0.5, 1, 1.5, 2, 3, 5, 10].map((n) => <option key={n} value={String(n)}>{n === 1 ? "as they are" : `${n} times as many`}</option>)}</select></label>
         <label>servers <select value={String(replicas)} onChange={(e) => setReplicas(Number(e.currentTarget.value))}>{[1, 2, 3, 4, 6, 8].map((n) => <option key={n} value={String(n)}>{n === 1 ? "this one" : `${n} that share them`}</option>)}</select></label>
-        {state === "firing" && expected != null && <span class="fault">it takes {Math.ceil((f.peak! * growth) / busyLimit)} such servers, and one more lets one of them die</span>}
+        {state === "firing" && expected != null && <span class="fault">it takes {Math.ceil((f.peak! * growth) / limit)} such servers, and one more lets one of them die</span>}
       </div>
       <Chart name="loops busy, and expected" x={[...share.t, ...f.t]} lines={lines} show={percent} {...(share.t.length < 60 ? { dots: true } : {})} height={220} />
     </>
@@ -151,11 +151,11 @@ export function CapacityPage() {
   const lately = useKept(metrics.slice(0, 1), now - week, now);
   const load = useMemo(() => (asked.data ? loadOf(asked.data) : undefined), [asked.data]);
   const past = useMemo(() => (lately.data ? loadOf(lately.data) : undefined), [lately.data]);
-  const comes = useMemo(() => (past ? forecastOf(past.t, past.loops, now) : undefined), [past]);
+  const comes = useMemo(() => (past ? forecastOf(past.t, past.loops, now, limits.value.busy) : undefined), [past, limits.value]);
   const lines = useMemo(() => (load ? [
     { label: "loops", values: load.loops, colour: 0 }, { label: "the busiest loop", values: load.busiest, colour: 5, dash: 2 }, { label: "workers", values: load.workers, colour: 2 },
-    { label: "memory", values: load.memory, colour: 3 }, { label: "limit", values: load.t.map(() => busyLimit), colour: 1, dash: 4 },
-  ] : []), [load]);
+    { label: "memory", values: load.memory, colour: 3 }, { label: "limit", values: load.t.map(() => limits.value.busy), colour: 1, dash: 4 },
+  ] : []), [load, limits.value]);
   const known = !!load && newest(load.loops) != null;
   const last = load ? load.t[load.loops.map((v) => v != null).lastIndexOf(true)] : undefined;
   const uses = [
@@ -168,7 +168,7 @@ export function CapacityPage() {
         : !(server.value.known && isKnown(asked, lately)) ? <Loading height={900} /> : <>
         <Panel title="What is nearest to its limit" wide note={last ? <>a look each minute, the last {ago(last * 1000)}; {load ? `${rate(newest(load.requests))} requests a second` : ""}</> : ""}>
           <Shown of={asked} height={260}>
-            {() => known ? <Now load={load!} resources={resourcesOf(load!)} /> : <Empty command="mw status">It is known from two kept minutes on, {lasting(2 * minute)} behind the start. At once:</Empty>}
+            {() => known ? <Now load={load!} resources={resourcesOf(load!, limits.value)} /> : <Empty command="mw status">It is known from two kept minutes on, {lasting(2 * minute)} behind the start. At once:</Empty>}
           </Shown>
         </Panel>
         {known && <Panel title="Over time" wide note="shares of what there is"><Chart name="capacity over time" x={load!.t} lines={lines} show={percent} {...range} {...(load!.t.length < 40 ? { dots: true } : {})} height={200} /></Panel>}

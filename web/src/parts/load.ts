@@ -7,10 +7,12 @@ export interface History { step: number; t: number[]; series: Kept[] }
 export const metrics = ["mw_loop_busy_seconds_total", "mw_pool_busy_seconds_total", "mw_pool_threads", "process_resident_memory_bytes", "mw_memory_limit_bytes",
   "process_open_fds", "process_max_fds", "mw_http_connections", "mw_http_requests_total", "mw_disk_free_share", "mw_cores"];
 
-/* Queues grow steeply where threads are so busy (M/M/1: waits are six times as long as work); of memory and
- * files the rest is no reserve, either. The same lines as those of mw status. */
-export const busyLimit = 0.85;
-const fullLimit = 0.9;
+/* From which shares on something limits the server; it says so itself (GET /mw/v1/overview). */
+export interface Limits { busy: number; full: number }
+
+/* So near to its limit something is worth a look. */
+const near = 0.85;
+export const stateAt = (share: number | null, limit: number): "firing" | "watch" | "ok" | "none" => (share == null ? "none" : share >= limit ? "firing" : share >= near * limit ? "watch" : "ok");
 
 export interface Load {
   t: number[];
@@ -64,16 +66,16 @@ export function loadOf(h: History): Load {
 export interface Resource { key: keyof Load; title: string; now: number | null; peak: number | null; limit: number; grows: boolean; mend: string }
 
 /* `grows`: with the requests. */
-export function resourcesOf(load: Load): Resource[] {
+export function resourcesOf(load: Load, { busy, full }: Limits): Resource[] {
   const of = (key: Exclude<keyof Load, "t">, title: string, limit: number, grows: boolean, mend: string): Resource =>
     ({ key, title, now: newest(load[key]), peak: most(load[key]), limit, grows, mend });
   return [
-    of("loops", "Loops", busyLimit, true, "raise --threads where there are cores, add a replica, or send more rows a request"),
-    of("busiest", "The busiest loop", busyLimit, true, "clients hold too few connections: open more"),
-    of("workers", "Workers", busyLimit, true, "raise --workers where there are cores, or send less at once"),
-    of("memory", "Memory", fullLimit, false, "give it more, or serve fewer models"),
-    of("files", "File descriptors", fullLimit, true, "raise ulimit -n"),
-    of("disk", "Disk", fullLimit, false, "free some, or keep the prediction log for a shorter time"),
+    of("loops", "Loops", busy, true, "raise --threads where there are cores, add a replica, or send more rows a request"),
+    of("busiest", "The busiest loop", busy, true, "clients hold too few connections: open more"),
+    of("workers", "Workers", busy, true, "raise --workers where there are cores, or send less at once"),
+    of("memory", "Memory", full, false, "give it more, or serve fewer models"),
+    of("files", "File descriptors", full, true, "raise ulimit -n"),
+    of("disk", "Disk", full, false, "free some, or keep the prediction log for a shorter time"),
   ].filter((r) => r.peak != null);
 }
 
@@ -94,7 +96,7 @@ export interface Forecast { t: number[]; low: (number | null)[]; high: (number |
 
 /* The next day by the hours of the days that are kept: from the least to the most of each hour. A line
  * through the peaks of whole days says when they reach the limit; null: never, or too few days. */
-export function forecastOf(t: number[], share: (number | null)[], now: number): Forecast {
+export function forecastOf(t: number[], share: (number | null)[], now: number, limit: number): Forecast {
   const hours = new Map<number, number[]>();
   const peaks = new Map<number, number>();
   share.forEach((v, i) => {
@@ -109,15 +111,15 @@ export function forecastOf(t: number[], share: (number | null)[], now: number): 
   const high = seen.map((values) => (values ? Math.max(...values) : null));
   const peak = most(high);
   const dates = [...peaks].sort((a, b) => a[0] - b[0]).slice(0, -1); /* today is not over */
-  return { t: next, low: seen.map((values) => (values ? Math.min(...values) : null)), high, days: peaks.size, peak, peakAt: peak == null ? null : next[high.indexOf(peak)]!, reaches: reachOf(dates, now) };
+  return { t: next, low: seen.map((values) => (values ? Math.min(...values) : null)), high, days: peaks.size, peak, peakAt: peak == null ? null : next[high.indexOf(peak)]!, reaches: reachOf(dates, now, limit) };
 }
 
 /* When a line through (day, peak) is at the limit: seconds since 1970, of the next 90 days. */
-function reachOf(dates: [number, number][], now: number): number | null {
+function reachOf(dates: [number, number][], now: number, limit: number): number | null {
   if (dates.length < 3) return null;
   const [x, y] = [mean(dates.map((d) => d[0])), mean(dates.map((d) => d[1]))];
   const spread = dates.reduce((sum, d) => sum + (d[0] - x) ** 2, 0);
   const slope = dates.reduce((sum, d) => sum + (d[0] - x) * (d[1] - y), 0) / spread;
-  const at = slope > 0 ? (x + (busyLimit - y) / slope) * day : Infinity;
+  const at = slope > 0 ? (x + (limit - y) / slope) * day : Infinity;
   return at < now + 90 * day ? Math.max(at, now) : null;
 }

@@ -4,9 +4,13 @@ import { computed, signal } from "@preact/signals";
 
 export const server = signal({ known: false, reached: false, record: false, watching: false, alerting: false, logging: false });
 
-interface Told { record: boolean; watching: boolean; alerting: boolean; logging: boolean }
+/* From which shares on something limits the server: the same as mw status says. */
+export const limits = signal({ busy: 1, full: 1 });
 
-export function learn({ record, watching, alerting, logging }: Told) {
+interface Told { record: boolean; watching: boolean; alerting: boolean; logging: boolean; limits: { busy: number; full: number } }
+
+export function learn({ record, watching, alerting, logging, limits: told }: Told) {
+  if (told.busy !== limits.value.busy || told.full !== limits.value.full) limits.value = told;
   const now = server.value;
   if (!now.reached || now.record !== record || now.watching !== watching || now.alerting !== alerting || now.logging !== logging)
     server.value = { known: true, reached: true, record, watching, alerting, logging };
