@@ -53,7 +53,7 @@ export const close = () => browser?.close();
 
 /* A page that fails the test by an error on its console, a script's exception, or a request to
  * another server. */
-export async function visit(server, path, { dark = false, width = 1280, expect = "", routes = {}, errors = [] } = {}) {
+export async function visit(server, path, { dark = false, width = 1280, expect = "", routes = {}, errors = [], init } = {}) {
   const context = await browser.newContext({
     viewport: { width, height: 860 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce", timezoneId: "UTC",
   });
@@ -63,6 +63,7 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
     window.shifts = [];
     new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifts.push({ value: one.value, hadRecentInput: one.hadRecentInput, what: (one.sources ?? []).map((s) => `${s.node?.parentElement?.className ?? ""}/${s.node?.className?.baseVal ?? s.node?.className ?? ""}:${Math.round(s.previousRect.y)}>${Math.round(s.currentRect.y)}`).join(" ") }); }).observe({ type: "layout-shift", buffered: true });
   });
+  if (init) await page.addInitScript(init);
   page.faults = [];
   const seen = new Set();
   page.bytes = { js: 0, css: 0, all: 0 };

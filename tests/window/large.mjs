@@ -1,5 +1,6 @@
 /* Much of everything: 10,000 runs, 500 features, 200 rows of them. What a person does is answered
  * within 200 ms, on a machine that has nothing else to do; here three times that is let pass. */
+import { scrolling, visitRuns } from "./budget.mjs";
 import { check, test, visit } from "./house.mjs";
 
 const limit = Number(process.env.MW_SLOW ?? 3) * 200;
@@ -23,23 +24,11 @@ async function painted(page, words, act) {
 
 export async function large(server) {
   await test("ten thousand runs are scrolled through", async () => {
-    const all = 10000, piece = 2500;
-    const runs = (from) => Array.from({ length: piece }, (_, k) => ({
-      info: { run_id: `${from + k}`.padStart(32, "0"), run_name: `run ${from + k}`, experiment_id: "1", status: "FINISHED", start_time: 1764000000000 + from + k },
-      data: { metrics: Array.from({ length: 6 }, (_, m) => ({ key: `metric ${m}`, value: ((from + k) * (m + 3)) % 97, timestamp: 0, step: 0 })), params: [{ key: "depth", value: String((from + k) % 9) }] },
-    }));
-    const search = (route) => {
-      const from = Number(route.request().postDataJSON().page_token ?? 0);
-      return route.fulfill(json({ runs: runs(from), ...(from + piece < all ? { next_page_token: String(from + piece) } : {}) }));
-    };
-    const page = await visit(server, "/ui/experiments/1", { expect: "run 11", routes: { "**/runs/search": search, "**/experiments/get*": json({ experiment: { experiment_id: "1", name: "much", lifecycle_stage: "active" } }) } });
-    for (let n = piece; n < all; n += piece) {
-      await page.evaluate(() => { const box = document.querySelector(".table-box"); box.scrollTop = box.scrollHeight; });
-      await page.getByRole("region", { name: `: ${n + piece} rows` }).waitFor();
-    }
+    const page = await visitRuns(server);
     await painted(page, "a jump in 10,000 runs", (i) => { document.querySelector(".table-box").scrollTop = 28 * (2000 + 1500 * i); });
     const drawn = await page.locator("tbody tr").count();
     check(drawn > 10 && drawn < 100, `${drawn} rows are drawn`);
+    await scrolling(page);
     await painted(page, "a run is chosen", () => document.querySelector("tbody input").click());
     await page.done();
   });

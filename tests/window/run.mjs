@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, close, open, pictures, root, serve, test, total, visit } from "./house.mjs";
 import { look, traffic, wait } from "./look.mjs";
+import { budgets } from "./budget.mjs";
 import { large } from "./large.mjs";
 import { capacity } from "./load.mjs";
 import { reports } from "./reports.mjs";
@@ -273,6 +274,7 @@ await test("a thousand endpoints are drawn as far as they are seen", async () =>
 });
 
 await large(server);
+await budgets(server);
 await capacity(server);
 
 await test("a report is made, read, printed and removed in the browser", async () => {

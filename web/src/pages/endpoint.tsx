@@ -29,8 +29,8 @@ import { Treatment } from "./treatment";
 function append(series: Series, point: Point, keep: number): Series {
   const last = series.t[series.t.length - 1] ?? 0;
   if (series.step !== 1 || point.t <= last) return series;
-  const drop = series.t.length >= keep ? 1 : 0;
-  const fill = point.t - last - 1;
+  const fill = Math.min(point.t - last - 1, keep - 1); /* seconds that nobody told of: a tab that slept */
+  const drop = Math.max(0, series.t.length + fill + 1 - keep);
   const grow = (old: (number | null)[], value: number | null) => [...old.slice(drop), ...Array<null>(fill).fill(null), value];
   const shown: Record<string, (number | null)[]> = {};
   for (const [name, values] of Object.entries(series.series))
@@ -52,7 +52,7 @@ function append(series: Series, point: Point, keep: number): Series {
     bounds: series.heat.bounds,
     counts: [...series.heat.counts.slice(drop), ...Array.from({ length: fill }, nothing), point.latency],
   };
-  const t = [...series.t.slice(drop), ...Array.from({ length: fill }, (_, i) => last + 1 + i), point.t];
+  const t = [...series.t.slice(drop), ...Array.from({ length: fill }, (_, i) => point.t - fill + i), point.t];
   return { ...series, t, series: shown, versions, ...(heat ? { heat } : {}) };
 }
 

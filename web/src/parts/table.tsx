@@ -1,9 +1,10 @@
 /* Tables: rows of 28 px of which only those in sight are drawn, sorted by a click on a head, walked
- * by j, k and Enter. */
-import type { ComponentChildren } from "preact";
+ * by j, k and Enter. A scroll draws some rows at a time, and only those that came into sight. */
+import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Save } from "./small";
 import { saveCsv } from "./save";
+import { zone } from "../state/settings";
 
 export interface Column<R> {
   key: string;
@@ -17,6 +18,7 @@ export interface Column<R> {
 
 const rowHeight = 28;
 const spare = 12;
+const stride = 6; /* rows: a scroll of fewer draws nothing */
 
 export interface TableProps<R> {
   name: string;
@@ -40,11 +42,20 @@ function compare(a: string | number | null | undefined, b: string | number | nul
   return String(a).localeCompare(String(b), "en", { numeric: true });
 }
 
+/* Rows as they were drawn: the same element is not compared again. They hold while nothing has changed
+ * that a row is drawn of. */
+function useDrawn(of: unknown[]): Map<string, VNode> {
+  const kept = useRef<{ of: unknown[]; drawn: Map<string, VNode> }>({ of: [], drawn: new Map() });
+  if (of.some((one, i) => one !== kept.current.of[i])) kept.current = { of, drawn: new Map() };
+  if (kept.current.drawn.size > 2000) kept.current.drawn.clear();
+  return kept.current.drawn;
+}
+
 export function Table<R>(props: TableProps<R>) {
   const { name, rows, columns, id, open, selected, select, height = 560, csv = true } = props;
   const [own, setOwn] = useState(props.sort ?? "");
   const sort = props.onSort ? (props.sort ?? "") : own;
-  const [top, setTop] = useState(0);
+  const [top, setTop] = useState(0); /* the first row in sight, or one just above it */
   const [at, setAt] = useState(-1);
   const box = useRef<HTMLDivElement>(null);
   const key = sort.replace(/^-/, "");
@@ -59,8 +70,9 @@ export function Table<R>(props: TableProps<R>) {
     });
   }, [rows, sort, columns]);
   const many = sorted.length * rowHeight > height;
-  const first = many ? Math.max(0, Math.floor(top / rowHeight) - spare) : 0;
-  const last = many ? Math.min(sorted.length, Math.ceil((top + height) / rowHeight) + spare) : sorted.length;
+  const first = many ? Math.max(0, top - spare) : 0;
+  const last = many ? Math.min(sorted.length, top + stride + Math.ceil(height / rowHeight) + spare) : sorted.length;
+  const drawn = useDrawn([sorted, columns, selected, select, open, at, zone.value]);
 
   useEffect(() => {
     if (props.onEnd && last >= sorted.length) props.onEnd();
@@ -94,7 +106,7 @@ export function Table<R>(props: TableProps<R>) {
     <div class="table-frame">
       <div ref={box} class="table-box" tabIndex={0} role="region" aria-label={`${name}: ${sorted.length} rows`}
         style={many ? { maxHeight: `${height}px` } : {}}
-        onScroll={(event) => setTop(event.currentTarget.scrollTop)} onKeyDown={onKey}>
+        onScroll={(event) => setTop(Math.floor(event.currentTarget.scrollTop / rowHeight / stride) * stride)} onKeyDown={onKey}>
         <table>
           <thead>
             <tr>
@@ -114,22 +126,29 @@ export function Table<R>(props: TableProps<R>) {
           </thead>
           <tbody>
             {first > 0 && <tr class="spacer" aria-hidden="true"><td colSpan={columns.length + 1} style={{ height: `${first * rowHeight}px` }} /></tr>}
-            {sorted.slice(first, last).map((row, i) => (
-              <tr key={id(row)} class={`${first + i === at ? "at" : ""} ${open ? "opens" : ""}`}
+            {sorted.slice(first, last).map((row, i) => {
+              const key = id(row);
+              const before = drawn.get(key);
+              if (before) return before;
+              const made = (
+              <tr key={key} class={`${first + i === at ? "at" : ""} ${open ? "opens" : ""}`}
                 onClick={(event) => {
                   setAt(first + i);
                   if (open && !(event.target as HTMLElement).closest("a,button,input")) open(row);
                 }}>
                 {select && (
                   <td class="pick">
-                    <input type="checkbox" checked={selected?.has(id(row)) ?? false} aria-label={`choose ${id(row)}`} onChange={() => select(id(row))} />
+                    <input type="checkbox" checked={selected?.has(key) ?? false} aria-label={`choose ${key}`} onChange={() => select(key)} />
                   </td>
                 )}
                 {columns.map((column) => (
                   <td key={column.key} class={`${column.right ? "right" : ""} ${column.narrow ? "narrow" : ""}`}>{column.cell(row)}</td>
                 ))}
               </tr>
-            ))}
+              );
+              drawn.set(key, made);
+              return made;
+            })}
             {last < sorted.length && <tr class="spacer" aria-hidden="true"><td colSpan={columns.length + 1} style={{ height: `${(sorted.length - last) * rowHeight}px` }} /></tr>}
           </tbody>
         </table>
