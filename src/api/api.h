@@ -20,10 +20,10 @@
 
 typedef struct mw_api mw_api;
 
-/* From which shares on something limits a server: what `mw status` says of this second, and the page
- * Capacity of a week. Queues grow steeply where a thread or a loop is so busy: a server that is 85 %
- * busy makes requests wait about six times as long as their work takes (M/M/1: 1 / (1 - 0.85)). Of
- * memory, file descriptors and disk the last tenth is no reserve. */
+/* From which shares on something limits a server: what `mw status` says of this second, and the
+ * page Capacity of a week. Queues grow steeply where a thread or a loop is so busy: at 85 % a
+ * request waits about six times as long as its work takes (M/M/1: 1 / (1 - 0.85)). Of memory,
+ * file descriptors and disk the last tenth is no reserve. */
 #define MW_API_BUSY_LIMIT 0.85
 #define MW_API_FULL_LIMIT 0.9
 

@@ -386,9 +386,9 @@ static const cli_command commands[] = {
             "--text FILE keeps Markdown with the version; later versions show it, with a note, "
             "until they have their own. --send asks a server for the card of its record. Short "
             "parts are what MLflow's clients write: descriptions of the model and the version, and "
-            "tags card.intended_use, card.users, card.limits, card.ethics, card.contact, card.license, "
-            "of the version before those of the model. What nobody wrote is shown as not "
-            "provided.",
+            "tags card.intended_use, card.users, card.limits, card.ethics, card.contact, "
+            "card.license, of the version before those of the model. What nobody wrote is shown "
+            "as not provided.",
         .arguments = {{"VERSION", "NAME/VERSION or NAME@ALIAS of the record", 1, 1, NULL, false}},
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_RESULTS, CLI_CARD_TEXT, CLI_REACH, CLI_SEND,
                             CLI_DATA_FORMAT, CLI_OUTPUT),
