@@ -19,40 +19,26 @@
 
 /* ---- the socket, as OpenSSL sees it ---------------------------------------------------------- */
 
-static ssize_t receive(net_connection *connection, char *data, size_t size)
-{
-    ssize_t n;
-    do
-        n = recv(connection->fd, data, size, 0);
-    while (n < 0 && errno == EINTR);
-    connection->tls.is_drained = n < (ssize_t)size;
-    connection->tls.is_at_end = n == 0;
-    return n;
-}
-
 static int bio_read(BIO *bio, char *data, int size)
 {
     net_connection *connection = BIO_get_data(bio);
     bool is_fed = !connection->tls.is_open || !tls_lean_is_empty(connection);
     ssize_t n = is_fed ? tls_lean_feed(connection, data, (size_t)size)
-                       : receive(connection, data, (size_t)size);
+                       : tls_receive(connection, data, (size_t)size);
     BIO_clear_retry_flags(bio);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n == NET_AGAIN)
         BIO_set_retry_read(bio);
-    return (int)n;
+    return n >= 0 ? (int)n : -1;
 }
 
 static int bio_write(BIO *bio, const char *data, int size)
 {
-    net_connection *connection = BIO_get_data(bio);
-    ssize_t n;
-    do
-        n = send(connection->fd, data, (size_t)size, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    const struct iovec piece = {(void *)(uintptr_t)data, (size_t)size};
+    ssize_t n = net_plain.write(BIO_get_data(bio), &piece, 1);
     BIO_clear_retry_flags(bio);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n == NET_AGAIN)
         BIO_set_retry_write(bio);
-    return (int)n;
+    return n >= 0 ? (int)n : -1;
 }
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)

@@ -124,8 +124,9 @@ typedef struct tls_lean tls_lean;
 /* Made with the handshake, which it watches: OpenSSL tells it of secrets and records. */
 bool tls_lean_begin(net_connection *connection);
 void tls_lean_done(net_connection *connection);
-/* The client's bytes to OpenSSL, no more than it asks for: what comes behind the handshake stays
- * here. As recv. */
+/* Bytes of the socket, as a transport's read; tells tls.is_drained and tls.is_at_end. */
+ssize_t tls_receive(net_connection *connection, void *data, size_t size);
+/* The same for OpenSSL, no more than it asks for: what comes behind the handshake stays here. */
 ssize_t tls_lean_feed(net_connection *connection, void *data, size_t size);
 bool tls_lean_is_empty(const net_connection *connection);
 /* Of SSL_CTX_set_keylog_callback. */

@@ -12,7 +12,6 @@
  * What the handshake leaves is learned by OpenSSL's callbacks: both secrets (as for a key log), and
  * how many records were sent under the last key: tickets. While it lasts OpenSSL gets no byte that
  * it does not ask for, so that those behind it are here. */
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -86,21 +85,19 @@ static bool make_room(net_connection *connection)
     return true;
 }
 
-/* As recv: what it returns. */
+ssize_t tls_receive(net_connection *connection, void *data, size_t size)
+{
+    ssize_t n = net_plain.read(connection, data, size, &connection->tls.is_drained);
+    connection->tls.is_at_end = n == 0;
+    return n;
+}
+
 static ssize_t receive(net_connection *connection)
 {
     tls_lean *lean = connection->tls.lean;
-    ssize_t n;
-    if (!make_room(connection)) {
-        errno = ENOMEM;
-        return -1;
-    }
-    size_t room = IN_BYTES - lean->end;
-    do
-        n = recv(connection->fd, lean->raw + lean->end, room, 0);
-    while (n < 0 && errno == EINTR);
-    connection->tls.is_drained = n < (ssize_t)room;
-    connection->tls.is_at_end = n == 0;
+    if (!make_room(connection))
+        return NET_BROKEN;
+    ssize_t n = tls_receive(connection, lean->raw + lean->end, IN_BYTES - lean->end);
     if (n > 0)
         lean->end += (uint32_t)n;
     return n;
@@ -239,16 +236,9 @@ static uint8_t *out_of(net_loop *loop)
     return loop->tls_out;
 }
 
-/* As plain_write. */
-static ssize_t send_bytes(net_connection *connection, const uint8_t *data, size_t size)
+static ssize_t send_bytes(net_connection *connection, uint8_t *data, size_t size)
 {
-    ssize_t n;
-    do
-        n = send(connection->fd, data, size, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    if (n >= 0)
-        return n;
-    return errno == EAGAIN || errno == EWOULDBLOCK ? NET_AGAIN : NET_BROKEN;
+    return net_plain.write(connection, &(struct iovec){data, size}, 1);
 }
 
 /* A farewell or a refusal; whether the client hears it is its affair. */
@@ -463,16 +453,6 @@ static ssize_t take(net_connection *connection, void *data, size_t size)
     return take_said(lean, data, size);
 }
 
-static ssize_t take_bytes(net_connection *connection)
-{
-    ssize_t n = receive(connection);
-    if (n > 0)
-        return NEXT_RECORD;
-    if (n == 0)
-        return 0;
-    return errno == EAGAIN || errno == EWOULDBLOCK ? NET_AGAIN : NET_BROKEN;
-}
-
 static ssize_t lean_read(net_connection *connection, void *data, size_t size, bool *ret_drained)
 {
     net_tls_state *tls = &connection->tls;
@@ -480,8 +460,8 @@ static ssize_t lean_read(net_connection *connection, void *data, size_t size, bo
     tls->is_drained = false; /* as long as the socket was not asked */
     do {
         n = take(connection, data, size);
-        if (n == WANTS_BYTES)
-            n = take_bytes(connection);
+        if (n == WANTS_BYTES && (n = receive(connection)) > 0)
+            n = NEXT_RECORD;
     } while (n == NEXT_RECORD);
     park(connection);
     net_tls_keep(connection);
