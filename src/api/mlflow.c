@@ -77,6 +77,7 @@ static mw_view behind_prefix(mw_view path)
     }
     bool is_whole = mw_view_is(path, "/get-artifact") ||
                     mw_view_is(path, "/model-versions/get-artifact") ||
+                    mw_view_is(path, "/v1/traces") ||
                     mw_view_starts(path, "/mw/v1/") || /* our own, of the same make */
                     mw_view_starts(path, "/dvc/");
     return is_whole ? path : (mw_view){NULL, 0};
@@ -138,6 +139,7 @@ static const struct {
               {mlflow_apply_calls, &mlflow_n_apply_calls},
               {mlflow_lineage_calls, &mlflow_n_lineage_calls},
               {mlflow_data_calls, &mlflow_n_data_calls},
+              {mlflow_trace_calls, &mlflow_n_trace_calls},
               {mlflow_dvc_calls, &mlflow_n_dvc_calls}};
 
 const mlflow_call *api_mlflow_call(size_t i)
@@ -266,7 +268,7 @@ static void refuse_call(mw_exchange *exchange, unsigned methods)
     } else {
         mw_fail(&err, MW_E_RECORD_ROUTE, "this server does not offer %.*s",
                 MW_VIEW_ARG(exchange->path));
-        mw_mend(&err, "tracking, artifacts and the model registry are offered; traces, prompts, "
+        mw_mend(&err, "tracking, traces, artifacts and the model registry are offered; prompts, "
                       "gateways and webhooks are not");
     }
     mlflow_put_error(exchange, &err);

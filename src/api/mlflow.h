@@ -25,6 +25,8 @@ typedef enum mlflow_kind {
     MLFLOW_ENUM,         /* int: 1 for names[0] and so on; absent or unknown: stays */
     MLFLOW_TEXTS,        /* mw_texts */
     MLFLOW_LIST,         /* {items, count} of structs */
+    MLFLOW_MAP,          /* mw_tags, of an object of texts */
+    MLFLOW_JSON,         /* mw_view: whatever it is, as JSON; absent: data == NULL */
     MLFLOW_OBJECT        /* a struct in place */
 } mlflow_kind;
 
@@ -90,9 +92,9 @@ typedef struct mlflow_call {
 
 /* One file each; ended by rows of their own. */
 extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate_calls[],
-    mlflow_part_calls[];
+    mlflow_part_calls[], mlflow_trace_calls[];
 extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls,
-    mlflow_n_part_calls;
+    mlflow_n_part_calls, mlflow_n_trace_calls;
 extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[], mlflow_apply_calls[];
 extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls, mlflow_n_apply_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],

@@ -121,6 +121,18 @@ static bool read_text(reading *r, const mw_json *node, mw_view *ret_text)
     return kept;
 }
 
+static bool read_json_text(reading *r, const mw_json *node, mw_view *ret_text)
+{
+    mw_buf out;
+    mw_buf_init(&out, MW_LIMIT_BODY_BYTES);
+    mw_json_write_node(&out, node);
+    char *kept = out.failed ? NULL : mw_arena_text(r->arena, mw_buf_as_view(&out));
+    if (kept)
+        *ret_text = (mw_view){kept, out.size};
+    mw_buf_done(&out);
+    return kept;
+}
+
 static bool read_int(const mw_json *node, int64_t *ret_value)
 {
     double number;
@@ -248,6 +260,29 @@ static mw_status read_inner(reading *r, const mlflow_field *field, const mw_json
     return MW_OK;
 }
 
+/* {"key": "value", ...}: texts; what is none is kept as its JSON. */
+static mw_status read_map(reading *r, const mlflow_field *field, const mw_json *node,
+                          mw_tags *ret_pairs)
+{
+    void *cursor = NULL;
+    const mw_json *value;
+    mw_view key;
+    if (!mw_json_is_object(node))
+        return refuse_kind(r, field, node);
+    mw_tag *items = mw_arena_take_zeroed(r->arena, mw_json_count(node), sizeof *items);
+    size_t n = 0;
+    while (items && mw_json_next(node, &cursor, &key, &value)) {
+        char *kept = mw_arena_text(r->arena, key);
+        items[n].key = (mw_view){kept, key.size};
+        if (!kept || !(mw_json_is_text(value) ? read_text(r, value, &items[n].value)
+                                              : read_json_text(r, value, &items[n].value)))
+            return mw_fail_memory(r->err, "the request");
+        n++;
+    }
+    *ret_pairs = (mw_tags){items, n};
+    return items ? MW_OK : mw_fail_memory(r->err, "the request");
+}
+
 /* ---- objects --------------------------------------------------------------------------------- */
 
 static mw_status read_value(reading *r, const mlflow_field *field, const mw_json *node, void *out)
@@ -287,6 +322,10 @@ static mw_status read_value(reading *r, const mlflow_field *field, const mw_json
         return read_texts(r, field, node, out);
     case MLFLOW_LIST:
         return read_list(r, field, node, out);
+    case MLFLOW_MAP:
+        return read_map(r, field, node, out);
+    case MLFLOW_JSON:
+        return read_json_text(r, node, out) ? MW_OK : mw_fail_memory(r->err, "the request");
     default:
         return read_inner(r, field, node, out);
     }

@@ -15,14 +15,26 @@ typedef struct objects {
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
+/* Also of an object in it: of a new trace the experiment stands three deep. */
+static const void *field_in(const mlflow_field *fields, const void *request, const char *name,
+                            mlflow_kind kind)
+{
+    const void *found = NULL;
+    for (const mlflow_field *field = fields; field->name && !found; field++) {
+        const char *place = (const char *)request + field->offset;
+        if (field->kind == kind && strcmp(field->name, name) == 0)
+            return place;
+        if (field->kind == MLFLOW_OBJECT)
+            found = field_in(field->fields, place, name, kind);
+    }
+    return found;
+}
+
 static const void *field_of(const mlflow_turn *turn, const char *name, mlflow_kind kind)
 {
     if (!turn->request)
         return NULL;
-    for (const mlflow_field *field = turn->call->fields; field->name; field++)
-        if (field->kind == kind && strcmp(field->name, name) == 0)
-            return (const char *)turn->request + field->offset;
-    return NULL;
+    return field_in(turn->call->fields, turn->request, name, kind);
 }
 
 static const mw_view *capture_of(const mlflow_turn *turn, const char *name)
@@ -80,6 +92,21 @@ static mw_status may_logged_model(const objects *o, mw_role role, mw_view model_
     mw_view experiment;
     MW_TRY(mw_record_experiment_of_model(o->record, model_id, &experiment, err));
     return may_in(o, role, experiment, err);
+}
+
+static mw_status may_trace(const objects *o, mw_role role, mw_view trace_id, mw_error *err)
+{
+    mw_view experiment;
+    MW_TRY(mw_record_experiment_of_trace(o->record, trace_id, &experiment, err));
+    return may_in(o, role, experiment, err);
+}
+
+static mw_status may_traces(const objects *o, mw_error *err)
+{
+    const mw_texts *ids = field_of(o->turn, "trace_ids", MLFLOW_TEXTS);
+    for (size_t i = 0; ids && i < ids->count; i++)
+        MW_TRY(may_trace(o, o->rule->role, ids->items[i], err));
+    return MW_OK;
 }
 
 static mw_status may_run_or_model(const objects *o, mw_role role, mw_error *err)
@@ -193,6 +220,13 @@ static mw_status may_object(const objects *o, mw_error *err)
         return may_runs(o, err);
     case API_OBJECT_LOGGED_MODEL:
         return may_logged_model(o, role, text_of(turn, "model_id"), err);
+    case API_OBJECT_TRACE:
+        return may_trace(o, role, text_of(turn, "trace_id"), err);
+    case API_OBJECT_TRACES:
+        return may_traces(o, err);
+    case API_OBJECT_TRACES_OF_RUN:
+        MW_TRY(may_traces(o, err));
+        return may_run(o, role, text_of(turn, "run_id"), err);
     case API_OBJECT_RUN_OR_MODEL:
         return may_run_or_model(o, role, err);
     case API_OBJECT_ARTIFACT:

@@ -58,6 +58,12 @@ static void write_schema(mw_buf *out, const mlflow_field *field)
         write_fields(out, field->fields);
         mw_buf_char(out, '}');
         break;
+    case MLFLOW_MAP:
+        mw_buf_text(out, "{\"type\": \"object\"}");
+        break;
+    case MLFLOW_JSON:
+        mw_buf_text(out, "{}");
+        break;
     case MLFLOW_OBJECT:
         write_fields(out, field->fields);
         break;

@@ -37,6 +37,7 @@
 #define RUNS "/mlflow/runs/"
 #define EXPERIMENTS "/mlflow/experiments/"
 #define LOGGED "/mlflow/logged-models"
+#define TRACES "/mlflow/traces"
 #define MODELS "/mlflow/registered-models/"
 #define VERSIONS "/mlflow/model-versions/"
 #define PROXY "/mlflow-artifacts/"
@@ -167,6 +168,20 @@ static const api_rule rules[] = {
     RECORD(POSTS, LOGGED "/{model_id}/params", EDITOR, LOGGED_MODEL),
     RECORD(GETS, LOGGED "/{model_id}/artifacts/directories", VIEWER, LOGGED_MODEL),
     RECORD(POSTS, LOGGED "/search", VIEWER, EXPERIMENTS),
+    /* traces */
+    RECORD(POSTS, TRACES, EDITOR, EXPERIMENT),
+    RECORD(POSTS, TRACES "/search", VIEWER, LISTED),
+    RECORD(POSTS, TRACES "/delete-traces", EDITOR, EXPERIMENT),
+    RECORD(POSTS, TRACES "/link-to-run", EDITOR, TRACES_OF_RUN),
+    RECORD(GETS, TRACES "/batchGetInfos", VIEWER, TRACES),
+    RECORD(GETS, TRACES "/{trace_id}", VIEWER, TRACE),
+    RECORD(PATCHES, TRACES "/{trace_id}/tags", EDITOR, TRACE),
+    RECORD(DELETES, TRACES "/{trace_id}/tags", EDITOR, TRACE),
+    RECORD(POSTS, TRACES "/{trace_id}/assessments", EDITOR, TRACE),
+    RECORD(GETS, TRACES "/{trace_id}/assessments/{assessment_id}", VIEWER, TRACE),
+    RECORD(PATCHES, TRACES "/{trace_id}/assessments/{assessment_id}", EDITOR, TRACE),
+    RECORD(DELETES, TRACES "/{trace_id}/assessments/{assessment_id}", EDITOR, TRACE),
+    RECORD(POSTS, "/v1/traces", VIEWER, ANY), /* refused, whoever asks */
     /* registered models: what moves production needs a deployer */
     RECORD(POSTS, MODELS "create", EDITOR, MODEL),
     RECORD(GETS, MODELS "get", VIEWER, MODEL),

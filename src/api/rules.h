@@ -30,7 +30,10 @@ typedef enum api_object {
     API_OBJECT_RUN,         /* its experiment; of logged models and artifacts likewise */
     API_OBJECT_RUNS,        /* likewise, each of a list */
     API_OBJECT_LOGGED_MODEL,
-    API_OBJECT_RUN_OR_MODEL, /* whichever is named; both, when both are */
+    API_OBJECT_TRACE,
+    API_OBJECT_TRACES,        /* each of a list */
+    API_OBJECT_TRACES_OF_RUN, /* and the run */
+    API_OBJECT_RUN_OR_MODEL,  /* whichever is named; both, when both are */
     API_OBJECT_ARTIFACT,
     API_OBJECT_MODEL,
     API_OBJECT_MODEL_RENAMED, /* and its new name */

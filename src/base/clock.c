@@ -2,6 +2,10 @@
 #include "clock.h"
 
 #include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include "number.h"
 
 #include "banned.h"
 
@@ -44,6 +48,21 @@ void mw_clock_write_utc(mw_buf *out, int64_t wall_ms)
         return;
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
     mw_buf_format(out, "%s.%03dZ", text, (int)(wall_ms % 1000));
+}
+
+bool mw_clock_read_utc(mw_view text, int64_t *ret_wall_ms)
+{
+    char copy[40];
+    struct tm parts = {0};
+    double fraction = 0;
+    snprintf(copy, sizeof copy, "%.*s", MW_VIEW_ARG(text));
+    const char *end = text.size < sizeof copy ? strptime(copy, "%Y-%m-%dT%H:%M:%S", &parts) : NULL;
+    if (end && *end == '.')
+        end = mw_number_read(end, copy + strlen(copy), false, &fraction);
+    if (!end || (strcmp(end, "Z") != 0 && strcmp(end, "+00:00") != 0))
+        return false;
+    *ret_wall_ms = (int64_t)timegm(&parts) * 1000 + (int64_t)(fraction * 1000 + 0.5);
+    return true;
 }
 
 void mw_clock_pin(const uint64_t *ns, const int64_t *wall_ms)

@@ -50,24 +50,13 @@ static mw_status take_id(journal_label *label, mw_view id, mw_error *err)
 /* ISO 8601 in UTC, or milliseconds since 1970. */
 static mw_status take_time(journal_label *label, mw_view text, mw_error *err)
 {
-    char copy[40];
-    struct tm parts = {0};
     uint64_t ms;
     if (mw_whole_parse(text, &ms) && ms <= INT64_MAX / 2) {
         label->told_ms = (int64_t)ms;
         return MW_OK;
     }
-    snprintf(copy, sizeof copy, "%.*s", MW_VIEW_ARG(text));
-    const char *end = strptime(copy, "%Y-%m-%dT%H:%M:%S", &parts);
-    double fraction = 0;
-    if (end && *end == '.') {
-        const char *digits = end;
-        end = mw_number_read(digits, copy + strlen(copy), false, &fraction);
-    }
-    if (end && (strcmp(end, "Z") == 0 || strcmp(end, "+00:00") == 0)) {
-        label->told_ms = (int64_t)timegm(&parts) * 1000 + (int64_t)(fraction * 1000);
+    if (mw_clock_read_utc(text, &label->told_ms))
         return MW_OK;
-    }
     mw_fail(err, MW_E_FEEDBACK_FORM, "'%.*s' is no time", MW_VIEW_ARG(text));
     return mw_mend(err, "write 2027-01-31T12:00:00Z, or milliseconds since 1970");
 }

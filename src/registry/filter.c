@@ -126,6 +126,11 @@ static const struct {
     {"run", FILTER_ATTRIBUTE},
     {"dataset", FILTER_DATASET},
     {"datasets", FILTER_DATASET},
+    {"trace", FILTER_TRACE},
+    {"metadata", FILTER_METADATA},
+    {"request_metadata", FILTER_METADATA},
+    {"feedback", FILTER_FEEDBACK},
+    {"expectation", FILTER_EXPECTATION},
 };
 
 static mw_status find_entity(const reader *r, mw_view name, filter_entity *ret_entity)
@@ -133,14 +138,18 @@ static mw_status find_entity(const reader *r, mw_view name, filter_entity *ret_e
     for (size_t i = 0; i < MW_COUNT(entities); i++) {
         if (!mw_view_is(name, entities[i].name) || !(r->domain->entities >> entities[i].entity & 1))
             continue;
-        *ret_entity = entities[i].entity;
+        *ret_entity = entities[i].entity == FILTER_TRACE ? FILTER_ATTRIBUTE : entities[i].entity;
         return MW_OK;
     }
-    mw_fail(r->err, MW_E_RECORD_FILTER, "Invalid entity type '%.*s'. Valid values are %s",
-            MW_VIEW_ARG(shown(name.data, name.data + name.size)),
-            r->domain->entities >> FILTER_METRIC & 1
-                ? "['metric', 'parameter', 'tag', 'attribute', 'dataset']"
-                : "('attribute', 'tag', 'tags')");
+    mw_fail(
+        r->err, MW_E_RECORD_FILTER, "Invalid entity type '%.*s'. Valid values are %s",
+        MW_VIEW_ARG(shown(name.data, name.data + name.size)),
+        r->domain->entities >> FILTER_TRACE & 1
+            ? "['trace', 'attribute', 'tag', 'metadata', 'feedback', 'expectation']; what spans "
+              "hold is not searched"
+        : r->domain->entities >> FILTER_METRIC & 1
+            ? "['metric', 'parameter', 'tag', 'attribute', 'dataset']"
+            : "('attribute', 'tag', 'tags')");
     return mw_mend(r->err, "entities are written in lower case, before the first point");
 }
 

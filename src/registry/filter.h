@@ -20,6 +20,10 @@ typedef enum filter_entity {
     FILTER_PARAM,
     FILTER_TAG,
     FILTER_DATASET,
+    FILTER_METADATA, /* of traces, with the two below */
+    FILTER_FEEDBACK,
+    FILTER_EXPECTATION,
+    FILTER_TRACE, /* as it is written; read as FILTER_ATTRIBUTE */
     FILTER_N_ENTITIES
 } filter_entity;
 
@@ -52,8 +56,9 @@ enum {
     FILTER_QUOTED = 1 << 5,  /* a number may stand in quotes */
     FILTER_ORDERS = 1 << 6,  /* may stand in an order */
     FILTER_ONLY_ORDERS = 1 << 7,
-    FILTER_NULLS = 1 << 8,   /* the column may be null */
-    FILTER_RUN_NAME = 1 << 9 /* the tag mlflow.runName holds it, too */
+    FILTER_NULLS = 1 << 8,    /* the column may be null */
+    FILTER_RUN_NAME = 1 << 9, /* the tag mlflow.runName holds it, too */
+    FILTER_LINKED = 1 << 10   /* the column of other rows: those that `order` tells, behind FROM */
 };
 
 typedef struct filter_attribute {

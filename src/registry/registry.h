@@ -522,5 +522,6 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "rollout_record.h"
 #include "gates.h"
 #include "endpoints.h"
+#include "traces.h"
 
 #endif

@@ -251,6 +251,28 @@ static const char step_11[] =
 /* What a column was called in versions before: a JSON list; absent: the model declares none. */
 static const char step_12[] = "ALTER TABLE version_columns ADD COLUMN was TEXT;";
 
-const char *const record_steps[] = {step_1, step_2, step_3, step_4,  step_5,  step_6,
-                                    step_7, step_8, step_9, step_10, step_11, step_12};
+/* Traces: what a call was made of, told by the client when it is over. Their spans are a file among
+ * the artifacts. */
+static const char step_13[] =
+    "CREATE TABLE traces(id INTEGER PRIMARY KEY, trace_id TEXT NOT NULL UNIQUE,"
+    " experiment INTEGER NOT NULL REFERENCES experiments, name TEXT, state TEXT NOT NULL,"
+    " started INTEGER NOT NULL, duration INTEGER, client_request_id TEXT, request TEXT,"
+    " response TEXT) STRICT;"
+    "CREATE INDEX traces_by_experiment ON traces(experiment, started);"
+    "CREATE TABLE trace_tags(trace INTEGER NOT NULL REFERENCES traces ON DELETE CASCADE,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(trace, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE trace_metadata(trace INTEGER NOT NULL REFERENCES traces ON DELETE CASCADE,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(trace, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE trace_runs(trace INTEGER NOT NULL REFERENCES traces ON DELETE CASCADE,"
+    " run_id TEXT NOT NULL, PRIMARY KEY(trace, run_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX trace_runs_by_run ON trace_runs(run_id);"
+    "CREATE TABLE trace_assessments(id INTEGER PRIMARY KEY, assessment_id TEXT NOT NULL UNIQUE,"
+    " trace INTEGER NOT NULL REFERENCES traces ON DELETE CASCADE, kind TEXT NOT NULL,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, payload TEXT NOT NULL, source TEXT NOT NULL,"
+    " rationale TEXT, metadata TEXT, span_id TEXT, overrides TEXT, valid INTEGER NOT NULL,"
+    " created INTEGER NOT NULL, updated INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX trace_assessments_of ON trace_assessments(trace, kind, key);";
+
+const char *const record_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6, step_7,
+                                    step_8, step_9, step_10, step_11, step_12, step_13};
 const size_t record_n_steps = MW_COUNT(record_steps);

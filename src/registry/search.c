@@ -194,8 +194,13 @@ mw_status search_put_filter(search_query *query, mw_error *err)
         } else if (clause->field.entity != FILTER_ATTRIBUTE) {
             put_lookup(query, clause);
         } else {
+            bool is_linked = clause->field.attribute->flags & FILTER_LINKED;
             mw_buf_text(&query->where, " AND ");
+            if (is_linked)
+                mw_buf_format(&query->where, "EXISTS(SELECT 1 FROM %s AND ",
+                              clause->field.attribute->order);
             put_comparison(query, clause->field.attribute->column, clause);
+            mw_buf_text(&query->where, is_linked ? ")" : "");
         }
     }
     return check_built(query, err);

@@ -228,6 +228,23 @@ def test_scopes(house, admin):
     assert code(f"{files}?path=") == 403
     assert code("/get-artifact?path=a.txt&run_id=" + run) == 200
     assert code("/get-artifact?path=a.txt&run_id=" + foreign) == 403
+    # traces: by their experiment, which stands three deep in a new one
+    def trace(name, place, who):
+        info = {"trace_id": name, "request_time": "2026-11-28T12:00:00Z",
+                "trace_location": {"mlflow_experiment": {"experiment_id": place}}}
+        return house.call(API + "traces", {"trace": {"trace_info": info}}, who).status_code
+    assert trace("tr-o", other, admin) == 200 and trace("tr-m", mine, auth) == 200
+    assert trace("tr-x", other, auth) == 403
+    assert trace("tr-o", mine, auth) == 400  # it is another's
+    assert code(API + "traces/tr-m") == 200 and code(API + "traces/tr-o") == 403
+    assert code(API + "traces/tr-o/tags", {"key": "a"}, "PATCH") == 403
+    assert code(API + "traces/batchGetInfos?trace_ids=tr-m&trace_ids=tr-o") == 403
+    assert code(API + "traces/link-to-run", {"trace_ids": ["tr-o"], "run_id": run}) == 403
+    gone = {"experiment_id": other, "request_ids": "tr-o"}
+    assert code(API + "traces/delete-traces", gone) == 403
+    places = [{"mlflow_experiment": {"experiment_id": e}} for e in (mine, other)]
+    found = house.call(API + "traces/search", {"locations": places}, auth).json()
+    assert [t["trace_id"] for t in found["traces"]] == ["tr-m"]
     # an own model is no way into another's files
     model = bearer(house.token("model", "--role", "deployer", "--model", "leak"))
     assert house.call(API + "registered-models/create", {"name": "leak"}, model).status_code == 200

@@ -29,6 +29,7 @@ from mlflow.exceptions import MlflowException  # noqa: E402
 
 START_SECONDS = 60
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -538,8 +539,97 @@ def random_searches(walk):
             r.info.run_name for r in client.search_runs([experiment], text, order_by=order)])
 
 
+def traced(x):
+    """A call with a span in it."""
+    with mlflow.start_span("child") as span:
+        span.set_inputs({"x": x})
+        span.set_outputs(1 / x)
+    return 1 / x
+
+
+def traces(walk):
+    """mlflow.trace and what its client asks of traces. MLflow's own server takes no spans in this
+    test (no FastAPI), as ours never does: both keep them as files."""
+    client, step = walk.client, walk.step
+    mlflow.set_tracking_uri(walk.url)
+    experiment = mlflow.set_experiment("traces").experiment_id
+    call = mlflow.trace(name="predict", attributes={"a": 1})(traced)
+    with mlflow.start_run() as run:
+        call(4)
+    good = mlflow.get_last_active_trace_id()
+    with pytest.raises(ZeroDivisionError):
+        call(0)
+    root = client.start_trace("manual", inputs={"q": [1]}, tags={"t": "u"},
+                              experiment_id=experiment)
+    inner = client.start_span("sub", trace_id=root.trace_id, parent_id=root.span_id)
+    client.end_span(root.trace_id, inner.span_id, outputs=3)
+    client.end_trace(root.trace_id, outputs=4)
+
+    def found(text=None, **more):
+        return [(t.info.trace_id, t.info.tags.get("mlflow.traceName"), t.info.state.value)
+                for t in client.search_traces(locations=[experiment], filter_string=text,
+                                              include_spans=False, **more)]
+
+    def spans(trace_id):
+        return [(s.name, s.inputs, s.outputs, s.status.status_code.value, len(s.events))
+                for s in client.get_trace(trace_id).data.spans]
+
+    def judged():
+        return [(a.name, a.value, a.valid, a.rationale, a.source.source_type, a.metadata)
+                for a in client.get_trace(good).info.assessments]
+    info = client.get_trace(good).info
+    step("info", lambda: {"tags": info.tags, "request": info.request_preview, "response":
+                          info.response_preview, "experiment": info.experiment_id ==
+                          experiment, "run": info.trace_metadata["mlflow.sourceRun"],
+                          "took": info.execution_duration >= 0})
+    step("spans", lambda: [spans(t) for t in (good, root.trace_id)])
+    step("frame", lambda: list(mlflow.search_traces(locations=[experiment])["state"]))
+    step("unknown", lambda: client.get_trace("tr-none"))
+    step("tag", lambda: client.set_trace_tag(good, "color", "red"))
+    step("long key", lambda: client.set_trace_tag(good, "k" * 251, "red"))
+    step("no tag", lambda: client.delete_trace_tag(good, "nope"))
+    for text in ("trace.status = 'OK'", "status IN ('OK', 'ERROR')", "attributes.name = 'predict'",
+                 "trace.name LIKE 'pre%'", "name != 'predict'", "tags.color = 'red'",
+                 "tags.color IS NULL", "metadata.k = 'v'", "timestamp_ms > 5",
+                 "trace.execution_time_ms < 0", "end_time > 5 AND status = 'ERROR'",
+                 f"attribute.run_id = '{run.info.run_id}'", f"request_id = '{good}'",
+                 f"request_metadata.`mlflow.sourceRun` = '{run.info.run_id}'", "nonsense = 3",
+                 "trace.state = 'OK'", "status > 'A'"):
+        step(walk.plain(text), lambda text=text: found(text))
+    for order in ("timestamp_ms ASC", "name DESC", "status", "tags.color DESC", "trace_id"):
+        step(order, lambda order=order: found(order_by=[order]))
+    step("page", lambda: found(max_results=2, page_token=client.search_traces(
+        locations=[experiment], max_results=1, include_spans=False).token))
+    step("untag", lambda: client.delete_trace_tag(good, "color"))
+    mlflow.log_feedback(trace_id=good, name="q", value=0.5, rationale="so", metadata={"a": "b"})
+    mlflow.log_expectation(trace_id=good, name="e", value={"a": [1]})
+    step("judged", judged)
+    first = client.get_trace(good).info.assessments[0].assessment_id
+    step("change", lambda: mlflow.update_assessment(good, first, mlflow.entities.Feedback(
+        name="q", value="fine", metadata={"c": "d"})).value)
+    step("changed", judged)
+    step("feedback", lambda: found("feedback.q = 'fine'"))
+    step("other kind", lambda: mlflow.update_assessment(good, first, mlflow.entities.Expectation(
+        name="q", value=1)))
+    second = mlflow.override_feedback(trace_id=good, assessment_id=first, value=True).assessment_id
+    step("overridden", judged)
+    step("delete", lambda: mlflow.delete_assessment(good, second))
+    step("valid again", judged)
+    step("unknown judgement", lambda: mlflow.get_assessment(good, "a-none"))
+    step("link", lambda: client.link_traces_to_run([root.trace_id], run.info.run_id))
+    step("linked", lambda: found(run_id=run.info.run_id))
+    step("delete those", lambda: client.delete_traces(experiment, trace_ids=[good, "tr-none"]))
+    step("gone", lambda: client.get_trace(good))
+    step("of another", lambda: client.delete_traces("0", trace_ids=[root.trace_id]))
+    step("delete the oldest", lambda: client.delete_traces(
+        experiment, max_timestamp_millis=10**14, max_traces=1))
+    step("rest", found)
+    step("delete all", lambda: client.delete_traces(experiment, max_timestamp_millis=10**14))
+    step("nothing", found)
+
+
 SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts, charts,
-             random_searches]
+             random_searches, traces]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
@@ -661,6 +751,12 @@ def call(url, path, **more):
     return requests.post(f"{url}/api/2.0/mlflow/{path}", timeout=20, **more)
 
 
+def trace_of(**more):
+    return {"trace": {"trace_info": {
+        "trace_id": "tr-1", "request_time": "2026-11-28T12:00:00Z", "state": "OK",
+        "trace_location": {"mlflow_experiment": {"experiment_id": "0"}}, **more}}}
+
+
 def test_requests_as_they_should_not_be(ours):
     made = call(ours, "experiments/create", json={"name": "bad requests"})
     camel = {"experimentId": made.json()["experiment_id"]}
@@ -684,7 +780,16 @@ def test_requests_as_they_should_not_be(ours):
          "type 'list'"),
         ("runs/search", {"json": {"experiment_ids": ["1'; DROP TABLE runs"]}},
          "INVALID_PARAMETER_VALUE", "Invalid experiment ID"),
-        ("traces", {"json": {}}, "ENDPOINT_NOT_FOUND", "does not offer"),
+        ("prompts", {"json": {}}, "ENDPOINT_NOT_FOUND", "does not offer"),
+        ("traces", {"json": {}}, "INVALID_PARAMETER_VALUE", "parameter 'trace'"),
+        ("traces", {"json": trace_of(trace_id="../x")}, "INVALID_PARAMETER_VALUE", "trace ID"),
+        ("traces", {"json": trace_of(request_time="today")}, "INVALID_PARAMETER_VALUE", "'today'"),
+        ("traces", {"json": trace_of(execution_duration="5")}, "INVALID_PARAMETER_VALUE", "0.250s"),
+        ("traces", {"json": trace_of(tags=["a"])}, "INVALID_PARAMETER_VALUE", "type 'list'"),
+        ("traces/search", {"json": {"filter": "span.name = 'x'"}}, "INVALID_PARAMETER_VALUE",
+         "not searched"),
+        ("traces/delete-traces", {"json": {"experiment_id": "0"}}, "INVALID_PARAMETER_VALUE",
+         "must be specified"),
     ]
     for path, body, code, part in cases:
         headers = {"Content-Type": "application/json"} if "data" in body else {}
