@@ -39,7 +39,8 @@ typedef struct mw_chart_line {
     double from, to, rule;
     const double *moments;
     size_t n_moments;
-    bool is_share; /* labelled as per cent */
+    bool is_share;   /* labelled as per cent */
+    bool is_seconds; /* labelled as 41.5 ms */
 } mw_chart_line;
 void mw_chart_time(mw_buf *out, const char *title, const mw_chart_line *line);
 

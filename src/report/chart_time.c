@@ -138,6 +138,8 @@ static void put_axis_value(mw_buf *out, const frame *f, const mw_chart_line *lin
     chart_open_text(out, LINE_LEFT - 6, y_of(f, value) + 4, "end");
     if (line->is_share)
         mw_put_percent(out, value);
+    else if (line->is_seconds)
+        mw_put_seconds(out, value);
     else
         mw_put_number(out, value);
     mw_buf_text(out, "</text>\n");

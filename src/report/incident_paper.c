@@ -45,7 +45,7 @@ static void gather(making *m)
         if (reading_is(f, "drifted"))
             timeline_add(&m->happened, m->incident->now - reading_number(f, "since_seconds"),
                          HAPPENED_DRIFT, MW_MARK_WATCH, MW_VIEW(""),
-                         "%.*s began to be unlike the reference (most likely; PSI %.3f now)",
+                         "%.*s began to be unlike the reference (most likely; PSI %.3g now)",
                          MW_VIEW_ARG(reading_text(f, "feature")), reading_count(f, "psi"));
     }
     timeline_sort(&m->happened);
@@ -132,6 +132,25 @@ static void what_it_was(const making *m)
 static const mw_paper_column evidence_columns[] = {
     {"feature", "Feature", false}, {"metric", "Measure", false}, {"value", "Value", true}};
 
+/* What people call it; what is not known here is called by its metric. */
+static mw_view words_of(mw_view metric)
+{
+    static const struct {
+        const char *metric, *words;
+    } known[] = {{"mw_drift_psi", "PSI now"},
+                 {"mw_drift_psi_since", "PSI since it began"},
+                 {"mw_drift_log_e_value", "evidence (ln e)"},
+                 {"mw_drift_since_seconds", "seconds since it began"},
+                 {"mw_drift_since_rows", "rows since it began"},
+                 {"mw_drift_missing_share", "share of missing values"},
+                 {"mw_drift_missing_share_reference", "share of missing values at first"},
+                 {"mw_drift_outside_share", "share outside the reference"}};
+    for (size_t i = 0; i < MW_COUNT(known); i++)
+        if (mw_view_is(metric, known[i].metric))
+            return mw_view_of(known[i].words);
+    return metric;
+}
+
 static void features_of_alert(const making *m, const mw_json *evidence)
 {
     mw_paper_table(m->paper, "evidence", "What the alert had for evidence.", evidence_columns,
@@ -144,7 +163,7 @@ static void features_of_alert(const making *m, const mw_json *evidence)
         const mw_json *values = mw_json_member(one, "values");
         while (mw_json_next(values, &cursor, &metric, &value)) {
             mw_paper_cell(m->paper, feature.size > 0 ? feature : MW_VIEW("-"));
-            mw_paper_cell(m->paper, metric);
+            mw_paper_cell(m->paper, words_of(metric));
             mw_paper_cell_number(m->paper, reading_number(values, metric.data));
         }
     }
@@ -162,7 +181,7 @@ static void which_features(const making *m)
         const mw_json *f = mw_json_element(list, i);
         if (!reading_is(f, "drifted"))
             continue;
-        mw_paper_point(m->paper, MW_MARK_BAD, "%.*s is unlike the reference now: PSI %.3f.",
+        mw_paper_point(m->paper, MW_MARK_BAD, "%.*s is unlike the reference now: PSI %.3g.",
                        MW_VIEW_ARG(reading_text(f, "feature")), reading_count(f, "psi"));
         n++;
     }

@@ -24,7 +24,8 @@ static const char style[] =
     "vertical-align:top;overflow-wrap:anywhere}th{font-weight:600;color:var(--faint)}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     "th.n{white-space:normal}\n"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}\n"
+    ".cards{display:grid;gap:1rem;"
+    "grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr))}\n"
     ".card{background:var(--panel);border:1px solid var(--line);border-radius:8px;"
     "padding:.8rem 1rem;break-inside:avoid}.card dl{display:grid;grid-template-columns:auto auto "
     "auto auto;gap:0 .8rem;margin:.4rem 0 0;font-size:.85rem}.card dt{color:var(--faint)}"
@@ -53,11 +54,12 @@ static const char style[] =
     "details{font-size:.85rem}summary{color:var(--faint);cursor:pointer}"
     ".blank{border:1px dashed var(--faint);border-radius:6px;padding:.4rem .8rem 3.5rem;"
     "margin:.6rem 0;break-inside:avoid}.blank p{color:var(--faint);margin:0}"
-    "td.t{min-width:6em}td.t:first-child{min-width:9em}td.t:last-child{min-width:15em}"
+    "td.t{min-width:6em}td.t:first-child{min-width:12.5em}td.t:last-child{min-width:15em}"
     "td.m{white-space:nowrap}.wide{overflow-x:"
     "auto}\n"
-    "@media screen and (max-width:40rem){.wide table{min-width:38rem}.wide svg{max-width:none}"
-    ".latest{direction:rtl}.latest svg{direction:ltr}td.t:last-child{min-width:18em}}\n"
+    "@media screen and (max-width:40rem){.wide table{min-width:26rem}.wide svg{max-width:none}"
+    ".latest{direction:rtl}.latest svg{direction:ltr}td.t{min-width:10em}"
+    "td.t:first-child,td.t:last-child{min-width:5.5em}}\n"
     "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
     "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
     "font-size:12px}details{display:none}.wide{overflow:visible}"
@@ -115,10 +117,18 @@ void mw_put_number(mw_buf *out, double value)
         put_whole(out, value);
     else if (size < 0.001 || size >= 1e9)
         mw_buf_format(out, "%.2e", value);
-    else if (size >= 10000)
+    else if (size >= 1000)
         put_whole(out, round(value));
     else
         mw_buf_format(out, size < 1 ? "%.3f" : "%.4g", value);
+}
+
+void mw_put_seconds(mw_buf *out, double seconds)
+{
+    double size = fabs(seconds);
+    bool is_small = isfinite(seconds) && size > 0 && size < 1;
+    mw_put_number(out, !is_small ? seconds : size < 1e-3 ? 1e6 * seconds : 1e3 * seconds);
+    mw_buf_text(out, !isfinite(seconds) ? "" : !is_small ? " s" : size < 1e-3 ? " µs" : " ms");
 }
 
 void mw_put_percent(mw_buf *out, double share)

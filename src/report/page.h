@@ -13,6 +13,8 @@ void mw_put_escaped(mw_buf *out, mw_view text);
 void mw_put_plain(mw_buf *out, mw_view text);
 /* "0.924", "12,345", "3.1e-05", "-" for NaN: as many digits as people read. */
 void mw_put_number(mw_buf *out, double value);
+/* A length of time as "457 µs", "41.5 ms", "2.5 s"; "-" for NaN. */
+void mw_put_seconds(mw_buf *out, double seconds);
 /* A share 0..1 as "0 %", "under 0.1 %", "2.6 %", "31 %"; "-" for NaN. */
 void mw_put_percent(mw_buf *out, double share);
 

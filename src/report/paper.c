@@ -296,6 +296,10 @@ void paper_put_figure_value(const mw_figure *figure, double value, mw_buf *out)
         mw_put_percent(out, value);
         return;
     }
+    if (strcmp(figure->unit, "s") == 0) {
+        mw_put_seconds(out, value);
+        return;
+    }
     mw_put_number(out, value);
     if (figure->unit[0] && isfinite(value))
         mw_buf_format(out, " %s", figure->unit);

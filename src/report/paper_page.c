@@ -89,7 +89,8 @@ static void put_drawing(mw_buf *out, const mw_figure *figure, const char *title)
                                        .rule = figure->rule,
                                        .moments = figure->moments,
                                        .n_moments = figure->n_moments,
-                                       .is_share = strcmp(figure->unit, "%") == 0});
+                                       .is_share = strcmp(figure->unit, "%") == 0,
+                                       .is_seconds = strcmp(figure->unit, "s") == 0});
 }
 
 static void put_label_cell(mw_buf *out, const mw_figure *figure, size_t i)

@@ -181,7 +181,7 @@ void weekly_drift(const weekly *m)
             continue;
         mw_buf_init(&since, MW_KIB);
         mw_put_moment(&since, m->week->now - reading_number(f, "since_seconds"));
-        mw_paper_point(m->paper, MW_MARK_BAD, "%.*s: PSI %.3f over the week, most likely since %s.",
+        mw_paper_point(m->paper, MW_MARK_BAD, "%.*s: PSI %.3g over the week, most likely since %s.",
                        MW_VIEW_ARG(reading_text(f, "feature")), reading_count(f, "psi"),
                        since.data);
         mw_buf_done(&since);

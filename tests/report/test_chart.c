@@ -20,10 +20,10 @@ static void test_numbers(void **state)
     static const struct {
         double value;
         const char *expected;
-    } cases[] = {{0.9243, "0.924"},     {12345, "12,345"},   {-1234567, "-1,234,567"},
-                 {0.5, "0.500"},        {31.41592, "31.42"}, {12345.6, "12,346"},
-                 {0.00002, "2.00e-05"}, {3e12, "3.00e+12"},  {0, "0"},
-                 {100, "100"}};
+    } cases[] = {{0.9243, "0.924"}, {12345, "12,345"},     {-1234567, "-1,234,567"},
+                 {0.5, "0.500"},    {31.41592, "31.42"},   {12345.6, "12,346"},
+                 {6960.3, "6,960"}, {0.00002, "2.00e-05"}, {3e12, "3.00e+12"},
+                 {0, "0"},          {100, "100"}};
     for (size_t i = 0; i < MW_COUNT(cases); i++) {
         mw_buf out;
         mw_buf_init(&out, MW_KIB);
@@ -37,6 +37,31 @@ static void test_numbers(void **state)
     mw_put_number(&out, -INFINITY);
     assert_string_equal(out.data, "--inf");
     mw_buf_done(&out);
+}
+
+static void test_shares_and_seconds(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *share, *seconds;
+    } cases[] = {{0, "0 %", "0 s"},
+                 {0.0004, "under 0.1 %", "400 µs"},
+                 {0.0263, "2.6 %", "26.3 ms"},
+                 {0.0998, "10 %", "99.8 ms"},
+                 {0.31, "31 %", "310 ms"},
+                 {2.5, "250 %", "2.5 s"},
+                 {(double)NAN, "-", "-"}};
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_buf out;
+        mw_buf_init(&out, MW_KIB);
+        mw_put_percent(&out, cases[i].value);
+        assert_string_equal(out.data, cases[i].share);
+        mw_buf_reset(&out);
+        mw_put_seconds(&out, cases[i].value);
+        assert_string_equal(out.data, cases[i].seconds);
+        mw_buf_done(&out);
+    }
 }
 
 static void test_charts(void **state)
@@ -99,7 +124,8 @@ static void test_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_charts),
-        cmocka_unit_test(test_nothing_to_draw), cmocka_unit_test(test_pages)};
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_shares_and_seconds),
+        cmocka_unit_test(test_charts), cmocka_unit_test(test_nothing_to_draw),
+        cmocka_unit_test(test_pages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
