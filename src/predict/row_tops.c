@@ -25,6 +25,9 @@ enum {
     FARTHEST_NODES = 100000
 };
 
+/* Of AVX-512, where the walks that go on are listed by an instruction, and a line is a register. */
+static const double wide_piece = 0.8, wide_set_line = 0.4;
+
 /* ---- survey ---------------------------------------------------------------------------------- */
 
 /* What part of the rows goes left, of a node whose children stand at these places. */
@@ -98,7 +101,8 @@ static double cost_of_piece(const row_draft *draft)
     double cost = n_nodes > FARTHEST_NODES ? COST_PIECE_FARTHEST
                   : n_nodes > FAR_NODES    ? COST_PIECE_FAR
                                            : COST_PIECE;
-    return cost + COST_PIECE_SET * (double)draft->layout->n_categories;
+    cost += COST_PIECE_SET * (double)draft->layout->n_categories;
+    return draft->layout->lanes == ROW_LANES_MAX ? wide_piece * cost : cost;
 }
 
 /* Of a tree, on average. */
@@ -110,6 +114,8 @@ static double cost_of_top(const row_draft *draft, const block_shape *shape, unsi
     double top = 2 * (nodes - depth) + depth * (layout->few ? COST_LEVEL_FEW : COST_LEVEL_MANY);
     double lines = 2 * nodes * lanes / PREDICT_LINE;
     double set_lines = nodes / 8 * lanes / PREDICT_LINE * (double)layout->n_categories;
+    if (layout->lanes == ROW_LANES_MAX)
+        set_lines *= wide_set_line;
     top += lines * (far ? COST_LINE_FAR : COST_LINE) + set_lines * COST_LINE_FAR;
     for (size_t level = depth; level < shape->depth; level += PIECE_LEVELS)
         rest += shape->go_on[level] * cost_of_piece(draft);
