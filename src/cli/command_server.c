@@ -48,15 +48,26 @@ mw_status cli_run_server_backup(cli_call *call, mw_error *err)
     return write_report(call, "backup", path, &report, err);
 }
 
+static mw_status need_address(const char *to, mw_error *err)
+{
+    if (mw_store_is_address(to))
+        return MW_OK;
+    mw_fail(err, MW_E_STORE_URI, "'%.100s' is no address of a database", to);
+    return mw_mend(err, "write postgresql://USER@HOST/DATABASE, or 'file' to migrate back");
+}
+
 mw_status cli_run_server_restore(cli_call *call, mw_error *err)
 {
     const char *folder;
     mw_backup_report report;
     char name[128];
     mw_actor actor;
+    const char *store = call->settings[CLI_STORE].text;
     MW_TRY(need_record(call, &folder, err));
+    if (store)
+        MW_TRY(need_address(store, err));
     cli_name_actor(name, sizeof name, &actor);
-    MW_TRY(mw_record_restore(call->arguments[0], folder, &actor, &report, err));
+    MW_TRY(mw_record_restore(call->arguments[0], folder, store, &actor, &report, err));
     return write_report(call, "restored", folder, &report, err);
 }
 
@@ -88,10 +99,8 @@ mw_status cli_run_server_migrate(cli_call *call, mw_error *err)
     mw_migrate_report report;
     bool is_file = strcmp(to, "file") == 0;
     MW_TRY(need_record(call, &folder, err));
-    if (!is_file && !mw_store_is_address(to)) {
-        mw_fail(err, MW_E_STORE_URI, "'%.100s' is no address of a database", to);
-        return mw_mend(err, "write postgresql://USER@HOST/DATABASE, or 'file'");
-    }
+    if (!is_file)
+        MW_TRY(need_address(to, err));
     cli_name_actor(name, sizeof name, &actor);
     MW_TRY(mw_record_migrate(folder, is_file ? NULL : to, &actor, &report, err));
     mw_store_show_address(to, shown, sizeof shown);

@@ -1384,8 +1384,7 @@ static const cli_command commands[] = {
             "is "
             "ever written over. A damaged file ends it with exit code 1 and its name.\n\n"
             "Passwords and tokens are in it as digests only; it is readable by its owner alone.\n\n"
-            "Of a record in PostgreSQL the rows are read in one transaction; what is restored is a "
-            "record in a file, which 'mw server migrate' brings into a database again.",
+            "Of a record in PostgreSQL the rows are read in one transaction.",
         .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_OUTPUT, CLI_JSON),
         .examples = {{"mw server backup --record mw-record -o 2027-01-31.tar", "into a file"},
                      {"mw server backup --record mw-record -o backups/monday", "into a folder"}},
@@ -1400,10 +1399,14 @@ static const cli_command commands[] = {
             "Into a folder that is not there or is empty; it appears whole or not at all. Checked "
             "first: every file against its SHA-256, the database, that no piece is missing, and "
             "the "
-            "audit log, which gets an entry. A backup of an older version is brought forward.",
+            "audit log, which gets an entry. A backup of an older version is brought forward.\n\n"
+            "With --store the rows go into that database, which must hold no record: all of them "
+            "or none, each compared. Files go into the folder.",
         .arguments = {{"BACKUP", "what 'mw server backup' wrote", 1, 1, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_JSON, CLI_OUTPUT),
-        .examples = {{"mw server restore 2027-01-31.tar --record mw-record", "then serve it"}},
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_STORE, CLI_JSON, CLI_OUTPUT),
+        .examples = {{"mw server restore 2027-01-31.tar --record mw-record", "then serve it"},
+                     {"mw server restore b.tar --record r --store postgresql://mw@db/mw",
+                      "into PostgreSQL"}},
         .reads_config = true,
         .run = cli_run_server_restore,
     },

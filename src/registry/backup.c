@@ -368,8 +368,22 @@ static mw_status put_in_place(const restoring *r, const char *folder, mw_error *
     return mw_at(err, "%s", folder);
 }
 
-mw_status mw_record_restore(const char *path, const char *folder, const mw_actor *actor,
-                            mw_backup_report *ret_report, mw_error *err)
+/* What was the record in between is not kept: the backup is. */
+static mw_status into_database(restoring *r, const char *address, mw_error *err)
+{
+    static const char *const left[] = {"record.db.moved", "record.db.lock"};
+    mw_migrate_report report;
+    char name[PATH_BYTES + 64];
+    MW_TRY(mw_record_migrate(r->part, address, &r->actor, &report, err));
+    for (size_t i = 0; i < MW_COUNT(left); i++) {
+        snprintf(name, sizeof name, "%s/%s", r->part, left[i]);
+        unlink(name);
+    }
+    return MW_OK;
+}
+
+mw_status mw_record_restore(const char *path, const char *folder, const char *address,
+                            const mw_actor *actor, mw_backup_report *ret_report, mw_error *err)
 {
     restoring r = {.actor = *actor};
     size_t size = strlen(folder);
@@ -384,6 +398,8 @@ mw_status mw_record_restore(const char *path, const char *folder, const mw_actor
         return mw_at(err, "%s", r.part);
     }
     mw_status status = fill_part(&r, path, err);
+    if (status == MW_OK && address)
+        status = into_database(&r, address, err);
     if (status == MW_OK)
         status = put_in_place(&r, folder, err);
     if (status != MW_OK) {

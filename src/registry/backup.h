@@ -20,11 +20,13 @@ typedef struct mw_backup_report {
  * there; MW_BAD_DATA (MW4004) a blob is damaged: err says which; MW_IO. */
 MW_CHECKED mw_status mw_record_backup(const char *folder, const char *path,
                                       mw_backup_report *ret_report, mw_error *err);
-/* Into a folder that is not there, or empty: whole or not at all. The backup's digests, the
+/* Into a folder that is not there, or empty: whole or not at all. address: NULL, or a database that
+ * holds no record, where the rows go: all or none, each compared. The backup's digests, the
  * database, and the audit log are checked first; an older schema is brought forward. The audit log
  * gets an entry by `actor`. Fails: MW_CONFLICT (MW4223) the folder holds something; MW_BAD_DATA
  * (MW4221) no backup, or a damaged one; MW_UNSUPPORTED (MW4003) of a newer version; MW_IO. */
-MW_CHECKED mw_status mw_record_restore(const char *path, const char *folder, const mw_actor *actor,
-                                       mw_backup_report *ret_report, mw_error *err);
+MW_CHECKED mw_status mw_record_restore(const char *path, const char *folder, const char *address,
+                                       const mw_actor *actor, mw_backup_report *ret_report,
+                                       mw_error *err);
 
 #endif

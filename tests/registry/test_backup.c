@@ -52,7 +52,7 @@ static void assert_restored(const char *head)
 {
     mw_registry *copy;
     mw_backup_report report;
-    if (mw_record_restore(place, back, &actor, &report, &err) != MW_OK)
+    if (mw_record_restore(place, back, NULL, &actor, &report, &err) != MW_OK)
         fail_msg("%s: %s", err.where, err.what);
     assert_int_equal(report.n_blobs, 2);
     assert_int_equal(mw_registry_open(back, &copy, &err), MW_OK);
@@ -60,7 +60,7 @@ static void assert_restored(const char *head)
     memcpy(kept, head, sizeof kept);
     assert_int_equal(mw_registry_read(copy, &arena, look, kept, &err), MW_OK);
     mw_registry_close(copy);
-    assert_int_equal(mw_record_restore(place, back, &actor, &report, &err), MW_CONFLICT);
+    assert_int_equal(mw_record_restore(place, back, NULL, &actor, &report, &err), MW_CONFLICT);
 }
 
 static void round_trip(const char *name)
@@ -109,7 +109,7 @@ static void assert_refused(void)
 {
     mw_backup_report report;
     char part[sizeof back + 32];
-    mw_status status = mw_record_restore(place, back, &actor, &report, &err);
+    mw_status status = mw_record_restore(place, back, NULL, &actor, &report, &err);
     if (status == MW_OK)
         fail_msg("restored all the same");
     snprintf(part, sizeof part, "%s.part-%ld", back, (long)getpid());

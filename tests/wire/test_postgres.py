@@ -142,10 +142,31 @@ def test_commands(postgres, tmp_path):
         assert done.returncode != 0 and words in done.stderr, done.stderr
         assert "secret" not in done.stderr
     back_up_beside_writes(server, tmp_path, command)
+    restore_into_a_database(postgres, tmp_path, command)
     moved = command("server", "migrate", postgres.make("restored"), "--record", "back")
     assert moved.returncode == 0, moved.stderr
     assert "champion" in command("lineage", "show", "credit/1", "--record", "back").stdout
     assert server.stop() == 0
+
+
+def restore_into_a_database(postgres, folder, command):
+    """All rows, from the folder's address on; nothing where they do not fit."""
+    address = postgres.make("straight")
+    words = ("server", "restore", "b.tar", "--record")
+    done = command(*words, "straight", "--store", address)
+    assert done.returncode == 0, done.stderr
+    left = {p.name for p in (folder / "straight").iterdir()}
+    assert "store.json" in left and not [n for n in left if n.startswith("record.db")], left
+    with sqlite3.connect(folder / "back/record.db") as rows:
+        n = rows.execute("SELECT count(*) FROM metrics").fetchone()[0]
+    assert postgres.sql("straight", "SELECT count(*) FROM millwright.metrics") == str(n)
+    assert "champion" in command("lineage", "show", "credit/1", "--record", "straight").stdout
+    assert command("audit", "verify", "--record", "straight").returncode == 0
+    for target, says in ((address, "there"), ("mysql://x", "postgresql://"),
+                         (address.replace("straight", "nowhere"), "nowhere")):
+        done = command(*words, "no", "--store", target)
+        assert done.returncode != 0 and says in done.stderr, done.stderr
+        assert not [p for p in folder.iterdir() if p.name.startswith("no")]
 
 
 def back_up_beside_writes(server, folder, command):
