@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import engine
 import pytest
 import requests
 
@@ -144,6 +145,16 @@ def serve(tmp_path):
     yield start
     for server in servers:
         check_end(server, -signal.SIGKILL if server.process.poll() == -signal.SIGKILL else 0)
+
+
+@pytest.fixture(scope="session")
+def databases():
+    """databases(name): the address of a new one, in a PostgreSQL that these tests share."""
+    if not engine.PROGRAMS:
+        pytest.skip(engine.MISSING)
+    server = engine.Postgres()
+    yield server.make
+    server.end()
 
 
 @pytest.fixture(scope="session")

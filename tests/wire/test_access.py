@@ -30,9 +30,11 @@ def mw(*words, code=0, stdin=None, **environment):
 class House:
     """A record with users and tokens, and a server on it that asks who is there."""
 
-    def __init__(self, folder, *arguments, **more):
+    def __init__(self, folder, *arguments, address=None, **more):
         self.record = folder / "record"
         self.user("ada", "--role", "admin")
+        if address:
+            mw("server", "migrate", address, "--record", self.record)
         self.server = Server(folder, "--record", self.record, "--auth", "on", *arguments, **more)
         self.url = self.server.url
 
@@ -594,6 +596,23 @@ def test_tampering_is_found(tmp_path):
     db.close()
     assert "broken at entry 2" in mw("audit", "verify", "--record", record, code=6)
     assert '"whole":false' in mw("audit", "verify", "--json", "--record", record, code=6)
+
+
+# ---- in PostgreSQL -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory, databases):
+    made = House(tmp_path_factory.mktemp("shared"), address=databases("access"))
+    yield made, bearer(made.token("root", "--role", "admin"))
+    check_end(made.server)
+
+
+@pytest.mark.parametrize("test", [test_roles, test_scopes, test_audit_over_http],
+                         ids=lambda test: test.__name__)
+def test_in_a_database(test, shared_house):
+    """What asks SQL most, with the record's rows there."""
+    test(*shared_house)
 
 
 # ---- the real client ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -369,3 +370,26 @@ def test_dvc_pulls_what_was_added_here(data, tmp_path):
     dvc(theirs, "pull")
     assert pathlib.Path(theirs / "set/b/c.csv").read_text() == "x\n2\n"
     check_end(server)
+
+
+# ---- in PostgreSQL -------------------------------------------------------------------------------
+
+@pytest.fixture
+def in_a_database(run, tmp_path, databases, request):
+    """The record's rows are there from the beginning; files stay in its folder."""
+    name = re.sub(r"\W", "_", request.node.name)
+    for words in (("token", "create", "t", "--role", "viewer"),
+                  ("server", "migrate", databases(name))):
+        done = run(*words, "--record", tmp_path / "record")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("test", [test_versions_of_a_file, test_diff_of_folders,
+                                  test_gc_removes_what_nothing_refers_to],
+                         ids=lambda test: test.__name__)
+def test_in_a_database(test, in_a_database, data, tmp_path):
+    test(data, tmp_path)
+
+
+def test_drop_in_a_database(in_a_database, data, run, tmp_path):
+    test_drop(data, run, tmp_path)

@@ -202,6 +202,35 @@ def test_equal_is_0_and_files_do(differ, run, record, tmp_path):
     assert mixed.returncode == 6 and json.loads(mixed.stdout)["breaks"]
 
 
+@pytest.fixture(scope="module")
+def in_a_database(run, record, tmp_path_factory, databases):
+    """The same record, its rows in PostgreSQL: a copy that was made beside its server."""
+    folder = tmp_path_factory.mktemp("database")
+    for words in (("backup", "--record", record["folder"], "-o", folder / "b"),
+                  ("restore", folder / "b", "--record", folder / "r", "--store",
+                   databases("lineage"))):
+        done = run("server", *words)
+        assert done.returncode == 0, done.stderr
+
+    def ask(*words):
+        return run(*words, "--record", folder / "r")
+    return ask
+
+
+@pytest.mark.parametrize("test", [test_a_version_tells_what_it_was_made_of,
+                                  test_the_graph_goes_both_ways, test_openlineage],
+                         ids=lambda test: test.__name__)
+def test_shown_from_a_database(test, in_a_database, record):
+    test(lambda version, *options: in_a_database("lineage", "show", version, *options).stdout,
+         record)
+
+
+@pytest.mark.parametrize("test", [test_versions_differ_in_what_was_changed,
+                                  test_what_breaks_is_told], ids=lambda test: test.__name__)
+def test_compared_in_a_database(test, in_a_database):
+    test(lambda *words: in_a_database("model", "diff", *words))
+
+
 @pytest.mark.parametrize("words,code,says", [
     (["lineage", "show", "credit/9"], 3, "not found"),
     (["lineage", "show", "nobody/1"], 3, "not found"),
