@@ -40,17 +40,22 @@ typedef struct alert_call {
 /* ---- requests -------------------------------------------------------------------------------- */
 
 /* A parameter of the query, decoded; absent: data is NULL. */
-static mw_view parameter(const alert_turn *turn, const char *name)
+static mw_view query_of(mw_exchange *exchange, const char *name)
 {
-    mw_view left = turn->exchange->query, value = {NULL, 0};
+    mw_view left = exchange->query, value = {NULL, 0};
     while (left.size > 0) {
         mw_view one = mw_view_cut(&left, '&');
         mw_view key = mw_view_cut(&one, '=');
         if (mw_view_is(key, name) && one.size > 0 &&
-            !mw_percent_decode(one, turn->exchange->arena, &value))
+            !mw_percent_decode(one, exchange->arena, &value))
             value = one;
     }
     return value;
+}
+
+static mw_view parameter(const alert_turn *turn, const char *name)
+{
+    return query_of(turn->exchange, name);
 }
 
 static int64_t whole_parameter(const alert_turn *turn, const char *name)
@@ -467,7 +472,12 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     const alert_call *call = find_call(exchange, &id, &methods);
     const char *path = call ? call->path : "/mw/v1/alerts";
     mw_method method = call ? call->method : MW_GET;
-    if (guard && !api_guard_lets(guard, exchange, api_rule_of(method, path), MW_VIEW(""), &visitor))
+    const api_rule *rule = api_rule_of(method, path);
+    mw_view endpoint =
+        rule->object == API_OBJECT_ENDPOINT ? query_of(exchange, "endpoint") : (mw_view){NULL, 0};
+    endpoint =
+        endpoint.data ? endpoint : MW_VIEW(""); /* of all, then: nobody's with a role on one */
+    if (guard && !api_guard_lets(guard, exchange, rule, endpoint, &visitor))
         return;
     bool is_admin =
         visitor && mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_ADMIN;

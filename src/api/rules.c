@@ -238,7 +238,8 @@ static const api_rule rules[] = {
     RECORD(POSTS, "/mw/v1/receivers", DEPLOYER, SERVER),
     RECORD(POSTS, "/mw/v1/receivers/{id}:send", DEPLOYER, SERVER),
     RECORD(DELETES, "/mw/v1/receivers/{id}", DEPLOYER, SERVER),
-    RECORD(GETS, "/mw/v1/history", VIEWER, ANY),
+    /* of ?endpoint; without it, of all: who may see everything */
+    RECORD(GETS, "/mw/v1/history", VIEWER, ENDPOINT),
     /* gates: of their models; who may train may show a result, but not open them */
     RECORD(GETS, "/mw/v1/models/{name}/versions/{version}/gates", VIEWER, MODEL),
     RECORD(POSTS, "/mw/v1/models/{name}/versions/{version}/gates", EDITOR, MODEL),

@@ -564,6 +564,18 @@ def test_audit_over_http(house, admin):
     assert "entries" not in only
 
 
+def test_history_is_of_endpoints(tmp_path, models):
+    house = House(tmp_path, f"credit={models.paths['plain']}")
+    path = "/mw/v1/history?metric=mw_requests_total"
+    for role, codes in ((("viewer",), (200, 200, 200)),
+                        (("viewer", "--endpoint", "credit"), (403, 200, 403)),
+                        (("editor", "--experiment", "Default"), (403, 403, 403))):
+        auth = bearer(house.token(f"of-{len(role)}-{role[0]}", "--role", *role))
+        asked = ("", "&endpoint=credit", "&endpoint=other")
+        assert tuple(house.call(path + more, auth=auth).status_code for more in asked) == codes
+    check_end(house.server)
+
+
 def test_loads_are_audited(tmp_path, models):
     house = House(tmp_path, f"credit={models.paths['plain']}")
     auth = bearer(house.token("ops", "--role", "deployer"))
