@@ -209,7 +209,8 @@ void row_fill_block(row_draft *draft, row_block *block)
     block->first_value = row_take_values(draft, (size_t)block->n_trees << block->depth);
     for (size_t lane = 0; draft->enough && lane < block->n_trees; lane++) {
         size_t tree = block->first_tree + lane;
-        row_survey_tree(draft, tree);
+        if (block->goes_on) /* pieces ask for shares */
+            row_survey_tree(draft, tree);
         draft->n_rests = 0;
         fill_top(draft, block, (top_place){.lane = lane}, tree, 0);
         row_cut_pieces(draft, tree);
