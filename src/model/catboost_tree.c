@@ -169,6 +169,17 @@ static mw_status put_vector(model_cat *cat, size_t node, const double *values, m
     return MW_OK;
 }
 
+static uint32_t feature_of(const model_cat_node *split)
+{
+    return (uint32_t)split->feature | (split->statistic ? MODEL_CAT_CONDITION : 0);
+}
+
+static uint8_t flags_of(const model_cat_node *split)
+{
+    unsigned kind = split->one_hot ? MW_NODE_CATEGORICAL : MW_NODE_LESS_EQUAL;
+    return (uint8_t)(kind | MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN);
+}
+
 static mw_status put_node(model_cat *cat, size_t node, const model_cat_node *from, mw_error *err)
 {
     model_build *build = &cat->build;
@@ -176,12 +187,9 @@ static mw_status put_node(model_cat *cat, size_t node, const model_cat_node *fro
     bool leaf = from->left < 0;
     ((uint32_t *)build->left.items)[node] = leaf ? MW_NO_CHILD : (uint32_t)from->left;
     ((uint32_t *)build->right.items)[node] = leaf ? MW_NO_CHILD : (uint32_t)from->right;
-    uint32_t mark = from->statistic ? MODEL_CAT_CONDITION : 0;
-    ((uint32_t *)build->feature.items)[node] = leaf ? 0 : (uint32_t)from->feature | mark;
+    ((uint32_t *)build->feature.items)[node] = leaf ? 0 : feature_of(from);
     ((double *)build->threshold.items)[node] = leaf ? 0 : from->border;
-    uint8_t flags = from->one_hot ? MW_NODE_CATEGORICAL : MW_NODE_LESS_EQUAL;
-    ((uint8_t *)build->flags.items)[node] =
-        leaf ? 0 : flags | MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN;
+    ((uint8_t *)build->flags.items)[node] = leaf ? 0 : flags_of(from);
     ((double *)build->value.items)[node] = leaf && cat->n_outputs == 1 ? values[0] : 0;
     if (cat->has_weights)
         ((double *)build->cover.items)[node] = from->weight;
@@ -248,38 +256,81 @@ static mw_status read_splits(model_cat *cat, mw_error *err)
     }
 }
 
-/* Heap order: node i of level l has the children 2i + 1 and 2i + 2. */
-static mw_status expand(model_cat *cat, mw_error *err)
+static mw_status check_oblivious(model_cat *cat, size_t n_leaves, mw_error *err)
 {
-    size_t depth = cat->tree.splits.count, n_leaves = (size_t)1 << depth;
-    model_cat_node *nodes = model_list_add(&cat->tree.nodes, 2 * n_leaves - 1);
-    const model_cat_node *splits = cat->tree.splits.items;
-    const double *weights = cat->tree.weights.items;
-    if (!nodes)
-        return mw_fail_memory(err, "the nodes of a tree");
     MW_TRY(model_cat_note_outputs(cat, cat->tree.values.count, n_leaves, err));
     if (cat->tree.weights.count != 0 && cat->tree.weights.count != n_leaves)
         return fail_values(cat->tree.weights.count, n_leaves, err);
-    for (size_t i = 0, level = 0; i < n_leaves - 1; i++) {
-        level += i + 1 == (size_t)2 << level;
-        nodes[i] = splits[depth - 1 - level];
-        nodes[i].left = (int64_t)(2 * i + 1);
-        nodes[i].right = (int64_t)(2 * i + 2);
-    }
-    for (size_t leaf = 0; leaf < n_leaves; leaf++)
-        nodes[n_leaves - 1 + leaf] =
-            (model_cat_node){.left = -1,
-                             .right = -1,
-                             .values = leaf * cat->n_outputs,
-                             .weight = cat->tree.weights.count > 0 ? weights[leaf] : 0};
     cat->has_weights |= cat->tree.weights.count > 0;
+    return check_nodes(cat->tree.splits.items, cat->tree.splits.count, err);
+}
+
+/* Heap order: node i has the children 2i + 1 and 2i + 2; a level's nodes are one split. */
+static void put_level(const model_build *build, size_t first, size_t level,
+                      const model_cat_node *split)
+{
+    uint32_t *left = (uint32_t *)build->left.items + first;
+    uint32_t *right = (uint32_t *)build->right.items + first;
+    uint32_t *feature = (uint32_t *)build->feature.items + first;
+    double *threshold = (double *)build->threshold.items + first;
+    uint8_t *flags = (uint8_t *)build->flags.items + first;
+    size_t begin = ((size_t)1 << level) - 1, end = 2 * begin + 1;
+    for (size_t i = begin; i < end; i++) {
+        left[i] = (uint32_t)(2 * i + 1);
+        right[i] = (uint32_t)(2 * i + 2);
+        feature[i] = feature_of(split);
+        threshold[i] = split->border;
+        flags[i] = flags_of(split);
+    }
+    memset((double *)build->value.items + first + begin, 0, (end - begin) * sizeof(double));
+}
+
+static mw_status put_leaves(model_cat *cat, size_t first, size_t n_leaves, mw_error *err)
+{
+    const model_build *build = &cat->build;
+    const double *values = cat->tree.values.items;
+    size_t bytes = n_leaves * sizeof(uint32_t);
+    memset((uint32_t *)build->left.items + first, 0xff, bytes); /* MW_NO_CHILD */
+    memset((uint32_t *)build->right.items + first, 0xff, bytes);
+    memset((uint32_t *)build->feature.items + first, 0, bytes);
+    memset((double *)build->threshold.items + first, 0, n_leaves * sizeof(double));
+    memset((uint8_t *)build->flags.items + first, 0, n_leaves);
+    if (cat->n_outputs == 1) {
+        memcpy((double *)build->value.items + first, values, n_leaves * sizeof *values);
+        return MW_OK;
+    }
+    memset((double *)build->value.items + first, 0, n_leaves * sizeof(double));
+    for (size_t leaf = 0; leaf < n_leaves; leaf++)
+        MW_TRY(put_vector(cat, first + leaf, values + leaf * cat->n_outputs, err));
+    return MW_OK;
+}
+
+/* Weights of leaves, and their sums above. */
+static mw_status put_covers(model_cat *cat, size_t first, size_t n_leaves, mw_error *err)
+{
+    if (!cat->has_weights)
+        return MW_OK;
+    MW_TRY(model_build_use(&cat->build, &cat->build.cover, err));
+    double *cover = (double *)cat->build.cover.items + first;
+    memset(cover + n_leaves - 1, 0, n_leaves * sizeof *cover);
+    if (cat->tree.weights.count > 0)
+        memcpy(cover + n_leaves - 1, cat->tree.weights.items, n_leaves * sizeof *cover);
+    for (size_t i = n_leaves - 1; i-- > 0;)
+        cover[i] = cover[2 * i + 1] + cover[2 * i + 2];
     return MW_OK;
 }
 
 mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err)
 {
-    MW_TRY(expand(cat, err));
-    return model_cat_add_tree(cat, err);
+    size_t depth = cat->tree.splits.count, n_leaves = (size_t)1 << depth, first;
+    const model_cat_node *splits = cat->tree.splits.items;
+    MW_TRY(check_oblivious(cat, n_leaves, err));
+    MW_TRY(model_build_tree(&cat->build, 2 * n_leaves - 1, cat->n_outputs > 1 ? MW_ALL_OUTPUTS : 0,
+                            &first, err));
+    for (size_t level = 0; level < depth; level++)
+        put_level(&cat->build, first, level, &splits[depth - 1 - level]);
+    MW_TRY(put_leaves(cat, first + n_leaves - 1, n_leaves, err));
+    return put_covers(cat, first, n_leaves, err);
 }
 
 mw_status model_cat_read_oblivious(model_cat *cat, mw_error *err)
