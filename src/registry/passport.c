@@ -267,40 +267,72 @@ static void list_former(const mw_passport_column *c, mw_buf *out)
         mw_buf_char(out, ']');
 }
 
-static mw_status keep_column(mw_record *record, const mw_model_version *v, size_t place,
-                             const mw_passport_column *c, mw_view was, mw_error *err)
+/* The columns of a version, as rows; of each what it was called before, as a list. */
+typedef struct column_rows {
+    const mw_model_version *version;
+    const mw_passport_column *columns;
+    mw_view *was;
+} column_rows;
+
+static mw_value whole(int64_t number)
 {
-    static const char sql[] =
-        "INSERT INTO version_columns(model, version, place, is_output, name, type, required, was,"
-        " low, high, missing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    if (maybe(c->missing).kind == MW_VALUE_NULL) /* no example */
-        return mw_sql_run(record->session, err, sql, "iiiittitnnn", v->model, v->version,
-                          (int64_t)place, (int64_t)c->is_output, c->name, c->type,
-                          (int64_t)c->required, was);
-    if (maybe(c->low).kind == MW_VALUE_NULL) /* texts only */
-        return mw_sql_run(record->session, err, sql, "iiiittitnnd", v->model, v->version,
-                          (int64_t)place, (int64_t)c->is_output, c->name, c->type,
-                          (int64_t)c->required, was, c->missing);
-    return mw_sql_run(record->session, err, sql, "iiiittitddd", v->model, v->version,
-                      (int64_t)place, (int64_t)c->is_output, c->name, c->type, (int64_t)c->required,
-                      was, c->low, c->high, c->missing);
+    return (mw_value){.kind = MW_VALUE_INT, .integer = number};
+}
+
+static mw_value text(mw_view said)
+{
+    return (mw_value){.kind = MW_VALUE_TEXT, .text = said};
+}
+
+static void fill_column(void *user, size_t row, mw_value *ret_values)
+{
+    const column_rows *rows = user;
+    const mw_passport_column *c = &rows->columns[row];
+    const mw_value values[] = {whole(rows->version->model),
+                               whole(rows->version->version),
+                               whole((int64_t)row),
+                               whole(c->is_output),
+                               text(c->name),
+                               text(c->type),
+                               whole(c->required),
+                               text(rows->was[row]),
+                               maybe(c->low), /* null: texts only, or no example */
+                               maybe(c->high),
+                               maybe(c->missing)};
+    memcpy(ret_values, values, sizeof values);
+}
+
+static mw_status list_all_former(mw_record *record, const mw_passport *p, mw_view *ret_was,
+                                 mw_error *err)
+{
+    mw_buf was;
+    record_memory memory = {record->arena, false};
+    mw_buf_init(&was, 8 * FILE_BYTES_MAX); /* a name of the file, its bytes escaped */
+    for (size_t i = 0; i < p->columns.count; i++) {
+        mw_buf_reset(&was);
+        list_former(&p->columns.items[i], &was);
+        memory.failed = memory.failed || was.failed;
+        if (was.size > 0)
+            ret_was[i] = record_keep(&memory, mw_buf_as_view(&was));
+    }
+    mw_buf_done(&was);
+    return memory.failed ? mw_fail_memory(err, "names of columns") : MW_OK;
 }
 
 static mw_status keep_columns(mw_record *record, const mw_model_version *v, const mw_passport *p,
                               mw_error *err)
 {
-    mw_buf was;
-    mw_status status = MW_OK;
-    mw_buf_init(&was, 8 * FILE_BYTES_MAX); /* a name of the file, its bytes escaped */
-    for (size_t i = 0; i < p->columns.count && status == MW_OK; i++) {
-        mw_buf_reset(&was);
-        list_former(&p->columns.items[i], &was);
-        mw_view told = was.size > 0 ? mw_buf_as_view(&was) : (mw_view){NULL, 0};
-        status = was.failed ? mw_fail_memory(err, "names of columns")
-                            : keep_column(record, v, i, &p->columns.items[i], told, err);
-    }
-    mw_buf_done(&was);
-    return status;
+    size_t n = p->columns.count;
+    column_rows rows = {v, p->columns.items,
+                        mw_arena_take_zeroed(record->arena, n, sizeof *rows.was)};
+    if (!rows.was)
+        return mw_fail_memory(err, "names of columns");
+    MW_TRY(list_all_former(record, p, rows.was, err));
+    return mw_sql_post_rows(record->session, err,
+                            "INSERT INTO version_columns(model, version, place, is_output, name,"
+                            " type, required, was, low, high, missing)"
+                            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            "iiiittitddd", n, fill_column, &rows);
 }
 
 static mw_status keep_lists(mw_record *record, const mw_model_version *v, const mw_passport *p,
