@@ -3,8 +3,9 @@
 
 #include "base/banned.h"
 
-/* A run's leaves should leave room in the nearest cache for the block's columns. */
-enum { RUN_LEAF_BYTES = 16 * 1024, GENERAL_LEAF_BYTES = 4 * 1024 };
+/* A run's leaves should leave room in the nearest cache for the block's columns, and for the leaves
+ * of the next run, which are asked for meanwhile: 16 KiB took 1.05 times as long, 24 KiB 1.1. */
+enum { RUN_LEAF_BYTES = 12 * 1024, GENERAL_LEAF_BYTES = 4 * 1024 };
 
 static bool same_set(const mw_forest *forest, uint32_t a, uint32_t b)
 {
