@@ -51,9 +51,12 @@ let browser;
 export const open = async (program) => (browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu"], handleSIGTERM: false, handleSIGINT: false }));
 export const close = () => browser?.close();
 
+/* A page without an address, to reckon in. */
+export const blank = async () => (await browser.newContext()).newPage();
+
 /* A page that fails the test by an error on its console, a script's exception, or a request to
  * another server. */
-export async function visit(server, path, { dark = false, width = 1280, expect = "", routes = {}, errors = [], init } = {}) {
+export async function visit(server, path, { dark = false, width = 1280, expect = "", routes = {}, errors = [], init, clock } = {}) {
   const context = await browser.newContext({
     viewport: { width, height: 860 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce", timezoneId: "UTC",
   });
@@ -64,6 +67,7 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
     new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifts.push({ value: one.value, hadRecentInput: one.hadRecentInput, what: (one.sources ?? []).map((s) => `${s.node?.parentElement?.className ?? ""}/${s.node?.className?.baseVal ?? s.node?.className ?? ""}:${Math.round(s.previousRect.y)}>${Math.round(s.currentRect.y)}`).join(" ") }); }).observe({ type: "layout-shift", buffered: true });
   });
   if (init) await page.addInitScript(init);
+  if (clock) await page.clock.setFixedTime(clock);
   page.faults = [];
   const seen = new Set();
   page.bytes = { js: 0, css: 0, all: 0 };

@@ -11,6 +11,7 @@ import { budgets } from "./budget.mjs";
 import { large } from "./large.mjs";
 import { capacity } from "./load.mjs";
 import { reports } from "./reports.mjs";
+import { same } from "./same.mjs";
 import { people } from "./people.mjs";
 import { typing } from "./typed.mjs";
 import { watching } from "./watch.mjs";
@@ -400,6 +401,7 @@ await test("a table is saved as CSV", async () => {
   await page.done();
 });
 
+await same(server, { experiment_id, runs });
 await reports(server);
 const bare = await serve(`plan=${models}/plan.ubj`);
 await test("without a record, pages say how to get one", async () => {
