@@ -81,13 +81,7 @@ const pages = [
 
 for (const [name, path, expect, dark] of pages) await look(server, name, path, { expect, dark });
 
-await test("what people typed is text, on every page that shows it", async () => {
-  for (const path of ["/ui/alerts", "/ui/rules?rule=Said", "/ui/experiments", `/ui/experiments/${experiment_id}`, `/ui/runs/${runs[0]}`, `/ui/compare?runs=${runs.slice(0, 3)}`, "/ui/models/churn", "/ui/lineage?id=churn/1", "/ui/audit"]) {
-    const page = await visit(server, path);
-    await page.waitForFunction(() => document.querySelector("main").innerText.includes("onerror="));
-    check(!(await page.evaluate(() => window.hacked || document.querySelector("main img"))), path);
-    await page.done();
-  }
+await test("files and rows of people are shown, and run nothing", async () => { /* all else that is typed: typed.mjs */
   /* files are shown as text, or as pictures that run nothing */
   const page = await visit(server, `/ui/runs/${runs[0]}`, { expect: "page.html", errors: ["Content Security Policy"] });
   for (const name of ["page.html", "drawing.svg", "<img src=x"]) {
@@ -96,19 +90,13 @@ await test("what people typed is text, on every page that shows it", async () =>
     check(!(await page.evaluate(() => window.hacked)), `${name} has run`);
   }
   await page.done();
-  /* rows that somebody pastes, and an address that somebody sends */
+  /* rows that somebody pastes */
   const pasted = await visit(server, `/ui/explain?endpoint=credit&view=many&along=${encodeURIComponent(evil)}`, { expect: "Paste some" });
   await pasted.getByLabel("rows as CSV or JSON").fill(`"${evil.replaceAll('"', '""')}",age\n1,2`);
   await pasted.getByRole("button", { name: "Explain these rows" }).click();
   await wait(500);
   check(!(await pasted.evaluate(() => window.hacked || document.querySelector("main img"))), "a pasted head has run");
   await pasted.done();
-  for (const path of [`/ui/${encodeURIComponent(evil)}`, `/ui/endpoints/${encodeURIComponent(evil)}`, `/ui/reports/${encodeURIComponent(`1~weekly~${evil}`)}`, `/ui/experiments/${experiment_id}?filter=${encodeURIComponent(evil)}&sort=${encodeURIComponent(evil)}`]) {
-    const sent = await visit(server, path, { errors: ["404", "400"] });
-    await wait(300);
-    check(!(await sent.evaluate(() => window.hacked || document.querySelector("main img"))), path);
-    await sent.done();
-  }
 });
 
 await test("the overview is live, and stands still when paused", async () => {
