@@ -99,6 +99,13 @@ static void write_reference(const mw_watch_report *r, mw_buf *out)
                   (unsigned long long)r->reference_rows, (unsigned long long)r->learn_rows);
 }
 
+/* Of a record that several servers share: their counts are in the rows and distances. */
+static void write_servers(const mw_watch_report *r, mw_buf *out)
+{
+    if (r->n_servers + r->n_apart > 1)
+        mw_buf_format(out, ",\"servers\":%zu,\"servers_apart\":%zu", r->n_servers, r->n_apart);
+}
+
 static void write_joint(const drift_page *page, const mw_endpoint_info *info)
 {
     char room[32];
@@ -146,6 +153,7 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
                   r->n_drifted ? "true" : "false", r->n_drifted, (unsigned long long)r->rows,
                   (unsigned long long)r->window_rows);
     write_number(out, "window_seconds", r->window_seconds);
+    write_servers(r, out);
     mw_buf_format(out, ",\"anomalies\":{\"scored\":%llu,\"found\":%llu",
                   (unsigned long long)r->scored_rows, (unsigned long long)r->anomalous_rows);
     write_number(out, "threshold", r->anomaly_threshold);

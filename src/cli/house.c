@@ -8,6 +8,7 @@
 #include "registry/registry.h"
 #include "rollout/rollout.h"
 #include "state.h"
+#include "watch_sharing.h"
 #include "watching.h"
 
 #include <stdlib.h>
@@ -410,6 +411,7 @@ mw_status cli_house_start(cli_house *house, mw_error *err)
     MW_TRY(mw_api_set_reports(house->api, &maker, err));
     if (house->alerts)
         MW_TRY(mw_alerts_start(house->alerts, err));
+    MW_TRY(cli_watch_sharing_start(house->registry, house->monitor, &house->sharing, err));
     return mw_server_start(house->server, err);
 }
 
@@ -420,6 +422,7 @@ void cli_house_close(cli_house *house)
     mw_api_free(house->api); /* its pulse looks at the rollouts */
     mw_conductor_free(house->conductor);
     mw_alerts_close(house->alerts);
+    cli_watch_sharing_end(house->sharing);
     mw_registry_close(house->registry);
     cli_follow_done(house);
     mw_monitor_stop(house->monitor); /* it asks the fleet */

@@ -37,10 +37,11 @@ typedef struct cli_house {
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */
     size_t n_followed;
     uint64_t n_writes_seen;
-    int64_t epoch_seen;             /* of what other processes change (mw_record_deploy_epoch) */
-    struct mw_conductor *conductor; /* NULL: no record */
-    bool breaks_contracts;          /* --contract warn */
-    mw_tls *tls;                    /* NULL: not spoken */
+    int64_t epoch_seen;                /* of what other processes change (mw_record_deploy_epoch) */
+    struct mw_conductor *conductor;    /* NULL: no record */
+    struct cli_watch_sharing *sharing; /* NULL: nobody to watch with */
+    bool breaks_contracts;             /* --contract warn */
+    mw_tls *tls;                       /* NULL: not spoken */
     char url[300]; /* of the first listener: "http://127.0.0.1:8080", "unix:/run/mw.sock" */
 } cli_house;
 

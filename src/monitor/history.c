@@ -71,6 +71,16 @@ watch_slot *watch_slot_at(watch_history *history, watch_span span, uint64_t buck
     return slot;
 }
 
+void watch_slot_clear(watch_history *history, watch_span span, uint64_t bucket)
+{
+    size_t n;
+    watch_slot *slots = watch_slots(history, span, &n), *slot = &slots[bucket % n];
+    if (slot->bucket != bucket)
+        return;
+    free(slot->counts);
+    *slot = (watch_slot){0};
+}
+
 const watch_slot *watch_slot_of(const watch_history *history, watch_span span, uint64_t bucket)
 {
     size_t n;

@@ -60,6 +60,12 @@ void watch_pack_column(mw_buf *out, const watch_column *column)
         mw_pack_number(out, column->reference[i]);
 }
 
+void watch_pack_counts(mw_buf *out, const watch_slot *slot, size_t n_columns)
+{
+    for (size_t k = 0; k < n_columns * WATCH_BINS; k++)
+        mw_pack_whole(out, (&slot->counts[0][0])[k]);
+}
+
 static void put_slots(mw_buf *out, const watch_slot *slots, size_t n, size_t n_columns)
 {
     size_t held = 0;
@@ -71,8 +77,7 @@ static void put_slots(mw_buf *out, const watch_slot *slots, size_t n, size_t n_c
             continue;
         mw_pack_whole(out, slots[i].bucket);
         mw_pack_whole(out, slots[i].rows);
-        for (size_t k = 0; k < n_columns * WATCH_BINS; k++)
-            mw_pack_whole(out, (&slots[i].counts[0][0])[k]);
+        watch_pack_counts(out, &slots[i], n_columns);
     }
 }
 

@@ -187,9 +187,7 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
         return;
     }
     for (uint64_t back = 0; back < r->n; back++) {
-        const watch_slot *slot = watch_slot_of(&version->history, WATCH_MINUTES, r->now - back);
-        for (size_t i = 0; slot && i < WATCH_BINS; i++)
-            counts[i] += slot->counts[c][i];
+        watch_add_counts(version, WATCH_MINUTES, r->now - back, c, counts);
         uint64_t begin_ns = later((r->now - back) * r->bucket_ns, version->first_ns);
         watch_take(found, column, counts, r->now - back - r->first,
                    seconds_between(begin_ns, version->latest_ns));
@@ -199,6 +197,7 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
         return;
     for (size_t i = 0; i < WATCH_BINS; i++)
         counts[i] = (double)version->whole[c * WATCH_BINS + i];
+    watch_add_days_of_others(version, c, counts);
     watch_take(found, column, counts, 0, seconds_between(version->first_ns, version->latest_ns));
 }
 
@@ -225,12 +224,12 @@ static void tell_whole(const watch_version *version, const ring *r, mw_watch_rep
 {
     const watch_column *columns = atomic_load(&version->columns);
     report->state = MW_WATCH_WATCHING;
-    report->rows = version->whole_rows;
+    report->rows = version->whole_rows + watch_rows_of_others(version);
+    report->n_servers = 1 + version->n_others;
+    report->n_apart = version->n_apart;
     report->window_rows = 0;
-    for (uint64_t back = 0; back < r->n; back++) {
-        const watch_slot *slot = watch_slot_of(&version->history, WATCH_MINUTES, r->now - back);
-        report->window_rows += slot ? slot->rows : 0;
-    }
+    for (uint64_t back = 0; back < r->n; back++)
+        report->window_rows += watch_rows_in(version, WATCH_MINUTES, r->now - back);
     uint64_t begin_ns = later((r->now - r->n + 1) * r->bucket_ns, version->first_ns);
     report->window_seconds = seconds_between(begin_ns, version->latest_ns);
     report->watched_since = (double)version->first_ns / 1e9;
@@ -246,9 +245,11 @@ static void tell_whole(const watch_version *version, const ring *r, mw_watch_rep
 /* Another version of its endpoint has taken its place, or nobody asks any. */
 static bool is_inactive(const watch_version *version)
 {
-    uint64_t quiet = version->latest_ns - version->last_ns, others = version->pulse->last_ns;
-    bool is_replaced = others > version->last_ns && quiet >= REPLACED_NS &&
-                       version->latest_ns - others < REPLACED_NS;
+    uint64_t last_ns = later(version->last_ns, version->others_last_ns);
+    uint64_t quiet = version->latest_ns > last_ns ? version->latest_ns - last_ns : 0;
+    uint64_t others = version->pulse->last_ns;
+    bool is_replaced =
+        others > last_ns && quiet >= REPLACED_NS && version->latest_ns - others < REPLACED_NS;
     return is_replaced || quiet >= WATCH_STARTS * version->history.bucket_ns;
 }
 
@@ -404,7 +405,9 @@ void watch_look(watch_version *version, uint64_t now_ns, double alpha)
     free(sums);
     sample(version);
     tell_learned(version);
-    if (gathered && (version->whole_rows != before || version->report.window_rows > 0 ||
+    bool has_news = version->has_news_of_others;
+    version->has_news_of_others = false;
+    if (gathered && (version->whole_rows != before || version->report.window_rows > 0 || has_news ||
                      version->report.state == MW_WATCH_LEARNING ||
                      version->report.is_inactive != is_inactive(version)))
         publish(version, alpha);

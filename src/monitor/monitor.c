@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ struct mw_monitor {
     watch_version *versions[VERSIONS_MAX];
     uint32_t marks[VERSIONS_MAX]; /* of each: what mostly tells it from others, side by side */
     size_t n_versions;
+    char server[33]; /* of this one, over restarts where the folder is ours */
 };
 
 typedef struct cached {
@@ -448,6 +450,40 @@ static void *watch(void *argument)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static void name_server(char server[33])
+{
+    uint64_t words[2];
+    if (getrandom(words, sizeof words, 0) != (ssize_t)sizeof words) {
+        words[0] = (uint64_t)mw_clock_wall_ns();
+        words[1] = mw_clock_ns() ^ (uint64_t)(uintptr_t)server;
+    }
+    *mw_hex_write(server, (const uint8_t *)words, sizeof words) = '\0';
+}
+
+/* The name that it had before, or a new one, which is kept. */
+static void take_name(mw_monitor *monitor)
+{
+    mw_file file;
+    mw_error err;
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof path, "%s/server", monitor->folder);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return;
+    if (access(path, F_OK) == 0 &&
+        mw_file_read(path, sizeof monitor->server, &file, &err) == MW_OK) {
+        bool is_whole = file.size == sizeof monitor->server - 1;
+        for (size_t i = 0; is_whole && i < file.size; i++)
+            is_whole = mw_hex_value(file.data[i]) >= 0;
+        if (is_whole)
+            memcpy(monitor->server, file.data, file.size);
+        mw_file_done(&file);
+        if (is_whole)
+            return;
+    }
+    if (mw_file_write(path, mw_view_of(monitor->server), &err) != MW_OK)
+        mw_log_error(MW_LOG_WARN, "this server's name in a shared watch cannot be kept", &err);
+}
+
 static mw_status open_folder(mw_monitor *monitor, const char *folder, mw_error *err)
 {
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
@@ -460,7 +496,10 @@ static mw_status open_folder(mw_monitor *monitor, const char *folder, mw_error *
         return MW_OK;
     }
     monitor->folder = strdup(folder);
-    return monitor->folder ? MW_OK : mw_fail_memory(err, "the watch");
+    if (!monitor->folder)
+        return mw_fail_memory(err, "the watch");
+    take_name(monitor);
+    return MW_OK;
 }
 
 static mw_status start(mw_monitor *monitor, mw_error *err)
@@ -489,6 +528,7 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     o->alpha = o->alpha > 0 ? o->alpha : 0.05;
     monitor->number = atomic_fetch_add(&n_monitors, 1) + 1;
     monitor->lock_fd = -1;
+    name_server(monitor->server);
     monitor->began_ns = mw_clock_ns();
     monitor->wall_ns = (uint64_t)mw_clock_wall_ns();
     pthread_mutex_init(&monitor->lock, NULL);
@@ -538,6 +578,108 @@ void mw_monitor_free(mw_monitor *monitor)
     if (monitor->lock_fd >= 0)
         close(monitor->lock_fd);
     free(monitor);
+}
+
+/* ---- among the servers of a record ----------------------------------------------------------- */
+
+const char *mw_monitor_server(const mw_monitor *monitor)
+{
+    return monitor->server;
+}
+
+void mw_monitor_each_shared(mw_monitor *monitor,
+                            void (*see)(void *user, const mw_watch_shared *shared), void *user)
+{
+    pthread_mutex_lock(&monitor->lock);
+    size_t n = monitor->n_versions;
+    pthread_mutex_unlock(&monitor->lock);
+    for (size_t i = 0; i < n; i++) { /* versions are only ever added */
+        const watch_version *version = monitor->versions[i];
+        pthread_mutex_lock(&monitor->describing);
+        bool is_shared = version->identity && !version->is_succeeded && version->latest_ns > 0;
+        mw_watch_shared shared = {.endpoint = version->endpoint, .version = version->version};
+        if (is_shared) {
+            shared.identity = mw_view_of(version->identity);
+            shared.profile = version->reference_digest;
+            shared.reference = watch_reference_of(version);
+            shared.rows = version->whole_rows;
+            for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++)
+                shared.now[span] =
+                    version->latest_ns / watch_span_ns(&version->history, (watch_span)span);
+        }
+        pthread_mutex_unlock(&monitor->describing);
+        if (is_shared) /* its identity stays as it is */
+            see(user, &shared);
+    }
+}
+
+/* With the lock of what versions are, which the watcher holds while it counts. */
+static watch_version *hold(mw_monitor *monitor, const mw_watch_shared *of)
+{
+    pthread_mutex_lock(&monitor->lock);
+    watch_version *version = find(monitor, of->endpoint, of->version);
+    pthread_mutex_unlock(&monitor->lock);
+    pthread_mutex_lock(&monitor->describing);
+    return version;
+}
+
+static void release(mw_monitor *monitor)
+{
+    pthread_mutex_unlock(&monitor->describing);
+}
+
+bool mw_monitor_pack_reference(mw_monitor *monitor, const mw_watch_shared *of, mw_buf *out)
+{
+    const watch_version *version = hold(monitor, of);
+    bool is_whole = version && watch_is_whole(version);
+    if (is_whole)
+        watch_pack_reference(version, out);
+    release(monitor);
+    return is_whole && !out->failed;
+}
+
+mw_status mw_monitor_take_reference(mw_monitor *monitor, const mw_watch_shared *of, mw_view bytes,
+                                    mw_error *err)
+{
+    watch_version *version = hold(monitor, of);
+    mw_status status = MW_OK;
+    if (version) {
+        watch_look(version, wall_ns(monitor), monitor->options.alpha);
+        status = watch_take_reference(version, bytes, err);
+    }
+    release(monitor);
+    return status;
+}
+
+bool mw_monitor_pack_slot(mw_monitor *monitor, const mw_watch_shared *of, int span, uint64_t bucket,
+                          uint64_t *ret_rows, mw_buf *out)
+{
+    const watch_version *version = hold(monitor, of);
+    bool done = version && watch_pack_slot(version, (watch_span)span, bucket, ret_rows, out);
+    release(monitor);
+    return done;
+}
+
+mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int span, uint64_t bucket,
+                          const uint64_t *rows, const mw_view *counts, size_t n, mw_error *err)
+{
+    watch_version *version = hold(monitor, of);
+    mw_status status =
+        version ? watch_hear(version, (watch_span)span, bucket, rows, counts, n, err) : MW_OK;
+    release(monitor);
+    return status;
+}
+
+void mw_monitor_note_servers(mw_monitor *monitor, const mw_watch_shared *of, size_t n_others,
+                             size_t n_apart)
+{
+    watch_version *version = hold(monitor, of);
+    if (version && (version->n_others != n_others || version->n_apart != n_apart)) {
+        version->n_others = n_others;
+        version->n_apart = n_apart;
+        version->has_news_of_others = true;
+    }
+    release(monitor);
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */

@@ -128,6 +128,10 @@ typedef struct mw_watch_report {
     uint64_t rows;        /* watched since, all */
     uint64_t window_rows; /* of them, in the ring */
     double window_seconds;
+    /* Of servers that share a record (below): this one and those that were heard of in the last
+     * minutes; and those of them that watch against another reference, whose counts are left out.
+     */
+    size_t n_servers, n_apart;
     size_t n_features, n_outputs; /* watched; n_features + n_outputs columns */
     bool is_cut;                  /* the model has more columns than are watched */
     size_t n_drifted;
@@ -303,6 +307,56 @@ typedef struct mw_watch_decay_window {
  * out. ret_windows holds MW_WATCH_DECAY_WINDOWS. Any thread. Returns how many. */
 size_t mw_monitor_decay_windows(mw_monitor *monitor, const char *endpoint, unsigned version,
                                 mw_watch_decay_window *ret_windows);
+
+/* ---- among the servers of a record ------------------------------------------------------------
+ *
+ * Counts of bins add up where the bins are the same. So servers agree on the reference, and tell
+ * each other their slots: what a minute, an hour or a day has counted so far.
+ *
+ *     first to have a reference --> record --> the others take it, and count from then on by it
+ *     own slots --> record --> sums of the others' --> windows, series, histograms, evidence
+ *
+ * Who carries them is the caller; nothing here waits for him. A slot that is told again takes the
+ * place of what it said before, so that nothing is counted twice. Minutes are by each server's own
+ * clock. What is made of single rows (quantiles, columns together, anomalies, decay) stays each
+ * server's own. */
+
+enum { MW_WATCH_SHARED_SPANS = 3 }; /* minutes, hours, days */
+
+typedef struct mw_watch_shared {
+    const char *endpoint;
+    unsigned version;
+    mw_view identity;
+    uint64_t profile;                    /* digest of the training profile; 0: all is learned */
+    uint64_t reference;                  /* digest of all columns; 0: it is not whole yet */
+    uint64_t rows;                       /* counted so far, of this server */
+    uint64_t now[MW_WATCH_SHARED_SPANS]; /* the buckets of now */
+} mw_watch_shared;
+
+/* Of this server over restarts, where its folder is its own; 32 hex digits. */
+const char *mw_monitor_server(const mw_monitor *monitor);
+/* The versions that are served and have an identity; the texts are borrowed for the call. */
+void mw_monitor_each_shared(mw_monitor *monitor,
+                            void (*see)(void *user, const mw_watch_shared *shared), void *user);
+/* The whole reference as bytes; false: it is not whole, or no such version. */
+bool mw_monitor_pack_reference(mw_monitor *monitor, const mw_watch_shared *of, mw_buf *out);
+/* Another server's takes the place of what this one learned: its counts begin anew, by the other's
+ * bins. Fails: MW_BAD_DATA (MW8011), MW_NO_MEMORY; nothing is changed then. */
+MW_CHECKED mw_status mw_monitor_take_reference(mw_monitor *monitor, const mw_watch_shared *of,
+                                               mw_view bytes, mw_error *err);
+/* What a bucket has counted here so far; false: nothing. */
+bool mw_monitor_pack_slot(mw_monitor *monitor, const mw_watch_shared *of, int span, uint64_t bucket,
+                          uint64_t *ret_rows, mw_buf *out);
+/* What all other servers have counted in it: (rows[i], counts[i]) each. Fails: MW_BAD_DATA
+ * (MW8011), MW_NO_MEMORY; nothing is changed then. */
+MW_CHECKED mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int span,
+                                     uint64_t bucket, const uint64_t *rows, const mw_view *counts,
+                                     size_t n, mw_error *err);
+/* How many others were heard of lately, and have another reference. */
+void mw_monitor_note_servers(mw_monitor *monitor, const mw_watch_shared *of, size_t n_others,
+                             size_t n_apart);
+/* How many buckets back of now are kept of a span. */
+uint64_t mw_monitor_kept(int span);
 
 /* Bytes held. */
 size_t mw_monitor_memory_bytes(mw_monitor *monitor);

@@ -17,6 +17,8 @@
 
 enum { BLOCK = 256 };
 
+static void set_rarities(watch_scorer *scorer, const watch_column *columns);
+
 void watch_scorer_free(watch_scorer *scorer)
 {
     if (!scorer)
@@ -24,6 +26,36 @@ void watch_scorer_free(watch_scorer *scorer)
     mw_isolation_free(scorer->forest);
     free(scorer->bounds);
     free(scorer->rarities);
+    free(scorer);
+}
+
+/* The same by other bins of categories; the one before stays as long as the version: a thread may
+ * still ask it. */
+bool watch_scorer_follow(watch_version *version, const watch_column *columns)
+{
+    watch_scorer *before = atomic_load(&version->scorer);
+    if (!before)
+        return true;
+    watch_scorer *scorer = calloc(1, sizeof *scorer);
+    double *rarities = calloc(before->n * WATCH_BINS, sizeof *rarities);
+    if (!scorer || !rarities || version->scorer_before) {
+        free(scorer);
+        free(rarities);
+        return false;
+    }
+    *scorer = *before; /* bounds and forest are the same ones */
+    scorer->rarities = rarities;
+    set_rarities(scorer, columns);
+    version->scorer_before = before;
+    atomic_store(&version->scorer, scorer);
+    return true;
+}
+
+/* Of one whose bounds and forest another has. */
+void watch_scorer_free_shell(watch_scorer *scorer)
+{
+    if (scorer)
+        free(scorer->rarities);
     free(scorer);
 }
 

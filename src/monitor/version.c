@@ -45,7 +45,8 @@ watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n
     version->report = (mw_watch_report){.learn_rows = learn_rows,
                                         .n_features = version->n_features,
                                         .n_outputs = version->n_outputs,
-                                        .is_cut = version->is_cut};
+                                        .is_cut = version->is_cut,
+                                        .n_servers = 1};
     if (version->pulse && fill(version))
         return version;
     watch_version_free(version);
@@ -60,12 +61,14 @@ void watch_version_free(watch_version *version)
     free(version->is_category);
     free(version->bounds);
     watch_scorer_free(atomic_load(&version->scorer));
+    watch_scorer_free_shell(version->scorer_before);
     watch_joint_free(version->joint);
     free(version->learned);
     free(version->seen);
     free(version->whole);
     free(version->found);
     watch_history_done(&version->history);
+    watch_forget_others(version);
     watch_drop_samples(version);
     watch_sample_done(&version->sample);
     watch_decay_free(version->decay);
@@ -97,6 +100,8 @@ size_t watch_version_bytes(const watch_version *version)
 {
     size_t cells = version->n_columns * WATCH_BINS, bytes = sizeof *version;
     bytes += 2 * cells * sizeof(uint64_t) + watch_history_bytes(&version->history);
+    if (version->others)
+        bytes += sizeof *version->others + watch_history_bytes(version->others);
     for (size_t l = 0; l < WATCH_LANES; l++)
         bytes += atomic_load(&version->lanes[l]) ? cells * sizeof(uint64_t) : 0;
     if (atomic_load(&version->columns))

@@ -71,6 +71,8 @@ watch_slot *watch_slots(watch_history *history, watch_span span, size_t *ret_n);
 watch_slot *watch_slot_at(watch_history *history, watch_span span, uint64_t bucket);
 /* The same to look at; NULL where nothing came. */
 const watch_slot *watch_slot_of(const watch_history *history, watch_span span, uint64_t bucket);
+/* The slot is as if nothing had come in its time. */
+void watch_slot_clear(watch_history *history, watch_span span, uint64_t bucket);
 
 /* ---- sample.c: some rows of each second, for the watcher --------------------------------------
  */
@@ -306,6 +308,7 @@ typedef struct watch_version {
     size_t n_retired;
     mw_anomaly_bound *bounds;       /* n_columns; of the profile, else not known */
     _Atomic(watch_scorer *) scorer; /* NULL until the first rows are there; made once */
+    watch_scorer *scorer_before;    /* NULL; by bins that were given up, with the same forest */
     _Atomic(watch_joint *) joint;   /* the same; others look at its size alone */
     watch_sample sample;            /* open once there are columns, while rows come */
     _Atomic(watch_lane *) lanes[WATCH_LANES];
@@ -319,6 +322,10 @@ typedef struct watch_version {
     watch_run *runs;  /* n_features; NULL: no row was sampled so far */
     watch_repeats repeats;
     watch_history history;
+    watch_history *others; /* what other servers have counted (share.c); NULL: nothing was heard */
+    uint64_t others_first_ns, others_last_ns; /* begin of its first bucket, of its last minute */
+    bool has_news_of_others;
+    size_t n_others, n_apart;     /* servers heard of lately; those with another reference */
     uint64_t first_ns, latest_ns; /* wall clock: when watching began, and the last look */
     uint64_t *whole, whole_rows;  /* all since the beginning */
     uint64_t saved_rows, saved_ns;
@@ -392,6 +399,9 @@ watch_scorer *watch_scorer_make(const watch_version *version, const watch_column
 watch_scorer *watch_scorer_again(const watch_column *columns, size_t n_features,
                                  mw_anomaly_bound *bounds, mw_isolation *forest, double threshold);
 void watch_scorer_free(watch_scorer *scorer);
+/* Once: false when it was done before, or memory is gone. */
+bool watch_scorer_follow(watch_version *version, const watch_column *columns);
+void watch_scorer_free_shell(watch_scorer *scorer);
 size_t watch_scorer_bytes(const watch_scorer *scorer);
 /* 0..1 a row. False: the first rows are not there yet. */
 bool watch_score(const watch_version *version, const mw_matrix *rows, size_t n_rows,
@@ -423,6 +433,31 @@ mw_watch_bin watch_bin_told(const watch_column *column, size_t bin);
 size_t watch_bins(watch_version *version, size_t c, double seconds, double until,
                   mw_watch_bin *ret_bins);
 
+/* ---- share.c: what other servers have counted -------------------------------------------------
+ */
+
+/* Rows of a bucket, of this server and the others. */
+uint64_t watch_rows_in(const watch_version *version, watch_span span, uint64_t bucket);
+/* Their counts of a column are added to (WATCH_BINS). */
+void watch_add_counts(const watch_version *version, watch_span span, uint64_t bucket, size_t c,
+                      double *counts);
+void watch_forget_others(watch_version *version);
+/* When anybody began to watch. */
+uint64_t watch_begin_ns(const watch_version *version);
+/* What others had in all days that are kept: rows, and counts of a column, which are added. */
+uint64_t watch_rows_of_others(const watch_version *version);
+void watch_add_days_of_others(const watch_version *version, size_t c, double *counts);
+/* What mw_monitor_pack_reference and its kin do, to one version. watch_reference_of: 0, it is not
+ * whole. */
+uint64_t watch_reference_of(const watch_version *version);
+void watch_pack_reference(const watch_version *version, mw_buf *out);
+bool watch_pack_slot(const watch_version *version, watch_span span, uint64_t bucket,
+                     uint64_t *ret_rows, mw_buf *out);
+MW_CHECKED mw_status watch_take_reference(watch_version *version, mw_view bytes, mw_error *err);
+MW_CHECKED mw_status watch_hear(watch_version *version, watch_span span, uint64_t bucket,
+                                const uint64_t *rows, const mw_view *counts, size_t n,
+                                mw_error *err);
+
 /* ---- keep.c: what survives a restart --------------------------------------------------------- */
 
 void watch_write(const watch_version *version, mw_buf *out);
@@ -439,6 +474,8 @@ void watch_seal(mw_buf *out, size_t begin);
 MW_CHECKED bool watch_unseal(mw_view text, mw_unpack *ret_in);
 void watch_pack_column(mw_buf *out, const watch_column *column);
 MW_CHECKED bool watch_unpack_column(mw_unpack *in, watch_column *column);
+/* The counts of a slot, (n_columns, WATCH_BINS). */
+void watch_pack_counts(mw_buf *out, const watch_slot *slot, size_t n_columns);
 
 /* ---- sweep.c: files of versions that are gone. Returns how many were removed. */
 size_t watch_sweep(const char *folder, uint64_t bytes_max);

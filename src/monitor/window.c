@@ -28,29 +28,23 @@ static stretch stretch_of(const watch_version *version, double seconds)
         s.span++;
     s.span_ns = watch_span_ns(&version->history, s.span);
     double n = fmin(ceil(wanted_ns / (double)s.span_ns), (double)counts[s.span]);
-    uint64_t back = n < 1 ? 0 : (uint64_t)n - 1, begin = version->first_ns / s.span_ns;
+    uint64_t back = n < 1 ? 0 : (uint64_t)n - 1, begin = watch_begin_ns(version) / s.span_ns;
     s.last = version->latest_ns / s.span_ns;
     s.first = s.last > begin + back ? s.last - back : begin;
     return s;
-}
-
-static void add_slot(double *counts, const watch_slot *slot, size_t c)
-{
-    for (size_t i = 0; slot && i < WATCH_BINS; i++)
-        counts[i] += slot->counts[c][i];
 }
 
 static void sum_column(const watch_version *version, const stretch *s, size_t c, double *ret_counts)
 {
     memset(ret_counts, 0, WATCH_BINS * sizeof *ret_counts);
     for (uint64_t b = s->first; b <= s->last; b++)
-        add_slot(ret_counts, watch_slot_of(&version->history, s->span, b), c);
+        watch_add_counts(version, s->span, b, c, ret_counts);
 }
 
 static double begin_of(const watch_version *version, const stretch *s)
 {
-    uint64_t begin = s->first * s->span_ns;
-    return (double)(begin > version->first_ns ? begin : version->first_ns) / 1e9;
+    uint64_t begin = s->first * s->span_ns, first_ns = watch_begin_ns(version);
+    return (double)(begin > first_ns ? begin : first_ns) / 1e9;
 }
 
 /* ---- a report over another window ------------------------------------------------------------ */
@@ -61,10 +55,8 @@ void watch_window(watch_version *version, double seconds, mw_watch_report *repor
     const watch_column *known = atomic_load(&version->columns);
     stretch s = stretch_of(version, seconds);
     report->window_rows = 0;
-    for (uint64_t b = s.first; b <= s.last; b++) {
-        const watch_slot *slot = watch_slot_of(&version->history, s.span, b);
-        report->window_rows += slot ? slot->rows : 0;
-    }
+    for (uint64_t b = s.first; b <= s.last; b++)
+        report->window_rows += watch_rows_in(version, s.span, b);
     report->window_seconds = (double)version->latest_ns / 1e9 - begin_of(version, &s);
     for (size_t c = 0; known && c < version->n_columns && c < room; c++) {
         double counts[WATCH_BINS];
@@ -100,12 +92,12 @@ static void sum_point(const watch_version *version, const stretch *s, uint64_t b
                       bool trailing, double *counts)
 {
     memset(counts, 0, WATCH_BINS * sizeof *counts);
-    add_slot(counts, watch_slot_of(&version->history, s->span, bucket), c);
+    watch_add_counts(version, s->span, bucket, c, counts);
     if (!trailing || s->span != WATCH_MINUTES || watch_sum(counts) == 0)
         return;
     for (uint64_t back = 1; back < TRAILING && back <= bucket && watch_sum(counts) < ENOUGH_ROWS;
          back++)
-        add_slot(counts, watch_slot_of(&version->history, s->span, bucket - back), c);
+        watch_add_counts(version, s->span, bucket - back, c, counts);
 }
 
 static void fill_series(const watch_version *version, const stretch *s, mw_watch_measure measure,
@@ -113,9 +105,8 @@ static void fill_series(const watch_version *version, const stretch *s, mw_watch
 {
     const watch_column *known = atomic_load(&version->columns);
     for (size_t i = 0; i < series->n_points; i++) {
-        const watch_slot *slot = watch_slot_of(&version->history, s->span, s->first + i);
         series->t[i] = (double)((s->first + i) * s->span_ns) / 1e9;
-        series->rows[i] = slot ? (double)slot->rows : 0;
+        series->rows[i] = (double)watch_rows_in(version, s->span, s->first + i);
         for (size_t c = 0; c < version->n_columns; c++) {
             double counts[WATCH_BINS], *to = &series->values[c * series->n_points + i];
             *to = (double)NAN;

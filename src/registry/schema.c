@@ -272,7 +272,18 @@ static const char step_13[] =
     " rationale TEXT, metadata TEXT, span_id TEXT, overrides TEXT, valid INTEGER NOT NULL,"
     " created INTEGER NOT NULL, updated INTEGER NOT NULL) STRICT;"
     "CREATE INDEX trace_assessments_of ON trace_assessments(trace, kind, key);";
+/* What servers that share a record tell each other of their watch (watch_record.h). */
+static const char step_14[] =
+    "CREATE TABLE watch_references(endpoint TEXT NOT NULL, identity TEXT NOT NULL,"
+    " profile INTEGER NOT NULL, server TEXT NOT NULL, made INTEGER NOT NULL,"
+    " columns TEXT NOT NULL, PRIMARY KEY(endpoint, identity, profile)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE watch_slots(endpoint TEXT NOT NULL, identity TEXT NOT NULL,"
+    " span INTEGER NOT NULL, bucket INTEGER NOT NULL, server TEXT NOT NULL,"
+    " reference INTEGER NOT NULL, n_rows INTEGER NOT NULL, counts TEXT NOT NULL,"
+    " told INTEGER NOT NULL, PRIMARY KEY(endpoint, identity, span, bucket, server))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX watch_slots_told ON watch_slots(server, told);";
 
-const char *const record_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6, step_7,
-                                    step_8, step_9, step_10, step_11, step_12, step_13};
+const char *const record_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6,  step_7,
+                                    step_8, step_9, step_10, step_11, step_12, step_13, step_14};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -302,6 +302,76 @@ def test_rollout_by_the_sum(postgres, tmp_path):
     assert servers[1].stop() == 0
 
 
+def ask_many(server, n, shift, seed):
+    rows = [[value + shift, (value * 7) % 1] for value in random_values(n, seed)]
+    reply = requests.post(f"{server.url}/endpoints/credit/invocations", timeout=20,
+                          json={"dataframe_split": {"columns": ["a", "b"], "data": rows}})
+    assert reply.status_code == 200, reply.text
+
+
+def random_values(n, seed):
+    values = []
+    for _ in range(n):
+        seed = (seed * 6364136223846793005 + 1442695040888963407) % 2**64
+        values.append((seed >> 11) / 2**53)
+    return values
+
+
+def test_two_servers_watch_together(postgres, tmp_path):
+    """Half of the rows each: both tell what one would that saw all of them, also when the other is
+    killed, begins again, or learned another reference."""
+    first = Server(tmp_path, "--record", "r", "--store", postgres.make("watch"))
+    put_versions(first.url, tmp_path)
+    first.stop()
+    folders = [tmp_path / "one", tmp_path / "two"]
+
+    def begin(folder):
+        folder.mkdir(exist_ok=True)
+        return Server(folder, "credit=models:/credit@champion", "--record", tmp_path / "r")
+
+    def drift(server, query=""):
+        return server.get(f"/mw/v1/endpoints/credit/drift{query}").json()
+
+    def together(n_rows):
+        return lambda: all(drift(s).get("servers") == 2 and drift(s)["rows"] == n_rows
+                           for s in servers)
+    servers = [begin(folder) for folder in folders]
+    for i in range(11):  # each learns its own reference; one of the two is taken by both
+        ask_many(servers[0], 200, 0, i)
+        ask_many(servers[1], 200, 0.02, 100 + i)
+    same = "SELECT count(DISTINCT reference) = 1 AND count(DISTINCT server) = 2 FROM"
+    watched = f"{same} millwright.watch_slots"
+    begun = [drift(s)["rows"] for s in servers]
+    assert all(rows <= 200 for rows in begun)
+    end = time.monotonic() + 60
+    while postgres.sql("watch", watched) != "t":
+        assert time.monotonic() < end, [s.said() for s in servers]
+        for i, server in enumerate(servers):
+            ask_many(server, 10, 0, int(time.monotonic() * 1000) + i)
+        time.sleep(0.2)
+    wait_for(lambda: drift(servers[0])["rows"] == drift(servers[1])["rows"] > 0, 30)
+    for i in range(10):
+        ask_many(servers[i % 2], 200, 0.7 if i % 2 else 0, 200 + i)
+    wait_for(lambda: drift(servers[0])["rows"] == drift(servers[1])["rows"] >= 2000, 30)
+    rows = drift(servers[0])["rows"]
+    told = [drift(s, "?window=1h") for s in servers]
+    assert told[0]["window_rows"] == told[1]["window_rows"] >= 2000
+    for mine, theirs in zip(told[0]["features"], told[1]["features"]):
+        assert mine["psi"] == theirs["psi"] and mine["missing_share"] == theirs["missing_share"]
+    assert told[0]["features"][0]["psi"] > 0.2  # the first server saw none of it
+    wait_for(lambda: all(drift(s)["drifted"] for s in servers), 30)
+    # one is killed: what it told stays; it begins again, and nothing is counted twice
+    servers[1].process.kill()
+    servers[1].process.wait()
+    servers[1].process.stdout.close()
+    assert drift(servers[0])["rows"] == rows
+    servers[1] = begin(folders[1])
+    wait_for(lambda: drift(servers[1])["rows"] == rows, 30)
+    ask_many(servers[1], 100, 0.7, 999)
+    wait_for(together(rows + 100), 30)
+    assert [s.stop() for s in servers] == [0, 0]
+
+
 def test_killed_under_load(postgres, tmp_path):
     """Whatever was acknowledged is there, predictions go on, and all comes back by itself."""
     first = Server(tmp_path, "--record", "r", "--store", postgres.make("killed"))

@@ -1,0 +1,410 @@
+/* Again and again, for every version that is watched; a twentieth of the time at most:
+ *
+ *     reference   nobody has one: ours, once it is whole; else the first that was given
+ *     tell        what the minute, hour and day of now have counted so far
+ *     hear        buckets that others have told of since, all others of a bucket added up
+ *
+ * A process that begins tells all that it has and hears all that is there: nothing is counted twice
+ * by being told again, and what a record that was away has missed is told when it is back. */
+#include "watch_sharing.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    PAUSE_MS = 1000,
+    PAUSE_MOST_MS = 60 * 1000,
+    PAUSES_A_TURN = 20,
+    LATELY_MS = 3 * 60 * 1000,
+    TRIM_MS = 60 * 60 * 1000,
+    MEMORY_BYTES_MAX = 256 << 20,
+    SERVERS_MAX = 64 /* of which each version remembers what was heard; all are heard */
+};
+#define LONG_MS (INT64_C(32) * 24 * 3600 * 1000)
+
+typedef struct heard {
+    char server[40];
+    int64_t told;
+} heard;
+
+/* A version, as it was shared last. */
+typedef struct sharer {
+    struct sharer *next;
+    char *endpoint;
+    unsigned version;
+    uint64_t reference; /* that the servers have agreed on; 0: not yet */
+    uint64_t rows, now[MW_WATCH_SHARED_SPANS];
+    bool has_told, is_refused;
+    heard from[SERVERS_MAX];
+    size_t n_from;
+} sharer;
+
+struct cli_watch_sharing {
+    mw_registry *registry;
+    mw_monitor *monitor;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool ends, is_away;
+    sharer *first;
+    int64_t told;       /* grows with each slot that is told; 0: not known yet */
+    int64_t trimmed_ms; /* when what is old was last removed */
+    bool trims;         /* in this turn */
+    unsigned pause_ms;
+    mw_arena arena; /* of a turn */
+};
+
+/* What a transaction is about. */
+typedef struct turn {
+    cli_watch_sharing *sharing;
+    sharer *sharer;
+    const mw_watch_shared *shared;
+    mw_shared_watch watch;
+    mw_view bytes, agreed; /* of a reference */
+    int64_t told;
+} turn;
+
+/* ---- versions -------------------------------------------------------------------------------- */
+
+static sharer *sharer_of(cli_watch_sharing *sharing, const mw_watch_shared *shared)
+{
+    sharer *one = sharing->first;
+    while (one && (one->version != shared->version || strcmp(one->endpoint, shared->endpoint) != 0))
+        one = one->next;
+    if (one)
+        return one;
+    one = calloc(1, sizeof *one);
+    if (one)
+        one->endpoint = strdup(shared->endpoint);
+    if (!one || !one->endpoint) {
+        free(one);
+        return NULL;
+    }
+    one->version = shared->version;
+    one->next = sharing->first;
+    sharing->first = one;
+    return one;
+}
+
+/* By another reference all is told and heard from the beginning. */
+static void settle(sharer *one, uint64_t reference)
+{
+    one->reference = reference;
+    one->has_told = false;
+    one->rows = 0;
+    one->n_from = 0;
+}
+
+/* ---- reference ------------------------------------------------------------------------------- */
+
+static mw_status share_reference(mw_record *record, void *given, mw_error *err)
+{
+    turn *t = given;
+    return mw_record_share_reference(record, &t->watch, t->bytes, &t->agreed, err);
+}
+
+static mw_status take_reference(turn *t, mw_error *err)
+{
+    mw_status status = mw_monitor_take_reference(t->sharing->monitor, t->shared, t->agreed, err);
+    if (status == MW_OK)
+        mw_log(MW_LOG_INFO, "'%s' is watched against the reference of another server",
+               t->shared->endpoint);
+    else if (t->shared->reference)
+        settle(t->sharer, t->shared->reference); /* apart from the others, and they say so */
+    return status;
+}
+
+/* Whether this server counts by the reference of all. */
+static mw_status agree(turn *t, bool *ret_agreed, mw_error *err)
+{
+    mw_buf own;
+    const mw_watch_shared *shared = t->shared;
+    mw_registry *registry = t->sharing->registry;
+    *ret_agreed = shared->reference && t->sharer->reference == shared->reference;
+    if (*ret_agreed)
+        return MW_OK;
+    mw_buf_init(&own, MW_LIMIT_WATCH_FILE_BYTES);
+    bool is_whole = mw_monitor_pack_reference(t->sharing->monitor, shared, &own);
+    t->bytes = is_whole ? mw_buf_as_view(&own) : (mw_view){NULL, 0};
+    mw_status status =
+        is_whole ? mw_registry_write(registry, &t->sharing->arena, share_reference, t, err)
+                 : mw_registry_read(registry, &t->sharing->arena, share_reference, t, err);
+    if (status == MW_OK && t->agreed.data && is_whole && mw_view_equal(t->agreed, t->bytes)) {
+        settle(t->sharer, shared->reference);
+        *ret_agreed = true;
+    } else if (status == MW_OK && t->agreed.data) {
+        status = take_reference(t, err);
+    }
+    mw_buf_done(&own);
+    return status;
+}
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+static mw_status tell_bucket(mw_record *record, turn *t, int span, uint64_t bucket, mw_error *err)
+{
+    mw_buf counts;
+    mw_shared_slot slot = {.span = span, .bucket = (int64_t)bucket, .told = ++t->told};
+    mw_buf_init(&counts, MW_LIMIT_WATCH_FILE_BYTES);
+    mw_status status = MW_OK;
+    if (mw_monitor_pack_slot(t->sharing->monitor, t->shared, span, bucket, &slot.rows, &counts)) {
+        slot.counts = mw_buf_as_view(&counts);
+        status = mw_record_tell_slot(record, &t->watch, &slot, err);
+    }
+    mw_buf_done(&counts);
+    return status;
+}
+
+/* The buckets since it was told last, which may have grown then. */
+static mw_status tell_span(mw_record *record, turn *t, int span, mw_error *err)
+{
+    const sharer *one = t->sharer;
+    uint64_t now = t->shared->now[span], kept = mw_monitor_kept(span);
+    uint64_t from = one->has_told ? one->now[span] : 0;
+    if (from + kept <= now)
+        from = now - kept + 1;
+    for (uint64_t bucket = from; bucket <= now; bucket++)
+        MW_TRY(tell_bucket(record, t, span, bucket, err));
+    return MW_OK;
+}
+
+static mw_status tell(mw_record *record, void *given, mw_error *err)
+{
+    turn *t = given;
+    t->told = t->sharing->told; /* a transaction may be tried again */
+    if (t->told == 0)
+        MW_TRY(mw_record_last_told(record, t->watch.server, &t->told, err));
+    if (t->told < mw_clock_wall_ms())
+        t->told = mw_clock_wall_ms();
+    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++)
+        MW_TRY(tell_span(record, t, span, err));
+    if (!t->sharing->trims)
+        return MW_OK;
+    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++) {
+        int64_t oldest = (int64_t)(t->shared->now[span] - mw_monitor_kept(span)) + 1;
+        MW_TRY(mw_record_trim_slots(record, &t->watch, span, oldest, mw_clock_wall_ms() - LONG_MS,
+                                    err));
+    }
+    return MW_OK;
+}
+
+static mw_status tell_others(turn *t, mw_error *err)
+{
+    sharer *one = t->sharer;
+    bool is_same =
+        one->has_told && one->rows == t->shared->rows && one->now[0] == t->shared->now[0];
+    if (is_same)
+        return MW_OK;
+    MW_TRY(mw_registry_write(t->sharing->registry, &t->sharing->arena, tell, t, err));
+    t->sharing->told = t->told;
+    one->has_told = true;
+    one->rows = t->shared->rows;
+    memcpy(one->now, t->shared->now, sizeof one->now);
+    return MW_OK;
+}
+
+/* ---- hearing --------------------------------------------------------------------------------- */
+
+/* NULL: there are too many to remember; all of it is heard again each time. */
+static heard *heard_of(sharer *one, mw_view server)
+{
+    for (size_t i = 0; i < one->n_from; i++)
+        if (mw_view_is(server, one->from[i].server))
+            return &one->from[i];
+    if (one->n_from == SERVERS_MAX || server.size >= sizeof one->from->server)
+        return NULL;
+    heard *from = &one->from[one->n_from++];
+    snprintf(from->server, sizeof from->server, "%.*s", MW_VIEW_ARG(server));
+    from->told = 0;
+    return from;
+}
+
+static mw_status hear_bucket(mw_record *record, const turn *t, const mw_shared_slot *which,
+                             mw_error *err)
+{
+    mw_shared_slots found;
+    if (which->span < 0 || which->span >= MW_WATCH_SHARED_SPANS || which->bucket < 0)
+        return MW_OK;
+    MW_TRY(mw_record_hear_slot(record, &t->watch, which->span, which->bucket, &found, err));
+    uint64_t *rows = mw_arena_take(record->arena, (found.count + 1) * sizeof *rows);
+    mw_view *counts = mw_arena_take(record->arena, (found.count + 1) * sizeof *counts);
+    if (!rows || !counts)
+        return mw_fail_memory(err, "counts of other servers");
+    for (size_t i = 0; i < found.count; i++) {
+        rows[i] = found.items[i].rows;
+        counts[i] = found.items[i].counts;
+    }
+    return mw_monitor_hear(t->sharing->monitor, t->shared, (int)which->span,
+                           (uint64_t)which->bucket, rows, counts, found.count, err);
+}
+
+static mw_status hear_server(mw_record *record, const turn *t, const mw_sharing_server *server,
+                             mw_error *err)
+{
+    mw_shared_slots news;
+    heard *from = heard_of(t->sharer, server->server);
+    int64_t since = from ? from->told : 0;
+    if (server->told <= since)
+        return MW_OK;
+    MW_TRY(mw_record_told_since(record, &t->watch, server->server, since, &news, err));
+    for (size_t i = 0; i < news.count; i++)
+        MW_TRY(hear_bucket(record, t, &news.items[i], err));
+    if (from)
+        from->told = server->told;
+    return MW_OK;
+}
+
+static mw_status hear(mw_record *record, void *given, mw_error *err)
+{
+    turn *t = given;
+    mw_sharing_servers servers;
+    size_t n_others = 0, n_apart = 0;
+    MW_TRY(mw_record_sharing_servers(record, &t->watch, &servers, err));
+    for (size_t i = 0; i < servers.count; i++) {
+        const mw_sharing_server *server = &servers.items[i];
+        bool is_late = mw_clock_wall_ms() - server->told > LATELY_MS;
+        n_others += !is_late && !server->is_apart;
+        n_apart += !is_late && server->is_apart;
+        if (!server->is_apart)
+            MW_TRY(hear_server(record, t, server, err));
+    }
+    mw_monitor_note_servers(t->sharing->monitor, t->shared, n_others, n_apart);
+    return MW_OK;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static mw_status share(turn *t, mw_error *err)
+{
+    bool is_agreed;
+    MW_TRY(agree(t, &is_agreed, err));
+    if (!is_agreed)
+        return MW_OK;
+    MW_TRY(tell_others(t, err));
+    return mw_registry_read(t->sharing->registry, &t->sharing->arena, hear, t, err);
+}
+
+/* Said once, until it works again. */
+static void note_failure(cli_watch_sharing *sharing, sharer *one, const mw_error *err)
+{
+    bool is_away = err->status == MW_BUSY || err->status == MW_IO;
+    bool *is_told = is_away ? &sharing->is_away : &one->is_refused;
+    if (!*is_told)
+        mw_log_error(MW_LOG_WARN, "the watch of other servers is not there", err);
+    *is_told = true;
+}
+
+static void share_one(void *user, const mw_watch_shared *shared)
+{
+    mw_error err;
+    cli_watch_sharing *sharing = user;
+    sharer *one = sharer_of(sharing, shared);
+    if (!one)
+        return; /* the next turn tries again */
+    turn t = {.sharing = sharing,
+              .sharer = one,
+              .shared = shared,
+              .watch = {.endpoint = mw_view_of(shared->endpoint),
+                        .identity = shared->identity,
+                        .server = mw_view_of(mw_monitor_server(sharing->monitor)),
+                        .profile = shared->profile,
+                        .reference = shared->reference}};
+    mw_arena_reset(&sharing->arena);
+    if (share(&t, &err) != MW_OK)
+        note_failure(sharing, one, &err);
+    else
+        sharing->is_away = one->is_refused = false;
+}
+
+static bool wait_to_end(cli_watch_sharing *sharing)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(sharing->pause_ms % 1000) * 1000000;
+    until.tv_sec += sharing->pause_ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&sharing->lock);
+    if (!sharing->ends)
+        pthread_cond_timedwait(&sharing->wake, &sharing->lock, &until);
+    bool ends = sharing->ends;
+    pthread_mutex_unlock(&sharing->lock);
+    return ends;
+}
+
+static void take_turn(cli_watch_sharing *sharing)
+{
+    uint64_t began_ns = mw_clock_ns();
+    int64_t now_ms = mw_clock_wall_ms();
+    sharing->trims = now_ms - sharing->trimmed_ms >= TRIM_MS || now_ms < sharing->trimmed_ms;
+    mw_monitor_each_shared(sharing->monitor, share_one, sharing);
+    if (sharing->trims)
+        sharing->trimmed_ms = now_ms;
+    uint64_t pause_ms = (mw_clock_ns() - began_ns) * PAUSES_A_TURN / 1000000;
+    sharing->pause_ms = pause_ms < PAUSE_MS        ? PAUSE_MS
+                        : pause_ms > PAUSE_MOST_MS ? PAUSE_MOST_MS
+                                                   : (unsigned)pause_ms;
+}
+
+static void *go_on(void *given)
+{
+    cli_watch_sharing *sharing = given;
+    bool ends;
+    do {
+        ends = wait_to_end(sharing);
+        take_turn(sharing);
+    } while (!ends);
+    return NULL;
+}
+
+static void free_all(cli_watch_sharing *sharing)
+{
+    while (sharing->first) {
+        sharer *one = sharing->first;
+        sharing->first = one->next;
+        free(one->endpoint);
+        free(one);
+    }
+    mw_arena_done(&sharing->arena);
+    pthread_cond_destroy(&sharing->wake);
+    pthread_mutex_destroy(&sharing->lock);
+    free(sharing);
+}
+
+mw_status cli_watch_sharing_start(mw_registry *registry, mw_monitor *monitor,
+                                  cli_watch_sharing **ret_sharing, mw_error *err)
+{
+    pthread_condattr_t monotonic;
+    *ret_sharing = NULL;
+    if (!registry || !monitor || !mw_registry_is_shared(registry))
+        return MW_OK;
+    cli_watch_sharing *sharing = calloc(1, sizeof *sharing);
+    if (!sharing)
+        return mw_fail_memory(err, "the watch of several servers");
+    sharing->registry = registry;
+    sharing->monitor = monitor;
+    sharing->pause_ms = PAUSE_MS;
+    mw_arena_init(&sharing->arena, 64 * MW_KIB, MEMORY_BYTES_MAX);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&sharing->lock, NULL);
+    pthread_cond_init(&sharing->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (mw_thread_start(&sharing->thread, "mw-sharing", go_on, sharing) != 0) {
+        free_all(sharing);
+        return mw_fail_memory(err, "the thread of a watch of several servers");
+    }
+    *ret_sharing = sharing;
+    return MW_OK;
+}
+
+void cli_watch_sharing_end(cli_watch_sharing *sharing)
+{
+    if (!sharing)
+        return;
+    pthread_mutex_lock(&sharing->lock);
+    sharing->ends = true;
+    pthread_cond_signal(&sharing->wake);
+    pthread_mutex_unlock(&sharing->lock);
+    pthread_join(sharing->thread, NULL);
+    free_all(sharing);
+}

@@ -1,0 +1,363 @@
+/* What two servers have counted, added up, is what one that saw all of the rows has counted: to the
+ * bit. References that differ, what is told twice, a server that begins again, damaged bytes. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "monitor/watch.h"
+#include "test.h"
+
+#include "../folder.h"
+#include "pinned.h"
+
+enum { FEATURES = 2, COLUMNS = FEATURES + 1, LEARN = 400, ROWS = 40, SLOT_BYTES = 1 << 16 };
+
+static const char endpoint[] = "shared";
+static mw_monitor *first, *second, *whole;
+
+static mw_monitor *open_watch(const char *folder)
+{
+    mw_monitor *made;
+    mw_monitor_options options = {.learn_rows = LEARN, .without_watcher = true, .folder = folder};
+    static const mw_column columns[FEATURES] = {{.name = MW_VIEW("x"), .type = MW_COLUMN_FLOAT64},
+                                                {.name = MW_VIEW("c"), .type = MW_COLUMN_CATEGORY}};
+    const mw_schema schema = {
+        .columns = (mw_column *)columns, .n_columns = FEATURES, .named = true};
+    const mw_watch_subject subject = {.endpoint = endpoint,
+                                      .version = 1,
+                                      .identity = MW_VIEW("model"),
+                                      .schema = &schema,
+                                      .n_outputs = 1};
+    assert_int_equal(mw_monitor_new(&options, &made, NULL), MW_OK);
+    assert_int_equal(mw_monitor_describe(made, &subject, NULL), MW_OK);
+    return made;
+}
+
+static int begin_three(void **state)
+{
+    (void)state;
+    now_ns = 50 * SECOND;
+    now_ms = 1700000000000;
+    seed = 3;
+    mw_clock_pin(&now_ns, &now_ms);
+    first = open_watch(NULL);
+    second = open_watch(NULL);
+    whole = open_watch(NULL);
+    return 0;
+}
+
+static int end_three(void **state)
+{
+    mw_monitor_free(first);
+    mw_monitor_free(second);
+    monitor = whole;
+    return end(state);
+}
+
+static void pass(uint64_t seconds)
+{
+    now_ns += seconds * SECOND;
+    now_ms += (int64_t)seconds * 1000;
+    mw_monitor_look(first);
+    mw_monitor_look(second);
+    mw_monitor_look(whole);
+}
+
+/* Rows of one request, to a server and to the one that sees all. */
+static void serve(mw_monitor *to, double shift)
+{
+    double rows[ROWS * FEATURES], outputs[ROWS];
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i * FEATURES] = test_chance(&seed) + shift;
+        rows[i * FEATURES + 1] =
+            test_chance(&seed) < 0.1 ? (double)NAN : floor(test_chance(&seed) * 4);
+        outputs[i] = rows[i * FEATURES];
+    }
+    mw_matrix matrix = {rows, MW_FLOAT64, ROWS, FEATURES, FEATURES, 1};
+    mw_monitor_tap(to, endpoint, 1, &matrix, outputs, 1);
+    if (to != whole)
+        mw_monitor_tap(whole, endpoint, 1, &matrix, outputs, 1);
+}
+
+/* ---- who carries it -------------------------------------------------------------------------- */
+
+static mw_watch_shared last_seen;
+
+static void see(void *user, const mw_watch_shared *shared)
+{
+    ++*(size_t *)user;
+    last_seen = *shared;
+}
+
+static mw_watch_shared shared_of(mw_monitor *of)
+{
+    size_t n = 0;
+    mw_monitor_each_shared(of, see, &n);
+    assert_int_equal(n, 1);
+    return last_seen;
+}
+
+static mw_buf reference_of(mw_monitor *of)
+{
+    mw_buf bytes;
+    mw_watch_shared shared = shared_of(of);
+    mw_buf_init(&bytes, MW_MIB);
+    assert_true(mw_monitor_pack_reference(of, &shared, &bytes));
+    return bytes;
+}
+
+static void take(mw_monitor *to, const mw_buf *reference)
+{
+    mw_watch_shared shared = shared_of(to);
+    assert_int_equal(mw_monitor_take_reference(to, &shared, mw_buf_as_view(reference), NULL),
+                     MW_OK);
+}
+
+/* All that `from` has counted, to the other one. */
+static void carry(mw_monitor *from, mw_monitor *to)
+{
+    mw_watch_shared mine = shared_of(from), theirs = shared_of(to);
+    assert_true(mine.reference != 0 && mine.reference == theirs.reference);
+    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++) {
+        uint64_t kept = mw_monitor_kept(span);
+        for (uint64_t b = mine.now[span] + 1 - kept; b <= mine.now[span]; b++) {
+            mw_buf counts;
+            uint64_t rows;
+            mw_buf_init(&counts, SLOT_BYTES);
+            if (mw_monitor_pack_slot(from, &mine, span, b, &rows, &counts)) {
+                mw_view bytes = mw_buf_as_view(&counts);
+                assert_int_equal(mw_monitor_hear(to, &theirs, span, b, &rows, &bytes, 1, NULL),
+                                 MW_OK);
+            }
+            mw_buf_done(&counts);
+        }
+    }
+    mw_monitor_note_servers(to, &theirs, 1, 0);
+}
+
+/* The first one's reference is that of all. */
+static void learn_and_agree(void)
+{
+    for (size_t i = 0; i * ROWS < LEARN; i++) {
+        serve(first, 0);
+        serve(second, 0.01);
+    }
+    pass(1);
+    mw_buf reference = reference_of(first);
+    assert_true(shared_of(first).reference != shared_of(second).reference);
+    take(second, &reference);
+    take(whole, &reference);
+    pass(1);
+    assert_true(shared_of(first).reference == shared_of(second).reference);
+    assert_true(shared_of(first).reference == shared_of(whole).reference);
+    mw_buf_done(&reference);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+static void same_bins(mw_monitor *of, double seconds)
+{
+    mw_watch_bin mine[MW_WATCH_BINS], theirs[MW_WATCH_BINS];
+    for (size_t c = 0; c < COLUMNS; c++) {
+        size_t n = mw_monitor_bins(of, endpoint, 1, c, seconds, 0, mine);
+        assert_int_equal(n, mw_monitor_bins(whole, endpoint, 1, c, seconds, 0, theirs));
+        assert_true(n > 2);
+        for (size_t i = 0; i < n; i++)
+            if (mine[i].current != theirs[i].current || mine[i].reference != theirs[i].reference)
+                fail_msg("column %zu, bin %zu: %g, not %g", c, i, mine[i].current,
+                         theirs[i].current);
+    }
+}
+
+static void same_findings(mw_monitor *of, double seconds)
+{
+    mw_watch_report mine, theirs;
+    mw_watched found[COLUMNS], expected[COLUMNS];
+    if (seconds > 0) {
+        assert_true(mw_monitor_window(of, endpoint, 1, seconds, &mine, found, COLUMNS));
+        assert_true(mw_monitor_window(whole, endpoint, 1, seconds, &theirs, expected, COLUMNS));
+    } else {
+        assert_true(mw_monitor_report(of, endpoint, 1, &mine, found, COLUMNS));
+        assert_true(mw_monitor_report(whole, endpoint, 1, &theirs, expected, COLUMNS));
+    }
+    assert_true(mine.window_rows == theirs.window_rows && mine.n_drifted == theirs.n_drifted);
+    assert_int_equal(mine.rows, theirs.rows);
+    for (size_t c = 0; c < COLUMNS; c++)
+        if (found[c].psi != expected[c].psi || found[c].missing != expected[c].missing ||
+            found[c].outside != expected[c].outside || found[c].drifted != expected[c].drifted ||
+            found[c].log_e_value != expected[c].log_e_value)
+            fail_msg("column %zu: psi %g, not %g", c, found[c].psi, expected[c].psi);
+}
+
+/* ---- the tests ------------------------------------------------------------------------------- */
+
+static void test_sums_are_those_of_one(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    for (size_t minute = 0; minute < 90; minute++) {
+        for (size_t i = 0; i < 4; i++)
+            serve(i % 3 == 0 ? first : second, minute < 80 ? 0 : 0.5);
+        pass(60);
+    }
+    carry(second, first);
+    carry(first, second);
+    pass(1);
+    for (size_t i = 0; i < 2; i++) {
+        mw_monitor *of = i == 0 ? first : second;
+        same_findings(of, 0);
+        same_findings(of, 1800);
+        same_findings(of, 7200);
+        same_findings(of, 40 * 3600);
+        same_bins(of, 900);
+        same_bins(of, 86400);
+    }
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    assert_true(mw_monitor_report(first, endpoint, 1, &report, columns, COLUMNS));
+    assert_true(report.n_drifted > 0 && report.n_servers == 2 && report.n_apart == 0);
+    mw_watch_series mine, theirs;
+    assert_true(mw_monitor_series(first, endpoint, 1, MW_WATCH_PSI, 1800, &mine));
+    assert_true(mw_monitor_series(whole, endpoint, 1, MW_WATCH_PSI, 1800, &theirs));
+    assert_int_equal(mine.n_points, theirs.n_points);
+    for (size_t i = 0; i < mine.n_points * (COLUMNS + 2); i++)
+        assert_true(mine.t[i] == theirs.t[i] || (isnan(mine.t[i]) && isnan(theirs.t[i])));
+    mw_watch_series_done(&mine);
+    mw_watch_series_done(&theirs);
+}
+
+/* What is told again takes the place of what was told; what is no longer there goes. */
+static void test_told_again(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    for (size_t i = 0; i < 10; i++)
+        serve(i % 2 ? first : second, 0);
+    pass(1);
+    carry(second, first);
+    carry(second, first);
+    serve(second, 0);
+    pass(1);
+    carry(second, first);
+    pass(1);
+    same_bins(first, 900);
+    same_findings(first, 0);
+    mw_watch_shared of = shared_of(first);
+    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++)
+        assert_int_equal(mw_monitor_hear(first, &of, span, of.now[span], NULL, NULL, 0, NULL),
+                         MW_OK);
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    assert_true(mw_monitor_window(first, endpoint, 1, 900, &report, columns, COLUMNS));
+    assert_int_equal(report.window_rows, 5 * ROWS);
+}
+
+/* One that nobody asks has what the others count, and is not asleep. */
+static void test_one_that_nobody_asks(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    for (size_t minute = 0; minute < 40; minute++) {
+        serve(first, minute < 20 ? 0 : 0.6);
+        serve(first, minute < 20 ? 0 : 0.6);
+        serve(first, minute < 20 ? 0 : 0.6);
+        pass(60);
+        carry(first, second);
+    }
+    pass(1);
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    assert_true(mw_monitor_report(second, endpoint, 1, &report, columns, COLUMNS));
+    assert_true(!report.is_inactive && report.n_drifted > 0 && columns[0].drifted);
+}
+
+static void test_what_is_refused(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    serve(second, 0);
+    pass(1);
+    mw_error err;
+    mw_watch_shared of = shared_of(first);
+    mw_watch_shared from = shared_of(second);
+    mw_buf counts, reference = reference_of(first);
+    uint64_t rows[2];
+    mw_buf_init(&counts, SLOT_BYTES);
+    assert_true(mw_monitor_pack_slot(second, &from, 0, from.now[0], &rows[0], &counts));
+    rows[1] = rows[0];
+    for (size_t cut = 0; cut < counts.size; cut += 7) {
+        const mw_view parts[] = {mw_buf_as_view(&counts), {counts.data, cut}};
+        assert_int_equal(mw_monitor_hear(first, &of, 0, of.now[0], rows, parts, 2, &err),
+                         MW_BAD_DATA);
+    }
+    for (size_t cut = 0; cut < reference.size; cut++)
+        assert_int_equal(
+            mw_monitor_take_reference(first, &of, (mw_view){reference.data, cut}, &err),
+            MW_BAD_DATA);
+    assert_true(shared_of(first).reference == of.reference);
+    /* a bucket that is long gone, or far ahead, is nobody's */
+    const mw_view part = mw_buf_as_view(&counts);
+    assert_int_equal(mw_monitor_hear(first, &of, 0, of.now[0] - 60, rows, &part, 1, &err), MW_OK);
+    assert_int_equal(mw_monitor_hear(first, &of, 0, of.now[0] + 60, rows, &part, 1, &err), MW_OK);
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    assert_true(mw_monitor_report(first, endpoint, 1, &report, columns, COLUMNS));
+    assert_true(report.rows == 0 && report.n_servers == 1);
+    mw_buf_done(&counts);
+    mw_buf_done(&reference);
+}
+
+/* Before its own is there a server takes the others', and makes its scorer of its own rows then. */
+static void test_taken_before_it_is_learned(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i * ROWS < LEARN; i++)
+        serve(first, 0);
+    serve(second, 0);
+    pass(1);
+    assert_true(shared_of(second).reference == 0);
+    mw_buf reference = reference_of(first);
+    take(second, &reference);
+    assert_true(shared_of(second).reference == shared_of(first).reference);
+    double row[FEATURES] = {0.5, 1}, score;
+    mw_matrix matrix = {row, MW_FLOAT64, 1, FEATURES, FEATURES, 1};
+    assert_false(mw_monitor_score(second, endpoint, 1, &matrix, &score));
+    for (size_t i = 0; i * ROWS < LEARN; i++)
+        serve(second, 0);
+    pass(1);
+    pass(1);
+    assert_true(shared_of(second).reference == shared_of(first).reference);
+    assert_true(mw_monitor_score(second, endpoint, 1, &matrix, &score));
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    assert_true(mw_monitor_report(second, endpoint, 1, &report, columns, COLUMNS));
+    assert_true(report.state == MW_WATCH_WATCHING && report.rows == LEARN);
+    mw_buf_done(&reference);
+}
+
+/* A server has the same name when it begins again, where its folder is its own. */
+static void test_its_name(void **state)
+{
+    (void)state;
+    char folder[TEST_FOLDER_BYTES], name[40];
+    assert_int_equal(test_folder_make(folder), 0);
+    mw_monitor *one = open_watch(folder);
+    snprintf(name, sizeof name, "%s", mw_monitor_server(one));
+    assert_true(strlen(name) == 32 && strcmp(name, mw_monitor_server(first)) != 0);
+    mw_monitor_free(one);
+    one = open_watch(folder);
+    assert_string_equal(mw_monitor_server(one), name);
+    mw_monitor_free(one);
+    test_folder_remove(folder);
+}
+
+#define OF_THREE(name) cmocka_unit_test_setup_teardown(name, begin_three, end_three)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        OF_THREE(test_sums_are_those_of_one),      OF_THREE(test_told_again),
+        OF_THREE(test_one_that_nobody_asks),       OF_THREE(test_what_is_refused),
+        OF_THREE(test_taken_before_it_is_learned), OF_THREE(test_its_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
