@@ -383,7 +383,7 @@ static void write_rows(void *user, const mw_endpoint_info *info)
                           COLUMNS_MAX))
         mw_buf_format(page->out, "mw_watched_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
                       info->name, info->version,
-                      (unsigned long long)(page->report.rows + page->report.reference_rows));
+                      (unsigned long long)(page->report.own_rows + page->report.reference_rows));
 }
 
 static void write_scored(void *user, const mw_endpoint_info *info)

@@ -54,6 +54,11 @@ struct cli_watch_sharing {
     mw_arena arena; /* of a turn */
 };
 
+typedef struct told {
+    struct told *next;
+    mw_shared_slot slot;
+} told;
+
 /* What a transaction is about. */
 typedef struct turn {
     cli_watch_sharing *sharing;
@@ -61,6 +66,8 @@ typedef struct turn {
     const mw_watch_shared *shared;
     mw_shared_watch watch;
     mw_view bytes, agreed; /* of a reference */
+    told *first;           /* in the arena of the turn; is_cut: memory is gone */
+    bool is_cut;
     int64_t told;
 } turn;
 
@@ -141,34 +148,20 @@ static mw_status agree(turn *t, bool *ret_agreed, mw_error *err)
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
-static mw_status tell_bucket(mw_record *record, turn *t, int span, uint64_t bucket, mw_error *err)
+static void note_bucket(void *user, int span, uint64_t bucket, uint64_t rows, mw_view counts)
 {
-    mw_buf counts;
-    mw_shared_slot slot = {.span = span, .bucket = (int64_t)bucket, .told = ++t->told};
-    mw_buf_init(&counts, MW_LIMIT_WATCH_FILE_BYTES);
-    mw_status status = MW_OK;
-    if (mw_monitor_pack_slot(t->sharing->monitor, t->shared, span, bucket, &slot.rows, &counts)) {
-        slot.counts = mw_buf_as_view(&counts);
-        status = mw_record_tell_slot(record, &t->watch, &slot, err);
+    turn *t = user;
+    told *one = mw_arena_take(&t->sharing->arena, sizeof *one);
+    const char *kept = mw_arena_text(&t->sharing->arena, counts);
+    if (!one || !kept) {
+        t->is_cut = true;
+        return;
     }
-    mw_buf_done(&counts);
-    return status;
+    *one = (told){t->first, {span, (int64_t)bucket, 0, rows, {kept, counts.size}}};
+    t->first = one;
 }
 
-/* The buckets since it was told last, which may have grown then. */
-static mw_status tell_span(mw_record *record, turn *t, int span, mw_error *err)
-{
-    const sharer *one = t->sharer;
-    uint64_t now = t->shared->now[span], kept = mw_monitor_kept(span);
-    uint64_t from = one->has_told ? one->now[span] : 0;
-    if (from + kept <= now)
-        from = now - kept + 1;
-    for (uint64_t bucket = from; bucket <= now; bucket++)
-        MW_TRY(tell_bucket(record, t, span, bucket, err));
-    return MW_OK;
-}
-
-static mw_status tell(mw_record *record, void *given, mw_error *err)
+static mw_status write_told(mw_record *record, void *given, mw_error *err)
 {
     turn *t = given;
     t->told = t->sharing->told; /* a transaction may be tried again */
@@ -176,11 +169,11 @@ static mw_status tell(mw_record *record, void *given, mw_error *err)
         MW_TRY(mw_record_last_told(record, t->watch.server, &t->told, err));
     if (t->told < mw_clock_wall_ms())
         t->told = mw_clock_wall_ms();
-    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++)
-        MW_TRY(tell_span(record, t, span, err));
-    if (!t->sharing->trims)
-        return MW_OK;
-    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++) {
+    for (told *one = t->first; one; one = one->next) {
+        one->slot.told = ++t->told;
+        MW_TRY(mw_record_tell_slot(record, &t->watch, &one->slot, err));
+    }
+    for (int span = 0; t->sharing->trims && span < MW_WATCH_SHARED_SPANS; span++) {
         int64_t oldest = (int64_t)(t->shared->now[span] - mw_monitor_kept(span)) + 1;
         MW_TRY(mw_record_trim_slots(record, &t->watch, span, oldest, mw_clock_wall_ms() - LONG_MS,
                                     err));
@@ -188,14 +181,19 @@ static mw_status tell(mw_record *record, void *given, mw_error *err)
     return MW_OK;
 }
 
+/* The buckets since it was told last, which may have grown then. */
 static mw_status tell_others(turn *t, mw_error *err)
 {
+    static const uint64_t beginning[MW_WATCH_SHARED_SPANS];
     sharer *one = t->sharer;
-    bool is_same =
-        one->has_told && one->rows == t->shared->rows && one->now[0] == t->shared->now[0];
-    if (is_same)
+    if (one->has_told && one->rows == t->shared->rows && one->now[0] == t->shared->now[0])
         return MW_OK;
-    MW_TRY(mw_registry_write(t->sharing->registry, &t->sharing->arena, tell, t, err));
+    if (!mw_monitor_tell(t->sharing->monitor, t->shared, one->has_told ? one->now : beginning,
+                         note_bucket, t))
+        return MW_OK; /* a later turn's */
+    if (t->is_cut)
+        return mw_fail_memory(err, "what is told to other servers");
+    MW_TRY(mw_registry_write(t->sharing->registry, &t->sharing->arena, write_told, t, err));
     t->sharing->told = t->told;
     one->has_told = true;
     one->rows = t->shared->rows;

@@ -46,6 +46,11 @@ static void sum_lanes(watch_version *version, uint64_t *sums, uint64_t *ret_rows
     *ret_requests = requests;
 }
 
+void watch_pass_over(watch_version *version)
+{
+    sum_lanes(version, version->seen, &version->seen_rows, &version->seen_requests);
+}
+
 /* A count that is full stays so. */
 static uint32_t raised(uint32_t count, uint64_t by)
 {
@@ -224,6 +229,7 @@ static void tell_whole(const watch_version *version, const ring *r, mw_watch_rep
 {
     const watch_column *columns = atomic_load(&version->columns);
     report->state = MW_WATCH_WATCHING;
+    report->own_rows = version->whole_rows;
     report->rows = version->whole_rows + watch_rows_of_others(version);
     report->n_servers = 1 + version->n_others;
     report->n_apart = version->n_apart;

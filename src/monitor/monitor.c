@@ -20,6 +20,7 @@
 #define SAVE_NS (UINT64_C(5) * 1000000000)
 #define SAVE_NS_A_BYTE 5000
 #define LEARNED_NS_A_BYTE 10000
+#define SHARED_NS (UINT64_C(70) * 1000000000) /* one who tells it is as late as that at most */
 #define SWEEP_NS (UINT64_C(86400) * 1000000000)
 
 enum { VERSIONS_MAX = 4096, CACHE_SIZE = 64, PATH_BYTES = 4096, LOCK_MS = 1000 };
@@ -365,7 +366,8 @@ static void save_version(const mw_monitor *monitor, watch_version *version, bool
 {
     uint64_t now_ns = version->latest_ns;
     bool has_more = version->whole_rows != version->saved_rows;
-    if (is_due(version, now_ns) || (at_once && has_more))
+    uint64_t patient_ns = version->is_shared ? now_ns - SHARED_NS : now_ns;
+    if (is_due(version, patient_ns) || (at_once && has_more))
         save(monitor, version);
     bool has_learned =
         version->sampled != version->learned_rows || atomic_load(&version->is_taught);
@@ -651,13 +653,42 @@ mw_status mw_monitor_take_reference(mw_monitor *monitor, const mw_watch_shared *
     return status;
 }
 
-bool mw_monitor_pack_slot(mw_monitor *monitor, const mw_watch_shared *of, int span, uint64_t bucket,
-                          uint64_t *ret_rows, mw_buf *out)
+/* Whether all that is counted is kept, or is not kept at all. */
+static bool keep_first(mw_monitor *monitor, watch_version *version)
 {
-    const watch_version *version = hold(monitor, of);
-    bool done = version && watch_pack_slot(version, (watch_span)span, bucket, ret_rows, out);
+    if (!monitor->folder || version->is_unkept)
+        return true;
+    version->is_shared = true;
+    if (version->whole_rows != version->saved_rows && is_due(version, version->latest_ns))
+        save(monitor, version);
+    return version->whole_rows == version->saved_rows;
+}
+
+static void tell_bucket(const watch_version *version, watch_span span, uint64_t bucket,
+                        mw_watch_told *see, void *user)
+{
+    mw_buf counts;
+    uint64_t rows;
+    mw_buf_init(&counts, MW_LIMIT_WATCH_FILE_BYTES);
+    if (watch_pack_slot(version, span, bucket, &rows, &counts))
+        see(user, (int)span, bucket, rows, mw_buf_as_view(&counts));
+    mw_buf_done(&counts);
+}
+
+bool mw_monitor_tell(mw_monitor *monitor, const mw_watch_shared *of,
+                     const uint64_t from[MW_WATCH_SHARED_SPANS], mw_watch_told *see, void *user)
+{
+    watch_version *version = hold(monitor, of);
+    bool tells = version && keep_first(monitor, version);
+    for (watch_span span = WATCH_MINUTES; tells && span < WATCH_SPANS; span++) {
+        uint64_t now = version->latest_ns / watch_span_ns(&version->history, span);
+        uint64_t kept = mw_monitor_kept((int)span);
+        uint64_t first = from[span] + kept > now ? from[span] : now - kept + 1;
+        for (uint64_t bucket = first; bucket <= now; bucket++)
+            tell_bucket(version, span, bucket, see, user);
+    }
     release(monitor);
-    return done;
+    return tells;
 }
 
 mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int span, uint64_t bucket,

@@ -125,7 +125,8 @@ typedef struct mw_watch_report {
     mw_watch_state state;
     uint64_t reference_rows; /* so far, of learn_rows */
     uint64_t learn_rows;
-    uint64_t rows;        /* watched since, all */
+    uint64_t rows;        /* watched since, all: other servers' of the last 31 days, too */
+    uint64_t own_rows;    /* of them, by this server */
     uint64_t window_rows; /* of them, in the ring */
     double window_seconds;
     /* Of servers that share a record (below): this one and those that were heard of in the last
@@ -340,14 +341,19 @@ void mw_monitor_each_shared(mw_monitor *monitor,
                             void (*see)(void *user, const mw_watch_shared *shared), void *user);
 /* The whole reference as bytes; false: it is not whole, or no such version. */
 bool mw_monitor_pack_reference(mw_monitor *monitor, const mw_watch_shared *of, mw_buf *out);
-/* Another server's takes the place of what this one learned: its counts begin anew, by the other's
- * bins. Fails: MW_BAD_DATA (MW8011), MW_NO_MEMORY; nothing is changed then. */
+/* Another server's takes the place of what this one learned: where it had counted by other bins its
+ * counts begin anew. Fails: MW_BAD_DATA (MW8011), MW_NO_MEMORY; nothing is changed then. */
 MW_CHECKED mw_status mw_monitor_take_reference(mw_monitor *monitor, const mw_watch_shared *of,
                                                mw_view bytes, mw_error *err);
-/* What a bucket has counted here so far; false: nothing. */
-bool mw_monitor_pack_slot(mw_monitor *monitor, const mw_watch_shared *of, int span, uint64_t bucket,
-                          uint64_t *ret_rows, mw_buf *out);
-/* What all other servers have counted in it: (rows[i], counts[i]) each. Fails: MW_BAD_DATA
+/* A bucket, and what it has counted here so far; the bytes are borrowed for the call. */
+typedef void mw_watch_told(void *user, int span, uint64_t bucket, uint64_t rows, mw_view counts);
+/* All buckets from these on that have counted something, as they are at one moment. What a server
+ * has told must not be newer than what it keeps, or it would tell less after kill -9: so its file
+ * is written first, as often as the watcher would. False: nothing was told, for that is not due
+ * yet. Where nothing is kept over a restart all is told. */
+bool mw_monitor_tell(mw_monitor *monitor, const mw_watch_shared *of,
+                     const uint64_t from[MW_WATCH_SHARED_SPANS], mw_watch_told *see, void *user);
+/* What all other servers have counted in a bucket: (rows[i], counts[i]) each. Fails: MW_BAD_DATA
  * (MW8011), MW_NO_MEMORY; nothing is changed then. */
 MW_CHECKED mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int span,
                                      uint64_t bucket, const uint64_t *rows, const mw_view *counts,

@@ -125,6 +125,26 @@ static watch_column *unpack_columns(mw_unpack *in, size_t n)
     return NULL;
 }
 
+/* Whether the columns that have a reference here already have the same there: a profile's, mostly.
+ */
+static bool agrees_with(const watch_version *version, const watch_column *columns)
+{
+    mw_buf mine, theirs;
+    const watch_column *now = atomic_load(&version->columns);
+    mw_buf_init(&mine, MW_LIMIT_WATCH_FILE_BYTES);
+    mw_buf_init(&theirs, MW_LIMIT_WATCH_FILE_BYTES);
+    for (size_t c = 0; now && c < version->n_columns; c++)
+        if (now[c].is_ready) {
+            watch_pack_column(&mine, &now[c]);
+            watch_pack_column(&theirs, &columns[c]);
+        }
+    bool same = now && !mine.failed && !theirs.failed &&
+                mw_view_equal(mw_buf_as_view(&mine), mw_buf_as_view(&theirs));
+    mw_buf_done(&mine);
+    mw_buf_done(&theirs);
+    return same;
+}
+
 /* All that was counted by other bins. */
 static void begin_anew(watch_version *version)
 {
@@ -135,8 +155,8 @@ static void begin_anew(watch_version *version)
     watch_forget_others(version);
     memset(version->whole, 0, n * WATCH_BINS * sizeof *version->whole);
     version->whole_rows = 0;
-    version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */
     version->first_ns = version->latest_ns;
+    watch_pass_over(version); /* counted by bins that are gone */
     if (version->decay)
         watch_decay_forget(version->decay, version->n_features);
 }
@@ -147,13 +167,16 @@ mw_status watch_take_reference(watch_version *version, mw_view bytes, mw_error *
     watch_column *columns = unpack_columns(&in, version->n_columns);
     if (!columns)
         return fail_damaged("the reference of a column", err);
-    if (!watch_scorer_follow(version, columns)) {
+    bool goes_on = agrees_with(version, columns);
+    if (!goes_on && !watch_scorer_follow(version, columns)) {
         watch_columns_free(columns, version->n_columns);
         return mw_fail_memory(err, "another server's reference");
     }
     pthread_mutex_lock(&version->lock);
     watch_columns_put(version, columns, false);
-    begin_anew(version);
+    if (!goes_on)
+        begin_anew(version);
+    version->saved_rows = UINT64_MAX; /* to be kept before it is told */
     pthread_mutex_unlock(&version->lock);
     return MW_OK;
 }

@@ -329,7 +329,8 @@ typedef struct watch_version {
     uint64_t first_ns, latest_ns; /* wall clock: when watching began, and the last look */
     uint64_t *whole, whole_rows;  /* all since the beginning */
     uint64_t saved_rows, saved_ns;
-    uint64_t sampled;                  /* rows that were looked at, ever */
+    bool is_shared;   /* who tells other servers of it keeps it first, so the watcher lets him */
+    uint64_t sampled; /* rows that were looked at, ever */
     uint64_t learned_rows, learned_ns; /* of them, and the moment, when what was learned was kept */
     size_t learned_bytes;
     atomic_bool is_taught; /* labels came: they are kept at once */
@@ -413,6 +414,8 @@ void watch_score_some(watch_version *version, const double *rows, size_t n_rows)
 
 /* now_ns: wall clock. */
 void watch_look(watch_version *version, uint64_t now_ns, double alpha);
+/* What is in the lanes and was not gathered is never counted. */
+void watch_pass_over(watch_version *version);
 /* What the endpoint's pulse says, into the report. */
 void watch_tell_stream(watch_version *version);
 /* What a start's counts say of a change since then, where that is more than `found` has. */

@@ -112,26 +112,39 @@ static void take(mw_monitor *to, const mw_buf *reference)
                      MW_OK);
 }
 
+typedef struct carrier {
+    mw_monitor *to;
+    mw_watch_shared of;
+} carrier;
+
+static void carry_bucket(void *user, int span, uint64_t bucket, uint64_t rows, mw_view counts)
+{
+    const carrier *c = user;
+    assert_int_equal(mw_monitor_hear(c->to, &c->of, span, bucket, &rows, &counts, 1, NULL), MW_OK);
+}
+
+static const uint64_t beginning[MW_WATCH_SHARED_SPANS];
+
 /* All that `from` has counted, to the other one. */
 static void carry(mw_monitor *from, mw_monitor *to)
 {
-    mw_watch_shared mine = shared_of(from), theirs = shared_of(to);
-    assert_true(mine.reference != 0 && mine.reference == theirs.reference);
-    for (int span = 0; span < MW_WATCH_SHARED_SPANS; span++) {
-        uint64_t kept = mw_monitor_kept(span);
-        for (uint64_t b = mine.now[span] + 1 - kept; b <= mine.now[span]; b++) {
-            mw_buf counts;
-            uint64_t rows;
-            mw_buf_init(&counts, SLOT_BYTES);
-            if (mw_monitor_pack_slot(from, &mine, span, b, &rows, &counts)) {
-                mw_view bytes = mw_buf_as_view(&counts);
-                assert_int_equal(mw_monitor_hear(to, &theirs, span, b, &rows, &bytes, 1, NULL),
-                                 MW_OK);
-            }
-            mw_buf_done(&counts);
-        }
-    }
-    mw_monitor_note_servers(to, &theirs, 1, 0);
+    mw_watch_shared mine = shared_of(from);
+    carrier other = {to, shared_of(to)};
+    assert_true(mine.reference != 0 && mine.reference == other.of.reference);
+    assert_true(mw_monitor_tell(from, &mine, beginning, carry_bucket, &other));
+    mw_monitor_note_servers(to, &other.of, 1, 0);
+}
+
+static mw_buf last_counts;
+
+static void keep_minute(void *user, int span, uint64_t bucket, uint64_t rows, mw_view counts)
+{
+    (void)bucket;
+    if (span != 0)
+        return;
+    *(uint64_t *)user = rows;
+    mw_buf_reset(&last_counts);
+    mw_buf_view(&last_counts, counts);
 }
 
 /* The first one's reference is that of all. */
@@ -251,6 +264,24 @@ static void test_told_again(void **state)
     assert_int_equal(report.window_rows, 5 * ROWS);
 }
 
+/* A reference that is the same where there was one already lets all counts stay: the training
+ * profile's columns, mostly. */
+static void test_the_same_again(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    for (size_t i = 0; i < 6; i++)
+        serve(i % 2 ? first : second, 0);
+    pass(1);
+    carry(first, second);
+    mw_buf reference = reference_of(first);
+    take(second, &reference);
+    pass(1);
+    same_findings(second, 900);
+    same_bins(second, 900);
+    mw_buf_done(&reference);
+}
+
 /* One that nobody asks has what the others count, and is not asleep. */
 static void test_one_that_nobody_asks(void **state)
 {
@@ -279,10 +310,11 @@ static void test_what_is_refused(void **state)
     mw_error err;
     mw_watch_shared of = shared_of(first);
     mw_watch_shared from = shared_of(second);
-    mw_buf counts, reference = reference_of(first);
+    mw_buf reference = reference_of(first);
     uint64_t rows[2];
-    mw_buf_init(&counts, SLOT_BYTES);
-    assert_true(mw_monitor_pack_slot(second, &from, 0, from.now[0], &rows[0], &counts));
+    mw_buf_init(&last_counts, SLOT_BYTES);
+    assert_true(mw_monitor_tell(second, &from, beginning, keep_minute, &rows[0]));
+    mw_buf counts = last_counts;
     rows[1] = rows[0];
     for (size_t cut = 0; cut < counts.size; cut += 7) {
         const mw_view parts[] = {mw_buf_as_view(&counts), {counts.data, cut}};
@@ -350,14 +382,58 @@ static void test_its_name(void **state)
     test_folder_remove(folder);
 }
 
+/* Told is what is kept: one that is killed behind it tells no less when it begins again. */
+static void test_told_is_kept(void **state)
+{
+    (void)state;
+    char folder[TEST_FOLDER_BYTES], copy[TEST_FOLDER_BYTES], command[300];
+    assert_int_equal(test_folder_make(folder), 0);
+    mw_monitor *one = open_watch(folder);
+    uint64_t rows = 0;
+    mw_buf_init(&last_counts, SLOT_BYTES);
+    for (size_t i = 0; i * ROWS < LEARN; i++)
+        serve(one, 0);
+    pass(1);
+    mw_monitor_look(one);
+    mw_watch_shared of = shared_of(one);
+    assert_true(mw_monitor_tell(one, &of, beginning, keep_minute, &rows) && rows == 0);
+    serve(one, 0);
+    pass(1);
+    mw_monitor_look(one);
+    assert_false(mw_monitor_tell(one, &of, beginning, keep_minute, &rows)); /* not due yet */
+    pass(10);
+    mw_monitor_look(one);
+    assert_true(mw_monitor_tell(one, &of, beginning, keep_minute, &rows) && rows == ROWS);
+    assert_int_equal(test_folder_make(copy), 0);
+    snprintf(command, sizeof command, "cp -r '%s/.' '%s'", folder, copy); /* as kill -9 leaves it */
+    assert_int_equal(system(command), 0);
+    mw_monitor *again = open_watch(copy);
+    assert_string_equal(mw_monitor_server(again), mw_monitor_server(one));
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    mw_monitor_look(again);
+    assert_true(mw_monitor_window(again, endpoint, 1, 900, &report, columns, COLUMNS));
+    assert_int_equal(report.window_rows, ROWS);
+    mw_monitor_free(again);
+    mw_monitor_free(one);
+    mw_buf_done(&last_counts);
+    test_folder_remove(copy);
+    test_folder_remove(folder);
+}
+
 #define OF_THREE(name) cmocka_unit_test_setup_teardown(name, begin_three, end_three)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        OF_THREE(test_sums_are_those_of_one),      OF_THREE(test_told_again),
-        OF_THREE(test_one_that_nobody_asks),       OF_THREE(test_what_is_refused),
-        OF_THREE(test_taken_before_it_is_learned), OF_THREE(test_its_name),
+        OF_THREE(test_sums_are_those_of_one),
+        OF_THREE(test_told_again),
+        OF_THREE(test_one_that_nobody_asks),
+        OF_THREE(test_what_is_refused),
+        OF_THREE(test_taken_before_it_is_learned),
+        OF_THREE(test_its_name),
+        OF_THREE(test_told_is_kept),
+        OF_THREE(test_the_same_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -360,7 +360,11 @@ def test_two_servers_watch_together(postgres, tmp_path):
         assert mine["psi"] == theirs["psi"] and mine["missing_share"] == theirs["missing_share"]
     assert told[0]["features"][0]["psi"] > 0.2  # the first server saw none of it
     wait_for(lambda: all(drift(s)["drifted"] for s in servers), 30)
-    # one is killed: what it told stays; it begins again, and nothing is counted twice
+    # one is killed as soon as the other has heard it: what it told stays; it begins again, tells no
+    # less, and nothing is counted twice; each counts its own rows for Prometheus
+    ask_many(servers[1], 150, 0.7, 998)
+    wait_for(lambda: drift(servers[0])["rows"] == rows + 150, 30)
+    rows += 150
     servers[1].process.kill()
     servers[1].process.wait()
     servers[1].process.stdout.close()
@@ -369,6 +373,8 @@ def test_two_servers_watch_together(postgres, tmp_path):
     wait_for(lambda: drift(servers[1])["rows"] == rows, 30)
     ask_many(servers[1], 100, 0.7, 999)
     wait_for(together(rows + 100), 30)
+    counted = [s.samples()['mw_watched_rows_total{endpoint="credit",version="1"}'] for s in servers]
+    assert sum(counted) == rows + 100 + 2 * 2000
     assert [s.stop() for s in servers] == [0, 0]
 
 
