@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "alerts.h"
+#include "host.h"
 #include "look.h"
 #include "mlflow.h"
 #include "session.h"
@@ -22,6 +23,7 @@ struct mw_api {
     api_board *board;
     api_reports *reports;  /* NULL: there is no data folder */
     const char *base_path; /* "", or "/prefix" */
+    const char *hosts;     /* NULL: any (host.c) */
     const char *folder;    /* NULL: nothing is kept */
     mw_journal *journal;
     _Atomic(mw_alerts *) alerting;     /* as the conductor: the pulse looks at it */
@@ -175,6 +177,11 @@ void mw_api_set_folder(mw_api *api, const char *folder)
 void mw_api_set_base_path(mw_api *api, const char *path)
 {
     api->base_path = path;
+}
+
+void mw_api_set_hosts(mw_api *api, const char *names)
+{
+    api->hosts = names;
 }
 
 const char *api_base_path(const mw_api *api)
@@ -357,6 +364,15 @@ static void reply_cross_site(mw_exchange *exchange)
     reply_error(exchange, &err, 403);
 }
 
+static void reply_other_host(mw_exchange *exchange, mw_view host)
+{
+    mw_error err;
+    mw_fail(&err, MW_E_OTHER_HOST, "this server is not known as '%.*s'",
+            host.size > 100 ? 100 : (int)host.size, host.data);
+    mw_mend(&err, "ask for it by its address or as localhost, or start it with --allow-host NAME");
+    reply_error(exchange, &err, 403);
+}
+
 static void reply_options_of_server(mw_exchange *exchange)
 {
     set_allow(exchange, 1u << MW_GET | 1u << MW_POST);
@@ -455,6 +471,12 @@ void mw_api_handle(void *user, mw_exchange *exchange)
         return;
     }
     drop_prefix(api, exchange);
+    mw_view host = mw_exchange_header(exchange, "Host");
+    if (api->hosts && api_host_matters(exchange->path) &&
+        !api_host_is_known(host, mw_view_of(api->hosts))) {
+        reply_other_host(exchange, host);
+        return;
+    }
     if (api_alerts_takes(exchange->path)) {
         api_alerts_handle(api->alerts, api->guard, exchange);
         return;

@@ -71,6 +71,10 @@ MW_CHECKED mw_status mw_api_set_server(mw_api *api, mw_server *server, mw_error 
  * and without. */
 void mw_api_set_base_path(mw_api *api, const char *path);
 
+/* By which names the record may be asked for besides addresses and localhost, parted by commas;
+ * borrowed. NULL: by any (host.c). */
+void mw_api_set_hosts(mw_api *api, const char *names);
+
 /* Who gives ids to exchanges and tells of them; borrowed, NULL = nobody. */
 void mw_api_set_observer(mw_api *api, mw_observer *observer);
 

@@ -57,6 +57,7 @@ typedef enum cli_option_id {
     CLI_DRAIN_SECONDS,
     CLI_MODELS,
     CLI_ALLOW_PUBLIC,
+    CLI_ALLOW_HOST,
     CLI_AUTH,
     CLI_GUARDED,
     CLI_METRICS_AUTH,

@@ -60,14 +60,15 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options = CLI_LIST(
-            CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY, CLI_TLS_CLIENTS,
-            CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD, CLI_ARTIFACT_STORE,
-            CLI_ARTIFACT_CACHE, CLI_ARTIFACT_DIRECT, CLI_STORE, CLI_THREADS, CLI_WORKERS,
-            CLI_DRAIN_SECONDS, CLI_MODELS, CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_AUTH, CLI_GUARDED,
-            CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL, CLI_ACCESS_LOG, CLI_ACCESS_LOG_SAMPLE,
-            CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, CLI_OTLP,
-            CLI_TRACE_SAMPLE, CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
+                            CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
+                            CLI_RECORD, CLI_ARTIFACT_STORE, CLI_ARTIFACT_CACHE, CLI_ARTIFACT_DIRECT,
+                            CLI_STORE, CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS,
+                            CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_ALLOW_HOST, CLI_AUTH, CLI_GUARDED,
+                            CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL, CLI_ACCESS_LOG,
+                            CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK,
+                            CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE, CLI_SERVICE_NAME,
+                            CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
         .examples =
             {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
              {"mw serve churn=v3.ubj price=price.txt --listen :9000",

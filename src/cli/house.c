@@ -259,6 +259,26 @@ static mw_status ask_who(const cli_call *call, unsigned n_loops, const cli_liste
                             call->settings[CLI_METRICS_AUTH].number != 0, err);
 }
 
+static bool is_a_socket_file(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0;
+}
+
+/* Browsers on this machine reach it, and nobody is asked who he is: then the name tells whether a
+ * page of another site asks. */
+static void take_hosts(const cli_call *call, const cli_listeners *listeners, cli_house *house)
+{
+    const char *names = call->settings[CLI_ALLOW_HOST].text;
+    size_t n_local = 0, n_others = 0;
+    for (size_t i = 0; i < listeners->count; i++) {
+        n_local += cli_address_is_local(listeners->list[i].address);
+        n_others += !cli_address_is_local(listeners->list[i].address) &&
+                    !is_a_socket_file(listeners->list[i].address);
+    }
+    if (names || (n_local > 0 && n_others == 0 && !cli_is_on(call, CLI_AUTH)))
+        mw_api_set_hosts(house->api, names ? names : "");
+}
+
 static mw_status open_alerts(const cli_call *call, cli_house *house, mw_error *err)
 {
     if (call->settings[CLI_ALERTS].number == 0 || !call->settings[CLI_DATA].text)
@@ -349,6 +369,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     *house->told = (cli_told){house->server, house->monitor};
     mw_fleet_on_change(house->fleet, announce, house->told);
     MW_TRY(take_base_path(call, house, err));
+    take_hosts(call, listeners, house);
     mw_api_set_observer(house->api, house->observer);
     mw_api_set_monitor(house->api, house->monitor);
     mw_api_set_journal(house->api, house->journal);

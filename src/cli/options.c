@@ -207,6 +207,16 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                           .help = "listen on an address that other machines can reach without "
                                   "asking who is there (see --auth); a proxy or network rules must "
                                   "guard it"},
+    [CLI_ALLOW_HOST] = {.name = "allow-host",
+                        .kind = CLI_KIND_TEXT,
+                        .value = "NAMES",
+                        .auto_is = "without logins, on addresses of this machine: addresses and "
+                                   "localhost alone; else any",
+                        .config = "server.allow_host",
+                        .help =
+                            "by which names the record may be asked for besides addresses and "
+                            "localhost (Host), parted by commas: a proxy's, *.example.com, or * "
+                            "for any"},
     [CLI_AUTH] = {.name = "auth",
                   .kind = CLI_KIND_CHOICE,
                   .value = "WHETHER",

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "engine.h"
 
@@ -446,15 +447,25 @@ static mw_status guard(mw_sql *session, bool on, mw_error *err)
 
 /* ---- the log --------------------------------------------------------------------------------- */
 
+/* The room that is left is others', too: where there is little the log grows as it is needed. */
+static bool has_plenty_of_room(sqlite3 *db)
+{
+    enum { SPARE_RESERVES = 20 };
+    struct statvfs disk;
+    const char *path = sqlite3_db_filename(db, "main");
+    return path && statvfs(path, &disk) == 0 &&
+           (uint64_t)disk.f_bavail * disk.f_frsize >= (uint64_t)SPARE_RESERVES * RESERVE_BYTES;
+}
+
 /* Zeros up to the log's full size. Behind what is in it, and nobody appends meanwhile: the write
- * lock is held. A disk without room for it is told of by the commits that need it. */
+ * lock is held. */
 static void write_reserve(connection *c)
 {
     static const char zeros[64 * 1024];
     sqlite3_int64 size = RESERVE_BYTES;
     c->has_reserve = true;
     sqlite3_file *log = log_of(c->db);
-    if (!log || run_script(c->db, "BEGIN IMMEDIATE", NULL) != MW_OK)
+    if (!log || !has_plenty_of_room(c->db) || run_script(c->db, "BEGIN IMMEDIATE", NULL) != MW_OK)
         return;
     int outcome = log->pMethods->xFileSize(log, &size);
     while (outcome == SQLITE_OK && size < RESERVE_BYTES) {

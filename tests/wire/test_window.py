@@ -271,6 +271,31 @@ def test_what_changes_comes_from_own_pages(run, serve, models, tmp_path):
         assert answer.status_code in (200, 201), answer.text
 
 
+def test_names_that_are_not_this_machines(serve, run, models, tmp_path):
+    """Another site's name may be made to lead here; without logins it gets nothing."""
+    ask = ["/mw/v1/overview", "/api/2.0/mlflow/experiments/get?experiment_id=0",
+           "/ajax-api/2.0/mlflow/experiments/get?experiment_id=0", "/mw/v1/alerts"]
+    server = serve(f"a={models.paths['plain']}", "--record", tmp_path / "record")
+    for path in ask:
+        for host in ("evil.example", f"evil.example:{server.port}", "127.0.0.1.evil.example"):
+            answer = server.get(path, headers={"Host": host})
+            assert answer.status_code == 403 and "--allow-host" in answer.text, answer.text
+        for host in ("localhost", f"127.0.0.1:{server.port}", "[::1]:1", "x.localhost:80"):
+            assert server.get(path, headers={"Host": host}).status_code == 200, (path, host)
+    changed = server.post("/mw/v1/silences", headers={"Host": "evil.example"}, json={})
+    assert changed.status_code == 403
+    for path in ("/v2/health/ready", "/metrics", "/ping", "/v2/models/a"):
+        assert server.get(path, headers={"Host": "balancer"}).status_code == 200, path
+    server = serve(f"a={models.paths['plain']}", "--record", tmp_path / "other", "--allow-host",
+                   "mw.example, *.internal")
+    for host, status in (("mw.example:443", 200), ("eu.internal", 200), ("internal", 403)):
+        assert server.get(ask[0], headers={"Host": host}).status_code == status
+    token = run("token", "create", "t", "--role", "admin", "--record", tmp_path / "third").stdout
+    server = serve(f"a={models.paths['plain']}", "--record", tmp_path / "third", "--auth", "on")
+    who = {"Authorization": f"Bearer {token.strip()}", "Host": "any.example"}
+    assert server.get(ask[0], headers=who).status_code == 200  # the login guards it
+
+
 def test_behind_a_prefix(serve, run, models):
     server = serve(f"a={models.paths['plain']}", "--base-path", "/models/eu")
     for path in ("/models/eu/mw/v1/overview", "/mw/v1/overview", "/models/eu/v2/models"):
