@@ -89,10 +89,12 @@ static void test_descriptors_run_out(void **state)
     mw_buf_init(&answer, MW_MIB);
     int status = 0;
     for (int i = 0; i < WIRE_WAIT_MS / 10 && status != 200; i++) { /* places become free */
-        int fd = wire_connect(house.address);
-        wire_send(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
-        status = wire_answer(fd, &answer, true) ? wire_status(&answer) : 0;
-        close(fd);
+        int fd = wire_try_connect(house.address); /* the server may have the last place still */
+        if (fd >= 0) {
+            wire_send(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+            status = wire_answer(fd, &answer, true) ? wire_status(&answer) : 0;
+            close(fd);
+        }
         wire_pause(10);
     }
     assert_int_equal(status, 200);

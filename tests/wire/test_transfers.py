@@ -64,7 +64,8 @@ def test_memory_stays(serve, tmp_path):
 
 def raw_put(server, name, length, more=""):
     connection = server.connect()
-    connection.sendall(f"PUT {FILES}{name} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+    connection.sendall(f"PUT {FILES}{name} HTTP/1.1\r\nHost: localhost\r\n"
+                       f"Content-Length: {length}\r\n"
                        f"{more}\r\n".encode())
     return connection
 
@@ -83,7 +84,8 @@ def test_cut_in_the_middle(serve, tmp_path):
     for at in range(0, len(body), 300001):
         connection.sendall(body[at:at + 300001])
         time.sleep(0.01)
-    connection.sendall(f"GET {FILES}slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    connection.sendall(f"GET {FILES}slow HTTP/1.1\r\nHost: localhost\r\n"
+                       "Connection: close\r\n\r\n".encode())
     answer = b""
     while part := connection.recv(MIB):
         answer += part
@@ -91,7 +93,7 @@ def test_cut_in_the_middle(serve, tmp_path):
     # a client that reads nothing holds no more than a part, and may go
     connection = server.connect()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.sendall(f"GET {FILES}slow HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET {FILES}slow HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     time.sleep(0.1)
     connection.close()
     assert server.get("/v2/health/live").status_code == 200

@@ -343,11 +343,11 @@ def test_traffic_survives_a_restart(serve, models):
     before.row = row
     ask(before, 30)
     ask(before, 4, body={"no": "rows"})
-    week = "/mw/v1/endpoints/a/series?from={}&to={}&w=96"
+    stretch = "/mw/v1/endpoints/a/series?from={}&to={}&w={}"
 
     def totals(server, seconds):
         now = int(time.time())
-        return server.get(week.format(now - seconds, now + 1)).json()["totals"]
+        return server.get(stretch.format(now - seconds, now + 1, 96)).json()["totals"]
     assert until(lambda: totals(before, 900)["requests"] == 34)
     before.stop()
     after = serve(*words)
@@ -358,9 +358,9 @@ def test_traffic_survives_a_restart(serve, models):
     assert found["client_errors"] == 4 and found["ok"] == 36 and found["p99"] > 0
     assert 0 < found["sampled_seconds"] <= 2 * 3600
     now = int(time.time())
-    series = after.get(week.format(now - 604800, now + 1)).json()
+    series = after.get(stretch.format(now - 604800, now + 1, 96)).json()
     assert series["step"] == 3600 and series["series"]["requests"][0] is None
     assert sum(n or 0 for n in series["versions"]["0"]["requests"]) > 0  # of no version any more
     assert totals(after, 3600)["requests"] == 40  # by the minute, too
-    month = after.get(week.format(now - 30 * 86400, now + 1).replace("96", "300")).json()
+    month = after.get(stretch.format(now - 30 * 86400, now + 1, 300)).json()
     assert month["totals"]["requests"] == 40 and len(month["t"]) <= 601
