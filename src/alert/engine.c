@@ -494,13 +494,6 @@ static mw_status open_all(mw_alerts *alerts, mw_error *err)
     return alerts_gather_rules(alerts, err);
 }
 
-/* No other server ever has the same. */
-static void name_server(char server[ALERT_SERVER_BYTES])
-{
-    uint64_t words[2] = {(uint64_t)mw_clock_wall_ns(), mw_clock_ns() ^ (uint64_t)(uintptr_t)server};
-    *mw_hex_write(server, (const uint8_t *)words, sizeof words) = '\0';
-}
-
 mw_status mw_alerts_open(const mw_alert_options *options, mw_alerts **ret_alerts, mw_error *err)
 {
     pthread_condattr_t monotonic;
@@ -519,7 +512,7 @@ mw_status mw_alerts_open(const mw_alert_options *options, mw_alerts **ret_alerts
         mw_buf_init(&alerts->told[i], MW_MIB);
     mw_buf_init(&alerts->page, MW_LIMIT_ALERT_PAGE_BYTES);
     mw_arena_init(&alerts->arena, 256 * MW_KIB, MW_LIMIT_ALERT_LOOK_BYTES);
-    name_server(alerts->server);
+    mw_random_name(alerts->server);
     mw_status status = open_all(alerts, err);
     if (status != MW_OK) {
         mw_alerts_close(alerts);

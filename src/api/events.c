@@ -137,10 +137,10 @@ static mw_view decode(mw_view text, char room[NAME_BYTES])
 {
     size_t size = 0;
     for (size_t i = 0; i < text.size && size + 1 < NAME_BYTES; i++) {
-        int high = text.data[i] == '%' && i + 2 < text.size ? mw_hex_value(text.data[i + 1]) : -1;
-        int low = high >= 0 ? mw_hex_value(text.data[i + 2]) : -1;
-        room[size++] = low >= 0 ? (char)(high << 4 | low) : text.data[i];
-        i += low >= 0 ? 2 : 0;
+        bool may = text.data[i] == '%' && i + 2 < text.size;
+        int byte = may ? mw_hex_byte(text.data + i + 1) : -1;
+        room[size++] = byte >= 0 ? (char)byte : text.data[i];
+        i += byte >= 0 ? 2 : 0;
     }
     return (mw_view){room, size};
 }

@@ -37,6 +37,7 @@
 #include "yaml.h"
 #include "file.h"
 #include "clock.h"
+#include "random.h"
 #include "hash.h"
 #include "stage.h"
 #include "log.h"

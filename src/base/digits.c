@@ -26,6 +26,12 @@ int mw_hex_value(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+int mw_hex_byte(const char *two)
+{
+    int high = mw_hex_value(two[0]), low = high >= 0 ? mw_hex_value(two[1]) : -1;
+    return low >= 0 ? high << 4 | low : -1;
+}
+
 char *mw_hex_write(char *out, const uint8_t *bytes, size_t n_bytes)
 {
     static const char digits[] = "0123456789abcdef";

@@ -43,6 +43,8 @@ bool mw_number_parse(const char *text, size_t size, double *ret_value);
 bool mw_whole_parse(mw_view text, uint64_t *ret_value);
 /* 0..15 of a hexadecimal digit in either case, or -1. */
 int mw_hex_value(char c);
+/* 0..255 of two of them, or -1; the second is not read where the first is none. */
+int mw_hex_byte(const char *two);
 /* Two digits a byte, lower case; returns what is behind them. Writes no NUL. */
 char *mw_hex_write(char *out, const uint8_t *bytes, size_t n_bytes);
 

@@ -7,7 +7,7 @@
 #include "call.h"
 #include "net/net.h"
 
-enum { CLI_APPLY_CHANGES_MAX = 4096, CLI_APPLY_MS = 60000 };
+enum { CLI_APPLY_CHANGES_MAX = 4096 };
 
 /* Texts live in the call's arena. */
 typedef struct cli_changes {

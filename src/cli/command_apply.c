@@ -151,7 +151,7 @@ static mw_status through_server(cli_call *call, mw_view text, cli_changes *chang
              cli_is_on(call, CLI_PRUNE) ? "true" : "false");
     mw_status status = cli_reach(call, NULL, &dial, err);
     if (status == MW_OK)
-        status = mw_client_open_to(dial, CLI_APPLY_MS, &client, err);
+        status = mw_client_open_to(dial, CLI_ANSWER_MS, &client, err);
     if (status == MW_OK)
         status = cli_apply_ask(client, "POST", path, text, &body, err);
     if (status == MW_OK)

@@ -28,7 +28,7 @@ mw_status cli_run_model_register(cli_call *call, mw_error *err)
                              .alias = call->settings[CLI_ALIAS].text};
     mw_status status = cli_reach(call, NULL, &dial, err);
     if (status == MW_OK)
-        status = mw_client_open_to(dial, CLI_APPLY_MS, &client, err);
+        status = mw_client_open_to(dial, CLI_ANSWER_MS, &client, err);
     if (status == MW_OK)
         status = cli_register(client, &call->arena, &what, err);
     mw_client_close(client);

@@ -33,13 +33,18 @@ static mw_status refuse_record(const cli_call *call, const mw_listener *listener
                    call->settings[CLI_RECORD].text);
 }
 
+/* A socket file, or a socket that somebody else has opened: who reaches it is his affair. */
+static bool is_handed_over(const char *address)
+{
+    return strncmp(address, "fd:", 3) == 0 || strncmp(address, "unix:", 5) == 0;
+}
+
 /* Where nobody is asked who he is, other machines are kept out unless the user says so, or unless
  * clients show a certificate. */
 static mw_status refuse_public(const cli_call *call, const mw_listener *listener, mw_error *err)
 {
     bool is_guarded = listener->tls && cli_tls_knows_clients(call);
-    if (strncmp(listener->address, "fd:", 3) == 0 || strncmp(listener->address, "unix:", 5) == 0 ||
-        cli_address_is_local(listener->address))
+    if (is_handed_over(listener->address) || cli_address_is_local(listener->address))
         return MW_OK;
     MW_TRY(refuse_record(call, listener, err));
     if (is_guarded || cli_is_on(call, CLI_AUTH) || cli_is_on(call, CLI_ALLOW_PUBLIC))
@@ -259,11 +264,6 @@ static mw_status ask_who(const cli_call *call, unsigned n_loops, const cli_liste
                             call->settings[CLI_METRICS_AUTH].number != 0, err);
 }
 
-static bool is_a_socket_file(const char *address)
-{
-    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0;
-}
-
 /* Browsers on this machine reach it, and nobody is asked who he is: then the name tells whether a
  * page of another site asks. */
 static void take_hosts(const cli_call *call, const cli_listeners *listeners, cli_house *house)
@@ -271,9 +271,9 @@ static void take_hosts(const cli_call *call, const cli_listeners *listeners, cli
     const char *names = call->settings[CLI_ALLOW_HOST].text;
     size_t n_local = 0, n_others = 0;
     for (size_t i = 0; i < listeners->count; i++) {
-        n_local += cli_address_is_local(listeners->list[i].address);
-        n_others += !cli_address_is_local(listeners->list[i].address) &&
-                    !is_a_socket_file(listeners->list[i].address);
+        bool is_local = cli_address_is_local(listeners->list[i].address);
+        n_local += is_local;
+        n_others += !is_local && !is_handed_over(listeners->list[i].address);
     }
     if (names || (n_local > 0 && n_others == 0 && !cli_is_on(call, CLI_AUTH)))
         mw_api_set_hosts(house->api, names ? names : "");

@@ -139,8 +139,6 @@ mw_status cli_repeat_refusal(int http_status, mw_view body, mw_error *err)
 
 /* ---- a server that is reached ---------------------------------------------------------------- */
 
-enum { ANSWER_MS = 60000 };
-
 bool cli_by_server(const cli_call *call)
 {
     const cli_setting *settings = call->settings;
@@ -151,7 +149,7 @@ mw_status cli_server_open(const cli_call *call, cli_server *ret_server, mw_error
 {
     *ret_server = (cli_server){NULL, NULL};
     MW_TRY(cli_reach(call, NULL, &ret_server->dial, err));
-    mw_status status = mw_client_open_to(ret_server->dial, ANSWER_MS, &ret_server->client, err);
+    mw_status status = mw_client_open_to(ret_server->dial, CLI_ANSWER_MS, &ret_server->client, err);
     if (status != MW_OK && call->settings[CLI_SERVER].origin == CLI_FROM_DEFAULT)
         mw_mend(err, "name the server, --server HOST:PORT, or a record at hand, --record DIR");
     return status;

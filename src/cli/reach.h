@@ -5,6 +5,8 @@
 #include "call.h"
 #include "net/net.h"
 
+enum { CLI_ANSWER_MS = 60000 }; /* a command waits so long for an answer */
+
 /* The options that say it. */
 #define CLI_REACH CLI_SERVER, CLI_HEADER, CLI_CACERT, CLI_INSECURE
 

@@ -175,8 +175,7 @@ static mw_status write_told(mw_record *record, void *given, mw_error *err)
     }
     for (int span = 0; t->sharing->trims && span < MW_WATCH_SHARED_SPANS; span++) {
         int64_t oldest = (int64_t)(t->shared->now[span] - mw_monitor_kept(span)) + 1;
-        MW_TRY(mw_record_trim_slots(record, &t->watch, span, oldest, mw_clock_wall_ms() - LONG_MS,
-                                    err));
+        MW_TRY(mw_record_trim_slots(record, &t->watch, span, oldest, err));
     }
     return MW_OK;
 }
@@ -329,14 +328,30 @@ static bool wait_to_end(cli_watch_sharing *sharing)
     return ends;
 }
 
+static mw_status forget_servers(mw_record *record, void *given, mw_error *err)
+{
+    (void)given;
+    return mw_record_forget_servers(record, mw_clock_wall_ms() - LONG_MS, err);
+}
+
+/* A record that is away is told of by the versions' own turns; the next hour tries again. */
+static void forget(cli_watch_sharing *sharing)
+{
+    mw_error ignored;
+    mw_arena_reset(&sharing->arena);
+    (void)!mw_registry_write(sharing->registry, &sharing->arena, forget_servers, NULL, &ignored);
+}
+
 static void take_turn(cli_watch_sharing *sharing)
 {
     uint64_t began_ns = mw_clock_ns();
     int64_t now_ms = mw_clock_wall_ms();
     sharing->trims = now_ms - sharing->trimmed_ms >= TRIM_MS || now_ms < sharing->trimmed_ms;
     mw_monitor_each_shared(sharing->monitor, share_one, sharing);
-    if (sharing->trims)
+    if (sharing->trims) {
+        forget(sharing);
         sharing->trimmed_ms = now_ms;
+    }
     uint64_t pause_ms = (mw_clock_ns() - began_ns) * PAUSES_A_TURN / 1000000;
     sharing->pause_ms = pause_ms < PAUSE_MS        ? PAUSE_MS
                         : pause_ms > PAUSE_MOST_MS ? PAUSE_MOST_MS

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +41,7 @@ struct mw_monitor {
     watch_version *versions[VERSIONS_MAX];
     uint32_t marks[VERSIONS_MAX]; /* of each: what mostly tells it from others, side by side */
     size_t n_versions;
-    char server[33]; /* of this one, over restarts where the folder is ours */
+    char server[MW_RANDOM_NAME_BYTES]; /* of this one, over restarts where the folder is ours */
 };
 
 typedef struct cached {
@@ -452,16 +451,6 @@ static void *watch(void *argument)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void name_server(char server[33])
-{
-    uint64_t words[2];
-    if (getrandom(words, sizeof words, 0) != (ssize_t)sizeof words) {
-        words[0] = (uint64_t)mw_clock_wall_ns();
-        words[1] = mw_clock_ns() ^ (uint64_t)(uintptr_t)server;
-    }
-    *mw_hex_write(server, (const uint8_t *)words, sizeof words) = '\0';
-}
-
 /* The name that it had before, or a new one, which is kept. */
 static void take_name(mw_monitor *monitor)
 {
@@ -530,7 +519,7 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     o->alpha = o->alpha > 0 ? o->alpha : 0.05;
     monitor->number = atomic_fetch_add(&n_monitors, 1) + 1;
     monitor->lock_fd = -1;
-    name_server(monitor->server);
+    mw_random_name(monitor->server);
     monitor->began_ns = mw_clock_ns();
     monitor->wall_ns = (uint64_t)mw_clock_wall_ns();
     pthread_mutex_init(&monitor->lock, NULL);

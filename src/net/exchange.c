@@ -183,11 +183,10 @@ bool mw_percent_decode(mw_view text, mw_arena *arena, mw_view *ret_text)
             out[size++] = text.data[i];
             continue;
         }
-        int high = i + 2 < text.size ? mw_hex_value(text.data[i + 1]) : -1;
-        int low = high >= 0 ? mw_hex_value(text.data[i + 2]) : -1;
-        if (low < 0)
+        int byte = i + 2 < text.size ? mw_hex_byte(text.data + i + 1) : -1;
+        if (byte < 0)
             return false;
-        out[size++] = (char)(high << 4 | low);
+        out[size++] = (char)byte;
         i += 2;
     }
     *ret_text = (mw_view){out, size};

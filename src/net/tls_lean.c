@@ -167,10 +167,10 @@ void tls_lean_done(net_connection *connection)
 static bool read_hex(const char *text, uint8_t ret_secret[TLS_SECRET_MAX])
 {
     for (size_t i = 0; *text && *text != '\n'; i++, text += 2) {
-        int high = mw_hex_value(text[0]), low = high >= 0 ? mw_hex_value(text[1]) : -1;
-        if (low < 0 || i == TLS_SECRET_MAX)
+        int byte = mw_hex_byte(text);
+        if (byte < 0 || i == TLS_SECRET_MAX)
             return false;
-        ret_secret[i] = (uint8_t)(high << 4 | low);
+        ret_secret[i] = (uint8_t)byte;
     }
     return true;
 }

@@ -67,10 +67,9 @@ static mw_view plain_name(mw_view name, char room[MW_LIMIT_NAME_BYTES])
     size_t n = 0;
     for (size_t i = 0; i < name.size && n < MW_LIMIT_NAME_BYTES; i++) {
         bool may = name.data[i] == '%' && i + 2 < name.size;
-        int high = may ? mw_hex_value(name.data[i + 1]) : -1;
-        int low = high >= 0 ? mw_hex_value(name.data[i + 2]) : -1;
-        room[n++] = low >= 0 ? (char)(high << 4 | low) : name.data[i];
-        i += low >= 0 ? 2 : 0;
+        int byte = may ? mw_hex_byte(name.data + i + 1) : -1;
+        room[n++] = byte >= 0 ? (char)byte : name.data[i];
+        i += byte >= 0 ? 2 : 0;
     }
     return (mw_view){room, n};
 }

@@ -34,11 +34,10 @@ static bool unescape(char *text, size_t *size)
     size_t out = 0;
     bool any = false;
     for (size_t i = 0; i < *size; i++, out++) {
-        int high = text[i] == '%' && i + 2 < *size ? mw_hex_value(text[i + 1]) : -1;
-        int low = high >= 0 ? mw_hex_value(text[i + 2]) : -1;
-        text[out] = low >= 0 ? (char)(high << 4 | low) : text[i];
-        any = any || low >= 0;
-        i += low >= 0 ? 2 : 0;
+        int byte = text[i] == '%' && i + 2 < *size ? mw_hex_byte(text + i + 1) : -1;
+        text[out] = byte >= 0 ? (char)byte : text[i];
+        any = any || byte >= 0;
+        i += byte >= 0 ? 2 : 0;
     }
     *size = out;
     return any;

@@ -2,7 +2,6 @@
  * sentences, since its clients show them. */
 #include <ctype.h>
 #include <stdarg.h>
-#include <sys/random.h>
 
 #include "record.h"
 
@@ -143,18 +142,9 @@ bool record_number(mw_view text, int64_t *ret_number)
 
 /* ---- ids and names that are made up ---------------------------------------------------------- */
 
-static uint64_t random_bits(void)
-{
-    uint64_t bits = 0;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        bits = mw_clock_ns() * 0x9e3779b97f4a7c15u;
-    return bits;
-}
-
 void record_new_id(char out[RECORD_ID_BYTES])
 {
-    snprintf(out, RECORD_ID_BYTES, "%016llx%016llx", (unsigned long long)random_bits(),
-             (unsigned long long)random_bits());
+    mw_random_name(out);
 }
 
 void record_new_name(char *out, size_t out_bytes)
@@ -173,7 +163,7 @@ void record_new_name(char *out, size_t out_bytes)
         "linden", "loon",   "lynx",  "maple",  "marten", "mill",  "moth",    "newt",  "oak",
         "otter",  "owl",    "pine",  "quail",  "raven",  "reed",  "robin",   "rook",  "salmon",
         "stork",  "swan",   "trout", "willow", "wren"};
-    uint64_t bits = random_bits();
+    uint64_t bits = mw_random_bits();
     snprintf(out, out_bytes, "%s-%s-%u", how[bits % MW_COUNT(how)],
              what[(bits >> 16) % MW_COUNT(what)], (unsigned)((bits >> 40) % 1000));
 }

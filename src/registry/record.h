@@ -23,7 +23,7 @@ enum {
     RECORD_BATCH_OTHERS = 100,
     RECORD_BATCH_ALL = 1000,
     RECORD_RESULTS_MAX = 50000,
-    RECORD_ID_BYTES = 33 /* 32 hexadecimal digits and NUL */
+    RECORD_ID_BYTES = MW_RANDOM_NAME_BYTES
 };
 
 extern const char *const record_steps[];

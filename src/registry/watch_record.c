@@ -21,10 +21,10 @@ static mw_view from_hex(record_memory *memory, mw_view text)
     char *bytes = mw_arena_take(memory->arena, n + 1);
     memory->failed = memory->failed || !bytes;
     for (size_t i = 0; bytes && i < n; i++) {
-        int high = mw_hex_value(text.data[2 * i]), low = mw_hex_value(text.data[2 * i + 1]);
-        if (high < 0 || low < 0)
+        int byte = mw_hex_byte(text.data + 2 * i);
+        if (byte < 0)
             return (mw_view){bytes, 0};
-        bytes[i] = (char)(high << 4 | low);
+        bytes[i] = (char)byte;
     }
     return (mw_view){bytes, bytes ? n : 0};
 }
@@ -84,12 +84,16 @@ mw_status mw_record_tell_slot(mw_record *record, const mw_shared_watch *watch,
 }
 
 mw_status mw_record_trim_slots(mw_record *record, const mw_shared_watch *watch, int64_t span,
-                               int64_t bucket, int64_t long_ago, mw_error *err)
+                               int64_t bucket, mw_error *err)
 {
-    MW_TRY(mw_sql_run(record->session, err,
+    return mw_sql_run(record->session, err,
                       "DELETE FROM watch_slots WHERE endpoint = ? AND identity = ? AND span = ?"
                       " AND bucket < ? AND server = ?",
-                      "ttiit", watch->endpoint, watch->identity, span, bucket, watch->server));
+                      "ttiit", watch->endpoint, watch->identity, span, bucket, watch->server);
+}
+
+mw_status mw_record_forget_servers(mw_record *record, int64_t long_ago, mw_error *err)
+{
     MW_TRY(
         mw_sql_run(record->session, err, "DELETE FROM watch_slots WHERE told < ?", "i", long_ago));
     return mw_sql_run(record->session, err,

@@ -30,11 +30,12 @@ MW_CHECKED mw_status mw_record_share_reference(mw_record *record, const mw_share
                                                mw_view bytes, mw_view *ret_bytes, mw_error *err);
 MW_CHECKED mw_status mw_record_tell_slot(mw_record *record, const mw_shared_watch *watch,
                                          const mw_shared_slot *slot, mw_error *err);
-/* The server's own slots of a span that are older than this bucket go, and whatever was told before
- * `long_ago` (ms since 1970) by servers that are gone. */
+/* The server's own slots of a span that are older than this bucket go. */
 MW_CHECKED mw_status mw_record_trim_slots(mw_record *record, const mw_shared_watch *watch,
-                                          int64_t span, int64_t bucket, int64_t long_ago,
-                                          mw_error *err);
+                                          int64_t span, int64_t bucket, mw_error *err);
+/* What was told before `long_ago` (ms since 1970), of any version, by servers that are gone; and
+ * references that nobody has used since. */
+MW_CHECKED mw_status mw_record_forget_servers(mw_record *record, int64_t long_ago, mw_error *err);
 /* The newest of what this server has told, of any version; 0: nothing. */
 MW_CHECKED mw_status mw_record_last_told(mw_record *record, mw_view server, int64_t *ret_told,
                                          mw_error *err);

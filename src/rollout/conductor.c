@@ -221,12 +221,6 @@ static mw_status start(mw_conductor *conductor, mw_error *err)
     return conductor->has_deputy ? MW_OK : mw_fail_memory(err, "the thread of rollouts");
 }
 
-static void name_server(char server[33])
-{
-    uint64_t words[2] = {(uint64_t)mw_clock_wall_ns(), mw_clock_ns() ^ (uint64_t)(uintptr_t)server};
-    *mw_hex_write(server, (const uint8_t *)words, sizeof words) = '\0';
-}
-
 mw_status mw_conductor_new(const mw_conductor_options *options, mw_conductor **ret_conductor,
                            mw_error *err)
 {
@@ -236,7 +230,7 @@ mw_status mw_conductor_new(const mw_conductor_options *options, mw_conductor **r
     conductor->options = *options;
     conductor->epoch = -1;
     mw_arena_init(&conductor->arena, 64 * MW_KIB, 256 * MW_MIB);
-    name_server(conductor->server);
+    mw_random_name(conductor->server);
     mw_status status = start(conductor, err);
     if (status != MW_OK) {
         mw_conductor_free(conductor);

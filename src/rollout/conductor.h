@@ -45,8 +45,8 @@ struct mw_conductor {
     bool ending;
     conducted *first;
     int64_t epoch;
-    char server[33]; /* no other process ever has the same */
-    mw_arena arena;  /* of one look or tick */
+    char server[MW_RANDOM_NAME_BYTES]; /* no other process ever has the same */
+    mw_arena arena;                    /* of one look or tick */
     atomic_uint_least64_t n_advanced, n_promoted, n_rolled_back, n_checkpoints;
 };
 

@@ -98,17 +98,17 @@ static mw_status trim(mw_record *record, void *user, mw_error *err)
     must(tell(record, &ada, 6, 10, "aa", 600, err), err);
     must(tell(record, &bob, 5, 20, "bb", 100, err), err);
     must(tell(record, &bob, 6, 20, "bb", 600, err), err);
-    must(mw_record_trim_slots(record, &ada, 0, 6, 0, err), err); /* its own old ones */
+    must(mw_record_trim_slots(record, &ada, 0, 6, err), err); /* its own old ones */
     must(mw_record_hear_slot(record, &bob, 0, 5, &slots, err), err);
     assert_int_equal(slots.count, 0);
     must(mw_record_hear_slot(record, &ada, 0, 5, &slots, err), err);
     assert_int_equal(slots.count, 1);
-    must(mw_record_trim_slots(record, &ada, 0, 6, 500, err), err); /* of who is long gone */
+    must(mw_record_forget_servers(record, 500, err), err); /* of who is long gone */
     must(mw_record_hear_slot(record, &ada, 0, 5, &slots, err), err);
     assert_int_equal(slots.count, 0);
     must(mw_record_share_reference(record, &ada, RECORD_NOTHING, &told, err), err);
     assert_true(mw_view_is(told, "r")); /* it is used still */
-    must(mw_record_trim_slots(record, &ada, 0, 6, INT64_MAX, err), err);
+    must(mw_record_forget_servers(record, INT64_MAX, err), err);
     must(mw_record_share_reference(record, &ada, RECORD_NOTHING, &told, err), err);
     assert_null(told.data);
     return MW_OK;

@@ -5,18 +5,11 @@
 
 #include "monitor/watch.h"
 
+#include "rows.h"
+
 enum { LEARN = 400, COLUMNS = 3, NOW = 1000000, BUCKET = 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void send_rows(watch_version *version, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const double row[] = {(double)(i % 37), (double)(i % 3)}, value = (double)(i % 10) / 10;
-        mw_matrix matrix = {row, MW_FLOAT64, 1, 2, 2, 1};
-        watch_rows(version, 0, &matrix, &value, 1);
-    }
-}
 
 static watch_version *make(void)
 {
