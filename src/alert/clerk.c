@@ -166,9 +166,7 @@ void mw_alerts_set_reporter(mw_alerts *alerts, const mw_alert_reporter *reporter
 /* The lock is held. */
 static void wait(mw_alerts *alerts)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LOOK_SECONDS;
+    struct timespec until = mw_moment_in(LOOK_SECONDS * 1000);
     while (!alerts->is_ending &&
            pthread_cond_timedwait(&alerts->wakes, &alerts->lock, &until) != ETIMEDOUT)
         continue;

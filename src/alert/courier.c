@@ -14,8 +14,7 @@ enum {
     LEASE_MORE_MS = 5000,
     FIRST_PAUSE_MS = 1000,
     LAST_PAUSE_MS = 60000,
-    LOOK_AGAIN_MS = 5000, /* another server of the folder may have left something */
-    NS_PER_MS = 1000000
+    LOOK_AGAIN_MS = 5000 /* another server of the folder may have left something */
 };
 
 typedef struct errand {
@@ -121,13 +120,8 @@ mw_status alerts_carry(alert_courier *courier, bool *ret_was_one, bool *ret_was_
 /* Until there is something, the time of a retry, or the end. The lock is held. */
 static void wait(alert_courier *courier, int64_t wait_ms)
 {
-    struct timespec until;
     mw_alerts *alerts = courier->alerts;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * NS_PER_MS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = mw_moment_in(wait_ms);
     while (!alerts->is_ending && !courier->is_leaving && !courier->is_awake &&
            pthread_cond_timedwait(&alerts->wakes, &alerts->lock, &until) != ETIMEDOUT)
         continue;

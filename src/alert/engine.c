@@ -424,18 +424,13 @@ mw_status mw_alerts_look(mw_alerts *alerts, mw_error *err)
 static void *run(void *given)
 {
     mw_alerts *alerts = given;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
     pthread_mutex_lock(&alerts->lock);
     while (!alerts->is_ending) {
         mw_error err;
         pthread_mutex_unlock(&alerts->lock);
         mw_status status = mw_alerts_look(alerts, &err);
         (void)status; /* said in the log */
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += LOOK_MS * NS_PER_MS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = mw_moment_in(LOOK_MS);
         pthread_mutex_lock(&alerts->lock);
         while (!alerts->is_ending &&
                pthread_cond_timedwait(&alerts->wakes, &alerts->lock, &until) != ETIMEDOUT)
@@ -496,17 +491,13 @@ static mw_status open_all(mw_alerts *alerts, mw_error *err)
 
 mw_status mw_alerts_open(const mw_alert_options *options, mw_alerts **ret_alerts, mw_error *err)
 {
-    pthread_condattr_t monotonic;
     mw_alerts *alerts = calloc(1, sizeof *alerts);
     if (!alerts)
         return mw_fail_memory(err, "the alerts");
     alerts->options = *options;
     alerts->config = options->config;
     pthread_mutex_init(&alerts->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&alerts->wakes, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    mw_condition_init(&alerts->wakes);
     pthread_mutex_init(&alerts->told_lock, NULL);
     for (size_t i = 0; i < MW_COUNT(alerts->told); i++)
         mw_buf_init(&alerts->told[i], MW_MIB);

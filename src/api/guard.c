@@ -462,11 +462,7 @@ static void note_used(api_guard *guard, mw_arena *arena)
 /* True when it is time to end. */
 static bool wait_a_little(api_guard *guard)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = mw_moment_in(LOOK_MS);
     pthread_mutex_lock(&guard->lock);
     if (!guard->ending)
         pthread_cond_timedwait(&guard->ending_now, &guard->lock, &until);
@@ -502,12 +498,8 @@ static void *watch(void *given)
 
 static mw_status start_watching(api_guard *guard, mw_error *err)
 {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&guard->lock, NULL);
-    pthread_cond_init(&guard->ending_now, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    mw_condition_init(&guard->ending_now);
     guard->is_watching = mw_thread_start(&guard->watcher, NULL, watch, guard) == 0;
     return guard->is_watching ? MW_OK : mw_fail_memory(err, "the guard's thread");
 }

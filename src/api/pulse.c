@@ -7,8 +7,6 @@
 
 enum {
     MS_PER_SECOND = 1000,
-    NS_PER_MS = 1000000,
-    NS_PER_SECOND = 1000000000,
     HEARD_SECONDS = 5,
     FILES_A_SECOND = 4
 };
@@ -46,12 +44,7 @@ static void take(void *given, const mw_endpoint_info *info)
 /* Until the wall clock's next second; true when it is time to end. */
 static bool wait_for_second(api_pulse *pulse)
 {
-    struct timespec until;
-    int64_t left_ms = MS_PER_SECOND - mw_clock_wall_ms() % MS_PER_SECOND;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += left_ms * NS_PER_MS;
-    until.tv_sec += until.tv_nsec / NS_PER_SECOND;
-    until.tv_nsec %= NS_PER_SECOND;
+    struct timespec until = mw_moment_in(MS_PER_SECOND - mw_clock_wall_ms() % MS_PER_SECOND);
     pthread_mutex_lock(&pulse->lock);
     if (!pulse->ending)
         pthread_cond_timedwait(&pulse->ending_now, &pulse->lock, &until);
@@ -84,12 +77,8 @@ static void *beat(void *given)
 
 static mw_status start(api_pulse *pulse, mw_error *err)
 {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&pulse->lock, NULL);
-    pthread_cond_init(&pulse->ending_now, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    mw_condition_init(&pulse->ending_now);
     pulse->is_running = mw_thread_start(&pulse->thread, "mw-pulse", beat, pulse) == 0;
     return pulse->is_running ? MW_OK : mw_fail_memory(err, "the thread that samples");
 }

@@ -16,7 +16,7 @@
  *   log.h     one line an event on stderr
  *   pack.h    numbers as bytes of our own files, and back
  *   protobuf.h  fields of protocol buffers, in and out
- *   thread.h  a thread beside the main one
+ *   thread.h  a thread beside the main one, and waits by the steady clock
  *   pool.h    threads for work that may take long or block
  *   shared_library.h  libraries of others, loaded when they are first needed
  */

@@ -21,3 +21,24 @@ int mw_thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *
     }
     return failed;
 }
+
+void mw_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &steady);
+    pthread_condattr_destroy(&steady);
+}
+
+/* Not by mw_clock_ns: a test that pins the clock does not pin the system's waits. */
+struct timespec mw_moment_in(int64_t ms)
+{
+    struct timespec moment;
+    clock_gettime(CLOCK_MONOTONIC, &moment);
+    moment.tv_sec += (time_t)(ms / 1000);
+    moment.tv_nsec += (long)(ms % 1000) * 1000000;
+    moment.tv_sec += moment.tv_nsec / 1000000000;
+    moment.tv_nsec %= 1000000000;
+    return moment;
+}

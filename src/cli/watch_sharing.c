@@ -315,11 +315,7 @@ static void share_one(void *user, const mw_watch_shared *shared)
 
 static bool wait_to_end(cli_watch_sharing *sharing)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(sharing->pause_ms % 1000) * 1000000;
-    until.tv_sec += sharing->pause_ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = mw_moment_in(sharing->pause_ms);
     pthread_mutex_lock(&sharing->lock);
     if (!sharing->ends)
         pthread_cond_timedwait(&sharing->wake, &sharing->lock, &until);
@@ -386,7 +382,6 @@ static void free_all(cli_watch_sharing *sharing)
 mw_status cli_watch_sharing_start(mw_registry *registry, mw_monitor *monitor,
                                   cli_watch_sharing **ret_sharing, mw_error *err)
 {
-    pthread_condattr_t monotonic;
     *ret_sharing = NULL;
     if (!registry || !monitor || !mw_registry_is_shared(registry))
         return MW_OK;
@@ -397,11 +392,8 @@ mw_status cli_watch_sharing_start(mw_registry *registry, mw_monitor *monitor,
     sharing->monitor = monitor;
     sharing->pause_ms = PAUSE_MS;
     mw_arena_init(&sharing->arena, 64 * MW_KIB, MEMORY_BYTES_MAX);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&sharing->lock, NULL);
-    pthread_cond_init(&sharing->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    mw_condition_init(&sharing->wake);
     if (mw_thread_start(&sharing->thread, "mw-sharing", go_on, sharing) != 0) {
         free_all(sharing);
         return mw_fail_memory(err, "the thread of a watch of several servers");

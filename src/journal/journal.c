@@ -158,7 +158,6 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
                           mw_error *err)
 {
     static atomic_uint_least64_t n_journals;
-    pthread_condattr_t clock;
     mw_journal *journal = calloc(1, sizeof *journal);
     if (!journal)
         return mw_fail_memory(err, "the prediction log");
@@ -169,11 +168,8 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
     journal->keeper.last_feedback = &journal->keeper.feedback;
     pthread_mutex_init(&journal->shapes_lock, NULL);
     fair_books_init(&journal->fair);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&journal->wake, &clock);
-    pthread_cond_init(&journal->keeper.wake, &clock);
-    pthread_condattr_destroy(&clock);
+    mw_condition_init(&journal->wake);
+    mw_condition_init(&journal->keeper.wake);
     mw_status status = open_all(journal, options, err);
     if (status != MW_OK) {
         mw_journal_close(journal);

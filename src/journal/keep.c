@@ -293,13 +293,7 @@ static void retain_labels(mw_journal *journal)
 
 static void wait_for_tasks(journal_keeper *keeper)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += RETRY_MS * (long)NS_PER_MS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = mw_moment_in(RETRY_MS);
     while (!keeper->stop && !keeper->feedback && !keeper->questions &&
            pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until) == 0)
         continue;

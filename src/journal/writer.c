@@ -209,14 +209,8 @@ static void retain(mw_journal *journal)
 /* False: it is over. */
 static bool wait_for_rows(mw_journal *journal)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
     unsigned ms = journal->options.flush_ms < WAIT_MS ? journal->options.flush_ms : WAIT_MS;
-    until.tv_nsec += ms * (long)NS_PER_MS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = mw_moment_in(ms);
     pthread_mutex_lock(&journal->lock);
     if (!journal->stop)
         (void)pthread_cond_timedwait(&journal->wake, &journal->lock, &until);

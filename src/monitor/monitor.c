@@ -433,9 +433,7 @@ static void *watch(void *argument)
     mw_monitor *monitor = argument;
     pthread_mutex_lock(&monitor->lock);
     while (!monitor->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += 1;
+        struct timespec until = mw_moment_in(1000);
         while (!monitor->stop && !atomic_load(&monitor->is_stale) &&
                pthread_cond_timedwait(&monitor->wake, &monitor->lock, &until) == 0)
             continue;
@@ -507,7 +505,6 @@ static mw_status start(mw_monitor *monitor, mw_error *err)
 mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_monitor, mw_error *err)
 {
     static atomic_uint_least64_t n_monitors;
-    pthread_condattr_t clock;
     mw_monitor *monitor = calloc(1, sizeof *monitor);
     if (!monitor)
         return mw_fail_memory(err, "the watch");
@@ -524,10 +521,7 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     monitor->wall_ns = (uint64_t)mw_clock_wall_ns();
     pthread_mutex_init(&monitor->lock, NULL);
     pthread_mutex_init(&monitor->describing, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&monitor->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    mw_condition_init(&monitor->wake);
     mw_status status = o->folder ? open_folder(monitor, o->folder, err) : MW_OK;
     if (status == MW_OK)
         status = start(monitor, err);

@@ -54,12 +54,8 @@ static mw_status check_options(const mw_server_options *options, mw_error *err)
 
 static void init_locks(mw_server *server)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    mw_condition_init(&server->changed);
     pthread_rwlock_init(&server->accepting, NULL);
 }
 
@@ -207,9 +203,7 @@ size_t mw_server_drain(mw_server *server, unsigned seconds)
 {
     if (server->n_started == 0)
         return 0;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)seconds;
+    struct timespec until = mw_moment_in((int64_t)seconds * 1000);
     enter_phase(server, NET_DRAINING);
     pthread_mutex_lock(&server->lock);
     while (!is_drained(server) &&

@@ -161,11 +161,7 @@ void mw_conductor_tick(mw_conductor *conductor)
 
 static bool wait_to_end(mw_conductor *conductor, unsigned ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = mw_moment_in(ms);
     pthread_mutex_lock(&conductor->lock);
     if (!conductor->ending)
         pthread_cond_timedwait(&conductor->ending_now, &conductor->lock, &until);
@@ -206,12 +202,8 @@ static void *stand_in(void *given)
 
 static mw_status start(mw_conductor *conductor, mw_error *err)
 {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&conductor->lock, NULL);
-    pthread_cond_init(&conductor->ending_now, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    mw_condition_init(&conductor->ending_now);
     if (conductor->options.without_thread)
         return MW_OK;
     conductor->is_running =

@@ -195,9 +195,7 @@ static void tidy_idle(store_writer *writer)
 
 static void wait_for_work(store_writer *writer)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
+    struct timespec until = mw_moment_in(IDLE_SECONDS * 1000);
     writer->was_used = false;
     int outcome = writer->is_untidy || writer->is_busy
                       ? pthread_cond_timedwait(&writer->has_work, &writer->lock, &until)
@@ -231,11 +229,7 @@ mw_status store_writer_start(mw_sql *session, store_writer **ret_writer, mw_erro
     writer->engine = session->engine;
     writer->end = &writer->first;
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->has_work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    mw_condition_init(&writer->has_work);
     if (mw_thread_start(&writer->thread, NULL, write_on, writer) != 0) {
         pthread_cond_destroy(&writer->has_work);
         pthread_mutex_destroy(&writer->lock);
