@@ -100,6 +100,32 @@ static void code_lines(mw_buf *out, const mw_passport *p)
         mw_buf_format(out, "%*spatch sha256:%.*s\n", KEY_COLUMN, "", MW_VIEW_ARG(p->patch));
 }
 
+/* MLflow's client writes where data are as JSON of one of these forms. */
+static mw_view place_in(const mw_json *source)
+{
+    static const char *const keys[] = {"uri", "url", "path", "table", "name"};
+    const mw_json *tags = mw_json_member(source, "tags"); /* data that a script made */
+    mw_view place = mw_json_text(mw_json_member(tags, "mlflow.source.name"));
+    for (size_t i = 0; i < MW_COUNT(keys) && place.size == 0; i++)
+        place = mw_json_text(mw_json_member(source, keys[i]));
+    return place;
+}
+
+static void data_source(mw_buf *out, mw_view source)
+{
+    enum { SHOWN_MAX = 200 };
+    mw_json *root = NULL;
+    mw_error err;
+    mw_view place = {0};
+    if (mw_json_read(source, &root, &err) == MW_OK)
+        place = place_in(root);
+    if (place.size == 0)
+        place = source;
+    mw_buf_format(out, ", from %.*s", (int)(place.size < SHOWN_MAX ? place.size : SHOWN_MAX),
+                  place.data);
+    mw_json_free(root);
+}
+
 static void data_lines(mw_buf *out, const mw_passport *p)
 {
     if (p->data.count == 0)
@@ -111,8 +137,7 @@ static void data_lines(mw_buf *out, const mw_passport *p)
         if (d->context.size > 0)
             mw_buf_format(out, ", for %.*s", MW_VIEW_ARG(d->context));
         if (d->source.size > 0)
-            mw_buf_format(out, ", from %.*s", (int)(d->source.size < 200 ? d->source.size : 200),
-                          d->source.data);
+            data_source(out, d->source);
         mw_buf_char(out, '\n');
     }
 }

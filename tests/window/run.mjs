@@ -124,6 +124,22 @@ await test("a chart takes the newest second by itself", async () => {
   await page.done();
 });
 
+await test("links that MLflow's client prints lead to the same here", async () => {
+  const page = await visit(server, `/#/experiments/${experiment_id}/runs/${runs[1]}`, { expect: "auc" });
+  await page.waitForURL(`**/ui/runs/${runs[1]}`);
+  const links = [
+    [`#/experiments/${experiment_id}`, `/ui/experiments/${experiment_id}`], ["#/models/churn/versions/2", "/ui/models/churn/2"],
+    ["#/models/churn", "/ui/models/churn"], ["#/experiments", "/ui/experiments"], [`#/experiments/${experiment_id}/traces?x=1`, `/ui/experiments/${experiment_id}`],
+    [`#/compare-runs?runs=${encodeURIComponent(JSON.stringify(runs.slice(0, 2)))}&experiments=%5B%220%22%5D`, `/ui/compare?runs=${runs[0]},${runs[1]}`],
+  ];
+  for (const [link, to] of links) {
+    await page.evaluate((hash) => { location.hash = hash; }, link);
+    await page.waitForURL((at) => at.pathname + at.search + at.hash === to);
+  }
+  await page.getByText("What differs").first().waitFor();
+  await page.done();
+});
+
 await test("keys lead everywhere", async () => {
   const page = await visit(server, "/ui/", { expect: "requests/s" });
   await page.keyboard.press("/");

@@ -109,6 +109,7 @@ def test_the_graph_goes_both_ways(shown, record):
     assert second["code"]["dirty"] and re.fullmatch("[0-9a-f]{64}", second["code"]["patch"])
     text = shown("credit/latest")
     assert text.startswith("credit/3\n") and "not told (mlflow.log_input)" in text
+    assert ", for training, from /data/train.csv\n" in shown("credit/1")
 
 
 def test_the_digest_is_that_of_the_files(shown, record, tmp_path):

@@ -9,10 +9,31 @@ function read() {
   return { path: path.replace(/\/+$/, "") || "/", query: new URLSearchParams(location.search) };
 }
 
+/* MLflow's client prints links to MLflow's own pages ("View run at: …/#/experiments/0/runs/ID");
+ * they lead to the same thing here. */
+const ofMlflow: [RegExp, string][] = [
+  [/^#\/experiments\/[^/?]+\/runs\/([^/?]+)/, "/runs/$1"],
+  [/^#\/compare-runs\?(?:.*&)?runs=([^&]+)/, "/compare?runs=$1"],
+  [/^#\/experiments\/([^/?]+)/, "/experiments/$1"],
+  [/^#\/experiments\b/, "/experiments"],
+  [/^#\/models\/([^/?]+)\/versions\/([^/?]+)/, "/models/$1/$2"],
+  [/^#\/(?:models|prompts)\/([^/?]+)/, "/models/$1"],
+  [/^#\/(?:models|prompts)\b/, "/models"],
+];
+
+function follow(): void {
+  const found = ofMlflow.find(([link]) => link.test(location.hash));
+  if (!found) return;
+  let to = location.hash.replace(new RegExp(`${found[0].source}.*$`), found[1]);
+  if (to.startsWith("/compare")) to = to.replace(/%5B|%5D|%22|[[\]"]/gi, "").replace(/%2C/gi, ",");
+  history.replaceState(null, "", root + to);
+}
+
+follow();
 export const place = signal(read());
 export const path = computed(() => place.value.path);
 
-addEventListener("popstate", () => (place.value = read()));
+addEventListener("popstate", () => { follow(); place.value = read(); }); /* a changed hash, too */
 
 export function href(to: string): string {
   return root + (to === "/" ? "/" : to);
