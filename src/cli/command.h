@@ -200,7 +200,8 @@ typedef enum cli_option_id {
     CLI_TASK,
     CLI_VALID_METRIC, /* --metric */
     CLI_MARGIN,
-    CLI_VALID_FORMAT, /* --format */
+    CLI_VALID_FORMAT,   /* --format */
+    CLI_UNDECIDED_RULE, /* --undecided */
     CLI_DATA_FORMAT,  /* report data: --format */
     CLI_RESULTS,
     CLI_CARD_TEXT,     /* --text */

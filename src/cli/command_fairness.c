@@ -93,9 +93,7 @@ mw_status cli_run_fairness_check(cli_call *call, mw_error *err)
     mw_status status = cli_fair_make(&job, err);
     if (status == MW_OK)
         status = put_report(&job, err);
-    bool is_no =
-        job.verdict == CLI_FAIR_FAIL || (job.verdict == CLI_FAIR_UNDECIDED && job.undecided_fails);
-    if (status == MW_OK && is_no)
+    if (status == MW_OK && job.stops)
         call->exit_code = CLI_EXIT_NO;
     cli_fair_done(&job);
     return status;

@@ -179,15 +179,16 @@ static void write_document(const char *model, mw_buf *out)
 
 static void write_suite(const char *model, mw_buf *out)
 {
-    mw_buf_format(out,
-                  "# What a version of '%s' must keep: mw model validate. Every limit there is:\n"
-                  "# docs/reference/validation-suite.md. Put yours in place of these.\n"
-                  "metrics: {roc_auc: 0.6}\n"
-                  "tests:\n- range: {}\n- determinism: {}\n"
-                  "data: {min_rows: 50}\n"
-                  "latency: {p99: 50ms}\n"
-                  "undecided: warn\n",
-                  model);
+    mw_buf_format(
+        out,
+        "# What a version of '%s' must keep: mw model validate. Every limit there is:\n"
+        "# docs/reference/validation-suite.md. Put yours in place of these.\n"
+        "metrics: {roc_auc: 0.6}\n"
+        "tests:\n- range: {}\n- determinism: {}\n"
+        "data: {min_rows: 50}\n"
+        "latency: {p99: 50ms}\n"
+        "undecided: warn # fail: each limit must be shown to be kept, or it does not pass\n",
+        model);
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */

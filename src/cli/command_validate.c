@@ -73,13 +73,29 @@ static mw_status read_threshold(cli_validation *v, mw_error *err)
     return mw_mend(err, "give a number, such as 0.5");
 }
 
+/* A challenger must be shown to be no worse: the smallest difference that matters was agreed on so
+ * that this can be shown, and "may be worse" is no reason to replace a champion. */
+static cli_undecided rule_of(const cli_validation *v, const cli_check *check)
+{
+    cli_undecided rule = check->rule == CLI_UNDECIDED_UNSAID ? v->suite.undecided : check->rule;
+    if (rule == CLI_UNDECIDED_UNSAID && mw_view_starts(check->name, "compare/"))
+        rule = CLI_UNDECIDED_FAILS;
+    return cli_undecided_of(v->call, rule);
+}
+
 static void judge(cli_validation *v)
 {
+    size_t n_shown = 0;
     v->passed = true;
     for (size_t i = 0; i < v->n_checks; i++)
-        if (v->checks[i].verdict == CLI_FAIL ||
-            (v->checks[i].verdict == CLI_UNDECIDED && v->suite.undecided_fails))
-            v->passed = false;
+        n_shown += v->checks[i].verdict == CLI_PASS;
+    for (size_t i = 0; i < v->n_checks; i++) {
+        cli_check *check = &v->checks[i];
+        check->stops = check->verdict == CLI_FAIL ||
+                       (check->verdict == CLI_UNDECIDED &&
+                        cli_undecided_stops(rule_of(v, check), n_shown));
+        v->passed = v->passed && !check->stops;
+    }
 }
 
 static mw_status run(cli_validation *v, mw_error *err)

@@ -338,18 +338,21 @@ static const cli_command commands[] = {
             "--suite says what must hold: metrics, slices, what predictions do when rows change, "
             "the data, overlap with the training rows, latency, size. A limit that the value "
             "breaks fails; one that the value "
-            "keeps, and its interval does not, is undecided; a failed check makes the exit code 6. "
+            "keeps, and its interval does not, is undecided, and the report says how many more "
+            "rows may decide it. The exit code is 6 when a check fails, when a challenger may be "
+            "worse than the champion, or when no limit at all is shown to be kept; 'undecided' "
+            "in the suite, or --undecided, makes it stricter (fail) or laxer (warn). "
             "The report is text, JSON, Markdown, HTML, JUnit for CI, or annotations of GitHub "
             "Actions.",
         .arguments = {{"MODEL",
                        "NAME/VERSION, NAME@ALIAS or models:/... of a record, or a " MODEL_HELP
                        "; not with --predictions",
                        0, 1, NULL, true}},
-        .options =
-            CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_VALID_DATA, CLI_TARGET, CLI_PREDICTIONS,
-                     CLI_AGAINST, CLI_VALID_SUITE, CLI_SLICES, CLI_TRAIN, CLI_VALID_WEIGHT,
-                     CLI_QUERY, CLI_TASK, CLI_VALID_METRIC, CLI_MARGIN, CLI_FAIR_THRESHOLD,
-                     CLI_FAIR_POSITIVE, CLI_SEED, CLI_VALID_FORMAT, CLI_OUTPUT, CLI_ONNXRUNTIME),
+        .options = CLI_LIST(CLI_CONFIG, CLI_RECORD, CLI_VALID_DATA, CLI_TARGET, CLI_PREDICTIONS,
+                            CLI_AGAINST, CLI_VALID_SUITE, CLI_SLICES, CLI_TRAIN, CLI_VALID_WEIGHT,
+                            CLI_QUERY, CLI_TASK, CLI_VALID_METRIC, CLI_MARGIN, CLI_FAIR_THRESHOLD,
+                            CLI_FAIR_POSITIVE, CLI_UNDECIDED_RULE, CLI_SEED, CLI_VALID_FORMAT,
+                            CLI_OUTPUT, CLI_ONNXRUNTIME),
         .examples =
             {{"mw model validate model.json --data test.csv --target y", NULL},
              {"mw model validate credit@challenger --against credit@champion --data "
@@ -1359,11 +1362,14 @@ static const cli_command commands[] = {
             "equal to Fairlearn's. Groups need not be inputs of the model.\n\n"
             "--suite gives limits: a limit is broken when the whole interval lies beyond it, kept "
             "when the whole lies inside, and else undecided. The exit code is 6 when one is "
-            "broken. A rate that is not defined (no positives in a group) is told so, and is "
+            "broken, or when none is shown to be kept; 'undecided' in the suite, or --undecided, "
+            "makes it stricter (fail) or laxer (warn). A rate that is not defined (no positives in "
+            "a group) is told so, and is "
             "never 0.",
         .options = CLI_LIST(CLI_FAIR_DATA, CLI_FAIR_LABEL, CLI_FAIR_SCORE, CLI_FAIR_THRESHOLD,
                             CLI_FAIR_GROUPS, CLI_FAIR_POSITIVE, CLI_FAIR_WEIGHT, CLI_FAIR_REPEATS,
-                            CLI_FAIR_SUITE, CLI_FAIR_ZERO_DIVISION, CLI_FAIR_FORMAT, CLI_OUTPUT),
+                            CLI_FAIR_SUITE, CLI_UNDECIDED_RULE, CLI_FAIR_ZERO_DIVISION,
+                            CLI_FAIR_FORMAT, CLI_OUTPUT),
         .examples = {{"mw fairness check --data scored.csv --label y --score p --groups sex,race",
                       "two attributes, by themselves"},
                      {"mw fairness check --data scored.csv --label y --score p --groups 'sex*race' "

@@ -11,6 +11,7 @@
 #include "frame_file.h"
 #include "registry/registry.h"
 #include "stats/stats.h"
+#include "undecided.h"
 
 typedef struct cli_fair_group {
     mw_view name; /* "Female|Black" */
@@ -76,8 +77,10 @@ typedef struct cli_fair {
     cli_fair_limit *limits;
     size_t n_limits;
     size_t min_group, min_among;
-    bool undecided_fails;
+    cli_undecided undecided;
     cli_fair_verdict verdict;
+    bool undecided_stops; /* by what the suite or the call says */
+    bool stops;           /* a limit is broken, or undecided where it must be shown to be kept */
     mw_arena memory;
 } cli_fair;
 

@@ -240,7 +240,7 @@ static void put_gate(const cli_fair *job, const cli_fair_attribute *attribute,
     cli_member_text(out, "name", mw_buf_as_view(&name));
     cli_member_bool(out, "passed",
                     check->verdict != CLI_FAIR_FAIL &&
-                        !(check->verdict == CLI_FAIR_UNDECIDED && job->undecided_fails));
+                        !(check->verdict == CLI_FAIR_UNDECIDED && job->undecided_stops));
     cli_member_text(out, "verdict", mw_view_of(cli_fair_verdict_name(check->verdict)));
     cli_member_number(out, "value", check->value);
     open_map(out, "threshold");
@@ -256,9 +256,7 @@ static void put_gate(const cli_fair *job, const cli_fair_attribute *attribute,
 
 static void put_gates(const cli_fair *job, mw_buf *out)
 {
-    bool is_no = job->verdict == CLI_FAIR_FAIL ||
-                 (job->verdict == CLI_FAIR_UNDECIDED && job->undecided_fails);
-    cli_member_bool(out, "passed", !is_no);
+    cli_member_bool(out, "passed", !job->stops);
     cli_member(out, "checks");
     mw_buf_char(out, '[');
     for (size_t a = 0; a < job->n_attributes; a++)

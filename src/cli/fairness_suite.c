@@ -129,8 +129,7 @@ static mw_status read_count(const reading *r, const mw_yaml *node, size_t *ret_c
 
 static mw_status read_undecided(const reading *r, const mw_yaml *node, mw_error *err)
 {
-    r->job->undecided_fails = mw_view_is(node->text, "fail");
-    if (node->kind == MW_YAML_SCALAR && (r->job->undecided_fails || mw_view_is(node->text, "warn")))
+    if (node->kind == MW_YAML_SCALAR && cli_undecided_read(node->text, &r->job->undecided))
         return MW_OK;
     return fail_node(r, node, "'undecided' is warn or fail", "write 'undecided: fail'", err);
 }
@@ -248,18 +247,6 @@ static cli_fair_verdict verdict_of(const cli_fair_check *check)
     return inside && check->n_small == 0 ? CLI_FAIR_PASS : CLI_FAIR_UNDECIDED;
 }
 
-/* Half-widths shrink with the root of the rows: until the interval ends at the limit. */
-static double rows_that_decide(const cli_fair_check *check, double n_rows)
-{
-    const cli_fair_limit *limit = check->limit;
-    double half = (check->interval.high - check->interval.low) / 2;
-    double to_min = fabs(check->value - limit->min), to_max = fabs(check->value - limit->max);
-    double distance = fmin(to_min, to_max), factor = half / distance;
-    return check->verdict == CLI_FAIR_UNDECIDED && factor > 1 && isfinite(factor)
-               ? ceil((factor * factor - 1) * n_rows)
-               : (double)NAN;
-}
-
 static mw_status judge(const cli_fair *job, const cli_fair_attribute *attribute,
                        const cli_fair_limit *limit, cli_fair_check *check, mw_error *err)
 {
@@ -285,7 +272,10 @@ static mw_status judge(const cli_fair *job, const cli_fair_attribute *attribute,
         status = draw_interval(job, limit->measure, groups, n, &check->interval, err);
     free(groups);
     check->verdict = verdict_of(check);
-    check->more_rows = rows_that_decide(check, n_rows);
+    check->more_rows = (double)NAN;
+    if (check->verdict == CLI_FAIR_UNDECIDED)
+        check->more_rows =
+            cli_rows_that_decide(check->value, check->interval, limit->min, limit->max, n_rows);
     return status;
 }
 
@@ -310,9 +300,17 @@ static mw_status judge_attribute(cli_fair *job, cli_fair_attribute *attribute, m
 
 mw_status cli_fair_judge(cli_fair *job, mw_error *err)
 {
+    size_t n_kept = 0;
     job->verdict = CLI_FAIR_PASS;
-    for (size_t a = 0; a < job->n_attributes; a++)
+    for (size_t a = 0; a < job->n_attributes; a++) {
         MW_TRY(judge_attribute(job, &job->attributes[a], err));
+        for (size_t i = 0; i < job->attributes[a].n_checks; i++)
+            n_kept += job->attributes[a].checks[i].verdict == CLI_FAIR_PASS;
+    }
+    job->undecided = cli_undecided_of(job->call, job->undecided);
+    job->undecided_stops = cli_undecided_stops(job->undecided, n_kept);
+    job->stops = job->verdict == CLI_FAIR_FAIL ||
+                 (job->verdict == CLI_FAIR_UNDECIDED && job->undecided_stops);
     return MW_OK;
 }
 

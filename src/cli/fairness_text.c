@@ -62,6 +62,9 @@ void cli_fair_headline(const cli_fair *job, mw_buf *out)
     mw_buf_format(out, "%s: %zu kept, %zu broken, %zu undecided",
                   cli_fair_verdict_name(job->verdict), count_checks(job, CLI_FAIR_PASS),
                   count_checks(job, CLI_FAIR_FAIL), count_checks(job, CLI_FAIR_UNDECIDED));
+    if (job->stops && job->verdict == CLI_FAIR_UNDECIDED)
+        mw_buf_text(out, "; what is undecided is not shown to be kept: more rows may decide it, or "
+                         "'undecided: warn' in the suite lets it pass");
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */

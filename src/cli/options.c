@@ -32,6 +32,7 @@ static const char *const data_formats[] = {"html", "md", "json", NULL};
 static const char *const report_windows[] = {"15m", "1h", "6h", "24h", "7d", "30d", NULL};
 static const char *const validation_formats[] = {"text",  "json",   "md", "html",
                                                  "junit", "github", NULL};
+static const char *const undecided_rules[] = {"suite", "warn", "fail", NULL};
 static const char *const fair_formats[] = {"text", "json", "html", NULL};
 static const char *const drift_profiles[] = {"millwright", "evidently", "nannyml", NULL};
 static const char *const calibrate_words[] = {"auto", "on", "off", NULL};
@@ -1052,6 +1053,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .value = "DIFFERENCE",
                     .auto_is = "0.005, of unbounded metrics 1 % of the champion's",
                     .help = "smallest difference that matters against the champion"},
+    [CLI_UNDECIDED_RULE] = {.name = "undecided",
+                            .flag_only = true,
+                            .kind = CLI_KIND_CHOICE,
+                            .value = "RULE",
+                            .fallback = "suite",
+                            .choices = undecided_rules,
+                            .help = "what comes of limits that the value keeps and its interval "
+                                    "does not, whatever the suite says"},
     [CLI_VALID_FORMAT] = {.name = "format",
                           .flag_only = true,
                           .kind = CLI_KIND_CHOICE,

@@ -15,6 +15,7 @@
 #include "predict/predict.h"
 #include "registry/registry.h"
 #include "stats/stats.h"
+#include "undecided.h"
 
 #define CLI_NO_COLUMN SIZE_MAX
 
@@ -31,7 +32,11 @@ typedef struct cli_check {
     mw_interval interval;
     double min, max; /* NaN: no such limit */
     cli_verdict verdict;
-    unsigned line; /* of the suite; 0: not from there */
+    cli_undecided rule;
+    double n_rows;    /* that were measured; 0: all */
+    double more_rows; /* may decide it; NaN: none would, or it is decided */
+    bool stops;       /* the validation does not pass for it */
+    unsigned line;    /* of the suite; 0: not from there */
 } cli_check;
 
 /* ---- suite ----------------------------------------------------------------------------------- */
@@ -44,6 +49,7 @@ typedef struct cli_names {
 typedef struct cli_limit {
     mw_view name; /* of a metric */
     double number, min, max;
+    cli_undecided undecided;
     unsigned line, column;
 } cli_limit;
 
@@ -83,11 +89,12 @@ typedef struct cli_suite {
     mw_yaml_document *document;
     cli_limit *limits;
     size_t n_limits;
-    bool undecided_fails;
+    cli_undecided undecided;
     struct {
         mw_view metric;
         double margin;
         bool must_be_better;
+        cli_undecided undecided;
         unsigned line, column;
     } compare;
     struct {
@@ -95,6 +102,7 @@ typedef struct cli_suite {
         mw_view metric;
         double min, max, max_gap;
         size_t min_rows, depth, worst;
+        cli_undecided undecided;
         unsigned line, column;
     } slices;
     cli_behaviour *tests;
@@ -160,7 +168,8 @@ typedef struct cli_validation {
     cli_suite suite;
     cli_check *checks;
     size_t n_checks, checks_capacity;
-    ptrdiff_t primary; /* metric that is compared and sliced by */
+    ptrdiff_t primary; /* metric that is compared by */
+    ptrdiff_t sliced;  /* metric that slices are looked at by */
     mw_contrast_of_metric *contrasts;
     mw_delong_pair delong;
     mw_mcnemar mcnemar;

@@ -1,22 +1,16 @@
 /* The finding of a validation for CI systems: JUnit XML, and annotations of GitHub Actions.
  *
  *     JUnit    a <testcase> a check; a failed one has a <failure>, an undecided one <skipped>, so
- *              that it is seen and does not break the build, or a <failure> with undecided: fail
+ *              that it is seen and does not break the build, or a <failure> where it stops
  *     GitHub   ::error file=suite.yaml,line=3,title=metric/roc_auc::0.79, at least 0.8 */
 #include "validate.h"
 #include "report/report.h"
-
-static bool is_failure(const cli_validation *v, const cli_check *check)
-{
-    return check->verdict == CLI_FAIL ||
-           (check->verdict == CLI_UNDECIDED && v->suite.undecided_fails);
-}
 
 static size_t count_failures(const cli_validation *v)
 {
     size_t n = 0;
     for (size_t i = 0; i < v->n_checks; i++)
-        n += is_failure(v, &v->checks[i]);
+        n += v->checks[i].stops;
     return n;
 }
 
@@ -24,7 +18,7 @@ static size_t count_skipped(const cli_validation *v)
 {
     size_t n = 0;
     for (size_t i = 0; i < v->n_checks; i++)
-        n += v->checks[i].verdict == CLI_UNDECIDED && !v->suite.undecided_fails;
+        n += v->checks[i].verdict == CLI_UNDECIDED && !v->checks[i].stops;
     return n;
 }
 
@@ -52,7 +46,7 @@ static void put_case(const cli_validation *v, const cli_check *check, mw_buf *ou
         return;
     }
     mw_buf_char(out, '>');
-    mw_buf_text(out, is_failure(v, check) ? "<failure type=\"check\"" : "<skipped");
+    mw_buf_text(out, check->stops ? "<failure type=\"check\"" : "<skipped");
     put_attribute(out, "message", check->why);
     mw_buf_text(out, "/></testcase>\n");
 }
@@ -90,7 +84,7 @@ void cli_validate_github(const cli_validation *v, mw_buf *out)
         const cli_check *check = &v->checks[i];
         if (check->verdict == CLI_PASS)
             continue;
-        mw_buf_text(out, is_failure(v, check) ? "::error " : "::warning ");
+        mw_buf_text(out, check->stops ? "::error " : "::warning ");
         if (check->line > 0) {
             mw_buf_text(out, "file=");
             put_github(out, mw_view_of(v->suite.path), true);

@@ -85,7 +85,7 @@ static void draw_slices(const cli_validation *v, mw_buf *out)
         highs[i] = v->slices[i].primary.high;
     }
     mw_chart_intervals(out, "Slices: value and 95 % interval; the rule is all rows", names, values,
-                       lows, highs, n, v->model.estimates[v->primary].value);
+                       lows, highs, n, v->model.estimates[v->sliced].value);
 }
 
 static void put_slices(const cli_validation *v, mw_buf *out)

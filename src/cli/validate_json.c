@@ -70,7 +70,7 @@ static void put_check(mw_buf *out, const cli_check *check)
 {
     mw_buf_char(out, '{');
     cli_member_text(out, "name", check->name);
-    cli_member_bool(out, "passed", check->verdict != CLI_FAIL);
+    cli_member_bool(out, "passed", !check->stops);
     cli_member_text(out, "verdict", mw_view_of(cli_verdict_name(check->verdict)));
     cli_member_number(out, "value", check->value);
     open_map(out, "threshold");
@@ -78,6 +78,7 @@ static void put_check(mw_buf *out, const cli_check *check)
     cli_member_double(out, "max", check->max);
     mw_buf_char(out, '}');
     put_interval(out, check->interval.low, check->interval.high);
+    cli_member_number(out, "more_rows", check->more_rows);
     cli_member_text(out, "why", check->why);
     if (check->line > 0)
         cli_member_int(out, "line", check->line);
@@ -164,7 +165,7 @@ static void put_slices(const cli_validation *v, mw_buf *out)
         return;
     open_map(out, "slices");
     size_t n;
-    cli_member_text(out, "metric", mw_view_of(mw_quality_metrics(v->task, &n)[v->primary].name));
+    cli_member_text(out, "metric", mw_view_of(mw_quality_metrics(v->task, &n)[v->sliced].name));
     cli_member_int(out, "searched", (int64_t)v->n_searched);
     open_list(out, "found");
     for (size_t i = 0; i < v->n_slices; i++) {

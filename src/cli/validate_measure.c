@@ -25,6 +25,22 @@ cli_verdict cli_verdict_of(double value, mw_interval interval, double min, doubl
     return interval.low < min || interval.high > max ? CLI_UNDECIDED : CLI_PASS;
 }
 
+/* What an undecided check waits for. */
+static void say_more_rows(const cli_validation *v, cli_check *check, const char *why,
+                          char reason[static WHY_BYTES])
+{
+    double n_rows = check->n_rows > 0 ? check->n_rows : (double)v->n_rows;
+    check->more_rows = (double)NAN;
+    if (check->verdict == CLI_UNDECIDED)
+        check->more_rows =
+            cli_rows_that_decide(check->value, check->interval, check->min, check->max, n_rows);
+    if (isnan(check->more_rows))
+        snprintf(reason, WHY_BYTES, "%s", why);
+    else
+        snprintf(reason, WHY_BYTES, "%s; about %.0f more rows may decide it", why,
+                 check->more_rows);
+}
+
 mw_status cli_validate_add(cli_validation *v, const cli_check *check, const char *why,
                            mw_error *err)
 {
@@ -37,9 +53,11 @@ mw_status cli_validate_add(cli_validation *v, const cli_check *check, const char
         v->checks_capacity = capacity;
     }
     cli_check *added = &v->checks[v->n_checks];
+    char reason[WHY_BYTES];
     *added = *check;
+    say_more_rows(v, added, why, reason);
     added->name = (mw_view){mw_arena_text(&v->memory, check->name), check->name.size};
-    added->why = (mw_view){mw_arena_text(&v->memory, mw_view_of(why)), strlen(why)};
+    added->why = (mw_view){mw_arena_text(&v->memory, mw_view_of(reason)), strlen(reason)};
     if (!added->name.data || !added->why.data)
         return mw_fail_memory(err, "the checks");
     v->n_checks++;
@@ -140,6 +158,7 @@ static mw_status check_limit(cli_validation *v, const cli_limit *limit, mw_error
                        .interval = {estimate->low, estimate->high},
                        .min = min,
                        .max = max,
+                       .rule = limit->undecided,
                        .line = limit->line};
     check.verdict = cli_verdict_of(check.value, check.interval, min, max);
     snprintf(name, sizeof name, "metric/%s", metric->name);
@@ -229,6 +248,7 @@ static mw_status add_comparison(cli_validation *v, mw_error *err)
                        .interval = interval,
                        .min = falls ? (double)NAN : least,
                        .max = falls ? -least : (double)NAN,
+                       .rule = v->suite.compare.undecided,
                        .line = v->suite.compare.line};
     double bad_end = falls ? -interval.high : interval.low;
     double good_end = falls ? -interval.low : interval.high;
@@ -304,6 +324,15 @@ static mw_status choose_primary(cli_validation *v, mw_error *err)
     return MW_OK;
 }
 
+/* --metric counts for both; else slices have their own, and if not, the one that is compared by. */
+static mw_status choose_sliced(cli_validation *v, mw_error *err)
+{
+    v->sliced = v->primary;
+    if (v->call->settings[CLI_VALID_METRIC].text || !v->suite.slices.metric.data)
+        return MW_OK;
+    return find_metric(v, v->suite.slices.metric, v->suite.slices.line, 3, &v->sliced, err);
+}
+
 /* What compares classes has no value then, and who reads the table shall know why. */
 static mw_status note_one_class(cli_validation *v, mw_error *err)
 {
@@ -323,6 +352,7 @@ mw_status cli_validate_measure(cli_validation *v, mw_error *err)
 {
     uint64_t seed = v->call->settings[CLI_SEED].number;
     MW_TRY(choose_primary(v, err));
+    MW_TRY(choose_sliced(v, err));
     MW_TRY(mw_quality_intervals(v->model.quality, NULL, seed, v->model.estimates, err));
     MW_TRY(note_one_class(v, err));
     for (size_t i = 0; i < v->suite.n_limits; i++)

@@ -362,13 +362,13 @@ static mw_status measure(search *s, cli_slice *slice, mw_error *err)
     mw_quality *quality = NULL;
     mw_estimate estimates[MW_QUALITY_MAX];
     bool wanted[MW_QUALITY_MAX] = {false};
-    wanted[v->primary] = true;
+    wanted[v->sliced] = true;
     mw_status status = mw_quality_new(&judged, &quality, err);
     if (status == MW_OK)
         status = mw_quality_intervals(quality, wanted, v->call->settings[CLI_SEED].number,
                                       estimates, err);
     if (status == MW_OK)
-        slice->primary = estimates[v->primary];
+        slice->primary = estimates[v->sliced];
     mw_quality_free(quality);
     free(room);
     free(query);
@@ -379,11 +379,13 @@ static mw_status measure(search *s, cli_slice *slice, mw_error *err)
 static mw_status check(cli_validation *v, const cli_slice *slice, mw_error *err)
 {
     size_t n;
-    const mw_quality_metric *metric = &mw_quality_metrics(v->task, &n)[v->primary];
-    double gap = v->suite.slices.max_gap, all = v->model.estimates[v->primary].value;
+    const mw_quality_metric *metric = &mw_quality_metrics(v->task, &n)[v->sliced];
+    double gap = v->suite.slices.max_gap, all = v->model.estimates[v->sliced].value;
     cli_check c = {.value = slice->primary.value,
                    .min = v->suite.slices.min,
                    .max = v->suite.slices.max,
+                   .rule = v->suite.slices.undecided,
+                   .n_rows = (double)slice->n_rows,
                    .line = v->suite.slices.line,
                    .interval = {slice->primary.low, slice->primary.high}};
     if (!isnan(gap) && metric->better >= 0)

@@ -14,7 +14,8 @@ typedef enum key_kind {
     KEY_FLAG,
     KEY_NAMES, /* a word, or a list of words */
     KEY_TIME,  /* "5ms" -> milliseconds */
-    KEY_SIZE   /* "20MiB" -> bytes */
+    KEY_SIZE,  /* "20MiB" -> bytes */
+    KEY_RULE   /* warn, fail */
 } key_kind;
 
 typedef struct key {
@@ -116,6 +117,14 @@ static mw_status read_unit(cli_validation *v, const mw_yaml *node, key_kind kind
                : fail_node(v, node, "this is a size", "write it with its unit: 500KiB, 20MiB", err);
 }
 
+static mw_status read_rule(const cli_validation *v, const mw_yaml *node, cli_undecided *ret_rule,
+                           mw_error *err)
+{
+    if (node->kind == MW_YAML_SCALAR && cli_undecided_read(node->text, ret_rule))
+        return MW_OK;
+    return fail_node(v, node, "'undecided' is warn or fail", "write 'undecided: fail'", err);
+}
+
 static mw_status read_value(cli_validation *v, const mw_yaml *node, const key *k, char *at,
                             mw_error *err)
 {
@@ -139,6 +148,8 @@ static mw_status read_value(cli_validation *v, const mw_yaml *node, const key *k
         return mw_yaml_bool(node, (bool *)(at + k->offset))
                    ? MW_OK
                    : fail_node(v, node, "this is true or false", "write one of the two", err);
+    case KEY_RULE:
+        return read_rule(v, node, (cli_undecided *)(void *)(at + k->offset), err);
     default:
         return read_unit(v, node, k->kind, (double *)(void *)(at + k->offset), err);
     }
@@ -168,7 +179,8 @@ static mw_status read_map(cli_validation *v, const mw_yaml *map, const key *keys
 static mw_status read_limit(cli_validation *v, const mw_yaml *node, cli_limit *limit, mw_error *err)
 {
     static const key keys[] = {{"min", KEY_NUMBER, offsetof(cli_limit, min)},
-                               {"max", KEY_NUMBER, offsetof(cli_limit, max)}};
+                               {"max", KEY_NUMBER, offsetof(cli_limit, max)},
+                               {"undecided", KEY_RULE, offsetof(cli_limit, undecided)}};
     const double none = (double)NAN;
     *limit = (cli_limit){.number = none,
                          .min = none,
@@ -384,22 +396,20 @@ static mw_status read_data(cli_validation *v, const mw_yaml *map, mw_error *err)
 
 static mw_status read_undecided(cli_validation *v, const mw_yaml *node, mw_error *err)
 {
-    v->suite.undecided_fails = mw_view_is(node->text, "fail");
-    if (node->kind == MW_YAML_SCALAR &&
-        (v->suite.undecided_fails || mw_view_is(node->text, "warn")))
-        return MW_OK;
-    return fail_node(v, node, "'undecided' is warn or fail", "write 'undecided: fail'", err);
+    return read_rule(v, node, &v->suite.undecided, err);
 }
 
 #define AT(field) offsetof(cli_suite, field)
 static const key compare_keys[] = {{"metric", KEY_TEXT, AT(compare.metric)},
                                    {"margin", KEY_NUMBER, AT(compare.margin)},
-                                   {"better", KEY_FLAG, AT(compare.must_be_better)}};
+                                   {"better", KEY_FLAG, AT(compare.must_be_better)},
+                                   {"undecided", KEY_RULE, AT(compare.undecided)}};
 static const key slice_keys[] = {
-    {"columns", KEY_NAMES, AT(slices.columns)},  {"metric", KEY_TEXT, AT(slices.metric)},
-    {"min", KEY_NUMBER, AT(slices.min)},         {"max", KEY_NUMBER, AT(slices.max)},
-    {"max_gap", KEY_NUMBER, AT(slices.max_gap)}, {"min_rows", KEY_COUNT, AT(slices.min_rows)},
-    {"depth", KEY_COUNT, AT(slices.depth)},      {"worst", KEY_COUNT, AT(slices.worst)}};
+    {"columns", KEY_NAMES, AT(slices.columns)},   {"metric", KEY_TEXT, AT(slices.metric)},
+    {"min", KEY_NUMBER, AT(slices.min)},          {"max", KEY_NUMBER, AT(slices.max)},
+    {"max_gap", KEY_NUMBER, AT(slices.max_gap)},  {"min_rows", KEY_COUNT, AT(slices.min_rows)},
+    {"depth", KEY_COUNT, AT(slices.depth)},       {"worst", KEY_COUNT, AT(slices.worst)},
+    {"undecided", KEY_RULE, AT(slices.undecided)}};
 static const key overlap_keys[] = {{"max", KEY_NUMBER, AT(max_overlap)}};
 static const key latency_keys[] = {{"p50", KEY_TIME, AT(max_p50_ms)},
                                    {"p99", KEY_TIME, AT(max_p99_ms)}};

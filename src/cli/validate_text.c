@@ -24,6 +24,9 @@ void cli_validate_headline(const cli_validation *v, mw_buf *out)
     mw_buf_format(out, "%s: %zu of %zu checks passed, %zu failed, %zu undecided",
                   v->passed ? "Passed" : "Failed", count_of(v, CLI_PASS), v->n_checks,
                   count_of(v, CLI_FAIL), count_of(v, CLI_UNDECIDED));
+    if (!v->passed && count_of(v, CLI_FAIL) == 0)
+        mw_buf_text(out, "; what is undecided is not shown to be kept: more rows may decide it, or "
+                         "'undecided: warn' in the suite lets it pass");
 }
 
 static void put_interval(mw_buf *out, double low, double high)
@@ -95,7 +98,7 @@ static void put_slices(const cli_validation *v, mw_buf *out)
     if (v->n_searched == 0)
         return;
     mw_buf_format(out, "\n  Slices by %s, %zu looked at: those asked for, then the worst\n",
-                  mw_quality_metrics(v->task, &n)[v->primary].name, v->n_searched);
+                  mw_quality_metrics(v->task, &n)[v->sliced].name, v->n_searched);
     for (size_t i = 0; i < v->n_slices; i++) {
         const cli_slice *s = &v->slices[i];
         size_t line = out->size;
@@ -195,7 +198,7 @@ static void markdown_slices(const cli_validation *v, mw_buf *out)
     mw_buf_format(out,
                   "\n## Slices\n\n%zu looked at, by %s.\n\n| slice | rows | value | 95 %% | p |\n"
                   "|---|---|---|---|---|\n",
-                  v->n_searched, mw_quality_metrics(v->task, &n)[v->primary].name);
+                  v->n_searched, mw_quality_metrics(v->task, &n)[v->sliced].name);
     for (size_t i = 0; i < v->n_slices; i++) {
         const cli_slice *s = &v->slices[i];
         mw_buf_text(out, "| ");

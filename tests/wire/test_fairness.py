@@ -205,9 +205,17 @@ def test_limits(run, tmp_path):
 def test_few_rows_are_never_a_reason_to_pass(run, tmp_path):
     rows = biased(tmp_path / "few.csv", n=40, gap=0)
     text = "limits: {demographic_parity_ratio: 0.8}\n"
-    report = check(run, rows, "sex", "--suite", suite(tmp_path / "warn.yaml", text))
-    assert report["verdict"] == "undecided"
-    check(run, rows, "sex", "--suite", suite(tmp_path / "fail.yaml", text + "undecided: fail\n"),
+    unsaid = suite(tmp_path / "unsaid.yaml", text)
+    report = check(run, rows, "sex", "--suite", unsaid, code=6)
+    assert report["verdict"] == "undecided" and report["passed"] is False  # nothing is shown
+    warn = suite(tmp_path / "warn.yaml", text + "undecided: warn\n")
+    assert check(run, rows, "sex", "--suite", warn)["passed"] is True
+    check(run, rows, "sex", "--suite", warn, "--undecided", "fail", code=6)
+    many = biased(tmp_path / "many.csv", n=400, gap=0)
+    both = "limits: {accuracy_difference: 0.05, demographic_parity_difference: 0.9}\n"
+    report = check(run, many, "sex", "--suite", suite(tmp_path / "both.yaml", both))
+    assert report["passed"] is True and report["verdict"] == "undecided"
+    check(run, many, "sex", "--suite", suite(tmp_path / "fail.yaml", both + "undecided: fail\n"),
           code=6)
 
 

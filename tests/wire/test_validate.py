@@ -92,8 +92,12 @@ def test_champion_and_challenger(run):
     assert comparison["mcnemar"]["p_corrected"] == close(wanted["mcnemar_corrected"]["p"])
     assert comparison["verdict"] == "pass" and comparison["margin"] == 0.005
     strict = validate(run, ADULT, "--predictions", "p_xgb", "--against", "p_lgbm", "--margin",
-                      0.0001)
-    assert strict["checks"][0]["verdict"] == "undecided" and strict["passed"]
+                      0.0001, code=6)
+    compared = strict["checks"][0]  # "may be worse" is no reason to replace a champion
+    assert compared["verdict"] == "undecided" and not compared["passed"] and not strict["passed"]
+    assert compared["more_rows"] > 0 and "more rows may decide it" in compared["why"]
+    assert validate(run, ADULT, "--predictions", "p_xgb", "--against", "p_lgbm", "--margin",
+                    0.0001, "--undecided", "warn")["passed"]
 
 
 def test_numbers_and_classes_are_scikit_learns(run):
@@ -177,10 +181,40 @@ def test_a_suite_passes_fails_or_is_undecided(run, scored, tmp_path):
     assert by_name["metric/accuracy"]["threshold"] == {"min": 0.5}
     assert by_name["metric/brier"]["passed"] is False and by_name["metric/brier"]["line"] == 3
     suite.write_text("metrics: {recall: {min: 0.97}}\n")
-    found = validate(run, scored, "--predictions", "p", "--suite", suite)
+    found = validate(run, scored, "--predictions", "p", "--suite", suite, code=6)
     assert found["checks"][0]["verdict"] == "undecided"  # 1.0 of 100 rows may be 0.963
-    suite.write_text("metrics: {recall: {min: 0.97}}\nundecided: fail\n")
-    validate(run, scored, "--predictions", "p", "--suite", suite, code=6)
+    # half as wide an interval, four times the rows: 1 - 0.963 is 1.23 times 1 - 0.97
+    assert found["checks"][0]["more_rows"] == pytest.approx(200 * (((1 - 0.96300) / 0.03)**2 - 1),
+                                                            rel=0.02)
+
+
+@pytest.mark.parametrize("suite, more, passed", [
+    ("metrics: {recall: 0.97}", [], False),                    # nothing is shown
+    ("metrics: {recall: 0.97}\nundecided: warn", [], True),
+    ("metrics: {recall: {min: 0.97, undecided: warn}}", [], True),
+    ("metrics: {recall: 0.97, accuracy: 0.5}", [], True),      # something is
+    ("metrics: {recall: {min: 0.97, undecided: fail}, accuracy: 0.5}", [], False),
+    ("metrics: {recall: 0.97, accuracy: 0.5}\nundecided: fail", [], False),
+    ("metrics: {recall: 0.97, accuracy: 0.5}", ["--undecided", "fail"], False),
+    ("metrics: {recall: 0.97}\nundecided: fail", ["--undecided", "warn"], True),
+    ("metrics: {brier: 0.5}\nslices: {columns: [k], min: 0.999, metric: accuracy, "
+     "min_rows: 30, undecided: fail}", [], False),
+    ("metrics: {brier: 0.5}\nslices: {columns: [k], min: 0.999, metric: accuracy, "
+     "min_rows: 30}", [], True),
+])
+def test_what_is_undecided_is_not_shown(run, tmp_path, suite, more, passed):
+    y = [0, 1] * 100
+    rows = write(tmp_path / "scored.csv", y=y, p=[0.2 + 0.6 * v for v in y],
+                 k=["a"] * 100 + ["b"] * 100)
+    (tmp_path / "suite.yaml").write_text(suite)
+    found = run("model", "validate", "--data", rows, "--target", "y", "--predictions", "p",
+                "--suite", tmp_path / "suite.yaml", *more)
+    assert found.returncode == (0 if passed else 6), found.stdout
+    assert ("not shown to be kept" in found.stdout) is not passed
+    assert "undecided" in found.stdout and "more rows may decide it" in found.stdout
+    junit = run("model", "validate", "--data", rows, "--target", "y", "--predictions", "p",
+                "--suite", tmp_path / "suite.yaml", "--format", "junit", *more).stdout
+    assert ("<failure" in junit) is not passed
 
 
 @pytest.mark.parametrize("text, place, says", [
