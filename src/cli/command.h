@@ -384,15 +384,14 @@ void cli_command_usage(const cli_command *command, mw_buf *out);
 cli_run cli_run_serve, cli_run_predict, cli_run_explain, cli_run_importance, cli_run_reasons,
     cli_run_dictionary, cli_run_dependence, cli_run_counterfactual, cli_run_model_show,
     cli_run_data_add, cli_run_data_list, cli_run_data_get, cli_run_data_diff, cli_run_data_gc,
-    cli_run_data_drop,
-    cli_run_data_profile, cli_run_anomaly_score, cli_run_model_diff, cli_run_lineage_show,
-    cli_run_capacity_bench, cli_run_demo, cli_run_status, cli_run_config_show, cli_run_config_check,
-    cli_run_config_schema, cli_run_completion, cli_run_help, cli_run_version, cli_run_drift_check,
-    cli_run_user_add, cli_run_user_list, cli_run_user_remove, cli_run_user_passwd,
-    cli_run_user_grant, cli_run_user_revoke, cli_run_token_create, cli_run_token_list,
-    cli_run_token_revoke, cli_run_audit_list, cli_run_audit_verify, cli_run_fairness_check,
-    cli_run_server_backup, cli_run_server_restore, cli_run_server_import,
-    cli_run_server_migrate;
+    cli_run_data_drop, cli_run_data_profile, cli_run_anomaly_score, cli_run_model_diff,
+    cli_run_lineage_show, cli_run_capacity_bench, cli_run_demo, cli_run_doctor, cli_run_status,
+    cli_run_config_show, cli_run_config_check, cli_run_config_schema, cli_run_completion,
+    cli_run_help, cli_run_version, cli_run_drift_check, cli_run_user_add, cli_run_user_list,
+    cli_run_user_remove, cli_run_user_passwd, cli_run_user_grant, cli_run_user_revoke,
+    cli_run_token_create, cli_run_token_list, cli_run_token_revoke, cli_run_audit_list,
+    cli_run_audit_verify, cli_run_fairness_check, cli_run_server_backup, cli_run_server_restore,
+    cli_run_server_import, cli_run_server_migrate;
 
 cli_run cli_run_drift_stream, cli_run_model_validate, cli_run_report_data, cli_run_report_card;
 cli_run cli_run_model_golden;

@@ -36,18 +36,6 @@ typedef struct serving {
 
 /* ---- what to serve --------------------------------------------------------------------------- */
 
-static mw_status endpoint_at(const cli_call *call, size_t i, mw_arena *arena,
-                             cli_endpoint *ret_endpoint, mw_error *err)
-{
-    if (call->n_arguments > 0)
-        return cli_endpoint_read(call->arguments[i], arena, ret_endpoint, err);
-    cli_endpoint endpoint = call->endpoints[i];
-    if (!endpoint.name)
-        MW_TRY(cli_endpoint_default_name(endpoint.model, arena, &endpoint.name, err));
-    *ret_endpoint = endpoint;
-    return MW_OK;
-}
-
 /* --background is of the one model; of several, each has its own in the configuration. */
 static mw_status put_background(serving *self, mw_error *err)
 {
@@ -63,11 +51,10 @@ static mw_status put_background(serving *self, mw_error *err)
     return mw_mend(err, "write 'background: FILE' to each endpoint in millwright.yaml");
 }
 
-/* Models on the command line replace those of the configuration. */
 static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
 {
     const cli_call *call = self->call;
-    self->n_endpoints = call->n_arguments > 0 ? call->n_arguments : call->n_endpoints;
+    self->n_endpoints = cli_endpoints_wanted(call);
     if (self->n_endpoints == 0 && !call->settings[CLI_RECORD].text) {
         mw_fail(err, MW_E_NO_MODEL, "no model to serve");
         return mw_mend(err, "mw serve model.json, or list 'endpoints' in millwright.yaml, or keep "
@@ -77,7 +64,7 @@ static mw_status gather_endpoints(serving *self, mw_arena *arena, mw_error *err)
     if (!self->endpoints)
         return mw_fail_memory(err, "the endpoints");
     for (size_t i = 0; i < self->n_endpoints; i++)
-        MW_TRY(endpoint_at(call, i, arena, &self->endpoints[i], err));
+        MW_TRY(cli_endpoint_wanted(call, i, arena, &self->endpoints[i], err));
     return put_background(self, err);
 }
 

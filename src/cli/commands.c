@@ -11,6 +11,17 @@
         CLI_LOG_SAMPLE, CLI_LOG_SIZE, CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP, CLI_LOG_SLICES, \
         CLI_LOG_KAFKA, CLI_LOG_KAFKA_SETTINGS, CLI_ALERTS
 
+/* What a server is made of; doctor looks at the same. */
+#define SERVE_OPTIONS                                                                            \
+    CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY, CLI_TLS_CLIENTS,         \
+        CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA, CLI_RECORD, CLI_ARTIFACT_STORE,        \
+        CLI_ARTIFACT_CACHE, CLI_ARTIFACT_DIRECT, CLI_STORE, CLI_THREADS, CLI_WORKERS,            \
+        CLI_DRAIN_SECONDS, CLI_MODELS, CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_ALLOW_HOST, CLI_AUTH, \
+        CLI_GUARDED, CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL, CLI_ACCESS_LOG,             \
+        CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK, CLI_ACCESS_LOG_HEADERS, \
+        CLI_OTLP, CLI_TRACE_SAMPLE, CLI_SERVICE_NAME, CLI_ONNXRUNTIME, CLI_BACKGROUND,           \
+        SERVER_LIMITS
+
 #define LOG_FILTERS \
     CLI_LOG_FOLDER, CLI_OF_ENDPOINT, CLI_MODEL_VERSION, CLI_SINCE, CLI_UNTIL, CLI_PREDICTION_ID
 
@@ -60,15 +71,7 @@ static const cli_command commands[] = {
                        "[NAME=]PATH of a " MODEL_HELP
                        "; without any, the endpoints of the configuration",
                        0, UINT_MAX, NULL, true}},
-        .options = CLI_LIST(CLI_CONFIG, CLI_JSON, CLI_LISTEN, CLI_TLS_CERTIFICATE, CLI_TLS_KEY,
-                            CLI_TLS_CLIENTS, CLI_TLS_CLIENT_CA, CLI_TLS_MIN_VERSION, CLI_DATA,
-                            CLI_RECORD, CLI_ARTIFACT_STORE, CLI_ARTIFACT_CACHE, CLI_ARTIFACT_DIRECT,
-                            CLI_STORE, CLI_THREADS, CLI_WORKERS, CLI_DRAIN_SECONDS, CLI_MODELS,
-                            CLI_CONTRACT, CLI_ALLOW_PUBLIC, CLI_ALLOW_HOST, CLI_AUTH, CLI_GUARDED,
-                            CLI_METRICS_AUTH, CLI_BASE_PATH, CLI_LOG_LEVEL, CLI_ACCESS_LOG,
-                            CLI_ACCESS_LOG_SAMPLE, CLI_ACCESS_LOG_SLOW, CLI_ACCESS_LOG_MASK,
-                            CLI_ACCESS_LOG_HEADERS, CLI_OTLP, CLI_TRACE_SAMPLE, CLI_SERVICE_NAME,
-                            CLI_ONNXRUNTIME, CLI_BACKGROUND, SERVER_LIMITS),
+        .options = CLI_LIST(SERVE_OPTIONS),
         .examples =
             {{"mw serve model.json", "one model, at http://127.0.0.1:8080/invocations"},
              {"mw serve churn=v3.ubj price=price.txt --listen :9000",
@@ -79,6 +82,28 @@ static const cli_command commands[] = {
              {"mw serve --config millwright.yaml", "everything from a file"}},
         .reads_config = true,
         .run = cli_run_serve,
+    },
+    {
+        .name = "doctor",
+        .group = "Start",
+        .summary = "tell whether a server would do well here, and what to mend",
+        .about =
+            "Takes what 'mw serve' takes, and looks whether a server would start with it and keep "
+            "what it promises: cores, memory, open files, a clock that is kept right; the address, "
+            "its certificate; the folders of data and record, how much room they have and how long "
+            "a write takes; the record, its database and its bucket; each model, with its golden "
+            "rows. Nothing is made or changed, and it may be asked beside a server that runs.\n\n"
+            "One line a check: ok, warn (it works, and will not always) or fail, with what to do. "
+            "Exit code 6 when one failed.",
+        .arguments = {{"MODEL",
+                       "[NAME=]PATH of a " MODEL_HELP
+                       "; without any, the endpoints of the configuration",
+                       0, UINT_MAX, NULL, true}},
+        .options = CLI_LIST(SERVE_OPTIONS, CLI_OUTPUT),
+        .examples = {{"mw doctor model.json", "would 'mw serve model.json' do well?"},
+                     {"mw doctor --config millwright.yaml --json", "for programs"}},
+        .reads_config = true,
+        .run = cli_run_doctor,
     },
     {
         .name = "demo",

@@ -82,3 +82,20 @@ mw_status cli_endpoint_read(const char *text, mw_arena *arena, cli_endpoint *ret
     *ret_endpoint = (cli_endpoint){.name = name, .model = equals + 1};
     return MW_OK;
 }
+
+size_t cli_endpoints_wanted(const cli_call *call)
+{
+    return call->n_arguments > 0 ? call->n_arguments : call->n_endpoints;
+}
+
+mw_status cli_endpoint_wanted(const cli_call *call, size_t i, mw_arena *arena,
+                              cli_endpoint *ret_endpoint, mw_error *err)
+{
+    if (call->n_arguments > 0)
+        return cli_endpoint_read(call->arguments[i], arena, ret_endpoint, err);
+    cli_endpoint endpoint = call->endpoints[i];
+    if (!endpoint.name)
+        MW_TRY(cli_endpoint_default_name(endpoint.model, arena, &endpoint.name, err));
+    *ret_endpoint = endpoint;
+    return MW_OK;
+}

@@ -78,7 +78,8 @@ static mw_status mend_listen(const cli_call *call, const cli_listeners *listener
         return status;
     err->code = MW_E_LISTEN_IN_USE;
     bool known = mw_whole_parse(mw_view_of(port_of(listen)), &port) && port < 65535;
-    return mw_mend(err, "mw %s%s%s --listen 127.0.0.1:%u", call->command->name,
+    bool is_demo = call->command->run == cli_run_demo;
+    return mw_mend(err, "mw %s%s%s --listen 127.0.0.1:%u", is_demo ? "demo" : "serve",
                    call->n_arguments ? " " : "", call->n_arguments ? call->arguments[0] : "",
                    known ? (unsigned)port + 1 : 0);
 }
@@ -323,6 +324,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     mw_server_options options;
     fill_options(call, listeners, n_loops, &options);
     options.tls = house->tls;
+    (void)cli_files_raise(cli_files_wanted(options.max_connections)); /* doctor tells, status too */
     mw_fleet_options fleet_options = {
         .n_loops = n_loops,
         .n_workers = (unsigned)call->settings[CLI_WORKERS].number, /* 0: as many as loops */
@@ -400,6 +402,35 @@ static mw_status open_front(const cli_call *call, const char *listen, mw_arena *
     for (size_t i = 0; i < ret_listeners->count; i++)
         MW_TRY(refuse_public(call, &ret_listeners->list[i], err));
     return MW_OK;
+}
+
+static mw_status try_listeners(const cli_call *call, const cli_listeners *listeners, mw_tls *tls,
+                               mw_error *err)
+{
+    mw_server *server;
+    mw_server_options options;
+    fill_options(call, listeners, 1, &options);
+    options.tls = tls;
+    options.handler = mw_api_handle; /* never called: it is not started */
+    mw_status status = mw_server_open(&options, &server, err);
+    if (status != MW_OK)
+        return mend_listen(call, listeners, status, err);
+    mw_server_close(server);
+    return MW_OK;
+}
+
+mw_status cli_house_try_address(const cli_call *call, const char *listen, mw_error *err)
+{
+    cli_house front = {.call = call};
+    cli_listeners listeners;
+    mw_arena arena;
+    mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
+    mw_status status = open_front(call, listen, &arena, &listeners, &front, err);
+    if (status == MW_OK)
+        status = try_listeners(call, &listeners, front.tls, err);
+    mw_tls_free(front.tls);
+    mw_arena_done(&arena);
+    return status;
 }
 
 mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints, size_t n_endpoints,

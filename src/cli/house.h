@@ -16,6 +16,11 @@ typedef struct mw_registry mw_registry; /* of registry/registry.h, likewise */
 /* Cores this process may use: affinity mask and container quota; at least 1. */
 unsigned cli_cores(void);
 
+/* Open files that a server of so many connections wants. */
+uint64_t cli_files_wanted(uint64_t max_connections);
+/* Raise the limit of open files to `wanted`, or as far as it may be raised: what it is now. */
+uint64_t cli_files_raise(uint64_t wanted);
+
 /* Who is told that what is served has changed. */
 typedef struct cli_told {
     mw_server *server;
@@ -63,6 +68,9 @@ void cli_write_url(const mw_listener *listener, char *ret_url, size_t url_size);
 MW_CHECKED mw_status cli_house_open(const cli_call *call, cli_endpoint *endpoints,
                                     size_t n_endpoints, const char *listen, cli_house *ret_house,
                                     mw_error *err);
+/* Whether a server could listen there: one item of --listen in its normal form. Nothing is left
+ * behind. Fails: as cli_house_open does of an address. */
+MW_CHECKED mw_status cli_house_try_address(const cli_call *call, const char *listen, mw_error *err);
 /* What the server says of all endpoints, and this one of itself; NULL: of all. */
 mw_admission cli_limits_of(const cli_call *call, const cli_endpoint *endpoint);
 MW_CHECKED mw_status cli_house_start(cli_house *house, mw_error *err);
@@ -75,6 +83,12 @@ void cli_house_close(cli_house *house);
  * Text is kept in the arena. Fails: MW_BAD_ARGUMENT (MW1011). */
 MW_CHECKED mw_status cli_endpoint_read(const char *text, mw_arena *arena,
                                        cli_endpoint *ret_endpoint, mw_error *err);
+/* How many models are to be served: those on the command line, which replace those of the
+ * configuration. */
+size_t cli_endpoints_wanted(const cli_call *call);
+/* The i-th of them, with a name. Fails: MW_BAD_ARGUMENT (MW1011). */
+MW_CHECKED mw_status cli_endpoint_wanted(const cli_call *call, size_t i, mw_arena *arena,
+                                         cli_endpoint *ret_endpoint, mw_error *err);
 /* A name for the model at `path`: the file's name without its ending. */
 MW_CHECKED mw_status cli_endpoint_default_name(const char *path, mw_arena *arena,
                                                const char **ret_name, mw_error *err);
