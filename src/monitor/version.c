@@ -9,7 +9,7 @@
 static bool fill(watch_version *version)
 {
     size_t n = version->n_columns + 1;
-    version->learned = calloc(version->learn_rows * n, sizeof *version->learned);
+    version->learned = calloc(version->learn_rows * n, sizeof(double));
     version->seen = calloc(n * WATCH_BINS, sizeof *version->seen);
     version->whole = calloc(n * WATCH_BINS, sizeof *version->whole);
     version->found = calloc(n, sizeof *version->found);

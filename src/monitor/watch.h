@@ -298,7 +298,7 @@ typedef struct watch_version {
     uint64_t reference_digest;
     /* learning: rows are claimed one by one, and written by whom they fell to */
     size_t learn_rows;
-    double *learned; /* (learn_rows, n_columns) */
+    _Atomic(double *) learned; /* (learn_rows, n_columns); others look whether it is there */
     atomic_size_t n_claimed, n_written;
     size_t n_awaited; /* claimed when the gathering was ended: the rows go once these are written */
     atomic_bool learns;
