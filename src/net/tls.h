@@ -82,6 +82,7 @@ enum { /* alerts that we send */
        TLS_UNEXPECTED_MESSAGE = 10,
        TLS_BAD_RECORD_MAC = 20,
        TLS_RECORD_OVERFLOW = 22,
+       TLS_ILLEGAL_PARAMETER = 47,
        TLS_DECODE_ERROR = 50,
        TLS_INTERNAL_ERROR = 80
 };

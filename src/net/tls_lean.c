@@ -384,6 +384,8 @@ static ssize_t pass_over(net_connection *connection)
 
 static ssize_t take_alert(net_connection *connection, const uint8_t *alert, size_t size)
 {
+    if (size == 0) /* section 5.1: none may be empty */
+        return fail(connection, TLS_UNEXPECTED_MESSAGE);
     if (size != 2)
         return fail(connection, TLS_DECODE_ERROR);
     if (alert[1] == TLS_CLOSE_NOTIFY)
@@ -394,13 +396,18 @@ static ssize_t take_alert(net_connection *connection, const uint8_t *alert, size
     return NET_BROKEN;
 }
 
+/* It stands alone in its record: what is behind it would be of another key (section 5.1). One that
+ * is cut into several records, which nobody makes, is refused, too. */
 static ssize_t take_key_update(net_connection *connection, const uint8_t *message, size_t size)
 {
+    enum { UPDATE_BYTES = 5 };
     tls_lean *lean = connection->tls.lean;
-    if (size == 0 || message[0] != KEY_UPDATE)
+    if (size == 0 || message[0] != KEY_UPDATE || size > UPDATE_BYTES)
         return fail(connection, TLS_UNEXPECTED_MESSAGE);
-    if (size != 5 || message[1] || message[2] || message[3] != 1 || message[4] > 1)
+    if (size < UPDATE_BYTES || message[1] || message[2] || message[3] != 1)
         return fail(connection, TLS_DECODE_ERROR);
+    if (message[4] > 1)
+        return fail(connection, TLS_ILLEGAL_PARAMETER);
     if (!tls_way_update(&lean->keys, &lean->keys.in))
         return fail(connection, TLS_INTERNAL_ERROR);
     lean->owes_update |= message[4] == 1;
@@ -503,7 +510,8 @@ static void lean_finish(net_connection *connection)
 
 static void lean_close(net_connection *connection)
 {
-    send_alert(connection, TLS_CLOSE_NOTIFY);
+    if (!connection->write_blocked) /* else it would stand in the middle of an answer */
+        send_alert(connection, TLS_CLOSE_NOTIFY);
     net_timer_clear(&connection->loop->timers, &connection->tls.quiet);
     tls_lean_done(connection);
 }

@@ -9,6 +9,7 @@
 
 #include "../folder.h"
 #include "house.h"
+#include "net/tls.h"
 
 enum { MOST_BYTES = 3000000, HEADER_BYTES = 5 };
 
@@ -105,24 +106,37 @@ static bool take_in(client *c)
     return n > 0;
 }
 
-/* Its Finished is not sent yet. */
-static void begin_client(client *c, const char *suite)
+static SSL_CTX_keylog_cb_func note_secrets; /* of the next client; NULL = nobody's */
+
+static void make_client(client *c, const char *suite)
 {
     *c = (client){.fd = wire_connect(the_house.address),
                   .context = SSL_CTX_new(TLS_client_method())};
     assert_int_equal(SSL_CTX_set_ciphersuites(c->context, suite), 1);
     SSL_CTX_set_min_proto_version(c->context, TLS1_3_VERSION);
+    SSL_CTX_set_keylog_callback(c->context, note_secrets);
     c->ssl = SSL_new(c->context);
     c->in = BIO_new(BIO_s_mem());
     c->out = BIO_new(BIO_s_mem());
     BIO_set_mem_eof_return(c->in, -1);
     SSL_set_bio(c->ssl, c->in, c->out);
+}
+
+/* Its Finished is not sent yet. */
+static void shake_hands(client *c)
+{
     int n;
     while ((n = SSL_connect(c->ssl)) != 1) {
         assert_int_equal(SSL_get_error(c->ssl, n), SSL_ERROR_WANT_READ);
         send_out(c);
         assert_true(take_in(c));
     }
+}
+
+static void begin_client(client *c, const char *suite)
+{
+    make_client(c, suite);
+    shake_hands(c);
 }
 
 static void open_client(client *c, const char *suite)
@@ -381,6 +395,166 @@ static void test_order(void **state)
     }
 }
 
+/* ---- records that OpenSSL's client would not make -------------------------------------------- */
+
+static tls_keys forged; /* what the client says is sealed by them, from its first record on */
+
+static void note_secret(const SSL *ssl, const char *line)
+{
+    static const char label[] = "CLIENT_TRAFFIC_SECRET_0 ";
+    const char *secret = strrchr(line, ' ');
+    (void)ssl;
+    if (strncmp(line, label, sizeof label - 1) != 0)
+        return;
+    for (size_t i = 0; secret[1 + 2 * i]; i++)
+        forged.out.secret[i] = (uint8_t)mw_hex_byte(secret + 1 + 2 * i);
+}
+
+static void open_forger(client *c)
+{
+    forged = (tls_keys){0};
+    note_secrets = note_secret;
+    open_client(c, aes_128);
+    note_secrets = NULL;
+    assert_true(tls_keys_begin(&forged, SSL_get_current_cipher(c->ssl)));
+}
+
+static void close_forger(client *c)
+{
+    tls_keys_done(&forged);
+    close_client(c);
+}
+
+static size_t forge(int content, const void *data, size_t size, uint8_t *ret_record)
+{
+    const struct iovec piece = {(void *)(uintptr_t)data, size};
+    return tls_seal(&forged, (tls_content)content, &piece, 1, ret_record);
+}
+
+static void send_forged(client *c, int content, const void *data, size_t size)
+{
+    static uint8_t record[TLS_RECORD_MAX];
+    wire_send_bytes(c->fd, record, forge(content, data, size, record));
+}
+
+static const char ask_what[] = "GET /what HTTP/1.1\r\nHost: a\r\n\r\n";
+enum { ASK_BYTES = sizeof ask_what - 1, CUT_OFF = -1 };
+
+static const struct forged_case {
+    const char *name;
+    int content;
+    const char *data;
+    size_t size;
+    int alert;
+} forged_cases[] = {
+    {"an empty alert", TLS_ALERT, "", 0, SSL_AD_UNEXPECTED_MESSAGE},
+    {"half an alert", TLS_ALERT, "\2", 1, SSL_AD_DECODE_ERROR},
+    {"two alerts", TLS_ALERT, "\1\0\1\0", 4, SSL_AD_DECODE_ERROR},
+    {"a fatal alert", TLS_ALERT, "\2\50", 2, CUT_OFF},
+    {"an error that is called a warning", TLS_ALERT, "\1\50", 2, CUT_OFF},
+    {"an alert that nobody knows", TLS_ALERT, "\1\377", 2, CUT_OFF},
+    {"a goodbye", TLS_ALERT, "\1\0", 2, SSL_AD_CLOSE_NOTIFY},
+    {"an empty message", TLS_HANDSHAKE, "", 0, SSL_AD_UNEXPECTED_MESSAGE},
+    {"half a KeyUpdate", TLS_HANDSHAKE, "\30\0\0", 3, SSL_AD_DECODE_ERROR},
+    {"a KeyUpdate of two bytes", TLS_HANDSHAKE, "\30\0\0\2\0", 5, SSL_AD_DECODE_ERROR},
+    {"a KeyUpdate that asks for more", TLS_HANDSHAKE, "\30\0\0\1\2", 5, SSL_AD_ILLEGAL_PARAMETER},
+    {"two KeyUpdates in a record", TLS_HANDSHAKE, "\30\0\0\1\0\30\0\0\1\0", 10,
+     SSL_AD_UNEXPECTED_MESSAGE},
+    {"a ClientHello", TLS_HANDSHAKE, "\1\0\0\2\3\3", 6, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a ticket", TLS_HANDSHAKE, "\4\0\0\0", 4, SSL_AD_UNEXPECTED_MESSAGE},
+    {"EndOfEarlyData", TLS_HANDSHAKE, "\5\0\0\0", 4, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a Certificate", TLS_HANDSHAKE, "\13\0\0\4\0\0\0\0", 8, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a CertificateRequest", TLS_HANDSHAKE, "\15\0\0\0", 4, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a Finished", TLS_HANDSHAKE, "\24\0\0\0", 4, SSL_AD_UNEXPECTED_MESSAGE},
+    {"padding alone", 0, "", 0, SSL_AD_UNEXPECTED_MESSAGE},
+    {"zeros alone", 0, "\0\0\0\0\0\0", 6, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a change of cipher, sealed", 20, "\1", 1, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a heartbeat", 24, "\1\0\1a", 4, SSL_AD_UNEXPECTED_MESSAGE},
+};
+
+static void test_forged_records(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(forged_cases); i++) {
+        const struct forged_case *f = &forged_cases[i];
+        client c;
+        unsigned handled = atomic_load(&the_house.n_handled);
+        open_forger(&c);
+        send_forged(&c, TLS_DATA, ask_what, ASK_BYTES);
+        send_forged(&c, f->content, f->data, f->size);
+        send_forged(&c, TLS_DATA, ask_what, ASK_BYTES);
+        int alert = hear_alert(&c);
+        if (alert != f->alert || atomic_load(&the_house.n_handled) > handled + 1)
+            fail_msg("%s: alert %d, not %d", f->name, alert, f->alert);
+        close_forger(&c);
+    }
+}
+
+/* Allowed by its header, and one byte more than may stand in a record (section 5.4). */
+static void test_a_record_that_is_too_full(void **state)
+{
+    (void)state;
+    uint8_t *full = calloc(1, TLS_RECORD_MAX + 64);
+    client c;
+    open_forger(&c);
+    size_t size = forge(TLS_DATA, pattern, TLS_PLAIN_MAX + 1, full);
+    assert_true(wire_send_bytes(c.fd, full, size));
+    assert_int_equal(hear_alert(&c), SSL_AD_RECORD_OVERFLOW);
+    close_forger(&c);
+    free(full);
+}
+
+/* Empty records cost the server work and bring nothing: a few pass, a flood of them does not. */
+static void test_floods_of_nothing(void **state)
+{
+    (void)state;
+    static const char canceled[] = {1, 90};
+    client c;
+    for (int kind = 0; kind < 2; kind++) {
+        char got[1024];
+        open_forger(&c);
+        for (int turn = 0; turn < 3; turn++) {
+            for (int i = 0; i < 30; i++)
+                send_forged(&c, kind ? TLS_ALERT : TLS_DATA, canceled, kind ? 2 : 0);
+            send_forged(&c, TLS_DATA, ask_what, ASK_BYTES);
+            assert_true(hear(&c, got, sizeof got) > 0);
+        }
+        for (int i = 0; i < 40; i++)
+            send_forged(&c, kind ? TLS_ALERT : TLS_DATA, canceled, kind ? 2 : 0);
+        assert_int_equal(hear_alert(&c), SSL_AD_UNEXPECTED_MESSAGE);
+        close_forger(&c);
+    }
+}
+
+/* A client that has a ticket says its first words before the handshake: they could be said again by
+ * whoever heard them, so they are passed over, and the client says them anew. */
+static void test_early_words(void **state)
+{
+    (void)state;
+    client c;
+    size_t written;
+    open_client(&c, aes_128);
+    echo(&c, 10);
+    SSL_SESSION *session = SSL_get1_session(c.ssl);
+    assert_true(SSL_SESSION_is_resumable(session));
+    assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
+    SSL_shutdown(c.ssl);
+    close_client(&c);
+    assert_int_equal(SSL_SESSION_set_max_early_data(session, 4096), 1);
+    unsigned handled = atomic_load(&the_house.n_handled);
+    make_client(&c, aes_128);
+    assert_int_equal(SSL_set_session(c.ssl, session), 1);
+    assert_int_equal(SSL_write_early_data(c.ssl, ask_what, ASK_BYTES, &written), 1);
+    shake_hands(&c);
+    send_out(&c);
+    assert_int_equal(SSL_session_reused(c.ssl), 1);
+    assert_int_equal(SSL_get_early_data_status(c.ssl), SSL_EARLY_DATA_REJECTED);
+    echo(&c, 10);
+    assert_int_equal(atomic_load(&the_house.n_handled), handled + 1);
+    SSL_SESSION_free(session);
+    close_client(&c);
+}
+
 static void test_goodbyes(void **state)
 {
     (void)state;
@@ -411,6 +585,10 @@ int main(void)
                                        cmocka_unit_test(test_who_reads_late),
                                        cmocka_unit_test(test_wrong_records),
                                        cmocka_unit_test(test_order),
+                                       cmocka_unit_test(test_forged_records),
+                                       cmocka_unit_test(test_a_record_that_is_too_full),
+                                       cmocka_unit_test(test_floods_of_nothing),
+                                       cmocka_unit_test(test_early_words),
                                        cmocka_unit_test(test_goodbyes)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
