@@ -471,10 +471,9 @@ void mw_api_handle(void *user, mw_exchange *exchange)
         return;
     }
     drop_prefix(api, exchange);
-    mw_view host = mw_exchange_header(exchange, "Host");
     if (api->hosts && api_host_matters(exchange->path) &&
-        !api_host_is_known(host, mw_view_of(api->hosts))) {
-        reply_other_host(exchange, host);
+        !api_host_is_known(exchange->host, mw_view_of(api->hosts))) {
+        reply_other_host(exchange, exchange->host);
         return;
     }
     if (api_alerts_takes(exchange->path)) {

@@ -4,9 +4,8 @@
  * browser it then talks to its own site, and reads what no login guards. So the name that is asked
  * for must be one that nobody else can have: an address, localhost, or one that was allowed. The
  * port tells nothing. Predictions, health and metrics are not looked at: load balancers ask by any
- * name. */
+ * name. What loads models and changes settings is. */
 #include <arpa/inet.h>
-#include <strings.h>
 
 #include "host.h"
 
@@ -24,15 +23,11 @@ static mw_view without_port(mw_view host)
     return host;
 }
 
-static bool same(mw_view a, mw_view b)
-{
-    return a.size == b.size && strncasecmp(a.data, b.data, a.size) == 0;
-}
-
 static bool ends_in(mw_view name, mw_view ending)
 {
     return name.size > ending.size &&
-           same((mw_view){name.data + name.size - ending.size, ending.size}, ending);
+           mw_view_equal_nocase((mw_view){name.data + name.size - ending.size, ending.size},
+                                ending);
 }
 
 static bool is_address(mw_view name)
@@ -53,13 +48,13 @@ static bool is_allowed(mw_view name, mw_view one)
         return true;
     if (mw_view_starts(one, "*."))
         return ends_in(name, (mw_view){one.data + 1, one.size - 1});
-    return same(name, without_port(one));
+    return mw_view_equal_nocase(name, without_port(one));
 }
 
 bool api_host_is_known(mw_view host, mw_view allowed)
 {
     mw_view name = without_port(host);
-    if (host.size == 0 || is_address(name) || same(name, MW_VIEW("localhost")) ||
+    if (host.size == 0 || is_address(name) || mw_view_equal_nocase(name, MW_VIEW("localhost")) ||
         ends_in(name, MW_VIEW(".localhost")))
         return true;
     while (allowed.size > 0)
@@ -71,8 +66,9 @@ bool api_host_is_known(mw_view host, mw_view allowed)
 bool api_host_matters(mw_view path)
 {
     static const char *const roots[] = {
-        "/mw/v1/",          "/api/",      "/ajax-api/",       "/dvc/", "/get-artifact",
-        "/model-versions/", "/v1/traces", "/mlflow-artifacts"};
+        "/mw/v1/",          "/api/",      "/ajax-api/",        "/dvc/",           "/get-artifact",
+        "/model-versions/", "/v1/traces", "/mlflow-artifacts", "/v2/repository/", "/v2/logging",
+        "/v2/trace/"};
     for (size_t i = 0; i < MW_COUNT(roots); i++)
         if (mw_view_starts(path, roots[i]))
             return true;

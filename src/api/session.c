@@ -3,7 +3,6 @@
 
 #include <sodium.h>
 #include <stdlib.h>
-#include <strings.h>
 
 static const char cookie_name[] = "mw_session";
 
@@ -113,16 +112,14 @@ mw_view api_session_open(api_sessions *sessions, const mw_exchange *exchange)
  * was asked for, of a proxy or here; "null" is of nobody. */
 static bool is_own_origin(const mw_exchange *exchange, mw_view origin)
 {
-    static const char *const names[] = {"Host", "X-Forwarded-Host"};
+    const mw_view names[] = {exchange->host, mw_exchange_header(exchange, "X-Forwarded-Host")};
     for (size_t i = 0; i + 3 <= origin.size; i++) {
         mw_view rest = {origin.data + i + 3, origin.size - i - 3};
         if (memcmp(origin.data + i, "://", 3) != 0)
             continue;
-        for (size_t k = 0; k < MW_COUNT(names); k++) {
-            mw_view asked = mw_exchange_header(exchange, names[k]);
-            if (asked.size == rest.size && strncasecmp(asked.data, rest.data, rest.size) == 0)
+        for (size_t k = 0; k < MW_COUNT(names); k++)
+            if (mw_view_equal_nocase(names[k], rest))
                 return true;
-        }
         return false;
     }
     return false;

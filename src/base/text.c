@@ -22,6 +22,16 @@ bool mw_view_is_nocase(mw_view view, const char *text)
     return i == view.size && !text[i];
 }
 
+bool mw_view_equal_nocase(mw_view a, mw_view b)
+{
+    if (a.size != b.size)
+        return false;
+    for (size_t i = 0; i < a.size; i++)
+        if (lower(a.data[i]) != lower(b.data[i]))
+            return false;
+    return true;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -49,6 +49,7 @@ static inline bool mw_view_starts(mw_view view, const char *prefix)
 
 /* ASCII letters without regard to case, as header names want it. */
 bool mw_view_is_nocase(mw_view view, const char *text);
+bool mw_view_equal_nocase(mw_view a, mw_view b);
 /* Without leading and trailing spaces, tabs, CR and LF. */
 mw_view mw_view_trim(mw_view view);
 /* Take what stands before the first `mark` off the text, and the mark with it; all when there is

@@ -408,6 +408,7 @@ static void show_request(net_connection *connection, net_exchange *exchange, con
     shown->target = head->target;
     shown->path = head->path;
     shown->query = head->query;
+    shown->host = head->host;
     shown->headers = head->headers;
     shown->n_headers = head->n_headers;
     shown->content_type = head->content_type;

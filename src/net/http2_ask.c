@@ -53,6 +53,22 @@ static void add_header(net_stream *stream, const uint8_t *name, size_t name_size
         shown->content_type = text;
 }
 
+/* Two that differ are two requests in one: who stands before us may have looked at the other one
+ * (RFC 9113 section 8.3.1). */
+static void read_host(net_stream *stream)
+{
+    mw_view named = stream->authority;
+    mw_view host = mw_exchange_header(&stream->exchange->shown, "host");
+    bool is_wrong = (named.size > 0 && !net_is_host(named)) || (host.data && !net_is_host(host));
+    if (is_wrong)
+        note_refusal(stream, 400, MW_E_HTTP_HOST, "the authority is no host",
+                     "send the host and perhaps a port");
+    else if (named.size > 0 && host.data && !mw_view_equal_nocase(named, host))
+        note_refusal(stream, 400, MW_E_HTTP_HOST, ":authority and host differ",
+                     "send :authority alone");
+    stream->exchange->shown.host = named.size > 0 ? named : host;
+}
+
 static void read_target(net_stream *stream)
 {
     mw_exchange *shown = &stream->exchange->shown;
@@ -69,9 +85,7 @@ static void read_target(net_stream *stream)
     if (mw_view_is(stream->method, "CONNECT"))
         note_refusal(stream, 501, MW_E_HTTP_CONNECT, "this server is no proxy",
                      "check the client's proxy settings");
-    if (stream->authority.size > 0 && !net_is_host(stream->authority))
-        note_refusal(stream, 400, MW_E_HTTP_HOST, "the authority is no host",
-                     "send the host and perhaps a port");
+    read_host(stream);
     const char *mark = memchr(target.data, '?', target.size);
     size_t path_size = mark ? (size_t)(mark - target.data) : target.size;
     shown->target = target;

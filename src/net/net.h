@@ -64,6 +64,8 @@ struct mw_exchange {
     mw_view target; /* as sent: "/v2/models/a%20b?x=1" */
     mw_view path;   /* before '?', still percent-encoded */
     mw_view query;  /* behind '?', still encoded; empty when there is none */
+    mw_view host;   /* "name:port" it is asked for: :authority, an absolute target's, else Host;
+                       empty = it does not say */
     const mw_header *headers;
     size_t n_headers;
     mw_view body;         /* whole, chunked bodies joined, content-encoding not touched */

@@ -87,6 +87,7 @@ static bool read_absolute(reading *r, mw_view target)
         end++;
     if (end == scheme || !net_is_host((mw_view){target.data + scheme, end - scheme}))
         return refuse_target(r);
+    r->head->host = (mw_view){target.data + scheme, end - scheme};
     split_query(r->head, (mw_view){target.data + end, target.size - end});
     if (r->head->path.size == 0)
         r->head->path = MW_VIEW("/");
@@ -203,6 +204,8 @@ static bool read_host(reading *r, mw_view value)
     if (!net_is_host(value))
         return refuse(r, 400, MW_E_HTTP_HOST, "Host is malformed", "send 'Host: name:port'");
     r->parser->has_host = true;
+    if (!r->head->host.data) /* else the target has said, and it alone counts (section 3.2.2) */
+        r->head->host = value;
     return true;
 }
 
@@ -364,13 +367,14 @@ net_verdict net_parse_head(net_head_parser *parser, const net_head_limits *limit
     if (size == 0)
         return NET_MORE;
     reading r = {.parser = parser, .limits = limits, .head = ret_head, .err = err};
-    ret_head->content_type = (mw_view){NULL, 0};
+    ret_head->content_type = ret_head->host = (mw_view){NULL, 0};
     net_verdict verdict = NET_REFUSED;
     if (parser->searched > 0 || check_opening(&r, data[0]))
         verdict = read_lines(&r, data, size);
     if (verdict == NET_WHOLE && parser->resumed) {
         /* The views of earlier lines were not kept while waiting: read all lines once more. */
         net_head_parser_reset(parser);
+        ret_head->host = (mw_view){NULL, 0};
         verdict = read_lines(&r, data, size);
     }
     if (verdict == NET_MORE)

@@ -22,6 +22,7 @@ typedef struct net_head_limits {
 typedef struct net_head {
     mw_method method;
     mw_view method_text, target, path, query, content_type;
+    mw_view host;       /* of an absolute target, else of Host */
     mw_header *headers; /* the caller's, room for limits.headers */
     size_t n_headers;
     size_t size;             /* bytes of the head, its closing empty line included */

@@ -217,7 +217,7 @@ static bool wants_header(const char *list, mw_view name)
     for (const char *at = list; *at;) {
         size_t size = strcspn(at, ",");
         mw_view item = mw_view_trim((mw_view){at, size});
-        if (item.size == name.size && strncasecmp(item.data, name.data, name.size) == 0)
+        if (mw_view_equal_nocase(item, name))
             return true;
         at += size + (at[size] == ',');
     }
@@ -229,8 +229,7 @@ static bool comes_again(const mw_exchange *exchange, size_t i)
 {
     mw_view name = exchange->headers[i].name;
     for (size_t j = i + 1; j < exchange->n_headers; j++)
-        if (exchange->headers[j].name.size == name.size &&
-            strncasecmp(exchange->headers[j].name.data, name.data, name.size) == 0)
+        if (mw_view_equal_nocase(exchange->headers[j].name, name))
             return true;
     return false;
 }
@@ -265,7 +264,7 @@ static void fill_texts(const mw_observer *observer, const mw_exchange *exchange,
     observe_record_put_text(record, OBSERVE_METHOD, exchange->method_text);
     observe_record_put_text(record, OBSERVE_PATH, exchange->path);
     observe_record_put_text(record, OBSERVE_QUERY, exchange->query);
-    observe_record_put_text(record, OBSERVE_HOST, mw_exchange_header(exchange, "host"));
+    observe_record_put_text(record, OBSERVE_HOST, exchange->host);
     observe_record_put_text(record, OBSERVE_AGENT, mw_exchange_header(exchange, "user-agent"));
     observe_record_put_text(record, OBSERVE_CLIENT, exchange->client_name);
     observe_record_put_text(record, OBSERVE_HEADERS, (mw_view){room, n_headers});

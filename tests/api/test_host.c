@@ -49,9 +49,14 @@ static void test_hosts(void **state)
 static void test_paths(void **state)
 {
     (void)state;
-    static const char *const matter[] = {"/mw/v1/overview", "/api/2.0/mlflow/runs/create",
-                                         "/ajax-api/3.0/mlflow/traces", "/get-artifact",
-                                         "/dvc/files/md5/00"};
+    static const char *const matter[] = {"/mw/v1/overview",
+                                         "/api/2.0/mlflow/runs/create",
+                                         "/ajax-api/3.0/mlflow/traces",
+                                         "/get-artifact",
+                                         "/dvc/files/md5/00",
+                                         "/v2/repository/models/a/unload",
+                                         "/v2/logging",
+                                         "/v2/trace/setting"};
     static const char *const others[] = {"/", "/invocations", "/v2/health/ready", "/metrics",
                                          "/endpoints/a/invocations"};
     for (size_t i = 0; i < MW_COUNT(matter); i++)

@@ -56,7 +56,8 @@ static void assert_same_head(const char *name, const net_head *a, const net_head
     bool same = a->method == b->method && mw_view_equal(a->method_text, b->method_text) &&
                 mw_view_equal(a->target, b->target) && mw_view_equal(a->path, b->path) &&
                 mw_view_equal(a->query, b->query) &&
-                mw_view_equal(a->content_type, b->content_type) && a->size == b->size &&
+                mw_view_equal(a->content_type, b->content_type) &&
+                mw_view_equal(a->host, b->host) && a->size == b->size &&
                 a->n_headers == b->n_headers && a->content_length == b->content_length &&
                 a->chunked == b->chunked && a->keep_alive == b->keep_alive &&
                 a->expects_continue == b->expects_continue && a->minor_version == b->minor_version;
@@ -248,18 +249,18 @@ static void test_refusals(void **state)
 static const struct target_case {
     const char *line;
     mw_method method;
-    const char *path, *query;
+    const char *path, *query, *host;
 } target_cases[] = {
-    {"GET /a/b?x=1&y HTTP/1.1", MW_GET, "/a/b", "x=1&y"},
-    {"POST /? HTTP/1.1", MW_POST, "/", ""},
-    {"PUT /a%20b??c HTTP/1.1", MW_PUT, "/a%20b", "?c"},
-    {"OPTIONS * HTTP/1.1", MW_OPTIONS, "*", ""},
-    {"GET http://host:81/p?q HTTP/1.1", MW_GET, "/p", "q"},
-    {"GET HTTP://host HTTP/1.1", MW_GET, "/", ""},
-    {"DELETE http://host?q=2 HTTP/1.1", MW_DELETE, "/", "q=2"},
-    {"HEAD //x HTTP/1.1", MW_HEAD, "//x", ""},
-    {"PATCH /:predict HTTP/1.1", MW_PATCH, "/:predict", ""},
-    {"BREW / HTTP/1.1", MW_METHOD_OTHER, "/", ""},
+    {"GET /a/b?x=1&y HTTP/1.1", MW_GET, "/a/b", "x=1&y", "h"},
+    {"POST /? HTTP/1.1", MW_POST, "/", "", "h"},
+    {"PUT /a%20b??c HTTP/1.1", MW_PUT, "/a%20b", "?c", "h"},
+    {"OPTIONS * HTTP/1.1", MW_OPTIONS, "*", "", "h"},
+    {"GET http://host:81/p?q HTTP/1.1", MW_GET, "/p", "q", "host:81"},
+    {"GET HTTP://host HTTP/1.1", MW_GET, "/", "", "host"},
+    {"DELETE http://host?q=2 HTTP/1.1", MW_DELETE, "/", "q=2", "host"},
+    {"HEAD //x HTTP/1.1", MW_HEAD, "//x", "", "h"},
+    {"PATCH /:predict HTTP/1.1", MW_PATCH, "/:predict", "", "h"},
+    {"BREW / HTTP/1.1", MW_METHOD_OTHER, "/", "", "h"},
 };
 
 static void test_targets(void **state)
@@ -276,6 +277,8 @@ static void test_targets(void **state)
         if (!mw_view_is(out.head.path, c->path) || !mw_view_is(out.head.query, c->query))
             fail_msg("%s: path '%.*s', query '%.*s'", c->line, MW_VIEW_ARG(out.head.path),
                      MW_VIEW_ARG(out.head.query));
+        if (!mw_view_is(out.head.host, c->host))
+            fail_msg("%s: host '%.*s'", c->line, MW_VIEW_ARG(out.head.host));
         assert_int_equal(out.head.size, strlen(text) - 4);
     }
 }

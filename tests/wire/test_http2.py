@@ -35,11 +35,11 @@ class Client:
     def flush(self):
         self.socket.sendall(self.h2.data_to_send())
 
-    def ask(self, method, path, body=None, headers=(), end=True):
+    def ask(self, method, path, body=None, headers=(), end=True, authority="localhost"):
         stream = self.h2.get_next_available_stream_id()
         self.h2.send_headers(stream, [(":method", method), (":path", path), (":scheme", "http"),
-                                      (":authority", "localhost"), *headers],
-                             end_stream=body is None and end)
+                                      *([(":authority", authority)] if authority else []),
+                                      *headers], end_stream=body is None and end)
         self.flush()
         if body is not None:
             self.send(stream, body, end)
@@ -182,6 +182,28 @@ def test_a_deadline_that_has_passed(client):
             struct.pack(">BI", 0, len(message)) + message,
             [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", timeout)]))
         assert answer[0]["grpc-status"] == expected and "fix" in answer[0]["grpc-message"]
+
+
+def test_names_that_are_not_this_machines(client, fleet):
+    """The same rule as of Host: tests/wire/test_window.py."""
+    path, evil = "/mw/v1/overview", "evil.example"
+    for authority, headers, expected in (
+            ("localhost", (), 200), ("127.0.0.1:1", (), 200), ("[::1]", (), 200),
+            (evil, (), 403), (evil + ":80", (), 403), (None, [("host", evil)], 403),
+            (None, (), "reset"), ("u@localhost", (), 400),
+            ("localhost", [("host", "LOCALHOST")], 200), ("localhost", [("host", evil)], 400),
+            (evil, [("host", "localhost")], 400), ("a b", (), "reset"),
+            (None, [("host", "a/")], "reset"), (None, [("host", "u@a")], 400)):
+        answer = client.wait(client.ask("GET", path, headers=headers, authority=authority))
+        told = status(answer) if answer else "reset"
+        assert told == expected, (authority, headers, told, answer)
+        assert told != 403 or b"--allow-host" in answer[1]
+    assert status(client.wait(client.ask("GET", "/v2", authority="balancer"))) == 200
+    assert fleet.get(path, headers={"Host": evil}).status_code == 403
+    with fleet.connect() as raw:  # the target's name counts, not Host (RFC 9112 section 3.2.2)
+        raw.sendall(b"GET http://evil.example" + path.encode() + b" HTTP/1.1\r\nHost: localhost"
+                    b"\r\nConnection: close\r\n\r\n")
+        assert read_to_end(raw).startswith(b"HTTP/1.1 403 ")
 
 
 # ---- limits --------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ static void check_head(const outcome *out, const char *data, size_t size)
     check_view(head->target, data, end);
     check_view(head->query, data, end);
     check_view(head->content_type, data, end);
+    check_view(head->host, data, end);
     check(!(head->chunked && head->content_length > 0));
     for (size_t i = 0; i < head->n_headers; i++) {
         check(head->headers[i].name.size > 0);
