@@ -442,7 +442,7 @@ static void handle_record(mw_api *api, mw_exchange *exchange)
     static const api_rule somebody = {0, "", API_ALWAYS, MW_ROLE_VIEWER, API_OBJECT_ANY};
     api_visitor *visitor = NULL;
     if (!api->guard || api_guard_lets(api->guard, exchange, &somebody, MW_VIEW(""), &visitor))
-        api_mlflow_handle(api->mlflow, visitor, exchange);
+        api_mlflow_handle(api->mlflow, api->guard, visitor, exchange);
 }
 
 /* ---- doors ----------------------------------------------------------------------------------- */

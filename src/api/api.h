@@ -52,6 +52,7 @@ typedef struct mw_report_wish {
     mw_view kind, of;                   /* "weekly", "credit" */
     const char *authorization, *cookie; /* of the visitor: "Cookie: ..."; NULL: none */
     const char *path;                   /* of the file to write */
+    mw_buf *ret_verdict;                /* takes the report's first sentence */
 } mw_report_wish;
 
 /* Who makes reports; called on a thread that may wait, and may ask this server. */

@@ -30,7 +30,8 @@ struct api_guard {
     bool is_watching;
     pthread_mutex_t lock;
     pthread_cond_t ending_now;
-    bool ending; /* guarded by lock */
+    bool ending;            /* guarded by lock */
+    pthread_mutex_t noting; /* one at a time, so that what was taken is written when it is left */
     atomic_uint_least64_t n_verified, n_failed, n_limited;
 };
 
@@ -449,14 +450,18 @@ static mw_status write_used(mw_record *record, void *given, mw_error *err)
     return MW_OK;
 }
 
-static void note_used(api_guard *guard, mw_arena *arena)
+void api_guard_note_used(api_guard *guard, mw_arena *arena)
 {
     mw_error err;
     used_tokens used = {.count = 0};
+    if (!guard)
+        return;
+    pthread_mutex_lock(&guard->noting);
     api_visitors_each_used(guard->visitors, see_used, &used);
     if (used.count > 0 &&
         mw_registry_write(guard->registry, arena, write_used, &used, &err) != MW_OK)
         mw_log_error(MW_LOG_WARN, "cannot note which tokens were used", &err);
+    pthread_mutex_unlock(&guard->noting);
 }
 
 /* True when it is time to end. */
@@ -487,7 +492,7 @@ static void *watch(void *given)
             seen = epoch;
         bool ending = wait_a_little(guard);
         if (ending || n % USED_LOOKS == USED_LOOKS - 1)
-            note_used(guard, &arena);
+            api_guard_note_used(guard, &arena);
         mw_arena_reset(&arena);
         if (ending)
             break;
@@ -499,6 +504,7 @@ static void *watch(void *given)
 static mw_status start_watching(api_guard *guard, mw_error *err)
 {
     pthread_mutex_init(&guard->lock, NULL);
+    pthread_mutex_init(&guard->noting, NULL);
     mw_condition_init(&guard->ending_now);
     guard->is_watching = mw_thread_start(&guard->watcher, NULL, watch, guard) == 0;
     return guard->is_watching ? MW_OK : mw_fail_memory(err, "the guard's thread");
@@ -515,6 +521,7 @@ static void stop_watching(api_guard *guard)
     pthread_join(guard->watcher, NULL);
     pthread_cond_destroy(&guard->ending_now);
     pthread_mutex_destroy(&guard->lock);
+    pthread_mutex_destroy(&guard->noting);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

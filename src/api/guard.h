@@ -70,6 +70,10 @@ void api_put_refusal(mw_exchange *exchange, const mw_error *err, unsigned retry_
 /* Of this guard's codes, or 0. */
 int api_refusal_status(int code);
 
+/* Write into the record which tokens were used until now, as the guard does each ten seconds: for
+ * whoever lists them. On a thread that may wait. NULL is fine. */
+void api_guard_note_used(api_guard *guard, mw_arena *arena);
+
 typedef struct api_guard_counts {
     uint64_t verified, failed, limited; /* logins, not requests */
 } api_guard_counts;

@@ -284,7 +284,8 @@ static void refuse_without_record(mw_exchange *exchange)
     mw_exchange_reply(exchange);
 }
 
-void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *exchange)
+void api_mlflow_handle(api_mlflow *mlflow, api_guard *guard, api_visitor *visitor,
+                       mw_exchange *exchange)
 {
     mlflow_captures captures;
     unsigned methods;
@@ -310,6 +311,7 @@ void api_mlflow_handle(api_mlflow *mlflow, api_visitor *visitor, mw_exchange *ex
                           .pool = mlflow->pool,
                           .artifact_bytes_max = mlflow->artifact_bytes_max,
                           .conductor = mlflow->conductor,
+                          .guard = guard,
                           .own = mlflow->own,
                           .n_own = mlflow->n_own};
     mw_exchange_defer(exchange);

@@ -122,6 +122,7 @@ struct mlflow_turn {
     uint64_t send_begin, send_left;
     uint64_t artifact_bytes_max;
     struct mw_conductor *conductor; /* NULL: no rollouts are run here */
+    struct api_guard *guard;        /* NULL: nobody is asked who he is */
     const mw_apply_own *own;        /* what the server was started with (mlflow_apply.c) */
     size_t n_own;
 };
@@ -152,9 +153,11 @@ const mlflow_call *api_mlflow_find(const mw_exchange *exchange, mlflow_captures 
                                    unsigned *ret_methods);
 /* Call by call: NULL behind the last. */
 const mlflow_call *api_mlflow_call(size_t i);
-/* Takes the exchange, and the visitor's ref. mlflow may be NULL: then it says how to get a record.
+/* Takes the exchange, and the visitor's ref; guard: who let him in, or NULL. mlflow may be NULL:
+ * then it says how to get a record.
  */
-void api_mlflow_handle(api_mlflow *mlflow, struct api_visitor *visitor, mw_exchange *exchange);
+void api_mlflow_handle(api_mlflow *mlflow, struct api_guard *guard, struct api_visitor *visitor,
+                       mw_exchange *exchange);
 /* Whether the turn's visitor may do what it asks (mlflow_objects.c). */
 MW_CHECKED mw_status mlflow_may(mlflow_turn *turn, mw_record *record, mw_error *err);
 

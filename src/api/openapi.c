@@ -3,7 +3,15 @@
  * It says what the server really does, so exactly that a generator of requests can be run against
  * it: each model has paths of its own, because each takes other rows. Schemas of bodies are in
  * openapi_bodies.c. */
+#include <ctype.h>
+
 #include "openapi.h"
+
+void openapi_write_method(mw_buf *out, mw_method method)
+{
+    for (const char *c = mw_method_name(method); *c; c++)
+        mw_buf_char(out, (char)tolower((unsigned char)*c));
+}
 
 static void write_text(mw_buf *out, const char *text)
 {
@@ -54,7 +62,13 @@ static void write_answer_content(mw_buf *out, api_answer answer)
         mw_buf_text(out, "\"application/json\": {}");
         break;
     case API_ANSWER_OBJECT:
+    case API_ANSWER_MADE:
         write_content(out, "application/json", object);
+        break;
+    case API_ANSWER_EVENTS:
+        write_content(out, "text/event-stream", "{\"type\": \"string\"}");
+        break;
+    case API_ANSWER_NOTHING:
         break;
     }
     mw_buf_char(out, '}');
@@ -96,13 +110,24 @@ static void write_not_ready(mw_buf *out, const api_route *route, int status, con
         write_error(out, route, status, meaning);
 }
 
+static void write_success(mw_buf *out, api_answer answer)
+{
+    const char *status = answer == API_ANSWER_MADE      ? "201\": {\"description\": \"Made"
+                         : answer == API_ANSWER_NOTHING ? "204\": {\"description\": \"Done"
+                                                        : "200\": {\"description\": \"OK";
+    mw_buf_format(out, "\"responses\": {\"%s\"", status);
+    if (answer != API_ANSWER_NOTHING)
+        write_answer_content(out, answer);
+    mw_buf_char(out, '}');
+}
+
 static void write_answers(mw_buf *out, const api_route *route)
 {
-    mw_buf_text(out, "\"responses\": {\"200\": {\"description\": \"OK\"");
-    write_answer_content(out, route->answer);
-    mw_buf_char(out, '}');
+    write_success(out, route->answer);
     /* net itself refuses what is no HTTP, whatever the route */
     write_error(out, route, 400, "The request is malformed, or its rows do not fit the model");
+    if (route->may & API_MAY_401)
+        write_error(out, route, 401, "Whoever asks is not known");
     if (route->may & API_MAY_404)
         write_not_ready(out, route, 404, "No such model, or it is not loaded");
     if (route->may & API_MAY_413)
@@ -137,10 +162,24 @@ static void write_explain_parameters(mw_buf *out, const api_route *route, bool a
                          "\"maximum\": 999999999}}");
 }
 
+/* Whether "{part}" stands in the path. */
+static bool names_part(const char *path, const char *part)
+{
+    const char *brace = strchr(path, '{');
+    return brace && strncmp(brace + 1, part, strlen(part)) == 0 && brace[1 + strlen(part)] == '}';
+}
+
 static void write_parameters(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
 {
+    static const char *const texts[] = {"id", "rest"}; /* parts that are any text */
     bool by_version = strstr(route->path, "{version}");
     mw_buf_text(out, "\"parameters\": [");
+    for (size_t i = 0; i < MW_COUNT(texts); i++)
+        if (names_part(route->path, texts[i]))
+            mw_buf_format(out,
+                          "{\"name\": \"%s\", \"in\": \"path\", \"required\": true, "
+                          "\"schema\": {\"type\": \"string\"}}",
+                          texts[i]);
     if (by_version)
         mw_buf_format(out,
                       "{\"name\": \"version\", \"in\": \"path\", \"required\": true, "
@@ -154,9 +193,10 @@ static void write_parameters(mw_buf *out, const api_route *route, const mw_endpo
 
 static void write_operation(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
 {
-    mw_buf_format(out, "\"%s\": {\"operationId\": \"%s%s%s\", \"summary\": ",
-                  route->method == MW_GET ? "get" : "post", route->id, model ? "_" : "",
-                  model ? model->name : "");
+    mw_buf_char(out, '"');
+    openapi_write_method(out, route->method);
+    mw_buf_format(out, "\": {\"operationId\": \"%s%s%s\", \"summary\": ", route->id,
+                  model ? "_" : "", model ? model->name : "");
     write_text(out, route->summary);
     mw_buf_text(out, ", ");
     write_parameters(out, route, model);
@@ -188,8 +228,7 @@ static bool goes_on(const api_route *route)
 {
     size_t n_routes;
     const api_route *routes = api_routes(&n_routes);
-    return route + 1 < routes + n_routes && route[0].id && route[1].id &&
-           strcmp(route[0].path, route[1].path) == 0;
+    return route + 1 < routes + n_routes && strcmp(route[0].path, route[1].path) == 0;
 }
 
 static bool is_going_on(const api_route *route)
@@ -215,8 +254,8 @@ static void write_model_routes(void *user, const mw_endpoint_info *info)
     const api_route *routes = api_routes(&n_routes);
     for (size_t i = 0; i < n_routes; i++) {
         bool about_models = strstr(routes[i].path, "{name}") != NULL;
-        bool is_load = routes[i].id && strcmp(routes[i].id, "repository_load") == 0;
-        if (routes[i].id && about_models && (info->forest || is_load))
+        bool is_load = strcmp(routes[i].id, "repository_load") == 0;
+        if (about_models && (info->forest || is_load))
             write_route(page, &routes[i], info);
     }
     page->n_models++;
@@ -238,8 +277,7 @@ static void write_server_routes(openapi_page *page)
     size_t n_routes;
     const api_route *routes = api_routes(&n_routes);
     for (size_t i = 0; i < n_routes; i++)
-        if (routes[i].id && !strstr(routes[i].path, "{name}") &&
-            strcmp(routes[i].path, "/invocations") != 0)
+        if (!strstr(routes[i].path, "{name}") && strcmp(routes[i].path, "/invocations") != 0)
             write_route(page, &routes[i], NULL);
 }
 

@@ -4,6 +4,8 @@
 
 #include "route.h"
 
+/* "get", "delete" */
+void openapi_write_method(mw_buf *out, mw_method method);
 /* "requestBody": {...}, with a comma behind it; nothing for API_BODY_NONE. `model` may be NULL
  * where the body is not about rows. */
 void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *model);

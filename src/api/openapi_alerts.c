@@ -6,12 +6,10 @@
 
 static void write_call(mw_buf *out, mw_method method, const char *path, const char *summary)
 {
-    char name[16];
-    size_t n = 0;
-    for (const char *c = mw_method_name(method); *c && n + 1 < sizeof name; c++)
-        name[n++] = (char)tolower((unsigned char)*c);
-    name[n] = '\0';
-    mw_buf_format(out, "\"%s\": {\"tags\": [\"alerts\"], \"operationId\": \"%s", name, name);
+    mw_buf_char(out, '"');
+    openapi_write_method(out, method);
+    mw_buf_text(out, "\": {\"tags\": [\"alerts\"], \"operationId\": \"");
+    openapi_write_method(out, method);
     for (const char *c = path; *c; c++)
         mw_buf_char(out, isalnum((unsigned char)*c) ? *c : '_');
     mw_buf_text(out, "\", \"summary\": ");

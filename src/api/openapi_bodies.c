@@ -315,7 +315,7 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
     if (body == API_BODY_NONE || (rows && !schema))
         return;
     mw_buf_format(out, "\"requestBody\": {\"required\": %s, \"content\": {",
-                  rows || body == API_BODY_FEEDBACK ? "true" : "false");
+                  rows || body == API_BODY_FEEDBACK || body == API_BODY_REPORT ? "true" : "false");
     switch (body) {
     case API_BODY_MLFLOW:
         write_forms(out, mlflow_forms, MW_COUNT(mlflow_forms), "params", schema);
@@ -369,6 +369,13 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
                          "\"trace_level\": {\"enum\": [[\"OFF\"], [\"TIMESTAMPS\"], null]}, "
                          "\"trace_rate\": {\"type\": [\"string\", \"null\"], \"pattern\": "
                          "\"^[1-9][0-9]{0,8}$\"}}}}");
+        break;
+    case API_BODY_REPORT:
+        mw_buf_text(out, "\"application/json\": {\"schema\": {\"type\": \"object\", "
+                         "\"required\": [\"kind\", \"of\"], \"additionalProperties\": false, "
+                         "\"properties\": {\"kind\": {\"enum\": [\"weekly\", \"drift\", "
+                         "\"incident\", \"card\"]}, \"of\": {\"type\": \"string\", \"maxLength\": "
+                         "120, \"pattern\": \"^[^-\\\\x00-\\\\x1f][^\\\\x00-\\\\x1f]*$\"}}}}");
         break;
     case API_BODY_NONE:
         break;

@@ -4,11 +4,13 @@
  *     POST /mw/v1/reports {"kind","of"} --pool--> whoever makes them (mw_api_set_reports) --> file
  *     GET  /mw/v1/reports --> the list       GET /mw/v1/reports/{id} --> the page
  *
- * An id is "<ms since 1970>~<kind>~<of>", and its file's name. A page may load nothing and run
- * nothing, whatever stands in it. */
+ * An id is "<ms since 1970>~<kind>~<of>", what is no letter in it a '_', and its file's name; no
+ * two have the same moment. Beside the page stands what is said of it (report_note.h). A page may
+ * load nothing and run nothing, whatever stands in it. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "guard.h"
 #include "look.h"
 #include "mlflow.h"
+#include "report_note.h"
 
 #define PAGE_HEADERS                                                                   \
     "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src " \
@@ -26,7 +29,8 @@
 enum {
     REPORTS_MAX = 500, /* kept; the oldest goes */
     ID_BYTES = 200,
-    OF_BYTES = 120,
+    OF_BYTES = 480,   /* of what: 120 letters */
+    SLUG_BYTES = 120, /* of it in an id */
     BODY_BYTES = 4096,
     REPORT_FILE_BYTES = 64 << 20
 };
@@ -35,6 +39,7 @@ struct api_reports {
     char folder[PATH_MAX];
     mw_pool *pool; /* of its own: making one asks this server */
     mw_api_reports_maker maker;
+    _Atomic int64_t newest_ms; /* of an id that was given */
 };
 
 typedef struct report_id {
@@ -73,6 +78,35 @@ static void path_of(const api_reports *reports, const char *id, char path[PATH_M
     snprintf(path, PATH_MAX, "%.*s/%s.html", PATH_MAX - ID_BYTES - 8, reports->folder, id);
 }
 
+static void note_path_of(const api_reports *reports, const char *id, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%.*s/%s.json", PATH_MAX - ID_BYTES - 8, reports->folder, id);
+}
+
+/* What is said of it beside it; else, of a report of before there were notes, what its id says. */
+static void read_note(const api_reports *reports, const report_id *id, report_note *ret)
+{
+    char path[PATH_MAX];
+    note_path_of(reports, id->text, path);
+    if (report_note_read(path, ret))
+        return;
+    ret->of = mw_view_of(id->text);
+    (void)mw_view_cut(&ret->of, '~'); /* when it was made */
+    ret->kind = mw_view_cut(&ret->of, '~');
+}
+
+/* Returns whether the page was there. */
+static bool remove_files(const api_reports *reports, const char *id)
+{
+    char path[PATH_MAX];
+    path_of(reports, id, path);
+    if (unlink(path) != 0)
+        return false;
+    note_path_of(reports, id, path);
+    (void)unlink(path);
+    return true;
+}
+
 static mw_status fail_unknown(mw_error *err)
 {
     mw_fail(err, MW_E_REPORT_PAGE, "there is no such report");
@@ -107,19 +141,20 @@ static void put_id(const api_reports *reports, const report_id *id, mw_buf *out)
 {
     struct stat about = {0};
     char path[PATH_MAX];
-    mw_view of = mw_view_of(id->text);
-    (void)mw_view_cut(&of, '~'); /* when it was made */
-    mw_view kind = mw_view_cut(&of, '~');
+    report_note note;
     path_of(reports, id->text, path);
     (void)stat(path, &about);
+    read_note(reports, id, &note);
     mlflow_put_comma(out);
     mw_buf_char(out, '{');
     mlflow_put_text(out, "id", mw_view_of(id->text));
-    mlflow_put_text(out, "kind", kind);
-    mlflow_put_text(out, "of", of);
+    mlflow_put_text(out, "kind", note.kind);
+    mlflow_put_text(out, "of", note.of);
+    mlflow_put_text(out, "verdict", note.verdict);
     mlflow_put_int(out, "made", id->made_ms);
     mlflow_put_int(out, "bytes", (int64_t)about.st_size);
     mw_buf_char(out, '}');
+    report_note_done(&note);
 }
 
 static mw_status put_list(const api_reports *reports, mw_alerts *alerts, mw_buf *out, mw_error *err)
@@ -142,11 +177,8 @@ static mw_status put_list(const api_reports *reports, mw_alerts *alerts, mw_buf 
 static void drop_oldest(const api_reports *reports)
 {
     report_id *ids = malloc((REPORTS_MAX + 1) * sizeof *ids);
-    for (size_t n = ids ? list(reports, ids) : 0; n-- > REPORTS_MAX;) {
-        char path[PATH_MAX];
-        path_of(reports, ids[n].text, path);
-        (void)unlink(path);
-    }
+    for (size_t n = ids ? list(reports, ids) : 0; n-- > REPORTS_MAX;)
+        (void)remove_files(reports, ids[n].text);
     free(ids);
 }
 
@@ -166,6 +198,14 @@ static const char *copy_header(mw_exchange *exchange, const char *name)
     return kept;
 }
 
+static bool is_name(mw_view text)
+{
+    bool is_plain_text = text.size > 0 && text.size <= OF_BYTES;
+    for (size_t i = 0; i < text.size && is_plain_text; i++)
+        is_plain_text = (unsigned char)text.data[i] >= ' ';
+    return is_plain_text;
+}
+
 static mw_status read_wish(mw_exchange *exchange, mw_json **ret_request, mw_report_wish *wish,
                            mw_error *err)
 {
@@ -174,7 +214,7 @@ static mw_status read_wish(mw_exchange *exchange, mw_json **ret_request, mw_repo
     MW_TRY(mw_json_read(body, ret_request, err));
     wish->kind = mw_json_text(mw_json_member(*ret_request, "kind"));
     wish->of = mw_json_text(mw_json_member(*ret_request, "of"));
-    if (wish->kind.size == 0 || wish->of.size == 0 || wish->of.size > OF_BYTES) {
+    if (wish->kind.size == 0 || !is_name(wish->of) || mw_json_count(*ret_request) != 2) {
         mw_fail(err, MW_E_QUERY, "a report of what?");
         return mw_mend(err, "send {\"kind\": \"weekly\", \"of\": \"ENDPOINT\"}; kinds: weekly, "
                             "drift, incident (of an alert's number), card (of NAME/3)");
@@ -184,26 +224,66 @@ static mw_status read_wish(mw_exchange *exchange, mw_json **ret_request, mw_repo
     return MW_OK;
 }
 
-/* *ret_id: of the file that is there now. */
-static mw_status make_file(const api_reports *reports, mw_report_wish *wish, report_id *ret_id,
-                           mw_error *err)
+/* Now, or the next moment that no report has. */
+static int64_t take_moment(api_reports *reports)
 {
-    char text[ID_BYTES], path[PATH_MAX];
-    int size = snprintf(text, sizeof text, "%lld~%.*s~%.*s", (long long)mw_clock_wall_ms(),
-                        (int)(wish->kind.size < 20 ? wish->kind.size : 20), wish->kind.data,
-                        (int)(wish->of.size < OF_BYTES ? wish->of.size : OF_BYTES), wish->of.data);
-    for (int i = 0; i < size && i < (int)sizeof text - 1; i++)
-        text[i] = is_plain(text[i]) || text[i] == '~' ? text[i] : '_';
-    path_of(reports, text, path);
-    wish->path = path;
-    mw_status status = reports->maker.make(reports->maker.user, wish, err);
-    wish->path = NULL;
-    MW_TRY(status);
-    drop_oldest(reports);
-    return read_id(mw_view_of(text), ret_id) ? MW_OK : fail_unknown(err);
+    int64_t newest = atomic_load(&reports->newest_ms), now = mw_clock_wall_ms(), moment;
+    do
+        moment = now > newest ? now : newest + 1;
+    while (!atomic_compare_exchange_weak(&reports->newest_ms, &newest, moment));
+    return moment;
 }
 
-static mw_status make(const api_reports *reports, mw_exchange *exchange, mw_error *err)
+static void choose_id(api_reports *reports, const mw_report_wish *wish, report_id *ret_id)
+{
+    char path[PATH_MAX];
+    do { /* a clock that was put back comes to its ids again */
+        ret_id->made_ms = take_moment(reports);
+        int size =
+            snprintf(ret_id->text, ID_BYTES, "%lld~%.*s~%.*s", (long long)ret_id->made_ms,
+                     (int)(wish->kind.size < 20 ? wish->kind.size : 20), wish->kind.data,
+                     (int)(wish->of.size < SLUG_BYTES ? wish->of.size : SLUG_BYTES), wish->of.data);
+        for (int i = 0; i < size && i < ID_BYTES - 1; i++)
+            if (!is_plain(ret_id->text[i]) && ret_id->text[i] != '~')
+                ret_id->text[i] = '_';
+        path_of(reports, ret_id->text, path);
+    } while (access(path, F_OK) == 0);
+}
+
+/* The page, then what is said of it. */
+static mw_status write_files(const api_reports *reports, const report_id *id, mw_report_wish *wish,
+                             mw_error *err)
+{
+    char page[PATH_MAX], note[PATH_MAX];
+    mw_buf verdict;
+    path_of(reports, id->text, page);
+    note_path_of(reports, id->text, note);
+    mw_buf_init(&verdict, 64 * MW_KIB);
+    wish->path = page;
+    wish->ret_verdict = &verdict;
+    mw_status status = reports->maker.make(reports->maker.user, wish, err);
+    wish->path = NULL;
+    wish->ret_verdict = NULL;
+    if (status == MW_OK) {
+        status = report_note_write(note, wish->kind, wish->of, mw_buf_as_view(&verdict), err);
+        if (status != MW_OK)
+            (void)unlink(page);
+    }
+    mw_buf_done(&verdict);
+    return status;
+}
+
+/* *ret_id: of the file that is there now. */
+static mw_status make_file(api_reports *reports, mw_report_wish *wish, report_id *ret_id,
+                           mw_error *err)
+{
+    choose_id(reports, wish, ret_id);
+    MW_TRY(write_files(reports, ret_id, wish, err));
+    drop_oldest(reports);
+    return MW_OK;
+}
+
+static mw_status make(api_reports *reports, mw_exchange *exchange, mw_error *err)
 {
     report_id id;
     mw_json *request = NULL;
@@ -221,29 +301,20 @@ static mw_status make(const api_reports *reports, mw_exchange *exchange, mw_erro
 
 /* ---- for whoever sends them ------------------------------------------------------------------ */
 
-/* The first sentence, as the page says it of itself: <meta name="description" content="...">. */
-static mw_view find_verdict(mw_view page, mw_arena *arena)
+static mw_status copy_note(const api_reports *reports, const report_id *id, mw_arena *arena,
+                           mw_alert_report *ret, mw_error *err)
 {
-    static const char before[] = "<meta name=\"description\" content=\"";
-    static const struct {
-        const char *escaped;
-        char plain;
-    } signs[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&#61;", '='}};
-    const char *from = page.size ? strstr(page.data, before) : NULL;
-    const char *end = from ? strchr(from + sizeof before - 1, '"') : NULL;
-    if (!end)
-        return MW_VIEW("");
-    from += sizeof before - 1;
-    char *text = mw_arena_take(arena, (size_t)(end - from) + 1), *to = text;
-    while (text && from < end) {
-        size_t i = 0;
-        while (i < MW_COUNT(signs) &&
-               strncmp(from, signs[i].escaped, strlen(signs[i].escaped)) != 0)
-            i++;
-        *to++ = i < MW_COUNT(signs) ? signs[i].plain : *from;
-        from += i < MW_COUNT(signs) ? strlen(signs[i].escaped) : 1;
-    }
-    return text ? (mw_view){text, (size_t)(to - text)} : MW_VIEW("");
+    report_note note;
+    read_note(reports, id, &note);
+    const char *kind = mw_arena_text(arena, note.kind), *of = mw_arena_text(arena, note.of),
+               *verdict = mw_arena_text(arena, note.verdict);
+    report_note_done(&note);
+    if (!kind || !of || !verdict)
+        return mw_fail_memory(err, "the report");
+    ret->kind = mw_view_of(kind);
+    ret->of = mw_view_of(of);
+    ret->verdict = mw_view_of(verdict);
+    return MW_OK;
 }
 
 static mw_status read_page(const api_reports *reports, const report_id *id, mw_arena *arena,
@@ -261,15 +332,8 @@ static mw_status read_page(const api_reports *reports, const report_id *id, mw_a
     mw_file_done(&file);
     if (!page || !text)
         return mw_fail_memory(err, "the report");
-    mw_view of = mw_view_of(text);
-    (void)mw_view_cut(&of, '~'); /* when it was made */
-    mw_view kind = mw_view_cut(&of, '~');
-    *ret_report = (mw_alert_report){.kind = kind,
-                                    .of = of,
-                                    .id = mw_view_of(text),
-                                    .verdict = find_verdict((mw_view){page, size}, arena),
-                                    .page = {page, size}};
-    return MW_OK;
+    *ret_report = (mw_alert_report){.id = mw_view_of(text), .page = {page, size}};
+    return copy_note(reports, id, arena, ret_report, err);
 }
 
 mw_status api_reports_read(const api_reports *reports, mw_view text, mw_arena *arena,
@@ -286,7 +350,7 @@ mw_status api_reports_make(void *user, mw_view kind, mw_view of, mw_view token, 
 {
     mw_buf line;
     report_id id;
-    const api_reports *reports = user;
+    api_reports *reports = user;
     mw_report_wish wish = {.kind = kind, .of = of};
     mw_buf_init(&line, 64 * MW_KIB);
     mw_buf_format(&line, "Authorization: Bearer %.*s", MW_VIEW_ARG(token));
@@ -322,11 +386,9 @@ static mw_status drop(const api_reports *reports, mw_exchange *exchange, mw_view
                       mw_error *err)
 {
     report_id id;
-    char path[PATH_MAX];
     if (!read_id(text, &id))
         return fail_unknown(err);
-    path_of(reports, id.text, path);
-    if (unlink(path) != 0)
+    if (!remove_files(reports, id.text))
         return errno == ENOENT ? fail_unknown(err) : mw_fail_errno(err, "remove the file", errno);
     exchange->status = 204;
     return MW_OK;
@@ -334,7 +396,7 @@ static mw_status drop(const api_reports *reports, mw_exchange *exchange, mw_view
 
 typedef struct report_turn {
     mw_job job;
-    const api_reports *reports;
+    api_reports *reports;
     mw_alerts *alerts; /* NULL: there are none */
     mw_exchange *exchange;
     mw_view id; /* absent: the list, or a new one */

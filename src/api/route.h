@@ -24,7 +24,8 @@ typedef enum api_body {
     API_BODY_CONTROL,  /* {"parameters": {}}, optional */
     API_BODY_LOG,      /* {"log_info": true, ...}, optional */
     API_BODY_FEEDBACK, /* JSON or CSV: ids of predictions and what was true */
-    API_BODY_TRACES    /* {"trace_rate": "1000", ...}, optional */
+    API_BODY_TRACES,   /* {"trace_rate": "1000", ...}, optional */
+    API_BODY_REPORT    /* {"kind": "weekly", "of": "credit"} */
 } api_body;
 
 typedef enum api_answer {
@@ -37,7 +38,10 @@ typedef enum api_answer {
     API_ANSWER_ARRAY,  /* a JSON array */
     API_ANSWER_EMPTY,
     API_ANSWER_METRICS,
-    API_ANSWER_PAGE
+    API_ANSWER_PAGE,
+    API_ANSWER_MADE,    /* 201: a JSON object */
+    API_ANSWER_NOTHING, /* 204 */
+    API_ANSWER_EVENTS   /* server-sent events, which go on */
 } api_answer;
 
 /* Which answers besides 200 a route may give, for the description. */
@@ -47,7 +51,8 @@ enum {
     API_MAY_413 = 1 << 2,
     API_MAY_415 = 1 << 3,
     API_MAY_503 = 1 << 4,
-    API_MAY_SHED = 1 << 5 /* 429 and 504, and 503 when overloaded */
+    API_MAY_SHED = 1 << 5, /* 429 and 504, and 503 when overloaded */
+    API_MAY_401 = 1 << 6
 };
 
 typedef struct api_route {
@@ -55,7 +60,7 @@ typedef struct api_route {
     const char *path; /* "/v2/models/{name}/infer" */
     mw_serve_handler *serve;
     api_handler *own;
-    const char *id; /* operationId; NULL: not described */
+    const char *id; /* operationId */
     const char *summary;
     api_body body;
     api_answer answer;

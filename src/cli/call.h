@@ -49,9 +49,10 @@ typedef struct cli_call {
     struct mw_alert_config *alerts; /* likewise; NULL: none is configured */
     const char *program;            /* "mw" or "millwright", as it was called */
     cli_terminal terminal;
-    mw_buf excerpt; /* the faulty line of a file, shown under the first line of the error */
-    int exit_code;  /* when the command returns MW_OK */
-    mw_arena arena; /* lives as long as the call */
+    mw_buf excerpt;  /* the faulty line of a file, shown under the first line of the error */
+    int exit_code;   /* when the command returns MW_OK */
+    mw_buf *verdict; /* takes a report's first sentence; NULL: nobody asks for it */
+    mw_arena arena;  /* lives as long as the call */
 } cli_call;
 
 enum {

@@ -452,6 +452,8 @@ static mw_status put_card(making *m, mw_error *err)
     mw_buf out;
     static void (*const writers[])(const mw_card *, mw_buf *) = {mw_card_html, mw_card_markdown,
                                                                  mw_card_json};
+    if (m->call->verdict)
+        mw_buf_view(m->call->verdict, m->card.verdict);
     mw_buf_init(&out, REPORT_BYTES);
     writers[cli_tell_form(m->call)](&m->card, &out);
     mw_status status = out.failed ? mw_fail_memory(err, "the card") : cli_put(m->call, &out, err);

@@ -64,7 +64,7 @@ mw_status cli_make_report(void *user, const mw_report_wish *wish, mw_error *err)
 {
     const char *words[WORDS_MAX + 1] = {NULL};
     const cli_house *house = user;
-    cli_call call = {.program = "mw"};
+    cli_call call = {.program = "mw", .verdict = wish->ret_verdict};
     MW_TRY(check(house, wish, err));
     mw_arena_init(&call.arena, BLOCK_BYTES, CAP_BYTES);
     mw_buf_init(&call.excerpt, EXCERPT_BYTES);

@@ -32,8 +32,12 @@ mw_status cli_reporting_reach(cli_reporting *r, mw_error *err)
 
 static mw_status fail_refused(const char *path, int http_status, mw_view body, mw_error *err)
 {
-    mw_fail(err, MW_E_REPORT_REPLY, "the server answers %d to %.*s", http_status,
-            (int)strcspn(path, "?"), path);
+    if (http_status == 404)
+        mw_fail(err, MW_E_REPORT_UNKNOWN, "the server answers 404 to %.*s", (int)strcspn(path, "?"),
+                path);
+    else
+        mw_fail(err, MW_E_REPORT_REPLY, "the server answers %d to %.*s", http_status,
+                (int)strcspn(path, "?"), path);
     return cli_tell_refusal(http_status, body, "'mw status' tells which endpoints the server has",
                             err);
 }
@@ -95,7 +99,8 @@ mw_status cli_post(cli_reporting *r, const char *path, mw_view body, const mw_js
 /* What the server said of it, in its words; of a connection that failed, how. */
 static void put_gap(cli_reporting *r, const char *what, const mw_error *refused)
 {
-    if (refused->code == MW_E_REPORT_REPLY && refused->why[0])
+    bool is_reply = refused->code == MW_E_REPORT_REPLY || refused->code == MW_E_REPORT_UNKNOWN;
+    if (is_reply && refused->why[0])
         cli_add_gap(r, "%s: %s", what, refused->why);
     else
         cli_add_gap(r, "%s: %s%s%s", what, refused->what, refused->why[0] ? ": " : "",
@@ -158,6 +163,8 @@ mw_status cli_put_paper(const cli_call *call, const mw_paper *paper, mw_error *e
     mw_buf out;
     if (!paper || mw_paper_failed(paper))
         return mw_fail_memory(err, "the report");
+    if (call->verdict)
+        mw_buf_view(call->verdict, mw_paper_first_sentence(paper));
     mw_buf_init(&out, REPORT_BYTES);
     writers[cli_tell_form(call)](paper, &out);
     mw_status status = out.failed ? mw_fail_memory(err, "the report") : cli_put(call, &out, err);

@@ -86,6 +86,11 @@ void mw_paper_verdict(mw_paper *paper, mw_mark mark, const char *format, ...)
     va_end(arguments);
 }
 
+mw_view mw_paper_first_sentence(const mw_paper *paper)
+{
+    return paper->verdict;
+}
+
 static void add_fact(mw_paper *paper, paper_fact **first, paper_fact **last, const char *name,
                      mw_view text)
 {

@@ -34,6 +34,8 @@ mw_arena *mw_paper_arena(mw_paper *paper);
 /* The one sentence at the top; said again, the last one holds. */
 void mw_paper_verdict(mw_paper *paper, mw_mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The sentence that holds. */
+mw_view mw_paper_first_sentence(const mw_paper *paper);
 /* What the report is of: "period", "rows"; below the verdict. */
 void mw_paper_fact(mw_paper *paper, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

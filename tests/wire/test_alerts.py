@@ -688,7 +688,10 @@ def test_a_card_goes_as_the_others_do(run, serve, receiver, tmp_path):
     done = run(*words, "-o", file)
     assert done.returncode == 0, done.stderr
     report = json.loads(hook.take()[3])["report"]
-    assert (report["kind"], report["of"]) == ("card", "loans_1")  # as its file is called
+    assert (report["kind"], report["of"]) == ("card", "loans/1")
+    (kept,) = server.get("/mw/v1/reports").json()["items"]
+    assert (kept["of"], kept["id"].partition("~")[2]) == ("loans/1", "card~loans_1")
+    assert kept["verdict"] == report["verdict"] and report["verdict"].startswith("No checks")
     assert report["file"]["name"] == "card-loans_1.html"
     assert "who may borrow" in report["file"]["content"]
     assert report["file"]["content"] == file.read_text()
@@ -696,7 +699,7 @@ def test_a_card_goes_as_the_others_do(run, serve, receiver, tmp_path):
         bad = run(*words, *more)
         assert bad.returncode == 2 and f"{more[0]} is not for a report" in bad.stderr, bad.stderr
     gone = run("report", "card", "loans/9", "--server", server.url, "--send", "hook")
-    assert gone.returncode == 1 and "version=9) not found" in gone.stderr, gone.stderr
+    assert gone.returncode == 3 and "version=9) not found" in gone.stderr, gone.stderr
 
 
 def test_a_report_by_the_clock(alerting, receiver, tmp_path):

@@ -40,14 +40,23 @@ def test_describes_every_protocol(described, alone, models):
     assert "/invocations" in alone.get("/openapi.json").json()["paths"]
 
 
+def asked(server, method, path):
+    answer = server.session.request(method, server.url + path, timeout=20, stream=True)
+    if answer.headers.get("content-type") == "text/event-stream":
+        answer.close()  # it goes on for ever
+        answer._content = b""
+    return answer
+
+
 def test_what_is_described_is_answered(serve, models):
     """Every described operation answers as described; every other method is refused with Allow."""
     server = serve(f"plain={models.paths['plain']}", f"towns={models.paths['towns']}")
     paths = server.get("/openapi.json").json()["paths"]
     for path, operations in sorted(paths.items(), key=lambda entry: "/unload" in entry[0]):
         place = path.replace("{name}", "plain").replace("{version}", "1")
+        place = place.replace("{id}", "1~weekly~plain").replace("{rest}", "alerts")
         for method in ("get", "post", "put", "delete", "patch"):
-            answer = server.session.request(method, server.url + place, timeout=20)
+            answer = asked(server, method, place)
             if method in operations:
                 assert str(answer.status_code) in operations[method]["responses"], \
                     (method, path, answer.status_code, answer.text)
@@ -68,7 +77,7 @@ def test_describes_the_record(serve, tmp_path):
     for path, operations in paths.items():
         for method in operations:
             place = path.replace("{path}", "1/x").replace("{", "").replace("}", "")
-            answer = server.session.request(method, server.url + place, timeout=20)
+            answer = asked(server, method, place)
             assert answer.status_code not in (405, 500), (method, path, answer.text)
             assert "ENDPOINT_NOT_FOUND" not in answer.text, (method, path)
 
@@ -87,6 +96,7 @@ def test_schemathesis_finds_no_difference(serve, models, tmp_path):
     """Made-up requests, good and bad, to every operation: each answer must be as described."""
     server = serve(f"plain={models.paths['plain']}", f"towns={models.paths['towns']}")
     schemathesis(server, tmp_path, "--max-examples", str(EXAMPLES),
+                 "--exclude-path", "/mw/v1/events",  # it goes on for ever
                  "--phases", "examples,coverage,fuzzing")
     assert server.get("/v2/health/live").status_code == 200
 

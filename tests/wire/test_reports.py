@@ -134,7 +134,7 @@ def test_drift_of_a_server_has_the_numbers_of_drift(run, watching, tmp_path):
 
 def test_an_endpoint_that_is_not_there(run, watching):
     done = run("report", "drift", "other/../x", "--server", watching.url)
-    assert done.returncode == 1 and "MW1082" in done.stderr and "other/../x" in done.stderr
+    assert done.returncode == 3 and "MW1084" in done.stderr and "other/../x" in done.stderr
 
 
 # ---- fairness ----------------------------------------------------------------------------------
@@ -267,11 +267,11 @@ def test_an_incident_of_a_span(run, eventful):
     report = made(run, "incident", "--since", "1h", "--record", eventful.folder / "record")
     assert report["state"] == "unknown"
     assert [row["kind"] for row in table(report, "timeline")].count("deploy") == 1
-    for arguments, code in (((), "MW1083"), (("99999", "--server", eventful.url), "MW1082"),
+    for arguments, code in (((), "MW1083"), (("99999", "--server", eventful.url), "MW1084"),
                             (("--since", "1h", "--until", "2h", "--record",
                               eventful.folder / "record"), "MW1083"),
                             (("--since", "soon", "--server", eventful.url), "'soon' is no time"),
-                            (("../x", "--server", eventful.url), "MW1082")):
+                            (("../x", "--server", eventful.url), "MW1084")):
         done = run("report", "incident", *arguments)
         assert done.returncode and code in done.stderr, done.stderr
 

@@ -15,7 +15,7 @@ import { StateWord } from "../parts/icons";
 import { A } from "../parts/shell";
 import { Table } from "../parts/table";
 
-interface Report { id: string; kind: string; of: string; made: number; bytes: number }
+interface Report { id: string; kind: string; of: string; verdict: string; made: number; bytes: number }
 interface Sheet { kind: string; of: string; on: string; time_zone: string; to: string[]; done: boolean; last: string | null; next: string | null; last_error: string }
 interface Found { items: Report[]; total: number; timetable: Sheet[] }
 
@@ -112,6 +112,7 @@ export function ReportsPage() {
             : <Table<Report> name="reports" rows={found.items} id={(r) => r.id} open={(r) => go(`/reports/${encodeURIComponent(r.id)}`)} height={600} columns={[
                 { key: "kind", title: "Report", value: wordOf, cell: (r) => <A to={`/reports/${encodeURIComponent(r.id)}`}>{wordOf(r)}</A> },
                 { key: "of", title: "Of", value: (r) => r.of, cell: (r) => r.of },
+                { key: "verdict", title: "It says", value: (r) => r.verdict, cell: (r) => <span title={r.verdict}>{r.verdict}</span>, narrow: true },
                 { key: "made", title: "Made", value: (r) => r.made, cell: (r) => <span title={moment(r.made)}>{ago(r.made)}</span> },
                 { key: "bytes", title: "Size", right: true, value: (r) => r.bytes, cell: (r) => bytes(r.bytes), narrow: true },
                 { key: "send", title: "", cell: (r) => <Send id={r.id} name={`${wordOf(r)} of ${r.of}`} able={able} /> },
@@ -128,17 +129,19 @@ export function ReportsPage() {
 /* A frame would show what the server says of it as it came: it is asked of the list, which knows. */
 export function ReportPage({ id }: { id: string }) {
   const all = useData<Found>("/mw/v1/reports");
-  const [, kind, of] = id.split("~");
+  const [, ...parts] = id.split("~"); /* names in an id are letters only: the list has them as they are */
+  const kept = all.data?.items.find((r) => r.id === id);
+  const kind = kept?.kind ?? parts[0], of = kept?.of ?? parts.slice(1).join("~");
   const url = base + pathOf(id);
   const able = useReceivers();
   const word = kinds[kind ?? ""]?.word ?? "Report";
   const print = () => (document.getElementById("report") as HTMLIFrameElement | null)?.contentWindow?.print();
   return (
-    <Page title={`${word}: ${of ?? ""}`} actions={<>
+    <Page title={`${word}: ${of}`} actions={<>
       <A to="/reports" class="button">All reports</A>
-      <Send id={id} name={`${word} of ${of ?? ""}`} able={able} />
+      <Send id={id} name={`${word} of ${of}`} able={able} />
       <button type="button" onClick={print}>Print, or save as PDF</button>
-      <a href={url} class="button" download={`${kind}-${of}.html`}>Save the file</a>
+      <a href={url} class="button" download={`${parts.join("-")}.html`}>Save the file</a>
       <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>
       <UseThis uses={[{ title: "This report", path: pathOf(id) }, { title: "Send it to a receiver", path: "/mw/v1/receivers/RECEIVER:send", body: { report: id }, cli: `mw report ${kind} ${of} --server ${location.host} --send RECEIVER` }]} />
     </>}>
