@@ -199,5 +199,7 @@ mw_status diff_forests(diff *d, const mw_forest *a, const mw_forest *b, mw_error
         return MW_OK;
     }
     diff_base(d, a, b);
+    MW_TRY(mw_forest_grow(a, &a, err));
+    MW_TRY(mw_forest_grow(b, &b, err));
     return diff_trees(d, a, b, err);
 }

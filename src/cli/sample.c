@@ -39,11 +39,11 @@ static void split_points(const mw_forest *forest, double *ret_values)
 {
     for (size_t i = 0; i < forest->n_features; i++)
         ret_values[i] = 0;
-    for (size_t node = forest->n_nodes; node-- > 0;) {
-        bool is_leaf = forest->left[node] == MW_NO_CHILD;
-        if (!is_leaf && !(forest->flags[node] & MW_NODE_CATEGORICAL) &&
-            forest->feature[node] < forest->n_features)
-            ret_values[forest->feature[node]] = forest->threshold[node];
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = splits.n; i-- > 0;) {
+        if (mw_splits_ask(&splits, i) && !(splits.flags[i] & MW_NODE_CATEGORICAL) &&
+            splits.feature[i] < forest->n_features)
+            ret_values[splits.feature[i]] = splits.threshold[i];
     }
     for (size_t i = 0; i < forest->n_features; i++) {
         char text[32];

@@ -307,12 +307,13 @@ static size_t gaps_of(const mw_forest *forest, size_t f, double *values)
     if (forest->graph || forest->before || forest->linear_weights || forest->leaf_linear ||
         forest->n_nodes == 0)
         return 0;
-    thresholds = malloc((forest->n_nodes + 1) * sizeof *thresholds);
+    mw_splits splits = mw_forest_splits(forest);
+    thresholds = malloc((splits.n + 1) * sizeof *thresholds);
     if (!thresholds)
         return 0;
-    for (size_t i = 0; i < forest->n_nodes; i++)
-        if (forest->left[i] != MW_NO_CHILD && forest->feature[i] == f)
-            thresholds[n++] = forest->threshold[i];
+    for (size_t i = 0; i < splits.n; i++)
+        if (mw_splits_ask(&splits, i) && splits.feature[i] == f)
+            thresholds[n++] = splits.threshold[i];
     qsort(thresholds, n, sizeof *thresholds, ascending);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || thresholds[i] != thresholds[i - 1])

@@ -42,12 +42,8 @@ static void write_identity(const mw_endpoint_info *info, char *out, size_t size)
     digest = mw_fnv(digest, sizes, sizeof sizes);
     for (size_t c = 0; c < f->schema.n_columns; c++)
         digest = mw_fnv_view(digest, f->schema.columns[c].name);
-    if (f->graph)
-        digest = mw_fnv(digest, info->path, strlen(info->path));
-    else {
-        digest = mw_fnv(digest, f->threshold, f->threshold ? f->n_nodes * sizeof(double) : 0);
-        digest = mw_fnv(digest, f->value, f->value ? f->n_nodes * sizeof(double) : 0);
-    }
+    digest =
+        f->graph ? mw_fnv(digest, info->path, strlen(info->path)) : mw_forest_digest(f, digest);
     snprintf(out, size, "%s-%016llx", mw_format_name(f->format), (unsigned long long)digest);
 }
 

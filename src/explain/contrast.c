@@ -202,6 +202,7 @@ static mw_status fill(mw_contrast *contrast, const mw_matrix *background, mw_err
 mw_status contrast_new(const mw_forest *forest, const mw_matrix *background, mw_scale scale,
                        const contrast_kernel *kernel, mw_contrast **ret_contrast, mw_error *err)
 {
+    MW_TRY(mw_forest_grow(forest, &forest, err));
     MW_TRY(check_forest(forest, err));
     MW_TRY(check_scale(forest, scale, err));
     MW_TRY(check_background(forest, background, err));

@@ -70,6 +70,7 @@ mw_status mw_explain_check_columns(const mw_forest *forest, mw_error *err)
         return MW_OK;
     if (forest->linear_weights)
         MW_TRY(check_weights(forest, err));
+    MW_TRY(mw_forest_grow(forest, &forest, err));
     for (size_t tree = 0; tree < forest->n_trees; tree++) {
         for (size_t node = forest->tree_start[tree]; node < forest->tree_start[tree + 1]; node++) {
             if (forest->left[node] == MW_NO_CHILD ||
@@ -191,6 +192,7 @@ static mw_status fill(mw_explainer *explainer, mw_error *err)
 mw_status explain_explainer_new(const mw_forest *forest, const explain_kernel *kernel,
                                 mw_explainer **ret_explainer, mw_error *err)
 {
+    MW_TRY(mw_forest_grow(forest, &forest, err));
     MW_TRY(check_forest(forest, err));
     mw_explainer *explainer = calloc(1, sizeof *explainer);
     if (!explainer)

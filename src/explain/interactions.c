@@ -54,6 +54,7 @@ static mw_status fill(mw_interactions *to, mw_error *err)
 mw_status pairs_new(const mw_forest *forest, const pairs_kernel *kernel,
                     mw_interactions **ret_interactions, mw_error *err)
 {
+    MW_TRY(mw_forest_grow(forest, &forest, err));
     mw_interactions *to = calloc(1, sizeof *to);
     if (!to)
         return mw_fail_memory(err, "the interactions");

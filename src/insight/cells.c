@@ -8,21 +8,27 @@
 
 #include "base/banned.h"
 
+static bool asks_code(const mw_splits *splits, size_t i, size_t feature)
+{
+    return splits->feature[i] == feature && mw_splits_ask(splits, i) &&
+           splits->flags[i] & MW_NODE_CATEGORICAL;
+}
+
 bool mw_feature_is_categorical(const mw_forest *forest, size_t feature)
 {
     if (forest->schema.columns && forest->schema.columns[feature].type == MW_COLUMN_CATEGORY)
         return true;
-    for (size_t node = 0; node < forest->n_nodes; node++)
-        if (forest->feature[node] == feature && forest->left[node] != MW_NO_CHILD &&
-            forest->flags[node] & MW_NODE_CATEGORICAL)
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = 0; i < splits.n; i++)
+        if (asks_code(&splits, i, feature))
             return true;
     return false;
 }
 
 /* One beyond the highest code of a set. */
-static size_t end_of_set(const mw_forest *forest, size_t node)
+static size_t end_of_set(const mw_forest *forest, uint32_t number)
 {
-    const mw_category_set *set = &forest->category_sets[forest->set[node]];
+    const mw_category_set *set = &forest->category_sets[number];
     for (size_t word = set->end; word-- > set->begin;)
         for (size_t bit = 32; forest->category_words[word] && bit-- > 0;)
             if (forest->category_words[word] >> bit & 1)
@@ -35,10 +41,9 @@ size_t mw_feature_categories(const mw_forest *forest, size_t feature)
     size_t count = 0;
     if (forest->schema.columns && forest->schema.columns[feature].categories)
         return forest->schema.columns[feature].n_categories;
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        bool takes_codes = forest->flags[node] & MW_NODE_CATEGORICAL && forest->set &&
-                           forest->left[node] != MW_NO_CHILD && forest->feature[node] == feature;
-        size_t end = takes_codes ? end_of_set(forest, node) : 0;
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = 0; splits.set && i < splits.n; i++) {
+        size_t end = asks_code(&splits, i, feature) ? end_of_set(forest, splits.set[i]) : 0;
         count = end > count ? end : count;
     }
     return count;
@@ -71,27 +76,25 @@ static double first_from(mw_input input, double at, bool beyond)
 /* ---- breaks ---------------------------------------------------------------------------------- */
 
 /* What a node cuts: at most four places. */
-static size_t cuts_of(const mw_forest *forest, size_t node, double *to)
+static size_t cuts_of(mw_input input, uint8_t flags, double at, double *to)
 {
-    uint8_t flags = forest->flags[node];
-    double at = forest->threshold[node];
     size_t n = 0;
     if (flags & MW_NODE_EQUAL) {
-        to[n++] = first_from(forest->input, at, false);
-        to[n++] = first_from(forest->input, at, true);
+        to[n++] = first_from(input, at, false);
+        to[n++] = first_from(input, at, true);
     } else
-        to[n++] = first_from(forest->input, at, flags & MW_NODE_LESS_EQUAL);
+        to[n++] = first_from(input, at, flags & MW_NODE_LESS_EQUAL);
     if ((flags & MW_NODE_MISSING_MASK) == MW_NODE_MISSING_ZERO) {
-        to[n++] = first_from(forest->input, -predict_zero, false);
-        to[n++] = first_from(forest->input, predict_zero, true);
+        to[n++] = first_from(input, -predict_zero, false);
+        to[n++] = first_from(input, predict_zero, true);
     }
     return n;
 }
 
-static bool cuts(const mw_forest *forest, size_t node, size_t feature)
+static bool cuts(const mw_splits *splits, size_t i, size_t feature)
 {
-    return forest->feature[node] == feature && forest->left[node] != MW_NO_CHILD &&
-           !(forest->flags[node] & MW_NODE_CATEGORICAL);
+    return splits->feature[i] == feature && mw_splits_ask(splits, i) &&
+           !(splits->flags[i] & MW_NODE_CATEGORICAL);
 }
 
 static int ascending(const void *a, const void *b)
@@ -115,19 +118,20 @@ mw_status mw_cells_breaks(const mw_forest *forest, size_t feature, double **ret_
                           size_t *ret_count, mw_error *err)
 {
     enum { CUTS_MAX = 4 };
-    size_t n_nodes = 0, count = 0;
-    for (size_t node = 0; node < forest->n_nodes; node++)
-        n_nodes += cuts(forest, node, feature);
+    size_t n_places = 0, count = 0;
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = 0; i < splits.n; i++)
+        n_places += cuts(&splits, i, feature);
     *ret_breaks = NULL;
     *ret_count = 0;
-    if (n_nodes == 0)
+    if (n_places == 0)
         return MW_OK;
-    double *breaks = calloc(n_nodes * CUTS_MAX, sizeof *breaks);
+    double *breaks = calloc(n_places * CUTS_MAX, sizeof *breaks);
     if (!breaks)
         return mw_fail_memory(err, "the thresholds of a feature");
-    for (size_t node = 0; node < forest->n_nodes; node++)
-        if (cuts(forest, node, feature))
-            count += cuts_of(forest, node, breaks + count);
+    for (size_t i = 0; i < splits.n; i++)
+        if (cuts(&splits, i, feature))
+            count += cuts_of(forest->input, splits.flags[i], splits.threshold[i], breaks + count);
     *ret_count = settle(breaks, count);
     *ret_breaks = breaks;
     return MW_OK;

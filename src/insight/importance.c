@@ -90,6 +90,7 @@ static mw_status divide_by_splits(const mw_forest *forest, double *sums, mw_erro
 mw_status mw_importance_of_splits(const mw_forest *forest, mw_importance kind, double *ret_values,
                                   mw_error *err)
 {
+    MW_TRY(mw_forest_grow(forest, &forest, err));
     MW_TRY(check_forest(forest, kind, err));
     memset(ret_values, 0, forest->n_features * sizeof *ret_values);
     MW_TRY(add_splits(forest, kind, ret_values, err));

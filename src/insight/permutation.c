@@ -25,9 +25,10 @@ static mw_status make_deal(const mw_permutation *work, deal *to, mw_error *err)
     const mw_forest *forest = work->forest;
     for (size_t f = 0; f < forest->n_features; f++)
         to->used[f] = forest->linear_weights || forest->leaf_linear || forest->before;
-    for (size_t node = 0; !forest->before && node < forest->n_nodes; node++)
-        if (forest->left[node] != MW_NO_CHILD)
-            to->used[forest->feature[node]] = true;
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = 0; !forest->before && i < splits.n; i++)
+        if (mw_splits_ask(&splits, i))
+            to->used[splits.feature[i]] = true;
     return MW_OK;
 }
 

@@ -151,6 +151,7 @@ mw_status insight_thicket_make(const mw_forest *forest, const double *row,
                                const insight_domain *domains, size_t n_domains,
                                insight_thicket **ret_thicket, mw_error *err)
 {
+    MW_TRY(mw_forest_grow(forest, &forest, err));
     insight_thicket *to = calloc(1, sizeof *to);
     uint32_t *domain_of = calloc(forest->n_features + 1, sizeof *domain_of);
     bool made = to && domain_of && take_room(to, forest);

@@ -50,10 +50,8 @@ uint64_t mw_journal_model(const mw_forest *forest)
         double values[2 * PICKED];
     } seen = {forest->file_bytes, forest->n_trees, forest->n_nodes, forest->n_features, {0}};
     size_t step = forest->n_nodes / PICKED + 1;
-    for (size_t i = 0; i * step < forest->n_nodes && !forest->graph; i++) {
-        seen.values[2 * i] = forest->value ? forest->value[i * step] : 0;
-        seen.values[2 * i + 1] = forest->threshold ? forest->threshold[i * step] : 0;
-    }
+    for (size_t i = 0; i * step < forest->n_nodes && !forest->graph; i++)
+        mw_forest_see(forest, i * step, &seen.values[2 * i], &seen.values[2 * i + 1]);
     return journal_hash((mw_view){(const char *)&seen, sizeof seen});
 }
 

@@ -5,6 +5,7 @@
 #include "build.h"
 
 #include "check.h"
+#include "growth.h"
 
 enum { LIST_FIRST_ITEMS = 64 };
 
@@ -112,6 +113,7 @@ mw_status model_build_init(model_build *build, const model_places *places, size_
 #define SET_ITEM_BYTES(name, type) build->name.item_bytes = sizeof(type);
     EACH_LIST(SET_ITEM_BYTES)
 #undef SET_ITEM_BYTES
+    build->level_start.item_bytes = sizeof(uint32_t);
     build->forest = calloc(1, sizeof *build->forest);
     if (!build->forest)
         return mw_fail_memory(err, "a model");
@@ -145,6 +147,7 @@ void model_build_done(model_build *build)
 #define FREE_LIST(name, type) model_list_done(&build->name);
     EACH_LIST(FREE_LIST)
 #undef FREE_LIST
+    model_list_done(&build->level_start);
     mw_forest_free(build->forest);
     build->forest = NULL;
 }
@@ -156,7 +159,8 @@ static mw_status check_room(const model_build *build, size_t n_nodes, mw_error *
         mw_fail(err, MW_E_MODEL_LIMIT, "more than %d trees", MW_LIMIT_TREES);
         return mw_mend(err, "train fewer trees, or with a larger learning rate");
     }
-    if (n_nodes > MW_LIMIT_TREE_NODES || build->left.count > UINT32_MAX - 1 - n_nodes) {
+    size_t before = build->left.count + build->n_level_nodes;
+    if (n_nodes > MW_LIMIT_TREE_NODES || before > UINT32_MAX - 1 - n_nodes) {
         mw_fail(err, MW_E_MODEL_LIMIT, "more nodes than %d in a tree or %u in all",
                 MW_LIMIT_TREE_NODES, UINT32_MAX - 1);
         return mw_mend(err, "train smaller trees");
@@ -183,9 +187,49 @@ mw_status model_build_tree(model_build *build, size_t n_nodes, uint32_t output, 
     return MW_OK;
 }
 
+static size_t count_level_leaves(const model_build *build)
+{
+    return (build->n_level_nodes + build->level_start.count) / 2;
+}
+
+mw_status model_build_levels(model_build *build, unsigned depth, size_t n_outputs, uint32_t output,
+                             size_t *ret_first, double **ret_values, mw_error *err)
+{
+    size_t n_leaves = (size_t)1 << depth, n_nodes = 2 * n_leaves - 1;
+    size_t first = build->feature.count, n_values = build->leaf_values.count;
+    MW_TRY(check_room(build, n_nodes, err));
+    uint32_t *start = model_list_add(&build->tree_start, 1);
+    uint32_t *level_start = model_list_add(&build->level_start, 1);
+    uint32_t *tree_output = model_list_add(&build->tree_output, 1);
+    double *values = model_list_add(&build->leaf_values, n_leaves * n_outputs);
+    bool ok = start && level_start && tree_output && values &&
+              model_list_add(&build->feature, depth) && model_list_add(&build->threshold, depth) &&
+              model_list_add(&build->flags, depth);
+    if (!ok || n_values > UINT32_MAX - n_leaves * n_outputs) /* nodes hold such an index */
+        return mw_fail_memory(err, "the levels of a tree");
+    *start = (uint32_t)build->n_level_nodes;
+    *level_start = (uint32_t)first;
+    *tree_output = output;
+    build->n_level_nodes += n_nodes;
+    *ret_first = first;
+    *ret_values = values;
+    return MW_OK;
+}
+
+mw_status model_build_covers(model_build *build, double **ret_covers, mw_error *err)
+{
+    size_t end = count_level_leaves(build), n_trees = build->tree_start.count;
+    uint32_t start = ((const uint32_t *)build->tree_start.items)[n_trees - 1];
+    size_t first = (start + n_trees - 1) / 2;
+    if (!model_list_pad(&build->cover, end))
+        return mw_fail_memory(err, "the leaves of a tree");
+    *ret_covers = (double *)build->cover.items + first;
+    return MW_OK;
+}
+
 mw_status model_build_use(model_build *build, model_list *optional, mw_error *err)
 {
-    if (!model_list_pad(optional, build->left.count))
+    if (!model_list_pad(optional, build->feature.count))
         return mw_fail_memory(err, "the nodes of a tree");
     return MW_OK;
 }
@@ -346,13 +390,6 @@ static mw_status check_and_compact(model_build *build, mw_error *err)
 {
     mw_forest *forest = build->forest;
     size_t n_nodes = build->left.count;
-    forest->n_columns = forest->n_features + (forest->before ? forest->before->n_outputs : 0);
-    MW_TRY(model_find_origins(forest, err));
-    forest->n_trees = build->tree_output.count;
-    uint32_t *end = model_list_add(&build->tree_start, 1);
-    if (!end)
-        return mw_fail_memory(err, "a model");
-    *end = (uint32_t)n_nodes;
 #define PAD_LIST(name, type)                                             \
     if (build->name.count > 0 && !model_list_pad(&build->name, n_nodes)) \
         return mw_fail_memory(err, "a model");
@@ -371,11 +408,76 @@ static mw_status check_and_compact(model_build *build, mw_error *err)
     return status;
 }
 
+static mw_status close_trees(model_build *build, mw_error *err)
+{
+    mw_forest *forest = build->forest;
+    forest->n_columns = forest->n_features + (forest->before ? forest->before->n_outputs : 0);
+    MW_TRY(model_find_origins(forest, err));
+    forest->n_trees = build->tree_output.count;
+    uint32_t *end = model_list_add(&build->tree_start, 1);
+    if (!end)
+        return mw_fail_memory(err, "a model");
+    *end = (uint32_t)(build->left.count + build->n_level_nodes);
+    return MW_OK;
+}
+
+/* ---- levels ---------------------------------------------------------------------------------- */
+
+static mw_status check_levels(model_build *build, mw_error *err)
+{
+    mw_forest *forest = build->forest;
+    uint32_t *end = model_list_add(&build->level_start, 1);
+    if (!end)
+        return mw_fail_memory(err, "a model");
+    *end = (uint32_t)build->feature.count;
+    forest->n_nodes = build->n_level_nodes;
+    forest->n_leaves = (forest->n_nodes + forest->n_trees) / 2;
+    if (build->cover.count > 0 && !model_list_pad(&build->cover, forest->n_leaves))
+        return mw_fail_memory(err, "a model");
+    if (build->set.count > 0)
+        MW_TRY(model_build_use(build, &build->set, err));
+    const uint32_t *start = build->tree_start.items, *level_start = build->level_start.items;
+    size_t n_values = forest->n_leaves > 0 ? build->leaf_values.count / forest->n_leaves : 0;
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        size_t depth = level_start[tree + 1] - level_start[tree];
+        MW_TRY(model_check_levels(build, tree, (start[tree] + tree) / 2, n_values, err));
+        forest->max_depth = depth > forest->max_depth ? depth : forest->max_depth;
+    }
+    return MW_OK;
+}
+
+/* What move_lists gave to nodes is of levels. */
+static mw_status place_levels(model_build *build, mw_error *err)
+{
+    mw_forest *forest = build->forest;
+    mw_levels *levels = mw_arena_take_zeroed(&forest->arena, 1, sizeof *levels);
+    const void *start = NULL;
+    if (!levels)
+        return mw_fail_memory(err, "a model");
+    MW_TRY(move_list(&forest->arena, &build->level_start, &start, err));
+    *levels = (mw_levels){.start = start,
+                          .feature = forest->feature,
+                          .threshold = forest->threshold,
+                          .flags = forest->flags,
+                          .set = forest->set,
+                          .value = forest->leaf_values,
+                          .cover = forest->cover};
+    forest->feature = forest->set = NULL;
+    forest->threshold = forest->leaf_values = forest->cover = NULL;
+    forest->flags = NULL;
+    forest->levels = levels;
+    return model_growth_new(forest, err);
+}
+
 mw_status model_build_finish(model_build *build, mw_forest **ret_forest, mw_error *err)
 {
-    MW_TRY(check_and_compact(build, err));
+    bool has_levels = build->level_start.count > 0;
+    MW_TRY(close_trees(build, err));
+    MW_TRY(has_levels ? check_levels(build, err) : check_and_compact(build, err));
     build->forest->n_category_sets = build->category_sets.count;
     MW_TRY(move_lists(build, err));
+    if (has_levels)
+        MW_TRY(place_levels(build, err));
     *ret_forest = build->forest;
     build->forest = NULL;
     return MW_OK;

@@ -46,6 +46,8 @@ typedef struct model_build {
     bool spare;         /* the file's bytes are the reader's to give back: MODEL_SPARE */
     const char *passed; /* from the start of the run of trees up to here they were given back */
     model_list tree_start, tree_output, tree_weight;
+    model_list level_start; /* of oblivious trees, then all are: see model_build_levels */
+    size_t n_level_nodes;   /* that these would have */
     model_list left, right, feature, threshold, flags, value;
     model_list set, cover, gain, leaf_vector, leaf_linear; /* (*) */
     model_list leaf_values, category_sets, category_words;
@@ -67,7 +69,21 @@ void model_build_done(model_build *build);
  * fields of all its nodes are then the caller's to write. */
 MW_CHECKED mw_status model_build_tree(model_build *build, size_t n_nodes, uint32_t output,
                                       size_t *ret_first, mw_error *err);
-/* Room in an optional array (*) for the nodes there are. */
+/* A new oblivious tree, which is no nodes but levels (mw_levels). *ret_first is the index of its
+ * first level in `feature`, `threshold` and `flags`, and in `set` if used; the caller writes them,
+ * and the n_outputs values of each leaf. A model has such trees or others. */
+MW_CHECKED mw_status model_build_levels(model_build *build, unsigned depth, size_t n_outputs,
+                                        uint32_t output, size_t *ret_first, double **ret_values,
+                                        mw_error *err);
+/* What the trees so far ask, in whichever form. */
+static inline mw_splits model_build_splits(const model_build *build)
+{
+    return (mw_splits){build->feature.count, build->left.items,      build->feature.items,
+                       build->set.items,     build->threshold.items, build->flags.items};
+}
+/* Covers of the leaves of the newest of these trees, cleared; trees before it have 0 if none. */
+MW_CHECKED mw_status model_build_covers(model_build *build, double **ret_covers, mw_error *err);
+/* Room in an optional array (*) for the nodes, or levels, that there are. */
 MW_CHECKED mw_status model_build_use(model_build *build, model_list *optional, mw_error *err);
 /* A new set over `words` cleared words; *ret_set is its index. */
 MW_CHECKED mw_status model_build_set(model_build *build, size_t words, uint32_t *ret_set,

@@ -252,10 +252,15 @@ static mw_status read_model_info(model_cat *cat, mw_error *err)
 
 /* ---- trees, scale and bias ------------------------------------------------------------------- */
 
-static void begin_trees(model_cat *cat)
+static mw_status begin_trees(model_cat *cat, mw_error *err)
 {
+    if (cat->has_trees) {
+        mw_fail(err, MW_E_MODEL_SYNTAX, "a model has oblivious trees or others, not both");
+        return mw_mend(err, "save the model again; this file was edited by hand");
+    }
     cat->has_trees = true;
     model_build_run(&cat->build, model_document_at(&cat->doc));
+    return MW_OK;
 }
 
 /* A tree keeps nothing of its text. */
@@ -273,13 +278,13 @@ static mw_status read_nested_tree(model_cat *cat, mw_error *err)
 
 static mw_status read_oblivious_trees(model_cat *cat, mw_error *err)
 {
-    begin_trees(cat);
+    MW_TRY(begin_trees(cat, err));
     return model_cat_read_each(cat, read_oblivious_tree, err);
 }
 
 static mw_status read_nested_trees(model_cat *cat, mw_error *err)
 {
-    begin_trees(cat);
+    MW_TRY(begin_trees(cat, err));
     return model_cat_read_each(cat, read_nested_tree, err);
 }
 

@@ -3,7 +3,7 @@
  *
  *   catboost.c             JSON: features, trees, scale and bias, model_info
  *   catboost_binary.c      the binary form: the same from FlatBuffers
- *   catboost_tree.c        a tree of either form becomes nodes
+ *   catboost_tree.c        a tree of either form becomes levels or nodes
  *   catboost_categories.c  hashes of categories become codes and sets
  *   catboost_ctr.h         statistics of the target by category, in files of their own
  *   catboost_settle.c      features, classes and loss become schema, labels and transform

@@ -42,7 +42,7 @@ static mw_status gather(const model_cat *cat, model_list *hashes, mw_error *err)
 {
     const uint32_t *feature = cat->build.feature.items;
     const double *threshold = cat->build.threshold.items;
-    for (size_t node = 0; node < cat->build.left.count; node++) {
+    for (size_t node = 0; node < cat->build.feature.count; node++) {
         if (!is_one_hot(cat, node))
             continue;
         if (feature[node] >= cat->categories.count) {
@@ -145,7 +145,7 @@ static mw_status place_nodes(model_cat *cat, const model_list *hashes, mw_error 
         return MW_OK;
     MW_TRY(model_build_use(&cat->build, &cat->build.set, err));
     uint32_t *set = cat->build.set.items;
-    for (size_t node = 0; node < cat->build.left.count; node++) {
+    for (size_t node = 0; node < cat->build.feature.count; node++) {
         if (!is_one_hot(cat, node))
             continue;
         known_hash wanted = {.feature = feature[node], .hash = (uint32_t)threshold[node]};

@@ -177,12 +177,12 @@ static mw_status set_schema(model_cat *cat, mw_error *err)
 static mw_status place_features(model_cat *cat, mw_error *err)
 {
     const model_cat_feature *features = cat->features.items;
-    const uint32_t *left = cat->build.left.items;
+    mw_splits splits = model_build_splits(&cat->build);
     uint32_t *feature = cat->build.feature.items;
     uint8_t *flags = cat->build.flags.items;
     cat_number_conditions(cat);
-    for (size_t node = 0; node < cat->build.left.count; node++) {
-        if (left[node] == MW_NO_CHILD || flags[node] & MW_NODE_CATEGORICAL)
+    for (size_t node = 0; node < splits.n; node++) {
+        if (!mw_splits_ask(&splits, node) || flags[node] & MW_NODE_CATEGORICAL)
             continue;
         if (feature[node] & MODEL_CAT_CONDITION) {
             size_t condition = feature[node] & ~MODEL_CAT_CONDITION;

@@ -1,10 +1,9 @@
 /* CatBoost's trees.
  *
- *   oblivious   one split a level; bit i of a leaf's number is the answer of split i. The last
- *               split becomes the root, so that leaves stand in their order from left to right.
- *   nested      left and right inside each other, values in the leaves
+ *   oblivious   one split a level; bit i of a leaf's number is the answer of split i: mw_levels
+ *   nested      left and right inside each other, values in the leaves: ordinary nodes
  *
- * Both become ordinary nodes: right where x > border, or where a category is the one asked for. */
+ * Right where x > border, or where a category is the one asked for. */
 #include "catboost.h"
 
 #include <math.h>
@@ -265,72 +264,27 @@ static mw_status check_oblivious(model_cat *cat, size_t n_leaves, mw_error *err)
     return check_nodes(cat->tree.splits.items, cat->tree.splits.count, err);
 }
 
-/* Heap order: node i has the children 2i + 1 and 2i + 2; a level's nodes are one split. */
-static void put_level(const model_build *build, size_t first, size_t level,
-                      const model_cat_node *split)
-{
-    uint32_t *left = (uint32_t *)build->left.items + first;
-    uint32_t *right = (uint32_t *)build->right.items + first;
-    uint32_t *feature = (uint32_t *)build->feature.items + first;
-    double *threshold = (double *)build->threshold.items + first;
-    uint8_t *flags = (uint8_t *)build->flags.items + first;
-    size_t begin = ((size_t)1 << level) - 1, end = 2 * begin + 1;
-    for (size_t i = begin; i < end; i++) {
-        left[i] = (uint32_t)(2 * i + 1);
-        right[i] = (uint32_t)(2 * i + 2);
-        feature[i] = feature_of(split);
-        threshold[i] = split->border;
-        flags[i] = flags_of(split);
-    }
-    memset((double *)build->value.items + first + begin, 0, (end - begin) * sizeof(double));
-}
-
-static mw_status put_leaves(model_cat *cat, size_t first, size_t n_leaves, mw_error *err)
-{
-    const model_build *build = &cat->build;
-    const double *values = cat->tree.values.items;
-    size_t bytes = n_leaves * sizeof(uint32_t);
-    memset((uint32_t *)build->left.items + first, 0xff, bytes); /* MW_NO_CHILD */
-    memset((uint32_t *)build->right.items + first, 0xff, bytes);
-    memset((uint32_t *)build->feature.items + first, 0, bytes);
-    memset((double *)build->threshold.items + first, 0, n_leaves * sizeof(double));
-    memset((uint8_t *)build->flags.items + first, 0, n_leaves);
-    if (cat->n_outputs == 1) {
-        memcpy((double *)build->value.items + first, values, n_leaves * sizeof *values);
-        return MW_OK;
-    }
-    memset((double *)build->value.items + first, 0, n_leaves * sizeof(double));
-    for (size_t leaf = 0; leaf < n_leaves; leaf++)
-        MW_TRY(put_vector(cat, first + leaf, values + leaf * cat->n_outputs, err));
-    return MW_OK;
-}
-
-/* Weights of leaves, and their sums above. */
-static mw_status put_covers(model_cat *cat, size_t first, size_t n_leaves, mw_error *err)
-{
-    if (!cat->has_weights)
-        return MW_OK;
-    MW_TRY(model_build_use(&cat->build, &cat->build.cover, err));
-    double *cover = (double *)cat->build.cover.items + first;
-    memset(cover + n_leaves - 1, 0, n_leaves * sizeof *cover);
-    if (cat->tree.weights.count > 0)
-        memcpy(cover + n_leaves - 1, cat->tree.weights.items, n_leaves * sizeof *cover);
-    for (size_t i = n_leaves - 1; i-- > 0;)
-        cover[i] = cover[2 * i + 1] + cover[2 * i + 2];
-    return MW_OK;
-}
-
 mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err)
 {
-    size_t depth = cat->tree.splits.count, n_leaves = (size_t)1 << depth, first;
+    model_build *build = &cat->build;
     const model_cat_node *splits = cat->tree.splits.items;
+    size_t depth = cat->tree.splits.count, n_leaves = (size_t)1 << depth, first;
+    double *values, *covers;
     MW_TRY(check_oblivious(cat, n_leaves, err));
-    MW_TRY(model_build_tree(&cat->build, 2 * n_leaves - 1, cat->n_outputs > 1 ? MW_ALL_OUTPUTS : 0,
-                            &first, err));
-    for (size_t level = 0; level < depth; level++)
-        put_level(&cat->build, first, level, &splits[depth - 1 - level]);
-    MW_TRY(put_leaves(cat, first + n_leaves - 1, n_leaves, err));
-    return put_covers(cat, first, n_leaves, err);
+    MW_TRY(model_build_levels(build, (unsigned)depth, cat->n_outputs,
+                              cat->n_outputs > 1 ? MW_ALL_OUTPUTS : 0, &first, &values, err));
+    for (size_t i = 0; i < depth; i++) {
+        ((uint32_t *)build->feature.items)[first + i] = feature_of(&splits[i]);
+        ((double *)build->threshold.items)[first + i] = splits[i].border;
+        ((uint8_t *)build->flags.items)[first + i] = flags_of(&splits[i]);
+    }
+    memcpy(values, cat->tree.values.items, n_leaves * cat->n_outputs * sizeof *values);
+    if (!cat->has_weights)
+        return MW_OK;
+    MW_TRY(model_build_covers(build, &covers, err));
+    if (cat->tree.weights.count > 0)
+        memcpy(covers, cat->tree.weights.items, n_leaves * sizeof *covers);
+    return MW_OK;
 }
 
 mw_status model_cat_read_oblivious(model_cat *cat, mw_error *err)

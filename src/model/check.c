@@ -52,33 +52,48 @@ static mw_status push_child(walk *w, uint32_t node, uint32_t child, const char *
     return MW_OK;
 }
 
+/* `at`: in the arrays; `node`: by which messages name it. */
+static mw_status check_feature(const walk *w, size_t at, size_t node, mw_error *err)
+{
+    uint32_t feature = ((const uint32_t *)w->build->feature.items)[at];
+    if (feature < w->build->forest->n_columns)
+        return MW_OK;
+    mw_fail(err, MW_E_TREE_FEATURE, "feature %u is outside 0..%zd", feature,
+            (ptrdiff_t)w->build->forest->n_columns - 1);
+    return at_node(w, w->build->places->feature, node, err);
+}
+
+static mw_status check_threshold(const walk *w, size_t at, size_t node, mw_error *err)
+{
+    bool categorical = ((const uint8_t *)w->build->flags.items)[at] & MW_NODE_CATEGORICAL;
+    if (categorical || !isnan(((const double *)w->build->threshold.items)[at]))
+        return MW_OK;
+    mw_fail(err, MW_E_TREE_VALUE, "a threshold is not a number");
+    return at_node(w, w->build->places->threshold, node, err);
+}
+
 static mw_status check_split(walk *w, uint32_t node, mw_error *err)
 {
     const model_build *build = w->build;
-    size_t at = w->first + node;
-    uint32_t feature = ((const uint32_t *)build->feature.items)[at];
-    if (feature >= build->forest->n_columns) {
-        mw_fail(err, MW_E_TREE_FEATURE, "feature %u is outside 0..%zd", feature,
-                (ptrdiff_t)build->forest->n_columns - 1);
-        return at_node(w, build->places->feature, node, err);
-    }
-    bool categorical = ((const uint8_t *)build->flags.items)[at] & MW_NODE_CATEGORICAL;
-    if (!categorical && isnan(((const double *)build->threshold.items)[at])) {
-        mw_fail(err, MW_E_TREE_VALUE, "a threshold is not a number");
-        return at_node(w, build->places->threshold, node, err);
-    }
+    MW_TRY(check_feature(w, w->first + node, node, err));
+    MW_TRY(check_threshold(w, w->first + node, node, err));
     MW_TRY(push_child(w, node, w->right[node], build->places->right, err));
     return push_child(w, node, w->left[node], build->places->left, err);
+}
+
+static mw_status fail_leaf(const walk *w, size_t node, mw_error *err)
+{
+    mw_fail(err, MW_E_TREE_VALUE, "a leaf is not a number");
+    mw_why(err, "the training diverged, or the file was damaged");
+    mw_mend(err, "train again with finite labels and weights, then save the model again");
+    return at_node(w, w->build->places->value, node, err);
 }
 
 static mw_status check_leaf(const walk *w, uint32_t node, mw_error *err)
 {
     if (!isnan(((const double *)w->build->value.items)[w->first + node]))
         return MW_OK;
-    mw_fail(err, MW_E_TREE_VALUE, "a leaf is not a number");
-    mw_why(err, "the training diverged, or the file was damaged");
-    mw_mend(err, "train again with finite labels and weights, then save the model again");
-    return at_node(w, w->build->places->value, node, err);
+    return fail_leaf(w, node, err);
 }
 
 static mw_status walk_tree(walk *w, model_tree_shape *shape, mw_error *err)
@@ -159,4 +174,38 @@ mw_status model_check_tree(const model_build *build, size_t tree, size_t first, 
     }
     *ret_shape = shape;
     return MW_OK;
+}
+
+/* ---- levels ---------------------------------------------------------------------------------- */
+
+/* Without a branch a value: NaN is the one that is not itself. */
+static bool has_nan(const double *values, size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; i < n; i++)
+        found |= isnan(values[i]);
+    return found;
+}
+
+static mw_status check_level(const walk *w, size_t level, size_t node, mw_error *err)
+{
+    MW_TRY(check_feature(w, level, node, err));
+    return check_threshold(w, level, node, err);
+}
+
+mw_status model_check_levels(const model_build *build, size_t tree, size_t leaf, size_t n_values,
+                             mw_error *err)
+{
+    walk w = {.build = build, .tree = tree};
+    const uint32_t *start = build->level_start.items;
+    size_t depth = start[tree + 1] - start[tree], n_leaves = (size_t)1 << depth;
+    const double *values = (const double *)build->leaf_values.items + leaf * n_values;
+    for (size_t d = 0; d < depth; d++)
+        MW_TRY(check_level(&w, start[tree + 1] - 1 - d, ((size_t)1 << d) - 1, err));
+    if (!has_nan(values, n_leaves * n_values))
+        return MW_OK;
+    size_t at = 0;
+    while (!isnan(values[at]))
+        at++;
+    return fail_leaf(&w, n_leaves - 1 + at / n_values, err);
 }

@@ -19,5 +19,9 @@ typedef struct model_tree_shape {
 MW_CHECKED mw_status model_check_tree(const model_build *build, size_t tree, size_t first,
                                       size_t n_nodes, uint32_t *level, uint32_t *stack,
                                       model_tree_shape *ret_shape, mw_error *err);
+/* The same of a tree of levels; places are named as if it were one of nodes. `leaf` is the first
+ * of its leaves among those of all trees, n_values of them in each. */
+MW_CHECKED mw_status model_check_levels(const model_build *build, size_t tree, size_t leaf,
+                                        size_t n_values, mw_error *err);
 
 #endif

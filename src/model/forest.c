@@ -4,6 +4,7 @@
 
 #include "catboost.h"
 #include "foreign.h"
+#include "growth.h"
 #include "kind.h"
 #include "lightgbm.h"
 #include "mlmodel.h"
@@ -125,6 +126,7 @@ void mw_forest_free(mw_forest *forest)
         return;
     if (forest->graph)
         mw_session_close(forest->graph->session);
+    model_growth_done(forest->growth);
     /* the arena may hold the forest's own texts, never the forest itself */
     mw_arena_done(&forest->arena);
     free(forest);
@@ -134,7 +136,8 @@ size_t mw_forest_memory_bytes(const mw_forest *forest)
 {
     /* a session holds the numbers of its model; what else it takes is not known here */
     size_t session_bytes = forest->graph ? forest->file_bytes : 0;
-    return sizeof *forest + mw_arena_held_bytes(&forest->arena) + session_bytes;
+    return sizeof *forest + mw_arena_held_bytes(&forest->arena) + session_bytes +
+           model_growth_bytes(forest->growth);
 }
 
 const char *mw_forest_cannot(const mw_forest *forest)

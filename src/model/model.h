@@ -235,6 +235,27 @@ typedef struct mw_column_origin {
     uint32_t feature, other;
 } mw_column_origin;
 
+/* Oblivious trees, as CatBoost keeps them: each level asks one question, and the answers are the
+ * number of the leaf.
+ *
+ *     level 0   x3 > 1.0     bit 0           a tree of depth d: d questions, 2^d leaves
+ *     level 1   x0 > 0.5     bit 1  of the   (a tree of nodes: 2^(d+1) - 1 of them)
+ *     level 2   x7 > 2.0     bit 2  leaf     right is 1, left is 0
+ *
+ * As a tree of nodes it has its last level at the root, and its leaves in their order. */
+typedef struct mw_levels {
+    const uint32_t *start;   /* n_trees + 1: first level of each tree; the last is their number */
+    const uint32_t *feature; /* of each level, as of nodes; so are these: */
+    const double *threshold;
+    const uint8_t *flags;
+    const uint32_t *set; /* NULL = none */
+    const double *value; /* leaf by leaf; n_margins values each where the tree has all outputs */
+    const double *cover; /* leaf by leaf; NULL when not saved */
+} mw_levels;
+
+/* Nodes made of levels, when somebody first asks for them. */
+typedef struct mw_growth mw_growth;
+
 /* The forest. Read-only once made; any number of threads may share it.
  * Nodes of all trees stand in one array; node indexes inside a tree count from its first node,
  * which is its root. Every tree was checked: children inside the tree, each node reached exactly
@@ -287,6 +308,12 @@ typedef struct mw_forest {
     const uint32_t *tree_output; /* margin that the tree adds to, or MW_ALL_OUTPUTS */
     const float *tree_weight;    /* DART: leaf * weight, product rounded to float32; NULL = none */
 
+    /* not NULL: all trees are oblivious, tree_start counts their nodes as if they were there, and
+     * what stands below on nodes is NULL until mw_forest_grow. Both output kinds are not mixed, and
+     * there are no weights of trees */
+    const mw_levels *levels;
+    mw_growth *growth; /* not NULL where levels are */
+
     /* nodes */
     const uint32_t *left, *right; /* within the tree; MW_NO_CHILD in a leaf */
     const uint32_t *feature;      /* 0 in a leaf */
@@ -331,6 +358,55 @@ MW_CHECKED mw_status mw_forest_load(const char *path, mw_forest **ret_forest, mw
 MW_CHECKED mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest,
                                     mw_error *err);
 void mw_forest_free(mw_forest *forest);
+
+/* The same forest with all its nodes: itself, or one that is made of its levels now or was before.
+ * Any number of threads may ask.
+ *
+ *   ret_grown  borrowed from the forest
+ *
+ * Fails: MW_NO_MEMORY. Cost: 37 bytes a node, once. */
+MW_CHECKED mw_status mw_forest_grow(const mw_forest *forest, const mw_forest **ret_grown,
+                                    mw_error *err);
+
+/* Value and threshold of a node, and thresholds and then values of all nodes added to a digest:
+ * what tells models apart. Levels answer as the nodes would that mw_forest_grow makes of them, and
+ * none are made. */
+void mw_forest_see(const mw_forest *forest, size_t node, double *ret_value, double *ret_threshold);
+uint64_t mw_forest_digest(const mw_forest *forest, uint64_t digest);
+
+/* What trees ask, in either form: for those who need the questions, not the way to them. */
+typedef struct mw_splits {
+    size_t n;             /* places: nodes, or levels */
+    const uint32_t *left; /* nodes: MW_NO_CHILD where nothing is asked; NULL = everywhere it is */
+    const uint32_t *feature, *set;
+    const double *threshold;
+    const uint8_t *flags;
+} mw_splits;
+
+static inline mw_splits mw_forest_splits(const mw_forest *forest)
+{
+    const mw_levels *l = forest->levels;
+    if (l)
+        return (mw_splits){
+            l->start[forest->n_trees], NULL, l->feature, l->set, l->threshold, l->flags};
+    return (mw_splits){forest->n_nodes, forest->left,      forest->feature,
+                       forest->set,     forest->threshold, forest->flags};
+}
+static inline bool mw_splits_ask(const mw_splits *splits, size_t i)
+{
+    return !splits->left || splits->left[i] != MW_NO_CHILD;
+}
+
+/* Of a forest of levels: a tree's depth, and its first leaf among those of all trees (a tree has
+ * two nodes a leaf, less one). */
+static inline unsigned mw_levels_depth(const mw_forest *forest, size_t tree)
+{
+    return (unsigned)(forest->levels->start[tree + 1] - forest->levels->start[tree]);
+}
+static inline size_t mw_levels_leaf(const mw_forest *forest, size_t tree)
+{
+    return (forest->tree_start[tree] + tree) / 2;
+}
 
 /* The feature that a column is made of, the first of them where there are several. */
 static inline uint32_t mw_forest_feature(const mw_forest *forest, uint32_t column)

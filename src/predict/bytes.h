@@ -230,7 +230,8 @@ typedef struct bytes_wide_run {
 /* Find the categories. *ret_plain = false: more than bytes can number. */
 MW_CHECKED mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *ret_plain,
                                      mw_error *err);
-void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t node,
+/* `split`: its place in mw_forest_splits. */
+void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t split,
                    bytes_set *ret_set);
 /* The number of a row's category. */
 uint8_t bytes_number_of(const mw_forest *forest, const bytes_codes *codes, const mw_matrix *rows,

@@ -31,8 +31,9 @@ typedef struct answer {
 
 typedef struct cuts_draft {
     const mw_forest *forest;
+    mw_splits splits;
     bytes_layout *layout;
-    bytes_places *places; /* column: the number of each node's question, until there are columns */
+    bytes_places *places; /* column: the number of each split's question, until there are columns */
     asked *numbers;
     size_t n_numbers, room;
     uint32_t *slots; /* hash table: number + 1 of a question, 0 where none is */
@@ -56,10 +57,11 @@ static double float_at_least(double x)
     return (double)((double)rounded < x ? nextafterf(rounded, INFINITY) : rounded);
 }
 
-double bytes_cut_of(const mw_forest *forest, size_t node)
+double bytes_cut_of(const mw_forest *forest, size_t split)
 {
-    double threshold = forest->threshold[node];
-    bool less_equal = forest->flags[node] & MW_NODE_LESS_EQUAL;
+    mw_splits splits = mw_forest_splits(forest);
+    double threshold = splits.threshold[split];
+    bool less_equal = splits.flags[split] & MW_NODE_LESS_EQUAL;
     bool float32 = forest->input == MW_INPUT_FLOAT32;
     if (!less_equal)
         return float32 ? float_at_least(threshold) : threshold;
@@ -193,16 +195,16 @@ static bool make_room(cuts_draft *draft)
     return true;
 }
 
-static bool asks_number(const mw_forest *forest, size_t node)
+static bool asks_number(const mw_splits *splits, size_t i)
 {
-    return forest->left[node] != MW_NO_CHILD && !(forest->flags[node] & MW_NODE_CATEGORICAL);
+    return mw_splits_ask(splits, i) && !(splits->flags[i] & MW_NODE_CATEGORICAL);
 }
 
-static bool note_question(cuts_draft *draft, size_t node)
+static bool note_question(cuts_draft *draft, size_t i)
 {
-    const mw_forest *forest = draft->forest;
-    uint32_t feature = forest->feature[node];
-    double cut = bytes_cut_of(forest, node);
+    const mw_splits *splits = &draft->splits;
+    uint32_t feature = splits->feature[i];
+    double cut = bytes_cut_of(draft->forest, i);
     if (draft->n_numbers == draft->room && !make_room(draft))
         return false;
     size_t slot = find_slot(draft, feature, key_of(cut));
@@ -212,8 +214,8 @@ static bool note_question(cuts_draft *draft, size_t node)
         draft->slots[slot] = number + 1;
     }
     uint32_t number = draft->slots[slot] - 1;
-    draft->numbers[number].rules |= (uint8_t)(1u << predict_rule_of(forest->flags[node]));
-    draft->places->column[node] = number;
+    draft->numbers[number].rules |= (uint8_t)(1u << predict_rule_of(splits->flags[i]));
+    draft->places->column[i] = number;
     return true;
 }
 
@@ -221,8 +223,8 @@ static bool list_questions(cuts_draft *draft)
 {
     if (!make_room(draft))
         return false;
-    for (size_t node = 0; node < draft->forest->n_nodes; node++) {
-        if (asks_number(draft->forest, node) && !note_question(draft, node))
+    for (size_t i = 0; i < draft->splits.n; i++) {
+        if (asks_number(&draft->splits, i) && !note_question(draft, i))
             return false;
     }
     free(draft->slots);
@@ -302,17 +304,17 @@ static void number_columns(bytes_layout *layout)
     }
 }
 
-static void place_nodes(cuts_draft *draft)
+static void place_splits(cuts_draft *draft)
 {
-    const mw_forest *forest = draft->forest;
+    const mw_splits *splits = &draft->splits;
     bytes_places *places = draft->places;
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (!asks_number(forest, node))
+    for (size_t i = 0; i < splits->n; i++) {
+        if (!asks_number(splits, i))
             continue;
-        const answer *found = &draft->answers[places->column[node]];
-        places->rank[node] = found->rank;
-        places->column[node] =
-            draft->layout->searches[found->search].column[predict_rule_of(forest->flags[node])];
+        const answer *found = &draft->answers[places->column[i]];
+        places->rank[i] = found->rank;
+        places->column[i] =
+            draft->layout->searches[found->search].column[predict_rule_of(splits->flags[i])];
     }
 }
 
@@ -375,7 +377,7 @@ static bool make_searches(cuts_draft *draft)
     clear_tables(layout);
     each_question(draft, put_cut);
     number_columns(layout);
-    place_nodes(draft);
+    place_splits(draft);
     for (size_t s = 0; s < n; s++)
         finish_search(layout, s);
     return true;
@@ -385,9 +387,9 @@ static bool make_searches(cuts_draft *draft)
 
 static bool make_all(cuts_draft *draft)
 {
-    const mw_forest *forest = draft->forest;
-    draft->places->column = calloc(forest->n_nodes + 1, sizeof *draft->places->column);
-    draft->places->rank = calloc(forest->n_nodes + 1, sizeof *draft->places->rank);
+    draft->splits = mw_forest_splits(draft->forest);
+    draft->places->column = calloc(draft->splits.n + 1, sizeof *draft->places->column);
+    draft->places->rank = calloc(draft->splits.n + 1, sizeof *draft->places->rank);
     return draft->places->column && draft->places->rank && list_questions(draft) &&
            make_searches(draft);
 }

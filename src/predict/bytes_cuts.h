@@ -4,7 +4,7 @@
 
 #include "bytes.h"
 
-/* While laying out. Both (n_nodes), of split nodes; those with sets get theirs tree by tree. */
+/* While laying out. Both are of mw_forest_splits; those with sets get theirs tree by tree. */
 typedef struct bytes_places {
     uint32_t *column; /* byte offset of the block's column */
     uint8_t *rank;    /* right where code >= rank */
@@ -16,9 +16,9 @@ struct predict_found {
     bytes_places places;
 };
 
-/* The least x that goes right at a node that asks for a number; NaN: none does. Rows that are
+/* The least x that goes right where a split asks for a number; NaN: none does. Rows that are
  * float32 have a cut that is one. */
-double bytes_cut_of(const mw_forest *forest, size_t node);
+double bytes_cut_of(const mw_forest *forest, size_t split);
 
 /* Fill the searches, cuts, categories and columns of a layout.
  * *ret_plain = false: this forest has more of them than pays. Fails: MW_NO_MEMORY. */

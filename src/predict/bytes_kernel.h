@@ -438,6 +438,7 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
 const predict_kernel KERNEL = {
     .name = KERNEL_NAME,
     .block_rows = BYTES_ROWS,
+    .takes_levels = true,
     .usable = usable,
 #ifdef WIDE_PLANES
     .lay_out = bytes_layout_make_wide,

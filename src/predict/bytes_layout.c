@@ -94,6 +94,21 @@ static uint32_t count_sets(const trees_draft *draft, size_t tree, size_t n_nodes
     return n_sets;
 }
 
+/* Where its parts stand, once their sizes are known. */
+static void place_tree(trees_draft *draft, size_t tree, size_t node_bytes)
+{
+    bytes_layout *layout = draft->layout;
+    bytes_tree *plan = &layout->trees[tree];
+    plan->output = draft->forest->tree_output[tree];
+    if (plan->n_sets > layout->n_sets)
+        layout->n_sets = plan->n_sets;
+    plan->sets = layout->data_bytes;
+    plan->nodes = plan->sets + whole_lines(plan->n_sets * sizeof(bytes_set));
+    plan->leaves = plan->nodes + whole_lines(node_bytes);
+    layout->data_bytes =
+        plan->leaves + whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
+}
+
 /* False: this tree is too large. */
 static bool plan_tree(trees_draft *draft, size_t tree)
 {
@@ -124,22 +139,31 @@ static bool plan_tree(trees_draft *draft, size_t tree)
         plan->n_steps = (uint16_t)(shape.n_leaves - 1 - shape.n_pairs);
         node_bytes = plan->n_paths * sizeof(bytes_path) + plan->n_steps * sizeof(bytes_step);
     }
-    plan->output = draft->forest->tree_output[tree];
     plan->n_sets = count_sets(draft, tree, shape.n_nodes);
-    if (plan->n_sets > layout->n_sets)
-        layout->n_sets = plan->n_sets;
-    plan->sets = layout->data_bytes;
-    plan->nodes = plan->sets + whole_lines(plan->n_sets * sizeof(bytes_set));
-    plan->leaves = plan->nodes + whole_lines(node_bytes);
-    layout->data_bytes =
-        plan->leaves + whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
+    place_tree(draft, tree, node_bytes);
     return true;
+}
+
+/* A tree of levels as it is; one leaf is two of one value, below a question that nobody asked. */
+static void plan_levels(trees_draft *draft, size_t tree)
+{
+    const mw_levels *levels = draft->forest->levels;
+    bytes_tree *plan = &draft->layout->trees[tree];
+    unsigned depth = mw_levels_depth(draft->forest, tree);
+    plan->oblivious = true;
+    plan->depth = (uint8_t)(depth > 0 ? depth : 1);
+    plan->n_leaves = 1u << plan->depth;
+    for (size_t i = levels->start[tree]; i < levels->start[tree + 1]; i++)
+        plan->n_sets += (levels->flags[i] & MW_NODE_CATEGORICAL) != 0;
+    place_tree(draft, tree, sizeof(bytes_levels));
 }
 
 static bool plan_trees(trees_draft *draft)
 {
     for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
-        if (!plan_tree(draft, tree))
+        if (draft->forest->levels)
+            plan_levels(draft, tree);
+        else if (!plan_tree(draft, tree))
             return false;
     }
     bytes_plan_runs(draft->layout);
@@ -247,6 +271,39 @@ static void fill_oblivious(trees_draft *draft, size_t tree)
         bytes_put_leaf(draft, tree, i, root + draft->queue[plan->n_leaves - 1 + i]);
 }
 
+/* A level's question, the root's first, and the leaves in their order. The i-th set of a tree is
+ * asked into column i behind those of the rows. */
+static void put_level(trees_draft *draft, bytes_levels *to, unsigned level, size_t split,
+                      bytes_set *sets, size_t *n_sets)
+{
+    bytes_layout *layout = draft->layout;
+    if (!(draft->forest->levels->flags[split] & MW_NODE_CATEGORICAL)) {
+        to->column[level] = draft->places.column[split];
+        to->rank[level] = bytes_stored_rank(draft->places.rank[split]);
+        return;
+    }
+    bytes_put_set(draft->forest, layout, split, &sets[*n_sets]);
+    to->column[level] = (uint32_t)((layout->n_columns + 1 + *n_sets) * BYTES_ROWS);
+    to->rank[level] = bytes_stored_rank(BYTES_BIAS); /* -1 stays below */
+    ++*n_sets;
+}
+
+static void fill_levels(trees_draft *draft, size_t tree)
+{
+    const bytes_layout *layout = draft->layout;
+    const bytes_tree *plan = &layout->trees[tree];
+    unsigned depth = mw_levels_depth(draft->forest, tree);
+    size_t end = draft->forest->levels->start[tree + 1], n_sets = 0;
+    for (unsigned level = 0; level < depth; level++)
+        put_level(draft, (bytes_levels *)(layout->data + plan->nodes), level, end - 1 - level,
+                  (bytes_set *)(layout->data + plan->sets), &n_sets);
+    size_t each = bytes_leaf_bytes(layout, plan), beyond = ((size_t)1 << depth) - 1;
+    for (size_t output = 0; output < outputs_of(draft, tree); output++)
+        for (size_t i = 0; i < plan->n_leaves; i++)
+            put_value(layout, plan, layout->data + plan->leaves + output * each, i,
+                      predict_level_leaf(draft->forest, tree, i & beyond, output));
+}
+
 /* ---- sets ------------------------------------------------------------------------------------ */
 
 /* The i-th set of a tree is asked into column i behind those of the rows. */
@@ -269,6 +326,10 @@ static void fill_sets(trees_draft *draft, size_t tree, size_t n_nodes)
 static void fill_trees(trees_draft *draft)
 {
     for (size_t tree = 0; tree < draft->forest->n_trees; tree++) {
+        if (draft->forest->levels) {
+            fill_levels(draft, tree);
+            continue;
+        }
         tree_shape shape = survey_tree(draft, tree);
         fill_sets(draft, tree, shape.n_nodes);
         if (draft->layout->trees[tree].oblivious)
@@ -286,7 +347,7 @@ static bool take_plan(trees_draft *draft)
 {
     const mw_forest *forest = draft->forest;
     size_t largest = 1;
-    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+    for (size_t tree = 0; tree < forest->n_trees && !forest->levels; tree++) {
         size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree];
         largest = n_nodes > largest ? n_nodes : largest;
     }
@@ -331,8 +392,9 @@ bool bytes_forest_fits(const mw_forest *forest)
 {
     if (forest->linear_weights || forest->leaf_linear)
         return false;
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (forest->flags[node] & MW_NODE_EQUAL)
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = 0; i < splits.n; i++) {
+        if (splits.flags[i] & MW_NODE_EQUAL)
             return false;
     }
     return true;

@@ -23,14 +23,14 @@ enum {
     CATEGORIES_MAX = 65536, /* a table of them is 64 KiB a feature */
 };
 
-static bool is_set_node(const mw_forest *forest, size_t node)
+static bool is_set(const mw_splits *splits, size_t i)
 {
-    return (forest->flags[node] & MW_NODE_CATEGORICAL) && forest->left[node] != MW_NO_CHILD;
+    return (splits->flags[i] & MW_NODE_CATEGORICAL) && mw_splits_ask(splits, i);
 }
 
-static size_t set_end(const mw_forest *forest, size_t node)
+static size_t set_end(const mw_forest *forest, uint32_t number)
 {
-    const mw_category_set *set = &forest->category_sets[forest->set[node]];
+    const mw_category_set *set = &forest->category_sets[number];
     return (size_t)(set->end - set->begin) * 32;
 }
 
@@ -49,11 +49,11 @@ static bytes_codes *codes_of(bytes_layout *layout, uint32_t feature)
 }
 
 /* False: this feature has too many categories. */
-static bool number_set(const mw_forest *forest, size_t node, bytes_codes *codes)
+static bool number_set(const mw_forest *forest, uint32_t set, bytes_codes *codes)
 {
-    size_t end = set_end(forest, node);
+    size_t end = set_end(forest, set);
     for (uint32_t code = 0; code < end; code++) {
-        if (!predict_set_holds(forest, forest->set[node], code))
+        if (!predict_set_holds(forest, set, code))
             continue;
         if (code >= codes->n_categories)
             return false;
@@ -66,22 +66,23 @@ static bool number_set(const mw_forest *forest, size_t node, bytes_codes *codes)
     return true;
 }
 
-static bool take_codes(const mw_forest *forest, bytes_layout *layout, size_t n_set_nodes)
+static bool take_codes(const mw_forest *forest, bytes_layout *layout, size_t n_sets)
 {
-    size_t most = n_set_nodes < forest->n_features ? n_set_nodes : forest->n_features;
+    size_t most = n_sets < forest->n_features ? n_sets : forest->n_features;
+    mw_splits splits = mw_forest_splits(forest);
     layout->codes = calloc(most + 1, sizeof *layout->codes);
     if (!layout->codes)
         return false;
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (!is_set_node(forest, node))
+    for (size_t i = 0; i < splits.n; i++) {
+        if (!is_set(&splits, i))
             continue;
-        bytes_codes *codes = codes_of(layout, forest->feature[node]);
-        size_t end = set_end(forest, node);
+        bytes_codes *codes = codes_of(layout, splits.feature[i]);
+        size_t end = set_end(forest, splits.set[i]);
         end = end < CATEGORIES_MAX ? end : CATEGORIES_MAX;
         if (end > codes->n_categories)
             codes->n_categories = (uint32_t)end;
-        predict_rule rule = predict_rule_of(forest->flags[node]);
-        codes->less_equal = forest->flags[node] & MW_NODE_SET_LEFT;
+        predict_rule rule = predict_rule_of(splits.flags[i]);
+        codes->less_equal = splits.flags[i] & MW_NODE_SET_LEFT;
         codes->column[rule == PREDICT_SET_NAN_IN] = 0;
     }
     for (size_t i = 0; i < layout->n_codes; i++) {
@@ -109,17 +110,18 @@ static void number_columns(bytes_layout *layout)
 mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *ret_plain,
                           mw_error *err)
 {
-    size_t n_set_nodes = 0;
-    for (size_t node = 0; node < forest->n_nodes; node++)
-        n_set_nodes += is_set_node(forest, node);
+    size_t n_sets = 0;
+    mw_splits splits = mw_forest_splits(forest);
+    for (size_t i = 0; i < splits.n; i++)
+        n_sets += is_set(&splits, i);
     *ret_plain = true;
-    if (n_set_nodes == 0)
+    if (n_sets == 0)
         return MW_OK;
-    if (!take_codes(forest, layout, n_set_nodes))
+    if (!take_codes(forest, layout, n_sets))
         return mw_fail_memory(err, "the categories of a predictor");
-    for (size_t node = 0; node < forest->n_nodes; node++) {
-        if (is_set_node(forest, node) &&
-            !number_set(forest, node, codes_of(layout, forest->feature[node]))) {
+    for (size_t i = 0; i < splits.n; i++) {
+        if (is_set(&splits, i) &&
+            !number_set(forest, splits.set[i], codes_of(layout, splits.feature[i]))) {
             *ret_plain = false;
             return MW_OK;
         }
@@ -128,21 +130,22 @@ mw_status bytes_find_sets(const mw_forest *forest, bytes_layout *layout, bool *r
     return MW_OK;
 }
 
-/* ---- a node's set ---------------------------------------------------------------------------- */
+/* ---- a split's set --------------------------------------------------------------------------- */
 
-void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t node,
+void bytes_put_set(const mw_forest *forest, const bytes_layout *layout, size_t split,
                    bytes_set *ret_set)
 {
     const bytes_codes *codes = layout->codes;
-    while (codes->feature != forest->feature[node])
+    mw_splits splits = mw_forest_splits(forest);
+    while (codes->feature != splits.feature[split])
         codes++;
-    bool nan_in = predict_rule_of(forest->flags[node]) == PREDICT_SET_NAN_IN;
-    bool in_goes_left = forest->flags[node] & MW_NODE_SET_LEFT;
+    bool nan_in = predict_rule_of(splits.flags[split]) == PREDICT_SET_NAN_IN;
+    bool in_goes_left = splits.flags[split] & MW_NODE_SET_LEFT;
     *ret_set = (bytes_set){.column = codes->column[nan_in]};
     memset(ret_set->left, in_goes_left ? 0 : 255, sizeof ret_set->left);
-    size_t end = set_end(forest, node);
+    size_t end = set_end(forest, splits.set[split]);
     for (uint32_t code = 0; code < end; code++) {
-        if (predict_set_holds(forest, forest->set[node], code))
+        if (predict_set_holds(forest, splits.set[split], code))
             ret_set->left[codes->number[code] / 8] ^= (uint8_t)(1 << codes->number[code] % 8);
     }
     if (nan_in)

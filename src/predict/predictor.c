@@ -87,10 +87,26 @@ static mw_status wanted_kernel(const predict_kernel **ret_kernel, mw_error *err)
     return *ret_kernel ? MW_OK : fail_kernel_name(err, name);
 }
 
-static mw_status lay_out(const mw_forest *forest, predict_found *found,
+/* What kernels see of a forest: its columns are their features. */
+static void walk(mw_predictor *predictor, const mw_forest *forest)
+{
+    predictor->walked = forest;
+    if (!forest->before)
+        return;
+    predictor->own_walked = *forest;
+    predictor->own_walked.n_features = forest->n_columns;
+    predictor->walked = &predictor->own_walked;
+}
+
+static mw_status lay_out(mw_predictor *predictor, predict_found *found,
                          const predict_kernel *kernel, predict_way *ret, mw_error *err)
 {
-    MW_TRY(kernel->lay_out(forest, found, &ret->layout, err));
+    if (predictor->walked->levels && !kernel->takes_levels) {
+        const mw_forest *grown;
+        MW_TRY(mw_forest_grow(predictor->forest, &grown, err));
+        walk(predictor, grown);
+    }
+    MW_TRY(kernel->lay_out(predictor->walked, found, &ret->layout, err));
     ret->kernel = ret->layout ? kernel : NULL;
     return MW_OK;
 }
@@ -111,7 +127,7 @@ static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wante
         if (few_kernels[i] == &predict_deep && predictor->many.kernel)
             continue;
         if (is_wanted_few(few_kernels[i], wanted))
-            MW_TRY(lay_out(predictor->walked, found, few_kernels[i], &predictor->few, err));
+            MW_TRY(lay_out(predictor, found, few_kernels[i], &predictor->few, err));
     }
     return MW_OK;
 }
@@ -126,7 +142,7 @@ static mw_status choose_many(mw_predictor *predictor, const predict_kernel *want
     for (size_t i = 0; many_kernels[i] && !predictor->many.kernel; i++) {
         predictor->many_step = many_steps[i];
         if (wanted ? many_kernels[i] == wanted : is_usable(many_kernels[i]))
-            MW_TRY(lay_out(predictor->walked, found, many_kernels[i], &predictor->many, err));
+            MW_TRY(lay_out(predictor, found, many_kernels[i], &predictor->many, err));
     }
     return MW_OK;
 }
@@ -167,12 +183,8 @@ mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor
     mw_predictor *predictor = calloc(1, sizeof *predictor);
     if (!predictor)
         return mw_fail_memory(err, "the predictor");
-    predictor->forest = predictor->walked = forest;
-    if (forest->before) {
-        predictor->own_walked = *forest;
-        predictor->own_walked.n_features = forest->n_columns;
-        predictor->walked = &predictor->own_walked;
-    }
+    predictor->forest = forest;
+    walk(predictor, forest);
     mw_status status = forest->graph ? MW_OK : choose_kernels(predictor, wanted, err);
     if (status != MW_OK) {
         mw_predictor_free(predictor);

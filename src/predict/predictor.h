@@ -37,6 +37,7 @@ typedef mw_status predict_lay_out(const mw_forest *forest, predict_found *found,
 typedef struct predict_kernel {
     const char *name;
     size_t block_rows;    /* most rows a call of `sum` takes */
+    bool takes_levels;    /* of a forest (mw_levels); else nodes are made of them */
     bool (*usable)(void); /* this processor has its instructions; NULL: every one has */
     predict_lay_out *lay_out;
     void (*free_layout)(void *layout);

@@ -131,6 +131,7 @@ typedef struct row_layout {
     row_piece *pieces;
     size_t n_pieces;
     char *values; /* float or double as sums are; leaf_outputs of them a leaf */
+    bool borrows; /* values are the forest's own, of levels that stand in blocks as they are */
     size_t n_values, leaf_outputs;
     size_t leaf_bytes; /* of all of them */
 } row_layout;

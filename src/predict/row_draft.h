@@ -44,6 +44,7 @@ static inline bool row_is_leaf(const mw_forest *forest, size_t node)
 uint32_t row_take_values(row_draft *draft, size_t n_more);
 /* A leaf's value to an index. */
 void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value);
+void row_put_level_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value);
 /* A number to a node's column and rank. Not of a set. */
 void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank);
 /* Of a wide layout: which code of a missing value it takes. */
@@ -55,6 +56,8 @@ size_t row_survey_tree(row_draft *draft, size_t tree);
 void row_choose_top(row_draft *draft, row_block *block);
 /* Nodes, leaves and pieces of a block. */
 void row_fill_block(row_draft *draft, row_block *block);
+/* The same of a forest of levels. */
+void row_fill_levels(row_draft *draft, row_block *block);
 
 /* Pieces for all rests of a tree. */
 void row_cut_pieces(row_draft *draft, size_t tree);

@@ -697,6 +697,7 @@ static mw_status lay_out(const mw_forest *forest, predict_found *found, void **r
 const predict_kernel KERNEL = {
     .name = KERNEL_NAME,
     .block_rows = PREDICT_BLOCK_ROWS,
+    .takes_levels = true,
     .usable = usable,
     .lay_out = lay_out,
     .free_layout = row_layout_free,

@@ -44,6 +44,19 @@ void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value)
     }
 }
 
+void row_put_level_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value)
+{
+    size_t n = draft->layout->leaf_outputs; /* all trees of levels have as many */
+    char *to = draft->layout->values + value * draft->layout->leaf_bytes;
+    for (size_t i = 0; i < n; i++) {
+        double x = predict_level_leaf(draft->forest, tree, leaf, i);
+        if (draft->forest->sum_float32)
+            ((float *)to)[i] = (float)x;
+        else
+            ((double *)to)[i] = x;
+    }
+}
+
 void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank)
 {
     size_t column = draft->places.column[node] / BYTES_ROWS;
@@ -78,10 +91,11 @@ static void fill_set(row_draft *draft, const row_set_question *question)
 {
     const row_layout *layout = draft->layout;
     size_t f = 0, node = question->node;
-    while (layout->cuts->codes[f].feature != draft->forest->feature[node])
+    mw_splits splits = mw_forest_splits(draft->forest);
+    while (layout->cuts->codes[f].feature != splits.feature[node])
         f++;
     row_categories *of = &layout->categories[f];
-    bool nan_in = predict_rule_of(draft->forest->flags[node]) == PREDICT_SET_NAN_IN;
+    bool nan_in = predict_rule_of(splits.flags[node]) == PREDICT_SET_NAN_IN;
     bytes_set asked;
     bytes_put_set(draft->forest, layout->cuts, node, &asked);
     for (size_t row = 0; row < of->n_rows; row++) {
@@ -136,6 +150,8 @@ static bool make_table(row_draft *draft, bool *ret_fits)
 static bool trees_fit(const mw_forest *forest, size_t *ret_largest)
 {
     *ret_largest = 1;
+    if (forest->levels)
+        return (size_t)1 << forest->max_depth <= ROW_LEAVES_MAX;
     for (size_t tree = 0; tree < forest->n_trees; tree++) {
         size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree], n_leaves = 0;
         for (size_t node = 0; node < n_nodes; node++)
@@ -303,6 +319,20 @@ static mw_status find_questions(row_draft *draft, bool *ret_fits, mw_error *err)
     return !*ret_fits || list_pivots(layout) ? MW_OK : fail_memory(err);
 }
 
+/* Where all trees of a block are as deep as it is, leaf values stand in the forest as they would
+ * here. They are as much as all else of a forest of levels. */
+static bool can_borrow(const row_draft *draft)
+{
+    const mw_forest *forest = draft->forest;
+    const row_layout *layout = draft->layout;
+    if (!forest->levels || forest->sum_float32)
+        return false;
+    for (size_t tree = 0; tree < forest->n_trees; tree++)
+        if (mw_levels_depth(forest, tree) != layout->blocks[tree / layout->lanes].depth)
+            return false;
+    return true;
+}
+
 static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
 {
     row_layout *layout = draft->layout;
@@ -320,8 +350,15 @@ static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
         return MW_OK;
     if (draft->enough)
         draft->enough = (layout->data = take_lines(layout->data_bytes)) != NULL;
-    for (size_t b = 0; draft->enough && b < layout->n_blocks; b++)
-        row_fill_block(draft, &layout->blocks[b]);
+    layout->borrows = draft->enough && can_borrow(draft);
+    for (size_t b = 0; draft->enough && b < layout->n_blocks; b++) {
+        if (draft->forest->levels)
+            row_fill_levels(draft, &layout->blocks[b]);
+        else
+            row_fill_block(draft, &layout->blocks[b]);
+    }
+    if (layout->borrows)
+        layout->values = (char *)(uintptr_t)draft->forest->levels->value;
     return draft->enough && make_table(draft, ret_fits) ? MW_OK : fail_memory(err);
 }
 
@@ -363,7 +400,8 @@ void row_layout_free(void *untyped)
     free(layout->blocks);
     free(layout->data);
     free(layout->pieces);
-    free(layout->values);
+    if (!layout->borrows)
+        free(layout->values);
     free(layout);
 }
 

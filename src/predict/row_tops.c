@@ -69,6 +69,15 @@ typedef struct block_shape {
     double go_on[ROW_LEAVES_MAX + 1]; /* share of walks that ask at level d, over all trees */
 } block_shape;
 
+static void survey_levels(const row_draft *draft, const row_block *block, block_shape *ret)
+{
+    *ret = (block_shape){.oblivious = true};
+    for (size_t k = 0; k < block->n_trees; k++) {
+        size_t depth = mw_levels_depth(draft->forest, block->first_tree + k);
+        ret->depth = depth > ret->depth ? depth : ret->depth;
+    }
+}
+
 static void survey_block(row_draft *draft, const row_block *block, block_shape *ret)
 {
     const mw_forest *forest = draft->forest;
@@ -125,7 +134,10 @@ static double cost_of_top(const row_draft *draft, const block_shape *shape, unsi
 void row_choose_top(row_draft *draft, row_block *block)
 {
     block_shape shape;
-    survey_block(draft, block, &shape);
+    if (draft->forest->levels)
+        survey_levels(draft, block, &shape);
+    else
+        survey_block(draft, block, &shape);
     block->oblivious = shape.oblivious;
     block->depth = (uint8_t)(shape.depth < ROW_DEPTH_MAX ? shape.depth : ROW_DEPTH_MAX);
     bool whole = shape.oblivious || draft->layout->wide; /* which have no pieces */
@@ -153,7 +165,7 @@ static void put_question(row_draft *draft, const row_block *block, const top_pla
     uint8_t *rank = column + layout->lanes;
     if (layout->wide)
         rank[layout->lanes] = row_side(draft, node);
-    if (!(draft->forest->flags[node] & MW_NODE_CATEGORICAL)) {
+    if (!(mw_forest_splits(draft->forest).flags[node] & MW_NODE_CATEGORICAL)) {
         row_put_number(draft, node, column, rank);
         return;
     }
@@ -202,6 +214,33 @@ static void fill_top(row_draft *draft, const row_block *block, top_place place, 
         put_question(draft, block, &place, root + node);
     fill_top(draft, block, left, tree, forest->left[root + node]);
     fill_top(draft, block, right, tree, forest->right[root + node]);
+}
+
+/* A tree of levels: bit i of a leaf's number is the answer of level i, as in `at`. Levels that the
+ * block has beyond the tree's ask nothing, and either answer leads to the same leaf. */
+static void fill_levels(row_draft *draft, const row_block *block, size_t lane)
+{
+    const mw_forest *forest = draft->forest;
+    size_t tree = block->first_tree + lane, n_exits = (size_t)1 << block->depth;
+    size_t depth = mw_levels_depth(forest, tree), n_leaves = (size_t)1 << depth;
+    for (size_t i = 0; i < depth; i++)
+        put_question(draft, block, &(top_place){.lane = lane, .level = i},
+                     forest->levels->start[tree] + i);
+    if (draft->layout->borrows)
+        return;
+    for (size_t exit = 0; exit < n_exits; exit++)
+        row_put_level_leaf(draft, tree, exit & (n_leaves - 1),
+                           block->first_value + (uint32_t)(lane * n_exits + exit));
+}
+
+void row_fill_levels(row_draft *draft, row_block *block)
+{
+    if (draft->layout->borrows)
+        block->first_value = (uint32_t)mw_levels_leaf(draft->forest, block->first_tree);
+    else
+        block->first_value = row_take_values(draft, (size_t)block->n_trees << block->depth);
+    for (size_t lane = 0; draft->enough && lane < block->n_trees; lane++)
+        fill_levels(draft, block, lane);
 }
 
 void row_fill_block(row_draft *draft, row_block *block)

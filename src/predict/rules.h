@@ -84,6 +84,16 @@ static inline double predict_leaf(const mw_forest *forest, size_t tree, size_t l
     return forest->sum_float32 ? (double)((float)value * weight) : value * (double)weight;
 }
 
+/* The same of leaf `leaf` of a tree of levels. */
+static inline double predict_level_leaf(const mw_forest *forest, size_t tree, size_t leaf,
+                                        size_t output)
+{
+    size_t at = mw_levels_leaf(forest, tree) + leaf;
+    return forest->tree_output[tree] == MW_ALL_OUTPUTS
+               ? forest->levels->value[at * forest->n_margins + output]
+               : forest->levels->value[at];
+}
+
 /* A row value as the training library's trees see it. */
 static inline double predict_value(mw_input input, double x)
 {

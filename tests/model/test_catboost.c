@@ -1,9 +1,7 @@
 /* CatBoost's JSON: both forms of tree, and every way to be wrong. */
-#include "../test.h"
+#include "grown.h"
 
 #include <math.h>
-
-#include "model/model.h"
 
 /* A model of named parts, so that a test can put one wrong part into a right model. */
 typedef struct sample {
@@ -66,16 +64,26 @@ static void test_oblivious(void **state)
     static const double leaves[] = {1, 2, 3, 4}, cover[] = {100, 30, 70, 10, 20, 30, 40};
     assert_int_equal(forest->format, MW_FORMAT_CATBOOST_JSON);
     assert_int_equal(forest->n_nodes, 7);
+    assert_int_equal(forest->n_leaves, 4);
+    assert_int_equal(forest->max_depth, 2);
     assert_int_equal(forest->n_features, 3);
-    assert_memory_equal(forest->left, left, sizeof left);
-    assert_memory_equal(forest->value + 3, leaves, sizeof leaves);
-    assert_memory_equal(forest->cover, cover, sizeof cover);
-    assert_int_equal(forest->feature[0], 2);
-    assert_int_equal(forest->feature[1], 0);
-    assert_true(forest->threshold[0] == -1 && forest->threshold[2] == 0.5);
-    assert_int_equal(forest->flags[0],
+    assert_non_null(forest->levels);
+    assert_null(forest->left);
+    assert_int_equal(mw_levels_depth(forest, 0), 2);
+    assert_int_equal(forest->levels->feature[0], 0);
+    assert_true(forest->levels->threshold[0] == 0.5 && forest->levels->threshold[1] == -1);
+    assert_memory_equal(forest->levels->value, leaves, sizeof leaves);
+    assert_memory_equal(forest->levels->cover, cover + 3, sizeof leaves);
+    const mw_forest *nodes = grown(forest);
+    assert_memory_equal(nodes->left, left, sizeof left);
+    assert_memory_equal(nodes->value + 3, leaves, sizeof leaves);
+    assert_memory_equal(nodes->cover, cover, sizeof cover);
+    assert_int_equal(nodes->feature[0], 2);
+    assert_int_equal(nodes->feature[1], 0);
+    assert_true(nodes->threshold[0] == -1 && nodes->threshold[2] == 0.5);
+    assert_int_equal(nodes->flags[0],
                      MW_NODE_LESS_EQUAL | MW_NODE_MISSING_NAN | MW_NODE_DEFAULT_LEFT);
-    assert_int_equal(forest->flags[1], MW_NODE_LESS_EQUAL | MW_NODE_MISSING_NAN);
+    assert_int_equal(nodes->flags[1], MW_NODE_LESS_EQUAL | MW_NODE_MISSING_NAN);
     assert_int_equal(forest->input, MW_INPUT_FLOAT32);
     assert_false(forest->sum_float32);
     assert_true(forest->margin_scale == 2 && forest->margin_offset[0] == 0.25);

@@ -1,6 +1,8 @@
 /* CatBoost's .cbm: a small writer of FlatBuffers makes right models, and wrong ones of them. */
 #include "sample.h"
 
+#include "grown.h"
+
 #include "model/flatbuffer.h"
 
 /* ---- a writer: every table stands before what it points to -------------------------------------
@@ -243,13 +245,14 @@ static void test_oblivious(void **state)
     assert_int_equal(forest->format, MW_FORMAT_CATBOOST_BINARY);
     assert_int_equal(forest->n_trees, 2);
     assert_int_equal(forest->n_nodes, 10);
-    assert_memory_equal(forest->value + 3, leaves, sizeof leaves);
-    assert_memory_equal(forest->cover, cover, sizeof cover);
-    assert_int_equal(forest->feature[0], 1);
-    assert_int_equal(forest->flags[0],
+    const mw_forest *nodes = grown(forest);
+    assert_memory_equal(nodes->value + 3, leaves, sizeof leaves);
+    assert_memory_equal(nodes->cover, cover, sizeof cover);
+    assert_int_equal(nodes->feature[0], 1);
+    assert_int_equal(nodes->flags[0],
                      MW_NODE_CATEGORICAL | MW_NODE_DEFAULT_LEFT | MW_NODE_MISSING_NAN);
-    assert_int_equal(forest->flags[1], MW_NODE_LESS_EQUAL | MW_NODE_MISSING_NAN);
-    assert_true(forest->threshold[1] == 1.5 && forest->threshold[7] == 0.5);
+    assert_int_equal(nodes->flags[1], MW_NODE_LESS_EQUAL | MW_NODE_MISSING_NAN);
+    assert_true(nodes->threshold[1] == 1.5 && nodes->threshold[7] == 0.5);
     assert_true(forest->margin_scale == 2 && forest->margin_offset[0] == 0.25);
     assert_int_equal(forest->transform, MW_TRANSFORM_SIGMOID);
     assert_true(mw_view_is(forest->class_labels[1], "yes"));
@@ -257,7 +260,7 @@ static void test_oblivious(void **state)
     assert_true(mw_view_is(city->name, "city") && city->hashed);
     assert_int_equal(city->n_category_hashes, 1); /* 7: no split of these trees asks for 3 */
     assert_int_equal(city->category_hashes[0], 7);
-    assert_int_equal(forest->category_words[forest->category_sets[forest->set[0]].begin], 1);
+    assert_int_equal(forest->category_words[forest->category_sets[nodes->set[0]].begin], 1);
     mw_forest_free(forest);
 }
 
@@ -290,7 +293,10 @@ static void test_several_outputs(void **state)
     mw_forest *forest = must_read(&s);
     static const double values[] = {1, 2, 3, 4};
     assert_int_equal(forest->n_margins, 2);
-    assert_memory_equal(forest->leaf_values, values, sizeof values);
+    assert_memory_equal(forest->levels->value, values, sizeof values);
+    const mw_forest *nodes = grown(forest);
+    assert_memory_equal(nodes->leaf_values, values, sizeof values);
+    assert_int_equal(nodes->leaf_vector[2], 2);
     mw_forest_free(forest);
 }
 

@@ -75,7 +75,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         HOLDS(err.what[0] != '\0' && err.mend[0] != '\0' && err.code >= 2000);
         return 0;
     }
-    check_forest(forest);
+    const mw_forest *nodes = NULL;
+    HOLDS(mw_forest_grow(forest, &nodes, &err) == MW_OK);
+    check_forest(nodes);
     mw_forest_free(forest);
     return 0;
 }
