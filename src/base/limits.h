@@ -158,6 +158,7 @@
 #define MW_LIMIT_CONFIG_FILE_BYTES (1 * MW_MIB)
 #define MW_LIMIT_MLMODEL_FILE_BYTES (8 * MW_MIB)
 #define MW_LIMIT_PASSPORT_FILE_BYTES (4 * MW_MIB) /* MLmodel, requirements.txt ... of a version */
+#define MW_LIMIT_PASSPORT_GRAPH_READS 1024 /* windows of 64 KiB onto an ONNX file */
 #define MW_LIMIT_CSV_LINE_BYTES (16 * MW_MIB)
 #define MW_LIMIT_YAML_DEPTH 16
 #define MW_LIMIT_YAML_ALIASES 100

@@ -5,7 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "utf8.h"
+
 #include "banned.h"
+
+bool mw_view_is_utf8(mw_view view)
+{
+    const char *end = view.data + view.size;
+    for (size_t length; view.data < end; view.data += length) {
+        length = utf8_length(view.data, end);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
 
 /* Of ASCII, whatever the locale. */
 static inline char lower(char c)

@@ -29,6 +29,8 @@ static inline bool mw_view_equal(mw_view a, mw_view b)
 }
 
 /* < 0, 0, > 0: in the order of their bytes, a beginning before what goes on. */
+/* Whether it is UTF-8 throughout (RFC 3629: no overlong forms, no surrogates). */
+bool mw_view_is_utf8(mw_view view);
 static inline int mw_view_order(mw_view a, mw_view b)
 {
     size_t size = a.size < b.size ? a.size : b.size;

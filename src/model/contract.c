@@ -24,6 +24,38 @@ static const char *answer_of(const mw_forest *forest)
     }
 }
 
+static mw_view element_word(mw_element element)
+{
+    return mw_view_of(element == MW_ELEMENT_TEXT ? "category" : mw_element_name(element));
+}
+
+static mw_status copy_tensors(const mw_graph_tensor *from, size_t n, mw_arena *arena,
+                              const mw_contract_tensor **ret_tensors, mw_error *err)
+{
+    mw_contract_tensor *to = mw_arena_take_zeroed(arena, n, sizeof *to);
+    if (!to)
+        return mw_fail_memory(err, "a contract");
+    for (size_t i = 0; i < n; i++)
+        to[i] = (mw_contract_tensor){mw_view_of(from[i].name), element_word(from[i].element),
+                                     from[i].dims, from[i].rank};
+    *ret_tensors = to;
+    return MW_OK;
+}
+
+/* Its columns have the types of the tensors that they stand in: float32 and float64 are one to the
+ * reader of rows, and two to who sends bytes. */
+static mw_status add_graph(const mw_graph *graph, mw_contract_column *columns, mw_arena *arena,
+                           mw_contract *contract, mw_error *err)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        for (size_t k = 0; k < graph->inputs[i].count; k++)
+            columns[graph->inputs[i].first + k].type = element_word(graph->inputs[i].element);
+    contract->n_inputs = graph->n_inputs;
+    contract->n_answers = graph->n_outputs;
+    MW_TRY(copy_tensors(graph->inputs, graph->n_inputs, arena, &contract->inputs, err));
+    return copy_tensors(graph->outputs, graph->n_outputs, arena, &contract->answers, err);
+}
+
 mw_status mw_forest_contract(const mw_forest *forest, mw_arena *arena, mw_contract *ret_contract,
                              mw_error *err)
 {
@@ -54,5 +86,5 @@ mw_status mw_forest_contract(const mw_forest *forest, mw_arena *arena, mw_contra
         .classes = forest->class_labels,
         .n_classes = forest->class_labels ? forest->n_classes : 0,
     };
-    return MW_OK;
+    return forest->graph ? add_graph(forest->graph, columns, arena, ret_contract, err) : MW_OK;
 }

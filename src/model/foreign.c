@@ -227,12 +227,12 @@ static mw_status set_head(foreign_maker *m, const char *version, mw_error *err)
     mw_buf_init(&names, MW_MIB);
     list_operators(&m->f, &names);
     mw_view shown = mw_buf_as_view(&names);
-    if (shown.size > OPERATORS_SHOWN || !model_is_utf8(shown))
-        shown.size = model_is_utf8(shown) ? OPERATORS_SHOWN : 0;
+    if (shown.size > OPERATORS_SHOWN || !mw_view_is_utf8(shown))
+        shown.size = mw_view_is_utf8(shown) ? OPERATORS_SHOWN : 0;
     mw_status status = model_keep_text(forest, shown, &m->graph->operators, err);
     mw_buf_done(&names);
     MW_TRY(status);
-    if (!model_is_utf8(name) || !model_is_utf8(made) || name.size > SHOWN || made.size > SHOWN)
+    if (!mw_view_is_utf8(name) || !mw_view_is_utf8(made) || name.size > SHOWN || made.size > SHOWN)
         name.size = made.size = 0;
     snprintf(text, sizeof text, "%.*s%s%.*s", MW_VIEW_ARG(name), name.size > 0 ? " " : "",
              MW_VIEW_ARG(made));

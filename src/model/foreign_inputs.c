@@ -143,7 +143,7 @@ static mw_status fill_schema(foreign_maker *m, mw_column *columns, model_list *l
     for (size_t i = 0; i < graph->n_inputs; i++) {
         const mw_graph_tensor *input = &graph->inputs[i];
         lists[i] = (model_list){.item_bytes = sizeof(mw_view)};
-        if (!model_is_utf8(mw_view_of(input->name))) {
+        if (!mw_view_is_utf8(mw_view_of(input->name))) {
             mw_fail(err, MW_E_MODEL_SYNTAX, "the name of an input is not UTF-8");
             return mw_mend(err, "convert the model again");
         }

@@ -105,7 +105,7 @@ static mw_status find_output(const trial *t, mw_view name, mw_graph_tensor *to, 
     to->element = types[to->place].element;
     if (to->element != MW_ELEMENT_TEXT && mw_element_bytes(to->element) == 0)
         return refuse(to->name, "its element type is not known here", err);
-    return model_is_utf8(name) ? MW_OK : refuse("?", "its name is not UTF-8", err);
+    return mw_view_is_utf8(name) ? MW_OK : refuse("?", "its name is not UTF-8", err);
 }
 
 static mw_status find_outputs(trial *t, mw_error *err)
@@ -232,7 +232,7 @@ static mw_status keep_labels(foreign_maker *m, const foreign_labels *labels, mw_
     if (!kept)
         return mw_fail_memory(err, "the classes");
     for (size_t i = 0; i < labels->count; i++) {
-        bool readable = model_is_utf8(from[i]);
+        bool readable = mw_view_is_utf8(from[i]);
         kept[i] = (mw_view){mw_arena_text(&forest->arena, readable ? from[i] : MW_VIEW("?")),
                             readable ? from[i].size : 1};
         if (!kept[i].data)

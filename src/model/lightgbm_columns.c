@@ -39,7 +39,7 @@ static mw_status read_names(const model_lgb *lgb, mw_column *columns, mw_error *
     for (size_t i = 0; i < count; i++) {
         if (i < n)
             columns[i].name = names[i];
-        if (model_is_utf8(names[i]) && names[i].size > 0)
+        if (mw_view_is_utf8(names[i]) && names[i].size > 0)
             continue;
         mw_fail(err, MW_E_MODEL_SYNTAX, "name %zu is empty or not UTF-8", i);
         return damaged("feature_names", err);

@@ -1,38 +1,5 @@
-/* UTF-8, integers in text, and the schema. */
+/* Integers in text, and the schema. */
 #include "names.h"
-
-/* Bytes of the well-formed UTF-8 character at text[0], 0 when it is none (Unicode 15, table 3-7).
- */
-static size_t character_bytes(const unsigned char *text, size_t left)
-{
-    unsigned char first = text[0];
-    size_t size = first < 0x80   ? 1
-                  : first < 0xc2 ? 0
-                  : first < 0xe0 ? 2
-                  : first < 0xf0 ? 3
-                  : first < 0xf5 ? 4
-                                 : 0;
-    if (size == 0 || size > left)
-        return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    bool wrong = (first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f) ||
-                 (first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f);
-    return wrong ? 0 : size;
-}
-
-bool model_is_utf8(mw_view text)
-{
-    const unsigned char *at = (const unsigned char *)text.data;
-    for (size_t i = 0; i < text.size;) {
-        size_t size = character_bytes(at + i, text.size - i);
-        if (size == 0)
-            return false;
-        i += size;
-    }
-    return true;
-}
 
 bool model_parse_integer(mw_view text, int64_t *ret_value)
 {

@@ -4,7 +4,6 @@
 
 #include "build.h"
 
-bool model_is_utf8(mw_view text);
 /* A whole text as a decimal integer that fits int64. */
 bool model_parse_integer(mw_view text, int64_t *ret_value);
 

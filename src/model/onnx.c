@@ -262,7 +262,7 @@ static mw_status name_column(mw_forest *forest, const model_onnx_input *input, s
 static mw_status fill_input(mw_forest *forest, const model_onnx_input *input, bool named,
                             mw_column *columns, size_t n, mw_error *err)
 {
-    if (named && !model_is_utf8(input->name)) {
+    if (named && !mw_view_is_utf8(input->name)) {
         mw_fail(err, MW_E_MODEL_SYNTAX, "the name of an input is not UTF-8");
         return mw_mend(err, "convert the model again");
     }
@@ -290,7 +290,7 @@ static mw_status fill_words(const model_onnx_flow *flow, mw_column *columns, mw_
         const model_list *texts = &words[i].texts.texts;
         mw_column *column = &columns[words[i].feature];
         for (size_t k = 0; k < texts->count; k++) {
-            if (model_is_utf8(((const mw_view *)texts->items)[k]))
+            if (mw_view_is_utf8(((const mw_view *)texts->items)[k]))
                 continue;
             mw_fail(err, MW_E_MODEL_SYNTAX, "a category is not UTF-8");
             return mw_mend(err, "convert the model again");
@@ -368,7 +368,7 @@ static mw_status set_library(const model_onnx *onnx, const model_onnx_flow *flow
     mw_forest *forest = onnx->build.forest;
     mw_view name = onnx->producer, version = onnx->producer_version;
     char text[2 * SHOWN + 2];
-    if (!model_is_utf8(name) || !model_is_utf8(version) || name.size > SHOWN ||
+    if (!mw_view_is_utf8(name) || !mw_view_is_utf8(version) || name.size > SHOWN ||
         version.size > SHOWN)
         name.size = version.size = 0;
     snprintf(text, sizeof text, "%.*s%s%.*s", MW_VIEW_ARG(name), name.size > 0 ? " " : "",

@@ -171,27 +171,52 @@ static mw_status lay_by_position(const signature *sig, mw_column *columns, size_
     return MW_OK;
 }
 
-/* A tensor gives one type to all columns, and a width where it is known. */
-static mw_status lay_tensor(const mw_json *input, mw_column *columns, size_t n, mw_error *err)
+/* Values that a row has in it: the product of all sizes but the first; false where one is open. */
+static bool tensor_width(const mw_json *input, size_t *ret_width)
 {
-    const mw_json *spec = mw_json_member(input, "tensor-spec");
-    const mw_json *shape = mw_json_member(spec, "shape");
-    mw_view dtype = mw_json_text(mw_json_member(spec, "dtype"));
-    size_t rank = mw_json_count(shape);
-    double width = -1;
-    if (rank > 1 && mw_json_number(mw_json_element(shape, rank - 1), &width) && width >= 0)
-        MW_TRY(check_width(width < (double)MW_LIMIT_FEATURES ? (size_t)width : SIZE_MAX, n, err));
-    for (size_t i = 0; i < n; i++)
-        if (columns[i].type != MW_COLUMN_CATEGORY && mw_view_is(dtype, "float32"))
+    const mw_json *shape = mw_json_member(mw_json_member(input, "tensor-spec"), "shape");
+    size_t rank = mw_json_count(shape), width = 1;
+    for (size_t i = 1; i < rank; i++) {
+        double size = -1;
+        if (!mw_json_number(mw_json_element(shape, i), &size) || size < 0)
+            return false;
+        width = size <= (double)MW_LIMIT_FEATURES && width <= MW_LIMIT_FEATURES
+                    ? width * (size_t)size
+                    : SIZE_MAX / 2;
+    }
+    *ret_width = width;
+    return rank > 1;
+}
+
+/* A tensor gives one type to all columns, and several their width where it is known; what their
+ * names are, a graph says itself. */
+static mw_status lay_tensors(const mw_json *inputs, mw_column *columns, size_t n, mw_error *err)
+{
+    size_t n_tensors = mw_json_count(inputs), width = 0;
+    bool is_known = n_tensors <= MW_LIMIT_GRAPH_TENSORS;
+    for (size_t i = 0; i < n_tensors && is_known; i++) {
+        size_t one = 0;
+        is_known = tensor_width(mw_json_element(inputs, i), &one);
+        width = one < SIZE_MAX / 2 - width ? width + one : SIZE_MAX / 2;
+    }
+    if (is_known)
+        MW_TRY(check_width(width, n, err));
+    const mw_json *spec = mw_json_member(mw_json_element(inputs, 0), "tensor-spec");
+    bool is_narrow = mw_view_is(mw_json_text(mw_json_member(spec, "dtype")), "float32");
+    for (size_t i = 0; i < n && n_tensors == 1 && is_narrow; i++)
+        if (columns[i].type != MW_COLUMN_CATEGORY)
             columns[i].type = MW_COLUMN_FLOAT32;
     return MW_OK;
 }
 
-static bool is_one_tensor(const mw_json *inputs)
+static bool are_tensors(const mw_json *inputs)
 {
-    const mw_json *first = mw_json_element(inputs, 0);
-    return mw_json_count(inputs) == 1 &&
-           mw_view_is(mw_json_text(mw_json_member(first, "type")), "tensor");
+    size_t n = mw_json_count(inputs);
+    bool are = n > 0;
+    for (size_t i = 0; i < n && are; i++)
+        are =
+            mw_view_is(mw_json_text(mw_json_member(mw_json_element(inputs, i), "type")), "tensor");
+    return are;
 }
 
 /* *named becomes true when the columns got names of their own. */
@@ -202,8 +227,8 @@ static mw_status lay_inputs(const mw_json *inputs, signature *sig, mw_column *co
         mw_fail(err, MW_E_MLMODEL_SIGNATURE, "the inputs are not a list of columns");
         return misfit(err);
     }
-    if (is_one_tensor(inputs))
-        return lay_tensor(mw_json_element(inputs, 0), columns, n, err);
+    if (are_tensors(inputs))
+        return lay_tensors(inputs, columns, n, err);
     MW_TRY(read_columns(inputs, sig, err));
     if (*named && sig->named)
         return lay_by_name(sig, columns, n, err);

@@ -266,7 +266,7 @@ static mw_status take_text(model_ubjson *scan, mw_view *ret_text, mw_error *err)
     if (length > bytes_left(scan))
         return cut_short(scan, err);
     mw_view text = {(const char *)scan->at, (size_t)length};
-    if (!model_is_utf8(text)) {
+    if (!mw_view_is_utf8(text)) {
         mw_fail(err, MW_E_MODEL_SYNTAX, "a text is not UTF-8");
         return at_byte(scan, err);
     }

@@ -76,13 +76,60 @@ const char *mw_library_change(mw_view name, mw_view before, mw_view after)
 static mw_view type_word(mw_view type)
 {
     static const char *const words[][2] = {
-        {"double", "float64"}, {"float", "float32"}, {"long", "int64"},
-        {"integer", "int32"},  {"boolean", "bool"},  {"string", "category"},
+        {"double", "float64"}, {"float", "float32"},   {"long", "int64"},   {"integer", "int32"},
+        {"boolean", "bool"},   {"string", "category"}, {"str", "category"}, {"object", "category"},
     };
     for (size_t i = 0; i < MW_COUNT(words); i++)
         if (mw_view_is(type, words[i][0]))
             return mw_view_of(words[i][1]);
     return type;
+}
+
+/* "tensor(float32)[-1,4]"; false for what is no tensor. The sizes stand in the arena. */
+static bool read_tensor(mw_view type, mw_arena *arena, mw_contract_tensor *tensor)
+{
+    enum { RANK_MAX = 32 };
+    int64_t *dims = NULL;
+    if (!mw_view_starts(type, "tensor("))
+        return false;
+    mw_view rest = {type.data + 7, type.size - 7};
+    tensor->type = type_word(mw_view_cut(&rest, ')'));
+    if (rest.size < 2 || rest.data[0] != '[')
+        return true;
+    rest = (mw_view){rest.data + 1, rest.size - 2};
+    dims = mw_arena_take_zeroed(arena, RANK_MAX, sizeof *dims);
+    while (dims && rest.size > 0 && tensor->rank < RANK_MAX) {
+        mw_view one = mw_view_cut(&rest, ',');
+        uint64_t size;
+        dims[tensor->rank++] = mw_whole_parse(one, &size) && size <= INT64_MAX ? (int64_t)size : -1;
+    }
+    tensor->dims = dims;
+    return true;
+}
+
+/* What a signature of tensors tells beside its columns. */
+static mw_status add_tensors(const mw_passport *p, mw_arena *arena, mw_contract *contract,
+                             mw_error *err)
+{
+    mw_contract_tensor *inputs = mw_arena_take_zeroed(arena, p->columns.count + 1, sizeof *inputs),
+                       *answers =
+                           mw_arena_take_zeroed(arena, p->columns.count + 1, sizeof *answers);
+    if (!inputs || !answers)
+        return mw_fail_memory(err, "a contract");
+    for (size_t i = 0; i < p->columns.count; i++) {
+        const mw_passport_column *from = &p->columns.items[i];
+        mw_contract_tensor tensor = {.name = from->name};
+        if (!read_tensor(from->type, arena, &tensor))
+            continue;
+        if (from->is_output)
+            answers[contract->n_answers++] = tensor;
+        else
+            inputs[contract->n_inputs++] = tensor;
+    }
+    contract->inputs = inputs;
+    contract->answers = answers;
+    contract->only_inputs = contract->n_inputs > 0;
+    return MW_OK;
 }
 
 /* What requests must look like; of answers how many values, where they are columns. */
@@ -96,12 +143,14 @@ static mw_status contract_of(const mw_passport *p, mw_arena *arena, mw_contract 
     for (size_t i = 0; i < p->columns.count; i++) {
         const mw_passport_column *from = &p->columns.items[i];
         if (from->is_output) {
-            c.n_outputs += from->name.size > 0;
+            c.n_outputs += from->name.size > 0 && !mw_view_starts(from->type, "tensor(");
             continue;
         }
+        mw_contract_tensor tensor = {.name = from->name};
+        bool is_tensor = read_tensor(from->type, arena, &tensor);
         columns[c.n_columns++] = (mw_contract_column){
             .name = from->name,
-            .type = type_word(from->type),
+            .type = is_tensor ? tensor.type : type_word(from->type),
             .optional = !from->required,
             .was = from->was,
             .n_was = from->n_was,
@@ -109,7 +158,7 @@ static mw_status contract_of(const mw_passport *p, mw_arena *arena, mw_contract 
         c.named = c.named && from->name.size > 0;
     }
     *ret_contract = c;
-    return MW_OK;
+    return add_tensors(p, arena, ret_contract, err);
 }
 
 typedef struct finding {

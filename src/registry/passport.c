@@ -110,18 +110,58 @@ static void read_beside(gathering *g)
     mw_buf_done(&name);
 }
 
+/* As the flavor is chosen: those of trees come first. */
+static bool is_onnx(mw_view flavors)
+{
+    bool is = false;
+    while (flavors.size > 0) {
+        mw_view one = mw_view_trim(mw_view_cut(&flavors, ','));
+        if (mw_view_is(one, "xgboost") || mw_view_is(one, "lightgbm"))
+            return false;
+        is = is || mw_view_is(one, "onnx");
+    }
+    return is;
+}
+
+typedef struct blob {
+    const mw_blobs *blobs;
+    mw_view digest;
+} blob;
+
+static mw_status fetch_bytes(void *user, uint64_t begin, size_t size, mw_buf *out, mw_error *err)
+{
+    const blob *b = user;
+    return mw_blobs_read(b->blobs, b->digest, begin, size, out, err);
+}
+
+/* What MLmodel does not say of an ONNX model, its graph does. */
+static void read_graph(gathering *g)
+{
+    mw_error err = {0};
+    const mw_artifact *file = is_onnx(g->passport->flavors) ? file_named(g, g->model_file) : NULL;
+    if (!file)
+        return;
+    blob b = {g->record->registry->blobs, file->digest};
+    if (passport_read_onnx(fetch_bytes, &b, (uint64_t)file->bytes, &g->memory, g->passport, &err) !=
+        MW_OK)
+        note_fault(g, "model", &err);
+}
+
 static void read_files(gathering *g)
 {
     static const struct {
         const char *name;
         reader *read;
     } known[] = {
-        {"requirements.txt", read_requirements}, {"python_env.yaml", read_environment},
-        {"conda.yaml", read_environment},        {"MLmodel", read_mlmodel},
-        {"input_example.json", read_example},
+        {"requirements.txt", read_requirements},
+        {"python_env.yaml", read_environment},
+        {"conda.yaml", read_environment},
+        {"MLmodel", read_mlmodel},
     };
     for (size_t i = 0; i < MW_COUNT(known); i++)
         read_file(g, mw_view_of(known[i].name), known[i].read);
+    read_graph(g);
+    read_file(g, MW_VIEW("input_example.json"), read_example);
     read_beside(g);
 }
 

@@ -4,6 +4,8 @@
 
 #include "record.h"
 
+enum { PASSPORT_COLUMNS_MAX = 20000 };
+
 /* Each adds to the passport what the file tells, copied into the memory's arena. Fails: MW_BAD_DATA
  * with the place, when the file is not what its name says. */
 
@@ -22,6 +24,15 @@ MW_CHECKED mw_status passport_read_environment(mw_view text, record_memory *memo
                                                mw_passport *passport, mw_error *err);
 /* input_example.json: ranges and missing rates of the columns that are known. */
 MW_CHECKED mw_status passport_read_example(mw_view text, mw_passport *passport, mw_error *err);
+
+/* `size` bytes of a file from `begin` on, to the end of `out`. */
+typedef mw_status passport_bytes(void *user, uint64_t begin, size_t size, mw_buf *out,
+                                 mw_error *err);
+/* An ONNX file of `size` bytes: inputs of its graph where none are known, outputs where none are.
+ * Their types are told as those of an MLflow signature: "tensor(float32)[-1,4]". */
+MW_CHECKED mw_status passport_read_onnx(passport_bytes *fetch, void *user, uint64_t size,
+                                        record_memory *memory, mw_passport *passport,
+                                        mw_error *err);
 
 /* Read what a version is made of, and keep it (passport.c). */
 MW_CHECKED mw_status record_keep_passport(mw_record *record, const mw_model_version *version,

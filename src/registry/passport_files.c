@@ -14,7 +14,7 @@
 #include "passport.h"
 #include "table/table.h"
 
-enum { LIBRARIES_MAX = 5000, COLUMNS_MAX = 20000, EXAMPLES_MAX = 10000 };
+enum { LIBRARIES_MAX = 5000, EXAMPLES_MAX = 10000 };
 
 /* ---- libraries ------------------------------------------------------------------------------- */
 
@@ -143,9 +143,9 @@ static mw_status add_column(const mw_json *node, bool is_output, record_memory *
     mw_view type = mw_json_text(mw_json_member(node, "type"));
     if (!mw_json_is_object(node) || type.size == 0)
         return mw_fail(err, MW_E_RECORD_PASSPORT, "a column of the signature has no type");
-    if (passport->columns.count >= COLUMNS_MAX)
+    if (passport->columns.count >= PASSPORT_COLUMNS_MAX)
         return mw_fail(err, MW_E_RECORD_PASSPORT, "the signature has more than %d columns",
-                       COLUMNS_MAX);
+                       PASSPORT_COLUMNS_MAX);
     mw_passport_column *column = RECORD_PUSH(memory, &passport->columns);
     if (!column)
         return mw_fail_memory(err, "a signature");
@@ -225,15 +225,17 @@ static mw_status lay_declarations(const mw_declarations *all, record_memory *mem
 {
     size_t n;
     mw_passport_column **sorted = sort_inputs(passport, &n);
+    bool are_tensors = sorted && n > 0 && mw_view_starts(sorted[0]->type, "tensor(");
     mw_status status = sorted ? MW_OK : mw_fail_memory(err, "columns by name");
     for (size_t i = 0; i < all->count && status == MW_OK; i++) {
         const mw_declaration *from = &all->items[i];
         mw_passport_column like = {.name = from->name}, *key = &like;
         mw_passport_column **found = bsearch(&key, sorted, n, sizeof *sorted, compare_columns);
-        status = found
-                     ? lay_declaration(from, *found, memory, err)
-                     : mw_declaration_fail(from->line, from->column, err,
-                                           "the signature has no column of that name", from->name);
+        if (found)
+            status = lay_declaration(from, *found, memory, err);
+        else if (!are_tensors) /* whose columns are named by the model: it is asked when it loads */
+            status = mw_declaration_fail(from->line, from->column, err,
+                                         "the signature has no column of that name", from->name);
     }
     free(sorted);
     return status;
@@ -365,7 +367,7 @@ mw_status passport_read_example(mw_view text, mw_passport *passport, mw_error *e
     size_t n = mw_json_count(rows);
     if (mw_json_is_array(names) && mw_json_is_array(rows) && n > 0 && n <= EXAMPLES_MAX) {
         passport->n_examples = (int64_t)n;
-        for (size_t i = 0; i < mw_json_count(names) && i < COLUMNS_MAX; i++) {
+        for (size_t i = 0; i < mw_json_count(names) && i < PASSPORT_COLUMNS_MAX; i++) {
             mw_passport_column *column =
                 input_named(passport, mw_json_text(mw_json_element(names, i)));
             if (column)

@@ -45,6 +45,7 @@ static bool is_wider(mw_view from, mw_view to)
     static const char *const wider[][2] = {
         {"bool", "int32"},  {"bool", "int64"},    {"bool", "float32"},  {"bool", "float64"},
         {"int32", "int64"}, {"int32", "float64"}, {"int64", "float64"}, {"float32", "float64"},
+        {"uint8", "int32"}, {"uint8", "int64"},   {"uint8", "float32"}, {"float16", "float32"},
     };
     for (size_t i = 0; i < MW_COUNT(wider); i++)
         if (mw_view_is(from, wider[i][0]) && mw_view_is(to, wider[i][1]))
@@ -276,9 +277,164 @@ static void compare_classes(const comparison *c)
     }
 }
 
+/* ---- tensors of graphs ----------------------------------------------------------------------- */
+
+enum { SHAPE_BYTES = 80 };
+
+/* "float32[-1,4]" */
+static const char *tell_tensor(const mw_contract_tensor *t, char text[SHAPE_BYTES])
+{
+    mw_buf out;
+    mw_buf_init(&out, SHAPE_BYTES);
+    mw_buf_format(&out, "%.*s", SHOWN(t->type));
+    for (size_t i = 0; t->dims && i < t->rank; i++)
+        mw_buf_format(&out, "%s%lld", i ? "," : "[", (long long)(t->dims[i] > 0 ? t->dims[i] : -1));
+    if (t->dims)
+        mw_buf_text(&out, t->rank ? "]" : "[]");
+    snprintf(text, SHAPE_BYTES, "%s", out.size ? out.data : "");
+    mw_buf_done(&out);
+    return text;
+}
+
+/* Whether what had one shape has the other. `strict`: an open dimension is not one that is set. */
+static bool fits(const mw_contract_tensor *from, const mw_contract_tensor *to, bool strict)
+{
+    if (!from->dims || !to->dims)
+        return true;
+    bool right = from->rank == to->rank;
+    for (size_t i = 0; right && i < from->rank; i++)
+        right = to->dims[i] <= 0 || (from->dims[i] <= 0 ? !strict : from->dims[i] == to->dims[i]);
+    return right;
+}
+
+static bool is_same_shape(const mw_contract_tensor *a, const mw_contract_tensor *b)
+{
+    return fits(a, b, true) && fits(b, a, true) && !a->dims == !b->dims;
+}
+
+static void compare_shape(const comparison *c, const mw_contract_tensor *a,
+                          const mw_contract_tensor *b)
+{
+    char old[SHAPE_BYTES], new[SHAPE_BYTES];
+    if (!is_same_shape(a, b))
+        tell(c, "reshaped", !fits(a, b, true), "input '%.*s' was %s and is %s", SHOWN(b->name),
+             tell_tensor(a, old), tell_tensor(b, new));
+}
+
+static const mw_contract_tensor *find_tensor(const mw_contract_tensor *list, size_t n, mw_view name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (mw_view_equal(list[i].name, name))
+            return &list[i];
+    return NULL;
+}
+
+/* Rows need no name of a sole input, and columns tell their types; of several, columns tell both.
+ * What columns do not tell is the shape. */
+static void compare_shapes(const comparison *c)
+{
+    const mw_contract *a = c->before, *b = c->after;
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        const mw_contract_tensor *found = find_tensor(b->inputs, b->n_inputs, a->inputs[i].name);
+        if (found)
+            compare_shape(c, &a->inputs[i], found);
+    }
+}
+
+/* A sole input may be given as rows, which do not name it, where it has two dimensions at most. */
+static void compare_sole_input(const comparison *c)
+{
+    const mw_contract_tensor *a = c->before->inputs, *b = c->after->inputs;
+    enum { ROWS = 2 };
+    if (!mw_view_equal(a->name, b->name))
+        tell(c, "renamed", a->rank > ROWS, "input '%.*s' is called '%.*s'", SHOWN(a->name),
+             SHOWN(b->name));
+    if (!mw_view_equal(a->type, b->type))
+        tell(c, "retyped", !is_wider(a->type, b->type), "input '%.*s' was %.*s and is %.*s",
+             SHOWN(b->name), SHOWN(a->type), SHOWN(b->type));
+    compare_shape(c, a, b);
+}
+
+static void compare_outputs(const comparison *c)
+{
+    const mw_contract *a = c->before, *b = c->after;
+    size_t reached = 0;
+    for (size_t i = 0; i < a->n_answers; i++) {
+        char old[SHAPE_BYTES], new[SHAPE_BYTES];
+        const mw_contract_tensor *from = &a->answers[i];
+        const mw_contract_tensor *to = find_tensor(b->answers, b->n_answers, from->name);
+        if (!to)
+            tell(c, "outputs", true, "output '%.*s' (%s) is gone", SHOWN(from->name),
+                 tell_tensor(from, old));
+        else if (!mw_view_equal(from->type, to->type) || !fits(from, to, false))
+            tell(c, "outputs", true, "output '%.*s' was %s and is %s", SHOWN(from->name),
+                 tell_tensor(from, old), tell_tensor(to, new));
+        else if ((size_t)(to - b->answers) < reached)
+            tell(c, "outputs", true, "output '%.*s' stands elsewhere among the others",
+                 SHOWN(from->name));
+        if (to)
+            reached = (size_t)(to - b->answers);
+    }
+    for (size_t i = 0; i < b->n_answers; i++) {
+        char new[SHAPE_BYTES];
+        if (!find_tensor(a->answers, a->n_answers, b->answers[i].name))
+            tell(c, "outputs", true, "output '%.*s' (%s) is new", SHOWN(b->answers[i].name),
+                 tell_tensor(&b->answers[i], new));
+    }
+}
+
+/* Values that a row has in all inputs; 0: not known. */
+static size_t width_of(const mw_contract *c)
+{
+    size_t width = c->only_inputs ? 0 : c->n_columns;
+    for (size_t i = 0; c->only_inputs && i < c->n_inputs; i++) {
+        const mw_contract_tensor *t = &c->inputs[i];
+        size_t n = 1;
+        for (size_t k = 1; k < t->rank; k++)
+            n = t->dims && t->dims[k] > 0 && t->dims[k] <= INT32_MAX && n <= INT32_MAX
+                    ? n * (size_t)t->dims[k]
+                    : 0;
+        if (!t->dims || t->rank == 0 || n == 0)
+            return 0;
+        width += n;
+    }
+    return width;
+}
+
+/* One side tells columns, the other tensors that they stand in. */
+static void compare_widths(const comparison *c)
+{
+    size_t a = width_of(c->before), b = width_of(c->after);
+    if (a && b && a != b)
+        tell(c, "columns", true, "there were %zu columns and are %zu", a, b);
+}
+
+static void compare_inputs(comparison *c)
+{
+    const mw_contract *a = c->before, *b = c->after;
+    if (a->n_inputs == 1 && b->n_inputs == 1) {
+        compare_sole_input(c);
+    } else if (a->only_inputs != b->only_inputs) {
+        compare_widths(c);
+    } else if (a->named && b->named) {
+        compare_by_name(c);
+        compare_shapes(c);
+    } else {
+        if (a->named != b->named)
+            tell(c, "columns", a->named,
+                 a->named ? "columns had names and have none: requests by name fail"
+                          : "columns had no names and have");
+        compare_by_position(c);
+    }
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
 static void compare_answers(const comparison *c)
 {
     const mw_contract *a = c->before, *b = c->after;
+    if (a->n_answers && b->n_answers)
+        compare_outputs(c);
     if (a->n_outputs && b->n_outputs && a->n_outputs != b->n_outputs)
         tell(c, "outputs", true, "a prediction had %zu value%s and has %zu", a->n_outputs,
              a->n_outputs == 1 ? "" : "s", b->n_outputs);
@@ -293,15 +449,7 @@ mw_status mw_contract_compare(const mw_contract *before, const mw_contract *afte
                               mw_error *err)
 {
     comparison c = {before, after, see, user, false};
-    if (before->named && after->named) {
-        compare_by_name(&c);
-    } else {
-        if (before->named != after->named)
-            tell(&c, "columns", before->named,
-                 before->named ? "columns had names and have none: requests by name fail"
-                               : "columns had no names and have");
-        compare_by_position(&c);
-    }
+    compare_inputs(&c);
     compare_answers(&c);
     return c.no_memory ? mw_fail_memory(err, "two contracts") : MW_OK;
 }

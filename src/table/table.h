@@ -93,6 +93,13 @@ typedef struct mw_contract_column {
     size_t n_categories;
 } mw_contract_column;
 
+/* An input or output of a graph: clients may give and ask for it by name, in its shape. */
+typedef struct mw_contract_tensor {
+    mw_view name, type;  /* type: "float32" */
+    const int64_t *dims; /* 0 or less: any number; NULL: not known */
+    size_t rank;
+} mw_contract_tensor;
+
 /* What clients of a model rely on. */
 typedef struct mw_contract {
     const mw_contract_column *columns;
@@ -102,11 +109,15 @@ typedef struct mw_contract {
     mw_view answer;         /* "probabilities"; absent: not known */
     const mw_view *classes; /* in order; NULL: not known */
     size_t n_classes;
+    const mw_contract_tensor *inputs, *answers; /* NULL: it is no graph, or nothing is known */
+    size_t n_inputs, n_answers;
+    bool only_inputs; /* columns are the inputs, not what stands in them */
 } mw_contract;
 
 typedef struct mw_contract_change {
     const char *rule; /* "added", "removed", "renamed", "retyped", "required", "optional",
-                         "reordered", "categories", "columns", "outputs", "answer", "classes" */
+                         "reordered", "reshaped", "categories", "columns", "outputs", "answer",
+                         "classes" */
     bool breaks;      /* requests that were right fail now, or mean something else */
     char what[256];
 } mw_contract_change;

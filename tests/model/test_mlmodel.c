@@ -186,6 +186,37 @@ static void test_signature_tensor(void **state)
     mw_forest_free(forest);
 }
 
+#define TENSOR(shape) \
+    "{\"type\": \"tensor\", \"tensor-spec\": {\"dtype\": \"float32\", \"shape\": " shape "}}"
+
+/* A width is known where all sizes but the first are; several tensors have it together. */
+static void test_signature_tensors(void **state)
+{
+    (void)state;
+    static const char *const right[] = {
+        XGBOOST("xgboost.core.Booster") SIGNATURE("[" TENSOR("[-1, 1, 2]") "]"),
+        XGBOOST("xgboost.core.Booster") SIGNATURE("[" TENSOR("[-1, 1]") ", " TENSOR("[-1, 1]") "]"),
+        XGBOOST("xgboost.core.Booster") SIGNATURE("[" TENSOR("[-1, -1]") "]"),
+    };
+    static const char *const wrong[] = {
+        XGBOOST("xgboost.core.Booster") SIGNATURE("[" TENSOR("[-1, 2, 2]") "]"),
+        XGBOOST("xgboost.core.Booster") SIGNATURE("[" TENSOR("[-1, 1]") ", " TENSOR("[-1, 2]") "]"),
+        XGBOOST("xgboost.core.Booster")
+            SIGNATURE("[" TENSOR("[-1, 9007199254740992, 9007199254740992, 4]") "]"),
+    };
+    sample_xgb s = sample_xgb_plain();
+    put_xgb(&s);
+    for (size_t i = 0; i < MW_COUNT(right); i++)
+        mw_forest_free(load(right[i]));
+    for (size_t i = 0; i < MW_COUNT(wrong); i++) {
+        mw_error err;
+        mw_forest *forest;
+        put("MLmodel", mw_view_of(wrong[i]));
+        assert_int_equal(mw_forest_load(folder, &forest, &err), MW_BAD_DATA);
+        assert_non_null(strstr(err.what, "columns, the model 2 features"));
+    }
+}
+
 static void test_lightgbm_names_with_blanks(void **state)
 {
     (void)state;
@@ -293,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_signature_by_name),
         cmocka_unit_test(test_signature_names_an_unnamed_model),
         cmocka_unit_test(test_signature_tensor),
+        cmocka_unit_test(test_signature_tensors),
         cmocka_unit_test(test_lightgbm_names_with_blanks),
         cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_no_mlmodel),

@@ -378,11 +378,151 @@ static void test_looking(void **state)
     assert_int_equal(err.code, MW_E_STORE_NONE);
 }
 
+/* ---- graphs ---------------------------------------------------------------------------------- */
+
+/* An input or output: name, element type and sizes up to 0; -1: a size with a name. */
+static void put_tensor(mw_buf *out, uint32_t field, const char *name, uint64_t element,
+                       const int64_t *sizes)
+{
+    size_t info = mw_protobuf_begin(out, field);
+    mw_protobuf_put_text(out, 1, mw_view_of(name));
+    size_t type = mw_protobuf_begin(out, 2), tensor = mw_protobuf_begin(out, 1);
+    mw_protobuf_put_number(out, 1, element);
+    size_t shape = mw_protobuf_begin(out, 2);
+    for (; *sizes; sizes++) {
+        size_t dim = mw_protobuf_begin(out, 1);
+        if (*sizes > 0)
+            mw_protobuf_put_number(out, 1, (uint64_t)*sizes);
+        else
+            mw_protobuf_put_text(out, 2, MW_VIEW("N"));
+        mw_protobuf_end(out, dim);
+    }
+    mw_protobuf_end(out, shape);
+    mw_protobuf_end(out, tensor);
+    mw_protobuf_end(out, type);
+    mw_protobuf_end(out, info);
+}
+
+/* A graph of two inputs, of which one has a default, and behind a weight of `bytes`. */
+static void put_graph(mw_buf *out, size_t bytes)
+{
+    static const int64_t rows[] = {-1, 4, 0}, labels[] = {-1, 0};
+    mw_protobuf_put_number(out, 1, 3); /* ir_version */
+    size_t graph = mw_protobuf_begin(out, 7);
+    size_t weight = mw_protobuf_begin(out, 5);
+    mw_protobuf_put_text(out, 8, MW_VIEW("w"));
+    mw_protobuf_put_head(out, 9, bytes);
+    for (size_t i = 0; i < bytes; i++)
+        mw_buf_char(out, (char)0xff);
+    mw_protobuf_end(out, weight);
+    put_tensor(out, 11, "x", 1, rows);
+    put_tensor(out, 11, "w", 1, rows);
+    put_tensor(out, 12, "label", 7, labels);
+    size_t map = mw_protobuf_begin(out, 12); /* a ZipMap's */
+    mw_protobuf_put_text(out, 1, MW_VIEW("p"));
+    mw_buf_text(out, "\x12\x0e\x22\x0c\x0a\x0a\x2a\x08\x08\x07\x12\x04\x0a\x02\x08\x01");
+    mw_protobuf_end(out, map);
+    mw_protobuf_end(out, graph);
+    assert_false(out->failed);
+}
+
+static mw_status fetch(void *user, uint64_t begin, size_t size, mw_buf *out, mw_error *err)
+{
+    const mw_buf *file = user;
+    (void)err;
+    assert_true(begin + size <= file->size);
+    mw_buf_bytes(out, file->data + begin, size);
+    return MW_OK;
+}
+
+static mw_status read_graph(mw_buf *file, mw_passport *p, mw_error *err)
+{
+    memory = (record_memory){&arena, false};
+    return passport_read_onnx(fetch, file, file->size, &memory, p, err);
+}
+
+static void test_graphs(void **state)
+{
+    static const size_t weights[] = {0, 5, 70000, 3 << 20};
+    static const struct {
+        const char *name, *type;
+        bool is_output;
+    } wanted[] = {{"x", "tensor(float32)[-1,4]", false},
+                  {"label", "tensor(int64)[-1]", true},
+                  {"p", "sequence(map(int64,tensor(float32)))", true}};
+    mw_error err;
+    (void)state;
+    for (size_t k = 0; k < MW_COUNT(weights); k++) {
+        mw_passport p = {0};
+        mw_buf file;
+        mw_buf_init(&file, 4 * MW_MIB);
+        put_graph(&file, weights[k]);
+        assert_int_equal(read_graph(&file, &p, &err), MW_OK);
+        assert_int_equal(p.columns.count, MW_COUNT(wanted));
+        for (size_t i = 0; i < MW_COUNT(wanted); i++) {
+            const mw_passport_column *c = &p.columns.items[i];
+            assert_true(mw_view_is(c->name, wanted[i].name));
+            assert_true(mw_view_is(c->type, wanted[i].type));
+            assert_true(c->is_output == wanted[i].is_output && c->required);
+        }
+        mw_buf_done(&file);
+    }
+}
+
+/* What MLmodel tells counts; the graph adds the side that it does not tell. */
+static void test_graphs_beside_signatures(void **state)
+{
+    static const char text[] = "flavors: {onnx: {data: m.onnx}}\n"
+                               "signature: {inputs: '[{\"name\": \"age\", \"type\": \"long\"}]'}";
+    mw_error err;
+    mw_view path;
+    mw_passport p = {0};
+    mw_buf file;
+    (void)state;
+    memory = (record_memory){&arena, false};
+    assert_int_equal(passport_read_mlmodel(MW_VIEW(text), &memory, &p, &path, &err), MW_OK);
+    mw_buf_init(&file, MW_MIB);
+    put_graph(&file, 5);
+    assert_int_equal(read_graph(&file, &p, &err), MW_OK);
+    assert_int_equal(p.columns.count, 3);
+    assert_true(mw_view_is(p.columns.items[0].type, "long") && p.columns.items[1].is_output);
+    mw_buf_done(&file);
+}
+
+/* Cut at any byte it is refused, or tells what stands before; nothing of it stays then. */
+static void test_graphs_that_are_cut(void **state)
+{
+    mw_buf whole;
+    (void)state;
+    mw_buf_init(&whole, MW_MIB);
+    put_graph(&whole, 5);
+    for (size_t size = 0; size < whole.size; size++) {
+        mw_error err = {0};
+        mw_passport p = {0};
+        char *bytes = malloc(size ? size : 1);
+        assert_non_null(bytes);
+        memcpy(bytes, whole.data, size);
+        mw_buf cut = {.data = bytes, .size = size};
+        assert_int_equal(read_graph(&cut, &p, &err), MW_BAD_DATA);
+        assert_int_equal(p.columns.count, 0);
+        assert_true(mw_view_starts(mw_view_of(err.where), "graph: byte "));
+        free(bytes);
+    }
+    mw_buf_done(&whole);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_requirements), TEST(test_mlmodel),
-                                       TEST(test_declared),     TEST(test_files_that_are_none),
-                                       TEST(test_versions),     TEST(test_looking),
-                                       TEST(test_libraries),    TEST(test_findings)};
+    const struct CMUnitTest tests[] = {TEST(test_requirements),
+                                       TEST(test_mlmodel),
+                                       TEST(test_declared),
+                                       TEST(test_files_that_are_none),
+                                       TEST(test_versions),
+                                       TEST(test_looking),
+                                       TEST(test_libraries),
+                                       TEST(test_findings),
+                                       TEST(test_graphs),
+                                       TEST(test_graphs_that_are_cut),
+                                       TEST(test_graphs_beside_signatures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

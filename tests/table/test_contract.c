@@ -98,6 +98,89 @@ static void test_columns(void **state)
     }
 }
 
+/* "x:float32:-1,4 y:int64": without sizes the shape is not known. */
+static size_t tensors(const char *text, mw_contract_tensor *list, int64_t (*dims)[4])
+{
+    size_t n = 0;
+    for (mw_view rest = mw_view_of(text); rest.size > 0; n++) {
+        mw_view shape = mw_view_cut(&rest, ' ');
+        list[n] = (mw_contract_tensor){.name = mw_view_cut(&shape, ':')};
+        list[n].type = mw_view_cut(&shape, ':');
+        list[n].dims = shape.size > 0 ? dims[n] : NULL;
+        while (shape.size > 0)
+            dims[n][list[n].rank++] = strtol(mw_view_cut(&shape, ',').data, NULL, 10);
+    }
+    return n;
+}
+
+static mw_contract graph(const char *inputs, const char *outputs, mw_contract_tensor *list,
+                         int64_t (*dims)[4], mw_contract_column *columns)
+{
+    mw_contract c = {.inputs = list, .answers = list + 4, .columns = columns, .named = true};
+    c.n_inputs = tensors(inputs, list, dims);
+    c.n_answers = tensors(outputs, list + 4, dims + 4);
+    for (size_t i = 0; i < c.n_inputs; i++)
+        columns[i] = (mw_contract_column){.name = list[i].name, .type = list[i].type};
+    c.n_columns = c.n_inputs;
+    c.only_inputs = true;
+    return c;
+}
+
+static void test_tensors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before[2], *after[2], *told;
+    } cases[] = {
+        {{"x:float32:-1,4", "y:float32:-1,2"}, {"x:float32:-1,4", "y:float32:-1,2"}, ""},
+        {{"x:float32:-1,4", ""}, {"x:float32:-1,6", ""}, "reshaped!"},
+        {{"x:float32:1,4", ""}, {"x:float32:-1,4", ""}, "reshaped"},
+        {{"x:float32:-1,4", ""}, {"x:float32:1,4", ""}, "reshaped!"},
+        {{"x:float32:-1,4", ""}, {"x:float32:-1,2,2", ""}, "reshaped!"},
+        {{"x:float32:-1,4", ""}, {"x:float32", ""}, "reshaped"},
+        {{"x:float32:-1,4", ""}, {"x:float64:-1,4", ""}, "retyped"},
+        {{"x:float64:-1,4", ""}, {"x:float32:-1,4", ""}, "retyped!"},
+        {{"x:float32:-1,4", ""}, {"rows:float32:-1,4", ""}, "renamed"},
+        {{"x:float32:-1,3,8", ""}, {"image:float32:-1,3,8", ""}, "renamed!"},
+        {{"a:int64:-1 b:float32:-1,2", ""}, {"a:int64:-1 b:float32:-1,2", ""}, ""},
+        {{"a:int64:-1 b:float32:-1,2", ""}, {"a:int64:-1 b:float32:-1,3", ""}, "reshaped!"},
+        {{"a:int64:-1 b:float32:-1,2", ""}, {"a:int64:-1 c:float32:-1,2", ""}, "removed! added!"},
+        {{"a:int64:-1 b:float32:-1,2", ""}, {"b:float32:-1,2 a:int64:-1", ""}, "reordered!"},
+        {{"a:int64:-1", ""}, {"a:int64:-1 b:float32:-1,2", ""}, "added!"},
+        {{"", "y:float32:-1,2"}, {"", "y:float32:-1,3"}, "outputs!"},
+        {{"", "y:float32:-1,2"}, {"", "y:float32"}, ""}, /* what is not known is not claimed */
+        {{"", "y:float32:-1,2"}, {"", "y:float64:-1,2"}, "outputs!"},
+        {{"", "y:float32"}, {"", "z:float32"}, "outputs! outputs!"},
+        {{"", "y:float32"}, {"", "y:float32 z:float32"}, "outputs!"},
+        {{"", "y:float32 z:int64"}, {"", "z:int64 y:float32"}, "outputs!"},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_contract_tensor a[8], b[8];
+        mw_contract_column of_a[4], of_b[4];
+        int64_t dims_a[8][4], dims_b[8][4];
+        mw_contract before = graph(cases[i].before[0], cases[i].before[1], a, dims_a, of_a),
+                    after = graph(cases[i].after[0], cases[i].after[1], b, dims_b, of_b);
+        check(&before, &after, cases[i].told);
+    }
+}
+
+/* One side tells columns, the other the tensors that they stand in. */
+static void test_columns_beside_tensors(void **state)
+{
+    (void)state;
+    mw_contract_column columns[4], of_b[4];
+    mw_contract_tensor b[8];
+    int64_t dims[8][4];
+    mw_contract before = contract("a:float64 b:float64", columns, true);
+    mw_contract after = graph("x:float32:-1,2", "", b, dims, of_b);
+    check(&before, &after, "");
+    after = graph("x:float32:-1,3", "", b, dims, of_b);
+    check(&before, &after, "columns!");
+    check(&after, &before, "columns!");
+    after = graph("x:float32:-1,-1", "", b, dims, of_b);
+    check(&before, &after, "");
+}
+
 static void test_names_that_go_or_come(void **state)
 {
     (void)state;
@@ -154,9 +237,12 @@ static void test_answers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_renamed), cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_names_that_go_or_come), cmocka_unit_test(test_categories),
-        cmocka_unit_test(test_answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_renamed),
+                                       cmocka_unit_test(test_columns),
+                                       cmocka_unit_test(test_names_that_go_or_come),
+                                       cmocka_unit_test(test_categories),
+                                       cmocka_unit_test(test_answers),
+                                       cmocka_unit_test(test_tensors),
+                                       cmocka_unit_test(test_columns_beside_tensors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

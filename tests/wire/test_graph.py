@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tritonclient.http as triton
+from conftest import until
 from tritonclient.utils import InferenceServerException
 
 onnx = pytest.importorskip("onnx")
@@ -239,3 +240,73 @@ def test_config_names_the_runtime(serve, paths, tmp_path):
                       f'endpoints:\n  - name: image\n    model: {model}\n')
     server = serve("--config", config)
     assert server.get("/v2/models/image").json()["platform"] == "onnxruntime_onnx"
+
+
+# ---- signatures ---------------------------------------------------------------------------------
+
+def dense(width, values=2, name="x", element=T.FLOAT, answer="y"):
+    """sin(x W): not read natively."""
+    weights = np.full((width, values), .5, np.float32)
+    return graph([helper.make_node("Cast", [name], ["float"], to=T.FLOAT),
+                  helper.make_node("MatMul", ["float", "w"], ["sum"]),
+                  helper.make_node("Sin", ["sum"], [answer])],
+                 [(name, element, ["N", width])], [(answer, T.FLOAT, ["N", values])],
+                 [("w", weights)])
+
+
+SIGNED = [  # what is registered, what of it breaks clients of the first
+    (dense(4), ""), (dense(4), ""), (dense(4, element=T.DOUBLE), ""), (dense(4, name="rows"), ""),
+    (dense(6), "input 'x' was float32[-1,4] and is float32[-1,6]"),
+    (dense(4, element=T.INT64), "input 'x' was float32 and is int64"),
+    (dense(4, values=3), "output 'y' was float32[-1,2] and is float32[-1,3]"),
+    (dense(4, answer="score"), "output 'y' (float32[-1,2]) is gone"),
+]
+
+
+def test_signatures_are_the_graphs(serve, run, tmp_path):
+    """Known at the registration, and compared: by the tag, diff, a rollout, apply and requests."""
+    server = serve("--record", tmp_path / "record", MW_ONNXRUNTIME=CAPI)
+    here = ["--server", f"127.0.0.1:{server.port}"]
+    with_runtime = {"env": {"MW_ONNXRUNTIME": CAPI}}
+    for number, (model, breaks) in enumerate(SIGNED, 1):
+        path = tmp_path / f"{number}.onnx"
+        onnx.save(model, path)
+        alias = ["--alias", "champion"] if number == 1 else []
+        done = run("model", "register", "net", path, *alias, *here, **with_runtime)
+        assert done.returncode == 0, done.stderr
+        told = server.get("/api/2.0/mlflow/model-versions/get",
+                          params={"name": "net", "version": number}).json()["model_version"]
+        tags = {tag["key"]: tag["value"] for tag in told.get("tags", [])}
+        assert breaks in tags.get("millwright.contract", ""), number
+        assert bool(breaks) == ("millwright.contract" in tags), number
+    known = server.get("/mw/v1/lineage?id=net/5").json()
+    assert known["inputs"] == [{"name": "x", "type": "tensor(float32)[-1,6]", "required": True}]
+    assert known["outputs"][0]["type"] == "tensor(float32)[-1,2]"
+
+    def diff(number):
+        done = run("model", "diff", "net/1", f"net/{number}", "--format", "json", "--record",
+                   tmp_path / "record", **with_runtime)
+        return json.loads(done.stdout)
+    assert diff(5)["breaks"] and not diff(3)["breaks"]
+    contract = [d["after"] for d in diff(8)["differences"] if d["section"] == "contract"]
+    assert SIGNED[7][1] in contract, contract
+    document = tmp_path / "millwright.yaml"
+
+    def apply(version):
+        document.write_text("endpoints: [{name: net, model: models:/net@champion}]\n"
+                            f"rollouts: [{{endpoint: net, model: net/{version}, "
+                            "strategy: blue-green}]\n")
+        return run("apply", "-f", document, *here, **with_runtime)
+
+    def ask(width):
+        return server.post("/endpoints/net/invocations", json={"inputs": [[.5] * width]})
+    assert apply(1).returncode == 0
+    until(lambda: ask(4).status_code == 200)
+    wrong = ask(6)
+    assert wrong.status_code == 400 and "4" in wrong.text
+    for number in (5, 6, 7, 8):
+        refused = run("rollout", "start", "net", "--model", f"net/{number}", *here)
+        assert refused.returncode == 5 and "would break the clients" in refused.stderr, number
+    assert apply(5).returncode == 1
+    assert apply(3).returncode == 0
+    until(lambda: ask(4).headers.get("X-Millwright-Version") == "3")

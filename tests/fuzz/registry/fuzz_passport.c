@@ -22,6 +22,16 @@ static void check(const mw_passport *p)
             abort();
 }
 
+static mw_status fetch(void *user, uint64_t begin, size_t size, mw_buf *out, mw_error *err)
+{
+    const mw_view *file = user;
+    (void)err;
+    if (begin > file->size || size > file->size - begin)
+        abort();
+    mw_buf_bytes(out, file->data + begin, size);
+    return MW_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mw_error err;
@@ -39,6 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'e':
         (void)!passport_read_environment(text, &memory, &p, &err);
+        break;
+    case 'o': /* an ONNX file */
+        if (passport_read_onnx(fetch, &text, text.size, &memory, &p, &err) != MW_OK &&
+            err.what[0] == '\0')
+            abort();
         break;
     case 'x': { /* an example of columns that are there */
         static const char inputs[] =
