@@ -9,6 +9,9 @@
 
 #include "mlflow.h"
 
+/* Room for a MiB is made behind it, once, by the loop's thread. */
+enum { FIRST_PART_BYTES = 64 * 1024 };
+
 /* Not in the exchange's arena: it is dropped on the pool, when the exchange is over. */
 struct mlflow_upload {
     mw_job job;
@@ -127,7 +130,8 @@ mw_status mlflow_send_blob(mlflow_turn *turn, mw_view digest, uint64_t begin, ui
 mw_status mlflow_send_more(mlflow_turn *turn, mw_error *err)
 {
     mw_exchange *exchange = turn->exchange;
-    size_t size = turn->send_left < MW_PIECE_BYTES ? (size_t)turn->send_left : MW_PIECE_BYTES;
+    size_t room = turn->out->capacity > MW_PIECE_BYTES ? MW_PIECE_BYTES : FIRST_PART_BYTES;
+    size_t size = turn->send_left < room ? (size_t)turn->send_left : room;
     exchange->reply_goes_on = false;
     MW_TRY(mw_blobs_read(mw_registry_blobs(turn->registry), turn->digest, turn->send_begin, size,
                          turn->out, err));

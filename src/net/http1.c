@@ -352,11 +352,15 @@ static step next_piece(net_connection *connection)
     return move_body(connection) ? STEP_ON : refuse_large_body(connection);
 }
 
-/* The socket has taken a part of an answer: the next one. */
+/* The socket has taken a part of an answer: the next one. Its memory is of the loop's thread: each
+ * worker that made it anew would keep a MiB or two (malloc's arenas), however small the answer. */
 static step next_part(net_connection *connection)
 {
     net_exchange *exchange = state_of(connection)->exchange;
+    if (exchange->reply.capacity <= MW_PIECE_BYTES)
+        mw_buf_done(&exchange->reply);
     mw_buf_reset(&exchange->reply);
+    (void)mw_buf_reserve(&exchange->reply, MW_PIECE_BYTES); /* a handler sees that it failed */
     exchange->state = NET_EXCHANGE_OPEN;
     exchange->is_again = true;
     return dispatch(connection);

@@ -62,6 +62,17 @@ def test_memory_stays(serve, tmp_path):
     assert not left_over(tmp_path)
 
 
+def test_downloads_take_a_piece_each(serve, tmp_path):
+    """Whichever worker reads a part: none keeps memory of its own for it."""
+    server = serve("--record", tmp_path / "record", "--threads", 2)
+    whole = b"".join(pieces(12))
+    assert requests.put(server.url + FILES + "a", data=whole, timeout=60).text == "{}"
+    before = memory(server, "VmHWM")
+    for _ in range(16):
+        assert requests.get(server.url + FILES + "a", timeout=60).content == whole
+    assert memory(server, "VmHWM") < before + 6 * 1024
+
+
 def raw_put(server, name, length, more=""):
     connection = server.connect()
     connection.sendall(f"PUT {FILES}{name} HTTP/1.1\r\nHost: localhost\r\n"
