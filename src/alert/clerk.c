@@ -175,6 +175,7 @@ static void wait(mw_alerts *alerts)
 void *alerts_run_clerk(void *given)
 {
     mw_alerts *alerts = given;
+    mw_thread_give_way();
     pthread_mutex_lock(&alerts->lock);
     while (!alerts->is_ending) {
         mw_error err;

@@ -424,6 +424,7 @@ mw_status mw_alerts_look(mw_alerts *alerts, mw_error *err)
 static void *run(void *given)
 {
     mw_alerts *alerts = given;
+    mw_thread_give_way();
     pthread_mutex_lock(&alerts->lock);
     while (!alerts->is_ending) {
         mw_error err;

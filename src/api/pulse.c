@@ -57,6 +57,7 @@ static bool wait_for_second(api_pulse *pulse)
 static void *beat(void *given)
 {
     api_pulse *pulse = given;
+    mw_thread_give_way();
     while (!wait_for_second(pulse)) {
         int64_t now = mw_clock_wall_ms() / MS_PER_SECOND - 1;
         if (now <= atomic_load(&pulse->now))

@@ -1,8 +1,10 @@
 /* One way to start a thread. */
 #include "thread.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "banned.h"
 
@@ -20,6 +22,16 @@ int mw_thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *
         pthread_setname_np(*ret_thread, shown);
     }
     return failed;
+}
+
+/* The system's niceness is of a thread, not of the process, whatever POSIX says. */
+void mw_thread_give_way(void)
+{
+    enum { LESS = 10 };
+    errno = 0;
+    int nice = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0)
+        (void)setpriority(PRIO_PROCESS, 0, nice + LESS); /* the system cuts it at its most */
 }
 
 void mw_condition_init(pthread_cond_t *condition)

@@ -358,6 +358,7 @@ static void *go_on(void *given)
 {
     cli_watch_sharing *sharing = given;
     bool ends;
+    mw_thread_give_way();
     do {
         ends = wait_to_end(sharing);
         take_turn(sharing);

@@ -320,6 +320,7 @@ void *journal_keep(void *argument)
 {
     mw_journal *journal = argument;
     journal_keeper *keeper = &journal->keeper;
+    mw_thread_give_way();
     begin(journal);
     for (bool stop = false; !stop;) {
         summarize(journal);

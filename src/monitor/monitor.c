@@ -431,6 +431,7 @@ void mw_monitor_look(mw_monitor *monitor)
 static void *watch(void *argument)
 {
     mw_monitor *monitor = argument;
+    mw_thread_give_way();
     pthread_mutex_lock(&monitor->lock);
     while (!monitor->stop) {
         struct timespec until = mw_moment_in(1000);

@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/base.h"
@@ -62,12 +63,36 @@ static void test_pinned_clock_moves_no_wait(void **state)
     assert_true(ns_between(before, moment) >= 0);
 }
 
+static void *note_niceness(void *given)
+{
+    int *niceness = given;
+    niceness[0] = getpriority(PRIO_PROCESS, 0);
+    mw_thread_give_way();
+    niceness[1] = getpriority(PRIO_PROCESS, 0);
+    return NULL;
+}
+
+/* It alone: those that answer requests stay where they are. */
+static void test_one_gives_way(void **state)
+{
+    (void)state;
+    enum { MOST = 19 };
+    int ours = getpriority(PRIO_PROCESS, 0), niceness[2];
+    pthread_t thread;
+    assert_int_equal(mw_thread_start(&thread, "background", note_niceness, niceness), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(niceness[0], ours);
+    assert_true(niceness[1] > ours || ours == MOST);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), ours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moment_is_that_far),
         cmocka_unit_test(test_wait_lasts_to_its_moment),
         cmocka_unit_test(test_pinned_clock_moves_no_wait),
+        cmocka_unit_test(test_one_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
