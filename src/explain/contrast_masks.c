@@ -1,54 +1,11 @@
 /* Leaves too deep for tables: contrast_masks.h has the picture. */
-#include "contrast_masks.h"
+#include "masks_form.h"
 
 #include <stdlib.h>
 
 #include "base/banned.h"
 
-typedef struct edge {
-    uint32_t parent; /* edge above, counted in its tree from 1; 0 = the root */
-    uint32_t column; /* of ranks */
-    int16_t cut;     /* left where rank <= cut */
-    bool left;
-    uint8_t bit;
-} edge;
-
-typedef struct leaf {
-    uint32_t edge;               /* that leads to it, as parents count */
-    uint32_t d, n_sets, n_words; /* n_words: of a list's entry */
-    size_t first_list, first_set, first_feature, first_value;
-} leaf;
-
-typedef struct tree_part {
-    size_t tree, first_edge, end_edge, first_leaf, end_leaf;
-} tree_part;
-
-struct contrast_masks {
-    const mw_forest *forest;
-    mw_arena arena;
-    size_t n_ranks; /* columns */
-    edge *edges;
-    leaf *leaves;
-    tree_part *parts;
-    uint64_t *lists;
-    uint32_t *sets; /* features outside of Z */
-    uint8_t *sizes; /* how many those are */
-    double *shares; /* of rows that have it */
-    uint32_t *features;
-    double *values; /* of the leaf, for each margin of its tree, less the mean */
-    size_t n_edges, n_leaves, n_parts, n_lists, n_sets, n_features, n_values, edges_max;
-    double weights[MASKS_FEATURES_MAX + 1][MASKS_FEATURES_MAX + 1]; /* [p][q]; 0 where p is */
-};
-
 enum { WAYS_A_ROW = 4, BY_TABLES = 1, BY_MASKS = 2 }; /* the latter in `covered` */
-
-/* Without an instruction for it, which not every x86-64 has, the compiler calls a function. */
-static inline size_t bits_of(uint32_t set)
-{
-    set -= set >> 1 & 0x55555555;
-    set = (set & 0x33333333) + (set >> 2 & 0x33333333);
-    return ((set + (set >> 4)) & 0x0f0f0f0f) * UINT32_C(0x01010101) >> 24;
-}
 
 /* ---- a walk over what tables left ------------------------------------------------------------ */
 
@@ -60,11 +17,12 @@ typedef struct maker {
     contrast_masks *masks;
     bool writes; /* else it counts */
     size_t bytes, bytes_max;
-    size_t tree, root, first_edge;
+    size_t tree, root, first_edge, first_feature;
     int16_t *usual;     /* ranks of the background, (columns, rows) */
     uint32_t *disagree; /* (levels, rows of the background) */
     uint32_t features[MASKS_FEATURES_MAX];
     uint32_t *found, *found_rows; /* n_rows: of one leaf */
+    uint32_t *slot_of;            /* n_features: of this tree, or UINT32_MAX */
     uint32_t *ways;               /* WAYS_A_ROW * n_rows */
     size_t room;                  /* levels that `disagree` has */
 } maker;
@@ -120,11 +78,11 @@ static size_t n_lists_of(size_t d)
     return (d + MASKS_PART - 1) / MASKS_PART;
 }
 
-static void write_lists(const maker *m, const leaf *to)
+static void write_lists(const maker *m, const masks_leaf *to)
 {
     uint64_t *lists = m->masks->lists + to->first_list;
     for (size_t list = 0; list < n_lists_of(to->d); list++) {
-        for (uint32_t part = 0; part < 1u << MASKS_PART; part++, lists += to->n_words)
+        for (uint32_t part = 0; part < MASKS_ENTRIES; part++, lists += to->n_words)
             for (size_t set = 0; set < to->n_sets; set++) {
                 uint32_t outside = m->masks->sets[to->first_set + set] >> (list * MASKS_PART);
                 if ((outside & part) == 0)
@@ -133,25 +91,46 @@ static void write_lists(const maker *m, const leaf *to)
     }
 }
 
-static void write_sets(const maker *m, const leaf *to)
+/* By size; those of one size stay in order. */
+static void write_sets(const maker *m, masks_leaf *to)
 {
+    size_t next[MASKS_FEATURES_MAX + 2] = {0};
+    for (size_t set = 0; set < to->n_sets; set++)
+        next[masks_count(m->found[set]) + 1]++;
+    for (size_t size = 1; size < MW_COUNT(next); size++)
+        next[size] += next[size - 1];
     for (size_t set = 0; set < to->n_sets; set++) {
-        m->masks->sets[to->first_set + set] = m->found[set];
-        m->masks->sizes[to->first_set + set] = (uint8_t)bits_of(m->found[set]);
-        m->masks->shares[to->first_set + set] = m->found_rows[set] / (double)m->contrast->n_rows;
+        size_t size = masks_count(m->found[set]), place = to->first_set + next[size]++;
+        m->masks->sets[place] = m->found[set];
+        m->masks->sizes[place] = (uint8_t)size;
+        m->masks->shares[place] = (float)(m->found_rows[set] / (double)m->contrast->n_rows);
+        if (size == 0)
+            to->full = m->masks->shares[place];
     }
 }
 
-static void write_leaf(const maker *m, const leaf *to, size_t node)
+/* The place of a leaf's feature among its tree's. */
+static uint32_t slot_of(const maker *m, uint32_t feature)
+{
+    contrast_masks *masks = m->masks;
+    if (m->slot_of[feature] == UINT32_MAX) {
+        m->slot_of[feature] = (uint32_t)(masks->n_features - m->first_feature);
+        if (m->writes)
+            masks->features[masks->n_features] = feature;
+        masks->n_features++;
+    }
+    return m->slot_of[feature];
+}
+
+static void write_leaf(const maker *m, masks_leaf *to, size_t node)
 {
     contrast_masks *masks = m->masks;
     const mw_forest *forest = masks->forest;
-    memcpy(masks->features + to->first_feature, m->features, to->d * sizeof *m->features);
     size_t first = explain_first_output(forest, m->tree);
     for (size_t output = first; output < explain_end_output(forest, m->tree); output++)
         masks->values[to->first_value + output - first] =
-            predict_leaf(forest, m->tree, node, output) -
-            m->means[m->tree * forest->n_margins + output];
+            (float)(predict_leaf(forest, m->tree, node, output) -
+                    m->means[m->tree * forest->n_margins + output]);
     write_sets(m, to);
     write_lists(m, to);
 }
@@ -163,31 +142,37 @@ static void take_leaf(maker *m, size_t node, size_t level, size_t d, size_t at)
     if (m->writes && m->covered[node] != BY_MASKS)
         return; /* was not taken when it was counted */
     size_t n_sets = find_sets(m, level, d), n_words = (n_sets + 63) / 64;
-    size_t n_list_words = n_lists_of(d) * ((size_t)1 << MASKS_PART) * n_words;
+    size_t n_list_words = n_lists_of(d) * (size_t)MASKS_ENTRIES * n_words;
     size_t n_outputs =
         explain_end_output(masks->forest, m->tree) - explain_first_output(masks->forest, m->tree);
-    size_t bytes = n_list_words * sizeof(uint64_t) + n_sets * (sizeof(uint32_t) + sizeof(double));
+    size_t bytes = n_list_words * sizeof(uint64_t) + n_sets * (sizeof(uint32_t) + sizeof(float));
     if (!m->writes && bytes > m->bytes_max - m->bytes)
         return;
-    leaf to = {(uint32_t)at,   (uint32_t)d,   (uint32_t)n_sets,  (uint32_t)n_words,
-               masks->n_lists, masks->n_sets, masks->n_features, masks->n_values};
+    masks_leaf to = {(uint32_t)at,      (uint32_t)d,     (uint32_t)n_sets,
+                     (uint32_t)n_words, masks->n_lists,  masks->n_sets,
+                     masks->n_slots,    masks->n_values, 0};
+    for (size_t j = 0; j < d; j++) {
+        uint32_t slot = slot_of(m, m->features[j]);
+        if (m->writes)
+            masks->slots[to.first_slot + j] = slot;
+    }
     if (m->writes) {
-        masks->leaves[masks->n_leaves] = to;
         write_leaf(m, &to, node);
+        masks->leaves[masks->n_leaves] = to;
     }
     m->covered[node] = BY_MASKS;
     m->bytes += bytes;
     masks->n_leaves++;
     masks->n_lists += n_list_words;
     masks->n_sets += n_sets;
-    masks->n_features += d;
+    masks->n_slots += d;
     masks->n_values += n_outputs;
 }
 
 static void take_node(maker *m, size_t node, size_t level, size_t d, size_t at);
 
 /* Where the background stands below an edge. */
-static void carry_down(const maker *m, const edge *e, size_t level)
+static void carry_down(const maker *m, const masks_edge *e, size_t level)
 {
     size_t n_rows = m->contrast->n_rows;
     const int16_t *ranks = m->usual + e->column * n_rows;
@@ -208,8 +193,8 @@ static void take_child(maker *m, size_t node, bool left, size_t level, size_t d,
     if (bit == MASKS_FEATURES_MAX || level + 1 >= m->room)
         return; /* left to the pairs */
     m->features[bit] = feature;
-    edge e = {(uint32_t)at, m->ranks->node_column[node], m->ranks->node_cut[node], left,
-              (uint8_t)bit};
+    masks_edge e = {(uint32_t)at, m->ranks->node_column[node], m->ranks->node_cut[node], left,
+                    (uint8_t)bit};
     if (m->writes)
         masks->edges[masks->n_edges] = e;
     size_t own = ++masks->n_edges - m->first_edge;
@@ -235,8 +220,29 @@ static void take_node(maker *m, size_t node, size_t level, size_t d, size_t at)
 
 static void clear_counts(contrast_masks *masks)
 {
-    masks->n_edges = masks->n_leaves = masks->n_parts = masks->n_lists = masks->n_sets = 0;
-    masks->n_features = masks->n_values = 0;
+    masks->n_edges = masks->n_leaves = masks->n_trees = masks->n_lists = masks->n_sets = 0;
+    masks->n_slots = masks->n_features = masks->n_values = 0;
+}
+
+static void end_tree(maker *m, size_t first_leaf)
+{
+    contrast_masks *masks = m->masks;
+    size_t first_output = explain_first_output(masks->forest, m->tree);
+    masks_tree tree = {.tree = m->tree,
+                       .first_edge = m->first_edge,
+                       .end_edge = masks->n_edges,
+                       .first_leaf = first_leaf,
+                       .end_leaf = masks->n_leaves,
+                       .first_feature = m->first_feature,
+                       .n_slots = masks->n_features - m->first_feature,
+                       .first_output = first_output,
+                       .n_outputs = explain_end_output(masks->forest, m->tree) - first_output};
+    size_t n_edges = tree.end_edge - tree.first_edge, n_sums = tree.n_slots * tree.n_outputs;
+    masks->edges_max = n_edges > masks->edges_max ? n_edges : masks->edges_max;
+    masks->sums_max = n_sums > masks->sums_max ? n_sums : masks->sums_max;
+    if (m->writes)
+        masks->trees[masks->n_trees] = tree;
+    masks->n_trees++;
 }
 
 /* A tree without leaves of ours has no edges either. */
@@ -247,18 +253,14 @@ static void take_trees(maker *m)
     for (m->tree = 0; m->tree < masks->forest->n_trees; m->tree++) {
         m->root = masks->forest->tree_start[m->tree];
         m->first_edge = masks->n_edges;
+        m->first_feature = masks->n_features;
         size_t first_leaf = masks->n_leaves;
+        memset(m->slot_of, 0xff, masks->forest->n_features * sizeof *m->slot_of);
         take_node(m, m->root, 0, 0, 0);
-        if (masks->n_leaves == first_leaf) {
+        if (masks->n_leaves == first_leaf)
             masks->n_edges = m->first_edge;
-            continue;
-        }
-        if (m->writes)
-            masks->parts[masks->n_parts] =
-                (tree_part){m->tree, m->first_edge, masks->n_edges, first_leaf, masks->n_leaves};
-        masks->n_parts++;
-        size_t n_edges = masks->n_edges - m->first_edge;
-        masks->edges_max = n_edges > masks->edges_max ? n_edges : masks->edges_max;
+        else
+            end_tree(m, first_leaf);
     }
 }
 
@@ -267,15 +269,16 @@ static bool take_arrays(contrast_masks *masks)
     mw_arena *arena = &masks->arena;
     masks->edges = mw_arena_take_zeroed(arena, masks->n_edges + 1, sizeof *masks->edges);
     masks->leaves = mw_arena_take_zeroed(arena, masks->n_leaves + 1, sizeof *masks->leaves);
-    masks->parts = mw_arena_take_zeroed(arena, masks->n_parts + 1, sizeof *masks->parts);
+    masks->trees = mw_arena_take_zeroed(arena, masks->n_trees + 1, sizeof *masks->trees);
     masks->lists = mw_arena_take_zeroed(arena, masks->n_lists + 1, sizeof *masks->lists);
     masks->sets = mw_arena_take_zeroed(arena, masks->n_sets + 1, sizeof *masks->sets);
     masks->sizes = mw_arena_take_zeroed(arena, masks->n_sets + 1, sizeof *masks->sizes);
     masks->shares = mw_arena_take_zeroed(arena, masks->n_sets + 1, sizeof *masks->shares);
+    masks->slots = mw_arena_take_zeroed(arena, masks->n_slots + 1, sizeof *masks->slots);
     masks->features = mw_arena_take_zeroed(arena, masks->n_features + 1, sizeof *masks->features);
     masks->values = mw_arena_take_zeroed(arena, masks->n_values + 1, sizeof *masks->values);
-    return masks->edges && masks->leaves && masks->parts && masks->lists && masks->sets &&
-           masks->sizes && masks->shares && masks->features && masks->values;
+    return masks->edges && masks->leaves && masks->trees && masks->lists && masks->sets &&
+           masks->sizes && masks->shares && masks->slots && masks->features && masks->values;
 }
 
 /* As many levels as the limit allows; leaves below are left to the pairs. */
@@ -290,7 +293,8 @@ static bool take_room(maker *m)
     m->found = malloc(level_bytes);
     m->found_rows = malloc(level_bytes);
     m->ways = malloc(WAYS_A_ROW * level_bytes);
-    return m->usual && m->disagree && m->found && m->found_rows && m->ways;
+    m->slot_of = malloc((forest->n_features + 1) * sizeof *m->slot_of);
+    return m->usual && m->disagree && m->found && m->found_rows && m->ways && m->slot_of;
 }
 
 static mw_status make(maker *m, mw_error *err)
@@ -313,7 +317,9 @@ static void find_weights(contrast_masks *masks)
 {
     for (size_t p = 1; p <= MASKS_FEATURES_MAX; p++)
         for (size_t q = 0; q <= MASKS_FEATURES_MAX; q++)
-            masks->weights[p][q] = contrast_weight(p, q);
+            masks->weights[p][q] = (float)contrast_weight(p, q);
+    for (size_t q = 1; q <= MASKS_FEATURES_MAX; q++)
+        masks->inverse[q] = (float)(1 / (double)q);
 }
 
 mw_status masks_make(const mw_contrast *contrast, const explain_ranks *ranks, const double *means,
@@ -338,6 +344,7 @@ mw_status masks_make(const mw_contrast *contrast, const explain_ranks *ranks, co
     free(m.found);
     free(m.found_rows);
     free(m.ways);
+    free(m.slot_of);
     if (status != MW_OK) {
         masks_free(masks);
         return status;
@@ -366,103 +373,42 @@ size_t masks_n_edges(const contrast_masks *masks)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static size_t divide(const contrast_masks *masks, size_t n_rows, void *memory, int16_t **ret_ranks,
-                     uint32_t **ret_disagree)
+static size_t divide(const contrast_masks *masks, void *memory, masks_room *ret_room)
 {
+    const size_t line = MASKS_ROWS * sizeof(float);
     size_t used = 0;
-    *ret_ranks = explain_cut_off(memory, &used, n_rows * masks->n_ranks * sizeof(int16_t));
-    *ret_disagree = explain_cut_off(memory, &used, (masks->edges_max + 1) * sizeof(uint32_t));
+    ret_room->disagree = explain_cut_off(memory, &used, (masks->edges_max + 1) * line);
+    ret_room->sums = explain_cut_off(memory, &used, masks->sums_max * line);
+    ret_room->plus = explain_cut_off(memory, &used, MASKS_TOGETHER * line);
+    ret_room->row_ranks = explain_cut_off(memory, &used, masks->n_ranks * sizeof(int16_t));
     return used;
 }
 
-size_t masks_memory_bytes(const contrast_masks *masks, size_t n_rows)
+size_t masks_memory_bytes(const contrast_masks *masks)
 {
-    int16_t *ranks;
-    uint32_t *disagree;
-    return divide(masks, n_rows, NULL, &ranks, &disagree);
-}
-
-/* One Z: onto the features outside of it; returns what each of C pays. */
-static double add_set(const contrast_masks *masks, size_t set, size_t q, double *phi)
-{
-    double share = masks->shares[set];
-    size_t p = masks->sizes[set];
-    double plus = share * masks->weights[p][q];
-    for (uint32_t left = masks->sets[set]; left; left &= left - 1)
-        phi[__builtin_ctz(left)] += plus;
-    return share * masks->weights[q][p];
-}
-
-/* What a leaf of value 1 gives. false: nothing. */
-static bool weigh_leaf(const contrast_masks *masks, const leaf *of, uint32_t disagree, double *phi)
-{
-    enum { ENTRIES = 1 << MASKS_PART };
-    const uint64_t *lists = masks->lists + of->first_list;
-    size_t q = bits_of(disagree);
-    double paid = 0;
-    bool any = false;
-    for (size_t word = 0; word < of->n_words; word++) {
-        uint64_t alive = ~UINT64_C(0);
-        const uint64_t *list = lists + word;
-        for (uint32_t bits = disagree, at = 0; at < of->d; at += MASKS_PART, bits >>= MASKS_PART) {
-            alive &= list[(bits % ENTRIES) * of->n_words];
-            list += ENTRIES * (size_t)of->n_words;
-        }
-        for (; alive; alive &= alive - 1) {
-            size_t set = word * 64 + (size_t)__builtin_ctzll(alive);
-            paid += add_set(masks, of->first_set + set, q, phi);
-            any = true;
-        }
-    }
-    for (uint32_t left = disagree; any && left; left &= left - 1)
-        phi[__builtin_ctz(left)] -= paid;
-    return any;
-}
-
-static void add_leaf(const contrast_masks *masks, size_t tree, const leaf *of, uint32_t disagree,
-                     double *values)
-{
-    const mw_forest *forest = masks->forest;
-    const uint32_t *features = masks->features + of->first_feature;
-    const double *value = masks->values + of->first_value;
-    double phi[MASKS_FEATURES_MAX] = {0};
-    if (!weigh_leaf(masks, of, disagree, phi))
-        return;
-    for (size_t m = explain_first_output(forest, tree); m < explain_end_output(forest, tree);
-         m++, value++)
-        for (size_t j = 0; j < of->d; j++)
-            values[m * (forest->n_features + 1) + features[j]] += *value * phi[j];
-}
-
-static void add_tree(const contrast_masks *masks, const tree_part *part, const int16_t *ranks,
-                     uint32_t *disagree, double *values)
-{
-    const edge *edges = masks->edges + part->first_edge;
-    size_t n_edges = part->end_edge - part->first_edge;
-    disagree[0] = 0;
-    for (size_t i = 0; i < n_edges; i++) {
-        const edge *e = &edges[i];
-        disagree[i + 1] = disagree[e->parent] | (uint32_t)((ranks[e->column] <= e->cut) != e->left)
-                                                    << e->bit;
-    }
-    for (size_t i = part->first_leaf; i < part->end_leaf; i++)
-        add_leaf(masks, part->tree, &masks->leaves[i], disagree[masks->leaves[i].edge], values);
+    masks_room room;
+    return divide(masks, NULL, &room);
 }
 
 /* Trees outside, rows inside: what a tree needs is read once for the block. */
-void masks_add(const contrast_masks *masks, const int16_t *ranks, size_t stride,
-               const explain_block *block)
+void masks_add(const contrast_masks *masks, const explain_kernel *beside, const int16_t *ranks,
+               size_t stride, const explain_block *block)
 {
-    const mw_forest *forest = masks->forest;
-    size_t width = forest->n_margins * (forest->n_features + 1);
-    int16_t *of_rows;
-    uint32_t *disagree;
-    divide(masks, block->n_rows, block->memory, &of_rows, &disagree);
-    for (size_t r = 0; r < block->n_rows; r++)
-        for (size_t c = 0; c < masks->n_ranks; c++)
-            of_rows[r * masks->n_ranks + c] = ranks[c * stride + r];
-    for (size_t i = 0; i < masks->n_parts; i++)
-        for (size_t r = 0; r < block->n_rows; r++)
-            add_tree(masks, &masks->parts[i], of_rows + r * masks->n_ranks, disagree,
-                     block->values + r * width);
+    masks_pass *pass = masks_pass_plain;
+#if defined(__x86_64__) && !defined(MW_NO_VECTORS)
+    pass = beside == &explain_tables_v4   ? masks_pass_v4
+           : beside == &explain_tables_v3 ? masks_pass_v3
+                                          : pass;
+#else
+    (void)beside;
+#endif
+    masks_room room;
+    divide(masks, block->memory, &room);
+    size_t odd = block->n_rows % MASKS_ROWS;
+    size_t n_wide = block->n_rows - (odd < MASKS_ROWS_ALONE ? odd : 0);
+    for (size_t i = 0; i < masks->n_trees; i++) {
+        const masks_tree *tree = &masks->trees[i];
+        pass(masks, tree, ranks, stride, &room, block, 0, n_wide);
+        masks_pass_few(masks, tree, ranks, stride, &room, block, n_wide, block->n_rows);
+    }
 }

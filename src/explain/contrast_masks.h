@@ -10,10 +10,10 @@
  *                                                            and:  Z 0 . . 3 . . 6 ..
  *
  * What is left are a few Z, each of which adds to the features outside of it; together they take
- * from those of C. C itself is carried down the tree, one bit an edge.
+ * from those of C. C itself is carried down the tree, one bit an edge. Of many rows, 64 go through
+ * all Z of a leaf together (masks_kernel.h), which is quicker than to look for each row's own.
  *
- *     rows --> ranks --edges--> C of each leaf --lists--> the Z that hold it --> values (float64)
- */
+ *     rows --> ranks --edges--> C of each leaf --lists--> the Z that hold it --> sums --> values */
 #ifndef EXPLAIN_CONTRAST_MASKS_H
 #define EXPLAIN_CONTRAST_MASKS_H
 
@@ -35,10 +35,11 @@ MW_CHECKED mw_status masks_make(const mw_contrast *contrast, const explain_ranks
 void masks_free(contrast_masks *masks);
 size_t masks_bytes(const contrast_masks *masks);
 size_t masks_n_edges(const contrast_masks *masks);
-/* Memory of a block of so many rows. */
-size_t masks_memory_bytes(const contrast_masks *masks, size_t n_rows);
-/* Onto the block's values. ranks: (columns of ranks, stride), of the block's rows. */
-void masks_add(const contrast_masks *masks, const int16_t *ranks, size_t stride,
-               const explain_block *block);
+/* Memory of a block. */
+size_t masks_memory_bytes(const contrast_masks *masks);
+/* Onto the block's values, on the processor of the kernel that reads the tables. ranks: (columns
+ * of ranks, stride), of the block's rows; readable up to a multiple of 64 rows. */
+void masks_add(const contrast_masks *masks, const explain_kernel *beside, const int16_t *ranks,
+               size_t stride, const explain_block *block);
 
 #endif

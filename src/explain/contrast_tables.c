@@ -79,7 +79,7 @@ static mw_status fill(const mw_contrast *contrast, usual_layout *layout, mw_erro
     find_means(forest, layout->means);
     MW_TRY(masks_make(contrast, ranks, layout->means, MW_LIMIT_EXPLAINER_BYTES / 4, layout->covered,
                       &layout->masks, err));
-    layout->pairs_at += masks_memory_bytes(layout->masks, layout_block_rows(layout->tables));
+    layout->pairs_at += masks_memory_bytes(layout->masks);
     layout->n_left = count_left(forest, layout->covered);
     return MW_OK;
 }
@@ -142,7 +142,7 @@ static void explain(const mw_contrast *contrast, const explain_block *block)
     if (layout->masks) {
         size_t stride;
         const int16_t *ranks = layout_ranks_of(layout->tables, block, &stride);
-        masks_add(layout->masks, ranks, stride, &rest);
+        masks_add(layout->masks, layout->kernel, ranks, stride, &rest);
     }
     rest.memory = (char *)block->memory + layout->pairs_at;
     if (layout->n_left > 0)

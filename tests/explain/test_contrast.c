@@ -139,6 +139,99 @@ static void test_tables(void **state)
     }
 }
 
+/* ---- leaves too deep for tables -------------------------------------------------------------- */
+
+static const forest_wish deep[] = {
+    {.name = "lopsided",
+     .n_trees = 4,
+     .n_features = 20,
+     .n_margins = 1,
+     .depth_max = 20,
+     .lopsided = 0.8},
+    {.name = "deep vectors",
+     .n_trees = 3,
+     .n_features = 26,
+     .n_margins = 3,
+     .depth_max = 18,
+     .lopsided = 0.7,
+     .vector_leaves = true},
+    {.name = "deep classes",
+     .lightgbm = true,
+     .n_trees = 4,
+     .n_features = 17,
+     .n_margins = 2,
+     .depth_max = 13,
+     .stop = 0.3},
+};
+
+/* Pieces of n_first rows, then of 8, 1, 71, .. */
+static double *values_in_pieces(const mw_contrast *contrast, const mw_matrix *rows, size_t n_first)
+{
+    static const size_t sizes[] = {8, 1, 71, 3};
+    size_t width = mw_contrast_values(contrast), at = 0;
+    double *values = malloc(rows->n_rows * width * sizeof *values);
+    mw_scratch *scratch;
+    assert_int_equal(mw_scratch_new(&scratch, NULL), MW_OK);
+    for (size_t i = 0, n = n_first; at < rows->n_rows; n = sizes[i++ % MW_COUNT(sizes)]) {
+        n = n < rows->n_rows - at ? n : rows->n_rows - at;
+        mw_matrix some =
+            as_matrix((const double *)rows->data + at * rows->n_columns, n, rows->n_columns);
+        assert_int_equal(mw_contrast_batch(contrast, &some, scratch, values + at * width, NULL),
+                         MW_OK);
+        at += n;
+    }
+    mw_scratch_free(scratch);
+    return values;
+}
+
+/* The same bits from every kernel that reads tables, and from pieces of any size. */
+static void check_kernels(const forest_wish *wish, const mw_forest *forest, const mw_matrix *rows,
+                          const mw_matrix *background)
+{
+    double *first = NULL;
+    for (size_t k = 0; k + 1 < explain_n_kernels; k++) { /* the last is the specification */
+        if (!explain_kernels[k]->runs_here())
+            continue;
+        setenv("MW_CPU", explain_kernels[k]->name, 1);
+        mw_contrast *contrast = contrast_with(forest, background, 0, &contrast_tables);
+        unsetenv("MW_CPU");
+        double *whole = values_of(contrast, rows);
+        double *pieces = values_in_pieces(contrast, rows, 5 + 64 * k);
+        size_t bytes = rows->n_rows * mw_contrast_values(contrast) * sizeof *whole;
+        if (memcmp(whole, pieces, bytes) != 0 || (first && memcmp(whole, first, bytes) != 0))
+            fail_msg("%s, %zu background rows: '%s' gives other bits", wish->name,
+                     background->n_rows, explain_kernels[k]->name);
+        if (!first)
+            check_sums(wish->name, forest, rows, whole);
+        free(pieces);
+        free(first);
+        first = whole;
+        mw_contrast_free(contrast);
+    }
+    free(first);
+}
+
+static void test_deep_leaves(void **state)
+{
+    enum { N_ROWS = 150, N_USUAL = 400 }; /* more than what is added up together */
+    static const size_t n_usual[] = {60, N_USUAL};
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(deep); i++) {
+        mw_forest *forest = random_forest(&deep[i], i + 5);
+        chance from = {i + 3};
+        double *data = random_rows(N_ROWS, forest->n_features, &from);
+        double *usual = random_rows(N_USUAL, forest->n_features, &from);
+        mw_matrix rows = as_matrix(data, N_ROWS, forest->n_features);
+        for (size_t n = 0; n < MW_COUNT(n_usual); n++) {
+            mw_matrix background = as_matrix(usual, n_usual[n], forest->n_features);
+            check_kernels(&deep[i], forest, &rows, &background);
+        }
+        free(usual);
+        free(data);
+        random_forest_free(forest);
+    }
+}
+
 /* ---- scales ---------------------------------------------------------------------------------- */
 
 /* A pair's values are the margin's, times one number for all; so a background of one row gives the
@@ -293,9 +386,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_definition),    cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_probability),   cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_split_of_rows), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_definition),  cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_deep_leaves), cmocka_unit_test(test_probability),
+        cmocka_unit_test(test_linear),      cmocka_unit_test(test_split_of_rows),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

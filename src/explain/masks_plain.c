@@ -1,0 +1,5 @@
+/* Any processor: registers of 4 rows, which SSE2 and NEON have. */
+#define LANES 4
+#define TARGET
+#define PASS masks_pass_plain
+#include "masks_kernel.h"
