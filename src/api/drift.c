@@ -24,6 +24,7 @@ typedef struct drift_page {
     const struct joint_metric *joint;
     size_t n_endpoints;
     int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
+    mw_watch_scope scope;
 } drift_page;
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -99,11 +100,28 @@ static void write_reference(const mw_watch_report *r, mw_buf *out)
                   (unsigned long long)r->reference_rows, (unsigned long long)r->learn_rows);
 }
 
-/* Of a record that several servers share: their counts are in the rows and distances. */
-static void write_servers(const mw_watch_report *r, mw_buf *out)
+/* Of a record that several servers share: their counts are in the rows and distances, where these
+ * are not of this server alone. Others that told nothing for long have theirs in it, too. */
+static void write_servers(const drift_page *page, const mw_endpoint_info *info)
 {
-    if (r->n_servers + r->n_apart > 1)
+    mw_buf *out = page->out;
+    mw_watch_server others[MW_WATCH_SERVERS];
+    const mw_watch_report *r = &page->report;
+    bool is_alone = page->scope == MW_WATCH_OF_THIS;
+    size_t n = mw_monitor_servers(page->monitor, info->name, info->version, others);
+    if (r->n_servers + r->n_apart > 1 || n > 0)
         mw_buf_format(out, ",\"servers\":%zu,\"servers_apart\":%zu", r->n_servers, r->n_apart);
+    if (n > 0 || is_alone)
+        mw_buf_format(out, ",\"scope\":\"%s\"", is_alone ? "server" : "all");
+    for (size_t i = 0; i < n; i++) {
+        mw_buf_text(out, i ? ",{\"server\":" : ",\"others\":[{\"server\":");
+        mw_json_write_text(out, mw_view_of(others[i].name));
+        mw_buf_format(out, ",\"rows\":%llu", (unsigned long long)others[i].rows);
+        write_number(out, "as_of", others[i].as_of);
+        mw_buf_format(out, ",\"lately\":%s,\"apart\":%s}", others[i].is_lately ? "true" : "false",
+                      others[i].is_apart ? "true" : "false");
+    }
+    mw_buf_text(out, n > 0 ? "]" : "");
 }
 
 static void write_joint(const drift_page *page, const mw_endpoint_info *info)
@@ -130,6 +148,9 @@ static void write_joint(const drift_page *page, const mw_endpoint_info *info)
 
 static bool look(drift_page *page, const mw_endpoint_info *info)
 {
+    if (page->scope == MW_WATCH_OF_THIS)
+        return mw_monitor_alone(page->monitor, info->name, info->version, (double)page->seconds,
+                                &page->report, page->columns, COLUMNS_MAX);
     if (page->seconds == 0)
         return mw_monitor_report(page->monitor, info->name, info->version, &page->report,
                                  page->columns, COLUMNS_MAX);
@@ -153,7 +174,7 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
                   r->n_drifted ? "true" : "false", r->n_drifted, (unsigned long long)r->rows,
                   (unsigned long long)r->window_rows);
     write_number(out, "window_seconds", r->window_seconds);
-    write_servers(r, out);
+    write_servers(page, info);
     mw_buf_format(out, ",\"anomalies\":{\"scored\":%llu,\"found\":%llu",
                   (unsigned long long)r->scored_rows, (unsigned long long)r->anomalous_rows);
     write_number(out, "threshold", r->anomaly_threshold);
@@ -190,7 +211,8 @@ void api_look_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
     mw_error err;
     one_endpoint one = {
         .page = {.out = exchange->reply, .monitor = api_monitor(api), .journal = api_journal(api)}};
-    if (api_query_window(exchange, 0, &one.page.seconds, &err) != MW_OK) {
+    if (api_query_window(exchange, 0, &one.page.seconds, &err) != MW_OK ||
+        api_query_scope(exchange, &one.page.scope, &err) != MW_OK) {
         api_answer_error(exchange, &err);
         return;
     }
@@ -211,7 +233,8 @@ void api_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
     mw_error err;
     drift_page page = {
         .out = exchange->reply, .monitor = api_monitor(api), .journal = api_journal(api)};
-    if (api_query_window(exchange, 0, &page.seconds, &err) != MW_OK) {
+    if (api_query_window(exchange, 0, &page.seconds, &err) != MW_OK ||
+        api_query_scope(exchange, &page.scope, &err) != MW_OK) {
         api_answer_error(exchange, &err);
         return;
     }

@@ -27,5 +27,8 @@ void api_write_stream(const mw_watch_stream *stream, mw_buf *out);
 /* "window=24h", in seconds. Fails: MW_BAD_ARGUMENT (MW3526). */
 MW_CHECKED mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_seconds,
                                       mw_error *err);
+/* "scope=server": what this server alone has counted. Fails: MW_BAD_ARGUMENT (MW3526). */
+MW_CHECKED mw_status api_query_scope(mw_exchange *exchange, mw_watch_scope *ret_scope,
+                                     mw_error *err);
 
 #endif

@@ -42,6 +42,15 @@ mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_se
     return fail_question("window", text, "15m, 1h, 6h, 24h, 7d or 30d", err);
 }
 
+mw_status api_query_scope(mw_exchange *exchange, mw_watch_scope *ret_scope, mw_error *err)
+{
+    mw_view text = api_query(exchange, "scope");
+    *ret_scope = mw_view_is(text, "server") ? MW_WATCH_OF_THIS : MW_WATCH_OF_ALL;
+    if (!text.data || *ret_scope == MW_WATCH_OF_THIS || mw_view_is(text, "all"))
+        return MW_OK;
+    return fail_question("scope", text, "server or all", err);
+}
+
 static const char *const measures[] = {"psi", "missing", "outside"}; /* mw_watch_measure */
 
 static mw_status read_measure(mw_exchange *exchange, mw_watch_measure *ret, mw_error *err)

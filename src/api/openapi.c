@@ -61,6 +61,12 @@ static void write_answer_content(mw_buf *out, api_answer answer)
     case API_ANSWER_EMPTY:
         mw_buf_text(out, "\"application/json\": {}");
         break;
+    case API_ANSWER_DRIFT:
+        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Drift\"}");
+        break;
+    case API_ANSWER_DRIFTS:
+        write_content(out, "application/json", "{\"$ref\": \"#/components/schemas/Drifts\"}");
+        break;
     case API_ANSWER_OBJECT:
     case API_ANSWER_MADE:
         write_content(out, "application/json", object);
@@ -169,6 +175,12 @@ static bool names_part(const char *path, const char *part)
     return brace && strncmp(brace + 1, part, strlen(part)) == 0 && brace[1 + strlen(part)] == '}';
 }
 
+static const char of_drift[] =
+    "{\"name\": \"window\", \"in\": \"query\", \"description\": \"of the distances\", \"schema\": "
+    "{\"enum\": [\"15m\", \"1h\", \"6h\", \"24h\", \"1d\", \"7d\", \"30d\"]}}, {\"name\": "
+    "\"scope\", \"in\": \"query\", \"description\": \"what this server alone has counted, or all "
+    "servers of the record\", \"schema\": {\"enum\": [\"all\", \"server\"]}}";
+
 static void write_parameters(mw_buf *out, const api_route *route, const mw_endpoint_info *model)
 {
     static const char *const texts[] = {"id", "rest"}; /* parts that are any text */
@@ -186,6 +198,8 @@ static void write_parameters(mw_buf *out, const api_route *route, const mw_endpo
                       "\"schema\": {\"type\": \"string\", \"enum\": [\"%u\"]}}",
                       model ? model->version : 1);
     write_explain_parameters(out, route, by_version);
+    if (route->answer == API_ANSWER_DRIFT || route->answer == API_ANSWER_DRIFTS)
+        mw_buf_text(out, of_drift);
     mw_buf_text(out, "], ");
 }
 
@@ -283,6 +297,29 @@ static void write_server_routes(openapi_page *page)
 
 static const char components[] =
     "\"components\": {\"schemas\": {"
+    "\"Drift\": {\"type\": \"object\", \"required\": [\"state\", \"features\"], \"properties\": "
+    "{\"endpoint\": {\"type\": \"string\"}, \"version\": {\"type\": \"integer\", \"minimum\": 0}, "
+    "\"state\": {\"enum\": [\"off\", \"learning\", \"watching\"]}, \"drifted\": {\"type\": "
+    "\"boolean\"}, \"n_drifted\": {\"type\": \"integer\", \"minimum\": 0}, \"rows\": {\"type\": "
+    "\"integer\", \"minimum\": 0}, \"window_rows\": {\"type\": \"integer\", \"minimum\": 0}, "
+    "\"window_seconds\": {\"type\": [\"number\", \"null\"]}, \"scope\": {\"enum\": [\"all\", "
+    "\"server\"], \"description\": \"whose rows\"}, \"servers\": {\"type\": \"integer\", "
+    "\"minimum\": 0, \"description\": \"that count by the same reference, with rows in the last "
+    "three minutes\"}, \"servers_apart\": {\"type\": \"integer\", \"minimum\": 0, "
+    "\"description\": \"that count by another reference; left out\"}, \"others\": {\"type\": "
+    "\"array\", \"items\": {\"type\": \"object\", \"required\": [\"server\", \"rows\", \"as_of\", "
+    "\"lately\", \"apart\"], \"properties\": {\"server\": {\"type\": \"string\"}, \"rows\": "
+    "{\"type\": \"integer\", \"minimum\": 0, \"description\": \"of the days that are kept\"}, "
+    "\"as_of\": {\"type\": \"number\", \"description\": \"when it told last, seconds since "
+    "1970\"}, \"lately\": {\"type\": \"boolean\"}, \"apart\": {\"type\": \"boolean\"}}}}, "
+    "\"features\": {\"type\": \"array\", \"items\": {\"type\": \"object\", \"required\": "
+    "[\"feature\", \"kind\", \"drifted\"], \"properties\": {\"feature\": {\"type\": \"string\"}, "
+    "\"kind\": {\"enum\": [\"input\", \"output\"]}, \"drifted\": {\"type\": \"boolean\"}, "
+    "\"psi\": {\"type\": [\"number\", \"null\"]}, \"psi_since\": {\"type\": [\"number\", "
+    "\"null\"]}, \"log_e_value\": {\"type\": [\"number\", \"null\"]}}}}}}, \"Drifts\": {\"type\": "
+    "\"object\", \"required\": [\"watching\", \"endpoints\"], \"properties\": {\"watching\": "
+    "{\"type\": \"boolean\"}, \"endpoints\": {\"type\": \"array\", \"items\": {\"$ref\": "
+    "\"#/components/schemas/Drift\"}}}}, "
     "\"Error\": {\"type\": \"object\", \"required\": [\"error\"], \"properties\": {\"error\": "
     "{\"type\": \"string\"}}}, "
     "\"Problem\": {\"type\": \"object\", \"required\": [\"status\", \"detail\", \"code\"], "

@@ -34,6 +34,8 @@ typedef enum api_answer {
     API_ANSWER_EXPLANATIONS, /* {"predictions": [...], "explanations": [...]} */
     API_ANSWER_INFER,
     API_ANSWER_OBJECT, /* a JSON object */
+    API_ANSWER_DRIFT,  /* of one endpoint */
+    API_ANSWER_DRIFTS, /* {"endpoints": [...]} */
     API_ANSWER_MODELS, /* {"models": [names]} */
     API_ANSWER_ARRAY,  /* a JSON array */
     API_ANSWER_EMPTY,

@@ -251,21 +251,37 @@ static mw_status hear_server(mw_record *record, const turn *t, const mw_sharing_
     return MW_OK;
 }
 
+/* One that counts by an older reference no more is not told of. */
+static size_t name_server(const mw_sharing_server *from, bool is_late, mw_watch_server *ret)
+{
+    if (is_late && from->is_apart)
+        return 0;
+    *ret = (mw_watch_server){.rows = from->rows,
+                             .as_of = (double)from->told / 1e3,
+                             .is_apart = from->is_apart,
+                             .is_lately = !is_late};
+    snprintf(ret->name, sizeof ret->name, "%.*s", MW_VIEW_ARG(from->server));
+    return 1;
+}
+
 static mw_status hear(mw_record *record, void *given, mw_error *err)
 {
     turn *t = given;
     mw_sharing_servers servers;
-    size_t n_others = 0, n_apart = 0;
+    mw_watch_server named[MW_WATCH_SERVERS];
+    size_t n_others = 0, n_apart = 0, n_named = 0;
     MW_TRY(mw_record_sharing_servers(record, &t->watch, &servers, err));
     for (size_t i = 0; i < servers.count; i++) {
         const mw_sharing_server *server = &servers.items[i];
         bool is_late = mw_clock_wall_ms() - server->told > LATELY_MS;
         n_others += !is_late && !server->is_apart;
         n_apart += !is_late && server->is_apart;
+        if (n_named < MW_WATCH_SERVERS)
+            n_named += name_server(server, is_late, &named[n_named]);
         if (!server->is_apart)
             MW_TRY(hear_server(record, t, server, err));
     }
-    mw_monitor_note_servers(t->sharing->monitor, t->shared, n_others, n_apart);
+    mw_monitor_note_servers(t->sharing->monitor, t->shared, named, n_named, n_others, n_apart);
     return MW_OK;
 }
 

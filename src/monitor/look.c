@@ -156,13 +156,14 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 /* The buckets of minutes that a change may have begun in. */
 typedef struct ring {
+    mw_watch_scope scope;
     uint64_t now, first, n; /* first: when watching began; n: starts, from now back */
     uint64_t bucket_ns;
 } ring;
 
-static ring ring_of(const watch_version *version)
+static ring ring_of(const watch_version *version, mw_watch_scope scope)
 {
-    ring r = {.bucket_ns = version->history.bucket_ns};
+    ring r = {.scope = scope, .bucket_ns = version->history.bucket_ns};
     r.now = version->latest_ns / r.bucket_ns;
     r.first = version->first_ns / r.bucket_ns;
     r.n = r.now - r.first + 1 < WATCH_STARTS ? r.now - r.first + 1 : WATCH_STARTS;
@@ -192,7 +193,7 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
         return;
     }
     for (uint64_t back = 0; back < r->n; back++) {
-        watch_add_counts(version, WATCH_MINUTES, r->now - back, c, counts);
+        watch_add_counts(version, r->scope, WATCH_MINUTES, r->now - back, c, counts);
         uint64_t begin_ns = later((r->now - back) * r->bucket_ns, version->first_ns);
         watch_take(found, column, counts, r->now - back - r->first,
                    seconds_between(begin_ns, version->latest_ns));
@@ -202,7 +203,8 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
         return;
     for (size_t i = 0; i < WATCH_BINS; i++)
         counts[i] = (double)version->whole[c * WATCH_BINS + i];
-    watch_add_days_of_others(version, c, counts);
+    if (r->scope == MW_WATCH_OF_ALL)
+        watch_add_days_of_others(version, c, counts);
     watch_take(found, column, counts, 0, seconds_between(version->first_ns, version->latest_ns));
 }
 
@@ -210,7 +212,7 @@ static void judge(const watch_version *version, size_t c, const ring *r, mw_watc
 static size_t believe(mw_watched *found, size_t n, double alpha)
 {
     size_t n_drifted = 0;
-    double *log_e = malloc((n + 1) * sizeof *log_e);
+    double *log_e = calloc(n + 1, sizeof *log_e);
     bool *rejected = malloc(n + 1);
     bool done = log_e && rejected;
     for (size_t c = 0; done && c < n; c++)
@@ -230,12 +232,14 @@ static void tell_whole(const watch_version *version, const ring *r, mw_watch_rep
     const watch_column *columns = atomic_load(&version->columns);
     report->state = MW_WATCH_WATCHING;
     report->own_rows = version->whole_rows;
-    report->rows = version->whole_rows + watch_rows_of_others(version);
+    report->rows = version->whole_rows;
+    if (r->scope == MW_WATCH_OF_ALL)
+        report->rows += watch_rows_of_others(version);
     report->n_servers = 1 + version->n_others;
     report->n_apart = version->n_apart;
     report->window_rows = 0;
     for (uint64_t back = 0; back < r->n; back++)
-        report->window_rows += watch_rows_in(version, WATCH_MINUTES, r->now - back);
+        report->window_rows += watch_rows_in(version, r->scope, WATCH_MINUTES, r->now - back);
     uint64_t begin_ns = later((r->now - r->n + 1) * r->bucket_ns, version->first_ns);
     report->window_seconds = seconds_between(begin_ns, version->latest_ns);
     report->watched_since = (double)version->first_ns / 1e9;
@@ -287,7 +291,7 @@ static void publish(watch_version *version, double alpha)
     mw_watch_report report = version->report;
     pthread_mutex_unlock(&version->lock);
     mw_watched *found = malloc((version->n_columns + 1) * sizeof *found);
-    ring r = ring_of(version);
+    ring r = ring_of(version, MW_WATCH_OF_ALL);
     if (!found)
         return; /* the last findings stay until there is memory */
     tell_whole(version, &r, &report);
@@ -308,6 +312,19 @@ static void publish(watch_version *version, double alpha)
     memcpy(version->found, found, version->n_columns * sizeof *found);
     pthread_mutex_unlock(&version->lock);
     free(found);
+}
+
+void watch_judge_alone(const watch_version *version, double alpha, mw_watch_report *report,
+                       mw_watched *found)
+{
+    ring r = ring_of(version, MW_WATCH_OF_THIS);
+    tell_whole(version, &r, report);
+    for (size_t c = 0; c < version->n_columns; c++)
+        judge(version, c, &r, &found[c]);
+    report->n_drifted = believe(found, version->n_columns, alpha);
+    if (report->is_inactive)
+        let_rest(report, found, version->n_columns);
+    report->stream.n_stuck = tell_stuck(version, found);
 }
 
 /* The first rows go on being gathered for the forest where a history has brought the references. */
@@ -395,7 +412,9 @@ void watch_tell_stream(watch_version *version)
 /* A clock that was set back waits in the bucket that it has reached. */
 void watch_look(watch_version *version, uint64_t now_ns, double alpha)
 {
+    pthread_mutex_lock(&version->lock);
     version->latest_ns = later(now_ns, version->latest_ns);
+    pthread_mutex_unlock(&version->lock);
     if (version->last_ns == 0)
         version->last_ns = version->latest_ns;
     watch_learn(version, version->latest_ns);

@@ -580,7 +580,7 @@ void mw_monitor_each_shared(mw_monitor *monitor,
     size_t n = monitor->n_versions;
     pthread_mutex_unlock(&monitor->lock);
     for (size_t i = 0; i < n; i++) { /* versions are only ever added */
-        const watch_version *version = monitor->versions[i];
+        watch_version *version = monitor->versions[i];
         pthread_mutex_lock(&monitor->describing);
         bool is_shared = version->identity && !version->is_succeeded && version->latest_ns > 0;
         mw_watch_shared shared = {.endpoint = version->endpoint, .version = version->version};
@@ -685,10 +685,25 @@ mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int sp
     return status;
 }
 
-void mw_monitor_note_servers(mw_monitor *monitor, const mw_watch_shared *of, size_t n_others,
+/* Without memory they are counted, not named. */
+static void keep_servers(watch_version *version, const mw_watch_server *servers, size_t n)
+{
+    pthread_mutex_lock(&version->lock);
+    if (n > 0 && !version->servers)
+        version->servers = calloc(MW_WATCH_SERVERS, sizeof *version->servers);
+    version->n_servers = version->servers ? n : 0;
+    if (version->n_servers > 0)
+        memcpy(version->servers, servers, n * sizeof *servers);
+    pthread_mutex_unlock(&version->lock);
+}
+
+void mw_monitor_note_servers(mw_monitor *monitor, const mw_watch_shared *of,
+                             const mw_watch_server *servers, size_t n, size_t n_others,
                              size_t n_apart)
 {
     watch_version *version = hold(monitor, of);
+    if (version)
+        keep_servers(version, servers, n < MW_WATCH_SERVERS ? n : MW_WATCH_SERVERS);
     if (version && (version->n_others != n_others || version->n_apart != n_apart)) {
         version->n_others = n_others;
         version->n_apart = n_apart;
@@ -733,9 +748,37 @@ bool mw_monitor_window(mw_monitor *monitor, const char *endpoint, unsigned numbe
         return false;
     watch_version *version = find_locked(monitor, endpoint, number);
     if (ret_report->state == MW_WATCH_WATCHING)
-        watch_window(version, seconds, ret_report, ret_columns, columns_room);
+        watch_window(version, MW_WATCH_OF_ALL, seconds, ret_report, ret_columns, columns_room);
     pthread_mutex_unlock(&version->lock);
     return true;
+}
+
+bool mw_monitor_alone(mw_monitor *monitor, const char *endpoint, unsigned number, double seconds,
+                      mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room)
+{
+    if (!mw_monitor_report(monitor, endpoint, number, ret_report, ret_columns, columns_room))
+        return false;
+    watch_version *version = find_locked(monitor, endpoint, number);
+    bool is_judged = ret_report->state == MW_WATCH_WATCHING && version->n_columns <= columns_room;
+    if (is_judged)
+        watch_judge_alone(version, monitor->options.alpha, ret_report, ret_columns);
+    if (is_judged && seconds > 0)
+        watch_window(version, MW_WATCH_OF_THIS, seconds, ret_report, ret_columns, columns_room);
+    pthread_mutex_unlock(&version->lock);
+    return true;
+}
+
+size_t mw_monitor_servers(mw_monitor *monitor, const char *endpoint, unsigned number,
+                          mw_watch_server *ret_servers)
+{
+    watch_version *version = find_locked(monitor, endpoint, number);
+    if (!version)
+        return 0;
+    size_t n = version->n_servers;
+    if (n > 0)
+        memcpy(ret_servers, version->servers, n * sizeof *ret_servers);
+    pthread_mutex_unlock(&version->lock);
+    return n;
 }
 
 bool mw_monitor_series(mw_monitor *monitor, const char *endpoint, unsigned number,

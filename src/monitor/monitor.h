@@ -161,6 +161,14 @@ bool mw_monitor_report(mw_monitor *monitor, const char *endpoint, unsigned versi
 bool mw_monitor_window(mw_monitor *monitor, const char *endpoint, unsigned version, double seconds,
                        mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room);
 
+typedef enum mw_watch_scope { MW_WATCH_OF_ALL, MW_WATCH_OF_THIS } mw_watch_scope;
+
+/* What this server alone has counted: as mw_monitor_report (seconds 0) or mw_monitor_window, but
+ * rows, evidence and verdict are of its own rows. ret_columns holds all columns of the version
+ * (MW_LIMIT_WATCHED_FEATURES + MW_LIMIT_WATCHED_OUTPUTS at most). */
+bool mw_monitor_alone(mw_monitor *monitor, const char *endpoint, unsigned version, double seconds,
+                      mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room);
+
 typedef enum mw_watch_measure {
     MW_WATCH_PSI,
     MW_WATCH_MISSING_SHARE,
@@ -358,9 +366,26 @@ bool mw_monitor_tell(mw_monitor *monitor, const mw_watch_shared *of,
 MW_CHECKED mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int span,
                                      uint64_t bucket, const uint64_t *rows, const mw_view *counts,
                                      size_t n, mw_error *err);
-/* How many others were heard of lately, and have another reference. */
-void mw_monitor_note_servers(mw_monitor *monitor, const mw_watch_shared *of, size_t n_others,
+
+/* Another server of the record, and what it has told of a version. */
+typedef struct mw_watch_server {
+    char name[40];
+    uint64_t rows;  /* of the days that are kept */
+    double as_of;   /* when it told last, seconds since 1970 by its own clock */
+    bool is_apart;  /* it watches against another reference, and its counts are left out */
+    bool is_lately; /* that was within the last minutes */
+} mw_watch_server;
+
+enum { MW_WATCH_SERVERS = 64 }; /* of which each is told; all are counted */
+
+/* Who the others are, MW_WATCH_SERVERS at most, and how many of them were heard of lately, and of
+ * these have another reference. */
+void mw_monitor_note_servers(mw_monitor *monitor, const mw_watch_shared *of,
+                             const mw_watch_server *servers, size_t n, size_t n_others,
                              size_t n_apart);
+/* ret_servers holds MW_WATCH_SERVERS. Any thread. Returns how many. */
+size_t mw_monitor_servers(mw_monitor *monitor, const char *endpoint, unsigned version,
+                          mw_watch_server *ret_servers);
 /* How many buckets back of now are kept of a span. */
 uint64_t mw_monitor_kept(int span);
 

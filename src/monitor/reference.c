@@ -27,6 +27,7 @@ void watch_columns_put(watch_version *version, watch_column *columns, bool has_b
         version->retired_own_bins[version->n_retired] = !has_bins;
         version->retired[version->n_retired++] = before;
     }
+    version->shared_digest = 0;
     atomic_store_explicit(&version->columns, columns, memory_order_release);
 }
 

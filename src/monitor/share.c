@@ -12,32 +12,35 @@
 
 /* ---- sums ------------------------------------------------------------------------------------ */
 
-static const watch_slot *others_at(const watch_version *version, watch_span span, uint64_t bucket)
+static const watch_slot *others_at(const watch_version *version, mw_watch_scope scope,
+                                   watch_span span, uint64_t bucket)
 {
-    return version->others ? watch_slot_of(version->others, span, bucket) : NULL;
+    bool has = version->others && scope == MW_WATCH_OF_ALL;
+    return has ? watch_slot_of(version->others, span, bucket) : NULL;
 }
 
-uint64_t watch_rows_in(const watch_version *version, watch_span span, uint64_t bucket)
+uint64_t watch_rows_in(const watch_version *version, mw_watch_scope scope, watch_span span,
+                       uint64_t bucket)
 {
     const watch_slot *mine = watch_slot_of(&version->history, span, bucket);
-    const watch_slot *theirs = others_at(version, span, bucket);
+    const watch_slot *theirs = others_at(version, scope, span, bucket);
     return (mine ? mine->rows : 0) + (theirs ? theirs->rows : 0);
 }
 
-void watch_add_counts(const watch_version *version, watch_span span, uint64_t bucket, size_t c,
-                      double *counts)
+void watch_add_counts(const watch_version *version, mw_watch_scope scope, watch_span span,
+                      uint64_t bucket, size_t c, double *counts)
 {
     const watch_slot *mine = watch_slot_of(&version->history, span, bucket);
-    const watch_slot *theirs = others_at(version, span, bucket);
+    const watch_slot *theirs = others_at(version, scope, span, bucket);
     for (size_t i = 0; mine && i < WATCH_BINS; i++)
         counts[i] += mine->counts[c][i];
     for (size_t i = 0; theirs && i < WATCH_BINS; i++)
         counts[i] += theirs->counts[c][i];
 }
 
-uint64_t watch_begin_ns(const watch_version *version)
+uint64_t watch_begin_ns(const watch_version *version, mw_watch_scope scope)
 {
-    uint64_t others = version->others_first_ns;
+    uint64_t others = scope == MW_WATCH_OF_ALL ? version->others_first_ns : 0;
     return others > 0 && others < version->first_ns ? others : version->first_ns;
 }
 
@@ -73,17 +76,20 @@ uint64_t mw_monitor_kept(int span)
 
 /* ---- what is told ---------------------------------------------------------------------------- */
 
-uint64_t watch_reference_of(const watch_version *version)
+/* Once for each reference: a wide model's is some hundred kB. */
+uint64_t watch_reference_of(watch_version *version)
 {
     mw_buf bytes;
     if (!watch_is_whole(version))
         return 0;
+    if (version->shared_digest)
+        return version->shared_digest;
     mw_buf_init(&bytes, MW_LIMIT_WATCH_FILE_BYTES);
     watch_pack_reference(version, &bytes);
     uint64_t digest = mw_fnv(MW_FNV_BEGIN, bytes.data, bytes.size);
-    bool failed = bytes.failed;
+    version->shared_digest = bytes.failed ? 0 : digest;
     mw_buf_done(&bytes);
-    return failed ? 0 : digest;
+    return version->shared_digest;
 }
 
 void watch_pack_reference(const watch_version *version, mw_buf *out)

@@ -69,6 +69,7 @@ void watch_version_free(watch_version *version)
     free(version->found);
     watch_history_done(&version->history);
     watch_forget_others(version);
+    free(version->servers);
     watch_drop_samples(version);
     watch_sample_done(&version->sample);
     watch_decay_free(version->decay);
@@ -102,6 +103,7 @@ size_t watch_version_bytes(const watch_version *version)
     bytes += 2 * cells * sizeof(uint64_t) + watch_history_bytes(&version->history);
     if (version->others)
         bytes += sizeof *version->others + watch_history_bytes(version->others);
+    bytes += version->servers ? MW_WATCH_SERVERS * sizeof *version->servers : 0;
     for (size_t l = 0; l < WATCH_LANES; l++)
         bytes += atomic_load(&version->lanes[l]) ? cells * sizeof(uint64_t) : 0;
     if (atomic_load(&version->columns))

@@ -325,7 +325,10 @@ typedef struct watch_version {
     watch_history *others; /* what other servers have counted (share.c); NULL: nothing was heard */
     uint64_t others_first_ns, others_last_ns; /* begin of its first bucket, of its last minute */
     bool has_news_of_others;
-    size_t n_others, n_apart;     /* servers heard of lately; those with another reference */
+    size_t n_others, n_apart; /* servers heard of lately; those with another reference */
+    mw_watch_server *servers; /* that were heard of, ever; under `lock`; NULL: none */
+    size_t n_servers;
+    uint64_t shared_digest;       /* of all columns; 0: not known yet (watch_reference_of) */
     uint64_t first_ns, latest_ns; /* wall clock: when watching began, and the last look */
     uint64_t *whole, whole_rows;  /* all since the beginning */
     uint64_t saved_rows, saved_ns;
@@ -414,6 +417,10 @@ void watch_score_some(watch_version *version, const double *rows, size_t n_rows)
 
 /* now_ns: wall clock. */
 void watch_look(watch_version *version, uint64_t now_ns, double alpha);
+/* The report and findings judged anew by what this server alone has counted; `found` holds
+ * n_columns. The caller holds the lock. */
+void watch_judge_alone(const watch_version *version, double alpha, mw_watch_report *report,
+                       mw_watched *found);
 /* What is in the lanes and was not gathered is never counted. */
 void watch_pass_over(watch_version *version);
 /* What the endpoint's pulse says, into the report. */
@@ -428,8 +435,8 @@ void watch_tell_window(const watch_column *column, const double *counts, mw_watc
 
 /* ---- window.c: looking back; the caller holds the version's lock ----------------------------- */
 
-void watch_window(watch_version *version, double seconds, mw_watch_report *report,
-                  mw_watched *columns, size_t room);
+void watch_window(watch_version *version, mw_watch_scope scope, double seconds,
+                  mw_watch_report *report, mw_watched *columns, size_t room);
 bool watch_series(watch_version *version, double seconds, mw_watch_measure measure,
                   mw_watch_series *ret_series);
 mw_watch_bin watch_bin_told(const watch_column *column, size_t bin);
@@ -440,19 +447,20 @@ size_t watch_bins(watch_version *version, size_t c, double seconds, double until
  */
 
 /* Rows of a bucket, of this server and the others. */
-uint64_t watch_rows_in(const watch_version *version, watch_span span, uint64_t bucket);
+uint64_t watch_rows_in(const watch_version *version, mw_watch_scope scope, watch_span span,
+                       uint64_t bucket);
 /* Their counts of a column are added to (WATCH_BINS). */
-void watch_add_counts(const watch_version *version, watch_span span, uint64_t bucket, size_t c,
-                      double *counts);
+void watch_add_counts(const watch_version *version, mw_watch_scope scope, watch_span span,
+                      uint64_t bucket, size_t c, double *counts);
 void watch_forget_others(watch_version *version);
-/* When anybody began to watch. */
-uint64_t watch_begin_ns(const watch_version *version);
+/* When anybody began to watch, or this server. */
+uint64_t watch_begin_ns(const watch_version *version, mw_watch_scope scope);
 /* What others had in all days that are kept: rows, and counts of a column, which are added. */
 uint64_t watch_rows_of_others(const watch_version *version);
 void watch_add_days_of_others(const watch_version *version, size_t c, double *counts);
 /* What mw_monitor_pack_reference and its kin do, to one version. watch_reference_of: 0, it is not
  * whole. */
-uint64_t watch_reference_of(const watch_version *version);
+uint64_t watch_reference_of(watch_version *version);
 void watch_pack_reference(const watch_version *version, mw_buf *out);
 bool watch_pack_slot(const watch_version *version, watch_span span, uint64_t bucket,
                      uint64_t *ret_rows, mw_buf *out);

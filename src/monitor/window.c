@@ -14,21 +14,22 @@
 enum { TRAILING = 15, ENOUGH_ROWS = 200 };
 
 typedef struct stretch {
+    mw_watch_scope scope;
     watch_span span;
     uint64_t span_ns, first, last; /* buckets */
 } stretch;
 
-static stretch stretch_of(const watch_version *version, double seconds)
+static stretch stretch_of(const watch_version *version, mw_watch_scope scope, double seconds)
 {
     static const size_t counts[] = {WATCH_N_MINUTES, WATCH_N_HOURS, WATCH_N_DAYS};
-    stretch s = {.span = WATCH_MINUTES};
+    stretch s = {.scope = scope, .span = WATCH_MINUTES};
     double wanted_ns = fmax(seconds, 0) * 1e9;
     while (s.span < WATCH_DAYS &&
            wanted_ns > (double)counts[s.span] * (double)watch_span_ns(&version->history, s.span))
         s.span++;
     s.span_ns = watch_span_ns(&version->history, s.span);
     double n = fmin(ceil(wanted_ns / (double)s.span_ns), (double)counts[s.span]);
-    uint64_t back = n < 1 ? 0 : (uint64_t)n - 1, begin = watch_begin_ns(version) / s.span_ns;
+    uint64_t back = n < 1 ? 0 : (uint64_t)n - 1, begin = watch_begin_ns(version, scope) / s.span_ns;
     s.last = version->latest_ns / s.span_ns;
     s.first = s.last > begin + back ? s.last - back : begin;
     return s;
@@ -38,25 +39,25 @@ static void sum_column(const watch_version *version, const stretch *s, size_t c,
 {
     memset(ret_counts, 0, WATCH_BINS * sizeof *ret_counts);
     for (uint64_t b = s->first; b <= s->last; b++)
-        watch_add_counts(version, s->span, b, c, ret_counts);
+        watch_add_counts(version, s->scope, s->span, b, c, ret_counts);
 }
 
 static double begin_of(const watch_version *version, const stretch *s)
 {
-    uint64_t begin = s->first * s->span_ns, first_ns = watch_begin_ns(version);
+    uint64_t begin = s->first * s->span_ns, first_ns = watch_begin_ns(version, s->scope);
     return (double)(begin > first_ns ? begin : first_ns) / 1e9;
 }
 
 /* ---- a report over another window ------------------------------------------------------------ */
 
-void watch_window(watch_version *version, double seconds, mw_watch_report *report,
-                  mw_watched *columns, size_t room)
+void watch_window(watch_version *version, mw_watch_scope scope, double seconds,
+                  mw_watch_report *report, mw_watched *columns, size_t room)
 {
     const watch_column *known = atomic_load(&version->columns);
-    stretch s = stretch_of(version, seconds);
+    stretch s = stretch_of(version, scope, seconds);
     report->window_rows = 0;
     for (uint64_t b = s.first; b <= s.last; b++)
-        report->window_rows += watch_rows_in(version, s.span, b);
+        report->window_rows += watch_rows_in(version, s.scope, s.span, b);
     report->window_seconds = (double)version->latest_ns / 1e9 - begin_of(version, &s);
     for (size_t c = 0; known && c < version->n_columns && c < room; c++) {
         double counts[WATCH_BINS];
@@ -92,12 +93,12 @@ static void sum_point(const watch_version *version, const stretch *s, uint64_t b
                       bool trailing, double *counts)
 {
     memset(counts, 0, WATCH_BINS * sizeof *counts);
-    watch_add_counts(version, s->span, bucket, c, counts);
+    watch_add_counts(version, s->scope, s->span, bucket, c, counts);
     if (!trailing || s->span != WATCH_MINUTES || watch_sum(counts) == 0)
         return;
     for (uint64_t back = 1; back < TRAILING && back <= bucket && watch_sum(counts) < ENOUGH_ROWS;
          back++)
-        watch_add_counts(version, s->span, bucket - back, c, counts);
+        watch_add_counts(version, s->scope, s->span, bucket - back, c, counts);
 }
 
 static void fill_series(const watch_version *version, const stretch *s, mw_watch_measure measure,
@@ -106,7 +107,7 @@ static void fill_series(const watch_version *version, const stretch *s, mw_watch
     const watch_column *known = atomic_load(&version->columns);
     for (size_t i = 0; i < series->n_points; i++) {
         series->t[i] = (double)((s->first + i) * s->span_ns) / 1e9;
-        series->rows[i] = (double)watch_rows_in(version, s->span, s->first + i);
+        series->rows[i] = (double)watch_rows_in(version, s->scope, s->span, s->first + i);
         for (size_t c = 0; c < version->n_columns; c++) {
             double counts[WATCH_BINS], *to = &series->values[c * series->n_points + i];
             *to = (double)NAN;
@@ -121,7 +122,7 @@ static void fill_series(const watch_version *version, const stretch *s, mw_watch
 bool watch_series(watch_version *version, double seconds, mw_watch_measure measure,
                   mw_watch_series *ret_series)
 {
-    stretch s = stretch_of(version, seconds);
+    stretch s = stretch_of(version, MW_WATCH_OF_ALL, seconds);
     mw_watch_series series = {.n_points = (size_t)(s.last - s.first + 1),
                               .n_columns = version->n_columns,
                               .step_seconds = (double)s.span_ns / 1e9};
@@ -183,7 +184,7 @@ size_t watch_bins(watch_version *version, size_t c, double seconds, double until
     double counts[WATCH_BINS];
     size_t n = 0;
     const watch_column *known = atomic_load(&version->columns);
-    stretch s = stretch_of(version, seconds);
+    stretch s = stretch_of(version, MW_WATCH_OF_ALL, seconds);
     end_at(&s, until);
     if (!known || c >= version->n_columns || !known[c].is_ready)
         return 0;

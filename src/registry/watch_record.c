@@ -124,7 +124,9 @@ mw_status mw_record_sharing_servers(mw_record *record, const mw_shared_watch *wa
     record_memory memory = {record->arena, false};
     mw_sharing_servers found = {0};
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT server, reference, max(told) FROM watch_slots WHERE endpoint = ?"
+                        "SELECT server, reference, max(told),"
+                        " coalesce(sum(CASE WHEN span = 2 THEN n_rows END), 0)"
+                        " FROM watch_slots WHERE endpoint = ?"
                         " AND identity = ? AND server <> ? GROUP BY server, reference"
                         " ORDER BY server",
                         "ttt", watch->endpoint, watch->identity, watch->server));
@@ -134,7 +136,8 @@ mw_status mw_record_sharing_servers(mw_record *record, const mw_shared_watch *wa
             break;
         *one = (mw_sharing_server){.server = record_column(&memory, &rows, 0),
                                    .is_apart = (uint64_t)mw_rows_int(&rows, 1) != watch->reference,
-                                   .told = mw_rows_int(&rows, 2)};
+                                   .told = mw_rows_int(&rows, 2),
+                                   .rows = (uint64_t)mw_rows_int(&rows, 3)};
     }
     MW_TRY(record_close(&rows, &memory, err));
     *ret_servers = found;

@@ -44,6 +44,7 @@ MW_CHECKED mw_status mw_record_last_told(mw_record *record, mw_view server, int6
 typedef struct mw_sharing_server {
     mw_view server;
     int64_t told;
+    uint64_t rows; /* of its days */
     bool is_apart; /* it watches this version against another reference */
 } mw_sharing_server;
 

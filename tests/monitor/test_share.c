@@ -132,7 +132,9 @@ static void carry(mw_monitor *from, mw_monitor *to)
     carrier other = {to, shared_of(to)};
     assert_true(mine.reference != 0 && mine.reference == other.of.reference);
     assert_true(mw_monitor_tell(from, &mine, beginning, carry_bucket, &other));
-    mw_monitor_note_servers(to, &other.of, 1, 0);
+    mw_watch_server named = {.rows = mine.rows, .as_of = 1700000000, .is_lately = true};
+    snprintf(named.name, sizeof named.name, "%s", mw_monitor_server(from));
+    mw_monitor_note_servers(to, &other.of, &named, 1, 1, 0);
 }
 
 static mw_buf last_counts;
@@ -201,6 +203,26 @@ static void same_findings(mw_monitor *of, double seconds)
             fail_msg("column %zu: psi %g, not %g", c, found[c].psi, expected[c].psi);
 }
 
+/* What the first one alone has counted is what it told; the drift came to the second one alone. */
+static void same_alone(mw_monitor *other)
+{
+    mw_watch_report report;
+    mw_watched columns[COLUMNS];
+    mw_watch_server servers[MW_WATCH_SERVERS];
+    uint64_t rows = shared_of(other).rows, own = shared_of(first).rows;
+    assert_true(mw_monitor_alone(first, endpoint, 1, 0, &report, columns, COLUMNS));
+    assert_true(report.rows == own && report.own_rows == own && report.n_servers == 2);
+    assert_true(report.window_rows == 15 * 2 * ROWS && report.window_seconds > 800);
+    assert_true(mw_monitor_alone(first, endpoint, 1, 86400, &report, columns, COLUMNS));
+    assert_true(report.window_rows == own);
+    assert_true(mw_monitor_alone(first, endpoint, 1, 0, &report, columns, 1)); /* no room */
+    assert_false(mw_monitor_alone(first, "none", 1, 0, &report, columns, COLUMNS));
+    assert_int_equal(mw_monitor_servers(first, endpoint, 1, servers), 1);
+    assert_string_equal(servers[0].name, mw_monitor_server(other));
+    assert_true(servers[0].rows == rows && servers[0].as_of == 1700000000);
+    assert_int_equal(mw_monitor_servers(first, "none", 1, servers), 0);
+}
+
 /* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_sums_are_those_of_one(void **state)
@@ -228,6 +250,7 @@ static void test_sums_are_those_of_one(void **state)
     mw_watched columns[COLUMNS];
     assert_true(mw_monitor_report(first, endpoint, 1, &report, columns, COLUMNS));
     assert_true(report.n_drifted > 0 && report.n_servers == 2 && report.n_apart == 0);
+    same_alone(second);
     mw_watch_series mine, theirs;
     assert_true(mw_monitor_series(first, endpoint, 1, MW_WATCH_PSI, 1800, &mine));
     assert_true(mw_monitor_series(whole, endpoint, 1, MW_WATCH_PSI, 1800, &theirs));

@@ -359,6 +359,16 @@ def test_two_servers_watch_together(postgres, tmp_path):
     for mine, theirs in zip(told[0]["features"], told[1]["features"]):
         assert mine["psi"] == theirs["psi"] and mine["missing_share"] == theirs["missing_share"]
     assert told[0]["features"][0]["psi"] > 0.2  # the first server saw none of it
+    alone = [drift(s, "?window=1h&scope=server") for s in servers]
+    assert sum(a["rows"] for a in alone) == rows == told[0]["rows"]
+    assert sum(a["window_rows"] for a in alone) == told[0]["window_rows"]
+    assert alone[0]["features"][0]["psi"] < 0.1 and alone[1]["features"][0]["psi"] > 0.2
+    assert not alone[0]["drifted"] and alone[0]["scope"] == "server" and told[0]["scope"] == "all"
+    for here, there in zip(told, reversed(alone)):  # what each heard is what the other one told
+        [other] = here["others"]
+        assert other["rows"] == there["rows"] and len(other["server"]) == 32
+        assert abs(other["as_of"] - time.time()) < 600 and other["lately"] and not other["apart"]
+    assert servers[0].get("/drift?scope=mine").status_code == 400
     wait_for(lambda: all(drift(s)["drifted"] for s in servers), 30)
     # one is killed as soon as the other has heard it: what it told stays; it begins again, tells no
     # less, and nothing is counted twice; each counts its own rows for Prometheus

@@ -40,7 +40,7 @@ static void hear(watch_version *version, mw_view bytes)
     mw_view counts = bytes;
     uint64_t bucket = version->latest_ns / BUCKET;
     bool is_taken = watch_hear(version, WATCH_MINUTES, bucket, &rows, &counts, 1, NULL) == MW_OK;
-    if (is_taken != (watch_rows_in(version, WATCH_MINUTES, bucket) == rows))
+    if (is_taken != (watch_rows_in(version, MW_WATCH_OF_ALL, WATCH_MINUTES, bucket) == rows))
         abort(); /* wholly, or not at all */
 }
 
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     send_rows(version, 50);
     watch_look(version, version->latest_ns + 700, 0.05);
     report = version->report;
-    watch_window(version, 1, &report, columns, COLUMNS);
+    watch_window(version, MW_WATCH_OF_ALL, 1, &report, columns, COLUMNS);
     for (size_t c = 0; c < COLUMNS; c++)
         (void)watch_bins(version, c, 1, 0, bins);
     watch_version_free(version);

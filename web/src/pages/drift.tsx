@@ -63,6 +63,7 @@ export interface DriftReport {
   rows?: number;
   window_rows?: number;
   window_seconds?: number;
+  servers?: number;
   features: DriftColumn[];
   stream?: Stream;
 }
@@ -202,7 +203,7 @@ export function Drift({ name, marks }: { name: string; marks: Mark[] }) {
   useNews(`endpoint:${name}`, asked.reload);
   const r = asked.data;
   const watched = r?.state === "watching";
-  const note = watched ? `${count(r.window_rows)} rows of the last ${lasting(r.window_seconds)} against ${count(r.reference?.rows)} of the reference` : "";
+  const note = watched ? `${count(r.window_rows)} rows of the last ${lasting(r.window_seconds)} against ${count(r.reference?.rows)} of the reference${(r.servers ?? 1) > 1 ? `, of ${r.servers} servers` : ""}` : "";
   const outputs = (r?.features ?? []).filter((c) => c.kind === "output");
   const output = outputs.find((c) => c.feature === param("output")) ?? outputs[0];
   const chosen = r?.features.find((c) => c.feature === param("feature"));
