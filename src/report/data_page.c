@@ -55,8 +55,11 @@ static void put_card(const mw_data_profile *p, size_t at, mw_buf *out)
     mw_put_escaped(out, c->name);
     mw_buf_format(out, "</h3><p class=\"faint\">%s%s, %zu different", mw_column_kind_name(c->kind),
                   (ptrdiff_t)at == p->target ? ", the target" : "", c->n_distinct);
-    if (c->n_missing > 0)
-        mw_buf_format(out, ", %.3g %% missing", 100.0 * (double)c->n_missing / (double)p->n_rows);
+    if (c->n_missing > 0) {
+        mw_buf_text(out, ", ");
+        mw_put_percent(out, (double)c->n_missing / (double)p->n_rows);
+        mw_buf_text(out, " missing");
+    }
     mw_buf_text(out, "</p>\n");
     put_picture(c, out);
     mw_buf_text(out, "<dl>");
@@ -155,9 +158,10 @@ void mw_data_profile_html(const mw_data_profile *p, mw_buf *out)
     mw_page_open(out, "Data report", MW_VIEW(""));
     mw_buf_text(out, "<h1>");
     mw_put_escaped(out, p->name);
-    mw_buf_format(out, "</h1>\n<p>%zu row%s of %zu column%s; %.3g %% of the cells are missing; ",
-                  p->n_rows, p->n_rows == 1 ? "" : "s", p->n_columns, p->n_columns == 1 ? "" : "s",
-                  p->n_rows > 0 ? 100 * missing / (double)p->n_rows / (double)p->n_columns : 0);
+    mw_buf_format(out, "</h1>\n<p>%zu row%s of %zu column%s; ", p->n_rows,
+                  p->n_rows == 1 ? "" : "s", p->n_columns, p->n_columns == 1 ? "" : "s");
+    mw_put_percent(out, p->n_rows > 0 ? missing / (double)p->n_rows / (double)p->n_columns : 0);
+    mw_buf_text(out, " of the cells are missing; ");
     if (p->n_warnings == 0)
         mw_buf_text(out, "nothing needs a look first.</p>\n");
     else

@@ -461,6 +461,14 @@ static void judge_live(const making *m)
                          m->n_outputs_drifted > 0 ? ", the predictions among them." : ".");
 }
 
+/* "2,000", in `room`. */
+static const char *with_commas(mw_buf *room, double count)
+{
+    mw_buf_reset(room);
+    mw_put_number(room, count);
+    return room->data;
+}
+
 static void live_facts(const making *m)
 {
     mw_buf text;
@@ -470,16 +478,17 @@ static void live_facts(const making *m)
     mw_buf_init(&text, MW_KIB);
     mw_put_moment(&text, m->now);
     mw_paper_fact(m->paper, "as of", "%s; the last %s", text.data, m->live->window);
-    mw_buf_done(&text);
+    double rows = reading_count(reference, "rows");
     if (mw_view_is(reading_text(reference, "kind"), "profile"))
-        mw_paper_fact(m->paper, "reference", "the training data: %.*s, %.0f rows",
-                      MW_VIEW_ARG(reading_text(reference, "source")),
-                      reading_count(reference, "rows"));
+        mw_paper_fact(m->paper, "reference", "the training data: %.*s, %s rows",
+                      MW_VIEW_ARG(reading_text(reference, "source")), with_commas(&text, rows));
     else
         mw_paper_fact(m->paper, "reference",
-                      "the first %.0f rows that this version was asked; not its training data",
-                      reading_count(reference, "rows"));
-    mw_paper_fact(m->paper, "rows compared", "%.0f", reading_count(drift, "window_rows"));
+                      "the first %s rows that this version was asked; not its training data",
+                      with_commas(&text, rows));
+    mw_paper_fact(m->paper, "rows compared", "%s",
+                  with_commas(&text, reading_count(drift, "window_rows")));
+    mw_buf_done(&text);
 }
 
 static void odd_rows(const making *m)

@@ -129,7 +129,9 @@ static void count_limits(making *m)
 static void judge(const making *m)
 {
     mw_paper *p = m->paper;
-    if (m->n_failed > 0)
+    if (m->n_failed > 0 && m->n_limits == 1)
+        mw_paper_verdict(p, MW_MARK_BAD, "The limit that was agreed on is broken.");
+    else if (m->n_failed > 0)
         mw_paper_verdict(p, MW_MARK_BAD, "%zu of the %zu limits that were agreed on %s broken.",
                          m->n_failed, m->n_limits, m->n_failed == 1 ? "is" : "are");
     else if (m->n_large < 2)

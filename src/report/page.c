@@ -63,7 +63,8 @@ static const char style[] =
     "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
     "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
     "font-size:12px}details{display:none}.wide{overflow:visible}"
-    "h2,h3{break-after:avoid}tr{break-inside:avoid}}\n"
+    "h2,h3{break-after:avoid}tr{break-inside:avoid}"
+    ".cards{grid-template-columns:1fr 1fr}tr:nth-child(-n+3){break-after:avoid}}\n"
     "</style></head><body><main>\n";
 
 void mw_put_escaped(mw_buf *out, mw_view text)

@@ -202,7 +202,7 @@ void timeline_sort(timeline *t)
 }
 
 static const mw_paper_column columns[] = {
-    {"at", "When", false}, {"kind", "Kind", false}, {"what", "What", false}, {"by", "By", false}};
+    {"at", "When", false}, {"kind", "Kind", false}, {"by", "By", false}, {"what", "What", false}};
 
 void timeline_write(const timeline *t, mw_paper *paper, const char *caption)
 {
@@ -218,8 +218,8 @@ void timeline_write(const timeline *t, mw_paper *paper, const char *caption)
         mw_put_second(&when, h->at);
         mw_paper_cell(paper, mw_buf_as_view(&when));
         mw_paper_cell_mark(paper, h->mark, mw_view_of(happening_name(h->kind)));
-        mw_paper_cell(paper, h->what);
         mw_paper_cell(paper, h->by);
+        mw_paper_cell(paper, h->what); /* the last column is the widest */
     }
     mw_buf_done(&when);
 }

@@ -107,7 +107,7 @@ static void test_live(void **state)
     static const char *const words[] = {
         "1 of 2 columns is unlike the reference.",
         "credit, version 2 at here",
-        "the first 2000 rows that this version was asked",
+        "the first 2,000 rows that this version was asked",
         "not known: the weather: nobody asked",
         "income: '0 to 10' was 100 % of the rows and is 0 %",
         "at most once in 11,000 times, however often one looks",

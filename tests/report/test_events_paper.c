@@ -211,8 +211,8 @@ static void test_an_incident(void **state)
     static const char *const words[] = {
         "Not over: it moved. It has lasted 79 min.",
         "30 min before it began: alias.set, model credit@champion: version 1 → version 2 (by bob)",
-        "| 2026-11-27 19:20:00 UTC | ◆ drift | income began to be unlike the reference",
-        "| 2026-11-27 20:01:00 UTC | ▲ alert | Drift (critical): \\<b\\>inputs\\</b\\> moved |  |",
+        "| 2026-11-27 19:20:00 UTC | ◆ drift |  | income began to be unlike the reference",
+        "| 2026-11-27 20:01:00 UTC | ▲ alert |  | Drift (critical): \\<b\\>inputs\\</b\\> moved |",
         "| income | PSI now | 0.500 |",
         "silence.add, silence: endpoint",
         "Drift still fires, and nobody has acknowledged it.",

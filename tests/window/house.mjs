@@ -54,6 +54,25 @@ export const close = () => browser?.close();
 /* A page without an address, to reckon in. */
 export const blank = async () => (await browser.newContext()).newPage();
 
+/* Files of the pages, and how large each is on its way: of all visits. */
+export const loaded = new Map();
+
+/* Tab until this has the focus, which must be seen: by keys alone. */
+export async function tabTo(page, target, most = 150) {
+  const handle = await target.elementHandle();
+  for (let i = 0; i < most; i++) {
+    await page.keyboard.press("Tab");
+    const seen = await handle.evaluate((one) => {
+      if (document.activeElement !== one) return "";
+      const style = getComputedStyle(one), box = one.getBoundingClientRect();
+      const shown = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+      return shown && box.top < innerHeight && box.bottom > 0 ? "seen" : "not to be seen";
+    });
+    if (seen) return check(seen === "seen", `the focus is ${seen}`);
+  }
+  throw new Error(`${most} tabs do not lead there`);
+}
+
 /* A page that fails the test by an error on its console, a script's exception, or a request to
  * another server. */
 export async function visit(server, path, { dark = false, width = 1280, expect = "", routes = {}, errors = [], init, clock } = {}) {
@@ -70,7 +89,7 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
   if (clock) await page.clock.setFixedTime(clock);
   page.faults = [];
   const seen = new Set();
-  page.bytes = { js: 0, css: 0, all: 0 };
+  page.bytes = { js: 0, css: 0 };
   page.on("console", (message) => {
     if (message.type() === "error" && !errors.some((word) => message.text().includes(word))) page.faults.push(message.text());
   });
@@ -82,7 +101,8 @@ export async function visit(server, path, { dark = false, width = 1280, expect =
     const size = Number(response.headers()["content-length"] ?? 0);
     if (!new URL(response.url()).pathname.includes("/ui") || seen.has(response.url())) return;
     seen.add(response.url());
-    page.bytes.all += size;
+    if (response.request().resourceType() === "document") loaded.set("the page itself", size);
+    if (/\.(js|css|svg)$/.test(response.url())) loaded.set(response.url().replace(/.*\//, ""), size);
     if (response.url().endsWith(".js")) page.bytes.js += size;
     if (response.url().endsWith(".css")) page.bytes.css += size;
   });

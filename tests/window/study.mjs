@@ -13,7 +13,7 @@ async function paste(page, text) {
 }
 
 export async function studying(server) {
-  await look(server, "explain-many", "/ui/explain?endpoint=credit&view=many&along=income", { expect: "Paste some", dark: true, then: (page) => paste(page, csv) });
+  await look(server, "explain-many", "/ui/explain?endpoint=credit&view=many&along=income", { expect: "Paste some", saves: true, then: (page) => paste(page, csv) });
 
   await test("many rows: importance is the mean size of what the server says", async () => {
     const page = await visit(server, "/ui/explain?endpoint=credit&view=many", { expect: "Paste some" });
@@ -88,9 +88,9 @@ export async function judging(server, folder) {
     check(words.includes(`${(groups.Female.selection_rate * 100).toFixed(0)} %`) && words.includes(impact.Female.toFixed(2)), words);
     await page.done();
   });
-  await look(server, "fairness", "/ui/fairness?model=credit&version=2", { expect: "under four fifths", dark: true });
+  await look(server, "fairness", "/ui/fairness?model=credit&version=2", { expect: "under four fifths", saves: true });
   await look(server, "data-list", "/ui/data", { expect: "train.csv" });
-  await look(server, "data", "/ui/data/train.csv/2?against=1", { expect: "new column", dark: true });
+  await look(server, "data", "/ui/data/train.csv/2?against=1", { expect: "new column", saves: true });
 
   await test("two versions of data are compared, column by column", async () => {
     const page = await visit(server, "/ui/data", { expect: "train.csv" });

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { check, root, serve, test, visit } from "./house.mjs";
+import { check, root, serve, tabTo, test, visit } from "./house.mjs";
 import { look, traffic, wait } from "./look.mjs";
 import { judging, keeping, studying } from "./study.mjs";
 
@@ -97,8 +97,8 @@ async function alerts(server, told) {
   await until(async () => (await firing()).some((a) => a.rule === "InputDrift"), "InputDrift fires");
   await until(async () => (await server.get("/mw/v1/alerts?state=resolved")).items.length > 0, "Burst is over");
   const drift = (await firing()).find((a) => a.rule === "InputDrift");
-  await look(server, "alerts", `/ui/alerts?alert=${drift.id}`, { expect: "Because of", dark: true, then: (page) => page.getByText("PSI since it began").waitFor() });
-  await look(server, "rules", "/ui/rules?rule=InputDrift", { expect: "each is looked at", dark: true, then: (page) => page.getByText("What to do:").waitFor() });
+  await look(server, "alerts", `/ui/alerts?alert=${drift.id}`, { expect: "Because of", saves: true, then: (page) => page.getByText("PSI since it began").waitFor() });
+  await look(server, "rules", "/ui/rules?rule=InputDrift", { expect: "each is looked at", saves: true, then: (page) => page.getByText("What to do:").waitFor() });
   await look(server, "overview-firing", "/ui/", { expect: "Firing alerts" });
 
   await test("an alert is acknowledged, by keys alone", async () => {
@@ -204,7 +204,7 @@ async function drift(server) {
   const link = "/mw/v1/endpoints/credit";
   await until(async () => (await server.get("/endpoints/credit/performance")).performance.length > 0, "labels are joined");
   await look(server, "drift", "/ui/endpoints/credit?feature=credit_limit", {
-    expect: "Drift over time", dark: true,
+    expect: "Drift over time", saves: true,
     then: async (page) => { for (const words of ["since it began", "How good the predictions were", "Anomalies", "Found of the positive"]) await page.getByText(words).first().waitFor({ state: "attached" }).catch(() => { throw new Error(words); }); },
   });
 
@@ -308,7 +308,7 @@ async function rollouts(server) {
   for (let i = 0; i < 15; i++) await Promise.all([served(server), served(server), served(server), served(server)]);
   await wait(1200);
 
-  await look(server, "rollout", "/ui/endpoints/credit", { expect: "Rollout of v2", dark: true });
+  await look(server, "rollout", "/ui/endpoints/credit", { expect: "Rollout of v2", saves: true });
   await look(server, "overview-rollout", "/ui/", { expect: "Rollouts on their way" });
   await look(server, "rollouts", "/ui/rollouts", { expect: "canary" });
 
@@ -325,9 +325,13 @@ async function rollouts(server) {
     await page.getByText("No request is lost").waitFor();
     await page.keyboard.press("Escape");
     check((await newest()).state === "watching", "it was rolled back without a yes");
-    await page.getByRole("button", { name: "Roll back to v1" }).focus();
+    await page.locator("h1").first().click(); /* from here by keys alone */
+    await tabTo(page, page.getByRole("button", { name: "Roll back to v1" }));
     await page.keyboard.press("Enter");
-    await page.getByRole("textbox", { name: "Why" }).fill("worse in the field");
+    const why = page.getByRole("textbox", { name: "Why" });
+    await why.waitFor();
+    if (!(await why.evaluate((field) => field === document.activeElement))) await tabTo(page, why, 5);
+    await page.keyboard.type("worse in the field");
     await page.keyboard.press("Enter");
     await until(async () => (await served(server)) === "1", "the old version answers all");
     await page.getByText("rolled back").first().waitFor();
@@ -337,7 +341,7 @@ async function rollouts(server) {
     await page.done();
   });
 
-  await look(server, "rollout-history", "/ui/rollouts/1", { expect: "worse in the field", dark: true });
+  await look(server, "rollout-history", "/ui/rollouts/1", { expect: "worse in the field", saves: true });
 
   await test("a new rollout appears by itself, and is aborted", async () => {
     const page = await visit(server, "/ui/endpoints/credit", { expect: "rolled back" });

@@ -137,7 +137,7 @@ function Comes({ f, share }: { f: Forecast; share: Load }) {
         <label>servers <select value={String(replicas)} onChange={(e) => setReplicas(Number(e.currentTarget.value))}>{[1, 2, 3, 4, 6, 8].map((n) => <option key={n} value={String(n)}>{n === 1 ? "this one" : `${n} that share them`}</option>)}</select></label>
         {state === "firing" && expected != null && <span class="fault">it takes {Math.ceil((f.peak! * growth) / limit)} such servers, and one more lets one of them die</span>}
       </div>
-      <Chart name="loops busy, and expected" x={[...share.t, ...f.t]} lines={lines} show={percent} {...(share.t.length < 60 ? { dots: true } : {})} height={220} />
+      <Chart name="loops busy, and expected" x={[...share.t, ...f.t]} lines={lines} show={percent} unit="share of the time" {...(share.t.length < 60 ? { dots: true } : {})} height={220} />
     </>
   );
 }
@@ -171,7 +171,7 @@ export function CapacityPage() {
             {() => known ? <Now load={load!} resources={resourcesOf(load!, limits.value)} /> : <Empty command="mw status">It is known from two kept minutes on, {lasting(2 * minute)} behind the start. At once:</Empty>}
           </Shown>
         </Panel>
-        {known && <Panel title="Over time" wide note="shares of what there is"><Chart name="capacity over time" x={load!.t} lines={lines} show={percent} {...range} {...(load!.t.length < 40 ? { dots: true } : {})} height={200} /></Panel>}
+        {known && <Panel title="Over time" wide note="shares of what there is"><Chart name="capacity over time" x={load!.t} lines={lines} show={percent} unit="share of what there is" {...range} {...(load!.t.length < 40 ? { dots: true } : {})} height={200} /></Panel>}
         {known && <Where from={range.from} to={range.to} />}
         <Panel title="The next day" wide note="by the hours of the days that are kept, times in UTC days"><Shown of={lately} height={220}>{() => (comes && past ? <Comes f={comes} share={past} /> : null)}</Shown></Panel>
       </>}

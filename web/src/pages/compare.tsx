@@ -200,8 +200,8 @@ function Parallel({ runs, rows }: { runs: Run[]; rows: Row[] }) {
       <p class="tip faint" aria-live="off">{over ? nameOf(runs.find((r) => r.info.run_id === over)!) : " "}</p>
       <div class="axes-list">{axes.map((axis) => <button type="button" class="quiet" key={axis.name} disabled={axes.length <= 2} onClick={() => set(chosen.filter((c) => c !== axis.name))} aria-label={`take out ${axis.name}`}>{axis.name} ×</button>)}</div>
       <KeepBetween axes={axes} brush={brush} set={setBrush} />
-      <Save name="parallel coordinates" csv={() => saveCsv("runs", ["run", ...axes.map((a) => a.name)], runs.map((run, i) => [nameOf(run), ...axes.map((a) => rows.find((r) => r.name === a.name)!.values[i])]))}
-        svg={() => saveElement("parallel", picture.current!, "svg")} png={() => saveElement("parallel", picture.current!, "png")} />
+      <Save name="parallel coordinates" csv={() => saveCsv("parallel coordinates of runs", ["run", ...axes.map((a) => a.name)], runs.map((run, i) => [nameOf(run), ...axes.map((a) => rows.find((r) => r.name === a.name)!.values[i])]))}
+        svg={() => saveElement("parallel coordinates of runs", picture.current!, "svg")} png={() => saveElement("parallel coordinates of runs", picture.current!, "png")} />
     </Panel>
   );
 }
@@ -282,6 +282,7 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
   const [over, setOver] = useState("");
   const [at, setAt] = useState<number>();
   if (!a || !b) return <Panel title="Scatter"><Empty>No number was logged in these runs.</Empty></Panel>;
+  const title = `${b.name} along ${a.name}`;
   const points = runs.flatMap((run, i) => {
     const [x, y] = [a.values[i], b.values[i]];
     return typeof x === "number" && typeof y === "number" ? [{ run, x, y }] : [];
@@ -313,7 +314,7 @@ function Scatter({ runs, rows }: { runs: Run[]; rows: Row[] }) {
       </div>
       <p class="tip faint" aria-live="off">{over || " "}</p>
       <Walk label="the scatter" n={sorted.length} at={at} set={setAt} tell={(k) => (sorted[k] ? tell(sorted[k]!) : "")} act={(k) => sorted[k] && go(`/runs/${sorted[k]!.run.info.run_id}`)} word="Open this run" />
-      <Save name="scatter" csv={() => saveCsv("scatter", ["run", a.name, b.name], points.map((p) => [nameOf(p.run), p.x, p.y]))} svg={() => saveElement("scatter", picture.current!, "svg")} png={() => saveElement("scatter", picture.current!, "png")} />
+      <Save name="scatter" csv={() => saveCsv(title, ["run", a.name, b.name], points.map((p) => [nameOf(p.run), p.x, p.y]))} svg={() => saveElement(title, picture.current!, "svg")} png={() => saveElement(title, picture.current!, "png")} />
     </Panel>
   );
 }

@@ -133,7 +133,7 @@ function Over({ name, marks, only }: { name: string; marks: Mark[]; only?: strin
       )}
       <Shown of={asked} height={210}>
         {(s) => s.t.length === 0 ? <Empty>No whole minute of rows since the reference is known.</Empty>
-          : <Chart name={`${name} ${only ?? "drift"}, ${measures[measure]}`} x={s.t} lines={lines} show={measure === "psi" ? psi : percent} marks={marks} {...shownRange()} {...(s.t.length < 30 ? { dots: true } : {})} />}
+          : <Chart name={`${name} ${only ?? "drift"}, ${measures[measure]}`} x={s.t} lines={lines} show={measure === "psi" ? psi : percent} unit={measure === "psi" ? "PSI" : "share of the rows"} marks={marks} {...shownRange()} {...(s.t.length < 30 ? { dots: true } : {})} />}
       </Shown>
       {n > 6 && !only && <p class="faint">the largest 6 of {n}, a point each {lasting(asked.data?.step)}</p>}
     </>

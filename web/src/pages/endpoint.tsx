@@ -130,13 +130,13 @@ function Traffic({ name, series, marks }: { name: string; series: Series; marks:
   return (
     <>
       <Panel title="Requests a second, by version">
-        <Chart name={`${name} requests per second`} x={series.t} lines={lines.requests} show={rate} area {...span} />
+        <Chart name={`${name} requests per second`} x={series.t} lines={lines.requests} show={rate} unit="per second" area {...span} />
       </Panel>
       <Panel title="Latency" note="within the server">
-        <Chart name={`${name} latency`} x={series.t} lines={lines.latency} show={ms} {...span} />
+        <Chart name={`${name} latency`} x={series.t} lines={lines.latency} show={ms} unit="seconds" {...span} />
       </Panel>
       <Panel title="Errors a second">
-        <Chart name={`${name} errors per second`} x={series.t} lines={lines.errors} show={rate} {...span} />
+        <Chart name={`${name} errors per second`} x={series.t} lines={lines.errors} show={rate} unit="per second" {...span} />
       </Panel>
       <Panel title="Latency heat" note="share of the requests by time and latency">
         <Heat name={`${name} latency heat`} series={series} marks={marks} />
@@ -201,7 +201,7 @@ function Anomalies({ name, series, marks }: { name: string; series: Asked<Series
   const [all, odd] = ["scored", "odd"].map((key) => (s.series[key] ?? []).reduce((n: number, v) => n + (v ?? 0) * s.step, 0));
   return (
     <Panel title="Anomalies" wide note={`rows unlike any of the reference: ${count(Math.round(odd!))} of ${count(Math.round(all!))} that were judged`}>
-      <Chart name={`${name} anomalies`} x={s.t} lines={lines} show={percent} sync={`endpoint-${name}`} marks={marks} dots height={140} />
+      <Chart name={`${name} anomalies`} x={s.t} lines={lines} show={percent} unit="share of the rows" sync={`endpoint-${name}`} marks={marks} dots height={140} />
     </Panel>
   );
 }

@@ -140,7 +140,13 @@ export function RunsPage({ id }: { id: string }) {
       const key = name.slice(name.indexOf(".") + 1);
       return {
         key: name, title: key, right: !name.startsWith("tags."), value: (r) => cellOf(r, name),
-        cell: (r) => { const value = cellOf(r, name); return typeof value === "number" && name.startsWith("metrics.") ? digits(value) : (value ?? <span class="faint">–</span>); },
+        cell: (r) => {
+          const value = cellOf(r, name);
+          if (typeof value !== "number") return value ?? <span class="faint">–</span>;
+          if (name.startsWith("metrics.")) return digits(value);
+          const short = Number(value.toPrecision(9)); /* 0.30000000000000004 was meant as 0.3 */
+          return short === value ? value : <span title={String(value)}>{short}</span>;
+        },
       };
     }),
   ];

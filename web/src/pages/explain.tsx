@@ -254,8 +254,8 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
       </svg>
       </div>
       <p class="faint">sum check: bias and contributions differ from the margin by {Math.abs(off) < 1e-12 ? "0" : off.toExponential(0)}</p>
-      <Save name="waterfall" csv={() => saveCsv(`${name} contributions`, ["column", "value", "contribution"], sorted.map(([c, v]) => [c, row[c] ?? "", v]))}
-        svg={() => saveElement("waterfall", picture.current!, "svg")} png={() => saveElement("waterfall", picture.current!, "png")} />
+      <Save name={`${name} contributions`} csv={() => saveCsv(`${name} contributions`, ["column", "value", "contribution (margin)"], sorted.map(([c, v]) => [c, row[c] ?? "", v]))}
+        svg={() => saveElement(`${name} contributions to the margin`, picture.current!, "svg")} png={() => saveElement(`${name} contributions to the margin`, picture.current!, "png")} />
     </>
   );
 }

@@ -159,7 +159,7 @@ function Importance({ name, features }: { name: string; features: Feature[] }) {
         </svg>
       </div>
       {features.length > 20 && <button type="button" onClick={() => setAll(!all)}>{all ? "the first 20" : `all ${features.length}`}</button>}
-      <Save name={`${name} importance`} csv={() => saveCsv(`${name} importance`, ["feature", "mean absolute contribution"], features.map((f) => [f.name, f.mean]))}
+      <Save name={`${name} importance`} csv={() => saveCsv(`${name} importance`, ["feature", "mean absolute contribution (margin)"], features.map((f) => [f.name, f.mean]))}
         svg={() => saveElement(`${name} importance`, picture.current!, "svg")} png={() => saveElement(`${name} importance`, picture.current!, "png")} />
     </Panel>
   );
@@ -296,8 +296,8 @@ function Dependence({ name, feature, all, open }: { name: string; feature: Featu
       </div>
       <Walk label={`dependence on ${feature.name}`} n={sorted.length} at={at} set={setAt} act={(k) => sorted[k] && open(sorted[k]!.i)} word="Explain this row"
         tell={(k) => { const i = sorted[k]?.i ?? 0; return `${feature.name} ${feature.cells[i] ?? "missing"} gives ${signed(feature.values[i] ?? 0)}${by ? `, ${by.name} ${by.cells[i] ?? "missing"}` : ""}`; }} />
-      <Save name={`${name} dependence on ${feature.name}`} csv={() => saveCsv(`${name} dependence`, [feature.name, "contribution", ...(by ? [by.name] : [])], feature.values.map((v, i) => [feature.cells[i], v, ...(by ? [by.cells[i]] : [])]))}
-        svg={() => saveElement("dependence", picture.current!, "svg")} png={() => saveElement("dependence", picture.current!, "png")} />
+      <Save name={`${name} dependence on ${feature.name}`} csv={() => saveCsv(`${name} dependence on ${feature.name}`, [feature.name, "contribution (margin)", ...(by ? [by.name] : [])], feature.values.map((v, i) => [feature.cells[i], v, ...(by ? [by.cells[i]] : [])]))}
+        svg={() => saveElement(`${name} dependence on ${feature.name}`, picture.current!, "svg")} png={() => saveElement(`${name} dependence on ${feature.name}`, picture.current!, "png")} />
     </Panel>
   );
 }

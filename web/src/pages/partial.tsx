@@ -71,8 +71,8 @@ export function Partial({ name, column, rows, k }: { name: string; column: Colum
           </svg>
         )}
       </div>
-      {found && <Save name={`${name} partial dependence on ${column.name}`} csv={() => saveCsv(`${name} partial dependence`, [column.name, "mean", ...found.curves.map((_, i) => `row ${i + 1}`)], found.at.map((v, i) => [v, mean[i], ...found.curves.map((c) => c[i])]))}
-        svg={() => saveElement("partial dependence", picture.current!, "svg")} png={() => saveElement("partial dependence", picture.current!, "png")} />}
+      {found && <Save name={`${name} partial dependence on ${column.name}`} csv={() => saveCsv(`${name} partial dependence on ${column.name}`, [column.name, "mean", ...found.curves.map((_, i) => `row ${i + 1}`)], found.at.map((v, i) => [v, mean[i], ...found.curves.map((c) => c[i])]))}
+        svg={() => saveElement(`${name} partial dependence on ${column.name}`, picture.current!, "svg")} png={() => saveElement(`${name} partial dependence on ${column.name}`, picture.current!, "png")} />}
     </Panel>
   );
 }

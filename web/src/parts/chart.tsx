@@ -7,7 +7,7 @@ import { held } from "../state/live";
 import { dark, zone } from "../state/settings";
 import { digits, tick } from "./format";
 import { Save } from "./small";
-import { saveBytes, saveCsv, saveSvg, svgOfLines } from "./save";
+import { saveCsv, savePicture, saveSvg, svgOfLines } from "./save";
 
 const colours = {
   light: ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B87F00", "#2A87BF"],
@@ -29,6 +29,7 @@ export interface ChartProps {
   name: string; /* of saved files, and for those who do not see it */
   x: number[];
   lines: { label: string; values: (number | null)[]; colour?: number; dash?: number }[];
+  unit?: string; /* of the values as they are saved: "seconds" */
   show?: (value: number | null) => string;
   height?: number;
   time?: boolean; /* x: seconds since 1970; else steps */
@@ -73,7 +74,7 @@ function drawMarks(marks: Mark[]) {
 }
 
 export function Chart(props: ChartProps) {
-  const { x, lines, show = digits, height = 180, time = true, log = false, marks = [], sync, from, to } = props;
+  const { x, lines, show = digits, height = 180, time = true, log = false, marks = [], sync, from, to, unit = "" } = props;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(props);
@@ -149,21 +150,10 @@ export function Chart(props: ChartProps) {
   useEffect(() => plot.current?.setData(data), [data, from, to, marks.length]);
 
   const rows = () => x.map((at, i) => [time ? new Date(at * 1000).toISOString() : at, ...lines.map((line) => line.values[i])]);
-  const png = () => {
-    const source = plot.current!.ctx.canvas;
-    const canvas = document.createElement("canvas");
-    canvas.width = source.width;
-    canvas.height = source.height;
-    const paint = canvas.getContext("2d")!;
-    paint.fillStyle = css("--panel");
-    paint.fillRect(0, 0, canvas.width, canvas.height);
-    paint.drawImage(source, 0, 0);
-    canvas.toBlob((blob) => blob && saveBytes(`${props.name}.png`, blob));
-  };
-  const svg = () =>
-    saveSvg(props.name, svgOfLines(props.name, x, lines.map((line, i) => ({
-      label: line.label, values: line.values, colour: colour(line.colour ?? i), dash: dashes[(line.dash ?? line.colour ?? i) % dashes.length],
-    })), ""));
+  const drawn = lines.map((line, i) => ({ label: line.label, values: line.values, colour: colour(line.colour ?? i), dash: dashes[(line.dash ?? line.colour ?? i) % dashes.length] }));
+  const png = () => savePicture(props.name, plot.current!.ctx.canvas, unit, drawn);
+  const svg = () => saveSvg(props.name, svgOfLines(props.name, x, drawn, unit));
+  const head = [time ? "time" : "step", ...lines.map((l) => (unit ? `${l.label} (${unit})` : l.label))];
   /* By keys: the cursor goes from point to point, and the legend tells the values. */
   const walk = (event: KeyboardEvent) => {
     const u = plot.current;
@@ -181,7 +171,7 @@ export function Chart(props: ChartProps) {
         style={{ minHeight: `${height + 28}px` }}
         tabIndex={0} onKeyDown={walk} onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
         onMouseEnter={() => (held.value = true)} onMouseLeave={() => (held.value = false)} />
-      <Save name={props.name} csv={() => saveCsv(props.name, [time ? "time" : "step", ...lines.map((l) => l.label)], rows())} svg={svg} png={png} />
+      <Save name={props.name} csv={() => saveCsv(props.name, head, rows())} svg={svg} png={png} />
     </div>
   );
 }

@@ -5,7 +5,7 @@ import { dark } from "../state/settings";
 import type { Mark } from "./chart";
 import { Save } from "./small";
 import { clock, count, moment, seconds } from "./format";
-import { saveBytes, saveCsv } from "./save";
+import { saveCsv, savePicture } from "./save";
 
 const height = 180;
 const left = 58;
@@ -112,7 +112,7 @@ export function Heat({ name, series, marks = [] }: { name: string; series: Serie
       <p class="tip faint" aria-live="off">{tip || " "}</p>
       <Save name={name}
         csv={() => saveCsv(name, head, (heat?.counts ?? []).map((row, i) => [new Date((series.t[i] ?? 0) * 1000).toISOString(), ...row]))}
-        png={() => canvas.current?.toBlob((blob) => blob && saveBytes(`${name}.png`, blob))} />
+        png={() => canvas.current && savePicture(name, canvas.current, "share of the requests by time and latency")} />
     </div>
   );
 }

@@ -60,7 +60,7 @@ export function Histogram({ name, bins, height = 170 }: { name: string; bins: Bi
         })}
         {shown.length === 0 && <text class="tl-tick" x={left + 8} y={height / 2}>no rows so far</text>}
       </svg>
-      <Save name={name} csv={() => saveCsv(name, ["bin", "reference", "now"], shown.map((b) => [nameOf(b), b.reference, b.current]))}
+      <Save name={name} csv={() => saveCsv(name, ["bin", "reference (rows)", "now (rows)"], shown.map((b) => [nameOf(b), b.reference, b.current]))}
         svg={() => saveElement(name, picture.current!, "svg")} png={() => saveElement(name, picture.current!, "png")} />
     </div>
   );

@@ -72,6 +72,7 @@ export function Table<R>(props: TableProps<R>) {
   const many = sorted.length * rowHeight > height;
   const first = many ? Math.max(0, top - spare) : 0;
   const last = many ? Math.min(sorted.length, top + stride + Math.ceil(height / rowHeight) + spare) : sorted.length;
+  const told = columns.filter((column) => column.value); /* the others are buttons */
   const drawn = useDrawn([sorted, columns, selected, select, open, at, zone.value]);
 
   useEffect(() => {
@@ -154,7 +155,7 @@ export function Table<R>(props: TableProps<R>) {
         </table>
       </div>
       {csv && (
-        <Save name={name} csv={() => saveCsv(name, columns.map((c) => c.title), sorted.map((row) => columns.map((c) => c.value?.(row))))} />
+        <Save name={name} csv={() => saveCsv(name, told.map((c) => c.title), sorted.map((row) => told.map((c) => c.value!(row))))} />
       )}
     </div>
   );
