@@ -172,6 +172,14 @@ static void show_message(net_stream *stream, size_t size)
     shown->body_encoding = at[0] ? mw_exchange_header(shown, "grpc-encoding") : (mw_view){NULL, 0};
 }
 
+/* It says that it is compressed, and its call does not say how: it would be read as it is. */
+static bool is_compressed_somehow(const net_stream *stream)
+{
+    mw_view encoding = mw_exchange_header(&stream->exchange->shown, "grpc-encoding");
+    return message_of(stream)[0] == 1 &&
+           (encoding.size == 0 || mw_view_is_nocase(encoding, "identity"));
+}
+
 /* The next message, if all of it is there and the handler is free. */
 static bool take_message(net_stream *stream)
 {
@@ -186,6 +194,10 @@ static bool take_message(net_stream *stream)
             fail_form(stream, "the prefix of a message is malformed");
         else
             fail_large(stream);
+        return false;
+    }
+    if (is_compressed_somehow(stream)) {
+        fail_form(stream, "a message is compressed, and grpc-encoding does not say how");
         return false;
     }
     stream->message_bytes = PREFIX_BYTES + size;
@@ -346,8 +358,8 @@ void net_grpc_answer(net_stream *stream)
 
 /* ---- what the client sends ------------------------------------------------------------------- */
 
-/* "100m": up to eight digits and a unit (H M S m u n). */
-static uint64_t timeout_ns(mw_view text)
+/* "100m": up to eight digits and a unit (H M S m u n). What passes 584 years has no end. */
+static bool read_timeout(mw_view text, uint64_t *ret_ns)
 {
     static const struct {
         char unit;
@@ -356,27 +368,41 @@ static uint64_t timeout_ns(mw_view text)
                  {'m', NS_PER_MS},      {'u', 1000},         {'n', 1}};
     uint64_t number = 0;
     if (text.size < 2 || text.size > 9)
-        return UINT64_MAX;
+        return false;
     for (size_t i = 0; i + 1 < text.size; i++) {
         if (!net_is_digit(text.data[i]))
-            return UINT64_MAX;
+            return false;
         number = number * 10 + (uint64_t)(text.data[i] - '0');
     }
-    for (size_t i = 0; i < MW_COUNT(units); i++)
-        if (units[i].unit == text.data[text.size - 1])
-            return number * units[i].ns;
-    return UINT64_MAX;
+    for (size_t i = 0; i < MW_COUNT(units); i++) {
+        if (units[i].unit != text.data[text.size - 1])
+            continue;
+        if (__builtin_mul_overflow(number, units[i].ns, ret_ns))
+            *ret_ns = UINT64_MAX;
+        return true;
+    }
+    return false;
 }
 
-void net_grpc_begin(net_stream *stream)
+bool net_grpc_speaks(mw_view content_type)
+{
+    enum { NAME_BYTES = 16 }; /* of application/grpc */
+    char next = content_type.size > NAME_BYTES ? content_type.data[NAME_BYTES] : ';';
+    return mw_view_starts(content_type, "application/grpc") && (next == ';' || next == '+');
+}
+
+bool net_grpc_begin(net_stream *stream)
 {
     mw_exchange *shown = &stream->exchange->shown;
-    uint64_t wait_ns = timeout_ns(mw_exchange_header(shown, "grpc-timeout"));
+    mw_view timeout = mw_exchange_header(shown, "grpc-timeout");
+    uint64_t wait_ns = UINT64_MAX;
+    bool is_fine = !timeout.data || read_timeout(timeout, &wait_ns);
     shown->is_grpc = true;
     /* a message of the largest size, and what came with its end */
     stream->exchange->body.cap = max_message(stream) + PREFIX_BYTES + MW_LIMIT_HTTP2_STREAM_WINDOW;
     if (wait_ns < UINT64_MAX - stream->began_ns)
         shown->deadline_ns = stream->began_ns + wait_ns;
+    return is_fine;
 }
 
 void net_grpc_data(net_stream *stream, mw_view data)

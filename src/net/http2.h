@@ -153,7 +153,11 @@ void net_pieces_next(net_stream *stream);
 /* What handlers say in HTTP's numbers, in gRPC's (google.rpc.Code). */
 int net_grpc_code(int http_status);
 /* The head of a call is there. */
-void net_grpc_begin(net_stream *stream);
+/* Whether calls of this Content-Type are gRPC's: application/grpc, with a subtype perhaps. Not
+ * gRPC-Web, whose answers end otherwise. */
+bool net_grpc_speaks(mw_view content_type);
+/* False where grpc-timeout is none. */
+bool net_grpc_begin(net_stream *stream);
 /* Bytes of the client, already counted; false when they were refused. */
 void net_grpc_data(net_stream *stream, mw_view data);
 /* The client has said all. */

@@ -108,6 +108,21 @@ static void read_length(net_stream *stream)
                      "send smaller batches, or raise --max-body (of artifacts --max-artifact)");
 }
 
+static void begin_grpc(net_stream *stream)
+{
+    const mw_exchange *shown = &stream->exchange->shown;
+    bool is_proto = !memchr(shown->content_type.data, '+', shown->content_type.size) ||
+                    mw_view_starts(shown->content_type, "application/grpc+proto");
+    if (!net_grpc_begin(stream))
+        note_refusal(stream, 400, MW_E_GRPC_CALL, "grpc-timeout is malformed",
+                     "send up to eight digits and a unit, H M S m u or n: '100m'");
+    if (shown->method != MW_POST)
+        note_refusal(stream, 405, MW_E_GRPC_CALL, "a call of gRPC is a POST", "use POST");
+    if (!is_proto)
+        note_refusal(stream, 501, MW_E_GRPC_CALL, "messages of this kind are not spoken",
+                     "send Content-Type: application/grpc, and protobuf");
+}
+
 static void finish_head(net_stream *stream)
 {
     mw_exchange *shown = &stream->exchange->shown;
@@ -115,10 +130,13 @@ static void finish_head(net_stream *stream)
     shown->method_text = stream->method;
     shown->headers = stream->exchange->headers;
     read_target(stream);
-    stream->is_grpc = mw_view_starts(shown->content_type, "application/grpc");
+    stream->is_grpc = net_grpc_speaks(shown->content_type);
     read_length(stream);
     if (stream->is_grpc)
-        net_grpc_begin(stream);
+        begin_grpc(stream);
+    else if (mw_view_starts(shown->content_type, "application/grpc"))
+        note_refusal(stream, 415, MW_E_GRPC_CALL, "this form of gRPC is not spoken",
+                     "send application/grpc; for gRPC-Web let a proxy translate, such as Envoy");
     if (stream->refusal)
         net_stream_refuse(stream, stream->refusal, &stream->why);
     else if (mw_view_is_nocase(mw_exchange_header(shown, "expect"), "100-continue"))

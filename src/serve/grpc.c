@@ -143,6 +143,8 @@ static mw_status open_message(mw_fleet *fleet, mw_exchange *exchange, int *ret_s
     mw_status status = mw_exchange_inflate(exchange, serve_max_body(fleet), &exchange->body, err);
     exchange->body_encoding = (mw_view){NULL, 0};
     *ret_status = status == MW_UNSUPPORTED ? 501 : status == MW_NO_MEMORY ? 413 : 0;
+    if (status == MW_UNSUPPORTED) /* the client may take another one of these */
+        exchange->reply_headers = MW_VIEW("grpc-accept-encoding: identity,deflate,gzip\r\n");
     return status;
 }
 

@@ -320,7 +320,8 @@ mw_status oip_check_binary(const oip_tensor *tensor, mw_error *err)
     mw_fail(err, MW_E_OIP_BINARY, "%zu bytes do not fill the shape of %zu %s elements",
             tensor->binary_bytes, tensor->n_elements, oip_datatype_name(tensor->datatype));
     mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
-    return mw_mend(err, "make binary_data_size the elements times the datatype's size");
+    return mw_mend(err, "make binary_data_size (of gRPC: the raw contents) the elements times "
+                        "the datatype's size");
 }
 
 /* Binary tensors follow the JSON in the order of the inputs, without gaps, to the very end. */

@@ -206,6 +206,49 @@ def test_names_that_are_not_this_machines(client, fleet):
         assert read_to_end(raw).startswith(b"HTTP/1.1 403 ")
 
 
+def message(data, flag=0):
+    return struct.pack(">BI", flag, len(data)) + data
+
+
+@pytest.mark.parametrize("sent, headers, code, words", [
+    (message(b"", 1), {"grpc-encoding": "snappy"}, "12", "gzip or deflate"),
+    (message(b"abc", 1), {}, "3", "does not say how"),
+    (message(b"abc", 1), {"grpc-encoding": "identity"}, "3", "does not say how"),
+    (message(b"", 2), {}, "3", "prefix"),
+    (message(b"abc", 1), {"grpc-encoding": "gzip"}, "3", "damaged"),
+    (message(b"abc")[:6], {}, "3", "cut short"),
+    (b"", {}, "3", "no message"),
+    (struct.pack(">BI", 0, 1 << 31), {}, "8", "larger than"),
+    (message(b""), {"grpc-timeout": "abc"}, "3", "grpc-timeout"),
+    (message(b""), {"grpc-timeout": "-1S"}, "3", "grpc-timeout"),
+    (message(b""), {"grpc-timeout": "999999999S"}, "3", "grpc-timeout"),
+    (message(b""), {"grpc-timeout": "1"}, "3", "grpc-timeout"),
+    (message(b""), {"grpc-timeout": "99999999H"}, None, ""),  # beyond 64 bits: no end
+    (message(b""), {"grpc-timeout": "5124096H"}, None, ""),
+    (message(b""), {"content-type": "application/grpc+proto"}, None, ""),
+    (message(b""), {"content-type": "application/grpc;x=1"}, None, ""),
+    (message(b""), {"content-type": "application/grpc+json"}, "12", "protobuf"),
+    (message(b""), {":method": "PUT"}, "12", "POST"),
+])
+def test_forms_of_calls(client, sent, headers, code, words):
+    """Those that no client's library makes."""
+    given = {":method": "POST", "content-type": "application/grpc", "te": "trailers", **headers}
+    answer = client.wait(client.ask(given.pop(":method"),
+                                    "/inference.GRPCInferenceService/ServerLive", sent,
+                                    list(given.items())))
+    assert status(answer) == 200 and answer[0].get("grpc-status") == code
+    assert words in answer[0].get("grpc-message", "")
+    assert ("grpc-accept-encoding" in answer[0]) == (code == "12" and "gzip" in words)
+    assert code is not None or answer[1] == message(b"\x08\x01")
+
+
+def test_grpc_for_the_web_is_told(client):
+    for kind in ("application/grpc-web", "application/grpc-web+proto", "application/grpcx"):
+        answer = client.wait(client.ask("POST", "/inference.GRPCInferenceService/ServerLive",
+                                        message(b""), [("content-type", kind)]))
+        assert status(answer) == 415 and b"Envoy" in answer[1]
+
+
 # ---- limits --------------------------------------------------------------------------------------
 
 
