@@ -56,18 +56,15 @@ static mw_status read_attribute(cli_fair *job, mw_view text, mw_error *err)
 {
     cli_fair_attribute *attribute = &job->attributes[job->n_attributes];
     mw_buf name;
-    char *copy = mw_arena_text(&job->memory, text);
     attribute->columns =
         mw_arena_take_zeroed(&job->memory, count_marks(text, "|*"), sizeof(size_t));
-    if (!copy || !attribute->columns)
+    if (!attribute->columns)
         return mw_fail_memory(err, "the groups");
-    for (char *c = copy; *c; c++)
-        *c = *c == '*' ? '|' : *c;
-    mw_view rest = {copy, text.size};
+    mw_view rest = text;
     mw_buf_init(&name, 4 * MW_KIB);
     mw_status status = MW_OK;
     while (status == MW_OK && rest.size > 0) {
-        mw_view part = mw_view_trim(mw_view_cut(&rest, '|'));
+        mw_view part = cli_item_name(cli_cut_item(&rest, "|*"));
         mw_buf_text(&name, attribute->n_columns > 0 ? "|" : "");
         mw_buf_view(&name, part);
         status = find(job, "--groups", part, &attribute->columns[attribute->n_columns++], err);
@@ -96,7 +93,7 @@ static mw_status read_attributes(cli_fair *job, mw_error *err)
     if (!job->attributes)
         return mw_fail_memory(err, "the groups");
     while (list.size > 0)
-        MW_TRY(read_attribute(job, mw_view_trim(mw_view_cut(&list, ',')), err));
+        MW_TRY(read_attribute(job, cli_cut_item(&list, ","), err));
     return MW_OK;
 }
 
@@ -199,9 +196,8 @@ static mw_status read_weight(const cli_fair *job, size_t row, double *ret_weight
 static mw_status read_row(cli_fair *job, size_t row, double positive, mw_error *err)
 {
     bool label = false;
-    double weight, score = job->file.frame.columns[job->score].values[row];
+    double score = job->file.frame.columns[job->score].values[row];
     MW_TRY(read_label(job, row, positive, &label, err));
-    MW_TRY(read_weight(job, row, &weight, err));
     if (isnan(score))
         return fail_value(job, job->score, row, "the score is missing",
                           "every row needs one: what was not scored was not decided", err);
@@ -228,8 +224,16 @@ static mw_status read_rows(cli_fair *job, mw_error *err)
     job->is_score_share = true;
     if (job->words[job->label].n_texts > 0)
         MW_TRY(find_positive(job, &positive, err));
-    for (size_t row = 0; row < frame->n_rows; row++)
+    double weight, sum = 0;
+    for (size_t row = 0; row < frame->n_rows; row++) {
         MW_TRY(read_row(job, row, positive, err));
+        MW_TRY(read_weight(job, row, &weight, err));
+        sum += weight;
+    }
+    if (!(sum > 0 && isfinite(sum)))
+        return fail_value(job, job->weight, 0,
+                          "the weights of all rows together are no number above 0",
+                          "give rows that count weights above 0", err);
     return MW_OK;
 }
 

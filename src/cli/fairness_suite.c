@@ -78,6 +78,8 @@ static mw_status read_bounds(const reading *r, const mw_yaml *node, cli_fair_lim
             return fail_node(r, one, "a limit has a min and a max", shape, err);
         *(is_min ? &limit->min : &limit->max) = number;
     }
+    if (limit->min > limit->max)
+        return fail_node(r, node, "nothing can keep this: the least is above the most", shape, err);
     return MW_OK;
 }
 

@@ -118,3 +118,25 @@ void cli_frame_file_done(cli_frame_file *file)
         mw_frame_done(&file->frame);
     free(file->bytes);
 }
+
+mw_view cli_cut_item(mw_view *list, const char *marks)
+{
+    bool is_quoted = false;
+    size_t size = 0;
+    for (; size < list->size; size++) {
+        if (list->data[size] == '"')
+            is_quoted = !is_quoted;
+        else if (!is_quoted && strchr(marks, list->data[size]))
+            break;
+    }
+    mw_view item = {list->data, size};
+    size_t gone = size < list->size ? size + 1 : size;
+    *list = (mw_view){list->data + gone, list->size - gone};
+    return mw_view_trim(item);
+}
+
+mw_view cli_item_name(mw_view item)
+{
+    bool is_quoted = item.size >= 2 && item.data[0] == '"' && item.data[item.size - 1] == '"';
+    return is_quoted ? (mw_view){item.data + 1, item.size - 2} : item;
+}

@@ -20,4 +20,10 @@ MW_CHECKED mw_status cli_frame_file_load(cli_frame_file *file, mw_error *err);
 MW_CHECKED mw_status cli_frame_file_parse(cli_frame_file *file, mw_error *err);
 void cli_frame_file_done(cli_frame_file *file);
 
+/* The next item of a list of columns, up to one of `marks`, as it is written; a name with marks
+ * stands in double quotes: a,"b,c". */
+mw_view cli_cut_item(mw_view *list, const char *marks);
+/* The name that an item is: without its quotes. */
+mw_view cli_item_name(mw_view item);
+
 #endif

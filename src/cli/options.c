@@ -954,7 +954,8 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                          .kind = CLI_KIND_TEXT,
                          .value = "COLUMNS",
                          .help = "columns that tell groups, with commas; 'sex*race' crosses two "
-                                 "('sex|race' is the same), up to three"},
+                                 "('sex|race' is the same), up to three; a name with such marks "
+                                 "in double quotes"},
     [CLI_FAIR_POSITIVE] = {.name = "positive",
                            .flag_only = true,
                            .kind = CLI_KIND_TEXT,
@@ -1001,7 +1002,7 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                          .kind = CLI_KIND_TEXT,
                          .value = "COLUMNS",
                          .help = "judge these columns of --data instead of a model: one, or one a "
-                                 "class, with commas"},
+                                 "class, with commas; a name with a comma in double quotes"},
     [CLI_AGAINST] = {.name = "against",
                      .flag_only = true,
                      .kind = CLI_KIND_TEXT,
@@ -1018,8 +1019,10 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                     .flag_only = true,
                     .kind = CLI_KIND_TEXT,
                     .value = "COLUMNS",
-                    .help = "report every part of these columns, with commas; the worst parts of "
-                            "all columns are searched anyway ('none': they are not)"},
+                    .help =
+                        "report every part of these columns, with commas (a name with a comma in "
+                        "double quotes); the worst parts of all columns are searched anyway "
+                        "('none': they are not)"},
     [CLI_TRAIN] = {.name = "train",
                    .flag_only = true,
                    .kind = CLI_KIND_FILE,

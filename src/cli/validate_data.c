@@ -259,7 +259,7 @@ static bool is_prediction(const cli_validation *v, mw_view name)
 {
     mw_view list = mw_view_of(v->call->settings[CLI_PREDICTIONS].text);
     while (list.size > 0)
-        if (mw_view_equal(mw_view_trim(mw_view_cut(&list, ',')), name))
+        if (mw_view_equal(cli_item_name(cli_cut_item(&list, ",")), name))
             return true;
     return v->has_other && mw_view_is(name, v->other.text);
 }

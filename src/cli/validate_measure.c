@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum { NAME_BYTES = 512, WHY_BYTES = 1024 };
+enum { ROWS_TO_JUDGE = 30 }; /* fewer that are all alike show nothing: as of slices */
 
 #define SMALLEST_OF_SHARES 0.005 /* the smallest difference that matters, where nobody says one */
 #define SMALLEST_RELATIVE 0.01
@@ -161,6 +162,9 @@ static mw_status check_limit(cli_validation *v, const cli_limit *limit, mw_error
                        .rule = limit->undecided,
                        .line = limit->line};
     check.verdict = cli_verdict_of(check.value, check.interval, min, max);
+    bool is_blind = v->n_rows < ROWS_TO_JUDGE && !(check.interval.low < check.interval.high);
+    if (is_blind && check.verdict == CLI_PASS)
+        check.verdict = CLI_UNDECIDED;
     snprintf(name, sizeof name, "metric/%s", metric->name);
     check.name = mw_view_of(name);
     mw_buf_init(&why, WHY_BYTES);
@@ -174,6 +178,8 @@ static mw_status check_limit(cli_validation *v, const cli_limit *limit, mw_error
         mw_buf_text(&why, " to ");
         cli_validate_number(&why, check.interval.high);
     }
+    if (is_blind && check.verdict == CLI_UNDECIDED && !isnan(check.value))
+        mw_buf_format(&why, "; fewer than %d rows do not tell how certain it is", ROWS_TO_JUDGE);
     mw_status status = cli_validate_add(v, &check, why.data, err);
     mw_buf_done(&why);
     return status;

@@ -68,6 +68,12 @@ static mw_status read_weights(cli_validation *v, mw_error *err)
         if (column->is_text || !(column->values[row] >= 0) || isinf(column->values[row]))
             return fail_value(v, v->weight, row, "a weight is a number of 0 or more",
                               "mend the row, or leave it out", err);
+    double sum = 0;
+    for (size_t row = 0; row < v->n_rows; row++)
+        sum += column->values[row];
+    if (v->n_rows > 0 && !(sum > 0 && isfinite(sum)))
+        return fail_value(v, v->weight, 0, "the weights of all rows together are no number above 0",
+                          "give rows that count weights above 0", err);
     v->weights = column->values;
     return MW_OK;
 }
@@ -196,10 +202,10 @@ static mw_status predict_model(cli_validation *v, cli_candidate *c, mw_error *er
 
 static size_t count_names(mw_view list)
 {
-    size_t n = 1;
-    for (size_t i = 0; i < list.size; i++)
-        n += list.data[i] == ',';
-    return n;
+    size_t n = 0;
+    for (; list.size > 0; n++)
+        (void)cli_cut_item(&list, ",");
+    return n > 0 ? n : 1;
 }
 
 /* The columns of `list` in `frame`, side by side; a text column by its words. */
@@ -212,7 +218,7 @@ static mw_status take_columns(cli_validation *v, const mw_frame *frame, cli_opti
     if (!c->values)
         return mw_fail_memory(err, "the predictions");
     for (size_t k = 0; k < n; k++) {
-        mw_view name = mw_view_trim(mw_view_cut(&list, ','));
+        mw_view name = cli_item_name(cli_cut_item(&list, ","));
         MW_TRY(find(v, frame, id, name, &column, err));
         bool is_coded = frame == &v->file.frame && v->words[column].n_texts > 0;
         c->words = is_coded && n == 1 ? &v->words[column] : NULL;
@@ -249,8 +255,9 @@ static mw_status take_file(cli_validation *v, cli_candidate *c, mw_error *err)
     mw_buf_init(&names, MW_MIB);
     const char *given = v->call->settings[CLI_PREDICTIONS].text;
     for (size_t i = 0; status == MW_OK && i < file.frame.n_columns; i++) {
-        mw_buf_text(&names, i > 0 ? "," : "");
+        mw_buf_text(&names, i > 0 ? ",\"" : "\"");
         mw_buf_view(&names, file.frame.columns[i].name);
+        mw_buf_char(&names, '"');
     }
     if (status == MW_OK && file.frame.n_rows != v->n_rows) {
         mw_fail(err, MW_E_VALIDATE_VALUES, "%zu predictions for %zu rows", file.frame.n_rows,

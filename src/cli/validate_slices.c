@@ -47,9 +47,17 @@ static bool is_listed(const cli_validation *v, mw_view name)
         if (mw_view_equal(v->suite.slices.columns.items[i], name))
             return true;
     while (list.size > 0)
-        if (mw_view_equal(mw_view_trim(mw_view_cut(&list, ',')), name))
+        if (mw_view_equal(cli_item_name(cli_cut_item(&list, ",")), name))
             return true;
     return false;
+}
+
+static mw_status fail_slice(const cli_validation *v, mw_view name, mw_error *err)
+{
+    char what[200];
+    snprintf(what, sizeof what, "column '%.*s' is not in the data", MW_VIEW_ARG(name));
+    return cli_suite_fail(v, v->suite.slices.line, 1, what,
+                          "the header line tells which columns there are", err);
 }
 
 static mw_status check_names(const cli_validation *v, mw_error *err)
@@ -57,11 +65,9 @@ static mw_status check_names(const cli_validation *v, mw_error *err)
     mw_view list = mw_view_of(v->call->settings[CLI_SLICES].text);
     for (size_t i = 0; i < v->suite.slices.columns.count; i++)
         if (mw_frame_find(&v->file.frame, v->suite.slices.columns.items[i]) < 0)
-            return cli_suite_fail(v, v->suite.slices.line, 1,
-                                  "a column of slices is not in the data",
-                                  "the header line tells which columns there are", err);
+            return fail_slice(v, v->suite.slices.columns.items[i], err);
     while (list.size > 0) {
-        mw_view name = mw_view_trim(mw_view_cut(&list, ','));
+        mw_view name = cli_item_name(cli_cut_item(&list, ","));
         if (mw_frame_find(&v->file.frame, name) >= 0)
             continue;
         mw_fail(err, MW_E_VALIDATE_COLUMNS, "the file has no column '%.*s'", MW_VIEW_ARG(name));
@@ -77,7 +83,7 @@ static bool is_prediction(const cli_validation *v, mw_view name)
     for (size_t i = 0; i < MW_COUNT(ids); i++) {
         mw_view list = mw_view_of(v->call->settings[ids[i]].text);
         while (list.size > 0)
-            if (mw_view_equal(mw_view_trim(mw_view_cut(&list, ',')), name))
+            if (mw_view_equal(cli_item_name(cli_cut_item(&list, ",")), name))
                 return true;
     }
     return false;

@@ -155,6 +155,24 @@ static mw_status read_value(cli_validation *v, const mw_yaml *node, const key *k
     }
 }
 
+/* No value keeps a limit whose least is above its most. */
+static mw_status check_order(const cli_validation *v, const mw_yaml *map, const key *keys, size_t n,
+                             const char *at, mw_error *err)
+{
+    static const char *const names[][2] = {{"min", "max"}, {"min_rows", "max_rows"}};
+    for (size_t i = 0; i < MW_COUNT(names); i++) {
+        double ends[2] = {(double)NAN, (double)NAN};
+        for (size_t k = 0; k < n; k++)
+            for (size_t e = 0; e < 2; e++)
+                if (keys[k].kind == KEY_NUMBER && strcmp(keys[k].name, names[i][e]) == 0)
+                    memcpy(&ends[e], at + keys[k].offset, sizeof ends[e]);
+        if (ends[0] > ends[1])
+            return fail_node(v, map, "nothing can keep this: the least is above the most",
+                             "swap the two, or leave one of them out", err);
+    }
+    return MW_OK;
+}
+
 /* Every key of the map into the struct at `at`. */
 static mw_status read_map(cli_validation *v, const mw_yaml *map, const key *keys, size_t n,
                           void *at, mw_error *err)
@@ -171,7 +189,7 @@ static mw_status read_map(cli_validation *v, const mw_yaml *map, const key *keys
             return fail_key(v, node, keys, n, err);
         MW_TRY(read_value(v, node, found, at, err));
     }
-    return MW_OK;
+    return check_order(v, map, keys, n, at, err);
 }
 
 /* ---- metrics --------------------------------------------------------------------------------- */
@@ -389,7 +407,7 @@ static mw_status read_data(cli_validation *v, const mw_yaml *map, mw_error *err)
             MW_TRY(
                 read_column_rule(v, one, &v->suite.data.columns[v->suite.data.n_columns++], err));
     }
-    return MW_OK;
+    return check_order(v, map, keys, MW_COUNT(keys), (const char *)&v->suite, err);
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */

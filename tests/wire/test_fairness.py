@@ -231,6 +231,14 @@ def test_what_is_not_defined_is_null(run, tmp_path):
     assert zero["groups"]["a"]["tpr"] == 0
 
 
+def test_names_with_marks_stand_in_quotes(run, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text('y,p,"a, b*",sex\n' + '1,0.9,x,f\n0,0.1,y,m\n' * 40)
+    got = check(run, rows, '"a, b*",sex*"a, b*"')
+    assert set(got["attributes"]) == {"a, b*", "sex|a, b*"}
+    assert set(got["attributes"]["sex|a, b*"]["groups"]) == {"f|x", "m|y"}
+
+
 def test_words_and_missing_groups(run, tmp_path):
     rows = write(tmp_path / "rows.csv", y=[">50K", "<=50K"] * 20, p=[0.9, 0.2] * 20,
                  g=["x", "", "<b>", "NA"] * 10)
@@ -255,6 +263,7 @@ def test_words_and_missing_groups(run, tmp_path):
     ({"y": [0, 1], "p": [0, 1], "g": "ab", "w": [1, -1]}, ["--weight", "w"], "0 or more"),
     ({"y": [0, 1], "p": [0, 1], "g": "ab", "w": [1, 0.5]}, ["--repeats", "w"], "whole rows"),
     ({"y": [0, 1], "p": [0, 1], "g": "ab"}, ["--threshold", "high"], "--threshold"),
+    ({"y": [0, 1], "p": [0, 1], "g": "ab", "w": [0, 0]}, ["--weight", "w"], "of all rows together"),
 ])
 def test_bad_rows(run, tmp_path, columns, more, part):
     rows = write(tmp_path / "rows.csv", **columns)
@@ -270,6 +279,7 @@ def test_bad_rows(run, tmp_path, columns, more, part):
     ("attributes: {age: {accuracy_ratio: 1}}", "not looked at"),
     ("min_group: few\nlimits: {}", "count of rows"), ("undecided: maybe", "warn or fail"),
     ("limits: {", "suite.yaml:"),
+    ("limits: {accuracy_difference: {min: 0.2, max: 0.1}}", "the least is above the most"),
 ])
 def test_bad_suites(run, tmp_path, text, part):
     rows = biased(tmp_path / "rows.csv", n=20)

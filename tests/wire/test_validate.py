@@ -217,6 +217,32 @@ def test_what_is_undecided_is_not_shown(run, tmp_path, suite, more, passed):
     assert ("<failure" in junit) is not passed
 
 
+def test_few_rows_that_are_all_alike_show_nothing(run, tmp_path):
+    """Four rows, told apart without fault: nobody knows how certain an AUC of 1 is."""
+    rows = write(tmp_path / "four.csv", y=[0, 0, 1, 1], p=[.1, .2, .8, .9])
+    (tmp_path / "suite.yaml").write_text("metrics: {roc_auc: 0.9}")
+    found = validate(run, rows, "--predictions", "p", "--suite", tmp_path / "suite.yaml", code=6)
+    assert found["checks"][0]["verdict"] == "undecided" and "30 rows" in found["checks"][0]["why"]
+    many = write(tmp_path / "many.csv", y=[0, 0, 1, 1] * 10, p=[.1, .2, .8, .9] * 10)
+    assert validate(run, many, "--predictions", "p", "--suite", tmp_path / "suite.yaml")["passed"]
+
+
+def test_names_with_commas_stand_in_quotes(run, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text('y,"p, of 1","k, l"\n' + '1,0.9,a\n0,0.1,b\n1,0.4,b\n0,0.3,a\n' * 20)
+    found = validate(run, rows, "--predictions", '"p, of 1"', "--slices", '"k, l"')
+    assert {"k, l=a", "k, l=b"} <= {each["slice"] for each in found["slices"]["found"]}
+    other = tmp_path / "other.csv"
+    other.write_text('"p, of 1"\n' + '0.8\n0.2\n' * 40)
+    assert validate(run, rows, "--predictions", '"p, of 1"', "--against", other)["comparison"]
+
+
+def test_weights_of_nothing(run, tmp_path):
+    rows = write(tmp_path / "rows.csv", y=[0, 1], p=[.1, .9], w=[0, 0])
+    said = refused(run, rows, "--predictions", "p", "--weight", "w")
+    assert "of all rows together" in said and "MW1072" in said
+
+
 @pytest.mark.parametrize("text, place, says", [
     ("metrics: {roc_auk: 1}\n", ":1:11", "did you mean 'roc_auc'"),
     ("metrics:\n  accuracy: much\n", ":2:3", "a limit is a number"),
@@ -226,6 +252,10 @@ def test_what_is_undecided_is_not_shown(run, tmp_path, suite, more, passed):
     ("tests:\n- monotone: {column: a}\n", ":2:3", "up or down"),
     ("latency: {p99: 5}\n", ":1:11", "with its unit"),
     ("[1, 2]\n", ":1:1", "nothing is asked for"),
+    ("metrics:\n  accuracy: {min: 0.9, max: 0.1}\n", ":2:3", "the least is above the most"),
+    ("data: {min_rows: 9, max_rows: 8}\n", ":1:1", "the least is above the most"),
+    ("data:\n  columns:\n    a: {min: 2, max: 1}\n", ":3:5", "the least is above the most"),
+    ("slices: {columns: [nowhere], max_gap: 0.1}\n", ":1:1", "column 'nowhere' is not in the data"),
 ])
 def test_suites_are_read_strictly(run, scored, tmp_path, text, place, says):
     suite = tmp_path / "suite.yaml"
