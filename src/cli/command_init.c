@@ -21,14 +21,15 @@ typedef struct step {
 
 #define SERVER "--server \"$MW_HOST\" --header \"Authorization: Bearer $MW_TOKEN\""
 
-/* %s: junit or github, the form in which the system shows what did not hold. */
+/* @FORMAT@: junit or github, the form in which the system shows what did not hold. The report comes
+ * first, so that it is there to be read when the line behind it ends the pipeline. */
 static const step steps[] = {
     {"validate",
      false,
      {"mw model validate \"$MODEL_FILE\" --data \"$TEST_DATA\" --target \"$TARGET\" --suite "
-      "suite.yaml --format @FORMAT@",
+      "suite.yaml --format json -o validation.json || true",
       "mw model validate \"$MODEL_FILE\" --data \"$TEST_DATA\" --target \"$TARGET\" --suite "
-      "suite.yaml --format json -o validation.json",
+      "suite.yaml --format @FORMAT@",
       NULL}},
     {"check", false, {"mw config check millwright.yaml", NULL}},
     {"register",
@@ -77,10 +78,10 @@ static void write_github(const char *model, mw_buf *out)
                   "on:\n  push: {branches: [main]}\n  pull_request:\n"
                   "concurrency: millwright-${{ github.ref }}\n"
                   "jobs:\n  release:\n    runs-on: ubuntu-latest\n"
-                  "    permissions: {contents: read}\n    env:\n      MODEL: %s\n",
+                  "    permissions: {contents: read}\n    env:\n      MODEL: \"%s\"\n",
                   head, model);
     for (size_t i = 0; i < MW_COUNT(variables); i++)
-        mw_buf_format(out, "      %s: %s\n", variables[i][0], variables[i][1]);
+        mw_buf_format(out, "      %s: \"%s\"\n", variables[i][0], variables[i][1]);
     mw_buf_text(out, "      MW_HOST: ${{ vars.MW_HOST }}\n"
                      "      MW_TOKEN: ${{ secrets.MW_TOKEN }}\n"
                      "    steps:\n      - uses: actions/checkout@v4\n");
@@ -110,9 +111,9 @@ static void put_job_of_gitlab(mw_buf *out, const step *s)
 static void write_gitlab(const char *model, mw_buf *out)
 {
     mw_buf_format(out, "%s# Both are masked CI/CD variables of the project.\nvariables:\n", head);
-    mw_buf_format(out, "  MODEL: %s\n", model);
+    mw_buf_format(out, "  MODEL: \"%s\"\n", model);
     for (size_t i = 0; i < MW_COUNT(variables); i++)
-        mw_buf_format(out, "  %s: %s\n", variables[i][0], variables[i][1]);
+        mw_buf_format(out, "  %s: \"%s\"\n", variables[i][0], variables[i][1]);
     mw_buf_text(out, "stages: [");
     for (size_t i = 0; i < MW_COUNT(steps); i++)
         mw_buf_format(out, "%s%s", i ? ", " : "", steps[i].name);
@@ -135,7 +136,8 @@ static void put_stage_of_jenkins(mw_buf *out, const step *s)
     mw_buf_text(out, "      }\n");
     if (strcmp(s->name, "validate") == 0)
         mw_buf_text(out, "      post {\n        always {\n          junit 'validation.xml'\n"
-                         "          archiveArtifacts 'validation.json'\n        }\n      }\n");
+                         "          archiveArtifacts artifacts: 'validation.json', "
+                         "allowEmptyArchive: true\n        }\n      }\n");
     mw_buf_text(out, "    }\n");
 }
 
@@ -161,20 +163,20 @@ static void write_jenkins(const char *model, mw_buf *out)
 
 static void write_document(const char *model, mw_buf *out)
 {
-    mw_buf_format(
-        out,
-        "# What shall be served, and how a new version comes: mw apply. Keys:\n"
-        "# docs/reference/apply.md. Gate policies are an admin's: apply the file once\n"
-        "# with an admin's token, then the pipeline's deployer finds nothing to change "
-        "there.\n"
-        "models:\n"
-        "  - name: %s\n"
-        "    gates: {require: [validation], aliases: [champion]}\n"
-        "endpoints:\n"
-        "  - {name: %s, model: models:/%s@champion}\n"
-        "rollouts:\n"
-        "  - {endpoint: %s, model: %s@candidate, strategy: canary, steps: [5, 25, 100]}\n",
-        model, model, model, model, model);
+    mw_buf_format(out,
+                  "# What shall be served, and how a new version comes: mw apply. Keys:\n"
+                  "# docs/reference/apply.md. Gate policies are an admin's: apply the file once\n"
+                  "# with an admin's token, then the pipeline's deployer finds nothing to change "
+                  "there.\n"
+                  "models:\n"
+                  "  - name: \"%s\"\n"
+                  "    gates: {require: [validation], aliases: [champion]}\n"
+                  "endpoints:\n"
+                  "  - {name: \"%s\", model: \"models:/%s@champion\"}\n"
+                  "rollouts:\n"
+                  "  - {endpoint: \"%s\", model: \"%s@candidate\", strategy: canary, "
+                  "steps: [5, 25, 100]}\n",
+                  model, model, model, model, model);
 }
 
 static void write_suite(const char *model, mw_buf *out)

@@ -1,5 +1,6 @@
 """mw init: the pipelines that it writes are run, line by line, against a server: they validate,
 register, pass the gate and deploy; and a second version comes by a rollout."""
+import json
 import os
 import re
 import shutil
@@ -94,11 +95,22 @@ def test_a_version_that_is_not_good_enough_ends_the_pipeline(repository, run):
     assert run("init", "--ci", "github", cwd=repository).returncode == 0
     (repository / "suite.yaml").write_text("metrics: {roc_auc: 0.99}\n")
     _, lines = of_github((repository / FILES["github"]).read_text())
-    done = subprocess.run(["sh", "-e", "-c", lines[0]], cwd=repository, capture_output=True,
+    done = subprocess.run(["sh", "-e", "-c", "\n".join(lines[:2])], cwd=repository, capture_output=True,
                           text=True, timeout=60, check=False,
                           env={"PATH": f"{repository.parent}/bin:{os.environ['PATH']}",
                                "MODEL_FILE": "model.json", "TEST_DATA": "test.csv", "TARGET": "y"})
     assert done.returncode == 6 and "::error file=suite.yaml,line=1" in done.stdout
+    assert json.loads((repository / "validation.json").read_text())["passed"] is False
+
+
+@pytest.mark.parametrize("name", ["no", "1e3", "null"])
+def test_names_that_yaml_takes_for_something_else(repository, run, name):
+    for system, path in FILES.items():
+        assert run("init", "--ci", system, "--model", name, cwd=repository).returncode == 0
+        assert READERS[system]((repository / path).read_text())[0]["MODEL"] == name
+    document = yaml.safe_load((repository / "millwright.yaml").read_text())
+    assert document["models"][0]["name"] == document["endpoints"][0]["name"] == name
+    assert run("config", "check", "millwright.yaml", cwd=repository).returncode == 0
 
 
 def test_nothing_is_written_over(repository, run):
