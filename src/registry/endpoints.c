@@ -44,6 +44,16 @@ static mw_view object_of(mw_record *record, mw_view name)
     return record_words(record, "endpoint %.*s", MW_VIEW_ARG(name));
 }
 
+/* An address that leads nowhere yet is served once it does, if its gates are open then. */
+static mw_status check_gates(mw_record *record, mw_view address, mw_error *err)
+{
+    mw_error own;
+    if (mw_record_check_address(record, address, &own) != MW_CONFLICT)
+        return MW_OK;
+    *err = own;
+    return MW_CONFLICT;
+}
+
 mw_status mw_record_put_endpoint(mw_record *record, const mw_record_endpoint *endpoint,
                                  mw_error *err)
 {
@@ -54,6 +64,8 @@ mw_status mw_record_put_endpoint(mw_record *record, const mw_record_endpoint *en
         return mw_mend(err, "write models:/NAME@ALIAS or models:/NAME/VERSION");
     }
     MW_TRY(words_of(record, endpoint->name, &before, err));
+    if (!before.data || !mw_view_equal(before, endpoint->model))
+        MW_TRY(check_gates(record, endpoint->model, err));
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO endpoints(name, model, settings, updated, updated_by)"
                       " VALUES(?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET"

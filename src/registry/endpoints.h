@@ -25,7 +25,8 @@ typedef struct mw_record_endpoints {
 MW_CHECKED mw_status mw_record_endpoints_of(mw_record *record, mw_record_endpoints *ret_endpoints,
                                             mw_error *err);
 /* A new one, or in place of the one of its name. Audited. Fails: MW_BAD_ARGUMENT (MW8912) the model
- * is no address. */
+ * is no address; MW_CONFLICT (MW8908) it leads to another version than before, whose gates are
+ * closed. */
 MW_CHECKED mw_status mw_record_put_endpoint(mw_record *record, const mw_record_endpoint *endpoint,
                                             mw_error *err);
 /* Audited. Nothing happens when there is none. */

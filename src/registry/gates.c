@@ -410,9 +410,8 @@ static mw_status check_location(mw_record *record, mw_view address, mw_error *er
     return mw_record_check_gates(record, &version, RECORD_NOTHING, err);
 }
 
-static mw_status check_address(mw_record *record, void *given, mw_error *err)
+mw_status mw_record_check_address(mw_record *record, mw_view address, mw_error *err)
 {
-    mw_view address = *(mw_view *)given;
     mw_model_version version;
     if (mw_view_starts(address, "models:/m-") || !mw_view_starts(address, "models:/"))
         return check_location(record, address, err);
@@ -421,6 +420,11 @@ static mw_status check_address(mw_record *record, void *given, mw_error *err)
     mw_view alias =
         at ? (mw_view){at + 1, (size_t)(address.data + address.size - at) - 1} : RECORD_NOTHING;
     return mw_record_check_gates(record, &version, alias, err);
+}
+
+static mw_status check_address(mw_record *record, void *given, mw_error *err)
+{
+    return mw_record_check_address(record, *(const mw_view *)given, err);
 }
 
 mw_status mw_registry_check_gates(mw_registry *registry, mw_view address, mw_arena *arena,

@@ -9,8 +9,8 @@
  * audited, with the digests, so the log's chain holds them.
  *
  * Held by the functions that deploy, whoever calls them: mw_record_set_alias,
- * mw_record_move_version (to Production), mw_record_start_rollout, and mw_registry_check_gates for
- * who serves an address. The way back of a rollout is never held up.
+ * mw_record_move_version (to Production), mw_record_start_rollout, mw_record_put_endpoint, and
+ * mw_registry_check_gates for who serves an address. The way back of a rollout is never held up.
  */
 #ifndef REGISTRY_GATES_H
 #define REGISTRY_GATES_H
@@ -68,6 +68,8 @@ MW_CHECKED mw_status mw_record_gates(mw_record *record, mw_view version,
  * MW_CONFLICT (MW8908), saying what is missing. */
 MW_CHECKED mw_status mw_record_check_gates(mw_record *record, const mw_model_version *version,
                                            mw_view alias, mw_error *err);
+/* Of the version that an address leads to now. Fails: as mw_record_check_gates; MW_NOT_FOUND. */
+MW_CHECKED mw_status mw_record_check_address(mw_record *record, mw_view address, mw_error *err);
 /* Whether what an address leads to may be served; also "models:/m-ID" and "runs:/...", when a
  * version was made of the same files. */
 MW_CHECKED mw_status mw_registry_check_gates(mw_registry *registry, mw_view address,

@@ -301,3 +301,20 @@ def test_gates_are_opened_by_an_admin(record, run):
     assert override("mw_wrong").returncode != 0
     done = override(tokens["admin"])
     assert done.returncode == 0, done.stderr
+
+
+def test_an_address_of_closed_gates_is_refused(record, run, tmp_path):
+    run("gate", "require", "credit", "--gates", "validation", "--record", record)
+    path = tmp_path / "a.yaml"
+
+    def apply(model, *more):
+        path.write_text(f"endpoints: [{{name: loans, model: 'models:/{model}'}}]\n")
+        return run("apply", "-f", path, "--record", record, *more)
+    for more in ([], ["--dry-run"]):
+        closed = apply("credit/1", *more)
+        assert closed.returncode == 5 and "MW8908" in closed.stderr, closed.stderr
+        assert "gate 'validation' has no result" in closed.stderr
+    assert "1 changed" in apply("credit@nowhere").stdout  # it leads nowhere yet
+    assert run("gate", "override", "credit/1", "--reason", "hotfix", "--record",
+               record).returncode == 0
+    assert "1 changed" in apply("credit/1").stdout
