@@ -95,8 +95,8 @@ def test_a_version_that_is_not_good_enough_ends_the_pipeline(repository, run):
     assert run("init", "--ci", "github", cwd=repository).returncode == 0
     (repository / "suite.yaml").write_text("metrics: {roc_auc: 0.99}\n")
     _, lines = of_github((repository / FILES["github"]).read_text())
-    done = subprocess.run(["sh", "-e", "-c", "\n".join(lines[:2])], cwd=repository, capture_output=True,
-                          text=True, timeout=60, check=False,
+    done = subprocess.run(["sh", "-e", "-c", "\n".join(lines[:2])], cwd=repository,
+                          capture_output=True, text=True, timeout=60, check=False,
                           env={"PATH": f"{repository.parent}/bin:{os.environ['PATH']}",
                                "MODEL_FILE": "model.json", "TEST_DATA": "test.csv", "TARGET": "y"})
     assert done.returncode == 6 and "::error file=suite.yaml,line=1" in done.stdout
