@@ -139,6 +139,7 @@ static const struct {
               {mlflow_apply_calls, &mlflow_n_apply_calls},
               {mlflow_lineage_calls, &mlflow_n_lineage_calls},
               {mlflow_data_calls, &mlflow_n_data_calls},
+              {mlflow_span_calls, &mlflow_n_span_calls}, /* "/get" is no trace's id */
               {mlflow_trace_calls, &mlflow_n_trace_calls},
               {mlflow_dvc_calls, &mlflow_n_dvc_calls}};
 

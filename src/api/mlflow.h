@@ -92,9 +92,9 @@ typedef struct mlflow_call {
 
 /* One file each; ended by rows of their own. */
 extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate_calls[],
-    mlflow_part_calls[], mlflow_trace_calls[];
+    mlflow_part_calls[], mlflow_trace_calls[], mlflow_span_calls[];
 extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls,
-    mlflow_n_part_calls, mlflow_n_trace_calls;
+    mlflow_n_part_calls, mlflow_n_trace_calls, mlflow_n_span_calls;
 extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[], mlflow_apply_calls[];
 extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls, mlflow_n_apply_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
@@ -160,6 +160,13 @@ void api_mlflow_handle(api_mlflow *mlflow, struct api_guard *guard, struct api_v
                        mw_exchange *exchange);
 /* Whether the turn's visitor may do what it asks (mlflow_objects.c). */
 MW_CHECKED mw_status mlflow_may(mlflow_turn *turn, mw_record *record, mw_error *err);
+/* Whether he may write there: what a body names beside. A trace that is not there may be made. */
+MW_CHECKED mw_status mlflow_may_edit_experiment(mlflow_turn *turn, mw_view experiment,
+                                                mw_error *err);
+MW_CHECKED mw_status mlflow_may_edit_trace(mlflow_turn *turn, mw_record *record, mw_view trace_id,
+                                           mw_error *err);
+MW_CHECKED mw_status mlflow_may_edit_run(mlflow_turn *turn, mw_record *record, mw_view run_id,
+                                         mw_error *err);
 
 /* ---- answers (mlflow_answers.c) -------------------------------------------------------------- */
 
@@ -187,6 +194,7 @@ void mlflow_put_metrics(mw_buf *out, const char *name, const mw_metrics *metrics
 void mlflow_put_experiment(mw_buf *out, const void *experiment);
 void mlflow_put_run_info(mw_buf *out, const void *info);
 void mlflow_put_run(mw_buf *out, const void *run);
+void mlflow_put_trace_info(mw_buf *out, const void *trace); /* of an mw_trace */
 /* {}, and the status as it is. */
 mw_status mlflow_answer_nothing(mlflow_turn *turn, mw_status status);
 /* {"name": one message}; nothing of it when the status is a failure, which is returned. */

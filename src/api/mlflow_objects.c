@@ -210,6 +210,9 @@ static mw_status may_object(const objects *o, mw_error *err)
     case API_OBJECT_EXPERIMENT:
         id = text_of(turn, "experiment_id");
         return may_on(o, role, MW_SCOPE_EXPERIMENT, id.size ? id : MW_VIEW("0"), err);
+    case API_OBJECT_EXPERIMENT_OF_SPANS:
+        id = mw_exchange_header(turn->exchange, "x-mlflow-experiment-id");
+        return may_on(o, role, MW_SCOPE_EXPERIMENT, id.size ? id : MW_VIEW("0"), err);
     case API_OBJECT_EXPERIMENT_NAMED:
         return may_named(o, err);
     case API_OBJECT_EXPERIMENTS:
@@ -265,4 +268,32 @@ mw_status mlflow_may(mlflow_turn *turn, mw_record *record, mw_error *err)
     if (rule->object == API_OBJECT_LISTED)
         narrow(turn);
     return may_object(&(objects){turn, record, rule}, err);
+}
+
+static bool may_all(const mlflow_turn *turn)
+{
+    return !turn->visitor ||
+           mw_grants_role(&turn->visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_EDITOR;
+}
+
+mw_status mlflow_may_edit_experiment(mlflow_turn *turn, mw_view experiment, mw_error *err)
+{
+    const objects o = {turn, NULL, NULL};
+    return may_all(turn) ? MW_OK : may_in(&o, MW_ROLE_EDITOR, experiment, err);
+}
+
+mw_status mlflow_may_edit_trace(mlflow_turn *turn, mw_record *record, mw_view trace_id,
+                                mw_error *err)
+{
+    mw_view experiment;
+    if (may_all(turn))
+        return MW_OK;
+    MW_TRY(mw_record_experiment_of_trace(record, trace_id, &experiment, err));
+    return experiment.data ? mlflow_may_edit_experiment(turn, experiment, err) : MW_OK;
+}
+
+mw_status mlflow_may_edit_run(mlflow_turn *turn, mw_record *record, mw_view run_id, mw_error *err)
+{
+    const objects o = {turn, record, NULL};
+    return may_all(turn) ? MW_OK : may_run(&o, MW_ROLE_EDITOR, run_id, err);
 }

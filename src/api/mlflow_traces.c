@@ -1,6 +1,7 @@
 /* MLflow's calls about traces: version 3 of them, which its client makes when a trace is over.
  *
- *     client: POST traces {info} -> where its spans are to be kept -> PUT artifacts/.../traces.json
+ *     client: spans as they end (mlflow_spans.c), then POST traces {info}; older ones send no spans
+ *             and are told where to keep them: PUT artifacts/.../traces.json
  *
  * Times are RFC 3339 and durations "0.047s", as protobuf writes them. */
 #include "mlflow.h"
@@ -166,7 +167,7 @@ static void put_assessments(mw_buf *out, const mw_trace *trace)
     mw_buf_char(out, ']');
 }
 
-static void put_info(mw_buf *out, const void *item)
+void mlflow_put_trace_info(mw_buf *out, const void *item)
 {
     const mw_trace *trace = item;
     mw_buf_char(out, '{');
@@ -192,7 +193,7 @@ static void put_info(mw_buf *out, const void *item)
 static void put_trace(mw_buf *out, const void *item)
 {
     mw_buf_text(out, "{\"trace_info\":");
-    put_info(out, item);
+    mlflow_put_trace_info(out, item);
     mw_buf_char(out, '}');
 }
 
@@ -325,8 +326,12 @@ static mw_status start(mlflow_turn *turn, mw_record *record, mw_error *err)
     }
     q->told.assessments.items = told;
     q->told.assessments.count = n;
-    return answer_trace(turn, mw_record_put_trace(record, q->experiment, &q->told, &made, err),
-                        &made);
+    mw_view before;
+    MW_TRY(mw_record_experiment_of_trace(record, q->told.trace_id, &before, err));
+    mw_status status = mw_record_put_trace(record, q->experiment, &q->told, &made, err);
+    if (status == MW_OK && before.data && !mw_view_equal(before, q->experiment))
+        MW_TRY(mlflow_may_edit_experiment(turn, before, err)); /* it was moved from there */
+    return answer_trace(turn, status, &made);
 }
 
 static mw_status get(mlflow_turn *turn, mw_record *record, mw_error *err)
@@ -341,7 +346,7 @@ static mw_status get_many(mlflow_turn *turn, mw_record *record, mw_error *err)
     mw_traces found;
     const trace_request *q = turn->request;
     MW_TRY(mw_record_traces(record, &q->trace_ids, &found, err));
-    MLFLOW_ANSWER_LIST(turn, "trace_infos", &found, put_info);
+    MLFLOW_ANSWER_LIST(turn, "trace_infos", &found, mlflow_put_trace_info);
     return MW_OK;
 }
 
@@ -410,7 +415,7 @@ static mw_status search(mlflow_turn *turn, mw_record *record, mw_error *err)
         asked->search.max_results = USUAL_RESULTS;
     asked->search.experiments = (mw_texts){asked->places.items, asked->places.count};
     MW_TRY(mw_record_search_traces(record, &asked->search, &found, &token, err));
-    MLFLOW_ANSWER_PAGE(turn, "traces", &found, put_info, token);
+    MLFLOW_ANSWER_PAGE(turn, "traces", &found, mlflow_put_trace_info, token);
     return MW_OK;
 }
 
@@ -521,18 +526,6 @@ static mw_status delete_assessment(mlflow_turn *turn, mw_record *record, mw_erro
                                  mw_record_delete_assessment(record, q->trace_id, q->id, err));
 }
 
-/* ---- spans ----------------------------------------------------------------------------------- */
-
-/* MLflow's client knows these words, and keeps spans as a file then. */
-static mw_status refuse_spans(mlflow_turn *turn, mw_record *record, mw_error *err)
-{
-    (void)turn;
-    (void)record;
-    mw_fail(err, MW_E_RECORD_PART, "REST OTLP span logging is not supported by this server");
-    return mw_mend(err, "MLflow's client keeps the spans of a trace as a file among the artifacts "
-                        "instead; other exporters need a collector");
-}
-
 /* ---- the table ------------------------------------------------------------------------------- */
 
 #define TRACE(methods, path, access, handler, fields, type, summary)                   \
@@ -565,7 +558,5 @@ const mlflow_call mlflow_trace_calls[] = {
           assessment_request, "Change an assessment"),
     TRACE(1u << MW_DELETE, ASSESSMENT, MLFLOW_WRITES, delete_assessment, assessment_id_fields,
           assessment_request, "Delete an assessment"),
-    {MLFLOW_POSTS, "/v1/traces", MLFLOW_READS, refuse_spans, NULL, 0,
-     "Spans of OpenTelemetry: not taken, as 501 says"},
 };
 const size_t mlflow_n_trace_calls = MW_COUNT(mlflow_trace_calls);

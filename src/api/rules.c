@@ -174,6 +174,8 @@ static const api_rule rules[] = {
     RECORD(POSTS, TRACES "/delete-traces", EDITOR, EXPERIMENT),
     RECORD(POSTS, TRACES "/link-to-run", EDITOR, TRACES_OF_RUN),
     RECORD(GETS, TRACES "/batchGetInfos", VIEWER, TRACES),
+    RECORD(GETS, TRACES "/get", VIEWER, TRACE),
+    RECORD(GETS, TRACES "/batchGet", VIEWER, TRACES),
     RECORD(GETS, TRACES "/{trace_id}", VIEWER, TRACE),
     RECORD(PATCHES, TRACES "/{trace_id}/tags", EDITOR, TRACE),
     RECORD(DELETES, TRACES "/{trace_id}/tags", EDITOR, TRACE),
@@ -181,7 +183,7 @@ static const api_rule rules[] = {
     RECORD(GETS, TRACES "/{trace_id}/assessments/{assessment_id}", VIEWER, TRACE),
     RECORD(PATCHES, TRACES "/{trace_id}/assessments/{assessment_id}", EDITOR, TRACE),
     RECORD(DELETES, TRACES "/{trace_id}/assessments/{assessment_id}", EDITOR, TRACE),
-    RECORD(POSTS, "/v1/traces", VIEWER, ANY), /* refused, whoever asks */
+    RECORD(POSTS, "/v1/traces", EDITOR, EXPERIMENT_OF_SPANS), /* and where its traces are */
     /* registered models: what moves production needs a deployer */
     RECORD(POSTS, MODELS "create", EDITOR, MODEL),
     RECORD(GETS, MODELS "get", VIEWER, MODEL),

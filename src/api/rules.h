@@ -26,6 +26,7 @@ typedef enum api_object {
     /* of requests about the record: found in their fields */
     API_OBJECT_EXPERIMENT,
     API_OBJECT_EXPERIMENT_NAMED,
+    API_OBJECT_EXPERIMENT_OF_SPANS, /* of a header */
     API_OBJECT_EXPERIMENTS, /* each of a list */
     API_OBJECT_RUN,         /* its experiment; of logged models and artifacts likewise */
     API_OBJECT_RUNS,        /* likewise, each of a list */

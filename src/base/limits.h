@@ -63,6 +63,11 @@
 #define MW_LIMIT_JSON_DEPTH 64
 #define MW_LIMIT_REPLY_BYTES (256 * MW_MIB)
 #define MW_LIMIT_REQUEST_ARENA_BYTES (1 * MW_GIB)
+#define MW_LIMIT_SPANS 10000                       /* of a request (OTLP) */
+#define MW_LIMIT_SPAN_PARTS 4096                   /* attributes of a span; its events; its links */
+#define MW_LIMIT_SPAN_DEPTH 32                     /* of values within values */
+#define MW_LIMIT_SPANS_BYTES (64 * MW_MIB)         /* of one request, as they are kept */
+#define MW_LIMIT_TRACE_SPANS_BYTES (64 * MW_MIB)   /* of one answer */
 #define MW_LIMIT_REQUEST_BLOCK_BYTES (64 * MW_KIB) /* kept by each warm connection's loop */
 #define MW_LIMIT_BUDGET_MS 5000                    /* an answer is made within; --latency-budget */
 #define MW_LIMIT_QUEUE 256 /* wait for a worker, of an endpoint: 503 beyond; --max-queue */

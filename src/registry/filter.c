@@ -131,6 +131,7 @@ static const struct {
     {"request_metadata", FILTER_METADATA},
     {"feedback", FILTER_FEEDBACK},
     {"expectation", FILTER_EXPECTATION},
+    {"span", FILTER_SPAN},
 };
 
 static mw_status find_entity(const reader *r, mw_view name, filter_entity *ret_entity)
@@ -141,15 +142,13 @@ static mw_status find_entity(const reader *r, mw_view name, filter_entity *ret_e
         *ret_entity = entities[i].entity == FILTER_TRACE ? FILTER_ATTRIBUTE : entities[i].entity;
         return MW_OK;
     }
-    mw_fail(
-        r->err, MW_E_RECORD_FILTER, "Invalid entity type '%.*s'. Valid values are %s",
-        MW_VIEW_ARG(shown(name.data, name.data + name.size)),
-        r->domain->entities >> FILTER_TRACE & 1
-            ? "['trace', 'attribute', 'tag', 'metadata', 'feedback', 'expectation']; what spans "
-              "hold is not searched"
-        : r->domain->entities >> FILTER_METRIC & 1
-            ? "['metric', 'parameter', 'tag', 'attribute', 'dataset']"
-            : "('attribute', 'tag', 'tags')");
+    mw_fail(r->err, MW_E_RECORD_FILTER, "Invalid entity type '%.*s'. Valid values are %s",
+            MW_VIEW_ARG(shown(name.data, name.data + name.size)),
+            r->domain->entities >> FILTER_TRACE & 1
+                ? "['trace', 'attribute', 'tag', 'metadata', 'feedback', 'expectation', 'span']"
+            : r->domain->entities >> FILTER_METRIC & 1
+                ? "['metric', 'parameter', 'tag', 'attribute', 'dataset']"
+                : "('attribute', 'tag', 'tags')");
     return mw_mend(r->err, "entities are written in lower case, before the first point");
 }
 
@@ -195,6 +194,28 @@ static mw_status check_dataset_key(const reader *r, mw_view key)
                    MW_VIEW_ARG(shown(key.data, key.data + key.size)));
 }
 
+/* "span.attributes.model", "span.attributes.`a b`" */
+static mw_status find_span_key(reader *r, filter_field *field)
+{
+    mw_view key = field->key;
+    const size_t prefix = sizeof "attributes." - 1;
+    if (mw_view_starts(key, "attributes.")) {
+        field->key = (mw_view){key.data + prefix, key.size - prefix};
+        field->entity = FILTER_SPAN_ATTRIBUTE;
+        if (field->key.size > 0 || (is_quote(r, "`\"") && take_quoted(r, &field->key)))
+            return MW_OK;
+        return mw_fail(r->err, MW_E_RECORD_FILTER,
+                       "Span attribute name cannot be empty after 'attributes.'");
+    }
+    if (mw_view_is(key, "name") || mw_view_is(key, "type") || mw_view_is(key, "status") ||
+        mw_view_is(key, "content"))
+        return MW_OK;
+    return mw_fail(r->err, MW_E_RECORD_FILTER,
+                   "Invalid span attribute '%.*s'. Supported attributes: name, status, type, "
+                   "attributes.<attribute_name>.",
+                   MW_VIEW_ARG(shown(key.data, key.data + key.size)));
+}
+
 static bool is_keyword(mw_view word)
 {
     return mw_view_is_nocase(word, "AND") || mw_view_is_nocase(word, "OR") ||
@@ -227,8 +248,14 @@ static mw_status take_field(reader *r, bool orders, filter_field *ret_field)
         }
         MW_TRY(find_entity(r, entity, &field.entity));
     }
-    if (field.entity == FILTER_ATTRIBUTE)
+    bool is_text = field.entity == FILTER_ATTRIBUTE && !orders &&
+                   r->domain->entities >> FILTER_SPAN & 1 && mw_view_is(field.key, "text");
+    if (is_text)
+        field = (filter_field){FILTER_SPAN, MW_VIEW("content"), NULL};
+    else if (field.entity == FILTER_ATTRIBUTE)
         MW_TRY(find_attribute(r, orders, &field));
+    else if (field.entity == FILTER_SPAN && !orders)
+        MW_TRY(find_span_key(r, &field));
     else if (field.entity == FILTER_DATASET)
         MW_TRY(check_dataset_key(r, field.key));
     *ret_field = field;
@@ -395,7 +422,9 @@ static unsigned ops_of(const filter_domain *domain, const filter_field *field)
         domain->nullable >> field->entity & 1 ? 1u << FILTER_IS_NULL | 1u << FILTER_IS_NOT_NULL : 0;
     if (is_numeric(field))
         return numeric_ops() | nulls;
-    if (field->entity == FILTER_DATASET)
+    if (field->entity == FILTER_SPAN && mw_view_is(field->key, "content"))
+        return 1u << FILTER_LIKE | 1u << FILTER_ILIKE;
+    if (field->entity == FILTER_DATASET || field->entity == FILTER_SPAN)
         return textual_ops() | list_ops();
     if (!field->attribute)
         return textual_ops() | nulls | (domain->listed >> field->entity & 1 ? list_ops() : 0);
@@ -447,7 +476,9 @@ static mw_status check_text(const reader *r, const filter_clause *clause)
                        "Expected a quoted string value for %s (e.g. 'my-value')",
                        field->entity == FILTER_PARAM ? "parameter"
                        : field->entity == FILTER_TAG ? "tag"
-                                                     : "attributes");
+                       : field->entity == FILTER_SPAN || field->entity == FILTER_SPAN_ATTRIBUTE
+                           ? "span"
+                           : "attributes");
     int64_t ignored;
     if (field->attribute && field->attribute->flags & FILTER_ID)
         for (size_t i = 0; i < clause->texts.count; i++)

@@ -23,7 +23,9 @@ typedef enum filter_entity {
     FILTER_METADATA, /* of traces, with the two below */
     FILTER_FEEDBACK,
     FILTER_EXPECTATION,
-    FILTER_TRACE, /* as it is written; read as FILTER_ATTRIBUTE */
+    FILTER_SPAN,           /* name, type, status, content; all of one filter mean one span */
+    FILTER_SPAN_ATTRIBUTE, /* "span.attributes.KEY" */
+    FILTER_TRACE,          /* as it is written; read as FILTER_ATTRIBUTE */
     FILTER_N_ENTITIES
 } filter_entity;
 

@@ -128,6 +128,13 @@ MW_CHECKED mw_status record_put_tag(mw_record *record, int64_t run, const mw_tag
 /* Moves an alias whatever the gates say; audited (models.c). */
 MW_CHECKED mw_status record_put_alias(mw_record *record, mw_view name, mw_view alias,
                                       int64_t version, mw_error *err);
+/* Of traces (traces.c): its columns alone; a tag, which may be its name; where its files are. */
+MW_CHECKED mw_status record_find_trace(mw_record *record, mw_view trace_id, mw_trace *ret_trace,
+                                       bool *ret_found, mw_error *err);
+MW_CHECKED mw_status record_put_trace_tag(mw_record *record, int64_t row, const mw_tag *tag,
+                                          mw_error *err);
+mw_view record_trace_place(mw_record *record, const mw_experiment *experiment, mw_view trace_id,
+                           const char *end);
 /* All of runs but their info, which is there (run_contents.c); of one, its tags alone. */
 MW_CHECKED mw_status record_load_runs(mw_record *record, mw_run *runs, size_t n_runs,
                                       mw_error *err);

@@ -523,6 +523,8 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "gates.h"
 #include "endpoints.h"
 #include "traces.h"
+
+#include "trace_spans.h"
 #include "watch_record.h"
 
 #endif

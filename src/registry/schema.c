@@ -272,6 +272,7 @@ static const char step_13[] =
     " rationale TEXT, metadata TEXT, span_id TEXT, overrides TEXT, valid INTEGER NOT NULL,"
     " created INTEGER NOT NULL, updated INTEGER NOT NULL) STRICT;"
     "CREATE INDEX trace_assessments_of ON trace_assessments(trace, kind, key);";
+
 /* What servers that share a record tell each other of their watch (watch_record.h). */
 static const char step_14[] =
     "CREATE TABLE watch_references(endpoint TEXT NOT NULL, identity TEXT NOT NULL,"
@@ -284,6 +285,18 @@ static const char step_14[] =
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX watch_slots_told ON watch_slots(server, told);";
 
-const char *const record_steps[] = {step_1, step_2, step_3,  step_4,  step_5,  step_6,  step_7,
-                                    step_8, step_9, step_10, step_11, step_12, step_13, step_14};
+/* Spans, as OpenTelemetry's exporters send them; attributes once more, to be searched. A trace of
+ * which only its spans are known was not told. */
+static const char step_15[] =
+    "ALTER TABLE traces ADD COLUMN told INTEGER NOT NULL DEFAULT 1;"
+    "CREATE TABLE spans(id INTEGER PRIMARY KEY, trace INTEGER NOT NULL REFERENCES traces"
+    " ON DELETE CASCADE, span_id TEXT NOT NULL, parent TEXT, name TEXT NOT NULL, type TEXT,"
+    " status TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER, content TEXT NOT NULL,"
+    " UNIQUE(trace, span_id)) STRICT;"
+    "CREATE TABLE span_attributes(span INTEGER NOT NULL REFERENCES spans ON DELETE CASCADE,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(span, key)) STRICT, WITHOUT ROWID;";
+
+const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,
+                                    step_6,  step_7,  step_8,  step_9,  step_10,
+                                    step_11, step_12, step_13, step_14, step_15};
 const size_t record_n_steps = MW_COUNT(record_steps);

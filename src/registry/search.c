@@ -175,6 +175,29 @@ static void put_lookup(search_query *query, const filter_clause *clause)
     mw_buf_char(out, ')');
 }
 
+/* All that is said of spans is said of one: the first clause puts all of them. */
+static void put_spans(search_query *query, size_t first)
+{
+    mw_buf *out = &query->where;
+    mw_buf_text(out, " AND EXISTS(SELECT 1 FROM spans s WHERE s.trace = t.id");
+    for (size_t i = first; i < query->clauses.count; i++) {
+        char column[16];
+        const filter_clause *clause = &query->clauses.items[i];
+        if (clause->field.entity == FILTER_SPAN) {
+            snprintf(column, sizeof column, "s.%.*s", MW_VIEW_ARG(clause->field.key));
+            mw_buf_text(out, " AND ");
+            put_comparison(query, column, clause);
+        } else if (clause->field.entity == FILTER_SPAN_ATTRIBUTE) {
+            mw_buf_text(out, " AND EXISTS(SELECT 1 FROM span_attributes x WHERE x.span = s.id"
+                             " AND x.key = ? AND ");
+            put_text(query, clause->field.key);
+            put_comparison(query, "x.value", clause);
+            mw_buf_char(out, ')');
+        }
+    }
+    mw_buf_char(out, ')');
+}
+
 static mw_status check_built(const search_query *query, mw_error *err)
 {
     if (query->memory->failed || query->from.failed || query->joins.failed || query->where.failed ||
@@ -185,10 +208,17 @@ static mw_status check_built(const search_query *query, mw_error *err)
 
 mw_status search_put_filter(search_query *query, mw_error *err)
 {
+    bool has_spans = false;
     for (size_t i = 0; i < query->clauses.count; i++) {
         const filter_clause *clause = &query->clauses.items[i];
+        bool is_span =
+            clause->field.entity == FILTER_SPAN || clause->field.entity == FILTER_SPAN_ATTRIBUTE;
         if (i < SEARCH_CLAUSES_LED && query->led >> i & 1) {
             continue;
+        } else if (is_span) {
+            if (!has_spans)
+                put_spans(query, i);
+            has_spans = true;
         } else if (clause->field.entity == FILTER_DATASET) {
             put_dataset(query, clause);
         } else if (clause->field.entity != FILTER_ATTRIBUTE) {

@@ -6,7 +6,7 @@ enum { TRACE_ID_MAX = 250, TRACE_TAG_MAX = 8000, DELETED_MAX = 100000, LINKS_MAX
 
 #define COLUMNS                                                                      \
     "t.id, t.experiment, t.started, coalesce(t.duration, -1), t.trace_id, t.state, " \
-    "t.client_request_id, t.request, t.response"
+    "t.client_request_id, t.request, t.response, t.told"
 #define ASSESSMENT_COLUMNS                                                           \
     "assessment_id, key, kind, valid, value, payload, source, metadata, rationale, " \
     "span_id, overrides, created, updated"
@@ -23,7 +23,8 @@ static void read_columns(const mw_rows *rows, record_memory *memory, mw_trace *r
                             .state = record_column(memory, rows, 5),
                             .client_request_id = record_column(memory, rows, 6),
                             .request = record_column(memory, rows, 7),
-                            .response = record_column(memory, rows, 8)};
+                            .response = record_column(memory, rows, 8),
+                            .is_told = mw_rows_int(rows, 9) != 0};
 }
 
 static void read_assessment(const mw_rows *rows, record_memory *memory, mw_assessment *ret)
@@ -66,7 +67,7 @@ static mw_status load_rest(mw_record *record, mw_trace *trace, mw_error *err)
     return record_close(&rows, &memory, err);
 }
 
-static mw_status find_trace(mw_record *record, mw_view trace_id, mw_trace *ret_trace,
+mw_status record_find_trace(mw_record *record, mw_view trace_id, mw_trace *ret_trace,
                             bool *ret_found, mw_error *err)
 {
     mw_rows rows;
@@ -83,7 +84,7 @@ static mw_status find_trace(mw_record *record, mw_view trace_id, mw_trace *ret_t
 static mw_status need_trace(mw_record *record, mw_view trace_id, mw_trace *ret_trace, mw_error *err)
 {
     bool found;
-    MW_TRY(find_trace(record, trace_id, ret_trace, &found, err));
+    MW_TRY(record_find_trace(record, trace_id, ret_trace, &found, err));
     return found ? MW_OK
                  : record_unknown(err, "Trace with ID '%.*s' not found.",
                                   MW_VIEW_ARG(record_cut(trace_id, 80)));
@@ -103,7 +104,7 @@ mw_status mw_record_traces(mw_record *record, const mw_texts *trace_ids, mw_trac
     for (size_t i = 0; i < trace_ids->count; i++) {
         mw_trace trace;
         bool is_there;
-        MW_TRY(find_trace(record, trace_ids->items[i], &trace, &is_there, err));
+        MW_TRY(record_find_trace(record, trace_ids->items[i], &trace, &is_there, err));
         if (!is_there)
             continue;
         MW_TRY(load_rest(record, &trace, err));
@@ -121,7 +122,7 @@ mw_status mw_record_experiment_of_trace(mw_record *record, mw_view trace_id,
 {
     mw_trace trace;
     bool found;
-    MW_TRY(find_trace(record, trace_id, &trace, &found, err));
+    MW_TRY(record_find_trace(record, trace_id, &trace, &found, err));
     *ret_experiment =
         found ? record_words(record, "%lld", (long long)trace.experiment) : RECORD_NOTHING;
     return MW_OK;
@@ -142,7 +143,7 @@ static mw_status check_id(mw_view id, mw_error *err)
     return mw_mend(err, "letters, digits, '-' and '_' are taken, %d of them at most", TRACE_ID_MAX);
 }
 
-static mw_status put_tag(mw_record *record, int64_t row, const mw_tag *tag, mw_error *err)
+mw_status record_put_trace_tag(mw_record *record, int64_t row, const mw_tag *tag, mw_error *err)
 {
     mw_view value = tag->value.data ? record_cut(tag->value, TRACE_TAG_MAX) : MW_VIEW("");
     MW_TRY(record_check_length(tag->key, RECORD_KEY_MAX, "key", err));
@@ -174,9 +175,15 @@ static mw_status put_metadata(mw_record *record, int64_t row, const mw_tag *pair
                       "itt", row, pair->key, value);
 }
 
+mw_status mw_record_set_trace_metadata(mw_record *record, int64_t trace, const mw_tag *pair,
+                                       mw_error *err)
+{
+    return put_metadata(record, trace, pair, err);
+}
+
 /* "mlflow-artifacts:/1/traces/tr-..." */
-static mw_view place_of(mw_record *record, const mw_experiment *experiment, mw_view trace_id,
-                        const char *end)
+mw_view record_trace_place(mw_record *record, const mw_experiment *experiment, mw_view trace_id,
+                           const char *end)
 {
     return record_words(record, "%.*s/traces/%.*s%s", MW_VIEW_ARG(experiment->location),
                         MW_VIEW_ARG(trace_id), end);
@@ -187,12 +194,14 @@ static mw_status put_row(mw_record *record, int64_t experiment, const mw_trace *
 {
     MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO traces(trace_id, experiment, state, started, duration,"
-                      " client_request_id, request, response)"
-                      " VALUES(?, ?, ?, ?, nullif(?, -1), ?, ?, ?)"
-                      " ON CONFLICT(trace_id) DO UPDATE SET state = excluded.state,"
+                      " client_request_id, request, response, told)"
+                      " VALUES(?, ?, ?, ?, nullif(?, -1), ?, ?, ?, 1)"
+                      " ON CONFLICT(trace_id) DO UPDATE SET state = excluded.state, told = 1,"
+                      " experiment = excluded.experiment,"
                       " started = excluded.started, duration = excluded.duration,"
                       " client_request_id = excluded.client_request_id,"
-                      " request = excluded.request, response = excluded.response RETURNING id",
+                      " request = coalesce(excluded.request, traces.request),"
+                      " response = coalesce(excluded.response, traces.response) RETURNING id",
                       "titiittt", wanted->trace_id, experiment, wanted->state, wanted->started,
                       wanted->duration < 0 ? (int64_t)-1 : wanted->duration,
                       wanted->client_request_id, wanted->request, wanted->response));
@@ -215,18 +224,18 @@ mw_status mw_record_put_trace(mw_record *record, mw_view experiment_id, const mw
                              "The experiment %.*s must be in the 'active' state. Current "
                              "state is deleted.",
                              MW_VIEW_ARG(experiment_id));
-    MW_TRY(find_trace(record, wanted->trace_id, &before, &was_there, err));
-    if (was_there && before.experiment != experiment.id)
+    MW_TRY(record_find_trace(record, wanted->trace_id, &before, &was_there, err));
+    if (was_there && before.experiment != experiment.id && before.is_told)
         return record_refuse(err, "Trace with ID '%.*s' belongs to another experiment.",
                              MW_VIEW_ARG(wanted->trace_id));
     MW_TRY(put_row(record, experiment.id, wanted, &row, err));
     for (size_t i = 0; i < wanted->tags.count; i++)
-        MW_TRY(put_tag(record, row, &wanted->tags.items[i], err));
+        MW_TRY(record_put_trace_tag(record, row, &wanted->tags.items[i], err));
     for (size_t i = 0; i < wanted->metadata.count; i++)
         MW_TRY(put_metadata(record, row, &wanted->metadata.items[i], err));
     mw_tag place = {MW_VIEW("mlflow.artifactLocation"),
-                    place_of(record, &experiment, wanted->trace_id, "/artifacts")};
-    MW_TRY(put_tag(record, row, &place, err));
+                    record_trace_place(record, &experiment, wanted->trace_id, "/artifacts")};
+    MW_TRY(record_put_trace_tag(record, row, &place, err));
     for (size_t i = 0; i < wanted->assessments.count && !was_there; i++)
         MW_TRY(mw_record_assess(record, wanted->trace_id, &wanted->assessments.items[i],
                                 &assessment, err));
@@ -239,7 +248,7 @@ mw_status mw_record_tag_trace(mw_record *record, mw_view trace_id, const mw_tag 
 {
     mw_trace trace;
     MW_TRY(need_trace(record, trace_id, &trace, err));
-    return put_tag(record, trace.row, tag, err);
+    return record_put_trace_tag(record, trace.row, tag, err);
 }
 
 mw_status mw_record_untag_trace(mw_record *record, mw_view trace_id, mw_view key, mw_error *err)
@@ -307,7 +316,7 @@ static mw_status delete_one(mw_record *record, const mw_experiment *experiment, 
                       experiment->id));
     if (mw_sql_changes(record->session) == 0)
         return MW_OK;
-    mw_view files = mw_artifact_root(place_of(record, experiment, trace_id, ""));
+    mw_view files = mw_artifact_root(record_trace_place(record, experiment, trace_id, ""));
     ++*n_deleted;
     return files.data ? mw_record_delete_artifact(record, files, err) : MW_OK;
 }
@@ -457,10 +466,11 @@ static const filter_domain domain = {
     .attributes = attributes,
     .n_attributes = MW_COUNT(attributes),
     .entities = 1u << FILTER_ATTRIBUTE | 1u << FILTER_TRACE | 1u << FILTER_TAG |
-                1u << FILTER_METADATA | 1u << FILTER_FEEDBACK | 1u << FILTER_EXPECTATION,
+                1u << FILTER_METADATA | 1u << FILTER_FEEDBACK | 1u << FILTER_EXPECTATION |
+                1u << FILTER_SPAN,
     .nullable =
         1u << FILTER_TAG | 1u << FILTER_METADATA | 1u << FILTER_FEEDBACK | 1u << FILTER_EXPECTATION,
-    .listed = 1u << FILTER_TAG | 1u << FILTER_METADATA,
+    .listed = 1u << FILTER_TAG | 1u << FILTER_METADATA | 1u << FILTER_SPAN_ATTRIBUTE,
     .lookups = {[FILTER_TAG] = {"trace_tags @", "@.trace = t.id"},
                 [FILTER_METADATA] = {"trace_metadata @", "@.trace = t.id"},
                 [FILTER_FEEDBACK] = {"trace_assessments @",

@@ -3,9 +3,10 @@
  *     trace: an id of the client's, an experiment, when, how long, OK or ERROR
  *            -< tags (may change), metadata (does not), assessments, runs it belongs to
  *
- * The client tells a trace when it is over. Its spans are a file that the client uploads to the
- * artifacts ("EXPERIMENT/traces/TRACE_ID/artifacts/traces.json") and reads there: here nothing of
- * them is known, and nothing searched.
+ * The client tells a trace when it is over. Its spans come as they end (trace_spans.h); clients
+ * that send none upload a file to the artifacts
+ * ("EXPERIMENT/traces/TRACE_ID/artifacts/traces.json") and read it there: of that nothing is
+ * searched.
  */
 #ifndef REGISTRY_TRACES_H
 #define REGISTRY_TRACES_H
@@ -34,6 +35,7 @@ typedef struct mw_trace {
     mw_view trace_id, state, client_request_id, request, response;
     mw_tags tags, metadata;
     mw_assessments assessments;
+    bool is_told; /* by a client; else what is known is from spans */
 } mw_trace;
 
 typedef struct mw_traces {
@@ -48,7 +50,8 @@ typedef struct mw_trace_wish {
     int64_t until_ms, n_most; /* 0: not told */
 } mw_trace_wish;
 
-/* A new trace, or in place of the one with its id: that keeps assessments and runs. Of the wanted
+/* A new trace, or in place of the one with its id: that keeps assessments, runs and spans, and is
+ * moved to the experiment when only its spans were known. Of the wanted
  * one `experiment` is a text, see below; tags get the place of its files.
  * Fails: MW_BAD_ARGUMENT the experiment is deleted, the trace another's, a key too long. */
 MW_CHECKED mw_status mw_record_put_trace(mw_record *record, mw_view experiment,

@@ -85,8 +85,10 @@ void serve_ping(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 
 void serve_version(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
+    /* Whose interface is spoken, not ours: clients send spans only to 3.4 or later. */
+    static const char mlflow_version[] = "3.17.2";
     (void)fleet;
     (void)params;
-    mw_buf_text(exchange->reply, MW_VERSION);
+    mw_buf_text(exchange->reply, mlflow_version);
     serve_reply(exchange, 200, "application/json");
 }

@@ -245,6 +245,21 @@ def test_scopes(house, admin):
     gone = {"experiment_id": other, "request_ids": "tr-o"}
     assert code(API + "traces/delete-traces", gone) == 403
     places = [{"mlflow_experiment": {"experiment_id": e}} for e in (mine, other)]
+
+    # spans: by the experiment of the header, and where their trace is already
+    def spans(digits, place, who):
+        span = {"traceId": digits * 32, "spanId": "1" * 16, "name": "s"}
+        return requests.post(house.url + "/v1/traces", json={"resourceSpans": [
+            {"scopeSpans": [{"spans": [span]}]}]}, timeout=20, headers={
+                "Authorization": who, "x-mlflow-experiment-id": place}).status_code
+    assert spans("a", other, admin) == 200 and spans("a", mine, auth) == 403
+    assert spans("b", other, auth) == 403 and spans("b", mine, auth) == 200
+    assert code(API + "traces/get?trace_id=tr-" + "a" * 32) == 403
+    assert code(API + "traces/get?trace_id=tr-" + "b" * 32) == 200
+    assert code(API + "traces/batchGet?trace_ids=tr-m&trace_ids=tr-o") == 403
+    assert trace("tr-" + "a" * 32, mine, auth) == 403  # it would be moved from the other
+    gone = {"experiment_id": mine, "request_ids": ["tr-" + "b" * 32]}
+    assert code(API + "traces/delete-traces", gone) == 200
     found = house.call(API + "traces/search", {"locations": places}, auth).json()
     assert [t["trace_id"] for t in found["traces"]] == ["tr-m"]
     # an own model is no way into another's files

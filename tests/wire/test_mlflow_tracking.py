@@ -2,8 +2,8 @@
 
 Each step of a scenario is run on both, and what it returned or raised is compared after ids and
 times were replaced. Where MLflow's server cannot be imported (mlflow-skinny is the client alone;
-it needs flask, sqlalchemy, alembic and graphene beside it) the comparison skips, and what the
-client must see is still checked here.
+it needs flask, sqlalchemy, alembic, graphene, fastapi and uvicorn beside it) the comparison skips,
+and what the client must see is still checked here.
 """
 import importlib.util
 import json
@@ -59,16 +59,17 @@ os.environ.update(_MLFLOW_SERVER_FILE_STORE=store, _MLFLOW_SERVER_REGISTRY_STORE
                   _MLFLOW_SERVER_ARTIFACT_DESTINATION=f"{folder}/artifacts",
                   _MLFLOW_SERVER_SERVE_ARTIFACTS="true",
                   MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
-from mlflow.server import app
+import uvicorn
+from mlflow.server.fastapi_app import app  # the application of Flask, and spans (OTLP) beside it
 from mlflow.server.handlers import initialize_backend_stores
 initialize_backend_stores(store, store, "mlflow-artifacts:/")
-app.run("127.0.0.1", port, threaded=True)
+uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 """
 
 
 @pytest.fixture(scope="session")
 def theirs(tmp_path_factory):
-    needed = ("flask", "sqlalchemy", "alembic", "graphene")
+    needed = ("flask", "sqlalchemy", "alembic", "graphene", "fastapi", "uvicorn")
     if any(importlib.util.find_spec(name) is None for name in needed):
         pytest.skip("MLflow's server is not installed: pip install mlflow")
     folder = tmp_path_factory.mktemp("mlflow")
@@ -541,19 +542,23 @@ def random_searches(walk):
 
 def traced(x):
     """A call with a span in it."""
-    with mlflow.start_span("child") as span:
+    with mlflow.start_span("child", span_type="LLM") as span:
         span.set_inputs({"x": x})
+        span.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 3, "output_tokens": x,
+                                                      "total_tokens": 3 + x})
+        span.add_event(mlflow.entities.SpanEvent("half", 17, {"k": [1, 2], "t": "u"}))
         span.set_outputs(1 / x)
     return 1 / x
 
 
 def traces(walk):
-    """mlflow.trace and what its client asks of traces. MLflow's own server takes no spans in this
-    test (no FastAPI), as ours never does: both keep them as files."""
+    """mlflow.trace and what its client asks of traces, whose spans it sends as they end."""
     client, step = walk.client, walk.step
     mlflow.set_tracking_uri(walk.url)
     experiment = mlflow.set_experiment("traces").experiment_id
-    call = mlflow.trace(name="predict", attributes={"a": 1})(traced)
+    call = mlflow.trace(name="predict", span_type="CHAIN", attributes={
+        "a": 1, "b": {"x": [1, 2.5, None, True], "y": {}}, "c": "h\u00e9 'q' \"d\"", "n": [],
+        "session.id": "s-1", "e": ""})(traced)
     with mlflow.start_run() as run:
         call(4)
     good = mlflow.get_last_active_trace_id()
@@ -571,7 +576,9 @@ def traces(walk):
                                               include_spans=False, **more)]
 
     def spans(trace_id):
-        return [(s.name, s.inputs, s.outputs, s.status.status_code.value, len(s.events))
+        return [(s.name, s.span_type, s.inputs, s.outputs, s.status.status_code.value,
+                 s.parent_id is None, s.attributes,
+                 [(e.name, e.attributes) for e in s.events if e.name == "half"])
                 for s in client.get_trace(trace_id).data.spans]
 
     def judged():
@@ -581,6 +588,8 @@ def traces(walk):
     step("info", lambda: {"tags": info.tags, "request": info.request_preview, "response":
                           info.response_preview, "experiment": info.experiment_id ==
                           experiment, "run": info.trace_metadata["mlflow.sourceRun"],
+                          "used": json.loads(info.trace_metadata["mlflow.trace.tokenUsage"]),
+                          "session": info.trace_metadata.get("mlflow.trace.session"),
                           "took": info.execution_duration >= 0})
     step("spans", lambda: [spans(t) for t in (good, root.trace_id)])
     step("frame", lambda: list(mlflow.search_traces(locations=[experiment])["state"]))
@@ -594,7 +603,14 @@ def traces(walk):
                  "trace.execution_time_ms < 0", "end_time > 5 AND status = 'ERROR'",
                  f"attribute.run_id = '{run.info.run_id}'", f"request_id = '{good}'",
                  f"request_metadata.`mlflow.sourceRun` = '{run.info.run_id}'", "nonsense = 3",
-                 "trace.state = 'OK'", "status > 'A'"):
+                 "trace.state = 'OK'", "status > 'A'", "span.name = 'child'",
+                 "span.name IN ('sub', 'none')", "span.type = 'LLM' AND span.status = 'ERROR'",
+                 "span.name = 'child' AND span.type = 'CHAIN'", "span.name ILIKE 'CH%'",
+                 "span.attributes.a LIKE '%1%'", "span.attributes.c LIKE '%h\u00e9%'",
+                 "span.attributes.zz LIKE '%1%'", "span.content LIKE '%h\u00e9%'",
+                 "span.attributes.`b` LIKE '%2.5%' AND status = 'OK'", "trace.text LIKE '%half%'",
+                 "trace.text ILIKE '%CHILD%' AND span.type != 'LLM'", "trace.text = 'half'",
+                 "span.kind = 'x'", "span.attributes. = 'x'", "span.name > 'a'", "span.name = 3"):
         step(walk.plain(text), lambda text=text: found(text))
     for order in ("timestamp_ms ASC", "name DESC", "status", "tags.color DESC", "trace_id"):
         step(order, lambda order=order: found(order_by=[order]))
