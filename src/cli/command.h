@@ -202,7 +202,7 @@ typedef enum cli_option_id {
     CLI_MARGIN,
     CLI_VALID_FORMAT,   /* --format */
     CLI_UNDECIDED_RULE, /* --undecided */
-    CLI_DATA_FORMAT,  /* report data: --format */
+    CLI_DATA_FORMAT,    /* report data: --format */
     CLI_RESULTS,
     CLI_CARD_TEXT,     /* --text */
     CLI_REPORT_WINDOW, /* --window */
@@ -236,11 +236,12 @@ typedef enum cli_option_id {
     CLI_LOG_FOLDER, /* --log: where commands read one */
     CLI_UNTIL,
     CLI_MODEL_VERSION,
-    CLI_PREDICTION_ID, /* --id */
-    CLI_LOG_FORMAT,    /* --format: of rows that are written */
-    CLI_LOG_LAST,      /* --rows */
-    CLI_LOG_LIMIT,     /* --limit */
-    CLI_TO_ENDPOINT,   /* --endpoint: the one that feedback is about */
+    CLI_PREDICTION_ID,   /* --id */
+    CLI_LOG_FORMAT,      /* --format: of rows that are written */
+    CLI_LOG_FILE_FORMAT, /* --format: of rows in a file */
+    CLI_LOG_LAST,        /* --rows */
+    CLI_LOG_LIMIT,       /* --limit */
+    CLI_TO_ENDPOINT,     /* --endpoint: the one that feedback is about */
     CLI_SLICE,
     CLI_DECISION, /* --threshold: of a probability */
     /* decay estimate */

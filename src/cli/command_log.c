@@ -63,6 +63,8 @@ static mw_status read_rows(log_task *task, mw_log_totals *ret_totals, mw_error *
     task->table.out = &task->lines;
     cli_log_table_head(&task->table);
     MW_TRY(mw_log_read(task->folder, &task->query, see_row, task, ret_totals, err));
+    if (task->status == MW_OK)
+        cli_log_table_end(&task->table);
     return task->table.failed ? mw_fail_memory(err, "the rows") : task->status;
 }
 
@@ -83,7 +85,6 @@ static mw_status run_rows(log_task *task, mw_error *err)
     const cli_setting *settings = task->call->settings;
     cli_interrupt_watch();
     MW_TRY(cli_log_query(task->call, &task->query, err));
-    task->table.as_json = settings[CLI_LOG_FORMAT].number != 0;
     if (task->newest)
         task->query.last = task->limit;
     MW_TRY(cli_sink_open(settings[CLI_OUTPUT].text, &task->sink, err));
@@ -120,17 +121,21 @@ static mw_status run_task(log_task *task, mw_error *err)
 mw_status cli_run_log_query(cli_call *call, mw_error *err)
 {
     log_task task = {.call = call, .limit = call->settings[CLI_LOG_LIMIT].number};
+    task.table.form = (cli_log_form)call->settings[CLI_LOG_FORMAT].number;
     return run_task(&task, err);
 }
 
 mw_status cli_run_log_export(cli_call *call, mw_error *err)
 {
-    return cli_run_log_query(call, err);
+    log_task task = {.call = call, .limit = call->settings[CLI_LOG_LIMIT].number};
+    task.table.form = (cli_log_form)call->settings[CLI_LOG_FILE_FORMAT].number;
+    return run_task(&task, err);
 }
 
 mw_status cli_run_log_tail(cli_call *call, mw_error *err)
 {
     log_task task = {.call = call, .limit = call->settings[CLI_LOG_LAST].number};
+    task.table.form = (cli_log_form)call->settings[CLI_LOG_FORMAT].number;
     task.newest = calloc(task.limit, sizeof *task.newest);
     mw_status status = task.newest ? run_task(&task, err) : mw_fail_memory(err, "the rows");
     free(task.newest);

@@ -1181,10 +1181,12 @@ static const cli_command commands[] = {
         .summary = "write predictions to a file",
         .about = "As 'mw log query', to a file that appears whole or not at all: CSV for 'mw drift "
                  "check', pandas and the like, or JSON lines. Columns of several endpoints or "
-                 "versions stand side by side; where a row has none it is empty. Parquet is not "
-                 "written: DuckDB and pyarrow read the CSV.",
-        .options = CLI_LIST(LOG_FILTERS, CLI_LOG_FORMAT, CLI_LOG_LIMIT, CLI_OUTPUT),
+                 "versions stand side by side; where a row has none it is empty. --format arrow "
+                 "writes an Arrow IPC file (Feather), with types: pandas.read_feather, polars and "
+                 "pyarrow read it, and write Parquet of it in one line.",
+        .options = CLI_LIST(LOG_FILTERS, CLI_LOG_FILE_FORMAT, CLI_LOG_LIMIT, CLI_OUTPUT),
         .examples = {{"mw log export --endpoint credit --since 7d -o week.csv", "a week"},
+                     {"mw log export --format arrow -o week.arrow", "with types, for pandas"},
                      {"mw log export --format jsonl -o all.jsonl", "everything"}},
         .run = cli_run_log_export,
     },

@@ -1,4 +1,4 @@
-/* Rows of the prediction log as CSV or JSON lines.
+/* Rows of the prediction log as CSV or JSON lines; as an Arrow file: log_arrow.c.
  *
  *     shapes --> names of all inputs and outputs, each once --> header
  *     row --> cells by name --> line */
@@ -46,17 +46,38 @@ static size_t place_of(cli_log_table *table, mw_view name)
     if (table->n_names == table->capacity) {
         size_t wanted = table->capacity ? 2 * table->capacity : 64;
         char **grown = realloc(table->names, wanted * sizeof *grown);
-        if (!grown) {
+        bool *kinds = realloc(table->is_text, wanted * sizeof *kinds);
+        table->names = grown ? grown : table->names;
+        table->is_text = kinds ? kinds : table->is_text;
+        if (!grown || !kinds) {
             table->failed = true;
             return 0;
         }
-        table->names = grown;
         table->capacity = wanted;
     }
     table->names[table->n_names] = strndup(name.data, name.size);
+    table->is_text[table->n_names] = false;
     table->failed = table->failed || !table->names[table->n_names];
     table->n_names += !table->failed;
     return table->failed ? 0 : table->n_names - 1;
+}
+
+static bool has_texts(const mw_log_shape *shape, size_t i)
+{
+    if (i >= shape->n_columns)
+        return shape->answer == MW_LOG_CLASS && shape->classes;
+    return shape->columns[i].treatment == MW_LOG_HASHED || shape->columns[i].categories;
+}
+
+static void turn_places(cli_log_table *table)
+{
+    free(table->from);
+    table->from = calloc(table->n_names + 1, sizeof *table->from);
+    table->failed = table->failed || !table->from;
+    for (size_t i = 0; !table->failed && i < table->n_names; i++)
+        table->from[i] = SIZE_MAX;
+    for (size_t i = 0; !table->failed && i < table->n_places; i++)
+        table->from[table->place[i]] = i;
 }
 
 /* Where each column and output of the shape stands. */
@@ -73,8 +94,12 @@ static void use_shape(cli_log_table *table, const mw_log_shape *shape)
         mw_buf_reset(&name);
         write_name(shape, i, &name);
         table->place[i] = place_of(table, mw_buf_as_view(&name));
+        if (!table->failed)
+            table->is_text[table->place[i]] |= has_texts(shape, i);
     }
     mw_buf_done(&name);
+    if (table->form == CLI_LOG_ARROW)
+        turn_places(table);
     table->shape = shape;
 }
 
@@ -131,11 +156,15 @@ static void write_output(const mw_log_shape *shape, double value, mw_buf *out)
 
 void cli_log_table_head(cli_log_table *table)
 {
+    if (table->form == CLI_LOG_ARROW) {
+        cli_log_arrow_head(table);
+        return;
+    }
     table->cells = calloc(table->n_names + 1, sizeof *table->cells);
     table->failed = table->failed || !table->cells;
     for (size_t i = 0; !table->failed && i < table->n_names; i++)
         mw_buf_init(&table->cells[i], MW_MIB);
-    if (table->as_json || table->failed)
+    if (table->form != CLI_LOG_CSV || table->failed)
         return;
     mw_buf_text(table->out, "time,id,endpoint,version,model");
     for (size_t i = 0; i < table->n_names; i++) {
@@ -188,14 +217,23 @@ void cli_log_table_row(cli_log_table *table, const mw_log_row *row)
     }
     if (table->failed)
         return;
-    if (table->as_json)
+    if (table->form == CLI_LOG_ARROW)
+        cli_log_arrow_row(table, row);
+    else if (table->form == CLI_LOG_JSONL)
         write_json_line(table, row);
     else
         write_csv(table, row);
 }
 
+void cli_log_table_end(cli_log_table *table)
+{
+    if (table->form == CLI_LOG_ARROW && !table->failed)
+        cli_log_arrow_end(table);
+}
+
 void cli_log_table_done(cli_log_table *table)
 {
+    cli_log_arrow_done(table);
     for (size_t i = 0; table->cells && i < table->n_names; i++)
         mw_buf_done(&table->cells[i]);
     for (size_t i = 0; i < table->n_names; i++)
@@ -203,6 +241,8 @@ void cli_log_table_done(cli_log_table *table)
     free(table->names);
     free(table->cells);
     free(table->place);
+    free(table->from);
+    free(table->is_text);
 }
 
 const char *cli_log_answer_name(const mw_log_shape *shape)

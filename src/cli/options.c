@@ -10,6 +10,7 @@ static const char *const switches[] = {"off", "on", NULL};
 static const char *const doors[] = {"open", "token", NULL};
 static const char *const roles[] = {"viewer", "editor", "deployer", "admin", NULL};
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
+static const char *const file_formats[] = {"csv", "jsonl", "arrow", NULL}; /* cli_log_form */
 static const char *const explain_formats[] = {"csv", "json", "text", NULL};
 static const char *const explain_scales[] = {"margin", "probability", NULL}; /* as mw_scale */
 static const char *const report_formats[] = {"text", "csv", "json", NULL};
@@ -1345,6 +1346,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                         .fallback = "csv",
                         .choices = row_formats,
                         .help = "form of the rows"},
+    [CLI_LOG_FILE_FORMAT] = {.name = "format",
+                             .flag_only = true,
+                             .kind = CLI_KIND_CHOICE,
+                             .value = "FORMAT",
+                             .fallback = "csv",
+                             .choices = file_formats,
+                             .help = "form of the rows: csv, jsonl, or arrow (Arrow IPC, Feather)"},
     [CLI_LOG_LAST] = {.name = "rows",
                       .flag_only = true,
                       .kind = CLI_KIND_COUNT,

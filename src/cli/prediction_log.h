@@ -26,24 +26,38 @@ MW_CHECKED mw_status cli_log_query(const cli_call *call, mw_log_query *ret_query
 /* ---- log_rows.c ------------------------------------------------------------------------------ */
 
 /* Rows as lines; columns of several shapes side by side. */
+typedef enum cli_log_form { CLI_LOG_CSV, CLI_LOG_JSONL, CLI_LOG_ARROW } cli_log_form;
+
+struct cli_log_arrow; /* log_arrow.c */
+
 typedef struct cli_log_table {
-    bool as_json;
-    char **names; /* of the inputs and outputs, n_names; owned */
+    cli_log_form form;
+    char **names;  /* of the inputs and outputs, n_names; owned */
+    bool *is_text; /* n_names: some shape has texts there; owned */
     size_t n_names, capacity;
     mw_buf *out; /* lines are put at its end; borrowed */
     /* of the shape that came last */
     const mw_log_shape *shape;
     size_t *place; /* of each column and output; owned */
+    size_t *from;  /* n_names: which of them, SIZE_MAX: none; owned; of Arrow */
     size_t n_places;
-    mw_buf *cells; /* n_names; owned */
-    bool failed;   /* memory is gone */
+    mw_buf *cells;               /* n_names; owned */
+    struct cli_log_arrow *arrow; /* owned */
+    bool failed;                 /* memory is gone */
 } cli_log_table;
 
 /* To be told every shape first. */
 void cli_log_table_add(void *table, const mw_log_shape *shape);
 void cli_log_table_head(cli_log_table *table);
 void cli_log_table_row(cli_log_table *table, const mw_log_row *row);
+/* What stands behind the last row. */
+void cli_log_table_end(cli_log_table *table);
 void cli_log_table_done(cli_log_table *table);
+/* log_arrow.c: the same of an Arrow file. */
+void cli_log_arrow_head(cli_log_table *table);
+void cli_log_arrow_row(cli_log_table *table, const mw_log_row *row);
+void cli_log_arrow_end(cli_log_table *table);
+void cli_log_arrow_done(cli_log_table *table);
 /* "2 classes", for people: what the answers of a shape are. */
 const char *cli_log_answer_name(const mw_log_shape *shape);
 

@@ -6,7 +6,8 @@
  * is
  *
  * A prediction is known by the id of its request and its row, "0193a0...#4"; the id alone is row 0.
- * Format of the files: docs/reference/prediction-log.md. Not done here: Parquet. */
+ * Format of the files: docs/reference/prediction-log.md. Not done here: Parquet;
+ * `mw log export` writes Arrow. */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 

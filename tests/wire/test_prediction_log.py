@@ -3,11 +3,13 @@ kill -9, a full queue and private columns."""
 import contextlib
 import csv
 import ctypes
+import datetime
 import io
 import json
 import pathlib
 import random
 import signal
+import struct
 import subprocess
 import time
 
@@ -39,6 +41,27 @@ def log(folder, command, *more):
 
 def rows_of(text):
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def arrow_of(folder, path):
+    """An export as Arrow, read by the format's own project; its footer leads to every batch."""
+    nanoarrow = pytest.importorskip("nanoarrow")
+    log(folder, "export", "--format", "arrow", "-o", path)
+    raw = path.read_bytes()
+    assert raw[:8] == b"ARROW1\0\0" and raw[-6:] == b"ARROW1"
+    footer = raw[-10 - int.from_bytes(raw[-10:-6], "little"):-10]
+    table = struct.unpack_from("<I", footer)[0]
+    vtable = table - struct.unpack_from("<i", footer, table)[0]
+    batches = table + struct.unpack_from("<H", footer, vtable + 10)[0]
+    batches += struct.unpack_from("<I", footer, batches)[0]
+    for i in range(struct.unpack_from("<I", footer, batches)[0]):
+        at, head, _, body = struct.unpack_from("<qiiq", footer, batches + 4 + 24 * i)
+        assert raw[at:at + 4] == b"\xff\xff\xff\xff" and head % 8 == body % 8 == 0
+    assert raw[at + head + body:at + head + body + 8] == b"\xff\xff\xff\xff\0\0\0\0"
+    with nanoarrow.ArrayStream.from_readable(raw[8:]) as stream:
+        rows = stream.read_all()
+    kinds = {field.name: str(field) for field in rows.schema.fields}
+    return [dict(zip(kinds, values)) for values in rows.iter_tuples()], kinds
 
 
 def wait_written(server, n, seconds=10):
@@ -83,6 +106,14 @@ def test_every_row_is_found_again(serve, folder, tmp_path):
     assert tail[-1]["inputs"]["months_since_late"] == 2 and tail[-1]["version"] == 1
     log(folder, "export", "-o", tmp_path / "all.csv")
     assert rows_of((tmp_path / "all.csv").read_text()) == found
+    typed, _ = arrow_of(folder, tmp_path / "all.arrow")
+    for plain, one in zip(found, typed, strict=True):
+        assert {k: v for k, v in one.items() if isinstance(v, str)} == {
+            k: plain[k] for k in ("id", "endpoint", "model")} and one["version"] == 1
+        assert one["time"].timestamp() == \
+            datetime.datetime.fromisoformat(plain["time"].replace("Z", "+00:00")).timestamp()
+        assert [one[c] for c in (*COLUMNS, "prediction")] == [
+            float(plain[c]) if plain[c] else None for c in (*COLUMNS, "prediction")]
     stat = json.loads(log(folder, "stat", "--json"))
     assert stat["rows"] == 121 and stat["damaged_blocks"] == 0
     assert stat["versions"][0]["answer"] == "probability"
@@ -105,7 +136,7 @@ def test_versions_and_protocols(serve, folder):
     assert len(rows_of(log(folder, "query", "--model-version", 2))) == 2
 
 
-def test_private_columns_never_reach_the_disk(serve, folder):
+def test_private_columns_never_reach_the_disk(serve, folder, tmp_path):
     server = serve(f"credit={MODEL}", "--log", "on", "--log-hash", "income", "--log-drop",
                    "age,months_customer")
     for i in range(3):
@@ -114,6 +145,10 @@ def test_private_columns_never_reach_the_disk(serve, folder):
     found = rows_of(log(folder, "query"))
     assert len({f["income"] for f in found}) == 1 and len(found[0]["income"]) == 16
     assert {f["age"] for f in found} == {f["months_customer"] for f in found} == {""}
+    typed, kinds = arrow_of(folder, tmp_path / "private.arrow")
+    assert [t["income"] for t in typed] == [f["income"] for f in found]  # a text; the others are
+    assert {t["age"] for t in typed} == {None} and typed[2]["last_payment"] == 10  # numbers still
+    assert "double" in kinds["age"] and "string" in kinds["income"]
     assert "hashed income" in log(folder, "stat") and "dropped age,months_customer" in \
         log(folder, "stat")
 
