@@ -86,14 +86,17 @@ typedef struct mw_alert_query {
     mw_view endpoint, rule, severity; /* absent: any */
     int64_t limit;                    /* 0: 100; at most 1000 */
     int64_t cursor;                   /* next_cursor of the page before; 0: the first */
+    mw_view seen; /* endpoints whose alerts may be seen, "\nchurn\ncredit\n"; absent: all, also
+                     those of none */
 } mw_alert_query;
 
 /* {"items":[...],"next_cursor":...,"total":n}: pending, then firing, then resolved ones, the newest
  * first. */
 MW_CHECKED mw_status mw_alerts_list(mw_alerts *alerts, const mw_alert_query *query, mw_buf *out,
                                     mw_error *err);
-/* One of them. Fails: MW_NOT_FOUND (MW8604). */
-MW_CHECKED mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_buf *out, mw_error *err);
+/* One of them; `seen` as in a query. Fails: MW_NOT_FOUND (MW8604). */
+MW_CHECKED mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_view seen, mw_buf *out,
+                                    mw_error *err);
 /* "I have seen it": it is not repeated. Fails: MW_NOT_FOUND (MW8604), not firing. */
 MW_CHECKED mw_status mw_alerts_acknowledge(mw_alerts *alerts, mw_view id, mw_view who, mw_view why,
                                            mw_buf *out, mw_error *err);

@@ -164,25 +164,26 @@ mw_status book_open_alerts(mw_sql *session, mw_arena *arena, book_alerts *ret_al
 }
 
 /* Absent: any. */
-#define WANTED                                                           \
-    " WHERE (?1 IS NULL OR endpoint = ?1) AND (?2 IS NULL OR rule = ?2)" \
-    " AND (?3 IS NULL OR severity = ?3) AND (?4 = 0 OR firing) AND (?5 = 0 OR NOT firing)"
+#define WANTED                                                                             \
+    " WHERE (?1 IS NULL OR endpoint = ?1) AND (?2 IS NULL OR rule = ?2)"                   \
+    " AND (?3 IS NULL OR severity = ?3) AND (?4 = 0 OR firing) AND (?5 = 0 OR NOT firing)" \
+    " AND (?6 IS NULL OR instr(?6, char(10) || endpoint || char(10)) > 0)"
 
 mw_status book_list(mw_sql *session, const book_query *query, mw_arena *arena,
                     book_alerts *ret_alerts, int64_t *ret_total, mw_error *err)
 {
     mw_rows rows;
     int64_t before = query->before_seq ? query->before_seq : INT64_MAX;
-    MW_TRY(mw_rows_open(session, &rows, err, "SELECT count(*) FROM alerts" WANTED, "tttii",
+    MW_TRY(mw_rows_open(session, &rows, err, "SELECT count(*) FROM alerts" WANTED, "tttiit",
                         query->endpoint, query->rule, query->severity, (int64_t)query->only_firing,
-                        (int64_t)query->only_resolved));
+                        (int64_t)query->only_resolved, query->seen));
     *ret_total = mw_rows_next(&rows) ? mw_rows_int(&rows, 0) : 0;
     MW_TRY(mw_rows_close(&rows, err));
     MW_TRY(mw_rows_open(
         session, &rows, err,
-        "SELECT " COLUMNS " FROM alerts" WANTED " AND seq < ?6 ORDER BY seq DESC LIMIT ?7",
-        "tttiiii", query->endpoint, query->rule, query->severity, (int64_t)query->only_firing,
-        (int64_t)query->only_resolved, before, query->limit));
+        "SELECT " COLUMNS " FROM alerts" WANTED " AND seq < ?7 ORDER BY seq DESC LIMIT ?8",
+        "tttiitii", query->endpoint, query->rule, query->severity, (int64_t)query->only_firing,
+        (int64_t)query->only_resolved, query->seen, before, query->limit));
     return read_alerts(&rows, arena, (size_t)query->limit, ret_alerts, err);
 }
 

@@ -54,7 +54,7 @@ MW_CHECKED mw_status book_open_alerts(mw_sql *session, mw_arena *arena, book_ale
                                       mw_error *err);
 
 typedef struct book_query {
-    mw_view state, endpoint, rule, severity;
+    mw_view state, endpoint, rule, severity, seen;
     int64_t limit, before_seq; /* 0: from the newest */
     bool only_firing, only_resolved;
 } book_query;

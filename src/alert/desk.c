@@ -34,6 +34,19 @@ static mw_status mark_silenced(listing *l, mw_error *err)
     return status;
 }
 
+/* An alert of no endpoint is seen by who sees all. */
+static bool may_see(mw_view seen, mw_view endpoint)
+{
+    if (!seen.data)
+        return true;
+    for (mw_view left = seen; left.size > 0;) {
+        mw_view one = mw_view_cut(&left, '\n');
+        if (one.size > 0 && mw_view_equal(one, endpoint))
+            return true;
+    }
+    return false;
+}
+
 static bool fits(mw_view wanted, mw_view is)
 {
     return !wanted.data || mw_view_equal(wanted, is);
@@ -49,7 +62,7 @@ static size_t put_pending(mw_alerts *alerts, const mw_alert_query *query, mw_buf
         const alert_one *one = alerts->ones[i];
         mw_view endpoint = alert_label_of(one->labels, MW_VIEW("endpoint"));
         if (one->track.state != ALERT_PENDING || !one->rule || !fits(query->endpoint, endpoint) ||
-            !fits(query->rule, one->rule->name) ||
+            !may_see(query->seen, endpoint) || !fits(query->rule, one->rule->name) ||
             !fits(query->severity, mw_view_of(alert_severities[one->rule->severity])))
             continue;
         mw_buf labels, details;
@@ -101,6 +114,7 @@ mw_status mw_alerts_list(mw_alerts *alerts, const mw_alert_query *query, mw_buf 
                  .query = {.endpoint = query->endpoint,
                            .rule = query->rule,
                            .severity = query->severity,
+                           .seen = query->seen,
                            .limit = limit,
                            .before_seq = query->cursor,
                            .only_firing = !any && mw_view_is(query->state, "firing"),
@@ -127,7 +141,7 @@ static mw_status fail_unknown(const char *what, mw_view id, const char *mend, mw
     return mw_mend(err, "%s", mend);
 }
 
-mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_buf *out, mw_error *err)
+mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_view seen, mw_buf *out, mw_error *err)
 {
     mw_arena arena;
     mw_arena_init(&arena, 64 * MW_KIB, ARENA_BYTES);
@@ -135,7 +149,7 @@ mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_buf *out, mw_error *e
     mw_status status = mw_store_read(alerts->store, read_list, &l, err);
     if (status == MW_OK)
         status = mark_silenced(&l, err);
-    if (status == MW_OK && l.found.count == 0)
+    if (status == MW_OK && (l.found.count == 0 || !may_see(seen, l.found.items[0].endpoint)))
         status = fail_unknown("alert", id, "GET /mw/v1/alerts lists them", err);
     if (status == MW_OK) {
         tell_alert(&l.found.items[0], out);
@@ -171,7 +185,7 @@ mw_status mw_alerts_acknowledge(mw_alerts *alerts, mw_view id, mw_view who, mw_v
     mw_status status = alerts_write(alerts, acknowledge, &a, err);
     mw_arena_done(&a.arena);
     alerts_note_change(alerts);
-    return status == MW_OK ? mw_alerts_show(alerts, id, out, err) : status;
+    return status == MW_OK ? mw_alerts_show(alerts, id, (mw_view){NULL, 0}, out, err) : status;
 }
 
 /* ---- silences -------------------------------------------------------------------------------- */

@@ -293,8 +293,10 @@ static void put_text_of(mw_buf *out, const char *key, mw_view text)
 
 void tell_alert(const book_alert *a, mw_buf *out)
 {
-    mw_buf_format(out, "{\"id\":%lld", (long long)a->seq);
-    put_text_of(out, "fingerprint", a->fingerprint);
+    mw_buf_text(out, "{\"fingerprint\":");
+    mw_json_write_text(out, a->fingerprint);
+    if (a->seq > 0) /* a pending one stands in no book yet: its labels silence it */
+        mw_buf_format(out, ",\"id\":%lld", (long long)a->seq);
     put_text_of(out, "rule", a->rule);
     mw_buf_format(out, ",\"state\":\"%s\"",
                   a->is_firing         ? "firing"

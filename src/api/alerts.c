@@ -23,6 +23,7 @@ typedef struct alert_turn {
     mw_json *request; /* the same, when the call wants JSON; NULL: none was sent */
     mw_actor actor;
     bool is_admin;       /* and it was asked who he is */
+    mw_view seen;        /* endpoints whose alerts he may see; absent: all */
     const char *changed; /* for the audit log: what, "silence.add"; NULL: nothing */
     mw_view object, after;
 } alert_turn;
@@ -129,13 +130,14 @@ static mw_status run_list(alert_turn *turn, mw_error *err)
                             .rule = parameter(turn, "rule"),
                             .severity = parameter(turn, "severity"),
                             .limit = whole_parameter(turn, "limit"),
-                            .cursor = whole_parameter(turn, "cursor")};
+                            .cursor = whole_parameter(turn, "cursor"),
+                            .seen = turn->seen};
     return mw_alerts_list(turn->room->alerts, &query, turn->exchange->reply, err);
 }
 
 static mw_status run_show(alert_turn *turn, mw_error *err)
 {
-    return mw_alerts_show(turn->room->alerts, turn->id, turn->exchange->reply, err);
+    return mw_alerts_show(turn->room->alerts, turn->id, turn->seen, turn->exchange->reply, err);
 }
 
 static mw_status run_acknowledge(alert_turn *turn, mw_error *err)
@@ -445,21 +447,42 @@ static void refuse_method(mw_exchange *exchange, unsigned methods)
            "use a method of the Allow header");
 }
 
-static void submit(api_alerts *alerts, const alert_call *call, mw_view id, mw_actor actor,
-                   bool is_admin, mw_exchange *exchange)
+/* The endpoints that his grants name, "\na\nb\n"; absent: he sees all, or nobody was asked. False:
+ * memory is gone. */
+static bool list_seen(const api_visitor *visitor, mw_arena *arena, mw_view *ret_seen)
+{
+    *ret_seen = (mw_view){NULL, 0};
+    if (!visitor || mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_VIEWER)
+        return true;
+    mw_buf names;
+    mw_buf_init(&names, MW_MIB);
+    mw_buf_char(&names, '\n');
+    for (size_t i = 0; i < visitor->grants.count; i++) {
+        const mw_grant *grant = &visitor->grants.items[i];
+        if (grant->scope != MW_SCOPE_ENDPOINT || grant->role < MW_ROLE_VIEWER)
+            continue;
+        mw_buf_view(&names, grant->object);
+        mw_buf_char(&names, '\n');
+    }
+    const char *kept = names.failed ? NULL : mw_arena_text(arena, mw_buf_as_view(&names));
+    *ret_seen = (mw_view){kept, names.size};
+    mw_buf_done(&names);
+    return kept != NULL;
+}
+
+static void submit(api_alerts *alerts, const alert_call *call, const alert_turn *of,
+                   mw_exchange *exchange)
 {
     alert_turn *turn = mw_arena_take(exchange->arena, sizeof *turn);
     if (!turn) {
         refuse(exchange, MW_E_NO_MEMORY, 503, "no memory for the request", "try again later");
         return;
     }
-    *turn = (alert_turn){.job.run = work,
-                         .room = alerts,
-                         .exchange = exchange,
-                         .call = call,
-                         .id = id,
-                         .actor = actor,
-                         .is_admin = is_admin};
+    *turn = *of;
+    turn->job.run = work;
+    turn->room = alerts;
+    turn->exchange = exchange;
+    turn->call = call;
     mw_exchange_defer(exchange);
     mw_pool_submit(alerts->pool, &turn->job);
 }
@@ -479,8 +502,10 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
         endpoint.data ? endpoint : MW_VIEW(""); /* of all, then: nobody's with a role on one */
     if (guard && !api_guard_lets(guard, exchange, rule, endpoint, &visitor))
         return;
-    bool is_admin =
+    alert_turn of = {.id = id, .actor = api_actor_of(exchange)};
+    of.is_admin =
         visitor && mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_ADMIN;
+    bool has_room = list_seen(visitor, exchange->arena, &of.seen);
     api_visitor_unref(visitor);
     if (call)
         mw_observe_route(exchange, call->path);
@@ -492,8 +517,10 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     else if (!alerts)
         refuse(exchange, MW_E_ALERT_REPLY, 404, "this server has no alerts",
                "start it without --alerts off");
+    else if (!has_room)
+        refuse(exchange, MW_E_NO_MEMORY, 503, "no memory for the request", "try again later");
     else
-        submit(alerts, call, id, api_actor_of(exchange), is_admin, exchange);
+        submit(alerts, call, &of, exchange);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

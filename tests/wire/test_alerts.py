@@ -586,11 +586,14 @@ def test_who_may(serve, models, tmp_path, run):
     """With --auth on a viewer reads, a deployer silences, and the audit log has his name."""
     record = tmp_path / "record"
     tokens = {}
-    for role in ("viewer", "deployer"):
-        done = run("token", "create", role, "--role", role, "--record", record, "--json")
+    for name, role, *scope in (("viewer", "viewer"), ("deployer", "deployer"),
+                               ("one", "viewer", "--endpoint", "plain"),
+                               ("none", "viewer", "--endpoint", "gone")):
+        done = run("token", "create", name, "--role", role, *scope, "--record", record, "--json")
         assert done.returncode == 0, done.stderr
-        tokens[role] = json.loads(done.stdout)["token"]
-    server = serve(f"plain={models.paths['plain']}", "--record", record, "--auth", "on")
+        tokens[name] = json.loads(done.stdout)["token"]
+    server = serve(f"plain={models.paths['plain']}", f"other={models.paths['plain']}",
+                   "--record", record, "--auth", "on")
     body = {"match": 'endpoint="plain"', "seconds": 60, "why": "known"}
 
     def ask(method, path, role=None, **more):
@@ -604,6 +607,24 @@ def test_who_may(serve, models, tmp_path, run):
     assert ask("POST", "/mw/v1/silences", "viewer", json=body).status_code == 403
     assert ask("POST", "/mw/v1/silences", "deployer", json=body).json()["by"] == "token:deployer"
     assert ask("GET", "/mw/v1/alerts?state=odd", "viewer").status_code == 400
+    for rule in ({"name": "Ready", "for": "0s"}, {"name": "Later", "for": "1h"}):
+        rule |= {"when": "mw_model_ready == 1", "severity": "info"}
+        assert ask("POST", "/mw/v1/rules", "deployer", json=rule).status_code == 200
+
+    def seen(who, query=""):
+        return ask("GET", f"/mw/v1/alerts{query}", who).json()
+    until(lambda: seen("viewer")["total"] == 4)
+    for who, endpoints in (("one", {"plain"}), ("none", set())):  # of his endpoints, no others
+        page = seen(who)
+        assert {alert["endpoint"] for alert in page["items"]} == endpoints
+        assert page["total"] == len(page["items"]) == 2 * len(endpoints)
+        assert seen(who, "?endpoint=other")["total"] == 0
+    for alert in seen("viewer")["items"]:  # what is pending has no number yet
+        assert alert["fingerprint"] and ("id" in alert) == (alert["state"] == "firing")
+        if alert["state"] == "firing":
+            may = alert["endpoint"] == "plain"
+            got = ask("GET", f"/mw/v1/alerts/{alert['id']}", "one").status_code
+            assert got == (200 if may else 404)
     assert ask("PUT", "/mw/v1/silences", "deployer").headers["Allow"] == "OPTIONS, GET, POST"
     listed = run("audit", "list", "--record", record, "--what", "silence").stdout
     assert "silence.add" in listed and "token:deployer" in listed

@@ -5,7 +5,7 @@ export interface Listed<T> { items: T[]; next_cursor: string | null; total: numb
 export interface Evidence { labels: Record<string, string>; values: Record<string, number | null> }
 
 export interface Alert {
-  id: number;
+  id?: number; /* none while it is pending */
   fingerprint: string;
   rule: string;
   state: "pending" | "firing" | "resolved";
