@@ -1,8 +1,9 @@
 /* What was learned of a version's rows, as bytes of a file beside its history (keep.c).
  *
- *     "MWLEARN1" | names, shape, digest of the columns, time | parts: a flag each
+ *     "MWLEARN2" | names, shape, digest of the columns, time | parts: a flag each
  *     scorer: bounds, isolation forest | joint: components, deciles of errors, counts
- *     sketches: this stretch and the one before | decay (keep_decay.c) | digest of all before it
+ *     sketches: this stretch and the one before | decay (keep_decay.c) | stream (keep_stream.c)
+ *     digest of all before it
  *
  * Models and sums, never a row: what a sketch or a reservoir holds are single values of a column,
  * or of an answer, that belong to nothing. It goes on from there to the bit, but for what came
@@ -15,11 +16,12 @@
 
 #include "base/banned.h"
 
-#define MAGIC "MWLEARN1"
+#define MAGIC "MWLEARN2"
+#define MAGIC_BEFORE "MWLEARN1" /* had no stream */
 #define DAY_NS UINT64_C(86400000000000)
 
 enum { TEXT_MAX = 4096 };
-enum { NONE, SCORER = 1, JOINT = 2, SKETCHES = 4, DECAY = 8, PARTS = 15 };
+enum { NONE, SCORER = 1, JOINT = 2, SKETCHES = 4, DECAY = 8, STREAM = 16, PARTS = 31 };
 enum { KLL_PART = 1, HEAVY_PART = 2 };
 enum { IS_CATEGORY = 1, NEVER_MISSING = 2, IS_KNOWN = 4, BOUND_FLAGS = 7 };
 
@@ -115,7 +117,8 @@ void watch_write_learned(watch_version *version, mw_buf *out)
                                version->latest_ns,
                                (scorer ? SCORER : NONE) | (joint ? JOINT : NONE) |
                                    (version->sketches.now ? SKETCHES : NONE) |
-                                   (version->decay ? DECAY : NONE)};
+                                   (version->decay ? DECAY : NONE) |
+                                   (version->runs ? STREAM : NONE)};
     for (size_t i = 0; i < MW_COUNT(wholes); i++)
         mw_pack_whole(out, wholes[i]);
     if (scorer)
@@ -126,6 +129,8 @@ void watch_write_learned(watch_version *version, mw_buf *out)
         pack_sketches(&version->sketches, out);
     if (version->decay)
         watch_decay_pack(version->decay, version->n_features, out);
+    if (version->runs)
+        watch_stream_pack(version->runs, version->n_features, &version->repeats, out);
     pthread_mutex_unlock(&version->lock);
     watch_seal(out, begin);
 }
@@ -248,6 +253,8 @@ typedef struct learned {
     watch_joint *joint;
     watch_sketches sketches;
     watch_decay *decay;
+    watch_run *runs; /* NULL: none */
+    watch_repeats repeats;
 } learned;
 
 static void drop(learned *l)
@@ -256,12 +263,15 @@ static void drop(learned *l)
     watch_joint_free(l->joint);
     watch_sketches_done(&l->sketches);
     watch_decay_free(l->decay);
+    free(l->runs);
+    free(l->repeats.hashes);
 }
 
 static const char *read_head(mw_unpack *in, const watch_version *version, learned *l)
 {
     const char *magic = mw_unpack_bytes(in, sizeof MAGIC - 1);
-    if (!magic || memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0)
+    bool is_before = magic && memcmp(magic, MAGIC_BEFORE, sizeof MAGIC - 1) == 0;
+    if (!magic || (!is_before && memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0))
         return watch_wrong_magic(magic, MAGIC);
     mw_view endpoint = mw_unpack_text(in, TEXT_MAX), identity = mw_unpack_text(in, TEXT_MAX);
     if (!mw_view_is(endpoint, version->endpoint) || !mw_view_is(identity, version->identity))
@@ -272,7 +282,7 @@ static const char *read_head(mw_unpack *in, const watch_version *version, learne
         return "it is of other columns";
     l->columns = mw_unpack_whole(in);
     l->latest_ns = mw_unpack_whole(in);
-    l->parts = mw_unpack_at_most(in, PARTS);
+    l->parts = mw_unpack_at_most(in, is_before ? PARTS & ~STREAM : PARTS);
     bool is_alone = l->parts & JOINT && !(l->parts & SCORER);
     return in->failed || is_alone ? "its head is damaged" : NULL;
 }
@@ -288,6 +298,8 @@ static const char *read_parts(mw_unpack *in, const watch_version *version, learn
         return "a sketch of values is damaged";
     if (l->parts & DECAY && !(l->decay = watch_decay_unpack(in, n, version->n_outputs)))
         return "the estimate of decay is damaged";
+    if (l->parts & STREAM && !watch_stream_unpack(in, n, l->latest_ns, &l->runs, &l->repeats))
+        return "runs of one value are damaged";
     return in->failed || in->at != in->end ? "it ends too early, or goes on behind its end" : NULL;
 }
 
@@ -304,6 +316,8 @@ static void forget_times(learned *l, size_t n_features)
         memset(l->joint->minutes, 0, sizeof l->joint->minutes);
     }
     watch_sketches_done(&l->sketches);
+    free(l->runs);
+    l->runs = NULL;
     if (l->decay)
         watch_decay_forget(l->decay, n_features);
 }
@@ -324,6 +338,22 @@ static void take_decay(watch_version *version, learned *l)
                       version->latest_ns);
 }
 
+/* The block that goes on stays this process's. */
+static void take_stream(watch_version *version, learned *l)
+{
+    if (!l->runs)
+        return;
+    watch_run *runs = version->runs;
+    watch_repeats *now = &version->repeats;
+    version->runs = l->runs;
+    l->runs = runs;
+    l->repeats.hashes = now->hashes;
+    l->repeats.rows = now->rows;
+    l->repeats.begin_ns = now->begin_ns;
+    *now = l->repeats;
+    l->repeats.hashes = NULL;
+}
+
 /* Nothing was sampled so far, or little: what was before is more. */
 static void take_over(watch_version *version, learned *l)
 {
@@ -335,6 +365,7 @@ static void take_over(watch_version *version, learned *l)
         version->sketches = l->sketches;
         l->sketches = now;
     }
+    take_stream(version, l);
     take_decay(version, l);
     pthread_mutex_unlock(&version->lock);
     if (!l->scorer || atomic_load(&version->scorer))

@@ -136,7 +136,6 @@ void watch_repeats_add(watch_repeats *repeats, size_t n_features, size_t n_colum
         if (!repeats->hashes)
             return;
         mw_heavy_init(repeats->hashes);
-        repeats->share = repeats->usual = (double)NAN;
         repeats->begin_ns = now_ns;
     }
     for (size_t i = 0; i < n_rows; i++) {

@@ -491,7 +491,7 @@ void watch_pack_counts(mw_buf *out, const watch_slot *slot, size_t n_columns);
 /* ---- sweep.c: files of versions that are gone. Returns how many were removed. */
 size_t watch_sweep(const char *folder, uint64_t bytes_max);
 
-/* ---- keep_learned.c, keep_decay.c: what was learned of rows ---------------------------------- */
+/* ---- keep_learned.c, keep_decay.c, keep_stream.c: what was learned of rows ------------------- */
 
 /* Of a version whose columns are all ready. Takes its lock. */
 void watch_write_learned(watch_version *version, mw_buf *out);
@@ -503,6 +503,10 @@ MW_CHECKED mw_status watch_read_learned(mw_view text, watch_version *version, ui
 /* The models alone stay. */
 void watch_decay_forget(watch_decay *decay, size_t n_features);
 void watch_decay_pack(const watch_decay *decay, size_t n_features, mw_buf *out);
+/* keep_stream.c. Fails (false): damaged, or memory is gone; *ret_runs is the caller's. */
+void watch_stream_pack(const watch_run *runs, size_t n, const watch_repeats *repeats, mw_buf *out);
+MW_CHECKED bool watch_stream_unpack(mw_unpack *in, size_t n, uint64_t latest_ns,
+                                    watch_run **ret_runs, watch_repeats *ret_repeats);
 /* NULL: damaged, or memory is gone. */
 MW_CHECKED watch_decay *watch_decay_unpack(mw_unpack *in, size_t n_features, size_t n_outputs);
 

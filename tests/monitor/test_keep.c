@@ -18,7 +18,7 @@ enum { FEATURES = 3, COLUMNS = FEATURES + 1, LEARN = 1000, ROWS = 60, LABELS = 8
 static char folder[TEST_FOLDER_BYTES], path[2 * TEST_FOLDER_BYTES + 300];
 static mw_monitor *other; /* never stopped */
 static const char endpoint[] = "k";
-static bool is_regression;
+static bool is_regression, is_stuck, is_flood; /* y stands still; one row alone comes */
 
 static mw_monitor *open_watch(const char *at)
 {
@@ -48,7 +48,7 @@ static int begin(void **state)
     now_ns = 50 * SECOND;
     now_ms = 1700000000000;
     seed = 3;
-    is_regression = false;
+    is_regression = is_stuck = is_flood = false;
     mw_clock_pin(&now_ns, &now_ms);
     if (test_folder_make(folder) != 0)
         return -1;
@@ -75,6 +75,10 @@ static void serve(size_t seconds, double parted)
             row[0] = test_chance(&seed);
             row[1] = test_chance(&seed) < parted ? test_chance(&seed) : row[0];
             row[2] = floor(test_chance(&seed) * 4);
+            if (is_stuck || is_flood)
+                row[1] = 0.25;
+            if (is_flood)
+                row[0] = 0.5, row[2] = 1;
             outputs[i] = is_regression ? row[0] * 10 : row[0];
         }
         mw_matrix matrix = {rows, MW_FLOAT64, ROWS, FEATURES, FEATURES, 1};
@@ -221,6 +225,47 @@ static void test_a_regression_goes_on(void **state)
     (void)state;
     is_regression = true;
     go_on_over_restarts();
+}
+
+/* Of the watch that was begun again and the one that was not, beside each other. */
+static mw_watch_stream same_stream(bool stuck, bool flood)
+{
+    mw_watched a[COLUMNS], b[COLUMNS];
+    mw_watch_report mine, theirs;
+    assert_true(mw_monitor_report(monitor, endpoint, 1, &mine, a, COLUMNS));
+    assert_true(mw_monitor_report(other, endpoint, 1, &theirs, b, COLUMNS));
+    assert_true(a[1].stuck == stuck && b[1].stuck == stuck);
+    assert_true(a[1].stuck_seconds == b[1].stuck_seconds && (!stuck || a[1].stuck_value == 0.25));
+    assert_true(mine.stream.is_flood == flood && theirs.stream.is_flood == flood);
+    return mine.stream;
+}
+
+static void test_a_stream_goes_on(void **state)
+{
+    (void)state;
+    serve(120, 0);
+    is_stuck = true;
+    serve(40, 0); /* not a minute yet */
+    same_stream(false, false);
+    restart();
+    serve(1, 0);
+    assert_true(same_stream(false, false).usual_repeated < 0.1); /* blocks before are known */
+    serve(30, 0);
+    same_stream(true, false);
+    restart();
+    is_flood = true;
+    serve(1, 0);
+    same_stream(true, false);
+    serve(30, 0);
+    same_stream(true, true);
+    restart();
+    serve(1, 0);
+    assert_true(same_stream(true, true).flood_seconds > 5);
+    is_stuck = is_flood = false;
+    serve(1, 0);
+    same_stream(false, true); /* until a block says that it is over */
+    serve(30, 0);
+    same_stream(false, false);
 }
 
 /* ---- what is not taken ----------------------------------------------------------------------- */
@@ -408,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_classifier_goes_on, begin, finish),
         cmocka_unit_test_setup_teardown(test_a_regression_goes_on, begin, finish),
+        cmocka_unit_test_setup_teardown(test_a_stream_goes_on, begin, finish),
         cmocka_unit_test_setup_teardown(test_a_damaged_file_is_put_aside, begin, finish),
         cmocka_unit_test_setup_teardown(test_a_newer_file_is_put_aside, begin, finish),
         cmocka_unit_test_setup_teardown(test_another_model_takes_nothing, begin, finish),
