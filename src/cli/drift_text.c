@@ -65,6 +65,13 @@ static void say_statistic(const cli_drift *job, const mw_drift_feature *m, mw_bu
         mw_buf_format(out, ", drift below %g", m->threshold);
 }
 
+static void say_none(const char *where, size_t n_infinite, mw_buf *out)
+{
+    mw_buf_format(out, "no %svalues in the %s", n_infinite > 0 ? "finite " : "", where);
+    if (n_infinite > 0)
+        mw_buf_format(out, ", %zu infinite", n_infinite);
+}
+
 void cli_drift_why(const cli_drift *job, const cli_drift_feature *feature, mw_buf *out)
 {
     const mw_drift_feature *m = &feature->measured;
@@ -76,9 +83,10 @@ void cli_drift_why(const cli_drift *job, const cli_drift_feature *feature, mw_bu
         mw_buf_text(out, "numbers in the reference, text in the current file");
         return;
     }
-    if (m->n_reference == 0 || m->n_current == 0)
-        mw_buf_format(out, "no values in the %s",
-                      m->n_reference == 0 ? "reference" : "current file");
+    if (m->n_reference == 0)
+        say_none("reference", m->infinite_reference, out);
+    else if (m->n_current == 0)
+        say_none("current file", m->infinite_current, out);
     else
         say_statistic(job, m, out);
     if (m->missing_drifted || m->missing_reference + m->missing_current > 0) {
@@ -93,8 +101,13 @@ void cli_drift_why(const cli_drift *job, const cli_drift_feature *feature, mw_bu
 void cli_drift_headline(const cli_drift *job, mw_buf *out)
 {
     const mw_drift_summary *s = &job->summary;
-    mw_buf_format(out, "%zu of %zu features drifted (%.0f %%): the data set %s", s->n_drifted,
-                  s->n_features, 100 * s->share_drifted, s->drifted ? "drifted" : "did not drift");
+    if (s->n_compared == 0 && !s->drifted)
+        mw_buf_format(out, "none of %zu features has enough rows: not known whether it drifted",
+                      s->n_features);
+    else
+        mw_buf_format(out, "%zu of %zu features drifted (%.0f %%): the data set %s", s->n_drifted,
+                      s->n_features, 100 * s->share_drifted,
+                      s->drifted ? "drifted" : "did not drift");
     if (job->joint.is_told && job->joint.summary.drifted)
         mw_buf_text(out, ", its columns do not go together as they did");
 }

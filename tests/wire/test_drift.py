@@ -90,7 +90,14 @@ def test_missing_and_few(run, files):
     found, features = report(run, files(people(1), people(2, 1)), code=0)
     assert {f["verdict"] for f in features.values()} == {"not enough data"}
     assert found["n_compared"] == 0
-    report(run, files(people(1), {name: [] for name in people(1)}), code=0)
+    nobody = files(people(1), {name: [] for name in people(1)})
+    report(run, nobody, code=0)
+    said = checked(run, nobody, code=0).stdout
+    assert "not known whether it drifted" in said and "did not drift" not in said
+    endless = people(2)
+    endless["age"] = ["inf" if i % 2 else "-inf" for i in range(N_ROWS)]
+    said = checked(run, files(people(1), endless), code=6).stdout
+    assert f"no finite values in the current file, {N_ROWS} infinite" in said
 
 
 def test_junit_and_html(run, files):
