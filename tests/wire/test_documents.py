@@ -1,5 +1,6 @@
 """What the documents say is what the program does: their commands run, their options exist, and the
 first tutorial leads where it says."""
+import contextlib
 import json
 import os
 import re
@@ -67,7 +68,7 @@ def test_the_first_tutorial(tmp_path):
     (tmp_path / "build").mkdir()
     (tmp_path / "build/millwright").symlink_to(BINARY)
     train, client = blocks(TUTORIAL, "python")
-    look, serve, ask, _ = blocks(TUTORIAL, "")
+    look, serve, ask, _, watch, send = blocks(TUTORIAL, "")
     port = 8080
     environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
 
@@ -86,10 +87,23 @@ def test_the_first_tutorial(tmp_path):
     shown = sh(look)
     got = [float(line) for line in shown.split("prediction\n")[1].split()]
     assert got == pytest.approx(expected, rel=1e-4) and len(got) == 5
-    server = subprocess.Popen(["bash", "-ec", "exec " + serve.strip() + " --listen 127.0.0.1:0"
-                               " --json"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    try:
-        own_port = json.loads(server.stdout.readline())["port"]
+
+    @contextlib.contextmanager
+    def serving(text):
+        server = subprocess.Popen(["bash", "-ec", f"exec {text.strip()} --listen 127.0.0.1:0"
+                                   " --json"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        try:
+            yield server, json.loads(server.stdout.readline())["port"]
+        finally:
+            server.terminate()
+            assert server.wait(20) == 0
+            server.stdout.close()
+
+    def read(port, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.read().decode()
+
+    with serving(serve) as (server, own_port):
         answer = sh(ask.replace(str(port), str(own_port)))
         predictions = json.loads(answer)["predictions"]
         assert len(predictions) == 1
@@ -100,12 +114,15 @@ def test_the_first_tutorial(tmp_path):
         loads = ""
         while 'result="ok"} 2' not in loads:
             assert time.monotonic() < end, loads
-            with urllib.request.urlopen(f"http://127.0.0.1:{own_port}/metrics") as metrics:
-                loads = metrics.read().decode()
-    finally:
-        server.terminate()
-        assert server.wait(20) == 0
-        server.stdout.close()
+            loads = read(own_port, "/metrics")
+    with serving(watch) as (_, own_port):
+        sh(send.replace(str(port), str(own_port)))
+        end = time.monotonic() + 60
+        while '"rule":"InputDrift"' not in read(own_port, "/mw/v1/alerts?state=firing"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        (late,) = json.loads(read(own_port, "/mw/v1/overview"))["items"]
+        assert late["name"] == "late" and late["drift"]["worst"]["feature"] == "debt"
 
 
 def test_the_readme_leads_to_drift(tmp_path):

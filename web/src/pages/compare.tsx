@@ -32,7 +32,7 @@ export function ComparePage() {
     Promise.all(ids.slice(0, most).map((id) => ask<{ run: Run }>(paths.run(id)))).then((got) => set(got.map((g) => g.run)), fail);
   }, [ids, turn]);
   return (
-    <Page title="Compare runs" state={<span class="faint">{Math.min(ids.length, most)} of {ids.length} runs</span>} actions={
+    <Page title="Compare runs" state={runs?.length ? <span class="faint">{runs.length} of {ids.length} runs</span> : undefined} actions={
       ids.length > 0 && <UseThis uses={ids.slice(0, 3).map((id) => ({ title: `Run ${id.slice(0, 8)}`, path: paths.run(id) }))} />
     }>
       {ids.length === 0 && <Empty>Choose runs of an <A to="/experiments">experiment</A> (x), then Compare.</Empty>}

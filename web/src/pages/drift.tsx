@@ -144,7 +144,9 @@ function Shape({ name, column }: { name: string; column: string }) {
   const asked = useData<Bins>(`${of(name)}/bins${query({ feature: column, ...windowOf() })}`, every());
   return (
     <Shown of={asked} height={220}>
-      {(b) => b.features[column]?.length ? <Histogram name={`${name} ${column}`} bins={b.features[column]} /> : <Empty>There is no reference of this column yet.</Empty>}
+      {(b) => b.features[column]?.length ? <Histogram name={`${name} ${column}`} bins={b.features[column]} />
+        : /^output \d+$/.test(column) ? <Empty>What is compared with are training data, in which no predictions stand: how they are spread is told where the first rows are the reference (mw serve without --reference).</Empty>
+        : <Empty>There is no reference of this column yet.</Empty>}
     </Shown>
   );
 }

@@ -223,7 +223,7 @@ function Waterfall({ one, row, prediction, name }: { one: Explanation; row: Row;
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const [rowHeight, left] = [26, Math.min(210, Math.round(w * 0.42))];
   const fit = Math.floor((left - 8) / 7.8);
-  const h = (steps.length + 2) * rowHeight + 24;
+  const h = steps.length * rowHeight + 32;
   const x = (v: number) => left + ((v - low) / Math.max(1e-12, high - low)) * (w - left - 70);
   const off = one.bias + Object.values(one.contributions).reduce((sum, v) => sum + v, 0) - one.margin;
   return (

@@ -26,7 +26,7 @@ function drift(endpoint: Endpoint) {
   if (!d.worst) return <span class="faint">{d.rows ?? 0} of 200 rows</span>;
   return (
     <span title={`PSI of ${d.worst.feature}, the largest of ${d.n_columns} columns`}>
-      <span class="clip">{d.worst.feature}</span> {psi(d.worst.psi)}
+      <span class="clip">{d.worst.feature}</span> PSI {psi(d.worst.psi)}
       {d.n_drifted ? <span class="count-firing"> {d.n_drifted} drifted</span> : null}
     </span>
   );

@@ -139,13 +139,13 @@ export function ReportPage({ id }: { id: string }) {
   return (
     <Page title={`${word}: ${of}`} actions={<>
       <A to="/reports" class="button">All reports</A>
-      <Send id={id} name={`${word} of ${of}`} able={able} />
-      <button type="button" onClick={print}>Print, or save as PDF</button>
-      <a href={url} class="button" download={`${parts.join("-")}.html`}>Save the file</a>
-      <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>
+      {kept && <Send id={id} name={`${word} of ${of}`} able={able} />}
+      {kept && <button type="button" onClick={print}>Print, or save as PDF</button>}
+      {kept && <a href={url} class="button" download={`${parts.join("-")}.html`}>Save the file</a>}
+      {kept && <a href={url} class="button" target="_blank" rel="noopener">Open alone</a>}
       <UseThis uses={[{ title: "This report", path: pathOf(id) }, { title: "Send it to a receiver", path: "/mw/v1/receivers/RECEIVER:send", body: { report: id }, cli: `mw report ${kind} ${of} --server ${location.host} --send RECEIVER` }]} />
     </>}>
-      <Shown of={all} height={480}>{(found) => !found.items.some((r) => r.id === id)
+      <Shown of={all} height={480}>{() => !kept
         ? <Empty>This report is not kept here any more, or never was. <A to="/reports">Those that are</A>, or make it anew.</Empty>
         : <iframe id="report" class="report" src={url} title={`${word} of ${of}`} />}</Shown>
     </Page>
