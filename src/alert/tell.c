@@ -194,8 +194,7 @@ static void put_certainty(const tell_finding *f, const evidence *best, mw_buf *o
     if (log_e > log(1e6))
         used = snprintf(text, sizeof text,
                         "without a change, chance shows as much less than once in a million times, "
-                        "however often one looks (e-value 10^%.0f)",
-                        floor(log_e / log(10)));
+                        "however often one looks");
     else if (!isnan(log_e))
         used = snprintf(text, sizeof text,
                         "e-value %.3g: without a change, chance shows as much at most once in so "

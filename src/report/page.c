@@ -59,7 +59,7 @@ static const char style[] =
     "auto}\n"
     "@media screen and (max-width:40rem){.wide table{min-width:26rem}.wide svg{max-width:none}"
     ".latest{direction:rtl}.latest svg{direction:ltr}td.t{min-width:10em}"
-    "td.t:first-child,td.t:last-child{min-width:5.5em}}\n"
+    "td.t:first-child{min-width:8.5em}td.t:last-child{min-width:5.5em}}\n"
     "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
     "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
     "font-size:12px}details{display:none}.wide{overflow:visible}"

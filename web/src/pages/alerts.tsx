@@ -21,8 +21,8 @@ import { alertBars, deploysOf, featuresOf, markOf } from "../parts/happened";
 
 /* Names of samples, as people say it. */
 const words: Record<string, string> = {
-  mw_drift_psi_since: "PSI since it began", mw_drift_psi: "PSI", mw_drift_log_e_value: "evidence (ln e)", mw_drift_since_rows: "rows since",
-  mw_drift_since_seconds: "seconds since", mw_drift_missing_share: "missing", mw_drift_outside_share: "outside the reference",
+  mw_drift_psi_since: "PSI since it began", mw_drift_psi: "PSI", mw_drift_log_e_value: "evidence (ln e)", mw_drift_since_rows: "rows since it began",
+  mw_drift_since_seconds: "seconds since it began", mw_drift_missing_share: "missing", mw_drift_outside_share: "outside the reference",
 };
 const named = (metric: string) => words[metric] ?? metric.replace(/^mw_/, "").replaceAll("_", " ");
 
