@@ -58,7 +58,8 @@ static void put_chart(const cli_drift_feature *feature, mw_buf *out)
         peak = fmax(peak,
                     fmax(feature->bins[i].reference / total_r, feature->bins[i].current / total_c));
     size_t step = 2 * BAR_WIDTH + BAR_GAP;
-    mw_buf_format(out, "<svg width=\"%zu\" height=\"%d\" role=\"img\">", n * step, CHART_HEIGHT);
+    mw_buf_format(out, "<svg viewBox=\"0 0 %zu %d\" width=\"%zu\" height=\"%d\" role=\"img\">",
+                  n * step, CHART_HEIGHT, n * step, CHART_HEIGHT);
     for (size_t i = 0; i < n; i++) {
         const cli_drift_bin *bin = &feature->bins[i];
         double r = bin->reference / total_r, c = bin->current / total_c;
@@ -124,13 +125,15 @@ void cli_drift_html(const cli_drift *job, mw_buf *out)
     }
     mw_buf_text(out, "</p>\n");
     put_joint(job, out);
+    mw_page_open_frame(out, MW_VIEW("columns"), false);
     mw_buf_text(out, "<table><thead><tr><th>Feature</th><th>Verdict</th><th>Measure</th>"
                      "<th>Reference and current</th><th>Why</th></tr></thead><tbody>\n");
     for (int drifted = 1; drifted >= 0; drifted--)
         for (size_t f = 0; f < job->n_features; f++)
             if (cli_drift_has_drifted(&job->features[f]) == (drifted == 1))
                 put_row(job, &job->features[f], out);
-    mw_buf_text(out, "</tbody></table>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
     mw_page_close(out);
 }
 

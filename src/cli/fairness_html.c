@@ -34,16 +34,17 @@ static void put_chart(const cli_fair *job, const cli_fair_group *group, mw_outco
         return;
     }
     mw_buf_format(out,
-                  "<svg width=\"%d\" height=\"%d\" role=\"img\"><title>%.3f, 95 %% %.3f to "
-                  "%.3f</title>",
-                  CHART_WIDTH, CHART_HEIGHT, value, interval.low, interval.high);
+                  "<svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">"
+                  "<title>%.3f, 95 %% %.3f to %.3f</title>",
+                  CHART_WIDTH, CHART_HEIGHT, CHART_WIDTH, CHART_HEIGHT, value, interval.low,
+                  interval.high);
     if (!isnan(all))
-        mw_buf_format(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"1\" y2=\"%d\" stroke=\"#9aa7b4\"/>",
+        mw_buf_format(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"1\" y2=\"%d\" class=\"rule\"/>",
                       at(all), at(all), CHART_HEIGHT - 1);
     mw_buf_format(out,
-                  "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#3b7dd8\" "
-                  "stroke-width=\"2\"/><circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" "
-                  "fill=\"#3b7dd8\"/></svg> %.3f</td>",
+                  "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" class=\"curve\"/>"
+                  "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" "
+                  "class=\"dot\"/></svg> %.3f</td>",
                   at(interval.low), at(interval.high), y, y, at(value), y, value);
 }
 
@@ -94,27 +95,54 @@ static void put_checks(const cli_fair_attribute *attribute, mw_buf *out)
     }
 }
 
+/* Those of numbers stand above them. */
+static const struct fair_head {
+    const char *title;
+    bool is_text;
+} group_heads[] = {{"Group", true},
+                   {"Rows", false},
+                   {"Selected", false},
+                   {"True positive rate", false},
+                   {"False positive rate", false},
+                   {"Precision", false},
+                   {"Base rate", false},
+                   {"AUC", false}},
+  gap_heads[] = {{"Between groups", true},
+                 {"Difference", false},
+                 {"Ratio", false},
+                 {"Difference to overall", false},
+                 {"Highest / lowest", true}};
+
+static void put_heads(mw_buf *out, const struct fair_head *heads, size_t n)
+{
+    mw_buf_text(out, "<table><thead><tr>");
+    for (size_t i = 0; i < n; i++)
+        mw_buf_format(out, "<th%s>%s</th>", heads[i].is_text ? "" : " class=\"n\"", heads[i].title);
+    mw_buf_text(out, "</tr></thead><tbody>\n");
+}
+
 static void put_attribute(const cli_fair *job, const cli_fair_attribute *attribute, mw_buf *out)
 {
     mw_buf_text(out, "<h2>");
     mw_put_escaped(out, attribute->name);
     mw_buf_text(out, "</h2>\n");
     put_checks(attribute, out);
-    mw_buf_text(out, "<table><thead><tr><th>Group</th><th>Rows</th><th>Selected</th><th>True "
-                     "positive rate</th><th>False positive rate</th><th>Precision</th><th>Base "
-                     "rate</th><th>AUC</th></tr></thead><tbody>\n");
+    mw_page_open_frame(out, MW_VIEW("groups"), false);
+    put_heads(out, group_heads, MW_COUNT(group_heads));
     for (size_t g = 0; g < attribute->n_groups; g++)
         put_group(job, &attribute->groups[g], out);
     put_group(job, &job->overall, out);
-    mw_buf_text(out, "</tbody></table>\n<table><thead><tr><th>Between groups</th><th>Difference"
-                     "</th><th>Ratio</th><th>Difference to overall</th><th>Highest / lowest</th>"
-                     "</tr></thead><tbody>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
+    mw_page_open_frame(out, MW_VIEW("between groups"), false);
+    put_heads(out, gap_heads, MW_COUNT(gap_heads));
     put_gap(attribute, "Demographic parity (selected)", MW_RATE_SELECTION, out);
     put_gap(attribute, "Equal opportunity (true positive rate)", MW_RATE_TPR, out);
     put_gap(attribute, "Predictive equality (false positive rate)", MW_RATE_FPR, out);
     put_gap(attribute, "Predictive parity (precision)", MW_RATE_PPV, out);
     put_gap(attribute, "Accuracy", MW_RATE_ACCURACY, out);
-    mw_buf_text(out, "</tbody></table>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
 }
 
 void cli_fair_html(const cli_fair *job, mw_buf *out)

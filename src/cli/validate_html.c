@@ -28,7 +28,9 @@ static void put_checks(const cli_validation *v, mw_buf *out)
     static const char *const styles[] = {"pass", "undecided", "fail"};
     if (v->n_checks == 0)
         return;
-    mw_buf_text(out, "<h2>Checks</h2>\n<table><thead><tr><th>Verdict</th><th>Check</th><th>Why</th>"
+    mw_buf_text(out, "<h2>Checks</h2>\n");
+    mw_page_open_frame(out, MW_VIEW("checks"), false);
+    mw_buf_text(out, "<table><thead><tr><th>Verdict</th><th>Check</th><th>Why</th>"
                      "</tr></thead><tbody>\n");
     static const cli_verdict order[] = {CLI_FAIL, CLI_UNDECIDED, CLI_PASS};
     for (size_t k = 0; k < MW_COUNT(order); k++) {
@@ -44,14 +46,17 @@ static void put_checks(const cli_validation *v, mw_buf *out)
             mw_buf_text(out, "</td></tr>\n");
         }
     }
-    mw_buf_text(out, "</tbody></table>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
 }
 
 static void put_metrics(const cli_validation *v, mw_buf *out)
 {
     size_t n;
     const mw_quality_metric *metrics = mw_quality_metrics(v->task, &n);
-    mw_buf_text(out, "<h2>Metrics</h2>\n<table><thead><tr><th>Metric</th><th "
+    mw_buf_text(out, "<h2>Metrics</h2>\n");
+    mw_page_open_frame(out, MW_VIEW("metrics"), false);
+    mw_buf_text(out, "<table><thead><tr><th>Metric</th><th "
                      "class=\"n\">Value</th><th class=\"n\">95 %</th>");
     if (v->has_other)
         mw_buf_text(out, "<th class=\"n\">Less champion</th><th class=\"n\">95 %</th>");
@@ -69,7 +74,8 @@ static void put_metrics(const cli_validation *v, mw_buf *out)
         }
         mw_buf_format(out, "<td>%s</td></tr>\n", metrics[m].means);
     }
-    mw_buf_text(out, "</tbody></table>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
 }
 
 static void draw_slices(const cli_validation *v, mw_buf *out)
@@ -95,9 +101,12 @@ static void put_slices(const cli_validation *v, mw_buf *out)
     mw_buf_format(out,
                   "<h2>Slices</h2>\n<p>%zu looked at; the p-values are adjusted for so many.</p>",
                   v->n_searched);
-    mw_buf_text(out, "<table><thead><tr><th>Slice</th><th>Rows</th><th class=\"n\">Value</th><th "
-                     "class=\"n\">95 %</th>"
-                     "<th>Effect</th><th>p</th></tr></thead><tbody>\n");
+    mw_page_open_frame(out, MW_VIEW("slices"), false);
+    mw_buf_text(
+        out,
+        "<table><thead><tr><th>Slice</th><th class=\"n\">Rows</th><th class=\"n\">Value</th><th "
+        "class=\"n\">95 %</th>"
+        "<th class=\"n\">Effect</th><th class=\"n\">p</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < v->n_slices; i++) {
         const cli_slice *s = &v->slices[i];
         mw_buf_text(out, "<tr><td>");
@@ -109,7 +118,8 @@ static void put_slices(const cli_validation *v, mw_buf *out)
         put_cell(out, s->p_adjusted);
         mw_buf_text(out, "</tr>\n");
     }
-    mw_buf_text(out, "</tbody></table>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
     draw_slices(v, out);
 }
 

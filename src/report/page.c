@@ -55,11 +55,12 @@ static const char style[] =
     ".blank{border:1px dashed var(--faint);border-radius:6px;padding:.4rem .8rem 3.5rem;"
     "margin:.6rem 0;break-inside:avoid}.blank p{color:var(--faint);margin:0}"
     "td.t{min-width:6em}td.t:first-child{min-width:12.5em}td.t:last-child{min-width:15em}"
-    "td.m{white-space:nowrap}.wide{overflow-x:"
+    ".wide td:first-child{overflow-wrap:break-word}td "
+    "svg{min-width:6.5em}td.m{white-space:nowrap}.wide{overflow-x:"
     "auto}\n"
     "@media screen and (max-width:40rem){.wide table{min-width:26rem}.wide svg{max-width:none}"
     ".latest{direction:rtl}.latest svg{direction:ltr}td.t{min-width:10em}"
-    "td.t:first-child{min-width:8.5em}td.t:last-child{min-width:5.5em}}\n"
+    "td.t:first-child{min-width:8.5em}.wide td:last-child:not(.n){min-width:11em}}\n"
     "@page{size:A4;margin:15mm;@bottom-right{content:counter(page) \" / \" counter(pages);"
     "font:9px system-ui,sans-serif;color:#5a6670}}@media print{body{margin:0;max-width:none;"
     "font-size:12px}details{display:none}.wide{overflow:visible}"
@@ -93,6 +94,19 @@ void mw_put_plain(mw_buf *out, mw_view text)
             mw_buf_char(out, '\\');
         mw_buf_char(out, (unsigned char)text.data[i] < ' ' ? ' ' : text.data[i]);
     }
+}
+
+void mw_page_open_frame(mw_buf *out, mw_view label, bool shows_end)
+{
+    mw_buf_format(out, "<div class=\"wide%s\" role=\"group\" tabindex=\"0\" aria-label=\"",
+                  shows_end ? " latest" : "");
+    mw_put_escaped(out, label);
+    mw_buf_text(out, "\">");
+}
+
+void mw_page_close_frame(mw_buf *out)
+{
+    mw_buf_text(out, "</div>\n");
 }
 
 static void put_whole(mw_buf *out, double value)

@@ -7,6 +7,10 @@
 /* verdict: the first sentence, for whoever lists or mails the page; empty: none. */
 void mw_page_open(mw_buf *out, const char *title, mw_view verdict);
 void mw_page_close(mw_buf *out);
+/* Around what may be wider than a phone, a table or a chart: it is moved within its own frame, by
+ * keys, too. label: for those who do not see it; shows_end: at first its right end is seen. */
+void mw_page_open_frame(mw_buf *out, mw_view label, bool shows_end);
+void mw_page_close_frame(mw_buf *out);
 /* Text of others, in elements and in attributes. */
 void mw_put_escaped(mw_buf *out, mw_view text);
 /* Text of others in Markdown. */

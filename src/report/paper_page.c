@@ -36,19 +36,10 @@ static void put_cell(mw_buf *out, const paper_cell *cell, bool is_number)
     mw_buf_done(&text);
 }
 
-/* What is wider than a phone is moved within its own frame, by keys, too. */
-static void open_frame(mw_buf *out, mw_view label, bool is_time)
-{
-    mw_buf_format(out, "<div class=\"wide%s\" role=\"group\" tabindex=\"0\" aria-label=\"",
-                  is_time ? " latest" : "");
-    mw_put_escaped(out, label);
-    mw_buf_text(out, "\">");
-}
-
 static void put_table(mw_buf *out, const paper_block *block)
 {
     size_t i = 0;
-    open_frame(out, block->text.size > 0 ? block->text : mw_view_of(block->key), false);
+    mw_page_open_frame(out, block->text.size > 0 ? block->text : mw_view_of(block->key), false);
     mw_buf_text(out, "<table>");
     if (block->text.size > 0) {
         mw_buf_text(out, "<caption>");
@@ -66,7 +57,8 @@ static void put_table(mw_buf *out, const paper_block *block)
         put_cell(out, cell, block->columns[column].is_number);
         mw_buf_text(out, column + 1 == block->n_columns ? "</tr>\n" : "");
     }
-    mw_buf_text(out, "</tbody></table></div>\n");
+    mw_buf_text(out, "</tbody></table>");
+    mw_page_close_frame(out);
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -109,7 +101,7 @@ static void put_numbers(mw_buf *out, const mw_figure *figure)
 {
     size_t n_columns = paper_n_columns(figure);
     mw_buf_text(out, "<details><summary>The numbers</summary>");
-    open_frame(out, figure->title, false);
+    mw_page_open_frame(out, figure->title, false);
     mw_buf_format(out, "<table><thead><tr><th scope=\"col\">%s</th>",
                   figure->kind == MW_FIGURE_TIME ? "time" : "value");
     for (size_t c = 0; c < n_columns; c++)
@@ -140,7 +132,7 @@ static void put_figure(mw_buf *out, const mw_figure *figure)
     if (figure->kind == MW_FIGURE_PAIRS)
         mw_buf_format(out, "<p class=\"faint\">hollow: %s · filled: %s; share of the rows</p>\n",
                       figure->names[0], figure->names[1]);
-    open_frame(out, figure->title, figure->kind == MW_FIGURE_TIME);
+    mw_page_open_frame(out, figure->title, figure->kind == MW_FIGURE_TIME);
     put_drawing(out, figure, title.data);
     mw_buf_text(out, "</div>\n");
     put_numbers(out, figure);
