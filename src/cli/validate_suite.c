@@ -10,6 +10,8 @@
 typedef enum key_kind {
     KEY_TEXT,
     KEY_NUMBER,
+    KEY_AMOUNT, /* 0 or more */
+    KEY_SHARE,  /* 0..1 */
     KEY_COUNT,
     KEY_FLAG,
     KEY_NAMES, /* a word, or a list of words */
@@ -125,6 +127,21 @@ static mw_status read_rule(const cli_validation *v, const mw_yaml *node, cli_und
     return fail_node(v, node, "'undecided' is warn or fail", "write 'undecided: fail'", err);
 }
 
+/* A tolerance of -1 is kept by nothing, and so is a share of 7: that is no limit, but a slip. */
+static mw_status read_bounded(const cli_validation *v, const mw_yaml *node, key_kind kind,
+                              double *ret_value, mw_error *err)
+{
+    if (!read_number(node, ret_value))
+        return fail_node(v, node, "a number is due here", "write one, such as 0.05", err);
+    if (kind != KEY_NUMBER && *ret_value < 0)
+        return fail_node(v, node, "a number of 0 or more is due here", "write one, such as 0.05",
+                         err);
+    if (kind == KEY_SHARE && *ret_value > 1)
+        return fail_node(v, node, "a share from 0 to 1 is due here", "write one, such as 0.05",
+                         err);
+    return MW_OK;
+}
+
 static mw_status read_value(cli_validation *v, const mw_yaml *node, const key *k, char *at,
                             mw_error *err)
 {
@@ -135,9 +152,9 @@ static mw_status read_value(cli_validation *v, const mw_yaml *node, const key *k
     case KEY_NAMES:
         return read_names(v, node, (cli_names *)(void *)(at + k->offset), err);
     case KEY_NUMBER:
-        return read_number(node, (double *)(void *)(at + k->offset))
-                   ? MW_OK
-                   : fail_node(v, node, "a number is due here", "write one, such as 0.05", err);
+    case KEY_AMOUNT:
+    case KEY_SHARE:
+        return read_bounded(v, node, k->kind, (double *)(void *)(at + k->offset), err);
     case KEY_COUNT:
         if (node->kind != MW_YAML_SCALAR || !mw_whole_parse(node->text, &count) ||
             count > INT32_MAX)
@@ -237,29 +254,29 @@ static const char *const test_names[CLI_N_BEHAVIOURS] = {"invariance", "monotone
 #define AT(field) offsetof(cli_behaviour, field)
 static const key invariance_keys[] = {{"column", KEY_TEXT, AT(feature)},
                                       {"values", KEY_NAMES, AT(columns)},
-                                      {"tolerance", KEY_NUMBER, AT(tolerance)},
-                                      {"share", KEY_NUMBER, AT(share)},
+                                      {"tolerance", KEY_AMOUNT, AT(tolerance)},
+                                      {"share", KEY_SHARE, AT(share)},
                                       {"rows", KEY_COUNT, AT(rows)}};
 static const key monotone_keys[] = {
     {"column", KEY_TEXT, AT(feature)},        {"direction", KEY_TEXT, AT(direction)},
-    {"tolerance", KEY_NUMBER, AT(tolerance)}, {"share", KEY_NUMBER, AT(share)},
+    {"tolerance", KEY_AMOUNT, AT(tolerance)}, {"share", KEY_SHARE, AT(share)},
     {"points", KEY_COUNT, AT(points)},        {"rows", KEY_COUNT, AT(rows)}};
 static const key directional_keys[] = {
     {"column", KEY_TEXT, AT(feature)}, {"add", KEY_NUMBER, AT(add)},
     {"times", KEY_NUMBER, AT(times)},  {"set", KEY_NUMBER, AT(set)},
-    {"expect", KEY_TEXT, AT(expect)},  {"tolerance", KEY_NUMBER, AT(tolerance)},
-    {"share", KEY_NUMBER, AT(share)},  {"rows", KEY_COUNT, AT(rows)}};
+    {"expect", KEY_TEXT, AT(expect)},  {"tolerance", KEY_AMOUNT, AT(tolerance)},
+    {"share", KEY_SHARE, AT(share)},   {"rows", KEY_COUNT, AT(rows)}};
 static const key range_keys[] = {{"min", KEY_NUMBER, AT(min)}, {"max", KEY_NUMBER, AT(max)}};
 static const key determinism_keys[] = {{"rows", KEY_COUNT, AT(rows)}};
 static const key missing_keys[] = {{"columns", KEY_NAMES, AT(columns)},
-                                   {"max_drop", KEY_NUMBER, AT(max_drop)}};
+                                   {"max_drop", KEY_AMOUNT, AT(max_drop)}};
 static const key noise_keys[] = {{"columns", KEY_NAMES, AT(columns)},
-                                 {"noise", KEY_NUMBER, AT(noise)},
-                                 {"max_change", KEY_NUMBER, AT(max_change)},
-                                 {"max_drop", KEY_NUMBER, AT(max_drop)}};
+                                 {"noise", KEY_AMOUNT, AT(noise)},
+                                 {"max_change", KEY_AMOUNT, AT(max_change)},
+                                 {"max_drop", KEY_AMOUNT, AT(max_drop)}};
 static const key known_keys[] = {{"file", KEY_TEXT, AT(file)},
                                  {"column", KEY_TEXT, AT(column)},
-                                 {"tolerance", KEY_NUMBER, AT(tolerance)}};
+                                 {"tolerance", KEY_AMOUNT, AT(tolerance)}};
 #undef AT
 
 static const struct {
@@ -355,7 +372,7 @@ static mw_status read_column_rule(cli_validation *v, const mw_yaml *node, cli_co
                                {"min", KEY_NUMBER, offsetof(cli_column_rule, min)},
                                {"max", KEY_NUMBER, offsetof(cli_column_rule, max)},
                                {"values", KEY_NAMES, offsetof(cli_column_rule, values)},
-                               {"missing", KEY_NUMBER, offsetof(cli_column_rule, max_missing)},
+                               {"missing", KEY_SHARE, offsetof(cli_column_rule, max_missing)},
                                {"optional", KEY_FLAG, offsetof(cli_column_rule, optional)}};
     const double none = (double)NAN;
     *rule = (cli_column_rule){.min = none,
@@ -380,9 +397,9 @@ static mw_status read_data(cli_validation *v, const mw_yaml *map, mw_error *err)
         {"unique", KEY_NAMES, offsetof(cli_suite, data.unique)},
         {"min_rows", KEY_NUMBER, offsetof(cli_suite, data.min_rows)},
         {"max_rows", KEY_NUMBER, offsetof(cli_suite, data.max_rows)},
-        {"min_class_share", KEY_NUMBER, offsetof(cli_suite, data.min_balance)},
-        {"max_leakage", KEY_NUMBER, offsetof(cli_suite, data.max_leakage)},
-        {"max_duplicates", KEY_NUMBER, offsetof(cli_suite, data.max_duplicates)},
+        {"min_class_share", KEY_SHARE, offsetof(cli_suite, data.min_balance)},
+        {"max_leakage", KEY_SHARE, offsetof(cli_suite, data.max_leakage)},
+        {"max_duplicates", KEY_SHARE, offsetof(cli_suite, data.max_duplicates)},
         {"columns", KEY_TEXT, 0}};
     v->suite.data.line = map->key_line;
     if (map->kind != MW_YAML_MAP)
@@ -419,16 +436,16 @@ static mw_status read_undecided(cli_validation *v, const mw_yaml *node, mw_error
 
 #define AT(field) offsetof(cli_suite, field)
 static const key compare_keys[] = {{"metric", KEY_TEXT, AT(compare.metric)},
-                                   {"margin", KEY_NUMBER, AT(compare.margin)},
+                                   {"margin", KEY_AMOUNT, AT(compare.margin)},
                                    {"better", KEY_FLAG, AT(compare.must_be_better)},
                                    {"undecided", KEY_RULE, AT(compare.undecided)}};
 static const key slice_keys[] = {
     {"columns", KEY_NAMES, AT(slices.columns)},   {"metric", KEY_TEXT, AT(slices.metric)},
     {"min", KEY_NUMBER, AT(slices.min)},          {"max", KEY_NUMBER, AT(slices.max)},
-    {"max_gap", KEY_NUMBER, AT(slices.max_gap)},  {"min_rows", KEY_COUNT, AT(slices.min_rows)},
+    {"max_gap", KEY_AMOUNT, AT(slices.max_gap)},  {"min_rows", KEY_COUNT, AT(slices.min_rows)},
     {"depth", KEY_COUNT, AT(slices.depth)},       {"worst", KEY_COUNT, AT(slices.worst)},
     {"undecided", KEY_RULE, AT(slices.undecided)}};
-static const key overlap_keys[] = {{"max", KEY_NUMBER, AT(max_overlap)}};
+static const key overlap_keys[] = {{"max", KEY_SHARE, AT(max_overlap)}};
 static const key latency_keys[] = {{"p50", KEY_TIME, AT(max_p50_ms)},
                                    {"p99", KEY_TIME, AT(max_p99_ms)}};
 static const key size_keys[] = {{"max", KEY_SIZE, AT(max_bytes)}};

@@ -255,6 +255,11 @@ def test_weights_of_nothing(run, tmp_path):
     ("metrics:\n  accuracy: {min: 0.9, max: 0.1}\n", ":2:3", "the least is above the most"),
     ("data: {min_rows: 9, max_rows: 8}\n", ":1:1", "the least is above the most"),
     ("data:\n  columns:\n    a: {min: 2, max: 1}\n", ":3:5", "the least is above the most"),
+    ("overlap: {max: 7}\n", ":1:11", "a share from 0 to 1"),
+    ("data: {min_class_share: -1}\n", ":1:8", "a number of 0 or more"),
+    ("compare: {margin: -0.5}\n", ":1:11", "a number of 0 or more"),
+    ("tests:\n- invariance: {column: a, share: 7}\n", ":2:27", "a share from 0 to 1"),
+    ("tests:\n- monotone: {column: a, direction: up, tolerance: -1}\n", ":2:40", "0 or more"),
     ("slices: {columns: [nowhere], max_gap: 0.1}\n", ":1:1", "column 'nowhere' is not in the data"),
 ])
 def test_suites_are_read_strictly(run, scored, tmp_path, text, place, says):
