@@ -269,8 +269,8 @@ static void refuse_call(mw_exchange *exchange, unsigned methods)
     } else {
         mw_fail(&err, MW_E_RECORD_ROUTE, "this server does not offer %.*s",
                 MW_VIEW_ARG(exchange->path));
-        mw_mend(&err, "tracking, traces, artifacts and the model registry are offered; prompts, "
-                      "gateways and webhooks are not");
+        mw_mend(&err, "tracking, traces, artifacts, prompts and the model registry are offered; "
+                      "evaluation data sets, scorers, gateways and webhooks are not");
     }
     mlflow_put_error(exchange, &err);
     mw_exchange_reply(exchange);

@@ -133,6 +133,8 @@ static void write_import(const cli_call *call, const mw_import_report *r, mw_buf
                   {"logged_models", r->logged_models},
                   {"models", r->models},
                   {"versions", r->versions},
+                  {"traces", r->traces},
+                  {"spans", r->spans},
                   {"files", r->files},
                   {"bytes", r->bytes},
                   {"missing_folders", r->missing},

@@ -49,6 +49,23 @@ static const mw_scratch their_tables[] = {
      "tiiittttttt"},
     {"theirs_model_version_tags", "name version key value", "titt"},
     {"theirs_registered_model_aliases", "name alias version", "tti"},
+    {"theirs_trace_info",
+     "request_id experiment_id timestamp_ms execution_time_ms status client_request_id"
+     " request_preview response_preview trace_name session_id input_tokens output_tokens"
+     " total_tokens input_cost output_cost total_cost",
+     "tiiittttttiiiddd"},
+    {"theirs_trace_tags", "request_id key value", "ttt"},
+    {"theirs_trace_request_metadata", "request_id key value", "ttt"},
+    {"theirs_entity_associations", "source_type source_id destination_type destination_id", "tttt"},
+    {"theirs_assessments",
+     "assessment_id trace_id name assessment_type value error created_timestamp"
+     " last_updated_timestamp source_type source_id span_id rationale overrides valid"
+     " assessment_metadata",
+     "ttttttiitttttit"},
+    {"theirs_spans",
+     "trace_id span_id parent_span_id name type status start_time_unix_nano end_time_unix_nano"
+     " content",
+     "ttttttiit"},
 };
 enum { PREFIX_BYTES = 7 }; /* of "theirs_" */
 
@@ -247,8 +264,187 @@ static const step row_steps[] = {
      " theirs_registered_model_aliases t JOIN registered_models o ON o.name = t.name JOIN"
      " model_versions v ON v.model = o.id AND v.version = t.version WHERE true ON CONFLICT DO"
      " NOTHING"},
+    /* traces: told, unless only their spans are known */
+    {COUNT(traces),
+     "INSERT INTO traces(trace_id, experiment, name, state, started, duration,"
+     " client_request_id, request, response, told) SELECT t.request_id, m.ours, t.trace_name,"
+     " t.status, t.timestamp_ms, t.execution_time_ms, t.client_request_id, t.request_preview,"
+     " t.response_preview, " IS("NOT EXISTS(SELECT 1 FROM theirs_spans s WHERE s.trace_id ="
+     " t.request_id) OR EXISTS(SELECT 1 FROM theirs_trace_request_metadata x WHERE x.request_id"
+     " = t.request_id AND x.key = 'mlflow.trace.infoFinalized')") " FROM theirs_trace_info t"
+     " JOIN import_experiments m ON m.theirs = t.experiment_id WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_tags(trace, key, value) SELECT o.id, t.key, CASE WHEN t.key ="
+     " 'mlflow.artifactLocation' AND " IS_LOCAL("t.value") " THEN 'mlflow-artifacts:/' ||"
+     " o.experiment || '/traces/' || o.trace_id || '/artifacts' ELSE coalesce(t.value, '') END"
+     " FROM theirs_trace_tags t JOIN traces o ON o.trace_id = t.request_id WHERE true ON"
+     " CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_tags(trace, key, value) SELECT o.id, 'mlflow.traceName', t.trace_name"
+     " FROM theirs_trace_info t JOIN traces o ON o.trace_id = t.request_id WHERE t.trace_name IS"
+     " NOT NULL ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED, /* spans that are a file: only of these there is a folder */
+     "INSERT INTO import_places SELECT t.request_id, " PLAIN("t.value") ", x.value FROM"
+     " theirs_trace_tags t JOIN traces o ON o.trace_id = t.request_id JOIN trace_tags x ON"
+     " x.trace = o.id AND x.key = t.key WHERE t.key = 'mlflow.artifactLocation' AND NOT"
+     " EXISTS(SELECT 1 FROM theirs_spans s WHERE s.trace_id = t.request_id)"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_metadata(trace, key, value) SELECT o.id, t.key, coalesce(t.value, '')"
+     " FROM theirs_trace_request_metadata t JOIN traces o ON o.trace_id = t.request_id WHERE"
+     " t.key <> 'mlflow.trace.infoFinalized' ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_metadata(trace, key, value) SELECT o.id, 'mlflow.trace.session',"
+     " t.session_id FROM theirs_trace_info t JOIN traces o ON o.trace_id = t.request_id WHERE"
+     " t.session_id IS NOT NULL ON CONFLICT DO NOTHING"},
+#define MEMBER(column) "coalesce(', \"" column "\": ' || t." column ", '')"
+    {NOT_COUNTED,
+     "INSERT INTO trace_metadata(trace, key, value) SELECT o.id, 'mlflow.trace.tokenUsage', '{'"
+     " || substr(" MEMBER("input_tokens") " || " MEMBER("output_tokens") " || "
+     MEMBER("total_tokens") ", 3) || '}' FROM theirs_trace_info t JOIN traces o"
+     " ON o.trace_id = t.request_id WHERE coalesce(t.input_tokens, t.output_tokens,"
+     " t.total_tokens) IS NOT NULL ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_metadata(trace, key, value) SELECT o.id, 'mlflow.trace.cost', '{' ||"
+     " substr(" MEMBER("input_cost") " || " MEMBER("output_cost") " || " MEMBER("total_cost")
+     ", 3) || '}' FROM theirs_trace_info t JOIN traces o ON o.trace_id = t.request_id WHERE"
+     " coalesce(t.input_cost, t.output_cost, t.total_cost) IS NOT NULL ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_runs(trace, run_id) SELECT o.id, t.value FROM"
+     " theirs_trace_request_metadata t JOIN traces o ON o.trace_id = t.request_id WHERE t.key ="
+     " 'mlflow.sourceRun' AND t.value IS NOT NULL ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_runs(trace, run_id) SELECT o.id, t.destination_id FROM"
+     " theirs_entity_associations t JOIN traces o ON o.trace_id = t.source_id WHERE"
+     " t.source_type = 'trace' AND t.destination_type = 'run' ON CONFLICT DO NOTHING"},
+#define ESCAPED(text) "replace(replace(" text ", '\\', '\\\\'), '\"', '\\\"')"
+    {NOT_COUNTED,
+     "INSERT INTO trace_assessments(assessment_id, trace, kind, key, value, payload, source,"
+     " rationale, metadata, span_id, overrides, valid, created, updated) SELECT t.assessment_id,"
+     " o.id, t.assessment_type, t.name, CASE WHEN substr(t.value, 1, 1) = '\"' THEN"
+     " substr(t.value, 2, length(t.value) - 2) ELSE t.value END, '{\"value\":' || t.value ||"
+     " coalesce(',\"error\":' || t.error, '') || '}', '{\"source_type\":\"' || t.source_type ||"
+     " '\",\"source_id\":\"' || " ESCAPED("coalesce(t.source_id, '')") " || '\"}',"
+     " t.rationale, t.assessment_metadata, t.span_id, t.overrides, t.valid, t.created_timestamp,"
+     " t.last_updated_timestamp FROM theirs_assessments t JOIN traces o ON o.trace_id ="
+     " t.trace_id WHERE t.assessment_type IN ('feedback', 'expectation') ON CONFLICT DO NOTHING"},
+    {COUNT(spans),
+     "INSERT INTO spans(trace, span_id, parent, name, type, status, started, ended, content)"
+     " SELECT o.id, t.span_id, t.parent_span_id, coalesce(t.name, ''), t.type, t.status,"
+     " t.start_time_unix_nano, t.end_time_unix_nano, t.content FROM theirs_spans t JOIN traces o"
+     " ON o.trace_id = t.trace_id WHERE t.content <> '' ON CONFLICT DO NOTHING"},
 };
 /* clang-format on */
+
+/* ---- what spans hold ------------------------------------------------------------------------- */
+
+typedef struct attributes {
+    int64_t span;
+    mw_tags pairs;
+} attributes;
+
+static void fill_attribute(void *user, size_t row, mw_value *ret_values)
+{
+    const attributes *self = user;
+    const mw_tag *pair = &self->pairs.items[row];
+    ret_values[0] = (mw_value){.kind = MW_VALUE_INT, .integer = self->span};
+    ret_values[1] = (mw_value){.kind = MW_VALUE_TEXT, .text = pair->key};
+    ret_values[2] = (mw_value){.kind = MW_VALUE_TEXT, .text = pair->value};
+}
+
+/* The plain text of a value that is JSON itself. */
+static mw_view plain(mw_arena *arena, mw_view value)
+{
+    mw_scan scan;
+    mw_error ignored;
+    mw_view text;
+    mw_scan_init(&scan, value);
+    bool is_text = value.size > 0 && value.data[0] == '"' &&
+                   mw_scan_string(&scan, arena, &text, &ignored) == MW_OK;
+    return is_text ? text : value;
+}
+
+/* A content that cannot be read is kept, and not searched by its attributes. */
+static mw_status put_attributes(mw_record *record, mw_arena *arena, int64_t span, mw_view content,
+                                mw_error *err)
+{
+    mw_json *root;
+    mw_error ignored;
+    mw_view key;
+    const mw_json *value;
+    void *cursor = NULL;
+    attributes found = {.span = span};
+    record_memory memory = {arena, false};
+    if (mw_json_read(content, &root, &ignored) != MW_OK)
+        return MW_OK;
+    const mw_json *object = mw_json_member(root, "attributes");
+    while (mw_json_next(object, &cursor, &key, &value)) {
+        mw_tag *pair = RECORD_PUSH(&memory, &found.pairs);
+        if (!pair)
+            break;
+        *pair = (mw_tag){key, plain(arena, mw_json_text(value))};
+        pair->value = pair->value.data ? pair->value : MW_VIEW("");
+    }
+    mw_status status = memory.failed ? mw_fail_memory(err, "the spans") : MW_OK;
+    if (status == MW_OK)
+        status = mw_sql_post_rows(record->session, err,
+                                  "INSERT INTO span_attributes(span, key, value) VALUES(?, ?, ?)",
+                                  "itt", found.pairs.count, fill_attribute, &found);
+    mw_json_free(root);
+    return status;
+}
+
+typedef struct span_page {
+    struct {
+        int64_t span;
+        mw_view content;
+    } * items;
+    size_t count;
+} span_page;
+
+/* The next spans that came over, and have no attributes here. */
+static mw_status read_page(mw_record *record, mw_arena *arena, int64_t behind, span_page *ret_page,
+                           mw_error *err)
+{
+    mw_rows rows;
+    span_page page = {NULL, 0};
+    record_memory memory = {arena, false};
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT s.id, s.content FROM spans s JOIN traces o ON o.id = s.trace JOIN"
+                        " theirs_trace_info t ON t.request_id = o.trace_id WHERE s.id > ? AND NOT"
+                        " EXISTS(SELECT 1 FROM span_attributes a WHERE a.span = s.id)"
+                        " ORDER BY s.id LIMIT 100",
+                        "i", behind));
+    while (mw_rows_next(&rows)) {
+        void *place = RECORD_PUSH(&memory, &page);
+        if (!place)
+            break;
+        page.items[page.count - 1].span = mw_rows_int(&rows, 0);
+        page.items[page.count - 1].content = record_column(&memory, &rows, 1);
+    }
+    *ret_page = page;
+    return record_close(&rows, &memory, err);
+}
+
+static mw_status import_attributes(mw_record *record, mw_error *err)
+{
+    mw_arena arena;
+    span_page page;
+    int64_t behind = 0;
+    mw_status status;
+    mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
+    do {
+        mw_arena_reset(&arena);
+        status = read_page(record, &arena, behind, &page, err);
+        for (size_t i = 0; status == MW_OK && i < page.count; i++) {
+            behind = page.items[i].span;
+            status = put_attributes(record, &arena, behind, page.items[i].content, err);
+        }
+    } while (status == MW_OK && page.count > 0);
+    mw_arena_done(&arena);
+    return status;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 mw_status import_rows(mw_record *record, mw_import_report *report, mw_error *err)
 {
@@ -262,5 +458,5 @@ mw_status import_rows(mw_record *record, mw_import_report *report, mw_error *err
         if (s->counted < RENUMBER)
             *(int64_t *)((char *)report + s->counted) += mw_sql_changes(session);
     }
-    return MW_OK;
+    return import_attributes(record, err);
 }

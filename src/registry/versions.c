@@ -227,10 +227,31 @@ static mw_status check_inside(mw_record *record, const mw_new_version *wanted, m
                          err);
 }
 
+/* A prompt's version is its tags: there are no files. */
+static bool is_prompt(const mw_new_version *wanted)
+{
+    for (size_t i = 0; i < wanted->tags.count; i++)
+        if (mw_view_is(wanted->tags.items[i].key, "mlflow.prompt.is_prompt"))
+            return mw_view_is_nocase(wanted->tags.items[i].value, "true");
+    return false;
+}
+
+static mw_status check_prompt(const mw_new_version *wanted, mw_error *err)
+{
+    if (mw_view_is(wanted->source, "dummy-source") || mw_view_is(wanted->source, "prompt-template"))
+        return MW_OK;
+    return record_refuse(err,
+                         "Invalid prompt source: '%.*s'. Prompt sources must use an MLflow "
+                         "placeholder.",
+                         MW_VIEW_ARG(record_cut(wanted->source, 120)));
+}
+
 static mw_status resolve(mw_record *record, const mw_new_version *wanted, source_place *ret_place,
                          mw_error *err)
 {
     *ret_place = (source_place){wanted->source, wanted->run_id, {NULL, 0}};
+    if (is_prompt(wanted))
+        return check_prompt(wanted, err);
     if (has_upward_part(wanted->source))
         return refuse_source(wanted->source, "A source has no '..' in it.", err);
     if (mw_view_starts(wanted->source, "models:/"))
@@ -346,6 +367,8 @@ mw_status mw_record_create_version(mw_record *record, const mw_new_version *want
     MW_TRY(
         note(record, "version.create", wanted->name, number, RECORD_NOTHING, wanted->source, err));
     MW_TRY(find_version(record, wanted->name, number, ret_version, err));
+    if (is_prompt(wanted))
+        return MW_OK;
     MW_TRY(record_keep_passport(record, ret_version, err));
     MW_TRY(record_note_findings(record, ret_version, &noted, err));
     return noted ? find_version(record, wanted->name, number, ret_version, err) : MW_OK;

@@ -21,6 +21,7 @@ from mlflow.entities import ViewType  # noqa: E402
 
 MAKE = '''
 import os, sys
+os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
 folder, uri = sys.argv[1:3]
 os.chdir(folder)
 import mlflow
@@ -61,6 +62,21 @@ client.set_registered_model_tag("credit", "k", "v")
 client.set_model_version_tag("credit", "1", "k", "v")
 client.update_registered_model("credit", description="a model")
 client.delete_experiment(client.create_experiment("gone"))
+mlflow.genai.register_prompt(name="ask", template="Say {{x}}")
+mlflow.set_experiment(experiment_id=churn)
+@mlflow.trace(name="predict", attributes={"session.id": "s"})
+def predict(x):
+    with mlflow.start_span("llm", span_type="LLM") as span:
+        span.set_attribute("mlflow.chat.tokenUsage",
+                           {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7})
+        span.set_attribute("c", 'a "b" \\u00e9')
+    return x
+with mlflow.start_run():
+    predict(1)
+trace = mlflow.get_last_active_trace_id()
+client.set_trace_tag(trace, "color", "red")
+mlflow.log_feedback(trace_id=trace, name="q", value="fine", rationale="so", metadata={"a": "b"})
+mlflow.log_expectation(trace_id=trace, name="e", value={"a": [1]})
 client.create_experiment("far", "s3://bucket/far")
 '''
 
@@ -112,12 +128,29 @@ def make_record(request, folder, engine):
     return folder / "record"
 
 
+def check_traces(client):
+    """Info, tags, judgements and spans; what spans hold is searched."""
+    for text in ("span.attributes.c = 'a \"b\" \u00e9' AND span.type = 'LLM'", "tags.color = 'red'",
+                 "trace.name = 'predict'", "feedback.q = 'fine'", "metadata.mlflow.user != 'x'"):
+        assert len(client.search_traces(locations=["1"], filter_string=text)) == 1, text
+    trace = client.search_traces(locations=["1"])[0]
+    usage = json.loads(trace.info.trace_metadata["mlflow.trace.tokenUsage"])
+    assert usage == {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    assert trace.info.tags["mlflow.traceName"] == "predict" and trace.info.state.value == "OK"
+    assert [(s.name, s.outputs) for s in trace.data.spans] == [("predict", 1), ("llm", None)]
+    judged = {a.name: (a.value, a.rationale, a.metadata) for a in trace.info.assessments}
+    assert judged == {"q": ("fine", "so", {"a": "b"}), "e": ({"a": [1]}, None, None)}
+    run = trace.info.trace_metadata["mlflow.sourceRun"]
+    assert len(client.search_traces(locations=["1"], run_id=run)) == 1
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_all_of_it(theirs, tmp_path, request, engine):
     record = make_record(request, tmp_path, engine)
     database = f"sqlite:///{theirs}/mlflow.db"
     counts = json.loads(mw("server", "import-mlflow", database, "--record", record, "--json"))
-    assert counts["runs"] == 4 and counts["models"] == 1 and counts["versions"] == 2
+    assert counts["runs"] == 5 and counts["models"] == 2 and counts["versions"] == 3
+    assert (counts["traces"], counts["spans"]) == (1, 2)
     assert counts["experiments"] == 3 and counts["logged_models"] == 1
     assert counts["missing_folders"] == counts["refused_files"] == 0 and counts["files"] >= 3
     again = json.loads(mw("server", "import-mlflow", database, "--record", record, "--json"))
@@ -147,6 +180,8 @@ def test_all_of_it(theirs, tmp_path, request, engine):
     assert trained.inputs.dataset_inputs[0].dataset.name == "train"
     assert trained.inputs.dataset_inputs[0].tags[0].value == "training"
     assert len(trained.outputs.model_outputs) == 1
+    check_traces(client)
+    assert mlflow.genai.load_prompt("prompts:/ask/1").format(x=2) == "Say 2"
     model = client.get_registered_model("credit")
     assert model.description == "a model" and model.tags == {"k": "v"}
     assert model.aliases == {"champion": "1"} or model.aliases == {"champion": 1}

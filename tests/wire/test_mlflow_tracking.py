@@ -644,8 +644,51 @@ def traces(walk):
     step("nothing", found)
 
 
+def prompts(walk):
+    """Prompts are models with a tag, whose versions have a text in place of files."""
+    client, step = walk.client, walk.step
+    mlflow.set_tracking_uri(walk.url)
+    genai = mlflow.genai
+
+    def seen(prompt):
+        return prompt and (prompt.name, prompt.version, prompt.template, prompt.commit_message,
+                           prompt.tags, sorted(prompt.aliases))
+    step("register", lambda: seen(genai.register_prompt(
+        "ask", "Say {{x}}", commit_message="first", tags={"a": "b"})))
+    step("again", lambda: seen(genai.register_prompt("ask", "Tell {{x}}")))
+    step("chat", lambda: seen(genai.register_prompt("talk", [
+        {"role": "user", "content": "h\u00e9 {{x}}"}])))
+    step("load", lambda: genai.load_prompt("prompts:/ask/1").format(x=3))
+    step("newest", lambda: seen(genai.load_prompt("ask")))
+    step("alias", lambda: genai.set_prompt_alias("ask", "prod", 1))
+    step("by alias", lambda: seen(genai.load_prompt("prompts:/ask@prod")))
+    step("unknown", lambda: genai.load_prompt("prompts:/ask/9"))
+    step("unknown name", lambda: genai.load_prompt("prompts:/none/1"))
+    step("tag", lambda: genai.set_prompt_tag("ask", "k", "v"))
+    step("version tag", lambda: genai.set_prompt_version_tag("ask", 1, "k", "w"))
+    step("tags", lambda: [genai.get_prompt_tags("ask"), seen(genai.load_prompt("prompts:/ask/1"))])
+    step("search", lambda: [(p.name, p.tags) for p in genai.search_prompts()])
+    step("search one", lambda: [p.name for p in genai.search_prompts("name = 'talk'")])
+    step("versions", lambda: [v.version for v in client.search_prompt_versions("ask")])
+    step("no models", lambda: [m.name for m in client.search_registered_models(
+        "name IN ('ask', 'talk')")])
+    step("a model's name", lambda: client.create_registered_model("ask"))
+    model = client.create_registered_model("prompts_model").name
+    step("a prompt's name", lambda: genai.register_prompt(model, "x"))
+    for source, tags in (("dummy-source", {}),
+                         ("s3://bucket/x", {"mlflow.prompt.is_prompt": "true"})):
+        step(source, lambda source=source, tags=tags: client.create_model_version(
+            "ask", source, tags=tags))
+    step("no alias", lambda: genai.delete_prompt_alias("ask", "prod"))
+    step("delete version", lambda: client.delete_prompt_version("ask", "1"))
+    step("delete full", lambda: client.delete_prompt("ask"))
+    step("delete last", lambda: client.delete_prompt_version("ask", "2"))
+    step("delete", lambda: client.delete_prompt("ask"))
+    step("gone", lambda: genai.load_prompt("ask"))
+
+
 SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts, charts,
-             random_searches, traces]
+             random_searches, traces, prompts]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
