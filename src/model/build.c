@@ -201,8 +201,9 @@ mw_status model_build_levels(model_build *build, unsigned depth, size_t n_output
     uint32_t *start = model_list_add(&build->tree_start, 1);
     uint32_t *level_start = model_list_add(&build->level_start, 1);
     uint32_t *tree_output = model_list_add(&build->tree_output, 1);
-    double *values = model_list_add(&build->leaf_values, n_leaves * n_outputs);
-    bool ok = start && level_start && tree_output && values &&
+    double *values =
+        build->held_values ? NULL : model_list_add(&build->leaf_values, n_leaves * n_outputs);
+    bool ok = start && level_start && tree_output && (values || build->held_values) &&
               model_list_add(&build->feature, depth) && model_list_add(&build->threshold, depth) &&
               model_list_add(&build->flags, depth);
     if (!ok || n_values > UINT32_MAX - n_leaves * n_outputs) /* nodes hold such an index */
@@ -437,7 +438,8 @@ static mw_status check_levels(model_build *build, mw_error *err)
     if (build->set.count > 0)
         MW_TRY(model_build_use(build, &build->set, err));
     const uint32_t *start = build->tree_start.items, *level_start = build->level_start.items;
-    size_t n_values = forest->n_leaves > 0 ? build->leaf_values.count / forest->n_leaves : 0;
+    bool vectors = ((const uint32_t *)build->tree_output.items)[0] == MW_ALL_OUTPUTS;
+    size_t n_values = vectors ? forest->n_margins : 1;
     for (size_t tree = 0; tree < forest->n_trees; tree++) {
         size_t depth = level_start[tree + 1] - level_start[tree];
         MW_TRY(model_check_levels(build, tree, (start[tree] + tree) / 2, n_values, err));
@@ -452,6 +454,7 @@ static mw_status place_levels(model_build *build, mw_error *err)
     mw_forest *forest = build->forest;
     mw_levels *levels = mw_arena_take_zeroed(&forest->arena, 1, sizeof *levels);
     const void *start = NULL;
+    bool held = forest->holds_file = build->held_values != NULL;
     if (!levels)
         return mw_fail_memory(err, "a model");
     MW_TRY(move_list(&forest->arena, &build->level_start, &start, err));
@@ -460,8 +463,8 @@ static mw_status place_levels(model_build *build, mw_error *err)
                           .threshold = forest->threshold,
                           .flags = forest->flags,
                           .set = forest->set,
-                          .value = forest->leaf_values,
-                          .cover = forest->cover};
+                          .value = held ? build->held_values : forest->leaf_values,
+                          .cover = held ? build->held_covers : forest->cover};
     forest->feature = forest->set = NULL;
     forest->threshold = forest->leaf_values = forest->cover = NULL;
     forest->flags = NULL;

@@ -48,6 +48,9 @@ typedef struct model_build {
     model_list tree_start, tree_output, tree_weight;
     model_list level_start; /* of oblivious trees, then all are: see model_build_levels */
     size_t n_level_nodes;   /* that these would have */
+    /* Of these: leaf values and covers that stand in the file's own bytes, tree by tree, which then
+     * are the forest's (mw_forest.holds_file); NULL: in leaf_values and cover */
+    const double *held_values, *held_covers;
     model_list left, right, feature, threshold, flags, value;
     model_list set, cover, gain, leaf_vector, leaf_linear; /* (*) */
     model_list leaf_values, category_sets, category_words;
@@ -71,7 +74,8 @@ MW_CHECKED mw_status model_build_tree(model_build *build, size_t n_nodes, uint32
                                       size_t *ret_first, mw_error *err);
 /* A new oblivious tree, which is no nodes but levels (mw_levels). *ret_first is the index of its
  * first level in `feature`, `threshold` and `flags`, and in `set` if used; the caller writes them,
- * and the n_outputs values of each leaf. A model has such trees or others. */
+ * and the n_outputs values of each leaf, unless values are held: NULL. A model has such trees or
+ * others. */
 MW_CHECKED mw_status model_build_levels(model_build *build, unsigned depth, size_t n_outputs,
                                         uint32_t output, size_t *ret_first, double **ret_values,
                                         mw_error *err);

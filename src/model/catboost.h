@@ -63,6 +63,8 @@ void model_cat_tree_init(model_cat_tree *tree);
 void model_cat_tree_done(model_cat_tree *tree);
 /* Splits, values and weights of an oblivious tree stand in cat->tree: add it. */
 MW_CHECKED mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err);
+/* The same of splits alone: values and weights are held (model_build.held_values). */
+MW_CHECKED mw_status model_cat_add_splits(model_cat *cat, double **ret_values, mw_error *err);
 /* Nodes, root first, and values stand in cat->tree: add them. */
 MW_CHECKED mw_status model_cat_add_tree(model_cat *cat, mw_error *err);
 /* The first tree says how many outputs there are; the others must agree. */
@@ -106,6 +108,7 @@ MW_CHECKED mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format for
 void model_cat_done(model_cat *cat);
 MW_CHECKED mw_status model_cat_read(mw_view bytes, unsigned how, mw_forest **ret_forest,
                                     mw_error *err);
-MW_CHECKED mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error *err);
+MW_CHECKED mw_status model_cat_read_binary(mw_view bytes, unsigned how, mw_forest **ret_forest,
+                                           mw_error *err);
 
 #endif

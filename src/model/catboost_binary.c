@@ -12,6 +12,7 @@
  * left and to the right child; a step of 0 means that the side is a leaf, whose place among the
  * values NonSymmetricNodeIdToLeafId has. */
 #include "catboost_ctr.h"
+#include "read.h"
 
 static const char again[] = "save the model again with model.save_model('model.cbm')";
 
@@ -217,18 +218,47 @@ static mw_status find_condition(const binary_reader *r, size_t split, model_cat_
     return MW_OK;
 }
 
-/* `n` doubles of a vector, from number `first` on. */
+/* A vector has `n` doubles from number `first` on. */
+static mw_status check_doubles(const model_flat_vector *from, size_t first, size_t n,
+                               const char *what, mw_error *err)
+{
+    return first > from->count || n > from->count - first ? fail_count(what, err) : MW_OK;
+}
+
 static mw_status copy_doubles(const model_flat_vector *from, size_t first, size_t n,
                               model_list *list, const char *what, mw_error *err)
 {
-    if (first > from->count || n > from->count - first)
-        return fail_count(what, err);
+    MW_TRY(check_doubles(from, first, n, what, err));
     double *copy = model_list_add(list, n);
     if (!copy)
         return mw_fail_memory(err, "numbers of a tree");
     if (n > 0)
         memcpy(copy, from->items + first * sizeof(double), n * sizeof(double));
     return MW_OK;
+}
+
+/* The leaves of a tree, from these numbers on. */
+static mw_status copy_leaves(binary_reader *r, size_t value, size_t weight, size_t n_leaves,
+                             mw_error *err)
+{
+    model_cat_tree *tree = &r->cat->tree;
+    MW_TRY(copy_doubles(&r->values, value, n_leaves * r->n_outputs, &tree->values, "leaf values",
+                        err));
+    if (r->weights.count > 0)
+        MW_TRY(copy_doubles(&r->weights, weight, n_leaves, &tree->weights, "leaf weights", err));
+    return model_cat_add_oblivious(r->cat, err);
+}
+
+static mw_status hold_leaves(binary_reader *r, size_t value, size_t weight, size_t n_leaves,
+                             mw_error *err)
+{
+    double *none;
+    size_t n_values = n_leaves * r->n_outputs;
+    MW_TRY(check_doubles(&r->values, value, n_values, "leaf values", err));
+    if (r->weights.count > 0)
+        MW_TRY(check_doubles(&r->weights, weight, n_leaves, "leaf weights", err));
+    MW_TRY(model_cat_note_outputs(r->cat, n_values, n_leaves, err));
+    return model_cat_add_splits(r->cat, &none, err);
 }
 
 static mw_status read_oblivious(binary_reader *r, size_t depth, mw_error *err)
@@ -245,14 +275,11 @@ static mw_status read_oblivious(binary_reader *r, size_t depth, mw_error *err)
             return mw_fail_memory(err, "splits of a tree");
         MW_TRY(find_condition(r, r->next_split + i, split, err));
     }
-    size_t n_leaves = (size_t)1 << depth, n_values = n_leaves * r->n_outputs;
-    MW_TRY(copy_doubles(&r->values, r->next_value, n_values, &tree->values, "leaf values", err));
-    r->next_value += n_values;
-    if (r->weights.count > 0)
-        MW_TRY(copy_doubles(&r->weights, r->next_weight, n_leaves, &tree->weights, "leaf weights",
-                            err));
+    size_t n_leaves = (size_t)1 << depth, value = r->next_value, weight = r->next_weight;
+    r->next_value += n_leaves * r->n_outputs;
     r->next_weight += n_leaves;
-    return model_cat_add_oblivious(r->cat, err);
+    return r->cat->build.held_values ? hold_leaves(r, value, weight, n_leaves, err)
+                                     : copy_leaves(r, value, weight, n_leaves, err);
 }
 
 static model_cat_node *node_at(const binary_reader *r, size_t index)
@@ -347,6 +374,15 @@ static mw_status read_tree(binary_reader *r, size_t tree, mw_error *err)
     return MW_OK;
 }
 
+/* Leaves of oblivious trees stand in the file as they do in a forest: where its pages are ours, the
+ * forest holds them, and nothing is copied. */
+static bool can_hold(const binary_reader *r)
+{
+    uintptr_t places = (uintptr_t)r->values.items | (uintptr_t)r->weights.items;
+    return r->cat->build.spare && r->steps.count == 0 && r->sizes.count > 0 &&
+           r->values.count > 0 && places % sizeof(double) == 0;
+}
+
 static mw_status read_trees(binary_reader *r, mw_error *err)
 {
     const model_flat_table *t = &r->trees;
@@ -367,6 +403,10 @@ static mw_status read_trees(binary_reader *r, mw_error *err)
     if (r->steps.count > 0 &&
         (r->steps.count < r->splits.count || r->leaves.count < r->splits.count))
         return fail_count("nodes", err);
+    if (can_hold(r)) {
+        r->cat->build.held_values = (const double *)(const void *)r->values.items;
+        r->cat->build.held_covers = (const double *)(const void *)r->weights.items;
+    }
     for (size_t tree = 0; tree < r->sizes.count; tree++)
         if (read_tree(r, tree, err) != MW_OK)
             return mw_at(err, "tree %zu", tree);
@@ -475,11 +515,36 @@ static mw_view behind_core(mw_view bytes, const model_flat *core)
     return (mw_view){end, (size_t)(bytes.data + bytes.size - end)};
 }
 
-mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error *err)
+static void forget(const unsigned char *from, const unsigned char *to)
+{
+    if (from < to)
+        mw_pages_forget(from, (size_t)(to - from));
+}
+
+/* What a forest that holds the file's leaves does not need of it goes back to the system: tables of
+ * statistics may be as large as all trees. */
+static void forget_others(mw_view bytes, const binary_reader *r)
+{
+    const unsigned char *begin = (const unsigned char *)bytes.data, *end = begin + bytes.size;
+    const model_flat_vector *first = &r->values, *last = &r->weights;
+    if (last->count > 0 && last->items < first->items) {
+        first = &r->weights;
+        last = &r->values;
+    }
+    forget(begin, first->items);
+    const unsigned char *first_end = first->items + first->count * sizeof(double);
+    const unsigned char *last_end = last->items ? last->items + last->count * sizeof(double) : NULL;
+    if (last->items)
+        forget(first_end, last->items);
+    forget(last_end > first_end ? last_end : first_end, end); /* odd files have one in the other */
+}
+
+mw_status model_cat_read_binary(mw_view bytes, unsigned how, mw_forest **ret_forest, mw_error *err)
 {
     model_cat cat;
     binary_reader reader = {.cat = &cat, .conditions.item_bytes = sizeof(model_cat_node)};
     mw_status status = model_cat_init(&cat, bytes, MW_FORMAT_CATBOOST_BINARY, err);
+    cat.build.spare = how & MODEL_SPARE;
     if (status == MW_OK)
         status = find_core(bytes, &reader.flat, err);
     if (status == MW_OK)
@@ -490,6 +555,8 @@ mw_status model_cat_read_binary(mw_view bytes, mw_forest **ret_forest, mw_error 
         status = model_cat_settle(&cat, err);
     if (status == MW_OK)
         status = model_build_finish(&cat.build, ret_forest, err);
+    if (status == MW_OK && (*ret_forest)->holds_file)
+        forget_others(bytes, &reader);
     model_list_done(&reader.conditions);
     model_cat_done(&cat);
     return status;

@@ -261,27 +261,35 @@ static mw_status check_oblivious(model_cat *cat, size_t n_leaves, mw_error *err)
     if (cat->tree.weights.count != 0 && cat->tree.weights.count != n_leaves)
         return fail_values(cat->tree.weights.count, n_leaves, err);
     cat->has_weights |= cat->tree.weights.count > 0;
-    return check_nodes(cat->tree.splits.items, cat->tree.splits.count, err);
+    return MW_OK;
 }
 
-mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err)
+mw_status model_cat_add_splits(model_cat *cat, double **ret_values, mw_error *err)
 {
     model_build *build = &cat->build;
     const model_cat_node *splits = cat->tree.splits.items;
-    size_t depth = cat->tree.splits.count, n_leaves = (size_t)1 << depth, first;
-    double *values, *covers;
-    MW_TRY(check_oblivious(cat, n_leaves, err));
+    size_t depth = cat->tree.splits.count, first;
+    MW_TRY(check_nodes(splits, depth, err));
     MW_TRY(model_build_levels(build, (unsigned)depth, cat->n_outputs,
-                              cat->n_outputs > 1 ? MW_ALL_OUTPUTS : 0, &first, &values, err));
+                              cat->n_outputs > 1 ? MW_ALL_OUTPUTS : 0, &first, ret_values, err));
     for (size_t i = 0; i < depth; i++) {
         ((uint32_t *)build->feature.items)[first + i] = feature_of(&splits[i]);
         ((double *)build->threshold.items)[first + i] = splits[i].border;
         ((uint8_t *)build->flags.items)[first + i] = flags_of(&splits[i]);
     }
+    return MW_OK;
+}
+
+mw_status model_cat_add_oblivious(model_cat *cat, mw_error *err)
+{
+    size_t n_leaves = (size_t)1 << cat->tree.splits.count;
+    double *values, *covers;
+    MW_TRY(check_oblivious(cat, n_leaves, err));
+    MW_TRY(model_cat_add_splits(cat, &values, err));
     memcpy(values, cat->tree.values.items, n_leaves * cat->n_outputs * sizeof *values);
     if (!cat->has_weights)
         return MW_OK;
-    MW_TRY(model_build_covers(build, &covers, err));
+    MW_TRY(model_build_covers(&cat->build, &covers, err));
     if (cat->tree.weights.count > 0)
         memcpy(covers, cat->tree.weights.items, n_leaves * sizeof *covers);
     return MW_OK;

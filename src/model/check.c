@@ -199,7 +199,8 @@ mw_status model_check_levels(const model_build *build, size_t tree, size_t leaf,
     walk w = {.build = build, .tree = tree};
     const uint32_t *start = build->level_start.items;
     size_t depth = start[tree + 1] - start[tree], n_leaves = (size_t)1 << depth;
-    const double *values = (const double *)build->leaf_values.items + leaf * n_values;
+    const double *values = build->held_values ? build->held_values : build->leaf_values.items;
+    values += leaf * n_values;
     for (size_t d = 0; d < depth; d++)
         MW_TRY(check_level(&w, start[tree + 1] - 1 - d, ((size_t)1 << d) - 1, err));
     if (!has_nan(values, n_leaves * n_values))

@@ -55,7 +55,7 @@ static mw_status read_kind(mw_view bytes, model_kind kind, const char *path, uns
     case MODEL_KIND_CATBOOST_JSON:
         return model_cat_read(bytes, how, ret_forest, err);
     case MODEL_KIND_CATBOOST_BINARY:
-        return model_cat_read_binary(bytes, ret_forest, err);
+        return model_cat_read_binary(bytes, how, ret_forest, err);
     case MODEL_KIND_ONNX:
         return read_onnx(bytes, path, ret_forest, err);
     case MODEL_KIND_LIGHTGBM_JSON:
@@ -87,12 +87,22 @@ mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest
     return model_read(bytes, name, NULL, 0, ret_forest, err ? err : &own);
 }
 
-mw_status model_read_file(const mw_file *file, const char *path, unsigned how,
-                          mw_forest **ret_forest, mw_error *err)
+mw_status model_read_file(mw_file *file, const char *path, unsigned how, mw_forest **ret_forest,
+                          mw_error *err)
 {
+    mw_forest *forest;
     if (file->paged_bytes > 0)
         how |= MODEL_SPARE;
-    return model_read((mw_view){file->data, file->size}, path, path, how, ret_forest, err);
+    MW_TRY(model_read((mw_view){file->data, file->size}, path, path, how, &forest, err));
+    if (forest->holds_file) {
+        if (!mw_arena_adopt(&forest->arena, file->data, file->paged_bytes)) {
+            mw_forest_free(forest);
+            return mw_fail_memory(err, "a model");
+        }
+        *file = (mw_file){0};
+    }
+    *ret_forest = forest;
+    return MW_OK;
 }
 
 static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *err)

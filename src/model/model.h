@@ -313,6 +313,7 @@ typedef struct mw_forest {
      * there are no weights of trees */
     const mw_levels *levels;
     mw_growth *growth; /* not NULL where levels are */
+    bool holds_file;   /* leaves stand in the bytes of the file, which the arena has adopted */
 
     /* nodes */
     const uint32_t *left, *right; /* within the tree; MW_NO_CHILD in a leaf */

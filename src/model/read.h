@@ -9,7 +9,8 @@ enum {
      * when they predict. */
     MODEL_BEST_ONLY = 1 << 0,
     /* `bytes` stand in pages of their own (base/pages.h), and nobody looks at them afterwards: a
-     * reader may give back what it has used up. */
+     * reader may give back what it has used up, or let the forest hold them: who reads a file has
+     * the arena of a forest that `holds_file` adopt them. */
     MODEL_SPARE = 1 << 1
 };
 
@@ -17,8 +18,9 @@ enum {
  * there is none. `how` is made of the above. */
 MW_CHECKED mw_status model_read(mw_view bytes, const char *name, const char *path, unsigned how,
                                 mw_forest **ret_forest, mw_error *err);
-/* The same of a file, whose bytes are spare where they stand in pages. */
-MW_CHECKED mw_status model_read_file(const mw_file *file, const char *path, unsigned how,
+/* The same of a file, whose bytes are spare where they stand in pages; afterwards it is the
+ * caller's to close, but may be empty. */
+MW_CHECKED mw_status model_read_file(mw_file *file, const char *path, unsigned how,
                                      mw_forest **ret_forest, mw_error *err);
 
 #endif

@@ -27,6 +27,28 @@ static inline bool bytes_is_leaf(const mw_forest *forest, size_t node)
     return forest->left[node] == MW_NO_CHILD;
 }
 
+/* The value of leaf `number` of an output, whose leaves begin at `leaves`. */
+static inline void bytes_put_value(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
+                                   size_t number, double value)
+{
+    float narrow = (float)value;
+    uint32_t narrow_bits;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
+    size_t n_bytes = layout->sum_float32 ? sizeof narrow : sizeof value;
+    if (!bytes_has_planes(layout, plan)) {
+        memcpy(leaves + number * n_bytes, layout->sum_float32 ? (void *)&narrow : &value, n_bytes);
+        return;
+    }
+    bits = layout->sum_float32 ? narrow_bits : bits;
+    for (size_t plane = 0; plane < n_bytes; plane++)
+        leaves[plane * bytes_plane_bytes(plan) + number] = (char)(bits >> 8 * plane);
+}
+
+/* All leaves of it; not of float32 sums. */
+void bytes_put_values(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
+                      const double *values);
 /* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */
 void bytes_put_leaf(const trees_draft *draft, size_t tree, size_t number, size_t leaf);
 /* A general tree's paths, steps and leaves. */

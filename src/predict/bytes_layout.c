@@ -172,32 +172,14 @@ static bool plan_trees(trees_draft *draft)
 
 /* ---- leaves ---------------------------------------------------------------------------------- */
 
-static void put_value(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
-                      size_t number, double value)
-{
-    float narrow = (float)value;
-    uint32_t narrow_bits;
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    memcpy(&narrow_bits, &narrow, sizeof narrow_bits);
-    size_t n_bytes = layout->sum_float32 ? sizeof narrow : sizeof value;
-    if (!bytes_has_planes(layout, plan)) {
-        memcpy(leaves + number * n_bytes, layout->sum_float32 ? (void *)&narrow : &value, n_bytes);
-        return;
-    }
-    bits = layout->sum_float32 ? narrow_bits : bits;
-    for (size_t plane = 0; plane < n_bytes; plane++)
-        leaves[plane * bytes_plane_bytes(plan) + number] = (char)(bits >> 8 * plane);
-}
-
 /* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */
 void bytes_put_leaf(const trees_draft *draft, size_t tree, size_t number, size_t leaf)
 {
     const bytes_tree *plan = &draft->layout->trees[tree];
     size_t each = bytes_leaf_bytes(draft->layout, plan);
     for (size_t i = 0; i < outputs_of(draft, tree); i++)
-        put_value(draft->layout, plan, draft->layout->data + plan->leaves + i * each, number,
-                  predict_leaf(draft->forest, tree, leaf, i));
+        bytes_put_value(draft->layout, plan, draft->layout->data + plan->leaves + i * each, number,
+                        predict_leaf(draft->forest, tree, leaf, i));
 }
 
 /* ---- perfect trees --------------------------------------------------------------------------- */
@@ -298,10 +280,15 @@ static void fill_levels(trees_draft *draft, size_t tree)
         put_level(draft, (bytes_levels *)(layout->data + plan->nodes), level, end - 1 - level,
                   (bytes_set *)(layout->data + plan->sets), &n_sets);
     size_t each = bytes_leaf_bytes(layout, plan), beyond = ((size_t)1 << depth) - 1;
+    if (depth > 0 && outputs_of(draft, tree) == 1 && !layout->sum_float32) {
+        bytes_put_values(layout, plan, layout->data + plan->leaves,
+                         draft->forest->levels->value + mw_levels_leaf(draft->forest, tree));
+        return;
+    }
     for (size_t output = 0; output < outputs_of(draft, tree); output++)
         for (size_t i = 0; i < plan->n_leaves; i++)
-            put_value(layout, plan, layout->data + plan->leaves + output * each, i,
-                      predict_level_leaf(draft->forest, tree, i & beyond, output));
+            bytes_put_value(layout, plan, layout->data + plan->leaves + output * each, i,
+                            predict_level_leaf(draft->forest, tree, i & beyond, output));
 }
 
 /* ---- sets ------------------------------------------------------------------------------------ */
@@ -364,12 +351,15 @@ static bool take_plan(trees_draft *draft)
 
 static bool take_data(bytes_layout *layout)
 {
-    void *data;
-    if (posix_memalign(&data, PREDICT_LINE, layout->data_bytes + PREDICT_LINE) != 0)
-        return false;
-    memset(data, 0, layout->data_bytes + PREDICT_LINE);
-    layout->data = data;
-    return true;
+    size_t bytes = layout->data_bytes + PREDICT_LINE;
+    if (bytes >= MW_PAGES_FROM_BYTES) {
+        layout->data = mw_pages_take_all(bytes);
+        return layout->data != NULL;
+    }
+    layout->data = aligned_alloc(PREDICT_LINE, whole_lines(bytes));
+    if (layout->data)
+        memset(layout->data, 0, bytes);
+    return layout->data != NULL;
 }
 
 static mw_status lay_out(trees_draft *draft, bool *ret_plain, mw_error *err)
@@ -456,7 +446,11 @@ void bytes_layout_free(void *untyped)
     free(layout->cuts32);
     free(layout->cuts64);
     free(layout->trees);
-    free(layout->data);
+    size_t bytes = layout->data_bytes + PREDICT_LINE;
+    if (layout->data && bytes >= MW_PAGES_FROM_BYTES)
+        mw_pages_free(layout->data, bytes);
+    else
+        free(layout->data);
     free(layout);
 }
 

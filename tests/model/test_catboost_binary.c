@@ -3,7 +3,11 @@
 
 #include "grown.h"
 
+#include <math.h>
+
 #include "model/flatbuffer.h"
+
+#include "../folder.h"
 
 /* ---- a writer: every table stands before what it points to -------------------------------------
  */
@@ -491,13 +495,106 @@ static void test_core_cut(void **state)
     }
 }
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+enum { BEHIND = 400 * 1024 }; /* bytes that nobody asks for: the file stands in pages */
+
+static mw_forest *load_padded(const char *folder, const writer *w)
+{
+    char path[TEST_FOLDER_BYTES + 16], *bytes = calloc(1, w->size + BEHIND);
+    mw_error err;
+    mw_forest *forest = NULL;
+    assert_non_null(bytes);
+    memcpy(bytes, w->bytes, w->size);
+    snprintf(path, sizeof path, "%s/m.cbm", folder);
+    assert_int_equal(mw_file_write(path, (mw_view){bytes, w->size + BEHIND}, &err), MW_OK);
+    free(bytes);
+    if (mw_forest_load(path, &forest, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+    return forest;
+}
+
+static void assert_same_levels(const mw_forest *a, const mw_forest *b)
+{
+    assert_int_equal(a->n_leaves, b->n_leaves);
+    assert_int_equal(a->cannot[0], b->cannot[0]);
+    assert_string_equal(a->objective, b->objective);
+    assert_true(mw_view_equal(a->schema.columns[0].name, b->schema.columns[0].name));
+    assert_memory_equal(a->levels->value, b->levels->value,
+                        a->n_leaves * a->n_margins * sizeof(double));
+    assert_int_equal(a->levels->cover == NULL, b->levels->cover == NULL);
+    if (a->levels->cover)
+        assert_memory_equal(a->levels->cover, b->levels->cover, a->n_leaves * sizeof(double));
+    assert_memory_equal(grown(a)->value, grown(b)->value, a->n_nodes * sizeof(double));
+}
+
+/* Leaves that are whole doubles in the pages of the file stay there; others are copied. */
+static void test_held_leaves(void **state)
+{
+    (void)state;
+    char folder[TEST_FOLDER_BYTES], params[64];
+    size_t n_held = 0, n_copied = 0;
+    assert_int_equal(test_folder_make(folder), 0);
+    for (int spaces = 0; spaces < 16; spaces++) {
+        writer w;
+        sample s = plain();
+        snprintf(params, sizeof params, "{\"loss_function\":{\"type\":\"Logloss\"%*s}}",
+                 spaces / 2 + 1, "");
+        s.params = params;
+        s.n_weights = spaces % 2 ? 0 : s.n_weights;
+        write_sample(&s, &w);
+        mw_forest *from_file = load_padded(folder, &w), *from_memory = sample_read(view_of(&w));
+        assert_false(from_memory->holds_file);
+        assert_int_equal(from_file->holds_file, mw_forest_memory_bytes(from_file) > BEHIND);
+        n_held += from_file->holds_file;
+        n_copied += !from_file->holds_file;
+        assert_same_levels(from_file, from_memory);
+        mw_forest_free(from_file);
+        mw_forest_free(from_memory);
+    }
+    assert_true(n_held > 0 && n_copied > 0);
+    assert_int_equal(test_folder_remove(folder), 0);
+}
+
+/* What is wrong with such a file is found as from memory. */
+static void test_held_too_few(void **state)
+{
+    (void)state;
+    char folder[TEST_FOLDER_BYTES], path[TEST_FOLDER_BYTES + 16], params[64];
+    assert_int_equal(test_folder_make(folder), 0);
+    snprintf(path, sizeof path, "%s/m.cbm", folder);
+    for (int i = 0; i < 24; i++) {
+        static char bytes[sizeof((writer *)0)->bytes + BEHIND];
+        writer w;
+        mw_error of_file, of_memory;
+        mw_forest *forest;
+        sample s = plain();
+        snprintf(params, sizeof params, "{\"loss_function\":{\"type\":\"Logloss\"%*s}}", i / 3 + 1,
+                 "");
+        s.params = params;
+        s.n_values -= i % 3 == 0;
+        s.n_weights -= i % 3 == 1;
+        s.values[4] = i % 3 == 2 ? (double)NAN : s.values[4];
+        write_sample(&s, &w);
+        memcpy(bytes, w.bytes, w.size);
+        mw_view all = {bytes, w.size + BEHIND};
+        assert_int_equal(mw_file_write(path, all, &of_file), MW_OK);
+        assert_int_equal(mw_forest_load(path, &forest, &of_file), MW_BAD_DATA);
+        assert_int_equal(mw_forest_read(all, path, &forest, &of_memory), MW_BAD_DATA);
+        assert_string_equal(of_file.where, of_memory.where);
+        assert_string_equal(of_file.what, of_memory.what);
+    }
+    assert_int_equal(test_folder_remove(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oblivious),       cmocka_unit_test(test_stepped),
         cmocka_unit_test(test_several_outputs), cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_cut_short),       cmocka_unit_test(test_spoilt_bytes),
-        cmocka_unit_test(test_core_cut),
+        cmocka_unit_test(test_core_cut),        cmocka_unit_test(test_held_leaves),
+        cmocka_unit_test(test_held_too_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
