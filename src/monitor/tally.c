@@ -37,40 +37,41 @@ static float round_down(double edge)
 
 #define UNROLLED _Pragma("GCC unroll 11")
 
-/* One body for both element types. The last columns of a row, where they are fewer, are brought
- * together first. A mark is 0 or -1, so that a subtraction counts; the rows are far too few for an
- * overflow. Unrolled, so that all that is counted stays in registers. */
-#define DEFINE_TALLY(how, name, ABREAST, element, vector, marks, rounded)                         \
-    how static void name(const watch_column *columns, size_t n, const element *first,             \
-                         ptrdiff_t row_stride, size_t n_rows, tally *ret_tally)                   \
-    {                                                                                             \
-        element edges[WATCH_EDGES][ABREAST] = {{0}}, together[WATCH_ROWS_MAX][ABREAST];           \
-        for (size_t i = 0; i < n; i++)                                                            \
-            for (size_t k = 0; k < WATCH_EDGES; k++)                                              \
-                edges[k][i] = rounded(columns[i].edges[k]);                                       \
-        for (size_t row = 0; n < ABREAST && row < n_rows; row++)                                  \
-            for (size_t i = 0; i < ABREAST; i++)                                                  \
-                together[row][i] = i < n ? first[(ptrdiff_t)row * row_stride + (ptrdiff_t)i] : 0; \
-        const element *four = n < ABREAST ? together[0] : first;                                  \
-        ptrdiff_t stride = n < ABREAST ? ABREAST : row_stride;                                    \
-        marks above[WATCH_EDGES] = {0}, missing = {0};                                            \
-        for (size_t row = 0; row < n_rows; row++, four += stride) {                               \
-            vector value, edge;                                                                   \
-            memcpy(&value, four, sizeof value);                                                   \
-            missing -= value != value;                                                            \
-            UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)                                     \
-            {                                                                                     \
-                memcpy(&edge, edges[k], sizeof edge);                                             \
-                above[k] -= value > edge;                                                         \
-            }                                                                                     \
-        }                                                                                         \
-        for (size_t i = 0; i < ABREAST; i++) {                                                    \
-            ret_tally->missing[i] = (uint64_t)missing[i];                                         \
-            UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)                                     \
-            {                                                                                     \
-                ret_tally->above[k][i] = (uint64_t)above[k][i];                                   \
-            }                                                                                     \
-        }                                                                                         \
+/* One body for both element types. step 0: one column alone, four values of it abreast. The last
+ * columns of a row, where they are fewer, are brought together first. A mark is 0 or -1, so that a
+ * subtraction counts; the rows are far too few for an overflow. Unrolled, so that all that is
+ * counted stays in registers. */
+#define DEFINE_TALLY(how, name, ABREAST, element, vector, marks, rounded)                          \
+    how static void name(const watch_column *columns, size_t step, size_t n, const element *first, \
+                         ptrdiff_t row_stride, size_t n_rows, tally *ret_tally)                    \
+    {                                                                                              \
+        element edges[WATCH_EDGES][ABREAST], together[WATCH_ROWS_MAX][ABREAST];                    \
+        for (size_t i = 0; i < ABREAST; i++)                                                       \
+            for (size_t k = 0; k < WATCH_EDGES; k++)                                               \
+                edges[k][i] = rounded(columns[i < n ? step * i : 0].edges[k]);                     \
+        for (size_t row = 0; n < ABREAST && row < n_rows; row++)                                   \
+            for (size_t i = 0; i < ABREAST; i++)                                                   \
+                together[row][i] = i < n ? first[(ptrdiff_t)row * row_stride + (ptrdiff_t)i] : 0;  \
+        const element *four = n < ABREAST ? together[0] : first;                                   \
+        ptrdiff_t stride = n < ABREAST ? ABREAST : row_stride;                                     \
+        marks above[WATCH_EDGES] = {0}, missing = {0};                                             \
+        for (size_t row = 0; row < n_rows; row++, four += stride) {                                \
+            vector value, edge;                                                                    \
+            memcpy(&value, four, sizeof value);                                                    \
+            missing -= value != value;                                                             \
+            UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)                                      \
+            {                                                                                      \
+                memcpy(&edge, edges[k], sizeof edge);                                              \
+                above[k] -= value > edge;                                                          \
+            }                                                                                      \
+        }                                                                                          \
+        for (size_t i = 0; i < ABREAST; i++) {                                                     \
+            ret_tally->missing[i] = (uint64_t)missing[i];                                          \
+            UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)                                      \
+            {                                                                                      \
+                ret_tally->above[k][i] = (uint64_t)above[k][i];                                    \
+            }                                                                                      \
+        }                                                                                          \
     }
 
 DEFINE_TALLY(, tally_floats, FOUR, float, four_floats, four_marks, round_down)
@@ -111,6 +112,21 @@ static void add_column(const tally *found, size_t i, size_t n_rows, atomic_uint_
     watch_add(&counts[WATCH_MISSING], found->missing[i], is_shared);
 }
 
+size_t watch_tally_alone(const watch_column *column, const double *values, size_t n_values,
+                         atomic_uint_least64_t *counts, bool is_shared, bool is_wide)
+{
+    tally found;
+    size_t n_rows = n_values / FOUR;
+    (is_wide ? tally_doubles_wide : tally_doubles)(column, 0, FOUR, values, FOUR, n_rows, &found);
+    for (size_t i = 1; i < FOUR; i++) {
+        found.missing[0] += found.missing[i];
+        for (size_t k = 0; k < WATCH_EDGES; k++)
+            found.above[k][0] += found.above[k][i];
+    }
+    add_column(&found, 0, n_rows * FOUR, counts, is_shared);
+    return n_rows * FOUR;
+}
+
 void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
                  atomic_uint_least64_t *counts, bool is_shared, bool is_wide)
 {
@@ -122,13 +138,13 @@ void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix 
         const float *floats = (const float *)rows->data + c;
         n = left < most ? left : most;
         if (is_double && is_wide)
-            tally_doubles_wide(columns + c, n, doubles, rows->row_stride, rows->n_rows, &found);
+            tally_doubles_wide(columns + c, 1, n, doubles, rows->row_stride, rows->n_rows, &found);
         else if (is_double)
-            tally_doubles(columns + c, n, doubles, rows->row_stride, rows->n_rows, &found);
+            tally_doubles(columns + c, 1, n, doubles, rows->row_stride, rows->n_rows, &found);
         else if (most == EIGHT)
-            tally_floats_wide(columns + c, n, floats, rows->row_stride, rows->n_rows, &found);
+            tally_floats_wide(columns + c, 1, n, floats, rows->row_stride, rows->n_rows, &found);
         else
-            tally_floats(columns + c, n, floats, rows->row_stride, rows->n_rows, &found);
+            tally_floats(columns + c, 1, n, floats, rows->row_stride, rows->n_rows, &found);
         for (size_t i = 0; i < n; i++)
             if (columns[c + i].is_ready && !columns[c + i].is_category)
                 add_column(&found, i, rows->n_rows, counts + (c + i) * WATCH_BINS, is_shared);

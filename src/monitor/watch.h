@@ -378,6 +378,10 @@ static inline void watch_add(atomic_uint_least64_t *count, uint64_t more, bool i
 bool watch_tally_may_widen(void);
 void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
                  atomic_uint_least64_t *counts, bool is_shared, bool is_wide);
+/* One column of numbers, values side by side: by fours, four of its values abreast. Returns how
+ * many were counted; up to three are left. */
+size_t watch_tally_alone(const watch_column *column, const double *values, size_t n_values,
+                         atomic_uint_least64_t *counts, bool is_shared, bool is_wide);
 
 /* ---- reference.c ----------------------------------------------------------------------------- */
 

@@ -162,9 +162,71 @@ static void test_both_forms(void **state)
     }
 }
 
+/* A model of one number: its answers stand side by side, also of few rows. */
+static void test_one_column(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 20 * CASES; i++) {
+        watch_column column = {0};
+        static double values[ROWS];
+        make_column(&column, false);
+        for (size_t k = 0; k < ROWS; k++)
+            values[k] = make_value(&column);
+        size_t n = i < ROWS ? i : draw(ROWS + 1), n_counted = 0;
+        uint64_t expected[WATCH_BINS] = {0};
+        static atomic_uint_least64_t counts[2][WATCH_BINS];
+        memset((void *)counts, 0, sizeof counts);
+        size_t n_told = watch_tally_alone(&column, values, n, counts[0], false, false);
+        assert_int_equal(n_told, n / 4 * 4);
+        assert_int_equal(
+            watch_tally_alone(&column, values, n, counts[1], true, watch_tally_may_widen()),
+            n_told);
+        for (size_t k = 0; k < n_told; k++)
+            expected[watch_bin_of(&column, values[k])]++;
+        for (size_t k = 0; k < WATCH_BINS; k++) {
+            assert_int_equal(counts[0][k], expected[k]);
+            assert_int_equal(counts[1][k], expected[k]);
+            n_counted += counts[0][k];
+        }
+        assert_int_equal(n_counted, n_told);
+    }
+}
+
+/* The same by rows that were answered: what is left over is counted, too. */
+static void test_answers_of_one_number(void **state)
+{
+    (void)state;
+    static material given;
+    for (size_t i = 0; i < CASES; i++) {
+        given.n_features = 1;
+        make_rows(&given);
+        static double answers[ROWS];
+        uint64_t expected[WATCH_BINS] = {0};
+        watch_version *version = make_version(&given);
+        size_t n = draw(ROWS + 1);
+        for (size_t row = 0; row < n; row++) {
+            answers[row] = given.values[row][0];
+            expected[watch_bin_of(&given.columns[1], answers[row])]++;
+        }
+        version->n_outputs = 1;
+        const mw_matrix rows = {given.doubles[0], MW_FLOAT64, n, 1, WIDEST, 1};
+        watch_rows(version, 0, &rows, answers, 1);
+        const watch_lane *lane = atomic_load(&version->lanes[0]);
+        for (size_t k = 0; k < WATCH_BINS; k++)
+            assert_int_equal(lane->counts[WATCH_BINS + k],
+                             given.columns[1].is_ready ? expected[k] : 0);
+        version->n_outputs = OUTPUTS;
+        watch_version_free(version);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_together_as_one_by_one),
-                                       cmocka_unit_test(test_both_forms)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_together_as_one_by_one),
+        cmocka_unit_test(test_both_forms),
+        cmocka_unit_test(test_one_column),
+        cmocka_unit_test(test_answers_of_one_number),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
