@@ -184,6 +184,9 @@ static void carry_down(const maker *m, const masks_edge *e, size_t level)
 
 static void take_child(maker *m, size_t node, bool left, size_t level, size_t d, size_t at)
 {
+    size_t child = m->root + (left ? m->masks->forest->left[node] : m->masks->forest->right[node]);
+    if (m->covered[child] == BY_TABLES)
+        return;
     contrast_masks *masks = m->masks;
     const mw_forest *forest = masks->forest;
     uint32_t feature = explain_feature(forest, node);
@@ -199,8 +202,7 @@ static void take_child(maker *m, size_t node, bool left, size_t level, size_t d,
         masks->edges[masks->n_edges] = e;
     size_t own = ++masks->n_edges - m->first_edge;
     carry_down(m, &e, level);
-    take_node(m, m->root + (left ? forest->left[node] : forest->right[node]), level + 1,
-              bit == d ? d + 1 : d, own);
+    take_node(m, child, level + 1, bit == d ? d + 1 : d, own);
 }
 
 static void take_node(maker *m, size_t node, size_t level, size_t d, size_t at)

@@ -24,6 +24,10 @@
  *                    .. right
  *            JOIN    add left and right; the two edges' terms
  *
+ * Where tables explain all of one side, that side is a leaf of 0. Then SPLIT or RIGHT goes to the
+ * other one, whose sum is this node's, too, and UP adds its edge's term: a bit less than half of
+ * the work. LightGBM's deep leaves hang on such chains.
+ *
  * A tree is a list of such steps in this order and a list of the constants that they eat.
  *
  * Decisions are comparisons of small integers: see ranks.h.
@@ -52,28 +56,33 @@ typedef enum quadrature_kind {
     QUADRATURE_TURN,
     QUADRATURE_JOIN,
     QUADRATURE_PAIR,
+    QUADRATURE_RIGHT,
+    QUADRATURE_UP,
     /* the node's feature stands higher on the path too */
     QUADRATURE_SPLIT_AGAIN,
     QUADRATURE_TURN_AGAIN,
     QUADRATURE_JOIN_AGAIN,
-    QUADRATURE_PAIR_AGAIN
+    QUADRATURE_PAIR_AGAIN,
+    QUADRATURE_RIGHT_AGAIN,
+    QUADRATURE_UP_AGAIN
 } quadrature_kind;
 
 /* Constants, of all points side by side:
  *
  *   LEAF         value (one for all points)
- *   SPLIT, TURN  a choice: the edge's factor
+ *   SPLIT, TURN, RIGHT  a choice: the edge's factor
  *   JOIN         two choices: the terms of the left and of the right edge
+ *   UP           a choice: the term of the one edge
  *   PAIR         two choices: the sum of the two leaves, the terms of the two edges
  *
  * A choice is two words, `no` and `yes ^ no`: (mask & second) ^ first; those of all points, first
- * the `no`s. Each is for "the row goes left". The _AGAIN kinds of SPLIT and TURN have one number
- * before their choices, the share of training rows, for rows that left the path at an older split
- * on the feature; PAIR_AGAIN has the shares' mean of the leaves. */
+ * the `no`s. Each is for "the row goes left". The _AGAIN kinds of SPLIT, TURN and RIGHT have one
+ * number before their choices, the share of training rows, for rows that left the path at an older
+ * split on the feature; PAIR_AGAIN has the shares' mean of the leaves. */
 typedef struct quadrature_step {
     uint32_t kind;
     uint32_t level;  /* of the node */
-    uint32_t result; /* 2 * level + side: where its sum goes */
+    uint32_t result; /* where its sum goes: 2 * level + side, of the node or one above it */
     uint32_t older;  /* level of the next older split on its feature; for _AGAIN kinds */
     uint32_t column;
     int32_t cut;   /* left when rank <= cut */

@@ -100,6 +100,15 @@ INLINE const int32_t *split(const walk *w, const quadrature_step *step, size_t n
     return descend(w, step, n, c, &m);
 }
 
+INLINE const int32_t *right(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
+{
+    wide_masks m;
+    go_left(w, step, &m);
+    copy(&w->left[step->level], &m);
+    EACH_UNIT w->on[step->level].unit[u] = ~m.unit[u];
+    return descend(w, step, n, c, &m);
+}
+
 INLINE const int32_t *split_again(const walk *w, const quadrature_step *step, size_t n,
                                   const int32_t *c)
 {
@@ -109,6 +118,18 @@ INLINE const int32_t *split_again(const walk *w, const quadrature_step *step, si
     copy(&w->left[step->level], &m);
     copy(&w->above[step->level], &o);
     EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & m.unit[u];
+    return descend_again(w, step, n, c, &m, &o);
+}
+
+INLINE const int32_t *right_again(const walk *w, const quadrature_step *step, size_t n,
+                                  const int32_t *c)
+{
+    wide_masks m, o;
+    go_left(w, step, &m);
+    copy(&o, &w->on[step->older]);
+    copy(&w->left[step->level], &m);
+    copy(&w->above[step->level], &o);
+    EACH_UNIT w->on[step->level].unit[u] = o.unit[u] & ~m.unit[u];
     return descend_again(w, step, n, c, &m, &o);
 }
 
@@ -159,6 +180,25 @@ INLINE const int32_t *join(const walk *w, const quadrature_step *step, size_t n,
         keep_where(&phi, &w->above[step->level]);
     add_phi(w, step, &phi);
     return c + 4 * n;
+}
+
+/* The sum of the one side stays where it is. */
+INLINE const int32_t *up(const walk *w, const quadrature_step *step, size_t n, const int32_t *c,
+                         bool again)
+{
+    wide_masks m;
+    copy(&m, &w->left[step->level]);
+    const wide_reals *g = w->sums + step->result * n;
+    wide_reals phi;
+    clear(&phi);
+    EACH_POINT for (size_t q = 0; q < n; q++)
+    {
+        EACH_UNIT phi.unit[u] += g[q].unit[u] * CHOICE(m.unit[u], c);
+    }
+    if (again)
+        keep_where(&phi, &w->above[step->level]);
+    add_phi(w, step, &phi);
+    return c + 2 * n;
 }
 
 INLINE const int32_t *pair(const walk *w, const quadrature_step *step, size_t n, const int32_t *c)
@@ -222,6 +262,18 @@ INLINE void run(const walk *given, const quadrature_lists *lists, size_t n)
             break;
         case QUADRATURE_PAIR:
             c = pair(w, step, n, c);
+            break;
+        case QUADRATURE_RIGHT:
+            c = right(w, step, n, c);
+            break;
+        case QUADRATURE_UP:
+            c = up(w, step, n, c, false);
+            break;
+        case QUADRATURE_RIGHT_AGAIN:
+            c = right_again(w, step, n, c);
+            break;
+        case QUADRATURE_UP_AGAIN:
+            c = up(w, step, n, c, true);
             break;
         case QUADRATURE_SPLIT_AGAIN:
             c = split_again(w, step, n, c);

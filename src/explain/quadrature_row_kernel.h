@@ -78,6 +78,16 @@ INLINE const int32_t *row_split(const row_walk *w, const quadrature_step *step, 
     return row_descend(w, step, n, c, m, o, again);
 }
 
+INLINE const int32_t *row_right(const row_walk *w, const quadrature_step *step, size_t n,
+                                const int32_t *c, bool again)
+{
+    point_masks m = row_left(w, step), o = again ? w->on[step->older] : ~(point_masks){0};
+    w->left[step->level] = m;
+    w->above[step->level] = o;
+    w->on[step->level] = o & ~m;
+    return row_descend(w, step, n, c, m, o, again);
+}
+
 INLINE const int32_t *row_turn(const row_walk *w, const quadrature_step *step, size_t n,
                                const int32_t *c, bool again)
 {
@@ -95,6 +105,14 @@ INLINE const int32_t *row_join(const row_walk *w, const quadrature_step *step, s
     w->sums[step->result] = left + right;
     row_add_phi(w, step, terms, n, w->above[step->level]);
     return c + 4 * n;
+}
+
+INLINE const int32_t *row_up(const row_walk *w, const quadrature_step *step, size_t n,
+                             const int32_t *c)
+{
+    point_reals terms = w->sums[step->result] * row_choice(w, w->left[step->level], c, n);
+    row_add_phi(w, step, terms, n, w->above[step->level]);
+    return c + 2 * n;
 }
 
 INLINE const int32_t *row_pair(const row_walk *w, const quadrature_step *step, size_t n,
@@ -138,6 +156,16 @@ INLINE void run_row(const row_walk *given, const quadrature_lists *lists, size_t
             break;
         case QUADRATURE_PAIR_AGAIN:
             c = row_pair(w, step, n, c, true);
+            break;
+        case QUADRATURE_RIGHT:
+            c = row_right(w, step, n, c, false);
+            break;
+        case QUADRATURE_RIGHT_AGAIN:
+            c = row_right(w, step, n, c, true);
+            break;
+        case QUADRATURE_UP:
+        case QUADRATURE_UP_AGAIN:
+            c = row_up(w, step, n, c);
             break;
         case QUADRATURE_JOIN:
         case QUADRATURE_JOIN_AGAIN:

@@ -152,14 +152,12 @@ static void put_factors(writer *w, const edge *e, bool is_left, bool again)
                    factor(e, is_left, w->points[q]));
 }
 
-static void put_terms(writer *w, const edge *left, const edge *right)
+static void put_term(writer *w, const edge *e, bool is_left)
 {
-    int32_t *choices = put_choices(w, 2);
-    for (size_t q = 0; q < w->program->n_points; q++) {
-        double t = w->points[q], weight = w->weights[q];
-        set_choice(w, choices, 0, q, weight * term(left, false, t), weight * term(left, true, t));
-        set_choice(w, choices, 1, q, weight * term(right, true, t), weight * term(right, false, t));
-    }
+    int32_t *choices = put_choices(w, 1);
+    for (size_t q = 0; q < w->program->n_points; q++)
+        set_choice(w, choices, 0, q, w->weights[q] * term(e, !is_left, w->points[q]),
+                   w->weights[q] * term(e, is_left, w->points[q]));
 }
 
 /* The nearest level above that splits on the same feature; false: there is none. */
@@ -173,14 +171,49 @@ static bool find_older(const writer *w, uint32_t level, uint32_t feature, uint32
     return false;
 }
 
-static void write_node(writer *w, size_t node, uint32_t level, uint32_t side);
+static void write_node(writer *w, size_t node, uint32_t level, uint32_t result);
 
 /* Down one edge: the path's entry of this level is what the nodes below see. */
-static void write_child(writer *w, size_t child, uint32_t level, uint32_t side, uint32_t feature,
-                        const edge *e)
+static void write_child(writer *w, size_t child, const quadrature_step *step, uint32_t result,
+                        uint32_t feature, const edge *e)
 {
-    w->path[level] = (quadrature_path){feature, e->below};
-    write_node(w, child, level + 1, side);
+    w->path[step->level] = (quadrature_path){feature, e->below};
+    write_node(w, child, step->level + 1, result);
+}
+
+/* The kind for a feature that stands higher on the path, or not. */
+static quadrature_kind kind_of(bool again, quadrature_kind first, quadrature_kind later)
+{
+    return again ? later : first;
+}
+
+/* One side is a leaf of 0: nothing comes of it. */
+static void write_chain(writer *w, size_t child, bool is_left, const quadrature_step *step,
+                        uint32_t feature, const edge *e, bool again)
+{
+    put_step(w,
+             is_left ? kind_of(again, QUADRATURE_SPLIT, QUADRATURE_SPLIT_AGAIN)
+                     : kind_of(again, QUADRATURE_RIGHT, QUADRATURE_RIGHT_AGAIN),
+             step);
+    put_factors(w, e, is_left, again);
+    write_child(w, child, step, step->result, feature, e);
+    put_step(w, kind_of(again, QUADRATURE_UP, QUADRATURE_UP_AGAIN), step);
+    put_term(w, e, is_left);
+}
+
+static void write_both(writer *w, const size_t *children, const quadrature_step *step,
+                       uint32_t feature, const edge *l, const edge *r, bool again)
+{
+    uint32_t below = 2 * (step->level + 1);
+    put_step(w, kind_of(again, QUADRATURE_SPLIT, QUADRATURE_SPLIT_AGAIN), step);
+    put_factors(w, l, true, again);
+    write_child(w, children[0], step, below, feature, l);
+    put_step(w, kind_of(again, QUADRATURE_TURN, QUADRATURE_TURN_AGAIN), step);
+    put_factors(w, r, false, again);
+    write_child(w, children[1], step, below + 1, feature, r);
+    put_step(w, kind_of(again, QUADRATURE_JOIN, QUADRATURE_JOIN_AGAIN), step);
+    put_term(w, l, true);
+    put_term(w, r, false);
 }
 
 static void write_split(writer *w, size_t node, const quadrature_step *like)
@@ -200,23 +233,20 @@ static void write_split(writer *w, size_t node, const quadrature_step *like)
     step.column = w->layout->ranks->node_column[node];
     step.cut = w->layout->ranks->node_cut[node];
     if (is_leaf(w, left) && is_leaf(w, right)) {
-        put_step(w, again ? QUADRATURE_PAIR_AGAIN : QUADRATURE_PAIR, &step);
+        put_step(w, kind_of(again, QUADRATURE_PAIR, QUADRATURE_PAIR_AGAIN), &step);
         put_pair(w, &l, &r, leaf_value(w, left), leaf_value(w, right), again);
-        return;
+    } else if (w->layout->covered[right]) {
+        write_chain(w, left, true, &step, feature, &l, again);
+    } else if (w->layout->covered[left]) {
+        write_chain(w, right, false, &step, feature, &r, again);
+    } else {
+        write_both(w, (size_t[]){left, right}, &step, feature, &l, &r, again);
     }
-    put_step(w, again ? QUADRATURE_SPLIT_AGAIN : QUADRATURE_SPLIT, &step);
-    put_factors(w, &l, true, again);
-    write_child(w, left, level, 0, feature, &l);
-    put_step(w, again ? QUADRATURE_TURN_AGAIN : QUADRATURE_TURN, &step);
-    put_factors(w, &r, false, again);
-    write_child(w, right, level, 1, feature, &r);
-    put_step(w, again ? QUADRATURE_JOIN_AGAIN : QUADRATURE_JOIN, &step);
-    put_terms(w, &l, &r);
 }
 
-static void write_node(writer *w, size_t node, uint32_t level, uint32_t side)
+static void write_node(writer *w, size_t node, uint32_t level, uint32_t result)
 {
-    quadrature_step step = {.level = level, .result = 2 * level + side};
+    quadrature_step step = {.level = level, .result = result};
     if (!is_leaf(w, node)) {
         write_split(w, node, &step);
         return;
