@@ -396,11 +396,12 @@ size_t masks_memory_bytes(const contrast_masks *masks)
 void masks_add(const contrast_masks *masks, const explain_kernel *beside, const int16_t *ranks,
                size_t stride, const explain_block *block)
 {
-    masks_pass *pass = masks_pass_plain;
+    masks_pass *pass = masks_pass_plain, *few = masks_few_plain;
 #if defined(__x86_64__) && !defined(MW_NO_VECTORS)
-    pass = beside == &explain_tables_v4   ? masks_pass_v4
-           : beside == &explain_tables_v3 ? masks_pass_v3
-                                          : pass;
+    if (beside == &explain_tables_v4)
+        pass = masks_pass_v4, few = masks_few_v4;
+    else if (beside == &explain_tables_v3)
+        pass = masks_pass_v3, few = masks_few_v3;
 #else
     (void)beside;
 #endif
@@ -411,6 +412,6 @@ void masks_add(const contrast_masks *masks, const explain_kernel *beside, const 
     for (size_t i = 0; i < masks->n_trees; i++) {
         const masks_tree *tree = &masks->trees[i];
         pass(masks, tree, ranks, stride, &room, block, 0, n_wide);
-        masks_pass_few(masks, tree, ranks, stride, &room, block, n_wide, block->n_rows);
+        few(masks, tree, ranks, stride, &room, block, n_wide, block->n_rows);
     }
 }

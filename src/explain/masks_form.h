@@ -1,7 +1,8 @@
 /* What the files of contrast_masks.h share: how leaves lie in memory, and what the kernels do.
  *
- * Rows in lanes (masks_kernel.h) go through all Z of a leaf, a row alone (masks_few.c) through
- * those that its lists name; the others add zeros. So both add the same numbers in the same order:
+ * Rows in lanes (masks_kernel.h) go through all Z of a leaf, a row alone (masks_row_kernel.h)
+ * through those that its lists name; the others add zeros. So both add the same numbers in the same
+ * order:
  *
  *     Z of a leaf      ordered by how many features stand outside: p; so few weights are looked up
  *     256 of them      plus(Z) = share of Z * (p-1)! q! / (p+q)!        onto each feature outside
@@ -89,10 +90,9 @@ static inline size_t masks_end_word(const masks_leaf *leaf, size_t word)
 typedef void masks_pass(const contrast_masks *masks, const masks_tree *tree, const int16_t *ranks,
                         size_t stride, const masks_room *room, const explain_block *block,
                         size_t first, size_t end);
-masks_pass masks_pass_few; /* one at a time */
-masks_pass masks_pass_plain;
+masks_pass masks_pass_plain, masks_few_plain; /* few: one at a time */
 #if defined(__x86_64__) && !defined(MW_NO_VECTORS)
-masks_pass masks_pass_v3, masks_pass_v4;
+masks_pass masks_pass_v3, masks_few_v3, masks_pass_v4, masks_few_v4;
 #endif
 
 #endif

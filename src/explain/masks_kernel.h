@@ -3,6 +3,7 @@
  *   LANES     rows in a register: 4, 8 or 16
  *   TARGET    attribute of every function: what the processor must have
  *   PASS      name of the function that it gets
+ *   PASS_FEW  and of that for rows one at a time
  *
  * For each Z of a leaf: where it holds a row's C, its weight goes onto the features outside of it.
  * Those are the same for all rows, so nothing is looked up by row but the weight, once for all Z
@@ -14,7 +15,7 @@
  *     ..                                 feature j: the lines of all Z that it stands outside of,
  *                                        added up in registers
  *
- * The same operations in the same order on every processor, and as masks_few.c has them. */
+ * The same operations in the same order on every processor, and as masks_row_kernel.h has them. */
 #include "masks_form.h"
 
 #include "base/banned.h"
@@ -199,3 +200,5 @@ TARGET void PASS(const contrast_masks *of, const masks_tree *tree, const int16_t
         put_sums(of, tree, sums, end - row < ROWS ? end - row : ROWS, block->values + row * width);
     }
 }
+
+#include "masks_row_kernel.h"

@@ -2,4 +2,5 @@
 #define LANES 4
 #define TARGET
 #define PASS masks_pass_plain
+#define PASS_FEW masks_few_plain
 #include "masks_kernel.h"
