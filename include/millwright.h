@@ -616,6 +616,48 @@ MW_API MW_CHECKED mw_status mw_drift_check_joint(
     const mw_drift_joint_options *options, mw_drift_joint_chunk *ret_chunks, size_t chunks_count,
     double *ret_residuals, mw_drift_joint_summary *ret_summary, mw_error *err);
 
+/* mw_drift_mmd_options_init fills in what is usual. */
+typedef struct mw_drift_mmd_options {
+    size_t rows_max;     /* of each side: a sample of more, 2..5000; 1,000 */
+    size_t permutations; /* 1..100000; 500 */
+    double alpha;        /* level of the test; 0.05 */
+    double bandwidth;    /* of the kernel, in deviations; 0: the median distance of all pairs */
+    uint64_t seed;       /* of the sample and the permutations; 1 */
+} mw_drift_mmd_options;
+
+typedef struct mw_drift_mmd_summary {
+    size_t n_features;             /* that have values */
+    size_t n_reference, n_current; /* rows that were looked at */
+    double mmd2;                   /* unbiased; may be below 0 */
+    double bandwidth;
+    double p_value; /* share of rows dealt out anew whose MMD² is as large, itself among them */
+    bool drifted;   /* p_value < alpha */
+} mw_drift_mmd_summary;
+
+MW_API void mw_drift_mmd_options_init(mw_drift_mmd_options *ret_options);
+
+/* Whether rows still come from the distribution of the reference, whatever differs: the maximum
+ * mean discrepancy of a Gaussian kernel, with a permutation test. The same seed gives the same
+ * answer.
+ *
+ *   reference, current  borrowed: (rows, features), the same features, two rows of each or more;
+ *                       what is not finite is missing
+ *   is_category         borrowed: n_features; true: values are codes. NULL: all are numbers
+ *   options             borrowed; NULL: the usual
+ *   ret_shares          caller's; n_features: what mmd2 loses when a feature is left out; or NULL
+ *
+ * Fails:   MW_BAD_ARGUMENT  a NULL, an option outside its range
+ *          MW_MISMATCH      other columns, none that has a value, fewer than two rows
+ *          MW_NO_MEMORY     it takes 16 bytes a pair of rows: 64 MB of 1,000 on each side
+ * Threads: any number. Cost: pairs of rows * (features + permutations / 4); with ret_shares the
+ *          same again for each feature
+ * Source:  Gretton et al., A Kernel Two-Sample Test, JMLR 13 (2012); docs/explanation/drift.md */
+MW_API MW_CHECKED mw_status mw_drift_check_mmd(const mw_matrix *reference, const mw_matrix *current,
+                                               const bool *is_category,
+                                               const mw_drift_mmd_options *options,
+                                               double *ret_shares,
+                                               mw_drift_mmd_summary *ret_summary, mw_error *err);
+
 /* ---- change in a stream ---------------------------------------------------------------------- */
 
 typedef enum mw_detector_kind {

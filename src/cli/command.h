@@ -155,6 +155,7 @@ typedef enum cli_option_id {
     CLI_ALPHA,
     CLI_DRIFT_SHARE,
     CLI_JOINT,
+    CLI_MMD,
     CLI_COLUMNS,
     CLI_COLUMN,   /* drift stream */
     CLI_DETECTOR, /* drift stream */

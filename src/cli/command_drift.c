@@ -387,6 +387,7 @@ void cli_drift_done(cli_drift *job)
     }
     free(job->features);
     cli_drift_joint_done(&job->joint);
+    cli_drift_mmd_done(&job->mmd);
     cli_frame_file_done(&job->reference);
     cli_frame_file_done(&job->current);
     mw_profile_done(&job->profile);
@@ -409,7 +410,8 @@ mw_status cli_drift_make(cli_drift *job, mw_error *err)
     MW_TRY(cli_drift_read(job, err));
     MW_TRY(measure_all(job, err));
     MW_TRY(judge_all(job, err));
-    return cli_drift_check_joint(job, err);
+    MW_TRY(cli_drift_check_joint(job, err));
+    return cli_drift_check_mmd(job, err);
 }
 
 mw_status cli_run_drift_check(cli_call *call, mw_error *err)

@@ -1083,7 +1083,7 @@ static const cli_command commands[] = {
             "in memory, up to 1 GiB a file; .csv.gz is read as it is.",
         .options = CLI_LIST(CLI_REF, CLI_CUR, CLI_DRIFT_FORMAT, CLI_DRIFT_METHOD, CLI_DRIFT_PROFILE,
                             CLI_DRIFT_BINS, CLI_THRESHOLD, CLI_ALPHA, CLI_DRIFT_SHARE, CLI_COLUMNS,
-                            CLI_CATEGORICAL, CLI_OUTPUT, CLI_JOINT, CLI_CHUNK),
+                            CLI_CATEGORICAL, CLI_OUTPUT, CLI_JOINT, CLI_MMD, CLI_CHUNK),
         .examples = {{"mw drift check --ref train.csv --cur today.csv", "every column"},
                      {"mw drift check --ref train.csv --cur today.csv --method psi,chi2 "
                       "--threshold 0.25",

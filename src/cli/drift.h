@@ -3,6 +3,7 @@
  *     drift_rows.c     two CSV files --> columns side by side
  *     command_drift.c  columns --> measured, judged
  *     drift_joint.c    columns together
+ *     drift_mmd.c      rows as a whole, by a kernel
  *     drift_text.c, drift_json.c, drift_html.c   the finding as text, JSON, JUnit and HTML */
 #ifndef CLI_DRIFT_H
 #define CLI_DRIFT_H
@@ -53,6 +54,15 @@ typedef struct cli_drift_joint {
     mw_drift_joint_summary summary;
 } cli_drift_joint;
 
+/* What --mmd found. */
+typedef struct cli_drift_mmd {
+    bool is_told;
+    const cli_drift_feature **features; /* n that were compared; owned, as all below */
+    size_t n, *order;                   /* the largest share first */
+    double *shares;                     /* n */
+    mw_drift_mmd_summary summary;
+} cli_drift_mmd;
+
 typedef struct cli_drift {
     const cli_call *call;
     mw_drift_options options;
@@ -66,6 +76,7 @@ typedef struct cli_drift {
     size_t n_added;
     mw_drift_summary summary;
     cli_drift_joint joint;
+    cli_drift_mmd mmd;
     mw_arena memory; /* texts of bins, lists of names */
 } cli_drift;
 
@@ -85,12 +96,32 @@ bool cli_drift_is_listed(const cli_drift *job, cli_option_id list, mw_view name)
 
 /* ---- drift_joint.c --------------------------------------------------------------------------- */
 
+/* Rows of the columns that were compared, of both files; the caller frees all three. */
+typedef struct cli_drift_table {
+    const cli_drift_feature **features; /* n */
+    bool *is_category;                  /* n */
+    double *rows;                       /* (n_reference + n_current, n) */
+    size_t n, n_reference, n_current;
+} cli_drift_table;
+MW_CHECKED mw_status cli_drift_take(const cli_drift *job, cli_drift_table *ret_table,
+                                    mw_error *err);
+/* MW8007: `option` needs rows, and the reference is a training profile. */
+mw_status cli_drift_fail_profile(const cli_drift *job, const char *option, mw_error *err);
+
 /* With --joint, into job->joint and job->summary.drifted; else nothing. Fails: MW8013, MW8007. */
 MW_CHECKED mw_status cli_drift_check_joint(cli_drift *job, mw_error *err);
 void cli_drift_joint_done(cli_drift_joint *joint);
 /* Nothing where it was not asked for. */
 void cli_drift_joint_sentence(const cli_drift *job, mw_buf *out);
 void cli_drift_joint_json(const cli_drift *job, mw_buf *out);
+
+/* ---- drift_mmd.c ----------------------------------------------------------------------------- */
+
+/* The same with --mmd. */
+MW_CHECKED mw_status cli_drift_check_mmd(cli_drift *job, mw_error *err);
+void cli_drift_mmd_done(cli_drift_mmd *mmd);
+void cli_drift_mmd_sentence(const cli_drift *job, mw_buf *out);
+void cli_drift_mmd_json(const cli_drift *job, mw_buf *out);
 
 /* ---- the finding ----------------------------------------------------------------------------- */
 

@@ -95,11 +95,12 @@ static void put_row(const cli_drift *job, const cli_drift_feature *feature, mw_b
     mw_buf_text(out, "</td></tr>\n");
 }
 
-static void put_joint(const cli_drift *job, mw_buf *out)
+static void put_sentence(const cli_drift *job, void write(const cli_drift *job, mw_buf *out),
+                         mw_buf *out)
 {
     mw_buf sentence;
     mw_buf_init(&sentence, 4 * MW_KIB);
-    cli_drift_joint_sentence(job, &sentence);
+    write(job, &sentence);
     if (sentence.size > 0) {
         mw_buf_text(out, "<p>");
         mw_put_escaped(out, mw_buf_as_view(&sentence));
@@ -124,7 +125,8 @@ void cli_drift_html(const cli_drift *job, mw_buf *out)
         mw_put_escaped(out, job->added[i]);
     }
     mw_buf_text(out, "</p>\n");
-    put_joint(job, out);
+    put_sentence(job, cli_drift_joint_sentence, out);
+    put_sentence(job, cli_drift_mmd_sentence, out);
     mw_page_open_frame(out, MW_VIEW("columns"), false);
     mw_buf_text(out, "<table><thead><tr><th>Feature</th><th>Verdict</th><th>Measure</th>"
                      "<th>Reference and current</th><th>Why</th></tr></thead><tbody>\n");

@@ -12,44 +12,67 @@ enum { TOLD_FEATURES = 3 };
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void take_rows(const cli_drift *job, const mw_frame *frame, bool is_reference, double *ret)
+static void take_rows(const cli_drift_table *table, const mw_frame *frame, bool is_reference,
+                      double *ret)
 {
-    const cli_drift_joint *joint = &job->joint;
-    for (size_t k = 0; k < joint->n; k++) {
-        const cli_drift_feature *feature = joint->features[k];
+    for (size_t k = 0; k < table->n; k++) {
+        const cli_drift_feature *feature = table->features[k];
         ptrdiff_t column = is_reference ? feature->in_reference : feature->in_current;
         for (size_t i = 0; i < frame->n_rows; i++)
-            ret[i * joint->n + k] = frame->columns[column].values[i];
+            ret[i * table->n + k] = frame->columns[column].values[i];
     }
 }
 
-static mw_status fail_profile(const cli_drift *job, mw_error *err)
+mw_status cli_drift_fail_profile(const cli_drift *job, const char *option, mw_error *err)
 {
-    mw_fail(err, MW_E_PROFILE_METHOD, "--joint needs rows, and a training profile has none");
+    mw_fail(err, MW_E_PROFILE_METHOD, "%s needs rows, and a training profile has none", option);
     mw_at(err, "%s", job->reference.path);
     return mw_mend(err, "give the CSV file that it was made of as --ref");
 }
 
-static mw_status measure(cli_drift *job, double *rows, bool *is_category, mw_error *err)
+mw_status cli_drift_take(const cli_drift *job, cli_drift_table *ret_table, mw_error *err)
+{
+    cli_drift_table table = {.n_reference = job->reference.frame.n_rows,
+                             .n_current = job->current.frame.n_rows};
+    table.features = calloc(job->n_features + 1, sizeof(const cli_drift_feature *));
+    table.is_category = calloc(job->n_features + 1, sizeof *table.is_category);
+    for (size_t f = 0; table.features && f < job->n_features; f++)
+        if (job->features[f].state == CLI_DRIFT_COMPARED)
+            table.features[table.n++] = &job->features[f];
+    size_t n_rows = table.n_reference + table.n_current;
+    table.rows = malloc((n_rows * table.n + 1) * sizeof *table.rows);
+    if (!table.features || !table.is_category || !table.rows) {
+        free(table.features);
+        free(table.is_category);
+        free(table.rows);
+        return mw_fail_memory(err, "the rows");
+    }
+    for (size_t k = 0; k < table.n; k++)
+        table.is_category[k] = table.features[k]->by_code ||
+                               cli_drift_is_listed(job, CLI_CATEGORICAL, table.features[k]->name);
+    take_rows(&table, &job->reference.frame, true, table.rows);
+    take_rows(&table, &job->current.frame, false, table.rows + table.n_reference * table.n);
+    *ret_table = table;
+    return MW_OK;
+}
+
+static mw_status measure(cli_drift *job, const cli_drift_table *table, mw_error *err)
 {
     cli_drift_joint *joint = &job->joint;
-    size_t n_r = job->reference.frame.n_rows, n_c = job->current.frame.n_rows;
+    size_t n_r = table->n_reference, n_c = table->n_current;
     mw_drift_joint_options options;
     mw_drift_joint_options_init(job->options.profile, &options);
     options.chunk_rows = (size_t)job->call->settings[CLI_CHUNK].number;
     options.alpha = job->options.alpha;
-    for (size_t k = 0; k < joint->n; k++)
-        is_category[k] = joint->features[k]->by_code ||
-                         cli_drift_is_listed(job, CLI_CATEGORICAL, joint->features[k]->name);
     size_t chunk_rows = mw_joint_chunk_rows(&options, n_r, n_c);
     joint->chunks = calloc(chunk_rows ? n_c / chunk_rows + 1 : 1, sizeof *joint->chunks);
     joint->residuals = calloc(2 * joint->n + 1, sizeof *joint->residuals);
-    if (!joint->chunks || !joint->residuals)
+    joint->order = calloc(joint->n + 1, sizeof *joint->order);
+    if (!joint->chunks || !joint->residuals || !joint->order)
         return mw_fail_memory(err, "the chunks");
-    take_rows(job, &job->reference.frame, true, rows);
-    take_rows(job, &job->current.frame, false, rows + n_r * joint->n);
-    return mw_joint_check(rows, n_r, rows + n_r * joint->n, n_c, joint->n, is_category, &options,
-                          joint->chunks, joint->residuals, &joint->summary, err);
+    return mw_joint_check(table->rows, n_r, table->rows + n_r * table->n, n_c, table->n,
+                          table->is_category, &options, joint->chunks, joint->residuals,
+                          &joint->summary, err);
 }
 
 static int by_residual(const void *a, const void *b, void *given)
@@ -67,21 +90,14 @@ mw_status cli_drift_check_joint(cli_drift *job, mw_error *err)
     if (!cli_is_on(job->call, CLI_JOINT))
         return MW_OK;
     if (job->by_profile)
-        return fail_profile(job, err);
-    joint->features = calloc(job->n_features + 1, sizeof(const cli_drift_feature *));
-    joint->order = calloc(job->n_features + 1, sizeof *joint->order);
-    if (!joint->features || !joint->order)
-        return mw_fail_memory(err, "the features");
-    for (size_t f = 0; f < job->n_features; f++)
-        if (job->features[f].state == CLI_DRIFT_COMPARED)
-            joint->features[joint->n++] = &job->features[f];
-    size_t n_rows = job->reference.frame.n_rows + job->current.frame.n_rows;
-    double *rows = malloc((n_rows * joint->n + 1) * sizeof *rows);
-    bool *is_category = calloc(joint->n + 1, sizeof *is_category);
-    mw_status status = rows && is_category ? measure(job, rows, is_category, err)
-                                           : mw_fail_memory(err, "the rows");
-    free(rows);
-    free(is_category);
+        return cli_drift_fail_profile(job, "--joint", err);
+    cli_drift_table table;
+    MW_TRY(cli_drift_take(job, &table, err));
+    joint->features = table.features;
+    joint->n = table.n;
+    mw_status status = measure(job, &table, err);
+    free(table.rows);
+    free(table.is_category);
     MW_TRY(status);
     for (size_t k = 0; k < joint->n; k++)
         joint->order[k] = k;

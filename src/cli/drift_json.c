@@ -191,6 +191,7 @@ void cli_drift_json(const cli_drift *job, mw_buf *out)
     put_file("current", &job->current, out);
     put_schema(job, out);
     cli_drift_joint_json(job, out);
+    cli_drift_mmd_json(job, out);
     cli_member(out, "features");
     mw_buf_char(out, '[');
     for (size_t f = 0; f < job->n_features; f++) {

@@ -110,6 +110,8 @@ void cli_drift_headline(const cli_drift *job, mw_buf *out)
                       s->drifted ? "drifted" : "did not drift");
     if (job->joint.is_told && job->joint.summary.drifted)
         mw_buf_text(out, ", its columns do not go together as they did");
+    if (job->mmd.is_told && job->mmd.summary.drifted)
+        mw_buf_text(out, ", its rows are of another distribution");
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -148,6 +150,8 @@ void cli_drift_text(const cli_drift *job, mw_buf *out)
                   job->current.frame.n_rows, mw_drift_profile_name(job->options.profile));
     cli_drift_joint_sentence(job, out);
     mw_buf_text(out, job->joint.is_told ? "\n" : "");
+    cli_drift_mmd_sentence(job, out);
+    mw_buf_text(out, job->mmd.is_told ? "\n" : "");
     if (job->n_added > 0) {
         mw_buf_text(out, "new columns, which nothing was compared with: ");
         write_names(job->added, job->n_added, out);

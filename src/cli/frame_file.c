@@ -95,7 +95,8 @@ mw_status cli_frame_file_load(cli_frame_file *file, mw_error *err)
     file->size = bytes.size;
     if (bytes.capacity == 0)
         file->bytes = NULL;
-    return status == MW_OK ? MW_OK : mw_at(err, "%s", file->path);
+    bool says_where = err && status != MW_OK && err->where[0]; /* a file that cannot be opened */
+    return status == MW_OK || says_where ? status : mw_at(err, "%s", file->path);
 }
 
 mw_status cli_frame_file_parse(cli_frame_file *file, mw_error *err)

@@ -818,6 +818,11 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                    .kind = CLI_KIND_FLAG,
                    .help = "look at all columns together, too: rows that no longer fit how the "
                            "reference's columns go together"},
+    [CLI_MMD] = {.name = "mmd",
+                 .flag_only = true,
+                 .kind = CLI_KIND_FLAG,
+                 .help = "test all columns at once, too: whether rows are still of the reference's "
+                         "distribution, by a Gaussian kernel (maximum mean discrepancy)"},
     [CLI_COLUMNS] = {.name = "columns",
                      .flag_only = true,
                      .kind = CLI_KIND_TEXT,

@@ -2,7 +2,7 @@
  * all of them together.
  *
  *     mw_matrix x 2 --column--> mw_sample x 2 --> mw_drift_measure --> all: mw_drift_judge
- *     mw_matrix x 2 --rows of numbers--> mw_joint_check */
+ *     mw_matrix x 2 --rows of numbers--> mw_joint_check, mw_mmd_check */
 #include <stdlib.h>
 
 #include "mw_model.h"
@@ -129,6 +129,27 @@ mw_status mw_drift_check_joint(const mw_matrix *reference, const mw_matrix *curr
     take_rows(current, rows + n_r * n);
     mw_status status = mw_joint_check(rows, n_r, rows + n_r * n, n_c, n, is_category, options,
                                       ret_chunks, ret_residuals, ret_summary, err);
+    free(rows);
+    return status;
+}
+
+mw_status mw_drift_check_mmd(const mw_matrix *reference, const mw_matrix *current,
+                             const bool *is_category, const mw_drift_mmd_options *options,
+                             double *ret_shares, mw_drift_mmd_summary *ret_summary, mw_error *err)
+{
+    mw_drift_mmd_options usual;
+    mw_drift_mmd_options_init(&usual);
+    options = options ? options : &usual;
+    MW_TRY(check_call(reference, current, &usual, ret_summary, err));
+    MW_TRY(mw_mmd_check_options(options, err));
+    size_t n_r = reference->n_rows, n_c = current->n_rows, n = reference->n_columns;
+    double *rows = malloc(((n_r + n_c) * n + 1) * sizeof *rows);
+    if (!rows)
+        return mw_fail_memory(err, "the rows");
+    take_rows(reference, rows);
+    take_rows(current, rows + n_r * n);
+    mw_status status = mw_mmd_check(rows, n_r, rows + n_r * n, n_c, n, is_category, options,
+                                    ret_shares, ret_summary, err);
     free(rows);
     return status;
 }

@@ -500,6 +500,7 @@ size_t mw_heavy_list(const mw_heavy *sketch, mw_heavy_counter *ret_counters);
 #include "anomaly.h"
 #include "boost.h"
 #include "joint.h"
+#include "mmd.h"
 #include "profile.h"
 #include "quality.h"
 

@@ -65,6 +65,18 @@ class JointSummary(ctypes.Structure):
                   "effect", "p_value")] + [("drifted", ctypes.c_bool)])
 
 
+class MmdOptions(ctypes.Structure):
+    _fields_ = [("rows_max", ctypes.c_size_t), ("permutations", ctypes.c_size_t),
+                ("alpha", ctypes.c_double), ("bandwidth", ctypes.c_double),
+                ("seed", ctypes.c_uint64)]
+
+
+class MmdSummary(ctypes.Structure):
+    _fields_ = ([(name, ctypes.c_size_t) for name in ("n_features", "n_reference", "n_current")] +
+                [(name, ctypes.c_double) for name in ("mmd2", "bandwidth", "p_value")] +
+                [("drifted", ctypes.c_bool)])
+
+
 def options_of(profile="millwright", method="auto", bins="auto", **fields):
     options = Options()
     LIBRARY.mw_drift_options_init(PROFILES.index(profile), ctypes.byref(options))
@@ -111,3 +123,19 @@ def check_joint(reference, current, categories=None, profile="millwright", **fie
             ctypes.byref(summary), ctypes.byref(error)):
         raise Failure(error)
     return chunks[:summary.n_chunks], residuals, summary
+
+
+def check_mmd(reference, current, categories=None, **fields):
+    """(shares, summary) of two matrices of the same columns."""
+    a, b = (as_matrix(np.atleast_2d(x)) for x in (reference, current))
+    n, error, summary, options = a.n_columns, ErrorText(), MmdSummary(), MmdOptions()
+    LIBRARY.mw_drift_mmd_options_init(ctypes.byref(options))
+    for name, value in fields.items():
+        setattr(options, name, value)
+    flags = (ctypes.c_bool * n)(*([False] * n if categories is None else categories))
+    shares = np.zeros(n)
+    if LIBRARY.mw_drift_check_mmd(ctypes.byref(a), ctypes.byref(b), flags, ctypes.byref(options),
+                                  shares.ctypes.data_as(ctypes.c_void_p), ctypes.byref(summary),
+                                  ctypes.byref(error)):
+        raise Failure(error)
+    return shares, summary

@@ -170,6 +170,11 @@ def test_real_data(run, tmp_path):
     assert not features["feat_1"]["drifted"] and features["feat_4"]["drifted"]
 
 
+def test_a_file_that_is_not_there_is_named_once(run):
+    done = run("drift", "check", "--ref", "nothing.csv", "--cur", "nothing.csv")
+    assert done.returncode == 3 and done.stderr.count("nothing.csv") == 1, done.stderr
+
+
 def test_columns_together(run, tmp_path):
     """Each column as before, their company not: only --joint tells, and where it comes from."""
     random = np.random.default_rng(3)
@@ -201,7 +206,19 @@ def test_columns_together(run, tmp_path):
     assert "its columns do not go together as they did" in text and "most of it in" in text
     for form in ("html", "junit"):
         assert "do not go together" in run(*both, parted, "--joint", "--format", form).stdout
+    assert run(*both, same, "--mmd").returncode == 0
+    done = run(*both, parted, "--mmd", "--format", "json")
+    mmd = json.loads(done.stdout)["mmd"]
+    assert done.returncode == 6 and mmd["drifted"] and mmd["p_value"] < 0.05 and mmd["mmd2"] > 0
+    assert (mmd["n_features"], mmd["n_reference"], mmd["n_current"]) == (4, 1000, 1000)
+    assert mmd["features"][0]["feature"] in ("a", "b") and len(mmd["features"]) == 4
+    text = run(*both, parted, "--mmd").stdout
+    assert "its rows are of another distribution" in text and "most of it with" in text
+    for form in ("html", "junit"):
+        assert "another distribution" in run(*both, parted, "--mmd", "--format", form).stdout
     profile = tmp_path / "p.json"
     assert run("data", "profile", reference, "-o", profile).returncode == 0
-    refused = run("drift", "check", "--ref", profile, "--cur", same, "--joint")
-    assert refused.returncode not in (0, 6) and "MW8007" in refused.stderr
+    for option in ("--joint", "--mmd"):
+        refused = run("drift", "check", "--ref", profile, "--cur", same, option)
+        assert refused.returncode not in (0, 6) and "MW8007" in refused.stderr
+        assert option in refused.stderr
