@@ -158,6 +158,68 @@ static void test_wrong_options(void **state)
     WRONG(share, 1.5);
 }
 
+/* ---- rows as a whole ------------------------------------------------------------------------- */
+
+static mw_drift_mmd_options mmd_options(void)
+{
+    mw_drift_mmd_options options;
+    mw_drift_mmd_options_init(&options);
+    options.permutations = 19;
+    return options;
+}
+
+/* Two rows against two, one column: all six distances by hand. */
+static void test_mmd_by_hand(void **state)
+{
+    (void)state;
+    const double reference[] = {-1, 1}, current[] = {-1, 3}; /* deviation 1 */
+    mw_drift_mmd_options options = mmd_options();
+    mw_drift_mmd_summary found;
+    mw_error err;
+    double share;
+    options.bandwidth = 2;
+    assert_int_equal(
+        mw_mmd_check(reference, 2, current, 2, 1, NULL, &options, &share, &found, &err), MW_OK);
+    double near = exp(-4.0 / 8), far = exp(-16.0 / 8); /* 2 and 4 apart */
+    double expected = near + far - 2 * (1 + far + near + near) / 4;
+    assert_true(fabs(found.mmd2 - expected) < 1e-15 && found.bandwidth == 2);
+    assert_true(fabs(share - expected) < 1e-15); /* without it nothing differs */
+    options.bandwidth = 0;
+    assert_int_equal(mw_mmd_check(reference, 2, current, 2, 1, NULL, &options, NULL, &found, &err),
+                     MW_OK);
+    assert_true(found.bandwidth == 2); /* of 0 2 2 2 4 4 */
+}
+
+/* More rows than are looked at, what is missing, codes, and a column that has nothing. */
+static void test_mmd_of_odd_columns(void **state)
+{
+    (void)state;
+    enum { ROWS = 70, COLUMNS = 4 };
+    static double before[ROWS * COLUMNS], now[ROWS * COLUMNS];
+    const bool is_category[COLUMNS] = {false, true, false, false};
+    mw_drift_mmd_options options = mmd_options();
+    mw_drift_mmd_summary found;
+    mw_error err;
+    double shares[COLUMNS];
+    for (size_t i = 0; i < ROWS; i++) {
+        double a[COLUMNS] = {(double)(i % 7), (double)(i % 3), (double)NAN, i % 5 ? 4 : INFINITY};
+        double b[COLUMNS] = {(double)(i % 7), 1, (double)NAN, 4};
+        memcpy(before + i * COLUMNS, a, sizeof a);
+        memcpy(now + i * COLUMNS, b, sizeof b);
+    }
+    options.rows_max = 64;
+    options.permutations = 199; /* of 19 no p value is below 0.05 */
+    assert_int_equal(
+        mw_mmd_check(before, ROWS, now, ROWS, COLUMNS, is_category, &options, shares, &found, &err),
+        MW_OK);
+    assert_true(found.n_features == 3 && found.n_reference == 64 && found.n_current == 64);
+    assert_true(found.drifted && shares[1] > 0 && shares[2] == 0 && shares[1] > shares[0]);
+    assert_int_equal(
+        mw_mmd_check(before, 1, now, ROWS, COLUMNS, NULL, &options, NULL, &found, &err),
+        MW_MISMATCH);
+    assert_true(err.code == MW_E_DRIFT_JOINT && err.mend[0]);
+}
+
 /* ---- evidence -------------------------------------------------------------------------------- */
 
 static void test_adjusted(void **state)
@@ -209,6 +271,8 @@ int main(void)
         cmocka_unit_test(test_a_method_that_was_asked_for),
         cmocka_unit_test(test_few_rows_are_not_enough_for_a_distance),
         cmocka_unit_test(test_wrong_options),
+        cmocka_unit_test(test_mmd_by_hand),
+        cmocka_unit_test(test_mmd_of_odd_columns),
         cmocka_unit_test(test_adjusted),
         cmocka_unit_test(test_evidence_may_be_looked_at),
     };
