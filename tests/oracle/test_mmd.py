@@ -1,5 +1,5 @@
-"""Maximum mean discrepancy against scikit-learn's kernel and the formula of Gretton et al. (2012), and
-what its permutation test promises. 1e-9 relative.
+"""Maximum mean discrepancy against scikit-learn's kernel and the formula of Gretton et al. (2012),
+and what its permutation test promises. 1e-9 relative.
 """
 import numpy as np
 import pytest
