@@ -247,6 +247,10 @@ mw_status search_put_ids(search_query *query, const char *column, const mw_texts
 {
     if (ids->count > FILTER_LIST_MAX)
         return mw_fail(err, MW_E_RECORD_FILTER, "more than %d experiments", FILTER_LIST_MAX);
+    if (ids->count == 0) { /* of none there is nothing; PostgreSQL takes no empty list */
+        mw_buf_text(&query->where, " AND 1 = 0");
+        return check_built(query, err);
+    }
     mw_buf_format(&query->where, " AND %s IN (", column);
     for (size_t i = 0; i < ids->count; i++) {
         mw_value id = {.kind = MW_VALUE_INT};

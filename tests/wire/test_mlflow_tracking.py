@@ -845,8 +845,8 @@ def test_requests_as_they_should_not_be(ours):
         ("traces", {"json": trace_of(request_time="today")}, "INVALID_PARAMETER_VALUE", "'today'"),
         ("traces", {"json": trace_of(execution_duration="5")}, "INVALID_PARAMETER_VALUE", "0.250s"),
         ("traces", {"json": trace_of(tags=["a"])}, "INVALID_PARAMETER_VALUE", "type 'list'"),
-        ("traces/search", {"json": {"filter": "span.name = 'x'"}}, "INVALID_PARAMETER_VALUE",
-         "not searched"),
+        ("traces/search", {"json": {"filter": "span.colour = 'x'"}}, "INVALID_PARAMETER_VALUE",
+         "colour"),
         ("traces/delete-traces", {"json": {"experiment_id": "0"}}, "INVALID_PARAMETER_VALUE",
          "must be specified"),
     ]
@@ -862,6 +862,12 @@ def test_requests_as_they_should_not_be(ours):
     fine = call(ours, "runs/log-metric", json={"run_id": run_id, "key": "a", "value": "-Infinity",
                                                "timestamp": "5", "step": "3"})
     assert fine.status_code == 200 and fine.json() == {}
+    for path, none in (("runs/search", {"experiment_ids": []}),
+                       ("traces/search", {"locations": []}),
+                       ("traces/search", {"filter": "span.name = 'x'"}),
+                       ("logged-models/search", {"experiment_ids": []})):
+        answer = call(ours, path, json=none)  # of no experiment there is nothing
+        assert answer.status_code == 200 and not any(answer.json().values()), answer.text
 
 
 def test_without_a_record(alone):
