@@ -198,9 +198,10 @@ def measure_logging(ours, theirs, options):
     for what, path, bodies, n_clients, per_call, goal in cases:
         rounds = {"ours": [], "mlflow": []}
         for _ in range(options.rounds):
-            for name, server in (("ours", ours), ("mlflow", theirs)):
-                rounds[name].append(per_call * Loggers(server, path, bodies, options.seconds,
-                                                       n_clients).rate())
+            for name, server, other in (("ours", ours, theirs), ("mlflow", theirs, ours)):
+                with other.resting():
+                    loggers = Loggers(server, path, bodies, options.seconds, n_clients)
+                    rounds[name].append(per_call * loggers.rate())
         yield Row(what, statistics.median(rounds["ours"]), "metrics/s", "mlflow",
                   statistics.median(rounds["mlflow"]), ("at least", goal), rounds=rounds)
 

@@ -1,4 +1,5 @@
 """Servers under measurement, and wrk, each on a core of its own. Loopback only."""
+import contextlib
 import json
 import os
 import pathlib
@@ -119,6 +120,17 @@ class Server:
             os.killpg(self.process.pid, number)
         except ProcessLookupError:
             pass
+
+    @contextlib.contextmanager
+    def resting(self):
+        """It stands still while another one is measured: what it does by itself (MLflow's queue of
+        jobs writes to the disk all the time) would be paid for by that one."""
+        self.signal_group(signal.SIGSTOP)
+        os.sync()
+        try:
+            yield
+        finally:
+            self.signal_group(signal.SIGCONT)
 
     def post(self, body, headers=None):
         asked = urllib.request.Request(self.url, body,
