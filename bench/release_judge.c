@@ -46,7 +46,7 @@ static double normal_quantile(double tail)
 
 /* ---- versions -------------------------------------------------------------------------------- */
 
-/* What a request adds to its arm; `is_bad`: of the new version, where it is worse. */
+/* What a request adds to its arm; `size`: of what its version does. */
 typedef void serve_one(mw_arm *arm, double size);
 
 static void serve_error(mw_arm *arm, double share)

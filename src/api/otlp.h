@@ -60,12 +60,12 @@ typedef struct otlp_spans {
 } otlp_spans;
 
 /* Texts point into the message or the arena; bytes that are no UTF-8 become U+FFFD, zeros spaces.
- * Fails: MW_BAD_DATA (MW4135) no such message; MW_MISMATCH (MW4136) a span without ids;
+ * Fails: MW_BAD_DATA (MW4141) no such message; MW_MISMATCH (MW4142) a span without ids;
  * MW_NO_MEMORY more of something than limits.h allows. */
 MW_CHECKED mw_status otlp_read(mw_view message, mw_arena *arena, otlp_spans *ret_spans,
                                mw_error *err);
 /* OTLP's JSON (ids in hexadecimal digits, numbers of 64 bits as texts or numbers) into protobuf, at
- * the end of `out`. Members that nobody knows are passed over. Fails: MW_BAD_DATA (MW4135). */
+ * the end of `out`. Members that nobody knows are passed over. Fails: MW_BAD_DATA (MW4141). */
 MW_CHECKED mw_status otlp_from_json(mw_view body, mw_buf *out, mw_error *err);
 
 #endif

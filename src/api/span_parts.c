@@ -384,8 +384,6 @@ typedef struct sum {
     bool is_told;
 } sum;
 
-static const char *const token_keys[] = {"input_tokens", "output_tokens", "total_tokens",
-                                         "cache_read_input_tokens", "cache_creation_input_tokens"};
 static const char *const cost_keys[] = {"input_cost", "output_cost", "total_cost"};
 
 static bool add_value(mw_view told, const char *const *keys, size_t n_keys, sum *sums)
@@ -431,9 +429,9 @@ static mw_view write_sums(mw_arena *arena, const sum *sums, const char *const *k
 
 mw_view span_total(mw_arena *arena, const mw_span_values *values, bool has_costs)
 {
-    sum sums[MW_COUNT(token_keys)] = {{0, false}};
-    const char *const *keys = has_costs ? cost_keys : token_keys;
-    size_t n_keys = has_costs ? MW_COUNT(cost_keys) : MW_COUNT(token_keys);
+    sum sums[SPAN_N_TOKENS] = {{0, false}};
+    const char *const *keys = has_costs ? cost_keys : span_token_names;
+    size_t n_keys = has_costs ? MW_COUNT(cost_keys) : SPAN_N_TOKENS;
     uint8_t *marks = mw_arena_take_zeroed(arena, values->count + 1, sizeof *marks);
     bool is_told = false;
     for (size_t i = 0; marks && i < values->count; i++) {

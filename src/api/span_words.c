@@ -17,13 +17,14 @@ typedef struct kind_name {
 typedef struct convention {
     const char *kind;
     kind_name kinds[KINDS_MAX];
-    const char *tokens[5]; /* in the order of token_names */
+    const char *tokens[SPAN_N_TOKENS]; /* in the order of span_token_names */
     const char *inputs[NAMES_MAX], *outputs[NAMES_MAX], *models[NAMES_MAX];
     const char *provider, *tools;
 } convention;
 
-static const char *const token_names[] = {"input_tokens", "output_tokens", "total_tokens",
-                                          "cache_read_input_tokens", "cache_creation_input_tokens"};
+const char *const span_token_names[SPAN_N_TOKENS] = {"input_tokens", "output_tokens",
+                                                     "total_tokens", "cache_read_input_tokens",
+                                                     "cache_creation_input_tokens"};
 
 static const convention conventions[] = {
     {/* OpenInference */
@@ -253,7 +254,7 @@ static bool put_tokens_of(span_words *words, const convention *each)
     mw_buf_init(&out, 4 * MW_KIB);
     for (size_t i = 0; i < N; i++)
         if (are_told[i])
-            mw_buf_format(&out, "%s\"%s\": %llu", out.size ? ", " : "{", token_names[i],
+            mw_buf_format(&out, "%s\"%s\": %llu", out.size ? ", " : "{", span_token_names[i],
                           (unsigned long long)counts[i]);
     mw_buf_char(&out, '}');
     put_kept(words, "mlflow.chat.tokenUsage", &out);

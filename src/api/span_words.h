@@ -13,6 +13,10 @@ typedef struct span_words {
     bool failed; /* memory was gone */
 } span_words;
 
+/* What mlflow.chat.tokenUsage counts, in MLflow's words. */
+enum { SPAN_N_TOKENS = 5 };
+extern const char *const span_token_names[SPAN_N_TOKENS];
+
 /* The attributes of a span, and what other conventions say in MLflow's words beside. */
 void span_words_take(span_words *words, const otlp_span *span, mw_view trace_id);
 /* A value, or absent. */

@@ -28,9 +28,10 @@ static inline bool mw_view_equal(mw_view a, mw_view b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
-/* < 0, 0, > 0: in the order of their bytes, a beginning before what goes on. */
 /* Whether it is UTF-8 throughout (RFC 3629: no overlong forms, no surrogates). */
 bool mw_view_is_utf8(mw_view view);
+
+/* < 0, 0, > 0: in the order of their bytes, a beginning before what goes on. */
 static inline int mw_view_order(mw_view a, mw_view b)
 {
     size_t size = a.size < b.size ? a.size : b.size;

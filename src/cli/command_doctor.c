@@ -20,27 +20,31 @@ static doctor_finding *next(doctor *self, const char *check, doctor_state state)
     return found;
 }
 
+static doctor_finding *find(doctor *self, const char *check, doctor_state state, const char *format,
+                            va_list values)
+{
+    doctor_finding *found = next(self, check, state);
+    if (found)
+        vsnprintf(found->said.what, sizeof found->said.what, format, values);
+    return found;
+}
+
 void doctor_ok(doctor *self, const char *check, const char *format, ...)
 {
-    doctor_finding *found = next(self, check, DOCTOR_OK);
-    if (!found)
-        return;
     va_list values;
     va_start(values, format);
-    vsnprintf(found->said.what, sizeof found->said.what, format, values);
+    find(self, check, DOCTOR_OK, format, values);
     va_end(values);
 }
 
 void doctor_warn(doctor *self, const char *check, const char *fix, const char *format, ...)
 {
-    doctor_finding *found = next(self, check, DOCTOR_WARN);
-    if (!found)
-        return;
     va_list values;
     va_start(values, format);
-    vsnprintf(found->said.what, sizeof found->said.what, format, values);
+    doctor_finding *found = find(self, check, DOCTOR_WARN, format, values);
     va_end(values);
-    snprintf(found->said.mend, sizeof found->said.mend, "%s", fix);
+    if (found)
+        snprintf(found->said.mend, sizeof found->said.mend, "%s", fix);
 }
 
 void doctor_fail(doctor *self, const char *check, const mw_error *said)

@@ -1,9 +1,6 @@
 /* What the machine gives a server: cores, memory, open files, a clock that is kept. */
 #include "doctor.h"
 
-#include "model/model.h"
-#include "predict/predict.h"
-
 #include <sys/timex.h>
 
 enum { MEMORY_LOW_BYTES = 256 << 20 };

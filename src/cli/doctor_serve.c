@@ -141,21 +141,11 @@ static bool check_certificate(doctor *self)
 
 /* ---- the record ------------------------------------------------------------------------------ */
 
-static mw_status count_people(mw_record *record, void *given, mw_error *err)
-{
-    mw_users users;
-    mw_tokens tokens;
-    MW_TRY(mw_record_users(record, &users, err));
-    MW_TRY(mw_record_tokens(record, &tokens, err));
-    *(size_t *)given = users.count + tokens.count;
-    return MW_OK;
-}
-
 static void check_people(doctor *self, mw_registry *registry)
 {
     size_t n = 0;
     mw_error err;
-    if (mw_registry_read(registry, &self->arena, count_people, &n, &err) != MW_OK)
+    if (cli_count_people(registry, &self->arena, &n, &err) != MW_OK)
         doctor_fail(self, "record", &err);
     else if (n == 0 && cli_is_on(self->call, CLI_AUTH))
         doctor_warn(self, "record", "mw user add NAME --role admin --record DIR",

@@ -217,7 +217,6 @@ static mw_status answer_from_record(const cli_call *call, mw_server_options *opt
     return mw_api_set_registry(house->api, house->registry, err);
 }
 
-/* Nobody can come in before there is somebody: that is said at the start. */
 static mw_status count_users(mw_record *record, void *given, mw_error *err)
 {
     mw_users users;
@@ -229,12 +228,18 @@ static mw_status count_users(mw_record *record, void *given, mw_error *err)
     return MW_OK;
 }
 
+mw_status cli_count_people(mw_registry *registry, mw_arena *arena, size_t *ret_count, mw_error *err)
+{
+    return mw_registry_read(registry, arena, count_users, ret_count, err);
+}
+
+/* Nobody can come in before there is somebody: that is said at the start. */
 static mw_status warn_of_nobody(const cli_call *call, mw_registry *registry, mw_error *err)
 {
     mw_arena arena;
     size_t n = 0;
     mw_arena_init(&arena, 64 * MW_KIB, MW_GIB);
-    mw_status status = mw_registry_read(registry, &arena, count_users, &n, err);
+    mw_status status = cli_count_people(registry, &arena, &n, err);
     mw_arena_done(&arena);
     if (status == MW_OK && n == 0)
         mw_log(MW_LOG_WARN,

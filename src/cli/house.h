@@ -21,6 +21,10 @@ uint64_t cli_files_wanted(uint64_t max_connections);
 /* Raise the limit of open files to `wanted`, or as far as it may be raised: what it is now. */
 uint64_t cli_files_raise(uint64_t wanted);
 
+/* Users and tokens that may come in; arena: for what is read. Fails as mw_registry_read does. */
+mw_status cli_count_people(mw_registry *registry, mw_arena *arena, size_t *ret_count,
+                           mw_error *err);
+
 /* Who is told that what is served has changed. */
 typedef struct cli_told {
     mw_server *server;
