@@ -67,7 +67,9 @@ enum {
     TLS_PLAIN_MAX = 16384,
     TLS_RECORD_MAX = TLS_HEADER_BYTES + TLS_PLAIN_MAX + 256,
     TLS_SEAL_BYTES = TLS_HEADER_BYTES + 1 + TLS_TAG_BYTES, /* beside what is sealed */
-    TLS_SECRET_MAX = 48
+    TLS_SECRET_MAX = 48,
+    TLS_KEY_UPDATE = 24, /* the one message of the handshake that may come behind it */
+    TLS_UPDATE_BYTES = 5 /* [24][0 0 1][does it ask for ours?] */
 };
 
 typedef enum tls_content {
@@ -77,7 +79,8 @@ typedef enum tls_content {
     TLS_DATA = 23
 } tls_content;
 
-enum { /* alerts that we send */
+enum {                /* alerts that we send */
+       TLS_FINE = -1, /* none */
        TLS_CLOSE_NOTIFY = 0,
        TLS_UNEXPECTED_MESSAGE = 10,
        TLS_BAD_RECORD_MAC = 20,
@@ -113,6 +116,15 @@ size_t tls_record_size(const uint8_t header[TLS_HEADER_BYTES]);
  * TLS_TAG_BYTES), and may be record + TLS_HEADER_BYTES. TLS_NOTHING: refused, for that alert. */
 tls_content tls_open(tls_keys *keys, const uint8_t *record, size_t record_size, uint8_t *ret_data,
                      size_t *ret_size, int *ret_alert);
+/* What came of a KeyUpdate; size 0 = none is under way. */
+typedef struct tls_message {
+    uint8_t bytes[TLS_UPDATE_BYTES], size;
+} tls_message;
+
+/* What a record of TLS_HANDSHAKE says, added to what earlier ones did: an alert, or TLS_FINE. With
+ * TLS_UPDATE_BYTES the message is whole; the caller sets its size to 0. It ends with its record:
+ * what is behind it there would be of another key (section 5.1). */
+int tls_message_add(tls_message *message, const uint8_t *piece, size_t size);
 /* Seal the pieces, TLS_PLAIN_MAX bytes together at most, as one record: its size, or 0 when OpenSSL
  * refuses. */
 size_t tls_seal(tls_keys *keys, tls_content content, const struct iovec *pieces, int n_pieces,

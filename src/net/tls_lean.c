@@ -25,9 +25,8 @@ enum {
     OUT_BYTES = RECORDS_A_SEND * TLS_RECORD_MAX,
     PIECES_A_RECORD = 2,
     WITHOUT_DATA_MAX = 32, /* records one behind the other that say nothing, or keys alone */
-    FINISHED = 20,         /* messages of the handshake */
-    KEY_UPDATE = 24,
-    USER_CANCELED = 90 /* an alert that means nothing (RFC 8446 section 6.1) */
+    FINISHED = 20,         /* a message of the handshake */
+    USER_CANCELED = 90     /* an alert that means nothing (RFC 8446 section 6.1) */
 };
 /* An eighth of what may be sealed under one key (RFC 8446 section 5.5). */
 #define RECORDS_A_KEY (UINT64_C(1) << 21)
@@ -38,6 +37,7 @@ struct tls_lean {
     uint32_t raw_bytes, begin, end, said, said_end;
     uint8_t *unsent; /* [unsent_at, unsent_end): records that the socket did not take yet, */
     uint32_t unsent_at, unsent_end, unsent_said; /* and how much of what they say is not told */
+    tls_message update;                          /* the KeyUpdate that is under way */
     unsigned n_without_data;
     unsigned n_sent;  /* records, since the client's Finished */
     bool owes_update; /* a KeyUpdate goes before what is said next */
@@ -260,7 +260,7 @@ static void send_alert(net_connection *connection, int alert)
 /* New keys for what we say from here on. */
 static size_t update_out(tls_lean *lean, uint8_t *ret_record)
 {
-    uint8_t message[] = {KEY_UPDATE, 0, 0, 1, 0};
+    uint8_t message[] = {TLS_KEY_UPDATE, 0, 0, 1, 0};
     const struct iovec piece = {message, sizeof message};
     size_t size = tls_seal(&lean->keys, TLS_HANDSHAKE, &piece, 1, ret_record);
     lean->owes_update = false;
@@ -396,21 +396,19 @@ static ssize_t take_alert(net_connection *connection, const uint8_t *alert, size
     return NET_BROKEN;
 }
 
-/* It stands alone in its record: what is behind it would be of another key (section 5.1). One that
- * is cut into several records, which nobody makes, is refused, too. */
-static ssize_t take_key_update(net_connection *connection, const uint8_t *message, size_t size)
+/* Whole, or one more piece of one: it may be cut over records (section 5.1). */
+static ssize_t take_key_update(net_connection *connection, const uint8_t *piece, size_t size)
 {
-    enum { UPDATE_BYTES = 5 };
     tls_lean *lean = connection->tls.lean;
-    if (size == 0 || message[0] != KEY_UPDATE || size > UPDATE_BYTES)
-        return fail(connection, TLS_UNEXPECTED_MESSAGE);
-    if (size < UPDATE_BYTES || message[1] || message[2] || message[3] != 1)
-        return fail(connection, TLS_DECODE_ERROR);
-    if (message[4] > 1)
-        return fail(connection, TLS_ILLEGAL_PARAMETER);
-    if (!tls_way_update(&lean->keys, &lean->keys.in))
-        return fail(connection, TLS_INTERNAL_ERROR);
-    lean->owes_update |= message[4] == 1;
+    int alert = tls_message_add(&lean->update, piece, size);
+    if (alert != TLS_FINE)
+        return fail(connection, alert);
+    if (lean->update.size == TLS_UPDATE_BYTES) {
+        if (!tls_way_update(&lean->keys, &lean->keys.in))
+            return fail(connection, TLS_INTERNAL_ERROR);
+        lean->owes_update |= lean->update.bytes[TLS_UPDATE_BYTES - 1] == 1;
+        lean->update.size = 0;
+    }
     return pass_over(connection);
 }
 
@@ -446,6 +444,9 @@ static ssize_t take(net_connection *connection, void *data, size_t size)
     lean->begin += (uint32_t)record_size;
     if (content == TLS_NOTHING)
         return fail(connection, alert);
+    if (content != TLS_HANDSHAKE &&
+        lean->update.size > 0) /* nothing may stand between its pieces */
+        return fail(connection, TLS_UNEXPECTED_MESSAGE);
     if (content == TLS_ALERT)
         return take_alert(connection, to, said_size);
     if (content == TLS_HANDSHAKE)

@@ -158,6 +158,23 @@ tls_content tls_open(tls_keys *keys, const uint8_t *record, size_t record_size, 
     return content;
 }
 
+int tls_message_add(tls_message *message, const uint8_t *piece, size_t size)
+{
+    static const uint8_t head[] = {TLS_KEY_UPDATE, 0, 0, TLS_UPDATE_BYTES - 4};
+    size_t room = TLS_UPDATE_BYTES - message->size, n = size < room ? size : room;
+    if (size == 0) /* section 5.1: none may be empty */
+        return TLS_UNEXPECTED_MESSAGE;
+    memcpy(message->bytes + message->size, piece, n);
+    message->size = (uint8_t)(message->size + n);
+    if (message->bytes[0] != TLS_KEY_UPDATE)
+        return TLS_UNEXPECTED_MESSAGE;
+    if (memcmp(message->bytes, head, message->size < sizeof head ? message->size : sizeof head))
+        return TLS_DECODE_ERROR;
+    if (message->size == TLS_UPDATE_BYTES && message->bytes[TLS_UPDATE_BYTES - 1] > 1)
+        return TLS_ILLEGAL_PARAMETER;
+    return size > n ? TLS_UNEXPECTED_MESSAGE : TLS_FINE;
+}
+
 static bool encrypt(EVP_CIPHER_CTX *cipher, const void *data, size_t size, uint8_t **to)
 {
     int n;

@@ -455,7 +455,8 @@ static const struct forged_case {
     {"an alert that nobody knows", TLS_ALERT, "\1\377", 2, CUT_OFF},
     {"a goodbye", TLS_ALERT, "\1\0", 2, SSL_AD_CLOSE_NOTIFY},
     {"an empty message", TLS_HANDSHAKE, "", 0, SSL_AD_UNEXPECTED_MESSAGE},
-    {"half a KeyUpdate", TLS_HANDSHAKE, "\30\0\0", 3, SSL_AD_DECODE_ERROR},
+    {"half a KeyUpdate, and data", TLS_HANDSHAKE, "\30\0\0", 3, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a KeyUpdate that is long by its first bytes", TLS_HANDSHAKE, "\30\1", 2, SSL_AD_DECODE_ERROR},
     {"a KeyUpdate of two bytes", TLS_HANDSHAKE, "\30\0\0\2\0", 5, SSL_AD_DECODE_ERROR},
     {"a KeyUpdate that asks for more", TLS_HANDSHAKE, "\30\0\0\1\2", 5, SSL_AD_ILLEGAL_PARAMETER},
     {"two KeyUpdates in a record", TLS_HANDSHAKE, "\30\0\0\1\0\30\0\0\1\0", 10,
@@ -486,6 +487,69 @@ static void test_forged_records(void **state)
         int alert = hear_alert(&c);
         if (alert != f->alert || atomic_load(&the_house.n_handled) > handled + 1)
             fail_msg("%s: alert %d, not %d", f->name, alert, f->alert);
+        close_forger(&c);
+    }
+}
+
+static void send_update(client *c, const char *message, size_t size, size_t step)
+{
+    for (size_t at = 0; at < size; at += step)
+        send_forged(c, TLS_HANDSHAKE, message + at, size - at < step ? size - at : step);
+}
+
+/* Messages of the handshake may be cut over records (section 5.1): in pieces of any size. */
+static void test_updates_in_pieces(void **state)
+{
+    (void)state;
+    static const char message[] = {24, 0, 0, 1, 1};
+    char got[1024];
+    client c;
+    open_forger(&c);
+    for (size_t step = 1; step <= sizeof message; step++) {
+        send_update(&c, message, sizeof message, step);
+        assert_true(tls_way_update(&forged, &forged.out));
+        send_forged(&c, TLS_DATA, ask_what, ASK_BYTES);
+        assert_true(hear(&c, got, sizeof got) > 0); /* under the new key that was asked for */
+    }
+    for (int i = 0; i < 8; i++) { /* a byte at a time, and no data between: that is a flood, too */
+        send_update(&c, message, sizeof message, 1);
+        assert_true(tls_way_update(&forged, &forged.out));
+    }
+    assert_int_equal(hear_alert(&c), SSL_AD_UNEXPECTED_MESSAGE);
+    close_forger(&c);
+}
+
+static const struct between_case {
+    const char *name;
+    int content;
+    const char *data;
+    size_t size;
+    int alert;
+} between_cases[] = {
+    {"data", TLS_DATA, ask_what, ASK_BYTES, SSL_AD_UNEXPECTED_MESSAGE},
+    {"no data", TLS_DATA, "", 0, SSL_AD_UNEXPECTED_MESSAGE},
+    {"an alert that means nothing", TLS_ALERT, "\1\132", 2, SSL_AD_UNEXPECTED_MESSAGE},
+    {"a goodbye", TLS_ALERT, "\1\0", 2, SSL_AD_UNEXPECTED_MESSAGE},
+    {"an empty piece", TLS_HANDSHAKE, "", 0, SSL_AD_UNEXPECTED_MESSAGE},
+    {"the rest, and more", TLS_HANDSHAKE, "\1\0\30", 3, SSL_AD_UNEXPECTED_MESSAGE},
+    {"another length", TLS_HANDSHAKE, "\2", 1, SSL_AD_DECODE_ERROR},
+    {"a wrong end", TLS_HANDSHAKE, "\1\2", 2, SSL_AD_ILLEGAL_PARAMETER},
+};
+
+static void test_what_stands_between_pieces(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(between_cases); i++) {
+        const struct between_case *b = &between_cases[i];
+        client c;
+        unsigned handled = atomic_load(&the_house.n_handled);
+        open_forger(&c);
+        send_forged(&c, TLS_HANDSHAKE, "\30\0\0", 3);
+        send_forged(&c, b->content, b->data, b->size);
+        send_forged(&c, TLS_HANDSHAKE, "\1\0", 2);
+        int alert = hear_alert(&c);
+        if (alert != b->alert || atomic_load(&the_house.n_handled) != handled)
+            fail_msg("%s: alert %d, not %d", b->name, alert, b->alert);
         close_forger(&c);
     }
 }
@@ -586,6 +650,8 @@ int main(void)
                                        cmocka_unit_test(test_wrong_records),
                                        cmocka_unit_test(test_order),
                                        cmocka_unit_test(test_forged_records),
+                                       cmocka_unit_test(test_updates_in_pieces),
+                                       cmocka_unit_test(test_what_stands_between_pieces),
                                        cmocka_unit_test(test_a_record_that_is_too_full),
                                        cmocka_unit_test(test_floods_of_nothing),
                                        cmocka_unit_test(test_early_words),

@@ -86,11 +86,35 @@ static void take_sealed(tls_keys *client, tls_keys *server, const uint8_t *inner
     free(said);
 }
 
+/* A KeyUpdate's verdict is that of its first bytes, however they are cut. */
+static void take_message(const uint8_t *data, size_t size)
+{
+    tls_message whole = {.size = 0}, cut = {.size = 0};
+    size_t n = size < TLS_UPDATE_BYTES ? size : TLS_UPDATE_BYTES, at = 0;
+    int alert = TLS_FINE;
+    int expected = tls_message_add(&whole, data, n);
+    while (at < n && alert == TLS_FINE) {
+        size_t left = n - at, step = 1 + data[at] % left;
+        uint8_t *piece = malloc(step);
+        check(piece);
+        memcpy(piece, data + at, step);
+        alert = tls_message_add(&cut, piece, step);
+        at += step;
+        free(piece);
+    }
+    check(alert == expected && cut.size == at && memcmp(whole.bytes, cut.bytes, at) == 0);
+    check((alert == TLS_FINE) == (memcmp(data, (uint8_t[]){24, 0, 0, 1}, n < 4 ? n : 4) == 0 &&
+                                  (n < TLS_UPDATE_BYTES || data[TLS_UPDATE_BYTES - 1] <= 1)));
+    if (alert == TLS_FINE && n == TLS_UPDATE_BYTES)
+        check(tls_message_add(&cut, data, 1) == TLS_UNEXPECTED_MESSAGE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     tls_keys client, server;
     if (size < 2)
         return 0;
+    take_message(data + 1, size - 1);
     begin(&client, &server);
     size_t step = (size_t)data[0] * 64;
     if (step == 0)
