@@ -9,7 +9,8 @@
 Each suite prints one line; its whole output is kept in build/test-logs/<suite>.log, and the end of
 it is shown when something failed. The last line is `N passed, N failed, N skipped` over all suites,
 and the exit code is 1 when anything failed. A test program that dies counts as one failure, and so
-does a suite that ends without saying how it went.
+does a suite that ends without saying how it went. What failed is named once more before that line,
+each with the first line of why: whoever keeps only the end of the output still knows.
 """
 import argparse
 import concurrent.futures
@@ -29,6 +30,7 @@ LOGS = ROOT / "build/test-logs"
 VENV = ROOT / ".venv-test"
 FUZZ_SECONDS = 5  # a target; `make fuzz` hunts longer
 SHOWN_BYTES = 6000
+WHY_CHARACTERS = 300
 WIRE_ALONE = ("attack", "capacity", "overload", "status", "trouble")
 
 
@@ -37,11 +39,13 @@ class Counts:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    why: list = dataclasses.field(default_factory=list)  # "test: first line of what it said"
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.why += other.why
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -76,7 +80,11 @@ def count_meson(build):
     for line in (build / "meson-logs/testlog.json").read_text(encoding="utf-8").splitlines():
         result = json.loads(line)
         text = (result.get("stdout") or "") + (result.get("stderr") or "")
-        counts.add(count_cmocka(text, 0 if result["result"] == "OK" else 1))
+        one = count_cmocka(text, 0 if result["result"] == "OK" else 1)
+        if one.failed:
+            said = re.findall(r"^(?:\[  ERROR.*|.*(?:ERROR: |runtime error: ).*)$", text, re.M)
+            one.why = [f"{result['name']}: {(said or [result['result']])[0]}"]
+        counts.add(one)
     return counts
 
 
@@ -148,6 +156,14 @@ def suite_tidy(log):
     return Counts(int(ran[1]) - bad - skipped, bad, skipped)
 
 
+def why_of(case):
+    """What failed or broke in one test of a JUnit report, a line each."""
+    for kind in ("failure", "error"):
+        for node in case.iter(kind):
+            said = (node.get("message") or kind).strip().split("\n", 1)[0]
+            yield f"{case.get('classname')}.{case.get('name')}: {said}"
+
+
 def pytest(log, *arguments, part="", **environment):
     report = LOGS / (pathlib.Path(log.name).stem + part + ".xml")
     report.unlink(missing_ok=True)
@@ -161,7 +177,8 @@ def pytest(log, *arguments, part="", **environment):
     for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
         failed = int(suite.get("failures")) + int(suite.get("errors"))
         skipped = int(suite.get("skipped"))
-        counts.add(Counts(max(0, int(suite.get("tests")) - failed - skipped), failed, skipped))
+        counts.add(Counts(max(0, int(suite.get("tests")) - failed - skipped), failed, skipped,
+                          [line for case in suite.iter("testcase") for line in why_of(case)]))
     counts.failed += bool(code) and not counts.failed
     return counts
 
@@ -214,8 +231,10 @@ def suite_window(log):
     run(log, ["node", "tests/window/run.mjs"], MW_CHROMIUM=chromium,
         MW_BINARY=str(ROOT / "build/millwright"))
     log.seek(mark)
-    last = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", log.read(), re.M)
+    text = log.read()
+    last = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
     counts.add(Counts(*map(int, last[-1])) if last else Counts(failed=1))
+    counts.why = [": ".join(found) for found in re.findall(r"^FAILED  (.+)\n(.*)", text, re.M)]
     return counts
 
 
@@ -277,6 +296,7 @@ def run_suite(name):
         if counts.failed:
             log.seek(0)
             print(f"---- the end of {log.name}\n{log.read()[-SHOWN_BYTES:]}\n----")
+            counts.why = [f"{name}: {line}" for line in counts.why or ["see its log"]]
     print(f"{name:15} {counts}   {time.monotonic() - began:.0f} s", flush=True)
     return counts
 
@@ -311,6 +331,8 @@ def main():
         names = [name for name in names if name not in NEED_PYTHON]
     for counts in run_suites(names):
         total.add(counts)
+    for line in total.why:
+        print(f"FAILED {line[:WHY_CHARACTERS]}")
     print(total)
     return 1 if total.failed or not total.passed else 0
 
