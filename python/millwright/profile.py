@@ -171,10 +171,13 @@ def profile(data, label=None, categorical=None, columns=None, source="python"):
             "rows": n_rows.pop() if n_rows else 0, "columns": told}
 
 
+def _write(path, made):
+    pathlib.Path(path).write_text(json.dumps(made, allow_nan=False) + "\n", encoding="utf-8")
+
+
 def write_profile(path, data, **options):
     """profile(data, **options) as a file, for `mw serve --reference` and `mw drift check --ref`."""
-    text = json.dumps(profile(data, **options), allow_nan=False)
-    pathlib.Path(path).write_text(text + "\n", encoding="utf-8")
+    _write(path, profile(data, **options))
 
 
 # ---- beside a model of a record ------------------------------------------------------------------
@@ -222,7 +225,7 @@ def log_profile(model, data, **options):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, PATH)
         path.parent.mkdir()
-        path.write_text(json.dumps(made, allow_nan=False) + "\n", encoding="utf-8")
+        _write(path, made)
         if place[0] == "model":
             client.log_model_artifacts(place[1], folder)
         else:

@@ -235,21 +235,13 @@ static mw_status put_model(mw_buf *out, mw_view run_id, const mw_json *model, mw
                        : MW_OK;
 }
 
-static mw_view tag_of(const mw_run *run, const char *key)
-{
-    for (size_t i = 0; i < run->tags.count; i++)
-        if (mw_view_is(run->tags.items[i].key, key))
-            return run->tags.items[i].value;
-    return (mw_view){NULL, 0};
-}
-
 /* "[a]" and b become "[a,b]". */
 static mw_status append_model(mw_record *record, mw_view run_id, const mw_json *model, mw_buf *out,
                               mw_error *err)
 {
     mw_run run;
     MW_TRY(mw_record_run(record, run_id, &run, err));
-    mw_view before = tag_of(&run, MODELS_TAG);
+    mw_view before = mw_tags_get(&run.tags, MODELS_TAG);
     bool is_list = before.size > 2 && before.data[before.size - 1] == ']';
     mw_buf_bytes(out, is_list ? before.data : "[", is_list ? before.size - 1 : 1);
     mlflow_put_comma(out);

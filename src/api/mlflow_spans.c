@@ -111,16 +111,7 @@ static mw_status make_parts(taking *t, mw_error *err)
 static bool has_attribute(const mw_trace_part *part, const char *key)
 {
     for (size_t i = 0; i < part->spans.count; i++)
-        for (size_t k = 0; k < part->spans.items[i].attributes.count; k++)
-            if (mw_view_is(part->spans.items[i].attributes.items[k].key, key))
-                return true;
-    return false;
-}
-
-static bool has_metadata(const mw_trace *trace, const char *key)
-{
-    for (size_t i = 0; i < trace->metadata.count; i++)
-        if (mw_view_is(trace->metadata.items[i].key, key))
+        if (mw_tags_get(&part->spans.items[i].attributes, key).data)
             return true;
     return false;
 }
@@ -136,7 +127,7 @@ static mw_status put_total(taking *t, mw_record *record, const mw_trace_part *pa
     if (!has_attribute(part, from))
         return MW_OK;
     MW_TRY(mw_record_trace(record, part->trace_id, &trace, err));
-    if (trace.is_told && has_metadata(&trace, to))
+    if (trace.is_told && mw_tags_get(&trace.metadata, to).data)
         return MW_OK;
     MW_TRY(mw_record_span_values(record, trace.row, mw_view_of(from), &values, err));
     mw_tag pair = {mw_view_of(to), span_total(t->turn->exchange->arena, &values, has_costs)};
@@ -234,17 +225,9 @@ static const mlflow_field get_many_fields[] = {
      NULL},
     {0}};
 
-static mw_view value_of(const mw_tags *pairs, const char *key)
-{
-    for (size_t i = 0; i < pairs->count; i++)
-        if (mw_view_is(pairs->items[i].key, key))
-            return pairs->items[i].value;
-    return (mw_view){NULL, 0};
-}
-
 static bool has_spans_here(const mw_trace *trace)
 {
-    return mw_view_is(value_of(&trace->tags, "mlflow.trace.spansLocation"), "TRACKING_STORE");
+    return mw_view_is(mw_tags_get(&trace->tags, "mlflow.trace.spansLocation"), "TRACKING_STORE");
 }
 
 /* What the client has counted when the trace was over: {"num_spans": 3, ...}. */
@@ -253,7 +236,7 @@ static bool is_whole(const mw_trace *trace, size_t n_spans)
     mw_json *stats;
     mw_error ignored;
     int64_t expected = 0;
-    mw_view told = value_of(&trace->metadata, "mlflow.trace.sizeStats");
+    mw_view told = mw_tags_get(&trace->metadata, "mlflow.trace.sizeStats");
     if (!told.data || mw_json_read(told, &stats, &ignored) != MW_OK)
         return true;
     bool fits = !mw_json_integer(mw_json_member(stats, "num_spans"), &expected) || expected < 0 ||

@@ -277,10 +277,7 @@ static void add_root_tags(const span_words *words, mw_tags *tags)
 static void add_metadata(const span_words *words, const char *from, const char *to, mw_tags *pairs)
 {
     mw_view told = span_words_plain(words, span_words_get(words, from));
-    for (size_t i = 0; i < pairs->count; i++)
-        if (mw_view_is(pairs->items[i].key, to))
-            return;
-    if (told.size > 0)
+    if (told.size > 0 && !mw_tags_get(pairs, to).data)
         pairs->items[pairs->count++] = (mw_tag){mw_view_of(to), told};
 }
 

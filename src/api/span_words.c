@@ -111,10 +111,7 @@ static const convention conventions[] = {
 
 mw_view span_words_get(const span_words *words, const char *key)
 {
-    for (size_t i = 0; i < words->pairs.count; i++)
-        if (mw_view_is(words->pairs.items[i].key, key))
-            return words->pairs.items[i].value;
-    return (mw_view){NULL, 0};
+    return mw_tags_get(&words->pairs, key);
 }
 
 mw_view span_words_plain(const span_words *words, mw_view value)

@@ -12,10 +12,7 @@ enum { TEXT_BYTES_MAX = 90000, VERSIONS_BACK = 100 };
 
 static mw_view text_of(const mw_model_version *version)
 {
-    for (size_t i = 0; i < version->tags.count; i++)
-        if (mw_view_is(version->tags.items[i].key, TEXT_TAG))
-            return version->tags.items[i].value;
-    return (mw_view){NULL, 0};
+    return mw_tags_get(&version->tags, TEXT_TAG);
 }
 
 /* That of the version, else of the newest one before it. */

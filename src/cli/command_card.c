@@ -72,19 +72,11 @@ static void say(making *m, mw_card_section *section, mw_view name, const char *f
     add(m, section, name, mw_view_of(text));
 }
 
-static mw_view tag_of(const mw_tags *tags, const char *key)
-{
-    for (size_t i = 0; i < tags->count; i++)
-        if (mw_view_is(tags->items[i].key, key))
-            return tags->items[i].value;
-    return (mw_view){NULL, 0};
-}
-
 /* What people wrote: the version's tag, else the model's. */
 static mw_view written(const making *m, const char *key)
 {
-    mw_view of_version = tag_of(&m->lineage.version.tags, key);
-    return of_version.data ? of_version : tag_of(&m->model.tags, key);
+    mw_view of_version = mw_tags_get(&m->lineage.version.tags, key);
+    return of_version.data ? of_version : mw_tags_get(&m->model.tags, key);
 }
 
 static void add_moment(making *m, mw_card_section *section, const char *name, int64_t ms)

@@ -269,10 +269,7 @@ mw_status record_note_findings(mw_record *record, const mw_model_version *versio
 
 mw_view mw_version_finding(const mw_model_version *version)
 {
-    for (size_t i = 0; i < version->tags.count; i++)
-        if (mw_view_is(version->tags.items[i].key, finding_tag))
-            return version->tags.items[i].value;
-    return (mw_view){NULL, 0};
+    return mw_tags_get(&version->tags, finding_tag);
 }
 
 /* ---- what was served ------------------------------------------------------------------------- */
@@ -287,9 +284,8 @@ static mw_status read_accepted(mw_record *record, void *given, mw_error *err)
     serving *s = given;
     mw_model_version version;
     MW_TRY(mw_record_version_at(record, s->address, &version, err));
-    for (size_t i = 0; i < version.tags.count; i++)
-        if (mw_view_is(version.tags.items[i].key, "millwright.contract.accepted"))
-            s->accepted = mw_view_is_nocase(version.tags.items[i].value, "true");
+    mw_view accepted = mw_tags_get(&version.tags, "millwright.contract.accepted");
+    s->accepted = mw_view_is_nocase(accepted, "true");
     return MW_OK;
 }
 

@@ -148,20 +148,12 @@ static mw_status take_runs(mw_record *record, mw_rows *rows, mw_runs *ret_runs, 
     return MW_OK;
 }
 
-static mw_view tag_of(const mw_tags *tags, const char *key)
-{
-    for (size_t i = 0; i < tags->count; i++)
-        if (mw_view_is(tags->items[i].key, key))
-            return tags->items[i].value;
-    return (mw_view){NULL, 0};
-}
-
 static mw_status find_family(mw_record *record, mw_lineage *l, mw_error *err)
 {
     mw_rows rows;
     mw_error none;
     mw_run_info parent;
-    mw_view parent_id = tag_of(&l->run.tags, "mlflow.parentRunId");
+    mw_view parent_id = mw_tags_get(&l->run.tags, "mlflow.parentRunId");
     if (parent_id.size > 0 && mw_record_run_info(record, parent_id, &parent, &none) == MW_OK)
         l->parent = parent;
     MW_TRY(mw_rows_open(record->session, &rows, err,

@@ -187,10 +187,8 @@ static mw_status gather_files(gathering *g, mw_view location, mw_error *err)
 
 static mw_view tag_of(const mw_tags *tags, const char *key)
 {
-    for (size_t i = 0; i < tags->count; i++)
-        if (mw_view_is(tags->items[i].key, key) && tags->items[i].value.size > 0)
-            return tags->items[i].value;
-    return (mw_view){NULL, 0};
+    mw_view told = mw_tags_get(tags, key);
+    return told.size > 0 ? told : (mw_view){NULL, 0};
 }
 
 static mw_view first_of(mw_view a, mw_view b)

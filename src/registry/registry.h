@@ -89,6 +89,15 @@ typedef struct mw_tags {
     size_t count;
 } mw_tags;
 
+/* What the first of that key says, borrowed from the tags; its data is NULL where none has it. */
+static inline mw_view mw_tags_get(const mw_tags *tags, const char *key)
+{
+    for (size_t i = 0; i < tags->count; i++)
+        if (mw_view_is(tags->items[i].key, key))
+            return tags->items[i].value;
+    return (mw_view){NULL, 0};
+}
+
 typedef struct mw_texts {
     mw_view *items;
     size_t count;

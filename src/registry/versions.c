@@ -230,10 +230,7 @@ static mw_status check_inside(mw_record *record, const mw_new_version *wanted, m
 /* A prompt's version is its tags: there are no files. */
 static bool is_prompt(const mw_new_version *wanted)
 {
-    for (size_t i = 0; i < wanted->tags.count; i++)
-        if (mw_view_is(wanted->tags.items[i].key, "mlflow.prompt.is_prompt"))
-            return mw_view_is_nocase(wanted->tags.items[i].value, "true");
-    return false;
+    return mw_view_is_nocase(mw_tags_get(&wanted->tags, "mlflow.prompt.is_prompt"), "true");
 }
 
 static mw_status check_prompt(const mw_new_version *wanted, mw_error *err)
@@ -276,14 +273,10 @@ static mw_status note_registration(mw_record *record, mw_view model_id, mw_view 
 {
     static const char key[] = "mlflow.modelVersions";
     mw_logged_model model;
-    mw_view before = MW_VIEW("[]");
     mw_buf text;
     MW_TRY(mw_record_logged_model(record, model_id, &model, err));
-    for (size_t i = 0; i < model.tags.count; i++)
-        if (mw_view_is(model.tags.items[i].key, key))
-            before = model.tags.items[i].value;
     mw_buf_init(&text, MW_MIB);
-    before = mw_view_trim(before);
+    mw_view before = mw_view_trim(mw_tags_get(&model.tags, key));
     if (before.size < 2 || before.data[before.size - 1] != ']')
         before = MW_VIEW("[]");
     mw_buf_bytes(&text, before.data, before.size - 1);
