@@ -46,11 +46,15 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="module", autouse=True)
 def own_environment():
-    """What a file sets, as MLflow's client does (MLFLOW_EXPERIMENT_ID), ends with that file."""
+    """What a file sets, as MLflow's client does (MLFLOW_EXPERIMENT_ID), ends with that file, and
+    so does what that client remembers: which files a process runs, one after the other, is chance.
+    """
     before = dict(os.environ)
     yield
     os.environ.clear()
     os.environ.update(before)
+    if "mlflow.tracking.fluent" in sys.modules:
+        sys.modules["mlflow.tracking.fluent"]._active_experiment_id = None
 
 
 class Server:
