@@ -11,7 +11,8 @@
  * A rule reads any sample of /metrics (docs/reference/alerts.md): what another room publishes there
  * can be alerted on without a line here. What is due stands in the outbox before anybody is told,
  * and leaves it when the receiver has taken it: so a kill between the two delivers twice at most,
- * under the same key, and never not at all. Servers that share a data folder tell once.
+ * under the same key, and never not at all. Servers that share a data folder, or a PostgreSQL
+ * record, tell once.
  */
 #ifndef ALERT_ALERT_H
 #define ALERT_ALERT_H
@@ -55,6 +56,9 @@ typedef struct mw_alerts mw_alerts;
 typedef struct mw_alert_options {
     const mw_alert_config *config; /* borrowed as long as the engine lives; NULL: only defaults */
     const char *folder;            /* alerts.db stands there; made when missing */
+    /* Borrowed; NULL: none. Of a record that several servers share: the book of alerts is there,
+     * alerts.db is for when it cannot be reached. */
+    mw_store *shared;
     const char *url;               /* of this server, for links where the config names none */
     /* The page of /metrics; called on the engine's thread. */
     void (*scrape)(void *user, mw_buf *out);

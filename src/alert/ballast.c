@@ -42,7 +42,7 @@ static bool give_up_ballast(mw_alerts *alerts)
     return true;
 }
 
-mw_status alerts_write(mw_alerts *alerts, mw_store_work *work, void *user, mw_error *err)
+mw_status alerts_write_own(mw_alerts *alerts, mw_store_work *work, void *user, mw_error *err)
 {
     mw_status status = mw_store_write(alerts->store, work, user, err);
     if (status == MW_IO && err->code == MW_E_STORE_FULL && give_up_ballast(alerts))

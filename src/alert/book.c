@@ -1,4 +1,5 @@
-/* SQL of alerts, silences and rules; the outbox is in book_post.c. */
+/* SQL of alerts, silences and rules; the outbox is in book_post.c. All of it in what both engines
+ * take (store/dialect.h): where servers share a PostgreSQL record, its schema has these tables. */
 #include "book.h"
 
 static const char step_1[] =
@@ -40,7 +41,14 @@ static const char step_3[] =
     " done INTEGER NOT NULL, next INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " error TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
-const char *const book_steps[] = {step_1, step_2, step_3};
+/* Whether what the API had set here was given to the record of several servers; and no statement
+ * says "firing" for "firing <> 0" any more. */
+static const char step_4[] =
+    "DROP INDEX alerts_firing;"
+    "CREATE UNIQUE INDEX alerts_firing ON alerts(fingerprint) WHERE firing <> 0;"
+    "CREATE TABLE joined(at INTEGER NOT NULL) STRICT;";
+
+const char *const book_steps[] = {step_1, step_2, step_3, step_4};
 const size_t book_n_steps = MW_COUNT(book_steps);
 
 /* ---- alerts ---------------------------------------------------------------------------------- */
@@ -50,7 +58,7 @@ static mw_status hold(mw_sql *session, mw_view fingerprint, mw_view server, int6
 {
     return mw_sql_run(session, err,
                       "INSERT INTO holders(fingerprint, server, seen) VALUES(?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET seen = excluded.seen",
+                      " ON CONFLICT(fingerprint, server) DO UPDATE SET seen = excluded.seen",
                       "tti", fingerprint, server, now_ms);
 }
 
@@ -74,16 +82,24 @@ mw_status book_hold(mw_sql *session, const book_alert *alert, mw_view server, in
 {
     MW_TRY(hold(session, alert->fingerprint, server, now_ms, err));
     return mw_sql_run(session, err,
-                      "UPDATE alerts SET value = ?, details = ? WHERE fingerprint = ? AND firing",
+                      "UPDATE alerts SET value = ?, details = ?"
+                      " WHERE fingerprint = ? AND firing <> 0",
                       "dtt", alert->value, alert->details, alert->fingerprint);
 }
 
-static mw_status resolve_unheld(mw_sql *session, mw_view ended, int64_t now_ms, mw_error *err)
+mw_status book_resolve_unheld(mw_sql *session, mw_view ended, int64_t now_ms, mw_error *err)
 {
     return mw_sql_run(session, err,
-                      "UPDATE alerts SET firing = 0, resolved = ?, ended = ? WHERE firing AND NOT"
-                      " EXISTS(SELECT 1 FROM holders h WHERE h.fingerprint = alerts.fingerprint)",
+                      "UPDATE alerts SET firing = 0, resolved = ?, ended = ? WHERE firing <> 0 AND"
+                      " NOT EXISTS(SELECT 1 FROM holders h"
+                      " WHERE h.fingerprint = alerts.fingerprint)",
                       "it", now_ms, ended);
+}
+
+mw_status book_leave(mw_sql *session, mw_view server, mw_error *err)
+{
+    return mw_sql_run(session, err, "DELETE FROM holders WHERE ?1 IS NULL OR server = ?1", "t",
+                      server);
 }
 
 mw_status book_release(mw_sql *session, mw_view fingerprint, mw_view server, mw_view ended,
@@ -91,16 +107,17 @@ mw_status book_release(mw_sql *session, mw_view fingerprint, mw_view server, mw_
 {
     MW_TRY(mw_sql_run(session, err, "DELETE FROM holders WHERE fingerprint = ? AND server = ?",
                       "tt", fingerprint, server));
-    return mw_sql_run(session, err,
-                      "UPDATE alerts SET firing = 0, resolved = ?, ended = ? WHERE fingerprint = ?"
-                      " AND firing AND NOT EXISTS(SELECT 1 FROM holders WHERE fingerprint = ?)",
-                      "ittt", now_ms, ended, fingerprint, fingerprint);
+    return mw_sql_run(
+        session, err,
+        "UPDATE alerts SET firing = 0, resolved = ?, ended = ? WHERE fingerprint = ?"
+        " AND firing <> 0 AND NOT EXISTS(SELECT 1 FROM holders WHERE fingerprint = ?)",
+        "ittt", now_ms, ended, fingerprint, fingerprint);
 }
 
 mw_status book_bury(mw_sql *session, int64_t since_ms, int64_t now_ms, mw_error *err)
 {
     MW_TRY(mw_sql_run(session, err, "DELETE FROM holders WHERE seen < ?", "i", since_ms));
-    return resolve_unheld(session, MW_VIEW("no server measures it any more"), now_ms, err);
+    return book_resolve_unheld(session, MW_VIEW("no server measures it any more"), now_ms, err);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -156,18 +173,19 @@ mw_status book_open_alerts(mw_sql *session, mw_arena *arena, book_alerts *ret_al
 {
     mw_rows rows;
     MW_TRY(mw_rows_open(session, &rows, err,
-                        "SELECT " COLUMNS " FROM alerts WHERE firing UNION ALL"
-                        " SELECT " COLUMNS " FROM alerts WHERE NOT firing AND seq IN"
-                        " (SELECT alert FROM told WHERE told.firing) ORDER BY 1 LIMIT ?",
+                        "SELECT " COLUMNS " FROM alerts WHERE firing <> 0 UNION ALL"
+                        " SELECT " COLUMNS " FROM alerts WHERE firing = 0 AND seq IN"
+                        " (SELECT alert FROM told WHERE told.firing <> 0) ORDER BY 1 LIMIT ?",
                         "i", (int64_t)MW_LIMIT_ALERTS));
     return read_alerts(&rows, arena, MW_LIMIT_ALERTS, ret_alerts, err);
 }
 
 /* Absent: any. */
-#define WANTED                                                                             \
-    " WHERE (?1 IS NULL OR endpoint = ?1) AND (?2 IS NULL OR rule = ?2)"                   \
-    " AND (?3 IS NULL OR severity = ?3) AND (?4 = 0 OR firing) AND (?5 = 0 OR NOT firing)" \
-    " AND (?6 IS NULL OR instr(?6, char(10) || endpoint || char(10)) > 0)"
+#define WANTED                                                           \
+    " WHERE (?1 IS NULL OR endpoint = ?1) AND (?2 IS NULL OR rule = ?2)" \
+    " AND (?3 IS NULL OR severity = ?3) AND (?4 = 0 OR firing <> 0)"     \
+    " AND (?5 = 0 OR firing = 0) AND (?6 IS NULL OR"                     \
+    " replace(?6, '\n' || endpoint || '\n', '') <> ?6)"
 
 mw_status book_list(mw_sql *session, const book_query *query, mw_arena *arena,
                     book_alerts *ret_alerts, int64_t *ret_total, mw_error *err)
@@ -191,11 +209,12 @@ mw_status book_find(mw_sql *session, mw_view id, mw_arena *arena, book_alerts *r
                     mw_error *err)
 {
     mw_rows rows;
+    uint64_t seq;
+    bool is_number = mw_whole_parse(id, &seq) && seq <= INT64_MAX;
     MW_TRY(mw_rows_open(session, &rows, err,
-                        "SELECT " COLUMNS " FROM alerts WHERE fingerprint = ?1 OR"
-                        " seq = CAST(?1 AS INTEGER) AND CAST(seq AS TEXT) = ?1"
+                        "SELECT " COLUMNS " FROM alerts WHERE fingerprint = ? OR seq = ?"
                         " ORDER BY seq DESC LIMIT 1",
-                        "t", id));
+                        "ti", id, is_number ? (int64_t)seq : INT64_C(0)));
     return read_alerts(&rows, arena, 1, ret_alerts, err);
 }
 
@@ -238,7 +257,7 @@ mw_status book_silences_of(mw_sql *session, int64_t now_ms, bool all, mw_arena *
     book_silence *items = mw_arena_take_zeroed(arena, MW_LIMIT_ALERT_SILENCES, sizeof *items);
     MW_TRY(mw_rows_open(session, &rows, err,
                         "SELECT id, begins, until, match, who, why FROM silences"
-                        " WHERE until > ? OR ? ORDER BY id DESC LIMIT ?",
+                        " WHERE until > ? OR ? <> 0 ORDER BY id DESC LIMIT ?",
                         "iii", now_ms, (int64_t)all, (int64_t)MW_LIMIT_ALERT_SILENCES));
     while (items && mw_rows_next(&rows)) {
         items[n++] = (book_silence){.id = mw_rows_int(&rows, 0),
@@ -286,7 +305,7 @@ mw_status book_rule_put(mw_sql *session, mw_view name, mw_view text, mw_error *e
 {
     return put_text(session,
                     "INSERT INTO rules(name, text) VALUES(?, ?)"
-                    " ON CONFLICT DO UPDATE SET text = excluded.text",
+                    " ON CONFLICT(name) DO UPDATE SET text = excluded.text",
                     name, text, err);
 }
 
@@ -305,7 +324,7 @@ mw_status book_receiver_put(mw_sql *session, mw_view name, mw_view text, mw_erro
 {
     return put_text(session,
                     "INSERT INTO receivers(name, text) VALUES(?, ?)"
-                    " ON CONFLICT DO UPDATE SET text = excluded.text",
+                    " ON CONFLICT(name) DO UPDATE SET text = excluded.text",
                     name, text, err);
 }
 

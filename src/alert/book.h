@@ -6,6 +6,7 @@
  *     told       receiver, alert -> the state it was told last
  *     outbox     what is to be delivered; leaves when it was taken
  *     sheets     reports by the clock: the moment each was due last, and whether it was made
+ *     joined     what the API had set is in the book of all, since then
  *
  * Inside transactions (mw_sql); times are ms since 1970. */
 #ifndef ALERT_BOOK_H
@@ -47,6 +48,11 @@ MW_CHECKED mw_status book_hold(mw_sql *session, const book_alert *alert, mw_view
                                int64_t now_ms, mw_error *err);
 /* Whoever has said nothing since then is gone; what only he held is resolved. */
 MW_CHECKED mw_status book_bury(mw_sql *session, int64_t since_ms, int64_t now_ms, mw_error *err);
+
+/* A server (absent: any) says nothing any more; and what nobody holds is resolved. */
+MW_CHECKED mw_status book_leave(mw_sql *session, mw_view server, mw_error *err);
+MW_CHECKED mw_status book_resolve_unheld(mw_sql *session, mw_view ended, int64_t now_ms,
+                                         mw_error *err);
 
 /* Firing ones, and those resolved ones that some receiver was told to fire. Texts live in the
  * arena. */

@@ -19,10 +19,11 @@ mw_status book_told_of(mw_sql *session, mw_view receiver, int64_t seq, book_told
 mw_status book_tell(mw_sql *session, mw_view receiver, int64_t seq, bool firing, int64_t now_ms,
                     mw_error *err)
 {
-    return mw_sql_run(session, err,
-                      "INSERT INTO told(receiver, alert, firing, at) VALUES(?, ?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET firing = excluded.firing, at = excluded.at",
-                      "tiii", receiver, seq, (int64_t)firing, now_ms);
+    return mw_sql_run(
+        session, err,
+        "INSERT INTO told(receiver, alert, firing, at) VALUES(?, ?, ?, ?)"
+        " ON CONFLICT(receiver, alert) DO UPDATE SET firing = excluded.firing, at = excluded.at",
+        "tiii", receiver, seq, (int64_t)firing, now_ms);
 }
 
 mw_status book_group_told(mw_sql *session, mw_view receiver, mw_view group, int64_t *ret_ms,
@@ -41,7 +42,7 @@ mw_status book_group_tell(mw_sql *session, mw_view receiver, mw_view group, int6
 {
     return mw_sql_run(session, err,
                       "INSERT INTO groups(receiver, name, at) VALUES(?, ?, ?)"
-                      " ON CONFLICT DO UPDATE SET at = excluded.at",
+                      " ON CONFLICT(receiver, name) DO UPDATE SET at = excluded.at",
                       "tti", receiver, group, now_ms);
 }
 
@@ -168,13 +169,14 @@ mw_status book_sheet_of(mw_sql *session, mw_view name, mw_arena *arena, book_she
 
 mw_status book_sheet_put(mw_sql *session, mw_view name, const book_sheet *sheet, mw_error *err)
 {
-    return mw_sql_run(session, err,
-                      "INSERT INTO sheets(name, slot, done, next, tries, error)"
-                      " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET slot = excluded.slot,"
-                      " done = excluded.done, next = excluded.next, tries = excluded.tries,"
-                      " error = excluded.error",
-                      "tiiiit", name, sheet->slot_ms, (int64_t)sheet->is_done, sheet->next_ms,
-                      sheet->tries, sheet->error);
+    return mw_sql_run(
+        session, err,
+        "INSERT INTO sheets(name, slot, done, next, tries, error)"
+        " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET"
+        " slot = excluded.slot, done = excluded.done, next = excluded.next, tries = excluded.tries,"
+        " error = excluded.error",
+        "tiiiit", name, sheet->slot_ms, (int64_t)sheet->is_done, sheet->next_ms, sheet->tries,
+        sheet->error);
 }
 
 /* ---- tidying --------------------------------------------------------------------------------- */
@@ -183,7 +185,7 @@ mw_status book_tidy(mw_sql *session, int64_t now_ms, int64_t *ret_given_up, mw_e
 {
     int64_t old_ms = now_ms - MW_LIMIT_ALERT_LETTER_MS;
     MW_TRY(mw_sql_run(session, err,
-                      "DELETE FROM alerts WHERE NOT firing AND seq <="
+                      "DELETE FROM alerts WHERE firing = 0 AND seq <="
                       " (SELECT max(seq) FROM alerts) - ?",
                       "i", (int64_t)MW_LIMIT_ALERT_HISTORY));
     MW_TRY(mw_sql_run(session, err, "DELETE FROM silences WHERE until < ?", "i", old_ms));

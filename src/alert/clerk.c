@@ -245,7 +245,7 @@ mw_status mw_alerts_timetable(mw_alerts *alerts, mw_buf *out, mw_error *err)
     mw_arena arena;
     mw_arena_init(&arena, 4 * MW_KIB, MW_MIB);
     telling t = {alerts, &arena, out};
-    mw_status status = mw_store_read(alerts->store, tell_sheets, &t, err);
+    mw_status status = alerts_read(alerts, tell_sheets, &t, err);
     mw_arena_done(&arena);
     return status;
 }

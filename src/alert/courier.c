@@ -11,7 +11,7 @@
 #include "engine.h"
 
 enum {
-    LEASE_MORE_MS = 5000,
+    LEASE_MORE_MS = 3000,
     FIRST_PAUSE_MS = 1000,
     LAST_PAUSE_MS = 60000,
     LOOK_AGAIN_MS = 5000 /* another server of the folder may have left something */
@@ -20,6 +20,7 @@ enum {
 typedef struct errand {
     alert_courier *courier;
     mw_arena *arena;
+    bool is_own; /* of the own book's outbox */
     book_letter letter;
     bool is_one, was_taken;
     int64_t next_ms;
@@ -81,12 +82,44 @@ static void note(errand *e, const mw_error *err, mw_view why)
     courier->is_failing = !e->was_taken;
 }
 
+/* A receiver that the API has set somewhere may name a file or variable that is not on this
+ * machine: then another server carries its letters. */
+static bool may_carry(alert_courier *courier)
+{
+    mw_error err;
+    if (!courier->own || alert_check_secrets(courier->own, &err) == MW_OK)
+        return true;
+    pthread_mutex_lock(&courier->alerts->lock);
+    snprintf(courier->last_error, sizeof courier->last_error, "%s", err.what);
+    pthread_mutex_unlock(&courier->alerts->lock);
+    return false;
+}
+
+/* What waits for others to take it if this one does not; then what was written alone. */
+static mw_status take_of_either(errand *e, mw_error *err)
+{
+    mw_alerts *alerts = e->courier->alerts;
+    int64_t next_ms = 0;
+    e->is_own = false;
+    if (alerts_are_together(alerts) && may_carry(e->courier)) {
+        mw_status status = alerts_write_to(alerts, false, take, e, err);
+        if (status == MW_OK && e->is_one)
+            return MW_OK;
+        next_ms = status == MW_OK ? e->next_ms : 0; /* that it is away is the engine's to tell */
+    }
+    e->is_own = true;
+    MW_TRY(alerts_write_to(alerts, true, take, e, err));
+    if (next_ms > 0 && (e->next_ms == 0 || next_ms < e->next_ms))
+        e->next_ms = next_ms;
+    return MW_OK;
+}
+
 static mw_status carry(errand *e, mw_error *err)
 {
     mw_error refusal;
     mw_buf why;
     mw_alerts *alerts = e->courier->alerts;
-    MW_TRY(alerts_write(alerts, take, e, err));
+    MW_TRY(take_of_either(e, err));
     if (!e->is_one)
         return MW_OK;
     mw_buf_init(&why, MW_KIB);
@@ -96,7 +129,7 @@ static mw_status carry(errand *e, mw_error *err)
         mw_error_sentence(&refusal, &why);
     e->why = mw_buf_as_view(&why);
     note(e, &refusal, e->why);
-    mw_status status = alerts_write(alerts, settle, e, err);
+    mw_status status = alerts_write_to(alerts, e->is_own, settle, e, err);
     mw_buf_done(&why);
     return status;
 }
@@ -153,6 +186,7 @@ void *alerts_run_courier(void *given)
         if (status != MW_OK || !was_one)
             wait(courier, wait_of(status, next_ms));
     }
+    courier->has_ended = true;
     pthread_mutex_unlock(&alerts->lock);
     return NULL;
 }

@@ -93,7 +93,7 @@ static size_t put_pending(mw_alerts *alerts, const mw_alert_query *query, mw_buf
 static mw_status put_written(mw_alerts *alerts, listing *l, size_t n_before, mw_buf *out,
                              mw_error *err)
 {
-    MW_TRY(mw_store_read(alerts->store, read_list, l, err));
+    MW_TRY(alerts_read(alerts, read_list, l, err));
     MW_TRY(mark_silenced(l, err));
     for (size_t i = 0; i < l->found.count; i++) {
         mw_buf_text(out, n_before++ ? ",\n" : "\n");
@@ -146,7 +146,7 @@ mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_view seen, mw_buf *ou
     mw_arena arena;
     mw_arena_init(&arena, 64 * MW_KIB, ARENA_BYTES);
     listing l = {.arena = &arena, .id = id, .now_ms = mw_clock_wall_ms()};
-    mw_status status = mw_store_read(alerts->store, read_list, &l, err);
+    mw_status status = alerts_read(alerts, read_list, &l, err);
     if (status == MW_OK)
         status = mark_silenced(&l, err);
     if (status == MW_OK && (l.found.count == 0 || !may_see(seen, l.found.items[0].endpoint)))
@@ -298,7 +298,7 @@ mw_status mw_alerts_silences(mw_alerts *alerts, mw_buf *out, mw_error *err)
     mw_arena arena;
     mw_arena_init(&arena, 64 * MW_KIB, ARENA_BYTES);
     listing l = {.arena = &arena, .now_ms = mw_clock_wall_ms()};
-    mw_status status = mw_store_read(alerts->store, read_silences, &l, err);
+    mw_status status = alerts_read(alerts, read_silences, &l, err);
     mw_buf_text(out, "{\"items\":[");
     for (size_t i = 0; i < l.silences.count && status == MW_OK; i++) {
         mw_buf_text(out, i ? ",\n" : "\n");

@@ -247,9 +247,15 @@ static const char *why_ended(const alert_one *one)
                          : "the condition does not hold any more";
 }
 
-static mw_status gather_changes(mw_alerts *alerts, const alert_moment *moment, bool holds,
-                                alert_changes *changes, mw_error *err)
+typedef struct gathering {
+    mw_alerts *alerts;
+    const alert_moment *moment;
+} gathering;
+
+static mw_status gather_changes(void *given, alert_changes *changes, mw_error *err)
 {
+    const mw_alerts *alerts = ((gathering *)given)->alerts;
+    const alert_moment *moment = ((gathering *)given)->moment;
     size_t room = alerts->n_ones;
     book_alert **lists[] = {&changes->fired, &changes->released, &changes->held};
     for (size_t i = 0; i < MW_COUNT(lists); i++)
@@ -258,13 +264,14 @@ static mw_status gather_changes(mw_alerts *alerts, const alert_moment *moment, b
     for (size_t i = 0; i < room; i++) {
         const alert_one *one = alerts->ones[i];
         bool fires = one->track.state == ALERT_FIRING;
+        bool is_written = one->is_written && !changes->begins;
         book_alert *to = NULL;
-        if (fires && (!one->is_written || holds))
-            to = one->is_written ? &changes->held[changes->n_held++]
-                                 : &changes->fired[changes->n_fired++];
+        if (fires && (!is_written || changes->holds))
+            to = is_written ? &changes->held[changes->n_held++]
+                            : &changes->fired[changes->n_fired++];
         if (to && !describe(alerts, one, moment, changes->now_ms, to))
             return mw_fail_memory(err, "the alerts");
-        if (!fires && one->is_written)
+        if (!fires && is_written)
             changes->released[changes->n_released++] = (book_alert){
                 .fingerprint = mw_view_of(one->fingerprint), .ended = mw_view_of(why_ended(one))};
     }
@@ -299,6 +306,7 @@ static void say_changes(const alert_changes *changes)
 typedef struct post_counts {
     mw_alerts *alerts;
     mw_arena *arena;
+    bool has_news; /* another server has left something, perhaps */
 } post_counts;
 
 static mw_status count_posts(mw_sql *session, void *given, mw_error *err)
@@ -308,6 +316,7 @@ static mw_status count_posts(mw_sql *session, void *given, mw_error *err)
         book_post_count count;
         alert_courier *courier = c->alerts->couriers[i];
         MW_TRY(book_count_post(session, courier->receiver->name, c->arena, &count, err));
+        c->has_news = c->has_news || count.waiting > courier->waiting;
         courier->waiting = count.waiting;
         courier->oldest_ms = count.oldest_ms;
     }
@@ -350,23 +359,31 @@ static mw_status write_changes(mw_alerts *alerts, const alert_moment *moment, in
     alert_changes changes = {.alerts = alerts,
                              .arena = moment->arena,
                              .now_ms = wall_ms,
+                             .holds = holds,
                              .buries = holds,
                              .tidies = tidies};
     drop_unwritten(alerts);
     if (!has_changes(alerts) && moment->now_ms - alerts->passed_ms < PASS_MS)
         return MW_OK;
-    MW_TRY(gather_changes(alerts, moment, holds, &changes, err));
-    MW_TRY(alerts_write(alerts, alerts_write_down, &changes, err));
+    MW_TRY(alerts_write_changes(alerts, gather_changes, &(gathering){alerts, moment}, &changes,
+                                moment->now_ms, err));
+    if (!changes.begins)
+        say_changes(&changes);
     settle(alerts);
-    if (changes.n_fired + changes.n_released + changes.n_held + changes.n_posted > 0)
+    bool has_changed = changes.n_fired + changes.n_released + changes.n_held + changes.n_posted > 0;
+    if (has_changed)
         alerts_note_change(alerts);
-    say_changes(&changes);
     alerts->passed_ms = moment->now_ms;
     alerts->held_ms = holds ? moment->now_ms : alerts->held_ms;
     alerts->tidied_ms = tidies ? moment->now_ms : alerts->tidied_ms;
     if (changes.n_posted > 0)
         alerts_wake_couriers(alerts);
-    return mw_store_read(alerts->store, count_posts, &(post_counts){alerts, moment->arena}, err);
+    MW_TRY(alerts_follow(alerts, moment->arena, has_changed, moment->now_ms, err));
+    post_counts counts = {alerts, moment->arena, false};
+    MW_TRY(alerts_read(alerts, count_posts, &counts, err));
+    if (counts.has_news)
+        alerts_wake_couriers(alerts);
+    return MW_OK;
 }
 
 /* ---- a look ---------------------------------------------------------------------------------- */
@@ -387,6 +404,7 @@ static mw_status look(mw_alerts *alerts, mw_error *err)
     uint64_t began_ns = mw_clock_ns();
     int64_t wall_ms = mw_clock_wall_ms();
     look_at_disk(alerts);
+    alerts_part_from_leaving(alerts, false);
     mw_arena_reset(&alerts->arena);
     MW_TRY(alert_samples_read(mw_buf_as_view(&alerts->page), &alerts->arena, &samples, err));
     alert_moment moment = {&samples, (int64_t)(began_ns / NS_PER_MS) + 1, &alerts->arena};
@@ -476,6 +494,7 @@ static mw_status open_all(mw_alerts *alerts, mw_error *err)
     if (!alerts->config)
         MW_TRY(mw_alert_config_read(&nothing, "", &alerts->own_config, &place, err));
     alerts->config = alerts->config ? alerts->config : alerts->own_config;
+    alerts->shared = alerts->options.shared;
     if (alerts->config->url.data)
         url = alerts->config->url;
     while (url.size > 0 && url.data[url.size - 1] == '/')
@@ -559,6 +578,7 @@ void mw_alerts_stop(mw_alerts *alerts)
     alerts->has_thread = false;
     for (size_t i = 0; i < alerts->n_couriers; i++)
         alerts->couriers[i]->has_thread = false;
+    alerts_part_from_leaving(alerts, true);
 }
 
 void mw_alerts_close(mw_alerts *alerts)

@@ -6,12 +6,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "book.h"
+#include "book_twin.h"
 #include "past.h"
 #include "state.h"
 #include "tell.h"
 
-enum { ALERT_FINGERPRINT_BYTES = 17, ALERT_SERVER_BYTES = 33 };
+enum { ALERT_FINGERPRINT_BYTES = 17, ALERT_SERVER_BYTES = 33, ALERT_HOLDER_GONE_MS = 90000 };
+
+/* The book in which this server's alerts stand now. */
+typedef enum alerts_book { ALERTS_IN_NONE, ALERTS_IN_OWN, ALERTS_IN_SHARED } alerts_book;
 
 /* One alert in memory: a rule and labels for which it holds, or held. */
 typedef struct alert_one {
@@ -34,8 +37,10 @@ typedef struct alert_courier {
     alert_receiver *own; /* of the API; NULL: the config's */
     pthread_t thread;
     bool has_thread, is_awake;
-    bool is_leaving; /* its thread ends */
-    bool is_failing; /* said in the log */
+    bool is_leaving;            /* its thread ends */
+    bool has_ended;             /* under the lock: the thread has nothing more to do */
+    struct alert_courier *next; /* of those who leave */
+    bool is_failing;            /* said in the log */
     /* under the lock */
     int64_t waiting, oldest_ms, last_ok_ms;
     uint64_t n_delivered, n_failed;
@@ -49,6 +54,13 @@ struct mw_alerts {
     char *folder, *url;
     char server[ALERT_SERVER_BYTES];
     mw_store *store;
+    mw_store *shared; /* borrowed: the record's, of several servers; NULL: there is no such */
+    atomic_bool is_alone;
+    alerts_book written_in;
+    int64_t alone_ms;                           /* since 1970; 0: with the others */
+    int64_t together_ms, tried_ms, followed_ms; /* by the clock of looks */
+    bool has_joined;
+    char twin_digest[MW_DIGEST_TEXT_BYTES], texts_digest[MW_DIGEST_TEXT_BYTES];
     alert_past *past;     /* NULL: it cannot be kept */
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t wakes; /* the engine, the couriers */
@@ -66,6 +78,7 @@ struct mw_alerts {
     pthread_t clerk;
     bool has_clerk;
     alert_courier **couriers; /* in order; room for all that there may be */
+    alert_courier *leaving;   /* whom another server's word has replaced */
     size_t n_couriers;
     bool is_started;
     atomic_uint_least64_t revision; /* of what people see */
@@ -83,10 +96,10 @@ void alerts_note_change(mw_alerts *alerts);
  */
 /* Makes it where there is plenty of room and none so far. The engine's thread. */
 void alerts_keep_ballast(mw_alerts *alerts);
-/* As mw_store_write; what finds the disk full takes the ballast's place, and the work is done a
- * second time: what it notes outside of the session it must note anew. */
-MW_CHECKED mw_status alerts_write(mw_alerts *alerts, mw_store_work *work, void *user,
-                                  mw_error *err);
+/* As mw_store_write, into the own book; what finds the disk full takes the ballast's place, and the
+ * work is done a second time: what it notes outside of the session it must note anew. */
+MW_CHECKED mw_status alerts_write_own(mw_alerts *alerts, mw_store_work *work, void *user,
+                                      mw_error *err);
 
 /* ---- rules.c ------------------------------------------------------------------------------------
  */
@@ -96,6 +109,8 @@ MW_CHECKED mw_status alerts_gather_rules(mw_alerts *alerts, mw_error *err);
 void alerts_put_rule(mw_alerts *alerts, alert_rule *rule);
 /* Back to what holds without the API: *ret_was_there. */
 MW_CHECKED mw_status alerts_drop_rule(mw_alerts *alerts, mw_view name, mw_error *err);
+/* What the API has set is this, at whichever server: others of its rules go. The lock is held. */
+void alerts_follow_rules(mw_alerts *alerts, const book_texts *texts);
 /* From JSON or YAML; where: "rule:line:column". */
 MW_CHECKED mw_status alerts_read_rule(mw_view text, alert_rule **ret_rule, mw_error *err);
 
@@ -118,8 +133,12 @@ typedef struct alert_changes {
     int64_t now_ms;
     book_alert *fired, *released, *held;
     size_t n_fired, n_released, n_held;
-    bool buries, tidies;
-    size_t n_posted;
+    bool buries, tidies, holds;
+    bool is_shared; /* goes into the book of all */
+    bool begins;    /* nothing of this server stands there: `fired` is all that fires */
+    book_news news; /* with both: what it brings along */
+    size_t n_posted, n_settled;
+    bool is_idle; /* nothing was written */
 } alert_changes;
 /* An mw_store_work over them: written down, and posted to whom it concerns. */
 mw_status alerts_write_down(mw_sql *session, void *changes, mw_error *err);
@@ -131,6 +150,28 @@ void alerts_done_silences(book_silences *silences);
 MW_CHECKED mw_status alerts_post(mw_sql *session, mw_alerts *alerts, const tell_notice *notice,
                                  mw_error *err);
 
+/* ---- sharing.c ----------------------------------------------------------------------------------
+ */
+/* Into and from the book that holds: of all servers, or this one's. What people want changed is
+ * never written alone. */
+MW_CHECKED mw_status alerts_write(mw_alerts *alerts, mw_store_work *work, void *user,
+                                  mw_error *err);
+MW_CHECKED mw_status alerts_read(mw_alerts *alerts, mw_store_work *work, void *user, mw_error *err);
+MW_CHECKED mw_status alerts_write_to(mw_alerts *alerts, bool is_own, mw_store_work *work,
+                                     void *user, mw_error *err);
+/* There is a book of all, and it could be reached last. */
+bool alerts_are_together(const mw_alerts *alerts);
+/* It could not be, and it is time to try again. */
+bool alerts_may_return(mw_alerts *alerts, int64_t now_ms);
+/* Fills in what happened, for the book it goes to. */
+typedef mw_status alert_gather(void *user, alert_changes *changes, mw_error *err);
+/* Into the book of all, or where it is away the own one. now_ms: of the look. The lock is held. */
+MW_CHECKED mw_status alerts_write_changes(mw_alerts *alerts, alert_gather *gather, void *user,
+                                          alert_changes *changes, int64_t now_ms, mw_error *err);
+/* Take over what was said at other servers, and copy into the own book what it needs alone. */
+MW_CHECKED mw_status alerts_follow(mw_alerts *alerts, mw_arena *arena, bool has_changed,
+                                   int64_t now_ms, mw_error *err);
+
 /* ---- metrics.c ----------------------------------------------------------------------------------
  */
 /* The lock is held. */
@@ -140,6 +181,10 @@ void alerts_write_metrics(mw_alerts *alerts);
  */
 /* The file's, and those that the API had set. */
 MW_CHECKED mw_status alerts_hire_couriers(mw_alerts *alerts, mw_error *err);
+/* As alerts_follow_rules. Who is replaced leaves as soon as he has done what he is at. */
+void alerts_follow_receivers(mw_alerts *alerts, const book_texts *texts);
+/* Part from those who have left; all: no thread runs any more. */
+void alerts_part_from_leaving(mw_alerts *alerts, bool all);
 /* Starts its thread. */
 MW_CHECKED mw_status alerts_start_courier(alert_courier *courier, mw_error *err);
 /* Its thread has ended. NULL is fine. */

@@ -106,6 +106,9 @@ static void write_page(const mw_alerts *alerts, mw_buf *out, bool open)
               (double)alerts->n_failed_looks);
     put_plain(out, "mw_alert_look_seconds_total", "counter", "Time spent in judging them.", open,
               (double)alerts->look_ns * 1e-9);
+    put_plain(out, "mw_alert_alone", "gauge",
+              "1: the record cannot be reached, and this server tells its alerts by itself.", open,
+              (double)atomic_load(&alerts->is_alone));
     put_plain(out, "mw_alert_given_up_total", "counter",
               "Notifications that nobody took within three days.", open,
               (double)alerts->n_given_up);

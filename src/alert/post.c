@@ -127,8 +127,10 @@ static mw_status judge(const telling *t, const book_alert *alert, due *ret_due, 
             return MW_OK;
         if (!alert->is_silenced && t->receiver->sends_resolved)
             *ret_due = DUE_NOW;
-        else /* nobody wants to hear it: done with */
+        else { /* nobody wants to hear it: done with */
+            t->changes->n_settled++;
             return book_tell(t->session, t->receiver->name, alert->seq, false, now_ms, err);
+        }
         return MW_OK;
     }
     if (alert->is_silenced)
@@ -246,7 +248,26 @@ static mw_status tell_all(mw_sql *session, alert_changes *changes, const book_si
 
 /* ---- the transaction ------------------------------------------------------------------------- */
 
-enum { HOLDER_GONE_MS = 90000 };
+/* Nothing of this server stands in this book, or what it held before it went: now it says all. */
+static mw_status begin_anew(mw_sql *session, alert_changes *changes, mw_error *err)
+{
+    const mw_view all = {NULL, 0};
+    return book_leave(session, changes->is_shared ? mw_view_of(changes->alerts->server) : all, err);
+}
+
+static mw_status have_begun(mw_sql *session, alert_changes *changes, mw_error *err)
+{
+    MW_TRY(book_resolve_unheld(session, MW_VIEW("the condition does not hold any more"),
+                               changes->now_ms, err));
+    return changes->is_shared ? book_news_write(session, &changes->news, err) : MW_OK;
+}
+
+/* Of the book of all; a file costs little. */
+static bool is_idle(const alert_changes *c)
+{
+    return c->is_shared && !c->begins && !c->buries && !c->tidies &&
+           c->n_fired + c->n_held + c->n_released + c->n_posted + c->n_settled == 0;
+}
 
 mw_status alerts_write_down(mw_sql *session, void *given, mw_error *err)
 {
@@ -256,7 +277,9 @@ mw_status alerts_write_down(mw_sql *session, void *given, mw_error *err)
     mw_view server = mw_view_of(alerts->server);
     int64_t now_ms = changes->now_ms, given_up;
     bool is_new;
-    changes->n_posted = 0;
+    changes->n_posted = changes->n_settled = 0;
+    if (changes->begins)
+        MW_TRY(begin_anew(session, changes, err));
     for (size_t i = 0; i < changes->n_fired; i++)
         MW_TRY(book_fire(session, &changes->fired[i], server, now_ms, &is_new, err));
     for (size_t i = 0; i < changes->n_held; i++)
@@ -264,8 +287,10 @@ mw_status alerts_write_down(mw_sql *session, void *given, mw_error *err)
     for (size_t i = 0; i < changes->n_released; i++)
         MW_TRY(book_release(session, changes->released[i].fingerprint, server,
                             changes->released[i].ended, now_ms, err));
+    if (changes->begins)
+        MW_TRY(have_begun(session, changes, err));
     if (changes->buries)
-        MW_TRY(book_bury(session, now_ms - HOLDER_GONE_MS, now_ms, err));
+        MW_TRY(book_bury(session, now_ms - ALERT_HOLDER_GONE_MS, now_ms, err));
     if (changes->tidies) {
         MW_TRY(book_tidy(session, now_ms, &given_up, err));
         alerts->n_given_up += (uint64_t)given_up;
@@ -275,5 +300,6 @@ mw_status alerts_write_down(mw_sql *session, void *given, mw_error *err)
     if (status == MW_OK)
         status = tell_all(session, changes, &silences, err);
     alerts_done_silences(&silences);
-    return status;
+    changes->is_idle = status == MW_OK && is_idle(changes);
+    return changes->is_idle ? MW_BUSY : status; /* undone, for there is nothing to keep */
 }

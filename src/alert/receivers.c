@@ -120,6 +120,109 @@ static void hire_of_api(mw_alerts *alerts, mw_view text)
         alerts_free_courier(courier);
 }
 
+/* ---- said at other servers ------------------------------------------------------------------- */
+
+static void leave(mw_alerts *alerts, alert_courier *old)
+{
+    if (!old)
+        return;
+    old->next = alerts->leaving;
+    alerts->leaving = old;
+}
+
+void alerts_part_from_leaving(mw_alerts *alerts, bool all)
+{
+    for (alert_courier **at = &alerts->leaving; *at;) {
+        alert_courier *old = *at;
+        if (old->has_thread && !old->has_ended && !all) {
+            at = &old->next;
+            continue;
+        }
+        *at = old->next;
+        if (old->has_thread)
+            pthread_join(old->thread, NULL);
+        alerts_free_courier(old);
+    }
+}
+
+static bool is_as(const alert_receiver *receiver, mw_view text)
+{
+    mw_buf mine;
+    mw_buf_init(&mine, MW_MIB);
+    alert_receiver_write(receiver, &mine);
+    bool same = mw_view_equal(mw_buf_as_view(&mine), text);
+    mw_buf_done(&mine);
+    return same;
+}
+
+static const alert_receiver *of_file(const mw_alerts *alerts, mw_view name)
+{
+    const alert_receiver *receiver = alerts->config->receivers;
+    while (receiver && !mw_view_equal(receiver->name, name))
+        receiver = receiver->next;
+    return receiver;
+}
+
+/* In the place of the one of its name; receiver NULL: nobody. */
+static mw_status take_place(mw_alerts *alerts, mw_view name, const alert_receiver *receiver,
+                            alert_receiver *own, mw_error *err)
+{
+    alert_courier *courier = NULL;
+    if (receiver)
+        MW_TRY(new_courier(alerts, receiver, own, &courier, err));
+    mw_status status = MW_OK;
+    if (courier && alerts->is_started && !alerts->is_ending)
+        status = alerts_start_courier(courier, err);
+    if (status != MW_OK) {
+        free(courier); /* the receiver is the caller's again */
+        return status;
+    }
+    leave(alerts, replace(alerts, name, courier));
+    return MW_OK;
+}
+
+static mw_status put_of_others(mw_alerts *alerts, mw_view text, mw_error *err)
+{
+    alert_receiver *receiver;
+    size_t i = 0;
+    while (i < alerts->n_couriers &&
+           !(alerts->couriers[i]->own && is_as(alerts->couriers[i]->own, text)))
+        i++;
+    if (i < alerts->n_couriers)
+        return MW_OK;
+    MW_TRY(read_text(text, &receiver, err));
+    i = place_of(alerts, receiver->name);
+    mw_status status =
+        i == alerts->n_couriers && i == MW_LIMIT_ALERT_RECEIVERS
+            ? mw_fail(err, MW_E_ALERT_LIMIT, "there are %d receivers", MW_LIMIT_ALERT_RECEIVERS)
+            : take_place(alerts, receiver->name, receiver, receiver, err);
+    if (status != MW_OK)
+        alert_receiver_free(receiver);
+    return status;
+}
+
+static bool stands_in(const book_texts *texts, const alert_receiver *receiver)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        if (is_as(receiver, texts->items[i]))
+            return true;
+    return false;
+}
+
+void alerts_follow_receivers(mw_alerts *alerts, const book_texts *texts)
+{
+    mw_error err;
+    for (size_t i = alerts->n_couriers; i-- > 0;) {
+        const alert_receiver *own = alerts->couriers[i]->own;
+        if (own && !stands_in(texts, own) &&
+            take_place(alerts, own->name, of_file(alerts, own->name), NULL, &err) != MW_OK)
+            mw_log_error(MW_LOG_WARN, "a receiver of the API is removed", &err);
+    }
+    for (size_t i = 0; i < texts->count; i++)
+        if (put_of_others(alerts, texts->items[i], &err) != MW_OK)
+            mw_log_error(MW_LOG_WARN, "a receiver of the API is left out", &err);
+}
+
 mw_status alerts_hire_couriers(mw_alerts *alerts, mw_error *err)
 {
     kept k;
@@ -133,7 +236,7 @@ mw_status alerts_hire_couriers(mw_alerts *alerts, mw_error *err)
         alerts->n_couriers++;
     }
     mw_arena_init(&k.arena, 4 * MW_KIB, 16 * MW_MIB);
-    mw_status status = mw_store_read(alerts->store, load, &k, err);
+    mw_status status = alerts_read(alerts, load, &k, err);
     for (size_t i = 0; i < k.texts.count && status == MW_OK; i++)
         hire_of_api(alerts, k.texts.items[i]);
     mw_arena_done(&k.arena);
@@ -223,14 +326,6 @@ mw_status mw_alerts_put_receiver(mw_alerts *alerts, mw_view text, bool may_reach
         alert_receiver_free(receiver);
     alerts_note_change(alerts);
     return status;
-}
-
-static const alert_receiver *of_file(const mw_alerts *alerts, mw_view name)
-{
-    const alert_receiver *receiver = alerts->config->receivers;
-    while (receiver && !mw_view_equal(receiver->name, name))
-        receiver = receiver->next;
-    return receiver;
 }
 
 mw_status mw_alerts_remove_receiver(mw_alerts *alerts, mw_view name, mw_buf *out, mw_error *err)

@@ -101,6 +101,72 @@ mw_status alerts_drop_rule(mw_alerts *alerts, mw_view name, mw_error *err)
     return put_of_file(alerts, name, err);
 }
 
+/* ---- said at other servers ------------------------------------------------------------------- */
+
+static bool is_as(const alert_rule *rule, mw_view text)
+{
+    mw_buf mine;
+    mw_buf_init(&mine, MW_MIB);
+    alert_rule_write(rule, &mine);
+    bool same = mw_view_equal(mw_buf_as_view(&mine), text);
+    mw_buf_done(&mine);
+    return same;
+}
+
+static bool stands_in(const book_texts *texts, const alert_rule *rule)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        if (is_as(rule, texts->items[i]))
+            return true;
+    return false;
+}
+
+static const alert_rule *first_that_is_gone(const mw_alerts *alerts, const book_texts *texts)
+{
+    const alert_rule *rule = alerts->rules;
+    while (rule && (rule->origin != ALERT_FROM_API || stands_in(texts, rule)))
+        rule = rule->next;
+    return rule;
+}
+
+static bool holds_already(const mw_alerts *alerts, mw_view text)
+{
+    const alert_rule *rule = alerts->rules;
+    while (rule && (rule->origin != ALERT_FROM_API || !is_as(rule, text)))
+        rule = rule->next;
+    return rule != NULL;
+}
+
+/* What cannot be read, after a change of version, is told and left out. */
+static void put_of_api(mw_alerts *alerts, const book_texts *texts)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        alert_rule *rule;
+        mw_error err;
+        if (holds_already(alerts, texts->items[i]))
+            continue;
+        if (alerts_read_rule(texts->items[i], &rule, &err) != MW_OK) {
+            mw_log_error(MW_LOG_WARN, "a rule of the API is left out", &err);
+            continue;
+        }
+        rule->origin = ALERT_FROM_API;
+        alerts_put_rule(alerts, rule);
+    }
+}
+
+void alerts_follow_rules(mw_alerts *alerts, const book_texts *texts)
+{
+    const alert_rule *gone;
+    char name[MW_LIMIT_NAME_BYTES + 1];
+    mw_error err;
+    while ((gone = first_that_is_gone(alerts, texts))) {
+        snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(gone->name));
+        if (alerts_drop_rule(alerts, mw_view_of(name), &err) != MW_OK)
+            mw_log_error(MW_LOG_WARN, "a rule of the API is removed", &err);
+    }
+    put_of_api(alerts, texts);
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 typedef struct kept_rules {
@@ -114,21 +180,6 @@ static mw_status load(mw_sql *session, void *given, mw_error *err)
     return book_rules(session, &kept->arena, &kept->texts, err);
 }
 
-/* What cannot be read any more, after a change of version, is told and left out. */
-static void put_of_api(mw_alerts *alerts, const book_texts *texts)
-{
-    for (size_t i = 0; i < texts->count; i++) {
-        alert_rule *rule;
-        mw_error err;
-        if (alerts_read_rule(texts->items[i], &rule, &err) != MW_OK) {
-            mw_log_error(MW_LOG_WARN, "a rule of the API is left out", &err);
-            continue;
-        }
-        rule->origin = ALERT_FROM_API;
-        alerts_put_rule(alerts, rule);
-    }
-}
-
 mw_status alerts_gather_rules(mw_alerts *alerts, mw_error *err)
 {
     const mw_view all = {NULL, 0};
@@ -136,7 +187,7 @@ mw_status alerts_gather_rules(mw_alerts *alerts, mw_error *err)
     MW_TRY(put_built_in(alerts, all, err));
     MW_TRY(put_of_file(alerts, all, err));
     mw_arena_init(&kept.arena, 4 * MW_KIB, 16 * MW_MIB);
-    mw_status status = mw_store_read(alerts->store, load, &kept, err);
+    mw_status status = alerts_read(alerts, load, &kept, err);
     if (status == MW_OK)
         put_of_api(alerts, &kept.texts);
     mw_arena_done(&kept.arena);

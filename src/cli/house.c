@@ -291,8 +291,10 @@ static mw_status open_alerts(const cli_call *call, cli_house *house, mw_error *e
         return MW_OK;
     const cli_setting *settings = call->settings;
     MW_TRY(cli_folder_make(settings[CLI_DATA].text, err));
+    bool is_shared = house->registry && mw_registry_is_shared(house->registry);
     mw_alert_options options = {.config = call->alerts,
                                 .folder = settings[CLI_DATA].text,
+                                .shared = is_shared ? mw_registry_store(house->registry) : NULL,
                                 .url = house->url,
                                 .scrape = mw_api_write_metrics,
                                 .user = house->api};

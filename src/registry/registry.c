@@ -178,6 +178,11 @@ bool mw_registry_is_shared(const mw_registry *registry)
     return mw_store_is_shared(registry->store);
 }
 
+mw_store *mw_registry_store(mw_registry *registry)
+{
+    return registry->store;
+}
+
 mw_blobs *mw_registry_blobs(mw_registry *registry)
 {
     return registry->blobs;

@@ -76,6 +76,8 @@ void mw_registry_count(mw_registry *registry, mw_store_counts *ret_counts);
 bool mw_registry_leads(mw_registry *registry, mw_view name);
 bool mw_registry_is_shared(const mw_registry *registry); /* it is in PostgreSQL */
 mw_blobs *mw_registry_blobs(mw_registry *registry);
+/* Where it is kept, borrowed: for the room of alerts, whose book its schema has. */
+mw_store *mw_registry_store(mw_registry *registry);
 
 /* ---- what is kept ---------------------------------------------------------------------------- */
 

@@ -296,7 +296,43 @@ static const char step_15[] =
     "CREATE TABLE span_attributes(span INTEGER NOT NULL REFERENCES spans ON DELETE CASCADE,"
     " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(span, key)) STRICT, WITHOUT ROWID;";
 
-const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,
-                                    step_6,  step_7,  step_8,  step_9,  step_10,
-                                    step_11, step_12, step_13, step_14, step_15};
+/* The book of alerts of servers that share a record: the tables of alert/book.c, which reads and
+ * writes them. In a file they stay empty: there each server's are in its data folder. */
+static const char step_16[] =
+    "CREATE TABLE alerts(seq INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint TEXT NOT NULL,"
+    " rule TEXT NOT NULL, severity TEXT NOT NULL, endpoint TEXT NOT NULL, firing INTEGER NOT NULL,"
+    " since INTEGER NOT NULL, fired INTEGER NOT NULL, resolved INTEGER NOT NULL DEFAULT 0,"
+    " value REAL NOT NULL, labels TEXT NOT NULL, details TEXT NOT NULL,"
+    " ended TEXT NOT NULL DEFAULT '', ack_who TEXT, ack_why TEXT,"
+    " ack_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX alerts_firing ON alerts(fingerprint) WHERE firing <> 0;"
+    "CREATE INDEX alerts_of ON alerts(fingerprint, seq);"
+    "CREATE TABLE holders(fingerprint TEXT NOT NULL, server TEXT NOT NULL, seen INTEGER NOT NULL,"
+    " PRIMARY KEY(fingerprint, server)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE silences(id INTEGER PRIMARY KEY AUTOINCREMENT, match TEXT NOT NULL,"
+    " begins INTEGER NOT NULL, until INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)"
+    " STRICT;"
+    "CREATE TABLE rules(name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE receivers(name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT,"
+    " WITHOUT ROWID;"
+    "CREATE TABLE told(receiver TEXT NOT NULL, alert INTEGER NOT NULL REFERENCES alerts"
+    " ON DELETE CASCADE, firing INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY(receiver, alert)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX told_of ON told(alert);"
+    "CREATE TABLE groups(receiver TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY(receiver, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL,"
+    " name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, body TEXT NOT NULL,"
+    " created INTEGER NOT NULL, next INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0,"
+    " error TEXT NOT NULL DEFAULT '', file_name TEXT NOT NULL DEFAULT '',"
+    " file TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE INDEX outbox_due ON outbox(receiver, next);"
+    "CREATE INDEX outbox_of ON outbox(receiver, name, id);"
+    "CREATE TABLE sheets(name TEXT NOT NULL PRIMARY KEY, slot INTEGER NOT NULL,"
+    " done INTEGER NOT NULL, next INTEGER NOT NULL, tries INTEGER NOT NULL,"
+    " error TEXT NOT NULL) STRICT, WITHOUT ROWID;";
+
+const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
+                                    step_7,  step_8,  step_9,  step_10, step_11, step_12,
+                                    step_13, step_14, step_15, step_16};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -31,11 +31,13 @@ class Receiver:
 
     def __init__(self, port=0, answers=(200,)):
         self.calls, self.answers = queue.Queue(), list(answers)
+        self.arrivals = queue.Queue()  # paths, before they are answered
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.arrivals.put(self.path)
                 status = (
                     receiver.answers.pop(0) if len(receiver.answers) > 1 else receiver.answers[0]
                 )

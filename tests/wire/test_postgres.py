@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from conftest import BINARY, ROOT, Server
 from engine import MISSING, PROGRAMS, Postgres
+from test_alerts import Receiver
 
 pytestmark = pytest.mark.skipif(not PROGRAMS, reason=MISSING)
 
@@ -386,6 +387,58 @@ def test_two_servers_watch_together(postgres, tmp_path):
     counted = [s.samples()['mw_watched_rows_total{endpoint="credit",version="1"}'] for s in servers]
     assert sum(counted) == rows + 100 + 2 * 2000
     assert [s.stop() for s in servers] == [0, 0]
+
+
+def test_two_servers_tell_an_alert_once(postgres, tmp_path):
+    """Both measure it, one tells it; what is said at one holds at both; and when the one that has
+    it on its way is killed, the other tells it."""
+    hook = Receiver()
+    servers = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        rule = {"name": "Up", "when": "mw_record_up == 1"}
+        told = {"name": "hook", "kind": "webhook", "url": f"{hook.url}/{name}", "timeout": "300ms"}
+        (folder / "mw.json").write_text(json.dumps({"alerts": {
+            "defaults": False, "receivers": [told], "rules": [rule], "group_interval": "1s"}}))
+        arguments = () if servers else ("--store", postgres.make("alerts"))
+        servers.append(Server(folder, "--record", tmp_path / "r", "--config", folder / "mw.json",
+                              *arguments))
+
+    def count(table):
+        return int(postgres.sql("alerts", f"SELECT count(*) FROM millwright.{table}"))
+
+    def told(status):
+        notice = json.loads(hook.take(30)[3])
+        assert notice["status"] == status and len(notice["alerts"]) == 1
+        wait_for(lambda: count("outbox") == 0, 30)
+        assert hook.calls.empty()
+    wait_for(lambda: count("holders") == 2, 30)
+    told("firing")
+    # a rule of one server: both say that it does not hold any more, and that is told once, too
+    never = {"name": "Up", "when": "mw_record_up == 7"}
+    assert servers[0].post("/mw/v1/rules", json=never).status_code == 200
+    wait_for(lambda: count("holders") == 0, 30)
+    told("resolved")
+    silence = servers[0].post("/mw/v1/silences", json={"match": 'alertname="x"', "seconds": 60})
+    assert silence.json() in servers[1].get("/mw/v1/silences").json()["items"]
+    assert count("alerts") == 1
+    while not hook.arrivals.empty():
+        hook.arrivals.get()
+    hook.answers[:] = [2000, 200]  # longer than whoever tells it waits, if it lives
+    assert servers[1].session.delete(f"{servers[1].url}/mw/v1/rules/Up").status_code == 200
+    teller = ("/one", "/two").index(hook.arrivals.get(timeout=30))
+    servers[teller].process.kill()
+    servers[teller].process.wait()
+    servers[teller].process.stdout.close()
+    other = servers[1 - teller]
+    while (call := hook.take(30))[1] != ("/one", "/two")[1 - teller]:
+        pass  # what the one that was killed had sent
+    assert json.loads(call[3])["status"] == "firing"
+    wait_for(lambda: count("outbox") == 0, 30)
+    assert "\nmw_alert_alone 0\n" in other.get("/metrics").text
+    assert other.stop() == 0
+    hook.close()
 
 
 def test_killed_under_load(postgres, tmp_path):
