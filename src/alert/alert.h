@@ -192,6 +192,38 @@ MW_CHECKED mw_status mw_alerts_timetable(mw_alerts *alerts, mw_buf *out, mw_erro
  * that cannot be made is tried again later, and told of in the log and by mw_alerts_timetable. */
 MW_CHECKED mw_status mw_alerts_issue(mw_alerts *alerts, size_t *ret_count, mw_error *err);
 
+/* ---- letters -----------------------------------------------------------------------------------
+ *
+ * What alerts to web servers are sent by, for who has an outbox of his own (webhooks of models). */
+
+typedef struct mw_letter {
+    const char *url;     /* http:// or https://; its path may be a secret, and is told to nobody */
+    const char *path;    /* in place of the url's; NULL: that */
+    const char *headers; /* "Name: value" lines; NULL = none */
+    const char *ca_file; /* as mw_dial_options; NULL = the system's */
+    const char *type;    /* of the body */
+    mw_view body;
+    unsigned timeout_ms; /* of the whole call */
+    bool only_public;    /* as mw_dial_options */
+} mw_letter;
+
+typedef struct mw_letter_reply {
+    int status;            /* of HTTP */
+    int64_t retry_after_s; /* as asked for; 0: not */
+    mw_buf *body;          /* the caller's; what goes beyond its cap is cut */
+} mw_letter_reply;
+
+/* Send it, once; redirects are not followed. OK whatever the answer's status is.
+ * Fails: MW_IO, MW_BUSY (time-out), MW_BAD_ARGUMENT (MW7205, MW7206, MW7207), MW_BAD_DATA. */
+MW_CHECKED mw_status mw_letter_post(const mw_letter *letter, mw_letter_reply *reply, mw_error *err);
+/* Whether it could be sent there: address, headers, host. Sends nothing; may wait for a resolver.
+ * Fails: as above; MW_NOT_FOUND. */
+MW_CHECKED mw_status mw_letter_check(const mw_letter *letter, mw_error *err);
+/* "v1,BASE64" of HMAC-SHA256 over "key.seconds.body": https://www.standardwebhooks.com */
+void mw_letter_sign(mw_view secret, mw_view key, int64_t seconds, mw_view body, mw_buf *out);
+/* How long to wait behind so many tries: first_ms, doubled with each, last_ms at most. */
+int64_t mw_letter_pause_ms(int64_t tries, int64_t first_ms, int64_t last_ms);
+
 /* Grows whenever something that the calls above tell has changed. Any thread; does not wait. */
 uint64_t mw_alerts_revision(const mw_alerts *alerts);
 

@@ -82,7 +82,8 @@ static mw_status finish(mw_sql *session, void *given, mw_error *err)
 static mw_status note_failure(mw_sql *session, void *given, mw_error *err)
 {
     issue *i = given;
-    i->row.next_ms = i->now_ms + alerts_pause_ms(i->row.tries - 1, FIRST_PAUSE_MS, LAST_PAUSE_MS);
+    i->row.next_ms =
+        i->now_ms + mw_letter_pause_ms(i->row.tries - 1, FIRST_PAUSE_MS, LAST_PAUSE_MS);
     return book_sheet_put(session, mw_view_of(i->name), &i->row, err);
 }
 

@@ -44,7 +44,7 @@ static mw_status settle(mw_sql *session, void *given, mw_error *err)
     return book_failed(session, e->letter.id, e->next_ms, e->why, err);
 }
 
-int64_t alerts_pause_ms(int64_t tries, int64_t first_ms, int64_t last_ms)
+int64_t mw_letter_pause_ms(int64_t tries, int64_t first_ms, int64_t last_ms)
 {
     int64_t ms = first_ms;
     for (; tries > 0 && ms < last_ms; tries--)
@@ -55,7 +55,7 @@ int64_t alerts_pause_ms(int64_t tries, int64_t first_ms, int64_t last_ms)
 /* Up to a fifth less, so that servers do not come all at once. */
 static int64_t pause_ms(int64_t tries)
 {
-    int64_t ms = alerts_pause_ms(tries, FIRST_PAUSE_MS, LAST_PAUSE_MS);
+    int64_t ms = mw_letter_pause_ms(tries, FIRST_PAUSE_MS, LAST_PAUSE_MS);
     return ms - (int64_t)(mw_clock_ns() / 1000 % (uint64_t)(ms / 5));
 }
 

@@ -197,9 +197,6 @@ void *alerts_run_courier(void *courier);
 MW_CHECKED mw_status alerts_carry(alert_courier *courier, bool *ret_was_one, bool *ret_was_taken,
                                   int64_t *ret_next_ms, mw_error *err);
 
-/* How long to wait behind so many tries: first_ms, doubled with each, last_ms at most. */
-int64_t alerts_pause_ms(int64_t tries, int64_t first_ms, int64_t last_ms);
-
 /* ---- clerk.c, send_report.c ---------------------------------------------------------------------
  */
 /* The thread of reports by the clock. */
@@ -228,7 +225,7 @@ MW_CHECKED mw_status alert_secret(mw_view file, mw_view variable, mw_buf *out, m
 void alert_wipe(mw_buf *secret);
 /* All secrets of a receiver are there. */
 MW_CHECKED mw_status alert_check_secrets(const alert_receiver *receiver, mw_error *err);
-/* "v1,BASE64" of HMAC-SHA256 over "key.seconds.body": https://www.standardwebhooks.com */
+/* mw_letter_sign; a secret that begins with "whsec_" is base64 behind it. */
 void alert_sign(mw_view secret, mw_view key, int64_t seconds, mw_view body, mw_buf *out);
 /* Hexadecimal HMAC-SHA256 over the body alone. */
 void alert_sign_body(mw_view secret, mw_view body, mw_buf *out);

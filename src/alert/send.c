@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-enum { SECRET_BYTES = 8192, URL_BYTES = 4096, HEADERS_BYTES = 16384 };
+enum { SECRET_BYTES = 8192, URL_BYTES = 4096, HEADERS_BYTES = 16384, ANSWER_BYTES = 4096 };
 
 /* ---- secrets --------------------------------------------------------------------------------- */
 
@@ -82,22 +82,28 @@ static void hmac(mw_view key, const mw_view *parts, size_t n,
     crypto_auth_hmacsha256_final(&state, ret_mac);
 }
 
+void mw_letter_sign(mw_view secret, mw_view key, int64_t seconds, mw_view body, mw_buf *out)
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    char text[64], moment[32];
+    int size = snprintf(moment, sizeof moment, ".%lld.", (long long)seconds);
+    mw_view parts[] = {key, {moment, (size_t)size}, body};
+    hmac(secret, parts, MW_COUNT(parts), mac);
+    sodium_bin2base64(text, sizeof text, mac, sizeof mac, sodium_base64_VARIANT_ORIGINAL);
+    mw_buf_format(out, "v1,%s", text);
+}
+
 void alert_sign(mw_view secret, mw_view key, int64_t seconds, mw_view body, mw_buf *out)
 {
     static const char prefix[] = "whsec_";
-    unsigned char mac[crypto_auth_hmacsha256_BYTES], raw[SECRET_BYTES];
-    char text[64], moment[32];
+    unsigned char raw[SECRET_BYTES];
     size_t raw_size;
-    int size = snprintf(moment, sizeof moment, ".%lld.", (long long)seconds);
-    mw_view parts[] = {key, {moment, (size_t)size}, body};
     if (mw_view_starts(secret, prefix) &&
         sodium_base642bin(raw, sizeof raw, secret.data + sizeof prefix - 1,
                           secret.size - (sizeof prefix - 1), NULL, &raw_size, NULL,
                           sodium_base64_VARIANT_ORIGINAL) == 0)
         secret = (mw_view){(const char *)raw, raw_size};
-    hmac(secret, parts, MW_COUNT(parts), mac);
-    sodium_bin2base64(text, sizeof text, mac, sizeof mac, sodium_base64_VARIANT_ORIGINAL);
-    mw_buf_format(out, "v1,%s", text);
+    mw_letter_sign(secret, key, seconds, body, out);
     sodium_memzero(raw, sizeof raw);
 }
 
@@ -148,20 +154,12 @@ static mw_status put_headers(const alert_receiver *r, const book_letter *letter,
     return headers->failed ? mw_fail_memory(err, "a notification's headers") : MW_OK;
 }
 
-/* "https://host:1/a/b" -> "https://host:1" and "/a/b". */
-static void split_url(mw_buf *url, char path[URL_BYTES])
+static const char *path_of(const alert_receiver *r, const char *url)
 {
-    char *host = strstr(url->data, "://");
-    char *slash = host ? strchr(host + 3, '/') : NULL;
-    snprintf(path, URL_BYTES, "%s", slash ? slash : "/");
-    if (slash)
-        *slash = '\0';
-}
-
-static const char *path_of(const alert_receiver *r, const char *path)
-{
-    bool is_bare = path[strspn(path, "/")] == '\0';
-    return r->kind == ALERT_ALERTMANAGER && is_bare ? "/api/v2/alerts" : path;
+    const char *host = strstr(url, "://");
+    const char *path = host ? strchr(host + 3, '/') : NULL;
+    bool is_bare = !path || path[strspn(path, "/")] == '\0';
+    return r->kind == ALERT_ALERTMANAGER && is_bare ? "/api/v2/alerts" : NULL;
 }
 
 static mw_status judge(int status, mw_view body, mw_error *err)
@@ -175,42 +173,37 @@ static mw_status judge(int status, mw_view body, mw_error *err)
     return mw_mend(err, "check the receiver's address, its token and its own log");
 }
 
-static mw_status post(const alert_receiver *r, const book_letter *letter, const mw_dial *dial,
-                      const char *path, mw_error *err)
+static mw_status post(const alert_receiver *r, const book_letter *letter, const char *url,
+                      const char *headers, mw_error *err)
 {
-    mw_client *client;
-    mw_view answer;
-    int status;
-    const char *type = r->kind == ALERT_CLOUDEVENTS ? "application/cloudevents+json; charset=utf-8"
-                                                    : "application/json";
-    MW_TRY(mw_client_open_to(dial, (unsigned)r->timeout_ms, &client, err));
-    mw_status called =
-        mw_client_call(client, "POST", path, type, letter->body, &status, &answer, err);
-    if (called == MW_OK)
-        called = judge(status, answer, err);
-    mw_client_close(client);
-    return called;
+    mw_buf answer;
+    mw_letter_reply reply = {.body = &answer};
+    mw_letter sent = {.url = url,
+                      .path = path_of(r, url),
+                      .headers = headers,
+                      .ca_file = r->ca_file.data,
+                      .type = r->kind == ALERT_CLOUDEVENTS
+                                  ? "application/cloudevents+json; charset=utf-8"
+                                  : "application/json",
+                      .body = letter->body,
+                      .timeout_ms = (unsigned)r->timeout_ms};
+    mw_buf_init(&answer, ANSWER_BYTES);
+    mw_status status = mw_letter_post(&sent, &reply, err);
+    if (status == MW_OK)
+        status = judge(reply.status, mw_buf_as_view(&answer), err);
+    mw_buf_done(&answer);
+    return status;
 }
 
 static mw_status send_http(const alert_receiver *r, const book_letter *letter, mw_buf *url,
                            mw_error *err)
 {
     mw_buf headers;
-    mw_dial *dial = NULL;
-    char path[URL_BYTES];
-    split_url(url, path);
     mw_buf_init(&headers, HEADERS_BYTES);
     mw_status status = put_headers(r, letter, &headers, err);
     if (status == MW_OK)
-        status = mw_dial_new(&(mw_dial_options){.url = url->data,
-                                                .headers = headers.data,
-                                                .ca_file = r->ca_file.data},
-                             &dial, err);
-    if (status == MW_OK)
-        status = post(r, letter, dial, path_of(r, path), err);
-    mw_dial_free(dial);
+        status = post(r, letter, url->data, headers.data, err);
     alert_wipe(&headers);
-    sodium_memzero(path, sizeof path); /* Slack's is a secret */
     return status;
 }
 

@@ -34,5 +34,7 @@ void net_name_socket(int fd, char *ret_name, size_t name_size);
 bool net_find_listener(const struct sockaddr *address, char *ret_owner, size_t owner_size);
 /* Of an address that the system gave. */
 mw_peer net_peer_of(const struct sockaddr *address, socklen_t size);
+/* Whether it is the world's: not loopback, private, link-local, reserved (public.c). */
+bool net_is_public(const mw_peer *peer);
 
 #endif

@@ -23,7 +23,7 @@ struct mw_dial {
     char *address, *url, *authority, *headers;
     char host[256]; /* that the certificate must name */
     SSL_CTX *tls;   /* NULL = plain */
-    bool is_unix;
+    bool is_unix, only_public;
     struct sockaddr_un unix_address;
     struct addrinfo unix_where;
 };
@@ -148,6 +148,7 @@ mw_status mw_dial_new(const mw_dial_options *options, mw_dial **ret_dial, mw_err
     mw_dial *dial = calloc(1, sizeof *dial);
     if (!dial)
         return mw_fail_memory(err, "an address");
+    dial->only_public = options->only_public;
     mw_status status = read_url(options, dial, err);
     if (status == MW_OK)
         status = read_headers(options->headers, dial, err);
@@ -203,6 +204,36 @@ mw_status dial_resolve(const mw_dial *dial, struct addrinfo **ret_list,
     return MW_OK;
 }
 
+/* Judged is what is connected to, not what the name meant a moment before: a resolver that answers
+ * otherwise the second time changes nothing. */
+static mw_status check_public(const mw_dial *dial, const struct addrinfo *where, mw_error *err)
+{
+    char text[MW_PEER_TEXT_BYTES];
+    if (!dial->only_public)
+        return MW_OK;
+    mw_peer peer = net_peer_of(where->ai_addr, where->ai_addrlen);
+    if (net_is_public(&peer))
+        return MW_OK;
+    mw_fail(err, MW_E_DIAL_PRIVATE, "%s is not a public address", mw_peer_text(&peer, false, text));
+    mw_at(err, "%s", dial->url);
+    return mw_mend(err, "name a server of the internet: this one must not be asked from here");
+}
+
+mw_status mw_dial_check(const mw_dial *dial, mw_error *err)
+{
+    struct addrinfo *list;
+    const struct addrinfo *where;
+    if (!dial->only_public)
+        return MW_OK;
+    MW_TRY(dial_resolve(dial, &list, &where, err));
+    mw_status status = MW_OK;
+    for (; where && status == MW_OK; where = where->ai_next)
+        status = check_public(dial, where, err);
+    if (list)
+        freeaddrinfo(list);
+    return status;
+}
+
 /* ---- streams --------------------------------------------------------------------------------- */
 
 /* A socket that connects, or has; -1 with errno. */
@@ -247,6 +278,7 @@ static bool begin_tls(const mw_dial *dial, mw_stream *stream)
 mw_status dial_begin(const mw_dial *dial, const struct addrinfo *where, mw_stream *ret_stream,
                      mw_error *err)
 {
+    MW_TRY(check_public(dial, where, err));
     mw_stream stream = {.fd = begin_connection(where), .awaits = POLLOUT};
     if (stream.fd < 0)
         return dial_fail(dial, NULL, errno, err);

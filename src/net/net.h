@@ -322,9 +322,13 @@ typedef struct mw_dial_options {
     const char *headers; /* "Name: value" lines that each request says too; NULL = none */
     const char *ca_file; /* who may have signed the server's certificate; NULL = the system's */
     bool is_insecure;    /* any certificate is taken */
+    bool only_public;    /* an address of others' choice: none that is private is connected to */
 } mw_dial_options;
 /* Fails: MW_BAD_ARGUMENT (address, header), MW_BAD_DATA (ca_file), MW_NO_MEMORY. */
 MW_CHECKED mw_status mw_dial_new(const mw_dial_options *options, mw_dial **ret_dial, mw_error *err);
+/* With only_public: whether the host is known, and all its addresses are the world's. Asks the
+ * system's resolver: may wait. Fails: MW_NOT_FOUND, MW_BAD_ARGUMENT (MW7207). */
+MW_CHECKED mw_status mw_dial_check(const mw_dial *dial, mw_error *err);
 void mw_dial_free(mw_dial *dial); /* NULL is fine; no stream or client may be left */
 const char *mw_dial_url(const mw_dial *dial);
 const char *mw_dial_authority(const mw_dial *dial); /* for Host: */

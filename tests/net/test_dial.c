@@ -69,11 +69,32 @@ static void test_headers(void **state)
     }
 }
 
+/* What others name is judged when it is connected to, not only before. */
+static void test_only_public(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"http://127.0.0.1:1", "http://localhost:1", "unix:/tmp/x"};
+    for (size_t i = 0; i < MW_COUNT(urls); i++) {
+        mw_dial *dial = NULL;
+        mw_stream stream;
+        mw_error err = {0};
+        mw_dial_options options = {.url = urls[i], .only_public = true};
+        assert_int_equal(mw_dial_new(&options, &dial, &err), MW_OK);
+        assert_int_equal(mw_dial_check(dial, &err), MW_BAD_ARGUMENT);
+        assert_int_equal(err.code, MW_E_DIAL_PRIVATE);
+        err.code = 0;
+        assert_int_equal(mw_stream_open(dial, &stream, &err), MW_BAD_ARGUMENT);
+        assert_int_equal(err.code, MW_E_DIAL_PRIVATE);
+        mw_dial_free(dial);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_only_public),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

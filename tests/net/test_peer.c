@@ -57,6 +57,68 @@ static void test_peer_of(void **state)
     }
 }
 
+static const struct public_case {
+    const char *address;
+    bool is_public;
+} public_cases[] = {
+    {"8.8.8.8", true},
+    {"100.63.255.255", true},
+    {"100.64.0.1", false}, /* a carrier's: the block ends within a byte */
+    {"100.127.255.255", false},
+    {"100.128.0.0", true},
+    {"172.15.255.255", true},
+    {"172.16.0.1", false},
+    {"172.31.255.255", false},
+    {"172.32.0.0", true},
+    {"0.0.0.0", false},
+    {"10.1.2.3", false},
+    {"127.0.0.1", false},
+    {"169.254.169.254", false},
+    {"192.168.1.1", false},
+    {"198.19.0.1", false},
+    {"198.20.0.1", true},
+    {"203.0.113.7", false},
+    {"223.255.255.255", true},
+    {"224.0.0.1", false},
+    {"255.255.255.255", false},
+    {"2606:4700::1111", true},
+    {"2001:4860:4860::8888", true},
+    {"2001:200::1", true},
+    {"2001:1ff::1", false},
+    {"2001:db8::1", false},
+    {"3fff:fff::1", false},
+    {"3fff:1000::1", true},
+    {"::", false},
+    {"::1", false},
+    {"fe80::1", false},
+    {"fd00::1", false},
+    {"ff02::1", false},
+    {"4000::1", false},
+    {"::ffff:10.0.0.1", false}, /* what is carried counts */
+    {"::ffff:8.8.8.8", true},
+    {"64:ff9b::a9fe:a9fe", false},
+    {"64:ff9b::808:808", true},
+    {"64:ff9b:1::808:808", false},
+    {"2002:a00:1::1", false},
+    {"2002:808:808::1", true},
+};
+
+static void test_public(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(public_cases); i++) {
+        const struct public_case *c = &public_cases[i];
+        struct sockaddr_storage address;
+        struct peer_case as_peer = {.family = strchr(c->address, ':') ? AF_INET6 : AF_INET,
+                                    .address = c->address};
+        socklen_t size = fill(&as_peer, &address);
+        mw_peer peer = net_peer_of((struct sockaddr *)&address, size);
+        if (net_is_public(&peer) != c->is_public)
+            fail_msg("%s: expected %s", c->address, c->is_public ? "public" : "not");
+    }
+    assert_false(net_is_public(&(mw_peer){.kind = MW_PEER_UNIX}));
+}
+
 static void test_cut_short(void **state)
 {
     (void)state;
@@ -103,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(test_peer_of),
+        cmocka_unit_test(test_public),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_exchange_knows_its_peer),
     };
