@@ -32,6 +32,7 @@ struct mw_api {
     _Atomic(mw_conductor *) conductor; /* NULL: no rollouts */
     mw_pool *readers;                  /* of what waits for the disk */
     size_t artifact_bytes_max, body_bytes_max;
+    mw_webhooks_mode webhooks;
     unsigned cores;
     double started_seconds;
 };
@@ -90,11 +91,16 @@ static void controlled(void *user, const mw_exchange *exchange, const char *endp
         mw_log_error(MW_LOG_WARN, "a change of an endpoint is not in the audit log", &err);
 }
 
+void mw_api_set_webhooks(mw_api *api, mw_webhooks_mode mode)
+{
+    api->webhooks = mode;
+}
+
 mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err)
 {
     api->registry = registry;
     mw_fleet_on_control(api->fleet, controlled, api);
-    return api_mlflow_new(registry, api->artifact_bytes_max, &api->mlflow, err);
+    return api_mlflow_new(registry, api->artifact_bytes_max, api->webhooks, &api->mlflow, err);
 }
 
 mw_status mw_api_own(mw_api *api, const char *name, const char *model, mw_error *err)

@@ -30,6 +30,15 @@ typedef struct mw_api mw_api;
 /* The fleet is borrowed and must outlive the api. */
 MW_CHECKED mw_status mw_api_new(mw_fleet *fleet, mw_api **ret_api, mw_error *err);
 void mw_api_free(mw_api *api);
+/* Where webhooks of the record may lead (docs/reference/mlflow.md): https to public addresses; any
+ * address, and http, too; nowhere. In the order of the choices of --webhooks. */
+typedef enum mw_webhooks_mode {
+    MW_WEBHOOKS_PUBLIC,
+    MW_WEBHOOKS_ANY,
+    MW_WEBHOOKS_OFF
+} mw_webhooks_mode;
+/* Before mw_api_set_registry. */
+void mw_api_set_webhooks(mw_api *api, mw_webhooks_mode mode);
 /* The record that MLflow's tracking and registry addresses are answered from; borrowed. Without one
  * they say how to get one. To be called before the server starts. */
 MW_CHECKED mw_status mw_api_set_registry(mw_api *api, mw_registry *registry, mw_error *err);

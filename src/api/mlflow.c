@@ -8,6 +8,7 @@
 
 #include "guard.h"
 #include "mlflow.h"
+#include "webhooks.h"
 
 /* Each waits for its commit: so many writes can share one. */
 enum { POOL_THREADS = 16 };
@@ -16,6 +17,8 @@ struct api_mlflow {
     mw_registry *registry;
     uint64_t artifact_bytes_max;
     mw_pool *pool;
+    mw_webhooks_mode webhooks;
+    api_couriers *couriers; /* NULL: no webhooks are told */
     mw_apply_own *own;
     size_t n_own;
     _Atomic(struct mw_conductor *)
@@ -23,16 +26,19 @@ struct api_mlflow {
 };
 
 mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
-                         api_mlflow **ret_mlflow, mw_error *err)
+                         mw_webhooks_mode webhooks, api_mlflow **ret_mlflow, mw_error *err)
 {
     api_mlflow *mlflow = calloc(1, sizeof *mlflow);
     if (!mlflow)
         return mw_fail_memory(err, "the record's routes");
     mlflow->registry = registry;
     mlflow->artifact_bytes_max = artifact_bytes_max;
+    mlflow->webhooks = webhooks;
     mw_status status = mw_pool_new(POOL_THREADS, &mlflow->pool, err);
+    if (status == MW_OK)
+        status = api_couriers_new(registry, webhooks, &mlflow->couriers, err);
     if (status != MW_OK) {
-        free(mlflow);
+        api_mlflow_free(mlflow);
         return status;
     }
     *ret_mlflow = mlflow;
@@ -44,6 +50,7 @@ void api_mlflow_free(api_mlflow *mlflow)
     if (!mlflow)
         return;
     mw_pool_free(mlflow->pool);
+    api_couriers_free(mlflow->couriers);
     free(mlflow->own);
     free(mlflow);
 }
@@ -141,6 +148,7 @@ static const struct {
               {mlflow_data_calls, &mlflow_n_data_calls},
               {mlflow_span_calls, &mlflow_n_span_calls}, /* "/get" is no trace's id */
               {mlflow_trace_calls, &mlflow_n_trace_calls},
+              {mlflow_webhook_calls, &mlflow_n_webhook_calls},
               {mlflow_dvc_calls, &mlflow_n_dvc_calls}};
 
 const mlflow_call *api_mlflow_call(size_t i)
@@ -250,6 +258,7 @@ static void work(mw_job *job)
         mlflow_put_error(exchange, &err);
     if (status != MW_OK && !begins && turn->digest.data)
         mw_buf_reset(exchange->reply); /* it would be taken for the file's bytes */
+    api_couriers_look(turn->couriers);
     api_visitor_unref(turn->visitor);
     turn->visitor = NULL;
     if (status == MW_OK && turn->wants_more)
@@ -269,8 +278,8 @@ static void refuse_call(mw_exchange *exchange, unsigned methods)
     } else {
         mw_fail(&err, MW_E_RECORD_ROUTE, "this server does not offer %.*s",
                 MW_VIEW_ARG(exchange->path));
-        mw_mend(&err, "tracking, traces, artifacts, prompts and the model registry are offered; "
-                      "evaluation data sets, scorers, gateways and webhooks are not");
+        mw_mend(&err, "tracking, traces, artifacts, prompts, the model registry and webhooks are "
+                      "offered; evaluation data sets, scorers and gateways are not");
     }
     mlflow_put_error(exchange, &err);
     mw_exchange_reply(exchange);
@@ -312,6 +321,8 @@ void api_mlflow_handle(api_mlflow *mlflow, api_guard *guard, api_visitor *visito
                           .pool = mlflow->pool,
                           .artifact_bytes_max = mlflow->artifact_bytes_max,
                           .conductor = mlflow->conductor,
+                          .couriers = mlflow->couriers,
+                          .webhooks = mlflow->webhooks,
                           .guard = guard,
                           .own = mlflow->own,
                           .n_own = mlflow->n_own};

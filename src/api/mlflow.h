@@ -7,6 +7,7 @@
 #ifndef API_MLFLOW_H
 #define API_MLFLOW_H
 
+#include "api.h"
 #include "apply/apply.h"
 #include "net/net.h"
 #include "registry/registry.h"
@@ -92,9 +93,9 @@ typedef struct mlflow_call {
 
 /* One file each; ended by rows of their own. */
 extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate_calls[],
-    mlflow_part_calls[], mlflow_trace_calls[], mlflow_span_calls[];
+    mlflow_part_calls[], mlflow_trace_calls[], mlflow_span_calls[], mlflow_webhook_calls[];
 extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls,
-    mlflow_n_part_calls, mlflow_n_trace_calls, mlflow_n_span_calls;
+    mlflow_n_part_calls, mlflow_n_trace_calls, mlflow_n_span_calls, mlflow_n_webhook_calls;
 extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[], mlflow_apply_calls[];
 extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls, mlflow_n_apply_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],
@@ -122,8 +123,10 @@ struct mlflow_turn {
     uint64_t send_begin, send_left;
     uint64_t artifact_bytes_max;
     struct mw_conductor *conductor; /* NULL: no rollouts are run here */
-    struct api_guard *guard;        /* NULL: nobody is asked who he is */
-    const mw_apply_own *own;        /* what the server was started with (mlflow_apply.c) */
+    struct api_couriers *couriers;  /* NULL: no webhooks are told */
+    mw_webhooks_mode webhooks;
+    struct api_guard *guard; /* NULL: nobody is asked who he is */
+    const mw_apply_own *own; /* what the server was started with (mlflow_apply.c) */
     size_t n_own;
 };
 
@@ -136,7 +139,8 @@ typedef struct api_mlflow api_mlflow;
 
 /* registry: borrowed; must outlive it. artifact_bytes_max: of a file in parts. */
 MW_CHECKED mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
-                                    api_mlflow **ret_mlflow, mw_error *err);
+                                    mw_webhooks_mode webhooks, api_mlflow **ret_mlflow,
+                                    mw_error *err);
 /* One more endpoint that the server was started with; texts are borrowed. */
 MW_CHECKED mw_status api_mlflow_own(api_mlflow *mlflow, const char *name, const char *model,
                                     mw_error *err);

@@ -207,6 +207,10 @@ static const api_rule rules[] = {
     RECORD(DELETES, VERSIONS "delete-tag", EDITOR, MODEL),
     RECORD(GETS, VERSIONS "get-artifact", VIEWER, MODEL),
     RECORD(GETS, "/model-versions/get-artifact", VIEWER, MODEL),
+    /* they send the record's news to addresses of their maker's choice */
+    RECORD(GETS | POSTS, "/mlflow/webhooks", ADMIN, SERVER),
+    RECORD(GETS | PATCHES | DELETES, "/mlflow/webhooks/{webhook_id}", ADMIN, SERVER),
+    RECORD(POSTS, "/mlflow/webhooks/{webhook_id}/test", ADMIN, SERVER),
     /* who, and what was done */
     RECORD(GETS, "/mw/v1/whoami", VIEWER, ANY),
     RECORD(GETS, "/mw/v1/lineage", VIEWER, SERVER), /* it names other models, runs and data */

@@ -27,9 +27,9 @@ typedef enum api_object {
     API_OBJECT_EXPERIMENT,
     API_OBJECT_EXPERIMENT_NAMED,
     API_OBJECT_EXPERIMENT_OF_SPANS, /* of a header */
-    API_OBJECT_EXPERIMENTS, /* each of a list */
-    API_OBJECT_RUN,         /* its experiment; of logged models and artifacts likewise */
-    API_OBJECT_RUNS,        /* likewise, each of a list */
+    API_OBJECT_EXPERIMENTS,         /* each of a list */
+    API_OBJECT_RUN,                 /* its experiment; of logged models and artifacts likewise */
+    API_OBJECT_RUNS,                /* likewise, each of a list */
     API_OBJECT_LOGGED_MODEL,
     API_OBJECT_TRACE,
     API_OBJECT_TRACES,        /* each of a list */

@@ -88,6 +88,17 @@
 #define MW_LIMIT_UPLOAD_MS 86400000 /* of an upload in parts: what was begun before is swept */
 #define MW_LIMIT_PART_SECONDS 43200 /* an address holds for a part */
 #define MW_LIMIT_READ_SECONDS 900   /* and to read at */
+#define MW_LIMIT_WEBHOOKS 1000
+#define MW_LIMIT_WEBHOOK_LETTERS 10000           /* that wait: further ones are dropped */
+#define MW_LIMIT_WEBHOOK_BODY_BYTES (4 * MW_MIB) /* of one */
+#define MW_LIMIT_WEBHOOK_SECRET_BYTES 1000
+#define MW_LIMIT_WEBHOOK_TIMEOUT_MS 30000 /* of one call, as MLflow's server has it; and, too, */
+#define MW_LIMIT_WEBHOOK_RETRIES 3        /* how often one is tried again, */
+#define MW_LIMIT_WEBHOOK_PAUSE_MS 60000   /* and how long before it at most */
+#define MW_LIMIT_DATASET_RECORDS 100000   /* of an evaluation data set */
+#define MW_LIMIT_DATASET_RECORD_BYTES MW_MIB
+#define MW_LIMIT_SCORER_VERSIONS 10000 /* of an experiment */
+#define MW_LIMIT_SCORER_BYTES (4 * MW_MIB)
 
 /* the prediction log */
 #define MW_LIMIT_LOG_QUEUE_BYTES (8 * MW_MIB) /* rows that wait for the writer: dropped beyond */
@@ -163,7 +174,7 @@
 #define MW_LIMIT_CONFIG_FILE_BYTES (1 * MW_MIB)
 #define MW_LIMIT_MLMODEL_FILE_BYTES (8 * MW_MIB)
 #define MW_LIMIT_PASSPORT_FILE_BYTES (4 * MW_MIB) /* MLmodel, requirements.txt ... of a version */
-#define MW_LIMIT_PASSPORT_GRAPH_READS 1024 /* windows of 64 KiB onto an ONNX file */
+#define MW_LIMIT_PASSPORT_GRAPH_READS 1024        /* windows of 64 KiB onto an ONNX file */
 #define MW_LIMIT_CSV_LINE_BYTES (16 * MW_MIB)
 #define MW_LIMIT_YAML_DEPTH 16
 #define MW_LIMIT_YAML_ALIASES 100

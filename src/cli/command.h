@@ -64,6 +64,7 @@ typedef enum cli_option_id {
     CLI_BASE_PATH,
     CLI_MAX_BODY,
     CLI_MAX_ARTIFACT,
+    CLI_WEBHOOKS,
     CLI_MAX_CONNECTIONS,
     CLI_HEAD_TIMEOUT,
     CLI_BODY_TIMEOUT,

@@ -212,6 +212,8 @@ static mw_status answer_from_record(const cli_call *call, mw_server_options *opt
         return MW_OK;
     size_t artifact_bytes = (size_t)number(call, CLI_MAX_ARTIFACT, options->max_body_bytes);
     mw_api_set_body_caps(house->api, artifact_bytes, options->max_body_bytes);
+    mw_api_set_webhooks(house->api,
+                        (mw_webhooks_mode)number(call, CLI_WEBHOOKS, MW_WEBHOOKS_PUBLIC));
     options->body_cap = mw_api_body_cap;
     options->body_in_pieces = mw_api_body_in_pieces;
     return mw_api_set_registry(house->api, house->registry, err);

@@ -8,6 +8,7 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 static const char *const alert_states[] = {"all", "firing", "pending", "resolved", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const doors[] = {"open", "token", NULL};
+static const char *const webhook_modes[] = {"public", "any", "off", NULL}; /* mw_webhooks_mode */
 static const char *const roles[] = {"viewer", "editor", "deployer", "admin", NULL};
 static const char *const row_formats[] = {"csv", "jsonl", NULL};
 static const char *const file_formats[] = {"csv", "jsonl", "arrow", NULL}; /* cli_log_form */
@@ -264,6 +265,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                           .max = 1024 * MW_GIB,
                           .help = "largest artifact of the record in one upload, which goes to the "
                                   "disk as it arrives"},
+    [CLI_WEBHOOKS] = {.name = "webhooks",
+                      .kind = CLI_KIND_CHOICE,
+                      .value = "TO",
+                      .fallback = "public",
+                      .config = "server.webhooks",
+                      .choices = webhook_modes,
+                      .help = "where webhooks of the record may lead: https to public addresses, "
+                              "any (also http and this network), or off"},
     [CLI_MAX_CONNECTIONS] = {.name = "max-connections",
                              .kind = CLI_KIND_COUNT,
                              .value = "N",

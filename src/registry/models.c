@@ -183,6 +183,11 @@ mw_status mw_record_create_model(mw_record *record, mw_view name, mw_view descri
         MW_TRY(put_tag(record, row, &tags->items[i], err));
     MW_TRY(note(record, "model.create", name, RECORD_NOTHING,
                 description.data ? description : MW_VIEW(""), err));
+    MW_TRY(record_tell(
+        record, row,
+        &(record_news){
+            .what = RECORD_MODEL_CREATED, .name = name, .description = description, .tags = tags},
+        err));
     return mw_record_model(record, name, ret_model, err);
 }
 
@@ -234,7 +239,12 @@ mw_status mw_record_tag_model(mw_record *record, mw_view name, const mw_tag *tag
     MW_TRY(record_check_registry_tag(tag, err));
     MW_TRY(record_bare_model(record, name, &model, err));
     MW_TRY(note_tag(record, &model, tag->key, tag->value.data ? tag->value : MW_VIEW(""), err));
-    return put_tag(record, model.row, tag, err);
+    MW_TRY(put_tag(record, model.row, tag, err));
+    return record_tell(
+        record, model.row,
+        &(record_news){
+            .what = RECORD_MODEL_TAGGED, .name = name, .key = tag->key, .value = tag->value},
+        err);
 }
 
 mw_status mw_record_untag_model(mw_record *record, mw_view name, mw_view key, mw_error *err)
@@ -242,9 +252,12 @@ mw_status mw_record_untag_model(mw_record *record, mw_view name, mw_view key, mw
     mw_registered_model model;
     MW_TRY(record_bare_model(record, name, &model, err));
     MW_TRY(note_tag(record, &model, key, RECORD_NOTHING, err));
-    return mw_sql_run(record->session, err,
+    MW_TRY(mw_sql_run(record->session, err,
                       "DELETE FROM registered_model_tags WHERE model = ? AND key = ?", "it",
-                      model.row, key);
+                      model.row, key));
+    return record_tell(record, model.row,
+                       &(record_news){.what = RECORD_MODEL_UNTAGGED, .name = name, .key = key},
+                       err);
 }
 
 /* ---- aliases --------------------------------------------------------------------------------- */
@@ -285,6 +298,10 @@ mw_status record_put_alias(mw_record *record, mw_view name, mw_view alias, int64
                       "INSERT INTO model_aliases(model, alias, version) VALUES(?, ?, ?)"
                       " ON CONFLICT(model, alias) DO UPDATE SET version = excluded.version",
                       "iti", model.row, alias, version));
+    MW_TRY(record_tell(
+        record, model.row,
+        &(record_news){.what = RECORD_ALIAS_SET, .name = name, .key = alias, .version = version},
+        err));
     return record_touch_model(record, model.row, err);
 }
 
@@ -299,6 +316,9 @@ mw_status mw_record_set_alias(mw_record *record, mw_view name, mw_view alias, mw
         MW_TRY(mw_sql_run(record->session, err,
                           "DELETE FROM model_aliases WHERE model = ? AND alias = ?", "it",
                           model.row, alias));
+        MW_TRY(record_tell(record, model.row,
+                           &(record_news){.what = RECORD_ALIAS_GONE, .name = name, .key = alias},
+                           err));
         return record_touch_model(record, model.row, err);
     }
     MW_TRY(check_alias(alias, err));

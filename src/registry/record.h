@@ -8,6 +8,7 @@ struct mw_registry {
     char folder[4096];
     mw_store *store;
     mw_blobs *blobs;
+    _Atomic uint64_t n_letters; /* to webhooks, since it was opened */
 };
 
 /* Caps of MLflow's contract, in characters. */
@@ -144,5 +145,32 @@ MW_CHECKED mw_status record_load_tags(mw_record *record, mw_run *run, mw_error *
     "r.id, r.run_id, r.name, r.user, r.artifact_uri, r.experiment, r.started, r.ended, r.status, " \
     "r.deleted"
 void record_read_run_info(const mw_rows *rows, record_memory *memory, mw_run_info *ret_info);
+
+/* ---- webhooks (webhook_letters.c) ------------------------------------------------------------ */
+
+typedef enum record_happening {
+    RECORD_MODEL_CREATED,
+    RECORD_MODEL_TAGGED,
+    RECORD_MODEL_UNTAGGED,
+    RECORD_VERSION_CREATED,
+    RECORD_VERSION_TAGGED,
+    RECORD_VERSION_UNTAGGED,
+    RECORD_ALIAS_SET,
+    RECORD_ALIAS_GONE
+} record_happening;
+
+/* What has happened to a model or prompt; members that it has none of are absent. */
+typedef struct record_news {
+    record_happening what;
+    mw_view name;
+    int64_t version;    /* 0: none */
+    mw_view key, value; /* of a tag; key: also the alias */
+    mw_view source, run_id, description;
+    const mw_tags *tags; /* NULL: none */
+} record_news;
+
+/* A letter to each webhook that asked for it, behind the change in its transaction. */
+MW_CHECKED mw_status record_tell(mw_record *record, int64_t model, const record_news *news,
+                                 mw_error *err);
 
 #endif

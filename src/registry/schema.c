@@ -332,7 +332,21 @@ static const char step_16[] =
     " done INTEGER NOT NULL, next INTEGER NOT NULL, tries INTEGER NOT NULL,"
     " error TEXT NOT NULL) STRICT, WITHOUT ROWID;";
 
+/* Whom the record tells of changes, and what waits to be told (webhooks.h). */
+static const char step_17[] =
+    "CREATE TABLE webhooks(id INTEGER PRIMARY KEY, webhook_id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, description TEXT, url TEXT NOT NULL, secret TEXT,"
+    " active INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE webhook_events(webhook INTEGER NOT NULL REFERENCES webhooks ON DELETE CASCADE,"
+    " event TEXT NOT NULL, PRIMARY KEY(event, webhook)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX webhook_events_of ON webhook_events(webhook);"
+    "CREATE TABLE webhook_letters(id INTEGER PRIMARY KEY, webhook INTEGER NOT NULL"
+    " REFERENCES webhooks ON DELETE CASCADE, letter_key TEXT NOT NULL, event TEXT NOT NULL,"
+    " body TEXT NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL, leased INTEGER NOT NULL,"
+    " created INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX webhook_letters_of ON webhook_letters(webhook, id);";
+
 const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                     step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                    step_13, step_14, step_15, step_16};
+                                    step_13, step_14, step_15, step_16, step_17};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -360,6 +360,15 @@ mw_status mw_record_create_version(mw_record *record, const mw_new_version *want
     MW_TRY(
         note(record, "version.create", wanted->name, number, RECORD_NOTHING, wanted->source, err));
     MW_TRY(find_version(record, wanted->name, number, ret_version, err));
+    MW_TRY(record_tell(record, model.row,
+                       &(record_news){.what = RECORD_VERSION_CREATED,
+                                      .name = wanted->name,
+                                      .version = number,
+                                      .source = wanted->source,
+                                      .run_id = place.run_id,
+                                      .description = wanted->description,
+                                      .tags = &wanted->tags},
+                       err));
     if (is_prompt(wanted))
         return MW_OK;
     MW_TRY(record_keep_passport(record, ret_version, err));
@@ -450,7 +459,14 @@ mw_status mw_record_tag_version(mw_record *record, mw_view name, mw_view version
     MW_TRY(record_check_registry_tag(tag, err));
     MW_TRY(mw_record_version(record, name, version, &found, err));
     MW_TRY(note_tag(record, &found, tag->key, tag->value.data ? tag->value : MW_VIEW(""), err));
-    return put_tag(record, found.model, found.version, tag, err);
+    MW_TRY(put_tag(record, found.model, found.version, tag, err));
+    return record_tell(record, found.model,
+                       &(record_news){.what = RECORD_VERSION_TAGGED,
+                                      .name = name,
+                                      .version = found.version,
+                                      .key = tag->key,
+                                      .value = tag->value},
+                       err);
 }
 
 mw_status mw_record_untag_version(mw_record *record, mw_view name, mw_view version, mw_view key,
@@ -459,9 +475,14 @@ mw_status mw_record_untag_version(mw_record *record, mw_view name, mw_view versi
     mw_model_version found;
     MW_TRY(mw_record_version(record, name, version, &found, err));
     MW_TRY(note_tag(record, &found, key, RECORD_NOTHING, err));
-    return mw_sql_run(record->session, err,
+    MW_TRY(mw_sql_run(record->session, err,
                       "DELETE FROM model_version_tags WHERE model = ? AND version = ? AND key = ?",
-                      "iit", found.model, found.version, key);
+                      "iit", found.model, found.version, key));
+    return record_tell(
+        record, found.model,
+        &(record_news){
+            .what = RECORD_VERSION_UNTAGGED, .name = name, .version = found.version, .key = key},
+        err);
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */

@@ -27,9 +27,12 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, RunTag, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
+import mlflow_webhooks  # noqa: E402
+
 START_SECONDS = 60
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
+os.environ["MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"] = mlflow_webhooks.KEY  # both servers'
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -41,7 +44,7 @@ def ours(request, tmp_path_factory):
             pytest.skip(MISSING)
         engine = Postgres()
         store = ("--store", engine.make("record"))
-    server = Server(folder, "--record", folder / "record", *store)
+    server = Server(folder, "--record", folder / "record", "--webhooks", "any", *store)
     yield server.url
     check_end(server)
     if engine:
@@ -58,7 +61,9 @@ os.environ.update(_MLFLOW_SERVER_FILE_STORE=store, _MLFLOW_SERVER_REGISTRY_STORE
                   _MLFLOW_SERVER_ARTIFACT_ROOT="mlflow-artifacts:/",
                   _MLFLOW_SERVER_ARTIFACT_DESTINATION=f"{folder}/artifacts",
                   _MLFLOW_SERVER_SERVE_ARTIFACTS="true",
-                  MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
+                  MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}",
+                  MLFLOW_WEBHOOK_ALLOWED_SCHEMES="http,https", MLFLOW_WEBHOOK_CACHE_TTL="0",
+                  MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS="true")
 import uvicorn
 from mlflow.server.fastapi_app import app  # the application of Flask, and spans (OTLP) beside it
 from mlflow.server.handlers import initialize_backend_stores
@@ -688,7 +693,7 @@ def prompts(walk):
 
 
 SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts, charts,
-             random_searches, traces, prompts]
+             random_searches, traces, prompts, mlflow_webhooks.webhooks]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
