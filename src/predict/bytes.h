@@ -180,6 +180,13 @@ static inline size_t bytes_lines_bytes(const bytes_layout *layout)
     return bytes_constants_bytes(layout) + layout->n_lines * BYTES_ROWS;
 }
 
+/* Tables of so many searches: row kernels look at eight at a time. Those behind the last hold no
+ * cut. */
+static inline size_t bytes_tables(size_t n_searches)
+{
+    return (n_searches + 7) / 8 * 8;
+}
+
 /* Levels of the tree that so many cuts of one search make: three at least. */
 static inline unsigned bytes_tree_levels(uint32_t n_cuts)
 {

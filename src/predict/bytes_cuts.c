@@ -320,9 +320,10 @@ static void place_splits(cuts_draft *draft)
 
 static void clear_tables(bytes_layout *layout)
 {
-    for (size_t i = 0; i < layout->n_searches * BYTES_TABLE32; i++)
+    size_t n = bytes_tables(layout->n_searches);
+    for (size_t i = 0; i < n * BYTES_TABLE32; i++)
         layout->cuts32[i] = NAN;
-    for (size_t i = 0; layout->cuts64 && i < layout->n_searches * BYTES_TABLE; i++)
+    for (size_t i = 0; layout->cuts64 && i < n * BYTES_TABLE; i++)
         layout->cuts64[i] = NAN;
     for (size_t s = 0; s < layout->n_searches; s++) {
         for (unsigned rule = 0; rule < BYTES_RULES; rule++)
@@ -362,13 +363,13 @@ static void finish_search(bytes_layout *layout, size_t number)
 static bool make_searches(cuts_draft *draft)
 {
     bytes_layout *layout = draft->layout;
-    size_t n = each_question(draft, NULL);
+    size_t n = each_question(draft, NULL), room = bytes_tables(n);
     draft->answers = calloc(draft->n_numbers + 1, sizeof *draft->answers);
     layout->searches = calloc(n + 1, sizeof *layout->searches);
-    layout->cuts32 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE32 + 16) * sizeof(float));
+    layout->cuts32 = aligned_alloc(PREDICT_LINE, (room * BYTES_TABLE32 + 16) * sizeof(float));
     bool enough = draft->answers && layout->searches && layout->cuts32;
     if (!layout->float_cuts && enough) {
-        layout->cuts64 = aligned_alloc(PREDICT_LINE, (n * BYTES_TABLE + 16) * sizeof(double));
+        layout->cuts64 = aligned_alloc(PREDICT_LINE, (room * BYTES_TABLE + 16) * sizeof(double));
         enough = layout->cuts64;
     }
     if (!enough)

@@ -37,6 +37,31 @@ static inline __m512d emulate_i32gather_pd(__m256i places, const double *values)
     return _mm512_loadu_pd(found);
 }
 
+static inline __m512 emulate_maskz_loadu_ps(__mmask16 which, const float *from)
+{
+    float found[16] = {0};
+    for (int i = 0; i < 16; i++)
+        if (which >> i & 1)
+            found[i] = from[i];
+    return _mm512_loadu_ps(found);
+}
+
+static inline __m128i emulate_cvtepi32_epi16(__m256i words)
+{
+    uint32_t from[8];
+    uint16_t to[8];
+    __m128i all;
+    memcpy(from, &words, sizeof from);
+    for (int i = 0; i < 8; i++)
+        to[i] = (uint16_t)from[i];
+    memcpy(&all, to, sizeof all);
+    return all;
+}
+
+#define _mm512_maskz_loadu_ps(which, from) emulate_maskz_loadu_ps(which, from)
+#define _mm256_cvtepi32_epi16(words) emulate_cvtepi32_epi16(words)
+#define _mm512_kunpackw(high, low) ((__mmask32)(high) << 16 | (__mmask32)(low))
+#define _mm512_kunpackd(high, low) ((__mmask64)(high) << 32 | (__mmask64)(low))
 #define _mm512_cvtepu8_epi32(bytes) emulate_cvtepu8_epi32(bytes)
 #define _mm512_i32gather_ps(places, values, scale) emulate_i32gather_ps(places, values)
 #define _mm512_i32gather_pd(places, values, scale) emulate_i32gather_pd(places, values)

@@ -459,7 +459,8 @@ size_t bytes_layout_bytes(const void *untyped)
     const bytes_layout *layout = untyped;
     size_t table =
         BYTES_TABLE32 * sizeof(float) + (layout->cuts64 ? BYTES_TABLE * sizeof(double) : 0);
-    size_t bytes = sizeof *layout + layout->n_searches * (sizeof *layout->searches + table) +
+    size_t bytes = sizeof *layout + layout->n_searches * sizeof *layout->searches +
+                   bytes_tables(layout->n_searches) * table +
                    layout->n_trees * sizeof *layout->trees + layout->data_bytes;
     for (size_t i = 0; i < layout->n_codes; i++)
         bytes += sizeof *layout->codes + layout->codes[i].n_categories;

@@ -57,17 +57,16 @@ void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t f
 {
     const mw_forest *forest = predictor->forest;
     size_t outputs = mw_predictor_outputs(predictor, output);
-    predict_block block = {.rows = rows, .memory = memory};
+    const predict_places *places = &predictor->places;
+    double *row = (double *)((char *)memory + places->row);
+    predict_block block = {.rows = rows, .memory = memory, .sums = (char *)memory + places->sums};
     mw_matrix prepared;
-    char *own = (char *)memory + predictor->memory_bytes;
-    double *row = (double *)(own + mw_prepare_bytes(forest, predictor->block_rows));
-    block.sums = (char *)(row + predict_row_values(forest)) +
-                 (forest->after ? mw_recipe_bytes(forest->after) : 0);
     for (size_t at = first; at < end; at += block.n_rows) {
         const predict_way *way = next_way(predictor, end - at, &block.n_rows);
         block.first = at;
         if (forest->before) {
-            prepared = mw_prepare_rows(forest, rows, at, block.n_rows, own);
+            prepared =
+                mw_prepare_rows(forest, rows, at, block.n_rows, (char *)memory + places->prepared);
             block.rows = &prepared;
             block.first = 0;
         }
@@ -82,7 +81,7 @@ mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows,
 {
     MW_TRY(predict_check(predictor, rows, output, err));
     void *memory;
-    MW_TRY(mw_scratch_room(scratch, predict_scratch_bytes(predictor), &memory, err));
+    MW_TRY(mw_scratch_room(scratch, predictor->places.bytes, &memory, err));
     if (predictor->forest->graph)
         return predict_graph_rows(predictor->forest, rows, 0, rows->n_rows, memory, ret_values,
                                   err);

@@ -32,7 +32,7 @@ mw_status mw_predict_parallel(const mw_predictor *predictor, const mw_matrix *ro
                         .context = &call,
                         .n_rows = rows->n_rows,
                         .chunk_rows = CHUNK_ROWS,
-                        .memory_bytes = predict_scratch_bytes(predictor),
+                        .memory_bytes = predictor->places.bytes,
                         .what = "the threads of a prediction"};
     return mw_split_rows(&work, pool, err);
 }

@@ -38,14 +38,15 @@ mw_status mw_scratch_room(mw_scratch *scratch, size_t bytes, void **ret_memory, 
     return MW_OK;
 }
 
-size_t predict_scratch_bytes(const mw_predictor *predictor)
+predict_places predict_place(const mw_predictor *predictor)
 {
     const mw_forest *forest = predictor->forest;
     if (forest->graph)
-        return predict_graph_bytes(forest);
-    size_t values = predictor->block_rows * forest->n_margins + predict_row_values(forest);
-    size_t recipes = forest->after ? mw_recipe_bytes(forest->after) : 0;
-    recipes += mw_prepare_bytes(forest, predictor->block_rows);
-    /* prepared rows, sums, one row (or a recipe's cells) on its way out */
-    return predictor->memory_bytes + recipes + values * sizeof(double);
+        return (predict_places){.bytes = predict_graph_bytes(forest)};
+    predict_places places = {.prepared = predictor->memory_bytes};
+    places.row = places.prepared + mw_prepare_bytes(forest, predictor->block_rows);
+    places.sums = places.row + predict_row_values(forest) * sizeof(double) +
+                  (forest->after ? mw_recipe_bytes(forest->after) : 0);
+    places.bytes = places.sums + predictor->block_rows * forest->n_margins * sizeof(double);
+    return places;
 }

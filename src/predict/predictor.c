@@ -186,6 +186,7 @@ mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor
     predictor->forest = forest;
     walk(predictor, forest);
     mw_status status = forest->graph ? MW_OK : choose_kernels(predictor, wanted, err);
+    predictor->places = predict_place(predictor);
     if (status != MW_OK) {
         mw_predictor_free(predictor);
         return status;

@@ -64,6 +64,14 @@ typedef struct predict_way {
     void *layout;
 } predict_way;
 
+/* Where things stand in the scratch of a block, behind the kernels' memory. */
+typedef struct predict_places {
+    size_t prepared; /* rows, by the recipe before the trees */
+    size_t row;      /* on its way out, or a recipe's cells */
+    size_t sums;
+    size_t bytes; /* of all */
+} predict_places;
+
 struct mw_predictor {
     const mw_forest *forest;
     const mw_forest *walked; /* what kernels see: its features are forest->n_columns */
@@ -75,6 +83,7 @@ struct mw_predictor {
     size_t many_rest;        /* fewer rows than so many behind whole steps are for `few` */
     size_t block_rows;       /* the larger block of both */
     size_t memory_bytes;     /* the larger memory of both, rounded up to whole cache lines */
+    predict_places places;
 };
 
 struct mw_scratch {
@@ -87,13 +96,13 @@ enum { PREDICT_LINE = 64 }; /* bytes of a cache line */
 /* Both ways are timed: many_from and many_rest. Fails: MW_NO_MEMORY. Cost: two milliseconds. */
 MW_CHECKED mw_status predict_find_break_even(mw_predictor *predictor, mw_error *err);
 
-/* Scratch that one block of this predictor takes. */
-size_t predict_scratch_bytes(const mw_predictor *predictor);
+/* What a block takes, kernels' memory known. Of a graph: what its rows take. */
+predict_places predict_place(const mw_predictor *predictor);
 /* All that can be wrong with a call. */
 MW_CHECKED mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows,
                                    mw_output output, mw_error *err);
 /* Rows [first, end) into ret_values, which begins at row `first`. Checked before; `memory`
- * holds predict_scratch_bytes. */
+ * holds places.bytes. */
 void predict_rows(const mw_predictor *predictor, const mw_matrix *rows, size_t first, size_t end,
                   mw_output output, void *memory, double *ret_values);
 

@@ -71,7 +71,7 @@ typedef struct row_columns {
 
 /* A code is 16 times the number of pivots passed and then that of the 16 cuts that follow. Pivots
  * are every 16th cut of a search; they are compared for eight searches together. */
-enum { ROW_PIVOTS = 15, ROW_TOGETHER = 8 };
+enum { ROW_PIVOTS = 15, ROW_TOGETHER = 8, ROW_EIGHTS = ROW_SEARCHES / ROW_TOGETHER };
 
 /* The table of one feature's categories. Row 0 is of all that are not named, row n of the n-th, the
  * last one of NaN. */
@@ -117,6 +117,8 @@ typedef struct row_layout {
     row_columns columns;             /* of a row that is not wide */
     uint32_t features[ROW_SEARCHES]; /* of the searches */
     size_t n_together;               /* eights of searches */
+    uint8_t n_pivots[ROW_EIGHTS];    /* that some search of the eight has */
+    uint8_t span[ROW_EIGHTS];        /* features from the first to the last; 255: more */
     float *pivots32;                 /* (n_together, ROW_PIVOTS, ROW_TOGETHER) */
     double *pivots64;                /* the same, or NULL: see cuts->cuts64 */
     row_categories *categories;      /* of each of cuts->codes */

@@ -6,6 +6,8 @@
 #include <simde/x86/avx512.h>
 #include "bytes_emulated.h"
 typedef simde__mmask64 __mmask64;
+typedef simde__mmask32 __mmask32;
+typedef simde__mmask8 __mmask8;
 #else
 #include <immintrin.h>
 #endif
@@ -194,6 +196,107 @@ ROW_INLINE unsigned count64(const double *table, double x)
     return (unsigned)__builtin_popcount(low | high << 8);
 }
 
+/* ---- searches of a row of floats ---------------------------------------------------------------
+ *
+ * Eight at a time, and in registers until 64 codes are whole: what is put down byte by byte cannot
+ * be loaded as a vector before all of it has reached the cache.
+ *
+ *     row       x3   x4   x6 ...       a window of 16, of which eight are picked
+ *     pivots    passed? 16 each        the run of 16 cuts where each goes on
+ *     cuts      1110000000000000       which of the run are passed, a word each
+ *     code      run + the number of ones */
+
+#define SEARCHES_FLOATS
+enum { WINDOW = 16 };
+
+ROW_INLINE __m256 pick_eight(const float *row, const uint32_t *features, size_t span)
+{
+    __m256i all = _mm256_loadu_si256((const __m256i *)(const void *)features);
+    if (span > WINDOW)
+        return _mm256_i32gather_ps(row, all, sizeof *row);
+    __m512 window = _mm512_maskz_loadu_ps((__mmask16)((1u << span) - 1), row + *features);
+    __m256i places = _mm256_sub_epi32(all, _mm256_set1_epi32((int)*features));
+    return _mm512_castps512_ps256(_mm512_permutexvar_ps(_mm512_castsi256_si512(places), window));
+}
+
+ROW_INLINE __m256i count_pivots(const float *pivots, size_t n, __m256 x)
+{
+    __m256i passed = _mm256_setzero_si256();
+    for (size_t i = 0; i < n; i++) {
+        __m256 pivot = _mm256_load_ps(pivots + i * ROW_TOGETHER);
+        passed = _mm256_sub_epi32(passed, _mm256_castps_si256(_mm256_cmp_ps(x, pivot, _CMP_GE_OQ)));
+    }
+    return _mm256_slli_epi32(passed, 4);
+}
+
+/* Of searches i and i + 1, a word each. Values are had once more from the row: not from within the
+ * vector, which costs as much as the comparison. */
+ROW_INLINE __mmask32 passed_of_two(const float *cuts, const float *row, const uint32_t *features,
+                                   const uint32_t *runs, int i)
+{
+    __m512 a = _mm512_set1_ps(row[features[i]]), b = _mm512_set1_ps(row[features[i + 1]]);
+    __m512 cuts_a = _mm512_loadu_ps(cuts + (ptrdiff_t)i * BYTES_TABLE32 + runs[i]);
+    __m512 cuts_b = _mm512_loadu_ps(cuts + (ptrdiff_t)(i + 1) * BYTES_TABLE32 + runs[i + 1]);
+    return _mm512_kunpackw(_mm512_cmp_ps_mask(b, cuts_b, _CMP_GE_OQ),
+                           _mm512_cmp_ps_mask(a, cuts_a, _CMP_GE_OQ));
+}
+
+ROW_INLINE __m128i count_words(const float *cuts, const float *row, const uint32_t *features,
+                               const uint32_t *runs)
+{
+    __mmask64 low = _mm512_kunpackd(passed_of_two(cuts, row, features, runs, 2),
+                                    passed_of_two(cuts, row, features, runs, 0));
+    __mmask64 high = _mm512_kunpackd(passed_of_two(cuts, row, features, runs, 6),
+                                     passed_of_two(cuts, row, features, runs, 4));
+    return _mm_popcnt_epi16(_mm_set_epi64x((long long)high, (long long)low));
+}
+
+/* Codes of the t-th eight, as bytes. */
+ROW_INLINE __m128i search_eight(const row_layout *layout, const float *row, size_t t, __m256 x)
+{
+    static const uint32_t none[ROW_TOGETHER];
+    const float *cuts = layout->cuts->cuts32 + BYTES_PIVOTS + t * ROW_TOGETHER * BYTES_TABLE32;
+    const uint32_t *features = layout->features + t * ROW_TOGETHER;
+    size_t n_pivots = layout->n_pivots[t];
+    uint32_t runs[ROW_TOGETHER];
+    __m128i codes;
+    if (n_pivots == 0) {
+        codes = count_words(cuts, row, features, none);
+        return _mm_packus_epi16(codes, codes);
+    }
+    __m256i run = count_pivots(layout->pivots32 + t * ROW_PIVOTS * ROW_TOGETHER, n_pivots, x);
+    _mm256_storeu_si256((__m256i *)(void *)runs, run);
+    __asm__("" : : "r"(runs) : "memory"); /* addresses from there, not from within the vector */
+    codes = _mm_add_epi16(count_words(cuts, row, features, runs), _mm256_cvtepi32_epi16(run));
+    return _mm_packus_epi16(codes, codes);
+}
+
+/* A byte each: -1 where it is NaN. */
+ROW_INLINE __m128i missing_eight(__m256 x)
+{
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(nan), _mm256_extracti128_si256(nan, 1));
+    return _mm_packs_epi16(words, words);
+}
+
+ROW_INLINE void search_floats(const row_layout *layout, const float *row, uint8_t *ret_codes,
+                              uint8_t *ret_missing)
+{
+    for (size_t first = 0; first < layout->n_together; first += 8) {
+        size_t left = layout->n_together - first, n = left < 8 ? left : 8;
+        __m512i codes = _mm512_setzero_si512(), missing = _mm512_setzero_si512();
+        for (size_t i = 0; i < n; i++) {
+            size_t t = first + i;
+            __mmask8 at = (__mmask8)(1u << i);
+            __m256 x = pick_eight(row, layout->features + t * ROW_TOGETHER, layout->span[t]);
+            codes = _mm512_mask_broadcastq_epi64(codes, at, search_eight(layout, row, t, x));
+            missing = _mm512_mask_broadcastq_epi64(missing, at, missing_eight(x));
+        }
+        _mm512_storeu_si512(ret_codes + 8 * first, codes);
+        _mm512_storeu_si512(ret_missing + 8 * first, _mm512_abs_epi8(missing));
+    }
+}
+
 static bool usable(void)
 {
 #ifdef BYTES_EMULATED
@@ -201,7 +304,8 @@ static bool usable(void)
 #else
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+           __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("popcnt");
 #endif
 }
 

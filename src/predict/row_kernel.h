@@ -21,9 +21,10 @@
  *   count32(table, x), count64(table, x)   how many of 16 cuts are <= x
  *   count_runs_float(pivots, x, runs), count_runs_double   of eight searches: 16 times the number
  *                             of pivots that are <= x
- *   KERNEL_NAME, KERNEL, usable()
- *   WIDE                      if it has look_up_wide(registers, columns): the code of each lane's
- *                             column among the ROW_SEARCHES of wide_registers, load_wide(codes)
+ *   SEARCHES_FLOATS           if it has search_floats(layout, row, codes, missing): of all
+ * searches, whose rules do not ask for zeros; missing: 1 KERNEL_NAME, KERNEL, usable() WIDE if it
+ * has look_up_wide(registers, columns): the code of each lane's column among the ROW_SEARCHES of
+ * wide_registers, load_wide(codes)
  *
  * Legend: at = exit of a top so far, k = lane, p = where a level's questions stand. */
 #include <assert.h>
@@ -113,6 +114,20 @@ SEARCH(search32, float, gather_floats, count32, cuts32, BYTES_TABLE32, pivots32)
 SEARCH(search64, double, gather_doubles, count64, cuts64, BYTES_TABLE, pivots64)
 #undef SEARCH
 
+INLINE void search_row(const row_layout *layout, const row_source *from, row_found *ret)
+{
+#ifdef SEARCHES_FLOATS
+    if (from->narrow && from->step == sizeof(float) && !layout->zero_rules) {
+        search_floats(layout, (const float *)(const void *)from->row, ret->code, ret->missing);
+        return;
+    }
+#endif
+    if (from->narrow || layout->cuts->float_cuts)
+        search32(layout, from, ret);
+    else
+        search64(layout, from, ret);
+}
+
 /* A column has the code of its search, but for missing values and zeros what its rule says. */
 INLINE void put_columns(const row_layout *layout, const row_found *found, bool few, uint8_t *codes)
 {
@@ -159,10 +174,7 @@ static void load_row(const mw_forest *forest, const row_layout *layout, const mw
     row_source from = {(const char *)rows->data + (ptrdiff_t)row * rows->row_stride * width,
                        rows->column_stride * width, narrow};
     row_found found;
-    if (narrow || layout->cuts->float_cuts)
-        search32(layout, &from, &found);
-    else
-        search64(layout, &from, &found);
+    search_row(layout, &from, &found);
     if (layout->wide)
         put_wide(layout, &found, ret);
     else if (layout->few)
@@ -590,6 +602,9 @@ typedef void add_kind(const mw_forest *forest, const row_layout *layout, const u
         for (; tree + LANES <= end; tree += LANES, place += LANES) {                             \
             _Pragma("GCC unroll 64") for (size_t k = 0; k < LANES; k++) sum += values[place[k]]; \
         }                                                                                        \
+        for (; tree + 8 <= end; tree += 8, place += 8) {                                         \
+            _Pragma("GCC unroll 8") for (size_t k = 0; k < 8; k++) sum += values[place[k]];      \
+        }                                                                                        \
         for (; tree < end; tree++)                                                               \
             sum += values[*place++];                                                             \
         *(real *)sums = sum;                                                                     \
@@ -647,6 +662,11 @@ static void begin_sums(const mw_forest *forest, void *sums)
     }
 }
 
+static size_t blocks_together(const row_layout *layout)
+{
+    return layout->n_pieces > 0 || layout->n_categories > 0 ? TREES_TOGETHER / LANES : 1;
+}
+
 /* Blocks outside, rows inside. Where no tree goes on, a block at a time: its additions, each of
  * which waits for the one before, overlap with the next walk. */
 static void sum_rows(const mw_forest *forest, const row_layout *layout, row_memory *memory,
@@ -654,7 +674,7 @@ static void sum_rows(const mw_forest *forest, const row_layout *layout, row_memo
 {
     walk_kind *walk = walk_of(layout);
     add_kind *add = add_of(forest, layout);
-    size_t step = layout->n_pieces > 0 || layout->n_categories > 0 ? TREES_TOGETHER / LANES : 1;
+    size_t step = blocks_together(layout);
     for (size_t first = 0; first < layout->n_blocks; first += step) {
         size_t end = first + step < layout->n_blocks ? first + step : layout->n_blocks;
         size_t end_tree = end * LANES < forest->n_trees ? end * LANES : forest->n_trees;
@@ -665,10 +685,32 @@ static void sum_rows(const mw_forest *forest, const row_layout *layout, row_memo
     }
 }
 
+/* The same of one row, which is most of what servers are asked. */
+static __attribute__((noinline)) void sum_row(const mw_forest *forest, const row_layout *layout,
+                                              const predict_block *block)
+{
+    row_memory *memory = block->memory;
+    walk_kind *walk = walk_of(layout);
+    add_kind *add = add_of(forest, layout);
+    size_t step = blocks_together(layout), n_blocks = layout->n_blocks, n_trees = forest->n_trees;
+    begin_sums(forest, block->sums);
+    load_row(forest, layout, block->rows, block->first, memory->codes);
+    for (size_t first = 0, tree = 0; first < n_blocks; first += step, tree += step * LANES) {
+        size_t end = tree + step * LANES;
+        walk(layout, memory->codes, memory, first,
+             first + step < n_blocks ? first + step : n_blocks);
+        add(forest, layout, memory->places, tree, end < n_trees ? end : n_trees, block->sums);
+    }
+}
+
 static void sum_block(const mw_forest *forest, const void *untyped, const predict_block *block)
 {
     const row_layout *layout = untyped;
     row_memory *memory = block->memory;
+    if (block->n_rows == 1) {
+        sum_row(forest, layout, block);
+        return;
+    }
     size_t sums_bytes = forest->n_margins * (forest->sum_float32 ? sizeof(float) : sizeof(double));
     for (size_t first = 0; first < block->n_rows; first += ROWS_TOGETHER) {
         size_t left = block->n_rows - first, n = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;

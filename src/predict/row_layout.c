@@ -267,8 +267,15 @@ static bool list_wide(row_draft *draft)
 static void put_pivots(row_layout *layout, size_t search)
 {
     const bytes_layout *cuts = layout->cuts;
-    size_t place = search / ROW_TOGETHER * ROW_PIVOTS * ROW_TOGETHER + search % ROW_TOGETHER;
-    layout->features[search] = cuts->searches[search].feature;
+    uint32_t feature = cuts->searches[search].feature,
+             n_pivots = cuts->searches[search].n_cuts / 16;
+    size_t eight = search / ROW_TOGETHER;
+    size_t place = eight * ROW_PIVOTS * ROW_TOGETHER + search % ROW_TOGETHER;
+    layout->features[search] = feature;
+    if (layout->n_pivots[eight] < n_pivots)
+        layout->n_pivots[eight] = (uint8_t)n_pivots;
+    uint32_t span = feature - layout->features[ROW_TOGETHER * eight] + 1;
+    layout->span[eight] = (uint8_t)(span < UINT8_MAX ? span : UINT8_MAX);
     for (size_t i = 0; i < ROW_PIVOTS; i++, place += ROW_TOGETHER) {
         size_t cut = BYTES_PIVOTS + 16 * i + 15;
         layout->pivots32[place] = cuts->cuts32[search * BYTES_TABLE32 + cut];
@@ -277,7 +284,7 @@ static void put_pivots(row_layout *layout, size_t search)
     }
 }
 
-/* False: no memory. What pads the last eight is passed by all, and nobody looks at it. */
+/* False: no memory. What pads the last eight passes all, and nobody looks at it. */
 static bool list_pivots(row_layout *layout)
 {
     layout->n_together = (layout->cuts->n_searches + ROW_TOGETHER - 1) / ROW_TOGETHER;
@@ -288,6 +295,8 @@ static bool list_pivots(row_layout *layout)
         return false;
     for (size_t s = 0; s < layout->cuts->n_searches; s++)
         put_pivots(layout, s);
+    for (size_t s = layout->cuts->n_searches; s % ROW_TOGETHER > 0; s++)
+        layout->features[s] = layout->features[s - 1];
     return true;
 }
 

@@ -188,6 +188,22 @@ static void finish_in_place(const mw_forest *forest, bool margins, size_t n_rows
         transform_row(forest, ret_values + r * n);
 }
 
+/* The same of one value, which is what servers are mostly asked for. */
+static double finish_one(const mw_forest *forest, bool margin, const void *sum)
+{
+    double value = forest->sum_float32 ? (double)*(const float *)sum : *(const double *)sum;
+    if (forest->margin_offset)
+        rescale(forest, 1, &value);
+    if (margin)
+        return value;
+    if (forest->divide_by != 1)
+        value /= forest->divide_by;
+    if (forest->transform == MW_TRANSFORM_SIGMOID)
+        return sigmoid(forest, value);
+    transform_row(forest, &value);
+    return value;
+}
+
 void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
                     double *row, double *ret_values)
 {
@@ -196,6 +212,10 @@ void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, co
     size_t outputs = margins ? n : forest->n_predictions;
     if (!margins && forest->transform == MW_TRANSFORM_RECIPE) {
         predict_after(forest, n_rows, sums, row, ret_values);
+        return;
+    }
+    if (n_rows * n == 1 && outputs == 1) {
+        *ret_values = finish_one(forest, margins, sums);
         return;
     }
     if (outputs == n)

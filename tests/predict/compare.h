@@ -79,6 +79,7 @@ static inline double *predict_emulated(const predict_kernel *kernel, const mw_fo
     predictor.block_rows = kernel->block_rows;
     size_t bytes = kernel->memory_bytes(forest, predictor.many.layout);
     predictor.memory_bytes = (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
+    predictor.places = predict_place(&predictor);
     assert_int_equal(mw_scratch_new(&scratch, &err), MW_OK);
     double *values = malloc((rows->n_rows * forest->n_margins + 1) * sizeof *values);
     assert_int_equal(mw_predict_batch(&predictor, rows, MW_MARGIN, scratch, values, &err), MW_OK);

@@ -339,7 +339,7 @@ def test_two_servers_watch_together(postgres, tmp_path):
     servers = [begin(folder) for folder in folders]
     for i in range(11):  # each learns its own reference; one of the two is taken by both
         ask_many(servers[0], 200, 0, i)
-        ask_many(servers[1], 200, 0.02, 100 + i)
+        ask_many(servers[1], 200, 0, 100 + i)
     same = "SELECT count(DISTINCT reference) = 1 AND count(DISTINCT server) = 2 FROM"
     watched = f"{same} millwright.watch_slots"
     begun = [drift(s)["rows"] for s in servers]
