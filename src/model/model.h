@@ -309,8 +309,8 @@ typedef struct mw_forest {
     const float *tree_weight;    /* DART: leaf * weight, product rounded to float32; NULL = none */
 
     /* not NULL: all trees are oblivious, tree_start counts their nodes as if they were there, and
-     * what stands below on nodes is NULL until mw_forest_grow. Both output kinds are not mixed, and
-     * there are no weights of trees */
+     * what stands below on nodes is NULL until mw_forest_grow. Both output kinds are not mixed,
+     * there are no weights of trees, and sums are float64 */
     const mw_levels *levels;
     mw_growth *growth; /* not NULL where levels are */
     bool holds_file;   /* leaves stand in the bytes of the file, which the arena has adopted */

@@ -124,6 +124,7 @@ typedef struct bytes_step {
 
 typedef struct bytes_tree {
     bool perfect, oblivious;   /* or general */
+    bool borrowed;             /* leaves stand in the forest as they would here */
     uint8_t depth;             /* perfect, oblivious */
     uint8_t n_together;        /* length of the run that begins here; within one 0 */
     uint16_t n_paths, n_steps; /* general; a tree of one leaf has neither */
@@ -133,7 +134,7 @@ typedef struct bytes_tree {
     uint32_t n_sets;
     size_t sets;   /* bytes into layout->data */
     size_t nodes;  /* bytes into layout->data */
-    size_t leaves; /* bytes into layout->data: of each output, its planes or values */
+    size_t leaves; /* bytes into layout->data, or ->borrowed: each output's planes or values */
 } bytes_tree;
 
 typedef struct bytes_layout {
@@ -156,6 +157,7 @@ typedef struct bytes_layout {
     size_t n_numbers; /* lines for numbers of leaves: two for each tree of the longest run */
     char *data;       /* nodes and leaves, 64-byte aligned */
     size_t data_bytes;
+    const char *borrowed; /* leaves of a forest of levels; NULL: of none */
 } bytes_layout;
 
 /* No linear leaves and no tests for equality. */
@@ -223,6 +225,13 @@ static inline size_t bytes_leaf_bytes(const bytes_layout *layout, const bytes_tr
     size_t value_bytes = layout->sum_float32 ? sizeof(float) : sizeof(double);
     size_t n = bytes_has_planes(layout, tree) ? bytes_plane_bytes(tree) : tree->n_leaves;
     return n * value_bytes;
+}
+
+static inline const char *bytes_leaves(const bytes_layout *layout, const bytes_tree *tree,
+                                       size_t output)
+{
+    const char *from = tree->borrowed ? layout->borrowed : layout->data;
+    return from + tree->leaves + output * bytes_leaf_bytes(layout, tree);
 }
 
 /* Trees of float64 leaves in planes, all of one length, that are added together. Meanwhile

@@ -46,9 +46,8 @@ static inline void bytes_put_value(const bytes_layout *layout, const bytes_tree 
         leaves[plane * bytes_plane_bytes(plan) + number] = (char)(bits >> 8 * plane);
 }
 
-/* All leaves of it; not of float32 sums. */
-void bytes_put_values(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
-                      const double *values);
+/* All leaves of one that has planes; not of float32 sums. */
+void bytes_put_values(const bytes_tree *plan, char *leaves, const double *values);
 /* Leaf `number` of the plan holds what `leaf` of the forest does, for each output. */
 void bytes_put_leaf(const trees_draft *draft, size_t tree, size_t number, size_t leaf);
 /* A general tree's paths, steps and leaves. */

@@ -181,7 +181,7 @@ INLINE void add_output(const bytes_layout *layout, const bytes_tree *tree, const
 static void add_tree(const bytes_layout *layout, const bytes_tree *tree, size_t output,
                      size_t margin, const uint8_t *numbers, size_t n_rows, void *sums)
 {
-    const char *leaves = layout->data + tree->leaves + output * bytes_leaf_bytes(layout, tree);
+    const char *leaves = bytes_leaves(layout, tree, output);
     for (size_t row = 0; row < n_rows; row += WIDTH)
         add_output(layout, tree, leaves, margin * BYTES_ROWS + row, numbers + row,
                    vector_load(numbers + row), sums);
@@ -312,14 +312,15 @@ static void find_numbers(const bytes_layout *layout, const bytes_tree *tree, con
 static size_t next_run_distance(const bytes_layout *layout, const bytes_tree *trees)
 {
     const bytes_tree *next = trees + trees->n_together;
-    return next < layout->trees + layout->n_trees ? next->leaves - trees->leaves : 0;
+    bool follows = next < layout->trees + layout->n_trees && !next->borrowed;
+    return follows ? next->leaves - trees->leaves : 0;
 }
 
 /* Leaves of oblivious trees are asked for while the run's numbers are found: plain ones, which are
  * read at random, and of planes, which go by in order, the first half of those a run ahead. */
 static void prefetch_leaves(const bytes_layout *layout, const bytes_tree *trees, size_t t)
 {
-    const char *leaves = layout->data + trees[t].leaves;
+    const char *leaves = bytes_leaves(layout, &trees[t], 0);
     size_t bytes = bytes_leaf_bytes(layout, &trees[t]);
     if (bytes_has_planes(layout, trees)) {
         leaves += next_run_distance(layout, trees);
@@ -340,7 +341,7 @@ static void add_wide_run(const bytes_layout *layout, const bytes_tree *trees, si
                           .ahead = next_run_distance(layout, trees) + each / 2,
                           .ahead_bytes = each / 2 / n_parts};
     for (size_t t = 0; t < run.n_trees; t++)
-        run.planes[t] = (const uint8_t *)layout->data + trees[t].leaves + output * each;
+        run.planes[t] = (const uint8_t *)bytes_leaves(layout, &trees[t], output);
     for (size_t row = 0; row < n_rows; row += BYTES_PART, run.ahead += run.ahead_bytes) {
         if (bytes == 256)
             add_wide_planes(&run, 256, numbers + row, sums + row);

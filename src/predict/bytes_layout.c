@@ -105,8 +105,11 @@ static void place_tree(trees_draft *draft, size_t tree, size_t node_bytes)
     plan->sets = layout->data_bytes;
     plan->nodes = plan->sets + whole_lines(plan->n_sets * sizeof(bytes_set));
     plan->leaves = plan->nodes + whole_lines(node_bytes);
-    layout->data_bytes =
-        plan->leaves + whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
+    layout->data_bytes = plan->leaves;
+    if (plan->borrowed)
+        plan->leaves = mw_levels_leaf(draft->forest, tree) * sizeof(double);
+    else
+        layout->data_bytes += whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
 }
 
 /* False: this tree is too large. */
@@ -153,6 +156,8 @@ static void plan_levels(trees_draft *draft, size_t tree)
     plan->oblivious = true;
     plan->depth = (uint8_t)(depth > 0 ? depth : 1);
     plan->n_leaves = 1u << plan->depth;
+    plan->borrowed =
+        depth > 0 && outputs_of(draft, tree) == 1 && !bytes_has_planes(draft->layout, plan);
     for (size_t i = levels->start[tree]; i < levels->start[tree + 1]; i++)
         plan->n_sets += (levels->flags[i] & MW_NODE_CATEGORICAL) != 0;
     place_tree(draft, tree, sizeof(bytes_levels));
@@ -280,8 +285,10 @@ static void fill_levels(trees_draft *draft, size_t tree)
         put_level(draft, (bytes_levels *)(layout->data + plan->nodes), level, end - 1 - level,
                   (bytes_set *)(layout->data + plan->sets), &n_sets);
     size_t each = bytes_leaf_bytes(layout, plan), beyond = ((size_t)1 << depth) - 1;
-    if (depth > 0 && outputs_of(draft, tree) == 1 && !layout->sum_float32) {
-        bytes_put_values(layout, plan, layout->data + plan->leaves,
+    if (plan->borrowed)
+        return;
+    if (depth > 0 && outputs_of(draft, tree) == 1) {
+        bytes_put_values(plan, layout->data + plan->leaves,
                          draft->forest->levels->value + mw_levels_leaf(draft->forest, tree));
         return;
     }
@@ -402,6 +409,7 @@ static mw_status make(const mw_forest *forest, bool wide_planes, predict_found *
     layout->sum_float32 = forest->sum_float32;
     layout->wide_planes = wide_planes;
     layout->n_margins = forest->n_margins;
+    layout->borrowed = forest->levels ? (const char *)forest->levels->value : NULL;
     trees_draft draft = {.forest = forest, .layout = layout};
     bool plain = false;
     mw_status status = lay_out(&draft, &plain, err);

@@ -53,13 +53,8 @@ static void put_eight(const double *values, char *to, size_t plane_bytes)
     }
 }
 
-void bytes_put_values(const bytes_layout *layout, const bytes_tree *plan, char *leaves,
-                      const double *values)
+void bytes_put_values(const bytes_tree *plan, char *leaves, const double *values)
 {
-    if (!bytes_has_planes(layout, plan)) {
-        memcpy(leaves, values, plan->n_leaves * sizeof *values);
-        return;
-    }
     for (size_t i = 0; i < plan->n_leaves; i += 8)
         put_eight(values + i, leaves + i, bytes_plane_bytes(plan));
 }

@@ -78,7 +78,7 @@ void bytes_add_run(const bytes_layout *layout, const bytes_tree *trees, size_t o
     size_t n = trees->n_together;
     bool deep = trees->depth > 8;
     for (size_t t = 0; t < n; t++)
-        leaves[t] = layout->data + trees[t].leaves + output * bytes_leaf_bytes(layout, &trees[t]);
+        leaves[t] = bytes_leaves(layout, &trees[t], output);
     if (layout->sum_float32) {
         float *to = (float *)sums + margin * BYTES_ROWS;
         const float *const *from = (const float *const *)leaves;

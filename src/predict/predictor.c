@@ -11,7 +11,7 @@ static const predict_kernel *const few_kernels[] = {
 #if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     &predict_row_avx512, &predict_row_avx2,
 #endif
-    &predict_deep, &predict_interleaved, &predict_scalar};
+    &predict_levels, &predict_deep, &predict_interleaved, &predict_scalar};
 
 /* For batches, best first; none may fit. */
 static const predict_kernel *const many_kernels[] = {

@@ -47,6 +47,7 @@ typedef struct predict_kernel {
 } predict_kernel;
 
 extern const predict_kernel predict_scalar;      /* the specification: takes every forest */
+extern const predict_kernel predict_levels;      /* oblivious trees of any depth, portable C */
 extern const predict_kernel predict_deep;        /* trees of thousands of leaves, portable C */
 extern const predict_kernel predict_interleaved; /* eight walks at a time, portable C */
 #if defined(__x86_64__) && !defined(MW_NO_VECTORS)

@@ -55,7 +55,8 @@ enum {
     ROW_SEARCHES = 256,    /* of a wide row */
     ROW_FEATURES_MAX = 64, /* of categories */
     ROW_LANES_MAX = 64,
-    ROW_DEPTH_MAX = 8, /* of tops */
+    ROW_DEPTH_MAX = 8,   /* of tops of nodes */
+    ROW_LEVELS_MAX = 16, /* of levels: an answer is a bit of `at`, which then takes two bytes */
     ROW_LEAVES_MAX = 256,
     ROW_EXITS = 16,  /* of a piece */
     ROW_NEVER = 127, /* the rank of a question that no code passes */
@@ -96,8 +97,9 @@ typedef struct row_piece {
 
 typedef struct row_block {
     bool oblivious;
-    bool goes_on;  /* some tree has pieces */
-    uint8_t depth; /* of the tops */
+    bool goes_on;   /* some tree has pieces */
+    bool by_starts; /* levels, more than eight or not everywhere as many: see layout->starts */
+    uint8_t depth;  /* of the tops */
     uint8_t n_trees;
     size_t first_tree;
     size_t questions;  /* bytes into data: of each level's nodes a row of columns, one of ranks, and
@@ -133,14 +135,15 @@ typedef struct row_layout {
     row_piece *pieces;
     size_t n_pieces;
     char *values; /* float or double as sums are; leaf_outputs of them a leaf */
-    bool borrows; /* values are the forest's own, of levels that stand in blocks as they are */
+    bool borrows;     /* values are the forest's own, of levels */
+    uint32_t *starts; /* the first value of each tree, of all lanes; NULL: no block asks for it */
     size_t n_values, leaf_outputs;
     size_t leaf_bytes; /* of all of them */
 } row_layout;
 
 /* *ret_layout = NULL with MW_OK: this forest is not for rows in registers (more columns, trees of
  * more than 256 leaves, linear leaves, equality, a table of categories that is too large). `lanes`:
- * of the kernel. */
+ * of the kernel. Of levels any number up to ROW_LEVELS_MAX. */
 MW_CHECKED mw_status row_layout_make(const mw_forest *forest, predict_found *found, size_t lanes,
                                      void **ret_layout, mw_error *err);
 void row_layout_free(void *layout);
@@ -166,7 +169,9 @@ static inline size_t row_node_rows(const row_layout *layout)
 /* Planes of 8 bits for each exit of a top, or each place of a question in it. */
 static inline size_t row_planes(const row_block *block)
 {
-    return block->oblivious || block->depth <= 3 ? 1 : (size_t)1 << (block->depth - 3);
+    if (block->oblivious)
+        return block->depth <= 8 ? 1 : 2;
+    return block->depth <= 3 ? 1 : (size_t)1 << (block->depth - 3);
 }
 
 static inline uint8_t row_stored_rank(uint8_t rank)

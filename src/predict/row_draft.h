@@ -44,7 +44,6 @@ static inline bool row_is_leaf(const mw_forest *forest, size_t node)
 uint32_t row_take_values(row_draft *draft, size_t n_more);
 /* A leaf's value to an index. */
 void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value);
-void row_put_level_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value);
 /* A number to a node's column and rank. Not of a set. */
 void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank);
 /* Of a wide layout: which code of a missing value it takes. */

@@ -327,6 +327,36 @@ INLINE lanes walk_oblivious(const registers *row, const char *p, const char *pla
     return at;
 }
 
+/* Trees of levels that are not equally deep or have more than eight: what a lane lacks is answered
+ * with no. `low`, `high`: where they end, a byte each. */
+INLINE void put_levels(const row_layout *layout, const row_block *block, lanes low, lanes high,
+                       uint32_t *ret_places)
+{
+    const uint32_t *start = layout->starts + block->first_tree;
+    uint8_t at[LANES], above[LANES];
+    put_lanes((char *)at, low);
+    put_lanes((char *)above, high);
+    for (size_t k = 0; k < LANES; k++)
+        ret_places[k] = start[k] + (at[k] | (uint32_t)above[k] << 8);
+}
+
+/* Levels of the low byte. */
+INLINE unsigned low_levels(const row_block *block)
+{
+    return block->depth < 8 ? block->depth : 8;
+}
+
+INLINE void walk_levels(const row_layout *layout, const row_block *block, const char *planes,
+                        const registers *row, bool few, uint32_t *ret_places)
+{
+    const char *questions = layout->data + block->questions;
+    unsigned n = low_levels(block);
+    lanes low = walk_oblivious(row, questions, planes, n, few);
+    lanes high = walk_oblivious(row, questions + 2 * LANES * (size_t)n,
+                                planes ? planes + LANES : NULL, block->depth - n, few);
+    put_levels(layout, block, low, high, ret_places);
+}
+
 /* Where the trees of a block end, as places among the values. The lanes whose walk goes on. A walk
  * each: its answers stay in registers, but for the deepest two. */
 INLINE uint64_t walk_block(const row_layout *layout, const row_block *block, const char *planes,
@@ -335,6 +365,10 @@ INLINE uint64_t walk_block(const row_layout *layout, const row_block *block, con
     const char *questions = layout->data + block->questions;
     const char *going_on = layout->data + block->going_on;
     lanes at;
+    if (block->by_starts) {
+        walk_levels(layout, block, planes, row, few, ret_places);
+        return 0;
+    }
     switch (block->depth + block->oblivious * (ROW_DEPTH_MAX + 1)) {
 #define TOP(d)                                                                        \
     case d: {                                                                         \
@@ -415,6 +449,14 @@ INLINE void walk_wide_block(const row_layout *layout, const row_block *block, co
 {
     const char *questions = layout->data + block->questions;
     lanes at = no_lanes();
+    if (block->by_starts) {
+        unsigned n = low_levels(block);
+        put_levels(layout, block, walk_wide_top(row, questions, n, true, misses),
+                   walk_wide_top(row, questions + WIDE_NODE * (size_t)n, block->depth - n, true,
+                                 misses),
+                   ret_places);
+        return;
+    }
     switch (block->depth + block->oblivious * (ROW_DEPTH_MAX + 1)) {
 #define TOP(d)                                                \
     case d:                                                   \

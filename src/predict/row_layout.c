@@ -44,19 +44,6 @@ void row_put_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value)
     }
 }
 
-void row_put_level_leaf(row_draft *draft, size_t tree, size_t leaf, uint32_t value)
-{
-    size_t n = draft->layout->leaf_outputs; /* all trees of levels have as many */
-    char *to = draft->layout->values + value * draft->layout->leaf_bytes;
-    for (size_t i = 0; i < n; i++) {
-        double x = predict_level_leaf(draft->forest, tree, leaf, i);
-        if (draft->forest->sum_float32)
-            ((float *)to)[i] = (float)x;
-        else
-            ((double *)to)[i] = x;
-    }
-}
-
 void row_put_number(const row_draft *draft, size_t node, uint8_t *ret_column, uint8_t *ret_rank)
 {
     size_t column = draft->places.column[node] / BYTES_ROWS;
@@ -151,7 +138,7 @@ static bool trees_fit(const mw_forest *forest, size_t *ret_largest)
 {
     *ret_largest = 1;
     if (forest->levels)
-        return (size_t)1 << forest->max_depth <= ROW_LEAVES_MAX;
+        return forest->max_depth <= ROW_LEVELS_MAX;
     for (size_t tree = 0; tree < forest->n_trees; tree++) {
         size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree], n_leaves = 0;
         for (size_t node = 0; node < n_nodes; node++)
@@ -328,20 +315,6 @@ static mw_status find_questions(row_draft *draft, bool *ret_fits, mw_error *err)
     return !*ret_fits || list_pivots(layout) ? MW_OK : fail_memory(err);
 }
 
-/* Where all trees of a block are as deep as it is, leaf values stand in the forest as they would
- * here. They are as much as all else of a forest of levels. */
-static bool can_borrow(const row_draft *draft)
-{
-    const mw_forest *forest = draft->forest;
-    const row_layout *layout = draft->layout;
-    if (!forest->levels || forest->sum_float32)
-        return false;
-    for (size_t tree = 0; tree < forest->n_trees; tree++)
-        if (mw_levels_depth(forest, tree) != layout->blocks[tree / layout->lanes].depth)
-            return false;
-    return true;
-}
-
 static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
 {
     row_layout *layout = draft->layout;
@@ -359,15 +332,16 @@ static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
         return MW_OK;
     if (draft->enough)
         draft->enough = (layout->data = take_lines(layout->data_bytes)) != NULL;
-    layout->borrows = draft->enough && can_borrow(draft);
     for (size_t b = 0; draft->enough && b < layout->n_blocks; b++) {
         if (draft->forest->levels)
             row_fill_levels(draft, &layout->blocks[b]);
         else
             row_fill_block(draft, &layout->blocks[b]);
     }
-    if (layout->borrows)
+    if (draft->forest->levels) { /* leaf values stand in the forest as they would here */
+        layout->borrows = true;
         layout->values = (char *)(uintptr_t)draft->forest->levels->value;
+    }
     return draft->enough && make_table(draft, ret_fits) ? MW_OK : fail_memory(err);
 }
 
@@ -409,6 +383,7 @@ void row_layout_free(void *untyped)
     free(layout->blocks);
     free(layout->data);
     free(layout->pieces);
+    free(layout->starts);
     if (!layout->borrows)
         free(layout->values);
     free(layout);
@@ -422,5 +397,6 @@ size_t row_layout_bytes(const void *untyped)
                (sizeof(float) + (layout->pivots64 ? sizeof(double) : 0)) +
            layout->cuts->n_codes * sizeof *layout->categories + layout->table_bytes +
            layout->n_blocks * sizeof *layout->blocks + layout->data_bytes +
-           layout->n_pieces * sizeof *layout->pieces + layout->n_values * layout->leaf_bytes;
+           layout->n_pieces * sizeof *layout->pieces + layout->n_values * layout->leaf_bytes +
+           (layout->starts ? layout->n_blocks * layout->lanes * sizeof *layout->starts : 0);
 }

@@ -69,12 +69,13 @@ typedef struct block_shape {
     double go_on[ROW_LEAVES_MAX + 1]; /* share of walks that ask at level d, over all trees */
 } block_shape;
 
-static void survey_levels(const row_draft *draft, const row_block *block, block_shape *ret)
+static void choose_levels(const row_draft *draft, row_block *block)
 {
-    *ret = (block_shape){.oblivious = true};
+    block->oblivious = true;
     for (size_t k = 0; k < block->n_trees; k++) {
-        size_t depth = mw_levels_depth(draft->forest, block->first_tree + k);
-        ret->depth = depth > ret->depth ? depth : ret->depth;
+        unsigned depth = mw_levels_depth(draft->forest, block->first_tree + k);
+        block->by_starts = block->by_starts || depth > 8 || (k > 0 && depth != block->depth);
+        block->depth = (uint8_t)(depth > block->depth ? depth : block->depth);
     }
 }
 
@@ -134,10 +135,11 @@ static double cost_of_top(const row_draft *draft, const block_shape *shape, unsi
 void row_choose_top(row_draft *draft, row_block *block)
 {
     block_shape shape;
-    if (draft->forest->levels)
-        survey_levels(draft, block, &shape);
-    else
-        survey_block(draft, block, &shape);
+    if (draft->forest->levels) {
+        choose_levels(draft, block);
+        return;
+    }
+    survey_block(draft, block, &shape);
     block->oblivious = shape.oblivious;
     block->depth = (uint8_t)(shape.depth < ROW_DEPTH_MAX ? shape.depth : ROW_DEPTH_MAX);
     bool whole = shape.oblivious || draft->layout->wide; /* which have no pieces */
@@ -216,29 +218,36 @@ static void fill_top(row_draft *draft, const row_block *block, top_place place, 
     fill_top(draft, block, right, tree, forest->right[root + node]);
 }
 
-/* A tree of levels: bit i of a leaf's number is the answer of level i, as in `at`. Levels that the
- * block has beyond the tree's ask nothing, and either answer leads to the same leaf. */
+/* Asks nothing: the answer is no. */
+static void put_nothing(row_draft *draft, const row_block *block, size_t lane, size_t level)
+{
+    row_layout *layout = draft->layout;
+    size_t row = row_node_rows(layout) * level + 1;
+    layout->data[block->questions + row * layout->lanes + lane] = ROW_NEVER;
+}
+
+/* A tree of levels: bit i of a leaf's number is the answer of level i, as in `at`. */
 static void fill_levels(row_draft *draft, const row_block *block, size_t lane)
 {
     const mw_forest *forest = draft->forest;
-    size_t tree = block->first_tree + lane, n_exits = (size_t)1 << block->depth;
-    size_t depth = mw_levels_depth(forest, tree), n_leaves = (size_t)1 << depth;
+    size_t tree = block->first_tree + lane, depth = mw_levels_depth(forest, tree);
     for (size_t i = 0; i < depth; i++)
         put_question(draft, block, &(top_place){.lane = lane, .level = i},
                      forest->levels->start[tree] + i);
-    if (draft->layout->borrows)
-        return;
-    for (size_t exit = 0; exit < n_exits; exit++)
-        row_put_level_leaf(draft, tree, exit & (n_leaves - 1),
-                           block->first_value + (uint32_t)(lane * n_exits + exit));
+    for (size_t i = depth; i < block->depth; i++)
+        put_nothing(draft, block, lane, i);
+    if (block->by_starts)
+        draft->layout->starts[tree] = (uint32_t)mw_levels_leaf(forest, tree);
 }
 
 void row_fill_levels(row_draft *draft, row_block *block)
 {
-    if (draft->layout->borrows)
-        block->first_value = (uint32_t)mw_levels_leaf(draft->forest, block->first_tree);
-    else
-        block->first_value = row_take_values(draft, (size_t)block->n_trees << block->depth);
+    row_layout *layout = draft->layout;
+    block->first_value = (uint32_t)mw_levels_leaf(draft->forest, block->first_tree);
+    if (block->by_starts && !layout->starts) {
+        layout->starts = calloc(layout->n_blocks * layout->lanes, sizeof *layout->starts);
+        draft->enough = layout->starts != NULL;
+    }
     for (size_t lane = 0; draft->enough && lane < block->n_trees; lane++)
         fill_levels(draft, block, lane);
 }

@@ -35,16 +35,16 @@ static inline bool predict_is_category(double x, bool less_equal)
     return (less_equal ? x > -1 : x >= 0) && x < predict_category_end;
 }
 
-static inline bool predict_category_left(const mw_forest *forest, size_t node, double x)
+static inline bool predict_category_left(const mw_forest *forest, uint8_t flags, uint32_t set,
+                                         double x)
 {
-    uint8_t flags = forest->flags[node];
     if (isnan(x))
         return flags & MW_NODE_DEFAULT_LEFT;
     bool lightgbm = flags & MW_NODE_SET_LEFT;
     if (flags & MW_NODE_EQUAL && x != trunc(x))
         return !lightgbm; /* ONNX: in no set */
     bool held = predict_is_category(x, lightgbm) &&
-                predict_set_holds(forest, forest->set[node], (uint32_t)(int32_t)x);
+                predict_set_holds(forest, set, (uint32_t)(int32_t)x);
     return held == lightgbm;
 }
 
@@ -67,9 +67,26 @@ static inline bool predict_number_left(uint8_t flags, double threshold, double x
 /* True when row value `x` goes left at `node` (an index into the forest's arrays). */
 static inline bool predict_goes_left(const mw_forest *forest, size_t node, double x)
 {
-    if (forest->flags[node] & MW_NODE_CATEGORICAL)
-        return predict_category_left(forest, node, x);
-    return predict_number_left(forest->flags[node], forest->threshold[node], x);
+    uint8_t flags = forest->flags[node];
+    if (flags & MW_NODE_CATEGORICAL)
+        return predict_category_left(forest, flags, forest->set[node], x);
+    return predict_number_left(flags, forest->threshold[node], x);
+}
+
+/* The leaf of a tree of levels that a row falls into: its number in the tree. */
+static inline size_t predict_leaf_number(const mw_forest *forest, size_t tree, const double *row)
+{
+    const mw_levels *levels = forest->levels;
+    size_t leaf = 0, begin = levels->start[tree];
+    for (size_t i = begin; i < levels->start[tree + 1]; i++) {
+        double x = row[levels->feature[i]];
+        uint8_t flags = levels->flags[i];
+        bool left = flags & MW_NODE_CATEGORICAL
+                        ? predict_category_left(forest, flags, levels->set[i], x)
+                        : predict_number_left(flags, levels->threshold[i], x);
+        leaf |= (size_t)!left << (i - begin);
+    }
+    return leaf;
 }
 
 /* What a leaf adds to margin `output`: dart's product is rounded as the sum is. */

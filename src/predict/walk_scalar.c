@@ -72,6 +72,19 @@ static void sum_trees_float32(const mw_forest *forest, const double *row, float 
     }
 }
 
+static void sum_levels(const mw_forest *forest, const double *row, double *sums)
+{
+    for (size_t tree = 0; tree < forest->n_trees; tree++) {
+        size_t leaf = predict_leaf_number(forest, tree, row);
+        if (forest->tree_output[tree] != MW_ALL_OUTPUTS) {
+            sums[forest->tree_output[tree]] += predict_level_leaf(forest, tree, leaf, 0);
+            continue;
+        }
+        for (size_t m = 0; m < forest->n_margins; m++)
+            sums[m] += predict_level_leaf(forest, tree, leaf, m);
+    }
+}
+
 static void sum_trees_float64(const mw_forest *forest, const double *row, double *sums)
 {
     for (size_t tree = 0; tree < forest->n_trees; tree++) {
@@ -137,7 +150,10 @@ static void sum_row_float64(const mw_forest *forest, const double *row, double *
     for (size_t m = 0; m < forest->n_margins; m++)
         sums[m] =
             forest->linear_columns ? sum_linear_in_double(forest, row, m) : forest->base_margin[m];
-    sum_trees_float64(forest, row, sums);
+    if (forest->levels)
+        sum_levels(forest, row, sums);
+    else
+        sum_trees_float64(forest, row, sums);
 }
 
 static void sum_block(const mw_forest *forest, const void *layout, const predict_block *block)
@@ -188,6 +204,7 @@ static size_t memory_bytes(const mw_forest *forest, const void *layout)
 const predict_kernel predict_scalar = {
     .name = "scalar",
     .block_rows = PREDICT_BLOCK_ROWS,
+    .takes_levels = true,
     .lay_out = lay_out,
     .free_layout = free_layout,
     .layout_bytes = layout_bytes,

@@ -94,6 +94,17 @@ def test_depths(depth, tmp_path):
     check(train("RMSE", rows, score(rows), depth=depth), make_rows(3), tmp_path)
 
 
+def test_deep_trees_take_what_the_file_does(tmp_path):
+    """Up to CatBoost's limit of 16 levels: no node is made for predictions."""
+    rows = make_rows(13)
+    trained = train("RMSE", rows, score(rows), depth=16, iterations=3, border_count=8)
+    path = save_binary(trained, tmp_path)
+    model = Model(path)
+    for n in (1, 3, len(rows)):
+        assert (model.margin(rows[:n]).ravel() == trained.predict(rows[:n])).all()
+    assert model.about.memory_bytes < 1.2 * path.stat().st_size
+
+
 @pytest.mark.parametrize("nan_mode", ["Min", "Max"])
 @pytest.mark.parametrize("borders", [5, 254, 1000])
 def test_missing_values_and_borders(nan_mode, borders, tmp_path):

@@ -18,6 +18,7 @@ struct CMUnitTest {
 #define fail_msg(...) (printf(__VA_ARGS__), printf("\n%s:%d\n", __FILE__, __LINE__), exit(1))
 #define assert_true(claim) ((claim) ? (void)0 : fail_msg("not true: %s", #claim))
 #define assert_int_equal(a, b) assert_true((a) == (b))
+#define assert_ptr_equal(a, b) assert_true((const void *)(a) == (const void *)(b))
 #define assert_non_null(a) assert_true((a) != NULL)
 #define assert_string_equal(a, b) assert_true(strcmp(a, b) == 0)
 
