@@ -32,6 +32,7 @@ FUZZ_SECONDS = 5  # a target; `make fuzz` hunts longer
 SHOWN_BYTES = 6000
 WHY_CHARACTERS = 300
 WIRE_ALONE = ("attack", "capacity", "overload", "status", "trouble")
+WIRE_THREADS = ("http2", "swap", "transfers")  # what threads meet in most, in seconds
 
 
 @dataclasses.dataclass
@@ -94,11 +95,21 @@ def has_unit_tests(meson, build):
     return any(test["name"].startswith("base/") for test in json.loads(listed))
 
 
+def is_set_up(log, folder, options):
+    """Whether there is such a build folder now."""
+    build = ROOT / folder
+    return (build / "build.ninja").exists() or not run(log, [find_meson(), "setup", build, ROOT,
+                                                             *options])
+
+
+def find_meson():
+    return subprocess.check_output([ROOT / "tools/find-meson.sh"], text=True).strip()
+
+
 def unit_tests(log, folder, suites=("unit",), options=()):
     """Unit tests of one build folder, which is made when it is missing."""
-    build = ROOT / folder
-    meson = subprocess.check_output([ROOT / "tools/find-meson.sh"], text=True).strip()
-    if not (build / "build.ninja").exists() and run(log, [meson, "setup", build, ROOT, *options]):
+    build, meson = ROOT / folder, find_meson()
+    if not is_set_up(log, folder, options):
         return Counts(failed=1)
     if not has_unit_tests(meson, build) and (run(log, [meson, "setup", "--reconfigure", build]) or
                                              not has_unit_tests(meson, build)):
@@ -125,6 +136,8 @@ def suite_unit(log):
 # 60 MB large, and linking them a third of the time.
 # The gold linker, of the same binutils, takes a third of the time less again.
 WATCHED = ["-Dc_args=-g1"] + (["-Dc_link_args=-fuse-ld=gold"] if shutil.which("ld.gold") else [])
+FOR_RACES = ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=0", "-Dvectors=false",
+             *WATCHED]
 
 
 def suite_unit_sanitized(log):
@@ -134,9 +147,7 @@ def suite_unit_sanitized(log):
 
 def suite_unit_threads(log):
     """Tests with threads, under the thread sanitizer; kernels have none, and plain C stands in."""
-    return unit_tests(log, "build-thread", suites=("threads",),
-                      options=["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=0",
-                               "-Dvectors=false", *WATCHED])
+    return unit_tests(log, "build-thread", suites=("threads",), options=FOR_RACES)
 
 
 # ---- Python ------------------------------------------------------------------------------------
@@ -247,6 +258,15 @@ def suite_wire_sanitized(log):
                   ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
 
 
+def suite_wire_threads(log):
+    """Real clients of the program under the thread sanitizer: most of it is built already."""
+    if not is_set_up(log, "build-thread", FOR_RACES) or run(log, ["ninja", "-C", "build-thread",
+                                                                  "millwright"]):
+        return Counts(failed=1)
+    return pytest(log, *(f"tests/wire/test_{name}.py" for name in WIRE_THREADS),
+                  MW_BINARY=str(ROOT / "build-thread/millwright"))
+
+
 def suite_fuzz(log):
     mark = log.tell()
     run(log, [ROOT / "tools/run_fuzz.py", "--seconds", str(FUZZ_SECONDS)])
@@ -266,9 +286,10 @@ SUITES = {
     "wire": suite_wire,
     "window": suite_window,
     "wire-sanitized": suite_wire_sanitized,
+    "wire-threads": suite_wire_threads,
     "fuzz": suite_fuzz,
 }
-NEED_PYTHON = {"oracle", "wire", "wire-sanitized"}
+NEED_PYTHON = {"oracle", "wire", "wire-sanitized", "wire-threads"}
 
 
 def wanted_suites(words):

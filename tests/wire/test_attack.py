@@ -16,7 +16,7 @@ h2 = pytest.importorskip("h2")
 import h2.settings  # noqa: E402
 
 from attack import BEGIN, GET, PREFACE, frame  # noqa: E402
-from conftest import Server, check_end  # noqa: E402
+from conftest import IS_WATCHED, Server, check_end, held  # noqa: E402
 from test_http2 import GOAWAY, RST, Client, frames, healthy, read_to_end  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
@@ -61,7 +61,7 @@ def test_twenty_thousand_idle_connections(descriptors, models, tmp_path):
             assert one.recv(4096).startswith(b"HTTP/1.1 200")
         each = (resident(server) - before) / n
         print(f"\n{n} idle connections: {each:.0f} bytes each")
-        assert each < 2048  # 336 bytes of our own, and the allocator's
+        assert each < held(2048)  # 336 bytes of our own, and the allocator's
         began = time.monotonic()
         assert server.get("/v2/models/plain").status_code == 200
         assert time.monotonic() - began < 2
@@ -87,7 +87,7 @@ def test_idle_connections_of_http2(serve, models):
             got += one.recv(4096)
     each = (resident(server) - before) / n
     print(f"\n{n} idle connections of HTTP/2: {each:.0f} bytes each")
-    assert each < 128 * 1024
+    assert each < held(128 * 1024)
     for one in crowd:
         one.close()
     healthy(server)
@@ -144,7 +144,7 @@ def test_priorities_are_no_work(fleet):
                                 for i in range(begin, begin + 2000, 2)))
     opened.sendall(frame(1, 5, 60001, GET))
     healthy(fleet)
-    assert resident(fleet) - before < 32 << 20
+    assert resident(fleet) - before < held(32 << 20)
     opened.close()
 
 
@@ -224,12 +224,11 @@ def p99(taken):
     return statistics.quantiles(taken, n=100)[98]
 
 
-def test_healthy_clients_do_not_notice_an_attack(models, tmp_path):
+def test_healthy_clients_do_not_notice_an_attack(serve, models):
     """The same attack runs all the time, at a decoy or at the server: what differs is not how busy
     the machine is, but what the attack does to those who share the server."""
     path = models.paths["plain"]
-    servers = [Server(tmp_path, f"plain={path}", "--threads", 2) for _ in range(2)]
-    decoy, server = servers
+    decoy, server = (serve(f"plain={path}", "--threads", 2) for _ in range(2))
     quiet, attacked, rounds = [], [], 3
     latencies(server, 50)
     before = resident(server)
@@ -245,7 +244,7 @@ def test_healthy_clients_do_not_notice_an_attack(models, tmp_path):
     grown = resident(server) - before
     print(f"\np99 quiet {p99(quiet) * 1e3:.2f} ms, attacked {p99(attacked) * 1e3:.2f} ms; "
           f"memory grew by {grown / 1e6:.1f} MB")
-    assert p99(attacked) < 2 * p99(quiet) + 0.005
-    assert grown < 200 * (2 << 20)  # the attacker keeps 200 connections, most with answers unread
-    for one in servers:
-        check_end(one)
+    # a watched server takes ten times the time for each attack, and others wait for it
+    assert IS_WATCHED or p99(attacked) < 2 * p99(quiet) + 0.005
+    # the attacker keeps 200 connections, most with answers unread
+    assert grown < held(200 * (2 << 20))
