@@ -367,6 +367,13 @@ static void write_journal(metrics_page *page, mw_journal *journal)
                   "Rows of the prediction log, by result; dropped: the queue or the disk was full.",
                   MW_COUNT(rows), rows,
                   (uint64_t[]){c.rows_written, c.rows_dropped, c.rows_unsampled});
+    static const char *const explained[] = {"written", "skipped"};
+    if (c.rows_explained + c.rows_unexplained > 0)
+        write_results(page, "mw_log_contributions_total",
+                      "Rows of the prediction log that contributions were wanted of, by result; "
+                      "skipped: no time was left for them, or their model was gone.",
+                      MW_COUNT(explained), explained,
+                      (uint64_t[]){c.rows_explained, c.rows_unexplained});
     static const char *const messages[] = {"sent", "dropped"};
     if (c.has_kafka)
         write_results(page, "mw_log_kafka_rows_total",

@@ -11,6 +11,7 @@
  *   yaml.h    YAML documents in, with line and column of every node (libyaml behind the door)
  *   file.h    whole files in, atomic files out
  *   clock.h   monotonic and wall time, replaceable in tests
+ *   allowance.h  a share of a core for work that may be left undone
  *   hash.h    FNV-1a
  *   stage.h   the stages of a request, by name
  *   log.h     one line an event on stderr
@@ -37,6 +38,7 @@
 #include "yaml.h"
 #include "file.h"
 #include "clock.h"
+#include "allowance.h"
 #include "random.h"
 #include "hash.h"
 #include "stage.h"

@@ -100,6 +100,11 @@
 #define MW_LIMIT_SCORER_VERSIONS 10000 /* of an experiment */
 #define MW_LIMIT_SCORER_BYTES (4 * MW_MIB)
 
+/* contributions behind answers, logged or watched */
+#define MW_LIMIT_BEHIND_BYTES (4 * MW_MIB) /* values at once, and of a row */
+#define MW_LIMIT_BEHIND_PERCENT 25         /* of a core, of each thread that makes some */
+#define MW_LIMIT_BEHIND_BURST_MS 250       /* and so much at once */
+
 /* the prediction log */
 #define MW_LIMIT_LOG_QUEUE_BYTES (8 * MW_MIB) /* rows that wait for the writer: dropped beyond */
 #define MW_LIMIT_LOG_BLOCK_BYTES (16 * MW_MIB)

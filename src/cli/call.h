@@ -20,7 +20,14 @@ typedef struct cli_setting {
 } cli_setting;
 
 /* Of an endpoint where its own are given, else the server's options of the same name. */
-enum { CLI_LIMIT_BUDGET, CLI_LIMIT_QUEUE, CLI_LIMIT_RATE, CLI_LIMIT_BURST, CLI_N_ENDPOINT_LIMITS };
+enum {
+    CLI_LIMIT_BUDGET,
+    CLI_LIMIT_QUEUE,
+    CLI_LIMIT_RATE,
+    CLI_LIMIT_BURST,
+    CLI_SHARE_LOGGED,
+    CLI_N_ENDPOINT_LIMITS
+};
 
 typedef struct cli_endpoint {
     const char *name, *model; /* model: a path, already relative to the working folder */

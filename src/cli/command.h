@@ -233,6 +233,7 @@ typedef enum cli_option_id {
     CLI_LOG_HASH,
     CLI_LOG_DROP,
     CLI_LOG_SLICES,
+    CLI_LOG_CONTRIBUTIONS,
     CLI_LOG_KAFKA,
     CLI_LOG_KAFKA_SETTINGS,
     CLI_LOG_FOLDER, /* --log: where commands read one */

@@ -171,7 +171,7 @@ static void see_shape(void *user, const mw_log_shape *shape)
         cli_member_text(out, "answer", mw_view_of(cli_log_answer_name(shape)));
         cli_member_int(out, "columns", (int64_t)shape->n_columns);
         cli_member_int(out, "outputs", (int64_t)shape->n_outputs);
-        mw_buf_char(out, '}');
+        mw_buf_text(out, shape->explains ? ",\"contributions\":true}" : "}");
         return;
     }
     mw_buf_format(out, "  %.*s version %u  model %016llx  %zu columns  %s",
@@ -179,6 +179,7 @@ static void see_shape(void *user, const mw_log_shape *shape)
                   shape->n_columns, cli_log_answer_name(shape));
     write_columns(shape, MW_LOG_HASHED, "  hashed ", out);
     write_columns(shape, MW_LOG_DROPPED, "  dropped ", out);
+    mw_buf_text(out, shape->explains ? "  with contributions" : "");
     mw_buf_char(out, '\n');
 }
 

@@ -47,6 +47,9 @@ const cli_endpoint_key cli_endpoint_keys[] = {
      CLI_CLIENT_RATE},
     {"client_burst", "how many at once of each client (default: the server's)", false,
      CLI_CLIENT_BURST},
+    {"log_contributions",
+     "share of its kept requests that contributions are kept with (default: the server's)", false,
+     CLI_LOG_CONTRIBUTIONS},
     {"fairness_groups",
      "columns, or names that feedback tells, by which treatment is compared: sex, age(25,60), "
      "sex*race",

@@ -3,6 +3,7 @@
 #include "house.h"
 #include "api/api.h"
 #include "certificates.h"
+#include "explained.h"
 #include "listeners.h"
 #include "prediction_log.h"
 #include "registry/registry.h"
@@ -112,11 +113,11 @@ static void fill_options(const cli_call *call, const cli_listeners *listeners, u
 /* What the server says of all endpoints, and this one of itself. */
 mw_admission cli_limits_of(const cli_call *call, const cli_endpoint *endpoint)
 {
-    static const cli_option_id options[CLI_N_ENDPOINT_LIMITS] = {CLI_LATENCY_BUDGET, CLI_MAX_QUEUE,
-                                                                 CLI_CLIENT_RATE, CLI_CLIENT_BURST};
+    static const cli_option_id options[] = {CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, CLI_CLIENT_RATE,
+                                            CLI_CLIENT_BURST};
     const cli_setting *admission = &call->settings[CLI_ADMISSION];
-    uint64_t limits[CLI_N_ENDPOINT_LIMITS];
-    for (size_t i = 0; i < CLI_N_ENDPOINT_LIMITS; i++)
+    uint64_t limits[MW_COUNT(options)];
+    for (size_t i = 0; i < MW_COUNT(options); i++)
         limits[i] = endpoint && endpoint->limits[i].text ? endpoint->limits[i].number
                                                          : number(call, options[i], 0);
     return (mw_admission){.budget_ns = limits[CLI_LIMIT_BUDGET] * NS_PER_MS,
@@ -143,6 +144,9 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
         if (status == MW_OK)
             status = cli_log_watch_fairness(house->journal, endpoints[i].name,
                                             endpoints[i].fairness, err);
+        if (status == MW_OK)
+            status =
+                cli_explained_take(house->explained, &endpoints[i], house->journal != NULL, err);
         if (status == MW_CONFLICT && err->code == MW_E_ENDPOINT_TAKEN)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)
@@ -348,12 +352,14 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
     fleet_options.anomaly = house->monitor ? mw_monitor_score : NULL;
     fleet_options.tap_user = house->monitor;
-    MW_TRY(cli_log_open(call, house->watching, &house->journal, err));
+    MW_TRY(cli_explained_open(call, &house->explained, err));
+    MW_TRY(cli_log_open(call, house->watching, house->explained, &house->journal, err));
     fleet_options.answer_tap = house->journal ? cli_log_tap : NULL;
     fleet_options.answer_user = house->journal;
     MW_TRY(mw_fleet_new(&fleet_options, &house->fleet, err));
     MW_TRY(open_record(call, house, err));
     MW_TRY(add_models(call, house, endpoints, n_endpoints, err));
+    cli_explained_begin(house->explained, house->fleet);
     MW_TRY(cli_watching_begin(house->watching, house->fleet, endpoints, n_endpoints, err));
     MW_TRY(mw_api_new(house->fleet, &house->api, err));
     MW_TRY(answer_from_record(call, &options, house, err));
@@ -488,9 +494,11 @@ void cli_house_close(cli_house *house)
     cli_follow_done(house);
     mw_monitor_stop(house->monitor); /* it asks the fleet */
     cli_watching_end(house->watching);
-    mw_fleet_free(house->fleet); /* the last who taps */
+    mw_fleet_quiet(house->fleet); /* the last who taps */
     mw_monitor_free(house->monitor);
-    mw_journal_close(house->journal);
+    mw_journal_close(house->journal); /* the last who asks it, for contributions */
+    mw_fleet_free(house->fleet);
+    cli_explained_free(house->explained);
     cli_watching_free(house->watching);
     free(house->told);
     mw_observer_free(house->observer);

@@ -37,10 +37,11 @@ typedef struct cli_house {
     mw_api *api;
     mw_server *server;
     mw_observer *observer;
-    mw_monitor *monitor;           /* NULL: nothing is watched */
-    mw_journal *journal;           /* NULL: predictions are not kept */
-    mw_alerts *alerts;             /* NULL: --alerts off */
-    struct cli_watching *watching; /* likewise (watching.h) */
+    mw_monitor *monitor;             /* NULL: nothing is watched */
+    mw_journal *journal;             /* NULL: predictions are not kept */
+    mw_alerts *alerts;               /* NULL: --alerts off */
+    struct cli_watching *watching;   /* likewise (watching.h) */
+    struct cli_explained *explained; /* explained.h */
     cli_told *told;
     mw_registry *registry;         /* NULL: no record is kept */
     struct cli_followed *followed; /* models served by their address in the record (follow.h) */

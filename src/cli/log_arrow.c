@@ -70,9 +70,13 @@ static void put_cell(struct cli_log_arrow *arrow, arrow_column *column, const mw
                      size_t i)
 {
     const mw_log_shape *shape = row->shape;
+    size_t contributions = shape->n_columns + shape->n_outputs;
     bool is_input = i < shape->n_columns;
-    double value = is_input ? row->inputs[i] : row->outputs[i - shape->n_columns];
-    mw_view text = text_of(shape, i, value);
+    double value = is_input             ? row->inputs[i]
+                   : i < contributions  ? row->outputs[i - shape->n_columns]
+                   : row->contributions ? row->contributions[i - contributions]
+                                        : (double)NAN;
+    mw_view text = i < contributions ? text_of(shape, i, value) : (mw_view){NULL, 0};
     if (is_input && shape->columns[i].treatment == MW_LOG_HASHED) {
         uint64_t hash;
         memcpy(&hash, &value, sizeof hash);

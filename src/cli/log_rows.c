@@ -10,22 +10,25 @@
 #include "members.h"
 #include "scores.h"
 
+#define CONTRIBUTION "contribution."
+#define BIAS "contribution_bias"
+
 /* Ours, which an input of the same name must not hide. */
 static const char *const own[] = {"time", "id", "endpoint", "version", "model"};
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static void write_name(const mw_log_shape *shape, size_t i, mw_buf *out)
+static void write_input_name(mw_view name, mw_buf *out)
 {
-    if (i < shape->n_columns) {
-        mw_view name = shape->columns[i].name;
-        for (size_t o = 0; o < MW_COUNT(own); o++)
-            if (mw_view_is(name, own[o]))
-                mw_buf_text(out, "input.");
-        mw_buf_view(out, name);
-        return;
-    }
-    i -= shape->n_columns;
+    bool is_ours = mw_view_starts(name, CONTRIBUTION) || mw_view_is(name, BIAS);
+    for (size_t o = 0; o < MW_COUNT(own); o++)
+        is_ours = is_ours || mw_view_is(name, own[o]);
+    mw_buf_text(out, is_ours ? "input." : "");
+    mw_buf_view(out, name);
+}
+
+static void write_output_name(const mw_log_shape *shape, size_t i, mw_buf *out)
+{
     mw_buf_text(out, "prediction");
     if (shape->n_outputs == 1)
         return;
@@ -34,6 +37,21 @@ static void write_name(const mw_log_shape *shape, size_t i, mw_buf *out)
         mw_buf_view(out, shape->classes[i]);
     } else {
         mw_buf_format(out, ".%zu", i);
+    }
+}
+
+static void write_name(const mw_log_shape *shape, size_t i, mw_buf *out)
+{
+    size_t outputs = shape->n_columns, contributions = outputs + shape->n_outputs;
+    if (i < outputs) {
+        write_input_name(shape->columns[i].name, out);
+    } else if (i < contributions) {
+        write_output_name(shape, i - outputs, out);
+    } else if (i < contributions + shape->n_columns) {
+        mw_buf_text(out, CONTRIBUTION);
+        mw_buf_view(out, shape->columns[i - contributions].name);
+    } else {
+        mw_buf_text(out, BIAS);
     }
 }
 
@@ -64,6 +82,8 @@ static size_t place_of(cli_log_table *table, mw_view name)
 
 static bool has_texts(const mw_log_shape *shape, size_t i)
 {
+    if (i >= shape->n_columns + shape->n_outputs)
+        return false;
     if (i >= shape->n_columns)
         return shape->answer == MW_LOG_CLASS && shape->classes;
     return shape->columns[i].treatment == MW_LOG_HASHED || shape->columns[i].categories;
@@ -84,7 +104,7 @@ static void turn_places(cli_log_table *table)
 static void use_shape(cli_log_table *table, const mw_log_shape *shape)
 {
     mw_buf name;
-    size_t n = shape->n_columns + shape->n_outputs;
+    size_t n = shape->n_columns + shape->n_outputs + (shape->explains ? shape->n_columns + 1 : 0);
     free(table->place);
     table->place = calloc(n + 1, sizeof *table->place);
     table->n_places = n;
@@ -152,6 +172,14 @@ static void write_output(const mw_log_shape *shape, double value, mw_buf *out)
         write_number(out, value);
 }
 
+/* They are kept as float32. */
+static void write_contribution(double value, mw_buf *out)
+{
+    char text[MW_NUMBER_TEXT_BYTES];
+    if (!isnan(value))
+        mw_buf_bytes(out, text, mw_number_write_float(text, (float)value, false));
+}
+
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 void cli_log_table_head(cli_log_table *table)
@@ -177,10 +205,13 @@ void cli_log_table_head(cli_log_table *table)
 static void write_cell(const mw_log_row *row, size_t i, mw_buf *out)
 {
     const mw_log_shape *shape = row->shape;
+    size_t contributions = shape->n_columns + shape->n_outputs;
     if (i < shape->n_columns)
         write_input(&shape->columns[i], row->inputs[i], out);
-    else
+    else if (i < contributions)
         write_output(shape, row->outputs[i - shape->n_columns], out);
+    else if (row->contributions)
+        write_contribution(row->contributions[i - contributions], out);
 }
 
 static void write_csv(cli_log_table *table, const mw_log_row *row)

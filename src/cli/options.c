@@ -1266,6 +1266,13 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                         .auto_is = "none",
                         .config = "prediction_log.slices",
                         .help = "up to four columns by which /performance can be told"},
+    [CLI_LOG_CONTRIBUTIONS] = {.name = "log-contributions",
+                               .kind = CLI_KIND_SHARE,
+                               .value = "SHARE",
+                               .fallback = "0",
+                               .config = "prediction_log.contributions",
+                               .help = "of the kept requests: keep with their rows how much each "
+                                       "feature moved the prediction, made behind the answer"},
     [CLI_TO_ENDPOINT] = {.name = "endpoint",
                          .flag_only = true,
                          .kind = CLI_KIND_TEXT,

@@ -1,6 +1,7 @@
 /* See prediction_log.h. */
 #include "prediction_log.h"
 
+#include "explained.h"
 #include "record_door.h"
 #include "watching.h"
 
@@ -15,10 +16,17 @@ static mw_status read_age(const char *text, uint64_t *ret_ms, mw_error *err)
     return MW_OK;
 }
 
-/* A topic has what the log has. */
+/* A topic has what the log has, and contributions stand in it. */
 static mw_status check_alone(const cli_call *call, mw_error *err)
 {
     const cli_setting *kafka = &call->settings[CLI_LOG_KAFKA];
+    const cli_setting *contributions = &call->settings[CLI_LOG_CONTRIBUTIONS];
+    if (contributions->number > 0) {
+        mw_fail(err, MW_E_OPTION_VALUE,
+                "contributions are kept in the prediction log, which is off");
+        mw_at(err, "%s", contributions->place ? contributions->place : "--log-contributions");
+        return mw_mend(err, "add --log on, or take them out");
+    }
     if (!kafka->text)
         return MW_OK;
     mw_fail(err, MW_E_OPTION_VALUE, "rows go to a topic out of the prediction log, which is off");
@@ -26,8 +34,8 @@ static mw_status check_alone(const cli_call *call, mw_error *err)
     return mw_mend(err, "add --log on; --log-size bounds what it takes on the disk");
 }
 
-mw_status cli_log_open(const cli_call *call, cli_watching *watching, mw_journal **ret_journal,
-                       mw_error *err)
+mw_status cli_log_open(const cli_call *call, cli_watching *watching, cli_explained *explained,
+                       mw_journal **ret_journal, mw_error *err)
 {
     char folder[4096];
     const cli_setting *settings = call->settings;
@@ -47,7 +55,8 @@ mw_status cli_log_open(const cli_call *call, cli_watching *watching, mw_journal 
                                   .kafka_settings = settings[CLI_LOG_KAFKA_SETTINGS].text,
                                   .bytes_max = settings[CLI_LOG_SIZE].number,
                                   .truth = watching ? cli_watching_truth : NULL,
-                                  .truth_user = watching};
+                                  .truth_user = watching,
+                                  .explainer = cli_explained_logger(explained)};
     if (read_age(settings[CLI_LOG_AGE].text, &options.age_ms_max, err) != MW_OK)
         return mw_at(err, "%s",
                      settings[CLI_LOG_AGE].place ? settings[CLI_LOG_AGE].place : "--log-age");

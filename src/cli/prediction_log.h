@@ -6,12 +6,14 @@
 #include "journal/journal.h"
 #include "serve/serve.h"
 
-struct cli_watching; /* watching.h */
+struct cli_watching;  /* watching.h */
+struct cli_explained; /* explained.h */
 
 /* What --log and its kin say; *ret_journal is NULL with --log off. The first labels are told to
  * `watching` (NULL: nobody). Fails: as mw_journal_open; MW_BAD_ARGUMENT. */
 MW_CHECKED mw_status cli_log_open(const cli_call *call, struct cli_watching *watching,
-                                  mw_journal **ret_journal, mw_error *err);
+                                  struct cli_explained *explained, mw_journal **ret_journal,
+                                  mw_error *err);
 /* An mw_answer_tap whose user is the journal. */
 mw_answer_tap cli_log_tap;
 

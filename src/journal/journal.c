@@ -163,6 +163,8 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
         return mw_fail_memory(err, "the prediction log");
     journal->number = atomic_fetch_add(&n_journals, 1) + 1;
     journal->lock_fd = -1;
+    journal->allowance = (mw_allowance){.percent = MW_LIMIT_BEHIND_PERCENT,
+                                        .burst_ns = MW_LIMIT_BEHIND_BURST_MS * UINT64_C(1000000)};
     pthread_mutex_init(&journal->lock, NULL);
     pthread_mutex_init(&journal->keeper.lock, NULL);
     journal->keeper.last_feedback = &journal->keeper.feedback;
@@ -220,6 +222,7 @@ void mw_journal_close(mw_journal *journal)
         pthread_join(journal->writer, NULL);
     journal_kafka_close(journal->kafka);
     mw_buf_done(&journal->message);
+    free(journal->explained);
     journal_stream_close(&journal->predictions);
     journal_packer_done(&journal->packer);
     free_shapes(journal);
@@ -247,6 +250,8 @@ void mw_journal_count(mw_journal *journal, mw_journal_counts *ret)
     *ret = (mw_journal_counts){.rows_written = atomic_load(&journal->rows_written),
                                .rows_dropped = atomic_load(&journal->rows_dropped),
                                .rows_unsampled = atomic_load(&journal->rows_unsampled),
+                               .rows_explained = atomic_load(&journal->rows_explained),
+                               .rows_unexplained = atomic_load(&journal->rows_unexplained),
                                .blocks_written = atomic_load(&journal->blocks_written),
                                .blocks_failed = atomic_load(&journal->blocks_failed)};
     ret->has_kafka = journal->kafka != NULL;

@@ -50,6 +50,7 @@ typedef struct mw_log_shape {
     size_t n_columns, n_outputs;
     const mw_view *classes; /* n_classes, or NULL: "0", "1", ... */
     size_t n_classes;
+    bool explains; /* contributions may stand beside its rows */
 } mw_log_shape;
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -63,6 +64,19 @@ typedef struct mw_log_truth {
                              NaN: private, or missing. NULL: a classifier */
     size_t n_columns;
 } mw_log_truth;
+
+/* Contributions of kept rows: made by the journal's writer, behind answers and queue, by at most a
+ * quarter of a core. Both are called on its thread. share NULL: nobody asks. */
+typedef struct mw_log_explainer {
+    /* Of a version's kept requests, 0..1. 0: none are wanted, or they cannot be had. Asked for each
+     * block of rows. */
+    double (*share)(void *user, const char *endpoint, unsigned version);
+    /* rows: float64, of the version; outputs: (n_rows, n_outputs). ret_values: (n_rows, n_columns +
+     * 1), bias last, of the predicted class. False: its model is gone. */
+    bool (*explain)(void *user, const char *endpoint, unsigned version, const mw_matrix *rows,
+                    const double *outputs, double *ret_values);
+    void *user;
+} mw_log_explainer;
 
 /* 0 = the usual, from base/limits.h. */
 typedef struct mw_journal_options {
@@ -84,6 +98,7 @@ typedef struct mw_journal_options {
      * thread. False: ask again soon, the endpoint is not there yet. NULL = nobody wants them. */
     bool (*truth)(void *user, const char *endpoint, uint64_t model, const mw_log_truth *truth);
     void *truth_user;
+    mw_log_explainer explainer;
 } mw_journal_options;
 
 /* Cut what a crash has left torn, then start the writer. Fails: MW_CONFLICT (another process writes
@@ -115,10 +130,11 @@ void mw_journal_tap(mw_journal *journal, const mw_journal_entry *entry);
 typedef struct mw_journal_counts {
     uint64_t rows_written, rows_dropped; /* dropped: no room in the queue, or not written */
     uint64_t rows_unsampled;
-    uint64_t blocks_written, blocks_failed; /* failed: the disk is full, or worse */
-    uint64_t segments, bytes;               /* on the disk now */
-    uint64_t segments_removed;              /* by size or age */
-    uint64_t torn_bytes, damaged_blocks;    /* found at start: cut off; passed over */
+    uint64_t rows_explained, rows_unexplained; /* un-: wanted, but there was no time, or no model */
+    uint64_t blocks_written, blocks_failed;    /* failed: the disk is full, or worse */
+    uint64_t segments, bytes;                  /* on the disk now */
+    uint64_t segments_removed;                 /* by size or age */
+    uint64_t torn_bytes, damaged_blocks;       /* found at start: cut off; passed over */
     bool has_kafka;
     uint64_t kafka_sent, kafka_dropped; /* rows: a broker has them; full queue, or none in time */
 } mw_journal_counts;
@@ -249,10 +265,12 @@ typedef struct mw_log_row {
     uint32_t row;
     const double *inputs; /* n_columns; NaN of a dropped one; of a hashed one the hash's bits */
     const double *outputs;
+    const double *contributions; /* n_columns, NaN of a private one; then the bias. NULL: none */
 } mw_log_row;
 
 /* {"time":"2026-...","id":"ID#4","endpoint":"churn","version":1,"model":"0123...","inputs":{...},
- * "prediction":0.3}: what `mw log` and Kafka's topic have; without a line end. */
+ * "prediction":0.3}: what `mw log` and Kafka's topic have; without a line end. With contributions
+ * also "contributions":{"age":0.25,...},"bias":-1.5. */
 void mw_log_row_json(const mw_log_row *row, mw_buf *out);
 
 typedef struct mw_log_totals {

@@ -92,8 +92,15 @@ static void see_record(reading *r, journal_scan *scan, const mw_log_shape *shape
         if (r->row >= 0 && (uint64_t)r->row != number)
             continue;
         journal_record_row(record, shape, i, room, room + shape->n_columns);
-        const mw_log_row row = {shape, record->time_ms,        record->id, number,
-                                room,  room + shape->n_columns};
+        double *outputs = room + shape->n_columns;
+        const mw_log_row row = {
+            shape,
+            record->time_ms,
+            record->id,
+            number,
+            room,
+            outputs,
+            journal_record_contributions(record, shape, i, outputs + shape->n_outputs)};
         r->totals.rows++;
         r->is_over = !r->see(r->user, &row);
     }
@@ -232,7 +239,7 @@ static bool is_same(const mw_log_shape *a, const mw_log_shape *b)
 {
     bool same = mw_view_equal(a->endpoint, b->endpoint) && a->version == b->version &&
                 a->model == b->model && a->n_columns == b->n_columns &&
-                a->n_outputs == b->n_outputs;
+                a->n_outputs == b->n_outputs && a->explains == b->explains;
     for (size_t c = 0; same && c < a->n_columns; c++)
         same = mw_view_equal(a->columns[c].name, b->columns[c].name) &&
                a->columns[c].treatment == b->columns[c].treatment;

@@ -42,6 +42,24 @@ static void put_inputs(const mw_log_row *row, mw_buf *out)
     }
 }
 
+static void put_contributions(const mw_log_row *row, mw_buf *out)
+{
+    const mw_log_shape *shape = row->shape;
+    bool is_first = true;
+    mw_buf_text(out, ",\"contributions\":{");
+    for (size_t i = 0; i < shape->n_columns; i++) {
+        if (shape->columns[i].treatment != MW_LOG_KEPT)
+            continue;
+        mw_buf_text(out, is_first ? "" : ",");
+        mw_json_write_text(out, shape->columns[i].name);
+        mw_buf_char(out, ':');
+        mw_json_write_float(out, (float)row->contributions[i]);
+        is_first = false;
+    }
+    mw_buf_text(out, "},\"bias\":");
+    mw_json_write_float(out, (float)row->contributions[shape->n_columns]);
+}
+
 void mw_log_row_json(const mw_log_row *row, mw_buf *out)
 {
     char id[300];
@@ -61,5 +79,8 @@ void mw_log_row_json(const mw_log_row *row, mw_buf *out)
         mw_buf_text(out, i ? "," : "");
         put_output(shape, row->outputs[i], out);
     }
-    mw_buf_text(out, shape->n_outputs == 1 ? "}" : "]}");
+    mw_buf_text(out, shape->n_outputs == 1 ? "" : "]");
+    if (row->contributions)
+        put_contributions(row, out);
+    mw_buf_char(out, '}');
 }

@@ -75,7 +75,7 @@ const mw_log_shape *journal_scan_shape(const journal_scan *scan, const journal_b
 
 double *journal_scan_room(journal_scan *scan, const mw_log_shape *shape)
 {
-    size_t wanted = shape->n_columns + shape->n_outputs + 1;
+    size_t wanted = journal_row_values(shape);
     if (wanted > scan->values_room) {
         double *grown = realloc(scan->values, wanted * sizeof *grown);
         if (!grown)

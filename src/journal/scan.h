@@ -24,7 +24,7 @@ void journal_scan_close(journal_scan *scan);
 bool journal_scan_next(journal_scan *scan, journal_block *ret_block);
 /* The shape of a block of rows, or NULL. */
 const mw_log_shape *journal_scan_shape(const journal_scan *scan, const journal_block *block);
-/* Room for a row's inputs and outputs; NULL when memory is gone. */
+/* Room for a row's inputs, outputs, contributions and bias; NULL when memory is gone. */
 double *journal_scan_room(journal_scan *scan, const mw_log_shape *shape);
 
 #endif

@@ -1,7 +1,8 @@
 /* See shape.h. A shape is a protocol buffer:
  *
  *     1 endpoint  2 version  3 column { 1 name  2 treatment  3 category... }...  4 outputs
- *     5 class...  6 answer   7 classes, where they have no names   8 mark of the model */
+ *     5 class...  6 answer   7 classes, where they have no names   8 mark of the model
+ *     9 contributions may be there */
 #include "shape.h"
 
 #include <sodium.h>
@@ -165,6 +166,7 @@ void journal_shape_write(const mw_log_shape *shape, mw_buf *out)
     mw_protobuf_put_number(out, 6, shape->answer);
     mw_protobuf_put_number(out, 7, shape->classes ? 0 : shape->n_classes);
     mw_protobuf_put_fixed64(out, 8, shape->model);
+    mw_protobuf_put_number(out, 9, shape->explains);
 }
 
 static mw_status fail_shape(mw_error *err)
@@ -224,6 +226,8 @@ static bool take_field(const mw_protobuf_field *field, mw_arena *arena, mw_log_s
         shape->n_classes = (size_t)field->value;
     else if (field->number == 8)
         shape->model = field->value;
+    else if (field->number == 9)
+        shape->explains = field->value != 0;
     return true;
 }
 
@@ -299,14 +303,31 @@ static void put(mw_buf *out, const void *data, size_t size)
     mw_buf_bytes(out, data, size);
 }
 
+static bool is_private(const mw_log_shape *shape, size_t c)
+{
+    return c < shape->n_columns && shape->columns[c].treatment != MW_LOG_KEPT;
+}
+
+/* A private column's own is as private: it follows from the value. */
+static void put_contributions(const mw_log_shape *shape, const double *values, mw_buf *out)
+{
+    for (size_t c = 0; c <= shape->n_columns; c++) {
+        float narrow = (float)values[c];
+        if (!is_private(shape, c))
+            put(out, &narrow, sizeof narrow);
+    }
+}
+
 void journal_rows_write(const mw_log_shape *shape, const journal_privacy *privacy,
                         const journal_rows *rows, mw_buf *out)
 {
     size_t begin = out->size;
     uint32_t size = 0;
     uint16_t id_size = (uint16_t)(rows->id.size <= UINT16_MAX ? rows->id.size : UINT16_MAX);
-    uint8_t flags = all_float32(shape, rows->inputs, rows->n_rows) ? JOURNAL_FLOAT32 : 0;
-    uint8_t tail[2] = {flags, 0};
+    bool is_float32 = all_float32(shape, rows->inputs, rows->n_rows);
+    uint8_t tail[2] = {(uint8_t)((is_float32 ? JOURNAL_FLOAT32 : 0) |
+                                 (rows->contributions ? JOURNAL_EXPLAINED : 0)),
+                       0};
     put(out, &size, 4);
     put(out, &rows->time_ms, 8);
     put(out, &rows->first_row, 4);
@@ -315,8 +336,10 @@ void journal_rows_write(const mw_log_shape *shape, const journal_privacy *privac
     put(out, tail, 2);
     put(out, rows->id.data, id_size);
     for (size_t row = 0; row < rows->n_rows; row++)
-        put_inputs(shape, privacy, rows->inputs + row * shape->n_columns, flags, out);
+        put_inputs(shape, privacy, rows->inputs + row * shape->n_columns, is_float32, out);
     put(out, rows->outputs, rows->n_rows * shape->n_outputs * sizeof(double));
+    for (size_t row = 0; rows->contributions && row < rows->n_rows; row++)
+        put_contributions(shape, rows->contributions + row * (shape->n_columns + 1), out);
     size = (uint32_t)(out->size - begin);
     if (!out->failed)
         memcpy(out->data + begin, &size, sizeof size);
@@ -328,6 +351,14 @@ static size_t kept_columns(const mw_log_shape *shape)
     for (size_t c = 0; c < shape->n_columns; c++)
         n += shape->columns[c].treatment != MW_LOG_DROPPED;
     return n;
+}
+
+static uint64_t explained_bytes(const mw_log_shape *shape)
+{
+    size_t n = 0;
+    for (size_t c = 0; c <= shape->n_columns; c++)
+        n += !is_private(shape, c);
+    return n * sizeof(float);
 }
 
 bool journal_record_next(mw_view *text, const mw_log_shape *shape, journal_record *ret)
@@ -342,13 +373,15 @@ bool journal_record_next(mw_view *text, const mw_log_shape *shape, journal_recor
                             .id = {at + JOURNAL_RECORD_HEAD_BYTES, (size_t)id_size},
                             .is_float32 = at[22] & JOURNAL_FLOAT32};
     uint64_t row_bytes = kept_columns(shape) * (ret->is_float32 ? 4 : 8), /* n_columns is capped */
-        inputs = row_bytes * ret->n_rows, outputs = 8 * (uint64_t)shape->n_outputs * ret->n_rows;
+        inputs = row_bytes * ret->n_rows, outputs = 8 * (uint64_t)shape->n_outputs * ret->n_rows,
+             explained = at[22] & JOURNAL_EXPLAINED ? explained_bytes(shape) * ret->n_rows : 0;
     if (ret->n_rows > MW_LIMIT_LOG_BLOCK_BYTES || size > text->size ||
-        JOURNAL_RECORD_HEAD_BYTES + id_size + inputs + outputs != size ||
+        JOURNAL_RECORD_HEAD_BYTES + id_size + inputs + outputs + explained != size ||
         ret->first_row + ret->n_rows < ret->first_row)
         return false;
     ret->inputs = at + JOURNAL_RECORD_HEAD_BYTES + id_size;
     ret->outputs = ret->inputs + inputs;
+    ret->contributions = explained > 0 ? ret->outputs + outputs : NULL;
     *text = (mw_view){at + size, text->size - (size_t)size};
     return true;
 }
@@ -374,4 +407,22 @@ void journal_record_row(const journal_record *record, const mw_log_shape *shape,
     if (shape->n_outputs > 0)
         memcpy(ret_outputs, record->outputs + row * shape->n_outputs * sizeof(double),
                shape->n_outputs * sizeof(double));
+}
+
+const double *journal_record_contributions(const journal_record *record, const mw_log_shape *shape,
+                                           uint32_t row, double *ret)
+{
+    if (!record->contributions)
+        return NULL;
+    const char *at = record->contributions + row * explained_bytes(shape);
+    for (size_t c = 0; c <= shape->n_columns; c++) {
+        float narrow;
+        ret[c] = 0.0 / 0.0;
+        if (is_private(shape, c))
+            continue;
+        memcpy(&narrow, at, sizeof narrow);
+        ret[c] = (double)narrow;
+        at += sizeof narrow;
+    }
+    return ret[shape->n_columns] == ret[shape->n_columns] ? ret : NULL; /* the bias: NaN of none */
 }

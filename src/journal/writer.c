@@ -91,7 +91,7 @@ static void forward(mw_journal *journal, const mw_log_shape *shape, const journa
 {
     journal_record record;
     mw_view raw = mw_buf_as_view(&open->raw);
-    double *row = malloc((shape->n_columns + shape->n_outputs + 1) * sizeof *row);
+    double *row = malloc(journal_row_values(shape) * sizeof *row);
     if (!row || open->raw.failed)
         journal_kafka_drop(journal->kafka, open->n_rows);
     while (row && !open->raw.failed && journal_record_next(&raw, shape, &record))
@@ -103,6 +103,8 @@ static void forward(mw_journal *journal, const mw_log_shape *shape, const journa
                                .inputs = row,
                                .outputs = row + shape->n_columns};
             journal_record_row(&record, shape, i, row, row + shape->n_columns);
+            told.contributions = journal_record_contributions(
+                &record, shape, i, row + shape->n_columns + shape->n_outputs);
             forward_row(journal, &told);
         }
     free(row);
@@ -158,7 +160,7 @@ static void take_record(mw_journal *journal, mw_view record)
     journal_queued head;
     memcpy(&head, record.data, sizeof head);
     (void)atomic_load_explicit(&journal->n_shapes, memory_order_acquire);
-    const mw_log_shape *shape = journal->shapes[head.shape];
+    mw_log_shape *shape = journal->shapes[head.shape];
     journal_open_block *open = block_of(journal, head.shape);
     if (!open) {
         count(&journal->rows_dropped, head.n_rows);
@@ -166,15 +168,20 @@ static void take_record(mw_journal *journal, mw_view record)
     }
     const char *id = record.data + sizeof head;
     const double *values = (const double *)(const void *)(id + (head.id_size + 7) / 8 * 8);
-    const journal_rows rows = {head.time_ms, head.first_row,
-                               head.n_rows,  {id, head.id_size},
-                               values,       values + (size_t)head.n_rows * shape->n_columns};
+    journal_rows rows = {.time_ms = head.time_ms,
+                         .first_row = head.first_row,
+                         .n_rows = head.n_rows,
+                         .id = {id, head.id_size},
+                         .inputs = values,
+                         .outputs = values + (size_t)head.n_rows * shape->n_columns};
     if (open->n_rows == 0) {
+        journal_explained_begin(journal, shape, open);
         open->began_ns = mw_clock_ns();
         open->first_ms = open->last_ms = head.time_ms;
     }
     open->first_ms = head.time_ms < open->first_ms ? head.time_ms : open->first_ms;
     open->last_ms = head.time_ms > open->last_ms ? head.time_ms : open->last_ms;
+    rows.contributions = journal_explain(journal, shape, open, &rows);
     journal_rows_write(shape, &journal->privacy, &rows, &open->raw);
     fair_take_rows(journal, shape, &rows);
     open->n_rows += head.n_rows;

@@ -20,7 +20,8 @@ typedef struct journal_open_block {
     uint32_t n_rows;
     int64_t first_ms, last_ms;
     uint64_t began_ns;
-    uint32_t described_in; /* the segment that holds the shape; 0: none */
+    uint32_t described_in;  /* the segment that holds the shape; 0: none */
+    uint64_t explain_below; /* hashes of requests that are explained */
 } journal_open_block;
 
 /* Labels and who asks about performance: a thread of their own, for a sync may take long. */
@@ -64,6 +65,9 @@ struct mw_journal {
     journal_open_block *blocks[JOURNAL_SHAPES_MAX];
     journal_kafka *kafka; /* NULL: no topic */
     mw_buf message;       /* a row for it, the writer's */
+    double *explained;    /* contributions of a record, the writer's */
+    size_t explained_room;
+    mw_allowance allowance;
     uint64_t retained_ns, complained_ns;
 
     pthread_t writer;
@@ -72,10 +76,17 @@ struct mw_journal {
     pthread_cond_t wake;
     atomic_bool is_woken;
     atomic_uint_least64_t rows_written, rows_dropped, rows_unsampled, blocks_written, blocks_failed;
+    atomic_uint_least64_t rows_explained, rows_unexplained;
 };
 
 /* The writer's thread; argument: the journal. */
 void *journal_write(void *argument);
+/* explained.c: a block of the shape begins. */
+void journal_explained_begin(mw_journal *journal, mw_log_shape *shape, journal_open_block *open);
+/* (n_rows, n_columns + 1), NaN in rows for which there was no time; the journal's, until the next
+ * call. NULL: none are wanted, or to be had. */
+const double *journal_explain(mw_journal *journal, const mw_log_shape *shape,
+                              const journal_open_block *open, const journal_rows *rows);
 /* And the keeper's (keep.c). */
 void *journal_keep(void *argument);
 

@@ -76,13 +76,23 @@ static void free_endpoint(serve_endpoint *endpoint)
     free(endpoint);
 }
 
-void mw_fleet_free(mw_fleet *fleet)
+void mw_fleet_quiet(mw_fleet *fleet)
 {
     if (!fleet)
         return;
     serve_shadow_free(fleet->shadow);
     mw_pool_free(fleet->pool);
     serve_queue_free(fleet->queue);
+    fleet->shadow = NULL;
+    fleet->pool = NULL;
+    fleet->queue = NULL;
+}
+
+void mw_fleet_free(mw_fleet *fleet)
+{
+    if (!fleet)
+        return;
+    mw_fleet_quiet(fleet);
     serve_plan_free(atomic_load(&fleet->plan));
     for (size_t i = 0; i < fleet->n_endpoints; i++)
         free_endpoint(fleet->endpoints[i]);

@@ -69,7 +69,10 @@ typedef struct mw_fleet_options {
 
 MW_CHECKED mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet,
                                   mw_error *err);
-/* The server must have been closed. NULL is fine. */
+/* Its threads end, and with them the last who tap; models and names are still there. The server
+ * must have been closed. NULL is fine. */
+void mw_fleet_quiet(mw_fleet *fleet);
+/* Quiets it, too. NULL is fine. */
 void mw_fleet_free(mw_fleet *fleet);
 
 /* Whether an endpoint may have this name: 1..250 letters, digits and _ - . not beginning with a
@@ -238,6 +241,24 @@ typedef struct mw_pool_counts {
     uint64_t busy_ns;
 } mw_pool_counts;
 void mw_fleet_count_pool(const mw_fleet *fleet, mw_pool_counts *ret_counts);
+
+/* ---- contributions behind an answer (contributions.c) -----------------------------------------
+ */
+
+/* What an answer's explanation would tell (explain=true), against the endpoint's background where
+ * it has one; of several classes those of the predicted one.
+ *
+ *   rows        float64 (n_rows, n_features), rows of one version; NULL: only whether it can be
+ *   outputs     (n_rows, n_outputs); NULL: of several classes the one with the largest margin
+ *   ret_values  (n_rows, n_features + 1), bias last
+ *
+ * Any thread that answers no requests: the first call to a version lays its trees out.
+ * Fails: MW_NOT_FOUND (the version is not loaded, or not any more); MW_UNSUPPORTED as
+ * mw_explainer_new, and (MW3535) a model of several outputs that are no classes; MW_MISMATCH,
+ * MW_NO_MEMORY. */
+MW_CHECKED mw_status mw_fleet_explain(mw_fleet *fleet, const char *endpoint, unsigned version,
+                                      const mw_matrix *rows, const double *outputs,
+                                      double *ret_values, mw_error *err);
 
 /* ---- golden rows (golden.c) ------------------------------------------------------------------ */
 

@@ -332,12 +332,144 @@ static void test_never_waits(void **state)
     assert_int_equal(read_log((mw_log_query){0}, NULL).n, 200000 - counts.rows_dropped);
 }
 
+/* ---- contributions --------------------------------------------------------------------------- */
+
+typedef struct contributing {
+    double share;
+    bool is_gone; /* no more can be explained */
+    size_t n_rows;
+} contributing;
+
+static double share_of(void *user, const char *endpoint, unsigned version)
+{
+    (void)version;
+    return strcmp(endpoint, "a") == 0 ? ((contributing *)user)->share : 0;
+}
+
+/* Each input's is its negative, the bias the answer. */
+static bool contribute(void *user, const char *endpoint, unsigned version, const mw_matrix *rows,
+                       const double *outputs, double *ret)
+{
+    contributing *c = user;
+    assert_string_equal(endpoint, "a");
+    assert_int_equal(version, 1);
+    for (size_t row = 0; row < rows->n_rows && !c->is_gone; row++) {
+        for (size_t i = 0; i < COLUMNS; i++) {
+            double value = ((const double *)rows->data)[row * COLUMNS + i];
+            *ret++ = isnan(value) ? 0 : -value;
+        }
+        *ret++ = outputs[row];
+    }
+    c->n_rows += c->is_gone ? 0 : rows->n_rows;
+    return !c->is_gone;
+}
+
+typedef struct contributions_seen {
+    size_t n, n_with, n_wrong, n_private, n_shapes;
+} contributions_seen;
+
+static bool look_at_contributions(void *user, const mw_log_row *row)
+{
+    contributions_seen *s = user;
+    s->n++;
+    if (!row->contributions)
+        return true;
+    s->n_with++;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        double value = isnan(row->inputs[c]) ? 0 : -row->inputs[c];
+        if (row->shape->columns[c].treatment != MW_LOG_KEPT)
+            s->n_private += isnan(row->contributions[c]);
+        else if (row->contributions[c] != (double)(float)value)
+            s->n_wrong++;
+    }
+    s->n_wrong += row->contributions[COLUMNS] != (double)(float)row->outputs[0];
+    return true;
+}
+
+static contributions_seen read_contributions(void)
+{
+    contributions_seen s = {0};
+    mw_error err;
+    if (mw_log_read(folder, &(mw_log_query){0}, look_at_contributions, &s, NULL, &err) != MW_OK)
+        fail_msg("%s: %s", err.where, err.what);
+    return s;
+}
+
+static mw_journal *open_explained(contributing *c, mw_journal_options options)
+{
+    options.explainer = (mw_log_explainer){share_of, contribute, c};
+    return open_log(options);
+}
+
+static void test_contributions(void **state)
+{
+    (void)state;
+    mw_journal_counts counts;
+    contributing c = {.share = 1};
+    mw_journal *journal = open_log((mw_journal_options){0}); /* from before there were any */
+    tap(journal, "a", 1, 1, 10);
+    mw_journal_close(journal);
+    journal = open_explained(&c, (mw_journal_options){0});
+    tap(journal, "a", 1, 2, 300); /* in pieces */
+    tap(journal, "b", 1, 3, 50);  /* not asked for */
+    mw_journal_close(journal);
+    contributions_seen s = read_contributions();
+    assert_int_equal(s.n, 360);
+    assert_int_equal(s.n_with, 300);
+    assert_int_equal(s.n_wrong + s.n_private, 0);
+    assert_int_equal(c.n_rows, 300);
+    c.is_gone = true;
+    journal = open_explained(&c, (mw_journal_options){.flush_ms = 1});
+    tap(journal, "a", 1, 4, 70);
+    do {
+        usleep(1000);
+        mw_journal_count(journal, &counts);
+    } while (counts.rows_written < 70);
+    mw_journal_close(journal);
+    assert_int_equal(counts.rows_explained, 0);
+    assert_int_equal(counts.rows_unexplained, 70);
+    s = read_contributions();
+    assert_int_equal(s.n, 430); /* the rows are there whatever becomes of them */
+    assert_int_equal(s.n_with, 300);
+}
+
+static void test_private_contributions(void **state)
+{
+    (void)state;
+    contributing c = {.share = 1};
+    mw_journal *journal =
+        open_explained(&c, (mw_journal_options){.hashed = "income", .dropped = "age"});
+    tap(journal, "a", 1, 2, 20);
+    mw_journal_close(journal);
+    contributions_seen s = read_contributions();
+    assert_int_equal(s.n_with, 20);
+    assert_int_equal(s.n_wrong, 0);
+    assert_int_equal(s.n_private, 40);
+}
+
+static void test_share_of_contributions(void **state)
+{
+    (void)state;
+    contributing c = {.share = 0.25};
+    mw_journal *journal = open_explained(&c, (mw_journal_options){.sample = 0.5});
+    for (unsigned i = 0; i < 4000; i++)
+        tap(journal, "a", 1, i, 1);
+    mw_journal_close(journal);
+    contributions_seen s = read_contributions();
+    assert_true(s.n > 1850 && s.n < 2150);
+    assert_true(s.n_with > 400 && s.n_with < 600);
+    assert_int_equal(s.n_wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_in_and_out, begin, end),
         cmocka_unit_test_setup_teardown(test_private, begin, end),
         cmocka_unit_test_setup_teardown(test_sample, begin, end),
+        cmocka_unit_test_setup_teardown(test_contributions, begin, end),
+        cmocka_unit_test_setup_teardown(test_private_contributions, begin, end),
+        cmocka_unit_test_setup_teardown(test_share_of_contributions, begin, end),
         cmocka_unit_test_setup_teardown(test_one_writer, begin, end),
         cmocka_unit_test_setup_teardown(test_kill, begin, end),
         cmocka_unit_test_setup_teardown(test_torn_tail_is_cut, begin, end),

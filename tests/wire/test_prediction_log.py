@@ -153,6 +153,100 @@ def test_private_columns_never_reach_the_disk(serve, folder, tmp_path):
         log(folder, "stat")
 
 
+@pytest.fixture(scope="module")
+def unexplained(tmp_path_factory):
+    """Trees whose leaves are linear: predicted, but not explained."""
+    lightgbm, numpy = pytest.importorskip("lightgbm"), pytest.importorskip("numpy")
+    rows = numpy.random.default_rng(1).normal(size=(300, 2))
+    path = tmp_path_factory.mktemp("linear") / "linear.txt"
+    lightgbm.train({"linear_tree": True, "num_leaves": 4, "verbose": -1, "num_threads": 1},
+                   lightgbm.Dataset(rows, rows[:, 0] - 2 * rows[:, 1]), 2).save_model(path)
+    return path
+
+
+def explained(run, model, rows):
+    """What mw explain says of the rows: a block of lines for each class."""
+    text = io.StringIO()
+    csv.writer(text).writerows([rows[0].keys(), *(row.values() for row in rows)])
+    done = run("explain", model, "-", input=text.getvalue())
+    assert done.returncode == 0, done.stderr
+    return rows_of(done.stdout)
+
+
+def is_near(one, other):
+    """Contributions are kept as float32."""
+    assert one.keys() == other.keys()
+    largest = max(map(abs, other.values()))
+    return all(abs(one[name] - other[name]) <= 1e-6 * largest for name in one)
+
+
+def test_contributions_are_kept_with_their_rows(serve, run, models, unexplained, tmp_path):
+    """Those that mw explain tells of the same rows, of the predicted class where there are several;
+    of the endpoints that ask for them, as far as their models can be explained."""
+    config = tmp_path / "mw.yaml"
+    config.write_text(f"""
+prediction_log: {{to: on, contributions: 1, hash: income, drop: late}}
+endpoints:
+  - {{name: plain, model: {models.paths["plain"]}}}
+  - {{name: levels, model: {models.paths["levels"]}}}
+  - {{name: silent, model: {models.paths["plain"]}, log_contributions: 0}}
+  - {{name: linear, model: {unexplained}}}
+""")
+    server = serve("--config", config)
+    server.wait_said("contributions of 'linear' version 1 cannot be had.*linear leaves")
+    names = list(models.rows.columns)
+    table = json.loads(models.rows[:20].to_json(orient="split", index=False))
+    for endpoint in ("plain", "levels", "silent"):
+        server.post(f"/endpoints/{endpoint}/invocations",
+                    json={"dataframe_split": table}).raise_for_status()
+    assert server.post("/endpoints/linear/invocations", json={"inputs": [[1, 2]]}).ok
+    wait_written(server, 61)
+    assert server.samples()['mw_log_contributions_total{result="written"}'] == 40
+    folder = tmp_path / "data/log"
+    public = [name for name in names if name not in ("income", "late")]
+    asked = [dict(zip(names, ["" if value is None else value for value in values]))
+             for values in table["data"]]
+    found = {e: rows_of(log(folder, "query", "--endpoint", e)) for e in ("plain", "levels")}
+    lines = [json.loads(line) for line in log(folder, "query", "--format", "jsonl").splitlines()]
+    by_id = {line["id"]: line for line in lines}
+    for endpoint, outputs in (("plain", 1), ("levels", 3)):
+        told = explained(run, models.paths[endpoint], asked)
+        assert len(found[endpoint]) == 20 and len(told) == 20 * outputs
+        for i, row in enumerate(found[endpoint]):
+            shares = [float(row[f"prediction.{c}"]) for c in range(outputs)] if outputs > 1 else [1]
+            want = told[20 * shares.index(max(shares)) + i]
+            want = {name: float(want[name]) for name in (*public, "bias")}
+            got = {name: float(row[f"contribution.{name}"]) for name in public}
+            assert is_near({**got, "bias": float(row["contribution_bias"])}, want)
+            assert row["contribution.income"] == row["contribution.late"] == ""
+            line = by_id[row["id"]]
+            assert line["contributions"] == got and line["bias"] == float(row["contribution_bias"])
+    for endpoint in ("silent", "linear"):
+        quiet = rows_of(log(folder, "query", "--endpoint", endpoint))
+        assert quiet and not any(name.startswith("contribution") for name in quiet[0])
+        assert all("bias" not in line for line in lines if line["endpoint"] == endpoint)
+    assert log(folder, "stat").count("with contributions") == 2
+    typed, kinds = arrow_of(folder, tmp_path / "all.arrow")
+    assert "double" in kinds["contribution.age"] and "double" in kinds["contribution_bias"]
+    for row in typed:
+        line = by_id[row["id"]]
+        told = {n: row[f"contribution.{n}"] for n in public if row["contribution_bias"] is not None}
+        assert {n: struct.unpack("f", struct.pack("f", v))[0] for n, v in
+                line.get("contributions", {}).items()} == told
+
+
+@pytest.mark.parametrize("how,code", [
+    (["--log-contributions", "0.5"], "MW1005"),
+    (["--log", "on", "--log-contributions", "2"], "MW1005"),
+    (["--config", "mw.yaml"], "MW8405")])
+def test_contributions_that_cannot_be_kept(run, tmp_path, how, code):
+    (tmp_path / "mw.yaml").write_text(
+        f"endpoints: [{{name: a, model: {MODEL}, log_contributions: 0.1}}]\n")
+    done = run("serve", *([f"credit={MODEL}"] if "--config" not in how else []), "--listen",
+               "127.0.0.1:0", *how, cwd=tmp_path)
+    assert done.returncode not in (0, 6) and code in done.stderr and "fix:" in done.stderr
+
+
 def test_sample_and_off(serve, folder, tmp_path):
     server = serve(f"credit={MODEL}", "--log", tmp_path / "elsewhere", "--log-sample", "0")
     send(server, [row(0)])

@@ -12,14 +12,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_records(mw_view text, const mw_log_shape *shape)
 {
-    double inputs[8], outputs[4];
+    double inputs[8], outputs[4], contributions[8];
     journal_record record;
     const char *end = text.data + text.size;
     while (journal_record_next(&text, shape, &record)) {
-        if (record.id.data + record.id.size > end || record.outputs > end)
+        if (record.id.data + record.id.size > end || record.outputs > end ||
+            record.contributions > end)
             abort();
-        for (uint32_t row = 0; row < record.n_rows && row < 100; row++)
+        for (uint32_t row = 0; row < record.n_rows && row < 100; row++) {
             journal_record_row(&record, shape, row, inputs, outputs);
+            (void)journal_record_contributions(&record, shape, row, contributions);
+        }
     }
 }
 
