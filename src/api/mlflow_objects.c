@@ -144,6 +144,32 @@ static mw_status may_each(const objects *o, mw_error *err)
     return MW_OK;
 }
 
+/* One that belongs to no experiment, or is not there, is for who may on everything. */
+static mw_status may_evaluation(const objects *o, mw_error *err)
+{
+    mw_texts found = {0};
+    mw_error unknown;
+    mw_role role = o->rule->role;
+    mw_view id = text_of(o->turn, "dataset_id");
+    mw_status status = mw_record_evaluation_experiments(o->record, id, &found, &unknown);
+    if (status != MW_OK || found.count == 0)
+        return may_on(o, role, MW_SCOPE_ALL, MW_VIEW(""), err);
+    for (size_t i = 0; i < found.count; i++) {
+        status = may_on(o, role, MW_SCOPE_EXPERIMENT, found.items[i], err);
+        if (role == MW_ROLE_VIEWER ? status == MW_OK : status != MW_OK)
+            return status;
+    }
+    return status;
+}
+
+static mw_status may_make_evaluation(const objects *o, mw_error *err)
+{
+    const mw_texts *ids = field_of(o->turn, "experiment_ids", MLFLOW_TEXTS);
+    if (!ids || ids->count == 0)
+        return may_on(o, o->rule->role, MW_SCOPE_ALL, MW_VIEW(""), err);
+    return may_each(o, err);
+}
+
 /* The two calls name the list differently. */
 static mw_status may_runs(const objects *o, mw_error *err)
 {
@@ -230,6 +256,13 @@ static mw_status may_object(const objects *o, mw_error *err)
     case API_OBJECT_TRACES_OF_RUN:
         MW_TRY(may_traces(o, err));
         return may_run(o, role, text_of(turn, "run_id"), err);
+    case API_OBJECT_EVALUATION:
+        return may_evaluation(o, err);
+    case API_OBJECT_EVALUATION_TO:
+        MW_TRY(may_evaluation(o, err));
+        return may_each(o, err);
+    case API_OBJECT_NEW_EVALUATION:
+        return may_make_evaluation(o, err);
     case API_OBJECT_RUN_OR_MODEL:
         return may_run_or_model(o, role, err);
     case API_OBJECT_ARTIFACT:

@@ -38,6 +38,7 @@
 #define EXPERIMENTS "/mlflow/experiments/"
 #define LOGGED "/mlflow/logged-models"
 #define TRACES "/mlflow/traces"
+#define DATASETS "/mlflow/datasets/"
 #define MODELS "/mlflow/registered-models/"
 #define VERSIONS "/mlflow/model-versions/"
 #define PROXY "/mlflow-artifacts/"
@@ -207,6 +208,18 @@ static const api_rule rules[] = {
     RECORD(DELETES, VERSIONS "delete-tag", EDITOR, MODEL),
     RECORD(GETS, VERSIONS "get-artifact", VIEWER, MODEL),
     RECORD(GETS, "/model-versions/get-artifact", VIEWER, MODEL),
+    /* evaluation data sets: of their experiments */
+    RECORD(POSTS, DATASETS "create", EDITOR, NEW_EVALUATION),
+    RECORD(GETS | POSTS, DATASETS "search", VIEWER, LISTED),
+    RECORD(GETS, DATASETS "{dataset_id}", VIEWER, EVALUATION),
+    RECORD(DELETES, DATASETS "{dataset_id}", EDITOR, EVALUATION),
+    RECORD(PATCHES, DATASETS "{dataset_id}/tags", EDITOR, EVALUATION),
+    RECORD(DELETES, DATASETS "{dataset_id}/tags/{key}", EDITOR, EVALUATION),
+    RECORD(GETS, DATASETS "{dataset_id}/records", VIEWER, EVALUATION),
+    RECORD(POSTS | DELETES, DATASETS "{dataset_id}/records", EDITOR, EVALUATION),
+    RECORD(GETS, DATASETS "{dataset_id}/experiment-ids", VIEWER, EVALUATION),
+    RECORD(POSTS, DATASETS "{dataset_id}/add-experiments", EDITOR, EVALUATION_TO),
+    RECORD(POSTS, DATASETS "{dataset_id}/remove-experiments", EDITOR, EVALUATION),
     /* they send the record's news to addresses of their maker's choice */
     RECORD(GETS | POSTS, "/mlflow/webhooks", ADMIN, SERVER),
     RECORD(GETS | PATCHES | DELETES, "/mlflow/webhooks/{webhook_id}", ADMIN, SERVER),

@@ -34,7 +34,10 @@ typedef enum api_object {
     API_OBJECT_TRACE,
     API_OBJECT_TRACES,        /* each of a list */
     API_OBJECT_TRACES_OF_RUN, /* and the run */
-    API_OBJECT_RUN_OR_MODEL,  /* whichever is named; both, when both are */
+    API_OBJECT_EVALUATION,    /* a data set: to look, one of its experiments; to change, each */
+    API_OBJECT_EVALUATION_TO, /* and the experiments that are named */
+    API_OBJECT_NEW_EVALUATION,
+    API_OBJECT_RUN_OR_MODEL, /* whichever is named; both, when both are */
     API_OBJECT_ARTIFACT,
     API_OBJECT_MODEL,
     API_OBJECT_MODEL_RENAMED, /* and its new name */

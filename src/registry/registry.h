@@ -538,5 +538,6 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "trace_spans.h"
 #include "watch_record.h"
 #include "webhooks.h"
+#include "evaluations.h"
 
 #endif

@@ -346,7 +346,28 @@ static const char step_17[] =
     " created INTEGER NOT NULL) STRICT;"
     "CREATE INDEX webhook_letters_of ON webhook_letters(webhook, id);";
 
+/* Evaluation data sets; fields: what MLflow calls their schema, JSON, as all else that it keeps. */
+static const char step_18[] =
+    "CREATE TABLE evaluation_datasets(id INTEGER PRIMARY KEY, dataset_id TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, digest TEXT NOT NULL, fields TEXT, profile TEXT,"
+    " created INTEGER NOT NULL, updated INTEGER NOT NULL, created_by TEXT, updated_by TEXT) STRICT;"
+    "CREATE INDEX evaluation_datasets_by_name ON evaluation_datasets(name);"
+    "CREATE TABLE evaluation_dataset_tags(dataset INTEGER NOT NULL REFERENCES evaluation_datasets"
+    " ON DELETE CASCADE, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(dataset, key))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE evaluation_dataset_experiments(dataset INTEGER NOT NULL REFERENCES"
+    " evaluation_datasets ON DELETE CASCADE, experiment INTEGER NOT NULL REFERENCES experiments,"
+    " PRIMARY KEY(dataset, experiment)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX evaluation_datasets_in ON evaluation_dataset_experiments(experiment);"
+    "CREATE TABLE evaluation_records(id INTEGER PRIMARY KEY, record_id TEXT NOT NULL UNIQUE,"
+    " dataset INTEGER NOT NULL REFERENCES evaluation_datasets ON DELETE CASCADE,"
+    " input_hash TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT, expectations TEXT,"
+    " tags TEXT NOT NULL, source TEXT, source_type TEXT, source_id TEXT,"
+    " created INTEGER NOT NULL, updated INTEGER NOT NULL, created_by TEXT, updated_by TEXT,"
+    " UNIQUE(dataset, input_hash)) STRICT;"
+    "CREATE INDEX evaluation_records_of ON evaluation_records(dataset, id);";
+
 const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                     step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                    step_13, step_14, step_15, step_16, step_17};
+                                    step_13, step_14, step_15, step_16, step_17, step_18};
 const size_t record_n_steps = MW_COUNT(record_steps);

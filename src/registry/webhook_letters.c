@@ -30,7 +30,8 @@ static const struct {
 
 static void put_name(mw_buf *out, const char *name)
 {
-    mw_buf_format(out, "%s\"%s\": ", out->data[out->size - 1] == '{' ? "" : ", ", name);
+    bool is_first = out->size > 0 && out->data[out->size - 1] == '{';
+    mw_buf_format(out, "%s\"%s\": ", is_first ? "" : ", ", name);
 }
 
 static void put_text(mw_buf *out, const char *name, mw_view text)
@@ -76,7 +77,7 @@ static void put_tags(mw_buf *out, const mw_tags *tags, bool of_prompt)
     for (size_t i = 0; i < tags->count; i++) {
         if (is_hidden(tags->items[i].key, of_prompt) || comes_again(tags, i))
             continue;
-        if (out->data[out->size - 1] != '{')
+        if (out->size > 0 && out->data[out->size - 1] != '{')
             mw_buf_text(out, ", ");
         mw_json_write_text(out, tags->items[i].key);
         mw_buf_text(out, ": ");

@@ -27,6 +27,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, RunTag, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
+import mlflow_evaluations  # noqa: E402
 import mlflow_webhooks  # noqa: E402
 
 START_SECONDS = 60
@@ -693,7 +694,8 @@ def prompts(walk):
 
 
 SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts, charts,
-             random_searches, traces, prompts, mlflow_webhooks.webhooks]
+             random_searches, traces, prompts, mlflow_webhooks.webhooks,
+             mlflow_evaluations.evaluations]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)

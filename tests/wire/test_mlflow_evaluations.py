@@ -1,0 +1,97 @@
+"""Evaluation data sets: who may see and change them, and requests as they should not be. What they
+answer is compared with MLflow's own server in test_mlflow_tracking.py."""
+import json
+
+import pytest
+import requests
+from conftest import check_end
+from test_access import House, bearer
+
+DATASETS = "/api/3.0/mlflow/datasets/"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    made = House(tmp_path_factory.mktemp("house"))
+    yield made
+    check_end(made.server)
+
+
+def made(house, auth, name, experiments, status=200):
+    answer = house.call(DATASETS + "create", {"name": name, "experiment_ids": experiments}, auth)
+    assert answer.status_code == status, answer.text
+    return answer.json()["dataset"]["dataset_id"] if status == 200 else None
+
+
+def test_who_may(house):
+    """One belongs to experiments: to see it a role on one of them is enough, to change it one on
+    each is needed; one that belongs to none is for who may on everything."""
+    root = bearer(house.token("root", "--role", "admin"))
+    ids = [house.call("/api/2.0/mlflow/experiments/create", {"name": name}, root).json()[
+        "experiment_id"] for name in "ab"]
+    ann = bearer(house.token("ann", "--role", "editor", "--experiment", "a"))
+    vic = bearer(house.token("vic", "--role", "viewer", "--experiment", "a"))
+    only = made(house, ann, "only a", [ids[0]])
+    both = made(house, root, "both", ids)
+    none = made(house, root, "none", [])
+    for auth, experiments in ((ann, [ids[1]]), (ann, ids), (ann, []), (vic, [ids[0]])):
+        made(house, auth, "refused", experiments, 403)
+    record = {"records": json.dumps([{"inputs": {"q": 1}}])}
+    asked = [  # who, which, what he wants, whether he may
+        (ann, only, ("records", record, "POST"), True), (ann, both, ("records", record, "POST"),
+                                                         False),
+        (ann, only, ("tags", {"tags": "{\"a\": \"b\"}"}, "PATCH"), True),
+        (ann, both, ("tags", {"tags": "{\"a\": \"b\"}"}, "PATCH"), False),
+        (ann, both, ("records", None, "GET"), True), (vic, both, ("", None, "GET"), True),
+        (vic, only, ("records", None, "GET"), True), (vic, only, ("records", record, "POST"),
+                                                      False),
+        (vic, only, ("experiment-ids", None, "GET"), True), (vic, none, ("", None, "GET"), False),
+        (ann, none, ("", None, "DELETE"), False), (ann, "d-none", ("", None, "GET"), False),
+        (ann, only, ("add-experiments", {"experiment_ids": [ids[1]]}, "POST"), False),
+        (ann, only, ("remove-experiments", {"experiment_ids": [ids[0]]}, "POST"), True),
+        (ann, only, ("", None, "GET"), False)]
+    for auth, dataset, (path, body, method), may in asked:
+        answer = house.call(f"{DATASETS}{dataset}/{path}".rstrip("/"), body, auth, method)
+        assert answer.status_code == (200 if may else 403), (path, method, answer.text)
+    found = house.call(DATASETS + "search", {}, vic).json()["datasets"]
+    assert [one["name"] for one in found] == ["both"]
+    assert len(house.call(DATASETS + "search", {}, root).json()["datasets"]) == 3
+    noted = house.call("/mw/v1/audit?what=evaluation", auth=root).json()
+    actions = {entry["action"] for entry in noted["entries"]}
+    assert actions == {"evaluation.create", "evaluation.records", "evaluation.tag",
+                       "evaluation.leave"}
+
+
+def test_bad_requests(serve):
+    url = serve("--record", "record").url + DATASETS
+
+    def post(path, **body):
+        return requests.post(url + path, json=body, timeout=20)
+    one = post("create", name="one").json()["dataset"]["dataset_id"]
+    records = one + "/records"
+    for body in ("", "x", "{}", "3", "[3]", "[{\"inputs\": 3}]", "[{\"inputs\": null}]",
+                 "[{\"inputs\": {}, \"expectations\": 3}]", "[{\"inputs\": {}, \"tags\": []}]",
+                 "[{\"inputs\": {}, \"source\": \"x\"}]",
+                 "[{\"inputs\": {}, \"source\": {\"a\": 1}}]",
+                 "[{\"inputs\": {\"q\": NaN}}]", "[" * 3000,
+                 "[{\"inputs\": {\"q\": " + "[" * 100 + "]" * 100 + "}}]",
+                 json.dumps([{"inputs": {"q": "x" * (1 << 20)}}]),
+                 json.dumps([{"inputs": {"q": 1}, "outputs": "x" * (1 << 20)}]),
+                 json.dumps([{"inputs": {f"q{i}": 1 for i in range(5000)}}])):
+        answer = post(records, records=body)
+        assert answer.status_code == 400, (body[:60], answer.text)
+        assert answer.json()["error_code"] in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+        assert len(answer.json()["message"]) > 20
+    said = post(records, records=json.dumps([{"inputs": {}}, {"inputs": 1}])).json()["message"]
+    assert said.startswith("records[1]")
+    assert requests.get(url + records, timeout=20).json() == {"records": "[]"}  # all, or none
+    for body in ({"name": " "}, {"name": "x" * 256}, {"name": "x", "tags": "[]"},
+                 {"name": "x", "tags": "{"}, {"name": "x", "tags": json.dumps({"": "b"})}):
+        assert post("create", **body).status_code == 400, body
+    assert post("create", name="x", experiment_ids=["77"]).status_code == 404
+    for token in ("x", "e30="):
+        answer = requests.get(url + records, params={"page_token": token}, timeout=20)
+        assert answer.status_code == 400, token
+    for path in ("d-none/records", "d-none/experiment-ids"):
+        assert requests.get(url + path, timeout=20).status_code == 404
+    assert len(post("search").json()["datasets"]) == 1
