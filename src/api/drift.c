@@ -82,7 +82,7 @@ static void write_column(const drift_page *page, const mw_endpoint_info *info, s
     write_number(out, "outside_share", rows > 0 ? (double)found->outside / rows : 0);
     if (is_feature(page, c))
         api_write_stuck(info, c, found, out);
-    api_write_values(page->monitor, info, c, found->is_category, out);
+    api_write_values(page->monitor, info, c, found->is_category, page->scope, out);
     mw_buf_char(out, '}');
 }
 

@@ -16,7 +16,7 @@ mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t 
 /* Members of a column's object, and of a version's: "values" (nothing where none was sampled),
  * "stuck", "stream". Each begins with a comma. */
 void api_write_values(mw_monitor *monitor, const mw_endpoint_info *info, size_t c, bool is_category,
-                      mw_buf *out);
+                      mw_watch_scope scope, mw_buf *out);
 void api_write_stuck(const mw_endpoint_info *info, size_t c, const mw_watched *found, mw_buf *out);
 /* What labels say of a metric; NaN where they do not. */
 mw_estimate api_decay_value(const mw_performance_part *part, const char *metric);

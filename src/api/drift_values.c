@@ -57,14 +57,19 @@ static void write_quantiles(mw_buf *out, const mw_watch_sketch *sketch)
 }
 
 void api_write_values(mw_monitor *monitor, const mw_endpoint_info *info, size_t c, bool is_category,
-                      mw_buf *out)
+                      mw_watch_scope scope, mw_buf *out)
 {
     mw_watch_sketch sketch;
     const mw_schema *schema = info->forest ? &info->forest->schema : NULL;
     const mw_column *column = schema && c < schema->n_columns ? &schema->columns[c] : NULL;
-    if (!mw_monitor_sketch(monitor, info->name, info->version, c, &sketch))
+    bool is_there = scope == MW_WATCH_OF_THIS
+                        ? mw_monitor_sketch_alone(monitor, info->name, info->version, c, &sketch)
+                        : mw_monitor_sketch(monitor, info->name, info->version, c, &sketch);
+    if (!is_there)
         return;
     mw_buf_format(out, ",\"values\":{\"rows\":%.0f", sketch.rows);
+    if (sketch.n_servers > 1)
+        mw_buf_format(out, ",\"servers\":%zu", sketch.n_servers);
     write_number(out, "seconds", sketch.seconds);
     write_number(out, "distinct", sketch.distinct);
     if (is_category) {

@@ -81,8 +81,10 @@
 #define MW_LIMIT_SKETCHED_COLUMNS 128            /* whose values are sketched: some 20 kB each */
 #define MW_LIMIT_SAMPLE_BYTES (256 * MW_MIB)     /* what endpoints did lately, all together */
 #define MW_LIMIT_TRAFFIC_FILE_BYTES (4 * MW_MIB) /* of an endpoint */
-#define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB)  /* of a version's history */
-#define MW_LIMIT_WATCH_FOLDER_BYTES (4 * MW_GIB) /* of all of them: the oldest go */
+#define MW_LIMIT_WATCH_VALUES_BYTES (4 * MW_MIB) /* of a version, that a server tells others */
+#define MW_LIMIT_WATCH_VALUES_ALL_BYTES (32 * MW_MIB) /* of a version, that others have told */
+#define MW_LIMIT_WATCH_FILE_BYTES (64 * MW_MIB)       /* of a version's history */
+#define MW_LIMIT_WATCH_FOLDER_BYTES (4 * MW_GIB)      /* of all of them: the oldest go */
 
 /* the record */
 #define MW_LIMIT_UPLOAD_MS 86400000 /* of an upload in parts: what was begun before is swept */

@@ -3,6 +3,7 @@
  *     reference   nobody has one: ours, once it is whole; else the first that was given
  *     tell        what the minute, hour and day of now have counted so far
  *     hear        buckets that others have told of since, all others of a bucket added up
+ *     values      sketches of what values came, as each server has them now: 50 kB a second at most
  *
  * A process that begins tells all that it has and hears all that is there: nothing is counted twice
  * by being told again, and what a record that was away has missed is told when it is back. */
@@ -18,13 +19,14 @@ enum {
     LATELY_MS = 3 * 60 * 1000,
     TRIM_MS = 60 * 60 * 1000,
     MEMORY_BYTES_MAX = 256 << 20,
+    VALUES_BYTES_A_MS = 50,
     SERVERS_MAX = 64 /* of which each version remembers what was heard; all are heard */
 };
 #define LONG_MS (INT64_C(32) * 24 * 3600 * 1000)
 
 typedef struct heard {
     char server[40];
-    int64_t told;
+    int64_t told, values;
 } heard;
 
 /* A version, as it was shared last. */
@@ -34,7 +36,9 @@ typedef struct sharer {
     unsigned version;
     uint64_t reference; /* that the servers have agreed on; 0: not yet */
     uint64_t rows, now[MW_WATCH_SHARED_SPANS];
-    bool has_told, is_refused;
+    uint64_t values_rows; /* counted when its values were told last */
+    int64_t values_next_ms;
+    bool has_told, is_refused, has_bad_values;
     heard from[SERVERS_MAX];
     size_t n_from;
 } sharer;
@@ -98,7 +102,8 @@ static void settle(sharer *one, uint64_t reference)
 {
     one->reference = reference;
     one->has_told = false;
-    one->rows = 0;
+    one->rows = one->values_rows = 0;
+    one->values_next_ms = 0;
     one->n_from = 0;
 }
 
@@ -200,6 +205,35 @@ static mw_status tell_others(turn *t, mw_error *err)
     return MW_OK;
 }
 
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static mw_status write_values(mw_record *record, void *given, mw_error *err)
+{
+    const turn *t = given;
+    return mw_record_tell_values(record, &t->watch, mw_clock_wall_ms(), t->bytes, err);
+}
+
+/* They speak of the last half hour: what is lost of them is told again. */
+static mw_status tell_values(turn *t, mw_error *err)
+{
+    mw_buf bytes;
+    sharer *one = t->sharer;
+    mw_status status = MW_OK;
+    int64_t now_ms = mw_clock_wall_ms();
+    if (t->shared->rows == one->values_rows || now_ms < one->values_next_ms)
+        return MW_OK;
+    mw_buf_init(&bytes, MW_LIMIT_WATCH_VALUES_BYTES);
+    if (mw_monitor_pack_values(t->sharing->monitor, t->shared, &bytes)) {
+        t->bytes = mw_buf_as_view(&bytes);
+        status = mw_registry_write(t->sharing->registry, &t->sharing->arena, write_values, t, err);
+        if (status == MW_OK)
+            one->values_rows = t->shared->rows;
+    }
+    one->values_next_ms = now_ms + (int64_t)bytes.size / VALUES_BYTES_A_MS;
+    mw_buf_done(&bytes);
+    return status;
+}
+
 /* ---- hearing --------------------------------------------------------------------------------- */
 
 /* NULL: there are too many to remember; all of it is heard again each time. */
@@ -212,7 +246,7 @@ static heard *heard_of(sharer *one, mw_view server)
         return NULL;
     heard *from = &one->from[one->n_from++];
     snprintf(from->server, sizeof from->server, "%.*s", MW_VIEW_ARG(server));
-    from->told = 0;
+    from->told = from->values = 0;
     return from;
 }
 
@@ -235,12 +269,38 @@ static mw_status hear_bucket(mw_record *record, const turn *t, const mw_shared_s
                            (uint64_t)which->bucket, rows, counts, found.count, err);
 }
 
+/* What is damaged, or another version's, is said once; counts are heard all the same. */
+static mw_status hear_values(mw_record *record, const turn *t, const mw_sharing_server *server,
+                             heard *from, mw_error *err)
+{
+    mw_view bytes;
+    int64_t as_of;
+    char name[40];
+    if (!from)
+        return MW_OK;
+    MW_TRY(mw_record_hear_values(record, &t->watch, server->server, from->values, &as_of, &bytes,
+                                 err));
+    if (!bytes.data)
+        return MW_OK;
+    from->values = as_of;
+    snprintf(name, sizeof name, "%.*s", MW_VIEW_ARG(server->server));
+    mw_status status =
+        mw_monitor_hear_values(t->sharing->monitor, t->shared, name, as_of, bytes, err);
+    if (status != MW_BAD_DATA)
+        return status;
+    if (!t->sharer->has_bad_values)
+        mw_log_error(MW_LOG_WARN, "values of another server are left out", err);
+    t->sharer->has_bad_values = true;
+    return MW_OK;
+}
+
 static mw_status hear_server(mw_record *record, const turn *t, const mw_sharing_server *server,
                              mw_error *err)
 {
     mw_shared_slots news;
     heard *from = heard_of(t->sharer, server->server);
     int64_t since = from ? from->told : 0;
+    MW_TRY(hear_values(record, t, server, from, err));
     if (server->told <= since)
         return MW_OK;
     MW_TRY(mw_record_told_since(record, &t->watch, server->server, since, &news, err));
@@ -294,6 +354,7 @@ static mw_status share(turn *t, mw_error *err)
     if (!is_agreed)
         return MW_OK;
     MW_TRY(tell_others(t, err));
+    MW_TRY(tell_values(t, err));
     return mw_registry_read(t->sharing->registry, &t->sharing->arena, hear, t, err);
 }
 

@@ -73,20 +73,22 @@ static void pack_joint(const watch_joint *joint, mw_buf *out)
     }
 }
 
+void watch_sketch_pack(const watch_sketch *sketch, mw_buf *out)
+{
+    mw_pack_whole(out, (sketch->quantiles ? KLL_PART : 0) | (sketch->commonest ? HEAVY_PART : 0));
+    mw_moments_pack(&sketch->moments, out);
+    mw_distinct_pack(&sketch->distinct, out);
+    if (sketch->quantiles)
+        mw_kll_pack(sketch->quantiles, out);
+    if (sketch->commonest)
+        mw_heavy_pack(sketch->commonest, out);
+}
+
 static void pack_stretch(const watch_sketch *stretch, size_t n, mw_buf *out)
 {
     mw_pack_whole(out, stretch != NULL);
-    for (size_t c = 0; stretch && c < n; c++) {
-        const watch_sketch *sketch = &stretch[c];
-        mw_pack_whole(out,
-                      (sketch->quantiles ? KLL_PART : 0) | (sketch->commonest ? HEAVY_PART : 0));
-        mw_moments_pack(&sketch->moments, out);
-        mw_distinct_pack(&sketch->distinct, out);
-        if (sketch->quantiles)
-            mw_kll_pack(sketch->quantiles, out);
-        if (sketch->commonest)
-            mw_heavy_pack(sketch->commonest, out);
-    }
+    for (size_t c = 0; stretch && c < n; c++)
+        watch_sketch_pack(&stretch[c], out);
 }
 
 static void pack_sketches(const watch_sketches *sketches, mw_buf *out)
@@ -203,7 +205,7 @@ static watch_joint *unpack_joint(mw_unpack *in, size_t n_features, uint64_t late
     return NULL;
 }
 
-static bool unpack_sketch(mw_unpack *in, bool is_category, watch_sketch *sketch)
+bool watch_sketch_unpack(mw_unpack *in, bool is_category, watch_sketch *sketch)
 {
     uint64_t parts = mw_unpack_at_most(in, is_category ? HEAVY_PART : KLL_PART);
     if (in->failed || (is_category && parts == KLL_PART) ||
@@ -226,7 +228,7 @@ static bool unpack_stretch(mw_unpack *in, const watch_column *columns, size_t n,
         return false;
     *ret_stretch = calloc(n + 1, sizeof **ret_stretch);
     for (size_t c = 0; *ret_stretch && c < n; c++)
-        if (!unpack_sketch(in, columns[c].is_category, &(*ret_stretch)[c]))
+        if (!watch_sketch_unpack(in, columns[c].is_category, &(*ret_stretch)[c]))
             return false;
     return *ret_stretch != NULL;
 }

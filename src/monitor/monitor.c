@@ -685,6 +685,29 @@ mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int sp
     return status;
 }
 
+bool mw_monitor_pack_values(mw_monitor *monitor, const mw_watch_shared *of, mw_buf *out)
+{
+    bool done = false;
+    watch_version *version = hold(monitor, of);
+    if (version) {
+        pthread_mutex_lock(&version->lock);
+        done = watch_pack_values(version, out);
+        pthread_mutex_unlock(&version->lock);
+    }
+    release(monitor);
+    return done;
+}
+
+mw_status mw_monitor_hear_values(mw_monitor *monitor, const mw_watch_shared *of, const char *server,
+                                 int64_t told_ms, mw_view bytes, mw_error *err)
+{
+    watch_version *version = hold(monitor, of);
+    uint64_t told_ns = told_ms > 0 ? (uint64_t)told_ms * 1000000 : 0;
+    mw_status status = version ? watch_hear_values(version, server, told_ns, bytes, err) : MW_OK;
+    release(monitor);
+    return status;
+}
+
 /* Without memory they are counted, not named. */
 static void keep_servers(watch_version *version, const mw_watch_server *servers, size_t n)
 {
@@ -803,18 +826,32 @@ size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned numbe
     return n;
 }
 
-bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,
-                       mw_watch_sketch *ret_sketch)
+static bool tell_sketch(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,
+                        mw_watch_scope scope, mw_watch_sketch *ret_sketch)
 {
     watch_version *version = find_locked(monitor, endpoint, number);
     if (!version)
         return false;
     const watch_column *columns = atomic_load(&version->columns);
+    bool is_alone = scope == MW_WATCH_OF_THIS || version->n_values == 0;
     bool done = columns && column < version->n_columns && columns[column].is_ready &&
-                watch_sketches_tell(&version->sketches, &columns[column], column,
-                                    version->latest_ns, ret_sketch);
+                (is_alone ? watch_sketches_tell(&version->sketches, &columns[column], column,
+                                                version->latest_ns, ret_sketch)
+                          : watch_tell_values(version, column, ret_sketch));
     pthread_mutex_unlock(&version->lock);
     return done;
+}
+
+bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,
+                       mw_watch_sketch *ret_sketch)
+{
+    return tell_sketch(monitor, endpoint, number, column, MW_WATCH_OF_ALL, ret_sketch);
+}
+
+bool mw_monitor_sketch_alone(mw_monitor *monitor, const char *endpoint, unsigned number,
+                             size_t column, mw_watch_sketch *ret_sketch)
+{
+    return tell_sketch(monitor, endpoint, number, column, MW_WATCH_OF_THIS, ret_sketch);
 }
 
 static mw_status check_numbers(const watch_version *version, const mw_watch_truth *truth,

@@ -225,8 +225,10 @@ typedef struct mw_watch_category {
     bool is_new;            /* not in the reference */
 } mw_watch_category;
 
-/* Of rows that were sampled (up to 1,000 a second) in the last 15 to 30 minutes. */
+/* Of rows that were sampled (up to 1,000 a second) in the last 15 to 30 minutes; of several servers
+ * each row counts for as many as it stands for among the traffic of its server. */
 typedef struct mw_watch_sketch {
+    size_t n_servers; /* whose rows are in it */
     double rows, seconds, missing;
     double distinct;                     /* different values: within some 3 % */
     double mean, deviation, least, most; /* of numbers; NaN */
@@ -242,6 +244,9 @@ extern const double mw_watch_quantile_shares[MW_WATCH_QUANTILES];
 /* False: nothing was sampled of it, or it is beyond the first 128 columns. Any thread. */
 bool mw_monitor_sketch(mw_monitor *monitor, const char *endpoint, unsigned version, size_t column,
                        mw_watch_sketch *ret_sketch);
+/* The same of this server's rows alone. */
+bool mw_monitor_sketch_alone(mw_monitor *monitor, const char *endpoint, unsigned version,
+                             size_t column, mw_watch_sketch *ret_sketch);
 
 /* ---- how good a model still is, before labels come ------------------------------------------- */
 
@@ -366,6 +371,16 @@ bool mw_monitor_tell(mw_monitor *monitor, const mw_watch_shared *of,
 MW_CHECKED mw_status mw_monitor_hear(mw_monitor *monitor, const mw_watch_shared *of, int span,
                                      uint64_t bucket, const uint64_t *rows, const mw_view *counts,
                                      size_t n, mw_error *err);
+
+/* This server's sketches of values as bytes, MW_LIMIT_WATCH_VALUES_BYTES at most; false: there are
+ * none, or the reference is not whole. */
+bool mw_monitor_pack_values(mw_monitor *monitor, const mw_watch_shared *of, mw_buf *out);
+/* Another server's, in the place of what it told before; told_ms: when, by its own clock. What is
+ * half an hour old is passed over, and what would be more than MW_LIMIT_WATCH_VALUES_ALL_BYTES.
+ * Fails: MW_BAD_DATA (MW8011), MW_NO_MEMORY; nothing is changed then. */
+MW_CHECKED mw_status mw_monitor_hear_values(mw_monitor *monitor, const mw_watch_shared *of,
+                                            const char *server, int64_t told_ms, mw_view bytes,
+                                            mw_error *err);
 
 /* Another server of the record, and what it has told of a version. */
 typedef struct mw_watch_server {

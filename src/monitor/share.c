@@ -66,6 +66,7 @@ void watch_forget_others(watch_version *version)
     free(version->others);
     version->others = NULL;
     version->others_first_ns = version->others_last_ns = 0;
+    watch_forget_values(version);
 }
 
 uint64_t mw_monitor_kept(int span)

@@ -14,7 +14,7 @@
 
 #include "base/banned.h"
 
-enum { STRETCH = 15, BLOCK = 256, KLL_K = 160 };
+enum { BLOCK = 256, KLL_K = 160 };
 
 const double mw_watch_quantile_shares[MW_WATCH_QUANTILES] = {0.01, 0.05, 0.25, 0.5,
                                                              0.75, 0.95, 0.99};
@@ -120,7 +120,7 @@ void watch_sketches_add(watch_sketches *sketches, const watch_column *columns, s
     double values[BLOCK];
     sketches->n_columns =
         n_columns < MW_LIMIT_SKETCHED_COLUMNS ? n_columns : MW_LIMIT_SKETCHED_COLUMNS;
-    if (!turn(sketches, now_ns, STRETCH * bucket_ns))
+    if (!turn(sketches, now_ns, WATCH_STRETCH * bucket_ns))
         return;
     for (size_t c = 0; c < sketches->n_columns; c++)
         for (size_t begin = 0; begin < n_rows; begin += BLOCK) {
@@ -171,10 +171,19 @@ static void tell_numbers(const watch_sketch *sketch, const mw_kll *quantiles, mw
                                            told->quantiles, &none) == MW_OK;
 }
 
-/* Both stretches as one; the parts that could not be merged are left out. */
-static bool merge(const watch_sketches *sketches, size_t c, watch_sketch *ret)
+void watch_sketch_done(watch_sketch *sketch)
+{
+    mw_kll_free(sketch->quantiles);
+    free(sketch->commonest);
+    sketch->quantiles = NULL;
+    sketch->commonest = NULL;
+}
+
+/* The parts that could not be merged are left out. */
+bool watch_sketches_merge(const watch_sketches *sketches, size_t c, watch_sketch *ret)
 {
     mw_error none;
+    *ret = (watch_sketch){.quantiles = NULL};
     const watch_sketch *const parts[] = {sketches->before ? &sketches->before[c] : NULL,
                                          &sketches->now[c]};
     bool done = true;
@@ -196,31 +205,41 @@ static bool merge(const watch_sketches *sketches, size_t c, watch_sketch *ret)
     return done;
 }
 
+void watch_sketch_tell(const watch_sketch *sketch, const watch_column *column,
+                       mw_watch_sketch *ret_sketch)
+{
+    const double none = (double)NAN;
+    mw_watch_sketch told = {.mean = none,
+                            .deviation = none,
+                            .least = none,
+                            .most = none,
+                            .n_servers = 1,
+                            .rows = sketch->moments.n + sketch->moments.missing,
+                            .missing = sketch->moments.missing,
+                            .distinct = round(mw_distinct_count(&sketch->distinct))};
+    if (sketch->commonest && told.rows > 0)
+        tell_categories(column, sketch->commonest, &told);
+    if (!column->is_category && sketch->moments.n > 0)
+        tell_numbers(sketch, sketch->quantiles, &told);
+    *ret_sketch = told;
+}
+
 bool watch_sketches_tell(const watch_sketches *sketches, const watch_column *column, size_t c,
                          uint64_t now_ns, mw_watch_sketch *ret_sketch)
 {
-    const double none = (double)NAN;
-    mw_watch_sketch told = {.mean = none, .deviation = none, .least = none, .most = none};
     if (!sketches->now || c >= sketches->n_columns)
         return false;
-    watch_sketch *both = calloc(1, sizeof *both);
-    bool done = both && merge(sketches, c, both);
+    watch_sketch *both = malloc(sizeof *both);
+    if (!both)
+        return false;
+    bool done = watch_sketches_merge(sketches, c, both);
     uint64_t begin_ns = sketches->before ? sketches->before_ns : sketches->begin_ns;
     if (done) {
-        told.rows = both->moments.n + both->moments.missing;
-        told.missing = both->moments.missing;
-        told.seconds = now_ns > begin_ns ? (double)(now_ns - begin_ns) / 1e9 : 0;
-        told.distinct = round(mw_distinct_count(&both->distinct));
-        if (both->commonest && told.rows > 0)
-            tell_categories(column, both->commonest, &told);
-        if (!column->is_category && both->moments.n > 0)
-            tell_numbers(both, both->quantiles, &told);
-        *ret_sketch = told;
+        watch_sketch_tell(both, column, ret_sketch);
+        ret_sketch->seconds = now_ns > begin_ns ? (double)(now_ns - begin_ns) / 1e9 : 0;
+        done = ret_sketch->rows > 0;
     }
-    if (both) {
-        mw_kll_free(both->quantiles);
-        free(both->commonest);
-    }
+    watch_sketch_done(both);
     free(both);
-    return done && told.rows > 0;
+    return done;
 }

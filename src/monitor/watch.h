@@ -126,6 +126,8 @@ typedef struct watch_sketches {
     watch_sketch *now, *before; /* NULL: none */
 } watch_sketches;
 
+enum { WATCH_STRETCH = 15 }; /* minutes */
+
 void watch_sketches_done(watch_sketches *sketches);
 size_t watch_sketches_bytes(const watch_sketches *sketches);
 /* Rows of (n_rows, n_columns). Where memory is gone they are passed over. */
@@ -133,6 +135,15 @@ void watch_sketches_add(watch_sketches *sketches, const watch_column *columns, s
                         const double *rows, size_t n_rows, uint64_t now_ns, uint64_t bucket_ns);
 bool watch_sketches_tell(const watch_sketches *sketches, const watch_column *column, size_t c,
                          uint64_t now_ns, mw_watch_sketch *ret_sketch);
+/* Both stretches of a column as one. False: memory is gone. In any case watch_sketch_done. */
+bool watch_sketches_merge(const watch_sketches *sketches, size_t c, watch_sketch *ret_sketch);
+void watch_sketch_done(watch_sketch *sketch);
+/* All of it but `seconds`. */
+void watch_sketch_tell(const watch_sketch *sketch, const watch_column *column,
+                       mw_watch_sketch *ret_sketch);
+/* keep_learned.c. Fails (false): damaged, or memory is gone; what is there is the caller's. */
+void watch_sketch_pack(const watch_sketch *sketch, mw_buf *out);
+MW_CHECKED bool watch_sketch_unpack(mw_unpack *in, bool is_category, watch_sketch *sketch);
 
 /* ---- stream.c: values that stand still, rows that come again and again ------------------------
  */
@@ -249,9 +260,33 @@ typedef struct watch_scorer {
     double threshold;
 } watch_scorer;
 
-/* ---- joint.c: features together -------------------------------------------------------------- */
-
 struct watch_version;
+
+/* ---- values.c: what values there are over several servers -------------------------------------
+ */
+
+/* What another server has told of its sketches. */
+typedef struct watch_values {
+    char server[40];
+    uint64_t told_ns;        /* by its own clock */
+    double counted, seconds; /* rows in that time, also those that were not sampled */
+    size_t n_columns;
+    size_t *columns; /* how far before the end of the bytes each begins */
+    mw_buf bytes;
+} watch_values;
+
+/* The rest of these under the version's lock; but for watch_hear_values, which takes it. False:
+ * there is nothing to tell yet, or memory is gone. */
+bool watch_pack_values(const struct watch_version *version, mw_buf *out);
+/* Fails: MW_BAD_DATA (MW8011), MW_NO_MEMORY; nothing is changed then. */
+MW_CHECKED mw_status watch_hear_values(struct watch_version *version, const char *server,
+                                       uint64_t told_ns, mw_view bytes, mw_error *err);
+/* Of a column that has a reference. False: nobody has sampled any. */
+bool watch_tell_values(const struct watch_version *version, size_t c, mw_watch_sketch *ret_sketch);
+void watch_forget_values(struct watch_version *version);
+size_t watch_values_bytes(const struct watch_version *version);
+
+/* ---- joint.c: features together -------------------------------------------------------------- */
 
 typedef struct watch_joint_minute {
     uint64_t bucket;
@@ -343,6 +378,8 @@ typedef struct watch_version {
     mw_watch_report report;
     mw_watched *found; /* n_columns */
     watch_sketches sketches;
+    watch_values *values; /* MW_WATCH_SERVERS; NULL: no other server has told any */
+    size_t n_values;
     watch_decay *decay; /* NULL: no labels came */
 } watch_version;
 

@@ -367,7 +367,13 @@ static const char step_18[] =
     " UNIQUE(dataset, input_hash)) STRICT;"
     "CREATE INDEX evaluation_records_of ON evaluation_records(dataset, id);";
 
-const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
-                                    step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                    step_13, step_14, step_15, step_16, step_17, step_18};
+/* What values there were, as each server has told it last. */
+static const char step_19[] =
+    "CREATE TABLE watch_values(endpoint TEXT NOT NULL, identity TEXT NOT NULL,"
+    " server TEXT NOT NULL, reference INTEGER NOT NULL, told INTEGER NOT NULL,"
+    " sketches TEXT NOT NULL, PRIMARY KEY(endpoint, identity, server)) STRICT, WITHOUT ROWID;";
+
+const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,
+                                    step_8,  step_9,  step_10, step_11, step_12, step_13, step_14,
+                                    step_15, step_16, step_17, step_18, step_19};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -96,6 +96,8 @@ mw_status mw_record_forget_servers(mw_record *record, int64_t long_ago, mw_error
 {
     MW_TRY(
         mw_sql_run(record->session, err, "DELETE FROM watch_slots WHERE told < ?", "i", long_ago));
+    MW_TRY(
+        mw_sql_run(record->session, err, "DELETE FROM watch_values WHERE told < ?", "i", long_ago));
     return mw_sql_run(record->session, err,
                       "DELETE FROM watch_references WHERE made < ? AND NOT EXISTS"
                       " (SELECT 1 FROM watch_slots s WHERE s.endpoint = watch_references.endpoint"
@@ -193,4 +195,42 @@ mw_status mw_record_hear_slot(mw_record *record, const mw_shared_watch *watch, i
     MW_TRY(record_close(&rows, &memory, err));
     *ret_slots = found;
     return MW_OK;
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+mw_status mw_record_tell_values(mw_record *record, const mw_shared_watch *watch, int64_t told,
+                                mw_view sketches, mw_error *err)
+{
+    mw_view text = to_hex(record, sketches, err);
+    if (!text.data)
+        return MW_NO_MEMORY;
+    return mw_sql_run(record->session, err,
+                      "INSERT INTO watch_values(endpoint, identity, server, reference, told,"
+                      " sketches) VALUES(?, ?, ?, ?, ?, ?)"
+                      " ON CONFLICT(endpoint, identity, server) DO UPDATE SET"
+                      " reference = excluded.reference, told = excluded.told,"
+                      " sketches = excluded.sketches",
+                      "tttiit", watch->endpoint, watch->identity, watch->server,
+                      (int64_t)watch->reference, told, text);
+}
+
+mw_status mw_record_hear_values(mw_record *record, const mw_shared_watch *watch, mw_view server,
+                                int64_t since, int64_t *ret_told, mw_view *ret_sketches,
+                                mw_error *err)
+{
+    mw_rows rows;
+    record_memory memory = {record->arena, false};
+    *ret_sketches = RECORD_NOTHING;
+    *ret_told = since;
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT told, sketches FROM watch_values WHERE endpoint = ?"
+                        " AND identity = ? AND server = ? AND reference = ? AND told > ?",
+                        "tttii", watch->endpoint, watch->identity, server,
+                        (int64_t)watch->reference, since));
+    if (mw_rows_next(&rows)) {
+        *ret_told = mw_rows_int(&rows, 0);
+        *ret_sketches = from_hex(&memory, mw_rows_text(&rows, 1));
+    }
+    return record_close(&rows, &memory, err);
 }

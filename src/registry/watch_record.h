@@ -1,5 +1,6 @@
-/* What the servers of a record tell each other of their watch: references, and counts of buckets of
- * time. Part of the door registry.h. Bytes are the monitor's; here they are only carried.
+/* What the servers of a record tell each other of their watch: references, counts of buckets of
+ * time, sketches of values. Part of the door registry.h. Bytes are the monitor's; here they are
+ * only carried.
  *
  * A row of watch_slots is what one server has counted in one bucket so far, and takes the place of
  * what it said before; `told` grows with each that it writes, by its own clock or by one. */
@@ -64,5 +65,13 @@ MW_CHECKED mw_status mw_record_told_since(mw_record *record, const mw_shared_wat
 MW_CHECKED mw_status mw_record_hear_slot(mw_record *record, const mw_shared_watch *watch,
                                          int64_t span, int64_t bucket, mw_shared_slots *ret_slots,
                                          mw_error *err);
+
+/* This server's sketches of values, in the place of what it told before. */
+MW_CHECKED mw_status mw_record_tell_values(mw_record *record, const mw_shared_watch *watch,
+                                           int64_t told, mw_view sketches, mw_error *err);
+/* What another one with the same reference has told, later than `since`; absent: nothing. */
+MW_CHECKED mw_status mw_record_hear_values(mw_record *record, const mw_shared_watch *watch,
+                                           mw_view server, int64_t since, int64_t *ret_told,
+                                           mw_view *ret_sketches, mw_error *err);
 
 #endif

@@ -196,6 +196,18 @@ static size_t gather(const mw_heavy *of, const mw_heavy *other, bool both, mw_he
     return n;
 }
 
+/* What is sure of a count stays sure. */
+void mw_heavy_weigh(mw_heavy *sketch, double weight)
+{
+    for (size_t i = 0; i < sketch->n_counters; i++) {
+        mw_heavy_counter *one = &sketch->counters[i];
+        double sure = floor((double)(one->count - one->excess) * weight);
+        one->count = (uint64_t)ceil((double)one->count * weight);
+        one->excess = one->count - (uint64_t)sure;
+    }
+    sketch->n = (uint64_t)round((double)sketch->n * weight);
+}
+
 void mw_heavy_merge(mw_heavy *into, const mw_heavy *from)
 {
     mw_heavy_counter all[2 * MW_HEAVY_COUNTERS];

@@ -187,19 +187,31 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-mw_status mw_kll_quantiles(const mw_kll *sketch, const double *q, size_t n, double *ret_values,
-                           mw_error *err)
+static size_t list_values(const mw_kll *sketch, double times, weighted *list)
 {
-    size_t held = 0;
+    size_t n = 0;
+    for (size_t level = 0; level < sketch->n_levels; level++)
+        for (size_t i = 0; i < sketch->held[level]; i++)
+            list[n++] =
+                (weighted){sketch->values[level][i], times * (double)(UINT64_C(1) << level)};
+    return n;
+}
+
+mw_status mw_kll_quantiles_of(const mw_kll *const *sketches, const double *weights,
+                              size_t n_sketches, const double *q, size_t n, double *ret_values,
+                              mw_error *err)
+{
+    size_t held = 0, room = 1;
     double all = 0, below = 0;
-    weighted *list = malloc((mw_kll_held(sketch) + 1) * sizeof *list);
+    for (size_t i = 0; i < n_sketches; i++)
+        room += mw_kll_held(sketches[i]);
+    weighted *list = malloc(room * sizeof *list);
     if (!list)
         return mw_fail_memory(err, "a sketch in order");
-    for (size_t level = 0; level < sketch->n_levels; level++)
-        for (size_t i = 0; i < sketch->held[level]; i++) {
-            list[held++] = (weighted){sketch->values[level][i], (double)(UINT64_C(1) << level)};
-            all += (double)(UINT64_C(1) << level);
-        }
+    for (size_t i = 0; i < n_sketches; i++)
+        held += list_values(sketches[i], weights[i], list + held);
+    for (size_t i = 0; i < held; i++)
+        all += list[i].weight;
     qsort(list, held, sizeof *list, ascending);
     size_t at = 0;
     for (size_t k = 0; k < n; k++) {
@@ -209,6 +221,12 @@ mw_status mw_kll_quantiles(const mw_kll *sketch, const double *q, size_t n, doub
     }
     free(list);
     return MW_OK;
+}
+
+mw_status mw_kll_quantiles(const mw_kll *sketch, const double *q, size_t n, double *ret_values,
+                           mw_error *err)
+{
+    return mw_kll_quantiles_of(&sketch, &(double){1}, 1, q, n, ret_values, err);
 }
 
 /* ---- kept ------------------------------------------------------------------------------------ */

@@ -18,6 +18,14 @@ void mw_moments_init(mw_moments *moments)
     *moments = (mw_moments){.least = (double)INFINITY, .most = -(double)INFINITY};
 }
 
+void mw_moments_weigh(mw_moments *moments, double weight)
+{
+    double *const sums[] = {&moments->n,  &moments->missing, &moments->m2,
+                            &moments->m3, &moments->m4};
+    for (size_t i = 0; i < MW_COUNT(sums); i++)
+        *sums[i] *= weight;
+}
+
 void mw_moments_merge(mw_moments *into, const mw_moments *from)
 {
     double a = into->n, b = from->n, n = a + b, missing = into->missing + from->missing;

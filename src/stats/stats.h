@@ -433,6 +433,8 @@ typedef struct mw_moments {
 void mw_moments_init(mw_moments *moments);
 void mw_moments_add(mw_moments *moments, const double *values, size_t n);
 void mw_moments_merge(mw_moments *into, const mw_moments *from);
+/* As if each value had come so often; above 0, not only whole times. */
+void mw_moments_weigh(mw_moments *moments, double weight);
 /* Divided by n; skewness and excess kurtosis as scipy.stats.skew and kurtosis. NaN where undefined.
  */
 /* For files, and back: false, or NULL, where the bytes are damaged or memory is gone. What goes on
@@ -461,6 +463,11 @@ double mw_kll_rank(const mw_kll *sketch, double x);
 /* The value at share q of the stream, 0..1; n of them at once, ascending q. Fails: MW_NO_MEMORY. */
 MW_CHECKED mw_status mw_kll_quantiles(const mw_kll *sketch, const double *q, size_t n,
                                       double *ret_values, mw_error *err);
+/* The same of several streams at once, each value of sketches[i] counted weights[i] times: a rank
+ * is off by the worst of their errors at most. */
+MW_CHECKED mw_status mw_kll_quantiles_of(const mw_kll *const *sketches, const double *weights,
+                                         size_t n_sketches, const double *q, size_t n,
+                                         double *ret_values, mw_error *err);
 
 /* How many different values: HyperLogLog, 4,096 registers, 1.6 %. */
 enum { MW_DISTINCT_REGISTERS = 4096 };
@@ -492,6 +499,8 @@ typedef struct mw_heavy {
 void mw_heavy_init(mw_heavy *sketch);
 void mw_heavy_add(mw_heavy *sketch, const double *values, size_t n);
 void mw_heavy_merge(mw_heavy *into, const mw_heavy *from);
+/* As if each value had come so often, 1 or more times, to whole numbers. */
+void mw_heavy_weigh(mw_heavy *sketch, double weight);
 void mw_heavy_pack(const mw_heavy *sketch, mw_buf *out);
 MW_CHECKED bool mw_heavy_unpack(mw_unpack *in, mw_heavy *ret_sketch);
 /* Commonest first; ret_counters holds MW_HEAVY_COUNTERS. Returns how many. */

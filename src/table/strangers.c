@@ -58,6 +58,12 @@ uint32_t mw_stranger_mark(double value)
     return isnan(value) ? (uint32_t)(bits >> MARK_SHIFT) & MARK_MAX : 0;
 }
 
+void mw_stranger_learn(uint32_t mark, mw_view text)
+{
+    if (mark > 0 && mark <= MARK_MAX)
+        remember(mark, text);
+}
+
 size_t mw_stranger_text(uint32_t mark, char ret_text[MW_STRANGER_BYTES])
 {
     const struct stranger *place = &strangers[mark % PLACES];

@@ -80,6 +80,8 @@ uint32_t mw_stranger_mark(double value);
 enum { MW_STRANGER_BYTES = 48 };
 /* The beginning of its text; 0: it is not remembered any more. Any thread. */
 size_t mw_stranger_text(uint32_t mark, char ret_text[MW_STRANGER_BYTES]);
+/* What another server calls it, unless that is known. */
+void mw_stranger_learn(uint32_t mark, mw_view text);
 
 /* ---- contracts: whether what was served can be replaced ---------------------------------------
  */

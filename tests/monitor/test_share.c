@@ -223,7 +223,180 @@ static void same_alone(mw_monitor *other)
     assert_int_equal(mw_monitor_servers(first, "none", 1, servers), 0);
 }
 
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static mw_buf values_of(mw_monitor *from)
+{
+    mw_buf bytes;
+    mw_watch_shared mine = shared_of(from);
+    mw_buf_init(&bytes, MW_LIMIT_WATCH_VALUES_BYTES);
+    assert_true(mw_monitor_pack_values(from, &mine, &bytes));
+    return bytes;
+}
+
+static mw_status hear_values(mw_monitor *to, const char *server, int64_t told_ms, mw_view bytes)
+{
+    mw_error err;
+    mw_watch_shared of = shared_of(to);
+    return mw_monitor_hear_values(to, &of, server, told_ms, bytes, &err);
+}
+
+static void carry_values(mw_monitor *from, mw_monitor *to)
+{
+    mw_buf bytes = values_of(from);
+    assert_int_equal(hear_values(to, mw_monitor_server(from), now_ms, mw_buf_as_view(&bytes)),
+                     MW_OK);
+    mw_buf_done(&bytes);
+}
+
+static mw_watch_sketch sketch_of(mw_monitor *of, size_t c)
+{
+    mw_watch_sketch sketch;
+    assert_true(mw_monitor_sketch(of, endpoint, 1, c, &sketch));
+    return sketch;
+}
+
+/* As one server that saw all: registers, extremes and counts of categories to the bit; moments but
+ * for rounding; each quantile within what both sketches may be off by, 2 % of the ranks. */
+static void same_values(mw_monitor *of, double span)
+{
+    for (size_t c = 0; c < COLUMNS; c++) {
+        mw_watch_sketch mine = sketch_of(of, c), one = sketch_of(whole, c);
+        assert_true(mine.n_servers == 2 && one.n_servers == 1);
+        assert_true(mine.rows == one.rows && mine.missing == one.missing);
+        assert_true(mine.distinct == one.distinct && mine.seconds == one.seconds);
+        assert_true(mine.n_categories == one.n_categories && mine.n_new == one.n_new);
+        for (size_t i = 0; i < mine.n_categories; i++)
+            assert_true(mine.categories[i].code == one.categories[i].code &&
+                        mine.categories[i].share == one.categories[i].share);
+        assert_true(mine.has_quantiles == one.has_quantiles);
+        if (!mine.has_quantiles)
+            continue;
+        assert_true(mine.least == one.least && mine.most == one.most);
+        assert_true(fabs(mine.mean - one.mean) < 1e-12 * span);
+        assert_true(fabs(mine.deviation - one.deviation) < 1e-9 * span);
+        for (size_t i = 0; i < MW_WATCH_QUANTILES; i++)
+            assert_true(fabs(mine.quantiles[i] - one.quantiles[i]) < 0.04 * span);
+    }
+}
+
 /* ---- the tests ------------------------------------------------------------------------------- */
+
+/* Rows are sampled again some looks after they come again. */
+static void wake(void)
+{
+    for (size_t i = 0; i < 3; i++) {
+        serve(first, 0);
+        serve(second, 0);
+        pass(1);
+    }
+}
+
+static void test_values_are_those_of_one(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    for (size_t minute = 0; minute < 25; minute++) {
+        for (size_t i = 0; i < 12; i++)
+            serve(i % 3 == 0 ? first : second, i % 3 == 0 ? 0 : 1); /* each other values */
+        pass(60);
+    }
+    assert_true(sketch_of(first, 0).mean < 0.6);
+    carry_values(second, first);
+    carry_values(second, first); /* told twice */
+    carry_values(first, second);
+    same_values(first, 2);
+    same_values(second, 2);
+    mw_watch_sketch alone;
+    assert_true(mw_monitor_sketch_alone(first, endpoint, 1, 0, &alone));
+    assert_true(alone.n_servers == 1 && alone.mean < 0.6 && sketch_of(first, 0).mean > 1.1);
+    pass(31 * 60); /* what is half an hour old is not told of any more */
+    wake();
+    assert_true(sketch_of(first, 0).n_servers == 1);
+}
+
+/* A busy server samples a part of its rows, each of which stands for more of them. */
+static void test_a_busy_one_weighs_more(void **state)
+{
+    (void)state;
+    enum { BUSY = 200 };
+    learn_and_agree();
+    pass(16 * 60); /* a stretch that begins */
+    wake();
+    for (size_t i = 0; i < BUSY; i++)
+        serve(second, 4);
+    for (size_t i = 0; i < BUSY / 10; i++)
+        serve(first, 0);
+    pass(1);
+    serve(first, 0);
+    pass(1);
+    assert_true(sketch_of(second, 0).rows < BUSY * ROWS / 2);
+    carry_values(second, first);
+    mw_watch_sketch quiet, busy = sketch_of(second, 0), told = sketch_of(first, 0);
+    assert_true(mw_monitor_sketch_alone(first, endpoint, 1, 0, &quiet));
+    double mine = (BUSY / 10 + 4) * ROWS, theirs = (BUSY + 3) * ROWS; /* rows, also unsampled */
+    double mean = (quiet.mean * mine + busy.mean * theirs) / (mine + theirs);
+    assert_true(quiet.rows > mine * 0.9 && fabs(told.mean - mean) < 1e-9);
+    assert_true(told.quantiles[2] > 4 && told.quantiles[1] < 1); /* a tenth is of the first */
+    mw_watch_sketch categories = sketch_of(first, 1);
+    double sum = 0;
+    for (size_t i = 0; i < categories.n_categories; i++)
+        sum += categories.categories[i].share;
+    assert_true(fabs(sum - 0.9) < 0.05); /* the others are missing */
+}
+
+static void test_values_that_are_refused(void **state)
+{
+    (void)state;
+    learn_and_agree();
+    serve(first, 0);
+    serve(second, 0);
+    pass(1);
+    serve(first, 0);
+    serve(second, 0);
+    pass(1);
+    mw_buf bytes = values_of(second);
+    for (size_t cut = 0; cut < bytes.size; cut++)
+        assert_int_equal(hear_values(first, "s", now_ms, (mw_view){bytes.data, cut}), MW_BAD_DATA);
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        bytes.data[i] ^= 1;
+        assert_int_equal(hear_values(first, "s", now_ms, mw_buf_as_view(&bytes)), MW_BAD_DATA);
+        bytes.data[i] ^= 1;
+    }
+    assert_true(sketch_of(first, 0).n_servers == 1);
+    assert_int_equal(hear_values(first, "s", now_ms - 40 * 60 * 1000, mw_buf_as_view(&bytes)),
+                     MW_OK);
+    assert_true(sketch_of(first, 0).n_servers == 1); /* long over */
+    char name[8];
+    for (int i = 0; i < MW_WATCH_SERVERS + 3; i++) { /* more than are told of */
+        snprintf(name, sizeof name, "s%d", i);
+        assert_int_equal(hear_values(first, name, now_ms, mw_buf_as_view(&bytes)), MW_OK);
+    }
+    assert_true(sketch_of(first, 0).n_servers == 1 + MW_WATCH_SERVERS);
+    mw_buf_done(&bytes);
+}
+
+/* What others told goes with the counts when a server takes another reference. */
+static void test_values_against_another_reference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i * ROWS < LEARN; i++) {
+        serve(first, 0);
+        serve(second, 0.01);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        pass(1);
+        serve(first, 0);
+        serve(second, 0);
+    }
+    pass(1);
+    carry_values(first, second);
+    assert_true(sketch_of(second, 0).n_servers == 2);
+    mw_buf reference = reference_of(first);
+    take(second, &reference);
+    assert_true(sketch_of(second, 0).n_servers == 1);
+    mw_buf_done(&reference);
+}
 
 static void test_sums_are_those_of_one(void **state)
 {
@@ -450,6 +623,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         OF_THREE(test_sums_are_those_of_one),
+        OF_THREE(test_values_are_those_of_one),
+        OF_THREE(test_a_busy_one_weighs_more),
+        OF_THREE(test_values_that_are_refused),
+        OF_THREE(test_values_against_another_reference),
         OF_THREE(test_told_again),
         OF_THREE(test_one_that_nobody_asks),
         OF_THREE(test_what_is_refused),

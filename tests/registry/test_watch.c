@@ -88,6 +88,32 @@ static void test_slots(void **state)
     change(tell_all, NULL);
 }
 
+static mw_status tell_values(mw_record *record, void *user, mw_error *err)
+{
+    (void)user;
+    mw_view bytes;
+    int64_t told;
+    must(mw_record_tell_values(record, &bob, 100, mw_view_of("one"), err), err);
+    must(mw_record_tell_values(record, &bob, 200, (mw_view){"t\0o", 3}, err), err);
+    must(mw_record_tell_values(record, &eve, 300, mw_view_of("apart"), err), err);
+    must(mw_record_hear_values(record, &ada, MW_VIEW("bob"), 100, &told, &bytes, err), err);
+    assert_true(told == 200 && mw_view_equal(bytes, (mw_view){"t\0o", 3}));
+    must(mw_record_hear_values(record, &ada, MW_VIEW("bob"), 200, &told, &bytes, err), err);
+    assert_true(told == 200 && !bytes.data); /* heard already */
+    must(mw_record_hear_values(record, &ada, MW_VIEW("eve"), 0, &told, &bytes, err), err);
+    assert_null(bytes.data); /* against another reference */
+    must(mw_record_forget_servers(record, 250, err), err);
+    must(mw_record_hear_values(record, &ada, MW_VIEW("bob"), 0, &told, &bytes, err), err);
+    assert_null(bytes.data);
+    return MW_OK;
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    change(tell_values, NULL);
+}
+
 static mw_status trim(mw_record *record, void *user, mw_error *err)
 {
     (void)user;
@@ -122,7 +148,7 @@ static void test_what_is_old(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_references), TEST(test_slots),
+    const struct CMUnitTest tests[] = {TEST(test_references), TEST(test_slots), TEST(test_values),
                                        TEST(test_what_is_old)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -360,6 +360,16 @@ def test_two_servers_watch_together(postgres, tmp_path):
     for mine, theirs in zip(told[0]["features"], told[1]["features"]):
         assert mine["psi"] == theirs["psi"] and mine["missing_share"] == theirs["missing_share"]
     assert told[0]["features"][0]["psi"] > 0.2  # the first server saw none of it
+    wait_for(lambda: all(drift(s)["features"][0]["values"].get("servers") == 2 for s in servers),
+             30)  # quantiles and the like, too: of all, and with scope=server of the one
+    wait_for(lambda: drift(servers[0])["features"][0]["values"]["rows"] ==
+             drift(servers[1])["features"][0]["values"]["rows"], 30)
+    values = [drift(s)["features"][0]["values"] for s in servers]
+    apart = [drift(s, "?scope=server")["features"][0]["values"] for s in servers]
+    assert values[0]["rows"] == apart[0]["rows"] + apart[1]["rows"] and "servers" not in apart[0]
+    assert values[0]["distinct"] == values[1]["distinct"] > max(a["distinct"] for a in apart)
+    assert apart[0]["quantiles"]["0.99"] < 1.1 < apart[1]["quantiles"]["0.99"]
+    assert values[0]["quantiles"]["0.99"] > 1.1 and values[0]["most"] == apart[1]["most"]
     alone = [drift(s, "?window=1h&scope=server") for s in servers]
     assert sum(a["rows"] for a in alone) == rows == told[0]["rows"]
     assert sum(a["window_rows"] for a in alone) == told[0]["window_rows"]

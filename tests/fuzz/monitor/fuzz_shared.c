@@ -1,5 +1,7 @@
-/* What another server has told of its watch: 'r' and a reference, 's' and the counts of a bucket. A
- * reference that is taken is told on as it came; counts that are taken can be judged. */
+/* What another server has told of its watch: 'r' and a reference, 's' and the counts of a bucket,
+ * 'v' and sketches of values, whose digest is made here, so that chance comes behind it. A
+ * reference that is taken is told on as it came; counts that are taken can be judged, sketches told
+ * of. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -44,6 +46,25 @@ static void hear(watch_version *version, mw_view bytes)
         abort(); /* wholly, or not at all */
 }
 
+static void hear_values(watch_version *version, mw_view bytes)
+{
+    mw_error err;
+    mw_buf sealed;
+    mw_watch_sketch sketch;
+    mw_buf_init(&sealed, MW_MIB);
+    mw_buf_view(&sealed, bytes);
+    watch_seal(&sealed, 0);
+    mw_view told = mw_buf_as_view(&sealed);
+    bool is_taken = watch_hear_values(version, "other", version->latest_ns, told, &err) == MW_OK;
+    if (is_taken != (version->n_values == 1))
+        abort();
+    pthread_mutex_lock(&version->lock);
+    for (size_t c = 0; c < COLUMNS; c++)
+        (void)watch_tell_values(version, c, &sketch);
+    pthread_mutex_unlock(&version->lock);
+    mw_buf_done(&sealed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mw_watch_report report;
@@ -53,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     watch_version *version = make();
     const mw_view bytes = {(const char *)data + 1, size - 1};
-    (data[0] == 'r' ? take_reference : hear)(version, bytes);
+    (data[0] == 'r' ? take_reference : data[0] == 'v' ? hear_values : hear)(version, bytes);
     send_rows(version, 50);
     watch_look(version, version->latest_ns + 700, 0.05);
     report = version->report;
