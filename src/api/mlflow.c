@@ -150,6 +150,7 @@ static const struct {
               {mlflow_trace_calls, &mlflow_n_trace_calls},
               {mlflow_webhook_calls, &mlflow_n_webhook_calls},
               {mlflow_evaluation_calls, &mlflow_n_evaluation_calls},
+              {mlflow_scorer_calls, &mlflow_n_scorer_calls},
               {mlflow_dvc_calls, &mlflow_n_dvc_calls}};
 
 const mlflow_call *api_mlflow_call(size_t i)
@@ -279,8 +280,8 @@ static void refuse_call(mw_exchange *exchange, unsigned methods)
     } else {
         mw_fail(&err, MW_E_RECORD_ROUTE, "this server does not offer %.*s",
                 MW_VIEW_ARG(exchange->path));
-        mw_mend(&err, "tracking, traces, artifacts, prompts, evaluation data sets, the model "
-                      "registry and webhooks are offered; scorers and gateways are not");
+        mw_mend(&err, "tracking, traces, artifacts, prompts, evaluation data sets, scorers, "
+                      "the model registry and webhooks are offered; gateways are not");
     }
     mlflow_put_error(exchange, &err);
     mw_exchange_reply(exchange);

@@ -96,8 +96,8 @@ extern const mlflow_call mlflow_dvc_calls[], mlflow_rollout_calls[], mlflow_gate
     mlflow_part_calls[], mlflow_trace_calls[], mlflow_span_calls[], mlflow_webhook_calls[];
 extern const size_t mlflow_n_dvc_calls, mlflow_n_rollout_calls, mlflow_n_gate_calls,
     mlflow_n_part_calls, mlflow_n_trace_calls, mlflow_n_span_calls, mlflow_n_webhook_calls;
-extern const mlflow_call mlflow_evaluation_calls[];
-extern const size_t mlflow_n_evaluation_calls;
+extern const mlflow_call mlflow_evaluation_calls[], mlflow_scorer_calls[];
+extern const size_t mlflow_n_evaluation_calls, mlflow_n_scorer_calls;
 extern const mlflow_call mlflow_lineage_calls[], mlflow_data_calls[], mlflow_apply_calls[];
 extern const size_t mlflow_n_lineage_calls, mlflow_n_data_calls, mlflow_n_apply_calls;
 extern const mlflow_call mlflow_experiment_calls[], mlflow_run_calls[], mlflow_history_calls[],

@@ -39,6 +39,7 @@
 #define LOGGED "/mlflow/logged-models"
 #define TRACES "/mlflow/traces"
 #define DATASETS "/mlflow/datasets/"
+#define SCORERS "/mlflow/scorers/"
 #define MODELS "/mlflow/registered-models/"
 #define VERSIONS "/mlflow/model-versions/"
 #define PROXY "/mlflow-artifacts/"
@@ -220,6 +221,13 @@ static const api_rule rules[] = {
     RECORD(GETS, DATASETS "{dataset_id}/experiment-ids", VIEWER, EVALUATION),
     RECORD(POSTS, DATASETS "{dataset_id}/add-experiments", EDITOR, EVALUATION_TO),
     RECORD(POSTS, DATASETS "{dataset_id}/remove-experiments", EDITOR, EVALUATION),
+    RECORD(POSTS, SCORERS "register", EDITOR, EXPERIMENT),
+    RECORD(GETS, SCORERS "list", VIEWER, LISTED),
+    RECORD(GETS, SCORERS "versions", VIEWER, EXPERIMENT),
+    RECORD(GETS, SCORERS "get", VIEWER, EXPERIMENT),
+    RECORD(DELETES, SCORERS "delete", EDITOR, EXPERIMENT),
+    RECORD(GETS, SCORERS "online-configs", VIEWER, ANY),
+    RECORD(PUTS, SCORERS "online-config", EDITOR, EXPERIMENT),
     /* they send the record's news to addresses of their maker's choice */
     RECORD(GETS | POSTS, "/mlflow/webhooks", ADMIN, SERVER),
     RECORD(GETS | PATCHES | DELETES, "/mlflow/webhooks/{webhook_id}", ADMIN, SERVER),

@@ -321,7 +321,8 @@ mw_status mw_record_search_evaluations(mw_record *record, const mw_search *searc
     if (status == MW_OK)
         status = search_put_filter(&query, err);
     if (status == MW_OK)
-        status = search_put_order(&query, "d.created DESC", ties, MW_COUNT(ties), err);
+        status = search_put_order(&query, "d.created DESC, d.dataset_id DESC", ties, MW_COUNT(ties),
+                                  err);
     if (status == MW_OK)
         status = search_open(&query, record->session, COLUMNS, "evaluation_datasets d", &rows, err);
     search_end(&query);

@@ -539,5 +539,6 @@ MW_CHECKED mw_status mw_record_delete_artifact(mw_record *record, mw_view path, 
 #include "watch_record.h"
 #include "webhooks.h"
 #include "evaluations.h"
+#include "scorers.h"
 
 #endif

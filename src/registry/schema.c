@@ -373,7 +373,16 @@ static const char step_19[] =
     " server TEXT NOT NULL, reference INTEGER NOT NULL, told INTEGER NOT NULL,"
     " sketches TEXT NOT NULL, PRIMARY KEY(endpoint, identity, server)) STRICT, WITHOUT ROWID;";
 
+/* Scorers: versions of one name in an experiment. */
+static const char step_20[] =
+    "CREATE TABLE scorers(id INTEGER PRIMARY KEY, scorer_id TEXT NOT NULL UNIQUE,"
+    " experiment INTEGER NOT NULL REFERENCES experiments, name TEXT NOT NULL,"
+    " UNIQUE(experiment, name)) STRICT;"
+    "CREATE TABLE scorer_versions(scorer INTEGER NOT NULL REFERENCES scorers ON DELETE CASCADE,"
+    " version INTEGER NOT NULL, serialized TEXT NOT NULL, created INTEGER NOT NULL,"
+    " PRIMARY KEY(scorer, version)) STRICT, WITHOUT ROWID;";
+
 const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,
                                     step_8,  step_9,  step_10, step_11, step_12, step_13, step_14,
-                                    step_15, step_16, step_17, step_18, step_19};
+                                    step_15, step_16, step_17, step_18, step_19, step_20};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -62,6 +62,36 @@ def test_who_may(house):
                        "evaluation.leave"}
 
 
+def test_who_may_score(house):
+    root = bearer(house.token("root2", "--role", "admin"))
+    ids = [house.call("/api/2.0/mlflow/experiments/create", {"name": name}, root).json()[
+        "experiment_id"] for name in "cd"]
+    cat = bearer(house.token("cat", "--role", "editor", "--experiment", "c"))
+    scorers = "/api/3.0/mlflow/scorers/"
+    for auth, experiment, status in ((cat, ids[0], 200), (cat, ids[1], 403), (root, ids[1], 200)):
+        body = {"experiment_id": experiment, "name": "s", "serialized_scorer": "{}"}
+        assert house.call(scorers + "register", body, auth).status_code == status
+    for auth, seen in ((cat, ids[:1]), (root, ids)):
+        found = house.call(scorers + "list", auth=auth).json()["scorers"]
+        assert [str(one["experiment_id"]) for one in found] == seen
+    named = {"experiment_id": ids[1], "name": "s"}
+    for path in ("list", "versions", "get"):
+        answer = requests.get(house.url + scorers + path, params=named, timeout=20,
+                              headers={"Authorization": cat})
+        if path == "list":  # what is not reached is left out
+            assert answer.json() == {}
+        else:
+            assert answer.status_code == 403, path
+    assert house.call(scorers + "delete", named, cat, "DELETE").status_code == 403
+    answer = house.call(scorers + "online-config", {
+        "experiment_id": ids[0], "name": "s", "sample_rate": 1.0}, cat, "PUT")
+    assert answer.status_code == 501 and "not run" in answer.json()["message"]
+    for body in ("[" * 3000, "[]", '{"a": ' * 100 + "1" + "}" * 100, "x" * (5 << 20)):
+        answer = house.call(scorers + "register", {"experiment_id": ids[0], "name": "s",
+                                                   "serialized_scorer": body}, cat)
+        assert answer.status_code == 400, answer.text
+
+
 def test_bad_requests(serve):
     url = serve("--record", "record").url + DATASETS
 

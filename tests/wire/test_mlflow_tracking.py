@@ -28,6 +28,7 @@ from mlflow.entities import Metric, Param, RunTag, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
 import mlflow_evaluations  # noqa: E402
+import mlflow_scorers  # noqa: E402
 import mlflow_webhooks  # noqa: E402
 
 START_SECONDS = 60
@@ -695,7 +696,7 @@ def prompts(walk):
 
 SCENARIOS = [experiments, runs, searches, models, logged_models, artifacts, charts,
              random_searches, traces, prompts, mlflow_webhooks.webhooks,
-             mlflow_evaluations.evaluations]
+             mlflow_evaluations.evaluations, mlflow_scorers.scorers]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
