@@ -4,9 +4,17 @@
  *              <-------------------------- each its own result, after the commit --------
  *
  * A commit costs an fsync (0.1 ms on a good disk); so what arrived meanwhile goes together into
- * the next one. There is no waiting for company: a lone caller gets its commit at once, on its own
- * thread (two threads need not be woken for it). What comes while it commits is the writer's
- * thread's. */
+ * the next one. A lone caller gets its commit at once, on its own thread (two threads need not be
+ * woken for it). What comes while it commits is the writer's thread's.
+ *
+ * Callers who come back as soon as they are answered would fall into two halves that wait for each
+ * other's commits. So there is a short wait for company, as long as a commit takes, until as many
+ * have come as there were around the last one:
+ *
+ *     without    | commit a   | commit b c d | commit a   | commit b c d |
+ *     with       | commit a b c d | wait | commit a b c d | wait |
+ *
+ * Where they do not come it was in vain, and the next 2, 4, 8 ... 64 commits do not wait. */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -16,6 +24,7 @@
 #include "engine.h"
 
 enum { WORKS_A_COMMIT = 1000, IDLE_SECONDS = 1 };
+enum { COMPANY_NS_MIN = 50000, COMPANY_NS_MAX = 2000000, VAIN_MAX = 6 };
 
 /* On the caller's stack: it waits. */
 typedef struct ticket {
@@ -37,6 +46,12 @@ struct store_writer {
     bool is_untidy;       /* of the session, when it was last let go */
     bool was_used;        /* since the thread last looked */
     bool ending;
+    size_t n_waiting;           /* from `first` on */
+    size_t company;             /* callers around the last commit: in it, or waiting for the next */
+    bool awaits_company;        /* somebody, who has the session, does */
+    pthread_cond_t has_company; /* for them */
+    unsigned n_vain, n_unwaiting; /* waits in vain, one after the other; commits that do not wait */
+    uint64_t usual_ns;            /* a commit takes */
 
     pthread_t thread;
     atomic_uint_least64_t writes, commits, commit_ns;
@@ -143,11 +158,14 @@ static void tidy(store_writer *writer, bool is_idle)
 }
 
 /* Up to WORKS_A_COMMIT of what waits. Holds the lock on entry and on return. */
-static ticket *take_batch(store_writer *writer)
+static ticket *take_batch(store_writer *writer, size_t *ret_n)
 {
     ticket *first = writer->first, *last = first;
-    for (int n = 1; n < WORKS_A_COMMIT && last->next; n++)
+    size_t n = 1;
+    for (; n < WORKS_A_COMMIT && last->next; n++)
         last = last->next;
+    *ret_n = n;
+    writer->n_waiting -= n;
     writer->first = last->next;
     if (!writer->first)
         writer->end = &writer->first;
@@ -165,16 +183,56 @@ static void tell_all(ticket *first, const ticket *own)
     }
 }
 
+static struct timespec patience(const store_writer *writer)
+{
+    uint64_t ns = writer->usual_ns < COMPANY_NS_MIN ? COMPANY_NS_MIN : writer->usual_ns;
+    struct timespec until = mw_moment_in(0);
+    until.tv_nsec += (long)(ns < COMPANY_NS_MAX ? ns : COMPANY_NS_MAX);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
+}
+
+/* Until as many wait as there were around the last commit, or the time that one takes is over.
+ * Somebody has the session meanwhile. Hold the lock on entry and on return. */
+static void wait_for_company(store_writer *writer)
+{
+    if (writer->n_waiting >= writer->company)
+        return;
+    if (writer->n_unwaiting > 0) {
+        writer->n_unwaiting--;
+        return;
+    }
+    struct timespec until = patience(writer);
+    int outcome = 0;
+    writer->awaits_company = true;
+    while (writer->n_waiting < writer->company && !writer->ending && outcome != ETIMEDOUT)
+        outcome = pthread_cond_timedwait(&writer->has_company, &writer->lock, &until);
+    writer->awaits_company = false;
+    bool was_vain = writer->n_waiting < writer->company;
+    if (was_vain && writer->n_vain < VAIN_MAX)
+        writer->n_vain++;
+    if (!was_vain)
+        writer->n_vain = 0;
+    writer->n_unwaiting = was_vain ? 1U << writer->n_vain : 0;
+}
+
 /* The session, for what waits; and back again. Hold the lock on entry and on return. */
 static void serve_queue(store_writer *writer, const ticket *own)
 {
-    ticket *first = take_batch(writer);
+    size_t n;
     writer->is_busy = true;
+    wait_for_company(writer);
+    ticket *first = take_batch(writer, &n);
     pthread_mutex_unlock(&writer->lock);
+    uint64_t began = mw_clock_ns();
     run_batch(writer, first);
+    uint64_t took = mw_clock_ns() - began;
     tell_all(first, own);
     tidy(writer, false);
     pthread_mutex_lock(&writer->lock);
+    writer->company = n + writer->n_waiting;
+    writer->usual_ns = writer->usual_ns - writer->usual_ns / 8 + took / 8;
     bool was_untidy = writer->is_untidy;
     writer->is_busy = false;
     writer->was_used = true;
@@ -230,7 +288,9 @@ mw_status store_writer_start(mw_sql *session, store_writer **ret_writer, mw_erro
     writer->end = &writer->first;
     pthread_mutex_init(&writer->lock, NULL);
     mw_condition_init(&writer->has_work);
+    mw_condition_init(&writer->has_company);
     if (mw_thread_start(&writer->thread, NULL, write_on, writer) != 0) {
+        pthread_cond_destroy(&writer->has_company);
         pthread_cond_destroy(&writer->has_work);
         pthread_mutex_destroy(&writer->lock);
         free(writer);
@@ -247,8 +307,10 @@ void store_writer_stop(store_writer *writer)
     pthread_mutex_lock(&writer->lock);
     writer->ending = true;
     pthread_cond_signal(&writer->has_work);
+    pthread_cond_signal(&writer->has_company);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
+    pthread_cond_destroy(&writer->has_company);
     pthread_cond_destroy(&writer->has_work);
     pthread_mutex_destroy(&writer->lock);
     free(writer);
@@ -261,11 +323,14 @@ mw_status store_writer_do(store_writer *writer, mw_store_work *work, void *user,
     pthread_mutex_lock(&writer->lock);
     *writer->end = &mine;
     writer->end = &mine.next;
+    writer->n_waiting++;
     bool is_mine = !writer->is_busy && writer->first == &mine;
     if (is_mine)
         serve_queue(writer, &mine);
     else if (!writer->is_busy)
         pthread_cond_signal(&writer->has_work);
+    else if (writer->awaits_company && writer->n_waiting >= writer->company)
+        pthread_cond_signal(&writer->has_company);
     pthread_mutex_unlock(&writer->lock);
     while (!is_mine && sem_wait(&mine.done) != 0)
         continue; /* interrupted */
