@@ -331,7 +331,8 @@ def test_links_and_ways_out(tmp_path):
     when a backup is made."""
     record = tmp_path / "record"
     secret = tmp_path / "secret"
-    secret.write_text("secret")
+    content = "of nobody's concern"
+    secret.write_text(content)
     server = Server(tmp_path, "--record", record)
     requests.put(server.url + FILES + "0/x", data=b"hello", timeout=20)
     for path in ("../secret", "..%2fsecret", "%2e%2e/secret", "0/../../secret", "/etc/passwd",
@@ -343,14 +344,14 @@ def test_links_and_ways_out(tmp_path):
                 answer = b""
                 while got := client.recv(65536):
                     answer += got
-            assert b"secret" not in answer.partition(b"\r\n\r\n")[2] or b"error" in answer
+            assert content.encode() not in answer.partition(b"\r\n\r\n")[2]
             if method != "GET":
                 assert answer.split()[1] in (b"400", b"404"), (method, path, answer[:200])
-    assert secret.read_text() == "secret"
+    assert secret.read_text() == content
     check_end(server)
     digest = hashlib.sha256(b"other").hexdigest()
     folder = record / "blobs/sha256" / digest[:2]
     folder.mkdir(exist_ok=True)
     (folder / digest[2:]).symlink_to(secret)
     mw("server", "backup", "--record", record, "-o", tmp_path / "b.tar")
-    assert b"secret" not in (tmp_path / "b.tar").read_bytes()
+    assert content.encode() not in (tmp_path / "b.tar").read_bytes()
