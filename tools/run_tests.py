@@ -164,7 +164,8 @@ def suite_tidy(log):
     skipped = sum(map(int, re.findall(r"skipped=(\d+)", text)))
     if not ran or (code and not bad):
         return Counts(failed=1)
-    return Counts(int(ran[1]) - bad - skipped, bad, skipped)
+    why = re.findall(r"^(?:FAIL|ERROR): (\S+)", text, re.M)
+    return Counts(int(ran[1]) - bad - skipped, bad, skipped, why)
 
 
 def why_of(case):

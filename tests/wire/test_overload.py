@@ -250,7 +250,7 @@ def order_of(log, names):
 
 
 def ask_each(server, each):
-    """Sends what each client asks, one after the other; all wait in the queue, then are answered."""
+    """What each client asks, one after the other; all wait in the queue, then are answered."""
     clients = []
     for i, (address, asked) in enumerate(each):
         clients.append(Client(server, address).send(asked))
