@@ -59,7 +59,7 @@ typedef struct mw_alert_options {
     /* Borrowed; NULL: none. Of a record that several servers share: the book of alerts is there,
      * alerts.db is for when it cannot be reached. */
     mw_store *shared;
-    const char *url;               /* of this server, for links where the config names none */
+    const char *url; /* of this server, for links where the config names none */
     /* The page of /metrics; called on the engine's thread. */
     void (*scrape)(void *user, mw_buf *out);
     void *user;
@@ -80,6 +80,13 @@ void mw_alerts_close(mw_alerts *alerts);
 MW_CHECKED mw_status mw_alerts_look(mw_alerts *alerts, mw_error *err);
 /* Try what is due now, of every receiver; *ret_count were taken. */
 MW_CHECKED mw_status mw_alerts_deliver(mw_alerts *alerts, size_t *ret_count, mw_error *err);
+
+/* Who asks. */
+typedef struct mw_alert_viewer {
+    mw_view seen; /* endpoints, as in mw_alert_query; what concerns none of them is left out */
+    bool hides_addresses; /* why a receiver fails may name its address: that it fails is told alone
+                           */
+} mw_alert_viewer;
 
 /* ---- for people and programs: any thread; may wait for the disk -------------------------------
  *
@@ -116,9 +123,12 @@ MW_CHECKED mw_status mw_alerts_silence(mw_alerts *alerts, const mw_silence *sile
                                        mw_error *err);
 MW_CHECKED mw_status mw_alerts_unsilence(mw_alerts *alerts, mw_view id, mw_view who, mw_buf *out,
                                          mw_error *err);
-MW_CHECKED mw_status mw_alerts_silences(mw_alerts *alerts, mw_buf *out, mw_error *err);
+/* viewer, here and below: NULL: all is told. */
+MW_CHECKED mw_status mw_alerts_silences(mw_alerts *alerts, const mw_alert_viewer *viewer,
+                                        mw_buf *out, mw_error *err);
 
-MW_CHECKED mw_status mw_alerts_rules(mw_alerts *alerts, mw_buf *out, mw_error *err);
+MW_CHECKED mw_status mw_alerts_rules(mw_alerts *alerts, const mw_alert_viewer *viewer, mw_buf *out,
+                                     mw_error *err);
 /* One rule in JSON or YAML; it replaces one of the same name and stays over restarts. */
 MW_CHECKED mw_status mw_alerts_put_rule(mw_alerts *alerts, mw_view text, mw_buf *out,
                                         mw_error *err);
@@ -126,10 +136,10 @@ MW_CHECKED mw_status mw_alerts_put_rule(mw_alerts *alerts, mw_view text, mw_buf 
 MW_CHECKED mw_status mw_alerts_remove_rule(mw_alerts *alerts, mw_view name, mw_buf *out,
                                            mw_error *err);
 /* What a rule would find now: {"holds_for":[{labels, value}]}, and with hours above 0 what it would
- * have said in the last ones: "past": {"fired", "firings", ...}. Nothing is kept. Takes up to 20 s.
- */
-MW_CHECKED mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours, mw_buf *out,
-                                        mw_error *err);
+ * have said in the last ones: "past": {"fired", "firings", ...}. It looks at what the viewer sees.
+ * Nothing is kept. Takes up to 20 s. */
+MW_CHECKED mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours,
+                                        const mw_alert_viewer *viewer, mw_buf *out, mw_error *err);
 /* What metrics of an endpoint were, as pages of the last week tell: one a minute. */
 enum { MW_ALERT_HISTORY_METRICS = 16, MW_ALERT_HISTORY_POINTS = 400 };
 typedef struct mw_alert_history {
@@ -143,7 +153,8 @@ MW_CHECKED mw_status mw_alerts_history(const mw_alerts *alerts, const mw_alert_h
                                        mw_buf *out, mw_error *err);
 /* Of each its name, kind, origin ("file", "api"), how it fares, and a mark that is equal for equal
  * settings, which are not told. */
-MW_CHECKED mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err);
+MW_CHECKED mw_status mw_alerts_receivers(mw_alerts *alerts, const mw_alert_viewer *viewer,
+                                         mw_buf *out, mw_error *err);
 /* One receiver in JSON or YAML; it replaces one of the same name, also the file's, at once and over
  * restarts. What waits for that name goes to the new one. may_reach_in: whether whoever asks may
  * name files, variables and programs of the server's machine. Fails: MW_BAD_ARGUMENT (MW8602), also

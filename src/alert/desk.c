@@ -34,19 +34,6 @@ static mw_status mark_silenced(listing *l, mw_error *err)
     return status;
 }
 
-/* An alert of no endpoint is seen by who sees all. */
-static bool may_see(mw_view seen, mw_view endpoint)
-{
-    if (!seen.data)
-        return true;
-    for (mw_view left = seen; left.size > 0;) {
-        mw_view one = mw_view_cut(&left, '\n');
-        if (one.size > 0 && mw_view_equal(one, endpoint))
-            return true;
-    }
-    return false;
-}
-
 static bool fits(mw_view wanted, mw_view is)
 {
     return !wanted.data || mw_view_equal(wanted, is);
@@ -62,7 +49,7 @@ static size_t put_pending(mw_alerts *alerts, const mw_alert_query *query, mw_buf
         const alert_one *one = alerts->ones[i];
         mw_view endpoint = alert_label_of(one->labels, MW_VIEW("endpoint"));
         if (one->track.state != ALERT_PENDING || !one->rule || !fits(query->endpoint, endpoint) ||
-            !may_see(query->seen, endpoint) || !fits(query->rule, one->rule->name) ||
+            !alerts_may_see(query->seen, endpoint) || !fits(query->rule, one->rule->name) ||
             !fits(query->severity, mw_view_of(alert_severities[one->rule->severity])))
             continue;
         mw_buf labels, details;
@@ -149,7 +136,7 @@ mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_view seen, mw_buf *ou
     mw_status status = alerts_read(alerts, read_list, &l, err);
     if (status == MW_OK)
         status = mark_silenced(&l, err);
-    if (status == MW_OK && (l.found.count == 0 || !may_see(seen, l.found.items[0].endpoint)))
+    if (status == MW_OK && (l.found.count == 0 || !alerts_may_see(seen, l.found.items[0].endpoint)))
         status = fail_unknown("alert", id, "GET /mw/v1/alerts lists them", err);
     if (status == MW_OK) {
         tell_alert(&l.found.items[0], out);
@@ -293,18 +280,39 @@ static mw_status read_silences(mw_sql *session, void *given, mw_error *err)
     return book_silences_of(session, l->now_ms, true, l->arena, &l->silences, err);
 }
 
-mw_status mw_alerts_silences(mw_alerts *alerts, mw_buf *out, mw_error *err)
+static mw_view seen_by(const mw_alert_viewer *viewer)
 {
+    return viewer ? viewer->seen : (mw_view){NULL, 0};
+}
+
+static size_t put_silences(const listing *l, mw_view seen, mw_buf *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->silences.count; i++) {
+        const book_silence *silence = &l->silences.items[i];
+        if (!alerts_concern(seen, &silence->matchers))
+            continue;
+        mw_buf_text(out, n++ ? ",\n" : "\n");
+        put_silence(silence, l->now_ms, out);
+    }
+    return n;
+}
+
+mw_status mw_alerts_silences(mw_alerts *alerts, const mw_alert_viewer *viewer, mw_buf *out,
+                             mw_error *err)
+{
+    size_t n = 0;
     mw_arena arena;
     mw_arena_init(&arena, 64 * MW_KIB, ARENA_BYTES);
     listing l = {.arena = &arena, .now_ms = mw_clock_wall_ms()};
     mw_status status = alerts_read(alerts, read_silences, &l, err);
+    if (status == MW_OK)
+        status = alerts_read_silences(&l.silences, &arena, err);
     mw_buf_text(out, "{\"items\":[");
-    for (size_t i = 0; i < l.silences.count && status == MW_OK; i++) {
-        mw_buf_text(out, i ? ",\n" : "\n");
-        put_silence(&l.silences.items[i], l.now_ms, out);
-    }
-    mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}\n", l.silences.count);
+    if (status == MW_OK)
+        n = put_silences(&l, seen_by(viewer), out);
+    mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}\n", n);
+    alerts_done_silences(&l.silences);
     mw_arena_done(&arena);
     return status;
 }
@@ -318,12 +326,15 @@ static void put_rule(const alert_rule *rule, mw_buf *out)
     mw_buf_format(out, ",\"origin\":\"%s\"}", alert_origins[rule->origin]);
 }
 
-mw_status mw_alerts_rules(mw_alerts *alerts, mw_buf *out, mw_error *err)
+mw_status mw_alerts_rules(mw_alerts *alerts, const mw_alert_viewer *viewer, mw_buf *out,
+                          mw_error *err)
 {
     size_t n = 0;
     mw_buf_text(out, "{\"items\":[");
     pthread_mutex_lock(&alerts->lock);
     for (const alert_rule *rule = alerts->rules; rule; rule = rule->next) {
+        if (!alerts_rule_concerns(seen_by(viewer), rule))
+            continue;
         mw_buf_text(out, n++ ? ",\n" : "\n");
         put_rule(rule, out);
     }
@@ -434,8 +445,8 @@ static void put_elements(const alert_vector *found, mw_buf *out)
     }
 }
 
-static mw_status try_now(mw_alerts *alerts, alert_rule *rule, mw_arena *arena, mw_buf *out,
-                         mw_error *err)
+static mw_status try_now(mw_alerts *alerts, alert_rule *rule, mw_view seen, mw_arena *arena,
+                         mw_buf *out, mw_error *err)
 {
     mw_buf page;
     alert_samples samples;
@@ -443,6 +454,8 @@ static mw_status try_now(mw_alerts *alerts, alert_rule *rule, mw_arena *arena, m
     mw_buf_init(&page, MW_LIMIT_ALERT_PAGE_BYTES);
     alerts->options.scrape(alerts->options.user, &page);
     mw_status status = alert_samples_read(mw_buf_as_view(&page), arena, &samples, err);
+    if (status == MW_OK)
+        alerts_keep_seen(seen, &samples);
     alert_moment moment = {&samples, (int64_t)(mw_clock_ns() / NS_PER_MS) + 1, arena};
     if (status == MW_OK && rule->when)
         status = alert_expr_evaluate(rule->when, &moment, &found, err);
@@ -456,29 +469,30 @@ static mw_status try_now(mw_alerts *alerts, alert_rule *rule, mw_arena *arena, m
 }
 
 /* The windows of the rule have seen this moment: the past is looked at by another reading of it. */
-static mw_status try_past(const mw_alerts *alerts, mw_view text, int64_t hours, mw_arena *arena,
-                          mw_buf *out, mw_error *err)
+static mw_status try_past(const mw_alerts *alerts, mw_view text, int64_t hours, mw_view seen,
+                          mw_arena *arena, mw_buf *out, mw_error *err)
 {
     alert_rule *rule;
     if (hours == 0 || !alerts->past)
         return MW_OK;
     MW_TRY(alerts_read_rule(text, &rule, err));
     mw_buf_text(out, ",\"past\":");
-    mw_status status = alerts_put_retro(alerts->past, rule, hours, arena, out, err);
+    mw_status status = alerts_put_retro(alerts->past, rule, hours, seen, arena, out, err);
     alert_rule_free(rule);
     return status;
 }
 
-mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours, mw_buf *out,
-                             mw_error *err)
+mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours,
+                             const mw_alert_viewer *viewer, mw_buf *out, mw_error *err)
 {
+    mw_view seen = seen_by(viewer);
     mw_arena arena;
     alert_rule *rule;
     MW_TRY(alerts_read_rule(text, &rule, err));
     mw_arena_init(&arena, 64 * MW_KIB, MW_LIMIT_ALERT_LOOK_BYTES);
-    mw_status status = try_now(alerts, rule, &arena, out, err);
+    mw_status status = try_now(alerts, rule, seen, &arena, out, err);
     if (status == MW_OK)
-        status = try_past(alerts, text, hours, &arena, out, err);
+        status = try_past(alerts, text, hours, seen, &arena, out, err);
     mw_buf_text(out, "}\n");
     mw_arena_done(&arena);
     alert_rule_free(rule);
@@ -487,9 +501,10 @@ mw_status mw_alerts_try_rule(mw_alerts *alerts, mw_view text, int64_t hours, mw_
 
 /* ---- receivers ------------------------------------------------------------------------------- */
 
-static void put_receiver(const alert_courier *c, mw_buf *out)
+static void put_receiver(const alert_courier *c, const mw_alert_viewer *viewer, mw_buf *out)
 {
     char mark[ALERT_MARK_BYTES];
+    bool hides = viewer && viewer->hides_addresses && c->last_error[0];
     alert_receiver_mark(c->receiver, mark);
     mw_buf_char(out, '{');
     put_text(out, "name", c->receiver->name);
@@ -507,19 +522,25 @@ static void put_receiver(const alert_courier *c, mw_buf *out)
     } else {
         mw_buf_text(out, "null,");
     }
-    put_text(out, "last_error", mw_view_of(c->last_error));
+    put_text(out, "last_error",
+             hides ? MW_VIEW("it does not take them; who may deploy everything sees why")
+                   : mw_view_of(c->last_error));
     mw_buf_char(out, '}');
 }
 
-mw_status mw_alerts_receivers(mw_alerts *alerts, mw_buf *out, mw_error *err)
+mw_status mw_alerts_receivers(mw_alerts *alerts, const mw_alert_viewer *viewer, mw_buf *out,
+                              mw_error *err)
 {
+    size_t n = 0;
     mw_buf_text(out, "{\"items\":[");
     pthread_mutex_lock(&alerts->lock);
     for (size_t i = 0; i < alerts->n_couriers; i++) {
-        mw_buf_text(out, i ? ",\n" : "\n");
-        put_receiver(alerts->couriers[i], out);
+        const alert_courier *courier = alerts->couriers[i];
+        if (!alerts_concern(seen_by(viewer), &courier->receiver->match))
+            continue;
+        mw_buf_text(out, n++ ? ",\n" : "\n");
+        put_receiver(courier, viewer, out);
     }
-    size_t n = alerts->n_couriers;
     pthread_mutex_unlock(&alerts->lock);
     mw_buf_format(out, "],\"next_cursor\":null,\"total\":%zu}\n", n);
     return out->failed ? mw_fail_memory(err, "the receivers") : MW_OK;

@@ -122,7 +122,7 @@ void alerts_put_labels(alert_labels labels, mw_buf *out);
 /* What the rule would have said in the last hours, as an object. The rule must be new: its windows
  * fill by it. */
 MW_CHECKED mw_status alerts_put_retro(const alert_past *past, alert_rule *rule, int64_t hours,
-                                      mw_arena *arena, mw_buf *out, mw_error *err);
+                                      mw_view seen, mw_arena *arena, mw_buf *out, mw_error *err);
 
 /* ---- post.c -------------------------------------------------------------------------------------
  */
@@ -171,6 +171,17 @@ MW_CHECKED mw_status alerts_write_changes(mw_alerts *alerts, alert_gather *gathe
 /* Take over what was said at other servers, and copy into the own book what it needs alone. */
 MW_CHECKED mw_status alerts_follow(mw_alerts *alerts, mw_arena *arena, bool has_changed,
                                    int64_t now_ms, mw_error *err);
+
+/* ---- seen.c -------------------------------------------------------------------------------------
+ */
+/* seen: endpoints, "\na\nb\n"; absent: all. An alert of no endpoint is seen by who sees all. */
+bool alerts_may_see(mw_view seen, mw_view endpoint);
+/* Whether matchers may hold for one of the endpoints; what a rule looks at, or a receiver takes. */
+bool alerts_concern(mw_view seen, const expr_matchers *matchers);
+bool alerts_expr_concerns(mw_view seen, const alert_expr *expr);
+bool alerts_rule_concerns(mw_view seen, const alert_rule *rule);
+/* Those of the endpoints stay. */
+void alerts_keep_seen(mw_view seen, alert_samples *samples);
 
 /* ---- metrics.c ----------------------------------------------------------------------------------
  */

@@ -23,6 +23,7 @@ typedef struct retro_firing {
 
 typedef struct retro {
     alert_rule *rule;
+    mw_view seen;         /* endpoints; absent: all */
     mw_arena *kept, page; /* page: of one of them */
     retro_one ones[ONES_MAX];
     size_t n_ones;
@@ -90,6 +91,7 @@ static mw_status look(retro *r, int64_t at_ms, mw_view page, mw_error *err)
     alert_vector found = {.count = 0}, clearing = {.count = 0};
     mw_arena_reset(&r->page);
     MW_TRY(alert_samples_read(page, &r->page, &samples, err));
+    alerts_keep_seen(r->seen, &samples);
     alert_moment moment = {&samples, at_ms, &r->page};
     MW_TRY(alert_expr_evaluate(r->rule->when, &moment, &found, err));
     if (r->rule->resolve_when)
@@ -148,13 +150,14 @@ static void put_all(const retro *r, mw_buf *out)
     mw_buf_text(out, "]}");
 }
 
-mw_status alerts_put_retro(const alert_past *past, alert_rule *rule, int64_t hours, mw_arena *arena,
-                           mw_buf *out, mw_error *err)
+mw_status alerts_put_retro(const alert_past *past, alert_rule *rule, int64_t hours, mw_view seen,
+                           mw_arena *arena, mw_buf *out, mw_error *err)
 {
     retro *r = calloc(1, sizeof *r);
     if (!r)
         return mw_fail_memory(err, "what a rule would have said");
     r->rule = rule;
+    r->seen = seen;
     r->kept = arena;
     r->err = err;
     r->until_ns = (int64_t)mw_clock_ns() + (int64_t)BUDGET_MS * NS_PER_MS;

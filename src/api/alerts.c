@@ -22,9 +22,9 @@ typedef struct alert_turn {
     mw_view body;     /* text */
     mw_json *request; /* the same, when the call wants JSON; NULL: none was sent */
     mw_actor actor;
-    bool is_admin;       /* and it was asked who he is */
-    mw_view seen;        /* endpoints whose alerts he may see; absent: all */
-    const char *changed; /* for the audit log: what, "silence.add"; NULL: nothing */
+    bool is_admin;          /* and it was asked who he is */
+    mw_alert_viewer viewer; /* what he may see */
+    const char *changed;    /* for the audit log: what, "silence.add"; NULL: nothing */
     mw_view object, after;
 } alert_turn;
 
@@ -131,13 +131,14 @@ static mw_status run_list(alert_turn *turn, mw_error *err)
                             .severity = parameter(turn, "severity"),
                             .limit = whole_parameter(turn, "limit"),
                             .cursor = whole_parameter(turn, "cursor"),
-                            .seen = turn->seen};
+                            .seen = turn->viewer.seen};
     return mw_alerts_list(turn->room->alerts, &query, turn->exchange->reply, err);
 }
 
 static mw_status run_show(alert_turn *turn, mw_error *err)
 {
-    return mw_alerts_show(turn->room->alerts, turn->id, turn->seen, turn->exchange->reply, err);
+    return mw_alerts_show(turn->room->alerts, turn->id, turn->viewer.seen, turn->exchange->reply,
+                          err);
 }
 
 static mw_status run_acknowledge(alert_turn *turn, mw_error *err)
@@ -159,7 +160,7 @@ static mw_status run_test(alert_turn *turn, mw_error *err)
 
 static mw_status run_silences(alert_turn *turn, mw_error *err)
 {
-    return mw_alerts_silences(turn->room->alerts, turn->exchange->reply, err);
+    return mw_alerts_silences(turn->room->alerts, &turn->viewer, turn->exchange->reply, err);
 }
 
 static mw_status run_silence(alert_turn *turn, mw_error *err)
@@ -188,7 +189,7 @@ static mw_status run_unsilence(alert_turn *turn, mw_error *err)
 
 static mw_status run_rules(alert_turn *turn, mw_error *err)
 {
-    return mw_alerts_rules(turn->room->alerts, turn->exchange->reply, err);
+    return mw_alerts_rules(turn->room->alerts, &turn->viewer, turn->exchange->reply, err);
 }
 
 static mw_status run_put_rule(alert_turn *turn, mw_error *err)
@@ -214,7 +215,8 @@ static mw_status run_try_rule(alert_turn *turn, mw_error *err)
         mw_fail(err, MW_E_QUERY, "%lld hours are more than are kept", (long long)hours);
         return mw_mend(err, "hours is at most %d", MW_LIMIT_ALERT_PAST_HOURS);
     }
-    return mw_alerts_try_rule(turn->room->alerts, turn->body, hours, turn->exchange->reply, err);
+    return mw_alerts_try_rule(turn->room->alerts, turn->body, hours, &turn->viewer,
+                              turn->exchange->reply, err);
 }
 
 /* ?metric=mw_performance,mw_decay_estimated&endpoint=churn&from=..&to=.. in seconds since 1970. */
@@ -243,7 +245,7 @@ static mw_status run_history(alert_turn *turn, mw_error *err)
 
 static mw_status run_receivers(alert_turn *turn, mw_error *err)
 {
-    return mw_alerts_receivers(turn->room->alerts, turn->exchange->reply, err);
+    return mw_alerts_receivers(turn->room->alerts, &turn->viewer, turn->exchange->reply, err);
 }
 
 /* Files, variables and programs of the server's machine: an admin's, where it is asked who is
@@ -503,9 +505,11 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     if (guard && !api_guard_lets(guard, exchange, rule, endpoint, &visitor))
         return;
     alert_turn of = {.id = id, .actor = api_actor_of(exchange)};
-    of.is_admin =
-        visitor && mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_ADMIN;
-    bool has_room = list_seen(visitor, exchange->arena, &of.seen);
+    mw_role role = visitor ? mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW(""))
+                           : MW_ROLE_ADMIN; /* nobody was asked */
+    of.is_admin = visitor && role >= MW_ROLE_ADMIN;
+    of.viewer.hides_addresses = role < MW_ROLE_DEPLOYER;
+    bool has_room = list_seen(visitor, exchange->arena, &of.viewer.seen);
     api_visitor_unref(visitor);
     if (call)
         mw_observe_route(exchange, call->path);

@@ -356,12 +356,12 @@ static void test_rules_are_exchanged(void **state)
     mw_alerts_close(b.alerts);
     b.alerts = open_engine(&b); /* it stays over a restart */
     mw_buf_reset(&b.out);
-    must(mw_alerts_rules(b.alerts, &b.out, &err), &err);
+    must(mw_alerts_rules(b.alerts, NULL, &b.out, &err), &err);
     has(&b, "\"when\":\"level > 50\"");
     mw_buf_reset(&b.out);
     must(mw_alerts_remove_rule(b.alerts, MW_VIEW("High"), &b.out, &err), &err);
     mw_buf_reset(&b.out);
-    must(mw_alerts_rules(b.alerts, &b.out, &err), &err);
+    must(mw_alerts_rules(b.alerts, NULL, &b.out, &err), &err);
     has(&b, "\"when\":\"level > 5\""); /* the file's again */
     tear_down(&b);
 }
@@ -396,7 +396,7 @@ static const char *receivers(bench *b)
 {
     mw_error err;
     mw_buf_reset(&b->out);
-    must(mw_alerts_receivers(b->alerts, &b->out, &err), &err);
+    must(mw_alerts_receivers(b->alerts, NULL, &b->out, &err), &err);
     return b->out.data;
 }
 
@@ -537,6 +537,86 @@ static void test_reports_by_the_clock(void **state)
     wall_ms = kept_ms;
 }
 
+/* ---- who sees what --------------------------------------------------------------------------- */
+
+static const mw_alert_viewer of_e = {MW_VIEW("\ne\n"), true};
+
+static void has_not(bench *b, const char *text)
+{
+    if (strstr(b->out.data, text))
+        fail_msg("'%s' in %s", text, b->out.data);
+}
+
+/* Who has roles on `e` alone: silences, rules and receivers that may be of it, and of a rule that
+ * he tries what it says of `e`. */
+static void test_what_an_endpoint_concerns(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    set_up(&b, "  - {name: OfOther, when: 'level{endpoint=\"f\"} > 5'}\n"
+               "  - {name: OfSome, when: 'sum(level{endpoint=~\"e|g\",room!=\"x\"}) > 5'}\n"
+               "  - {name: Labelled, when: level > 5, labels: {endpoint: f}}\n"
+               "  - {name: Both, when: 'level > 5 and level{endpoint!=\"e\"} > 1'}\n");
+    silence(&b, "room=\"a\"", HOUR);
+    silence(&b, "endpoint=\"f\"", HOUR);
+    silence(&b, "endpoint=~\"e.*\",room=\"b\"", HOUR);
+    mw_buf_reset(&b.out);
+    must(mw_alerts_silences(b.alerts, &of_e, &b.out, &err), &err);
+    has(&b, "room=\\\"a\\\"");
+    has(&b, "e.*");
+    has(&b, "\"total\":2}");
+    has_not(&b, "endpoint=\\\"f");
+    mw_buf_reset(&b.out);
+    must(mw_alerts_rules(b.alerts, &of_e, &b.out, &err), &err);
+    has(&b, "\"High\"");
+    has(&b, "\"OfSome\"");
+    has(&b, "\"total\":2}");
+    set_level(&b, "a", 9);
+    LEVEL(&b, "f", "secret", 9);
+    snprintf(b.page + strlen(b.page), PAGE_BYTES - strlen(b.page), "level{room=\"nobody\"} 9\n");
+    mw_buf_reset(&b.out);
+    must(
+        mw_alerts_try_rule(b.alerts, MW_VIEW("{name: T, when: level > 5}"), 0, &of_e, &b.out, &err),
+        &err);
+    has(&b, "\"total\":1}");
+    has_not(&b, "secret");
+    mw_buf_reset(&b.out);
+    must(mw_alerts_try_rule(b.alerts, MW_VIEW("{name: T, when: sum(level) > 5}"), 0, &of_e, &b.out,
+                            &err),
+         &err);
+    has(&b, "\"value\":9"); /* of e alone, not 27 */
+    tear_down(&b);
+}
+
+static void test_who_sees_receivers(void **state)
+{
+    (void)state;
+    bench b;
+    mw_error err;
+    set_up(&b, "");
+    must(put_receiver(&b,
+                      "{name: other, kind: webhook, url: 'http://127.0.0.1:9/',"
+                      " match: 'endpoint=\"f\"'}",
+                      true, &err),
+         &err);
+    must(put_receiver(&b, "{name: refuses, kind: exec, command: [/bin/sh, -c, 'exit 7']}", true,
+                      &err),
+         &err);
+    set_level(&b, "a", 9);
+    run(&b, 12);
+    assert_non_null(strstr(receivers(&b), "\"other\""));
+    has(&b, "ended with code");
+    mw_buf_reset(&b.out);
+    must(mw_alerts_receivers(b.alerts, &of_e, &b.out, &err), &err);
+    has(&b, "\"all\"");
+    has(&b, "\"refuses\"");
+    has(&b, "who may deploy everything sees why");
+    has_not(&b, "\"other\"");
+    has_not(&b, "ended with code");
+    tear_down(&b);
+}
+
 int main(void)
 {
     mw_log_form quiet = {false, false, false, 0};
@@ -550,6 +630,8 @@ int main(void)
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_servers_of_one_folder),
         cmocka_unit_test(test_rules_are_exchanged),
+        cmocka_unit_test(test_what_an_endpoint_concerns),
+        cmocka_unit_test(test_who_sees_receivers),
         cmocka_unit_test(test_receivers_are_exchanged),
         cmocka_unit_test(test_a_page_that_is_none),
         cmocka_unit_test(test_reports_by_the_clock),

@@ -150,7 +150,8 @@ static void test_what_a_rule_would_have_said(void **state)
         mw_buf_init(&out, MW_MIB);
         mw_arena_init(&arena, MW_KIB, MW_MIB);
         assert_int_equal(alerts_read_rule(mw_view_of(cases[i].rule), &rule, &err), MW_OK);
-        assert_int_equal(alerts_put_retro(past, rule, 168, &arena, &out, &err), MW_OK);
+        assert_int_equal(alerts_put_retro(past, rule, 168, (mw_view){NULL, 0}, &arena, &out, &err),
+                         MW_OK);
         if (!mw_view_starts(mw_buf_as_view(&out), cases[i].says))
             fail_msg("%s: %s", cases[i].rule, out.data);
         mw_json *read = NULL;

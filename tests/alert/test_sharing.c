@@ -222,7 +222,7 @@ static const char *rules(bench *b, int i)
 {
     mw_error err;
     mw_buf_reset(&b->out);
-    must(mw_alerts_rules(b->servers[i].alerts, &b->out, &err), &err);
+    must(mw_alerts_rules(b->servers[i].alerts, NULL, &b->out, &err), &err);
     return b->out.data;
 }
 
@@ -309,13 +309,13 @@ static void test_rules_and_receivers_of_both(void **state)
     must(mw_alerts_put_receiver(b.servers[1].alerts, mw_view_of(text), true, &b.out, &err), &err);
     run(&b, 7);
     mw_buf_reset(&b.out);
-    must(mw_alerts_receivers(b.servers[0].alerts, &b.out, &err), &err);
+    must(mw_alerts_receivers(b.servers[0].alerts, NULL, &b.out, &err), &err);
     assert_non_null(strstr(b.out.data, "\"origin\":\"api\""));
     mw_buf_reset(&b.out);
     must(mw_alerts_remove_receiver(b.servers[0].alerts, MW_VIEW("all"), &b.out, &err), &err);
     run(&b, 7);
     mw_buf_reset(&b.out);
-    must(mw_alerts_receivers(b.servers[1].alerts, &b.out, &err), &err);
+    must(mw_alerts_receivers(b.servers[1].alerts, NULL, &b.out, &err), &err);
     assert_non_null(strstr(b.out.data, "\"origin\":\"file\""));
     tear_down(&b);
 }

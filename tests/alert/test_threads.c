@@ -47,11 +47,11 @@ static void *ask(void *given)
                 mw_alerts_put_rule(alerts, MW_VIEW("{name: Other, when: level > 7}"), &out, &err);
             break;
         case 3:
-            status = mw_alerts_receivers(alerts, &out, &err);
+            status = mw_alerts_receivers(alerts, NULL, &out, &err);
             break;
         case 4:
-            status =
-                mw_alerts_try_rule(alerts, MW_VIEW("{name: T, when: level > 2}"), 0, &out, &err);
+            status = mw_alerts_try_rule(alerts, MW_VIEW("{name: T, when: level > 2}"), 0, NULL,
+                                        &out, &err);
             break;
         case 5: /* while others are told, and by three at once */
             status = mw_alerts_put_receiver(

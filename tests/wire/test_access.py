@@ -184,6 +184,36 @@ def test_roles(house, admin):
     assert house.call("/v2/repository/models/x/load", {}, deployer).status_code == 404
 
 
+def test_alerts_of_single_endpoints(house, admin):
+    """Silences, rules, receivers and what a rule would find: of the endpoints that a role names."""
+    mine = bearer(house.token("churn-only", "--role", "viewer", "--endpoint", "churn"))
+    viewer = bearer(house.token("sees-all", "--role", "viewer"))
+    for match in ('endpoint="churn"', 'endpoint="credit"', 'alertname="HighLatency"'):
+        silence = {"match": match, "seconds": 60}
+        assert house.call("/mw/v1/silences", silence, admin).status_code == 200
+    for name in ("churn", "credit"):
+        rule = {"name": f"Busy{name}", "when": f'mw_rows_total{{endpoint="{name}"}} > 7'}
+        assert house.call("/mw/v1/rules", rule, admin).status_code == 200
+        receiver = {"name": name, "kind": "webhook", "url": "http://127.0.0.1:9/",
+                    "match": f'endpoint="{name}"'}
+        assert house.call("/mw/v1/receivers", receiver, admin).status_code == 200
+
+    def seen(what, auth):
+        return [one.get("match", one.get("name")) for one in
+                house.call(f"/mw/v1/{what}", auth=auth).json()["items"]]
+    assert seen("silences", mine) == ['alertname="HighLatency"', 'endpoint="churn"']
+    assert len(seen("silences", viewer)) == 3
+    assert {"Busychurn", "Busycredit"} <= set(seen("rules", viewer))
+    assert "Busychurn" in seen("rules", mine) and "Busycredit" not in seen("rules", mine)
+    assert seen("receivers", mine) == ["churn"] and len(seen("receivers", viewer)) == 2
+    up = {"name": "T", "when": "mw_alert_looks_total > 0"}  # of no endpoint: who sees all
+    assert house.call("/mw/v1/rules:test", up, mine).json()["total"] == 0
+    assert house.call("/mw/v1/rules:test", up, viewer).json()["total"] == 1
+    for name in ("churn", "credit"):
+        for what in (f"rules/Busy{name}", f"receivers/{name}"):
+            assert house.call(f"/mw/v1/{what}", auth=admin, method="DELETE").status_code == 200
+
+
 def test_scopes(house, admin):
     def make(name):
         answer = house.call(API + "experiments/create", {"name": name}, admin)
