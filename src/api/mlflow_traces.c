@@ -30,6 +30,7 @@ typedef struct trace_request {
         assessment_request *items;
         size_t count;
     } assessments;
+    mw_prompt_names prompts;
 } trace_request;
 
 #define TEXT(type, name, member) MLFLOW_TEXT_FIELD(type, name, member, false)
@@ -91,6 +92,15 @@ static const mlflow_field tag_fields[] = {
     MLFLOW_TEXT_FIELD(trace_request, "trace_id", trace_id, true),
     MLFLOW_TEXT_FIELD(trace_request, "key", pair.key, true),
     TEXT(trace_request, "value", pair.value),
+    {0}};
+static const mlflow_field prompt_fields[] = {
+    MLFLOW_TEXT_FIELD(mw_prompt_name, "name", name, true),
+    MLFLOW_TEXT_FIELD(mw_prompt_name, "version", version, true),
+    {0}};
+static const mlflow_field link_prompts_fields[] = {
+    MLFLOW_TEXT_FIELD(trace_request, "trace_id", trace_id, true),
+    MLFLOW_LIST_FIELD(trace_request, "prompt_versions", prompts, true, prompt_fields,
+                      mw_prompt_name),
     {0}};
 static const mlflow_field link_fields[] = {
     FIELD(MLFLOW_TEXTS, trace_request, "trace_ids", trace_ids),
@@ -370,6 +380,13 @@ static mw_status link_run(mlflow_turn *turn, mw_record *record, mw_error *err)
                                  mw_record_link_traces(record, &q->trace_ids, q->run_id, err));
 }
 
+static mw_status link_prompts(mlflow_turn *turn, mw_record *record, mw_error *err)
+{
+    const trace_request *q = turn->request;
+    return mlflow_answer_nothing(turn,
+                                 mw_record_link_prompts(record, q->trace_id, &q->prompts, err));
+}
+
 static mw_status delete_traces(mlflow_turn *turn, mw_record *record, mw_error *err)
 {
     int64_t n;
@@ -541,6 +558,8 @@ const mlflow_call mlflow_trace_calls[] = {
           "Search traces"),
     TRACE(MLFLOW_POSTS, "/delete-traces", MLFLOW_WRITES, delete_traces, delete_fields,
           trace_request, "Delete traces with their spans"),
+    TRACE(MLFLOW_POSTS, "/link-prompts", MLFLOW_WRITES, link_prompts, link_prompts_fields,
+          trace_request, "Tell which versions of prompts a trace was made with"),
     TRACE(MLFLOW_POSTS, "/link-to-run", MLFLOW_WRITES, link_run, link_fields, trace_request,
           "Say that traces belong to a run"),
     TRACE(MLFLOW_GETS, "/batchGetInfos", MLFLOW_READS, get_many, ids_fields, trace_request,

@@ -175,6 +175,7 @@ static const api_rule rules[] = {
     RECORD(POSTS, TRACES "/search", VIEWER, LISTED),
     RECORD(POSTS, TRACES "/delete-traces", EDITOR, EXPERIMENT),
     RECORD(POSTS, TRACES "/link-to-run", EDITOR, TRACES_OF_RUN),
+    RECORD(POSTS, TRACES "/link-prompts", EDITOR, TRACE),
     RECORD(GETS, TRACES "/batchGetInfos", VIEWER, TRACES),
     RECORD(GETS, TRACES "/get", VIEWER, TRACE),
     RECORD(GETS, TRACES "/batchGet", VIEWER, TRACES),

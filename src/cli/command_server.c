@@ -135,6 +135,8 @@ static void write_import(const cli_call *call, const mw_import_report *r, mw_buf
                   {"versions", r->versions},
                   {"traces", r->traces},
                   {"spans", r->spans},
+                  {"evaluation_data_sets", r->evaluations},
+                  {"scorers", r->scorers},
                   {"files", r->files},
                   {"bytes", r->bytes},
                   {"missing_folders", r->missing},

@@ -6,6 +6,85 @@
 
 enum { FIELDS_MAX = 4096, SLOTS = 4 * FIELDS_MAX, DEPTH_MAX = MW_LIMIT_JSON_DEPTH };
 
+/* ---- as json.dumps(value, sort_keys=True) writes it: hashes of MLflow's own database are ours ---
+ */
+
+static void write_unit(mw_buf *out, uint32_t unit)
+{
+    mw_buf_format(out, "\\u%04x", unit);
+}
+
+/* A character beyond ASCII; *at is moved behind it. What comes from the reader is UTF-8. */
+static void write_wide(mw_buf *out, const unsigned char **at, const unsigned char *end)
+{
+    const unsigned char *c = *at;
+    unsigned more = *c >= 0xf0 ? 3 : *c >= 0xe0 ? 2 : 1;
+    uint32_t point = *c++ & (0x3fu >> more);
+    for (; more > 0 && c < end; more--)
+        point = point << 6 | (*c++ & 0x3f);
+    *at = c;
+    if (point >= 0x10000) {
+        write_unit(out, 0xd800 + ((point - 0x10000) >> 10));
+        point = 0xdc00 + ((point - 0x10000) & 0x3ff);
+    }
+    write_unit(out, point);
+}
+
+static void write_ascii(mw_buf *out, mw_view text)
+{
+    static const char meanings[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const unsigned char *at = (const unsigned char *)text.data, *end = at + text.size;
+    mw_buf_char(out, '"');
+    while (at < end) {
+        const char *found = *at ? strchr(meanings, (char)*at) : NULL;
+        if (*at >= 0x80) {
+            write_wide(out, &at, end);
+            continue;
+        }
+        if (found)
+            mw_buf_format(out, "\\%c", letters[found - meanings]);
+        else if (*at < 0x20)
+            write_unit(out, *at);
+        else
+            mw_buf_char(out, (char)*at);
+        at++;
+    }
+    mw_buf_char(out, '"');
+}
+
+/* Python's repr: the fewest digits that give the number back, an exponent from 1e16 on and below
+ * 1e-4. */
+static void write_repr(mw_buf *out, double number)
+{
+    enum { DIGITS_MAX = 17, FIXED_FROM = -4, FIXED_BELOW = 16 };
+    char text[40];
+    int digits = 0;
+    do
+        snprintf(text, sizeof text, "%.*e", digits, number);
+    while (++digits < DIGITS_MAX && strtod(text, NULL) != number);
+    int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+    if (exponent < FIXED_FROM || exponent >= FIXED_BELOW) {
+        mw_buf_text(out, text);
+        return;
+    }
+    int decimals = digits - 1 - exponent;
+    mw_buf_format(out, "%.*f", decimals > 1 ? decimals : 1, number);
+}
+
+static void write_leaf(mw_buf *out, const mw_json *node)
+{
+    int64_t whole;
+    double number;
+    if (mw_json_is_text(node))
+        write_ascii(out, mw_json_text(node));
+    else if (mw_json_integer(node, &whole))
+        mw_json_write_int(out, whole);
+    else if (mw_json_number(node, &number))
+        write_repr(out, number);
+    else
+        mw_json_write_node(out, node);
+}
+
 /* ---- sorted names ---------------------------------------------------------------------------- */
 
 typedef struct member {
@@ -38,9 +117,9 @@ static mw_status write_object(const mw_json *node, unsigned depth, mw_arena *are
     mw_buf_char(out, '{');
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
-            mw_buf_char(out, ',');
-        mw_json_write_text(out, members[i].key);
-        mw_buf_char(out, ':');
+            mw_buf_text(out, ", ");
+        write_ascii(out, members[i].key);
+        mw_buf_text(out, ": ");
         MW_TRY(write_sorted(members[i].value, depth + 1, arena, out, err));
     }
     mw_buf_char(out, '}');
@@ -55,13 +134,13 @@ static mw_status write_sorted(const mw_json *node, unsigned depth, mw_arena *are
     if (mw_json_is_object(node))
         return write_object(node, depth, arena, out, err);
     if (!mw_json_is_array(node)) {
-        mw_json_write_node(out, node);
+        write_leaf(out, node);
         return MW_OK;
     }
     mw_buf_char(out, '[');
     for (size_t i = 0; i < mw_json_count(node); i++) {
         if (i > 0)
-            mw_buf_char(out, ',');
+            mw_buf_text(out, ", ");
         MW_TRY(write_sorted(mw_json_element(node, i), depth + 1, arena, out, err));
     }
     mw_buf_char(out, ']');

@@ -17,7 +17,7 @@ mw_status record_note_evaluation(mw_record *record, const char *action,
 
 /* ---- JSON (evaluation_json.c) ---------------------------------------------------------------- */
 
-/* The names of an object sorted, all through, without blanks: equal for equal values. */
+/* As Python's json.dumps(node, sort_keys=True): what MLflow's server hashes. */
 MW_CHECKED mw_status evaluation_write_sorted(const mw_json *node, mw_arena *arena, mw_buf *out,
                                              mw_error *err);
 /* An object's text, in which these members stand from now on. before: absent = empty. */

@@ -66,6 +66,17 @@ static const mw_scratch their_tables[] = {
      "trace_id span_id parent_span_id name type status start_time_unix_nano end_time_unix_nano"
      " content",
      "ttttttiit"},
+    {"theirs_evaluation_datasets",
+     "dataset_id name schema profile digest created_time last_update_time created_by"
+     " last_updated_by",
+     "tttttiitt"},
+    {"theirs_evaluation_dataset_tags", "dataset_id key value", "ttt"},
+    {"theirs_evaluation_dataset_records",
+     "dataset_record_id dataset_id inputs outputs expectations tags source source_id source_type"
+     " created_time last_update_time created_by last_updated_by input_hash",
+     "tttttttttiittt"},
+    {"theirs_scorers", "experiment_id scorer_name scorer_id", "itt"},
+    {"theirs_scorer_versions", "scorer_id scorer_version serialized_scorer creation_time", "titi"},
 };
 enum { PREFIX_BYTES = 7 }; /* of "theirs_" */
 
@@ -332,6 +343,47 @@ static const step row_steps[] = {
      " SELECT o.id, t.span_id, t.parent_span_id, coalesce(t.name, ''), t.type, t.status,"
      " t.start_time_unix_nano, t.end_time_unix_nano, t.content FROM theirs_spans t JOIN traces o"
      " ON o.trace_id = t.trace_id WHERE t.content <> '' ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO trace_prompts(trace, prompt) SELECT o.id, t.destination_id FROM"
+     " theirs_entity_associations t JOIN traces o ON o.trace_id = t.source_id WHERE"
+     " t.source_type = 'trace' AND t.destination_type = 'prompt_version' ON CONFLICT DO NOTHING"},
+    /* evaluation data sets: what is JSON may be its word null */
+    {COUNT(evaluations),
+     "INSERT INTO evaluation_datasets(dataset_id, name, digest, fields, profile, created, updated,"
+     " created_by, updated_by) SELECT t.dataset_id, t.name, coalesce(t.digest, ''), t.schema,"
+     " t.profile, coalesce(t.created_time, 0), coalesce(t.last_update_time, 0), t.created_by,"
+     " t.last_updated_by FROM theirs_evaluation_datasets t WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO evaluation_dataset_tags(dataset, key, value) SELECT o.id, t.key,"
+     " coalesce(t.value, '') FROM theirs_evaluation_dataset_tags t JOIN evaluation_datasets o ON"
+     " o.dataset_id = t.dataset_id WHERE true ON CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO evaluation_dataset_experiments(dataset, experiment) SELECT o.id, m.ours FROM"
+     " theirs_entity_associations t JOIN evaluation_datasets o ON o.dataset_id = t.source_id JOIN"
+     " import_experiments m ON CAST(m.theirs AS TEXT) = t.destination_id WHERE t.source_type ="
+     " 'evaluation_dataset' AND t.destination_type = 'experiment' ON CONFLICT DO NOTHING"},
+#define WRAPPED "'{\"mlflow_wrapped\": '" /* of 19 characters; outputs stand in it */
+    {NOT_COUNTED,
+     "INSERT INTO evaluation_records(record_id, dataset, input_hash, inputs, outputs,"
+     " expectations, tags, source, source_type, source_id, created, updated, created_by,"
+     " updated_by) SELECT t.dataset_record_id, o.id, t.input_hash, t.inputs, CASE WHEN"
+     " substr(t.outputs, 1, 19) = " WRAPPED " THEN substr(t.outputs, 20, length(t.outputs) - 20)"
+     " END, nullif(t.expectations, 'null'), coalesce(nullif(t.tags, 'null'), '{}'),"
+     " nullif(t.source, 'null'), t.source_type, t.source_id, coalesce(t.created_time, 0),"
+     " coalesce(t.last_update_time, 0), t.created_by, t.last_updated_by FROM"
+     " theirs_evaluation_dataset_records t JOIN evaluation_datasets o ON o.dataset_id ="
+     " t.dataset_id WHERE true ORDER BY t.created_time, t.dataset_record_id ON CONFLICT DO"
+     " NOTHING"},
+    /* scorers */
+    {COUNT(scorers),
+     "INSERT INTO scorers(scorer_id, experiment, name) SELECT t.scorer_id, m.ours, t.scorer_name"
+     " FROM theirs_scorers t JOIN import_experiments m ON m.theirs = t.experiment_id WHERE true ON"
+     " CONFLICT DO NOTHING"},
+    {NOT_COUNTED,
+     "INSERT INTO scorer_versions(scorer, version, serialized, created) SELECT o.id,"
+     " t.scorer_version, t.serialized_scorer, coalesce(t.creation_time, 0) FROM"
+     " theirs_scorer_versions t JOIN scorers o ON o.scorer_id = t.scorer_id WHERE true ON CONFLICT"
+     " DO NOTHING"},
 };
 /* clang-format on */
 

@@ -281,6 +281,35 @@ mw_status mw_record_link_traces(mw_record *record, const mw_texts *trace_ids, mw
     return MW_OK;
 }
 
+static mw_status link_prompt(mw_record *record, int64_t trace, const mw_prompt_name *prompt,
+                             mw_error *err)
+{
+    int64_t version;
+    if (mw_view_trim(prompt->name).size == 0)
+        return record_refuse(err, "Missing value for required parameter 'prompt_versions.name'.");
+    MW_TRY(record_check_length(prompt->name, RECORD_KEY_MAX, "prompt_versions.name", err));
+    if (!record_number(prompt->version, &version))
+        return record_refuse(err, "Invalid value '%.*s' for the version of a prompt",
+                             MW_VIEW_ARG(record_cut(prompt->version, 60)));
+    return mw_sql_run(
+        record->session, err, "INSERT OR IGNORE INTO trace_prompts(trace, prompt) VALUES(?, ?)",
+        "it", trace,
+        record_words(record, "%.*s/%lld", MW_VIEW_ARG(prompt->name), (long long)version));
+}
+
+mw_status mw_record_link_prompts(mw_record *record, mw_view trace_id,
+                                 const mw_prompt_names *prompts, mw_error *err)
+{
+    mw_trace trace;
+    if (prompts->count > LINKS_MAX)
+        return record_refuse(err, "Cannot link more than %d prompts in a single request.",
+                             LINKS_MAX);
+    MW_TRY(need_trace(record, trace_id, &trace, err));
+    for (size_t i = 0; i < prompts->count; i++)
+        MW_TRY(link_prompt(record, trace.row, &prompts->items[i], err));
+    return MW_OK;
+}
+
 /* ---- deleting -------------------------------------------------------------------------------- */
 
 static mw_status read_ids(mw_rows *rows, record_memory *memory, mw_texts *ids, mw_error *err)
@@ -460,6 +489,7 @@ static const filter_attribute attributes[] = {
     {"client_request_id", "t.client_request_id", NULL, FILTER_TEXT | FILTER_LIST},
     {"run_id", "l.run_id", "trace_runs l WHERE l.trace = t.id",
      FILTER_TEXT | FILTER_LIST | FILTER_LINKED},
+    {"prompt", "q.prompt", "trace_prompts q WHERE q.trace = t.id", FILTER_TEXT | FILTER_LINKED},
 };
 
 static const filter_domain domain = {
@@ -479,6 +509,26 @@ static const filter_domain domain = {
                                                                " @.kind = 'expectation'"}},
 };
 
+/* A prompt is meant as a whole: MLflow's server takes = alone, and a name with its version. */
+static mw_status check_prompts(const filter_clauses *clauses, mw_error *err)
+{
+    for (size_t i = 0; i < clauses->count; i++) {
+        const filter_clause *clause = &clauses->items[i];
+        const filter_attribute *attribute = clause->field.attribute;
+        if (clause->field.entity != FILTER_ATTRIBUTE || !attribute ||
+            strcmp(attribute->name, "prompt") != 0)
+            continue;
+        mw_view rest = clause->texts.count > 0 ? clause->texts.items[0] : MW_VIEW("");
+        mw_view name = mw_view_cut(&rest, '/');
+        if (clause->op == FILTER_EQ && name.size > 0 && rest.size > 0 &&
+            !memchr(rest.data, '/', rest.size))
+            continue;
+        mw_fail(err, MW_E_RECORD_FILTER, "Invalid prompts filter");
+        return mw_mend(err, "write prompt = 'name/version'");
+    }
+    return MW_OK;
+}
+
 static mw_status open_search(mw_record *record, const mw_search *search, search_query *query,
                              record_memory *memory, mw_rows *ret_rows, mw_error *err)
 {
@@ -486,7 +536,9 @@ static mw_status open_search(mw_record *record, const mw_search *search, search_
                                       {"request_id", "t.trace_id"}};
     MW_TRY(search_begin(query, &domain, search, memory, RECORD_RESULTS_MAX, err));
     mw_buf_text(&query->where, "t.experiment IN (SELECT id FROM experiments WHERE deleted = 0)");
-    mw_status status = search_put_ids(query, "t.experiment", &search->experiments, err);
+    mw_status status = check_prompts(&query->clauses, err);
+    if (status == MW_OK)
+        status = search_put_ids(query, "t.experiment", &search->experiments, err);
     search_put_seen(query, "t.experiment", MW_SCOPE_EXPERIMENT);
     if (status == MW_OK)
         status = search_put_filter(query, err);

@@ -72,6 +72,19 @@ MW_CHECKED mw_status mw_record_untag_trace(mw_record *record, mw_view trace_id, 
 /* With their files. Audited. Those that are not there, or another experiment's, are left. */
 MW_CHECKED mw_status mw_record_delete_traces(mw_record *record, const mw_trace_wish *wish,
                                              int64_t *ret_n_deleted, mw_error *err);
+/* Versions of prompts that the trace was made with, which need not be in the record; from now on
+ * `prompt = 'name/version'` finds it. Fails: MW_NOT_FOUND the trace. */
+typedef struct mw_prompt_name {
+    mw_view name, version;
+} mw_prompt_name;
+
+typedef struct mw_prompt_names {
+    mw_prompt_name *items;
+    size_t count;
+} mw_prompt_names;
+
+MW_CHECKED mw_status mw_record_link_prompts(mw_record *record, mw_view trace_id,
+                                            const mw_prompt_names *prompts, mw_error *err);
 /* From now on a search for the run's traces finds them. */
 MW_CHECKED mw_status mw_record_link_traces(mw_record *record, const mw_texts *trace_ids,
                                            mw_view run_id, mw_error *err);

@@ -18,6 +18,7 @@ from engine import MISSING, PROGRAMS, Postgres
 mlflow = pytest.importorskip("mlflow")
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import ViewType  # noqa: E402
+from mlflow.tracking._tracking_service.utils import _get_store  # noqa: E402
 
 MAKE = '''
 import os, sys
@@ -78,6 +79,15 @@ client.set_trace_tag(trace, "color", "red")
 mlflow.log_feedback(trace_id=trace, name="q", value="fine", rationale="so", metadata={"a": "b"})
 mlflow.log_expectation(trace_id=trace, name="e", value={"a": [1]})
 client.create_experiment("far", "s3://bucket/far")
+client.link_prompt_versions_to_trace([client.get_prompt_version("ask", 1)], trace)
+asked = client.create_dataset("asked", experiment_id=churn, tags={"team": "a"})
+asked.merge_records([
+    {"inputs": {"q": "h\u00e9 \U0001f600 \t", "n": [1, 1.0, 1e16, 1.5e-07, -0.0, 123456.789]},
+     "expectations": {"a": "x"}, "tags": {"t": "u"}},
+    {"inputs": {"deep": {"z": None, "a": True}}, "outputs": {"o": [1, {"p": 'q"'}]}},
+    {"inputs": {"third": 1}, "outputs": None}])
+from mlflow.genai.scorers import Guidelines
+Guidelines(name="polite", guidelines=["be"], model="openai:/x").register(experiment_id=churn)
 '''
 
 
@@ -144,6 +154,26 @@ def check_traces(client):
     assert len(client.search_traces(locations=["1"], run_id=run)) == 1
 
 
+def check_evaluations(client):
+    """Data sets, whose records are found by the hash that MLflow gave them; scorers; prompts."""
+    mlflow.set_tracking_uri(client.tracking_uri)
+    store = _get_store()
+    asked, = client.search_datasets(experiment_ids=["1"], filter_string="tags.team = 'a'")
+    assert asked.name == "asked" and asked.profile == '{"num_records": 3}'
+    assert json.loads(asked.schema)["inputs"] == {
+        "q": "string", "n": "array", "deep": "object", "third": "integer"}
+    records, _ = store._load_dataset_records(asked.dataset_id)
+    by_key = {next(iter(one.inputs)): one for one in records}
+    assert by_key["q"].expectations == {"a": "x"} and by_key["q"].tags["t"] == "u"
+    assert by_key["deep"].outputs == {"o": [1, {"p": 'q"'}]} and by_key["third"].outputs is None
+    assert by_key["q"].source_type == "HUMAN" and by_key["deep"].expectations is None
+    again = [{"inputs": one.inputs} for one in records]
+    assert store.upsert_dataset_records(asked.dataset_id, again) == {"inserted": 0, "updated": 3}
+    scorer = store.get_scorer("1", "polite")
+    assert scorer.scorer_version == 1 and "be" in scorer._serialized_scorer
+    assert len(client.search_traces(locations=["1"], filter_string="prompt = 'ask/1'")) == 1
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_all_of_it(theirs, tmp_path, request, engine):
     record = make_record(request, tmp_path, engine)
@@ -151,6 +181,7 @@ def test_all_of_it(theirs, tmp_path, request, engine):
     counts = json.loads(mw("server", "import-mlflow", database, "--record", record, "--json"))
     assert counts["runs"] == 5 and counts["models"] == 2 and counts["versions"] == 3
     assert (counts["traces"], counts["spans"]) == (1, 2)
+    assert (counts["evaluation_data_sets"], counts["scorers"]) == (1, 1)
     assert counts["experiments"] == 3 and counts["logged_models"] == 1
     assert counts["missing_folders"] == counts["refused_files"] == 0 and counts["files"] >= 3
     again = json.loads(mw("server", "import-mlflow", database, "--record", record, "--json"))
@@ -181,6 +212,7 @@ def test_all_of_it(theirs, tmp_path, request, engine):
     assert trained.inputs.dataset_inputs[0].tags[0].value == "training"
     assert len(trained.outputs.model_outputs) == 1
     check_traces(client)
+    check_evaluations(client)
     assert mlflow.genai.load_prompt("prompts:/ask/1").format(x=2) == "Say 2"
     model = client.get_registered_model("credit")
     assert model.description == "a model" and model.tags == {"k": "v"}

@@ -641,6 +641,14 @@ def traces(walk):
     step("unknown judgement", lambda: mlflow.get_assessment(good, "a-none"))
     step("link", lambda: client.link_traces_to_run([root.trace_id], run.info.run_id))
     step("linked", lambda: found(run_id=run.info.run_id))
+    asked = mlflow.genai.register_prompt("linked", "Say {{x}}")
+    step("link a prompt", lambda: client.link_prompt_versions_to_trace([asked], good))
+    step("link it again", lambda: client.link_prompt_versions_to_trace([asked], good))
+    step("link to none", lambda: client.link_prompt_versions_to_trace([asked], "tr-none"))
+    for text in ("prompt = 'linked/1'", "prompt = 'linked/2'", "trace.prompt = 'linked/1'",
+                 "prompt = 'linked'", "prompt = 'a/b/1'", "prompt != 'linked/1'",
+                 "prompt LIKE 'l%'", "prompt = 'linked/1' AND status = 'OK'"):
+        step(text, lambda text=text: found(text))
     step("delete those", lambda: client.delete_traces(experiment, trace_ids=[good, "tr-none"]))
     step("gone", lambda: client.get_trace(good))
     step("of another", lambda: client.delete_traces("0", trace_ids=[root.trace_id]))
