@@ -183,6 +183,8 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
     write_joint(page, info);
     api_write_stream(&r->stream, out);
     api_write_decay(page->monitor, page->journal, info, r->n_features, out);
+    api_write_contributions(page->monitor, info,
+                            &(api_drift_asked){page->seconds, page->scope, r->is_inactive}, out);
     mw_buf_format(out, ",\"all_columns\":%s,\"features\":[", r->is_cut ? "false" : "true");
     for (size_t c = 0; !learning && c < r->n_features + r->n_outputs; c++) {
         mw_buf_text(out, c ? ",\n  " : "\n  ");

@@ -23,6 +23,16 @@ mw_estimate api_decay_value(const mw_performance_part *part, const char *metric)
 /* "decay", beside what labels say in `journal` (NULL: none); nothing without a reference. */
 void api_write_decay(mw_monitor *monitor, mw_journal *journal, const mw_endpoint_info *info,
                      size_t n_features, mw_buf *out);
+/* What was asked of a version, and whether anybody asks it still. */
+typedef struct api_drift_asked {
+    int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
+    mw_watch_scope scope;
+    bool is_inactive;
+} api_drift_asked;
+/* "contributions"; nothing where they are not watched (drift_contributions.c). */
+void api_write_contributions(mw_monitor *monitor, const mw_endpoint_info *info,
+                             const api_drift_asked *asked, mw_buf *out);
+void api_contribution_metrics(mw_api *api, mw_buf *out, bool open);
 void api_write_stream(const mw_watch_stream *stream, mw_buf *out);
 /* "window=24h", in seconds. Fails: MW_BAD_ARGUMENT (MW3526). */
 MW_CHECKED mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_seconds,

@@ -73,6 +73,7 @@ typedef struct question {
     mw_view feature;                 /* absent: all */
     int64_t version, seconds, until; /* until: 0 = now */
     mw_watch_measure measure;
+    bool of_contributions;
     bool is_told;
 } question;
 
@@ -94,12 +95,22 @@ static mw_status read_question(question *q, mw_error *err)
     MW_TRY(api_query_window(q->exchange, USUAL_WINDOW, &q->seconds, err));
     MW_TRY(read_range(q, err));
     q->feature = api_query(q->exchange, "feature");
+    mw_view of = api_query(q->exchange, "of");
+    q->of_contributions = mw_view_is(of, "contributions");
+    if (of.data && !q->of_contributions && !mw_view_is(of, "rows"))
+        return fail_question("of", of, "rows or contributions", err);
     return read_measure(q->exchange, &q->measure, err);
 }
 
 static unsigned version_of(const question *q, const mw_endpoint_info *info)
 {
     return q->version > 0 ? (unsigned)q->version : info->version;
+}
+
+/* Contributions are those of a version beside it (monitor.h). */
+static unsigned watched_of(const question *q, const mw_endpoint_info *info)
+{
+    return version_of(q, info) | (q->of_contributions ? MW_WATCH_CONTRIBUTIONS : 0);
 }
 
 static bool is_asked(const question *q, mw_view name)
@@ -160,7 +171,7 @@ static size_t features_of(const question *q, const mw_endpoint_info *info)
 {
     mw_watch_report report = {0};
     mw_watched none;
-    return mw_monitor_report(api_monitor(q->api), info->name, version_of(q, info), &report, &none,
+    return mw_monitor_report(api_monitor(q->api), info->name, watched_of(q, info), &report, &none,
                              0)
                ? report.n_features
                : 0;
@@ -172,7 +183,7 @@ static void tell_series(void *given, const mw_endpoint_info *info)
     mw_watch_series series = {0};
     q->is_told = true;
     if (api_monitor(q->api))
-        (void)mw_monitor_series(api_monitor(q->api), info->name, version_of(q, info), q->measure,
+        (void)mw_monitor_series(api_monitor(q->api), info->name, watched_of(q, info), q->measure,
                                 (double)q->seconds, &series);
     put_series(q, info, &series, api_monitor(q->api) ? features_of(q, info) : 0);
     mw_watch_series_done(&series);
@@ -206,7 +217,7 @@ static void put_column(const question *q, const mw_endpoint_info *info, mw_view 
 {
     mw_watch_bin bins[MW_WATCH_BINS];
     mw_buf *out = q->exchange->reply;
-    size_t n = mw_monitor_bins(api_monitor(q->api), info->name, version_of(q, info), c,
+    size_t n = mw_monitor_bins(api_monitor(q->api), info->name, watched_of(q, info), c,
                                (double)q->seconds, (double)q->until, bins);
     mw_json_write_text(out, name);
     mw_buf_text(out, ":[");
@@ -227,7 +238,7 @@ static void tell_bins(void *given, const mw_endpoint_info *info)
     mw_buf *out = q->exchange->reply;
     q->is_told = true;
     if (api_monitor(q->api))
-        (void)mw_monitor_report(api_monitor(q->api), info->name, version_of(q, info), &report,
+        (void)mw_monitor_report(api_monitor(q->api), info->name, watched_of(q, info), &report,
                                 &none, 0);
     mw_buf_format(out, "{\"version\":%u,\"features\":{", version_of(q, info));
     for (size_t c = 0; c < report.n_features + report.n_outputs; c++) {

@@ -481,6 +481,7 @@ static void write_page(mw_api *api, mw_buf *out, bool open)
     write_observer(&page, api_observer(api));
     write_guard(&page, api_guard_of(api));
     api_drift_metrics(api, page.out, page.open);
+    api_contribution_metrics(api, page.out, page.open);
     api_rollout_metrics(api, page.out, page.open);
     write_record(&page, api);
     write_journal(&page, api_journal(api));

@@ -74,6 +74,7 @@ typedef enum cli_option_id {
     CLI_ADMISSION,
     CLI_WATCH,
     CLI_ALERTS,
+    CLI_WATCH_CONTRIBUTIONS,
     CLI_WATCH_REFERENCE, /* --reference of serve */
     CLI_LATENCY_BUDGET,
     CLI_MAX_QUEUE,

@@ -4,12 +4,13 @@
 
 #include <limits.h>
 
-#define SERVER_LIMITS                                                                              \
-    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_WEBHOOKS, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT,           \
-        CLI_BODY_TIMEOUT, CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH,           \
-        CLI_WATCH_REFERENCE, CLI_LATENCY_BUDGET, CLI_MAX_QUEUE, CLI_CLIENT_RATE, CLI_CLIENT_BURST, \
-        CLI_LOG, CLI_LOG_SAMPLE, CLI_LOG_SIZE, CLI_LOG_AGE, CLI_LOG_HASH, CLI_LOG_DROP,            \
-        CLI_LOG_SLICES, CLI_LOG_CONTRIBUTIONS, CLI_LOG_KAFKA, CLI_LOG_KAFKA_SETTINGS, CLI_ALERTS
+#define SERVER_LIMITS                                                                          \
+    CLI_MAX_BODY, CLI_MAX_ARTIFACT, CLI_WEBHOOKS, CLI_MAX_CONNECTIONS, CLI_HEAD_TIMEOUT,       \
+        CLI_BODY_TIMEOUT, CLI_IDLE_TIMEOUT, CLI_WRITE_TIMEOUT, CLI_ADMISSION, CLI_WATCH,       \
+        CLI_WATCH_CONTRIBUTIONS, CLI_WATCH_REFERENCE, CLI_LATENCY_BUDGET, CLI_MAX_QUEUE,       \
+        CLI_CLIENT_RATE, CLI_CLIENT_BURST, CLI_LOG, CLI_LOG_SAMPLE, CLI_LOG_SIZE, CLI_LOG_AGE, \
+        CLI_LOG_HASH, CLI_LOG_DROP, CLI_LOG_SLICES, CLI_LOG_CONTRIBUTIONS, CLI_LOG_KAFKA,      \
+        CLI_LOG_KAFKA_SETTINGS, CLI_ALERTS
 
 /* What a server is made of; doctor looks at the same. */
 #define SERVE_OPTIONS                                                                            \

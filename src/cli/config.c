@@ -50,6 +50,10 @@ const cli_endpoint_key cli_endpoint_keys[] = {
     {"log_contributions",
      "share of its kept requests that contributions are kept with (default: the server's)", false,
      CLI_LOG_CONTRIBUTIONS},
+    {"watch_contributions",
+     "share of the rows that the watch samples whose contributions are watched (default: the "
+     "server's)",
+     false, CLI_WATCH_CONTRIBUTIONS},
     {"fairness_groups",
      "columns, or names that feedback tells, by which treatment is compared: sex, age(25,60), "
      "sex*race",

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-typedef enum use { LOGGED, N_USES } use;
+typedef enum use { LOGGED, WATCHED, N_USES } use;
 
 enum { PROBED = 4 };
 
@@ -29,7 +29,8 @@ struct cli_explained {
 static const struct {
     cli_option_id option;
     size_t limit;
-} uses[N_USES] = {[LOGGED] = {CLI_LOG_CONTRIBUTIONS, CLI_SHARE_LOGGED}};
+} uses[N_USES] = {[LOGGED] = {CLI_LOG_CONTRIBUTIONS, CLI_SHARE_LOGGED},
+                  [WATCHED] = {CLI_WATCH_CONTRIBUTIONS, CLI_SHARE_WATCHED}};
 
 static double share_of(uint64_t billionths)
 {
@@ -65,17 +66,25 @@ static wish *wish_of(cli_explained *explained, const char *endpoint)
     return wider[n].endpoint ? &wider[n] : NULL;
 }
 
-static mw_status fail_off(const char *endpoint, mw_error *err)
+static mw_status check_on(const cli_house *house, const cli_endpoint *endpoint, mw_error *err)
 {
-    mw_fail(err, MW_E_JOURNAL_OFF, "contributions of '%s' are kept with its predictions", endpoint);
-    return mw_mend(err, "--log on, or take log_contributions out");
+    if (!house->journal && endpoint->limits[CLI_SHARE_LOGGED].number > 0) {
+        mw_fail(err, MW_E_JOURNAL_OFF, "contributions of '%s' are kept with its predictions",
+                endpoint->name);
+        return mw_mend(err, "--log on, or take log_contributions out");
+    }
+    if (!house->monitor && endpoint->limits[CLI_SHARE_WATCHED].number > 0) {
+        mw_fail(err, MW_E_OPTION_VALUE, "contributions of '%s' are watched with its rows",
+                endpoint->name);
+        return mw_mend(err, "--watch on, or take watch_contributions out");
+    }
+    return MW_OK;
 }
 
-mw_status cli_explained_take(cli_explained *explained, const cli_endpoint *endpoint, bool is_logged,
-                             mw_error *err)
+mw_status cli_explained_take(const cli_house *house, const cli_endpoint *endpoint, mw_error *err)
 {
-    if (!is_logged && endpoint->limits[CLI_SHARE_LOGGED].number > 0)
-        return fail_off(endpoint->name, err);
+    cli_explained *explained = house->explained;
+    MW_TRY(check_on(house, endpoint, err));
     pthread_mutex_lock(&explained->lock);
     wish *mine = wish_of(explained, endpoint->name);
     for (use u = 0; mine && u < N_USES; u++) {
@@ -162,6 +171,22 @@ void cli_explained_begin(cli_explained *explained, mw_fleet *fleet)
 mw_log_explainer cli_explained_logger(cli_explained *explained)
 {
     return (mw_log_explainer){logged_share, explain, explained};
+}
+
+static double watched_share(void *user, const char *endpoint, unsigned version)
+{
+    return share_for(user, WATCHED, endpoint, version);
+}
+
+static bool explain_watched(void *user, const char *endpoint, unsigned version,
+                            const mw_matrix *rows, double *ret_values)
+{
+    return explain(user, endpoint, version, rows, NULL, ret_values);
+}
+
+mw_watch_explainer cli_explained_watcher(cli_explained *explained)
+{
+    return (mw_watch_explainer){watched_share, explain_watched, explained};
 }
 
 void cli_explained_free(cli_explained *explained)

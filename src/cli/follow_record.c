@@ -76,7 +76,7 @@ static mw_status load(cli_house *house, cli_followed *followed, mw_arena *arena,
     MW_TRY(read_settings(followed->settings, arena, &endpoint, err));
     MW_TRY(cli_follow_resolve(house, followed, err));
     MW_TRY(cli_log_watch_fairness(house->journal, followed->name, endpoint.fairness, err));
-    MW_TRY(cli_explained_take(house->explained, &endpoint, house->journal != NULL, err));
+    MW_TRY(cli_explained_take(house, &endpoint, err));
     if (followed->was_in) /* its name is still there */
         return mw_fleet_move(house->fleet, followed->name, followed->folder, true, err);
     if (endpoint.reference)
@@ -155,7 +155,7 @@ static mw_status retune(cli_house *house, const cli_followed *followed, mw_view 
     MW_TRY(read_settings(text, arena, &new, err));
     mw_admission limits = cli_limits_of(house->call, &new);
     MW_TRY(cli_log_watch_fairness(house->journal, followed->name, new.fairness, err));
-    MW_TRY(cli_explained_take(house->explained, &new, house->journal != NULL, err));
+    MW_TRY(cli_explained_take(house, &new, err));
     MW_TRY(mw_fleet_retune(house->fleet, followed->name, new.background, &limits, err));
     bool is_other = !same_text(old.reference, new.reference);
     if (is_other)

@@ -145,8 +145,7 @@ static mw_status add_models(const cli_call *call, cli_house *house, cli_endpoint
             status = cli_log_watch_fairness(house->journal, endpoints[i].name,
                                             endpoints[i].fairness, err);
         if (status == MW_OK)
-            status =
-                cli_explained_take(house->explained, &endpoints[i], house->journal != NULL, err);
+            status = cli_explained_take(house, &endpoints[i], err);
         if (status == MW_CONFLICT && err->code == MW_E_ENDPOINT_TAKEN)
             mw_mend(err, "give each model a name of its own: NAME=%s", endpoints[i].model);
         if (status != MW_OK)
@@ -348,11 +347,11 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
     };
     MW_TRY(open_observer(call, n_loops, house, err));
     fleet_options.observer = house->observer;
-    MW_TRY(cli_watching_open(call, &house->watching, &house->monitor, err));
+    MW_TRY(cli_explained_open(call, &house->explained, err));
+    MW_TRY(cli_watching_open(call, house->explained, &house->watching, &house->monitor, err));
     fleet_options.tap = house->monitor ? mw_monitor_tap : NULL;
     fleet_options.anomaly = house->monitor ? mw_monitor_score : NULL;
     fleet_options.tap_user = house->monitor;
-    MW_TRY(cli_explained_open(call, &house->explained, err));
     MW_TRY(cli_log_open(call, house->watching, house->explained, &house->journal, err));
     fleet_options.answer_tap = house->journal ? cli_log_tap : NULL;
     fleet_options.answer_user = house->journal;

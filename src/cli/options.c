@@ -336,6 +336,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                    .config = "server.watch",
                    .choices = switches,
                    .help = "watch inputs and outputs of every endpoint for drift (/drift)"},
+    [CLI_WATCH_CONTRIBUTIONS] = {.name = "watch-contributions",
+                                 .kind = CLI_KIND_SHARE,
+                                 .value = "SHARE",
+                                 .fallback = "0",
+                                 .config = "server.watch_contributions",
+                                 .help =
+                                     "of the rows that the watch samples, 1,000 a second: watch "
+                                     "how much each feature moves the predictions, too"},
     [CLI_ALERTS] = {.name = "alerts",
                     .kind = CLI_KIND_CHOICE,
                     .value = "WHICH",

@@ -5,6 +5,7 @@
  */
 #include "watching.h"
 
+#include "explained.h"
 #include "state.h"
 #include "training_profile.h"
 
@@ -255,20 +256,30 @@ void cli_watching_end(cli_watching *watching)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-mw_status cli_watching_open(const cli_call *call, cli_watching **ret_watching,
-                            mw_monitor **ret_monitor, mw_error *err)
+static mw_status check_alone(const cli_setting *contributions, mw_error *err)
+{
+    if (contributions->number == 0)
+        return MW_OK;
+    mw_fail(err, MW_E_OPTION_VALUE, "contributions are watched with the rows, and --watch is off");
+    mw_at(err, "%s", contributions->place ? contributions->place : "--watch-contributions");
+    return mw_mend(err, "--watch on, or take them out");
+}
+
+mw_status cli_watching_open(const cli_call *call, cli_explained *explained,
+                            cli_watching **ret_watching, mw_monitor **ret_monitor, mw_error *err)
 {
     char folder[PATH_MAX];
     const char *data = call->settings[CLI_DATA].text;
     if (!call->settings[CLI_WATCH].number)
-        return MW_OK;
+        return check_alone(&call->settings[CLI_WATCH_CONTRIBUTIONS], err);
     cli_watching *watching = calloc(1, sizeof *watching);
     if (!watching)
         return mw_fail_memory(err, "the watch");
     watching->call = call;
     pthread_mutex_init(&watching->lock, NULL);
     pthread_mutex_init(&watching->truth_lock, NULL);
-    mw_monitor_options options = {.survey = survey, .survey_user = watching};
+    mw_monitor_options options = {
+        .survey = survey, .survey_user = watching, .explainer = cli_explained_watcher(explained)};
     mw_status status = data ? cli_folder_make(data, err) : MW_OK;
     if (data && (size_t)snprintf(folder, sizeof folder, "%s/watch", data) < sizeof folder)
         options.folder = folder;

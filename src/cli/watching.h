@@ -5,11 +5,14 @@
 #include "house.h"
 
 typedef struct cli_watching cli_watching;
+struct cli_explained; /* explained.h */
 
 /* A watch, if it is wanted (--watch on), whose histories are kept in DATA/watch. *ret_watching is
- * NULL without one. Fails: as mw_monitor_new. */
-MW_CHECKED mw_status cli_watching_open(const cli_call *call, cli_watching **ret_watching,
-                                       mw_monitor **ret_monitor, mw_error *err);
+ * NULL without one; contributions are watched, too, where somebody asks. Fails: as mw_monitor_new.
+ */
+MW_CHECKED mw_status cli_watching_open(const cli_call *call, struct cli_explained *explained,
+                                       cli_watching **ret_watching, mw_monitor **ret_monitor,
+                                       mw_error *err);
 /* The fleet has its models: each is described, with the reference that --reference or its endpoint
  * names, or else millwright/profile.json in its folder. From now on the watcher asks for what is
  * loaded later. NULL is fine. Fails: MW_BAD_ARGUMENT (MW8009) whose it is is not known; as reading

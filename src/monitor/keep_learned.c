@@ -3,6 +3,7 @@
  *     "MWLEARN2" | names, shape, digest of the columns, time | parts: a flag each
  *     scorer: bounds, isolation forest | joint: components, deciles of errors, counts
  *     sketches: this stretch and the one before | decay (keep_decay.c) | stream (keep_stream.c)
+ *     importance of features (contributions.c)
  *     digest of all before it
  *
  * Models and sums, never a row: what a sketch or a reservoir holds are single values of a column,
@@ -21,7 +22,17 @@
 #define DAY_NS UINT64_C(86400000000000)
 
 enum { TEXT_MAX = 4096 };
-enum { NONE, SCORER = 1, JOINT = 2, SKETCHES = 4, DECAY = 8, STREAM = 16, PARTS = 31 };
+enum {
+    NONE,
+    SCORER = 1,
+    JOINT = 2,
+    SKETCHES = 4,
+    DECAY = 8,
+    PARTS_BEFORE = 15,
+    STREAM = 16,
+    IMPORTANCE = 32, /* of contributions alone */
+    PARTS = 63
+};
 enum { KLL_PART = 1, HEAVY_PART = 2 };
 enum { IS_CATEGORY = 1, NEVER_MISSING = 2, IS_KNOWN = 4, BOUND_FLAGS = 7 };
 
@@ -112,15 +123,15 @@ void watch_write_learned(watch_version *version, mw_buf *out)
     mw_buf_text(out, MAGIC);
     mw_pack_text(out, version->endpoint);
     mw_pack_text(out, version->identity);
-    const uint64_t wholes[] = {version->n_features,
-                               version->n_outputs,
-                               version->history.bucket_ns,
-                               digest_of(columns, version->n_columns),
-                               version->latest_ns,
-                               (scorer ? SCORER : NONE) | (joint ? JOINT : NONE) |
-                                   (version->sketches.now ? SKETCHES : NONE) |
-                                   (version->decay ? DECAY : NONE) |
-                                   (version->runs ? STREAM : NONE)};
+    const uint64_t wholes[] = {
+        version->n_features,
+        version->n_outputs,
+        version->history.bucket_ns,
+        digest_of(columns, version->n_columns),
+        version->latest_ns,
+        (scorer ? SCORER : NONE) | (joint ? JOINT : NONE) |
+            (version->sketches.now ? SKETCHES : NONE) | (version->decay ? DECAY : NONE) |
+            (version->runs ? STREAM : NONE) | (version->importance ? IMPORTANCE : NONE)};
     for (size_t i = 0; i < MW_COUNT(wholes); i++)
         mw_pack_whole(out, wholes[i]);
     if (scorer)
@@ -133,6 +144,8 @@ void watch_write_learned(watch_version *version, mw_buf *out)
         watch_decay_pack(version->decay, version->n_features, out);
     if (version->runs)
         watch_stream_pack(version->runs, version->n_features, &version->repeats, out);
+    if (version->importance)
+        watch_importance_pack(version->importance, out);
     pthread_mutex_unlock(&version->lock);
     watch_seal(out, begin);
 }
@@ -257,6 +270,7 @@ typedef struct learned {
     watch_decay *decay;
     watch_run *runs; /* NULL: none */
     watch_repeats repeats;
+    watch_importance *importance;
 } learned;
 
 static void drop(learned *l)
@@ -267,6 +281,7 @@ static void drop(learned *l)
     watch_decay_free(l->decay);
     free(l->runs);
     free(l->repeats.hashes);
+    watch_importance_free(l->importance);
 }
 
 static const char *read_head(mw_unpack *in, const watch_version *version, learned *l)
@@ -284,7 +299,7 @@ static const char *read_head(mw_unpack *in, const watch_version *version, learne
         return "it is of other columns";
     l->columns = mw_unpack_whole(in);
     l->latest_ns = mw_unpack_whole(in);
-    l->parts = mw_unpack_at_most(in, is_before ? PARTS & ~STREAM : PARTS);
+    l->parts = mw_unpack_at_most(in, is_before ? PARTS_BEFORE : PARTS);
     bool is_alone = l->parts & JOINT && !(l->parts & SCORER);
     return in->failed || is_alone ? "its head is damaged" : NULL;
 }
@@ -302,6 +317,8 @@ static const char *read_parts(mw_unpack *in, const watch_version *version, learn
         return "the estimate of decay is damaged";
     if (l->parts & STREAM && !watch_stream_unpack(in, n, l->latest_ns, &l->runs, &l->repeats))
         return "runs of one value are damaged";
+    if (l->parts & IMPORTANCE && !(l->importance = watch_importance_unpack(in, n)))
+        return "the importance of features is damaged";
     return in->failed || in->at != in->end ? "it ends too early, or goes on behind its end" : NULL;
 }
 
@@ -318,6 +335,10 @@ static void forget_times(learned *l, size_t n_features)
         memset(l->joint->minutes, 0, sizeof l->joint->minutes);
     }
     watch_sketches_done(&l->sketches);
+    for (size_t m = 0; l->importance && m < WATCH_STARTS; m++) {
+        l->importance->minutes[m].rows = 0;
+        l->importance->minutes[m].bucket = 0;
+    }
     free(l->runs);
     l->runs = NULL;
     if (l->decay)
@@ -366,6 +387,11 @@ static void take_over(watch_version *version, learned *l)
         watch_sketches now = version->sketches;
         version->sketches = l->sketches;
         l->sketches = now;
+    }
+    if (l->importance && version->importance) {
+        watch_importance *now = version->importance;
+        version->importance = l->importance;
+        l->importance = now;
     }
     take_stream(version, l);
     take_decay(version, l);

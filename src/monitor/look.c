@@ -343,6 +343,19 @@ static void tell_learned(watch_version *version)
 
 /* ---- rows that were sampled ------------------------------------------------------------------ */
 
+static void look_at_contributions(watch_version *version, size_t n_rows)
+{
+    const double *rows = version->sample.rows;
+    uint64_t bucket_ns = version->history.bucket_ns;
+    version->sampled += n_rows;
+    pthread_mutex_lock(&version->lock);
+    if (version->importance)
+        watch_importance_add(version->importance, rows, n_rows, version->latest_ns / bucket_ns);
+    watch_sketches_add(&version->sketches, atomic_load(&version->columns), version->n_columns, rows,
+                       n_rows, version->latest_ns, bucket_ns);
+    pthread_mutex_unlock(&version->lock);
+}
+
 static void look_at_rows(watch_version *version, size_t n_rows)
 {
     const watch_column *columns = atomic_load(&version->columns);
@@ -373,7 +386,7 @@ static void look_at_rows(watch_version *version, size_t n_rows)
 }
 
 /* Sampled while rows come. */
-static void sample(watch_version *version)
+static void sample(watch_version *version, const watch_explaining *by)
 {
     if (version->is_succeeded || version->report.is_inactive) {
         pthread_mutex_lock(&version->lock);
@@ -389,7 +402,12 @@ static void sample(watch_version *version)
     size_t n_rows = watch_sample_take(&version->sample);
     if (n_rows == 0)
         return;
-    look_at_rows(version, n_rows);
+    if (version->is_companion)
+        look_at_contributions(version, n_rows);
+    else
+        look_at_rows(version, n_rows);
+    if (by)
+        watch_explain(version, by, version->sample.rows, n_rows);
     watch_sample_resume(&version->sample);
 }
 
@@ -410,7 +428,7 @@ void watch_tell_stream(watch_version *version)
 }
 
 /* A clock that was set back waits in the bucket that it has reached. */
-void watch_look(watch_version *version, uint64_t now_ns, double alpha)
+void watch_look(watch_version *version, uint64_t now_ns, double alpha, const watch_explaining *by)
 {
     pthread_mutex_lock(&version->lock);
     version->latest_ns = later(now_ns, version->latest_ns);
@@ -428,7 +446,7 @@ void watch_look(watch_version *version, uint64_t now_ns, double alpha)
     bool gathered = sums && gather(version, sums);
     pthread_mutex_unlock(&version->lock);
     free(sums);
-    sample(version);
+    sample(version, by);
     tell_learned(version);
     bool has_news = version->has_news_of_others;
     version->has_news_of_others = false;

@@ -41,6 +41,7 @@ struct mw_monitor {
     watch_version *versions[VERSIONS_MAX];
     uint32_t marks[VERSIONS_MAX]; /* of each: what mostly tells it from others, side by side */
     size_t n_versions;
+    mw_allowance allowance;            /* of contributions; the watcher's */
     char server[MW_RANDOM_NAME_BYTES]; /* of this one, over restarts where the folder is ours */
 };
 
@@ -73,7 +74,8 @@ static watch_version *find(const mw_monitor *monitor, const char *endpoint, unsi
 static watch_pulse *pulse_of(const mw_monitor *monitor, const char *endpoint)
 {
     for (size_t i = 0; i < monitor->n_versions; i++)
-        if (strcmp(monitor->versions[i]->endpoint, endpoint) == 0)
+        if (!monitor->versions[i]->is_companion &&
+            strcmp(monitor->versions[i]->endpoint, endpoint) == 0)
             return monitor->versions[i]->pulse;
     return NULL;
 }
@@ -89,7 +91,8 @@ static watch_version *find_or_add(mw_monitor *monitor, const char *endpoint, uns
     if (!version && monitor->n_versions < VERSIONS_MAX) {
         version =
             watch_version_new(endpoint, number, n_features, n_outputs, monitor->options.learn_rows,
-                              monitor->options.bucket_ns, pulse_of(monitor, endpoint));
+                              monitor->options.bucket_ns,
+                              number & MW_WATCH_CONTRIBUTIONS ? NULL : pulse_of(monitor, endpoint));
         if (version) {
             monitor->marks[monitor->n_versions] = mark_of(endpoint, number);
             monitor->versions[monitor->n_versions++] = version;
@@ -225,6 +228,15 @@ static watch_version *predecessor_of(mw_monitor *monitor, const watch_version *v
     return found;
 }
 
+static watch_version *make_companion(mw_monitor *monitor, const watch_version *version);
+
+static void look_at(mw_monitor *monitor, watch_version *version, uint64_t now_ns)
+{
+    const watch_explaining by = {&monitor->options.explainer, &monitor->allowance, make_companion,
+                                 monitor};
+    watch_look(version, now_ns, monitor->options.alpha, &by);
+}
+
 /* A model that is loaded again goes on with what it was; one that begins, with its file. */
 static void take_up(mw_monitor *monitor, watch_version *version)
 {
@@ -239,7 +251,7 @@ static void take_up(mw_monitor *monitor, watch_version *version)
     if (!before)
         return;
     mw_buf_init(&text, MW_LIMIT_WATCH_FILE_BYTES);
-    watch_look(before, wall_ns(monitor), monitor->options.alpha);
+    look_at(monitor, before, wall_ns(monitor));
     watch_write(before, &text);
     before->is_succeeded = true;
     watch_end_learning(before);
@@ -248,6 +260,25 @@ static void take_up(mw_monitor *monitor, watch_version *version)
     else if (!is_other)
         watch_hand_over(before, version);
     mw_buf_done(&text);
+}
+
+/* Beside a version that is described, of the same model. Under `describing`. */
+static watch_version *make_companion(mw_monitor *monitor, const watch_version *version)
+{
+    char identity[MW_LIMIT_NAME_BYTES];
+    watch_version *companion =
+        find_or_add(monitor, version->endpoint, version->version | MW_WATCH_CONTRIBUTIONS,
+                    version->n_features, 0);
+    if (!companion || companion->is_described)
+        return companion;
+    companion->is_described = true;
+    int length = snprintf(identity, sizeof identity, "%s+contributions",
+                          version->identity ? version->identity : "");
+    if (version->identity && (size_t)length < sizeof identity)
+        companion->identity = strdup(identity);
+    if (companion->identity)
+        take_up(monitor, companion);
+    return companion;
 }
 
 static char *copy_of(mw_view text)
@@ -282,7 +313,7 @@ mw_status mw_monitor_describe(mw_monitor *monitor, const mw_watch_subject *subje
     if (!version->is_described) {
         status = describe(monitor, version, subject, err);
         version->is_described = true;
-        watch_look(version, wall_ns(monitor), monitor->options.alpha);
+        look_at(monitor, version, wall_ns(monitor));
     }
     pthread_mutex_unlock(&monitor->describing);
     return status;
@@ -413,7 +444,7 @@ void mw_monitor_look(mw_monitor *monitor)
     pthread_mutex_unlock(&monitor->lock);
     pthread_mutex_lock(&monitor->describing);
     for (size_t i = 0; i < n; i++) /* versions are only ever added */
-        watch_look(monitor->versions[i], now_ns, monitor->options.alpha);
+        look_at(monitor, monitor->versions[i], now_ns);
     for (size_t i = 0; i < n; i++) {
         watch_pulse *pulse = monitor->versions[i]->pulse;
         if (!monitor->versions[i]->owns_pulse)
@@ -518,6 +549,8 @@ mw_status mw_monitor_new(const mw_monitor_options *options, mw_monitor **ret_mon
     monitor->number = atomic_fetch_add(&n_monitors, 1) + 1;
     monitor->lock_fd = -1;
     mw_random_name(monitor->server);
+    monitor->allowance = (mw_allowance){.percent = MW_LIMIT_BEHIND_PERCENT,
+                                        .burst_ns = MW_LIMIT_BEHIND_BURST_MS * UINT64_C(1000000)};
     monitor->began_ns = mw_clock_ns();
     monitor->wall_ns = (uint64_t)mw_clock_wall_ns();
     pthread_mutex_init(&monitor->lock, NULL);
@@ -582,7 +615,8 @@ void mw_monitor_each_shared(mw_monitor *monitor,
     for (size_t i = 0; i < n; i++) { /* versions are only ever added */
         watch_version *version = monitor->versions[i];
         pthread_mutex_lock(&monitor->describing);
-        bool is_shared = version->identity && !version->is_succeeded && version->latest_ns > 0;
+        bool is_shared = version->identity && !version->is_succeeded && version->latest_ns > 0 &&
+                         !version->is_companion; /* each server's own: single rows are sampled */
         mw_watch_shared shared = {.endpoint = version->endpoint, .version = version->version};
         if (is_shared) {
             shared.identity = mw_view_of(version->identity);
@@ -630,7 +664,7 @@ mw_status mw_monitor_take_reference(mw_monitor *monitor, const mw_watch_shared *
     watch_version *version = hold(monitor, of);
     mw_status status = MW_OK;
     if (version) {
-        watch_look(version, wall_ns(monitor), monitor->options.alpha);
+        look_at(monitor, version, wall_ns(monitor));
         status = watch_take_reference(version, bytes, err);
     }
     release(monitor);
@@ -824,6 +858,20 @@ size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned numbe
     size_t n = watch_bins(version, column, seconds, until, ret_bins);
     pthread_mutex_unlock(&version->lock);
     return n;
+}
+
+bool mw_monitor_importance(mw_monitor *monitor, const char *endpoint, unsigned number,
+                           mw_watch_importance *ret_features, size_t room, double *ret_rows)
+{
+    watch_version *version = find_locked(monitor, endpoint, number | MW_WATCH_CONTRIBUTIONS);
+    if (!version)
+        return false;
+    bool done =
+        version->importance && atomic_load(&version->columns) &&
+        watch_importance_tell(version->importance, version->latest_ns / version->history.bucket_ns,
+                              ret_features, room, ret_rows);
+    pthread_mutex_unlock(&version->lock);
+    return done;
 }
 
 static bool tell_sketch(mw_monitor *monitor, const char *endpoint, unsigned number, size_t column,

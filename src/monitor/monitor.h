@@ -18,6 +18,18 @@
 
 typedef struct mw_monitor mw_monitor;
 
+/* Contributions of sampled rows, for a watch over what moves predictions. Both are called on the
+ * watcher's thread, within a quarter of a core. share NULL: nobody asks. */
+typedef struct mw_watch_explainer {
+    /* Of a version's sampled rows, 0..1; 0: none are wanted, or they cannot be had. */
+    double (*share)(void *user, const char *endpoint, unsigned version);
+    /* rows: float64, (n_rows, n_features). ret_values: (n_rows, n_features + 1), bias last, of the
+     * predicted class. False: its model is gone. */
+    bool (*explain)(void *user, const char *endpoint, unsigned version, const mw_matrix *rows,
+                    double *ret_values);
+    void *user;
+} mw_watch_explainer;
+
 typedef struct mw_monitor_options {
     size_t learn_rows;    /* make the reference; 0 = MW_LIMIT_LEARN_ROWS */
     uint64_t bucket_ns;   /* length of a bucket of the ring; 0 = a minute */
@@ -28,6 +40,7 @@ typedef struct mw_monitor_options {
      * mw_monitor_refresh and when a version was tapped that nobody described. NULL = nobody. */
     void (*survey)(void *user, mw_monitor *monitor);
     void *survey_user;
+    mw_watch_explainer explainer;
 } mw_monitor_options;
 
 /* NULL options: the usual. Starts the watcher. Fails: MW_NO_MEMORY, MW_IO. */
@@ -153,6 +166,28 @@ typedef struct mw_watch_report {
  * columns_room (features, then outputs). Any thread. */
 bool mw_monitor_report(mw_monitor *monitor, const char *endpoint, unsigned version,
                        mw_watch_report *ret_report, mw_watched *ret_columns, size_t columns_room);
+/* ---- what moves predictions ------------------------------------------------------------------ */
+
+/* The number of a version with this is that of its contributions, where they are watched: one
+ * column a feature, no outputs, a reference of their own that the first rows tell. Everything that
+ * is told of a version is told of it, too. */
+#define MW_WATCH_CONTRIBUTIONS 0x80000000u
+
+/* How much a feature moved predictions: of the rows that were explained in the last minutes, and of
+ * the reference; NaN where there were none. */
+typedef struct mw_watch_importance {
+    double mean, mean_absolute; /* of its contribution, in margin units */
+    double share;               /* of all features' mean_absolute, 0..1 */
+    size_t rank;                /* by that, from 1 */
+    double mean_reference, mean_absolute_reference, share_reference;
+    size_t rank_reference;
+} mw_watch_importance;
+
+/* By feature, of a version (without the mark); ret_features holds `room`. False: its contributions
+ * are not watched, or have no reference yet. Any thread. */
+bool mw_monitor_importance(mw_monitor *monitor, const char *endpoint, unsigned version,
+                           mw_watch_importance *ret_features, size_t room, double *ret_rows);
+
 /* ---- looking back ---------------------------------------------------------------------------- */
 
 /* As mw_monitor_report, with window_rows, window_seconds, psi, missing and outside over the last

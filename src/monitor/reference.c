@@ -310,10 +310,14 @@ void watch_hand_over(watch_version *before, watch_version *version)
     pthread_mutex_lock(&before->lock);
     watch_decay *decay = before->decay;
     watch_sketches sketches = before->sketches;
+    watch_importance *importance = before->importance;
     before->decay = NULL;
+    before->importance = NULL;
     before->sketches = (watch_sketches){0};
     pthread_mutex_unlock(&before->lock);
     pthread_mutex_lock(&version->lock);
+    watch_importance *own = version->importance;
+    version->importance = importance;
     watch_decay *other = version->decay;
     version->decay = decay ? decay : other;
     if (sketches.now) { /* what came since it was loaded is little */
@@ -325,6 +329,7 @@ void watch_hand_over(watch_version *before, watch_version *version)
     if (decay)
         watch_decay_free(other);
     watch_sketches_done(&sketches);
+    watch_importance_free(own);
     watch_scorer *scorer = atomic_load(&before->scorer);
     if (!scorer || !watch_is_whole(version) || atomic_load(&version->scorer))
         return;
@@ -335,10 +340,24 @@ void watch_hand_over(watch_version *before, watch_version *version)
     watch_end_learning(version);
 }
 
+static void learn_rest(watch_version *version, const watch_column *columns)
+{
+    if (version->is_companion) {
+        pthread_mutex_lock(&version->lock);
+        watch_importance_refer(version->importance, version->learned, version->learn_rows);
+        pthread_mutex_unlock(&version->lock);
+        return;
+    }
+    atomic_store(&version->scorer, watch_scorer_make(version, columns));
+    version->joint = watch_joint_make(version);
+}
+
 /* Tapping threads that saw no reference have written their rows before n_written says so, so that
  * the rows may be freed: a later one claims none. */
 void watch_learn(watch_version *version, uint64_t now_ns)
 {
+    if (version->is_companion && watch_is_whole(version))
+        watch_end_learning(version); /* a history brought its reference; no scorer needs the rows */
     if (!atomic_load(&version->learns)) {
         drop_learned(version);
         return;
@@ -352,8 +371,7 @@ void watch_learn(watch_version *version, uint64_t now_ns)
         return;
     }
     watch_columns_put(version, columns, true);
-    atomic_store(&version->scorer, watch_scorer_make(version, columns));
-    version->joint = watch_joint_make(version);
+    learn_rest(version, columns);
     if (is_first)
         version->first_ns = now_ns;
     version->saved_rows = UINT64_MAX; /* to be kept before a row is counted */

@@ -15,6 +15,8 @@ static bool fill(watch_version *version)
     version->found = calloc(n, sizeof *version->found);
     version->is_category = calloc(n, sizeof *version->is_category);
     version->bounds = calloc(n, sizeof *version->bounds);
+    if (version->is_companion && !(version->importance = watch_importance_new(version->n_features)))
+        return false;
     return version->endpoint && version->learned && version->seen && version->whole &&
            version->found && version->is_category && version->bounds;
 }
@@ -33,6 +35,8 @@ watch_version *watch_version_new(const char *endpoint, unsigned number, size_t n
     version->n_outputs =
         n_outputs < MW_LIMIT_WATCHED_OUTPUTS ? n_outputs : MW_LIMIT_WATCHED_OUTPUTS;
     version->n_columns = version->n_features + version->n_outputs;
+    version->lacks_features = version->n_features < n_features;
+    version->is_companion = number & MW_WATCH_CONTRIBUTIONS;
     version->is_cut = version->n_columns < n_features + n_outputs;
     version->learn_rows = learn_rows;
     version->pulse = pulse ? pulse : calloc(1, sizeof *pulse);
@@ -58,6 +62,7 @@ void watch_version_free(watch_version *version)
     free(version->endpoint);
     free(version->identity);
     free(version->source);
+    watch_importance_free(version->importance);
     free(version->is_category);
     free(version->bounds);
     watch_scorer_free(atomic_load(&version->scorer));
@@ -112,6 +117,7 @@ size_t watch_version_bytes(const watch_version *version)
         bytes += version->learn_rows * version->n_columns * sizeof(double);
     bytes += watch_sample_bytes(&version->sample) + watch_sketches_bytes(&version->sketches);
     bytes += watch_values_bytes(version);
+    bytes += watch_importance_bytes(version->importance);
     bytes += watch_decay_bytes(version->decay, version->n_features);
     bytes += version->repeats.hashes ? sizeof *version->repeats.hashes : 0;
     bytes += version->runs ? version->n_features * sizeof *version->runs : 0;

@@ -314,6 +314,47 @@ void watch_joint_add(watch_joint *joint, const double *rows, size_t n_rows, size
 mw_watch_joint watch_joint_judge(const watch_joint *joint, uint64_t now_ns, uint64_t bucket_ns,
                                  double alpha);
 
+/* ---- contributions.c: what moved predictions --------------------------------------------------
+ */
+
+typedef struct watch_importance_sums {
+    uint64_t bucket;
+    double rows, *sums; /* sums: of each feature's contribution, then of their sizes */
+} watch_importance_sums;
+
+typedef struct watch_importance {
+    size_t n; /* features */
+    watch_importance_sums reference, minutes[WATCH_STARTS];
+} watch_importance;
+
+watch_importance *watch_importance_new(size_t n);
+void watch_importance_free(watch_importance *importance);
+size_t watch_importance_bytes(const watch_importance *importance);
+/* Rows of (n_rows, n): the reference, of which it has one alone; and those of a minute. */
+void watch_importance_refer(watch_importance *importance, const double *rows, size_t n_rows);
+void watch_importance_add(watch_importance *importance, const double *rows, size_t n_rows,
+                          uint64_t bucket);
+/* Of the last WATCH_STARTS minutes. False: memory is gone. */
+bool watch_importance_tell(const watch_importance *importance, uint64_t bucket,
+                           mw_watch_importance *ret, size_t room, double *ret_rows);
+void watch_importance_pack(const watch_importance *importance, mw_buf *out);
+/* NULL: damaged, or memory is gone. */
+MW_CHECKED watch_importance *watch_importance_unpack(mw_unpack *in, size_t n);
+
+struct watch_version;
+
+/* Who explains rows, and makes a version's companion (NULL: memory is gone). */
+typedef struct watch_explaining {
+    const mw_watch_explainer *explainer;
+    mw_allowance *allowance;
+    struct watch_version *(*make)(struct mw_monitor *monitor, const struct watch_version *version);
+    struct mw_monitor *monitor;
+} watch_explaining;
+
+/* Some of the rows that were sampled, (n_rows, n_columns), to the companion; the watcher's. */
+void watch_explain(struct watch_version *version, const watch_explaining *by, const double *rows,
+                   size_t n_rows);
+
 /* ---- one version ----------------------------------------------------------------------------- */
 
 enum { WATCH_RETIRED = 4 };
@@ -322,7 +363,11 @@ typedef struct watch_version {
     char *endpoint;
     unsigned version;
     size_t n_features, n_outputs, n_columns;
-    bool is_cut;
+    bool is_cut, lacks_features, is_told_lacking;
+    bool is_companion;               /* its rows are contributions */
+    watch_importance *importance;    /* of a companion */
+    struct watch_version *companion; /* NULL: nobody asks for contributions, or none came yet */
+    double explained_owed;           /* rows, less than one */
     /* what it is, once somebody told; the watcher's */
     bool is_described;
     char *identity;    /* NULL: its history is not kept */
@@ -456,8 +501,8 @@ void watch_score_some(watch_version *version, const double *rows, size_t n_rows)
 
 /* ---- look.c: the watcher's side ------------------------------------------------------------- */
 
-/* now_ns: wall clock. */
-void watch_look(watch_version *version, uint64_t now_ns, double alpha);
+/* now_ns: wall clock. by: NULL: nobody explains rows. */
+void watch_look(watch_version *version, uint64_t now_ns, double alpha, const watch_explaining *by);
 /* The report and findings judged anew by what this server alone has counted; `found` holds
  * n_columns. The caller holds the lock. */
 void watch_judge_alone(const watch_version *version, double alpha, mw_watch_report *report,

@@ -238,6 +238,7 @@ endpoints:
 @pytest.mark.parametrize("how,code", [
     (["--log-contributions", "0.5"], "MW1005"),
     (["--log", "on", "--log-contributions", "2"], "MW1005"),
+    (["--watch", "off", "--watch-contributions", "1"], "MW1005"),
     (["--config", "mw.yaml"], "MW8405")])
 def test_contributions_that_cannot_be_kept(run, tmp_path, how, code):
     (tmp_path / "mw.yaml").write_text(

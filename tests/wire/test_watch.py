@@ -1,5 +1,7 @@
 """The watch over live traffic: a server that nobody configured learns what its first rows are,
 stays quiet while they stay so, and says within seconds which columns changed."""
+import csv
+import io
 import json
 import time
 
@@ -81,6 +83,56 @@ def test_from_the_first_request(server):
     assert families["mw_drift_psi"].samples and \
         families["mw_watched_rows"].samples[0].value >= LEARNED + 3000
     assert families["mw_watch_memory_bytes"].samples[0].value < 10e6
+
+
+def mean_sizes(run, table):
+    """Of each feature's contribution, as mw explain tells it."""
+    text = io.StringIO()
+    csv.writer(text).writerows([COLUMNS, *(["" if v is None else v for v in r] for r in table)])
+    done = run("explain", MODEL, "-", input=text.getvalue())
+    told = list(csv.DictReader(io.StringIO(done.stdout)))
+    return {name: np.mean([abs(float(row[name])) for row in told]) for name in COLUMNS}
+
+
+def test_what_the_model_leans_on(serve, profile, run):
+    """Contributions of the sampled rows: quiet while rows stay as they were; then those of the one
+    feature that moved, with its share of all that moves predictions."""
+    server = serve(f"credit={MODEL}", "--reference", profile, "--watch-contributions", "1")
+    seeds = iter(range(10, 10000))
+
+    def told(holds, late=None):
+        table = rows(600, next(seeds))
+        for row in table if late is not None else []:
+            row[COLUMNS.index("payments_late")] = late
+        send(server, table)
+        endpoint, = server.session.get(f"{server.url}/drift").json()["endpoints"]
+        contributions = endpoint.get("contributions")
+        return contributions if contributions and holds(contributions) else None
+    until(lambda: told(lambda c: c["state"] == "learning" and c["features"] == []))
+    quiet = until(lambda: told(lambda c: c["window_rows"] > 300), 60)
+    assert not quiet["drifted"] and quiet["leans_more"] == quiet["leans_less"] == []
+    assert quiet["reference"] == {"kind": "learned", "rows": LEARNED, "wanted": LEARNED}
+    assert [f["rank"] for f in quiet["features"]] == list(range(1, 9))
+    assert sum(f["share"] for f in quiet["features"]) == pytest.approx(1)
+    expected = mean_sizes(run, rows(2000, 1))
+    for feature in quiet["features"]:
+        assert feature["mean_absolute_reference"] == pytest.approx(
+            expected[feature["feature"]], rel=0.2, abs=0.02)
+        assert feature["share"] == pytest.approx(feature["share_reference"], abs=0.05)
+    loud = until(lambda: told(lambda c: c["leans_more"], late=3), 60)
+    late = next(f for f in loud["features"] if f["feature"] == "payments_late")
+    assert late["drifted"] and "payments_late" in loud["leans_more"]
+    assert late["share"] > late["share_reference"] + 0.05 and late["log_e_value"] > 6
+    bins = server.get("/mw/v1/endpoints/credit/drift/bins?of=contributions").json()["features"]
+    assert set(bins) == set(COLUMNS) and bins["payments_late"][0]["kind"] == "range"
+    lines = server.get("/mw/v1/endpoints/credit/drift/series?of=contributions").json()["series"]
+    assert set(lines) == set(COLUMNS)
+    assert server.get("/mw/v1/endpoints/credit/drift/bins?of=all").status_code == 400
+    said = server.samples()
+    of = 'endpoint="credit",version="1"'
+    assert said[f'mw_contribution_drifted{{{of},feature="payments_late"}}'] == 1
+    assert said[f'mw_contribution_drifted{{{of},feature="balance"}}'] == 0
+    assert said[f"mw_contribution_rows_total{{{of}}}"] > LEARNED
 
 
 def test_off(serve):

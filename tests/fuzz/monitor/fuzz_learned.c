@@ -31,7 +31,7 @@ static watch_version *make_bare(void)
     if (history.size == 0) {
         watch_version *learned = make();
         send_rows(learned, LEARN);
-        watch_look(learned, NOW, 0.05);
+        watch_look(learned, NOW, 0.05, NULL);
         mw_buf_init(&history, MW_MIB);
         watch_write(learned, &history);
         watch_version_free(learned);
@@ -70,7 +70,7 @@ static void go_on(watch_version *version)
     const watch_column *columns = atomic_load(&version->columns);
     for (size_t i = 0; i < 3; i++) {
         send_rows(version, 50);
-        watch_look(version, version->latest_ns + 700, 0.05);
+        watch_look(version, version->latest_ns + 700, 0.05, NULL);
     }
     for (size_t c = 0; c < COLUMNS; c++)
         (void)watch_sketches_tell(&version->sketches, &columns[c], c, version->latest_ns, &sketch);

@@ -20,7 +20,7 @@ static watch_version *make(void)
         abort();
     version->is_category[1] = true;
     send_rows(version, LEARN);
-    watch_look(version, NOW, 0.05);
+    watch_look(version, NOW, 0.05, NULL);
     return version;
 }
 
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const mw_view bytes = {(const char *)data + 1, size - 1};
     (data[0] == 'r' ? take_reference : data[0] == 'v' ? hear_values : hear)(version, bytes);
     send_rows(version, 50);
-    watch_look(version, version->latest_ns + 700, 0.05);
+    watch_look(version, version->latest_ns + 700, 0.05, NULL);
     report = version->report;
     watch_window(version, MW_WATCH_OF_ALL, 1, &report, columns, COLUMNS);
     for (size_t c = 0; c < COLUMNS; c++)

@@ -30,7 +30,7 @@ static void go_on(watch_version *version)
     const double rows[] = {0.5, 1, -3, 70000, (double)INFINITY, 0.5}, values[] = {1, 2, 3};
     mw_matrix matrix = {rows, MW_FLOAT64, 3, 2, 2, 1};
     watch_rows(version, 0, &matrix, values, 1);
-    watch_look(version, version->latest_ns + 1, 0.05);
+    watch_look(version, version->latest_ns + 1, 0.05, NULL);
 }
 
 static void write_again(const watch_version *version)
