@@ -368,6 +368,8 @@ bool api_alerts_takes(mw_view path)
 {
     static const char *const roots[] = {"/mw/v1/alerts", "/mw/v1/silences", "/mw/v1/rules",
                                         "/mw/v1/receivers", "/mw/v1/history"};
+    if (!mw_view_starts(path, "/mw/v1/")) /* as of most requests */
+        return false;
     for (size_t i = 0; i < MW_COUNT(roots); i++) {
         size_t size = strlen(roots[i]);
         if (mw_view_starts(path, roots[i]) &&

@@ -70,7 +70,7 @@ bool api_host_matters(mw_view path)
         "/model-versions/", "/v1/traces", "/mlflow-artifacts", "/v2/repository/", "/v2/logging",
         "/v2/trace/"};
     for (size_t i = 0; i < MW_COUNT(roots); i++)
-        if (mw_view_starts(path, roots[i]))
+        if (path.size > 3 && path.data[3] == roots[i][3] && mw_view_starts(path, roots[i]))
             return true;
     return false;
 }

@@ -26,20 +26,26 @@ static inline char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool mw_view_is_nocase(mw_view view, const char *text)
+/* Eight at a time; bytes beyond ASCII stay as they are. */
+static inline uint64_t lower_eight(const char *text)
 {
-    size_t i = 0;
-    for (; i < view.size && text[i]; i++)
-        if (view.data[i] != text[i] && lower(view.data[i]) != lower(text[i]))
-            return false;
-    return i == view.size && !text[i];
+    const uint64_t each = UINT64_C(0x0101010101010101), high = each << 7;
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    uint64_t low = word & ~high;
+    uint64_t from_a = low + each * (0x80 - 'A'), behind_z = low + each * (0x7f - 'Z');
+    return word | ((from_a & ~behind_z & ~word & high) >> 2);
 }
 
 bool mw_view_equal_nocase(mw_view a, mw_view b)
 {
     if (a.size != b.size)
         return false;
-    for (size_t i = 0; i < a.size; i++)
+    size_t i = 0;
+    for (; a.size - i >= sizeof(uint64_t); i += sizeof(uint64_t))
+        if (lower_eight(a.data + i) != lower_eight(b.data + i))
+            return false;
+    for (; i < a.size; i++)
         if (lower(a.data[i]) != lower(b.data[i]))
             return false;
     return true;
@@ -138,18 +144,19 @@ bool mw_buf_reserve(mw_buf *buf, size_t extra)
     return true;
 }
 
+/* As nearly always: nothing has to be fetched for it. */
+static inline bool is_there(const mw_buf *buf, size_t extra)
+{
+    return extra < buf->capacity - buf->size && buf->size + extra <= buf->cap && !buf->failed;
+}
+
 void mw_buf_bytes(mw_buf *buf, const void *data, size_t size)
 {
-    if (size == 0 || !mw_buf_reserve(buf, size))
+    if (size == 0 || !(is_there(buf, size) || mw_buf_reserve(buf, size)))
         return;
     memcpy(buf->data + buf->size, data, size);
     buf->size += size;
     buf->data[buf->size] = '\0';
-}
-
-void mw_buf_text(mw_buf *buf, const char *text)
-{
-    mw_buf_bytes(buf, text, strlen(text));
 }
 
 void mw_buf_view(mw_buf *buf, mw_view view)
@@ -159,7 +166,10 @@ void mw_buf_view(mw_buf *buf, mw_view view)
 
 void mw_buf_char(mw_buf *buf, char c)
 {
-    mw_buf_bytes(buf, &c, 1);
+    if (!is_there(buf, 1) && !mw_buf_reserve(buf, 1))
+        return;
+    buf->data[buf->size++] = c;
+    buf->data[buf->size] = '\0';
 }
 
 /* What is there already, the closing NUL included. */

@@ -51,8 +51,13 @@ static inline bool mw_view_starts(mw_view view, const char *prefix)
 }
 
 /* ASCII letters without regard to case, as header names want it. */
-bool mw_view_is_nocase(mw_view view, const char *text);
 bool mw_view_equal_nocase(mw_view a, mw_view b);
+
+static inline bool mw_view_is_nocase(mw_view view, const char *text)
+{
+    return mw_view_equal_nocase(view, mw_view_of(text));
+}
+
 /* Without leading and trailing spaces, tabs, CR and LF. */
 mw_view mw_view_trim(mw_view view);
 /* Take what stands before the first `mark` off the text, and the mark with it; all when there is
@@ -75,10 +80,15 @@ void mw_buf_done(mw_buf *buf);
 void mw_buf_reset(mw_buf *buf);                 /* empty, keeps memory, clears `failed` */
 bool mw_buf_reserve(mw_buf *buf, size_t extra); /* room for `extra` more bytes */
 void mw_buf_bytes(mw_buf *buf, const void *data, size_t size);
-void mw_buf_text(mw_buf *buf, const char *text);
 void mw_buf_view(mw_buf *buf, mw_view view);
 void mw_buf_char(mw_buf *buf, char c);
 void mw_buf_format(mw_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Here, so that the length of a literal is known when it is compiled. */
+static inline void mw_buf_text(mw_buf *buf, const char *text)
+{
+    mw_buf_bytes(buf, text, strlen(text));
+}
 
 static inline mw_view mw_buf_as_view(const mw_buf *buf)
 {

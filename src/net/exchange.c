@@ -159,10 +159,10 @@ void net_fail_silence(mw_error *err)
 
 mw_view mw_exchange_header(const mw_exchange *exchange, const char *name)
 {
-    size_t size = strlen(name);
+    const mw_view wanted = mw_view_of(name);
     for (size_t i = exchange->n_headers; i-- > 0;) {
         const mw_header *header = &exchange->headers[i];
-        if (header->name.size == size && mw_view_is_nocase(header->name, name))
+        if (header->name.size == wanted.size && mw_view_equal_nocase(header->name, wanted))
             return header->value;
     }
     return (mw_view){NULL, 0};

@@ -44,8 +44,9 @@ const char *mw_method_name(mw_method method)
 /* Methods are case-sensitive (RFC 9110 § 9.1): "get" is another method. */
 mw_method net_find_method(mw_view text)
 {
-    for (size_t i = 0; i < MW_COUNT(method_names); i++)
-        if (mw_view_is(text, method_names[i]))
+    for (size_t i = 0; i < MW_COUNT(method_names); i++) /* of most, the first bytes differ */
+        if (text.size > 1 && text.data[0] == method_names[i][0] &&
+            text.data[1] == method_names[i][1] && mw_view_is(text, method_names[i]))
             return (mw_method)i;
     return MW_METHOD_OTHER;
 }

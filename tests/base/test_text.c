@@ -63,6 +63,14 @@ static void test_trim_and_compare(void **state)
     assert_true(mw_view_is(mw_view_trim(MW_VIEW("  ")), ""));
     assert_true(mw_view_is_nocase(MW_VIEW("Content-Type"), "content-type"));
     assert_false(mw_view_is_nocase(MW_VIEW("Content"), "content-type"));
+    for (int a = 0; a < 256; a++) /* at one of the first eight places, and behind them */
+        for (int b = 0; b < 256; b++) {
+            char one[13] = "aZ-_@[`{z\x80", other[13] = "Az-_@[`{Z\x80";
+            one[a % 8] = one[11] = (char)a;
+            other[a % 8] = other[11] = (char)b;
+            bool same = a == b || ((a ^ b) == 32 && (a | 32) >= 'a' && (a | 32) <= 'z');
+            assert_int_equal(mw_view_equal_nocase((mw_view){one, 13}, (mw_view){other, 13}), same);
+        }
     assert_true(mw_view_starts(MW_VIEW("/v2/models"), "/v2"));
     assert_false(mw_view_starts(MW_VIEW("/v"), "/v2"));
 }

@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include "net/parser.h"
+#include "net/token.h"
 
 static const net_head_limits default_limits = {MW_LIMIT_HEAD_BYTES, MW_LIMIT_TARGET_BYTES,
                                                MW_LIMIT_HEADERS};
@@ -302,6 +303,29 @@ static void test_headers_are_kept(void **state)
     assert_false(out.head.chunked);
 }
 
+/* Every byte at every place of a value, which is looked at eight bytes at a time. */
+static void test_bytes_of_values(void **state)
+{
+    (void)state;
+    enum { NAME_BYTES = 2, VALUE_BYTES = 19 };
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t place = 0; place < VALUE_BYTES; place++) {
+            mw_header header;
+            char *line = malloc(NAME_BYTES + VALUE_BYTES);
+            memcpy(line, "x:", NAME_BYTES);
+            memset(line + NAME_BYTES, 'v', VALUE_BYTES);
+            line[NAME_BYTES + place] = (char)byte;
+            const char *fault =
+                net_split_header((mw_view){line, NAME_BYTES + VALUE_BYTES}, &header);
+            bool is_fine = byte == '\t' || (byte >= ' ' && byte != 0x7f);
+            bool is_edge = place == 0 || place == VALUE_BYTES - 1;
+            size_t trimmed = is_edge && (byte == ' ' || byte == '\t');
+            if (is_fine != !fault || (!fault && header.value.size != VALUE_BYTES - trimmed))
+                fail_msg("byte %d at %zu: %s", byte, place, fault ? fault : "taken");
+            free(line);
+        }
+}
+
 static const struct keep_case {
     const char *version, *connection;
     bool keeps;
@@ -408,18 +432,20 @@ static void test_method_names(void **state)
     assert_string_equal(mw_method_name(MW_GET), "GET");
     assert_string_equal(mw_method_name(MW_OPTIONS), "OPTIONS");
     assert_string_equal(mw_method_name(MW_METHOD_OTHER), "OTHER");
+    for (mw_method method = MW_GET; method < MW_METHOD_OTHER; method++)
+        assert_int_equal(net_find_method(mw_view_of(mw_method_name(method))), method);
+    static const char *const others[] = {"", "P", "POS", "POSTS", "post", "PO", "PROPFIND"};
+    for (size_t i = 0; i < MW_COUNT(others); i++)
+        assert_int_equal(net_find_method(mw_view_of(others[i])), MW_METHOD_OTHER);
 }
 
 int main(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_headers_are_kept),
-        cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_expect_is_not_for_1_0),
-        cmocka_unit_test(test_huge_lengths),
-        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_headers_are_kept), cmocka_unit_test(test_bytes_of_values),
+        cmocka_unit_test(test_keep_alive),       cmocka_unit_test(test_expect_is_not_for_1_0),
+        cmocka_unit_test(test_huge_lengths),     cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_method_names),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
