@@ -271,7 +271,8 @@ static mw_view keep_node(mw_arena *arena, const mw_json *node)
 }
 
 /* What is searched of {"value": 0.5} or {"serialized_value": {"value": "[1]"}}. */
-static mw_status read_payload(mlflow_turn *turn, mw_view payload, mw_view *ret_value, mw_error *err)
+static mw_status read_payload(mlflow_turn *turn, mw_view payload, mw_assessment *told,
+                              mw_error *err)
 {
     mw_json *root;
     MW_TRY(mw_json_read(payload, &root, err));
@@ -280,12 +281,13 @@ static mw_status read_payload(mlflow_turn *turn, mw_view payload, mw_view *ret_v
         value = mw_json_member(mw_json_member(root, "serialized_value"), "value");
     bool is_object = mw_json_is_object(root);
     mw_view kept = value ? keep_node(turn->exchange->arena, value) : MW_VIEW("");
+    told->is_number = value && mw_json_number(value, &told->number);
     mw_json_free(root);
     if (!is_object)
         return mw_fail(err, MW_E_RECORD_VALUE,
                        "Invalid value for parameter 'assessment.feedback' supplied: Hint: Value "
                        "was not of type 'dict'.");
-    *ret_value = kept;
+    told->value = kept;
     return kept.data ? MW_OK : mw_fail_memory(err, "the request");
 }
 
@@ -299,7 +301,7 @@ static mw_status read_told(mlflow_turn *turn, assessment_request *q, mw_error *e
     q->told.payload = q->expectation.data ? q->expectation : q->feedback;
     MW_TRY(read_time(q->created, "assessment.create_time", &q->told.created, err));
     MW_TRY(read_time(q->updated, "assessment.last_update_time", &q->told.updated, err));
-    return q->told.payload.data ? read_payload(turn, q->told.payload, &q->told.value, err) : MW_OK;
+    return q->told.payload.data ? read_payload(turn, q->told.payload, &q->told, err) : MW_OK;
 }
 
 static mw_status read_new(mlflow_turn *turn, assessment_request *q, mw_error *err)

@@ -405,6 +405,17 @@ static unsigned textual_ops(void)
     return 1u << FILTER_EQ | 1u << FILTER_NE | 1u << FILTER_LIKE | 1u << FILTER_ILIKE;
 }
 
+/* Judgements are texts, or numbers that are more or less. */
+static bool is_judgement(const filter_field *field)
+{
+    return field->entity == FILTER_FEEDBACK || field->entity == FILTER_EXPECTATION;
+}
+
+static unsigned order_ops(void)
+{
+    return 1u << FILTER_GT | 1u << FILTER_GE | 1u << FILTER_LT | 1u << FILTER_LE;
+}
+
 static unsigned list_ops(void)
 {
     return 1u << FILTER_IN | 1u << FILTER_NOT_IN;
@@ -426,6 +437,8 @@ static unsigned ops_of(const filter_domain *domain, const filter_field *field)
         return 1u << FILTER_LIKE | 1u << FILTER_ILIKE;
     if (field->entity == FILTER_DATASET || field->entity == FILTER_SPAN)
         return textual_ops() | list_ops();
+    if (is_judgement(field))
+        return textual_ops() | order_ops() | nulls;
     if (!field->attribute)
         return textual_ops() | nulls | (domain->listed >> field->entity & 1 ? list_ops() : 0);
     unsigned ops =
@@ -493,7 +506,8 @@ static mw_status check_clause(const reader *r, filter_clause *clause)
     MW_TRY(check_op(r, clause));
     if (clause->op == FILTER_IS_NULL || clause->op == FILTER_IS_NOT_NULL)
         return MW_OK;
-    return is_numeric(&clause->field) ? check_number(r, clause) : check_text(r, clause);
+    bool is_order = is_judgement(&clause->field) && order_ops() >> clause->op & 1;
+    return is_order || is_numeric(&clause->field) ? check_number(r, clause) : check_text(r, clause);
 }
 
 /* ---- doors ----------------------------------------------------------------------------------- */

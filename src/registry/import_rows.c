@@ -330,13 +330,16 @@ static const step row_steps[] = {
 #define ESCAPED(text) "replace(replace(" text ", '\\', '\\\\'), '\"', '\\\"')"
     {NOT_COUNTED,
      "INSERT INTO trace_assessments(assessment_id, trace, kind, key, value, payload, source,"
-     " rationale, metadata, span_id, overrides, valid, created, updated) SELECT t.assessment_id,"
+     " rationale, metadata, span_id, overrides, valid, created, updated, number) SELECT"
+     " t.assessment_id,"
      " o.id, t.assessment_type, t.name, CASE WHEN substr(t.value, 1, 1) = '\"' THEN"
      " substr(t.value, 2, length(t.value) - 2) ELSE t.value END, '{\"value\":' || t.value ||"
      " coalesce(',\"error\":' || t.error, '') || '}', '{\"source_type\":\"' || t.source_type ||"
      " '\",\"source_id\":\"' || " ESCAPED("coalesce(t.source_id, '')") " || '\"}',"
      " t.rationale, t.assessment_metadata, t.span_id, t.overrides, t.valid, t.created_timestamp,"
-     " t.last_updated_timestamp FROM theirs_assessments t JOIN traces o ON o.trace_id ="
+     " t.last_updated_timestamp, CASE WHEN substr(t.value, 1, 1) IN ('-', '0', '1', '2', '3', '4',"
+     " '5', '6', '7', '8', '9') AND t.value <> '-Infinity' THEN CAST(t.value AS DOUBLE PRECISION)"
+     " END FROM theirs_assessments t JOIN traces o ON o.trace_id ="
      " t.trace_id WHERE t.assessment_type IN ('feedback', 'expectation') ON CONFLICT DO NOTHING"},
     {COUNT(spans),
      "INSERT INTO spans(trace, span_id, parent, name, type, status, started, ended, content)"

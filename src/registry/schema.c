@@ -388,7 +388,11 @@ static const char step_21[] =
     " prompt TEXT NOT NULL, PRIMARY KEY(trace, prompt)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX trace_prompts_by_prompt ON trace_prompts(prompt);";
 
-const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,
-                                    step_8,  step_9,  step_10, step_11, step_12, step_13, step_14,
-                                    step_15, step_16, step_17, step_18, step_19, step_20, step_21};
+/* Judgements that are numbers, to be compared as such. */
+static const char step_22[] = "ALTER TABLE trace_assessments ADD COLUMN number REAL;";
+
+const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
+                                    step_7,  step_8,  step_9,  step_10, step_11, step_12,
+                                    step_13, step_14, step_15, step_16, step_17, step_18,
+                                    step_19, step_20, step_21, step_22};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -170,7 +170,7 @@ static void put_lookup(search_query *query, const filter_clause *clause)
         put_metric(query, clause);
     } else if (clause->op != FILTER_IS_NULL && clause->op != FILTER_IS_NOT_NULL) {
         mw_buf_text(out, " AND ");
-        put_comparison(query, "x.value", clause);
+        put_comparison(query, clause->is_number ? "x.number" : "x.value", clause);
     }
     mw_buf_char(out, ')');
 }

@@ -383,11 +383,24 @@ static mw_status set_valid(mw_record *record, int64_t trace, mw_view id, bool va
         (int64_t)valid, id, trace);
 }
 
+/* So that feedback.score > 0.5 compares numbers; texts of digits are none. */
+static mw_status put_number(mw_record *record, mw_view id, const mw_assessment *a, mw_error *err)
+{
+    if (a->is_number)
+        return mw_sql_run(record->session, err,
+                          "UPDATE trace_assessments SET number = ? WHERE assessment_id = ?", "dt",
+                          a->number, id);
+    return mw_sql_run(record->session, err,
+                      "UPDATE trace_assessments SET number = NULL WHERE assessment_id = ? AND"
+                      " number IS NOT NULL",
+                      "t", id);
+}
+
 static mw_status put_assessment(mw_record *record, int64_t trace, mw_view id,
                                 const mw_assessment *a, mw_error *err)
 {
     int64_t now = mw_clock_wall_ms();
-    return mw_sql_run(record->session, err,
+    MW_TRY(mw_sql_run(record->session, err,
                       "INSERT INTO trace_assessments(assessment_id, trace, kind, key, value,"
                       " payload, source, metadata, rationale, span_id, overrides, valid, created,"
                       " updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
@@ -395,7 +408,8 @@ static mw_status put_assessment(mw_record *record, int64_t trace, mw_view id,
                       a->is_expectation ? MW_VIEW("expectation") : MW_VIEW("feedback"), a->name,
                       a->value, a->payload, a->source, a->metadata, a->rationale, a->span_id,
                       a->overrides, a->created > 0 ? a->created : now,
-                      a->updated > 0 ? a->updated : now);
+                      a->updated > 0 ? a->updated : now));
+    return put_number(record, id, a, err);
 }
 
 mw_status mw_record_assess(mw_record *record, mw_view trace_id, const mw_assessment *wanted,
@@ -454,6 +468,8 @@ mw_status mw_record_change_assessment(mw_record *record, mw_view trace_id, mw_vi
                       " updated = ? WHERE assessment_id = ?",
                       "tttttit", change->name, change->value, change->payload, change->rationale,
                       change->metadata, mw_clock_wall_ms(), id));
+    if (change->value.data)
+        MW_TRY(put_number(record, id, change, err));
     return mw_record_assessment(record, trace_id, id, ret_assessment, err);
 }
 

@@ -17,9 +17,11 @@ typedef struct mw_assessment {
     bool is_expectation; /* else feedback */
     bool is_valid;       /* not overridden by a later one */
     mw_view value;       /* to be searched: the text, or the JSON of what is none */
-    mw_view payload;     /* JSON: {"value": ...} */
-    mw_view source;      /* JSON: {"source_type": ..., "source_id": ...} */
-    mw_view metadata;    /* JSON object; absent: none */
+    bool is_number;      /* the value is one: of wanted ones; not read back */
+    double number;
+    mw_view payload;                       /* JSON: {"value": ...} */
+    mw_view source;                        /* JSON: {"source_type": ..., "source_id": ...} */
+    mw_view metadata;                      /* JSON object; absent: none */
     mw_view rationale, span_id, overrides; /* absent: none */
     int64_t created, updated;
 } mw_assessment;

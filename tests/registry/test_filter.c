@@ -60,6 +60,8 @@ static const struct good_case {
     {"metadata.`mlflow.user` = 'ann'", "5|mlflow.user|=|ann"},
     {"request_metadata.k = 'v'", "5|k|=|v"},
     {"feedback.q = 'true'", "6|q|=|true"},
+    {"feedback.q > 0.5", "6|q|>|0.5"},
+    {"expectation.q <= 3", "7|q|<=|3"},
     {"expectation.e LIKE 'a%'", "7|e|LIKE|a%"},
     {"span.type IN ('b')", "8|type|IN|b"},
     {"span.attributes.a.b != '1'", "9|a.b|!=|1"},

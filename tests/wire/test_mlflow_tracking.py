@@ -632,6 +632,16 @@ def traces(walk):
         name="q", value="fine", metadata={"c": "d"})).value)
     step("changed", judged)
     step("feedback", lambda: found("feedback.q = 'fine'"))
+    for name, value in (("score", 0.75), ("whole", 3), ("words", "3"), ("yes", True)):
+        mlflow.log_feedback(trace_id=good, name=name, value=value)
+    mlflow.log_expectation(trace_id=good, name="level", value=-1.5)
+    for text in ("feedback.score > 0.5", "feedback.score > 0.75", "feedback.score >= 0.75",
+                 "feedback.whole < 3.5", "feedback.whole <= 2", "feedback.words > 1",
+                 "feedback.yes > 0", "expectation.level < 0", "expectation.level > -1",
+                 "feedback.none > 0", "feedback.score > '0.5'", "feedback.score = 0.75",
+                 "feedback.score = '0.75'", "feedback.score LIKE '0.7%'",
+                 "feedback.q > 0.5"):
+        step(text, lambda text=text: found(text))
     step("other kind", lambda: mlflow.update_assessment(good, first, mlflow.entities.Expectation(
         name="q", value=1)))
     second = mlflow.override_feedback(trace_id=good, assessment_id=first, value=True).assessment_id
