@@ -4,6 +4,7 @@
 #define BASE_ALLOWANCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct mw_allowance {
@@ -30,6 +31,17 @@ static inline bool mw_allowance_has(mw_allowance *allowance, uint64_t now_ns)
 static inline void mw_allowance_spend(mw_allowance *allowance, uint64_t ns)
 {
     allowance->left_ns -= (int64_t)ns;
+}
+
+/* How many rows to begin with at once, so that whoever waits behind them waits little: of rows that
+ * took row_ns each (0: not known yet). */
+static inline size_t mw_allowance_rows(uint64_t row_ns, size_t most)
+{
+    const uint64_t at_once_ns = UINT64_C(20000000);
+    uint64_t n = row_ns > 0 ? at_once_ns / row_ns : 1;
+    if (n < 1)
+        return 1;
+    return n < most ? (size_t)n : most;
 }
 
 #endif

@@ -11,6 +11,7 @@ enum { PROBED = 4 };
 typedef struct wish {
     char *endpoint;
     double shares[N_USES];
+    uint64_t background;    /* of the rows that contributions are against; 0: none */
     unsigned first_version; /* at the start; 0: it was not there */
     struct {
         unsigned version; /* 0: none so far */
@@ -81,12 +82,28 @@ static mw_status check_on(const cli_house *house, const cli_endpoint *endpoint, 
     return MW_OK;
 }
 
+/* What cannot be read is told by who loads the model with it. */
+static uint64_t mark_of(const char *background)
+{
+    mw_file file;
+    mw_error err;
+    uint64_t mark = 0;
+    if (background && mw_file_read(background, MW_LIMIT_BACKGROUND_BYTES, &file, &err) == MW_OK) {
+        mark = mw_fnv(MW_FNV_BEGIN, file.data, file.size);
+        mw_file_done(&file);
+    }
+    return mark;
+}
+
 mw_status cli_explained_take(const cli_house *house, const cli_endpoint *endpoint, mw_error *err)
 {
     cli_explained *explained = house->explained;
     MW_TRY(check_on(house, endpoint, err));
+    uint64_t background = mark_of(endpoint->background);
     pthread_mutex_lock(&explained->lock);
     wish *mine = wish_of(explained, endpoint->name);
+    if (mine)
+        mine->background = background;
     for (use u = 0; mine && u < N_USES; u++) {
         const cli_value *own = &endpoint->limits[uses[u].limit];
         mine->shares[u] = own->text ? share_of(own->number) : explained->shares[u];
@@ -184,9 +201,19 @@ static bool explain_watched(void *user, const char *endpoint, unsigned version,
     return explain(user, endpoint, version, rows, NULL, ret_values);
 }
 
+static uint64_t background_of(void *user, const char *endpoint)
+{
+    cli_explained *explained = user;
+    pthread_mutex_lock(&explained->lock);
+    const wish *mine = wish_of(explained, endpoint);
+    uint64_t background = mine ? mine->background : 0;
+    pthread_mutex_unlock(&explained->lock);
+    return background;
+}
+
 mw_watch_explainer cli_explained_watcher(cli_explained *explained)
 {
-    return (mw_watch_explainer){watched_share, explain_watched, explained};
+    return (mw_watch_explainer){watched_share, explain_watched, background_of, explained};
 }
 
 void cli_explained_free(cli_explained *explained)

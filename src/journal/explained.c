@@ -10,7 +10,10 @@
 
 #include "base/banned.h"
 
-enum { PIECE_ROWS = 64 };
+enum {
+    PIECE_ROWS = 64,
+    HURRIED = 8 /* an eighth of the queue waits: rows go before reasons */
+};
 
 static const char *name_of(const mw_log_shape *shape, char out[MW_LIMIT_NAME_BYTES + 1])
 {
@@ -49,11 +52,13 @@ static double *room_for(mw_journal *journal, size_t n)
 
 /* So many rows more have theirs. */
 static size_t explain_piece(mw_journal *journal, const mw_log_shape *shape,
-                            const journal_rows *rows, size_t first, double *ret)
+                            journal_open_block *open, const journal_rows *rows, size_t first,
+                            double *ret)
 {
     char name[MW_LIMIT_NAME_BYTES + 1];
     uint64_t began = mw_clock_ns();
-    size_t n = rows->n_rows - first < PIECE_ROWS ? rows->n_rows - first : PIECE_ROWS;
+    size_t most = mw_allowance_rows(open->row_ns, PIECE_ROWS);
+    size_t n = rows->n_rows - first < most ? rows->n_rows - first : most;
     const mw_log_explainer *explainer = &journal->options.explainer;
     const mw_matrix piece = {.data = rows->inputs + first * shape->n_columns,
                              .dtype = MW_FLOAT64,
@@ -62,23 +67,25 @@ static size_t explain_piece(mw_journal *journal, const mw_log_shape *shape,
                              .row_stride = (ptrdiff_t)shape->n_columns,
                              .column_stride = 1};
     if (!mw_allowance_has(&journal->allowance, began) ||
-        journal_queue_is_half_full(&journal->queue) ||
+        journal_queue_is_fuller(&journal->queue, HURRIED) ||
         !explainer->explain(explainer->user, name_of(shape, name), shape->version, &piece,
                             rows->outputs + first * shape->n_outputs, ret))
         return 0;
-    mw_allowance_spend(&journal->allowance, mw_clock_ns() - began);
+    uint64_t took = mw_clock_ns() - began;
+    mw_allowance_spend(&journal->allowance, took);
+    open->row_ns = took / n + 1;
     return n;
 }
 
 const double *journal_explain(mw_journal *journal, const mw_log_shape *shape,
-                              const journal_open_block *open, const journal_rows *rows)
+                              journal_open_block *open, const journal_rows *rows)
 {
     size_t width = shape->n_columns + 1, n = 0;
     if (!shape->explains || journal_hash(rows->id) >= open->explain_below)
         return NULL;
     double *values = room_for(journal, rows->n_rows * width);
     for (size_t more = 1; values && n < rows->n_rows && more > 0; n += more)
-        more = explain_piece(journal, shape, rows, n, values + n * width);
+        more = explain_piece(journal, shape, open, rows, n, values + n * width);
     atomic_fetch_add_explicit(&journal->rows_explained, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&journal->rows_unexplained, rows->n_rows - n, memory_order_relaxed);
     for (size_t i = n * width; values && i < rows->n_rows * width; i++)

@@ -78,11 +78,11 @@ void journal_queue_commit(char *at, size_t size)
     atomic_store_explicit(word_at(at - HEAD_BYTES), size + 1, memory_order_release);
 }
 
-bool journal_queue_is_half_full(const journal_queue *queue)
+bool journal_queue_is_fuller(const journal_queue *queue, size_t part)
 {
     return atomic_load_explicit(&queue->head, memory_order_relaxed) -
                atomic_load_explicit(&queue->tail, memory_order_relaxed) >
-           queue->size / 2;
+           queue->size / part;
 }
 
 /* Sizes of later records may stand anywhere in what is given back: it must be all zero. */

@@ -27,8 +27,8 @@ void journal_queue_done(journal_queue *queue);
 char *journal_queue_reserve(journal_queue *queue, size_t size);
 /* The record at `at`, which reserve gave for this size, is written. */
 void journal_queue_commit(char *at, size_t size);
-/* More than half is taken: the reader should be woken. */
-bool journal_queue_is_half_full(const journal_queue *queue);
+/* More than a half (part 2), an eighth (8), ... is taken. */
+bool journal_queue_is_fuller(const journal_queue *queue, size_t part);
 /* The oldest record; false when there is none. One thread. */
 bool journal_queue_peek(journal_queue *queue, mw_view *ret_record);
 /* It is used. */

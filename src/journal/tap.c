@@ -92,7 +92,7 @@ static void count(atomic_uint_least64_t *counter, uint64_t n)
 /* The writer sleeps a tenth of a second at most; it is only called where that would be too long. */
 static void wake_writer(mw_journal *journal)
 {
-    if (!journal_queue_is_half_full(&journal->queue) ||
+    if (!journal_queue_is_fuller(&journal->queue, 2) ||
         atomic_exchange_explicit(&journal->is_woken, true, memory_order_relaxed))
         return;
     pthread_cond_signal(&journal->wake); /* without the lock: one that is missed costs a tenth */

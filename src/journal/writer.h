@@ -22,6 +22,7 @@ typedef struct journal_open_block {
     uint64_t began_ns;
     uint32_t described_in;  /* the segment that holds the shape; 0: none */
     uint64_t explain_below; /* hashes of requests that are explained */
+    uint64_t row_ns;        /* what the last of these took; 0: none so far */
 } journal_open_block;
 
 /* Labels and who asks about performance: a thread of their own, for a sync may take long. */
@@ -86,7 +87,7 @@ void journal_explained_begin(mw_journal *journal, mw_log_shape *shape, journal_o
 /* (n_rows, n_columns + 1), NaN in rows for which there was no time; the journal's, until the next
  * call. NULL: none are wanted, or to be had. */
 const double *journal_explain(mw_journal *journal, const mw_log_shape *shape,
-                              const journal_open_block *open, const journal_rows *rows);
+                              journal_open_block *open, const journal_rows *rows);
 /* And the keeper's (keep.c). */
 void *journal_keep(void *argument);
 

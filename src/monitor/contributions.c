@@ -185,8 +185,8 @@ static size_t due_of(watch_version *version, double share, size_t n_rows)
     return n;
 }
 
-static bool explain_piece(const watch_version *version, const watch_explaining *by,
-                          const mw_matrix *rows, double *room)
+static bool explain_piece(watch_version *version, const watch_explaining *by, const mw_matrix *rows,
+                          double *room)
 {
     uint64_t began = mw_clock_ns();
     size_t width = version->n_features + 1;
@@ -194,7 +194,9 @@ static bool explain_piece(const watch_version *version, const watch_explaining *
         !by->explainer->explain(by->explainer->user, version->endpoint, version->version, rows,
                                 room))
         return false;
-    mw_allowance_spend(by->allowance, mw_clock_ns() - began);
+    uint64_t took = mw_clock_ns() - began;
+    mw_allowance_spend(by->allowance, took);
+    version->explained_ns = took / rows->n_rows + 1;
     const mw_matrix told = {.data = room,
                             .dtype = MW_FLOAT64,
                             .n_rows = rows->n_rows,
@@ -206,15 +208,17 @@ static bool explain_piece(const watch_version *version, const watch_explaining *
 }
 
 /* Evenly over what was sampled. */
-static void explain_rows(const watch_version *version, const watch_explaining *by,
-                         const double *rows, size_t n, size_t step)
+static void explain_rows(watch_version *version, const watch_explaining *by, const double *rows,
+                         size_t n, size_t step)
 {
     double *room = malloc(PIECE_ROWS * (version->n_features + 1) * sizeof *room);
     bool goes_on = room != NULL;
-    for (size_t i = 0; goes_on && i < n; i += PIECE_ROWS) {
+    for (size_t i = 0, now = 0; goes_on && i < n; i += now) {
+        size_t most = mw_allowance_rows(version->explained_ns, PIECE_ROWS);
+        now = n - i < most ? n - i : most;
         const mw_matrix piece = {.data = rows + i * step * version->n_columns,
                                  .dtype = MW_FLOAT64,
-                                 .n_rows = n - i < PIECE_ROWS ? n - i : PIECE_ROWS,
+                                 .n_rows = now,
                                  .n_columns = version->n_features,
                                  .row_stride = (ptrdiff_t)(step * version->n_columns),
                                  .column_stride = 1};

@@ -272,8 +272,11 @@ static watch_version *make_companion(mw_monitor *monitor, const watch_version *v
     if (!companion || companion->is_described)
         return companion;
     companion->is_described = true;
-    int length = snprintf(identity, sizeof identity, "%s+contributions",
-                          version->identity ? version->identity : "");
+    const mw_watch_explainer *explainer = &monitor->options.explainer;
+    uint64_t background = explainer->background(explainer->user, version->endpoint);
+    int length =
+        snprintf(identity, sizeof identity, "%s+contributions-%016llx",
+                 version->identity ? version->identity : "", (unsigned long long)background);
     if (version->identity && (size_t)length < sizeof identity)
         companion->identity = strdup(identity);
     if (companion->identity)

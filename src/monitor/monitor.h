@@ -18,7 +18,7 @@
 
 typedef struct mw_monitor mw_monitor;
 
-/* Contributions of sampled rows, for a watch over what moves predictions. Both are called on the
+/* Contributions of sampled rows, for a watch over what moves predictions. All are called on the
  * watcher's thread, within a quarter of a core. share NULL: nobody asks. */
 typedef struct mw_watch_explainer {
     /* Of a version's sampled rows, 0..1; 0: none are wanted, or they cannot be had. */
@@ -27,6 +27,8 @@ typedef struct mw_watch_explainer {
      * predicted class. False: its model is gone. */
     bool (*explain)(void *user, const char *endpoint, unsigned version, const mw_matrix *rows,
                     double *ret_values);
+    /* Of the rows that they are against; 0: none. Against others they begin anew. */
+    uint64_t (*background)(void *user, const char *endpoint);
     void *user;
 } mw_watch_explainer;
 

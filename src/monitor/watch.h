@@ -367,6 +367,7 @@ typedef struct watch_version {
     bool is_companion;               /* its rows are contributions */
     watch_importance *importance;    /* of a companion */
     struct watch_version *companion; /* NULL: nobody asks for contributions, or none came yet */
+    uint64_t explained_ns;           /* what a row of it took; 0: none so far */
     double explained_owed;           /* rows, less than one */
     /* what it is, once somebody told; the watcher's */
     bool is_described;

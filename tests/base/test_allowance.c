@@ -33,11 +33,21 @@ static void test_burst_is_bounded(void **state)
     assert_true(mw_allowance_has(&a, 3600005 * ms));
 }
 
+static void test_rows_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(mw_allowance_rows(0, 64), 1); /* nobody knows what a row takes */
+    assert_int_equal(mw_allowance_rows(1000, 64), 64);
+    assert_int_equal(mw_allowance_rows(ms, 64), 20);
+    assert_int_equal(mw_allowance_rows(1000 * ms, 64), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_share_of_time),
         cmocka_unit_test(test_burst_is_bounded),
+        cmocka_unit_test(test_rows_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,7 @@ static void test_queue_is_bounded(void **state)
     for (; (at = journal_queue_reserve(&queue, 1000)); n++)
         journal_queue_commit(at, 1000);
     assert_int_equal(n, 8);
-    assert_true(journal_queue_is_half_full(&queue));
+    assert_true(journal_queue_is_fuller(&queue, 2));
     for (; journal_queue_peek(&queue, &record); n--)
         journal_queue_take(&queue);
     assert_int_equal(n, 0);

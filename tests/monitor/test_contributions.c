@@ -14,6 +14,7 @@ enum { FEATURES = 3, OUTPUTS = 1, COLUMNS = FEATURES + OUTPUTS, LEARN = 1000 };
 typedef struct model {
     double weight, share;
     bool is_gone;
+    uint64_t background;
     size_t n_rows;
 } model;
 
@@ -42,13 +43,19 @@ static bool contribute(void *user, const char *endpoint, unsigned version, const
     return !m->is_gone;
 }
 
+static uint64_t background_of(void *user, const char *endpoint)
+{
+    assert_string_equal(endpoint, "a");
+    return ((model *)user)->background;
+}
+
 static void open_it(model *m, const char *folder)
 {
     mw_error err;
     mw_monitor_options options = {.learn_rows = LEARN,
                                   .without_watcher = true,
                                   .folder = folder,
-                                  .explainer = {share_of, contribute, m}};
+                                  .explainer = {share_of, contribute, background_of, m}};
     if (mw_monitor_new(&options, &monitor, &err) != MW_OK)
         fail_msg("%s", err.what);
     mw_column columns[FEATURES] = {
@@ -207,6 +214,11 @@ static void test_they_survive_a_restart(void **state)
     m.weight = 2;
     stream(30);
     assert_int_equal(contributions(columns).n_drifted, 1); /* by the reference from before */
+    mw_monitor_free(monitor);
+    m.background = 1; /* against other rows they are others */
+    open_it(&m, folder);
+    stream(3);
+    assert_true(contributions(columns).rows < rows); /* begun anew */
     mw_monitor_free(monitor);
     monitor = NULL;
     test_folder_remove(folder);
