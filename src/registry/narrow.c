@@ -5,12 +5,15 @@
  *     few:     FROM (SELECT run FROM params WHERE key = ? AND value = ?
  *                    AND run IN (SELECT run FROM latest_metrics ...)) f CROSS JOIN runs r ...
  *     ranked:  FROM latest_metrics o0 (by value) CROSS JOIN runs r ... ORDER BY o0.value ...
+ *     newest:  FROM runs r WHERE r.started >= ? ... ORDER BY r.started DESC ...
  *     usual:   FROM runs r ...
  *
  * Few: some clauses have an index, and at most FEW_RUNS rows of it satisfy each; that is found by
  * counting them, up to that number. Ranked: nothing is few, the first order is a metric, and the
  * experiments hold more than FEW_RUNS (else sorting all is quicker than skipping those of other
- * experiments). The rest of the filter is tried as ever: what is found does not change. */
+ * experiments). Newest: what is few is thousands still, and the newest of them are asked for; the
+ * newest WINDOW_ROWS runs are tried first. The rest of the filter is tried as ever: what is found
+ * does not change. */
 #include "search.h"
 
 enum {
@@ -186,6 +189,7 @@ static mw_status put_window(search_query *query, mw_sql *session, const metric_o
     if (mw_rows_next(&rows)) {
         query->rank_op = order->descending ? ">=" : "<=";
         query->rank_bound = mw_rows_double(&rows, 0);
+        query->is_windowed = true;
     }
     return mw_rows_close(&rows, err);
 }
@@ -196,6 +200,52 @@ static mw_status put_window(search_query *query, mw_sql *session, const metric_o
 static bool may_be_ranked(const search_query *query, const leads *all)
 {
     return all->count == 0 || (query->clauses.count == 1 && all->rows[0] >= RANKED_ROWS);
+}
+
+static mw_status is_newest_first(search_query *query, bool *ret_newest, mw_error *err)
+{
+    bool descending;
+    filter_field field;
+    const mw_texts *orders = &query->search->order_by;
+    *ret_newest = orders->count == 0;
+    if (orders->count != 1)
+        return MW_OK;
+    MW_TRY(filter_read_order(orders->items[0], query->domain, query->memory, &field, &descending,
+                             err));
+    *ret_newest =
+        field.attribute && descending && strcmp(field.attribute->column, "r.started") == 0;
+    return MW_OK;
+}
+
+/* Of one experiment, whose index is in that order. */
+static mw_status put_newest(search_query *query, mw_sql *session, mw_error *err)
+{
+    mw_rows rows;
+    mw_buf sql;
+    mw_buf_init(&sql, query->where.size + MW_KIB);
+    mw_buf_format(&sql,
+                  "SELECT r.started FROM runs r WHERE %s ORDER BY r.started DESC LIMIT 1 OFFSET %d",
+                  query->where.data, WINDOW_ROWS);
+    mw_status status =
+        sql.failed ? mw_fail_memory(err, "the search")
+                   : mw_rows_open_values(session, &rows, sql.data, query->where_values.items,
+                                         query->where_values.count, err);
+    mw_buf_done(&sql);
+    MW_TRY(status);
+    if (mw_rows_next(&rows)) {
+        mw_value bound = {.kind = MW_VALUE_INT, .integer = mw_rows_int(&rows, 0)};
+        mw_buf_text(&query->where, " AND r.started >= ?");
+        search_put_value(query, bound);
+        query->is_windowed = true;
+    }
+    return mw_rows_close(&rows, err);
+}
+
+/* The newest of thousands that satisfy a filter of one clause mostly stand near the beginning. */
+static bool may_be_newest(const search_query *query, const leads *all)
+{
+    return query->clauses.count == 1 && all->count == 1 && all->rows[0] >= RANKED_ROWS &&
+           query->search->experiments.count == 1 && query->search->view != MW_VIEW_ALL;
 }
 
 mw_status search_narrow(search_query *query, mw_sql *session, bool may_rank, mw_error *err)
@@ -209,7 +259,12 @@ mw_status search_narrow(search_query *query, mw_sql *session, bool may_rank, mw_
         MW_TRY(has_many_runs(query, session, &query->is_ranked, err));
     if (query->is_ranked && all.count > 0)
         return put_window(query, session, &order, err);
-    if (all.count > 0)
+    bool newest = false;
+    if (may_rank && may_be_newest(query, &all))
+        MW_TRY(is_newest_first(query, &newest, err));
+    if (newest)
+        MW_TRY(put_newest(query, session, err));
+    if (all.count > 0 && !query->is_windowed)
         put_leads(query, &all);
     return MW_OK;
 }

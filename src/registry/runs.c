@@ -238,8 +238,8 @@ static mw_status read_infos(mw_rows *rows, record_memory *memory, mw_runs *found
     return record_close(rows, memory, err);
 }
 
-/* Of a page that was ranked and is not full: runs without the metric are missing at its end, or any
- * behind the rows that were tried. */
+/* Of a page that was ranked, or of the newest, and is not full: runs without the metric are missing
+ * at its end, or any behind the rows that were tried. */
 typedef enum page_end { PAGE_IS_WHOLE, PAGE_LACKS_REST, PAGE_LACKS_MORE } page_end;
 
 /* One page without what the runs logged. */
@@ -257,9 +257,9 @@ static mw_status find_page(mw_record *record, const mw_search *search, bool may_
     search_end(&query);
     MW_TRY(status);
     *ret_token = search_page(&query, &ret_found->count, &memory);
-    *ret_end = !query.is_ranked || ret_token->data ? PAGE_IS_WHOLE
-               : query.rank_op                     ? PAGE_LACKS_MORE
-                                                   : PAGE_LACKS_REST;
+    *ret_end = ret_token->data || !(query.is_ranked || query.is_windowed) ? PAGE_IS_WHOLE
+               : query.is_windowed                                        ? PAGE_LACKS_MORE
+                                                                          : PAGE_LACKS_REST;
     return memory.failed ? mw_fail_memory(err, "the runs") : MW_OK;
 }
 

@@ -27,7 +27,8 @@ typedef struct search_query {
     search_rest rest;
     const char *rank_op; /* NULL, or the order is followed up to this value only */
     double rank_bound;
-    bool is_ranked; /* the first order is by a metric, and read from its index (narrow.c) */
+    bool is_ranked;   /* the first order is by a metric, and read from its index (narrow.c) */
+    bool is_windowed; /* only so many of an order are tried (narrow.c) */
     const char *metric_more; /* SQL behind each comparison of a metric, and its values */
     search_values more_values;
     int64_t offset, n_most;

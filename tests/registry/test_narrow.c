@@ -52,7 +52,7 @@ static mw_status list_page(mw_record *record, listing *l, mw_view *token, mw_err
     mw_view zero = MW_VIEW("0"), order = mw_view_of(l->order);
     mw_search wanted = {.experiments = {&zero, 1},
                         .filter = mw_view_of(l->filter),
-                        .order_by = {&order, 1},
+                        .order_by = {&order, order.size > 0},
                         .page_token = *token,
                         .max_results = l->page,
                         .view = MW_VIEW_ACTIVE};
@@ -88,6 +88,12 @@ static void list(listing *l)
         fail_msg("%s: %s %s", l->filter, err.what, err.why);
 }
 
+static void check_newest(const listing *l)
+{
+    for (int i = 1; i < l->n; i++)
+        assert_true(l->runs[i - 1] / 10 >= l->runs[i] / 10);
+}
+
 /* Values in order, then NaN, then those without; the newest first among equals. */
 static int rank(int i)
 {
@@ -121,20 +127,23 @@ static void test_pages_are_the_whole(void **state)
                  {"params.kind = 'a' AND metrics.m >= 500", 5, 500},
                  {"metrics.m >= 700 AND params.size = 'b' AND params.kind = 'a'", 15, 700}};
     change(make_runs, NULL);
-    for (size_t i = 0; i < 2 * MW_COUNT(cases); i += TEST_WATCHED ? 5 : 1) {
-        const char *order = i % 2 ? "metrics.m DESC" : "metrics.m";
-        listing paged = {cases[i / 2].filter, order, PAGE, NULL, 0};
-        listing whole = {cases[i / 2].filter, order, 50000, NULL, 0};
+    static const char *const orders[] = {"metrics.m", "metrics.m DESC", "", "start_time DESC"};
+    for (size_t i = 0; i < 4 * MW_COUNT(cases); i += TEST_WATCHED ? 5 : 1) {
+        listing paged = {cases[i / 4].filter, orders[i % 4], PAGE, NULL, 0};
+        listing whole = {cases[i / 4].filter, orders[i % 4], 50000, NULL, 0};
         list(&paged);
         list(&whole);
         int expected = 0;
-        for (int k = 0; k < N_RUNS; k += cases[i / 2].every)
+        for (int k = 0; k < N_RUNS; k += cases[i / 4].every)
             expected +=
-                cases[i / 2].lowest < 0 || (rank(k) == 0 && value_of(k) >= cases[i / 2].lowest);
+                cases[i / 4].lowest < 0 || (rank(k) == 0 && value_of(k) >= cases[i / 4].lowest);
         assert_int_equal(whole.n, expected);
         assert_int_equal(paged.n, expected);
         assert_memory_equal(paged.runs, whole.runs, sizeof(int) * (size_t)expected);
-        check_order(&whole, i % 2 ? -1 : 1);
+        if (i % 4 < 2)
+            check_order(&whole, i % 4 ? -1 : 1);
+        else
+            check_newest(&whole);
         free(paged.runs);
         free(whole.runs);
     }
