@@ -74,7 +74,7 @@ soak:
 	    .venv-test/bin/python -m pytest -q -s -p no:cacheprovider tests/wire/test_soak.py
 
 bench: build
-	@ninja -C build bench/http_floor
+	@ninja -C build bench/http_floor bench/hiccup
 	@tools/install-deps.sh bench
 	@tools/python-env.sh .venv-bench bench/requirements.txt
 	@.venv-bench/bin/python bench/run.py

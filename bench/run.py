@@ -161,37 +161,46 @@ def measure_tensors(material, options):
 
 def measure_steady(material, options):
     """Latency under half of the load that the server carries, from when each request was due;
-    beside nginx at the same rate, by the same generator: what is the machine's, it has, too."""
+    beside nginx at the same rate, by the same generator: what is the machine's, it has, too. In
+    turns with a thread that only wakes up, and says how late: no tail can be below its."""
+    before = ["chrt", "-f", "1"] if options.real_time else []
     rows = material.folder / "rows.csv"
     with rows.open("w", encoding="utf-8") as file:
         print(",".join(NAMES), file=file)
         for row in material.rows[:1000]:
             print(",".join(f"{value:.4f}" for value in row), file=file)
 
-    def bench(server, *more):
+    def bench(before, server, *more):
         done = subprocess.run(
-            ["taskset", "-c", servers.CLIENT_CORE, options.binary, "capacity", "bench",
+            [*before, "taskset", "-c", servers.CLIENT_CORE, options.binary, "capacity", "bench",
              "--server", f"127.0.0.1:{server.port}", "--input", rows, "--format", "json",
              "--duration", f"{options.seconds}s", *map(str, more)],
             capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
     with servers.millwright(options.binary, material.xgboost_file, material.folder) as ours, \
             servers.nginx(material.folder, ours.post(material.one_body)) as peer:
-        curve = bench(ours)
+        curve = bench([], ours)
         rate = curve["closed_loop_rps"] / 2
-        steps = {"ours": [], "nginx": []}
+        if options.real_time:
+            servers.real_time(ours, "mw-loop")
+            servers.real_time(peer)
+        steps, wake = {"ours": [], "nginx": []}, []
         for _ in range(options.rounds):
             for name, server in (("ours", ours), ("nginx", peer)):
-                steps[name].append(bench(server, "--rates", rate)["steps"][0])
+                steps[name].append(bench(before, server, "--rates", rate)["steps"][0])
+            wake.append(servers.hiccup(options.binary, "wake", options.seconds, before)["p999_us"])
     tails = {name: [step["p999_ms"] / step["p50_ms"] for step in found]
              for name, found in steps.items()}
     half = {name: statistics.median(step["p50_ms"] * 1e3 for step in found)
             for name, found in steps.items()}
+    p999 = [step["p999_ms"] * 1e3 for step in steps["ours"]]
     return [Row("knee of `mw capacity bench`, generator beside it", curve["knee_rps"] or 0,
                 "requests/s"),
             Row("half of the closed loop's rate: p50", half["ours"], "us", "nginx", half["nginx"]),
             Row("  p99.9 over p50", statistics.median(tails["ours"]), "x", "nginx",
-                statistics.median(tails["nginx"]), ("at most", 5), of_ratio=False, rounds=tails)]
+                statistics.median(tails["nginx"]), ("at most", 5), of_ratio=False, rounds=tails),
+            Row("  p99.9", statistics.median(p999), "us", "a thread that only wakes up",
+                statistics.median(wake), rounds={"ours": p999, "wake": wake})]
 
 
 def measure_idle(material, options):
@@ -397,6 +406,8 @@ def read_options():
     options.add_argument("--rounds", type=at_least_one, default=5)
     options.add_argument("--seconds", type=at_least_one, default=5, help="a round")
     options.add_argument("--connections", type=at_least_one, default=64)
+    options.add_argument("--real-time", action="store_true",
+                         help="keep others' work off the cores in `steady` (SCHED_FIFO; root)")
     options.add_argument("--quick", action="store_true", help="2 rounds of 2 s: only to try it")
     options.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/millwright")
     options.add_argument("--results", type=pathlib.Path, default=ROOT / "bench/results",
@@ -408,6 +419,8 @@ def read_options():
         given.rounds, given.seconds = 2, 2
     if unknown := set(given.only) - MEASURES.keys():
         options.error(f"no measure '{unknown.pop()}'; there are {', '.join(MEASURES)}")
+    if given.real_time and os.geteuid() != 0:
+        options.error("--real-time: only root may take the cores from others")
     if not given.binary.exists():
         options.error(f"no {given.binary}: run make")
     return given

@@ -222,6 +222,22 @@ def floor_cpu(binary, script, options):
     return float(re.search(r"requests, ([\d.]+) us", said)[1])
 
 
+def real_time(server, threads=""):
+    """Others' work no longer takes the core from this server's threads of such names: SCHED_FIFO.
+    Threads of the background must not have it, or they would take the core from those."""
+    for pid in server.family():
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            if (thread / "comm").read_text().startswith(threads):
+                os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(1))
+
+
+def hiccup(binary, kind, seconds, before=()):
+    """Microseconds that the machine itself makes wait, who asks nothing of it: bench/hiccup.c."""
+    done = subprocess.run([*before, binary.parent / "bench/hiccup", kind, str(seconds), SERVER_CORE,
+                           CLIENT_CORE], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def load(server, script, connections, seconds, cores=CLIENT_CORE):
     """wrk for so long; {"rate", "p50", "p99" (microseconds), "cpu" (microseconds a request)}."""
     before = server.cpu_seconds()
