@@ -44,6 +44,37 @@ mw_protobuf_outcome mw_protobuf_next(mw_protobuf *message, mw_protobuf_field *fi
     return MW_PROTOBUF_KIND;
 }
 
+static bool pass_one(mw_protobuf *message, mw_protobuf_type type)
+{
+    uint64_t value;
+    mw_protobuf_field field;
+    switch (type) {
+    case MW_PROTOBUF_VARINT:
+        return mw_protobuf_varint(message, &value);
+    case MW_PROTOBUF_FIXED64:
+        return mw_protobuf_fixed(message, sizeof(uint64_t), &value);
+    case MW_PROTOBUF_FIXED32:
+        return mw_protobuf_fixed(message, sizeof(uint32_t), &value);
+    case MW_PROTOBUF_BYTES:
+        break;
+    }
+    return take_bytes(message, &field) == MW_PROTOBUF_FIELD;
+}
+
+size_t mw_protobuf_pass(mw_protobuf *message, uint32_t number, mw_protobuf_type type)
+{
+    unsigned char tag = (unsigned char)(number << 3 | type);
+    size_t count = 0;
+    while (message->at < message->end && (unsigned char)*message->at == tag) {
+        mw_protobuf rest = {message->at + 1, message->end};
+        if (!pass_one(&rest, type))
+            break;
+        *message = rest;
+        count++;
+    }
+    return count;
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static size_t encode(uint64_t value, char text[VARINT_BYTES_MAX])

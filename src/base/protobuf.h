@@ -49,6 +49,11 @@ static inline mw_protobuf mw_protobuf_of(mw_view message)
  * no further use. */
 mw_protobuf_outcome mw_protobuf_next(mw_protobuf *message, mw_protobuf_field *ret_field);
 
+/* Fields that directly follow and begin with the same one-byte tag, as those of a list do that is
+ * not packed: passed over, as far as they are whole. How many; what is wrong with the next one, if
+ * anything, mw_protobuf_next says. */
+size_t mw_protobuf_pass(mw_protobuf *message, uint32_t number, mw_protobuf_type type);
+
 /* Four or eight little-endian bytes. */
 static inline uint64_t mw_protobuf_little(const char *at, size_t width)
 {

@@ -36,11 +36,19 @@ const char *mw_format_name(mw_format format)
 }
 
 /* What the native reader refuses is ONNX Runtime's to compute; damaged files are nobody's. */
-static mw_status read_onnx(mw_view bytes, const char *path, mw_forest **ret_forest, mw_error *err)
+static mw_status read_onnx(mw_view bytes, const char *path, unsigned how, mw_forest **ret_forest,
+                           mw_error *err)
 {
-    mw_status status = model_onnx_read(bytes, ret_forest, err);
-    if (status == MW_UNSUPPORTED || (status != MW_OK && err->code == MW_E_MODEL_LIMIT))
+    bool whole = true;
+    mw_status status = model_onnx_read(bytes, how, &whole, ret_forest, err);
+    if (status != MW_UNSUPPORTED && (status == MW_OK || err->code != MW_E_MODEL_LIMIT))
+        return status;
+    if (whole)
         return model_foreign_read(bytes, path, ret_forest, err);
+    mw_file again;
+    MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &again, err));
+    status = model_foreign_read((mw_view){again.data, again.size}, path, ret_forest, err);
+    mw_file_done(&again);
     return status;
 }
 
@@ -57,7 +65,7 @@ static mw_status read_kind(mw_view bytes, model_kind kind, const char *path, uns
     case MODEL_KIND_CATBOOST_BINARY:
         return model_cat_read_binary(bytes, how, ret_forest, err);
     case MODEL_KIND_ONNX:
-        return read_onnx(bytes, path, ret_forest, err);
+        return read_onnx(bytes, path, how, ret_forest, err);
     case MODEL_KIND_LIGHTGBM_JSON:
         return model_lgb_read_dump(bytes, ret_forest, err);
     case MODEL_KIND_LIGHTGBM:

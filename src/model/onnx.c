@@ -10,6 +10,7 @@
  *
  * Where more stands behind the scores than one step, onnx_margins.c takes over. */
 #include "onnx.h"
+#include "read.h"
 
 #include <math.h>
 
@@ -444,6 +445,7 @@ static mw_status read_model(model_onnx *onnx, model_onnx_flow *flow, mw_error *e
 static void onnx_init(model_onnx *onnx, mw_view bytes)
 {
     *onnx = (model_onnx){.file = {bytes.data, bytes.data, bytes.data + bytes.size},
+                         .is_whole = true,
                          .producer = {"", 0},
                          .producer_version = {"", 0},
                          .nodes = {.item_bytes = sizeof(model_onnx_node)},
@@ -468,7 +470,8 @@ static void onnx_done(model_onnx *onnx)
     model_onnx_index_done(&onnx->constant_names);
 }
 
-mw_status model_onnx_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
+mw_status model_onnx_read(mw_view bytes, unsigned how, bool *ret_whole, mw_forest **ret_forest,
+                          mw_error *err)
 {
     model_onnx onnx;
     model_onnx_flow flow;
@@ -477,11 +480,13 @@ mw_status model_onnx_read(mw_view bytes, mw_forest **ret_forest, mw_error *err)
     mw_status status = model_build_init(&onnx.build, &onnx_places, bytes.size, err);
     if (status == MW_OK) {
         onnx.build.forest->format = MW_FORMAT_ONNX;
+        onnx.build.spare = how & MODEL_SPARE;
         status = read_model(&onnx, &flow, err);
     }
     model_onnx_flow_done(&flow); /* before the forest is copied to its place */
     if (status == MW_OK)
         status = model_build_finish(&onnx.build, ret_forest, err);
+    *ret_whole = onnx.is_whole;
     onnx_done(&onnx);
     model_build_done(&onnx.build);
     return status;

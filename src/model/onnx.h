@@ -78,6 +78,7 @@ typedef struct model_onnx {
     model_wire file;
     mw_view producer, producer_version;
     bool has_graph;
+    bool is_whole; /* nothing of the file went back to the system */
     model_list nodes;     /* model_onnx_node */
     model_list names;     /* mw_view: inputs and outputs of nodes */
     model_list inputs;    /* model_onnx_input */
@@ -341,6 +342,7 @@ MW_CHECKED mw_status model_onnx_set_weights(model_onnx *onnx, const model_onnx_f
  * of the forest are set before. */
 MW_CHECKED mw_status model_onnx_build(model_onnx *onnx, const model_onnx_part *part, mw_error *err);
 
-MW_CHECKED mw_status model_onnx_read(mw_view bytes, mw_forest **ret_forest, mw_error *err);
+MW_CHECKED mw_status model_onnx_read(mw_view bytes, unsigned how, bool *ret_whole,
+                                     mw_forest **ret_forest, mw_error *err);
 
 #endif

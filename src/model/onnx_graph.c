@@ -303,6 +303,8 @@ static mw_status check_domains(const model_onnx *onnx, mw_error *err)
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 
+typedef enum list_kind { LIST_FLOATS = 7, LIST_INTS = 8, LIST_STRINGS = 9 } list_kind;
+
 static mw_status read_attribute(const model_wire *outer, mw_view message, model_onnx_attribute *ret,
                                 mw_error *err)
 {
@@ -316,6 +318,8 @@ static mw_status read_attribute(const model_wire *outer, mw_view message, model_
         MW_TRY(model_wire_next(&wire, &field, &more, err));
         if (!more)
             return MW_OK;
+        if (field.number >= LIST_FLOATS && field.number <= LIST_STRINGS)
+            model_wire_pass(&wire, &field); /* the rest of a list: others read it */
         if (field.number == ATTRIBUTE_NAME)
             MW_TRY(take_text(&wire, &field, &ret->name, err));
         if (field.number == ATTRIBUTE_S)
@@ -366,8 +370,6 @@ mw_status model_onnx_find_attribute(const model_onnx *onnx, const model_onnx_nod
         return MW_OK;
     }
 }
-
-typedef enum list_kind { LIST_FLOATS = 7, LIST_INTS = 8, LIST_STRINGS = 9 } list_kind;
 
 static mw_status read_list(const model_onnx *onnx, const model_onnx_attribute *attribute,
                            list_kind kind, model_list *list, mw_error *err)
@@ -426,7 +428,7 @@ static mw_status fail_type(int64_t type, mw_error *err)
 }
 
 /* int32_data and int64_data, as doubles. */
-static mw_status read_tensor_integers(const model_wire *wire, const mw_protobuf_field *field,
+static mw_status read_tensor_integers(model_wire *wire, const mw_protobuf_field *field,
                                       model_list *doubles, mw_error *err)
 {
     model_list integers = {.item_bytes = sizeof(int64_t)};
@@ -478,7 +480,7 @@ static mw_status read_raw(const model_wire *wire, mw_view raw, int64_t type, mod
     }
 }
 
-static mw_status read_tensor_field(const model_wire *wire, const mw_protobuf_field *field,
+static mw_status read_tensor_field(model_wire *wire, const mw_protobuf_field *field,
                                    int64_t type, model_list *doubles, mw_error *err)
 {
     enum { FLOATS = 4, INT32S = 5, INT64S = 7, RAW = 9, DOUBLES = 10, EXTERNAL = 13, LOCATION };

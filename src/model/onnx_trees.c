@@ -19,19 +19,24 @@ static const char *const again = "convert the model again; this file was damaged
 
 /* ---- attributes as they stand ---------------------------------------------------------------- */
 
+enum { STRANGE_MODE = 255, SHOWN_BYTES = 40 };
+
 typedef struct raw_trees {
-    model_list tree_ids, node_ids, features, yes, no, missing; /* int64_t, one a node */
-    model_list yes_leafs, no_leafs, roots;                     /* int64_t, of TreeEnsemble */
-    model_list weight_trees, weight_nodes, weight_ids;         /* int64_t, one a weight */
+    model_list tree_ids, node_ids, features, yes, no, missing; /* int32_t, one a node */
+    model_list yes_leafs, no_leafs, roots;                     /* int32_t, of TreeEnsemble */
+    model_list weight_trees, weight_nodes, weight_ids;         /* int32_t, one a weight */
     model_list label_numbers;                                  /* int64_t */
     model_list values, weights, base, members, mode_numbers;   /* double */
-    model_list mode_texts, label_texts;                        /* mw_view */
+    model_list modes;                                          /* uint8_t; STRANGE_MODE */
+    char strange_mode[SHOWN_BYTES + 1];                        /* the first one */
+    model_list label_texts;                                    /* mw_view */
+    size_t n_nodes, n_weights;
     int64_t n_targets, aggregate_number, post_number;
     mw_view aggregate, post;
     bool wide, narrow; /* some tensor is of doubles, of floats */
 } raw_trees;
 
-typedef enum raw_kind { RAW_INTS, RAW_FLOATS, RAW_TENSOR, RAW_TEXTS } raw_kind;
+typedef enum raw_kind { RAW_INTS, RAW_FLOATS, RAW_TENSOR, RAW_TEXTS, RAW_MODES } raw_kind;
 
 #define LIST(name) offsetof(raw_trees, name)
 
@@ -48,7 +53,7 @@ static const struct raw_row {
         {"nodes_truenodeids", RAW_INTS, LIST(yes)},
         {"nodes_falsenodeids", RAW_INTS, LIST(no)},
         {"nodes_missing_value_tracks_true", RAW_INTS, LIST(missing)},
-        {"nodes_modes", RAW_TEXTS, LIST(mode_texts)},
+        {"nodes_modes", RAW_MODES, LIST(modes)},
         {"nodes_values", RAW_FLOATS, LIST(values)},
         {"nodes_values_as_tensor", RAW_TENSOR, LIST(values)},
         {"class_treeids", RAW_INTS, LIST(weight_trees)},
@@ -81,30 +86,28 @@ static const struct raw_row {
       {"leaf_weights", RAW_TENSOR, LIST(weights)},
 };
 
-#define EACH_INTS(X)                                                                   \
-    X(tree_ids)                                                                        \
-    X(node_ids)                                                                        \
-    X(features)                                                                        \
-    X(yes)                                                                             \
-    X(no) X(missing) X(yes_leafs) X(no_leafs) X(roots) X(weight_trees) X(weight_nodes) \
-        X(weight_ids) X(label_numbers)
+#define EACH_INTS(X) \
+    X(tree_ids)      \
+    X(node_ids)      \
+    X(features)      \
+    X(yes)           \
+    X(no) X(missing) X(yes_leafs) X(no_leafs) X(roots) X(weight_trees) X(weight_nodes) X(weight_ids)
 #define EACH_DOUBLES(X) X(values) X(weights) X(base) X(members) X(mode_numbers)
-#define EACH_TEXTS(X) X(mode_texts) X(label_texts)
 
 static void raw_init(raw_trees *raw)
 {
     *raw = (raw_trees){.n_targets = 1, .aggregate_number = 1};
     raw->aggregate = MW_VIEW("SUM");
     raw->post = MW_VIEW("NONE");
-#define SET_INTS(name) raw->name.item_bytes = sizeof(int64_t);
+#define SET_INTS(name) raw->name.item_bytes = sizeof(int32_t);
 #define SET_DOUBLES(name) raw->name.item_bytes = sizeof(double);
-#define SET_TEXTS(name) raw->name.item_bytes = sizeof(mw_view);
     EACH_INTS(SET_INTS)
     EACH_DOUBLES(SET_DOUBLES)
-    EACH_TEXTS(SET_TEXTS)
 #undef SET_INTS
 #undef SET_DOUBLES
-#undef SET_TEXTS
+    raw->modes.item_bytes = sizeof(uint8_t);
+    raw->label_numbers.item_bytes = sizeof(int64_t);
+    raw->label_texts.item_bytes = sizeof(mw_view);
 }
 
 static void raw_done(raw_trees *raw)
@@ -112,8 +115,10 @@ static void raw_done(raw_trees *raw)
 #define FREE_LIST(name) model_list_done(&raw->name);
     EACH_INTS(FREE_LIST)
     EACH_DOUBLES(FREE_LIST)
-    EACH_TEXTS(FREE_LIST)
 #undef FREE_LIST
+    model_list_done(&raw->modes);
+    model_list_done(&raw->label_numbers);
+    model_list_done(&raw->label_texts);
 }
 
 static mw_status read_tensor(const model_onnx *onnx, const model_onnx_attribute *attribute,
@@ -124,6 +129,57 @@ static mw_status read_tensor(const model_onnx *onnx, const model_onnx_attribute 
     raw->wide = raw->wide || type == MODEL_ONNX_DOUBLE;
     raw->narrow = raw->narrow || type == MODEL_ONNX_FLOAT;
     return MW_OK;
+}
+
+static mw_status wrong_entry(const char *list, size_t entry, mw_error *err)
+{
+    if (err->mend[0] == '\0')
+        mw_mend(err, "%s", again);
+    return mw_at(err, "%s[%zu]", list, entry);
+}
+
+static const mw_view mode_names[] = {
+    [MODEL_ONNX_LEQ] = MW_VIEW("BRANCH_LEQ"),       [MODEL_ONNX_LT] = MW_VIEW("BRANCH_LT"),
+    [MODEL_ONNX_GTE] = MW_VIEW("BRANCH_GTE"),       [MODEL_ONNX_GT] = MW_VIEW("BRANCH_GT"),
+    [MODEL_ONNX_EQ] = MW_VIEW("BRANCH_EQ"),         [MODEL_ONNX_NEQ] = MW_VIEW("BRANCH_NEQ"),
+    [MODEL_ONNX_MEMBER] = MW_VIEW("BRANCH_MEMBER"), [MODEL_ONNX_LEAF] = MW_VIEW("LEAF"),
+};
+
+static uint8_t mode_of(mw_view text)
+{
+    for (uint8_t mode = 0; mode < MW_COUNT(mode_names); mode++) {
+        if (mode == MODEL_ONNX_MEMBER || !mw_view_equal(text, mode_names[mode]))
+            continue;
+        return mode;
+    }
+    return STRANGE_MODE;
+}
+
+static void keep_strange(mw_view text, raw_trees *raw)
+{
+    if (raw->strange_mode[0] == '\0')
+        snprintf(raw->strange_mode, sizeof raw->strange_mode, "%.*s",
+                 (int)(text.size < SHOWN_BYTES ? text.size : SHOWN_BYTES), text.data);
+}
+
+static mw_status read_modes(const model_onnx *onnx, const model_onnx_attribute *attribute,
+                            raw_trees *raw, mw_error *err)
+{
+    enum { STRINGS = 9 };
+    model_wire wire = model_wire_inside(&onnx->file, attribute->body);
+    mw_protobuf_field field;
+    bool more = false;
+    for (;;) {
+        MW_TRY(model_wire_next_of(&wire, STRINGS, MW_PROTOBUF_BYTES, &field, &more, err));
+        if (!more)
+            return MW_OK;
+        uint8_t *mode = model_list_add_one(&raw->modes);
+        if (!mode)
+            return mw_fail_memory(err, "the nodes of trees");
+        *mode = mode_of(field.bytes);
+        if (*mode == STRANGE_MODE)
+            keep_strange(field.bytes, raw);
+    }
 }
 
 static mw_status read_row(const model_onnx *onnx, const struct raw_row *row,
@@ -141,6 +197,8 @@ static mw_status read_row(const model_onnx *onnx, const struct raw_row *row,
         return model_onnx_numbers(onnx, attribute, list, err);
     case RAW_TEXTS:
         return model_onnx_texts(onnx, attribute, list, err);
+    case RAW_MODES:
+        return read_modes(onnx, attribute, raw, err);
     case RAW_TENSOR:
         break;
     }
@@ -177,7 +235,18 @@ static mw_status refuse_attribute(mw_view name, mw_error *err)
     return mw_mend(err, "convert the model again without it, for ai.onnx.ml 1 to 5");
 }
 
-static mw_status read_raw(const model_onnx *onnx, const model_onnx_node *node, bool unified,
+/* A large list that was copied goes back to the system: nobody reads an ensemble's attributes a
+ * second time, except ONNX Runtime, for which the file is then read again. */
+static void forget_list(model_onnx *onnx, const model_onnx_attribute *attribute)
+{
+    if (!onnx->build.spare || attribute->body.size < MW_PAGES_FROM_BYTES ||
+        attribute->text.size > 0)
+        return;
+    mw_pages_forget(attribute->body.data, attribute->body.size);
+    onnx->is_whole = false;
+}
+
+static mw_status read_raw(model_onnx *onnx, const model_onnx_node *node, bool unified,
                           raw_trees *raw, mw_error *err)
 {
     const struct raw_row *rows = unified ? unified_rows : classic_rows;
@@ -189,27 +258,23 @@ static mw_status read_raw(const model_onnx *onnx, const model_onnx_node *node, b
         MW_TRY(model_onnx_next_attribute(&wire, &attribute, &more, err));
         if (!more)
             return MW_OK;
-        bool known = read_scalar(&attribute, raw);
+        bool known = read_scalar(&attribute, raw), views = false;
         for (size_t i = 0; i < n_rows; i++) {
             if (!mw_view_is(attribute.name, rows[i].name))
                 continue;
             known = true;
+            views = rows[i].kind == RAW_TEXTS;
             if (read_row(onnx, &rows[i], &attribute, raw, err) != MW_OK)
                 return mw_at(err, "%s", rows[i].name);
         }
         if (!known)
             return refuse_attribute(attribute.name, err);
+        if (!views)
+            forget_list(onnx, &attribute);
     }
 }
 
 /* ---- do they agree? -------------------------------------------------------------------------- */
-
-static mw_status wrong_entry(const char *list, size_t entry, mw_error *err)
-{
-    if (err->mend[0] == '\0')
-        mw_mend(err, "%s", again);
-    return mw_at(err, "%s[%zu]", list, entry);
-}
 
 static mw_status check_count(const model_list *list, size_t expected, const char *name,
                              mw_error *err)
@@ -223,7 +288,7 @@ static mw_status check_count(const model_list *list, size_t expected, const char
 
 static mw_status check_counts(const raw_trees *raw, bool unified, mw_error *err)
 {
-    size_t n = raw->features.count, n_weights = raw->weights.count;
+    size_t n = raw->n_nodes, n_weights = raw->n_weights;
     if (n == 0 || n > UINT32_MAX / 4 || n_weights > UINT32_MAX / 4) {
         mw_fail(err, n == 0 ? MW_E_MODEL_COUNT : MW_E_MODEL_LIMIT, "the ensemble has %zu nodes", n);
         mw_mend(err, "%s", again);
@@ -234,7 +299,7 @@ static mw_status check_counts(const raw_trees *raw, bool unified, mw_error *err)
     if (raw->missing.count > 0)
         MW_TRY(check_count(&raw->missing, n, "nodes_missing_value_tracks_true", err));
     MW_TRY(check_count(&raw->values, n, unified ? "nodes_splits" : "nodes_values", err));
-    const model_list *modes = unified ? &raw->mode_numbers : &raw->mode_texts;
+    const model_list *modes = unified ? &raw->mode_numbers : &raw->modes;
     MW_TRY(check_count(modes, n, "nodes_modes", err));
     if (unified) {
         MW_TRY(check_count(&raw->yes_leafs, n, "nodes_trueleafs", err));
@@ -268,10 +333,11 @@ typedef struct node_key {
 /* Converters number the nodes of a tree from 0 without gaps, tree after tree: then a name is a
  * place. Otherwise the names are sorted. */
 typedef struct node_map {
-    const int64_t *tree, *node;
+    const int32_t *tree, *node;
     size_t n;
     bool regular;
     model_list runs; /* node_key: first node of each run of one tree's nodes */
+    size_t last;     /* the run that was found last: mostly the next one, too */
     model_list keys; /* node_key, sorted; empty when regular */
 } node_map;
 
@@ -325,7 +391,7 @@ static mw_status make_map(const raw_trees *raw, node_map *map, mw_error *err)
 {
     *map = (node_map){.tree = raw->tree_ids.items,
                       .node = raw->node_ids.items,
-                      .n = raw->features.count,
+                      .n = raw->n_nodes,
                       .runs = {.item_bytes = sizeof(node_key)},
                       .keys = {.item_bytes = sizeof(node_key)}};
     MW_TRY(find_runs(map, err));
@@ -341,10 +407,12 @@ static mw_status make_map(const raw_trees *raw, node_map *map, mw_error *err)
 }
 
 /* The last of the sorted runs that begins at this tree or before it. */
-static const node_key *find_run(const node_map *map, int64_t tree)
+static const node_key *find_run(node_map *map, int64_t tree)
 {
     const node_key *runs = map->runs.items;
     size_t low = 0, high = map->runs.count;
+    if (runs[map->last].tree == tree)
+        return &runs[map->last];
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (runs[middle].tree <= tree)
@@ -352,10 +420,11 @@ static const node_key *find_run(const node_map *map, int64_t tree)
         else
             high = middle;
     }
+    map->last = low;
     return runs[low].tree == tree ? &runs[low] : NULL;
 }
 
-static bool find_node(const node_map *map, int64_t tree, int64_t node, uint32_t *ret_index)
+static bool find_node(node_map *map, int64_t tree, int64_t node, uint32_t *ret_index)
 {
     if (!map->regular) {
         node_key wanted = {tree, node, 0};
@@ -381,41 +450,29 @@ static void map_done(node_map *map)
 
 /* ---- the plain form -------------------------------------------------------------------------- */
 
-static const char *const mode_names[] = {
-    [MODEL_ONNX_LEQ] = "BRANCH_LEQ",       [MODEL_ONNX_LT] = "BRANCH_LT",
-    [MODEL_ONNX_GTE] = "BRANCH_GTE",       [MODEL_ONNX_GT] = "BRANCH_GT",
-    [MODEL_ONNX_EQ] = "BRANCH_EQ",         [MODEL_ONNX_NEQ] = "BRANCH_NEQ",
-    [MODEL_ONNX_MEMBER] = "BRANCH_MEMBER", [MODEL_ONNX_LEAF] = "LEAF",
-};
-
 static mw_status read_mode(const raw_trees *raw, size_t i, bool unified, uint8_t *ret_mode,
                            mw_error *err)
 {
-    if (unified) {
-        double mode = ((const double *)raw->mode_numbers.items)[i];
-        if (mode >= 0 && mode <= MODEL_ONNX_MEMBER) {
-            *ret_mode = (uint8_t)mode;
+    if (!unified) {
+        *ret_mode = ((const uint8_t *)raw->modes.items)[i];
+        if (*ret_mode != STRANGE_MODE)
             return MW_OK;
-        }
-        mw_fail(err, MW_E_MODEL_VALUE, "mode %g is unknown", mode);
+        mw_fail(err, MW_E_MODEL_VALUE, "mode '%s' is unknown", raw->strange_mode);
         return wrong_entry("nodes_modes", i, err);
     }
-    mw_view text = ((const mw_view *)raw->mode_texts.items)[i];
-    for (uint8_t mode = 0; mode < MW_COUNT(mode_names); mode++) {
-        if (mode == MODEL_ONNX_MEMBER || !mw_view_is(text, mode_names[mode]))
-            continue;
-        *ret_mode = mode;
+    double mode = ((const double *)raw->mode_numbers.items)[i];
+    if (mode >= 0 && mode <= MODEL_ONNX_MEMBER) {
+        *ret_mode = (uint8_t)mode;
         return MW_OK;
     }
-    mw_fail(err, MW_E_MODEL_VALUE, "mode '%.*s' is unknown", (int)(text.size < 40 ? text.size : 40),
-            text.data);
+    mw_fail(err, MW_E_MODEL_VALUE, "mode %g is unknown", mode);
     return wrong_entry("nodes_modes", i, err);
 }
 
 static mw_status read_split(const raw_trees *raw, size_t i, bool unified, model_onnx_split *split,
                             mw_error *err)
 {
-    int64_t feature = ((const int64_t *)raw->features.items)[i];
+    int64_t feature = ((const int32_t *)raw->features.items)[i];
     *split = (model_onnx_split){.value = ((const double *)raw->values.items)[i]};
     MW_TRY(read_mode(raw, i, unified, &split->mode, err));
     if (split->mode == MODEL_ONNX_LEAF)
@@ -431,7 +488,7 @@ static mw_status read_split(const raw_trees *raw, size_t i, bool unified, model_
     }
     split->feature = (uint32_t)feature;
     if (raw->missing.count > 0)
-        split->missing_yes = ((const int64_t *)raw->missing.items)[i] != 0;
+        split->missing_yes = ((const int32_t *)raw->missing.items)[i] != 0;
     return MW_OK;
 }
 
@@ -441,10 +498,10 @@ static mw_status wrong_child(int64_t child, size_t i, bool yes, mw_error *err)
     return wrong_entry(yes ? "nodes_truenodeids" : "nodes_falsenodeids", i, err);
 }
 
-static mw_status link_classic(const raw_trees *raw, const node_map *map, size_t i,
+static mw_status link_classic(const raw_trees *raw, node_map *map, size_t i,
                               model_onnx_split *split, mw_error *err)
 {
-    int64_t yes = ((const int64_t *)raw->yes.items)[i], no = ((const int64_t *)raw->no.items)[i];
+    int64_t yes = ((const int32_t *)raw->yes.items)[i], no = ((const int32_t *)raw->no.items)[i];
     if (split->mode == MODEL_ONNX_LEAF)
         return MW_OK;
     if (!find_node(map, map->tree[i], yes, &split->yes))
@@ -464,11 +521,11 @@ static bool place_of(int64_t child, int64_t is_leaf, size_t n_nodes, size_t n_le
 static mw_status link_unified(const raw_trees *raw, size_t i, model_onnx_split *split,
                               mw_error *err)
 {
-    size_t n = raw->features.count, n_leaves = raw->weights.count;
-    int64_t yes = ((const int64_t *)raw->yes.items)[i], no = ((const int64_t *)raw->no.items)[i];
-    if (!place_of(yes, ((const int64_t *)raw->yes_leafs.items)[i], n, n_leaves, &split->yes))
+    size_t n = raw->n_nodes, n_leaves = raw->n_weights;
+    int64_t yes = ((const int32_t *)raw->yes.items)[i], no = ((const int32_t *)raw->no.items)[i];
+    if (!place_of(yes, ((const int32_t *)raw->yes_leafs.items)[i], n, n_leaves, &split->yes))
         return wrong_child(yes, i, true, err);
-    if (!place_of(no, ((const int64_t *)raw->no_leafs.items)[i], n, n_leaves, &split->no))
+    if (!place_of(no, ((const int32_t *)raw->no_leafs.items)[i], n, n_leaves, &split->no))
         return wrong_child(no, i, false, err);
     return MW_OK;
 }
@@ -493,10 +550,10 @@ static mw_status take_set(const model_onnx_trees *trees, size_t i, model_onnx_sp
     return MW_OK;
 }
 
-static mw_status read_splits(const raw_trees *raw, const node_map *map, bool unified,
+static mw_status read_splits(const raw_trees *raw, node_map *map, bool unified,
                              model_onnx_trees *trees, mw_error *err)
 {
-    size_t n = raw->features.count, n_leaves = unified ? raw->weights.count : 0, member = 0;
+    size_t n = raw->n_nodes, n_leaves = unified ? raw->n_weights : 0, member = 0;
     model_onnx_split *splits = model_list_add(&trees->splits, n + n_leaves);
     if (!splits)
         return mw_fail_memory(err, "the nodes of trees");
@@ -515,17 +572,17 @@ static mw_status read_roots(const raw_trees *raw, const node_map *map, bool unif
                             model_onnx_trees *trees, mw_error *err)
 {
     size_t n = unified ? raw->roots.count : map->runs.count;
-    const int64_t *given = raw->roots.items;
+    const int32_t *given = raw->roots.items;
     const node_key *runs = map->runs.items;
     uint32_t *roots = model_list_add(&trees->roots, n);
     if (!roots)
         return mw_fail_memory(err, "the roots of trees");
     for (size_t i = 0; i < n; i++) {
         roots[i] = unified ? 0 : runs[i].index;
-        if (!unified || place_of(given[i], 0, raw->features.count, 0, &roots[i]))
+        if (!unified || place_of(given[i], 0, raw->n_nodes, 0, &roots[i]))
             continue;
         mw_fail(err, MW_E_TREE_CHILD, "root %lld is outside 0..%zu", (long long)given[i],
-                raw->features.count - 1);
+                raw->n_nodes - 1);
         return wrong_entry("tree_roots", i, err);
     }
     return MW_OK;
@@ -533,17 +590,17 @@ static mw_status read_roots(const raw_trees *raw, const node_map *map, bool unif
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-static mw_status read_weight(const raw_trees *raw, const node_map *map, bool unified,
+static mw_status read_weight(const raw_trees *raw, node_map *map, bool unified,
                              const model_onnx_trees *trees, size_t i, model_onnx_weight *weight,
                              mw_error *err)
 {
-    int64_t id = ((const int64_t *)raw->weight_ids.items)[i];
+    int64_t id = ((const int32_t *)raw->weight_ids.items)[i];
     const char *prefix = unified ? "leaf_target" : trees->is_classifier ? "class_" : "target_";
     weight->value = ((const double *)raw->weights.items)[i];
-    weight->node = (uint32_t)(raw->features.count + i);
+    weight->node = (uint32_t)(raw->n_nodes + i);
     if (!unified) {
-        int64_t tree = ((const int64_t *)raw->weight_trees.items)[i];
-        int64_t node = ((const int64_t *)raw->weight_nodes.items)[i];
+        int64_t tree = ((const int32_t *)raw->weight_trees.items)[i];
+        int64_t node = ((const int32_t *)raw->weight_nodes.items)[i];
         if (!find_node(map, tree, node, &weight->node)) {
             mw_fail(err, MW_E_TREE_CHILD, "tree %lld has no node %lld", (long long)tree,
                     (long long)node);
@@ -565,42 +622,62 @@ static mw_status read_weight(const raw_trees *raw, const node_map *map, bool uni
     return mw_at(err, "%s[%zu]", unified ? "leaf_weights" : "weights", i);
 }
 
-/* Order by node, keeping the order within one: count, begin, place. */
-static mw_status group_weights(const model_onnx_weight *weights, size_t n, model_onnx_trees *trees,
-                               mw_error *err)
+/* Where each node's weights begin, of weights in the order of their nodes. */
+static mw_status index_weights(model_onnx_trees *trees, mw_error *err)
 {
-    size_t n_nodes = trees->splits.count;
+    size_t n_nodes = trees->splits.count, n = trees->weights.count, at = 0;
+    const model_onnx_weight *weights = trees->weights.items;
     uint32_t *first = model_list_add(&trees->first, n_nodes + 1);
-    model_onnx_weight *grouped = model_list_add(&trees->weights, n);
-    if (!first || !grouped)
+    if (!first)
         return mw_fail_memory(err, "the leaves of trees");
-    memset(first, 0, (n_nodes + 1) * sizeof *first);
-    for (size_t i = 0; i < n; i++)
-        first[weights[i].node + 1]++;
-    for (size_t node = 0; node < n_nodes; node++)
-        first[node + 1] += first[node];
-    for (size_t i = 0; i < n; i++)
-        grouped[first[weights[i].node]++] = weights[i];
-    for (size_t node = n_nodes; node > 0; node--) /* each begin moved to its end: move back */
-        first[node] = first[node - 1];
-    first[0] = 0;
+    for (size_t node = 0; node <= n_nodes; node++) {
+        while (at < n && weights[at].node < node)
+            at++;
+        first[node] = (uint32_t)at;
+    }
     return MW_OK;
 }
 
-static mw_status read_weights(const raw_trees *raw, const node_map *map, bool unified,
+/* Order by node, keeping the order within one: count, begin, place. Converters mostly write them
+ * so. */
+static mw_status order_weights(model_onnx_trees *trees, mw_error *err)
+{
+    size_t n_nodes = trees->splits.count, n = trees->weights.count;
+    model_list ordered = {.item_bytes = sizeof(model_onnx_weight)};
+    const model_onnx_weight *weights = trees->weights.items;
+    uint32_t *next = calloc(n_nodes + 1, sizeof *next);
+    model_onnx_weight *to = next ? model_list_add(&ordered, n) : NULL;
+    if (!to) {
+        free(next);
+        return mw_fail_memory(err, "the leaves of trees");
+    }
+    for (size_t i = 0; i < n; i++)
+        next[weights[i].node + 1]++;
+    for (size_t node = 0; node < n_nodes; node++)
+        next[node + 1] += next[node];
+    for (size_t i = 0; i < n; i++)
+        to[next[weights[i].node]++] = weights[i];
+    free(next);
+    model_list_done(&trees->weights);
+    trees->weights = ordered;
+    return MW_OK;
+}
+
+static mw_status read_weights(const raw_trees *raw, node_map *map, bool unified,
                               model_onnx_trees *trees, mw_error *err)
 {
-    size_t n = raw->weights.count;
-    model_onnx_weight *weights = calloc(n + 1, sizeof *weights);
+    size_t n = raw->n_weights;
+    bool in_order = true;
+    model_onnx_weight *weights = model_list_add(&trees->weights, n);
     if (!weights)
         return mw_fail_memory(err, "the leaves of trees");
-    mw_status status = MW_OK;
-    for (size_t i = 0; i < n && status == MW_OK; i++)
-        status = read_weight(raw, map, unified, trees, i, &weights[i], err);
-    if (status == MW_OK)
-        status = group_weights(weights, n, trees, err);
-    free(weights);
-    return status;
+    for (size_t i = 0; i < n; i++) {
+        MW_TRY(read_weight(raw, map, unified, trees, i, &weights[i], err));
+        in_order = in_order && (i == 0 || weights[i - 1].node <= weights[i].node);
+    }
+    if (!in_order)
+        MW_TRY(order_weights(trees, err));
+    return index_weights(trees, err);
 }
 
 /* ---- head ------------------------------------------------------------------------------------ */
@@ -719,10 +796,22 @@ static mw_status read_head(model_onnx *onnx, const raw_trees *raw, bool unified,
     return copy_doubles(&raw->base, &trees->base, true, "base_values", err);
 }
 
-static mw_status settle(model_onnx *onnx, const raw_trees *raw, bool unified,
-                        model_onnx_trees *trees, mw_error *err)
+/* What no weight asks for: lists and plain form of a large model should not stand side by side. */
+static void free_nodes(raw_trees *raw)
+{
+    model_list *lists[] = {&raw->features, &raw->yes,          &raw->no,
+                           &raw->missing,  &raw->yes_leafs,    &raw->no_leafs,
+                           &raw->values,   &raw->mode_numbers, &raw->modes};
+    for (size_t i = 0; i < MW_COUNT(lists); i++)
+        model_list_done(lists[i]);
+}
+
+static mw_status settle(model_onnx *onnx, raw_trees *raw, bool unified, model_onnx_trees *trees,
+                        mw_error *err)
 {
     node_map map = {0};
+    raw->n_nodes = raw->features.count;
+    raw->n_weights = raw->weights.count;
     MW_TRY(check_counts(raw, unified, err));
     MW_TRY(check_width(raw, unified, trees->sum_double, err));
     MW_TRY(read_head(onnx, raw, unified, trees, err));
@@ -731,6 +820,7 @@ static mw_status settle(model_onnx *onnx, const raw_trees *raw, bool unified,
         status = read_splits(raw, &map, unified, trees, err);
     if (status == MW_OK)
         status = read_roots(raw, &map, unified, trees, err);
+    free_nodes(raw);
     if (status == MW_OK)
         status = read_weights(raw, &map, unified, trees, err);
     map_done(&map);

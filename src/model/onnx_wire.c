@@ -79,38 +79,79 @@ static size_t count_varints(mw_view bytes)
     return count;
 }
 
-static mw_status read_packed(const model_wire *wire, mw_view bytes, model_list *int64s,
+/* False: more than a list of 32 bits holds. */
+static inline bool put_integer(model_list *integers, void *items, size_t i, int64_t value)
+{
+    if (integers->item_bytes == sizeof(int64_t)) {
+        ((int64_t *)items)[i] = value;
+        return true;
+    }
+    ((int32_t *)items)[i] = (int32_t)value;
+    return value == (int32_t)value;
+}
+
+static mw_status fail_wide(const model_wire *wire, const char *at, uint64_t value, mw_error *err)
+{
+    mw_fail(err, MW_E_MODEL_VALUE, "%lld takes more than 32 bits", (long long)value);
+    mw_mend(err, "convert the model again, with trees and nodes numbered from 0");
+    return mw_at(err, "byte %zu", (size_t)(at - wire->begin));
+}
+
+static mw_status read_packed(const model_wire *wire, mw_view bytes, model_list *integers,
                              mw_error *err)
 {
     mw_protobuf packed = mw_protobuf_of(bytes);
-    size_t count = count_varints(bytes);
+    size_t count = count_varints(bytes), i = 0;
     if (count == 0)
         return bytes.size == 0
                    ? MW_OK
                    : fail_at(wire, packed.at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
-    int64_t *out = model_list_add(int64s, count);
+    void *out = model_list_add(integers, count);
     if (!out)
         return mw_fail_memory(err, "a model");
     while (packed.at < packed.end) {
+        const char *at = packed.at;
         uint64_t value;
         if (!mw_protobuf_varint(&packed, &value))
-            return fail_at(wire, packed.at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
-        *out++ = (int64_t)value;
+            return fail_at(wire, at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
+        if (!put_integer(integers, out, i++, (int64_t)value))
+            return fail_wide(wire, at, value, err);
     }
     return MW_OK;
 }
 
-mw_status model_wire_integers(const model_wire *wire, const mw_protobuf_field *field,
-                              model_list *int64s, mw_error *err)
+size_t model_wire_pass(model_wire *wire, const mw_protobuf_field *field)
+{
+    mw_protobuf rest = {wire->at, wire->end};
+    size_t count = 0;
+    if (field->number < 16) /* whose tag is a byte */
+        count = mw_protobuf_pass(&rest, field->number, field->type);
+    wire->at = rest.at;
+    return count;
+}
+
+mw_status model_wire_integers(model_wire *wire, const mw_protobuf_field *field,
+                              model_list *integers, mw_error *err)
 {
     if (field->type == MW_PROTOBUF_BYTES)
-        return read_packed(wire, field->bytes, int64s, err);
+        return read_packed(wire, field->bytes, integers, err);
     MW_TRY(model_wire_expect(wire, field, MW_PROTOBUF_VARINT, err));
-    int64_t *value = model_list_add(int64s, 1);
-    if (!value)
+    mw_protobuf rest = {wire->at, wire->end};
+    size_t n = 1 + model_wire_pass(wire, field);
+    void *out = model_list_add(integers, n);
+    if (!out)
         return mw_fail_memory(err, "a model");
-    *value = (int64_t)field->value;
-    return MW_OK;
+    uint64_t value = field->value;
+    for (size_t i = 0;; i++) {
+        const char *at = rest.at;
+        if (!put_integer(integers, out, i, (int64_t)value))
+            return fail_wide(wire, at, value, err);
+        if (i + 1 == n)
+            return MW_OK;
+        rest.at++; /* its tag */
+        if (!mw_protobuf_varint(&rest, &value))
+            return fail_at(wire, at, MW_E_MODEL_CUT_SHORT, "a number is cut short", err);
+    }
 }
 
 static double number_of(uint64_t bits, size_t width)
@@ -142,16 +183,20 @@ mw_status model_wire_raw_numbers(const model_wire *wire, mw_view bytes, size_t w
     return MW_OK;
 }
 
-mw_status model_wire_numbers(const model_wire *wire, const mw_protobuf_field *field, size_t width,
+mw_status model_wire_numbers(model_wire *wire, const mw_protobuf_field *field, size_t width,
                              model_list *doubles, mw_error *err)
 {
     if (field->type == MW_PROTOBUF_BYTES)
         return model_wire_raw_numbers(wire, field->bytes, width, doubles, err);
     MW_TRY(model_wire_expect(
         wire, field, width == sizeof(float) ? MW_PROTOBUF_FIXED32 : MW_PROTOBUF_FIXED64, err));
-    double *value = model_list_add(doubles, 1);
-    if (!value)
+    const char *next = wire->at;
+    size_t n = 1 + model_wire_pass(wire, field);
+    double *values = model_list_add(doubles, n);
+    if (!values)
         return mw_fail_memory(err, "a model");
-    *value = number_of(field->value, width);
+    values[0] = number_of(field->value, width);
+    for (size_t i = 1; i < n; i++, next += 1 + width) /* a tag and a number */
+        values[i] = number_of(mw_protobuf_little(next + 1, width), width);
     return MW_OK;
 }

@@ -26,14 +26,18 @@ MW_CHECKED mw_status model_wire_next_of(model_wire *wire, uint32_t number, mw_pr
                                         mw_protobuf_field *ret_field, bool *ret_more,
                                         mw_error *err);
 
+/* Fields that follow and are like `field`, of a list that is not packed: passed over. How many. */
+size_t model_wire_pass(model_wire *wire, const mw_protobuf_field *field);
+
 /* The field must be of this type. */
 MW_CHECKED mw_status model_wire_expect(const model_wire *wire, const mw_protobuf_field *field,
                                        mw_protobuf_type type, mw_error *err);
-/* One occurrence of a repeated field, packed or not, goes to the end of the list. */
-MW_CHECKED mw_status model_wire_integers(const model_wire *wire, const mw_protobuf_field *field,
-                                         model_list *int64s, mw_error *err);
+/* One occurrence of a repeated field, packed or not, goes to the end of the list; and those that
+ * follow. Items are int64_t, or int32_t by their size: then larger integers are refused. */
+MW_CHECKED mw_status model_wire_integers(model_wire *wire, const mw_protobuf_field *field,
+                                         model_list *integers, mw_error *err);
 /* float or double by the width of one: 4 or 8. */
-MW_CHECKED mw_status model_wire_numbers(const model_wire *wire, const mw_protobuf_field *field,
+MW_CHECKED mw_status model_wire_numbers(model_wire *wire, const mw_protobuf_field *field,
                                         size_t width, model_list *doubles, mw_error *err);
 /* Little-endian numbers without tags between them, as packed fields and raw_data hold them. */
 MW_CHECKED mw_status model_wire_raw_numbers(const model_wire *wire, mw_view bytes, size_t width,

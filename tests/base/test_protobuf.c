@@ -46,6 +46,34 @@ static void test_written_is_read(void **state)
     mw_buf_done(&out);
 }
 
+/* Lists that are not packed are passed over as far as their fields are whole. */
+static void test_passed(void **state)
+{
+    (void)state;
+    static const struct passed_case {
+        const char *bytes;
+        size_t size, count, used;
+        uint32_t number;
+        mw_protobuf_type type;
+    } cases[] = {
+        {"\x40\x01\x40\xac\x02\x40\x07", 7, 3, 7, 8, MW_PROTOBUF_VARINT},
+        {"\x40\x01\x40\xac", 4, 1, 2, 8, MW_PROTOBUF_VARINT},         /* cut short */
+        {"\x40\x01\x48\x01\x40\x01", 6, 1, 2, 8, MW_PROTOBUF_VARINT}, /* another between */
+        {"\x42\x01\x05\x40\x01", 5, 0, 0, 8, MW_PROTOBUF_VARINT},     /* another kind */
+        {"\x4a\x02zz\x4a\x00\x4a\x03zz", 10, 2, 6, 9, MW_PROTOBUF_BYTES},
+        {"\x3d\0\0\0\0\x3d\0\0\0", 9, 1, 5, 7, MW_PROTOBUF_FIXED32},
+        {"\x39\0\0\0\0\0\0\0\0\x39", 10, 1, 9, 7, MW_PROTOBUF_FIXED64},
+        {"", 0, 0, 0, 7, MW_PROTOBUF_FIXED64},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        const struct passed_case *c = &cases[i];
+        mw_protobuf rest = mw_protobuf_of((mw_view){c->bytes, c->size});
+        size_t count = mw_protobuf_pass(&rest, c->number, c->type);
+        if (count != c->count || rest.at != c->bytes + c->used)
+            fail_msg("case %zu: %zu fields, %td bytes", i, count, rest.at - c->bytes);
+    }
+}
+
 /* Messages inside whose lengths take one, two and three bytes. */
 static void test_lengths(void **state)
 {
@@ -106,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written_is_read),
+        cmocka_unit_test(test_passed),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_faults),
     };

@@ -492,6 +492,10 @@ static const struct wrong_case {
     {"trees mixed", PART(trees), "0,0,1,0,0,1", MW_BAD_DATA, "nodes_treeids", "together"},
     {"domain", PART(domains), "", MW_BAD_DATA, "'trees'", "operator set"},
     {"output gone", PART(outputs), "other", MW_UNSUPPORTED, "'trees'", "no output"},
+    {"wide node", PART(nodes), "0,1,2,3,4294967296,0", MW_BAD_DATA, "nodes_nodeids: byte 105",
+     "4294967296 takes more than 32 bits"},
+    {"wide child", PART(yes), "1,0,-3000000000,0,0,0", MW_BAD_DATA, "nodes_truenodeids: byte 272",
+     "-3000000000 takes"},
     {"wide values", PART(value_tensor), "0,0,0,0,0,0", MW_BAD_DATA, "nodes_values_as_tensor",
      "twice"},
 };

@@ -350,3 +350,23 @@ def test_no_margins_and_no_contributions(iris, tmp_path):
         with pytest.raises(Failure) as failed:
             call()
         assert failed.value.code == 5043
+
+
+def test_large_trees_that_something_behind_them_makes_a_graph(tmp_path):
+    """A large file goes back to the system while it is read; ONNX Runtime has it whole."""
+    from sklearn.ensemble import RandomForestRegressor
+    random = np.random.default_rng(1)
+    X = random.normal(size=(8000, 3)).astype(np.float32)
+    forest = RandomForestRegressor(4, random_state=1).fit(X, X[:, 0] + random.normal(size=8000))
+    model = skl2onnx.to_onnx(forest, X[:1], target_opset={"": 17, "ai.onnx.ml": 3})
+    assert model.ByteSize() > 1 << 20
+    assert np.allclose(Model(save(model, tmp_path)).predict(X[:50]).ravel(),
+                       forest.predict(X[:50]), **NEAR)
+    name = model.graph.output[0].name
+    model.graph.node.append(helper.make_node("Tan", [name], ["bent"]))
+    model.graph.output[0].name = "bent"
+    path = save(model, tmp_path)
+    loaded = Model(path)
+    assert loaded.about.format == b"onnx graph"
+    expected = numbers(run(path, {model.graph.input[0].name: X[:50]})[0])
+    assert np.allclose(loaded.predict(X[:50]).reshape(50, -1), expected, **NEAR)
