@@ -227,10 +227,14 @@ async function drift(server) {
   await test("odd streams and new values are told", async () => {
     const told = await server.get(`${link}/drift`);
     const values = { rows: 4200, seconds: 1320, distinct: 4, categories: [{ category: "Ulm", share: 0.9, reference_share: 1, new: false }, { category: "<b>Atlantis</b>", share: 0.1, reference_share: 0, new: true }], new_categories: [{ category: "<b>Atlantis</b>", share: 0.1, reference_share: 0, new: true }] };
-    const body = JSON.stringify({ ...told, stream: { silence: { found: true, seconds: 700, usual_seconds: 60 }, burst: { found: false }, duplicates: { found: true, share: 0.4, usual_share: 0.02 }, stuck_features: 1 },
+    const leaning = (feature, drifted, share, before, rank, was) => ({ feature, drifted, share, share_reference: before, rank, rank_reference: was, mean: 0, mean_absolute: share, mean_absolute_reference: before, psi: share, psi_since: share });
+    const contributions = { state: "watching", reference: { rows: 2000, wanted: 2000 }, importance_rows: 900, window_seconds: 600, leans_more: ["<b>late</b>"], leans_less: ["age"], features: [leaning("<b>late</b>", true, 0.6, 0.2, 1, 2), leaning("age", true, 0.4, 0.8, 2, 1)] };
+    const body = JSON.stringify({ ...told, contributions, stream: { silence: { found: true, seconds: 700, usual_seconds: 60 }, burst: { found: false }, duplicates: { found: true, share: 0.4, usual_share: 0.02 }, stuck_features: 1 },
       features: told.features.map((c) => (c.feature === "age" ? { ...c, values } : c.feature === "income" ? { ...c, stuck: true, stuck_value: 7, stuck_rows: 500, stuck_seconds: 90 } : c)) });
     const page = await visit(server, "/ui/endpoints/credit?feature=age", { expect: "nobody has asked for 12 min", routes: { "**/credit/drift": { status: 200, contentType: "application/json", body } } });
     await page.getByText("40 % of the rows are one and the same").waitFor();
+    await page.getByText("it leans more on <b>late</b>; less on age than it did").waitFor();
+    await page.getByRole("row", { name: /^<b>late/ }).getByText("60 %").waitFor();
     await page.getByRole("row", { name: /^<b>Atlantis/ }).getByText("10 %").waitFor();
     await page.getByRole("row", { name: /^income/ }).getByText("stuck").waitFor();
     await page.done();

@@ -14,6 +14,7 @@ import { StateWord } from "../parts/icons";
 import { Empty, Panel, Shown } from "../parts/panel";
 import { Table } from "../parts/table";
 import { Decay } from "./decay";
+import { LeansOn, type Contributions } from "./leaning";
 
 interface Category { category: string | number | null; share: number; reference_share: number | null; new: boolean }
 
@@ -66,6 +67,7 @@ export interface DriftReport {
   servers?: number;
   features: DriftColumn[];
   stream?: Stream;
+  contributions?: Contributions;
 }
 
 const effect = (c: DriftColumn) => (c.drifted && c.psi_since != null && (c.psi == null || c.psi_since > c.psi) ? c.psi_since : c.psi);
@@ -233,6 +235,7 @@ export function Drift({ name, marks }: { name: string; marks: Mark[] }) {
             : <Columns report={report} />}
         </Shown>
       </Panel>
+      <LeansOn of={r?.contributions} />
     </>
   );
 }
