@@ -242,6 +242,7 @@ static void ask(mw_api *api, mw_exchange *exchange, mw_view endpoint)
     mw_buf_char(exchange->reply, '{');
     write_count(exchange->reply, "labels_waiting", counts.waiting);
     write_count(exchange->reply, "labels_unknown", counts.unknown);
+    write_count(exchange->reply, "labels_passed_on", counts.passed_on);
     mw_buf_text(exchange->reply, ",\"performance\":[");
     mw_exchange_defer(exchange);
     if (mw_journal_performance(api_journal(api), &call->task, &err) != MW_OK)
@@ -352,11 +353,8 @@ void api_feedback_metrics(mw_api *api, mw_buf *out, bool open)
     const struct {
         const char *name;
         uint64_t n;
-    } results[] = {{"joined", c.joined},
-                   {"duplicate", c.duplicates},
-                   {"replaced", c.replaced},
-                   {"misfit", c.misfits},
-                   {"unknown", c.unknown}};
+    } results[] = {{"joined", c.joined},  {"duplicate", c.duplicates}, {"replaced", c.replaced},
+                   {"misfit", c.misfits}, {"unknown", c.unknown},      {"passed_on", c.passed_on}};
     for (size_t i = 0; i < MW_COUNT(results); i++)
         mw_buf_format(out, "mw_labels_total{result=\"%s\"} %llu\n", results[i].name,
                       (unsigned long long)results[i].n);

@@ -117,9 +117,10 @@
 #define MW_LIMIT_OBSERVATIONS (1 << 18) /* labels with their predictions, held for performance */
 #define MW_LIMIT_OFFLINE_OBSERVATIONS (1 << 24) /* the same of commands that read files */
 #define MW_LIMIT_WAITING_LABELS 100000 /* whose prediction is not there so far; the oldest go */
-#define MW_LIMIT_LABEL_WAIT_MS 3600000 /* then it is unknown */
-#define MW_LIMIT_LOSS_LABELS 1000      /* first labels of a version: what its losses are at first */
-#define MW_LIMIT_TRUTH_ROWS 2000       /* first labels of a model, which tell what was usual */
+#define MW_LIMIT_PASSED_LABELS_BYTES MW_MIB /* to other servers of the record, at once */
+#define MW_LIMIT_LABEL_WAIT_MS 3600000      /* then it is unknown */
+#define MW_LIMIT_LOSS_LABELS 1000 /* first labels of a version: what its losses are at first */
+#define MW_LIMIT_TRUTH_ROWS 2000  /* first labels of a model, which tell what was usual */
 #define MW_LIMIT_TRUTH_VALUES (1 << 19)       /* of their rows, of a regression */
 #define MW_LIMIT_LOG_COLUMNS 65536            /* of a model whose rows are kept */
 #define MW_LIMIT_LOG_SHAPE_BYTES (8 * MW_MIB) /* names and categories of its columns */

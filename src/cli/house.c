@@ -5,6 +5,7 @@
 #include "certificates.h"
 #include "explained.h"
 #include "listeners.h"
+#include "label_sharing.h"
 #include "prediction_log.h"
 #include "registry/registry.h"
 #include "rollout/rollout.h"
@@ -478,6 +479,7 @@ mw_status cli_house_start(cli_house *house, mw_error *err)
     if (house->alerts)
         MW_TRY(mw_alerts_start(house->alerts, err));
     MW_TRY(cli_watch_sharing_start(house->registry, house->monitor, &house->sharing, err));
+    MW_TRY(cli_label_sharing_start(house->registry, house->journal, &house->labels, err));
     return mw_server_start(house->server, err);
 }
 
@@ -489,6 +491,7 @@ void cli_house_close(cli_house *house)
     mw_conductor_free(house->conductor);
     mw_alerts_close(house->alerts);
     cli_watch_sharing_end(house->sharing);
+    cli_label_sharing_end(house->labels);
     mw_registry_close(house->registry);
     cli_follow_done(house);
     mw_monitor_stop(house->monitor); /* it asks the fleet */

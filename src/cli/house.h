@@ -50,6 +50,7 @@ typedef struct cli_house {
     int64_t epoch_seen;                /* of what other processes change (mw_record_deploy_epoch) */
     struct mw_conductor *conductor;    /* NULL: no record */
     struct cli_watch_sharing *sharing; /* NULL: nobody to watch with */
+    struct cli_label_sharing *labels;  /* the same of labels */
     bool breaks_contracts;             /* --contract warn */
     mw_tls *tls;                       /* NULL: not spoken */
     char url[300]; /* of the first listener: "http://127.0.0.1:8080", "unix:/run/mw.sock" */

@@ -467,6 +467,7 @@ static mw_status find_all(journal_joiner *joiner, journal_stream *stream, uint32
 
 static void forget_waiting(journal_joiner *joiner, size_t i)
 {
+    joiner->n_unpassed -= !joiner->waiting[i].is_passed_on;
     free(joiner->waiting[i].texts);
     joiner->waiting[i] = joiner->waiting[--joiner->n_waiting];
     joiner->is_waiting_stale = true;
@@ -528,8 +529,10 @@ static mw_status make_waiting_room(journal_joiner *joiner, mw_error *err)
 {
     if (joiner->n_waiting >= MW_LIMIT_WAITING_LABELS) {
         size_t n = joiner->n_waiting / 4;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            joiner->n_unpassed -= !joiner->waiting[i].is_passed_on;
             free(joiner->waiting[i].texts);
+        }
         joiner->n_waiting -= n;
         joiner->counts.unknown += n;
         memmove(joiner->waiting, joiner->waiting + n, joiner->n_waiting * sizeof *joiner->waiting);
@@ -557,6 +560,7 @@ static mw_status wait_for(journal_joiner *joiner, const pending *p, mw_error *er
     MW_TRY(make_waiting_room(joiner, err));
     MW_TRY(keep_label(&w, p->label, err));
     joiner->waiting[joiner->n_waiting++] = w;
+    joiner->n_unpassed++;
     if (!joiner->is_waiting_stale)
         *waiting_slot(joiner, p->key) = (uint32_t)joiner->n_waiting;
     return MW_OK;
@@ -579,6 +583,8 @@ static bool is_waiting(journal_joiner *joiner, const pending *p, mw_feedback_cou
     bool is_same = is_same_label(&w->label, p->label);
     added->duplicates += is_same;
     added->replaced += !is_same;
+    joiner->n_unpassed += !is_same && w->is_passed_on;
+    w->is_passed_on = is_same && w->is_passed_on;
     return is_same || keep_label(w, p->label, &err) == MW_OK;
 }
 
@@ -705,6 +711,59 @@ mw_status journal_join(journal_joiner *joiner, journal_stream *stream, const jou
     return status;
 }
 
+/* ---- other servers --------------------------------------------------------------------------- */
+
+void journal_pass_on(journal_joiner *joiner, int64_t before_ms, mw_buf *out)
+{
+    for (size_t i = 0; i < joiner->n_waiting && joiner->n_unpassed > 0; i++) {
+        journal_waiting *w = &joiner->waiting[i];
+        if (w->is_passed_on || w->since_ms > before_ms)
+            continue;
+        if (out->size > MW_LIMIT_PASSED_LABELS_BYTES)
+            return; /* the others later */
+        journal_label_write(&w->label, out);
+        w->is_passed_on = true;
+        joiner->n_unpassed--;
+        joiner->counts.passed_on++;
+    }
+}
+
+mw_status journal_join_passed_on(journal_joiner *joiner, journal_stream *stream,
+                                 journal_label *labels, size_t n, size_t *ret_n,
+                                 mw_feedback_counts *ret_added, mw_error *err)
+{
+    mw_feedback_counts added = {0};
+    size_t n_pending = 0, n_here = 0;
+    pending *pendings = calloc(n + 1, sizeof *pendings);
+    bool *is_here = calloc(n + 1, sizeof *is_here);
+    mw_status status =
+        pendings && is_here ? MW_OK : mw_fail_memory(err, "labels that look for predictions");
+    for (size_t i = 0; i < n && status == MW_OK; i++) {
+        pending p = {.label = &labels[i], .id_hash = journal_hash(labels[i].id)};
+        p.key = key_of(&labels[i], p.id_hash);
+        is_here[i] = find_known(joiner, p.key) && is_known(joiner, &p, &added);
+        if (!is_here[i])
+            pendings[n_pending++] = p;
+    }
+    if (status == MW_OK && n_pending > 0)
+        status = find_all(joiner, stream, 0, pendings, n_pending, err);
+    for (size_t i = 0; i < n_pending && status == MW_OK; i++)
+        if (pendings[i].is_found) {
+            is_here[pendings[i].label - labels] = true;
+            status = settle(joiner, &pendings[i], &added, err);
+        }
+    for (size_t i = 0; i < n && status == MW_OK; i++)
+        if (is_here[i])
+            labels[n_here++] = labels[i];
+    added.duplicates = 0;
+    add_counts(&joiner->counts, &added);
+    free(pendings);
+    free(is_here);
+    *ret_n = n_here;
+    *ret_added = added;
+    return status;
+}
+
 /* ---- all that were ever told ----------------------------------------------------------------- */
 
 enum { LABELS_AT_ONCE = 65536 };
@@ -759,7 +818,7 @@ mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream, mw_
         joiner->groups[g]->n_kept = 0;
         journal_losses_done(&joiner->groups[g]->losses);
     }
-    joiner->n = joiner->n_waiting = 0;
+    joiner->n = joiner->n_waiting = joiner->n_unpassed = 0;
     joiner->is_waiting_stale = true;
     if (joiner->n_slots > 0)
         fill_slots(joiner);

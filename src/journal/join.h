@@ -42,6 +42,7 @@ typedef struct journal_waiting {
     char *texts;
     uint64_t id_hash, key;
     int64_t since_ms;
+    bool is_passed_on;
 } journal_waiting;
 
 typedef struct journal_joiner {
@@ -57,6 +58,7 @@ typedef struct journal_joiner {
     size_t n_waiting, waiting_capacity;
     uint32_t *waiting_slots; /* key -> place in waiting + 1; 0: free; twice the capacity */
     bool is_waiting_stale;   /* places have moved since */
+    size_t n_unpassed;       /* of those that wait: others were not told of them */
     mw_feedback_counts counts;
     bool keeps_rows;         /* of the first labels of a regression */
     struct fair_books *fair; /* who is in which group; NULL: nobody asks. Has a lock of its own */
@@ -74,6 +76,14 @@ MW_CHECKED mw_status journal_join(journal_joiner *joiner, journal_stream *stream
 /* Try those that wait again, in segments from this number on. */
 MW_CHECKED mw_status journal_join_waiting(journal_joiner *joiner, journal_stream *stream,
                                           uint32_t from_segment, mw_error *err);
+/* The same of labels that another server has passed on: of those whose predictions are here, which
+ * come to the front, *ret_n so many. What was said before is not counted again. */
+MW_CHECKED mw_status journal_join_passed_on(journal_joiner *joiner, journal_stream *stream,
+                                            journal_label *labels, size_t n, size_t *ret_n,
+                                            mw_feedback_counts *ret_added, mw_error *err);
+/* Those that have waited since then or longer, and that others were not told of, as there is room.
+ */
+void journal_pass_on(journal_joiner *joiner, int64_t before_ms, mw_buf *out);
 /* Join all labels of the folder, the oldest first. */
 MW_CHECKED mw_status journal_join_all(journal_joiner *joiner, journal_stream *stream,
                                       mw_error *err);

@@ -168,6 +168,7 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
     pthread_mutex_init(&journal->lock, NULL);
     pthread_mutex_init(&journal->keeper.lock, NULL);
     journal->keeper.last_feedback = &journal->keeper.feedback;
+    mw_buf_init(&journal->keeper.astray, 2 * MW_LIMIT_PASSED_LABELS_BYTES);
     pthread_mutex_init(&journal->shapes_lock, NULL);
     fair_books_init(&journal->fair);
     mw_condition_init(&journal->wake);
@@ -195,6 +196,7 @@ static void stop_keeper(mw_journal *journal)
     journal_joiner_done(&keeper->joiner);
     free(keeper->slices);
     free(keeper->summary);
+    mw_buf_done(&keeper->astray);
     pthread_mutex_destroy(&keeper->lock);
     pthread_cond_destroy(&keeper->wake);
 }

@@ -150,6 +150,7 @@ typedef struct mw_feedback_counts {
     uint64_t replaced;   /* said before, otherwise: the newer one counts */
     uint64_t misfits;    /* no class, or no number, of the model that predicted */
     uint64_t unknown;    /* waited for an hour: no prediction had this id, or it is gone */
+    uint64_t passed_on;  /* of those that wait or waited: told to other servers, who may have it */
 } mw_feedback_counts;
 
 /* A body of labels on its way; the caller's memory, until `done`. */
@@ -157,6 +158,9 @@ typedef struct mw_feedback {
     const char *endpoint;
     mw_view body;
     bool is_csv;
+    /* From mw_journal_take_astray of another server: its endpoints are in it. What finds no
+     * prediction here is passed over, and not counted. */
+    bool is_passed_on;
     mw_arena *arena; /* for the labels */
     /* Called by the journal's thread: labels are on the disk and joined, or `status` says why not.
      * MW_BAD_DATA: the body; then none of it was taken. MW_IO: the disk. */
@@ -171,6 +175,10 @@ typedef struct mw_feedback {
 /* Take a body of labels; `done` is called once, soon. Any thread. Fails: MW_BUSY (too many wait;
  * `done` is not called). */
 MW_CHECKED mw_status mw_journal_feedback(mw_journal *journal, mw_feedback *feedback, mw_error *err);
+/* Labels that have waited for longer than predictions take to the disk, as another server's journal
+ * takes them: their predictions may be there. Each comes once, from the first call on; appended.
+ * Any thread. */
+void mw_journal_take_astray(mw_journal *journal, mw_buf *out);
 void mw_journal_count_feedback(mw_journal *journal, mw_feedback_counts *ret_counts);
 
 /* ---- performance: predictions and the truth -------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 enum { RETRY_MS = 250, SUMMARY_MS = 2000, SUMMARY_LABELS = 10000, RETAIN_MS = 10000 };
 enum { TRUTH_LEAST = 500 };
+enum { PASS_ON_MS = 1500, LABEL_BYTES_MIN = 32 };
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -50,6 +51,28 @@ mw_status mw_journal_performance(mw_journal *journal, mw_performance_task *task,
     }
     pthread_mutex_unlock(&keeper->lock);
     return has_room ? MW_OK : fail_busy(err);
+}
+
+void mw_journal_take_astray(mw_journal *journal, mw_buf *out)
+{
+    journal_keeper *keeper = &journal->keeper;
+    pthread_mutex_lock(&keeper->lock);
+    keeper->has_others = true;
+    mw_buf_view(out, mw_buf_as_view(&keeper->astray));
+    if (!out->failed)
+        mw_buf_reset(&keeper->astray);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+/* Predictions may be written a moment after their labels came; else they are another server's. */
+static void pass_on(journal_keeper *keeper)
+{
+    if (keeper->joiner.n_unpassed == 0)
+        return;
+    pthread_mutex_lock(&keeper->lock);
+    if (keeper->has_others && keeper->astray.size == 0)
+        journal_pass_on(&keeper->joiner, mw_clock_wall_ms() - PASS_ON_MS, &keeper->astray);
+    pthread_mutex_unlock(&keeper->lock);
 }
 
 void mw_journal_count_feedback(mw_journal *journal, mw_feedback_counts *ret_counts)
@@ -122,6 +145,26 @@ static void take_body(mw_journal *journal, batch *b)
         mw_log_error(MW_LOG_ERROR, "prediction log: labels are refused", &f->err);
 }
 
+/* Joined first, for only what finds its prediction is kept here: a disk that is full then leaves it
+ * to the server that passed it on, which has it on its own. */
+static void take_passed_on(mw_journal *journal, mw_feedback *f)
+{
+    mw_view body = f->body;
+    batch b = {.feedback = f};
+    size_t room = body.size / LABEL_BYTES_MIN + 1;
+    b.labels = mw_arena_take(f->arena, room * sizeof *b.labels);
+    f->status = b.labels ? MW_OK : mw_fail_memory(&f->err, "labels");
+    while (b.labels && b.n < room && journal_label_next(&body, &b.labels[b.n]))
+        b.n++;
+    if (f->status == MW_OK)
+        f->status = journal_join_passed_on(&journal->keeper.joiner, &journal->predictions, b.labels,
+                                           b.n, &b.n, &f->result, &f->err);
+    if (f->status == MW_OK && b.n > 0)
+        f->status = write_labels(journal, &b, &f->err);
+    if (f->status == MW_OK && b.n > 0)
+        f->status = journal_stream_sync(&journal->labels, &f->err);
+}
+
 static void publish_counts(journal_keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
@@ -136,16 +179,20 @@ static void take_all(mw_journal *journal, mw_feedback *list)
     mw_error err;
     for (; list; list = list->next) {
         batches[n] = (batch){.feedback = list};
-        take_body(journal, &batches[n++]);
+        if (!list->is_passed_on)
+            take_body(journal, &batches[n]);
+        n++;
     }
     mw_status synced = journal_stream_sync(&journal->labels, &err);
     for (size_t i = 0; i < n; i++) {
         mw_feedback *f = batches[i].feedback;
-        if (f->status == MW_OK && synced != MW_OK) {
+        if (f->is_passed_on)
+            take_passed_on(journal, f);
+        else if (f->status == MW_OK && synced != MW_OK) {
             f->status = synced;
             f->err = err;
         }
-        if (f->status == MW_OK)
+        if (f->status == MW_OK && !f->is_passed_on)
             f->status = journal_join(&journal->keeper.joiner, &journal->predictions,
                                      batches[i].labels, batches[i].n, &f->result, &f->err);
         publish_counts(&journal->keeper); /* who is answered finds them */
@@ -339,6 +386,7 @@ void *journal_keep(void *argument)
         if (feedback)
             take_all(journal, feedback);
         retry(journal);
+        pass_on(keeper);
         answer(journal, questions);
         retain_labels(journal);
     }

@@ -41,6 +41,8 @@ typedef struct journal_keeper {
     bool stop;
     mw_feedback *feedback, **last_feedback;
     mw_performance_task *questions;
+    bool has_others; /* somebody tells other servers of labels that wait */
+    mw_buf astray;   /* these */
     size_t n_tasks;
     mw_feedback_counts counts;
     mw_performance_part *summary;

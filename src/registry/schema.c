@@ -391,8 +391,13 @@ static const char step_21[] =
 /* Judgements that are numbers, to be compared as such. */
 static const char step_22[] = "ALTER TABLE trace_assessments ADD COLUMN number REAL;";
 
+/* Labels that look for their predictions at other servers, for an hour (prediction log). */
+static const char step_23[] =
+    "CREATE TABLE passed_labels(id INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT NOT NULL,"
+    " told INTEGER NOT NULL, labels TEXT NOT NULL) STRICT;";
+
 const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                     step_7,  step_8,  step_9,  step_10, step_11, step_12,
                                     step_13, step_14, step_15, step_16, step_17, step_18,
-                                    step_19, step_20, step_21, step_22};
+                                    step_19, step_20, step_21, step_22, step_23};
 const size_t record_n_steps = MW_COUNT(record_steps);

@@ -234,3 +234,37 @@ mw_status mw_record_hear_values(mw_record *record, const mw_shared_watch *watch,
     }
     return record_close(&rows, &memory, err);
 }
+
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+mw_status mw_record_pass_labels(mw_record *record, mw_view server, mw_view labels, mw_error *err)
+{
+    mw_view text = to_hex(record, labels, err);
+    if (!text.data)
+        return MW_NO_MEMORY;
+    return mw_sql_run(record->session, err,
+                      "INSERT INTO passed_labels(server, told, labels) VALUES(?, ?, ?)", "tit",
+                      server, mw_clock_wall_ms(), text);
+}
+
+mw_status mw_record_passed_labels(mw_record *record, mw_view server, int64_t id,
+                                  mw_passed_labels *ret_labels, mw_error *err)
+{
+    mw_rows rows;
+    record_memory memory = {record->arena, false};
+    *ret_labels = (mw_passed_labels){0, RECORD_NOTHING};
+    MW_TRY(mw_rows_open(record->session, &rows, err,
+                        "SELECT id, labels FROM passed_labels WHERE id > ? AND server <> ?"
+                        " ORDER BY id LIMIT 1",
+                        "it", id, server));
+    if (mw_rows_next(&rows))
+        *ret_labels =
+            (mw_passed_labels){mw_rows_int(&rows, 0), from_hex(&memory, mw_rows_text(&rows, 1))};
+    return record_close(&rows, &memory, err);
+}
+
+mw_status mw_record_drop_labels(mw_record *record, int64_t before_ms, mw_error *err)
+{
+    return mw_sql_run(record->session, err, "DELETE FROM passed_labels WHERE told < ?", "i",
+                      before_ms);
+}

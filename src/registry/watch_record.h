@@ -74,4 +74,19 @@ MW_CHECKED mw_status mw_record_hear_values(mw_record *record, const mw_shared_wa
                                            mw_view server, int64_t since, int64_t *ret_told,
                                            mw_view *ret_sketches, mw_error *err);
 
+/* Labels whose predictions this server does not have, for the others; the bytes are the journal's.
+ */
+MW_CHECKED mw_status mw_record_pass_labels(mw_record *record, mw_view server, mw_view labels,
+                                           mw_error *err);
+
+typedef struct mw_passed_labels {
+    int64_t id; /* grows; 0: there are none */
+    mw_view labels;
+} mw_passed_labels;
+
+/* The next behind `id` that another server has passed on. */
+MW_CHECKED mw_status mw_record_passed_labels(mw_record *record, mw_view server, int64_t id,
+                                             mw_passed_labels *ret_labels, mw_error *err);
+MW_CHECKED mw_status mw_record_drop_labels(mw_record *record, int64_t before_ms, mw_error *err);
+
 #endif

@@ -303,6 +303,73 @@ static void test_what_is_read(void **state)
     }
 }
 
+/* ---- two servers ----------------------------------------------------------------------------- */
+
+static mw_feedback pass(mw_journal *journal, mw_view body)
+{
+    mw_arena arena;
+    mw_error err;
+    mw_arena_init(&arena, 4 * MW_KIB, 64 * MW_MIB);
+    mw_feedback feedback = {
+        .endpoint = "", .body = body, .is_passed_on = true, .arena = &arena, .done = feedback_done};
+    assert_int_equal(mw_journal_feedback(journal, &feedback, &err), MW_OK);
+    wait_done();
+    mw_arena_done(&arena);
+    return feedback;
+}
+
+/* Labels that wait for predictions which another server has made: it takes its own, once, and
+ * keeps them. */
+static void test_passed_on(void **state)
+{
+    (void)state;
+    char other_folder[TEST_FOLDER_BYTES];
+    mw_feedback_counts counts;
+    mw_error err;
+    mw_buf astray;
+    mw_forest forest = forest_of(2, MW_TRANSFORM_SIGMOID);
+    const double chances[] = {0.9, 0.2, 0.8, 0.4};
+    mw_journal *journal = open_log(10), *other = NULL;
+    tap(journal, "credit", &forest, "r", 4, chances, 1);
+    assert_int_equal(test_folder_make(other_folder), 0);
+    const mw_journal_options options = {.folder = other_folder, .sample = 1, .flush_ms = 10};
+    assert_int_equal(mw_journal_open(&options, &other, &err), MW_OK);
+    mw_buf_init(&astray, MW_MIB);
+    mw_journal_take_astray(other, &astray); /* from now on */
+    assert_int_equal(tell(other, "credit",
+                          "[{\"id\": \"r#0\", \"label\": 1}, {\"id\": \"nobody's\", \"label\": 1},"
+                          " {\"id\": \"r#2\", \"label\": 0}]")
+                         .result.waiting,
+                     3);
+    for (unsigned i = 0; i < 3000 && astray.size == 0; i++) {
+        usleep(10000);
+        mw_journal_take_astray(other, &astray);
+    }
+    mw_journal_count_feedback(other, &counts);
+    assert_true(astray.size > 0 && counts.passed_on == 3 && counts.waiting == 3);
+    tell(journal, "credit", "{\"id\": \"r#1\", \"label\": 0}");
+    wait_joined(journal, 1); /* so the predictions are on the disk */
+    mw_feedback taken = pass(journal, mw_buf_as_view(&astray));
+    assert_int_equal(taken.status, MW_OK);
+    assert_true(taken.result.joined == 2 && taken.result.received == 0 && !taken.result.waiting);
+    assert_int_equal(pass(journal, mw_buf_as_view(&astray)).result.joined, 0);
+    for (size_t cut = 0; cut < astray.size; cut += 5)
+        (void)pass(journal, (mw_view){astray.data, cut});
+    mw_journal_count_feedback(journal, &counts);
+    assert_true(counts.joined == 3 && counts.duplicates == 0 && counts.waiting == 0);
+    mw_journal_close(journal);
+    journal = open_log(10);
+    found again = {0};
+    for (unsigned i = 0; i < 500 && again.parts[0].n_labels != 3; i++)
+        again = ask(journal, (mw_performance_query){.endpoint = MW_VIEW("credit")});
+    assert_int_equal(again.parts[0].n_labels, 3);
+    assert_true(metric(&again.parts[0], "accuracy") == 2.0 / 3);
+    mw_journal_close(journal);
+    mw_journal_close(other);
+    mw_buf_done(&astray);
+    test_folder_remove(other_folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_several_classes, begin, end),
         cmocka_unit_test_setup_teardown(test_numbers, begin, end),
         cmocka_unit_test_setup_teardown(test_ids_said_twice, begin, end),
+        cmocka_unit_test_setup_teardown(test_passed_on, begin, end),
         cmocka_unit_test(test_what_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,31 @@ static void test_values(void **state)
     change(tell_values, NULL);
 }
 
+static mw_status pass_labels(mw_record *record, void *user, mw_error *err)
+{
+    (void)user;
+    mw_passed_labels next;
+    must(mw_record_pass_labels(record, MW_VIEW("ada"), (mw_view){"\0a", 2}, err), err);
+    must(mw_record_pass_labels(record, MW_VIEW("bob"), mw_view_of("b"), err), err);
+    must(mw_record_pass_labels(record, MW_VIEW("ada"), mw_view_of("c"), err), err);
+    must(mw_record_passed_labels(record, MW_VIEW("bob"), 0, &next, err), err);
+    assert_true(mw_view_equal(next.labels, (mw_view){"\0a", 2}));
+    must(mw_record_passed_labels(record, MW_VIEW("bob"), next.id, &next, err), err);
+    assert_true(mw_view_is(next.labels, "c"));
+    must(mw_record_passed_labels(record, MW_VIEW("bob"), next.id, &next, err), err);
+    assert_true(next.id == 0 && !next.labels.data);
+    must(mw_record_drop_labels(record, mw_clock_wall_ms() + 1000, err), err);
+    must(mw_record_passed_labels(record, MW_VIEW("ada"), 0, &next, err), err);
+    assert_true(next.id == 0);
+    return MW_OK;
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    change(pass_labels, NULL);
+}
+
 static mw_status trim(mw_record *record, void *user, mw_error *err)
 {
     (void)user;
@@ -149,6 +174,6 @@ static void test_what_is_old(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_references), TEST(test_slots), TEST(test_values),
-                                       TEST(test_what_is_old)};
+                                       TEST(test_labels), TEST(test_what_is_old)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

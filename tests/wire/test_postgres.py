@@ -195,12 +195,13 @@ def back_up_beside_writes(server, folder, command):
 
 
 def test_two_servers(postgres, tmp_path):
-    """An alias that moves at one swaps the model at the other, without a lost request."""
+    """An alias that moves at one swaps the model at the other, without a lost request; what is true
+    finds its prediction at either."""
     shared = ["models:/credit@champion", "--record", "r"]
     first = Server(tmp_path, "--record", "r", "--store", postgres.make("two"))
     client = put_versions(first.url, tmp_path)
     first.stop()
-    servers = [Server(tmp_path, *shared) for _ in range(2)]
+    servers = [Server(tmp_path, *shared, "--log", tmp_path / f"log{i}") for i in range(2)]
     assert [answer(s.url) for s in servers] == [1.0, 1.0]
     lost, ending = [], threading.Event()
 
@@ -240,6 +241,16 @@ def test_two_servers(postgres, tmp_path):
         thread.join()
     assert sorted(replies) == [200] + [400] * 5
     assert client is not None
+    # a label goes to the one that has not predicted
+    row = {"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}
+    servers[0].post("/endpoints/credit/invocations", json=row, headers={"X-Request-ID": "order-17"})
+    told = servers[1].post("/endpoints/credit/feedback", json=[
+        {"id": "order-17", "label": 3}, {"id": "nobody's", "label": 3}]).json()
+    assert told["joined"] == 0 and told["waiting"] == 2
+    wait_for(lambda: servers[0].samples()['mw_labels_total{result="joined"}'] == 1, 30)
+    [part] = servers[0].get("/performance").json()["performance"]
+    assert part["labels"] == 1 and part["metrics"]["mae"]["value"] == 1
+    assert servers[1].get("/performance").json()["labels_passed_on"] == 2
     for server in servers:
         assert server.stop() == 0
 
