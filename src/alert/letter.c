@@ -5,6 +5,19 @@
 
 enum { LETTER_URL_BYTES = 4096 };
 
+/* What stands in the path goes into the request's first line as it is. */
+static mw_status check_characters(const char *path, mw_error *err)
+{
+    for (const char *c = path; *c; c++) {
+        if (*c > ' ' && *c <= '~')
+            continue;
+        mw_fail(err, MW_E_DIAL_ADDRESS, "byte %u may not stand in an address",
+                (unsigned)(unsigned char)*c);
+        return mw_mend(err, "write blanks and letters beyond ASCII as %%XX");
+    }
+    return MW_OK;
+}
+
 static mw_status fail_url(mw_error *err)
 {
     mw_fail(err, MW_E_DIAL_ADDRESS, "an address of more than %d bytes", LETTER_URL_BYTES - 1);
@@ -23,7 +36,7 @@ static mw_status split_url(const char *url, char room[LETTER_URL_BYTES],
     char *rest = host + strcspn(host, "/?");
     int size = snprintf(path, LETTER_URL_BYTES, "%s%s", *rest == '/' ? "" : "/", rest);
     *rest = '\0';
-    return size < LETTER_URL_BYTES ? MW_OK : fail_url(err);
+    return size < LETTER_URL_BYTES ? check_characters(path, err) : fail_url(err);
 }
 
 static void keep_reply(const mw_client *client, mw_view body, mw_letter_reply *reply)

@@ -271,6 +271,34 @@ static void work(mw_job *job)
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
 
+/* What of MLflow's interface is left out on purpose, and why. */
+static const struct {
+    const char *prefix, *mend;
+} left_out[] = {
+    {"/mlflow/gateway/", "this server has no gateway: it calls no language models, and keeps no "
+                         "keys and budgets of them"},
+    {"/mlflow/prompt-optimization/", "jobs run a model's code, which this server never does: "
+                                     "mlflow.genai.optimize_prompts runs it where you are"},
+    {"/mlflow/label-schemas/", "labelling sessions belong to MLflow's page, which is not part of "
+                               "this server; judgements of traces are kept (assessments)"},
+    {"/mlflow/review-queues/", "review queues belong to MLflow's page, which is not part of this "
+                               "server; judgements of traces are kept (assessments)"},
+    {"/mlflow/issues", "issues belong to MLflow's page, which is not part of this server; "
+                       "judgements of traces are kept (assessments)"},
+    {"/mlflow/workspaces", "there are no workspaces: roles say who sees which experiment, model "
+                           "and endpoint (mw user grant)"},
+};
+
+static const char *why_not(mw_view path)
+{
+    mw_view rest = behind_prefix(path);
+    for (size_t i = 0; rest.data && i < MW_COUNT(left_out); i++)
+        if (mw_view_starts(rest, left_out[i].prefix))
+            return left_out[i].mend;
+    return "tracking, traces, artifacts, prompts, evaluation data sets, scorers, the model "
+           "registry and webhooks are offered; gateways are not";
+}
+
 static void refuse_call(mw_exchange *exchange, unsigned methods)
 {
     mw_error err;
@@ -280,8 +308,7 @@ static void refuse_call(mw_exchange *exchange, unsigned methods)
     } else {
         mw_fail(&err, MW_E_RECORD_ROUTE, "this server does not offer %.*s",
                 MW_VIEW_ARG(exchange->path));
-        mw_mend(&err, "tracking, traces, artifacts, prompts, evaluation data sets, scorers, "
-                      "the model registry and webhooks are offered; gateways are not");
+        mw_mend(&err, "%s", why_not(exchange->path));
     }
     mlflow_put_error(exchange, &err);
     mw_exchange_reply(exchange);

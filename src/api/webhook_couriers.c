@@ -24,6 +24,7 @@ struct api_couriers {
     pthread_mutex_t lock;
     pthread_cond_t wakes;
     bool is_ending;
+    _Atomic bool is_failing; /* that the record cannot be read is said once */
     _Atomic uint64_t n_seen; /* letters that somebody was woken for */
     pthread_t threads[COURIERS];
     size_t n_threads;
@@ -252,8 +253,8 @@ static void *run(void *given)
         pthread_mutex_unlock(&couriers->lock);
         mw_status status = carry(couriers, &arena, &e, &err);
         mw_arena_reset(&arena);
-        if (status != MW_OK)
-            mw_log_error(MW_LOG_ERROR, "letters to webhooks cannot be read", &err);
+        if (atomic_exchange(&couriers->is_failing, status != MW_OK) == false && status != MW_OK)
+            mw_log_error(MW_LOG_ERROR, "letters to webhooks wait for the record", &err);
         pthread_mutex_lock(&couriers->lock);
         struct timespec until = mw_moment_in(wait_of(&e, status));
         if (!couriers->is_ending && (status != MW_OK || !e.is_one))

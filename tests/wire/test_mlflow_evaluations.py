@@ -92,6 +92,19 @@ def test_who_may_score(house):
         assert answer.status_code == 400, answer.text
 
 
+def test_what_is_left_out_says_why(house):
+    root = bearer(house.token("root3", "--role", "admin"))
+    for method, path, word in (("GET", "gateway/endpoints/list", "language models"),
+                               ("POST", "prompt-optimization/jobs", "code"),
+                               ("GET", "label-schemas/list", "assessments"),
+                               ("POST", "review-queues/create", "assessments"),
+                               ("POST", "issues", "assessments"),
+                               ("GET", "workspaces", "roles"), ("GET", "nothing", "offered")):
+        answer = house.call("/api/3.0/mlflow/" + path, auth=root, method=method)
+        assert answer.status_code == 404 and answer.json()["error_code"] == "ENDPOINT_NOT_FOUND"
+        assert word in answer.json()["message"], path
+
+
 def test_bad_requests(serve):
     url = serve("--record", "record").url + DATASETS
 

@@ -143,3 +143,7 @@ def test_bad_requests(serve, receiver):
     refused(400, events=[{"entity": "PROMPT", "action": "CREATED"}],
             url="https://a.example/" + "x" * 500)
     refused(400, events=[{"entity": "PROMPT", "action": "CREATED"}], url="http://a\r\nb: c/")
+    for path in ("/x\r\nX-Evil: 1", "/a b", "/\u00e9", "/x\0y"):  # it would stand in the request
+        said = refused(400, events=[{"entity": "PROMPT", "action": "CREATED"}],
+                       url=receiver.url + path)
+        assert "address" in said or "NUL" in said, said
