@@ -5,9 +5,11 @@ import csv
 import ctypes
 import datetime
 import io
+import itertools
 import json
 import pathlib
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -153,17 +155,6 @@ def test_private_columns_never_reach_the_disk(serve, folder, tmp_path):
         log(folder, "stat")
 
 
-@pytest.fixture(scope="module")
-def unexplained(tmp_path_factory):
-    """Trees whose leaves are linear: predicted, but not explained."""
-    lightgbm, numpy = pytest.importorskip("lightgbm"), pytest.importorskip("numpy")
-    rows = numpy.random.default_rng(1).normal(size=(300, 2))
-    path = tmp_path_factory.mktemp("linear") / "linear.txt"
-    lightgbm.train({"linear_tree": True, "num_leaves": 4, "verbose": -1, "num_threads": 1},
-                   lightgbm.Dataset(rows, rows[:, 0] - 2 * rows[:, 1]), 2).save_model(path)
-    return path
-
-
 def explained(run, model, rows):
     """What mw explain says of the rows: a block of lines for each class."""
     text = io.StringIO()
@@ -180,59 +171,66 @@ def is_near(one, other):
     return all(abs(one[name] - other[name]) <= 1e-6 * largest for name in one)
 
 
-def test_contributions_are_kept_with_their_rows(serve, run, models, unexplained, tmp_path):
+def test_contributions_are_kept_with_their_rows(serve, run, tmp_path):
     """Those that mw explain tells of the same rows, of the predicted class where there are several;
     of the endpoints that ask for them, as far as their models can be explained."""
-    config = tmp_path / "mw.yaml"
-    config.write_text(f"""
-prediction_log: {{to: on, contributions: 1, hash: income, drop: late}}
+    bare = (ROOT / "examples/models/price.txt").read_text().splitlines(keepends=True)
+    (tmp_path / "bare.txt").write_text("".join(
+        line for line in bare if not re.match("(leaf|internal)_(count|weight)=", line)))
+    plan = ROOT / "examples/models/plan.ubj"
+    (tmp_path / "mw.yaml").write_text(f"""
+prediction_log: {{to: on, contributions: 1, hash: income, drop: "payments_late,devices"}}
 endpoints:
-  - {{name: plain, model: {models.paths["plain"]}}}
-  - {{name: levels, model: {models.paths["levels"]}}}
-  - {{name: silent, model: {models.paths["plain"]}, log_contributions: 0}}
-  - {{name: linear, model: {unexplained}}}
+  - {{name: credit, model: {MODEL}}}
+  - {{name: plan, model: {plan}}}
+  - {{name: silent, model: {MODEL}, log_contributions: 0}}
+  - {{name: bare, model: {tmp_path}/bare.txt}}
 """)
-    server = serve("--config", config)
-    server.wait_said("contributions of 'linear' version 1 cannot be had.*linear leaves")
-    names = list(models.rows.columns)
-    table = json.loads(models.rows[:20].to_json(orient="split", index=False))
-    for endpoint in ("plain", "levels", "silent"):
-        server.post(f"/endpoints/{endpoint}/invocations",
-                    json={"dataframe_split": table}).raise_for_status()
-    assert server.post("/endpoints/linear/invocations", json={"inputs": [[1, 2]]}).ok
-    wait_written(server, 61)
+    server = serve("--config", tmp_path / "mw.yaml")
+    server.wait_said("contributions of 'bare' version 1 cannot be had.*how many rows each node saw")
+    asked = {"credit": [dict(zip(COLUMNS, row(i))) for i in range(20)]}
+    asked["silent"] = asked["credit"]
+    for name, file in (("plan", "plan.csv"), ("bare", "price.csv")):
+        with (ROOT / "examples" / file).open() as lines:
+            asked[name] = list(itertools.islice(csv.DictReader(lines), 20))
+    for name, table in asked.items():
+        body = io.StringIO()
+        csv.writer(body).writerows([table[0].keys(), *(each.values() for each in table)])
+        server.post(f"/endpoints/{name}/invocations", data=body.getvalue(),
+                    headers={"Content-Type": "text/csv"}).raise_for_status()
+    wait_written(server, 80)
     assert server.samples()['mw_log_contributions_total{result="written"}'] == 40
     folder = tmp_path / "data/log"
-    public = [name for name in names if name not in ("income", "late")]
-    asked = [dict(zip(names, ["" if value is None else value for value in values]))
-             for values in table["data"]]
-    found = {e: rows_of(log(folder, "query", "--endpoint", e)) for e in ("plain", "levels")}
     lines = [json.loads(line) for line in log(folder, "query", "--format", "jsonl").splitlines()]
     by_id = {line["id"]: line for line in lines}
-    for endpoint, outputs in (("plain", 1), ("levels", 3)):
-        told = explained(run, models.paths[endpoint], asked)
-        assert len(found[endpoint]) == 20 and len(told) == 20 * outputs
-        for i, row in enumerate(found[endpoint]):
-            shares = [float(row[f"prediction.{c}"]) for c in range(outputs)] if outputs > 1 else [1]
+    hidden = {"credit": ("income", "payments_late"), "plan": ("devices",)}
+    for name, model, classes in (("credit", MODEL, 1), ("plan", plan, 4)):
+        told = explained(run, model, asked[name])
+        found = rows_of(log(folder, "query", "--endpoint", name))
+        assert len(found) == 20 and len(told) == 20 * classes
+        public = [column for column in asked[name][0] if column not in hidden[name]]
+        for i, one in enumerate(found):
+            shares = by_id[one["id"]]["prediction"] if classes > 1 else [1]
             want = told[20 * shares.index(max(shares)) + i]
-            want = {name: float(want[name]) for name in (*public, "bias")}
-            got = {name: float(row[f"contribution.{name}"]) for name in public}
-            assert is_near({**got, "bias": float(row["contribution_bias"])}, want)
-            assert row["contribution.income"] == row["contribution.late"] == ""
-            line = by_id[row["id"]]
-            assert line["contributions"] == got and line["bias"] == float(row["contribution_bias"])
-    for endpoint in ("silent", "linear"):
-        quiet = rows_of(log(folder, "query", "--endpoint", endpoint))
-        assert quiet and not any(name.startswith("contribution") for name in quiet[0])
-        assert all("bias" not in line for line in lines if line["endpoint"] == endpoint)
+            want = {column: float(want[column]) for column in (*public, "bias")}
+            got = {column: float(one[f"contribution.{column}"]) for column in public}
+            assert is_near({**got, "bias": float(one["contribution_bias"])}, want)
+            assert all(one[f"contribution.{column}"] == "" for column in hidden[name])
+            line = by_id[one["id"]]
+            assert line["contributions"] == got and line["bias"] == float(one["contribution_bias"])
+    for name in ("silent", "bare"):
+        quiet = rows_of(log(folder, "query", "--endpoint", name))
+        assert quiet and not any(column.startswith("contribution") for column in quiet[0])
+        assert all("bias" not in line for line in lines if line["endpoint"] == name)
     assert log(folder, "stat").count("with contributions") == 2
     typed, kinds = arrow_of(folder, tmp_path / "all.arrow")
     assert "double" in kinds["contribution.age"] and "double" in kinds["contribution_bias"]
-    for row in typed:
-        line = by_id[row["id"]]
-        told = {n: row[f"contribution.{n}"] for n in public if row["contribution_bias"] is not None}
-        assert {n: struct.unpack("f", struct.pack("f", v))[0] for n, v in
-                line.get("contributions", {}).items()} == told
+    for one in typed:
+        said = by_id[one["id"]].get("contributions", {})
+        assert {column: struct.unpack("f", struct.pack("f", value))[0]
+                for column, value in said.items()} == {
+            column[13:]: value for column, value in one.items()
+            if column.startswith("contribution.") and value is not None}
 
 
 @pytest.mark.parametrize("how,code", [
