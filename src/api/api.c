@@ -222,6 +222,11 @@ void mw_api_set_monitor(mw_api *api, mw_monitor *monitor)
         api_pulse_watch(api->pulse, monitor);
 }
 
+struct api_couriers *api_couriers_of(const mw_api *api)
+{
+    return api_mlflow_couriers(api->mlflow);
+}
+
 mw_registry *api_record(const mw_api *api)
 {
     return api->registry;

@@ -11,6 +11,7 @@
 #include "feedback.h"
 #include "guard.h"
 #include "rollout_metrics.h"
+#include "webhooks.h"
 
 typedef struct metrics_page {
     mw_buf *out;
@@ -457,6 +458,12 @@ static void write_record(metrics_page *page, const mw_api *api)
                 (double)counts.writes);
     write_plain(page, "mw_record_commits_total", "counter",
                 "Transactions that carried them to the disk.", (double)counts.commits);
+    api_letter_counts letters;
+    api_couriers_count(api_couriers_of(api), &letters);
+    write_plain(page, "mw_webhook_letters_taken_total", "counter",
+                "Letters to webhooks that were taken.", (double)letters.n_taken);
+    write_plain(page, "mw_webhook_letters_dropped_total", "counter",
+                "Letters to webhooks that were given up.", (double)letters.n_dropped);
 }
 
 static void write_build(metrics_page *page)

@@ -45,6 +45,11 @@ mw_status api_mlflow_new(mw_registry *registry, uint64_t artifact_bytes_max,
     return MW_OK;
 }
 
+api_couriers *api_mlflow_couriers(const api_mlflow *mlflow)
+{
+    return mlflow ? mlflow->couriers : NULL;
+}
+
 void api_mlflow_free(api_mlflow *mlflow)
 {
     if (!mlflow)

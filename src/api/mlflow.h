@@ -148,6 +148,8 @@ MW_CHECKED mw_status api_mlflow_own(api_mlflow *mlflow, const char *name, const 
                                     mw_error *err);
 /* Who runs the rollouts; borrowed. */
 void api_mlflow_set_conductor(api_mlflow *mlflow, struct mw_conductor *conductor);
+/* Who tells webhooks; NULL: nobody. `mlflow` may be NULL. */
+struct api_couriers *api_mlflow_couriers(const api_mlflow *mlflow);
 /* After the server was closed. NULL is fine. */
 void api_mlflow_free(api_mlflow *mlflow);
 /* Whether an address is MLflow's, registry or not. */

@@ -110,11 +110,12 @@ unsigned api_cores(const mw_api *api);
 const mw_observer *api_observer(const mw_api *api);
 /* NULL: nobody is asked who he is. */
 struct api_guard *api_guard_of(const mw_api *api);
-mw_alerts *api_alerting(mw_api *api);       /* NULL: there are none */
-mw_conductor *api_conductor(mw_api *api);   /* NULL: there are no rollouts */
-mw_pool *api_readers(mw_api *api);          /* questions that wait for the disk */
-mw_registry *api_record(const mw_api *api); /* NULL: no record is kept */
-mw_monitor *api_monitor(mw_api *api);       /* NULL: nothing is watched */
+mw_alerts *api_alerting(mw_api *api);                    /* NULL: there are none */
+mw_conductor *api_conductor(mw_api *api);                /* NULL: there are no rollouts */
+mw_pool *api_readers(mw_api *api);                       /* questions that wait for the disk */
+mw_registry *api_record(const mw_api *api);              /* NULL: no record is kept */
+struct api_couriers *api_couriers_of(const mw_api *api); /* NULL: no webhooks are told */
+mw_monitor *api_monitor(mw_api *api);                    /* NULL: nothing is watched */
 struct api_pulse *api_pulse_of(mw_api *api);
 const char *api_base_path(const mw_api *api); /* "" or "/prefix" */
 mw_journal *api_journal(mw_api *api);         /* NULL: predictions are not kept */

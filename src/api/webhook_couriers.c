@@ -25,6 +25,7 @@ struct api_couriers {
     pthread_cond_t wakes;
     bool is_ending;
     _Atomic bool is_failing; /* that the record cannot be read is said once */
+    _Atomic uint64_t n_taken, n_dropped;
     _Atomic uint64_t n_seen; /* letters that somebody was woken for */
     pthread_t threads[COURIERS];
     size_t n_threads;
@@ -198,6 +199,8 @@ static void deliver(api_couriers *couriers, errand *e)
     e->again = again ? mw_clock_wall_ms() + pause_ms(e->letter.tries, &reply) : 0;
     if (status != MW_OK && !again)
         note_failure(e, &err);
+    if (!again)
+        atomic_fetch_add(status == MW_OK ? &couriers->n_taken : &couriers->n_dropped, 1);
     mw_buf_done(&answer);
 }
 
@@ -230,6 +233,14 @@ void api_couriers_look(api_couriers *couriers)
     uint64_t now = mw_registry_letters(couriers->registry);
     if (atomic_exchange(&couriers->n_seen, now) != now)
         wake(couriers);
+}
+
+void api_couriers_count(api_couriers *couriers, api_letter_counts *ret_counts)
+{
+    *ret_counts = (api_letter_counts){0};
+    if (couriers)
+        *ret_counts =
+            (api_letter_counts){atomic_load(&couriers->n_taken), atomic_load(&couriers->n_dropped)};
 }
 
 static int64_t wait_of(const errand *e, mw_status status)

@@ -17,6 +17,11 @@ MW_CHECKED mw_status api_couriers_new(mw_registry *registry, mw_webhooks_mode mo
                                       api_couriers **ret_couriers, mw_error *err);
 /* Waits for letters on their way, a time-out at most. NULL is fine. */
 void api_couriers_free(api_couriers *couriers);
+/* Of this process: letters that were taken; that nobody will be told of any more. NULL: 0. */
+typedef struct api_letter_counts {
+    uint64_t n_taken, n_dropped;
+} api_letter_counts;
+void api_couriers_count(api_couriers *couriers, api_letter_counts *ret_counts);
 /* Whether a letter was written since: then one is woken. Any thread; cheap. NULL is fine. */
 void api_couriers_look(api_couriers *couriers);
 

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 import requests
+from conftest import until
 
 pytest.importorskip("mlflow")
 from mlflow import MlflowClient  # noqa: E402
@@ -32,7 +33,8 @@ def names(letters):
 
 
 def test_tried_again_and_in_order(serve, receiver):
-    client = MlflowClient(serve("--record", "record", "--webhooks", "any").url)
+    server = serve("--record", "record", "--webhooks", "any")
+    client = MlflowClient(server.url)
     for path in ("/503/200", "/404", "/302", "/200?b"):
         client.create_webhook("w", receiver.url + path, CREATED)
     client.create_registered_model("first")
@@ -42,6 +44,8 @@ def test_tried_again_and_in_order(serve, receiver):
     assert tries[0] == tries[1] != tries[2]
     for path in ("/404", "/302", "/200"):  # an answer, whatever it is: no second try
         assert names(receiver.wait(path, 2)) == ["first", "second"]
+    counted = ["mw_webhook_letters_taken_total", "mw_webhook_letters_dropped_total"]
+    until(lambda: [server.samples()[name] for name in counted] == [4, 4])
 
 
 def test_survives_kill(serve, receiver):
