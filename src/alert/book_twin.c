@@ -40,6 +40,10 @@ static const twin_table tables[BOOK_TWIN_TABLES] = {
      " ORDER BY id",
      "DELETE FROM silences",
      "INSERT INTO silences(id, match, begins, until, who, why) VALUES(?, ?, ?, ?, ?, ?)", "itiitt"},
+    {"SELECT name, text FROM rules WHERE ?1 <> '' AND ?2 >= 0 ORDER BY name", "DELETE FROM rules",
+     "INSERT INTO rules(name, text) VALUES(?, ?)", "tt"},
+    {"SELECT name, text FROM receivers WHERE ?1 <> '' AND ?2 >= 0 ORDER BY name",
+     "DELETE FROM receivers", "INSERT INTO receivers(name, text) VALUES(?, ?)", "tt"},
 };
 
 /* ---- from the book of all -------------------------------------------------------------------- */

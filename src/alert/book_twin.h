@@ -11,7 +11,7 @@
 
 #include "book.h"
 
-enum { BOOK_TWIN_TABLES = 4 };
+enum { BOOK_TWIN_TABLES = 6 };
 
 /* Rows of each table, in an arena. */
 typedef struct book_twin {
@@ -24,7 +24,7 @@ typedef struct book_twin {
 
 MW_CHECKED mw_status book_twin_read(mw_sql *session, mw_view server, int64_t now_ms,
                                     mw_arena *arena, book_twin *ret_twin, mw_error *err);
-/* Equal for equal rows; rules and receivers are left out. */
+/* Equal for equal rows. */
 void book_twin_digest(const book_twin *twin, char digest[MW_DIGEST_TEXT_BYTES]);
 /* In place of what the own book had of these; what is over stays there. */
 MW_CHECKED mw_status book_twin_write(mw_sql *session, const book_twin *twin, mw_error *err);

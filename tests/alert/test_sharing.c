@@ -455,6 +455,17 @@ static void test_joining(void **state)
     run(&b, 7);
     assert_null(strstr(rules(&b, 0), "level > 70")); /* not given a second time */
     assert_null(strstr(rules(&b, 1), "level > 70"));
+    mw_buf_reset(&b.out);
+    must(mw_alerts_put_rule(b.servers[1].alerts, MW_VIEW("{name: Later, when: level > 80}"), &b.out,
+                            &err),
+         &err);
+    run(&b, 3);
+    close_engine(&b.servers[0]);
+    record = NULL; /* back to a record of its own: what held stays */
+    open_engine(&b.servers[0]);
+    assert_non_null(strstr(rules(&b, 0), "level > 80"));
+    assert_null(strstr(rules(&b, 0), "level > 70"));
+    record = shared;
     tear_down(&b);
 }
 
