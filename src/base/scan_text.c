@@ -5,12 +5,15 @@
  *     \u20ac     six bytes, up to three
  *     \ud83d\ude00   twelve bytes, a pair of UTF-16 surrogates: four bytes
  *
- * Eight plain ASCII bytes are passed at a time. */
+ * Plain ASCII bytes are passed 16 (SSE2, which every x86-64 has) or 8 at a time. */
 #include "scan_text.h"
 
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "number.h"
 #include "utf8.h"
@@ -34,6 +37,18 @@ static inline uint64_t bytes_equal(uint64_t word, unsigned byte)
 /* The first byte that is not plain ASCII text, or `end`. */
 static inline const char *pass_plain(const char *at, const char *end)
 {
+#ifdef __SSE2__
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+        __m128i escapes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+        __m128i others = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* from 0x80 on, too */
+        int special = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, escapes), others));
+        if (special)
+            return at + __builtin_ctz((unsigned)special);
+        at += 16;
+    }
+#endif
     while (end - at >= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof word);

@@ -49,7 +49,7 @@ ssize_t net_connection_read_into(net_connection *connection, void *data, size_t 
     return n;
 }
 
-ssize_t net_connection_read(net_connection *connection, bool may_move)
+ssize_t net_connection_read(net_connection *connection, bool may_move, size_t most_bytes)
 {
     net_input *in = &connection->in;
     if (!fetch_buffer(connection))
@@ -59,7 +59,9 @@ ssize_t net_connection_read(net_connection *connection, bool may_move)
         in->end -= in->begin;
         in->begin = 0;
     }
-    ssize_t n = net_connection_read_into(connection, in->data + in->end, in->capacity - in->end);
+    size_t room = in->capacity - in->end;
+    ssize_t n = net_connection_read_into(connection, in->data + in->end,
+                                         room < most_bytes ? room : most_bytes);
     if (n > 0)
         in->end += (uint32_t)n;
     return n;

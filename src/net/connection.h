@@ -107,8 +107,9 @@ typedef struct net_http1_state_block {
     bool says_keep_alive; /* HTTP/1.0 wants to be told */
     bool body_in_place;   /* in the read buffer, behind the head */
     bool body_in_pieces, body_in_chunks;
-    uint8_t body_lead_bytes; /* left free before a body in memory of its own */
-    uint32_t body_offset;    /* in the read buffer */
+    uint8_t body_lead_bytes;   /* left free before a body in memory of its own */
+    uint16_t large_head_bytes; /* of the head before such a body, the last one; else 0 */
+    uint32_t body_offset;      /* in the read buffer */
     size_t body_cap;
     uint64_t body_bytes; /* of a body of known length, or the present piece of it */
     uint64_t body_left;  /* behind that piece */
@@ -171,8 +172,9 @@ struct net_connection {
 };
 
 /* Read into the connection's input (a buffer is fetched when it has none; unused bytes move to its
- * begin when `may_move`). Returns as the transport, also NET_BROKEN when memory is gone. */
-ssize_t net_connection_read(net_connection *connection, bool may_move);
+ * begin when `may_move`), `most_bytes` at most. Returns as the transport, also NET_BROKEN when
+ * memory is gone. */
+ssize_t net_connection_read(net_connection *connection, bool may_move, size_t most_bytes);
 /* Read straight into `data`. */
 ssize_t net_connection_read_into(net_connection *connection, void *data, size_t size);
 /* Give the read buffer back; what is unused is kept in a piece of memory just as large. */

@@ -385,6 +385,7 @@ static step begin_body(net_connection *connection, const net_head *head)
     if (head->content_length > cap)
         return refuse_large_body(connection);
     choose_pieces(connection, head);
+    http->large_head_bytes = 0;
     uint32_t buffered = in->end - in->begin;
     bool is_whole = !head->chunked && buffered >= head->content_length;
     if (head->chunked) {
@@ -392,8 +393,11 @@ static step begin_body(net_connection *connection, const net_head *head)
         net_chunks_init(&http->chunks, cap);
     } else {
         http->state = NET_HTTP1_BODY;
-        if (http->body_bytes > in->capacity - in->begin && !move_body(connection))
+        bool fits = http->body_bytes <= in->capacity - in->begin;
+        if (!fits && !move_body(connection))
             return refuse_large_body(connection);
+        if (!fits && head->size <= UINT16_MAX)
+            http->large_head_bytes = (uint16_t)head->size;
     }
     /* A client that already sends its body does not wait (RFC 9110 § 10.1.1). */
     if (head->expects_continue && !is_whole && buffered == 0)
@@ -509,12 +513,24 @@ static ssize_t read_own_body(net_connection *connection)
     return n;
 }
 
+/* Who sends large bodies sends one more, behind a head as long as the last one. Read that alone,
+ * and the body goes where it is used, without a copy of its begin. (TLS opens whole records.) */
+static size_t most_to_read(const net_connection *connection)
+{
+    const net_http1_state_block *http = &connection->http1;
+    const net_input *in = &connection->in;
+    bool foresees = http->state == NET_HTTP1_HEAD && http->large_head_bytes > 0 &&
+                    in->begin == in->end && connection->transport == &net_plain;
+    return foresees ? http->large_head_bytes : SIZE_MAX;
+}
+
 static ssize_t read_more(net_connection *connection)
 {
     net_http1_state_block *http = state_of(connection);
     if (http->state == NET_HTTP1_BODY && !http->body_in_place)
         return read_own_body(connection);
-    ssize_t n = net_connection_read(connection, http->state == NET_HTTP1_HEAD);
+    ssize_t n =
+        net_connection_read(connection, http->state == NET_HTTP1_HEAD, most_to_read(connection));
     if (n > 0 && http->state == NET_HTTP1_LINGERING) {
         http->lingered_bytes += (uint64_t)n;
         if (http->lingered_bytes > MW_LIMIT_LINGER_BYTES)

@@ -193,7 +193,7 @@ static void advance(net_connection *connection)
                 net_loop_again(connection->loop, connection);
             return;
         }
-        ssize_t n = net_connection_read(connection, true);
+        ssize_t n = net_connection_read(connection, true, SIZE_MAX);
         if (n == 0 || n == NET_BROKEN) {
             net_connection_close(connection);
             return;

@@ -224,6 +224,49 @@ static void test_requests_behind_a_body(void **state)
     }
 }
 
+/* A large body makes the server expect a head of the same length next: all others are taken, too.
+ */
+static void test_heads_behind_large_bodies(void **state)
+{
+    (void)state;
+    static char data[70000];
+    static const struct {
+        size_t padding_bytes, body_bytes;
+    } asked[] = {{5, 60000}, {5, 60001}, {6, 60000}, {4, 60000}, {90, 70000},  {1, 10},
+                 {1, 70000}, {0, 0},     {0, 60000}, {0, 1},     {300, 60000}, {300, 60000}};
+    fill(data, sizeof data);
+    for (int is_cut = 0; is_cut < 2; is_cut++) {
+        int fd = dial();
+        mw_buf text;
+        mw_buf_init(&text, 16 * MW_MIB);
+        for (size_t i = 0; i < MW_COUNT(asked); i++) {
+            char head[512];
+            snprintf(head, sizeof head,
+                     "POST /echo HTTP/1.1\r\nHost: a\r\nX: %0*d\r\nContent-Length: %zu\r\n\r\n",
+                     (int)asked[i].padding_bytes, 7, asked[i].body_bytes);
+            mw_buf_text(&text, head);
+            mw_buf_bytes(&text, data, asked[i].body_bytes);
+            if (is_cut) { /* one at a time, not one behind the other */
+                assert_true(wire_send_bytes(fd, text.data, text.size));
+                mw_buf_reset(&text);
+                assert_true(wire_answer(fd, &answer, true));
+                assert_memory_equal(wire_body(&answer), data, asked[i].body_bytes);
+            }
+        }
+        assert_true(wire_send_bytes(fd, text.data, text.size));
+        for (size_t i = 0; !is_cut && i < MW_COUNT(asked); i++) {
+            assert_true(wire_answer(fd, &answer, true));
+            assert_int_equal(answer.size - (size_t)(wire_body(&answer) - answer.data),
+                             asked[i].body_bytes);
+            assert_memory_equal(wire_body(&answer), data, asked[i].body_bytes);
+        }
+        wire_send(fd, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+        expect(fd, 200, "GET|/next||1");
+        close(fd);
+        mw_buf_done(&text);
+    }
+}
+
 static void test_body_where_it_is_wished(void **state)
 {
     (void)state;
@@ -610,6 +653,7 @@ int main(void)
         TEST(test_forms_of_answers),
         TEST(test_bodies_of_all_sizes),
         TEST(test_requests_behind_a_body),
+        TEST(test_heads_behind_large_bodies),
         TEST(test_body_where_it_is_wished),
         TEST(test_chunked_bodies),
         TEST(test_large_answers_to_slow_readers),
