@@ -326,6 +326,86 @@ static void test_swaps_under_readers(void **state)
     assert_int_equal(look("a").version, 1 + N_SWAPS);
 }
 
+/* ---- contributions behind answers ------------------------------------------------------------ */
+
+/* The rows' own explanation, in pieces, of the version that is asked for and no other. */
+static void test_contributions(void **state)
+{
+    (void)state;
+    enum { ROWS = 150, FEATURES = 8, WIDTH = FEATURES + 1 };
+    static double rows[ROWS * FEATURES], told[ROWS * WIDTH], expected[ROWS * WIDTH];
+    mw_error err;
+    mw_forest *forest;
+    mw_explainer *explainer;
+    mw_scratch *scratch;
+    for (size_t i = 0; i < ROWS * FEATURES; i++)
+        rows[i] = (double)(i * 37 % 101);
+    const mw_matrix matrix = {rows, MW_FLOAT64, ROWS, FEATURES, FEATURES, 1};
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, &err), MW_OK);
+    assert_int_equal(mw_fleet_explain(fleet, "a", 1, NULL, NULL, NULL, &err), MW_OK);
+    assert_int_equal(mw_fleet_explain(fleet, "a", 1, &matrix, NULL, told, &err), MW_OK);
+    assert_int_equal(mw_forest_load(model, &forest, &err), MW_OK);
+    assert_int_equal(mw_explainer_new(forest, &explainer, &err), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, &err), MW_OK);
+    assert_int_equal(mw_explain_batch(explainer, &matrix, scratch, expected, &err), MW_OK);
+    assert_memory_equal(told, expected, sizeof told);
+    mw_scratch_free(scratch);
+    mw_explainer_free(explainer);
+    mw_forest_free(forest);
+    const mw_matrix narrow = {rows, MW_FLOAT64, 1, 3, 3, 1};
+    assert_int_equal(mw_fleet_explain(fleet, "a", 1, &narrow, NULL, told, &err), MW_MISMATCH);
+    assert_int_equal(mw_fleet_explain(fleet, "b", 1, &matrix, NULL, told, &err), MW_NOT_FOUND);
+    assert_int_equal(mw_fleet_reload(fleet, "a", &err), MW_OK);
+    assert_int_equal(mw_fleet_explain(fleet, "a", 1, &matrix, NULL, told, &err), MW_NOT_FOUND);
+    assert_int_equal(mw_fleet_explain(fleet, "a", 2, &matrix, NULL, told, &err), MW_OK);
+    mw_fleet_quiet(fleet); /* nobody taps any more, and yet rows can be explained */
+    assert_int_equal(mw_fleet_explain(fleet, "a", 2, &matrix, NULL, told, &err), MW_OK);
+}
+
+/* Of several classes the one that was predicted, whose margin is the largest where no answer is at
+ * hand. */
+static void test_contributions_of_the_predicted_class(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, FEATURES = 6, CLASSES = 4, WIDTH = FEATURES + 1 };
+    static double rows[ROWS * FEATURES], values[ROWS * CLASSES * WIDTH], outputs[ROWS * CLASSES];
+    static double told[ROWS * WIDTH], again[ROWS * WIDTH];
+    mw_error err;
+    mw_forest *forest;
+    mw_explainer *explainer;
+    mw_predictor *predictor;
+    mw_scratch *scratch;
+    bool is_used[CLASSES] = {false};
+    for (size_t i = 0; i < ROWS * FEATURES; i++)
+        rows[i] = (double)(i * 53 % 97) * (i % FEATURES == 0 ? 0.3 : 3);
+    const mw_matrix matrix = {rows, MW_FLOAT64, ROWS, FEATURES, FEATURES, 1};
+    put_example("plan.ubj");
+    assert_int_equal(mw_fleet_add(fleet, "plan", model, NULL, &err), MW_OK);
+    assert_int_equal(mw_forest_load(model, &forest, &err), MW_OK);
+    assert_int_equal(mw_explainer_new(forest, &explainer, &err), MW_OK);
+    assert_int_equal(mw_predictor_new(forest, &predictor, &err), MW_OK);
+    assert_int_equal(mw_scratch_new(&scratch, &err), MW_OK);
+    assert_int_equal(mw_explain_batch(explainer, &matrix, scratch, values, &err), MW_OK);
+    assert_int_equal(mw_predict_batch(predictor, &matrix, MW_PREDICTION, scratch, outputs, &err),
+                     MW_OK);
+    assert_int_equal(mw_fleet_explain(fleet, "plan", 1, &matrix, outputs, told, &err), MW_OK);
+    assert_int_equal(mw_fleet_explain(fleet, "plan", 1, &matrix, NULL, again, &err), MW_OK);
+    for (size_t row = 0; row < ROWS; row++) {
+        size_t best = 0;
+        for (size_t m = 1; m < CLASSES; m++)
+            best = outputs[row * CLASSES + m] > outputs[row * CLASSES + best] ? m : best;
+        is_used[best] = true;
+        assert_memory_equal(told + row * WIDTH, values + (row * CLASSES + best) * WIDTH,
+                            WIDTH * sizeof *told);
+    }
+    assert_memory_equal(told, again, sizeof told);
+    assert_true(is_used[0] + is_used[1] + is_used[2] + is_used[3] > 1);
+    mw_scratch_free(scratch);
+    mw_predictor_free(predictor);
+    mw_explainer_free(explainer);
+    mw_forest_free(forest);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -339,6 +419,8 @@ int main(void)
         TEST(test_unload_and_load_again),
         TEST(test_many_endpoints_are_found),
         TEST(test_swaps_under_readers),
+        TEST(test_contributions),
+        TEST(test_contributions_of_the_predicted_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
