@@ -41,7 +41,7 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def of(self, path):
         return [letter for letter in self.got if letter["path"].split("?")[0] == path]
@@ -135,7 +135,7 @@ def webhooks(walk):
     letters = receiver.wait("/all", 17)
     step("told", lambda: sorted(map(said, letters), key=lambda told: json.dumps(told)))
     step("few are told", lambda: sorted(map(said, receiver.wait("/few", 2)), key=str))
-    for event in [None, *EVENTS, "budget_policy.exceeded"]:
+    for event in (None, "prompt_tag.set"):  # the others: test_mlflow_webhooks.py
         result = client.test_webhook(hook.webhook_id, event and WebhookEvent.from_str(event))
         step(f"test {event}", lambda: (result.success, result.response_status,
                                        result.response_body, result.error_message))

@@ -9,8 +9,10 @@ from conftest import until
 
 pytest.importorskip("mlflow")
 from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities.webhook import WebhookEvent  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow_webhooks import KEY, SECRET, Receiver, said  # noqa: E402
+from mlflow.webhooks.types import get_example_payload_for_event  # noqa: E402
+from mlflow_webhooks import EVENTS, KEY, SECRET, Receiver, said  # noqa: E402
 
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 CREATED = ["registered_model.created"]
@@ -46,6 +48,18 @@ def test_tried_again_and_in_order(serve, receiver):
         assert names(receiver.wait(path, 2)) == ["first", "second"]
     counted = ["mw_webhook_letters_taken_total", "mw_webhook_letters_dropped_total"]
     until(lambda: [server.samples()[name] for name in counted] == [4, 4])
+
+
+def test_examples(serve, receiver):
+    """What a test of a webhook tells is what MLflow says that it does."""
+    client = MlflowClient(serve("--record", "record", "--webhooks", "any").url)
+    hook = client.create_webhook("w", receiver.url + "/x", CREATED)
+    for text in (*EVENTS, "budget_policy.exceeded"):
+        event = WebhookEvent.from_str(text)
+        assert client.test_webhook(hook.webhook_id, event).success
+        told = said(receiver.of("/x")[-1])
+        assert f"{told['entity']}.{told['action']}" == text
+        assert told["data"] == get_example_payload_for_event(event)
 
 
 def test_survives_kill(serve, receiver):
