@@ -1,6 +1,7 @@
 /* Whole files in, atomic files out. */
 #include "file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -47,19 +48,32 @@ static mw_status check_kind(int fd, size_t cap_bytes, size_t *ret_size, mw_error
     return MW_OK;
 }
 
-static mw_status read_all(int fd, mw_file *file, mw_error *err)
+static mw_status read_upto(int fd, mw_file *file, size_t end, size_t *done, mw_error *err)
 {
-    size_t done = 0;
-    while (done < file->size) {
-        ssize_t got = read(fd, file->data + done, file->size - done);
+    while (*done < end) {
+        ssize_t got = read(fd, file->data + *done, end - *done);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return mw_fail_errno(err, "read", errno);
         if (got == 0)
-            break; /* cut short while we read: what is there is the file */
-        done += (size_t)got;
+            return MW_OK; /* cut short while we read: what is there is the file */
+        *done += (size_t)got;
     }
+    return MW_OK;
+}
+
+static mw_status read_all(int fd, mw_file_placer *place, mw_file *file, mw_error *err)
+{
+    size_t done = 0, head = file->size < MW_FILE_HEAD_BYTES ? file->size : MW_FILE_HEAD_BYTES;
+    if (place && file->pages) {
+        MW_TRY(read_upto(fd, file, head, &done, err));
+        size_t behind = place((mw_view){file->data, done});
+        assert(behind < MW_FILE_PLACES);
+        memmove(file->data + behind, file->data, done);
+        file->data += behind;
+    }
+    MW_TRY(read_upto(fd, file, file->size, &done, err));
     file->size = done;
     file->data[done] = '\0';
     return MW_OK;
@@ -71,11 +85,17 @@ static void take_room(mw_file *file)
         file->data = malloc(file->size + 1);
         return;
     }
-    file->data = mw_pages_take_all(file->size + 1);
-    file->paged_bytes = file->data ? file->size + 1 : 0;
+    file->data = file->pages = mw_pages_take_all(file->size + MW_FILE_PLACES);
+    file->paged_bytes = file->data ? file->size + MW_FILE_PLACES : 0;
 }
 
 mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw_error *err)
+{
+    return mw_file_read_placed(path, cap_bytes, NULL, ret_file, err);
+}
+
+mw_status mw_file_read_placed(const char *path, size_t cap_bytes, mw_file_placer *place,
+                              mw_file *ret_file, mw_error *err)
 {
     int fd = -1;
     mw_file file = {0};
@@ -84,7 +104,7 @@ mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw
         status = check_kind(fd, cap_bytes, &file.size, err);
     if (status == MW_OK) {
         take_room(&file);
-        status = file.data ? read_all(fd, &file, err) : mw_fail_memory(err, "the file");
+        status = file.data ? read_all(fd, place, &file, err) : mw_fail_memory(err, "the file");
     }
     if (fd >= 0)
         close(fd);
@@ -100,7 +120,7 @@ mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file, mw
 void mw_file_done(mw_file *file)
 {
     if (file->paged_bytes > 0)
-        mw_pages_free(file->data, file->paged_bytes);
+        mw_pages_free(file->pages, file->paged_bytes);
     else
         free(file->data);
     *file = (mw_file){0};

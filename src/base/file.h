@@ -9,13 +9,23 @@
 typedef struct mw_file {
     char *data; /* NUL-ended beyond size */
     size_t size;
-    size_t paged_bytes; /* data stands in pages of its own (pages.h): so many; 0: it does not */
+    char *
+        pages; /* where data stands in pages of its own (pages.h), a few bytes behind their begin */
+    size_t paged_bytes; /* of these pages; 0: there are none */
 } mw_file;
+
+/* What a large file begins with, at most so much: how far behind the begin of a page it should
+ * stand, below MW_FILE_PLACES, so that something inside it stands at the begin of a cache line. */
+enum { MW_FILE_PLACES = 64, MW_FILE_HEAD_BYTES = 1 << 20 };
+typedef size_t mw_file_placer(mw_view head);
 
 /* Read a whole regular file of at most cap_bytes ("-" is not special here).
  * Fails: MW_NOT_FOUND, MW_IO, MW_NO_MEMORY (over the cap); err->where is the path. */
 MW_CHECKED mw_status mw_file_read(const char *path, size_t cap_bytes, mw_file *ret_file,
                                   mw_error *err);
+/* The same with a place for files that are large enough for pages. */
+MW_CHECKED mw_status mw_file_read_placed(const char *path, size_t cap_bytes, mw_file_placer *place,
+                                         mw_file *ret_file, mw_error *err);
 void mw_file_done(mw_file *file);
 
 /* Write a file so that a reader, or a crash, sees the old content or the new, never a mixture:

@@ -108,6 +108,9 @@ MW_CHECKED mw_status model_cat_init(model_cat *cat, mw_view bytes, mw_format for
 void model_cat_done(model_cat *cat);
 MW_CHECKED mw_status model_cat_read(mw_view bytes, unsigned how, mw_forest **ret_forest,
                                     mw_error *err);
+/* How far behind a cache line a .cbm should begin, so that its leaf values begin at one: rows that
+ * fall into neighbouring leaves then share a line. 0 for what is no .cbm. */
+size_t model_cat_place(mw_view head);
 MW_CHECKED mw_status model_cat_read_binary(mw_view bytes, unsigned how, mw_forest **ret_forest,
                                            mw_error *err);
 

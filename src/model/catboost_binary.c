@@ -509,6 +509,27 @@ static mw_status find_core(mw_view bytes, model_flat *ret_flat, mw_error *err)
     return damaged(err);
 }
 
+size_t model_cat_place(mw_view head)
+{
+    enum { HEAD_BYTES = 8 };
+    mw_error err;
+    model_flat_table core, trees;
+    bool present = false;
+    size_t first = 0;
+    if (head.size < HEAD_BYTES || memcmp(head.data, "CBM1", 4) != 0)
+        return 0;
+    model_flat flat = {(const unsigned char *)head.data + HEAD_BYTES, head.size - HEAD_BYTES};
+    mw_status status = model_flat_root(&flat, &core, &err);
+    if (status == MW_OK)
+        status = model_flat_child(&core, CORE_TREES, &trees, &present, &err);
+    if (status == MW_OK && present)
+        status = model_flat_first(&trees, TREES_VALUES, &first, &err);
+    if (status != MW_OK || first == 0)
+        return 0;
+    size_t beyond = (HEAD_BYTES + first) % MW_FILE_PLACES;
+    return beyond > 0 ? MW_FILE_PLACES - beyond : 0;
+}
+
 static mw_view behind_core(mw_view bytes, const model_flat *core)
 {
     const char *end = (const char *)core->data + core->size;

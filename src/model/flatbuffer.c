@@ -115,6 +115,17 @@ mw_status model_flat_double(const model_flat_table *table, unsigned field, doubl
     return MW_OK;
 }
 
+mw_status model_flat_first(const model_flat_table *table, unsigned field, size_t *ret_at,
+                           mw_error *err)
+{
+    size_t at;
+    *ret_at = 0;
+    MW_TRY(find_field(table, field, MODEL_FLAT_OFFSET, &at, err));
+    if (at != NO_FIELD)
+        *ret_at = at + model_flat_load32(table->flat->data + at) + sizeof(uint32_t);
+    return MW_OK;
+}
+
 mw_status model_flat_items(const model_flat_table *table, unsigned field, size_t item_bytes,
                            model_flat_vector *ret_vector, mw_error *err)
 {

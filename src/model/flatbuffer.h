@@ -48,6 +48,9 @@ MW_CHECKED mw_status model_flat_text(const model_flat_table *table, unsigned fie
 MW_CHECKED mw_status model_flat_child(const model_flat_table *table, unsigned field,
                                       model_flat_table *ret_child, bool *ret_present,
                                       mw_error *err);
+/* Where the items of a vector would begin, which may lie outside of these bytes; 0: absent. */
+MW_CHECKED mw_status model_flat_first(const model_flat_table *table, unsigned field,
+                                      size_t *ret_at, mw_error *err);
 MW_CHECKED mw_status model_flat_items(const model_flat_table *table, unsigned field,
                                       size_t item_bytes, model_flat_vector *ret_vector,
                                       mw_error *err);

@@ -95,6 +95,11 @@ mw_status mw_forest_read(mw_view bytes, const char *name, mw_forest **ret_forest
     return model_read(bytes, name, NULL, 0, ret_forest, err ? err : &own);
 }
 
+mw_status model_open_file(const char *path, mw_file *ret_file, mw_error *err)
+{
+    return mw_file_read_placed(path, MW_LIMIT_MODEL_FILE_BYTES, model_cat_place, ret_file, err);
+}
+
 mw_status model_read_file(mw_file *file, const char *path, unsigned how, mw_forest **ret_forest,
                           mw_error *err)
 {
@@ -103,7 +108,7 @@ mw_status model_read_file(mw_file *file, const char *path, unsigned how, mw_fore
         how |= MODEL_SPARE;
     MW_TRY(model_read((mw_view){file->data, file->size}, path, path, how, &forest, err));
     if (forest->holds_file) {
-        if (!mw_arena_adopt(&forest->arena, file->data, file->paged_bytes)) {
+        if (!mw_arena_adopt(&forest->arena, file->pages, file->paged_bytes)) {
             mw_forest_free(forest);
             return mw_fail_memory(err, "a model");
         }
@@ -116,7 +121,7 @@ mw_status model_read_file(mw_file *file, const char *path, unsigned how, mw_fore
 static mw_status load_file(const char *path, mw_forest **ret_forest, mw_error *err)
 {
     mw_file file;
-    MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
+    MW_TRY(model_open_file(path, &file, err));
     mw_forest *forest;
     mw_status status = model_read_file(&file, path, 0, &forest, err);
     mw_file_done(&file);

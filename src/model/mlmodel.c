@@ -195,7 +195,7 @@ static mw_status load_data(const char *path, const mlmodel *ml, mw_forest **ret_
                            mw_error *err)
 {
     mw_file file;
-    MW_TRY(mw_file_read(path, MW_LIMIT_MODEL_FILE_BYTES, &file, err));
+    MW_TRY(model_open_file(path, &file, err));
     unsigned how = ml->sklearn ? MODEL_BEST_ONLY : 0;
     mw_status status = model_read_file(&file, path, how, ret_forest, err);
     mw_file_done(&file);

@@ -153,6 +153,12 @@ static bool is_before(const slope *s, double x, double value, bool strictly)
     return strictly ? made < value : made <= value;
 }
 
+/* Keys lie up to twice the largest int64_t apart. */
+static uint64_t distance(int64_t low, int64_t high)
+{
+    return (uint64_t)high - (uint64_t)low;
+}
+
 /* The last number before the border. *ret_yes: which of no, all, some lie before it. */
 typedef enum extent { NO_NUMBERS, SOME_NUMBERS, ALL_NUMBERS } extent;
 
@@ -160,23 +166,24 @@ static extent find_border(const slope *s, double value, bool strictly, double *r
 {
     bool narrow = s->narrow;
     int64_t low = key_of(-(double)INFINITY, narrow), high = key_of((double)INFINITY, narrow);
-    int64_t near = key_of(guess(s, value), narrow), reach = 1;
+    int64_t near = key_of(guess(s, value), narrow);
+    uint64_t reach = 1;
     if (!is_before(s, -(double)INFINITY, value, strictly))
         return NO_NUMBERS;
     if (is_before(s, (double)INFINITY, value, strictly))
         return ALL_NUMBERS;
     /* low lies before, high does not: from the guess in growing steps, then by halves */
-    for (; near > low && near < high; reach *= 4) {
+    for (; near > low && near < high; reach = reach > UINT64_MAX / 4 ? UINT64_MAX : 4 * reach) {
         if (is_before(s, number_of(near, narrow), value, strictly)) {
             low = near;
-            if (high - low <= reach)
+            if (distance(low, high) <= reach)
                 break;
-            near += reach;
+            near = (int64_t)((uint64_t)near + reach);
         } else {
             high = near;
-            if (high - low <= reach)
+            if (distance(low, high) <= reach)
                 break;
-            near -= reach;
+            near = (int64_t)((uint64_t)near - reach);
         }
     }
     while (high - 1 > low) {

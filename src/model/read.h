@@ -18,6 +18,8 @@ enum {
  * there is none. `how` is made of the above. */
 MW_CHECKED mw_status model_read(mw_view bytes, const char *name, const char *path, unsigned how,
                                 mw_forest **ret_forest, mw_error *err);
+/* A model's file in memory, its numbers where the processor likes them. */
+MW_CHECKED mw_status model_open_file(const char *path, mw_file *ret_file, mw_error *err);
 /* The same of a file, whose bytes are spare where they stand in pages; afterwards it is the
  * caller's to close, but may be empty. */
 MW_CHECKED mw_status model_read_file(mw_file *file, const char *path, unsigned how,

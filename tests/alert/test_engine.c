@@ -109,7 +109,7 @@ static void run(bench *b, unsigned seconds)
 static void expect_told(bench *b, const char *expected)
 {
     char path[128];
-    mw_file file = {NULL, 0, 0};
+    mw_file file = {0};
     mw_error err;
     mw_buf seen;
     mw_buf_init(&seen, 4096);

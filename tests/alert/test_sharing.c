@@ -173,7 +173,7 @@ static void add_told(const server *s, mw_buf *seen)
 {
     char path[128];
     mw_error err;
-    mw_file file = {NULL, 0, 0};
+    mw_file file = {0};
     snprintf(path, sizeof path, "%s/told", s->folder);
     if (mw_file_read(path, MW_MIB, &file, &err) == MW_OK)
         remove(path);

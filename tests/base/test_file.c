@@ -59,6 +59,37 @@ static void test_written_and_read(void **state)
     assert_int_equal(about.st_mode & 0777, 0644);
 }
 
+static size_t nine_behind(mw_view head)
+{
+    return head.size == MW_FILE_HEAD_BYTES && head.data[1] == 'b' ? 9 : 0;
+}
+
+/* A large file stands where it was wished, and is the same; a small one stands anywhere. */
+static void test_placed(void **state)
+{
+    (void)state;
+    mw_error err;
+    mw_file file;
+    mw_buf content;
+    mw_buf_init(&content, 2 * MW_MIB);
+    while (content.size < MW_MIB + 5000)
+        mw_buf_char(&content, (char)('a' + content.size % 23));
+    const char *path = path_of("large");
+    assert_int_equal(mw_file_write(path, mw_buf_as_view(&content), &err), MW_OK);
+    assert_int_equal(mw_file_read_placed(path, 2 * MW_MIB, nine_behind, &file, &err), MW_OK);
+    assert_int_equal((uintptr_t)file.data % MW_FILE_PLACES, 9);
+    assert_true(mw_view_equal((mw_view){file.data, file.size}, mw_buf_as_view(&content)));
+    assert_int_equal(file.data[file.size], '\0');
+    mw_file_done(&file);
+    mw_buf_done(&content);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mw_file_write(path_of("a"), MW_VIEW("ab"), &err), MW_OK);
+    assert_int_equal(mw_file_read_placed(path_of("a"), MW_MIB, nine_behind, &file, &err), MW_OK);
+    assert_true(mw_view_is((mw_view){file.data, file.size}, "ab"));
+    mw_file_done(&file);
+    assert_int_equal(unlink(path_of("a")), 0);
+}
+
 static void test_reading_refused(void **state)
 {
     (void)state;
@@ -185,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written_and_read),
+        cmocka_unit_test(test_placed),
         cmocka_unit_test(test_reading_refused),
         cmocka_unit_test(test_a_pipe_is_refused_at_once),
         cmocka_unit_test(test_cap),

@@ -546,6 +546,8 @@ static void test_held_leaves(void **state)
         mw_forest *from_file = load_padded(folder, &w), *from_memory = sample_read(view_of(&w));
         assert_false(from_memory->holds_file);
         assert_int_equal(from_file->holds_file, mw_forest_memory_bytes(from_file) > BEHIND);
+        if (from_file->holds_file) /* leaves begin at a cache line */
+            assert_int_equal((uintptr_t)from_file->levels->value % MW_FILE_PLACES, 0);
         n_held += from_file->holds_file;
         n_copied += !from_file->holds_file;
         assert_same_levels(from_file, from_memory);
