@@ -17,6 +17,8 @@ typedef struct contributed {
     mw_watched *columns;              /* FEATURES_MAX */
     mw_watch_importance *importances; /* the same */
     double rows;                      /* explained, in the last minutes */
+    size_t n_versions;                /* whose contributions are watched */
+    bool is_open;                     /* OpenMetrics */
     const struct contribution_metric *metric;
 } contributed;
 
@@ -282,27 +284,27 @@ static void write_rows(void *user, const mw_endpoint_info *info)
 {
     contributed *all = user;
     const mw_watch_report *r = &all->report;
-    if (look(all, info, &(api_drift_asked){.scope = MW_WATCH_OF_ALL}))
-        mw_buf_format(all->out, "mw_contribution_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
-                      info->name, info->version,
-                      (unsigned long long)(r->own_rows + r->reference_rows));
+    if (!look(all, info, &(api_drift_asked){.scope = MW_WATCH_OF_ALL}))
+        return;
+    if (all->n_versions++ == 0)
+        mw_buf_format(all->out,
+                      "# HELP mw_contribution_rows%s Rows whose contributions were watched.\n"
+                      "# TYPE mw_contribution_rows%s counter\n",
+                      all->is_open ? "" : "_total", all->is_open ? "" : "_total");
+    mw_buf_format(all->out, "mw_contribution_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
+                  info->name, info->version, (unsigned long long)(r->own_rows + r->reference_rows));
 }
 
 void api_contribution_metrics(mw_api *api, mw_buf *out, bool open)
 {
-    contributed all = {.monitor = api_monitor(api), .out = out};
-    if (all.monitor && take_room(&all)) {
-        mw_buf_format(out,
-                      "# HELP mw_contribution_rows%s Rows whose contributions were watched.\n"
-                      "# TYPE mw_contribution_rows%s counter\n",
-                      open ? "" : "_total", open ? "" : "_total");
+    contributed all = {.monitor = api_monitor(api), .out = out, .is_open = open};
+    if (all.monitor && take_room(&all))
         mw_fleet_each_version(api_fleet(api), write_rows, &all);
-        for (size_t i = 0; i < MW_COUNT(of_features); i++) {
-            all.metric = &of_features[i];
-            mw_buf_format(out, "# HELP %s %s\n# TYPE %s gauge\n", all.metric->name,
-                          all.metric->help, all.metric->name);
-            mw_fleet_each_version(api_fleet(api), write_lines, &all);
-        }
+    for (size_t i = 0; all.n_versions > 0 && i < MW_COUNT(of_features); i++) {
+        all.metric = &of_features[i];
+        mw_buf_format(out, "# HELP %s %s\n# TYPE %s gauge\n", all.metric->name, all.metric->help,
+                      all.metric->name);
+        mw_fleet_each_version(api_fleet(api), write_lines, &all);
     }
     done(&all);
 }

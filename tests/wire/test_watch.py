@@ -64,6 +64,7 @@ def test_from_the_first_request(server):
     found(server, lambda e: e["state"] == "watching")
     send(server, rows(3000, 3))
     quiet = found(server, lambda e: e["rows"] == 3000)
+    assert "mw_contribution" not in server.get("/metrics").text and "contributions" not in quiet
     assert not quiet["drifted"] and [f["feature"] for f in quiet["features"]][:8] == COLUMNS
     assert quiet["features"][8]["kind"] == "output" and len(quiet["features"]) == 9
     assert all(f["psi"] < 0.1 for f in quiet["features"])
@@ -133,6 +134,8 @@ def test_what_the_model_leans_on(serve, profile, run):
     assert said[f'mw_contribution_drifted{{{of},feature="payments_late"}}'] == 1
     assert said[f'mw_contribution_drifted{{{of},feature="balance"}}'] == 0
     assert said[f"mw_contribution_rows_total{{{of}}}"] > LEARNED
+    text = server.get("/metrics", headers={"Accept": "application/openmetrics-text"}).text
+    assert "# TYPE mw_contribution_rows counter" in text and text.endswith("# EOF\n")
 
 
 def test_off(serve):
