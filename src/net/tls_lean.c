@@ -444,8 +444,8 @@ static ssize_t take(net_connection *connection, void *data, size_t size)
     lean->begin += (uint32_t)record_size;
     if (content == TLS_NOTHING)
         return fail(connection, alert);
-    if (content != TLS_HANDSHAKE &&
-        lean->update.size > 0) /* nothing may stand between its pieces */
+    bool stands_between = lean->update.size > 0 && content != TLS_HANDSHAKE;
+    if (stands_between) /* pieces of one message (section 5.1) */
         return fail(connection, TLS_UNEXPECTED_MESSAGE);
     if (content == TLS_ALERT)
         return take_alert(connection, to, said_size);
