@@ -17,18 +17,21 @@ typedef struct explanation {
 
 /* ---- whose ----------------------------------------------------------------------------------- */
 
+/* By the plan, as loops do: who explains may hold locks that others take under the fleet's. */
 static serve_model *take_model(mw_fleet *fleet, const char *name, unsigned version)
 {
     serve_model *found = NULL;
-    pthread_mutex_lock(&fleet->lock);
-    const serve_endpoint *endpoint = serve_find_endpoint(fleet, name);
-    if (endpoint && endpoint->model && endpoint->model->version == version)
-        found = endpoint->model;
-    else if (endpoint && endpoint->challenger && endpoint->challenger->version == version)
-        found = endpoint->challenger;
+    const unsigned own = fleet->options.n_loops;
+    pthread_mutex_lock(&fleet->behind_lock);
+    const serve_slot *slot = serve_plan_find(serve_plan_pin(fleet, own), mw_view_of(name));
+    if (slot && slot->model && slot->model->version == version)
+        found = slot->model;
+    else if (slot && slot->challenger && slot->challenger->version == version)
+        found = slot->challenger;
     if (found)
         serve_model_ref(found);
-    pthread_mutex_unlock(&fleet->lock);
+    serve_plan_unpin(fleet, own);
+    pthread_mutex_unlock(&fleet->behind_lock);
     return found;
 }
 

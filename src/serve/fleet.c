@@ -17,7 +17,7 @@ enum { NS_PER_MS = 1000000 };
 
 static mw_status make_loops(mw_fleet *fleet, mw_error *err)
 {
-    size_t bytes = fleet->options.n_loops * sizeof *fleet->loops;
+    size_t bytes = (fleet->options.n_loops + 1) * sizeof *fleet->loops;
     if (posix_memalign((void **)&fleet->loops, 64, bytes) != 0)
         return mw_fail_memory(err, "the loops");
     memset((void *)fleet->loops, 0, bytes);
@@ -50,6 +50,7 @@ mw_status mw_fleet_new(const mw_fleet_options *options, mw_fleet **ret_fleet, mw
     pthread_mutex_init(&fleet->loading, NULL);
     pthread_mutex_init(&fleet->lock, NULL);
     pthread_mutex_init(&fleet->scratch_lock, NULL);
+    pthread_mutex_init(&fleet->behind_lock, NULL);
     mw_status status = build(fleet, options, err);
     if (status != MW_OK) {
         mw_fleet_free(fleet);
@@ -100,6 +101,7 @@ void mw_fleet_free(mw_fleet *fleet)
         mw_scratch_free(fleet->loops[i].scratch);
     for (size_t i = 0; i < fleet->n_free_scratch; i++)
         mw_scratch_free(fleet->free_scratch[i]);
+    pthread_mutex_destroy(&fleet->behind_lock);
     pthread_mutex_destroy(&fleet->scratch_lock);
     pthread_mutex_destroy(&fleet->lock);
     pthread_mutex_destroy(&fleet->loading);
@@ -129,7 +131,7 @@ void serve_plan_unpin(mw_fleet *fleet, unsigned loop)
 
 static void wait_until_unread(const mw_fleet *fleet, const serve_plan *plan)
 {
-    for (unsigned i = 0; i < fleet->options.n_loops; i++)
+    for (unsigned i = 0; i <= fleet->options.n_loops; i++)
         while (atomic_load(&fleet->loops[i].pinned) == plan)
             usleep(50);
 }

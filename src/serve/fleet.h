@@ -18,7 +18,8 @@ struct mw_fleet {
     pthread_mutex_t scratch_lock;
     mw_scratch *free_scratch[MW_LIMIT_THREADS];
     size_t n_free_scratch;
-    serve_loop *loops;
+    serve_loop *loops; /* n_loops, and the last for who explains behind answers, one at a time: */
+    pthread_mutex_t behind_lock;
     struct serve_shadow *shadow; /* NULL before the first second version */
     void (*changed)(void *user); /* NULL = nobody listens */
     void *changed_user;

@@ -362,6 +362,26 @@ static void test_contributions(void **state)
     assert_int_equal(mw_fleet_explain(fleet, "a", 2, &matrix, NULL, told, &err), MW_OK);
 }
 
+static void explain_within(void *user, const mw_endpoint_info *info)
+{
+    static const double row[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const mw_matrix matrix = {row, MW_FLOAT64, 1, 8, 8, 1};
+    double told[9];
+    mw_error err;
+    *(mw_status *)user = mw_fleet_explain(fleet, info->name, 1, &matrix, NULL, told, &err);
+}
+
+/* Who looks at the fleet holds a lock of it, and the watch's under that: who explains rows holds
+ * the watch's, so he must not want the fleet's. */
+static void test_explaining_wants_no_lock_of_the_fleet(void **state)
+{
+    (void)state;
+    mw_status status = MW_NOT_FOUND;
+    assert_int_equal(mw_fleet_add(fleet, "a", model, NULL, NULL), MW_OK);
+    mw_fleet_each(fleet, explain_within, &status); /* would wait for ever */
+    assert_int_equal(status, MW_OK);
+}
+
 /* Of several classes the one that was predicted, whose margin is the largest where no answer is at
  * hand. */
 static void test_contributions_of_the_predicted_class(void **state)
@@ -420,6 +440,7 @@ int main(void)
         TEST(test_many_endpoints_are_found),
         TEST(test_swaps_under_readers),
         TEST(test_contributions),
+        TEST(test_explaining_wants_no_lock_of_the_fleet),
         TEST(test_contributions_of_the_predicted_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
