@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from millwright import Failure, Model, library_path
+from millwright import Background, Failure, Model, library_path
 
 catboost = pytest.importorskip("catboost")
 
@@ -338,6 +338,34 @@ def check_statistics_explained(model, trained, rows, served, raw):
     adds_up = np.allclose(shap.sum(axis=2), raw, atol=1e-9)
     assert adds_up or trained.get_all_params()["grow_policy"] != "SymmetricTree"
     assert not adds_up or np.abs(got - shap).max() <= 2e-6 * np.abs(shap).max()
+
+
+def test_pairs_and_backgrounds_of_statistics(tmp_path):
+    """Of one category each: CatBoost's own pairs. What is made of several features is refused."""
+    table = statistics_table(1, 2000)
+    labels = statistics_target(table) > 0
+    served = statistics_table(2, 40)
+    pool = catboost.Pool(served, cat_features=[0, 1, 3])
+    trained = train_statistics("Logloss", table, labels, max_ctr_complexity=1, iterations=10)
+    model = Model(save_binary(trained, tmp_path))
+    rows = served.copy()
+    for column in (0, 1, 3):
+        rows[:, column] = [model.category(column, str(value)) for value in rows[:, column]]
+    rows = rows.astype(np.float64)
+    pairs = trained.get_feature_importance(pool, type="ShapInteractionValues")[:, :5, :5]
+    got = model.interactions(rows)[:, 0, :5, :5]
+    assert np.abs(got - pairs).max() <= 2e-6 * np.abs(pairs).max()
+    against = Background(model, rows[:15]).explain(rows)[:, 0]
+    margin = model.margin(rows).ravel()
+    np.testing.assert_allclose(against[:, 5], margin[:15].mean(), atol=1e-6)
+    np.testing.assert_allclose(against.sum(axis=1), margin, atol=1e-5)
+    trained = train_statistics("Logloss", table, labels, depth=6, iterations=60,
+                               max_ctr_complexity=4)
+    model = Model(save_binary(trained, tmp_path))
+    with pytest.raises(Failure, match="a column of several features.*max_ctr_complexity=1"):
+        model.interactions(rows)
+    with pytest.raises(Failure, match="a column of several features.*max_ctr_complexity=1"):
+        Background(model, rows[:15])
 
 
 def test_texts_are_refused(tmp_path):
