@@ -37,12 +37,12 @@ static inline __m512d emulate_i32gather_pd(__m256i places, const double *values)
     return _mm512_loadu_pd(found);
 }
 
-static inline __m512 emulate_maskz_loadu_ps(__mmask16 which, const float *from)
+static inline __m512 emulate_maskz_loadu_ps(__mmask16 which, const void *from)
 {
     float found[16] = {0};
     for (int i = 0; i < 16; i++)
         if (which >> i & 1)
-            found[i] = from[i];
+            memcpy(&found[i], (const char *)from + i * sizeof *found, sizeof *found);
     return _mm512_loadu_ps(found);
 }
 

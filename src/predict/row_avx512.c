@@ -209,12 +209,21 @@ ROW_INLINE unsigned count64(const double *table, double x)
 #define SEARCHES_FLOATS
 enum { WINDOW = 16 };
 
-ROW_INLINE __m256 pick_eight(const float *row, const uint32_t *features, size_t span)
+/* Rows may begin anywhere. */
+ROW_INLINE float value_at(const char *row, uint32_t feature)
+{
+    float value;
+    memcpy(&value, row + feature * sizeof value, sizeof value);
+    return value;
+}
+
+ROW_INLINE __m256 pick_eight(const char *row, const uint32_t *features, size_t span)
 {
     __m256i all = _mm256_loadu_si256((const __m256i *)(const void *)features);
     if (span > WINDOW)
-        return _mm256_i32gather_ps(row, all, sizeof *row);
-    __m512 window = _mm512_maskz_loadu_ps((__mmask16)((1u << span) - 1), row + *features);
+        return _mm256_i32gather_ps((const float *)(const void *)row, all, sizeof(float));
+    __m512 window =
+        _mm512_maskz_loadu_ps((__mmask16)((1u << span) - 1), row + *features * sizeof(float));
     __m256i places = _mm256_sub_epi32(all, _mm256_set1_epi32((int)*features));
     return _mm512_castps512_ps256(_mm512_permutexvar_ps(_mm512_castsi256_si512(places), window));
 }
@@ -231,17 +240,18 @@ ROW_INLINE __m256i count_pivots(const float *pivots, size_t n, __m256 x)
 
 /* Of searches i and i + 1, a word each. Values are had once more from the row: not from within the
  * vector, which costs as much as the comparison. */
-ROW_INLINE __mmask32 passed_of_two(const float *cuts, const float *row, const uint32_t *features,
+ROW_INLINE __mmask32 passed_of_two(const float *cuts, const char *row, const uint32_t *features,
                                    const uint32_t *runs, int i)
 {
-    __m512 a = _mm512_set1_ps(row[features[i]]), b = _mm512_set1_ps(row[features[i + 1]]);
+    __m512 a = _mm512_set1_ps(value_at(row, features[i])),
+           b = _mm512_set1_ps(value_at(row, features[i + 1]));
     __m512 cuts_a = _mm512_loadu_ps(cuts + (ptrdiff_t)i * BYTES_TABLE32 + runs[i]);
     __m512 cuts_b = _mm512_loadu_ps(cuts + (ptrdiff_t)(i + 1) * BYTES_TABLE32 + runs[i + 1]);
     return _mm512_kunpackw(_mm512_cmp_ps_mask(b, cuts_b, _CMP_GE_OQ),
                            _mm512_cmp_ps_mask(a, cuts_a, _CMP_GE_OQ));
 }
 
-ROW_INLINE __m128i count_words(const float *cuts, const float *row, const uint32_t *features,
+ROW_INLINE __m128i count_words(const float *cuts, const char *row, const uint32_t *features,
                                const uint32_t *runs)
 {
     __mmask64 low = _mm512_kunpackd(passed_of_two(cuts, row, features, runs, 2),
@@ -252,7 +262,7 @@ ROW_INLINE __m128i count_words(const float *cuts, const float *row, const uint32
 }
 
 /* Codes of the t-th eight, as bytes. */
-ROW_INLINE __m128i search_eight(const row_layout *layout, const float *row, size_t t, __m256 x)
+ROW_INLINE __m128i search_eight(const row_layout *layout, const char *row, size_t t, __m256 x)
 {
     static const uint32_t none[ROW_TOGETHER];
     const float *cuts = layout->cuts->cuts32 + BYTES_PIVOTS + t * ROW_TOGETHER * BYTES_TABLE32;
@@ -279,7 +289,7 @@ ROW_INLINE __m128i missing_eight(__m256 x)
     return _mm_packs_epi16(words, words);
 }
 
-ROW_INLINE void search_floats(const row_layout *layout, const float *row, uint8_t *ret_codes,
+ROW_INLINE void search_floats(const row_layout *layout, const char *row, uint8_t *ret_codes,
                               uint8_t *ret_missing)
 {
     for (size_t first = 0; first < layout->n_together; first += 8) {

@@ -118,7 +118,7 @@ INLINE void search_row(const row_layout *layout, const row_source *from, row_fou
 {
 #ifdef SEARCHES_FLOATS
     if (from->narrow && from->step == sizeof(float) && !layout->zero_rules) {
-        search_floats(layout, (const float *)(const void *)from->row, ret->code, ret->missing);
+        search_floats(layout, from->row, ret->code, ret->missing);
         return;
     }
 #endif
@@ -451,10 +451,10 @@ INLINE void walk_wide_block(const row_layout *layout, const row_block *block, co
     lanes at = no_lanes();
     if (block->by_starts) {
         unsigned n = low_levels(block);
-        put_levels(layout, block, walk_wide_top(row, questions, n, true, misses),
-                   walk_wide_top(row, questions + WIDE_NODE * (size_t)n, block->depth - n, true,
-                                 misses),
-                   ret_places);
+        put_levels(
+            layout, block, walk_wide_top(row, questions, n, true, misses),
+            walk_wide_top(row, questions + WIDE_NODE * (size_t)n, block->depth - n, true, misses),
+            ret_places);
         return;
     }
     switch (block->depth + block->oblivious * (ROW_DEPTH_MAX + 1)) {

@@ -40,6 +40,15 @@ const moment = "2027-01-31T12:00:00.250Z";
 const traced = (text) => ({ trace_id: "tr-typed", trace_ids: "tr-typed", assessment_id: "a-typed", request_time: moment, create_time: moment, last_update_time: moment, execution_duration: "1s",
   source: { source_type: "HUMAN", source_id: text }, feedback: { value: text }, expectation: undefined, overrides: undefined, update_mask: "rationale" });
 
+/* What texts of JSON, addresses and kinds must be to be taken. */
+function needed(path, text) {
+  if (/mlflow\/webhooks/.test(path))
+    return { url: `https://127.0.0.1:9/${encodeURIComponent(text)}`, events: [{ entity: "MODEL_VERSION", action: "CREATED" }], secret: undefined, status: "DISABLED" };
+  if (/mlflow\/datasets/.test(path))
+    return { experiment_ids: ["0"], tags: JSON.stringify({ note: text }), records: JSON.stringify([{ inputs: { [text]: text }, expectations: { answer: text }, tags: { note: text }, source: { source_type: "HUMAN", source_data: { user_name: text } } }]) };
+  return /mlflow\/scorers/.test(path) ? { name: text, serialized_scorer: JSON.stringify({ name: text, builtin_scorer_class: text, description: text }) } : {};
+}
+
 const reading = /search|get-latest|presigned|mpu|artifacts|download/;
 
 /* What takes a script is what is wanted; what refuses one says so, and does not fail. */
@@ -51,12 +60,12 @@ async function fillBySchema(server, ids) {
       const schema = operation.requestBody?.content?.["application/json"]?.schema;
       if (!schema) continue;
       const known = { ...ids };
-      if (/registered-models\/create/.test(path)) delete known.name;
+      if (/(registered-models|datasets)\/create/.test(path)) delete known.name;
       if (/rename|(model|assessment)_id\}$/.test(path)) continue; /* would take names away; its fields are those of create */
       let taken = 0, refused = "";
       for (const text of [link, flat, evil])
         for (const more of [{}, { key: "note" }, { key: "note", alias: "champion", stage: "Staging", run_link: link, source_run_id: ids.run_id, source: ids.source, artifact_location: undefined }]) {
-          const answer = await fetch(server.url + path.replace(/\{(\w+)\}/g, (_, name) => ({ ...traced(text), ...ids })[name]), { method: method.toUpperCase(), headers: { "content-type": "application/json" }, body: JSON.stringify(filled(schema, text, { ...known, ...more, ...(/\/traces/.test(path) ? traced(text) : {}) })) });
+          const answer = await fetch(server.url + path.replace(/\{(\w+)\}/g, (_, name) => ({ ...traced(text), ...ids })[name]), { method: method.toUpperCase(), headers: { "content-type": "application/json" }, body: JSON.stringify({ ...filled(schema, text, { ...known, ...more, ...(/\/traces/.test(path) ? traced(text) : {}) }), ...needed(path, text) }) });
           const said = await answer.text();
           check(answer.status < 500, `${path}: ${answer.status} ${said}`);
           taken += answer.ok;
@@ -86,7 +95,9 @@ async function base(server) {
   await server.post(`${at}/registered-models/create`, { name: "typed", description: evil, tags: ["intended_use", "users", "limits", "ethics", "contact", "license"].map((key) => ({ key: `card.${key}`, value: `${evil}\n\n[a](${link}) ![b](${link})\n\n<${link}>` })) });
   for (let i = 0; i < 2; i++) await server.post(`${at}/model-versions/create`, { name: "typed", source, run_id, description: evil, run_link: link, tags: [{ key: "note", value: evil }] });
   const { model } = await server.post(`${at}/logged-models`, { experiment_id, name: "logged", source_run_id: run_id, model_type: evil, params: [{ key: "note", value: evil }], tags: [{ key: "note", value: evil }] });
-  return { experiment_id, run_id, other: other.info.run_id, source, model_id: model.info.model_id, name: "typed", version: "1",
+  const { webhook } = await server.post(`${at}/webhooks`, { name: "typed", ...needed(`${at}/webhooks`, flat) });
+  const { dataset } = await server.post(`${at}/datasets/create`, { name: flat, ...needed(`${at}/datasets`, evil), experiment_ids: [experiment_id] });
+  return { experiment_id, run_id, webhook_id: webhook.webhook_id, dataset_id: dataset.dataset_id, other: other.info.run_id, source, model_id: model.info.model_id, name: "typed", version: "1",
     model_json: JSON.stringify({ artifact_path: flat, run_id, utc_time_created: evil, flavors: { [flat]: { [flat]: evil } }, signature: { inputs: flat } }) };
 }
 
@@ -185,7 +196,7 @@ export async function typing() {
   const folder = mkdtempSync(join(tmpdir(), "window-typed-"));
   writeModel(folder);
   writeFiles(folder);
-  const server = await serve(`credit=${folder}/model.json`, "--record", join(folder, "record"), "--log", "on", "--alerts", "on");
+  const server = await serve(`credit=${folder}/model.json`, "--record", join(folder, "record"), "--log", "on", "--alerts", "on", "--webhooks", "any");
   let ids, alert;
   await test("script is typed into every field that a client can set", async () => {
     ids = await base(server);
