@@ -69,7 +69,7 @@ def test_a_bandit_gives_more_to_who_does_better(house):
     report(house, rollout, first, {1: 0.3, 2: 0.7}, 2)
     house.until(lambda: house.rollout()["weight"] > 0.9)
     house.until(lambda: ask(house, 40, 3).count(2) > 30)
-    report(house, rollout, ask(house, 100, 4), {1: 0.9, 2: 0.0}, 5)
+    report(house, rollout, ask(house, 400, 4), {1: 0.9, 2: 0.0}, 5)
     house.until(lambda: house.rollout()["weight"] < 0.5)
 
 
