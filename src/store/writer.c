@@ -7,12 +7,13 @@
  * the next one. A lone caller gets its commit at once, on its own thread (two threads need not be
  * woken for it). What comes while it commits is the writer's thread's.
  *
- * Callers who come back as soon as they are answered would fall into two halves that wait for each
- * other's commits. So there is a short wait for company, as long as a commit takes, until as many
- * have come as there were around the last one:
+ * Callers who come back as soon as they are answered fall into two halves that wait for each
+ * other's commits. On a fast disk that is well: one half works while the other's goes to the disk.
+ * Where the disk takes longer than callers do to come back, there is a short wait for company, as
+ * long as it takes, until as many have come as there were around the last commit:
  *
- *     without    | commit a   | commit b c d | commit a   | commit b c d |
- *     with       | commit a b c d | wait | commit a b c d | wait |
+ *     without    | disk a     | disk b c d | disk a     | disk b c d |
+ *     with       | disk a b c d | wait | disk a b c d | wait |
  *
  * Where they do not come it was in vain, and the next 2, 4, 8 ... 64 commits do not wait. */
 #include <errno.h>
@@ -24,7 +25,7 @@
 #include "engine.h"
 
 enum { WORKS_A_COMMIT = 1000, IDLE_SECONDS = 1 };
-enum { COMPANY_NS_MIN = 50000, COMPANY_NS_MAX = 2000000, VAIN_MAX = 6 };
+enum { SLOW_DISK_NS = 300000, COMPANY_NS_MAX = 2000000, VAIN_MAX = 6 };
 
 /* On the caller's stack: it waits. */
 typedef struct ticket {
@@ -51,7 +52,7 @@ struct store_writer {
     bool awaits_company;        /* somebody, who has the session, does */
     pthread_cond_t has_company; /* for them */
     unsigned n_vain, n_unwaiting; /* waits in vain, one after the other; commits that do not wait */
-    uint64_t usual_ns;            /* a commit takes */
+    uint64_t usual_ns;            /* that a commit takes; of who has the session */
 
     pthread_t thread;
     atomic_uint_least64_t writes, commits, commit_ns;
@@ -125,7 +126,10 @@ static void commit(store_writer *writer, ticket *first, const ticket *end)
     }
     atomic_fetch_add_explicit(&writer->writes, n_kept, memory_order_relaxed);
     atomic_fetch_add_explicit(&writer->commits, n_kept > 0, memory_order_relaxed);
-    atomic_fetch_add_explicit(&writer->commit_ns, mw_clock_ns() - began, memory_order_relaxed);
+    uint64_t took = mw_clock_ns() - began;
+    atomic_fetch_add_explicit(&writer->commit_ns, took, memory_order_relaxed);
+    if (n_kept > 0)
+        writer->usual_ns = writer->usual_ns - writer->usual_ns / 8 + took / 8;
 }
 
 /* Tickets of one transaction, in order; when the engine ends it, the rest begin another. */
@@ -185,7 +189,7 @@ static void tell_all(ticket *first, const ticket *own)
 
 static struct timespec patience(const store_writer *writer)
 {
-    uint64_t ns = writer->usual_ns < COMPANY_NS_MIN ? COMPANY_NS_MIN : writer->usual_ns;
+    uint64_t ns = writer->usual_ns;
     struct timespec until = mw_moment_in(0);
     until.tv_nsec += (long)(ns < COMPANY_NS_MAX ? ns : COMPANY_NS_MAX);
     until.tv_sec += until.tv_nsec / 1000000000;
@@ -197,7 +201,7 @@ static struct timespec patience(const store_writer *writer)
  * Somebody has the session meanwhile. Hold the lock on entry and on return. */
 static void wait_for_company(store_writer *writer)
 {
-    if (writer->n_waiting >= writer->company)
+    if (writer->n_waiting >= writer->company || writer->usual_ns < SLOW_DISK_NS)
         return;
     if (writer->n_unwaiting > 0) {
         writer->n_unwaiting--;
@@ -225,14 +229,11 @@ static void serve_queue(store_writer *writer, const ticket *own)
     wait_for_company(writer);
     ticket *first = take_batch(writer, &n);
     pthread_mutex_unlock(&writer->lock);
-    uint64_t began = mw_clock_ns();
     run_batch(writer, first);
-    uint64_t took = mw_clock_ns() - began;
     tell_all(first, own);
     tidy(writer, false);
     pthread_mutex_lock(&writer->lock);
     writer->company = n + writer->n_waiting;
-    writer->usual_ns = writer->usual_ns - writer->usual_ns / 8 + took / 8;
     bool was_untidy = writer->is_untidy;
     writer->is_busy = false;
     writer->was_used = true;
