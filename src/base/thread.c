@@ -44,13 +44,18 @@ void mw_condition_init(pthread_cond_t *condition)
 }
 
 /* Not by mw_clock_ns: a test that pins the clock does not pin the system's waits. */
-struct timespec mw_moment_in(int64_t ms)
+struct timespec mw_moment_in_ns(uint64_t ns)
 {
     struct timespec moment;
     clock_gettime(CLOCK_MONOTONIC, &moment);
-    moment.tv_sec += (time_t)(ms / 1000);
-    moment.tv_nsec += (long)(ms % 1000) * 1000000;
+    moment.tv_sec += (time_t)(ns / 1000000000);
+    moment.tv_nsec += (long)(ns % 1000000000);
     moment.tv_sec += moment.tv_nsec / 1000000000;
     moment.tv_nsec %= 1000000000;
     return moment;
+}
+
+struct timespec mw_moment_in(int64_t ms)
+{
+    return mw_moment_in_ns((uint64_t)ms * 1000000);
 }

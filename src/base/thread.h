@@ -22,5 +22,6 @@ void mw_condition_init(pthread_cond_t *condition);
 
 /* The moment `ms` milliseconds from now (>= 0), for pthread_cond_timedwait on such a condition. */
 struct timespec mw_moment_in(int64_t ms);
+struct timespec mw_moment_in_ns(uint64_t ns);
 
 #endif

@@ -19,9 +19,9 @@ struct cli_label_sharing {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool ends, is_done; /* is_done: of the body that the journal has now */
-    bool is_failing;    /* said in the log */
-    char server[33];    /* of this process */
+    bool ends, is_done;                /* is_done: of the body that the journal has now */
+    bool is_failing;                   /* said in the log */
+    char server[MW_RANDOM_NAME_BYTES]; /* of this process */
     mw_arena arena;
     mw_buf held; /* the journal has given them away; not in the record yet */
     int64_t heard, dropped_ms;

@@ -134,7 +134,7 @@ typedef struct row_layout {
     size_t data_bytes;
     row_piece *pieces;
     size_t n_pieces;
-    char *values; /* float or double as sums are; leaf_outputs of them a leaf */
+    char *values;     /* float or double as sums are; leaf_outputs of them a leaf */
     bool borrows;     /* values are the forest's own, of levels */
     uint32_t *starts; /* the first value of each tree, of all lanes; NULL: no block asks for it */
     size_t n_values, leaf_outputs;

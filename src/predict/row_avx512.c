@@ -228,16 +228,6 @@ ROW_INLINE __m256 pick_eight(const char *row, const uint32_t *features, size_t s
     return _mm512_castps512_ps256(_mm512_permutexvar_ps(_mm512_castsi256_si512(places), window));
 }
 
-ROW_INLINE __m256i count_pivots(const float *pivots, size_t n, __m256 x)
-{
-    __m256i passed = _mm256_setzero_si256();
-    for (size_t i = 0; i < n; i++) {
-        __m256 pivot = _mm256_load_ps(pivots + i * ROW_TOGETHER);
-        passed = _mm256_sub_epi32(passed, _mm256_castps_si256(_mm256_cmp_ps(x, pivot, _CMP_GE_OQ)));
-    }
-    return _mm256_slli_epi32(passed, 4);
-}
-
 /* Of searches i and i + 1, a word each. Values are had once more from the row: not from within the
  * vector, which costs as much as the comparison. */
 ROW_INLINE __mmask32 passed_of_two(const float *cuts, const char *row, const uint32_t *features,

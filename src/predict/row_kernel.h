@@ -19,12 +19,11 @@
  *   answer_piece(registers, piece, few)    its questions, as bits
  *   exit_of(piece, answers)
  *   count32(table, x), count64(table, x)   how many of 16 cuts are <= x
- *   count_runs_float(pivots, x, runs), count_runs_double   of eight searches: 16 times the number
- *                             of pivots that are <= x
- *   SEARCHES_FLOATS           if it has search_floats(layout, row, codes, missing): of all
- * searches, whose rules do not ask for zeros; missing: 1 KERNEL_NAME, KERNEL, usable() WIDE if it
- * has look_up_wide(registers, columns): the code of each lane's column among the ROW_SEARCHES of
- * wide_registers, load_wide(codes)
+ *   count_runs_float(pivots, n, x, runs), count_runs_double   of eight searches: 16 times the
+ * number of the first n pivots that are <= x SEARCHES_FLOATS           if it has
+ * search_floats(layout, row, codes, missing): of all searches, whose rules do not ask for zeros;
+ * missing: 1 KERNEL_NAME, KERNEL, usable() WIDE if it has look_up_wide(registers, columns): the
+ * code of each lane's column among the ROW_SEARCHES of wide_registers, load_wide(codes)
  *
  * Legend: at = exit of a top so far, k = lane, p = where a level's questions stand. */
 #include <assert.h>
@@ -90,25 +89,25 @@ INLINE void gather_doubles(const row_layout *layout, const row_source *from, dou
     gather64(layout, from, from->step, x);
 }
 
-#define SEARCH(name, real, gather, count, tables, table, pivots)                       \
-    static void name(const row_layout *layout, const row_source *from, row_found *ret) \
-    {                                                                                  \
-        const bytes_layout *of = layout->cuts;                                         \
-        real x[ROW_SEARCHES];                                                          \
-        uint32_t run[ROW_SEARCHES];                                                    \
-        gather(layout, from, x);                                                       \
-        for (size_t s = of->n_searches; s < ROW_TOGETHER * layout->n_together; s++)    \
-            x[s] = 0;                                                                  \
-        for (size_t t = 0; t < layout->n_together; t++)                                \
-            count_runs_##real(layout->pivots + t * ROW_PIVOTS * ROW_TOGETHER,          \
-                              x + t * ROW_TOGETHER, run + t * ROW_TOGETHER);           \
-        const real *cuts = of->tables + BYTES_PIVOTS;                                  \
-        for (size_t s = 0; s < of->n_searches; s++, cuts += table)                     \
-            ret->code[s] = (uint8_t)(run[s] + count(cuts + run[s], x[s]));             \
-        for (size_t s = 0; s < ROW_TOGETHER * layout->n_together; s++)                 \
-            ret->missing[s] = x[s] != x[s];                                            \
-        for (size_t s = 0; layout->zero_rules && s < of->n_searches; s++)              \
-            ret->zero[s] = predict_is_zero((double)x[s]);                              \
+#define SEARCH(name, real, gather, count, tables, table, pivots)                                   \
+    static void name(const row_layout *layout, const row_source *from, row_found *ret)             \
+    {                                                                                              \
+        const bytes_layout *of = layout->cuts;                                                     \
+        real x[ROW_SEARCHES];                                                                      \
+        uint32_t run[ROW_SEARCHES];                                                                \
+        gather(layout, from, x);                                                                   \
+        for (size_t s = of->n_searches; s < ROW_TOGETHER * layout->n_together; s++)                \
+            x[s] = 0;                                                                              \
+        for (size_t t = 0; t < layout->n_together; t++)                                            \
+            count_runs_##real(layout->pivots + t * ROW_PIVOTS * ROW_TOGETHER, layout->n_pivots[t], \
+                              x + t * ROW_TOGETHER, run + t * ROW_TOGETHER);                       \
+        const real *cuts = of->tables + BYTES_PIVOTS;                                              \
+        for (size_t s = 0; s < of->n_searches; s++, cuts += table)                                 \
+            ret->code[s] = (uint8_t)(run[s] + count(cuts + run[s], x[s]));                         \
+        for (size_t s = 0; s < ROW_TOGETHER * layout->n_together; s++)                             \
+            ret->missing[s] = x[s] != x[s];                                                        \
+        for (size_t s = 0; layout->zero_rules && s < of->n_searches; s++)                          \
+            ret->zero[s] = predict_is_zero((double)x[s]);                                          \
     }
 SEARCH(search32, float, gather_floats, count32, cuts32, BYTES_TABLE32, pivots32)
 SEARCH(search64, double, gather_doubles, count64, cuts64, BYTES_TABLE, pivots64)

@@ -15,24 +15,28 @@ ROW_INLINE unsigned exit_of(const row_piece *piece, uint64_t answers)
     return (unsigned)__builtin_ctz((unsigned)_mm256_movemask_epi8(agrees)) / 2;
 }
 
-ROW_INLINE void count_runs_float(const float *pivots, const float *x, uint32_t *runs)
+/* 16 times the number of pivots passed. */
+ROW_INLINE __m256i count_pivots(const float *pivots, size_t n, __m256 x)
 {
-    __m256 eight = _mm256_loadu_ps(x);
     __m256i passed = _mm256_setzero_si256();
-    for (int i = 0; i < ROW_PIVOTS; i++) {
+    for (size_t i = 0; i < n; i++) {
         __m256 pivot = _mm256_load_ps(pivots + i * ROW_TOGETHER);
-        passed =
-            _mm256_sub_epi32(passed, _mm256_castps_si256(_mm256_cmp_ps(eight, pivot, _CMP_GE_OQ)));
+        passed = _mm256_sub_epi32(passed, _mm256_castps_si256(_mm256_cmp_ps(x, pivot, _CMP_GE_OQ)));
     }
-    _mm256_storeu_si256((__m256i *)(void *)runs, _mm256_slli_epi32(passed, 4));
+    return _mm256_slli_epi32(passed, 4);
 }
 
-ROW_INLINE void count_runs_double(const double *pivots, const double *x, uint32_t *runs)
+ROW_INLINE void count_runs_float(const float *pivots, size_t n, const float *x, uint32_t *runs)
+{
+    _mm256_storeu_si256((__m256i *)(void *)runs, count_pivots(pivots, n, _mm256_loadu_ps(x)));
+}
+
+ROW_INLINE void count_runs_double(const double *pivots, size_t n, const double *x, uint32_t *runs)
 {
     for (int half = 0; half < ROW_TOGETHER; half += 4) {
         __m256d four = _mm256_loadu_pd(x + half);
         __m256i passed = _mm256_setzero_si256();
-        for (int i = 0; i < ROW_PIVOTS; i++) {
+        for (size_t i = 0; i < n; i++) {
             __m256d pivot = _mm256_load_pd(pivots + i * ROW_TOGETHER + half);
             passed = _mm256_sub_epi64(passed,
                                       _mm256_castpd_si256(_mm256_cmp_pd(four, pivot, _CMP_GE_OQ)));

@@ -187,16 +187,6 @@ static void tell_all(ticket *first, const ticket *own)
     }
 }
 
-static struct timespec patience(const store_writer *writer)
-{
-    uint64_t ns = writer->usual_ns;
-    struct timespec until = mw_moment_in(0);
-    until.tv_nsec += (long)(ns < COMPANY_NS_MAX ? ns : COMPANY_NS_MAX);
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    return until;
-}
-
 /* Until as many wait as there were around the last commit, or the time that one takes is over.
  * Somebody has the session meanwhile. Hold the lock on entry and on return. */
 static void wait_for_company(store_writer *writer)
@@ -207,7 +197,8 @@ static void wait_for_company(store_writer *writer)
         writer->n_unwaiting--;
         return;
     }
-    struct timespec until = patience(writer);
+    uint64_t ns = writer->usual_ns < COMPANY_NS_MAX ? writer->usual_ns : COMPANY_NS_MAX;
+    struct timespec until = mw_moment_in_ns(ns);
     int outcome = 0;
     writer->awaits_company = true;
     while (writer->n_waiting < writer->company && !writer->ending && outcome != ETIMEDOUT)
