@@ -142,40 +142,54 @@ static void put_leads(search_query *query, const leads *all)
     mw_buf_text(&query->from, ") f CROSS JOIN runs r ON r.id = f.run");
 }
 
-static mw_status has_many_runs(search_query *query, mw_sql *session, bool *ret_many, mw_error *err)
+/* "SELECT ..." of the runs that `where` leaves so far, up to `tail`. */
+static mw_status ask_runs(const search_query *query, mw_sql *session, const char *select,
+                          const char *tail, mw_rows *ret_rows, mw_error *err)
 {
     mw_buf sql;
-    int64_t n = 0;
     mw_buf_init(&sql, query->where.size + MW_KIB);
-    mw_buf_format(&sql, "SELECT count(*) FROM (SELECT 1 FROM runs r WHERE %s LIMIT %d) n",
-                  query->where.data, FEW_RUNS + 1);
-    mw_status status = sql.failed ? mw_fail_memory(err, "the search")
-                                  : count(session, sql.data, query->where_values.items,
-                                          query->where_values.count, &n, err);
+    mw_buf_format(&sql, "%s FROM runs r WHERE %s %s", select, query->where.data, tail);
+    mw_status status =
+        sql.failed ? mw_fail_memory(err, "the search")
+                   : mw_rows_open_values(session, ret_rows, sql.data, query->where_values.items,
+                                         query->where_values.count, err);
     mw_buf_done(&sql);
-    *ret_many = n > FEW_RUNS;
     return status;
 }
 
-/* Whether the first order is by a metric, and by which. */
-typedef struct metric_order {
-    bool is_one, descending;
-    filter_field field;
-} metric_order;
-
-static mw_status read_metric_order(search_query *query, metric_order *ret_order, mw_error *err)
+static mw_status has_many_runs(search_query *query, mw_sql *session, bool *ret_many, mw_error *err)
 {
-    *ret_order = (metric_order){.is_one = false};
-    if (query->search->order_by.count == 0)
+    mw_rows rows;
+    char tail[32];
+    snprintf(tail, sizeof tail, "LIMIT 1 OFFSET %d", FEW_RUNS);
+    MW_TRY(ask_runs(query, session, "SELECT 1", tail, &rows, err));
+    *ret_many = mw_rows_next(&rows);
+    return mw_rows_close(&rows, err);
+}
+
+/* The first order. Of the usual one, newest first, nothing is said, or that alone. */
+typedef struct first_order {
+    bool is_metric, is_newest, descending;
+    filter_field field;
+} first_order;
+
+static mw_status read_first_order(search_query *query, first_order *ret_order, mw_error *err)
+{
+    const mw_texts *orders = &query->search->order_by;
+    *ret_order = (first_order){.is_newest = orders->count == 0};
+    if (orders->count == 0)
         return MW_OK;
-    MW_TRY(filter_read_order(query->search->order_by.items[0], query->domain, query->memory,
-                             &ret_order->field, &ret_order->descending, err));
-    ret_order->is_one = ret_order->field.entity == FILTER_METRIC;
+    MW_TRY(filter_read_order(orders->items[0], query->domain, query->memory, &ret_order->field,
+                             &ret_order->descending, err));
+    const filter_attribute *attribute = ret_order->field.attribute;
+    ret_order->is_metric = ret_order->field.entity == FILTER_METRIC;
+    ret_order->is_newest = orders->count == 1 && attribute && ret_order->descending &&
+                           strcmp(attribute->column, "r.started") == 0;
     return MW_OK;
 }
 
 /* The value up to which there are WINDOW_ROWS in this order, those equal to it included. */
-static mw_status put_window(search_query *query, mw_sql *session, const metric_order *order,
+static mw_status put_window(search_query *query, mw_sql *session, const first_order *order,
                             mw_error *err)
 {
     mw_rows rows;
@@ -202,36 +216,13 @@ static bool may_be_ranked(const search_query *query, const leads *all)
     return all->count == 0 || (query->clauses.count == 1 && all->rows[0] >= RANKED_ROWS);
 }
 
-static mw_status is_newest_first(search_query *query, bool *ret_newest, mw_error *err)
-{
-    bool descending;
-    filter_field field;
-    const mw_texts *orders = &query->search->order_by;
-    *ret_newest = orders->count == 0;
-    if (orders->count != 1)
-        return MW_OK;
-    MW_TRY(filter_read_order(orders->items[0], query->domain, query->memory, &field, &descending,
-                             err));
-    *ret_newest =
-        field.attribute && descending && strcmp(field.attribute->column, "r.started") == 0;
-    return MW_OK;
-}
-
 /* Of one experiment, whose index is in that order. */
 static mw_status put_newest(search_query *query, mw_sql *session, mw_error *err)
 {
     mw_rows rows;
-    mw_buf sql;
-    mw_buf_init(&sql, query->where.size + MW_KIB);
-    mw_buf_format(&sql,
-                  "SELECT r.started FROM runs r WHERE %s ORDER BY r.started DESC LIMIT 1 OFFSET %d",
-                  query->where.data, WINDOW_ROWS);
-    mw_status status =
-        sql.failed ? mw_fail_memory(err, "the search")
-                   : mw_rows_open_values(session, &rows, sql.data, query->where_values.items,
-                                         query->where_values.count, err);
-    mw_buf_done(&sql);
-    MW_TRY(status);
+    char tail[64];
+    snprintf(tail, sizeof tail, "ORDER BY r.started DESC LIMIT 1 OFFSET %d", WINDOW_ROWS);
+    MW_TRY(ask_runs(query, session, "SELECT r.started", tail, &rows, err));
     if (mw_rows_next(&rows)) {
         mw_value bound = {.kind = MW_VALUE_INT, .integer = mw_rows_int(&rows, 0)};
         mw_buf_text(&query->where, " AND r.started >= ?");
@@ -251,18 +242,17 @@ static bool may_be_newest(const search_query *query, const leads *all)
 mw_status search_narrow(search_query *query, mw_sql *session, bool may_rank, mw_error *err)
 {
     leads all;
-    metric_order order = {.is_one = false};
+    first_order order = {.is_metric = false};
     MW_TRY(find_leads(query, session, &all, err));
-    if (may_rank && may_be_ranked(query, &all))
-        MW_TRY(read_metric_order(query, &order, err));
-    if (order.is_one)
+    bool ranked = may_rank && may_be_ranked(query, &all);
+    bool newest = may_rank && may_be_newest(query, &all);
+    if (ranked || newest)
+        MW_TRY(read_first_order(query, &order, err));
+    if (ranked && order.is_metric)
         MW_TRY(has_many_runs(query, session, &query->is_ranked, err));
     if (query->is_ranked && all.count > 0)
         return put_window(query, session, &order, err);
-    bool newest = false;
-    if (may_rank && may_be_newest(query, &all))
-        MW_TRY(is_newest_first(query, &newest, err));
-    if (newest)
+    if (newest && order.is_newest)
         MW_TRY(put_newest(query, session, err));
     if (all.count > 0 && !query->is_windowed)
         put_leads(query, &all);
