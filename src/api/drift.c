@@ -380,6 +380,17 @@ static void write_plain_number(mw_buf *out, double value)
     mw_buf_bytes(out, text, mw_number_write_double(text, value, false));
 }
 
+void api_write_of_feature(mw_buf *out, const char *metric, const mw_endpoint_info *info,
+                          mw_view feature, double value)
+{
+    mw_buf_format(out, "%s{endpoint=\"%s\",version=\"%u\",feature=\"", metric, info->name,
+                  info->version);
+    api_write_label(out, feature);
+    mw_buf_text(out, "\"} ");
+    write_plain_number(out, value);
+    mw_buf_char(out, '\n');
+}
+
 static void write_lines(void *user, const mw_endpoint_info *info)
 {
     drift_page *page = user;
@@ -392,12 +403,8 @@ static void write_lines(void *user, const mw_endpoint_info *info)
         double value = page->metric->of(page, &page->columns[c]);
         if (!isfinite(value))
             continue; /* not enough rows yet */
-        mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",feature=\"", page->metric->name,
-                      info->name, info->version);
-        api_write_label(page->out, name_of(page, info, c, room, sizeof room));
-        mw_buf_text(page->out, "\"} ");
-        write_plain_number(page->out, value);
-        mw_buf_char(page->out, '\n');
+        api_write_of_feature(page->out, page->metric->name, info,
+                             name_of(page, info, c, room, sizeof room), value);
     }
 }
 

@@ -10,6 +10,9 @@ void api_drift_metrics(mw_api *api, mw_buf *out, bool open);
 /* The value of a label in /metrics, between its quotes: backslash, quote and line end are escaped.
  */
 void api_write_label(mw_buf *out, mw_view text);
+/* A line of a metric that is of a feature. */
+void api_write_of_feature(mw_buf *out, const char *metric, const mw_endpoint_info *info,
+                          mw_view feature, double value);
 /* The name of a column of the watch: features first, then outputs. `room` may hold it. */
 mw_view api_column_name(const mw_endpoint_info *info, size_t n_features, size_t c, char *room,
                         size_t room_size);

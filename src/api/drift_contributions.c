@@ -259,7 +259,7 @@ static const contribution_metric of_features[] = {
 static void write_lines(void *user, const mw_endpoint_info *info)
 {
     contributed *all = user;
-    char room[32], text[MW_NUMBER_TEXT_BYTES];
+    char room[32];
     mw_watch_report own;
     mw_watched first;
     api_drift_asked asked = {.scope = MW_WATCH_OF_ALL};
@@ -271,12 +271,8 @@ static void write_lines(void *user, const mw_endpoint_info *info)
         double value = all->metric->of(&all->columns[c], &all->importances[c]);
         if (!isfinite(value))
             continue;
-        mw_buf_format(all->out, "%s{endpoint=\"%s\",version=\"%u\",feature=\"", all->metric->name,
-                      info->name, info->version);
-        api_write_label(all->out, api_column_name(info, FEATURES_MAX, c, room, sizeof room));
-        mw_buf_text(all->out, "\"} ");
-        mw_buf_bytes(all->out, text, mw_number_write_double(text, value, false));
-        mw_buf_char(all->out, '\n');
+        api_write_of_feature(all->out, all->metric->name, info,
+                             api_column_name(info, FEATURES_MAX, c, room, sizeof room), value);
     }
 }
 
