@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Processor time of a unary gRPC call: ours beside the gRPC C core's, by h2load, in one run.
+"""Processor time of a unary gRPC call: ours beside the gRPC C core's, and the floor of sockets, by
+h2load, in one run.
 
     python bench/grpc.py [--calls 20000] [--rounds 5] [--model MODEL]
 
 The call is ModelInfer of one row, a message built by hand. The core's server (grpc_core.c, built
 here; apt install libgrpc-dev) answers with fixed bytes and looks at nothing: it does less than
-ours. Rounds take turns; the least of each counts, since what else the machine does only adds. Goal:
-half of the core's.
+ours. The floor (grpc_floor.c) answers with recorded bytes by one epoll_wait, recv and send: what
+nobody who uses sockets can go below. Rounds take turns; the least of each counts, since what else
+the machine does only adds. Goal: half of the core's; where the floor is more than that, none can
+reach it, and what a server adds to the floor is what can be compared.
 """
 import argparse
 import json
@@ -19,6 +22,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
+ANSWER_BYTES = 64
 FORMS = {"1 connection, 1 at a time": (1, 1), "16 connections, 1 at a time": (16, 1),
          "1 connection, 32 at a time": (1, 32)}
 
@@ -70,30 +74,34 @@ def main():
     parser.add_argument("--binary", default=ROOT / "build/millwright")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        core = pathlib.Path(folder) / "grpc_core"
-        subprocess.run(["cc", "-O2", "-o", core, ROOT / "bench/grpc_core.c", "-lgrpc", "-lgpr"],
-                       check=True)
+        core, floor = (pathlib.Path(folder) / name for name in ("grpc_core", "grpc_floor"))
+        for built, libraries in ((core, ["-lgrpc", "-lgpr"]), (floor, [])):
+            subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", built,
+                            ROOT / f"bench/{built.name}.c", *libraries], check=True)
         text = infer_message(b"m", options.features)
         message = pathlib.Path(folder) / "message"
         message.write_bytes(b"\0" + struct.pack(">I", len(text)) + text)
         ours = Server([options.binary, "serve", f"m={options.model}", "--listen", "127.0.0.1:0",
                        "--threads", "1", "--json", "--data", folder],
                       lambda line: json.loads(line)["port"])
-        theirs = Server([core, METHOD, "64"], int)
+        theirs = Server([core, METHOD, str(ANSWER_BYTES)], int)
+        sockets = Server([floor, str(ANSWER_BYTES)], int)
         try:
             for form, (connections, in_flight) in FORMS.items():
                 calls = options.calls if connections * in_flight > 1 else options.calls // 4
-                taken = {ours: [], theirs: []}
+                taken = {ours: [], theirs: [], sockets: []}
                 for _ in range(options.rounds):
                     for server, list_ in taken.items():
                         list_.append(server.load(message, calls, connections, in_flight))
-                mine, its = (min(cpu for cpu, _ in taken[server]) for server in (ours, theirs))
-                rates = [max(rate for _, rate in taken[server]) for server in (ours, theirs)]
-                print(f"{form:28} CPU a call {mine:5.1f} us, core {its:5.1f} us, "
-                      f"ratio {mine / its:.2f}   calls/s {rates[0]:8,.0f} and {rates[1]:8,.0f}",
-                      flush=True)
+                mine, its, least = (min(cpu for cpu, _ in list_) for list_ in taken.values())
+                rates = [max(rate for _, rate in list_) for list_ in taken.values()]
+                print(f"{form:28} CPU a call {mine:5.1f} us, core {its:5.1f}, floor {least:5.1f}; "
+                      f"of the core's: ours {mine / its:.2f}, floor {least / its:.2f}; above the "
+                      f"floor: ours {mine - least:4.1f}, core {its - least:4.1f}, ratio "
+                      f"{(mine - least) / (its - least):.2f}   calls/s "
+                      + ", ".join(f"{rate:,.0f}" for rate in rates), flush=True)
         finally:
-            for server in (ours, theirs):
+            for server in (ours, theirs, sockets):
                 server.process.kill()
                 server.process.wait()
 
