@@ -347,6 +347,15 @@ void openapi_write_body(mw_buf *out, api_body body, const mw_endpoint_info *mode
                     "{\"ready\": {\"type\": \"boolean\"}, \"parameters\": {\"type\": "
                     "\"object\"}}}}");
         break;
+    case API_BODY_REGION:
+        mw_buf_format(out,
+                      "\"application/json\": {\"schema\": {\"type\": \"object\", \"required\": "
+                      "[\"key\", \"byte_size\"], \"properties\": {\"key\": {\"type\": "
+                      "\"string\", \"pattern\": \"^/?[0-9a-zA-Z_-]{1,250}$\"}, \"offset\": "
+                      "{\"type\": \"integer\", \"minimum\": 0}, \"byte_size\": {\"type\": "
+                      "\"integer\", \"minimum\": 1, \"maximum\": %zu}}}}",
+                      MW_LIMIT_MEMORY_REGION_BYTES);
+        break;
     case API_BODY_CONTROL:
         mw_buf_text(out,
                     "\"application/json\": {\"schema\": {\"type\": \"object\", \"properties\": "

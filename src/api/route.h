@@ -21,6 +21,7 @@ typedef enum api_body {
     API_BODY_CHANGE,   /* JSON of one row, and what is wanted of it */
     API_BODY_PAIRS,    /* JSON of one row, and how many pairs */
     API_BODY_INDEX,    /* {"ready": bool}, optional */
+    API_BODY_REGION,   /* {"key": "/name", "offset": 0, "byte_size": 64} */
     API_BODY_CONTROL,  /* {"parameters": {}}, optional */
     API_BODY_LOG,      /* {"log_info": true, ...}, optional */
     API_BODY_FEEDBACK, /* JSON or CSV: ids of predictions and what was true */

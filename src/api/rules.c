@@ -106,6 +106,12 @@ static const api_rule rules[] = {
     /* what is served, and how */
     CHANGES(POSTS, "/v2/repository/models/{name}/load", ENDPOINT),
     CHANGES(POSTS, "/v2/repository/models/{name}/unload", ENDPOINT),
+    /* a region is any shared memory that the server's user may write: who deploys answers for it */
+    CHANGES(POSTS, "/v2/systemsharedmemory/region/{name}/register", SERVER),
+    CHANGES(POSTS, "/v2/systemsharedmemory/region/{name}/unregister", SERVER),
+    CHANGES(POSTS, "/v2/systemsharedmemory/unregister", SERVER),
+    RECORD(GETS, "/v2/systemsharedmemory/status", VIEWER, SERVER),
+    RECORD(GETS, "/v2/systemsharedmemory/region/{name}/status", VIEWER, SERVER),
     RECORD(GETS, "/v2/logging", VIEWER, ANY),
     RECORD(POSTS, "/v2/logging", DEPLOYER, SERVER),
     RECORD(GETS, "/v2/trace/setting", VIEWER, ANY),
@@ -299,10 +305,10 @@ static const api_rule rules[] = {
     OPEN(POSTS, INFERENCE "ServerMetadata"),
     CHANGES(POSTS, INFERENCE "RepositoryModelLoad", SERVER),
     CHANGES(POSTS, INFERENCE "RepositoryModelUnload", SERVER),
-    OPEN(POSTS, INFERENCE "SystemSharedMemoryStatus"), /* nothing is behind these */
-    OPEN(POSTS, INFERENCE "SystemSharedMemoryRegister"),
-    OPEN(POSTS, INFERENCE "SystemSharedMemoryUnregister"),
-    OPEN(POSTS, INFERENCE "CudaSharedMemoryStatus"),
+    RECORD(POSTS, INFERENCE "SystemSharedMemoryStatus", VIEWER, SERVER),
+    CHANGES(POSTS, INFERENCE "SystemSharedMemoryRegister", SERVER),
+    CHANGES(POSTS, INFERENCE "SystemSharedMemoryUnregister", SERVER),
+    OPEN(POSTS, INFERENCE "CudaSharedMemoryStatus"), /* nothing is behind these */
     OPEN(POSTS, INFERENCE "CudaSharedMemoryRegister"),
     OPEN(POSTS, INFERENCE "CudaSharedMemoryUnregister"),
     CHANGES(POSTS, INFERENCE "TraceSetting", SERVER),

@@ -73,6 +73,8 @@
 #define MW_LIMIT_QUEUE 256 /* wait for a worker, of an endpoint: 503 beyond; --max-queue */
 #define MW_LIMIT_ENDPOINTS 1024
 #define MW_LIMIT_NAME_BYTES 250
+#define MW_LIMIT_MEMORY_REGIONS 256 /* of shared memory, registered by clients: a file each */
+#define MW_LIMIT_MEMORY_REGION_BYTES (64 * MW_GIB) /* of one; a request reads --max-body of them */
 
 /* the watch over live traffic */
 #define MW_LIMIT_LEARN_ROWS 2000      /* the first rows of a version: its reference */

@@ -71,6 +71,7 @@ typedef enum cli_option_id {
     CLI_IDLE_TIMEOUT,
     CLI_WRITE_TIMEOUT,
     CLI_CONTRACT,
+    CLI_SHARED_MEMORY,
     CLI_ADMISSION,
     CLI_WATCH,
     CLI_ALERTS,

@@ -344,6 +344,7 @@ static mw_status open_rooms(const cli_call *call, cli_endpoint *endpoints, size_
         .max_body_bytes = options.max_body_bytes,
         .model_folder = call->settings[CLI_MODELS].text,
         .admission = cli_limits_of(call, NULL),
+        .shared_memory = call->settings[CLI_SHARED_MEMORY].number != 0,
         .breaks_contracts = house->breaks_contracts,
     };
     MW_TRY(open_observer(call, n_loops, house, err));

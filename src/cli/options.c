@@ -321,6 +321,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                       .choices = contract_words,
                       .help = "refuse a model that would break the clients of the one it replaces; "
                               "warn: only tell"},
+    [CLI_SHARED_MEMORY] = {.name = "shared-memory",
+                           .kind = CLI_KIND_CHOICE,
+                           .value = "WHICH",
+                           .fallback = "off",
+                           .config = "server.shared_memory",
+                           .choices = switches,
+                           .help = "clients on this machine may register shared memory, where "
+                                   "tensors lie"},
     [CLI_ADMISSION] = {.name = "admission",
                        .kind = CLI_KIND_CHOICE,
                        .value = "WHICH",

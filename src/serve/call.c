@@ -5,10 +5,6 @@
 
 #include <math.h>
 
-/* A body of this size takes about a millisecond to read and predict; longer ones would hold up the
- * other connections of the loop. */
-#define LOOP_BODY_BYTES (128 * MW_KIB)
-
 const double mw_latency_bounds[MW_N_LATENCY_BUCKETS] = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
     0.05,    0.1,    0.25,    0.5,    1,     2.5,    5,     10};
@@ -274,7 +270,7 @@ static bool read_rows(serve_call *call, serve_counts *counts)
     if (status == MW_OK)
         status = call->read(call, &err);
     mark(call, MW_STAGE_DECODE);
-    call->is_read = status == MW_OK;
+    call->is_read = status == MW_OK && !call->wants_worker;
     bool is_late = serve_is_late(call);
     if (status == MW_OK && !is_late)
         return true;
@@ -363,6 +359,8 @@ static void hand_over(serve_call *call)
     if (call->slot.split)
         serve_split_ref(call->slot.split);
     serve_plan_unpin(fleet, call->exchange->loop);
+    call->wants_worker = false;
+    call->is_with_worker = true;
     call->client = call->client ? call->client : serve_client_hash(call->exchange);
     call->job.run = run_job;
     mw_exchange_defer(call->exchange);
@@ -377,8 +375,8 @@ void serve_call_run(serve_call *call)
     mw_exchange *exchange = call->exchange;
     mw_fleet *fleet = call->fleet;
     unsigned loop = exchange->loop;
-    bool is_small =
-        exchange->body.size <= LOOP_BODY_BYTES && !call->slot.model->is_slow && !call->is_study;
+    bool is_small = exchange->body.size <= SERVE_LOOP_BODY_BYTES && !call->slot.model->is_slow &&
+                    !call->is_study;
     if (!serve_admit(call, is_small)) {
         serve_call_finish(call);
         return;
@@ -389,7 +387,7 @@ void serve_call_run(serve_call *call)
     }
     serve_counts *counts = counts_of(call, true);
     bool read = read_rows(call, counts);
-    if (read && call->explains && !serve_explain_is_quick(call)) {
+    if (read && (call->wants_worker || (call->explains && !serve_explain_is_quick(call)))) {
         hand_over(call);
         return;
     }

@@ -6,6 +6,10 @@
 #include "plan.h"
 #include "plan/plan.h"
 
+/* A body of this size takes about a millisecond to read and predict; longer ones would hold up the
+ * other connections of the loop, and are a worker's. */
+#define SERVE_LOOP_BODY_BYTES (128 * MW_KIB)
+
 /* Lives in the exchange's arena. A protocol fills the first part and calls serve_call_run:
  *
  *     read (body -> rows)  ->  predict, explain  ->  write (values -> reply)  ->  counters, tap
@@ -23,6 +27,8 @@ struct serve_call {
     void *protocol_data;
 
     bool is_read;        /* rows are there */
+    bool wants_worker;   /* said by read, on a loop: there is much to read, elsewhere */
+    bool is_with_worker; /* it was handed over */
     bool explains;       /* contributions are wanted */
     size_t explain_top;  /* the largest ones only; 0 = all */
     bool scores_anomaly; /* how unlike the reference rows are is wanted */
@@ -79,7 +85,7 @@ const char *serve_platform(const mw_forest *forest);
 /* Whether a model is served and the server is not draining. */
 bool serve_is_ready(mw_fleet *fleet, unsigned loop);
 /* Extensions of the Open Inference Protocol, whatever carries it; NULL behind the last. */
-extern const char *const serve_extensions[];
+const char *serve_extension(const mw_fleet *fleet, size_t i);
 /* Predictions that were answered with 200, and with anything else. */
 void serve_sum_answers(const mw_endpoint_counts *counts, uint64_t *ret_ok, uint64_t *ret_failed);
 /* Why an endpoint is not ready; "" when it is. Borrowed from info. */

@@ -9,6 +9,7 @@
 
 #include "admit.h"
 #include "fleet.h"
+#include "memory.h"
 #include "shadow.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -37,6 +38,8 @@ static mw_status build(mw_fleet *fleet, const mw_fleet_options *options, mw_erro
     MW_TRY(serve_plan_make(NULL, 0, &empty, err));
     atomic_store(&fleet->plan, empty);
     MW_TRY(make_loops(fleet, err));
+    if (options->shared_memory)
+        MW_TRY(serve_memory_new(&fleet->memory, err));
     MW_TRY(mw_pool_new(fleet->options.n_workers, &fleet->pool, err));
     return serve_queue_new(fleet->pool, fleet->options.n_workers, options->n_loops, &fleet->queue,
                            err);
@@ -94,6 +97,7 @@ void mw_fleet_free(mw_fleet *fleet)
     if (!fleet)
         return;
     mw_fleet_quiet(fleet);
+    serve_memory_free(fleet->memory);
     serve_plan_free(atomic_load(&fleet->plan));
     for (size_t i = 0; i < fleet->n_endpoints; i++)
         free_endpoint(fleet->endpoints[i]);
@@ -655,6 +659,11 @@ mw_pool *serve_pool(mw_fleet *fleet)
 serve_queue *serve_queue_of(mw_fleet *fleet)
 {
     return fleet->queue;
+}
+
+struct serve_memory *serve_memory_of(const mw_fleet *fleet)
+{
+    return fleet->memory;
 }
 
 size_t serve_max_body(const mw_fleet *fleet)

@@ -20,6 +20,7 @@ struct mw_fleet {
     size_t n_free_scratch;
     serve_loop *loops; /* n_loops, and the last for who explains behind answers, one at a time: */
     pthread_mutex_t behind_lock;
+    struct serve_memory *memory; /* NULL: shared memory is off */
     struct serve_shadow *shadow; /* NULL before the first second version */
     void (*changed)(void *user); /* NULL = nobody listens */
     void *changed_user;

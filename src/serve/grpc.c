@@ -45,24 +45,23 @@ static void server_ready(mw_fleet *fleet, mw_exchange *exchange, const mw_params
 
 static void server_metadata(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    (void)fleet;
     (void)params;
     mw_protobuf_put_text(exchange->reply, 1, MW_VIEW("millwright"));
     mw_protobuf_put_text(exchange->reply, 2, MW_VIEW(MW_VERSION));
-    for (const char *const *each = serve_extensions; *each; each++)
-        mw_protobuf_put_text(exchange->reply, 3, mw_view_of(*each));
+    const char *name;
+    for (size_t i = 0; (name = serve_extension(fleet, i)); i++)
+        mw_protobuf_put_text(exchange->reply, 3, mw_view_of(name));
     grpc_reply(exchange);
 }
 
-/* ---- shared memory
- * ------------------------------------------------------------------------------- */
+/* ---- memory of CUDA -------------------------------------------------------------------------- */
 
 static void refuse_memory(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     (void)fleet;
     (void)params;
     mw_error err;
-    mw_fail(&err, MW_E_OIP_MEMORY, "shared memory is not offered");
+    mw_fail(&err, MW_E_OIP_MEMORY, "memory of CUDA is not offered");
     mw_mend(&err, "send the tensors' bytes in the request");
     serve_reply_error(exchange, &err, 501);
 }
@@ -97,9 +96,9 @@ static const struct grpc_row {
     {INFERENCE "RepositoryIndex", grpc_index, false},
     {INFERENCE "RepositoryModelLoad", grpc_load, false},
     {INFERENCE "RepositoryModelUnload", grpc_unload, false},
-    {INFERENCE "SystemSharedMemoryStatus", nothing, false},
-    {INFERENCE "SystemSharedMemoryRegister", refuse_memory, false},
-    {INFERENCE "SystemSharedMemoryUnregister", nothing, false},
+    {INFERENCE "SystemSharedMemoryStatus", grpc_memory_status, false},
+    {INFERENCE "SystemSharedMemoryRegister", grpc_memory_register, false},
+    {INFERENCE "SystemSharedMemoryUnregister", grpc_memory_unregister, false},
     {INFERENCE "CudaSharedMemoryStatus", nothing, false},
     {INFERENCE "CudaSharedMemoryRegister", refuse_memory, false},
     {INFERENCE "CudaSharedMemoryUnregister", nothing, false},

@@ -31,7 +31,10 @@ mw_serve_handler grpc_load;          /* RepositoryModelLoad */
 mw_serve_handler grpc_unload;        /* RepositoryModelUnload */
 mw_serve_handler grpc_log_settings;  /* LogSettings */
 mw_serve_handler grpc_trace_setting; /* TraceSetting */
-mw_serve_handler grpc_health_check;  /* of grpc.health.v1.Health: Check, List, Watch */
+mw_serve_handler grpc_memory_status; /* SystemSharedMemoryStatus, Register, Unregister */
+mw_serve_handler grpc_memory_register;
+mw_serve_handler grpc_memory_unregister;
+mw_serve_handler grpc_health_check; /* of grpc.health.v1.Health: Check, List, Watch */
 mw_serve_handler grpc_health_list;
 mw_serve_handler grpc_health_watch;
 mw_serve_handler grpc_reflect; /* ServerReflectionInfo, each of its messages */

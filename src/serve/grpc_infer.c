@@ -2,7 +2,7 @@
  * tensors go back as bytes. */
 #include "explanation.h"
 #include "grpc.h"
-#include "oip_answer.h"
+#include "oip_memory.h"
 
 enum { /* of ModelInferRequest */
        REQUEST_ID = 3,
@@ -29,28 +29,47 @@ static mw_status fail_request(mw_error *err, mw_view name, const char *what, con
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-/* InferParameter: 1 bool, 2 int64, others are passed over. */
-static mw_status read_parameter(mw_view value, uint64_t *ret_number, mw_error *err)
+typedef struct parameter {
+    mw_view key, text;
+    uint64_t number;
+} parameter;
+
+/* InferParameter: 1 bool, 2 int64, 3 string, 5 uint64; others are passed over. */
+static mw_status read_value(mw_view value, parameter *ret, mw_error *err)
 {
+    enum { BOOL = 1, INT64 = 2, STRING = 3, UINT64 = 5 };
     mw_protobuf rest = mw_protobuf_of(value);
     mw_protobuf_field field;
     mw_protobuf_outcome outcome;
-    *ret_number = 0;
-    while ((outcome = mw_protobuf_next(&rest, &field)) == MW_PROTOBUF_FIELD)
-        if (field.type == MW_PROTOBUF_VARINT && field.number <= 2)
-            *ret_number = field.value;
+    while ((outcome = mw_protobuf_next(&rest, &field)) == MW_PROTOBUF_FIELD) {
+        bool is_number = field.number == BOOL || field.number == INT64 || field.number == UINT64;
+        if (field.type == MW_PROTOBUF_VARINT && is_number)
+            ret->number = field.value;
+        else if (field.type == MW_PROTOBUF_BYTES && field.number == STRING)
+            ret->text = field.bytes;
+    }
     return outcome == MW_PROTOBUF_END ? MW_OK : grpc_fail_message(err);
 }
 
-static mw_status read_named(mw_view entry, mw_view *ret_key, uint64_t *ret_number, mw_error *err)
+static mw_status read_parameter(mw_view entry, parameter *ret, mw_error *err)
 {
     mw_view texts[2];
     MW_TRY(grpc_read_texts(entry, texts, err));
-    *ret_key = texts[0];
-    if (mw_view_starts(*ret_key, "shared_memory"))
-        return fail_request(err, (mw_view){NULL, 0}, "shared memory is not offered",
-                            "send the tensors' bytes in the request");
-    return read_parameter(texts[1], ret_number, err);
+    *ret = (parameter){.key = texts[0], .text = {"", 0}};
+    return read_value(texts[1], ret, err);
+}
+
+static void note_place(const parameter *one, oip_place_parameters *to)
+{
+    if (mw_view_is(one->key, "shared_memory_region")) {
+        to->region = one->text;
+    } else if (mw_view_is(one->key, "shared_memory_byte_size")) {
+        to->bytes = one->number;
+        to->has_bytes = true;
+    } else if (mw_view_is(one->key, "shared_memory_offset")) {
+        to->offset = one->number;
+        to->has_offset = true;
+    }
 }
 
 /* ---- typed contents -------------------------------------------------------------------------- */
@@ -189,8 +208,9 @@ static mw_status read_input(mw_view message, mw_arena *arena, oip_tensor *tensor
     mw_protobuf rest = mw_protobuf_of(message);
     mw_protobuf_field field;
     mw_protobuf_outcome outcome;
-    mw_view typed = {NULL, 0}, key;
-    uint64_t number;
+    mw_view typed = {NULL, 0};
+    parameter one;
+    oip_place_parameters said = {0};
     *tensor = (oip_tensor){.name = {"", 0}, .datatype = OIP_N_DATATYPES, .n_elements = 1};
     while ((outcome = mw_protobuf_next(&rest, &field)) == MW_PROTOBUF_FIELD) {
         bool is_bytes = field.type == MW_PROTOBUF_BYTES;
@@ -200,9 +220,10 @@ static mw_status read_input(mw_view message, mw_arena *arena, oip_tensor *tensor
             tensor->name = field.bytes;
         else if (field.number == DATATYPE && is_bytes)
             MW_TRY(oip_set_datatype(tensor, field.bytes, err));
-        else if (field.number == PARAMETERS && is_bytes)
-            MW_TRY(read_named(field.bytes, &key, &number, err));
-        else if (field.number == CONTENTS && is_bytes)
+        else if (field.number == PARAMETERS && is_bytes) {
+            MW_TRY(read_parameter(field.bytes, &one, err));
+            note_place(&one, &said);
+        } else if (field.number == CONTENTS && is_bytes)
             typed = field.bytes;
     }
     if (outcome != MW_PROTOBUF_END)
@@ -210,6 +231,10 @@ static mw_status read_input(mw_view message, mw_arena *arena, oip_tensor *tensor
     if (tensor->datatype == OIP_N_DATATYPES)
         return oip_set_datatype(tensor, (mw_view){"", 0}, err);
     tensor->is_binary = true;
+    MW_TRY(oip_take_place(&said, &tensor->place, err));
+    if (typed.size > 0 && tensor->place.region.data)
+        return fail_request(err, tensor->name, "it has contents and lies in shared memory",
+                            "send either of them");
     return typed.size > 0 ? read_contents(tensor, typed, arena, err) : MW_OK;
 }
 
@@ -218,19 +243,21 @@ static mw_status read_output(mw_view message, oip_output *output, mw_error *err)
     mw_protobuf rest = mw_protobuf_of(message);
     mw_protobuf_field field;
     mw_protobuf_outcome outcome;
+    oip_place_parameters said = {0};
     *output = (oip_output){.name = {"", 0}};
     while ((outcome = mw_protobuf_next(&rest, &field)) == MW_PROTOBUF_FIELD) {
-        mw_view key;
-        uint64_t number;
+        parameter one;
         if (field.type == MW_PROTOBUF_BYTES && field.number == 1)
             output->name = field.bytes;
         if (field.type != MW_PROTOBUF_BYTES || field.number != 2)
             continue;
-        MW_TRY(read_named(field.bytes, &key, &number, err));
-        if (mw_view_is(key, "classification"))
-            output->classification = number > INT32_MAX ? INT32_MAX : (int64_t)number;
+        MW_TRY(read_parameter(field.bytes, &one, err));
+        note_place(&one, &said);
+        if (mw_view_is(one.key, "classification"))
+            output->classification = one.number > INT32_MAX ? INT32_MAX : (int64_t)one.number;
     }
-    return outcome == MW_PROTOBUF_END ? MW_OK : grpc_fail_message(err);
+    return outcome == MW_PROTOBUF_END ? oip_take_place(&said, &output->place, err)
+                                      : grpc_fail_message(err);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
@@ -259,15 +286,29 @@ static mw_status check_counts(const oip_request *request, field_counts counts, m
         return fail_request(err, none, "the request has no inputs", "send the model's inputs");
     if (counts.outputs > MW_COUNT(request->outputs))
         return fail_request(err, none, "more than 16 outputs are asked for", "ask for fewer");
-    if (counts.raw != 0 && counts.raw != counts.inputs)
-        return fail_request(err, none,
-                            "raw_input_contents has not as many entries as there are inputs",
-                            "send raw contents for every input, or for none");
     return MW_OK;
 }
 
-static mw_status take_raw(oip_tensor *tensor, mw_view bytes, mw_error *err)
+/* Raw contents are of the inputs that do not lie in shared memory, in their order. */
+static mw_status check_raw(const oip_request *request, size_t n_raw, mw_error *err)
 {
+    size_t n_inputs = 0;
+    for (size_t i = 0; i < request->n_inputs; i++)
+        n_inputs += !request->inputs[i].place.region.data;
+    if (n_raw == 0 || n_raw == n_inputs)
+        return MW_OK;
+    return fail_request(err, (mw_view){NULL, 0},
+                        "raw_input_contents has not as many entries as there are inputs",
+                        "send raw contents for every input that is not in shared memory, or for "
+                        "none");
+}
+
+/* Of the next input that has such; their count was checked. */
+static mw_status take_raw(oip_tensor *inputs, size_t *at, mw_view bytes, mw_error *err)
+{
+    while (inputs[*at].place.region.data)
+        ++*at;
+    oip_tensor *tensor = &inputs[(*at)++];
     if (tensor->binary)
         return fail_request(err, tensor->name, "it has raw and typed contents",
                             "send either of them");
@@ -279,8 +320,7 @@ static mw_status take_raw(oip_tensor *tensor, mw_view bytes, mw_error *err)
 static mw_status read_field(const mw_protobuf_field *field, size_t *n_raw, oip_request *request,
                             mw_arena *arena, mw_error *err)
 {
-    mw_view key;
-    uint64_t number;
+    parameter one;
     if (field->type != MW_PROTOBUF_BYTES)
         return field->number >= REQUEST_ID && field->number <= REQUEST_RAW ? grpc_fail_message(err)
                                                                            : MW_OK;
@@ -289,18 +329,22 @@ static mw_status read_field(const mw_protobuf_field *field, size_t *n_raw, oip_r
         request->id_text = field->bytes;
         return MW_OK;
     case REQUEST_PARAMETERS:
-        MW_TRY(read_named(field->bytes, &key, &number, err));
-        request->explain = request->explain || (mw_view_is(key, "explain") && number != 0);
-        request->anomaly = request->anomaly || (mw_view_is(key, "anomaly") && number != 0);
-        if (mw_view_is(key, "timeout"))
-            request->timeout_us = number;
+        MW_TRY(read_parameter(field->bytes, &one, err));
+        if (mw_view_starts(one.key, "shared_memory"))
+            return fail_request(err, (mw_view){NULL, 0},
+                                "shared memory is an input's or an output's",
+                                "say it in the parameters of the tensor");
+        request->explain = request->explain || (mw_view_is(one.key, "explain") && one.number);
+        request->anomaly = request->anomaly || (mw_view_is(one.key, "anomaly") && one.number);
+        if (mw_view_is(one.key, "timeout"))
+            request->timeout_us = one.number;
         return MW_OK;
     case REQUEST_INPUTS:
         return read_input(field->bytes, arena, &request->inputs[request->n_inputs++], err);
     case REQUEST_OUTPUTS:
         return read_output(field->bytes, &request->outputs[request->n_outputs++], err);
     case REQUEST_RAW:
-        return take_raw(&request->inputs[(*n_raw)++], field->bytes, err);
+        return take_raw(request->inputs, n_raw, field->bytes, err);
     default:
         return MW_OK;
     }
@@ -331,9 +375,12 @@ mw_status grpc_read_request(mw_view message, mw_arena *arena, oip_request *ret_r
     if (!request.inputs)
         return mw_fail_memory(err, "the inputs");
     MW_TRY(read_fields(message, false, &request, arena, err));
+    MW_TRY(check_raw(&request, counts.raw, err));
     MW_TRY(read_fields(message, true, &request, arena, err));
     for (size_t i = 0; i < request.n_inputs; i++) {
         oip_tensor *tensor = &request.inputs[i];
+        if (tensor->place.region.data)
+            continue;
         tensor->binary = tensor->binary ? tensor->binary : "";
         MW_TRY(oip_check_binary(tensor, err));
     }
@@ -348,6 +395,9 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     const serve_model *model = call->slot.model;
     MW_TRY(grpc_read_request(call->body, arena, &to->request, err));
     serve_take_timeout(call->exchange, to->request.timeout_us);
+    MW_TRY(oip_fetch_for(call, &to->request, err));
+    if (call->wants_worker)
+        return MW_OK;
     MW_TRY(oip_choose_answers(model, &to->request, arena, &to->tensors, &to->n_tensors, err));
     oip_tell_wants(to->tensors, to->n_tensors, call);
     return oip_read_rows(&to->request, &model->forest->schema, model->forest->graph, arena,
@@ -355,6 +405,28 @@ static mw_status read_infer(serve_call *call, mw_error *err)
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
+
+static void put_parameter(mw_buf *out, const char *key, mw_view text, uint64_t number)
+{
+    enum { PARAMETERS = 4, INT64 = 2, STRING = 3 };
+    size_t entry = mw_protobuf_begin(out, PARAMETERS);
+    mw_protobuf_put_text(out, 1, mw_view_of(key));
+    size_t value = mw_protobuf_begin(out, 2);
+    if (text.data)
+        mw_protobuf_put_text_always(out, STRING, text);
+    else
+        mw_protobuf_put_number_always(out, INT64, number);
+    mw_protobuf_end(out, value);
+    mw_protobuf_end(out, entry);
+}
+
+static void put_place(const serve_place *place, size_t bytes, mw_buf *out)
+{
+    static const mw_view none = {NULL, 0};
+    put_parameter(out, "shared_memory_region", place->region, 0);
+    put_parameter(out, "shared_memory_offset", none, place->offset);
+    put_parameter(out, "shared_memory_byte_size", none, bytes);
+}
 
 static void put_tensor(const serve_call *call, const oip_answer *answer, mw_buf *out)
 {
@@ -364,6 +436,8 @@ static void put_tensor(const serve_call *call, const oip_answer *answer, mw_buf 
     mw_protobuf_put_text(out, NAME, type.name);
     mw_protobuf_put_text(out, DATATYPE, mw_view_of(oip_datatype_name(type.datatype)));
     mw_protobuf_put_numbers(out, SHAPE, type.dims, type.rank);
+    if (answer->place.region.data)
+        put_place(&answer->place, oip_answer_bytes(call, answer), out);
     mw_protobuf_end(out, tensor);
 }
 
@@ -375,9 +449,11 @@ static void put_response(const serve_call *call, const grpc_answer *from, mw_buf
     mw_protobuf_put_text(out, ID, from->request.id_text);
     for (size_t i = 0; i < from->n_tensors; i++)
         put_tensor(call, &from->tensors[i], out);
-    for (size_t i = 0; i < from->n_tensors; i++) {
-        mw_protobuf_put_head(out, RAW, oip_answer_bytes(call, &from->tensors[i]));
-        oip_answer_write_bytes(call, &from->tensors[i], out);
+    for (size_t i = 0; i < from->n_tensors; i++) { /* an entry each, so that they are found */
+        bool is_here = !from->tensors[i].place.region.data;
+        mw_protobuf_put_head(out, RAW, is_here ? oip_answer_bytes(call, &from->tensors[i]) : 0);
+        if (is_here)
+            oip_answer_write_bytes(call, &from->tensors[i], out);
     }
 }
 
@@ -389,15 +465,17 @@ static mw_status write_infer(serve_call *call, mw_error *err)
     bool failed = false;
     for (size_t i = 0; i < from->n_tensors; i++)
         oip_answer_prepare(call, &from->tensors[i], out->cap);
+    mw_status status = oip_place_answers(call, from->tensors, from->n_tensors, err);
     size_t response = from->streams ? mw_protobuf_begin(out, STREAM_RESPONSE) : 0;
-    put_response(call, from, out);
+    if (status == MW_OK)
+        put_response(call, from, out);
     if (from->streams)
         mw_protobuf_end(out, response);
     for (size_t i = 0; i < from->n_tensors; i++) {
         failed = failed || from->tensors[i].texts.failed;
         oip_answer_done(&from->tensors[i]);
     }
-    return failed ? mw_fail_memory(err, "the answer") : MW_OK;
+    return failed ? mw_fail_memory(err, "the answer") : status;
 }
 
 /* ---- the calls ------------------------------------------------------------------------------- */

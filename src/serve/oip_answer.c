@@ -122,7 +122,9 @@ static mw_status choose_by_name(const serve_model *model, const oip_request *req
         mw_fail(err, MW_E_OIP_OUTPUT, "the output '%s' is asked for twice", answer->name);
         return mw_mend(err, "ask for it once");
     }
-    answer->binary = asked->says_binary ? asked->binary : request->binary_output;
+    answer->place = asked->place;
+    answer->binary =
+        !asked->place.region.data && (asked->says_binary ? asked->binary : request->binary_output);
     answer->top = (size_t)asked->classification;
     return check_classes(answer, err);
 }
@@ -466,6 +468,14 @@ size_t oip_answer_bytes(const serve_call *call, const oip_answer *answer)
                : call->rows.n_rows * answer->count * oip_datatype_bytes(answer->datatype);
 }
 
+static void write_place(const serve_place *place, size_t bytes, mw_buf *out)
+{
+    mw_buf_text(out, "], \"parameters\": {\"shared_memory_region\": ");
+    mw_json_write_text(out, place->region);
+    mw_buf_format(out, ", \"shared_memory_offset\": %llu, \"shared_memory_byte_size\": %zu}}",
+                  (unsigned long long)place->offset, bytes);
+}
+
 void oip_answer_write(const serve_call *call, const oip_answer *answer, mw_buf *out)
 {
     oip_tensor_type type = oip_answer_type(call, answer);
@@ -477,6 +487,10 @@ void oip_answer_write(const serve_call *call, const oip_answer *answer, mw_buf *
     for (size_t i = 0; i < type.rank; i++) {
         mw_buf_text(out, i > 0 ? ", " : "");
         mw_json_write_int(out, type.dims[i]);
+    }
+    if (answer->place.region.data) {
+        write_place(&answer->place, oip_answer_bytes(call, answer), out);
+        return;
     }
     if (answer->binary) {
         mw_buf_text(out, "], \"parameters\": {\"binary_data_size\": ");

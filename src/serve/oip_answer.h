@@ -23,8 +23,9 @@ typedef struct oip_answer {
     oip_datatype datatype;
     size_t first, count, stride;
     bool binary;
-    size_t top;   /* classes as texts; 0 = values */
-    mw_buf texts; /* of these, and of BYTES: uint32 length, bytes; again and again */
+    serve_place place; /* it goes there, and the answer says only where */
+    size_t top;        /* classes as texts; 0 = values */
+    mw_buf texts;      /* of these, and of BYTES: uint32 length, bytes; again and again */
 } oip_answer;
 
 /* What a tensor is, in metadata: dims[0] is the rows'. */

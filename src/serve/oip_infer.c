@@ -1,7 +1,7 @@
 /* POST /v2/models/{name}[/versions/{version}]/infer: tensors in, tensors out, as JSON or as bytes.
  */
 #include "explanation.h"
-#include "oip_answer.h"
+#include "oip_memory.h"
 
 typedef struct infer_answer {
     oip_request request;
@@ -43,6 +43,9 @@ static mw_status read_infer(serve_call *call, mw_error *err)
     MW_TRY(json_part(call, &json_bytes, err));
     MW_TRY(oip_read_request(call->body, json_bytes, call->exchange->arena, &to->request, err));
     serve_take_timeout(call->exchange, to->request.timeout_us);
+    MW_TRY(oip_fetch_for(call, &to->request, err));
+    if (call->wants_worker)
+        return MW_OK;
     to->request.explain = to->request.explain || call->explains;
     to->request.anomaly = to->request.anomaly || call->scores_anomaly;
     const serve_model *model = call->slot.model;
@@ -107,7 +110,9 @@ static mw_status write_infer(serve_call *call, mw_error *err)
     call->exchange->reply_type = MW_VIEW("application/json");
     for (size_t i = 0; i < to->n_tensors; i++)
         oip_answer_prepare(call, &to->tensors[i], call->exchange->reply->cap);
-    mw_status status = write_tensors(call, to, err);
+    mw_status status = oip_place_answers(call, to->tensors, to->n_tensors, err);
+    if (status == MW_OK)
+        status = write_tensors(call, to, err);
     bool failed = false;
     for (size_t i = 0; i < to->n_tensors; i++) {
         failed = failed || to->tensors[i].texts.failed;

@@ -7,9 +7,14 @@
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-const char *const serve_extensions[] = {"classification",   "model_configuration",
+const char *serve_extension(const mw_fleet *fleet, size_t i)
+{
+    static const char *const names[] = {"classification",   "model_configuration",
                                         "model_repository", "model_repository(unload_dependents)",
-                                        "statistics",       NULL};
+                                        "statistics",       "system_shared_memory"};
+    size_t n = MW_COUNT(names) - (serve_memory_of(fleet) ? 0 : 1);
+    return i < n ? names[i] : NULL;
+}
 
 bool serve_is_ready(mw_fleet *fleet, unsigned loop)
 {
@@ -21,12 +26,12 @@ bool serve_is_ready(mw_fleet *fleet, unsigned loop)
 
 void serve_oip_server(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
-    (void)fleet;
     (void)params;
     mw_buf_text(exchange->reply, "{\"name\": \"millwright\", \"version\": \"" MW_VERSION
                                  "\", \"extensions\": [\"binary_tensor_data\"");
-    for (const char *const *each = serve_extensions; *each; each++)
-        mw_buf_format(exchange->reply, ", \"%s\"", *each);
+    const char *name;
+    for (size_t i = 0; (name = serve_extension(fleet, i)); i++)
+        mw_buf_format(exchange->reply, ", \"%s\"", name);
     mw_buf_text(exchange->reply, "]}");
     serve_reply(exchange, 200, "application/json");
 }
@@ -396,14 +401,4 @@ void serve_oip_load(mw_fleet *fleet, mw_exchange *exchange, const mw_params *par
 void serve_oip_unload(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
 {
     control(fleet, exchange, params, false);
-}
-
-void serve_oip_memory(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
-{
-    (void)fleet;
-    (void)params;
-    mw_error err;
-    mw_fail(&err, MW_E_OIP_MEMORY, "shared memory is not offered");
-    mw_mend(&err, "send the tensors' bytes in the request");
-    serve_reply_error(exchange, &err, 400);
 }

@@ -1,5 +1,5 @@
 /* The JSON part of an infer request, member by member. */
-#include "oip_request.h"
+#include "oip_memory.h"
 
 static mw_status fail_request(mw_error *err, const char *what)
 {
@@ -14,10 +14,36 @@ static mw_status fail_request(mw_error *err, const char *what)
 typedef struct oip_parameters {
     int64_t binary_data_size, classification, timeout;
     bool has_size, has_classification, binary_data, has_binary_data;
-    bool binary_data_output, explain, anomaly, shared_memory;
+    bool binary_data_output, explain, anomaly;
+    oip_place_parameters place;
 } oip_parameters;
 
-static mw_status read_parameter(mw_scan *scan, mw_view key, oip_parameters *ret, mw_error *err)
+static mw_status read_size(mw_scan *scan, uint64_t *ret_bytes, mw_error *err)
+{
+    int64_t bytes;
+    MW_TRY(mw_scan_integer(scan, &bytes, err));
+    *ret_bytes = (uint64_t)bytes;
+    return bytes >= 0 ? MW_OK : fail_request(err, "a negative size or offset in shared memory");
+}
+
+static mw_status read_place(mw_scan *scan, mw_arena *arena, mw_view key, oip_place_parameters *ret,
+                            mw_error *err)
+{
+    if (mw_view_is(key, "shared_memory_region"))
+        return mw_scan_string(scan, arena, &ret->region, err);
+    if (mw_view_is(key, "shared_memory_byte_size")) {
+        ret->has_bytes = true;
+        return read_size(scan, &ret->bytes, err);
+    }
+    if (mw_view_is(key, "shared_memory_offset")) {
+        ret->has_offset = true;
+        return read_size(scan, &ret->offset, err);
+    }
+    return mw_scan_skip(scan, NULL, err);
+}
+
+static mw_status read_parameter(mw_scan *scan, mw_arena *arena, mw_view key, oip_parameters *ret,
+                                mw_error *err)
 {
     if (mw_view_is(key, "binary_data_size")) {
         ret->has_size = true;
@@ -39,8 +65,7 @@ static mw_status read_parameter(mw_scan *scan, mw_view key, oip_parameters *ret,
         return mw_scan_bool(scan, &ret->anomaly, err);
     if (mw_view_is(key, "timeout"))
         return mw_scan_integer(scan, &ret->timeout, err);
-    ret->shared_memory = ret->shared_memory || mw_view_starts(key, "shared_memory");
-    return mw_scan_skip(scan, NULL, err);
+    return read_place(scan, arena, key, &ret->place, err);
 }
 
 static mw_status read_parameters(mw_scan *scan, mw_arena *arena, oip_parameters *ret, mw_error *err)
@@ -52,14 +77,10 @@ static mw_status read_parameters(mw_scan *scan, mw_arena *arena, oip_parameters 
         mw_view key;
         MW_TRY(mw_scan_object_next(scan, arena, &key, &more, err));
         if (!more)
-            break;
-        if (read_parameter(scan, key, ret, err) != MW_OK)
+            return MW_OK;
+        if (read_parameter(scan, arena, key, ret, err) != MW_OK)
             return mw_at(err, "parameters.%.*s", MW_VIEW_ARG(key));
     }
-    if (!ret->shared_memory)
-        return MW_OK;
-    mw_fail(err, MW_E_OIP_MEMORY, "shared memory is not offered");
-    return mw_mend(err, "send the tensor's bytes in the request");
 }
 
 /* ---- one input ------------------------------------------------------------------------------- */
@@ -111,7 +132,10 @@ static mw_status read_input_parameters(mw_scan *scan, mw_arena *arena, oip_tenso
 {
     oip_parameters parameters;
     MW_TRY(read_parameters(scan, arena, &parameters, err));
-    tensor->is_binary = parameters.has_size;
+    MW_TRY(oip_take_place(&parameters.place, &tensor->place, err));
+    if (tensor->place.region.data && parameters.has_size)
+        return fail_request(err, "both shared memory and binary_data_size");
+    tensor->is_binary = parameters.has_size || tensor->place.region.data;
     if (parameters.has_size && parameters.binary_data_size < 0)
         return fail_request(err, "a negative binary_data_size");
     tensor->binary_bytes = (size_t)parameters.binary_data_size;
@@ -156,10 +180,11 @@ static mw_status read_input_member(mw_scan *scan, mw_arena *arena, mw_view key, 
 
 static mw_status check_input(const oip_tensor *tensor, mw_error *err)
 {
-    const char *what = !tensor->has_name                         ? "an input without a name"
-                       : !tensor->has_datatype                   ? "an input without a datatype"
-                       : !tensor->has_shape                      ? "an input without a shape"
-                       : tensor->has_data && tensor->is_binary   ? "both data and binary_data_size"
+    const char *what = !tensor->has_name       ? "an input without a name"
+                       : !tensor->has_datatype ? "an input without a datatype"
+                       : !tensor->has_shape    ? "an input without a shape"
+                       : tensor->has_data && tensor->is_binary
+                           ? "both data and binary_data_size or shared memory"
                        : !tensor->has_data && !tensor->is_binary ? "an input without data"
                                                                  : NULL;
     if (what)
@@ -241,6 +266,7 @@ static mw_status read_output(mw_scan *scan, mw_arena *arena, oip_output *output,
             output->binary = parameters.binary_data;
             output->says_binary = parameters.has_binary_data;
             output->classification = parameters.classification;
+            MW_TRY(oip_take_place(&parameters.place, &output->place, err));
             if (parameters.has_classification && parameters.classification < 1)
                 return fail_request(err, "classification asks for less than one class");
         } else {
@@ -284,6 +310,8 @@ static mw_status read_member(mw_scan *scan, mw_arena *arena, mw_view key, oip_re
     if (!mw_view_is(key, "parameters"))
         return mw_scan_skip(scan, NULL, err);
     MW_TRY(read_parameters(scan, arena, &parameters, err));
+    if (parameters.place.region.data || parameters.place.has_bytes || parameters.place.has_offset)
+        return fail_request(err, "shared memory is an input's or an output's");
     request->binary_output = parameters.binary_data_output;
     request->explain = parameters.explain;
     request->anomaly = parameters.anomaly;
@@ -320,8 +348,8 @@ mw_status oip_check_binary(const oip_tensor *tensor, mw_error *err)
     mw_fail(err, MW_E_OIP_BINARY, "%zu bytes do not fill the shape of %zu %s elements",
             tensor->binary_bytes, tensor->n_elements, oip_datatype_name(tensor->datatype));
     mw_at(err, "input '%.*s'", MW_VIEW_ARG(tensor->name));
-    return mw_mend(err, "make binary_data_size (of gRPC: the raw contents) the elements times "
-                        "the datatype's size");
+    return mw_mend(err, "make binary_data_size (of gRPC: the raw contents; of shared memory: "
+                        "shared_memory_byte_size) the elements times the datatype's size");
 }
 
 /* Binary tensors follow the JSON in the order of the inputs, without gaps, to the very end. */
@@ -330,7 +358,7 @@ static mw_status lay_out_binary(mw_view binary, oip_request *request, mw_error *
     size_t used = 0;
     for (size_t i = 0; i < request->n_inputs; i++) {
         oip_tensor *tensor = &request->inputs[i];
-        if (!tensor->is_binary)
+        if (!tensor->is_binary || tensor->place.region.data)
             continue;
         if (tensor->binary_bytes > binary.size - used) {
             mw_fail(err, MW_E_OIP_BINARY, "binary_data_size says %zu bytes, the body has %zu left",

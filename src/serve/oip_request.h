@@ -4,6 +4,7 @@
 
 #include "oip_datatype.h"
 #include "call.h"
+#include "memory.h"
 
 enum { OIP_MAX_DIMENSIONS = 8, OIP_MAX_OUTPUTS = 16 };
 
@@ -17,6 +18,7 @@ typedef struct oip_tensor {
     bool is_binary, has_name, has_datatype, has_shape, has_data, has_parameters;
     size_t binary_bytes; /* binary_data_size */
     const char *binary;  /* its bytes, behind the JSON */
+    serve_place place;   /* where they lie instead: `binary` is set by oip_fetch (oip_memory.h) */
 } oip_tensor;
 
 typedef struct oip_output {
@@ -24,6 +26,7 @@ typedef struct oip_output {
     bool binary;            /* wanted as bytes */
     bool says_binary;       /* binary_data was given */
     int64_t classification; /* top-n wanted; 0 = values */
+    serve_place place;      /* where it is to be written instead of into the answer */
 } oip_output;
 
 typedef struct oip_request {
@@ -39,7 +42,8 @@ typedef struct oip_request {
     bool has_inputs;
 } oip_request;
 
-/* Reads the JSON part and lays out the binary tensors behind it. `json_bytes` is the length of the
+/* Reads the JSON part and lays out the binary tensors behind it; those in shared memory are left to
+ * oip_fetch. `json_bytes` is the length of the
  * JSON part: Inference-Header-Content-Length, or the body's. Everything is borrowed from body and
  * arena. */
 MW_CHECKED mw_status oip_read_request(mw_view body, size_t json_bytes, mw_arena *arena,

@@ -129,7 +129,8 @@ mw_pool *serve_pool(mw_fleet *fleet);
 struct mw_observer *serve_observer(const mw_fleet *fleet);
 serve_queue *serve_queue_of(mw_fleet *fleet);
 size_t serve_max_body(const mw_fleet *fleet);
-unsigned serve_workers_slot(const mw_fleet *fleet); /* index of the workers' counters */
+struct serve_memory *serve_memory_of(const mw_fleet *fleet); /* memory.h; NULL: it is off */
+unsigned serve_workers_slot(const mw_fleet *fleet);          /* index of the workers' counters */
 bool serve_anomaly(mw_fleet *fleet, const serve_slot *slot, const mw_matrix *rows,
                    double *ret_scores);
 void serve_tap(mw_fleet *fleet, const serve_slot *slot, mw_view request_id, const mw_matrix *rows,

@@ -64,6 +64,7 @@ typedef struct mw_fleet_options {
     mw_answer_tap *answer_tap;  /* a second one; NULL = none */
     void *answer_user;
     struct mw_observer *observer; /* whose sampling settings calls may change; NULL = none */
+    bool shared_memory;           /* clients may register shared memory, and tensors lie there */
     bool breaks_contracts; /* take models that break their endpoint's clients, with a warning */
 } mw_fleet_options;
 
@@ -319,9 +320,12 @@ mw_serve_handler serve_oip_infer;    /* POST .../infer */
 mw_serve_handler serve_oip_index;    /* POST /v2/repository/index */
 mw_serve_handler serve_oip_load;     /* POST /v2/repository/models/{name}/load */
 mw_serve_handler serve_oip_unload;   /* POST /v2/repository/models/{name}/unload */
-mw_serve_handler serve_oip_memory;   /* shared memory: refused with a sentence */
-mw_serve_handler serve_oip_logging;  /* GET, POST /v2/logging */
-mw_serve_handler serve_oip_trace;    /* GET, POST /v2/trace/setting, /v2/models/{name}/... */
+/* GET /v2/systemsharedmemory[/region/{name}]/status, POST .../register, .../unregister */
+mw_serve_handler serve_oip_memory_status;
+mw_serve_handler serve_oip_memory_register;
+mw_serve_handler serve_oip_memory_unregister;
+mw_serve_handler serve_oip_logging; /* GET, POST /v2/logging */
+mw_serve_handler serve_oip_trace;   /* GET, POST /v2/trace/setting, /v2/models/{name}/... */
 
 /* gRPC: one message of any call (grpc.c). */
 void serve_grpc(mw_fleet *fleet, mw_exchange *exchange);

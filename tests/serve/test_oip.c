@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "serve/oip_request.h"
+#include "serve/oip_memory.h"
 
 static mw_arena arena, rows_arena;
 static char *kept_body;          /* of the last request: rows may stand in it */
@@ -63,6 +63,8 @@ static mw_status read_rows_of(mw_view json, mw_view binary, const mw_schema *sch
     oip_request request;
     mw_status status =
         oip_read_request((mw_view){body, size}, json.size, &rows_arena, &request, err);
+    if (status == MW_OK) /* shared memory is off */
+        status = oip_fetch(NULL, &request, SIZE_MAX, &rows_arena, err);
     if (status == MW_OK)
         status = oip_read_rows(&request, schema, graph, &rows_arena, ret_rows, err);
     return status;
@@ -271,6 +273,8 @@ static void test_floats_in_place(void **state)
 
 /* ---- what is refused ------------------------------------------------------------------------- */
 
+#define PLACED "\"parameters\":{\"shared_memory_region\":\"r\",\"shared_memory_byte_size\":8"
+
 static const struct bad_request {
     const char *json;
     mw_view binary;
@@ -356,10 +360,36 @@ static const struct bad_request {
     {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2],"
             "\"parameters\":{\"binary_data_size\":8}}"),
      MW_VIEW("12345678"), "both"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\"," PLACED "}}"),
+     {0},
+     "shared memory is off"},
     {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\","
             "\"parameters\":{\"shared_memory_region\":\"r\"}}"),
      {0},
-     "shared memory"},
+     "half of a place"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\","
+            "\"parameters\":{\"shared_memory_offset\":8}}"),
+     {0},
+     "half of a place"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\","
+            "\"parameters\":{\"shared_memory_region\":7,\"shared_memory_byte_size\":8}}"),
+     {0},
+     "shared_memory_region"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\","
+            "\"parameters\":{\"shared_memory_region\":\"r\",\"shared_memory_byte_size\":-8}}"),
+     {0},
+     "negative"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\"," PLACED
+            ",\"shared_memory_offset\":1.5}}"),
+     {0},
+     "shared_memory_offset"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\"," PLACED
+            ",\"binary_data_size\":8}}"),
+     {0},
+     "both shared memory"},
+    {INPUTS("{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2]," PLACED "}}"),
+     {0},
+     "both data"},
     {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "],\"outputs\":[{}]}", {0}, "name"},
     {"{\"inputs\":[" TENSOR("x", "[1,2]", "FP32", "[1,2]") "]} x",
      {0},
@@ -467,7 +497,11 @@ static void test_bad_outputs(void **state)
         {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"binary_data\":\"yes\"}}]", "binary_data"},
         {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"classification\":0}}]", "less than one"},
         {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"shared_memory_region\":\"r\"}}]",
-         "shared memory"},
+         "half of a place"},
+        {"\"outputs\":[{\"name\":\"o\",\"parameters\":{\"shared_memory_region\":\"r\","
+         "\"shared_memory_byte_size\":8}}]",
+         "shared memory is off"},
+        {"\"parameters\":{\"shared_memory_region\":\"r\"}", "an input's or an output's"},
         {"\"parameters\":{\"binary_data_output\":\"yes\"}", "binary_data_output"},
         {"\"id\":7", "text"},
     };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "serve/grpc.h"
+#include "serve/oip_memory.h"
 
 #include "../table/schema.h"
 
@@ -23,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mw_matrix rows;
     mw_error err;
     mw_status status = grpc_read_request(message, &arena, &request, &err);
+    if (status == MW_OK)
+        status = oip_fetch(NULL, &request, size, &arena, &err); /* there is no shared memory */
     for (size_t i = 0; status == MW_OK && i < request.n_inputs; i++)
         if (!request.inputs[i].is_binary || !request.inputs[i].binary)
             abort();

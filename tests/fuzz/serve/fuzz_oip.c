@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "serve/oip_request.h"
+#include "serve/oip_memory.h"
 
 #include "../table/schema.h"
 
@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == MW_OK) {
         for (size_t i = 0; i < request.n_inputs; i++)
             check_elements(&request.inputs[i]);
+        status = oip_fetch(NULL, &request, size, &arena, &err); /* there is no shared memory */
     }
     if (status == MW_OK)
         status =
