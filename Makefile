@@ -22,7 +22,7 @@ SOAK_SECONDS ?= 3600
 MESON = "$$(tools/find-meson.sh)"
 
 .DEFAULT_GOAL := build
-.PHONY: build deps demo check test debug fuzz soak bench bench-trees bench-record \
+.PHONY: build deps demo check test debug fuzz soak bench bench-trees bench-watch bench-record \
 	install format clean help
 
 build: $(BUILD)/build.ninja
@@ -85,6 +85,13 @@ bench-trees: build
 	    tools/python-env.sh .venv-bench-trees bench/trees_requirements.txt
 	@.venv-bench-trees/bin/python bench/trees.py
 	@.venv-bench-trees/bin/python bench/explain.py
+
+bench-watch: build
+	@ninja -C build bench/sketch bench/anomaly bench/detect_watch
+	@tools/install-deps.sh bench
+	@tools/python-env.sh .venv-bench-watch bench/watch_requirements.txt
+	@.venv-bench-watch/bin/python bench/watch.py $(if $(wildcard ../shared/data),--data ../shared/data)
+	@.venv-bench-watch/bin/python bench/detect.py
 
 bench-record: build
 	@tools/install-deps.sh bench

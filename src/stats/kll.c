@@ -1,15 +1,18 @@
 /* KLL: quantiles of a stream of any length in a few hundred values.
  *
- *     level 2   [....]        each value stands for 4
- *     level 1   [......]      for 2
- *     level 0   [........]    for itself: values arrive here
+ *     level 2   [....]        each value stands for 4; in order
+ *     level 1   [......]      for 2; in order
+ *     level 0   [........]    for itself: values arrive here, and what room the others leave is its
  *
- * A level that is full is sorted, every other value moves one level up, from the first or the
- * second on by the toss of a coin. The top level holds k, each below two thirds of the one above
- * it, 16 at least: smaller ones are compacted so often that it costs more than it saves.
+ * The top level may hold k, each below two thirds of the one above it, LEAST at least. Only when all
+ * of them together are full is one compacted, the lowest that holds as many as it may: every other
+ * of its values moves one level up, from the first or the second on by the toss of a coin. To wait
+ * until then, in place of compacting each level when it is full, takes no more memory and halves
+ * what a rank is off by, as each coin is tossed over more values.
  *
- * Source: Karnin, Lang, Liberty, Optimal Quantile Approximation in Streams (2016). Not done here:
- * the sampler below level 0, which matters beyond some 2^40 values. */
+ * Source: Karnin, Lang, Liberty, Optimal Quantile Approximation in Streams (2016); waiting: Ivkin,
+ * Liberty, Lang, Karnin, Braverman, Streaming Quantiles Algorithms with Small Space and Update Time
+ * (2019). Not done here: the sampler below level 0, which matters beyond some 2^40 values. */
 #include "stats.h"
 
 #include <math.h>
@@ -17,22 +20,26 @@
 
 #include "base/banned.h"
 
-enum { LEVELS_MAX = 48, LEAST = 16, K_MIN = 8, K_MAX = 65535 };
+enum { LEVELS_MAX = 48, LEAST = 8, K_MIN = 8, K_MAX = 65535, RUN = 24 };
 
 struct mw_kll {
     unsigned k;
     size_t n_levels;
     uint64_t n, random;
+    size_t all_held, all_room; /* of all levels: values, and how many may be */
     double *values[LEVELS_MAX];
-    size_t held[LEVELS_MAX], room[LEVELS_MAX];
+    size_t held[LEVELS_MAX], capacity[LEVELS_MAX], room[LEVELS_MAX];
 };
 
-static size_t capacity_of(const mw_kll *sketch, size_t level)
+static void set_levels(mw_kll *sketch, size_t n_levels)
 {
     double capacity = sketch->k;
-    for (size_t above = sketch->n_levels - 1; above > level; above--)
-        capacity *= 2.0 / 3;
-    return capacity < LEAST ? LEAST : (size_t)ceil(capacity);
+    sketch->n_levels = n_levels;
+    sketch->all_room = 0;
+    for (size_t level = n_levels; level-- > 0; capacity *= 2.0 / 3) {
+        sketch->capacity[level] = capacity < LEAST ? LEAST : (size_t)ceil(capacity);
+        sketch->all_room += sketch->capacity[level];
+    }
 }
 
 mw_status mw_kll_new(unsigned k, uint64_t seed, mw_kll **ret_sketch, mw_error *err)
@@ -44,7 +51,8 @@ mw_status mw_kll_new(unsigned k, uint64_t seed, mw_kll **ret_sketch, mw_error *e
     mw_kll *sketch = calloc(1, sizeof *sketch);
     if (!sketch)
         return mw_fail_memory(err, "a sketch");
-    *sketch = (mw_kll){.k = k, .n_levels = 1, .random = seed};
+    *sketch = (mw_kll){.k = k, .random = seed};
+    set_levels(sketch, 1);
     *ret_sketch = sketch;
     return MW_OK;
 }
@@ -62,7 +70,7 @@ static bool make_room(mw_kll *sketch, size_t level, size_t wanted)
 {
     if (wanted <= sketch->room[level])
         return true;
-    size_t room = wanted + wanted / 2;
+    size_t room = wanted + wanted / 4;
     double *values = realloc(sketch->values[level], room * sizeof *values);
     if (!values)
         return false;
@@ -79,6 +87,8 @@ static bool toss(mw_kll *sketch)
     return (z ^ z >> 27) >> 63;
 }
 
+/* ---- order ----------------------------------------------------------------------------------- */
+
 static void insert(double *values, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
@@ -90,48 +100,110 @@ static void insert(double *values, size_t n)
     }
 }
 
+/* Two that are in order, as one; without a branch on which is the less. */
+static void join(const double *a, size_t n_a, const double *b, size_t n_b, double *out)
+{
+    size_t i = 0, j = 0;
+    while (i < n_a && j < n_b) {
+        bool second = b[j] < a[i];
+        *out++ = second ? b[j] : a[i];
+        j += second;
+        i += !second;
+    }
+    memcpy(out, a + i, (n_a - i) * sizeof *out);
+    memcpy(out + (n_a - i), b + j, (n_b - j) * sizeof *out);
+}
+
+/* By merging runs; `other` has room for as many. Level 0 has some hundred values. */
+static void put_in_order(double *values, size_t n, double *other)
+{
+    double *from = values, *to = other;
+    for (size_t i = 0; i < n; i += RUN)
+        insert(values + i, n - i < RUN ? n - i : RUN);
+    for (size_t run = RUN; run < n; run *= 2) {
+        for (size_t i = 0; i < n; i += 2 * run) {
+            size_t left = n - i < run ? n - i : run;
+            size_t right = n - i - left < run ? n - i - left : run;
+            join(from + i, left, from + i + left, right, to + i);
+        }
+        double *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != values)
+        memcpy(values, from, n * sizeof *values);
+}
+
+/* Values in order come to others in order; from behind, so that none is in the way. */
+static void join_into(double *values, size_t n, const double *more, size_t n_more)
+{
+    for (size_t at = n + n_more; n_more > 0; at--) {
+        bool mine = n > 0 && values[n - 1] > more[n_more - 1];
+        values[at - 1] = mine ? values[n - 1] : more[n_more - 1];
+        n -= mine;
+        n_more -= !mine;
+    }
+}
+
+/* ---- compacting ------------------------------------------------------------------------------ */
+
 static bool compact(mw_kll *sketch, size_t level)
 {
-    size_t held = sketch->held[level], pairs = held / 2;
-    double *values = sketch->values[level];
-    if (level + 1 == sketch->n_levels && sketch->n_levels < LEVELS_MAX)
-        sketch->n_levels++;
-    if (!make_room(sketch, level + 1, sketch->held[level + 1] + pairs))
+    size_t held = sketch->held[level], pairs = held / 2, odd = held % 2;
+    if (level + 1 == sketch->n_levels)
+        set_levels(sketch, sketch->n_levels + 1);
+    size_t above = sketch->held[level + 1];
+    if (!make_room(sketch, level + 1, above + pairs) ||
+        (level == 0 && !make_room(sketch, 0, 2 * held)))
         return false;
-    insert(values, held);
-    double *up = sketch->values[level + 1] + sketch->held[level + 1];
-    size_t odd = held % 2, from = odd + toss(sketch); /* the least stays when they are not pairs */
+    double *values = sketch->values[level];
+    if (level == 0)
+        put_in_order(values, held, values + held);
+    size_t from = odd + toss(sketch); /* the least stays when they are not pairs */
     for (size_t i = 0; i < pairs; i++)
-        up[i] = values[from + 2 * i];
+        values[odd + i] = values[from + 2 * i];
+    join_into(sketch->values[level + 1], above, values + odd, pairs);
     sketch->held[level + 1] += pairs;
     sketch->held[level] = odd;
+    sketch->all_held -= pairs;
     return true;
 }
 
-/* Levels that are full, from below; one that overflows may fill the next. */
+/* Until there is room for one more. */
 static bool compress(mw_kll *sketch)
 {
-    for (size_t level = 0; level < sketch->n_levels && level + 1 < LEVELS_MAX; level++)
-        if (sketch->held[level] >= capacity_of(sketch, level) && !compact(sketch, level))
-            return false;
+    while (sketch->all_held >= sketch->all_room) {
+        size_t level = 0; /* together they are full: one of them is */
+        while (sketch->held[level] < sketch->capacity[level])
+            level++;
+        if (level + 1 == LEVELS_MAX || !compact(sketch, level))
+            return level + 1 == LEVELS_MAX;
+    }
     return true;
+}
+
+/* How many more level 0 may take before something is compacted. */
+static size_t room_left(const mw_kll *sketch)
+{
+    return sketch->all_held < sketch->all_room ? sketch->all_room - sketch->all_held : 1;
 }
 
 mw_status mw_kll_add(mw_kll *sketch, const double *values, size_t n, mw_error *err)
 {
     for (size_t i = 0; i < n;) {
-        size_t capacity = capacity_of(sketch, 0), held = sketch->held[0];
-        if (!make_room(sketch, 0, capacity))
+        size_t before = sketch->held[0], held = before;
+        size_t full = before + room_left(sketch);
+        if (!make_room(sketch, 0, full))
             return mw_fail_memory(err, "a sketch");
         double *level = sketch->values[0];
-        size_t before = held;
-        for (; i < n && held < capacity; i++) {
+        for (; i < n && held < full; i++) {
             level[held] = values[i];
             held += !isnan(values[i]);
         }
         sketch->held[0] = held;
+        sketch->all_held += held - before;
         sketch->n += held - before;
-        if (held >= capacity && !compress(sketch))
+        if (!compress(sketch))
             return mw_fail_memory(err, "a sketch");
     }
     return MW_OK;
@@ -139,14 +211,18 @@ mw_status mw_kll_add(mw_kll *sketch, const double *values, size_t n, mw_error *e
 
 mw_status mw_kll_merge(mw_kll *into, const mw_kll *from, mw_error *err)
 {
+    if (from->n_levels > into->n_levels)
+        set_levels(into, from->n_levels);
     for (size_t level = 0; level < from->n_levels; level++) {
-        if (!make_room(into, level, into->held[level] + from->held[level]))
+        size_t held = into->held[level], more = from->held[level];
+        if (!make_room(into, level, held + more))
             return mw_fail_memory(err, "a sketch");
-        if (from->held[level] > 0)
-            memcpy(into->values[level] + into->held[level], from->values[level],
-                   from->held[level] * sizeof(double));
-        into->held[level] += from->held[level];
-        into->n_levels = into->n_levels > level + 1 ? into->n_levels : level + 1;
+        if (level > 0)
+            join_into(into->values[level], held, from->values[level], more);
+        else if (more > 0)
+            memcpy(into->values[0] + held, from->values[0], more * sizeof(double));
+        into->held[level] += more;
+        into->all_held += more;
     }
     into->n += from->n;
     return compress(into) ? MW_OK : mw_fail_memory(err, "a sketch");
@@ -159,10 +235,7 @@ uint64_t mw_kll_count(const mw_kll *sketch)
 
 size_t mw_kll_held(const mw_kll *sketch)
 {
-    size_t held = 0;
-    for (size_t level = 0; level < sketch->n_levels; level++)
-        held += sketch->held[level];
-    return held;
+    return sketch->all_held;
 }
 
 double mw_kll_rank(const mw_kll *sketch, double x)
@@ -242,17 +315,29 @@ void mw_kll_pack(const mw_kll *sketch, mw_buf *out)
     }
 }
 
-/* Every value stands for 2^level of the stream: together for all of it. */
+/* What a level may hold in a file: all that any number of levels hold together, and what files had
+ * in which each was compacted for itself. */
+static size_t held_max(const mw_kll *sketch)
+{
+    return 3 * (size_t)sketch->k + 2 * LEVELS_MAX * LEAST;
+}
+
+/* Those files had levels out of order, too. Every value stands for 2^level of the stream: together
+ * for all of it. */
 static bool unpack_level(mw_unpack *in, mw_kll *sketch, size_t level, uint64_t *stood_for)
 {
-    size_t held = mw_unpack_count(in, sketch->k + LEAST, sizeof(double));
-    if (in->failed || held > UINT64_MAX / 4 >> level || !make_room(sketch, level, held))
+    size_t held = mw_unpack_count(in, held_max(sketch), sizeof(double));
+    if (in->failed || held > UINT64_MAX / 4 >> level || !make_room(sketch, level, 2 * held))
         return false;
-    mw_unpack_numbers(in, sketch->values[level], held);
+    double *values = sketch->values[level];
+    mw_unpack_numbers(in, values, held);
     for (size_t i = 0; i < held; i++)
-        if (isnan(sketch->values[level][i]))
+        if (isnan(values[i]))
             return false;
+    if (level > 0)
+        put_in_order(values, held, values + held);
     sketch->held[level] = held;
+    sketch->all_held += held;
     *stood_for += (uint64_t)held << level;
     return !in->failed && *stood_for <= sketch->n;
 }
@@ -266,7 +351,7 @@ mw_kll *mw_kll_unpack(mw_unpack *in)
     size_t n_levels = (size_t)mw_unpack_at_most(in, LEVELS_MAX);
     if (in->failed || n_levels == 0 || mw_kll_new(k, 0, &sketch, &none) != MW_OK)
         return NULL;
-    sketch->n_levels = n_levels;
+    set_levels(sketch, n_levels);
     sketch->n = mw_unpack_at_most(in, UINT64_MAX / 4);
     sketch->random = mw_unpack_whole(in);
     bool done = !in->failed;

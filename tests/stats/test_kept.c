@@ -151,6 +151,35 @@ static void check(bool (*read)(mw_unpack *in))
 
 /* ---- going on -------------------------------------------------------------------------------- */
 
+/* Levels of files of before waited for nobody, and were in no order. */
+static void test_kll_of_before(void **state)
+{
+    enum { LOW = 3, HIGH = 40 };
+    (void)state;
+    const double low[LOW] = {5, -1, 3}, q[] = {0, 0.5, 1};
+    double high[HIGH], got[3];
+    for (size_t i = 0; i < HIGH; i++)
+        high[i] = (double)((i * 17) % HIGH);
+    const uint64_t wholes[] = {8, 2, LOW + 2 * HIGH, 1};
+    for (size_t i = 0; i < MW_COUNT(wholes); i++)
+        mw_pack_whole(&bytes, wholes[i]);
+    mw_pack_whole(&bytes, LOW);
+    mw_pack_numbers(&bytes, low, LOW);
+    mw_pack_whole(&bytes, HIGH);
+    mw_pack_numbers(&bytes, high, HIGH);
+    mw_unpack in = mw_unpack_of(mw_buf_as_view(&bytes));
+    mw_kll *sketch = mw_kll_unpack(&in);
+    assert_non_null(sketch);
+    assert_int_equal(mw_kll_quantiles(sketch, q, MW_COUNT(q), got, NULL), MW_OK);
+    assert_true(got[0] == -1 && fabs(got[1] - 19) <= 1 && got[2] == HIGH - 1);
+    for (size_t i = 0; i < 1000; i++)
+        assert_int_equal(mw_kll_add(sketch, &high[i % HIGH], 1, NULL), MW_OK);
+    assert_true(mw_kll_count(sketch) == 1083 && mw_kll_held(sketch) < 64);
+    assert_int_equal(mw_kll_quantiles(sketch, q, MW_COUNT(q), got, NULL), MW_OK);
+    assert_true(got[0] >= -1 && fabs(got[1] - 19.5) < 8 && got[2] <= HIGH - 1);
+    mw_kll_free(sketch);
+}
+
 static void test_kll(void **state)
 {
     static const double q[] = {0, 0.01, 0.5, 0.9, 1};
@@ -343,6 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_kll, begin, end),
+        cmocka_unit_test_setup_teardown(test_kll_of_before, begin, end),
         cmocka_unit_test_setup_teardown(test_counters, begin, end),
         cmocka_unit_test_setup_teardown(test_distinct_and_moments, begin, end),
         cmocka_unit_test_setup_teardown(test_boosted_trees, begin, end),

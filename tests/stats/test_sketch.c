@@ -84,7 +84,7 @@ static void test_ranks(void **state)
         assert_true(mw_kll_count(one) == STREAM && mw_kll_count(left) == STREAM);
         assert_true(mw_kll_held(one) < 1000 && mw_kll_held(left) < 1000);
         for (double at = 0.1; at < 0.95; at += 0.2) {
-            beyond += (worst_at(one, at) > 0.0133) + (worst_at(left, at) > 0.0133);
+            beyond += (worst_at(one, at) > 0.009) + (worst_at(left, at) > 0.009);
             looks += 2;
         }
         mw_kll_free(one);
@@ -92,8 +92,10 @@ static void test_ranks(void **state)
         mw_kll_free(right);
     }
     free(values);
-    if (beyond * 100 > looks * 2) /* promised: 1 % of the looks; twice that, for chance */
-        fail_msg("%zu of %zu ranks are off by more than 1.33 %%", beyond, looks);
+    /* Promised are 1.33 %, 99 times of 100. About 0.5 % is usual, as long as levels wait until all
+     * are full. */
+    if (beyond * 100 > looks)
+        fail_msg("%zu of %zu ranks are off by more than 0.9 %%", beyond, looks);
 }
 
 static void test_quantiles(void **state)
