@@ -72,6 +72,17 @@ size_t mw_bins_sturges(const mw_sample *a, const mw_sample *b, size_t n, double 
     return even_edges(low, high, width, ret_edges);
 }
 
+/* The sum of third powers of standard scores; in lanes, as a vector unit adds them. */
+static double third_of(const mw_sample *sample, const mw_spread_of_sample *spread)
+{
+    double lanes[4] = {0, 0, 0, 0}, per = 1 / spread->deviation;
+    for (size_t i = 0; i < sample->n; i++) {
+        double z = (sample->sorted[i] - spread->mean) * per;
+        lanes[i % 4] += z * z * z;
+    }
+    return lanes[0] + lanes[1] + (lanes[2] + lanes[3]);
+}
+
 size_t mw_bins_doane(const mw_sample *sample, double *ret_edges)
 {
     size_t n = sample->n;
@@ -83,11 +94,7 @@ size_t mw_bins_doane(const mw_sample *sample, double *ret_edges)
         mw_spread_of_sample spread = mw_sample_spread(sample);
         double deviation = sqrt(6 * (count - 2) / ((count + 1) * (count + 3))), third = 0;
         if (spread.deviation > 0) {
-            for (size_t i = 0; i < n; i++) {
-                double z = (sample->sorted[i] - spread.mean) / spread.deviation;
-                third += z * z * z;
-            }
-            third /= count;
+            third = third_of(sample, &spread) / count;
             width = (high - low) / (1 + log2(count) + log2(1 + fabs(third) / deviation));
         }
     }

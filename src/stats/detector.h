@@ -59,16 +59,18 @@ typedef struct stats_kswin {
 
 enum { STATS_ADWIN_ROWS = 48, STATS_ADWIN_BUCKETS = 64 /* of a row, at most */ };
 
+/* n buckets from `first` on; when they come to the end they move to the begin. */
 typedef struct stats_adwin_row {
     double total[STATS_ADWIN_BUCKETS + 1], variance[STATS_ADWIN_BUCKETS + 1];
-    size_t n;
+    size_t first, n;
 } stats_adwin_row;
 
 typedef struct stats_adwin {
     stats_adwin_row *rows; /* row i holds buckets of 2^i values, the oldest first */
     size_t n_rows;
-    double total, variance, width;
-    uint64_t ticks;
+    double total, variance, width, largest; /* largest: absolute value since it began */
+    double level, level_width; /* of a cut's bound, and for what width */
+    uint64_t waited; /* values since cuts were tried */
 } stats_adwin;
 
 struct mw_detector {

@@ -10,10 +10,10 @@ enum { DIGIT_BITS = 11, DIGITS = 6, BUCKETS = 1 << DIGIT_BITS };
 
 /* Counts of a digit become places; false when one bucket holds all n: the pass would move nothing.
  */
-static inline bool stats_to_places(uint32_t *counts, size_t n)
+static inline bool stats_to_places(uint32_t *counts, size_t n_buckets, size_t n)
 {
     uint32_t at = 0;
-    for (size_t i = 0; i < BUCKETS; i++) {
+    for (size_t i = 0; i < n_buckets; i++) {
         uint32_t count = counts[i];
         if (count == n)
             return false;

@@ -4,11 +4,11 @@
  *     level 1   [......]      for 2; in order
  *     level 0   [........]    for itself: values arrive here, and what room the others leave is its
  *
- * The top level may hold k, each below two thirds of the one above it, LEAST at least. Only when all
- * of them together are full is one compacted, the lowest that holds as many as it may: every other
- * of its values moves one level up, from the first or the second on by the toss of a coin. To wait
- * until then, in place of compacting each level when it is full, takes no more memory and halves
- * what a rank is off by, as each coin is tossed over more values.
+ * The top level may hold k, each below two thirds of the one above it, LEAST at least. Only when
+ * all of them together are full is one compacted, the lowest that holds as many as it may: every
+ * other of its values moves one level up, from the first or the second on by the toss of a coin. To
+ * wait until then, in place of compacting each level when it is full, takes no more memory and
+ * halves what a rank is off by, as each coin is tossed over more values.
  *
  * Source: Karnin, Lang, Liberty, Optimal Quantile Approximation in Streams (2016); waiting: Ivkin,
  * Liberty, Lang, Karnin, Braverman, Streaming Quantiles Algorithms with Small Space and Update Time

@@ -31,7 +31,7 @@ void stats_order_falling(const double *values, size_t n, stats_pair *room, uint3
             counts[d][key >> d * DIGIT_BITS & (BUCKETS - 1)]++;
     }
     for (unsigned d = 0; d < DIGITS; d++) {
-        if (!stats_to_places(counts[d], n))
+        if (!stats_to_places(counts[d], BUCKETS, n))
             continue;
         for (size_t i = 0; i < n; i++)
             to[counts[d][from[i].key >> d * DIGIT_BITS & (BUCKETS - 1)]++] = from[i];

@@ -1,12 +1,16 @@
 /* Samples in ascending order, and what two of them tell side by side.
  *
- *     values --> keys: whole numbers that order alike
- *     --> radix passes over the top 33 bits of their range --> almost in order --> insertion
+ *     values --> whole numbers of a small range: counted
+ *     --> places: 2^24 cells of one width from the least to the most
+ *     --> two radix passes over places --> almost in order --> insertion
+ *            too many moves: keys: whole numbers that order alike
+ *            --> radix passes over the top 33 bits of their range --> insertion
  *                       too many moves: passes over all bits --'
  *
- * 100,000 values that differ in their first 33 bits, as measurements do, take three passes of 11
- * bits and one of insertion. Passes over all 64 bits, which took twice the time, remain for values
- * that crowd together beside one that is far off. */
+ * 100,000 values of a measurement are few to a cell, also with a long tail. Where most of them
+ * crowd into few cells, since one is far off, their keys still differ in the first 33 bits, for
+ * exponents are the first of these: three passes of 11 bits. Passes over all 64 bits, which take
+ * twice the time of that, remain for values that crowd together beside one that is far off. */
 #include "stats.h"
 
 #include <math.h>
@@ -20,6 +24,9 @@ enum {
     TOP_DIGITS = 3,
     TOP_BITS = TOP_DIGITS * DIGIT_BITS,
     FEW = 64,
+    ROW_BITS = 12,
+    ROW = 1 << ROW_BITS,
+    CELLS = ROW * ROW,
     MOVES_EACH = 4 /* on average, before insertion is given up */
 };
 
@@ -83,7 +90,7 @@ static inline __attribute__((always_inline)) word *pass_digits(const word *given
     }
     for (unsigned digit = 0; digit < n_digits; digit++) {
         uint32_t *places = counts[digit];
-        if (!stats_to_places(places, n))
+        if (!stats_to_places(places, BUCKETS, n))
             continue;
         for (size_t i = 0; i < n; i++) {
             uint64_t key = from[i];
@@ -117,7 +124,7 @@ static void pass_all(word *keys, word *room, size_t n)
     move_to(keys, pass_digits(keys, 0, keys, room, n, 0, DIGITS, counts), n);
 }
 
-void mw_sort(double *values, size_t n, double *scratch)
+static void sort_by_key(double *values, size_t n, double *scratch)
 {
     word *keys = (word *)(void *)values, *room = (word *)(void *)scratch;
     uint64_t least = UINT64_MAX, most = 0;
@@ -129,9 +136,7 @@ void mw_sort(double *values, size_t n, double *scratch)
     }
     unsigned bits = n > 0 && most > least ? 64 - (unsigned)__builtin_clzll(most - least) : 0;
     uint64_t base = 0; /* what the keys are above */
-    if (n <= FEW) {
-        insert(keys, n, SIZE_MAX);
-    } else if (bits > 0) {
+    if (bits > 0) {
         base = least;
         if (!insert_after(keys, room, n, least, bits))
             pass_all(keys, room, n);
@@ -140,18 +145,149 @@ void mw_sort(double *values, size_t n, double *scratch)
         values[i] = value_of(keys[i] + base);
 }
 
+/* ---- by place -------------------------------------------------------------------------------- */
+
+typedef struct places {
+    double least, scale;
+} places;
+
+static inline uint32_t place_of(const places *to, double value)
+{
+    return (uint32_t)(int32_t)((value - to->least) * to->scale);
+}
+
+/* As `insert`, of numbers. */
+static bool insert_values(double *values, size_t n, size_t moves)
+{
+    for (size_t i = 1; i < n; i++) {
+        double value = values[i];
+        size_t at = i;
+        for (; at > 0 && values[at - 1] > value; at--)
+            values[at] = values[at - 1];
+        values[at] = value;
+        if (i - at > moves)
+            return false;
+        moves -= i - at;
+    }
+    return true;
+}
+
+/* Finite values between `least` and `most`. False: they are in some other order, for crowds. */
+static bool sort_by_place(double *values, size_t n, double least, double most, double *scratch)
+{
+    uint32_t low[ROW] = {0}, high[ROW] = {0};
+    places to = {least, (CELLS - 1) / (most - least)};
+    if (!isfinite(to.scale) || !isfinite(most - least))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t place = place_of(&to, values[i]);
+        low[place & (ROW - 1)]++;
+        high[place >> ROW_BITS]++;
+    }
+    bool parted = stats_to_places(low, ROW, n);
+    if (!stats_to_places(high, ROW, n)) /* all in one row of cells: a crowd */
+        return false;
+    for (size_t i = 0; parted && i < n; i++)
+        scratch[low[place_of(&to, values[i]) & (ROW - 1)]++] = values[i];
+    if (!parted)
+        memcpy(scratch, values, n * sizeof *values);
+    for (size_t i = 0; i < n; i++)
+        values[high[place_of(&to, scratch[i]) >> ROW_BITS]++] = scratch[i];
+    return insert_values(values, n, MOVES_EACH * n);
+}
+
+/* Whole numbers of a small range are counted, and told again. False: some are not whole, and none
+ * has moved. */
+static bool sort_by_count(double *values, size_t n, double least, double most)
+{
+    uint32_t counts[ROW] = {0};
+    if (!(most - least < ROW && fabs(least) < INT32_MAX / 2.0))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int32_t whole = (int32_t)(values[i] - least);
+        if ((double)whole + least != values[i])
+            return false;
+        counts[whole]++;
+    }
+    for (size_t i = 0, at = 0; i < ROW && at < n; at += counts[i++])
+        for (size_t k = 0; k < counts[i]; k++)
+            values[at + k] = least + (double)i;
+    return true;
+}
+
+static void sort_between(double *values, size_t n, double least, double most, double *scratch)
+{
+    if (n <= FEW)
+        insert_values(values, n, SIZE_MAX);
+    else if (least < most && !sort_by_count(values, n, least, most) &&
+             !sort_by_place(values, n, least, most, scratch))
+        sort_by_key(values, n, scratch);
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+enum { LANES = 4 }; /* side by side: a least waits for the one before */
+
+typedef struct extremes {
+    double least, most;
+    bool has_nan;
+} extremes;
+
+/* Values, -0 as 0, and their extremes; with a NaN the extremes of the rest. */
+static extremes take(const double *values, size_t n, ptrdiff_t stride, double *ret)
+{
+    double least[LANES], most[LANES];
+    bool nan[LANES] = {false};
+    for (size_t k = 0; k < LANES; k++) {
+        least[k] = (double)INFINITY;
+        most[k] = -(double)INFINITY;
+    }
+    for (size_t i = 0; i < n; i += LANES)
+        for (size_t k = 0; k < LANES && i + k < n; k++) {
+            double value = values[(ptrdiff_t)(i + k) * stride] + 0.0;
+            ret[i + k] = value;
+            least[k] = value < least[k] ? value : least[k];
+            most[k] = value > most[k] ? value : most[k];
+            nan[k] |= isnan(value);
+        }
+    extremes all = {least[0], most[0], nan[0]};
+    for (size_t k = 1; k < LANES; k++) {
+        all.least = least[k] < all.least ? least[k] : all.least;
+        all.most = most[k] > all.most ? most[k] : all.most;
+        all.has_nan |= nan[k];
+    }
+    return all;
+}
+
+void mw_sort(double *values, size_t n, double *scratch)
+{
+    extremes all = take(values, n, 1, values);
+    sort_between(values, n, all.least, all.most, scratch);
+}
+
+/* The finite ones of room's n move to its begin. */
+static extremes drop_others(double *room, size_t n, mw_sample *sample)
+{
+    for (size_t i = 0; i < n; i++) {
+        double value = room[i];
+        room[sample->n] = value;
+        sample->n += isfinite(value) != 0;
+        sample->n_missing += isnan(value) != 0;
+    }
+    sample->n_infinite = n - sample->n - sample->n_missing;
+    return take(room, sample->n, 1, room);
+}
+
 mw_sample mw_sample_make(const double *values, size_t n, ptrdiff_t stride, double *room,
                          double *scratch)
 {
     mw_sample sample = {.sorted = room};
-    for (size_t i = 0; i < n; i++) {
-        double value = values[(ptrdiff_t)i * stride];
-        room[sample.n] = value;
-        sample.n += isfinite(value) != 0;
-        sample.n_missing += isnan(value) != 0;
-    }
-    sample.n_infinite = n - sample.n - sample.n_missing;
-    mw_sort(room, sample.n, scratch);
+    extremes all = take(values, n, stride, room);
+    if (n > 0 && !all.has_nan && isfinite(all.least) && isfinite(all.most))
+        sample.n = n;
+    else
+        all = drop_others(room, n, &sample);
+    sort_between(room, sample.n, all.least, all.most, scratch);
     return sample;
 }
 

@@ -54,6 +54,11 @@ def numbers(seed, means=(0, 1, -2, -1.5), length=2500):
     return [draw.gauss(mean, 1) for mean in means for _ in range(length)]
 
 
+def far(seed):
+    """Numbers whose spread is small beside them: differences of large sums."""
+    return [1e6 + x for x in numbers(seed)]
+
+
 # Alarms of River 0.26.1: {kind: {stream: indices}}.
 RIVERS = {
     "adwin": {
@@ -61,6 +66,8 @@ RIVERS = {
         ("errors", 1): [2559, 5087, 7647],
         ("numbers", 0): [2559, 5023, 7615],
         ("numbers", 1): [2559, 5023, 7647],
+        ("far", 0): [2559, 5023, 7615],
+        ("far", 1): [2559, 5023, 7647],
     },
     "ddm": {
         ("errors", 0): [40, 134, 3326, 9098],
@@ -91,7 +98,7 @@ RIVERS = {
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in RIVERS])
 def test_alarms_of_river_as_recorded(kind):
     for (stream, seed), expected in RIVERS[kind].items():
-        values = {"errors": errors, "numbers": numbers}[stream](seed)
+        values = {"errors": errors, "numbers": numbers, "far": far}[stream](seed)
         assert list(np.flatnonzero(changes(kind, values) == CHANGED)) == expected, (stream, seed)
 
 
@@ -133,7 +140,7 @@ def test_every_word_is_rivers(kind, ours, theirs):
     for seed in range(3):
         streams = [errors(seed)]
         if kind in ("adwin", "page-hinkley"):
-            streams += [numbers(seed), [1e6 + x for x in numbers(seed)]]
+            streams += [numbers(seed), far(seed)]
         for values in streams:
             expected, got = said_by(river(**theirs), values), changes(kind, values, **ours)
             assert (expected == got).all(), (seed, np.flatnonzero(expected != got)[:5])

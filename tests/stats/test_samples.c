@@ -35,17 +35,25 @@ static double any_value(size_t kind)
         return (double)(float)(u * 100);
     case 4:
         return u < 0.001 ? 1e300 : 1 + u * 1e-9; /* a crowd beside one far off */
+    case 5:
+        return floor(u * 3000) * 0.5 - 700; /* halves: of a small range, not whole */
+    case 6:
+        return exp(u * 40); /* a long tail: nearly all in the first cells */
+    case 7:
+        return -0x1p1023 + u * 0x1.8p1023 + (u > 0.5) * 0x1p1023; /* the range is infinite */
     default:
         return 7;
     }
 }
 
+enum { KINDS = 9 };
+
 static void test_sort(void **state)
 {
     (void)state;
     static const size_t sizes[] = {0, 1, 2, 63, 64, 65, 100, 1000, 5000};
-    for (size_t i = 0; i < MW_COUNT(sizes) * 6; i++) {
-        size_t n = sizes[i / 6], kind = i % 6;
+    for (size_t i = 0; i < MW_COUNT(sizes) * KINDS; i++) {
+        size_t n = sizes[i / KINDS], kind = i % KINDS;
         double *values = malloc((n + 1) * sizeof *values),
                *scratch = malloc((n + 1) * sizeof *scratch);
         double *expected = malloc((n + 1) * sizeof *expected);
