@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+os.environ.setdefault("NML_DISABLE_USAGE_LOGGING", "1")
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
@@ -145,7 +146,8 @@ def read_numbers(path, columns, has_head):
         rows = csv.reader(file, skipinitialspace=True)
         if has_head:
             next(rows)
-        return np.array([[float(row[c]) for c in columns] for row in rows if len(row) > columns[-1]])
+        return np.array([[float(row[c]) for c in columns]
+                         for row in rows if len(row) > columns[-1]])
 
 
 def tables(folder):
