@@ -1,6 +1,8 @@
 """What the measurements need: models, bodies, wrk scripts. The same seed, the same files."""
+import contextlib
 import functools
 import json
+import multiprocessing.shared_memory
 import os
 import pathlib
 
@@ -90,6 +92,30 @@ class Material:
                    "Inference-Header-Content-Length": str(len(head))}
         body = head + rows.tobytes()
         return body, headers, self.script(f"tensor-{n_rows}", body, headers)
+
+    @contextlib.contextmanager
+    def shared_tensor(self, n_rows):
+        """The same in shared memory, rows and answer: what registers its region, a body, wrk's
+        script; gone behind the block."""
+        rows = np.ascontiguousarray(self.rows[:n_rows])
+        memory = multiprocessing.shared_memory.SharedMemory(create=True,
+                                                            size=rows.nbytes + 4 * n_rows)
+
+        def place(size, offset):
+            return {"shared_memory_region": "bench", "shared_memory_byte_size": size,
+                    "shared_memory_offset": offset}
+        try:
+            memory.buf[:rows.nbytes] = rows.tobytes()
+            region = {"key": memory.name, "offset": 0, "byte_size": rows.nbytes + 4 * n_rows}
+            body = json.dumps({
+                "inputs": [{"name": "input", "shape": list(rows.shape), "datatype": "FP32",
+                            "parameters": place(rows.nbytes, 0)}],
+                "outputs": [{"name": "output",
+                             "parameters": place(4 * n_rows, rows.nbytes)}]}).encode()
+            yield json.dumps(region).encode(), body, self.script(f"shared-{n_rows}", body)
+        finally:
+            memory.close()
+            memory.unlink()
 
     def script(self, name, body, headers=None):
         (self.folder / f"{name}.body").write_bytes(body)

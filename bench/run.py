@@ -130,7 +130,7 @@ def measure_serve(material, options):
 
 def measure_tensors(material, options):
     """The Open Inference Protocol with a binary tensor: one row beside nginx, 1,000 rows beside the
-    kernel that is called without any server, by one thread."""
+    kernel that is called without any server, by one thread; the same rows in shared memory."""
     path = f"/v2/models/{material.xgboost_file.stem}/infer"
     one, one_headers, one_script = material.tensor(1)
     _, _, many_script = material.tensor(N_BATCH, binary_answer=True)
@@ -138,15 +138,20 @@ def measure_tensors(material, options):
                           material.xgboost_file)
     kernel = model.predictor(np.ascontiguousarray(material.rows[:N_BATCH]))
     with servers.millwright(options.binary, material.xgboost_file, material.folder,
-                            score_path=path) as ours:
+                            score_path=path, more=["--shared-memory", "on"]) as ours, \
+            material.shared_tensor(N_BATCH) as (region, shared_body, shared_script):
         answer = ours.post(one, one_headers)
+        ours.post(region, path="/v2/systemsharedmemory/region/bench/register")
+        ours.post(shared_body)
         with servers.nginx(material.folder, answer) as peer:
             found = take_turns({"ours": ours, "nginx": peer}, one_script, options)
-        served, cpu, bare = [], [], []
+        served, cpu, bare, shared = [], [], [], []
         for _ in range(options.rounds):
             found_now = servers.load(ours, many_script, 2, options.seconds)
             served.append(found_now["rate"] * N_BATCH)
             cpu.append(found_now["cpu"])
+            found_now = servers.load(ours, shared_script, 2, options.seconds)
+            shared.append(found_now["rate"] * N_BATCH)
             bare.append(N_BATCH / library.mean_seconds(kernel, options.seconds))
     cpu_floor = [servers.floor_cpu(options.binary, many_script, options) for _ in range(2)]
     return [compare("one row as a binary tensor", "rate", "requests/s", "nginx", found,
@@ -156,7 +161,10 @@ def measure_tensors(material, options):
                 "the kernel alone", statistics.median(bare), ("at least", 0.9),
                 rounds={"ours": served, "kernel": bare}),
             Row("  processor time a request", min(cpu), "us", "sockets and kernel alone",
-                min(cpu_floor) + N_BATCH / max(bare) * 1e6, rounds={"ours": cpu})]
+                min(cpu_floor) + N_BATCH / max(bare) * 1e6, rounds={"ours": cpu}),
+            Row(f"{N_BATCH:,} rows in shared memory", statistics.median(shared), "rows/s",
+                "the kernel alone", statistics.median(bare),
+                rounds={"ours": shared, "kernel": bare})]
 
 
 def measure_steady(material, options):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
 SERVER_CORE, CLIENT_CORE = "0", "1"
@@ -132,8 +133,9 @@ class Server:
         finally:
             self.signal_group(signal.SIGCONT)
 
-    def post(self, body, headers=None):
-        asked = urllib.request.Request(self.url, body,
+    def post(self, body, headers=None, path=None):
+        url = urllib.parse.urljoin(self.url, path) if path else self.url
+        asked = urllib.request.Request(url, body,
                                        headers or {"Content-Type": "application/json"})
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return answer.read()
@@ -173,11 +175,12 @@ def self_signed(folder):
 
 
 def millwright(binary, model, folder, threads=1, cores=SERVER_CORE, score_path="/invocations",
-               tls=None):
+               tls=None, more=()):
     """`tls`, files of certificate and key: on a second port, too (.tls_url)."""
     port, tls_port = free_port(), free_port()
-    more = ["--listen", f"127.0.0.1:{tls_port},tls", "--tls-certificate", tls[0],
-            "--tls-key", tls[1]] if tls else []
+    if tls:
+        more = [*more, "--listen", f"127.0.0.1:{tls_port},tls", "--tls-certificate", tls[0],
+                "--tls-key", tls[1]]
     server = Server([binary, "serve", model, "--threads", threads,
                      "--listen", f"127.0.0.1:{port},plain", "--data", folder / "mw-data", *more],
                     port, "/v2/health/ready", score_path, cores)
