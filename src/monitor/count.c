@@ -95,8 +95,8 @@ static bool has_category(const watch_column *columns, size_t n_columns)
 /* One column, as most models answer: value by value it costs as much as eight that are tallied. */
 static bool stands_alone(const watch_column *columns, size_t n_columns, const mw_matrix *rows)
 {
-    return n_columns == 1 && rows->n_rows >= TALLY_ROWS && rows->row_stride == 1 &&
-           rows->dtype == MW_FLOAT64 && columns->is_ready && !columns->is_category;
+    return n_columns == 1 && rows->n_rows >= TALLY_ROWS && rows->dtype == MW_FLOAT64 &&
+           columns->is_ready && !columns->is_category;
 }
 
 /* The first columns of all the rows. */
@@ -106,14 +106,14 @@ static void count_matrix(const watch_column *columns, size_t n_columns, const mw
     bool by_tally =
         rows->n_rows >= TALLY_ROWS && n_columns >= TALLY_COLUMNS && rows->column_stride == 1;
     if (by_tally) {
-        watch_tally(columns, n_columns, rows, counts, is_shared, watch_tally_may_widen());
+        watch_tally(columns, n_columns, rows, counts, is_shared, watch_tally_width());
         if (!has_category(columns, n_columns))
             return;
     }
     size_t row = 0;
     if (!by_tally && stands_alone(columns, n_columns, rows))
-        row = watch_tally_alone(columns, rows->data, rows->n_rows, counts, is_shared,
-                                watch_tally_may_widen());
+        row = watch_tally_alone(columns, rows->data, rows->row_stride, rows->n_rows, counts,
+                                is_shared, watch_tally_width());
     for (; row < rows->n_rows; row++)
         count_row(columns, n_columns, by_tally, rows, row, counts, is_shared);
 }

@@ -9,14 +9,18 @@
  * is rounded down to float for floats, which changes no comparison with a float.
  *
  * Four doubles or eight floats are one register with AVX2 and two without: the same text is
- * compiled for both, and the processor chooses. */
+ * compiled for both, and the processor chooses. With AVX-512 sixteen floats are, and a comparison
+ * is a mask, by which the last columns of a row are read, too. */
 #include <math.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #include "watch.h"
 
 #include "base/banned.h"
 
-enum { FOUR = 4, EIGHT = 8 };
+enum { FOUR = 4, EIGHT = 8, SIXTEEN = 16 };
 
 typedef float four_floats __attribute__((vector_size(FOUR * sizeof(float))));
 typedef int32_t four_marks __attribute__((vector_size(FOUR * sizeof(int32_t))));
@@ -24,15 +28,24 @@ typedef double four_doubles __attribute__((vector_size(FOUR * sizeof(double))));
 typedef int64_t four_wide_marks __attribute__((vector_size(FOUR * sizeof(int64_t))));
 
 typedef struct tally {
-    uint64_t above[WATCH_EDGES][EIGHT];
-    uint64_t missing[EIGHT];
+    uint64_t above[WATCH_EDGES][SIXTEEN];
+    uint64_t missing[SIXTEEN];
 } tally;
 
-/* The largest float that is not above the edge. */
+/* The largest float that is not above the edge. Bits of floats are in the order of their values,
+ * but backwards below 0: a call of nextafterf for half of the edges took as long as 30 rows. */
 static float round_down(double edge)
 {
     float near = (float)edge;
-    return (double)near > edge ? nextafterf(near, -INFINITY) : near;
+    uint32_t bits;
+    memcpy(&bits, &near, sizeof bits);
+    if (near == 0)
+        bits = 0x80000001; /* the next below either zero */
+    else
+        bits += near > 0 ? UINT32_MAX : 1;
+    float below;
+    memcpy(&below, &bits, sizeof below);
+    return (double)near > edge ? below : near;
 }
 
 #define UNROLLED _Pragma("GCC unroll 11")
@@ -86,17 +99,63 @@ DEFINE_TALLY(__attribute__((target("avx2"))), tally_doubles_wide, FOUR, double, 
 DEFINE_TALLY(__attribute__((target("avx2"))), tally_floats_wide, EIGHT, float, eight_floats,
              eight_marks, round_down)
 
-bool watch_tally_may_widen(void)
+__attribute__((target("avx512f"))) static inline void put_sixteen(__m512i marks, uint64_t *to)
 {
-    return __builtin_cpu_supports("avx2");
+    int32_t found[SIXTEEN];
+    _mm512_storeu_si512(found, marks);
+    for (size_t i = 0; i < SIXTEEN; i++)
+        to[i] = (uint64_t)found[i];
+}
+
+/* Sixteen columns abreast, or those that are left. */
+__attribute__((target("avx512f"))) static void tally_floats_widest(const watch_column *columns,
+                                                                   size_t n, const float *first,
+                                                                   ptrdiff_t row_stride,
+                                                                   size_t n_rows, tally *ret_tally)
+{
+    const __m512i minus_one = _mm512_set1_epi32(-1);
+    const __mmask16 there = (__mmask16)((1u << n) - 1);
+    float rounded[WATCH_EDGES][SIXTEEN] = {0};
+    __m512 edges[WATCH_EDGES];
+    __m512i above[WATCH_EDGES], missing = _mm512_setzero_si512();
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < WATCH_EDGES; k++)
+            rounded[k][i] = round_down(columns[i].edges[k]);
+    UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)
+    {
+        edges[k] = _mm512_loadu_ps(rounded[k]);
+        above[k] = _mm512_setzero_si512();
+    }
+    for (size_t row = 0; row < n_rows; row++, first += row_stride) {
+        __m512 value = _mm512_maskz_loadu_ps(there, first);
+        __mmask16 is = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+        missing = _mm512_mask_sub_epi32(missing, is, missing, minus_one);
+        UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)
+        {
+            is = _mm512_cmp_ps_mask(value, edges[k], _CMP_GT_OQ);
+            above[k] = _mm512_mask_sub_epi32(above[k], is, above[k], minus_one);
+        }
+    }
+    put_sixteen(missing, ret_tally->missing);
+    UNROLLED for (size_t k = 0; k < WATCH_EDGES; k++)
+    {
+        put_sixteen(above[k], ret_tally->above[k]);
+    }
+}
+
+watch_width watch_tally_width(void)
+{
+    return __builtin_cpu_supports("avx512f") ? WATCH_WIDEST
+           : __builtin_cpu_supports("avx2")  ? WATCH_WIDE
+                                             : WATCH_NARROW;
 }
 #else
 #define tally_doubles_wide tally_doubles
 #define tally_floats_wide tally_floats
 
-bool watch_tally_may_widen(void)
+watch_width watch_tally_width(void)
 {
-    return false;
+    return WATCH_NARROW;
 }
 #endif
 
@@ -112,12 +171,26 @@ static void add_column(const tally *found, size_t i, size_t n_rows, atomic_uint_
     watch_add(&counts[WATCH_MISSING], found->missing[i], is_shared);
 }
 
-size_t watch_tally_alone(const watch_column *column, const double *values, size_t n_values,
-                         atomic_uint_least64_t *counts, bool is_shared, bool is_wide)
+/* Values that stand apart are brought together first. */
+static const double *bring_together(const double *values, ptrdiff_t stride, size_t n, double *room)
+{
+    if (stride == 1)
+        return values;
+    for (size_t i = 0; i < n; i++)
+        room[i] = values[(ptrdiff_t)i * stride];
+    return room;
+}
+
+size_t watch_tally_alone(const watch_column *column, const double *values, ptrdiff_t stride,
+                         size_t n_values, atomic_uint_least64_t *counts, bool is_shared,
+                         watch_width width)
 {
     tally found;
-    size_t n_rows = n_values / FOUR;
-    (is_wide ? tally_doubles_wide : tally_doubles)(column, 0, FOUR, values, FOUR, n_rows, &found);
+    double room[WATCH_ROWS_MAX];
+    size_t n_rows = (n_values < WATCH_ROWS_MAX ? n_values : WATCH_ROWS_MAX) / FOUR;
+    values = bring_together(values, stride, n_rows * FOUR, room);
+    (width > WATCH_NARROW ? tally_doubles_wide : tally_doubles)(column, 0, FOUR, values, FOUR,
+                                                                n_rows, &found);
     for (size_t i = 1; i < FOUR; i++) {
         found.missing[0] += found.missing[i];
         for (size_t k = 0; k < WATCH_EDGES; k++)
@@ -127,24 +200,42 @@ size_t watch_tally_alone(const watch_column *column, const double *values, size_
     return n_rows * FOUR;
 }
 
-void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
-                 atomic_uint_least64_t *counts, bool is_shared, bool is_wide)
+/* The first columns, as many of `most` as stand abreast; how many these are. */
+static size_t tally_doubles_of(const watch_column *columns, size_t most, const mw_matrix *rows,
+                               size_t first, watch_width width, tally *ret_tally)
 {
-    bool is_double = rows->dtype == MW_FLOAT64;
+    size_t n = most < FOUR ? most : FOUR;
+    (width > WATCH_NARROW ? tally_doubles_wide
+                          : tally_doubles)(columns, 1, n, (const double *)rows->data + first,
+                                           rows->row_stride, rows->n_rows, ret_tally);
+    return n;
+}
+
+static size_t tally_floats_of(const watch_column *columns, size_t most, const mw_matrix *rows,
+                              size_t first, watch_width width, tally *ret_tally)
+{
+    const float *values = (const float *)rows->data + first;
+    size_t abreast = width > WATCH_NARROW && most >= EIGHT ? EIGHT : FOUR;
+#ifdef __x86_64__
+    if (width == WATCH_WIDEST && most > FOUR) {
+        size_t n = most < SIXTEEN ? most : SIXTEEN;
+        tally_floats_widest(columns, n, values, rows->row_stride, rows->n_rows, ret_tally);
+        return n;
+    }
+#endif
+    size_t n = most < abreast ? most : abreast;
+    (abreast == EIGHT ? tally_floats_wide : tally_floats)(columns, 1, n, values, rows->row_stride,
+                                                          rows->n_rows, ret_tally);
+    return n;
+}
+
+void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
+                 atomic_uint_least64_t *counts, bool is_shared, watch_width width)
+{
     for (size_t c = 0, n; c < n_columns; c += n) {
-        size_t left = n_columns - c, most = is_wide && !is_double && left >= EIGHT ? EIGHT : FOUR;
         tally found;
-        const double *doubles = (const double *)rows->data + c;
-        const float *floats = (const float *)rows->data + c;
-        n = left < most ? left : most;
-        if (is_double && is_wide)
-            tally_doubles_wide(columns + c, 1, n, doubles, rows->row_stride, rows->n_rows, &found);
-        else if (is_double)
-            tally_doubles(columns + c, 1, n, doubles, rows->row_stride, rows->n_rows, &found);
-        else if (most == EIGHT)
-            tally_floats_wide(columns + c, 1, n, floats, rows->row_stride, rows->n_rows, &found);
-        else
-            tally_floats(columns + c, 1, n, floats, rows->row_stride, rows->n_rows, &found);
+        n = (rows->dtype == MW_FLOAT64 ? tally_doubles_of : tally_floats_of)(
+            columns + c, n_columns - c, rows, c, width, &found);
         for (size_t i = 0; i < n; i++)
             if (columns[c + i].is_ready && !columns[c + i].is_category)
                 add_column(&found, i, rows->n_rows, counts + (c + i) * WATCH_BINS, is_shared);

@@ -457,14 +457,16 @@ static inline void watch_add(atomic_uint_least64_t *count, uint64_t more, bool i
 }
 
 /* ---- tally.c: numbers of many rows at once, to the same counts; columns stand side by side.
- * is_wide: by what watch_tally_may_widen finds in the processor. */
-bool watch_tally_may_widen(void);
+ * width: what watch_tally_width finds in the processor, or less; AVX2, AVX-512. */
+typedef enum watch_width { WATCH_NARROW, WATCH_WIDE, WATCH_WIDEST } watch_width;
+watch_width watch_tally_width(void);
 void watch_tally(const watch_column *columns, size_t n_columns, const mw_matrix *rows,
-                 atomic_uint_least64_t *counts, bool is_shared, bool is_wide);
-/* One column of numbers, values side by side: by fours, four of its values abreast. Returns how
- * many were counted; up to three are left. */
-size_t watch_tally_alone(const watch_column *column, const double *values, size_t n_values,
-                         atomic_uint_least64_t *counts, bool is_shared, bool is_wide);
+                 atomic_uint_least64_t *counts, bool is_shared, watch_width width);
+/* One column of numbers, every `stride`th: by fours, four of its values abreast. Returns how many
+ * were counted, of the first WATCH_ROWS_MAX; up to three of these are left. */
+size_t watch_tally_alone(const watch_column *column, const double *values, ptrdiff_t stride,
+                         size_t n_values, atomic_uint_least64_t *counts, bool is_shared,
+                         watch_width width);
 
 /* ---- reference.c ----------------------------------------------------------------------------- */
 

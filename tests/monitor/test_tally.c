@@ -18,6 +18,15 @@ static size_t draw(size_t below)
     return (size_t)(test_chance(&seed) * (double)below);
 }
 
+/* Edges that no float is: below its smallest, beyond its largest, next to one. */
+static void make_awkward(watch_column *column)
+{
+    static const double edges[WATCH_EDGES] = {
+        -1e300, -3.4028235e38, -1.0000000001, -1e-46, 0, 1e-46, 1e-39, 0.1, 16777217, 4e38, 1e300};
+    column->n_edges = WATCH_EDGES;
+    memcpy(column->edges, edges, sizeof edges);
+}
+
 static void make_column(watch_column *column, bool may_be_category)
 {
     column->is_ready = draw(6) > 0;
@@ -29,6 +38,8 @@ static void make_column(watch_column *column, bool may_be_category)
         column->edges[k] = k < column->n_edges ? edge : (double)INFINITY;
         edge += k + 2 == column->n_edges && draw(5) == 0 ? 1e300 : test_chance(&seed) / 10;
     }
+    if (draw(4) == 0)
+        make_awkward(column);
 }
 
 static double make_value(const watch_column *column)
@@ -138,13 +149,13 @@ static void test_together_as_one_by_one(void **state)
     }
 }
 
-/* The form that any processor runs, beside the one that this processor may choose. */
-static void test_both_forms(void **state)
+/* The form that any processor runs, beside those that this processor may choose. */
+static void test_all_forms(void **state)
 {
     (void)state;
     static material given;
     for (int i = 0; i < 2 * CASES; i++) {
-        static atomic_uint_least64_t counts[2][WIDEST * WATCH_BINS];
+        static atomic_uint_least64_t counts[WATCH_WIDEST + 1][WIDEST * WATCH_BINS];
         given.n_features = 1 + draw(WIDEST);
         make_rows(&given);
         memset((void *)counts, 0, sizeof counts);
@@ -154,11 +165,11 @@ static void test_both_forms(void **state)
             rows.data = given.floats[0];
             rows.dtype = MW_FLOAT32;
         }
-        watch_tally(given.columns, given.n_features, &rows, counts[0], false, false);
-        watch_tally(given.columns, given.n_features, &rows, counts[1], false,
-                    watch_tally_may_widen());
-        for (size_t k = 0; k < given.n_features * WATCH_BINS; k++)
-            assert_int_equal(counts[0][k], counts[1][k]);
+        for (watch_width width = WATCH_NARROW; width <= watch_tally_width(); width++) {
+            watch_tally(given.columns, given.n_features, &rows, counts[width], false, width);
+            for (size_t k = 0; k < given.n_features * WATCH_BINS; k++)
+                assert_int_equal(counts[0][k], counts[width][k]);
+        }
     }
 }
 
@@ -168,21 +179,23 @@ static void test_one_column(void **state)
     (void)state;
     for (size_t i = 0; i < 20 * CASES; i++) {
         watch_column column = {0};
-        static double values[ROWS];
+        static double values[3 * ROWS];
+        ptrdiff_t stride = 1 + (ptrdiff_t)(i % 3);
         make_column(&column, false);
-        for (size_t k = 0; k < ROWS; k++)
+        for (size_t k = 0; k < MW_COUNT(values); k++)
             values[k] = make_value(&column);
         size_t n = i < ROWS ? i : draw(ROWS + 1), n_counted = 0;
         uint64_t expected[WATCH_BINS] = {0};
         static atomic_uint_least64_t counts[2][WATCH_BINS];
         memset((void *)counts, 0, sizeof counts);
-        size_t n_told = watch_tally_alone(&column, values, n, counts[0], false, false);
+        size_t n_told =
+            watch_tally_alone(&column, values, stride, n, counts[0], false, WATCH_NARROW);
         assert_int_equal(n_told, n / 4 * 4);
         assert_int_equal(
-            watch_tally_alone(&column, values, n, counts[1], true, watch_tally_may_widen()),
+            watch_tally_alone(&column, values, stride, n, counts[1], true, watch_tally_width()),
             n_told);
         for (size_t k = 0; k < n_told; k++)
-            expected[watch_bin_of(&column, values[k])]++;
+            expected[watch_bin_of(&column, values[(ptrdiff_t)k * stride])]++;
         for (size_t k = 0; k < WATCH_BINS; k++) {
             assert_int_equal(counts[0][k], expected[k]);
             assert_int_equal(counts[1][k], expected[k]);
@@ -224,7 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_together_as_one_by_one),
-        cmocka_unit_test(test_both_forms),
+        cmocka_unit_test(test_all_forms),
         cmocka_unit_test(test_one_column),
         cmocka_unit_test(test_answers_of_one_number),
     };
