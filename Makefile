@@ -6,6 +6,7 @@
 #   make soak       clients of every kind for an hour, SOAK_SECONDS=3600
 #   make bench      figures against the peers   make bench-trees  the same of the tree engines
 #   make bench-record  the record beside MLflow's own server
+#   make bench-watch   drift, sketches, detectors, odd rows beside theirs; delays and false alarms
 #   make install    honours DESTDIR and PREFIX
 #   make deps       install what a build needs  make help     this list
 #   make UI=off     without the dashboard, for which Node and npm are needed; UI=on: with it
