@@ -3,12 +3,14 @@
  * A tree is filled up to a whole one of `depth` levels, so that every walk takes the same steps and
  * nothing branches:
  *
- *     node i: right = x[feature] > threshold;  i = 2 i + 1 + right        depth times
- *     leaf i - (2^depth - 1): the path's length
+ *     node i: right = x[feature] > threshold;  i = 2 i + right        from 1 on, depth times
+ *     leaf i - 2^depth: the path's length
  *
- * Where a leaf stands higher, all nodes below it have an infinite threshold: the walk goes left, to
- * a leaf that says the same. Rows walk in blocks side by side, so that the loads of one hide behind
- * those of the others. A sum is in the order of the trees: the same bits for any block. */
+ * A node is one word, so that a step is two loads: where the feature's values of a block stand, and
+ * the threshold as a whole number that orders alike. Where a leaf stands higher, all nodes below it
+ * have an infinite threshold: the walk goes left, to a leaf that says the same. Rows walk in blocks
+ * side by side, so that the loads of one hide behind those of the others. A sum is in the order of
+ * the trees: the same bits for any block. */
 #include "chance.h"
 #include "stats.h"
 
@@ -19,15 +21,56 @@
 
 #define EULER 0.57721566490153286061
 
-enum { USUAL_TREES = 100, USUAL_SAMPLE = 256, TREES_MAX = 10000, SAMPLE_MAX = 65536, BLOCK = 16 };
+enum {
+    USUAL_TREES = 100,
+    USUAL_SAMPLE = 256,
+    USUAL_DEPTH = 8,
+    TREES_MAX = 10000,
+    SAMPLE_MAX = 65536,
+    BLOCK = 16
+};
 
 struct mw_isolation {
-    size_t n_features, n_trees, n_inner, n_leaves; /* of a tree: 2^depth - 1, 2^depth */
+    size_t n_features, n_trees, n_leaves; /* n_leaves: of a tree, 2^depth; it has as many nodes */
     unsigned depth;
-    double search; /* mean depth of a search among the sample */
-    uint32_t *features;
-    float *thresholds, *leaves, *medians;
+    double search;   /* mean depth of a search among the sample */
+    uint64_t *nodes; /* of a tree: from 1 on */
+    float *leaves, *medians;
 };
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+/* A whole number that orders as x does; no NaN. Its own inverse, but for -0. */
+static int32_t key_of(float x)
+{
+    int32_t bits;
+    x += 0.0F; /* -0 is 0 */
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ (int32_t)((uint32_t)(bits >> 31) >> 1);
+}
+
+static uint64_t node_of(size_t feature, float threshold)
+{
+    return (uint64_t)(uint32_t)key_of(threshold) << 32 | (uint32_t)(feature * BLOCK);
+}
+
+static int32_t key_in(uint64_t node)
+{
+    return (int32_t)(uint32_t)(node >> 32);
+}
+
+static size_t feature_in(uint64_t node)
+{
+    return (uint32_t)node / BLOCK;
+}
+
+static float threshold_in(uint64_t node)
+{
+    int32_t key = key_in(node), bits = key ^ (int32_t)((uint32_t)(key >> 31) >> 1);
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
 
 /* ---- growing --------------------------------------------------------------------------------- */
 
@@ -45,8 +88,8 @@ typedef struct growing {
     uint32_t *order;      /* rows, parted as the tree grows */
     uint32_t *candidates; /* features */
     uint64_t random;
-    uint32_t *features;
-    float *thresholds, *leaves;
+    uint64_t *nodes;
+    float *leaves;
 } growing;
 
 static double chance(growing *g)
@@ -102,10 +145,10 @@ static void end_path(growing *g, size_t node, unsigned level, size_t n)
 {
     double length = (double)level + search_depth((double)n);
     for (; level < g->forest->depth; level++) {
-        g->thresholds[node] = INFINITY;
-        node = 2 * node + 1;
+        g->nodes[node] = node_of(0, INFINITY);
+        node *= 2;
     }
-    g->leaves[node - g->forest->n_inner] = (float)length;
+    g->leaves[node - g->forest->n_leaves] = (float)length;
 }
 
 static void grow(growing *g, size_t node, unsigned level, size_t begin, size_t end)
@@ -121,10 +164,9 @@ static void grow(growing *g, size_t node, unsigned level, size_t begin, size_t e
     if (!(threshold < high)) /* rounded up: one side would be empty */
         threshold = low;
     size_t middle = part(g, begin, end, feature, threshold);
-    g->features[node] = feature;
-    g->thresholds[node] = threshold;
-    grow(g, 2 * node + 1, level + 1, begin, middle);
-    grow(g, 2 * node + 2, level + 1, middle, end);
+    g->nodes[node] = node_of(feature, threshold);
+    grow(g, 2 * node, level + 1, begin, middle);
+    grow(g, 2 * node + 1, level + 1, middle, end);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -186,8 +228,7 @@ void mw_isolation_free(mw_isolation *forest)
 {
     if (!forest)
         return;
-    free(forest->features);
-    free(forest->thresholds);
+    free(forest->nodes);
     free(forest->leaves);
     free(forest->medians);
     free(forest);
@@ -195,9 +236,8 @@ void mw_isolation_free(mw_isolation *forest)
 
 size_t mw_isolation_bytes(const mw_isolation *forest)
 {
-    size_t inner = forest->n_inner * (sizeof *forest->features + sizeof *forest->thresholds);
-    return sizeof *forest + forest->n_features * sizeof *forest->medians +
-           forest->n_trees * (inner + forest->n_leaves * sizeof *forest->leaves);
+    size_t tree = forest->n_leaves * (sizeof *forest->nodes + sizeof *forest->leaves);
+    return sizeof *forest + forest->n_features * sizeof *forest->medians + forest->n_trees * tree;
 }
 
 static mw_isolation *make(size_t n_features, size_t n_trees, size_t sample)
@@ -210,13 +250,11 @@ static mw_isolation *make(size_t n_features, size_t n_trees, size_t sample)
         forest->depth++;
     forest->depth = forest->depth ? forest->depth : 1;
     forest->n_leaves = (size_t)1 << forest->depth;
-    forest->n_inner = forest->n_leaves - 1;
     forest->search = search_depth((double)sample);
-    forest->features = calloc(n_trees * forest->n_inner, sizeof *forest->features);
-    forest->thresholds = calloc(n_trees * forest->n_inner, sizeof *forest->thresholds);
+    forest->nodes = calloc(n_trees * forest->n_leaves, sizeof *forest->nodes);
     forest->leaves = calloc(n_trees * forest->n_leaves, sizeof *forest->leaves);
     forest->medians = calloc(n_features, sizeof *forest->medians);
-    if (forest->features && forest->thresholds && forest->leaves && forest->medians)
+    if (forest->nodes && forest->leaves && forest->medians)
         return forest;
     mw_isolation_free(forest);
     return NULL;
@@ -226,11 +264,10 @@ static void grow_all(growing *g, const mw_matrix *rows, uint32_t *all, size_t sa
 {
     mw_isolation *forest = g->forest;
     for (size_t t = 0; t < forest->n_trees; t++) {
-        g->features = forest->features + t * forest->n_inner;
-        g->thresholds = forest->thresholds + t * forest->n_inner;
+        g->nodes = forest->nodes + t * forest->n_leaves;
         g->leaves = forest->leaves + t * forest->n_leaves;
         draw_rows(g, rows, all, sample, room);
-        grow(g, 0, 0, 0, sample);
+        grow(g, 1, 0, 0, sample);
     }
 }
 
@@ -274,32 +311,40 @@ mw_status mw_isolation_fit(const mw_matrix *rows, const mw_isolation_options *op
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-/* n <= BLOCK rows, one behind another in `x`. */
-static inline void walk(const mw_isolation *forest, const float *x, size_t n, float *ret_sums)
+/* n <= BLOCK rows, side by side: keys[feature][row of BLOCK]. */
+static inline __attribute__((always_inline)) void
+walk(const mw_isolation *forest, const int32_t *keys, size_t n, unsigned depth, float *ret_sums)
 {
-    size_t n_features = forest->n_features, n_inner = forest->n_inner;
+    size_t n_trees = forest->n_trees, n_leaves = forest->n_leaves;
     float sums[BLOCK] = {0};
-    for (size_t t = 0; t < forest->n_trees; t++) {
-        const uint32_t *features = forest->features + t * n_inner;
-        const float *thresholds = forest->thresholds + t * n_inner;
-        const float *leaves = forest->leaves + t * forest->n_leaves;
-        uint32_t at[BLOCK] = {0};
-        for (unsigned level = 0; level < forest->depth; level++)
-            for (size_t r = 0; r < n; r++)
-                at[r] = 2 * at[r] + 1 + (x[r * n_features + features[at[r]]] > thresholds[at[r]]);
+    for (size_t t = 0; t < n_trees; t++) {
+        const uint64_t *nodes = forest->nodes + t * n_leaves;
+        const float *leaves = forest->leaves + t * n_leaves;
+        uint32_t at[BLOCK];
         for (size_t r = 0; r < n; r++)
-            sums[r] += leaves[at[r] - n_inner];
+            at[r] = 1;
+#pragma GCC unroll 8
+        for (unsigned level = 0; level < depth; level++)
+#pragma GCC unroll 16
+            for (size_t r = 0; r < n; r++) {
+                uint64_t node = nodes[at[r]];
+                at[r] = 2 * at[r] + (keys[(uint32_t)node + r] > key_in(node));
+            }
+        for (size_t r = 0; r < n; r++)
+            sums[r] += leaves[at[r] - n_leaves];
     }
     memcpy(ret_sums, sums, sizeof sums);
 }
 
-/* A whole block is known when it is compiled: its loops are unrolled. */
-static void walk_block(const mw_isolation *forest, const float *x, size_t n, float *ret_sums)
+/* A whole block of the usual depth is known when it is compiled: its loops are unrolled. */
+static void walk_block(const mw_isolation *forest, const int32_t *keys, size_t n, float *ret_sums)
 {
-    if (n == BLOCK)
-        walk(forest, x, BLOCK, ret_sums);
+    if (n == BLOCK && forest->depth == USUAL_DEPTH)
+        walk(forest, keys, BLOCK, USUAL_DEPTH, ret_sums);
+    else if (n == BLOCK)
+        walk(forest, keys, BLOCK, forest->depth, ret_sums);
     else
-        walk(forest, x, n, ret_sums);
+        walk(forest, keys, n, forest->depth, ret_sums);
 }
 
 static double score_of(const mw_isolation *forest, float sum)
@@ -310,22 +355,23 @@ static double score_of(const mw_isolation *forest, float sum)
 
 void mw_isolation_score(const mw_isolation *forest, const mw_matrix *rows, double *ret_scores)
 {
-    float small[BLOCK * 64], sums[BLOCK];
+    int32_t small[BLOCK * 64];
+    float sums[BLOCK];
     size_t n_features = forest->n_features;
-    float *x = n_features <= 64 ? small : calloc(BLOCK * n_features, sizeof *x);
-    if (x == small)
-        memset(small, 0, BLOCK * n_features * sizeof *x);
+    int32_t *keys = n_features <= 64 ? small : malloc(BLOCK * n_features * sizeof *keys);
     for (size_t begin = 0; begin < rows->n_rows; begin += BLOCK) {
         size_t n = rows->n_rows - begin < BLOCK ? rows->n_rows - begin : BLOCK;
-        for (size_t r = 0; x && r < n; r++)
-            take_row(forest, rows, begin + r, x + r * n_features);
-        if (x)
-            walk_block(forest, x, n, sums);
+        for (size_t f = 0; keys && f < n_features; f++)
+            for (size_t r = 0; r < n; r++)
+                keys[f * BLOCK + r] =
+                    key_of(as_float(value_at(rows, begin + r, f), forest->medians[f]));
+        if (keys)
+            walk_block(forest, keys, n, sums);
         for (size_t r = 0; r < n; r++)
-            ret_scores[begin + r] = x ? score_of(forest, sums[r]) : (double)NAN;
+            ret_scores[begin + r] = keys ? score_of(forest, sums[r]) : (double)NAN;
     }
-    if (x != small)
-        free(x);
+    if (keys != small)
+        free(keys);
 }
 
 size_t mw_isolation_cause(const mw_isolation *forest, const double *row, double *ret_without)
@@ -366,34 +412,31 @@ typedef struct place {
 } place;
 
 /* Of a node on the last level, or one whose threshold is infinite, its leaf. */
-static bool is_end(const mw_isolation *forest, const float *thresholds, place at)
+static bool is_end(const mw_isolation *forest, const uint64_t *nodes, place at)
 {
-    return at.level == forest->depth || isinf(thresholds[at.node]);
+    return at.level == forest->depth || isinf(threshold_in(nodes[at.node]));
 }
 
 static size_t leaf_of(const mw_isolation *forest, place at)
 {
-    for (; at.level < forest->depth; at.level++)
-        at.node = 2 * at.node + 1;
-    return at.node - forest->n_inner;
+    return (at.node << (forest->depth - at.level)) - forest->n_leaves;
 }
 
 static void pack_tree(const mw_isolation *forest, size_t tree, mw_buf *out)
 {
-    const uint32_t *features = forest->features + tree * forest->n_inner;
-    const float *thresholds = forest->thresholds + tree * forest->n_inner;
-    place stack[DEPTH_MAX + 2] = {{0, 0}};
+    const uint64_t *nodes = forest->nodes + tree * forest->n_leaves;
+    place stack[DEPTH_MAX + 2] = {{1, 0}};
     for (size_t n = 1; n > 0;) {
         place at = stack[--n];
-        if (is_end(forest, thresholds, at)) {
+        if (is_end(forest, nodes, at)) {
             mw_pack_whole(out, 0);
             mw_pack_real(out, forest->leaves[tree * forest->n_leaves + leaf_of(forest, at)]);
             continue;
         }
-        mw_pack_whole(out, (uint64_t)features[at.node] + 1);
-        mw_pack_real(out, thresholds[at.node]);
-        stack[n++] = (place){2 * at.node + 2, at.level + 1};
+        mw_pack_whole(out, feature_in(nodes[at.node]) + 1);
+        mw_pack_real(out, threshold_in(nodes[at.node]));
         stack[n++] = (place){2 * at.node + 1, at.level + 1};
+        stack[n++] = (place){2 * at.node, at.level + 1};
     }
 }
 
@@ -414,15 +457,15 @@ static bool unpack_end(mw_unpack *in, mw_isolation *forest, size_t tree, place a
     float length = mw_unpack_real(in);
     forest->leaves[tree * forest->n_leaves + leaf_of(forest, at)] = length;
     for (; at.level < forest->depth; at.level++) {
-        forest->thresholds[tree * forest->n_inner + at.node] = INFINITY;
-        at.node = 2 * at.node + 1;
+        forest->nodes[tree * forest->n_leaves + at.node] = node_of(0, INFINITY);
+        at.node *= 2;
     }
     return length >= 0 && isfinite(length);
 }
 
 static bool unpack_tree(mw_unpack *in, mw_isolation *forest, size_t tree)
 {
-    place stack[DEPTH_MAX + 2] = {{0, 0}};
+    place stack[DEPTH_MAX + 2] = {{1, 0}};
     for (size_t n = 1; n > 0;) {
         place at = stack[--n];
         uint64_t feature = mw_unpack_at_most(in, forest->n_features);
@@ -434,10 +477,9 @@ static bool unpack_tree(mw_unpack *in, mw_isolation *forest, size_t tree)
         float threshold = mw_unpack_real(in);
         if (at.level == forest->depth || !isfinite(threshold))
             return false;
-        forest->features[tree * forest->n_inner + at.node] = (uint32_t)feature - 1;
-        forest->thresholds[tree * forest->n_inner + at.node] = threshold;
-        stack[n++] = (place){2 * at.node + 2, at.level + 1};
+        forest->nodes[tree * forest->n_leaves + at.node] = node_of(feature - 1, threshold);
         stack[n++] = (place){2 * at.node + 1, at.level + 1};
+        stack[n++] = (place){2 * at.node, at.level + 1};
     }
     return !in->failed;
 }
