@@ -19,6 +19,7 @@ typedef struct contributed {
     double rows;                      /* explained, in the last minutes */
     size_t n_versions;                /* whose contributions are watched */
     bool is_open;                     /* OpenMetrics */
+    mw_watch_scope scope;             /* whose rows are told of */
     const struct contribution_metric *metric;
 } contributed;
 
@@ -56,8 +57,9 @@ static bool look(contributed *all, const mw_endpoint_info *info, const api_drift
                                                    all->columns, FEATURES_MAX);
     if (!found)
         return false;
-    if (!mw_monitor_importance(all->monitor, info->name, info->version, all->importances,
-                               FEATURES_MAX, &all->rows))
+    all->scope = asked->scope;
+    if (!mw_monitor_importance(all->monitor, info->name, info->version, asked->scope,
+                               all->importances, FEATURES_MAX, &all->rows))
         all->rows = 0;
     let_rest(all, asked->is_inactive);
     return true;
@@ -128,7 +130,7 @@ static void write_feature(const contributed *all, const mw_endpoint_info *info, 
     mw_endpoint_info contributions = *info;
     contributions.version |= MW_WATCH_CONTRIBUTIONS;
     contributions.forest = NULL; /* its categories are no contribution's */
-    api_write_values(all->monitor, &contributions, c, false, MW_WATCH_OF_THIS, out);
+    api_write_values(all->monitor, &contributions, c, false, all->scope, out);
     mw_buf_char(out, '}');
 }
 
@@ -158,6 +160,8 @@ static void write_watched(const contributed *all, const mw_endpoint_info *info)
                   learning ? "learning" : "watching", (unsigned long long)r->reference_rows,
                   (unsigned long long)r->learn_rows, r->n_drifted ? "true" : "false", r->n_drifted,
                   (unsigned long long)r->rows, (unsigned long long)r->window_rows);
+    if (r->n_servers + r->n_apart > 1)
+        mw_buf_format(out, ",\"servers\":%zu,\"servers_apart\":%zu", r->n_servers, r->n_apart);
     write_number(out, "window_seconds", r->window_seconds);
     write_number(out, "importance_rows", all->rows);
     if (!learning) {

@@ -5,6 +5,9 @@
  *         its first rows --> reference; then counts, evidence, sketches, history: as of inputs
  *         sums of |contribution| of each minute --> importance: now, and of the reference
  *
+ * Servers of a record add up the counts as of inputs, and the sums of each minute, which stand
+ * behind its counts; whose reference is taken, his sums are of it, too.
+ *
  * Rows are explained by the watcher alone, never by who answers. A companion is found by the number
  * of its version with MW_WATCH_CONTRIBUTIONS; it has no outputs, no scorer, no pulse that is told.
  */
@@ -101,21 +104,32 @@ static double sum_of(const double *values, size_t n)
     return sum;
 }
 
-bool watch_importance_tell(const watch_importance *importance, uint64_t bucket,
-                           mw_watch_importance *ret, size_t room, double *ret_rows)
+/* The minutes until `bucket`; returns their rows. */
+static double add_minutes(const watch_importance *importance, uint64_t bucket, double *sums)
+{
+    double rows = 0;
+    for (size_t m = 0; m < WATCH_STARTS; m++) {
+        const watch_importance_sums *minute = &importance->minutes[m];
+        if (minute->bucket + WATCH_STARTS <= bucket || minute->bucket > bucket)
+            continue;
+        rows += minute->rows;
+        for (size_t i = 0; i < importance->n * SUMS; i++)
+            sums[i] += minute->sums[i];
+    }
+    return rows;
+}
+
+bool watch_importance_tell(const watch_importance *importance, const watch_importance *others,
+                           uint64_t bucket, mw_watch_importance *ret, size_t room, double *ret_rows)
 {
     size_t n = importance->n;
     double rows = 0, *sums = calloc((n + 1) * SUMS, sizeof *sums);
     const watch_importance_sums *reference = &importance->reference;
     const double *before = reference->sums + SIZES * n, *sizes = sums + SIZES * n;
-    for (size_t m = 0; sums && m < WATCH_STARTS; m++) {
-        const watch_importance_sums *minute = &importance->minutes[m];
-        if (minute->bucket + WATCH_STARTS <= bucket || minute->bucket > bucket)
-            continue;
-        rows += minute->rows;
-        for (size_t i = 0; i < n * SUMS; i++)
-            sums[i] += minute->sums[i];
-    }
+    if (sums)
+        rows = add_minutes(importance, bucket, sums);
+    if (sums && others)
+        rows += add_minutes(others, bucket, sums);
     double whole = sums ? sum_of(sizes, n) : 0, whole_before = sum_of(before, n);
     for (size_t c = 0; sums && c < n && c < room; c++)
         ret[c] = (mw_watch_importance){.mean = over(sums[MEANS * n + c], rows),
@@ -170,6 +184,69 @@ watch_importance *watch_importance_unpack(mw_unpack *in, size_t n)
         return importance;
     watch_importance_free(importance);
     return NULL;
+}
+
+/* ---- among servers --------------------------------------------------------------------------- */
+
+void watch_importance_pack_reference(const watch_importance *importance, mw_buf *out)
+{
+    pack_sums(&importance->reference, importance->n, out);
+}
+
+double *watch_importance_sums_new(size_t n)
+{
+    return calloc(n * SUMS + 1, sizeof(double));
+}
+
+double *watch_importance_unpack_reference(mw_unpack *in, size_t n, watch_importance_sums *ret)
+{
+    bool has_room = mw_unpack_left(in) >= n * SUMS * sizeof(double);
+    double *sums = has_room ? watch_importance_sums_new(n) : NULL;
+    *ret = (watch_importance_sums){.sums = sums};
+    if (sums && unpack_sums(in, n, ret) && isfinite(ret->rows) && in->at == in->end)
+        return sums;
+    free(sums);
+    return NULL;
+}
+
+void watch_importance_take_reference(watch_importance *importance, const watch_importance_sums *of)
+{
+    importance->reference.rows = of->rows;
+    memcpy(importance->reference.sums, of->sums, importance->n * SUMS * sizeof(double));
+}
+
+void watch_importance_pack_minute(const watch_importance *importance, uint64_t bucket, mw_buf *out)
+{
+    const watch_importance_sums *minute = &importance->minutes[bucket % WATCH_STARTS];
+    bool has_some = minute->bucket == bucket && minute->rows > 0;
+    mw_pack_whole(out, has_some);
+    if (has_some)
+        pack_sums(minute, importance->n, out);
+}
+
+bool watch_importance_add_told(mw_unpack *in, size_t n, watch_importance_sums *to)
+{
+    watch_importance_sums told;
+    if (mw_unpack_at_most(in, 1) == 0)
+        return !in->failed && in->at == in->end;
+    double *sums = watch_importance_unpack_reference(in, n, &told);
+    for (size_t i = 0; sums && i < n * SUMS; i++)
+        to->sums[i] += sums[i];
+    to->rows += sums ? told.rows : 0;
+    free(sums);
+    return sums != NULL;
+}
+
+/* The bucket is one that is kept, and not older than what stands there. */
+void watch_importance_put_minute(watch_importance *importance, uint64_t bucket,
+                                 const watch_importance_sums *of)
+{
+    watch_importance_sums *minute = &importance->minutes[bucket % WATCH_STARTS];
+    if (minute->bucket > bucket)
+        return;
+    minute->bucket = bucket;
+    minute->rows = of->rows;
+    memcpy(minute->sums, of->sums, importance->n * SUMS * sizeof(double));
 }
 
 /* ---- explaining ------------------------------------------------------------------------------ */
@@ -239,17 +316,23 @@ static bool lacks_features(watch_version *version)
     return version->lacks_features;
 }
 
-void watch_explain(watch_version *version, const watch_explaining *by, const double *rows,
-                   size_t n_rows)
+double watch_companion_share(watch_version *version, const watch_explaining *by)
 {
     const mw_watch_explainer *explainer = by->explainer;
     if (!explainer->share || !version->is_described || version->is_companion)
-        return;
+        return 0;
     double share = explainer->share(explainer->user, version->endpoint, version->version);
     if (!(share > 0) || lacks_features(version))
-        return;
+        return 0;
     if (!version->companion)
         version->companion = by->make(by->monitor, version);
+    return share;
+}
+
+void watch_explain(watch_version *version, const watch_explaining *by, const double *rows,
+                   size_t n_rows)
+{
+    double share = watch_companion_share(version, by);
     size_t n = due_of(version, share, n_rows);
     if (version->companion && n > 0)
         explain_rows(version, by, rows, n, n_rows / n);

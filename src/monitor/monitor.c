@@ -230,10 +230,15 @@ static watch_version *predecessor_of(mw_monitor *monitor, const watch_version *v
 
 static watch_version *make_companion(mw_monitor *monitor, const watch_version *version);
 
+static watch_explaining explaining(mw_monitor *monitor)
+{
+    return (watch_explaining){&monitor->options.explainer, &monitor->allowance, make_companion,
+                              monitor};
+}
+
 static void look_at(mw_monitor *monitor, watch_version *version, uint64_t now_ns)
 {
-    const watch_explaining by = {&monitor->options.explainer, &monitor->allowance, make_companion,
-                                 monitor};
+    const watch_explaining by = explaining(monitor);
     watch_look(version, now_ns, monitor->options.alpha, &by);
 }
 
@@ -615,11 +620,13 @@ void mw_monitor_each_shared(mw_monitor *monitor,
     pthread_mutex_lock(&monitor->lock);
     size_t n = monitor->n_versions;
     pthread_mutex_unlock(&monitor->lock);
+    const watch_explaining by = explaining(monitor);
     for (size_t i = 0; i < n; i++) { /* versions are only ever added */
         watch_version *version = monitor->versions[i];
         pthread_mutex_lock(&monitor->describing);
-        bool is_shared = version->identity && !version->is_succeeded && version->latest_ns > 0 &&
-                         !version->is_companion; /* each server's own: single rows are sampled */
+        bool is_shared = version->identity && !version->is_succeeded && version->latest_ns > 0;
+        if (is_shared) /* one that is asked nothing hears of contributions, too: in the next turn */
+            (void)watch_companion_share(version, &by);
         mw_watch_shared shared = {.endpoint = version->endpoint, .version = version->version};
         if (is_shared) {
             shared.identity = mw_view_of(version->identity);
@@ -864,15 +871,18 @@ size_t mw_monitor_bins(mw_monitor *monitor, const char *endpoint, unsigned numbe
 }
 
 bool mw_monitor_importance(mw_monitor *monitor, const char *endpoint, unsigned number,
-                           mw_watch_importance *ret_features, size_t room, double *ret_rows)
+                           mw_watch_scope scope, mw_watch_importance *ret_features, size_t room,
+                           double *ret_rows)
 {
     watch_version *version = find_locked(monitor, endpoint, number | MW_WATCH_CONTRIBUTIONS);
     if (!version)
         return false;
+    uint64_t bucket = version->latest_ns / version->history.bucket_ns;
+    const watch_importance *others =
+        scope == MW_WATCH_OF_ALL ? version->importance_of_others : NULL;
     bool done =
         version->importance && atomic_load(&version->columns) &&
-        watch_importance_tell(version->importance, version->latest_ns / version->history.bucket_ns,
-                              ret_features, room, ret_rows);
+        watch_importance_tell(version->importance, others, bucket, ret_features, room, ret_rows);
     pthread_mutex_unlock(&version->lock);
     return done;
 }

@@ -185,11 +185,6 @@ typedef struct mw_watch_importance {
     size_t rank_reference;
 } mw_watch_importance;
 
-/* By feature, of a version (without the mark); ret_features holds `room`. False: its contributions
- * are not watched, or have no reference yet. Any thread. */
-bool mw_monitor_importance(mw_monitor *monitor, const char *endpoint, unsigned version,
-                           mw_watch_importance *ret_features, size_t room, double *ret_rows);
-
 /* ---- looking back ---------------------------------------------------------------------------- */
 
 /* As mw_monitor_report, with window_rows, window_seconds, psi, missing and outside over the last
@@ -200,6 +195,11 @@ bool mw_monitor_window(mw_monitor *monitor, const char *endpoint, unsigned versi
 
 typedef enum mw_watch_scope { MW_WATCH_OF_ALL, MW_WATCH_OF_THIS } mw_watch_scope;
 
+/* By feature, of a version (without the mark); ret_features holds `room`. False: its contributions
+ * are not watched, or have no reference yet. Any thread. */
+bool mw_monitor_importance(mw_monitor *monitor, const char *endpoint, unsigned version,
+                           mw_watch_scope scope, mw_watch_importance *ret_features, size_t room,
+                           double *ret_rows);
 /* What this server alone has counted: as mw_monitor_report (seconds 0) or mw_monitor_window, but
  * rows, evidence and verdict are of its own rows. ret_columns holds all columns of the version
  * (MW_LIMIT_WATCHED_FEATURES + MW_LIMIT_WATCHED_OUTPUTS at most). */
@@ -369,7 +369,8 @@ size_t mw_monitor_decay_windows(mw_monitor *monitor, const char *endpoint, unsig
  *
  * Who carries them is the caller; nothing here waits for him. A slot that is told again takes the
  * place of what it said before, so that nothing is counted twice. Minutes are by each server's own
- * clock. What is made of single rows (quantiles, columns together, anomalies, decay) stays each
+ * clock. Contributions are versions of their own among them, whose sums of sizes stand behind the
+ * counts of a minute. What is made of single rows (columns together, anomalies, decay) stays each
  * server's own. */
 
 enum { MW_WATCH_SHARED_SPANS = 3 }; /* minutes, hours, days */

@@ -65,6 +65,8 @@ void watch_forget_others(watch_version *version)
         watch_history_done(version->others);
     free(version->others);
     version->others = NULL;
+    watch_importance_free(version->importance_of_others);
+    version->importance_of_others = NULL;
     version->others_first_ns = version->others_last_ns = 0;
     watch_forget_values(version);
 }
@@ -99,6 +101,14 @@ void watch_pack_reference(const watch_version *version, mw_buf *out)
     mw_pack_whole(out, version->n_columns);
     for (size_t c = 0; c < version->n_columns; c++)
         watch_pack_column(out, &columns[c]);
+    if (version->importance)
+        watch_importance_pack_reference(version->importance, out);
+}
+
+/* Whether sums of contributions stand behind the counts. */
+static bool has_importance(const watch_version *version, watch_span span)
+{
+    return version->importance && span == WATCH_MINUTES;
 }
 
 bool watch_pack_slot(const watch_version *version, watch_span span, uint64_t bucket,
@@ -109,6 +119,8 @@ bool watch_pack_slot(const watch_version *version, watch_span span, uint64_t buc
         return false;
     *ret_rows = slot->rows;
     watch_pack_counts(out, slot, version->n_columns);
+    if (has_importance(version, span))
+        watch_importance_pack_minute(version->importance, bucket, out);
     return !out->failed;
 }
 
@@ -126,7 +138,7 @@ static watch_column *unpack_columns(mw_unpack *in, size_t n)
     bool done = columns && mw_unpack_whole(in) == n;
     for (size_t c = 0; c < n && done; c++)
         done = watch_unpack_column(in, &columns[c]) && columns[c].is_ready;
-    if (done && !in->failed && in->at == in->end)
+    if (done && !in->failed)
         return columns;
     watch_columns_free(columns, n);
     return NULL;
@@ -171,32 +183,77 @@ static void begin_anew(watch_version *version)
 mw_status watch_take_reference(watch_version *version, mw_view bytes, mw_error *err)
 {
     mw_unpack in = mw_unpack_of(bytes);
+    watch_importance_sums of_importance = {0};
+    double *sums = NULL;
     watch_column *columns = unpack_columns(&in, version->n_columns);
-    if (!columns)
+    if (columns && version->importance)
+        sums = watch_importance_unpack_reference(&in, version->n_features, &of_importance);
+    if (!columns || in.at != in.end || (version->importance && !sums)) {
+        watch_columns_free(columns, version->n_columns);
+        free(sums);
         return fail_damaged("the reference of a column", err);
+    }
     bool goes_on = agrees_with(version, columns);
     if (!goes_on && !watch_scorer_follow(version, columns)) {
         watch_columns_free(columns, version->n_columns);
+        free(sums);
         return mw_fail_memory(err, "another server's reference");
     }
     pthread_mutex_lock(&version->lock);
     watch_columns_put(version, columns, false);
+    if (sums) {
+        watch_importance_take_reference(version->importance, &of_importance);
+        version->learned_rows = UINT64_MAX;
+    }
     if (!goes_on)
         begin_anew(version);
     version->saved_rows = UINT64_MAX; /* to be kept before it is told */
     pthread_mutex_unlock(&version->lock);
+    free(sums);
     return MW_OK;
 }
 
-static bool add_counts(mw_view bytes, watch_counts *counts, size_t n_columns)
+static bool add_counts(mw_unpack *in, watch_counts *counts, size_t n_columns)
 {
-    mw_unpack in = mw_unpack_of(bytes);
     for (size_t k = 0; k < n_columns * WATCH_BINS; k++) {
-        uint64_t more = mw_unpack_at_most(&in, UINT32_MAX);
+        uint64_t more = mw_unpack_at_most(in, UINT32_MAX);
         uint32_t *count = &(&counts[0][0])[k];
         *count = more > UINT32_MAX - *count ? UINT32_MAX : *count + (uint32_t)more;
     }
-    return !in.failed && in.at == in.end;
+    return !in->failed;
+}
+
+/* What others have told of a bucket, added up. */
+typedef struct told_sums {
+    watch_counts *counts;
+    uint64_t rows;
+    double *sums; /* of contributions; NULL: there are none */
+    watch_importance_sums importance;
+} told_sums;
+
+static void told_done(told_sums *told)
+{
+    free(told->counts);
+    free(told->sums);
+}
+
+static bool told_init(told_sums *told, const watch_version *version, watch_span span)
+{
+    bool has_sums = has_importance(version, span);
+    *told = (told_sums){.counts = calloc(version->n_columns + 1, sizeof(watch_counts)),
+                        .sums = has_sums ? watch_importance_sums_new(version->n_features) : NULL};
+    told->importance.sums = told->sums;
+    return told->counts && (told->sums || !has_sums);
+}
+
+static bool told_add(told_sums *told, const watch_version *version, uint64_t rows, mw_view bytes)
+{
+    mw_unpack in = mw_unpack_of(bytes);
+    told->rows += rows;
+    if (!add_counts(&in, told->counts, version->n_columns))
+        return false;
+    return told->sums ? watch_importance_add_told(&in, version->n_features, &told->importance)
+                      : in.at == in.end;
 }
 
 static void note_bucket(watch_version *version, watch_span span, uint64_t bucket)
@@ -228,35 +285,52 @@ static bool is_kept(const watch_version *version, watch_span span, uint64_t buck
     return bucket + kept > now && bucket < now + kept;
 }
 
+/* Under the lock. A minute of importance that is not there goes with its counts. */
+static bool put_importance(watch_version *version, uint64_t bucket, const told_sums *told)
+{
+    if (!told->sums)
+        return true;
+    if (!version->importance_of_others && told->importance.rows > 0)
+        version->importance_of_others = watch_importance_new(version->n_features);
+    if (version->importance_of_others)
+        watch_importance_put_minute(version->importance_of_others, bucket, &told->importance);
+    return version->importance_of_others || !(told->importance.rows > 0);
+}
+
+/* Under the lock. False: memory is gone. */
+static bool put_told(watch_version *version, watch_span span, uint64_t bucket,
+                     const told_sums *told)
+{
+    if (!put_importance(version, bucket, told))
+        return false;
+    if (told->rows == 0) {
+        if (version->others)
+            watch_slot_clear(version->others, span, bucket);
+        return true;
+    }
+    watch_slot *slot = room_of_others(version, span, bucket);
+    if (!slot)
+        return false;
+    memcpy(slot->counts, told->counts, version->n_columns * sizeof(watch_counts));
+    slot->rows = told->rows;
+    note_bucket(version, span, bucket);
+    return true;
+}
+
 mw_status watch_hear(watch_version *version, watch_span span, uint64_t bucket, const uint64_t *rows,
                      const mw_view *counts, size_t n, mw_error *err)
 {
-    size_t bytes = version->n_columns * sizeof(watch_counts);
+    told_sums told;
     if (!is_kept(version, span, bucket))
         return MW_OK;
-    watch_counts *sums = calloc(1, bytes + 1);
-    uint64_t n_rows = 0;
-    bool is_whole = true;
-    if (!sums)
-        return mw_fail_memory(err, "what other servers have counted");
-    for (size_t i = 0; i < n && is_whole; i++) {
-        is_whole = add_counts(counts[i], sums, version->n_columns);
-        n_rows += rows[i];
-    }
+    bool has_room = told_init(&told, version, span), is_whole = true;
+    for (size_t i = 0; has_room && i < n && is_whole; i++)
+        is_whole = told_add(&told, version, rows[i], counts[i]);
     pthread_mutex_lock(&version->lock);
-    watch_slot *slot = NULL;
-    if (is_whole && n_rows > 0)
-        slot = room_of_others(version, span, bucket);
-    else if (is_whole && version->others)
-        watch_slot_clear(version->others, span, bucket);
-    if (slot) {
-        memcpy(slot->counts, sums, bytes);
-        slot->rows = n_rows;
-        note_bucket(version, span, bucket);
-    }
+    has_room = has_room && (!is_whole || put_told(version, span, bucket, &told));
     pthread_mutex_unlock(&version->lock);
-    free(sums);
+    told_done(&told);
     if (!is_whole)
         return fail_damaged("the counts of a bucket of time", err);
-    return slot || n_rows == 0 ? MW_OK : mw_fail_memory(err, "what other servers have counted");
+    return has_room ? MW_OK : mw_fail_memory(err, "what other servers have counted");
 }

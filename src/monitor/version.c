@@ -118,6 +118,7 @@ size_t watch_version_bytes(const watch_version *version)
     bytes += watch_sample_bytes(&version->sample) + watch_sketches_bytes(&version->sketches);
     bytes += watch_values_bytes(version);
     bytes += watch_importance_bytes(version->importance);
+    bytes += watch_importance_bytes(version->importance_of_others);
     bytes += watch_decay_bytes(version->decay, version->n_features);
     bytes += version->repeats.hashes ? sizeof *version->repeats.hashes : 0;
     bytes += version->runs ? version->n_features * sizeof *version->runs : 0;

@@ -334,12 +334,26 @@ size_t watch_importance_bytes(const watch_importance *importance);
 void watch_importance_refer(watch_importance *importance, const double *rows, size_t n_rows);
 void watch_importance_add(watch_importance *importance, const double *rows, size_t n_rows,
                           uint64_t bucket);
-/* Of the last WATCH_STARTS minutes. False: memory is gone. */
-bool watch_importance_tell(const watch_importance *importance, uint64_t bucket,
-                           mw_watch_importance *ret, size_t room, double *ret_rows);
+/* Of the last WATCH_STARTS minutes; others: what other servers have told, NULL. False: memory is
+ * gone. */
+bool watch_importance_tell(const watch_importance *importance, const watch_importance *others,
+                           uint64_t bucket, mw_watch_importance *ret, size_t room,
+                           double *ret_rows);
 void watch_importance_pack(const watch_importance *importance, mw_buf *out);
 /* NULL: damaged, or memory is gone. */
 MW_CHECKED watch_importance *watch_importance_unpack(mw_unpack *in, size_t n);
+/* Among servers: the sums of the reference, and those of a minute. What is read ends with them.
+ * NULL: damaged, or memory is gone; else the sums, which are the caller's. */
+void watch_importance_pack_reference(const watch_importance *importance, mw_buf *out);
+double *watch_importance_sums_new(size_t n); /* NULL: memory is gone */
+MW_CHECKED double *watch_importance_unpack_reference(mw_unpack *in, size_t n,
+                                                     watch_importance_sums *ret);
+void watch_importance_take_reference(watch_importance *importance, const watch_importance_sums *of);
+void watch_importance_pack_minute(const watch_importance *importance, uint64_t bucket, mw_buf *out);
+/* False: damaged, or memory is gone. to: (n, 2) sums. */
+MW_CHECKED bool watch_importance_add_told(mw_unpack *in, size_t n, watch_importance_sums *to);
+void watch_importance_put_minute(watch_importance *importance, uint64_t bucket,
+                                 const watch_importance_sums *of);
 
 struct watch_version;
 
@@ -351,6 +365,9 @@ typedef struct watch_explaining {
     struct mw_monitor *monitor;
 } watch_explaining;
 
+/* The share of a version's rows that are to be explained, whose companion is there then; 0: none.
+ */
+double watch_companion_share(struct watch_version *version, const watch_explaining *by);
 /* Some of the rows that were sampled, (n_rows, n_columns), to the companion; the watcher's. */
 void watch_explain(struct watch_version *version, const watch_explaining *by, const double *rows,
                    size_t n_rows);
@@ -364,8 +381,9 @@ typedef struct watch_version {
     unsigned version;
     size_t n_features, n_outputs, n_columns;
     bool is_cut, lacks_features, is_told_lacking;
-    bool is_companion;               /* its rows are contributions */
-    watch_importance *importance;    /* of a companion */
+    bool is_companion;                      /* its rows are contributions */
+    watch_importance *importance;           /* of a companion */
+    watch_importance *importance_of_others; /* NULL: no other server has told any */
     struct watch_version *companion; /* NULL: nobody asks for contributions, or none came yet */
     uint64_t explained_ns;           /* what a row of it took; 0: none so far */
     double explained_owed;           /* rows, less than one */

@@ -90,8 +90,8 @@ static double normal(void)
     return sqrt(-2 * log(1 - chance())) * cos(6.283185307179586 * chance());
 }
 
-/* Feature 0 is normal, 1 a die, 2 even; 50 rows a request. */
-static void request(void)
+/* Feature 0 is normal, 1 a die, 2 even; 50 rows a request, which `beside` sees, too. */
+static void ask(mw_monitor *to, mw_monitor *beside)
 {
     double rows[50 * FEATURES], values[50];
     for (size_t i = 0; i < 50; i++) {
@@ -101,7 +101,9 @@ static void request(void)
         values[i] = rows[i * FEATURES];
     }
     mw_matrix matrix = {rows, MW_FLOAT64, 50, FEATURES, FEATURES, 1};
-    mw_monitor_tap(monitor, "a", 1, &matrix, values, OUTPUTS);
+    mw_monitor_tap(to, "a", 1, &matrix, values, OUTPUTS);
+    if (beside)
+        mw_monitor_tap(beside, "a", 1, &matrix, values, OUTPUTS);
 }
 
 /* Seconds of 500 rows each. */
@@ -109,7 +111,7 @@ static void stream(unsigned seconds)
 {
     for (unsigned s = 0; s < seconds; s++) {
         for (unsigned i = 0; i < 10; i++)
-            request();
+            ask(monitor, NULL);
         now_ns += SECOND;
         mw_monitor_look(monitor);
     }
@@ -130,7 +132,7 @@ static mw_watch_report contributions(mw_watched *columns)
 static double importance(mw_watch_importance *found)
 {
     double rows = 0;
-    assert_true(mw_monitor_importance(monitor, "a", 1, found, FEATURES, &rows));
+    assert_true(mw_monitor_importance(monitor, "a", 1, MW_WATCH_OF_ALL, found, FEATURES, &rows));
     return rows;
 }
 
@@ -143,7 +145,7 @@ static void test_what_moves_predictions(void **state)
     mw_watch_sketch sketch;
     model m = {.weight = 0.1, .share = 1};
     open_it(&m, NULL);
-    assert_false(mw_monitor_importance(monitor, "a", 1, found, FEATURES, &rows));
+    assert_false(mw_monitor_importance(monitor, "a", 1, MW_WATCH_OF_ALL, found, FEATURES, &rows));
     stream(20);
     mw_watch_report r = contributions(columns);
     assert_int_equal(r.state, MW_WATCH_WATCHING);
@@ -239,6 +241,176 @@ static void test_quiet(void **state)
     }
 }
 
+/* ---- servers of a record --------------------------------------------------------------------- */
+
+enum { FIRST, SECOND_ONE, WHOLE, SERVERS };
+enum { WATCHED = 2 }; /* versions: of inputs and of contributions */
+
+static mw_monitor *servers[SERVERS];
+static model models[SERVERS];
+
+typedef struct versions {
+    mw_watch_shared of[WATCHED];
+    size_t n;
+} versions;
+
+static void see(void *user, const mw_watch_shared *shared)
+{
+    versions *all = user;
+    assert_true(all->n < WATCHED);
+    all->of[all->n++] = *shared;
+}
+
+static versions versions_of(mw_monitor *of)
+{
+    versions all = {.n = 0};
+    mw_monitor_each_shared(of, see, &all);
+    return all;
+}
+
+static void pass(uint64_t seconds)
+{
+    now_ns += seconds * SECOND;
+    now_ms += (int64_t)seconds * 1000;
+    for (size_t i = 0; i < SERVERS; i++)
+        mw_monitor_look(servers[i]);
+}
+
+static void take_of_first(mw_monitor *to, size_t which)
+{
+    mw_buf bytes;
+    versions from = versions_of(servers[FIRST]), all = versions_of(to);
+    mw_buf_init(&bytes, MW_MIB);
+    assert_true(mw_monitor_pack_reference(servers[FIRST], &from.of[which], &bytes));
+    assert_int_equal(mw_monitor_take_reference(to, &all.of[which], mw_buf_as_view(&bytes), NULL),
+                     MW_OK);
+    assert_true(versions_of(to).of[which].reference == from.of[which].reference);
+    mw_error err;
+    for (size_t cut = 0; cut < bytes.size; cut += 5) /* damaged: it keeps what it has */
+        assert_int_equal(
+            mw_monitor_take_reference(to, &all.of[which], (mw_view){bytes.data, cut}, &err),
+            MW_BAD_DATA);
+    mw_buf_done(&bytes);
+}
+
+typedef struct carrier {
+    mw_monitor *to;
+    mw_watch_shared of;
+} carrier;
+
+static void carry_bucket(void *user, int span, uint64_t bucket, uint64_t rows, mw_view counts)
+{
+    mw_error err;
+    const carrier *c = user;
+    assert_int_equal(mw_monitor_hear(c->to, &c->of, span, bucket, &rows, &counts, 1, NULL), MW_OK);
+    for (size_t cut = 1; cut < counts.size && cut < 20; cut++)
+        assert_int_equal(mw_monitor_hear(c->to, &c->of, span, bucket, &rows,
+                                         &(mw_view){counts.data, counts.size - cut}, 1, &err),
+                         MW_BAD_DATA);
+}
+
+static void carry(mw_monitor *from, mw_monitor *to)
+{
+    static const uint64_t beginning[MW_WATCH_SHARED_SPANS];
+    versions mine = versions_of(from), theirs = versions_of(to);
+    for (size_t v = 0; v < WATCHED; v++) {
+        carrier other = {to, theirs.of[v]};
+        assert_true(mw_monitor_tell(from, &mine.of[v], beginning, carry_bucket, &other));
+        mw_monitor_note_servers(to, &other.of, NULL, 0, 1, 0);
+    }
+}
+
+static double importance_at(size_t server, mw_watch_scope scope, mw_watch_importance *found)
+{
+    double rows = 0;
+    assert_true(mw_monitor_importance(servers[server], "a", 1, scope, found, FEATURES, &rows));
+    return rows;
+}
+
+static void same_as_one(size_t server)
+{
+    mw_watch_report mine, theirs;
+    mw_watched columns[COLUMNS], expected[COLUMNS];
+    mw_watch_importance found[FEATURES], wanted[FEATURES];
+    unsigned version = 1 | MW_WATCH_CONTRIBUTIONS;
+    assert_true(mw_monitor_report(servers[server], "a", version, &mine, columns, COLUMNS));
+    assert_true(mw_monitor_report(servers[WHOLE], "a", version, &theirs, expected, COLUMNS));
+    assert_true(mine.rows == theirs.rows && mine.window_rows == theirs.window_rows);
+    assert_true(mine.n_drifted == theirs.n_drifted && mine.n_servers == 2);
+    assert_true(importance_at(server, MW_WATCH_OF_ALL, found) ==
+                importance_at(WHOLE, MW_WATCH_OF_ALL, wanted));
+    for (size_t c = 0; c < FEATURES; c++) {
+        assert_true(columns[c].psi == expected[c].psi);
+        /* of where a change began each server looks back to its own beginning */
+        assert_true(fabs(columns[c].log_e_value - expected[c].log_e_value) <= (server ? 0.1 : 0));
+        assert_true(columns[c].since_rows == expected[c].since_rows);
+        assert_true(fabs(found[c].share - wanted[c].share) < 1e-12);
+        assert_true(fabs(found[c].mean - wanted[c].mean) < 1e-12);
+        assert_true(fabs(found[c].mean_absolute - wanted[c].mean_absolute) < 1e-12);
+        assert_true(found[c].share_reference == wanted[c].share_reference);
+        assert_true(found[c].rank == wanted[c].rank);
+    }
+}
+
+static int begin_servers(void **state)
+{
+    begin(state);
+    for (size_t i = 0; i < SERVERS; i++) {
+        models[i] = (model){.weight = 1, .share = 1};
+        open_it(&models[i], NULL);
+        servers[i] = monitor;
+    }
+    return 0;
+}
+
+static int end_servers(void **state)
+{
+    mw_monitor_free(servers[FIRST]);
+    mw_monitor_free(servers[SECOND_ONE]);
+    return end(state);
+}
+
+/* What two explained, added up, is what one that saw all rows explained; the second one is asked
+ * nothing at first, and has the reference of the first one all the same. */
+static void test_servers_add_them_up(void **state)
+{
+    (void)state;
+    mw_watch_importance alone[FEATURES], all[FEATURES];
+    for (unsigned s = 0; s < 20; s++) {
+        for (unsigned i = 0; i < 6; i++)
+            ask(servers[FIRST], servers[WHOLE]);
+        pass(1);
+    }
+    take_of_first(servers[SECOND_ONE], 0);
+    take_of_first(servers[WHOLE], 0);
+    assert_int_equal(versions_of(servers[SECOND_ONE]).n, 1);
+    pass(1); /* its companion is there behind the first turn */
+    assert_int_equal(versions_of(servers[SECOND_ONE]).n, 2);
+    take_of_first(servers[SECOND_ONE], 1);
+    take_of_first(servers[WHOLE], 1);
+    pass(20 * 60);                 /* what came before is told of no more */
+    models[SECOND_ONE].weight = 3; /* there it leans otherwise */
+    for (unsigned s = 0; s < 40; s++) {
+        models[WHOLE].weight = s % 2 ? 3 : 1; /* turn by turn, as the one that sees all has it */
+        for (unsigned i = 0; i < 6; i++)
+            ask(servers[s % 2 ? SECOND_ONE : FIRST], servers[WHOLE]);
+        pass(7);
+    }
+    for (size_t twice = 0; twice < 2; twice++) {
+        carry(servers[FIRST], servers[SECOND_ONE]);
+        carry(servers[SECOND_ONE], servers[FIRST]);
+    }
+    pass(1);
+    same_as_one(FIRST);
+    same_as_one(SECOND_ONE);
+    double rows = importance_at(FIRST, MW_WATCH_OF_THIS, alone);
+    rows += importance_at(SECOND_ONE, MW_WATCH_OF_THIS, alone);
+    assert_true(rows > 5000 && rows == importance_at(FIRST, MW_WATCH_OF_ALL, all));
+    assert_true(alone[0].share > all[0].share + 0.05);
+    pass(20 * 60);
+    assert_true(importance_at(FIRST, MW_WATCH_OF_ALL, all) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_some_of_the_rows_are_explained, begin, end),
         cmocka_unit_test_setup_teardown(test_they_survive_a_restart, begin, end),
         cmocka_unit_test_setup_teardown(test_quiet, begin, end),
+        cmocka_unit_test_setup_teardown(test_servers_add_them_up, begin_servers, end_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -340,7 +340,8 @@ def test_two_servers_watch_together(postgres, tmp_path):
 
     def begin(folder):
         folder.mkdir(exist_ok=True)
-        return Server(folder, "credit=models:/credit@champion", "--record", tmp_path / "r")
+        return Server(folder, "credit=models:/credit@champion", "--record", tmp_path / "r",
+                      "--watch-contributions", "1")
 
     def drift(server, query=""):
         return server.get(f"/mw/v1/endpoints/credit/drift{query}").json()
@@ -408,7 +409,27 @@ def test_two_servers_watch_together(postgres, tmp_path):
     wait_for(together(rows + 100), 30)
     counted = [s.samples()['mw_watched_rows_total{endpoint="credit",version="1"}'] for s in servers]
     assert sum(counted) == rows + 100 + 2 * 2000
+    contributions_of_both(servers, drift)
     assert [s.stop() for s in servers] == [0, 0]
+
+
+def contributions_of_both(servers, drift):
+    """Rows that either explained, against the reference of the first that had one."""
+    def told(query=""):
+        return [drift(s, query).get("contributions", {}) for s in servers]
+    end = time.monotonic() + 60
+    while any(t.get("state") != "watching" or t.get("servers") != 2 for t in told()):
+        assert time.monotonic() < end, told()
+        for i, server in enumerate(servers):
+            ask_many(server, 64, 0, int(time.monotonic() * 1000) + i)
+        time.sleep(0.05)
+
+    def agree():
+        both, alone = told(), told("?scope=server")
+        rows, of_each = [t["importance_rows"] for t in both], [t["importance_rows"] for t in alone]
+        return (both[0]["rows"] == both[1]["rows"] == sum(t["rows"] for t in alone) and
+                rows[0] == rows[1] == sum(of_each) and min(of_each) > 0)
+    wait_for(agree, 30)
 
 
 def test_two_servers_tell_an_alert_once(postgres, tmp_path):
