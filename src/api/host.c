@@ -65,12 +65,15 @@ bool api_host_is_known(mw_view host, mw_view allowed)
 
 bool api_host_matters(mw_view path)
 {
-    static const char *const roots[] = {
-        "/mw/v1/",          "/api/",      "/ajax-api/",        "/dvc/",           "/get-artifact",
-        "/model-versions/", "/v1/traces", "/mlflow-artifacts", "/v2/repository/", "/v2/logging",
-        "/v2/trace/"};
-    for (size_t i = 0; i < MW_COUNT(roots); i++)
-        if (path.size > 3 && path.data[3] == roots[i][3] && mw_view_starts(path, roots[i]))
+    enum { TELLING = 4 }; /* this byte tells most of them, and no path of predictions has it */
+    static const char *const roots[] = {"/mw/v1/",         "/api/",
+                                        "/ajax-api/",      "/dvc/",
+                                        "/get-artifact",   "/model-versions/",
+                                        "/v1/traces",      "/mlflow-artifacts",
+                                        "/v2/repository/", "/v2/logging",
+                                        "/v2/trace/",      "/v2/systemsharedmemory"};
+    for (size_t i = 0; path.size > TELLING && i < MW_COUNT(roots); i++)
+        if (path.data[TELLING] == roots[i][TELLING] && mw_view_starts(path, roots[i]))
             return true;
     return false;
 }

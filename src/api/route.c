@@ -187,41 +187,51 @@ static size_t colon_size(const char *at, size_t left)
 static bool take_parameter(const char **pattern, mw_view *path, mw_view *ret_value)
 {
     size_t size = 0;
-    while (size < path->size && path->data[size] != '/' &&
-           colon_size(path->data + size, path->size - size) == 0)
-        size++;
+    for (; size < path->size; size++) {
+        char c = path->data[size];
+        bool may_end = c == '/' || c == ':' || c == '%';
+        if (may_end && (c == '/' || colon_size(path->data + size, path->size - size) > 0))
+            break;
+    }
     *ret_value = (mw_view){path->data, size};
     *pattern = strchr(*pattern, '}') + 1;
     *path = (mw_view){path->data + size, path->size - size};
     return size > 0;
 }
 
-static bool match_literal(const char **pattern, mw_view *path)
+/* Up to the pattern's next parameter or end; false when the path is another. */
+static bool match_literals(const char **pattern, mw_view *path)
 {
-    size_t size = **pattern == ':' ? colon_size(path->data, path->size)
-                                   : (path->size > 0 && path->data[0] == **pattern);
-    *path = (mw_view){path->data + size, path->size - size};
-    ++*pattern;
-    return size > 0;
+    const char *at = *pattern, *text = path->data, *end = text + path->size;
+    for (;;) {
+        for (; text < end && *text == *at && *at != '{'; text++)
+            at++;
+        size_t size = *at == ':' ? colon_size(text, (size_t)(end - text)) : 0;
+        if (size == 0)
+            break;
+        text += size;
+        at++;
+    }
+    *pattern = at;
+    *path = (mw_view){text, (size_t)(end - text)};
+    return !*at || *at == '{';
 }
 
 static bool match_path(const char *pattern, mw_view path, mw_params *params)
 {
     *params = (mw_params){{NULL, 0}, {NULL, 0}};
-    while (*pattern) {
-        if (*pattern == '{') {
-            if (strcmp(pattern, "{rest}") == 0) {
-                params->name = path;
-                return true;
-            }
-            mw_view *value = pattern[1] == 'n' ? &params->name : &params->version;
-            if (!take_parameter(&pattern, &path, value))
-                return false;
-        } else if (!match_literal(&pattern, &path)) {
-            return false;
+    while (match_literals(&pattern, &path)) {
+        if (!*pattern)
+            return path.size == 0;
+        if (pattern[1] == 'r') { /* "{rest}": all of it */
+            params->name = path;
+            return true;
         }
+        mw_view *value = pattern[1] == 'n' ? &params->name : &params->version;
+        if (!take_parameter(&pattern, &path, value))
+            return false;
     }
-    return path.size == 0;
+    return false;
 }
 
 static bool decode(mw_exchange *exchange, mw_view *value)

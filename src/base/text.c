@@ -41,10 +41,12 @@ bool mw_view_equal_nocase(mw_view a, mw_view b)
 {
     if (a.size != b.size)
         return false;
-    size_t i = 0;
-    for (; a.size - i >= sizeof(uint64_t); i += sizeof(uint64_t))
+    size_t i = 0, word = sizeof(uint64_t);
+    for (; a.size - i >= word; i += word)
         if (lower_eight(a.data + i) != lower_eight(b.data + i))
             return false;
+    if (i > 0 && i < a.size) /* the last eight, some of them once more */
+        return lower_eight(a.data + a.size - word) == lower_eight(b.data + a.size - word);
     for (; i < a.size; i++)
         if (lower(a.data[i]) != lower(b.data[i]))
             return false;

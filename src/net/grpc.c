@@ -57,13 +57,12 @@ static mw_view escape(mw_view text, mw_arena *arena)
     return (mw_view){out, n};
 }
 
-/* "grpc-status: 3\r\ngrpc-message: ...\r\n", then the handler's own lines. */
+/* Of a call that failed: "grpc-status: 3\r\ngrpc-message: ...\r\n", then the handler's own lines.
+ */
 static mw_view outcome_lines(net_exchange *exchange)
 {
     enum { ROOM = 64 };
     int code = net_grpc_code(exchange->shown.status);
-    if (code == GRPC_OK) /* the handler's own lines stood in the head */
-        return MW_VIEW("grpc-status: 0\r\n");
     mw_view message = escape(mw_view_trim(mw_buf_as_view(&exchange->reply)), &exchange->arena);
     mw_view own = exchange->shown.reply_headers;
     char *lines = mw_arena_take(&exchange->arena, message.size + own.size + ROOM);
@@ -87,9 +86,11 @@ ssize_t net_grpc_read_end(net_stream *stream, size_t n_sent, uint32_t *flags)
         return n_sent > 0 ? (ssize_t)n_sent : NGHTTP2_ERR_DEFERRED;
     }
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    return net_stream_submit_trailers(stream, outcome_lines(stream->exchange))
-               ? (ssize_t)n_sent
-               : NGHTTP2_ERR_CALLBACK_FAILURE;
+    net_exchange *exchange = stream->exchange;
+    bool is_fine = net_grpc_code(exchange->shown.status) == GRPC_OK; /* own lines: in the head */
+    bool is_told = is_fine ? net_stream_submit_success(stream)
+                           : net_stream_submit_trailers(stream, outcome_lines(exchange));
+    return is_told ? (ssize_t)n_sent : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static void resume(net_stream *stream)

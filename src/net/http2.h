@@ -131,6 +131,8 @@ void net_stream_reply(net_stream *stream);
 bool net_stream_submit_head(net_stream *stream, bool has_body);
 /* Lines "name: value\r\n" behind the body. */
 bool net_stream_submit_trailers(net_stream *stream, mw_view lines);
+/* The same of a call of gRPC that went well: grpc-status 0. */
+bool net_stream_submit_success(net_stream *stream);
 /* There is more in `out`, or its end. */
 void net_stream_resume(net_stream *stream);
 /* A body that goes on at news is over. */

@@ -56,6 +56,14 @@ static nghttp2_nv pair(mw_view name, mw_view value)
                         name.size, value.size, NGHTTP2_NV_FLAG_NONE};
 }
 
+/* Both are literals, and so are there when the frame is made: nothing is copied. */
+static nghttp2_nv fixed_pair(mw_view name, mw_view value)
+{
+    nghttp2_nv made = pair(name, value);
+    made.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+    return made;
+}
+
 /* A value that will not come again has no place in the table of those that are sent by number: it
  * would only drive others out. */
 static nghttp2_nv unique_pair(mw_view name, mw_view value)
@@ -101,11 +109,14 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, u
     char status[8], length[MW_NUMBER_TEXT_BYTES];
     const char *date = net_loop_date(net_stream_loop(stream), &date_size);
     enum { DATE_NAME = 6, LINE_END = 2 };
-    pairs[n++] =
-        pair(MW_VIEW(":status"), status_text(stream->is_grpc ? 200 : shown->status, status));
-    mw_view type = stream->is_grpc ? MW_VIEW("application/grpc") : shown->reply_type;
-    if (type.size > 0)
-        pairs[n++] = pair(MW_VIEW("content-type"), type);
+    if (stream->is_grpc) {
+        pairs[n++] = fixed_pair(MW_VIEW(":status"), MW_VIEW("200"));
+        pairs[n++] = fixed_pair(MW_VIEW("content-type"), MW_VIEW("application/grpc"));
+    } else {
+        pairs[n++] = pair(MW_VIEW(":status"), status_text(shown->status, status));
+    }
+    if (!stream->is_grpc && shown->reply_type.size > 0)
+        pairs[n++] = pair(MW_VIEW("content-type"), shown->reply_type);
     if (net_status_has_body(shown->status) && body_bytes != NO_LENGTH)
         pairs[n++] = pair(MW_VIEW("content-length"),
                           (mw_view){length, mw_number_write_int(length, (int64_t)body_bytes)});
@@ -125,6 +136,12 @@ static bool submit_head(net_stream *stream, mw_exchange *shown, bool has_body, u
 bool net_stream_submit_head(net_stream *stream, bool has_body)
 {
     return submit_head(stream, &stream->exchange->shown, has_body, NO_LENGTH);
+}
+
+bool net_stream_submit_success(net_stream *stream)
+{
+    nghttp2_nv status = fixed_pair(MW_VIEW("grpc-status"), MW_VIEW("0"));
+    return nghttp2_submit_trailer(stream->http2->session, stream->id, &status, 1) == 0;
 }
 
 bool net_stream_submit_trailers(net_stream *stream, mw_view lines)

@@ -73,13 +73,10 @@ static void read_target(net_stream *stream)
 {
     mw_exchange *shown = &stream->exchange->shown;
     mw_view target = stream->target;
-    bool is_wrong = false;
     if (target.size > net_stream_options(stream)->max_target_bytes)
         note_refusal(stream, 414, MW_E_TARGET_TOO_LONG, "the request target is too long",
                      "send large values in the body");
-    for (size_t i = 0; i < target.size; i++)
-        is_wrong = is_wrong || !net_is_target_char(target.data[i]);
-    if (is_wrong)
+    if (!net_are_target_chars(target))
         note_refusal(stream, 400, MW_E_HTTP_TARGET, "the request target is malformed",
                      "escape blanks and bytes beyond ASCII as %20, %C3%A9 and so on");
     if (mw_view_is(stream->method, "CONNECT"))

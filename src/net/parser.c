@@ -100,9 +100,8 @@ static bool read_target(reading *r, mw_view target)
     if (target.size > r->limits->target_bytes)
         return refuse(r, 414, MW_E_TARGET_TOO_LONG, "the request path is too long",
                       "put large values into the body");
-    for (size_t i = 0; i < target.size; i++)
-        if (!net_is_target_char(target.data[i]))
-            return refuse_target(r);
+    if (!net_are_target_chars(target))
+        return refuse_target(r);
     r->head->target = target;
     if (target.data[0] == '/') {
         split_query(r->head, target);

@@ -23,9 +23,13 @@ static inline bool net_is_value_char(char c)
     return net_char_classes[(unsigned char)c] & NET_VALUE;
 }
 
-static inline bool net_is_target_char(char c)
+/* All of them; without a branch for each. */
+static inline bool net_are_target_chars(mw_view text)
 {
-    return net_char_classes[(unsigned char)c] & NET_TARGET;
+    unsigned classes = NET_TARGET;
+    for (size_t i = 0; i < text.size; i++)
+        classes &= net_char_classes[(unsigned char)text.data[i]];
+    return classes;
 }
 
 static inline bool net_is_digit(char c)

@@ -279,12 +279,12 @@ static field_counts count_fields(mw_view message)
     return counts;
 }
 
-static mw_status check_counts(const oip_request *request, field_counts counts, mw_error *err)
+static mw_status check_counts(field_counts counts, mw_error *err)
 {
     static const mw_view none = {NULL, 0};
     if (counts.inputs == 0)
         return fail_request(err, none, "the request has no inputs", "send the model's inputs");
-    if (counts.outputs > MW_COUNT(request->outputs))
+    if (counts.outputs > OIP_MAX_OUTPUTS)
         return fail_request(err, none, "more than 16 outputs are asked for", "ask for fewer");
     return MW_OK;
 }
@@ -370,9 +370,11 @@ mw_status grpc_read_request(mw_view message, mw_arena *arena, oip_request *ret_r
 {
     oip_request request = {.binary_output = true};
     field_counts counts = count_fields(message);
-    MW_TRY(check_counts(&request, counts, err));
+    MW_TRY(check_counts(counts, err));
     request.inputs = mw_arena_take_zeroed(arena, counts.inputs, sizeof *request.inputs);
-    if (!request.inputs)
+    if (counts.outputs > 0)
+        request.outputs = mw_arena_take(arena, counts.outputs * sizeof *request.outputs);
+    if (!request.inputs || (counts.outputs > 0 && !request.outputs))
         return mw_fail_memory(err, "the inputs");
     MW_TRY(read_fields(message, false, &request, arena, err));
     MW_TRY(check_raw(&request, counts.raw, err));

@@ -22,10 +22,18 @@ static const struct {
     [OIP_BYTES] = {MW_VIEW("BYTES"), MW_ELEMENT_TEXT},
 };
 
+/* The last two bytes tell nearly all of them. */
+static bool is_name(mw_view name, mw_view one)
+{
+    return name.size == one.size && name.data[one.size - 1] == one.data[one.size - 1] &&
+           name.data[one.size - 2] == one.data[one.size - 2] &&
+           memcmp(name.data, one.data, one.size) == 0;
+}
+
 oip_datatype oip_datatype_of(mw_view name)
 {
     oip_datatype datatype = 0;
-    while (datatype < OIP_N_DATATYPES && !mw_view_equal(name, datatypes[datatype].name))
+    while (datatype < OIP_N_DATATYPES && !is_name(name, datatypes[datatype].name))
         datatype++;
     return datatype;
 }

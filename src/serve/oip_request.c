@@ -278,6 +278,10 @@ static mw_status read_output(mw_scan *scan, mw_arena *arena, oip_output *output,
 static mw_status read_outputs(mw_scan *scan, mw_arena *arena, oip_request *request, mw_error *err)
 {
     bool more;
+    if (!request->outputs)
+        request->outputs = mw_arena_take(arena, OIP_MAX_OUTPUTS * sizeof *request->outputs);
+    if (!request->outputs)
+        return mw_fail_memory(err, "the outputs");
     MW_TRY(mw_scan_array_begin(scan, err));
     for (;;) {
         MW_TRY(mw_scan_array_next(scan, &more, err));

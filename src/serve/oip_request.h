@@ -37,7 +37,7 @@ typedef struct oip_request {
     uint64_t timeout_us; /* parameters.timeout: so long the client waits; 0 = not said */
     oip_tensor *inputs;
     size_t n_inputs, inputs_capacity;
-    oip_output outputs[OIP_MAX_OUTPUTS];
+    oip_output *outputs; /* room for OIP_MAX_OUTPUTS once there is one: most ask for none */
     size_t n_outputs;
     bool has_inputs;
 } oip_request;

@@ -56,7 +56,9 @@ static void test_paths(void **state)
                                          "/dvc/files/md5/00",
                                          "/v2/repository/models/a/unload",
                                          "/v2/logging",
-                                         "/v2/trace/setting"};
+                                         "/v2/trace/setting",
+                                         "/v2/systemsharedmemory/unregister",
+                                         "/v2/systemsharedmemory/region/r/register"};
     static const char *const others[] = {"/", "/invocations", "/v2/health/ready", "/metrics",
                                          "/endpoints/a/invocations"};
     for (size_t i = 0; i < MW_COUNT(matter); i++)
