@@ -18,6 +18,7 @@ import platform
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 
@@ -56,14 +57,16 @@ class Ours:
         return answer
 
 
-def engines_of(entry, shared, folder):
+def engines_of(entry, options):
     """[engine], and {name: why it is not there}."""
-    engines, missing = [Ours(entry, shared)], {}
+    engines, missing = [Ours(entry, options.library)], {}
     for peer in trees_peers.PEERS:
         if not peer.reads(entry):
             continue
         try:
-            engines.append(peer(entry, folder))
+            if peer.builds:
+                trees_peers.build(peer, entry, options.work, options.build_seconds)
+            engines.append(peer(entry, options.work))
         except Exception as error:  # whatever a peer's library throws is its own affair
             missing[peer.name] = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"
     return engines, missing
@@ -224,6 +227,10 @@ def options_of(arguments):
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="for each engine and batch")
     parser.add_argument("--quick", action="store_true", help="a fifth of the time: only to try it")
+    parser.add_argument("--build-seconds", type=float, default=600,
+                        help="that an engine may take to compile a model; once, it is kept")
+    parser.add_argument("--build", help="build this engine's part, and measure nothing")
+    parser.add_argument("--build-only", action="store_true", help="that of all, for a later run")
     parser.add_argument("--library", default=ROOT / "build/include/libmillwright.so",
                         type=pathlib.Path)
     parser.add_argument("--work", default=ROOT / ".cache/bench-trees", type=pathlib.Path)
@@ -235,7 +242,7 @@ def options_of(arguments):
 
 
 def run(entry, options):
-    engines, missing = engines_of(entry, options.library, options.work)
+    engines, missing = engines_of(entry, options)
     engines = agreeing(engines, entry.rows[:2000], missing)
     found = measure(entry, engines, options)
     return {"summary": summary(entry, engines, found),
@@ -251,15 +258,36 @@ def machine():
     return platform.machine()
 
 
+def build(entry, options):
+    """One engine's part, in this process; or all of them, each in its own."""
+    for peer in trees_peers.PEERS:
+        if options.build == peer.name:
+            peer(entry, options.work)
+        elif options.build_only and peer.builds and peer.reads(entry):
+            began = time.monotonic()
+            try:
+                trees_peers.build(peer, entry, options.work, options.build_seconds)
+                said = f"{time.monotonic() - began:.0f} s"
+            except TimeoutError as error:
+                said = str(error)
+            print(f"{entry.name}, {peer.name}: {said}", flush=True)
+
+
 def main():
     options = options_of(sys.argv[1:])
+    names = [name for name in options.models.split(",") if name]
+    if options.build or options.build_only:
+        for entry in trees_material.Grid(options.work).entries(names):
+            build(entry, options)
+        return
     subprocess.run(["ninja", "-C", options.library.parents[1], "bench/one_row"], check=True,
                    stdout=subprocess.DEVNULL)
     grid = trees_material.Grid(options.work)
     results = []
-    for entry in grid.entries([name for name in options.models.split(",") if name]):
-        print(f"measuring {entry.name}", file=sys.stderr)
+    for entry in grid.entries(names):
+        began = time.monotonic()
         results.append(run(entry, options))
+        print(f"{entry.name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
         keep(results, options)  # a run that is broken off leaves what it found
     print(table(results))
 

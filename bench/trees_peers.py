@@ -2,18 +2,53 @@
 
 A peer is a class: `reads(entry)` says whether it takes the model; it is made from an entry and a
 folder for what it builds; `call(rows)` gives a function without arguments that predicts these rows
-and returns the predictions. `row_dtype`: the type of rows that it takes without a copy. What an
-engine cannot do is an exception; the table says which.
+and returns the predictions. `row_dtype`: the type of rows that it takes without a copy. `builds`:
+it leaves something in the folder that it finds there the next time, which may take a compiler
+minutes, or never end. What an engine cannot do is an exception; the table says which.
 """
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
 import numpy as np
 
 
 class Peer:
-    row_dtype = np.float32
+    row_dtype, builds = np.float32, False
 
 
 class WidePeer:
-    row_dtype = np.float64
+    row_dtype, builds = np.float64, False
+
+
+def build(peer, entry, folder, seconds):
+    """In a process of its own, which is killed when it takes too long. How long it was waited
+    for in vain is kept in the folder: it is not waited for so long again."""
+    stamp = pathlib.Path(folder) / f"{entry.name}_{peer.name.replace(' ', '_')}.unbuilt"
+    waited = float(stamp.read_text()) if stamp.exists() else 0
+    if waited < seconds:
+        trees = pathlib.Path(__file__).with_name("trees.py")
+        child = subprocess.Popen(
+            [sys.executable, str(trees), "--models", entry.name, "--build", peer.name,
+             "--work", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True)
+        try:
+            child.wait(seconds)
+            stamp.unlink(missing_ok=True)
+            return
+        except subprocess.TimeoutExpired:
+            kill(child)
+            stamp.write_text(str(seconds))
+            waited = seconds
+    raise TimeoutError(f"not built within {waited:.0f} s")
+
+
+def kill(child):
+    """With its compilers, which are in its session."""
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 class XGBoost(Peer):
@@ -100,7 +135,7 @@ class Lignum(WidePeer):
 
 
 class LignumCompiled(Lignum):
-    name = "lignum compiled"
+    name, builds = "lignum compiled", True
 
     def __init__(self, entry, folder):
         super().__init__(entry, folder)
@@ -155,19 +190,29 @@ class Treelite(Peer):
 
 
 class OnnxRuntime(Peer):
-    name, training_library = "ONNX Runtime", False
+    name, training_library, builds = "ONNX Runtime", False, True
 
     @staticmethod
     def reads(entry):
         return not entry.categorical and entry.family != "catboost"
 
+    @classmethod
+    def convert(cls, entry, folder):
+        """For a large model it takes longer than everything else."""
+        if entry.family == "sklearn":
+            return entry.file.read_bytes()
+        file = folder / f"{entry.name}_converted.onnx"
+        if not file.exists():
+            part = file.with_suffix(".part")
+            part.write_bytes(cls.converted(entry, folder))
+            part.rename(file)
+        return file.read_bytes()
+
     @staticmethod
-    def convert(entry, folder):
+    def converted(entry, folder):
         import onnxmltools
         from onnxmltools.convert.common.data_types import FloatTensorType
         types = [("x", FloatTensorType([None, entry.rows.shape[1]]))]
-        if entry.family == "sklearn":
-            return entry.file.read_bytes()
         loaded = (XGBoost if entry.family == "xgboost" else LightGBM)(entry, folder).booster
         if entry.family == "xgboost":
             model = onnxmltools.convert_xgboost(loaded, initial_types=types)
@@ -191,12 +236,12 @@ class OnnxRuntime(Peer):
 
 
 class Lleaves(WidePeer):
-    """Compiles by LLVM, which takes it minutes for large models: only where it ends in a few."""
-    name, training_library = "lleaves", False
+    """Compiles by LLVM."""
+    name, training_library, builds = "lleaves", False, True
 
     @staticmethod
     def reads(entry):
-        return entry.name == "SL"
+        return entry.family == "lightgbm"
 
     def __init__(self, entry, folder):
         import lleaves
@@ -209,12 +254,12 @@ class Lleaves(WidePeer):
 
 
 class Tl2cgen(Peer):
-    """Compiles C, which takes gcc very long for large models: only where that ends in a minute."""
-    name, training_library = "tl2cgen", False
+    """Compiles C."""
+    name, training_library, builds = "tl2cgen", False, True
 
     @staticmethod
     def reads(entry):
-        return entry.name in ("S", "SL")
+        return entry.family in ("xgboost", "lightgbm")
 
     def __init__(self, entry, folder):
         import tl2cgen
