@@ -668,10 +668,12 @@ typedef enum mw_detector_kind {
     MW_DETECTOR_HDDM_W,       /* within 0..1 */
     MW_DETECTOR_KSWIN,        /* any */
     MW_DETECTOR_PAGE_HINKLEY, /* any */
-    MW_DETECTOR_CUSUM         /* any; learns mean and deviation from the first values */
+    MW_DETECTOR_CUSUM,        /* any; learns mean and deviation from the first values */
+    MW_DETECTOR_SCAN          /* errors: 0 and 1, or within 0..1; promises its false alarms */
 } mw_detector_kind;
 
-/* mw_detector_options_init fills in River's defaults; each kind reads its own. */
+/* mw_detector_options_init fills in the defaults, River's where it has the kind; each kind reads
+ * its own. */
 typedef struct mw_detector_options {
     mw_detector_kind kind;
     double delta;       /* ADWIN: level, 0.002. Page-Hinkley: change that does not matter, 0.005 */
@@ -687,8 +689,12 @@ typedef struct mw_detector_options {
     double threshold;                      /* Page-Hinkley: 50. CUSUM: h, in deviations, 5 */
     double slack;                          /* CUSUM: k, in deviations, 0.5 */
     size_t window, sample;                 /* KSWIN: 100 and 30 values; at most 100,000 and 1,000 */
-    uint64_t seed;                         /* KSWIN: of its draws */
-    int side; /* HDDM, Page-Hinkley, CUSUM: 1 rises, -1 falls, 0 both; 1 for HDDM, else 0 */
+    uint64_t seed;                         /* KSWIN: of its draws. SCAN: of values not 0 or 1 */
+    int side;   /* HDDM, Page-Hinkley, CUSUM, SCAN: 1 rises, -1 falls, 0 both; 1 for HDDM and
+                 * SCAN, else 0 */
+    double arl; /* SCAN: average run length to a false alarm, in values, 1e6 at least; where
+                 * values are independent and of one rate, whichever: P(an alarm among the first
+                 * N) <= N / (2 arl), for each N */
 } mw_detector_options;
 
 typedef enum mw_change { MW_STEADY = 0, MW_WARNING, MW_CHANGED } mw_change;
@@ -699,7 +705,7 @@ MW_API void mw_detector_options_init(mw_detector_kind kind, mw_detector_options 
 /* A detector of the caller's: one stream, one thread at a time. `options` is copied.
  * Fails:  MW_BAD_ARGUMENT  a NULL, an option out of its range
  *         MW_NO_MEMORY
- * Cost:   ADWIN some 50 kB, KSWIN its window, the others nothing to speak of
+ * Cost:   ADWIN some 50 kB, SCAN 8 kB, KSWIN its window, the others nothing to speak of
  * Source: docs/explanation/change.md; alarms fall on the same value as River's, KSWIN's in
  *         distribution */
 MW_API MW_CHECKED mw_status mw_detector_new(const mw_detector_options *options,

@@ -162,6 +162,8 @@ typedef enum cli_option_id {
     CLI_COLUMNS,
     CLI_COLUMN,   /* drift stream */
     CLI_DETECTOR, /* drift stream */
+    CLI_ARL,
+    CLI_SIDES,
     CLI_CATEGORICAL,
     /* alert */
     CLI_ALERT_STATE, /* --state */

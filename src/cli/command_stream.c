@@ -51,10 +51,50 @@ static mw_status check_column(const stream *job, mw_error *err)
     return mw_mend(err, "a detector watches numbers: errors as 0 and 1, a score, a measurement");
 }
 
+/* Missing values are passed over: the row of the one that is `back` values before this one. */
+static size_t row_before(const stream *job, size_t row, uint64_t back)
+{
+    const double *values = job->file.frame.columns[job->column].values;
+    for (; row > 0 && back > 0; back -= isfinite(values[row]))
+        row--;
+    return row;
+}
+
+static void note_finding(stream *job, size_t row, const mw_detector_finding *found)
+{
+    mw_buf *out = &job->list;
+    size_t since = row_before(job, row, found->n_since - 1);
+    if (cli_is_on(job->call, CLI_JSON)) {
+        mw_buf_format(out, "%s{\"row\":%zu,\"since\":%zu,\"before\":", job->n_changes ? "," : "",
+                      row, since);
+        mw_json_write_double(out, found->before);
+        mw_buf_text(out, ",\"after\":");
+        mw_json_write_double(out, found->since);
+        mw_buf_text(out, ",\"chance\":");
+        mw_json_write_double(out, found->chance);
+        mw_buf_char(out, '}');
+        return;
+    }
+    mw_buf_format(out, "  row %-10zu %s since about row %zu: ", row,
+                  found->side > 0 ? "higher" : "lower", since);
+    cli_drift_number(out, found->before);
+    mw_buf_text(out, " before, ");
+    cli_drift_number(out, found->since);
+    mw_buf_text(out, " since; without a change the chance of an alarm by then is at most ");
+    cli_drift_number(out, found->chance);
+    mw_buf_char(out, '\n');
+}
+
 static void note_change(stream *job, size_t row, double before)
 {
     mw_buf *out = &job->list;
     bool json = cli_is_on(job->call, CLI_JSON);
+    mw_detector_finding found;
+    if (mw_detector_found(job->detector, &found)) {
+        note_finding(job, row, &found);
+        job->n_changes++;
+        return;
+    }
     if (json) {
         mw_buf_format(out, "%s{\"row\":%zu,\"mean_before\":", job->n_changes ? "," : "", row);
         mw_json_write_double(out, before);
@@ -124,6 +164,9 @@ static mw_status run(stream *job, mw_error *err)
     MW_TRY(check_column(job, err));
     mw_detector_options_init((mw_detector_kind)settings[CLI_DETECTOR].number, &options);
     options.seed = settings[CLI_SEED].number;
+    options.arl = (double)settings[CLI_ARL].number;
+    if (settings[CLI_SIDES].text)
+        options.side = (int[]){1, -1, 0}[settings[CLI_SIDES].number];
     MW_TRY(mw_detector_new(&options, &job->detector, err));
     watch(job);
     return put(job, err);

@@ -1105,14 +1105,16 @@ static const cli_command commands[] = {
         .about =
             "Reads one column from top to bottom and tells the rows at which a change detector "
             "alarmed: ADWIN, DDM, EDDM, HDDM-A, HDDM-W, KSWIN, Page-Hinkley or CUSUM, with "
-            "River's parameters, and at the rows at which River's alarm. Rows count from 0, "
-            "missing "
-            "values are passed over. After an alarm the detector begins anew.\n\n"
+            "River's parameters, and at the rows at which River's alarm; or the exact scan, for "
+            "errors as 0 and 1, which promises how rare its false alarms are (--arl), and tells "
+            "since when, from what and to what. Rows count from 0, missing values are passed "
+            "over. After an alarm the detector begins anew.\n\n"
             "The exit code is 6 when something changed, and 0 when nothing did.",
         .arguments = {{"FILE", "CSV, also .csv.gz; - is standard input", 1, 1, NULL, true}},
-        .options = CLI_LIST(CLI_COLUMN, CLI_DETECTOR, CLI_SEED, CLI_JSON, CLI_OUTPUT),
+        .options =
+            CLI_LIST(CLI_COLUMN, CLI_DETECTOR, CLI_ARL, CLI_SIDES, CLI_SEED, CLI_JSON, CLI_OUTPUT),
         .examples = {{"mw drift stream prices.csv --column price", "by ADWIN"},
-                     {"mw drift stream errors.csv --detector ddm --json",
+                     {"mw drift stream errors.csv --detector scan --json",
                       "errors as 0 and 1, the result for programs"}},
         .run = cli_run_drift_stream,
     },

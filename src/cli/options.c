@@ -21,14 +21,15 @@ static const char *const contract_words[] = {"keep", "warn", NULL};
 static const char *const lineage_formats[] = {"text", "json", "openlineage", NULL};
 static const char *const reason_formats[] = {"text", "json", NULL};
 static const char *const sides[] = {"up", "down", NULL};
+static const char *const ways[] = {"up", "down", "both", NULL};
 static const char *const curve_kinds[] = {"pdp", "ice", "ale", NULL};
 static const char *const load_protocols[] = {"mlflow", "oip", "oip-binary", "kserve",
                                              NULL}; /* forms of command_capacity.c */
 static const char *const arrivals[] = {"poisson", "even", NULL};
 static const char *const metrics[] = {"auc", "logloss", "accuracy", "rmse", "mae", "r2", NULL};
-static const char *const detectors[] = {
-    "adwin", "ddm",          "eddm",  "hddm-a", "hddm-w",
-    "kswin", "page-hinkley", "cusum", NULL}; /* mw_detector_kind */
+static const char *const detectors[] = {"adwin",  "ddm",   "eddm",         "hddm-a",
+                                        "hddm-w", "kswin", "page-hinkley", "cusum",
+                                        "scan",   NULL}; /* mw_detector_kind */
 static const char *const drift_formats[] = {"text", "json", "html", "junit", NULL};
 static const char *const data_formats[] = {"html", "md", "json", NULL};
 static const char *const report_windows[] = {"15m", "1h", "6h", "24h", "7d", "30d", NULL};
@@ -866,8 +867,24 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                       .value = "DETECTOR",
                       .fallback = "adwin",
                       .choices = detectors,
-                      .help = "adwin, kswin, page-hinkley and cusum take any numbers, hddm-a and "
-                              "hddm-w values between 0 and 1, ddm and eddm errors: 0 and 1"},
+                      .help = "adwin, kswin, page-hinkley and cusum take any numbers, hddm-a, "
+                              "hddm-w and scan values between 0 and 1, ddm and eddm errors: 0 "
+                              "and 1"},
+    [CLI_ARL] = {.name = "arl",
+                 .flag_only = true,
+                 .kind = CLI_KIND_COUNT,
+                 .value = "ROWS",
+                 .fallback = "1000000",
+                 .min = 1,
+                 .max = UINT32_MAX,
+                 .help = "scan: rows from one false alarm to the next, on average, at least"},
+    [CLI_SIDES] = {.name = "side",
+                   .flag_only = true,
+                   .kind = CLI_KIND_CHOICE,
+                   .value = "SIDE",
+                   .auto_is = "the detector's own: up for scan and HDDM, both for the others",
+                   .choices = ways,
+                   .help = "scan, hddm-a, hddm-w, page-hinkley and cusum: what counts as a change"},
     [CLI_CATEGORICAL] = {.name = "categorical",
                          .flag_only = true,
                          .kind = CLI_KIND_TEXT,

@@ -11,8 +11,8 @@
 
 enum { WINDOW_MAX = 100000, SAMPLE_MAX = 1000, COUNT_MAX = 1000000000 };
 
-static const char *const names[] = {"adwin",  "ddm",   "eddm",         "hddm-a",
-                                    "hddm-w", "kswin", "page-hinkley", "cusum"};
+static const char *const names[] = {"adwin", "ddm",          "eddm",  "hddm-a", "hddm-w",
+                                    "kswin", "page-hinkley", "cusum", "scan"};
 
 const char *mw_detector_name(mw_detector_kind kind)
 {
@@ -41,7 +41,8 @@ void mw_detector_options_init(mw_detector_kind kind, mw_detector_options *ret_op
                              .slack = 0.5,
                              .window = 100,
                              .sample = 30,
-                             .side = 1};
+                             .side = 1,
+                             .arl = 1e6};
     if (kind == MW_DETECTOR_PAGE_HINKLEY) {
         o.delta = 0.005;
         o.alpha = 1 - 0.0001;
@@ -74,6 +75,8 @@ static const char *wrong_level(const mw_detector_options *o)
         return "beta";
     if (!(o->threshold > 0) || !(o->slack >= 0))
         return !(o->threshold > 0) ? "threshold" : "slack";
+    if (!(o->arl >= 1 && isfinite(o->arl)))
+        return "arl";
     return !(o->warning_level > 0) || !(o->drift_level > 0) ? "level" : NULL;
 }
 
@@ -131,6 +134,9 @@ static void reset(mw_detector *detector)
     case MW_DETECTOR_CUSUM:
         stats_cusum_reset(&detector->of.cusum);
         break;
+    case MW_DETECTOR_SCAN:
+        stats_scan_reset(&detector->of.scan);
+        break;
     }
     detector->changed = false;
 }
@@ -141,6 +147,11 @@ static bool make_memory(mw_detector *detector)
     if (options->kind == MW_DETECTOR_ADWIN) {
         detector->of.adwin.rows = calloc(STATS_ADWIN_ROWS, sizeof *detector->of.adwin.rows);
         return detector->of.adwin.rows != NULL;
+    }
+    if (options->kind == MW_DETECTOR_SCAN) {
+        detector->of.scan.bits = calloc(STATS_SCAN_HELD / 64, sizeof *detector->of.scan.bits);
+        stats_scan_begin(&detector->of.scan, options);
+        return detector->of.scan.bits != NULL;
     }
     if (options->kind != MW_DETECTOR_KSWIN)
         return true;
@@ -178,6 +189,8 @@ void mw_detector_free(mw_detector *detector)
         free(detector->of.adwin.rows);
     else if (detector->options.kind == MW_DETECTOR_KSWIN)
         free(detector->of.kswin.window);
+    else if (detector->options.kind == MW_DETECTOR_SCAN)
+        free(detector->of.scan.bits);
     free(detector);
 }
 
@@ -199,6 +212,8 @@ static mw_change add(mw_detector *detector, double x)
         return stats_kswin_add(&detector->of.kswin, options, x);
     case MW_DETECTOR_PAGE_HINKLEY:
         return stats_page_hinkley_add(&detector->of.page_hinkley, options, x);
+    case MW_DETECTOR_SCAN:
+        return stats_scan_add(&detector->of.scan, options, x);
     default:
         return stats_cusum_add(&detector->of.cusum, options, x);
     }
@@ -213,6 +228,14 @@ mw_change mw_detector_add(mw_detector *detector, double value)
     mw_change change = add(detector, value);
     detector->changed = change == MW_CHANGED;
     return change;
+}
+
+bool mw_detector_found(const mw_detector *detector, mw_detector_finding *ret_finding)
+{
+    if (!detector->changed || detector->options.kind != MW_DETECTOR_SCAN)
+        return false;
+    *ret_finding = detector->of.scan.found;
+    return true;
 }
 
 void mw_detector_add_many(mw_detector *detector, const double *values, size_t n,

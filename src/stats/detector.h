@@ -57,6 +57,16 @@ typedef struct stats_kswin {
     uint64_t random;
 } stats_kswin;
 
+enum { STATS_SCAN_SCALES = 27, STATS_SCAN_HELD = 65536 /* values: of the longest scale */ };
+
+typedef struct stats_scan {
+    uint64_t *bits; /* a ring */
+    uint64_t n, ones, random;
+    uint32_t counts[STATS_SCAN_SCALES]; /* ones among the last values of each scale */
+    double log_levels[STATS_SCAN_SCALES];
+    mw_detector_finding found;
+} stats_scan;
+
 enum { STATS_ADWIN_ROWS = 48, STATS_ADWIN_BUCKETS = 64 /* of a row, at most */ };
 
 /* n buckets from `first` on; when they come to the end they move to the begin. */
@@ -69,8 +79,8 @@ typedef struct stats_adwin {
     stats_adwin_row *rows; /* row i holds buckets of 2^i values, the oldest first */
     size_t n_rows;
     double total, variance, width, largest; /* largest: absolute value since it began */
-    double level, level_width; /* of a cut's bound, and for what width */
-    uint64_t waited; /* values since cuts were tried */
+    double level, level_width;              /* of a cut's bound, and for what width */
+    uint64_t waited;                        /* values since cuts were tried */
 } stats_adwin;
 
 struct mw_detector {
@@ -85,6 +95,7 @@ struct mw_detector {
         stats_kswin kswin;
         stats_page_hinkley page_hinkley;
         stats_cusum cusum;
+        stats_scan scan;
     } of;
 };
 
@@ -108,5 +119,9 @@ mw_change stats_page_hinkley_add(stats_page_hinkley *state, const mw_detector_op
                                  double x);
 void stats_cusum_reset(stats_cusum *state);
 mw_change stats_cusum_add(stats_cusum *state, const mw_detector_options *options, double x);
+/* begin: the levels, and where chance begins. */
+void stats_scan_begin(stats_scan *state, const mw_detector_options *options);
+void stats_scan_reset(stats_scan *state);
+mw_change stats_scan_add(stats_scan *state, const mw_detector_options *options, double x);
 
 #endif

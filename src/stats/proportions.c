@@ -37,17 +37,6 @@ double mw_mean_half_width(double v, double tau, double alpha)
 
 /* ---- Fisher ---------------------------------------------------------------------------------- */
 
-static double log_factorial(double n)
-{
-    int ignored;
-    return lgamma_r(n + 1, &ignored);
-}
-
-static double log_choose(double n, double k)
-{
-    return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
-}
-
 /* The hypergeometric law over x of n1, with k1 + k2 marked among n1 + n2. From the table at hand
  * outwards, each from its neighbour. */
 double mw_fisher_exact(double k1, double n1, double k2, double n2)
@@ -55,7 +44,8 @@ double mw_fisher_exact(double k1, double n1, double k2, double n2)
     enum { SLACK_EXPONENT = 7 };
     double marked = k1 + k2, slack = 1 + pow(10, -SLACK_EXPONENT);
     double least = fmax(0, marked - n2), most = fmin(n1, marked), sum = 0;
-    double here = log_choose(n1, k1) + log_choose(n2, k2) - log_choose(n1 + n2, marked);
+    double here =
+        stats_log_choose(n1, k1) + stats_log_choose(n2, k2) - stats_log_choose(n1 + n2, marked);
     if (n1 <= 0 || n2 <= 0 || most <= least)
         return 1;
     double relative = 1; /* probability of x over that of k1 */

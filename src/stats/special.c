@@ -23,6 +23,11 @@ double stats_log_gamma(double x)
     return lgamma_r(x, &sign);
 }
 
+double stats_log_choose(double n, double k)
+{
+    return stats_log_gamma(n + 1) - stats_log_gamma(k + 1) - stats_log_gamma(n - k + 1);
+}
+
 /* ln(n!) less Stirling's main part. */
 static double stirling_rest(double n)
 {

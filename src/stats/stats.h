@@ -402,6 +402,17 @@ MW_CHECKED mw_status mw_bootstrap_groups(const mw_confusion *groups, size_t n, u
 /* "adwin", "page-hinkley". */
 const char *mw_detector_name(mw_detector_kind kind);
 
+/* What the exact scan tells of a change (scan.c). */
+typedef struct mw_detector_finding {
+    int side;                   /* 1: it rose, -1: it fell */
+    uint64_t n_before, n_since; /* values before the likeliest begin, and since then */
+    double before, since;       /* the share of ones in them */
+    double log_p;               /* of the exact test of these two; not corrected for all looks */
+    double chance; /* at most: of any alarm in so many values when nothing changes, n / (2 ARL) */
+} mw_detector_finding;
+/* False: the last value was no change, or the detector is another one, which tells no more. */
+bool mw_detector_found(const mw_detector *detector, mw_detector_finding *ret_finding);
+
 /* Whether the mean of a stream of values between 0 and 1 stands above that of its first n_reference
  * by more than chance, and by a tenth at least (level.c). Memory: 52 kB. One thread at a time. */
 typedef struct mw_level mw_level;

@@ -9,7 +9,7 @@ import pytest
 
 from millwright import LIBRARY, ErrorText, Failure
 
-KINDS = ["adwin", "ddm", "eddm", "hddm-a", "hddm-w", "kswin", "page-hinkley", "cusum"]
+KINDS = ["adwin", "ddm", "eddm", "hddm-a", "hddm-w", "kswin", "page-hinkley", "cusum", "scan"]
 STEADY, WARNING, CHANGED = range(3)
 LIBRARY.mw_detector_free.restype = None
 
@@ -23,7 +23,8 @@ class Options(ctypes.Structure):
                 ("confidence", ctypes.c_double), ("warning_confidence", ctypes.c_double),
                 ("lambda", ctypes.c_double), ("threshold", ctypes.c_double),
                 ("slack", ctypes.c_double), ("window", ctypes.c_size_t),
-                ("sample", ctypes.c_size_t), ("seed", ctypes.c_uint64), ("side", ctypes.c_int)]
+                ("sample", ctypes.c_size_t), ("seed", ctypes.c_uint64), ("side", ctypes.c_int),
+                ("arl", ctypes.c_double)]
 
 
 def changes(kind, values, **wishes):

@@ -23,7 +23,7 @@ static double value_of(mw_detector_kind kind, double level)
 static void test_all_kinds(void **state)
 {
     (void)state;
-    for (mw_detector_kind kind = MW_DETECTOR_ADWIN; kind <= MW_DETECTOR_CUSUM; kind++) {
+    for (mw_detector_kind kind = MW_DETECTOR_ADWIN; kind <= MW_DETECTOR_SCAN; kind++) {
         mw_detector_options options;
         mw_detector *detector;
         size_t before = 0, after = 0, first = 0;
