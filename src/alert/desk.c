@@ -49,7 +49,7 @@ static size_t put_pending(mw_alerts *alerts, const mw_alert_query *query, mw_buf
         const alert_one *one = alerts->ones[i];
         mw_view endpoint = alert_label_of(one->labels, MW_VIEW("endpoint"));
         if (one->track.state != ALERT_PENDING || !one->rule || !fits(query->endpoint, endpoint) ||
-            !alerts_may_see(query->seen, endpoint) || !fits(query->rule, one->rule->name) ||
+            !mw_view_lists(query->seen, endpoint) || !fits(query->rule, one->rule->name) ||
             !fits(query->severity, mw_view_of(alert_severities[one->rule->severity])))
             continue;
         mw_buf labels, details;
@@ -136,7 +136,7 @@ mw_status mw_alerts_show(mw_alerts *alerts, mw_view id, mw_view seen, mw_buf *ou
     mw_status status = alerts_read(alerts, read_list, &l, err);
     if (status == MW_OK)
         status = mark_silenced(&l, err);
-    if (status == MW_OK && (l.found.count == 0 || !alerts_may_see(seen, l.found.items[0].endpoint)))
+    if (status == MW_OK && (l.found.count == 0 || !mw_view_lists(seen, l.found.items[0].endpoint)))
         status = fail_unknown("alert", id, "GET /mw/v1/alerts lists them", err);
     if (status == MW_OK) {
         tell_alert(&l.found.items[0], out);

@@ -174,8 +174,7 @@ MW_CHECKED mw_status alerts_follow(mw_alerts *alerts, mw_arena *arena, bool has_
 
 /* ---- seen.c -------------------------------------------------------------------------------------
  */
-/* seen: endpoints, "\na\nb\n"; absent: all. An alert of no endpoint is seen by who sees all. */
-bool alerts_may_see(mw_view seen, mw_view endpoint);
+/* seen: endpoints, as of mw_view_lists. An alert of no endpoint is seen by who sees all. */
 /* Whether matchers may hold for one of the endpoints; what a rule looks at, or a receiver takes. */
 bool alerts_concern(mw_view seen, const expr_matchers *matchers);
 bool alerts_expr_concerns(mw_view seen, const alert_expr *expr);

@@ -2,18 +2,6 @@
 #include "engine.h"
 #include "expr_node.h"
 
-bool alerts_may_see(mw_view seen, mw_view endpoint)
-{
-    if (!seen.data)
-        return true;
-    for (mw_view left = seen; left.size > 0;) {
-        mw_view one = mw_view_cut(&left, '\n');
-        if (one.size > 0 && mw_view_equal(one, endpoint))
-            return true;
-    }
-    return false;
-}
-
 /* Of a matcher on endpoints alone: what else it asks may hold or not. */
 static bool takes_endpoint(const expr_matchers *matchers, mw_view endpoint)
 {
@@ -55,7 +43,7 @@ bool alerts_rule_concerns(mw_view seen, const alert_rule *rule)
 {
     for (size_t i = 0; i < rule->n_labels; i++)
         if (mw_view_is(rule->labels[i].name, "endpoint") &&
-            !alerts_may_see(seen, rule->labels[i].value))
+            !mw_view_lists(seen, rule->labels[i].value))
             return false;
     return alerts_expr_concerns(seen, rule->when) && alerts_expr_concerns(seen, rule->resolve_when);
 }
@@ -67,7 +55,7 @@ void alerts_keep_seen(mw_view seen, alert_samples *samples)
         return;
     for (size_t i = 0; i < samples->count; i++) {
         mw_view endpoint = alert_label_of(samples->items[i].labels, MW_VIEW("endpoint"));
-        if (alerts_may_see(seen, endpoint))
+        if (mw_view_lists(seen, endpoint))
             samples->items[n++] = samples->items[i];
     }
     samples->count = n;

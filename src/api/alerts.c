@@ -451,29 +451,6 @@ static void refuse_method(mw_exchange *exchange, unsigned methods)
            "use a method of the Allow header");
 }
 
-/* The endpoints that his grants name, "\na\nb\n"; absent: he sees all, or nobody was asked. False:
- * memory is gone. */
-static bool list_seen(const api_visitor *visitor, mw_arena *arena, mw_view *ret_seen)
-{
-    *ret_seen = (mw_view){NULL, 0};
-    if (!visitor || mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_VIEWER)
-        return true;
-    mw_buf names;
-    mw_buf_init(&names, MW_MIB);
-    mw_buf_char(&names, '\n');
-    for (size_t i = 0; i < visitor->grants.count; i++) {
-        const mw_grant *grant = &visitor->grants.items[i];
-        if (grant->scope != MW_SCOPE_ENDPOINT || grant->role < MW_ROLE_VIEWER)
-            continue;
-        mw_buf_view(&names, grant->object);
-        mw_buf_char(&names, '\n');
-    }
-    const char *kept = names.failed ? NULL : mw_arena_text(arena, mw_buf_as_view(&names));
-    *ret_seen = (mw_view){kept, names.size};
-    mw_buf_done(&names);
-    return kept != NULL;
-}
-
 static void submit(api_alerts *alerts, const alert_call *call, const alert_turn *of,
                    mw_exchange *exchange)
 {
@@ -511,7 +488,7 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
                            : MW_ROLE_ADMIN; /* nobody was asked */
     of.is_admin = visitor && role >= MW_ROLE_ADMIN;
     of.viewer.hides_addresses = role < MW_ROLE_DEPLOYER;
-    bool has_room = list_seen(visitor, exchange->arena, &of.viewer.seen);
+    of.viewer.seen = exchange->user_sees;
     api_visitor_unref(visitor);
     if (call)
         mw_observe_route(exchange, call->path);
@@ -523,8 +500,6 @@ void api_alerts_handle(api_alerts *alerts, api_guard *guard, mw_exchange *exchan
     else if (!alerts)
         refuse(exchange, MW_E_ALERT_REPLY, 404, "this server has no alerts",
                "start it without --alerts off");
-    else if (!has_room)
-        refuse(exchange, MW_E_NO_MEMORY, 503, "no memory for the request", "try again later");
     else
         submit(alerts, call, &of, exchange);
 }

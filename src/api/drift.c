@@ -18,13 +18,10 @@ typedef struct drift_page {
     mw_journal *journal;
     mw_watched *columns; /* COLUMNS_MAX */
     mw_watch_report report;
-    const struct drift_metric *metric;
-    const struct stream_metric *stream;
-    const struct decay_metric *decay;
-    const struct joint_metric *joint;
     size_t n_endpoints;
     int64_t seconds; /* of the window; 0: the last 15 minutes, as the verdict has it */
     mw_watch_scope scope;
+    mw_view seen; /* endpoints (mw_view_lists) */
 } drift_page;
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -162,7 +159,8 @@ static void write_endpoint(void *user, const mw_endpoint_info *info)
 {
     drift_page *page = user;
     mw_buf *out = page->out;
-    if (!page->monitor || !page->columns || !look(page, info))
+    if (!mw_view_lists(page->seen, mw_view_of(info->name)) || !page->monitor || !page->columns ||
+        !look(page, info))
         return;
     const mw_watch_report *r = &page->report;
     bool learning = r->state == MW_WATCH_LEARNING;
@@ -233,8 +231,10 @@ void api_drift(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
     (void)asked;
     mw_error err;
-    drift_page page = {
-        .out = exchange->reply, .monitor = api_monitor(api), .journal = api_journal(api)};
+    drift_page page = {.out = exchange->reply,
+                       .monitor = api_monitor(api),
+                       .journal = api_journal(api),
+                       .seen = exchange->user_sees};
     if (api_query_window(exchange, 0, &page.seconds, &err) != MW_OK ||
         api_query_scope(exchange, &page.scope, &err) != MW_OK) {
         api_answer_error(exchange, &err);
@@ -391,64 +391,6 @@ void api_write_of_feature(mw_buf *out, const char *metric, const mw_endpoint_inf
     mw_buf_char(out, '\n');
 }
 
-static void write_lines(void *user, const mw_endpoint_info *info)
-{
-    drift_page *page = user;
-    char room[32];
-    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
-                           COLUMNS_MAX) ||
-        page->report.state == MW_WATCH_LEARNING)
-        return;
-    for (size_t c = 0; c < page->report.n_features + page->report.n_outputs; c++) {
-        double value = page->metric->of(page, &page->columns[c]);
-        if (!isfinite(value))
-            continue; /* not enough rows yet */
-        api_write_of_feature(page->out, page->metric->name, info,
-                             name_of(page, info, c, room, sizeof room), value);
-    }
-}
-
-static void write_rows(void *user, const mw_endpoint_info *info)
-{
-    drift_page *page = user;
-    if (mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
-                          COLUMNS_MAX))
-        mw_buf_format(page->out, "mw_watched_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
-                      info->name, info->version,
-                      (unsigned long long)(page->report.own_rows + page->report.reference_rows));
-}
-
-static void write_scored(void *user, const mw_endpoint_info *info)
-{
-    drift_page *page = user;
-    const mw_watch_report *r = &page->report;
-    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
-                           COLUMNS_MAX))
-        return;
-    mw_buf_format(page->out,
-                  "mw_anomaly_rows_total{endpoint=\"%s\",version=\"%u\",outcome=\"usual\"} %llu\n"
-                  "mw_anomaly_rows_total{endpoint=\"%s\",version=\"%u\",outcome=\"odd\"} %llu\n",
-                  info->name, info->version,
-                  (unsigned long long)(r->scored_rows - r->anomalous_rows), info->name,
-                  info->version, (unsigned long long)r->anomalous_rows);
-}
-
-static void write_stream(void *user, const mw_endpoint_info *info)
-{
-    drift_page *page = user;
-    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
-                           COLUMNS_MAX))
-        return;
-    const char *at = (const char *)&page->report.stream + page->stream->at;
-    double value = page->stream->is_bool ? *(const bool *)at : *(const double *)at;
-    if (!isfinite(value))
-        return;
-    mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\"} ", page->stream->name, info->name,
-                  info->version);
-    write_plain_number(page->out, value);
-    mw_buf_char(page->out, '\n');
-}
-
 /* Of a version: features together. */
 static const struct joint_metric {
     const char *name, *help;
@@ -466,26 +408,6 @@ static const struct joint_metric {
      offsetof(mw_watch_joint, since_seconds)},
 };
 
-static void write_joint_lines(void *user, const mw_endpoint_info *info)
-{
-    drift_page *page = user;
-    const mw_watch_joint *joint = &page->report.joint;
-    if (!mw_monitor_report(page->monitor, info->name, info->version, &page->report, page->columns,
-                           COLUMNS_MAX) ||
-        !joint->is_known)
-        return;
-    double value = joint->drifted;
-    if (page->joint)
-        memcpy(&value, (const char *)joint + page->joint->at, sizeof value);
-    if (!isfinite(value))
-        return;
-    mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\"} ",
-                  page->joint ? page->joint->name : "mw_drift_joint_drifted", info->name,
-                  info->version);
-    write_plain_number(page->out, value);
-    mw_buf_char(page->out, '\n');
-}
-
 static const struct decay_metric {
     const char *name, *help;
     size_t at; /* of MW_N_DECAY numbers */
@@ -500,78 +422,174 @@ static const struct decay_metric {
      offsetof(mw_watch_decay, reference)},
 };
 
-static void write_decay_line(const drift_page *page, const mw_endpoint_info *info, const char *name,
-                             const char *metric, double value)
+/* A page of /metrics has its families one after another, each over all versions; a version's report
+ * is asked once. So each family has lines of its own until all versions were looked at. */
+enum {
+    ROWS,
+    SCORED,
+    OF_COLUMNS,
+    OF_STREAMS = OF_COLUMNS + MW_COUNT(of_columns),
+    OF_JOINT = OF_STREAMS + MW_COUNT(of_streams),
+    JOINT_DRIFTED = OF_JOINT + MW_COUNT(of_joint),
+    OF_DECAY,
+    DECAY_FOUND = OF_DECAY + MW_COUNT(of_decay),
+    N_FAMILIES
+};
+
+typedef struct drift_lines {
+    drift_page page;
+    api_contribution_lines *contributions;
+    mw_buf of[N_FAMILIES];
+} drift_lines;
+
+static void put_of_version(mw_buf *out, const char *name, const mw_endpoint_info *info,
+                           double value)
 {
     if (!isfinite(value))
         return;
-    mw_buf_format(page->out, "%s{endpoint=\"%s\",version=\"%u\",metric=\"%s\"} ", name, info->name,
-                  info->version, metric);
-    write_plain_number(page->out, value);
-    mw_buf_char(page->out, '\n');
+    mw_buf_format(out, "%s{endpoint=\"%s\",version=\"%u\"} ", name, info->name, info->version);
+    write_plain_number(out, value);
+    mw_buf_char(out, '\n');
 }
 
-static void write_decay(void *user, const mw_endpoint_info *info)
+static void put_columns(drift_lines *lines, const mw_endpoint_info *info)
 {
-    drift_page *page = user;
-    mw_watch_decay decay;
-    if (!mw_monitor_decay(page->monitor, info->name, info->version, &decay) || decay.rows == 0)
-        return;
-    for (size_t m = 0; m < decay.n_metrics; m++) {
-        const char *metric = mw_watch_decay_name(decay.is_regression, m);
-        if (page->decay)
-            write_decay_line(page, info, page->decay->name, metric,
-                             ((const double *)((const char *)&decay + page->decay->at))[m]);
-        else
-            write_decay_line(page, info, "mw_decay_found", metric, decay.decayed[m]);
+    char room[32];
+    const drift_page *page = &lines->page;
+    for (size_t m = 0; m < MW_COUNT(of_columns); m++)
+        for (size_t c = 0; c < page->report.n_features + page->report.n_outputs; c++) {
+            double value = of_columns[m].of(page, &page->columns[c]);
+            if (isfinite(value)) /* else there are not enough rows yet */
+                api_write_of_feature(&lines->of[OF_COLUMNS + m], of_columns[m].name, info,
+                                     name_of(page, info, c, room, sizeof room), value);
+        }
+}
+
+static void put_counts(drift_lines *lines, const mw_endpoint_info *info)
+{
+    const mw_watch_report *r = &lines->page.report;
+    mw_buf_format(&lines->of[ROWS], "mw_watched_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
+                  info->name, info->version, (unsigned long long)(r->own_rows + r->reference_rows));
+    mw_buf_format(&lines->of[SCORED],
+                  "mw_anomaly_rows_total{endpoint=\"%s\",version=\"%u\",outcome=\"usual\"} %llu\n"
+                  "mw_anomaly_rows_total{endpoint=\"%s\",version=\"%u\",outcome=\"odd\"} %llu\n",
+                  info->name, info->version,
+                  (unsigned long long)(r->scored_rows - r->anomalous_rows), info->name,
+                  info->version, (unsigned long long)r->anomalous_rows);
+}
+
+static void put_stream(drift_lines *lines, const mw_endpoint_info *info)
+{
+    for (size_t i = 0; i < MW_COUNT(of_streams); i++) {
+        const char *at = (const char *)&lines->page.report.stream + of_streams[i].at;
+        put_of_version(&lines->of[OF_STREAMS + i], of_streams[i].name, info,
+                       of_streams[i].is_bool ? *(const bool *)at : *(const double *)at);
     }
 }
 
-static void write_head(mw_buf *out, const char *name, const char *type, const char *help)
+static void put_joint(drift_lines *lines, const mw_endpoint_info *info)
 {
+    const mw_watch_joint *joint = &lines->page.report.joint;
+    if (!joint->is_known)
+        return;
+    for (size_t i = 0; i < MW_COUNT(of_joint); i++) {
+        double value;
+        memcpy(&value, (const char *)joint + of_joint[i].at, sizeof value);
+        put_of_version(&lines->of[OF_JOINT + i], of_joint[i].name, info, value);
+    }
+    put_of_version(&lines->of[JOINT_DRIFTED], "mw_drift_joint_drifted", info, joint->drifted);
+}
+
+static void put_decay_line(mw_buf *out, const mw_endpoint_info *info, const char *name,
+                           const char *metric, double value)
+{
+    if (!isfinite(value))
+        return;
+    mw_buf_format(out, "%s{endpoint=\"%s\",version=\"%u\",metric=\"%s\"} ", name, info->name,
+                  info->version, metric);
+    write_plain_number(out, value);
+    mw_buf_char(out, '\n');
+}
+
+static void put_decay(drift_lines *lines, const mw_endpoint_info *info)
+{
+    mw_watch_decay decay;
+    if (!mw_monitor_decay(lines->page.monitor, info->name, info->version, &decay) ||
+        decay.rows == 0)
+        return;
+    for (size_t m = 0; m < decay.n_metrics; m++) {
+        const char *metric = mw_watch_decay_name(decay.is_regression, m);
+        for (size_t i = 0; i < MW_COUNT(of_decay); i++)
+            put_decay_line(&lines->of[OF_DECAY + i], info, of_decay[i].name, metric,
+                           ((const double *)((const char *)&decay + of_decay[i].at))[m]);
+        put_decay_line(&lines->of[DECAY_FOUND], info, "mw_decay_found", metric, decay.decayed[m]);
+    }
+}
+
+static void put_version(void *user, const mw_endpoint_info *info)
+{
+    drift_lines *lines = user;
+    drift_page *page = &lines->page;
+    bool is_watched = mw_monitor_report(page->monitor, info->name, info->version, &page->report,
+                                        page->columns, COLUMNS_MAX);
+    if (is_watched) {
+        put_counts(lines, info);
+        put_stream(lines, info);
+        put_joint(lines, info);
+    }
+    if (is_watched && page->report.state != MW_WATCH_LEARNING)
+        put_columns(lines, info);
+    put_decay(lines, info);
+    api_contribution_lines_add(lines->contributions, info, is_watched && page->report.is_inactive);
+}
+
+static void write_family(drift_lines *lines, size_t family, const char *name, const char *type,
+                         const char *help)
+{
+    mw_buf *out = lines->page.out;
     mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    mw_buf_view(out, mw_buf_as_view(&lines->of[family]));
+    out->failed = out->failed || lines->of[family].failed;
+}
+
+static void write_families(drift_lines *lines, bool open)
+{
+    write_family(lines, ROWS, open ? "mw_watched_rows" : "mw_watched_rows_total", "counter",
+                 "Rows that the watch over drift has counted or learned from.");
+    write_family(lines, SCORED, open ? "mw_anomaly_rows" : "mw_anomaly_rows_total", "counter",
+                 "Rows scored for anomalies, up to 1,000 a second.");
+    for (size_t i = 0; i < MW_COUNT(of_columns); i++)
+        write_family(lines, OF_COLUMNS + i, of_columns[i].name, "gauge", of_columns[i].help);
+    for (size_t i = 0; i < MW_COUNT(of_streams); i++)
+        write_family(lines, OF_STREAMS + i, of_streams[i].name, "gauge", of_streams[i].help);
+    for (size_t i = 0; i < MW_COUNT(of_joint); i++)
+        write_family(lines, OF_JOINT + i, of_joint[i].name, "gauge", of_joint[i].help);
+    write_family(
+        lines, JOINT_DRIFTED, "mw_drift_joint_drifted", "gauge",
+        "1 while evidence and effect say that features no longer go together as they did.");
+    for (size_t i = 0; i < MW_COUNT(of_decay); i++)
+        write_family(lines, OF_DECAY + i, of_decay[i].name, "gauge", of_decay[i].help);
+    write_family(lines, DECAY_FOUND, "mw_decay_found", "gauge",
+                 "1 while the estimate is worse than what the first labels told, beyond chance.");
+    mw_buf_format(lines->page.out,
+                  "# HELP mw_watch_memory_bytes Memory held by the watch over drift.\n"
+                  "# TYPE mw_watch_memory_bytes gauge\nmw_watch_memory_bytes %zu\n",
+                  mw_monitor_memory_bytes(lines->page.monitor));
 }
 
 void api_drift_metrics(mw_api *api, mw_buf *out, bool open)
 {
-    drift_page page = {.out = out, .monitor = api_monitor(api)};
-    if (!page.monitor || !(page.columns = calloc(COLUMNS_MAX, sizeof *page.columns)))
+    drift_lines lines = {.page = {.out = out, .monitor = api_monitor(api)}};
+    if (!lines.page.monitor ||
+        !(lines.page.columns = calloc(COLUMNS_MAX, sizeof *lines.page.columns)))
         return;
-    write_head(out, open ? "mw_watched_rows" : "mw_watched_rows_total", "counter",
-               "Rows that the watch over drift has counted or learned from.");
-    mw_fleet_each_version(api_fleet(api), write_rows, &page);
-    write_head(out, open ? "mw_anomaly_rows" : "mw_anomaly_rows_total", "counter",
-               "Rows scored for anomalies, up to 1,000 a second.");
-    mw_fleet_each_version(api_fleet(api), write_scored, &page);
-    for (size_t i = 0; i < MW_COUNT(of_columns); i++) {
-        page.metric = &of_columns[i];
-        write_head(out, page.metric->name, "gauge", page.metric->help);
-        mw_fleet_each_version(api_fleet(api), write_lines, &page);
-    }
-    for (size_t i = 0; i < MW_COUNT(of_streams); i++) {
-        page.stream = &of_streams[i];
-        write_head(out, page.stream->name, "gauge", page.stream->help);
-        mw_fleet_each_version(api_fleet(api), write_stream, &page);
-    }
-    for (size_t i = 0; i < MW_COUNT(of_joint); i++) {
-        page.joint = &of_joint[i];
-        write_head(out, page.joint->name, "gauge", page.joint->help);
-        mw_fleet_each_version(api_fleet(api), write_joint_lines, &page);
-    }
-    page.joint = NULL;
-    write_head(out, "mw_drift_joint_drifted", "gauge",
-               "1 while evidence and effect say that features no longer go together as they did.");
-    mw_fleet_each_version(api_fleet(api), write_joint_lines, &page);
-    for (size_t i = 0; i < MW_COUNT(of_decay); i++) {
-        page.decay = &of_decay[i];
-        write_head(out, page.decay->name, "gauge", page.decay->help);
-        mw_fleet_each_version(api_fleet(api), write_decay, &page);
-    }
-    page.decay = NULL;
-    write_head(out, "mw_decay_found", "gauge",
-               "1 while the estimate is worse than what the first labels told, beyond chance.");
-    mw_fleet_each_version(api_fleet(api), write_decay, &page);
-    write_head(out, "mw_watch_memory_bytes", "gauge", "Memory held by the watch over drift.");
-    mw_buf_format(out, "mw_watch_memory_bytes %zu\n", mw_monitor_memory_bytes(page.monitor));
-    free(page.columns);
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        mw_buf_init(&lines.of[i], out->cap);
+    lines.contributions = api_contribution_lines_new(lines.page.monitor, out->cap);
+    mw_fleet_each_version(api_fleet(api), put_version, &lines);
+    write_families(&lines, open);
+    api_contribution_lines_end(lines.contributions, out, open);
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        mw_buf_done(&lines.of[i]);
+    free(lines.page.columns);
 }

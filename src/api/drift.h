@@ -4,7 +4,7 @@
 
 #include "route.h"
 
-/* Nothing where nothing is watched. open: OpenMetrics. */
+/* Nothing where nothing is watched; contributions included. open: OpenMetrics. */
 void api_drift_metrics(mw_api *api, mw_buf *out, bool open);
 
 /* The value of a label in /metrics, between its quotes: backslash, quote and line end are escaped.
@@ -35,7 +35,15 @@ typedef struct api_drift_asked {
 /* "contributions"; nothing where they are not watched (drift_contributions.c). */
 void api_write_contributions(mw_monitor *monitor, const mw_endpoint_info *info,
                              const api_drift_asked *asked, mw_buf *out);
-void api_contribution_metrics(mw_api *api, mw_buf *out, bool open);
+/* Its families of /metrics: lines of one version after another, then the page's part of them. */
+typedef struct api_contribution_lines api_contribution_lines;
+/* NULL: no memory; the others do nothing with it. bytes_max: of a family. */
+api_contribution_lines *api_contribution_lines_new(mw_monitor *monitor, size_t bytes_max);
+/* Nothing where the version's contributions are not watched. */
+void api_contribution_lines_add(api_contribution_lines *lines, const mw_endpoint_info *info,
+                                bool is_inactive);
+/* Writes them and frees. out: NULL, only free. */
+void api_contribution_lines_end(api_contribution_lines *lines, mw_buf *out, bool open);
 void api_write_stream(const mw_watch_stream *stream, mw_buf *out);
 /* "window=24h", in seconds. Fails: MW_BAD_ARGUMENT (MW3526). */
 MW_CHECKED mw_status api_query_window(mw_exchange *exchange, int64_t usual, int64_t *ret_seconds,

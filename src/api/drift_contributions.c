@@ -17,10 +17,7 @@ typedef struct contributed {
     mw_watched *columns;              /* FEATURES_MAX */
     mw_watch_importance *importances; /* the same */
     double rows;                      /* explained, in the last minutes */
-    size_t n_versions;                /* whose contributions are watched */
-    bool is_open;                     /* OpenMetrics */
     mw_watch_scope scope;             /* whose rows are told of */
-    const struct contribution_metric *metric;
 } contributed;
 
 static bool take_room(contributed *all)
@@ -260,51 +257,69 @@ static const contribution_metric of_features[] = {
     {"mw_contribution_share_reference", "Its share in the reference.", share_reference},
 };
 
-static void write_lines(void *user, const mw_endpoint_info *info)
+struct api_contribution_lines {
+    contributed all;
+    mw_buf rows, of[MW_COUNT(of_features)];
+};
+
+api_contribution_lines *api_contribution_lines_new(mw_monitor *monitor, size_t bytes_max)
 {
-    contributed *all = user;
+    api_contribution_lines *lines = calloc(1, sizeof *lines);
+    if (!lines)
+        return NULL;
+    lines->all.monitor = monitor;
+    mw_buf_init(&lines->rows, bytes_max);
+    for (size_t m = 0; m < MW_COUNT(of_features); m++)
+        mw_buf_init(&lines->of[m], bytes_max);
+    if (take_room(&lines->all))
+        return lines;
+    api_contribution_lines_end(lines, NULL, false);
+    return NULL;
+}
+
+void api_contribution_lines_add(api_contribution_lines *lines, const mw_endpoint_info *info,
+                                bool is_inactive)
+{
     char room[32];
-    mw_watch_report own;
-    mw_watched first;
-    api_drift_asked asked = {.scope = MW_WATCH_OF_ALL};
-    if (mw_monitor_report(all->monitor, info->name, info->version, &own, &first, 1))
-        asked.is_inactive = own.is_inactive;
-    if (!look(all, info, &asked) || all->report.state == MW_WATCH_LEARNING)
+    api_drift_asked asked = {.scope = MW_WATCH_OF_ALL, .is_inactive = is_inactive};
+    if (!lines || !look(&lines->all, info, &asked))
         return;
-    for (size_t c = 0; c < all->report.n_features; c++) {
-        double value = all->metric->of(&all->columns[c], &all->importances[c]);
-        if (!isfinite(value))
-            continue;
-        api_write_of_feature(all->out, all->metric->name, info,
-                             api_column_name(info, FEATURES_MAX, c, room, sizeof room), value);
-    }
-}
-
-static void write_rows(void *user, const mw_endpoint_info *info)
-{
-    contributed *all = user;
+    const contributed *all = &lines->all;
     const mw_watch_report *r = &all->report;
-    if (!look(all, info, &(api_drift_asked){.scope = MW_WATCH_OF_ALL}))
-        return;
-    if (all->n_versions++ == 0)
-        mw_buf_format(all->out,
-                      "# HELP mw_contribution_rows%s Rows whose contributions were watched.\n"
-                      "# TYPE mw_contribution_rows%s counter\n",
-                      all->is_open ? "" : "_total", all->is_open ? "" : "_total");
-    mw_buf_format(all->out, "mw_contribution_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
+    mw_buf_format(&lines->rows, "mw_contribution_rows_total{endpoint=\"%s\",version=\"%u\"} %llu\n",
                   info->name, info->version, (unsigned long long)(r->own_rows + r->reference_rows));
+    for (size_t m = 0; r->state != MW_WATCH_LEARNING && m < MW_COUNT(of_features); m++)
+        for (size_t c = 0; c < r->n_features; c++) {
+            double value = of_features[m].of(&all->columns[c], &all->importances[c]);
+            if (isfinite(value))
+                api_write_of_feature(&lines->of[m], of_features[m].name, info,
+                                     api_column_name(info, FEATURES_MAX, c, room, sizeof room),
+                                     value);
+        }
 }
 
-void api_contribution_metrics(mw_api *api, mw_buf *out, bool open)
+static void write_family(mw_buf *lines, const char *name, const char *type, const char *help,
+                         mw_buf *out)
 {
-    contributed all = {.monitor = api_monitor(api), .out = out, .is_open = open};
-    if (all.monitor && take_room(&all))
-        mw_fleet_each_version(api_fleet(api), write_rows, &all);
-    for (size_t i = 0; all.n_versions > 0 && i < MW_COUNT(of_features); i++) {
-        all.metric = &of_features[i];
-        mw_buf_format(out, "# HELP %s %s\n# TYPE %s gauge\n", all.metric->name, all.metric->help,
-                      all.metric->name);
-        mw_fleet_each_version(api_fleet(api), write_lines, &all);
+    mw_buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    mw_buf_view(out, mw_buf_as_view(lines));
+    out->failed = out->failed || lines->failed;
+}
+
+void api_contribution_lines_end(api_contribution_lines *lines, mw_buf *out, bool open)
+{
+    if (!lines)
+        return;
+    bool is_watched = out && lines->rows.size > 0;
+    if (is_watched)
+        write_family(&lines->rows, open ? "mw_contribution_rows" : "mw_contribution_rows_total",
+                     "counter", "Rows whose contributions were watched.", out);
+    for (size_t m = 0; m < MW_COUNT(of_features); m++) {
+        if (is_watched)
+            write_family(&lines->of[m], of_features[m].name, "gauge", of_features[m].help, out);
+        mw_buf_done(&lines->of[m]);
     }
-    done(&all);
+    mw_buf_done(&lines->rows);
+    done(&lines->all);
+    free(lines);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "guard.h"
 
 typedef struct labels_call {
     mw_feedback feedback;
@@ -27,7 +28,7 @@ typedef struct performance_call {
 
 static void reply_error(mw_exchange *exchange, const mw_error *err)
 {
-    mw_serve_error(exchange, err, 0);
+    mw_serve_error(exchange, err, api_refusal_status(err->code));
     mw_exchange_reply(exchange);
 }
 
@@ -145,6 +146,8 @@ void api_feedback(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 static void see_part(void *user, const mw_performance_part *part)
 {
     performance_call *call = user;
+    if (!mw_view_lists(call->exchange->user_sees, part->shape->endpoint))
+        return;
     mw_buf_text(call->exchange->reply, call->n++ ? ",\n" : "\n");
     mw_performance_write(part, call->exchange->reply);
 }
@@ -219,17 +222,20 @@ static mw_status read_query(mw_exchange *exchange, mw_performance_query *query, 
     return MW_OK;
 }
 
-static void ask(mw_api *api, mw_exchange *exchange, mw_view endpoint)
+static void ask(mw_api *api, mw_exchange *exchange, const api_asked *asked, mw_view endpoint)
 {
     mw_error err;
     performance_call *call = mw_arena_take_zeroed(exchange->arena, 1, sizeof *call);
     mw_status status = call ? MW_OK : mw_fail_memory(&err, "the performance");
     if (status == MW_OK) {
         call->exchange = exchange;
-        call->task.query.endpoint = endpoint;
         call->task.query.threshold = (double)NAN;
         status = read_query(exchange, &call->task.query, &err);
     }
+    if (status == MW_OK && endpoint.size > 0) /* the path's, whatever the query names */
+        call->task.query.endpoint = endpoint;
+    if (status == MW_OK && call->task.query.endpoint.size > 0)
+        status = api_check_sees(asked->visitor, call->task.query.endpoint, &err);
     if (status != MW_OK) {
         reply_error(exchange, &err);
         return;
@@ -251,9 +257,8 @@ static void ask(mw_api *api, mw_exchange *exchange, mw_view endpoint)
 
 void api_performance(mw_api *api, mw_exchange *exchange, const api_asked *asked)
 {
-    (void)asked;
     if (journal_or_error(api, exchange))
-        ask(api, exchange, MW_VIEW(""));
+        ask(api, exchange, asked, MW_VIEW(""));
 }
 
 void api_endpoint_performance(mw_api *api, mw_exchange *exchange, const api_asked *asked)
@@ -261,7 +266,7 @@ void api_endpoint_performance(mw_api *api, mw_exchange *exchange, const api_aske
     const char *endpoint =
         journal_or_error(api, exchange) ? endpoint_or_error(api, exchange, asked) : NULL;
     if (endpoint)
-        ask(api, exchange, mw_view_of(endpoint));
+        ask(api, exchange, asked, mw_view_of(endpoint));
 }
 
 /* ---- metrics --------------------------------------------------------------------------------- */

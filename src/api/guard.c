@@ -172,6 +172,13 @@ mw_status api_deny(const api_visitor *visitor, mw_role role, mw_scope scope, mw_
                    mw_role_names[role], option);
 }
 
+mw_status api_check_sees(const api_visitor *visitor, mw_view endpoint, mw_error *err)
+{
+    if (!visitor || mw_grants_role(&visitor->grants, MW_SCOPE_ENDPOINT, endpoint) >= MW_ROLE_VIEWER)
+        return MW_OK;
+    return api_deny(visitor, MW_ROLE_VIEWER, MW_SCOPE_ENDPOINT, endpoint, err);
+}
+
 /* ---- on the pool: is it true? ---------------------------------------------------------------- */
 
 /* One block: the visitor, his grants, and their texts. */
@@ -394,6 +401,28 @@ static bool reaches(const api_visitor *visitor, const api_rule *rule, mw_view na
     }
 }
 
+/* The endpoints that his grants name, "\na\nb\n"; absent: he sees all. False: memory is gone. */
+static bool list_seen(const api_visitor *visitor, mw_arena *arena, mw_view *ret_seen)
+{
+    *ret_seen = (mw_view){NULL, 0};
+    if (mw_grants_role(&visitor->grants, MW_SCOPE_ALL, MW_VIEW("")) >= MW_ROLE_VIEWER)
+        return true;
+    mw_buf names;
+    mw_buf_init(&names, MW_MIB);
+    mw_buf_char(&names, '\n');
+    for (size_t i = 0; i < visitor->grants.count; i++) {
+        const mw_grant *grant = &visitor->grants.items[i];
+        if (grant->scope != MW_SCOPE_ENDPOINT || grant->role < MW_ROLE_VIEWER)
+            continue;
+        mw_buf_view(&names, grant->object);
+        mw_buf_char(&names, '\n');
+    }
+    const char *kept = names.failed ? NULL : mw_arena_text(arena, mw_buf_as_view(&names));
+    *ret_seen = (mw_view){kept, names.size};
+    mw_buf_done(&names);
+    return kept != NULL;
+}
+
 bool api_guard_lets(api_guard *guard, mw_exchange *exchange, const api_rule *rule, mw_view name,
                     api_visitor **ret_visitor)
 {
@@ -413,6 +442,12 @@ bool api_guard_lets(api_guard *guard, mw_exchange *exchange, const api_rule *rul
         api_visitors_find(guard->visitors, exchange->loop, key, exchange->received_ns);
     if (!visitor)
         return begin_login(guard, exchange, header, key);
+    bool lists = rule->object == API_OBJECT_LISTED;
+    if (lists && !list_seen(visitor, exchange->arena, &exchange->user_sees)) {
+        api_visitor_unref(visitor);
+        mw_fail_memory(&err, "what he may see");
+        return refuse(exchange, &err, 0);
+    }
     if (reaches(visitor, rule, name, &scope)) {
         exchange->user_name = keep(exchange, visitor->name);
         *ret_visitor = visitor;

@@ -63,6 +63,9 @@ bool api_guard_lets(api_guard *guard, mw_exchange *exchange, const api_rule *rul
                     api_visitor **ret_visitor);
 
 /* Why not: 403, naming the role, the object, and who can grant it. */
+/* Of an endpoint that the query names. visitor: NULL, where nobody was asked.
+ * Fails: MW_E_ACCESS_DENIED. */
+MW_CHECKED mw_status api_check_sees(const api_visitor *visitor, mw_view endpoint, mw_error *err);
 mw_status api_deny(const api_visitor *visitor, mw_role role, mw_scope scope, mw_view object,
                    mw_error *err);
 /* The answer to an err of this file, in the form of the exchange's path. Does not reply. */

@@ -66,7 +66,7 @@ void api_index(mw_api *api, mw_exchange *exchange, const api_asked *asked)
         "text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8886}</style>"
         "<h1>Millwright " MW_VERSION "</h1><table><thead><tr><th>Model<th>State<th>Kind<th>Trees"
         "<th>Features<th>Requests<th>Address</thead>");
-    mw_fleet_each(api_fleet(api), write_row, out);
+    mw_fleet_each_seen(api_fleet(api), exchange->user_sees, write_row, out);
     mw_buf_text(out,
                 "</table><p>MLflow scoring, Open Inference Protocol v2 and KServe V1 are spoken "
                 "here: <a href=\"/openapi.json\">openapi.json</a>, <a href=\"/v2\">v2</a>, <a "

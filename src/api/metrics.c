@@ -472,6 +472,55 @@ static void write_build(metrics_page *page)
     mw_buf_text(page->out, "mw_build_info{version=\"" MW_VERSION "\"} 1\n");
 }
 
+/* ---- what he may see --------------------------------------------------------------------------
+ */
+
+/* The next label of name="value",...}, as it is written; false: there is none. */
+static bool next_label(mw_view *left, mw_view *ret_name, mw_view *ret_value)
+{
+    *ret_name = mw_view_cut(left, '=');
+    if (left->size < 2)
+        return false;
+    size_t end = 1; /* behind the quote */
+    while (end < left->size && left->data[end] != '"')
+        end += left->data[end] == '\\' ? 2 : 1;
+    if (end >= left->size)
+        return false;
+    *ret_value = (mw_view){left->data + 1, end - 1};
+    *left = (mw_view){left->data + end + 1, left->size - end - 1};
+    if (left->size > 0 && left->data[0] == ',')
+        *left = (mw_view){left->data + 1, left->size - 1};
+    return true;
+}
+
+/* Alerts and their receivers are of all endpoints together. */
+static bool is_for(mw_view seen, mw_view line)
+{
+    mw_view name, value, left = line;
+    mw_view head = mw_view_cut(&left, '{');
+    while (head.size > 0 && head.data[0] != '#' && next_label(&left, &name, &value))
+        if (mw_view_is(name, "alertname") || mw_view_is(name, "receiver") ||
+            (mw_view_is(name, "endpoint") && !mw_view_lists(seen, value)))
+            return false;
+    return true;
+}
+
+/* One place for all families, also for those that are still to come: lines of other endpoints are
+ * taken out of the page; what is of the process stays. */
+static void keep_seen(mw_view seen, mw_buf *page)
+{
+    mw_view left = mw_buf_as_view(page);
+    size_t kept = 0;
+    while (seen.data && left.size > 0) {
+        mw_view line = mw_view_cut(&left, '\n');
+        if (!is_for(seen, line))
+            continue;
+        memmove(page->data + kept, line.data, line.size + 1); /* with its end */
+        kept += line.size + 1;
+    }
+    page->size = seen.data ? kept : page->size;
+}
+
 static void write_page(mw_api *api, mw_buf *out, bool open)
 {
     metrics_page page = {.out = out, .open = open};
@@ -488,7 +537,6 @@ static void write_page(mw_api *api, mw_buf *out, bool open)
     write_observer(&page, api_observer(api));
     write_guard(&page, api_guard_of(api));
     api_drift_metrics(api, page.out, page.open);
-    api_contribution_metrics(api, page.out, page.open);
     api_rollout_metrics(api, page.out, page.open);
     write_record(&page, api);
     write_journal(&page, api_journal(api));
@@ -510,6 +558,7 @@ void api_metrics(mw_api *api, mw_exchange *exchange, const api_asked *asked)
     metrics_page page = {.out = exchange->reply,
                          .open = mw_exchange_names_type(exchange, "application/openmetrics-text")};
     write_page(api, page.out, page.open);
+    keep_seen(exchange->user_sees, page.out);
     if (page.open)
         mw_buf_text(page.out, "# EOF\n");
     exchange->reply_type =

@@ -372,9 +372,9 @@ void api_openapi(mw_api *api, mw_exchange *exchange, const api_asked *asked)
                      "\"" MW_VERSION "\", \"license\": {\"name\": \"Apache-2.0\", \"identifier\": "
                      "\"Apache-2.0\"}}, \"paths\": {");
     write_server_routes(&page);
-    mw_fleet_each(api_fleet(api), write_model_routes, &page);
+    mw_fleet_each_seen(api_fleet(api), exchange->user_sees, write_model_routes, &page);
     if (page.n_models == 1)
-        mw_fleet_each(api_fleet(api), write_only_model, &page);
+        mw_fleet_each_seen(api_fleet(api), exchange->user_sees, write_only_model, &page);
     if (api_has_record(api)) {
         openapi_write_record(out);
         openapi_write_alerts(out);

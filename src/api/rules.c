@@ -21,9 +21,9 @@
     {                                                           \
         methods, path, API_GUARDED, VIEWER, API_OBJECT_ENDPOINT \
     }
-#define ENDPOINTS(methods, path)                           \
-    {                                                      \
-        methods, path, API_GUARDED, VIEWER, API_OBJECT_ANY \
+#define ENDPOINTS(methods, path)                              \
+    {                                                         \
+        methods, path, API_GUARDED, VIEWER, API_OBJECT_LISTED \
     }
 #define OPEN(methods, path)                                   \
     {                                                         \
@@ -98,11 +98,11 @@ static const api_rule rules[] = {
     OPEN(GETS, "/v2/health/live"),
     OPEN(GETS, "/v2/health/ready"),
     OPEN(GETS, "/v2"),
-    {GETS, "/metrics", API_METRICS, VIEWER, API_OBJECT_ANY},
+    {GETS, "/metrics", API_METRICS, VIEWER, API_OBJECT_LISTED},
     ENDPOINT(POSTS, "/endpoints/{name}/feedback"),
-    {GETS, "/endpoints/{name}/performance", API_METRICS, VIEWER, API_OBJECT_ANY},
-    {GETS, "/performance", API_METRICS, VIEWER, API_OBJECT_ANY},
-    {GETS, "/drift", API_METRICS, VIEWER, API_OBJECT_ANY}, /* says what the metrics say */
+    {GETS, "/endpoints/{name}/performance", API_METRICS, VIEWER, API_OBJECT_ENDPOINT},
+    {GETS, "/performance", API_METRICS, VIEWER, API_OBJECT_LISTED},
+    {GETS, "/drift", API_METRICS, VIEWER, API_OBJECT_LISTED}, /* says what the metrics say */
     /* what is served, and how */
     CHANGES(POSTS, "/v2/repository/models/{name}/load", ENDPOINT),
     CHANGES(POSTS, "/v2/repository/models/{name}/unload", ENDPOINT),
@@ -257,18 +257,18 @@ static const api_rule rules[] = {
     RECORD(POSTS, "/mw/v1/tokens", ADMIN, SERVER),
     RECORD(DELETES, "/mw/v1/tokens/{token}", ADMIN, SERVER),
     /* alerts */
-    RECORD(GETS, "/mw/v1/alerts", VIEWER, ANY),
-    RECORD(GETS, "/mw/v1/alerts/{id}", VIEWER, ANY),
+    RECORD(GETS, "/mw/v1/alerts", VIEWER, LISTED),
+    RECORD(GETS, "/mw/v1/alerts/{id}", VIEWER, LISTED),
     RECORD(POSTS, "/mw/v1/alerts/{id}:ack", DEPLOYER, SERVER),
     RECORD(POSTS, "/mw/v1/alerts:test", DEPLOYER, SERVER),
-    RECORD(GETS, "/mw/v1/silences", VIEWER, ANY),
+    RECORD(GETS, "/mw/v1/silences", VIEWER, LISTED),
     RECORD(POSTS, "/mw/v1/silences", DEPLOYER, SERVER),
     RECORD(DELETES, "/mw/v1/silences/{id}", DEPLOYER, SERVER),
-    RECORD(GETS, "/mw/v1/rules", VIEWER, ANY),
+    RECORD(GETS, "/mw/v1/rules", VIEWER, LISTED),
     RECORD(POSTS, "/mw/v1/rules", DEPLOYER, SERVER),
-    RECORD(POSTS, "/mw/v1/rules:test", VIEWER, ANY),
+    RECORD(POSTS, "/mw/v1/rules:test", VIEWER, LISTED),
     RECORD(DELETES, "/mw/v1/rules/{id}", DEPLOYER, SERVER),
-    RECORD(GETS, "/mw/v1/receivers", VIEWER, ANY),
+    RECORD(GETS, "/mw/v1/receivers", VIEWER, LISTED),
     RECORD(POSTS, "/mw/v1/receivers", DEPLOYER, SERVER),
     RECORD(POSTS, "/mw/v1/receivers/{id}:send", DEPLOYER, SERVER),
     RECORD(DELETES, "/mw/v1/receivers/{id}", DEPLOYER, SERVER),

@@ -79,6 +79,16 @@ mw_view mw_view_cut(mw_view *text, char mark)
     return head;
 }
 
+bool mw_view_lists(mw_view lines, mw_view name)
+{
+    if (!lines.data)
+        return true;
+    while (lines.size > 0)
+        if (mw_view_equal(mw_view_cut(&lines, '\n'), name) && name.size > 0)
+            return true;
+    return false;
+}
+
 size_t mw_view_distance(mw_view a, mw_view b, size_t limit)
 {
     enum { LONGEST = 64 };

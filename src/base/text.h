@@ -63,6 +63,8 @@ mw_view mw_view_trim(mw_view view);
 /* Take what stands before the first `mark` off the text, and the mark with it; all when there is
  * none. */
 mw_view mw_view_cut(mw_view *text, char mark);
+/* Whether a name is a line of "\na\nb\n"; absent lines (data is NULL) list every name. */
+bool mw_view_lists(mw_view lines, mw_view name);
 /* Edit distance (Levenshtein), at most `limit` + 1: to suggest the name that was meant. */
 size_t mw_view_distance(mw_view a, mw_view b, size_t limit);
 

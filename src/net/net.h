@@ -77,7 +77,9 @@ struct mw_exchange {
     mw_peer peer;         /* who sent it */
     mw_view client_name;  /* subject of the client's verified certificate; empty = none */
     mw_view user_name;    /* "ada", "token:ci": set by who lets them in; empty = nobody was asked */
-    unsigned loop;        /* which loop carries it, 0..n_loops-1: for counters without locks */
+    mw_view user_sees; /* endpoints that he may see, "\na\nb\n" (mw_view_lists), of an answer that
+                          lists some; absent = all: he may, or nobody was asked */
+    unsigned loop;     /* which loop carries it, 0..n_loops-1: for counters without locks */
     uint64_t began_ns; /* mw_clock_ns when the loop learned that the rest of its head was there */
     uint64_t received_ns; /* the same of the whole request; from here it waits its turn */
     uint64_t deadline_ns; /* mw_clock_ns after which nobody waits for the answer; 0 = none */
@@ -102,12 +104,12 @@ struct mw_exchange {
     bool takes_more; /* gRPC: this answer, whatever its status, is a message, and further messages
                         of the call come here, too, one by one. Without it an answer ends the call,
                         and one whose status is not 200 is the sentence of its outcome */
-    bool stays; /* this answer (200) is a message of a gRPC call, or the next piece of a body
-                   without a length, and waits for news: at each mw_server_announce the
-                   handler is called again with the same request and `user`, on the same loop;
-                   it answers again or says mw_exchange_wait. Behind the first piece of a body,
-                   the arena is kept to its end: take nothing from it. An answer that does not
-                   stay is dropped, and ends it */
+    bool stays;      /* this answer (200) is a message of a gRPC call, or the next piece of a body
+                        without a length, and waits for news: at each mw_server_announce the
+                        handler is called again with the same request and `user`, on the same loop;
+                        it answers again or says mw_exchange_wait. Behind the first piece of a body,
+                        the arena is kept to its end: take nothing from it. An answer that does not
+                        stay is dropped, and ends it */
     bool reply_goes_on; /* an answer of reply_bytes in parts, of which this is one: when the socket
                            has taken it, the next is asked for, with the same request and `user`.
                            The last part goes on no more; when that does not make it whole, the

@@ -582,9 +582,17 @@ static mw_endpoint_info describe(const mw_fleet *fleet, const serve_endpoint *en
 void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
                    void *user)
 {
+    mw_fleet_each_seen(fleet, (mw_view){NULL, 0}, see, user);
+}
+
+void mw_fleet_each_seen(mw_fleet *fleet, mw_view seen,
+                        void (*see)(void *user, const mw_endpoint_info *info), void *user)
+{
     pthread_mutex_lock(&fleet->lock);
     for (size_t i = 0; i < fleet->n_endpoints; i++) {
         const serve_endpoint *endpoint = fleet->endpoints[i];
+        if (!mw_view_lists(seen, mw_view_of(endpoint->name)))
+            continue;
         mw_endpoint_info info = describe(fleet, endpoint);
         const serve_tally *last = endpoint->tallies[endpoint->n_tallies - 1];
         sum_counts(fleet, endpoint->model ? endpoint->model->tally : last, &info.counts);

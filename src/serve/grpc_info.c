@@ -144,7 +144,7 @@ void grpc_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
         serve_plan_unpin(fleet, exchange->loop);
     }
     stats_message message = {exchange->reply, params->name};
-    mw_fleet_each(fleet, put_stats, &message);
+    mw_fleet_each_seen(fleet, exchange->user_sees, put_stats, &message);
     grpc_reply(exchange);
 }
 
@@ -179,7 +179,7 @@ void grpc_index(mw_fleet *fleet, mw_exchange *exchange, const mw_params *params)
     while (mw_protobuf_next(&rest, &field) == MW_PROTOBUF_FIELD)
         if (field.number == 2 && field.type == MW_PROTOBUF_VARINT)
             message.only_ready = field.value != 0;
-    mw_fleet_each(fleet, put_index, &message);
+    mw_fleet_each_seen(fleet, exchange->user_sees, put_index, &message);
     grpc_reply(exchange);
 }
 

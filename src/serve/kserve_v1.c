@@ -7,10 +7,12 @@ void serve_kserve_models(mw_fleet *fleet, mw_exchange *exchange, const mw_params
     mw_buf *out = exchange->reply;
     const serve_plan *plan = serve_plan_pin(fleet, exchange->loop);
     mw_buf_text(out, "{\"models\": [");
-    for (size_t i = 0; i < plan->n_slots; i++) {
-        if (i > 0)
-            mw_buf_text(out, ", ");
-        mw_json_write_text(out, mw_view_of(plan->slots[i].endpoint->name));
+    for (size_t i = 0, n = 0; i < plan->n_slots; i++) {
+        mw_view name = mw_view_of(plan->slots[i].endpoint->name);
+        if (!mw_view_lists(exchange->user_sees, name))
+            continue;
+        mw_buf_text(out, n++ > 0 ? ", " : "");
+        mw_json_write_text(out, name);
     }
     mw_buf_text(out, "]}");
     serve_plan_unpin(fleet, exchange->loop);

@@ -234,7 +234,7 @@ void serve_oip_stats(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
     }
     stats_page page = {exchange->reply, params->name, 0};
     mw_buf_text(exchange->reply, "{\"model_stats\": [");
-    mw_fleet_each(fleet, write_stats, &page);
+    mw_fleet_each_seen(fleet, exchange->user_sees, write_stats, &page);
     mw_buf_text(exchange->reply, "]}");
     serve_reply(exchange, 200, "application/json");
 }
@@ -322,7 +322,7 @@ void serve_oip_index(mw_fleet *fleet, mw_exchange *exchange, const mw_params *pa
     }
     index_page page = {exchange->reply, asked.ready, 0};
     mw_buf_char(exchange->reply, '[');
-    mw_fleet_each(fleet, write_index, &page);
+    mw_fleet_each_seen(fleet, exchange->user_sees, write_index, &page);
     mw_buf_char(exchange->reply, ']');
     serve_reply(exchange, 200, "application/json");
 }

@@ -229,6 +229,9 @@ typedef struct mw_endpoint_info {
  * only. Holds the lock that loads take, not the one requests take (they take none). */
 void mw_fleet_each(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),
                    void *user);
+/* The same, of those that `seen` lists (mw_view_lists). */
+void mw_fleet_each_seen(mw_fleet *fleet, mw_view seen,
+                        void (*see)(void *user, const mw_endpoint_info *info), void *user);
 /* The same for the newest eight versions of each endpoint, oldest first: `version` and `counts` are
  * that version's, all else is the endpoint's as it is now. */
 void mw_fleet_each_version(mw_fleet *fleet, void (*see)(void *user, const mw_endpoint_info *info),

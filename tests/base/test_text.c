@@ -75,10 +75,30 @@ static void test_trim_and_compare(void **state)
     assert_false(mw_view_starts(MW_VIEW("/v"), "/v2"));
 }
 
+static void test_lists(void **state)
+{
+    static const struct {
+        const char *name;
+        mw_view lines, asked;
+        bool expected;
+    } cases[] = {
+        {"absent lines list all", {NULL, 0}, MW_VIEW("a"), true},
+        {"no line", MW_VIEW("\n"), MW_VIEW("a"), false},
+        {"the last", MW_VIEW("\na\nbc\n"), MW_VIEW("bc"), true},
+        {"a begin is another name", MW_VIEW("\nabc\n"), MW_VIEW("ab"), false},
+        {"no name is no line", MW_VIEW("\na\n"), MW_VIEW(""), false},
+    };
+    (void)state;
+    for (size_t i = 0; i < MW_COUNT(cases); i++)
+        if (mw_view_lists(cases[i].lines, cases[i].asked) != cases[i].expected)
+            fail_msg("%s", cases[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_buf_keeps_to_its_cap),
         cmocka_unit_test(test_buf_grows),
         cmocka_unit_test(test_trim_and_compare),

@@ -331,6 +331,46 @@ def test_guarded_endpoints(tmp_path):
         check_end(made.server)
 
 
+def test_lists_hold_what_roles_reach(tmp_path):
+    """Metrics, drift, performance and lists of models: of the endpoints that a role names."""
+    path = next((ROOT / "examples").rglob("*.json"))
+    made = House(tmp_path, f"mine={path}", f"other={path}", "--guarded", "all", "--metrics-auth",
+                 "token", "--log", "on")
+    try:
+        one = bearer(made.token("one", "--role", "viewer", "--endpoint", "mine"))
+        every = bearer(made.token("every", "--role", "viewer"))
+        none = bearer(made.token("none", "--role", "viewer", "--model", "mine"))
+        for auth, names in ((one, {"mine"}), (every, {"mine", "other"}), (none, set())):
+            page = made.call("/metrics", auth=auth).text
+            assert set(re.findall(r'endpoint="(\w+)"', page)) == names
+            assert "\nprocess_cpu_seconds_total " in page and page.endswith("\n")
+            assert ("mw_alert_firing{" in page) == (auth == every)
+            for path in ("/v2/models", "/v1/models"):
+                assert set(made.call(path, auth=auth).json()["models"]) == names
+            stats = made.call("/v2/models/stats", auth=auth).json()["model_stats"]
+            index = made.call("/v2/repository/index", {}, auth).json()
+            drift = made.call("/drift", auth=auth).json()["endpoints"]
+            assert {m["name"] for m in stats} == names
+            assert {m["name"] for m in index} == names
+            assert {m["endpoint"] for m in drift} == names
+            paths = "".join(made.call("/openapi.json", auth=auth).json()["paths"])
+            page = made.call("/", auth=auth).text
+            for name in ("mine", "other"):
+                assert (f"/endpoints/{name}/" in paths) == (name in names)
+                assert (f"/{name}/" in page) == (name in names)
+            assert made.call("/performance", auth=auth).status_code == 200
+        for path in ("/performance?endpoint=other", "/endpoints/other/performance"):
+            refused = made.call(path, auth=one)
+            assert refused.status_code == 403
+            assert "--role viewer --endpoint 'other'" in refused.text
+            assert made.call(path, auth=every).status_code == 200
+        # the path's endpoint, whatever the query names
+        path = "/endpoints/mine/performance?endpoint=other"
+        assert made.call(path, auth=one).json()["performance"] == []
+    finally:
+        check_end(made.server)
+
+
 def test_http2_and_grpc(tmp_path):
     """First requests with new credentials wait for them on every protocol."""
     grpc = pytest.importorskip("tritonclient.grpc")
