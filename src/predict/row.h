@@ -113,10 +113,11 @@ typedef struct row_layout {
     const bytes_layout *cuts; /* searches and categories */
     bytes_layout *own_cuts;   /* without trees; NULL: cuts are another layout's */
     size_t lanes;
-    bool few;                        /* ROW_COLUMNS_FEW are enough */
-    bool wide;                       /* nodes ask for searches, not for columns */
-    bool zero_rules;                 /* some search is asked for under a rule about zeros */
-    row_columns columns;             /* of a row that is not wide */
+    bool few;            /* ROW_COLUMNS_FEW are enough */
+    bool wide;           /* nodes ask for searches, not for columns */
+    bool by_exits;       /* one sum of trees that all end in their tops, none by_starts */
+    bool zero_rules;     /* some search is asked for under a rule about zeros */
+    row_columns columns; /* of a row that is not wide */
     uint32_t features[ROW_SEARCHES]; /* of the searches */
     size_t n_together;               /* eights of searches */
     uint8_t n_pivots[ROW_EIGHTS];    /* that some search of the eight has */

@@ -207,6 +207,7 @@ ROW_INLINE unsigned count64(const double *table, double x)
  *     code      run + the number of ones */
 
 #define SEARCHES_FLOATS
+#define EXITS
 enum { WINDOW = 16 };
 
 /* Rows may begin anywhere. */
@@ -279,22 +280,41 @@ ROW_INLINE __m128i missing_eight(__m256 x)
     return _mm_packs_epi16(words, words);
 }
 
+/* Codes of up to eight eights from the first on, and which of them are missing: -1. */
+ROW_INLINE void search_eights(const row_layout *layout, const char *row, size_t first,
+                              __m512i *ret_codes, __m512i *ret_missing)
+{
+    size_t left = layout->n_together - first, n = left < 8 ? left : 8;
+    __m512i codes = _mm512_setzero_si512(), missing = _mm512_setzero_si512();
+    for (size_t i = 0; i < n; i++) {
+        size_t t = first + i;
+        __mmask8 at = (__mmask8)(1u << i);
+        __m256 x = pick_eight(row, layout->features + t * ROW_TOGETHER, layout->span[t]);
+        codes = _mm512_mask_broadcastq_epi64(codes, at, search_eight(layout, row, t, x));
+        missing = _mm512_mask_broadcastq_epi64(missing, at, missing_eight(x));
+    }
+    *ret_codes = codes;
+    *ret_missing = _mm512_abs_epi8(missing);
+}
+
 ROW_INLINE void search_floats(const row_layout *layout, const char *row, uint8_t *ret_codes,
                               uint8_t *ret_missing)
 {
     for (size_t first = 0; first < layout->n_together; first += 8) {
-        size_t left = layout->n_together - first, n = left < 8 ? left : 8;
-        __m512i codes = _mm512_setzero_si512(), missing = _mm512_setzero_si512();
-        for (size_t i = 0; i < n; i++) {
-            size_t t = first + i;
-            __mmask8 at = (__mmask8)(1u << i);
-            __m256 x = pick_eight(row, layout->features + t * ROW_TOGETHER, layout->span[t]);
-            codes = _mm512_mask_broadcastq_epi64(codes, at, search_eight(layout, row, t, x));
-            missing = _mm512_mask_broadcastq_epi64(missing, at, missing_eight(x));
-        }
+        __m512i codes, missing;
+        search_eights(layout, row, first, &codes, &missing);
         _mm512_storeu_si512(ret_codes + 8 * first, codes);
-        _mm512_storeu_si512(ret_missing + 8 * first, _mm512_abs_epi8(missing));
+        _mm512_storeu_si512(ret_missing + 8 * first, missing);
     }
+}
+
+/* The same of rows of few columns, which stay in registers. */
+ROW_INLINE void search_few(const row_layout *layout, const char *row, registers *ret_codes,
+                           registers *ret_missing)
+{
+    search_eights(layout, row, 0, &ret_codes->low, &ret_missing->low);
+    ret_codes->high = ret_codes->low;
+    ret_missing->high = ret_missing->low;
 }
 
 static bool usable(void)

@@ -24,6 +24,7 @@
  * search_floats(layout, row, codes, missing): of all searches, whose rules do not ask for zeros;
  * missing: 1 KERNEL_NAME, KERNEL, usable() WIDE if it has look_up_wide(registers, columns): the
  * code of each lane's column among the ROW_SEARCHES of wide_registers, load_wide(codes)
+ *   EXITS                     if one row adds values from exits: 32 lanes are too few for it
  *
  * Legend: at = exit of a top so far, k = lane, p = where a level's questions stand. */
 #include <assert.h>
@@ -127,19 +128,27 @@ INLINE void search_row(const row_layout *layout, const row_source *from, row_fou
         search64(layout, from, ret);
 }
 
-/* A column has the code of its search, but for missing values and zeros what its rule says. */
+/* LANES columns from c on: a column has the code of its search, but for missing values what its
+ * rule says. */
+INLINE lanes columns_at(const row_layout *layout, size_t c, const registers *code,
+                        const registers *missing, bool few)
+{
+    lanes search = load_lanes((const char *)layout->columns.search + c);
+    lanes on_missing = load_lanes((const char *)layout->columns.on_missing + c);
+    mask is_missing = passes(look_up(missing, search, few), no_lanes());
+    return choose(is_missing, bias(look_up(code, search, few)), on_missing);
+}
+
+/* With the rules about zeros. */
 INLINE void put_columns(const row_layout *layout, const row_found *found, bool few, uint8_t *codes)
 {
     registers code = load_registers(found->code, few),
               missing = load_registers(found->missing, few);
     for (size_t c = 0; c < (few ? ROW_COLUMNS_FEW : ROW_COLUMNS); c += LANES) {
-        lanes search = load_lanes((const char *)layout->columns.search + c);
-        lanes on_missing = load_lanes((const char *)layout->columns.on_missing + c);
-        mask is_missing = passes(look_up(&missing, search, few), no_lanes());
-        lanes all = bias(look_up(&code, search, few));
-        all = choose(is_missing, all, on_missing);
+        lanes all = columns_at(layout, c, &code, &missing, few);
         if (layout->zero_rules) {
             registers zero = load_registers(found->zero, few);
+            lanes search = load_lanes((const char *)layout->columns.search + c);
             lanes asks = load_lanes((const char *)layout->columns.asks_zero + c);
             lanes on_zero = load_lanes((const char *)layout->columns.on_zero + c);
             mask is_zero = passes(add_lanes(look_up(&zero, search, few), asks), one_a_lane());
@@ -165,6 +174,16 @@ INLINE void put_wide(const row_layout *layout, const row_found *found, row_codes
     }
 }
 
+#ifdef SEARCHES_FLOATS
+/* The most usual row: nothing is put down before its codes are whole. */
+INLINE void load_few(const row_layout *layout, const char *row, uint8_t *ret_codes)
+{
+    registers code, missing;
+    search_few(layout, row, &code, &missing);
+    put_lanes((char *)ret_codes, columns_at(layout, 0, &code, &missing, true));
+}
+#endif
+
 static void load_row(const mw_forest *forest, const row_layout *layout, const mw_matrix *rows,
                      size_t row, row_codes *ret)
 {
@@ -172,6 +191,13 @@ static void load_row(const mw_forest *forest, const row_layout *layout, const mw
     ptrdiff_t width = narrow ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
     row_source from = {(const char *)rows->data + (ptrdiff_t)row * rows->row_stride * width,
                        rows->column_stride * width, narrow};
+#ifdef SEARCHES_FLOATS
+    if (layout->few && narrow && from.step == sizeof(float) && !layout->zero_rules &&
+        layout->cuts->n_codes == 0) {
+        load_few(layout, from.row, ret->code);
+        return;
+    }
+#endif
     row_found found;
     search_row(layout, &from, &found);
     if (layout->wide)
@@ -571,6 +597,37 @@ INLINE void walk_plain(const row_layout *layout, const row_codes *codes, row_mem
     walk_block(layout, &layout->blocks[first], NULL, &row, few, memory->places);
 }
 
+#ifdef EXITS
+/* The exits of a block's trees, a byte each, where no tree goes on and all are equally deep. */
+INLINE void walk_exits(const row_layout *layout, const row_block *block, const registers *row,
+                       bool few, uint8_t *ret_exits)
+{
+    const char *questions = layout->data + block->questions;
+    top_walk walk = {.at = no_lanes()};
+    switch (block->depth + block->oblivious * (ROW_DEPTH_MAX + 1)) {
+#define TOP(d)                                                  \
+    case d:                                                     \
+        walk_top(row, questions, NULL, d, few, &walk);          \
+        break;                                                  \
+    case d + ROW_DEPTH_MAX + 1:                                 \
+        walk.at = walk_oblivious(row, questions, NULL, d, few); \
+        break;
+        TOP(1)
+        TOP(2)
+        TOP(3)
+        TOP(4)
+        TOP(5)
+        TOP(6)
+        TOP(7)
+        TOP(8)
+#undef TOP
+    default: /* leaves only */
+        break;
+    }
+    put_lanes((char *)ret_exits, walk.at);
+}
+#endif
+
 typedef void walk_kind(const row_layout *layout, const row_codes *codes, row_memory *memory,
                        size_t first, size_t end);
 
@@ -654,6 +711,46 @@ ADD_ONE(add_one32, float)
 ADD_ONE(add_one64, double)
 #undef ADD_ONE
 
+#ifdef EXITS
+/* The same from exits: those of tree k of a block begin at k << depth. The depth is known to the
+ * compiler, so that a tree takes two instructions,
+ *
+ *     exits      3    17    0    60  ...          a byte each
+ *     values     |....x...|....x...|x.......|...  1 << depth each
+ *     sum        + value[exit[0]] + value[exit[1] + (1 << depth)] + ...
+ *
+ * and no place need be computed before the first addition. */
+#define ADD_EXITS(real, d)                                                                         \
+    static real add_exits_##real##_##d(const real *value, const uint8_t *exit, size_t n, real sum) \
+    {                                                                                              \
+        for (; n >= 8; n -= 8, exit += 8, value += (size_t)8 << d) {                               \
+            _Pragma("GCC unroll 8") for (size_t k = 0; k < 8; k++) sum +=                          \
+                value[(k << d) + exit[k]];                                                         \
+        }                                                                                          \
+        for (; n > 0; n--, exit++, value += (size_t)1 << d)                                        \
+            sum += value[*exit];                                                                   \
+        return sum;                                                                                \
+    }
+#define ADD_EXITS_OF(real)                                                                   \
+    ADD_EXITS(real, 0)                                                                       \
+    ADD_EXITS(real, 1)                                                                       \
+    ADD_EXITS(real, 2)                                                                       \
+    ADD_EXITS(real, 3)                                                                       \
+    ADD_EXITS(real, 4)                                                                       \
+    ADD_EXITS(real, 5)                                                                       \
+    ADD_EXITS(real, 6)                                                                       \
+    ADD_EXITS(real, 7)                                                                       \
+    ADD_EXITS(real, 8)                                                                       \
+    static real (*const add_exits_##real[])(const real *, const uint8_t *, size_t, real) = { \
+        add_exits_##real##_0, add_exits_##real##_1, add_exits_##real##_2,                    \
+        add_exits_##real##_3, add_exits_##real##_4, add_exits_##real##_5,                    \
+        add_exits_##real##_6, add_exits_##real##_7, add_exits_##real##_8};
+ADD_EXITS_OF(float)
+ADD_EXITS_OF(double)
+#undef ADD_EXITS_OF
+#undef ADD_EXITS
+#endif
+
 /* Trees add to sums of their own. */
 #define ADD_EACH(name, real)                                                                   \
     static void name(const mw_forest *forest, const row_layout *layout, const uint32_t *place, \
@@ -726,11 +823,50 @@ static void sum_rows(const mw_forest *forest, const row_layout *layout, row_memo
     }
 }
 
+#ifdef EXITS
+/* One row of a plain forest of one sum, which stays in a register. */
+#define SUM_EXITS(name, few)                                                                      \
+    static __attribute__((noinline)) void name(const mw_forest *forest, const row_layout *layout, \
+                                               const row_codes *codes, void *sum)                 \
+    {                                                                                             \
+        _Alignas(LANES) uint8_t exits[LANES];                                                     \
+        registers row = load_registers(codes->code, few);                                         \
+        float sum32 = (float)forest->base_margin[0];                                              \
+        double sum64 = forest->base_margin[0];                                                    \
+        size_t left = forest->n_trees;                                                            \
+        for (const row_block *block = layout->blocks; left > 0; block++) {                        \
+            size_t n = left < LANES ? left : LANES;                                               \
+            walk_exits(layout, block, &row, few, exits);                                          \
+            if (forest->sum_float32)                                                              \
+                sum32 = add_exits_float[block->depth](                                            \
+                    (const float *)layout->values + block->first_value, exits, n, sum32);         \
+            else                                                                                  \
+                sum64 = add_exits_double[block->depth](                                           \
+                    (const double *)layout->values + block->first_value, exits, n, sum64);        \
+            left -= n;                                                                            \
+        }                                                                                         \
+        if (forest->sum_float32)                                                                  \
+            *(float *)sum = sum32;                                                                \
+        else                                                                                      \
+            *(double *)sum = sum64;                                                               \
+    }
+SUM_EXITS(sum_few_exits, true)
+SUM_EXITS(sum_many_exits, false)
+#undef SUM_EXITS
+#endif
+
 /* The same of one row, which is most of what servers are asked. */
 static __attribute__((noinline)) void sum_row(const mw_forest *forest, const row_layout *layout,
                                               const predict_block *block)
 {
     row_memory *memory = block->memory;
+#ifdef EXITS
+    if (layout->by_exits) {
+        load_row(forest, layout, block->rows, block->first, memory->codes);
+        (layout->few ? sum_few_exits : sum_many_exits)(forest, layout, memory->codes, block->sums);
+        return;
+    }
+#endif
     walk_kind *walk = walk_of(layout);
     add_kind *add = add_of(forest, layout);
     size_t step = blocks_together(layout), n_blocks = layout->n_blocks, n_trees = forest->n_trees;

@@ -196,6 +196,16 @@ static void survey_outputs(row_draft *draft)
         draft->layout->leaf_outputs * (forest->sum_float32 ? sizeof(float) : sizeof(double));
 }
 
+/* Whether one row may go the short way. */
+static void survey_exits(row_draft *draft)
+{
+    row_layout *layout = draft->layout;
+    layout->by_exits = draft->forest->n_margins == 1 && layout->leaf_outputs == 1 &&
+                       layout->n_pieces == 0 && layout->n_categories == 0 && !layout->wide;
+    for (size_t b = 0; b < layout->n_blocks; b++)
+        layout->by_exits = layout->by_exits && !layout->blocks[b].by_starts;
+}
+
 static void put_column(row_layout *layout, size_t column, size_t number, unsigned rule)
 {
     const bytes_search *search = &layout->cuts->searches[number];
@@ -338,6 +348,7 @@ static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
         else
             row_fill_block(draft, &layout->blocks[b]);
     }
+    survey_exits(draft);
     if (draft->forest->levels) { /* leaf values stand in the forest as they would here */
         layout->borrows = true;
         layout->values = (char *)(uintptr_t)draft->forest->levels->value;

@@ -61,6 +61,7 @@ static const forest_wish wishes[] = {
     {.name = "depth 1", .n_trees = 33, .n_features = 6, .n_margins = 1, .depth_max = 1},
     {.name = "depth 7", .n_trees = 40, .n_features = 6, .n_margins = 1, .depth_max = 7},
     {.name = "depth 8", .n_trees = 40, .n_features = 6, .n_margins = 2, .depth_max = 8},
+    {.name = "depth 8, a sum", .n_trees = 77, .n_features = 6, .n_margins = 1, .depth_max = 8},
     {.name = "chains",
      .n_trees = 70,
      .n_features = 6,
