@@ -441,6 +441,11 @@ void mw_report_drift_files(const mw_json *check, mw_paper *paper)
 
 /* ---- live ------------------------------------------------------------------------------------ */
 
+static bool leans_otherwise(const making *m)
+{
+    return reading_is(mw_json_member(m->live->drift, "contributions"), "drifted");
+}
+
 static void judge_live(const making *m)
 {
     mw_view state = reading_text(m->live->drift, "state");
@@ -453,6 +458,10 @@ static void judge_live(const making *m)
                          "Not enough data: %.0f of %.0f rows are there that later ones will be "
                          "compared with.",
                          reading_count(reference, "rows"), reading_count(reference, "wanted"));
+    else if (m->n_drifted == 0 && leans_otherwise(m))
+        mw_paper_verdict(m->paper, MW_MARK_WATCH,
+                         "The rows of now look like the reference, but the model leans on other "
+                         "features than it did.");
     else if (m->n_drifted == 0)
         mw_paper_verdict(m->paper, MW_MARK_OK, "The rows of now look like the reference.");
     else
@@ -491,6 +500,100 @@ static void live_facts(const making *m)
     mw_buf_done(&text);
 }
 
+/* ---- what moves predictions ------------------------------------------------------------------ */
+
+static const mw_paper_column contribution_columns[] = {{"column", "Feature", false},
+                                                       {"verdict", "Verdict", false},
+                                                       {"share_before", "Moved", true},
+                                                       {"share", "Moves", true},
+                                                       {"psi", "PSI", true},
+                                                       {"log_e_value", "Evidence (log e)", true},
+                                                       {"since_rows", "Since, rows", true}};
+
+static bool stands_in(const mw_json *names, mw_view name)
+{
+    for (size_t i = 0; i < mw_json_count(names); i++)
+        if (mw_view_equal(mw_json_text(mw_json_element(names, i)), name))
+            return true;
+    return false;
+}
+
+/* A feature whose contributions changed. The share is of what all features move together. */
+static void say_leaning(const making *m, const mw_json *contributions, const mw_json *found)
+{
+    mw_buf words;
+    mw_view name = reading_text(found, "feature");
+    bool more = stands_in(mw_json_member(contributions, "leans_more"), name);
+    bool less = stands_in(mw_json_member(contributions, "leans_less"), name);
+    double before = reading_number(found, "share_reference"), now = reading_number(found, "share");
+    mw_buf_init(&words, WORDS_BYTES);
+    if (isfinite(before) && isfinite(now)) {
+        mw_buf_text(&words, "it made up ");
+        reading_put_percent(&words, before);
+        mw_buf_text(&words, " of what moves predictions and makes up ");
+        reading_put_percent(&words, now);
+        mw_buf_text(&words, "; ");
+    }
+    reading_put_evidence(&words, reading_number(found, "log_e_value"));
+    say_since(m, &(change){.found = found}, &words);
+    if (more || less)
+        mw_paper_point(m->paper, MW_MARK_BAD, "The model leans %s on %.*s than it did: %s.",
+                       more ? "more" : "less", MW_VIEW_ARG(name), words.data);
+    else
+        mw_paper_point(m->paper, MW_MARK_WATCH, "%.*s moves predictions otherwise: %s.",
+                       MW_VIEW_ARG(name), words.data);
+    mw_buf_done(&words);
+}
+
+static void put_contribution(mw_paper *p, const mw_json *found)
+{
+    bool drifted = reading_is(found, "drifted");
+    mw_paper_cell(p, reading_text(found, "feature"));
+    mw_paper_cell_mark(p, drifted ? MW_MARK_BAD : MW_MARK_OK,
+                       drifted ? MW_VIEW("drifted") : MW_VIEW("quiet"));
+    mw_paper_cell_share(p, reading_number(found, "share_reference"));
+    mw_paper_cell_share(p, reading_number(found, "share"));
+    mw_paper_cell_number(p, reading_number(found, "psi"));
+    mw_paper_cell_number(p, reading_number(found, "log_e_value"));
+    mw_paper_cell_number(p, drifted ? reading_number(found, "since_rows") : (double)NAN);
+}
+
+static void leaning(const making *m, const mw_json *contributions)
+{
+    size_t n_told = 0;
+    const mw_json *features = mw_json_member(contributions, "features");
+    size_t n = mw_json_count(features) < COLUMNS_MAX ? mw_json_count(features) : COLUMNS_MAX;
+    for (size_t i = 0; i < n && n_told < NAMED; i++) {
+        if (!reading_is(mw_json_element(features, i), "drifted"))
+            continue;
+        say_leaning(m, contributions, mw_json_element(features, i));
+        n_told++;
+    }
+    if (n_told == 0)
+        mw_paper_point(m->paper, MW_MARK_OK, "The model leans on its features as it did.");
+    mw_paper_table(m->paper, "contributions",
+                   "For engineers: each feature's share of what moves predictions.",
+                   contribution_columns, MW_COUNT(contribution_columns));
+    for (size_t i = 0; i < n; i++)
+        put_contribution(m->paper, mw_json_element(features, i));
+}
+
+static void what_moves_predictions(const making *m)
+{
+    const mw_json *contributions = mw_json_member(m->live->drift, "contributions");
+    const mw_json *reference = mw_json_member(contributions, "reference");
+    mw_paper_section(m->paper, "contributions", "What moves the predictions");
+    if (!contributions)
+        mw_paper_say(m->paper, "Contributions of this version are not watched.");
+    else if (!mw_view_is(reading_text(contributions, "state"), "watching"))
+        mw_paper_say(m->paper,
+                     "Not enough data: %.0f of %.0f explained rows are there that later "
+                     "ones will be compared with.",
+                     reading_count(reference, "rows"), reading_count(reference, "wanted"));
+    else
+        leaning(m, contributions);
+}
+
 static void odd_rows(const making *m)
 {
     const mw_json *odd = mw_json_member(m->live->drift, "anomalies");
@@ -519,6 +622,7 @@ void mw_report_drift_live(const mw_live_drift *live, mw_paper *paper)
     what_to_do(&m);
     over_time(&m);
     pictures(&m);
+    what_moves_predictions(&m);
     odd_rows(&m);
     all_columns(&m);
     mw_paper_section(paper, "how", "How it was measured");

@@ -128,6 +128,56 @@ static void test_live(void **state)
     done(&t);
 }
 
+static void test_contributions(void **state)
+{
+    (void)state;
+    static const char told_drift[] =
+        "{\"state\":\"watching\",\"features\":[{\"feature\":\"income\",\"drifted\":false}],"
+        "\"contributions\":{\"state\":\"watching\",\"drifted\":true,\"leans_more\":[\"income\"],"
+        "\"leans_less\":[\"age\"],\"features\":["
+        "{\"feature\":\"income\",\"drifted\":true,\"share\":0.5,\"share_reference\":0.25,"
+        "\"psi\":0.4,\"log_e_value\":9.3,\"since_rows\":300,\"since_seconds\":3600},"
+        "{\"feature\":\"age\",\"drifted\":true,\"share\":0.125,\"share_reference\":0.375,"
+        "\"psi\":0.3,\"log_e_value\":9.3},"
+        "{\"feature\":\"debt\",\"drifted\":true,\"share\":null,\"share_reference\":null},"
+        "{\"feature\":\"city\",\"drifted\":false,\"share\":0.3,\"share_reference\":0.3}]}}";
+    static const struct {
+        const char *drift, *words[6];
+    } cases[] = {
+        {told_drift,
+         {"The rows of now look like the reference, but the model leans on other features",
+          "The model leans more on income than it did: it made up 25 % of what moves predictions "
+          "and makes up 50 %; ",
+          "It most likely began at 2001-09-09 00:46 UTC, 300 rows ago.",
+          "The model leans less on age than it did: ", "debt moves predictions otherwise: ",
+          " quiet | 30"}},
+        {"{\"state\":\"watching\",\"features\":[],\"contributions\":{\"state\":\"learning\","
+         "\"reference\":{\"rows\":57,\"wanted\":2000},\"features\":[]}}",
+         {"Not enough data: 57 of 2000 explained rows"}},
+        {"{\"state\":\"watching\",\"features\":[],\"contributions\":{\"state\":\"watching\","
+         "\"features\":[{\"feature\":\"a\",\"drifted\":false}]}}",
+         {"The model leans on its features as it did."}},
+        {"{\"state\":\"watching\",\"features\":[]}",
+         {"Contributions of this version are not watched."}},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        told t;
+        size_t n = 0;
+        mw_json *drift = read(cases[i].drift);
+        mw_live_drift live = {.endpoint = MW_VIEW("e"), .server = "s", .window = "1h", .now = 1e9};
+        live.drift = drift;
+        while (n < MW_COUNT(cases[i].words) && cases[i].words[n])
+            n++;
+        begin(&t);
+        mw_report_drift_live(&live, t.paper);
+        end(&t);
+        expect(&t, cases[i].words, n);
+        assert_null(strstr(t.text.data, "nan"));
+        mw_json_free(drift);
+        done(&t);
+    }
+}
+
 static void test_what_is_not_known_is_said(void **state)
 {
     (void)state;
@@ -169,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_live),
+        cmocka_unit_test(test_contributions),
         cmocka_unit_test(test_what_is_not_known_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
