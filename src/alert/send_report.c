@@ -137,7 +137,7 @@ static mw_status check(const sending *s, mw_error *err)
 static bool is_plain(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr("_.-", c);
+           memchr("_.-", c, 3); /* strchr would find a NUL */
 }
 
 /* "weekly-credit.html", of letters that every mail program takes. */

@@ -52,7 +52,7 @@ typedef struct report_id {
 static bool is_plain(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr("_.-", c);
+           memchr("_.-", c, 3); /* strchr would find a NUL */
 }
 
 /* "1764261000123~weekly~credit"; false: it is none, and no file is looked for. */

@@ -25,7 +25,7 @@ static mw_status check_name(mw_view name, mw_error *err)
 {
     bool fits = name.size >= 1 && name.size <= MW_LIMIT_NAME_BYTES && name.data[0] != '.';
     for (size_t i = 0; fits && i < name.size; i++)
-        fits = isalnum((unsigned char)name.data[i]) || strchr("_-.", name.data[i]);
+        fits = isalnum((unsigned char)name.data[i]) || memchr("_-.", name.data[i], 3);
     if (fits)
         return MW_OK;
     mw_fail(err, MW_E_DATA_NAME, "'%.*s' cannot be the name of a data set",

@@ -252,7 +252,7 @@ mw_status mw_record_join_evaluation(mw_record *record, mw_view id, const mw_text
         MW_TRY(mw_sql_run(record->session, err,
                           "UPDATE evaluation_datasets SET updated = ? WHERE id = ?", "ii",
                           mw_clock_wall_ms(), evaluation.row));
-    for (size_t i = 0; i < experiments->count; i++) {
+    for (size_t i = 0; is_change && i < experiments->count; i++) {
         mw_view said = record_words(record, "experiment %.*s",
                                     MW_VIEW_ARG(record_cut(experiments->items[i], 40)));
         MW_TRY(record_note_evaluation(record, is_end ? "evaluation.leave" : "evaluation.join",

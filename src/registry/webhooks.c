@@ -37,7 +37,7 @@ static mw_status check_name(mw_view name, mw_error *err)
     bool fits = name.size >= 1 && name.size <= NAME_MAX && isalnum((unsigned char)name.data[0]) &&
                 isalnum((unsigned char)name.data[name.size - 1]);
     for (size_t i = 0; fits && i < name.size; i++)
-        fits = isalnum((unsigned char)name.data[i]) || strchr("._-", name.data[i]);
+        fits = isalnum((unsigned char)name.data[i]) || memchr("._-", name.data[i], 3);
     if (fits)
         return MW_OK;
     return record_refuse(err,

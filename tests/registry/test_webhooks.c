@@ -90,6 +90,34 @@ static void test_in_order(void **state)
     change(in_order, NULL);
 }
 
+static mw_status names(mw_record *record, void *user, mw_error *err)
+{
+    (void)user;
+    static const struct {
+        mw_view name;
+        bool fits;
+    } cases[] = {
+        {MW_VIEW("a"), true},         {MW_VIEW("a.b_c-9"), true}, {MW_VIEW("a\0b"), false},
+        {MW_VIEW("-a"), false},       {MW_VIEW("a."), false},     {MW_VIEW("a b"), false},
+        {MW_VIEW("\xc3\xa4"), false}, {MW_VIEW(""), false},
+    };
+    for (size_t i = 0; i < MW_COUNT(cases); i++) {
+        mw_webhook made;
+        mw_webhook_wish wish = {.name = cases[i].name,
+                                .url = MW_VIEW("http://a.example/"),
+                                .events = {event_of_models, 1}};
+        if ((mw_record_create_webhook(record, &wish, &made, err) == MW_OK) != cases[i].fits)
+            fail_msg("case %zu: '%.*s'", i, MW_VIEW_ARG(cases[i].name));
+    }
+    return MW_OK;
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    change(names, NULL);
+}
+
 static mw_status beside(mw_record *record, void *user, mw_error *err)
 {
     (void)user;
@@ -177,8 +205,8 @@ static void test_sealed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_in_order), TEST(test_beside), TEST(test_undone),
-                                       TEST(test_sealed)};
+    const struct CMUnitTest tests[] = {TEST(test_in_order), TEST(test_names), TEST(test_beside),
+                                       TEST(test_undone), TEST(test_sealed)};
     unsetenv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
