@@ -81,11 +81,10 @@ static void serve_unevenly(mw_arm *arm, double gap)
     arm->group_squares[group] += decision;
 }
 
-/* Scores of a model with this AUC, calibrated: x of both classes normal, `apart` deviations; what
- * is reported is the logarithm of the probability that the truth was given. */
-static void serve_rank(mw_arm *arm, double auc)
+/* Scores of a calibrated model: x of both classes normal, `apart` deviations; what is reported is
+ * the logarithm of the probability that the truth was given. */
+static void serve_rank(mw_arm *arm, double apart)
 {
-    double apart = sqrt(2) * normal_quantile(1 - auc);
     int truth = test_chance(&seed) < 0.5;
     double x = normal() + (truth ? apart / 2 : -apart / 2);
     double reward = -log1p(exp(truth ? -apart * x : apart * x));
@@ -99,7 +98,7 @@ typedef struct nature {
     mw_rollout_metric_kind metric;
     double tolerance;
     serve_one *serve;
-    double usual, canary;  /* its size, of both arms */
+    double usual, canary;  /* its size, of both arms; of serve_rank: the AUC (sized) */
     double harm, variance; /* on the scale of the test; variance of one request, both arms' sum */
 } nature;
 
@@ -130,6 +129,17 @@ static mw_rollout_document document_of(const nature *n)
     document.n_steps = 1;
     document.steps[0].weight = 0.5;
     return document;
+}
+
+/* An AUC as the deviations that it takes: a quantile, once and not for each request. */
+static nature sized(const nature *n)
+{
+    nature found = *n;
+    if (n->serve == serve_rank) {
+        found.usual = sqrt(2) * normal_quantile(1 - n->usual);
+        found.canary = sqrt(2) * normal_quantile(1 - n->canary);
+    }
+    return found;
 }
 
 /* What it came to, and after how many requests an arm. */
@@ -195,7 +205,7 @@ static bool is_kept_promise(const nature *n, unsigned runs, unsigned back, doubl
 
 static bool tell(const nature *given, unsigned runs)
 {
-    const nature n = measured(given);
+    const nature of = sized(given), n = measured(&of);
     bool is_equal = n.usual == n.canary;
     unsigned back = 0, promoted = 0;
     double sum = 0, requests, alpha = document_of(&n).alpha;

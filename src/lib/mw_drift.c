@@ -107,6 +107,20 @@ static void take_rows(const mw_matrix *rows, double *ret)
     }
 }
 
+/* The reference's rows, then the current ones, as one block that the caller frees. */
+static mw_status take_both(const mw_matrix *reference, const mw_matrix *current, double **ret_rows,
+                           mw_error *err)
+{
+    size_t n_before = reference->n_rows * reference->n_columns;
+    double *rows = malloc((n_before + current->n_rows * reference->n_columns + 1) * sizeof *rows);
+    if (!rows)
+        return mw_fail_memory(err, "the rows");
+    take_rows(reference, rows);
+    take_rows(current, rows + n_before);
+    *ret_rows = rows;
+    return MW_OK;
+}
+
 mw_status mw_drift_check_joint(const mw_matrix *reference, const mw_matrix *current,
                                const bool *is_category, const mw_drift_joint_options *options,
                                mw_drift_joint_chunk *ret_chunks, size_t chunks_count,
@@ -122,11 +136,8 @@ mw_status mw_drift_check_joint(const mw_matrix *reference, const mw_matrix *curr
     size_t chunk_rows = mw_joint_chunk_rows(options, n_r, n_c);
     if (ret_chunks && chunk_rows > 0)
         MW_TRY(check_room("chunks", chunks_count, (n_c + chunk_rows - 1) / chunk_rows, err));
-    double *rows = malloc(((n_r + n_c) * n + 1) * sizeof *rows);
-    if (!rows)
-        return mw_fail_memory(err, "the rows");
-    take_rows(reference, rows);
-    take_rows(current, rows + n_r * n);
+    double *rows;
+    MW_TRY(take_both(reference, current, &rows, err));
     mw_status status = mw_joint_check(rows, n_r, rows + n_r * n, n_c, n, is_category, options,
                                       ret_chunks, ret_residuals, ret_summary, err);
     free(rows);
@@ -143,11 +154,8 @@ mw_status mw_drift_check_mmd(const mw_matrix *reference, const mw_matrix *curren
     MW_TRY(check_call(reference, current, &usual, ret_summary, err));
     MW_TRY(mw_mmd_check_options(options, err));
     size_t n_r = reference->n_rows, n_c = current->n_rows, n = reference->n_columns;
-    double *rows = malloc(((n_r + n_c) * n + 1) * sizeof *rows);
-    if (!rows)
-        return mw_fail_memory(err, "the rows");
-    take_rows(reference, rows);
-    take_rows(current, rows + n_r * n);
+    double *rows;
+    MW_TRY(take_both(reference, current, &rows, err));
     mw_status status = mw_mmd_check(rows, n_r, rows + n_r * n, n_c, n, is_category, options,
                                     ret_shares, ret_summary, err);
     free(rows);

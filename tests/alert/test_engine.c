@@ -1,14 +1,13 @@
 /* The engine on a clock set by hand: what is told to whom and when, over silences,
  * acknowledgements, groups, restarts and servers of one folder. Receivers are programs that write
  * files. */
-#include "../test.h"
+#include "told.h"
 
 #include <signal.h>
 
 #include "../folder.h"
-#include "alert/alert.h"
 
-enum { PAGE_BYTES = 4096, MINUTE = 60, HOUR = 3600 };
+enum { MINUTE = 60, HOUR = 3600 };
 
 typedef struct bench {
     char folder[TEST_FOLDER_BYTES], page[PAGE_BYTES];
@@ -17,46 +16,14 @@ typedef struct bench {
     mw_buf out;
 } bench;
 
-static uint64_t now_ns = 1000000000;
-static int64_t wall_ms = 1800000000000;
-
-static void pass(unsigned seconds)
-{
-    now_ns += (uint64_t)seconds * 1000000000;
-    wall_ms += (int64_t)seconds * 1000;
-}
-
 static void scrape(void *user, mw_buf *out)
 {
     const bench *b = user;
     mw_buf_text(out, b->page);
 }
 
-static void must(mw_status status, const mw_error *err)
-{
-    if (status != MW_OK)
-        fail_msg("%s: %s", err->where, err->what);
-}
-
-static void read_config(bench *b, const char *more)
-{
-    char text[PAGE_BYTES];
-    mw_error err;
-    mw_yaml_document *document;
-    mw_alert_place place;
-    snprintf(
-        text, sizeof text,
-        "defaults: false\n"
-        "receivers:\n"
-        "  - {name: all, kind: exec, command: [/bin/sh, -c, 'cat >> %s/told; echo >> %s/told']}\n"
-        "rules:\n"
-        "  - {name: High, when: level > 5, resolve_when: level < 3, for: 10s,"
-        " keep_firing_for: 5s, summary: '{endpoint} {room} is {value}'}\n%s",
-        b->folder, b->folder, more);
-    must(mw_yaml_read(mw_view_of(text), "t.yaml", &document, &err), &err);
-    must(mw_alert_config_read(mw_yaml_root(document), "t.yaml", &b->config, &place, &err), &err);
-    mw_yaml_free(document);
-}
+static const char high[] = ", resolve_when: level < 3, keep_firing_for: 5s,"
+                           " summary: '{endpoint} {room} is {value}'";
 
 static mw_alerts *open_engine(bench *b)
 {
@@ -74,14 +41,11 @@ static mw_alerts *open_engine(bench *b)
 
 static void set_up(bench *b, const char *more)
 {
-    static bool is_pinned;
-    if (!is_pinned)
-        mw_clock_pin(&now_ns, &wall_ms);
-    is_pinned = true;
+    pin_clock();
     *b = (bench){.page = ""};
     assert_int_equal(test_folder_make(b->folder), 0);
     mw_buf_init(&b->out, MW_MIB);
-    read_config(b, more);
+    b->config = read_config(b->folder, high, more);
     b->alerts = open_engine(b);
 }
 
@@ -105,37 +69,12 @@ static void run(bench *b, unsigned seconds)
     }
 }
 
-/* "firing:a firing:a,b resolved:a": what was told since the last call, by endpoint. */
 static void expect_told(bench *b, const char *expected)
 {
-    char path[128];
-    mw_file file = {0};
-    mw_error err;
     mw_buf seen;
     mw_buf_init(&seen, 4096);
-    snprintf(path, sizeof path, "%s/told", b->folder);
-    if (mw_file_read(path, MW_MIB, &file, &err) == MW_OK)
-        remove(path);
-    for (const char *at = file.data; at && *at;) {
-        mw_json *root;
-        const char *end = strstr(at, "]}\n"); /* alerts are on lines of their own, too */
-        assert_non_null(end);
-        must(mw_json_read((mw_view){at, (size_t)(end - at) + 2}, &root, &err), &err);
-        const mw_json *alerts = mw_json_member(root, "alerts");
-        mw_buf_format(&seen, "%s%.*s:", seen.size ? " " : "",
-                      MW_VIEW_ARG(mw_json_text(mw_json_member(root, "status"))));
-        for (size_t i = 0; i < mw_json_count(alerts); i++) {
-            const mw_json *labels = mw_json_member(mw_json_element(alerts, i), "labels");
-            mw_buf_format(&seen, "%s%.*s", i ? "," : "",
-                          MW_VIEW_ARG(mw_json_text(mw_json_member(labels, "room"))));
-        }
-        mw_json_free(root);
-        at = end + 3;
-    }
-    if (strcmp(seen.data, expected) != 0)
-        fail_msg("told '%s', expected '%s'", seen.data, expected);
-    if (file.data)
-        mw_file_done(&file);
+    add_told(b->folder, &seen);
+    compare_told(&seen, expected);
     mw_buf_done(&seen);
 }
 

@@ -1,13 +1,12 @@
 /* Two servers of one record: each alert is told once, what people say at one holds at both, and
  * where the record is away each tells its own. The record is a file here, whose writes and reads
  * are refused as PostgreSQL's are that is away; tests/wire/test_postgres.py has a real one. */
-#include "../test.h"
+#include "told.h"
 
 #include "../folder.h"
-#include "alert/alert.h"
 #include "registry/registry.h"
 
-enum { PAGE_BYTES = 4096, N = 2, HOUR = 3600 };
+enum { N = 2, HOUR = 3600 };
 
 typedef struct server {
     char folder[TEST_FOLDER_BYTES], page[PAGE_BYTES];
@@ -22,8 +21,6 @@ typedef struct bench {
     mw_buf out;
 } bench;
 
-static uint64_t now_ns = 1000000000;
-static int64_t wall_ms = 1800000000000;
 static mw_store *record;
 static bool is_away;
 static int n_writes_left = -1; /* then the record is away; -1: as often as you like */
@@ -51,42 +48,16 @@ mw_status __wrap_mw_store_read(mw_store *store, mw_store_work *work, void *user,
     return __real_mw_store_read(store, work, user, err);
 }
 
-static void pass(unsigned seconds)
-{
-    now_ns += (uint64_t)seconds * 1000000000;
-    wall_ms += (int64_t)seconds * 1000;
-}
-
 static void scrape(void *user, mw_buf *out)
 {
     const server *s = user;
     mw_buf_text(out, s->page);
 }
 
-static void must(mw_status status, const mw_error *err)
-{
-    if (status != MW_OK)
-        fail_msg("%s: %s", err->where, err->what);
-}
-
 static void open_engine(server *s)
 {
-    char text[PAGE_BYTES];
     mw_error err;
-    mw_yaml_document *document;
-    mw_alert_place place;
-    snprintf(
-        text, sizeof text,
-        "defaults: false\n"
-        "group_interval: 1s\n"
-        "receivers:\n"
-        "  - {name: all, kind: exec, command: [/bin/sh, -c, 'cat >> %s/told; echo >> %s/told']}\n"
-        "rules:\n"
-        "  - {name: High, when: level > 5, for: 10s}\n",
-        s->folder, s->folder);
-    must(mw_yaml_read(mw_view_of(text), "t.yaml", &document, &err), &err);
-    must(mw_alert_config_read(mw_yaml_root(document), "t.yaml", &s->config, &place, &err), &err);
-    mw_yaml_free(document);
+    s->config = read_config(s->folder, "", "group_interval: 1s\n");
     mw_alert_options options = {.config = s->config,
                                 .folder = s->folder,
                                 .url = "http://mw.example/",
@@ -106,11 +77,8 @@ static void close_engine(server *s)
 
 static void set_up(bench *b)
 {
-    static bool is_pinned;
     mw_error err;
-    if (!is_pinned)
-        mw_clock_pin(&now_ns, &wall_ms);
-    is_pinned = true;
+    pin_clock();
     *b = (bench){.registry = NULL};
     is_away = false;
     n_writes_left = -1;
@@ -168,44 +136,14 @@ static void set_levels(bench *b, const char *room, int value)
     }
 }
 
-/* "firing:a firing:a,b", as one server told since the last call. */
-static void add_told(const server *s, mw_buf *seen)
-{
-    char path[128];
-    mw_error err;
-    mw_file file = {0};
-    snprintf(path, sizeof path, "%s/told", s->folder);
-    if (mw_file_read(path, MW_MIB, &file, &err) == MW_OK)
-        remove(path);
-    for (const char *at = file.data; at && *at;) {
-        mw_json *root;
-        const char *end = strstr(at, "]}\n");
-        assert_non_null(end);
-        must(mw_json_read((mw_view){at, (size_t)(end - at) + 2}, &root, &err), &err);
-        const mw_json *alerts = mw_json_member(root, "alerts");
-        mw_buf_format(seen, "%s%.*s:", seen->size ? " " : "",
-                      MW_VIEW_ARG(mw_json_text(mw_json_member(root, "status"))));
-        for (size_t i = 0; i < mw_json_count(alerts); i++) {
-            const mw_json *labels = mw_json_member(mw_json_element(alerts, i), "labels");
-            mw_buf_format(seen, "%s%.*s", i ? "," : "",
-                          MW_VIEW_ARG(mw_json_text(mw_json_member(labels, "room"))));
-        }
-        mw_json_free(root);
-        at = end + 3;
-    }
-    if (file.data)
-        mw_file_done(&file);
-}
-
 /* By both together. */
 static void expect_told(const bench *b, const char *expected)
 {
     mw_buf seen;
     mw_buf_init(&seen, 4096);
     for (int i = 0; i < N; i++)
-        add_told(&b->servers[i], &seen);
-    if (strcmp(seen.data, expected) != 0)
-        fail_msg("told '%s', expected '%s'", seen.data, expected);
+        add_told(b->servers[i].folder, &seen);
+    compare_told(&seen, expected);
     mw_buf_done(&seen);
 }
 
