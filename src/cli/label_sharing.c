@@ -8,18 +8,17 @@
  * again reads the last hour once more, which changes nothing that was said before. */
 #include "label_sharing.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "turns.h"
 
 enum { PAUSE_MS = 1000, DROP_MS = 10 * 60 * 1000, AT_ONCE = 64, MEMORY_BYTES_MAX = 64 << 20 };
 
 struct cli_label_sharing {
     mw_registry *registry;
     mw_journal *journal;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool ends, is_done;                /* is_done: of the body that the journal has now */
+    cli_turns turns;
+    bool is_done;                      /* of the body that the journal has now; under its lock */
     bool is_failing;                   /* said in the log */
     char server[MW_RANDOM_NAME_BYTES]; /* of this process */
     mw_arena arena;
@@ -69,10 +68,10 @@ static mw_status read_next(mw_record *record, void *given, mw_error *err)
 static void note_done(mw_feedback *feedback)
 {
     cli_label_sharing *s = feedback->user;
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->turns.lock);
     s->is_done = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    pthread_cond_signal(&s->turns.wake);
+    pthread_mutex_unlock(&s->turns.lock);
 }
 
 static mw_status give(cli_label_sharing *s, mw_error *err)
@@ -85,10 +84,10 @@ static mw_status give(cli_label_sharing *s, mw_error *err)
                             .user = s};
     s->is_done = false;
     MW_TRY(mw_journal_feedback(s->journal, &feedback, err));
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->turns.lock);
     while (!s->is_done)
-        pthread_cond_wait(&s->wake, &s->lock);
-    pthread_mutex_unlock(&s->lock);
+        pthread_cond_wait(&s->turns.wake, &s->turns.lock);
+    pthread_mutex_unlock(&s->turns.lock);
     *err = feedback.err;
     return feedback.status;
 }
@@ -108,8 +107,9 @@ static mw_status hear(cli_label_sharing *s, mw_error *err)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static void take_turn(cli_label_sharing *s)
+static void take_turn(void *given)
 {
+    cli_label_sharing *s = given;
     mw_error err;
     mw_arena_reset(&s->arena);
     mw_status status = pass_on(s, &err);
@@ -120,31 +120,10 @@ static void take_turn(cli_label_sharing *s)
     s->is_failing = status != MW_OK;
 }
 
-static bool wait_to_end(cli_label_sharing *s)
-{
-    struct timespec until = mw_moment_in(PAUSE_MS);
-    pthread_mutex_lock(&s->lock);
-    if (!s->ends)
-        pthread_cond_timedwait(&s->wake, &s->lock, &until);
-    bool ends = s->ends;
-    pthread_mutex_unlock(&s->lock);
-    return ends;
-}
-
-static void *go_on(void *given)
-{
-    mw_thread_give_way();
-    while (!wait_to_end(given))
-        take_turn(given);
-    return NULL;
-}
-
 static void free_all(cli_label_sharing *s)
 {
     mw_arena_done(&s->arena);
     mw_buf_done(&s->held);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -162,11 +141,12 @@ mw_status cli_label_sharing_start(mw_registry *registry, mw_journal *journal,
     mw_random_name(s->server);
     mw_arena_init(&s->arena, 64 * MW_KIB, MEMORY_BYTES_MAX);
     mw_buf_init(&s->held, 4 * MW_LIMIT_PASSED_LABELS_BYTES);
-    pthread_mutex_init(&s->lock, NULL);
-    mw_condition_init(&s->wake);
-    if (mw_thread_start(&s->thread, "mw-labels", go_on, s) != 0) {
+    s->turns = (cli_turns){.take = take_turn, .user = s, .pause_ms = PAUSE_MS};
+    mw_status status =
+        cli_turns_start(&s->turns, "mw-labels", "the thread of labels of several servers", err);
+    if (status != MW_OK) {
         free_all(s);
-        return mw_fail_memory(err, "the thread of labels of several servers");
+        return status;
     }
     *ret_sharing = s;
     return MW_OK;
@@ -176,10 +156,6 @@ void cli_label_sharing_end(cli_label_sharing *sharing)
 {
     if (!sharing)
         return;
-    pthread_mutex_lock(&sharing->lock);
-    sharing->ends = true;
-    pthread_cond_signal(&sharing->wake);
-    pthread_mutex_unlock(&sharing->lock);
-    pthread_join(sharing->thread, NULL);
+    cli_turns_end(&sharing->turns);
     free_all(sharing);
 }

@@ -9,8 +9,9 @@
  * by being told again, and what a record that was away has missed is told when it is back. */
 #include "watch_sharing.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "turns.h"
 
 enum {
     PAUSE_MS = 1000,
@@ -46,16 +47,13 @@ typedef struct sharer {
 struct cli_watch_sharing {
     mw_registry *registry;
     mw_monitor *monitor;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool ends, is_away;
+    cli_turns turns;
+    bool is_away;
     sharer *first;
     int64_t told;       /* grows with each slot that is told; 0: not known yet */
     int64_t trimmed_ms; /* when what is old was last removed */
     bool trims;         /* in this turn */
-    unsigned pause_ms;
-    mw_arena arena; /* of a turn */
+    mw_arena arena;     /* of a turn */
 };
 
 typedef struct told {
@@ -390,17 +388,6 @@ static void share_one(void *user, const mw_watch_shared *shared)
         sharing->is_away = one->is_refused = false;
 }
 
-static bool wait_to_end(cli_watch_sharing *sharing)
-{
-    struct timespec until = mw_moment_in(sharing->pause_ms);
-    pthread_mutex_lock(&sharing->lock);
-    if (!sharing->ends)
-        pthread_cond_timedwait(&sharing->wake, &sharing->lock, &until);
-    bool ends = sharing->ends;
-    pthread_mutex_unlock(&sharing->lock);
-    return ends;
-}
-
 static mw_status forget_servers(mw_record *record, void *given, mw_error *err)
 {
     (void)given;
@@ -415,8 +402,9 @@ static void forget(cli_watch_sharing *sharing)
     (void)!mw_registry_write(sharing->registry, &sharing->arena, forget_servers, NULL, &ignored);
 }
 
-static void take_turn(cli_watch_sharing *sharing)
+static void take_turn(void *given)
 {
+    cli_watch_sharing *sharing = given;
     uint64_t began_ns = mw_clock_ns();
     int64_t now_ms = mw_clock_wall_ms();
     sharing->trims = now_ms - sharing->trimmed_ms >= TRIM_MS || now_ms < sharing->trimmed_ms;
@@ -426,21 +414,9 @@ static void take_turn(cli_watch_sharing *sharing)
         sharing->trimmed_ms = now_ms;
     }
     uint64_t pause_ms = (mw_clock_ns() - began_ns) * PAUSES_A_TURN / 1000000;
-    sharing->pause_ms = pause_ms < PAUSE_MS        ? PAUSE_MS
-                        : pause_ms > PAUSE_MOST_MS ? PAUSE_MOST_MS
-                                                   : (unsigned)pause_ms;
-}
-
-static void *go_on(void *given)
-{
-    cli_watch_sharing *sharing = given;
-    bool ends;
-    mw_thread_give_way();
-    do {
-        ends = wait_to_end(sharing);
-        take_turn(sharing);
-    } while (!ends);
-    return NULL;
+    sharing->turns.pause_ms = pause_ms < PAUSE_MS        ? PAUSE_MS
+                              : pause_ms > PAUSE_MOST_MS ? PAUSE_MOST_MS
+                                                         : (unsigned)pause_ms;
 }
 
 static void free_all(cli_watch_sharing *sharing)
@@ -452,8 +428,6 @@ static void free_all(cli_watch_sharing *sharing)
         free(one);
     }
     mw_arena_done(&sharing->arena);
-    pthread_cond_destroy(&sharing->wake);
-    pthread_mutex_destroy(&sharing->lock);
     free(sharing);
 }
 
@@ -468,13 +442,14 @@ mw_status cli_watch_sharing_start(mw_registry *registry, mw_monitor *monitor,
         return mw_fail_memory(err, "the watch of several servers");
     sharing->registry = registry;
     sharing->monitor = monitor;
-    sharing->pause_ms = PAUSE_MS;
+    sharing->turns =
+        (cli_turns){.take = take_turn, .user = sharing, .pause_ms = PAUSE_MS, .has_last = true};
     mw_arena_init(&sharing->arena, 64 * MW_KIB, MEMORY_BYTES_MAX);
-    pthread_mutex_init(&sharing->lock, NULL);
-    mw_condition_init(&sharing->wake);
-    if (mw_thread_start(&sharing->thread, "mw-sharing", go_on, sharing) != 0) {
+    mw_status status = cli_turns_start(&sharing->turns, "mw-sharing",
+                                       "the thread of a watch of several servers", err);
+    if (status != MW_OK) {
         free_all(sharing);
-        return mw_fail_memory(err, "the thread of a watch of several servers");
+        return status;
     }
     *ret_sharing = sharing;
     return MW_OK;
@@ -484,10 +459,6 @@ void cli_watch_sharing_end(cli_watch_sharing *sharing)
 {
     if (!sharing)
         return;
-    pthread_mutex_lock(&sharing->lock);
-    sharing->ends = true;
-    pthread_cond_signal(&sharing->wake);
-    pthread_mutex_unlock(&sharing->lock);
-    pthread_join(sharing->thread, NULL);
+    cli_turns_end(&sharing->turns);
     free_all(sharing);
 }
