@@ -170,7 +170,7 @@ static mw_status fail_query(mw_view key, mw_view value, mw_error *err)
     mw_fail(err, MW_E_PERFORMANCE_QUERY, "'%.*s=%.*s' is not understood", MW_VIEW_ARG(key),
             MW_VIEW_ARG(value));
     return mw_mend(err, "endpoint=, version=1, window=7d, last=10000, slice=COLUMN, "
-                        "threshold=0.5");
+                        "threshold=0.5, scope=server");
 }
 
 /* "7d", "12h", "30m". */
@@ -200,6 +200,9 @@ static mw_status read_pair(mw_view key, mw_view value, mw_performance_query *que
         query->from_ms = mw_clock_wall_ms() - window;
     } else if (mw_view_is(key, "slice")) {
         query->slice = value;
+    } else if (mw_view_is(key, "scope") &&
+               (mw_view_is(value, "server") || mw_view_is(value, "all"))) {
+        query->is_alone = mw_view_is(value, "server");
     } else if (!mw_view_is(key, "threshold") ||
                !mw_number_parse(value.data, value.size, &query->threshold)) {
         return fail_query(key, value, err);
@@ -249,6 +252,7 @@ static void ask(mw_api *api, mw_exchange *exchange, const api_asked *asked, mw_v
     write_count(exchange->reply, "labels_waiting", counts.waiting);
     write_count(exchange->reply, "labels_unknown", counts.unknown);
     write_count(exchange->reply, "labels_passed_on", counts.passed_on);
+    write_count(exchange->reply, "labels_elsewhere", counts.elsewhere);
     mw_buf_text(exchange->reply, ",\"performance\":[");
     mw_exchange_defer(exchange);
     if (mw_journal_performance(api_journal(api), &call->task, &err) != MW_OK)
@@ -358,8 +362,10 @@ void api_feedback_metrics(mw_api *api, mw_buf *out, bool open)
     const struct {
         const char *name;
         uint64_t n;
-    } results[] = {{"joined", c.joined},  {"duplicate", c.duplicates}, {"replaced", c.replaced},
-                   {"misfit", c.misfits}, {"unknown", c.unknown},      {"passed_on", c.passed_on}};
+    } results[] = {{"joined", c.joined},      {"duplicate", c.duplicates},
+                   {"replaced", c.replaced},  {"misfit", c.misfits},
+                   {"unknown", c.unknown},    {"passed_on", c.passed_on},
+                   {"elsewhere", c.elsewhere}};
     for (size_t i = 0; i < MW_COUNT(results); i++)
         mw_buf_format(out, "mw_labels_total{result=\"%s\"} %llu\n", results[i].name,
                       (unsigned long long)results[i].n);

@@ -74,7 +74,8 @@
 #define MW_LIMIT_ENDPOINTS 1024
 #define MW_LIMIT_NAME_BYTES 250
 #define MW_LIMIT_MEMORY_REGIONS 256 /* of shared memory, registered by clients: a file each */
-#define MW_LIMIT_MEMORY_REGION_BYTES (64 * MW_GIB) /* of one; a request reads --max-body of them */
+#define MW_LIMIT_MEMORY_REGION_BYTES (64 * MW_GIB) /* of one; a request reads --max-body of them \
+                                                    */
 
 /* the watch over live traffic */
 #define MW_LIMIT_LEARN_ROWS 2000      /* the first rows of a version: its reference */
@@ -120,7 +121,13 @@
 #define MW_LIMIT_OFFLINE_OBSERVATIONS (1 << 24) /* the same of commands that read files */
 #define MW_LIMIT_WAITING_LABELS 100000 /* whose prediction is not there so far; the oldest go */
 #define MW_LIMIT_PASSED_LABELS_BYTES MW_MIB /* to other servers of the record, at once */
-#define MW_LIMIT_LABEL_WAIT_MS 3600000      /* then it is unknown */
+#define MW_LIMIT_TOLD_LABELS 4096      /* with their predictions, told to other servers at once */
+#define MW_LIMIT_TOLD_MISFITS 256      /* labels of others that do not fit, the same */
+#define MW_LIMIT_TOLD_VALUES (1 << 18) /* of several classes: numbers that are told at once */
+#define MW_LIMIT_TOLD_KEPT_BYTES (64 * MW_MIB) /* that a record keeps, of all its servers */
+#define MW_LIMIT_TOLD_KEPT_MS (INT64_C(31) * 24 * 3600 * 1000)
+#define MW_LIMIT_TOLD_BYTES (32 * MW_MIB) /* of labels that are told at once */
+#define MW_LIMIT_LABEL_WAIT_MS 3600000    /* then it is unknown */
 #define MW_LIMIT_LOSS_LABELS 1000 /* first labels of a version: what its losses are at first */
 #define MW_LIMIT_TRUTH_ROWS 2000  /* first labels of a model, which tell what was usual */
 #define MW_LIMIT_TRUTH_VALUES (1 << 19)       /* of their rows, of a regression */

@@ -95,8 +95,10 @@ static mw_status make_room(journal_joiner *joiner, mw_error *err)
     if (joiner->n < joiner->capacity)
         return MW_OK;
     if (joiner->n >= joiner->n_max) {
-        for (size_t i = 0; i < joiner->n_max / 2; i++)
+        for (size_t i = 0; i < joiner->n_max / 2; i++) {
+            joiner->n_untold -= !joiner->items[i].is_told;
             free(joiner->items[i].shares);
+        }
         joiner->n -= joiner->n_max / 2;
         memmove(joiner->items, joiner->items + joiner->n_max / 2,
                 joiner->n * sizeof *joiner->items);
@@ -119,10 +121,17 @@ static mw_status make_room(journal_joiner *joiner, mw_error *err)
     return MW_OK;
 }
 
+static void untell(journal_joiner *joiner, journal_observation *item)
+{
+    joiner->n_untold += item->is_told;
+    item->is_told = false;
+}
+
 static mw_status add_known(journal_joiner *joiner, const journal_observation *item, mw_error *err)
 {
     MW_TRY(make_room(joiner, err));
     joiner->items[joiner->n++] = *item;
+    joiner->n_untold += !item->is_told;
     *slot_of(joiner, item->key) = (uint32_t)joiner->n;
     journal_group *group = joiner->groups[item->group];
     journal_losses_add(&group->losses, &group->shape, item);
@@ -650,6 +659,7 @@ static bool is_known(journal_joiner *joiner, const pending *p, mw_feedback_count
     }
     fresh.told_ms = p->label->told_ms;
     *known = fresh;
+    untell(joiner, known);
     added->replaced++;
     return true;
 }
@@ -667,8 +677,9 @@ static mw_status settle(journal_joiner *joiner, const pending *p, mw_feedback_co
         added->misfits++;
         return MW_OK;
     }
-    const journal_observation *twin = find_known(joiner, p->key); /* said twice in one body */
+    journal_observation *twin = find_known(joiner, p->key); /* said twice in one body */
     if (twin) {
+        untell(joiner, twin);
         *(twin->label == p->found.label ? &added->duplicates : &added->replaced) += 1;
         free(twin->shares);
         joiner->items[twin - joiner->items] = p->found;
@@ -713,6 +724,64 @@ mw_status journal_join(journal_joiner *joiner, journal_stream *stream, const jou
 
 /* ---- other servers --------------------------------------------------------------------------- */
 
+journal_observation *journal_find(const journal_joiner *joiner, uint64_t key)
+{
+    return find_known(joiner, key);
+}
+
+mw_status journal_group_of(journal_joiner *joiner, const mw_log_shape *shape, uint32_t *ret_group,
+                           mw_error *err)
+{
+    return group_of(joiner, shape, ret_group, err);
+}
+
+mw_status journal_put(journal_joiner *joiner, const journal_observation *item, bool *ret_is_taken,
+                      mw_error *err)
+{
+    journal_observation *known = find_known(joiner, item->key);
+    *ret_is_taken = false;
+    if (known && known->told_ms > item->told_ms)
+        return MW_OK;
+    if (known) {
+        free(known->shares);
+        *known = *item;
+    } else {
+        MW_TRY(add_known(joiner, item, err));
+    }
+    *ret_is_taken = true;
+    return MW_OK;
+}
+
+bool journal_note_told(journal_joiner *joiner, const journal_observation *item)
+{
+    journal_observation *known = find_known(joiner, item->key);
+    if (known && !known->is_told && known->label == item->label &&
+        known->told_ms == item->told_ms) {
+        known->is_told = true;
+        joiner->n_untold--;
+    }
+    return known;
+}
+
+void journal_end_waiting(journal_joiner *joiner, uint64_t key)
+{
+    const journal_waiting *w = find_waiting(joiner, key);
+    if (!w || !w->is_passed_on) /* another label for it, which nobody has seen so far */
+        return;
+    forget_waiting(joiner, (size_t)(w - joiner->waiting));
+    joiner->counts.elsewhere++;
+}
+
+/* Who passed it on is told what became of it, also where it changed nothing. */
+static void tell_again(journal_joiner *joiner, uint64_t key)
+{
+    journal_observation *known = find_known(joiner, key);
+    if (known)
+        untell(joiner, known);
+    else if (joiner->n_misfits < MW_LIMIT_TOLD_MISFITS)
+        joiner->misfits[joiner->n_misfits++] = key;
+}
+
 void journal_pass_on(journal_joiner *joiner, int64_t before_ms, mw_buf *out)
 {
     for (size_t i = 0; i < joiner->n_waiting && joiner->n_unpassed > 0; i++) {
@@ -753,8 +822,10 @@ mw_status journal_join_passed_on(journal_joiner *joiner, journal_stream *stream,
             status = settle(joiner, &pendings[i], &added, err);
         }
     for (size_t i = 0; i < n && status == MW_OK; i++)
-        if (is_here[i])
+        if (is_here[i]) {
+            tell_again(joiner, key_of(&labels[i], journal_hash(labels[i].id)));
             labels[n_here++] = labels[i];
+        }
     added.duplicates = 0;
     add_counts(&joiner->counts, &added);
     free(pendings);
@@ -810,6 +881,7 @@ mw_status journal_join_all(journal_joiner *joiner, journal_stream *stream, mw_er
 mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream, mw_error *err)
 {
     mw_feedback_counts counts = joiner->counts;
+    bool is_told = joiner->n_untold == 0; /* else all is told again, which changes nothing */
     for (size_t i = 0; i < joiner->n_waiting; i++)
         free(joiner->waiting[i].texts);
     for (size_t i = 0; i < joiner->n; i++)
@@ -818,11 +890,14 @@ mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream, mw_
         joiner->groups[g]->n_kept = 0;
         journal_losses_done(&joiner->groups[g]->losses);
     }
-    joiner->n = joiner->n_waiting = joiner->n_unpassed = 0;
+    joiner->n = joiner->n_waiting = joiner->n_unpassed = joiner->n_untold = 0;
     joiner->is_waiting_stale = true;
     if (joiner->n_slots > 0)
         fill_slots(joiner);
     mw_status status = journal_join_all(joiner, stream, err);
+    for (size_t i = 0; is_told && i < joiner->n; i++)
+        joiner->items[i].is_told = true;
+    joiner->n_untold = is_told ? 0 : joiner->n_untold;
     joiner->counts = counts;
     joiner->counts.waiting = joiner->n_waiting;
     return status;

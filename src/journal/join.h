@@ -25,6 +25,8 @@ typedef struct journal_observation {
     uint32_t group;
     float slices[JOURNAL_SLICES_MAX];
     uint8_t groups[MW_FAIR_ATTRIBUTES]; /* of the endpoint's book; FAIR_NO_GROUP */
+    uint8_t server;                     /* that made it: of elsewhere.h; 0: this one */
+    bool is_told;                       /* to the other servers, as it is */
 } journal_observation;
 
 /* A version whose predictions were told the truth. */
@@ -59,6 +61,10 @@ typedef struct journal_joiner {
     uint32_t *waiting_slots; /* key -> place in waiting + 1; 0: free; twice the capacity */
     bool is_waiting_stale;   /* places have moved since */
     size_t n_unpassed;       /* of those that wait: others were not told of them */
+    size_t n_untold;         /* items that others do not have, as they are */
+    uint64_t misfits[MW_LIMIT_TOLD_MISFITS]; /* keys of labels that others passed on, and that do
+                                                not fit; not told so far */
+    size_t n_misfits;
     mw_feedback_counts counts;
     bool keeps_rows;         /* of the first labels of a regression */
     struct fair_books *fair; /* who is in which group; NULL: nobody asks. Has a lock of its own */
@@ -84,6 +90,20 @@ MW_CHECKED mw_status journal_join_passed_on(journal_joiner *joiner, journal_stre
 /* Those that have waited since then or longer, and that others were not told of, as there is room.
  */
 void journal_pass_on(journal_joiner *joiner, int64_t before_ms, mw_buf *out);
+/* The observation of a key, or NULL. */
+journal_observation *journal_find(const journal_joiner *joiner, uint64_t key);
+/* The group of a shape, which is made where there is none. */
+MW_CHECKED mw_status journal_group_of(journal_joiner *joiner, const mw_log_shape *shape,
+                                      uint32_t *ret_group, mw_error *err);
+/* One of another server's, in the place of what was told before, where it is newer; *ret_is_taken:
+ * its shares are the joiner's. */
+MW_CHECKED mw_status journal_put(journal_joiner *joiner, const journal_observation *item,
+                                 bool *ret_is_taken, mw_error *err);
+/* Others have this one. False: it is none of the joiner's own. */
+bool journal_note_told(journal_joiner *joiner, const journal_observation *item);
+/* Another server had the prediction that a label which was passed on waits for. */
+void journal_end_waiting(journal_joiner *joiner, uint64_t key);
+
 /* Join all labels of the folder, the oldest first. */
 MW_CHECKED mw_status journal_join_all(journal_joiner *joiner, journal_stream *stream,
                                       mw_error *err);
@@ -92,8 +112,8 @@ MW_CHECKED mw_status journal_join_all(journal_joiner *joiner, journal_stream *st
 MW_CHECKED mw_status journal_join_again(journal_joiner *joiner, journal_stream *stream,
                                         mw_error *err);
 
-/* measure.c: see mw_log_performance. */
-MW_CHECKED mw_status journal_measure(const journal_joiner *joiner,
+/* measure.c: see mw_log_performance. others: what other servers have; NULL: nothing is known. */
+MW_CHECKED mw_status journal_measure(const journal_joiner *joiner, const journal_joiner *others,
                                      const mw_performance_query *query,
                                      void (*see)(void *user, const mw_performance_part *part),
                                      void *user, mw_error *err);

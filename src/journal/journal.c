@@ -108,6 +108,8 @@ static mw_status take_options(mw_journal *journal, const mw_journal_options *giv
     journal->keeper.slices = given->slices ? strdup(given->slices) : NULL;
     journal_joiner_init(&journal->keeper.joiner, journal->folder, journal->keeper.slices,
                         MW_LIMIT_OBSERVATIONS);
+    journal_elsewhere_init(&journal->keeper.elsewhere, &journal->keeper.joiner,
+                           MW_LIMIT_OBSERVATIONS);
     journal->keeper.joiner.fair = &journal->fair;
     journal->keeper.joiner.keeps_rows = given->truth != NULL;
     bool has_memory = journal->folder && !journal->keeper.slices == !given->slices &&
@@ -130,6 +132,18 @@ static mw_status start_threads(mw_journal *journal, mw_error *err)
                      : mw_fail_errno(err, "cannot start the writer of the prediction log", code);
 }
 
+/* Of this log over restarts; the key is not to be told from it. */
+static uint64_t mark_of(const mw_journal *journal)
+{
+    uint64_t mark;
+    unsigned char hash[crypto_shorthash_BYTES];
+    static const unsigned char text[] = "the log among servers";
+    _Static_assert(sizeof mark == sizeof hash, "a hash is a mark");
+    crypto_shorthash(hash, text, sizeof text, journal->privacy.key);
+    memcpy(&mark, hash, sizeof mark);
+    return mark;
+}
+
 static mw_status open_all(mw_journal *journal, const mw_journal_options *options, mw_error *err)
 {
     MW_TRY(take_options(journal, options, err));
@@ -138,6 +152,7 @@ static mw_status open_all(mw_journal *journal, const mw_journal_options *options
     MW_TRY(make_folder(journal->folder, err));
     MW_TRY(lock_folder(journal, err));
     MW_TRY(read_key(journal, err));
+    journal->keeper.mark = mark_of(journal);
     if (options->kafka)
         MW_TRY(journal_kafka_open(options->kafka, options->kafka_settings, &journal->kafka, err));
     MW_TRY(journal_queue_init(&journal->queue, journal->options.queue_bytes, err));
@@ -169,6 +184,7 @@ mw_status mw_journal_open(const mw_journal_options *options, mw_journal **ret_jo
     pthread_mutex_init(&journal->keeper.lock, NULL);
     journal->keeper.last_feedback = &journal->keeper.feedback;
     mw_buf_init(&journal->keeper.astray, 2 * MW_LIMIT_PASSED_LABELS_BYTES);
+    mw_buf_init(&journal->keeper.told, MW_LIMIT_TOLD_BYTES);
     pthread_mutex_init(&journal->shapes_lock, NULL);
     fair_books_init(&journal->fair);
     mw_condition_init(&journal->wake);
@@ -194,9 +210,11 @@ static void stop_keeper(mw_journal *journal)
     journal_stream_close(&journal->labels);
     journal_packer_done(&keeper->packer);
     journal_joiner_done(&keeper->joiner);
+    journal_elsewhere_done(&keeper->elsewhere);
     free(keeper->slices);
     free(keeper->summary);
     mw_buf_done(&keeper->astray);
+    mw_buf_done(&keeper->told);
     pthread_mutex_destroy(&keeper->lock);
     pthread_cond_destroy(&keeper->wake);
 }

@@ -151,6 +151,7 @@ typedef struct mw_feedback_counts {
     uint64_t misfits;    /* no class, or no number, of the model that predicted */
     uint64_t unknown;    /* waited for an hour: no prediction had this id, or it is gone */
     uint64_t passed_on;  /* of those that wait or waited: told to other servers, who may have it */
+    uint64_t elsewhere;  /* of these: another server had the prediction, and said so */
 } mw_feedback_counts;
 
 /* A body of labels on its way; the caller's memory, until `done`. */
@@ -161,6 +162,9 @@ typedef struct mw_feedback {
     /* From mw_journal_take_astray of another server: its endpoints are in it. What finds no
      * prediction here is passed over, and not counted. */
     bool is_passed_on;
+    /* From mw_journal_take_told of another server, or of this one before it began again: heard, and
+     * kept in memory alone. MW_BAD_DATA: damaged. */
+    bool is_told;
     mw_arena *arena; /* for the labels */
     /* Called by the journal's thread: labels are on the disk and joined, or `status` says why not.
      * MW_BAD_DATA: the body; then none of it was taken. MW_IO: the disk. */
@@ -179,6 +183,10 @@ MW_CHECKED mw_status mw_journal_feedback(mw_journal *journal, mw_feedback *feedb
  * takes them: their predictions may be there. Each comes once, from the first call on; appended.
  * Any thread. */
 void mw_journal_take_astray(mw_journal *journal, mw_buf *out);
+/* Predictions of this server that were told the truth, and that others were not told of: as the
+ * journal of another server hears them. Asked for by one call, given away by the next ones; call it
+ * once all that is there was heard. Appended. Any thread. */
+void mw_journal_take_told(mw_journal *journal, mw_buf *out);
 void mw_journal_count_feedback(mw_journal *journal, mw_feedback_counts *ret_counts);
 
 /* ---- performance: predictions and the truth -------------------------------------------------- */
@@ -191,6 +199,7 @@ typedef struct mw_performance_query {
     mw_view slice;          /* a column by which to tell apart; empty = none */
     double threshold;       /* of a probability; NaN = 0.5 */
     int64_t step_ms;        /* tell of each such stretch of time that has labels; 0 = of all */
+    bool is_alone;          /* of this server's predictions; else also of what others told */
 } mw_performance_query;
 
 /* What a version's predictions lose, beside what the first labels told; of all that were ever told,
@@ -206,12 +215,13 @@ typedef struct mw_performance_part {
     const mw_log_shape *shape;
     const char *slice; /* "20..35", "red"; NULL: of all */
     mw_task task;
-    size_t n_labels, n_metrics;
+    size_t n_labels, n_metrics, n_servers;  /* n_servers: that made the predictions */
     mw_estimate metrics[MW_QUALITY_MAX];    /* of mw_quality_metrics(task); NaN: not to be had */
     int64_t first_ms, last_ms;              /* predictions */
     int64_t step_begin_ms;                  /* of the stretch, a multiple of step_ms */
     double delay_p50, delay_p90, delay_max; /* seconds from prediction to label */
-    mw_performance_loss loss;               /* of all rows, not of a slice or a stretch */
+    mw_performance_loss loss;               /* of all rows, not of a slice or a stretch; of this
+                                               server's predictions alone */
 } mw_performance_part;
 
 /* Tell of each version, the oldest first; with a slice also of each of its values (of a number with

@@ -64,6 +64,39 @@ void mw_journal_take_astray(mw_journal *journal, mw_buf *out)
     pthread_mutex_unlock(&keeper->lock);
 }
 
+void mw_journal_take_told(mw_journal *journal, mw_buf *out)
+{
+    journal_keeper *keeper = &journal->keeper;
+    pthread_mutex_lock(&keeper->lock);
+    keeper->wants_told = keeper->told.size == 0;
+    mw_buf_view(out, mw_buf_as_view(&keeper->told));
+    if (!out->failed)
+        mw_buf_reset(&keeper->told);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+static void tell_others(mw_journal *journal)
+{
+    journal_keeper *keeper = &journal->keeper;
+    journal_joiner *joiner = &keeper->joiner;
+    if (joiner->n_untold + joiner->n_misfits == 0)
+        return;
+    pthread_mutex_lock(&keeper->lock);
+    if (keeper->wants_told && keeper->told.size == 0) {
+        journal_elsewhere_pack(joiner, keeper->mark, mw_clock_wall_ms() - MW_LIMIT_TOLD_KEPT_MS,
+                               &keeper->told);
+        keeper->wants_told = false;
+    }
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+static void hear_others(mw_journal *journal, mw_feedback *f)
+{
+    journal_keeper *keeper = &journal->keeper;
+    f->status =
+        journal_elsewhere_hear(&keeper->elsewhere, &keeper->joiner, keeper->mark, f->body, &f->err);
+}
+
 /* Predictions may be written a moment after their labels came; else they are another server's. */
 static void pass_on(journal_keeper *keeper)
 {
@@ -179,20 +212,23 @@ static void take_all(mw_journal *journal, mw_feedback *list)
     mw_error err;
     for (; list; list = list->next) {
         batches[n] = (batch){.feedback = list};
-        if (!list->is_passed_on)
+        if (!list->is_passed_on && !list->is_told)
             take_body(journal, &batches[n]);
         n++;
     }
     mw_status synced = journal_stream_sync(&journal->labels, &err);
     for (size_t i = 0; i < n; i++) {
         mw_feedback *f = batches[i].feedback;
-        if (f->is_passed_on)
+        bool is_ours = !f->is_passed_on && !f->is_told;
+        if (f->is_told)
+            hear_others(journal, f);
+        else if (f->is_passed_on)
             take_passed_on(journal, f);
         else if (f->status == MW_OK && synced != MW_OK) {
             f->status = synced;
             f->err = err;
         }
-        if (f->status == MW_OK && !f->is_passed_on)
+        if (f->status == MW_OK && is_ours)
             f->status = journal_join(&journal->keeper.joiner, &journal->predictions,
                                      batches[i].labels, batches[i].n, &f->result, &f->err);
         publish_counts(&journal->keeper); /* who is answered finds them */
@@ -256,7 +292,8 @@ static void summarize(mw_journal *journal)
     if (!keeper->is_stale || now - keeper->summed_ns < SUMMARY_MS * NS_PER_MS)
         return;
     const mw_performance_query query = {.last = SUMMARY_LABELS, .threshold = 0.5};
-    if (journal_measure(&keeper->joiner, &query, add_part, &s, &err) != MW_OK)
+    if (journal_measure(&keeper->joiner, &keeper->elsewhere.seen, &query, add_part, &s, &err) !=
+        MW_OK)
         mw_log_error(MW_LOG_WARN, "performance", &err);
     pthread_mutex_lock(&keeper->lock);
     mw_performance_part *old = keeper->summary;
@@ -317,8 +354,8 @@ static void answer(mw_journal *journal, mw_performance_task *task)
 {
     while (task) {
         mw_performance_task *next = task->next; /* done() may end it */
-        task->status = journal_measure(&journal->keeper.joiner, &task->query, task->see, task->user,
-                                       &task->err);
+        task->status = journal_measure(&journal->keeper.joiner, &journal->keeper.elsewhere.seen,
+                                       &task->query, task->see, task->user, &task->err);
         task->done(task);
         task = next;
     }
@@ -387,6 +424,7 @@ void *journal_keep(void *argument)
             take_all(journal, feedback);
         retry(journal);
         pass_on(keeper);
+        tell_others(journal);
         answer(journal, questions);
         retain_labels(journal);
     }

@@ -1,6 +1,9 @@
 /* How good predictions were: observations, by version and slice, become numbers.
  *
- *     observations --query--> those of a group --slice--> parts --> stats --> see() */
+ *     observations --query--> those of a group --slice--> parts --> stats --> see()
+ *
+ * Of several servers those of all are taken as if one had made them, so that what comes of it is
+ * exact; what was usual at first (loss) is of this server's own. */
 #include "join.h"
 
 #include <math.h>
@@ -12,10 +15,13 @@ enum { SLICE_VALUES_MAX = 10, QUARTERS = 4, SLICE_BYTES = 96 };
 
 typedef struct measuring {
     const journal_joiner *joiner;
+    const journal_joiner *others; /* NULL: this server alone is told of */
     const mw_performance_query *query;
     void (*see)(void *user, const mw_performance_part *part);
     void *user;
     ptrdiff_t slice; /* of the joiner's; -1: none */
+    ptrdiff_t group; /* that is told of, of the joiner's; below 0: others alone have it */
+    ptrdiff_t *like; /* of each of the others' groups, which group that is */
     double threshold;
     const journal_observation **chosen; /* of a group */
     size_t n_chosen;
@@ -130,6 +136,14 @@ static void fill_loss(const journal_joiner *joiner, uint32_t group, mw_performan
         ret->since_ms = since_of(joiner, group, ret->level.n);
 }
 
+static size_t servers_of(const journal_observation *const *part, size_t n)
+{
+    uint64_t seen = 0;
+    for (size_t i = 0; i < n; i++)
+        seen |= UINT64_C(1) << part[i]->server; /* JOURNAL_SERVERS are told apart */
+    return (size_t)__builtin_popcountll(seen);
+}
+
 static mw_status tell(const measuring *m, const mw_log_shape *shape,
                       const journal_observation *const *part, size_t n, const char *slice,
                       mw_error *err)
@@ -138,9 +152,10 @@ static mw_status tell(const measuring *m, const mw_log_shape *shape,
         .shape = shape, .slice = slice, .n_labels = n, .task = task_of(shape)};
     ret.step_begin_ms = m->query->step_ms ? step_of(m->query, part[0]) * m->query->step_ms : 0;
     fill_delays(m, part, n, &ret);
+    ret.n_servers = servers_of(part, n);
     MW_TRY(fill_numbers(m, part, n, &ret, err));
-    if (n > 0 && !slice && m->query->step_ms == 0)
-        fill_loss(m->joiner, part[0]->group, &ret.loss);
+    if (m->group >= 0 && !slice && m->query->step_ms == 0)
+        fill_loss(m->joiner, (uint32_t)m->group, &ret.loss);
     m->see(m->user, &ret);
     return MW_OK;
 }
@@ -239,21 +254,100 @@ static int by_arrival(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The newest labels of a group; they came in the order of the items. */
-static void choose(measuring *m, uint32_t group)
+/* The newest labels of a group; they came in the order of the items. What both have is the own. */
+static void choose_of(measuring *m, const journal_joiner *from, ptrdiff_t group, uint64_t most)
 {
     const mw_performance_query *query = m->query;
-    m->n_chosen = 0;
-    for (size_t i = m->joiner->n; i-- > 0;) {
-        const journal_observation *item = &m->joiner->items[i];
-        if (item->group != group || (query->from_ms && item->made_ms < query->from_ms) ||
-            (query->to_ms && item->made_ms >= query->to_ms))
+    for (size_t i = from->n; i-- > 0;) {
+        const journal_observation *item = &from->items[i];
+        bool is_theirs = from == m->others;
+        ptrdiff_t is_of = is_theirs ? m->like[item->group] : (ptrdiff_t)item->group;
+        if (is_of != group || (query->from_ms && item->made_ms < query->from_ms) ||
+            (query->to_ms && item->made_ms >= query->to_ms) ||
+            (is_theirs && journal_find(m->joiner, item->key)))
             continue;
         m->chosen[m->n_chosen++] = item;
-        if (query->last && m->n_chosen == query->last)
+        if (m->n_chosen == most)
             break;
     }
-    qsort(m->chosen, m->n_chosen, sizeof *m->chosen, by_arrival);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const journal_observation *x = *(const journal_observation *const *)a,
+                              *y = *(const journal_observation *const *)b;
+    if (x->told_ms != y->told_ms)
+        return x->told_ms < y->told_ms ? 1 : -1;
+    return (x->key > y->key) - (x->key < y->key); /* whichever server is asked */
+}
+
+/* The newest group of the same model, best with the same version: each server counts versions from
+ * 1 at its start, so that a model may be its third here and its first there. -1: there is none. */
+static ptrdiff_t group_like(const journal_joiner *joiner, const mw_log_shape *shape)
+{
+    ptrdiff_t found = -1;
+    for (size_t g = 0; g < joiner->n_groups; g++) {
+        const mw_log_shape *known = &joiner->groups[g]->shape;
+        if (known->model != shape->model || !mw_view_equal(known->endpoint, shape->endpoint))
+            continue;
+        if (known->version == shape->version)
+            return (ptrdiff_t)g;
+        found = (ptrdiff_t)g;
+    }
+    return found;
+}
+
+/* Where others alone have it, their own newest, below -1. */
+static void liken(const measuring *m)
+{
+    for (size_t g = 0; m->others && g < m->others->n_groups; g++) {
+        mw_log_shape shape = m->others->groups[g]->shape;
+        m->like[g] = group_like(m->joiner, &shape);
+        shape.version = 0; /* of any version */
+        if (m->like[g] < 0)
+            m->like[g] = -2 - group_like(m->others, &shape);
+    }
+}
+
+/* By the labels' times: the same ones at whichever server, where each had them in another order. */
+static void keep_newest(measuring *m, uint64_t last)
+{
+    size_t n = m->n_chosen, n_kept = 0;
+    if (last > 0 && n > last) {
+        for (size_t i = 0; i < n; i++)
+            m->room[i] = (double)m->chosen[i]->told_ms;
+        mw_sort(m->room, n, m->room + n);
+        double edge = m->room[n - last];
+        for (size_t i = 0; i < n; i++)
+            if ((double)m->chosen[i]->told_ms >= edge)
+                m->chosen[n_kept++] = m->chosen[i];
+        m->n_chosen = n_kept;
+    }
+    qsort(m->chosen, m->n_chosen, sizeof *m->chosen, newest_first);
+    m->n_chosen = last > 0 && m->n_chosen > last ? last : m->n_chosen;
+}
+
+static bool have_some(const measuring *m, ptrdiff_t group)
+{
+    for (size_t g = 0; m->others && g < m->others->n_groups; g++)
+        if (m->like[g] == group)
+            return true;
+    return false;
+}
+
+static void choose(measuring *m, ptrdiff_t group)
+{
+    bool is_shared = have_some(m, group);
+    m->n_chosen = 0;
+    m->group = group;
+    if (group >= 0)
+        choose_of(m, m->joiner, group, is_shared ? 0 : m->query->last);
+    if (is_shared) {
+        choose_of(m, m->others, group, 0);
+        keep_newest(m, m->query->last);
+    } else {
+        qsort(m->chosen, m->n_chosen, sizeof *m->chosen, by_arrival);
+    }
 }
 
 /* ---- stretches of time ----------------------------------------------------------------------- */
@@ -363,31 +457,58 @@ static mw_status find_slice(measuring *m, mw_error *err)
                    MW_VIEW_ARG(m->query->slice));
 }
 
-mw_status journal_measure(const journal_joiner *joiner, const mw_performance_query *query,
+/* What was chosen of a group. */
+static mw_status tell_group(const measuring *m, const journal_group *group, mw_error *err)
+{
+    const mw_log_shape *shape = &group->shape;
+    if (m->n_chosen == 0)
+        return MW_OK;
+    mw_status status = m->query->step_ms ? tell_steps(m, shape, err)
+                                         : tell(m, shape, m->chosen, m->n_chosen, NULL, err);
+    if (status == MW_OK && m->slice >= 0)
+        status = tell_slices(m, group, err);
+    return status;
+}
+
+static mw_status tell_groups(measuring *m, mw_error *err)
+{
+    const journal_joiner *own = m->joiner, *others = m->others;
+    liken(m);
+    for (size_t g = 0; g < own->n_groups; g++)
+        if (wants_group(m->query, &own->groups[g]->shape)) {
+            choose(m, (ptrdiff_t)g);
+            MW_TRY(tell_group(m, own->groups[g], err));
+        }
+    for (size_t g = 0; others && g < others->n_groups; g++)
+        if (m->like[g] == -2 - (ptrdiff_t)g && wants_group(m->query, &others->groups[g]->shape)) {
+            choose(m, m->like[g]);
+            MW_TRY(tell_group(m, others->groups[g], err));
+        }
+    return MW_OK;
+}
+
+mw_status journal_measure(const journal_joiner *joiner, const journal_joiner *others,
+                          const mw_performance_query *query,
                           void (*see)(void *user, const mw_performance_part *part), void *user,
                           mw_error *err)
 {
-    measuring m = {.joiner = joiner, .query = query, .see = see, .user = user};
+    measuring m = {.joiner = joiner,
+                   .others = query->is_alone ? NULL : others,
+                   .query = query,
+                   .see = see,
+                   .user = user};
+    size_t n = joiner->n + (m.others ? others->n : 0);
     m.threshold = isnan(query->threshold) ? 0.5 : query->threshold;
     MW_TRY(find_slice(&m, err));
-    m.chosen = calloc(2 * joiner->n + 1, sizeof *m.chosen);
-    m.room = malloc((3 * joiner->n + 1) * sizeof *m.room);
-    m.part = m.chosen + joiner->n;
-    mw_status status = m.chosen && m.room ? MW_OK : mw_fail_memory(err, "the performance");
-    for (uint32_t g = 0; status == MW_OK && g < joiner->n_groups; g++) {
-        const journal_group *group = joiner->groups[g];
-        if (!wants_group(query, &group->shape))
-            continue;
-        choose(&m, g);
-        if (m.n_chosen == 0)
-            continue;
-        status = query->step_ms ? tell_steps(&m, &group->shape, err)
-                                : tell(&m, &group->shape, m.chosen, m.n_chosen, NULL, err);
-        if (status == MW_OK && m.slice >= 0)
-            status = tell_slices(&m, group, err);
-    }
+    m.chosen = calloc(2 * n + 1, sizeof *m.chosen);
+    m.room = malloc((3 * n + 1) * sizeof *m.room);
+    m.part = m.chosen + n;
+    m.like = calloc((m.others ? others->n_groups : 0) + 1, sizeof *m.like);
+    mw_status status = m.chosen && m.room && m.like ? tell_groups(&m, err)
+                                                    : mw_fail_memory(err, "the performance");
     free(m.chosen);
     free(m.room);
+    free(m.like);
     return status;
 }
 
@@ -401,7 +522,7 @@ mw_status mw_log_performance(const char *folder, const mw_performance_query *que
     journal_joiner_init(&joiner, folder, slices, MW_LIMIT_OFFLINE_OBSERVATIONS);
     mw_status status = journal_join_all(&joiner, NULL, err);
     if (status == MW_OK)
-        status = journal_measure(&joiner, query, see, user, err);
+        status = journal_measure(&joiner, NULL, query, see, user, err);
     if (status == MW_OK && ret_counts)
         *ret_counts = joiner.counts;
     journal_joiner_done(&joiner);
@@ -448,6 +569,8 @@ void mw_performance_write(const mw_performance_part *part, mw_buf *out)
     write_number(out, "delay_seconds_p50", part->delay_p50);
     write_number(out, "delay_seconds_p90", part->delay_p90);
     write_number(out, "delay_seconds_max", part->delay_max);
+    if (part->n_servers > 1)
+        mw_buf_format(out, ",\"servers\":%zu", part->n_servers);
     if (part->loss.name)
         write_loss(&part->loss, out);
     mw_buf_text(out, ",\"metrics\":{");

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "elsewhere.h"
 #include "fairness_books.h"
 #include "join.h"
 #include "kafka.h"
@@ -28,6 +29,8 @@ typedef struct journal_open_block {
 /* Labels and who asks about performance: a thread of their own, for a sync may take long. */
 typedef struct journal_keeper {
     journal_joiner joiner;
+    journal_elsewhere elsewhere;
+    uint64_t mark; /* of this log among those of other servers */
     journal_packer packer;
     char *slices; /* the joiner's names */
     uint64_t tried_ns, tried_blocks, summed_ns, retained_ns, fair_ns;
@@ -43,6 +46,8 @@ typedef struct journal_keeper {
     mw_performance_task *questions;
     bool has_others; /* somebody tells other servers of labels that wait */
     mw_buf astray;   /* these */
+    bool wants_told; /* and of predictions that were told the truth */
+    mw_buf told;     /* these */
     size_t n_tasks;
     mw_feedback_counts counts;
     mw_performance_part *summary;

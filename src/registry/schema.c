@@ -396,8 +396,13 @@ static const char step_23[] =
     "CREATE TABLE passed_labels(id INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT NOT NULL,"
     " told INTEGER NOT NULL, labels TEXT NOT NULL) STRICT;";
 
+/* Predictions that were told the truth, of each server for the others (prediction log). */
+static const char step_24[] =
+    "CREATE TABLE told_labels(id INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT NOT NULL,"
+    " told INTEGER NOT NULL, size INTEGER NOT NULL, labels TEXT NOT NULL) STRICT;";
+
 const char *const record_steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                     step_7,  step_8,  step_9,  step_10, step_11, step_12,
                                     step_13, step_14, step_15, step_16, step_17, step_18,
-                                    step_19, step_20, step_21, step_22, step_23};
+                                    step_19, step_20, step_21, step_22, step_23, step_24};
 const size_t record_n_steps = MW_COUNT(record_steps);

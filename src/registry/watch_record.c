@@ -247,24 +247,59 @@ mw_status mw_record_pass_labels(mw_record *record, mw_view server, mw_view label
                       server, mw_clock_wall_ms(), text);
 }
 
-mw_status mw_record_passed_labels(mw_record *record, mw_view server, int64_t id,
-                                  mw_passed_labels *ret_labels, mw_error *err)
+mw_status mw_record_tell_labels(mw_record *record, mw_view server, mw_view labels, mw_error *err)
+{
+    mw_view text = to_hex(record, labels, err);
+    if (!text.data)
+        return MW_NO_MEMORY;
+    return mw_sql_run(record->session, err,
+                      "INSERT INTO told_labels(server, told, labels, size) VALUES(?, ?, ?, ?)",
+                      "titi", server, mw_clock_wall_ms(), text, (int64_t)labels.size);
+}
+
+/* sql: of id and labels, behind an id, of other servers. */
+static mw_status next_labels(mw_record *record, const char *sql, mw_view server, int64_t id,
+                             mw_passed_labels ret[MW_RECORD_LABELS_AT_ONCE], size_t *ret_n,
+                             mw_error *err)
 {
     mw_rows rows;
     record_memory memory = {record->arena, false};
-    *ret_labels = (mw_passed_labels){0, RECORD_NOTHING};
-    MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT id, labels FROM passed_labels WHERE id > ? AND server <> ?"
-                        " ORDER BY id LIMIT 1",
-                        "it", id, server));
-    if (mw_rows_next(&rows))
-        *ret_labels =
+    *ret_n = 0;
+    MW_TRY(mw_rows_open(record->session, &rows, err, sql, "it", id, server));
+    while (*ret_n < MW_RECORD_LABELS_AT_ONCE && mw_rows_next(&rows))
+        ret[(*ret_n)++] =
             (mw_passed_labels){mw_rows_int(&rows, 0), from_hex(&memory, mw_rows_text(&rows, 1))};
     return record_close(&rows, &memory, err);
 }
 
-mw_status mw_record_drop_labels(mw_record *record, int64_t before_ms, mw_error *err)
+mw_status mw_record_passed_labels(mw_record *record, mw_view server, int64_t id,
+                                  mw_passed_labels ret_labels[MW_RECORD_LABELS_AT_ONCE],
+                                  size_t *ret_n, mw_error *err)
 {
-    return mw_sql_run(record->session, err, "DELETE FROM passed_labels WHERE told < ?", "i",
-                      before_ms);
+    return next_labels(record,
+                       "SELECT id, labels FROM passed_labels WHERE id > ? AND server <> ?"
+                       " ORDER BY id LIMIT 8",
+                       server, id, ret_labels, ret_n, err);
+}
+
+mw_status mw_record_told_labels(mw_record *record, mw_view server, int64_t id,
+                                mw_passed_labels ret_labels[MW_RECORD_LABELS_AT_ONCE],
+                                size_t *ret_n, mw_error *err)
+{
+    return next_labels(record,
+                       "SELECT id, labels FROM told_labels WHERE id > ? AND server <> ?"
+                       " ORDER BY id LIMIT 8",
+                       server, id, ret_labels, ret_n, err);
+}
+
+mw_status mw_record_drop_labels(mw_record *record, int64_t passed_before_ms, int64_t told_before_ms,
+                                int64_t told_bytes_max, mw_error *err)
+{
+    MW_TRY(mw_sql_run(record->session, err, "DELETE FROM passed_labels WHERE told < ?", "i",
+                      passed_before_ms));
+    return mw_sql_run(record->session, err,
+                      "DELETE FROM told_labels WHERE told < ? OR id <= (SELECT coalesce(max(id), 0)"
+                      " FROM (SELECT id, sum(size) OVER (ORDER BY id DESC) AS bytes"
+                      " FROM told_labels) AS summed WHERE bytes > ?)",
+                      "ii", told_before_ms, told_bytes_max);
 }

@@ -80,13 +80,27 @@ MW_CHECKED mw_status mw_record_pass_labels(mw_record *record, mw_view server, mw
                                            mw_error *err);
 
 typedef struct mw_passed_labels {
-    int64_t id; /* grows; 0: there are none */
+    int64_t id; /* grows */
     mw_view labels;
 } mw_passed_labels;
 
-/* The next behind `id` that another server has passed on. */
+enum { MW_RECORD_LABELS_AT_ONCE = 8 };
+
+/* The next ones behind `id` that other servers have passed on; *ret_n 0: there are none. */
 MW_CHECKED mw_status mw_record_passed_labels(mw_record *record, mw_view server, int64_t id,
-                                             mw_passed_labels *ret_labels, mw_error *err);
-MW_CHECKED mw_status mw_record_drop_labels(mw_record *record, int64_t before_ms, mw_error *err);
+                                             mw_passed_labels ret_labels[MW_RECORD_LABELS_AT_ONCE],
+                                             size_t *ret_n, mw_error *err);
+
+/* Predictions of this server that were told the truth, for the others; the same otherwise. */
+MW_CHECKED mw_status mw_record_tell_labels(mw_record *record, mw_view server, mw_view labels,
+                                           mw_error *err);
+MW_CHECKED mw_status mw_record_told_labels(mw_record *record, mw_view server, int64_t id,
+                                           mw_passed_labels ret_labels[MW_RECORD_LABELS_AT_ONCE],
+                                           size_t *ret_n, mw_error *err);
+/* What was passed on, and told, before then; and of the told ones the oldest, where all take more.
+ */
+MW_CHECKED mw_status mw_record_drop_labels(mw_record *record, int64_t passed_before_ms,
+                                           int64_t told_before_ms, int64_t told_bytes_max,
+                                           mw_error *err);
 
 #endif

@@ -372,6 +372,210 @@ static void test_passed_on(void **state)
     test_folder_remove(other_folder);
 }
 
+/* ---- what other servers have ----------------------------------------------------------------- */
+
+enum { SERVERS = 3, WHOLE = 2, ROWS = 40 };
+
+static mw_journal *open_in(const char *place)
+{
+    mw_error err;
+    mw_journal *opened = NULL;
+    const mw_journal_options options = {
+        .folder = place, .sample = 1, .flush_ms = 10, .slices = "kind"};
+    assert_int_equal(mw_journal_open(&options, &opened, &err), MW_OK);
+    return opened;
+}
+
+static mw_status hear(mw_journal *journal, mw_view body)
+{
+    mw_arena arena;
+    mw_error err;
+    mw_arena_init(&arena, 4 * MW_KIB, 64 * MW_MIB);
+    mw_feedback feedback = {
+        .endpoint = "", .body = body, .is_told = true, .arena = &arena, .done = feedback_done};
+    assert_int_equal(mw_journal_feedback(journal, &feedback, &err), MW_OK);
+    wait_done();
+    mw_arena_done(&arena);
+    return feedback.status;
+}
+
+/* Until `to` knows of so many labels; what was given away last stays in *told. */
+static void carry_told(mw_journal *from, mw_journal *to, size_t n, mw_buf *told)
+{
+    mw_buf some;
+    mw_buf_init(&some, MW_LIMIT_TOLD_BYTES);
+    for (unsigned i = 0; i < 3000; i++) {
+        found all = ask(to, (mw_performance_query){0});
+        if (all.parts[0].n_labels == n)
+            break;
+        mw_journal_take_told(from, &some);
+        if (some.size > 0) {
+            assert_int_equal(hear(to, mw_buf_as_view(&some)), MW_OK);
+            mw_buf_reset(told);
+            mw_buf_view(told, mw_buf_as_view(&some));
+            mw_buf_reset(&some);
+        } else {
+            usleep(10000);
+        }
+    }
+    assert_int_equal(ask(to, (mw_performance_query){0}).parts[0].n_labels, n);
+    mw_buf_done(&some);
+}
+
+static void same_parts(const found *mine, const found *wanted)
+{
+    assert_int_equal(mine->n_parts, wanted->n_parts);
+    for (size_t p = 0; p < wanted->n_parts; p++) {
+        const mw_performance_part *a = &mine->parts[p], *b = &wanted->parts[p];
+        assert_true(a->n_labels == b->n_labels && a->n_servers == 2 && b->n_servers == 1);
+        assert_string_equal(mine->slices[p], wanted->slices[p]);
+        for (size_t m = 0; m < b->n_metrics; m++)
+            if (!(fabs(a->metrics[m].value - b->metrics[m].value) < 1e-12 &&
+                  fabs(a->metrics[m].low - b->metrics[m].low) < 1e-12) &&
+                !(isnan(b->metrics[m].low) && isnan(a->metrics[m].low) &&
+                  (a->metrics[m].value == b->metrics[m].value ||
+                   fabs(a->metrics[m].value - b->metrics[m].value) < 1e-12 ||
+                   isnan(b->metrics[m].value))))
+                fail_msg("part %zu, metric %zu: %.17g, not %.17g", p, m, a->metrics[m].value,
+                         b->metrics[m].value);
+    }
+}
+
+/* How good the predictions of two were is how good those of one that made all of them were. */
+static void two_beside_one(size_t n_classes, mw_transform transform, size_t n_outputs)
+{
+    char body[100];
+    char one[TEST_FOLDER_BYTES], two[TEST_FOLDER_BYTES], all[TEST_FOLDER_BYTES];
+    char *folders[SERVERS] = {one, two, all};
+    mw_journal *logs[SERVERS];
+    mw_buf told;
+    double values[CLASSES], shift;
+    mw_forest forest = forest_of(n_classes, transform);
+    mw_buf_init(&told, MW_LIMIT_TOLD_BYTES);
+    for (size_t s = 0; s < SERVERS; s++) {
+        assert_int_equal(test_folder_make(folders[s]), 0);
+        logs[s] = open_in(folders[s]);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        snprintf(body, sizeof body, "r%zu", i);
+        shift = (double)(i * 7 % 10) / 10;
+        for (size_t k = 0; k < n_outputs; k++) /* they add up to one */
+            values[k] = n_outputs > 1 ? (k == i % 3 ? 0.4 + shift / 4 : 0.3 - shift / 8) : shift;
+        tap(logs[i % 2], "credit", &forest, body, 1, values, n_outputs);
+        tap(logs[WHOLE], "credit", &forest, body, 1, values, n_outputs);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        snprintf(body, sizeof body, "{\"id\": \"r%zu\", \"label\": %d}", i, i * 3 % 5 < 2);
+        tell(logs[i % 2], "credit", body);
+        tell(logs[WHOLE], "credit", body);
+    }
+    for (size_t s = 0; s < SERVERS; s++)
+        wait_joined(logs[s], s == WHOLE ? ROWS : ROWS / 2);
+    carry_told(logs[0], logs[1], ROWS, &told);
+    carry_told(logs[1], logs[0], ROWS, &told);
+    assert_int_equal(hear(logs[0], mw_buf_as_view(&told)), MW_OK); /* told twice */
+    const mw_performance_query queries[] = {
+        {0}, {.slice = MW_VIEW("kind")}, {.from_ms = 1}, {.last = ROWS, .slice = MW_VIEW("kind")}};
+    for (size_t q = 0; q < MW_COUNT(queries); q++)
+        for (size_t s = 0; s < 2; s++) {
+            found mine = ask(logs[s], queries[q]), wanted = ask(logs[WHOLE], queries[q]);
+            same_parts(&mine, &wanted);
+        }
+    found alone = ask(logs[0], (mw_performance_query){.is_alone = true});
+    assert_true(alone.parts[0].n_labels == ROWS / 2 && alone.parts[0].n_servers == 1);
+    for (uint64_t last = 3; last < ROWS; last += 9) { /* the newest of both */
+        found here = ask(logs[0], (mw_performance_query){.last = last});
+        found there = ask(logs[1], (mw_performance_query){.last = last});
+        assert_true(here.parts[0].n_labels == last && there.parts[0].n_labels == last);
+        for (size_t m = 0; m < here.parts[0].n_metrics; m++) { /* of one class there is no AUC */
+            double a = here.parts[0].metrics[m].value, b = there.parts[0].metrics[m].value;
+            assert_true(fabs(a - b) < 1e-12 || (isnan(a) && isnan(b)));
+        }
+    }
+    /* told otherwise at one: the other one hears of it */
+    tell(logs[1], "credit", "{\"id\": \"r39\", \"label\": 1}");
+    tell(logs[WHOLE], "credit", "{\"id\": \"r39\", \"label\": 1}");
+    mw_buf_reset(&told);
+    for (unsigned i = 0; i < 3000 && told.size == 0; i++) {
+        usleep(i ? 10000 : 0);
+        mw_journal_take_told(logs[1], &told);
+    }
+    assert_int_equal(hear(logs[0], mw_buf_as_view(&told)), MW_OK);
+    found mended = ask(logs[0], queries[0]), wanted_then = ask(logs[WHOLE], queries[0]);
+    same_parts(&mended, &wanted_then);
+    /* what is damaged changes nothing */
+    for (size_t cut = 0; cut < told.size; cut += 1 + told.size / 200)
+        assert_int_equal(hear(logs[0], (mw_view){told.data, cut}), MW_BAD_DATA);
+    for (size_t i = 0; i < told.size; i += 1 + told.size / 200) {
+        told.data[i] ^= 1;
+        assert_int_equal(hear(logs[0], mw_buf_as_view(&told)), MW_BAD_DATA);
+        told.data[i] ^= 1;
+    }
+    assert_int_equal(ask(logs[0], (mw_performance_query){0}).parts[0].n_labels, ROWS);
+    for (size_t s = 0; s < SERVERS; s++) {
+        mw_journal_close(logs[s]);
+        test_folder_remove(folders[s]);
+    }
+    mw_buf_done(&told);
+}
+
+static void test_two_beside_one(void **state)
+{
+    (void)state;
+    two_beside_one(2, MW_TRANSFORM_SIGMOID, 1);
+    two_beside_one(CLASSES, MW_TRANSFORM_SOFTMAX, CLASSES);
+    two_beside_one(0, MW_TRANSFORM_IDENTITY, 1);
+}
+
+/* A label that reached another server: it waits there until it hears who had the prediction, and is
+ * not unknown. One that is said twice, or fits no class, ends there, too. */
+static void test_counted_once(void **state)
+{
+    (void)state;
+    char other_folder[TEST_FOLDER_BYTES];
+    mw_feedback_counts counts = {0};
+    mw_buf astray, told;
+    mw_forest forest = forest_of(2, MW_TRANSFORM_SIGMOID);
+    const double chances[] = {0.9, 0.2, 0.8};
+    assert_int_equal(test_folder_make(other_folder), 0);
+    mw_journal *journal = open_log(10), *other = open_in(other_folder);
+    mw_buf_init(&astray, MW_MIB);
+    mw_buf_init(&told, MW_LIMIT_TOLD_BYTES);
+    tap(journal, "credit", &forest, "r", 3, chances, 1);
+    tell(journal, "credit", "{\"id\": \"r#1\", \"label\": 0}");
+    wait_joined(journal, 1);
+    mw_journal_take_astray(other, &astray); /* from now on */
+    tell(other, "credit",
+         "[{\"id\": \"r#0\", \"label\": 1}, {\"id\": \"r#1\", \"label\": 0},"
+         " {\"id\": \"r#2\", \"label\": 7}, {\"id\": \"nobody's\", \"label\": 1}]");
+    for (unsigned i = 0; i < 3000 && counts.passed_on < 4; i++) {
+        usleep(10000);
+        mw_journal_take_astray(other, &astray);
+        mw_journal_count_feedback(other, &counts);
+    }
+    mw_journal_take_astray(other, &astray);
+    assert_int_equal(counts.waiting, 4);
+    assert_int_equal(pass(journal, mw_buf_as_view(&astray)).status, MW_OK);
+    for (unsigned i = 0; i < 3000 && counts.elsewhere < 3; i++) {
+        mw_journal_take_told(journal, &told);
+        if (told.size > 0)
+            assert_int_equal(hear(other, mw_buf_as_view(&told)), MW_OK);
+        else
+            usleep(10000);
+        mw_buf_reset(&told);
+        mw_journal_count_feedback(other, &counts);
+    }
+    assert_true(counts.elsewhere == 3 && counts.waiting == 1 && counts.unknown == 0);
+    mw_journal_count_feedback(journal, &counts);
+    assert_true(counts.joined == 2 && counts.misfits == 1 && counts.elsewhere == 0);
+    assert_int_equal(ask(other, (mw_performance_query){0}).parts[0].n_labels, 2);
+    mw_journal_close(journal);
+    mw_journal_close(other);
+    mw_buf_done(&astray);
+    mw_buf_done(&told);
+    test_folder_remove(other_folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +584,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_numbers, begin, end),
         cmocka_unit_test_setup_teardown(test_ids_said_twice, begin, end),
         cmocka_unit_test_setup_teardown(test_passed_on, begin, end),
+        cmocka_unit_test_setup_teardown(test_two_beside_one, begin, end),
+        cmocka_unit_test_setup_teardown(test_counted_once, begin, end),
         cmocka_unit_test(test_what_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

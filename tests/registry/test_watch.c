@@ -117,19 +117,35 @@ static void test_values(void **state)
 static mw_status pass_labels(mw_record *record, void *user, mw_error *err)
 {
     (void)user;
-    mw_passed_labels next;
+    size_t n;
+    mw_passed_labels next[MW_RECORD_LABELS_AT_ONCE];
     must(mw_record_pass_labels(record, MW_VIEW("ada"), (mw_view){"\0a", 2}, err), err);
     must(mw_record_pass_labels(record, MW_VIEW("bob"), mw_view_of("b"), err), err);
     must(mw_record_pass_labels(record, MW_VIEW("ada"), mw_view_of("c"), err), err);
-    must(mw_record_passed_labels(record, MW_VIEW("bob"), 0, &next, err), err);
-    assert_true(mw_view_equal(next.labels, (mw_view){"\0a", 2}));
-    must(mw_record_passed_labels(record, MW_VIEW("bob"), next.id, &next, err), err);
-    assert_true(mw_view_is(next.labels, "c"));
-    must(mw_record_passed_labels(record, MW_VIEW("bob"), next.id, &next, err), err);
-    assert_true(next.id == 0 && !next.labels.data);
-    must(mw_record_drop_labels(record, mw_clock_wall_ms() + 1000, err), err);
-    must(mw_record_passed_labels(record, MW_VIEW("ada"), 0, &next, err), err);
-    assert_true(next.id == 0);
+    must(mw_record_passed_labels(record, MW_VIEW("bob"), 0, next, &n, err), err);
+    assert_true(n == 2 && mw_view_equal(next[0].labels, (mw_view){"\0a", 2}));
+    assert_true(mw_view_is(next[1].labels, "c"));
+    must(mw_record_passed_labels(record, MW_VIEW("bob"), next[1].id, next, &n, err), err);
+    assert_int_equal(n, 0);
+    int64_t later = mw_clock_wall_ms() + 1000;
+    must(mw_record_drop_labels(record, later, 0, 100, err), err);
+    must(mw_record_passed_labels(record, MW_VIEW("ada"), 0, next, &n, err), err);
+    assert_int_equal(n, 0);
+    for (size_t i = 0; i < 2 * MW_RECORD_LABELS_AT_ONCE; i++) /* others in another table */
+        must(mw_record_tell_labels(record, MW_VIEW("ada"), mw_view_of("12345"), err), err);
+    must(mw_record_passed_labels(record, MW_VIEW("bob"), 0, next, &n, err), err);
+    assert_int_equal(n, 0);
+    must(mw_record_told_labels(record, MW_VIEW("ada"), 0, next, &n, err), err);
+    assert_int_equal(n, 0); /* its own */
+    must(mw_record_told_labels(record, MW_VIEW("bob"), 0, next, &n, err), err);
+    assert_true(n == MW_RECORD_LABELS_AT_ONCE && mw_view_is(next[0].labels, "12345"));
+    int64_t oldest = next[0].id;
+    must(mw_record_drop_labels(record, 0, 0, 16, err), err); /* room for three of five bytes */
+    must(mw_record_told_labels(record, MW_VIEW("bob"), 0, next, &n, err), err);
+    assert_true(n == 3 && next[0].id == oldest + 2 * MW_RECORD_LABELS_AT_ONCE - 3);
+    must(mw_record_drop_labels(record, 0, later, 16, err), err);
+    must(mw_record_told_labels(record, MW_VIEW("bob"), 0, next, &n, err), err);
+    assert_int_equal(n, 0);
     return MW_OK;
 }
 

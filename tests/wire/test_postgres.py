@@ -242,6 +242,7 @@ def test_two_servers(postgres, tmp_path):
     assert sorted(replies) == [200] + [400] * 5
     assert client is not None
     # a label goes to the one that has not predicted
+    wait_for(lambda: answer(servers[0].url) == 2.0, 30)  # the same model at both
     row = {"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}}
     said = servers[0].post("/endpoints/credit/invocations", json=row,
                            headers={"X-Request-ID": "order-17"}).json()["predictions"][0]
@@ -252,8 +253,37 @@ def test_two_servers(postgres, tmp_path):
     [part] = servers[0].get("/performance").json()["performance"]
     assert part["labels"] == 1 and part["metrics"]["mae"]["value"] == 3 - said
     assert servers[1].get("/performance").json()["labels_passed_on"] == 2
+    performance_of_both(servers, row, said)
     for server in servers:
         assert server.stop() == 0
+
+
+def performance_of_both(servers, row, said):
+    """Whoever is asked speaks of all predictions, also of those of one that was killed; a label
+    whose prediction another server had is not unknown where it came."""
+    def told(server, query=""):
+        answer_ = server.get(f"/performance{query}").json()
+        return answer_, next(iter(answer_["performance"]), {})
+    wait_for(lambda: told(servers[1])[1].get("labels") == 1, 30)
+    counts, part = told(servers[1])
+    assert part["metrics"]["mae"]["value"] == 3 - said and not told(servers[1], "?scope=server")[1]
+    assert counts["labels_elsewhere"] == 1 and counts["labels_waiting"] == 1  # nobody's
+    assert servers[1].get("/performance?scope=mine").status_code == 400
+    for i in range(3):
+        servers[1].post("/endpoints/credit/invocations", json=row,
+                        headers={"X-Request-ID": f"other-{i}"})
+    servers[1].post("/endpoints/credit/feedback", json=[
+        {"id": f"other-{i}", "label": said + 1} for i in range(3)])
+    wait_for(lambda: told(servers[0])[1].get("labels") == 4, 30)
+    part = told(servers[0])[1]
+    assert part["servers"] == 2 and abs(part["metrics"]["mae"]["value"] - (6 - said) / 4) < 1e-12
+    assert told(servers[0], "?scope=server")[1]["labels"] == 1
+    wait_for(lambda: any(key.startswith("mw_performance{") and 'metric="mae"' in key and
+                         abs(value - (6 - said) / 4) < 1e-12
+                         for key, value in servers[0].samples().items()), 30)
+    servers[1].process.kill()
+    assert told(servers[0])[1]["labels"] == 4
+    servers.pop().process.wait()
 
 
 def wait_for(what, seconds=8):
