@@ -1,5 +1,5 @@
 /* From how many rows on a batch is quicker than rows one by one: both are timed, once, when a
- * predictor is made.
+ * predictor is settled.
  *
  *   time |            ____ many: by the register, whether it is full or not
  *        |       ____/
@@ -17,7 +17,7 @@
 
 #include "base/banned.h"
 
-/* Where the clock does not help: it stands still in tests. */
+/* Where the clock does not help (it stands still in tests), or there is no memory to try. */
 enum { FROM_UNMEASURED = 20 };
 
 enum { ROUNDS = 9, FEW_ROWS = 8 };
@@ -71,6 +71,12 @@ static size_t median_between(double *found, size_t n, size_t least, size_t most)
     return middle < (double)least ? least : middle > (double)most ? most : (size_t)middle;
 }
 
+static void publish(mw_predictor *predictor, size_t from, size_t rest)
+{
+    predictor->many_rest = rest; /* threads that see the other see this */
+    atomic_store_explicit(&predictor->many_from, from, memory_order_release);
+}
+
 static void measure(const break_even *of, mw_predictor *predictor)
 {
     double from[ROUNDS], rest[ROUNDS];
@@ -78,18 +84,20 @@ static void measure(const break_even *of, mw_predictor *predictor)
     while (n < ROUNDS) {
         double few = run(of, &predictor->few, FEW_ROWS) / FEW_ROWS;
         double one = run(of, &predictor->many, step), two = run(of, &predictor->many, 2 * step);
-        if (few <= 0)
+        if (few <= 0) {
+            publish(predictor, FROM_UNMEASURED, FROM_UNMEASURED / 2);
             return;
+        }
         from[n] = one / few;
         rest[n++] = (two - one) / few;
         if (mw_clock_ns() - of->began > BUDGET_NS)
             break;
     }
-    predictor->many_from = median_between(from, n, 1, step);
-    predictor->many_rest = median_between(rest, n, 1, predictor->many_from);
+    size_t many_from = median_between(from, n, 1, step);
+    publish(predictor, many_from, median_between(rest, n, 1, many_from));
 }
 
-mw_status predict_find_break_even(mw_predictor *predictor, mw_error *err)
+void predict_find_break_even(mw_predictor *predictor)
 {
     const mw_forest *forest = predictor->walked;
     size_t n_rows = 2 * predictor->many_step, n_values = forest->n_features + n_rows;
@@ -98,15 +106,13 @@ mw_status predict_find_break_even(mw_predictor *predictor, mw_error *err)
     float *values = malloc((n_values + 1) * sizeof *values);
     if (!values || posix_memalign(&memory, PREDICT_LINE, predictor->memory_bytes + sums) != 0) {
         free(values);
-        return mw_fail_memory(err, "the predictor");
+        publish(predictor, FROM_UNMEASURED, FROM_UNMEASURED / 2);
+        return;
     }
-    predictor->many_from = FROM_UNMEASURED;
-    predictor->many_rest = FROM_UNMEASURED / 2;
     fill_rows(values, n_values);
     break_even of = {.predictor = predictor, .memory = memory, .began = mw_clock_ns()};
     of.rows = (mw_matrix){values, MW_FLOAT32, n_rows, forest->n_features, 1, 1};
     measure(&of, predictor);
     free(values);
     free(memory);
-    return MW_OK;
 }

@@ -137,6 +137,12 @@ typedef struct bytes_tree {
     size_t leaves; /* bytes into layout->data, or ->borrowed: each output's planes or values */
 } bytes_tree;
 
+/* While laying out. Both are of mw_forest_splits; those with sets get theirs tree by tree. */
+typedef struct bytes_places {
+    uint32_t *column; /* byte offset of the block's column */
+    uint8_t *rank;    /* right where code >= rank */
+} bytes_places;
+
 typedef struct bytes_layout {
     bool sum_float32;
     bool wide_planes; /* leaves of float64, and more leaves than 64, have byte planes, too */
@@ -155,8 +161,9 @@ typedef struct bytes_layout {
     size_t n_trees;
     size_t n_constants, n_lines; /* most of a general tree */
     size_t n_numbers; /* lines for numbers of leaves: two for each tree of the longest run */
-    char *data;       /* nodes and leaves, 64-byte aligned */
+    char *data;       /* nodes and leaves, 64-byte aligned; NULL: bytes_settle makes them */
     size_t data_bytes;
+    bytes_places places;  /* until then */
     const char *borrowed; /* leaves of a forest of levels; NULL: of none */
 } bytes_layout;
 
@@ -167,6 +174,8 @@ bool bytes_forest_fits(const mw_forest *forest);
 predict_lay_out bytes_layout_make;
 /* The same with wide_planes. */
 predict_lay_out bytes_layout_make_wide;
+/* The trees of a layout that was made with something found. Fails: MW_NO_MEMORY. */
+MW_CHECKED mw_status bytes_settle(const mw_forest *forest, void *layout, mw_error *err);
 void bytes_layout_free(void *layout);
 size_t bytes_layout_bytes(const void *layout);
 size_t bytes_memory_bytes(const mw_forest *forest, const void *layout);

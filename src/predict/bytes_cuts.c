@@ -416,4 +416,5 @@ void bytes_places_done(bytes_places *places)
 {
     free(places->column);
     free(places->rank);
+    *places = (bytes_places){0};
 }

@@ -4,16 +4,9 @@
 
 #include "bytes.h"
 
-/* While laying out. Both are of mw_forest_splits; those with sets get theirs tree by tree. */
-typedef struct bytes_places {
-    uint32_t *column; /* byte offset of the block's column */
-    uint8_t *rank;    /* right where code >= rank */
-} bytes_places;
-
 /* Questions of a forest, for a second layout: both kinds ask the same. */
 struct predict_found {
-    const bytes_layout *cuts; /* of the first layout; NULL: none was made */
-    bytes_places places;
+    const bytes_layout *cuts; /* of the first layout, which has the places; NULL: none was made */
 };
 
 /* The least x that goes right where a split asks for a number; NaN: none does. Rows that are

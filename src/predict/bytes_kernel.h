@@ -446,6 +446,7 @@ const predict_kernel KERNEL = {
 #else
     .lay_out = bytes_layout_make,
 #endif
+    .settle = bytes_settle,
     .free_layout = bytes_layout_free,
     .layout_bytes = bytes_layout_bytes,
     .memory_bytes = bytes_memory_bytes,

@@ -67,11 +67,6 @@ static size_t perfect_node_bytes(unsigned depth)
     return (((size_t)1 << (depth - BYTES_SUBTREE_DEPTH)) + 1) * sizeof(bytes_nodes);
 }
 
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
-}
-
 static size_t outputs_of(const trees_draft *draft, size_t tree)
 {
     return draft->forest->tree_output[tree] == MW_ALL_OUTPUTS ? draft->forest->n_margins : 1;
@@ -103,13 +98,14 @@ static void place_tree(trees_draft *draft, size_t tree, size_t node_bytes)
     if (plan->n_sets > layout->n_sets)
         layout->n_sets = plan->n_sets;
     plan->sets = layout->data_bytes;
-    plan->nodes = plan->sets + whole_lines(plan->n_sets * sizeof(bytes_set));
-    plan->leaves = plan->nodes + whole_lines(node_bytes);
+    plan->nodes = plan->sets + predict_whole_lines(plan->n_sets * sizeof(bytes_set));
+    plan->leaves = plan->nodes + predict_whole_lines(node_bytes);
     layout->data_bytes = plan->leaves;
     if (plan->borrowed)
         plan->leaves = mw_levels_leaf(draft->forest, tree) * sizeof(double);
     else
-        layout->data_bytes += whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
+        layout->data_bytes +=
+            predict_whole_lines(bytes_leaf_bytes(layout, plan) * outputs_of(draft, tree));
 }
 
 /* False: this tree is too large. */
@@ -337,7 +333,8 @@ static void fill_trees(trees_draft *draft)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static bool take_plan(trees_draft *draft)
+/* Room for the tree at hand. */
+static bool take_tree(trees_draft *draft)
 {
     const mw_forest *forest = draft->forest;
     size_t largest = 1;
@@ -345,43 +342,54 @@ static bool take_plan(trees_draft *draft)
         size_t n_nodes = forest->tree_start[tree + 1] - forest->tree_start[tree];
         largest = n_nodes > largest ? n_nodes : largest;
     }
-    draft->layout->trees = calloc(forest->n_trees + 1, sizeof *draft->layout->trees);
     draft->queue = calloc(largest + 2, sizeof *draft->queue);
     draft->splits = calloc(largest + 1, sizeof *draft->splits);
     draft->height = calloc(largest + 1, sizeof *draft->height);
     draft->line = calloc(largest + 1, sizeof *draft->line);
     draft->way = calloc(largest + 1, sizeof *draft->way);
-    draft->layout->n_trees = forest->n_trees;
-    return draft->layout->trees && draft->queue && draft->splits && draft->height && draft->line &&
-           draft->way;
+    return draft->queue && draft->splits && draft->height && draft->line && draft->way;
 }
 
-static bool take_data(bytes_layout *layout)
+static void drop_tree(trees_draft *draft)
 {
-    size_t bytes = layout->data_bytes + PREDICT_LINE;
-    if (bytes >= MW_PAGES_FROM_BYTES) {
-        layout->data = mw_pages_take_all(bytes);
-        return layout->data != NULL;
-    }
-    layout->data = aligned_alloc(PREDICT_LINE, whole_lines(bytes));
-    if (layout->data)
-        memset(layout->data, 0, bytes);
-    return layout->data != NULL;
+    free(draft->queue);
+    free(draft->splits);
+    free(draft->height);
+    free(draft->line);
+    free(draft->way);
 }
 
-static mw_status lay_out(trees_draft *draft, bool *ret_plain, mw_error *err)
+static bool take_plan(trees_draft *draft)
+{
+    bytes_layout *layout = draft->layout;
+    layout->n_trees = draft->forest->n_trees;
+    layout->trees = calloc(layout->n_trees + 1, sizeof *layout->trees);
+    return layout->trees && take_tree(draft);
+}
+
+static mw_status plan(trees_draft *draft, bool *ret_plain, mw_error *err)
 {
     if (!take_plan(draft))
         return mw_fail_memory(err, "the trees of a predictor");
     *ret_plain = plan_trees(draft);
-    if (*ret_plain)
-        MW_TRY(bytes_find_cuts(draft->forest, draft->layout, &draft->places, ret_plain, err));
     if (!*ret_plain)
         return MW_OK;
-    if (!take_data(draft->layout))
-        return mw_fail_memory(err, "the nodes of a predictor");
-    fill_trees(draft);
-    return MW_OK;
+    return bytes_find_cuts(draft->forest, draft->layout, &draft->layout->places, ret_plain, err);
+}
+
+mw_status bytes_settle(const mw_forest *forest, void *untyped, mw_error *err)
+{
+    bytes_layout *layout = untyped;
+    trees_draft draft = {.forest = forest, .layout = layout, .places = layout->places};
+    mw_status status = MW_OK;
+    if (take_tree(&draft) && (layout->data = predict_lines_take(layout->data_bytes))) {
+        fill_trees(&draft);
+        bytes_places_done(&layout->places);
+    } else {
+        status = mw_fail_memory(err, "the nodes of a predictor");
+    }
+    drop_tree(&draft);
+    return status;
 }
 
 /* Linear leaves need the row itself; equality is no question of order. */
@@ -412,18 +420,13 @@ static mw_status make(const mw_forest *forest, bool wide_planes, predict_found *
     layout->borrowed = forest->levels ? (const char *)forest->levels->value : NULL;
     trees_draft draft = {.forest = forest, .layout = layout};
     bool plain = false;
-    mw_status status = lay_out(&draft, &plain, err);
-    free(draft.queue);
-    free(draft.splits);
-    free(draft.height);
-    free(draft.line);
-    free(draft.way);
-    bool made = status == MW_OK && plain;
-    if (made && found)
-        *found = (predict_found){layout, draft.places};
-    else
-        bytes_places_done(&draft.places);
-    if (made)
+    mw_status status = plan(&draft, &plain, err);
+    drop_tree(&draft);
+    if (status == MW_OK && plain && found)
+        found->cuts = layout;
+    else if (status == MW_OK && plain)
+        status = bytes_settle(forest, layout, err);
+    if (status == MW_OK && plain)
         *ret_layout = layout;
     else
         bytes_layout_free(layout);
@@ -454,11 +457,8 @@ void bytes_layout_free(void *untyped)
     free(layout->cuts32);
     free(layout->cuts64);
     free(layout->trees);
-    size_t bytes = layout->data_bytes + PREDICT_LINE;
-    if (layout->data && bytes >= MW_PAGES_FROM_BYTES)
-        mw_pages_free(layout->data, bytes);
-    else
-        free(layout->data);
+    bytes_places_done(&layout->places);
+    predict_lines_free(layout->data, layout->data_bytes);
     free(layout);
 }
 

@@ -125,11 +125,6 @@ static predict_group plan_group(const layout_draft *draft, size_t first_tree)
     return group;
 }
 
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
-}
-
 static size_t perfect_tree_bytes(const predict_layout *layout, unsigned depth)
 {
     const instance *widths = &instances[layout->width];
@@ -146,7 +141,7 @@ static void plan(layout_draft *draft)
         layout->groups[g] = group;
         if (group.perfect) {
             layout->perfect_bytes +=
-                whole_lines(PREDICT_LANES * perfect_tree_bytes(layout, group.depth));
+                predict_whole_lines(PREDICT_LANES * perfect_tree_bytes(layout, group.depth));
             continue;
         }
         for (size_t tree = group.first_tree; tree < group.first_tree + group.n_trees; tree++) {

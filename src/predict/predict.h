@@ -15,11 +15,16 @@
 
 typedef struct mw_predictor mw_predictor;
 
-/* Lay a forest out for prediction. The forest is borrowed and must outlive the predictor.
- * Fails: MW_NO_MEMORY; MW_BAD_ARGUMENT when MW_CPU names no kernel. Cost: O(nodes). */
+/* Lay a forest out for prediction. The forest is borrowed and must outlive the predictor. What only
+ * a batch needs (trees in bytes, from how many rows on they pay) is left for the first of two rows
+ * or more. Fails: MW_NO_MEMORY; MW_BAD_ARGUMENT when MW_CPU names no kernel. Cost: O(nodes). */
 MW_CHECKED mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor,
                                       mw_error *err);
+/* Do now what the first batch would do, so that none waits for it; any thread may, once is enough.
+ * Cost: O(nodes), and two milliseconds of timing. */
+void mw_predictor_settle(const mw_predictor *predictor);
 void mw_predictor_free(mw_predictor *predictor);
+/* The trees in bytes are counted before they are there. */
 size_t mw_predictor_memory_bytes(const mw_predictor *predictor);
 /* Values a row for MW_PREDICTION or MW_MARGIN. */
 size_t mw_predictor_outputs(const mw_predictor *predictor, mw_output output);
@@ -35,7 +40,8 @@ MW_CHECKED mw_status mw_scratch_room(mw_scratch *scratch, size_t bytes, void **r
                                      mw_error *err);
 
 /* Predict. Rows must have n_features columns (checked). ret_values: (n_rows, outputs) float64.
- * Allocates nothing once scratch is warm for this batch size; takes no lock. */
+ * Allocates nothing once scratch is warm for this batch size and the predictor is settled; takes
+ * no lock. */
 MW_CHECKED mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows,
                                       mw_output output, mw_scratch *scratch, double *ret_values,
                                       mw_error *err);

@@ -44,11 +44,11 @@ mw_status predict_check(const mw_predictor *predictor, const mw_matrix *rows, mw
 /* The way that the next rows go, of `left`, and how many of them. */
 static const predict_way *next_way(const mw_predictor *predictor, size_t left, size_t *ret_n_rows)
 {
-    bool many = left >= predictor->many_from;
+    bool many = left >= atomic_load_explicit(&predictor->many_from, memory_order_acquire);
     const predict_way *way = many ? &predictor->many : &predictor->few;
     size_t n = left < way->kernel->block_rows ? left : way->kernel->block_rows;
     size_t rest = many && predictor->many_step > 0 ? n % predictor->many_step : 0;
-    *ret_n_rows = rest < predictor->many_rest && rest < n ? n - rest : n;
+    *ret_n_rows = many && rest < predictor->many_rest && rest < n ? n - rest : n;
     return way;
 }
 
@@ -85,6 +85,8 @@ mw_status mw_predict_batch(const mw_predictor *predictor, const mw_matrix *rows,
     if (predictor->forest->graph)
         return predict_graph_rows(predictor->forest, rows, 0, rows->n_rows, memory, ret_values,
                                   err);
+    if (rows->n_rows > 1)
+        mw_predictor_settle(predictor);
     predict_rows(predictor, rows, 0, rows->n_rows, output, memory, ret_values);
     return MW_OK;
 }

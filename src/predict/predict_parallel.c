@@ -27,6 +27,8 @@ mw_status mw_predict_parallel(const mw_predictor *predictor, const mw_matrix *ro
     MW_TRY(predict_check(predictor, rows, output, err));
     if (predictor->forest->graph)
         return predict_graph_parallel(predictor->forest, rows, pool, ret_values, err);
+    if (rows->n_rows > 1)
+        mw_predictor_settle(predictor);
     predict_call call = {predictor, rows, output, ret_values};
     mw_row_work work = {.run = predict_part,
                         .context = &call,

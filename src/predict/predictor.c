@@ -11,7 +11,7 @@ static const predict_kernel *const few_kernels[] = {
 #if defined(__x86_64__) && !defined(MW_NO_VECTORS)
     &predict_row_avx512, &predict_row_avx2,
 #endif
-    &predict_levels, &predict_deep, &predict_interleaved, &predict_scalar};
+    &predict_levels,     &predict_deep,     &predict_interleaved, &predict_scalar};
 
 /* For batches, best first; none may fit. */
 static const predict_kernel *const many_kernels[] = {
@@ -136,7 +136,6 @@ static mw_status choose_few(mw_predictor *predictor, const predict_kernel *wante
 static mw_status choose_many(mw_predictor *predictor, const predict_kernel *wanted,
                              predict_found *found, mw_error *err)
 {
-    predictor->many_from = SIZE_MAX;
     if (is_few(wanted))
         return MW_OK;
     for (size_t i = 0; many_kernels[i] && !predictor->many.kernel; i++) {
@@ -166,14 +165,33 @@ static mw_status choose_kernels(mw_predictor *predictor, const predict_kernel *w
     mw_status status = choose_many(predictor, wanted, &found, err);
     if (status == MW_OK)
         status = choose_few(predictor, wanted, &found, err);
-    bytes_places_done(&found.places);
     MW_TRY(status);
     measure_way(predictor, &predictor->few);
     measure_way(predictor, &predictor->many);
     if (!predictor->many.kernel)
         return MW_OK;
-    predictor->many_from = 1;
-    return wanted ? MW_OK : predict_find_break_even(predictor, err);
+    if (!wanted) {
+        atomic_init(&predictor->unsettled, true);
+        return MW_OK;
+    }
+    atomic_init(&predictor->many_from, 1);
+    return predictor->many.kernel->settle(predictor->walked, predictor->many.layout, err);
+}
+
+/* Whoever comes first does it; rows of other threads go one by one meanwhile, as all do where
+ * there is no memory for more: that is no reason to fail, and the next batch tries again. */
+void mw_predictor_settle(const mw_predictor *borrowed)
+{
+    mw_predictor *predictor = (mw_predictor *)(uintptr_t)borrowed; /* what is atomic, and behind */
+    const predict_way *many = &predictor->many;
+    mw_error err;
+    if (!atomic_load_explicit(&predictor->unsettled, memory_order_relaxed) ||
+        !atomic_exchange_explicit(&predictor->unsettled, false, memory_order_acquire))
+        return;
+    if (many->kernel->settle(predictor->walked, many->layout, &err) == MW_OK)
+        predict_find_break_even(predictor);
+    else
+        atomic_store_explicit(&predictor->unsettled, true, memory_order_release);
 }
 
 mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor, mw_error *err)
@@ -184,6 +202,7 @@ mw_status mw_predictor_new(const mw_forest *forest, mw_predictor **ret_predictor
     if (!predictor)
         return mw_fail_memory(err, "the predictor");
     predictor->forest = forest;
+    atomic_init(&predictor->many_from, SIZE_MAX);
     walk(predictor, forest);
     mw_status status = forest->graph ? MW_OK : choose_kernels(predictor, wanted, err);
     predictor->places = predict_place(predictor);

@@ -11,6 +11,8 @@
 #ifndef PREDICT_PREDICTOR_H
 #define PREDICT_PREDICTOR_H
 
+#include <stdatomic.h>
+
 #include "predict.h"
 
 /* Rows that go through the forest together. 64 rows of 57 float columns are 14 kB: they stay in
@@ -27,7 +29,7 @@ typedef struct predict_block {
 
 /* Lay a forest out. *ret_layout = NULL with MW_OK: this kernel does not take this forest. `found`
  * (or NULL) is what a layout made before found out that others can use, or room for it; a layout
- * that uses it is freed before that one. */
+ * that uses it is freed before that one, and one that gave it is settled before its first rows. */
 typedef struct predict_found predict_found; /* bytes_cuts.h */
 typedef mw_status predict_lay_out(const mw_forest *forest, predict_found *found, void **ret_layout,
                                   mw_error *err);
@@ -40,6 +42,7 @@ typedef struct predict_kernel {
     bool takes_levels;    /* of a forest (mw_levels); else nodes are made of them */
     bool (*usable)(void); /* this processor has its instructions; NULL: every one has */
     predict_lay_out *lay_out;
+    mw_status (*settle)(const mw_forest *forest, void *layout, mw_error *err); /* or NULL */
     void (*free_layout)(void *layout);
     size_t (*layout_bytes)(const void *layout);
     size_t (*memory_bytes)(const mw_forest *forest, const void *layout);
@@ -79,9 +82,10 @@ struct mw_predictor {
     mw_forest own_walked;    /* where that differs from `forest` */
     predict_way few;         /* any number of rows */
     predict_way many;        /* batches; kernel may be NULL */
-    size_t many_from;        /* rows from which `many` is the faster one */
+    atomic_size_t many_from; /* rows from which `many` is the faster one; SIZE_MAX: none, as yet */
     size_t many_step;        /* rows that it takes as it takes one: a register of bytes */
     size_t many_rest;        /* fewer rows than so many behind whole steps are for `few` */
+    atomic_bool unsettled;   /* `many` is for the first batch to make */
     size_t block_rows;       /* the larger block of both */
     size_t memory_bytes;     /* the larger memory of both, rounded up to whole cache lines */
     predict_places places;
@@ -94,8 +98,13 @@ struct mw_scratch {
 
 enum { PREDICT_LINE = 64 }; /* bytes of a cache line */
 
-/* Both ways are timed: many_from and many_rest. Fails: MW_NO_MEMORY. Cost: two milliseconds. */
-MW_CHECKED mw_status predict_find_break_even(mw_predictor *predictor, mw_error *err);
+size_t predict_whole_lines(size_t bytes);
+/* Cleared memory of a layout, 64-byte aligned, a line more than `bytes`; NULL: there is none. */
+void *predict_lines_take(size_t bytes);
+void predict_lines_free(void *lines, size_t bytes);
+
+/* Both ways are timed: many_rest, then many_from. Cost: two milliseconds. */
+void predict_find_break_even(mw_predictor *predictor);
 
 /* What a block takes, kernels' memory known. Of a graph: what its rows take. */
 predict_places predict_place(const mw_predictor *predictor);

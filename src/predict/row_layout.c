@@ -93,33 +93,20 @@ static void fill_set(row_draft *draft, const row_set_question *question)
     }
 }
 
-static size_t whole_lines(size_t bytes)
-{
-    return (bytes + PREDICT_LINE - 1) / PREDICT_LINE * PREDICT_LINE;
-}
-
-static void *take_lines(size_t bytes)
-{
-    void *memory = aligned_alloc(PREDICT_LINE, whole_lines(bytes) + PREDICT_LINE);
-    if (memory)
-        memset(memory, 0, whole_lines(bytes) + PREDICT_LINE);
-    return memory;
-}
-
 /* *ret_fits = false: the table would take too much. False: no memory. */
 static bool make_table(row_draft *draft, bool *ret_fits)
 {
     row_layout *layout = draft->layout;
     const bytes_layout *cuts = layout->cuts;
     size_t n_rows = 0;
-    layout->table_row_bytes = whole_lines(layout->table_words + 8 * draft->n_set_words + 8);
+    layout->table_row_bytes = predict_whole_lines(layout->table_words + 8 * draft->n_set_words + 8);
     for (size_t f = 0; f < cuts->n_codes; f++)
         n_rows += layout->categories[f].n_rows = cuts->codes[f].n_numbers + 2u;
     *ret_fits = n_rows <= TABLE_BYTES_MAX / layout->table_row_bytes;
     if (!*ret_fits || cuts->n_codes == 0)
         return true;
     layout->table_bytes = n_rows * layout->table_row_bytes;
-    char *rows = layout->table = take_lines(layout->table_bytes);
+    char *rows = layout->table = predict_lines_take(layout->table_bytes);
     if (!rows)
         return false;
     for (size_t f = 0; f < cuts->n_codes; f++) {
@@ -153,7 +140,7 @@ static bool trees_fit(const mw_forest *forest, size_t *ret_largest)
 static size_t take_data(row_layout *layout, size_t bytes)
 {
     size_t at = layout->data_bytes;
-    layout->data_bytes += whole_lines(bytes);
+    layout->data_bytes += predict_whole_lines(bytes);
     return at;
 }
 
@@ -286,8 +273,9 @@ static bool list_pivots(row_layout *layout)
 {
     layout->n_together = (layout->cuts->n_searches + ROW_TOGETHER - 1) / ROW_TOGETHER;
     size_t n = layout->n_together * ROW_PIVOTS * ROW_TOGETHER;
-    layout->pivots32 = take_lines(n * sizeof *layout->pivots32);
-    layout->pivots64 = layout->cuts->cuts64 ? take_lines(n * sizeof *layout->pivots64) : NULL;
+    layout->pivots32 = predict_lines_take(n * sizeof *layout->pivots32);
+    layout->pivots64 =
+        layout->cuts->cuts64 ? predict_lines_take(n * sizeof *layout->pivots64) : NULL;
     if (!layout->pivots32 || (layout->cuts->cuts64 && !layout->pivots64))
         return false;
     for (size_t s = 0; s < layout->cuts->n_searches; s++)
@@ -307,7 +295,7 @@ static mw_status find_questions(row_draft *draft, bool *ret_fits, mw_error *err)
     row_layout *layout = draft->layout;
     if (draft->found && draft->found->cuts) {
         layout->cuts = draft->found->cuts;
-        draft->places = draft->found->places;
+        draft->places = layout->cuts->places;
     } else {
         layout->cuts = layout->own_cuts = calloc(1, sizeof *layout->own_cuts);
         if (!layout->cuts)
@@ -341,7 +329,7 @@ static mw_status lay_out(row_draft *draft, bool *ret_fits, mw_error *err)
     if (!*ret_fits)
         return MW_OK;
     if (draft->enough)
-        draft->enough = (layout->data = take_lines(layout->data_bytes)) != NULL;
+        draft->enough = (layout->data = predict_lines_take(layout->data_bytes)) != NULL;
     for (size_t b = 0; draft->enough && b < layout->n_blocks; b++) {
         if (draft->forest->levels)
             row_fill_levels(draft, &layout->blocks[b]);
@@ -387,12 +375,13 @@ void row_layout_free(void *untyped)
     if (!layout)
         return;
     bytes_layout_free(layout->own_cuts);
-    free(layout->pivots32);
-    free(layout->pivots64);
+    size_t pivots = layout->n_together * ROW_PIVOTS * ROW_TOGETHER;
+    predict_lines_free(layout->pivots32, pivots * sizeof *layout->pivots32);
+    predict_lines_free(layout->pivots64, pivots * sizeof *layout->pivots64);
     free(layout->categories);
-    free(layout->table);
+    predict_lines_free(layout->table, layout->table_bytes);
     free(layout->blocks);
-    free(layout->data);
+    predict_lines_free(layout->data, layout->data_bytes);
     free(layout->pieces);
     free(layout->starts);
     if (!layout->borrows)

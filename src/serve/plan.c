@@ -64,6 +64,8 @@ mw_status serve_model_load(const char *path, const char *background, unsigned ve
         status = mw_predictor_new(model->forest, &model->predictor, err);
     if (status == MW_OK)
         status = mw_golden_check(path, model->forest, model->predictor, &golden, err);
+    if (status == MW_OK)
+        mw_predictor_settle(model->predictor); /* here, and not while a request waits */
     if (status == MW_OK && background)
         status = serve_background_load(background, model->forest, &model->contrast, err);
     if (status == MW_OK && !(model->tally = make_tally(version, n_counters)))
