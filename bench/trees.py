@@ -13,6 +13,7 @@ in bench/results/trees.md and trees.json.
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import platform
 import subprocess
@@ -32,11 +33,14 @@ BATCHES = (1, 16, 64, 1000, 100000)
 # At least so many times the best peer, and the training library, at 100,000 rows; None: no goal.
 GOALS = {"S": (8, 15), "M": (8, 15), "L": (8, 15), "MC": (8, 15), "WIDE": (8, 15),
          "SL": (6, 30), "ML": (6, 30), "LL": (6, 30), "CAT": (5, 30),
-         "CS": (2.5, None), "CM": (2.5, None), "CL": (2.5, None), "RF": (3, None)}
+         "CS": (2.5, None), "CM": (2.5, None), "CL": (2.5, None), "CD10": (2.5, None),
+         "CD12": (2.5, None), "RF": (3, None)}
 # One row: at least so many times the best peer's cheapest call, and the training library's.
 ONE_ROW_GOAL = 4
 ONE_ROW_TRAINED = {"xgboost": ("xgboost", 30), "lightgbm": ("lightgbm", 10)}
 TWO_THREADS_GOAL = 1.8
+# Between one row and a batch: a row takes no longer than alone. Without AVX-512: ahead of all.
+FEW_ROWS, FEW_ROWS_GOAL, NARROW_GOAL = (8, 16, 32, 64), 1, 1
 # Engines that sum or round in another way.
 TOLERANCE = {"ONNX Runtime": 1e-3, "oneDAL": 1e-3, "scikit-learn": 1e-4, "Treelite GTIL": 1e-4}
 
@@ -137,6 +141,42 @@ def two_threads(entry, options):
     return 2 * alone / together
 
 
+def few_rows(entry, options, one_row_line):
+    """The least speed of 8 to 64 rows, a row, as a multiple of that of rows one by one."""
+    calls = [Ours(entry, options.library).call(np.ascontiguousarray(entry.rows[:n]))
+             for n in (1, *FEW_ROWS)]
+    times = library.in_turns(calls, options.rounds, options.seconds)
+    alone = min(times[0], one_row_line["us"] / 1e6 if one_row_line else times[0])
+    return min(n * alone / time for n, time in zip(FEW_ROWS, times[1:]))
+
+
+class Narrow:
+    """Our kernels without AVX-512, while the model is loaded."""
+
+    def __init__(self, entry, options):
+        os.environ["MW_CPU"] = "avx2"
+        try:
+            self.call = Ours(entry, options.library).call
+        finally:
+            del os.environ["MW_CPU"]
+
+
+def narrow(entry, engines, line, one_row_line, options):
+    """Without AVX-512, as multiples of the best peers: the large batch in turns, one row from C."""
+    if platform.machine() != "x86_64":
+        return None
+    best = next(engine for engine in engines if engine.name == line["best_peer"])
+    calls = [engine.call(np.ascontiguousarray(entry.rows[:max(BATCHES)]))
+             for engine in (Narrow(entry, options), best)]
+    ours, theirs = library.in_turns(calls, options.rounds, options.seconds)
+    found = {"batch": theirs / ours}
+    if one_row_line and entry.family != "sklearn":  # its trees are for no row kernel
+        program = options.library.parents[1] / "bench/one_row"
+        us = trees_one_row.measure_kernel(entry, options.work, program, "row-avx2")
+        found["one_row"] = one_row_line["best_peer_us"] / us
+    return found
+
+
 def show(rate):
     return f"{rate / 1e6:.2f} M" if rate >= 1e6 else f"{rate / 1e3:,.1f} k"
 
@@ -196,7 +236,13 @@ def one_row_table(results):
     return lines
 
 
-def table(results):
+def goal_line(title, goal, results, ratio_of):
+    said = [f"{r['summary']['model']} {ratio_of(r):.2f} {verdict(ratio_of(r), goal)}"
+            for r in results if ratio_of(r)]
+    return f"{title} (goal {goal}): {', '.join(said) or 'not measured'}"
+
+
+def table(results, failed):
     lines = ["| model | rows/s | best peer | ratio | goal | | training library | ratio | goal | |",
              "|---|---|---|---|---|---|---|---|---|---|"]
     for result in results:
@@ -207,9 +253,14 @@ def table(results):
             f"| {s['training_library']} | {s['training_ratio']:.1f} | {goal[1] or ''} "
             f"| {s['training_goal']} |")
     lines += one_row_table(results)
-    ratios = [f"{result['summary']['model']} {result['two_threads']:.2f}"
-              for result in results if result["two_threads"]]
-    lines += ["", f"Two threads against one (goal {TWO_THREADS_GOAL}): {', '.join(ratios)}"]
+    lines += ["", goal_line("Two threads against one", TWO_THREADS_GOAL, results,
+                            lambda r: r.get("two_threads")),
+              "", goal_line("8 to 64 rows, the slowest, against rows one by one", FEW_ROWS_GOAL,
+                            results, lambda r: r.get("few_rows")),
+              "", goal_line("Without AVX-512, the large batch against the best peer", NARROW_GOAL,
+                            results, lambda r: (r.get("narrow") or {}).get("batch")),
+              "", goal_line("Without AVX-512, one row against the best peer's", NARROW_GOAL,
+                            results, lambda r: (r.get("narrow") or {}).get("one_row"))]
     for result in results:
         lines += ["", f"{result['summary']['model']}, rows a second by rows a call:", "",
                   "| engine | " + " | ".join(f"{batch:,}" for batch in BATCHES) + " |",
@@ -218,6 +269,8 @@ def table(results):
             rates = [show(result["rates"][str(batch)][engine]) for batch in BATCHES]
             lines.append(f"| {engine} | " + " | ".join(rates) + " |")
         lines += [f"- {name}: not measured ({why})" for name, why in result["missing"].items()]
+    lines += [f"{'' if i else chr(10)}- {name}: failed ({why})"
+              for i, (name, why) in enumerate(failed.items())]
     return "\n".join(lines)
 
 
@@ -229,6 +282,9 @@ def options_of(arguments):
     parser.add_argument("--quick", action="store_true", help="a fifth of the time: only to try it")
     parser.add_argument("--build-seconds", type=float, default=600,
                         help="that an engine may take to compile a model; once, it is kept")
+    parser.add_argument("--resume", action="store_true",
+                        help="keep what trees.json has of models that are not measured now, and "
+                             "measure only those that it has not")
     parser.add_argument("--build", help="build this engine's part, and measure nothing")
     parser.add_argument("--build-only", action="store_true", help="that of all, for a later run")
     parser.add_argument("--library", default=ROOT / "build/include/libmillwright.so",
@@ -245,9 +301,10 @@ def run(entry, options):
     engines, missing = engines_of(entry, options)
     engines = agreeing(engines, entry.rows[:2000], missing)
     found = measure(entry, engines, options)
-    return {"summary": summary(entry, engines, found),
-            "one_row": one_row(entry, engines, missing, options),
-            "two_threads": two_threads(entry, options), "missing": missing,
+    line, row = summary(entry, engines, found), one_row(entry, engines, missing, options)
+    return {"summary": line, "one_row": row, "two_threads": two_threads(entry, options),
+            "few_rows": few_rows(entry, options, row),
+            "narrow": narrow(entry, engines, line, row, options), "missing": missing,
             "rates": {str(batch): rates for batch, rates in found.items()}}
 
 
@@ -268,7 +325,7 @@ def build(entry, options):
             try:
                 trees_peers.build(peer, entry, options.work, options.build_seconds)
                 said = f"{time.monotonic() - began:.0f} s"
-            except TimeoutError as error:
+            except Exception as error:  # the others are built
                 said = str(error)
             print(f"{entry.name}, {peer.name}: {said}", flush=True)
 
@@ -283,21 +340,36 @@ def main():
     subprocess.run(["ninja", "-C", options.library.parents[1], "bench/one_row"], check=True,
                    stdout=subprocess.DEVNULL)
     grid = trees_material.Grid(options.work)
-    results = []
-    for entry in grid.entries(names):
+    results, failed = before(options) if options.resume else [], {}
+    known = {result["summary"]["model"] for result in results}
+    for name in names or list(GOALS):
+        if name in known:
+            continue
         began = time.monotonic()
-        results.append(run(entry, options))
-        print(f"{entry.name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        keep(results, options)  # a run that is broken off leaves what it found
-    print(table(results))
+        try:
+            results.append(run(next(grid.entries([name])), options))
+        except Exception as error:  # the other models are measured
+            failed[name] = f"{type(error).__name__}: {error}"[:200]
+        said = failed.get(name, "measured")
+        print(f"{name}: {said}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        keep(results, failed, options)  # a run that is broken off leaves what it found
+    print(table(results, failed))
+    sys.exit(1 if failed else 0)
 
 
-def keep(results, options):
-    text = table(results)
+def before(options):
+    """What an earlier run, perhaps broken off, has kept."""
+    file = options.results / "trees.json"
+    return json.loads(file.read_text())["results"] if file.exists() else []
+
+
+def keep(results, failed, options):
+    text = table(results, failed)
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "trees.md").write_text(text + "\n")
     (options.results / "trees.json").write_text(json.dumps(
-        {"date": datetime.date.today().isoformat(), "machine": machine(), "results": results},
+        {"date": datetime.date.today().isoformat(), "machine": machine(), "results": results,
+         "failed": failed},
         indent=1) + "\n")
 
 

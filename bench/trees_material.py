@@ -6,6 +6,7 @@ CAT         300 trees of 64 leaves, six of 28 features are categories (LightGBM)
 MC          10 classes, 50 rounds, depth 6 (XGBoost)
 WIDE        200 features, 300 trees of depth 6 (XGBoost)
 CS, CM, CL  100 oblivious trees of depth 6, 500 of depth 6, 1,000 of depth 8 (CatBoost)
+CD10, CD12  200 of depth 10, 50 of depth 12
 RF          500 trees grown until their leaves are pure (scikit-learn's random forest, as ONNX)
 """
 import dataclasses
@@ -164,6 +165,8 @@ class Grid:
                   "CAT": self.categorical, "MC": self.classes, "WIDE": self.wide,
                   "CS": lambda: self.catboost("CS", 100, 6),
                   "CM": lambda: self.catboost("CM", 500, 6),
-                  "CL": lambda: self.catboost("CL", 1000, 8), "RF": self.forest}
+                  "CL": lambda: self.catboost("CL", 1000, 8),
+                  "CD10": lambda: self.catboost("CD10", 200, 10),
+                  "CD12": lambda: self.catboost("CD12", 50, 12), "RF": self.forest}
         for name in names or makers:
             yield makers[name]()

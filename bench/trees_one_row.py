@@ -5,6 +5,7 @@ compiled from the model is built here, once, in the folder of the models. From P
 engines. A single row again and again would train caches and branch predictors for that row alone.
 """
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -16,6 +17,7 @@ N_ROWS = 4096
 # From Python: rows that take turns, calls between two looks at the clock.
 N_ROWS_PYTHON, CALLS, ROUNDS = 1024, 64, 7
 TOLERANCE = 2e-6
+COMPILE_SECONDS = 600
 
 
 def inside(package, *names):
@@ -44,7 +46,7 @@ extern "C" double apply(const float *row)
 }}
 """)
         subprocess.run(["g++", "-O3", "-march=native", "-shared", "-fPIC", "-std=c++14", "-o",
-                        library, source], check=True, capture_output=True)
+                        library, source], check=True, capture_output=True, timeout=COMPILE_SECONDS)
     return library
 
 
@@ -62,8 +64,9 @@ PEERS = [
     ("lightgbm", lambda e: e.family == "lightgbm",
      lambda e, f: inside("lightgbm", "lib/lib_lightgbm.so", "lib_lightgbm.so")),
     ("catboost", lambda e: e.family == "catboost", compiled_catboost),
-    ("tl2cgen", lambda e: e.name in ("S", "SL"), lambda e, f: f / f"{e.name}_tl2cgen.so"),
-    ("lleaves", lambda e: e.name == "SL", compiled_lleaves),
+    ("tl2cgen", lambda e: e.family in ("xgboost", "lightgbm") and e.n_outputs == 1,
+     lambda e, f: f / f"{e.name}_tl2cgen.so"),
+    ("lleaves", lambda e: e.family == "lightgbm", compiled_lleaves),
 ]
 
 
@@ -92,6 +95,15 @@ def measure_python(entry, engines):
         time_calls(calls, rounds=1)
         found[engine.name] = 1e6 * time_calls(calls)
     return found
+
+
+def measure_kernel(entry, folder, program, kernel):
+    """Millwright's microseconds a row by this kernel of its own."""
+    done = subprocess.run([program, entry.file, folder / f"{entry.name}.rows",
+                           str(min(N_ROWS, len(entry.rows))), str(entry.rows.shape[1])],
+                          env={**os.environ, "MW_CPU": kernel}, capture_output=True, text=True,
+                          timeout=600, check=True)
+    return json.loads(done.stdout)["Millwright"]["us"]
 
 
 def measure_c(entry, folder, program, missing):

@@ -35,8 +35,10 @@ def build(peer, entry, folder, seconds):
              "--work", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True)
         try:
-            child.wait(seconds)
+            failed = child.wait(seconds)
             stamp.unlink(missing_ok=True)
+            if failed:
+                raise RuntimeError("does not build it: see bench/trees.py --build")
             return
         except subprocess.TimeoutExpired:
             kill(child)
