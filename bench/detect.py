@@ -6,23 +6,29 @@ changes are known, by seed, beside River's detectors and what Evidently and Nann
 SEA (Street, Kim 2001), Agrawal (1993), LED (Breiman 1984), sine (Gama 2004) and a rotating
 hyperplane (Hulten 2001), each 20,000 rows, of which the first 2,000 train a decision tree; what is
 watched are its errors, one value a row. The concept changes at row 10,000: at once, over 1,000
-rows, or for 5,000 rows only; or never. A detector begins anew after an alarm; the watch looks every
-ten rows. Beside that inputs: ten normal columns of which two are shifted.
+rows, or for 5,000 rows only; or never. No two of the streams share a row. A detector begins anew
+after an alarm; the watch looks every ten rows. Random centres (RBF; Bifet 2009), of which a few
+change sides, were made after all parameters were chosen. Quiet streams of 100,000 errors of one
+rate show how rare false alarms are. Beside that inputs: ten normal columns, two of them shifted.
 
-delay: rows from the change to the first alarm, median. missed: none within 5,000 rows. false:
-alarms before the change, and in streams without one, per million rows.
+delay: rows from the change to the first alarm, median and mean. missed: none within 5,000 rows.
+false: alarms before the change, and in streams without one, per million rows.
 """
 import argparse
 import csv
 import gzip
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 from scipy import stats
 from sklearn.tree import DecisionTreeClassifier
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/oracle"))
+from test_change import CHANGED, changes  # noqa: E402
+
 WATCH = ROOT / "build/bench/detect_watch"
 ROWS, TRAINED, CHANGE, BACK, WITHIN = 20_000, 2_000, 10_000, 15_000, 5_000
 CHUNK = 1_000
@@ -76,7 +82,17 @@ def led(random, n):
     return (before, after), [digits, digits], 0.0
 
 
+def rbf(random, n):
+    """Twenty centres, each of one class; three of them change it."""
+    centres, classes = random.uniform(0, 1, (20, 5)), np.arange(20) % 2
+    which = random.integers(0, 20, n)
+    second = np.where(np.arange(20) < 3, 1 - classes, classes)
+    x = centres[which] + random.normal(0, 0.08, (n, 5))
+    return x, [classes[which], second[which]], 0.05
+
+
 STREAMS = {"SEA": sea, "sine": sine, "hyperplane": hyperplane, "Agrawal": agrawal, "LED": led}
+UNSEEN = {"RBF": rbf}
 SHAPES = ("sudden", "gradual", "recurring", "none")
 
 
@@ -90,7 +106,7 @@ def share_of_new(shape):
 
 
 def errors_of(make, shape, seed):
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng([seed, SHAPES.index(shape)])
     x, concepts, noise = make(random, ROWS)
     new = random.random(ROWS) < share_of_new(shape)
     if isinstance(x, tuple):
@@ -109,6 +125,11 @@ def watch(columns, learn=TRAINED):
     done = subprocess.run([WATCH, str(given.shape[1]), str(learn)], input=given.tobytes(),
                           capture_output=True, check=True, timeout=120)
     return [int(line) for line in done.stdout.split()]
+
+
+def scan(arl):
+    """`mw drift stream --detector scan`."""
+    return lambda errors: np.flatnonzero(changes("scan", errors, arl=arl) == CHANGED).tolist()
 
 
 def river_detectors():
@@ -193,17 +214,35 @@ class Tally:
 
     def line(self, name):
         n = len(self.delays) + self.missed
-        delay = f"{np.median(self.delays):8.0f}" if self.delays else "       -"
-        return f"  {name:22}{delay} {self.missed:5d}/{n:<4d}{self.false / self.rows * 1e6:10.0f}"
+        delay = f"{np.median(self.delays):8.0f}{np.mean(self.delays):8.0f}" if self.delays else (
+            "       -       -")
+        return f"  {name:22}{delay} {self.missed:5d}/{n:<4d}{self.false / self.rows * 1e6:10.1f}"
+
+
+def of_errors():
+    return {"mw scan, ARL 1e6": scan(1e6), "mw scan, ARL 1e5": scan(1e5),
+            **{"River " + name: by_river(make) for name, make in river_detectors().items()}}
+
+
+def bench_quiet(streams):
+    """Errors of one rate, and never a change: 100,000 a stream."""
+    tallies = {name: 0 for name in of_errors()}
+    for i in range(streams):
+        random = np.random.default_rng([7, i])
+        errors = (random.random(100_000) < (0.02, 0.1, 0.3)[i % 3]).astype(float)
+        for name, find in of_errors().items():
+            tallies[name] += len(find(errors))
+    print(f"quiet: {streams / 10:.1f} million errors of 2, 10 and 30 %: false/M")
+    for name, n in tallies.items():
+        print(f"  {name:22}{n / streams * 10:10.2f}", flush=True)
 
 
 def bench_errors(seeds):
-    detectors = {"mw, the watch": watch, **{"River " + name: by_river(make)
-                                            for name, make in river_detectors().items()},
+    detectors = {"mw, the watch": watch, **of_errors(),
                  "Evidently, 1,000 rows": chunks_that(share_of_columns(evidently_column)),
                  "NannyML, 1,000 rows": chunks_that(nannyml_any)}
     whole = {name: Tally() for name in detectors}
-    for stream, make in STREAMS.items():
+    for stream, make in {**STREAMS, **UNSEEN}.items():
         tallies = {name: Tally() for name in detectors}
         for shape in SHAPES:
             for seed in range(seeds):
@@ -212,10 +251,11 @@ def bench_errors(seeds):
                 for name, find in detectors.items():
                     found = find(errors)
                     tallies[name].add(found, change, len(errors))
-                    whole[name].add(found, change, len(errors))
-        print(f"{stream}: {'':15}   delay  missed     false/M")
+                    if stream in STREAMS:
+                        whole[name].add(found, change, len(errors))
+        print(f"{stream + ':':24}   delay    mean  missed     false/M")
         print("\n".join(tally.line(name) for name, tally in tallies.items()), flush=True)
-    print("errors of all five streams:  delay  missed     false/M")
+    print("errors of the five streams:   delay    mean  missed     false/M")
     print("\n".join(tally.line(name) for name, tally in whole.items()), flush=True)
 
 
@@ -236,7 +276,7 @@ def bench_inputs(seeds):
                 x[CHANGE:, :2] += shift
             for name, find in detectors.items():
                 tallies[name].add(find(x), change, ROWS)
-        print(f"two of ten inputs by {shift} sd:  delay  missed     false/M")
+        print(f"two of ten inputs by {shift} sd:  delay    mean  missed     false/M")
         print("\n".join(tally.line(name) for name, tally in tallies.items()), flush=True)
 
 
@@ -251,8 +291,7 @@ def bench_elec(path):
                                                                           labels[:TRAINED])
     streams = {"a tree": (tree.predict(x[:, 2:]) != labels)[TRAINED:].astype(float),
                "as before": (labels[1:] != labels[:-1]).astype(float)[TRAINED - 1:]}
-    detectors = {"mw, the watch": watch, **{"River " + n: by_river(m)
-                                            for n, m in river_detectors().items()}}
+    detectors = {"mw, the watch": watch, **of_errors()}
     for name, errors in streams.items():
         told = ", ".join(f"{d} {len(find(errors))}" for d, find in detectors.items())
         print(f"elec2, errors of {name} ({errors.mean():.1%} of {len(errors)}): alarms: {told}")
@@ -264,6 +303,7 @@ def main():
     parser.add_argument("--elec", help="elec.csv.gz: the electricity data")
     asked = parser.parse_args()
     bench_errors(asked.seeds)
+    bench_quiet(20 * asked.seeds)
     bench_inputs(asked.seeds)
     if asked.elec:
         bench_elec(asked.elec)

@@ -322,7 +322,9 @@ static void see_loss(void *user, const mw_performance_part *part)
 {
     const family *f = user;
     const mw_level_state *level = &part->loss.level;
-    const double values[] = {level->mean, level->reference, level->is_risen};
+    const double since = part->loss.since_ms ? (double)part->loss.since_ms / 1e3 : (double)NAN;
+    const double values[] = {level->mean,   level->reference, level->is_risen,
+                             level->before, level->chance,    since};
     if (part->loss.name)
         put_line(f->out, f->name, part, "loss", part->loss.name, values[f->which]);
 }
@@ -377,12 +379,18 @@ void api_feedback_metrics(mw_api *api, mw_buf *out, bool open)
                  see_performance, 1);
     write_family(journal, out, "mw_performance_high", "Upper end of its 95 % interval.",
                  see_performance, 2);
-    write_family(journal, out, "mw_loss", "What the newest predictions lose, once the truth came.",
+    write_family(journal, out, "mw_loss",
+                 "Share of the newest predictions that were wrong (a number: far off), by labels.",
                  see_loss, 0);
-    write_family(journal, out, "mw_loss_first", "What those of the first labels lost.", see_loss,
-                 1);
-    write_family(journal, out, "mw_loss_risen", "1 while predictions lose more than at first.",
-                 see_loss, 2);
+    write_family(journal, out, "mw_loss_first", "The same of the first labels.", see_loss, 1);
+    write_family(journal, out, "mw_loss_risen", "1 while more are wrong than at first.", see_loss,
+                 2);
+    write_family(journal, out, "mw_loss_before", "While risen: the share before it rose.", see_loss,
+                 3);
+    write_family(journal, out, "mw_loss_chance",
+                 "While risen: the chance of a false alarm by then, at most.", see_loss, 4);
+    write_family(journal, out, "mw_loss_since_timestamp_seconds",
+                 "While risen: when the first prediction of the rise was made.", see_loss, 5);
     write_family(journal, out, "mw_label_delay_seconds",
                  "Time from a prediction to its label, by quantile.", see_delays, 0);
 }

@@ -202,12 +202,12 @@ typedef struct mw_performance_query {
     bool is_alone;          /* of this server's predictions; else also of what others told */
 } mw_performance_query;
 
-/* What a version's predictions lose, beside what the first labels told; of all that were ever told,
- * whatever was asked for (losses.c). */
+/* How many of a version's predictions were wrong, beside what the first labels told; of all that
+ * were ever told, whatever was asked for (losses.c). */
 typedef struct mw_performance_loss {
-    const char *name; /* "brier", "zero_one", "relative_distance"; NULL: not known */
+    const char *name; /* "zero_one", "far_off"; NULL: not known */
     mw_level_state level;
-    int64_t since_ms; /* risen: when the first prediction was made that loses more; 0: forgotten */
+    int64_t since_ms; /* risen: when the first prediction of the rise was made; 0: forgotten */
 } mw_performance_loss;
 
 /* Of a version; and of one slice of it. */

@@ -1,11 +1,13 @@
 /* See losses.h.
  *
- *     probabilities   half the squared distance to the truth: Brier's score, 0..1
+ *     probabilities   1 where another class is the likeliest; of one of two: beyond a half
  *     classes         1 where another one was said
- *     a number        |e| / (|e| + s), s: the median distance of the first labels; 0.5 is usual
+ *     a number        1 where it is further off than four of five of the first ones were
  *
  * The first labels are the reference; they were told at first, whenever their predictions were
- * made. A label that is said anew does not change what was. */
+ * made. A label that is said anew does not change what was. That how far is far was learned from
+ * the first labels of a regression makes the scan's promise a near one there: those are a fifth
+ * far off by choice, and not by chance. */
 #include "losses.h"
 
 #include <math.h>
@@ -15,29 +17,13 @@
 
 #include "base/banned.h"
 
-static bool has_shares(const mw_log_shape *shape)
-{
-    return shape->answer == MW_LOG_PROBABILITIES && shape->n_outputs > 2;
-}
+#define USUAL 0.8 /* of the first distances */
 
-static double loss_of_shares(const mw_log_shape *shape, const journal_observation *item)
+static bool is_wrong(const mw_log_shape *shape, const journal_observation *item)
 {
-    double sum = 0;
-    for (size_t k = 0; k < shape->n_outputs; k++) {
-        double gap = item->shares[k] - (item->label == (double)k);
-        sum += gap * gap;
-    }
-    return fmin(sum / 2, 1);
-}
-
-static double loss_of(const mw_log_shape *shape, const journal_observation *item)
-{
-    if (has_shares(shape))
-        return item->shares ? loss_of_shares(shape, item) : (double)NAN;
-    if (shape->answer == MW_LOG_CLASS)
-        return item->score != item->label;
-    double gap = item->score - item->label;
-    return fmin(gap * gap, 1);
+    bool has_shares = shape->answer == MW_LOG_PROBABILITIES && shape->n_outputs > 2;
+    bool is_chance = shape->answer != MW_LOG_CLASS && !has_shares;
+    return (is_chance ? item->score >= 0.5 : item->score) != item->label;
 }
 
 /* Its scale is known once there are as many as the reference wants: then they are the reference. */
@@ -48,7 +34,7 @@ static void add_distance(journal_losses *losses, double distance)
     if (!losses->first && losses->n_first < MW_LIMIT_LOSS_LABELS)
         return;
     if (losses->n_first == MW_LIMIT_LOSS_LABELS) {
-        mw_level_add(losses->level, distance / (distance + losses->scale));
+        mw_level_add(losses->level, distance > losses->scale);
         return;
     }
     double *kept = losses->first, *sorted = kept + MW_LIMIT_LOSS_LABELS;
@@ -63,9 +49,9 @@ static void add_distance(journal_losses *losses, double distance)
     }
     mw_sort(sorted, losses->n_first, scratch);
     const mw_sample sample = {.sorted = sorted, .n = losses->n_first};
-    losses->scale = fmax(mw_sample_quantile(&sample, 0.5), 1e-300);
+    losses->scale = mw_sample_quantile(&sample, USUAL);
     for (size_t i = 0; i < losses->n_first; i++)
-        mw_level_add(losses->level, kept[i] / (kept[i] + losses->scale));
+        mw_level_add(losses->level, kept[i] > losses->scale);
     free(scratch);
     free(losses->first);
     losses->first = NULL;
@@ -79,7 +65,7 @@ void journal_losses_add(journal_losses *losses, const mw_log_shape *shape,
         return;
     double distance = fabs(item->score - item->label);
     if (shape->answer != MW_LOG_NUMBER)
-        mw_level_add(losses->level, loss_of(shape, item));
+        mw_level_add(losses->level, is_wrong(shape, item));
     else if (isfinite(distance))
         add_distance(losses, distance);
 }
@@ -96,9 +82,8 @@ bool journal_losses_look(const journal_losses *losses, const mw_log_shape *shape
 {
     if (!losses->level)
         return false;
-    *ret_loss = (mw_performance_loss){.name = shape->answer == MW_LOG_NUMBER  ? "relative_distance"
-                                              : shape->answer == MW_LOG_CLASS ? "zero_one"
-                                                                              : "brier"};
+    *ret_loss =
+        (mw_performance_loss){.name = shape->answer == MW_LOG_NUMBER ? "far_off" : "zero_one"};
     mw_level_look(losses->level, &ret_loss->level);
     return ret_loss->level.n_reference > 0;
 }

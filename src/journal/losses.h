@@ -1,5 +1,5 @@
-/* What each prediction lost once the truth came, and whether predictions of a version lose more
- * than its first ones did. One thread. */
+/* Which predictions were wrong once the truth came, and whether a version errs more than it did
+ * at first. One thread. */
 #ifndef JOURNAL_LOSSES_H
 #define JOURNAL_LOSSES_H
 
@@ -12,7 +12,7 @@ typedef struct journal_losses {
     mw_level *level;
     double *first; /* distances of a regression's first labels, until their scale is known */
     size_t n_first;
-    double scale; /* of a regression: the median of them */
+    double scale; /* of a regression: what four of five of them do not pass */
 } journal_losses;
 
 /* Without memory it stays unwatched. */

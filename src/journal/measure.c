@@ -546,6 +546,10 @@ static void write_loss(const mw_performance_loss *loss, mw_buf *out)
     write_number(out, "first", level->reference);
     write_number(out, "now", level->mean);
     write_number(out, "by_chance", level->bound);
+    if (level->is_risen) {
+        write_number(out, "before", level->before);
+        write_number(out, "chance", level->chance);
+    }
     if (loss->since_ms)
         mw_buf_format(out, ",\"since_ms\":%lld", (long long)loss->since_ms);
     mw_buf_char(out, '}');

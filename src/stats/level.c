@@ -1,16 +1,16 @@
-/* Whether the mean of a stream stands above what it was in the beginning.
+/* Whether errors are more than they were in the beginning: 0 (right) and 1 (wrong), label by label.
  *
- *     first n values -----------> reference: n0, mean, variance
- *     all that came since ------> ADWIN's window, in which nothing has changed: n1, mean, variance
+ *     first n values -----------------> reference: n0, rate p0
+ *     all of them --the exact scan----> each change: since when, from what, to what   (scan.c)
+ *     since the last change ----------> n1, p1
  *
- *     risen:  mean1 - mean0 > what chance allows + a tenth of mean0
- *     until:  mean1 - mean0 < half of what chance allows + a tenth of mean0
+ *     risen:  the scan has told a rise, and p1 - p0 > half of what chance allows + a tenth of p0
+ *     until:  p1 - p0 is no more than that
  *
- * ADWIN (Bifet, Gavalda 2007) alone tells that something changed, not whether it still is so, and a
- * slow rise it follows without a word: the reference stays. Chance allows what Bernstein's bound
- * does at exp(-4), and the tenth on top of it is what makes looking at every value safe: of 3,000
- * streams of 100,000 values in which nothing changed 5 were ever called risen
- * (MW_STREAMS=3000 MW_VALUES=100000 test_stats_level). */
+ * The scan says whether something rose, and keeps its promise of false alarms; the first values say
+ * whether it still is so after it fell again, and whether it matters. Half of what chance allows is
+ * Bernstein's bound at exp(-4), halved: a pause between on and off, no test. What the scan calls
+ * changes are rises and falls, so that half of its false alarms are none here. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -22,25 +22,27 @@
 #define RARITY 4 /* -ln of a single look's level */
 
 struct mw_level {
-    mw_detector_options options; /* ADWIN's own */
-    stats_adwin window;
+    mw_detector *scan;
     size_t n_reference;
-    double n, mean, squares; /* of the reference */
+    stats_mean first, now;    /* now: since the last change; until there is one, behind the first */
+    mw_detector_finding rise; /* the last one */
+    bool has_risen;           /* the scan says so; whether it is enough is asked of each value */
     bool is_risen;
 };
 
 mw_status mw_level_new(size_t n_reference, mw_level **ret_level, mw_error *err)
 {
+    mw_detector_options options;
     mw_level *level = calloc(1, sizeof *level);
-    stats_adwin_row *rows = calloc(STATS_ADWIN_ROWS, sizeof *rows);
-    if (!level || !rows) {
-        free(level);
-        free(rows);
+    if (!level)
         return mw_fail_memory(err, "the level of a stream");
+    mw_detector_options_init(MW_DETECTOR_SCAN, &options);
+    options.side = 0;
+    mw_status status = mw_detector_new(&options, &level->scan, err);
+    if (status != MW_OK) {
+        free(level);
+        return status;
     }
-    mw_detector_options_init(MW_DETECTOR_ADWIN, &level->options);
-    level->window.rows = rows;
-    stats_adwin_reset(&level->window);
     level->n_reference = n_reference;
     *ret_level = level;
     return MW_OK;
@@ -50,49 +52,60 @@ void mw_level_free(mw_level *level)
 {
     if (!level)
         return;
-    free(level->window.rows);
+    mw_detector_free(level->scan);
     free(level);
 }
 
-static void learn(mw_level *level, double x)
+/* How far two rates may lie apart by chance. */
+static double bound_of(const mw_level *level)
 {
-    double gap = x - level->mean;
-    level->n += 1;
-    level->mean += gap / level->n;
-    level->squares += gap * (x - level->mean);
+    const stats_mean *a = &level->first, *b = &level->now;
+    double parts = 1 / a->n + 1 / b->n, rate = (a->n * a->mean + b->n * b->mean) / (a->n + b->n);
+    return sqrt(2 * parts * rate * (1 - rate) * RARITY) + 2.0 / 3 * RARITY * parts;
 }
 
-/* How far two means may lie apart by chance. */
-static double bound_of(const mw_level *level, const stats_adwin *window)
+static bool is_above(const mw_level *level)
 {
-    double all = level->n + window->width, parts = 1 / level->n + 1 / window->width;
-    double spread = (level->squares + window->variance) / all;
-    return sqrt(2 * parts * spread * RARITY) + 2.0 / 3 * RARITY * parts;
+    double least = LEAST_RISE * level->first.mean + bound_of(level) / 2;
+    return level->now.mean - level->first.mean > least;
+}
+
+/* A change among the first values ends them. */
+static void turn(mw_level *level, const mw_detector_finding *found)
+{
+    if (level->first.n < (double)level->n_reference) {
+        level->n_reference = (size_t)found->n_before;
+        level->first = (stats_mean){(double)found->n_before, found->before};
+    }
+    level->now = (stats_mean){(double)found->n_since, found->since};
+    if (found->side > 0)
+        level->rise = *found;
+    level->has_risen = found->side > 0 || (level->has_risen && is_above(level));
 }
 
 void mw_level_add(mw_level *level, double x)
 {
+    mw_detector_finding found;
     if (!isfinite(x))
         return;
-    if (level->n < (double)level->n_reference) {
-        learn(level, x);
-        return;
-    }
-    const stats_adwin *window = &level->window;
-    (void)stats_adwin_add(&level->window, &level->options, x);
-    double rise = window->total / window->width - level->mean;
-    double bound = bound_of(level, window);
-    level->is_risen = rise > LEAST_RISE * level->mean + (level->is_risen ? bound / 2 : bound);
+    bool is_first = level->first.n < (double)level->n_reference;
+    stats_mean_add(is_first ? &level->first : &level->now, x);
+    if (mw_detector_add(level->scan, x) == MW_CHANGED && mw_detector_found(level->scan, &found))
+        turn(level, &found);
+    bool is_here = level->has_risen && is_above(level);
+    level->has_risen = level->has_risen && (is_here || !level->is_risen);
+    level->is_risen = is_here;
 }
 
 void mw_level_look(const mw_level *level, mw_level_state *ret_state)
 {
-    const stats_adwin *window = &level->window;
-    bool is_there = window->width >= 1;
-    *ret_state = (mw_level_state){.is_risen = level->is_risen,
-                                  .n_reference = level->n,
-                                  .reference = level->n > 0 ? level->mean : (double)NAN,
-                                  .n = window->width,
-                                  .mean = is_there ? window->total / window->width : (double)NAN,
-                                  .bound = is_there ? bound_of(level, window) : (double)NAN};
+    bool has_first = level->first.n > 0, is_there = level->now.n > 0, is_risen = level->is_risen;
+    *ret_state = (mw_level_state){.is_risen = is_risen,
+                                  .n_reference = level->first.n,
+                                  .reference = has_first ? level->first.mean : (double)NAN,
+                                  .n = level->now.n,
+                                  .mean = is_there ? level->now.mean : (double)NAN,
+                                  .bound = is_there ? bound_of(level) : (double)NAN,
+                                  .before = is_risen ? level->rise.before : (double)NAN,
+                                  .chance = is_risen ? level->rise.chance : (double)NAN};
 }

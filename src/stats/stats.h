@@ -413,14 +413,17 @@ typedef struct mw_detector_finding {
 /* False: the last value was no change, or the detector is another one, which tells no more. */
 bool mw_detector_found(const mw_detector *detector, mw_detector_finding *ret_finding);
 
-/* Whether the mean of a stream of values between 0 and 1 stands above that of its first n_reference
- * by more than chance, and by a tenth at least (level.c). Memory: 52 kB. One thread at a time. */
+/* Whether the rate of errors (0 and 1) stands above that of the first n_reference, by more than
+ * chance and by a tenth at least: the exact scan's rises, at an average run length of a million to
+ * a false alarm, until they end (level.c). Memory: 9 kB. One thread at a time. */
 typedef struct mw_level mw_level;
 typedef struct mw_level_state {
     bool is_risen;
     double n_reference, reference; /* values so far, their mean; NaN: none */
     double n, mean; /* the newest values, since when nothing has changed; NaN: none */
-    double bound;   /* what chance allows between the two means */
+    double bound;   /* what chance allows between the two means, at a single look */
+    double before;  /* risen: the rate before the last rise; NaN: not risen */
+    double chance;  /* risen: of a false alarm by then, at most (mw_detector_finding); or NaN */
 } mw_level_state;
 MW_CHECKED mw_status mw_level_new(size_t n_reference, mw_level **ret_level, mw_error *err);
 void mw_level_free(mw_level *level);          /* NULL is fine */

@@ -62,10 +62,28 @@ static void test_a_rise_is_found_and_ends(void **state)
         mw_level_look(level, &found);
         assert_true(found.n_reference == REFERENCE && found.n > 1000);
         assert_true(found.mean - found.reference > found.bound);
+        assert_true(fabs(found.before - cases[i].from) < 0.02);
+        assert_true(found.chance > 0 && found.chance < 0.02);
         add(level, &chance, 10000, cases[i].from);
-        assert_false(is_risen(level));
+        mw_level_look(level, &found);
+        assert_true(!found.is_risen && isnan(found.before) && isnan(found.chance));
         mw_level_free(level);
     }
+}
+
+/* Found before the first values are all there; then what was before it is the reference. */
+static void test_a_rise_among_the_first(void **state)
+{
+    (void)state;
+    uint64_t chance = 9;
+    mw_level_state found;
+    mw_level *level = make_level();
+    add(level, &chance, 600, 0.1);
+    add(level, &chance, 300, 0.4);
+    mw_level_look(level, &found);
+    assert_true(found.is_risen && fabs(found.n_reference - 600) < 60);
+    assert_true(found.reference < 0.15 && found.mean > 0.3 && found.n_reference + found.n == 900);
+    mw_level_free(level);
 }
 
 /* A window that adapts follows such a rise without a word; the reference does not. */
@@ -111,6 +129,8 @@ static void test_false_alarms(void **state)
         n_alarms += rows_until_risen(level, &chance, n_values, shares[i % 3]) < n_values;
         mw_level_free(level);
     }
+    if (more)
+        print_message("%zu of %zu streams of %zu values\n", n_alarms, n_streams, n_values);
     if (n_alarms * 20 > n_streams)
         fail_msg("%zu of %zu streams", n_alarms, n_streams);
 }
@@ -135,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_rise_is_found_and_ends),
+        cmocka_unit_test(test_a_rise_among_the_first),
         cmocka_unit_test(test_a_slow_rise_is_found),
         cmocka_unit_test(test_what_is_none),
         cmocka_unit_test(test_false_alarms),

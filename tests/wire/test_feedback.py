@@ -122,14 +122,22 @@ def test_measured_decay_is_alarmed(serve):
     label(1000, 1, False)
     label(500, 2, False)
     found = loss(lambda l: l["labels"] == 500)
-    assert (found["name"], found["first_labels"], found["risen"]) == ("brier", 1000, False)
+    assert (found["name"], found["first_labels"], found["risen"]) == ("zero_one", 1000, False)
     assert abs(found["now"] - found["first"]) < found["by_chance"]
     label(1000, 3, True)
     found = loss(lambda l: l["risen"])
     assert found["now"] > found["first"] + found["by_chance"] and found["since_ms"] > 0
+    assert abs(found["before"] - found["first"]) < 0.1 and 0 < found["chance"] <= 2500 / 2e6
+    def losses():
+        return {k.split("{")[0]: v for k, v in server.samples().items() if k.startswith("mw_loss")}
+    until(lambda: losses().get("mw_loss_risen") == 1)
+    risen = losses()
+    assert risen["mw_loss_before"] == found["before"]
+    assert risen["mw_loss_since_timestamp_seconds"] == found["since_ms"] / 1e3
     alert, = until(lambda: [a for a in server.get("/mw/v1/alerts?state=firing").json()["items"]
                             if a["rule"] == "MeasuredDecay"])
-    assert "lose more than they did at first" in alert["summary"] and alert["endpoint"] == "credit"
+    assert "errors of credit (version 1) rose: " in alert["summary"]
+    assert alert["endpoint"] == "credit"
     label(3000, 4, False)
     assert not loss(lambda l: not l["risen"])["risen"]
 
