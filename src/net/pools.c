@@ -71,7 +71,7 @@ static void give_piece(void *memory, void *user)
     net_loop *loop = user;
     net_piece *piece = memory ? (net_piece *)memory - 1 : NULL;
     size_t list = piece ? piece->list : NET_PIECE_LISTS;
-    if (list == NET_PIECE_LISTS || loop->n_free_pieces[list] >= KEPT_PIECES) {
+    if (list == NET_PIECE_LISTS || loop->n_free_pieces[list] == KEPT_PIECES) {
         free(piece);
         return;
     }
