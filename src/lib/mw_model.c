@@ -154,11 +154,16 @@ mw_status mw_model_category(const mw_model *model, size_t feature, const char *t
 
 /* ---- predict --------------------------------------------------------------------------------- */
 
+static inline bool has_room(const mw_matrix *rows, size_t row_values, size_t values_count)
+{
+    size_t wanted;
+    return !__builtin_mul_overflow(rows->n_rows, row_values, &wanted) && wanted <= values_count;
+}
+
 mw_status lib_check_room(const mw_matrix *rows, size_t row_values, const char *formula,
                          size_t values_count, mw_error *err)
 {
-    size_t wanted;
-    if (!__builtin_mul_overflow(rows->n_rows, row_values, &wanted) && wanted <= values_count)
+    if (has_room(rows, row_values, values_count))
         return MW_OK;
     mw_fail(err, MW_E_VALUES_TOO_SMALL, "ret_values holds %zu numbers, %zu rows of %zu are to come",
             values_count, rows->n_rows, row_values);
@@ -182,20 +187,29 @@ mw_status lib_check_call(const mw_model *model, const mw_matrix *rows, const dou
     return check_values(rows, values, err);
 }
 
+static __attribute__((noinline)) mw_status predict_in_own(const mw_model *model,
+                                                          const mw_matrix *rows, mw_output output,
+                                                          double *ret_values, mw_error *err)
+{
+    mw_scratch *own;
+    MW_TRY(mw_scratch_new(&own, err));
+    mw_status status = mw_predict_batch(model->predictor, rows, output, own, ret_values, err);
+    mw_scratch_free(own);
+    return status;
+}
+
 mw_status mw_model_predict(const mw_model *model, const mw_matrix *rows, mw_output output,
                            mw_scratch *scratch, double *ret_values, size_t values_count,
                            mw_error *err)
 {
-    MW_TRY(lib_check_call(model, rows, ret_values, err));
-    MW_TRY(lib_check_room(rows, mw_predictor_outputs(model->predictor, output),
-                          output == MW_MARGIN ? "n_margins" : "n_predictions", values_count, err));
-    mw_scratch *own = NULL;
-    if (!scratch)
-        MW_TRY(mw_scratch_new(&own, err));
-    mw_status status =
-        mw_predict_batch(model->predictor, rows, output, scratch ? scratch : own, ret_values, err);
-    mw_scratch_free(own);
-    return status;
+    if (!model || !rows || !ret_values)
+        MW_TRY(lib_check_call(model, rows, ret_values, err));
+    size_t outputs = mw_predictor_outputs(model->predictor, output);
+    if (!has_room(rows, outputs, values_count))
+        return lib_check_room(rows, outputs, output == MW_MARGIN ? "n_margins" : "n_predictions",
+                              values_count, err);
+    return scratch ? mw_predict_batch(model->predictor, rows, output, scratch, ret_values, err)
+                   : predict_in_own(model, rows, output, ret_values, err);
 }
 
 /* ---- explain --------------------------------------------------------------------------------- */

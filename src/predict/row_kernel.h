@@ -880,14 +880,10 @@ static __attribute__((noinline)) void sum_row(const mw_forest *forest, const row
     }
 }
 
-static void sum_block(const mw_forest *forest, const void *untyped, const predict_block *block)
+static __attribute__((noinline)) void sum_many(const mw_forest *forest, const row_layout *layout,
+                                               const predict_block *block)
 {
-    const row_layout *layout = untyped;
     row_memory *memory = block->memory;
-    if (block->n_rows == 1) {
-        sum_row(forest, layout, block);
-        return;
-    }
     size_t sums_bytes = forest->n_margins * (forest->sum_float32 ? sizeof(float) : sizeof(double));
     for (size_t first = 0; first < block->n_rows; first += ROWS_TOGETHER) {
         size_t left = block->n_rows - first, n = left < ROWS_TOGETHER ? left : ROWS_TOGETHER;
@@ -898,6 +894,14 @@ static void sum_block(const mw_forest *forest, const void *untyped, const predic
         }
         sum_rows(forest, layout, memory, n, sums, sums_bytes);
     }
+}
+
+static void sum_block(const mw_forest *forest, const void *layout, const predict_block *block)
+{
+    if (block->n_rows == 1)
+        sum_row(forest, layout, block);
+    else
+        sum_many(forest, layout, block);
 }
 
 static size_t memory_bytes(const mw_forest *forest, const void *layout)

@@ -151,18 +151,20 @@ static void widen(const mw_forest *forest, size_t first, size_t n_rows, const vo
         ret_margins[i] = (double)margins[i];
 }
 
-/* The base that comes last. Rounded after each step: no fused operation. */
+/* The base that comes last, of margin m. Rounded after each step: no fused operation. */
+static inline double rescaled(const mw_forest *forest, size_t m, double value)
+{
+    double scaled = forest->margin_scale * value;
+    return forest->sum_float32 ? (double)((float)scaled + (float)forest->margin_offset[m])
+                               : scaled + forest->margin_offset[m];
+}
+
 static void rescale(const mw_forest *forest, size_t n_rows, double *values)
 {
     size_t n = forest->n_margins;
     for (size_t i = 0, m = 0; forest->margin_offset && i < n_rows * n;
-         i++, m = m + 1 < n ? m + 1 : 0) {
-        double scaled = forest->margin_scale * values[i];
-        if (forest->sum_float32)
-            values[i] = (double)((float)scaled + (float)forest->margin_offset[m]);
-        else
-            values[i] = scaled + forest->margin_offset[m];
-    }
+         i++, m = m + 1 < n ? m + 1 : 0)
+        values[i] = rescaled(forest, m, values[i]);
 }
 
 /* LightGBM's raw score of an averaged forest is the bare sum. */
@@ -188,34 +190,33 @@ static void finish_in_place(const mw_forest *forest, bool margins, size_t n_rows
         transform_row(forest, ret_values + r * n);
 }
 
-/* The same of one value, which is what servers are mostly asked for. */
-static double finish_one(const mw_forest *forest, bool margin, const void *sum)
+static __attribute__((noinline)) double transformed(const mw_forest *forest, double value)
 {
-    double value = forest->sum_float32 ? (double)*(const float *)sum : *(const double *)sum;
-    if (forest->margin_offset)
-        rescale(forest, 1, &value);
-    if (margin)
-        return value;
-    if (forest->divide_by != 1)
-        value /= forest->divide_by;
-    if (forest->transform == MW_TRANSFORM_SIGMOID)
-        return sigmoid(forest, value);
     transform_row(forest, &value);
     return value;
 }
 
-void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
-                    double *row, double *ret_values)
+/* The same of one value, which is what servers are mostly asked for. */
+static inline double finish_one(const mw_forest *forest, bool margin, const void *sum)
 {
-    size_t n = forest->n_margins;
-    bool margins = output == MW_MARGIN;
-    size_t outputs = margins ? n : forest->n_predictions;
+    double value = forest->sum_float32 ? (double)*(const float *)sum : *(const double *)sum;
+    if (forest->margin_offset)
+        value = rescaled(forest, 0, value);
+    if (margin)
+        return value;
+    if (forest->divide_by != 1)
+        value /= forest->divide_by;
+    return forest->transform == MW_TRANSFORM_SIGMOID ? sigmoid(forest, value)
+                                                     : transformed(forest, value);
+}
+
+static __attribute__((noinline)) void finish_rows(const mw_forest *forest, bool margins,
+                                                  size_t n_rows, const void *sums, double *row,
+                                                  double *ret_values)
+{
+    size_t n = forest->n_margins, outputs = margins ? n : forest->n_predictions;
     if (!margins && forest->transform == MW_TRANSFORM_RECIPE) {
         predict_after(forest, n_rows, sums, row, ret_values);
-        return;
-    }
-    if (n_rows * n == 1 && outputs == 1) {
-        *ret_values = finish_one(forest, margins, sums);
         return;
     }
     if (outputs == n)
@@ -227,4 +228,16 @@ void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, co
         transform_row(forest, row);
         memcpy(ret_values + r * outputs, row, outputs * sizeof *row);
     }
+}
+
+void predict_finish(const mw_forest *forest, mw_output output, size_t n_rows, const void *sums,
+                    double *row, double *ret_values)
+{
+    bool margins = output == MW_MARGIN;
+    bool is_one =
+        margins || (forest->n_predictions == 1 && forest->transform != MW_TRANSFORM_RECIPE);
+    if (n_rows == 1 && forest->n_margins == 1 && is_one)
+        *ret_values = finish_one(forest, margins, sums);
+    else
+        finish_rows(forest, margins, n_rows, sums, row, ret_values);
 }

@@ -318,19 +318,19 @@ await test("a report is made, read, printed and removed in the browser", async (
   await page.done();
 });
 
-await test("what labels show a model to lose now is told beside what it lost at first", async () => {
+await test("how many predictions err now is told beside how many did at first", async () => {
   const told = (risen) => (route) => {
     const t = Array.from({ length: 30 }, (_, i) => Math.floor(Date.now() / 60000) * 60 - 60 * (30 - i));
-    const of = (metric, values) => ({ metric, labels: { endpoint: "credit", version: "1", loss: "log_loss" }, values });
+    const of = (metric, values) => ({ metric, labels: { endpoint: "credit", version: "1", loss: "zero_one" }, values });
     const series = [of("mw_loss", t.map((_, i) => 0.4 + i / 100)), of("mw_loss_first", t.map(() => 0.4)), of("mw_loss_risen", t.map(() => risen))];
     return route.fulfill({ status: 200, contentType: "application/json", body: JSON.stringify({ step: 60, t, series }) });
   };
   for (const [risen, expect] of [[1, "measured decay"], [0, "no measured decay"]]) {
     const page = await visit(server, "/ui/endpoints/credit", { expect, routes: { "**/mw/v1/history*": told(risen) } });
     const panel = page.getByRole("region", { name: "Decay over time" });
-    check(/a prediction loses 0\.69 \(log_loss\), at first 0\.4/.test(await panel.innerText()), await panel.innerText());
+    check(/69 % of predictions err, at first 40 %/.test(await panel.innerText()), await panel.innerText());
     check((await panel.locator(".state").first().innerText()).includes(expect), expect);
-    check(/measured log_loss over time/.test(await panel.innerHTML()), "no chart");
+    check(/measured errors over time/.test(await panel.innerHTML()), "no chart");
     if (risen) await panel.screenshot({ path: join(pictures, "endpoint-loss.png") });
     await page.done();
   }

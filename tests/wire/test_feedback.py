@@ -228,16 +228,17 @@ def goes_on_after_kill_9(server, again, folder):
     before, files = told(server), kept()
     predict(server, table(1, 22))  # whatever is written from now on has all that was told
     until(lambda: kept() != files, seconds=60)
+    last = told(server)  # rows of before may have been looked at only now
     server.process.kill()
     server.process.wait()
     after = told(again())
     assert after["decay"]["reference_labels"] == before["decay"]["reference_labels"]
-    assert 0 <= after["decay"]["rows"] - before["decay"]["rows"] <= 1
+    assert before["decay"]["rows"] <= after["decay"]["rows"] <= last["decay"]["rows"] + 1
     for name, metric in before["decay"]["metrics"].items():
         for key in ("reference", "estimated", "low", "high"):
             assert after["decay"]["metrics"][name][key] == pytest.approx(metric[key], abs=0.02)
-    for was, now in zip(before["features"], after["features"]):
-        assert 0 <= now["values"]["rows"] - was["values"]["rows"] <= 1
+    for was, now, end in zip(before["features"], after["features"], last["features"]):
+        assert was["values"]["rows"] <= now["values"]["rows"] <= end["values"]["rows"] + 1
         assert now["values"]["least"] <= was["values"]["least"]
         assert now["values"]["most"] >= was["values"]["most"]
         told_of = list(was["values"]["quantiles"].values())  # to a rank: one row is another draw

@@ -34,7 +34,7 @@ def send(server, table, name="credit"):
                                    json=body).status_code == 200
 
 
-def found(server, wanted, seconds=10):
+def found(server, wanted, seconds=60):
     """The endpoint's findings, once `wanted` holds of them."""
     until = time.monotonic() + seconds
     while True:
@@ -146,7 +146,7 @@ def test_off(serve):
     assert "mw_drift" not in requests.get(f"{server.url}/metrics", timeout=5).text
 
 
-def versions(server, wanted, seconds=5):
+def versions(server, wanted, seconds=60):
     until = time.monotonic() + seconds
     while True:
         endpoints = server.session.get(f"{server.url}/drift").json()["endpoints"]

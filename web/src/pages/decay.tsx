@@ -7,7 +7,7 @@ import { server } from "../state/server";
 import { shownRange } from "../state/range";
 import { live } from "../state/settings";
 import { Chart, type Mark } from "../parts/chart";
-import { count, digits, lasting } from "../parts/format";
+import { count, digits, lasting, percent } from "../parts/format";
 import { StateWord } from "../parts/icons";
 import { Empty, Panel, Shown } from "../parts/panel";
 import type { DecayMetric, DriftReport } from "./drift";
@@ -72,22 +72,23 @@ function Delay({ history }: { history: History }) {
   );
 }
 
-/* What the newest predictions lose, once the truth came, beside what those of the first labels lost:
- * what MeasuredDecay fires on. */
+/* How many of the newest predictions err, once the truth came, beside those of the first labels: what
+ * MeasuredDecay fires on. A number errs where it is far off. */
 function Lost({ name, history, marks }: { name: string; history: History; marks: Mark[] }) {
   const lost = history.series.filter((line) => line.metric.startsWith("mw_loss"));
   const version = newest(lost);
   const of = (metric: string) => lost.find((line) => line.metric === metric && line.labels.version === version);
   const now = of("mw_loss"), first = of("mw_loss_first");
   if (!now || last(now.values) == null) return null;
-  const risen = last(of("mw_loss_risen")?.values ?? []) === 1, loss = now.labels.loss ?? "loss";
+  const risen = last(of("mw_loss_risen")?.values ?? []) === 1;
+  const err = now.labels.loss === "far_off" ? "are far off" : "err";
   const lines = [{ label: "now", values: now.values, colour: 0, dash: 0 }, ...(first ? [{ label: "at first", values: first.values, colour: 3, dash: 4 }] : [])];
   return (
     <>
       <p class="lead"><StateWord state={risen ? "firing" : "ok"} word={risen ? "measured decay" : "no measured decay"} />{" "}
-        by labels, a prediction loses {digits(last(now.values))} ({loss}){first ? `, at first ${digits(last(first.values))}` : ""};
-        <span class="faint"> {risen ? "more than chance and a tenth explain" : "not more than chance and a tenth explain"}</span></p>
-      <Chart name={`${name} measured ${loss} over time`} x={history.t} lines={lines} show={digits} marks={marks} {...shownRange()} {...(now.values.filter((v) => v != null).length < 40 ? { dots: true } : {})} tight height={140} />
+        by labels, {percent(last(now.values))} of predictions {err}{first ? `, at first ${percent(last(first.values))}` : ""};
+        <span class="faint"> {risen ? "more than chance explains" : "no more than chance explains"}</span></p>
+      <Chart name={`${name} measured errors over time`} x={history.t} lines={lines} show={percent} marks={marks} {...shownRange()} {...(now.values.filter((v) => v != null).length < 40 ? { dots: true } : {})} tight height={140} />
     </>
   );
 }
