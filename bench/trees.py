@@ -142,12 +142,14 @@ def two_threads(entry, options):
 
 
 def few_rows(entry, options, one_row_line):
-    """The least speed of 8 to 64 rows, a row, as a multiple of that of rows one by one."""
+    """The least speed of 8 to 64 rows, a row, as a multiple of that of rows one by one from C, each
+    call on another row. What Python takes for a call, as it does for one of no rows, is taken off:
+    it is more than a small model's row."""
     calls = [Ours(entry, options.library).call(np.ascontiguousarray(entry.rows[:n]))
-             for n in (1, *FEW_ROWS)]
+             for n in (0, *FEW_ROWS)]
     times = library.in_turns(calls, options.rounds, options.seconds)
-    alone = min(times[0], one_row_line["us"] / 1e6 if one_row_line else times[0])
-    return min(n * alone / time for n, time in zip(FEW_ROWS, times[1:]))
+    alone = one_row_line["us"] / 1e6
+    return min(n * alone / (time - times[0]) for n, time in zip(FEW_ROWS, times[1:]))
 
 
 class Narrow:
@@ -303,7 +305,7 @@ def run(entry, options):
     found = measure(entry, engines, options)
     line, row = summary(entry, engines, found), one_row(entry, engines, missing, options)
     return {"summary": line, "one_row": row, "two_threads": two_threads(entry, options),
-            "few_rows": few_rows(entry, options, row),
+            "few_rows": few_rows(entry, options, row) if row else None,
             "narrow": narrow(entry, engines, line, row, options), "missing": missing,
             "rates": {str(batch): rates for batch, rates in found.items()}}
 
