@@ -237,13 +237,14 @@ const cli_option cli_options[CLI_N_OPTIONS] = {
                      .help =
                          "with --auth on: whose predictions need a token, by the endpoint's name, "
                          "parted by commas; or 'all'"},
-    [CLI_METRICS_AUTH] = {.name = "metrics-auth",
-                          .kind = CLI_KIND_CHOICE,
-                          .value = "WHETHER",
-                          .fallback = "open",
-                          .config = "server.metrics_auth",
-                          .choices = doors,
-                          .help = "with --auth on: whether /metrics needs a token"},
+    [CLI_METRICS_AUTH] =
+        {.name = "metrics-auth",
+         .kind = CLI_KIND_CHOICE,
+         .value = "WHETHER",
+         .fallback = "open",
+         .config = "server.metrics_auth",
+         .choices = doors,
+         .help = "with --auth on: whether /metrics, /drift and /performance need a token"},
     [CLI_BASE_PATH] = {.name = "base-path",
                        .kind = CLI_KIND_TEXT,
                        .value = "/PREFIX",
