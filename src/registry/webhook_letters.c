@@ -290,8 +290,9 @@ mw_status mw_record_next_letter(mw_record *record, int64_t *ret_due, mw_error *e
 {
     mw_rows rows;
     MW_TRY(mw_rows_open(record->session, &rows, err,
-                        "SELECT min(CASE WHEN leased > due THEN leased ELSE due END)"
-                        " FROM webhook_letters",
+                        "SELECT min(CASE WHEN l.leased > l.due THEN l.leased ELSE l.due END)"
+                        " FROM webhook_letters l WHERE NOT EXISTS(SELECT 1 FROM webhook_letters o"
+                        " WHERE o.webhook = l.webhook AND o.id < l.id)",
                         ""));
     bool is_one = mw_rows_next(&rows) && !mw_rows_is_null(&rows, 0);
     *ret_due = is_one ? mw_rows_int(&rows, 0) : INT64_MAX;
