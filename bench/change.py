@@ -39,18 +39,25 @@ def run_peer(make, values):
         detector.update(value)
 
 
-def main():
-    random = np.random.default_rng(1)
-    numbers, rivers = random.normal(size=N_VALUES), peers()
+def rates():
+    """(kind, values a second, River's or None) of each detector."""
+    numbers, rivers = np.random.default_rng(1).normal(size=N_VALUES), peers()
     for kind in KINDS:
         values = (numbers > 1).astype(float) if kind in BINARY else numbers
-        rate = N_VALUES / min(seconds_of(lambda: changes(kind, values)) for _ in range(N_RUNS))
-        line = f"{kind:14} {rate / 1e6:8.2f} M/s"
+        ours = N_VALUES / min(seconds_of(lambda: changes(kind, values)) for _ in range(N_RUNS))
+        theirs = None
         if kind in rivers:
             part = values[:2000 if kind == "kswin" else N_VALUES].tolist()
-            peer = len(part) / min(seconds_of(lambda: run_peer(rivers[kind], part))
-                                   for _ in range(3))
-            line += f"   River {peer / 1e6:8.3f} M/s   {rate / peer:6.1f} x"
+            theirs = len(part) / min(seconds_of(lambda: run_peer(rivers[kind], part))
+                                     for _ in range(3))
+        yield kind, ours, theirs
+
+
+def main():
+    for kind, ours, theirs in rates():
+        line = f"{kind:14} {ours / 1e6:8.2f} M/s"
+        if theirs:
+            line += f"   River {theirs / 1e6:8.3f} M/s   {ours / theirs:6.1f} x"
         print(line)
 
 

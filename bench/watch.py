@@ -96,14 +96,7 @@ def measure_sketch(_asked, n=2_000_000):
 # ---- change detectors ----------------------------------------------------------------------------
 
 def measure_change(_asked):
-    numbers, rivers = np.random.default_rng(1).normal(size=change.N_VALUES), change.peers()
-    for kind in change.KINDS:
-        values = (numbers > 1).astype(float) if kind in change.BINARY else numbers
-        ours = len(values) / best_of(change.N_RUNS, lambda: change.changes(kind, values))
-        theirs = None
-        if kind in rivers:
-            part = values[:2000 if kind == "kswin" else len(values)].tolist()
-            theirs = len(part) / best_of(3, lambda: change.run_peer(rivers[kind], part))
+    for kind, ours, theirs in change.rates():
         yield line(kind, ours, "River", theirs, 10 if kind == "adwin" else None, "values/s")
 
 

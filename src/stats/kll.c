@@ -18,6 +18,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "insertion.h"
+
 #include "base/banned.h"
 
 enum { LEVELS_MAX = 48, LEAST = 8, K_MIN = 8, K_MAX = 65535, RUN = 24 };
@@ -89,16 +91,7 @@ static bool toss(mw_kll *sketch)
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static void insert(double *values, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        double value = values[i];
-        size_t at = i;
-        for (; at > 0 && values[at - 1] > value; at--)
-            values[at] = values[at - 1];
-        values[at] = value;
-    }
-}
+STATS_INSERTION(insert, double)
 
 /* Two that are in order, as one; without a branch on which is the less. */
 static void join(const double *a, size_t n_a, const double *b, size_t n_b, double *out)
@@ -119,7 +112,7 @@ static void put_in_order(double *values, size_t n, double *other)
 {
     double *from = values, *to = other;
     for (size_t i = 0; i < n; i += RUN)
-        insert(values + i, n - i < RUN ? n - i : RUN);
+        (void)insert(values + i, n - i < RUN ? n - i : RUN, SIZE_MAX);
     for (size_t run = RUN; run < n; run *= 2) {
         for (size_t i = 0; i < n; i += 2 * run) {
             size_t left = n - i < run ? n - i : run;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "digits.h"
+#include "insertion.h"
 
 #include "base/banned.h"
 
@@ -50,21 +51,8 @@ static double value_of(uint64_t key)
     return value;
 }
 
-/* False when it would move more than `moves` places. */
-static bool insert(word *keys, size_t n, size_t moves)
-{
-    for (size_t i = 1; i < n; i++) {
-        uint64_t key = keys[i];
-        size_t at = i;
-        for (; at > 0 && keys[at - 1] > key; at--)
-            keys[at] = keys[at - 1];
-        keys[at] = key;
-        if (i - at > moves)
-            return false;
-        moves -= i - at;
-    }
-    return true;
-}
+STATS_INSERTION(insert_keys, word)
+STATS_INSERTION(insert_values, double)
 
 static inline size_t digit_of(uint64_t key, unsigned digit)
 {
@@ -115,7 +103,7 @@ static bool insert_after(word *keys, word *room, size_t n, uint64_t least, unsig
     unsigned shift = bits > TOP_BITS ? bits - TOP_BITS : 0;
     /* from `room`, three passes end in `keys` */
     move_to(keys, pass_digits(keys, least, room, keys, n, shift, TOP_DIGITS, counts), n);
-    return insert(keys, n, MOVES_EACH * n);
+    return insert_keys(keys, n, MOVES_EACH * n);
 }
 
 static void pass_all(word *keys, word *room, size_t n)
@@ -154,22 +142,6 @@ typedef struct places {
 static inline uint32_t place_of(const places *to, double value)
 {
     return (uint32_t)(int32_t)((value - to->least) * to->scale);
-}
-
-/* As `insert`, of numbers. */
-static bool insert_values(double *values, size_t n, size_t moves)
-{
-    for (size_t i = 1; i < n; i++) {
-        double value = values[i];
-        size_t at = i;
-        for (; at > 0 && values[at - 1] > value; at--)
-            values[at] = values[at - 1];
-        values[at] = value;
-        if (i - at > moves)
-            return false;
-        moves -= i - at;
-    }
-    return true;
 }
 
 /* Finite values between `least` and `most`. False: they are in some other order, for crowds. */
