@@ -287,6 +287,9 @@ INLINE mask in_sets(const char *planes, unsigned level, lanes at, const mask *we
     return bit_at(planes + (LANES << (level - 3)), level, at, went);
 }
 
+/* A case for each depth of a top. */
+#define EVERY_TOP TOP(1) TOP(2) TOP(3) TOP(4) TOP(5) TOP(6) TOP(7) TOP(8)
+
 /* ---- tops, walked -----------------------------------------------------------------------------
  */
 
@@ -406,14 +409,7 @@ INLINE uint64_t walk_block(const row_layout *layout, const row_block *block, con
         at = walk_oblivious(row, questions, planes, d, few);                          \
         put_places(at, block->first_value, d, ret_places);                            \
         return 0;
-        TOP(1)
-        TOP(2)
-        TOP(3)
-        TOP(4)
-        TOP(5)
-        TOP(6)
-        TOP(7)
-        TOP(8)
+        EVERY_TOP
 #undef TOP
     default: /* leaves only, or pieces only */
         at = no_lanes();
@@ -490,14 +486,7 @@ INLINE void walk_wide_block(const row_layout *layout, const row_block *block, co
     case d + ROW_DEPTH_MAX + 1:                               \
         at = walk_wide_top(row, questions, d, true, misses);  \
         break;
-        TOP(1)
-        TOP(2)
-        TOP(3)
-        TOP(4)
-        TOP(5)
-        TOP(6)
-        TOP(7)
-        TOP(8)
+        EVERY_TOP
 #undef TOP
     default: /* leaves only */
         break;
@@ -612,14 +601,7 @@ INLINE void walk_exits(const row_layout *layout, const row_block *block, const r
     case d + ROW_DEPTH_MAX + 1:                                 \
         walk.at = walk_oblivious(row, questions, NULL, d, few); \
         break;
-        TOP(1)
-        TOP(2)
-        TOP(3)
-        TOP(4)
-        TOP(5)
-        TOP(6)
-        TOP(7)
-        TOP(8)
+        EVERY_TOP
 #undef TOP
     default: /* leaves only */
         break;
